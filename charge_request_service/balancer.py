@@ -1,0 +1,94 @@
+"""The gateway's view of the balancer: forwards vehicles, and outlasts a balancer that restarts."""
+
+import time
+from random import Random
+
+import gevent
+
+from grid_common.charge import Session
+from grid_common.problems import Unavailable, unavailable_type
+from grid_common.upstream import Answer, Refused, Upstream, UpstreamError
+
+_DRAINING = unavailable_type("draining").encode()
+# Pauses between attempts to reach a balancer that is restarting grow between these, seconds.
+_FIRST_PAUSE_S = 0.05
+_LONGEST_PAUSE_S = 1.0
+# By then a balancer that was killed can be expected to be back, seconds.
+_RETRY_AFTER_S = 2.0
+
+
+class BalancerClient:
+    """Talks to the balancer."""
+
+    def __init__(self, upstream: Upstream, random: Random) -> None:
+        self._upstream = upstream
+        self._random = random
+
+    def charge(self, session: Session, *, request_id: str, wait_s: float) -> Answer:
+        """Forward a vehicle and wait for its answer.
+
+        A balancer that refuses the connection, or drains, has not seen the vehicle: it is tried
+        again until `wait_s` is over. One that breaks off may have had it charged: not tried again.
+
+        Raises:
+            Unavailable: the balancer cannot be reached in time, or broke off.
+        """
+        deadline = time.monotonic() + wait_s
+        pause_s = _FIRST_PAUSE_S
+        while True:
+            remaining_s = max(0.0, deadline - time.monotonic())
+            try:
+                answer = self._upstream.request(
+                    "POST",
+                    "/charge",
+                    body=session.body(),
+                    headers={
+                        "Content-Type": "application/json",
+                        "X-Request-ID": request_id,
+                        "Prefer": f"wait={remaining_s:.3f}",
+                    },
+                )
+                if answer.status != 503 or _DRAINING not in answer.body:
+                    return answer
+            except Refused as error:
+                if remaining_s <= 0:
+                    raise _unreachable(str(error), session) from None
+            except UpstreamError as error:
+                raise Unavailable(
+                    "balancer-lost",
+                    "The balancer broke off while this vehicle was in its hands; its charge, if it "
+                    "had begun, was stopped.",
+                    retry_after_s=_RETRY_AFTER_S,
+                    session_id=session.session_id,
+                ) from error
+            else:
+                if remaining_s <= 0:
+                    return answer
+            gevent.sleep(min(remaining_s, pause_s * self._random.uniform(0.5, 1.0)))
+            pause_s = min(_LONGEST_PAUSE_S, pause_s * 2)
+
+    def get(self, path: str, *, request_id: str, timeout_s: float = 2.0) -> Answer:
+        """Ask the balancer for one of its views.
+
+        Raises:
+            Unavailable: it cannot be reached.
+        """
+        try:
+            return self._upstream.request(
+                "GET",
+                path,
+                headers={"X-Request-ID": request_id},
+                read_timeout_s=timeout_s,
+                limit=16_777_216,
+            )
+        except UpstreamError as error:
+            raise _unreachable(str(error)) from None
+
+
+def _unreachable(why: str, session: Session | None = None) -> Unavailable:
+    return Unavailable(
+        "balancer-unreachable",
+        f"The balancer cannot be reached ({why}).",
+        retry_after_s=_RETRY_AFTER_S,
+        session_id=session.session_id if session else None,
+    )

@@ -1,0 +1,148 @@
+"""The body of `POST /charge`: what a vehicle asks for, checked the same way on every hop."""
+
+import secrets
+from typing import Annotated, Any, NamedTuple, Self
+
+import orjson
+from flask import Request
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails, from_json
+from werkzeug.exceptions import RequestEntityTooLarge
+
+from grid_common.problems import BadRequest, BodyTooLarge, Fault, NotJson
+
+DEFAULT_KWH = 10.0
+_ID = r"^[A-Za-z0-9._:-]{1,64}$"
+_ID_HELP = "1 to 64 characters of A-Z a-z 0-9 . _ : -"
+_WHOLE_BODY = "body"
+
+Identifier = Annotated[str, Field(pattern=_ID, max_length=64, min_length=1)]
+
+
+class ChargeRequest(BaseModel):
+    """One vehicle's wish as the gateway takes it.
+
+    A field that is left out gets its default; one that is unknown is a fault.
+    """
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+    vehicle_id: Identifier | None = Field(
+        None, description=f"Names the vehicle: {_ID_HELP}. Left out, one is made up."
+    )
+    kwh: Annotated[float, Field(gt=0, allow_inf_nan=False)] = Field(
+        DEFAULT_KWH, description="Energy wanted, kWh: over 0 and at most MAX_KWH (default 1000)."
+    )
+
+    @classmethod
+    def from_request(cls, request: Request, *, max_kwh: float) -> Self:
+        """Read a request's body; none at all means every default.
+
+        Raises:
+            BadRequest: not JSON, not an object, or a field is wrong; each is named.
+            BodyTooLarge: over the app's MAX_CONTENT_LENGTH.
+            NotJson: a body of another content type.
+        """
+        body = read_body(request)
+        if not body:
+            return cls()
+        if not request.is_json:
+            raise NotJson(
+                f"content type {_shown(request.mimetype)}: send the body as JSON with the "
+                "header 'Content-Type: application/json', or send no body."
+            )
+        try:
+            document = from_json(body)  # bounds depth and the length of numbers by itself
+        except ValueError as error:
+            raise BadRequest(
+                [Fault(_WHOLE_BODY, f"is not JSON ({error}); send a JSON object")]
+            ) from None
+        return cls.from_document(document, max_kwh=max_kwh)
+
+    @classmethod
+    def from_document(cls, document: Any, *, max_kwh: float) -> Self:
+        """Check a parsed body.
+
+        Raises:
+            BadRequest: not an object, or a field is wrong; each is named.
+        """
+        try:
+            wish = cls.model_validate(document)
+        except ValidationError as error:
+            raise BadRequest([_fault(item, max_kwh) for item in error.errors()]) from None
+        if wish.kwh > max_kwh:
+            raise BadRequest([Fault("kwh", _kwh_help(wish.kwh, max_kwh))])
+        return wish
+
+    def start_session(self, session_id: str | None = None) -> "Session":
+        """Give the wish its session, with a name made up where there is none."""
+        name = session_id or secrets.token_hex(8)
+        return Session(name, self.vehicle_id or f"EV-{name[:8]}", self.kwh)
+
+
+class SessionRequest(ChargeRequest):
+    """The wish as it goes from gateway to balancer to substation: its session has a name."""
+
+    session_id: Identifier | None = Field(
+        None, description="Names the session; the gateway sets it, left out one is made up."
+    )
+
+    def session(self) -> "Session":
+        """Return the session that is asked for."""
+        return self.start_session(self.session_id)
+
+
+class Session(NamedTuple):
+    """One vehicle's charge, with every name filled in."""
+
+    session_id: str
+    vehicle_id: str
+    kwh: float
+
+    def body(self) -> bytes:
+        """Write it as the JSON body for the next hop."""
+        return orjson.dumps(self._asdict())
+
+
+def read_body(request: Request) -> bytes:
+    """Read the whole body.
+
+    Raises:
+        BodyTooLarge: it is, or claims to be, over the app's MAX_CONTENT_LENGTH.
+    """
+    try:
+        return request.get_data(cache=False)
+    except RequestEntityTooLarge:
+        raise BodyTooLarge(
+            f"The body is over {request.max_content_length} bytes; a charge needs far less."
+        ) from None
+
+
+def _fault(error: ErrorDetails, max_kwh: float) -> Fault:
+    field = str(error["loc"][0]) if error["loc"] else _WHOLE_BODY
+    got = _shown(error["input"])
+    match field, error["type"]:
+        case "body", _:
+            return Fault(field, f'is {got}; send a JSON object such as {{"kwh": 6}}')
+        case _, "extra_forbidden":
+            return Fault(_shown(field), "is not known; leave it out (vehicle_id and kwh are taken)")
+        case "kwh", _:
+            return Fault(field, _kwh_help(error["input"], max_kwh))
+        case _:
+            return Fault(field, f"is {got}; it takes {_ID_HELP}")
+
+
+def _kwh_help(value: object, max_kwh: float) -> str:
+    return f"is {_shown(value)}; it takes a number over 0 and at most {max_kwh:g} (kWh)"
+
+
+def _shown(value: object, limit: int = 40) -> str:
+    """Show a caller's value in a message: printable, short, and of bounded cost."""
+    if isinstance(value, dict):
+        return "an object"
+    if isinstance(value, list):
+        return "a list"
+    if value is None:
+        return "null"
+    text = ascii(value[: limit + 1] if isinstance(value, str) else value)
+    return text if len(text) <= limit + 2 else f"{text[:limit]}…"

@@ -1,0 +1,52 @@
+"""Draining: after SIGTERM a service takes nothing new and finishes what it has."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from gevent.event import Event
+
+from grid_common.problems import Unavailable
+
+# By then whatever stands in for this process can be expected to answer, seconds.
+_RETRY_AFTER_S = 2.0
+
+
+class Drain:
+    """Counts the vehicles in hand, refuses new ones once draining, tells when the last has left."""
+
+    def __init__(self, service: str) -> None:
+        self._service = service
+        self._idle = Event()
+        self._idle.set()
+        self.active = False
+        self.in_hand = 0
+
+    @contextmanager
+    def vehicle(self) -> Iterator[None]:
+        """Count one vehicle for as long as the block runs.
+
+        Raises:
+            Unavailable: the service drains.
+        """
+        if self.active:
+            raise Unavailable(
+                "draining",
+                f"The {self._service} is shutting down and takes no new vehicle; try again.",
+                retry_after_s=_RETRY_AFTER_S,
+            )
+        self.in_hand += 1
+        self._idle.clear()
+        try:
+            yield
+        finally:
+            self.in_hand -= 1
+            if not self.in_hand:
+                self._idle.set()
+
+    def begin(self) -> None:
+        """Take nothing new from now on."""
+        self.active = True
+
+    def wait_idle(self, timeout_s: float) -> bool:
+        """Wait until no vehicle is in hand; False when `timeout_s` passed first."""
+        return self._idle.wait(timeout_s)

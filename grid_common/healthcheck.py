@@ -1,0 +1,60 @@
+"""Ask a service whether it is well, for container health checks.
+
+`python -m grid_common.healthcheck URL` exits with status 0 when the URL answers 200; otherwise it
+prints what came instead and exits with 1 (2 when it was called wrongly). It needs Python's own
+library only: it runs every few seconds in every container, beside the service.
+"""
+
+import http.client
+import sys
+from urllib.parse import urlsplit
+
+_TIMEOUT_S = 2.0
+_SHOWN_CHARACTERS = 300
+
+
+def fault(url: str, timeout_s: float = _TIMEOUT_S) -> str | None:
+    """Tell what is wrong with the service behind an http URL, or None when it answers 200.
+
+    Raises:
+        ValueError: the URL is not of the form http://host[:port]/path.
+    """
+    parts = urlsplit(url)
+    if parts.scheme != "http" or not parts.hostname:
+        raise ValueError(
+            f"{url!r} is no address to check; give one like http://127.0.0.1:8080/readyz"
+        )
+    # http.client and not urllib.request: a proxy set in the environment must not answer for us.
+    connection = http.client.HTTPConnection(parts.hostname, parts.port or 80, timeout=timeout_s)
+    try:
+        connection.request("GET", parts.path or "/")
+        answer = connection.getresponse()
+        if answer.status == http.HTTPStatus.OK:
+            return None
+        body = answer.read(_SHOWN_CHARACTERS).decode(errors="replace")
+    except (OSError, http.client.HTTPException) as error:
+        return f"{url}: {error or type(error).__name__}"
+    else:
+        return f"{url} answered {answer.status}: {body}"
+    finally:
+        connection.close()
+
+
+def main(arguments: list[str]) -> int:
+    """Check the one URL given; return the exit status."""
+    if len(arguments) != 1:
+        sys.stderr.write("usage: python -m grid_common.healthcheck URL\n")
+        return 2
+    try:
+        problem = fault(arguments[0])
+    except ValueError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    if problem is not None:
+        sys.stdout.write(f"{problem}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,69 @@
+"""Logs: one JSON line an event on stdout, or coloured text at a terminal.
+
+JSON escapes whatever a caller sends, so nothing can forge a line; the console renderer prints
+values with `repr` for the same reason.
+"""
+
+import logging
+import sys
+
+import orjson
+import structlog
+from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
+
+from grid_common.settings import ServiceSettings
+
+Log = FilteringBoundLogger
+
+
+def configure_logs(service: str, settings: ServiceSettings) -> Log:
+    """Set up logging for this process and return the service's logger."""
+    level = logging.getLevelNamesMapping()[settings.log_level.upper()]
+    as_json = settings.log_format == "json" or (
+        settings.log_format == "auto" and not sys.stdout.isatty()
+    )
+
+    def add_service(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+        event["service"] = service
+        return event
+
+    processors: list[Processor] = [
+        structlog.processors.add_log_level,
+        add_service,
+        structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
+    ]
+    if as_json:
+        processors += [
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(serializer=_dump),
+        ]
+    else:
+        processors += [structlog.dev.ConsoleRenderer(timestamp_key="time")]
+    structlog.configure(
+        processors=processors,
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(sys.stdout),
+        # Loggers are bound once for a process; caching saves the lookup on each line.
+        cache_logger_on_first_use=True,
+    )
+    # Libraries (gunicorn, urllib3) write through the same door.
+    logging.basicConfig(level=max(level, logging.WARNING), handlers=[_Forward()], force=True)
+    log: Log = structlog.get_logger()
+    return log
+
+
+class _Forward(logging.Handler):
+    """Hands records of the standard library's logging to structlog."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            structlog.get_logger().log(
+                record.levelno, record.getMessage(), logger=record.name, exc_info=record.exc_info
+            )
+        except Exception:  # a log line must never end a request
+            self.handleError(record)
+
+
+def _dump(event: EventDict, **_kwargs: object) -> str:
+    # `default=str` is how orjson is told to write what it does not know.
+    return orjson.dumps(event, default=str).decode()

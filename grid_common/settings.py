@@ -1,0 +1,121 @@
+"""Settings: each declared once with its type, default, unit and meaning, read from the environment.
+
+A wrong one stops the service at start with a line that names the setting, its value and the remedy.
+"""
+
+import sys
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+Seconds = Annotated[float, Field(gt=0, le=86_400)]
+
+
+class SettingsError(ValueError):
+    """One or more settings cannot be used; the message has a line for each."""
+
+
+class ServiceSettings(BaseSettings):
+    """What every service of the grid can be told.
+
+    Field names in upper case are the environment variables. A field's `description` is its meaning,
+    with the unit where it has one.
+    """
+
+    model_config = SettingsConfigDict(extra="ignore", frozen=True)
+
+    bind_host: str = Field("127.0.0.1", description="Address to listen on")
+    port: int = Field(ge=0, le=65_535, description="TCP port to listen on")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="Least severe level that is logged"
+    )
+    log_format: Literal["auto", "json", "console"] = Field(
+        "auto", description="`json`, `console` for people, `auto`: console at a terminal"
+    )
+    max_kwh: float = Field(
+        1000, gt=0, le=1_000_000, description="Most energy that one vehicle may ask for, kWh"
+    )
+    max_body_bytes: int = Field(
+        65_536, ge=256, le=16_777_216, description="Largest request body that is read, bytes"
+    )
+    max_connections: int = Field(
+        10_000, ge=1, le=1_000_000, description="Most connections held at once"
+    )
+    drain_timeout: Seconds = Field(
+        75, description="Longest that SIGTERM waits for vehicles that are still charging, seconds"
+    )
+
+    @classmethod
+    def load(cls) -> Self:
+        """Read the settings from the environment.
+
+        Raises:
+            SettingsError: a setting is missing or wrong.
+        """
+        try:
+            return cls()
+        except ValidationError as error:
+            raise SettingsError(explain(cls, error)) from None
+
+    @classmethod
+    def load_or_exit(cls, program: str) -> Self:
+        """Read a program's settings: `--help` prints them, a wrong one exits with status 2."""
+        if {"-h", "--help"} & set(sys.argv[1:]):
+            sys.stdout.write(help_text(cls, program))
+            sys.exit(0)
+        if len(sys.argv) > 1:
+            sys.stderr.write(
+                f"{program}: no argument {sys.argv[1]!r}: settings come from the environment, "
+                f"see `python -m {program} --help`\n"
+            )
+            sys.exit(2)
+        try:
+            return cls.load()
+        except SettingsError as error:
+            sys.stderr.write("".join(f"{program}: {line}\n" for line in str(error).splitlines()))
+            sys.exit(2)
+
+
+def rows(settings: type[ServiceSettings]) -> list[tuple[str, str, str]]:
+    """List (environment variable, default, meaning) of each setting, in order of declaration."""
+    return [
+        (name.upper(), _default(field), field.description or "")
+        for name, field in settings.model_fields.items()
+    ]
+
+
+def help_text(settings: type[ServiceSettings], program: str) -> str:
+    """Describe a program's settings as its `--help` prints them."""
+    table = rows(settings)
+    width = max(len(name) for name, _, _ in table)
+    lines = [f"usage: python -m {program}", "", "Settings (environment variables):"]
+    for name, default, meaning in table:
+        lines += [f"  {name:<{width}}  {meaning} (default: {default or 'none'})"]
+    return "\n".join(lines) + "\n"
+
+
+def explain(settings: type[ServiceSettings], error: ValidationError) -> str:
+    """Turn a validation error into a line for each wrong setting: name, value, fault, remedy."""
+    lines = []
+    for fault in error.errors(include_url=False):
+        field = str(fault["loc"][0]) if fault["loc"] else ""
+        info = settings.model_fields.get(field)
+        default = f" (default: {_default(info) or 'none'})" if info else ""
+        meaning = f" {info.description}{default}." if info else ""
+        message = fault["msg"].removeprefix("Value error, ")
+        if fault["type"] == "missing":
+            lines.append(f"setting {field.upper()} is missing: set it.{meaning}")
+        else:
+            value = fault["input"] if field else ""
+            name = f"setting {field.upper()}={value}" if field else "settings"
+            lines.append(f"{name} cannot be used: {message}. Correct or unset it.{meaning}")
+    return "\n".join(lines)
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required() or field.default is None:
+        return ""
+    default = field.default
+    return f"{default:g}" if isinstance(default, float) else str(default)

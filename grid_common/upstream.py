@@ -1,0 +1,153 @@
+"""The HTTP client towards the next hop: kept-alive connections, no retries of its own.
+
+UpstreamError
+ ├── Refused     no connection: nothing was sent
+ ├── Reset       the connection broke before the answer was whole
+ └── Garbled     what came back is not an HTTP answer within bounds
+"""
+
+from typing import NamedTuple
+
+import urllib3
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    HTTPError,
+    NameResolutionError,
+    NewConnectionError,
+    ProtocolError,
+    ReadTimeoutError,
+)
+
+__all__ = ["Answer", "Garbled", "Refused", "Reset", "Upstream", "UpstreamError"]
+
+# Answers of the grid are a few hundred bytes; more than this is not one of them.
+_ANSWER_LIMIT = 65_536
+
+
+class UpstreamError(Exception):
+    """The next hop gave no answer; `reason` is a word for logs and metrics."""
+
+    reason = "error"
+
+
+class Refused(UpstreamError):
+    """No connection was made, so nothing was sent."""
+
+    reason = "refused"
+
+
+class Reset(UpstreamError):
+    """The connection broke, or fell silent, before the answer was whole."""
+
+    reason = "reset"
+
+
+class Garbled(UpstreamError):
+    """What came back is not an answer."""
+
+    reason = "garbled"
+
+
+class Answer(NamedTuple):
+    """An HTTP answer: status, lower-cased headers that matter, body."""
+
+    status: int
+    content_type: str
+    retry_after: str | None
+    body: bytes
+
+
+class Upstream:
+    """One address of the next hop."""
+
+    def __init__(self, url: str, *, connect_timeout_s: float, connections: int) -> None:
+        """Prepare a client; nothing is connected yet.
+
+        Args:
+            url: `http://host:port`.
+            connect_timeout_s: longest that making a connection may take.
+            connections: how many idle connections are kept.
+        """
+        self._pool = urllib3.connection_from_url(url, maxsize=connections, block=False)
+        self._connect_timeout_s = connect_timeout_s
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: bytes | None = None,
+        headers: dict[str, str] | None = None,
+        read_timeout_s: float | None = None,
+        limit: int = _ANSWER_LIMIT,
+    ) -> Answer:
+        """Send a request and read its whole answer.
+
+        Args:
+            method: the HTTP method.
+            path: path and query.
+            body: the body, if any.
+            headers: headers beyond the usual.
+            read_timeout_s: longest silence; None waits as long as the connection stands, as a
+                vehicle's charge takes as long as it takes.
+            limit: most bytes of body that are read.
+
+        Raises:
+            UpstreamError: there is no (usable) answer; its subclass tells what happened.
+        """
+        try:
+            response = self._pool.urlopen(
+                method,
+                path,
+                body=body,
+                headers=headers,
+                retries=False,
+                redirect=False,
+                preload_content=False,
+                decode_content=False,
+                timeout=urllib3.Timeout(connect=self._connect_timeout_s, read=read_timeout_s),
+            )
+            data = _read(response, limit)
+        except (NewConnectionError, ConnectTimeoutError, NameResolutionError) as error:
+            raise Refused(_told(error)) from error
+        except (ProtocolError, ReadTimeoutError, OSError) as error:
+            raise (Garbled if _is_garbage(error) else Reset)(_told(error)) from error
+        except HTTPError as error:
+            raise Garbled(_told(error)) from error
+        return Answer(
+            response.status,
+            response.headers.get("content-type", ""),
+            response.headers.get("retry-after"),
+            data,
+        )
+
+    def close(self) -> None:
+        """Close the idle connections."""
+        self._pool.close()
+
+
+def _read(response: urllib3.BaseHTTPResponse, limit: int) -> bytes:
+    """Read a bounded body and hand the connection back; whatever ends the reading, ends it too."""
+    try:
+        data = response.read(limit + 1)
+    except BaseException:
+        response.close()
+        raise
+    if len(data) > limit:
+        response.close()
+        raise Garbled(f"the answer's body is over {limit} bytes")
+    response.release_conn()
+    return data
+
+
+def _is_garbage(error: Exception) -> bool:
+    """Tell an answer that is no HTTP (BadStatusLine and its like) from a broken line."""
+    cause = error.args[1] if len(error.args) > 1 else None
+    return type(cause).__module__ == "http.client" and type(cause).__name__ not in (
+        "RemoteDisconnected",
+        "IncompleteRead",
+    )
+
+
+def _told(error: Exception) -> str:
+    return str(error) or type(error).__name__

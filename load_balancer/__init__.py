@@ -1,0 +1,1 @@
+"""Hands each vehicle to the substation that is least loaded, and loses none."""

@@ -1,0 +1,184 @@
+"""The balancer's Flask app: wires the pool to the world; its views parse, call and map."""
+
+import time
+from random import Random
+from typing import Any
+
+import gevent
+import orjson
+from flask import Response, g, request
+from prometheus_client import Counter, Histogram
+
+from grid_common.charge import SessionRequest
+from grid_common.interrupt import Caller
+from grid_common.prefer import wait_s
+from grid_common.problems import BadRequest, Fault
+from grid_common.upstream import Upstream
+from grid_common.web import DURATION_BUCKETS, ServiceApp
+from load_balancer import views
+from load_balancer.budget import RetryBudget
+from load_balancer.decisions import DecisionRecord
+from load_balancer.discovery import Directory, look_up_all
+from load_balancer.dispatcher import Dispatcher
+from load_balancer.gauge import GaugeNames
+from load_balancer.metrics import BalancerCollector
+from load_balancer.policy import POLICIES
+from load_balancer.poller import Poller
+from load_balancer.pool import Pool
+from load_balancer.settings import Settings
+from load_balancer.site import Health, Patience, Site
+
+
+def create_app(settings: Settings) -> ServiceApp:
+    """Build a balancer with its own state and start to watch its substations."""
+    return Balancer(settings).app
+
+
+class Balancer:
+    """One balancer: the pool, and what keeps it true and uses it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._random = Random()  # noqa: S311 - jitter and tie-breaks, no secrets
+        self.app = ServiceApp("balancer", settings, ready=self._why_not_ready)
+        self._record = DecisionRecord(self.app.log)
+        self._pollers: dict[str, Poller] = {}
+        self._pool = Pool(
+            POLICIES[settings.routing_policy],
+            random=self._random,
+            patience=Patience(
+                interval_s=settings.poll_interval,
+                misses=settings.polls_missed,
+                longest_pause_s=settings.longest_probe_pause,
+            ),
+            budget=RetryBudget(
+                share=settings.retry_share,
+                floor_per_s=settings.retry_floor,
+                burst=settings.retry_burst,
+            ),
+            balancers=settings.balancers,
+            queue_limit=settings.queue_limit,
+            on_decision=self._record.add,
+            on_poll_wanted=self._want_poll,
+        )
+        waits = Histogram(
+            "balancer_wait_seconds",
+            "Time that vehicles waited for a point before their dispatch",
+            buckets=DURATION_BUCKETS,
+            registry=self.app.registry,
+        )
+        self._polls = Counter(
+            "balancer_polls",
+            "Polls of the sites' gauges, by how they ended",
+            ["substation", "outcome"],
+            registry=self.app.registry,
+        )
+        self._dispatcher = Dispatcher(self._pool, waits=waits, log=self.app.log)
+        self.app.registry.register(BalancerCollector(self._pool, self._dispatcher))
+        self._add_routes()
+        gevent.spawn(self._watch_names)
+
+    def _add_routes(self) -> None:
+        app, settings = self.app, self._settings
+
+        @app.post("/charge")
+        @app.held
+        def charge(_caller: Caller) -> Response:
+            session = SessionRequest.from_request(request, max_kwh=settings.max_kwh).session()
+            outcome = self._dispatcher.charge(
+                session,
+                request_id=g.request_id,
+                wait_s=wait_s(request, settings.max_wait),
+            )
+            return _json(
+                {
+                    "status": outcome.status,
+                    **session._asdict(),
+                    "substation": outcome.substation,
+                    "attempts": outcome.attempts,
+                    "waited_s": round(outcome.waited_s, 3),
+                    "charging_s": round(outcome.charging_s, 3),
+                },
+                status=200 if outcome.status == "charged" else 202,
+            )
+
+        @app.get("/substations")
+        def substations() -> Response:
+            return _json(views.substations(self._pool))
+
+        @app.get("/decisions")
+        def decisions() -> Response:
+            since = request.args.get("since", "0")
+            if not (since.isascii() and since.isdigit() and len(since) < 16):
+                raise BadRequest([Fault("since", "it takes the sequence number of a decision")])
+            return _json(self._record.since(int(since)))
+
+        @app.get("/targets")
+        def targets() -> Response:
+            return _json(views.targets(self._pool, settings.metrics_port, settings.metrics_path))
+
+    def _why_not_ready(self) -> str | None:
+        if any(site.health is Health.UP for site in self._pool.sites.values()):
+            return None
+        return "no substation can be given vehicles"
+
+    def _want_poll(self, site: Site) -> None:
+        poller = self._pollers.get(site.address)
+        if poller is not None:
+            poller.want_poll()
+
+    def _watch_names(self) -> None:
+        """Keep the pool's sites in line with what is behind their names, for ever."""
+        entries = self._settings.site_urls
+        directory = Directory(entries)
+        while True:
+            known = directory.update(look_up_all(entries, self.app.log))
+            self._pool.set_sites(known, time.monotonic())
+            for site in list(self._pool.sites.values()):
+                if site.address not in self._pollers:
+                    self._watch_site(site)
+            gevent.sleep(self._settings.resolve_interval * self._random.uniform(0.9, 1.1))
+
+    def _watch_site(self, site: Site) -> None:
+        settings = self._settings
+        self.app.log.info("substation found", substation=site.name, address=site.address)
+        self._dispatcher.connect(
+            site.address,
+            Upstream(
+                site.address,
+                connect_timeout_s=settings.connect_timeout,
+                connections=settings.max_connections,
+            ),
+        )
+        poller = Poller(
+            site,
+            self._pool,
+            Upstream(
+                views.page_url(site.address, settings.metrics_port),
+                connect_timeout_s=settings.poll_timeout,
+                connections=1,
+            ),
+            settings.metrics_path,
+            names=GaugeNames(
+                settings.gauge_name, settings.capacity_gauge_name, settings.default_capacity
+            ),
+            timeout_s=settings.poll_timeout,
+            random=self._random,
+            polls=self._polls,
+            log=self.app.log,
+        )
+        self._pollers[site.address] = poller
+
+        def watch() -> None:
+            try:
+                poller.run()
+            finally:
+                self.app.log.info("substation gone", substation=site.name, address=site.address)
+                del self._pollers[site.address]
+                self._dispatcher.disconnect(site.address)
+
+        gevent.spawn(watch)
+
+
+def _json(document: Any, status: int = 200) -> Response:
+    return Response(orjson.dumps(document), status=status, content_type="application/json")

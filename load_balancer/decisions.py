@@ -1,0 +1,71 @@
+"""The record of decisions: a log line each, and the last few thousand for whoever asks."""
+
+from collections import deque
+from datetime import UTC, datetime
+from typing import Any
+
+from grid_common.logs import Log
+from load_balancer.policy import Candidate
+from load_balancer.vehicle import Decision
+
+_KEPT = 4096
+
+
+class DecisionRecord:
+    """Keeps decisions and explains them."""
+
+    def __init__(self, log: Log) -> None:
+        self._log = log
+        self._kept: deque[tuple[datetime, Decision]] = deque(maxlen=_KEPT)
+
+    def add(self, decision: Decision) -> None:
+        """Record a decision as it is made."""
+        self._kept.append((datetime.now(UTC), decision))
+        self._log.info(
+            "dispatched",
+            session_id=decision.session_id,
+            vehicle_id=decision.vehicle_id,
+            substation=decision.substation,
+            attempt=decision.attempt,
+            waited_s=round(decision.waited_s, 3),
+            policy=decision.policy,
+            reason=decision.reason,
+            candidates=[_shown(one) for one in decision.candidates],
+            passed_over=dict(decision.passed_over),
+        )
+
+    def since(self, sequence: int) -> dict[str, Any]:
+        """List the decisions after `sequence`, oldest first, as `GET /decisions` answers."""
+        last = self._kept[-1][1].sequence if self._kept else 0
+        newer = min(max(0, last - sequence), len(self._kept))
+        first = len(self._kept) - newer
+        return {
+            "last": last,
+            "decisions": [_document(*self._kept[index]) for index in range(first, len(self._kept))],
+        }
+
+
+def _shown(candidate: Candidate) -> dict[str, Any]:
+    return {
+        "substation": candidate.name,
+        "load": candidate.load,
+        "capacity": candidate.capacity,
+        "score": round(candidate.score, 6),
+        "gauge_age_s": round(candidate.gauge_age_s, 3),
+    }
+
+
+def _document(at: datetime, decision: Decision) -> dict[str, Any]:
+    return {
+        "sequence": decision.sequence,
+        "time": at.isoformat().replace("+00:00", "Z"),
+        "session_id": decision.session_id,
+        "vehicle_id": decision.vehicle_id,
+        "substation": decision.substation,
+        "attempt": decision.attempt,
+        "waited_s": round(decision.waited_s, 3),
+        "policy": decision.policy,
+        "reason": decision.reason,
+        "candidates": [_shown(one) for one in decision.candidates],
+        "passed_over": [{"substation": name, "why": why} for name, why in decision.passed_over],
+    }

@@ -1,0 +1,209 @@
+"""Takes each vehicle through the pool: waits for its dispatch, proxies it, fails over."""
+
+import time
+from collections import Counter
+from typing import NamedTuple
+
+from gevent.event import Event
+from prometheus_client import Histogram
+
+from grid_common.charge import Session
+from grid_common.interrupt import Interrupt, interruptible
+from grid_common.logs import Log
+from grid_common.problems import Unavailable, unavailable_type
+from grid_common.upstream import Answer, Upstream, UpstreamError
+from load_balancer.pool import LineFull, Pool
+from load_balancer.vehicle import Dispatch, Ticket
+
+_DRAINING = unavailable_type("draining").encode()
+_BUSY = (429, 503)
+
+
+class TakenBack(BaseException):
+    """The site of this attempt is lost; the pool has the vehicle in line again.
+
+    A BaseException, like gevent.Timeout, so that no library on the way swallows it.
+    """
+
+
+class Outcome(NamedTuple):
+    """How a vehicle fared: `status` is `charged`, or `charging` where the site answered 202."""
+
+    status: str
+    substation: str
+    attempts: int
+    waited_s: float
+    charging_s: float
+
+
+class _Ride:
+    """One request's side of a ticket: lets the pool wake it, or break off its attempt."""
+
+    def __init__(self) -> None:
+        self.dispatched = Event()
+        self.attempt: Interrupt | None = None
+
+    def on_dispatch(self, _dispatch: Dispatch) -> None:
+        self.dispatched.set()
+
+    def on_taken_back(self, _dispatch: Dispatch) -> None:
+        self.dispatched.clear()
+        if self.attempt is not None:
+            self.attempt.throw(TakenBack())
+
+
+class Dispatcher:
+    """Proxies vehicles to sites. One for the process."""
+
+    def __init__(self, pool: Pool, *, waits: Histogram, log: Log) -> None:
+        self.refusals: Counter[str] = Counter()
+        self._pool = pool
+        self._waits = waits
+        self._log = log
+        self._sites: dict[str, Upstream] = {}
+
+    def connect(self, address: str, upstream: Upstream) -> None:
+        """Use this client for a site's address."""
+        self._sites[address] = upstream
+
+    def disconnect(self, address: str) -> None:
+        """Let go of a site's client."""
+        upstream = self._sites.pop(address, None)
+        if upstream is not None:
+            upstream.close()
+
+    def charge(self, session: Session, *, request_id: str, wait_s: float) -> Outcome:
+        """Have a vehicle charged.
+
+        Args:
+            session: what it asks for.
+            request_id: passed on, so that one grep finds it in every log.
+            wait_s: longest that it waits for a free point.
+
+        Raises:
+            Unavailable: no site could take it in time, or too many wait.
+        """
+        ride = _Ride()
+        now = time.monotonic()
+        ticket = Ticket(
+            session.session_id,
+            session.vehicle_id,
+            arrived=now,
+            deadline=now + wait_s,
+            on_dispatch=ride.on_dispatch,
+            on_taken_back=ride.on_taken_back,
+        )
+        try:
+            self._pool.arrive(ticket, now)
+            while True:
+                dispatch = self._wait_for_dispatch(ticket, ride)
+                status = self._attempt(dispatch, ride, session, request_id)
+                if status is not None:
+                    return Outcome(
+                        status,
+                        dispatch.site.name,
+                        dispatch.decision.attempt,
+                        dispatch.decision.waited_s,
+                        time.monotonic() - dispatch.decision.at,
+                    )
+        except LineFull:
+            raise self._refusal(ticket, "queue_full") from None
+        finally:
+            # Done, refused or hung up: whatever the pool still holds of this vehicle is given back.
+            self._pool.leave(ticket, time.monotonic())
+
+    def _wait_for_dispatch(self, ticket: Ticket, ride: _Ride) -> Dispatch:
+        while ticket.dispatch is None:
+            if self._pool.is_rejected_everywhere(ticket):
+                raise self._refusal(ticket, "rejected")
+            remaining_s = ticket.deadline - time.monotonic()
+            if remaining_s <= 0:
+                raise self._refusal(ticket, "deadline")
+            ride.dispatched.clear()
+            ride.dispatched.wait(remaining_s)
+        self._waits.observe(ticket.dispatch.decision.waited_s)
+        return ticket.dispatch
+
+    def _attempt(
+        self, dispatch: Dispatch, ride: _Ride, session: Session, request_id: str
+    ) -> str | None:
+        """Hand the vehicle to the site; None when it has to go elsewhere."""
+        try:
+            with interruptible() as ride.attempt:
+                answer = self._sites[dispatch.site.address].request(
+                    "POST",
+                    "/charge",
+                    body=session.body(),
+                    headers={"Content-Type": "application/json", "X-Request-ID": request_id},
+                )
+        except TakenBack:
+            self._tell(dispatch, "lost", "the site stopped answering its polls")
+            return None
+        except UpstreamError as error:
+            if dispatch.open:
+                self._tell(dispatch, error.reason, str(error))
+            self._pool.failed(dispatch, error.reason, str(error), time.monotonic())
+            return None
+        finally:
+            ride.attempt = None
+        return self._settle(dispatch, answer)
+
+    def _settle(self, dispatch: Dispatch, answer: Answer) -> str | None:
+        """Tell the pool what a site's answer means."""
+        now = time.monotonic()
+        if answer.status == 200:
+            self._pool.completed(dispatch, now)
+            return "charged"
+        if answer.status == 202:
+            self._pool.accepted(dispatch, now)
+            return "charging"
+        if answer.status in _BUSY:
+            # Busy is not dead: no ejection, just another choice.
+            if _DRAINING in answer.body:
+                self._pool.found_draining(dispatch, now)
+            else:
+                self._pool.found_full(dispatch, now)
+        elif 400 <= answer.status < 500:
+            self._tell(dispatch, "rejected", f"the site answered {answer.status}")
+            self._pool.rejected(dispatch, now)
+        else:
+            why = f"the site answered {answer.status}"
+            self._tell(dispatch, "error", why)
+            self._pool.failed(dispatch, "error", why, now)
+        return None
+
+    def _tell(self, dispatch: Dispatch, reason: str, why: str) -> None:
+        self._log.warning(
+            "failover",
+            session_id=dispatch.ticket.session_id,
+            substation=dispatch.site.name,
+            attempt=dispatch.decision.attempt,
+            reason=reason,
+            why=why,
+        )
+
+    def _refusal(self, ticket: Ticket, reason: str) -> Unavailable:
+        now = time.monotonic()
+        self.refusals[reason] += 1
+        retry_after_s = self._pool.retry_after_s(now)
+        detail = {
+            "deadline": f"No charging point became free within {now - ticket.arrived:.1f} s.",
+            "queue_full": f"{len(self._pool.waiting)} vehicles wait already; no more may.",
+            "rejected": "Every substation rejected this vehicle.",
+        }[reason]
+        self._log.warning(
+            "refused",
+            session_id=ticket.session_id,
+            vehicle_id=ticket.vehicle_id,
+            reason=reason,
+            attempts=ticket.attempts,
+            waited_s=round(now - ticket.arrived, 3),
+            waiting=len(self._pool.waiting),
+            retry_after_s=round(retry_after_s, 1),
+        )
+        return Unavailable(
+            reason.replace("_", "-"),
+            detail,
+            retry_after_s=retry_after_s,
+            session_id=ticket.session_id,
+        )

@@ -1,0 +1,115 @@
+"""The balancer's metrics, read from the pool at each scrape: there is no second count to drift."""
+
+import math
+import time
+from collections.abc import Iterable, Iterator, Mapping
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from load_balancer.dispatcher import Dispatcher
+from load_balancer.pool import Pool
+from load_balancer.site import Health
+
+OUTCOMES = ("charged", "accepted", "full", "rejected", "failed", "taken_back", "aborted")
+FAILOVERS = ("refused", "reset", "garbled", "error", "rejected", "lost")
+REFUSALS = ("deadline", "queue_full", "rejected")
+EJECTIONS = ("refused", "reset", "garbled", "error", "unreadable", "missed_polls")
+
+
+class BalancerCollector(Collector):
+    """Shows the pool to Prometheus."""
+
+    def __init__(self, pool: Pool, dispatcher: Dispatcher) -> None:
+        self._pool = pool
+        self._dispatcher = dispatcher
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the metrics as they are now."""
+        yield GaugeMetricFamily(
+            "balancer_waiting_sessions", "Vehicles in line for a point", len(self._pool.waiting)
+        )
+        yield from self._sites()
+        sites = [site.name for site in self._pool.sites.values()]
+        yield _by_site(
+            "balancer_dispatches",
+            "Dispatches that ended, by how",
+            "outcome",
+            self._pool.dispatches,
+            sites,
+            OUTCOMES,
+        )
+        yield _by_site(
+            "balancer_ejections",
+            "Times that a site was ejected, by why",
+            "reason",
+            self._pool.ejections,
+            sites,
+            EJECTIONS,
+        )
+        yield _by_reason(
+            "balancer_failovers",
+            "Vehicles sent on to another site, by why",
+            self._pool.failovers,
+            FAILOVERS,
+        )
+        yield _by_reason(
+            "balancer_refusals", "Vehicles refused, by why", self._dispatcher.refusals, REFUSALS
+        )
+
+    def _sites(self) -> Iterator[Metric]:
+        now = time.monotonic()
+        gauges = {
+            name: GaugeMetricFamily(f"balancer_{name}", help_text, labels=["substation"])
+            for name, help_text in (
+                ("substation_load", "Estimated vehicles at the site"),
+                ("substation_own_load", "Vehicles at the site that this balancer dispatched"),
+                ("substation_foreign_load", "Estimated vehicles at the site from elsewhere"),
+                ("substation_gauge", "The site's load as its gauge said at the last poll"),
+                ("substation_capacity", "Vehicles that the site can hold"),
+                ("substation_up", "1 while the site can be given vehicles"),
+                ("gauge_age_seconds", "Age of the gauge"),
+            )
+        }
+        for site in self._pool.sites.values():
+            values: dict[str, float] = {
+                "substation_load": site.load,
+                "substation_own_load": site.own,
+                "substation_foreign_load": site.foreign,
+                "substation_up": site.health is Health.UP,
+            }
+            if site.reading is not None:
+                values |= {
+                    "substation_gauge": site.reading.load,
+                    "substation_capacity": site.capacity,
+                    "gauge_age_seconds": site.gauge_age_s(now),
+                }
+            for name, value in values.items():
+                if math.isfinite(value):
+                    gauges[name].add_metric([site.name], value)
+        yield from gauges.values()
+
+
+def _by_site(
+    name: str,
+    help_text: str,
+    label: str,
+    counts: Mapping[tuple[str, str], int],
+    sites: Iterable[str],
+    known: Iterable[str],
+) -> Metric:
+    """A counter by site that starts at 0, so that the first increase is seen as one."""
+    family = CounterMetricFamily(name, help_text, labels=["substation", label])
+    zeros = {(site, value): 0 for site in sites for value in known}
+    for (site, value), count in {**zeros, **counts}.items():
+        family.add_metric([site, value], count)
+    return family
+
+
+def _by_reason(
+    name: str, help_text: str, counts: Mapping[str, int], known: Iterable[str]
+) -> Metric:
+    family = CounterMetricFamily(name, help_text, labels=["reason"])
+    for reason, count in {**dict.fromkeys(known, 0), **counts}.items():
+        family.add_metric([reason], count)
+    return family

@@ -1,0 +1,315 @@
+"""The pool: all sites, all waiting vehicles, and the one step that brings them together.
+
+Everything that changes what the next choice would be goes through here. Pure: no sockets, no
+sleeping, the clock and the randomness are passed in, so that a simulation runs this very code. Not
+for several threads at once; under gevent no method gives way to another greenlet.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from random import Random
+
+from load_balancer.budget import RetryBudget
+from load_balancer.policy import Candidate, Policy
+from load_balancer.site import Health, Patience, Reading, Site
+from load_balancer.vehicle import Decision, Dispatch, Ticket, WaitingLine
+
+# Weight of the newest session in the running mean of session lengths.
+_NEWEST = 0.05
+
+
+class LineFull(Exception):
+    """As many vehicles wait as may."""
+
+
+class Pool:
+    """Sites, vehicles and the choice between them. Times in seconds of the caller's clock."""
+
+    def __init__(
+        self,
+        policy: Policy,
+        *,
+        random: Random,
+        patience: Patience,
+        budget: RetryBudget,
+        balancers: int = 1,
+        queue_limit: int = 10_000,
+        on_decision: Callable[[Decision], object] = lambda _decision: None,
+        on_poll_wanted: Callable[[Site], object] = lambda _site: None,
+    ) -> None:
+        self.policy = policy
+        self.sites: dict[str, Site] = {}
+        self.waiting = WaitingLine()
+        self.dispatches: Counter[tuple[str, str]] = Counter()  # by site and outcome
+        self.failovers: Counter[str] = Counter()  # by reason
+        self.ejections: Counter[tuple[str, str]] = Counter()  # by site and reason
+        self._random = random
+        self._patience = patience
+        self._budget = budget
+        self._balancers = balancers
+        self._queue_limit = queue_limit
+        self._on_decision = on_decision
+        self._on_poll_wanted = on_poll_wanted
+        self._arrivals = 0
+        self._decisions = 0
+        self._mean_session_s: float | None = None
+
+    # Sites
+
+    def set_sites(self, known: Iterable[tuple[str, str]], now: float) -> None:
+        """Bring the sites in line with a list of (name, address)."""
+        addresses = {address: name for name, address in known}
+        for address, name in addresses.items():
+            site = self.sites.get(address)
+            if site is None:
+                self.sites[address] = Site(
+                    name, address, balancers=self._balancers, patience=self._patience
+                )
+            else:
+                site.leaving = False
+        for address in self.sites.keys() - addresses.keys():
+            self.sites[address].leaving = True
+            self._forget_if_empty(self.sites[address])
+        self.match(now)
+
+    def poll_began(self, site: Site, now: float) -> None:
+        """A poll is about to be sent."""
+        site.poll_began(now)
+
+    def poll_read(self, site: Site, reading: Reading, now: float) -> None:
+        """Take in a good poll."""
+        site.read(reading, now)
+        self.match(now)
+
+    def poll_unreadable(self, site: Site, why: str) -> None:
+        """A poll was answered with something that is no gauge: no vehicle goes there any more.
+
+        What charges there goes on: the site lives.
+        """
+        self._eject(site, "unreadable", why)
+
+    def poll_missed(self, site: Site, why: str, now: float) -> None:
+        """A poll went unanswered; after some in a row all that the site held is taken back."""
+        was_down = site.health is Health.DOWN
+        if not site.missed(why):
+            return
+        if not was_down:
+            self.ejections[site.name, "missed_polls"] += 1
+        for dispatch in list(site.in_flight):
+            self._take_back(dispatch, now)
+        self._forget_if_empty(site)
+        self.match(now)
+
+    # Vehicles
+
+    def arrive(self, ticket: Ticket, now: float) -> None:
+        """Take a vehicle in: it is dispatched now or waits in line.
+
+        Raises:
+            LineFull: it could not be dispatched and as many wait as may.
+        """
+        self._arrivals += 1
+        ticket.place = self._arrivals
+        self.waiting.add(ticket)
+        self.match(now)
+        if ticket.dispatch is None and len(self.waiting) > self._queue_limit:
+            self.waiting.remove(ticket)
+            raise LineFull
+
+    def leave(self, ticket: Ticket, now: float) -> None:
+        """Let go of a vehicle wherever it is: its caller hung up, or its time is over."""
+        self.waiting.remove(ticket)
+        if ticket.dispatch is not None:
+            self._release(ticket.dispatch, "aborted", now)
+            self.match(now)
+
+    def completed(self, dispatch: Dispatch, now: float) -> None:
+        """The site answered that the vehicle is charged."""
+        if self._close(dispatch, "charged"):
+            dispatch.site.remove(dispatch)
+            self._forget_if_empty(dispatch.site)
+        dispatch.site.proved_well()
+        duration = now - dispatch.decision.at
+        mean = self._mean_session_s
+        self._mean_session_s = duration if mean is None else mean + _NEWEST * (duration - mean)
+        self.match(now)
+
+    def accepted(self, dispatch: Dispatch, now: float) -> None:
+        """The site answered 202: the vehicle charges on, and counts until the gauge shows it."""
+        dispatch.site.proved_well()
+        self._release(dispatch, "accepted", now)
+        self.match(now)
+
+    def found_full(self, dispatch: Dispatch, now: float) -> None:
+        """The site has no free point after all (another balancer was faster): choose again."""
+        if self._close(dispatch, "full"):
+            dispatch.site.remove(dispatch)
+            dispatch.site.found_full()
+            self._requeue(dispatch.ticket, now)
+
+    def found_draining(self, dispatch: Dispatch, now: float) -> None:
+        """The site takes nothing new: choose again."""
+        if self._close(dispatch, "full"):
+            dispatch.site.remove(dispatch)
+            dispatch.site.drain()
+            self._requeue(dispatch.ticket, now)
+
+    def rejected(self, dispatch: Dispatch, now: float) -> None:
+        """The site will not charge this vehicle, though it is well: choose another."""
+        if self._close(dispatch, "rejected"):
+            dispatch.site.remove(dispatch)
+            self.failovers["rejected"] += 1
+            dispatch.ticket.rejected_by.add(dispatch.site.address)
+            self._requeue(dispatch.ticket, now, is_retry=True)
+
+    def failed(self, dispatch: Dispatch, reason: str, why: str, now: float) -> None:
+        """The attempt broke: the site is ejected and the vehicle goes elsewhere."""
+        if self._close(dispatch, "failed"):
+            # The line is cut, so the site's own end of it is too: but it may take a moment.
+            dispatch.site.release(dispatch, now)
+            self.failovers[reason] += 1
+            self._eject(dispatch.site, reason, why)
+            self._forget_if_empty(dispatch.site)
+            self._requeue(dispatch.ticket, now, is_retry=True)
+
+    def is_rejected_everywhere(self, ticket: Ticket) -> bool:
+        """Tell whether every site there is has rejected this vehicle."""
+        return bool(ticket.rejected_by) and self.sites.keys() <= ticket.rejected_by
+
+    def retry_after_s(self, now: float) -> float:
+        """Estimate when a vehicle that is refused now would find a free point, seconds.
+
+        By Little's law the sites free `capacity / mean session` points a second, and those in line
+        come first. Without a site or a finished session to go by: when the next probe is due.
+        """
+        usable = [site for site in self.sites.values() if site.gauge_age_s(now) <= self.trust_s]
+        capacity = sum(site.capacity for site in usable)
+        if not capacity or self._mean_session_s is None:
+            return self._patience.longest_pause_s if not capacity else self.trust_s
+        return (len(self.waiting) + 1) * self._mean_session_s / capacity
+
+    @property
+    def trust_s(self) -> float:
+        """Age at which a gauge is no longer believed."""
+        return self._patience.trust_s
+
+    # The one step
+
+    def match(self, now: float) -> None:
+        """Dispatch waiting vehicles, first come first served, until no site has a free point."""
+        while self.waiting:
+            candidates, passed_over = self._candidates(now)
+            if not candidates:
+                return
+            for ticket in self.waiting:
+                fit = self._fit(ticket, candidates, now)
+                if fit:
+                    break
+            else:
+                return
+            self._dispatch(ticket, fit, passed_over, now)
+
+    def _candidates(self, now: float) -> tuple[list[Candidate], list[tuple[str, str]]]:
+        candidates, passed_over = [], []
+        for site in self.sites.values():
+            why_not = site.why_not(now)
+            if why_not is None:
+                load, capacity = site.load, site.capacity
+                candidates.append(
+                    Candidate(
+                        site.address,
+                        site.name,
+                        load,
+                        capacity,
+                        (load + 1) / capacity,
+                        site.gauge_age_s(now),
+                        site.last_chosen,
+                    )
+                )
+            else:
+                passed_over.append((site.name, why_not))
+        return candidates, passed_over
+
+    def _fit(self, ticket: Ticket, candidates: list[Candidate], now: float) -> list[Candidate]:
+        """List the candidates that this vehicle may go to now."""
+        if now > ticket.deadline:
+            return []
+        if ticket.is_retry and not self._budget.available(now):
+            return []
+        if not ticket.rejected_by:
+            return candidates
+        return [one for one in candidates if one.address not in ticket.rejected_by]
+
+    def _dispatch(
+        self,
+        ticket: Ticket,
+        candidates: list[Candidate],
+        passed_over: list[tuple[str, str]],
+        now: float,
+    ) -> None:
+        choice = self.policy.choose(candidates, self._random)
+        site = self.sites[choice.address]
+        self._decisions += 1
+        site.last_chosen = self._decisions
+        if ticket.is_retry:
+            self._budget.withdraw()
+        elif not ticket.attempts:
+            self._budget.deposit()
+        ticket.attempts += 1
+        decision = Decision(
+            sequence=self._decisions,
+            at=now,
+            session_id=ticket.session_id,
+            vehicle_id=ticket.vehicle_id,
+            substation=choice.name,
+            attempt=ticket.attempts,
+            waited_s=now - ticket.arrived,
+            policy=self.policy.name,
+            reason=f"{self.policy.reason} of {len(candidates)} with a free point",
+            candidates=tuple(candidates),
+            passed_over=tuple(passed_over),
+        )
+        self.waiting.remove(ticket)
+        ticket.dispatch = Dispatch(ticket, site, decision)
+        site.add(ticket.dispatch)
+        self._on_decision(decision)
+        ticket.on_dispatch(ticket.dispatch)
+
+    # How dispatches end
+
+    def _close(self, dispatch: Dispatch, outcome: str) -> bool:
+        """Count a dispatch's end; False if it had ended already, as when its site was lost."""
+        if not dispatch.open:
+            return False
+        dispatch.open = False
+        dispatch.ticket.dispatch = None
+        self.dispatches[dispatch.site.name, outcome] += 1
+        return True
+
+    def _release(self, dispatch: Dispatch, outcome: str, now: float) -> None:
+        if self._close(dispatch, outcome):
+            dispatch.site.release(dispatch, now)
+            self._forget_if_empty(dispatch.site)
+            if self.waiting:
+                self._on_poll_wanted(dispatch.site)
+
+    def _take_back(self, dispatch: Dispatch, now: float) -> None:
+        if self._close(dispatch, "taken_back"):
+            dispatch.site.release(dispatch, now)
+            self.failovers["lost"] += 1
+            dispatch.ticket.is_retry = True
+            self.waiting.add(dispatch.ticket)
+            dispatch.ticket.on_taken_back(dispatch)
+
+    def _requeue(self, ticket: Ticket, now: float, *, is_retry: bool = False) -> None:
+        ticket.is_retry = is_retry
+        self.waiting.add(ticket)
+        self.match(now)
+
+    def _eject(self, site: Site, reason: str, why: str) -> None:
+        if site.eject(why):
+            self.ejections[site.name, reason] += 1
+
+    def _forget_if_empty(self, site: Site) -> None:
+        if site.leaving and not site.in_flight:
+            self.sites.pop(site.address, None)

@@ -1,0 +1,208 @@
+"""A substation as the balancer sees it: what it was handed, what its gauge said, its health.
+
+The estimate of its load, with g the gauge polled at time τ, own(t) this balancer's dispatches there
+and R balancers, is
+
+    load(t) = own(t) + max(0, g(τ) - own(τ) + (R - 1)·(own(t) - own(τ)))
+
+so that a balancer alone is exact at any poll interval, foreign load is added, and the other
+balancers are taken to have done since τ what this one did (after Dahlin, Interpreting Stale Load
+Information, TPDS 2000). Pure: the clock is passed in.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from random import Random
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from load_balancer.vehicle import Dispatch
+
+
+class Health(StrEnum):
+    """Whether a site can be given vehicles."""
+
+    UNKNOWN = "unknown"  # not polled yet
+    UP = "up"
+    DRAINING = "draining"  # finishes what it has
+    DOWN = "down"  # ejected; probed until its gauge can be read again
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What one poll of a site's metrics page found."""
+
+    load: int
+    capacity: int
+    draining: bool = False
+    power_kw: float | None = None
+    power_limit_kw: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """When a site is believed, doubted and asked again. Times in seconds."""
+
+    interval_s: float = 0.5  # between polls of a healthy site
+    trust_intervals: float = 3  # a gauge older than this many intervals is not believed
+    misses: int = 2  # polls in a row without an answer that make a site lost
+    longest_pause_s: float = 10  # between probes of an ejected site
+
+    @property
+    def trust_s(self) -> float:
+        """Age at which a gauge is no longer believed."""
+        return self.interval_s * self.trust_intervals
+
+
+class Site:
+    """One address that charges vehicles."""
+
+    def __init__(self, name: str, address: str, *, balancers: int, patience: Patience) -> None:
+        self.name = name
+        self.address = address
+        self.health = Health.UNKNOWN
+        self.reason: str | None = "not polled yet"
+        self.reading: Reading | None = None
+        self.last_chosen = 0
+        self.leaving = False  # vanished from its name; kept until its last vehicle is done
+        self.in_flight: set[Dispatch] = set()
+        self._others = balancers - 1
+        self._patience = patience
+        self._read_at = float("-inf")
+        self._own_at_reading = 0
+        # When each vehicle was let go whose point may still be taken: answered 202, or hung up.
+        # It counts until a poll that began later can show it.
+        self._unconfirmed: list[float] = []
+        self._poll_began = float("-inf")
+        self._own_in_poll = 0
+        self._own_peak_in_poll = 0
+        self._misses = 0
+        self._ejections = 0
+
+    @property
+    def own(self) -> int:
+        """Vehicles here that this balancer dispatched."""
+        return len(self.in_flight) + len(self._unconfirmed)
+
+    @property
+    def foreign(self) -> int:
+        """Estimated vehicles here that this balancer did not dispatch."""
+        if self.reading is None:
+            return 0
+        since = self.own - self._own_at_reading
+        return max(0, self.reading.load - self._own_at_reading + self._others * since)
+
+    @property
+    def load(self) -> int:
+        """Estimated vehicles here."""
+        return self.own + self.foreign
+
+    @property
+    def capacity(self) -> int:
+        """Vehicles the site can hold; 0 before the first poll."""
+        return self.reading.capacity if self.reading else 0
+
+    def gauge_age_s(self, now: float) -> float:
+        """Seconds since the gauge was read; infinite if never."""
+        return now - self._read_at
+
+    def why_not(self, now: float) -> str | None:
+        """Say why no vehicle can go here now; None if one can."""
+        if self.leaving:
+            return "no longer behind its name"
+        if self.health is not Health.UP:
+            return f"{self.health}: {self.reason}" if self.reason else str(self.health)
+        if self.gauge_age_s(now) > self._patience.trust_s:
+            return f"gauge is {self.gauge_age_s(now):.1f} s old"
+        if self.load >= self.capacity:
+            return f"full ({self.load} of {self.capacity})"
+        return None
+
+    # What this balancer does here
+
+    def add(self, dispatch: Dispatch) -> None:
+        """Count a vehicle that is handed over."""
+        self.in_flight.add(dispatch)
+        self._own_in_poll += 1
+        self._own_peak_in_poll = max(self._own_peak_in_poll, self._own_in_poll)
+
+    def remove(self, dispatch: Dispatch) -> None:
+        """Uncount a vehicle whose point is known to be free."""
+        self.in_flight.discard(dispatch)
+        self._own_in_poll -= 1
+
+    def release(self, dispatch: Dispatch, now: float) -> None:
+        """Let go of a vehicle whose point may still be taken; it counts until a gauge can tell."""
+        self.in_flight.discard(dispatch)
+        self._unconfirmed.append(now)
+
+    def found_full(self) -> None:
+        """Take the site's own word that it is full: as good as a gauge that shows it."""
+        if self.reading is not None:
+            self.reading = Reading(
+                self.reading.capacity,
+                self.reading.capacity,
+                self.reading.draining,
+                self.reading.power_kw,
+                self.reading.power_limit_kw,
+            )
+            self._own_at_reading = self.own
+
+    # What polls find
+
+    def poll_began(self, now: float) -> None:
+        """Note what of this balancer's the gauge may show, from here to the poll's answer."""
+        self._poll_began = now
+        self._own_in_poll = self._own_peak_in_poll = len(self.in_flight)
+
+    def read(self, reading: Reading, now: float) -> None:
+        """Take in a poll's answer: whatever was wrong before, the site is well."""
+        self.reading = reading
+        self._read_at = now
+        # The page was written somewhere between the poll's beginning and now. With the most that
+        # this balancer had here in between, its own vehicles are never taken for foreign ones.
+        self._own_at_reading = self._own_peak_in_poll
+        self._unconfirmed = [at for at in self._unconfirmed if at >= self._poll_began]
+        self._misses = 0
+        self.health = Health.DRAINING if reading.draining else Health.UP
+        self.reason = "the site says so" if reading.draining else None
+
+    def missed(self, why: str) -> bool:
+        """Count a poll without an answer; True if that makes the site lost."""
+        self._misses += 1
+        if self._misses < self._patience.misses:
+            return False
+        self.eject(why)
+        return True
+
+    def eject(self, why: str) -> bool:
+        """Give it no vehicle until a poll finds it well; True if it was not ejected already."""
+        was_up = self.health is not Health.DOWN
+        self.health = Health.DOWN
+        self.reason = why
+        if was_up:
+            self._ejections += 1
+        return was_up
+
+    def drain(self) -> None:
+        """Take its word that it drains."""
+        self.health = Health.DRAINING
+        self.reason = "the site says so"
+
+    def proved_well(self) -> None:
+        """Forget past ejections: it has charged a vehicle."""
+        self._ejections = 0
+
+    def pause_s(self, random: Random) -> float:
+        """Seconds until the next poll: steady while well, at once after a first miss, then growing.
+
+        Jittered, so that balancers do not poll in step nor probe a waking site all at once.
+        """
+        patience = self._patience
+        if self.health is not Health.DOWN:
+            return 0.0 if self._misses else patience.interval_s * random.uniform(0.9, 1.1)
+        tries = max(self._ejections - 1, self._misses - patience.misses, 0)
+        pause = min(patience.longest_pause_s, patience.interval_s * 2.0 ** min(tries, 30))
+        return pause * random.uniform(0.5, 1.0)

@@ -1,0 +1,92 @@
+"""A vehicle's way through the balancer: its ticket, its dispatches, the line it waits in."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from load_balancer.policy import Candidate
+    from load_balancer.site import Site
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Why a vehicle went where it went. Times in seconds of the pool's clock."""
+
+    sequence: int
+    at: float
+    session_id: str
+    vehicle_id: str
+    substation: str
+    attempt: int
+    waited_s: float
+    policy: str
+    reason: str
+    candidates: tuple[Candidate, ...]
+    passed_over: tuple[tuple[str, str], ...]  # name of a site and why it was not a candidate
+
+
+@dataclass(eq=False, slots=True)
+class Dispatch:
+    """One attempt: a vehicle handed to a site. `open` until the pool knows how it ended."""
+
+    ticket: Ticket
+    site: Site
+    decision: Decision
+    open: bool = True
+
+
+def _nobody(_dispatch: Dispatch) -> None:
+    return None
+
+
+@dataclass(eq=False, slots=True)
+class Ticket:
+    """A vehicle's place in the balancer from its arrival to its end."""
+
+    session_id: str
+    vehicle_id: str
+    arrived: float
+    deadline: float  # not dispatched after this moment
+    on_dispatch: Callable[[Dispatch], Any] = _nobody
+    on_taken_back: Callable[[Dispatch], Any] = _nobody
+    place: int = 0  # order of arrival; kept when the vehicle comes back from a lost site
+    attempts: int = 0
+    is_retry: bool = False  # the last attempt failed, so the next one costs budget
+    dispatch: Dispatch | None = None
+    rejected_by: set[str] = field(default_factory=set)
+
+
+class WaitingLine:
+    """First come, first served; a vehicle that comes back from a lost site has its old place."""
+
+    def __init__(self) -> None:
+        self._tickets: list[Ticket] = []
+
+    def __len__(self) -> int:
+        return len(self._tickets)
+
+    def __iter__(self) -> Iterator[Ticket]:
+        return iter(self._tickets)
+
+    def add(self, ticket: Ticket) -> None:
+        """Put a ticket at its place."""
+        if not self._tickets or self._tickets[-1].place < ticket.place:
+            self._tickets.append(ticket)
+        else:
+            insort(self._tickets, ticket, key=_place)
+
+    def remove(self, ticket: Ticket) -> bool:
+        """Take a ticket out; False if it was not in line."""
+        index = bisect_left(self._tickets, ticket.place, key=_place)
+        if index < len(self._tickets) and self._tickets[index] is ticket:
+            del self._tickets[index]
+            return True
+        return False
+
+
+def _place(ticket: Ticket) -> int:
+    return ticket.place

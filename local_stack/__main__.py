@@ -1,0 +1,131 @@
+"""Run the whole grid on this machine, without Docker: `python -m local_stack`."""
+
+import argparse
+import signal
+import sys
+import threading
+from pathlib import Path
+
+from local_stack.grid import DEFAULT_POINTS, Grid, Ports
+from local_stack.process import ROOT, StartError
+
+
+def main() -> int:
+    """Start the grid, tell where it is, and stop it cleanly on Ctrl-C or SIGTERM."""
+    options = _options()
+    points = options.points
+    grid = Grid(
+        options.folder,
+        points=points,
+        ports=Ports(
+            options.gateway_port,
+            options.balancer_port,
+            range(options.substation_port, options.substation_port + len(points)),
+            options.prometheus_port,
+        ),
+        with_prometheus=not options.no_prometheus,
+    )
+    stopping = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopping.set())
+    print("Starting the grid ...", flush=True)
+    try:
+        grid.start()
+    except StartError as error:
+        grid.kill()
+        print(f"local_stack: {error}", file=sys.stderr)
+        return 1
+    print(_welcome(grid, wanted_prometheus=not options.no_prometheus), flush=True)
+    while not stopping.wait(0.5):
+        for process in grid.processes:
+            if not process.running:
+                print(f"{process.name} ended; its log ends with:\n{process.log_tail()}")
+                grid.kill()
+                return 1
+    print("\nStopping: vehicles that charge are finished first (Ctrl-C again to stop at once).")
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        grid.stop()
+    except KeyboardInterrupt:
+        grid.kill()
+    print("Stopped.")
+    return 0
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m local_stack",
+        description="The whole grid as processes on loopback: substations, balancer, gateway and, "
+        "where it is installed, Prometheus. Settings in the environment reach every service, such "
+        "as TIME_SCALE=60 or ROUTING_POLICY=random.",
+    )
+    parser.add_argument(
+        "--points",
+        type=_points,
+        default=DEFAULT_POINTS,
+        metavar="N,N,...",
+        help="charging points of each substation (default: 4,8,12)",
+    )
+    for name, default, what in (
+        ("gateway", 8080, "the gateway"),
+        ("balancer", 5001, "the balancer"),
+        ("substation", 5002, "the first substation; the others follow"),
+        ("prometheus", 9090, "Prometheus"),
+    ):
+        parser.add_argument(
+            f"--{name}-port",
+            type=int,
+            default=default,
+            metavar="PORT",
+            help=f"port of {what} (default: {default})",
+        )
+    parser.add_argument("--no-prometheus", action="store_true", help="leave Prometheus out")
+    parser.add_argument(
+        "--folder",
+        type=Path,
+        default=ROOT / ".local_stack",
+        help="folder for logs and Prometheus' data (default: .local_stack)",
+    )
+    return parser.parse_args()
+
+
+def _points(text: str) -> tuple[int, ...]:
+    try:
+        points = tuple(int(part) for part in text.split(","))
+    except ValueError:
+        points = ()
+    if not points or min(points) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r}: it takes numbers over 0, such as 4,8,12")
+    return points
+
+
+def _welcome(grid: Grid, *, wanted_prometheus: bool) -> str:
+    sites = ", ".join(
+        f"{site.name} ({points} points)"
+        for site, points in zip(grid.substations, grid.points, strict=True)
+    )
+    prometheus = "left out"
+    if grid.prometheus:
+        prometheus = grid.prometheus.url
+    elif wanted_prometheus:
+        prometheus = "not installed, so left out (it is the program `prometheus`)"
+    return f"""
+The grid is up: {sites}
+
+  gateway      {grid.url}
+  substations  {grid.url}/substations
+  decisions    {grid.url}/decisions
+  API          {grid.url}/openapi.json
+  Prometheus   {prometheus}
+  logs         {grid.folder}
+
+Charge a vehicle:
+
+  curl -X POST {grid.url}/charge -H 'Content-Type: application/json' \\
+    -d '{{"vehicle_id": "EV-0031", "kwh": 6}}'
+
+Ctrl-C stops it."""
+
+
+if __name__ == "__main__":
+    sys.exit(main())

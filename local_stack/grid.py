@@ -1,0 +1,230 @@
+"""The grid: substations, balancer, gateway and, where it is installed, Prometheus."""
+
+import json
+import os
+import shutil
+import socket
+import sys
+import urllib.request
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from local_stack.process import ROOT, Process, StartError
+
+DEFAULT_POINTS = (4, 8, 12)
+_START_TIMEOUT_S = 30.0
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Where everything listens on loopback."""
+
+    gateway: int = 8080
+    balancer: int = 5001
+    substations: Sequence[int] = (5002, 5003, 5004)
+    prometheus: int = 9090
+
+    @classmethod
+    def free(cls, substations: int) -> "Ports":
+        """Pick ports that nobody uses."""
+        ports = _free_ports(substations + 3)
+        return cls(ports[0], ports[1], ports[3:], ports[2])
+
+
+@dataclass
+class Grid:
+    """The processes of a grid. As a context manager it starts them and stops them all.
+
+    Attributes:
+        folder: where logs and Prometheus' data go.
+        points: charging points of each substation.
+        ports: where each part listens.
+        env: settings for all parts, on top of this process' environment.
+        balancer_env: settings for the balancer alone.
+        substation_env: settings for the substations alone.
+        with_prometheus: start Prometheus too, where it is installed.
+    """
+
+    folder: Path
+    points: Sequence[int] = DEFAULT_POINTS
+    ports: Ports = field(default_factory=Ports)
+    env: Mapping[str, str] = field(default_factory=dict)
+    balancer_env: Mapping[str, str] = field(default_factory=dict)
+    substation_env: Mapping[str, str] = field(default_factory=dict)
+    gateway_env: Mapping[str, str] = field(default_factory=dict)
+    with_prometheus: bool = False
+
+    def __post_init__(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.substations = [
+            self._service(
+                f"substation{number}",
+                "substation_service",
+                port,
+                {
+                    **self.substation_env,
+                    "SUBSTATION_NAME": f"substation{number}",
+                    "CHARGING_POINTS": str(points),
+                },
+            )
+            for number, (points, port) in enumerate(
+                zip(self.points, self.ports.substations, strict=True), start=1
+            )
+        ]
+        urls = ",".join(f"{site.name}={site.url}" for site in self.substations)
+        self.balancer = self._service(
+            "load_balancer",
+            "load_balancer",
+            self.ports.balancer,
+            {"SUBSTATIONS": urls, **self.balancer_env},
+        )
+        self.gateway = self._service(
+            "charge_request_service",
+            "charge_request_service",
+            self.ports.gateway,
+            {"BALANCER_URL": self.balancer.url, **self.gateway_env},
+        )
+        self.prometheus = self._prometheus() if self.with_prometheus else None
+
+    @property
+    def url(self) -> str:
+        """Where the gateway listens."""
+        return self.gateway.url
+
+    @property
+    def services(self) -> list[Process]:
+        """The grid's own processes, from the substations up."""
+        return [*self.substations, self.balancer, self.gateway]
+
+    @property
+    def processes(self) -> list[Process]:
+        """All processes, in the order of their start."""
+        return [*self.services, *([self.prometheus] if self.prometheus else [])]
+
+    def __enter__(self) -> "Grid":
+        try:
+            self.start()
+        except BaseException:
+            self.kill()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+
+    def start(self) -> None:
+        """Start everything and wait until vehicles can be charged.
+
+        Raises:
+            StartError: a port is taken, or a part did not come up.
+        """
+        for process in self.processes:
+            _check_free(process)
+        for process in self.processes:
+            process.start()
+        self.wait_ready()
+
+    def wait_ready(self, timeout_s: float = _START_TIMEOUT_S) -> None:
+        """Wait until every part is ready and the balancer sees every substation up."""
+        for process in self.services:
+            process.wait_until(partial(process.answers, "/readyz"), timeout_s)
+        self.gateway.wait_until(self._missing_site, timeout_s)
+        if self.prometheus:
+            self.prometheus.wait_until(partial(self.prometheus.answers, "/-/ready"), timeout_s)
+
+    def stop(self) -> None:
+        """Stop everything gracefully, vehicles' side first."""
+        for process in reversed(self.processes):
+            if process.running:
+                process.thaw()
+                process.stop()
+
+    def kill(self) -> None:
+        """End everything at once."""
+        for process in self.processes:
+            process.kill()
+
+    def get(self, path: str) -> Any:
+        """Ask the gateway for one of its JSON views."""
+        with urllib.request.urlopen(f"{self.url}{path}", timeout=5) as response:  # noqa: S310 - loopback
+            return json.load(response)
+
+    def _missing_site(self) -> str | None:
+        sites = {site["name"]: site for site in self.get("/substations")["substations"]}
+        for process in self.substations:
+            health = sites.get(process.name, {}).get("health", "not found")
+            if health != "up":
+                return f"{process.name} is {health}"
+        return None
+
+    def _service(self, name: str, module: str, port: int, env: Mapping[str, str]) -> Process:
+        return Process(
+            name,
+            [sys.executable, "-m", module],
+            env={
+                **os.environ,
+                "LOG_FORMAT": "json",
+                **self.env,
+                **env,
+                "BIND_HOST": "127.0.0.1",
+                "PORT": str(port),
+            },
+            port=port,
+            log=self.folder / f"{name}.log",
+        )
+
+    def _prometheus(self) -> Process | None:
+        program = shutil.which("prometheus")
+        if program is None:
+            return None
+        source = ROOT / "prometheus"
+        config = (source / "prometheus.yml").read_text()
+        for inside, here in (
+            ("charge_request_service:8080", f"127.0.0.1:{self.ports.gateway}"),
+            ("load_balancer:5001", f"127.0.0.1:{self.ports.balancer}"),
+            ("localhost:9090", f"127.0.0.1:{self.ports.prometheus}"),
+        ):
+            config = config.replace(inside, here)
+        (self.folder / "prometheus.yml").write_text(config)
+        rules = self.folder / "rules"
+        rules.unlink(missing_ok=True)
+        rules.symlink_to(source / "rules")
+        return Process(
+            "prometheus",
+            [
+                program,
+                f"--config.file={self.folder / 'prometheus.yml'}",
+                f"--storage.tsdb.path={self.folder / 'prometheus-data'}",
+                "--storage.tsdb.retention.time=1d",
+                f"--web.listen-address=127.0.0.1:{self.ports.prometheus}",
+            ],
+            env=os.environ,
+            port=self.ports.prometheus,
+            log=self.folder / "prometheus.log",
+        )
+
+
+def _check_free(process: Process) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", process.port))
+        except OSError:
+            raise StartError(
+                f"port {process.port} for {process.name} is taken: stop what listens there, or "
+                "choose other ports (see --help)"
+            ) from None
+
+
+def _free_ports(count: int) -> list[int]:
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in sockets]
+    finally:
+        for one in sockets:
+            one.close()

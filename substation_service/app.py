@@ -1,0 +1,81 @@
+"""The substation's Flask app: parses, asks the site, maps its answers."""
+
+import time
+
+import gevent
+import orjson
+from flask import Response, g, request
+from prometheus_client import Histogram
+
+from grid_common.charge import SessionRequest
+from grid_common.interrupt import Caller
+from grid_common.problems import Unavailable
+from grid_common.web import DURATION_BUCKETS, ServiceApp
+from substation_service.metrics import SubstationCollector
+from substation_service.settings import Settings
+from substation_service.substation import Outcome, Substation, SubstationFull
+
+
+def create_app(settings: Settings) -> ServiceApp:
+    """Build a substation with its own state."""
+    substation = Substation(
+        settings.charging_points,
+        settings.point_power_kw,
+        settings.power_limit_kw,
+        settings.time_scale,
+    )
+    app = ServiceApp("substation", settings, ready=lambda: None)
+    app.registry.register(SubstationCollector(substation, app.drain))
+    durations = Histogram(
+        "substation_session_duration_seconds",
+        "Time that vehicles spent at a point",
+        buckets=DURATION_BUCKETS,
+        registry=app.registry,
+    )
+    log = app.log.bind(substation=settings.substation_name)
+
+    @app.post("/charge")
+    @app.held
+    def charge(caller: Caller) -> Response:
+        session = SessionRequest.from_request(request, max_kwh=settings.max_kwh).session()
+        try:
+            charging = substation.plug_in(session.kwh, time.monotonic())
+        except SubstationFull as full:
+            raise Unavailable(
+                "full",
+                f"Substation {settings.substation_name}: {full}.",
+                retry_after_s=full.free_in_s,
+                session_id=session.session_id,
+            ) from None
+        outcome = Outcome.ABORTED
+        try:
+            gevent.sleep(charging.duration_s)
+            caller.check()
+            outcome = Outcome.CHARGED
+        finally:
+            now = time.monotonic()
+            delivered_kwh = substation.unplug(charging, now, outcome)
+            durations.observe(now - charging.began)
+            log.info(
+                "session ended",
+                session_id=session.session_id,
+                vehicle_id=session.vehicle_id,
+                request_id=g.request_id,
+                outcome=outcome.value,
+                kwh=session.kwh,
+                delivered_kwh=round(delivered_kwh, 3),
+                charging_s=round(now - charging.began, 3),
+            )
+        return Response(
+            orjson.dumps(
+                {
+                    "status": "charged",
+                    **session._asdict(),
+                    "substation": settings.substation_name,
+                    "charging_s": round(now - charging.began, 3),
+                }
+            ),
+            content_type="application/json",
+        )
+
+    return app

@@ -1,0 +1,43 @@
+"""The site's metrics, read from the site itself at each scrape: no second count can drift."""
+
+from collections.abc import Iterator
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from grid_common.drain import Drain
+from substation_service.substation import Substation
+
+
+class SubstationCollector(Collector):
+    """Shows a substation to Prometheus and to the balancer's polls."""
+
+    def __init__(self, substation: Substation, drain: Drain) -> None:
+        self._substation = substation
+        self._drain = drain
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the metrics as they are now."""
+        site = self._substation
+        for name, help_text, value in (
+            ("substation_current_load", "Vehicles charging now", site.load),
+            ("substation_capacity", "Vehicles that can charge at once", site.capacity),
+            ("substation_power_kw", "Power drawn now, kW", site.power_kw),
+            ("substation_power_limit_kw", "Most power the site may draw, kW", site.power_limit_kw),
+            ("substation_draining", "1 while the site takes no new vehicle", self._drain.active),
+        ):
+            yield GaugeMetricFamily(name, help_text, float(value))
+        energy = CounterMetricFamily(
+            "substation_energy_delivered_kwh",
+            "Energy delivered, kWh, to vehicles that got all they asked for and to those that left",
+            labels=["outcome"],
+        )
+        for outcome, kwh in site.energy_delivered_kwh.items():
+            energy.add_metric([outcome.value], kwh)
+        yield energy
+        sessions = CounterMetricFamily(
+            "substation_sessions", "Vehicles' visits that ended, by how", labels=["outcome"]
+        )
+        for outcome, count in site.sessions.items():
+            sessions.add_metric([outcome.value], count)
+        yield sessions

@@ -1,0 +1,44 @@
+"""Settings of a substation."""
+
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from grid_common.settings import ServiceSettings
+
+
+class Settings(ServiceSettings):
+    """What a substation can be told, beyond what every service can."""
+
+    port: int = Field(5002, ge=0, le=65_535, description="TCP port to listen on")
+    substation_name: str = Field(
+        "substation", pattern=r"^[A-Za-z0-9._-]{1,64}$", description="The site's name in its log"
+    )
+    charging_points: int = Field(
+        4, ge=1, le=100_000, description="Charging points: vehicles that can charge at once"
+    )
+    point_power_kw: float = Field(
+        50, gt=0, le=10_000, allow_inf_nan=False, description="Power of one charging point, kW"
+    )
+    power_limit_kw: float | None = Field(
+        None,
+        gt=0,
+        allow_inf_nan=False,
+        description="Most power that the site may draw, kW; none: all of its points at once",
+    )
+    time_scale: float = Field(
+        360,
+        gt=0,
+        le=1e9,
+        allow_inf_nan=False,
+        description="How many times faster than real time vehicles charge; 1 is real time",
+    )
+
+    @model_validator(mode="after")
+    def _limit_allows_one_vehicle(self) -> Self:
+        if self.power_limit_kw is not None and self.power_limit_kw < self.point_power_kw:
+            raise ValueError(
+                f"POWER_LIMIT_KW={self.power_limit_kw:g} is below POINT_POWER_KW="
+                f"{self.point_power_kw:g}, so no vehicle could charge; raise it"
+            )
+        return self
