@@ -128,15 +128,19 @@ class Upstream:
 
 def _read(response: urllib3.BaseHTTPResponse, limit: int) -> bytes:
     """Read a bounded body and hand the connection back; whatever ends the reading, ends it too."""
+    whole = False
     try:
         data = response.read(limit + 1)
-    except BaseException:
-        response.close()
-        raise
+        whole = len(data) <= limit and not response.length_remaining
+    finally:
+        if whole:
+            response.release_conn()
+        else:
+            response.close()
     if len(data) > limit:
-        response.close()
         raise Garbled(f"the answer's body is over {limit} bytes")
-    response.release_conn()
+    if not whole:
+        raise Reset(f"the answer ended {response.length_remaining} bytes early")
     return data
 
 

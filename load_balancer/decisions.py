@@ -25,6 +25,7 @@ class DecisionRecord:
             "dispatched",
             session_id=decision.session_id,
             vehicle_id=decision.vehicle_id,
+            request_id=decision.request_id,
             substation=decision.substation,
             attempt=decision.attempt,
             waited_s=round(decision.waited_s, 3),

@@ -90,6 +90,7 @@ class Dispatcher:
             session.vehicle_id,
             arrived=now,
             deadline=now + wait_s,
+            request_id=request_id,
             on_dispatch=ride.on_dispatch,
             on_taken_back=ride.on_taken_back,
         )
@@ -97,7 +98,7 @@ class Dispatcher:
             self._pool.arrive(ticket, now)
             while True:
                 dispatch = self._wait_for_dispatch(ticket, ride)
-                status = self._attempt(dispatch, ride, session, request_id)
+                status = self._attempt(dispatch, ride, session)
                 if status is not None:
                     return Outcome(
                         status,
@@ -124,9 +125,7 @@ class Dispatcher:
         self._waits.observe(ticket.dispatch.decision.waited_s)
         return ticket.dispatch
 
-    def _attempt(
-        self, dispatch: Dispatch, ride: _Ride, session: Session, request_id: str
-    ) -> str | None:
+    def _attempt(self, dispatch: Dispatch, ride: _Ride, session: Session) -> str | None:
         """Hand the vehicle to the site; None when it has to go elsewhere."""
         try:
             with interruptible() as ride.attempt:
@@ -134,7 +133,7 @@ class Dispatcher:
                     "POST",
                     "/charge",
                     body=session.body(),
-                    headers={"Content-Type": "application/json", "X-Request-ID": request_id},
+                    headers={"Content-Type": "application/json", "X-Request-ID": dispatch.ticket.request_id},
                 )
         except TakenBack:
             self._tell(dispatch, "lost", "the site stopped answering its polls")
@@ -176,6 +175,7 @@ class Dispatcher:
         self._log.warning(
             "failover",
             session_id=dispatch.ticket.session_id,
+            request_id=dispatch.ticket.request_id,
             substation=dispatch.site.name,
             attempt=dispatch.decision.attempt,
             reason=reason,
@@ -185,6 +185,7 @@ class Dispatcher:
     def _refusal(self, ticket: Ticket, reason: str) -> Unavailable:
         now = time.monotonic()
         self.refusals[reason] += 1
+        self._pool.leave(ticket, now)  # it is not in its own way when it comes back
         retry_after_s = self._pool.retry_after_s(now)
         detail = {
             "deadline": f"No charging point became free within {now - ticket.arrived:.1f} s.",
@@ -195,6 +196,7 @@ class Dispatcher:
             "refused",
             session_id=ticket.session_id,
             vehicle_id=ticket.vehicle_id,
+            request_id=ticket.request_id,
             reason=reason,
             attempts=ticket.attempts,
             waited_s=round(now - ticket.arrived, 3),

@@ -67,9 +67,10 @@ class Pool:
                 )
             else:
                 site.leaving = False
-        for address in self.sites.keys() - addresses.keys():
-            self.sites[address].leaving = True
-            self._forget_if_empty(self.sites[address])
+        for site in list(self.sites.values()):
+            if site.address not in addresses:
+                site.leaving = True
+                self._forget_if_empty(site)
         self.match(now)
 
     def poll_began(self, site: Site, now: float) -> None:
@@ -86,7 +87,8 @@ class Pool:
 
         What charges there goes on: the site lives.
         """
-        self._eject(site, "unreadable", why)
+        if site.unreadable(why):
+            self.ejections[site.name, "unreadable"] += 1
 
     def poll_missed(self, site: Site, why: str, now: float) -> None:
         """A poll went unanswered; after some in a row all that the site held is taken back."""
@@ -115,6 +117,10 @@ class Pool:
         if ticket.dispatch is None and len(self.waiting) > self._queue_limit:
             self.waiting.remove(ticket)
             raise LineFull
+        if ticket.dispatch is None:
+            for site in self.sites.values():
+                if site.awaits_confirmation:
+                    self._on_poll_wanted(site)
 
     def leave(self, ticket: Ticket, now: float) -> None:
         """Let go of a vehicle wherever it is: its caller hung up, or its time is over."""
@@ -145,14 +151,16 @@ class Pool:
         if self._close(dispatch, "full"):
             dispatch.site.remove(dispatch)
             dispatch.site.found_full()
-            self._requeue(dispatch.ticket, now)
+            self._put_back(dispatch, now)
+            self.match(now)
 
     def found_draining(self, dispatch: Dispatch, now: float) -> None:
         """The site takes nothing new: choose again."""
         if self._close(dispatch, "full"):
             dispatch.site.remove(dispatch)
             dispatch.site.drain()
-            self._requeue(dispatch.ticket, now)
+            self._put_back(dispatch, now)
+            self.match(now)
 
     def rejected(self, dispatch: Dispatch, now: float) -> None:
         """The site will not charge this vehicle, though it is well: choose another."""
@@ -160,7 +168,9 @@ class Pool:
             dispatch.site.remove(dispatch)
             self.failovers["rejected"] += 1
             dispatch.ticket.rejected_by.add(dispatch.site.address)
-            self._requeue(dispatch.ticket, now, is_retry=True)
+            dispatch.ticket.failed(now, pauses=False)
+            self._put_back(dispatch, now)
+            self.match(now)
 
     def failed(self, dispatch: Dispatch, reason: str, why: str, now: float) -> None:
         """The attempt broke: the site is ejected and the vehicle goes elsewhere."""
@@ -170,11 +180,15 @@ class Pool:
             self.failovers[reason] += 1
             self._eject(dispatch.site, reason, why)
             self._forget_if_empty(dispatch.site)
-            self._requeue(dispatch.ticket, now, is_retry=True)
+            dispatch.ticket.failed(now)
+            self._put_back(dispatch, now)
+            self.match(now)
 
     def is_rejected_everywhere(self, ticket: Ticket) -> bool:
         """Tell whether every site there is has rejected this vehicle."""
-        return bool(ticket.rejected_by) and self.sites.keys() <= ticket.rejected_by
+        return bool(ticket.rejected_by) and all(
+            site.address in ticket.rejected_by for site in self.sites.values() if not site.leaving
+        )
 
     def retry_after_s(self, now: float) -> float:
         """Estimate when a vehicle that is refused now would find a free point, seconds.
@@ -182,8 +196,7 @@ class Pool:
         By Little's law the sites free `capacity / mean session` points a second, and those in line
         come first. Without a site or a finished session to go by: when the next probe is due.
         """
-        usable = [site for site in self.sites.values() if site.gauge_age_s(now) <= self.trust_s]
-        capacity = sum(site.capacity for site in usable)
+        capacity = sum(site.capacity for site in self.sites.values() if site.is_well(now))
         if not capacity or self._mean_session_s is None:
             return self._patience.longest_pause_s if not capacity else self.trust_s
         return (len(self.waiting) + 1) * self._mean_session_s / capacity
@@ -232,9 +245,9 @@ class Pool:
 
     def _fit(self, ticket: Ticket, candidates: list[Candidate], now: float) -> list[Candidate]:
         """List the candidates that this vehicle may go to now."""
-        if now > ticket.deadline:
+        if not ticket.not_before <= now <= ticket.deadline:
             return []
-        if ticket.is_retry and not self._budget.available(now):
+        if ticket.costs_budget and not self._budget.available(now):
             return []
         if not ticket.rejected_by:
             return candidates
@@ -251,7 +264,7 @@ class Pool:
         site = self.sites[choice.address]
         self._decisions += 1
         site.last_chosen = self._decisions
-        if ticket.is_retry:
+        if ticket.costs_budget:
             self._budget.withdraw()
         elif not ticket.attempts:
             self._budget.deposit()
@@ -261,6 +274,7 @@ class Pool:
             at=now,
             session_id=ticket.session_id,
             vehicle_id=ticket.vehicle_id,
+            request_id=ticket.request_id,
             substation=choice.name,
             attempt=ticket.attempts,
             waited_s=now - ticket.arrived,
@@ -290,21 +304,22 @@ class Pool:
         if self._close(dispatch, outcome):
             dispatch.site.release(dispatch, now)
             self._forget_if_empty(dispatch.site)
-            if self.waiting:
+            if self.waiting and dispatch.site.awaits_confirmation:
                 self._on_poll_wanted(dispatch.site)
 
     def _take_back(self, dispatch: Dispatch, now: float) -> None:
         if self._close(dispatch, "taken_back"):
             dispatch.site.release(dispatch, now)
             self.failovers["lost"] += 1
-            dispatch.ticket.is_retry = True
-            self.waiting.add(dispatch.ticket)
+            dispatch.ticket.failed(now)
+            self._put_back(dispatch, now)
             dispatch.ticket.on_taken_back(dispatch)
 
-    def _requeue(self, ticket: Ticket, now: float, *, is_retry: bool = False) -> None:
-        ticket.is_retry = is_retry
+    def _put_back(self, dispatch: Dispatch, now: float) -> None:
+        """Give a vehicle its old place, and what was left of its wait when it was dispatched."""
+        ticket = dispatch.ticket
+        ticket.deadline = now + (ticket.deadline - dispatch.decision.at)
         self.waiting.add(ticket)
-        self.match(now)
 
     def _eject(self, site: Site, reason: str, why: str) -> None:
         if site.eject(why):

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from load_balancer.policy import Candidate
     from load_balancer.site import Site
 
+# Longest that a vehicle whose attempts keep failing pauses between two of them, seconds.
+_LONGEST_PAUSE_S = 8.0
+
 
 @dataclass(frozen=True, slots=True)
 class Decision:
@@ -20,6 +23,7 @@ class Decision:
     at: float
     session_id: str
     vehicle_id: str
+    request_id: str
     substation: str
     attempt: int
     waited_s: float
@@ -51,13 +55,34 @@ class Ticket:
     vehicle_id: str
     arrived: float
     deadline: float  # not dispatched after this moment
+    request_id: str = ""  # passed on, so that one grep finds the vehicle in every log
     on_dispatch: Callable[[Dispatch], Any] = _nobody
     on_taken_back: Callable[[Dispatch], Any] = _nobody
     place: int = 0  # order of arrival; kept when the vehicle comes back from a lost site
     attempts: int = 0
-    is_retry: bool = False  # the last attempt failed, so the next one costs budget
+    failures: int = 0  # attempts that broke, were taken back or rejected
+    not_before: float = float("-inf")  # not dispatched again before this moment
     dispatch: Dispatch | None = None
     rejected_by: set[str] = field(default_factory=set)
+
+    @property
+    def costs_budget(self) -> bool:
+        """Whether the next attempt is paid from the budget for repeats.
+
+        Each vehicle may be moved once for nothing, so that all that a lost site held goes on at
+        once; what keeps failing is what floods a sick grid.
+        """
+        return self.failures > 1
+
+    def failed(self, now: float, *, pauses: bool = True) -> None:
+        """Note that its attempt failed.
+
+        From the second time on it pauses, each time for longer: a vehicle that breaks every site
+        it comes to (each is ejected for it) must not hold the whole grid down.
+        """
+        self.failures += 1
+        if pauses and self.failures > 1:
+            self.not_before = now + min(_LONGEST_PAUSE_S, 0.5 * 2.0 ** (self.failures - 2))
 
 
 class WaitingLine:

@@ -1,0 +1,70 @@
+"""Starts the project's real processes for tests, and shows their logs when a test fails."""
+
+import os
+import sys
+from collections.abc import Callable, Generator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local_stack.grid import Grid, Ports
+from local_stack.process import Process
+
+StartService = Callable[..., Process]
+StartGrid = Callable[..., Grid]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, Any]:
+    report = yield
+    if report.failed:
+        for name, tail in getattr(item, "logs", dict)().items():
+            report.sections.append((f"log of {name}", tail))
+    return report
+
+
+@pytest.fixture
+def start_service(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[StartService]:
+    """Start a service on a free port: `start_service("substation_service", TIME_SCALE=36)`."""
+    started: list[Process] = []
+
+    def start(module: str, *, path: str = "/readyz", **settings: object) -> Process:
+        env = {name: str(value) for name, value in settings.items()}
+        port = int(env.pop("PORT", Ports.free(0).gateway))
+        process = Process(
+            f"{module}-{len(started)}",
+            [sys.executable, "-m", module],
+            env={**os.environ, "LOG_FORMAT": "json", **env, "PORT": str(port)},
+            port=port,
+            log=tmp_path / f"{module}-{len(started)}.log",
+        )
+        started.append(process)
+        process.start()
+        process.wait_until(lambda: process.answers(path), timeout_s=20)
+        return process
+
+    request.node.logs = lambda: {one.name: one.log_tail() for one in started}
+    yield start
+    for process in started:
+        process.kill()
+
+
+@pytest.fixture
+def start_grid(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[StartGrid]:
+    """Start a whole grid on free ports: `start_grid(points=(10, 10), env={...})`."""
+    started: list[Grid] = []
+
+    def start(points: tuple[int, ...] = (4, 8, 12), **options: object) -> Grid:
+        folder = tmp_path / f"grid{len(started)}"
+        grid = Grid(folder, points=points, ports=Ports.free(len(points)), **options)
+        started.append(grid)
+        grid.start()
+        return grid
+
+    request.node.logs = lambda: {
+        process.name: process.log_tail() for grid in started for process in grid.processes
+    }
+    yield start
+    for grid in started:
+        grid.kill()

@@ -1,0 +1,190 @@
+"""The whole grid as processes, under load, while parts of it die, freeze, drain and restart."""
+
+import os
+import signal
+import threading
+import time
+from collections import Counter
+from datetime import datetime
+
+import pytest
+import requests
+
+from local_stack.grid import Grid
+from tests.conftest import StartGrid
+from tests.deadline import eventually
+from tests.fleet import Fleet
+from tests.scrape import scrape
+from tests.sessions import peak_load, visits
+
+
+def decisions(grid: Grid) -> list[dict[str, str]]:
+    listed: list[dict[str, str]] = grid.get("/decisions?since=0")["decisions"]
+    return listed
+
+
+def dispatched_to(grid: Grid, site: str, *, after: float) -> list[str]:
+    """List the sessions sent to a site after a moment (seconds of the epoch)."""
+    return [
+        one["session_id"]
+        for one in decisions(grid)
+        if one["substation"] == site and datetime.fromisoformat(one["time"]).timestamp() > after
+    ]
+
+
+def charged_by_session(grid: Grid) -> Counter[str]:
+    """Count, over all sites, how often each session was charged to its end."""
+    return Counter(
+        visit.session_id
+        for site in grid.substations
+        for visit in visits(site.log_file)
+        if visit.outcome == "charged"
+    )
+
+
+def test_300_vehicles_at_once_on_24_points_are_all_charged_and_no_site_is_over_capacity(
+    start_grid: StartGrid,
+) -> None:
+    grid = start_grid(env={"TIME_SCALE": "3600"})
+
+    fleet = Fleet(grid.url).send(300).wait()
+
+    assert fleet.statuses() == {200: 300}, fleet.troubles()
+    for site, points in zip(grid.substations, grid.points, strict=True):
+        assert peak_load(visits(site.log_file)) <= points
+        assert scrape(site.url)['substation_sessions_total{outcome="refused"}'] == 0
+    assert set(charged_by_session(grid).values()) == {1}
+
+
+@pytest.mark.parametrize("fault", ["killed", "frozen"])
+def test_a_site_that_is_lost_mid_way_loses_no_vehicle(start_grid: StartGrid, fault: str) -> None:
+    grid = start_grid(points=(30, 30, 30))
+    fleet = Fleet(grid.url)
+    victim = grid.substations[1]
+
+    fleet.send(100, rate=20)
+    if fault == "killed":
+        victim.kill()
+    else:
+        victim.freeze()
+    at_fault = time.time()
+    fleet.send(100, rate=20)
+    victim.thaw()
+
+    assert fleet.wait().statuses() == {200: 200}, fleet.troubles()
+    listed = decisions(grid)
+    assert dispatched_to(grid, victim.name, after=at_fault + 3) == []
+    retried = {one["session_id"] for one in listed if one["attempt"] != 1}
+    assert retried, "the site held vehicles when it was lost"
+    attempts = {ride.document["attempts"] for ride in fleet.rides}
+    assert attempts == {1, 2}
+    if fault == "frozen":
+        eventually(lambda: _all_sessions_ended(grid))
+        assert set(charged_by_session(grid).values()) == {1}
+        assert len(charged_by_session(grid)) == 200
+
+
+def _all_sessions_ended(grid: Grid) -> None:
+    for site in grid.substations:
+        assert scrape(site.url)["substation_current_load"] == 0, site.name
+
+
+def test_a_site_that_comes_back_is_used_again(start_grid: StartGrid) -> None:
+    grid = start_grid(points=(8, 8), env={"TIME_SCALE": "3600"})
+    victim = grid.substations[0]
+    victim.kill()
+
+    def is_down() -> None:
+        assert grid.get("/substations")["substations"][0]["health"] == "down"
+
+    eventually(is_down)
+    victim.start()
+    grid.wait_ready()
+
+    fleet = Fleet(grid.url).send(8).wait()
+
+    assert fleet.by_site() == {"substation1": 4, "substation2": 4}
+
+
+def test_a_full_site_is_busy_not_dead(start_grid: StartGrid) -> None:
+    grid = start_grid(points=(1, 1), env={"TIME_SCALE": "180"})
+
+    fleet = Fleet(grid.url).send(6).wait()  # 12 s of a full grid, many polls long
+
+    assert fleet.statuses() == {200: 6}
+    metrics = scrape(grid.balancer.url)
+    assert not any(
+        value for name, value in metrics.items() if name.startswith("balancer_ejections_total")
+    )
+    assert metrics['balancer_polls_total{outcome="ok",substation="substation1"}'] > 10
+
+
+def test_sigterm_to_a_site_under_load_loses_no_vehicle(start_grid: StartGrid) -> None:
+    grid = start_grid(points=(10, 10))
+    fleet = Fleet(grid.url).send(16)
+    victim = grid.substations[0]
+
+    def is_busy() -> None:
+        assert scrape(victim.url)["substation_current_load"] == 8
+
+    eventually(is_busy)
+    os.kill(victim.pid, signal.SIGTERM)
+
+    def is_draining() -> None:
+        assert grid.get("/substations")["substations"][0]["health"] == "draining"
+
+    eventually(is_draining)
+    fleet.send(4)
+
+    assert fleet.wait().statuses() == {200: 20}, fleet.troubles()
+    assert fleet.by_site() == {"substation1": 8, "substation2": 12}
+    assert {ride.document["attempts"] for ride in fleet.rides} == {1}
+    assert victim.stop() == 0
+
+
+def test_a_restart_of_the_whole_grid_one_part_at_a_time_loses_no_vehicle(
+    start_grid: StartGrid,
+) -> None:
+    grid = start_grid(points=(10, 10, 10), env={"TIME_SCALE": "720"})
+    fleet = Fleet(grid.url, patience_s=20)
+    sender = _send_in_background(fleet, 200, rate=10)
+
+    for process in grid.services:
+        process.restart()
+        process.wait_until(lambda process=process: process.answers("/readyz"), timeout_s=20)  # type: ignore[misc] # bound now
+    sender.join()
+
+    assert fleet.wait().statuses() == {200: 200}, fleet.troubles()
+    assert set(charged_by_session(grid).values()) == {1}
+
+
+def _send_in_background(fleet: Fleet, count: int, *, rate: float) -> threading.Thread:
+    thread = threading.Thread(target=fleet.send, args=(count,), kwargs={"rate": rate}, daemon=True)
+    thread.start()
+    return thread
+
+
+def test_counters_add_up_over_all_hops(start_grid: StartGrid) -> None:
+    grid = start_grid(points=(3, 3), env={"TIME_SCALE": "1800"})
+
+    fleet = Fleet(grid.url, kwh=7.5).send(20).wait()
+    with pytest.raises(requests.Timeout):
+        requests.post(f"{grid.url}/charge", json={"kwh": 500}, timeout=(1, 0.5))
+    eventually(lambda: _all_sessions_ended(grid))
+
+    assert fleet.statuses() == {200: 20}
+    gateway, balancer = scrape(grid.gateway.url), scrape(grid.balancer.url)
+    sites = [scrape(site.url) for site in grid.substations]
+    assert gateway['charge_requests_total{status="200"}'] == 20
+    assert gateway['charge_requests_total{status="499"}'] == 1
+    for outcome, count in (("charged", 20), ("aborted", 1)):
+        dispatched = sum(
+            balancer[f'balancer_dispatches_total{{outcome="{outcome}",substation="{name}"}}']
+            for name in ("substation1", "substation2")
+        )
+        held = sum(site[f'substation_sessions_total{{outcome="{outcome}"}}'] for site in sites)
+        assert dispatched == held == count
+    delivered = sum(
+        site['substation_energy_delivered_kwh_total{outcome="charged"}'] for site in sites
+    )
+    assert delivered == pytest.approx(20 * 7.5)

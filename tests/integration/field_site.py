@@ -1,0 +1,91 @@
+"""A substation as others build them: another gauge, another port for metrics, odd answers.
+
+Run as a program, it is a real process on real sockets. Arguments: a JSON object, see `BEHAVIOUR`.
+"""
+
+import json
+import sys
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+BEHAVIOUR: dict[str, Any] = {
+    "port": 0,
+    "metrics_port": 0,  # 0: the same as `port`
+    "page": "ev_charging_load 0\n",  # what /metrics says; {load} is filled in
+    "page_times": 1,
+    "page_delay_s": 0,
+    "page_drip_s": 0,  # pause between single bytes of the page
+    "charge_status": 200,
+    "charge_s": 0.2,
+    "raw_answer": None,  # bytes to answer a charge with, instead of HTTP
+    **(json.loads(sys.argv[1]) if len(sys.argv) > 1 else {}),
+}
+charging = 0
+lock = threading.Lock()
+
+
+class Site(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        if self.path != "/metrics":
+            self.reply(200, b"ready\n")
+            return
+        time.sleep(BEHAVIOUR["page_delay_s"])
+        page = BEHAVIOUR["page"].replace("{load}", str(charging)).encode()
+        page *= BEHAVIOUR["page_times"]
+        if BEHAVIOUR["page_drip_s"]:
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(page)))
+            self.end_headers()
+            for byte in page:
+                self.wfile.write(bytes([byte]))
+                self.wfile.flush()
+                time.sleep(BEHAVIOUR["page_drip_s"])
+        else:
+            self.reply(200, page)
+
+    def do_POST(self) -> None:
+        global charging
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        if BEHAVIOUR["raw_answer"] is not None:
+            self.wfile.write(BEHAVIOUR["raw_answer"].encode("latin-1"))
+            self.close_connection = True
+            return
+        with lock:
+            charging += 1
+        if BEHAVIOUR["charge_status"] == 202:
+            threading.Timer(BEHAVIOUR["charge_s"], self.unplug).start()
+        else:
+            time.sleep(BEHAVIOUR["charge_s"])
+            self.unplug()
+        self.reply(BEHAVIOUR["charge_status"], b'{"ok": true}')
+
+    def unplug(self) -> None:
+        global charging
+        with lock:
+            charging -= 1
+
+    def reply(self, status: int, body: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def main() -> None:
+    doors = [ThreadingHTTPServer(("127.0.0.1", BEHAVIOUR["port"]), Site)]
+    if BEHAVIOUR["metrics_port"]:
+        doors.append(ThreadingHTTPServer(("127.0.0.1", BEHAVIOUR["metrics_port"]), Site))
+    for door in doors:
+        threading.Thread(target=door.serve_forever, daemon=True).start()
+    threading.Event().wait()
+
+
+if __name__ == "__main__":
+    main()

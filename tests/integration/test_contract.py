@@ -1,0 +1,68 @@
+"""The gateway against its own OpenAPI description: generated requests, good and bad."""
+
+from collections.abc import Iterator
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from schemathesis import GenerationMode
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from charge_request_service.openapi import description
+from local_stack.grid import Grid, Ports
+
+OPERATIONS = {
+    operation.ok().label: operation.ok()
+    for operation in schemathesis.openapi.from_dict(description(1000)).get_all_operations()
+}
+# A request without a body or parameters cannot be made wrong.
+CASES = [
+    (label, mode)
+    for label, operation in OPERATIONS.items()
+    for mode in GenerationMode
+    if mode is GenerationMode.POSITIVE or operation.body or operation.query or operation.headers
+]
+
+
+@pytest.fixture(scope="module")
+def grid(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Grid]:
+    # A thousand kWh in a tenth of a millisecond: the contract is at stake here, not the wait.
+    env = {"TIME_SCALE": "1e9"}
+    with Grid(tmp_path_factory.mktemp("grid"), ports=Ports.free(3), env=env) as started:
+        yield started
+
+
+@pytest.mark.parametrize(("label", "mode"), CASES)
+def test_every_answer_is_one_that_the_description_promises(
+    grid: Grid, label: str, mode: GenerationMode
+) -> None:
+    operation = OPERATIONS[label]
+
+    @given(data=st.data())
+    @settings(
+        max_examples=25 if operation.body else 8,
+        deadline=None,  # the machine is shared
+        derandomize=True,
+        suppress_health_check=list(HealthCheck),
+        database=None,
+    )
+    def call(data: st.DataObject) -> None:
+        case = data.draw(operation.as_strategy(generation_mode=mode))
+        case.call_and_validate(
+            base_url=grid.url,
+            checks=[
+                not_a_server_error,
+                status_code_conformance,
+                content_type_conformance,
+                response_schema_conformance,
+            ],
+            timeout=20,
+        )
+
+    call()

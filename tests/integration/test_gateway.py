@@ -1,0 +1,158 @@
+"""The gateway over real HTTP, with a real balancer and a real substation behind it."""
+
+import threading
+import time
+
+import jsonschema
+import openapi_spec_validator
+import pytest
+import requests
+
+from charge_request_service.openapi import description
+from local_stack.grid import Ports
+from local_stack.process import Process
+from tests.conftest import StartGrid, StartService
+from tests.deadline import eventually
+from tests.fleet import Fleet
+from tests.integration.test_substation import BAD_BODIES, JSON
+from tests.scrape import scrape
+
+COUNTERS = ("charge_requests_total", "balancer_dispatches_total", "substation_sessions_total")
+
+
+def moved(before: dict[str, float], after: dict[str, float]) -> dict[str, float]:
+    """Return the counters of vehicles that differ."""
+    return {
+        name: value - before.get(name, 0)
+        for name, value in after.items()
+        if name.startswith(COUNTERS) and value != before.get(name, 0)
+    }
+
+
+def test_bad_input_gets_a_problem_and_no_counter_of_vehicles_moves(start_grid: StartGrid) -> None:
+    grid = start_grid()
+    before = [scrape(service.url) for service in grid.services]
+
+    for what, (body, field) in BAD_BODIES.items():
+        answer = requests.post(f"{grid.url}/charge", data=body, headers=JSON, timeout=10)
+        assert answer.status_code == 400, what
+        assert answer.headers["Content-Type"] == "application/problem+json"
+        assert field in answer.json()["errors"][0]["field"], what
+    named = requests.post(f"{grid.url}/charge", json={"session_id": "mine"}, timeout=10)
+    assert named.status_code == 400  # the gateway names sessions
+    too_large = requests.post(f"{grid.url}/charge", data=b"[" + b" " * 2_000_000, timeout=10)
+    assert too_large.status_code == 413
+
+    after = [scrape(service.url) for service in grid.services]
+    assert [moved(*pair) for pair in zip(before, after, strict=True)] == [{}] * 5
+    assert requests.post(f"{grid.url}/charge", json={"kwh": 1}, timeout=10).status_code == 200
+
+
+def test_the_gateway_answers_as_its_openapi_description_says(start_grid: StartGrid) -> None:
+    grid = start_grid(env={"TIME_SCALE": "36000"})
+    document = requests.get(f"{grid.url}/openapi.json", timeout=5).json()
+    openapi_spec_validator.validate(document)
+    schemas = {"components": document["components"]}
+
+    def check(name: str, instance: object) -> None:
+        jsonschema.Draft202012Validator(
+            {"$ref": f"#/components/schemas/{name}", **schemas}
+        ).validate(instance)
+
+    charged = requests.post(f"{grid.url}/charge", json={"vehicle_id": "EV-1"}, timeout=10)
+    check("Charged", charged.json())
+    check("Grid", requests.get(f"{grid.url}/substations", timeout=5).json())
+    decisions = requests.get(f"{grid.url}/decisions?since=0", timeout=5).json()
+    check("Decisions", decisions)
+    assert decisions["decisions"][0]["session_id"] == charged.json()["session_id"]
+    check("Problem", requests.post(f"{grid.url}/charge", json=[1], timeout=5).json())
+    check("Problem", requests.get(f"{grid.url}/decisions?since=x", timeout=5).json())
+    assert document == description(1000)
+
+
+def test_the_gateway_waits_for_a_balancer_that_restarts(start_service: StartService) -> None:
+    site = start_service("substation_service", TIME_SCALE=3600)
+    balancer = start_service("load_balancer", SUBSTATIONS=site.url)
+    gateway = start_service("charge_request_service", BALANCER_URL=balancer.url)
+    balancer.stop()
+    fleet = Fleet(gateway.url).send(5)
+    time.sleep(0.5)
+    assert fleet.statuses() == {0: 5}
+
+    balancer.start()
+
+    assert fleet.wait(20).statuses() == {200: 5}, fleet.troubles()
+
+
+def test_a_balancer_that_stays_away_is_a_503_with_retry_after(start_service: StartService) -> None:
+    nowhere = f"http://127.0.0.1:{Ports.free(0).gateway}"
+    gateway = start_service("charge_request_service", path="/healthz", BALANCER_URL=nowhere)
+
+    answer = requests.post(f"{gateway.url}/charge", headers={"Prefer": "wait=1"}, timeout=10)
+
+    assert answer.status_code == 503
+    assert answer.json()["type"] == "urn:ev-grid:problem:balancer-unreachable"
+    assert answer.json()["session_id"]
+    assert int(answer.headers["Retry-After"]) >= 1
+    assert requests.get(f"{gateway.url}/readyz", timeout=5).status_code == 503
+    assert requests.get(f"{gateway.url}/substations", timeout=5).status_code == 503
+    assert scrape(gateway.url)['charge_requests_total{status="503"}'] == 1
+
+
+def test_a_balancer_that_dies_with_vehicles_in_hand_frees_every_point(
+    start_grid: StartGrid,
+) -> None:
+    grid = start_grid(env={"TIME_SCALE": "60"})
+    fleet = Fleet(grid.url).send(6)
+
+    def six_charge() -> None:
+        assert sum(scrape(site.url)["substation_current_load"] for site in grid.substations) == 6
+
+    eventually(six_charge)
+    grid.balancer.kill()
+
+    assert fleet.wait(10).statuses() == {503: 6}
+    assert {ride.document["type"] for ride in fleet.rides} == {"urn:ev-grid:problem:balancer-lost"}
+
+    def all_free() -> None:
+        assert sum(scrape(site.url)["substation_current_load"] for site in grid.substations) == 0
+
+    eventually(all_free, within_s=2)
+
+
+@pytest.mark.parametrize("header", ["wait=soon", "wait=-1", "wait=1e3", "wait"])
+def test_a_preference_that_is_no_time_is_named(start_service: StartService, header: str) -> None:
+    balancer = "http://127.0.0.1:9"
+    gateway = start_service("charge_request_service", path="/healthz", BALANCER_URL=balancer)
+
+    answer = requests.post(f"{gateway.url}/charge", headers={"Prefer": header}, timeout=10)
+
+    assert answer.status_code == 400
+    assert answer.json()["errors"][0]["field"] == "Prefer"
+
+
+def test_one_grep_for_the_request_id_finds_the_vehicle_in_every_log(start_grid: StartGrid) -> None:
+    grid = start_grid(points=(2,), env={"TIME_SCALE": "36000"})
+
+    requests.post(f"{grid.url}/charge", headers={"X-Request-ID": "trip-42"}, timeout=10)
+
+    for service in grid.services:
+        assert '"request_id":"trip-42"' in service.log_file.read_text(), service.name
+
+
+def test_readers_do_not_wait_for_charging_vehicles(start_grid: StartGrid) -> None:
+    grid = start_grid(points=(400,), env={"TIME_SCALE": "120"})
+    fleet = Fleet(grid.url).send(300)
+    answers: list[int] = []
+
+    def look(service: Process) -> None:
+        answers.append(requests.get(f"{service.url}/metrics", timeout=5).status_code)
+
+    lookers = [threading.Thread(target=look, args=(one,)) for one in grid.services * 5]
+    for looker in lookers:
+        looker.start()
+    for looker in lookers:
+        looker.join(10)
+
+    assert answers == [200] * 15
+    assert fleet.wait().statuses() == {200: 300}

@@ -1,0 +1,67 @@
+"""Settings: a wrong one stops a service at start and says what to do."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+
+def run(module: str, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", module, *arguments],
+        env={**os.environ, **settings},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("module", "settings", "named"),
+    [
+        ("substation_service", {"CHARGING_POINTS": "0"}, ["CHARGING_POINTS=0", "1"]),
+        ("substation_service", {"TIME_SCALE": "fast"}, ["TIME_SCALE=fast", "360"]),
+        ("substation_service", {"POWER_LIMIT_KW": "10"}, ["POWER_LIMIT_KW=10", "raise it"]),
+        ("substation_service", {"PORT": "70000"}, ["PORT=70000"]),
+        ("load_balancer", {}, ["SUBSTATIONS is missing", "set it"]),
+        ("load_balancer", {"SUBSTATIONS": "substation1:5002"}, ["SUBSTATIONS=substation1:5002"]),
+        ("load_balancer", {"SUBSTATIONS": " , "}, ["SUBSTATIONS", "no substation"]),
+        ("load_balancer", {"SUBSTATIONS": "http://a:1,http://a:2"}, ["named 'a'", "name=http"]),
+        (
+            "load_balancer",
+            {"SUBSTATIONS": "http://a:1", "ROUTING_POLICY": "best"},
+            ["ROUTING_POLICY=best", "least-loaded"],
+        ),
+        ("charge_request_service", {"BALANCER_URL": "balancer"}, ["BALANCER_URL=balancer"]),
+        ("charge_request_service", {"MAX_WAIT": "-1"}, ["MAX_WAIT=-1"]),
+    ],
+)
+def test_a_wrong_setting_names_itself_its_value_and_the_remedy(
+    module: str, settings: dict[str, str], named: list[str]
+) -> None:
+    finished = run(module, **settings)
+
+    assert finished.returncode == 2
+    assert finished.stderr.startswith(f"{module}: setting")
+    assert all(part in finished.stderr for part in named), finished.stderr
+    assert "Traceback" not in finished.stderr
+
+
+@pytest.mark.parametrize(
+    "module", ["substation_service", "load_balancer", "charge_request_service"]
+)
+def test_help_lists_every_setting_with_its_meaning(module: str) -> None:
+    finished = run(module, "--help")
+
+    assert finished.returncode == 0
+    assert "DRAIN_TIMEOUT" in finished.stdout
+    assert "default: 75" in finished.stdout
+
+
+def test_an_argument_is_refused_with_a_pointer_to_the_settings() -> None:
+    finished = run("substation_service", "--port=1")
+
+    assert finished.returncode == 2
+    assert "--help" in finished.stderr

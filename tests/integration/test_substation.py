@@ -1,0 +1,224 @@
+"""A substation over real HTTP."""
+
+import json
+import os
+import signal
+import socket
+import time
+
+import pytest
+import requests
+
+from tests.conftest import StartService
+from tests.deadline import eventually
+from tests.fleet import Fleet
+from tests.scrape import scrape
+
+JSON = {"Content-Type": "application/json"}
+
+
+def load(url: str) -> float:
+    return scrape(url)["substation_current_load"]
+
+
+def wait_for_load(url: str, expected: float, within_s: float = 5) -> None:
+    def check() -> None:
+        assert load(url) == expected
+
+    eventually(check, within_s)
+
+
+def test_a_vehicle_is_charged_for_as_long_as_its_energy_takes(start_service: StartService) -> None:
+    site = start_service("substation_service", POINT_POWER_KW=50, TIME_SCALE=720)
+
+    began = time.monotonic()
+    answer = requests.post(f"{site.url}/charge", json={"kwh": 5, "vehicle_id": "EV-1"}, timeout=10)
+    took_s = time.monotonic() - began
+
+    assert answer.status_code == 200
+    document = answer.json()
+    assert document["status"] == "charged"
+    assert document["vehicle_id"] == "EV-1"
+    assert document["kwh"] == 5
+    assert document["session_id"]
+    assert 0.5 <= document["charging_s"] <= took_s  # 5 kWh at 50 kW, 720 times faster
+
+
+def test_no_body_at_all_means_10_kwh(start_service: StartService) -> None:
+    site = start_service("substation_service", TIME_SCALE=36_000)
+
+    assert requests.post(f"{site.url}/charge", timeout=10).json()["kwh"] == 10
+
+
+def test_a_full_site_answers_503_with_the_time_until_a_point_frees(
+    start_service: StartService,
+) -> None:
+    site = start_service("substation_service", CHARGING_POINTS=1, TIME_SCALE=36)
+    parked = Fleet(site.url, kwh=10).send(1)  # 20 s
+    wait_for_load(site.url, 1)
+
+    answer = requests.post(f"{site.url}/charge", timeout=10)
+
+    assert answer.status_code == 503
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert answer.json()["type"] == "urn:ev-grid:problem:full"
+    assert answer.json()["session_id"]
+    assert 15 <= int(answer.headers["Retry-After"]) <= 20
+    assert scrape(site.url)['substation_sessions_total{outcome="refused"}'] == 1
+    assert parked.statuses() == {0: 1}
+
+
+def test_the_power_limit_caps_the_points_in_use(start_service: StartService) -> None:
+    site = start_service(
+        "substation_service", CHARGING_POINTS=8, POINT_POWER_KW=50, POWER_LIMIT_KW=120
+    )
+
+    metrics = scrape(site.url)
+
+    assert metrics["substation_capacity"] == 2
+    assert metrics["substation_power_limit_kw"] == 120
+
+
+def test_of_60_vehicles_at_once_exactly_as_many_charge_as_there_are_points(
+    start_service: StartService,
+) -> None:
+    site = start_service("substation_service", CHARGING_POINTS=10, TIME_SCALE=180)
+
+    fleet = Fleet(site.url, kwh=10).send(60).wait()
+
+    assert fleet.statuses() == {200: 10, 503: 50}
+    metrics = scrape(site.url)
+    assert metrics["substation_current_load"] == 0
+    assert metrics['substation_sessions_total{outcome="charged"}'] == 10
+    assert metrics['substation_sessions_total{outcome="refused"}'] == 50
+    assert metrics['substation_energy_delivered_kwh_total{outcome="charged"}'] == 100
+
+
+@pytest.mark.parametrize("sent_ahead", [b"", b"POST /charge HTTP/1.1\r\n"], ids=["", "pipelined"])
+def test_a_caller_that_hangs_up_frees_the_point(
+    start_service: StartService, sent_ahead: bytes
+) -> None:
+    site = start_service("substation_service", TIME_SCALE=36)
+    with socket.create_connection(("127.0.0.1", site.port)) as caller:
+        caller.sendall(
+            b"POST /charge HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n" + sent_ahead
+        )
+        wait_for_load(site.url, 1)
+
+    wait_for_load(site.url, 0, within_s=0.5)
+    assert scrape(site.url)['substation_sessions_total{outcome="aborted"}'] == 1
+
+
+def test_a_site_that_wakes_from_a_freeze_charges_no_one_whose_caller_is_gone(
+    start_service: StartService,
+) -> None:
+    site = start_service("substation_service", TIME_SCALE=360)
+    with socket.create_connection(("127.0.0.1", site.port)) as caller:
+        caller.sendall(b"POST /charge HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n")
+        wait_for_load(site.url, 1)
+        site.freeze()
+    time.sleep(2.2)  # its 2 s of charging are over while it is frozen
+    site.thaw()
+
+    wait_for_load(site.url, 0)
+    metrics = scrape(site.url)
+    assert metrics['substation_sessions_total{outcome="aborted"}'] == 1
+    assert metrics['substation_sessions_total{outcome="charged"}'] == 0
+
+
+BAD_BODIES = {
+    "not JSON": (b"{kwh: 6", "body"),
+    "a list": (b"[6]", "body"),
+    "a number": (b"6", "body"),
+    "kwh of 0": (b'{"kwh": 0}', "kwh"),
+    "kwh of -5": (b'{"kwh": -5}', "kwh"),
+    "kwh of 1e9": (b'{"kwh": 1e9}', "kwh"),
+    "kwh of 1e999": (b'{"kwh": 1e999}', "kwh"),
+    "kwh of NaN": (b'{"kwh": NaN}', "kwh"),
+    "kwh as text": (b'{"kwh": "6"}', "kwh"),
+    "kwh of true": (b'{"kwh": true}', "kwh"),
+    "kwh of null": (b'{"kwh": null}', "kwh"),
+    "kwh of 5000 digits": (b'{"kwh": ' + b"9" * 5000 + b"}", "body"),
+    "nested 10,000 deep": (b"[" * 10_000, "body"),
+    "vehicle_id of 65 characters": (json.dumps({"vehicle_id": "x" * 65}).encode(), "vehicle_id"),
+    "vehicle_id with a newline": (b'{"vehicle_id": "EV\\n1"}', "vehicle_id"),
+    "vehicle_id that ends in a newline": (b'{"vehicle_id": "EV1\\n"}', "vehicle_id"),
+    "vehicle_id with quotes": (b'{"vehicle_id": "\\"EV\\""}', "vehicle_id"),
+    "vehicle_id with other letters": ('{"vehicle_id": "\u0415V"}'.encode(), "vehicle_id"),
+    "vehicle_id that is empty": (b'{"vehicle_id": ""}', "vehicle_id"),
+    "vehicle_id as a number": (b'{"vehicle_id": 7}', "vehicle_id"),
+    "a field that is not known": (b'{"kWh": 6}', "kWh"),
+}
+
+
+@pytest.mark.parametrize("service", ["substation_service", "load_balancer"])
+def test_bad_input_gets_a_problem_that_names_the_field_and_nothing_is_counted(
+    start_service: StartService, service: str
+) -> None:
+    site = start_service("substation_service")
+    door = site if service == "substation_service" else start_service(service, SUBSTATIONS=site.url)
+
+    for what, (body, field) in BAD_BODIES.items():
+        answer = requests.post(f"{door.url}/charge", data=body, headers=JSON, timeout=10)
+        assert answer.status_code == 400, what
+        assert answer.headers["Content-Type"] == "application/problem+json"
+        assert field in answer.json()["errors"][0]["field"], what
+
+    assert requests.post(f"{door.url}/charge", data=b"kwh=6", timeout=10).status_code == 415
+    too_large = requests.post(
+        f"{door.url}/charge", data=b'"' + b"x" * 2_000_000 + b'"', headers=JSON, timeout=10
+    )
+    assert too_large.status_code == 413
+    assert too_large.json()["type"] == "urn:ev-grid:problem:body-too-large"
+    assert not any(
+        value
+        for name, value in scrape(site.url).items()
+        if name.startswith("substation_sessions_t")
+    )
+
+
+def test_unknown_paths_and_methods_are_problems_too(start_service: StartService) -> None:
+    site = start_service("substation_service")
+
+    missing = requests.get(f"{site.url}/nowhere", timeout=5)
+    wrong = requests.get(f"{site.url}/charge", timeout=5)
+
+    assert (missing.status_code, wrong.status_code) == (404, 405)
+    assert {missing.headers["Content-Type"], wrong.headers["Content-Type"]} == {
+        "application/problem+json"
+    }
+    assert "POST" in wrong.headers["Allow"]
+
+
+def test_a_harmless_request_id_is_taken_over_and_any_other_replaced(
+    start_service: StartService,
+) -> None:
+    site = start_service("substation_service")
+
+    def sent_back(given: str) -> str:
+        answer = requests.get(f"{site.url}/healthz", headers={"X-Request-ID": given}, timeout=5)
+        return answer.headers["X-Request-ID"]
+
+    assert sent_back("trip-7:a.b_c") == "trip-7:a.b_c"
+    assert sent_back("x" * 65) != "x" * 65
+    assert '"' not in sent_back('a","level":"forged')
+
+
+def test_sigterm_finishes_the_vehicles_and_takes_no_new_one(start_service: StartService) -> None:
+    site = start_service("substation_service", TIME_SCALE=360)
+    fleet = Fleet(site.url).send(3)
+    wait_for_load(site.url, 3)
+    keeps_asking = requests.Session()
+
+    os.kill(site.pid, signal.SIGTERM)
+
+    def drains() -> None:
+        assert keeps_asking.get(f"{site.url}/readyz", timeout=5).status_code == 503
+
+    eventually(drains)
+    late = keeps_asking.post(f"{site.url}/charge", timeout=5)
+    assert late.status_code == 503
+    assert late.json()["type"] == "urn:ev-grid:problem:draining"
+    assert scrape(site.url)["substation_draining"] == 1
+    assert fleet.wait().statuses() == {200: 3}
+    assert site.stop() == 0

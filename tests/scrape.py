@@ -1,0 +1,19 @@
+"""Reads a service's own metrics, as Prometheus would."""
+
+import requests
+from prometheus_client.parser import text_string_to_metric_families
+
+
+def scrape(url: str) -> dict[str, float]:
+    """Return every sample of `GET {url}/metrics`, keyed `name{label="value"}`, labels sorted."""
+    page = requests.get(f"{url}/metrics", timeout=5).text
+    return {
+        _key(sample.name, sample.labels): sample.value
+        for family in text_string_to_metric_families(page)
+        for sample in family.samples
+    }
+
+
+def _key(name: str, labels: dict[str, str]) -> str:
+    inside = ",".join(f'{label}="{value}"' for label, value in sorted(labels.items()))
+    return f"{name}{{{inside}}}" if inside else name

@@ -1,0 +1,39 @@
+import pytest
+from flask import Flask, request
+
+from grid_common.prefer import wait_s
+from grid_common.problems import BadRequest
+
+
+def preferred(header: str | None, longest_s: float = 60) -> float:
+    headers = {"Prefer": header} if header is not None else {}
+    with Flask(__name__).test_request_context("/charge", headers=headers):
+        return wait_s(request, longest_s)
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        (None, 60),
+        ("", 60),
+        ("respond-async", 60),
+        ("wait=30", 30),
+        ("wait=0", 0),
+        ("wait=0.25", 0.25),
+        ("wait=600", 60),
+        ("respond-async, wait=5", 5),
+        ('respond-async; foo="x", Wait = "7"', 7),
+        ("wait=5, handling=lenient", 5),
+        ("await=5", 60),
+    ],
+)
+def test_the_wait_is_what_the_caller_prefers_up_to_the_longest(
+    header: str | None, expected: float
+) -> None:
+    assert preferred(header) == expected
+
+
+@pytest.mark.parametrize("header", ["wait", "wait=", "wait=soon", "wait=-1", "wait=1e3", "wait=٣"])
+def test_a_preference_that_is_no_time_is_a_fault(header: str) -> None:
+    with pytest.raises(BadRequest, match="Prefer"):
+        preferred(header.encode().decode("latin-1"))
