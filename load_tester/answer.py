@@ -1,0 +1,96 @@
+"""What an answer to `POST /charge` means for the vehicle that asked. Pure."""
+
+import json
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from load_tester.vehicle import Charge, Outcome
+
+_ENERGY_TOLERANCE_KWH = 1e-6
+_LONGEST_REASON = 160
+
+
+class Answer(NamedTuple):
+    """An HTTP answer. `headers` has names in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+def apply_answer(charge: Charge, answer: Answer) -> None:
+    """Enter into a charge what an answer says; one that cannot be right makes it failed."""
+    charge.status = answer.status
+    charge.reason = ""
+    document = _object(answer.body)
+    if document is not None and isinstance(document.get("session_id"), str):
+        charge.session_id = document["session_id"]
+    if answer.status in (200, 202):
+        _apply_success(charge, answer.status, document)
+    elif answer.status == 503:
+        charge.outcome = Outcome.REFUSED
+        charge.reason = _problem_text(document) or "503 without a problem body"
+    else:
+        rejected = 400 <= answer.status < 500
+        charge.outcome = Outcome.REJECTED if rejected else Outcome.FAILED
+        charge.reason = _problem_text(document) or f"answered {answer.status}"
+
+
+def _apply_success(charge: Charge, status: int, document: dict[str, Any] | None) -> None:
+    fault = _fault(charge, document)
+    if document is None or fault:
+        charge.outcome = Outcome.FAILED
+        charge.reason = fault
+        return
+    charge.outcome = Outcome.CHARGED if status == 200 else Outcome.ACCEPTED
+    site = document.get("substation")
+    charge.site = site if isinstance(site, str) else None
+    charge.waited_s = _number(document.get("waited_s"))
+    charge.charging_s = _number(document.get("charging_s")) if status == 200 else None
+    attempts = document.get("attempts")
+    charge.attempts = attempts if isinstance(attempts, int) else 1
+
+
+def _fault(charge: Charge, document: dict[str, Any] | None) -> str:
+    """Say why an answer of success cannot be right; empty when it can."""
+    if document is None:
+        return "answered with a body that is not a JSON object"
+    vehicle_id = document.get("vehicle_id", charge.vehicle_id)
+    if vehicle_id != charge.vehicle_id:
+        return _short(f"the answer is for another vehicle, {vehicle_id!r}")
+    kwh = document.get("kwh", charge.vehicle.kwh)
+    if _number(kwh) is None or abs(kwh - charge.vehicle.kwh) > _ENERGY_TOLERANCE_KWH:
+        return _short(f"charged {kwh!r} kWh where {charge.vehicle.kwh:g} were asked for")
+    return ""
+
+
+def retry_after(answer: Answer) -> float | None:
+    """Return the seconds of a Retry-After header, None without a usable one."""
+    try:
+        seconds = float(answer.headers.get("retry-after", ""))
+    except ValueError:
+        return None
+    return seconds if 0 <= seconds < 1e6 else None
+
+
+def _object(body: bytes) -> dict[str, Any] | None:
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    return document if isinstance(document, dict) else None
+
+
+def _number(value: object) -> float | None:
+    return value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+
+
+def _problem_text(document: dict[str, Any] | None) -> str:
+    if document is None:
+        return ""
+    text = document.get("detail") or document.get("title")
+    return _short(text) if isinstance(text, str) else ""
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _LONGEST_REASON else f"{text[: _LONGEST_REASON - 1]}…"

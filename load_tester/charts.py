@@ -1,0 +1,177 @@
+"""The pictures of the report, as SVG text. Pure; colours come from the page's style sheet."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+
+_WIDTH = 960
+_LEFT, _RIGHT = 150, 44  # room for names on the left, for a scale on the right
+_STRIP, _GAP, _AXIS = 58, 14, 26
+_TICKS = 8
+_LABEL = 82  # room for a mark's label
+
+
+@dataclass(frozen=True, slots=True)
+class Strip:
+    """One curve over time, in as many equal stretches as there are values."""
+
+    name: str
+    caption: str
+    values: Sequence[float]
+    kind: str  # style sheet class: arrivals, load, waiting
+    limit: float | None = None  # drawn as a dashed line, such as a capacity
+
+
+def nice_ceiling(value: float) -> float:
+    """Return the least of 1, 2, 5 times a power of ten that a value does not exceed."""
+    if value <= 0:
+        return 1.0
+    power = 10.0 ** math.floor(math.log10(value))
+    return next(step * power for step in (1, 2, 5, 10) if value <= step * power * (1 + 1e-9))
+
+
+def _svg(height: float, label: str, parts: Sequence[str]) -> str:
+    body = "\n".join(parts)
+    return (
+        f'<svg viewBox="0 0 {_WIDTH} {height:g}" role="img" aria-label="{escape(label)}" '
+        f'xmlns="http://www.w3.org/2000/svg">\n{body}\n</svg>'
+    )
+
+
+def _text(x: float, y: float, text: str, anchor: str = "start", style: str = "") -> str:
+    return (
+        f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" class="{style}">'
+        f"{escape(text)}</text>"
+    )
+
+
+def _line(x1: float, y1: float, x2: float, y2: float, style: str) -> str:
+    return f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" class="{style}"/>'
+
+
+def _time_axis(end: float, bottom: float) -> list[str]:
+    step = nice_ceiling(end / _TICKS)
+    inner = _WIDTH - _LEFT - _RIGHT
+    parts = []
+    for index in range(int(end / step + 1e-9) + 1):
+        x = _LEFT + inner * index * step / end
+        parts.append(_line(x, 0, x, bottom, "grid"))
+        parts.append(_text(x, bottom + 17, f"{index * step:g} s", "middle", "tick"))
+    return parts
+
+
+def timeline(strips: Sequence[Strip], end: float) -> str:
+    """Draw strips one above the other over the same time, 0 to `end` seconds."""
+    end = max(end, 1e-3)
+    bottom = len(strips) * (_STRIP + _GAP)
+    parts = _time_axis(end, bottom)
+    for index, strip in enumerate(strips):
+        parts.extend(_strip(strip, _GAP / 2 + index * (_STRIP + _GAP)))
+    return _svg(bottom + _AXIS, "arrivals and load by site over time", parts)
+
+
+def _strip(strip: Strip, top: float) -> list[str]:
+    scale = max([*strip.values, strip.limit or 0.0]) or 1.0
+    base = top + _STRIP
+    inner = _WIDTH - _LEFT - _RIGHT
+    width = inner / max(1, len(strip.values))
+    points = [f"{_LEFT:.1f},{base:.1f}"]
+    for index, value in enumerate(strip.values):
+        y = base - _STRIP * value / scale
+        points.append(f"{_LEFT + index * width:.1f},{y:.1f}")
+        points.append(f"{_LEFT + (index + 1) * width:.1f},{y:.1f}")
+    points.append(f"{_LEFT + inner:.1f},{base:.1f}")
+    parts = [
+        _line(_LEFT, base, _LEFT + inner, base, "base"),
+        f'<polygon points="{" ".join(points)}" class="{escape(strip.kind)}">'
+        f"<title>{escape(strip.name)}: {escape(strip.caption)}</title></polygon>",
+        _text(_LEFT - 12, top + _STRIP / 2 - 2, strip.name, "end", "name"),
+        _text(_LEFT - 12, top + _STRIP / 2 + 14, strip.caption, "end", "tick"),
+    ]
+    if strip.limit is not None:
+        y = base - _STRIP * strip.limit / scale
+        parts.append(_line(_LEFT, y, _LEFT + inner, y, "limit"))
+        parts.append(_text(_LEFT + inner + 6, y + 4, f"{strip.limit:g}", "start", "tick"))
+    return parts
+
+
+def histogram(values: Sequence[float], marks: Mapping[str, float], label: str, bins: int) -> str:
+    """Draw how many of `values` (seconds) fall where, with named marks such as percentiles."""
+    height, top = 190, 34
+    inner = _WIDTH - _LEFT - _RIGHT
+    end = max([*values, 1e-3]) * (1 + 1e-9)
+    counts = [0] * bins
+    for value in values:
+        counts[min(bins - 1, int(bins * value / end))] += 1
+    most = max(counts) or 1
+    parts = _time_axis(end, height)
+    width = inner / bins
+    for index, count in enumerate(counts):
+        if not count:
+            continue
+        tall = (height - top) * count / most
+        title = (
+            f"{count:,} vehicles from {index * end / bins:.3g} to {(index + 1) * end / bins:.3g} s"
+        )
+        parts.append(
+            f'<rect x="{_LEFT + index * width + 0.5:.1f}" y="{height - tall:.1f}" '
+            f'width="{width - 1:.1f}" height="{tall:.1f}" class="load">'
+            f"<title>{title}</title></rect>"
+        )
+    parts.append(_line(_LEFT, height, _LEFT + inner, height, "base"))
+    parts.append(_text(_LEFT - 12, height / 2, label, "end", "name"))
+    parts.append(_text(_LEFT - 12, height / 2 + 16, f"at most {most:,} a bar", "end", "tick"))
+    parts.extend(_marks(marks, end, height))
+    return _svg(height + _AXIS, label, parts)
+
+
+def _marks(marks: Mapping[str, float], end: float, height: float) -> list[str]:
+    """Draw marks; a label that would touch another goes a line lower."""
+    parts = []
+    inner = _WIDTH - _LEFT - _RIGHT
+    rows: list[float] = []  # where the last label of each line ends
+    for name, value in sorted(marks.items(), key=lambda item: item[1]):
+        x = _LEFT + inner * min(1.0, value / end)
+        before = x + _LABEL > _WIDTH
+        left = x - _LABEL if before else x
+        row = next((row for row, used in enumerate(rows) if used <= left), len(rows))
+        rows[row : row + 1] = [left + _LABEL]
+        y = 4 + 13 * row
+        parts.append(_line(x, y, x, height, "mark"))
+        anchor, shift = ("end", -5) if before else ("start", 5)
+        parts.append(_text(x + shift, y + 9, f"{name} {value:.2f} s", anchor, "marked"))
+    return parts
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A site's part: of the vehicles, and of the grid's capacity if that is known. 0 to 1."""
+
+    name: str
+    vehicles: int
+    share: float
+    of_capacity: float | None
+
+
+def share_bars(shares: Sequence[Share]) -> str:
+    """Draw each site's share of the vehicles, with a mark at its share of the capacity."""
+    row, inner = 34, _WIDTH - _LEFT - 170
+    scale = max([*(max(item.share, item.of_capacity or 0) for item in shares), 1e-9])
+    parts = []
+    for index, item in enumerate(shares):
+        y = index * row + 6
+        long = inner * item.share / scale
+        parts.append(_text(_LEFT - 12, y + 16, item.name, "end", "name"))
+        parts.append(
+            f'<rect x="{_LEFT}" y="{y}" width="{long:.1f}" height="22" rx="3" class="load">'
+            f"<title>{escape(item.name)}: {item.vehicles:,} vehicles</title></rect>"
+        )
+        edge = long
+        if item.of_capacity is not None:
+            x = _LEFT + inner * item.of_capacity / scale
+            edge = max(edge, inner * item.of_capacity / scale)
+            parts.append(_line(x, y - 3, x, y + 25, "limit"))
+        text = f"{100 * item.share:.1f}%, {item.vehicles:,} vehicles"
+        parts.append(_text(_LEFT + edge + 10, y + 16, text, "start", "tick"))
+    return _svg(len(shares) * row + 6, "share of vehicles by site", parts)

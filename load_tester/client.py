@@ -1,0 +1,225 @@
+"""Speaks HTTP to the gateway for vehicles.
+
+A vehicle's request is written by hand and its answer read by the standard library. With thousands
+of vehicles from one process beside the grid itself, a client library's share is missed there: this
+way takes half the CPU of urllib3's.
+
+The sockets are gevent's once the program has patched them (see __main__), else blocking ones.
+"""
+
+import errno
+import http.client
+import itertools
+import socket
+import ssl
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from typing import Any
+
+from urllib3.util import Url
+
+from load_tester.answer import Answer
+
+_MOST_ANSWER_BYTES = 1 << 20
+_RESOLVE_AGAIN_S = 5.0
+_CONNECT_TIMEOUT_S = 10.0
+_OWN_LIMITS = {
+    errno.EMFILE: "the tester is out of file descriptors; raise `ulimit -n`",
+    errno.EADDRNOTAVAIL: "the tester's machine is out of ports towards the gateway",
+}
+
+
+class Silence(StrEnum):
+    """How a request went unanswered."""
+
+    REFUSED = "connection refused"
+    UNREACHABLE = "cannot be reached"
+    RESET = "connection broken off before the answer"
+    TIMEOUT = "no answer in time"
+    GARBLED = "the answer is not HTTP"
+
+
+class NoAnswer(Exception):
+    """A request that got no answer."""
+
+    def __init__(self, silence: Silence, detail: str = "") -> None:
+        super().__init__(f"{silence}: {detail}" if detail else silence.value)
+        self.silence = silence
+
+    @property
+    def sent(self) -> bool:
+        """Whether the request may have reached the grid."""
+        return self.silence not in (Silence.REFUSED, Silence.UNREACHABLE)
+
+    @property
+    def passing(self) -> bool:
+        """Whether trying again may help: the gateway was away, or went away."""
+        return self.silence in (Silence.REFUSED, Silence.RESET)
+
+
+_Address = tuple[socket.AddressFamily, tuple[Any, ...]]
+
+
+class Addresses:
+    """The gateway's addresses, in turn, so that several behind one name share the vehicles."""
+
+    def __init__(self, host: str, port: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self._host = host
+        self._port = port
+        self._clock = clock
+        self._expires = -1.0
+        self._found: list[_Address] = []
+        self._turn = itertools.count()
+
+    @property
+    def several(self) -> bool:
+        """Whether there is more than one in a family; localhost has one in each."""
+        families = [family for family, _ in self._found]
+        return len(families) > len(set(families))
+
+    def in_turn(self) -> list[_Address]:
+        """Return all addresses, beginning with another one each time.
+
+        Raises:
+            NoAnswer: the name has none, and never had one.
+        """
+        if self._clock() >= self._expires:
+            self._expires = self._clock() + _RESOLVE_AGAIN_S
+            try:
+                found = socket.getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM)
+                self._found = list(dict.fromkeys((entry[0], entry[4]) for entry in found))
+            except (OSError, UnicodeError) as error:
+                if not self._found:
+                    self._expires = -1.0
+                    detail = f"the name {self._host} was not found ({error})"
+                    raise NoAnswer(Silence.UNREACHABLE, detail) from None
+        turn = next(self._turn) % len(self._found)
+        return self._found[turn:] + self._found[:turn]
+
+
+class Caller:
+    """One client of the gateway. `keep_alive` holds its connection from one vehicle to the next."""
+
+    def __init__(self, gateway: "Gateway", *, keep_alive: bool) -> None:
+        self._gateway = gateway
+        self._keep_alive = keep_alive
+        self._connection: socket.socket | None = None
+
+    def charge(self, body: bytes) -> Answer:
+        """Send one `POST /charge` and wait for the answer.
+
+        Raises:
+            NoAnswer: none came.
+        """
+        connection = self._connection or self._gateway.connect()
+        self._connection = None
+        last = True
+        try:
+            with _silences():
+                # One piece, so that head and body travel in one packet.
+                connection.sendall(self._gateway.head(len(body), self._keep_alive) + body)
+                answer, ended = _read_answer(connection)
+            last = ended or not self._keep_alive
+        finally:
+            if last:
+                connection.close()  # also when the vehicle is cut short: the grid sees it hang up
+            else:
+                self._connection = connection
+        return answer
+
+    def close(self) -> None:
+        """Hang up."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+
+def _read_answer(connection: socket.socket) -> tuple[Answer, bool]:
+    """Read an answer, and whether the connection ends with it."""
+    response = http.client.HTTPResponse(connection, method="POST")
+    try:
+        response.begin()
+        content = response.read(_MOST_ANSWER_BYTES)
+        if len(content) == _MOST_ANSWER_BYTES:
+            raise http.client.HTTPException("too long")
+        if response.length:  # told to be longer than it was
+            raise http.client.IncompleteRead(content, response.length)
+        headers = {name.lower(): value for name, value in response.getheaders()}
+        last = response.will_close or not response.isclosed()
+        return Answer(response.status, headers, content), last
+    finally:
+        response.close()
+
+
+class Gateway:
+    """Where vehicles go: makes connections to the gateway's addresses."""
+
+    def __init__(self, url: Url, *, timeout: float, wait: float | None = None) -> None:
+        self._tls = ssl.create_default_context() if url.scheme == "https" else None
+        self._host = (url.host or "").strip("[]")
+        self._timeout = timeout
+        port = url.port or (443 if self._tls else 80)
+        self.addresses = Addresses(self._host, port)
+        head = (
+            f"POST {(url.path or '').rstrip('/')}/charge HTTP/1.1\r\n"
+            f"Host: {url.netloc}\r\n"
+            "User-Agent: load_tester\r\n"
+            "Content-Type: application/json\r\n"
+        )
+        if wait is not None:
+            head += f"Prefer: wait={wait:g}\r\n"
+        self._head = head.encode("latin-1")
+
+    def head(self, length: int, keep_alive: bool) -> bytes:
+        """Return a request's first lines for a body of `length` bytes."""
+        last = b"" if keep_alive else b"Connection: close\r\n"
+        return b"%b%bContent-Length: %d\r\n\r\n" % (self._head, last, length)
+
+    def connect(self) -> socket.socket:
+        """Open a connection.
+
+        Raises:
+            NoAnswer: it was not taken.
+        """
+        fault: NoAnswer | None = None
+        for family, address in self.addresses.in_turn():
+            try:
+                return self._connect(family, address)
+            except NoAnswer as error:
+                fault = error
+        raise fault or NoAnswer(Silence.UNREACHABLE)
+
+    def _connect(self, family: socket.AddressFamily, address: tuple[Any, ...]) -> socket.socket:
+        connection = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            with _silences():
+                connection.settimeout(_CONNECT_TIMEOUT_S)
+                connection.connect(address)
+                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                if self._tls is not None:
+                    connection = self._tls.wrap_socket(connection, server_hostname=self._host)
+                connection.settimeout(self._timeout)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+
+@contextmanager
+def _silences() -> Iterator[None]:
+    """Turn the many ways of not being answered into NoAnswer."""
+    try:
+        yield
+    except ConnectionRefusedError:
+        raise NoAnswer(Silence.REFUSED) from None
+    except (ConnectionError, http.client.IncompleteRead):  # RemoteDisconnected among them
+        raise NoAnswer(Silence.RESET) from None
+    except TimeoutError:
+        raise NoAnswer(Silence.TIMEOUT) from None
+    except (http.client.HTTPException, ValueError) as error:
+        raise NoAnswer(Silence.GARBLED, str(error) or type(error).__name__) from None
+    except OSError as error:
+        reason = _OWN_LIMITS.get(error.errno or 0) or error.strerror or type(error).__name__
+        raise NoAnswer(Silence.UNREACHABLE, reason) from None

@@ -1,0 +1,228 @@
+"""The command line: every option with its unit, default and meaning, declared once."""
+
+import argparse
+import difflib
+import re
+from pathlib import Path
+from typing import NoReturn
+
+from load_tester.option_values import count, number, read_demand, read_url, read_urls
+from load_tester.replay import DEFAULT_KWH_PER_S, GAP_LIMIT
+from load_tester.scenarios import Spacing
+from load_tester.trace import ARRIVAL_COLUMNS, ENERGY_COLUMNS
+
+SCENARIOS = ("steady", "rush-hour", "spike", "stress", "soak", "replay")
+
+_DESCRIPTION = """\
+Send electric vehicles to the grid, watch where they go, and check the grid's books.
+
+Vehicles arrive when they are due, whatever is still charging (open loop), and every time is taken
+from that moment. At the end: answers by status, times, vehicles and peak load by site, the largest
+imbalance, whether each choice was the least loaded one, and what came back against the grid's own
+counters.
+"""
+
+_EPILOG = f"""\
+scenarios (--scenario; each with defaults for the default grid):
+  steady      one rate; what you get without --scenario or --trace
+  rush-hour   the rate climbs to --rate, holds and falls again, a third of the time each
+  spike       steady, and --share of all vehicles at once in the middle
+  stress      the rate rises step by step until the service level breaks; reports where
+  soak        steady for a long time; compare the windows of the report
+  replay      real sessions from --trace, compressed in time
+
+traces:
+  A CSV file with a header and one session a row. Arrival (ISO 8601, or seconds) is the first of
+  the columns
+    {", ".join(ARRIVAL_COLUMNS)};
+  energy the first of
+    {", ".join(ENERGY_COLUMNS)}.
+  A name that ends in _wh counts Wh, any other kWh; --arrival-column and --energy-column name other
+  columns. Rows that cannot be read, or whose energy is not over 0, are left out and counted.
+  Without --speed, idle gaps over {GAP_LIMIT:g} times the median gap are shortened to that, and the
+  speed is chosen so that the replay asks for {DEFAULT_KWH_PER_S:g} kWh a second, five sixths of
+  what the default grid can deliver, or lasts for --duration. The report says what was chosen.
+  With --speed each gap stays as it was.
+
+examples:
+  python -m load_tester                                   100 vehicles at 10 a second
+  python -m load_tester --scenario rush-hour --report rush-hour.html
+  python -m load_tester --vehicles 200 --rate 20 --kwh 10
+  python -m load_tester --scenario spike --vehicles 100 --share 1 --kwh 10
+                                                          100 vehicles at once
+  python -m load_tester --trace sessions.csv --vehicles 300
+  python -m load_tester --scenario stress --max-p99-delay 2
+  python -m load_tester --concurrency 32 --vehicles 5000 --kwh 0.001 --no-decisions
+                                                          throughput
+
+exit status:
+  0  every vehicle charged (--max-lost may be lost), thresholds met, books in order
+  1  vehicles lost, a threshold missed, or books that do not add up
+  2  a wrong option or file, or a gateway that cannot be reached
+  130 (Ctrl-C), 143 (SIGTERM)  stopped: sends no more, hangs up, reports what was done
+"""
+
+
+class _Parser(argparse.ArgumentParser):
+    """Names a remedy with each fault."""
+
+    def error(self, message: str) -> NoReturn:
+        unknown = re.match(r"unrecognized arguments: (--[\w-]+)", message)
+        if unknown:
+            known = [name for name in self._option_string_actions if name.startswith("--")]
+            near = difflib.get_close_matches(unknown[1], known, n=1)
+            message += f"; did you mean {near[0]}?" if near else ""
+        self.exit(2, f"load_tester: {message}\nSee `python -m load_tester --help`.\n")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Declare every option once, with its unit and default."""
+    parser = _Parser(
+        prog="python -m load_tester",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    seconds = number("a number of seconds")
+    positive = number("a number of seconds", over=0)
+    rate = number("a rate", over=0, most=100_000)
+    parser.add_argument(
+        "--url",
+        type=read_url,
+        default="http://127.0.0.1:8080",
+        help="the gateway (default: %(default)s)",
+    )
+    demand = parser.add_argument_group("demand")
+    demand.add_argument("--scenario", choices=SCENARIOS, help="see below")
+    demand.add_argument(
+        "--vehicles", type=count("a number of vehicles"), metavar="N", help="how many"
+    )
+    demand.add_argument(
+        "--rate", type=rate, metavar="R", help="vehicles a second; at the top for rush-hour"
+    )
+    demand.add_argument(
+        "--duration", type=positive, metavar="S", help="seconds, in place of --vehicles or --rate"
+    )
+    demand.add_argument(
+        "--concurrency",
+        type=count("a number of callers"),
+        metavar="C",
+        help="closed loop instead: C callers, each with one vehicle at a time",
+    )
+    demand.add_argument(
+        "--kwh",
+        type=read_demand,
+        metavar="KWH",
+        help="energy a vehicle: a number, or `workplace` (default; median 7 kWh) or `fast` "
+        "(median 29 kWh), drawn after real sessions",
+    )
+    demand.add_argument(
+        "--arrivals",
+        choices=[spacing.value for spacing in Spacing],
+        help="poisson (default): independent of each other; even: like a clock",
+    )
+    demand.add_argument(
+        "--share",
+        type=number("a share", least=0, most=1),
+        metavar="P",
+        help="spike: the share that comes at once (default: 0.5)",
+    )
+    demand.add_argument(
+        "--seed",
+        type=count("a seed", 0, 2**63),
+        default=1,
+        metavar="N",
+        help="the same seed gives the same vehicles (default: %(default)s)",
+    )
+    stress = parser.add_argument_group("stress")
+    stress.add_argument(
+        "--step", type=positive, metavar="S", help="seconds at each rate (default: 10)"
+    )
+    stress.add_argument(
+        "--factor",
+        type=number("a factor", least=1.01, most=100),
+        metavar="F",
+        help="from one rate to the next (default: 1.25)",
+    )
+    stress.add_argument("--max-rate", type=rate, metavar="R", help="the last rate (default: 200)")
+    stress.add_argument(
+        "--min-rate", type=rate, metavar="R", help="exit status 1 if it breaks below this rate"
+    )
+    trace = parser.add_argument_group("replay")
+    trace.add_argument("--trace", type=Path, metavar="FILE.csv", help="real sessions; see below")
+    trace.add_argument(
+        "--speed",
+        type=number("a speed", over=0, most=1e12),
+        metavar="S",
+        help="so many times as fast as it was",
+    )
+    trace.add_argument("--arrival-column", metavar="NAME", help="the column of arrivals")
+    trace.add_argument("--energy-column", metavar="NAME", help="the column of energies")
+    manners = parser.add_argument_group("vehicles' manners")
+    manners.add_argument(
+        "--patience",
+        type=seconds,
+        default=0.0,
+        metavar="S",
+        help="seconds for which a vehicle tries again when the connection is refused or broken "
+        "off, or when it is told to come back (503 with Retry-After) (default: 0)",
+    )
+    manners.add_argument(
+        "--wait",
+        type=seconds,
+        metavar="S",
+        help="seconds that a vehicle waits for a point, sent as `Prefer: wait=S` "
+        "(default: the grid's own)",
+    )
+    manners.add_argument(
+        "--timeout",
+        type=positive,
+        default=600.0,
+        metavar="S",
+        help="seconds after which a vehicle without an answer is lost (default: %(default)g)",
+    )
+    limits = parser.add_argument_group("thresholds, for exit status 1")
+    limits.add_argument(
+        "--max-lost",
+        type=count("a number of vehicles", 0),
+        default=0,
+        metavar="N",
+        help="vehicles that may be lost (default: 0)",
+    )
+    limits.add_argument(
+        "--max-p99", type=positive, metavar="S", help="p99 of the time to charge, from due"
+    )
+    limits.add_argument(
+        "--max-p99-delay",
+        type=seconds,
+        metavar="S",
+        help="p99 of what waiting and the grid add to charging (stress: default 5)",
+    )
+    output = parser.add_argument_group("output")
+    output.add_argument(
+        "--json", type=Path, metavar="FILE", help="the report for machines; - is stdout"
+    )
+    output.add_argument("--report", type=Path, metavar="FILE.html", help="the report as one page")
+    output.add_argument("--each", type=Path, metavar="FILE.csv", help="one row a vehicle")
+    grid = parser.add_argument_group("the grid's own account")
+    grid.add_argument(
+        "--site-metrics",
+        type=read_urls,
+        default=(),
+        metavar="URL,URL",
+        help="the sites' metrics pages (default: /metrics at the addresses in /substations)",
+    )
+    grid.add_argument(
+        "--no-check",
+        dest="check",
+        action="store_false",
+        help="do not hold the answers against the grid's counters",
+    )
+    grid.add_argument(
+        "--no-decisions",
+        dest="decisions",
+        action="store_false",
+        help="do not read the balancer's decisions (they cost it time in a throughput run)",
+    )
+    return parser

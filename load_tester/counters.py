@@ -1,0 +1,97 @@
+"""Reads the grid's own counters from its metrics pages. Pure."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+_SAMPLE = re.compile(r"^([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{(.*)\})?\s+(\S+)(?:\s+-?\d+)?\s*$")
+_LABEL = re.compile(r'([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\]|\\.)*)"')
+
+Samples = dict[str, list[tuple[dict[str, str], float]]]
+
+
+def parse_samples(page: str) -> Samples:
+    """Read the samples of a page in Prometheus' text format; lines of another form are skipped."""
+    samples: Samples = {}
+    for line in page.splitlines():
+        found = _SAMPLE.match(line)
+        if found is None:
+            continue
+        name, labels, text = found.groups()
+        try:
+            value = float(text)
+        except ValueError:
+            continue
+        samples.setdefault(name, []).append((dict(_LABEL.findall(labels or "")), value))
+    return samples
+
+
+def _total(samples: Samples, name: str, **labels: str) -> float | None:
+    """Add up a counter over the samples with these labels; None where it has none."""
+    values = [
+        value
+        for found, value in samples.get(name, [])
+        if all(found.get(key) == wanted for key, wanted in labels.items())
+    ]
+    return sum(values) if values else None
+
+
+@dataclass(frozen=True, slots=True)
+class SiteCounters:
+    """A site's books at one moment."""
+
+    charged: float
+    kwh: float | None  # delivered to vehicles that got all; None where the site does not tell
+    load: float
+    started: float | None  # when the process began, seconds since 1970
+
+    @classmethod
+    def from_page(cls, page: str) -> "SiteCounters":
+        """Read a site's metrics page.
+
+        Raises:
+            ValueError: the page does not count sessions.
+        """
+        samples = parse_samples(page)
+        if "substation_sessions_total" not in samples:
+            raise ValueError("the page has no substation_sessions_total")
+        return cls(
+            _total(samples, "substation_sessions_total", outcome="charged") or 0.0,
+            _total(samples, "substation_energy_delivered_kwh_total", outcome="charged"),
+            _total(samples, "substation_current_load") or 0.0,
+            _total(samples, "process_start_time_seconds"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayCounters:
+    """The gateway's answers to vehicles so far, by status."""
+
+    answers: Mapping[str, float]
+    started: float | None
+
+    @classmethod
+    def from_page(cls, page: str) -> "GatewayCounters":
+        """Read the gateway's metrics page.
+
+        Raises:
+            ValueError: the page says nothing of a charging service.
+        """
+        samples = parse_samples(page)
+        # A gateway that has answered nobody yet has the counter's name and no sample of it.
+        if "charge_requests_total" not in page:
+            raise ValueError("the page has no charge_requests_total")
+        answers: dict[str, float] = {}
+        for labels, value in samples.get("charge_requests_total", []):
+            status = labels.get("status", "")
+            answers[status] = answers.get(status, 0.0) + value
+        return cls(answers, _total(samples, "process_start_time_seconds"))
+
+
+@dataclass(frozen=True, slots=True)
+class GridCounters:
+    """All books at one moment. A site is known by its address; None: could not be read."""
+
+    gateway: GatewayCounters | None
+    sites: Mapping[str, SiteCounters | None]
+    faults: Mapping[str, str]  # address or "gateway": why it could not be read

@@ -1,0 +1,185 @@
+"""Judges the balancer's own account of its choices, `GET /decisions`. Pure."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+_SCORE_TOLERANCE = 1e-9
+_MOST_EXAMPLES = 5
+_MOST_RESTARTS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Imbalance:
+    """Loads among the candidates of one decision, just after its dispatch."""
+
+    gap: float  # between the most and the least loaded, in `unit`
+    unit: str  # vehicles, or percentage points of load over capacity
+    time: float  # seconds after the start of the run, by the balancer's clock
+    loads: Mapping[str, tuple[int, int]]  # the most and the least loaded site: load, capacity
+
+    def describe(self) -> str:
+        """Put it into words."""
+        ends = ", ".join(
+            f"{name} {load} of {capacity}" for name, (load, capacity) in self.loads.items()
+        )
+        unit = self.unit.removesuffix("s") if self.gap == 1 else self.unit
+        return f"{self.gap:.3g} {unit} at {self.time:.1f} s ({ends})"
+
+
+@dataclass(slots=True)
+class Misjudged:
+    """A decision that did not take the least loaded candidate."""
+
+    sequence: int
+    session_id: str
+    chosen: str
+    chosen_score: float
+    least: str
+    least_score: float
+
+
+@dataclass(slots=True)
+class DecisionBook:
+    """Takes pages of decisions in and keeps what the report needs.
+
+    `own_prefix` marks this run's vehicles; `began` is the run's start, seconds since 1970.
+    """
+
+    own_prefix: str
+    began: float = 0.0
+    since: int = 0
+    total: int = 0
+    least_loaded: int = 0
+    misjudged: list[Misjudged] = field(default_factory=list)
+    policies: Counter[str] = field(default_factory=Counter)
+    chosen: Counter[str] = field(default_factory=Counter)
+    peaks: dict[str, tuple[int, int]] = field(default_factory=dict)  # site: load, capacity
+    over_capacity: int = 0
+    repeated: int = 0  # dispatches after a session's first
+    longest_wait_s: float = 0.0
+    widest: Imbalance | None = None
+    widest_share: Imbalance | None = None
+    gaps_by_second: dict[int, float] = field(default_factory=dict)
+    missed: int = 0
+    restarts: int = 0
+    unreadable: int = 0
+    cut_off: bool = False  # the last decisions could not be had
+    sites: dict[str, str] = field(default_factory=dict)  # our session: where it was sent last
+    sessions: dict[str, set[str]] = field(default_factory=dict)  # our vehicle: its sessions
+    foreign: set[str] = field(default_factory=set)  # sessions of others
+
+    @property
+    def complete(self) -> bool:
+        """Whether every decision of the run was seen and understood."""
+        return not (self.missed or self.unreadable or self.restarts or self.cut_off)
+
+    def describe_gaps(self) -> str:
+        """Tell what was not seen."""
+        return (
+            f"{self.missed:,} decisions missed, {self.unreadable:,} unreadable, "
+            f"{self.restarts} restarts of the balancer"
+            + (", and the last could not be had" if self.cut_off else "")
+        )
+
+    def absorb(self, page: Mapping[str, Any]) -> bool:
+        """Take a page in; return whether there may be more.
+
+        Raises:
+            ValueError: not a page of decisions at all.
+        """
+        last, decisions = page.get("last"), page.get("decisions")
+        if not isinstance(last, int) or not isinstance(decisions, list):
+            raise ValueError("/decisions answered without `last` and `decisions`")  # noqa: TRY004 - the page is wrong, not the program
+        if last < self.since:
+            self.restarts += 1
+            self.since = 0
+            return self.restarts < _MOST_RESTARTS
+        for decision in decisions:
+            try:
+                self._take(decision)
+            except (KeyError, TypeError, ValueError, ZeroDivisionError, AttributeError):
+                self.unreadable += 1
+        # What was read may end before `last`: the rest comes with the next page.
+        return self.since < last and bool(decisions)
+
+    def _take(self, decision: Mapping[str, Any]) -> None:
+        sequence = decision["sequence"]
+        if sequence <= self.since:
+            return
+        self.missed += sequence - self.since - 1
+        self.since = sequence
+        chosen = decision["substation"]
+        candidates = [
+            (str(site["substation"]), int(site["load"]), int(site["capacity"]))
+            for site in decision["candidates"]
+        ]
+        time = datetime.fromisoformat(decision["time"]).timestamp() - self.began
+        self.total += 1
+        self.policies[str(decision["policy"])] += 1
+        self.chosen[chosen] += 1
+        self.repeated += decision["attempt"] > 1
+        self.longest_wait_s = max(self.longest_wait_s, float(decision["waited_s"]))
+        self._count_session(decision, chosen)
+        self._judge(decision, chosen, candidates)
+        self._measure(time, chosen, candidates)
+
+    def _count_session(self, decision: Mapping[str, Any], chosen: str) -> None:
+        session_id, vehicle_id = decision["session_id"], decision["vehicle_id"]
+        if vehicle_id.startswith(self.own_prefix):
+            self.sites[session_id] = chosen
+            self.sessions.setdefault(vehicle_id, set()).add(session_id)
+        else:
+            self.foreign.add(session_id)
+
+    def _judge(
+        self,
+        decision: Mapping[str, Any],
+        chosen: str,
+        candidates: Sequence[tuple[str, int, int]],
+    ) -> None:
+        scores = {name: (load + 1) / capacity for name, load, capacity in candidates}
+        least = min(scores, key=scores.__getitem__)
+        if scores[chosen] <= scores[least] + _SCORE_TOLERANCE:
+            self.least_loaded += 1
+        elif len(self.misjudged) < _MOST_EXAMPLES:
+            self.misjudged.append(
+                Misjudged(
+                    decision["sequence"],
+                    decision["session_id"],
+                    chosen,
+                    scores[chosen],
+                    least,
+                    scores[least],
+                )
+            )
+
+    def _measure(
+        self, time: float, chosen: str, candidates: Sequence[tuple[str, int, int]]
+    ) -> None:
+        loads = {name: (load + (name == chosen), capacity) for name, load, capacity in candidates}
+        load, capacity = loads[chosen]
+        self.over_capacity += load > capacity
+        self.peaks[chosen] = max(self.peaks.get(chosen, (0, 0)), (load, capacity))
+        second = int(time)
+        gap, ends = _spread(loads, lambda site: site[0])
+        self.gaps_by_second[second] = max(self.gaps_by_second.get(second, 0), gap)
+        if self.widest is None or gap > self.widest.gap:
+            self.widest = Imbalance(gap, "vehicles", time, ends)
+        share_gap, ends = _spread(loads, lambda site: 100 * site[0] / site[1])
+        if self.widest_share is None or share_gap > self.widest_share.gap:
+            self.widest_share = Imbalance(share_gap, "points", time, ends)
+
+
+def _spread(
+    loads: Mapping[str, tuple[int, int]], measure: Callable[[tuple[int, int]], float]
+) -> tuple[float, dict[str, tuple[int, int]]]:
+    """Return how far the most and the least loaded site are apart, and these two."""
+    most = max(loads, key=lambda name: measure(loads[name]))
+    least = min(loads, key=lambda name: measure(loads[name]))
+    return (
+        measure(loads[most]) - measure(loads[least]),
+        {most: loads[most], least: loads[least]},
+    )

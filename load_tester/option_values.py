@@ -1,0 +1,80 @@
+"""Readers of option values; each names what is wrong with a value and what it takes."""
+
+import argparse
+import math
+from collections.abc import Callable
+
+from urllib3.exceptions import LocationParseError
+from urllib3.util import Url, parse_url
+
+from load_tester.demand import FITTED, Demand, FixedDemand
+
+MOST_VEHICLES = 1_000_000
+
+
+def number(
+    what: str, *, over: float | None = None, least: float = 0.0, most: float = 1e9
+) -> Callable[[str], float]:
+    """Make a reader of numbers: over a bound, or from one on, up to `most`."""
+    bounds = f"over {over:g}" if over is not None else f"from {least:g}"
+    bounds += f" to {most:g}"
+
+    def read(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not ((value > over if over is not None else value >= least) and value <= most):
+            raise argparse.ArgumentTypeError(f"{text!r} is not {what}: give a number {bounds}")
+        return value
+
+    return read
+
+
+def count(what: str, least: int = 1, most: int = MOST_VEHICLES) -> Callable[[str], int]:
+    """Make a reader of whole numbers."""
+
+    def read(text: str) -> int:
+        digits = text.replace("_", "")
+        if not (digits.isascii() and digits.isdigit() and least <= int(digits) <= most):
+            raise argparse.ArgumentTypeError(
+                f"{text!r} is not {what}: give a whole number from {least} to {most:,}"
+            )
+        return int(digits)
+
+    return read
+
+
+def read_demand(text: str) -> Demand:
+    """Read an energy: the name of a fit, or kWh."""
+    if text in FITTED:
+        return FITTED[text]
+    try:
+        kwh = float(text)
+    except ValueError:
+        kwh = math.nan
+    if not 0 < kwh < math.inf:
+        names = ", ".join(FITTED)
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no energy: give {names}, or a number of kWh over 0"
+        )
+    return FixedDemand(kwh)
+
+
+def read_url(text: str) -> str:
+    """Read an address; a slash at its end is dropped."""
+    url: Url | None
+    try:
+        url = parse_url(text)
+    except LocationParseError:
+        url = None
+    if url is None or url.scheme not in ("http", "https") or not url.host or url.query or url.auth:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not an address: give it as http://127.0.0.1:8080"
+        )
+    return text.rstrip("/")
+
+
+def read_urls(text: str) -> tuple[str, ...]:
+    """Read addresses with commas between them."""
+    return tuple(read_url(part.strip()) for part in text.split(",") if part.strip())

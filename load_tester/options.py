@@ -1,0 +1,109 @@
+"""What a run is asked for, checked: which option goes with which scenario."""
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from load_tester.command_line import SCENARIOS, build_parser
+from load_tester.demand import Demand
+
+_CALLERS = "callers"  # --concurrency, which is no scenario of its own on the command line
+
+# Options that not every scenario takes, by the scenarios that do.
+_ANY_RATE = {"steady", "rush-hour", "spike", "soak"}
+_TAKEN_BY = {
+    "vehicles": _ANY_RATE | {"replay", _CALLERS},
+    "rate": _ANY_RATE | {"stress"},
+    "duration": {"steady", "rush-hour", "soak", "replay"},
+    "concurrency": {_CALLERS},
+    "kwh": _ANY_RATE | {"stress", _CALLERS},
+    "arrivals": _ANY_RATE | {"stress"},
+    "share": {"spike"},
+    "step": {"stress"},
+    "factor": {"stress"},
+    "max_rate": {"stress"},
+    "min_rate": {"stress"},
+    "trace": {"replay"},
+    "speed": {"replay"},
+    "arrival_column": {"replay"},
+    "energy_column": {"replay"},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The command line, checked. Times in seconds; None: left to the scenario."""
+
+    url: str
+    scenario: str  # of SCENARIOS, or "callers" for --concurrency
+    vehicles: int | None
+    rate: float | None
+    duration: float | None
+    concurrency: int | None
+    kwh: Demand | None
+    arrivals: str | None  # a Spacing
+    share: float | None
+    step: float | None
+    factor: float | None
+    max_rate: float | None
+    min_rate: float | None
+    trace: Path | None
+    speed: float | None
+    arrival_column: str | None
+    energy_column: str | None
+    seed: int
+    patience: float
+    wait: float | None
+    timeout: float
+    max_lost: int
+    max_p99: float | None
+    max_p99_delay: float | None
+    json: Path | None
+    report: Path | None
+    each: Path | None
+    site_metrics: tuple[str, ...]
+    check: bool
+    decisions: bool
+
+
+def parse_options(arguments: Sequence[str] | None = None) -> Options:
+    """Read the command line; a wrong one ends the program with status 2 and says why."""
+    parser = build_parser()
+    found = parser.parse_args(arguments)
+    scenario = _scenario(parser, found)
+    values = {name: value for name, value in vars(found).items() if name != "scenario"}
+    for name, scenarios in _TAKEN_BY.items():
+        if values[name] is not None and scenario not in scenarios:
+            parser.error(_misplaced(name, scenario, scenarios))
+    if scenario in _ANY_RATE and None not in (found.vehicles, found.rate, found.duration):
+        parser.error("--duration: follows from --vehicles and --rate; give two of the three")
+    if found.speed is not None and found.duration is not None:
+        parser.error("--duration: follows from --speed; give one of the two")
+    return Options(scenario=scenario, **values)
+
+
+def _scenario(parser: argparse.ArgumentParser, found: argparse.Namespace) -> str:
+    asked: str | None = found.scenario
+    if found.concurrency is not None:
+        if asked is not None:
+            parser.error(f"--concurrency: is a closed loop, {asked} is not; leave out one of them")
+        return _CALLERS
+    if found.trace is not None and asked is None:
+        return "replay"
+    if asked == "replay" and found.trace is None:
+        parser.error("--scenario replay: needs sessions to replay; give --trace FILE.csv")
+    return asked or "steady"
+
+
+def _misplaced(name: str, scenario: str, scenarios: set[str]) -> str:
+    option = f"--{name.replace('_', '-')}"
+    ways = [_way(other) for other in (*SCENARIOS, _CALLERS) if other in scenarios]
+    here = "--concurrency" if scenario == _CALLERS else f"the scenario {scenario}"
+    return f"{option}: {here} does not take it; it goes with {' or '.join(ways)}"
+
+
+def _way(scenario: str) -> str:
+    if scenario == _CALLERS:
+        return "--concurrency"
+    return "--trace" if scenario == "replay" else f"--scenario {scenario}"

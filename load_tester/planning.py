@@ -1,0 +1,135 @@
+"""From the command line to a plan: fills in each scenario's defaults. Pure but for reading a trace.
+
+The defaults suit the default grid: 24 points of 50 kW with TIME_SCALE 360 deliver 120 kWh a second.
+"""
+
+from load_tester.demand import WORKPLACE, Demand
+from load_tester.option_values import MOST_VEHICLES
+from load_tester.options import Options
+from load_tester.replay import plan_replay
+from load_tester.scenarios import (
+    Spacing,
+    Streams,
+    plan_callers,
+    plan_rush_hour,
+    plan_spike,
+    plan_steady,
+    plan_stress,
+)
+from load_tester.trace import read_trace
+from load_tester.vehicle import Plan, PlanError
+
+# Vehicles and vehicles a second, where neither is given.
+_DEFAULTS = {
+    "steady": (100, 10.0),
+    "rush-hour": (300, 15.0),
+    "spike": (150, 5.0),
+    "soak": (9600, 8.0),
+}
+_DEFAULT_CALLERS_VEHICLES = 100
+_STRESS_RATE = 4.0
+_STRESS_STEP_S = 10.0
+_STRESS_FACTOR = 1.25
+_STRESS_MOST = 200.0
+DEFAULT_STRESS_DELAY_S = 5.0
+_SPIKE_SHARE = 0.5
+
+
+def make_plan(options: Options) -> Plan:
+    """Plan the run that the options ask for.
+
+    Raises:
+        PlanError: the trace cannot be replayed, or the options make too many vehicles or none.
+    """
+    streams = Streams.from_seed(options.seed)
+    demand = options.kwh or WORKPLACE
+    spacing = Spacing(options.arrivals or Spacing.POISSON)
+    match options.scenario:
+        case "replay":
+            return _plan_trace(options)
+        case "callers":
+            return plan_callers(
+                vehicles=options.vehicles or _DEFAULT_CALLERS_VEHICLES,
+                concurrency=options.concurrency or 1,
+                demand=demand,
+                streams=streams,
+            )
+        case "stress":
+            return _plan_steps(options, spacing, demand, streams)
+    vehicles, rate = _size(options)
+    match options.scenario:
+        case "rush-hour":
+            return plan_rush_hour(
+                vehicles=vehicles, rate=rate, spacing=spacing, demand=demand, streams=streams
+            )
+        case "spike":
+            share = _SPIKE_SHARE if options.share is None else options.share
+            return plan_spike(
+                vehicles=vehicles,
+                rate=rate,
+                share=share,
+                spacing=spacing,
+                demand=demand,
+                streams=streams,
+            )
+    return plan_steady(
+        options.scenario,
+        vehicles=vehicles,
+        rate=rate,
+        spacing=spacing,
+        demand=demand,
+        streams=streams,
+    )
+
+
+def _plan_steps(options: Options, spacing: Spacing, demand: Demand, streams: Streams) -> Plan:
+    rate = options.rate or _STRESS_RATE
+    most = options.max_rate or max(_STRESS_MOST, rate)
+    step = options.step or _STRESS_STEP_S
+    factor = options.factor or _STRESS_FACTOR
+    if most < rate:
+        raise PlanError(f"--max-rate {most:g}: is under the first rate, {rate:g}; give more")
+    # A geometric series up to the last rate, and its bound.
+    _check_count("--max-rate, --step and --factor", most * step * factor / (factor - 1))
+    return plan_stress(
+        rate=rate,
+        factor=factor,
+        step=step,
+        most=most,
+        spacing=spacing,
+        demand=demand,
+        streams=streams,
+    )
+
+
+def _check_count(options: str, vehicles: float) -> None:
+    if vehicles > MOST_VEHICLES:
+        raise PlanError(
+            f"{options}: make {vehicles:,.0f} vehicles; ask for at most {MOST_VEHICLES:,}"
+        )
+
+
+def _plan_trace(options: Options) -> Plan:
+    assert options.trace is not None  # noqa: S101 - the options see to it
+    trace = read_trace(
+        options.trace,
+        arrival_column=options.arrival_column,
+        energy_column=options.energy_column,
+    )
+    return plan_replay(
+        trace, vehicles=options.vehicles, speed=options.speed, duration=options.duration
+    )
+
+
+def _size(options: Options) -> tuple[int, float]:
+    """Return vehicles and rate: two of vehicles, rate and duration make the third."""
+    vehicles, rate = _DEFAULTS[options.scenario]
+    # Two thirds of a rush hour's time at full rate is what its ramps and its height add up to.
+    fullness = 2 / 3 if options.scenario == "rush-hour" else 1.0
+    if options.duration is None:
+        return options.vehicles or vehicles, options.rate or rate
+    if options.vehicles is not None:
+        return options.vehicles, options.vehicles / options.duration / fullness
+    rate = options.rate or rate
+    _check_count("--rate and --duration", rate * options.duration * fullness)
+    return max(1, round(rate * options.duration * fullness)), rate

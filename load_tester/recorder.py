@@ -1,0 +1,142 @@
+"""One run from its first look at the grid to its last: the runner with the watch beside it."""
+
+import gc
+import random
+import secrets
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from rich.console import Console
+
+from load_tester.audit import check_books
+from load_tester.books import Books
+from load_tester.client import Gateway
+from load_tester.counters import GridCounters
+from load_tester.decisions import DecisionBook
+from load_tester.latency import Spread
+from load_tester.options import Options
+from load_tester.progress import Progress
+from load_tester.result import Cost, Recording
+from load_tester.runner import Manners, Runner
+from load_tester.stress import Breaking, ServiceLevel, ServiceWatch
+from load_tester.thresholds import Thresholds
+from load_tester.vehicle import Outcome, Plan
+from load_tester.watch import Watch
+
+
+class Recorder:
+    """Carries a plan out and records what became of it."""
+
+    def __init__(
+        self,
+        options: Options,
+        plan: Plan,
+        gateway: Gateway,
+        thresholds: Thresholds,
+        console: Console,
+    ) -> None:
+        self._plan = plan
+        self._gateway = gateway
+        self._console = console
+        self._check = options.check
+        self.began = datetime.now(UTC)
+        # Not from the seed: two runs with one seed must not take each other's vehicles for theirs.
+        tag = f"lt-{secrets.token_hex(4)}-"
+        self._service = ServiceWatch(
+            plan.stages,
+            ServiceLevel(thresholds.max_p99, thresholds.max_p99_delay, thresholds.max_lost),
+            [vehicle.due for vehicle in plan.vehicles] if plan.stages else [],
+        )
+        self.runner = Runner(
+            plan,
+            gateway,
+            Manners(options.patience, options.timeout, tag),
+            clock=time.perf_counter,
+            rng=random.Random(options.seed),  # noqa: S311 - jitter of pauses, not a secret
+            watch=self._service.observe if plan.stages else lambda _: False,
+        )
+        self._watch = Watch(
+            options.url,
+            now=lambda: self.runner.now,
+            book=DecisionBook(tag) if options.decisions else None,
+            site_metrics=options.site_metrics,
+            on_waiting=self.runner.tally.note_waiting,
+            decisions_fault="" if options.decisions else "not asked for",
+        )
+
+    def record(self) -> Recording:
+        """Run, and return what is left of it."""
+        before = self._watch.begin()
+        cost = self._run()
+        self._watch.finish()
+        return Recording(
+            self._plan,
+            self.runner.charges,
+            self._watch.samples,
+            self._watch.book,
+            self._watch.decisions_fault,
+            self._check_books(before),
+            self._find_breaking(),
+            cost,
+        )
+
+    def _run(self) -> Cost:
+        self.began = datetime.now(UTC)
+        if self._watch.book is not None:
+            self._watch.book.began = self.began.timestamp()
+        gc.collect()
+        gc.freeze()  # what is there already needs no look at each collection
+        cpu, wall = time.process_time(), time.perf_counter()
+        progress = Progress(self._console, self.runner.tally, lambda: self.runner.now)
+        self._watch.start()
+        progress.start()
+        try:
+            self.runner.run()
+        finally:
+            progress.finish()
+        return Cost(
+            time.perf_counter() - wall,
+            time.process_time() - cpu,
+            Spread.of(charge.lag for charge in self.runner.charges),
+        )
+
+    def _check_books(self, before: GridCounters) -> Books:
+        charges = self.runner.charges
+        if not (self._check and charges):
+            return Books()
+        charged = sum(charge.outcome is Outcome.CHARGED for charge in charges)
+        return check_books(
+            charges,
+            before,
+            self._watch.settle(_enough(before, charged)),
+            self._watch.book,
+            self.began.timestamp(),
+            several_gateways=self._gateway.addresses.several,
+            site_names={address: name for name, address in self._watch.samples.addresses.items()},
+        )
+
+    def _find_breaking(self) -> Breaking | None:
+        stages, charges = self._plan.stages, self.runner.charges
+        if not stages:
+            return None
+        reached = [stage for stage in stages if charges and stage.start <= charges[-1].due]
+        return Breaking.from_watch(self._service, reached or stages[:1])
+
+
+def _enough(before: GridCounters, charged: int) -> Callable[[GridCounters], bool]:
+    """Make a test of whether the sites have counted all that were answered."""
+
+    def enough(after: GridCounters) -> bool:
+        if after.gateway is None and before.gateway is not None:
+            return False
+        grown = 0.0
+        for address, site in after.sites.items():
+            earlier = before.sites.get(address)
+            if site is not None:
+                grown += site.charged - (earlier.charged if earlier else 0.0)
+            elif earlier is not None:
+                return False
+        return not after.sites or None in after.sites.values() or grown >= charged
+
+    return enough

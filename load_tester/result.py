@@ -1,0 +1,257 @@
+"""A finished run, summed up: what the tables, the page and the JSON show. Pure."""
+
+import dataclasses
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from load_tester.books import Books
+from load_tester.decisions import DecisionBook
+from load_tester.latency import Spread, Window, window_of, windows, worst_windows
+from load_tester.site import GridSamples, SiteReport, report_sites
+from load_tester.stress import Breaking
+from load_tester.thresholds import Thresholds
+from load_tester.vehicle import Charge, Outcome, Plan, Stage
+
+FORMAT = "load_tester/1"
+_MOST_REASONS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What the tester itself spent, so that a slow tester is not taken for a slow grid."""
+
+    wall_s: float
+    cpu_s: float
+    lag: Spread | None  # how late vehicles were sent
+
+
+@dataclass(slots=True)
+class Recording:
+    """All that a run left behind; each part None where it could not be had."""
+
+    plan: Plan
+    charges: Sequence[Charge]
+    samples: GridSamples
+    decisions: DecisionBook | None
+    decisions_fault: str  # why there are none
+    books: Books
+    breaking: Breaking | None
+    cost: Cost
+    interrupted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """How the run was asked for."""
+
+    url: str
+    seed: int
+    began: str  # ISO 8601
+    thresholds: Thresholds
+    patience: float
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A run summed up."""
+
+    setting: Setting
+    recording: Recording
+    outcomes: Counter[Outcome]
+    answers: Counter[str]
+    reasons: list[tuple[str, int]]
+    retries: int
+    time_to_charge: Spread | None
+    delay: Spread | None
+    sites: list[SiteReport]
+    windows: list[Window]
+    worst: list[Window]
+    stages: list[tuple[Stage, Window]]
+    missed: tuple[str, ...]
+
+    @property
+    def lost(self) -> int:
+        """Vehicles that the grid failed."""
+        return sum(count for outcome, count in self.outcomes.items() if outcome.lost)
+
+    @property
+    def unsent(self) -> int:
+        """Vehicles that were planned and never sent."""
+        return len(self.recording.plan.vehicles) - len(self.recording.charges)
+
+    @property
+    def passed(self) -> bool:
+        """Whether every threshold was held and the grid's books are in order."""
+        return not self.missed and self.recording.books.in_order
+
+    @property
+    def end(self) -> float:
+        """When the last vehicle was done, seconds after the start."""
+        return max((charge.ended for charge in self.recording.charges), default=0.0)
+
+    @property
+    def rate(self) -> float:
+        """Vehicles charged or accepted a second, from the first due to the last done."""
+        done = self.outcomes[Outcome.CHARGED] + self.outcomes[Outcome.ACCEPTED]
+        return done / self.end if self.end else 0.0
+
+    @property
+    def verdict(self) -> str:
+        """The run in one line."""
+        sent = len(self.recording.charges)
+        done = self.outcomes[Outcome.CHARGED] + self.outcomes[Outcome.ACCEPTED]
+        text = f"{done:,} of {sent:,} vehicles charged"
+        if self.outcomes[Outcome.ACCEPTED]:
+            text += f" ({self.outcomes[Outcome.ACCEPTED]:,} of them accepted, charging on)"
+        if self.lost:
+            text += f", {self.lost:,} lost"
+        if self.outcomes[Outcome.CUT_SHORT]:
+            text += f", {self.outcomes[Outcome.CUT_SHORT]:,} cut short"
+        if self.recording.interrupted:
+            text += f", {self.unsent:,} not sent: interrupted"
+        return text
+
+
+def sum_up(recording: Recording, setting: Setting) -> Result:
+    """Sum a run up."""
+    charges = recording.charges
+    charged = [charge for charge in charges if charge.outcome is Outcome.CHARGED]
+    time_to_charge = Spread.of(charge.time_to_charge for charge in charged)
+    delay = Spread.of(charge.delay for charge in charged if charge.delay is not None)
+    outcomes = Counter(charge.outcome for charge in charges)
+    lost = sum(count for outcome, count in outcomes.items() if outcome.lost)
+    reasons = Counter(charge.reason for charge in charges if charge.reason)
+    cut = windows(charges)
+    return Result(
+        setting,
+        recording,
+        outcomes,
+        Counter(_answer(charge) for charge in charges),
+        reasons.most_common(_MOST_REASONS),
+        sum(charge.tries - 1 for charge in charges),
+        time_to_charge,
+        delay,
+        report_sites(charges, recording.samples, recording.decisions, recording.books),
+        cut,
+        worst_windows(cut),
+        _stages(recording),
+        _missed(recording, setting.thresholds, lost, time_to_charge, delay),
+    )
+
+
+def _answer(charge: Charge) -> str:
+    if charge.status is not None:
+        return str(charge.status)
+    return "cut short" if charge.outcome is Outcome.CUT_SHORT else "no answer"
+
+
+def _stages(recording: Recording) -> list[tuple[Stage, Window]]:
+    rows = []
+    for stage in recording.plan.stages:
+        due = [charge for charge in recording.charges if stage.start <= charge.due < stage.end]
+        if due:
+            rows.append((stage, window_of(due, stage.start, stage.end)))
+    return rows
+
+
+def _missed(
+    recording: Recording,
+    thresholds: Thresholds,
+    lost: int,
+    time_to_charge: Spread | None,
+    delay: Spread | None,
+) -> tuple[str, ...]:
+    if recording.breaking is None:
+        return thresholds.missed(lost, time_to_charge, delay)
+    # A stress run is meant to break; the question is where.
+    wanted, held = thresholds.min_rate, recording.breaking.held or 0.0
+    if wanted is not None and held < wanted:
+        return (f"the service level held up to {held:g} vehicles a second; {wanted:g} are wanted",)
+    return ()
+
+
+def as_json(result: Result) -> dict[str, Any]:
+    """Return the run for machines; docs/load-testing.md explains each field."""
+    recording, setting = result.recording, result.setting
+    return {
+        "format": FORMAT,
+        "verdict": result.verdict,
+        "passed": result.passed,
+        "interrupted": recording.interrupted,
+        "missed": list(result.missed),
+        "setting": dataclasses.asdict(setting),
+        "scenario": {
+            "name": recording.plan.scenario,
+            "summary": recording.plan.summary,
+            "notes": list(recording.plan.notes),
+            "vehicles": len(recording.plan.vehicles),
+            "kwh": round(recording.plan.total_kwh, 3),
+            "arrivals_s": recording.plan.duration,
+        },
+        "vehicles": {
+            "sent": len(recording.charges),
+            "unsent": result.unsent,
+            **{outcome.value.replace(" ", "_"): result.outcomes[outcome] for outcome in Outcome},
+            "lost": result.lost,
+            "retries": result.retries,
+        },
+        "answers": dict(sorted(result.answers.items())),
+        "reasons": [{"reason": reason, "vehicles": count} for reason, count in result.reasons],
+        "end_s": result.end,
+        "rate_per_s": result.rate,
+        "time_to_charge_s": _spread(result.time_to_charge),
+        "delay_s": _spread(result.delay),
+        "sites": [dataclasses.asdict(site) for site in result.sites],
+        "grid": {
+            "policy": recording.samples.policy,
+            "peak_waiting": recording.samples.peak_waiting,
+        },
+        "choices": _choices(recording.decisions, recording.decisions_fault),
+        "books": {
+            "in_order": recording.books.in_order,
+            "findings": [dataclasses.asdict(finding) for finding in recording.books.findings],
+        },
+        "stress": None if recording.breaking is None else dataclasses.asdict(recording.breaking),
+        "stages": [
+            {"stage": dataclasses.asdict(stage), **dataclasses.asdict(window)}
+            for stage, window in result.stages
+        ],
+        "windows": [dataclasses.asdict(window) for window in result.windows],
+        "tester": {
+            "wall_s": recording.cost.wall_s,
+            "cpu_s": recording.cost.cpu_s,
+            "cpu_per_vehicle_s": recording.cost.cpu_s / max(1, len(recording.charges)),
+            "lag_s": _spread(recording.cost.lag),
+        },
+    }
+
+
+def _spread(spread: Spread | None) -> dict[str, float] | None:
+    return None if spread is None else dataclasses.asdict(spread)
+
+
+def _choices(book: DecisionBook | None, fault: str) -> dict[str, Any]:
+    if book is None:
+        return {"available": False, "reason": fault}
+    return {
+        "available": True,
+        "decisions": book.total,
+        "least_loaded": book.least_loaded,
+        "not_least_loaded": book.total - book.least_loaded,
+        "examples": [dataclasses.asdict(example) for example in book.misjudged],
+        "policies": dict(book.policies),
+        "chosen": dict(book.chosen),
+        "peak_load": {name: load for name, (load, _) in book.peaks.items()},
+        "over_capacity": book.over_capacity,
+        "repeated_dispatches": book.repeated,
+        "largest_imbalance": None if book.widest is None else dataclasses.asdict(book.widest),
+        "largest_imbalance_points": None
+        if book.widest_share is None
+        else dataclasses.asdict(book.widest_share),
+        "foreign_sessions": len(book.foreign),
+        "missed": book.missed,
+        "unreadable": book.unreadable,
+        "balancer_restarts": book.restarts,
+    }

@@ -1,0 +1,171 @@
+"""Sends the vehicles of a plan, each a greenlet, and records what became of them.
+
+Open loop: a vehicle goes out when it is due, whatever the grid does with those before it, and its
+time runs from that moment. So a grid that stalls is asked for as much as one that does not.
+"""
+
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import gevent
+from gevent.event import Event
+from gevent.pool import Group
+
+from load_tester.answer import apply_answer, retry_after
+from load_tester.client import Caller, Gateway, NoAnswer, Silence
+from load_tester.vehicle import Charge, Outcome, Plan, Vehicle
+
+_BATCH = 64  # vehicles started in a row before those already started get a turn
+_FIRST_PAUSE_S = 0.2
+_LONGEST_PAUSE_S = 5.0
+
+
+@dataclass(slots=True)
+class Tally:
+    """The run so far, for the progress display."""
+
+    planned: int
+    sent: int = 0
+    ended: int = 0
+    charged: int = 0
+    lost: int = 0
+    retries: int = 0
+    waiting: int = 0  # as the balancer said last
+
+    @property
+    def out(self) -> int:
+        """Vehicles that wait or charge now."""
+        return self.sent - self.ended
+
+    def note_waiting(self, vehicles: int) -> None:
+        """Take over how many vehicles the balancer says are waiting."""
+        self.waiting = vehicles
+
+
+@dataclass(frozen=True, slots=True)
+class Manners:
+    """How vehicles behave: seconds they try again for, seconds after which one gives up."""
+
+    patience: float
+    timeout: float
+    tag: str  # begins every vehicle's id, so that a run finds its own in the grid's books
+
+
+@dataclass(slots=True)
+class Runner:
+    """One run. `clock` counts seconds.
+
+    `watch` is told of each vehicle that ended, and may stop the run by returning True.
+    """
+
+    plan: Plan
+    gateway: Gateway
+    manners: Manners
+    clock: Callable[[], float]
+    rng: random.Random
+    watch: Callable[[Charge], bool] = lambda _: False
+    tally: Tally = field(init=False)
+    charges: list[Charge] = field(init=False, default_factory=list)
+    _stopped: Event = field(init=False, default_factory=Event)
+    _out: Group = field(init=False, default_factory=Group)
+    _start: float | None = field(init=False, default=None)
+
+    def __post_init__(self) -> None:
+        """Count what is planned."""
+        self.tally = Tally(len(self.plan.vehicles))
+
+    @property
+    def now(self) -> float:
+        """Seconds since the start of the run; 0 before."""
+        return 0.0 if self._start is None else self.clock() - self._start
+
+    def run(self) -> None:
+        """Send all vehicles and wait until each has ended."""
+        self._start = self.clock()
+        if self.plan.concurrency is None:
+            self._send_when_due()
+        else:
+            rest = iter(self.plan.vehicles)
+            for _ in range(min(self.plan.concurrency, len(self.plan.vehicles))):
+                self._out.spawn(self._send_one_by_one, rest)
+        self._out.join()
+
+    def stop(self, *, hang_up: bool) -> None:
+        """Send no more vehicles; with `hang_up` also cut those short that are out."""
+        self._stopped.set()
+        if hang_up:
+            self._out.kill(block=False)
+
+    def _send_when_due(self) -> None:
+        for index, vehicle in enumerate(self.plan.vehicles):
+            early = vehicle.due - self.now
+            if early > 0:
+                self._stopped.wait(early)
+            elif index % _BATCH == 0:
+                gevent.sleep(0)
+            if self._stopped.is_set():
+                return
+            self._out.spawn(
+                self._send, vehicle, vehicle.due, Caller(self.gateway, keep_alive=False)
+            )
+
+    def _send_one_by_one(self, rest: Iterator[Vehicle]) -> None:
+        caller = Caller(self.gateway, keep_alive=True)
+        try:
+            for vehicle in rest:
+                if self._stopped.is_set():
+                    # Already taken from the plan, and not to be sent any more.
+                    return
+                self._send(vehicle, self.now, caller)
+        finally:
+            caller.close()
+
+    def _send(self, vehicle: Vehicle, due: float, caller: Caller) -> None:
+        vehicle_id = f"{self.manners.tag}{vehicle.number:06d}"
+        charge = Charge(vehicle, vehicle_id, due, self.now)
+        self.charges.append(charge)
+        self.tally.sent += 1
+        body = b'{"vehicle_id":"%b","kwh":%b}' % (vehicle_id.encode(), repr(vehicle.kwh).encode())
+        try:
+            while (pause := self._try(charge, caller, body)) is not None:
+                gevent.sleep(pause)
+                charge.tries += 1
+                self.tally.retries += 1
+        except gevent.GreenletExit:
+            charge.outcome, charge.reason = Outcome.CUT_SHORT, ""
+        charge.ended = self.now
+        self.tally.ended += 1
+        self.tally.charged += charge.outcome in (Outcome.CHARGED, Outcome.ACCEPTED)
+        self.tally.lost += charge.outcome.lost
+        if self.watch(charge):
+            self._stopped.set()
+
+    def _try(self, charge: Charge, caller: Caller, body: bytes) -> float | None:
+        """Ask for a charge once; return the seconds after which to ask again, None not to."""
+        passing, asked = False, None
+        try:
+            with gevent.Timeout(self.manners.timeout):
+                answer = caller.charge(body)
+        except NoAnswer as error:
+            charge.status, charge.outcome, charge.reason = None, Outcome.FAILED, str(error)
+            charge.unanswered += error.sent
+            passing = error.passing
+        except gevent.Timeout:
+            charge.status, charge.outcome = None, Outcome.FAILED
+            charge.reason = Silence.TIMEOUT.value
+            charge.unanswered += 1
+        else:
+            apply_answer(charge, answer)
+            if charge.outcome is Outcome.REFUSED:
+                asked = retry_after(answer)
+                passing = asked is not None
+        if not passing:
+            return None
+        pause = self._pause(charge.tries) if asked is None else asked
+        in_time = self.now + pause <= charge.due + self.manners.patience
+        return pause if in_time and not self._stopped.is_set() else None
+
+    def _pause(self, tries: int) -> float:
+        longest: float = min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2.0 ** min(tries - 1, 10))
+        return longest * self.rng.uniform(0.5, 1.0)

@@ -1,0 +1,115 @@
+"""A vehicle as planned, and what became of it. Times in seconds after the start of the run."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class PlanError(ValueError):
+    """A run that cannot be planned as asked; the message names option or file, fault and remedy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Vehicle:
+    """One vehicle as planned: when it is due and the energy that it will ask for."""
+
+    number: int
+    due: float
+    kwh: float
+
+
+class Outcome(StrEnum):
+    """What became of a vehicle."""
+
+    CHARGED = "charged"  # 200: got all that it asked for
+    ACCEPTED = "accepted"  # 202: the site goes on charging after its answer
+    REFUSED = "refused"  # 503: no site could take it in time
+    REJECTED = "rejected"  # any other 4xx: the grid did not take the request
+    FAILED = "failed"  # no answer, another 5xx, or an answer that cannot be right
+    CUT_SHORT = "cut short"  # the tester was told to stop while the vehicle waited or charged
+
+    @property
+    def lost(self) -> bool:
+        """Whether the grid failed the vehicle."""
+        return self in _LOST
+
+
+_LOST = frozenset({Outcome.REFUSED, Outcome.REJECTED, Outcome.FAILED})
+
+
+@dataclass(slots=True)
+class Charge:
+    """A vehicle's way through the grid.
+
+    `status` is the last answer's, None without one; `reason` tells why a vehicle was not charged;
+    `attempts`, `waited_s` and `charging_s` are the grid's own words.
+    """
+
+    vehicle: Vehicle
+    vehicle_id: str
+    due: float
+    started: float
+    ended: float = 0.0
+    outcome: Outcome = Outcome.CUT_SHORT
+    status: int | None = None
+    reason: str = ""
+    session_id: str | None = None
+    site: str | None = None
+    attempts: int = 1
+    waited_s: float | None = None
+    charging_s: float | None = None
+    tries: int = 1
+    unanswered: int = 0  # tries that were sent and never answered: the grid may have served them
+
+    @property
+    def time_to_charge(self) -> float:
+        """From due to answered. Taken from due, so a grid that stalls cannot hide its queue."""
+        return self.ended - self.due
+
+    @property
+    def delay(self) -> float | None:
+        """What waiting, hops and retries added to the charging itself; None where not told."""
+        if self.charging_s is None:
+            return None
+        return max(0.0, self.time_to_charge - self.charging_s)
+
+    @property
+    def lag(self) -> float:
+        """How late the tester itself was in sending the vehicle."""
+        return self.started - self.due
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A stretch of a run with a name of its own: a step of `stress`."""
+
+    name: str
+    start: float
+    end: float
+    rate: float
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All vehicles of a run, in the order in which they are due.
+
+    With `concurrency`, due times are not used: each of so many callers sends its next vehicle as
+    soon as its last is done.
+    """
+
+    scenario: str
+    summary: str
+    vehicles: Sequence[Vehicle]
+    notes: tuple[str, ...] = ()
+    stages: tuple[Stage, ...] = ()
+    concurrency: int | None = None
+
+    @property
+    def duration(self) -> float:
+        """When the last vehicle is due."""
+        return self.vehicles[-1].due if self.vehicles else 0.0
+
+    @property
+    def total_kwh(self) -> float:
+        """Energy that all vehicles ask for."""
+        return sum(vehicle.kwh for vehicle in self.vehicles)

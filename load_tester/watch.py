@@ -1,0 +1,162 @@
+"""Watches the grid beside a run: its decisions, its loads, and its counters before and after."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from urllib.parse import urljoin
+
+import gevent
+
+from load_tester.counters import GatewayCounters, GridCounters, SiteCounters
+from load_tester.decisions import DecisionBook
+from load_tester.pages import PageMissing, Pages
+from load_tester.site import GridSamples
+
+_DECISIONS_EVERY_S = 0.25
+_LOADS_EVERY_S = 0.5
+_PAGE_TIMEOUT_S = 3.0
+_COUNTER_TIMEOUT_S = 1.5
+_SETTLE_S = 2.0
+_SETTLE_EVERY_S = 0.2
+_LAST_TRIES = 3
+_AFTER_ALL = 10**12  # a sequence that no balancer reaches: asks for `last` alone
+
+
+@dataclass(slots=True)
+class Watch:
+    """Polls the pages that the gateway passes on, and the sites' own.
+
+    `now` tells seconds since the start of the run. Pages that are not there end their own poll and
+    nothing else: any gateway will do for the run itself.
+    """
+
+    url: str
+    now: Callable[[], float]
+    book: DecisionBook | None
+    site_metrics: Sequence[str] = ()
+    on_waiting: Callable[[int], None] = lambda _: None
+    samples: GridSamples = field(default_factory=GridSamples)
+    decisions_fault: str = ""
+    _pages: Pages = field(default_factory=lambda: Pages(_PAGE_TIMEOUT_S))
+    _metrics: Pages = field(default_factory=lambda: Pages(_COUNTER_TIMEOUT_S))
+    # In quotes as only the stubs are generic.
+    _polls: "list[gevent.Greenlet[..., None]]" = field(default_factory=list)
+
+    def begin(self) -> GridCounters:
+        """Look at the grid before the run and return its counters."""
+        gevent.joinall([gevent.spawn(self._sample_loads), gevent.spawn(self._find_last_decision)])
+        return self.read_counters()
+
+    def _find_last_decision(self) -> None:
+        if self.book is None:
+            return
+        try:
+            page = self._pages.document(self._at(f"decisions?since={_AFTER_ALL}"))
+            self.book.since = int(page["last"])
+        except PageMissing as error:
+            self._give_up_decisions(f"/decisions {error}")
+        except (KeyError, TypeError, ValueError):
+            self._give_up_decisions("/decisions has no `last`")
+
+    def start(self) -> None:
+        """Poll in the background until `finish`."""
+        self._polls.append(gevent.spawn(self._repeat, _LOADS_EVERY_S, self._sample_loads))
+        if self.book is not None:
+            self._polls.append(gevent.spawn(self._repeat, _DECISIONS_EVERY_S, self._read_decisions))
+
+    def finish(self) -> None:
+        """Stop polling and read the decisions that are left."""
+        gevent.killall(self._polls)
+        for _ in range(_LAST_TRIES):
+            if self.book is None or self._read_decisions():
+                return
+        if self.book is not None:
+            self.book.cut_off = True
+
+    @staticmethod
+    def _repeat(every: float, action: Callable[[], object]) -> None:
+        while True:
+            began = time.monotonic()
+            action()
+            gevent.sleep(max(every / 4, every - (time.monotonic() - began)))
+
+    def _at(self, page: str) -> str:
+        return urljoin(f"{self.url}/", page)
+
+    def _sample_loads(self) -> None:
+        try:
+            self.samples.absorb(self._pages.document(self._at("substations")), self.now())
+        except (PageMissing, ValueError):
+            return
+        if self.samples.waiting:
+            self.on_waiting(self.samples.waiting[-1][1])
+
+    def _read_decisions(self) -> bool:
+        """Take in all decisions since the last; return whether that worked.
+
+        What a lost page would have held comes with the next.
+        """
+        while self.book is not None:
+            try:
+                page = self._pages.document(self._at(f"decisions?since={self.book.since}"))
+                if not self.book.absorb(page):
+                    return True
+            except PageMissing as error:
+                if error.status not in (404, 405, 501):
+                    return False
+                self._give_up_decisions(f"/decisions {error}")
+            except ValueError as error:
+                self._give_up_decisions(str(error))
+        return True
+
+    def _give_up_decisions(self, reason: str) -> None:
+        self.book, self.decisions_fault = None, reason
+
+    def read_counters(self) -> GridCounters:
+        """Read the metrics pages of the gateway and of every site, all at once."""
+        faults: dict[str, str] = {}
+        gateway: list[GatewayCounters] = []
+        sites: dict[str, SiteCounters | None] = {}
+
+        def read_gateway() -> None:
+            try:
+                gateway.append(GatewayCounters.from_page(self._metrics.text(self._at("metrics"))))
+            except (PageMissing, ValueError) as error:
+                faults["gateway"] = str(error)
+
+        def read_site(address: str, page: str) -> None:
+            sites[address] = None
+            try:
+                sites[address] = SiteCounters.from_page(self._metrics.text(page))
+            except (PageMissing, ValueError) as error:
+                faults[address] = f"{address} {error}"
+
+        pages = self._site_pages()
+        gevent.joinall(
+            [gevent.spawn(read_gateway)]
+            + [gevent.spawn(read_site, address, page) for address, page in pages.items()]
+        )
+        return GridCounters(gateway[0] if gateway else None, sites, faults)
+
+    def _site_pages(self) -> Mapping[str, str]:
+        """Return each site's metrics page by the site's address."""
+        known = sorted(self.samples.addresses.values())
+        if not self.site_metrics:
+            return {address: urljoin(f"{address}/", "metrics") for address in known}
+        by_origin = {page.rpartition("/")[0]: page for page in self.site_metrics}
+        return {
+            next((address for address in known if address.rstrip("/") == origin), page): page
+            for origin, page in by_origin.items()
+        }
+
+    def settle(self, enough: Callable[[GridCounters], bool]) -> GridCounters:
+        """Read the counters after the run, again for a moment while they do not suffice.
+
+        A service may count a vehicle just after it answered it.
+        """
+        deadline = time.monotonic() + _SETTLE_S
+        counters = self.read_counters()
+        while not enough(counters) and time.monotonic() < deadline:
+            gevent.sleep(_SETTLE_EVERY_S)
+            counters = self.read_counters()
+        return counters

@@ -1,0 +1,110 @@
+"""What an answer means for the vehicle that asked."""
+
+import json
+from typing import Any
+
+import pytest
+
+from load_tester.answer import Answer, apply_answer, retry_after
+from load_tester.vehicle import Charge, Outcome
+from tests.unit.load_tester.builders import TAG, charge
+
+CHARGED = {
+    "status": "charged",
+    "session_id": "s-1",
+    "vehicle_id": f"{TAG}000001",
+    "kwh": 10.0,
+    "substation": "site2",
+    "attempts": 2,
+    "waited_s": 0.5,
+    "charging_s": 2.1,
+}
+
+
+def answered(status: int, body: Any, **headers: str) -> Charge:
+    one = charge(outcome=Outcome.CUT_SHORT)
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    apply_answer(one, Answer(status, headers, content))
+    return one
+
+
+def test_a_charged_vehicle_takes_over_what_the_grid_says() -> None:
+    one = answered(200, CHARGED)
+    assert one.outcome is Outcome.CHARGED
+    assert (one.session_id, one.site, one.attempts) == ("s-1", "site2", 2)
+    assert (one.waited_s, one.charging_s, one.reason) == (0.5, 2.1, "")
+
+
+def test_a_202_is_accepted_and_its_charging_is_not_over() -> None:
+    one = answered(202, {**CHARGED, "status": "charging"})
+    assert (one.outcome, one.charging_s) == (Outcome.ACCEPTED, None)
+    assert not one.outcome.lost
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"vehicle_id": "EV-9"}, "the answer is for another vehicle, 'EV-9'"),
+        ({"kwh": 9.0}, "charged 9.0 kWh where 10 were asked for"),
+        ({"kwh": "10"}, "charged '10' kWh where 10 were asked for"),
+        ({"kwh": True}, "charged True kWh where 10 were asked for"),
+        ({"vehicle_id": ["x" * 500]}, "the answer is for another vehicle, ['xxx"),
+    ],
+)
+def test_a_success_that_cannot_be_right_is_a_failure(change: dict[str, Any], reason: str) -> None:
+    one = answered(200, {**CHARGED, **change})
+    assert one.outcome is Outcome.FAILED
+    assert one.reason.startswith(reason)
+    assert len(one.reason) <= 160
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b"3", b"\xff", b"[" * 100_000])
+def test_a_success_without_a_json_object_is_a_failure(body: bytes) -> None:
+    one = answered(200, body)
+    assert one.outcome is Outcome.FAILED
+    assert one.reason == "answered with a body that is not a JSON object"
+
+
+def test_an_answer_may_say_less_than_ours_do() -> None:
+    one = answered(200, {"status": "charged"})
+    assert (one.outcome, one.site, one.charging_s, one.delay) == (Outcome.CHARGED, None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("status", "outcome"),
+    [
+        (503, Outcome.REFUSED),
+        (400, Outcome.REJECTED),
+        (404, Outcome.REJECTED),
+        (429, Outcome.REJECTED),
+        (500, Outcome.FAILED),
+        (502, Outcome.FAILED),
+        (301, Outcome.FAILED),
+    ],
+)
+def test_every_other_answer_is_a_loss_with_its_reason(status: int, outcome: Outcome) -> None:
+    one = answered(status, {"title": "No", "detail": "all points are taken"})
+    assert (one.outcome, one.reason, one.status) == (outcome, "all points are taken", status)
+    assert one.outcome.lost
+
+
+def test_a_refusal_without_a_problem_says_so() -> None:
+    assert answered(503, b"<h1>Unavailable</h1>").reason == "503 without a problem body"
+    assert answered(500, b"oops").reason == "answered 500"
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("3", 3.0),
+        ("0", 0.0),
+        ("2.5", 2.5),
+        ("-1", None),
+        ("soon", None),
+        ("nan", None),
+        (None, None),
+    ],
+)
+def test_retry_after_is_seconds_or_nothing(text: str | None, seconds: float | None) -> None:
+    headers = {} if text is None else {"retry-after": text}
+    assert retry_after(Answer(503, headers, b"")) == seconds

@@ -1,0 +1,101 @@
+"""The command line: a wrong one names the option, the fault and the remedy."""
+
+from pathlib import Path
+
+import pytest
+
+from load_tester.command_line import SCENARIOS, build_parser
+from load_tester.demand import FAST_CHARGING, FixedDemand
+from load_tester.options import parse_options
+
+
+def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    with pytest.raises(SystemExit) as left:
+        parse_options(arguments)
+    assert left.value.code == 2
+    return capsys.readouterr().err
+
+
+def test_no_options_are_a_steady_run_against_the_default_gateway() -> None:
+    options = parse_options([])
+    assert (options.url, options.scenario) == ("http://127.0.0.1:8080", "steady")
+    assert (options.max_lost, options.patience, options.check) == (0, 0.0, True)
+
+
+def test_a_trace_alone_is_a_replay_and_concurrency_alone_a_closed_loop() -> None:
+    assert parse_options(["--trace", "x.csv"]).scenario == "replay"
+    assert parse_options(["--concurrency", "3"]).scenario == "callers"
+
+
+def test_values_arrive_as_what_they_are() -> None:
+    options = parse_options(
+        [
+            "--vehicles",
+            "5_000",
+            "--kwh",
+            "fast",
+            "--site-metrics",
+            "http://a:1/metrics, http://b:1/m",
+            "--url",
+            "http://gateway:8080/grid/",
+            "--json",
+            "-",
+        ]
+    )
+    assert options.vehicles == 5000
+    assert options.kwh is FAST_CHARGING
+    assert options.site_metrics == ("http://a:1/metrics", "http://b:1/m")
+    assert options.url == "http://gateway:8080/grid"
+    assert options.json == Path("-")
+    assert parse_options(["--kwh", "6.5"]).kwh == FixedDemand(6.5)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "fault"),
+    [
+        (("--rate", "x"), "--rate: 'x' is not a rate: give a number over 0 to 100000"),
+        (("--rate", "0"), "--rate: '0' is not a rate"),
+        (("--rate", "nan"), "--rate: 'nan' is not a rate"),
+        (("--vehicles", "2.5"), "--vehicles: '2.5' is not a number of vehicles: give a whole"),
+        (("--vehicles", "0"), "give a whole number from 1 to 1,000,000"),
+        (("--vehicles", "²"), "--vehicles: '²' is not"),
+        (("--kwh", "lots"), "--kwh: 'lots' is no energy: give fast, workplace, or a number of kWh"),
+        (("--kwh", "-3"), "is no energy"),
+        (("--kwh", "inf"), "is no energy"),
+        (("--share", "1.5"), "--share: '1.5' is not a share: give a number from 0 to 1"),
+        (("--url", "localhost:8080"), "--url: 'localhost:8080' is not an address: give it as"),
+        (("--url", "ftp://a"), "is not an address"),
+        (("--url", "http://"), "is not an address"),
+        (("--url", "http://a:b"), "is not an address"),
+        (("--site-metrics", "a,b"), "--site-metrics: 'a' is not an address"),
+        (("--vehicle", "3"), "unrecognized arguments: --vehicle 3; did you mean --vehicles?"),
+        (("--scenario", "rush"), "--scenario: invalid choice: 'rush' (choose from"),
+        (("--scenario", "replay"), "--scenario replay: needs sessions to replay; give --trace"),
+        (("--speed", "3"), "--speed: the scenario steady does not take it; it goes with --trace"),
+        (("--trace", "x", "--rate", "3"), "--rate: the scenario replay does not take it"),
+        (("--share", "0.2"), "it goes with --scenario spike"),
+        (("--concurrency", "2", "--rate", "3"), "--rate: --concurrency does not take it"),
+        (("--concurrency", "2", "--scenario", "soak"), "--concurrency: is a closed loop, soak is"),
+        (
+            ("--vehicles", "1", "--rate", "1", "--duration", "1"),
+            "--duration: follows from --vehicles and --rate; give two of the three",
+        ),
+        (("--trace", "x", "--speed", "2", "--duration", "3"), "--duration: follows from --speed"),
+        (("--max-lost", "-1"), "--max-lost: '-1' is not a number of vehicles"),
+    ],
+)
+def test_a_wrong_option_is_named_with_fault_and_remedy(
+    capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], fault: str
+) -> None:
+    message = refused(capsys, *arguments)
+    assert fault in message
+    assert message.startswith("load_tester: ")
+    assert message.endswith("See `python -m load_tester --help`.\n")
+
+
+def test_the_help_names_every_scenario_the_columns_and_the_exit_statuses() -> None:
+    text = build_parser().format_help()
+    assert all(f"\n  {scenario}" in text for scenario in SCENARIOS)
+    for words in ("arrival_utc", "requested_energy_kwh", "energy_wh", "examples:", "exit status:"):
+        assert words in text
+    assert max(len(line) for line in text.splitlines()) <= 100

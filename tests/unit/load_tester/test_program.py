@@ -1,0 +1,366 @@
+"""The load tester as a process against a grid that keeps the contract, and one that breaks it."""
+
+import json
+import re
+import signal
+import socket
+import subprocess
+import threading
+import time
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.unit.load_tester.conftest import LoadTest, StartCounterpart
+
+QUICK = ("--vehicles", "60", "--rate", "200", "--kwh", "5", "--arrivals", "even")
+CLOCK = ("--vehicles", "60", "--rate", "60", "--kwh", "5", "--arrivals", "even")
+
+
+def verdicts(report: dict[str, Any]) -> dict[str, str]:
+    return {finding["check"]: finding["verdict"] for finding in report["books"]["findings"]}
+
+
+def test_a_sound_grid_charges_all_and_its_books_agree(
+    counterpart: StartCounterpart, load_test: LoadTest, tmp_path: Path
+) -> None:
+    page, each = tmp_path / "page.html", tmp_path / "each.csv"
+    outputs = ("--report", str(page), "--each", str(each))
+    run = load_test("--url", counterpart(), *QUICK, *outputs)
+    assert run.status == 0, run.output
+    assert run.report["vehicles"]["charged"] == 60
+    assert run.report["answers"] == {"200": 60}
+    assert verdicts(run.report) == dict.fromkeys(
+        ["dispatches", "gateway", "sessions", "energy"], "ok"
+    )
+    choices = run.report["choices"]
+    assert (choices["decisions"], choices["least_loaded"], choices["missed"]) == (60, 60, 0)
+    assert {site["name"] for site in run.report["sites"]} == {"site1", "site2", "site3"}
+    assert sum(site["counted"] for site in run.report["sites"]) == 60
+    assert "60 of 60 vehicles charged" in page.read_text()
+    assert len(each.read_text().splitlines()) == 61
+    assert run.output.rstrip().splitlines()[-2].endswith("60 of 60 vehicles charged")
+
+
+def test_a_grid_that_stalls_cannot_hide_its_queue(
+    counterpart: StartCounterpart, load_test: LoadTest
+) -> None:
+    # From the 20th vehicle on, 0.3 s after the start, nobody is answered for 1.5 s. Vehicles go on
+    # arriving, and each of them waits from when it was due.
+    url = counterpart(frozen_after=20, frozen_s=1.5, kwh_per_s=1e6)
+    run = load_test("--url", url, *CLOCK)
+    assert run.report["tester"]["lag_s"]["p99"] < 0.3, "the tester itself was slow"
+    assert run.report["delay_s"]["max"] == pytest.approx(1.5, abs=0.3)
+    assert run.report["delay_s"]["p50"] > 0.9  # the median vehicle came 0.2 s into the stall
+
+
+def test_vehicles_arrive_whatever_is_still_charging(
+    counterpart: StartCounterpart, load_test: LoadTest
+) -> None:
+    url = counterpart(sites={"only": 100}, kwh_per_s=5.0)
+    run = load_test("--url", url, *CLOCK)  # each charges for 1 s, all are sent within 1 s
+    assert run.report["sites"][0]["peak_load"] > 50
+    assert run.report["end_s"] < 3
+
+
+def test_callers_hold_one_vehicle_each(counterpart: StartCounterpart, load_test: LoadTest) -> None:
+    url = counterpart(sites={"only": 100}, kwh_per_s=50.0)
+    run = load_test("--url", url, "--concurrency", "8", "--vehicles", "80", "--kwh", "5")
+    assert run.status == 0, run.output
+    assert run.report["sites"][0]["peak_load"] <= 8
+    assert run.report["end_s"] == pytest.approx(1.0, abs=0.5)  # ten after each other, 0.1 s each
+
+
+@pytest.mark.parametrize(
+    ("fault", "outcome", "reason"),
+    [
+        ("refuse", "refused", "no point in time"),
+        ("reject", "rejected", "kwh is wrong"),
+        ("drop", "failed", "connection broken off before the answer"),
+        ("half", "failed", "connection broken off before the answer"),
+        ("garble", "failed", "the answer is not HTTP"),
+        ("stranger", "failed", "the answer is for another vehicle, 'somebody-else'"),
+    ],
+)
+def test_a_vehicle_that_the_grid_fails_is_lost_with_its_reason(
+    counterpart: StartCounterpart, load_test: LoadTest, fault: str, outcome: str, reason: str
+) -> None:
+    run = load_test("--url", counterpart(**{f"{fault}_every": 20}), *QUICK)
+    assert run.status == 1
+    assert run.report["vehicles"][outcome] == run.report["vehicles"]["lost"] == 3
+    (found,) = run.report["reasons"]
+    assert found["reason"].startswith(reason)
+    assert run.report["missed"] == ["3 vehicles lost; at most 0 may be"]
+    assert run.report["books"]["in_order"], run.output
+
+
+@pytest.mark.parametrize(
+    ("fault", "check", "words"),
+    [
+        ("phantom", "sessions", "3 of 60 vehicles were answered as charged but no site"),
+        ("twice", "sessions", "3 more than 60 of this run: charged twice"),
+    ],
+)
+def test_vehicles_not_charged_or_charged_twice_fail_a_run_that_answered_all(
+    counterpart: StartCounterpart, load_test: LoadTest, fault: str, check: str, words: str
+) -> None:
+    run = load_test("--url", counterpart(**{f"{fault}_every": 20}), *QUICK)
+    assert run.status == 1
+    assert run.report["vehicles"]["charged"] == 60
+    assert verdicts(run.report)[check] == "error"
+    assert words in " ".join(finding["text"] for finding in run.report["books"]["findings"])
+
+
+def test_lost_vehicles_and_books_can_be_let_pass(
+    counterpart: StartCounterpart, load_test: LoadTest
+) -> None:
+    url = counterpart(reject_every=20, phantom_every=30)
+    run = load_test("--url", url, *QUICK, "--max-lost", "3", "--no-check")
+    assert run.status == 0, run.output
+    assert run.report["books"]["findings"] == []
+
+
+def test_others_on_the_grid_are_noted_and_no_error(
+    counterpart: StartCounterpart, load_test: LoadTest
+) -> None:
+    run = load_test("--url", counterpart(guest_every=20), *QUICK)
+    assert run.status == 0, run.output
+    assert run.report["choices"]["foreign_sessions"] == 3
+    assert verdicts(run.report)["others"] == "note"
+
+
+def test_accepted_vehicles_are_not_lost(counterpart: StartCounterpart, load_test: LoadTest) -> None:
+    run = load_test("--url", counterpart(accept_every=2), *QUICK)
+    assert run.status == 0, run.output
+    assert (run.report["vehicles"]["accepted"], run.report["vehicles"]["lost"]) == (30, 0)
+
+
+def test_a_wrong_choice_is_found(counterpart: StartCounterpart, load_test: LoadTest) -> None:
+    run = load_test("--url", counterpart(choose="most"), *QUICK)
+    assert run.report["choices"]["not_least_loaded"] > 30
+    assert run.report["choices"]["examples"][0]["chosen"] != "site3"
+
+
+def test_a_grid_without_decisions_and_site_counters_can_still_be_tested(
+    counterpart: StartCounterpart, load_test: LoadTest
+) -> None:
+    run = load_test("--url", counterpart(decisions=False, site_metrics=False), *QUICK)
+    assert run.status == 0, run.output
+    assert run.report["choices"] == {"available": False, "reason": "/decisions answered 404"}
+    assert verdicts(run.report) == {"gateway": "ok", "sites": "not checked"}
+    assert "not reachable from here" in run.output
+
+
+def test_site_metrics_can_be_named(counterpart: StartCounterpart, load_test: LoadTest) -> None:
+    url = counterpart()
+    pages = ",".join(f"{url}/site{number}/metrics" for number in (1, 2))
+    run = load_test("--url", url, *QUICK, "--site-metrics", pages)
+    assert run.status == 1  # the third site's vehicles are in no book that was named
+    assert verdicts(run.report)["sessions"] == "error"
+
+
+def test_patience_tries_again_after_a_refusal_and_counts_it(
+    counterpart: StartCounterpart, load_test: LoadTest
+) -> None:
+    assert load_test("--url", counterpart(refuse_first=5), *QUICK).status == 1
+    run = load_test("--url", counterpart(refuse_first=5), *QUICK, "--patience", "5")
+    assert run.status == 0, run.output
+    assert run.report["vehicles"]["retries"] == 5
+    assert run.report["delay_s"]["max"] > 0.2  # Retry-After
+
+
+def test_patience_ends(counterpart: StartCounterpart, load_test: LoadTest) -> None:
+    run = load_test("--url", counterpart(refuse_every=1), *QUICK, "--patience", "0.7")
+    assert run.status == 1
+    assert run.report["vehicles"]["refused"] == 60
+    assert run.report["vehicles"]["retries"] == 60 * 3  # at 0.2, 0.4 and 0.6 s
+
+
+def test_patience_outlasts_a_gateway_that_is_away(
+    counterpart: StartCounterpart, load_test: LoadTest
+) -> None:
+    url = counterpart(drop_every=10)
+    run = load_test("--url", url, *QUICK, "--patience", "10")
+    assert run.status == 0, run.output
+    assert run.report["vehicles"]["retries"] >= 6
+
+
+def test_a_vehicle_can_ask_to_wait_less(counterpart: StartCounterpart, load_test: LoadTest) -> None:
+    url = counterpart(sites={"only": 1}, kwh_per_s=10.0)
+    run = load_test(
+        "--url", url, "--vehicles", "5", "--rate", "100", "--kwh", "10", "--wait", "0.3"
+    )
+    assert run.report["vehicles"]["charged"] == 1
+    assert run.report["reasons"] == [{"reason": "waited in vain", "vehicles": 4}]
+
+
+def test_a_vehicle_without_an_answer_is_lost_after_its_timeout(
+    counterpart: StartCounterpart, load_test: LoadTest
+) -> None:
+    url = counterpart(sites={"only": 100}, kwh_per_s=1.0)
+    run = load_test(
+        "--url", url, "--vehicles", "4", "--rate", "100", "--kwh", "30", "--timeout", "0.5"
+    )
+    assert run.status == 1
+    assert run.report["reasons"] == [{"reason": "no answer in time", "vehicles": 4}]
+    assert run.report["end_s"] < 3
+
+
+def wait_until_charged(url: str, vehicles: int) -> None:
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        with urllib.request.urlopen(f"{url}/metrics") as page:
+            text = page.read().decode()
+        counted = re.search(r'charge_requests_total.status="200". (\d+)', text)
+        if counted and int(counted[1]) >= vehicles:
+            return
+        time.sleep(0.02)
+    pytest.fail(f"not {vehicles} vehicles charged in 20 s: {text}")
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_stops_the_run_hangs_up_and_still_reports(
+    counterpart: StartCounterpart,
+    start_load_test: Callable[..., "subprocess.Popen[str]"],
+    tmp_path: Path,
+    number: signal.Signals,
+    status: int,
+) -> None:
+    file = tmp_path / "result.json"
+    url = counterpart(sites={"only": 5}, kwh_per_s=20.0)
+    arguments = ("--vehicles", "2000", "--rate", "40", "--kwh", "5", "--json", str(file))
+    process = start_load_test("--url", url, *arguments)
+    wait_until_charged(url, 20)  # by then others charge and wait
+    process.send_signal(number)
+    output, _ = process.communicate(timeout=20)
+    assert process.returncode == status, output
+    report = json.loads(file.read_text())
+    assert report["interrupted"]
+    vehicles = report["vehicles"]
+    assert vehicles["charged"] >= 20
+    assert vehicles["cut_short"] > 0
+    assert vehicles["lost"] == 0
+    assert vehicles["sent"] + vehicles["unsent"] == 2000
+    assert "interrupted" in output.rstrip().splitlines()[-1]
+
+
+def test_stress_stops_sending_once_the_service_level_is_broken(
+    counterpart: StartCounterpart, load_test: LoadTest
+) -> None:
+    # 10 points that charge 1 kWh in 0.1 s: 100 vehicles a second.
+    url = counterpart(sites={"only": 10}, kwh_per_s=10.0)
+    steps = ("--rate", "30", "--factor", "3", "--step", "0.8", "--max-rate", "1000")
+    run = load_test(
+        "--url", url, "--scenario", "stress", "--kwh", "1", "--max-p99-delay", "0.4", *steps
+    )
+    assert run.status == 0, run.output
+    assert run.report["stress"]["held"] == 90
+    assert run.report["stress"]["broke"] == 270
+    assert run.report["vehicles"]["unsent"] > 0
+
+
+def test_a_missed_p99_is_exit_status_1(counterpart: StartCounterpart, load_test: LoadTest) -> None:
+    run = load_test("--url", counterpart(), *QUICK, "--max-p99", "0.01")
+    assert run.status == 1
+    assert run.report["missed"][0].startswith("p99 time to charge 0.0")
+
+
+def test_a_trace_is_replayed(
+    counterpart: StartCounterpart, load_test: LoadTest, tmp_path: Path
+) -> None:
+    trace = tmp_path / "sessions.csv"
+    rows = [f"2024-05-01T10:{minute:02}:00Z,{1000 * (minute + 1)}" for minute in range(30)]
+    trace.write_text("\n".join(["arrival,energy_wh", *rows, "never,0"]))
+    run = load_test("--url", counterpart(), "--trace", str(trace), "--duration", "1")
+    assert run.status == 0, run.output
+    assert run.report["scenario"]["kwh"] == pytest.approx(sum(range(1, 31)))
+    assert "1 row left out" in run.output
+
+
+def test_the_json_may_go_to_stdout_with_the_tables_beside_it(
+    counterpart: StartCounterpart, start_load_test: Callable[..., "subprocess.Popen[str]"]
+) -> None:
+    process = start_load_test("--url", counterpart(), *QUICK, "--json", "-")
+    output, _ = process.communicate(timeout=30)
+    start = output.index("{\n")
+    document, _ = json.JSONDecoder().raw_decode(output[start:])
+    assert document["vehicles"]["charged"] == 60
+
+
+def closed_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "fault"),
+    [
+        (("--url", f"http://127.0.0.1:{closed_port()}"), "connection refused; start the grid with"),
+        (("--trace", "none.csv"), "none.csv: no such file or directory; give a CSV file"),
+        (("--report", "no/such/folder/x.html"), "--report no/such/folder/x.html: no such file or"),
+        (("--scenario", "stress", "--rate", "9", "--max-rate", "3"), "--max-rate 3: is under"),
+    ],
+)
+def test_a_run_that_cannot_begin_says_why_with_status_2(
+    counterpart: StartCounterpart,
+    start_load_test: Callable[..., "subprocess.Popen[str]"],
+    arguments: tuple[str, ...],
+    fault: str,
+) -> None:
+    process = start_load_test("--url", counterpart(), *arguments)
+    output, _ = process.communicate(timeout=30)
+    assert process.returncode == 2
+    assert re.fullmatch(rf"load_tester: .*{re.escape(fault)}.*\n", output), output
+
+
+def test_localhost_is_reached_whatever_family_the_gateway_listens_on(
+    counterpart: StartCounterpart, load_test: LoadTest
+) -> None:
+    run = load_test("--url", counterpart().replace("127.0.0.1", "localhost"), *QUICK)
+    assert run.status == 0, run.output
+
+
+def test_two_thousand_vehicles_at_once_are_held_by_one_process(
+    counterpart: StartCounterpart, load_test: LoadTest
+) -> None:
+    url = counterpart(sites={"a": 1000, "b": 1000}, kwh_per_s=10.0)
+    arguments = ("--scenario", "spike", "--share", "1", "--vehicles", "2000", "--kwh", "25")
+    run = load_test("--url", url, *arguments)
+    assert run.status == 0, run.output
+    assert sum(site["peak_load"] for site in run.report["sites"]) == 2000
+
+
+def test_a_gateway_that_stalls_its_pages_does_not_hold_up_the_vehicles(
+    load_test: LoadTest,
+) -> None:
+    """Pages hang; charges are answered at once. The run ends all the same."""
+    server = socket.create_server(("127.0.0.1", 0), backlog=200)
+    body = b'{"status": "charged"}'
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
+    held: list[socket.socket] = []
+
+    def serve() -> None:
+        while True:
+            try:
+                client, _ = server.accept()
+            except OSError:
+                return
+            request = client.recv(4096)
+            if request.startswith(b"POST"):
+                client.sendall(answer)
+                client.close()
+            else:
+                held.append(client)
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    url = f"http://127.0.0.1:{server.getsockname()[1]}"
+    run = load_test("--url", url, "--vehicles", "20", "--rate", "100", "--kwh", "1")
+    server.close()
+    assert run.status == 0, run.output
+    assert run.report["vehicles"]["charged"] == 20
+    assert run.report["choices"]["available"] is False
