@@ -56,7 +56,7 @@ class NoAnswer(Exception):
     @property
     def passing(self) -> bool:
         """Whether trying again may help: the gateway was away, or went away."""
-        return self.silence in (Silence.REFUSED, Silence.RESET)
+        return self.silence in (Silence.REFUSED, Silence.UNREACHABLE, Silence.RESET)
 
 
 _Address = tuple[socket.AddressFamily, tuple[Any, ...]]
@@ -196,7 +196,10 @@ class Gateway:
         try:
             with _silences():
                 connection.settimeout(_CONNECT_TIMEOUT_S)
-                connection.connect(address)
+                try:
+                    connection.connect(address)
+                except TimeoutError:  # a container that is stopped leaves no one to refuse
+                    raise NoAnswer(Silence.UNREACHABLE, "no connection in time") from None
                 connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 if self._tls is not None:
                     connection = self._tls.wrap_socket(connection, server_hostname=self._host)

@@ -1,0 +1,171 @@
+"""The stack as a user meets it: it comes up healthy, charges, grows, and keeps its doors shut."""
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+import requests
+
+from tests.deadline import eventually
+from tests.e2e.compose.stack import SITES, Stack, docker
+
+_POINTS = sum(SITES.values())
+_FOUND_WITHIN_S = 5
+# Tells what comes of connecting to an address from inside a container.
+_CONNECT = (
+    "import socket, sys; socket.create_connection((sys.argv[1], int(sys.argv[2])), 2).close()"
+)
+
+
+def charge_at_once(stack: Stack, vehicles: int, kwh: float = 5) -> list[dict[str, Any]]:
+    with ThreadPoolExecutor(vehicles) as pool:
+        answers = list(pool.map(lambda _: stack.charge(kwh), range(vehicles)))
+    refused = [answer.text for answer in answers if answer.status_code != 200]
+    assert refused == []
+    return [answer.json() for answer in answers]
+
+
+def test_every_container_is_healthy(stack: Stack) -> None:
+    containers = stack.containers()
+    assert len(containers) == len(SITES) + len(stack.services) + 1  # the balancer
+    for container in containers:
+        assert container["State"]["Health"]["Status"] == "healthy", container["Name"]
+        assert container["Config"]["User"] not in ("", "0", "root")
+
+
+def test_a_charge_without_a_body_is_charged(stack: Stack) -> None:
+    answer = requests.post(stack.url("gateway", "/charge"), timeout=30)
+    assert answer.status_code == 200, answer.text
+    charged = answer.json()
+    assert charged["status"] == "charged"
+    assert charged["kwh"] == 10
+    assert charged["substation"] in SITES
+
+
+def test_three_sites_share_the_vehicles_by_their_points(stack: Stack) -> None:
+    charged = charge_at_once(stack, _POINTS, kwh=20)
+    by_site = dict.fromkeys(SITES, 0)
+    for vehicle in charged:
+        by_site[vehicle["substation"]] += 1
+    assert by_site == SITES
+    assert all(vehicle["attempts"] == 1 for vehicle in charged)
+
+
+def test_more_vehicles_than_points_all_charge(stack: Stack) -> None:
+    charged = charge_at_once(stack, 2 * _POINTS)
+    assert len({vehicle["session_id"] for vehicle in charged}) == 2 * _POINTS
+    assert max(vehicle["waited_s"] for vehicle in charged) > 0
+
+
+def test_only_gateway_prometheus_and_grafana_are_published_on_this_machine(stack: Stack) -> None:
+    published = {
+        container["Config"]["Labels"]["com.docker.compose.service"]: [
+            (door["HostIp"], int(door["HostPort"])) for door in doors
+        ]
+        for container in stack.containers()
+        for doors in container["NetworkSettings"]["Ports"].values()
+        if doors
+    }
+    services = {"charge_request_service": "gateway", "prometheus": "prometheus"}
+    if "grafana" in stack.services:
+        services["grafana"] = "grafana"
+    assert published == {
+        service: [("127.0.0.1", stack.ports[name])] for service, name in services.items()
+    }
+
+
+@pytest.mark.parametrize("network", ["public", "monitoring"])
+def test_sites_and_balancer_are_out_of_reach_from_other_networks(
+    stack: Stack, network: str
+) -> None:
+    def reaches(host: str, port: int) -> bool:
+        done = docker(
+            *("run", "--rm", "--network", f"{stack.project}_{network}", "python:3.13-slim"),
+            *("python", "-c", _CONNECT, host, str(port)),
+        )
+        assert done.returncode in (0, 1), done.stderr
+        return done.returncode == 0
+
+    # A neighbour that can be reached shows that the probe works.
+    assert reaches(
+        *{"public": ("charge_request_service", 8080), "monitoring": ("prometheus", 9090)}[network]
+    )
+    for service, port in {"substation1": 5002, "load_balancer": 5001}.items():
+        (container,) = stack.containers(service)
+        networks = container["NetworkSettings"]["Networks"]
+        assert list(networks) == [f"{stack.project}_grid"]
+        assert not reaches(networks[f"{stack.project}_grid"]["IPAddress"], port)
+        assert not reaches(service, port)
+
+
+@pytest.mark.parametrize(
+    "service", ["charge_request_service", "load_balancer", "substation1", "prometheus"]
+)
+def test_a_container_can_write_to_its_root_nowhere(stack: Stack, service: str) -> None:
+    done = stack.compose("exec", service, "touch", "/app/x", "/etc/x", "/x", check=False)
+    assert done.returncode != 0
+    assert done.stderr.count("Read-only file system") >= 2, done.stderr
+
+
+def test_the_services_run_without_rights_as_a_user_that_is_not_root(stack: Stack) -> None:
+    for service in ("charge_request_service", "load_balancer", *SITES):
+        status = stack.compose("exec", service, "cat", "/proc/1/status").stdout
+        facts = dict(line.split(":", 1) for line in status.splitlines() if ":" in line)
+        assert facts["Uid"].split() == ["10001"] * 4
+        assert int(facts["CapEff"], 16) == int(facts["CapBnd"], 16) == 0
+        assert facts["NoNewPrivs"].strip() == "1"
+
+
+def test_a_health_check_fails_where_the_service_is_not_well(stack: Stack) -> None:
+    check = ("exec", "load_balancer", "python", "-m", "grid_common.healthcheck")
+    assert stack.compose(*check, "http://127.0.0.1:5001/readyz").stdout == ""
+    done = stack.compose(*check, "http://127.0.0.1:5001/nowhere", check=False)
+    assert (done.returncode, "answered 404" in done.stdout) == (1, True)
+    done = stack.compose(*check, "http://127.0.0.1:1/readyz", check=False)
+    assert (done.returncode, "refused" in done.stdout) == (1, True)
+    done = stack.compose(*check, "substation1", check=False)
+    assert (done.returncode, "no address" in done.stderr) == (2, True)
+
+
+def test_scaled_sites_are_found_by_dns_and_get_vehicles(stack: Stack) -> None:
+    before = set(stack.substations())
+
+    def scraped(sites: set[str]) -> None:
+        assert sites <= {sample["metric"].get("substation") for sample in stack.query("up == 1")}
+
+    def gone() -> None:
+        assert set(stack.substations()) == before
+
+    try:
+        stack.compose("up", "-d", "--no-recreate", "--scale", "substation2=4", "substation2")
+
+        def found() -> set[str]:
+            sites = stack.substations()
+            up = {name for name, site in sites.items() if site["health"] == "up"}
+            assert len(up) == len(before) + 3, sites
+            return up - before
+
+        new = eventually(found, _FOUND_WITHIN_S)
+        # On an idle grid the least loaded come first in turn: as many vehicles as points fill all.
+        charged = charge_at_once(stack, _POINTS + 3 * SITES["substation2"], kwh=20)
+        by_site = dict.fromkeys(new, 0)
+        for vehicle in charged:
+            if vehicle["substation"] in new:
+                by_site[vehicle["substation"]] += 1
+        assert by_site == dict.fromkeys(new, SITES["substation2"])
+        # Prometheus knows them by the balancer's names.
+        eventually(lambda: scraped(new), 15)
+    finally:
+        stack.compose("up", "-d", "--no-recreate", "--scale", "substation2=1", "substation2")
+    eventually(gone, 2 * _FOUND_WITHIN_S)
+
+
+def test_the_load_tester_runs_inside_the_grid(stack: Stack) -> None:
+    stack.compose("--profile", "load", "build", "load_tester")
+    done = stack.compose(
+        *("--profile", "load", "run", "--rm", "-T", "load_tester"),
+        *("--vehicles", "40", "--rate", "20", "--kwh", "2", "--json", "-"),
+    )
+    report = json.loads(done.stdout)
+    assert report["vehicles"]["charged"] == 40, done.stderr

@@ -1,0 +1,135 @@
+"""Rules as tested code: promtool accepts them, and every alert is seen silent and seen firing."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.unit.prometheus.rules import (
+    CONFIG,
+    ROOT,
+    RULE_FILES,
+    TEST_FILES,
+    Rule,
+    alerts,
+    recordings,
+)
+
+PROMTOOL = shutil.which("promtool")
+needs_promtool = pytest.mark.skipif(
+    PROMTOOL is None, reason="promtool is not installed (Debian: apt-get install prometheus)"
+)
+each_alert = pytest.mark.parametrize("alert", alerts(), ids=lambda alert: alert.name)
+_DURATION = re.compile(r"(\d+)([sm])")
+
+
+def promtool(*arguments: str | Path) -> None:
+    assert PROMTOOL
+    done = subprocess.run(
+        [PROMTOOL, *arguments], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def seconds(duration: str) -> int:
+    parts = _DURATION.findall(duration)
+    assert parts, duration
+    return sum(int(number) * {"s": 1, "m": 60}[unit] for number, unit in parts)
+
+
+def cases_of(alert: str) -> list[dict[str, Any]]:
+    """List the cases of an alert, those of one scene after the other and in order of time."""
+    return [
+        case
+        for file in TEST_FILES
+        for scene in yaml.safe_load(file.read_text(encoding="utf-8"))["tests"]
+        for case in scene.get("alert_rule_test", [])
+        if case["alertname"] == alert
+    ]
+
+
+@needs_promtool
+def test_promtool_accepts_the_configuration_and_its_rules() -> None:
+    promtool("check", "config", CONFIG)
+    promtool("check", "rules", *RULE_FILES)
+
+
+@needs_promtool
+@pytest.mark.parametrize("file", TEST_FILES, ids=lambda file: file.stem)
+def test_the_rules_do_what_their_tests_say(file: Path) -> None:
+    promtool("test", "rules", file)
+
+
+@needs_promtool
+@pytest.mark.parametrize("shift_s", [-2, 2], ids=["two seconds sooner", "two seconds later"])
+def test_the_rules_tests_notice_every_alert_that_comes(shift_s: int, tmp_path: Path) -> None:
+    shutil.copytree(CONFIG.parent, tmp_path, dirs_exist_ok=True)
+    file = tmp_path / "rules" / "alerts.yml"
+    document = yaml.safe_load(file.read_text())
+    for group in document["groups"]:
+        for rule in group["rules"]:
+            rule["for"] = f"{seconds(rule['for']) + shift_s}s"
+    file.write_text(yaml.safe_dump(document))
+    with pytest.raises(AssertionError) as noticed:
+        promtool("test", "rules", *sorted((tmp_path / "tests").glob("*.yml")))
+    assert set(re.findall(r"alertname: (\w+), time", str(noticed.value))) == {
+        alert.name for alert in alerts()
+    }
+
+
+@each_alert
+def test_every_alert_is_tested_silent_just_before_it_fires(alert: Rule) -> None:
+    cases = cases_of(alert.name)
+    firing = [case for case in cases if case["exp_alerts"]]
+    assert firing, "no test in which it fires"
+    for case in firing:
+        before = cases[cases.index(case) - 1]
+        assert before["exp_alerts"] == [], "no silent moment before it fires"
+        assert seconds(case["eval_time"]) - seconds(before["eval_time"]) <= 2
+        for fired in case["exp_alerts"]:
+            assert set(fired["exp_annotations"]) == set(alert.body["annotations"])
+            assert fired["exp_labels"]["severity"] == alert.body["labels"]["severity"]
+
+
+@each_alert
+def test_every_alert_says_what_it_means_and_where_its_runbook_is(alert: Rule) -> None:
+    assert seconds(alert.body["for"]) > 0
+    assert alert.body["labels"]["severity"] in {"warning", "critical"}
+    assert set(alert.body["annotations"]) == {"summary", "description", "runbook_url"}
+    runbook, anchor = alert.body["annotations"]["runbook_url"].split("#")
+    assert anchor == alert.name.lower()
+    sections = (ROOT / runbook).read_text(encoding="utf-8").split("\n## ")
+    (section,) = [text for text in sections if text.startswith(f"{alert.name}\n")]
+    for question in ("What it means", "How to look", "What to do"):
+        assert f"**{question}.**" in section, f"{runbook}: {alert.name} lacks {question!r}"
+
+
+def test_recorded_series_are_named_level_metric_operation() -> None:
+    for rule in recordings():
+        assert re.fullmatch(r"[a-z_]+:[a-z_]+:[a-z0-9_]+", rule.name), rule.name
+        level = rule.name.split(":")[0]
+        if level != "grid":
+            # The level is the label that is left, wherever the series comes from.
+            assert f"by ({level})" in rule.body["expr"] or f"{level}:" in rule.body["expr"], rule
+
+
+def test_names_are_given_once() -> None:
+    names = [rule.name for rule in (*alerts(), *recordings())]
+    assert len(names) == len(set(names))
+
+
+def test_the_configuration_names_the_hosts_that_the_grid_without_docker_replaces() -> None:
+    text = CONFIG.read_text()
+    for host in ("charge_request_service:8080", "load_balancer:5001"):
+        assert host in text
+    document = yaml.safe_load(text)
+    assert document["global"]["scrape_interval"] == "2s"
+    assert all(not Path(pattern).is_absolute() for pattern in document["rule_files"])
+    jobs = {job["job_name"]: job for job in document["scrape_configs"]}
+    assert set(jobs) == {"charge_request_service", "load_balancer", "substation", "prometheus"}
+    (discovery,) = jobs["substation"]["http_sd_configs"]
+    assert discovery["url"] == "http://load_balancer:5001/targets"
