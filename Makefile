@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run test test-e2e check format lock clean
+.PHONY: help run test test-e2e check format lock pictures clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -13,7 +13,7 @@ run: $(VENV)/runtime ## Run the whole grid on this machine, without Docker
 	@exec $(BIN)/python -m local_stack $(ARGS)
 
 test: $(VENV)/dev ## Run every test that needs no Docker
-	@$(BIN)/python -m pytest tests/unit tests/integration tests/e2e/local $(ARGS)
+	@$(BIN)/python -m pytest -n 4 tests/unit tests/integration tests/e2e/local $(ARGS)
 
 test-e2e: $(VENV)/dev ## Bring the Compose stack up for real and test it
 	@$(BIN)/python -m pytest tests/e2e/compose $(ARGS)
@@ -30,6 +30,9 @@ lock: $(VENV)/dev ## Lock the dependencies of pyproject.toml again, with hashes
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check 'uv>=0.9'
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' pyproject.toml -o requirements.txt
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' pyproject.toml --group dev -o requirements-dev.txt
+
+pictures: $(VENV)/dev ## Take the pictures of the control room again
+	@$(BIN)/python docs/take_pictures.py
 
 clean: ## Remove what the other targets made
 	rm -rf $(VENV) .local_stack .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,6 +1,8 @@
 """The gateway's Flask app: validates, names the session, forwards, passes the answer on."""
 
 import time
+from collections.abc import Callable
+from functools import partial
 from random import Random
 from urllib.parse import urlencode
 
@@ -9,7 +11,10 @@ from flask import Response, g, request
 from prometheus_client import Counter, Gauge, Histogram
 
 from charge_request_service.balancer import BalancerClient
+from charge_request_service.control_room.blueprint import control_room
+from charge_request_service.control_room.same_origin import refuse_cross_site
 from charge_request_service.openapi import description
+from charge_request_service.rush_hour import RushHours
 from charge_request_service.settings import Settings
 from grid_common.charge import ChargeRequest
 from grid_common.interrupt import Caller
@@ -48,11 +53,18 @@ def create_app(settings: Settings) -> ServiceApp:
     Gauge(
         "charge_requests_in_progress", "Vehicles that wait or charge now", registry=app.registry
     ).set_function(lambda: app.drain.in_hand)
-    openapi = orjson.dumps(description(settings.max_kwh))
+    openapi = orjson.dumps(description(settings.max_kwh, control_room=settings.control_room))
+
+    def count_vehicle(status: int, took_s: float) -> None:
+        requests.labels(str(status)).inc()
+        duration.observe(took_s)
+
+    _add_control_room(app, settings, balancer, count_vehicle)
 
     @app.post("/charge")
     @app.held
     def charge(_caller: Caller) -> Response:
+        refuse_cross_site(request.headers.get, request.host)
         session = ChargeRequest.from_request(request, max_kwh=settings.max_kwh).start_session()
         g.session = session
         answer = balancer.charge(
@@ -72,8 +84,7 @@ def create_app(settings: Settings) -> ServiceApp:
     @app.after_request
     def count(response: Response) -> Response:
         if "session" in g:  # what was refused as malformed was no vehicle
-            requests.labels(str(response.status_code)).inc()
-            duration.observe(time.perf_counter() - g.began)
+            count_vehicle(response.status_code, time.perf_counter() - g.began)
         return response
 
     @app.get("/substations")
@@ -90,6 +101,18 @@ def create_app(settings: Settings) -> ServiceApp:
         return Response(openapi, content_type="application/json")
 
     return app
+
+
+def _add_control_room(
+    app: ServiceApp,
+    settings: Settings,
+    balancer: BalancerClient,
+    count: Callable[[int, float], None],
+) -> None:
+    if settings.control_room:
+        charge = partial(balancer.charge, wait_s=settings.max_wait)
+        rush_hours = RushHours(charge, drain=app.drain, count=count, log=app.log)
+        app.register_blueprint(control_room(rush_hours, max_kwh=settings.max_kwh))
 
 
 def _passed_on(answer: Answer) -> Response:

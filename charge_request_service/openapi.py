@@ -5,6 +5,8 @@ A contract test calls every line of it.
 
 from typing import Any
 
+from charge_request_service.rush_hour import State
+from charge_request_service.rush_hour_request import RushHourRequest
 from grid_common.charge import ChargeRequest
 from grid_common.problems import CONTENT_TYPE
 
@@ -15,7 +17,7 @@ _TEXT = {"type": "string"}
 _COUNT = {"type": "integer", "minimum": 0}
 
 
-def description(max_kwh: float) -> dict[str, Any]:
+def description(max_kwh: float, *, control_room: bool = True) -> dict[str, Any]:
     """Build the description of a gateway that takes up to `max_kwh` kWh a vehicle."""
     return {
         "openapi": "3.1.0",
@@ -40,7 +42,8 @@ def description(max_kwh: float) -> dict[str, Any]:
                     "responses": {"200": _content("The description", {"type": "object"})},
                 }
             },
-        },
+        }
+        | (_control_room() if control_room else {}),
         "components": {"schemas": _schemas(max_kwh)},
     }
 
@@ -73,10 +76,59 @@ def _charge() -> dict[str, Any]:
             "200": _content("Charged", _ref("Charged")),
             "202": _content("Charging goes on after this answer", _ref("Charged")),
             "400": _problem("The body or a header is not valid; `errors` names each field"),
+            "403": _problem("The page of another site made a browser send this"),
             "413": _problem("The body is too large"),
             "415": _problem("The body is not declared as JSON"),
             "503": _problem("No substation can take the vehicle in time")
             | {"headers": {"Retry-After": {"description": "Seconds", "schema": _COUNT}}},
+        },
+    }
+
+
+def _control_room() -> dict[str, Any]:
+    cross_site = _problem("A page of another site made the browser send this")
+    return {
+        "/": {
+            "get": {
+                "summary": "The control room, a page for people",
+                "responses": {
+                    "200": {
+                        "description": "The page",
+                        "content": {"text/html": {"schema": _TEXT}},
+                    },
+                    "304": {"description": "The page has not changed"},
+                },
+            }
+        },
+        "/rush-hour": {
+            "get": {
+                "summary": "How far the rush hour is, or the last one was",
+                "responses": {"200": _content("Its progress", _ref("RushHour"))},
+            },
+            "post": {
+                "summary": "Start a rush hour of vehicles that this gateway sends itself",
+                "description": "One at a time. Its vehicles ramp up to the middle and down again.",
+                "requestBody": {
+                    "required": True,
+                    "content": {"application/json": {"schema": _ref("RushHourRequest")}},
+                },
+                "responses": {
+                    "202": _content("Begun", _ref("RushHour")),
+                    "400": _problem("The body is not valid; `errors` names each field"),
+                    "403": cross_site,
+                    "409": _problem("A rush hour is running"),
+                    "413": _problem("The body is too large"),
+                    "415": _problem("The body is not declared as JSON"),
+                    "503": _problem("The gateway is shutting down"),
+                },
+            },
+            "delete": {
+                "summary": "Stop the rush hour: hang up on its vehicles",
+                "responses": {
+                    "200": _content("Its progress; `stopped` if one ran", _ref("RushHour")),
+                    "403": cross_site,
+                },
+            },
         },
     }
 
@@ -129,9 +181,27 @@ def _list(items: dict[str, Any]) -> dict[str, Any]:
 
 def _schemas(max_kwh: float) -> dict[str, Any]:
     request = ChargeRequest.model_json_schema()
-    request["properties"]["kwh"]["maximum"] = max_kwh
+    rush_hour = RushHourRequest.model_json_schema()
+    for schema in (request, rush_hour):
+        schema["properties"]["kwh"]["maximum"] = max_kwh
     return {
         "ChargeRequest": request,
+        "RushHourRequest": rush_hour,
+        "RushHour": _object(
+            {
+                "state": {"enum": [state.value for state in State]},
+                "vehicles": _COUNT,
+                "kwh": _NULLABLE_NUMBER,
+                "over_s": _NULLABLE_NUMBER,
+                "arrived": _COUNT,
+                "in_progress": _COUNT,
+                "charged": _COUNT,
+                "lost": _COUNT,
+                "hung_up": _COUNT,
+                "why_lost": {"type": ["string", "null"]},
+                "elapsed_s": _NUMBER,
+            }
+        ),
         "Charged": _object(
             {
                 "status": {"enum": ["charged", "charging"]},

@@ -21,6 +21,10 @@ class Settings(ServiceSettings):
         description="Longest that a vehicle waits for a free point, or for a balancer that "
         "restarts, seconds",
     )
+    control_room: bool = Field(
+        True,
+        description="Whether to serve the control room at / with its rush hour, true or false",
+    )
 
     @field_validator("balancer_url")
     @classmethod

@@ -154,4 +154,14 @@ def _is_garbage(error: Exception) -> bool:
 
 
 def _told(error: Exception) -> str:
-    return str(error) or type(error).__name__
+    """Say in plain words what went wrong: the system's own, without the client's wrapping."""
+    if isinstance(error, ConnectTimeoutError):
+        return "no connection in time"
+    if isinstance(error, ReadTimeoutError):
+        return "no answer in time"
+    cause = error.__cause__ or error
+    for wrapped in error.args:
+        cause = wrapped if isinstance(wrapped, Exception) else cause
+    if isinstance(cause, OSError) and cause.strerror:
+        return cause.strerror.lower()
+    return str(cause) or type(cause).__name__

@@ -112,6 +112,7 @@ def _welcome(grid: Grid, *, wanted_prometheus: bool) -> str:
     return f"""
 The grid is up: {sites}
 
+  control room {grid.url}/
   gateway      {grid.url}
   substations  {grid.url}/substations
   decisions    {grid.url}/decisions

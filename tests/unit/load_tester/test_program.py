@@ -265,7 +265,7 @@ def test_stress_stops_sending_once_the_service_level_is_broken(
 def test_a_missed_p99_is_exit_status_1(counterpart: StartCounterpart, load_test: LoadTest) -> None:
     run = load_test("--url", counterpart(), *QUICK, "--max-p99", "0.01")
     assert run.status == 1
-    assert run.report["missed"][0].startswith("p99 time to charge 0.0")
+    assert run.report["missed"][0].startswith("p99 time to charge ")
 
 
 def test_a_trace_is_replayed(

@@ -1,0 +1,1 @@
+"""The control room: one page at `/` that shows the grid live, and can start a rush hour."""

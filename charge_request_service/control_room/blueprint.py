@@ -1,0 +1,71 @@
+"""The control room's routes: the page, its files, and the rush hour that the page can start."""
+
+from typing import Any
+
+import orjson
+from flask import Blueprint, Response, abort, g, request
+from pydantic_core import from_json
+
+from charge_request_service.control_room.files import read_files
+from charge_request_service.control_room.same_origin import refuse_cross_site
+from charge_request_service.rush_hour import RushHours
+from charge_request_service.rush_hour_request import RushHourRequest
+from grid_common.charge import read_body
+from grid_common.problems import BadRequest, Fault, NotJson
+
+
+def control_room(rush_hours: RushHours, *, max_kwh: float) -> Blueprint:
+    """Build the blueprint.
+
+    Args:
+        rush_hours: runs them.
+        max_kwh: most energy that one vehicle may ask for.
+    """
+    blueprint = Blueprint("control_room", __name__)
+    files = read_files()
+    page = files.pop("index.html")
+
+    @blueprint.get("/")
+    def index() -> Response:
+        return page.response()
+
+    @blueprint.get("/control-room/<name>")
+    def file(name: str) -> Response:
+        if name not in files:
+            abort(404, f"The control room has no file {name[:40]!r}.")
+        return files[name].response()
+
+    @blueprint.get("/rush-hour")
+    def rush_hour() -> Response:
+        return _shown(rush_hours)
+
+    @blueprint.post("/rush-hour")
+    def start() -> Response:
+        refuse_cross_site(request.headers.get, request.host)
+        wish = RushHourRequest.from_document(_document(), max_kwh=max_kwh)
+        rush_hours.start(wish, request_id=g.request_id)
+        return _shown(rush_hours, status=202)
+
+    @blueprint.delete("/rush-hour")
+    def stop() -> Response:
+        refuse_cross_site(request.headers.get, request.host)
+        rush_hours.stop()
+        return _shown(rush_hours)
+
+    return blueprint
+
+
+def _shown(rush_hours: RushHours, status: int = 200) -> Response:
+    return Response(
+        orjson.dumps(rush_hours.document()), status=status, content_type="application/json"
+    )
+
+
+def _document() -> Any:
+    body = read_body(request)
+    if not request.is_json:
+        raise NotJson("Send the body as JSON with the header 'Content-Type: application/json'.")
+    try:
+        return from_json(body)  # bounds depth and the length of numbers by itself
+    except ValueError as error:
+        raise BadRequest([Fault("body", f"is not JSON ({error}); send a JSON object")]) from None

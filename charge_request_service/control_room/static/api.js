@@ -1,0 +1,99 @@
+/**
+ * The gateway's API: one call, its answers and its problems.
+ *
+ * @typedef {object} Substation
+ * @property {string} name
+ * @property {string} address
+ * @property {"unknown" | "up" | "draining" | "down"} health
+ * @property {string | null} reason
+ * @property {number | null} gauge
+ * @property {number | null} gauge_age_s
+ * @property {number} own_load
+ * @property {number} foreign_load
+ * @property {number} load
+ * @property {number | null} capacity
+ * @property {number | null} power_kw
+ * @property {number | null} power_limit_kw
+ *
+ * @typedef {{policy: string, waiting: number, substations: Substation[]}} Grid
+ *
+ * @typedef {{substation: string, load: number, capacity: number, score: number}} Candidate
+ *
+ * @typedef {object} Decision
+ * @property {number} sequence
+ * @property {string} time
+ * @property {string} session_id
+ * @property {string} vehicle_id
+ * @property {string} substation
+ * @property {number} attempt
+ * @property {number} waited_s
+ * @property {string} reason
+ * @property {Candidate[]} candidates
+ * @property {{substation: string, why: string}[]} passed_over
+ *
+ * @typedef {{last: number, decisions: Decision[]}} Decisions
+ *
+ * @typedef {object} RushHour
+ * @property {"idle" | "running" | "stopping" | "stopped" | "finished"} state
+ * @property {number} vehicles
+ * @property {number} arrived
+ * @property {number} in_progress
+ * @property {number} charged
+ * @property {number} lost
+ * @property {number} hung_up
+ * @property {string | null} why_lost
+ * @property {number} elapsed_s
+ */
+
+/** An answer that says what is wrong (RFC 9457), by field where it can. */
+export class Problem extends Error {
+  /**
+   * @param {number} status
+   * @param {{detail?: string, errors?: {field: string, detail: string}[]}} document
+   */
+  constructor(status, document) {
+    super(document.detail || `The gateway answered ${status}.`);
+    this.status = status;
+    this.errors = document.errors ?? [];
+  }
+}
+
+/** No answer at all: the gateway is gone, or silent for too long. */
+export class NoAnswer extends Error {}
+
+/**
+ * Call the gateway. Paths are relative to the page, so that it also works behind a path of a proxy.
+ *
+ * @param {string} method
+ * @param {string} path
+ * @param {{body?: object, signal?: AbortSignal}} [options]
+ * @returns {Promise<{answer: any, date: number}>} the answer, and the gateway's clock (ms) if known
+ */
+export async function call(method, path, { body, signal } = {}) {
+  let response, answer;
+  try {
+    response = await fetch(path, {
+      method,
+      signal,
+      cache: "no-store",
+      headers: body ? { "Content-Type": "application/json" } : {},
+      body: body ? JSON.stringify(body) : undefined,
+    });
+    answer = await response.json().catch(unlessAborted);
+  } catch (error) {
+    const name = error instanceof Error ? error.name : "";
+    if (name === "AbortError") throw error;
+    throw new NoAnswer(
+      name === "TimeoutError" ? "The gateway does not answer." : "The gateway cannot be reached.",
+    );
+  }
+  if (!response.ok) throw new Problem(response.status, answer);
+  return { answer, date: Date.parse(response.headers.get("date") ?? "") };
+}
+
+/** What is no JSON counts as empty; a call that was broken off stays broken off.
+ * @param {unknown} error */
+function unlessAborted(error) {
+  if (error instanceof SyntaxError) return {};
+  throw error;
+}

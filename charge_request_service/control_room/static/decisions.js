@@ -1,0 +1,77 @@
+/**
+ * The list of the last decisions: who went where, and why there.
+ *
+ * @import { Candidate, Decision } from "./api.js"
+ */
+import { paint } from "./hues.js";
+import { byId, make, say, stamp } from "./page.js";
+import { clock } from "./words.js";
+
+const SHOWN = 60;
+/** Candidates beyond these are counted, not listed. */
+const MOST_SCORES = 6;
+
+export class DecisionList {
+  constructor() {
+    this.body = byId("decisions");
+    this.hold = byId("decisions-hold");
+    /** @type {Decision[]} newest first; not shown yet while the list is held */
+    this.pending = [];
+    this.hold.addEventListener("click", () => {
+      const held = this.hold.getAttribute("aria-pressed") !== "true";
+      this.hold.setAttribute("aria-pressed", String(held));
+      this.draw();
+    });
+  }
+
+  /** @param {Decision[]} decisions oldest first */
+  add(decisions) {
+    this.pending = [...decisions.slice(-SHOWN).reverse(), ...this.pending].slice(0, SHOWN);
+    this.draw();
+  }
+
+  draw() {
+    if (this.hold.getAttribute("aria-pressed") === "true" || !this.pending.length) return;
+    this.body.prepend(...this.pending.map(row));
+    this.pending = [];
+    while (this.body.children.length > SHOWN) this.body.lastElementChild?.remove();
+    byId("decisions-nothing").hidden = true;
+  }
+}
+
+/** @param {Decision} decision */
+function row(decision) {
+  const { root, slots } = stamp("decision");
+  const date = new Date(decision.time);
+  root.dataset.sequence = String(decision.sequence);
+  root.title = `Decision ${decision.sequence}, session ${decision.session_id}`;
+  say(slots.time, `${clock(date)}.${Math.floor(date.getMilliseconds() / 100)}`);
+  say(slots.vehicle, decision.vehicle_id);
+  say(slots.substation, decision.substation);
+  paint(root, decision.substation);
+  say(slots.waited, `${decision.waited_s.toFixed(1)} s`);
+  const again = decision.attempt > 1 ? `attempt ${decision.attempt}: ` : "";
+  say(slots.reason, again + decision.reason);
+  slots.scores.append(...scores(decision));
+  const passed = decision.passed_over.map(({ substation, why }) => `${substation} ${why}`);
+  say(slots.passed, passed.join("; "));
+  return root;
+}
+
+/** The chosen one first, then by score. @param {Decision} decision */
+function scores(decision) {
+  const rank = (/** @type {Candidate} */ { substation, score }) =>
+    substation === decision.substation ? -1 : score;
+  const ranked = [...decision.candidates].sort((one, other) => rank(one) - rank(other));
+  const list = ranked.slice(0, MOST_SCORES).map((candidate) => {
+    const { substation, load, capacity, score } = candidate;
+    const chosen = substation === decision.substation;
+    const item = make("span", chosen ? "score chosen" : "score");
+    item.append(make("span", "", `${substation} `), make("b", "", score.toFixed(2)));
+    item.title = `(${load} + 1) / ${capacity}${chosen ? ", chosen" : ""}`;
+    return item;
+  });
+  const more = ranked.length - list.length;
+  if (more > 0) list.push(make("span", "score", `${more} more`));
+  return list;
+}

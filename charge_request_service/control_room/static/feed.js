@@ -1,0 +1,97 @@
+/**
+ * What is polled: asks the gateway again and again, one round at a time.
+ *
+ * @import { Decision, Decisions, Grid, RushHour } from "./api.js"
+ *
+ * @typedef {object} Round
+ * @property {Grid} grid
+ * @property {Decision[]} decisions new ones, oldest first
+ * @property {boolean} fromStart whether every decision before them is known, or there is none
+ * @property {number} now the grid's clock, ms
+ *
+ * @typedef {object} Listener
+ * @property {(round: Round) => void} round
+ * @property {(rushHour: RushHour) => void} rushHour
+ * @property {(why: string) => void} trouble
+ */
+import { call } from "./api.js";
+
+const EVERY_MS = 700;
+const SILENCE_MS = 3000;
+/** How many decisions to begin with: enough for the list, and for a pace to start from. */
+const BACKLOG = 300;
+/** Higher than any sequence number: asks for the last number alone. */
+const BEYOND = 999_999_999_999_999;
+
+export class Feed {
+  /** @param {Listener} listener */
+  constructor(listener) {
+    this.listener = listener;
+    /** @type {number | null} the last decision seen */
+    this.since = null;
+    this.skew = 0;
+    this.running = false;
+  }
+
+  /** Poll from now on, whenever the page can be seen. */
+  start() {
+    document.addEventListener("visibilitychange", () => this.run());
+    this.run();
+  }
+
+  async run() {
+    if (this.running) return;
+    this.running = true;
+    while (!document.hidden) {
+      const began = performance.now();
+      await this.round().catch(reportError); // a fault of this page must not end its watch
+      const rest = EVERY_MS - (performance.now() - began);
+      await new Promise((wake) => setTimeout(wake, Math.max(100, rest)));
+    }
+    this.running = false;
+  }
+
+  async round() {
+    const signal = AbortSignal.timeout(SILENCE_MS);
+    const rushHour = call("GET", "rush-hour", { signal }).then(
+      ({ answer }) => this.listener.rushHour(answer),
+      () => {}, // the gateway's silence shows in the other two
+    );
+    const answers = await Promise.all([
+      call("GET", "substations", { signal }),
+      this.decisions(signal),
+    ]).catch((error) => this.listener.trouble(error.message));
+    await rushHour;
+    if (!answers) return;
+    const [grid, decisions] = answers;
+    // The header counts whole seconds: half of one is the mean of what it leaves out.
+    if (!Number.isNaN(grid.date)) this.skew = grid.date + 500 - Date.now();
+    this.listener.round({ grid: grid.answer, ...decisions, now: Date.now() + this.skew });
+  }
+
+  /**
+   * @param {AbortSignal} signal
+   * @returns {Promise<{decisions: Decision[], fromStart: boolean}>}
+   */
+  async decisions(signal) {
+    const first = this.since === null;
+    let from = this.since ?? Math.max(0, (await this.after(BEYOND, signal)).last - BACKLOG);
+    let { last, decisions } = await this.after(from, signal);
+    if (last < from) {
+      // The balancer has restarted, and counts from 1 again.
+      from = 0;
+      ({ last, decisions } = await this.after(from, signal));
+    }
+    this.since = last;
+    return { decisions, fromStart: !first || from === 0 };
+  }
+
+  /**
+   * @param {number} since
+   * @param {AbortSignal} signal
+   * @returns {Promise<Decisions>}
+   */
+  async after(since, signal) {
+    return (await call("GET", `decisions?since=${since}`, { signal })).answer;
+  }
+}

@@ -1,0 +1,75 @@
+"""The body of `POST /rush-hour`: what is asked for, checked field by field."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from grid_common.charge import DEFAULT_KWH
+from grid_common.problems import BadRequest, Fault
+
+_MOST_VEHICLES = 500
+_LONGEST_S = 600.0
+_DEFAULT_OVER_S = 20.0
+
+
+class RushHourRequest(BaseModel):
+    """What `POST /rush-hour` takes."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+    vehicles: Annotated[int, Field(ge=1, le=_MOST_VEHICLES)] = Field(
+        description=f"How many vehicles arrive: 1 to {_MOST_VEHICLES}."
+    )
+    kwh: Annotated[float, Field(gt=0, allow_inf_nan=False)] = Field(
+        DEFAULT_KWH, description="Energy each wants, kWh: over 0 and at most MAX_KWH (1000)."
+    )
+    over_s: Annotated[float, Field(ge=0, le=_LONGEST_S, allow_inf_nan=False)] = Field(
+        _DEFAULT_OVER_S,
+        description=f"Seconds across which they arrive, most of them midway: 0 to {_LONGEST_S:g}.",
+    )
+
+    @classmethod
+    def from_document(cls, document: Any, *, max_kwh: float) -> Self:
+        """Check a parsed body.
+
+        Raises:
+            BadRequest: not an object, or a field is wrong; each is named with its remedy.
+        """
+        takes = {
+            "vehicles": f"it takes a whole number from 1 to {_MOST_VEHICLES}",
+            "kwh": f"it takes a number over 0 and at most {max_kwh:g} (kWh)",
+            "over_s": f"it takes a number from 0 to {_LONGEST_S:g} (seconds)",
+        }
+        try:
+            wish = cls.model_validate(document)
+        except ValidationError as error:
+            raise BadRequest(
+                [_fault(item["type"], item["loc"], item["input"], takes) for item in error.errors()]
+            ) from None
+        if wish.kwh > max_kwh:
+            raise BadRequest([Fault("kwh", f"is {wish.kwh:g}; {takes['kwh']}")])
+        return wish
+
+
+def _fault(kind: str, loc: Sequence[int | str], value: object, takes: dict[str, str]) -> Fault:
+    if not loc:
+        return Fault("body", 'is not an object; send a JSON object such as {"vehicles": 100}')
+    field = str(loc[0])
+    if kind == "missing":
+        return Fault(field, f"is missing; {takes[field]}")
+    if field not in takes:
+        return Fault(
+            ascii(field[:40]), "is not known; leave it out (vehicles, kwh, over_s are taken)"
+        )
+    return Fault(field, f"is {_shown(value)}; {takes[field]}")
+
+
+def _shown(value: object) -> str:
+    """Show a caller's value: printable, short, and of bounded cost."""
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, int | float | str):
+        text = ascii(value[:40] if isinstance(value, str) else value)
+        return text if len(text) <= 42 else f"{text[:40]}..."
+    return "a list" if isinstance(value, list) else "an object"

@@ -1,0 +1,97 @@
+"""Take the pictures of the control room: `python docs/take_pictures.py`.
+
+They are of a real grid with a real rush hour, and a site that is really killed. It takes about a
+minute and needs Chromium; with the font Inter installed they look as they do in the README.
+"""
+
+import sys
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+from threading import Thread
+from typing import Final
+
+import requests
+from playwright.sync_api import Browser, Page, ViewportSize, expect
+
+ROOT = Path(__file__).resolve().parent.parent
+IMAGES = ROOT / "docs" / "images"
+DESK: Final[ViewportSize] = {"width": 1360, "height": 900}
+PHONE: Final[ViewportSize] = {"width": 360, "height": 780}
+
+
+def main() -> int:
+    """Take them all, and tell where they are."""
+    sys.path.insert(0, str(ROOT))  # run as a file, the path begins with docs/
+    from local_stack.grid import Grid, Ports
+    from tests.e2e.local.chromium import find_chromium, open_chromium
+
+    program = find_chromium()
+    if program is None:
+        sys.stderr.write("take_pictures: no Chromium is installed\n")
+        return 1
+    IMAGES.mkdir(exist_ok=True)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Grid(Path(folder), ports=Ports.free(3)) as grid,
+        open_chromium(program) as browser,
+    ):
+        desk = open_page(browser, grid.url, DESK)
+        phone = open_page(browser, grid.url, PHONE)
+        desk.wait_for_timeout(20_000)
+        take(desk, "idle")
+
+        start_rush_hour(desk, vehicles=190, over_s=40)
+        desk.wait_for_timeout(20_000)  # the middle: most points are taken
+        for _ in range(2):
+            charge_past_the_balancer(grid.substations[2].url)
+        desk.wait_for_timeout(2000)
+        take(desk, "busy")
+        desk.emulate_media(color_scheme="dark")
+        take(desk, "dark")
+        desk.emulate_media(color_scheme="light")
+        take(phone, "phone", full_page=False)
+
+        grid.substations[1].kill()
+        expect(desk.locator('.card[data-health="down"]')).to_have_count(1)
+        desk.wait_for_timeout(4000)
+        take(desk, "degraded")
+    return 0
+
+
+def open_page(browser: Browser, url: str, viewport: ViewportSize) -> Page:
+    """Open the control room in a window of its own."""
+    page = browser.new_context(viewport=viewport, reduced_motion="reduce").new_page()
+    page.goto(url)
+    expect(page.locator('.card[data-health="up"]')).to_have_count(3)
+    return page
+
+
+def start_rush_hour(page: Page, *, vehicles: int, over_s: int) -> None:
+    """Fill the form in and send it, as an operator would."""
+    page.get_by_role("textbox", name="Vehicles").fill(str(vehicles))
+    page.get_by_role("textbox", name="Seconds").fill(str(over_s))
+    page.get_by_role("button", name="Start").click()
+    page.mouse.move(0, 0)
+    expect(page.locator("#rush-summary")).to_contain_text("Running")
+
+
+def charge_past_the_balancer(site: str) -> None:
+    """Send a vehicle straight to a site, as a driver without a booking: foreign load."""
+
+    def charge() -> None:
+        with suppress(requests.ConnectionError):  # the grid may end before the charge does
+            requests.post(f"{site}/charge", json={"kwh": 60}, timeout=60)
+
+    Thread(target=charge, daemon=True).start()
+
+
+def take(page: Page, name: str, *, full_page: bool = True) -> None:
+    """Take one picture of the page, or of what its window shows."""
+    path = IMAGES / f"control-room-{name}.png"
+    page.screenshot(path=path, full_page=full_page)
+    sys.stdout.write(f"{path.relative_to(ROOT)}  {path.stat().st_size // 1024} KiB\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,116 @@
+"""A rush hour through the whole grid, asked for over HTTP."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import requests
+
+from local_stack.grid import Grid, Ports
+from tests.deadline import eventually
+from tests.scrape import scrape
+
+
+@pytest.fixture(scope="module")
+def whole_grid(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Grid]:
+    folder = tmp_path_factory.mktemp("grid")
+    with Grid(folder, ports=Ports.free(3), gateway_env={"MAX_WAIT": "2"}) as grid:
+        yield grid
+
+
+@pytest.fixture
+def grid(whole_grid: Grid) -> Grid:
+    """The grid, with a gateway whatever the test before did to it."""
+    if not whole_grid.gateway.running:
+        whole_grid.gateway.start()
+        whole_grid.wait_ready()
+    return whole_grid
+
+
+def ask(grid: Grid, **wish: object) -> requests.Response:
+    return requests.post(f"{grid.url}/rush-hour", json=wish, timeout=10)
+
+
+def reaches(grid: Grid, is_there: Callable[[dict[str, Any]], bool], within_s: float = 15) -> Any:
+    """Wait until the rush hour's progress is as wanted, and return it."""
+
+    def check() -> dict[str, Any]:
+        progress: dict[str, Any] = grid.get("/rush-hour")
+        assert is_there(progress), progress
+        return progress
+
+    return eventually(check, within_s)
+
+
+def at_the_sites(grid: Grid, sample: str) -> float:
+    return sum(scrape(site.url)[sample] for site in grid.substations)
+
+
+def answered(grid: Grid, status: int) -> float:
+    return scrape(grid.url).get(f'charge_requests_total{{status="{status}"}}', 0)
+
+
+def test_all_of_its_vehicles_are_charged_and_counted_like_any_other(grid: Grid) -> None:
+    before = answered(grid, 200)
+
+    answer = ask(grid, vehicles=80, kwh=1, over_s=1.5)  # 0.2 s at a point for each
+
+    assert answer.status_code == 202
+    assert answer.json()["state"] == "running"
+    end = reaches(grid, lambda progress: progress["state"] == "finished")
+    assert (end["arrived"], end["charged"], end["lost"], end["hung_up"]) == (80, 80, 0, 0)
+    assert end["elapsed_s"] >= 1.4
+    assert answered(grid, 200) - before == 80
+    assert len({one["vehicle_id"] for one in grid.get("/decisions")["decisions"]}) == 80
+    request_id = answer.headers["X-Request-ID"]
+    for service in grid.services:  # one grep finds the whole rush hour
+        assert request_id in service.log_file.read_text(), service.name
+
+
+def test_there_is_one_at_a_time_and_stopping_it_hangs_up_on_its_vehicles(grid: Grid) -> None:
+    before = answered(grid, 499)
+    ask(grid, vehicles=40, kwh=500, over_s=0)
+    reaches(grid, lambda progress: progress["arrived"] == 40)
+    eventually(lambda: is_at_the_sites(grid, 24))
+
+    second = ask(grid, vehicles=1)
+    assert second.status_code == 409
+    assert second.json()["type"] == "urn:ev-grid:problem:rush-hour-running"
+
+    stopped = requests.delete(f"{grid.url}/rush-hour", timeout=10).json()
+    assert (stopped["state"], stopped["hung_up"], stopped["in_progress"]) == ("stopped", 40, 0)
+    eventually(lambda: is_at_the_sites(grid, 0), within_s=2)
+    assert answered(grid, 499) - before == 40
+    assert grid.get("/substations")["waiting"] == 0
+    assert ask(grid, vehicles=1, kwh=0.01, over_s=0).status_code == 202  # the next may begin
+    reaches(grid, lambda progress: progress["state"] == "finished")
+
+
+def is_at_the_sites(grid: Grid, vehicles: int) -> None:
+    assert at_the_sites(grid, "substation_current_load") == vehicles
+
+
+def test_vehicles_that_no_site_can_take_in_time_are_lost_with_the_reason(grid: Grid) -> None:
+    ask(grid, vehicles=27, kwh=500, over_s=0)  # 24 points, and MAX_WAIT is 2 s
+
+    end = reaches(grid, lambda progress: progress["lost"] == 3)
+    assert (end["charged"], end["in_progress"]) == (0, 24)
+    assert "No charging point became free" in end["why_lost"]
+    requests.delete(f"{grid.url}/rush-hour", timeout=10)
+    eventually(lambda: is_at_the_sites(grid, 0), within_s=2)
+
+
+def test_sigterm_ends_it_but_finishes_the_vehicles_that_are_here(grid: Grid) -> None:
+    charged, aborted = (
+        f'substation_sessions_total{{outcome="{outcome}"}}' for outcome in ("charged", "aborted")
+    )
+    before = at_the_sites(grid, charged), at_the_sites(grid, aborted)
+    ask(grid, vehicles=400, kwh=10, over_s=30)  # 2 s at a point for each
+    here = reaches(grid, lambda progress: progress["arrived"] >= 6)["arrived"]
+
+    status = grid.gateway.stop(timeout_s=20)
+    counts = at_the_sites(grid, charged) - before[0], at_the_sites(grid, aborted) - before[1]
+
+    assert status == 0
+    assert counts[1] == 0
+    assert here <= counts[0] < 60  # far from all: those that were still to come did not
