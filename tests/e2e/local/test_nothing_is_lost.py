@@ -1,5 +1,6 @@
 """The whole grid as processes, under load, while parts of it die, freeze, drain and restart."""
 
+import json
 import os
 import signal
 import threading
@@ -30,6 +31,16 @@ def dispatched_to(grid: Grid, site: str, *, after: float) -> list[str]:
         for one in decisions(grid)
         if one["substation"] == site and datetime.fromisoformat(one["time"]).timestamp() > after
     ]
+
+
+def logged_failovers(grid: Grid, site: str) -> set[str]:
+    """List the sessions for which the balancer logged why they moved on from a site."""
+    events = map(json.loads, grid.balancer.log_file.read_text().splitlines())
+    return {
+        event["session_id"]
+        for event in events
+        if event["event"] == "failover" and event["substation"] == site and event["why"]
+    }
 
 
 def charged_by_session(grid: Grid) -> Counter[str]:
@@ -76,6 +87,7 @@ def test_a_site_that_is_lost_mid_way_loses_no_vehicle(start_grid: StartGrid, fau
     assert dispatched_to(grid, victim.name, after=at_fault + 3) == []
     retried = {one["session_id"] for one in listed if one["attempt"] != 1}
     assert retried, "the site held vehicles when it was lost"
+    assert retried <= logged_failovers(grid, victim.name)
     attempts = {ride.document["attempts"] for ride in fleet.rides}
     assert attempts == {1, 2}
     if fault == "frozen":
