@@ -1,7 +1,8 @@
 """The retry budget: how many dispatches may be repeats, so that a sick grid is not flooded.
 
 A token bucket filled by a share of the first dispatches and by a floor over time (the scheme of
-Finagle's RetryBudget). Pure: the clock is passed in.
+Finagle's RetryBudget). Moving on a vehicle that had charged for a while is free, so that all that a
+lost site held moves at once; the bucket bounds what fails at once. Pure: the clock is passed in.
 """
 
 

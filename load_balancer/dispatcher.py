@@ -133,7 +133,10 @@ class Dispatcher:
                     "POST",
                     "/charge",
                     body=session.body(),
-                    headers={"Content-Type": "application/json", "X-Request-ID": dispatch.ticket.request_id},
+                    headers={
+                        "Content-Type": "application/json",
+                        "X-Request-ID": dispatch.ticket.request_id,
+                    },
                 )
         except TakenBack:
             self._tell(dispatch, "lost", "the site stopped answering its polls")

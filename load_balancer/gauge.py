@@ -46,18 +46,16 @@ def read_gauge(page: str, names: GaugeNames) -> Reading:
     return Reading(
         load=_vehicles(values, names.load, None),
         capacity=_vehicles(values, names.capacity, names.default_capacity),
-        draining=values.get(_DRAINING) == 1,
+        draining=values.get(_DRAINING, 0) > 0,
         power_kw=_kilowatts(values, _POWER_KW),
         power_limit_kw=_kilowatts(values, _POWER_LIMIT_KW),
     )
 
 
 def _lines(page: str, wanted: tuple[str, ...]) -> Iterator[str]:
-    for line in page.splitlines():
-        if line.startswith(wanted):
-            name = line.partition("{")[0].split(" ", 1)[0]
-            if name in wanted:
-                yield line
+    for line in page.split("\n"):
+        if line.lstrip().startswith(wanted) and line.partition("{")[0].split()[0] in wanted:
+            yield line
 
 
 def _vehicles(values: dict[str, float], name: str, default: int | None) -> int:

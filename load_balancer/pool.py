@@ -168,8 +168,7 @@ class Pool:
             dispatch.site.remove(dispatch)
             self.failovers["rejected"] += 1
             dispatch.ticket.rejected_by.add(dispatch.site.address)
-            dispatch.ticket.failed(now, pauses=False)
-            self._put_back(dispatch, now)
+            self._put_back(dispatch, now, costs_budget=True)
             self.match(now)
 
     def failed(self, dispatch: Dispatch, reason: str, why: str, now: float) -> None:
@@ -181,7 +180,10 @@ class Pool:
             self._eject(dispatch.site, reason, why)
             self._forget_if_empty(dispatch.site)
             dispatch.ticket.failed(now)
-            self._put_back(dispatch, now)
+            # A vehicle that had charged for a while is moved on for nothing, so that all that a
+            # lost site held goes on at once; what fails at once is what floods a sick grid.
+            at_once = now - dispatch.decision.at < self._patience.interval_s
+            self._put_back(dispatch, now, costs_budget=at_once)
             self.match(now)
 
     def is_rejected_everywhere(self, ticket: Ticket) -> bool:
@@ -315,9 +317,10 @@ class Pool:
             self._put_back(dispatch, now)
             dispatch.ticket.on_taken_back(dispatch)
 
-    def _put_back(self, dispatch: Dispatch, now: float) -> None:
+    def _put_back(self, dispatch: Dispatch, now: float, *, costs_budget: bool = False) -> None:
         """Give a vehicle its old place, and what was left of its wait when it was dispatched."""
         ticket = dispatch.ticket
+        ticket.costs_budget = costs_budget
         ticket.deadline = now + (ticket.deadline - dispatch.decision.at)
         self.waiting.add(ticket)
 

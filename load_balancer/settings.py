@@ -40,7 +40,7 @@ class Settings(ServiceSettings):
         2, ge=1, le=100, description="Polls in a row without an answer that make a substation lost"
     )
     longest_probe_pause: Seconds = Field(
-        10, description="Longest pause between two probes of an ejected substation, seconds"
+        2, description="Longest pause between two probes of an ejected substation, seconds"
     )
     resolve_interval: Seconds = Field(
         2, description="Time between two look-ups of the substations' host names, seconds"
@@ -58,10 +58,10 @@ class Settings(ServiceSettings):
         0.2, description="Repeated dispatches allowed for each vehicle that arrives"
     )
     retry_floor: Annotated[float, Field(gt=0, le=100_000)] = Field(
-        20, description="Repeated dispatches allowed a second whatever arrives"
+        50, description="Repeated dispatches allowed a second whatever arrives"
     )
     retry_burst: Annotated[float, Field(ge=1, le=1_000_000)] = Field(
-        200, description="Most repeated dispatches at once"
+        500, description="Most repeated dispatches at once"
     )
     gauge_name: str = Field(
         "substation_current_load", pattern=_GAUGE, description="The gauge with a site's load"

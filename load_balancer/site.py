@@ -8,6 +8,12 @@ and R balancers, is
 so that a balancer alone is exact at any poll interval, foreign load is added, and the other
 balancers are taken to have done since τ what this one did (after Dahlin, Interpreting Stale Load
 Information, TPDS 2000). Pure: the clock is passed in.
+
+The estimate says which site is the better one. Whether a site has a free point at all goes by what
+is known alone, `own(t) + max(0, g(τ) - own(τ))`: a guess at what the others did would keep vehicles
+waiting beside free points for several polls (each poll would fill 1/R of what is left), and, as own
+vehicles end, would count R points free for each. Where the others were faster the site says so,
+which costs a re-choice.
 """
 
 from __future__ import annotations
@@ -48,7 +54,7 @@ class Patience:
     interval_s: float = 0.5  # between polls of a healthy site
     trust_intervals: float = 3  # a gauge older than this many intervals is not believed
     misses: int = 2  # polls in a row without an answer that make a site lost
-    longest_pause_s: float = 10  # between probes of an ejected site
+    longest_pause_s: float = 2  # between probes of an ejected site
 
     @property
     def trust_s(self) -> float:
@@ -67,7 +73,7 @@ class Site:
         self.reading: Reading | None = None
         self.last_chosen = 0
         self.leaving = False  # vanished from its name; kept until its last vehicle is done
-        self.in_flight: set[Dispatch] = set()
+        self.in_flight: dict[Dispatch, None] = {}  # a set in the order of dispatch
         self._others = balancers - 1
         self._patience = patience
         self._read_at = float("-inf")
@@ -76,10 +82,12 @@ class Site:
         # It counts until a poll that began later can show it.
         self._unconfirmed: list[float] = []
         self._poll_began = float("-inf")
+        self._failed_since_poll_began = False
         self._own_in_poll = 0
         self._own_peak_in_poll = 0
-        self._misses = 0
-        self._ejections = 0
+        self._misses = 0  # polls in a row without an answer
+        self._ejections = 0  # since it last charged a vehicle
+        self._failed_probes = 0  # since it was ejected
 
     @property
     def own(self) -> int:
@@ -89,15 +97,27 @@ class Site:
     @property
     def foreign(self) -> int:
         """Estimated vehicles here that this balancer did not dispatch."""
-        if self.reading is None:
-            return 0
         since = self.own - self._own_at_reading
-        return max(0, self.reading.load - self._own_at_reading + self._others * since)
+        return max(0, self._foreign_at_reading + self._others * since)
 
     @property
     def load(self) -> int:
         """Estimated vehicles here."""
         return self.own + self.foreign
+
+    @property
+    def known_load(self) -> int:
+        """Vehicles here as far as this balancer knows, with no guess at what the others did."""
+        return self.own + max(0, self._foreign_at_reading)
+
+    @property
+    def _foreign_at_reading(self) -> int:
+        return self.reading.load - self._own_at_reading if self.reading else 0
+
+    @property
+    def awaits_confirmation(self) -> bool:
+        """Whether the next poll may find a point free that is counted as taken now."""
+        return bool(self._unconfirmed) and self.health is Health.UP
 
     @property
     def capacity(self) -> int:
@@ -108,6 +128,14 @@ class Site:
         """Seconds since the gauge was read; infinite if never."""
         return now - self._read_at
 
+    def is_well(self, now: float) -> bool:
+        """Tell whether it takes vehicles as long as it has a free point."""
+        return (
+            self.health is Health.UP
+            and not self.leaving
+            and self.gauge_age_s(now) <= self._patience.trust_s
+        )
+
     def why_not(self, now: float) -> str | None:
         """Say why no vehicle can go here now; None if one can."""
         if self.leaving:
@@ -116,26 +144,26 @@ class Site:
             return f"{self.health}: {self.reason}" if self.reason else str(self.health)
         if self.gauge_age_s(now) > self._patience.trust_s:
             return f"gauge is {self.gauge_age_s(now):.1f} s old"
-        if self.load >= self.capacity:
-            return f"full ({self.load} of {self.capacity})"
+        if self.known_load >= self.capacity:
+            return f"full ({self.known_load} of {self.capacity})"
         return None
 
     # What this balancer does here
 
     def add(self, dispatch: Dispatch) -> None:
         """Count a vehicle that is handed over."""
-        self.in_flight.add(dispatch)
+        self.in_flight[dispatch] = None
         self._own_in_poll += 1
         self._own_peak_in_poll = max(self._own_peak_in_poll, self._own_in_poll)
 
     def remove(self, dispatch: Dispatch) -> None:
         """Uncount a vehicle whose point is known to be free."""
-        self.in_flight.discard(dispatch)
+        del self.in_flight[dispatch]
         self._own_in_poll -= 1
 
     def release(self, dispatch: Dispatch, now: float) -> None:
         """Let go of a vehicle whose point may still be taken; it counts until a gauge can tell."""
-        self.in_flight.discard(dispatch)
+        del self.in_flight[dispatch]
         self._unconfirmed.append(now)
 
     def found_full(self) -> None:
@@ -155,23 +183,33 @@ class Site:
     def poll_began(self, now: float) -> None:
         """Note what of this balancer's the gauge may show, from here to the poll's answer."""
         self._poll_began = now
+        self._failed_since_poll_began = False
         self._own_in_poll = self._own_peak_in_poll = len(self.in_flight)
 
     def read(self, reading: Reading, now: float) -> None:
-        """Take in a poll's answer: whatever was wrong before, the site is well."""
+        """Take in a poll's answer: whatever was wrong before the poll, the site is well."""
+        self._misses = 0
+        if self._failed_since_poll_began:
+            return  # the page may have been written before; the next one will tell
         self.reading = reading
         self._read_at = now
         # The page was written somewhere between the poll's beginning and now. With the most that
         # this balancer had here in between, its own vehicles are never taken for foreign ones.
         self._own_at_reading = self._own_peak_in_poll
         self._unconfirmed = [at for at in self._unconfirmed if at >= self._poll_began]
-        self._misses = 0
         self.health = Health.DRAINING if reading.draining else Health.UP
         self.reason = "the site says so" if reading.draining else None
+
+    def unreadable(self, why: str) -> bool:
+        """Take in an answer that is no gauge; True if it was not ejected already."""
+        self._misses = 0  # it did answer
+        self._failed_probes += 1
+        return self.eject(why)
 
     def missed(self, why: str) -> bool:
         """Count a poll without an answer; True if that makes the site lost."""
         self._misses += 1
+        self._failed_probes += 1
         if self._misses < self._patience.misses:
             return False
         self.eject(why)
@@ -182,8 +220,10 @@ class Site:
         was_up = self.health is not Health.DOWN
         self.health = Health.DOWN
         self.reason = why
+        self._failed_since_poll_began = True
         if was_up:
             self._ejections += 1
+            self._failed_probes = 0
         return was_up
 
     def drain(self) -> None:
@@ -203,6 +243,6 @@ class Site:
         patience = self._patience
         if self.health is not Health.DOWN:
             return 0.0 if self._misses else patience.interval_s * random.uniform(0.9, 1.1)
-        tries = max(self._ejections - 1, self._misses - patience.misses, 0)
+        tries = max(self._ejections - 1, self._failed_probes)
         pause = min(patience.longest_pause_s, patience.interval_s * 2.0 ** min(tries, 30))
         return pause * random.uniform(0.5, 1.0)

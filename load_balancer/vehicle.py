@@ -60,28 +60,20 @@ class Ticket:
     on_taken_back: Callable[[Dispatch], Any] = _nobody
     place: int = 0  # order of arrival; kept when the vehicle comes back from a lost site
     attempts: int = 0
-    failures: int = 0  # attempts that broke, were taken back or rejected
+    failures: int = 0  # attempts that broke
+    costs_budget: bool = False  # the next attempt is paid from the budget for repeats
     not_before: float = float("-inf")  # not dispatched again before this moment
     dispatch: Dispatch | None = None
     rejected_by: set[str] = field(default_factory=set)
 
-    @property
-    def costs_budget(self) -> bool:
-        """Whether the next attempt is paid from the budget for repeats.
-
-        Each vehicle may be moved once for nothing, so that all that a lost site held goes on at
-        once; what keeps failing is what floods a sick grid.
-        """
-        return self.failures > 1
-
-    def failed(self, now: float, *, pauses: bool = True) -> None:
-        """Note that its attempt failed.
+    def failed(self, now: float) -> None:
+        """Note that its attempt broke.
 
         From the second time on it pauses, each time for longer: a vehicle that breaks every site
         it comes to (each is ejected for it) must not hold the whole grid down.
         """
         self.failures += 1
-        if pauses and self.failures > 1:
+        if self.failures > 1:
             self.not_before = now + min(_LONGEST_PAUSE_S, 0.5 * 2.0 ** (self.failures - 2))
 
 

@@ -1,0 +1,237 @@
+"""A balancer of the simulation: the real pool, driven as the dispatcher and the poller drive it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from random import Random
+from typing import TYPE_CHECKING
+
+from benchmarks.simulation.substation import Answer, Call, Substation
+from load_balancer.budget import RetryBudget
+from load_balancer.policy import POLICIES
+from load_balancer.pool import LineFull, Pool
+from load_balancer.settings import Settings
+from load_balancer.site import Patience, Reading, Site
+from load_balancer.vehicle import Dispatch, Ticket
+
+if TYPE_CHECKING:
+    from benchmarks.simulation.demand import Vehicle
+    from benchmarks.simulation.world import World
+
+
+def _default(setting: str) -> float:
+    """Look up what the service does where nothing else is said."""
+    return float(Settings.model_fields[setting].default)
+
+
+MAX_WAIT_S = _default("max_wait")
+POLL_TIMEOUT_S = _default("poll_timeout")
+_SHORTEST_PAUSE_S = 0.05  # between two polls of a site
+
+
+class PooledBalancer:
+    """Takes vehicles to sites through the real pool, over a network that takes its time."""
+
+    def __init__(self, world: World, policy: str, random: Random) -> None:
+        self._world = world
+        self._random = random
+        self._arrived = 0
+        self._pollers: dict[str, _Poller] = {}
+        self.pool = Pool(
+            POLICIES[policy],
+            random=random,
+            patience=Patience(
+                interval_s=world.scene.poll_interval_s,
+                misses=int(_default("polls_missed")),
+                longest_pause_s=_default("longest_probe_pause"),
+            ),
+            budget=RetryBudget(
+                share=_default("retry_share"),
+                floor_per_s=_default("retry_floor"),
+                burst=_default("retry_burst"),
+            ),
+            balancers=world.scene.balancers,
+            on_poll_wanted=self._want_poll,
+        )
+
+    @property
+    def waiting(self) -> int:
+        """Vehicles in line."""
+        return len(self.pool.waiting)
+
+    @property
+    def full_answers(self) -> int:
+        """Times that a site was full after all."""
+        return sum(n for (_, outcome), n in self.pool.dispatches.items() if outcome == "full")
+
+    @property
+    def failovers(self) -> int:
+        """Vehicles sent on because their site failed."""
+        return sum(self.pool.failovers.values())
+
+    def site_changed(self, site: Substation) -> None:
+        """Know nothing of it: this balancer learns from polls and answers alone."""
+
+    def know(self, known: Iterable[tuple[str, str]]) -> None:
+        """Take in what is behind the sites' names."""
+        self.pool.set_sites(known, self._world.now)
+        for site in list(self.pool.sites.values()):
+            poller = self._pollers.get(site.address)
+            if poller is None or not poller.runs:
+                self._pollers[site.address] = _Poller(self._world, self.pool, site, self._random)
+
+    def arrive(self, vehicle: Vehicle) -> None:
+        """Have a vehicle charged."""
+        self._arrived += 1
+        ride = _Ride(self._world, self.pool, vehicle, str(self._arrived))
+        try:
+            self.pool.arrive(ride.ticket, self._world.now)
+        except LineFull:
+            ride.refuse()
+        else:
+            ride.plan_deadline()
+
+    def _want_poll(self, site: Site) -> None:
+        poller = self._pollers.get(site.address)
+        if poller is not None:
+            poller.want_poll()
+
+
+class _Ride:
+    """One vehicle's request, from its arrival to its answer."""
+
+    def __init__(self, world: World, pool: Pool, vehicle: Vehicle, session_id: str) -> None:
+        self._world = world
+        self._pool = pool
+        self._vehicle = vehicle
+        self._call: Call | None = None
+        self._ended = False
+        self.ticket = Ticket(
+            session_id,
+            f"EV-{session_id}",
+            arrived=world.now,
+            deadline=world.now + MAX_WAIT_S,
+            on_dispatch=self._dispatched,
+            on_taken_back=self._taken_back,
+        )
+
+    def plan_deadline(self) -> None:
+        """Plan to refuse the vehicle if it is in line still when its time is over."""
+        if self.ticket.dispatch is None:
+            self._world.timeline.at(self.ticket.deadline, self._check_deadline)
+
+    def _check_deadline(self) -> None:
+        over = self._world.now >= self.ticket.deadline
+        if over and self.ticket.dispatch is None and not self._ended:
+            self.refuse()
+
+    def refuse(self) -> None:
+        """Answer 503."""
+        self._world.refused(self._vehicle)
+        self._end()
+
+    def _end(self) -> None:
+        self._ended = True
+        self._pool.leave(self.ticket, self._world.now)
+        self._world.observe()
+
+    def _dispatched(self, dispatch: Dispatch) -> None:
+        site = self._world.sites[dispatch.site.address]
+        self._call = Call(
+            site,
+            self._world.network,
+            self._vehicle,
+            self._vehicle.arrival.held_s,
+            lambda answer: self._answered(dispatch, answer),
+        )
+        self._call.send()
+
+    def _taken_back(self, _dispatch: Dispatch) -> None:
+        if self._call is not None:
+            self._call.hang_up()
+        # It has its old place in line again, and goes on from there in this very moment if it can.
+        self._world.timeline.at(self._world.now, self.plan_deadline)
+
+    def _answered(self, dispatch: Dispatch, answer: Answer) -> None:
+        now = self._world.now
+        if answer is Answer.CHARGED:
+            self._world.charged(self._vehicle)
+            self._pool.completed(dispatch, now)
+            self._end()
+            return
+        if answer is Answer.FULL:
+            self._pool.found_full(dispatch, now)
+        elif answer is Answer.DRAINING:
+            self._pool.found_draining(dispatch, now)
+        else:
+            reason = answer.name.lower()
+            self._pool.failed(dispatch, reason, reason, now)
+        self._world.observe()
+        self.plan_deadline()
+
+
+class _Poller:
+    """Asks one site for its gauge, again and again."""
+
+    def __init__(self, world: World, pool: Pool, site: Site, random: Random) -> None:
+        self._world = world
+        self._pool = pool
+        self._site = site
+        self._random = random
+        self._polls = 0  # begun so far
+        self._heard = 0  # the last one that an answer or its time limit has ended
+        self._began = 0.0
+        self._sleeps = False
+        self._wanted = False
+        self._begin(self._polls)
+
+    @property
+    def runs(self) -> bool:
+        """Whether the pool still knows the site."""
+        return self._pool.sites.get(self._site.address) is self._site
+
+    def want_poll(self) -> None:
+        """Ask for a poll now rather than in turn."""
+        self._wanted = True
+        if self._sleeps:
+            self._begin(self._polls)
+
+    def _begin(self, after: int) -> None:
+        """Poll, unless that was done already since the poll after which this one was planned."""
+        if after != self._polls or not self.runs:
+            return
+        self._polls += 1
+        self._sleeps = self._wanted = False
+        self._began = self._world.now
+        poll = self._polls
+        self._pool.poll_began(self._site, self._began)
+        site, network = self._world.sites[self._site.address], self._world.network
+
+        def reply(reading: Reading | None) -> None:
+            network.carry(lambda: self._hear(poll, reading))
+
+        network.carry(lambda: site.page_requested(reply))
+        self._world.timeline.after(POLL_TIMEOUT_S, lambda: self._hear(poll, None))
+
+    def _hear(self, poll: int, reading: Reading | None) -> None:
+        if poll <= self._heard:
+            return
+        self._heard = poll
+        now = self._world.now
+        if reading is None:
+            self._pool.poll_missed(self._site, "no answer", now)
+        else:
+            self._pool.poll_read(self._site, reading, now)
+        self._world.observe()
+        self._world.timeline.after(_SHORTEST_PAUSE_S, lambda: self._sleep(poll))
+
+    def _sleep(self, poll: int) -> None:
+        if self._wanted:
+            self._begin(poll)
+            return
+        self._sleeps = True
+        due = self._began + self._site.pause_s(self._random)
+        if self._world.scene.in_step:
+            interval_s = self._world.scene.poll_interval_s
+            due = (self._began // interval_s + 1) * interval_s
+        self._world.timeline.at(due, lambda: self._begin(poll))

@@ -1,0 +1,138 @@
+"""What a run shows: how the vehicles fared, and how evenly the sites were used."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import ceil, nan
+from statistics import fmean
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from benchmarks.simulation.demand import Vehicle
+    from benchmarks.simulation.substation import Substation
+    from benchmarks.simulation.world import Contender
+
+# A point is not held to be free before word of it can have gone round, seconds.
+_WORD_GOES_ROUND_S = 0.01
+
+
+class Figures(NamedTuple):
+    """Of one contender in one scene. Times in seconds, loads in vehicles."""
+
+    vehicles: int
+    lost: int  # told of a fault, or never answered
+    refused: int
+    avoidable: int  # of those refused: though a site had had a free point for some time
+    charged_twice: int
+    mean_s: float  # time from arrival to the answer that the vehicle is charged
+    p50_s: float
+    p99_s: float
+    mean_gap: float  # between the most and the least loaded site, over time
+    worst_gap: int
+    mean_spread: float  # the same with each load as a share of its site's capacity
+    worst_idle_s: float  # longest that a site had a free point while a vehicle waited
+    over_capacity: int  # most vehicles at a site beyond its capacity
+    full_answers: int
+    failovers: int
+
+
+class Watch:
+    """Looks at the grid whenever something changes."""
+
+    def __init__(self, sites: Sequence[Substation], balancers: Sequence[Contender]) -> None:
+        self._sites = sites
+        self._balancers = balancers
+        self._measures = False
+        self._looked_at = self._began_at = 0.0
+        self._gap = self._worst_gap = 0
+        self._gap_time = 0.0
+        self._spread = self._spread_time = 0.0
+        self._measured_s = 0.0
+        self._free_since: dict[int, float] = {}
+        self._idle_since: dict[int, float] = {}  # free while a vehicle waits
+        self._worst_idle_s = 0.0
+        self._over_capacity = 0
+        self._avoidable = 0
+
+    def begin(self, now: float) -> None:
+        """Measure gaps and idle points from here."""
+        self._began_at = self._looked_at = now
+        self._measures = True
+        self.look(now)
+
+    def end(self, now: float) -> None:
+        """Measure them no longer."""
+        self.look(now)
+        self._worst_idle_s = max(
+            (self._worst_idle_s, *(now - since for since in self._idle_since.values()))
+        )
+        self._measures = False
+        self._measured_s = now - self._began_at
+
+    def saw_refusal(self, now: float) -> None:
+        """Note a refusal, and whether it could have been avoided."""
+        self._avoidable += any(
+            now - since > _WORD_GOES_ROUND_S for since in self._free_since.values()
+        )
+
+    def look(self, now: float) -> None:
+        """See how things are, after a change."""
+        loads, shares = [], []
+        some_wait = self._measures and any(balancer.waiting for balancer in self._balancers)
+        for number, site in enumerate(self._sites):
+            load, capacity = site.load, site.capacity
+            usable = site.is_usable
+            if usable:
+                loads.append(load)
+                shares.append(load / capacity)
+            self._over_capacity = max(self._over_capacity, load - capacity)
+            self._look_for_a_free_point(number, usable and load < capacity, some_wait, now)
+        if self._measures:
+            self._gap_time += self._gap * (now - self._looked_at)
+            self._spread_time += self._spread * (now - self._looked_at)
+            self._looked_at = now
+            self._gap = max(loads) - min(loads) if loads else 0
+            self._spread = max(shares) - min(shares) if loads else 0.0
+            self._worst_gap = max(self._worst_gap, self._gap)
+
+    def _look_for_a_free_point(
+        self, number: int, is_free: bool, some_wait: bool, now: float
+    ) -> None:
+        if not is_free:
+            self._free_since.pop(number, None)
+        elif number not in self._free_since:
+            self._free_since[number] = now
+        if is_free and some_wait:
+            self._idle_since.setdefault(number, now)
+        elif number in self._idle_since:
+            self._worst_idle_s = max(self._worst_idle_s, now - self._idle_since.pop(number))
+
+    def figures(self, vehicles: Sequence[Vehicle]) -> Figures:
+        """Sum the run up."""
+        times = sorted(
+            vehicle.charged_at - vehicle.arrival.at
+            for vehicle in vehicles
+            if vehicle.charged_at is not None
+        )
+        refused = sum(vehicle.refused for vehicle in vehicles)
+        return Figures(
+            vehicles=len(vehicles),
+            lost=len(vehicles) - len(times) - refused,
+            refused=refused,
+            avoidable=self._avoidable,
+            charged_twice=sum(vehicle.charges > 1 for vehicle in vehicles),
+            mean_s=fmean(times) if times else nan,
+            p50_s=_quantile(times, 0.5),
+            p99_s=_quantile(times, 0.99),
+            mean_gap=self._gap_time / self._measured_s if self._measured_s else nan,
+            worst_gap=self._worst_gap,
+            mean_spread=self._spread_time / self._measured_s if self._measured_s else nan,
+            worst_idle_s=self._worst_idle_s,
+            over_capacity=self._over_capacity,
+            full_answers=sum(balancer.full_answers for balancer in self._balancers),
+            failovers=sum(balancer.failovers for balancer in self._balancers),
+        )
+
+
+def _quantile(ordered: Sequence[float], share: float) -> float:
+    return ordered[max(0, ceil(share * len(ordered)) - 1)] if ordered else nan

@@ -1,0 +1,128 @@
+"""The report: one table a scene, one line a contender."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from math import isfinite
+
+from benchmarks.simulation.contenders import ALL_KNOWING, CONTENDERS
+from benchmarks.simulation.figures import Figures
+from benchmarks.simulation.promises import PROMISES, Results
+from benchmarks.simulation.scenes import SCENES, Scene
+from benchmarks.simulation.world import World
+
+_INTRODUCTION = """\
+# Routing, simulated
+
+Written by `python -m benchmarks.simulation`; a test compares it, so a change of behaviour shows
+here. Nothing in it is measured in real time: the balancer's own routing core (pool, sites,
+policies, retry budget, directory of names) runs under a virtual clock, through a network whose
+messages take 0.5 to 2 ms each, against sites with real admission. Each contender meets the same
+vehicles.
+
+The first four contenders are the balancer with each of its policies; least-loaded is its default.
+*gauge only* takes the site whose gauge was least when polled; *gauge + sent* adds what it has sent
+there since; neither has a line to wait in, so what finds every site full is refused. The two
+*all-knowing* choosers see every site at once, from one line, with no message delays; they are the
+limit, and *shortest delay* is what the times are compared with.
+
+- time: from a vehicle's arrival to word that it is charged, s; of those that were charged
+- x best: the mean time over that of the all-knowing chooser on the same arrivals; - where a
+  contender lost or refused over 1% of them more, for then it charged other vehicles
+- avoidable: refused though a point had been free for over 10 ms
+- gap: between the most and the least loaded site, in vehicles; - where sites are not alike
+- spread: the same with each load as a share of its site's capacity, mean over time
+- idle: longest that a point was free while a vehicle waited, s
+- over: most vehicles at a site beyond its capacity
+- full: answers of a site that it is full after all (the vehicle goes elsewhere at once)
+- moved: vehicles sent on because their site failed
+"""
+
+# Times are compared where at most this share of the vehicles was charged by one alone.
+_COMPARABLE = 0.01
+
+_COLUMNS: Sequence[tuple[str, Callable[[Scene, Figures, Figures], str]]] = (
+    ("lost", lambda _scene, one, _best: str(one.lost)),
+    ("refused", lambda _scene, one, _best: str(one.refused)),
+    ("avoidable", lambda _scene, one, _best: str(one.avoidable)),
+    ("twice", lambda _scene, one, _best: str(one.charged_twice)),
+    ("time mean", lambda _scene, one, _best: _number(one.mean_s, 3)),
+    ("p50", lambda _scene, one, _best: _number(one.p50_s, 3)),
+    ("p99", lambda _scene, one, _best: _number(one.p99_s, 3)),
+    ("x best", lambda _scene, one, best: _ratio(one, best)),
+    ("gap mean", lambda scene, one, _best: _gap(scene, one.mean_gap, 2)),
+    ("worst", lambda scene, one, _best: _gap(scene, one.worst_gap, 0)),
+    ("spread", lambda _scene, one, _best: f"{one.mean_spread:.1%}"),
+    ("idle", lambda _scene, one, _best: _number(one.worst_idle_s, 3)),
+    ("over", lambda _scene, one, _best: str(one.over_capacity)),
+    ("full", lambda _scene, one, _best: str(one.full_answers)),
+    ("moved", lambda _scene, one, _best: str(one.failovers)),
+)
+
+
+def play_all() -> Results:
+    """Put every contender through every scene."""
+    return {
+        scene.name: {entry.name: World(scene, entry).run() for entry in CONTENDERS}
+        for scene in SCENES
+    }
+
+
+def write(results: Results) -> str:
+    """Write the report."""
+    return "\n".join([_INTRODUCTION, *_promises(results), *_scenes(results)])
+
+
+def _promises(results: Results) -> Iterator[str]:
+    yield "## What must hold for least-loaded\n"
+    rows = [
+        (
+            promise.words,
+            f"{promise.limit:g}",
+            f"{promise.figure(results):.3f}",
+            "yes" if promise.is_kept(results) else "NO",
+        )
+        for promise in PROMISES
+    ]
+    yield from _table(("figure", "at most", "is", "holds"), rows)
+
+
+def _scenes(results: Results) -> Iterator[str]:
+    for scene in SCENES:
+        figures = results[scene.name]
+        best = figures[ALL_KNOWING.name]
+        yield f"## {scene.name}\n"
+        yield f"{scene.story} {best.vehicles} vehicles.\n"
+        yield from _table(
+            ("", *(heading for heading, _ in _COLUMNS)),
+            [
+                (name, *(show(scene, one, best) for _, show in _COLUMNS))
+                for name, one in figures.items()
+            ],
+        )
+
+
+def _table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    """Lay out a Markdown table that reads well as plain text too."""
+    rows = list(rows)
+    widths = [max(len(row[column]) for row in (headings, *rows)) for column in range(len(headings))]
+    first, *others = widths
+    rule = [":" + "-" * (first - 1), *("-" * (width - 1) + ":" for width in others)]
+    for cells in (headings, rule, *rows):
+        name, *values = cells
+        aligned = (value.rjust(width) for value, width in zip(values, others, strict=True))
+        yield f"| {' | '.join((name.ljust(first), *aligned))} |"
+    yield ""
+
+
+def _number(value: float, digits: int) -> str:
+    return f"{value:.{digits}f}" if isfinite(value) else "-"
+
+
+def _gap(scene: Scene, value: float, digits: int) -> str:
+    return _number(value, digits) if scene.has_equal_sites else "-"
+
+
+def _ratio(one: Figures, best: Figures) -> str:
+    missing = (one.lost + one.refused) - (best.lost + best.refused)
+    if missing > _COMPARABLE * one.vehicles:
+        return "-"
+    return _number(one.mean_s / best.mean_s, 3)

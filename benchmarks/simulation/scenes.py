@@ -1,0 +1,261 @@
+"""The scenes: what each is about, in the order of the report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import NamedTuple
+
+from benchmarks.simulation.demand import Arrival, burst, poisson
+
+# Shortest and longest time that a vehicle is held, seconds, where a scene says nothing else.
+_HELD_S = (1, 3)
+
+
+class SiteSpec(NamedTuple):
+    """A site of a scene."""
+
+    name: str
+    capacity: int
+    host: str | None = None  # the name that it is behind; its own if none
+    listed: bool = True  # from the beginning
+
+
+class Event(NamedTuple):
+    """Something that befalls a site, or the names (`site` is None) at a moment, seconds."""
+
+    at: float
+    what: str
+    site: str | None = None
+
+
+def _nobody(_random: Random) -> Sequence[Arrival]:
+    return ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scene:
+    """A story that every contender is put through. Times in seconds from its beginning."""
+
+    name: str
+    story: str
+    sites: tuple[SiteSpec, ...]
+    arrivals: Callable[[Random], Sequence[Arrival]]
+    ends_at: float  # no vehicle comes later; those that are there are seen to their end
+    strangers: Callable[[Random], Sequence[Arrival]] = _nobody  # who come past the balancers
+    events: tuple[Event, ...] = ()
+    balancers: int = 1
+    in_step: bool = False  # whether all balancers poll at the same moments
+    poll_interval_s: float = 0.5
+    measured_from: float = 20.0
+
+    @property
+    def has_a_return(self) -> bool:
+        """Whether a site comes back, which is not known before the next probe finds it."""
+        return any(event.what in ("starts", "thaws") for event in self.events)
+
+    @property
+    def has_equal_sites(self) -> bool:
+        """Whether the gap between the sites' loads says anything."""
+        return len({site.capacity for site in self.sites}) == 1
+
+
+def _sites(*capacities: int) -> tuple[SiteSpec, ...]:
+    return tuple(
+        SiteSpec(f"substation{number}", capacity)
+        for number, capacity in enumerate(capacities, start=1)
+    )
+
+
+def _steady(
+    rate_per_s: float, seconds: float, held_s: tuple[float, float] = _HELD_S
+) -> Callable[[Random], Sequence[Arrival]]:
+    return lambda random: poisson(random, rate_per_s, seconds, held_s=held_s)
+
+
+def _rush_hour(random: Random) -> Sequence[Arrival]:
+    return [
+        *poisson(random, 6, 60, held_s=_HELD_S),
+        *poisson(random, 20, 180, since=60, held_s=_HELD_S),
+        *poisson(random, 6, 300, since=180, held_s=_HELD_S),
+    ]
+
+
+def _stale(name: str, story: str, *, balancers: int = 1, in_step: bool = False) -> Scene:
+    """Five equal sites that are never full; 10 vehicles a second; gauges polled every 5 s."""
+    return Scene(
+        name=name,
+        story=story,
+        sites=_sites(100, 100, 100, 100, 100),
+        arrivals=_steady(10, 300, (1, 7)),
+        balancers=balancers,
+        in_step=in_step,
+        poll_interval_s=5,
+        ends_at=300,
+    )
+
+
+def _restarts(site: str, at: float) -> tuple[Event, Event]:
+    return Event(at, "drains", site), Event(at + 10, "starts", site)
+
+
+STALE = _stale(
+    "stale gauge",
+    "Five equal sites, never full; 10 vehicles a second, held 1-7 s; gauges polled every 5 s.",
+)
+STALE_TWO = _stale(
+    "stale gauge, two balancers",
+    "The same through two balancers, which poll out of step.",
+    balancers=2,
+)
+STALE_TWO_IN_STEP = _stale(
+    "stale gauge, two balancers in step",
+    "The same through two balancers, which poll at the same moments.",
+    balancers=2,
+    in_step=True,
+)
+STALE_THREE = _stale(
+    "stale gauge, three balancers",
+    "The same through three balancers, which poll out of step.",
+    balancers=3,
+)
+STALE_IN_STEP = _stale(
+    "stale gauge, three balancers in step",
+    "The same, and all three poll at the same moments.",
+    balancers=3,
+    in_step=True,
+)
+UNEQUAL = Scene(
+    name="unequal sites",
+    story="Capacities 1:1:2:4 (32 points); 7 vehicles a second, held 1-7 s: 88% of what they take.",
+    sites=_sites(4, 4, 8, 16),
+    arrivals=_steady(7, 300, (1, 7)),
+    ends_at=300,
+)
+
+SCENES: tuple[Scene, ...] = (
+    Scene(
+        name="burst",
+        story="300 vehicles at once on 24 points, held 1-3 s.",
+        sites=_sites(4, 8, 12),
+        arrivals=lambda random: burst(random, 300, 1, held_s=_HELD_S),
+        measured_from=0,
+        ends_at=30,
+    ),
+    Scene(
+        name="steady",
+        story="8 vehicles a second on 24 points, held 1-3 s: two thirds of what they take.",
+        sites=_sites(4, 8, 12),
+        arrivals=_steady(8, 150),
+        ends_at=150,
+    ),
+    Scene(
+        name="rush hour",
+        story="For 120 s two thirds more than 24 points take; a vehicle waits 60 s at most.",
+        sites=_sites(8, 8, 8),
+        arrivals=_rush_hour,
+        ends_at=300,
+    ),
+    UNEQUAL,
+    STALE,
+    STALE_TWO,
+    STALE_TWO_IN_STEP,
+    STALE_THREE,
+    STALE_IN_STEP,
+    Scene(
+        name="three balancers, nearly full",
+        story="Three balancers, gauges polled every 0.5 s, 36 points in use for 83%.",
+        sites=_sites(12, 12, 12),
+        arrivals=_steady(15, 150),
+        balancers=3,
+        ends_at=150,
+    ),
+    Scene(
+        name="burst through three balancers",
+        story="300 vehicles at once on 24 points, through three balancers.",
+        sites=_sites(4, 8, 12),
+        arrivals=lambda random: burst(random, 300, 1, held_s=_HELD_S),
+        balancers=3,
+        measured_from=0,
+        ends_at=30,
+    ),
+    Scene(
+        name="one of three balancers busy",
+        story="Three balancers; every 20 s 24 vehicles for 24 points, all through the first.",
+        sites=_sites(8, 8, 8),
+        arrivals=lambda random: [
+            arrival._replace(door=0)
+            for moment in range(1, 121, 20)
+            for arrival in burst(random, 24, moment, held_s=(9, 10))
+        ],
+        balancers=3,
+        measured_from=0,
+        ends_at=130,
+    ),
+    Scene(
+        name="site killed",
+        story="One of three sites is killed at 40 s and starts again at 80 s.",
+        sites=_sites(12, 12, 12),
+        arrivals=_steady(8, 150),
+        events=(Event(40, "is killed", "substation2"), Event(80, "starts", "substation2")),
+        ends_at=150,
+    ),
+    Scene(
+        name="site killed, the others full",
+        story="The same with 13 vehicles a second, more than the two sites that are left can take: "
+        "vehicles wait for the third, whose return the next probe finds.",
+        sites=_sites(12, 12, 12),
+        arrivals=_steady(13, 150),
+        events=(Event(40, "is killed", "substation2"), Event(80, "starts", "substation2")),
+        ends_at=150,
+    ),
+    Scene(
+        name="site frozen",
+        story="One of three sites freezes at 40 s and wakes at 80 s.",
+        sites=_sites(12, 12, 12),
+        arrivals=_steady(8, 150),
+        events=(Event(40, "freezes", "substation2"), Event(80, "thaws", "substation2")),
+        ends_at=150,
+    ),
+    Scene(
+        name="rolling restart",
+        story="Each of three sites in turn drains, exits when it is empty, and starts again.",
+        sites=_sites(12, 12, 12),
+        arrivals=_steady(8, 150),
+        events=(
+            *_restarts("substation1", 30),
+            *_restarts("substation2", 60),
+            *_restarts("substation3", 90),
+        ),
+        ends_at=150,
+    ),
+    Scene(
+        name="foreign load",
+        story="A third of all vehicles comes past the balancer: 83% of 36 points together.",
+        sites=_sites(12, 12, 12),
+        arrivals=_steady(10, 150),
+        strangers=_steady(5, 150),
+        ends_at=150,
+    ),
+    Scene(
+        name="DNS change",
+        story="Two sites; at 40 s two more behind the second's name; from 70 s to 90 s names are "
+        "not found; at 110 s one of the new sites vanishes.",
+        sites=(
+            SiteSpec("substation1", 12),
+            SiteSpec("substation2", 12, "substation2"),
+            SiteSpec("substation2 b", 12, "substation2", listed=False),
+            SiteSpec("substation2 c", 12, "substation2", listed=False),
+        ),
+        arrivals=_steady(10, 150),
+        events=(
+            Event(40, "appears", "substation2 b"),
+            Event(40, "appears", "substation2 c"),
+            Event(70, "names fail"),
+            Event(90, "names work"),
+            Event(110, "vanishes", "substation2 b"),
+        ),
+        ends_at=150,
+    ),
+)

@@ -1,0 +1,192 @@
+"""One run: a scene, its sites, the balancers of one contender, and what was seen of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from random import Random
+from typing import TYPE_CHECKING, Protocol
+
+from benchmarks.simulation.demand import Arrival, Vehicle
+from benchmarks.simulation.figures import Figures, Watch
+from benchmarks.simulation.substation import Call, Substation
+from benchmarks.simulation.timeline import Timeline, Wires
+from load_balancer.discovery import Directory
+from load_balancer.settings import SiteUrl
+
+if TYPE_CHECKING:
+    from benchmarks.simulation.scenes import Event, Scene
+
+_PORT = 5002
+_RESOLVE_INTERVAL_S = 2.0
+# What a message between a balancer and a site takes, shortest and longest, seconds.
+_MESSAGE_S = (0.0005, 0.002)
+# How long a run goes on after the scene's end for the vehicles that are still on their way.
+_AFTERWARDS_S = 120.0
+
+
+class Contender(Protocol):
+    """A balancer, or what stands in for all of them."""
+
+    @property
+    def waiting(self) -> int:
+        """Vehicles in line."""
+
+    @property
+    def full_answers(self) -> int:
+        """Times that a site was full after all."""
+
+    @property
+    def failovers(self) -> int:
+        """Vehicles sent on because their site failed."""
+
+    def know(self, known: Iterable[tuple[str, str]]) -> None:
+        """Take in what is behind the sites' names."""
+
+    def arrive(self, vehicle: Vehicle) -> None:
+        """Have a vehicle charged."""
+
+    def site_changed(self, site: Substation) -> None:
+        """See that a site changed; only those who know all look at it."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A contender's name in the report and how it is made."""
+
+    name: str
+    enter: Callable[[World, Random], Contender]
+    knows_all: bool = False  # one stands in for all balancers
+
+
+class World:
+    """A scene under way."""
+
+    def __init__(self, scene: Scene, entry: Entry, seed: int = 0) -> None:
+        self.scene = scene
+        self._seed = seed
+        self.timeline = Timeline()
+        self.network = Wires(self.timeline, self._random("network"), *_MESSAGE_S)
+        self.sites: dict[str, Substation] = {}
+        self._behind: dict[SiteUrl, list[Substation]] = {}
+        for number, spec in enumerate(scene.sites, start=1):
+            site = Substation(spec.name, spec.capacity, self.timeline, self._site_changed)
+            site.listed = spec.listed
+            self.sites[f"http://10.0.0.{number}:{_PORT}"] = site
+            host = spec.host or spec.name
+            self._behind.setdefault(SiteUrl(host, host, _PORT), []).append(site)
+        self._ips = {id(site): f"10.0.0.{n}" for n, site in enumerate(self.sites.values(), start=1)}
+        self._names_fail = False
+        self._unsettled = 0
+        self.balancers: list[Contender] = []
+        self.watch = Watch(list(self.sites.values()), self.balancers)
+        # The balancers start before the first vehicle comes, each at a moment of its own unless
+        # they are in step.
+        self.timeline.now = -2 * scene.poll_interval_s
+        for number in range(1 if entry.knows_all else scene.balancers):
+            own = self._random(f"balancer {number}")
+            balancer = entry.enter(self, own)
+            self.balancers.append(balancer)
+            late_s = 0.0 if scene.in_step else own.random() * scene.poll_interval_s
+            self._plan_look_up(balancer, Directory(self._behind), own, late_s)
+
+    @property
+    def now(self) -> float:
+        """Seconds since the scene began."""
+        return self.timeline.now
+
+    def run(self) -> Figures:
+        """Play the scene to its end, and on until every vehicle has its answer."""
+        scene, timeline = self.scene, self.timeline
+        vehicles = [Vehicle(one) for one in scene.arrivals(self._random("arrivals"))]
+        self._unsettled = len(vehicles)
+        for vehicle in vehicles:
+            self._plan_arrival(vehicle)
+        for stranger in scene.strangers(self._random("strangers")):
+            self._plan_stranger(stranger)
+        for event in scene.events:
+            self._plan_event(event)
+        timeline.at(scene.measured_from, lambda: self.watch.begin(self.now))
+        timeline.run(until=scene.ends_at)
+        self.watch.end(self.now)
+        while self._unsettled and self.now < scene.ends_at + _AFTERWARDS_S:
+            timeline.run(until=self.now + 1)
+        return self.watch.figures(vehicles)
+
+    # What happens
+
+    def charged(self, vehicle: Vehicle) -> None:
+        """Note that a vehicle was told that it is charged."""
+        vehicle.charged_at = self.now
+        self._unsettled -= 1
+
+    def refused(self, vehicle: Vehicle) -> None:
+        """Note that a vehicle was refused."""
+        vehicle.refused = True
+        self._unsettled -= 1
+        self.watch.saw_refusal(self.now)
+
+    def lost(self) -> None:
+        """Note that a vehicle was told of a fault, if anything."""
+        self._unsettled -= 1
+
+    def _random(self, use: str) -> Random:
+        """Give each use a randomness of its own, so that every contender meets the same vehicles.
+
+        Seeded by a string: unlike a tuple's hash it is the same in each process.
+        """
+        return Random(f"{self.scene.name}/{use}/{self._seed}")
+
+    def observe(self) -> None:
+        """Look at the whole grid: something has just changed."""
+        self.watch.look(self.now)
+
+    def _site_changed(self, site: Substation) -> None:
+        for balancer in self.balancers:
+            balancer.site_changed(site)
+        self.observe()
+
+    # What is planned
+
+    def _plan_arrival(self, vehicle: Vehicle) -> None:
+        balancer = self.balancers[int(vehicle.arrival.door * len(self.balancers))]
+
+        def arrive() -> None:
+            balancer.arrive(vehicle)
+            self.observe()
+
+        self.timeline.at(vehicle.arrival.at, arrive)
+
+    def _plan_stranger(self, stranger: Arrival) -> None:
+        """Have a vehicle go to a site past the balancers; where it is full, it drives on."""
+        sites = list(self.sites.values())
+        site = sites[int(stranger.door * len(sites))]
+        call = Call(site, self.network, None, stranger.held_s, lambda _answer: None)
+        self.timeline.at(stranger.at, call.send)
+
+    def _plan_event(self, event: Event) -> None:
+        def befall() -> None:
+            if event.site is None:
+                self._names_fail = event.what == "names fail"
+                return
+            site = next(one for one in self.sites.values() if one.name == event.site)
+            site.befall(event.what)
+
+        self.timeline.at(event.at, befall)
+
+    def _plan_look_up(
+        self, balancer: Contender, directory: Directory, random: Random, delay_s: float
+    ) -> None:
+        def look_up() -> None:
+            answers = {
+                entry: [
+                    self._ips[id(site)] for site in sites if site.listed and not self._names_fail
+                ]
+                for entry, sites in self._behind.items()
+            }
+            balancer.know(directory.update(answers))
+            self._plan_look_up(
+                balancer, directory, random, _RESOLVE_INTERVAL_S * random.uniform(0.9, 1.1)
+            )
+
+        self.timeline.after(delay_s, look_up)

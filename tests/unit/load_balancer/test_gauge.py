@@ -1,0 +1,143 @@
+import pytest
+from prometheus_client import CollectorRegistry, Gauge, generate_latest
+
+from load_balancer.gauge import GaugeNames, UnreadableGauge, read_gauge
+from load_balancer.site import Reading
+
+NAMES = GaugeNames()
+
+
+def page(load: object = 3, capacity: object = 8, *more: str) -> str:
+    return "\n".join(
+        [
+            "# HELP substation_current_load Vehicles that charge now",
+            "# TYPE substation_current_load gauge",
+            f"substation_current_load {load}",
+            "# TYPE substation_capacity gauge",
+            f"substation_capacity {capacity}",
+            *more,
+            "",
+        ]
+    )
+
+
+def test_load_and_capacity_are_read() -> None:
+    assert read_gauge(page(3.0, 8.0), NAMES) == Reading(load=3, capacity=8)
+
+
+def test_a_page_that_prometheus_client_wrote_is_read() -> None:
+    registry = CollectorRegistry()
+    Gauge("substation_current_load", "Vehicles", registry=registry).set(5)
+    Gauge("substation_capacity", "Points", registry=registry).set(12)
+    Gauge("substation_power_kw", "Power", registry=registry).set(37.5)
+    Gauge("substation_power_limit_kw", "Limit", registry=registry).set(600)
+    assert read_gauge(generate_latest(registry).decode(), NAMES) == Reading(
+        load=5, capacity=12, power_kw=37.5, power_limit_kw=600
+    )
+
+
+def test_a_gauge_of_several_series_is_their_sum() -> None:
+    text = (
+        'substation_current_load{point="1"} 1\n'
+        'substation_current_load{point="2"} 0\n'
+        'substation_current_load{point="3"} 1\n'
+        "substation_capacity 3\n"
+    )
+    assert read_gauge(text, NAMES).load == 2
+
+
+def test_other_names_can_be_given() -> None:
+    names = GaugeNames("ev_charging_load", "ev_points")
+    assert read_gauge("ev_charging_load 2\nev_points 6\n", names) == Reading(2, 6)
+
+
+def test_a_name_that_only_begins_alike_is_another_gauge() -> None:
+    text = page() + "substation_current_load_kw 700\nsubstation_capacity_kw 400\n"
+    assert read_gauge(text, NAMES) == Reading(3, 8)
+
+
+def test_a_site_that_publishes_no_capacity_has_the_default_one() -> None:
+    names = GaugeNames(default_capacity=6)
+    assert read_gauge("substation_current_load 2\n", names) == Reading(2, 6)
+
+
+def test_a_capacity_that_is_published_comes_before_the_default() -> None:
+    assert read_gauge(page(1, 9), GaugeNames(default_capacity=6)).capacity == 9
+
+
+def test_blanks_and_tabs_may_separate_the_parts_of_a_line() -> None:
+    text = '  substation_current_load\t4\nsubstation_capacity {site="x y"}\t 8\r\n'
+    assert read_gauge(text, NAMES) == Reading(4, 8)
+
+
+def test_a_timestamp_is_no_part_of_the_value() -> None:
+    text = "substation_current_load 4 1763618400000\nsubstation_capacity 8 1763618400000\n"
+    assert read_gauge(text, NAMES) == Reading(4, 8)
+
+
+def test_garbage_in_lines_that_do_not_matter_is_not_looked_at() -> None:
+    assert read_gauge(page(3, 8, "some_other{ = ???", "\u2028\x00"), NAMES) == Reading(3, 8)
+
+
+@pytest.mark.parametrize("draining", ["1", "1.0", '{worker="1"} 1\nsubstation_draining 1'])
+def test_a_site_says_that_it_drains(draining: str) -> None:
+    line = f"substation_draining{'' if draining.startswith('{') else ' '}{draining}"
+    assert read_gauge(page(3, 8, line), NAMES).draining
+
+
+@pytest.mark.parametrize("line", ["substation_draining 0", "substation_draining NaN"])
+def test_a_site_that_does_not_say_so_does_not_drain(line: str) -> None:
+    assert not read_gauge(page(3, 8, line), NAMES).draining
+
+
+def test_power_that_is_no_number_is_left_out() -> None:
+    reading = read_gauge(page(3, 8, "substation_power_kw NaN"), NAMES)
+    assert reading.power_kw is None
+
+
+@pytest.mark.parametrize("value", ["NaN", "-1", "+Inf", "-Inf", "1e999", "2.5"])
+@pytest.mark.parametrize("name", ["substation_current_load", "substation_capacity"])
+def test_a_gauge_that_counts_no_vehicles_makes_the_page_unreadable(name: str, value: str) -> None:
+    text = page(value, 8) if name == NAMES.load else page(3, value)
+    with pytest.raises(UnreadableGauge, match=f"{name} is .*, which is no number of vehicles"):
+        read_gauge(text, NAMES)
+
+
+def test_a_default_capacity_does_not_paper_over_a_bad_one() -> None:
+    with pytest.raises(UnreadableGauge, match="substation_capacity is nan"):
+        read_gauge(page(3, "NaN"), GaugeNames(default_capacity=6))
+
+
+@pytest.mark.parametrize(
+    ("text", "missing"),
+    [
+        ("", "substation_current_load"),
+        ("substation_capacity 8\n", "substation_current_load"),
+        ("substation_current_load 3\n", "substation_capacity"),
+        ("<html>It works!</html>", "substation_current_load"),
+        ('{"substation_current_load": 3}', "substation_current_load"),
+        ("# substation_current_load 3\nsubstation_capacity 8\n", "substation_current_load"),
+    ],
+)
+def test_a_gauge_that_is_missing_makes_the_page_unreadable(text: str, missing: str) -> None:
+    with pytest.raises(UnreadableGauge, match=f"its page has no {missing}"):
+        read_gauge(text, NAMES)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "substation_current_load",
+        "substation_current_load ",
+        "substation_current_load three",
+        'substation_current_load{point="1" 3',
+        "substation_current_load{} {} 3",
+    ],
+)
+def test_a_garbled_line_makes_the_page_unreadable(line: str) -> None:
+    with pytest.raises(UnreadableGauge):
+        read_gauge(f"{line}\nsubstation_capacity 8\n", NAMES)
+
+
+def test_the_load_may_exceed_the_capacity_and_is_passed_on_as_it_is() -> None:
+    assert read_gauge(page(9, 8), NAMES) == Reading(9, 8)

@@ -1,0 +1,92 @@
+"""The checked-in report is what the routing core does now, and it keeps what was promised."""
+
+import difflib
+from pathlib import Path
+
+import pytest
+
+from benchmarks.simulation import __main__ as command
+from benchmarks.simulation import report
+from benchmarks.simulation.contenders import ALL_KNOWING, CONTENDERS
+from benchmarks.simulation.promises import OURS, PROMISES, Promise, Results
+from benchmarks.simulation.scenes import SCENES, STALE, STALE_IN_STEP, STALE_THREE, UNEQUAL, Scene
+from benchmarks.simulation.world import World
+
+LEAST_LOADED = next(entry for entry in CONTENDERS if entry.name == OURS)
+
+
+@pytest.fixture(scope="module")
+def results() -> Results:
+    return report.play_all()
+
+
+def test_the_checked_in_report_is_what_the_routing_core_does_now(results: Results) -> None:
+    before = command.REPORT.read_text(encoding="utf-8").splitlines()
+    difference = list(difflib.unified_diff(before, report.write(results).splitlines(), lineterm=""))
+    assert not difference, (
+        "routing behaves differently; look at the difference, and if it is meant, run "
+        "`python -m benchmarks.simulation`:\n" + "\n".join(difference)
+    )
+
+
+@pytest.mark.parametrize("promise", PROMISES, ids=lambda promise: promise.words)
+def test_what_must_hold_holds(promise: Promise, results: Results) -> None:
+    assert promise.is_kept(results), f"{promise.figure(results):.3f} is over {promise.limit:g}"
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize(
+    ("scene", "limit"),
+    [(STALE, 1.7), (STALE_THREE, 3.0), (STALE_IN_STEP, 3.5)],
+    ids=lambda value: value.name if isinstance(value, Scene) else str(value),
+)
+def test_gaps_are_as_small_with_other_vehicles(scene: Scene, limit: float, seed: int) -> None:
+    assert World(scene, LEAST_LOADED, seed).run().mean_gap <= limit
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_unequal_sites_charge_as_fast_with_other_vehicles(seed: int) -> None:
+    ours, best = (World(UNEQUAL, entry, seed).run() for entry in (LEAST_LOADED, ALL_KNOWING))
+    assert ours.mean_s <= 1.05 * best.mean_s
+    assert ours.refused == ours.lost == 0
+
+
+def test_the_yardsticks_are_what_the_literature_says_of_them(results: Results) -> None:
+    stale = results[STALE.name]
+    assert 15 < stale["gauge only"].mean_gap < 25
+    assert 2.5 < stale["gauge + sent"].mean_gap < 8
+    assert 1.2 < stale["all-knowing, shortest queue"].mean_gap < 1.6
+
+
+@pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.name)
+def test_every_vehicle_of_every_contender_is_accounted_for(scene: Scene, results: Results) -> None:
+    for name, one in results[scene.name].items():
+        assert one.vehicles == results[scene.name][OURS].vehicles > 100, name
+        assert one.lost >= 0, name
+        assert one.over_capacity == 0, name
+        assert one.charged_twice == 0, name
+
+
+def test_a_scene_has_the_same_course_each_time() -> None:
+    scene = next(scene for scene in SCENES if scene.name == "site killed")
+    for entry in CONTENDERS:
+        assert World(scene, entry).run() == World(scene, entry).run()
+
+
+def test_check_shows_how_the_report_differs(
+    results: Results,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    written = tmp_path / "report.md"
+    monkeypatch.setattr(command, "REPORT", written)
+    monkeypatch.setattr(report, "play_all", lambda: results)  # they were played already
+    assert command.main([]) == 0
+    assert command.main(["--check"]) == 0
+    capsys.readouterr()
+    written.write_text(written.read_text().replace("## burst", "## bust"))
+    changed = written.read_text()
+    assert command.main(["--check"]) == 1
+    assert "-## bust\n+## burst\n" in capsys.readouterr().out
+    assert written.read_text() == changed

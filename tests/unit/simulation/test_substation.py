@@ -1,0 +1,112 @@
+"""The simulated site admits, answers and fails as a real one does."""
+
+from random import Random
+
+import pytest
+
+from benchmarks.simulation.substation import Answer, Call, Substation
+from benchmarks.simulation.timeline import NoDistance, Timeline, Wires
+from load_balancer.site import Reading
+
+
+class Visitors:
+    """Calls a site with two points, and notes what they hear."""
+
+    def __init__(self) -> None:
+        self.timeline = Timeline()
+        self.site = Substation("substation1", 2, self.timeline, lambda _site: None)
+        self.heard: list[tuple[float, str, Answer]] = []
+
+    def call(self, name: str, held_s: float = 10) -> Call:
+        def hear(answer: Answer) -> None:
+            self.heard.append((self.timeline.now, name, answer))
+
+        call = Call(self.site, NoDistance(), None, held_s, hear)
+        call.send()
+        return call
+
+    def gauge(self) -> Reading | None:
+        pages: list[Reading | None] = []
+        self.site.page_requested(pages.append)
+        return pages[0] if pages else None
+
+
+@pytest.fixture
+def visitors() -> Visitors:
+    return Visitors()
+
+
+def test_the_clock_runs_actions_in_the_order_of_their_times_then_of_their_planning() -> None:
+    timeline, ran = Timeline(), []
+    timeline.at(2, lambda: ran.append("late"))
+    timeline.at(1, lambda: ran.append("early"))
+    timeline.at(1, lambda: timeline.after(0, lambda: ran.append("third")))
+    timeline.at(1, lambda: ran.append("second"))
+    timeline.run(until=1)
+    assert (timeline.now, ran) == (1, ["early", "second", "third"])
+    timeline.run(until=5)
+    assert (timeline.now, ran[-1]) == (5, "late")
+
+
+def test_messages_overtake_each_other_within_their_limits() -> None:
+    timeline = Timeline()
+    wires = Wires(timeline, Random(1), 0.001, 0.002)
+    arrived: list[tuple[int, float]] = []
+    for number in range(50):
+        wires.carry(lambda number=number: arrived.append((number, timeline.now)))  # type: ignore[misc]
+    timeline.run(until=1)
+    assert [number for number, _ in arrived] != list(range(50))
+    assert all(0.001 <= at <= 0.002 for _, at in arrived)
+
+
+def test_it_takes_no_more_than_its_points(visitors: Visitors) -> None:
+    for name in "abc":
+        visitors.call(name)
+    assert visitors.heard == [(0, "c", Answer.FULL)]
+    assert visitors.gauge() == Reading(2, 2)
+    visitors.timeline.run(until=20)
+    assert visitors.heard[1:] == [(10, "a", Answer.CHARGED), (10, "b", Answer.CHARGED)]
+    assert visitors.gauge() == Reading(0, 2)
+
+
+def test_a_hang_up_frees_the_point(visitors: Visitors) -> None:
+    visitors.call("a").hang_up()
+    assert visitors.gauge() == Reading(0, 2)
+    visitors.timeline.run(until=20)
+    assert visitors.heard == []
+
+
+def test_a_killed_site_resets_what_it_holds_and_refuses_what_comes(visitors: Visitors) -> None:
+    visitors.call("a")
+    visitors.site.kill()
+    visitors.call("b")
+    assert [answer for _, _, answer in visitors.heard] == [Answer.RESET, Answer.REFUSED]
+    assert visitors.gauge() is None
+    visitors.site.start()
+    visitors.timeline.run(until=20)
+    assert len(visitors.heard) == 2
+    assert visitors.gauge() == Reading(0, 2)
+
+
+def test_a_frozen_site_that_wakes_sees_first_who_is_gone(visitors: Visitors) -> None:
+    gone, staying = visitors.call("gone"), visitors.call("staying")
+    visitors.site.freeze()
+    assert visitors.gauge() is None
+    visitors.timeline.run(until=15)
+    gone.hang_up()
+    assert visitors.heard == []
+    visitors.site.thaw()
+    assert visitors.heard == [(15, "staying", Answer.CHARGED)]
+    assert not staying.gone
+    assert visitors.gauge() == Reading(0, 2)
+
+
+def test_a_draining_site_finishes_what_it_has_then_exits(visitors: Visitors) -> None:
+    visitors.call("a")
+    visitors.site.drain()
+    visitors.call("b")
+    assert visitors.heard == [(0, "b", Answer.DRAINING)]
+    assert visitors.gauge() == Reading(1, 2, draining=True)
+    visitors.timeline.run(until=20)
+    assert visitors.heard[1:] == [(10, "a", Answer.CHARGED)]
+    assert visitors.gauge() is None
