@@ -55,7 +55,7 @@ def start_grid(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Start
     """Start a whole grid on free ports: `start_grid(points=(10, 10), env={...})`."""
     started: list[Grid] = []
 
-    def start(points: tuple[int, ...] = (4, 8, 12), **options: object) -> Grid:
+    def start(points: tuple[int, ...] = (4, 8, 12), **options: Any) -> Grid:
         folder = tmp_path / f"grid{len(started)}"
         grid = Grid(folder, points=points, ports=Ports.free(len(points)), **options)
         started.append(grid)

@@ -7,6 +7,7 @@ import threading
 import time
 from collections import Counter
 from datetime import datetime
+from typing import Any
 
 import pytest
 import requests
@@ -19,8 +20,8 @@ from tests.scrape import scrape
 from tests.sessions import peak_load, visits
 
 
-def decisions(grid: Grid) -> list[dict[str, str]]:
-    listed: list[dict[str, str]] = grid.get("/decisions?since=0")["decisions"]
+def decisions(grid: Grid) -> list[dict[str, Any]]:
+    listed: list[dict[str, Any]] = grid.get("/decisions?since=0")["decisions"]
     return listed
 
 

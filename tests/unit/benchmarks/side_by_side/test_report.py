@@ -1,0 +1,80 @@
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+
+from benchmarks.side_by_side import picture, report
+from benchmarks.side_by_side.cli import RESULTS_FILE, drawn_from
+from benchmarks.side_by_side.options import RESULTS
+from benchmarks.side_by_side.results import ResultsError, load
+from tests.unit.benchmarks.side_by_side.builders import make_figures, make_results
+
+SOME = make_results(
+    burst={"ours": make_figures(), "nginx": make_figures(mean_s=1.0, lost=40)},
+    foreign_load={
+        "ours": make_figures(strangers=20),
+        "nginx": make_figures(strangers=20, strangers_turned_away=7),
+    },
+)
+
+
+def cells(text: str, scene: str, rival: str) -> list[str]:
+    """Return the cells of a rival's line in a scene's table."""
+    section = text.split(f"## {scene}\n")[1].split("\n## ")[0]
+    (line,) = [line for line in section.splitlines() if line.startswith(f"| {rival}")]
+    return [cell.strip() for cell in line.strip("|").split("|")]
+
+
+def test_a_time_of_other_vehicles_stands_in_brackets() -> None:
+    text = report.write(SOME)
+    assert cells(text, "burst", "the ours")[1:4] == ["0", "0", "1.000"]
+    assert cells(text, "burst", "the nginx")[1:4] == ["40", "0", "(0.500)"]
+
+
+def test_strangers_have_a_column_where_there_are_any() -> None:
+    text = report.write(SOME)
+    assert cells(text, "foreign load", "the nginx")[-1] == "7"
+    assert (
+        len(cells(text, "foreign load", "the nginx")) == len(cells(text, "burst", "the ours")) + 1
+    )
+
+
+def test_the_overview_says_what_was_lost() -> None:
+    text = "\n".join(report.overview(SOME))
+    assert "(0.500), 40 lost" in text
+    assert "1.000, 7 strangers" in text
+
+
+def test_pictures_are_well_formed_and_say_what_was_lost() -> None:
+    pictures = dict(picture.pictures(SOME))
+    assert set(pictures) == {"overview", "burst", "foreign load"}
+    for text in pictures.values():
+        ET.fromstring(text)  # noqa: S314 - its own text
+    assert "40 lost" in pictures["overview"]
+
+
+def test_a_site_that_was_away_leaves_a_gap_in_its_line() -> None:
+    text = dict(picture.pictures(SOME))["burst"]
+    lines = [line for line in text.splitlines() if line.startswith("<polyline")]
+    assert len(lines) == 2 * (1 + 2), "for each rival one whole line, and one in two pieces"
+
+
+def test_results_survive_their_file(tmp_path: Path) -> None:
+    SOME.save(tmp_path / "results.json")
+    assert load(tmp_path / "results.json") == SOME
+    assert "[0, null, 4]" in (tmp_path / "results.json").read_text()
+
+
+def test_results_that_cannot_be_read_are_named(tmp_path: Path) -> None:
+    with pytest.raises(ResultsError, match="make bench"):
+        load(tmp_path / "none.json")
+    (tmp_path / "bad.json").write_text('{"quick": 1}')
+    with pytest.raises(ResultsError, match=r"bad\.json.*seed"):
+        load(tmp_path / "bad.json")
+
+
+def test_the_checked_in_report_is_what_its_results_say() -> None:
+    results = load(RESULTS / RESULTS_FILE)
+    assert not results.quick
+    for name, text in drawn_from(results).items():
+        assert (RESULTS / name).read_text(encoding="utf-8") == text, name

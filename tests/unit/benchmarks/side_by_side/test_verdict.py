@@ -1,0 +1,72 @@
+from collections.abc import Mapping
+
+import pytest
+
+from benchmarks.side_by_side.figures import Figures
+from benchmarks.side_by_side.verdict import findings
+from tests.unit.benchmarks.side_by_side.builders import make_figures, make_results
+
+
+def broken(**scenes: Mapping[str, Figures]) -> list[str]:
+    return [one.words for one in findings(make_results(**scenes)) if not one.kept]
+
+
+def test_a_flawless_run_keeps_every_promise() -> None:
+    runs = {"ours": make_figures(), "haproxy": make_figures(lost=3)}
+    assert broken(burst=runs, site_killed=runs) == []
+
+
+@pytest.mark.parametrize(
+    ("field", "words"),
+    [
+        ("lost", "no vehicle is lost"),
+        ("refused_while_free", "no vehicle is refused while a point is free"),
+        ("over_capacity", "no site is over capacity"),
+        ("charged_twice", "no vehicle is charged twice"),
+        ("sent_to_full", "no vehicle is sent to a full site"),
+    ],
+)
+def test_one_vehicle_is_enough_to_break_a_promise(field: str, words: str) -> None:
+    (finding,) = [
+        one
+        for one in findings(make_results(rush_hour={"ours": make_figures(**{field: 1})}))
+        if not one.kept and not one.is_timed
+    ]
+    assert words in finding.words
+    assert finding.evidence == "1 in rush hour"
+
+
+def test_where_strangers_come_a_full_site_may_be_met() -> None:
+    assert broken(foreign_load={"ours": make_figures(sent_to_full=2, strangers=50)}) == []
+
+
+def test_a_rival_that_charged_all_and_was_faster_is_named() -> None:
+    runs = {"ours": make_figures(mean_s=2.1), "envoy": make_figures(mean_s=2.0)}
+    (finding,) = [one for one in findings(make_results(steady=runs)) if not one.kept]
+    assert finding.evidence == "1.050 against envoy 1.000"
+    assert finding.is_timed
+
+
+def test_a_rival_that_lost_vehicles_is_not_compared_by_time() -> None:
+    runs = {"ours": make_figures(mean_s=2.0), "nginx": make_figures(mean_s=1.0, lost=40)}
+    assert broken(burst=runs) == []
+
+
+def test_what_two_runs_of_one_program_differ_by_is_no_difference() -> None:
+    def runs(mean_s: float) -> dict[str, Figures]:
+        return {"ours": make_figures(mean_s=mean_s), "haproxy": make_figures()}
+
+    assert broken(steady=runs(2.015)) == []
+    assert broken(steady=runs(2.03)) != []
+    assert broken(site_frozen=runs(2.05)) == []
+    assert broken(site_frozen=runs(2.07)) != []
+
+
+def test_the_limit_must_be_near_where_no_site_fails() -> None:
+    far = {"ours": make_figures(mean_s=2.12)}
+    assert any("all-knowing" in words for words in broken(rush_hour=far))
+    assert not any("all-knowing" in words for words in broken(site_killed=far))
+
+
+def test_without_this_balancer_there_is_nothing_to_judge() -> None:
+    assert findings(make_results(burst={"haproxy": make_figures()})) == []
