@@ -146,6 +146,8 @@ class Server(BaseApplication):
             "keepalive": KEEPALIVE_S,
             "graceful_timeout": math.ceil(settings.drain_timeout),
             "timeout": 30,
+            # No proxy stands before any service, so nobody may speak for another caller.
+            "forwarded_allow_ips": "",
             # The heartbeat file belongs in memory: a slow disk must not look like a hung worker.
             "worker_tmp_dir": "/dev/shm" if os.path.isdir("/dev/shm") else None,  # noqa: S108
             "logger_class": _ThroughOurLog,

@@ -9,6 +9,7 @@ UpstreamError
 from typing import NamedTuple
 
 import urllib3
+import urllib3.connection
 from urllib3.exceptions import (
     ConnectTimeoutError,
     HTTPError,
@@ -17,6 +18,9 @@ from urllib3.exceptions import (
     ProtocolError,
     ReadTimeoutError,
 )
+from urllib3.util import parse_url
+
+from grid_common.interrupt import has_hung_up
 
 __all__ = ["Answer", "Garbled", "Refused", "Reset", "Upstream", "UpstreamError"]
 
@@ -57,6 +61,22 @@ class Answer(NamedTuple):
     body: bytes
 
 
+class _Connection(urllib3.connection.HTTPConnection):
+    """A connection that tells from the kernel's own state whether it still stands.
+
+    urllib3 asks with a poll, which under gevent is a turn of the event loop for each request.
+    """
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether a kept-alive connection can be used again."""
+        return self.sock is not None and not has_hung_up(self.sock)
+
+
+class _Pool(urllib3.HTTPConnectionPool):
+    ConnectionCls = _Connection
+
+
 class Upstream:
     """One address of the next hop."""
 
@@ -68,7 +88,8 @@ class Upstream:
             connect_timeout_s: longest that making a connection may take.
             connections: how many idle connections are kept.
         """
-        self._pool = urllib3.connection_from_url(url, maxsize=connections, block=False)
+        where = parse_url(url)
+        self._pool = _Pool(where.host or "", where.port, maxsize=connections, block=False)
         self._connect_timeout_s = connect_timeout_s
 
     def request(
