@@ -13,7 +13,7 @@ run: $(VENV)/runtime ## Run the whole grid on this machine, without Docker
 	@exec $(BIN)/python -m local_stack $(ARGS)
 
 test: $(VENV)/dev ## Run every test that needs no Docker
-	@$(BIN)/python -m pytest -n 4 tests/unit tests/integration tests/e2e/local $(ARGS)
+	@$(BIN)/python -m pytest -n 4 --dist loadgroup tests/e2e/local tests/integration tests/unit $(ARGS)
 
 test-e2e: $(VENV)/dev ## Bring the Compose stack up for real and test it
 	@$(BIN)/python -m pytest tests/e2e/compose $(ARGS)

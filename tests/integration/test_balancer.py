@@ -190,7 +190,9 @@ def test_a_caller_that_hangs_up_in_line_or_at_a_point_leaves_nothing_behind(
 def test_vehicles_that_came_past_the_balancer_count_as_foreign_load(
     start_service: StartService,
 ) -> None:
-    urls = [start_service("substation_service", CHARGING_POINTS=4, TIME_SCALE=90).url for _ in "ab"]
+    urls = [
+        start_service("substation_service", CHARGING_POINTS=4, TIME_SCALE=150).url for _ in "ab"
+    ]
     balancer = start_balancer(start_service, *urls)
     wait_for_health(balancer, "site1", "up")
     wait_for_health(balancer, "site2", "up")
@@ -219,7 +221,7 @@ def test_a_balancer_that_restarts_sees_the_real_load_within_one_poll(
     balancer.wait_until(lambda: balancer.answers("/readyz"), timeout_s=10)
 
     assert sites(balancer)["site1"]["load"] == 3
-    assert direct.wait().statuses() == {200: 3}
+    assert direct.statuses() == {0: 3}  # charging still
 
 
 def test_a_site_with_another_gauge_on_another_port_is_as_good(

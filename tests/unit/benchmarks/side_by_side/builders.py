@@ -24,6 +24,7 @@ _FIGURES = Figures(
     strangers=0,
     strangers_turned_away=0,
     latest_send_s=0.001,
+    others_share=0.01,
 )
 
 
