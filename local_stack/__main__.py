@@ -3,11 +3,14 @@
 import argparse
 import signal
 import sys
-import threading
+import time
 from pathlib import Path
 
 from local_stack.grid import DEFAULT_POINTS, Grid, Ports
 from local_stack.process import ROOT, StartError
+
+# How often to look for a signal, and for a part that has ended, seconds.
+_LOOK_EVERY_S = 0.2
 
 
 def main() -> int:
@@ -25,9 +28,11 @@ def main() -> int:
         ),
         with_prometheus=not options.no_prometheus,
     )
-    stopping = threading.Event()
+    # A plain list: a handler runs in the middle of anything, so it must not take a lock, as
+    # threading.Event does.
+    told: list[int] = []
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stopping.set())
+        signal.signal(number, lambda number, _frame: told.append(number))
     print("Starting the grid ...", flush=True)
     try:
         grid.start()
@@ -36,7 +41,8 @@ def main() -> int:
         print(f"local_stack: {error}", file=sys.stderr)
         return 1
     print(_welcome(grid, wanted_prometheus=not options.no_prometheus), flush=True)
-    while not stopping.wait(0.5):
+    while not told:
+        time.sleep(_LOOK_EVERY_S)
         for process in grid.processes:
             if not process.running:
                 print(f"{process.name} ended; its log ends with:\n{process.log_tail()}")
