@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run test test-e2e check format lock pictures clean
+.PHONY: help run test test-e2e bench check format lock pictures clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -17,6 +17,9 @@ test: $(VENV)/dev ## Run every test that needs no Docker
 
 test-e2e: $(VENV)/dev ## Bring the Compose stack up for real and test it
 	@$(BIN)/python -m pytest tests/e2e/compose $(ARGS)
+
+bench: $(VENV)/dev ## Run this balancer side by side with HAProxy, nginx and Envoy (15 minutes)
+	@$(BIN)/python -m benchmarks.side_by_side $(ARGS)
 
 check: $(VENV)/dev ## Lint, format and types
 	@$(BIN)/ruff check .
