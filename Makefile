@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run test test-e2e bench check format lock pictures clean
+.PHONY: help run test test-e2e test-bench bench check format lock pictures clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -13,10 +13,13 @@ run: $(VENV)/runtime ## Run the whole grid on this machine, without Docker
 	@exec $(BIN)/python -m local_stack $(ARGS)
 
 test: $(VENV)/dev ## Run every test that needs no Docker
-	@$(BIN)/python -m pytest -n 4 --dist loadgroup tests/e2e/local tests/integration tests/unit $(ARGS)
+	@$(BIN)/python -m pytest -n 4 --dist loadfile tests/e2e/local tests/integration tests/unit $(ARGS)
 
 test-e2e: $(VENV)/dev ## Bring the Compose stack up for real and test it
 	@$(BIN)/python -m pytest tests/e2e/compose $(ARGS)
+
+test-bench: $(VENV)/dev ## Test the benchmark with a short run of it
+	@$(BIN)/python -m pytest tests/e2e/bench $(ARGS)
 
 bench: $(VENV)/dev ## Run this balancer side by side with HAProxy, nginx and Envoy (15 minutes)
 	@$(BIN)/python -m benchmarks.side_by_side $(ARGS)

@@ -18,9 +18,6 @@ from schemathesis.specs.openapi.checks import (
 from charge_request_service.openapi import description
 from local_stack.grid import Grid, Ports
 
-# One worker for all of it: what it starts is shared.
-pytestmark = pytest.mark.xdist_group("contract")
-
 OPERATIONS = {
     result.ok().label: result.ok()
     for result in schemathesis.openapi.from_dict(description(1000)).get_all_operations()

@@ -18,9 +18,6 @@ from local_stack.process import Process
 from tests.e2e.local.chromium import find_chromium, open_chromium
 from tests.e2e.local.page_checks import contrast_faults, structure_faults
 
-# One worker for all of it: what it starts is shared.
-pytestmark = pytest.mark.xdist_group("control-room")
-
 PHONE: Final[ViewportSize] = {"width": 360, "height": 740}
 # Chromium itself notes every answer that is no success there, and every call without an answer.
 _NETWORK = "Failed to load resource"

@@ -12,9 +12,6 @@ from benchmarks.simulation.promises import OURS, PROMISES, Promise, Results
 from benchmarks.simulation.scenes import SCENES, STALE, STALE_IN_STEP, STALE_THREE, UNEQUAL, Scene
 from benchmarks.simulation.world import World
 
-# One worker for all of it: what it starts is shared.
-pytestmark = pytest.mark.xdist_group("simulation")
-
 LEAST_LOADED = next(entry for entry in CONTENDERS if entry.name == OURS)
 
 

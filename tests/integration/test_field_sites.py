@@ -1,0 +1,157 @@
+"""Sites as others build them, behind the real balancer."""
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import requests
+
+from local_stack.grid import Ports
+from local_stack.process import Process
+from tests.conftest import StartService
+from tests.fleet import Fleet
+from tests.integration.balancer import start_balancer, wait_for_health
+from tests.scrape import scrape
+
+StartFieldSite = Callable[..., Process]
+
+
+@pytest.fixture
+def start_field_site(tmp_path: Path) -> Iterator[StartFieldSite]:
+    """Start `field_site.py` with some behaviour."""
+    started: list[Process] = []
+
+    def start(**behaviour: object) -> Process:
+        port = Ports.free(0).gateway
+        program = Path(__file__).with_name("field_site.py")
+        process = Process(
+            f"site{len(started)}",
+            [sys.executable, str(program), json.dumps({"port": port, **behaviour})],
+            env=os.environ,
+            port=port,
+            log=tmp_path / f"site{len(started)}.log",
+        )
+        started.append(process)
+        process.start()
+        process.wait_until(lambda: process.answers("/"), timeout_s=10)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+
+
+def test_a_site_with_another_gauge_on_another_port_is_as_good(
+    start_service: StartService, start_field_site: StartFieldSite
+) -> None:
+    metrics_port = Ports.free(0).balancer
+    site = start_field_site(
+        metrics_port=metrics_port, page="# HELP x y\nev_charging_load {load}\nsubstation_load 9\n"
+    )
+    balancer = start_balancer(
+        start_service,
+        site.url,
+        GAUGE_NAME="ev_charging_load",
+        METRICS_PORT=metrics_port,
+        DEFAULT_CAPACITY=5,
+    )
+    wait_for_health(balancer, "site1", "up")
+
+    fleet = Fleet(balancer.url, kwh=3).send(5).wait()
+
+    assert fleet.statuses() == {200: 5}
+    assert fleet.rides[0].document["kwh"] == 3
+    assert fleet.rides[0].document["substation"] == "site1"
+    target = requests.get(f"{balancer.url}/targets", timeout=5).json()[0]
+    assert target["targets"] == [f"127.0.0.1:{metrics_port}"]
+
+
+def test_a_session_that_outlives_its_202_answer_counts_until_the_gauge_shows_it(
+    start_service: StartService, start_field_site: StartFieldSite
+) -> None:
+    site = start_field_site(page="ev_charging_load {load}\n", charge_status=202, charge_s=3)
+    balancer = start_balancer(
+        start_service,
+        site.url,
+        GAUGE_NAME="ev_charging_load",
+        DEFAULT_CAPACITY=2,
+        POLL_INTERVAL=0.3,
+    )
+    wait_for_health(balancer, "site1", "up")
+
+    fleet = Fleet(balancer.url).send(2).wait()
+    third = requests.post(f"{balancer.url}/charge", headers={"Prefer": "wait=1"}, timeout=10)
+    fourth = requests.post(f"{balancer.url}/charge", headers={"Prefer": "wait=5"}, timeout=10)
+
+    assert fleet.statuses() == {202: 2}
+    assert {ride.document["status"] for ride in fleet.rides} == {"charging"}
+    assert third.status_code == 503
+    assert fourth.status_code == 202
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "reason"),
+    [
+        ({"page": "ev_charging_load NaN\n"}, "NaN"),
+        ({"page": "ev_charging_load -1\n"}, "-1"),
+        ({"page": "something_else 3\n"}, "no ev_charging_load"),
+        ({"page": "ev_charging_load {{{\n"}, "not Prometheus text"),
+        ({"page": "<html>\n", "page_times": 200_000}, "over 1000000 bytes"),
+        ({"page_delay_s": 30}, "no answer within"),
+        ({"page_drip_s": 0.5}, "no answer within"),
+    ],
+    ids=["NaN", "negative", "missing", "garbled", "huge", "frozen", "dripping"],
+)
+def test_a_site_whose_gauge_cannot_be_read_is_unhealthy_and_never_taken_for_empty(
+    start_service: StartService,
+    start_field_site: StartFieldSite,
+    behaviour: dict[str, object],
+    reason: str,
+) -> None:
+    site = start_field_site(**behaviour)
+    balancer = start_balancer(
+        start_service, site.url, GAUGE_NAME="ev_charging_load", DEFAULT_CAPACITY=5
+    )
+
+    state = wait_for_health(balancer, "site1", "down")
+
+    assert reason.lower() in state["reason"].lower()
+    answer = requests.post(f"{balancer.url}/charge", headers={"Prefer": "wait=0.5"}, timeout=10)
+    assert answer.status_code == 503
+    assert int(answer.headers["Retry-After"]) >= 1
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "reason"),
+    [
+        ({"charge_status": 500}, "error"),
+        ({"raw_answer": "nonsense\r\n\r\n"}, "garbled"),
+        ({"raw_answer": ""}, "reset"),
+        ({"raw_answer": "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf"}, "reset"),
+        ({"charge_status": 404}, "rejected"),
+    ],
+    ids=["500", "garbage", "nothing", "half an answer", "404"],
+)
+def test_a_vehicle_goes_on_to_another_site_when_one_fails_it(
+    start_service: StartService,
+    start_field_site: StartFieldSite,
+    behaviour: dict[str, object],
+    reason: str,
+) -> None:
+    gauges = "substation_current_load 0\nsubstation_capacity 100\n"
+    bad = start_field_site(page=gauges, **behaviour)
+    good = start_service("substation_service", CHARGING_POINTS=2, TIME_SCALE=3600)
+    balancer = start_balancer(start_service, bad.url, good.url)
+    wait_for_health(balancer, "site1", "up")
+    wait_for_health(balancer, "site2", "up")
+
+    answer = requests.post(f"{balancer.url}/charge", timeout=10).json()
+
+    assert answer["substation"] == "site2"
+    assert answer["attempts"] == 2
+    metrics = scrape(balancer.url)
+    assert metrics[f'balancer_failovers_total{{reason="{reason}"}}'] == 1
+    assert metrics['balancer_dispatches_total{outcome="charged",substation="site2"}'] == 1
