@@ -1,0 +1,1 @@
+"""This balancer and others in its place: the same real sites, the same vehicles, side by side."""

@@ -1,0 +1,154 @@
+"""The whole benchmark: every scene with every rival that is there, one run after the other."""
+
+import tempfile
+import time
+from collections.abc import Iterator
+from math import ceil
+from pathlib import Path
+
+from rich.console import Console
+
+from benchmarks.side_by_side import machine
+from benchmarks.side_by_side.figures import Figures, figures, occupancies
+from benchmarks.side_by_side.options import Options
+from benchmarks.side_by_side.results import Entrant, Results, RivalRun, SceneResult
+from benchmarks.side_by_side.rivals import OURS, Rival
+from benchmarks.side_by_side.scenes import Scene
+from benchmarks.side_by_side.stage import Run, Stage
+from load_tester.progress import Progress
+
+# Between two looks at the sites' loads, as they are kept for the pictures, seconds.
+STEP_S = 0.1
+# Others may use this share of the processors during a run; else it is played again, so many times
+# at most, and only as long as the whole benchmark keeps to its time, seconds.
+QUIET = 0.1
+_MOST_REPEATS = 2
+_MOST_S, _MOST_QUICK_S = 840.0, 165.0
+
+
+class Benchmark:
+    """One benchmark under way, with its progress on a console."""
+
+    def __init__(self, options: Options, console: Console) -> None:
+        self._options = options
+        self._console = console
+        self._began = time.monotonic()
+        self._done = 0
+        self._runs = 0
+        self._rivals: list[Rival] = []
+        self._skipped: dict[str, str] = {}
+
+    def run(self) -> Results:
+        """Run everything.
+
+        Raises:
+            StartError: a process did not come up.
+            RuntimeError: the generator failed.
+        """
+        self._look_around()
+        with tempfile.TemporaryDirectory(prefix="side-by-side-") as folder:
+            scenes = [self._play_all(scene, Path(folder)) for scene in self._options.scenes]
+        return Results(
+            quick=self._options.quick,
+            seed=self._options.seed,
+            step_s=STEP_S,
+            took_s=time.monotonic() - self._began,
+            machine=machine.describe(),
+            entrants=[Entrant(rival.key, rival.name, rival.version()) for rival in self._rivals],
+            skipped=self._skipped,
+            scenes=scenes,
+        )
+
+    def _look_around(self) -> None:
+        for rival in self._options.rivals:
+            why = rival.missing()
+            if why is None:
+                self._rivals.append(rival)
+                self._say(f"{rival.name}: {rival.version()}")
+            else:
+                self._skipped[rival.name] = why
+                self._say(f"{rival.name}: skipped, {why}")
+
+    def _play_all(self, scene: Scene, folder: Path) -> SceneResult:
+        self._say(f"\n{scene.name}: {scene.story}")
+        return SceneResult(
+            scene.name,
+            scene.story,
+            list(scene.capacities),
+            {rival.key: self._play(scene, rival, folder) for rival in self._rivals},
+        )
+
+    def _play(self, scene: Scene, rival: Rival, folder: Path) -> RivalRun:
+        """Play a scene, and once more where others kept the machine too busy to tell times."""
+        best = self._play_once(scene, rival, folder)
+        for _ in range(_MOST_REPEATS):
+            found = best.figures
+            # What this balancer lost, it lost: no such run is thrown away.
+            kept = rival is OURS and not found.charged_all
+            if (found.others_share or 0.0) <= QUIET or kept or self._time_is_up():
+                break
+            self._say(f"        {rival.name}: once more, for {_told_of_others(found)}")
+            best = min(best, self._play_once(scene, rival, folder), key=_others_share)
+        self._done += 1
+        self._say(f"[{self._done:>2}/{self._total}] {rival.name:<26} {_told(best.figures)}")
+        return best
+
+    def _time_is_up(self) -> bool:
+        """Tell whether one more run would take the whole benchmark past its time."""
+        took_s = time.monotonic() - self._began
+        left = self._total - self._done
+        most_s = _MOST_QUICK_S if self._options.quick else _MOST_S
+        return took_s * (1 + (left + 1) / self._runs) > most_s
+
+    @property
+    def _total(self) -> int:
+        return len(self._rivals) * len(self._options.scenes)
+
+    def _play_once(self, scene: Scene, rival: Rival, folder: Path) -> RivalRun:
+        self._runs += 1
+        with Stage(scene, rival, folder / f"{self._runs}-{rival.key}") as stage:
+            progress = Progress(self._console, stage.traffic.tally, lambda: stage.traffic.now)
+            if self._console.is_terminal:
+                progress.start()
+            try:
+                run = stage.play()
+            finally:
+                if self._console.is_terminal:
+                    progress.finish()
+        return RivalRun(figures(scene, run), list(_loads(scene, run)))
+
+    def _say(self, text: str) -> None:
+        self._console.print(text, markup=False, soft_wrap=True)
+
+
+def _others_share(run: RivalRun) -> float:
+    return run.figures.others_share or 0.0
+
+
+def _told(found: Figures) -> str:
+    text = (
+        f"{found.vehicles} vehicles, {found.lost} lost, mean {found.mean_s:.2f} s "
+        f"({found.ratio:.3f} of the limit), sent to a full site {found.sent_to_full}"
+    )
+    if found.latest_send_s > _LATE_S:
+        text += f"; the generator itself was late by up to {found.latest_send_s * 1000:.0f} ms"
+    if (found.others_share or 0.0) > QUIET:
+        text += f"; {_told_of_others(found)}"
+    return text
+
+
+def _told_of_others(found: Figures) -> str:
+    return f"others used {found.others_share or 0.0:.0%} of the machine"
+
+
+# A vehicle that is sent later than this after it was due is worth a word, seconds.
+_LATE_S = 0.1
+
+
+def _loads(scene: Scene, run: Run) -> Iterator[list[int | None]]:
+    """Look at each site every `STEP_S`, until the last vehicle has its end."""
+    last = max(charge.ended for charge in run.trip.charges)
+    steps = ceil(min(last, 2 * scene.ends_at) / STEP_S)
+    for site in occupancies(scene, run):
+        moments = (step * STEP_S for step in range(steps))
+        yield [site.load(at) if site.is_usable(at) else None for at in moments]

@@ -1,0 +1,60 @@
+"""The command: runs the benchmark, says what does not hold, writes the report."""
+
+import signal
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from benchmarks.side_by_side import picture, report
+from benchmarks.side_by_side.benchmark import Benchmark
+from benchmarks.side_by_side.options import parse
+from benchmarks.side_by_side.results import Results, load
+from benchmarks.side_by_side.verdict import findings
+from local_stack.process import StartError
+
+_INTERRUPTED = 130
+RESULTS_FILE, REPORT_FILE = "side_by_side.json", "side_by_side.md"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run it; the exit status is 1 where something is broken that needs no clock to be seen."""
+    options = parse(arguments)
+    console = Console(highlight=False)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # the same way out as Ctrl-C
+    try:
+        results = Benchmark(options, console).run()
+    except KeyboardInterrupt:
+        console.print("interrupted; every process that was started has been ended")
+        return _INTERRUPTED
+    except (StartError, RuntimeError) as error:
+        console.print(f"error: {error}", markup=False)
+        return 1
+    console.print()
+    for line in report.overview(results):
+        console.print(line, markup=False, soft_wrap=True)
+    broken = [finding for finding in findings(results) if not finding.kept]
+    for finding in broken:
+        console.print(f"does not hold: {finding.words}: {finding.evidence}", markup=False)
+    if options.out is not None:
+        write(results, options.out)
+        console.print(f"written to {options.out}", markup=False)
+    return int(any(not finding.is_timed for finding in broken))
+
+
+def write(results: Results, folder: Path) -> None:
+    """Write the results and what is drawn from them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    results.save(folder / RESULTS_FILE)
+    # From the file, whose numbers are rounded: so it can be drawn again, to the letter.
+    for name, text in drawn_from(load(folder / RESULTS_FILE)).items():
+        (folder / name).write_text(text, encoding="utf-8")
+
+
+def drawn_from(results: Results) -> dict[str, str]:
+    """Draw the report and its pictures, by the names of their files."""
+    pictures = {
+        f"side_by_side-{name.replace(' ', '-')}.svg": text
+        for name, text in picture.pictures(results)
+    }
+    return {REPORT_FILE: report.write(results), **pictures}

@@ -1,0 +1,110 @@
+"""How full each site was at each moment, from its log. Pure; times in seconds of the run."""
+
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from math import inf
+
+# A log line is written a moment after what it tells of, and a busy machine makes that moment long:
+# visits that overlap by less than twice this, seconds, are taken to have followed each other.
+_SLACK_S = 0.005
+
+
+@dataclass(frozen=True, slots=True)
+class Away:
+    """A stretch of time in which a site could not be used, or its log does not tell."""
+
+    since: float
+    until: float
+
+
+class Occupancy:
+    """One site's taken points over a run."""
+
+    def __init__(
+        self, capacity: int, stays: Iterable[tuple[float, float]], away: Sequence[Away] = ()
+    ) -> None:
+        """Add up stays (begin and end of each) at a site of a capacity."""
+        self.capacity = capacity
+        self._away = tuple(away)
+        changes: list[tuple[float, int]] = []
+        for began, ended in stays:
+            changes += [(began, 1), (ended, -1)]
+        changes.sort()
+        self._moments = [-inf]
+        self._loads = [0]
+        for at, change in changes:
+            load = self._loads[-1] + change
+            if at == self._moments[-1]:
+                self._loads[-1] = load
+            else:
+                self._moments.append(at)
+                self._loads.append(load)
+
+    @property
+    def moments(self) -> Sequence[float]:
+        """When something changed."""
+        return self._moments[1:] + [at for one in self._away for at in (one.since, one.until)]
+
+    def load(self, at: float) -> int:
+        """Count the vehicles there at a moment."""
+        return self._loads[bisect_right(self._moments, at) - 1]
+
+    def is_usable(self, at: float) -> bool:
+        """Tell whether a vehicle could have been sent there at a moment."""
+        return not any(one.since <= at < one.until for one in self._away)
+
+    def was_free(self, at: float, for_s: float) -> bool:
+        """Tell whether a point had been free, and the site usable, for some time at a moment."""
+        since = at - for_s
+        if any(one.since <= at and since < one.until for one in self._away):
+            return False
+        first = bisect_right(self._moments, since) - 1
+        last = bisect_right(self._moments, at) - 1
+        return max(self._loads[first : last + 1]) < self.capacity
+
+
+def peak(stays: Iterable[tuple[float, float]]) -> int:
+    """Count the most vehicles that were at a site at once, for longer than log lines can blur."""
+    changes: list[tuple[float, int]] = []
+    for began, ended in stays:
+        changes += [(began + _SLACK_S, 1), (ended - _SLACK_S, -1)]
+    load = most = 0
+    for _, change in sorted(changes):
+        load += change
+        most = max(most, load)
+    return most
+
+
+@dataclass(frozen=True, slots=True)
+class Imbalance:
+    """Between the fullest and the emptiest usable site, as shares of their points (0 to 1).
+
+    `worst` is the worst tenth of a second, each taken at its mean: what lasts for a millisecond,
+    as while a burst is being handed out, is no imbalance.
+    """
+
+    mean: float
+    worst: float
+
+
+_WINDOW_S = 0.1
+
+
+def imbalance(sites: Sequence[Occupancy], until: float) -> Imbalance:
+    """Measure from 0 to a moment, by the time that each state lasted."""
+    count = max(1, round(until / _WINDOW_S))
+    windows = [0.0] * count
+    edges = {index * until / count for index in range(count + 1)}
+    moments = sorted(edges | {at for site in sites for at in site.moments if 0 < at < until})
+    for since, to in pairwise(moments):
+        windows[min(count - 1, int(since / until * count + 1e-9))] += (to - since) * _spread(
+            sites, since
+        )
+    return Imbalance(sum(windows) / until, max(windows) * count / until)
+
+
+def _spread(sites: Sequence[Occupancy], at: float) -> float:
+    shares = [site.load(at) / site.capacity for site in sites if site.is_usable(at)]
+    return max(shares) - min(shares) if shares else 0.0

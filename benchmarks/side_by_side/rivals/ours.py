@@ -1,0 +1,61 @@
+"""This balancer, with the policy that it has by default and with the plainest one."""
+
+import json
+import os
+import sys
+from importlib.metadata import version
+
+from benchmarks.side_by_side.rivals.rival import Place, Rival, fetch
+from local_stack.process import Process
+
+
+class Ours(Rival):
+    """The load balancer of this repository, with nothing but its sites and a policy set."""
+
+    def __init__(self, key: str, name: str, policy: str) -> None:
+        self.key = key
+        self.name = name
+        self._policy = policy
+
+    def missing(self) -> str | None:
+        """Nothing is: it is here."""
+        return None
+
+    def version(self) -> str:
+        """Name what it stands on."""
+        return f"this repository, gevent {version('gevent')}, gunicorn {version('gunicorn')}"
+
+    def process(self, place: Place) -> Process:
+        """Set it up as `make run` does."""
+        sites = ",".join(f"{site.name}=http://{site.address}" for site in place.sites)
+        return Process(
+            self.key,
+            [sys.executable, "-m", "load_balancer"],
+            env={
+                **os.environ,
+                "BIND_HOST": "127.0.0.1",
+                "PORT": str(place.port),
+                "LOG_FORMAT": "json",
+                "SUBSTATIONS": sites,
+                "ROUTING_POLICY": self._policy,
+            },
+            port=place.port,
+            log=place.folder / f"{self.key}.log",
+        )
+
+    def not_ready(self, process: Process, place: Place) -> str | None:
+        """Wait until it sees every site, not just one."""
+        return process.answers("/readyz") or _sites_missing(process, len(place.sites))
+
+
+def _sites_missing(process: Process, count: int) -> str | None:
+    try:
+        sites = json.loads(fetch(process.port, "/substations"))["substations"]
+    except OSError as error:
+        return str(error)
+    up = sum(site["health"] == "up" for site in sites)
+    return None if up == count else f"it sees {up} of {count} sites"
+
+
+LEAST_LOADED = Ours("ours", "this balancer", "least-loaded")
+ROUND_ROBIN = Ours("round-robin", "this balancer, round-robin", "round-robin")

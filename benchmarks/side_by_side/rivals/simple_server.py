@@ -1,0 +1,56 @@
+"""A balancer as the brief words it: fetch every gauge, take the least, forward. Nothing else.
+
+It is written as one would write it in an afternoon: synchronous, with requests, a time limit on
+each fetch, and a site whose gauge cannot be fetched left out. Nothing is counted, nothing waits,
+nothing is tried twice.
+"""
+
+import os
+import re
+
+import requests
+from flask import Flask, Response, request
+
+_GAUGE = re.compile(r"^substation_current_load (\S+)", re.MULTILINE)
+_GAUGE_TIMEOUT_S = 1
+_CHARGE_TIMEOUT_S = 60
+
+
+def create_app() -> Flask:
+    """Build the app for the sites in SUBSTATIONS."""
+    app = Flask(__name__)
+    sites = os.environ["SUBSTATIONS"].split(",")
+
+    @app.get("/readyz")
+    def readyz() -> str:
+        return "ready\n"
+
+    @app.post("/charge")
+    def charge() -> Response:
+        loads = {site: load for site in sites if (load := _gauge(site)) is not None}
+        if not loads:
+            return Response("no substation answers\n", status=503)
+        least = min(loads, key=lambda site: loads[site])
+        try:
+            answer = requests.post(
+                f"{least}/charge",
+                data=request.get_data(),
+                headers={"Content-Type": "application/json"},
+                timeout=_CHARGE_TIMEOUT_S,
+            )
+        except requests.RequestException as error:
+            return Response(f"{error}\n", status=502)
+        return Response(
+            answer.content, status=answer.status_code, content_type=answer.headers["Content-Type"]
+        )
+
+    return app
+
+
+def _gauge(site: str) -> float | None:
+    try:
+        page = requests.get(f"{site}/metrics", timeout=_GAUGE_TIMEOUT_S).text
+    except requests.RequestException:
+        return None
+    found = _GAUGE.search(page)
+    return float(found[1]) if found else None

@@ -1,0 +1,183 @@
+"""One run: starts the sites and a rival, lets a scene happen, gathers what was seen, cleans up."""
+
+import os
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+
+import gevent
+from prometheus_client.parser import text_string_to_metric_families
+
+from benchmarks.side_by_side.bystanders import Bystanders
+from benchmarks.side_by_side.rivals.rival import Place, PlacedSite, Rival, fetch
+from benchmarks.side_by_side.scenes import (
+    LONGEST_S,
+    POINT_POWER_KW,
+    TIME_SCALE,
+    Fault,
+    Scene,
+)
+from benchmarks.side_by_side.traffic import Traffic, Trip
+from benchmarks.side_by_side.visits import Visit, visits
+from local_stack.grid import Ports
+from local_stack.process import Process
+
+_START_TIMEOUT_S = 30.0
+_SETTLE_TIMEOUT_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What was seen of a rival in a scene."""
+
+    trip: Trip
+    visits: Sequence[Sequence[Visit]]  # by site, in order
+    refused_by_sites: int  # times that a vehicle (no stranger) came to a full site
+    ready_again: dict[int, float]  # by site that was started again: when, seconds of the run
+    others_share: float | None = None  # of the processors' time, used by others; None: not known
+
+
+class Stage:
+    """The processes of one run. As a context manager it starts them and ends them all."""
+
+    def __init__(self, scene: Scene, rival: Rival, folder: Path) -> None:
+        """Lay everything out on free ports of loopback; logs and configurations go to a folder."""
+        folder.mkdir(parents=True, exist_ok=True)
+        ports = Ports.free(len(scene.capacities))
+        placed = [
+            PlacedSite(name, port, points)
+            for name, port, points in zip(
+                scene.site_names, ports.substations, scene.capacities, strict=True
+            )
+        ]
+        self._scene = scene
+        self._place = Place(ports.balancer, ports.prometheus, placed, folder, LONGEST_S)
+        self._rival = rival
+        self._sites = [_substation(site, folder) for site in placed]
+        self._balancer = rival.process(self._place)
+        self._refused_before: list[float] = [0.0] * len(placed)
+        self._restarts: list[gevent.Greenlet[[int], None]] = []
+        self._ready_again: dict[int, float] = {}
+        self.traffic = Traffic(scene, self._balancer.url, [site.url for site in self._sites])
+
+    def __enter__(self) -> "Stage":
+        try:
+            self._start()
+        except BaseException:
+            self._end()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._end()
+
+    def play(self) -> Run:
+        """Let the scene happen."""
+        bystanders = Bystanders(self._sessions)
+
+        def befall(fault: Fault) -> None:
+            bystanders.look()
+            self._befall(fault)
+
+        trip = self.traffic.run(befall)
+        others_share = bystanders.share()
+        gevent.joinall(self._restarts, raise_error=True)
+        refused = sum(self._refused_before) + sum(self._settle())
+        refused -= sum(charge.status == 503 for charge in trip.strangers)
+        return Run(
+            trip,
+            [visits(site.log_file) for site in self._sites],
+            round(refused),
+            self._ready_again,
+            others_share,
+        )
+
+    def _sessions(self) -> set[int]:
+        """Each process leads a session of its own."""
+        return {process.pid for process in (self._balancer, *self._sites) if process.running}
+
+    def _start(self) -> None:
+        for site in self._sites:
+            site.start()
+        for site in self._sites:
+            site.wait_until(partial(site.answers, "/readyz"), _START_TIMEOUT_S)
+        self._balancer.start()
+        self._balancer.wait_until(
+            lambda: self._rival.not_ready(self._balancer, self._place), _START_TIMEOUT_S
+        )
+
+    def _end(self) -> None:
+        for process in (self._balancer, *self._sites):
+            process.kill()
+
+    def _befall(self, fault: Fault) -> None:
+        site = self._sites[fault.site]
+        match fault.what:
+            case "is killed":
+                self._refused_before[fault.site] += _sample(site, "refused")
+                site.kill()
+            case "freezes":
+                site.freeze()
+            case "thaws":
+                site.thaw()
+            case "starts":
+                site.start()
+                self._restarts.append(gevent.spawn(self._note_when_ready, fault.site))
+
+    def _note_when_ready(self, number: int) -> None:
+        site = self._sites[number]
+        site.wait_until(partial(site.answers, "/readyz"), _START_TIMEOUT_S)
+        self._ready_again[number] = self.traffic.now
+
+    def _settle(self) -> list[float]:
+        """Wait until every site is empty, so that all is in its log; return what each refused."""
+        deadline = time.monotonic() + _SETTLE_TIMEOUT_S
+        alive = [site for site in self._sites if site.running]
+        while any(_sample(site, "load") for site in alive) and time.monotonic() < deadline:
+            gevent.sleep(0.05)
+        return [_sample(site, "refused") for site in alive]
+
+
+_SAMPLES = {
+    "load": ("substation_current_load", {}),
+    "refused": ("substation_sessions_total", {"outcome": "refused"}),
+}
+
+
+def _sample(site: Process, what: str) -> float:
+    """Read a figure from a site's metrics page."""
+    name, labels = _SAMPLES[what]
+    for family in text_string_to_metric_families(fetch(site.port, "/metrics")):
+        for sample in family.samples:
+            if sample.name == name and sample.labels == labels:
+                return sample.value
+    raise LookupError(f"{site.name} shows no {name} {labels or ''}")
+
+
+def _substation(site: PlacedSite, folder: Path) -> Process:
+    return Process(
+        site.name,
+        [sys.executable, "-m", "substation_service"],
+        env={
+            **os.environ,
+            "BIND_HOST": "127.0.0.1",
+            "PORT": str(site.port),
+            "LOG_FORMAT": "json",
+            "SUBSTATION_NAME": site.name,
+            "CHARGING_POINTS": str(site.capacity),
+            "POINT_POWER_KW": f"{POINT_POWER_KW:g}",
+            "POWER_LIMIT_KW": f"{POINT_POWER_KW * site.capacity:g}",
+            "TIME_SCALE": f"{TIME_SCALE:g}",
+        },
+        port=site.port,
+        log=folder / f"{site.name}.log",
+    )

@@ -1,0 +1,88 @@
+"""What must hold for this balancer, held against a benchmark's results. Pure."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from benchmarks.side_by_side.figures import Figures
+from benchmarks.side_by_side.results import Results, SceneResult
+
+OURS = "ours"
+# "No worse than a rival": by no more than two runs of the same program differ among themselves.
+# Where a site fails, it is a matter of luck how soon the next look at its health comes.
+SAME = 0.01
+SAME_WHERE_A_SITE_FAILS = 0.03
+# Within so much of the all-knowing chooser, in the scenes in which no site fails.
+NEAR_THE_LIMIT = 0.05
+_NEAR_THE_LIMIT_IN = ("burst", "rush hour", "unequal sites")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that must hold, and whether it does."""
+
+    words: str
+    kept: bool
+    evidence: str
+    is_timed: bool = False  # rests on times, which a busy machine blurs
+
+
+def findings(results: Results) -> list[Finding]:
+    """Judge this balancer; nothing where it did not take part."""
+    scenes = [scene for scene in results.scenes if OURS in scene.runs]
+    if not scenes:
+        return []
+    return [
+        _none(scenes, "no vehicle is lost", lambda one: one.lost),
+        _none(
+            scenes,
+            "no vehicle is refused while a point is free",
+            lambda one: one.refused_while_free,
+        ),
+        _none(scenes, "no site is over capacity", lambda one: one.over_capacity),
+        _none(scenes, "no vehicle is charged twice", lambda one: one.charged_twice),
+        _none(
+            [scene for scene in scenes if not scene.runs[OURS].figures.strangers],
+            "no vehicle is sent to a full site, where none come past the balancer",
+            lambda one: one.sent_to_full,
+        ),
+        *(_no_slower(scene) for scene in scenes),
+        *(_near_the_limit(scene) for scene in scenes if scene.name in _NEAR_THE_LIMIT_IN),
+    ]
+
+
+def _none(scenes: list[SceneResult], what: str, count: Callable[[Figures], int]) -> Finding:
+    found = {scene.name: count(scene.runs[OURS].figures) for scene in scenes}
+    some = ", ".join(f"{number} in {name}" for name, number in found.items() if number)
+    return Finding(f"every scene: {what}", not some, some or "0")
+
+
+def _no_slower(scene: SceneResult) -> Finding:
+    ours = scene.runs[OURS].figures
+    same = SAME_WHERE_A_SITE_FAILS if scene.name.startswith("site ") else SAME
+    rivals = dict(_comparable(scene))
+    faster = [key for key, ratio in rivals.items() if ours.ratio > ratio * (1 + same)]
+    told = faster or sorted(rivals, key=lambda key: rivals[key])[:1]
+    against = ", ".join(f"{key} {rivals[key]:.3f}" for key in told) or "none that charged all"
+    return Finding(
+        f"{scene.name}: mean time to charge no worse than any rival's (by {same:.0%})",
+        not faster and ours.charged_all,
+        f"{ours.ratio:.3f} against {against}",
+        is_timed=True,
+    )
+
+
+def _comparable(scene: SceneResult) -> Iterator[tuple[str, float]]:
+    """List the rivals that charged every vehicle: the others' times are of other vehicles."""
+    for key, run in scene.runs.items():
+        if key != OURS and run.figures.charged_all:
+            yield key, run.figures.ratio
+
+
+def _near_the_limit(scene: SceneResult) -> Finding:
+    ratio = scene.runs[OURS].figures.ratio
+    return Finding(
+        f"{scene.name}: mean time to charge within {NEAR_THE_LIMIT:.0%} of the all-knowing chooser",
+        ratio <= 1 + NEAR_THE_LIMIT,
+        f"{ratio:.3f}",
+        is_timed=True,
+    )
