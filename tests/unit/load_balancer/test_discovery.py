@@ -3,7 +3,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from structlog import wrap_logger
+from structlog import make_filtering_bound_logger, wrap_logger
 from structlog.testing import LogCapture
 
 from load_balancer.discovery import Directory, look_up_all, resolve
@@ -71,7 +71,8 @@ def test_a_failed_look_up_is_an_empty_answer_and_is_logged() -> None:
         return ["10.0.0.2"]
 
     lines = LogCapture()
-    answers = look_up_all([ONE, TWO], wrap_logger(None, processors=[lines]), look_up)
+    log = wrap_logger(None, processors=[lines], wrapper_class=make_filtering_bound_logger(0))
+    answers = look_up_all([ONE, TWO], log, look_up)
     assert answers == {ONE: [], TWO: ["10.0.0.2"]}
     told = [(line["event"], line["host"]) for line in lines.entries]
     assert told == [("name not found", "substation1")]
