@@ -4,6 +4,7 @@ import signal
 from collections.abc import Sequence
 from pathlib import Path
 
+import gevent
 from rich.console import Console
 
 from benchmarks.side_by_side import picture, report
@@ -21,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run it; the exit status is 1 where something is broken that needs no clock to be seen."""
     options = parse(arguments)
     console = Console(highlight=False)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # the same way out as Ctrl-C
+    _interrupt_cleanly()
     try:
         results = Benchmark(options, console).run()
     except KeyboardInterrupt:
@@ -40,6 +41,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
         write(results, options.out)
         console.print(f"written to {options.out}", markup=False)
     return int(any(not finding.is_timed for finding in broken))
+
+
+def _interrupt_cleanly() -> None:
+    """Have Ctrl-C and SIGTERM raise KeyboardInterrupt here, once, whatever greenlet runs.
+
+    Python would raise it in any greenlet, such as a vehicle's; and a second one, from an impatient
+    finger, would break off the end of the processes that the first has begun.
+    """
+    here = gevent.getcurrent()
+    told = False
+
+    def interrupt() -> None:
+        nonlocal told
+        if not told:
+            told = True
+            gevent.get_hub().loop.run_callback(here.throw, KeyboardInterrupt())
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        gevent.signal_handler(number, interrupt)
 
 
 def write(results: Results, folder: Path) -> None:
