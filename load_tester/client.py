@@ -86,13 +86,15 @@ class Addresses:
             NoAnswer: the name has none, and never had one.
         """
         if self._clock() >= self._expires:
-            self._expires = self._clock() + _RESOLVE_AGAIN_S
+            if self._found:
+                # One vehicle looks up while the others go by what was found last.
+                self._expires = self._clock() + _RESOLVE_AGAIN_S
             try:
                 found = socket.getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM)
                 self._found = list(dict.fromkeys((entry[0], entry[4]) for entry in found))
+                self._expires = self._clock() + _RESOLVE_AGAIN_S
             except (OSError, UnicodeError) as error:
                 if not self._found:
-                    self._expires = -1.0
                     detail = f"the name {self._host} was not found ({error})"
                     raise NoAnswer(Silence.UNREACHABLE, detail) from None
         turn = next(self._turn) % len(self._found)

@@ -48,7 +48,8 @@ def stack(tmp_path: Path) -> Iterator[Stack]:
     told = re.search(r"gateway +(\S+)", said)
     assert told, said
     yield process, told[1]
-    process.kill()
+    process.terminate()  # SIGKILL would leave the grid's own processes running
+    process.wait(timeout=20)
 
 
 def is_gone(url: str) -> None:
