@@ -51,13 +51,7 @@ class ChargeRequest(BaseModel):
                 f"content type {_shown(request.mimetype)}: send the body as JSON with the "
                 "header 'Content-Type: application/json', or send no body."
             )
-        try:
-            document = from_json(body)  # bounds depth and the length of numbers by itself
-        except ValueError as error:
-            raise BadRequest(
-                [Fault(_WHOLE_BODY, f"is not JSON ({error}); send a JSON object")]
-            ) from None
-        return cls.from_document(document, max_kwh=max_kwh)
+        return cls.from_document(parse_body(body), max_kwh=max_kwh)
 
     @classmethod
     def from_document(cls, document: Any, *, max_kwh: float) -> Self:
@@ -115,6 +109,20 @@ def read_body(request: Request) -> bytes:
     except RequestEntityTooLarge:
         raise BodyTooLarge(
             f"The body is over {request.max_content_length} bytes; a charge needs far less."
+        ) from None
+
+
+def parse_body(body: bytes) -> Any:
+    """Parse a body as JSON; the parser bounds depth and the length of numbers by itself.
+
+    Raises:
+        BadRequest: it is no JSON.
+    """
+    try:
+        return from_json(body)
+    except ValueError as error:
+        raise BadRequest(
+            [Fault(_WHOLE_BODY, f"is not JSON ({error}); send a JSON object")]
         ) from None
 
 

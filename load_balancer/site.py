@@ -18,7 +18,7 @@ which costs a re-choice.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from random import Random
 from typing import TYPE_CHECKING
@@ -169,13 +169,7 @@ class Site:
     def found_full(self) -> None:
         """Take the site's own word that it is full: as good as a gauge that shows it."""
         if self.reading is not None:
-            self.reading = Reading(
-                self.reading.capacity,
-                self.reading.capacity,
-                self.reading.draining,
-                self.reading.power_kw,
-                self.reading.power_limit_kw,
-            )
+            self.reading = replace(self.reading, load=self.reading.capacity)
             self._own_at_reading = self.own
 
     # What polls find

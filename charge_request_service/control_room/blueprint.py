@@ -4,14 +4,13 @@ from typing import Any
 
 import orjson
 from flask import Blueprint, Response, abort, g, request
-from pydantic_core import from_json
 
 from charge_request_service.control_room.files import read_files
 from charge_request_service.control_room.same_origin import refuse_cross_site
 from charge_request_service.rush_hour import RushHours
 from charge_request_service.rush_hour_request import RushHourRequest
-from grid_common.charge import read_body
-from grid_common.problems import BadRequest, Fault, NotJson
+from grid_common.charge import parse_body, read_body
+from grid_common.problems import NotJson
 
 
 def control_room(rush_hours: RushHours, *, max_kwh: float) -> Blueprint:
@@ -65,7 +64,4 @@ def _document() -> Any:
     body = read_body(request)
     if not request.is_json:
         raise NotJson("Send the body as JSON with the header 'Content-Type: application/json'.")
-    try:
-        return from_json(body)  # bounds depth and the length of numbers by itself
-    except ValueError as error:
-        raise BadRequest([Fault("body", f"is not JSON ({error}); send a JSON object")]) from None
+    return parse_body(body)
