@@ -80,8 +80,8 @@ def while_caller_waits(environ: Mapping[str, Any]) -> Iterator[Caller]:
     Raises:
         CallerGone: the caller closed its side of the connection.
     """
-    sock: socket.socket | None = environ.get("gunicorn.socket")
-    if sock is None:  # not behind gunicorn, as in a unit test: no connection to watch
+    sock: socket.socket | None = environ.get("grid.socket")
+    if sock is None:  # not behind our server, as in a unit test: no connection to watch
         yield Caller(None)
         return
     with interruptible() as interrupt:

@@ -10,9 +10,8 @@ from __future__ import annotations
 import math
 import os
 import socket
+import time
 from collections.abc import Callable
-from contextlib import suppress
-from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 import gevent
@@ -23,19 +22,18 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.glogging import Logger as GunicornLogger
 from gunicorn.workers.ggevent import GeventWorker
 
+from grid_common.http_connection import Connection, environ_of
+from grid_common.http_request import RequestReader
 from grid_common.logs import configure_logs
 from grid_common.settings import ServiceSettings
 
 if TYPE_CHECKING:
-    from grid_common.drain import Drain
     from grid_common.web import ServiceApp
 
 # A worker that drained listens this much longer, so that callers whose request is just on its way
 # still read that it drains, seconds.
 _LINGER_S = 0.2
 _HEARTBEAT_S = 1.0
-# How long a connection may stay without a (whole) request before it is closed, seconds.
-KEEPALIVE_S = 75
 
 
 class DrainingWorker(GeventWorker):
@@ -44,67 +42,71 @@ class DrainingWorker(GeventWorker):
     def run(self) -> None:
         """Serve until told to stop, then until the last vehicle has left."""
         self._stopping = Event()
-        self._clients: set[socket.socket] = set()
-        servers: list[tuple[StreamServer, Pool]] = []
+        self._connections: set[Connection] = set()
+        pool = Pool(self.worker_connections)
+        servers: list[StreamServer] = []
         for sock in self.sockets:
             # Answers are small and waited for: never hold one back to fill a packet (inherited by
             # accepted connections). Keep-alive probes find callers whose machine has vanished.
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
             sock.setblocking(False)
-            pool = Pool(self.worker_connections)
-            server = StreamServer(sock, handle=partial(self.handle, sock), spawn=pool)
+            server = StreamServer(sock, handle=self._serve, spawn=pool)
             server.start()
-            servers.append((server, pool))
-        while not self._stopping.wait(_HEARTBEAT_S):
-            self.notify()
-        gevent.spawn(self._beat)
+            servers.append(server)
+        beat = gevent.spawn(self._beat)
+        self._stopping.wait()
         self._drain()
         self.alive = False
-        for server, _ in servers:
+        for server in servers:
             server.close()
-        for client in list(self._clients):
-            # Idle connections end here; so do vehicles that outlasted the drain, whose points are
-            # freed as by any hang-up.
-            with suppress(OSError):
-                client.shutdown(socket.SHUT_RDWR)
-        for _, pool in servers:
-            pool.join(timeout=_LINGER_S)
-
-    def handle(self, listener: socket.socket, client: socket.socket, addr: Any) -> None:
-        """Serve one connection."""
-        self._clients.add(client)
-        try:
-            super().handle(listener, client, addr)
-        finally:
-            self._clients.discard(client)
+        # Idle connections end here; so do vehicles that outlasted the drain, whose points are freed
+        # as by any hang-up.
+        for connection in list(self._connections):
+            connection.hang_up()
+        pool.join(timeout=_LINGER_S)
+        beat.kill()
 
     @property
-    def drain(self) -> Drain:
-        """The app's count of vehicles in hand."""
-        return cast("ServiceApp", self.wsgi).drain
+    def app_served(self) -> ServiceApp:
+        """The service's app."""
+        return cast("ServiceApp", self.wsgi)
+
+    def _serve(self, client: socket.socket, caller: tuple[Any, ...]) -> None:
+        app = self.app_served
+        connection = Connection(
+            client,
+            RequestReader(environ_of(client, caller), app.config["MAX_CONTENT_LENGTH"]),
+            app,
+            # Kept alive, a connection would hold its caller to a service that drains.
+            is_ending=lambda: app.drain.active,
+        )
+        self._connections.add(connection)
+        try:
+            connection.serve()
+        finally:
+            self._connections.discard(connection)
 
     def _drain(self) -> None:
-        drain = self.drain
+        drain = self.app_served.drain
         drain.begin()
         if not drain.wait_idle(max(0, self.cfg.graceful_timeout - _LINGER_S)):
             self.log.warning("%d vehicles still charging at the end of the drain", drain.in_hand)
         gevent.sleep(_LINGER_S)
 
     def _beat(self) -> None:
+        """Tell gunicorn that all is well, and hang up on callers that are overdue."""
         while True:
             self.notify()
+            now = time.monotonic()
+            for connection in list(self._connections):
+                if connection.due < now:
+                    connection.hang_up()
             gevent.sleep(_HEARTBEAT_S)
 
     def handle_exit(self, sig: int, frame: object) -> None:  # noqa: ARG002 - gunicorn's signature
         """Begin to drain on SIGTERM."""
         self._stopping.set()
-
-
-def _close_while_draining(worker: DrainingWorker, request: Any) -> None:
-    """Close each connection after its answer: kept alive, it would hold callers to this service."""
-    if worker.drain.active:
-        request.force_close()
 
 
 class _ThroughOurLog(GunicornLogger):
@@ -143,16 +145,12 @@ class Server(BaseApplication):
             "workers": 1,
             "worker_connections": settings.max_connections,
             "backlog": 4096,
-            "keepalive": KEEPALIVE_S,
             "graceful_timeout": math.ceil(settings.drain_timeout),
             "timeout": 30,
-            # No proxy stands before any service, so nobody may speak for another caller.
-            "forwarded_allow_ips": "",
             # The heartbeat file belongs in memory: a slow disk must not look like a hung worker.
             "worker_tmp_dir": "/dev/shm" if os.path.isdir("/dev/shm") else None,  # noqa: S108
             "logger_class": _ThroughOurLog,
             "loglevel": "warning",
-            "pre_request": _close_while_draining,
             "control_socket_disable": True,
         }.items():
             self.cfg.set(name, value)

@@ -4,28 +4,29 @@ UpstreamError
  ├── Refused     no connection: nothing was sent
  ├── Reset       the connection broke before the answer was whole
  └── Garbled     what came back is not an HTTP answer within bounds
+
+Written by hand over llhttp: a client library took four times as long (docs/performance.md), and
+each sends again by itself in some case where a vehicle might be charged twice.
 """
 
+import fcntl
+import socket
+import termios
+import time
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
-import urllib3
-import urllib3.connection
-from urllib3.exceptions import (
-    ConnectTimeoutError,
-    HTTPError,
-    NameResolutionError,
-    NewConnectionError,
-    ProtocolError,
-    ReadTimeoutError,
-)
-from urllib3.util import parse_url
-
+from grid_common.http_answer import Answer, AnswerReader, NotAnAnswer
 from grid_common.interrupt import has_hung_up
 
 __all__ = ["Answer", "Garbled", "Refused", "Reset", "Upstream", "UpstreamError"]
 
 # Answers of the grid are a few hundred bytes; more than this is not one of them.
 _ANSWER_LIMIT = 65_536
+_RECEIVE_BYTES = 65_536
+# Idle connections are not used after this long: the other side closes its own after 75 s, and must
+# not do so while a vehicle is on its way. Seconds.
+_LONGEST_IDLE_S = 60
 
 
 class UpstreamError(Exception):
@@ -52,29 +53,12 @@ class Garbled(UpstreamError):
     reason = "garbled"
 
 
-class Answer(NamedTuple):
-    """An HTTP answer: status, lower-cased headers that matter, body."""
+class _Idle(NamedTuple):
+    """A kept-alive connection that nobody uses."""
 
-    status: int
-    content_type: str
-    retry_after: str | None
-    body: bytes
-
-
-class _Connection(urllib3.connection.HTTPConnection):
-    """A connection that tells from the kernel's own state whether it still stands.
-
-    urllib3 asks with a poll, which under gevent is a turn of the event loop for each request.
-    """
-
-    @property
-    def is_connected(self) -> bool:
-        """Whether a kept-alive connection can be used again."""
-        return self.sock is not None and not has_hung_up(self.sock)
-
-
-class _Pool(urllib3.HTTPConnectionPool):
-    ConnectionCls = _Connection
+    since: float
+    sock: socket.socket
+    reader: AnswerReader
 
 
 class Upstream:
@@ -88,16 +72,19 @@ class Upstream:
             connect_timeout_s: longest that making a connection may take.
             connections: how many idle connections are kept.
         """
-        where = parse_url(url)
-        self._pool = _Pool(where.host or "", where.port, maxsize=connections, block=False)
+        where = urlsplit(url)
+        self._address = (where.hostname or "", where.port or 80)
+        self._host = where.netloc.rpartition("@")[2]
         self._connect_timeout_s = connect_timeout_s
+        self._connections = connections
+        self._idle: list[_Idle] = []
 
     def request(
         self,
         method: str,
         path: str,
         *,
-        body: bytes | None = None,
+        body: bytes = b"",
         headers: dict[str, str] | None = None,
         read_timeout_s: float | None = None,
         limit: int = _ANSWER_LIMIT,
@@ -116,73 +103,77 @@ class Upstream:
         Raises:
             UpstreamError: there is no (usable) answer; its subclass tells what happened.
         """
+        head = [f"{method} {path} HTTP/1.1", f"Host: {self._host}"]
+        if headers:
+            head += [f"{name}: {value}" for name, value in headers.items()]
+        if body:
+            head.append(f"Content-Length: {len(body)}")
+        head.append("\r\n")
+        sock, reader = self._connection()
+        answer = None
         try:
-            response = self._pool.urlopen(
-                method,
-                path,
-                body=body,
-                headers=headers,
-                retries=False,
-                redirect=False,
-                preload_content=False,
-                decode_content=False,
-                timeout=urllib3.Timeout(connect=self._connect_timeout_s, read=read_timeout_s),
-            )
-            data = _read(response, limit)
-        except (NewConnectionError, ConnectTimeoutError, NameResolutionError) as error:
-            raise Refused(_told(error)) from error
-        except (ProtocolError, ReadTimeoutError, OSError) as error:
-            raise (Garbled if _is_garbage(error) else Reset)(_told(error)) from error
-        except HTTPError as error:
-            raise Garbled(_told(error)) from error
-        return Answer(
-            response.status,
-            response.headers.get("content-type", ""),
-            response.headers.get("retry-after"),
-            data,
-        )
+            sock.settimeout(read_timeout_s)
+            reader.begin(limit)
+            # One piece, so that head and body travel in one packet.
+            sock.sendall("\r\n".join(head).encode("latin-1") + body)
+            answer = _read(sock, reader)
+        except NotAnAnswer as error:
+            raise Garbled(f"not an HTTP answer: {error}") from None
+        except TimeoutError:
+            raise Reset("no answer in time") from None
+        except OSError as error:
+            raise Reset(_told(error)) from error
+        finally:
+            # A connection whose answer was not read to its end, whatever the reason, an interrupt
+            # too, is closed: the other side takes that as the vehicle's hang-up.
+            if answer and reader.reusable and len(self._idle) < self._connections:
+                self._idle.append(_Idle(time.monotonic(), sock, reader))
+            else:
+                sock.close()
+        return answer
 
     def close(self) -> None:
-        """Close the idle connections."""
-        self._pool.close()
+        """Close the idle connections, and each other once its answer has come."""
+        self._connections = 0
+        while self._idle:
+            self._idle.pop().sock.close()
+
+    def _connection(self) -> tuple[socket.socket, AnswerReader]:
+        """Take the connection that was used last, or make one."""
+        freshest = time.monotonic() - _LONGEST_IDLE_S
+        while self._idle:
+            since, sock, reader = self._idle.pop()
+            if since > freshest and not has_hung_up(sock) and not _has_unread(sock):
+                return sock, reader
+            sock.close()
+        try:
+            sock = socket.create_connection(self._address, self._connect_timeout_s)
+        except TimeoutError:
+            raise Refused("no connection in time") from None
+        except OSError as error:
+            raise Refused(_told(error)) from error
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return sock, AnswerReader()
 
 
-def _read(response: urllib3.BaseHTTPResponse, limit: int) -> bytes:
-    """Read a bounded body and hand the connection back; whatever ends the reading, ends it too."""
-    whole = False
-    try:
-        data = response.read(limit + 1)
-        whole = len(data) <= limit and not response.length_remaining
-    finally:
-        if whole:
-            response.release_conn()
-        else:
-            response.close()
-    if len(data) > limit:
-        raise Garbled(f"the answer's body is over {limit} bytes")
-    if not whole:
-        raise Reset(f"the answer ended {response.length_remaining} bytes early")
-    return data
+def _read(sock: socket.socket, reader: AnswerReader) -> Answer:
+    while data := sock.recv(_RECEIVE_BYTES):
+        answer = reader.feed(data)
+        if answer:
+            return answer
+    answer = reader.end()
+    if answer is None:
+        raise Reset("the connection ended before the answer did")
+    return answer
 
 
-def _is_garbage(error: Exception) -> bool:
-    """Tell an answer that is no HTTP (BadStatusLine and its like) from a broken line."""
-    cause = error.args[1] if len(error.args) > 1 else None
-    return type(cause).__module__ == "http.client" and type(cause).__name__ not in (
-        "RemoteDisconnected",
-        "IncompleteRead",
-    )
+def _has_unread(sock: socket.socket) -> bool:
+    """Tell whether bytes came that nobody asked for; the next answer would be a wrong one."""
+    count = bytearray(4)
+    fcntl.ioctl(sock, termios.FIONREAD, count)
+    return any(count)
 
 
-def _told(error: Exception) -> str:
-    """Say in plain words what went wrong: the system's own, without the client's wrapping."""
-    if isinstance(error, ConnectTimeoutError):
-        return "no connection in time"
-    if isinstance(error, ReadTimeoutError):
-        return "no answer in time"
-    cause = error.__cause__ or error
-    for wrapped in error.args:
-        cause = wrapped if isinstance(wrapped, Exception) else cause
-    if isinstance(cause, OSError) and cause.strerror:
-        return cause.strerror.lower()
-    return str(cause) or type(cause).__name__
+def _told(error: OSError) -> str:
+    """Say in plain words what went wrong."""
+    return (error.strerror or str(error) or type(error).__name__).lower()

@@ -1,0 +1,187 @@
+"""Serves one connection: its requests in, through the WSGI app, its answers out.
+
+In gunicorn's place, whose own way takes five times as long for a request (docs/performance.md),
+most of it for reading headers.
+"""
+
+import math
+import socket
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from email.utils import formatdate
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from grid_common.http_request import Malformed, RequestReader
+from grid_common.problems import CONTENT_TYPE
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
+    from grid_common.http_request import Request
+
+__all__ = ["KEEPALIVE_S", "Connection", "environ_of"]
+
+# How long a connection may stay without a request before it is closed, seconds.
+KEEPALIVE_S = 75
+# How long a request may take to arrive, and an answer to be taken, seconds.
+_REQUEST_S = 15
+_ANSWER_S = 30
+# A connection that ends before all was read is read on for this long, seconds, and for this many
+# bytes, so that a caller that is still sending comes to read its answer.
+_LINGER_S = 2
+_LINGER_BYTES = 4_194_304
+_RECEIVE_BYTES = 16_384
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+_WITHOUT_BODY = ("204", "304")
+
+
+def environ_of(sock: socket.socket, caller: tuple[Any, ...]) -> dict[str, Any]:
+    """Return what the WSGI environs of all requests of a connection have in common."""
+    host, port = sock.getsockname()[:2]
+    return {
+        "REMOTE_ADDR": caller[0],
+        "REMOTE_PORT": str(caller[1]),
+        "SERVER_NAME": host,
+        "SERVER_PORT": str(port),
+        "SCRIPT_NAME": "",
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": "http",
+        "wsgi.errors": sys.stderr,
+        "wsgi.input_terminated": True,
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": False,
+        "wsgi.run_once": False,
+        "grid.socket": sock,
+    }
+
+
+class Connection:
+    """One caller's connection.
+
+    Attributes:
+        due: when to hang up if nothing has changed by then, seconds of the monotonic clock; never
+            while the app has a request, for a vehicle charges as long as it takes.
+    """
+
+    def __init__(
+        self,
+        sock: socket.socket,
+        reader: RequestReader,
+        app: "WSGIApplication",
+        *,
+        is_ending: Callable[[], bool],
+    ) -> None:
+        """Prepare to serve.
+
+        Args:
+            sock: connected; closed at the end.
+            reader: makes requests of what comes.
+            app: answers them.
+            is_ending: tells after each whether the service wants the connection to end.
+        """
+        self._sock = sock
+        self._reader = reader
+        self._app = app
+        self._is_ending = is_ending
+        self._written: list[bytes] = []
+        self._status = ""
+        self._headers: list[tuple[str, str]] = []
+        self.due = time.monotonic() + KEEPALIVE_S
+
+    def serve(self) -> None:
+        """Answer requests for as long as the connection stands."""
+        try:
+            try:
+                self._answer_all()
+            except Malformed as problem:
+                self._refuse(problem)
+            if not self._reader.idle:
+                self._linger()
+        except OSError:
+            pass  # the caller broke off; what it had in hand, the app has seen to
+        finally:
+            self._sock.close()
+
+    def hang_up(self) -> None:
+        """End the connection, whatever it does."""
+        with suppress(OSError):
+            self._sock.shutdown(socket.SHUT_RDWR)
+
+    def _answer_all(self) -> None:
+        reader = self._reader
+        while data := self._sock.recv(_RECEIVE_BYTES):
+            if reader.idle:
+                self.due = time.monotonic() + _REQUEST_S
+            requests = reader.feed(data)
+            for request in requests:
+                if self._answer(request):
+                    return
+            if requests:
+                self.due = time.monotonic() + (KEEPALIVE_S if reader.idle else _REQUEST_S)
+            elif reader.expects_continue:
+                reader.expects_continue = False
+                self._sock.sendall(_CONTINUE)
+
+    def _answer(self, request: "Request") -> bool:
+        """Answer a request and tell whether the connection ends with it."""
+        self.due = math.inf
+        self._written = []
+        pieces = self._app(request.environ, self._start_response)
+        try:
+            body = b"".join([*self._written, *pieces])
+        finally:
+            if hasattr(pieces, "close"):
+                pieces.close()
+        ends = not request.keep_alive or self._is_ending()
+        self.due = time.monotonic() + _ANSWER_S
+        head = _head(self._status, self._headers, len(body), ends=ends)
+        without_body = (
+            request.environ["REQUEST_METHOD"] == "HEAD" or self._status[:3] in _WITHOUT_BODY
+        )
+        # One piece, so that head and body travel in one packet.
+        self._sock.sendall(head if without_body else head + body)
+        return ends
+
+    def _start_response(
+        self, status: str, headers: list[tuple[str, str]], _exc_info: Any = None
+    ) -> Callable[[bytes], None]:
+        self._status, self._headers = status, headers
+        return self._written.append
+
+    def _refuse(self, problem: Malformed) -> None:
+        self.due = time.monotonic() + _ANSWER_S
+        body = orjson.dumps(problem.document())
+        status = f"{problem.status.value} {problem.status.phrase}"
+        head = _head(status, [("Content-Type", CONTENT_TYPE)], len(body), ends=True)
+        self._sock.sendall(head + body)
+
+    def _linger(self) -> None:
+        self.due = time.monotonic() + _LINGER_S
+        self._sock.shutdown(socket.SHUT_WR)
+        left = _LINGER_BYTES
+        while left > 0 and (data := self._sock.recv(_RECEIVE_BYTES)):
+            left -= len(data)
+
+
+def _head(status: str, headers: list[tuple[str, str]], length: int, *, ends: bool) -> bytes:
+    """Write status line and headers, with those that are the server's to add."""
+    lines = [f"HTTP/1.1 {status}", f"Date: {_date(int(time.time()))}"]
+    lines += [f"{name}: {value}" for name, value in headers]
+    if status[:3] not in _WITHOUT_BODY and not any(
+        name.lower() == "content-length" for name, _ in headers
+    ):
+        lines.append(f"Content-Length: {length}")
+    if ends:
+        lines.append("Connection: close")
+    lines.append("\r\n")
+    return "\r\n".join(lines).encode("latin-1")
+
+
+@lru_cache(maxsize=1)
+def _date(now_s: int) -> str:
+    return formatdate(now_s, usegmt=True)

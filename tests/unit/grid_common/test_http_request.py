@@ -1,0 +1,174 @@
+"""Requests from bytes, however they are cut."""
+
+from typing import Any
+
+import pytest
+
+from grid_common.http_request import Malformed, Request, RequestReader
+
+HEAD = b"POST /charge HTTP/1.1\r\nHost: grid\r\n"
+BODY_LIMIT = 64
+
+
+def read(*pieces: bytes) -> list[Request]:
+    reader = RequestReader({"REMOTE_ADDR": "10.0.0.7"}, BODY_LIMIT)
+    return [request for piece in pieces for request in reader.feed(piece)]
+
+
+def environ(*pieces: bytes) -> dict[str, Any]:
+    [request] = read(*pieces)
+    return request.environ
+
+
+def body(*pieces: bytes) -> bytes:
+    content: bytes = environ(*pieces)["wsgi.input"].read()
+    return content
+
+
+def test_a_request_is_a_wsgi_environ() -> None:
+    made = environ(
+        b"POST /a%20b?c=%20 HTTP/1.1\r\nHost: grid:8080\r\nContent-Type: application/json\r\n"
+        b"X-Request-ID: r1\r\nContent-Length: 2\r\n\r\n{}"
+    )
+    content = made.pop("wsgi.input").read()
+    assert content == b"{}"
+    assert made == {
+        "REMOTE_ADDR": "10.0.0.7",
+        "REQUEST_METHOD": "POST",
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "PATH_INFO": "/a b",
+        "QUERY_STRING": "c=%20",
+        "HTTP_HOST": "grid:8080",
+        "HTTP_X_REQUEST_ID": "r1",
+        "CONTENT_TYPE": "application/json",
+        "CONTENT_LENGTH": "2",
+    }
+
+
+@pytest.mark.parametrize(
+    "request_bytes",
+    [
+        HEAD + b"Content-Length: 12\r\n\r\n" + b'{"kwh": 6.5}',
+        HEAD + b'Transfer-Encoding: chunked\r\n\r\n5\r\n{"kwh\r\n7\r\n": 6.5}\r\n0\r\n\r\n',
+    ],
+    ids=["whole", "chunked"],
+)
+def test_it_does_not_matter_how_a_request_is_cut(request_bytes: bytes) -> None:
+    one_by_one = [request_bytes[i : i + 1] for i in range(len(request_bytes))]
+    assert body(request_bytes) == body(*one_by_one) == b'{"kwh": 6.5}'
+    assert environ(*one_by_one)["CONTENT_LENGTH"] == "12"
+
+
+def test_requests_sent_ahead_come_in_their_order() -> None:
+    requests = read((HEAD + b"Content-Length: 1\r\n\r\n1" + HEAD + b"\r\n") * 2 + HEAD)
+    assert [request.environ["wsgi.input"].read() for request in requests] == [b"1", b"", b"1", b""]
+    assert len({id(request.environ) for request in requests}) == 4
+
+
+def test_a_reader_is_idle_between_requests_alone() -> None:
+    reader = RequestReader({}, BODY_LIMIT)
+    assert reader.idle
+    reader.feed(HEAD)
+    assert not reader.idle
+    reader.feed(b"Content-Length: 1\r\n\r\n")
+    assert not reader.idle
+    reader.feed(b"1")
+    assert reader.idle
+
+
+def test_headers_of_one_name_are_joined_and_a_trailer_or_a_lookalike_is_none() -> None:
+    made = environ(
+        HEAD + b"Prefer: wait=1\r\nPrefer: b\r\nX_Request_ID: forged\r\n"
+        b"Transfer-Encoding: chunked\r\n\r\n0\r\nX-Request-ID: forged\r\n\r\n"
+    )
+    assert made["HTTP_PREFER"] == "wait=1,b"
+    assert "HTTP_X_REQUEST_ID" not in made
+
+
+@pytest.mark.parametrize(
+    ("head", "kept_alive"),
+    [
+        (HEAD + b"\r\n", True),
+        (HEAD + b"Connection: close\r\n\r\n", False),
+        (b"GET / HTTP/1.0\r\n\r\n", False),
+    ],
+)
+def test_a_connection_is_kept_unless_the_caller_ends_it(head: bytes, kept_alive: bool) -> None:
+    [request] = read(head)
+    assert request.keep_alive is kept_alive
+
+
+def test_what_follows_the_last_request_of_a_connection_is_passed_over() -> None:
+    [request] = read(HEAD + b"Connection: close\r\nContent-Length: 1\r\n\r\n1\r\n")
+    assert request.environ["wsgi.input"].read() == b"1"
+
+
+@pytest.mark.parametrize(
+    ("head", "rest"),
+    [
+        (b"Content-Length: 65\r\n", b""),
+        (b"Transfer-Encoding: chunked\r\n", b"41\r\n" + b"x" * 65),
+        (b"Connection: Upgrade\r\nUpgrade: h2c\r\nContent-Length: 65\r\n", b""),
+    ],
+    ids=["announced", "chunked", "upgrade"],
+)
+def test_of_a_body_that_is_too_long_the_app_gets_the_length_at_once(
+    head: bytes, rest: bytes
+) -> None:
+    [request] = read(HEAD + head + b"\r\n" + rest, b"x" * 1000)
+    assert request.environ["CONTENT_LENGTH"] == "65"
+    assert not request.keep_alive
+    assert request.environ["wsgi.input"].read() == b""
+
+
+@pytest.mark.parametrize("cut", [0, 1, 4])
+def test_a_wish_for_another_protocol_is_passed_over_and_its_body_read(cut: int) -> None:
+    upgrade = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nContent-Length: 4\r\n\r\n"
+    [request] = read(HEAD + upgrade + b"body"[:cut], b"body"[cut:] + b"more")
+    assert request.environ["wsgi.input"].read() == b"body"
+    assert not request.keep_alive
+
+
+def test_a_caller_that_waits_to_be_told_to_send_is_noticed() -> None:
+    reader = RequestReader({}, BODY_LIMIT)
+    assert reader.feed(HEAD + b"Expect: 100-continue\r\nContent-Length: 1\r\n\r\n") == []
+    assert reader.expects_continue
+    assert len(reader.feed(b"1")) == 1
+
+
+@pytest.mark.parametrize(
+    ("request_bytes", "status"),
+    [
+        (b"\x16\x03\x01\x02\x00\x01\x00", 400),
+        (b"BREW / HTTP/1.1\r\nHost: a\r\n\r\n", 400),
+        (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400),
+        (b"GET /\r\n\r\n", 505),
+        (b"GET / HTTP/1.1\r\n\r\n", 400),
+        (HEAD + b"Host: other\r\n\r\n", 400),
+        (HEAD + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\n1", 400),
+        (HEAD + b"Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", 400),
+        (HEAD + b"Content-Length: -1\r\n\r\n", 400),
+        (HEAD + b"Content-Length: 99999999999999999999\r\n\r\n", 400),
+        (HEAD + b"Transfer-Encoding: chunked, gzip\r\n\r\n", 400),
+        (HEAD + b"Transfer-Encoding: chunked\r\n\r\n-1\r\n", 400),
+        (HEAD + b"Transfer-Encoding: chunked\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n", 400),
+        (HEAD + b"X: a\r\n folded\r\n\r\n", 400),
+        (HEAD + b"X : a\r\n\r\n", 400),
+        (HEAD + b"X: a\x00b\r\n\r\n", 400),
+        (b"CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n", 400),
+        (b"GET /" + b"a" * 40_000, 431),
+        (HEAD + b"X: " + b"a" * 40_000, 431),
+        (HEAD + b"X: a\r\n" * 8_000, 431),
+        (HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + b"0" * 40_000, 400),
+        (HEAD + b"Transfer-Encoding: chunked\r\n\r\n0\r\n" + b"a: b\r\n" * 8_000, 400),
+    ],
+)
+def test_what_is_no_request_is_refused_in_whatever_pieces_it_comes(
+    request_bytes: bytes, status: int
+) -> None:
+    for size in (len(request_bytes), 1000, 7):
+        pieces = [request_bytes[i : i + size] for i in range(0, len(request_bytes), size)]
+        with pytest.raises(Malformed) as refused:
+            read(*pieces)
+        assert refused.value.status == status
+        assert refused.value.document()["detail"]
