@@ -18,6 +18,7 @@ import orjson
 
 from grid_common.http_request import Malformed, RequestReader
 from grid_common.problems import CONTENT_TYPE
+from grid_common.sockets import send_whole
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -144,7 +145,7 @@ class Connection:
             request.environ["REQUEST_METHOD"] == "HEAD" or self._status[:3] in _WITHOUT_BODY
         )
         # One piece, so that head and body travel in one packet.
-        self._sock.sendall(head if without_body else head + body)
+        send_whole(self._sock, head if without_body else head + body)
         return ends
 
     def _start_response(

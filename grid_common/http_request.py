@@ -181,6 +181,8 @@ class RequestReader:
         """Give the request to the app, with all of its body or, if that is too long, none."""
         environ = self._environ
         environ["CONTENT_LENGTH"] = str(length)
+        # No chunks are left; with this the app would pass over the length, and so over the limit.
+        environ.pop("HTTP_TRANSFER_ENCODING", None)
         environ["wsgi.input"] = BytesIO(b"".join(self._body)[:length])
         self._requests.append(Request(environ, keep_alive))
         self._handed_on = True

@@ -12,12 +12,13 @@ from typing import Any
 
 from gevent import get_hub, getcurrent
 
+from grid_common.sockets import has_hung_up
+
 __all__ = ["Caller", "CallerGone", "Interrupt", "interruptible", "while_caller_waits"]
 
 # How often to look for a hang-up behind bytes that the caller sent ahead (pipelining), seconds.
 # Such bytes hide the end of the stream from a peek, so the kernel's own state is asked instead.
 _LOOK_AGAIN_S = 0.25
-_TCP_ESTABLISHED = 1
 _READABLE = 1  # libev's EV_READ
 
 
@@ -84,44 +85,25 @@ def while_caller_waits(environ: Mapping[str, Any]) -> Iterator[Caller]:
     if sock is None:  # not behind our server, as in a unit test: no connection to watch
         yield Caller(None)
         return
-    with interruptible() as interrupt:
-        loop = get_hub().loop
-        sent_ahead = False
-        watcher = loop.io(sock.fileno(), _READABLE)
-        timer = loop.timer(_LOOK_AGAIN_S, _LOOK_AGAIN_S)
+    interrupt = Interrupt()
+    loop = get_hub().loop
+    watcher = loop.io(sock.fileno(), _READABLE)
+    timer = None
 
-        def look() -> None:  # runs in the hub
-            nonlocal sent_ahead
-            if has_hung_up(sock):
-                interrupt.throw_from_hub(CallerGone())
-            elif not sent_ahead:
-                sent_ahead = True
-                watcher.stop()  # bytes sent ahead keep it readable: look now and then instead
-                timer.start(look)
+    def look() -> None:  # runs in the hub
+        nonlocal timer
+        if has_hung_up(sock):
+            interrupt.throw_from_hub(CallerGone())
+        elif timer is None:
+            watcher.stop()  # bytes sent ahead keep it readable: look now and then instead
+            timer = loop.timer(_LOOK_AGAIN_S, _LOOK_AGAIN_S)
+            timer.start(look)
 
-        watcher.start(look)
-        try:
-            yield Caller(sock)
-        finally:
-            watcher.close()
-            timer.close()
-
-
-def has_hung_up(sock: socket.socket) -> bool:
-    """Tell whether the peer closed its side, or the connection broke, without consuming bytes.
-
-    A caller that closes only its sending side counts as gone, as it does for most proxies.
-    """
-    if hasattr(socket, "TCP_INFO"):  # Linux: the kernel's own state, whatever bytes are queued
-        state: int = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0]
-        return state != _TCP_ESTABLISHED
-    timeout = sock.gettimeout()
-    sock.settimeout(0)  # elsewhere a peek; it must not wait
+    watcher.start(look)
     try:
-        return sock.recv(1, socket.MSG_PEEK) == b""
-    except BlockingIOError:
-        return False
-    except OSError:
-        return True
+        yield Caller(sock)
     finally:
-        sock.settimeout(timeout)
+        interrupt.close()
+        watcher.close()
+        if timer is not None:
+            timer.close()

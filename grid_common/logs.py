@@ -6,6 +6,7 @@ values with `repr` for the same reason.
 
 import logging
 import sys
+from collections.abc import Callable
 
 import orjson
 import structlog
@@ -37,12 +38,15 @@ def configure_logs(service: str, settings: ServiceSettings) -> Log:
             structlog.processors.format_exc_info,
             structlog.processors.JSONRenderer(serializer=_dump),
         ]
+        # In bytes: a line is one write.
+        factory: Callable[..., WrappedLogger] = structlog.BytesLoggerFactory(sys.stdout.buffer)
     else:
         processors += [structlog.dev.ConsoleRenderer(timestamp_key="time")]
+        factory = structlog.PrintLoggerFactory(sys.stdout)
     structlog.configure(
         processors=processors,
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stdout),
+        logger_factory=factory,
         # Loggers are bound once for a process; caching saves the lookup on each line.
         cache_logger_on_first_use=True,
     )
@@ -64,6 +68,6 @@ class _Forward(logging.Handler):
             self.handleError(record)
 
 
-def _dump(event: EventDict, **_kwargs: object) -> str:
+def _dump(event: EventDict, **_kwargs: object) -> bytes:
     # `default=str` is how orjson is told to write what it does not know.
-    return orjson.dumps(event, default=str).decode()
+    return orjson.dumps(event, default=str)

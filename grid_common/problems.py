@@ -8,6 +8,7 @@ Problem
 """
 
 import math
+import os
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, NamedTuple
@@ -147,7 +148,11 @@ def register_problem_handlers(app: Flask) -> None:
                 response.headers[name] = value  # such as Allow on a 405
         return response
 
-    def unexpected(_error: Exception) -> Response:
+    def unexpected(error: Exception) -> Response:
+        if isinstance(error, MemoryError):
+            # What else it broke in this process, nobody knows. Its end frees all that it holds,
+            # and gunicorn starts another.
+            os._exit(1)
         app.extensions["log"].exception("unexpected error", request_id=g.get("request_id"))
         return problem_response(Problem("The service met an unexpected error; its log tells more."))
 

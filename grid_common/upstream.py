@@ -9,15 +9,16 @@ Written by hand over llhttp: a client library took four times as long (docs/perf
 each sends again by itself in some case where a vehicle might be charged twice.
 """
 
-import fcntl
 import socket
-import termios
 import time
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+import gevent
+
 from grid_common.http_answer import Answer, AnswerReader, NotAnAnswer
-from grid_common.interrupt import has_hung_up
+from grid_common.keepalive import notice_a_vanished_peer
+from grid_common.sockets import has_hung_up, has_unread, send_whole
 
 __all__ = ["Answer", "Garbled", "Refused", "Reset", "Upstream", "UpstreamError"]
 
@@ -78,6 +79,7 @@ class Upstream:
         self._connect_timeout_s = connect_timeout_s
         self._connections = connections
         self._idle: list[_Idle] = []
+        self._tidying: gevent.Greenlet[[], None] | None = None
 
     def request(
         self,
@@ -115,7 +117,7 @@ class Upstream:
             sock.settimeout(read_timeout_s)
             reader.begin(limit)
             # One piece, so that head and body travel in one packet.
-            sock.sendall("\r\n".join(head).encode("latin-1") + body)
+            send_whole(sock, "\r\n".join(head).encode("latin-1") + body)
             answer = _read(sock, reader)
         except NotAnAnswer as error:
             raise Garbled(f"not an HTTP answer: {error}") from None
@@ -127,7 +129,7 @@ class Upstream:
             # A connection whose answer was not read to its end, whatever the reason, an interrupt
             # too, is closed: the other side takes that as the vehicle's hang-up.
             if answer and reader.reusable and len(self._idle) < self._connections:
-                self._idle.append(_Idle(time.monotonic(), sock, reader))
+                self._keep(_Idle(time.monotonic(), sock, reader))
             else:
                 sock.close()
         return answer
@@ -138,12 +140,26 @@ class Upstream:
         while self._idle:
             self._idle.pop().sock.close()
 
+    def _keep(self, idle: _Idle) -> None:
+        self._idle.append(idle)
+        if self._tidying is None:
+            self._tidying = gevent.spawn_later(_LONGEST_IDLE_S, self._tidy)
+
+    def _tidy(self) -> None:
+        """Close what is idle for too long: a rush hour's connections, once it is over."""
+        freshest = time.monotonic() - _LONGEST_IDLE_S
+        while self._idle and self._idle[0].since <= freshest:  # the first are the oldest
+            self._idle.pop(0).sock.close()
+        self._tidying = None
+        if self._idle:
+            self._tidying = gevent.spawn_later(self._idle[0].since - freshest, self._tidy)
+
     def _connection(self) -> tuple[socket.socket, AnswerReader]:
         """Take the connection that was used last, or make one."""
         freshest = time.monotonic() - _LONGEST_IDLE_S
         while self._idle:
             since, sock, reader = self._idle.pop()
-            if since > freshest and not has_hung_up(sock) and not _has_unread(sock):
+            if since > freshest and not has_hung_up(sock) and not has_unread(sock):
                 return sock, reader
             sock.close()
         try:
@@ -153,6 +169,7 @@ class Upstream:
         except OSError as error:
             raise Refused(_told(error)) from error
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        notice_a_vanished_peer(sock)
         return sock, AnswerReader()
 
 
@@ -165,13 +182,6 @@ def _read(sock: socket.socket, reader: AnswerReader) -> Answer:
     if answer is None:
         raise Reset("the connection ended before the answer did")
     return answer
-
-
-def _has_unread(sock: socket.socket) -> bool:
-    """Tell whether bytes came that nobody asked for; the next answer would be a wrong one."""
-    count = bytearray(4)
-    fcntl.ioctl(sock, termios.FIONREAD, count)
-    return any(count)
 
 
 def _told(error: OSError) -> str:

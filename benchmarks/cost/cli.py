@@ -1,0 +1,193 @@
+"""The command: measures, says how far it is, writes the report."""
+
+import argparse
+import resource
+import signal
+import statistics
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import NoReturn
+
+from rich.console import Console
+
+from benchmarks.cost import holding, report, throughput
+from benchmarks.cost.results import Held, Results, Rush, WayResult, load
+from benchmarks.cost.ways import WAYS, WHOLE, WHOLE_HAPROXY, Way, running
+from benchmarks.side_by_side import machine
+from local_stack.process import StartError
+
+RESULTS = Path(__file__).resolve().parent.parent / "results"
+_INTERRUPTED = 130
+_AT_A_TIME = (1, 32)
+# A proxy has two descriptors for each vehicle that it holds.
+_FILES = 20_000
+# HAProxy is set up for 8,000 connections.
+_MOST_HELD = {WHOLE: 1_000_000, WHOLE_HAPROXY: 7_000}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure; the exit status is 1 where a vehicle was lost."""
+    options = _options(arguments)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)
+    measurement = _Measurement(options, Console(highlight=False))
+    try:
+        results = measurement.run()
+    except KeyboardInterrupt:
+        measurement.say("interrupted; every process that was started has been ended")
+        return _INTERRUPTED
+    except (StartError, RuntimeError) as error:
+        measurement.say(f"error: {error}")
+        return 1
+    if options.out is None:
+        measurement.say("\n" + report.write(results))
+    else:
+        options.out.mkdir(parents=True, exist_ok=True)
+        results.save(options.out / "cost.json")
+        text = report.write(load(options.out / "cost.json"))
+        (options.out / "cost.md").write_text(text, encoding="utf-8")
+        measurement.say(f"written to {options.out}")
+    return int(any(held.lost for way in results.ways for held in way.held))
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.cost",
+        description="Measure what a charge costs, hop by hop, and with HAProxy or the simple way "
+        "in the balancer's place; then hold thousands of vehicles at once.",
+    )
+    parser.add_argument(
+        "--quick", action="store_true", help="one short round, and 300 vehicles held"
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="FOLDER",
+        help="where to write the report; a whole run writes to benchmarks/results, a quick one "
+        "prints it unless told where",
+    )
+    options = parser.parse_args(arguments)
+    options.rounds, options.seconds = (1, 2) if options.quick else (3, 6)
+    options.vehicles = (300,) if options.quick else (1_000, 5_000, 9_000)
+    if options.out is None and not options.quick:
+        options.out = RESULTS
+    return options
+
+
+class _Measurement:
+    """One measurement under way, with its progress on a console."""
+
+    def __init__(self, options: argparse.Namespace, console: Console) -> None:
+        self._options = options
+        self._console = console
+        self._skipped: dict[str, str] = {}
+        self._rushes: dict[Way, dict[int, list[Rush]]] = defaultdict(lambda: defaultdict(list))
+        self._held: dict[Way, list[Held]] = defaultdict(list)
+
+    def say(self, text: str) -> None:
+        self._console.print(text, markup=False, soft_wrap=True)
+
+    def run(self) -> Results:
+        """Measure everything.
+
+        Raises:
+            StartError: a process did not come up.
+            RuntimeError: vehicles were not charged, or the limit on open files is too low.
+        """
+        began = time.monotonic()
+        ways = [way for way in WAYS if not self._skip(way.name, way.missing())]
+        with tempfile.TemporaryDirectory(prefix="cost-") as folder:
+            if not self._skip("charges of no length", throughput.missing()):
+                self._rush_all(ways, Path(folder))
+            self._hold_all(ways, Path(folder))
+        return Results(
+            machine=machine.describe(),
+            versions={name: version(name) for name in ("flask", "gevent", "gunicorn", "httptools")}
+            | {way.balancer.name: way.balancer.version() for way in ways if way.balancer},
+            took_s=time.monotonic() - began,
+            rounds=self._options.rounds,
+            skipped=self._skipped,
+            ways=[
+                WayResult(
+                    way.key,
+                    way.name,
+                    [_median(rounds) for rounds in self._rushes[way].values()],
+                    self._held[way],
+                )
+                for way in ways
+            ],
+        )
+
+    def _skip(self, name: str, why: str | None) -> bool:
+        if why is not None:
+            self._skipped[name] = why
+            self.say(f"{name}: skipped, {why}")
+        return why is not None
+
+    def _rush_all(self, ways: Sequence[Way], folder: Path) -> None:
+        for number in range(1, self._options.rounds + 1):
+            for way in ways:
+                with running(
+                    way,
+                    folder / f"{number}-{way.key}",
+                    points=throughput.POINTS,
+                    time_scale=throughput.TIME_SCALE,
+                ) as hops:
+                    for at_a_time in _AT_A_TIME:
+                        rush = throughput.rush(
+                            hops, folder, at_a_time=at_a_time, seconds=self._options.seconds
+                        )
+                        self._rushes[way][at_a_time].append(rush)
+                        self.say(
+                            f"round {number} of {self._options.rounds}, {way.name}, {at_a_time} at "
+                            f"a time: {rush.per_s:,.0f} a second, p99 {rush.p99_s * 1000:.1f} ms"
+                        )
+
+    def _hold_all(self, ways: Sequence[Way], folder: Path) -> None:
+        _allow_files(_FILES)
+        for vehicles in self._options.vehicles:
+            for way in ways:
+                if vehicles > _MOST_HELD.get(way, 0):
+                    continue
+                self.say(
+                    f"{way.name}, {vehicles:,} vehicles at once: "
+                    f"{holding.charging_s(vehicles) * 2:.0f} s ..."
+                )
+                place = folder / f"held-{vehicles}-{way.key}"
+                with running(
+                    way,
+                    place,
+                    points=holding.points(vehicles),
+                    time_scale=holding.time_scale(vehicles),
+                ) as hops:
+                    held = holding.hold(hops, place, vehicles=vehicles)
+                self._held[way].append(held)
+                self.say(
+                    f"    {held.lost} lost; others' p99 "
+                    f"{held.while_they_charge.p99_s * 1000:.1f} ms, alone "
+                    f"{held.alone.p99_s * 1000:.1f} ms"
+                )
+
+
+def _median(rounds: Sequence[Rush]) -> Rush:
+    """Return the round with the median rate (the lower one of two)."""
+    middle = statistics.median_low([rush.per_s for rush in rounds])
+    return next(rush for rush in rounds if rush.per_s == middle)
+
+
+def _allow_files(count: int) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < count:
+        raise RuntimeError(f"{count} open files are needed and {hard} allowed; raise `ulimit -Hn`")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, count), hard))
+
+
+def _interrupt(*_: object) -> NoReturn:
+    """Raise once: a second signal would break off the end of the processes."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt

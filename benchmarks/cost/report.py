@@ -1,0 +1,93 @@
+"""The report: tables of what a charge costs. Pure."""
+
+from collections.abc import Iterator
+
+from benchmarks.cost.results import Results, Rush, WayResult
+from benchmarks.side_by_side.report import table
+
+_INTRODUCTION = """\
+# What a charge costs
+
+Written by `make bench-cost` (`python -m benchmarks.cost`). What was found on the way, and what was
+done about it: [docs/performance.md](../../docs/performance.md). Figures depend on the machine;
+compare those of one run alone.
+"""
+
+
+def write(results: Results) -> str:
+    """Write the report."""
+    return "\n".join([_INTRODUCTION, *_circumstances(results), *_rushes(results), *_held(results)])
+
+
+def _circumstances(results: Results) -> Iterator[str]:
+    machine = results.machine
+    versions = ", ".join(f"{name}: {version}" for name, version in results.versions.items())
+    yield (
+        f"{machine['processor']}, {machine['cores']} cores, {machine['memory']}; "
+        f"{machine['system']}; Python {machine['python']}. {versions}. "
+        f"{results.took_s / 60:.1f} minutes.\n"
+    )
+    for name, why in results.skipped.items():
+        yield f"Skipped: {name}, because {why}.\n"
+
+
+def _rushes(results: Results) -> Iterator[str]:
+    ways = [way for way in results.ways if way.rushes]
+    if not ways:
+        return
+    for index, rush in enumerate(ways[0].rushes):
+        yield f"## Charges of no length, {rush.at_a_time} at a time\n"
+        yield (
+            f"Medians of {results.rounds} rounds, in which the ways take turns. CPU time of each "
+            "part for one charge; wrk's own, which runs on the same processors, is not in it.\n"
+        )
+        yield from table(
+            ("", "charges/s", "p50 ms", "p99 ms", "CPU µs", "gateway", "balancer", "substation"),
+            [(way.name, *_rush(way.rushes[index])) for way in ways],
+        )
+
+
+def _rush(rush: Rush) -> Iterator[str]:
+    yield f"{rush.per_s:,.0f}"
+    yield f"{rush.p50_s * 1000:.1f}"
+    yield f"{rush.p99_s * 1000:.1f}"
+    yield f"{sum(rush.cpu_s.values()) * 1e6:.0f}"
+    for part in ("gateway", "balancer", "substation"):
+        yield f"{rush.cpu_s[part] * 1e6:.0f}" if part in rush.cpu_s else ""
+
+
+def _held(results: Results) -> Iterator[str]:
+    rows = [row for way in results.ways for row in _held_rows(way)]
+    if not rows:
+        return
+    yield "## Vehicles held at once\n"
+    yield (
+        "They arrive at 300 a second and charge until all are there and others have been timed "
+        "beside them, one after the other. Memory is the processes' own, for each vehicle and hop; "
+        "times are of those others, p99, in ms.\n"
+    )
+    yield from table(
+        (
+            "",
+            *("vehicles", "lost", "gateway KB", "balancer KB", "substation KB"),
+            *("alone", "while they arrive", "while they charge"),
+        ),
+        rows,
+    )
+
+
+def _held_rows(way: WayResult) -> Iterator[tuple[str, ...]]:
+    for held in way.held:
+        yield (
+            way.name,
+            f"{held.vehicles:,}",
+            str(held.lost),
+            *(
+                f"{held.memory_bytes[part] / 1024:.1f}" if part in held.memory_bytes else ""
+                for part in ("gateway", "balancer", "substation")
+            ),
+            *(
+                f"{times.p99_s * 1000:.1f}"
+                for times in (held.alone, held.while_they_arrive, held.while_they_charge)
+            ),
+        )
