@@ -63,7 +63,7 @@ class Poller:
                     before=before.value,
                     reason=self._site.reason,
                 )
-            pause_s = self._site.pause_s(self._random) - (time.monotonic() - began)
+            pause_s = self._pool.pause_s(self._site, self._random) - (time.monotonic() - began)
             gevent.sleep(_SHORTEST_PAUSE_S)
             self._wanted.wait(max(0.0, pause_s - _SHORTEST_PAUSE_S))
             self._wanted.clear()

@@ -73,6 +73,10 @@ class Pool:
                 self._forget_if_empty(site)
         self.match(now)
 
+    def pause_s(self, site: Site, random: Random) -> float:
+        """Tell how long to wait after a poll of a site until the next, seconds from its begin."""
+        return site.pause_s(random, pressing=bool(self.waiting))
+
     def poll_began(self, site: Site, now: float) -> None:
         """A poll is about to be sent."""
         site.poll_began(now)

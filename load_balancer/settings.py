@@ -40,7 +40,9 @@ class Settings(ServiceSettings):
         2, ge=1, le=100, description="Polls in a row without an answer that make a substation lost"
     )
     longest_probe_pause: Seconds = Field(
-        2, description="Longest pause between two probes of an ejected substation, seconds"
+        2,
+        description="Longest pause between two probes of an ejected substation while no vehicle "
+        "waits, seconds",
     )
     resolve_interval: Seconds = Field(
         2, description="Time between two look-ups of the substations' host names, seconds"

@@ -64,18 +64,34 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--quick", action="store_true", help="one short round, and 300 vehicles held"
     )
     parser.add_argument(
+        "--ways",
+        type=_ways,
+        default=list(WAYS),
+        metavar="A,B",
+        help=f"only these of {', '.join(way.key for way in WAYS)}",
+    )
+    parser.add_argument(
         "--out",
         type=Path,
         metavar="FOLDER",
-        help="where to write the report; a whole run writes to benchmarks/results, a quick one "
+        help="where to write the report; a whole run writes to benchmarks/results, any other "
         "prints it unless told where",
     )
     options = parser.parse_args(arguments)
     options.rounds, options.seconds = (1, 2) if options.quick else (3, 6)
     options.vehicles = (300,) if options.quick else (1_000, 5_000, 9_000)
-    if options.out is None and not options.quick:
+    options.probes = 100 if options.quick else 400
+    if options.out is None and not options.quick and options.ways == list(WAYS):
         options.out = RESULTS
     return options
+
+
+def _ways(given: str) -> list[Way]:
+    every = {way.key: way for way in WAYS}
+    try:
+        return [every[key.strip()] for key in given.split(",")]
+    except KeyError as error:
+        raise argparse.ArgumentTypeError(f"{error} is not one of {', '.join(every)}") from None
 
 
 class _Measurement:
@@ -99,7 +115,7 @@ class _Measurement:
             RuntimeError: vehicles were not charged, or the limit on open files is too low.
         """
         began = time.monotonic()
-        ways = [way for way in WAYS if not self._skip(way.name, way.missing())]
+        ways = [way for way in self._options.ways if not self._skip(way.name, way.missing())]
         with tempfile.TemporaryDirectory(prefix="cost-") as folder:
             if not self._skip("charges of no length", throughput.missing()):
                 self._rush_all(ways, Path(folder))
@@ -149,22 +165,23 @@ class _Measurement:
 
     def _hold_all(self, ways: Sequence[Way], folder: Path) -> None:
         _allow_files(_FILES)
+        probes = self._options.probes
         for vehicles in self._options.vehicles:
             for way in ways:
                 if vehicles > _MOST_HELD.get(way, 0):
                     continue
                 self.say(
                     f"{way.name}, {vehicles:,} vehicles at once: "
-                    f"{holding.charging_s(vehicles) * 2:.0f} s ..."
+                    f"about {holding.charging_s(vehicles, probes) * 1.5:.0f} s ..."
                 )
                 place = folder / f"held-{vehicles}-{way.key}"
                 with running(
                     way,
                     place,
                     points=holding.points(vehicles),
-                    time_scale=holding.time_scale(vehicles),
+                    time_scale=holding.time_scale(vehicles, probes),
                 ) as hops:
-                    held = holding.hold(hops, place, vehicles=vehicles)
+                    held = holding.hold(hops, place, vehicles=vehicles, probes=probes)
                 self._held[way].append(held)
                 self.say(
                     f"    {held.lost} lost; others' p99 "

@@ -18,20 +18,19 @@ from local_stack.process import ROOT, Process
 _SITES = 3
 _KWH, _POINT_KW = 10.0, 50.0
 _ARRIVALS_PER_S = 300.0
-# Time for the last to arrive and for the charges that are timed beside them, seconds.
-_HELD_S = 30.0
-_PROBES, _PROBE_PAUSE_S = 400, 0.02
+# Between two of the charges that are timed, and how long one may take in the end, seconds.
+_PROBE_PAUSE_S, _PROBE_S = 0.02, 0.05
 _PROBE = b'{"kwh": 0.0001}'
 
 
-def charging_s(vehicles: int) -> float:
-    """Return how long each has to charge so that all are held at once for a while, seconds."""
-    return vehicles / _ARRIVALS_PER_S * 1.2 + _HELD_S
+def charging_s(vehicles: int, probes: int) -> float:
+    """Return how long each has to charge so that all are there while others are timed, seconds."""
+    return 10 + vehicles / _ARRIVALS_PER_S * 1.2 + probes * (_PROBE_PAUSE_S + _PROBE_S)
 
 
-def time_scale(vehicles: int) -> float:
+def time_scale(vehicles: int, probes: int) -> float:
     """Return how many times faster than real time the substations run for that."""
-    return _KWH / _POINT_KW * 3600 / charging_s(vehicles)
+    return _KWH / _POINT_KW * 3600 / charging_s(vehicles, probes)
 
 
 def points(vehicles: int) -> list[int]:
@@ -39,19 +38,20 @@ def points(vehicles: int) -> list[int]:
     return [vehicles // _SITES + 50] * _SITES
 
 
-def hold(hops: Hops, folder: Path, *, vehicles: int) -> Held:
+def hold(hops: Hops, folder: Path, *, vehicles: int, probes: int) -> Held:
     """Have so many vehicles charge at once, and time others that come meanwhile.
 
     Args:
         hops: the way, running with `points` and `time_scale`.
         folder: for the load tester's files.
         vehicles: how many.
+        probes: charges of next to nothing that are timed before, and again beside them.
 
     Raises:
         RuntimeError: the load tester failed, or not all were held at once.
     """
     caller = http.client.HTTPConnection(hops.url.removeprefix("http://"), timeout=30)
-    alone = _times(caller, _PROBES)
+    alone = _times(caller, probes)
     before = {name: meter.memory_bytes(processes) for name, processes in hops.parts.items()}
     cpu = {name: meter.cpu_s(processes) for name, processes in hops.parts.items()}
     result, log_file = folder / "result.json", folder / "load_tester.log"
@@ -70,20 +70,20 @@ def hold(hops: Hops, folder: Path, *, vehicles: int) -> Held:
         arriving: list[float] = []
         while _load(hops.sites) < vehicles and tester.poll() is None:
             arriving += _times(caller, 20)
-        charging = _times(caller, _PROBES)
+        charging = _times(caller, probes)
         held = _load(hops.sites)
         memory = {
             name: (meter.memory_bytes(processes) - before[name]) / vehicles
             for name, processes in hops.parts.items()
         }
-        tester.wait(charging_s(vehicles) + 120)
+        tester.wait(charging_s(vehicles, probes) + 120)
     finally:
         tester.kill()
         tester.wait()
     if held < vehicles or not result.exists():
         raise RuntimeError(f"{held} of {vehicles} were held at once:\n{log_file.read_text()}")
     came = json.loads(result.read_text(encoding="utf-8"))["vehicles"]
-    served = vehicles + 2 * _PROBES + len(arriving)
+    served = vehicles + 2 * probes + len(arriving)
     return Held(
         vehicles=vehicles,
         charged=came["charged"],

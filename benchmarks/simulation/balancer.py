@@ -230,7 +230,7 @@ class _Poller:
             self._begin(poll)
             return
         self._sleeps = True
-        due = self._began + self._site.pause_s(self._random)
+        due = self._began + self._pool.pause_s(self._site, self._random)
         if self._world.scene.in_step:
             interval_s = self._world.scene.poll_interval_s
             due = (self._began // interval_s + 1) * interval_s

@@ -275,9 +275,9 @@ def test_a_site_says_by_its_gauge_that_it_drains_and_that_it_does_no_longer() ->
 # Pauses between polls
 
 
-def pauses(site: Site, tries: int = 200) -> list[float]:
+def pauses(site: Site, tries: int = 200, *, pressing: bool = False) -> list[float]:
     random = Random(7)
-    return [site.pause_s(random) for _ in range(tries)]
+    return [site.pause_s(random, pressing=pressing) for _ in range(tries)]
 
 
 def test_a_site_that_is_well_is_polled_at_its_interval_within_a_tenth() -> None:
@@ -313,6 +313,18 @@ def test_pauses_between_probes_grow_up_to_the_longest(how: str) -> None:
         else:
             grid.pool.poll_unreadable(site, "garbled")
     assert longest == pytest.approx([0.5, 1, 2, 4, 8, 10, 10, 10], rel=0.02)
+
+
+def test_pauses_do_not_grow_while_vehicles_wait_that_the_site_might_take() -> None:
+    grid = Grid(1)
+    for _ in range(8):
+        grid.poll_missed("a")
+    site, random = grid.site("a"), Random(7)
+    assert max(pauses(site)) > 9
+    assert max(pauses(site, pressing=True)) <= 0.5
+    assert max(grid.pool.pause_s(site, random) for _ in range(200)) > 9
+    assert grid.where(grid.arrive()) is None
+    assert max(grid.pool.pause_s(site, random) for _ in range(200)) <= 0.5
 
 
 def test_pauses_between_probes_are_jittered() -> None:
