@@ -59,7 +59,7 @@ class DrainingWorker(GeventWorker):
             server = StreamServer(sock, handle=self._serve, spawn=pool)
             server.start()
             servers.append(server)
-        beat = gevent.spawn(self._beat)
+        beat = gevent.spawn(self._beat, pool)
         self._stopping.wait()
         self._drain()
         self.alive = False
@@ -71,6 +71,7 @@ class DrainingWorker(GeventWorker):
             connection.hang_up()
         pool.join(timeout=_LINGER_S)
         beat.kill()
+        gc.unfreeze()  # the interpreter takes everything apart in its own order
 
     @property
     def app_served(self) -> ServiceApp:
@@ -99,7 +100,7 @@ class DrainingWorker(GeventWorker):
             self.log.warning("%d vehicles still charging at the end of the drain", drain.in_hand)
         gevent.sleep(_LINGER_S)
 
-    def _beat(self) -> None:
+    def _beat(self, pool: Pool) -> None:
         """Tell gunicorn that all is well, and hang up on callers that are overdue."""
         while True:
             self.notify()
@@ -107,7 +108,18 @@ class DrainingWorker(GeventWorker):
             for connection in list(self._connections):
                 if connection.due < now:
                     connection.hang_up()
+            if pool.full():
+                self._make_room()
             gevent.sleep(_HEARTBEAT_S)
+
+    def _make_room(self) -> None:
+        """Hang up on a quarter of the callers for whom nothing is being done, the first due first.
+
+        Else whoever opens enough connections, and says nothing, keeps all vehicles out.
+        """
+        waiting = [one for one in self._connections if one.due < math.inf]
+        for connection in sorted(waiting, key=lambda one: one.due)[: math.ceil(len(waiting) / 4)]:
+            connection.hang_up()
 
     def handle_exit(self, sig: int, frame: object) -> None:  # noqa: ARG002 - gunicorn's signature
         """Begin to drain on SIGTERM."""
@@ -152,7 +164,7 @@ class Server(BaseApplication):
         """Tell gunicorn its settings."""
         settings = self._settings
         for name, value in {
-            "bind": f"{settings.bind_host}:{settings.port}",
+            "bind": f"{_in_url(settings.bind_host)}:{settings.port}",
             "worker_class": "grid_common.server.DrainingWorker",
             "workers": 1,
             "worker_connections": settings.max_connections,
@@ -172,6 +184,11 @@ class Server(BaseApplication):
         app = self._create_app()
         _collect_rarely()
         return app
+
+
+def _in_url(host: str) -> str:
+    """Put an IPv6 address in the brackets that it has before a port."""
+    return f"[{host}]" if ":" in host and not host.startswith("[") else host
 
 
 def _collect_rarely() -> None:

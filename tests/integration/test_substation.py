@@ -222,3 +222,10 @@ def test_sigterm_finishes_the_vehicles_and_takes_no_new_one(start_service: Start
     assert scrape(site.url)["substation_draining"] == 1
     assert fleet.wait().statuses() == {200: 3}
     assert site.stop() == 0
+    assert all(line.startswith("{") for line in site.log_tail().splitlines())  # no last traceback
+
+
+def test_an_ipv6_address_needs_no_brackets(start_service: StartService) -> None:
+    site = start_service("substation_service", BIND_HOST="::")  # 127.0.0.1 too, for the fixture
+
+    assert requests.get(f"http://[::1]:{site.port}/healthz", timeout=5).text == "alive\n"
