@@ -33,6 +33,7 @@ class AnswerReader:
     """The answers of one connection, one after the other.
 
     Attributes:
+        begun: a part of the answer has come, or of an informational one before it.
         reusable: the connection may carry another request; true of whole answers alone.
     """
 
@@ -49,7 +50,7 @@ class AnswerReader:
         self._status = 0
         self._head_whole = self._whole = False
         self._fault = ""
-        self.reusable = False
+        self.begun = self.reusable = False
 
     def feed(self, data: bytes) -> Answer | None:
         """Take what the connection brought; return the answer once it is whole.
@@ -89,7 +90,8 @@ class AnswerReader:
     # What llhttp calls, in this order.
 
     def on_message_begin(self) -> None:
-        """Another answer begins."""
+        """An answer begins."""
+        self.begun = True
         if self._whole:
             self.reusable = False  # more than was asked for: whose answer would it be?
 
@@ -120,4 +122,5 @@ class AnswerReader:
                 self._whole = True
                 self.reusable = self._parser.should_keep_alive()
         else:
-            self._headers.clear()  # an informational answer: the real one follows
+            self._headers.clear()  # an informational answer: the real one follows, in its own time
+            self.begun = False

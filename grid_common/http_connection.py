@@ -37,6 +37,10 @@ _ANSWER_S = 30
 _LINGER_S = 2
 _LINGER_BYTES = 4_194_304
 _RECEIVE_BYTES = 16_384
+# Answers over the first may take as much memory together as the second says, while they wait for
+# their callers to take them: 10,000 callers that ask for all decisions, and never read, want 30 GB.
+_LARGE_ANSWER_BYTES = 65_536
+_MOST_UNSENT_BYTES = 33_554_432
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _WITHOUT_BODY = ("204", "304")
 
@@ -68,6 +72,8 @@ class Connection:
         due: when to hang up if nothing has changed by then, seconds of the monotonic clock; never
             while the app has a request, for a vehicle charges as long as it takes.
     """
+
+    _unsent_bytes = 0  # of the large answers of all connections
 
     def __init__(
         self,
@@ -144,9 +150,23 @@ class Connection:
         without_body = (
             request.environ["REQUEST_METHOD"] == "HEAD" or self._status[:3] in _WITHOUT_BODY
         )
-        # One piece, so that head and body travel in one packet.
-        send_whole(self._sock, head if without_body else head + body)
+        if without_body:
+            self._sock.sendall(head)
+        elif len(body) <= _LARGE_ANSWER_BYTES:
+            send_whole(self._sock, head + body)  # one piece, so that they travel in one packet
+        else:
+            self._send_large(head, body)
         return ends
+
+    def _send_large(self, head: bytes, body: bytes) -> None:
+        if Connection._unsent_bytes + len(body) > _MOST_UNSENT_BYTES:
+            raise OSError("too many large answers wait to be taken")
+        Connection._unsent_bytes += len(body)
+        try:
+            self._sock.sendall(head)
+            self._sock.sendall(body)
+        finally:
+            Connection._unsent_bytes -= len(body)
 
     def _start_response(
         self, status: str, headers: list[tuple[str, str]], _exc_info: Any = None

@@ -10,6 +10,7 @@ from __future__ import annotations
 import gc
 import math
 import os
+import resource
 import socket
 import time
 from collections.abc import Callable
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 # still read that it drains, seconds.
 _LINGER_S = 0.2
 _HEARTBEAT_S = 1.0
+# Files that a service has open beside those of its callers: its door, its log, its polls.
+_OTHER_FILES = 100
 
 
 class DrainingWorker(GeventWorker):
@@ -167,7 +170,7 @@ class Server(BaseApplication):
             "bind": f"{_in_url(settings.bind_host)}:{settings.port}",
             "worker_class": "grid_common.server.DrainingWorker",
             "workers": 1,
-            "worker_connections": settings.max_connections,
+            "worker_connections": _allowed_connections(settings.max_connections),
             "backlog": 4096,
             "graceful_timeout": math.ceil(settings.drain_timeout),
             "timeout": 30,
@@ -201,3 +204,18 @@ def _collect_rarely() -> None:
     gc.collect()
     gc.freeze()  # what the app is made of stays for good
     gc.set_threshold(5_000, 10, 100)
+
+
+def _allowed_connections(wanted: int) -> int:
+    """Have as many files open as connections need, where that is allowed; return how many fit.
+
+    A vehicle takes two: to its caller, and to the next hop. A service that accepts callers until it
+    has no file left can send no vehicle on.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    files = 2 * wanted + _OTHER_FILES
+    if hard != resource.RLIM_INFINITY:
+        files = min(files, hard)
+    if soft != resource.RLIM_INFINITY and soft < files:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (files, hard))
+    return max(1, min(wanted, (files - _OTHER_FILES) // 2))

@@ -25,6 +25,8 @@ __all__ = ["Answer", "Garbled", "Refused", "Reset", "Upstream", "UpstreamError"]
 # Answers of the grid are a few hundred bytes; more than this is not one of them.
 _ANSWER_LIMIT = 65_536
 _RECEIVE_BYTES = 65_536
+# How long an answer that may begin at any time takes at most from its first byte, seconds.
+_ANSWER_S = 10
 # Idle connections are not used after this long: the other side closes its own after 75 s, and must
 # not do so while a vehicle is on its way. Seconds.
 _LONGEST_IDLE_S = 60
@@ -98,8 +100,9 @@ class Upstream:
             path: path and query.
             body: the body, if any.
             headers: headers beyond the usual.
-            read_timeout_s: longest silence; None waits as long as the connection stands, as a
-                vehicle's charge takes as long as it takes.
+            read_timeout_s: longest wait for the answer to begin, and again for it to end; None
+                waits for its begin as long as the connection stands, as a charge takes as long as
+                it takes.
             limit: most bytes of body that are read.
 
         Raises:
@@ -118,7 +121,7 @@ class Upstream:
             reader.begin(limit)
             # One piece, so that head and body travel in one packet.
             send_whole(sock, "\r\n".join(head).encode("latin-1") + body)
-            answer = _read(sock, reader)
+            answer = _read(sock, reader, read_timeout_s or _ANSWER_S)
         except NotAnAnswer as error:
             raise Garbled(f"not an HTTP answer: {error}") from None
         except TimeoutError:
@@ -173,11 +176,16 @@ class Upstream:
         return sock, AnswerReader()
 
 
-def _read(sock: socket.socket, reader: AnswerReader) -> Answer:
+def _read(sock: socket.socket, reader: AnswerReader, answer_s: float) -> Answer:
+    ends = None
     while data := sock.recv(_RECEIVE_BYTES):
         answer = reader.feed(data)
         if answer:
             return answer
+        if reader.begun:
+            now = time.monotonic()
+            ends = ends or now + answer_s
+            sock.settimeout(max(0.001, ends - now))
     answer = reader.end()
     if answer is None:
         raise Reset("the connection ended before the answer did")

@@ -11,6 +11,7 @@ from prometheus_client import Counter, Histogram
 
 from grid_common.charge import SessionRequest
 from grid_common.interrupt import Caller
+from grid_common.openapi import inner_description
 from grid_common.prefer import wait_s
 from grid_common.problems import BadRequest, Fault
 from grid_common.upstream import Upstream
@@ -112,6 +113,12 @@ class Balancer:
             if not (since.isascii() and since.isdigit() and len(since) < 16):
                 raise BadRequest([Fault("since", "it takes the sequence number of a decision")])
             return _json(self._record.since(int(since)))
+
+        description = orjson.dumps(inner_description("Balancer", settings.max_kwh, waits=True))
+
+        @app.get("/openapi.json")
+        def openapi_json() -> Response:
+            return Response(description, content_type="application/json")
 
         @app.get("/targets")
         def targets() -> Response:

@@ -233,11 +233,12 @@ class Site:
         """Seconds until the next poll: steady while well, at once after a first miss, then growing.
 
         Jittered, so that balancers do not poll in step nor probe a waking site all at once. While
-        it is `pressing`, for vehicles wait that this site might take, pauses do not grow.
+        it is `pressing`, for vehicles wait that this site might take, pauses do not grow with the
+        probes that fail; with the times that it came back and failed its vehicles they do.
         """
         patience = self._patience
         if self.health is not Health.DOWN:
             return 0.0 if self._misses else patience.interval_s * random.uniform(0.9, 1.1)
-        tries = 0 if pressing else max(self._ejections - 1, self._failed_probes)
+        tries = max(self._ejections - 1, 0 if pressing else self._failed_probes)
         pause = min(patience.longest_pause_s, patience.interval_s * 2.0 ** min(tries, 30))
         return pause * random.uniform(0.5, 1.0)

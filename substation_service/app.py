@@ -9,6 +9,7 @@ from prometheus_client import Histogram
 
 from grid_common.charge import SessionRequest
 from grid_common.interrupt import Caller
+from grid_common.openapi import inner_description
 from grid_common.problems import Unavailable
 from grid_common.web import DURATION_BUCKETS, ServiceApp
 from substation_service.metrics import SubstationCollector
@@ -77,5 +78,11 @@ def create_app(settings: Settings) -> ServiceApp:
             ),
             content_type="application/json",
         )
+
+    description = orjson.dumps(inner_description("Substation", settings.max_kwh, waits=False))
+
+    @app.get("/openapi.json")
+    def openapi_json() -> Response:
+        return Response(description, content_type="application/json")
 
     return app

@@ -1,8 +1,9 @@
-"""The gateway against its own OpenAPI description: generated requests, good and bad."""
+"""Each service against its own OpenAPI description: generated requests, good and bad."""
 
 from collections.abc import Iterator
 
 import pytest
+import requests
 import schemathesis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -16,17 +17,24 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from charge_request_service.openapi import description
+from grid_common.openapi import inner_description
 from local_stack.grid import Grid, Ports
 
+DESCRIPTIONS = {
+    "gateway": description(1000),
+    "balancer": inner_description("Balancer", 1000, waits=True),
+    "substation": inner_description("Substation", 1000, waits=False),
+}
 OPERATIONS = {
-    result.ok().label: result.ok()
-    for result in schemathesis.openapi.from_dict(description(1000)).get_all_operations()
+    (service, result.ok().label): result.ok()
+    for service, document in DESCRIPTIONS.items()
+    for result in schemathesis.openapi.from_dict(document).get_all_operations()
     if isinstance(result, Ok)
 }
 # A request without a body or parameters cannot be made wrong.
 CASES = [
-    (label, mode)
-    for label, operation in OPERATIONS.items()
+    (service, label, mode)
+    for (service, label), operation in OPERATIONS.items()
     for mode in GenerationMode
     if mode is GenerationMode.POSITIVE or operation.body or operation.query or operation.headers
 ]
@@ -40,11 +48,24 @@ def grid(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Grid]:
         yield started
 
 
-@pytest.mark.parametrize(("label", "mode"), CASES)
+def url(grid: Grid, service: str) -> str:
+    return {"balancer": grid.balancer, "substation": grid.substations[0]}.get(
+        service, grid.gateway
+    ).url
+
+
+@pytest.mark.parametrize("service", DESCRIPTIONS)
+def test_each_service_serves_its_description(grid: Grid, service: str) -> None:
+    answer = requests.get(f"{url(grid, service)}/openapi.json", timeout=5)
+
+    assert answer.json() == DESCRIPTIONS[service]
+
+
+@pytest.mark.parametrize(("service", "label", "mode"), CASES)
 def test_every_answer_is_one_that_the_description_promises(
-    grid: Grid, label: str, mode: GenerationMode
+    grid: Grid, service: str, label: str, mode: GenerationMode
 ) -> None:
-    operation = OPERATIONS[label]
+    operation = OPERATIONS[service, label]
 
     @given(data=st.data())
     @settings(
@@ -57,7 +78,7 @@ def test_every_answer_is_one_that_the_description_promises(
     def call(data: st.DataObject) -> None:
         case = data.draw(operation.as_strategy(generation_mode=mode))
         case.call_and_validate(
-            base_url=grid.url,
+            base_url=url(grid, service),
             checks=[
                 not_a_server_error,
                 status_code_conformance,

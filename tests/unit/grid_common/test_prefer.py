@@ -1,3 +1,6 @@
+import time
+from contextlib import suppress
+
 import pytest
 from flask import Flask, request
 
@@ -37,3 +40,13 @@ def test_the_wait_is_what_the_caller_prefers_up_to_the_longest(
 def test_a_preference_that_is_no_time_is_a_fault(header: str) -> None:
     with pytest.raises(BadRequest, match="Prefer"):
         preferred(header.encode().decode("latin-1"))
+
+
+@pytest.mark.parametrize(
+    "header", ["wait=" + " " * 30_000 + "x", "," * 30_000 + "wait=x", "wait" + " " * 30_000 + "x=1"]
+)
+def test_a_header_made_to_take_long_does_not(header: str) -> None:
+    began = time.perf_counter()
+    with suppress(BadRequest):
+        preferred(header)
+    assert time.perf_counter() - began < 0.5

@@ -1,0 +1,230 @@
+"""Each service is attacked while vehicles go on being charged beside it.
+
+The answer is one of 4xx (or 505), or a closed connection, in bounded time and memory; no attack
+counts as a vehicle, none leaves a session behind, none forges a line of a log or a header.
+"""
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+
+import pytest
+
+from local_stack.grid import Grid, Ports
+from local_stack.process import Process
+from tests.deadline import eventually
+from tests.e2e.hostile import attacks
+from tests.e2e.hostile.attacks import Attack
+from tests.e2e.hostile.caller import tell
+from tests.e2e.hostile.table import Table
+from tests.fleet import Fleet
+from tests.memory import Memory
+from tests.scrape import scrape
+
+SERVICES = ("gateway", "balancer", "substation")
+SLOWEST_S = 3
+MOST_GROWTH_MB = 16
+LONGEST_ANSWER = 20_000
+
+
+@pytest.fixture(scope="module")
+def grid(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Grid]:
+    folder = tmp_path_factory.mktemp("grid")
+    with Grid(folder, points=(8, 8), ports=Ports.free(2), env={"TIME_SCALE": "3600"}) as started:
+        yield started
+
+
+def process(grid: Grid, service: str) -> Process:
+    every = {"gateway": grid.gateway, "balancer": grid.balancer, "substation": grid.substations[0]}
+    return every[service]
+
+
+def attacks_on(service: str) -> dict[str, Attack]:
+    found = dict(attacks.EVERYWHERE)
+    if service != "substation":
+        found |= attacks.PREFERENCES | attacks.VIEWS
+    return found | attacks.GATEWAY if service == "gateway" else found
+
+
+class Vehicles:
+    """Honest vehicles, one after the other, for as long as the block runs."""
+
+    def __init__(self, url: str) -> None:
+        self.fleet = Fleet(url, kwh=1)
+        self._end = threading.Event()
+        self._sender = threading.Thread(target=self._send, daemon=True)
+
+    def __enter__(self) -> "Vehicles":
+        self._sender.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end.set()
+        self._sender.join()
+
+    def check(self) -> int:
+        """All were charged; return how many."""
+        self.fleet.wait()
+        assert set(self.fleet.statuses()) == {200}, self.fleet.troubles()
+        return len(self.fleet.rides)
+
+    def _send(self) -> None:
+        while not self._end.wait(0.1):
+            self.fleet.send(1)
+
+
+def charged(grid: Grid) -> dict[str, float]:
+    """Count vehicles as each service does."""
+    counts = {
+        "gateway": total(grid.gateway.url, "charge_requests_total"),
+        "balancer": total(grid.balancer.url, "balancer_dispatches_total"),
+        "substations": sum(
+            total(site.url, "substation_sessions_total") for site in grid.substations
+        ),
+    }
+    assert all(scrape(site.url)["substation_current_load"] == 0 for site in grid.substations)
+    return counts
+
+
+def total(url: str, metric: str) -> float:
+    return sum(value for name, value in scrape(url).items() if name.startswith(metric + "{"))
+
+
+def check_logs(grid: Grid) -> None:
+    """Each line of each log is an event of the service's own."""
+    for one in grid.services:
+        for line in one.log_file.read_text().splitlines():
+            assert line.isprintable(), repr(line)  # as are escapes that a terminal would obey
+            event = json.loads(line)
+            assert attacks.MARK not in event["event"], line
+            assert event.get("level") != "error", line
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_what_is_no_request_is_refused_and_vehicles_are_charged_beside_it(
+    grid: Grid, service: str, table: Table
+) -> None:
+    target, before = process(grid, service), charged(grid)
+    memory = Memory(target)
+
+    with Vehicles(grid.url) as vehicles:
+        for name, attack in attacks_on(service).items():
+            told = tell(target.port, attack.data)
+            answers = set(told.answers.split())
+
+            assert len(answers) == 1, (name, told)
+            assert answers <= set(attack.answers.split()), (name, told)
+            assert told.took_s < SLOWEST_S, name
+            for part in told.raw.split(b"\r\n\r\n"):
+                assert not (part.startswith(b"HTTP/") and attacks.MARK.encode() in part), name
+            if answers != {"200"}:
+                assert len(told.raw) < LONGEST_ANSWER + len(attack.data), name
+                assert b"application/problem+json" in told.raw, (name, told)
+            table.row(name, service, told.answers.split()[0], told.took_s)
+
+    count = vehicles.check()
+    assert memory.grown_mb < MOST_GROWTH_MB
+    table.total(service, len(attacks_on(service)), memory.grown_mb, count)
+    assert {key: after - before[key] for key, after in charged(grid).items()} == dict.fromkeys(
+        before, count
+    )
+    check_logs(grid)
+
+
+# A request has 15 s to arrive, and an answer 30 s to be taken; one sweep a second ends the rest.
+DEADLINE_S = 15
+SWEEP_S = 3
+_HALF = attacks.HEAD + attacks.JSON + b"Content-Length: 20000\r\n\r\n"
+SLOW = {
+    "a request line, a byte a second": (b"GET /", b"a"),
+    "a header, a byte a second": (attacks.HEAD + b"X: ", b"a"),
+    "headers, one a second": (attacks.HEAD, b"X: y\r\n"),
+    "a body, a byte a second": (_HALF, b" "),
+    "chunks, one a second": (attacks.CHUNKED, b"1\r\n \r\n"),
+    "trailers, one a second": (attacks.CHUNKED + b"0\r\n", b"X: y\r\n"),
+    "half a request line, then nothing": (b"POST /char", b""),
+    "half the headers, then nothing": (attacks.HEAD, b""),
+    "half a body, then nothing": (_HALF + b" " * 9, b""),
+    "Expect: 100-continue, then nothing": (
+        _HALF.replace(b"\r\n\r\n", b"\r\nExpect: 100-continue\r\n\r\n"),
+        b"",
+    ),
+    "half a body after a whole request": (attacks.json(b"[]").data + _HALF + b" ", b""),
+}
+
+
+def test_callers_that_take_their_time_are_hung_up_on(grid: Grid, table: Table) -> None:
+    before = charged(grid)
+    memory = {service: Memory(process(grid, service)) for service in SERVICES}
+    callers = [
+        Trickle(process(grid, service), name, service, *SLOW[name])
+        for name in SLOW
+        for service in SERVICES
+        for _ in range(5)
+    ]
+
+    with Vehicles(grid.url) as vehicles:
+        for one in callers:
+            one.start()
+        for one in callers:
+            one.join(DEADLINE_S + 10)
+
+    for one in callers:
+        assert DEADLINE_S - 1 < one.took_s < DEADLINE_S + SWEEP_S, (one.name, one.took_s)
+        table.row(one.attack, one.service, "closed", one.took_s)
+    count = vehicles.check()
+    for service in SERVICES:
+        assert memory[service].grown_mb < MOST_GROWTH_MB
+        table.total(f"{service}, slowly", len(callers) // 3, memory[service].grown_mb, count)
+    assert {key: after - before[key] for key, after in charged(grid).items()} == dict.fromkeys(
+        before, count
+    )
+    check_logs(grid)
+
+
+class Trickle(threading.Thread):
+    """A caller that says the rest a piece a second; notes when it was hung up on."""
+
+    def __init__(self, target: Process, attack: str, service: str, first: bytes, more: bytes):
+        super().__init__(daemon=True, name=f"{attack} to {service}")
+        self.attack, self.service = attack, service
+        self.took_s = float("inf")
+        self._port, self._first, self._more = target.port, first, more
+
+    def run(self) -> None:
+        began = time.monotonic()
+        with socket.create_connection(("127.0.0.1", self._port), timeout=1) as line:
+            line.sendall(self._first)
+            with suppress(ConnectionError):
+                while True:
+                    try:
+                        if not line.recv(65_536):
+                            break
+                    except TimeoutError:
+                        line.sendall(self._more)
+        self.took_s = time.monotonic() - began
+
+
+def test_a_vehicle_that_hung_up_half_way_or_all_the_way_leaves_no_session(
+    grid: Grid, table: Table
+) -> None:
+    before = charged(grid)["substations"]
+    whole = attacks.HEAD + attacks.JSON + b'Content-Length: 12\r\n\r\n{"kwh": 900}'
+    for service in SERVICES:
+        for how, name in (
+            (socket.SHUT_WR, "a vehicle that closes its sending side"),
+            (socket.SHUT_RDWR, "a vehicle that hangs up"),
+        ):
+            with socket.create_connection(("127.0.0.1", process(grid, service).port)) as line:
+                line.sendall(whole)
+                time.sleep(0.3)
+                line.shutdown(how)
+                began = time.monotonic()
+                eventually(lambda: charged(grid), within_s=3)
+                table.row(name, service, "stopped", time.monotonic() - began)
+    assert charged(grid)["substations"] == before + 2 * len(SERVICES)
+    for site in grid.substations:
+        assert scrape(site.url)['substation_sessions_total{outcome="refused"}'] == 0

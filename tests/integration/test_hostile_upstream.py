@@ -1,0 +1,156 @@
+"""A site that attacks whoever asks it: the client towards the next hop.
+
+Whatever comes back ends in bounded time and memory, as an answer within limits or an UpstreamError,
+and the next request gets the answer to itself. `tests/e2e/hostile` does it to a running balancer.
+"""
+
+import threading
+import time
+import tracemalloc
+from collections.abc import Iterator
+
+import pytest
+
+from grid_common.upstream import Answer, Garbled, Reset, Upstream, UpstreamError
+from tests.hostile_answers import BOMB, GARBAGE, MUDDLE
+from tests.raw_site import MOMENT_S, Bytes, RawSite, http, raw_site
+
+LIMIT = 65_536
+# The client may hold a few header lines of 64 KiB; it may not hold what a site cares to send.
+MOST_MEMORY = 16_000_000
+
+
+@pytest.fixture
+def peak() -> Iterator[None]:
+    """Hold the test to its memory."""
+    tracemalloc.start()
+    try:
+        yield
+        most = tracemalloc.get_traced_memory()[1]
+        assert most < MOST_MEMORY, f"{most:,} bytes at the peak"
+    finally:
+        tracemalloc.stop()
+
+
+def ask(site: RawSite, upstream: Upstream) -> Answer | UpstreamError:
+    """Ask in a thread, so that a client that does not come to an end fails the test."""
+    came: list[Answer | UpstreamError] = []
+
+    def request() -> None:
+        try:
+            came.append(
+                upstream.request("POST", "/charge", body=b"{}", read_timeout_s=0.4, limit=LIMIT)
+            )
+        except UpstreamError as error:
+            came.append(error)
+
+    thread = threading.Thread(target=request, daemon=True)
+    thread.start()
+    thread.join(5)
+    if thread.is_alive():
+        site.close()
+        thread.join(5)
+        pytest.fail("the client was still reading after 5 s")
+    assert came, "the client raised something else"
+    return came[0]
+
+
+def client(site: RawSite) -> Upstream:
+    return Upstream(site.url, connect_timeout_s=1, connections=1)
+
+
+@pytest.mark.usefixtures("peak")
+@pytest.mark.parametrize("attack", GARBAGE.values(), ids=GARBAGE)
+def test_garbage_is_an_error_and_the_next_request_gets_its_own_answer(attack: Bytes) -> None:
+    with raw_site(attack, http(b"mine")) as site:
+        upstream = client(site)
+
+        first, second = ask(site, upstream), ask(site, upstream)
+
+    assert isinstance(first, Garbled | Reset)
+    assert 0 < len(str(first)) < 300
+    assert isinstance(second, Answer)
+    assert second.body == b"mine"
+
+
+@pytest.mark.usefixtures("peak")
+@pytest.mark.parametrize("attack", MUDDLE.values(), ids=MUDDLE)
+def test_a_muddled_answer_ends_and_the_next_request_gets_its_own_answer(attack: Bytes) -> None:
+    with raw_site(attack, http(b"mine")) as site:
+        upstream = client(site)
+
+        first, second = ask(site, upstream), ask(site, upstream)
+
+    if isinstance(first, Answer):
+        assert len(first.body) <= LIMIT
+    assert isinstance(second, Answer)
+    assert second.body == b"mine"
+
+
+FORGED = http(b"forged").first
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [Bytes(http(b"first").first + FORGED), Bytes(http(b"first").first, later=FORGED)],
+    ids=["at once", "a moment later"],
+)
+def test_what_follows_an_answer_is_nobodys_answer(answer: Bytes) -> None:
+    with raw_site(answer, http(b"mine")) as site:
+        upstream = client(site)
+
+        first = ask(site, upstream)
+        time.sleep(2 * MOMENT_S)
+        second = ask(site, upstream)
+
+    assert isinstance(first, Answer)
+    assert first.body == b"first"
+    assert isinstance(second, Answer)
+    assert second.body == b"mine"
+
+
+@pytest.mark.usefixtures("peak")
+def test_an_answer_that_has_begun_must_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("grid_common.upstream._ANSWER_S", MOMENT_S / 2)
+    half = Bytes(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhal")
+    later = Bytes(b"HTTP/1.1 102 Processing\r\n\r\n", later=http(b"charged").first)
+    with raw_site(half, later) as site:
+        upstream = client(site)
+        with pytest.raises(Reset, match="no answer in time"):
+            upstream.request("POST", "/charge")
+        assert upstream.request("POST", "/charge").body == b"charged"
+
+
+def test_a_compressed_bomb_is_not_unpacked() -> None:
+    with raw_site(BOMB) as site:
+        came = ask(site, client(site))
+
+    assert isinstance(came, Answer)
+    assert BOMB.first.endswith(came.body)
+    assert len(came.body) > 50_000
+
+
+def test_a_redirect_is_an_answer_and_not_followed() -> None:
+    with (
+        raw_site() as trap,
+        raw_site(
+            http(
+                b"",
+                b"Content-Length: 0",
+                b"Location: %s/charge" % trap.url.encode(),
+                status=b"302 Go",
+            )
+        ) as site,
+    ):
+        came = ask(site, client(site))
+
+    assert isinstance(came, Answer)
+    assert came.status == 302
+    assert trap.asked == []
+
+
+def test_a_100_continue_before_the_answer_is_passed_over() -> None:
+    with raw_site(Bytes(b"HTTP/1.1 100 Continue\r\n\r\n" + http(b"mine").first)) as site:
+        came = ask(site, client(site))
+
+    assert came == Answer(200, "", None, b"mine")

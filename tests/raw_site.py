@@ -1,0 +1,104 @@
+"""A site that answers with whatever bytes it is told, on real sockets."""
+
+import socket
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from typing import NamedTuple
+
+GAUGES = b"substation_current_load 0\nsubstation_capacity 4\n"
+CHARGED = b'{"status": "charged"}'
+MOMENT_S = 0.1
+
+
+class Bytes(NamedTuple):
+    """An answer, byte by byte.
+
+    Attributes:
+        first: what is sent once.
+        forever: what is then sent again and again, for as long as the other side takes it.
+        later: what follows a moment after that.
+        hang_up: whether the connection is closed after that; else it stays open.
+    """
+
+    first: bytes
+    forever: bytes = b""
+    later: bytes = b""
+    hang_up: bool = False
+
+
+def http(body: bytes, *headers: bytes, status: bytes = b"200 OK") -> Bytes:
+    """Write an answer as it should be, or with headers that make it wrong."""
+    lines = headers or (b"Content-Length: %d" % len(body),)
+    return Bytes(b"\r\n".join((b"HTTP/1.1 " + status, *lines, b"", body)))
+
+
+class RawSite:
+    """Answers by path; the last answer of a path's list is given again and again."""
+
+    def __init__(self, answers: Mapping[str, Sequence[Bytes]]) -> None:
+        self.asked: list[str] = []
+        self._answers = {path: list(answers) for path, answers in answers.items()}
+        self._door = socket.create_server(("127.0.0.1", 0), backlog=128)
+        self._lines: list[socket.socket] = []
+        self._lock = threading.Lock()
+        self._open = True
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return f"http://127.0.0.1:{self._door.getsockname()[1]}"
+
+    def serve(self) -> None:
+        """Take connections until `close`, each with a thread of its own."""
+        while self._open:
+            try:
+                line, _ = self._door.accept()
+            except OSError:
+                return
+            self._lines.append(line)
+            threading.Thread(target=self._talk, args=(line,), daemon=True).start()
+
+    def close(self) -> None:
+        """Break off everything."""
+        self._open = False
+        for one in (self._door, *self._lines):
+            with suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+            one.close()
+
+    def _talk(self, line: socket.socket) -> None:
+        with suppress(OSError), line, line.makefile("rb") as requests:
+            while first := requests.readline():
+                length = 0
+                while (header := requests.readline()) not in (b"\r\n", b""):
+                    name, _, value = header.partition(b":")
+                    length = int(value) if name.lower() == b"content-length" else length
+                requests.read(length)
+                answer = self._next(first.split()[1].decode())
+                line.sendall(answer.first)
+                while answer.forever:
+                    line.sendall(answer.forever)
+                if answer.later:
+                    time.sleep(MOMENT_S)
+                    line.sendall(answer.later)
+                if answer.hang_up:
+                    return
+
+    def _next(self, path: str) -> Bytes:
+        with self._lock:
+            self.asked.append(path)
+            answers = self._answers[path]
+            return answers.pop(0) if len(answers) > 1 else answers[0]
+
+
+@contextmanager
+def raw_site(*charge: Bytes, metrics: Sequence[Bytes] = (http(GAUGES),)) -> Iterator[RawSite]:
+    """Run a site that answers charges, and its page, with these bytes."""
+    site = RawSite({"/charge": charge or (http(CHARGED),), "/metrics": metrics})
+    threading.Thread(target=site.serve, daemon=True).start()
+    try:
+        yield site
+    finally:
+        site.close()
