@@ -13,6 +13,7 @@ from prometheus_client import Counter, Gauge, Histogram
 from charge_request_service.balancer import BalancerClient
 from charge_request_service.control_room.blueprint import control_room
 from charge_request_service.control_room.same_origin import refuse_cross_site
+from charge_request_service.doors.guard import add_doors
 from charge_request_service.openapi import description
 from charge_request_service.rush_hour import RushHours
 from charge_request_service.settings import Settings
@@ -20,20 +21,12 @@ from grid_common.charge import ChargeRequest
 from grid_common.interrupt import Caller
 from grid_common.prefer import wait_s
 from grid_common.problems import Unavailable
-from grid_common.upstream import Answer, Upstream
+from grid_common.upstream import Answer
 from grid_common.web import DURATION_BUCKETS, ServiceApp
 
 
 def create_app(settings: Settings) -> ServiceApp:
     """Build a gateway."""
-    balancer = BalancerClient(
-        Upstream(
-            settings.balancer_url,
-            connect_timeout_s=settings.connect_timeout,
-            connections=settings.max_connections,
-        ),
-        Random(),  # noqa: S311 - jitter, no secrets
-    )
 
     def why_not_ready() -> str | None:
         try:
@@ -43,6 +36,9 @@ def create_app(settings: Settings) -> ServiceApp:
         return None if answer.status == 200 else "the balancer is not ready"
 
     app = ServiceApp("gateway", settings, ready=why_not_ready)
+    add_doors(app, settings)
+    random = Random()  # noqa: S311 - jitter, no secrets
+    balancer = BalancerClient(settings, random=random, log=app.log)
     requests = Counter("charge_requests", "Vehicles answered", ["status"], registry=app.registry)
     duration = Histogram(
         "charge_request_duration_seconds",
@@ -53,7 +49,14 @@ def create_app(settings: Settings) -> ServiceApp:
     Gauge(
         "charge_requests_in_progress", "Vehicles that wait or charge now", registry=app.registry
     ).set_function(lambda: app.drain.in_hand)
-    openapi = orjson.dumps(description(settings.max_kwh, control_room=settings.control_room))
+    openapi = orjson.dumps(
+        description(
+            settings.max_kwh,
+            control_room=settings.control_room,
+            keys=settings.charge_api_keys_file is not None,
+            rate_limit=bool(settings.rate_limit),
+        )
+    )
 
     def count_vehicle(status: int, took_s: float) -> None:
         requests.labels(str(status)).inc()
@@ -66,10 +69,9 @@ def create_app(settings: Settings) -> ServiceApp:
     def charge(_caller: Caller) -> Response:
         refuse_cross_site(request.headers.get, request.host)
         session = ChargeRequest.from_request(request, max_kwh=settings.max_kwh).start_session()
-        g.session = session
-        answer = balancer.charge(
-            session, request_id=g.request_id, wait_s=wait_s(request, settings.max_wait)
-        )
+        longest_s = wait_s(request, settings.max_wait)
+        g.session = session  # from here on it is a vehicle
+        answer = balancer.charge(session, request_id=g.request_id, wait_s=longest_s)
         app.log.info(
             "answered",
             session_id=session.session_id,
@@ -78,6 +80,7 @@ def create_app(settings: Settings) -> ServiceApp:
             kwh=session.kwh,
             status=answer.status,
             took_s=round(time.perf_counter() - g.began, 3),
+            **g.caller,
         )
         return _passed_on(answer)
 

@@ -5,7 +5,10 @@ from random import Random
 
 import gevent
 
+from charge_request_service.settings import Settings
+from charge_request_service.watch import BalancerLost, BalancerWatch
 from grid_common.charge import Session
+from grid_common.logs import Log
 from grid_common.problems import Unavailable, unavailable_type
 from grid_common.upstream import Answer, Refused, Upstream, UpstreamError
 
@@ -20,44 +23,48 @@ _RETRY_AFTER_S = 2.0
 class BalancerClient:
     """Talks to the balancer."""
 
-    def __init__(self, upstream: Upstream, random: Random) -> None:
-        self._upstream = upstream
+    def __init__(self, settings: Settings, *, random: Random, log: Log) -> None:
+        self._upstream = Upstream(
+            settings.balancer_url,
+            connect_timeout_s=settings.connect_timeout,
+            connections=settings.max_connections,
+        )
         self._random = random
+        self._check_timeout_s = settings.check_interval
+        self._watch = BalancerWatch(
+            self._answers,
+            interval_s=settings.check_interval,
+            checks_missed=settings.checks_missed,
+            patience_s=settings.balancer_patience,
+            log=log,
+        )
 
     def charge(self, session: Session, *, request_id: str, wait_s: float) -> Answer:
         """Forward a vehicle and wait for its answer.
 
-        A balancer that refuses the connection, or drains, has not seen the vehicle: it is tried
-        again until `wait_s` is over. One that breaks off may have had it charged: not tried again.
+        A balancer that refuses the connection, is known to be silent, or drains, has not seen the
+        vehicle: it is tried again until `wait_s` is over. One that breaks off, or falls silent for
+        long, may have had it charged: not tried again.
 
         Raises:
-            Unavailable: the balancer cannot be reached in time, or broke off.
+            Unavailable: the balancer cannot be reached in time, broke off, or fell silent.
         """
         deadline = time.monotonic() + wait_s
         pause_s = _FIRST_PAUSE_S
         while True:
             remaining_s = max(0.0, deadline - time.monotonic())
             try:
-                answer = self._upstream.request(
-                    "POST",
-                    "/charge",
-                    body=session.body(),
-                    headers={
-                        "Content-Type": "application/json",
-                        "X-Request-ID": request_id,
-                        "Prefer": f"wait={remaining_s:.3f}",
-                    },
-                )
+                answer = self._hand_over(session, request_id, remaining_s)
                 if answer.status != 503 or _DRAINING not in answer.body:
                     return answer
             except Refused as error:
                 if remaining_s <= 0:
                     raise _unreachable(str(error), session) from None
-            except UpstreamError as error:
+            except (UpstreamError, BalancerLost) as error:
                 raise Unavailable(
                     "balancer-lost",
-                    "The balancer broke off while this vehicle was in its hands; its charge, if it "
-                    "had begun, was stopped.",
+                    "The balancer broke off, or fell silent, while this vehicle was in its hands; "
+                    "its charge, if it had begun, is stopped.",
                     retry_after_s=_RETRY_AFTER_S,
                     session_id=session.session_id,
                 ) from error
@@ -66,6 +73,28 @@ class BalancerClient:
                     return answer
             gevent.sleep(min(remaining_s, pause_s * self._random.uniform(0.5, 1.0)))
             pause_s = min(_LONGEST_PAUSE_S, pause_s * 2)
+
+    def _hand_over(self, session: Session, request_id: str, wait_s: float) -> Answer:
+        if self._watch.is_silent():
+            raise Refused("it has stopped answering")
+        with self._watch.vehicle_in_hand():
+            return self._upstream.request(
+                "POST",
+                "/charge",
+                body=session.body(),
+                headers={
+                    "Content-Type": "application/json",
+                    "X-Request-ID": request_id,
+                    "Prefer": f"wait={wait_s:.3f}",
+                },
+            )
+
+    def _answers(self) -> bool:
+        try:
+            answer = self._upstream.request("GET", "/healthz", read_timeout_s=self._check_timeout_s)
+        except UpstreamError:
+            return False
+        return answer.status == 200
 
     def get(self, path: str, *, request_id: str, timeout_s: float = 2.0) -> Answer:
         """Ask the balancer for one of its views.

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from grid_common.charge import DEFAULT_KWH
+from grid_common.charge import DEFAULT_KWH, MOST_FAULTS
 from grid_common.problems import BadRequest, Fault
 
 _MOST_VEHICLES = 500
@@ -44,8 +44,9 @@ class RushHourRequest(BaseModel):
         try:
             wish = cls.model_validate(document)
         except ValidationError as error:
+            faults = error.errors()[:MOST_FAULTS]
             raise BadRequest(
-                [_fault(item["type"], item["loc"], item["input"], takes) for item in error.errors()]
+                [_fault(item["type"], item["loc"], item["input"], takes) for item in faults]
             ) from None
         if wish.kwh > max_kwh:
             raise BadRequest([Fault("kwh", f"is {wish.kwh:g}; {takes['kwh']}")])

@@ -1,10 +1,15 @@
 """Settings of the gateway."""
 
-from typing import Annotated
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
+from charge_request_service.doors.hosts import read_names
+from charge_request_service.doors.key_file import read_keys
+from charge_request_service.doors.rate import read_rate
 from grid_common.settings import Seconds, ServiceSettings
 
 
@@ -16,6 +21,22 @@ class Settings(ServiceSettings):
     connect_timeout: Seconds = Field(
         1, description="Longest that connecting to the balancer may take, seconds"
     )
+    check_interval: Annotated[float, Field(ge=0.05, le=3600)] = Field(
+        1,
+        description="Time between two checks of a balancer that has vehicles in hand, and longest "
+        "that one may take, seconds",
+    )
+    checks_missed: int = Field(
+        3,
+        ge=1,
+        le=1000,
+        description="Checks in a row without an answer that make the balancer silent: no new "
+        "vehicle is sent to it",
+    )
+    balancer_patience: Seconds = Field(
+        300,
+        description="Longest that vehicles in the hands of a silent balancer wait for it, seconds",
+    )
     max_wait: Annotated[float, Field(ge=0, le=86_400)] = Field(
         60,
         description="Longest that a vehicle waits for a free point, or for a balancer that "
@@ -25,6 +46,31 @@ class Settings(ServiceSettings):
         True,
         description="Whether to serve the control room at / with its rush hour, true or false",
     )
+    charge_api_keys_file: Path | None = Field(
+        None,
+        description="File of the API keys that are let in, `name:sha256` a line; none: callers "
+        "need no key",
+    )
+    rate_limit: str = Field(
+        "",
+        description="Most requests of one key, or without keys of one address, such as "
+        "`600/minute` or `600/minute burst 50`; none: no limit",
+    )
+    allowed_hosts: str = Field(
+        "",
+        description="Public names that the gateway is called by, comma-separated, such as "
+        "`grid.example,.grid.example`; none: with keys any, without keys none",
+    )
+    published_host: str | None = Field(
+        None,
+        description="Address at which others reach the gateway, where that is not `BIND_HOST`, as "
+        "with a container's published port",
+    )
+    open_to_all: Literal["no", "yes-anyone-may-charge"] = Field(
+        "no",
+        description="`yes-anyone-may-charge` lets the gateway listen beyond this machine without "
+        "API keys",
+    )
 
     @field_validator("balancer_url")
     @classmethod
@@ -33,3 +79,42 @@ class Settings(ServiceSettings):
         if parts.scheme != "http" or not parts.hostname or parts.path not in ("", "/"):
             raise ValueError("it takes `http://host:port`")
         return value.rstrip("/")
+
+    @field_validator("charge_api_keys_file")
+    @classmethod
+    def _holds_keys(cls, value: Path | None) -> Path | None:
+        if value is not None:
+            read_keys(value)
+        return value
+
+    @field_validator("rate_limit")
+    @classmethod
+    def _is_a_rate(cls, value: str) -> str:
+        if value:
+            read_rate(value)
+        return value
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _are_names(cls, value: str) -> str:
+        read_names(value)
+        return value
+
+    @model_validator(mode="after")
+    def _is_open_to_all_only_if_told_so(self) -> Self:
+        host = self.published_host or self.bind_host
+        if not (self.charge_api_keys_file or self.open_to_all != "no" or _is_loopback(host)):
+            raise ValueError(
+                f"{'PUBLISHED_HOST' if self.published_host else 'BIND_HOST'}={host} lets others "
+                "than this machine in, and no API keys are set, so that anyone may charge. Set "
+                "CHARGE_API_KEYS_FILE (`python -m charge_request_service.keys NAME` makes a key), "
+                "keep to 127.0.0.1, or say OPEN_TO_ALL=yes-anyone-may-charge"
+            )
+        return self
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"  # any other name may lead anywhere

@@ -27,9 +27,9 @@ def apply_answer(charge: Charge, answer: Answer) -> None:
         charge.session_id = document["session_id"]
     if answer.status in (200, 202):
         _apply_success(charge, answer.status, document)
-    elif answer.status == 503:
+    elif answer.status in (429, 503):
         charge.outcome = Outcome.REFUSED
-        charge.reason = _problem_text(document) or "503 without a problem body"
+        charge.reason = _problem_text(document) or f"{answer.status} without a problem body"
     else:
         rejected = 400 <= answer.status < 500
         charge.outcome = Outcome.REJECTED if rejected else Outcome.FAILED

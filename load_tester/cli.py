@@ -84,7 +84,12 @@ def _allow_files(vehicles: int) -> None:
 
 
 def _reach(options: Options) -> Gateway:
-    gateway = Gateway(parse_url(options.url), timeout=options.timeout, wait=options.wait)
+    gateway = Gateway(
+        parse_url(options.url),
+        timeout=options.timeout,
+        wait=options.wait,
+        api_key=options.api_key,
+    )
     try:
         gateway.connect().close()
     except NoAnswer as error:

@@ -158,7 +158,9 @@ def _read_answer(connection: socket.socket) -> tuple[Answer, bool]:
 class Gateway:
     """Where vehicles go: makes connections to the gateway's addresses."""
 
-    def __init__(self, url: Url, *, timeout: float, wait: float | None = None) -> None:
+    def __init__(
+        self, url: Url, *, timeout: float, wait: float | None = None, api_key: str | None = None
+    ) -> None:
         self._tls = ssl.create_default_context() if url.scheme == "https" else None
         self._host = (url.host or "").strip("[]")
         self._timeout = timeout
@@ -172,6 +174,8 @@ class Gateway:
         )
         if wait is not None:
             head += f"Prefer: wait={wait:g}\r\n"
+        if api_key is not None:
+            head += f"Authorization: Bearer {api_key}\r\n"
         self._head = head.encode("latin-1")
 
     def head(self, length: int, keep_alive: bool) -> bytes:

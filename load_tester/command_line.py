@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import NoReturn
 
-from load_tester.option_values import count, number, read_demand, read_url, read_urls
+from load_tester.option_values import count, number, read_demand, read_key, read_url, read_urls
 from load_tester.replay import DEFAULT_KWH_PER_S, GAP_LIMIT
 from load_tester.scenarios import Spacing
 from load_tester.trace import ARRIVAL_COLUMNS, ENERGY_COLUMNS
@@ -93,6 +93,15 @@ def build_parser() -> argparse.ArgumentParser:
         default="http://127.0.0.1:8080",
         help="the gateway (default: %(default)s)",
     )
+    # From a file: whoever is on this machine can read command lines, and all that a program starts
+    # inherits its environment.
+    parser.add_argument(
+        "--api-key-file",
+        type=read_key,
+        dest="api_key",
+        metavar="FILE",
+        help="file with the API key to send, where the gateway takes keys",
+    )
     demand = parser.add_argument_group("demand")
     demand.add_argument("--scenario", choices=SCENARIOS, help="see below")
     demand.add_argument(
@@ -166,7 +175,7 @@ def build_parser() -> argparse.ArgumentParser:
         default=0.0,
         metavar="S",
         help="seconds for which a vehicle tries again when the connection is refused or broken "
-        "off, or when it is told to come back (503 with Retry-After) (default: 0)",
+        "off, or when it is told to come back (503 or 429 with Retry-After) (default: 0)",
     )
     manners.add_argument(
         "--wait",

@@ -2,7 +2,9 @@
 
 import argparse
 import math
+import re
 from collections.abc import Callable
+from pathlib import Path
 
 from urllib3.exceptions import LocationParseError
 from urllib3.util import Url, parse_url
@@ -10,6 +12,7 @@ from urllib3.util import Url, parse_url
 from load_tester.demand import FITTED, Demand, FixedDemand
 
 MOST_VEHICLES = 1_000_000
+_KEY = re.compile(r"[\x21-\x7e]{1,1000}")
 
 
 def number(
@@ -78,3 +81,18 @@ def read_url(text: str) -> str:
 def read_urls(text: str) -> tuple[str, ...]:
     """Read addresses with commas between them."""
     return tuple(read_url(part.strip()) for part in text.split(",") if part.strip())
+
+
+def read_key(text: str) -> str:
+    """Read an API key from the file of this name; the key itself is shown nowhere."""
+    try:
+        with Path(text).open(encoding="utf-8") as file:
+            key = file.read(4096).strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "is not text"
+        raise argparse.ArgumentTypeError(
+            f"{text}: {reason.lower()}; name a file with a key"
+        ) from None
+    if not _KEY.fullmatch(key):
+        raise argparse.ArgumentTypeError(f"{text}: holds no key; it takes one word, the key itself")
+    return key

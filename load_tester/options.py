@@ -2,7 +2,7 @@
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from load_tester.command_line import SCENARIOS, build_parser
@@ -36,6 +36,7 @@ class Options:
     """The command line, checked. Times in seconds; None: left to the scenario."""
 
     url: str
+    api_key: str | None = field(repr=False)
     scenario: str  # of SCENARIOS, or "callers" for --concurrency
     vehicles: int | None
     rate: float | None

@@ -20,8 +20,9 @@ class PageMissing(Exception):
 class Pages:
     """Reads the grid's pages with GET, over connections of its own."""
 
-    def __init__(self, timeout: float) -> None:
-        self._pool = urllib3.PoolManager(maxsize=4, retries=False)
+    def __init__(self, timeout: float, api_key: str | None = None) -> None:
+        headers = {"Authorization": f"Bearer {api_key}"} if api_key is not None else None
+        self._pool = urllib3.PoolManager(maxsize=4, retries=False, headers=headers)
         self._timeout = urllib3.Timeout(connect=timeout, read=timeout)
 
     def text(self, url: str) -> str:

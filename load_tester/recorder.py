@@ -61,6 +61,7 @@ class Recorder:
             now=lambda: self.runner.now,
             book=DecisionBook(tag) if options.decisions else None,
             site_metrics=options.site_metrics,
+            api_key=options.api_key,
             on_waiting=self.runner.tally.note_waiting,
             decisions_fault="" if options.decisions else "not asked for",
         )

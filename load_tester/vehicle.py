@@ -23,7 +23,7 @@ class Outcome(StrEnum):
 
     CHARGED = "charged"  # 200: got all that it asked for
     ACCEPTED = "accepted"  # 202: the site goes on charging after its answer
-    REFUSED = "refused"  # 503: no site could take it in time
+    REFUSED = "refused"  # 503: no site could take it in time; 429: too many asked
     REJECTED = "rejected"  # any other 4xx: the grid did not take the request
     FAILED = "failed"  # no answer, another 5xx, or an answer that cannot be right
     CUT_SHORT = "cut short"  # the tester was told to stop while the vehicle waited or charged

@@ -34,13 +34,18 @@ class Watch:
     now: Callable[[], float]
     book: DecisionBook | None
     site_metrics: Sequence[str] = ()
+    api_key: str | None = field(default=None, repr=False)
     on_waiting: Callable[[int], None] = lambda _: None
     samples: GridSamples = field(default_factory=GridSamples)
     decisions_fault: str = ""
-    _pages: Pages = field(default_factory=lambda: Pages(_PAGE_TIMEOUT_S))
+    _pages: Pages = field(init=False)
+    # Sites' pages among them, which have no business with the gateway's key.
     _metrics: Pages = field(default_factory=lambda: Pages(_COUNTER_TIMEOUT_S))
     # In quotes as only the stubs are generic.
     _polls: "list[gevent.Greenlet[..., None]]" = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._pages = Pages(_PAGE_TIMEOUT_S, self.api_key)
 
     def begin(self) -> GridCounters:
         """Look at the grid before the run and return its counters."""

@@ -147,13 +147,16 @@ class Grid:
         for process in self.processes:
             process.kill()
 
-    def get(self, path: str) -> Any:
-        """Ask the gateway for one of its JSON views."""
-        with urllib.request.urlopen(f"{self.url}{path}", timeout=5) as response:  # noqa: S310 - loopback
+    def get(self, path: str, *, of: Process | None = None) -> Any:
+        """Ask the gateway, or another part, for one of its JSON views."""
+        url = (of or self.gateway).url
+        with urllib.request.urlopen(f"{url}{path}", timeout=5) as response:  # noqa: S310 - loopback
             return json.load(response)
 
     def _missing_site(self) -> str | None:
-        sites = {site["name"]: site for site in self.get("/substations")["substations"]}
+        # Asked of the balancer itself: the gateway may want an API key.
+        grid = self.get("/substations", of=self.balancer)
+        sites = {site["name"]: site for site in grid["substations"]}
         for process in self.substations:
             health = sites.get(process.name, {}).get("health", "not found")
             if health != "up":

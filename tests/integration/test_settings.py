@@ -36,6 +36,29 @@ def run(module: str, *arguments: str, **settings: str) -> subprocess.CompletedPr
         ),
         ("charge_request_service", {"BALANCER_URL": "balancer"}, ["BALANCER_URL=balancer"]),
         ("charge_request_service", {"MAX_WAIT": "-1"}, ["MAX_WAIT=-1"]),
+        (
+            "charge_request_service",
+            {"BIND_HOST": "0.0.0.0"},  # noqa: S104 - refused
+            ["BIND_HOST=0.0.0.0", "CHARGE_API_KEYS_FILE", "OPEN_TO_ALL=yes-anyone-may-charge"],
+        ),
+        (
+            "charge_request_service",
+            {"PUBLISHED_HOST": "192.0.2.1"},
+            ["PUBLISHED_HOST=192.0.2.1", "CHARGE_API_KEYS_FILE"],
+        ),
+        (
+            "charge_request_service",
+            {"CHARGE_API_KEYS_FILE": "no-such-file"},
+            ["CHARGE_API_KEYS_FILE=no-such-file", "there is no such file"],
+        ),
+        (
+            "charge_request_service",
+            {"CHARGE_API_KEYS_FILE": "README.md"},
+            ["CHARGE_API_KEYS_FILE=README.md", "is not `name:sha256`"],
+        ),
+        ("charge_request_service", {"RATE_LIMIT": "lots"}, ["RATE_LIMIT=lots", "600/minute"]),
+        ("charge_request_service", {"ALLOWED_HOSTS": "a:80"}, ["ALLOWED_HOSTS=a:80", "scheme"]),
+        ("charge_request_service", {"OPEN_TO_ALL": "yes"}, ["yes-anyone-may-charge"]),
     ],
 )
 def test_a_wrong_setting_names_itself_its_value_and_the_remedy(

@@ -44,6 +44,7 @@
  * @property {string | null} why_lost
  * @property {number} elapsed_s
  */
+import { authorization } from "./key.js";
 
 /** An answer that says what is wrong (RFC 9457), by field where it can. */
 export class Problem extends Error {
@@ -55,6 +56,11 @@ export class Problem extends Error {
     super(document.detail || `The gateway answered ${status}.`);
     this.status = status;
     this.errors = document.errors ?? [];
+  }
+
+  /** Whether a key, or another one, would help. */
+  get wantsKey() {
+    return this.status === 401;
   }
 }
 
@@ -76,7 +82,7 @@ export async function call(method, path, { body, signal } = {}) {
       method,
       signal,
       cache: "no-store",
-      headers: body ? { "Content-Type": "application/json" } : {},
+      headers: { ...(body && { "Content-Type": "application/json" }), ...authorization() },
       body: body ? JSON.stringify(body) : undefined,
     });
     answer = await response.json().catch(unlessAborted);

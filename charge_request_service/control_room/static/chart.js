@@ -28,7 +28,7 @@ function draw(tag, attributes, text) {
 
 export class Chart {
   constructor() {
-    this.svg = draw("svg", { role: "img" });
+    this.svg = draw("svg", { role: "img", "aria-label": "Nothing is known yet." });
     this.width = 0;
     this.bottom = 0;
     const box = byId("chart");

@@ -12,7 +12,7 @@
  * @typedef {object} Listener
  * @property {(round: Round) => void} round
  * @property {(rushHour: RushHour) => void} rushHour
- * @property {(why: string) => void} trouble
+ * @property {(why: Error) => boolean} trouble told what is wrong; returns whether to go on asking
  */
 import { call } from "./api.js";
 
@@ -31,6 +31,8 @@ export class Feed {
     this.since = null;
     this.skew = 0;
     this.running = false;
+    /** Whether asking again may help; a gateway that wants a key is asked once there is one. */
+    this.wanted = true;
   }
 
   /** Poll from now on, whenever the page can be seen. */
@@ -39,10 +41,16 @@ export class Feed {
     this.run();
   }
 
+  /** Ask again, now that it may help. */
+  again() {
+    this.wanted = true;
+    this.run();
+  }
+
   async run() {
-    if (this.running) return;
+    if (this.running || !this.wanted) return;
     this.running = true;
-    while (!document.hidden) {
+    while (!document.hidden && this.wanted) {
       const began = performance.now();
       await this.round().catch(reportError); // a fault of this page must not end its watch
       const rest = EVERY_MS - (performance.now() - began);
@@ -60,7 +68,9 @@ export class Feed {
     const answers = await Promise.all([
       call("GET", "substations", { signal }),
       this.decisions(signal),
-    ]).catch((error) => this.listener.trouble(error.message));
+    ]).catch((error) => {
+      this.wanted = this.listener.trouble(error);
+    });
     await rushHour;
     if (!answers) return;
     const [grid, decisions] = answers;

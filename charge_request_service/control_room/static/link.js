@@ -33,6 +33,13 @@ export class Link {
     this.tellAge();
   }
 
+  /** It has, but only tells those who hold a key. */
+  locked() {
+    this.box.hidden = true;
+    say(this.text, "Needs an API key");
+    this.turn("lost");
+  }
+
   /** @param {"live" | "lost"} state */
   turn(state) {
     this.mark.dataset.state = state;

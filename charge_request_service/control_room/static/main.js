@@ -1,4 +1,5 @@
 /** Puts the page together: what the feed brings goes to each part that shows some of it. */
+import { Problem } from "./api.js";
 import { Cards } from "./cards.js";
 import { ChargeForm } from "./charge.js";
 import { Chart } from "./chart.js";
@@ -6,6 +7,7 @@ import { DecisionList } from "./decisions.js";
 import { Feed } from "./feed.js";
 import { Figures } from "./figures.js";
 import { History } from "./history.js";
+import { KeyEntry } from "./key.js";
 import { Link } from "./link.js";
 import { Pace } from "./pace.js";
 import { RushHourPanel } from "./rush_hour.js";
@@ -20,11 +22,13 @@ const pace = new Pace();
 const rushHour = new RushHourPanel();
 new ChargeForm();
 
-new Feed({
+const keyEntry = new KeyEntry(() => feed.again());
+const feed = new Feed({
   round(round) {
     const { substations } = round.grid;
     const at = performance.now();
     link.live();
+    keyEntry.hide();
     cards.show(substations);
     pace.add(round.decisions, round.fromStart);
     figures.show(round.grid, pace.at(round.now));
@@ -33,5 +37,15 @@ new Feed({
     chart.show(history, at, Math.max(0, ...substations.map(({ capacity }) => capacity ?? 0)));
   },
   rushHour: (progress) => rushHour.show(progress),
-  trouble: (why) => link.lost(why),
-}).start();
+  trouble(why) {
+    const wantsKey = why instanceof Problem && why.wantsKey;
+    if (wantsKey) {
+      link.locked();
+      keyEntry.show(why.message);
+    } else {
+      link.lost(why.message);
+    }
+    return !wantsKey;
+  },
+});
+feed.start();

@@ -56,10 +56,11 @@ def image_of(service: str) -> str:
     return image
 
 
-def resolved() -> dict[str, Any]:
-    """Return the Compose file as Compose reads it, with anchors, defaults and all profiles."""
+def resolved(*more: Path) -> dict[str, Any]:
+    """Return the Compose file, and `more` on top of it, as Compose reads them with all profiles."""
+    files = [part for file in (COMPOSE_FILE, *more) for part in ("-f", str(file))]
     done = subprocess.run(
-        ["docker", "compose", "-f", str(COMPOSE_FILE), "--profile", "*", "config", "--format=json"],
+        ["docker", "compose", *files, "--profile", "*", "config", "--format=json"],
         capture_output=True,
         text=True,
         check=False,
@@ -74,20 +75,29 @@ def resolved() -> dict[str, Any]:
 class Stack:
     """One Compose project."""
 
-    def __init__(self, project: str, services: Sequence[str]) -> None:
+    def __init__(
+        self,
+        project: str,
+        services: Sequence[str],
+        *,
+        files: Sequence[Path] = (COMPOSE_FILE,),
+        **environment: str,
+    ) -> None:
         self.project = project
+        self._files = [part for file in files for part in ("-f", str(file))]
         self.services = list(services)
         self.ports = dict(zip(("gateway", "prometheus", "grafana"), _free_ports(3), strict=True))
         self._environment = os.environ | {
             f"{name.upper()}_PORT": str(port) for name, port in self.ports.items()
         }
+        self._environment |= environment
 
     def compose(
         self, *arguments: str, timeout_s: float = 180, check: bool = True
     ) -> subprocess.CompletedProcess[str]:
         """Run a Compose command on this project."""
         done = subprocess.run(
-            ["docker", "compose", "-f", str(COMPOSE_FILE), "-p", self.project, *arguments],
+            ["docker", "compose", *self._files, "-p", self.project, *arguments],
             capture_output=True,
             text=True,
             check=False,
@@ -130,6 +140,10 @@ class Stack:
         names = self.compose("ps", "-q", *asked).stdout.split()
         found: list[dict[str, Any]] = json.loads(docker("inspect", *names).stdout) if names else []
         return found
+
+    def image(self, service: str) -> str:
+        """Name the image that was built for one of the project's own services."""
+        return f"{self.project}-{service}"
 
     def report(self) -> str:
         """Say how the containers stand and what they logged last."""

@@ -74,9 +74,9 @@ def test_an_answer_may_say_less_than_ours_do() -> None:
     ("status", "outcome"),
     [
         (503, Outcome.REFUSED),
+        (429, Outcome.REFUSED),
         (400, Outcome.REJECTED),
         (404, Outcome.REJECTED),
-        (429, Outcome.REJECTED),
         (500, Outcome.FAILED),
         (502, Outcome.FAILED),
         (301, Outcome.FAILED),

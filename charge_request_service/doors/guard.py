@@ -1,0 +1,100 @@
+"""Stands before the app's routes: which name was called, who calls, and how often."""
+
+from functools import lru_cache
+from ipaddress import IPv6Address, ip_network
+
+from flask import g, request
+
+from charge_request_service.doors.hosts import Hosts, read_names
+from charge_request_service.doors.key_file import KeyFile
+from charge_request_service.doors.problems import Misdirected, RateLimited, Unauthorized
+from charge_request_service.doors.rate import RateLimit
+from charge_request_service.settings import Settings
+from grid_common.web import ServiceApp
+
+# What anyone may ask for, as often as they like: health for those who restart this process, metrics
+# for Prometheus (sums that name nobody, read by what need not hold a key), the description, and
+# the control room's page and files, which are public and hold no data. All else is guarded.
+OPEN = frozenset({"/healthz", "/readyz", "/metrics", "/openapi.json", "/", "/control-room/<name>"})
+
+
+class Guard:
+    """Lets callers in by their keys and within their rate; either may be off."""
+
+    def __init__(self, keys: KeyFile | None, rate: RateLimit | None) -> None:
+        self._keys = keys
+        self._rate = rate
+
+    def admit(self, authorization: str | None, address: str) -> str | None:
+        """Let a caller in; return the name of its key, None where none is needed.
+
+        Args:
+            authorization: the header of this name.
+            address: the caller's, which is limited where no key names the caller.
+
+        Raises:
+            RateLimited: too many requests with this key, or without one from this address.
+            Unauthorized: keys are needed, and this is none.
+        """
+        key = _bearer(authorization)
+        name = self._keys.holder(key) if self._keys is not None and key is not None else None
+        if self._rate is not None:
+            caller = f"key {name}" if name else f"address {_network(address)}"
+            wait_s = self._rate.spend(caller)
+            if wait_s is not None:
+                raise RateLimited(self._rate.rate, retry_after_s=wait_s)
+        if self._keys is not None and name is None:
+            raise Unauthorized(presented=key is not None)
+        return name
+
+
+def add_doors(app: ServiceApp, settings: Settings) -> None:
+    """Guard an app's routes.
+
+    `g.caller` is then what a log line tells of a request's caller.
+
+    Raises:
+        KeysError: the file of keys cannot be used.
+    """
+    keys_file, names = settings.charge_api_keys_file, read_names(settings.allowed_hosts)
+    # A page that rebinds a name has no key to send: with keys, names need no list.
+    hosts = Hosts(names) if names or keys_file is None else None
+    guard = Guard(
+        KeyFile(keys_file, app.log) if keys_file is not None else None,
+        RateLimit(settings.rate_limit) if settings.rate_limit else None,
+    )
+
+    @app.before_request
+    def admit() -> None:
+        g.caller = {}
+        environ = request.environ  # a tenth of what `request.headers` costs
+        host = environ.get("HTTP_HOST")
+        if hosts is not None and not hosts.allows(host):
+            raise Misdirected(host or "")
+        route = request.url_rule  # None where there is none: guarded, as all that is not named open
+        if route is not None and route.rule in OPEN:
+            return
+        address = environ.get("REMOTE_ADDR", "")
+        try:
+            name = guard.admit(environ.get("HTTP_AUTHORIZATION"), address)
+        except Unauthorized:
+            app.log.warning("unauthorized", address=address, request_id=g.request_id)
+            raise
+        if name is not None:
+            g.caller = {"caller": name}
+
+
+def _bearer(authorization: str | None) -> str | None:
+    """Return the key in `Authorization: Bearer KEY` (RFC 6750), None where there is none."""
+    scheme, _, key = (authorization or "").partition(" ")
+    return key.strip() or None if scheme.lower() == "bearer" else None
+
+
+@lru_cache(1024)  # reading an address costs more than all else here
+def _network(address: str) -> str:
+    """Return what one caller's addresses have in common: of IPv6 it has 2^64 to choose from."""
+    if ":" not in address:
+        return address
+    bare = address.partition("%")[0]
+    mapped = IPv6Address(bare).ipv4_mapped
+    return str(mapped or ip_network((bare, 64), strict=False))

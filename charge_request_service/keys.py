@@ -1,0 +1,36 @@
+"""Make an API key: `python -m charge_request_service.keys NAME >> FILE`.
+
+The line for the file goes to stdout, the key to stderr: so the key is shown once, to whoever runs
+this, and is kept nowhere.
+"""
+
+import sys
+
+from charge_request_service.doors.keys import KeysError, make_key
+
+
+def main(arguments: list[str]) -> int:
+    """Make a key for the one name given; return the exit status."""
+    if len(arguments) != 1 or arguments[0].startswith("-"):
+        sys.stderr.write(
+            "usage: python -m charge_request_service.keys NAME >> FILE\n"
+            "Shows a new API key, and writes the line for CHARGE_API_KEYS_FILE to stdout.\n"
+        )
+        return 2
+    try:
+        key, line = make_key(arguments[0])
+    except KeysError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    sys.stderr.write(
+        f"The key of {arguments[0]}, shown this once; callers send it as\n"
+        f"  Authorization: Bearer {key}\n"
+        "The line for CHARGE_API_KEYS_FILE:\n"
+    )
+    sys.stderr.flush()
+    sys.stdout.write(f"{line}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

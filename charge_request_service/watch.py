@@ -1,0 +1,141 @@
+"""Tells whether the balancer lives while it has vehicles in hand.
+
+Its connections cannot tell: those to a balancer that is frozen, or cut off, stand as if it worked.
+"""
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import gevent
+
+from grid_common.interrupt import Interrupt, interruptible
+from grid_common.logs import Log
+
+
+class BalancerLost(BaseException):
+    """The balancer was silent for too long with this vehicle in its hands.
+
+    A BaseException, like gevent.Timeout, so that no library on the way swallows it.
+    """
+
+
+class Pulse:
+    """What checks that went unanswered in a row mean. Pure.
+
+    It counts checks and not time: a gateway that was itself frozen then takes only the one check
+    that it slept through for the balancer's silence.
+    """
+
+    def __init__(self, *, silent_after: int, lost_after: int) -> None:
+        """Start with a balancer that is believed to live.
+
+        Args:
+            silent_after: checks missed in a row that make the balancer silent.
+            lost_after: checks missed in a row that make what it holds lost.
+        """
+        self._silent_after = silent_after
+        self._lost_after = max(silent_after, lost_after)
+        self._missed = 0
+
+    @property
+    def silent(self) -> bool:
+        """Whether no vehicle should be sent to the balancer now."""
+        return self._missed >= self._silent_after
+
+    @property
+    def lost(self) -> bool:
+        """Whether to wait no longer for the vehicles that it holds."""
+        return self._missed >= self._lost_after
+
+    def check_ended(self, *, answered: bool) -> None:
+        """Count a check."""
+        self._missed = 0 if answered else self._missed + 1
+
+
+class BalancerWatch:
+    """Checks the balancer for as long as it has vehicles in hand, and breaks them off if need be.
+
+    A vehicle that is broken off may be charged again by the next balancer while this one's site
+    charges it still; one that waits is answered as soon as a frozen balancer goes on. So the
+    patience with those in hand is long, and new vehicles are kept from a silent balancer early.
+    """
+
+    def __init__(
+        self,
+        check: Callable[[], bool],
+        *,
+        interval_s: float,
+        checks_missed: int,
+        patience_s: float,
+        log: Log,
+    ) -> None:
+        """Prepare; nothing is checked before a vehicle is in hand.
+
+        Args:
+            check: tells whether the balancer answers; takes `interval_s` at most.
+            interval_s: time between two checks.
+            checks_missed: missed in a row, they make the balancer silent.
+            patience_s: how long a silent balancer may keep the vehicles that it holds.
+            log: the service's log.
+        """
+        self._check = check
+        self._interval_s = interval_s
+        self._pulse = Pulse(
+            silent_after=checks_missed, lost_after=math.ceil(patience_s / interval_s)
+        )
+        self._log = log
+        self._in_hand: set[Interrupt] = set()
+        self._watching = False
+
+    def is_silent(self) -> bool:
+        """Tell whether the balancer has stopped answering; where it has, it is asked again."""
+        if self._pulse.silent:
+            self._see_to_it()
+        return self._pulse.silent
+
+    @contextmanager
+    def vehicle_in_hand(self) -> Iterator[None]:
+        """Watch the balancer for as long as the block leaves a vehicle to it.
+
+        Raises:
+            BalancerLost: it has been silent for longer than the patience.
+        """
+        with interruptible() as interrupt:
+            self._in_hand.add(interrupt)
+            self._see_to_it()
+            try:
+                yield
+            finally:
+                self._in_hand.discard(interrupt)
+
+    def _see_to_it(self) -> None:
+        if not self._watching:
+            self._watching = True
+            gevent.spawn(self._watch)
+
+    def _watch(self) -> None:
+        pause_s = 0.0 if self._pulse.silent else self._interval_s
+        try:
+            while True:
+                gevent.sleep(pause_s)
+                if not (self._in_hand or self._pulse.silent):
+                    return
+                began = time.monotonic()
+                self._look()
+                if not self._in_hand:
+                    return
+                pause_s = max(0.0, self._interval_s - (time.monotonic() - began))
+        finally:
+            self._watching = False
+
+    def _look(self) -> None:
+        was_silent = self._pulse.silent
+        self._pulse.check_ended(answered=self._check())
+        if self._pulse.silent is not was_silent:
+            news = "balancer answers again" if was_silent else "balancer silent"
+            self._log.warning(news, vehicles_in_its_hands=len(self._in_hand))
+        if self._pulse.lost:
+            for interrupt in self._in_hand:
+                interrupt.throw(BalancerLost())

@@ -1,0 +1,129 @@
+"""The control room of a gateway that takes API keys, in a real browser."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from local_stack.grid import Grid, Ports
+from tests.deadline import eventually
+from tests.e2e.local.chromium import find_chromium, open_chromium
+from tests.e2e.local.page_checks import contrast_faults, structure_faults
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    program = find_chromium()
+    if program is None:
+        pytest.skip("no Chromium is installed (Debian's package is `chromium`)")
+    with open_chromium(program) as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def key_and_file(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
+    command = [sys.executable, "-m", "charge_request_service.keys", "control-room"]
+    made = subprocess.run(command, capture_output=True, text=True, check=True, timeout=20)
+    file = tmp_path_factory.mktemp("keys") / "api_keys.txt"
+    file.write_text(made.stdout)
+    (key,) = (word for word in made.stderr.split() if word.startswith("evgrid_"))
+    return key, file
+
+
+@pytest.fixture(scope="module")
+def guarded(
+    tmp_path_factory: pytest.TempPathFactory, key_and_file: tuple[str, Path]
+) -> Iterator[Grid]:
+    with Grid(
+        tmp_path_factory.mktemp("grid"),
+        ports=Ports.free(3),
+        env={"TIME_SCALE": "3600"},
+        gateway_env={"CHARGE_API_KEYS_FILE": str(key_and_file[1])},
+    ) as grid:
+        yield grid
+
+
+def test_the_page_asks_for_the_key_once_and_all_of_it_works_with_it(
+    browser: Browser, guarded: Grid, key_and_file: tuple[str, Path], request: pytest.FixtureRequest
+) -> None:
+    key, _ = key_and_file
+    request.node.logs = lambda: {"gateway": guarded.gateway.log_tail()}
+    page = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
+    thrown: list[str] = []
+    page.on("pageerror", lambda error: thrown.append(str(error)))
+    page.goto(guarded.url)
+    entry = page.get_by_label("API key")
+
+    expect(entry).to_be_focused(timeout=15_000)
+    expect(page.locator("#link-text")).to_have_text("Needs an API key")
+    expect(page.locator("#key-fault")).to_be_empty()
+    assert structure_faults(page) == []
+    assert contrast_faults(page) == []
+    _rests(page)
+
+    entry.fill("wrong")
+    entry.press("Enter")
+    expect(page.locator("#key-fault")).to_contain_text("not known here")
+    entry.fill("no key at all")
+    entry.press("Enter")
+    expect(page.locator("#key-fault")).to_contain_text("one word")
+
+    entry.fill(key)
+    entry.press("Enter")
+    expect(page.locator("#link-text")).to_contain_text("Live", timeout=15_000)
+    expect(entry).to_have_count(0)
+    expect(page.locator(".card")).to_have_count(3)
+
+    page.get_by_role("textbox", name="Vehicle", exact=True).fill("EV-key")
+    page.get_by_role("button", name="Charge", exact=True).click()
+    expect(page.locator("#charge-answer")).to_contain_text("EV-key charged 10 kWh", timeout=15_000)
+    page.get_by_role("textbox", name="Vehicles", exact=True).fill("5")
+    page.get_by_role("textbox", name="Seconds", exact=True).fill("1")
+    page.get_by_role("button", name="Start").click()
+    expect(page.locator("#rush-summary")).to_contain_text("all 5 charged", timeout=20_000)
+
+    page.reload()  # the tab keeps it
+    expect(page.locator(".card")).to_have_count(3, timeout=15_000)
+    expect(entry).to_have_count(0)
+    other = page.context.new_page()  # another does not
+    other.goto(guarded.url)
+    expect(other.get_by_label("API key")).to_be_visible(timeout=15_000)
+    assert thrown == []
+    page.context.close()
+
+
+def test_a_key_that_is_revoked_is_asked_for_again(
+    browser: Browser, guarded: Grid, key_and_file: tuple[str, Path]
+) -> None:
+    key, file = key_and_file
+    page = browser.new_context().new_page()
+    page.goto(guarded.url)
+    page.get_by_label("API key").fill(key)
+    page.get_by_label("API key").press("Enter")
+    expect(page.locator("#link-text")).to_contain_text("Live", timeout=15_000)
+
+    lines = file.read_text()
+    file.write_text(f"another:{'0' * 64}\n")
+
+    expect(page.locator("#key-fault")).to_contain_text("not known here", timeout=15_000)
+    file.write_text(lines)
+
+    def is_let_in() -> None:
+        page.get_by_label("API key").fill(key)
+        page.get_by_label("API key").press("Enter")
+        page.wait_for_timeout(500)
+        assert "Live" in page.locator("#link-text").inner_text()
+
+    eventually(is_let_in, within_s=15)
+    page.context.close()
+
+
+def _rests(page: Page) -> None:
+    """Hold the page to not asking on while it has no key: each call would be refused and logged."""
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.wait_for_timeout(1500)
+    assert asked == []
