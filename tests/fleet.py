@@ -9,6 +9,9 @@ from typing import Any
 
 import requests
 
+# A vehicle whose connection was refused or lost comes again after this, seconds.
+_AGAIN_S = 0.1
+
 
 @dataclass
 class Ride:
@@ -19,6 +22,8 @@ class Ride:
     status: int = 0  # 0: no answer
     document: Mapping[str, Any] = field(default_factory=dict)
     error: str = ""
+    wish: Mapping[str, object] = field(default_factory=dict)
+    tries: int = 0
 
 
 class Fleet:
@@ -30,8 +35,9 @@ class Fleet:
         Args:
             url: of the gateway, balancer or substation.
             patience_s: how long a vehicle tries again when it finds the door shut (no connection)
-                or is told to come back (503), seconds.
-            wish: what each asks for, such as `kwh=6`.
+                or is told to come back (503 with Retry-After), seconds.
+            wish: what each asks for, such as `kwh=6`; a function is given the vehicle's number, as
+                `vehicle_id="EV-{}".format` is.
         """
         self.rides: list[Ride] = []
         self._patience_s = patience_s
@@ -45,7 +51,7 @@ class Fleet:
         for number in range(count):
             if rate:
                 time.sleep(max(0.0, began + number / rate - time.monotonic()))
-            ride = Ride(time.monotonic())
+            ride = Ride(time.monotonic(), wish=self._wish_of(len(self.rides)))
             self.rides.append(ride)
             thread = threading.Thread(target=self._charge, args=(ride,), daemon=True)
             self._threads.append(thread)
@@ -74,16 +80,25 @@ class Fleet:
         """Count the charged vehicles by site."""
         return Counter(ride.document["substation"] for ride in self.rides if ride.status == 200)
 
+    def _wish_of(self, number: int) -> dict[str, object]:
+        return {
+            name: value(number) if callable(value) else value for name, value in self._wish.items()
+        }
+
     def _charge(self, ride: Ride) -> None:
         deadline = ride.sent + self._patience_s
-        while not self._try(ride) and time.monotonic() < deadline:
-            time.sleep(0.1)
+        while (pause_s := self._try(ride)) is not None and time.monotonic() + pause_s <= deadline:
+            time.sleep(pause_s)
         ride.answered = time.monotonic()
 
-    def _try(self, ride: Ride) -> bool:
+    def _try(self, ride: Ride) -> float | None:
+        """Ask once; return the seconds after which to ask again, None not to."""
+        ride.tries += 1
         try:
-            answer = requests.post(self._url, json=self._wish or None, timeout=120)
+            answer = requests.post(self._url, json=ride.wish or None, timeout=120)
             ride.status, ride.document = answer.status_code, answer.json()
         except (requests.RequestException, ValueError) as error:
             ride.status, ride.error = 0, str(error)
-        return ride.status not in (0, 503)
+            return _AGAIN_S
+        told = answer.headers.get("Retry-After")
+        return float(told) if answer.status_code == 503 and told else None

@@ -6,7 +6,11 @@ from prometheus_client.parser import text_string_to_metric_families
 
 def scrape(url: str) -> dict[str, float]:
     """Return every sample of `GET {url}/metrics`, keyed `name{label="value"}`, labels sorted."""
-    page = requests.get(f"{url}/metrics", timeout=5).text
+    return samples(requests.get(f"{url}/metrics", timeout=5).text)
+
+
+def samples(page: str) -> dict[str, float]:
+    """Return every sample of a metrics page, keyed in the same way."""
     return {
         _key(sample.name, sample.labels): sample.value
         for family in text_string_to_metric_families(page)

@@ -15,14 +15,16 @@ class Visit(NamedTuple):
     kwh: float
     began: float
     ended: float
+    vehicle_id: str
+    delivered_kwh: float
 
 
-def visits(log: Path) -> list[Visit]:
-    """Read the sessions that a substation logged, in the order of their beginning."""
+def visits(log: Path | str) -> list[Visit]:
+    """Read the sessions from a substation's log (its file or its text), as they began."""
     found = []
-    for line in log.read_text().splitlines():
-        event = json.loads(line)
-        if event["event"] == "session ended":
+    for line in (log if isinstance(log, str) else log.read_text()).splitlines():
+        if '"session ended"' in line:
+            event = json.loads(line)
             ended = datetime.fromisoformat(event["time"]).timestamp()
             found.append(
                 Visit(
@@ -31,6 +33,8 @@ def visits(log: Path) -> list[Visit]:
                     event["kwh"],
                     ended - event["charging_s"],
                     ended,
+                    event["vehicle_id"],
+                    event["delivered_kwh"],
                 )
             )
     return sorted(found, key=lambda visit: visit.began)

@@ -1,9 +1,11 @@
-"""The whole grid as processes, under load, while parts of it die, freeze, drain and restart."""
+"""The whole grid as processes, under load, while a site dies, freezes or drains.
+
+Faults of every part, of links and of what they stand on are in `tests/e2e/faults`.
+"""
 
 import json
 import os
 import signal
-import threading
 import time
 from collections import Counter
 from datetime import datetime
@@ -153,28 +155,6 @@ def test_sigterm_to_a_site_under_load_loses_no_vehicle(start_grid: StartGrid) ->
     assert fleet.by_site() == {"substation1": 8, "substation2": 12}
     assert {ride.document["attempts"] for ride in fleet.rides} == {1}
     assert victim.stop() == 0
-
-
-def test_a_restart_of_the_whole_grid_one_part_at_a_time_loses_no_vehicle(
-    start_grid: StartGrid,
-) -> None:
-    grid = start_grid(points=(10, 10, 10), env={"TIME_SCALE": "720"})
-    fleet = Fleet(grid.url, patience_s=20)
-    sender = _send_in_background(fleet, 200, rate=10)
-
-    for process in grid.services:
-        process.restart()
-        process.wait_until(lambda process=process: process.answers("/readyz"), timeout_s=20)  # type: ignore[misc] # bound now
-    sender.join()
-
-    assert fleet.wait().statuses() == {200: 200}, fleet.troubles()
-    assert set(charged_by_session(grid).values()) == {1}
-
-
-def _send_in_background(fleet: Fleet, count: int, *, rate: float) -> threading.Thread:
-    thread = threading.Thread(target=fleet.send, args=(count,), kwargs={"rate": rate}, daemon=True)
-    thread.start()
-    return thread
 
 
 def test_counters_add_up_over_all_hops(start_grid: StartGrid) -> None:

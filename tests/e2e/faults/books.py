@@ -1,0 +1,155 @@
+"""Whether what vehicles were told, what sites logged and what everybody counted agree. Pure."""
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from tests.fleet import Ride
+from tests.sessions import Visit
+
+Counters = Mapping[str, float]
+VisitsBySite = Mapping[str, Sequence[Visit]]
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What became of a scene's vehicles.
+
+    Attributes:
+        tried: vehicles that asked for a charge.
+        charged: those that were told that they are charged.
+        came_again: those that were told to come back, or lost their connection, and came again.
+        lost: those that were never charged.
+        charged_twice: those that sites charged to the end more than once.
+        back_s: seconds from the end of the fault until the grid saw every part well.
+    """
+
+    tried: int
+    charged: int
+    came_again: int
+    lost: int
+    charged_twice: int
+    back_s: float
+
+
+def add_up(rides: Sequence[Ride], visits: VisitsBySite, back_s: float) -> Figures:
+    """Count what became of a scene's vehicles."""
+    charges = Counter(
+        visit.vehicle_id
+        for sites_visits in visits.values()
+        for visit in sites_visits
+        if visit.outcome == "charged"
+    )
+    charged = sum(ride.status == 200 for ride in rides)
+    return Figures(
+        tried=len(rides),
+        charged=charged,
+        came_again=sum(ride.tries > 1 for ride in rides),
+        lost=len(rides) - charged,
+        charged_twice=sum(count > 1 for count in charges.values()),
+        back_s=back_s,
+    )
+
+
+def check_answers(rides: Sequence[Ride], visits: VisitsBySite) -> None:
+    """Assert that each vehicle told it is charged got its kWh, at the site and in the session told.
+
+    And that no site charged anybody else.
+    """
+    told = {
+        (
+            ride.document["session_id"],
+            ride.document["vehicle_id"],
+            ride.document["substation"],
+            ride.document["kwh"],
+        )
+        for ride in rides
+        if ride.status == 200
+    }
+    got = {
+        (visit.session_id, visit.vehicle_id, site, visit.delivered_kwh)
+        for site, sites_visits in visits.items()
+        for visit in sites_visits
+        if visit.outcome == "charged"
+    }
+    assert told == got, f"told but not charged: {told - got}; charged but not told: {got - told}"
+    asked = sum(float(str(ride.wish["kwh"])) for ride in rides if ride.status == 200)
+    delivered = sum(kwh for *_, kwh in got)
+    assert math.isclose(asked, delivered), f"{asked} kWh asked for, {delivered} delivered"
+
+
+def check_counters(
+    before: Mapping[str, Counters],
+    after: Mapping[str, Counters],
+    rides: Sequence[Ride],
+    visits: VisitsBySite,
+) -> None:
+    """Assert that the counters of all parts that lived through the scene add up."""
+    moved = {
+        name: _moved(before[name], after[name])
+        for name in before
+        if _started(before[name]) == _started(after[name])
+    }
+    for site, logged in visits.items():
+        if site in moved:
+            _check_site(site, moved[site], logged)
+    if "gateway" in moved:
+        _equal(
+            "the gateway's vehicles and answers",
+            _sum(moved["gateway"], "charge_requests_total"),
+            _sum(moved["gateway"], "http_requests_total", 'method="POST",route="/charge"'),
+        )
+        _equal(
+            "the gateway's vehicles charged and those told so",
+            _sum(moved["gateway"], "charge_requests_total", 'status="200"'),
+            sum(ride.status == 200 for ride in rides),
+        )
+    if "balancer" in moved:
+        for site, logged in visits.items():
+            _equal(
+                f"what the balancer says was charged at {site} and what {site} logged",
+                _sum(
+                    moved["balancer"], "balancer_dispatches_total", f'"charged",substation="{site}"'
+                ),
+                sum(visit.outcome == "charged" for visit in logged),
+            )
+
+
+def _check_site(site: str, moved: Counters, logged: Sequence[Visit]) -> None:
+    outcomes = Counter(visit.outcome for visit in logged)
+    for outcome in ("charged", "aborted"):
+        _equal(
+            f"{site}'s count of {outcome} and its log",
+            _sum(moved, "substation_sessions_total", f'outcome="{outcome}"'),
+            outcomes[outcome],
+        )
+        _equal(
+            f"{site}'s kWh to those {outcome} and its log",
+            _sum(moved, "substation_energy_delivered_kwh_total", f'outcome="{outcome}"'),
+            sum(visit.delivered_kwh for visit in logged if visit.outcome == outcome),
+        )
+    _equal(
+        f"{site}'s vehicles and its charged, aborted and refused together",
+        _sum(moved, "http_requests_total", 'method="POST",route="/charge"'),
+        _sum(moved, "substation_sessions_total"),
+    )
+
+
+def _equal(what: str, one: float, other: float) -> None:
+    # Logs round kWh to a thousandth, each session's on its own.
+    assert math.isclose(one, other, abs_tol=0.1), f"{what}: {one:g} and {other:g}"
+
+
+def _sum(counters: Counters, name: str, labels: str = "") -> float:
+    return sum(
+        value for key, value in counters.items() if key.partition("{")[0] == name and labels in key
+    )
+
+
+def _moved(before: Counters, after: Counters) -> Counters:
+    return {name: value - before.get(name, 0) for name, value in after.items()}
+
+
+def _started(counters: Counters) -> float:
+    return counters["process_start_time_seconds"]

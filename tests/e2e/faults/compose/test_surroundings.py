@@ -1,0 +1,83 @@
+"""What the containers stand on fails them: the network, names, memory, and who watches them."""
+
+import time
+
+import pytest
+
+from tests.deadline import eventually
+from tests.e2e.compose.stack import docker
+from tests.e2e.faults.compose.containers import Containers, run
+from tests.e2e.faults.inject import kill
+from tests.e2e.faults.scene import Scene
+
+_HOLD_S = 4
+_LIMIT_MB = 512  # of a site in docker-compose.yml
+
+
+def test_a_site_that_is_cut_off_the_network(scene: Scene, world: Containers) -> None:
+    scene.play(
+        f"substation2 disconnected from the network for {_HOLD_S} s",
+        lambda: world.part("substation2").disconnect(_HOLD_S),
+        early_kwh=50,  # those at the site charge on; none is done before it is back
+    )
+
+
+def test_names_that_are_not_found(scene: Scene, world: Containers) -> None:
+    balancer = world.part("balancer").name
+    file = run("inspect", "--format", "{{.ResolvConfPath}}", balancer).strip()
+
+    def write(lines: str) -> None:
+        # Docker mounts this file of the host's into the container.
+        run(
+            *("run", "--rm", "--volume", f"{file}:/resolv.conf", "python:3.13-slim"),
+            *("python", "-c", "import sys; open('/resolv.conf', 'w').write(sys.argv[1])", lines),
+        )
+
+    known = run("exec", balancer, "cat", "/etc/resolv.conf")
+
+    def is_down() -> None:
+        write("nameserver 192.0.2.1\noptions timeout:1 attempts:1\n")  # nobody is there
+        time.sleep(_HOLD_S)
+        write(known)
+
+    scene.play(f"the balancer's DNS does not answer for {_HOLD_S} s", is_down)
+    assert '"name not found"' in docker("logs", balancer).stdout
+
+
+def test_a_site_that_reaches_its_memory_limit(scene: Scene, world: Containers) -> None:
+    site = world.part("substation2")
+    began = int(time.time())
+
+    def starve() -> None:
+        site.limit_memory_to_what_it_uses()
+        # What a health check takes is too much now; the kernel ends the largest process.
+        ends = time.monotonic() + _HOLD_S
+        while time.monotonic() < ends:
+            docker("exec", site.name, "python", "-c", "bytes(4_000_000)")
+        site.limit_memory(_LIMIT_MB)
+
+    scene.play(
+        f"substation2 gets no more memory for {_HOLD_S} s",
+        starve,
+        early_kwh=50,  # it may die of it at any moment: none of them is done before
+    )
+    told = run(
+        *("events", "--since", str(began), "--until", str(int(time.time()) + 1)),
+        *("--filter", f"container={site.name}", "--filter", "event=oom"),
+    )
+    assert told, "nothing in it met its memory limit"
+
+
+@pytest.mark.parametrize("service", ["prometheus", "grafana"])
+def test_monitoring_that_is_down(scene: Scene, world: Containers, service: str) -> None:
+    if service not in world.stack.services:
+        pytest.skip(f"the image of {service} cannot be had")
+
+    def is_back() -> None:
+        (container,) = world.stack.containers(service)
+        assert container["State"]["Health"]["Status"] == "healthy"
+
+    scene.play(
+        f"{service.capitalize()} killed for {_HOLD_S} s", lambda: kill(world.part(service), _HOLD_S)
+    )
+    eventually(is_back, 60)

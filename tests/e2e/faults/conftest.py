@@ -1,0 +1,41 @@
+"""Keeps the figures of each scene where FAULTS_RECORD names a folder: `make reliability` does."""
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.faults.books import Figures
+from tests.e2e.faults.scene import Scene
+from tests.e2e.faults.world import World
+
+_HERE = Path(__file__).parent
+
+SceneIn = Callable[[World], Scene]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    # The order of the rows in the report; the same on every worker of a run.
+    for number, item in enumerate(items):
+        item.stash[_ROW] = number
+
+
+_ROW = pytest.StashKey[int]()
+
+
+@pytest.fixture
+def scene_in(request: pytest.FixtureRequest) -> SceneIn:
+    """Make a scene in a world: `scene_in(Processes(grid))`."""
+    row = request.node.stash[_ROW]
+    kind = request.path.parent.name
+
+    def record(title: str, figures: Figures) -> None:
+        folder = os.environ.get("FAULTS_RECORD")
+        if folder:
+            document = {"kind": kind, "row": row, "title": title, **asdict(figures)}
+            (Path(folder) / f"{kind}-{row:03}.json").write_text(json.dumps(document))
+
+    return lambda world: Scene(world, f"S{row}", record)

@@ -1,0 +1,23 @@
+"""Each service is killed, frozen and restarted while vehicles charge."""
+
+import pytest
+
+from tests.e2e.faults.inject import freeze, kill, restart
+from tests.e2e.faults.scene import Scene
+
+_PARTS = pytest.mark.parametrize("part", ["substation2", "balancer", "gateway"])
+
+
+@_PARTS
+def test_a_service_that_is_killed(scene: Scene, part: str) -> None:
+    scene.play(f"{part} killed, started again 2 s later", lambda: kill(scene.world.part(part), 2))
+
+
+@_PARTS
+def test_a_service_that_freezes(scene: Scene, part: str) -> None:
+    scene.play(f"{part} frozen for 5 s", lambda: freeze(scene.world.part(part), 5))
+
+
+@_PARTS
+def test_a_service_that_is_restarted(scene: Scene, part: str) -> None:
+    scene.play(f"{part} restarted gracefully", lambda: restart(scene.world.part(part)))

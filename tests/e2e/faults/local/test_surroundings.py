@@ -1,0 +1,153 @@
+"""What the services stand on fails them: memory, the clock, names, and who watches them."""
+
+import ctypes
+import resource
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+
+import pytest
+import requests
+
+from local_stack.grid import Grid, Ports
+from local_stack.process import Process
+from tests.deadline import eventually
+from tests.e2e.faults.conftest import SceneIn
+from tests.e2e.faults.inject import kill
+from tests.e2e.faults.local.conftest import POINTS
+from tests.e2e.faults.scene import Scene
+from tests.e2e.faults.world import Processes
+from tests.memory import family
+
+GridWith = Callable[..., Grid]
+
+_HOLD_S = 3
+_DAY_S = 86_400
+_RESOLVER = "libnss_wrapper.so"  # looks names up in a file that it is given
+_NAMES = ("balancer", *(f"substation{number}" for number, _ in enumerate(POINTS, start=1)))
+
+
+@pytest.fixture
+def grid_with(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[GridWith]:
+    """Start a grid of its own: `grid_with(env={...})`."""
+    started: list[Grid] = []
+
+    def start(**options: object) -> Grid:
+        options = {"ports": Ports.free(len(POINTS)), **options}
+        grid = Grid(tmp_path / "grid", points=POINTS, **options)  # type: ignore[arg-type] # its own
+        started.append(grid)
+        grid.start()
+        return grid
+
+    request.node.logs = lambda: {
+        process.name: process.log_tail() for grid in started for process in grid.processes
+    }
+    yield start
+    for grid in started:
+        grid.kill()
+
+
+@pytest.mark.parametrize("part", ["substation2", "balancer", "gateway"])
+def test_a_service_that_reaches_its_memory_limit(scene: Scene, grid: Grid, part: str) -> None:
+    process = {one.name: one for one in grid.services}.get(part)
+    process = process or {"balancer": grid.balancer, "gateway": grid.gateway}[part]
+    scene.play(
+        f"{part} gets no more memory for {_HOLD_S} s",
+        lambda: starve(process),
+        early_kwh=30,  # it may die of it at any moment: none of them is done before
+    )
+
+
+def starve(process: Process) -> None:
+    """Give a process no further memory for a while."""
+    limits = {pid: resource.prlimit(pid, resource.RLIMIT_AS) for pid in family(process.pid)}
+    for pid, (_, hard) in limits.items():
+        resource.prlimit(pid, resource.RLIMIT_AS, (0, hard))
+    ends = time.monotonic() + _HOLD_S
+    failed = 0
+    while time.monotonic() < ends:
+        failed += process.answers("/metrics") is not None
+        time.sleep(0.1)
+    assert failed, f"{process.name} does not notice that it gets no memory"
+    with suppress(OSError):  # it may have died of it, or be about to
+        for pid in family(process.pid):
+            resource.prlimit(pid, resource.RLIMIT_AS, limits[process.pid])
+    eventually(lambda: keep_running(process), 20)
+
+
+def keep_running(process: Process) -> None:
+    """Start it again where it has died, as a container's restart policy does, until it lives."""
+    if not process.running:
+        process.start()
+    fault = process.answers("/healthz")
+    assert fault is None, fault
+
+
+def test_a_clock_that_steps(scene_in: SceneIn, grid_with: GridWith, tmp_path: Path) -> None:
+    compiler = shutil.which("cc")
+    if compiler is None:
+        pytest.skip("no C compiler (cc) is installed")
+    shift, offset_s = tmp_path / "step_clock.so", tmp_path / "offset"
+    source = Path(__file__).with_name("step_clock.c")
+    subprocess.run([compiler, "-shared", "-fPIC", "-o", shift, source], check=True)
+    offset_s.write_text("0")
+    grid = grid_with(env={"LD_PRELOAD": str(shift), "CLOCK_OFFSET_FILE": str(offset_s)})
+
+    def steps() -> None:
+        for step_s in (_DAY_S, -_DAY_S, 0):
+            offset_s.write_text(str(step_s))
+            time.sleep(1)
+            for service in grid.services:
+                assert abs(clock_of(service) - time.time() - step_s) < 60, service.name
+
+    scene_in(Processes(grid)).play("the clock of every service steps a day on, two back", steps)
+
+
+def clock_of(service: Process) -> float:
+    """Ask a service for the time, in seconds of the epoch."""
+    answer = requests.get(f"{service.url}/healthz", timeout=5)
+    return parsedate_to_datetime(answer.headers["Date"]).timestamp()
+
+
+def test_names_that_are_not_found(scene_in: SceneIn, grid_with: GridWith, tmp_path: Path) -> None:
+    try:
+        ctypes.CDLL(_RESOLVER)
+    except OSError:
+        pytest.skip(f"{_RESOLVER} is not installed")
+    ports = Ports.free(len(POINTS))
+    hosts = tmp_path / "hosts"
+    known = "".join(f"127.0.0.1 {name}.invalid\n" for name in _NAMES)
+    hosts.write_text(known)
+    resolver = {"LD_PRELOAD": _RESOLVER, "NSS_WRAPPER_HOSTS": str(hosts)}
+    sites = zip(_NAMES[1:], ports.substations, strict=True)
+    grid = grid_with(
+        ports=ports,
+        balancer_env={
+            **resolver,
+            "SUBSTATIONS": ",".join(f"{name}=http://{name}.invalid:{port}" for name, port in sites),
+            "RESOLVE_INTERVAL": "0.5",
+        },
+        gateway_env={**resolver, "BALANCER_URL": f"http://balancer.invalid:{ports.balancer}"},
+    )
+
+    def is_down() -> None:
+        hosts.write_text("")
+        time.sleep(_HOLD_S)
+        hosts.write_text(known)
+
+    scene_in(Processes(grid)).play(f"no name is found for {_HOLD_S} s", is_down)
+    assert '"name not found"' in grid.balancer.log_file.read_text()
+
+
+def test_prometheus_that_is_down(scene_in: SceneIn, grid_with: GridWith) -> None:
+    grid = grid_with(with_prometheus=True)
+    if grid.prometheus is None:
+        pytest.skip("prometheus is not installed")
+    prometheus = grid.prometheus
+    scene_in(Processes(grid)).play(
+        f"Prometheus down for {_HOLD_S} s", lambda: kill(prometheus, _HOLD_S)
+    )

@@ -1,0 +1,84 @@
+"""The grid under fault, in either form: as processes here, as containers in `compose/`."""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+import requests
+
+from local_stack.grid import Grid
+from tests.e2e.faults.inject import Part
+from tests.scrape import scrape
+from tests.sessions import Visit, visits
+
+
+class World(Protocol):
+    """What a scene needs of the grid."""
+
+    @property
+    def url(self) -> str:
+        """Where vehicles find the gateway."""
+
+    @property
+    def sites(self) -> Sequence[str]:
+        """Names of the substations."""
+
+    def part(self, name: str) -> Part:
+        """Return a part by its name: gateway, balancer, or a site's."""
+
+    def visits(self, site: str) -> list[Visit]:
+        """Read the sessions that a site has logged, over all of its restarts."""
+
+    def counters(self) -> Mapping[str, Mapping[str, float]]:
+        """Read every part's metrics, by the part's name."""
+
+
+class Processes:
+    """The grid as processes."""
+
+    def __init__(self, grid: Grid) -> None:
+        self._parts = {site.name: site for site in grid.substations}
+        self._parts |= {"balancer": grid.balancer, "gateway": grid.gateway}
+        self.sites = [site.name for site in grid.substations]
+        self.grid = grid
+
+    @property
+    def url(self) -> str:
+        return self.grid.url
+
+    def part(self, name: str) -> Part:
+        return self._parts[name]
+
+    def visits(self, site: str) -> list[Visit]:
+        return visits(self._parts[site].log_file)
+
+    def counters(self) -> Mapping[str, Mapping[str, float]]:
+        return {name: scrape(part.url) for name, part in self._parts.items()}
+
+
+def expect_normal(world: World) -> None:
+    """Assert that the grid takes vehicles and sees every site of the world up."""
+    ready = requests.get(f"{world.url}/readyz", timeout=2)
+    assert ready.status_code == 200, ready.text
+    view = requests.get(f"{world.url}/substations", timeout=2).json()
+    health = {site["name"]: site["health"] for site in view["substations"]}
+    not_up = {name: health.get(name) for name in world.sites if health.get(name) != "up"}
+    assert not not_up, f"not up: {not_up}"
+
+
+def expect_full(world: World, points: int) -> None:
+    """Assert that as many vehicles charge as there are points."""
+    view = requests.get(f"{world.url}/substations", timeout=2).json()
+    sites = [site for site in view["substations"] if site["name"] in world.sites]
+    charging = sum(site["own_load"] for site in sites)
+    assert charging == points, f"{charging} vehicles charge, {view['waiting']} wait"
+
+
+def expect_idle(world: World) -> None:
+    """Assert that no vehicle is left anywhere."""
+    for name, counters in world.counters().items():
+        for gauge in (
+            "substation_current_load",
+            "balancer_waiting_sessions",
+            "charge_requests_in_progress",
+        ):
+            assert counters.get(gauge, 0) == 0, f"{name}: {gauge} is {counters[gauge]:g}"

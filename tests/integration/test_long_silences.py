@@ -1,0 +1,76 @@
+"""A service that was frozen is not taken for hung, nor a caller that vanished for a quiet one."""
+
+import os
+import signal
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from tests.conftest import StartService
+from tests.deadline import eventually
+from tests.fleet import Fleet
+from tests.integration.balancer import start_balancer, wait_for_health
+from tests.memory import family
+from tests.scrape import scrape
+
+
+def test_a_service_that_its_supervisor_takes_for_hung_keeps_its_vehicles(
+    start_service: StartService,
+) -> None:
+    site = start_service("substation_service")
+    fleet = Fleet(site.url).send(3)
+
+    def three_charge() -> None:
+        assert scrape(site.url)["substation_current_load"] == 3
+
+    eventually(three_charge)
+    for pid in family(site.pid)[1:]:
+        # What gunicorn does to a worker that was silent for 30 s; both may have been frozen.
+        os.kill(pid, signal.SIGABRT)
+
+    assert fleet.wait().statuses() == {200: 3}, fleet.troubles()
+
+
+class Timer(NamedTuple):
+    """What the kernel waits for on a connection."""
+
+    local_port: int
+    remote_port: int
+    is_keep_alive: bool
+    due_s: float
+
+
+def timers() -> list[Timer]:
+    found = []
+    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        _, local, remote, _state, _queues, timer, *_ = line.split()
+        kind, due = timer.split(":")
+        due_s = int(due, 16) / os.sysconf("SC_CLK_TCK")
+        found.append(Timer(port(local), port(remote), kind == "02", due_s))
+    return found
+
+
+def port(address: str) -> int:
+    return int(address.split(":")[1], 16)
+
+
+@pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="the kernel is not Linux")
+def test_the_kernel_soon_asks_whether_both_ends_of_a_held_connection_are_there(
+    start_service: StartService,
+) -> None:
+    site = start_service("substation_service")
+    balancer = start_balancer(start_service, site.url)
+    wait_for_health(balancer, "site1", "up")
+    fleet = Fleet(balancer.url, kwh=5).send(1)
+    time.sleep(0.5)
+
+    # The balancer's end, the site's end, and the end at which the balancer holds its caller.
+    ends = [timer for timer in timers() if site.port in timer[:2] or timer[0] == balancer.port]
+
+    held = [timer for timer in ends if timer.is_keep_alive]
+    assert {timer.local_port for timer in held} >= {site.port, balancer.port}
+    assert any(timer.remote_port == site.port for timer in held)
+    assert max(timer.due_s for timer in held) <= 20
+    assert fleet.wait().statuses() == {200: 1}

@@ -1,0 +1,84 @@
+"""A balancer that is frozen: its connections stand, and nothing comes back."""
+
+import time
+
+import pytest
+import requests
+
+from local_stack.grid import Grid
+from tests.conftest import StartGrid
+from tests.deadline import eventually
+from tests.fleet import Fleet
+from tests.scrape import scrape
+
+_FAST = {"CHECK_INTERVAL": "0.2", "CHECKS_MISSED": "2"}
+
+
+def with_a_frozen_balancer(
+    start_grid: StartGrid, *, vehicles: int, **gateway: str
+) -> tuple[Grid, Fleet]:
+    """Start a grid, let vehicles charge (2 s each), and freeze the balancer."""
+    grid = start_grid(points=(8,), gateway_env={**_FAST, **gateway})
+    fleet = Fleet(grid.url).send(vehicles)
+
+    def all_charge() -> None:
+        assert scrape(grid.substations[0].url)["substation_current_load"] == vehicles
+
+    eventually(all_charge)
+    grid.balancer.freeze()
+    return grid, fleet
+
+
+def is_known_to_be_silent(grid: Grid) -> None:
+    assert '"balancer silent"' in grid.gateway.log_file.read_text()
+
+
+def test_a_new_vehicle_is_not_given_to_a_silent_balancer(start_grid: StartGrid) -> None:
+    grid, fleet = with_a_frozen_balancer(start_grid, vehicles=2)
+    eventually(lambda: is_known_to_be_silent(grid))
+
+    began = time.monotonic()
+    answer = requests.post(f"{grid.url}/charge", headers={"Prefer": "wait=1"}, timeout=10)
+
+    assert time.monotonic() - began < 2
+    assert answer.status_code == 503
+    assert answer.json()["type"] == "urn:ev-grid:problem:balancer-unreachable"
+    assert int(answer.headers["Retry-After"]) >= 1
+    late = Fleet(grid.url).send(3)
+    time.sleep(2)  # those in its hands are done at their site by now
+    assert fleet.statuses() == {0: 2}
+    grid.balancer.thaw()
+    assert fleet.wait(10).statuses() == {200: 2}, fleet.troubles()
+    assert late.wait(10).statuses() == {200: 3}, late.troubles()
+    assert scrape(grid.substations[0].url)['substation_sessions_total{outcome="charged"}'] == 5
+
+
+def test_vehicles_in_the_hands_of_a_silent_balancer_are_broken_off_after_the_patience(
+    start_grid: StartGrid,
+) -> None:
+    grid, fleet = with_a_frozen_balancer(start_grid, vehicles=3, BALANCER_PATIENCE="1")
+
+    assert fleet.wait(5).statuses() == {503: 3}
+    for ride in fleet.rides:
+        assert ride.document["type"] == "urn:ev-grid:problem:balancer-lost"
+        assert 0.5 < ride.answered - ride.sent < 3
+    grid.balancer.thaw()
+
+    def every_point_is_free() -> None:
+        assert scrape(grid.substations[0].url)["substation_current_load"] == 0
+
+    eventually(every_point_is_free, 1)
+    assert scrape(grid.substations[0].url)['substation_sessions_total{outcome="aborted"}'] == 3
+    assert Fleet(grid.url).send(1).wait().statuses() == {200: 1}
+
+
+def test_a_balancer_that_is_only_busy_with_long_charges_is_not_silent(
+    start_grid: StartGrid,
+) -> None:
+    grid = start_grid(points=(8,), gateway_env={**_FAST, "BALANCER_PATIENCE": "0.4"})
+
+    fleet = Fleet(grid.url, kwh=15).send(4).wait()  # 3 s each
+
+    assert fleet.statuses() == {200: 4}, fleet.troubles()
+    with pytest.raises(AssertionError):
+        is_known_to_be_silent(grid)
