@@ -1,4 +1,4 @@
-"""The README's table of settings and the code are one."""
+"""The table of settings in the docs and the code are one."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ import load_balancer.settings
 import substation_service.settings
 from grid_common.settings import ServiceSettings, rows
 
-README = Path(__file__).parents[3] / "README.md"
+PAGE = Path(__file__).parents[3] / "docs" / "settings.md"
 SERVICES: dict[str, type[ServiceSettings]] = {
     "gateway": charge_request_service.settings.Settings,
     "balancer": load_balancer.settings.Settings,
@@ -18,9 +18,9 @@ SERVICES: dict[str, type[ServiceSettings]] = {
 
 
 def table() -> dict[tuple[str, str], tuple[str, str]]:
-    """Read the README's rows: (setting, whose) to (default, meaning)."""
+    """Read the page's rows: (setting, whose) to (default, meaning)."""
     found = {}
-    for line in README.read_text().splitlines():
+    for line in PAGE.read_text().splitlines():
         cells = [cell.strip() for cell in line.strip("|").split(" | ")]
         if len(cells) == 4 and cells[0].startswith("`") and cells[0].isupper():
             found[cells[0].strip("`"), cells[1]] = (cells[2], cells[3])
@@ -44,7 +44,7 @@ def declared() -> dict[tuple[str, str], tuple[str, str]]:
     return found
 
 
-def test_the_readme_lists_every_setting_as_the_code_declares_it() -> None:
+def test_the_page_lists_every_setting_as_the_code_declares_it() -> None:
     assert table() == declared()
 
 
