@@ -2,9 +2,13 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PYTHONS := 3.11 3.12 3.13
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run test test-e2e test-bench bench check format lock pictures clean
+# `make lock` writes with it, `make lock-check` compares.
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' pyproject.toml
+
+.PHONY: help run test test-e2e test-bench bench bench-cost hostile faults faults-local faults-compose reliability soak check format lock lock-check audit pictures clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -24,18 +28,53 @@ test-bench: $(VENV)/dev ## Test the benchmark with a short run of it
 bench: $(VENV)/dev ## Run this balancer side by side with HAProxy, nginx and Envoy (15 minutes)
 	@$(BIN)/python -m benchmarks.side_by_side $(ARGS)
 
+bench-cost: $(VENV)/dev ## Measure what a charge costs, and thousands held at once (10 minutes)
+	@$(BIN)/python -m benchmarks.cost $(ARGS)
+
+hostile: $(VENV)/dev ## Attack each service, and have sites attack the balancer (ARGS="--write-table -n 0": docs/hostile-input.md)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile tests/e2e/hostile $(ARGS)
+
+faults: faults-local faults-compose ## Play every fault, as processes and on Compose (4 minutes)
+
+faults-local: $(VENV)/dev ## Play every fault that needs no Docker
+	@$(BIN)/python -m pytest -n 5 --dist worksteal tests/e2e/faults/local $(ARGS)
+
+faults-compose: $(VENV)/dev ## Play every fault that strikes containers
+	@$(BIN)/python -m pytest tests/e2e/faults/compose $(ARGS)
+
+reliability: $(VENV)/dev ## Play every fault and write docs/reliability.md
+	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && \
+	$(MAKE) --no-print-directory faults FAULTS_RECORD="$$folder" && $(BIN)/python -m tests.e2e.faults.report "$$folder"
+
+soak: $(VENV)/dev ## Charge for 20 minutes while parts die, freeze and lose their links
+	@exec $(BIN)/python -m benchmarks.soak $(ARGS)
+
 check: $(VENV)/dev ## Lint, format and types
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy .
+	@$(BIN)/zizmor --quiet --offline --strict-collection .github
 
 format: $(VENV)/dev ## Format the code
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .
 
 lock: $(VENV)/dev ## Lock the dependencies of pyproject.toml again, with hashes
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check 'uv>=0.9'
-	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' pyproject.toml -o requirements.txt
-	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' pyproject.toml --group dev -o requirements-dev.txt
+	@$(COMPILE) -o requirements.txt
+	@$(COMPILE) --group dev -o requirements-dev.txt
+
+lock-check: $(VENV)/dev ## Check that the locks are those of pyproject.toml and install on every Python supported
+	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && cp requirements.txt requirements-dev.txt "$$folder" && \
+	$(COMPILE) -o "$$folder/requirements.txt" && $(COMPILE) --group dev -o "$$folder/requirements-dev.txt" && \
+	for lock in requirements.txt requirements-dev.txt; do \
+		diff "$$lock" "$$folder/$$lock" || { echo "$$lock is not what pyproject.toml asks for: make lock"; exit 1; }; \
+		for version in $(PYTHONS); do \
+			$(BIN)/uv pip install --quiet --target "$$folder/$$lock-$$version" --python-version $$version --require-hashes --no-build -r "$$lock" || \
+			{ echo "$$lock does not install on Python $$version from wheels alone"; exit 1; }; \
+		done; \
+	done
+
+audit: $(VENV)/dev ## Look for known vulnerabilities in what is locked (asks the Python package index)
+	@$(BIN)/pip-audit --strict --disable-pip --require-hashes -r requirements-dev.txt -r requirements.txt $(ARGS)
 
 pictures: $(VENV)/dev ## Take the pictures of the control room again
 	@$(BIN)/python docs/take_pictures.py

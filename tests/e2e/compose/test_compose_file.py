@@ -1,6 +1,7 @@
 """The Compose file as Compose resolves it, held to what keeps a container in its place."""
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,18 +20,37 @@ OTHERS = ("prometheus", "grafana", "alertmanager")
 SERVICES = (*OWN, *OTHERS)
 # What the real images run as.
 USERS = {"prometheus": "65534:65534", "alertmanager": "65534:65534", "grafana": "472:0"}
+BASE_IMAGE = "python:3.13-slim"
 DRAIN_TIMEOUT_S = 75
 _MEGABYTE = 1 << 20
+
+# What gives a container a right, a name or a part of the machine that the others lack.
+_RIGHTS = (
+    *("privileged", "cap_add", "devices", "device_cgroup_rules", "gpus", "pid", "ipc", "uts"),
+    *("cgroup", "cgroup_parent", "network_mode", "userns_mode", "group_add", "sysctls", "runtime"),
+    *("credential_spec", "volumes_from", "external_links", "extra_hosts", "env_file"),
+)
+_SECRET_NAME = re.compile(
+    r"PASSWORD|PASSWD|SECRET|TOKEN|CREDENTIAL|(API|PRIVATE|ACCESS)_?KEY", re.I
+)
+# A key, or a user and password in a URL. A path is neither.
+_SECRET_VALUE = re.compile(r"[A-Za-z0-9+_=-]{32,}|://[^/@]*:[^/@]*@")
 
 each_service = pytest.mark.parametrize("service", SERVICES)
 
 
-@pytest.fixture(scope="module")
-def document() -> dict[str, Any]:
+def looks_secret(name: str, value: str) -> bool:
+    """Tell whether a variable may hold a secret. A name of a file that does is none."""
+    named = _SECRET_NAME.search(name) and not name.endswith("_FILE")
+    return bool(_SECRET_VALUE.search(value) or (named and value not in ("true", "false", "")))
+
+
+@pytest.fixture(scope="module", params=[(), (ROOT / "docker-compose.keys.yml",)], ids=["", "keys"])
+def document(request: pytest.FixtureRequest) -> dict[str, Any]:
     missing = compose_missing()
     if missing:
         pytest.skip(missing)
-    return resolved()
+    return resolved(*request.param)
 
 
 def test_the_file_holds_the_services_that_are_tested_here(document: dict[str, Any]) -> None:
@@ -44,8 +64,7 @@ def test_a_container_gains_no_right(document: dict[str, Any], service: str) -> N
     assert container["cap_drop"] == ["ALL"]
     assert container["security_opt"] == ["no-new-privileges:true"]
     assert container["user"] == USERS.get(service, "10001:10001")
-    for right in ("privileged", "cap_add", "devices", "pid", "ipc", "network_mode", "userns_mode"):
-        assert right not in container
+    assert [right for right in _RIGHTS if container.get(right)] == []
     assert "container_name" not in container  # --scale needs the name free
 
 
@@ -65,9 +84,12 @@ def test_a_container_writes_to_memory_alone(document: dict[str, Any], service: s
     for mount in container.get("volumes", []):
         assert mount["type"] == "bind"
         assert mount["read_only"] is True
+        # Configuration of this repository, and so no socket of the engine.
+        assert Path(mount["source"]).is_relative_to(ROOT)
     assert container["tmpfs"]
     for mount in container["tmpfs"]:
         assert re.search(r"[:,]size=\d+m(,|$)", mount), f"{mount} has no bound"
+        assert {"noexec", "nosuid", "nodev"} <= set(mount.partition(":")[2].split(",")), mount
 
 
 @each_service
@@ -124,6 +146,7 @@ def test_sites_and_balancer_are_on_the_internal_network_alone(document: dict[str
     # Grafana and Alertmanager need no site, and reach none.
     assert set(document["services"]["grafana"]["networks"]) == {"monitoring"}
     assert set(document["services"]["alertmanager"]["networks"]) == {"monitoring"}
+    assert set(document["services"]["prometheus"]["networks"]) == {"grid", "monitoring"}
 
 
 def test_nothing_starts_before_what_it_needs_is_healthy(document: dict[str, Any]) -> None:
@@ -150,11 +173,11 @@ def test_images_are_pinned_and_carry_no_secret(document: dict[str, Any]) -> None
     for name, service in document["services"].items():
         if "image" in service:
             assert re.fullmatch(r"[a-z]+/[a-z]+:v?\d+\.\d+\.\d+", service["image"]), name
-        for variable in service.get("environment") or {}:
-            assert not re.search(r"PASSWORD|SECRET_KEY|TOKEN|API_KEY", variable), name
+        for variable, value in (service.get("environment") or {}).items():
+            assert not looks_secret(variable, str(value)), f"{name}: {variable}"
     for file in sorted(ROOT.glob("*/Dockerfile")):
         text = file.read_text()
-        assert re.findall(r"^FROM (.*)$", text, re.MULTILINE) == ["python:3.13-slim"], file
+        assert re.findall(r"^FROM (.*)$", text, re.MULTILINE) == [BASE_IMAGE], file
         assert re.search(r"^USER 10001:10001$", text, re.MULTILINE), file
         assert "ARG" not in text, file
 
@@ -166,3 +189,20 @@ def test_images_share_their_first_layers() -> None:
     ]
     assert len(shared) == 4
     assert len(set(shared)) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "secret"),
+    [
+        ("GF_SECURITY_ADMIN_PASSWORD", "admin", True),
+        ("CHARGE_API_KEY", "evgrid_x", True),
+        ("BALANCER_URL", "http://user:pass@load_balancer:5001", True),
+        ("X", "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b", True),
+        ("BALANCER_URL", "http://load_balancer:5001", False),
+        ("CHARGE_API_KEYS_FILE", "/run/secrets/api_keys", False),
+        ("GF_SECURITY_DISABLE_INITIAL_ADMIN_CREATION", "true", False),
+        ("PATH", "/opt/venv/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin", False),
+    ],
+)
+def test_what_looks_like_a_secret(name: str, value: str, secret: bool) -> None:
+    assert looks_secret(name, value) is secret
