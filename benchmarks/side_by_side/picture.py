@@ -6,20 +6,8 @@ from itertools import groupby
 
 from benchmarks.side_by_side.figures import Figures
 from benchmarks.side_by_side.results import Results, RivalRun, SceneResult
+from benchmarks.svg import box, svg, text
 
-_STYLE = """<style>
-text{font:13px system-ui,sans-serif;fill:#1f2933}
-.bold{font-weight:600} .small{font-size:11px;fill:#5b6875} .end{text-anchor:end}
-.middle{text-anchor:middle}
-.page{fill:#ffffff} .cell{fill:#eef2f5} .bad{fill:#fbe3e0} .time{fill:#3d7dca} .lost{fill:#c8402f}
-.rule{stroke:#c9d2da;stroke-width:1} .away{fill:#e4e8ec}
-.line{fill:none;stroke-width:1.6;stroke-linejoin:round}
-.s0{stroke:#2f6fbf} .s1{stroke:#d9730d} .s2{stroke:#2e8b57} .s3{stroke:#8a4fbf}
-@media (prefers-color-scheme:dark){
-text{fill:#e6ebf0} .small{fill:#9fb0bf} .page{fill:#14191f} .cell{fill:#222b34} .bad{fill:#4a2320}
-.time{fill:#6aa5ea} .lost{fill:#ef6a58} .rule{stroke:#3b4854} .away{fill:#2a333d}
-.s0{stroke:#6aa5ea} .s1{stroke:#f0a04b} .s2{stroke:#5fc08a} .s3{stroke:#b98ae8}}
-</style>"""
 _SITE_STYLES = 4
 
 # Of the overview.
@@ -48,40 +36,40 @@ def overview(results: Results) -> str:
     width = _NAME_WIDTH + len(results.scenes) * (_CELL_WIDTH + _GAP)
     height = _HEAD + len(results.entrants) * (_CELL_HEIGHT + _GAP) + 4
     parts = [
-        _text(8, 20, "Mean time to charge over an all-knowing chooser's, vehicles lost,", "bold"),
-        _text(8, 38, "and strangers (past the balancer) turned away by a full site", "bold"),
+        text(8, 20, "Mean time to charge over an all-knowing chooser's, vehicles lost,", "bold"),
+        text(8, 38, "and strangers (past the balancer) turned away by a full site", "bold"),
     ]
     for column, scene in enumerate(results.scenes):
         x = _NAME_WIDTH + column * (_CELL_WIDTH + _GAP) + _CELL_WIDTH / 2
-        parts.append(_text(x, _HEAD - 12, scene.name, "middle"))
+        parts.append(text(x, _HEAD - 12, scene.name, "middle"))
     for row, entrant in enumerate(results.entrants):
         y = _HEAD + row * (_CELL_HEIGHT + _GAP)
         style = "bold" if row == 0 else ""
-        parts.append(_text(8, y + _CELL_HEIGHT / 2 + 5, entrant.name, style))
+        parts.append(text(8, y + _CELL_HEIGHT / 2 + 5, entrant.name, style))
         for column, scene in enumerate(results.scenes):
             x = _NAME_WIDTH + column * (_CELL_WIDTH + _GAP)
             title = f"{entrant.name}, {scene.name}"
             parts.extend(_cell(x, y, title, scene.runs[entrant.key].figures))
-    return _svg(width, height, "time to charge and vehicles lost, by rival and scene", parts)
+    return svg(width, height, "time to charge and vehicles lost, by rival and scene", parts)
 
 
 def _cell(x: float, y: float, title: str, figures: Figures) -> Iterator[str]:
     ratio = f"{figures.ratio:.3f}"
     yield "<g>"
     yield f"<title>{escape(title)}: {ratio} of the limit, {figures.lost} lost</title>"
-    yield _box(x, y, _CELL_WIDTH, _CELL_HEIGHT, "bad" if figures.lost else "cell")
+    yield box(x, y, _CELL_WIDTH, _CELL_HEIGHT, "bad" if figures.lost else "cell")
     middle = x + _CELL_WIDTH / 2
     if figures.charged_all:
-        yield _text(middle, y + 24, ratio, "middle")
+        yield text(middle, y + 24, ratio, "middle")
         away = figures.strangers_turned_away
-        yield _text(middle, y + 39, f"{away} strangers" if away else "0 lost", "small middle")
+        yield text(middle, y + 39, f"{away} strangers" if away else "0 lost", "small middle")
         share = min(1.0, max(0.0, figures.ratio - 1) / _FULL_BAR)
-        yield _box(x, y + _CELL_HEIGHT - 5, _CELL_WIDTH * share, 5, "time")
+        yield box(x, y + _CELL_HEIGHT - 5, _CELL_WIDTH * share, 5, "time")
     else:
-        yield _text(middle, y + 24, f"{figures.lost} lost", "bold middle")
-        yield _text(middle, y + 39, f"of {figures.vehicles}", "small middle")
+        yield text(middle, y + 24, f"{figures.lost} lost", "bold middle")
+        yield text(middle, y + 39, f"of {figures.vehicles}", "small middle")
         share = figures.lost / figures.vehicles
-        yield _box(x, y + _CELL_HEIGHT - 5, _CELL_WIDTH * share, 5, "lost")
+        yield box(x, y + _CELL_HEIGHT - 5, _CELL_WIDTH * share, 5, "lost")
     yield "</g>"
 
 
@@ -90,24 +78,24 @@ def loads(scene: SceneResult, results: Results) -> str:
     steps = max(len(site) for run in scene.runs.values() for site in run.loads)
     width = _PANEL_LEFT + _PANEL_WIDTH + 20
     height = 66 + len(results.entrants) * (_PANEL_HEIGHT + _PANEL_GAP) + 14
-    parts = [_text(8, 20, f"{scene.name}: taken points of each site", "bold"), *_legend(scene)]
+    parts = [text(8, 20, f"{scene.name}: taken points of each site", "bold"), *_legend(scene)]
     for row, entrant in enumerate(results.entrants):
         top = 66 + row * (_PANEL_HEIGHT + _PANEL_GAP)
         run = scene.runs[entrant.key]
         figures = run.figures
-        parts.append(_text(8, top + 18, entrant.name, "bold" if row == 0 else ""))
+        parts.append(text(8, top + 18, entrant.name, "bold" if row == 0 else ""))
         told = f"{figures.lost} lost, sent to full {figures.sent_to_full}"
-        parts.append(_text(8, top + 35, told, "small"))
+        parts.append(text(8, top + 35, told, "small"))
         if figures.strangers:
             told = f"strangers turned away {figures.strangers_turned_away}"
-            parts.append(_text(8, top + 50, told, "small"))
+            parts.append(text(8, top + 50, told, "small"))
         parts.extend(_panel(scene, run, top, steps))
     bottom = 66 + len(results.entrants) * (_PANEL_HEIGHT + _PANEL_GAP) - 2
     every = max(1, round(2 / results.step_s))
     for step in range(0, steps + 1, every):
         x = _PANEL_LEFT + _PANEL_WIDTH * step / steps
-        parts.append(_text(x, bottom + 6, f"{step * results.step_s:.0f} s", "small middle"))
-    return _svg(width, height, f"{scene.name}: taken points of each site over time", parts)
+        parts.append(text(x, bottom + 6, f"{step * results.step_s:.0f} s", "small middle"))
+    return svg(width, height, f"{scene.name}: taken points of each site over time", parts)
 
 
 def _legend(scene: SceneResult) -> Iterator[str]:
@@ -115,20 +103,20 @@ def _legend(scene: SceneResult) -> Iterator[str]:
     for number, points in enumerate(scene.capacities):
         style = f"line s{number % _SITE_STYLES}"
         yield f'<path class="{style}" d="M{x:g} 42h22"/>'
-        yield _text(x + 28, 46, f"site {number + 1}, {points} points", "small")
+        yield text(x + 28, 46, f"site {number + 1}, {points} points", "small")
         x += 140
-    yield _text(x, 46, "grey: a site is away", "small")
+    yield text(x, 46, "grey: a site is away", "small")
 
 
 def _panel(scene: SceneResult, run: RivalRun, top: float, steps: int) -> Iterator[str]:
     for site in run.loads:
         for begin, end in _stretches(site, away=True):
             x = _PANEL_LEFT + _PANEL_WIDTH * begin / steps
-            yield _box(x, top, _PANEL_WIDTH * (end - begin) / steps, _PANEL_HEIGHT, "away")
+            yield box(x, top, _PANEL_WIDTH * (end - begin) / steps, _PANEL_HEIGHT, "away")
     for y in (top, top + _PANEL_HEIGHT):
         yield f'<path class="rule" d="M{_PANEL_LEFT} {y:g}h{_PANEL_WIDTH}"/>'
-    yield _text(_PANEL_LEFT - 6, top + 9, "100%", "small end")
-    yield _text(_PANEL_LEFT - 6, top + _PANEL_HEIGHT + 2, "0", "small end")
+    yield text(_PANEL_LEFT - 6, top + 9, "100%", "small end")
+    yield text(_PANEL_LEFT - 6, top + _PANEL_HEIGHT + 2, "0", "small end")
     for number, (site, points) in enumerate(zip(run.loads, scene.capacities, strict=True)):
         for begin, end in _stretches(site, away=False):
             path = " ".join(
@@ -145,23 +133,3 @@ def _stretches(site: Sequence[int | None], *, away: bool) -> Iterator[tuple[int,
         steps = [step for step, _ in group]
         if is_away is away:
             yield steps[0], steps[-1] + 1
-
-
-def _svg(width: float, height: float, label: str, parts: Sequence[str]) -> str:
-    body = "\n".join(parts)
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}" '
-        f'role="img" aria-label="{escape(label)}">\n{_STYLE}\n'
-        f"{_box(0, 0, width, height, 'page')}\n{body}\n</svg>\n"
-    )
-
-
-def _text(x: float, y: float, text: str, style: str = "") -> str:
-    kind = f' class="{style}"' if style else ""
-    return f'<text x="{x:g}" y="{y:g}"{kind}>{escape(text)}</text>'
-
-
-def _box(x: float, y: float, width: float, height: float, style: str) -> str:
-    return (
-        f'<rect class="{style}" x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}"/>'
-    )

@@ -1,0 +1,92 @@
+"""What the command can be told."""
+
+import argparse
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from local_stack.process import ROOT
+
+DEFAULT_MINUTES = 20.0
+DEFAULT_LOAD = 0.8
+DEFAULT_EVERY_S = 15.0
+DOCS = ROOT / "docs"
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """A soak as asked for. `load` is a share of the grid's capacity (0 to 1)."""
+
+    minutes: float
+    load: float
+    every_s: float
+    seed: int
+    out: Path | None  # None: nothing is written
+
+
+def parse(arguments: Sequence[str] | None) -> Options:
+    """Read the command line; one that cannot be read ends the program with a message."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.soak",
+        description="Charge vehicles for a long time while parts of the grid die, freeze, restart "
+        "and lose their links; hold memory, open files and the grid's books to what they must be.",
+    )
+    parser.add_argument(
+        "--minutes",
+        type=_number("minutes", least=0.5, most=24 * 60),
+        default=DEFAULT_MINUTES,
+        help="how long vehicles arrive (default: %(default)g)",
+    )
+    parser.add_argument(
+        "--load",
+        type=_number("a share", least=0.01, most=1),
+        default=DEFAULT_LOAD,
+        help="of the grid's capacity that vehicles ask for (default: %(default)g)",
+    )
+    parser.add_argument(
+        "--every",
+        type=_number("seconds", least=5, most=3600),
+        default=DEFAULT_EVERY_S,
+        metavar="S",
+        dest="every_s",
+        help="seconds from fault to fault (default: %(default)g)",
+    )
+    parser.add_argument(
+        "--seed", type=int, default=1, help="draw other faults and vehicles (default: 1)"
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="FOLDER",
+        help="where to write soak.md and its picture; a run of at least "
+        f"{DEFAULT_MINUTES:g} minutes with every other default writes to docs, any other writes "
+        "nothing unless told where",
+    )
+    given = parser.parse_args(arguments)
+    whole = (
+        given.minutes >= DEFAULT_MINUTES
+        and given.load == DEFAULT_LOAD
+        and given.every_s == DEFAULT_EVERY_S
+    )
+    return Options(
+        given.minutes,
+        given.load,
+        given.every_s,
+        given.seed,
+        given.out or (DOCS if whole else None),
+    )
+
+
+def _number(what: str, *, least: float, most: float) -> Callable[[str], float]:
+    def read(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = float("nan")
+        if not least <= value <= most:
+            raise argparse.ArgumentTypeError(
+                f"{text!r}: it takes {what} from {least:g} to {most:g}"
+            )
+        return value
+
+    return read

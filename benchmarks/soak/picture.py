@@ -1,0 +1,65 @@
+"""The picture: each part's memory over time, with its starts. Pure."""
+
+from collections.abc import Iterator
+
+from benchmarks.soak.meter import Life
+from benchmarks.soak.results import Results
+from benchmarks.svg import box, svg, text
+
+_LEFT, _WIDTH, _HEIGHT, _GAP, _TOP = 190, 680, 56, 18, 58
+_MIB = 1 << 20
+_STEP_MIB = 10
+
+
+def draw(results: Results) -> str:
+    """Draw a panel for each part, and the moments of the faults under all of them."""
+    bottom = _TOP + len(results.parts) * (_HEIGHT + _GAP)
+    parts = [
+        text(8, 20, "Resident memory of each part, MiB", "bold"),
+        text(8, 38, "a line for each start; bars: faults; grey: the second half", "small"),
+    ]
+    for row, part in enumerate(results.parts):
+        parts.extend(_panel(results, part, _TOP + row * (_HEIGHT + _GAP)))
+    minutes = max(1, round(results.minutes / 10))
+    parts += [
+        text(_x(results, minute * 60), bottom + 8, f"{minute} min", "small middle")
+        for minute in range(0, int(results.minutes) + 1, minutes)
+    ]
+    return svg(_LEFT + _WIDTH + 20, bottom + 20, "memory of each part over time", parts)
+
+
+def _scale(results: Results) -> tuple[int, int]:
+    """Return the lowest and highest MiB that are drawn, the same for every part."""
+    seen = [sample.memory for life in results.lives for sample in life.samples] or [0]
+    step = _STEP_MIB * _MIB
+    return min(seen) // step * _STEP_MIB, (max(seen) // step + 1) * _STEP_MIB
+
+
+def _panel(results: Results, part: str, top: float) -> Iterator[str]:
+    low, high = _scale(results)
+    half = _x(results, results.seconds / 2)
+    yield box(half, top, _LEFT + _WIDTH - half, _HEIGHT, "away")
+    for one in results.struck:
+        if one.strike.target == part:
+            yield box(_x(results, one.began - results.began), top + _HEIGHT - 5, 2, 5, "lost")
+    yield text(8, top + 20, part)
+    yield text(_LEFT - 6, top + 9, f"{high}", "small end")
+    yield text(_LEFT - 6, top + _HEIGHT + 2, f"{low}", "small end")
+    for y in (top, top + _HEIGHT):
+        yield f'<path class="rule" d="M{_LEFT} {y:g}h{_WIDTH}"/>'
+    for life in results.lives:
+        if life.part == part:
+            yield _line(results, life, top, low, high)
+
+
+def _line(results: Results, life: Life, top: float, low: int, high: int) -> str:
+    points = " ".join(
+        f"{_x(results, sample.at_s):.1f},"
+        f"{top + _HEIGHT * (high - sample.memory / _MIB) / (high - low):.1f}"
+        for sample in life.between(0, results.seconds)
+    )
+    return f'<polyline class="line s0" points="{points}"/>'
+
+
+def _x(results: Results, at_s: float) -> float:
+    return _LEFT + _WIDTH * min(1.0, max(0.0, at_s / results.seconds))

@@ -1,0 +1,81 @@
+"""Which fault strikes when, drawn from a seed. Pure."""
+
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+What = Literal["kill", "freeze", "restart", "slow", "cut"]
+
+# How long each holds, seconds. A site that is away for over 2 s is lost to the balancer.
+HOLD_S: dict[What, tuple[float, float]] = {
+    "kill": (0.5, 4.0),
+    "freeze": (0.5, 5.0),
+    "restart": (0.0, 0.0),
+    "slow": (3.0, 8.0),
+    "cut": (0.5, 5.0),
+}
+_OF_LINKS = ("slow", "cut")
+# Of the run, in which the steadfast parts are killed and restarted: early enough for their memory
+# to have filled up with what it keeps (such as the last 4096 decisions) by the second half.
+_HARSH_SHARE = 0.2
+# From the last fault to the last vehicle: so that the end is not one more fault's aftermath, s.
+_CALM_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Strike:
+    """A fault to come. `target` is a part's name; a link is named by the site at its end."""
+
+    at_s: float
+    what: What
+    target: str
+    hold_s: float
+
+    def __str__(self) -> str:
+        """Tell it as a line of a log."""
+        target = f"the link to {self.target}" if self.what in _OF_LINKS else self.target
+        return f"{self.what} {target}" + (f" for {self.hold_s:.1f} s" if self.hold_s else "")
+
+
+def plan(
+    duration_s: float,
+    every_s: float,
+    seed: int,
+    *,
+    sites: Sequence[str],
+    proxies: Sequence[str],
+    steadfast: Sequence[str],
+) -> list[Strike]:
+    """Draw the faults of a run.
+
+    They are dealt from two shuffled decks: in the first fifth of the run the steadfast parts are
+    killed and restarted, later everything else happens, each kind equally often at each target.
+
+    Args:
+        duration_s: how long vehicles arrive.
+        every_s: from fault to fault.
+        seed: the same one deals the same faults.
+        sites: names of the substations.
+        proxies: names of the other parts.
+        steadfast: parts that then live on to the end, so that their memory can be followed.
+    """
+    rng = random.Random(f"soak/{seed}")
+    every: list[tuple[What, str]] = [
+        (what, target)
+        for what in HOLD_S
+        for target in (sites if what in _OF_LINKS else (*proxies, *sites))
+    ]
+    harsh = [one for one in every if one[0] in ("kill", "restart") and one[1] in steadfast]
+    first, later = _deal(harsh, rng), _deal([one for one in every if one not in harsh], rng)
+    strikes = []
+    for number in range(1, int((duration_s - _CALM_S) / every_s) + 1):
+        at_s = number * every_s
+        what, target = next(first if at_s <= duration_s * _HARSH_SHARE else later)
+        strikes.append(Strike(at_s, what, target, round(rng.uniform(*HOLD_S[what]), 1)))
+    return strikes
+
+
+def _deal(deck: Sequence[tuple[What, str]], rng: random.Random) -> Iterator[tuple[What, str]]:
+    while True:
+        yield from rng.sample(deck, len(deck))

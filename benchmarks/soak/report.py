@@ -1,0 +1,129 @@
+"""The report, docs/soak.md. Pure."""
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from benchmarks.side_by_side.report import table
+from benchmarks.soak.plan import HOLD_S
+from benchmarks.soak.results import BIN_S, MOST_FILES_LEFT, Results, findings, tell_growth
+
+PICTURE = "images/soak-memory.svg"
+
+_INTRODUCTION = """\
+# Soak
+
+Written by `make soak` (`python -m benchmarks.soak`): the grid as processes, vehicles of the load
+tester, and one random fault after the other. Every 2 s each part's processes are measured: resident
+memory, open files and connections, threads.
+"""
+
+_RULES = f"""\
+## How it is judged
+
+- Parts are killed, frozen and restarted, links between balancer and sites slowed and cut. In the
+  first fifth of the run the gateway, the balancer and one site are killed and restarted; then they
+  live on, only frozen and cut off, for their memory to be followed. Everything else happens after
+  that, dealt from a shuffled deck: each kind of fault equally often to each part.
+- Memory is flat when its growth over the second half (Theil-Sen over medians of {BIN_S:g} s, with
+  Sen's 95% interval) is below 1 MiB in 10 minutes at the interval's upper end.
+- Files are closed when a part has at most {MOST_FILES_LEFT} more open after the run than before it.
+- Charged twice: to the end, more than once, by vehicle. *Answer lost* are those whose first charge
+  ended while its site was behind a cut link, or as a part on the answer's way was killed: the
+  vehicle asks again, and nobody can know (see
+  [what cannot be promised](architecture.md#when-something-goes-wrong)).
+"""
+
+
+def write(results: Results) -> str:
+    """Write the report."""
+    return "\n".join(
+        [
+            _INTRODUCTION,
+            *_circumstances(results),
+            *_verdict(results),
+            f"![Memory of each part over time]({PICTURE})\n",
+            "## Parts\n",
+            *_parts(results),
+            "## Faults\n",
+            *_faults(results),
+            "## Vehicles\n",
+            *_vehicles(results),
+            _RULES,
+        ]
+    )
+
+
+def _circumstances(results: Results) -> Iterator[str]:
+    day = datetime.fromtimestamp(results.began, UTC).date()
+    machine = results.machine
+    yield (
+        f"{day}: {results.minutes:g} minutes at {results.load:.0%} load ({results.rate:.1f} "
+        f"vehicles a second), seed {results.seed}, {len(results.struck)} faults. "
+        f"{machine['processor']}, {machine['cores']} cores; {machine['system']}; "
+        f"Python {machine['python']}.\n"
+    )
+
+
+def _verdict(results: Results) -> Iterator[str]:
+    told = {True: "yes", False: "**NO**", None: "-"}
+    rows = [(one.words, one.evidence, told[one.kept]) for one in findings(results)]
+    yield from table(("must hold", "is", "holds"), rows)
+
+
+def _parts(results: Results) -> Iterator[str]:
+    yield "Memory in MiB, of the second half; growth in MiB in 10 minutes.\n"
+    rows = []
+    for part in results.parts:
+        half = results.second_half(part)
+        growth = results.growth(part)
+        every = [sample for life in results.lives if life.part == part for sample in life.samples]
+        rows.append(
+            (
+                part,
+                str(sum(life.part == part for life in results.lives)),
+                _mib(half[0].memory) if half else "-",
+                _mib(half[-1].memory) if half else "-",
+                tell_growth(growth) if growth and part in results.steadfast else "-",
+                str(max((sample.files for sample in every), default=0)),
+                str(max((sample.threads for sample in every), default=0)),
+            )
+        )
+    yield from table(
+        ("part", "starts", "begin", "end", "growth", "most open files", "most threads"), rows
+    )
+
+
+def _faults(results: Results) -> Iterator[str]:
+    count = Counter((one.strike.what, one.strike.target) for one in results.struck)
+    rows = [
+        (
+            what,
+            f"{low:g} to {high:g} s" if high else "as long as it drains",
+            *(str(count[what, part] or "-") for part in results.parts),
+        )
+        for what, (low, high) in HOLD_S.items()
+    ]
+    yield from table(("", "for", *results.parts), rows)
+    yield "A link is counted at the site at its end.\n"
+
+
+def _vehicles(results: Results) -> Iterator[str]:
+    books = results.books
+    yield from table(
+        ("vehicles", "charged", "came again", "lost", "charged twice", "answer lost"),
+        [
+            (
+                str(books.vehicles),
+                str(books.charged),
+                str(books.came_again),
+                str(len(books.lost)),
+                str(len(books.twice)),
+                str(len(books.answer_lost)),
+            )
+        ],
+    )
+
+
+def _mib(count: int) -> str:
+    return f"{count / (1 << 20):.1f}"

@@ -1,0 +1,132 @@
+"""A soak's results, and what they are held to. Pure."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from benchmarks.soak.books import Books, Struck
+from benchmarks.soak.meter import Life, Sample
+from benchmarks.soak.slope import Slope, binned, theil_sen
+
+# Growth of a part's memory over the second half that is taken for none: with 95% confidence it is
+# less, bytes a second. 1 MiB in 10 minutes would take a container of 512 MiB three days to fill.
+MOST_GROWTH = (1 << 20) / 600
+# A shorter second half tells allocators' habits, not leaks, seconds.
+SHORTEST_HALF_S = 480.0
+BIN_S = 10.0
+# Open files at rest may differ by this many: connections that are kept alive.
+MOST_FILES_LEFT = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """What was seen.
+
+    Attributes:
+        minutes: how long vehicles arrived.
+        load: share of the grid's capacity that they asked for.
+        seed: of vehicles and faults.
+        rate: vehicles a second.
+        began: when the run began, seconds of the epoch.
+        struck: the faults, in order.
+        lives: each part's measurements, from each start to its end.
+        steadfast: the parts that live through the second half.
+        at_rest: open files of each part before the first vehicle, and after the last.
+        books: what became of the vehicles.
+        findings: errors that the load tester's own check of the books found.
+        machine: what it ran on.
+    """
+
+    minutes: float
+    load: float
+    seed: int
+    rate: float
+    began: float
+    struck: Sequence[Struck]
+    lives: Sequence[Life]
+    steadfast: Sequence[str]
+    at_rest: Mapping[str, tuple[int, int]]
+    books: Books
+    findings: Sequence[str]
+    machine: Mapping[str, str]
+
+    @property
+    def seconds(self) -> float:
+        """How long vehicles arrived, seconds."""
+        return self.minutes * 60
+
+    @property
+    def parts(self) -> list[str]:
+        """The parts' names, in order."""
+        return list(self.at_rest)
+
+    def second_half(self, part: str) -> list[Sample]:
+        """Return what was measured of a part in the second half, of the longest life there."""
+        halves = [
+            life.between(self.seconds / 2, self.seconds) for life in self.lives if life.part == part
+        ]
+        return max(halves, key=len, default=[])
+
+    def growth(self, part: str) -> Slope | None:
+        """Return how fast a part's memory grew in the second half, bytes a second."""
+        points = binned([(one.at_s, float(one.memory)) for one in self.second_half(part)], BIN_S)
+        return theil_sen(points) if len(points) >= 3 else None
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that must hold, and whether it does; None: the run was too short to tell."""
+
+    words: str
+    evidence: str
+    kept: bool | None
+
+
+def findings(results: Results) -> Iterator[Finding]:
+    """Hold the results to what they must be."""
+    books = results.books
+    yield Finding(
+        "no vehicle is lost",
+        _first(f"{books.charged} of {books.vehicles} charged", books.lost),
+        not books.lost and books.vehicles > 0,
+    )
+    yield Finding(
+        "no vehicle is charged twice",
+        _first(f"{len(books.twice)} twice", books.twice),
+        not books.twice,
+    )
+    yield Finding(
+        "answers, logs and counters add up",
+        _first(
+            f"{books.kwh_told:,.1f} kWh told, {books.kwh_logged:,.1f} logged; "
+            f"{books.unknown_charges} answers without a charge",
+            [*books.miscounted, *results.findings],
+        ),
+        books.add_up and not results.findings,
+    )
+    for part in results.steadfast:
+        yield _memory(results, part)
+    for part, (before, after) in results.at_rest.items():
+        yield Finding(
+            f"{part} has closed its files and connections",
+            f"{before} open before the first vehicle, {after} after the last",
+            after <= before + MOST_FILES_LEFT,
+        )
+
+
+def _memory(results: Results, part: str) -> Finding:
+    words = f"{part}'s memory is flat"
+    growth = results.growth(part)
+    evidence = f"{tell_growth(growth)} MiB in 10 minutes" if growth else "not measured"
+    if results.seconds / 2 < SHORTEST_HALF_S:
+        return Finding(words, f"{evidence}; too short a run to tell", kept=None)
+    return Finding(words, evidence, growth is not None and growth.high < MOST_GROWTH)
+
+
+def tell_growth(growth: Slope) -> str:
+    """Tell a growth and its 95% interval, MiB in 10 minutes."""
+    mib = [value * 600 / (1 << 20) for value in (growth.estimate, growth.low, growth.high)]
+    return f"{mib[0]:+.2f} ({mib[1]:+.2f} to {mib[2]:+.2f})"
+
+
+def _first(text: str, troubles: Sequence[str]) -> str:
+    return f"{text}; first: {troubles[0]}" if troubles else text

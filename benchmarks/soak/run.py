@@ -1,0 +1,165 @@
+"""One soak, from the grid's start to its books."""
+
+import json
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from rich.console import Console
+
+from benchmarks.side_by_side import machine
+from benchmarks.soak.books import Books, Struck, add_up, miscounts, read_told
+from benchmarks.soak.meter import Meter, Sample
+from benchmarks.soak.options import Options
+from benchmarks.soak.plan import Strike, plan
+from benchmarks.soak.results import MOST_FILES_LEFT, Results
+from benchmarks.soak.stage import Stage, rate
+from local_stack.process import Process
+from tests.scrape import scrape
+from tests.sessions import visits
+
+_LOOK_EVERY_S = 0.2
+_TELL_EVERY_S = 10.0
+# From the grid's start to the first vehicle: until what stays open is open, seconds.
+_REST_S = 5.0
+# The longest that the last vehicles may take, and that kept-alive connections may stay open, s.
+_LAST_VEHICLES_S = 150.0
+_KEPT_ALIVE_S = 100.0
+
+
+class Soak:
+    """A run of it, told on a console as it goes."""
+
+    def __init__(self, options: Options, console: Console) -> None:
+        self._options = options
+        self._console = console
+        self._seconds = options.minutes * 60
+        self._began = 0.0  # when the first vehicle comes, seconds of the epoch
+        self._told = 0.0
+
+    def run(self) -> Results:
+        """Run it.
+
+        Raises:
+            StartError: a part of the grid did not come up (again).
+            RuntimeError: the load tester did not do its work.
+        """
+        with tempfile.TemporaryDirectory(prefix="soak-") as folder, Stage(Path(folder)) as stage:
+            self._began = time.time() + _REST_S
+            meter = Meter(stage.parts, self._now)
+            meter.start()
+            time.sleep(_REST_S)
+            before = meter.latest()
+            vehicles = stage.vehicles(
+                seconds=self._seconds, load=self._options.load, seed=self._options.seed
+            )
+            try:
+                vehicles.start()
+                struck = self._strike_all(stage, meter, vehicles)
+                self._wait(meter, vehicles, until_s=self._seconds + _LAST_VEHICLES_S)
+            finally:
+                vehicles.kill()
+            after = self._rest(meter, before)
+            meter.stop()
+            return self._results(stage, meter, struck, before, after)
+
+    def _now(self) -> float:
+        return time.time() - self._began
+
+    def _strike_all(self, stage: Stage, meter: Meter, vehicles: Process) -> list[Struck]:
+        strikes = plan(
+            self._seconds,
+            self._options.every_s,
+            self._options.seed,
+            sites=stage.sites,
+            proxies=stage.proxies,
+            steadfast=stage.steadfast,
+        )
+        struck = []
+        for number, strike in enumerate(strikes, start=1):
+            self._wait(meter, vehicles, until_s=strike.at_s)
+            if not vehicles.running:
+                raise RuntimeError(f"the load tester ended early:\n{vehicles.log_tail()}")
+            self._tell(f"fault {number}/{len(strikes)}: {strike}")
+            struck.append(self._strike(stage, strike))
+        return struck
+
+    def _strike(self, stage: Stage, strike: Strike) -> Struck:
+        began, ended = stage.strike(strike)
+        return Struck(strike, began, ended)
+
+    def _wait(self, meter: Meter, vehicles: Process, *, until_s: float) -> None:
+        """Wait for a moment, or for the last vehicle."""
+        while vehicles.running and self._now() < until_s:
+            if self._now() - self._told > _TELL_EVERY_S:
+                self._told = self._now()
+                self._tell(_last_line(vehicles))
+                self._tell(_use(meter.latest()))
+            time.sleep(_LOOK_EVERY_S)
+
+    def _rest(self, meter: Meter, before: Mapping[str, Sample]) -> Mapping[str, Sample]:
+        """Wait until every part is at rest as before; return what it is like in the end."""
+        self._tell("all vehicles are gone; waiting for connections to close")
+        deadline = time.monotonic() + _KEPT_ALIVE_S
+        while True:
+            time.sleep(_REST_S)
+            after = meter.latest()
+            at_rest = all(
+                after[part].files <= before[part].files + MOST_FILES_LEFT for part in before
+            )
+            if at_rest or time.monotonic() > deadline:
+                return after
+
+    def _results(
+        self,
+        stage: Stage,
+        meter: Meter,
+        struck: list[Struck],
+        before: Mapping[str, Sample],
+        after: Mapping[str, Sample],
+    ) -> Results:
+        if not stage.json_file.exists() or not stage.json_file.stat().st_size:
+            raise RuntimeError("the load tester wrote no result")
+        checked = json.loads(stage.json_file.read_text())["books"]["findings"]
+        return Results(
+            minutes=self._options.minutes,
+            load=self._options.load,
+            seed=self._options.seed,
+            rate=rate(self._options.load),
+            began=self._began,
+            struck=struck,
+            lives=meter.lives,
+            steadfast=stage.steadfast,
+            at_rest={part: (before[part].files, after[part].files) for part in before},
+            books=self._books(stage, struck),
+            findings=[one["text"] for one in checked if one["verdict"] == "error"],
+            machine=machine.describe(),
+        )
+
+    def _books(self, stage: Stage, struck: list[Struck]) -> Books:
+        logged = {site.name: visits(site.log_file) for site in stage.grid.substations}
+        with stage.each_file.open(encoding="utf-8", newline="") as file:
+            told = read_told(file)
+        miscounted = [
+            text
+            for site in stage.grid.substations
+            for text in miscounts(site.name, scrape(site.url), logged[site.name])
+        ]
+        return add_up(told, logged, struck, miscounted, proxies=stage.proxies)
+
+    def _tell(self, text: str) -> None:
+        minutes, seconds = divmod(max(0, int(self._now())), 60)
+        self._console.print(f"{minutes:02}:{seconds:02}  {text}", markup=False, soft_wrap=True)
+
+
+def _last_line(vehicles: Process) -> str:
+    lines = vehicles.log_tail().splitlines()
+    return lines[-1].strip() if lines else "vehicles set out"
+
+
+def _use(latest: Mapping[str, Sample]) -> str:
+    return " · ".join(
+        f"{part} {sample.memory / (1 << 20):.0f} MiB, {sample.files} files"
+        for part, sample in latest.items()
+    )

@@ -1,0 +1,44 @@
+"""The pieces of the benchmarks' pictures: SVG that follows the reader's light or dark setting.
+
+Pure.
+"""
+
+from collections.abc import Sequence
+from html import escape
+
+_STYLE = """<style>
+text{font:13px system-ui,sans-serif;fill:#1f2933}
+.bold{font-weight:600} .small{font-size:11px;fill:#5b6875} .end{text-anchor:end}
+.middle{text-anchor:middle}
+.page{fill:#ffffff} .cell{fill:#eef2f5} .bad{fill:#fbe3e0} .time{fill:#3d7dca} .lost{fill:#c8402f}
+.rule{stroke:#c9d2da;stroke-width:1} .away{fill:#e4e8ec}
+.line{fill:none;stroke-width:1.6;stroke-linejoin:round}
+.s0{stroke:#2f6fbf} .s1{stroke:#d9730d} .s2{stroke:#2e8b57} .s3{stroke:#8a4fbf}
+@media (prefers-color-scheme:dark){
+text{fill:#e6ebf0} .small{fill:#9fb0bf} .page{fill:#14191f} .cell{fill:#222b34} .bad{fill:#4a2320}
+.time{fill:#6aa5ea} .lost{fill:#ef6a58} .rule{stroke:#3b4854} .away{fill:#2a333d}
+.s0{stroke:#6aa5ea} .s1{stroke:#f0a04b} .s2{stroke:#5fc08a} .s3{stroke:#b98ae8}}
+</style>"""
+
+
+def svg(width: float, height: float, label: str, parts: Sequence[str]) -> str:
+    """Put parts on a page of a size in pixels; `label` tells those who cannot see it."""
+    body = "\n".join(parts)
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}" '
+        f'role="img" aria-label="{escape(label)}">\n{_STYLE}\n'
+        f"{box(0, 0, width, height, 'page')}\n{body}\n</svg>\n"
+    )
+
+
+def text(x: float, y: float, words: str, style: str = "") -> str:
+    """Write words, left-aligned on a base line unless the style says otherwise."""
+    kind = f' class="{style}"' if style else ""
+    return f'<text x="{x:g}" y="{y:g}"{kind}>{escape(words)}</text>'
+
+
+def box(x: float, y: float, width: float, height: float, style: str) -> str:
+    """Draw a filled rectangle from its upper left corner."""
+    return (
+        f'<rect class="{style}" x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}"/>'
+    )

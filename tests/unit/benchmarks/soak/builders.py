@@ -1,0 +1,33 @@
+"""Vehicles, visits and faults for tests of a soak's books."""
+
+from typing import Any
+
+from benchmarks.soak.books import Books, Struck, Told, add_up
+from benchmarks.soak.plan import Strike, What
+from tests.sessions import Visit
+
+
+def told(vehicle_id: str = "EV", **changed: Any) -> Told:
+    """A vehicle that was told that it is charged, at the first try."""
+    return Told(vehicle_id, "charged", 5.0, "substation1", f"of-{vehicle_id}", 1, "")._replace(
+        **changed
+    )
+
+
+def visit(vehicle_id: str = "EV", **changed: Any) -> Visit:
+    """The visit that goes with it."""
+    return Visit(f"of-{vehicle_id}", "charged", 5.0, 99.0, 100.0, vehicle_id, 5.0)._replace(
+        **changed
+    )
+
+
+def struck(what: What, target: str, began: float, ended: float) -> Struck:
+    """A fault that happened."""
+    return Struck(Strike(0, what, target, ended - began), began, ended)
+
+
+def books(
+    vehicles: list[Told], visits: dict[str, list[Visit]], faults: tuple[Struck, ...] = ()
+) -> Books:
+    """Bring them together."""
+    return add_up(vehicles, visits, faults, [], proxies=["load_balancer"])
