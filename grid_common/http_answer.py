@@ -41,6 +41,10 @@ class AnswerReader:
         self._parser = HttpResponseParser(self)
         self.begin(0)
 
+    def close(self) -> None:
+        """Let go of the parser: each knows the other, a cycle for the garbage collector."""
+        del self._parser
+
     def begin(self, limit: int) -> None:
         """Get ready for the next answer, whose body may have `limit` bytes at most."""
         self._limit = limit

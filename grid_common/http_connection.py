@@ -113,6 +113,7 @@ class Connection:
             pass  # the caller broke off; what it had in hand, the app has seen to
         finally:
             self._sock.close()
+            self._reader.close()
 
     def hang_up(self) -> None:
         """End the connection, whatever it does."""
@@ -122,15 +123,18 @@ class Connection:
     def _answer_all(self) -> None:
         reader = self._reader
         while data := self._sock.recv(_RECEIVE_BYTES):
-            if reader.idle:
-                self.due = time.monotonic() + _REQUEST_S
+            was_idle = reader.idle
             requests = reader.feed(data)
-            for request in requests:
-                if self._answer(request):
+            while requests:  # none is kept once it is answered: the next wait may be long
+                if self._answer(requests.popleft()):
                     return
-            if requests:
-                self.due = time.monotonic() + (KEEPALIVE_S if reader.idle else _REQUEST_S)
-            elif reader.expects_continue:
+                self.due = time.monotonic() + KEEPALIVE_S
+                was_idle = True
+            if reader.idle:
+                continue
+            if was_idle:
+                self.due = time.monotonic() + _REQUEST_S
+            if reader.expects_continue:
                 reader.expects_continue = False
                 self._sock.sendall(_CONTINUE)
 

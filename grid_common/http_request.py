@@ -4,6 +4,7 @@ llhttp, through httptools, parses and is strict: whatever two readers could take
 (lengths that contradict each other, bare line feeds, odd spaces) is no request.
 """
 
+from collections import deque
 from functools import lru_cache
 from http import HTTPStatus
 from io import BytesIO
@@ -20,6 +21,8 @@ __all__ = ["Malformed", "Request", "RequestReader"]
 _HEAD_LIMIT = 32_768
 # In chunks of one byte a body takes six times its length on the wire; this is more than any needs.
 _WIRE_BYTES_PER_BYTE = 8
+# No header that is of use here has a longer name.
+_LONGEST_NAME = 64
 
 
 class Malformed(Problem):
@@ -65,17 +68,21 @@ class RequestReader:
         self._common = common
         self._body_limit = body_limit
         self._parser = HttpRequestParser(self)
-        self._requests: list[Request] = []
+        self._requests: deque[Request] = deque()
         self._fault: Malformed | None = None
         self._begin()
 
-    def feed(self, data: bytes) -> list[Request]:
+    def close(self) -> None:
+        """Let go of the parser: each knows the other, a cycle for the garbage collector."""
+        del self._parser
+
+    def feed(self, data: bytes) -> deque[Request]:
         """Take what the connection brought and return the requests that it made whole.
 
         Raises:
             Malformed: it cannot be a request.
         """
-        self._requests = []
+        requests = self._requests = deque()
         try:
             if self._upgraded:
                 self.on_body(data)
@@ -87,21 +94,23 @@ class RequestReader:
             self._upgraded = True
             self.on_body(data[upgrade.args[0] :])
         except HttpParserError as error:
-            ends = self._handed_on or (self._requests and not self._requests[-1].keep_alive)
+            ends = self._handed_on or (requests and not requests[-1].keep_alive)
             if not ends:  # what comes after the last request of a connection is nobody's business
-                raise self._fault or Malformed(f"The request cannot be read: {error}.") from None
+                fault, self._fault = self._fault, None
+                raise fault or Malformed(f"The request cannot be read: {error}.") from None
         if self._upgraded and not self._handed_on and self._body_bytes >= self._announced():
             self._hand_on(self._announced(), keep_alive=False)
         if not (self.idle or self._handed_on):
             self._check_size(len(data))
-        return self._requests
+        self._requests = deque()
+        return requests
 
     def _begin(self) -> None:
         self.idle = True
         self.expects_continue = False
-        self._environ = self._common.copy()
+        self._environ: dict[str, Any] = {}
         self._url = b""
-        self._body: list[bytes] = []
+        self._body = bytearray()
         self._body_bytes = self._wire_bytes = 0
         self._head_whole = self._handed_on = self._upgraded = False
 
@@ -110,17 +119,20 @@ class RequestReader:
     def on_message_begin(self) -> None:
         """A request begins."""
         if not self._handed_on:
-            self._begin()
+            self._environ = self._common.copy()
             self.idle = False
 
     def on_url(self, url: bytes) -> None:
         """A piece of the target has come."""
-        self._url += url
+        if not self._handed_on:
+            self._url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A header has come."""
+        if self._head_whole or len(name) > _LONGEST_NAME:  # a trailer is no header
+            return
         key = _environ_key(name)
-        if key is None or self._head_whole:  # a trailer is no header
+        if key is None:
             return
         text = value.decode("latin-1")
         before = self._environ.get(key)
@@ -128,11 +140,15 @@ class RequestReader:
 
     def on_headers_complete(self) -> None:
         """All headers have come."""
+        if self._handed_on:
+            return
         self._head_whole = True
         environ = self._environ
         version = self._parser.get_http_version()
         if version not in ("1.0", "1.1"):
             self._refuse(f"HTTP/{version} is not spoken here; use HTTP/1.1.", 505)
+        if version == "1.0" and "HTTP_TRANSFER_ENCODING" in environ:
+            self._refuse("Transfer-Encoding: HTTP/1.0 has none; use HTTP/1.1.")
         if version == "1.1" and "," in environ.get("HTTP_HOST", ","):
             self._refuse("Host: it takes one, with the name or address that was called.")
         environ["REQUEST_METHOD"] = self._parser.get_method().decode("latin-1")
@@ -143,7 +159,8 @@ class RequestReader:
         announced = self._announced()
         if announced > self._body_limit:
             self._hand_on(announced, keep_alive=False)
-        self.expects_continue = environ.get("HTTP_EXPECT", "").lower() == "100-continue"
+        expects = environ.get("HTTP_EXPECT", "").lower()
+        self.expects_continue = expects == "100-continue" and version == "1.1"
 
     def on_body(self, piece: bytes) -> None:
         """A piece of the body has come."""
@@ -153,14 +170,15 @@ class RequestReader:
         if self._body_bytes > self._body_limit:
             self._hand_on(self._body_bytes, keep_alive=False)
         else:
-            self._body.append(piece)
+            self._body += piece
 
     def on_message_complete(self) -> None:
         """The request is whole."""
         if not self._handed_on and not self._parser.should_upgrade():
-            self._hand_on(self._body_bytes, keep_alive=self._parser.should_keep_alive())
-            self._handed_on = False
-            self.idle = True
+            # HTTP/1.0 would have to be told that the connection is kept: it is not.
+            kept = self._parser.should_keep_alive() and self._parser.get_http_version() == "1.1"
+            self._hand_on(self._body_bytes, keep_alive=kept)
+            self._begin()
 
     def _read_url(self) -> None:
         try:
@@ -183,7 +201,7 @@ class RequestReader:
         environ["CONTENT_LENGTH"] = str(length)
         # No chunks are left; with this the app would pass over the length, and so over the limit.
         environ.pop("HTTP_TRANSFER_ENCODING", None)
-        environ["wsgi.input"] = BytesIO(b"".join(self._body)[:length])
+        environ["wsgi.input"] = BytesIO(self._body[:length])
         self._requests.append(Request(environ, keep_alive))
         self._handed_on = True
 

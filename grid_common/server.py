@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 # A worker that drained listens this much longer, so that callers whose request is just on its way
 # still read that it drains, seconds.
 _LINGER_S = 0.2
+# gunicorn kills a worker this much later than its drain had to end, seconds.
+_MARGIN_S = 2
 _HEARTBEAT_S = 1.0
 # Files that a service has open beside those of its callers: its door, its log, its polls.
 _OTHER_FILES = 100
@@ -99,21 +101,29 @@ class DrainingWorker(GeventWorker):
     def _drain(self) -> None:
         drain = self.app_served.drain
         drain.begin()
-        if not drain.wait_idle(max(0, self.cfg.graceful_timeout - _LINGER_S)):
+        if not drain.wait_idle(max(0, self.cfg.graceful_timeout - _MARGIN_S - _LINGER_S)):
             self.log.warning("%d vehicles still charging at the end of the drain", drain.in_hand)
         gevent.sleep(_LINGER_S)
 
     def _beat(self, pool: Pool) -> None:
         """Tell gunicorn that all is well, and hang up on callers that are overdue."""
+        now, was_late = time.monotonic(), False
         while True:
             self.notify()
-            now = time.monotonic()
-            for connection in list(self._connections):
-                if connection.due < now:
-                    connection.hang_up()
-            if pool.full():
-                self._make_room()
+            before, now = now, time.monotonic()
+            # After a freeze, what came meanwhile is read before anyone counts as overdue.
+            is_late = now - before > 2 * _HEARTBEAT_S
+            if was_late or not is_late:
+                self._hang_up_on_overdue(now, make_room=pool.full())
+            was_late = is_late
             gevent.sleep(_HEARTBEAT_S)
+
+    def _hang_up_on_overdue(self, now: float, *, make_room: bool) -> None:
+        for connection in list(self._connections):
+            if connection.due < now:
+                connection.hang_up()
+        if make_room:
+            self._make_room()
 
     def _make_room(self) -> None:
         """Hang up on a quarter of the callers for whom nothing is being done, the first due first.
@@ -172,7 +182,7 @@ class Server(BaseApplication):
             "workers": 1,
             "worker_connections": _allowed_connections(settings.max_connections),
             "backlog": 4096,
-            "graceful_timeout": math.ceil(settings.drain_timeout),
+            "graceful_timeout": math.ceil(settings.drain_timeout) + _MARGIN_S,
             "timeout": 30,
             # The heartbeat file belongs in memory: a slow disk must not look like a hung worker.
             "worker_tmp_dir": "/dev/shm" if os.path.isdir("/dev/shm") else None,  # noqa: S108

@@ -9,10 +9,11 @@ Written by hand over llhttp: a client library took four times as long (docs/perf
 each sends again by itself in some case where a vehicle might be charged twice.
 """
 
+import errno
 import socket
 import time
-from typing import NamedTuple
 from urllib.parse import urlsplit
+from weakref import WeakSet
 
 import gevent
 
@@ -30,6 +31,7 @@ _ANSWER_S = 10
 # Idle connections are not used after this long: the other side closes its own after 75 s, and must
 # not do so while a vehicle is on its way. Seconds.
 _LONGEST_IDLE_S = 60
+_NO_FILE_LEFT = (errno.EMFILE, errno.ENFILE)
 
 
 class UpstreamError(Exception):
@@ -56,12 +58,44 @@ class Garbled(UpstreamError):
     reason = "garbled"
 
 
-class _Idle(NamedTuple):
-    """A kept-alive connection that nobody uses."""
+class _Connection:
+    """A connection to the next hop; `idle_since` is when it was last used."""
 
-    since: float
-    sock: socket.socket
-    reader: AnswerReader
+    def __init__(self, sock: socket.socket) -> None:
+        self.sock = sock
+        self.reader = AnswerReader()
+        self.idle_since = 0.0
+
+    def read(self, answer_s: float) -> Answer:
+        """Read the answer to what was sent; from its first byte on it may take so many seconds."""
+        patience_s = self.sock.gettimeout()
+        ends = None
+        while data := self.sock.recv(_RECEIVE_BYTES):
+            answer = self.reader.feed(data)
+            if answer:
+                return answer
+            if self.reader.begun:
+                now = time.monotonic()
+                ends = ends or now + answer_s
+                self.sock.settimeout(max(0.001, ends - now))
+            elif ends:  # so far it was an informational answer: the real one comes in its own time
+                ends = None
+                self.sock.settimeout(patience_s)
+        answer = self.reader.end()
+        if answer is None:
+            raise Reset("the connection ended before the answer did")
+        return answer
+
+    def is_usable(self, freshest: float) -> bool:
+        """Tell whether it can be used again, if it was used no longer ago than at `freshest`."""
+        return (
+            self.idle_since > freshest and not has_hung_up(self.sock) and not has_unread(self.sock)
+        )
+
+    def close(self) -> None:
+        """Hang up."""
+        self.sock.close()
+        self.reader.close()
 
 
 class Upstream:
@@ -80,8 +114,9 @@ class Upstream:
         self._host = where.netloc.rpartition("@")[2]
         self._connect_timeout_s = connect_timeout_s
         self._connections = connections
-        self._idle: list[_Idle] = []
+        self._idle: list[_Connection] = []
         self._tidying: gevent.Greenlet[[], None] | None = None
+        _upstreams.add(self)
 
     def request(
         self,
@@ -114,14 +149,14 @@ class Upstream:
         if body:
             head.append(f"Content-Length: {len(body)}")
         head.append("\r\n")
-        sock, reader = self._connection()
+        connection = self._connection()
         answer = None
         try:
-            sock.settimeout(read_timeout_s)
-            reader.begin(limit)
+            connection.sock.settimeout(read_timeout_s)
+            connection.reader.begin(limit)
             # One piece, so that head and body travel in one packet.
-            send_whole(sock, "\r\n".join(head).encode("latin-1") + body)
-            answer = _read(sock, reader, read_timeout_s or _ANSWER_S)
+            send_whole(connection.sock, "\r\n".join(head).encode("latin-1") + body)
+            answer = connection.read(read_timeout_s or _ANSWER_S)
         except NotAnAnswer as error:
             raise Garbled(f"not an HTTP answer: {error}") from None
         except TimeoutError:
@@ -131,65 +166,68 @@ class Upstream:
         finally:
             # A connection whose answer was not read to its end, whatever the reason, an interrupt
             # too, is closed: the other side takes that as the vehicle's hang-up.
-            if answer and reader.reusable and len(self._idle) < self._connections:
-                self._keep(_Idle(time.monotonic(), sock, reader))
+            if answer and connection.reader.reusable and len(self._idle) < self._connections:
+                self._keep(connection)
             else:
-                sock.close()
+                connection.close()
         return answer
 
     def close(self) -> None:
         """Close the idle connections, and each other once its answer has come."""
         self._connections = 0
-        while self._idle:
-            self._idle.pop().sock.close()
+        self.close_idle()
 
-    def _keep(self, idle: _Idle) -> None:
-        self._idle.append(idle)
+    def close_idle(self) -> None:
+        """Close the idle connections."""
+        while self._idle:
+            self._idle.pop().close()
+
+    def _keep(self, connection: _Connection) -> None:
+        connection.idle_since = time.monotonic()
+        self._idle.append(connection)
         if self._tidying is None:
             self._tidying = gevent.spawn_later(_LONGEST_IDLE_S, self._tidy)
 
     def _tidy(self) -> None:
         """Close what is idle for too long: a rush hour's connections, once it is over."""
         freshest = time.monotonic() - _LONGEST_IDLE_S
-        while self._idle and self._idle[0].since <= freshest:  # the first are the oldest
-            self._idle.pop(0).sock.close()
+        while self._idle and self._idle[0].idle_since <= freshest:  # the first are the oldest
+            self._idle.pop(0).close()
         self._tidying = None
         if self._idle:
-            self._tidying = gevent.spawn_later(self._idle[0].since - freshest, self._tidy)
+            self._tidying = gevent.spawn_later(self._idle[0].idle_since - freshest, self._tidy)
 
-    def _connection(self) -> tuple[socket.socket, AnswerReader]:
+    def _connection(self) -> _Connection:
         """Take the connection that was used last, or make one."""
         freshest = time.monotonic() - _LONGEST_IDLE_S
         while self._idle:
-            since, sock, reader = self._idle.pop()
-            if since > freshest and not has_hung_up(sock) and not has_unread(sock):
-                return sock, reader
-            sock.close()
+            connection = self._idle.pop()
+            if connection.is_usable(freshest):
+                return connection
+            connection.close()
         try:
-            sock = socket.create_connection(self._address, self._connect_timeout_s)
+            sock = self._connect()
         except TimeoutError:
             raise Refused("no connection in time") from None
         except OSError as error:
             raise Refused(_told(error)) from error
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         notice_a_vanished_peer(sock)
-        return sock, AnswerReader()
+        return _Connection(sock)
+
+    def _connect(self) -> socket.socket:
+        try:
+            return socket.create_connection(self._address, self._connect_timeout_s)
+        except OSError as error:
+            if error.errno not in _NO_FILE_LEFT:
+                raise
+        # What this process keeps open for later is no reason not to reach anyone now.
+        for upstream in list(_upstreams):
+            upstream.close_idle()
+        return socket.create_connection(self._address, self._connect_timeout_s)
 
 
-def _read(sock: socket.socket, reader: AnswerReader, answer_s: float) -> Answer:
-    ends = None
-    while data := sock.recv(_RECEIVE_BYTES):
-        answer = reader.feed(data)
-        if answer:
-            return answer
-        if reader.begun:
-            now = time.monotonic()
-            ends = ends or now + answer_s
-            sock.settimeout(max(0.001, ends - now))
-    answer = reader.end()
-    if answer is None:
-        raise Reset("the connection ended before the answer did")
-    return answer
+_upstreams: WeakSet[Upstream] = WeakSet()
 
 
 def _told(error: OSError) -> str:

@@ -4,10 +4,13 @@ Whatever comes back ends in bounded time and memory, as an answer within limits 
 and the next request gets the answer to itself. `tests/e2e/hostile` does it to a running balancer.
 """
 
+import errno
+import socket
 import threading
 import time
 import tracemalloc
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -119,6 +122,47 @@ def test_an_answer_that_has_begun_must_end(monkeypatch: pytest.MonkeyPatch) -> N
         with pytest.raises(Reset, match="no answer in time"):
             upstream.request("POST", "/charge")
         assert upstream.request("POST", "/charge").body == b"charged"
+
+
+def test_an_informational_answer_in_pieces_does_not_hurry_the_answer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("grid_common.upstream._ANSWER_S", MOMENT_S * 1.5)
+    with socket.create_server(("127.0.0.1", 0)) as door:
+
+        def answer() -> None:
+            line, _ = door.accept()
+            with line:
+                line.recv(1000)
+                for piece in (b"HTTP/1.1 102 Proc", b"essing\r\n\r\n", b"", b""):
+                    line.sendall(piece)
+                    time.sleep(MOMENT_S)
+                line.sendall(http(b"charged").first)
+
+        threading.Thread(target=answer, daemon=True).start()
+        upstream = Upstream(
+            f"http://127.0.0.1:{door.getsockname()[1]}", connect_timeout_s=1, connections=1
+        )
+        assert upstream.request("POST", "/charge").body == b"charged"
+
+
+def test_idle_connections_give_way_where_no_file_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    real, tries = socket.create_connection, []
+
+    def connect(*args: Any) -> socket.socket:
+        tries.append(args)
+        if len(tries) == 2:
+            raise OSError(errno.EMFILE, "Too many open files")
+        return real(*args)
+
+    monkeypatch.setattr("socket.create_connection", connect)
+    with raw_site() as idle, raw_site() as wanted:
+        first, second = client(idle), client(wanted)
+        first.request("POST", "/charge")
+        second.request("POST", "/charge")
+        assert len(tries) == 3
+        first.request("POST", "/charge")
+        assert len(tries) == 4  # its idle one was closed
 
 
 def test_a_compressed_bomb_is_not_unpacked() -> None:

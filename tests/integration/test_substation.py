@@ -225,6 +225,20 @@ def test_sigterm_finishes_the_vehicles_and_takes_no_new_one(start_service: Start
     assert all(line.startswith("{") for line in site.log_tail().splitlines())  # no last traceback
 
 
+def test_vehicles_that_outlast_the_drain_are_hung_up_on_and_accounted_for(
+    start_service: StartService,
+) -> None:
+    site = start_service("substation_service", CHARGING_POINTS=60, TIME_SCALE=36, DRAIN_TIMEOUT=1)
+    fleet = Fleet(site.url, kwh=100).send(60)
+    wait_for_load(site.url, 60)
+
+    assert site.stop() == 0
+
+    ended = [json.loads(line) for line in site.log_file.read_text().splitlines()]
+    assert [event["outcome"] for event in ended if "outcome" in event] == ["aborted"] * 60
+    assert fleet.wait().statuses() == {0: 60}
+
+
 def test_an_ipv6_address_needs_no_brackets(start_service: StartService) -> None:
     site = start_service("substation_service", BIND_HOST="::")  # 127.0.0.1 too, for the fixture
 

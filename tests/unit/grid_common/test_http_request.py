@@ -1,6 +1,9 @@
 """Requests from bytes, however they are cut."""
 
+import gc
+import tracemalloc
 from typing import Any
+from weakref import ref
 
 import pytest
 
@@ -131,9 +134,56 @@ def test_a_wish_for_another_protocol_is_passed_over_and_its_body_read(cut: int) 
 
 def test_a_caller_that_waits_to_be_told_to_send_is_noticed() -> None:
     reader = RequestReader({}, BODY_LIMIT)
-    assert reader.feed(HEAD + b"Expect: 100-continue\r\nContent-Length: 1\r\n\r\n") == []
+    assert not reader.feed(HEAD + b"Expect: 100-continue\r\nContent-Length: 1\r\n\r\n")
     assert reader.expects_continue
     assert len(reader.feed(b"1")) == 1
+    assert not reader.expects_continue
+
+
+def test_a_caller_of_http_1_0_waits_for_nothing_and_is_not_kept() -> None:
+    reader = RequestReader({}, BODY_LIMIT)
+    reader.feed(b"POST / HTTP/1.0\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\n")
+    assert not reader.expects_continue
+    [request] = read(b"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n")
+    assert not request.keep_alive
+
+
+def test_what_follows_a_body_that_is_too_long_does_not_change_its_request() -> None:
+    whole = HEAD + b"Content-Length: 65\r\n\r\n" + b"x" * 65
+    [request] = read(whole + b"GET /other HTTP/1.1\r\nHost: other\r\n\r\n")
+    assert request.environ["REQUEST_METHOD"] == "POST"
+    assert request.environ["PATH_INFO"] == "/charge"
+    assert request.environ["HTTP_HOST"] == "grid"
+
+
+def test_a_header_with_a_name_that_nobody_uses_is_passed_over() -> None:
+    assert not any("A" * 65 in key for key in environ(HEAD + b"A" * 65 + b": 1\r\n\r\n"))
+
+
+def test_a_body_in_tiny_chunks_takes_no_more_memory_than_it_is_long() -> None:
+    size = 50_000
+    reader = RequestReader({}, size)
+    reader.feed(HEAD + b"Transfer-Encoding: chunked\r\n\r\n")
+    tracemalloc.start()
+    try:
+        for _ in range(size // 10):
+            reader.feed(b"2\r\nab\r\n" * 5)
+        assert tracemalloc.get_traced_memory()[0] < 3 * size
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_reader_that_is_closed_needs_no_garbage_collector() -> None:
+    gc.disable()
+    try:
+        reader = RequestReader({}, BODY_LIMIT)
+        reader.feed(HEAD + b"\r\n")
+        reader.close()
+        gone = ref(reader)
+        del reader
+        assert gone() is None
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize(
@@ -144,6 +194,7 @@ def test_a_caller_that_waits_to_be_told_to_send_is_noticed() -> None:
         (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400),
         (b"GET /\r\n\r\n", 505),
         (b"GET / HTTP/1.1\r\n\r\n", 400),
+        (b"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
         (HEAD + b"Host: other\r\n\r\n", 400),
         (HEAD + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\n1", 400),
         (HEAD + b"Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", 400),
