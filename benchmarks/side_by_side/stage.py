@@ -22,9 +22,9 @@ from benchmarks.side_by_side.scenes import (
     Scene,
 )
 from benchmarks.side_by_side.traffic import Traffic, Trip
-from benchmarks.side_by_side.visits import Visit, visits
 from local_stack.grid import Ports
 from local_stack.process import Process
+from local_stack.visits import Visit, visits
 
 _START_TIMEOUT_S = 30.0
 _SETTLE_TIMEOUT_S = 10.0

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, TextIO
 
 from benchmarks.soak.plan import Strike
-from tests.sessions import Visit
+from local_stack.visits import Visit
 
 VisitsBySite = Mapping[str, Sequence[Visit]]
 

@@ -16,8 +16,8 @@ from benchmarks.soak.plan import Strike, plan
 from benchmarks.soak.results import MOST_FILES_LEFT, Results
 from benchmarks.soak.stage import Stage, rate
 from local_stack.process import Process
-from tests.scrape import scrape
-from tests.sessions import visits
+from local_stack.scrape import scrape
+from local_stack.visits import visits
 
 _LOOK_EVERY_S = 0.2
 _TELL_EVERY_S = 10.0

@@ -10,10 +10,10 @@ from typing import Self
 
 from benchmarks.soak.plan import Strike
 from load_tester.demand import WORKPLACE
+from local_stack import faults
 from local_stack.grid import DEFAULT_POINTS, Grid, Ports
 from local_stack.process import Process
-from tests.e2e.faults import inject
-from tests.e2e.faults.relay import Relay
+from local_stack.relay import Relay
 
 _POINT_POWER_KW = 50
 # Twice the default: 20 vehicles a second at 80% load. What parts keep of the last vehicles, such
@@ -108,15 +108,15 @@ class Stage:
         began = time.time()
         match strike.what:
             case "slow":
-                inject.slow(self.links[strike.target], strike.hold_s)
+                faults.slow(self.links[strike.target], strike.hold_s)
             case "cut":
-                inject.cut(self.links[strike.target], strike.hold_s)
+                faults.cut(self.links[strike.target], strike.hold_s)
             case "kill":
-                inject.kill(self.parts[strike.target], strike.hold_s)
+                faults.kill(self.parts[strike.target], strike.hold_s)
             case "freeze":
-                inject.freeze(self.parts[strike.target], strike.hold_s)
+                faults.freeze(self.parts[strike.target], strike.hold_s)
             case "restart":
-                inject.restart(self.parts[strike.target])
+                faults.restart(self.parts[strike.target])
         ended = time.time()
         part = self.parts[strike.target]
         part.wait_until(partial(part.answers, "/readyz"), _READY_WITHIN_S)

@@ -7,11 +7,11 @@ import time
 import pytest
 import requests
 
+from local_stack.scrape import scrape
 from tests.conftest import StartService
 from tests.deadline import eventually
 from tests.fleet import Fleet
 from tests.integration.balancer import sites, start_balancer, wait_for_health
-from tests.scrape import scrape
 
 
 def test_24_vehicles_at_once_on_three_sites_with_10_points_each_are_all_charged(

@@ -11,10 +11,10 @@ import requests
 
 from local_stack.grid import Ports
 from local_stack.process import Process
+from local_stack.scrape import scrape
 from tests.conftest import StartService
 from tests.fleet import Fleet
 from tests.integration.balancer import start_balancer, wait_for_health
-from tests.scrape import scrape
 
 StartFieldSite = Callable[..., Process]
 

@@ -11,11 +11,11 @@ import requests
 from charge_request_service.openapi import description
 from local_stack.grid import Ports
 from local_stack.process import Process
+from local_stack.scrape import scrape
 from tests.conftest import StartGrid, StartService
 from tests.deadline import eventually
 from tests.fleet import Fleet
 from tests.integration.test_substation import BAD_BODIES, JSON
-from tests.scrape import scrape
 
 COUNTERS = ("charge_requests_total", "balancer_dispatches_total", "substation_sessions_total")
 

@@ -6,10 +6,10 @@ import pytest
 import requests
 
 from local_stack.grid import Grid
+from local_stack.scrape import scrape
 from tests.conftest import StartGrid
 from tests.deadline import eventually
 from tests.fleet import Fleet
-from tests.scrape import scrape
 
 _FAST = {"CHECK_INTERVAL": "0.2", "CHECKS_MISSED": "2"}
 

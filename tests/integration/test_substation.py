@@ -9,10 +9,10 @@ import time
 import pytest
 import requests
 
+from local_stack.scrape import scrape
 from tests.conftest import StartService
 from tests.deadline import eventually
 from tests.fleet import Fleet
-from tests.scrape import scrape
 
 JSON = {"Content-Type": "application/json"}
 

@@ -5,8 +5,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from local_stack.visits import Visit
 from tests.fleet import Ride
-from tests.sessions import Visit
 
 Counters = Mapping[str, float]
 VisitsBySite = Mapping[str, Sequence[Visit]]

@@ -5,10 +5,10 @@ from typing import Protocol
 
 import requests
 
+from local_stack.faults import Part
 from local_stack.grid import Grid
-from tests.e2e.faults.inject import Part
-from tests.scrape import scrape
-from tests.sessions import Visit, visits
+from local_stack.scrape import scrape
+from local_stack.visits import Visit, visits
 
 
 class World(Protocol):

@@ -15,6 +15,7 @@ import pytest
 
 from local_stack.grid import Grid, Ports
 from local_stack.process import Process
+from local_stack.scrape import scrape
 from tests.deadline import eventually
 from tests.e2e.hostile import attacks
 from tests.e2e.hostile.attacks import Attack
@@ -22,7 +23,6 @@ from tests.e2e.hostile.caller import tell
 from tests.e2e.hostile.table import Table
 from tests.fleet import Fleet
 from tests.memory import Memory
-from tests.scrape import scrape
 
 SERVICES = ("gateway", "balancer", "substation")
 SLOWEST_S = 3

@@ -11,13 +11,13 @@ from contextlib import ExitStack
 import pytest
 import requests
 
+from local_stack.scrape import scrape
 from tests.conftest import StartService
 from tests.fleet import Fleet
 from tests.hostile_answers import BOMB, GARBAGE, MUDDLE
 from tests.integration.balancer import sites, start_balancer, wait_for_health
 from tests.memory import Memory
 from tests.raw_site import GAUGES, Bytes, http, raw_site
-from tests.scrape import scrape
 
 AT_ONCE = 10
 VEHICLES = 30

@@ -15,11 +15,11 @@ import pytest
 import requests
 
 from local_stack.grid import Grid
+from local_stack.scrape import scrape
+from local_stack.visits import peak_load, visits
 from tests.conftest import StartGrid
 from tests.deadline import eventually
 from tests.fleet import Fleet
-from tests.scrape import scrape
-from tests.sessions import peak_load, visits
 
 
 def decisions(grid: Grid) -> list[dict[str, Any]]:

@@ -7,8 +7,8 @@ import pytest
 import requests
 
 from local_stack.grid import Grid, Ports
+from local_stack.scrape import scrape
 from tests.deadline import eventually
-from tests.scrape import scrape
 
 
 @pytest.fixture(scope="module")

@@ -2,9 +2,9 @@
 
 import pytest
 
+from local_stack.visits import Visit
 from tests.e2e.faults.books import add_up, check_answers, check_counters
 from tests.fleet import Ride
-from tests.sessions import Visit
 
 SITE = "substation1"
 

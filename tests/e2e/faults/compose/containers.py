@@ -5,10 +5,10 @@ import json
 import time
 from collections.abc import Mapping
 
+from local_stack.scrape import samples
+from local_stack.visits import Visit, visits
 from tests.deadline import eventually
 from tests.e2e.compose.stack import SITES, Stack, docker
-from tests.scrape import samples
-from tests.sessions import Visit, visits
 
 _SERVICES = {"balancer": "load_balancer", "gateway": "charge_request_service"}
 _PAGES = {

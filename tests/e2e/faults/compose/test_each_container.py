@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.e2e.faults.inject import freeze, kill, restart
+from local_stack.faults import freeze, kill, restart
 from tests.e2e.faults.scene import Scene
 
 _PARTS = pytest.mark.parametrize("part", ["substation2", "balancer", "gateway"])

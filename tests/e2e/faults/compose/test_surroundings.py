@@ -4,10 +4,10 @@ import time
 
 import pytest
 
+from local_stack.faults import kill
 from tests.deadline import eventually
 from tests.e2e.compose.stack import docker
 from tests.e2e.faults.compose.containers import Containers, run
-from tests.e2e.faults.inject import kill
 from tests.e2e.faults.scene import Scene
 
 _HOLD_S = 4

@@ -5,10 +5,10 @@ from typing import NamedTuple
 
 import pytest
 
+from local_stack.faults import cut, slow
 from local_stack.grid import Grid, Ports
-from tests.e2e.faults.inject import cut, slow
+from local_stack.relay import Relay
 from tests.e2e.faults.local.conftest import POINTS
-from tests.e2e.faults.relay import Relay
 from tests.e2e.faults.scene import Scene
 
 

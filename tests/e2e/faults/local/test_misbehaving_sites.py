@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from local_stack.grid import Grid, Ports
+from local_stack.relay import Relay
 from tests.e2e.faults.local.conftest import POINTS
-from tests.e2e.faults.relay import Relay
 from tests.e2e.faults.scene import Scene
 from tests.memory import Memory
 from tests.raw_site import Bytes, http, raw_site

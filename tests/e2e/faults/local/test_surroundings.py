@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 import requests
 
+from local_stack.faults import kill
 from local_stack.grid import Grid, Ports
 from local_stack.process import Process
 from tests.deadline import eventually
 from tests.e2e.faults.conftest import SceneIn
-from tests.e2e.faults.inject import kill
 from tests.e2e.faults.local.conftest import POINTS
 from tests.e2e.faults.scene import Scene
 from tests.e2e.faults.world import Processes

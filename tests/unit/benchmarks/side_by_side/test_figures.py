@@ -6,8 +6,8 @@ from benchmarks.side_by_side.figures import as_seen, figures, occupancies
 from benchmarks.side_by_side.scenes import Fault, Scene, Strangers, held_s, scenes
 from benchmarks.side_by_side.stage import Run
 from benchmarks.side_by_side.traffic import Trip
-from benchmarks.side_by_side.visits import Visit
 from load_tester.vehicle import Charge, Outcome, Vehicle
+from local_stack.visits import Visit
 
 BEGAN = 1000.0  # of the run, seconds of the epoch
 SCENE = Scene(
@@ -27,7 +27,8 @@ def charge(number: int, ended: float, status: int | None = 200) -> Charge:
 
 
 def visit(number: int, began: float, ended: float, *, charged: bool = True) -> Visit:
-    return Visit(f"ev-{number}", charged, BEGAN + began, BEGAN + ended)
+    outcome = "charged" if charged else "aborted"
+    return Visit("", outcome, 6.0, BEGAN + began, BEGAN + ended, f"ev-{number}", 6.0)
 
 
 def run(charges: list[Charge], *logs: list[Visit], faults: list[Fault] | None = None) -> Run:
@@ -112,7 +113,7 @@ def test_a_run_as_the_all_knowing_chooser_would_have_it_is_at_the_limit() -> Non
         ended = began + held_s(vehicle)
         free_at[0] = (ended, site)
         name = f"ev-{vehicle.number}"
-        logs[site].append(Visit(name, True, BEGAN + began, BEGAN + ended))
+        logs[site].append(visit(vehicle.number, began, ended))
         due = vehicle.due
         charges.append(Charge(vehicle, name, due, due, ended, Outcome.CHARGED, 200))
 

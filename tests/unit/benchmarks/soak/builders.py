@@ -4,7 +4,7 @@ from typing import Any
 
 from benchmarks.soak.books import Books, Struck, Told, add_up
 from benchmarks.soak.plan import Strike, What
-from tests.sessions import Visit
+from local_stack.visits import Visit
 
 
 def told(vehicle_id: str = "EV", **changed: Any) -> Told:

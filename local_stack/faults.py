@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
-from tests.e2e.faults.relay import Relay
+from local_stack.relay import Relay
 
 # Half of a poll's time limit there and half back would be too slow for the balancer; this is not.
 _DELAY_S = 0.2

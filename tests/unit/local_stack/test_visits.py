@@ -1,13 +1,18 @@
+"""Sessions read from a substation's log."""
+
 import json
 from pathlib import Path
 
-from benchmarks.side_by_side.visits import Visit, visits
+from local_stack.visits import Visit, visits
 
 
 def test_sessions_are_read_from_a_log_also_when_its_last_line_is_cut_off(tmp_path: Path) -> None:
     line = {
         "event": "session ended",
+        "session_id": "s-1",
         "vehicle_id": "ev-000001",
+        "kwh": 6.0,
+        "delivered_kwh": 6.0,
         "outcome": "charged",
         "charging_s": 1.5,
         "time": "2026-11-20T05:00:02.500000Z",
@@ -28,6 +33,7 @@ def test_sessions_are_read_from_a_log_also_when_its_last_line_is_cut_off(tmp_pat
 
     first, second = visits(log)
 
-    assert first == Visit("ev-000001", True, second.began, second.ended)
+    assert first == Visit("s-1", "charged", 6.0, second.began, second.ended, "ev-000001", 6.0)
+    assert first.charged
     assert first.ended - first.began == 1.5
     assert not second.charged

@@ -1,0 +1,69 @@
+"""What the substations' own logs tell of the sessions that they held."""
+
+import json
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+
+class Visit(NamedTuple):
+    """One vehicle at one point. Times in seconds of the epoch."""
+
+    session_id: str
+    outcome: str
+    kwh: float
+    began: float
+    ended: float
+    vehicle_id: str
+    delivered_kwh: float
+
+    @property
+    def charged(self) -> bool:
+        """Whether it took all that it asked for; else it left before, or was taken away."""
+        return self.outcome == "charged"
+
+
+def visits(log: Path | str) -> list[Visit]:
+    """Read the sessions from a substation's log (its file or its text), as they began."""
+    text = log if isinstance(log, str) else log.read_text(errors="replace")
+    return sorted(_read(text), key=lambda visit: visit.began)
+
+
+def peak_load(sessions: Sequence[Visit]) -> int:
+    """Count the most vehicles at once; where one ends as another begins, the end comes first.
+
+    Logged times are cut to the millisecond, so overlaps shorter than 2 ms are none.
+    """
+    changes = [(visit.began + 0.001, 1) for visit in sessions]
+    changes += [(visit.ended - 0.001, -1) for visit in sessions]
+    load = peak = 0
+    for _, change in sorted(changes):
+        load += change
+        peak = max(peak, load)
+    return peak
+
+
+def _read(text: str) -> Iterator[Visit]:
+    for line in text.splitlines():
+        event = _event(line) if '"session ended"' in line else {}
+        if event.get("event") == "session ended":
+            ended = datetime.fromisoformat(event["time"]).timestamp()
+            yield Visit(
+                event["session_id"],
+                event["outcome"],
+                event["kwh"],
+                ended - event["charging_s"],
+                ended,
+                event["vehicle_id"],
+                event["delivered_kwh"],
+            )
+
+
+def _event(line: str) -> dict[str, Any]:
+    """Parse a line; one that is cut off, as a killed site leaves it, says nothing."""
+    try:
+        event = json.loads(line)
+    except ValueError:
+        return {}
+    return event if isinstance(event, dict) else {}
