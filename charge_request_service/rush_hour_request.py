@@ -6,7 +6,7 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from grid_common.charge import DEFAULT_KWH, MOST_FAULTS
-from grid_common.problems import BadRequest, Fault
+from grid_common.problems import BadRequest, Fault, shown
 
 _MOST_VEHICLES = 500
 _LONGEST_S = 600.0
@@ -63,14 +63,4 @@ def _fault(kind: str, loc: Sequence[int | str], value: object, takes: dict[str, 
         return Fault(
             ascii(field[:40]), "is not known; leave it out (vehicles, kwh, over_s are taken)"
         )
-    return Fault(field, f"is {_shown(value)}; {takes[field]}")
-
-
-def _shown(value: object) -> str:
-    """Show a caller's value: printable, short, and of bounded cost."""
-    if value is None or isinstance(value, bool):
-        return {None: "null", True: "true", False: "false"}[value]
-    if isinstance(value, int | float | str):
-        text = ascii(value[:40] if isinstance(value, str) else value)
-        return text if len(text) <= 42 else f"{text[:40]}..."
-    return "a list" if isinstance(value, list) else "an object"
+    return Fault(field, f"is {shown(value)}; {takes[field]}")

@@ -8,7 +8,7 @@ from flask import Request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails, from_json
 
-from grid_common.problems import BadRequest, BodyTooLarge, Fault, NotJson
+from grid_common.problems import BadRequest, BodyTooLarge, Fault, NotJson, shown
 
 DEFAULT_KWH = 10.0
 _ID = r"^[A-Za-z0-9._:-]{1,64}$"
@@ -49,7 +49,7 @@ class ChargeRequest(BaseModel):
             return cls()
         if not request.is_json:
             raise NotJson(
-                f"content type {_shown(request.mimetype)}: send the body as JSON with the "
+                f"content type {shown(request.mimetype)}: send the body as JSON with the "
                 "header 'Content-Type: application/json', or send no body."
             )
         return cls.from_document(parse_body(body), max_kwh=max_kwh)
@@ -130,12 +130,12 @@ def parse_body(body: bytes) -> Any:
 
 def _fault(error: ErrorDetails, max_kwh: float) -> Fault:
     field = str(error["loc"][0]) if error["loc"] else _WHOLE_BODY
-    got = _shown(error["input"])
+    got = shown(error["input"])
     match field, error["type"]:
         case "body", _:
             return Fault(field, f'is {got}; send a JSON object such as {{"kwh": 6}}')
         case _, "extra_forbidden":
-            return Fault(_shown(field), "is not known; leave it out (vehicle_id and kwh are taken)")
+            return Fault(shown(field), "is not known; leave it out (vehicle_id and kwh are taken)")
         case "kwh", _:
             return Fault(field, _kwh_help(error["input"], max_kwh))
         case _:
@@ -143,16 +143,4 @@ def _fault(error: ErrorDetails, max_kwh: float) -> Fault:
 
 
 def _kwh_help(value: object, max_kwh: float) -> str:
-    return f"is {_shown(value)}; it takes a number over 0 and at most {max_kwh:g} (kWh)"
-
-
-def _shown(value: object, limit: int = 40) -> str:
-    """Show a caller's value in a message: printable, short, and of bounded cost."""
-    if isinstance(value, dict):
-        return "an object"
-    if isinstance(value, list):
-        return "a list"
-    if value is None:
-        return "null"
-    text = ascii(value[: limit + 1] if isinstance(value, str) else value)
-    return text if len(text) <= limit + 2 else f"{text[:limit]}…"
+    return f"is {shown(value)}; it takes a number over 0 and at most {max_kwh:g} (kWh)"

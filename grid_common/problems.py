@@ -26,6 +26,7 @@ __all__ = [
     "Unavailable",
     "problem_response",
     "register_problem_handlers",
+    "shown",
     "unavailable_type",
 ]
 
@@ -115,6 +116,18 @@ class Unavailable(Problem):
         super().__init__(detail, session_id=session_id, headers={"Retry-After": str(seconds)})
         self.reason = reason
         self.type = unavailable_type(reason)
+
+
+def shown(value: object, limit: int = 40) -> str:
+    """Show a caller's value in a message: printable, short, of bounded cost, spelled as in JSON."""
+    if isinstance(value, dict):
+        return "an object"
+    if isinstance(value, list):
+        return "a list"
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    text = ascii(value[: limit + 1] if isinstance(value, str) else value)
+    return text if len(text) <= limit + 2 else f"{text[:limit]}…"
 
 
 def unavailable_type(reason: str) -> str:
