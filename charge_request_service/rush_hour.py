@@ -7,7 +7,7 @@ vehicle holds one while it charges.
 import math
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from http import HTTPStatus
@@ -162,8 +162,8 @@ class RushHours:
         """Build the answer of `GET /rush-hour`."""
         return self._rush.document(time.monotonic())
 
-    def start(self, wish: RushHourRequest, *, request_id: str) -> None:
-        """Begin a rush hour.
+    def start(self, wish: RushHourRequest, *, request_id: str, caller: Mapping[str, str]) -> None:
+        """Begin a rush hour; `caller` is what the log tells of who asked.
 
         Raises:
             AlreadyRunning: the last one has not ended.
@@ -176,15 +176,19 @@ class RushHours:
                     "DELETE /rush-hour."
                 )
             self._rush = RushHour(wish, time.monotonic(), State.RUNNING)
-        self._log.info("rush hour began", request_id=request_id, **wish.model_dump())
+        self._log.info("rush hour began", request_id=request_id, **wish.model_dump(), **caller)
         self._arrivals.spawn(self._run, self._rush, wish, request_id)
 
-    def stop(self) -> None:
-        """End it: no further vehicle arrives, and those that did are hung up on."""
+    def stop(self, *, request_id: str, caller: Mapping[str, str]) -> None:
+        """End it: no further vehicle arrives, and those that did are hung up on.
+
+        `caller` is what the log tells of who asked.
+        """
         rush = self._rush
         if rush.state is not State.RUNNING:
             return
         rush.state = State.STOPPING
+        self._log.info("rush hour stopped", request_id=request_id, **caller)
         self._arrivals.kill(timeout=_HANG_UP_TIMEOUT_S)
         self._vehicles.kill(timeout=_HANG_UP_TIMEOUT_S)
         self._end(rush, State.STOPPED)

@@ -48,6 +48,7 @@ class Settings(ServiceSettings):
     )
     charge_api_keys_file: Path | None = Field(
         None,
+        repr=False,  # someone may set it to a key
         description="File of the API keys that are let in, `name:sha256` a line; none: callers "
         "need no key",
     )

@@ -10,6 +10,8 @@ from pydantic import Field, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+# Of a setting that may hold a secret by mistake (`repr=False`), this many characters are shown.
+_SHOWN = 20
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 
 
@@ -108,7 +110,9 @@ def explain(settings: type[ServiceSettings], error: ValidationError) -> str:
         if fault["type"] == "missing":
             lines.append(f"setting {field.upper()} is missing: set it.{meaning}")
         else:
-            value = fault["input"] if field else ""
+            value = str(fault["input"]) if field else ""
+            if info is not None and not info.repr and len(value) > _SHOWN:
+                value = f"{value[:_SHOWN]}..."
             name = f"setting {field.upper()}={value}" if field else "settings"
             lines.append(f"{name} cannot be used: {message}. Correct or unset it.{meaning}")
     return "\n".join(lines)

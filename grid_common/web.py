@@ -28,7 +28,10 @@ REQUEST_ID_HEADER = "X-Request-ID"
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}", re.ASCII)
 # nginx's number for "the caller closed the request": for logs and metrics, nobody else reads it.
 _CLIENT_CLOSED_REQUEST = 499
-_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"})
+# Counted, and not timed: these times tell nothing, and anyone could add a histogram's many lines
+# for each to every scrape from then on.
+_TURNED_AWAY = frozenset({401, 421, 429})
+_BODILESS = frozenset({"HEAD", "OPTIONS"})
 # Charges take seconds to minutes, everything else milliseconds: buckets for both.
 DURATION_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 80, 160, 320)
 
@@ -103,7 +106,7 @@ class ServiceApp(Flask):
         )
 
         # The children of both by their labels: looking them up there takes longer than counting.
-        self._meters: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+        self._meters: dict[tuple[str, str, int], tuple[Counter, Histogram | None]] = {}
 
     def _begin(self) -> None:
         g.request_id = _request_id(request)
@@ -111,18 +114,22 @@ class ServiceApp(Flask):
 
     def _end(self, response: Response) -> Response:
         response.headers[REQUEST_ID_HEADER] = g.request_id
-        # An unknown path is the caller's choice and must not become a label.
-        route = request.url_rule.rule if request.url_rule else "unknown"
-        method = request.method if request.method in _METHODS else "other"
+        # An unknown path is the caller's choice and must not become a label, nor must its method.
+        rule = request.url_rule
+        method, route = (request.method, rule.rule) if rule else ("other", "unknown")
         key = method, route, response.status_code
         meters = self._meters.get(key)
         if meters is None:
             meters = self._meters[key] = (
                 self._requests.labels(method, route, str(response.status_code)),
-                self._duration.labels(method, route),
+                None
+                if response.status_code in _TURNED_AWAY or method in _BODILESS
+                else self._duration.labels(method, route),
             )
-        meters[0].inc()
-        meters[1].observe(time.perf_counter() - g.began)
+        requests, duration = meters
+        requests.inc()
+        if duration is not None:
+            duration.observe(time.perf_counter() - g.began)
         return response
 
     def _readyz(self) -> Response:

@@ -42,13 +42,13 @@ def control_room(rush_hours: RushHours, *, max_kwh: float) -> Blueprint:
     def start() -> Response:
         refuse_cross_site(request.headers.get, request.host)
         wish = RushHourRequest.from_document(_document(), max_kwh=max_kwh)
-        rush_hours.start(wish, request_id=g.request_id)
+        rush_hours.start(wish, request_id=g.request_id, caller=g.caller)
         return _shown(rush_hours, status=202)
 
     @blueprint.delete("/rush-hour")
     def stop() -> Response:
         refuse_cross_site(request.headers.get, request.host)
-        rush_hours.stop()
+        rush_hours.stop(request_id=g.request_id, caller=g.caller)
         return _shown(rush_hours)
 
     return blueprint

@@ -1,5 +1,6 @@
 """Stands before the app's routes: which name was called, who calls, and how often."""
 
+import time
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_network
 
@@ -9,13 +10,16 @@ from charge_request_service.doors.hosts import Hosts, read_names
 from charge_request_service.doors.key_file import KeyFile
 from charge_request_service.doors.problems import Misdirected, RateLimited, Unauthorized
 from charge_request_service.doors.rate import RateLimit
+from charge_request_service.doors.repeats import Repeats
 from charge_request_service.settings import Settings
 from grid_common.web import ServiceApp
 
-# What anyone may ask for, as often as they like: health for those who restart this process, metrics
-# for Prometheus (sums that name nobody, read by what need not hold a key), the description, and
-# the control room's page and files, which are public and hold no data. All else is guarded.
+# What anyone may ask for: health for those who restart this process, metrics for Prometheus (sums
+# that name nobody, read by what need not hold a key), the description, and the control room's page
+# and files, which are public and hold no data. All else is guarded.
 OPEN = frozenset({"/healthz", "/readyz", "/metrics", "/openapi.json", "/", "/control-room/<name>"})
+# And as often as they like: it costs next to nothing, and a limit would have the process restarted.
+UNLIMITED = "/healthz"
 
 
 class Guard:
@@ -39,13 +43,19 @@ class Guard:
         key = _bearer(authorization)
         name = self._keys.holder(key) if self._keys is not None and key is not None else None
         if self._rate is not None:
-            caller = f"key {name}" if name else f"address {_network(address)}"
-            wait_s = self._rate.spend(caller)
-            if wait_s is not None:
-                raise RateLimited(self._rate.rate, retry_after_s=wait_s)
+            _spend(self._rate, f"key {name}" if name else f"address {_network(address)}")
         if self._keys is not None and name is None:
             raise Unauthorized(presented=key is not None)
         return name
+
+    def admit_to_open(self, address: str) -> None:
+        """Let a caller in to what needs no key: within the rate too, but counted apart.
+
+        Raises:
+            RateLimited: too many such requests from this address.
+        """
+        if self._rate is not None:
+            _spend(self._rate, f"open {_network(address)}")
 
 
 def add_doors(app: ServiceApp, settings: Settings) -> None:
@@ -57,12 +67,14 @@ def add_doors(app: ServiceApp, settings: Settings) -> None:
         KeysError: the file of keys cannot be used.
     """
     keys_file, names = settings.charge_api_keys_file, read_names(settings.allowed_hosts)
+    own_name = (settings.published_host or settings.bind_host).lower()  # or an address: no matter
     # A page that rebinds a name has no key to send: with keys, names need no list.
-    hosts = Hosts(names) if names or keys_file is None else None
+    hosts = Hosts((*names, own_name)) if names or keys_file is None else None
     guard = Guard(
         KeyFile(keys_file, app.log) if keys_file is not None else None,
         RateLimit(settings.rate_limit) if settings.rate_limit else None,
     )
+    unauthorized = Repeats()
 
     @app.before_request
     def admit() -> None:
@@ -72,16 +84,28 @@ def add_doors(app: ServiceApp, settings: Settings) -> None:
         if hosts is not None and not hosts.allows(host):
             raise Misdirected(host or "")
         route = request.url_rule  # None where there is none: guarded, as all that is not named open
-        if route is not None and route.rule in OPEN:
-            return
         address = environ.get("REMOTE_ADDR", "")
+        if route is not None and route.rule in OPEN:
+            if route.rule != UNLIMITED:
+                guard.admit_to_open(address)
+            return
         try:
             name = guard.admit(environ.get("HTTP_AUTHORIZATION"), address)
         except Unauthorized:
-            app.log.warning("unauthorized", address=address, request_id=g.request_id)
+            not_logged = unauthorized.count(_network(address), time.monotonic())
+            if not_logged is not None:
+                app.log.warning(
+                    "unauthorized", address=address, not_logged=not_logged, request_id=g.request_id
+                )
             raise
         if name is not None:
             g.caller = {"caller": name}
+
+
+def _spend(rate: RateLimit, caller: str) -> None:
+    wait_s = rate.spend(caller)
+    if wait_s is not None:
+        raise RateLimited(rate.rate, retry_after_s=wait_s)
 
 
 def _bearer(authorization: str | None) -> str | None:

@@ -12,9 +12,9 @@ import pytest
 import requests
 
 from local_stack.grid import Grid, Ports
+from local_stack.scrape import scrape
 from tests.conftest import StartService
 from tests.deadline import eventually
-from tests.scrape import scrape
 
 # Nothing answers there: what is asked of a gateway alone needs no balancer.
 NOWHERE = {"BALANCER_URL": "http://127.0.0.1:9", "MAX_WAIT": 0, "path": "/healthz"}
@@ -199,8 +199,9 @@ def test_told_in_so_many_words_it_is_open_beyond_loopback_within_a_rate(
     assert limited.status_code == 429
     assert limited.headers["Retry-After"] == "1"
     assert limited.headers["Content-Type"] == "application/problem+json"
-    samples = scrape(url)  # exempt, as is health
-    assert requests.get(f"{url}/healthz", timeout=5).status_code == 200
+    samples = scrape(url)  # counted apart
+    assert 429 in {requests.get(f"{url}/metrics", timeout=5).status_code for _ in range(20)}
+    assert requests.get(f"{url}/healthz", timeout=5).status_code == 200  # never limited
     assert samples['charge_requests_total{status="503"}'] == 2
     assert 'charge_requests_total{status="429"}' not in samples  # no vehicle
 

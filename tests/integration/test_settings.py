@@ -56,6 +56,11 @@ def run(module: str, *arguments: str, **settings: str) -> subprocess.CompletedPr
             {"CHARGE_API_KEYS_FILE": "README.md"},
             ["CHARGE_API_KEYS_FILE=README.md", "is not `name:sha256`"],
         ),
+        (
+            "charge_request_service",
+            {"CHARGE_API_KEYS_FILE": f"evgrid_{'x' * 43}"},
+            [f"CHARGE_API_KEYS_FILE=evgrid_{'x' * 13}... cannot", "there is no such file"],
+        ),
         ("charge_request_service", {"RATE_LIMIT": "lots"}, ["RATE_LIMIT=lots", "600/minute"]),
         ("charge_request_service", {"ALLOWED_HOSTS": "a:80"}, ["ALLOWED_HOSTS=a:80", "scheme"]),
         ("charge_request_service", {"OPEN_TO_ALL": "yes"}, ["yes-anyone-may-charge"]),

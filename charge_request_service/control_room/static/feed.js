@@ -12,12 +12,14 @@
  * @typedef {object} Listener
  * @property {(round: Round) => void} round
  * @property {(rushHour: RushHour) => void} rushHour
- * @property {(why: Error) => boolean} trouble told what is wrong; returns whether to go on asking
+ * @property {(why: Error) => boolean} trouble told what is wrong; returns whether to keep asking
  */
 import { call } from "./api.js";
 
 const EVERY_MS = 700;
 const SILENCE_MS = 3000;
+/** How long to leave a gateway alone that wants a key: the one held may be taken again. */
+const LOCKED_MS = 30_000;
 /** How many decisions to begin with: enough for the list, and for a pace to start from. */
 const BACKLOG = 300;
 /** Higher than any sequence number: asks for the last number alone. */
@@ -31,8 +33,10 @@ export class Feed {
     this.since = null;
     this.skew = 0;
     this.running = false;
-    /** Whether asking again may help; a gateway that wants a key is asked once there is one. */
+    /** Whether to ask now; a gateway that wants a key is asked once there is one, or after a while. */
     this.wanted = true;
+    /** @type {number | undefined} the timer that asks again by itself */
+    this.later = undefined;
   }
 
   /** Poll from now on, whenever the page can be seen. */
@@ -43,6 +47,7 @@ export class Feed {
 
   /** Ask again, now that it may help. */
   again() {
+    clearTimeout(this.later);
     this.wanted = true;
     this.run();
   }
@@ -70,6 +75,7 @@ export class Feed {
       this.decisions(signal),
     ]).catch((error) => {
       this.wanted = this.listener.trouble(error);
+      if (!this.wanted) this.later = setTimeout(() => this.again(), LOCKED_MS);
     });
     await rushHour;
     if (!answers) return;

@@ -1,5 +1,6 @@
 """The gateway's doors as the app has them: what is guarded, what is open. No sockets."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from charge_request_service.app import create_app
-from charge_request_service.doors.guard import OPEN
+from charge_request_service.doors.guard import OPEN, UNLIMITED
 from charge_request_service.doors.keys import make_key
 from charge_request_service.settings import Settings
 from grid_common.web import ServiceApp
@@ -107,7 +108,7 @@ def test_the_scheme_is_read_without_its_case(tmp_path: Path, header: str) -> Non
     assert client.get("/rush-hour", headers=bearer).status_code == 200
 
 
-def test_a_rate_is_counted_by_key_or_else_by_address_and_never_for_what_is_open(
+def test_a_rate_is_counted_by_key_or_else_by_address_and_apart_for_what_is_open(
     tmp_path: Path,
 ) -> None:
     client = app_with(tmp_path, rate_limit="3/minute").test_client()
@@ -119,8 +120,10 @@ def test_a_rate_is_counted_by_key_or_else_by_address_and_never_for_what_is_open(
     assert get(to="10.0.0.2") == 401
     assert [get(headers=BEARER) for _ in range(4)] == [200, 200, 200, 429]
     assert get(headers=BEARER, to="10.0.0.3") == 429  # the key's limit, wherever it comes from
+    assert [get(path) for path in ("/metrics", "/", "/openapi.json", "/")] == [200, 200, 200, 429]
+    assert get("/readyz") == get("/control-room/main.js", headers=BEARER) == 429
+    assert get("/metrics", to="10.0.0.2") == 200
     assert [get("/healthz") for _ in range(9)] == [200] * 9
-    assert get("/metrics") == get("/") == get("/openapi.json") == 200
 
     limited = client.get("/rush-hour", headers=BEARER)
     assert limited.headers["Retry-After"] == "20"
@@ -156,6 +159,74 @@ def test_a_name_of_elsewhere_is_misdirected_unless_listed_or_keys_are_needed(
     assert ask_by("elsewhere.example", app_with(tmp_path, allowed_hosts="grid.example")) == 421
 
 
+@pytest.mark.parametrize("setting", ["published_host", "bind_host"])
+def test_the_name_that_it_is_published_by_is_its_own(setting: str, tmp_path: Path) -> None:
+    def ask_by(name: str, folder: Path | None = None, **more: str) -> int:
+        named = {setting: "Grid.example", "open_to_all": "yes-anyone-may-charge"}
+        client = app_with(folder, **named, **more).test_client()
+        return client.get("/rush-hour", headers={"Host": name, **BEARER}).status_code
+
+    assert ask_by("grid.example:8080") == ask_by("GRID.example") == 200
+    assert ask_by("elsewhere.example") == ask_by("www.grid.example") == 421
+    assert ask_by("elsewhere.example", tmp_path) == 200  # it is no list of what else may pass
+    assert ask_by("grid.example", tmp_path, allowed_hosts="other.example") == 200
+
+
+def test_who_is_turned_away_leaves_little_behind_in_the_metrics(tmp_path: Path) -> None:
+    app = app_with(tmp_path, rate_limit="1000/second")
+    client = app.test_client()
+
+    def size() -> int:
+        return len(client.get("/metrics").text.splitlines())
+
+    client.get("/no-such-page")
+    for path in OPEN:
+        ask(client, path, "GET")
+    before = size()
+    for rule, method in routes(app):
+        ask(client, rule, method)
+    for method in ("GET", "POST", "PUT", "DELETE", "PATCH", "TRACE", "BREW"):
+        client.open("/no-such-page", method=method)
+        client.open("/charge", method=method)
+
+    # A count and its time of birth each, and no histogram.
+    assert size() - before <= 2 * len(routes(app))
+    text = client.get("/metrics").text
+    assert "BREW" not in text
+    assert 'http_requests_total{method="other",route="unknown",status="401"}' in text
+    assert 'http_request_duration_seconds_count{method="POST",route="/charge"}' not in text
+    client.post("/charge", headers=BEARER)
+    text = client.get("/metrics").text
+    assert 'http_request_duration_seconds_count{method="POST",route="/charge"} 1.0' in text
+
+
+def test_who_keeps_asking_without_a_key_is_logged_once_in_a_while(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    client = app_with(tmp_path, log_format="json").test_client()
+
+    for address in ["10.0.0.1"] * 50 + ["2001:db8::1", "2001:db8::2"]:
+        client.post("/charge", environ_base={"REMOTE_ADDR": address})
+
+    said = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    logged = [(one["address"], one["not_logged"]) for one in said if one["event"] == "unauthorized"]
+    assert logged == [("10.0.0.1", 0), ("2001:db8::1", 0)]
+
+
+def test_a_rush_hour_is_put_down_to_who_began_and_who_stopped_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    client = app_with(tmp_path, log_format="json").test_client()
+
+    client.post("/rush-hour", json={"vehicles": 1, "over_s": 600}, headers=BEARER)
+    client.delete("/rush-hour", headers={**BEARER, "X-Request-ID": "stop"})
+
+    said = {one["event"]: one for one in map(json.loads, capsys.readouterr().out.splitlines())}
+    assert said["rush hour began"]["caller"] == "ops"
+    assert said["rush hour stopped"]["caller"] == "ops"
+    assert said["rush hour stopped"]["request_id"] == "stop"
+
+
 def test_the_description_says_who_is_let_in(tmp_path: Path) -> None:
     app = app_with(tmp_path, rate_limit="600/minute")
     document = app.test_client().get("/openapi.json").get_json()
@@ -167,7 +238,8 @@ def test_the_description_says_who_is_let_in(tmp_path: Path) -> None:
         for operation in operations.values():
             guarded = path not in OPEN
             assert ("security" in operation) == guarded
-            assert {"401", "429"} <= set(operation["responses"]) or not guarded
+            assert ("401" in operation["responses"]) == guarded
+            assert ("429" in operation["responses"]) == (path != UNLIMITED)
             assert "421" in operation["responses"]
     plain = app_with().test_client().get("/openapi.json").get_json()
     assert "securitySchemes" not in plain["components"]
