@@ -31,7 +31,7 @@ _RULES = f"""\
 - Charged twice: to the end, more than once, by vehicle. *Answer lost* are those whose first charge
   ended while its site was behind a cut link, or as a part on the answer's way was killed: the
   vehicle asks again, and nobody can know (see
-  [what cannot be promised](architecture.md#when-something-goes-wrong)).
+  [what cannot be promised](reliability.md#what-cannot-be-promised)).
 """
 
 
