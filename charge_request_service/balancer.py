@@ -90,11 +90,12 @@ class BalancerClient:
             )
 
     def _answers(self) -> bool:
+        """Ask for a sign of life: any answer is one."""
         try:
-            answer = self._upstream.request("GET", "/healthz", read_timeout_s=self._check_timeout_s)
+            self._upstream.request("GET", "/healthz", read_timeout_s=self._check_timeout_s)
         except UpstreamError:
             return False
-        return answer.status == 200
+        return True
 
     def get(self, path: str, *, request_id: str, timeout_s: float = 2.0) -> Answer:
         """Ask the balancer for one of its views.

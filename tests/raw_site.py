@@ -94,9 +94,13 @@ class RawSite:
 
 
 @contextmanager
-def raw_site(*charge: Bytes, metrics: Sequence[Bytes] = (http(GAUGES),)) -> Iterator[RawSite]:
-    """Run a site that answers charges, and its page, with these bytes."""
-    site = RawSite({"/charge": charge or (http(CHARGED),), "/metrics": metrics})
+def raw_site(
+    *charge: Bytes,
+    metrics: Sequence[Bytes] = (http(GAUGES),),
+    health: Sequence[Bytes] = (http(b"alive"),),
+) -> Iterator[RawSite]:
+    """Run a site that answers charges, its page, and the question whether it lives, with these."""
+    site = RawSite({"/charge": charge or (http(CHARGED),), "/metrics": metrics, "/healthz": health})
     threading.Thread(target=site.serve, daemon=True).start()
     try:
         yield site

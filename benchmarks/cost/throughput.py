@@ -48,6 +48,8 @@ def rush(hops: Hops, folder: Path, *, at_a_time: int, seconds: int) -> Rush:
     after = {name: meter.cpu_s(processes) for name, processes in hops.parts.items()}
     used_after, had_after = meter.machine_s()
     charged = int(_found(r"(\d+) requests in", said))
+    if not charged:
+        raise RuntimeError(f"wrk, {hops.url}: no vehicle was charged within {seconds} s")
     return Rush(
         at_a_time=at_a_time,
         per_s=float(_found(r"Requests/sec:\s+([\d.]+)", said)),

@@ -7,9 +7,10 @@ import requests
 
 from local_stack.grid import Grid
 from local_stack.scrape import scrape
-from tests.conftest import StartGrid
+from tests.conftest import StartGrid, StartService
 from tests.deadline import eventually
 from tests.fleet import Fleet
+from tests.raw_site import CHARGED, Bytes, http, raw_site
 
 _FAST = {"CHECK_INTERVAL": "0.2", "CHECKS_MISSED": "2"}
 
@@ -51,6 +52,23 @@ def test_a_new_vehicle_is_not_given_to_a_silent_balancer(start_grid: StartGrid) 
     assert fleet.wait(10).statuses() == {200: 2}, fleet.troubles()
     assert late.wait(10).statuses() == {200: 3}, late.troubles()
     assert scrape(grid.substations[0].url)['substation_sessions_total{outcome="charged"}'] == 5
+
+
+def test_a_balancer_that_knows_no_health_check_is_not_silent(start_service: StartService) -> None:
+    unknown, charges = http(b"", status=b"404 Not Found"), Bytes(b"", later=http(CHARGED).first)
+    with raw_site(charges, health=[unknown]) as balancer:
+        gateway = start_service(
+            "charge_request_service",
+            path="/healthz",
+            BALANCER_URL=balancer.url,
+            CHECK_INTERVAL=0.05,
+            CHECKS_MISSED=1,
+            BALANCER_PATIENCE=0.01,
+        )
+        answer = requests.post(f"{gateway.url}/charge", timeout=10)
+
+        assert answer.status_code == 200
+        assert balancer.asked.count("/healthz") >= 1
 
 
 def test_vehicles_in_the_hands_of_a_silent_balancer_are_broken_off_after_the_patience(
