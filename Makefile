@@ -25,10 +25,10 @@ test-e2e: $(VENV)/dev ## Bring the Compose stack up for real and test it
 test-bench: $(VENV)/dev ## Test the benchmark with a short run of it
 	@$(BIN)/python -m pytest tests/e2e/bench $(ARGS)
 
-bench: $(VENV)/dev ## Run this balancer side by side with HAProxy, nginx and Envoy (15 minutes)
+bench: $(VENV)/dev ## Run this balancer side by side with HAProxy, nginx and Envoy (12 minutes)
 	@$(BIN)/python -m benchmarks.side_by_side $(ARGS)
 
-bench-cost: $(VENV)/dev ## Measure what a charge costs, and thousands held at once (10 minutes)
+bench-cost: $(VENV)/dev ## Measure what a charge costs, and thousands held at once (12 minutes)
 	@$(BIN)/python -m benchmarks.cost $(ARGS)
 
 hostile: $(VENV)/dev ## Attack each service, and have sites attack the balancer (ARGS="--write-table -n 0": docs/hostile-input.md)

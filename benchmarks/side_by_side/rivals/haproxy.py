@@ -5,6 +5,7 @@ from pathlib import Path
 
 from benchmarks.side_by_side.rivals.rival import (
     Place,
+    PlacedSite,
     Rival,
     answer_limit_s,
     fill_in,
@@ -14,6 +15,9 @@ from benchmarks.side_by_side.rivals.rival import (
 from local_stack.process import Process
 
 _TEMPLATE = Path(__file__).with_name("haproxy.cfg")
+
+
+_MOST_WEIGHT = 256
 
 
 class HAProxy(Rival):
@@ -43,7 +47,7 @@ class HAProxy(Rival):
                 "retries": 1000,
                 "servers": "\n".join(
                     f"    server {site.name} {site.address} maxconn {site.capacity} "
-                    f"weight {site.capacity}"
+                    f"weight {_weight(site, place)}"
                     for site in place.sites
                 ),
             },
@@ -55,3 +59,9 @@ class HAProxy(Rival):
             port=place.port,
             log=place.folder / "haproxy.log",
         )
+
+
+def _weight(site: PlacedSite, place: Place) -> int:
+    """Return a site's share of the vehicles by its capacity, within what HAProxy takes."""
+    largest = max(one.capacity for one in place.sites)
+    return max(1, site.capacity * min(largest, _MOST_WEIGHT) // largest)
