@@ -53,8 +53,8 @@ def rush(hops: Hops, folder: Path, *, at_a_time: int, seconds: int) -> Rush:
     return Rush(
         at_a_time=at_a_time,
         per_s=float(_found(r"Requests/sec:\s+([\d.]+)", said)),
-        p50_s=_seconds(_found(r"50%\s+(\S+)", said)),
-        p99_s=_seconds(_found(r"99%\s+(\S+)", said)),
+        p50_s=_seconds(_found(r"^\s+50%\s+(\S+)", said)),
+        p99_s=_seconds(_found(r"^\s+99%\s+(\S+)", said)),
         cpu_s={name: (after[name] - before[name]) / charged for name in before},
         machine_busy=(used_after - used) / (had_after - had),
     )
@@ -80,7 +80,7 @@ def _wrk(script: Path, url: str, at_a_time: int, seconds: int) -> str:
 
 
 def _found(pattern: str, said: str) -> str:
-    match = re.search(pattern, said)
+    match = re.search(pattern, said, re.MULTILINE)
     if match is None:
         raise RuntimeError(f"wrk did not say {pattern}:\n{said}")
     return match[1]
