@@ -73,6 +73,14 @@ class Relay:
     async def _relay(self, near: asyncio.StreamReader, answers: asyncio.StreamWriter) -> None:
         call = asyncio.current_task()
         self._calls.add(call)
+        try:
+            await self._carry(near, answers)
+        except asyncio.CancelledError:
+            pass  # by `close`; Python 3.11 would complain of a call that ends so
+        finally:
+            self._calls.discard(call)
+
+    async def _carry(self, near: asyncio.StreamReader, answers: asyncio.StreamWriter) -> None:
         ends = [answers]
         try:
             far, asks = await asyncio.open_connection("127.0.0.1", self._target_port)
@@ -86,7 +94,6 @@ class Relay:
         finally:
             for end in ends:
                 end.close()
-            self._calls.discard(call)
 
     async def _pump(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
         while piece := await source.read(_PIECE_BYTES):
