@@ -71,6 +71,13 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         help=f"only these of {', '.join(way.key for way in WAYS)}",
     )
     parser.add_argument(
+        "--rounds",
+        type=int,
+        choices=range(1, 10),
+        default=3,
+        help="rounds in which the ways take turns; the median counts (default: 3)",
+    )
+    parser.add_argument(
         "--out",
         type=Path,
         metavar="FOLDER",
@@ -78,7 +85,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         "prints it unless told where",
     )
     options = parser.parse_args(arguments)
-    options.rounds, options.seconds = (1, 2) if options.quick else (3, 5)
+    options.rounds, options.seconds = (1, 2) if options.quick else (options.rounds, 5)
     options.vehicles = (300,) if options.quick else (1_000, 5_000, 9_000)
     options.probes = 100 if options.quick else 400
     if options.out is None and not options.quick and options.ways == list(WAYS):
