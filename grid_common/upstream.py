@@ -18,7 +18,6 @@ from weakref import WeakSet
 import gevent
 
 from grid_common.http_answer import Answer, AnswerReader, NotAnAnswer
-from grid_common.keepalive import notice_a_vanished_peer
 from grid_common.sockets import has_hung_up, has_unread, send_whole
 
 __all__ = ["Answer", "Garbled", "Refused", "Reset", "Upstream", "UpstreamError"]
@@ -212,7 +211,6 @@ class Upstream:
         except OSError as error:
             raise Refused(_told(error)) from error
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        notice_a_vanished_peer(sock)
         return _Connection(sock)
 
     def _connect(self) -> socket.socket:
