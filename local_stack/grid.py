@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import socket
-import sys
 import urllib.request
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from local_stack.process import ROOT, Process, StartError
+from local_stack.process import ROOT, Process, StartError, service
 
 DEFAULT_POINTS = (4, 8, 12)
 _START_TIMEOUT_S = 30.0
@@ -164,20 +163,8 @@ class Grid:
         return None
 
     def _service(self, name: str, module: str, port: int, env: Mapping[str, str]) -> Process:
-        return Process(
-            name,
-            [sys.executable, "-m", module],
-            env={
-                **os.environ,
-                "LOG_FORMAT": "json",
-                **self.env,
-                **env,
-                "BIND_HOST": "127.0.0.1",
-                "PORT": str(port),
-            },
-            port=port,
-            log=self.folder / f"{name}.log",
-        )
+        log = self.folder / f"{name}.log"
+        return service(name, module, env={**self.env, **env}, port=port, log=log)
 
     def _prometheus(self) -> Process | None:
         program = shutil.which("prometheus")

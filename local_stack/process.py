@@ -4,6 +4,7 @@ import http.client
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -131,3 +132,20 @@ class Process:
         if self._popen is None:
             raise RuntimeError(f"{self.name} was never started")
         return self._popen
+
+
+def service(name: str, module: str, *, env: Mapping[str, str], port: int, log: Path) -> Process:
+    """Prepare a service of the grid on loopback; `env` comes on top of this process' own."""
+    return Process(
+        name,
+        [sys.executable, "-m", module],
+        env={
+            **os.environ,
+            "LOG_FORMAT": "json",
+            **env,
+            "BIND_HOST": "127.0.0.1",
+            "PORT": str(port),
+        },
+        port=port,
+        log=log,
+    )

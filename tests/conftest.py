@@ -57,7 +57,8 @@ def start_grid(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Start
 
     def start(points: tuple[int, ...] = (4, 8, 12), **options: Any) -> Grid:
         folder = tmp_path / f"grid{len(started)}"
-        grid = Grid(folder, points=points, ports=Ports.free(len(points)), **options)
+        options.setdefault("ports", Ports.free(len(points)))
+        grid = Grid(folder, points=points, **options)
         started.append(grid)
         grid.start()
         return grid

@@ -2,7 +2,6 @@
 
 import argparse
 import resource
-import signal
 import statistics
 import tempfile
 import time
@@ -10,18 +9,16 @@ from collections import defaultdict
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import NoReturn
 
 from rich.console import Console
 
+from benchmarks import interruption, machine
 from benchmarks.cost import holding, report, throughput
 from benchmarks.cost.results import Held, Results, Rush, WayResult, load
 from benchmarks.cost.ways import WAYS, WHOLE, WHOLE_HAPROXY, Way, running
-from benchmarks.side_by_side import machine
 from local_stack.process import StartError
 
 RESULTS = Path(__file__).resolve().parent.parent / "results"
-_INTERRUPTED = 130
 _AT_A_TIME = (1, 32)
 # A proxy has two descriptors for each vehicle that it holds.
 _FILES = 20_000
@@ -32,14 +29,13 @@ _MOST_HELD = {WHOLE: 1_000_000, WHOLE_HAPROXY: 1_000}
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure; the exit status is 1 where a vehicle was lost."""
     options = _options(arguments)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _interrupt)
+    interruption.raise_when_told()
     measurement = _Measurement(options, Console(highlight=False))
     try:
         results = measurement.run()
     except KeyboardInterrupt:
-        measurement.say("interrupted; every process that was started has been ended")
-        return _INTERRUPTED
+        measurement.say(interruption.WORDS)
+        return interruption.STATUS
     except (StartError, RuntimeError) as error:
         measurement.say(f"error: {error}")
         return 1
@@ -208,10 +204,3 @@ def _allow_files(count: int) -> None:
     if hard != resource.RLIM_INFINITY and hard < count:
         raise RuntimeError(f"{count} open files are needed and {hard} allowed; raise `ulimit -Hn`")
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, count), hard))
-
-
-def _interrupt(*_: object) -> NoReturn:
-    """Raise once: a second signal would break off the end of the processes."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
-    raise KeyboardInterrupt

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from benchmarks.cost.results import Results, Rush, WayResult
-from benchmarks.side_by_side.report import table
+from benchmarks.tables import table
 
 _INTRODUCTION = """\
 # What a charge costs

@@ -1,7 +1,5 @@
 """The ways that a charge can take: with fewer hops, or another in the balancer's place."""
 
-import os
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,7 +8,7 @@ from pathlib import Path
 
 from benchmarks.side_by_side.rivals import OURS, RIVALS, Place, PlacedSite, Rival
 from local_stack.grid import Ports
-from local_stack.process import Process
+from local_stack.process import Process, service
 
 _READY_WITHIN_S = 30.0
 _HAPROXY, _SIMPLE = (
@@ -132,16 +130,4 @@ def running(way: Way, folder: Path, *, points: Sequence[int], time_scale: float)
 
 
 def _service(module: str, port: int, folder: Path, env: dict[str, str]) -> Process:
-    return Process(
-        module,
-        [sys.executable, "-m", module],
-        env={
-            **os.environ,
-            "LOG_FORMAT": "json",
-            "BIND_HOST": "127.0.0.1",
-            "PORT": str(port),
-            **env,
-        },
-        port=port,
-        log=folder / f"{module}-{port}.log",
-    )
+    return service(module, module, env=env, port=port, log=folder / f"{module}-{port}.log")

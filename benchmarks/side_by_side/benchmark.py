@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks.side_by_side import machine
+from benchmarks import machine
 from benchmarks.side_by_side.figures import Figures, figures, occupancies
 from benchmarks.side_by_side.options import Options
 from benchmarks.side_by_side.results import Entrant, Results, RivalRun, SceneResult

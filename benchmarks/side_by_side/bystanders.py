@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Collection
 from pathlib import Path
 
-from benchmarks.side_by_side.machine import cores
+from benchmarks.machine import cores
 
 _PROC = Path("/proc")
 # Of /proc/stat's columns: user, nice, system, irq, softirq and steal are work, the rest is rest.

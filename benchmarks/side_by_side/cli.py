@@ -7,6 +7,7 @@ from pathlib import Path
 import gevent
 from rich.console import Console
 
+from benchmarks import interruption
 from benchmarks.side_by_side import picture, report
 from benchmarks.side_by_side.benchmark import Benchmark
 from benchmarks.side_by_side.options import parse
@@ -14,7 +15,6 @@ from benchmarks.side_by_side.results import Results, load
 from benchmarks.side_by_side.verdict import findings
 from local_stack.process import StartError
 
-_INTERRUPTED = 130
 RESULTS_FILE, REPORT_FILE = "side_by_side.json", "side_by_side.md"
 
 
@@ -26,8 +26,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         results = Benchmark(options, console).run()
     except KeyboardInterrupt:
-        console.print("interrupted; every process that was started has been ended")
-        return _INTERRUPTED
+        console.print(interruption.WORDS)
+        return interruption.STATUS
     except (StartError, RuntimeError) as error:
         console.print(f"error: {error}", markup=False)
         return 1

@@ -1,10 +1,11 @@
 """The report: how to read it, what holds, and one table a scene. Pure."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from benchmarks.side_by_side.figures import Figures
 from benchmarks.side_by_side.results import Results, SceneResult
 from benchmarks.side_by_side.verdict import findings
+from benchmarks.tables import table
 
 _INTRODUCTION = """\
 # Side by side
@@ -138,18 +139,3 @@ def _summed_up(figures: Figures) -> str:
     if figures.strangers_turned_away:
         text += f", {figures.strangers_turned_away} strangers"
     return text
-
-
-def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
-    """Lay out a Markdown table that reads well as plain text too."""
-    rows = list(rows)
-    widths = [
-        max(3, *(len(row[column]) for row in (headings, *rows))) for column in range(len(headings))
-    ]
-    first, *others = widths
-    rule = [":" + "-" * (first - 1), *("-" * (width - 1) + ":" for width in others)]
-    for cells in (headings, rule, *rows):
-        name, *values = cells
-        aligned = (value.rjust(width) for value, width in zip(values, others, strict=True))
-        yield f"| {' | '.join((name.ljust(first), *aligned))} |"
-    yield ""

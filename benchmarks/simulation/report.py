@@ -1,6 +1,6 @@
 """The report: one table a scene, one line a contender."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from math import isfinite
 
 from benchmarks.simulation.contenders import ALL_KNOWING, CONTENDERS
@@ -8,6 +8,7 @@ from benchmarks.simulation.figures import Figures
 from benchmarks.simulation.promises import PROMISES, Results
 from benchmarks.simulation.scenes import SCENES, Scene
 from benchmarks.simulation.world import World
+from benchmarks.tables import table
 
 _INTRODUCTION = """\
 # Routing, simulated
@@ -82,7 +83,7 @@ def _promises(results: Results) -> Iterator[str]:
         )
         for promise in PROMISES
     ]
-    yield from _table(("figure", "at most", "is", "holds"), rows)
+    yield from table(("figure", "at most", "is", "holds"), rows)
 
 
 def _scenes(results: Results) -> Iterator[str]:
@@ -91,26 +92,13 @@ def _scenes(results: Results) -> Iterator[str]:
         best = figures[ALL_KNOWING.name]
         yield f"## {scene.name}\n"
         yield f"{scene.story} {best.vehicles} vehicles.\n"
-        yield from _table(
+        yield from table(
             ("", *(heading for heading, _ in _COLUMNS)),
             [
                 (name, *(show(scene, one, best) for _, show in _COLUMNS))
                 for name, one in figures.items()
             ],
         )
-
-
-def _table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
-    """Lay out a Markdown table that reads well as plain text too."""
-    rows = list(rows)
-    widths = [max(len(row[column]) for row in (headings, *rows)) for column in range(len(headings))]
-    first, *others = widths
-    rule = [":" + "-" * (first - 1), *("-" * (width - 1) + ":" for width in others)]
-    for cells in (headings, rule, *rows):
-        name, *values = cells
-        aligned = (value.rjust(width) for value, width in zip(values, others, strict=True))
-        yield f"| {' | '.join((name.ljust(first), *aligned))} |"
-    yield ""
 
 
 def _number(value: float, digits: int) -> str:

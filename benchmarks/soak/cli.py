@@ -1,32 +1,28 @@
 """The command: runs a soak, says what does not hold, writes the report."""
 
-import signal
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
 
 from rich.console import Console
 
+from benchmarks import interruption
 from benchmarks.soak import picture, report
 from benchmarks.soak.options import parse
 from benchmarks.soak.results import Results, findings
 from benchmarks.soak.run import Soak
 from local_stack.process import StartError
 
-_INTERRUPTED = 130
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run it; the exit status is 1 where something does not hold."""
     options = parse(arguments)
     console = Console(highlight=False)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _interrupt)
+    interruption.raise_when_told()
     try:
         results = Soak(options, console).run()
     except KeyboardInterrupt:
-        console.print("interrupted; every process that was started has been ended")
-        return _INTERRUPTED
+        console.print(interruption.WORDS)
+        return interruption.STATUS
     except (StartError, RuntimeError) as error:
         console.print(f"error: {error}", markup=False, soft_wrap=True)
         return 1
@@ -39,13 +35,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         write(results, options.out)
         console.print(f"written to {options.out}", markup=False)
     return int(any(one.kept is False for one in every))
-
-
-def _interrupt(*_: object) -> NoReturn:
-    """Raise once: a second signal would break off the end of the processes."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
-    raise KeyboardInterrupt
 
 
 def write(results: Results, folder: Path) -> None:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import psutil
 
+from benchmarks.processes import family
 from local_stack.process import Process
 
 _EVERY_S = 2.0
@@ -71,8 +72,7 @@ class Meter:
         if not process.running:
             return
         try:
-            master = psutil.Process(process.pid)
-            members = [master, *master.children(recursive=True)]
+            members = family(process)
             sample = Sample(
                 self._now(),
                 sum(one.memory_info().rss for one in members),

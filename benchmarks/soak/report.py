@@ -4,9 +4,9 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from benchmarks.side_by_side.report import table
 from benchmarks.soak.plan import HOLD_S
 from benchmarks.soak.results import BIN_S, MOST_FILES_LEFT, Results, findings, tell_growth
+from benchmarks.tables import table
 
 PICTURE = "images/soak-memory.svg"
 

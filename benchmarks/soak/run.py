@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks.side_by_side import machine
+from benchmarks import machine
 from benchmarks.soak.books import Books, Struck, add_up, miscounts, read_told
 from benchmarks.soak.meter import Meter, Sample
 from benchmarks.soak.options import Options

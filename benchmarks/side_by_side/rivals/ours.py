@@ -1,12 +1,10 @@
 """This balancer, with the policy that it has by default and with the plainest one."""
 
 import json
-import os
-import sys
 from importlib.metadata import version
 
 from benchmarks.side_by_side.rivals.rival import Place, Rival, fetch
-from local_stack.process import Process
+from local_stack.process import Process, service
 
 
 class Ours(Rival):
@@ -28,17 +26,10 @@ class Ours(Rival):
     def process(self, place: Place) -> Process:
         """Set it up as `make run` does."""
         sites = ",".join(f"{site.name}=http://{site.address}" for site in place.sites)
-        return Process(
+        return service(
             self.key,
-            [sys.executable, "-m", "load_balancer"],
-            env={
-                **os.environ,
-                "BIND_HOST": "127.0.0.1",
-                "PORT": str(place.port),
-                "LOG_FORMAT": "json",
-                "SUBSTATIONS": sites,
-                "ROUTING_POLICY": self._policy,
-            },
+            "load_balancer",
+            env={"SUBSTATIONS": sites, "ROUTING_POLICY": self._policy},
             port=place.port,
             log=place.folder / f"{self.key}.log",
         )

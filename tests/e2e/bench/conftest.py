@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from local_stack.process import ROOT
-from tests.e2e.bench.marked import MARK, carrying
+from tests.e2e.bench.marked import MARK, carrying, none_is_left
 
 Start = Callable[..., "subprocess.Popen[str]"]
 
@@ -22,6 +22,17 @@ def mark() -> Iterator[str]:
     yield made
     for pid in carrying(made):
         os.kill(pid, signal.SIGKILL)
+
+
+def ends_cleanly_when_told(run: "subprocess.Popen[str]", mark: str, how: signal.Signals) -> None:
+    """Hold a run to its end by a signal: it says so, and leaves no process."""
+    run.send_signal(how)
+    said, _ = run.communicate(timeout=20)
+
+    assert run.returncode == 130, said
+    assert "Traceback" not in said, said
+    assert said.endswith("interrupted; every process that was started has been ended\n"), said
+    none_is_left(mark)
 
 
 @pytest.fixture

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from tests.deadline import eventually
+
 MARK = "EV_GRID_TEST_RUN"
 
 
@@ -18,3 +20,12 @@ def carrying(mark: str) -> list[int]:
         except OSError:  # it ended meanwhile, or is somebody else's
             continue
     return found
+
+
+def none_is_left(mark: str) -> None:
+    """Hold that no process carries a mark; one that was killed may take a moment to be gone."""
+
+    def gone() -> None:
+        assert carrying(mark) == []
+
+    eventually(gone, within_s=2)

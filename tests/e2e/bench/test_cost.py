@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.cost.results import load
 from tests.e2e.bench.conftest import Start
-from tests.e2e.bench.marked import carrying
+from tests.e2e.bench.marked import none_is_left
 
 
 @pytest.mark.skipif(shutil.which("wrk") is None, reason="wrk is not installed")
@@ -30,7 +30,7 @@ def test_a_run_ends_with_a_report_and_nothing_running(
     assert (held.vehicles, held.charged, held.lost) == (300, 300, 0)
     assert all(1_000 < held.memory_bytes[part] < 100_000 for part in held.memory_bytes)
     assert "| **gateway, balancer, substation** |" in (tmp_path / "cost.md").read_text()
-    assert carrying(mark) == []
+    none_is_left(mark)
 
 
 def test_a_way_that_is_not_known_is_named(start: Start) -> None:

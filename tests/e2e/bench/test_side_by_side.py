@@ -7,8 +7,8 @@ import pytest
 
 from benchmarks.side_by_side.results import load
 from tests.deadline import eventually
-from tests.e2e.bench.conftest import Start
-from tests.e2e.bench.marked import carrying
+from tests.e2e.bench.conftest import Start, ends_cleanly_when_told
+from tests.e2e.bench.marked import carrying, none_is_left
 
 _QUICK = ("benchmarks.side_by_side", "--quick", "--scenes", "burst")
 
@@ -28,7 +28,7 @@ def test_a_run_ends_with_a_report_and_nothing_running(
     assert simple.figures.lost == simple.figures.sent_to_full > 0
     assert ours.figures.ratio < 1.5
     assert "60 vehicles" in (tmp_path / "side_by_side.md").read_text()
-    assert carrying(mark) == []
+    none_is_left(mark)
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
@@ -42,10 +42,4 @@ def test_a_run_that_is_interrupted_ends_every_process(
         assert len(carrying(mark)) == 1 + 4 * 2
 
     eventually(all_are_up, within_s=20)
-    run.send_signal(how)
-    said, _ = run.communicate(timeout=20)
-
-    assert run.returncode == 130, said
-    assert "Traceback" not in said
-    assert said.endswith("interrupted; every process that was started has been ended\n")
-    assert carrying(mark) == []
+    ends_cleanly_when_told(run, mark, how)

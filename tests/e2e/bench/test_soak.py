@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests.deadline import eventually
-from tests.e2e.bench.conftest import Start
-from tests.e2e.bench.marked import carrying
+from tests.e2e.bench.conftest import Start, ends_cleanly_when_told
+from tests.e2e.bench.marked import carrying, none_is_left
 
 _SOAK = "benchmarks.soak"
 
@@ -28,7 +28,7 @@ def test_a_short_run_loses_nobody_and_ends_with_a_report_and_nothing_running(
     assert "too short a run to tell" in report
     assert "**NO**" not in report
     assert (tmp_path / "images" / "soak-memory.svg").read_text().count("<polyline") >= 5
-    assert carrying(mark) == []
+    none_is_left(mark)
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
@@ -42,13 +42,7 @@ def test_a_run_that_is_interrupted_ends_every_process(
         assert len(carrying(mark)) == 2 + 5 * 2
 
     eventually(vehicles_are_out, within_s=40)
-    run.send_signal(how)
-    said, _ = run.communicate(timeout=20)
-
-    assert run.returncode == 130, said
-    assert "Traceback" not in said
-    assert said.endswith("interrupted; every process that was started has been ended\n")
-    assert carrying(mark) == []
+    ends_cleanly_when_told(run, mark, how)
 
 
 def test_a_wrong_option_is_named_with_what_it_takes(start: Start) -> None:

@@ -15,21 +15,11 @@ from playwright.sync_api import Browser, Locator, Page, ViewportSize, expect
 
 from local_stack.grid import Grid, Ports
 from local_stack.process import Process
-from tests.e2e.local.chromium import find_chromium, open_chromium
 from tests.e2e.local.page_checks import contrast_faults, structure_faults
 
 PHONE: Final[ViewportSize] = {"width": 360, "height": 740}
 # Chromium itself notes every answer that is no success there, and every call without an answer.
 _NETWORK = "Failed to load resource"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    program = find_chromium()
-    if program is None:
-        pytest.skip("no Chromium is installed (Debian's package is `chromium`)")
-    with open_chromium(program) as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

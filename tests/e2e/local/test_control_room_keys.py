@@ -10,17 +10,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from local_stack.grid import Grid, Ports
 from tests.deadline import eventually
-from tests.e2e.local.chromium import find_chromium, open_chromium
 from tests.e2e.local.page_checks import contrast_faults, structure_faults
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    program = find_chromium()
-    if program is None:
-        pytest.skip("no Chromium is installed (Debian's package is `chromium`)")
-    with open_chromium(program) as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

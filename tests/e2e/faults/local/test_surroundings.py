@@ -5,7 +5,6 @@ import resource
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Iterator
 from contextlib import suppress
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -16,6 +15,7 @@ import requests
 from local_stack.faults import kill
 from local_stack.grid import Grid, Ports
 from local_stack.process import Process
+from tests.conftest import StartGrid
 from tests.deadline import eventually
 from tests.e2e.faults.conftest import SceneIn
 from tests.e2e.faults.local.conftest import POINTS
@@ -23,32 +23,10 @@ from tests.e2e.faults.scene import Scene
 from tests.e2e.faults.world import Processes
 from tests.memory import family
 
-GridWith = Callable[..., Grid]
-
 _HOLD_S = 3
 _DAY_S = 86_400
 _RESOLVER = "libnss_wrapper.so"  # looks names up in a file that it is given
 _NAMES = ("balancer", *(f"substation{number}" for number, _ in enumerate(POINTS, start=1)))
-
-
-@pytest.fixture
-def grid_with(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[GridWith]:
-    """Start a grid of its own: `grid_with(env={...})`."""
-    started: list[Grid] = []
-
-    def start(**options: object) -> Grid:
-        options = {"ports": Ports.free(len(POINTS)), **options}
-        grid = Grid(tmp_path / "grid", points=POINTS, **options)  # type: ignore[arg-type] # its own
-        started.append(grid)
-        grid.start()
-        return grid
-
-    request.node.logs = lambda: {
-        process.name: process.log_tail() for grid in started for process in grid.processes
-    }
-    yield start
-    for grid in started:
-        grid.kill()
 
 
 @pytest.mark.parametrize("part", ["substation2", "balancer", "gateway"])
@@ -87,7 +65,7 @@ def keep_running(process: Process) -> None:
     assert fault is None, fault
 
 
-def test_a_clock_that_steps(scene_in: SceneIn, grid_with: GridWith, tmp_path: Path) -> None:
+def test_a_clock_that_steps(scene_in: SceneIn, start_grid: StartGrid, tmp_path: Path) -> None:
     compiler = shutil.which("cc")
     if compiler is None:
         pytest.skip("no C compiler (cc) is installed")
@@ -95,7 +73,7 @@ def test_a_clock_that_steps(scene_in: SceneIn, grid_with: GridWith, tmp_path: Pa
     source = Path(__file__).with_name("step_clock.c")
     subprocess.run([compiler, "-shared", "-fPIC", "-o", shift, source], check=True)
     offset_s.write_text("0")
-    grid = grid_with(env={"LD_PRELOAD": str(shift), "CLOCK_OFFSET_FILE": str(offset_s)})
+    grid = start_grid(POINTS, env={"LD_PRELOAD": str(shift), "CLOCK_OFFSET_FILE": str(offset_s)})
 
     def steps() -> None:
         for step_s in (_DAY_S, -_DAY_S, 0):
@@ -113,7 +91,7 @@ def clock_of(service: Process) -> float:
     return parsedate_to_datetime(answer.headers["Date"]).timestamp()
 
 
-def test_names_that_are_not_found(scene_in: SceneIn, grid_with: GridWith, tmp_path: Path) -> None:
+def test_names_that_are_not_found(scene_in: SceneIn, start_grid: StartGrid, tmp_path: Path) -> None:
     try:
         ctypes.CDLL(_RESOLVER)
     except OSError:
@@ -124,7 +102,8 @@ def test_names_that_are_not_found(scene_in: SceneIn, grid_with: GridWith, tmp_pa
     hosts.write_text(known)
     resolver = {"LD_PRELOAD": _RESOLVER, "NSS_WRAPPER_HOSTS": str(hosts)}
     sites = zip(_NAMES[1:], ports.substations, strict=True)
-    grid = grid_with(
+    grid = start_grid(
+        POINTS,
         ports=ports,
         balancer_env={
             **resolver,
@@ -143,8 +122,8 @@ def test_names_that_are_not_found(scene_in: SceneIn, grid_with: GridWith, tmp_pa
     assert '"name not found"' in grid.balancer.log_file.read_text()
 
 
-def test_prometheus_that_is_down(scene_in: SceneIn, grid_with: GridWith) -> None:
-    grid = grid_with(with_prometheus=True)
+def test_prometheus_that_is_down(scene_in: SceneIn, start_grid: StartGrid) -> None:
+    grid = start_grid(POINTS, with_prometheus=True)
     if grid.prometheus is None:
         pytest.skip("prometheus is not installed")
     prometheus = grid.prometheus
