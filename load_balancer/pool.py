@@ -53,6 +53,7 @@ class Pool:
         self._arrivals = 0
         self._decisions = 0
         self._mean_session_s: float | None = None
+        self._had_waiting = False  # after the last match
 
     # Sites
 
@@ -129,6 +130,7 @@ class Pool:
     def leave(self, ticket: Ticket, now: float) -> None:
         """Let go of a vehicle wherever it is: its caller hung up, or its time is over."""
         self.waiting.remove(ticket)
+        self._had_waiting = bool(self.waiting)
         if ticket.dispatch is not None:
             self._release(ticket.dispatch, "aborted", now)
             self.match(now)
@@ -216,6 +218,15 @@ class Pool:
 
     def match(self, now: float) -> None:
         """Dispatch waiting vehicles, first come first served, until no site has a free point."""
+        self._match(now)
+        had_waiting, self._had_waiting = self._had_waiting, bool(self.waiting)
+        if self.waiting and not had_waiting:
+            # Pauses between probes are long while nobody needs the site; now somebody does.
+            for site in self.sites.values():
+                if site.may_be_back:
+                    self._on_poll_wanted(site)
+
+    def _match(self, now: float) -> None:
         while self.waiting:
             candidates, passed_over = self._candidates(now)
             if not candidates:

@@ -26,6 +26,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from load_balancer.vehicle import Dispatch
 
+# Of the interval between polls: pauses between probes while vehicles wait and nobody answers.
+_SHARE_WHEN_PRESSING = 0.25
+
 
 class Health(StrEnum):
     """Whether a site can be given vehicles."""
@@ -118,6 +121,11 @@ class Site:
     def awaits_confirmation(self) -> bool:
         """Whether the next poll may find a point free that is counted as taken now."""
         return bool(self._unconfirmed) and self.health is Health.UP
+
+    @property
+    def may_be_back(self) -> bool:
+        """Whether it is worth a probe out of turn: gone for a while, and not back to fail again."""
+        return self.health is Health.DOWN and self._failed_probes > 0 and self._ejections <= 1
 
     @property
     def capacity(self) -> int:
@@ -234,11 +242,13 @@ class Site:
 
         Jittered, so that balancers do not poll in step nor probe a waking site all at once. While
         it is `pressing`, for vehicles wait that this site might take, pauses do not grow with the
-        probes that fail; with the times that it came back and failed its vehicles they do.
+        probes that fail, and are short where nobody answers, whom it costs nothing; with the times
+        that it came back and failed its vehicles they grow.
         """
         patience = self._patience
         if self.health is not Health.DOWN:
             return 0.0 if self._misses else patience.interval_s * random.uniform(0.9, 1.1)
         tries = max(self._ejections - 1, 0 if pressing else self._failed_probes)
-        pause = min(patience.longest_pause_s, patience.interval_s * 2.0 ** min(tries, 30))
+        first_s = patience.interval_s * (_SHARE_WHEN_PRESSING if pressing and self._misses else 1)
+        pause = min(patience.longest_pause_s, first_s * 2.0 ** min(tries, 30))
         return pause * random.uniform(0.5, 1.0)

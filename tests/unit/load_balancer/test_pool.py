@@ -154,9 +154,49 @@ def test_a_site_is_polled_at_once_when_a_vehicle_comes_after_the_hang_up() -> No
     assert grid.polls_wanted == ["a"]
 
 
-def test_a_site_that_is_down_is_not_polled_out_of_turn() -> None:
+def test_a_site_that_has_just_failed_is_not_polled_out_of_turn() -> None:
     grid = Grid(1)
     grid.fail(grid.arrive())
+    grid.arrive()
+    assert grid.polls_wanted == []
+
+
+def test_sites_that_are_gone_are_probed_at_once_when_the_line_begins() -> None:
+    grid = Grid(1, 1)
+    for _ in range(3):
+        grid.poll_missed("a")
+    first = grid.arrive()
+    assert grid.where(first) == "b"
+    assert grid.polls_wanted == []
+    waiting = grid.arrive()
+    assert grid.polls_wanted == ["a"]
+    grid.arrive()
+    assert grid.polls_wanted == ["a"]  # from here on its pauses are short
+    grid.hang_up(waiting)
+    grid.complete(first)
+    assert len(grid.pool.waiting) == 0
+    grid.arrive()
+    assert grid.polls_wanted == ["a", "a"]
+
+
+def test_the_line_begins_anew_after_the_last_in_it_hung_up() -> None:
+    grid = Grid(1)
+    for _ in range(3):
+        grid.poll_missed("a")
+    grid.hang_up(grid.arrive())
+    grid.arrive()
+    assert grid.polls_wanted == ["a", "a"]
+
+
+def test_a_site_that_came_back_and_failed_its_vehicle_waits_for_its_turn() -> None:
+    grid = Grid(1)
+    for _ in range(3):
+        grid.poll_missed("a")
+    grid.poll("a")
+    vehicle = grid.arrive()
+    grid.fail(vehicle)
+    grid.poll_missed("a")
+    grid.hang_up(vehicle)
     grid.arrive()
     assert grid.polls_wanted == []
 

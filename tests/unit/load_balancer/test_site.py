@@ -321,10 +321,18 @@ def test_pauses_do_not_grow_while_vehicles_wait_that_the_site_might_take() -> No
         grid.poll_missed("a")
     site, random = grid.site("a"), Random(7)
     assert max(pauses(site)) > 9
-    assert max(pauses(site, pressing=True)) <= 0.5
+    assert max(pauses(site, pressing=True)) <= 0.125  # nobody is there to be bothered
     assert max(grid.pool.pause_s(site, random) for _ in range(200)) > 9
     assert grid.where(grid.arrive()) is None
-    assert max(grid.pool.pause_s(site, random) for _ in range(200)) <= 0.5
+    assert max(grid.pool.pause_s(site, random) for _ in range(200)) <= 0.125
+
+
+def test_a_site_that_answers_nonsense_is_not_pressed_beyond_its_interval() -> None:
+    grid = Grid(1)
+    site = grid.site("a")
+    for _ in range(8):
+        grid.pool.poll_unreadable(site, "garbled")
+    assert 0.4 < max(pauses(site, pressing=True)) <= 0.5
 
 
 def test_pauses_between_probes_are_jittered() -> None:
