@@ -1,6 +1,7 @@
 """What an answer to `POST /charge` means for the vehicle that asked. Pure."""
 
 import json
+import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -59,7 +60,8 @@ def _fault(charge: Charge, document: dict[str, Any] | None) -> str:
     if vehicle_id != charge.vehicle_id:
         return _short(f"the answer is for another vehicle, {vehicle_id!r}")
     kwh = document.get("kwh", charge.vehicle.kwh)
-    if _number(kwh) is None or abs(kwh - charge.vehicle.kwh) > _ENERGY_TOLERANCE_KWH:
+    number = _number(kwh)
+    if number is None or abs(number - charge.vehicle.kwh) > _ENERGY_TOLERANCE_KWH:
         return _short(f"charged {kwh!r} kWh where {charge.vehicle.kwh:g} were asked for")
     return ""
 
@@ -82,7 +84,13 @@ def _object(body: bytes) -> dict[str, Any] | None:
 
 
 def _number(value: object) -> float | None:
-    return value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:  # JSON knows no largest integer
+        return None
+    return number if math.isfinite(number) else None
 
 
 def _problem_text(document: dict[str, Any] | None) -> str:

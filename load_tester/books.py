@@ -74,7 +74,9 @@ class OwnSide:
                 charged += 1
                 kwh += charge.vehicle.kwh
             else:
-                loose += charge.outcome in (Outcome.ACCEPTED, Outcome.CUT_SHORT)
+                loose += charge.outcome is Outcome.ACCEPTED
+                # With a status it was refused, and cut short before its next try.
+                loose += charge.outcome is Outcome.CUT_SHORT and charge.status is None
                 loose += charge.outcome is Outcome.FAILED and charge.status is not None
         return cls(charged, kwh, loose)
 

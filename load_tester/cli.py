@@ -15,6 +15,7 @@ from urllib3.util import parse_url
 
 from load_tester.client import Gateway, NoAnswer
 from load_tester.each import write_each
+from load_tester.limits import Thresholds
 from load_tester.options import Options, parse_options
 from load_tester.page import render_page
 from load_tester.planning import DEFAULT_STRESS_DELAY_S, make_plan
@@ -22,11 +23,10 @@ from load_tester.recorder import Recorder
 from load_tester.result import Result, Setting, as_json, sum_up
 from load_tester.runner import Runner
 from load_tester.tables import print_result, report_console
-from load_tester.thresholds import Thresholds
 from load_tester.vehicle import Plan, PlanError
 
 _SPARE_FILES = 64  # descriptors for everything but vehicles
-_MISSED, _MISUSED = 1, 2
+_MISSED, _MISUSED, _INTERRUPTED = 1, 2, 128 + signal.SIGINT
 
 
 class Unusable(Exception):
@@ -36,6 +36,8 @@ class Unusable(Exception):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the load tester; return its exit status."""
     options = parse_options(arguments)
+    hub = gevent.get_hub()
+    hub.NOT_ERROR = (*hub.NOT_ERROR, KeyboardInterrupt)  # told below, and not by gevent as well
     # With the JSON on stdout, people read stderr.
     console = report_console(stderr=options.json == Path("-"))
     try:
@@ -47,6 +49,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (PlanError, Unusable) as error:
         sys.stderr.write(f"load_tester: {error}\n")
         return _MISUSED
+    except KeyboardInterrupt:  # before the run, which takes the signal itself
+        sys.stderr.write("load_tester: interrupted\n")
+        return _INTERRUPTED
 
 
 Outputs = dict[str, TextIO]
@@ -100,9 +105,10 @@ def _reach(options: Options) -> Gateway:
 
 
 def _run(options: Options, plan: Plan, gateway: Gateway, console: Console, outputs: Outputs) -> int:
-    console.print(f"{plan.scenario}: {plan.summary}")
+    # Without markup: names of files and columns may have brackets.
+    console.print(f"{plan.scenario}: {plan.summary}", markup=False)
     for note in plan.notes:
-        console.print(f"  {note}")
+        console.print(f"  {note}", markup=False)
     thresholds = Thresholds(
         options.max_lost, options.max_p99, _delay_limit(options), options.min_rate
     )
@@ -159,6 +165,6 @@ def _write(result: Result, outputs: Outputs, console: Console, options: Options)
         outputs["--json"].write("\n")
     if "--report" in outputs:
         outputs["--report"].write(render_page(result))
-        console.print(f"report: {options.report}")
+        console.print(f"report: {options.report}", markup=False)
     if "--each" in outputs:
         write_each(result.recording.charges, outputs["--each"])

@@ -198,7 +198,8 @@ class Gateway:
         raise fault or NoAnswer(Silence.UNREACHABLE)
 
     def _connect(self, family: socket.AddressFamily, address: tuple[Any, ...]) -> socket.socket:
-        connection = socket.socket(family, socket.SOCK_STREAM)
+        with _silences():  # here too: there may be no descriptor left for it
+            connection = socket.socket(family, socket.SOCK_STREAM)
         try:
             with _silences():
                 connection.settimeout(_CONNECT_TIMEOUT_S)

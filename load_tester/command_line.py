@@ -156,7 +156,10 @@ def build_parser() -> argparse.ArgumentParser:
     )
     stress.add_argument("--max-rate", type=rate, metavar="R", help="the last rate (default: 200)")
     stress.add_argument(
-        "--min-rate", type=rate, metavar="R", help="exit status 1 if it breaks below this rate"
+        "--min-rate",
+        type=rate,
+        metavar="R",
+        help="exit status 1 unless the service level holds up to this rate",
     )
     trace = parser.add_argument_group("replay")
     trace.add_argument("--trace", type=Path, metavar="FILE.csv", help="real sessions; see below")

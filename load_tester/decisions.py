@@ -62,7 +62,6 @@ class DecisionBook:
     longest_wait_s: float = 0.0
     widest: Imbalance | None = None
     widest_share: Imbalance | None = None
-    gaps_by_second: dict[int, float] = field(default_factory=dict)
     missed: int = 0
     restarts: int = 0
     unreadable: int = 0
@@ -70,6 +69,12 @@ class DecisionBook:
     sites: dict[str, str] = field(default_factory=dict)  # our session: where it was sent last
     sessions: dict[str, set[str]] = field(default_factory=dict)  # our vehicle: its sessions
     foreign: set[str] = field(default_factory=set)  # sessions of others
+    _last_seen: tuple[object, object] | None = None  # session and time of the decision `since`
+
+    @property
+    def overlap(self) -> int:
+        """The sequence to ask from: one back, so that the last one seen comes along again."""
+        return max(0, self.since - 1)
 
     @property
     def complete(self) -> bool:
@@ -93,24 +98,39 @@ class DecisionBook:
         last, decisions = page.get("last"), page.get("decisions")
         if not isinstance(last, int) or not isinstance(decisions, list):
             raise ValueError("/decisions answered without `last` and `decisions`")  # noqa: TRY004 - the page is wrong, not the program
-        if last < self.since:
+        if last < self.since or self._renumbered(decisions):
             self.restarts += 1
-            self.since = 0
+            self.since, self._last_seen = 0, None
             return self.restarts < _MOST_RESTARTS
+        before = self.since
         for decision in decisions:
             try:
                 self._take(decision)
             except (KeyError, TypeError, ValueError, ZeroDivisionError, AttributeError):
                 self.unreadable += 1
         # What was read may end before `last`: the rest comes with the next page.
-        return self.since < last and bool(decisions)
+        return before < self.since < last
+
+    def _renumbered(self, decisions: Sequence[Any]) -> bool:
+        """Tell whether the last decision seen has become another: a balancer that began anew.
+
+        It may have made more decisions than the one before, so its `last` alone does not show it.
+        """
+        again = [
+            _mark(decision)
+            for decision in decisions
+            if isinstance(decision, dict) and decision.get("sequence") == self.since
+        ]
+        return self._last_seen is not None and bool(again) and self._last_seen not in again
 
     def _take(self, decision: Mapping[str, Any]) -> None:
         sequence = decision["sequence"]
+        if sequence == self.since and self._last_seen is None:
+            self._last_seen = _mark(decision)  # from before the run, of which only `last` was asked
         if sequence <= self.since:
             return
         self.missed += sequence - self.since - 1
-        self.since = sequence
+        self.since, self._last_seen = sequence, _mark(decision)
         chosen = decision["substation"]
         candidates = [
             (str(site["substation"]), int(site["load"]), int(site["capacity"]))
@@ -163,14 +183,16 @@ class DecisionBook:
         load, capacity = loads[chosen]
         self.over_capacity += load > capacity
         self.peaks[chosen] = max(self.peaks.get(chosen, (0, 0)), (load, capacity))
-        second = int(time)
         gap, ends = _spread(loads, lambda site: site[0])
-        self.gaps_by_second[second] = max(self.gaps_by_second.get(second, 0), gap)
         if self.widest is None or gap > self.widest.gap:
             self.widest = Imbalance(gap, "vehicles", time, ends)
         share_gap, ends = _spread(loads, lambda site: 100 * site[0] / site[1])
         if self.widest_share is None or share_gap > self.widest_share.gap:
             self.widest_share = Imbalance(share_gap, "points", time, ends)
+
+
+def _mark(decision: Mapping[str, Any]) -> tuple[object, object]:
+    return decision.get("session_id"), decision.get("time")
 
 
 def _spread(

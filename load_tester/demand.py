@@ -45,7 +45,6 @@ class GammaDemand:
     """
 
     name: str
-    source: str
     sessions: int
     shape: float
     scale: float
@@ -73,18 +72,18 @@ class GammaDemand:
 
 
 # `python -m load_tester.fit FILE.csv` prints these numbers; tests/unit/load_tester refits them.
+# DESL-EPFL Level-3 EV charging dataset, 2022-04 to 2023-07.
 FAST_CHARGING = GammaDemand(
     name="fast-charging",
-    source="DESL-EPFL Level-3 EV charging dataset, 1,878 sessions, 2022-04 to 2023-07",
     sessions=1878,
     shape=2.8526,
     scale=11.2825,
     least=1.165,
     most=268.863,
 )
+# Caltech ACN (acnportal-experiments, example 2.1), 2019-03.
 WORKPLACE = GammaDemand(
     name="workplace",
-    source="Caltech ACN (acnportal-experiments, example 2.1), 954 sessions, 2019-03",
     sessions=954,
     shape=1.3208,
     scale=7.0635,

@@ -183,10 +183,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     middle = values[len(values) // 2] if len(values) % 2 else fmean(_middle_pair(values))
     console.print(
         f"{options.file.name}: {len(values):,} sessions, column {trace.energy_column}, "
-        f"{values[0]:.3f} to {values[-1]:.3f} kWh, mean {fmean(values):.3f}, median {middle:.3f}"
+        f"{values[0]:.3f} to {values[-1]:.3f} kWh, mean {fmean(values):.3f}, median {middle:.3f}",
+        markup=False,  # names of files and columns may have brackets
     )
     for note in trace.notes:
-        console.print(note)
+        console.print(note, markup=False)
     console.print(fit_table(fits))
     return 0
 

@@ -91,7 +91,7 @@ def _plan_steps(options: Options, spacing: Spacing, demand: Demand, streams: Str
         raise PlanError(f"--max-rate {most:g}: is under the first rate, {rate:g}; give more")
     # A geometric series up to the last rate, and its bound.
     _check_count("--max-rate, --step and --factor", most * step * factor / (factor - 1))
-    return plan_stress(
+    plan = plan_stress(
         rate=rate,
         factor=factor,
         step=step,
@@ -100,6 +100,13 @@ def _plan_steps(options: Options, spacing: Spacing, demand: Demand, streams: Str
         demand=demand,
         streams=streams,
     )
+    last = plan.stages[-1].rate
+    if options.min_rate is not None and options.min_rate > last:
+        raise PlanError(
+            f"--min-rate {options.min_rate:g}: is over the last step's rate, {last:g}; give at "
+            "most that, or a higher --max-rate"
+        )
+    return plan
 
 
 def _check_count(options: str, vehicles: float) -> None:

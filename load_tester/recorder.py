@@ -15,12 +15,11 @@ from load_tester.client import Gateway
 from load_tester.counters import GridCounters
 from load_tester.decisions import DecisionBook
 from load_tester.latency import Spread
+from load_tester.limits import Breaking, ServiceWatch, Thresholds
 from load_tester.options import Options
 from load_tester.progress import Progress
 from load_tester.result import Cost, Recording
 from load_tester.runner import Manners, Runner
-from load_tester.stress import Breaking, ServiceLevel, ServiceWatch
-from load_tester.thresholds import Thresholds
 from load_tester.vehicle import Outcome, Plan
 from load_tester.watch import Watch
 
@@ -45,7 +44,7 @@ class Recorder:
         tag = f"lt-{secrets.token_hex(4)}-"
         self._service = ServiceWatch(
             plan.stages,
-            ServiceLevel(thresholds.max_p99, thresholds.max_p99_delay, thresholds.max_lost),
+            thresholds,
             [vehicle.due for vehicle in plan.vehicles] if plan.stages else [],
         )
         self.runner = Runner(
@@ -118,11 +117,8 @@ class Recorder:
         )
 
     def _find_breaking(self) -> Breaking | None:
-        stages, charges = self._plan.stages, self.runner.charges
-        if not stages:
-            return None
-        reached = [stage for stage in stages if charges and stage.start <= charges[-1].due]
-        return Breaking.from_watch(self._service, reached or stages[:1])
+        stages = self._plan.stages
+        return Breaking.from_watch(self._service, stages) if stages else None
 
 
 def _enough(before: GridCounters, charged: int) -> Callable[[GridCounters], bool]:

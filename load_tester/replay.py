@@ -17,6 +17,7 @@ DEFAULT_KWH_PER_S = 100.0
 GAP_LIMIT = 4.0
 _LEAST_DURATION_S = 1.0
 _PLAUSIBLE_EPOCH = 1e8  # arrivals over this are dates, under it seconds
+_LAST_EPOCH = datetime(9999, 12, 31, tzinfo=UTC).timestamp()  # the calendar ends here
 
 
 def plan_replay(
@@ -33,7 +34,7 @@ def plan_replay(
     it asks for DEFAULT_KWH_PER_S in the mean.
 
     Raises:
-        TraceError: more vehicles are asked for than the trace has.
+        TraceError: more vehicles are asked for than the trace has, or its arrivals are no dates.
     """
     if vehicles is not None and vehicles > len(trace.sessions):
         raise TraceError(
@@ -41,6 +42,11 @@ def plan_replay(
             "sessions; ask for at most so many, or leave --vehicles out for all"
         )
     sessions = trace.sessions[:vehicles]
+    if sessions[-1].arrival > _LAST_EPOCH:
+        raise TraceError(
+            f"{trace.name}: the arrivals in {trace.arrival_column} look like milliseconds; "
+            "give seconds, or ISO 8601 times"
+        )
     notes = [*trace.notes]
     if speed is None:
         moments, cut = _cut_gaps([session.arrival for session in sessions])

@@ -9,9 +9,8 @@ from typing import Any
 from load_tester.books import Books
 from load_tester.decisions import DecisionBook
 from load_tester.latency import Spread, Window, window_of, windows, worst_windows
+from load_tester.limits import Breaking, Thresholds
 from load_tester.site import GridSamples, SiteReport, report_sites
-from load_tester.stress import Breaking
-from load_tester.thresholds import Thresholds
 from load_tester.vehicle import Charge, Outcome, Plan, Stage
 
 FORMAT = "load_tester/1"
@@ -40,6 +39,11 @@ class Recording:
     breaking: Breaking | None
     cost: Cost
     interrupted: bool = False
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the tester was told to stop: by a signal, or by a stress run that broke."""
+        return self.interrupted or (self.breaking is not None and self.breaking.broke is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +141,8 @@ def sum_up(recording: Recording, setting: Setting) -> Result:
         cut,
         worst_windows(cut),
         _stages(recording),
-        _missed(recording, setting.thresholds, lost, time_to_charge, delay),
+        _unfinished(recording, outcomes[Outcome.CUT_SHORT])
+        + _missed(recording, setting.thresholds, lost, time_to_charge, delay),
     )
 
 
@@ -154,6 +159,13 @@ def _stages(recording: Recording) -> list[tuple[Stage, Window]]:
         if due:
             rows.append((stage, window_of(due, stage.start, stage.end)))
     return rows
+
+
+def _unfinished(recording: Recording, cut_short: int) -> tuple[str, ...]:
+    """Tell of vehicles without an end in a run that nobody stopped: it cannot vouch for them."""
+    if not cut_short or recording.stopped:
+        return ()
+    return (f"{cut_short:,} vehicles have no outcome though nobody stopped the run",)
 
 
 def _missed(

@@ -134,6 +134,10 @@ class Runner:
                 self.tally.retries += 1
         except gevent.GreenletExit:
             charge.outcome, charge.reason = Outcome.CUT_SHORT, ""
+        except Exception as error:  # else the vehicle would end without an outcome
+            charge.outcome = Outcome.FAILED
+            charge.reason = f"the tester itself failed: {type(error).__name__}: {error}"
+            charge.unanswered += charge.status is None
         charge.ended = self.now
         self.tally.ended += 1
         self.tally.charged += charge.outcome in (Outcome.CHARGED, Outcome.ACCEPTED)
@@ -144,16 +148,16 @@ class Runner:
     def _try(self, charge: Charge, caller: Caller, body: bytes) -> float | None:
         """Ask for a charge once; return the seconds after which to ask again, None not to."""
         passing, asked = False, None
+        charge.status = None  # of the try before
         try:
             with gevent.Timeout(self.manners.timeout):
                 answer = caller.charge(body)
         except NoAnswer as error:
-            charge.status, charge.outcome, charge.reason = None, Outcome.FAILED, str(error)
+            charge.outcome, charge.reason = Outcome.FAILED, str(error)
             charge.unanswered += error.sent
             passing = error.passing
         except gevent.Timeout:
-            charge.status, charge.outcome = None, Outcome.FAILED
-            charge.reason = Silence.TIMEOUT.value
+            charge.outcome, charge.reason = Outcome.FAILED, Silence.TIMEOUT.value
             charge.unanswered += 1
         else:
             apply_answer(charge, answer)
@@ -163,8 +167,13 @@ class Runner:
         if not passing:
             return None
         pause = self._pause(charge.tries) if asked is None else asked
-        in_time = self.now + pause <= charge.due + self.manners.patience
-        return pause if in_time and not self._stopped.is_set() else None
+        if self.now + pause > charge.due + self.manners.patience:
+            return None
+        if self._stopped.is_set():
+            # It would have tried again: the stop ends it, not the grid.
+            charge.outcome, charge.reason = Outcome.CUT_SHORT, ""
+            return None
+        return pause
 
     def _pause(self, tries: int) -> float:
         longest: float = min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2.0 ** min(tries - 1, 10))

@@ -1,15 +1,18 @@
 """Watches the grid beside a run: its decisions, its loads, and its counters before and after."""
 
+import http.client
+import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import urljoin
 
 import gevent
+import urllib3
 
 from load_tester.counters import GatewayCounters, GridCounters, SiteCounters
 from load_tester.decisions import DecisionBook
-from load_tester.pages import PageMissing, Pages
 from load_tester.site import GridSamples
 
 _DECISIONS_EVERY_S = 0.25
@@ -20,6 +23,68 @@ _SETTLE_S = 2.0
 _SETTLE_EVERY_S = 0.2
 _LAST_TRIES = 3
 _AFTER_ALL = 10**12  # a sequence that no balancer reaches: asks for `last` alone
+_MOST_PAGE_BYTES = 16 << 20
+
+
+class PageMissing(Exception):
+    """A page that could not be read; the message says why, in a few words."""
+
+    def __init__(self, reason: str, status: int | None = None) -> None:
+        super().__init__(reason)
+        self.status = status
+
+
+class Pages:
+    """Reads the grid's pages with GET, over connections of its own."""
+
+    def __init__(self, timeout: float, api_key: str | None = None) -> None:
+        headers = {"Authorization": f"Bearer {api_key}"} if api_key is not None else None
+        self._pool = urllib3.PoolManager(maxsize=4, retries=False, headers=headers)
+        self._timeout = urllib3.Timeout(connect=timeout, read=timeout)
+
+    def text(self, url: str) -> str:
+        """Return a page.
+
+        Raises:
+            PageMissing: none came, or not with status 200.
+        """
+        try:
+            response = self._pool.request("GET", url, timeout=self._timeout, preload_content=False)
+            try:
+                content = response.read(_MOST_PAGE_BYTES, decode_content=True)
+                response.drain_conn()
+            finally:
+                response.release_conn()
+        except (urllib3.exceptions.HTTPError, OSError, http.client.HTTPException) as error:
+            raise PageMissing(_page_fault(error)) from None
+        if response.status != 200:
+            raise PageMissing(f"answered {response.status}", response.status)
+        return content.decode("utf-8", "replace")
+
+    def document(self, url: str) -> dict[str, Any]:
+        """Return a page that is a JSON object.
+
+        Raises:
+            PageMissing: none came, or it is something else.
+        """
+        try:
+            document = json.loads(self.text(url))
+        except (ValueError, RecursionError):
+            raise PageMissing("is not JSON") from None
+        if not isinstance(document, dict):
+            raise PageMissing("is not a JSON object")
+        return document
+
+
+def _page_fault(error: Exception) -> str:
+    if isinstance(error, urllib3.exceptions.NameResolutionError):
+        return "its name was not found"
+    if isinstance(error, urllib3.exceptions.NewConnectionError):
+        refused = isinstance(error.__cause__, ConnectionRefusedError)
+        return "refused the connection" if refused else "cannot be reached"
+    if isinstance(error, (urllib3.exceptions.TimeoutError, TimeoutError)):
+        return "did not answer in time"
+    return "broke the connection off"
 
 
 @dataclass(slots=True)
@@ -103,7 +168,7 @@ class Watch:
         """
         while self.book is not None:
             try:
-                page = self._pages.document(self._at(f"decisions?since={self.book.since}"))
+                page = self._pages.document(self._at(f"decisions?since={self.book.overlap}"))
                 if not self.book.absorb(page):
                     return True
             except PageMissing as error:
@@ -148,11 +213,8 @@ class Watch:
         known = sorted(self.samples.addresses.values())
         if not self.site_metrics:
             return {address: urljoin(f"{address}/", "metrics") for address in known}
-        by_origin = {page.rpartition("/")[0]: page for page in self.site_metrics}
-        return {
-            next((address for address in known if address.rstrip("/") == origin), page): page
-            for origin, page in by_origin.items()
-        }
+        by_origin = {address.rstrip("/"): address for address in known}
+        return {by_origin.get(page.rpartition("/")[0], page): page for page in self.site_metrics}
 
     def settle(self, enough: Callable[[GridCounters], bool]) -> GridCounters:
         """Read the counters after the run, again for a moment while they do not suffice.

@@ -48,6 +48,8 @@ def test_a_202_is_accepted_and_its_charging_is_not_over() -> None:
         ({"kwh": 9.0}, "charged 9.0 kWh where 10 were asked for"),
         ({"kwh": "10"}, "charged '10' kWh where 10 were asked for"),
         ({"kwh": True}, "charged True kWh where 10 were asked for"),
+        ({"kwh": 10**400}, "charged 1000"),
+        ({"kwh": float("nan")}, "charged nan kWh where 10 were asked for"),
         ({"vehicle_id": ["x" * 500]}, "the answer is for another vehicle, ['xxx"),
     ],
 )
@@ -63,6 +65,12 @@ def test_a_success_without_a_json_object_is_a_failure(body: bytes) -> None:
     one = answered(200, body)
     assert one.outcome is Outcome.FAILED
     assert one.reason == "answered with a body that is not a JSON object"
+
+
+@pytest.mark.parametrize("value", [10**400, float("inf"), float("nan"), True, "2"])
+def test_a_time_that_is_no_number_is_not_taken(value: object) -> None:
+    one = answered(200, {**CHARGED, "waited_s": value, "charging_s": value})
+    assert (one.outcome, one.waited_s, one.charging_s) == (Outcome.CHARGED, None, None)
 
 
 def test_an_answer_may_say_less_than_ours_do() -> None:

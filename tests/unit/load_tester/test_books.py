@@ -137,8 +137,9 @@ def test_a_vehicle_whose_end_is_not_known_may_have_been_charged_or_not(unknown: 
     assert not check([*TEN, unknown], 12, 120.0, answers=11).in_order
 
 
-def test_a_vehicle_refused_by_the_grid_may_not_have_been_charged() -> None:
-    refused = charge(11, outcome=Outcome.REFUSED, status=503)
+@pytest.mark.parametrize("outcome", [Outcome.REFUSED, Outcome.CUT_SHORT])
+def test_a_vehicle_refused_by_the_grid_may_not_have_been_charged(outcome: Outcome) -> None:
+    refused = charge(11, outcome=outcome, status=503)  # cut short: before its next try
     assert not check([*TEN, refused], 11, 110.0, answers=10).in_order
 
 

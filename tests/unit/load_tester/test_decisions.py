@@ -93,6 +93,41 @@ def test_a_last_lower_than_ours_means_a_new_balancer_and_starts_again() -> None:
     assert "1 restarts" in book.describe_gaps()
 
 
+@pytest.mark.parametrize("change", [{"session_id": "another"}, {"time": "2027-01-15T08:00:09Z"}])
+def test_a_sequence_that_has_become_another_decision_means_a_new_balancer(
+    change: dict[str, Any],
+) -> None:
+    # It has made more decisions than the one before, so its `last` tells nothing.
+    book = book_of(decision(1, "a", {"a": (0, 4)}), decision(2, "a", {"a": (0, 4)}))
+    assert book.overlap == 1
+    page = [{**decision(2, "a", {"a": (0, 4)}), **change}, decision(3, "a", {"a": (0, 4)})]
+    assert book.absorb({"last": 3, "decisions": page})
+    assert (book.since, book.overlap, book.restarts, book.total) == (0, 0, 1, 2)
+    page.insert(0, decision(1, "b", {"b": (0, 4)}))
+    assert not book.absorb({"last": 3, "decisions": page})
+    assert (book.since, book.restarts, book.total) == (3, 1, 5)
+    assert not book.complete
+
+
+def test_the_last_decision_before_the_run_tells_a_new_balancer_too() -> None:
+    book = book_of(decision(7, "a", {"a": (0, 4)}), since=7)
+    assert (book.total, book.missed) == (0, 0)
+    again = decision(7, "a", {"a": (0, 4)})
+    assert not book.absorb({"last": 8, "decisions": [again, decision(8, "a", {"a": (0, 4)})]})
+    assert (book.total, book.restarts) == (1, 0)
+    book = book_of(decision(7, "a", {"a": (0, 4)}), since=7)
+    book.absorb({"last": 7, "decisions": [{**again, "session_id": "another"}]})
+    assert book.restarts == 1
+
+
+def test_a_page_of_decisions_without_a_sequence_does_not_ask_for_more_for_ever() -> None:
+    nameless = {**decision(1, "a", {"a": (0, 4)})}
+    del nameless["sequence"]
+    book = DecisionBook(TAG)
+    assert not book.absorb({"last": 9, "decisions": [nameless]})
+    assert (book.unreadable, book.complete) == (1, False)
+
+
 def test_a_page_that_ends_before_last_asks_for_the_next() -> None:
     book = DecisionBook(TAG)
     assert book.absorb({"last": 9, "decisions": [decision(1, "a", {"a": (0, 4)})]})

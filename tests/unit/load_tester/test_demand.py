@@ -103,3 +103,14 @@ def test_a_demand_names_itself_with_the_mean_of_what_it_draws(demand: GammaDeman
     drawn = [demand.draw(rng) for _ in range(100_000)]
     assert demand.mean == pytest.approx(sum(drawn) / len(drawn), rel=0.01)
     assert f"{demand.mean:.1f} kWh in the mean" in demand.describe()
+
+
+def test_a_column_with_brackets_is_shown_as_it_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "[b]sessions.csv"
+    file.write_text("arrival,[/] kwh\n0,5\n1,7\n2,[n/a]\n3,9\n")
+    assert main([str(file), "--energy-column", "[/] kwh"]) == 0
+    printed = capsys.readouterr().out
+    assert "[b]sessions.csv: 3 sessions, column [/] kwh" in printed
+    assert "energy '[n/a]' is not a number" in printed

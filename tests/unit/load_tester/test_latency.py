@@ -1,11 +1,11 @@
 """Percentiles, windows, thresholds, and where stress breaks."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from load_tester.latency import Spread, percentile, windows, worst_windows
-from load_tester.stress import Breaking, ServiceLevel, ServiceWatch
-from load_tester.thresholds import Thresholds
+from load_tester.limits import Breaking, ServiceWatch, Thresholds
 from load_tester.vehicle import Outcome, Stage
 from tests.unit.load_tester.builders import charge
 
@@ -77,7 +77,7 @@ DUE = [index / 2 for index in range(20)] + [10 + index / 20 for index in range(4
 
 
 def test_stress_breaks_where_over_one_percent_of_a_step_is_late() -> None:
-    watch = ServiceWatch(STAGES, ServiceLevel(max_p99_delay=2.0), DUE)
+    watch = ServiceWatch(STAGES, Thresholds(max_p99_delay=2.0), DUE)
     late = [charge(index, due=11.0, took=5.0, charging_s=1.0) for index in range(3)]
     assert [watch.observe(one) for one in late[:2]] == [False, False]  # 2 of 200 may be
     assert watch.observe(late[2])
@@ -87,7 +87,7 @@ def test_stress_breaks_where_over_one_percent_of_a_step_is_late() -> None:
 
 
 def test_stress_breaks_in_the_step_in_which_the_vehicle_was_due_not_where_it_ended() -> None:
-    watch = ServiceWatch(STAGES, ServiceLevel(max_p99=5.0), DUE)
+    watch = ServiceWatch(STAGES, Thresholds(max_p99=5.0), DUE)
     watch.observe(charge(due=9.5, took=15.0))
     breaking = Breaking.from_watch(watch, STAGES)
     assert (breaking.held, breaking.broke) == (None, 2)
@@ -95,19 +95,36 @@ def test_stress_breaks_in_the_step_in_which_the_vehicle_was_due_not_where_it_end
 
 
 def test_stress_breaks_on_a_lost_vehicle() -> None:
-    watch = ServiceWatch(STAGES, ServiceLevel(max_lost=0), DUE)
+    watch = ServiceWatch(STAGES, Thresholds(max_lost=0), DUE)
     assert watch.observe(charge(due=25.0, outcome=Outcome.REFUSED))
     assert Breaking.from_watch(watch, STAGES).held == 4
 
 
-def test_stress_that_does_not_break_held_to_the_last_step_reached() -> None:
-    watch = ServiceWatch(STAGES, ServiceLevel(max_p99_delay=2.0), DUE)
-    watch.observe(charge(due=1.0, took=1.0))
-    breaking = Breaking.from_watch(watch, STAGES[:2])
-    assert (breaking.held, breaking.broke) == (4, None)
+def test_stress_that_does_not_break_held_to_its_last_step() -> None:
+    watch = ServiceWatch(STAGES, Thresholds(max_p99_delay=2.0), DUE)
+    for index, due in enumerate(DUE):
+        watch.observe(charge(index, due=due, took=1.0))
+    breaking = Breaking.from_watch(watch, STAGES)
+    assert (breaking.held, breaking.broke, breaking.reason) == (8, None, "no step broke it")
+
+
+@pytest.mark.parametrize(("ended", "held"), [(19, None), (20, 2), (219, 2), (220, 4), (221, 4)])
+def test_stress_that_was_interrupted_held_to_the_last_step_that_was_finished(
+    ended: int, held: float | None
+) -> None:
+    watch = ServiceWatch(STAGES, Thresholds(max_p99_delay=2.0), DUE)
+    for index, due in enumerate(DUE[: ended + 1]):
+        outcome = Outcome.CHARGED if index < ended else Outcome.CUT_SHORT
+        watch.observe(charge(index, due=due, took=1.0, outcome=outcome))
+    breaking = Breaking.from_watch(watch, STAGES)
+    assert (breaking.held, breaking.broke, breaking.reason) == (
+        held,
+        None,
+        "stopped before it broke",
+    )
 
 
 def test_a_stress_run_says_what_it_held_to() -> None:
-    watch = ServiceWatch(STAGES, ServiceLevel(3.0, 2.0, 1), DUE)
+    watch = ServiceWatch(STAGES, Thresholds(1, 3.0, 2.0), DUE)
     level = "at most 1 lost, p99 time to charge at most 3 s, p99 delay at most 2 s"
     assert Breaking.from_watch(watch, STAGES).level == level

@@ -1,5 +1,6 @@
 """The load tester as a process against a grid that keeps the contract, and one that breaks it."""
 
+import contextlib
 import json
 import re
 import signal
@@ -315,6 +316,50 @@ def test_a_run_that_cannot_begin_says_why_with_status_2(
     output, _ = process.communicate(timeout=30)
     assert process.returncode == 2
     assert re.fullmatch(rf"load_tester: .*{re.escape(fault)}.*\n", output), output
+
+
+def test_names_with_brackets_are_shown_as_they_are(
+    counterpart: StartCounterpart, load_test: LoadTest, tmp_path: Path
+) -> None:
+    trace, page = tmp_path / "[n].csv", tmp_path / "[b].html"
+    trace.write_text("arrival [/],kwh\n0,1\n1,1\n")
+    arguments = ("--trace", str(trace), "--arrival-column", "arrival [/]", "--duration", "0.1")
+    run = load_test("--url", counterpart(), *arguments, "--report", str(page))
+    assert run.status == 0, run.output
+    assert "2 sessions of [n].csv" in run.output
+    assert "read the columns arrival [/] and kwh" in run.output
+    assert "[b].html" in run.output
+
+
+def test_ctrl_c_before_the_gateway_is_reached_needs_no_traceback(
+    start_load_test: Callable[..., "subprocess.Popen[str]"],
+) -> None:
+    # Its backlog is full: the load tester's connection is neither taken nor refused.
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as server, socket.socket() as first:
+        first.connect(server.getsockname())
+        with socket.socket() as second:
+            second.setblocking(False)
+            second.connect_ex(server.getsockname())
+            process = start_load_test("--url", f"http://127.0.0.1:{server.getsockname()[1]}")
+            wait_until_connecting(process)
+            process.send_signal(signal.SIGINT)
+            output, _ = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert output == "load_tester: interrupted\n"
+
+
+def wait_until_connecting(process: "subprocess.Popen[str]") -> None:
+    """Wait until it has a socket: what it does first once it is ready to be interrupted."""
+    deadline = time.monotonic() + 20
+    descriptors = Path(f"/proc/{process.pid}/fd")
+    while time.monotonic() < deadline:
+        for descriptor in descriptors.iterdir():
+            with contextlib.suppress(OSError):
+                if descriptor.readlink().name.startswith("socket:"):
+                    return
+        time.sleep(0.02)
+    process.kill()
+    pytest.fail("the load tester did not connect in 20 s")
 
 
 def test_localhost_is_reached_whatever_family_the_gateway_listens_on(

@@ -17,12 +17,11 @@ from load_tester.charts import nice_ceiling
 from load_tester.decisions import DecisionBook
 from load_tester.each import write_each
 from load_tester.latency import Spread
+from load_tester.limits import Breaking, Thresholds
 from load_tester.page import render_page
 from load_tester.result import Cost, Recording, Result, Setting, as_json, sum_up
 from load_tester.site import GridSamples
-from load_tester.stress import Breaking
 from load_tester.tables import print_result
-from load_tester.thresholds import Thresholds
 from load_tester.trace import read_trace
 from load_tester.vehicle import Charge, Outcome, Plan, Stage, Vehicle
 from tests.unit.load_tester.builders import BEGAN, TAG, charge, decision
@@ -101,13 +100,28 @@ def test_the_json_tells_the_run() -> None:
     assert document["choices"]["largest_imbalance"]["gap"] == 0
     assert document["books"]["in_order"] is True
     assert document["passed"] is False
-    assert document["missed"] == ["2 vehicles lost; at most 0 may be"]
+    assert document["missed"] == [
+        "1 vehicles have no outcome though nobody stopped the run",
+        "2 vehicles lost; at most 0 may be",
+    ]
     assert sum(window["due"] for window in document["windows"]) == 34
 
 
 def test_lost_vehicles_within_the_limit_pass() -> None:
-    assert made(mixed(), thresholds=Thresholds(max_lost=2)).passed
-    assert not made(mixed(), thresholds=Thresholds(max_lost=2, max_p99=4.9)).passed
+    ended = mixed()[:-1]
+    assert made(ended, thresholds=Thresholds(max_lost=2)).passed
+    assert not made(ended, thresholds=Thresholds(max_lost=2, max_p99=4.9)).passed
+
+
+def test_a_vehicle_without_an_outcome_fails_a_run_that_nobody_stopped() -> None:
+    unended = [charge(1), charge(2, outcome=Outcome.CUT_SHORT)]
+    result = made(unended)
+    assert not result.passed
+    assert result.missed == ("1 vehicles have no outcome though nobody stopped the run",)
+    assert made(unended, interrupted=True).passed
+    broke = Breaking("at most 0 lost", 4.0, 8.0, "2 vehicles lost")
+    assert made(unended, breaking=broke).passed
+    assert not made(unended, breaking=Breaking("at most 0 lost", 8.0, None, "none")).passed
 
 
 def test_books_that_do_not_add_up_fail_a_run_that_lost_nobody() -> None:

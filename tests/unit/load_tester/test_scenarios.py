@@ -100,6 +100,11 @@ def test_stress_raises_the_rate_step_by_step() -> None:
     assert due == [40, 80, 160, 320]
 
 
+def test_stress_may_be_wanted_to_hold_to_its_last_step() -> None:
+    options = ("--rate", "4", "--factor", "2", "--max-rate", "32", "--min-rate", "32")
+    assert plan("--scenario", "stress", *options).stages[-1].rate == 32
+
+
 def test_callers_have_no_due_times() -> None:
     callers = plan("--concurrency", "32", "--vehicles", "200")
     assert callers.concurrency == 32
@@ -111,6 +116,10 @@ def test_callers_have_no_due_times() -> None:
     [
         (("--rate", "1e5", "--duration", "1e5"), "--rate and --duration: make 10,000,000,000"),
         (("--scenario", "stress", "--rate", "9", "--max-rate", "3"), "--max-rate 3: is under"),
+        (
+            ("--scenario", "stress", "--max-rate", "10", "--min-rate", "10"),
+            "--min-rate 10: is over the last step's rate, 9.76562; give at most that, or a higher",
+        ),
         (("--scenario", "stress", "--max-rate", "1e5"), "--max-rate, --step and --factor: make"),
     ],
 )

@@ -163,3 +163,10 @@ def test_at_the_chosen_speed_nobody_waits_long_for_a_point_of_the_default_grid(
     demand = [(vehicle.due, vehicle.kwh) for vehicle in plan.vehicles]
     waits = simulated_waits(demand, points=24, kwh_s=5.0)
     assert 0.1 < max(waits) < 10  # it queues, and far from the 60 s that the grid lets it
+
+
+def test_arrivals_in_milliseconds_are_refused_with_a_remedy() -> None:
+    sessions = (Session(1.714557610e12, 5.0), Session(1.714557611e12, 5.0))
+    trace = Trace("sessions.csv", sessions, "start", "kwh")
+    with pytest.raises(TraceError, match=r"sessions\.csv: the arrivals in start look like milli"):
+        plan_replay(trace)

@@ -1,25 +1,50 @@
-"""Finds the step of a `stress` run at which the service level breaks. Pure."""
+"""What a run must hold to, and the step of a `stress` run at which that breaks. Pure."""
 
 import math
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from load_tester.latency import Spread
 from load_tester.vehicle import Charge, Outcome, Stage
 
 _TOLERATED_SHARE = 0.01  # of a p99
 
 
 @dataclass(frozen=True, slots=True)
-class ServiceLevel:
-    """What each step must hold to: seconds at p99 (None: no limit), and vehicles lost."""
+class Thresholds:
+    """Limits in seconds and vehicles; None: no limit. `min_rate` is for stress alone.
 
+    A run must hold them for exit status 0. In a stress run each step is held to them, and
+    `min_rate` tells how far they must hold.
+    """
+
+    max_lost: int = 0
     max_p99: float | None = None
     max_p99_delay: float | None = None
-    max_lost: int = 0
+    min_rate: float | None = None
+
+    def missed(
+        self, lost: int, time_to_charge: Spread | None, delay: Spread | None
+    ) -> tuple[str, ...]:
+        """Return a line for each limit that was not held."""
+        lines = []
+        if lost > self.max_lost:
+            lines.append(f"{lost:,} vehicles lost; at most {self.max_lost:,} may be")
+        for limit, spread, what in (
+            (self.max_p99, time_to_charge, "time to charge"),
+            (self.max_p99_delay, delay, "delay"),
+        ):
+            if limit is None:
+                continue
+            if spread is None:
+                lines.append(f"no {what} to hold against {limit:g} s: no vehicle was charged")
+            elif spread.p99 > limit:
+                lines.append(f"p99 {what} {spread.p99:.2f} s; at most {limit:g} s")
+        return tuple(lines)
 
     def describe(self) -> str:
-        """Put it into words."""
+        """Put what each step of a stress run must hold to into words."""
         parts = [f"at most {self.max_lost} lost"]
         if self.max_p99 is not None:
             parts.append(f"p99 time to charge at most {self.max_p99:g} s")
@@ -31,6 +56,7 @@ class ServiceLevel:
 @dataclass(slots=True)
 class _Step:
     due: int = 0
+    ended: int = 0  # not those that the tester cut short
     lost: int = 0
     late: int = 0
     late_by_delay: int = 0
@@ -43,7 +69,7 @@ class ServiceWatch:
     fail before its last vehicle has been answered.
     """
 
-    def __init__(self, stages: Sequence[Stage], level: ServiceLevel, due: Sequence[float]) -> None:
+    def __init__(self, stages: Sequence[Stage], level: Thresholds, due: Sequence[float]) -> None:
         self._stages = stages
         self._starts = [stage.start for stage in stages]
         self.level = level
@@ -58,6 +84,7 @@ class ServiceWatch:
         """Count a vehicle that has ended; return whether its step is broken now."""
         index = self._index(charge.due)
         step, level = self._steps[index], self.level
+        step.ended += charge.outcome is not Outcome.CUT_SHORT
         step.lost += charge.outcome.lost
         if charge.outcome is Outcome.CHARGED:
             delay = charge.delay if charge.delay is not None else charge.time_to_charge
@@ -77,6 +104,11 @@ class ServiceWatch:
                 f"{self.level.max_p99_delay:g} s"
             )
         return ""
+
+    def finished(self) -> int:
+        """Return how many steps from the first on have seen all of their vehicles end."""
+        ends = (index for index, step in enumerate(self._steps) if step.ended < step.due)
+        return next(ends, len(self._steps))
 
     def first_broken(self) -> tuple[int, str] | None:
         """Return the index of the first broken step and what broke it; None if none did."""
@@ -101,7 +133,12 @@ class Breaking:
         """Read off a finished run."""
         found, level = watch.first_broken(), watch.level.describe()
         if found is None:
-            return cls(level, stages[-1].rate, None, "no step broke it")
+            finished = watch.finished()
+            held = stages[finished - 1].rate if finished else None
+            whole = finished == len(stages)
+            return cls(
+                level, held, None, "no step broke it" if whole else "stopped before it broke"
+            )
         index, reason = found
         held = stages[index - 1].rate if index else None
         return cls(level, held, stages[index].rate, reason)
