@@ -16,7 +16,7 @@ help: ## Show what can be made
 run: $(VENV)/runtime ## Run the whole grid on this machine, without Docker
 	@exec $(BIN)/python -m local_stack $(ARGS)
 
-test: $(VENV)/dev ## Run every test that needs no Docker
+test: $(VENV)/dev ## Run the unit, integration and browser tests; none needs Docker
 	@$(BIN)/python -m pytest -n 4 --dist loadfile tests/e2e/local tests/integration tests/unit $(ARGS)
 
 test-e2e: $(VENV)/dev ## Bring the Compose stack up for real and test it
@@ -25,10 +25,10 @@ test-e2e: $(VENV)/dev ## Bring the Compose stack up for real and test it
 test-bench: $(VENV)/dev ## Test the benchmark with a short run of it
 	@$(BIN)/python -m pytest tests/e2e/bench $(ARGS)
 
-bench: $(VENV)/dev ## Run this balancer side by side with HAProxy, nginx and Envoy (12 minutes)
+bench: $(VENV)/dev ## Run this balancer side by side with HAProxy, nginx and Envoy (8 to 14 minutes)
 	@$(BIN)/python -m benchmarks.side_by_side $(ARGS)
 
-bench-cost: $(VENV)/dev ## Measure what a charge costs, and thousands held at once (12 minutes)
+bench-cost: $(VENV)/dev ## Measure what a charge costs, and thousands held at once (10 minutes)
 	@$(BIN)/python -m benchmarks.cost $(ARGS)
 
 hostile: $(VENV)/dev ## Attack each service, and have sites attack the balancer (ARGS="--write-table -n 0": docs/hostile-input.md)

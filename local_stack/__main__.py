@@ -2,8 +2,10 @@
 
 import argparse
 import signal
+import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from local_stack.grid import DEFAULT_POINTS, Grid, Ports
@@ -11,23 +13,39 @@ from local_stack.process import ROOT, StartError
 
 # How often to look for a signal, and for a part that has ended, seconds.
 _LOOK_EVERY_S = 0.2
+_LAST_PORT = 65_535
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Start the grid, tell where it is, and stop it cleanly on Ctrl-C or SIGTERM."""
-    options = _options()
+    options = _options(arguments)
     points = options.points
-    grid = Grid(
-        options.folder,
-        points=points,
-        ports=Ports(
-            options.gateway_port,
-            options.balancer_port,
-            range(options.substation_port, options.substation_port + len(points)),
-            options.prometheus_port,
-        ),
-        with_prometheus=not options.no_prometheus,
-    )
+    try:
+        grid = Grid(
+            options.folder,
+            points=points,
+            ports=Ports(
+                options.gateway_port,
+                options.balancer_port,
+                range(options.substation_port, options.substation_port + len(points)),
+                options.prometheus_port,
+            ),
+            with_prometheus=not options.no_prometheus,
+        )
+    except StartError as error:
+        print(f"local_stack: {error}", file=sys.stderr)
+        return 1
+    try:
+        return _run(grid, wanted_prometheus=not options.no_prometheus)
+    finally:
+        # Whatever happened: each part has a session of its own, so none ends with this process.
+        # One more Ctrl-C, from an impatient finger, would break this off.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        grid.kill()
+
+
+def _run(grid: Grid, *, wanted_prometheus: bool) -> int:
+    """Run the grid until it is told to stop; it may not all have ended then."""
     # A plain list: a handler runs in the middle of anything, so it must not take a lock, as
     # threading.Event does.
     told: list[int] = []
@@ -37,28 +55,29 @@ def main() -> int:
     try:
         grid.start()
     except StartError as error:
-        grid.kill()
         print(f"local_stack: {error}", file=sys.stderr)
         return 1
-    print(_welcome(grid, wanted_prometheus=not options.no_prometheus), flush=True)
+    print(_welcome(grid, wanted_prometheus=wanted_prometheus), flush=True)
     while not told:
         time.sleep(_LOOK_EVERY_S)
         for process in grid.processes:
             if not process.running:
                 print(f"{process.name} ended; its log ends with:\n{process.log_tail()}")
-                grid.kill()
                 return 1
     print("\nStopping: vehicles that charge are finished first (Ctrl-C again to stop at once).")
     signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         grid.stop()
     except KeyboardInterrupt:
-        grid.kill()
+        pass  # at once, then
+    except subprocess.TimeoutExpired as error:
+        print(f"A part did not end within {error.timeout:g} s: all are ended now.")
+        return 1
     print("Stopped.")
     return 0
 
 
-def _options() -> argparse.Namespace:
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m local_stack",
         description="The whole grid as processes on loopback: substations, balancer, gateway and, "
@@ -80,7 +99,7 @@ def _options() -> argparse.Namespace:
     ):
         parser.add_argument(
             f"--{name}-port",
-            type=int,
+            type=_port,
             default=default,
             metavar="PORT",
             help=f"port of {what} (default: {default})",
@@ -92,7 +111,23 @@ def _options() -> argparse.Namespace:
         default=ROOT / ".local_stack",
         help="folder for logs and Prometheus' data (default: .local_stack)",
     )
-    return parser.parse_args()
+    options = parser.parse_args(arguments)
+    if options.substation_port + len(options.points) - 1 > _LAST_PORT:
+        parser.error(
+            f"--substation-port: {len(options.points)} substations from {options.substation_port} "
+            f"on go past port {_LAST_PORT}"
+        )
+    return options
+
+
+def _port(text: str) -> int:
+    try:
+        port = int(text)
+    except ValueError:
+        port = 0
+    if not 0 < port <= _LAST_PORT:
+        raise argparse.ArgumentTypeError(f"{text!r}: it takes a port from 1 to {_LAST_PORT}")
+    return port
 
 
 def _points(text: str) -> tuple[int, ...]:

@@ -5,7 +5,6 @@ that strike processes strike containers too: anything with the methods of a `Par
 """
 
 import time
-from collections.abc import Callable
 from typing import Protocol
 
 from local_stack.relay import Relay
@@ -35,10 +34,6 @@ class Part(Protocol):
 
     def restart(self) -> None:
         """Stop it gracefully and start it again."""
-
-
-PartFault = Callable[[Part, float], None]
-LinkFault = Callable[[Relay, float], None]
 
 
 def kill(part: Part, hold_s: float) -> None:

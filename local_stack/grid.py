@@ -44,7 +44,11 @@ class Grid:
         env: settings for all parts, on top of this process' environment.
         balancer_env: settings for the balancer alone.
         substation_env: settings for the substations alone.
+        gateway_env: settings for the gateway alone.
         with_prometheus: start Prometheus too, where it is installed.
+
+    Raises:
+        StartError: the folder cannot be used.
     """
 
     folder: Path
@@ -57,7 +61,10 @@ class Grid:
     with_prometheus: bool = False
 
     def __post_init__(self) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise _unusable(self.folder, error) from None
         self.substations = [
             self._service(
                 f"substation{number}",
@@ -86,7 +93,10 @@ class Grid:
             self.ports.gateway,
             {"BALANCER_URL": self.balancer.url, **self.gateway_env},
         )
-        self.prometheus = self._prometheus() if self.with_prometheus else None
+        try:
+            self.prometheus = self._prometheus() if self.with_prometheus else None
+        except OSError as error:
+            raise _unusable(self.folder, error) from None
 
     @property
     def url(self) -> str:
@@ -154,7 +164,10 @@ class Grid:
 
     def _missing_site(self) -> str | None:
         # Asked of the balancer itself: the gateway may want an API key.
-        grid = self.get("/substations", of=self.balancer)
+        try:
+            grid = self.get("/substations", of=self.balancer)
+        except OSError as error:
+            return f"GET /substations of {self.balancer.name}: {error}"
         sites = {site["name"]: site for site in grid["substations"]}
         for process in self.substations:
             health = sites.get(process.name, {}).get("health", "not found")
@@ -195,6 +208,11 @@ class Grid:
             port=self.ports.prometheus,
             log=self.folder / "prometheus.log",
         )
+
+
+def _unusable(folder: Path, error: OSError) -> StartError:
+    reason = (error.strerror or "cannot be written").lower()
+    return StartError(f"{error.filename or folder}: {reason}; choose another folder (see --help)")
 
 
 def _check_free(process: Process) -> None:

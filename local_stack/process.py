@@ -15,7 +15,7 @@ _LOG_TAIL = 20
 
 
 class StartError(RuntimeError):
-    """A process did not come up; the message ends with the last lines of its log."""
+    """A process did not come up; the message ends with the last lines of its log, if it has one."""
 
 
 class Process:
@@ -47,17 +47,24 @@ class Process:
         return self._popen is not None and self._popen.poll() is None
 
     def start(self) -> None:
-        """Start it; `wait_until` tells when it can be used."""
-        with self.log_file.open("ab") as log:
-            self._popen = subprocess.Popen(  # noqa: S603 - the grid's own programs
-                self._command,
-                cwd=ROOT,
-                env=self._env,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+        """Start it; `wait_until` tells when it can be used.
+
+        Raises:
+            StartError: its log cannot be written, or the program cannot be run.
+        """
+        try:
+            with self.log_file.open("ab") as log:
+                self._popen = subprocess.Popen(  # noqa: S603 - the grid's own programs
+                    self._command,
+                    cwd=ROOT,
+                    env=self._env,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                )
+        except OSError as error:
+            raise StartError(f"{self.name} cannot be started: {error}") from None
 
     def wait_until(self, ready: Callable[[], str | None], timeout_s: float) -> None:
         """Wait until `ready` returns None; what it returns otherwise says what is missing.

@@ -30,13 +30,14 @@ def visits(log: Path | str) -> list[Visit]:
     return sorted(_read(text), key=lambda visit: visit.began)
 
 
-def peak_load(sessions: Sequence[Visit]) -> int:
+def peak_load(sessions: Sequence[Visit], *, blur_s: float = 0.001) -> int:
     """Count the most vehicles at once; where one ends as another begins, the end comes first.
 
-    Logged times are cut to the millisecond, so overlaps shorter than 2 ms are none.
+    Overlaps shorter than twice `blur_s`, seconds, are none: logged times are cut to the
+    millisecond.
     """
-    changes = [(visit.began + 0.001, 1) for visit in sessions]
-    changes += [(visit.ended - 0.001, -1) for visit in sessions]
+    changes = [(visit.began + blur_s, 1) for visit in sessions]
+    changes += [(visit.ended - blur_s, -1) for visit in sessions]
     load = peak = 0
     for _, change in sorted(changes):
         load += change

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import interruption, machine
+from benchmarks import interruption, machine, out
 from benchmarks.cost import holding, report, throughput
 from benchmarks.cost.results import Held, Results, Rush, WayResult, load
 from benchmarks.cost.ways import WAYS, WHOLE, WHOLE_HAPROXY, Way, running
@@ -28,7 +28,7 @@ _MOST_HELD = {WHOLE: 1_000_000, WHOLE_HAPROXY: 1_000}
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure; the exit status is 1 where a vehicle was lost."""
-    options = _options(arguments)
+    options = parse(arguments)
     interruption.raise_when_told()
     measurement = _Measurement(options, Console(highlight=False))
     try:
@@ -42,7 +42,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.out is None:
         measurement.say("\n" + report.write(results))
     else:
-        options.out.mkdir(parents=True, exist_ok=True)
         results.save(options.out / "cost.json")
         text = report.write(load(options.out / "cost.json"))
         (options.out / "cost.md").write_text(text, encoding="utf-8")
@@ -50,7 +49,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return int(any(held.lost for way in results.ways for held in way.held))
 
 
-def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Read the command line; one that cannot be read ends the program with a message."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.cost",
         description="Measure what a charge costs, hop by hop, and with HAProxy or the simple way "
@@ -86,6 +86,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     options.probes = 100 if options.quick else 400
     if options.out is None and not options.quick and options.ways == list(WAYS):
         options.out = RESULTS
+    options.out = out.made(parser, options.out)
     return options
 
 
@@ -118,6 +119,7 @@ class _Measurement:
             RuntimeError: vehicles were not charged, or the limit on open files is too low.
         """
         began = time.monotonic()
+        _check_files(_FILES)  # now, not after all that comes before they are needed
         ways = [way for way in self._options.ways if not self._skip(way.name, way.missing())]
         with tempfile.TemporaryDirectory(prefix="cost-") as folder:
             if not self._skip("charges of no length", throughput.missing()):
@@ -199,8 +201,12 @@ def _median(rounds: Sequence[Rush]) -> Rush:
     return next(rush for rush in rounds if rush.per_s == middle)
 
 
-def _allow_files(count: int) -> None:
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+def _check_files(count: int) -> None:
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     if hard != resource.RLIM_INFINITY and hard < count:
         raise RuntimeError(f"{count} open files are needed and {hard} allowed; raise `ulimit -Hn`")
+
+
+def _allow_files(count: int) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, count), hard))

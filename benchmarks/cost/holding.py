@@ -11,9 +11,9 @@ from pathlib import Path
 from benchmarks.cost import meter
 from benchmarks.cost.results import Held, Times
 from benchmarks.cost.ways import Hops
-from benchmarks.side_by_side.rivals.rival import fetch
 from load_tester.latency import percentile
 from local_stack.process import ROOT, Process
+from local_stack.scrape import scrape
 
 _SITES = 3
 _KWH, _POINT_KW = 10.0, 50.0
@@ -53,7 +53,6 @@ def hold(hops: Hops, folder: Path, *, vehicles: int, probes: int) -> Held:
     caller = http.client.HTTPConnection(hops.url.removeprefix("http://"), timeout=30)
     alone = _times(caller, probes)
     before = {name: meter.memory_bytes(processes) for name, processes in hops.parts.items()}
-    cpu = {name: meter.cpu_s(processes) for name, processes in hops.parts.items()}
     result, log_file = folder / "result.json", folder / "load_tester.log"
     with log_file.open("w") as log:
         tester = subprocess.Popen(
@@ -83,16 +82,11 @@ def hold(hops: Hops, folder: Path, *, vehicles: int, probes: int) -> Held:
     if held < vehicles or not result.exists():
         raise RuntimeError(f"{held} of {vehicles} were held at once:\n{log_file.read_text()}")
     came = json.loads(result.read_text(encoding="utf-8"))["vehicles"]
-    served = vehicles + 2 * probes + len(arriving)
     return Held(
         vehicles=vehicles,
         charged=came["charged"],
         lost=came["sent"] - came["charged"],
         memory_bytes=memory,
-        cpu_s={
-            name: (meter.cpu_s(processes) - cpu[name]) / served
-            for name, processes in hops.parts.items()
-        },
         alone=_summed_up(alone),
         while_they_arrive=_summed_up(arriving),
         while_they_charge=_summed_up(charging),
@@ -116,16 +110,7 @@ def _times(caller: http.client.HTTPConnection, count: int) -> list[float]:
 
 def _load(sites: Sequence[Process]) -> int:
     """Ask the substations how many vehicles charge now."""
-    return sum(_gauge(site) for site in sites)
-
-
-def _gauge(site: Process) -> int:
-    page = fetch(site.port, "/metrics")
-    return next(
-        int(float(line.split()[1]))
-        for line in page.splitlines()
-        if line.startswith("substation_current_load ")
-    )
+    return sum(int(scrape(site.url)["substation_current_load"]) for site in sites)
 
 
 def _summed_up(times: Sequence[float]) -> Times:

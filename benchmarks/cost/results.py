@@ -35,7 +35,6 @@ class Held:
     charged: int
     lost: int
     memory_bytes: dict[str, float]  # by part: for each vehicle
-    cpu_s: dict[str, float]  # by part: CPU time for each vehicle
     alone: Times
     while_they_arrive: Times
     while_they_charge: Times

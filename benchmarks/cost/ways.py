@@ -36,7 +36,7 @@ HAPROXY = Way("haproxy", "HAProxy, substation", _HAPROXY, with_gateway=False)
 WHOLE = Way("whole", "**gateway, balancer, substation**", OURS, with_gateway=True)
 WHOLE_HAPROXY = Way("whole-haproxy", "gateway, HAProxy, substation", _HAPROXY, with_gateway=True)
 WHOLE_SIMPLE = Way(
-    "whole-simple", "gateway, the brief's simple way, substation", _SIMPLE, with_gateway=True
+    "whole-simple", "gateway, the simple way, substation", _SIMPLE, with_gateway=True
 )
 WAYS = (SITE, BALANCER, HAPROXY, WHOLE, WHOLE_HAPROXY, WHOLE_SIMPLE)
 

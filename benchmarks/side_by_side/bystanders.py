@@ -37,6 +37,8 @@ class Bystanders:
     def look(self) -> None:
         """Note what the run's own processes have used; to be called before one is killed."""
         sessions = self._sessions()
+        # What is there at the first look has worked before; what comes later has not.
+        is_first = not self._last
         for entry in self._proc.iterdir():
             if not entry.name.isdigit():
                 continue
@@ -47,7 +49,7 @@ class Bystanders:
             pid = int(entry.name)
             if pid == os.getpid() or int(fields[_SESSION]) in sessions:
                 used = int(fields[_USER]) + int(fields[_SYSTEM])
-                self._first.setdefault(pid, used if not self._last else 0)
+                self._first.setdefault(pid, used if is_first else 0)
                 self._last[pid] = used
 
     def share(self) -> float | None:

@@ -64,7 +64,6 @@ def _interrupt_cleanly() -> None:
 
 def write(results: Results, folder: Path) -> None:
     """Write the results and what is drawn from them."""
-    folder.mkdir(parents=True, exist_ok=True)
     results.save(folder / RESULTS_FILE)
     # From the file, whose numbers are rounded: so it can be drawn again, to the letter.
     for name, text in drawn_from(load(folder / RESULTS_FILE)).items():

@@ -25,22 +25,16 @@ class Limit:
     p50_s: float
     p99_s: float
     imbalance: float  # mean, of the fullest against the emptiest site, as shares of their points
-    lost: int
 
 
 def limit(scene: Scene, faults: Sequence[Fault]) -> Limit:
     """Simulate a scene, with the faults at the moments at which they happened in a run."""
-    figures = World(_simulated(scene, faults), ALL_KNOWING).run()
-    return Limit(
-        figures.mean_s,
-        figures.p50_s,
-        figures.p99_s,
-        figures.mean_spread,
-        figures.lost + figures.refused,
-    )
+    figures = World(simulated(scene, faults), ALL_KNOWING).run()
+    return Limit(figures.mean_s, figures.p50_s, figures.p99_s, figures.mean_spread)
 
 
-def _simulated(scene: Scene, faults: Sequence[Fault]) -> SimulatedScene:
+def simulated(scene: Scene, faults: Sequence[Fault]) -> SimulatedScene:
+    """Return a scene as it is simulated."""
     sites = len(scene.capacities)
 
     def vehicles(_random: Random) -> list[Arrival]:

@@ -6,10 +6,6 @@ from dataclasses import dataclass
 from itertools import pairwise
 from math import inf
 
-# A log line is written a moment after what it tells of, and a busy machine makes that moment long:
-# visits that overlap by less than twice this, seconds, are taken to have followed each other.
-_SLACK_S = 0.005
-
 
 @dataclass(frozen=True, slots=True)
 class Away:
@@ -63,18 +59,6 @@ class Occupancy:
         first = bisect_right(self._moments, since) - 1
         last = bisect_right(self._moments, at) - 1
         return max(self._loads[first : last + 1]) < self.capacity
-
-
-def peak(stays: Iterable[tuple[float, float]]) -> int:
-    """Count the most vehicles that were at a site at once, for longer than log lines can blur."""
-    changes: list[tuple[float, int]] = []
-    for began, ended in stays:
-        changes += [(began + _SLACK_S, 1), (ended - _SLACK_S, -1)]
-    load = most = 0
-    for _, change in sorted(changes):
-        load += change
-        most = max(most, load)
-    return most
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from benchmarks import out
 from benchmarks.side_by_side.rivals import RIVALS, Rival
 from benchmarks.side_by_side.scenes import Scene, scenes
 
@@ -57,7 +58,7 @@ def parse(arguments: Sequence[str] | None) -> Options:
         given.seed,
         _choose(parser, "--scenes", given.scenes, drawn),
         _choose(parser, "--rivals", given.rivals, rivals),
-        given.out or (None if in_part else RESULTS),
+        out.made(parser, given.out or (None if in_part else RESULTS)),
     )
 
 

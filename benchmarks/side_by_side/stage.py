@@ -1,7 +1,5 @@
 """One run: starts the sites and a rival, lets a scene happen, gathers what was seen, cleans up."""
 
-import os
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,10 +8,9 @@ from pathlib import Path
 from types import TracebackType
 
 import gevent
-from prometheus_client.parser import text_string_to_metric_families
 
 from benchmarks.side_by_side.bystanders import Bystanders
-from benchmarks.side_by_side.rivals.rival import Place, PlacedSite, Rival, fetch
+from benchmarks.side_by_side.rivals.rival import Place, PlacedSite, Rival
 from benchmarks.side_by_side.scenes import (
     LONGEST_S,
     POINT_POWER_KW,
@@ -23,11 +20,13 @@ from benchmarks.side_by_side.scenes import (
 )
 from benchmarks.side_by_side.traffic import Traffic, Trip
 from local_stack.grid import Ports
-from local_stack.process import Process
+from local_stack.process import Process, service
+from local_stack.scrape import scrape
 from local_stack.visits import Visit, visits
 
 _START_TIMEOUT_S = 30.0
 _SETTLE_TIMEOUT_S = 10.0
+_LOAD, _REFUSED = "substation_current_load", 'substation_sessions_total{outcome="refused"}'
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +122,7 @@ class Stage:
         site = self._sites[fault.site]
         match fault.what:
             case "is killed":
-                self._refused_before[fault.site] += _sample(site, "refused")
+                self._refused_before[fault.site] += scrape(site.url)[_REFUSED]
                 site.kill()
             case "freezes":
                 site.freeze()
@@ -142,36 +141,16 @@ class Stage:
         """Wait until every site is empty, so that all is in its log; return what each refused."""
         deadline = time.monotonic() + _SETTLE_TIMEOUT_S
         alive = [site for site in self._sites if site.running]
-        while any(_sample(site, "load") for site in alive) and time.monotonic() < deadline:
+        while any(scrape(site.url)[_LOAD] for site in alive) and time.monotonic() < deadline:
             gevent.sleep(0.05)
-        return [_sample(site, "refused") for site in alive]
-
-
-_SAMPLES = {
-    "load": ("substation_current_load", {}),
-    "refused": ("substation_sessions_total", {"outcome": "refused"}),
-}
-
-
-def _sample(site: Process, what: str) -> float:
-    """Read a figure from a site's metrics page."""
-    name, labels = _SAMPLES[what]
-    for family in text_string_to_metric_families(fetch(site.port, "/metrics")):
-        for sample in family.samples:
-            if sample.name == name and sample.labels == labels:
-                return sample.value
-    raise LookupError(f"{site.name} shows no {name} {labels or ''}")
+        return [scrape(site.url)[_REFUSED] for site in alive]
 
 
 def _substation(site: PlacedSite, folder: Path) -> Process:
-    return Process(
+    return service(
         site.name,
-        [sys.executable, "-m", "substation_service"],
+        "substation_service",
         env={
-            **os.environ,
-            "BIND_HOST": "127.0.0.1",
-            "PORT": str(site.port),
-            "LOG_FORMAT": "json",
             "SUBSTATION_NAME": site.name,
             "CHARGING_POINTS": str(site.capacity),
             "POINT_POWER_KW": f"{POINT_POWER_KW:g}",

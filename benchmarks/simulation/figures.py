@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import ceil, nan
+from math import nan
 from statistics import fmean
 from typing import TYPE_CHECKING, NamedTuple
+
+from load_tester.latency import percentile
 
 if TYPE_CHECKING:
     from benchmarks.simulation.demand import Vehicle
@@ -122,8 +124,8 @@ class Watch:
             avoidable=self._avoidable,
             charged_twice=sum(vehicle.charges > 1 for vehicle in vehicles),
             mean_s=fmean(times) if times else nan,
-            p50_s=_quantile(times, 0.5),
-            p99_s=_quantile(times, 0.99),
+            p50_s=percentile(times, 50) if times else nan,
+            p99_s=percentile(times, 99) if times else nan,
             mean_gap=self._gap_time / self._measured_s if self._measured_s else nan,
             worst_gap=self._worst_gap,
             mean_spread=self._spread_time / self._measured_s if self._measured_s else nan,
@@ -132,7 +134,3 @@ class Watch:
             full_answers=sum(balancer.full_answers for balancer in self._balancers),
             failovers=sum(balancer.failovers for balancer in self._balancers),
         )
-
-
-def _quantile(ordered: Sequence[float], share: float) -> float:
-    return ordered[max(0, ceil(share * len(ordered)) - 1)] if ordered else nan

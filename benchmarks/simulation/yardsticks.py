@@ -31,7 +31,7 @@ class _Yardstick:
 class SimpleProxy(_Yardstick, ABC):
     """Polls gauges, tries the sites in the order it prefers, refuses when all were full.
 
-    As the brief's simple way has it: there is no line to wait in, and a vehicle whose site dies is
+    As the simple way has it: there is no line to wait in, and a vehicle whose site dies is
     lost. A site that did not answer its last poll is left out.
     """
 

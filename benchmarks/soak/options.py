@@ -1,10 +1,12 @@
 """What the command can be told."""
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks import out
+from load_tester.option_values import number
 from local_stack.process import ROOT
 
 DEFAULT_MINUTES = 20.0
@@ -33,19 +35,19 @@ def parse(arguments: Sequence[str] | None) -> Options:
     )
     parser.add_argument(
         "--minutes",
-        type=_number("minutes", least=0.5, most=24 * 60),
+        type=number("a number of minutes", least=0.5, most=24 * 60),
         default=DEFAULT_MINUTES,
         help="how long vehicles arrive (default: %(default)g)",
     )
     parser.add_argument(
         "--load",
-        type=_number("a share", least=0.01, most=1),
+        type=number("a share", least=0.01, most=1),
         default=DEFAULT_LOAD,
         help="of the grid's capacity that vehicles ask for (default: %(default)g)",
     )
     parser.add_argument(
         "--every",
-        type=_number("seconds", least=5, most=3600),
+        type=number("a number of seconds", least=5, most=3600),
         default=DEFAULT_EVERY_S,
         metavar="S",
         dest="every_s",
@@ -73,20 +75,5 @@ def parse(arguments: Sequence[str] | None) -> Options:
         given.load,
         given.every_s,
         given.seed,
-        given.out or (DOCS if whole else None),
+        out.made(parser, given.out or (DOCS if whole else None)),
     )
-
-
-def _number(what: str, *, least: float, most: float) -> Callable[[str], float]:
-    def read(text: str) -> float:
-        try:
-            value = float(text)
-        except ValueError:
-            value = float("nan")
-        if not least <= value <= most:
-            raise argparse.ArgumentTypeError(
-                f"{text!r}: it takes {what} from {least:g} to {most:g}"
-            )
-        return value
-
-    return read

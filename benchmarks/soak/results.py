@@ -99,7 +99,7 @@ def findings(results: Results) -> Iterator[Finding]:
         _first(
             f"{books.kwh_told:,.1f} kWh told, {books.kwh_logged:,.1f} logged; "
             f"{books.unknown_charges} answers without a charge",
-            [*books.miscounted, *results.findings],
+            [*books.otherwise_delivered, *books.miscounted, *results.findings],
         ),
         books.add_up and not results.findings,
     )

@@ -12,7 +12,7 @@ from benchmarks import machine
 from benchmarks.soak.books import Books, Struck, add_up, miscounts, read_told
 from benchmarks.soak.meter import Meter, Sample
 from benchmarks.soak.options import Options
-from benchmarks.soak.plan import Strike, plan
+from benchmarks.soak.plan import plan
 from benchmarks.soak.results import MOST_FILES_LEFT, Results
 from benchmarks.soak.stage import Stage, rate
 from local_stack.process import Process
@@ -82,12 +82,8 @@ class Soak:
             if not vehicles.running:
                 raise RuntimeError(f"the load tester ended early:\n{vehicles.log_tail()}")
             self._tell(f"fault {number}/{len(strikes)}: {strike}")
-            struck.append(self._strike(stage, strike))
+            struck.append(Struck(strike, *stage.strike(strike)))
         return struck
-
-    def _strike(self, stage: Stage, strike: Strike) -> Struck:
-        began, ended = stage.strike(strike)
-        return Struck(strike, began, ended)
 
     def _wait(self, meter: Meter, vehicles: Process, *, until_s: float) -> None:
         """Wait for a moment, or for the last vehicle."""

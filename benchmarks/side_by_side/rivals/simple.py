@@ -1,4 +1,4 @@
-"""The brief's own simple way, as a program of its own (see simple_server)."""
+"""The simple way, as a program of its own (see simple_server)."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""A balancer as the brief words it: fetch every gauge, take the least, forward. Nothing else.
+"""The plainest balancer there is: fetch every gauge, take the least, forward. Nothing else.
 
 It is written as one would write it in an afternoon: synchronous, with requests, a time limit on
 each fetch, and a site whose gauge cannot be fetched left out. Nothing is counted, nothing waits,

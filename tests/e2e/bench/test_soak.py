@@ -47,4 +47,4 @@ def test_a_run_that_is_interrupted_ends_every_process(
 
 def test_a_wrong_option_is_named_with_what_it_takes(start: Start) -> None:
     said, _ = start(_SOAK, "--load", "80").communicate(timeout=20)
-    assert "--load: '80': it takes a share from 0.01 to 1" in said
+    assert "--load: '80' is not a share: give a number from 0.01 to 1" in said

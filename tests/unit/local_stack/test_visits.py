@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from local_stack.visits import Visit, visits
+from local_stack.visits import Visit, peak_load, visits
 
 
 def test_sessions_are_read_from_a_log_also_when_its_last_line_is_cut_off(tmp_path: Path) -> None:
@@ -37,3 +37,15 @@ def test_sessions_are_read_from_a_log_also_when_its_last_line_is_cut_off(tmp_pat
     assert first.charged
     assert first.ended - first.began == 1.5
     assert not second.charged
+
+
+def stays(*times: tuple[float, float]) -> list[Visit]:
+    return [Visit("s", "charged", 6.0, began, ended, "ev", 6.0) for began, ended in times]
+
+
+def test_a_peak_is_counted_but_not_where_log_lines_merely_blur() -> None:
+    assert peak_load(stays((0.0, 1.0), (0.5, 1.5), (0.9, 2.0))) == 3
+    assert peak_load(stays((0.0, 1.0), (0.999, 2.0))) == 1
+    assert peak_load(stays((0.0, 1.0), (0.995, 2.0))) == 2
+    assert peak_load(stays((0.0, 1.0), (0.995, 2.0)), blur_s=0.005) == 1
+    assert peak_load([]) == 0

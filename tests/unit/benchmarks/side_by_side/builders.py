@@ -16,7 +16,7 @@ _FIGURES = Figures(
     mean_s=2.0,
     p50_s=2.0,
     p99_s=3.0,
-    limit=Limit(mean_s=2.0, p50_s=2.0, p99_s=3.0, imbalance=0.05, lost=0),
+    limit=Limit(mean_s=2.0, p50_s=2.0, p99_s=3.0, imbalance=0.05),
     mean_imbalance=0.1,
     worst_imbalance=0.3,
     over_capacity=0,

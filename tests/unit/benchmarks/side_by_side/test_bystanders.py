@@ -35,6 +35,13 @@ def test_what_the_run_itself_uses_is_not_others(proc: Path) -> None:
     assert watch.share() == 0.0
 
 
+def test_what_any_process_of_the_run_used_before_it_is_not_its_own_in_it(proc: Path) -> None:
+    write(proc, work=1000, rest=1000, used={OURS: 10, 101: 300, OTHERS: 690})
+    watch = Bystanders(lambda: {OURS, 101}, proc)
+    write(proc, work=1300, rest=1700, used={OURS: 60, 101: 350, OTHERS: 890})
+    assert watch.share() == pytest.approx(0.2)
+
+
 def test_others_are_told_as_a_share_of_all_processors_time(proc: Path) -> None:
     watch = Bystanders(lambda: {OURS}, proc)
     write(proc, work=1300, rest=1700, used={OURS: 110, OTHERS: 1190})

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.side_by_side.occupancy import Away, Occupancy, imbalance, peak
+from benchmarks.side_by_side.occupancy import Away, Occupancy, imbalance
 
 STAYS = st.lists(
     st.tuples(st.floats(0, 10), st.floats(0.1, 5)).map(lambda pair: (pair[0], sum(pair))),
@@ -38,12 +38,6 @@ def test_a_site_that_is_away_has_no_free_point_until_it_is_back_for_a_while() ->
     assert not site.was_free(2.03, 0.05)
     assert site.is_usable(2.0)
     assert site.was_free(2.06, 0.05)
-
-
-def test_a_peak_is_counted_but_not_where_log_lines_merely_blur() -> None:
-    assert peak([(0.0, 1.0), (0.5, 1.5), (0.9, 2.0)]) == 3
-    assert peak([(0.0, 1.0), (0.995, 2.0)]) == 1
-    assert peak([]) == 0
 
 
 def test_imbalance_is_the_time_mean_of_fullest_less_emptiest() -> None:

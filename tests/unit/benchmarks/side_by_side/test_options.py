@@ -5,11 +5,11 @@ import pytest
 from benchmarks.side_by_side.options import RESULTS, parse
 
 
-def test_a_whole_run_writes_to_the_results_and_a_part_of_one_does_not() -> None:
+def test_a_whole_run_writes_to_the_results_and_a_part_of_one_does_not(tmp_path: Path) -> None:
     assert parse([]).out == RESULTS
     for part in (["--quick"], ["--scenes", "burst"], ["--rivals", "ours"], ["--seed", "2"]):
         assert parse(part).out is None
-    assert parse(["--quick", "--out", "somewhere"]).out == Path("somewhere")
+    assert parse(["--quick", "--out", str(tmp_path)]).out == tmp_path
 
 
 def test_scenes_and_rivals_can_be_picked() -> None:

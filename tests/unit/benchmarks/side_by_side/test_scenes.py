@@ -1,7 +1,9 @@
 import pytest
 
-from benchmarks.side_by_side.limit import limit
+from benchmarks.side_by_side.limit import limit, simulated
 from benchmarks.side_by_side.scenes import LONGEST_S, SHORTEST_S, Scene, held_s, scenes
+from benchmarks.simulation.contenders import ALL_KNOWING
+from benchmarks.simulation.world import World
 
 ALL = scenes(quick=False)
 
@@ -32,8 +34,8 @@ def test_every_scene_is_one_that_can_be_played(scene: Scene) -> None:
 
 @pytest.mark.parametrize("scene", ALL, ids=lambda scene: scene.name)
 def test_the_all_knowing_chooser_charges_every_vehicle(scene: Scene) -> None:
-    best = limit(scene, scene.faults)
-    assert best.lost == 0
+    best = World(simulated(scene, scene.faults), ALL_KNOWING).run()
+    assert (best.lost, best.refused) == (0, 0)
     assert best.mean_s >= sum(map(held_s, scene.vehicles)) / len(scene.vehicles) - 1e-9
 
 

@@ -3,7 +3,7 @@ from collections.abc import Mapping
 import pytest
 
 from benchmarks.side_by_side.figures import Figures
-from benchmarks.side_by_side.verdict import findings
+from benchmarks.side_by_side.verdict import findings, is_flawed
 from tests.unit.benchmarks.side_by_side.builders import make_figures, make_results
 
 
@@ -69,3 +69,10 @@ def test_the_limit_must_be_near_where_no_site_fails() -> None:
 
 def test_without_this_balancer_there_is_nothing_to_judge() -> None:
     assert findings(make_results(burst={"haproxy": make_figures()})) == []
+
+
+def test_a_flaw_is_what_needs_no_clock_to_be_seen() -> None:
+    assert not is_flawed(make_figures(mean_s=9.0, others_share=0.9))
+    assert not is_flawed(make_figures(sent_to_full=2, strangers=50))
+    for count in ("lost", "refused_while_free", "over_capacity", "charged_twice", "sent_to_full"):
+        assert is_flawed(make_figures(**{count: 1})), count

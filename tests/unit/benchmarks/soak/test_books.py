@@ -3,6 +3,7 @@
 import pytest
 
 from benchmarks.soak.books import Struck, miscounts
+from local_stack.visits import Visit
 from tests.unit.benchmarks.soak.builders import books, struck, told, visit
 
 AGAIN = {
@@ -32,6 +33,28 @@ def test_an_answer_that_no_site_stands_for_does_not_add_up() -> None:
 
 def test_energy_that_differs_does_not_add_up() -> None:
     assert not books([told(kwh=5.0)], {"substation1": [visit(delivered_kwh=4.9)]}).add_up
+
+
+def test_energy_of_one_vehicle_that_no_site_delivered_is_seen_among_many() -> None:
+    names = [f"EV{number}" for number in range(20_000)]
+    vehicles = [told(name) for name in names]
+    visits = [visit(name) for name in names]
+    assert books(vehicles, {"substation1": visits}).add_up
+    vehicles[7] = told("EV7", kwh=14.0)
+    found = books(vehicles, {"substation1": visits})
+    assert not found.add_up
+    assert found.otherwise_delivered == ["EV7 was told 14 kWh, substation1 logged 5"]
+
+
+def test_energies_that_make_up_for_each_other_do_not_add_up() -> None:
+    vehicles = [told("A", kwh=6.0), told("B", kwh=4.0)]
+    found = books(vehicles, {"substation1": [visit("A"), visit("B")]})
+    assert found.kwh_told == found.kwh_logged
+    assert not found.add_up
+
+
+def test_what_a_log_rounds_off_is_no_difference() -> None:
+    assert books([told(kwh=5.0004)], {"substation1": [visit()]}).add_up
 
 
 def test_two_charges_are_twice_when_nothing_excuses_it() -> None:
@@ -115,3 +138,29 @@ def test_a_request_that_ended_in_nothing_is_named() -> None:
     more = {'http_requests_total{method="POST",route="/charge",status="499"}': 1.0}
     (found,) = miscounts("substation1", counted(**more), [visit()])
     assert "asked for 3 charges and counts 2" in found
+
+
+def many(count: int, off_kwh: float) -> tuple[dict[str, float], list[Visit]]:
+    """A site that was visited so often, and whose energy counter is off by so much."""
+    counters = counted(
+        **{
+            'substation_sessions_total{outcome="charged"}': count,
+            'substation_energy_delivered_kwh_total{outcome="charged"}': 5.0 * count + off_kwh,
+            'http_requests_total{method="POST",route="/charge",status="200"}': count,
+        }
+    )
+    return counters, [visit(str(number)) for number in range(count)]
+
+
+def test_vehicles_are_counted_to_the_last_one_however_many_they_are() -> None:
+    counters, visits = many(20_000, 0.0)
+    assert miscounts("substation1", counters, visits) == []
+    assert miscounts("substation1", counters, visits[1:])[0] == (
+        "substation1 counts 20000 vehicles charged, its log tells of 19999"
+    )
+
+
+def test_a_counter_of_energy_may_be_off_by_what_its_log_rounds() -> None:
+    assert miscounts("substation1", *many(100, 0.04)) == []
+    (found,) = miscounts("substation1", *many(100, 0.06))
+    assert "kWh charged" in found

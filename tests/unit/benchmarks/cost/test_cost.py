@@ -1,0 +1,34 @@
+"""What a measurement of cost needs before it begins, and its checked-in report."""
+
+import resource
+from pathlib import Path
+
+import pytest
+
+from benchmarks import interruption
+from benchmarks.cost import cli, report
+from benchmarks.cost.results import load
+
+
+def test_too_few_open_files_are_told_before_anything_is_measured(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def measure(*_: object) -> None:
+        pytest.fail("it measured")
+
+    monkeypatch.setattr(interruption, "raise_when_told", lambda: None)
+    monkeypatch.setattr(resource, "getrlimit", lambda _which: (1024, 4096))
+    monkeypatch.setattr(cli._Measurement, "_rush_all", measure)
+    monkeypatch.setattr(cli._Measurement, "_hold_all", measure)
+    assert cli.main(["--quick", "--ways", "site"]) == 1
+    assert "error: 20000 open files are needed and 4096 allowed" in capsys.readouterr().out
+
+
+def test_the_checked_in_report_is_what_its_results_say() -> None:
+    results = load(cli.RESULTS / "cost.json")
+    assert (cli.RESULTS / "cost.md").read_text(encoding="utf-8") == report.write(results)
+
+
+def test_the_checked_in_results_are_as_they_would_be_kept(tmp_path: Path) -> None:
+    load(cli.RESULTS / "cost.json").save(tmp_path / "cost.json")
+    assert (tmp_path / "cost.json").read_text() == (cli.RESULTS / "cost.json").read_text()

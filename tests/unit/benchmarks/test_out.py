@@ -1,0 +1,35 @@
+"""The folder for results, looked at before a measurement begins."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from benchmarks.cost import cli as cost
+from benchmarks.side_by_side import options as side_by_side
+from benchmarks.soak import options as soak
+
+COMMANDS = pytest.mark.parametrize(
+    "parse", [soak.parse, side_by_side.parse, cost.parse], ids=["soak", "side by side", "cost"]
+)
+Parse = Callable[[list[str]], object]
+
+
+@COMMANDS
+def test_a_folder_that_cannot_be_written_is_told_at_once(
+    parse: Parse, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    with pytest.raises(SystemExit) as ended:
+        parse(["--out", str(file / "folder")])
+    assert ended.value.code == 2
+    told = capsys.readouterr().err
+    assert f"--out: {file / 'folder'}: not a directory; name a folder to write to" in told
+
+
+@COMMANDS
+def test_a_folder_that_is_missing_is_made_and_left_empty(parse: Parse, tmp_path: Path) -> None:
+    folder = tmp_path / "some" / "folder"
+    parse(["--out", str(folder)])
+    assert list(folder.iterdir()) == []
