@@ -1,15 +1,15 @@
 """The gateway's Flask app: validates, names the session, forwards, passes the answer on."""
 
 import time
-from collections.abc import Callable
 from functools import partial
 from random import Random
 from urllib.parse import urlencode
 
 import orjson
 from flask import Response, g, request
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import Gauge
 
+from charge_request_service.account import Account
 from charge_request_service.balancer import BalancerClient
 from charge_request_service.control_room.blueprint import control_room
 from charge_request_service.control_room.same_origin import refuse_cross_site
@@ -22,7 +22,7 @@ from grid_common.interrupt import Caller
 from grid_common.prefer import wait_s
 from grid_common.problems import Unavailable
 from grid_common.upstream import Answer
-from grid_common.web import DURATION_BUCKETS, ServiceApp
+from grid_common.web import ServiceApp
 
 
 def create_app(settings: Settings) -> ServiceApp:
@@ -39,13 +39,7 @@ def create_app(settings: Settings) -> ServiceApp:
     add_doors(app, settings)
     random = Random()  # noqa: S311 - jitter, no secrets
     balancer = BalancerClient(settings, random=random, log=app.log)
-    requests = Counter("charge_requests", "Vehicles answered", ["status"], registry=app.registry)
-    duration = Histogram(
-        "charge_request_duration_seconds",
-        "Time from a vehicle's arrival to its answer",
-        buckets=DURATION_BUCKETS,
-        registry=app.registry,
-    )
+    account = Account(app.registry, app.log)
     Gauge(
         "charge_requests_in_progress", "Vehicles that wait or charge now", registry=app.registry
     ).set_function(lambda: app.drain.in_hand)
@@ -58,11 +52,7 @@ def create_app(settings: Settings) -> ServiceApp:
         )
     )
 
-    def count_vehicle(status: int, took_s: float) -> None:
-        requests.labels(str(status)).inc()
-        duration.observe(took_s)
-
-    _add_control_room(app, settings, balancer, count_vehicle)
+    _add_control_room(app, settings, balancer, account)
 
     @app.post("/charge")
     @app.held
@@ -71,23 +61,24 @@ def create_app(settings: Settings) -> ServiceApp:
         session = ChargeRequest.from_request(request, max_kwh=settings.max_kwh).start_session()
         longest_s = wait_s(request, settings.max_wait)
         g.session = session  # from here on it is a vehicle
-        answer = balancer.charge(session, request_id=g.request_id, wait_s=longest_s)
-        app.log.info(
-            "answered",
-            session_id=session.session_id,
-            vehicle_id=session.vehicle_id,
-            request_id=g.request_id,
-            kwh=session.kwh,
-            status=answer.status,
-            took_s=round(time.perf_counter() - g.began, 3),
-            **g.caller,
-        )
+        try:
+            answer = balancer.charge(session, request_id=g.request_id, wait_s=longest_s)
+        except Unavailable as problem:
+            g.why = problem.detail
+            raise
         return _passed_on(answer)
 
     @app.after_request
-    def count(response: Response) -> Response:
+    def note(response: Response) -> Response:
         if "session" in g:  # what was refused as malformed was no vehicle
-            count_vehicle(response.status_code, time.perf_counter() - g.began)
+            account.answered(
+                g.session,
+                request_id=g.request_id,
+                status=response.status_code,
+                took_s=time.perf_counter() - g.began,
+                why=g.get("why"),
+                caller=g.caller,
+            )
         return response
 
     @app.get("/substations")
@@ -107,14 +98,11 @@ def create_app(settings: Settings) -> ServiceApp:
 
 
 def _add_control_room(
-    app: ServiceApp,
-    settings: Settings,
-    balancer: BalancerClient,
-    count: Callable[[int, float], None],
+    app: ServiceApp, settings: Settings, balancer: BalancerClient, account: Account
 ) -> None:
     if settings.control_room:
         charge = partial(balancer.charge, wait_s=settings.max_wait)
-        rush_hours = RushHours(charge, drain=app.drain, count=count, log=app.log)
+        rush_hours = RushHours(charge, drain=app.drain, account=account, log=app.log)
         app.register_blueprint(control_room(rush_hours, max_kwh=settings.max_kwh))
 
 

@@ -8,11 +8,11 @@ import gevent
 from charge_request_service.settings import Settings
 from charge_request_service.watch import BalancerLost, BalancerWatch
 from grid_common.charge import Session
+from grid_common.drain import says_it_drains
 from grid_common.logs import Log
-from grid_common.problems import Unavailable, unavailable_type
+from grid_common.problems import Unavailable
 from grid_common.upstream import Answer, Refused, Upstream, UpstreamError
 
-_DRAINING = unavailable_type("draining").encode()
 # Pauses between attempts to reach a balancer that is restarting grow between these, seconds.
 _FIRST_PAUSE_S = 0.05
 _LONGEST_PAUSE_S = 1.0
@@ -55,7 +55,7 @@ class BalancerClient:
             remaining_s = max(0.0, deadline - time.monotonic())
             try:
                 answer = self._hand_over(session, request_id, remaining_s)
-                if answer.status != 503 or _DRAINING not in answer.body:
+                if not says_it_drains(answer):
                     return answer
             except Refused as error:
                 if remaining_s <= 0:
@@ -92,7 +92,7 @@ class BalancerClient:
     def _answers(self) -> bool:
         """Ask for a sign of life: any answer is one."""
         try:
-            self._upstream.request("GET", "/healthz", read_timeout_s=self._check_timeout_s)
+            self._upstream.request("GET", "/healthz", within_s=self._check_timeout_s)
         except UpstreamError:
             return False
         return True
@@ -108,7 +108,7 @@ class BalancerClient:
                 "GET",
                 path,
                 headers={"X-Request-ID": request_id},
-                read_timeout_s=timeout_s,
+                within_s=timeout_s,
                 limit=16_777_216,
             )
         except UpstreamError as error:

@@ -7,7 +7,7 @@ vehicle holds one while it charges.
 import math
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from http import HTTPStatus
@@ -18,6 +18,7 @@ import orjson
 from gevent import GreenletExit
 from gevent.pool import Group
 
+from charge_request_service.account import Account
 from charge_request_service.rush_hour_request import RushHourRequest
 from grid_common.charge import Session
 from grid_common.drain import Drain
@@ -139,20 +140,18 @@ class Charge(Protocol):
 class RushHours:
     """Runs rush hours, one at a time. Its vehicles count like any other's."""
 
-    def __init__(
-        self, charge: Charge, *, drain: Drain, count: Callable[[int, float], None], log: Log
-    ) -> None:
+    def __init__(self, charge: Charge, *, drain: Drain, account: Account, log: Log) -> None:
         """Prepare; nothing runs until `start`.
 
         Args:
             charge: what `POST /charge` uses.
             drain: counts the vehicles, so that SIGTERM finishes them first.
-            count: told each vehicle's status and time to its answer, seconds.
+            account: takes down each vehicle's answer, as any other's.
             log: the service's log.
         """
         self._charge = charge
         self._drain = drain
-        self._count = count
+        self._account = account
         self._log = log
         self._rush = RushHour()
         self._arrivals = Group()
@@ -209,6 +208,7 @@ class RushHours:
             return
         began = time.perf_counter()
         status, why = int(HTTPStatus.INTERNAL_SERVER_ERROR), "the gateway met an unexpected error"
+        answer = None
         with self._drain.vehicle():
             rush.arrived += 1
             try:
@@ -217,21 +217,17 @@ class RushHours:
             except Problem as problem:
                 status, why = int(problem.status), problem.detail
             except GreenletExit:
-                status = _HUNG_UP
+                status, why = _HUNG_UP, "the rush hour was stopped"
             except Exception:
                 self._log.exception("unexpected error", request_id=request_id)
             finally:
                 rush.end_vehicle(status, why)
-        took_s = time.perf_counter() - began
-        self._count(status, took_s)
-        self._log.info(
-            "answered",
-            session_id=session.session_id,
-            vehicle_id=session.vehicle_id,
+        self._account.answered(
+            session,
             request_id=request_id,
-            kwh=session.kwh,
             status=status,
-            took_s=round(took_s, 3),
+            took_s=time.perf_counter() - began,
+            why=None if answer else why,
         )
 
     def _end(self, rush: RushHour, state: State) -> None:

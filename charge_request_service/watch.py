@@ -90,7 +90,7 @@ class BalancerWatch:
         self._watching = False
 
     def is_silent(self) -> bool:
-        """Tell whether the balancer has stopped answering; where it has, it is asked again."""
+        """Tell whether the balancer has stopped answering; it is asked on until it does again."""
         if self._pulse.silent:
             self._see_to_it()
         return self._pulse.silent
@@ -116,7 +116,7 @@ class BalancerWatch:
             gevent.spawn(self._watch)
 
     def _watch(self) -> None:
-        pause_s = 0.0 if self._pulse.silent else self._interval_s
+        pause_s = self._interval_s
         try:
             while True:
                 gevent.sleep(pause_s)
@@ -124,8 +124,6 @@ class BalancerWatch:
                     return
                 began = time.monotonic()
                 self._look()
-                if not self._in_hand:
-                    return
                 pause_s = max(0.0, self._interval_s - (time.monotonic() - began))
         finally:
             self._watching = False

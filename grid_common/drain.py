@@ -5,10 +5,18 @@ from contextlib import contextmanager
 
 from gevent.event import Event
 
-from grid_common.problems import Unavailable
+from grid_common.http_answer import Answer
+from grid_common.problems import Unavailable, unavailable_type
 
 # By then whatever stands in for this process can be expected to answer, seconds.
 _RETRY_AFTER_S = 2.0
+_REASON = "draining"
+_TYPE = unavailable_type(_REASON).encode()
+
+
+def says_it_drains(answer: Answer) -> bool:
+    """Tell whether a service refused a vehicle because it shuts down."""
+    return answer.status == 503 and _TYPE in answer.body
 
 
 class Drain:
@@ -30,7 +38,7 @@ class Drain:
         """
         if self.active:
             raise Unavailable(
-                "draining",
+                _REASON,
                 f"The {self._service} is shutting down and takes no new vehicle; try again.",
                 retry_after_s=_RETRY_AFTER_S,
             )

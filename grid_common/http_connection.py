@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 
     from grid_common.http_request import Request
 
-__all__ = ["KEEPALIVE_S", "Connection", "environ_of"]
+__all__ = ["Connection", "environ_of"]
 
 # How long a connection may stay without a request before it is closed, seconds.
-KEEPALIVE_S = 75
+_KEEPALIVE_S = 75
 # How long a request may take to arrive, and an answer to be taken, seconds.
 _REQUEST_S = 15
 _ANSWER_S = 30
@@ -98,7 +98,7 @@ class Connection:
         self._written: list[bytes] = []
         self._status = ""
         self._headers: list[tuple[str, str]] = []
-        self.due = time.monotonic() + KEEPALIVE_S
+        self.due = time.monotonic() + _KEEPALIVE_S
 
     def serve(self) -> None:
         """Answer requests for as long as the connection stands."""
@@ -128,7 +128,7 @@ class Connection:
             while requests:  # none is kept once it is answered: the next wait may be long
                 if self._answer(requests.popleft()):
                     return
-                self.due = time.monotonic() + KEEPALIVE_S
+                self.due = time.monotonic() + _KEEPALIVE_S
                 was_idle = True
             if reader.idle:
                 continue

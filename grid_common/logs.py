@@ -7,6 +7,8 @@ values with `repr` for the same reason.
 import logging
 import sys
 from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, BinaryIO, TextIO, cast
 
 import orjson
 import structlog
@@ -39,10 +41,12 @@ def configure_logs(service: str, settings: ServiceSettings) -> Log:
             structlog.processors.JSONRenderer(serializer=_dump),
         ]
         # In bytes: a line is one write.
-        factory: Callable[..., WrappedLogger] = structlog.BytesLoggerFactory(sys.stdout.buffer)
+        factory: Callable[..., WrappedLogger] = structlog.BytesLoggerFactory(
+            cast("BinaryIO", _Unfailing(sys.stdout.buffer))
+        )
     else:
         processors += [structlog.dev.ConsoleRenderer(timestamp_key="time")]
-        factory = structlog.PrintLoggerFactory(sys.stdout)
+        factory = structlog.PrintLoggerFactory(cast("TextIO", _Unfailing(sys.stdout)))
     structlog.configure(
         processors=processors,
         wrapper_class=structlog.make_filtering_bound_logger(level),
@@ -50,10 +54,30 @@ def configure_logs(service: str, settings: ServiceSettings) -> Log:
         # Loggers are bound once for a process; caching saves the lookup on each line.
         cache_logger_on_first_use=True,
     )
-    # Libraries (gunicorn, urllib3) write through the same door.
+    # Libraries (gunicorn, and urllib3 in the load tester) write through the same door.
     logging.basicConfig(level=max(level, logging.WARNING), handlers=[_Forward()], force=True)
     log: Log = structlog.get_logger()
     return log
+
+
+class _Unfailing:
+    """A stream that drops what cannot be written: the disk is full, or nobody reads any more.
+
+    A vehicle that is charged must not be told that it is not, nor a site be given up, for a line of
+    the log.
+    """
+
+    def __init__(self, stream: BinaryIO | TextIO) -> None:
+        self._stream: Any = stream
+
+    def write(self, text: bytes | str) -> int:
+        with suppress(OSError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            self._stream.flush()
 
 
 class _Forward(logging.Handler):

@@ -124,7 +124,7 @@ class Upstream:
         *,
         body: bytes = b"",
         headers: dict[str, str] | None = None,
-        read_timeout_s: float | None = None,
+        within_s: float | None = None,
         limit: int = _ANSWER_LIMIT,
     ) -> Answer:
         """Send a request and read its whole answer.
@@ -134,14 +134,35 @@ class Upstream:
             path: path and query.
             body: the body, if any.
             headers: headers beyond the usual.
-            read_timeout_s: longest wait for the answer to begin, and again for it to end; None
-                waits for its begin as long as the connection stands, as a charge takes as long as
-                it takes.
+            within_s: longest that all of it may take, from connecting to the answer's end; None
+                waits for the answer to begin as long as the connection stands, as a charge takes
+                as long as it takes.
             limit: most bytes of body that are read.
 
         Raises:
             UpstreamError: there is no (usable) answer; its subclass tells what happened.
         """
+        if within_s is None:
+            return self._exchange(method, path, body, headers, limit, None)
+        timeout = gevent.Timeout.start_new(within_s)
+        try:
+            return self._exchange(method, path, body, headers, limit, within_s)
+        except gevent.Timeout as expired:
+            if expired is not timeout:
+                raise
+            raise Reset(f"no answer within {within_s:g} s") from None
+        finally:
+            timeout.close()
+
+    def _exchange(
+        self,
+        method: str,
+        path: str,
+        body: bytes,
+        headers: dict[str, str] | None,
+        limit: int,
+        silence_s: float | None,
+    ) -> Answer:
         head = [f"{method} {path} HTTP/1.1", f"Host: {self._host}"]
         if headers:
             head += [f"{name}: {value}" for name, value in headers.items()]
@@ -151,11 +172,11 @@ class Upstream:
         connection = self._connection()
         answer = None
         try:
-            connection.sock.settimeout(read_timeout_s)
+            connection.sock.settimeout(silence_s)
             connection.reader.begin(limit)
             # One piece, so that head and body travel in one packet.
             send_whole(connection.sock, "\r\n".join(head).encode("latin-1") + body)
-            answer = connection.read(read_timeout_s or _ANSWER_S)
+            answer = connection.read(silence_s or _ANSWER_S)
         except NotAnAnswer as error:
             raise Garbled(f"not an HTTP answer: {error}") from None
         except TimeoutError:

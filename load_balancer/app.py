@@ -27,7 +27,7 @@ from load_balancer.policy import POLICIES
 from load_balancer.poller import Poller
 from load_balancer.pool import Pool
 from load_balancer.settings import Settings
-from load_balancer.site import Health, Patience, Site
+from load_balancer.site import Patience, Site
 
 
 def create_app(settings: Settings) -> ServiceApp:
@@ -125,7 +125,8 @@ class Balancer:
             return _json(views.targets(self._pool, settings.metrics_port, settings.metrics_path))
 
     def _why_not_ready(self) -> str | None:
-        if any(site.health is Health.UP for site in self._pool.sites.values()):
+        now = time.monotonic()
+        if any(site.is_well(now) for site in self._pool.sites.values()):
             return None
         return "no substation can be given vehicles"
 
@@ -180,9 +181,9 @@ class Balancer:
             try:
                 poller.run()
             finally:
-                self.app.log.info("substation gone", substation=site.name, address=site.address)
                 del self._pollers[site.address]
                 self._dispatcher.disconnect(site.address)
+                self.app.log.info("substation gone", substation=site.name, address=site.address)
 
         gevent.spawn(watch)
 

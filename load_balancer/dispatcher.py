@@ -9,14 +9,14 @@ from gevent.event import Event
 from prometheus_client import Histogram
 
 from grid_common.charge import Session
-from grid_common.interrupt import Interrupt, interruptible
+from grid_common.drain import says_it_drains
+from grid_common.interrupt import CallerGone, Interrupt, interruptible
 from grid_common.logs import Log
-from grid_common.problems import Unavailable, unavailable_type
+from grid_common.problems import Unavailable
 from grid_common.upstream import Answer, Upstream, UpstreamError
 from load_balancer.pool import LineFull, Pool
 from load_balancer.vehicle import Dispatch, Ticket
 
-_DRAINING = unavailable_type("draining").encode()
 _BUSY = (429, 503)
 
 
@@ -110,6 +110,16 @@ class Dispatcher:
                     )
         except LineFull:
             raise self._refusal(ticket, "queue_full") from None
+        except CallerGone:
+            self._log.info(
+                "hung up",
+                session_id=ticket.session_id,
+                vehicle_id=ticket.vehicle_id,
+                request_id=ticket.request_id,
+                substation=ticket.dispatch.site.name if ticket.dispatch else None,
+                attempts=ticket.attempts,
+            )
+            raise
         finally:
             # Done, refused or hung up: whatever the pool still holds of this vehicle is given back.
             self._pool.leave(ticket, time.monotonic())
@@ -167,7 +177,7 @@ class Dispatcher:
             return "charging"
         if answer.status in _BUSY:
             # Busy is not dead: no ejection, just another choice.
-            if _DRAINING in answer.body:
+            if says_it_drains(answer):
                 self._pool.found_draining(dispatch, now)
             else:
                 self._pool.found_full(dispatch, now)

@@ -11,6 +11,8 @@ from load_balancer.site import Reading
 _DRAINING = "substation_draining"
 _POWER_KW = "substation_power_kw"
 _POWER_LIMIT_KW = "substation_power_limit_kw"
+_MOST_VEHICLES = 1_000_000
+_LONGEST_REASON = 100
 
 
 class UnreadableGauge(ValueError):
@@ -31,8 +33,8 @@ def read_gauge(page: str, names: GaugeNames) -> Reading:
     A gauge of several series, one a charging point say, is their sum.
 
     Raises:
-        UnreadableGauge: the load or the capacity is missing, NaN, infinite, negative or no whole
-            number, or the page is not Prometheus text.
+        UnreadableGauge: the load or the capacity is missing, NaN, infinite, negative, no whole
+            number or beyond all measure, or the page is not Prometheus text.
     """
     wanted = (names.load, names.capacity, _DRAINING, _POWER_KW, _POWER_LIMIT_KW)
     values: dict[str, float] = {}
@@ -42,7 +44,9 @@ def read_gauge(page: str, names: GaugeNames) -> Reading:
             for sample in family.samples:
                 values[sample.name] = values.get(sample.name, 0.0) + sample.value
     except Exception as error:  # the parser raises whatever it stumbles over
-        raise UnreadableGauge(f"not Prometheus text ({type(error).__name__}: {error})") from None
+        # What it says quotes the page, and ends up in every decision that passes the site over.
+        why = f"{type(error).__name__}: {error}"[:_LONGEST_REASON]
+        raise UnreadableGauge(f"not Prometheus text ({why})") from None
     return Reading(
         load=_vehicles(values, names.load, None),
         capacity=_vehicles(values, names.capacity, names.default_capacity),
@@ -66,6 +70,8 @@ def _vehicles(values: dict[str, float], name: str, default: int | None) -> int:
         raise UnreadableGauge(f"its page has no {name}")
     if not math.isfinite(value) or value < 0 or value != int(value):
         raise UnreadableGauge(f"{name} is {value:g}, which is no number of vehicles")
+    if value > _MOST_VEHICLES:
+        raise UnreadableGauge(f"{name} is {value:g}; no site holds more than {_MOST_VEHICLES:,}")
     return int(value)
 
 

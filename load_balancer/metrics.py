@@ -9,7 +9,6 @@ from prometheus_client.registry import Collector
 
 from load_balancer.dispatcher import Dispatcher
 from load_balancer.pool import Pool
-from load_balancer.site import Health
 
 OUTCOMES = ("charged", "accepted", "full", "rejected", "failed", "taken_back", "aborted")
 FAILOVERS = ("refused", "reset", "garbled", "error", "rejected", "lost")
@@ -71,12 +70,17 @@ class BalancerCollector(Collector):
                 ("gauge_age_seconds", "Age of the gauge"),
             )
         }
-        for site in self._pool.sites.values():
+        # Of two addresses of one name, as when a container was replaced, the one that is there.
+        named = {
+            site.name: site
+            for site in sorted(self._pool.sites.values(), key=lambda one: not one.leaving)
+        }
+        for site in named.values():
             values: dict[str, float] = {
                 "substation_load": site.load,
                 "substation_own_load": site.own,
                 "substation_foreign_load": site.foreign,
-                "substation_up": site.health is Health.UP,
+                "substation_up": site.is_well(now),
             }
             if site.reading is not None:
                 values |= {

@@ -85,19 +85,7 @@ class Poller:
         self._polls.labels(self._site.name, outcome).inc()
 
     def _fetch(self) -> str:
-        """Fetch the page; the time limit is for the whole of it, however slowly it trickles."""
-        limit = gevent.Timeout(self._timeout_s)
-        limit.start()
-        try:
-            answer = self._page.request(
-                "GET", self._path, read_timeout_s=self._timeout_s, limit=_PAGE_LIMIT
-            )
-            if answer.status != 200:
-                raise UnreadableGauge(f"its page answered {answer.status}")
-            return answer.body.decode("utf-8", "replace")
-        except gevent.Timeout as expired:
-            if expired is not limit:
-                raise
-            raise UpstreamError(f"no answer within {self._timeout_s:g} s") from None
-        finally:
-            limit.close()
+        answer = self._page.request("GET", self._path, within_s=self._timeout_s, limit=_PAGE_LIMIT)
+        if answer.status != 200:
+            raise UnreadableGauge(f"its page answered {answer.status}")
+        return answer.body.decode("utf-8", "replace")

@@ -180,10 +180,10 @@ class Pool:
     def failed(self, dispatch: Dispatch, reason: str, why: str, now: float) -> None:
         """The attempt broke: the site is ejected and the vehicle goes elsewhere."""
         if self._close(dispatch, "failed"):
-            # The line is cut, so the site's own end of it is too: but it may take a moment.
-            dispatch.site.release(dispatch, now)
             self.failovers[reason] += 1
             self._eject(dispatch.site, reason, why)
+            # The line is cut, so the site's own end of it is too: but it may take a moment.
+            dispatch.site.release(dispatch, now)
             self._forget_if_empty(dispatch.site)
             dispatch.ticket.failed(now)
             # A vehicle that had charged for a while is moved on for nothing, so that all that a
@@ -336,7 +336,10 @@ class Pool:
         """Give a vehicle its old place, and what was left of its wait when it was dispatched."""
         ticket = dispatch.ticket
         ticket.costs_budget = costs_budget
-        ticket.deadline = now + (ticket.deadline - dispatch.decision.at)
+        # Its time at the site is not time in line, neither for the deadline nor in any figure.
+        away_s = now - dispatch.decision.at
+        ticket.arrived += away_s
+        ticket.deadline += away_s
         self.waiting.add(ticket)
 
     def _eject(self, site: Site, reason: str, why: str) -> None:

@@ -40,9 +40,7 @@ class Settings(ServiceSettings):
         2, ge=1, le=100, description="Polls in a row without an answer that make a substation lost"
     )
     longest_probe_pause: Seconds = Field(
-        2,
-        description="Longest pause between two probes of an ejected substation while no vehicle "
-        "waits, seconds",
+        2, description="Longest pause between two probes of an ejected substation, seconds"
     )
     resolve_interval: Seconds = Field(
         2, description="Time between two look-ups of the substations' host names, seconds"
@@ -54,7 +52,11 @@ class Settings(ServiceSettings):
         60, description="Longest that a vehicle waits for a free point, seconds"
     )
     queue_limit: int = Field(
-        10_000, ge=0, le=1_000_000, description="Most vehicles that wait at once"
+        10_000,
+        ge=0,
+        le=1_000_000,
+        description="Most vehicles that wait at once; with those that charge no more than "
+        "`MAX_CONNECTIONS`",
     )
     retry_share: Annotated[float, Field(ge=0, le=1)] = Field(
         0.2, description="Repeated dispatches allowed for each vehicle that arrives"

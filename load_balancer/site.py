@@ -89,7 +89,7 @@ class Site:
         self._own_in_poll = 0
         self._own_peak_in_poll = 0
         self._misses = 0  # polls in a row without an answer
-        self._ejections = 0  # since it last charged a vehicle
+        self._failures = 0  # ejections with a vehicle there, since it last charged one
         self._failed_probes = 0  # since it was ejected
 
     @property
@@ -125,7 +125,7 @@ class Site:
     @property
     def may_be_back(self) -> bool:
         """Whether it is worth a probe out of turn: gone for a while, and not back to fail again."""
-        return self.health is Health.DOWN and self._failed_probes > 0 and self._ejections <= 1
+        return self.health is Health.DOWN and self._failed_probes > 0 and self._failures <= 1
 
     @property
     def capacity(self) -> int:
@@ -138,20 +138,23 @@ class Site:
 
     def is_well(self, now: float) -> bool:
         """Tell whether it takes vehicles as long as it has a free point."""
-        return (
-            self.health is Health.UP
-            and not self.leaving
-            and self.gauge_age_s(now) <= self._patience.trust_s
-        )
+        return self.what_is_wrong(now) is None
 
-    def why_not(self, now: float) -> str | None:
-        """Say why no vehicle can go here now; None if one can."""
+    def what_is_wrong(self, now: float) -> str | None:
+        """Say why no vehicle could go here even if it has a free point; None if one could."""
         if self.leaving:
             return "no longer behind its name"
         if self.health is not Health.UP:
-            return f"{self.health}: {self.reason}" if self.reason else str(self.health)
+            return self.reason or str(self.health)
         if self.gauge_age_s(now) > self._patience.trust_s:
             return f"gauge is {self.gauge_age_s(now):.1f} s old"
+        return None
+
+    def why_not(self, now: float) -> str | None:
+        """Say why no vehicle can go here now; None if one can."""
+        wrong = self.what_is_wrong(now)
+        if wrong is not None:
+            return wrong if self.leaving or self.health is Health.UP else f"{self.health}: {wrong}"
         if self.known_load >= self.capacity:
             return f"full ({self.known_load} of {self.capacity})"
         return None
@@ -224,7 +227,7 @@ class Site:
         self.reason = why
         self._failed_since_poll_began = True
         if was_up:
-            self._ejections += 1
+            self._failures += bool(self.in_flight)
             self._failed_probes = 0
         return was_up
 
@@ -234,8 +237,8 @@ class Site:
         self.reason = "the site says so"
 
     def proved_well(self) -> None:
-        """Forget past ejections: it has charged a vehicle."""
-        self._ejections = 0
+        """Forget past failures: it has charged a vehicle."""
+        self._failures = 0
 
     def pause_s(self, random: Random, *, pressing: bool) -> float:
         """Seconds until the next poll: steady while well, at once after a first miss, then growing.
@@ -248,7 +251,7 @@ class Site:
         patience = self._patience
         if self.health is not Health.DOWN:
             return 0.0 if self._misses else patience.interval_s * random.uniform(0.9, 1.1)
-        tries = max(self._ejections - 1, 0 if pressing else self._failed_probes)
+        tries = max(self._failures - 1, 0 if pressing else self._failed_probes)
         first_s = patience.interval_s * (_SHARE_WHEN_PRESSING if pressing and self._misses else 1)
         pause = min(patience.longest_pause_s, first_s * 2.0 ** min(tries, 30))
         return pause * random.uniform(0.5, 1.0)

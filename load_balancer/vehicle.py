@@ -53,7 +53,7 @@ class Ticket:
 
     session_id: str
     vehicle_id: str
-    arrived: float
+    arrived: float  # moved on, as is the deadline, by the time spent at sites that failed it
     deadline: float  # not dispatched after this moment
     request_id: str = ""  # passed on, so that one grep finds the vehicle in every log
     on_dispatch: Callable[[Dispatch], Any] = _nobody

@@ -24,7 +24,7 @@ def _substation(site: Site, now: float) -> dict[str, Any]:
         "name": site.name,
         "address": site.address,
         "health": site.health.value,
-        "reason": site.reason,
+        "reason": site.what_is_wrong(now),
         "gauge": reading.load if reading else None,
         "gauge_age_s": round(site.gauge_age_s(now), 3) if reading else None,
         "own_load": site.own,

@@ -42,6 +42,13 @@ def create_app(settings: Settings) -> ServiceApp:
         try:
             charging = substation.plug_in(session.kwh, time.monotonic())
         except SubstationFull as full:
+            log.info(
+                "refused",
+                session_id=session.session_id,
+                vehicle_id=session.vehicle_id,
+                request_id=g.request_id,
+                why=str(full),
+            )
             raise Unavailable(
                 "full",
                 f"Substation {settings.substation_name}: {full}.",

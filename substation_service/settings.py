@@ -6,6 +6,9 @@ from pydantic import Field, model_validator
 
 from grid_common.settings import ServiceSettings
 
+# Connections kept for balancers' polls, Prometheus and those who are refused.
+_OTHER_CALLERS = 100
+
 
 class Settings(ServiceSettings):
     """What a substation can be told, beyond what every service can."""
@@ -33,6 +36,17 @@ class Settings(ServiceSettings):
         allow_inf_nan=False,
         description="How many times faster than real time vehicles charge; 1 is real time",
     )
+
+    @model_validator(mode="after")
+    def _polls_find_a_way_in(self) -> Self:
+        needed = self.charging_points + _OTHER_CALLERS
+        if self.max_connections < needed:
+            raise ValueError(
+                f"CHARGING_POINTS={self.charging_points} leaves MAX_CONNECTIONS="
+                f"{self.max_connections} no room for those who poll: with every point taken the "
+                f"site would look dead; set MAX_CONNECTIONS to {needed} or more"
+            )
+        return self
 
     @model_validator(mode="after")
     def _limit_allows_one_vehicle(self) -> Self:

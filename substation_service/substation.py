@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from threading import Lock
 
 
 class Outcome(StrEnum):
@@ -36,7 +35,10 @@ class Charging:
 
 
 class Substation:
-    """A number of charging points of equal power under one power limit."""
+    """A number of charging points of equal power under one power limit.
+
+    Not for several threads at once; under gevent no method gives way to another greenlet.
+    """
 
     def __init__(
         self, points: int, point_power_kw: float, power_limit_kw: float | None, time_scale: float
@@ -48,7 +50,6 @@ class Substation:
         self.sessions = dict.fromkeys(Outcome, 0)
         self._kwh_per_s = point_power_kw * time_scale / 3600
         self._charging: set[Charging] = set()
-        self._lock = Lock()
 
     @property
     def load(self) -> int:
@@ -66,23 +67,21 @@ class Substation:
         Raises:
             SubstationFull: no point is free.
         """
-        with self._lock:
-            if len(self._charging) >= self.capacity:
-                self.sessions[Outcome.REFUSED] += 1
-                free_in_s = min(charging.ends for charging in self._charging) - now
-                raise SubstationFull(self.capacity, max(0.0, free_in_s))
-            charging = Charging(kwh, now, kwh / self._kwh_per_s)
-            self._charging.add(charging)
-            return charging
+        if len(self._charging) >= self.capacity:
+            self.sessions[Outcome.REFUSED] += 1
+            free_in_s = min(charging.ends for charging in self._charging) - now
+            raise SubstationFull(self.capacity, max(0.0, free_in_s))
+        charging = Charging(kwh, now, kwh / self._kwh_per_s)
+        self._charging.add(charging)
+        return charging
 
     def unplug(self, charging: Charging, now: float, outcome: Outcome) -> float:
         """Let a vehicle go and return the kWh it got: all if charged, else its share so far."""
-        with self._lock:
-            self._charging.remove(charging)
-            if outcome is Outcome.CHARGED:
-                delivered = charging.kwh
-            else:
-                delivered = min(charging.kwh, max(0.0, now - charging.began) * self._kwh_per_s)
-            self.energy_delivered_kwh[outcome] += delivered
-            self.sessions[outcome] += 1
-            return delivered
+        self._charging.remove(charging)
+        if outcome is Outcome.CHARGED:
+            delivered = charging.kwh
+        else:
+            delivered = min(charging.kwh, max(0.0, now - charging.began) * self._kwh_per_s)
+        self.energy_delivered_kwh[outcome] += delivered
+        self.sessions[outcome] += 1
+        return delivered

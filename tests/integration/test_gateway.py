@@ -1,7 +1,9 @@
 """The gateway over real HTTP, with a real balancer and a real substation behind it."""
 
+import json
 import threading
 import time
+from typing import Any
 
 import jsonschema
 import openapi_spec_validator
@@ -97,6 +99,28 @@ def test_a_balancer_that_stays_away_is_a_503_with_retry_after(start_service: Sta
     assert requests.get(f"{gateway.url}/readyz", timeout=5).status_code == 503
     assert requests.get(f"{gateway.url}/substations", timeout=5).status_code == 503
     assert scrape(gateway.url)['charge_requests_total{status="503"}'] == 1
+    [line] = answered(gateway)
+    assert (line["session_id"], line["status"]) == (answer.json()["session_id"], 503)
+    assert line["why"].startswith("The balancer cannot be reached")
+
+
+def test_a_vehicle_that_hangs_up_has_its_line_too(start_grid: StartGrid) -> None:
+    grid = start_grid(env={"TIME_SCALE": "60"})
+    with pytest.raises(requests.ReadTimeout):
+        requests.post(f"{grid.url}/charge", json={"vehicle_id": "EV-1"}, timeout=0.5)
+
+    def told() -> None:
+        lines = [(line["vehicle_id"], line["status"]) for line in answered(grid.gateway)]
+        assert lines == [("EV-1", 499)]
+        assert '"event":"hung up"' in grid.balancer.log_file.read_text()
+
+    eventually(told)
+
+
+def answered(gateway: Process) -> list[dict[str, Any]]:
+    """Read what the gateway's log tells of each vehicle."""
+    events = [json.loads(line) for line in gateway.log_file.read_text().splitlines()]
+    return [event for event in events if event["event"] == "answered"]
 
 
 def test_a_balancer_that_dies_with_vehicles_in_hand_frees_every_point(

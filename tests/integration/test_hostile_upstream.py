@@ -41,9 +41,7 @@ def ask(site: RawSite, upstream: Upstream) -> Answer | UpstreamError:
 
     def request() -> None:
         try:
-            came.append(
-                upstream.request("POST", "/charge", body=b"{}", read_timeout_s=0.4, limit=LIMIT)
-            )
+            came.append(upstream.request("POST", "/charge", body=b"{}", within_s=0.4, limit=LIMIT))
         except UpstreamError as error:
             came.append(error)
 

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import time
 from pathlib import Path
 from typing import NamedTuple
@@ -15,8 +14,6 @@ from tests.deadline import eventually
 from tests.fleet import Fleet
 from tests.integration.balancer import start_balancer, wait_for_health
 from tests.memory import family
-
-_LONGER_THAN_A_REQUEST_MAY_TAKE_S = 17
 
 
 def test_a_service_that_its_supervisor_takes_for_hung_keeps_its_vehicles(
@@ -76,23 +73,3 @@ def test_the_kernel_soon_asks_whether_the_callers_of_held_connections_are_there(
     assert {timer.local_port for timer in held} >= {site.port, balancer.port}
     assert max(timer.due_s for timer in held) <= 15
     assert fleet.wait().statuses() == {200: 1}
-
-
-def test_what_came_while_a_service_was_frozen_is_read_before_its_caller_is_overdue(
-    start_service: StartService,
-) -> None:
-    site = start_service("substation_service")
-    body = b'{"kwh": 1}'
-    head = (
-        f"POST /charge HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n"
-        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-    )
-    with socket.create_connection(("127.0.0.1", site.port)) as caller:
-        caller.sendall(head.encode())
-        time.sleep(0.3)  # it is read, and from here on the rest is due
-        site.freeze()
-        caller.sendall(body)
-        time.sleep(_LONGER_THAN_A_REQUEST_MAY_TAKE_S)
-        site.thaw()
-        caller.settimeout(10)
-        assert caller.recv(4096).startswith(b"HTTP/1.1 200 ")

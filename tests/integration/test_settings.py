@@ -24,6 +24,11 @@ def run(module: str, *arguments: str, **settings: str) -> subprocess.CompletedPr
         ("substation_service", {"CHARGING_POINTS": "0"}, ["CHARGING_POINTS=0", "1"]),
         ("substation_service", {"TIME_SCALE": "fast"}, ["TIME_SCALE=fast", "360"]),
         ("substation_service", {"POWER_LIMIT_KW": "10"}, ["POWER_LIMIT_KW=10", "raise it"]),
+        (
+            "substation_service",
+            {"CHARGING_POINTS": "950", "MAX_CONNECTIONS": "1000"},
+            ["CHARGING_POINTS=950", "MAX_CONNECTIONS=1000", "1050"],
+        ),
         ("substation_service", {"PORT": "70000"}, ["PORT=70000"]),
         ("load_balancer", {}, ["SUBSTATIONS is missing", "set it"]),
         ("load_balancer", {"SUBSTATIONS": "substation1:5002"}, ["SUBSTATIONS=substation1:5002"]),

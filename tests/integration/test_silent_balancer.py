@@ -90,6 +90,21 @@ def test_vehicles_in_the_hands_of_a_silent_balancer_are_broken_off_after_the_pat
     assert Fleet(grid.url).send(1).wait().statuses() == {200: 1}
 
 
+def test_a_balancer_that_woke_when_nobody_was_there_is_used_at_once(start_grid: StartGrid) -> None:
+    grid, fleet = with_a_frozen_balancer(start_grid, vehicles=1, BALANCER_PATIENCE="1")
+    assert fleet.wait(5).statuses() == {503: 1}
+    grid.balancer.thaw()
+
+    eventually(lambda: answers_again(grid))
+
+    answer = requests.post(f"{grid.url}/charge", headers={"Prefer": "wait=0"}, timeout=10)
+    assert answer.status_code == 200, answer.text
+
+
+def answers_again(grid: Grid) -> None:
+    assert '"balancer answers again"' in grid.gateway.log_file.read_text()
+
+
 def test_a_balancer_that_is_only_busy_with_long_charges_is_not_silent(
     start_grid: StartGrid,
 ) -> None:

@@ -60,6 +60,7 @@ def test_a_full_site_answers_503_with_the_time_until_a_point_frees(
     answer = requests.post(f"{site.url}/charge", timeout=10)
 
     assert answer.status_code == 503
+    assert f'"session_id":"{answer.json()["session_id"]}"' in site.log_file.read_text()
     assert answer.headers["Content-Type"] == "application/problem+json"
     assert answer.json()["type"] == "urn:ev-grid:problem:full"
     assert answer.json()["session_id"]

@@ -1,5 +1,8 @@
 import json
+import sys
 from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 import structlog
@@ -40,6 +43,22 @@ def test_nothing_forges_a_line_at_a_terminal_either(capsys: pytest.CaptureFixtur
     [line, _] = capsys.readouterr().out.split("\n")
     assert "forged" in line
     assert "\\x1b[31m" in line  # shown, not obeyed
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+@pytest.mark.parametrize("log_format", ["json", "console"])
+def test_a_line_that_cannot_be_written_ends_nothing(
+    monkeypatch: pytest.MonkeyPatch, log_format: str
+) -> None:
+    full = Path("/dev/full").open("w", encoding="utf-8")  # noqa: SIM115 - it cannot be closed well
+    monkeypatch.setattr(sys, "stdout", full)
+
+    log = configure_logs("gateway", settings(log_format))
+    for _ in range(1000):  # beyond what a buffer holds back
+        log.info("answered", vehicle_id="EV-1")
+
+    with suppress(OSError):
+        full.close()
 
 
 def test_events_below_the_level_are_left_out(capsys: pytest.CaptureFixture[str]) -> None:

@@ -103,6 +103,20 @@ def test_a_gauge_that_counts_no_vehicles_makes_the_page_unreadable(name: str, va
         read_gauge(text, NAMES)
 
 
+@pytest.mark.parametrize("value", ["1000001", "1e20", "1.7e308"])
+@pytest.mark.parametrize("name", ["substation_current_load", "substation_capacity"])
+def test_more_than_any_site_holds_makes_the_page_unreadable(name: str, value: str) -> None:
+    text = f"{page()}{name} {value}\n".replace(f"{name} 3\n", "").replace(f"{name} 8\n", "")
+    with pytest.raises(UnreadableGauge, match=f"{name} is .*; no site holds more than 1,000,000"):
+        read_gauge(text, NAMES)
+
+
+def test_a_reason_does_not_grow_with_the_page() -> None:
+    with pytest.raises(UnreadableGauge) as raised:
+        read_gauge(f"substation_current_load {'x' * 900_000}\n", NAMES)
+    assert len(str(raised.value)) < 200
+
+
 def test_a_default_capacity_does_not_paper_over_a_bad_one() -> None:
     with pytest.raises(UnreadableGauge, match="substation_capacity is nan"):
         read_gauge(page(3, "NaN"), GaugeNames(default_capacity=6))

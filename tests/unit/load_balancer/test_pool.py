@@ -1,6 +1,7 @@
 """The pool by example: waiting, capacity, failover, draining, discovery, what is explained."""
 
 from itertools import pairwise
+from random import Random
 
 import pytest
 
@@ -190,15 +191,32 @@ def test_the_line_begins_anew_after_the_last_in_it_hung_up() -> None:
 
 def test_a_site_that_came_back_and_failed_its_vehicle_waits_for_its_turn() -> None:
     grid = Grid(1)
-    for _ in range(3):
-        grid.poll_missed("a")
-    grid.poll("a")
+    for _ in range(2):
+        vehicle = grid.arrive()
+        grid.fail(vehicle)
+        grid.hang_up(vehicle)
+        grid.pass_time(1)
+        grid.poll("a")
     vehicle = grid.arrive()
     grid.fail(vehicle)
     grid.poll_missed("a")
     grid.hang_up(vehicle)
+    grid.polls_wanted.clear()
     grid.arrive()
     assert grid.polls_wanted == []
+
+
+def test_a_site_that_restarted_often_while_idle_is_still_probed_at_once() -> None:
+    grid = Grid(1)
+    for _ in range(5):
+        for _ in range(2):
+            grid.poll_missed("a")
+        grid.poll("a")
+    for _ in range(3):
+        grid.poll_missed("a")
+    grid.arrive()
+    assert grid.polls_wanted == ["a"]
+    assert max(grid.site("a").pause_s(Random(1), pressing=True) for _ in range(50)) <= 0.125
 
 
 # Retry-After
@@ -340,6 +358,7 @@ def test_time_at_a_site_that_was_lost_is_no_waiting_time() -> None:
     grid.pass_time(1.4)
     grid.complete(other)
     assert grid.where(ticket) == "a"  # two minutes after it came, of which it waited 1.4 s
+    assert grid.decisions[-1].waited_s == pytest.approx(1.4)
 
 
 def test_time_spent_waiting_stays_spent_when_a_vehicle_comes_back() -> None:

@@ -3,6 +3,7 @@
 import ctypes
 import resource
 import shutil
+import socket
 import subprocess
 import time
 from contextlib import suppress
@@ -15,7 +16,7 @@ import requests
 from local_stack.faults import kill
 from local_stack.grid import Grid, Ports
 from local_stack.process import Process
-from tests.conftest import StartGrid
+from tests.conftest import StartGrid, StartService
 from tests.deadline import eventually
 from tests.e2e.faults.conftest import SceneIn
 from tests.e2e.faults.local.conftest import POINTS
@@ -25,6 +26,7 @@ from tests.memory import family
 
 _HOLD_S = 3
 _DAY_S = 86_400
+_LONGER_THAN_A_REQUEST_MAY_TAKE_S = 17
 _RESOLVER = "libnss_wrapper.so"  # looks names up in a file that it is given
 _NAMES = ("balancer", *(f"substation{number}" for number, _ in enumerate(POINTS, start=1)))
 
@@ -130,3 +132,23 @@ def test_prometheus_that_is_down(scene_in: SceneIn, start_grid: StartGrid) -> No
     scene_in(Processes(grid)).play(
         f"Prometheus down for {_HOLD_S} s", lambda: kill(prometheus, _HOLD_S)
     )
+
+
+def test_what_came_while_a_service_was_frozen_is_read_before_its_caller_is_overdue(
+    start_service: StartService,
+) -> None:
+    site = start_service("substation_service")
+    body = b'{"kwh": 1}'
+    head = (
+        f"POST /charge HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    with socket.create_connection(("127.0.0.1", site.port)) as caller:
+        caller.sendall(head.encode())
+        time.sleep(0.3)  # it is read, and from here on the rest is due
+        site.freeze()
+        caller.sendall(body)
+        time.sleep(_LONGER_THAN_A_REQUEST_MAY_TAKE_S)
+        site.thaw()
+        caller.settimeout(10)
+        assert caller.recv(4096).startswith(b"HTTP/1.1 200 ")

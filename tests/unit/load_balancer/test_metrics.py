@@ -1,0 +1,46 @@
+"""What Prometheus is shown of the pool."""
+
+import time
+from collections import Counter
+
+import structlog
+from prometheus_client import Histogram
+
+from load_balancer.dispatcher import Dispatcher
+from load_balancer.metrics import BalancerCollector
+from tests.unit.load_balancer.grid import Grid
+
+
+def samples(grid: Grid) -> list[tuple[str, str, float]]:
+    """List what is shown of sites: name, site and value."""
+    waits = Histogram("waits", "Time in line", registry=None)
+    dispatcher = Dispatcher(grid.pool, waits=waits, log=structlog.get_logger())
+    return [
+        (sample.name, sample.labels["substation"], sample.value)
+        for metric in BalancerCollector(grid.pool, dispatcher).collect()
+        for sample in metric.samples
+        if sample.labels.keys() == {"substation"}
+    ]
+
+
+def test_a_site_is_up_while_vehicles_can_be_given_to_it() -> None:
+    grid = Grid(4)
+    grid.now = time.monotonic()
+    grid.poll("a")
+    assert ("balancer_substation_up", "a", True) in samples(grid)
+    grid.pass_time(-10)  # that is how old the gauge is
+    grid.poll("a")
+    assert ("balancer_substation_up", "a", False) in samples(grid)
+
+
+def test_of_two_addresses_of_one_name_the_one_that_is_there_is_shown() -> None:
+    grid = Grid(4)
+    grid.arrive()
+    assert ("balancer_substation_own_load", "a", 1) in samples(grid)
+    grid.pool.set_sites([("a", "http://elsewhere:5002")], grid.now)
+
+    shown = samples(grid)
+
+    assert len(grid.pool.sites) == 2
+    assert max(Counter((name, site) for name, site, _ in shown).values()) == 1
+    assert ("balancer_substation_own_load", "a", 0) in shown
