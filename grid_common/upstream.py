@@ -172,6 +172,7 @@ class Upstream:
         connection = self._connection()
         answer = None
         try:
+            # The timeout above comes only where gevent's hub runs; this one in any thread.
             connection.sock.settimeout(silence_s)
             connection.reader.begin(limit)
             # One piece, so that head and body travel in one packet.
