@@ -6,9 +6,9 @@ values with `repr` for the same reason.
 
 import logging
 import sys
-from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, BinaryIO, TextIO, cast
+from datetime import UTC, datetime
+from typing import IO, Any, AnyStr, Generic
 
 import orjson
 import structlog
@@ -30,27 +30,20 @@ def configure_logs(service: str, settings: ServiceSettings) -> Log:
         event["service"] = service
         return event
 
-    processors: list[Processor] = [
-        structlog.processors.add_log_level,
-        add_service,
-        structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
-    ]
+    processors: list[Processor] = [structlog.processors.add_log_level, add_service]
     if as_json:
-        processors += [
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(serializer=_dump),
-        ]
-        # In bytes: a line is one write.
-        factory: Callable[..., WrappedLogger] = structlog.BytesLoggerFactory(
-            cast("BinaryIO", _Unfailing(sys.stdout.buffer))
-        )
+        processors += [structlog.processors.format_exc_info, _as_json]
+        sink: _Sink[Any] = _Sink(sys.stdout.buffer, b"\n")
     else:
-        processors += [structlog.dev.ConsoleRenderer(timestamp_key="time")]
-        factory = structlog.PrintLoggerFactory(cast("TextIO", _Unfailing(sys.stdout)))
+        processors += [
+            structlog.processors.MaybeTimeStamper(fmt="iso", utc=True, key="time"),
+            structlog.dev.ConsoleRenderer(timestamp_key="time"),
+        ]
+        sink = _Sink(sys.stdout, "\n")
     structlog.configure(
         processors=processors,
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=factory,
+        logger_factory=lambda *_: sink,
         # Loggers are bound once for a process; caching saves the lookup on each line.
         cache_logger_on_first_use=True,
     )
@@ -60,24 +53,23 @@ def configure_logs(service: str, settings: ServiceSettings) -> Log:
     return log
 
 
-class _Unfailing:
-    """A stream that drops what cannot be written: the disk is full, or nobody reads any more.
+class _Sink(Generic[AnyStr]):
+    """Writes lines, and drops those that cannot be written: the disk is full, or nobody reads.
 
     A vehicle that is charged must not be told that it is not, nor a site be given up, for a line of
     the log.
     """
 
-    def __init__(self, stream: BinaryIO | TextIO) -> None:
-        self._stream: Any = stream
+    def __init__(self, stream: IO[AnyStr], end: AnyStr) -> None:
+        self._stream: IO[AnyStr] = stream
+        self._end: AnyStr = end
 
-    def write(self, text: bytes | str) -> int:
+    def msg(self, line: AnyStr) -> None:
         with suppress(OSError):
-            self._stream.write(text)
-        return len(text)
-
-    def flush(self) -> None:
-        with suppress(OSError):
+            self._stream.write(line + self._end)
             self._stream.flush()
+
+    debug = info = warning = error = critical = msg
 
 
 class _Forward(logging.Handler):
@@ -92,6 +84,8 @@ class _Forward(logging.Handler):
             self.handleError(record)
 
 
-def _dump(event: EventDict, **_kwargs: object) -> bytes:
+def _as_json(_logger: WrappedLogger, _method: str, event: EventDict) -> bytes:
+    if "time" not in event:  # a line may tell of what was before
+        event["time"] = datetime.now(UTC)
     # `default=str` is how orjson is told to write what it does not know.
-    return orjson.dumps(event, default=str)
+    return orjson.dumps(event, default=str, option=orjson.OPT_UTC_Z)

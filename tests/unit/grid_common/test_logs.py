@@ -1,22 +1,14 @@
 import json
 import sys
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
-import structlog
 
 from grid_common.logs import configure_logs
 from grid_common.settings import ServiceSettings
 
 FORGED = 'EV"\n{"level":"error","event":"forged"}\r\n\x1b[31m\u2028'
-
-
-@pytest.fixture(autouse=True)
-def _log_as_before() -> Iterator[None]:
-    yield
-    structlog.reset_defaults()
 
 
 def settings(log_format: str, level: str = "info") -> ServiceSettings:

@@ -1,0 +1,13 @@
+"""What every unit test leaves as it was."""
+
+from collections.abc import Iterator
+
+import pytest
+import structlog
+
+
+@pytest.fixture(autouse=True)
+def _log_as_before() -> Iterator[None]:
+    """Undo what a service's log was set up to be: it may write to a test's captured stdout."""
+    yield
+    structlog.reset_defaults()
