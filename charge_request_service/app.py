@@ -22,7 +22,13 @@ from grid_common.interrupt import Caller
 from grid_common.prefer import wait_s
 from grid_common.problems import Unavailable
 from grid_common.upstream import Answer
-from grid_common.web import ServiceApp
+from grid_common.web import (
+    ServiceApp,
+    ServiceResponse,
+    current_g,
+    current_request,
+    json_response,
+)
 
 
 def create_app(settings: Settings) -> ServiceApp:
@@ -57,27 +63,29 @@ def create_app(settings: Settings) -> ServiceApp:
     @app.post("/charge")
     @app.held
     def charge(_caller: Caller) -> Response:
-        refuse_cross_site(request.headers.get, request.host)
-        session = ChargeRequest.from_request(request, max_kwh=settings.max_kwh).start_session()
-        longest_s = wait_s(request, settings.max_wait)
-        g.session = session  # from here on it is a vehicle
+        asked, noted = current_request(), current_g()
+        refuse_cross_site(asked)
+        session = ChargeRequest.from_request(asked, max_kwh=settings.max_kwh).start_session()
+        longest_s = wait_s(asked, settings.max_wait)
+        noted.session = session  # from here on it is a vehicle
         try:
-            answer = balancer.charge(session, request_id=g.request_id, wait_s=longest_s)
+            answer = balancer.charge(session, request_id=noted.request_id, wait_s=longest_s)
         except Unavailable as problem:
-            g.why = problem.detail
+            noted.why = problem.detail
             raise
         return _passed_on(answer)
 
     @app.after_request
     def note(response: Response) -> Response:
-        if "session" in g:  # what was refused as malformed was no vehicle
+        noted = current_g()
+        if "session" in noted:  # what was refused as malformed was no vehicle
             account.answered(
-                g.session,
-                request_id=g.request_id,
+                noted.session,
+                request_id=noted.request_id,
                 status=response.status_code,
-                took_s=time.perf_counter() - g.began,
-                why=g.get("why"),
-                caller=g.caller,
+                took_s=time.perf_counter() - noted.began,
+                why=noted.get("why"),
+                caller=noted.caller,
             )
         return response
 
@@ -92,7 +100,7 @@ def create_app(settings: Settings) -> ServiceApp:
 
     @app.get("/openapi.json")
     def openapi_json() -> Response:
-        return Response(openapi, content_type="application/json")
+        return json_response(openapi)
 
     return app
 
@@ -107,7 +115,9 @@ def _add_control_room(
 
 
 def _passed_on(answer: Answer) -> Response:
-    response = Response(answer.body, status=answer.status, content_type=answer.content_type)
+    response = ServiceResponse(
+        [answer.body], status=answer.status, content_type=answer.content_type
+    )
     if answer.retry_after is not None:
         response.headers["Retry-After"] = answer.retry_after
     return response

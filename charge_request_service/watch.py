@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import gevent
 
-from grid_common.interrupt import Interrupt, interruptible
+from grid_common.interrupt import Interrupt
 from grid_common.logs import Log
 
 
@@ -102,7 +102,7 @@ class BalancerWatch:
         Raises:
             BalancerLost: it has been silent for longer than the patience.
         """
-        with interruptible() as interrupt:
+        with Interrupt() as interrupt:
             self._in_hand.add(interrupt)
             self._see_to_it()
             try:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from grid_common.http_request import Malformed, RequestReader
+from grid_common.interrupt import Caller
 from grid_common.problems import CONTENT_TYPE
 from grid_common.sockets import send_whole
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
     from grid_common.http_request import Request
 
-__all__ = ["Connection", "environ_of"]
+__all__ = ["Connection"]
 
 # How long a connection may stay without a request before it is closed, seconds.
 _KEEPALIVE_S = 75
@@ -45,12 +46,12 @@ _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _WITHOUT_BODY = ("204", "304")
 
 
-def environ_of(sock: socket.socket, caller: tuple[Any, ...]) -> dict[str, Any]:
+def _environ_of(sock: socket.socket, address: tuple[Any, ...], caller: Caller) -> dict[str, Any]:
     """Return what the WSGI environs of all requests of a connection have in common."""
     host, port = sock.getsockname()[:2]
     return {
-        "REMOTE_ADDR": caller[0],
-        "REMOTE_PORT": str(caller[1]),
+        "REMOTE_ADDR": address[0],
+        "REMOTE_PORT": str(address[1]),
         "SERVER_NAME": host,
         "SERVER_PORT": str(port),
         "SCRIPT_NAME": "",
@@ -61,7 +62,7 @@ def environ_of(sock: socket.socket, caller: tuple[Any, ...]) -> dict[str, Any]:
         "wsgi.multithread": True,
         "wsgi.multiprocess": False,
         "wsgi.run_once": False,
-        "grid.socket": sock,
+        "grid.caller": caller,
     }
 
 
@@ -78,21 +79,24 @@ class Connection:
     def __init__(
         self,
         sock: socket.socket,
-        reader: RequestReader,
+        address: tuple[Any, ...],
         app: "WSGIApplication",
         *,
+        body_limit: int,
         is_ending: Callable[[], bool],
     ) -> None:
         """Prepare to serve.
 
         Args:
             sock: connected; closed at the end.
-            reader: makes requests of what comes.
-            app: answers them.
+            address: the caller's, as `accept` gives it.
+            app: answers requests.
+            body_limit: most bytes of a body that the app takes.
             is_ending: tells after each whether the service wants the connection to end.
         """
         self._sock = sock
-        self._reader = reader
+        self._caller = Caller(sock)
+        self._reader = RequestReader(_environ_of(sock, address, self._caller), body_limit)
         self._app = app
         self._is_ending = is_ending
         self._written: list[bytes] = []
@@ -112,6 +116,7 @@ class Connection:
         except OSError:
             pass  # the caller broke off; what it had in hand, the app has seen to
         finally:
+            self._caller.close()
             self._sock.close()
             self._reader.close()
 

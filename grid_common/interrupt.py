@@ -6,15 +6,13 @@ it waits for. Because the hub runs only while no greenlet does, the throw never 
 """
 
 import socket
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from typing import Any
+from typing import Any, Self
 
 from gevent import get_hub, getcurrent
 
 from grid_common.sockets import has_hung_up
 
-__all__ = ["Caller", "CallerGone", "Interrupt", "interruptible", "while_caller_waits"]
+__all__ = ["Caller", "CallerGone", "Interrupt"]
 
 # How often to look for a hang-up behind bytes that the caller sent ahead (pipelining), seconds.
 # Such bytes hide the end of the stream from a peek, so the kernel's own state is asked instead.
@@ -27,11 +25,17 @@ class CallerGone(BaseException):
 
 
 class Interrupt:
-    """Handle that breaks into the greenlet that opened the block."""
+    """A block that others can break into: `with Interrupt() as interrupt` is the block's handle."""
 
     def __init__(self) -> None:
         self._greenlet: Any = getcurrent()
         self._open = True
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()
 
     def throw(self, error: BaseException) -> None:
         """Raise `error` in the block at the hub's next turn, unless the block has ended."""
@@ -48,21 +52,39 @@ class Interrupt:
         self._open = False
 
 
-@contextmanager
-def interruptible() -> Iterator[Interrupt]:
-    """Let others break into the block through the handle that it yields."""
-    interrupt = Interrupt()
-    try:
-        yield interrupt
-    finally:
-        interrupt.close()
-
-
 class Caller:
-    """The other end of a request that is held."""
+    """The other end of a connection: `with caller:` runs only for as long as it is connected.
+
+    Raises:
+        CallerGone: in the block, when the caller closes its side of the connection.
+    """
 
     def __init__(self, sock: socket.socket | None) -> None:
+        """Prepare to watch; without a connection, as in a unit test, there is nothing to see."""
         self._sock = sock
+        self._watcher: Any = None if sock is None else get_hub().loop.io(sock.fileno(), _READABLE)
+        self._timer: Any = None
+
+    def __enter__(self) -> Self:
+        if self._watcher is not None:
+            self._interrupt = Interrupt()
+            self._watcher.start(self._readable)
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        # Stopped, neither knows this object any more: what a held vehicle leaves behind must not be
+        # a cycle, which would be found by a full garbage collection alone.
+        if self._watcher is not None:
+            self._interrupt.close()
+            self._watcher.stop()
+        if self._timer is not None:
+            self._timer.close()
+            self._timer = None
+
+    def close(self) -> None:
+        """Let go of the connection, before it is closed."""
+        if self._watcher is not None:
+            self._watcher.close()
 
     def check(self) -> None:
         """Raise CallerGone if the caller hung up.
@@ -73,41 +95,14 @@ class Caller:
         if self._sock is not None and has_hung_up(self._sock):
             raise CallerGone
 
+    # Both run in the hub.
 
-@contextmanager
-def while_caller_waits(environ: Mapping[str, Any]) -> Iterator[Caller]:
-    """Run the block only as long as the caller of this WSGI request stays connected.
+    def _readable(self) -> None:
+        self._watcher.stop()  # bytes sent ahead keep it readable: look now and then instead
+        self._timer = get_hub().loop.timer(_LOOK_AGAIN_S, _LOOK_AGAIN_S)
+        self._timer.start(self._look)
+        self._look()
 
-    Raises:
-        CallerGone: the caller closed its side of the connection.
-    """
-    sock: socket.socket | None = environ.get("grid.socket")
-    if sock is None:  # not behind our server, as in a unit test: no connection to watch
-        yield Caller(None)
-        return
-    interrupt = Interrupt()
-    loop = get_hub().loop
-    watcher = loop.io(sock.fileno(), _READABLE)
-    timer = None
-
-    # Both run in the hub. Neither knows itself: what a held vehicle leaves behind must not be a
-    # cycle, which would be found by a full garbage collection alone.
-    def look() -> None:
-        if has_hung_up(sock):
-            interrupt.throw_from_hub(CallerGone())
-
-    def readable() -> None:
-        nonlocal timer
-        watcher.stop()  # bytes sent ahead keep it readable: look now and then instead
-        timer = loop.timer(_LOOK_AGAIN_S, _LOOK_AGAIN_S)
-        timer.start(look)
-        look()
-
-    watcher.start(readable)
-    try:
-        yield Caller(sock)
-    finally:
-        interrupt.close()
-        watcher.close()
-        if timer is not None:
-            timer.close()
+    def _look(self) -> None:
+        if self._sock is not None and has_hung_up(self._sock):
+            self._interrupt.throw_from_hub(CallerGone())

@@ -16,7 +16,7 @@ def wait_s(request: Request, longest_s: float) -> float:
     Raises:
         BadRequest: the preference is no number of seconds.
     """
-    header = request.headers.get("Prefer")
+    header = request.environ.get("HTTP_PREFER")
     # Split and not searched: a pattern over the whole header can take minutes for a hostile one.
     for preference in header.split(",") if header else ():
         name, _, value = preference.partition(";")[0].partition("=")

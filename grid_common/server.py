@@ -24,8 +24,7 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.glogging import Logger as GunicornLogger
 from gunicorn.workers.ggevent import GeventWorker
 
-from grid_common.http_connection import Connection, environ_of
-from grid_common.http_request import RequestReader
+from grid_common.http_connection import Connection
 from grid_common.keepalive import notice_a_vanished_peer
 from grid_common.logs import configure_logs
 from grid_common.settings import ServiceSettings
@@ -83,12 +82,13 @@ class DrainingWorker(GeventWorker):
         """The service's app."""
         return cast("ServiceApp", self.wsgi)
 
-    def _serve(self, client: socket.socket, caller: tuple[Any, ...]) -> None:
+    def _serve(self, client: socket.socket, address: tuple[Any, ...]) -> None:
         app = self.app_served
         connection = Connection(
             client,
-            RequestReader(environ_of(client, caller), app.config["MAX_CONTENT_LENGTH"]),
+            address,
             app,
+            body_limit=app.config["MAX_CONTENT_LENGTH"],
             # Kept alive, a connection would hold its caller to a service that drains.
             is_ending=lambda: app.drain.active,
         )
@@ -208,8 +208,8 @@ def _collect_rarely() -> None:
     """Keep the garbage collector from stopping the service to look at all that it holds.
 
     With thousands of vehicles in hand a full collection takes up to half a second, and by default
-    one comes with each quarter more of them. There is next to nothing for it to find: a request
-    leaves one small cycle behind (in werkzeug's router), which dies young.
+    one comes with each quarter more of them. There is next to nothing for it to find: a charge
+    leaves no cycle behind, and those of werkzeug's router, where a path has variables, die young.
     """
     gc.collect()
     gc.freeze()  # what the app is made of stays for good

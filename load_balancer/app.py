@@ -2,7 +2,6 @@
 
 import time
 from random import Random
-from typing import Any
 
 import gevent
 import orjson
@@ -15,7 +14,7 @@ from grid_common.openapi import inner_description
 from grid_common.prefer import wait_s
 from grid_common.problems import BadRequest, Fault
 from grid_common.upstream import Upstream
-from grid_common.web import DURATION_BUCKETS, ServiceApp
+from grid_common.web import DURATION_BUCKETS, ServiceApp, current_request, json_response
 from load_balancer import views
 from load_balancer.budget import RetryBudget
 from load_balancer.decisions import DecisionRecord
@@ -85,13 +84,14 @@ class Balancer:
         @app.post("/charge")
         @app.held
         def charge(_caller: Caller) -> Response:
-            session = SessionRequest.from_request(request, max_kwh=settings.max_kwh).session()
+            asked = current_request()
+            session = SessionRequest.from_request(asked, max_kwh=settings.max_kwh).session()
             outcome = self._dispatcher.charge(
                 session,
                 request_id=g.request_id,
-                wait_s=wait_s(request, settings.max_wait),
+                wait_s=wait_s(asked, settings.max_wait),
             )
-            return _json(
+            return json_response(
                 {
                     "status": outcome.status,
                     **session._asdict(),
@@ -105,24 +105,26 @@ class Balancer:
 
         @app.get("/substations")
         def substations() -> Response:
-            return _json(views.substations(self._pool))
+            return json_response(views.substations(self._pool))
 
         @app.get("/decisions")
         def decisions() -> Response:
             since = request.args.get("since", "0")
             if not (since.isascii() and since.isdigit() and len(since) < 16):
                 raise BadRequest([Fault("since", "it takes the sequence number of a decision")])
-            return _json(self._record.since(int(since)))
+            return json_response(self._record.since(int(since)))
 
         description = orjson.dumps(inner_description("Balancer", settings.max_kwh, waits=True))
 
         @app.get("/openapi.json")
         def openapi_json() -> Response:
-            return Response(description, content_type="application/json")
+            return json_response(description)
 
         @app.get("/targets")
         def targets() -> Response:
-            return _json(views.targets(self._pool, settings.metrics_port, settings.metrics_path))
+            return json_response(
+                views.targets(self._pool, settings.metrics_port, settings.metrics_path)
+            )
 
     def _why_not_ready(self) -> str | None:
         now = time.monotonic()
@@ -186,7 +188,3 @@ class Balancer:
                 self.app.log.info("substation gone", substation=site.name, address=site.address)
 
         gevent.spawn(watch)
-
-
-def _json(document: Any, status: int = 200) -> Response:
-    return Response(orjson.dumps(document), status=status, content_type="application/json")

@@ -10,7 +10,7 @@ from prometheus_client import Histogram
 
 from grid_common.charge import Session
 from grid_common.drain import says_it_drains
-from grid_common.interrupt import CallerGone, Interrupt, interruptible
+from grid_common.interrupt import CallerGone, Interrupt
 from grid_common.logs import Log
 from grid_common.problems import Unavailable
 from grid_common.upstream import Answer, Upstream, UpstreamError
@@ -139,7 +139,7 @@ class Dispatcher:
     def _attempt(self, dispatch: Dispatch, ride: _Ride, session: Session) -> str | None:
         """Hand the vehicle to the site; None when it has to go elsewhere."""
         try:
-            with interruptible() as ride.attempt:
+            with Interrupt() as ride.attempt:
                 answer = self._sites[dispatch.site.address].request(
                     "POST",
                     "/charge",

@@ -4,14 +4,14 @@ import time
 
 import gevent
 import orjson
-from flask import Response, g, request
+from flask import Response, g
 from prometheus_client import Histogram
 
 from grid_common.charge import SessionRequest
 from grid_common.interrupt import Caller
 from grid_common.openapi import inner_description
 from grid_common.problems import Unavailable
-from grid_common.web import DURATION_BUCKETS, ServiceApp
+from grid_common.web import DURATION_BUCKETS, ServiceApp, current_request, json_response
 from substation_service.metrics import SubstationCollector
 from substation_service.settings import Settings
 from substation_service.substation import Outcome, Substation, SubstationFull
@@ -38,7 +38,7 @@ def create_app(settings: Settings) -> ServiceApp:
     @app.post("/charge")
     @app.held
     def charge(caller: Caller) -> Response:
-        session = SessionRequest.from_request(request, max_kwh=settings.max_kwh).session()
+        session = SessionRequest.from_request(current_request(), max_kwh=settings.max_kwh).session()
         try:
             charging = substation.plug_in(session.kwh, time.monotonic())
         except SubstationFull as full:
@@ -74,22 +74,19 @@ def create_app(settings: Settings) -> ServiceApp:
                 delivered_kwh=round(delivered_kwh, 3),
                 charging_s=round(now - charging.began, 3),
             )
-        return Response(
-            orjson.dumps(
-                {
-                    "status": "charged",
-                    **session._asdict(),
-                    "substation": settings.substation_name,
-                    "charging_s": round(now - charging.began, 3),
-                }
-            ),
-            content_type="application/json",
+        return json_response(
+            {
+                "status": "charged",
+                **session._asdict(),
+                "substation": settings.substation_name,
+                "charging_s": round(now - charging.began, 3),
+            }
         )
 
     description = orjson.dumps(inner_description("Substation", settings.max_kwh, waits=False))
 
     @app.get("/openapi.json")
     def openapi_json() -> Response:
-        return Response(description, content_type="application/json")
+        return json_response(description)
 
     return app

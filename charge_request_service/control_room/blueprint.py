@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import orjson
 from flask import Blueprint, Response, abort, g, request
 
 from charge_request_service.control_room.files import read_files
@@ -11,6 +10,7 @@ from charge_request_service.rush_hour import RushHours
 from charge_request_service.rush_hour_request import RushHourRequest
 from grid_common.charge import parse_body, read_body
 from grid_common.problems import NotJson
+from grid_common.web import json_response
 
 
 def control_room(rush_hours: RushHours, *, max_kwh: float) -> Blueprint:
@@ -40,14 +40,14 @@ def control_room(rush_hours: RushHours, *, max_kwh: float) -> Blueprint:
 
     @blueprint.post("/rush-hour")
     def start() -> Response:
-        refuse_cross_site(request.headers.get, request.host)
+        refuse_cross_site(request)
         wish = RushHourRequest.from_document(_document(), max_kwh=max_kwh)
         rush_hours.start(wish, request_id=g.request_id, caller=g.caller)
         return _shown(rush_hours, status=202)
 
     @blueprint.delete("/rush-hour")
     def stop() -> Response:
-        refuse_cross_site(request.headers.get, request.host)
+        refuse_cross_site(request)
         rush_hours.stop(request_id=g.request_id, caller=g.caller)
         return _shown(rush_hours)
 
@@ -55,9 +55,7 @@ def control_room(rush_hours: RushHours, *, max_kwh: float) -> Blueprint:
 
 
 def _shown(rush_hours: RushHours, status: int = 200) -> Response:
-    return Response(
-        orjson.dumps(rush_hours.document()), status=status, content_type="application/json"
-    )
+    return json_response(rush_hours.document(), status)
 
 
 def _document() -> Any:

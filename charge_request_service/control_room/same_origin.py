@@ -10,8 +10,9 @@ comes from no browser (curl, a test): nobody's visit can be abused there. Anothe
 host is another origin ("same-site"), and refused.
 """
 
-from collections.abc import Callable
 from http import HTTPStatus
+
+from flask import Request
 
 from grid_common.problems import Problem
 
@@ -27,21 +28,18 @@ class CrossSite(Problem):
     title = "Requests from other sites are refused"
 
 
-def refuse_cross_site(header: Callable[[str], str | None], host: str) -> None:
+def refuse_cross_site(request: Request) -> None:
     """Let pass what this service's own page sends, and what no browser sends.
-
-    Args:
-        header: gives a header of the request by its name, None if it has none.
-        host: the host (and port) that the request was sent to.
 
     Raises:
         CrossSite: the request comes from another site's page.
     """
-    site = header("Sec-Fetch-Site")
+    site = request.environ.get("HTTP_SEC_FETCH_SITE")
     if site is None:
-        origin = header("Origin")
+        origin = request.environ.get("HTTP_ORIGIN")
         # The scheme is left out: TLS may end in a proxy before this service.
-        site = "none" if origin is None or origin.partition("://")[2] == host else "cross-site"
+        is_own = origin is None or origin.partition("://")[2] == request.host
+        site = "none" if is_own else "cross-site"
     if site not in _OWN:
         raise CrossSite(
             "A page of another site made this browser send the request. Use the control room that "

@@ -4,15 +4,13 @@ import time
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_network
 
-from flask import g, request
-
 from charge_request_service.doors.hosts import Hosts, read_names
 from charge_request_service.doors.key_file import KeyFile
 from charge_request_service.doors.problems import Misdirected, RateLimited, Unauthorized
 from charge_request_service.doors.rate import RateLimit
 from charge_request_service.doors.repeats import Repeats
 from charge_request_service.settings import Settings
-from grid_common.web import ServiceApp
+from grid_common.web import ServiceApp, current_g, current_request
 
 # What anyone may ask for: health for those who restart this process, metrics for Prometheus (sums
 # that name nobody, read by what need not hold a key), the description, and the control room's page
@@ -78,12 +76,13 @@ def add_doors(app: ServiceApp, settings: Settings) -> None:
 
     @app.before_request
     def admit() -> None:
-        g.caller = {}
-        environ = request.environ  # a tenth of what `request.headers` costs
+        asked, noted = current_request(), current_g()
+        noted.caller = {}
+        environ = asked.environ  # a tenth of what `request.headers` costs
         host = environ.get("HTTP_HOST")
         if hosts is not None and not hosts.allows(host):
             raise Misdirected(host or "")
-        route = request.url_rule  # None where there is none: guarded, as all that is not named open
+        route = asked.url_rule  # None where there is none: guarded, as all that is not named open
         address = environ.get("REMOTE_ADDR", "")
         if route is not None and route.rule in OPEN:
             if route.rule != UNLIMITED:
@@ -95,11 +94,14 @@ def add_doors(app: ServiceApp, settings: Settings) -> None:
             not_logged = unauthorized.count(_network(address), time.monotonic())
             if not_logged is not None:
                 app.log.warning(
-                    "unauthorized", address=address, not_logged=not_logged, request_id=g.request_id
+                    "unauthorized",
+                    address=address,
+                    not_logged=not_logged,
+                    request_id=noted.request_id,
                 )
             raise
         if name is not None:
-            g.caller = {"caller": name}
+            noted.caller = {"caller": name}
 
 
 def _spend(rate: RateLimit, caller: str) -> None:

@@ -110,6 +110,31 @@ def test_a_caller_that_hangs_up_frees_the_point(
     assert scrape(site.url)['substation_sessions_total{outcome="aborted"}'] == 1
 
 
+@pytest.mark.parametrize("waits_for_the_first", [True, False], ids=["", "pipelined"])
+def test_a_caller_that_hangs_up_on_its_second_vehicle_frees_the_point(
+    start_service: StartService, *, waits_for_the_first: bool
+) -> None:
+    site = start_service("substation_service", TIME_SCALE=36)
+    quick = b'{"kwh": 0.15}'  # 0.3 s
+    with socket.create_connection(("127.0.0.1", site.port)) as caller:
+        caller.sendall(
+            b"POST /charge HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+            b"Content-Length: %d\r\n\r\n%b" % (len(quick), quick)
+        )
+        wait_for_load(site.url, 1)
+        if waits_for_the_first:
+            assert caller.recv(1000).startswith(b"HTTP/1.1 200 OK")
+        caller.sendall(b"POST /charge HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n")
+        if not waits_for_the_first:
+            assert caller.recv(1000).startswith(b"HTTP/1.1 200 OK")
+        wait_for_load(site.url, 1)
+
+    wait_for_load(site.url, 0, within_s=0.5)
+    metrics = scrape(site.url)
+    assert metrics['substation_sessions_total{outcome="charged"}'] == 1
+    assert metrics['substation_sessions_total{outcome="aborted"}'] == 1
+
+
 def test_a_site_that_wakes_from_a_freeze_charges_no_one_whose_caller_is_gone(
     start_service: StartService,
 ) -> None:

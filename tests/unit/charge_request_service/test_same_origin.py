@@ -1,10 +1,16 @@
 """Who may start a rush hour: this page and programs, no page of another site."""
 
 import pytest
+from flask import Request
+from werkzeug.test import create_environ
 
 from charge_request_service.control_room.same_origin import CrossSite, refuse_cross_site
 
 HOST = "localhost:8080"
+
+
+def request_with(headers: dict[str, str]) -> Request:
+    return Request(create_environ("/charge", f"http://{HOST}", method="POST", headers=headers))
 
 
 @pytest.mark.parametrize(
@@ -19,7 +25,7 @@ HOST = "localhost:8080"
     ],
 )
 def test_the_own_page_and_programs_pass(headers: dict[str, str]) -> None:
-    refuse_cross_site(headers.get, HOST)
+    refuse_cross_site(request_with(headers))
 
 
 @pytest.mark.parametrize(
@@ -39,6 +45,6 @@ def test_the_own_page_and_programs_pass(headers: dict[str, str]) -> None:
 )
 def test_pages_of_other_sites_are_refused(headers: dict[str, str]) -> None:
     with pytest.raises(CrossSite) as raised:
-        refuse_cross_site(headers.get, HOST)
+        refuse_cross_site(request_with(headers))
 
     assert raised.value.status == 403

@@ -1,0 +1,122 @@
+"""What the services' app does more quickly than Flask, it does in the same way."""
+
+from typing import Any
+
+import pytest
+from flask import Flask, Response, request
+from werkzeug.test import TestResponse
+
+from grid_common.settings import ServiceSettings
+from grid_common.web import ServiceApp, ServiceResponse, json_response
+
+
+def service() -> ServiceApp:
+    settings = ServiceSettings.model_validate({"port": 0, "log_level": "error"})
+    return ServiceApp("service", settings, ready=lambda: None)
+
+
+def with_routes(app: Flask) -> Flask:
+    @app.get("/fixed")
+    @app.get("/fixed/")
+    def fixed() -> str:
+        return f"{request.host} {request.endpoint} {request.view_args}"
+
+    @app.post("/fixed")
+    def posted() -> tuple[str, int]:
+        return request.get_data(as_text=True), 201
+
+    @app.get("/items/<int:number>")
+    def item(number: int) -> str:
+        return f"{number} {request.url_rule}"
+
+    @app.get("/folder/")
+    def folder() -> str:
+        return "folder"
+
+    @app.get("/streamed")
+    def streamed() -> Response:
+        return Response(iter(["a", "ä"]))
+
+    @app.get("/kept")
+    def kept() -> Response:
+        response = Response("page", headers={"Cache-Control": "no-cache"})
+        response.set_etag("tag")
+        return response.make_conditional(request)  # type: ignore[return-value] # itself
+
+    return app
+
+
+def answer(app: Flask, method: str, path: str, **more: Any) -> tuple[int, bytes, dict[str, str]]:
+    response: TestResponse = app.test_client().open(path, method=method, **more)
+    alike, body = {"Location", "Allow", "ETag", "Cache-Control"}, response.data
+    if response.status_code < 300 or response.status_code == 304:
+        alike.add("Content-Type")
+    else:
+        body = b""  # ours explains its problems
+    headers = {name: value for name, value in response.headers.items() if name in alike}
+    return response.status_code, body, headers
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "more"),
+    [
+        ("GET", "/fixed", {}),
+        ("GET", "/fixed/", {}),
+        ("GET", "/fixed?since=3", {}),
+        ("GET", "/fixed", {"headers": {"Host": "grid.example:8080"}}),
+        ("GET", "/fixed", {"headers": {"Host": "no name"}}),
+        ("GET", "/fixed", {"headers": {"Host": "grid.example:99999"}}),
+        ("GET", "/fixed", {"headers": {"Host": "a..b"}}),
+        ("GET", "/fixed", {"headers": {"Host": "a" * 64}}),
+        ("GET", "/fixed", {"headers": {"Connection": "Upgrade", "Upgrade": "websocket"}}),
+        ("POST", "/fixed", {"data": b"body"}),
+        ("OPTIONS", "/fixed", {}),
+        ("DELETE", "/fixed", {}),
+        ("POST", "/folder/", {}),
+        ("GET", "/folder", {}),  # sent on to /folder/
+        ("GET", "//fixed", {}),
+        ("GET", "/items/7", {}),
+        ("GET", "/items/seven", {}),
+        ("GET", "/items/<int:number>", {}),
+        ("GET", "/unknown", {}),
+        ("BREW", "/fixed", {}),
+        ("GET", "/streamed", {}),
+        ("GET", "/kept", {}),
+        ("GET", "/kept", {"headers": {"If-None-Match": '"tag"'}}),
+    ],
+)
+def test_an_answer_is_that_of_flask(method: str, path: str, more: dict[str, Any]) -> None:
+    ours = answer(with_routes(service()), method, path, **more)
+
+    assert ours == answer(with_routes(Flask("plain", static_folder=None)), method, path, **more)
+
+
+def test_what_a_charged_vehicle_gets_is_handed_on_as_it_is() -> None:
+    started: list[tuple[str, list[tuple[str, str]]]] = []
+    response = json_response({"status": "charged"})
+    response.headers["X-Request-ID"] = "1"
+
+    body = response({}, lambda status, headers, *_: started.append((status, headers)))  # type: ignore[arg-type] # nothing is written through it
+
+    assert b"".join(body) == b'{"status":"charged"}'
+    assert started == [("200 OK", [("Content-Type", "application/json"), ("X-Request-ID", "1")])]
+
+
+def test_a_streamed_answer_is_closed_at_its_end() -> None:
+    app, closed = service(), []
+
+    @app.get("/stream")
+    def stream() -> Response:
+        response = Response(iter([b"piece"]))
+        response.call_on_close(lambda: closed.append(True))
+        return response
+
+    with app.test_client().get("/stream") as answered:
+        assert answered.data == b"piece"
+    assert closed == [True]
+
+
+def test_every_answer_of_a_service_is_its_own_kind() -> None:
+    app = with_routes(service())
+    with app.test_request_context("/fixed"):
+        assert isinstance(app.full_dispatch_request(), ServiceResponse)
