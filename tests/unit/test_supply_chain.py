@@ -24,7 +24,7 @@ def test_ci_runs_the_one_script_on_each_python_that_is_supported() -> None:
     job = read("workflows/ci.yml")["jobs"]["run"]
     assert job["strategy"]["matrix"]["python"] == supported()
     commands = [step["run"] for step in job["steps"] if "run" in step]
-    assert commands == ['sudo env "PATH=$PATH" .ci/run']
+    assert commands == ['sudo env "PATH=$PATH" PYTHON=python3 .ci/run']
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert project["requires-python"] == f">={supported()[0]}"
 
