@@ -92,8 +92,11 @@ class Caller:
         Where a timer and the hang-up are due together, as when this process wakes from a freeze,
         the timer may come first: whoever is about to count a success asks here before.
         """
-        if self._sock is not None and has_hung_up(self._sock):
+        if self._is_gone():
             raise CallerGone
+
+    def _is_gone(self) -> bool:
+        return self._sock is not None and has_hung_up(self._sock)
 
     # Both run in the hub.
 
@@ -104,5 +107,5 @@ class Caller:
         self._look()
 
     def _look(self) -> None:
-        if self._sock is not None and has_hung_up(self._sock):
+        if self._is_gone():
             self._interrupt.throw_from_hub(CallerGone())
