@@ -115,11 +115,14 @@ def test_it_asks_at_least_once_a_second_one_round_at_a_time_and_rests_when_hidde
     page: Page,
 ) -> None:
     asked: list[float] = []
+    rest: list[str] = []
     open_now: set[Any] = set()
     overlaps: list[str] = []
 
     def begin(request: Any) -> None:
-        if request.url.endswith("/substations"):
+        if not request.url.endswith("/substations"):
+            rest.append(request.url)
+        else:
             asked.append(time.monotonic())
             overlaps.extend(["overlap"] * len(open_now))
             open_now.add(request)
@@ -130,6 +133,8 @@ def test_it_asks_at_least_once_a_second_one_round_at_a_time_and_rests_when_hidde
     assert len(asked) >= 3
     assert median(later - former for former, later in pairwise(asked)) < 1.0
     assert overlaps == []
+    for path in ("/decisions", "/rush-hour"):  # every second time, for a rate limit counts calls
+        assert 0 < sum(path in url for url in rest) <= len(asked) / 2 + 1
 
     page.evaluate(
         """() => {
@@ -255,7 +260,12 @@ def test_a_site_that_stops_turns_unhealthy_within_three_seconds_and_comes_back(
     getattr(site, fault)()
     stopped = time.monotonic()
 
-    expect(slot(page, site.name, "health")).to_have_text("Down", timeout=3000)
+    # Looked at in each frame: `expect` looks twice a second.
+    page.wait_for_function(
+        "health => health.textContent === 'Down'",
+        arg=slot(page, site.name, "health").element_handle(),
+        timeout=3000,
+    )
     assert time.monotonic() - stopped < 3
     expect(slot(page, site.name, "reason")).not_to_be_empty()
     expect(page.locator("#announcer")).to_contain_text(f"{site.name}: Down")
