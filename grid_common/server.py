@@ -11,6 +11,7 @@ import gc
 import math
 import os
 import resource
+import signal
 import socket
 import time
 from collections.abc import Callable
@@ -38,6 +39,9 @@ _LINGER_S = 0.2
 # gunicorn kills a worker this much later than its drain had to end, seconds.
 _MARGIN_S = 2
 _HEARTBEAT_S = 1.0
+# What tells a worker to stop: held back from its fork until it can take them, for before it has the
+# handlers of gunicorn's master, which would swallow them and leave it serving.
+_STOPPING = {signal.SIGTERM, signal.SIGINT, signal.SIGQUIT}
 # Files that a service has open beside those of its callers: its door, its log, its polls.
 _OTHER_FILES = 100
 
@@ -45,12 +49,17 @@ _OTHER_FILES = 100
 class DrainingWorker(GeventWorker):
     """A gevent worker whose SIGTERM loses no vehicle."""
 
+    def init_signals(self) -> None:
+        """Take signals from here on, and those that came since the fork."""
+        self._stopping = Event()
+        super().init_signals()
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPPING)
+
     def run(self) -> None:
         """Serve until told to stop, then until the last vehicle has left."""
         # A greenlet that runs out of memory leaves others waiting: let it end the process instead.
         hub = gevent.get_hub()
         hub.SYSTEM_ERROR = (*hub.SYSTEM_ERROR, MemoryError)
-        self._stopping = Event()
         self._connections: set[Connection] = set()
         pool = Pool(self.worker_connections)
         servers: list[StreamServer] = []
@@ -172,6 +181,14 @@ class Server(BaseApplication):
         self._settings = settings
         self._create_app = create_app
         super().__init__()
+
+    def run(self) -> None:
+        """Serve until SIGTERM."""
+        os.register_at_fork(
+            before=lambda: signal.pthread_sigmask(signal.SIG_BLOCK, _STOPPING),
+            after_in_parent=lambda: signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPPING),
+        )
+        super().run()
 
     def load_config(self) -> None:
         """Tell gunicorn its settings."""

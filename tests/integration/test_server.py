@@ -1,0 +1,31 @@
+"""What every service does at its very start, over real processes."""
+
+import socket
+import time
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from local_stack.grid import Ports
+from local_stack.process import service
+
+
+@pytest.mark.parametrize("later_s", [0, 0.05, 0.1], ids="{} s after it listens".format)
+def test_a_service_that_is_told_to_stop_while_it_starts_does_so(
+    tmp_path: Path, later_s: float
+) -> None:
+    port, log = Ports.free(0).gateway, tmp_path / "log"
+    process = service("substation", "substation_service", env={}, port=port, log=log)
+    process.start()
+
+    def listens() -> str | None:
+        with closing(socket.socket()) as caller:
+            return "nobody listens" if caller.connect_ex(("127.0.0.1", port)) else None
+
+    while listens():  # as often as can be: its worker is forked right after
+        assert process.running, process.log_tail()
+    time.sleep(later_s)
+
+    assert process.stop(timeout_s=20) == 0
+    assert "Traceback" not in log.read_text()
