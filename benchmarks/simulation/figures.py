@@ -87,8 +87,11 @@ class Watch:
             if usable:
                 loads.append(load)
                 shares.append(load / capacity)
-            self._over_capacity = max(self._over_capacity, load - capacity)
-            self._look_for_a_free_point(number, usable and load < capacity, some_wait, now)
+            if load - capacity > self._over_capacity:
+                self._over_capacity = load - capacity
+            is_free = usable and load < capacity
+            if is_free or number in self._free_since:
+                self._look_for_a_free_point(number, is_free, some_wait, now)
         if self._measures:
             self._gap_time += self._gap * (now - self._looked_at)
             self._spread_time += self._spread * (now - self._looked_at)

@@ -52,6 +52,10 @@ def cases_of(alert: str) -> list[dict[str, Any]]:
     ]
 
 
+def fires(scene: dict[str, Any]) -> bool:
+    return any(case["exp_alerts"] for case in scene.get("alert_rule_test", []))
+
+
 @needs_promtool
 def test_promtool_accepts_the_configuration_and_its_rules() -> None:
     promtool("check", "config", CONFIG)
@@ -74,6 +78,11 @@ def test_the_rules_tests_notice_every_alert_that_comes(shift_s: int, tmp_path: P
         for rule in group["rules"]:
             rule["for"] = f"{seconds(rule['for']) + shift_s}s"
     file.write_text(yaml.safe_dump(document))
+    for tests in sorted((tmp_path / "tests").glob("*.yml")):
+        document = yaml.safe_load(tests.read_text())
+        # A scene that is silent throughout tells nothing here, and those are the long ones.
+        document["tests"] = [scene for scene in document["tests"] if fires(scene)]
+        tests.write_text(yaml.safe_dump(document))
     with pytest.raises(AssertionError) as noticed:
         promtool("test", "rules", *sorted((tmp_path / "tests").glob("*.yml")))
     assert set(re.findall(r"alertname: (\w+), time", str(noticed.value))) == {
