@@ -188,6 +188,7 @@ class Server(BaseApplication):
             before=lambda: signal.pthread_sigmask(signal.SIG_BLOCK, _STOPPING),
             after_in_parent=lambda: signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPPING),
         )
+        gc.freeze()  # what is loaded stays; a worker that collects would take a copy of all of it
         super().run()
 
     def load_config(self) -> None:
