@@ -187,7 +187,7 @@ def test_told_in_so_many_words_it_is_open_beyond_loopback_within_a_rate(
         "charge_request_service",
         BIND_HOST="0.0.0.0",  # noqa: S104 - what is tested
         OPEN_TO_ALL="yes-anyone-may-charge",
-        RATE_LIMIT="2/second",
+        RATE_LIMIT="20/minute burst 2",  # one more every 3 s: slower than a busy machine
         **NOWHERE,
     )
     url = gateway.url
@@ -197,7 +197,7 @@ def test_told_in_so_many_words_it_is_open_beyond_loopback_within_a_rate(
 
     assert statuses == [503, 503]
     assert limited.status_code == 429
-    assert limited.headers["Retry-After"] == "1"
+    assert 1 <= int(limited.headers["Retry-After"]) <= 3
     assert limited.headers["Content-Type"] == "application/problem+json"
     samples = scrape(url)  # counted apart
     assert 429 in {requests.get(f"{url}/metrics", timeout=5).status_code for _ in range(20)}
@@ -208,7 +208,7 @@ def test_told_in_so_many_words_it_is_open_beyond_loopback_within_a_rate(
     def is_let_in() -> None:
         assert charge(url).status_code == 503
 
-    eventually(is_let_in, within_s=2)
+    eventually(is_let_in, within_s=5)
 
 
 def test_a_name_that_was_rebound_gets_nothing(start_service: StartService) -> None:

@@ -115,7 +115,7 @@ def test_a_caller_that_hangs_up_on_its_second_vehicle_frees_the_point(
     start_service: StartService, *, waits_for_the_first: bool
 ) -> None:
     site = start_service("substation_service", TIME_SCALE=36)
-    quick = b'{"kwh": 0.15}'  # 0.3 s
+    quick = b'{"kwh": 0.5}'  # 1 s
     with socket.create_connection(("127.0.0.1", site.port)) as caller:
         caller.sendall(
             b"POST /charge HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
