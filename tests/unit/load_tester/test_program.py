@@ -64,7 +64,7 @@ def test_vehicles_arrive_whatever_is_still_charging(
     url = counterpart(sites={"only": 100}, kwh_per_s=5.0)
     run = load_test("--url", url, *CLOCK)  # each charges for 1 s, all are sent within 1 s
     assert run.report["sites"][0]["peak_load"] > 50
-    assert run.report["end_s"] < 3
+    assert run.report["end_s"] < 10  # after each other they take 60 s
 
 
 def test_callers_hold_one_vehicle_each(counterpart: StartCounterpart, load_test: LoadTest) -> None:
@@ -72,7 +72,7 @@ def test_callers_hold_one_vehicle_each(counterpart: StartCounterpart, load_test:
     run = load_test("--url", url, "--concurrency", "8", "--vehicles", "80", "--kwh", "5")
     assert run.status == 0, run.output
     assert run.report["sites"][0]["peak_load"] <= 8
-    assert run.report["end_s"] == pytest.approx(1.0, abs=0.5)  # ten after each other, 0.1 s each
+    assert 0.9 < run.report["end_s"] < 4  # ten after each other, 0.1 s each; one caller takes 8 s
 
 
 @pytest.mark.parametrize(
@@ -174,10 +174,10 @@ def test_patience_tries_again_after_a_refusal_and_counts_it(
 
 
 def test_patience_ends(counterpart: StartCounterpart, load_test: LoadTest) -> None:
-    run = load_test("--url", counterpart(refuse_every=1), *QUICK, "--patience", "0.7")
+    run = load_test("--url", counterpart(refuse_every=1), *QUICK, "--patience", "1.5")
     assert run.status == 1
     assert run.report["vehicles"]["refused"] == 60
-    assert 60 <= run.report["vehicles"]["retries"] <= 60 * 3  # at 0.2, 0.4 and 0.6 s at best
+    assert 60 <= run.report["vehicles"]["retries"] <= 60 * 7  # each 0.2 s at best
 
 
 def test_patience_outlasts_a_gateway_that_is_away(
