@@ -7,6 +7,7 @@ finishes the vehicles it has, and then leaves.
 
 from __future__ import annotations
 
+import atexit
 import gc
 import math
 import os
@@ -39,9 +40,9 @@ _LINGER_S = 0.2
 # gunicorn kills a worker this much later than its drain had to end, seconds.
 _MARGIN_S = 2
 _HEARTBEAT_S = 1.0
-# What tells a worker to stop: held back from its fork until it can take them, for before it has the
-# handlers of gunicorn's master, which would swallow them and leave it serving.
-_STOPPING = {signal.SIGTERM, signal.SIGINT, signal.SIGQUIT}
+# What tells a worker to stop. Until it has handlers of its own it has those of gunicorn's master,
+# which would swallow these and leave it serving: so they are held back from its fork until then.
+_STOP_SIGNALS = {signal.SIGTERM, signal.SIGINT, signal.SIGQUIT}
 # Files that a service has open beside those of its callers: its door, its log, its polls.
 _OTHER_FILES = 100
 
@@ -51,9 +52,9 @@ class DrainingWorker(GeventWorker):
 
     def init_signals(self) -> None:
         """Take signals from here on, and those that came since the fork."""
-        self._stopping = Event()
+        self._stopping = Event()  # before the handler that sets it
         super().init_signals()
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPPING)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOP_SIGNALS)
 
     def run(self) -> None:
         """Serve until told to stop, then until the last vehicle has left."""
@@ -84,7 +85,6 @@ class DrainingWorker(GeventWorker):
             connection.hang_up()
         pool.join(timeout=_LINGER_S)
         beat.kill()
-        gc.unfreeze()  # the interpreter takes everything apart in its own order
 
     @property
     def app_served(self) -> ServiceApp:
@@ -185,10 +185,11 @@ class Server(BaseApplication):
     def run(self) -> None:
         """Serve until SIGTERM."""
         os.register_at_fork(
-            before=lambda: signal.pthread_sigmask(signal.SIG_BLOCK, _STOPPING),
-            after_in_parent=lambda: signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPPING),
+            before=lambda: signal.pthread_sigmask(signal.SIG_BLOCK, _STOP_SIGNALS),
+            after_in_parent=lambda: signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOP_SIGNALS),
         )
         gc.freeze()  # what is loaded stays; a worker that collects would take a copy of all of it
+        atexit.register(gc.unfreeze)  # the interpreter takes everything apart in its own order
         super().run()
 
     def load_config(self) -> None:

@@ -23,9 +23,11 @@ def test_a_service_that_is_told_to_stop_while_it_starts_does_so(
         with closing(socket.socket()) as caller:
             return "nobody listens" if caller.connect_ex(("127.0.0.1", port)) else None
 
-    while listens():  # as often as can be: its worker is forked right after
-        assert process.running, process.log_tail()
-    time.sleep(later_s)
-
-    assert process.stop(timeout_s=20) == 0
+    try:
+        while listens():  # as often as can be: its worker is forked right after
+            assert process.running, process.log_tail()
+        time.sleep(later_s)
+        assert process.stop(timeout_s=20) == 0
+    finally:
+        process.kill()
     assert "Traceback" not in log.read_text()

@@ -18,8 +18,8 @@ import { call } from "./api.js";
 
 /**
  * How often to ask for the sites; for the decisions and the rush hour every second time, which keeps
- * it at five calls a second. With the balancer's defaults a site that freezes is found out after
- * 2.2 s: this is what lets the page show it within three.
+ * it at five calls a second. With the balancer's defaults a site that freezes is found out after at
+ * most 2.2 s: asking this often, the page shows it within three.
  */
 const EVERY_MS = 400;
 const SILENCE_MS = 3000;
@@ -64,30 +64,34 @@ export class Feed {
     this.running = true;
     while (!document.hidden && this.wanted) {
       const began = performance.now();
-      await this.round().catch(reportError); // a fault of this page must not end its watch
-      const rest = EVERY_MS - (performance.now() - began);
+      const heard = await this.round().catch(reportError); // a fault of this page must not end its watch
+      // A round that failed is made again, all of it: at that pace a rate limit would never let it.
+      const rest = (heard ? 1 : 2) * EVERY_MS - (performance.now() - began);
       await new Promise((wake) => setTimeout(wake, Math.max(100, rest)));
     }
     this.running = false;
   }
 
+  /** @returns {Promise<boolean>} whether the grid answered */
   async round() {
     const signal = AbortSignal.timeout(SILENCE_MS);
     const rushHour = this.whole ? this.rushHour(signal) : undefined;
     const answers = await Promise.all([
       call("GET", "substations", { signal }),
-      this.whole ? this.decisions(signal) : { decisions: [], fromStart: false },
+      this.whole ? this.decisions(signal) : { decisions: [], fromStart: false, last: this.since },
     ]).catch((error) => {
       this.wanted = this.listener.trouble(error);
       if (!this.wanted) this.later = setTimeout(() => this.again(), LOCKED_MS);
     });
     await rushHour;
-    if (!answers) return;
-    this.whole = !this.whole; // a round that failed is made again as it was
-    const [grid, decisions] = answers;
+    if (!answers) return false;
+    this.whole = !this.whole;
+    const [grid, { decisions, fromStart, last }] = answers;
+    this.since = last;
     // The header counts whole seconds: half of one is the mean of what it leaves out.
     if (!Number.isNaN(grid.date)) this.skew = grid.date + 500 - Date.now();
-    this.listener.round({ grid: grid.answer, ...decisions, now: Date.now() + this.skew });
+    this.listener.round({ grid: grid.answer, decisions, fromStart, now: Date.now() + this.skew });
+    return true;
   }
 
   /** @param {AbortSignal} signal */
@@ -99,7 +103,7 @@ export class Feed {
 
   /**
    * @param {AbortSignal} signal
-   * @returns {Promise<{decisions: Decision[], fromStart: boolean}>}
+   * @returns {Promise<{decisions: Decision[], fromStart: boolean, last: number}>}
    */
   async decisions(signal) {
     const first = this.since === null;
@@ -110,8 +114,7 @@ export class Feed {
       from = 0;
       ({ last, decisions } = await this.after(from, signal));
     }
-    this.since = last;
-    return { decisions, fromStart: !first || from === 0 };
+    return { decisions, fromStart: !first || from === 0, last };
   }
 
   /**

@@ -1,6 +1,5 @@
 """The load tester as a process against a grid that keeps the contract, and one that breaks it."""
 
-import contextlib
 import json
 import re
 import signal
@@ -15,9 +14,11 @@ from typing import Any
 
 import pytest
 
+from tests.deadline import eventually
 from tests.unit.load_tester.conftest import LoadTest, StartCounterpart
 
 QUICK = ("--vehicles", "60", "--rate", "200", "--kwh", "5", "--arrivals", "even")
+_SYN_SENT = "02"  # in the kernel's table of sockets
 CLOCK = ("--vehicles", "60", "--rate", "60", "--kwh", "5", "--arrivals", "even")
 
 
@@ -71,7 +72,7 @@ def test_callers_hold_one_vehicle_each(counterpart: StartCounterpart, load_test:
     url = counterpart(sites={"only": 100}, kwh_per_s=50.0)
     run = load_test("--url", url, "--concurrency", "8", "--vehicles", "80", "--kwh", "5")
     assert run.status == 0, run.output
-    assert run.report["sites"][0]["peak_load"] <= 8
+    assert 4 < run.report["sites"][0]["peak_load"] <= 8
     assert 0.9 < run.report["end_s"] < 4  # ten after each other, 0.1 s each; one caller takes 8 s
 
 
@@ -340,26 +341,33 @@ def test_ctrl_c_before_the_gateway_is_reached_needs_no_traceback(
         with socket.socket() as second:
             second.setblocking(False)
             second.connect_ex(server.getsockname())
-            process = start_load_test("--url", f"http://127.0.0.1:{server.getsockname()[1]}")
-            wait_until_connecting(process)
+            port = server.getsockname()[1]
+            process = start_load_test("--url", f"http://127.0.0.1:{port}")
+            eventually(lambda: two_connect_to(port), within_s=20)  # `second` and the load tester
             process.send_signal(signal.SIGINT)
             output, _ = process.communicate(timeout=20)
     assert process.returncode == 130
     assert output == "load_tester: interrupted\n"
 
 
-def wait_until_connecting(process: "subprocess.Popen[str]") -> None:
-    """Wait until it has a socket: what it does first once it is ready to be interrupted."""
-    deadline = time.monotonic() + 20
-    descriptors = Path(f"/proc/{process.pid}/fd")
-    while time.monotonic() < deadline:
-        for descriptor in descriptors.iterdir():
-            with contextlib.suppress(OSError):
-                if descriptor.readlink().name.startswith("socket:"):
-                    return
-        time.sleep(0.02)
-    process.kill()
-    pytest.fail("the load tester did not connect in 20 s")
+def test_ctrl_c_while_it_loads_needs_no_traceback(
+    start_load_test: Callable[..., "subprocess.Popen[str]"],
+) -> None:
+    process = start_load_test("--url", "http://127.0.0.1:9")
+
+    def loads() -> None:
+        assert "gevent" in Path(f"/proc/{process.pid}/maps").read_text()
+
+    eventually(loads, within_s=20, every_s=0.001)
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=20)
+    assert (process.returncode, output) == (-signal.SIGINT, "")
+
+
+def two_connect_to(port: int) -> None:
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    to_port = [state for _, _, to, state, *_ in rows if to.endswith(f":{port:04X}")]
+    assert to_port.count(_SYN_SENT) == 2
 
 
 def test_localhost_is_reached_whatever_family_the_gateway_listens_on(
