@@ -32,6 +32,8 @@ from grid_common.logs import configure_logs
 from grid_common.settings import ServiceSettings
 
 if TYPE_CHECKING:
+    from types import FrameType
+
     from grid_common.web import ServiceApp
 
 # A worker that drained listens this much longer, so that callers whose request is just on its way
@@ -146,6 +148,15 @@ class DrainingWorker(GeventWorker):
     def handle_exit(self, sig: int, frame: object) -> None:  # noqa: ARG002 - gunicorn's signature
         """Begin to drain on SIGTERM."""
         self._stopping.set()
+
+    def handle_quit(self, sig: int, frame: FrameType | None) -> None:
+        """Leave at once on SIGINT or SIGQUIT: who charges here is hung up on.
+
+        Once: of a Ctrl-C the terminal tells all processes, and gunicorn's master then its worker.
+        """
+        for number in (signal.SIGINT, signal.SIGQUIT):
+            signal.signal(number, lambda *_: None)  # SIG_IGN complains of one that is on its way
+        super().handle_quit(sig, frame)
 
     def handle_abort(self, sig: int, frame: object) -> None:  # noqa: ARG002 - gunicorn's signature
         """Live on where gunicorn takes this process for hung, for it was frozen with it.

@@ -1,6 +1,7 @@
 """Starts the project's real processes for tests, and shows their logs when a test fails."""
 
 import os
+import signal
 import sys
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
@@ -10,6 +11,10 @@ import pytest
 
 from local_stack.grid import Grid, Ports
 from local_stack.process import Process
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # In the background of a shell Ctrl-C is ignored, and would be by all that the tests start.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 StartService = Callable[..., Process]
 StartGrid = Callable[..., Grid]

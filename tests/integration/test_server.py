@@ -1,14 +1,19 @@
 """What every service does at its very start, over real processes."""
 
+import os
+import signal
 import socket
 import time
 from contextlib import closing
 from pathlib import Path
 
 import pytest
+import requests
 
 from local_stack.grid import Ports
 from local_stack.process import service
+from tests.conftest import StartService
+from tests.deadline import eventually
 
 
 @pytest.mark.parametrize("later_s", [0, 0.05, 0.1], ids="{} s after it listens".format)
@@ -31,3 +36,18 @@ def test_a_service_that_is_told_to_stop_while_it_starts_does_so(
     finally:
         process.kill()
     assert "Traceback" not in log.read_text()
+
+
+def test_ctrl_c_ends_a_service_at_once_and_needs_no_traceback(start_service: StartService) -> None:
+    site = start_service("substation_service")
+    with requests.Session() as caller:
+        caller.get(f"{site.url}/healthz", timeout=5)
+
+        os.killpg(site.pid, signal.SIGINT)  # a terminal tells the worker too
+
+        def is_over() -> None:
+            assert not site.running
+
+        eventually(is_over, within_s=20)
+    assert site.stop() == 0
+    assert "Traceback" not in site.log_file.read_text()
