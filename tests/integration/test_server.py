@@ -1,4 +1,4 @@
-"""What every service does at its very start, over real processes."""
+"""How a service takes signals, over real processes."""
 
 import os
 import signal
