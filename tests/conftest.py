@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from local_stack.grid import Grid, Ports
 from local_stack.process import Process
@@ -15,6 +16,17 @@ from local_stack.process import Process
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # In the background of a shell Ctrl-C is ignored, and would be by all that the tests start.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# The same examples are tried everywhere, so that a change that breaks nothing never fails; how long
+# one takes is up to the machine, which is shared.
+settings.register_profile(
+    "grid",
+    derandomize=True,
+    database=None,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("grid")
 
 StartService = Callable[..., Process]
 StartGrid = Callable[..., Grid]

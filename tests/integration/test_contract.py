@@ -68,13 +68,7 @@ def test_every_answer_is_one_that_the_description_promises(
     operation = OPERATIONS[service, label]
 
     @given(data=st.data())
-    @settings(
-        max_examples=25 if operation.body else 8,
-        deadline=None,  # the machine is shared
-        derandomize=True,
-        suppress_health_check=list(HealthCheck),
-        database=None,
-    )
+    @settings(max_examples=25 if operation.body else 8, suppress_health_check=list(HealthCheck))
     def call(data: st.DataObject) -> None:
         case = data.draw(operation.as_strategy(generation_mode=mode))
         case.call_and_validate(

@@ -96,6 +96,8 @@ def test_a_balancer_that_woke_when_nobody_was_there_is_used_at_once(start_grid: 
     grid.balancer.thaw()
 
     eventually(lambda: answers_again(grid))
+    # It slept for as long as it trusts a gauge, and has to read the site's anew.
+    grid.balancer.wait_until(lambda: grid.balancer.answers("/readyz"), timeout_s=5)
 
     answer = requests.post(f"{grid.url}/charge", headers={"Prefer": "wait=0"}, timeout=10)
     assert answer.status_code == 200, answer.text

@@ -28,15 +28,11 @@ from tests.unit.load_balancer.model import (
     Visit,
 )
 
-# `HYPOTHESIS_PROFILE=explore` looks at new examples, and more of them, each time; without it the
-# same ones are tried everywhere, so that a change that breaks nothing never fails.
+# `HYPOTHESIS_PROFILE=explore` looks at new examples, and more of them, each time.
 settings.register_profile(
     "routing",
     max_examples=250,
     stateful_step_count=60,
-    deadline=None,
-    derandomize=True,
-    database=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
 settings.register_profile(
