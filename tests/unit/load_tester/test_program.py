@@ -254,15 +254,14 @@ def test_a_signal_stops_the_run_hangs_up_and_still_reports(
 def test_stress_stops_sending_once_the_service_level_is_broken(
     counterpart: StartCounterpart, load_test: LoadTest
 ) -> None:
-    # 30 points that charge 1 kWh in 0.4 s: 75 vehicles a second.
-    url = counterpart(sites={"only": 30}, kwh_per_s=2.5)
-    steps = ("--rate", "15", "--factor", "3", "--step", "1", "--max-rate", "500")
-    run = load_test(
-        "--url", url, "--scenario", "stress", "--kwh", "1", "--max-p99-delay", "0.5", *steps
-    )
+    # From the 70th vehicle on nobody is answered for 3 s.
+    # The 48th to the 81st are due in the step at 33.75 a second.
+    url = counterpart(frozen_after=70, frozen_s=3)
+    steps = ("--rate", "10", "--factor", "1.5", "--step", "1", "--max-rate", "200")
+    run = load_test("--url", url, "--scenario", "stress", "--max-p99-delay", "2", *steps)
     assert run.status == 0, run.output
-    assert run.report["stress"]["held"] == 45
-    assert run.report["stress"]["broke"] == 135
+    assert run.report["stress"]["held"] == 22.5
+    assert run.report["stress"]["broke"] == 33.75
     assert run.report["vehicles"]["unsent"] > 0
 
 
