@@ -6,17 +6,18 @@ from contextlib import contextmanager
 from gevent.event import Event
 
 from grid_common.http_answer import Answer
-from grid_common.problems import Unavailable, unavailable_type
+from grid_common.problem_type import problem_type, unavailable_type
+from grid_common.problems import Unavailable
 
 # By then whatever stands in for this process can be expected to answer, seconds.
 _RETRY_AFTER_S = 2.0
 _REASON = "draining"
-_TYPE = unavailable_type(_REASON).encode()
+_TYPE = unavailable_type(_REASON)
 
 
 def says_it_drains(answer: Answer) -> bool:
     """Tell whether a service refused a vehicle because it shuts down."""
-    return answer.status == 503 and _TYPE in answer.body
+    return answer.status == 503 and problem_type(answer.content_type, answer.body) == _TYPE
 
 
 class Drain:

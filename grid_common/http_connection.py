@@ -18,7 +18,7 @@ import orjson
 
 from grid_common.http_request import Malformed, RequestReader
 from grid_common.interrupt import Caller
-from grid_common.problems import CONTENT_TYPE
+from grid_common.problem_type import CONTENT_TYPE
 from grid_common.sockets import send_whole
 
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from grid_common.charge import ChargeRequest, SessionRequest
-from grid_common.problems import CONTENT_TYPE
+from grid_common.problem_type import CONTENT_TYPE
 
 TEXT = {"type": "string"}
 COUNT = {"type": "integer", "minimum": 0}

@@ -17,6 +17,8 @@ import orjson
 from flask import Flask, Response, g
 from werkzeug.exceptions import HTTPException
 
+from grid_common.problem_type import CONTENT_TYPE, unavailable_type
+
 __all__ = [
     "BadRequest",
     "BodyTooLarge",
@@ -27,10 +29,7 @@ __all__ = [
     "problem_response",
     "register_problem_handlers",
     "shown",
-    "unavailable_type",
 ]
-
-CONTENT_TYPE = "application/problem+json"
 
 
 class Fault(NamedTuple):
@@ -128,11 +127,6 @@ def shown(value: object, limit: int = 40) -> str:
         return {None: "null", True: "true", False: "false"}[value]
     text = ascii(value[: limit + 1] if isinstance(value, str) else value)
     return text if len(text) <= limit + 2 else f"{text[:limit]}…"
-
-
-def unavailable_type(reason: str) -> str:
-    """Name the problem type of an `Unavailable` with this reason."""
-    return f"urn:ev-grid:problem:{reason}"
 
 
 def problem_response(problem: Problem) -> Response:

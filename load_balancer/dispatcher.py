@@ -9,15 +9,13 @@ from gevent.event import Event
 from prometheus_client import Histogram
 
 from grid_common.charge import Session
-from grid_common.drain import says_it_drains
 from grid_common.interrupt import CallerGone, Interrupt
 from grid_common.logs import Log
 from grid_common.problems import Unavailable
 from grid_common.upstream import Answer, Upstream, UpstreamError
+from load_balancer.outcome import Outcome, outcome_of
 from load_balancer.pool import LineFull, Pool
 from load_balancer.vehicle import Dispatch, Ticket
-
-_BUSY = (429, 503)
 
 
 class TakenBack(BaseException):
@@ -27,8 +25,8 @@ class TakenBack(BaseException):
     """
 
 
-class Outcome(NamedTuple):
-    """How a vehicle fared: `status` is `charged`, or `charging` where the site answered 202."""
+class ChargeResult(NamedTuple):
+    """How a session fared: `status` is `charged`, or `charging` where the site answered 202."""
 
     status: str
     substation: str
@@ -73,7 +71,7 @@ class Dispatcher:
         if upstream is not None:
             upstream.close()
 
-    def charge(self, session: Session, *, request_id: str, wait_s: float) -> Outcome:
+    def charge(self, session: Session, *, request_id: str, wait_s: float) -> ChargeResult:
         """Have a vehicle charged.
 
         Args:
@@ -101,7 +99,7 @@ class Dispatcher:
                 dispatch = self._wait_for_dispatch(ticket, ride)
                 status = self._attempt(dispatch, ride, session)
                 if status is not None:
-                    return Outcome(
+                    return ChargeResult(
                         status,
                         dispatch.site.name,
                         dispatch.decision.attempt,
@@ -164,30 +162,29 @@ class Dispatcher:
     def _settle(self, dispatch: Dispatch, answer: Answer) -> str | None:
         """Tell the pool what a site's answer means."""
         now = time.monotonic()
-        if answer.status == 200:
-            someone_waits = bool(self._pool.waiting)
-            self._pool.completed(dispatch, now)
-            if someone_waits:
-                # Whoever got this point sets out before this vehicle's answer is written: it is the
-                # point that is scarce (docs/performance.md).
-                gevent.sleep(0)
-            return "charged"
-        if answer.status == 202:
-            self._pool.accepted(dispatch, now)
-            return "charging"
-        if answer.status in _BUSY:
-            # Busy is not dead: no ejection, just another choice.
-            if says_it_drains(answer):
-                self._pool.found_draining(dispatch, now)
-            else:
+        match outcome_of(answer.status, answer.content_type, answer.body):
+            case Outcome.CHARGED:
+                someone_waits = bool(self._pool.waiting)
+                self._pool.completed(dispatch, now)
+                if someone_waits:
+                    # Whoever got this point sets out before this vehicle's answer is written: it is
+                    # the point that is scarce (docs/performance.md).
+                    gevent.sleep(0)
+                return "charged"
+            case Outcome.ACCEPTED:
+                self._pool.accepted(dispatch, now)
+                return "charging"
+            case Outcome.FULL:  # busy is not dead: no ejection, just another choice
                 self._pool.found_full(dispatch, now)
-        elif 400 <= answer.status < 500:
-            self._tell(dispatch, "rejected", f"the site answered {answer.status}")
-            self._pool.rejected(dispatch, now)
-        else:
-            why = f"the site answered {answer.status}"
-            self._tell(dispatch, "error", why)
-            self._pool.failed(dispatch, "error", why, now)
+            case Outcome.DRAINING:
+                self._pool.found_draining(dispatch, now)
+            case Outcome.REJECTED:
+                self._tell(dispatch, "rejected", f"the site answered {answer.status}")
+                self._pool.rejected(dispatch, now)
+            case Outcome.FAILED:
+                why = f"the site answered {answer.status}"
+                self._tell(dispatch, "error", why)
+                self._pool.failed(dispatch, "error", why, now)
         return None
 
     def _tell(self, dispatch: Dispatch, reason: str, why: str) -> None:

@@ -22,7 +22,7 @@ BEHAVIOUR: dict[str, Any] = {
     "raw_answer": None,  # bytes to answer a charge with, instead of HTTP
     **(json.loads(sys.argv[1]) if len(sys.argv) > 1 else {}),
 }
-charging = 0
+charging = charged = 0
 lock = threading.Lock()
 
 
@@ -34,7 +34,8 @@ class Site(BaseHTTPRequestHandler):
             self.reply(200, b"ready\n")
             return
         time.sleep(BEHAVIOUR["page_delay_s"])
-        page = BEHAVIOUR["page"].replace("{load}", str(charging)).encode()
+        page = BEHAVIOUR["page"].replace("{load}", str(charging))
+        page = page.replace("{charged}", str(charged)).encode()
         page *= BEHAVIOUR["page_times"]
         if BEHAVIOUR["page_drip_s"]:
             self.send_response(200)
@@ -48,7 +49,7 @@ class Site(BaseHTTPRequestHandler):
             self.reply(200, page)
 
     def do_POST(self) -> None:
-        global charging
+        global charging, charged
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
         if BEHAVIOUR["raw_answer"] is not None:
             self.wfile.write(BEHAVIOUR["raw_answer"].encode("latin-1"))
@@ -56,6 +57,7 @@ class Site(BaseHTTPRequestHandler):
             return
         with lock:
             charging += 1
+            charged += 1
         if BEHAVIOUR["charge_status"] == 202:
             threading.Timer(BEHAVIOUR["charge_s"], self.unplug).start()
         else:
@@ -69,6 +71,7 @@ class Site(BaseHTTPRequestHandler):
             charging -= 1
 
     def reply(self, status: int, body: bytes) -> None:
+        body = b"" if status == 204 else body
         self.send_response(status)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()

@@ -13,8 +13,9 @@ from local_stack.grid import Ports
 from local_stack.process import Process
 from local_stack.scrape import scrape
 from tests.conftest import StartService
+from tests.deadline import eventually
 from tests.fleet import Fleet
-from tests.integration.balancer import start_balancer, wait_for_health
+from tests.integration.balancer import sites, start_balancer, wait_for_health
 
 StartFieldSite = Callable[..., Process]
 
@@ -155,3 +156,43 @@ def test_a_vehicle_goes_on_to_another_site_when_one_fails_it(
     metrics = scrape(balancer.url)
     assert metrics[f'balancer_failovers_total{{reason="{reason}"}}'] == 1
     assert metrics['balancer_dispatches_total{outcome="charged",substation="site2"}'] == 1
+
+
+@pytest.mark.parametrize("status", [200, 201, 203, 204, 206, 299])
+def test_a_vehicle_that_a_site_took_with_any_2xx_is_charged_once(
+    start_service: StartService, start_field_site: StartFieldSite, status: int
+) -> None:
+    gauges = "substation_current_load {load}\nsubstation_capacity 4\nsessions_total {charged}\n"
+    taker, other = (start_field_site(page=gauges, charge_status=status) for _ in range(2))
+    balancer = start_balancer(start_service, taker.url, other.url)
+    wait_for_health(balancer, "site1", "up")
+    wait_for_health(balancer, "site2", "up")
+
+    answer = requests.post(f"{balancer.url}/charge", headers={"Prefer": "wait=2"}, timeout=10)
+
+    assert answer.status_code == 200
+    assert answer.json()["attempts"] == 1
+    assert scrape(taker.url)["sessions_total"] + scrape(other.url)["sessions_total"] == 1
+
+
+def test_a_full_site_is_not_taken_to_drain_for_what_its_answer_quotes(
+    start_service: StartService,
+) -> None:
+    urn = "urn:ev-grid:problem:draining"
+    site = start_service("substation_service", CHARGING_POINTS=1, TIME_SCALE=360)
+    balancer = start_balancer(start_service, site.url, POLL_INTERVAL=30)
+    wait_for_health(balancer, "site1", "up")
+    foreign = Fleet(site.url, kwh=20).send(1)  # 4 s, and the balancer does not poll meanwhile
+
+    def is_full() -> None:
+        assert scrape(site.url)["substation_current_load"] == 1
+
+    eventually(is_full)
+
+    answer = requests.post(
+        f"{balancer.url}/charge", json={"session_id": urn}, headers={"Prefer": "wait=0"}, timeout=10
+    )
+
+    assert answer.status_code == 503
+    assert sites(balancer)["site1"]["health"] == "up"
+    assert foreign.wait().statuses() == {200: 1}

@@ -1,0 +1,37 @@
+"""What a substation's answer to `POST /charge` means for the session. Pure."""
+
+from enum import StrEnum
+
+from grid_common.problem_type import problem_type, unavailable_type
+
+_DRAINING = unavailable_type("draining")
+
+
+class Outcome(StrEnum):
+    """How one attempt at a substation ended."""
+
+    CHARGED = "charged"  # done: its point is free
+    ACCEPTED = "accepted"  # taken, and still charging after the answer
+    FULL = "full"  # no free point now; the substation is well
+    DRAINING = "draining"  # takes nothing new, finishes what it has
+    REJECTED = "rejected"  # this session is not charged here; the substation is well
+    FAILED = "failed"  # the substation is not well
+
+
+def outcome_of(status: int, content_type: str, body: bytes) -> Outcome:
+    """Tell what an answer means.
+
+    A status that is not known counts as x00 of its class (RFC 9110, section 15): any 2xx means that
+    the session was taken, so it must not go to a second substation.
+    """
+    if status == 202:
+        return Outcome.ACCEPTED
+    if 200 <= status < 300:
+        return Outcome.CHARGED
+    if status == 503 and problem_type(content_type, body) == _DRAINING:
+        return Outcome.DRAINING
+    if status in (429, 503):
+        return Outcome.FULL
+    if 400 <= status < 500:
+        return Outcome.REJECTED
+    return Outcome.FAILED

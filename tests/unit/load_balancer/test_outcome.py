@@ -1,0 +1,90 @@
+"""What a substation's answer means for the session."""
+
+import orjson
+import pytest
+
+from load_balancer.outcome import Outcome, outcome_of
+
+PROBLEM = "application/problem+json"
+DRAINING = "urn:ev-grid:problem:draining"
+FULL = "urn:ev-grid:problem:full"
+
+
+def problem(**members: object) -> bytes:
+    return orjson.dumps({"status": 503, **members})
+
+
+@pytest.mark.parametrize("status", [200, 201, 203, 204, 205, 206, 207, 226, 250, 299])
+def test_a_2xx_means_that_the_session_was_charged(status: int) -> None:
+    assert outcome_of(status, "", b"") is Outcome.CHARGED
+
+
+def test_a_202_means_that_it_charges_on() -> None:
+    assert outcome_of(202, "", b"") is Outcome.ACCEPTED
+
+
+@pytest.mark.parametrize(
+    ("status", "outcome"),
+    [
+        (300, Outcome.FAILED),
+        (301, Outcome.FAILED),
+        (304, Outcome.FAILED),
+        (399, Outcome.FAILED),
+        (400, Outcome.REJECTED),
+        (401, Outcome.REJECTED),
+        (404, Outcome.REJECTED),
+        (418, Outcome.REJECTED),
+        (429, Outcome.FULL),
+        (499, Outcome.REJECTED),
+        (500, Outcome.FAILED),
+        (502, Outcome.FAILED),
+        (503, Outcome.FULL),
+        (504, Outcome.FAILED),
+        (599, Outcome.FAILED),
+        (600, Outcome.FAILED),
+        (999, Outcome.FAILED),
+        (199, Outcome.FAILED),
+    ],
+)
+def test_each_other_status_has_one_meaning(status: int, outcome: Outcome) -> None:
+    assert outcome_of(status, "", b"") is outcome
+
+
+@pytest.mark.parametrize(
+    "content_type", [PROBLEM, "Application/Problem+JSON; charset=utf-8", f" {PROBLEM} ;x"]
+)
+def test_a_substation_that_drains_says_so_in_the_type_of_its_503(content_type: str) -> None:
+    assert outcome_of(503, content_type, problem(type=DRAINING)) is Outcome.DRAINING
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        problem(type=FULL, session_id=DRAINING),
+        problem(type=FULL, detail=f"no point for {DRAINING}"),
+        problem(type=FULL, errors=[{"type": DRAINING}]),
+        problem(type=f"{DRAINING}-soon"),
+        problem(type=[DRAINING]),
+        problem(type=None),
+        problem(session_id=DRAINING),
+        orjson.dumps(DRAINING),
+        orjson.dumps([DRAINING]),
+        DRAINING.encode(),
+        problem(type=DRAINING)[:-1],
+        b"[" * 60_000,
+        b"\xff",
+        b"",
+    ],
+)
+def test_a_503_of_another_type_is_full_whatever_it_quotes(body: bytes) -> None:
+    assert outcome_of(503, PROBLEM, body) is Outcome.FULL
+
+
+@pytest.mark.parametrize("content_type", ["", "text/plain", "application/json", "x" * 60_000])
+def test_what_is_not_declared_a_problem_has_no_type(content_type: str) -> None:
+    assert outcome_of(503, content_type, problem(type=DRAINING)) is Outcome.FULL
+
+
+@pytest.mark.parametrize("status", [429, 500, 502])
+def test_only_a_503_can_say_that_a_substation_drains(status: int) -> None:
+    assert outcome_of(status, PROBLEM, problem(type=DRAINING)) is not Outcome.DRAINING
