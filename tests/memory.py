@@ -19,7 +19,12 @@ class Memory:
     @property
     def grown_mb(self) -> float:
         """Growth of resident memory since the beginning, to its peak, MB."""
-        return self._total("VmHWM") - self._before_mb
+        return self.peak_mb - self._before_mb
+
+    @property
+    def peak_mb(self) -> float:
+        """Most resident memory since the beginning, MB; what processes share counts for each."""
+        return self._total("VmHWM")
 
     def _total(self, field: str) -> float:
         return sum(_mb(pid, field) for pid in self._pids)

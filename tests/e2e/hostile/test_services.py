@@ -20,8 +20,8 @@ from tests.deadline import eventually
 from tests.e2e.hostile import attacks
 from tests.e2e.hostile.attacks import Attack
 from tests.e2e.hostile.caller import tell
+from tests.e2e.hostile.honest import Vehicles, services_of
 from tests.e2e.hostile.table import Table
-from tests.fleet import Fleet
 from tests.memory import Memory
 
 SERVICES = ("gateway", "balancer", "substation")
@@ -38,8 +38,7 @@ def grid(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Grid]:
 
 
 def process(grid: Grid, service: str) -> Process:
-    every = {"gateway": grid.gateway, "balancer": grid.balancer, "substation": grid.substations[0]}
-    return every[service]
+    return services_of(grid)[service]
 
 
 def attacks_on(service: str) -> dict[str, Attack]:
@@ -47,33 +46,6 @@ def attacks_on(service: str) -> dict[str, Attack]:
     if service != "substation":
         found |= attacks.PREFERENCES | attacks.VIEWS
     return found | attacks.GATEWAY if service == "gateway" else found
-
-
-class Vehicles:
-    """Honest vehicles, one after the other, for as long as the block runs."""
-
-    def __init__(self, url: str) -> None:
-        self.fleet = Fleet(url, kwh=1)
-        self._end = threading.Event()
-        self._sender = threading.Thread(target=self._send, daemon=True)
-
-    def __enter__(self) -> "Vehicles":
-        self._sender.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._end.set()
-        self._sender.join()
-
-    def check(self) -> int:
-        """All were charged; return how many."""
-        self.fleet.wait()
-        assert set(self.fleet.statuses()) == {200}, self.fleet.troubles()
-        return len(self.fleet.rides)
-
-    def _send(self) -> None:
-        while not self._end.wait(0.1):
-            self.fleet.send(1)
 
 
 def charged(grid: Grid) -> dict[str, float]:
@@ -125,7 +97,7 @@ def test_what_is_no_request_is_refused_and_vehicles_are_charged_beside_it(
                 assert b"application/problem+json" in told.raw, (name, told)
             table.row(name, service, told.answers.split()[0], told.took_s)
 
-    count = vehicles.check()
+    count = vehicles.check().vehicles
     assert memory.grown_mb < MOST_GROWTH_MB
     table.total(service, len(attacks_on(service)), memory.grown_mb, count)
     assert {key: after - before[key] for key, after in charged(grid).items()} == dict.fromkeys(
@@ -175,7 +147,7 @@ def test_callers_that_take_their_time_are_hung_up_on(grid: Grid, table: Table) -
     for one in callers:
         assert DEADLINE_S - 1 < one.took_s < DEADLINE_S + SWEEP_S, (one.name, one.took_s)
         table.row(one.attack, one.service, "closed", one.took_s)
-    count = vehicles.check()
+    count = vehicles.check().vehicles
     for service in SERVICES:
         assert memory[service].grown_mb < MOST_GROWTH_MB
         table.total(f"{service}, slowly", len(callers) // 3, memory[service].grown_mb, count)
