@@ -9,6 +9,7 @@ from prometheus_client.registry import Collector
 
 from load_balancer.dispatcher import Dispatcher
 from load_balancer.pool import Pool
+from load_balancer.site import Health
 
 OUTCOMES = ("charged", "accepted", "full", "rejected", "failed", "taken_back", "aborted")
 FAILOVERS = ("refused", "reset", "garbled", "error", "rejected", "lost")
@@ -67,6 +68,7 @@ class BalancerCollector(Collector):
                 ("substation_gauge", "The site's load as its gauge said at the last poll"),
                 ("substation_capacity", "Vehicles that the site can hold"),
                 ("substation_up", "1 while the site can be given vehicles"),
+                ("substation_draining", "1 while the site takes no new vehicle, by its own word"),
                 ("gauge_age_seconds", "Age of the gauge"),
             )
         }
@@ -81,6 +83,7 @@ class BalancerCollector(Collector):
                 "substation_own_load": site.own,
                 "substation_foreign_load": site.foreign,
                 "substation_up": site.is_well(now),
+                "substation_draining": site.health is Health.DRAINING,
             }
             if site.reading is not None:
                 values |= {

@@ -33,6 +33,14 @@ def test_a_site_is_up_while_vehicles_can_be_given_to_it() -> None:
     assert ("balancer_substation_up", "a", False) in samples(grid)
 
 
+def test_a_substation_that_says_so_drains_and_is_not_up() -> None:
+    grid = Grid(4)
+    assert ("balancer_substation_draining", "a", False) in samples(grid)
+    grid.poll("a", draining=True)
+    assert ("balancer_substation_draining", "a", True) in samples(grid)
+    assert ("balancer_substation_up", "a", False) in samples(grid)
+
+
 def test_of_two_addresses_of_one_name_the_one_that_is_there_is_shown() -> None:
     grid = Grid(4)
     grid.arrive()

@@ -25,6 +25,9 @@ needs_promtool = pytest.mark.skipif(
 )
 each_alert = pytest.mark.parametrize("alert", alerts(), ids=lambda alert: alert.name)
 _DURATION = re.compile(r"(\d+)([sm])")
+_SUBSTATION = re.compile(r'substation="(\w+)"')
+# A series that a substation publishes under a name of the project's own; recorded ones have colons.
+_PUBLISHED_BY_A_SUBSTATION = re.compile(r"(?<![\w:])substation_\w+(?![\w:])")
 
 
 def promtool(*arguments: str | Path) -> None:
@@ -41,12 +44,19 @@ def seconds(duration: str) -> int:
     return sum(int(number) * {"s": 1, "m": 60}[unit] for number, unit in parts)
 
 
+def scenes() -> list[dict[str, Any]]:
+    return [
+        scene
+        for file in TEST_FILES
+        for scene in yaml.safe_load(file.read_text(encoding="utf-8"))["tests"]
+    ]
+
+
 def cases_of(alert: str) -> list[dict[str, Any]]:
     """List the cases of an alert, those of one scene after the other and in order of time."""
     return [
         case
-        for file in TEST_FILES
-        for scene in yaml.safe_load(file.read_text(encoding="utf-8"))["tests"]
+        for scene in scenes()
         for case in scene.get("alert_rule_test", [])
         if case["alertname"] == alert
     ]
@@ -54,6 +64,16 @@ def cases_of(alert: str) -> list[dict[str, Any]]:
 
 def fires(scene: dict[str, Any]) -> bool:
     return any(case["exp_alerts"] for case in scene.get("alert_rule_test", []))
+
+
+def foreign(scene: dict[str, Any]) -> set[str]:
+    """Name the substations of a scene of which no series carries a name of the project's own."""
+    own: dict[str, bool] = {}
+    for given in scene["input_series"]:
+        if named := _SUBSTATION.search(given["series"]):
+            is_own = given["series"].startswith("substation_")
+            own[named[1]] = own.get(named[1], False) or is_own
+    return {name for name, is_own in own.items() if not is_own}
 
 
 @needs_promtool
@@ -102,6 +122,21 @@ def test_every_alert_is_tested_silent_just_before_it_fires(alert: Rule) -> None:
         for fired in case["exp_alerts"]:
             assert set(fired["exp_annotations"]) == set(alert.body["annotations"])
             assert fired["exp_labels"]["severity"] == alert.body["labels"]["severity"]
+
+
+@pytest.mark.parametrize("rule", [*alerts(), *recordings()], ids=lambda rule: rule.name)
+def test_no_rule_needs_a_series_that_a_foreign_substation_may_lack(rule: Rule) -> None:
+    assert _PUBLISHED_BY_A_SUBSTATION.findall(rule.body["expr"]) == []
+
+
+@each_alert
+def test_every_alert_fires_in_a_scene_with_a_foreign_substation(alert: Rule) -> None:
+    assert any(
+        foreign(scene)
+        for scene in scenes()
+        for case in scene.get("alert_rule_test", [])
+        if case["alertname"] == alert.name and case["exp_alerts"]
+    )
 
 
 @each_alert
