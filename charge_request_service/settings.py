@@ -3,13 +3,13 @@
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal, Self
-from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
 from charge_request_service.doors.hosts import read_names
 from charge_request_service.doors.key_file import read_keys
 from charge_request_service.doors.rate import read_rate
+from grid_common.http_url import parse_host, parse_http_url
 from grid_common.settings import Seconds, ServiceSettings
 
 
@@ -76,10 +76,12 @@ class Settings(ServiceSettings):
     @field_validator("balancer_url")
     @classmethod
     def _can_be_read(cls, value: str) -> str:
-        parts = urlsplit(value)
-        if parts.scheme != "http" or not parts.hostname or parts.path not in ("", "/"):
-            raise ValueError("it takes `http://host:port`")
-        return value.rstrip("/")
+        return str(parse_http_url(value))
+
+    @field_validator("published_host")
+    @classmethod
+    def _is_a_host_that_others_reach(cls, value: str | None) -> str | None:
+        return value and parse_host(value)
 
     @field_validator("charge_api_keys_file")
     @classmethod
@@ -116,6 +118,6 @@ class Settings(ServiceSettings):
 
 def _is_loopback(host: str) -> bool:
     try:
-        return ip_address(host.strip("[]")).is_loopback
+        return ip_address(host).is_loopback
     except ValueError:
-        return host.lower() == "localhost"  # any other name may lead anywhere
+        return host == "localhost"  # any other name may lead anywhere

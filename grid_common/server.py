@@ -27,6 +27,7 @@ from gunicorn.glogging import Logger as GunicornLogger
 from gunicorn.workers.ggevent import GeventWorker
 
 from grid_common.http_connection import Connection
+from grid_common.http_url import in_url
 from grid_common.keepalive import notice_a_vanished_peer
 from grid_common.logs import configure_logs
 from grid_common.settings import ServiceSettings
@@ -207,7 +208,7 @@ class Server(BaseApplication):
         """Tell gunicorn its settings."""
         settings = self._settings
         for name, value in {
-            "bind": f"{_in_url(settings.bind_host)}:{settings.port}",
+            "bind": f"{in_url(settings.bind_host)}:{settings.port}",
             "worker_class": "grid_common.server.DrainingWorker",
             "workers": 1,
             "worker_connections": _allowed_connections(settings.max_connections),
@@ -227,11 +228,6 @@ class Server(BaseApplication):
         app = self._create_app()
         _collect_rarely()
         return app
-
-
-def _in_url(host: str) -> str:
-    """Put an IPv6 address in the brackets that it has before a port."""
-    return f"[{host}]" if ":" in host and not host.startswith("[") else host
 
 
 def _collect_rarely() -> None:

@@ -6,9 +6,11 @@ A wrong one stops the service at start with a line that names the setting, its v
 import sys
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from grid_common.http_url import hide_passwords, parse_host
 
 # Of a setting that may hold a secret by mistake (`repr=False`), this many characters are shown.
 _SHOWN = 20
@@ -23,10 +25,11 @@ class ServiceSettings(BaseSettings):
     """What every service of the grid can be told.
 
     Field names in upper case are the environment variables. A field's `description` is its meaning,
-    with the unit where it has one.
+    with the unit where it has one. One that is set but empty counts as not set.
     """
 
-    model_config = SettingsConfigDict(extra="ignore", frozen=True)
+    # Compose and shells hand on what is not set as empty (`METRICS_PORT=${METRICS_PORT:-}`).
+    model_config = SettingsConfigDict(extra="ignore", frozen=True, env_ignore_empty=True)
 
     bind_host: str = Field("127.0.0.1", description="Address to listen on")
     port: int = Field(ge=0, le=65_535, description="TCP port to listen on")
@@ -48,6 +51,11 @@ class ServiceSettings(BaseSettings):
     drain_timeout: Seconds = Field(
         75, description="Longest that SIGTERM waits for vehicles that are still charging, seconds"
     )
+
+    @field_validator("bind_host")
+    @classmethod
+    def _is_a_host(cls, value: str) -> str:
+        return parse_host(value)
 
     @classmethod
     def load(cls) -> Self:
@@ -113,7 +121,7 @@ def explain(settings: type[ServiceSettings], error: ValidationError) -> str:
             value = str(fault["input"]) if field else ""
             if info is not None and not info.repr and len(value) > _SHOWN:
                 value = f"{value[:_SHOWN]}..."
-            name = f"setting {field.upper()}={value}" if field else "settings"
+            name = f"setting {field.upper()}={hide_passwords(value)}" if field else "settings"
             lines.append(f"{name} cannot be used: {message}. Correct or unset it.{meaning}")
     return "\n".join(lines)
 

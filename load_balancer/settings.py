@@ -1,14 +1,16 @@
 """Settings of the balancer."""
 
 from typing import Annotated, NamedTuple, Self
-from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
+from grid_common.http_url import parse_http_url, shown
 from grid_common.settings import Seconds, ServiceSettings
 from load_balancer.policy import POLICIES
 
 _GAUGE = r"^[a-zA-Z_:][a-zA-Z0-9_:]*$"
+_PATH = r"^/[!-\"$-~]*$"
+_LONGEST_NAME = 64
 
 
 class SiteUrl(NamedTuple):
@@ -79,7 +81,12 @@ class Settings(ServiceSettings):
     metrics_port: int | None = Field(
         None, ge=1, le=65_535, description="Port of the metrics page; none: the site's own"
     )
-    metrics_path: str = Field("/metrics", pattern=r"^/", description="Path of the metrics page")
+    metrics_path: str = Field(
+        "/metrics",
+        pattern=_PATH,
+        description="Path of the metrics page, with its query if it has one, in ASCII (`%C3%A9` "
+        "for \u00e9)",
+    )
 
     @property
     def site_urls(self) -> list[SiteUrl]:
@@ -99,9 +106,11 @@ class Settings(ServiceSettings):
         entries = [_parse(entry) for entry in value.split(",") if entry.strip()]
         if not entries:
             raise ValueError("it names no substation")
-        twice = [entry for entry in entries if entries.count(entry) > 1]
-        if twice:
-            raise ValueError(f"{twice[0].host}:{twice[0].port} stands in it twice")
+        there: dict[tuple[str, int], str] = {}
+        for name, host, port in entries:
+            other = there.setdefault((host, port), name)
+            if other != name:
+                raise ValueError(f"{other} and {name} have one address; leave one of them out")
         return value
 
     @model_validator(mode="after")
@@ -116,14 +125,15 @@ class Settings(ServiceSettings):
 
 
 def _parse(entry: str) -> SiteUrl:
-    name, equals, url = entry.strip().rpartition("=")
-    try:
-        parts = urlsplit(url)
-        port = parts.port or 80
-    except ValueError as error:
-        raise ValueError(f"{entry!r}: {error}") from None
-    if parts.scheme != "http" or not parts.hostname or parts.path not in ("", "/") or parts.query:
-        raise ValueError(f"{entry.strip()!r} is no `http://host:port` or `name=http://host:port`")
-    if equals and not name.strip():
-        raise ValueError(f"{entry.strip()!r} has an empty name")
-    return SiteUrl(name.strip() or parts.hostname, parts.hostname, port)
+    before, slashes, after = entry.strip().partition("://")
+    name, equals, scheme = before.rpartition("=")
+    url = parse_http_url(f"{scheme.strip()}{slashes}{after}")
+    if not equals:
+        return SiteUrl(url.host, url.host, url.port)
+    name = name.strip()
+    # A name goes into logs, labels and pages; after @ stands which of its addresses is meant.
+    if not (1 <= len(name) <= _LONGEST_NAME and name.isprintable() and "@" not in name):
+        raise ValueError(
+            f"{shown(entry)}: a name is 1 to {_LONGEST_NAME} printable characters, without @"
+        )
+    return SiteUrl(name, url.host, url.port)

@@ -2,7 +2,7 @@
 
 import time
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from load_balancer.pool import Pool
 from load_balancer.site import Site
@@ -38,10 +38,13 @@ def _substation(site: Site, now: float) -> dict[str, Any]:
 
 def targets(pool: Pool, metrics_port: int | None, metrics_path: str) -> list[dict[str, Any]]:
     """Build the answer of `GET /targets`: every site for Prometheus, by the balancer's name."""
+    path, _, query = metrics_path.partition("?")
+    # Prometheus takes a query's parts one by one, and of each name the first.
+    parts = {f"__param_{name}": value for name, value in reversed(parse_qsl(query))}
     return [
         {
             "targets": [_page_netloc(site.address, metrics_port)],
-            "labels": {"substation": site.name, "__metrics_path__": metrics_path},
+            "labels": {"substation": site.name, "__metrics_path__": path, **parts},
         }
         for site in pool.sites.values()
     ]

@@ -34,12 +34,45 @@ def run(module: str, *arguments: str, **settings: str) -> subprocess.CompletedPr
         ("load_balancer", {"SUBSTATIONS": "substation1:5002"}, ["SUBSTATIONS=substation1:5002"]),
         ("load_balancer", {"SUBSTATIONS": " , "}, ["SUBSTATIONS", "no substation"]),
         ("load_balancer", {"SUBSTATIONS": "http://a:1,http://a:2"}, ["named 'a'", "name=http"]),
+        ("load_balancer", {"SUBSTATIONS": ""}, ["SUBSTATIONS is missing", "set it"]),
+        ("load_balancer", {"SUBSTATIONS": "http://a..b:1"}, ["http://a..b:1", "is no host name"]),
+        ("load_balancer", {"SUBSTATIONS": "http://a:99999"}, ["http://a:99999", "1 to 65535"]),
+        ("load_balancer", {"SUBSTATIONS": "http://a:0"}, ["http://a:0", "1 to 65535"]),
+        (
+            "load_balancer",
+            {"SUBSTATIONS": "http://[fe80::1%eth0]:1"},
+            ["fe80::1%eth0", "global or private"],
+        ),
+        (
+            "load_balancer",
+            {"SUBSTATIONS": "http://grid:hidden@a:1"},
+            ["SUBSTATIONS=http://***@a:1", "leave them out"],
+        ),
+        (
+            "load_balancer",
+            {"SUBSTATIONS": "north=http://a:1,south=http://A:1/"},
+            ["north and south", "leave one of them out"],
+        ),
+        (
+            "load_balancer",
+            {"SUBSTATIONS": "http://a:1", "METRICS_PATH": "/m\u00e9trique"},
+            ["METRICS_PATH=/m", "ASCII"],
+        ),
+        ("load_balancer", {"SUBSTATIONS": "http://a:1", "METRICS_PORT": "0"}, ["METRICS_PORT=0"]),
+        ("load_balancer", {"SUBSTATIONS": "http://a:1", "BIND_HOST": "a..b"}, ["BIND_HOST=a..b"]),
         (
             "load_balancer",
             {"SUBSTATIONS": "http://a:1", "ROUTING_POLICY": "best"},
             ["ROUTING_POLICY=best", "least-loaded"],
         ),
         ("charge_request_service", {"BALANCER_URL": "balancer"}, ["BALANCER_URL=balancer"]),
+        (
+            "charge_request_service",
+            {"BALANCER_URL": "http://u:hidden@b:1"},
+            ["BALANCER_URL=http://***@b:1", "leave them out"],
+        ),
+        ("charge_request_service", {"BALANCER_URL": "http://b:70000"}, ["b:70000", "1 to 65535"]),
+        ("charge_request_service", {"PUBLISHED_HOST": "a:80"}, ["PUBLISHED_HOST=a:80", "address"]),
         ("charge_request_service", {"MAX_WAIT": "-1"}, ["MAX_WAIT=-1"]),
         (
             "charge_request_service",
@@ -80,6 +113,7 @@ def test_a_wrong_setting_names_itself_its_value_and_the_remedy(
     assert finished.stderr.startswith(f"{module}: setting")
     assert all(part in finished.stderr for part in named), finished.stderr
     assert "Traceback" not in finished.stderr
+    assert "hidden" not in finished.stderr
 
 
 @pytest.mark.parametrize(

@@ -252,12 +252,12 @@ def test_on_loopback_no_key_is_needed(host: str) -> None:
     assert Settings(bind_host="0.0.0.0", published_host=host).open_to_all == "no"  # noqa: S104 - not bound
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.2", "grid.example", ""])  # noqa: S104 - not bound
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.2", "grid.example"])  # noqa: S104 - not bound
 def test_beyond_it_keys_are_or_the_words(host: str, tmp_path: Path) -> None:
     file = tmp_path / "keys"
     file.write_text(LINE)
 
-    for settings in ({"bind_host": host}, {"published_host": host or "::"}):
+    for settings in ({"bind_host": host}, {"published_host": host}):
         with pytest.raises(ValueError, match="lets others than this machine in"):
             Settings(**settings)  # type: ignore[arg-type] # names of str settings
         Settings(**settings, charge_api_keys_file=file)  # type: ignore[arg-type] # as above

@@ -1,0 +1,16 @@
+"""What the balancer shows of its sites."""
+
+from load_balancer import views
+from tests.unit.load_balancer.grid import Grid
+
+
+def test_prometheus_is_told_a_query_in_its_own_way() -> None:
+    (target,) = views.targets(Grid(4).pool, 9100, "/probe?module=ev&target=a%20b&target=c")
+
+    assert target["targets"] == ["a:9100"]
+    assert target["labels"] == {
+        "substation": "a",
+        "__metrics_path__": "/probe",
+        "__param_module": "ev",
+        "__param_target": "a b",
+    }
