@@ -112,7 +112,7 @@ def _control_room() -> dict[str, Any]:
                 },
                 "responses": {
                     "202": content("Begun", ref("RushHour")),
-                    "400": problem("The body is not valid; `errors` names each field"),
+                    "400": problem("The body or the query is not valid; `errors` names each field"),
                     "403": cross_site,
                     "409": problem("A rush hour is running"),
                     "413": problem("The body is too large"),

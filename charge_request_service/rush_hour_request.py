@@ -5,8 +5,9 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from grid_common.charge import DEFAULT_KWH, MOST_FAULTS
-from grid_common.problems import BadRequest, Fault, shown
+from grid_common.charge import DEFAULT_KWH
+from grid_common.fields import unknown_field
+from grid_common.problems import MOST_FAULTS, BadRequest, Fault, shown
 
 _MOST_VEHICLES = 500
 _LONGEST_S = 600.0
@@ -60,7 +61,5 @@ def _fault(kind: str, loc: Sequence[int | str], value: object, takes: dict[str, 
     if kind == "missing":
         return Fault(field, f"is missing; {takes[field]}")
     if field not in takes:
-        return Fault(
-            ascii(field[:40]), "is not known; leave it out (vehicles, kwh, over_s are taken)"
-        )
+        return unknown_field(field, takes)
     return Fault(field, f"is {shown(value)}; {takes[field]}")

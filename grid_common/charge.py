@@ -1,5 +1,6 @@
 """The body of `POST /charge`: what a vehicle asks for, checked the same way on every hop."""
 
+import re
 import secrets
 from typing import Annotated, Any, NamedTuple, Self
 
@@ -8,15 +9,22 @@ from flask import Request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails, from_json
 
-from grid_common.problems import BadRequest, BodyTooLarge, Fault, NotJson, shown
+from grid_common.fields import refuse_query, unknown_field
+from grid_common.problems import (
+    MOST_FAULTS,
+    BadRequest,
+    BodyTooLarge,
+    Fault,
+    NotJson,
+    shown,
+)
 
 DEFAULT_KWH = 10.0
 _ID = r"^[A-Za-z0-9._:-]{1,64}$"
 _ID_HELP = "1 to 64 characters of A-Z a-z 0-9 . _ : -"
 _WHOLE_BODY = "body"
 _JSON = "application/json"
-# Faults that an answer lists; a body has room for thousands, each longer in the answer than there.
-MOST_FAULTS = 10
+_EXAMPLE_ID = "EV-31"
 
 Identifier = Annotated[str, Field(pattern=_ID, max_length=64, min_length=1)]
 
@@ -41,10 +49,12 @@ class ChargeRequest(BaseModel):
         """Read a request's body; none at all means every default.
 
         Raises:
-            BadRequest: not JSON, not an object, or a field is wrong; each is named.
+            BadRequest: not JSON, not an object, a field is wrong, or parameters are in the query;
+                each is named.
             BodyTooLarge: over the app's MAX_CONTENT_LENGTH.
             NotJson: a body of another content type.
         """
+        refuse_query(request, cls.model_fields)
         body = read_body(request)
         if not body:
             return cls()
@@ -67,10 +77,20 @@ class ChargeRequest(BaseModel):
             wish = cls.model_validate(document)
         except ValidationError as error:
             faults = error.errors()[:MOST_FAULTS]
-            raise BadRequest([_fault(item, max_kwh) for item in faults]) from None
+            raise BadRequest([cls._fault(item, max_kwh) for item in faults]) from None
         if wish.kwh > max_kwh:
             raise BadRequest([Fault("kwh", _kwh_help(wish.kwh, max_kwh))])
         return wish
+
+    @classmethod
+    def _fault(cls, error: ErrorDetails, max_kwh: float) -> Fault:
+        value = error["input"]
+        if not error["loc"]:
+            return Fault(_WHOLE_BODY, f'is {shown(value)}; send a JSON object such as {{"kwh": 6}}')
+        field = str(error["loc"][0])
+        if error["type"] == "extra_forbidden":
+            return unknown_field(field, cls.model_fields)
+        return Fault(field, _kwh_help(value, max_kwh) if field == "kwh" else _id_help(value))
 
     def start_session(self, session_id: str | None = None) -> "Session":
         """Give the wish its session, with a name made up where there is none."""
@@ -130,19 +150,16 @@ def parse_body(body: bytes) -> Any:
         ) from None
 
 
-def _fault(error: ErrorDetails, max_kwh: float) -> Fault:
-    field = str(error["loc"][0]) if error["loc"] else _WHOLE_BODY
-    got = shown(error["input"])
-    match field, error["type"]:
-        case "body", _:
-            return Fault(field, f'is {got}; send a JSON object such as {{"kwh": 6}}')
-        case _, "extra_forbidden":
-            return Fault(shown(field), "is not known; leave it out (vehicle_id and kwh are taken)")
-        case "kwh", _:
-            return Fault(field, _kwh_help(error["input"], max_kwh))
-        case _:
-            return Fault(field, f"is {got}; it takes {_ID_HELP}")
+def _id_help(value: object) -> str:
+    if isinstance(value, str):
+        return f"is {shown(value)}; it takes {_ID_HELP}"
+    text = str(value) if isinstance(value, int | float) else ""
+    example = text if re.fullmatch(_ID, text) and not isinstance(value, bool) else _EXAMPLE_ID
+    return f'is {shown(value)}; it takes a string, such as "{example}": {_ID_HELP}'
 
 
 def _kwh_help(value: object, max_kwh: float) -> str:
-    return f"is {shown(value)}; it takes a number over 0 and at most {max_kwh:g} (kWh)"
+    takes = f"a number over 0 and at most {max_kwh:g} (kWh)"
+    if isinstance(value, str):
+        takes += ", without quotes"
+    return f"is {shown(value)}; it takes {takes}"

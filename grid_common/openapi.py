@@ -64,7 +64,7 @@ def charge(*, waits: bool = True) -> dict[str, Any]:
         "responses": {
             "200": content("Charged", ref("Charged")),
             "202": content("Charging goes on after this answer", ref("Charged")),
-            "400": problem("The body or a header is not valid; `errors` names each field"),
+            "400": problem("Body, header or query are not valid; `errors` names each field"),
             "413": problem("The body is too large"),
             "415": problem("The body is not declared as JSON"),
             "503": problem("No substation can take the vehicle in time") | RETRY_AFTER,

@@ -9,7 +9,7 @@ Problem
 
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, NamedTuple
 
@@ -20,6 +20,7 @@ from werkzeug.exceptions import HTTPException
 from grid_common.problem_type import CONTENT_TYPE, unavailable_type
 
 __all__ = [
+    "MOST_FAULTS",
     "BadRequest",
     "BodyTooLarge",
     "Fault",
@@ -29,7 +30,11 @@ __all__ = [
     "problem_response",
     "register_problem_handlers",
     "shown",
+    "shown_name",
 ]
+
+# Faults that an answer lists; a body has room for thousands, each longer in the answer than there.
+MOST_FAULTS = 10
 
 
 class Fault(NamedTuple):
@@ -129,6 +134,12 @@ def shown(value: object, limit: int = 40) -> str:
     return text if len(text) <= limit + 2 else f"{text[:limit]}…"
 
 
+def shown_name(name: str, limit: int = 40) -> str:
+    """Show a name that a caller made up: printable and short as with `shown`, but not quoted."""
+    text = ascii(name[: limit + 1])[1:-1]
+    return text if len(text) <= limit else f"{text[:limit]}…"
+
+
 def problem_response(problem: Problem) -> Response:
     """Render a problem as a response."""
     return Response(
@@ -139,14 +150,19 @@ def problem_response(problem: Problem) -> Response:
     )
 
 
-def register_problem_handlers(app: Flask) -> None:
-    """Make every error of an app, Flask's own too, a problem document."""
+def register_problem_handlers(app: Flask, explain: Callable[[HTTPException], str]) -> None:
+    """Make every error of an app, Flask's own too, a problem document.
+
+    Args:
+        app: the app.
+        explain: words the detail of one of Flask's own.
+    """
 
     def own(problem: Problem) -> Response:
         return problem_response(problem)
 
     def http(error: HTTPException) -> Response:
-        problem = Problem(error.description or "")
+        problem = Problem(explain(error))
         problem.status = HTTPStatus(error.code or 500)
         problem.title = problem.status.phrase
         response = problem_response(problem)

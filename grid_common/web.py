@@ -19,12 +19,14 @@ from prometheus_client import (
     ProcessCollector,
 )
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
+from werkzeug.exceptions import HTTPException
 from werkzeug.routing import MapAdapter, Rule
 
 from grid_common.drain import Drain
 from grid_common.interrupt import Caller, CallerGone
 from grid_common.logs import Log, configure_logs
 from grid_common.problems import Unavailable, problem_response, register_problem_handlers
+from grid_common.routes import explain
 from grid_common.settings import ServiceSettings
 
 if TYPE_CHECKING:
@@ -100,7 +102,7 @@ class ServiceApp(Flask):
         self.registry = CollectorRegistry()
         self._ready = ready
         self._register_metrics()
-        register_problem_handlers(self)
+        register_problem_handlers(self, self._explain)
         self.before_request(self._begin)
         self.after_request(self._end)
         self.add_url_rule("/healthz", view_func=_healthz)
@@ -152,6 +154,10 @@ class ServiceApp(Flask):
                 return Response(status=_CLIENT_CLOSED_REQUEST)
 
         return held_view
+
+    def _explain(self, error: HTTPException) -> str:
+        environ = current_request().environ
+        return explain(error, environ["REQUEST_METHOD"], environ["PATH_INFO"], self.url_map)
 
     def _register_metrics(self) -> None:
         ProcessCollector(registry=self.registry)

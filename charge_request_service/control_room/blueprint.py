@@ -9,6 +9,7 @@ from charge_request_service.control_room.same_origin import refuse_cross_site
 from charge_request_service.rush_hour import RushHours
 from charge_request_service.rush_hour_request import RushHourRequest
 from grid_common.charge import parse_body, read_body
+from grid_common.fields import refuse_query
 from grid_common.problems import NotJson
 from grid_common.web import json_response
 
@@ -41,6 +42,7 @@ def control_room(rush_hours: RushHours, *, max_kwh: float) -> Blueprint:
     @blueprint.post("/rush-hour")
     def start() -> Response:
         refuse_cross_site(request)
+        refuse_query(request, RushHourRequest.model_fields)
         wish = RushHourRequest.from_document(_document(), max_kwh=max_kwh)
         rush_hours.start(wish, request_id=g.request_id, caller=g.caller)
         return _shown(rush_hours, status=202)

@@ -50,6 +50,34 @@ def test_bad_input_gets_a_problem_and_no_counter_of_vehicles_moves(start_grid: S
     assert requests.post(f"{grid.url}/charge", json={"kwh": 1}, timeout=10).status_code == 200
 
 
+def test_each_service_names_what_was_meant_and_charges_nobody_for_it(start_grid: StartGrid) -> None:
+    grid = start_grid(points=(4,))
+    before = [scrape(service.url) for service in grid.services]
+
+    for service in (grid.gateway, grid.balancer, grid.substations[0]):
+        query = requests.post(f"{service.url}/charge?ev_id=EV-1&kwh=6", timeout=10)
+        assert query.status_code == 400
+        assert [one["field"] for one in query.json()["errors"]] == ["ev_id", "kwh"]
+        assert "send a JSON body" in query.json()["detail"]
+        foreign = requests.post(f"{service.url}/charge", json={"evId": "EV-1"}, timeout=10)
+        assert foreign.status_code == 400
+        assert "did you mean vehicle_id?" in foreign.json()["errors"][0]["detail"]
+        missing = requests.post(f"{service.url}/v1/charges", timeout=10)
+        wrong = requests.get(f"{service.url}/charge", timeout=10)
+        assert (missing.status_code, wrong.status_code) == (404, 405)
+        for answer in (missing, wrong):
+            assert "POST /charge" in answer.json()["detail"]
+            assert "/openapi.json" in answer.json()["detail"]
+    rush = requests.post(f"{grid.url}/rush-hour?vehicles=5", json={"vehicles": 1}, timeout=10)
+    assert rush.status_code == 400
+    assert rush.json()["errors"][0]["field"] == "vehicles"
+    file = requests.get(f"{grid.url}/control-room/none.js", timeout=10)
+    assert file.json()["detail"] == "The control room has no file 'none.js'."
+
+    after = [scrape(service.url) for service in grid.services]
+    assert [moved(*pair) for pair in zip(before, after, strict=True)] == [{}] * 3
+
+
 def test_the_gateway_answers_as_its_openapi_description_says(start_grid: StartGrid) -> None:
     grid = start_grid(points=(4,), env={"TIME_SCALE": "36000"})
     document = requests.get(f"{grid.url}/openapi.json", timeout=5).json()

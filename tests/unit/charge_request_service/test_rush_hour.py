@@ -47,7 +47,7 @@ def test_what_is_left_out_gets_its_default() -> None:
         ({"vehicles": 1, "kwh": None}, "kwh", "is null;"),
         ({"vehicles": 1, "over_s": 601}, "over_s", "is 601; it takes a number from 0 to 600"),
         ({"vehicles": 1, "over_s": float("nan")}, "over_s", "is nan;"),
-        ({"vehicles": 1, "speed": 2}, "'speed'", "is not known; leave it out"),
+        ({"vehicles": 1, "speed": 2}, "speed", "is not known; leave it out"),
         ([7], "body", "is not an object; send a JSON object"),
     ],
 )
