@@ -2,7 +2,6 @@
 
 import time
 
-import gevent
 import orjson
 from flask import Response, g
 from prometheus_client import Histogram
@@ -13,8 +12,12 @@ from grid_common.openapi import inner_description
 from grid_common.problems import Unavailable
 from grid_common.web import DURATION_BUCKETS, ServiceApp, current_request, json_response
 from substation_service.metrics import SubstationCollector
+from substation_service.scheduler import Scheduler
 from substation_service.settings import Settings
-from substation_service.substation import Outcome, Substation, SubstationFull
+from substation_service.substation import Demand, Outcome, Substation, SubstationFull
+
+# Told where the next point frees later than that, or nobody knows when: the limit may be 0.
+_LONGEST_RETRY_AFTER_S = 86_400.0
 
 
 def create_app(settings: Settings) -> ServiceApp:
@@ -23,6 +26,7 @@ def create_app(settings: Settings) -> ServiceApp:
         settings.charging_points,
         settings.point_power_kw,
         settings.power_limit_kw,
+        settings.power_sharing,
         settings.time_scale,
     )
     app = ServiceApp("substation", settings, ready=lambda: None)
@@ -34,13 +38,17 @@ def create_app(settings: Settings) -> ServiceApp:
         registry=app.registry,
     )
     log = app.log.bind(substation=settings.substation_name)
+    scheduler = Scheduler(
+        substation,
+        lambda: log.info("power limit returned", power_limit_kw=substation.power_limit_kw),
+    )
 
     @app.post("/charge")
     @app.held
     def charge(caller: Caller) -> Response:
         session = SessionRequest.from_request(current_request(), max_kwh=settings.max_kwh).session()
         try:
-            charging = substation.plug_in(session.kwh, time.monotonic())
+            charging = substation.plug_in(Demand(session.kwh), time.monotonic())
         except SubstationFull as full:
             log.info(
                 "refused",
@@ -52,17 +60,18 @@ def create_app(settings: Settings) -> ServiceApp:
             raise Unavailable(
                 "full",
                 f"Substation {settings.substation_name}: {full}.",
-                retry_after_s=full.free_in_s,
+                retry_after_s=min(full.free_in_s, _LONGEST_RETRY_AFTER_S),
                 session_id=session.session_id,
             ) from None
         outcome = Outcome.ABORTED
         try:
-            gevent.sleep(charging.duration_s)
+            scheduler.wait(charging)
             caller.check()
             outcome = Outcome.CHARGED
         finally:
             now = time.monotonic()
             delivered_kwh = substation.unplug(charging, now, outcome)
+            scheduler.changed()
             durations.observe(now - charging.began)
             log.info(
                 "session ended",

@@ -1,5 +1,6 @@
 """The site's metrics, read from the site itself at each scrape: no second count can drift."""
 
+import time
 from collections.abc import Iterator
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -18,12 +19,29 @@ class SubstationCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Yield the metrics as they are now."""
-        site = self._substation
+        site, now = self._substation, time.monotonic()
+        site.advance(now)
         for name, help_text, value in (
             ("substation_current_load", "Vehicles charging now", site.load),
             ("substation_capacity", "Vehicles that can charge at once", site.capacity),
+            ("substation_point_power_kw", "Power of one point, kW", site.point_power_kw),
             ("substation_power_kw", "Power drawn now, kW", site.power_kw),
+            (
+                "substation_committed_power_kw",
+                "Power that the vehicles could draw without a limit, kW",
+                site.committed_power_kw,
+            ),
             ("substation_power_limit_kw", "Most power the site may draw, kW", site.power_limit_kw),
+            (
+                "substation_remaining_energy_kwh",
+                "Energy that the vehicles still have to get, kWh",
+                site.remaining_energy_kwh(now),
+            ),
+            (
+                "substation_time_scale",
+                "How many times faster than real time vehicles charge",
+                site.time_scale,
+            ),
             ("substation_draining", "1 while the site takes no new vehicle", self._drain.active),
         ):
             yield GaugeMetricFamily(name, help_text, float(value))

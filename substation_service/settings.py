@@ -2,9 +2,10 @@
 
 from typing import Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from grid_common.settings import ServiceSettings
+from substation_service.power import Sharing
 
 # Connections kept for balancers' polls, Prometheus and those who are refused.
 _OTHER_CALLERS = 100
@@ -27,7 +28,13 @@ class Settings(ServiceSettings):
         None,
         gt=0,
         allow_inf_nan=False,
-        description="Most power that the site may draw, kW; none: all of its points at once",
+        description="Most power that the site may draw, kW, shared by its vehicles; none: all of "
+        "its points at once",
+    )
+    power_sharing: Sharing = Field(
+        Sharing.FIRST_COME,
+        description="How vehicles share that limit: `first-come` (each has at least half of its "
+        "equal share, what is left goes in order of arrival) or `equal` (max-min fair)",
     )
     time_scale: float = Field(
         360,
@@ -48,11 +55,12 @@ class Settings(ServiceSettings):
             )
         return self
 
-    @model_validator(mode="after")
-    def _limit_allows_one_vehicle(self) -> Self:
-        if self.power_limit_kw is not None and self.power_limit_kw < self.point_power_kw:
+    @field_validator("power_sharing", mode="before")
+    @classmethod
+    def _deadlines_are_not_known(cls, value: object) -> object:
+        if value == "deadline":
             raise ValueError(
-                f"POWER_LIMIT_KW={self.power_limit_kw:g} is below POINT_POWER_KW="
-                f"{self.point_power_kw:g}, so no vehicle could charge; raise it"
+                "vehicles cannot tell a departure yet, so nothing can be shared by it; "
+                "take first-come or equal"
             )
-        return self
+        return value

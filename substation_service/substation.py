@@ -1,7 +1,15 @@
 """The site itself: its points, its power, what it has delivered. Pure: the clock is passed in."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from enum import StrEnum
+from math import fsum, inf, isfinite
+
+from substation_service.charging import Charging, Demand
+from substation_service.power import ALLOCATIONS, Sharing
+
+__all__ = ["Charging", "Demand", "Outcome", "Sharing", "Substation", "SubstationFull"]
+
+_SECONDS_PER_HOUR = 3600
 
 
 class Outcome(StrEnum):
@@ -13,75 +21,165 @@ class Outcome(StrEnum):
 
 
 class SubstationFull(Exception):
-    """Every point that may be used is taken; `free_in_s` tells when the next one frees."""
+    """Every point is taken; `free_in_s` tells when the next one frees, as powers are now."""
 
     def __init__(self, capacity: int, free_in_s: float) -> None:
         super().__init__(f"all {capacity} charging points are taken")
         self.free_in_s = free_in_s
 
 
-@dataclass(eq=False, slots=True)
-class Charging:
-    """A vehicle at a point. Times in seconds of the clock that is passed in."""
-
-    kwh: float
-    began: float
-    duration_s: float
-
-    @property
-    def ends(self) -> float:
-        """When the vehicle will have all that it asked for."""
-        return self.began + self.duration_s
-
-
 class Substation:
     """A number of charging points of equal power under one power limit.
 
+    While the limit is above all that its vehicles can draw, each charges by itself. Else they share
+    it, and the site goes from event to event: a plug-in, an end, a vehicle that can draw less
+    because its battery fills, a change of the limit. Between two of them every power is constant.
+
+    Times in seconds of the clock that is passed in; one that goes back counts as standing still.
     Not for several threads at once; under gevent no method gives way to another greenlet.
     """
 
     def __init__(
-        self, points: int, point_power_kw: float, power_limit_kw: float | None, time_scale: float
+        self,
+        points: int,
+        point_power_kw: float,
+        power_limit_kw: float | None = None,
+        sharing: Sharing = Sharing.FIRST_COME,
+        time_scale: float = 1.0,
     ) -> None:
+        """Build a site where nobody charges.
+
+        Args:
+            points: how many vehicles can charge at once.
+            point_power_kw: the most that one point gives.
+            power_limit_kw: the most that all together may draw; none: all points at once.
+            sharing: how sessions share the limit.
+            time_scale: how many times faster than the clock vehicles charge.
+        """
+        self.capacity = points
         self.point_power_kw = point_power_kw
+        self.time_scale = time_scale
         self.power_limit_kw = points * point_power_kw if power_limit_kw is None else power_limit_kw
-        self.capacity = min(points, int(self.power_limit_kw / point_power_kw + 1e-9))
+        self.standing_limit_kw = self.power_limit_kw  # what a limit that ends gives way to
+        self.limit_ends = inf
         self.energy_delivered_kwh = {Outcome.CHARGED: 0.0, Outcome.ABORTED: 0.0}
         self.sessions = dict.fromkeys(Outcome, 0)
-        self._kwh_per_s = point_power_kw * time_scale / 3600
-        self._charging: set[Charging] = set()
+        self._hours_per_s = time_scale / _SECONDS_PER_HOUR
+        self._allocate = ALLOCATIONS[sharing]
+        self._now = -inf
+        self._charging: dict[Charging, None] = {}  # in the order in which they plugged in
+        self._shares = False  # the limit is below what the vehicles could draw
 
     @property
     def load(self) -> int:
-        """Vehicles that charge now."""
+        """Vehicles that are plugged in."""
         return len(self._charging)
 
     @property
-    def power_kw(self) -> float:
-        """Power drawn now."""
-        return self.load * self.point_power_kw
+    def is_shared(self) -> bool:
+        """Whether the limit holds vehicles back, so that one's end moves with what others do."""
+        return self._shares
 
-    def plug_in(self, kwh: float, now: float) -> Charging:
+    @property
+    def power_kw(self) -> float:
+        """Power drawn at the last moment that the site was told of; never over the limit."""
+        return fsum(charging.power_kw(self._now) for charging in self._charging)
+
+    @property
+    def committed_power_kw(self) -> float:
+        """What the plugged vehicles could draw with empty batteries and no limit."""
+        return fsum(charging.max_power_kw for charging in self._charging)
+
+    def remaining_energy_kwh(self, now: float) -> float:
+        """Return the energy that the plugged vehicles still have to get."""
+        self.advance(now)
+        return fsum(charging.remaining_kwh(self._now) for charging in self._charging)
+
+    def plug_in(self, demand: Demand, now: float) -> Charging:
         """Take a vehicle in: the check for a free point and the count are one step.
 
         Raises:
             SubstationFull: no point is free.
         """
+        self.advance(now)
         if len(self._charging) >= self.capacity:
             self.sessions[Outcome.REFUSED] += 1
-            free_in_s = min(charging.ends for charging in self._charging) - now
-            raise SubstationFull(self.capacity, max(0.0, free_in_s))
-        charging = Charging(kwh, now, kwh / self._kwh_per_s)
-        self._charging.add(charging)
+            next_free = min(charging.ends for charging in self._charging)
+            raise SubstationFull(self.capacity, max(0.0, next_free - self._now))
+        charging = Charging(demand, self.point_power_kw, self._now, self._hours_per_s)
+        self._charging[charging] = None
+        if self._shares or self.load * self.point_power_kw > self.power_limit_kw:
+            self._share()
         return charging
 
     def unplug(self, charging: Charging, now: float, outcome: Outcome) -> float:
-        """Let a vehicle go and return the kWh it got: all if charged, else its share so far."""
-        self._charging.remove(charging)
-        if outcome is Outcome.CHARGED:
-            delivered = charging.kwh
-        else:
-            delivered = min(charging.kwh, max(0.0, now - charging.began) * self._kwh_per_s)
+        """Let a vehicle go and return the kWh it got."""
+        self.advance(now)
+        charging.advance(self._now)
+        del self._charging[charging]
+        if self._shares:
+            self._share()
+        delivered = charging.delivered_kwh(self._now)
         self.energy_delivered_kwh[outcome] += delivered
         self.sessions[outcome] += 1
         return delivered
+
+    def set_limit(self, power_limit_kw: float, now: float, until: float | None = None) -> None:
+        """Change the limit at once, for good or until a time at which the standing one returns.
+
+        Raises:
+            ValueError: the limit is negative, infinite or no number.
+        """
+        if not (isfinite(power_limit_kw) and power_limit_kw >= 0):
+            raise ValueError(f"{power_limit_kw} kW is no limit")
+        self.advance(now)
+        self.power_limit_kw = power_limit_kw
+        if until is None:
+            self.standing_limit_kw = power_limit_kw
+        self.limit_ends = inf if until is None else until
+        self._share()
+
+    def advance(self, now: float) -> None:
+        """Let all happen that is due by now."""
+        while (due := self._next_change()) <= now:
+            self._now = max(self._now, due)
+            if self.limit_ends <= self._now:
+                self.power_limit_kw, self.limit_ends = self.standing_limit_kw, inf
+            self._share()
+        self._now = max(self._now, now)
+
+    def next_event(self, now: float) -> float | None:
+        """Return when something happens next if nobody comes or goes: advance and look then."""
+        self.advance(now)
+        change = self._next_change()
+        if not self._shares:
+            ends = (charging.ends for charging in self._charging)
+            change = min([change, *(end for end in ends if end > self._now)])
+        return change if change < inf else None
+
+    def remaining_s(self, charging: Charging, now: float) -> float:
+        """Return the time until a vehicle has all that it asked for, as powers are now."""
+        self.advance(now)
+        return max(0.0, charging.ends - self._now)
+
+    def finished(self, now: float) -> Sequence[Charging]:
+        """Return those that have all that they asked for and are still plugged in."""
+        self.advance(now)
+        return [charging for charging in self._charging if charging.ends <= self._now]
+
+    def _next_change(self) -> float:
+        """Return when powers change by themselves in a way that matters to others."""
+        if not self._shares:
+            return self.limit_ends
+        return min([self.limit_ends, *(charging.cap_changes for charging in self._charging)])
+
+    def _share(self) -> None:
+        """Share the limit anew: those who lose power lose it before others gain it."""
+        charging = list(self._charging)
+        caps = [one.cap_kw(self._now) for one in charging]
+        self._shares = fsum(caps) > self.power_limit_kw
+        shares = self._allocate(caps, self.power_limit_kw) if self._shares else [inf] * len(caps)
+        for one, share_kw in sorted(
+            zip(charging, shares, strict=True), key=lambda pair: pair[1] >= pair[0].share_kw
+        ):
+            one.advance(self._now, share_kw)

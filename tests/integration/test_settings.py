@@ -23,7 +23,8 @@ def run(module: str, *arguments: str, **settings: str) -> subprocess.CompletedPr
     [
         ("substation_service", {"CHARGING_POINTS": "0"}, ["CHARGING_POINTS=0", "1"]),
         ("substation_service", {"TIME_SCALE": "fast"}, ["TIME_SCALE=fast", "360"]),
-        ("substation_service", {"POWER_LIMIT_KW": "10"}, ["POWER_LIMIT_KW=10", "raise it"]),
+        ("substation_service", {"POWER_LIMIT_KW": "0"}, ["POWER_LIMIT_KW=0", "greater than 0"]),
+        ("substation_service", {"POWER_SHARING": "deadline"}, ["POWER_SHARING=deadline", "equal"]),
         (
             "substation_service",
             {"CHARGING_POINTS": "950", "MAX_CONNECTIONS": "1000"},

@@ -69,15 +69,33 @@ def test_a_full_site_answers_503_with_the_time_until_a_point_frees(
     assert parked.statuses() == {0: 1}
 
 
-def test_the_power_limit_caps_the_points_in_use(start_service: StartService) -> None:
+def test_vehicles_share_the_power_limit_and_each_is_woken_when_it_is_charged(
+    start_service: StartService,
+) -> None:
     site = start_service(
-        "substation_service", CHARGING_POINTS=8, POINT_POWER_KW=50, POWER_LIMIT_KW=120
+        "substation_service",
+        CHARGING_POINTS=8,
+        POWER_LIMIT_KW=50,
+        POWER_SHARING="equal",
+        TIME_SCALE=720,
     )
+    began = time.monotonic()
+    alone = Fleet(site.url, kwh=10).send(1)  # 1 s alone
+    wait_for_load(site.url, 1)
+    late = Fleet(site.url, kwh=5).send(3)  # from here on a quarter each
+    wait_for_load(site.url, 4)
 
     metrics = scrape(site.url)
+    assert metrics["substation_capacity"] == 8
+    assert metrics["substation_power_limit_kw"] == metrics["substation_power_kw"] == 50
+    assert metrics["substation_committed_power_kw"] == 200
+    assert metrics["substation_point_power_kw"] == 50
+    assert metrics["substation_time_scale"] == 720
+    assert 15 < metrics["substation_remaining_energy_kwh"] <= 25
 
-    assert metrics["substation_capacity"] == 2
-    assert metrics["substation_power_limit_kw"] == 120
+    assert (alone.wait().statuses(), late.wait().statuses()) == ({200: 1}, {200: 3})
+    assert 2.5 <= time.monotonic() - began < 3.5  # 25 kWh at 10 a second, with never a pause
+    assert scrape(site.url)["substation_power_kw"] == 0
 
 
 def test_of_60_vehicles_at_once_exactly_as_many_charge_as_there_are_points(

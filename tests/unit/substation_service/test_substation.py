@@ -1,25 +1,28 @@
 """The site's model, under a clock of the test's own."""
 
+import math
 from threading import Barrier, Thread
 
 import pytest
 
-from substation_service.substation import Outcome, Substation, SubstationFull
+from substation_service.substation import Demand, Outcome, Sharing, Substation, SubstationFull
 
 
-def site(points: int = 2, *, power_limit_kw: float | None = None) -> Substation:
-    return Substation(points, point_power_kw=50, power_limit_kw=power_limit_kw, time_scale=360)
+def site(
+    points: int = 2, *, power_limit_kw: float | None = None, sharing: Sharing = Sharing.EQUAL
+) -> Substation:
+    return Substation(points, 50, power_limit_kw, sharing, time_scale=360)
 
 
 def test_10_kwh_at_50_kw_take_2_seconds_at_the_default_time_scale() -> None:
-    assert site().plug_in(10, now=100).ends == 102
+    assert site().plug_in(Demand(10), now=100).ends == 102
 
 
 def test_load_and_power_follow_the_vehicles() -> None:
     substation = site()
 
-    first = substation.plug_in(10, now=0)
-    substation.plug_in(10, now=0)
+    first = substation.plug_in(Demand(10), now=0)
+    substation.plug_in(Demand(20), now=0)
     assert (substation.load, substation.power_kw) == (2, 100)
 
     substation.unplug(first, 2, Outcome.CHARGED)
@@ -28,28 +31,117 @@ def test_load_and_power_follow_the_vehicles() -> None:
 
 def test_a_full_site_tells_when_its_next_point_frees() -> None:
     substation = site()
-    substation.plug_in(50, now=0)
-    substation.plug_in(20, now=0)
+    substation.plug_in(Demand(50), now=0)
+    substation.plug_in(Demand(20), now=0)
 
     with pytest.raises(SubstationFull) as full:
-        substation.plug_in(1, now=1)
+        substation.plug_in(Demand(1), now=1)
 
     assert full.value.free_in_s == 3
     assert substation.sessions[Outcome.REFUSED] == 1
     assert substation.load == 2
 
 
-def test_the_power_limit_leaves_points_unused() -> None:
-    assert site(10, power_limit_kw=149).capacity == 2
-    assert site(10, power_limit_kw=150).capacity == 3
-    assert site(2, power_limit_kw=1000).capacity == 2
+def test_capacity_is_the_number_of_points_whatever_the_limit() -> None:
+    assert site(10, power_limit_kw=149).capacity == 10
+    assert site(2, power_limit_kw=1).capacity == 2
+    assert site(10).power_limit_kw == 500
+
+
+def test_two_vehicles_share_a_limit_and_the_one_that_stays_has_what_the_other_leaves() -> None:
+    substation = site(power_limit_kw=60)
+    first = substation.plug_in(Demand(10), now=0)
+    assert substation.power_kw == 50
+    assert not substation.is_shared
+
+    second = substation.plug_in(Demand(10), now=1)  # the first has 5 kWh of its 10
+    assert substation.is_shared
+    assert substation.power_kw == 60
+    assert substation.next_event(1) == pytest.approx(1 + 5 / 3)
+    assert substation.finished(2.6) == []
+    assert substation.finished(2.7) == [first]
+    assert substation.power_kw == 50  # the second alone, from the very moment
+
+    assert substation.unplug(first, 2.7, Outcome.CHARGED) == 10
+    assert second.ends == pytest.approx(1 + 5 / 3 + 1)
+    assert (first.mean_power_kw, first.peak_power_kw) == (pytest.approx(10 / (8 / 3) * 10), 50)
+
+
+def test_a_newcomer_hardly_slows_who_was_there_before_and_does_not_starve() -> None:
+    substation = site(power_limit_kw=60, sharing=Sharing.FIRST_COME)
+    first = substation.plug_in(Demand(10), now=0)
+    second = substation.plug_in(Demand(10), now=0)
+
+    assert (first.power_kw(0), second.power_kw(0)) == (45, 15)
+
+
+def test_a_lowered_limit_holds_at_once_and_the_standing_one_returns() -> None:
+    substation = site(power_limit_kw=60)
+    charging = [substation.plug_in(Demand(100), now=0) for _ in "ab"]
+
+    substation.set_limit(10, now=1, until=3)
+    assert substation.power_kw == 10
+    assert [one.power_kw(1) for one in charging] == [5, 5]
+    assert (substation.power_limit_kw, substation.limit_ends) == (10, 3)
+    assert substation.next_event(1) == 3
+
+    substation.advance(4)
+    assert (substation.power_limit_kw, substation.power_kw) == (60, 60)
+    assert charging[0].delivered_kwh(4) == pytest.approx(0.1 * (30 * 1 + 5 * 2 + 30 * 1))
+
+    substation.set_limit(20, now=4)
+    substation.set_limit(40, now=4, until=5)
+    substation.advance(6)
+    assert substation.power_limit_kw == 20
+
+
+def test_at_a_limit_of_0_everything_stands_still_until_it_is_lifted() -> None:
+    substation = site()
+    charging = substation.plug_in(Demand(10), now=0)
+    substation.set_limit(0, now=1)
+
+    assert substation.power_kw == 0
+    assert substation.next_event(1) is None
+    assert substation.remaining_s(charging, 1000) == math.inf
+    substation.plug_in(Demand(10), now=1000)
+    with pytest.raises(SubstationFull) as full:
+        substation.plug_in(Demand(10), now=1000)
+    assert full.value.free_in_s == math.inf
+
+    substation.set_limit(100, now=1000)
+    assert charging.ends == 1001
+
+
+@pytest.mark.parametrize("limit", [-1, math.inf, math.nan])
+def test_a_limit_is_a_number_of_kilowatts(limit: float) -> None:
+    with pytest.raises(ValueError, match="no limit"):
+        site().set_limit(limit, now=0)
+
+
+def test_a_clock_that_goes_back_counts_as_standing_still() -> None:
+    substation = site()
+    charging = substation.plug_in(Demand(10), now=10)
+    substation.advance(11)
+
+    assert substation.remaining_energy_kwh(5) == 5
+    assert substation.unplug(charging, 0, Outcome.ABORTED) == 5
+
+
+def test_committed_power_is_what_vehicles_could_draw_and_remaining_energy_what_they_lack() -> None:
+    substation = site(power_limit_kw=60)
+    substation.plug_in(Demand(10, max_power_kw=11), now=0)
+    substation.plug_in(Demand(10, max_power_kw=150), now=0)
+
+    assert substation.committed_power_kw == 61
+    assert substation.power_kw == 60
+    assert substation.remaining_energy_kwh(1) == 14
 
 
 def test_a_vehicle_that_leaves_early_got_its_share_so_far() -> None:
     substation = site()
 
-    assert substation.unplug(substation.plug_in(10, now=0), 0.5, Outcome.ABORTED) == 2.5
-    assert substation.unplug(substation.plug_in(10, now=0), 60, Outcome.ABORTED) == 10
+    assert substation.unplug(substation.plug_in(Demand(10), now=0), 0.5, Outcome.ABORTED) == 2.5
+    assert substation.unplug(substation.plug_in(Demand(10), now=0), 60, Outcome.ABORTED) == 10
     assert substation.energy_delivered_kwh == {Outcome.CHARGED: 0, Outcome.ABORTED: 12.5}
 
 
@@ -61,7 +153,7 @@ def test_the_check_and_the_count_are_one_step_for_threads_too() -> None:
     def plug_in() -> None:
         together.wait()
         try:
-            substation.plug_in(1, now=0)
+            substation.plug_in(Demand(1), now=0)
         except SubstationFull as full:
             refused.append(full)
 

@@ -1,0 +1,178 @@
+"""A vehicle at a point: its demand, what it can draw, what it got. Pure: the clock is passed in."""
+
+from math import inf, log1p
+from typing import NamedTuple
+
+__all__ = ["Charging", "Demand"]
+
+# Batteries take their full power up to this state of charge, then linearly less, down to the tenth
+# part when full: the two-stage battery of ACN-Sim.
+_TAPER_FROM = 0.8
+_POWER_WHEN_FULL = 0.1
+# The taper is followed in steps of this state of charge.
+_STEP = 0.01
+_FULL = 1.0
+_TINY = 1e-9
+
+
+class Demand(NamedTuple):
+    """What a vehicle asks for, and what it told of itself."""
+
+    kwh: float
+    max_power_kw: float | None = None
+    battery_kwh: float | None = None
+    soc: float | None = None  # state of charge, 0 to 1
+
+
+class Step(NamedTuple):
+    """A part of a session across which the most that the vehicle can draw stays the same."""
+
+    until_kwh: float
+    cap_kw: float
+
+
+class Charging:
+    """A session from plug-in to unplug. Times in seconds of the clock that is passed in.
+
+    It draws the most that the vehicle can take at its state of charge, and never more than its part
+    of a limit, `share_kw`. As long as that does not change all of its course is known, so nothing
+    here ticks: energy is worked out where it is asked for.
+    """
+
+    __slots__ = (
+        "_hours_per_s",
+        "_kwh",
+        "_peak_kw",
+        "_since",
+        "_step",
+        "_steps",
+        "began",
+        "demand",
+        "max_power_kw",
+        "share_kw",
+    )
+
+    def __init__(
+        self, demand: Demand, point_power_kw: float, now: float, hours_per_s: float
+    ) -> None:
+        """Plug in.
+
+        Args:
+            demand: what the vehicle asks for.
+            point_power_kw: the most that its point can give.
+            now: the time.
+            hours_per_s: hours of charging in a second of the clock.
+        """
+        told_kw = demand.max_power_kw
+        self.demand = demand
+        self.began = now
+        self.max_power_kw = point_power_kw if told_kw is None else min(point_power_kw, told_kw)
+        self.share_kw = inf
+        self._hours_per_s = hours_per_s
+        if demand.battery_kwh is None or demand.soc is None:
+            self._steps: tuple[Step, ...] = (Step(demand.kwh, self.max_power_kw),)
+        else:
+            self._steps = _taper(demand, demand.battery_kwh, demand.soc, point_power_kw)
+        # Where it stood when its share last changed.
+        self._since = now
+        self._kwh = 0.0
+        self._step = 0
+        self._peak_kw = 0.0
+
+    def _at(self, now: float) -> tuple[int, float, float]:
+        """Give the step, the kWh so far and their time: now, or when the session had it all."""
+        step, kwh, since = self._step, self._kwh, self._since
+        while step < len(self._steps):
+            until_kwh, cap_kw = self._steps[step]
+            kwh_per_s = min(cap_kw, self.share_kw) * self._hours_per_s
+            over = since + (until_kwh - kwh) / kwh_per_s if kwh_per_s > 0 else inf
+            if over > now:
+                if now > since:
+                    kwh, since = min(until_kwh, kwh + kwh_per_s * (now - since)), now
+                break
+            step, kwh, since = step + 1, until_kwh, over
+        return step, kwh, since
+
+    def advance(self, now: float, share_kw: float | None = None) -> None:
+        """Note the energy up to now, and from now on draw no more than another share."""
+        step, kwh, since = self._at(now)
+        if kwh > self._kwh:
+            self._peak_kw = max(self._peak_kw, min(self._steps[self._step].cap_kw, self.share_kw))
+        self._step, self._kwh, self._since = step, kwh, since
+        if share_kw is not None:
+            self.share_kw = share_kw
+
+    def delivered_kwh(self, now: float) -> float:
+        """Return the kWh that it got so far."""
+        return self._at(now)[1]
+
+    def remaining_kwh(self, now: float) -> float:
+        """Return the kWh that it still has to get."""
+        return self.demand.kwh - self._at(now)[1]
+
+    def cap_kw(self, now: float) -> float:
+        """Return the most that it can draw at its state of charge; 0 once it has it all."""
+        step = self._at(now)[0]
+        return self._steps[step].cap_kw if step < len(self._steps) else 0.0
+
+    def power_kw(self, now: float) -> float:
+        """Return what it draws."""
+        return min(self.cap_kw(now), self.share_kw)
+
+    @property
+    def ends(self) -> float:
+        """When it will have all that it asked for, or when it had it, if its share stays."""
+        return self._at(inf)[2]
+
+    @property
+    def cap_changes(self) -> float:
+        """When it will be at the end of its step, seen from when its energy was last noted."""
+        if self._step == len(self._steps):
+            return inf
+        until_kwh, cap_kw = self._steps[self._step]
+        kwh_per_s = min(cap_kw, self.share_kw) * self._hours_per_s
+        return self._since + (until_kwh - self._kwh) / kwh_per_s if kwh_per_s > 0 else inf
+
+    @property
+    def mean_power_kw(self) -> float:
+        """The mean of what it drew from plug-in to when its energy was last noted."""
+        hours = (self._since - self.began) * self._hours_per_s
+        return min(self._kwh / hours, self._peak_kw) if hours > 0 else self._peak_kw
+
+    @property
+    def peak_power_kw(self) -> float:
+        """The most that it drew up to when its energy was last noted."""
+        return self._peak_kw
+
+
+def _taper(
+    demand: Demand, battery_kwh: float, soc: float, point_power_kw: float
+) -> tuple[Step, ...]:
+    """Cut a session into steps.
+
+    A step of the taper has the logarithmic mean of the powers at its ends: alone, the vehicle is at
+    each end at the very time at which a power that falls linearly would bring it there.
+    """
+    full_kw = point_power_kw if demand.max_power_kw is None else demand.max_power_kw
+    slope_kw = full_kw * (1 - _POWER_WHEN_FULL) / (_FULL - _TAPER_FROM)  # per state of charge
+    # The point may be what holds a vehicle back up to a higher state of charge.
+    bend = _TAPER_FROM + max(0.0, full_kw - point_power_kw) / slope_kw
+    target = soc + demand.kwh / battery_kwh
+    steps = []
+    at = soc
+    if at < bend:
+        steps.append(Step((bend - soc) * battery_kwh, min(full_kw, point_power_kw)))
+        at = bend
+    while at < target:
+        to = min((int(at / _STEP + _TINY) + 1) * _STEP, target)
+        if to > target - _TINY:
+            to = target  # rounding leaves no step of next to nothing
+        falls_kw, low_kw = (to - at) * slope_kw, full_kw - (to - _TAPER_FROM) * slope_kw
+        steps.append(Step((to - soc) * battery_kwh, falls_kw / log1p(falls_kw / low_kw)))
+        at = to
+    if not steps:  # too little to be seen in the state of charge
+        steps = [Step(demand.kwh, full_kw - (soc - _TAPER_FROM) * slope_kw)]
+    return (
+        *(step for step in steps[:-1] if step.until_kwh < demand.kwh),
+        Step(demand.kwh, steps[-1].cap_kw),
+    )

@@ -1,0 +1,74 @@
+"""How the sessions of a substation share its power limit. Pure: powers in, powers out.
+
+Each function takes the sessions' caps, the most that each can draw now, in the order in which they
+plugged in, and the limit, all in kW, and returns the power of each in the same order. Their sum is
+never over the limit, not by a rounding error either.
+"""
+
+from collections.abc import Callable, Sequence
+from enum import StrEnum
+from math import fsum, inf
+
+__all__ = ["ALLOCATIONS", "Allocation", "Sharing", "equal", "first_come"]
+
+Allocation = Callable[[Sequence[float], float], list[float]]
+
+# What `first_come` guarantees, as a share of what `equal` would give.
+_GUARANTEED = 0.5
+# Scales a sum that is over the limit by its rounding errors to just below it.
+_JUST_BELOW = 1 - 2**-50
+
+
+class Sharing(StrEnum):
+    """The ways to share a limit."""
+
+    FIRST_COME = "first-come"
+    EQUAL = "equal"
+
+
+def equal(caps: Sequence[float], limit: float) -> list[float]:
+    """Share max-min fairly: nobody could have more without taking it from one who has no more."""
+    level = _level(caps, limit)
+    return _within(limit, [min(cap, level) for cap in caps])
+
+
+def first_come(caps: Sequence[float], limit: float) -> list[float]:
+    """Guarantee each half of its equal share, or its cap; what is left goes in order of arrival.
+
+    So a newcomer hardly slows those who were there before, and yet nobody starves.
+    """
+    guaranteed = _GUARANTEED * _level(caps, limit)
+    powers = [min(cap, guaranteed) for cap in caps]
+    left = limit - fsum(powers)
+    for index, cap in enumerate(caps):
+        if left <= 0:
+            break
+        more = min(cap - powers[index], left)
+        powers[index] += more
+        left -= more
+    return _within(limit, powers)
+
+
+ALLOCATIONS: dict[Sharing, Allocation] = {
+    Sharing.FIRST_COME: first_come,
+    Sharing.EQUAL: equal,
+}
+
+
+def _level(caps: Sequence[float], limit: float) -> float:
+    """Find the most that anybody gets when all get as equal a power as their caps allow."""
+    left, sharers = limit, len(caps)
+    for cap in sorted(caps):
+        if cap * sharers >= left:
+            return max(0.0, left / sharers)
+        left -= cap
+        sharers -= 1
+    return inf
+
+
+def _within(limit: float, powers: list[float]) -> list[float]:
+    total = fsum(powers)
+    if total <= limit:
+        return powers
+    scale = limit / total * _JUST_BELOW
+    return [power * scale for power in powers]
