@@ -17,6 +17,12 @@ _SYNONYMS = {
     "kwh": "amount amountkwh chargekwh demand demandkwh energy energyamount energydemand energykwh "
     "energyneeded energyrequest energyrequested energyrequired kwhneeded kwhrequested neededkwh "
     "requestedenergy requestedkwh requiredenergy requiredkwh",
+    "max_power_kw": "acmax acmaxpower dcmax dcmaxpower evmaximumpowerlimit evmaxpower evmaxpowerkw "
+    "maxchargingpower maxchargepower maximumpower pmax power powerkw powerlimit",
+    "battery_kwh": "battery batterycapacity batterycapacitykwh batterysize capacity capacitykwh "
+    "energycapacity evenergycapacity totalcapacity usablebattery",
+    "soc": "arrivalsoc batterylevel batterypercentage evresssoc initialsoc level percent "
+    "socarrival startsoc stateofcharge",
     "session_id": "chargingsessionid session transaction transactionid",
     "vehicles": "amount cars count evs n number vehiclecount",
     "over_s": "duration durations over overseconds seconds",

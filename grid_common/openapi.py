@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from grid_common.charge import ChargeRequest, SessionRequest
+from grid_common.charge import METERED, ChargeRequest, SessionRequest
 from grid_common.problem_type import CONTENT_TYPE
 
 TEXT = {"type": "string"}
@@ -31,6 +31,7 @@ def inner_description(title: str, max_kwh: float, *, waits: bool) -> dict[str, A
         for name in ("attempts", "waited_s"):
             del schemas["Charged"]["properties"][name]
             schemas["Charged"]["required"].remove(name)
+        schemas["Charged"]["required"] += METERED
     return document(
         title,
         "Behind the gateway; it takes vehicles as the gateway hands them on.",
@@ -103,7 +104,9 @@ def charge_schemas(request: type[ChargeRequest], max_kwh: float) -> dict[str, An
                 "attempts": {"type": "integer", "minimum": 1},
                 "waited_s": NUMBER,
                 "charging_s": NUMBER,
-            }
+                **dict.fromkeys(METERED, NUMBER),
+            },
+            optional=METERED,
         ),
         "Problem": an_object(
             {

@@ -94,11 +94,12 @@ class Balancer:
             return json_response(
                 {
                     "status": outcome.status,
-                    **session._asdict(),
+                    **session.members(),
                     "substation": outcome.substation,
                     "attempts": outcome.attempts,
                     "waited_s": round(outcome.waited_s, 3),
                     "charging_s": round(outcome.charging_s, 3),
+                    **outcome.metered,
                 },
                 status=200 if outcome.status == "charged" else 202,
             )

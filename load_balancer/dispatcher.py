@@ -13,7 +13,7 @@ from grid_common.interrupt import CallerGone, Interrupt
 from grid_common.logs import Log
 from grid_common.problems import Unavailable
 from grid_common.upstream import Answer, Upstream, UpstreamError
-from load_balancer.outcome import Outcome, outcome_of
+from load_balancer.outcome import Outcome, metered, outcome_of
 from load_balancer.pool import LineFull, Pool
 from load_balancer.vehicle import Dispatch, Ticket
 
@@ -33,6 +33,7 @@ class ChargeResult(NamedTuple):
     attempts: int
     waited_s: float
     charging_s: float
+    metered: dict[str, float]  # what the site told of energy and power
 
 
 class _Ride:
@@ -97,15 +98,9 @@ class Dispatcher:
             self._pool.arrive(ticket, now)
             while True:
                 dispatch = self._wait_for_dispatch(ticket, ride)
-                status = self._attempt(dispatch, ride, session)
-                if status is not None:
-                    return ChargeResult(
-                        status,
-                        dispatch.site.name,
-                        dispatch.decision.attempt,
-                        dispatch.decision.waited_s,
-                        time.monotonic() - dispatch.decision.at,
-                    )
+                result = self._attempt(dispatch, ride, session)
+                if result is not None:
+                    return result
         except LineFull:
             raise self._refusal(ticket, "queue_full") from None
         except CallerGone:
@@ -134,7 +129,7 @@ class Dispatcher:
         self._waits.observe(ticket.dispatch.decision.waited_s)
         return ticket.dispatch
 
-    def _attempt(self, dispatch: Dispatch, ride: _Ride, session: Session) -> str | None:
+    def _attempt(self, dispatch: Dispatch, ride: _Ride, session: Session) -> ChargeResult | None:
         """Hand the vehicle to the site; None when it has to go elsewhere."""
         try:
             with Interrupt() as ride.attempt:
@@ -159,7 +154,7 @@ class Dispatcher:
             ride.attempt = None
         return self._settle(dispatch, answer)
 
-    def _settle(self, dispatch: Dispatch, answer: Answer) -> str | None:
+    def _settle(self, dispatch: Dispatch, answer: Answer) -> ChargeResult | None:
         """Tell the pool what a site's answer means."""
         now = time.monotonic()
         match outcome_of(answer.status, answer.content_type, answer.body):
@@ -170,10 +165,10 @@ class Dispatcher:
                     # Whoever got this point sets out before this vehicle's answer is written: it is
                     # the point that is scarce (docs/performance.md).
                     gevent.sleep(0)
-                return "charged"
+                return _result("charged", dispatch, answer)
             case Outcome.ACCEPTED:
                 self._pool.accepted(dispatch, now)
-                return "charging"
+                return _result("charging", dispatch, answer)
             case Outcome.FULL:  # busy is not dead: no ejection, just another choice
                 self._pool.found_full(dispatch, now)
             case Outcome.DRAINING:
@@ -225,3 +220,14 @@ class Dispatcher:
             retry_after_s=retry_after_s,
             session_id=ticket.session_id,
         )
+
+
+def _result(status: str, dispatch: Dispatch, answer: Answer) -> ChargeResult:
+    return ChargeResult(
+        status,
+        dispatch.site.name,
+        dispatch.decision.attempt,
+        dispatch.decision.waited_s,
+        time.monotonic() - dispatch.decision.at,
+        metered(answer.body),
+    )

@@ -1,7 +1,11 @@
 """What a substation's answer to `POST /charge` means for the session. Pure."""
 
+import math
 from enum import StrEnum
 
+import orjson
+
+from grid_common.charge import METERED
 from grid_common.problem_type import problem_type, unavailable_type
 
 _DRAINING = unavailable_type("draining")
@@ -35,3 +39,22 @@ def outcome_of(status: int, content_type: str, body: bytes) -> Outcome:
     if 400 <= status < 500:
         return Outcome.REJECTED
     return Outcome.FAILED
+
+
+def metered(body: bytes) -> dict[str, float]:
+    """Return what an answer tells of a charge's energy and power; what it does not is left out."""
+    try:
+        document = orjson.loads(body)
+    except ValueError:
+        return {}
+    if not isinstance(document, dict):
+        return {}
+    told = ((name, document.get(name)) for name in METERED)
+    return {
+        name: float(value)
+        for name, value in told
+        if isinstance(value, int | float)
+        and not isinstance(value, bool)
+        and math.isfinite(value)
+        and value >= 0
+    }

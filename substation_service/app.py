@@ -6,7 +6,7 @@ import orjson
 from flask import Response, g
 from prometheus_client import Histogram
 
-from grid_common.charge import SessionRequest
+from grid_common.charge import Session, SessionRequest
 from grid_common.interrupt import Caller
 from grid_common.openapi import inner_description
 from grid_common.problems import Unavailable
@@ -48,7 +48,7 @@ def create_app(settings: Settings) -> ServiceApp:
     def charge(caller: Caller) -> Response:
         session = SessionRequest.from_request(current_request(), max_kwh=settings.max_kwh).session()
         try:
-            charging = substation.plug_in(Demand(session.kwh), time.monotonic())
+            charging = substation.plug_in(_demand(session), time.monotonic())
         except SubstationFull as full:
             log.info(
                 "refused",
@@ -86,9 +86,12 @@ def create_app(settings: Settings) -> ServiceApp:
         return json_response(
             {
                 "status": "charged",
-                **session._asdict(),
+                **session.members(),
                 "substation": settings.substation_name,
                 "charging_s": round(now - charging.began, 3),
+                "energy_kwh": round(delivered_kwh, 6),
+                "mean_power_kw": round(charging.mean_power_kw, 3),
+                "peak_power_kw": round(charging.peak_power_kw, 3),
             }
         )
 
@@ -99,3 +102,7 @@ def create_app(settings: Settings) -> ServiceApp:
         return json_response(description)
 
     return app
+
+
+def _demand(session: Session) -> Demand:
+    return Demand(session.kwh, session.max_power_kw, session.battery_kwh, session.soc)

@@ -39,6 +39,7 @@ class RawSite:
 
     def __init__(self, answers: Mapping[str, Sequence[Bytes]]) -> None:
         self.asked: list[str] = []
+        self.charges: list[bytes] = []  # the bodies that came to /charge
         self._answers = {path: list(answers) for path, answers in answers.items()}
         self._door = socket.create_server(("127.0.0.1", 0), backlog=128)
         self._lines: list[socket.socket] = []
@@ -75,8 +76,10 @@ class RawSite:
                 while (header := requests.readline()) not in (b"\r\n", b""):
                     name, _, value = header.partition(b":")
                     length = int(value) if name.lower() == b"content-length" else length
-                requests.read(length)
-                answer = self._next(first.split()[1].decode())
+                body, path = requests.read(length), first.split()[1].decode()
+                if path == "/charge":
+                    self.charges.append(body)
+                answer = self._next(path)
                 line.sendall(answer.first)
                 while answer.forever:
                     line.sendall(answer.forever)

@@ -1,6 +1,7 @@
 """The gateway over real HTTP, with a real balancer and a real substation behind it."""
 
 import json
+import math
 import threading
 import time
 from typing import Any
@@ -18,6 +19,7 @@ from tests.conftest import StartGrid, StartService
 from tests.deadline import eventually
 from tests.fleet import Fleet
 from tests.integration.test_substation import BAD_BODIES, JSON
+from tests.raw_site import http, raw_site
 
 COUNTERS = ("charge_requests_total", "balancer_dispatches_total", "substation_sessions_total")
 
@@ -98,6 +100,41 @@ def test_the_gateway_answers_as_its_openapi_description_says(start_grid: StartGr
     check("Problem", requests.post(f"{grid.url}/charge", json=[1], timeout=5).json())
     check("Problem", requests.get(f"{grid.url}/decisions?since=x", timeout=5).json())
     assert document == description(1000)
+
+
+def test_what_a_vehicle_told_reaches_its_site_and_nothing_else_does(
+    start_service: StartService,
+) -> None:
+    told = {"kwh": 3, "max_power_kw": 22.5, "battery_kwh": 60, "soc": 0.9}
+    with raw_site(http(b'{"energy_kwh": 2.5, "mean_power_kw": "7", "peak_power_kw": -1}')) as site:
+        balancer = start_service("load_balancer", SUBSTATIONS=site.url)
+        gateway = start_service("charge_request_service", BALANCER_URL=balancer.url)
+        for wish in ({"kwh": 3}, told, {"kwh": 3, "max_power_kw": 11, "soc": None}):
+            answer = requests.post(f"{gateway.url}/charge", json=wish, timeout=10)
+            assert answer.status_code == 200
+            # Of what the site says of its energy, what can be true.
+            assert answer.json()["energy_kwh"] == 2.5
+            assert not {"mean_power_kw", "peak_power_kw"} & set(answer.json())
+
+        bodies = [json.loads(body) for body in site.charges]
+
+    names = ("vehicle_id", "session_id")
+    assert all(set(names) < set(body) for body in bodies)
+    assert [
+        {name: value for name, value in body.items() if name not in names} for body in bodies
+    ] == [{"kwh": 3}, told, {"kwh": 3, "max_power_kw": 11}]
+
+
+def test_a_charge_tells_its_energy_and_power_through_every_hop(start_grid: StartGrid) -> None:
+    grid = start_grid(points=(4,), env={"TIME_SCALE": "36000"})
+    wish = {"kwh": 6, "max_power_kw": 40, "battery_kwh": 60, "soc": 0.9}
+
+    for service in grid.services:
+        answer = requests.post(f"{service.url}/charge", json=wish, timeout=10).json()
+        assert answer["energy_kwh"] == answer["kwh"] == 6
+        # From 55% of 40 kW down to 10%: the mean over time of a line is that of its logarithm.
+        assert answer["mean_power_kw"] == pytest.approx(40 * 0.45 / math.log(5.5), rel=1e-3)
+        assert 20 < answer["peak_power_kw"] < 22
 
 
 def test_the_gateway_waits_for_a_balancer_that_restarts(start_service: StartService) -> None:

@@ -48,11 +48,23 @@ def test_what_others_call_the_energy(name: str) -> None:
     assert "did you mean kwh?" in fault["detail"]
 
 
+@pytest.mark.parametrize(
+    ("names", "field"),
+    [
+        ("max_power maxPowerKw MAX_POWER_KW power_kw pmax EVMaximumPowerLimit", "max_power_kw"),
+        ("batteryKwh battery_capacity capacity_kwh battery", "battery_kwh"),
+        ("SOC SoC state_of_charge initial_soc soc_arrival", "soc"),
+    ],
+)
+def test_what_others_call_the_battery_and_its_power(names: str, field: str) -> None:
+    assert {meant(name, GATEWAY) for name in names.split()} == {field}
+
+
 @pytest.mark.parametrize("name", ["colour", "", "_", "x" * 65, "session_id", "sessionId", "é"])
 def test_what_is_near_to_nothing_is_to_be_left_out(name: str) -> None:
     assert meant(name, GATEWAY) is None
     [fault] = refused({name: 5})
-    assert "is not known; leave it out (vehicle_id and kwh" in fault["detail"]
+    assert "is not known; leave it out (vehicle_id, kwh" in fault["detail"]
 
 
 def test_what_is_meant_is_a_field_that_is_taken_there() -> None:
@@ -121,7 +133,7 @@ def in_query(query: str) -> list[dict[str, str]]:
         ("kwh=6", ["kwh"], "the field kwh"),
         ("ev_id=EV-1&kwh=6", ["ev_id", "kwh"], "the field vehicle_id"),
         ("energy", ["energy"], "the field kwh"),
-        ("colour=red", ["colour"], "vehicle_id and kwh are taken"),
+        ("colour=red", ["colour"], "battery_kwh and soc are taken"),
         ("k%77h=6", ["kwh"], "the field kwh"),
         ("=6", ["query"], "fields (vehicle_id"),
         ("&", ["query", "query"], "fields (vehicle_id"),

@@ -3,7 +3,7 @@
 import orjson
 import pytest
 
-from load_balancer.outcome import Outcome, outcome_of
+from load_balancer.outcome import Outcome, metered, outcome_of
 
 PROBLEM = "application/problem+json"
 DRAINING = "urn:ev-grid:problem:draining"
@@ -88,3 +88,24 @@ def test_what_is_not_declared_a_problem_has_no_type(content_type: str) -> None:
 @pytest.mark.parametrize("status", [429, 500, 502])
 def test_only_a_503_can_say_that_a_substation_drains(status: int) -> None:
     assert outcome_of(status, PROBLEM, problem(type=DRAINING)) is not Outcome.DRAINING
+
+
+def test_what_a_site_tells_of_its_energy_is_passed_on() -> None:
+    body = orjson.dumps({"energy_kwh": 6, "mean_power_kw": 49.5, "peak_power_kw": 50.0, "kwh": 6})
+
+    assert metered(body) == {"energy_kwh": 6.0, "mean_power_kw": 49.5, "peak_power_kw": 50.0}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"ok",
+        b"[1]",
+        b"[" * 5000,
+        b'{"energy_kwh": null, "mean_power_kw": "50", "peak_power_kw": true}',
+        b'{"energy_kwh": -1, "mean_power_kw": [50], "peak_power_kw": 1e400}',
+    ],
+)
+def test_what_cannot_be_an_energy_is_left_out(body: bytes) -> None:
+    assert metered(body) == {}
