@@ -35,16 +35,16 @@ def parse_http_url(text: str) -> HttpUrl:
     """
     found = _URL.fullmatch(text)
     if found is None:
-        raise ValueError(f"{shown(text)} is no `http://host:port`")
+        raise ValueError(f"{quoted_url(text)} is no `http://host:port`")
     if found["user"]:
         raise ValueError(
-            f"{shown(text)} has a user or a password, and none is sent: leave them out, and have "
-            "a proxy in front of that host add them where it asks for them"
+            f"{quoted_url(text)} has a user or a password, and none is sent: leave them out, and "
+            "have a proxy in front of that host add them where it asks for them"
         )
     try:
         return HttpUrl(_connectable(parse_host(found["host"])), _port(found["port"] or "80"))
     except ValueError as error:
-        raise ValueError(f"{shown(text)}: {error}") from None
+        raise ValueError(f"{quoted_url(text)}: {error}") from None
 
 
 def parse_host(text: str) -> str:
@@ -77,7 +77,7 @@ def in_url(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def shown(text: str) -> str:
+def quoted_url(text: str) -> str:
     """Quote a URL in a message: on one line, not too long, without its password."""
     return ascii(hide_passwords(text.strip())[:200])
 

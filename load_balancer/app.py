@@ -13,20 +13,17 @@ from grid_common.interrupt import Caller
 from grid_common.openapi import inner_description
 from grid_common.prefer import wait_s
 from grid_common.problems import BadRequest, Fault
-from grid_common.upstream import Upstream
 from grid_common.web import DURATION_BUCKETS, ServiceApp, current_request, json_response
 from load_balancer import views
 from load_balancer.budget import RetryBudget
 from load_balancer.decisions import DecisionRecord
-from load_balancer.discovery import Directory, look_up_all
 from load_balancer.dispatcher import Dispatcher
-from load_balancer.gauge import GaugeNames
 from load_balancer.metrics import BalancerCollector
 from load_balancer.policy import POLICIES
-from load_balancer.poller import Poller
 from load_balancer.pool import Pool
 from load_balancer.settings import Settings
-from load_balancer.site import Patience, Site
+from load_balancer.site import Patience
+from load_balancer.substation_watch import SubstationWatch
 
 
 def create_app(settings: Settings) -> ServiceApp:
@@ -42,7 +39,6 @@ class Balancer:
         self._random = Random()  # noqa: S311 - jitter and tie-breaks, no secrets
         self.app = ServiceApp("balancer", settings, ready=self._why_not_ready)
         self._record = DecisionRecord(self.app.log)
-        self._pollers: dict[str, Poller] = {}
         self._pool = Pool(
             POLICIES[settings.routing_policy],
             random=self._random,
@@ -59,7 +55,7 @@ class Balancer:
             balancers=settings.balancers,
             queue_limit=settings.queue_limit,
             on_decision=self._record.add,
-            on_poll_wanted=self._want_poll,
+            on_poll_wanted=lambda site: self._watch.want_poll(site),
         )
         waits = Histogram(
             "balancer_wait_seconds",
@@ -67,7 +63,7 @@ class Balancer:
             buckets=DURATION_BUCKETS,
             registry=self.app.registry,
         )
-        self._polls = Counter(
+        polls = Counter(
             "balancer_polls",
             "Polls of the sites' gauges, by how they ended",
             ["substation", "outcome"],
@@ -75,8 +71,16 @@ class Balancer:
         )
         self._dispatcher = Dispatcher(self._pool, waits=waits, log=self.app.log)
         self.app.registry.register(BalancerCollector(self._pool, self._dispatcher))
+        self._watch = SubstationWatch(
+            settings,
+            self._pool,
+            self._dispatcher,
+            random=self._random,
+            polls=polls,
+            log=self.app.log,
+        )
         self._add_routes()
-        gevent.spawn(self._watch_names)
+        gevent.spawn(self._watch.run)
 
     def _add_routes(self) -> None:
         app, settings = self.app, self._settings
@@ -132,60 +136,3 @@ class Balancer:
         if any(site.is_well(now) for site in self._pool.sites.values()):
             return None
         return "no substation can be given vehicles"
-
-    def _want_poll(self, site: Site) -> None:
-        poller = self._pollers.get(site.address)
-        if poller is not None:
-            poller.want_poll()
-
-    def _watch_names(self) -> None:
-        """Keep the pool's sites in line with what is behind their names, for ever."""
-        entries = self._settings.site_urls
-        directory = Directory(entries)
-        while True:
-            known = directory.update(look_up_all(entries, self.app.log))
-            self._pool.set_sites(known, time.monotonic())
-            for site in list(self._pool.sites.values()):
-                if site.address not in self._pollers:
-                    self._watch_site(site)
-            gevent.sleep(self._settings.resolve_interval * self._random.uniform(0.9, 1.1))
-
-    def _watch_site(self, site: Site) -> None:
-        settings = self._settings
-        self.app.log.info("substation found", substation=site.name, address=site.address)
-        self._dispatcher.connect(
-            site.address,
-            Upstream(
-                site.address,
-                connect_timeout_s=settings.connect_timeout,
-                connections=settings.max_connections,
-            ),
-        )
-        poller = Poller(
-            site,
-            self._pool,
-            Upstream(
-                views.page_url(site.address, settings.metrics_port),
-                connect_timeout_s=settings.poll_timeout,
-                connections=1,
-            ),
-            settings.metrics_path,
-            names=GaugeNames(
-                settings.gauge_name, settings.capacity_gauge_name, settings.default_capacity
-            ),
-            timeout_s=settings.poll_timeout,
-            random=self._random,
-            polls=self._polls,
-            log=self.app.log,
-        )
-        self._pollers[site.address] = poller
-
-        def watch() -> None:
-            try:
-                poller.run()
-            finally:
-                del self._pollers[site.address]
-                self._dispatcher.disconnect(site.address)
-                self.app.log.info("substation gone", substation=site.name, address=site.address)
-
-        gevent.spawn(watch)

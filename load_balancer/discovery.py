@@ -1,71 +1,150 @@
 """Discovery: the addresses behind the names in SUBSTATIONS, looked up again and again."""
 
 import socket
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 import gevent
 
-from grid_common.logs import Log
+from grid_common.http_url import HttpUrl
 from load_balancer.settings import SiteUrl
 
-Resolve = Callable[[str, int], Sequence[str]]
+
+class Answer(NamedTuple):
+    """What a look-up found: addresses, or why there are none."""
+
+    addresses: Sequence[str] = ()
+    fault: str | None = None
 
 
-def resolve(host: str, port: int) -> list[str]:
-    """Look a host's addresses up: IPv4 where it has any, else IPv6; sorted."""
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    for family in (socket.AF_INET, socket.AF_INET6):
-        addresses = {str(address[0]) for kind, *_, address in found if kind == family}
-        if addresses:
-            return sorted(addresses)
-    return []
+class Known(NamedTuple):
+    """A substation that is known of; one with a `fault` cannot be reached, for it says why."""
+
+    name: str
+    address: str  # `http://address:port`; with a fault, what stands in SUBSTATIONS
+    entry: SiteUrl
+    fault: str | None = None
 
 
 class Directory:
     """Remembers the last good answer for each name, and the name that each address was given."""
 
     def __init__(self, entries: Iterable[SiteUrl]) -> None:
-        self._entries = list(entries)
-        self._answers: dict[SiteUrl, list[str]] = {entry: [] for entry in self._entries}
+        self._answers = {entry: Answer(fault="not looked up yet") for entry in entries}
         self._names: dict[tuple[SiteUrl, str], str] = {}
 
-    def update(self, answers: Mapping[SiteUrl, Sequence[str]]) -> list[tuple[str, str]]:
-        """Take in what the look-ups found and list every site as (name, `http://address:port`).
+    def addresses(self, entry: SiteUrl) -> Sequence[str]:
+        """List the addresses that a name last led to."""
+        return self._answers[entry].addresses
 
-        An empty answer, or none, keeps the last good one. An address keeps its name for as long as
-        it is there: the entry's own for one that is alone, `name@address` for one among several.
+    def set_entries(self, entries: Iterable[SiteUrl]) -> None:
+        """Take other entries in; what is known of those that stay is kept."""
+        self._answers = {
+            entry: self._answers.get(entry, Answer(fault="not looked up yet")) for entry in entries
+        }
+        self._names = {key: name for key, name in self._names.items() if key[0] in self._answers}
+
+    def update(self, answers: Mapping[SiteUrl, Answer]) -> list[Known]:
+        """Take in what the look-ups found and list every substation.
+
+        A failed or empty look-up keeps the last good answer; an entry that never had one is listed
+        as it stands, with the fault. An address keeps its name for as long as it is there: the
+        entry's own for one that is alone, `name@address` for one among several. It belongs to the
+        first entry that leads to it, and is a fault of the others.
         """
-        for entry, addresses in answers.items():
-            if addresses:
-                self._answers[entry] = list(addresses)
-        sites = []
-        for entry in self._entries:
-            addresses = self._answers[entry]
-            for known in [key for key in self._names if key[0] == entry]:
-                if known[1] not in addresses:
-                    del self._names[known]
-            for address in addresses:
-                alone = len(addresses) == 1
-                name = self._names.setdefault(
-                    (entry, address), entry.name if alone else f"{entry.name}@{address}"
-                )
-                host = f"[{address}]" if ":" in address else address
-                sites.append((name, f"http://{host}:{entry.port}"))
-        return sites
+        taken: dict[str, str] = {}
+        known: list[Known] = []
+        for entry, before in self._answers.items():
+            answer = answers.get(entry, before)
+            if answer.addresses or not before.addresses:
+                self._answers[entry] = answer
+            known += self._list(entry, taken)
+        return known
+
+    def _list(self, entry: SiteUrl, taken: dict[str, str]) -> list[Known]:
+        addresses, fault = self._answers[entry]
+        for key in [key for key in self._names if key[0] == entry and key[1] not in addresses]:
+            del self._names[key]
+        if not addresses:
+            return [Known(entry.name, str(HttpUrl(entry.host, entry.port)), entry, fault)]
+        known = []
+        for address in addresses:
+            alone = len(addresses) == 1
+            name = self._names.setdefault(
+                (entry, address), entry.name if alone else f"{entry.name}@{address}"
+            )
+            url = str(HttpUrl(address, entry.port))
+            other = taken.setdefault(url, name)
+            if other == name:
+                known.append(Known(name, url, entry))
+            else:
+                fault = f"leads to {url}, which is {other} already: leave one of them out"
+                known.append(Known(name, f"{name}={url}", entry, fault))
+        return known
+
+
+def resolve(host: str, port: int) -> list[list[str]]:
+    """Look a host's addresses up: those of IPv4, then those of IPv6, where there are any; sorted.
+
+    Raises:
+        OSError: it cannot be found.
+    """
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    families = (
+        sorted({str(address[0]) for kind, *_, address in found if kind == family})
+        for family in (socket.AF_INET, socket.AF_INET6)
+    )
+    return [addresses for addresses in families if addresses]
+
+
+def choose_family(
+    families: Sequence[Sequence[str]],
+    *,
+    last: Collection[str],
+    is_well: Callable[[str], bool],
+    listens: Callable[[str], bool],
+) -> Sequence[str]:
+    """Choose between the IPv4 and the IPv6 addresses of a host: they lead to the same substations.
+
+    The family chosen last stays as long as it serves, so that no substation changes its address
+    for nothing; only when none of its addresses is well are both tried.
+
+    Args:
+        families: as `resolve` gives them.
+        last: what was chosen last.
+        is_well: tells whether the balancer sends vehicles to an address.
+        listens: tells whether a connection to an address can be made.
+    """
+    if len(families) < 2:
+        return families[0] if families else ()
+    first, second = sorted(families, key=lambda family: not set(family) & set(last))
+    if any(map(is_well, first)) or any(map(listens, first)) or not any(map(listens, second)):
+        return first
+    return second
+
+
+def listens(address: str, port: int, timeout_s: float) -> bool:
+    """Tell whether a connection can be made."""
+    try:
+        socket.create_connection((address, port), timeout_s).close()
+    except OSError:
+        return False
+    return True
 
 
 def look_up_all(
-    entries: Iterable[SiteUrl], log: Log, resolve: Resolve = resolve
-) -> dict[SiteUrl, Sequence[str]]:
-    """Look all names up at once; one that cannot be found is logged and left out."""
+    entries: Iterable[SiteUrl], find: Callable[[SiteUrl], Sequence[str]]
+) -> dict[SiteUrl, Answer]:
+    """Look all names up at once."""
 
-    def look_up(entry: SiteUrl) -> Sequence[str]:
+    def look_up(entry: SiteUrl) -> Answer:
         try:
-            return resolve(entry.host, entry.port)
+            addresses = find(entry)
         except OSError as error:
-            log.warning("name not found", host=entry.host, error=str(error))
-            return []
+            why = (error.strerror or str(error)).lower()
+            return Answer(fault=f"the name {entry.host} cannot be found ({why})")
+        return Answer(addresses, None if addresses else f"the name {entry.host} has no address")
 
     jobs = {entry: gevent.spawn(look_up, entry) for entry in entries}
     gevent.joinall(list(jobs.values()))
-    return {entry: job.value or [] for entry, job in jobs.items()}
+    return {entry: job.value or Answer(fault="its look-up failed") for entry, job in jobs.items()}

@@ -68,11 +68,16 @@ class Pool:
                 )
             else:
                 site.leaving = False
+                site.name = name
         for site in list(self.sites.values()):
             if site.address not in addresses:
                 site.leaving = True
                 self._forget_if_empty(site)
         self.match(now)
+
+    def cannot_be_reached(self, site: Site, why: str) -> None:
+        """No address of a site is known, so that it is not even polled."""
+        site.eject(why)
 
     def pause_s(self, site: Site, random: Random) -> float:
         """Tell how long to wait after a poll of a site until the next, seconds from its begin."""

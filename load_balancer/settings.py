@@ -4,7 +4,7 @@ from typing import Annotated, NamedTuple, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from grid_common.http_url import parse_http_url, shown
+from grid_common.http_url import parse_http_url, quoted_url
 from grid_common.settings import Seconds, ServiceSettings
 from load_balancer.policy import POLICIES
 
@@ -134,6 +134,6 @@ def _parse(entry: str) -> SiteUrl:
     # A name goes into logs, labels and pages; after @ stands which of its addresses is meant.
     if not (1 <= len(name) <= _LONGEST_NAME and name.isprintable() and "@" not in name):
         raise ValueError(
-            f"{shown(entry)}: a name is 1 to {_LONGEST_NAME} printable characters, without @"
+            f"{quoted_url(entry)}: a name is 1 to {_LONGEST_NAME} printable characters, without @"
         )
     return SiteUrl(name, url.host, url.port)

@@ -47,6 +47,7 @@ def targets(pool: Pool, metrics_port: int | None, metrics_path: str) -> list[dic
             "labels": {"substation": site.name, "__metrics_path__": path, **parts},
         }
         for site in pool.sites.values()
+        if site.address.startswith("http://")  # another name of one that is there would count twice
     ]
 
 

@@ -11,7 +11,7 @@ from benchmarks.simulation.demand import Arrival, Vehicle
 from benchmarks.simulation.figures import Figures, Watch
 from benchmarks.simulation.substation import Call, Substation
 from benchmarks.simulation.timeline import Timeline, Wires
-from load_balancer.discovery import Directory
+from load_balancer.discovery import Answer, Directory
 from load_balancer.settings import SiteUrl
 
 if TYPE_CHECKING:
@@ -179,12 +179,14 @@ class World:
     ) -> None:
         def look_up() -> None:
             answers = {
-                entry: [
-                    self._ips[id(site)] for site in sites if site.listed and not self._names_fail
-                ]
+                entry: Answer(
+                    [self._ips[id(site)] for site in sites if site.listed and not self._names_fail]
+                )
                 for entry, sites in self._behind.items()
             }
-            balancer.know(directory.update(answers))
+            balancer.know(
+                [(one.name, one.address) for one in directory.update(answers) if not one.fault]
+            )
             self._plan_look_up(
                 balancer, directory, random, _RESOLVE_INTERVAL_S * random.uniform(0.9, 1.1)
             )

@@ -3,18 +3,32 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from structlog import make_filtering_bound_logger, wrap_logger
-from structlog.testing import LogCapture
 
-from load_balancer.discovery import Directory, look_up_all, resolve
+from load_balancer.discovery import (
+    Answer,
+    Directory,
+    Known,
+    choose_family,
+    listens,
+    look_up_all,
+    resolve,
+)
 from load_balancer.settings import SiteUrl
 
 ONE = SiteUrl("substation1", "substation1", 5002)
 TWO = SiteUrl("substation2", "substation2", 5002)
+NOT_FOUND = Answer(fault="the name substation1 cannot be found (name or service not known)")
+
+
+def update(directory: Directory, **answers: Sequence[str]) -> list[tuple[str, str]]:
+    """Take in addresses and list what is there, name and address."""
+    entries = {one.name: one for one in (ONE, TWO)}
+    known = directory.update({entries[name]: Answer(found) for name, found in answers.items()})
+    return [(one.name, one.address) for one in known if one.fault is None]
 
 
 def test_a_name_with_one_address_gives_its_site_its_own_name() -> None:
-    sites = Directory([ONE, TWO]).update({ONE: ["10.0.0.1"], TWO: ["10.0.0.2"]})
+    sites = update(Directory([ONE, TWO]), substation1=["10.0.0.1"], substation2=["10.0.0.2"])
     assert sites == [
         ("substation1", "http://10.0.0.1:5002"),
         ("substation2", "http://10.0.0.2:5002"),
@@ -22,7 +36,7 @@ def test_a_name_with_one_address_gives_its_site_its_own_name() -> None:
 
 
 def test_every_address_behind_a_name_is_a_site_of_its_own() -> None:
-    sites = Directory([TWO]).update({TWO: ["10.0.0.2", "10.0.0.3"]})
+    sites = update(Directory([TWO]), substation2=["10.0.0.2", "10.0.0.3"])
     assert sites == [
         ("substation2@10.0.0.2", "http://10.0.0.2:5002"),
         ("substation2@10.0.0.3", "http://10.0.0.3:5002"),
@@ -31,51 +45,93 @@ def test_every_address_behind_a_name_is_a_site_of_its_own() -> None:
 
 def test_a_site_keeps_its_name_when_others_come_and_go_beside_it() -> None:
     directory = Directory([TWO])
-    assert directory.update({TWO: ["10.0.0.2"]})[0][0] == "substation2"
-    grown = directory.update({TWO: ["10.0.0.1", "10.0.0.2", "10.0.0.3"]})
+    assert update(directory, substation2=["10.0.0.2"])[0][0] == "substation2"
+    grown = update(directory, substation2=["10.0.0.1", "10.0.0.2", "10.0.0.3"])
     assert [name for name, _ in grown] == [
         "substation2@10.0.0.1",
         "substation2",
         "substation2@10.0.0.3",
     ]
-    shrunk = directory.update({TWO: ["10.0.0.3"]})
+    shrunk = update(directory, substation2=["10.0.0.3"])
     assert shrunk == [("substation2@10.0.0.3", "http://10.0.0.3:5002")]
 
 
 def test_a_container_that_comes_back_at_another_address_has_its_name_again() -> None:
     directory = Directory([TWO])
-    directory.update({TWO: ["10.0.0.2"]})
-    assert directory.update({TWO: ["10.0.0.9"]}) == [("substation2", "http://10.0.0.9:5002")]
+    update(directory, substation2=["10.0.0.2"])
+    assert update(directory, substation2=["10.0.0.9"]) == [("substation2", "http://10.0.0.9:5002")]
 
 
-def test_an_empty_answer_keeps_the_last_good_list() -> None:
+@pytest.mark.parametrize("answer", [Answer(), NOT_FOUND])
+def test_an_answer_without_addresses_keeps_the_last_good_list(answer: Answer) -> None:
     directory = Directory([ONE, TWO])
-    before = directory.update({ONE: ["10.0.0.1"], TWO: ["10.0.0.2", "10.0.0.3"]})
-    assert directory.update({ONE: [], TWO: []}) == before
+    before = directory.update({ONE: Answer(["10.0.0.1"]), TWO: Answer(["10.0.0.2", "10.0.0.3"])})
+    assert directory.update({ONE: answer, TWO: answer}) == before
     assert directory.update({}) == before
 
 
-def test_a_name_that_was_never_found_has_no_sites_and_stops_no_other() -> None:
-    sites = Directory([ONE, TWO]).update({ONE: [], TWO: ["10.0.0.2"]})
-    assert sites == [("substation2", "http://10.0.0.2:5002")]
+def test_a_name_that_was_never_found_is_a_substation_with_a_fault_and_stops_no_other() -> None:
+    known = Directory([ONE, TWO]).update({ONE: NOT_FOUND, TWO: Answer(["10.0.0.2"])})
+    assert known == [
+        Known("substation1", "http://substation1:5002", ONE, NOT_FOUND.fault),
+        Known("substation2", "http://10.0.0.2:5002", TWO),
+    ]
+
+
+def test_a_name_that_is_found_at_last_has_no_fault_left() -> None:
+    directory = Directory([ONE])
+    assert update(directory) == []
+    directory.update({ONE: NOT_FOUND})
+    assert update(directory, substation1=["10.0.0.1"]) == [("substation1", "http://10.0.0.1:5002")]
+
+
+def test_one_address_behind_two_names_is_the_first_ones_and_a_fault_of_the_second() -> None:
+    first, second = Directory([ONE, TWO]).update({ONE: Answer(["10.0.0.1"])} | {TWO: NOT_FOUND})
+    assert (first.fault, second.fault) == (None, NOT_FOUND.fault)
+
+    known = Directory([ONE, TWO]).update(
+        {ONE: Answer(["10.0.0.1"]), TWO: Answer(["10.0.0.1", "10.0.0.2"])}
+    )
+
+    assert [(one.name, one.address) for one in known] == [
+        ("substation1", "http://10.0.0.1:5002"),
+        ("substation2@10.0.0.1", "substation2@10.0.0.1=http://10.0.0.1:5002"),
+        ("substation2@10.0.0.2", "http://10.0.0.2:5002"),
+    ]
+    fault = "leads to http://10.0.0.1:5002, which is substation1 already: leave one of them out"
+    assert [one.fault for one in known] == [None, fault, None]
 
 
 def test_an_ipv6_address_is_put_in_brackets() -> None:
-    assert Directory([ONE]).update({ONE: ["fd00::1"]}) == [("substation1", "http://[fd00::1]:5002")]
+    assert update(Directory([ONE]), substation1=["fd00::1"]) == [
+        ("substation1", "http://[fd00::1]:5002")
+    ]
 
 
-def test_a_failed_look_up_is_an_empty_answer_and_is_logged() -> None:
-    def look_up(host: str, _port: int) -> Sequence[str]:
-        if host == "substation1":
+def test_what_is_known_of_entries_that_stay_is_kept_when_others_come_and_go() -> None:
+    directory = Directory([TWO])
+    directory.update({TWO: Answer(["10.0.0.2"])})
+    directory.set_entries([ONE, TWO])
+    assert update(directory, substation1=["10.0.0.1"]) == [
+        ("substation1", "http://10.0.0.1:5002"),
+        ("substation2", "http://10.0.0.2:5002"),
+    ]
+    directory.set_entries([ONE])
+    assert update(directory) == [("substation1", "http://10.0.0.1:5002")]
+
+
+def test_a_failed_look_up_tells_why_and_stops_no_other() -> None:
+    def find(entry: SiteUrl) -> Sequence[str]:
+        if entry == ONE:
             raise socket.gaierror(-2, "Name or service not known")
-        return ["10.0.0.2"]
+        return ["10.0.0.2"] if entry == TWO else []
 
-    lines = LogCapture()
-    log = wrap_logger(None, processors=[lines], wrapper_class=make_filtering_bound_logger(0))
-    answers = look_up_all([ONE, TWO], log, look_up)
-    assert answers == {ONE: [], TWO: ["10.0.0.2"]}
-    told = [(line["event"], line["host"]) for line in lines.entries]
-    assert told == [("name not found", "substation1")]
+    three = SiteUrl("substation3", "nowhere.example", 5002)
+    assert look_up_all([ONE, TWO, three], find) == {
+        ONE: NOT_FOUND,
+        TWO: Answer(["10.0.0.2"]),
+        three: Answer([], "the name nowhere.example has no address"),
+    }
 
 
 def test_ipv4_comes_before_ipv6_and_addresses_are_sorted_without_repeats(
@@ -87,8 +143,65 @@ def test_ipv4_comes_before_ipv6_and_addresses_are_sorted_without_repeats(
         return [(socket.AF_INET6, 1, 6, "", ("fd00::1", 5002, 0, 0)), *four]
 
     monkeypatch.setattr(socket, "getaddrinfo", found)
-    assert resolve("substation2", 5002) == ["10.0.0.2", "10.0.0.3"]
+    assert resolve("substation2", 5002) == [["10.0.0.2", "10.0.0.3"], ["fd00::1"]]
 
 
 def test_the_loopback_name_is_found_for_real() -> None:
-    assert resolve("localhost", 5002) in (["127.0.0.1"], ["::1"])
+    assert resolve("localhost", 5002) in ([["127.0.0.1"]], [["127.0.0.1"], ["::1"]], [["::1"]])
+
+
+FOUR, SIX = ["10.0.0.1"], ["fd00::1", "fd00::2"]
+
+
+@pytest.mark.parametrize(
+    ("last", "well", "listening", "chosen"),
+    [
+        ([], [], [], FOUR),  # as before: IPv4 where there is any
+        ([], [], FOUR + SIX, FOUR),
+        ([], [], ["fd00::2"], SIX),  # only one of them listens
+        (FOUR, [], ["fd00::2"], SIX),
+        (FOUR, FOUR, SIX, FOUR),  # it serves: nothing else is tried
+        (SIX, [], FOUR + SIX, SIX),  # what was chosen stays
+        (SIX, ["fd00::1"], FOUR, SIX),
+        (SIX, [], [], SIX),  # a substation that restarts keeps its address
+        (SIX, [], FOUR, FOUR),
+    ],
+)
+def test_of_two_families_the_one_is_chosen_that_listens(
+    last: list[str], well: list[str], listening: list[str], chosen: list[str]
+) -> None:
+    found = choose_family(
+        [FOUR, SIX], last=last, is_well=well.__contains__, listens=listening.__contains__
+    )
+    assert found == chosen
+
+
+def test_one_family_alone_is_not_tried() -> None:
+    def never(_address: str) -> bool:
+        raise AssertionError
+
+    assert choose_family([SIX], last=FOUR, is_well=never, listens=never) == SIX
+    assert choose_family([], last=FOUR, is_well=never, listens=never) == ()
+
+
+def test_a_port_listens_or_does_not() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        assert listens("127.0.0.1", port, 1)
+    assert not listens("127.0.0.1", port, 1)
+
+
+def test_a_substation_that_listens_on_ipv6_alone_is_reached_by_a_name_that_has_both() -> None:
+    try:
+        server = socket.create_server(("::1", 0), family=socket.AF_INET6)
+    except OSError:
+        pytest.skip("no IPv6 here")
+    with server:
+        port = server.getsockname()[1]
+        found = choose_family(
+            [["127.0.0.1"], ["::1"]],
+            last=["127.0.0.1"],
+            is_well=lambda _address: False,
+            listens=lambda address: listens(address, port, 1),
+        )
+    assert found == ["::1"]

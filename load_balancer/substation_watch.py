@@ -1,0 +1,148 @@
+"""Keeps the pool's substations in line with what is behind their names, and has each polled."""
+
+import time
+from random import Random
+
+import gevent
+from prometheus_client import Counter
+
+from grid_common.http_url import HttpUrl
+from grid_common.logs import Log
+from grid_common.upstream import Upstream
+from load_balancer import views
+from load_balancer.discovery import (
+    Answer,
+    Directory,
+    Known,
+    choose_family,
+    listens,
+    look_up_all,
+    resolve,
+)
+from load_balancer.dispatcher import Dispatcher
+from load_balancer.gauge import GaugeNames
+from load_balancer.poller import Poller
+from load_balancer.pool import Pool
+from load_balancer.settings import Settings, SiteUrl
+from load_balancer.site import Site
+
+
+class SubstationWatch:
+    """Finds substations, lets the dispatcher reach them and polls them. One for the process."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        pool: Pool,
+        dispatcher: Dispatcher,
+        *,
+        random: Random,
+        polls: Counter,
+        log: Log,
+    ) -> None:
+        self._settings = settings
+        self._pool = pool
+        self._dispatcher = dispatcher
+        self._random = random
+        self._polls = polls
+        self._log = log
+        self._directory = Directory(settings.site_urls)
+        self._entries = settings.site_urls
+        self._pollers: dict[str, Poller] = {}
+        self._faults: dict[SiteUrl, str] = {}
+
+    def run(self) -> None:
+        """Look the names up, for ever."""
+        while True:
+            answers = look_up_all(self._entries, self._find)
+            self._tell_faults(answers)
+            self._take_in(self._directory.update(answers))
+            gevent.sleep(self._settings.resolve_interval * self._random.uniform(0.9, 1.1))
+
+    def want_poll(self, site: Site) -> None:
+        """Have a substation polled now rather than in turn."""
+        poller = self._pollers.get(site.address)
+        if poller is not None:
+            poller.want_poll()
+
+    def _find(self, entry: SiteUrl) -> list[str]:
+        def is_well(address: str) -> bool:
+            site = self._pool.sites.get(str(HttpUrl(address, entry.port)))
+            return site is not None and site.is_well(time.monotonic())
+
+        chosen = choose_family(
+            resolve(entry.host, entry.port),
+            last=self._directory.addresses(entry),
+            is_well=is_well,
+            listens=lambda address: listens(address, entry.port, self._settings.connect_timeout),
+        )
+        return list(chosen)
+
+    def _tell_faults(self, answers: dict[SiteUrl, Answer]) -> None:
+        """Log what cannot be found once, and once more when it is found again."""
+        for entry, (_, fault) in answers.items():
+            if fault == self._faults.get(entry):
+                continue
+            if fault is None:
+                del self._faults[entry]
+                self._log.info("name found again", host=entry.host)
+            else:
+                self._faults[entry] = fault
+                self._log.warning("name not found", host=entry.host, error=fault)
+
+    def _take_in(self, known: list[Known]) -> None:
+        self._pool.set_sites([(one.name, one.address) for one in known], time.monotonic())
+        for one in known:
+            site = self._pool.sites[one.address]
+            if one.fault is None:
+                if site.address not in self._pollers:
+                    self._watch(site)
+            elif site.reason != one.fault:
+                self._pool.cannot_be_reached(site, one.fault)
+                self._log.warning(
+                    "health changed",
+                    substation=site.name,
+                    address=site.address,
+                    health=site.health.value,
+                    reason=site.reason,
+                )
+
+    def _watch(self, site: Site) -> None:
+        settings = self._settings
+        self._log.info("substation found", substation=site.name, address=site.address)
+        self._dispatcher.connect(
+            site.address,
+            Upstream(
+                site.address,
+                connect_timeout_s=settings.connect_timeout,
+                connections=settings.max_connections,
+            ),
+        )
+        poller = Poller(
+            site,
+            self._pool,
+            Upstream(
+                views.page_url(site.address, settings.metrics_port),
+                connect_timeout_s=settings.poll_timeout,
+                connections=1,
+            ),
+            settings.metrics_path,
+            names=GaugeNames(
+                settings.gauge_name, settings.capacity_gauge_name, settings.default_capacity
+            ),
+            timeout_s=settings.poll_timeout,
+            random=self._random,
+            polls=self._polls,
+            log=self._log,
+        )
+        self._pollers[site.address] = poller
+
+        def poll() -> None:
+            try:
+                poller.run()
+            finally:
+                del self._pollers[site.address]
+                self._dispatcher.disconnect(site.address)
+                self._log.info("substation gone", substation=site.name, address=site.address)
+
+        gevent.spawn(poll)
