@@ -36,6 +36,8 @@ _SECRET_NAME = re.compile(
 # A key, or a user and password in a URL. A path is neither.
 _SECRET_VALUE = re.compile(r"[A-Za-z0-9+_=-]{32,}|://[^/@]*:[^/@]*@")
 
+_PINNED = re.compile(r"[a-z]+/[a-z]+:v?\d+\.\d+\.\d+(@sha256:[0-9a-f]{64})?")
+
 each_service = pytest.mark.parametrize("service", SERVICES)
 
 
@@ -172,7 +174,7 @@ def test_nothing_starts_before_what_it_needs_is_healthy(document: dict[str, Any]
 def test_images_are_pinned_and_carry_no_secret(document: dict[str, Any]) -> None:
     for name, service in document["services"].items():
         if "image" in service:
-            assert re.fullmatch(r"[a-z]+/[a-z]+:v?\d+\.\d+\.\d+", service["image"]), name
+            assert _PINNED.fullmatch(service["image"]), name
         for variable, value in (service.get("environment") or {}).items():
             assert not looks_secret(variable, str(value)), f"{name}: {variable}"
     for file in sorted(ROOT.glob("*/Dockerfile")):
