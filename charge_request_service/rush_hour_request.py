@@ -1,13 +1,12 @@
 """The body of `POST /rush-hour`: what is asked for, checked field by field."""
 
-from collections.abc import Sequence
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from grid_common.charge import DEFAULT_KWH
-from grid_common.fields import unknown_field
-from grid_common.problems import MOST_FAULTS, BadRequest, Fault, shown
+from grid_common.fields import checked
+from grid_common.problems import BadRequest, Fault
 
 _MOST_VEHICLES = 500
 _LONGEST_S = 600.0
@@ -38,28 +37,11 @@ class RushHourRequest(BaseModel):
             BadRequest: not an object, or a field is wrong; each is named with its remedy.
         """
         takes = {
-            "vehicles": f"it takes a whole number from 1 to {_MOST_VEHICLES}",
-            "kwh": f"it takes a number over 0 and at most {max_kwh:g} (kWh)",
-            "over_s": f"it takes a number from 0 to {_LONGEST_S:g} (seconds)",
+            "vehicles": f"a whole number from 1 to {_MOST_VEHICLES}",
+            "kwh": f"a number over 0 and at most {max_kwh:g} (kWh)",
+            "over_s": f"a number from 0 to {_LONGEST_S:g} (seconds)",
         }
-        try:
-            wish = cls.model_validate(document)
-        except ValidationError as error:
-            faults = error.errors()[:MOST_FAULTS]
-            raise BadRequest(
-                [_fault(item["type"], item["loc"], item["input"], takes) for item in faults]
-            ) from None
+        wish = checked(cls, document, takes=takes, example='{"vehicles": 100}')
         if wish.kwh > max_kwh:
-            raise BadRequest([Fault("kwh", f"is {wish.kwh:g}; {takes['kwh']}")])
+            raise BadRequest([Fault("kwh", f"is {wish.kwh:g}; it takes {takes['kwh']}")])
         return wish
-
-
-def _fault(kind: str, loc: Sequence[int | str], value: object, takes: dict[str, str]) -> Fault:
-    if not loc:
-        return Fault("body", 'is not an object; send a JSON object such as {"vehicles": 100}')
-    field = str(loc[0])
-    if kind == "missing":
-        return Fault(field, f"is missing; {takes[field]}")
-    if field not in takes:
-        return unknown_field(field, takes)
-    return Fault(field, f"is {shown(value)}; {takes[field]}")

@@ -193,6 +193,20 @@ def read_body(request: Request) -> bytes:
     return body
 
 
+def read_document(request: Request) -> Any:
+    """Read a body that has to be there and declared as JSON.
+
+    Raises:
+        BadRequest: it is no JSON.
+        BodyTooLarge: it is, or claims to be, over the app's MAX_CONTENT_LENGTH.
+        NotJson: it is of another content type.
+    """
+    body = read_body(request)
+    if not request.is_json:
+        raise NotJson("Send the body as JSON with the header 'Content-Type: application/json'.")
+    return parse_body(body)
+
+
 def parse_body(body: bytes) -> Any:
     """Parse a body as JSON; the parser bounds depth and the length of numbers by itself.
 

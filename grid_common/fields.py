@@ -1,12 +1,17 @@
-"""What a caller names that `POST` does not take: which field was meant, in a bounded message."""
+"""Faults in the fields of a body: which one was meant, what it takes, in a bounded message."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from difflib import get_close_matches
+from typing import Any, TypeVar
 from urllib.parse import unquote_plus
 
 from flask import Request
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
-from grid_common.problems import MOST_FAULTS, BadRequest, Fault, shown_name
+from grid_common.problems import MOST_FAULTS, BadRequest, Fault, shown, shown_name
+
+_Model = TypeVar("_Model", bound=BaseModel)
 
 # What others call the fields, spelled as `_folded` has it: charging protocols (OCPP, OCPI,
 # ISO 15118), records of sessions (ACN-Data) and other simulators. What is merely spelled in another
@@ -26,10 +31,45 @@ _SYNONYMS = {
     "session_id": "chargingsessionid session transaction transactionid",
     "vehicles": "amount cars count evs n number vehiclecount",
     "over_s": "duration durations over overseconds seconds",
+    "power_limit_kw": "kw limit limitkw maxpower power powerkw powerlimit",
+    "for_s": "duration durations for forseconds seconds until",
 }
 # A longer name is nobody's slip, and comparing takes time that grows with its square.
 _LONGEST = 64
 _LIKENESS = 0.75
+
+
+def checked(
+    model: type[_Model], document: Any, *, takes: Mapping[str, str], example: str
+) -> _Model:
+    """Check a parsed body against its model.
+
+    Args:
+        model: of the body.
+        document: the body.
+        takes: says of each field what it takes.
+        example: a body that would do, in JSON.
+
+    Raises:
+        BadRequest: not an object, or a field is wrong; each is named with its remedy.
+    """
+    try:
+        return model.model_validate(document)
+    except ValidationError as error:
+        faults = error.errors()[:MOST_FAULTS]
+        raise BadRequest([_fault(item, takes, example) for item in faults]) from None
+
+
+def _fault(error: ErrorDetails, takes: Mapping[str, str], example: str) -> Fault:
+    value = error["input"]
+    if not error["loc"]:
+        return Fault("body", f"is {shown(value)}; send a JSON object such as {example}")
+    field = str(error["loc"][0])
+    if field not in takes:
+        return unknown_field(field, takes)
+    if error["type"] == "missing":
+        return Fault(field, f"is missing; it takes {takes[field]}")
+    return Fault(field, f"is {shown(value)}; it takes {takes[field]}")
 
 
 def meant(name: str, known: Collection[str]) -> str | None:

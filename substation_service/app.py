@@ -1,6 +1,7 @@
 """The substation's Flask app: parses, asks the site, maps its answers."""
 
 import time
+from typing import Any
 
 import orjson
 from flask import Response, g
@@ -11,6 +12,7 @@ from grid_common.interrupt import Caller
 from grid_common.openapi import inner_description
 from grid_common.problems import Unavailable
 from grid_common.web import DURATION_BUCKETS, ServiceApp, current_request, json_response
+from substation_service import power_limit
 from substation_service.metrics import SubstationCollector
 from substation_service.scheduler import Scheduler
 from substation_service.settings import Settings
@@ -95,13 +97,22 @@ def create_app(settings: Settings) -> ServiceApp:
             }
         )
 
-    description = orjson.dumps(inner_description("Substation", settings.max_kwh, waits=False))
+    app.register_blueprint(power_limit.power_limit(substation, scheduler, log))
+    document = orjson.dumps(description(settings.max_kwh))
 
     @app.get("/openapi.json")
     def openapi_json() -> Response:
-        return json_response(description)
+        return json_response(document)
 
     return app
+
+
+def description(max_kwh: float) -> dict[str, Any]:
+    """Describe a substation for OpenAPI."""
+    document = inner_description("Substation", max_kwh, waits=False)
+    document["paths"] |= power_limit.paths()
+    document["components"]["schemas"] |= power_limit.schemas()
+    return document
 
 
 def _demand(session: Session) -> Demand:

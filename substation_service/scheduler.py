@@ -50,18 +50,18 @@ class Scheduler:
 
     def _follow(self) -> None:
         site = self._substation
-        limit_ends = site.limit_ends
+        limits_ended = site.limits_ended
         while True:
             self._changed.clear()
             now = time.monotonic()
             event = site.next_event(now)
-            if limit_ends <= now and site.limit_ends == inf:
+            if limits_ended != site.limits_ended:
+                limits_ended = site.limits_ended
                 self._on_limit_ended()
-            limit_ends = site.limit_ends
             for charging, charged in self._waiting.items():
                 if charging.ends <= now:
                     charged.set()
-            if event is None or not (self._waiting or limit_ends < inf):
+            if event is None or not (self._waiting or site.limit_ends < inf):
                 self._changed.wait()
             else:
                 self._changed.wait(min(event - now, _LONGEST_SLEEP_S))

@@ -62,6 +62,7 @@ class Substation:
         self.power_limit_kw = points * point_power_kw if power_limit_kw is None else power_limit_kw
         self.standing_limit_kw = self.power_limit_kw  # what a limit that ends gives way to
         self.limit_ends = inf
+        self.limits_ended = 0
         self.energy_delivered_kwh = {Outcome.CHARGED: 0.0, Outcome.ABORTED: 0.0}
         self.sessions = dict.fromkeys(Outcome, 0)
         self._hours_per_s = time_scale / _SECONDS_PER_HOUR
@@ -145,6 +146,7 @@ class Substation:
             self._now = max(self._now, due)
             if self.limit_ends <= self._now:
                 self.power_limit_kw, self.limit_ends = self.standing_limit_kw, inf
+                self.limits_ended += 1
             self._share()
         self._now = max(self._now, now)
 

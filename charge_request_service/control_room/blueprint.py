@@ -1,16 +1,13 @@
 """The control room's routes: the page, its files, and the rush hour that the page can start."""
 
-from typing import Any
-
 from flask import Blueprint, Response, abort, g, request
 
 from charge_request_service.control_room.files import read_files
 from charge_request_service.control_room.same_origin import refuse_cross_site
 from charge_request_service.rush_hour import RushHours
 from charge_request_service.rush_hour_request import RushHourRequest
-from grid_common.charge import parse_body, read_body
+from grid_common.charge import read_document
 from grid_common.fields import refuse_query
-from grid_common.problems import NotJson
 from grid_common.web import json_response
 
 
@@ -43,7 +40,7 @@ def control_room(rush_hours: RushHours, *, max_kwh: float) -> Blueprint:
     def start() -> Response:
         refuse_cross_site(request)
         refuse_query(request, RushHourRequest.model_fields)
-        wish = RushHourRequest.from_document(_document(), max_kwh=max_kwh)
+        wish = RushHourRequest.from_document(read_document(request), max_kwh=max_kwh)
         rush_hours.start(wish, request_id=g.request_id, caller=g.caller)
         return _shown(rush_hours, status=202)
 
@@ -58,10 +55,3 @@ def control_room(rush_hours: RushHours, *, max_kwh: float) -> Blueprint:
 
 def _shown(rush_hours: RushHours, status: int = 200) -> Response:
     return json_response(rush_hours.document(), status)
-
-
-def _document() -> Any:
-    body = read_body(request)
-    if not request.is_json:
-        raise NotJson("Send the body as JSON with the header 'Content-Type: application/json'.")
-    return parse_body(body)

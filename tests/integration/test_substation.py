@@ -98,6 +98,85 @@ def test_vehicles_share_the_power_limit_and_each_is_woken_when_it_is_charged(
     assert scrape(site.url)["substation_power_kw"] == 0
 
 
+def put_limit(url: str, **body: object) -> requests.Response:
+    return requests.put(f"{url}/power-limit", json=body, timeout=5)
+
+
+def test_the_limit_can_be_lowered_for_a_time_while_vehicles_charge(
+    start_service: StartService,
+) -> None:
+    site = start_service("substation_service", TIME_SCALE=720)  # 10 kWh at 50 kW take 1 s
+    standing = {"power_limit_kw": 200, "standing_limit_kw": 200, "returns_in_s": None}
+    assert requests.get(f"{site.url}/power-limit", timeout=5).json() == standing
+    began = time.monotonic()
+    fleet = Fleet(site.url, kwh=10).send(2)
+    wait_for_load(site.url, 2)
+
+    answer = put_limit(site.url, power_limit_kw=20, for_s=1)
+
+    assert answer.status_code == 200
+    assert answer.json() == {**standing, "power_limit_kw": 20, "returns_in_s": 1}
+    metrics = scrape(site.url)
+    assert metrics["substation_power_limit_kw"] == metrics["substation_power_kw"] == 20
+    assert fleet.wait().statuses() == {200: 2}
+    # A second at a fifth of their power costs each 0.8 s.
+    assert 1.75 <= time.monotonic() - began < 2.8
+    assert requests.get(f"{site.url}/power-limit", timeout=5).json() == standing
+    told = [json.loads(line) for line in site.log_file.read_text().splitlines()]
+    changes = {one["event"]: one for one in told if one["event"].startswith("power limit")}
+    assert changes["power limit changed"]["before_kw"] == 200
+    assert changes["power limit changed"]["power_limit_kw"] == 20
+    assert changes["power limit changed"]["for_s"] == 1
+    assert changes["power limit returned"]["power_limit_kw"] == 200
+
+
+def test_a_limit_of_0_pauses_what_charges_and_a_higher_one_wakes_it(
+    start_service: StartService,
+) -> None:
+    site = start_service("substation_service", CHARGING_POINTS=1, TIME_SCALE=720)
+    fleet = Fleet(site.url, kwh=10).send(1)
+    wait_for_load(site.url, 1)
+
+    put_limit(site.url, power_limit_kw=0)
+    full = requests.post(f"{site.url}/charge", timeout=5)
+    assert (full.status_code, full.headers["Retry-After"]) == (503, "86400")
+    time.sleep(1.2)
+    assert fleet.statuses() == {0: 1}
+
+    put_limit(site.url, power_limit_kw=1000)
+    assert fleet.wait().statuses() == {200: 1}
+
+
+BAD_LIMITS = {
+    "nothing": ({}, "power_limit_kw"),
+    "no kilowatts": ({"for_s": 5}, "power_limit_kw"),
+    "below 0": ({"power_limit_kw": -1}, "power_limit_kw"),
+    "as text": ({"power_limit_kw": "10"}, "power_limit_kw"),
+    "null": ({"power_limit_kw": None}, "power_limit_kw"),
+    "true": ({"power_limit_kw": True}, "power_limit_kw"),
+    "beyond all": ({"power_limit_kw": 2e9}, "power_limit_kw"),
+    "for no time": ({"power_limit_kw": 10, "for_s": 0}, "for_s"),
+    "for years": ({"power_limit_kw": 10, "for_s": 1e8}, "for_s"),
+    "a list": ([10], "body"),
+    "an unknown field": ({"power_limit_kw": 10, "until": 5}, "until"),
+}
+
+
+def test_a_bad_limit_is_refused_by_field_and_changes_nothing(start_service: StartService) -> None:
+    site = start_service("substation_service")
+
+    for what, (body, field) in BAD_LIMITS.items():
+        answer = requests.put(f"{site.url}/power-limit", json=body, timeout=5)
+        assert answer.status_code == 400, what
+        assert [one["field"] for one in answer.json()["errors"]] == [field], what
+    no_json = requests.put(f"{site.url}/power-limit", data=b"power_limit_kw=10", timeout=5)
+    assert no_json.status_code == 415
+    in_query = requests.put(f"{site.url}/power-limit?power_limit_kw=10", timeout=5)
+    assert in_query.json()["errors"][0]["field"] == "power_limit_kw"
+
+    assert scrape(site.url)["substation_power_limit_kw"] == 200
+
+
 def test_of_60_vehicles_at_once_exactly_as_many_charge_as_there_are_points(
     start_service: StartService,
 ) -> None:

@@ -48,7 +48,7 @@ def test_what_is_left_out_gets_its_default() -> None:
         ({"vehicles": 1, "over_s": 601}, "over_s", "is 601; it takes a number from 0 to 600"),
         ({"vehicles": 1, "over_s": float("nan")}, "over_s", "is nan;"),
         ({"vehicles": 1, "speed": 2}, "speed", "is not known; leave it out"),
-        ([7], "body", "is not an object; send a JSON object"),
+        ([7], "body", "is a list; send a JSON object such as"),
     ],
 )
 def test_a_fault_is_told_by_its_field_with_what_it_takes(

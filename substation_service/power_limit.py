@@ -1,0 +1,125 @@
+"""The site's power limit over HTTP: it can be read, and changed while vehicles charge."""
+
+import time
+from math import inf
+from typing import Annotated, Any
+
+from flask import Blueprint, Response, g, request
+from pydantic import BaseModel, ConfigDict, Field
+
+from grid_common.charge import read_document
+from grid_common.fields import checked, refuse_query
+from grid_common.logs import Log
+from grid_common.openapi import NUMBER, an_object, content, problem, ref
+from grid_common.web import json_response
+from substation_service.scheduler import Scheduler
+from substation_service.substation import Substation
+
+_MOST_KW = 1e9
+_LONGEST_S = 30 * 86_400.0
+_TAKES = {
+    "power_limit_kw": f"a number from 0 to {_MOST_KW:.0f} (kW)",
+    "for_s": f"a number over 0 and at most {_LONGEST_S:.0f} (seconds)",
+}
+
+
+class PowerLimitRequest(BaseModel):
+    """What `PUT /power-limit` takes."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+    power_limit_kw: Annotated[float, Field(ge=0, le=_MOST_KW, allow_inf_nan=False)] = Field(
+        description="The most that all vehicles together may draw from now on, kW; at 0 all pause."
+    )
+    for_s: Annotated[float, Field(gt=0, le=_LONGEST_S, allow_inf_nan=False)] | None = Field(
+        None,
+        description="Seconds of real time after which the standing limit returns. Left out, this "
+        "one stands.",
+    )
+
+
+def power_limit(substation: Substation, scheduler: Scheduler, log: Log) -> Blueprint:
+    """Build the blueprint."""
+    blueprint = Blueprint("power_limit", __name__)
+
+    @blueprint.get("/power-limit")
+    def show() -> Response:
+        return _shown(substation, time.monotonic())
+
+    @blueprint.put("/power-limit")
+    def change() -> Response:
+        refuse_query(request, PowerLimitRequest.model_fields)
+        asked = checked(
+            PowerLimitRequest,
+            read_document(request),
+            takes=_TAKES,
+            example='{"power_limit_kw": 150}',
+        )
+        now = time.monotonic()
+        substation.advance(now)
+        before_kw = substation.power_limit_kw
+        until = None if asked.for_s is None else now + asked.for_s
+        substation.set_limit(asked.power_limit_kw, now, until)
+        scheduler.changed()
+        log.info(
+            "power limit changed",
+            request_id=g.request_id,
+            power_limit_kw=asked.power_limit_kw,
+            before_kw=before_kw,
+            for_s=asked.for_s,
+            load=substation.load,
+            power_kw=round(substation.power_kw, 3),
+        )
+        return _shown(substation, now)
+
+    return blueprint
+
+
+def paths() -> dict[str, Any]:
+    """Describe them for OpenAPI."""
+    shown = {"200": content("The limit as it is now", ref("PowerLimit"))}
+    refused = {
+        "400": problem("The body is not valid; `errors` names each field"),
+        "413": problem("The body is too large"),
+        "415": problem("The body is not declared as JSON"),
+    }
+    return {
+        "/power-limit": {
+            "get": {"summary": "The most that all vehicles may draw", "responses": shown},
+            "put": {
+                "summary": "Change the limit, for good or for a time",
+                "description": "Holds at once. A restart begins with POWER_LIMIT_KW again.",
+                "requestBody": {
+                    "required": True,
+                    "content": {"application/json": {"schema": ref("PowerLimitRequest")}},
+                },
+                "responses": shown | refused,
+            },
+        }
+    }
+
+
+def schemas() -> dict[str, Any]:
+    """Describe what they take and answer."""
+    return {
+        "PowerLimitRequest": PowerLimitRequest.model_json_schema(),
+        "PowerLimit": an_object(
+            {
+                "power_limit_kw": NUMBER,
+                "standing_limit_kw": NUMBER,
+                "returns_in_s": {"type": ["number", "null"], "minimum": 0},
+            }
+        ),
+    }
+
+
+def _shown(substation: Substation, now: float) -> Response:
+    substation.advance(now)
+    ends = substation.limit_ends
+    return json_response(
+        {
+            "power_limit_kw": substation.power_limit_kw,
+            "standing_limit_kw": substation.standing_limit_kw,
+            "returns_in_s": None if ends == inf else round(max(0.0, ends - now), 3),
+        }
+    )
