@@ -1,1 +1,1 @@
-"""Who may come in: API keys, a rate limit, and the names that this gateway answers to."""
+"""Who may come in: API keys, a rate limit, names that this gateway answers to, its own pages."""

@@ -1,4 +1,4 @@
-"""Stands before the app's routes: which name was called, who calls, and how often."""
+"""Stands before the app's routes: which name was called, who calls, how often, from which page."""
 
 import time
 from functools import lru_cache
@@ -9,6 +9,7 @@ from charge_request_service.doors.key_file import KeyFile
 from charge_request_service.doors.problems import Misdirected, RateLimited, Unauthorized
 from charge_request_service.doors.rate import RateLimit
 from charge_request_service.doors.repeats import Repeats
+from charge_request_service.doors.same_origin import refuse_cross_site
 from charge_request_service.settings import Settings
 from grid_common.web import ServiceApp, current_g, current_request
 
@@ -18,6 +19,8 @@ from grid_common.web import ServiceApp, current_g, current_request
 OPEN = frozenset({"/healthz", "/readyz", "/metrics", "/openapi.json", "/", "/control-room/<name>"})
 # And as often as they like: it costs next to nothing, and a limit would have the process restarted.
 UNLIMITED = "/healthz"
+# Methods that change nothing: what they answer, the browser shows no other site's page.
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 
 
 class Guard:
@@ -102,6 +105,8 @@ def add_doors(app: ServiceApp, settings: Settings) -> None:
             raise
         if name is not None:
             noted.caller = {"caller": name}
+        if environ["REQUEST_METHOD"] not in _SAFE:
+            refuse_cross_site(asked, hosts)
 
 
 def _spend(rate: RateLimit, caller: str) -> None:

@@ -25,10 +25,12 @@ def find_chromium() -> str | None:
 
 
 @contextmanager
-def open_chromium(program: str) -> Iterator[Browser]:
-    """Run it for as long as the block lasts."""
+def open_chromium(program: str, *arguments: str) -> Iterator[Browser]:
+    """Run it, with more arguments where they are given, for as long as the block lasts."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=[*_ARGUMENTS])
+        browser = playwright.chromium.launch(
+            executable_path=program, args=[*_ARGUMENTS, *arguments]
+        )
         try:
             yield browser
         finally:

@@ -159,6 +159,46 @@ def test_a_name_of_elsewhere_is_misdirected_unless_listed_or_keys_are_needed(
     assert ask_by("elsewhere.example", app_with(tmp_path, allowed_hosts="grid.example")) == 421
 
 
+def test_a_page_of_a_name_that_is_the_gateways_may_charge_through_a_proxy_that_changes_the_host(
+    tmp_path: Path,
+) -> None:
+    def post(origin: str, app: ServiceApp, path: str = "/charge") -> int:
+        headers = {"Host": "127.0.0.1:8080", "Origin": origin, **BEARER}
+        return app.test_client().post(path, json={"kwh": 0}, headers=headers).status_code
+
+    let_in = 400  # for the body
+    for path in ("/charge", "/rush-hour"):
+        assert post("http://192.168.1.5", app_with(), path) == let_in
+        assert post("https://grid.example", app_with(), path) == 403
+        assert post("https://grid.example", app_with(allowed_hosts="grid.example"), path) == let_in
+        assert (
+            post(
+                "https://grid.example",
+                app_with(published_host="grid.example", open_to_all="yes-anyone-may-charge"),
+                path,
+            )
+            == let_in
+        )
+        assert post("https://grid.example", app_with(tmp_path), path) == let_in
+        listed = app_with(tmp_path, allowed_hosts="other.example")
+        assert post("https://grid.example", listed, path) == 403
+
+
+@pytest.mark.parametrize("headers", [{"Sec-Fetch-Site": "cross-site"}, {"Origin": "null"}])
+def test_no_route_that_changes_anything_takes_a_request_of_another_sites_page(
+    headers: dict[str, str],
+) -> None:
+    app = app_with()
+    client = app.test_client()
+    safe = {"GET", "HEAD", "OPTIONS"}
+    found = routes(app)
+
+    refused = {one for one in found if ask(client, *one, headers=headers) == 403}
+
+    assert refused == {(rule, method) for rule, method in found if method not in safe}
+    assert ("/charge", "POST") in refused
+
+
 @pytest.mark.parametrize("setting", ["published_host", "bind_host"])
 def test_the_name_that_it_is_published_by_is_its_own(setting: str, tmp_path: Path) -> None:
     def ask_by(name: str, folder: Path | None = None, **more: str) -> int:
