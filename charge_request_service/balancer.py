@@ -28,6 +28,7 @@ class BalancerClient:
             settings.balancer_url,
             connect_timeout_s=settings.connect_timeout,
             connections=settings.max_connections,
+            idle_s=settings.upstream_idle_timeout,
         )
         self._random = random
         self._check_timeout_s = settings.check_interval

@@ -21,6 +21,11 @@ class Settings(ServiceSettings):
     connect_timeout: Seconds = Field(
         1, description="Longest that connecting to the balancer may take, seconds"
     )
+    upstream_idle_timeout: Annotated[float, Field(ge=0, le=86_400)] = Field(
+        60,
+        description="How long an idle connection to the balancer is kept, seconds: less than "
+        "whatever closes it at the other end; 0 for not at all",
+    )
     check_interval: Annotated[float, Field(ge=0.05, le=3600)] = Field(
         1,
         description="Time between two checks of a balancer that has vehicles in hand, and longest "

@@ -18,6 +18,7 @@ from flask import Flask, Response, g
 from werkzeug.exceptions import HTTPException
 
 from grid_common.problem_type import CONTENT_TYPE, unavailable_type
+from grid_common.shown import shown, shown_name
 
 __all__ = [
     "MOST_FAULTS",
@@ -120,24 +121,6 @@ class Unavailable(Problem):
         super().__init__(detail, session_id=session_id, headers={"Retry-After": str(seconds)})
         self.reason = reason
         self.type = unavailable_type(reason)
-
-
-def shown(value: object, limit: int = 40) -> str:
-    """Show a caller's value in a message: printable, short, of bounded cost, spelled as in JSON."""
-    if isinstance(value, dict):
-        return "an object"
-    if isinstance(value, list):
-        return "a list"
-    if value is None or isinstance(value, bool):
-        return {None: "null", True: "true", False: "false"}[value]
-    text = ascii(value[: limit + 1] if isinstance(value, str) else value)
-    return text if len(text) <= limit + 2 else f"{text[:limit]}…"
-
-
-def shown_name(name: str, limit: int = 40) -> str:
-    """Show a name that a caller made up: printable and short as with `shown`, but not quoted."""
-    text = ascii(name[: limit + 1])[1:-1]
-    return text if len(text) <= limit else f"{text[:limit]}…"
 
 
 def problem_response(problem: Problem) -> Response:

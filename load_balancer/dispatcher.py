@@ -13,9 +13,13 @@ from grid_common.interrupt import CallerGone, Interrupt
 from grid_common.logs import Log
 from grid_common.problems import Unavailable
 from grid_common.upstream import Answer, Upstream, UpstreamError
-from load_balancer.outcome import Outcome, metered, outcome_of
+from load_balancer.outcome import Outcome, describe, metered, outcome_of
 from load_balancer.pool import LineFull, Pool
 from load_balancer.vehicle import Dispatch, Ticket
+
+# Of an answer's body only a problem's type is looked at; thousands of answers that drip in for
+# hours must not fill the memory.
+_KEPT_BYTES = 4_096
 
 
 class TakenBack(BaseException):
@@ -141,6 +145,7 @@ class Dispatcher:
                         "Content-Type": "application/json",
                         "X-Request-ID": dispatch.ticket.request_id,
                     },
+                    keep=_KEPT_BYTES,
                 )
         except TakenBack:
             self._tell(dispatch, "lost", "the site stopped answering its polls")
@@ -174,10 +179,10 @@ class Dispatcher:
             case Outcome.DRAINING:
                 self._pool.found_draining(dispatch, now)
             case Outcome.REJECTED:
-                self._tell(dispatch, "rejected", f"the site answered {answer.status}")
+                self._tell(dispatch, "rejected", describe(answer.status, answer.location))
                 self._pool.rejected(dispatch, now)
             case Outcome.FAILED:
-                why = f"the site answered {answer.status}"
+                why = describe(answer.status, answer.location)
                 self._tell(dispatch, "error", why)
                 self._pool.failed(dispatch, "error", why, now)
         return None

@@ -2,12 +2,15 @@
 
 import math
 from enum import StrEnum
+from http import HTTPStatus
 
 import orjson
 
 from grid_common.charge import METERED
 from grid_common.problem_type import problem_type, unavailable_type
+from grid_common.shown import shown
 
+_KNOWN = frozenset(HTTPStatus)
 _DRAINING = unavailable_type("draining")
 
 
@@ -58,3 +61,19 @@ def metered(body: bytes) -> dict[str, float]:
         and math.isfinite(value)
         and value >= 0
     }
+
+
+def describe(status: int, location: str | None) -> str:
+    """Say what an answer other than a success was, and the remedy where that is plain.
+
+    Args:
+        status: the answer's status.
+        location: its header of that name.
+    """
+    named = f"{status} {HTTPStatus(status).phrase}" if status in _KNOWN else str(status)
+    if 300 <= status < 400:
+        where = "elsewhere" if location is None else f"to {shown(location, 100)}"
+        return f"redirects {where} ({named}), which is not followed: name the place itself"
+    if status in (401, 407):
+        return f"answered {named}: it wants a password, and the balancer sends none"
+    return f"answered {named}"

@@ -8,15 +8,18 @@ from gevent.event import Event
 from prometheus_client import Counter
 
 from grid_common.logs import Log
-from grid_common.upstream import Garbled, Upstream, UpstreamError
+from grid_common.upstream import Garbled, TooLarge, Upstream, UpstreamError
 from load_balancer.gauge import GaugeNames, UnreadableGauge, read_gauge
+from load_balancer.metrics_page import over_limit, page_text
 from load_balancer.pool import Pool
-from load_balancer.site import Site
+from load_balancer.site import Reading, Site
 
-# A metrics page of a site is some ten thousand bytes; a larger one than this is not read.
-_PAGE_LIMIT = 1_000_000
 # Polls that are asked for out of turn keep this distance, seconds.
 _SHORTEST_PAUSE_S = 0.05
+# One site's page takes no more than this share of a CPU: if it is dear it is read less often.
+_MOST_OF_A_CPU = 0.02
+# Others have their turn after so much reading, and for as long at least. Seconds.
+_WORK_AT_ONCE_S = 0.001
 
 
 class Poller:
@@ -31,6 +34,7 @@ class Poller:
         *,
         names: GaugeNames,
         timeout_s: float,
+        limit: int,
         random: Random,
         polls: Counter,
         log: Log,
@@ -41,10 +45,13 @@ class Poller:
         self._path = path
         self._names = names
         self._timeout_s = timeout_s
+        self._limit = limit
         self._random = random
         self._polls = polls
         self._log = log.bind(substation=site.name, address=site.address)
         self._wanted = Event()
+        self._work = _Work()
+        self._dear = False
 
     def want_poll(self) -> None:
         """Ask for a poll now rather than in turn."""
@@ -64,16 +71,29 @@ class Poller:
                     reason=self._site.reason,
                 )
             pause_s = self._pool.pause_s(self._site, self._random) - (time.monotonic() - began)
-            gevent.sleep(_SHORTEST_PAUSE_S)
-            self._wanted.wait(max(0.0, pause_s - _SHORTEST_PAUSE_S))
+            shortest_s = max(_SHORTEST_PAUSE_S, self._work.spent_s / _MOST_OF_A_CPU)
+            self._tell_if_dear(shortest_s)
+            gevent.sleep(shortest_s)
+            self._wanted.wait(max(0.0, pause_s - shortest_s))
             self._wanted.clear()
         self._page.close()
+
+    def _tell_if_dear(self, pause_s: float) -> None:
+        """Say so once where the gauge will grow too old to be believed until it is read again."""
+        was_dear, self._dear = self._dear, pause_s > self._pool.trust_s
+        if self._dear and not was_dear:
+            self._log.warning(
+                "metrics page takes too long to read",
+                cpu_s=round(self._work.spent_s, 4),
+                read_again_in_s=round(pause_s, 3),
+            )
 
     def _poll(self, began: float) -> None:
         self._pool.poll_began(self._site, began)
         outcome = "ok"
+        self._work = _Work()
         try:
-            reading = read_gauge(self._fetch(), self._names)
+            reading = self._read()
         except (UnreadableGauge, Garbled) as error:
             outcome = "bad_page"
             self._pool.poll_unreadable(self._site, str(error))
@@ -84,8 +104,35 @@ class Poller:
             self._pool.poll_read(self._site, reading, time.monotonic())
         self._polls.labels(self._site.name, outcome).inc()
 
-    def _fetch(self) -> str:
-        answer = self._page.request("GET", self._path, within_s=self._timeout_s, limit=_PAGE_LIMIT)
-        if answer.status != 200:
-            raise UnreadableGauge(f"its page answered {answer.status}")
-        return answer.body.decode("utf-8", "replace")
+    def _read(self) -> Reading:
+        try:
+            answer = self._page.request(
+                "GET", self._path, within_s=self._timeout_s, limit=self._limit
+            )
+        except TooLarge:
+            raise over_limit(self._limit) from None
+        with self._work:
+            page = page_text(answer, self._limit)
+            return read_gauge(page, self._names, self._work.give_way)
+
+
+class _Work:
+    """CPU time that a page takes to read, in pieces between which others have their turn."""
+
+    def __init__(self) -> None:
+        self.spent_s = 0.0
+        self._began = 0.0
+
+    def __enter__(self) -> None:
+        self._began = time.thread_time()
+
+    def __exit__(self, *_error: object) -> None:
+        self.spent_s += time.thread_time() - self._began
+
+    def give_way(self) -> None:
+        """Let others have their turn, if it is time."""
+        passed_s = time.thread_time() - self._began
+        if passed_s > _WORK_AT_ONCE_S:
+            self.spent_s += passed_s
+            gevent.sleep(passed_s)
+            self._began = time.thread_time()

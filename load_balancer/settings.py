@@ -38,6 +38,12 @@ class Settings(ServiceSettings):
         0.5, description="Time between two polls of a substation's gauge, seconds"
     )
     poll_timeout: Seconds = Field(0.8, description="Longest that a poll may take, seconds")
+    max_metrics_bytes: int = Field(
+        1_000_000,
+        ge=1024,
+        le=67_108_864,
+        description="Largest metrics page of a substation that is read, bytes",
+    )
     polls_missed: int = Field(
         2, ge=1, le=100, description="Polls in a row without an answer that make a substation lost"
     )
@@ -49,6 +55,11 @@ class Settings(ServiceSettings):
     )
     connect_timeout: Seconds = Field(
         1, description="Longest that connecting to a substation may take, seconds"
+    )
+    upstream_idle_timeout: Annotated[float, Field(ge=0, le=86_400)] = Field(
+        60,
+        description="How long an idle connection to a substation is kept, seconds: less than "
+        "whatever closes it at the other end; 0 for not at all",
     )
     max_wait: Annotated[float, Field(ge=0, le=86_400)] = Field(
         60, description="Longest that a vehicle waits for a free point, seconds"

@@ -116,6 +116,7 @@ class SubstationWatch:
                 site.address,
                 connect_timeout_s=settings.connect_timeout,
                 connections=settings.max_connections,
+                idle_s=settings.upstream_idle_timeout,
             ),
         )
         poller = Poller(
@@ -125,12 +126,14 @@ class SubstationWatch:
                 views.page_url(site.address, settings.metrics_port),
                 connect_timeout_s=settings.poll_timeout,
                 connections=1,
+                idle_s=settings.upstream_idle_timeout,
             ),
             settings.metrics_path,
             names=GaugeNames(
                 settings.gauge_name, settings.capacity_gauge_name, settings.default_capacity
             ),
             timeout_s=settings.poll_timeout,
+            limit=settings.max_metrics_bytes,
             random=self._random,
             polls=self._polls,
             log=self._log,

@@ -20,12 +20,14 @@ class Bytes(NamedTuple):
         forever: what is then sent again and again, for as long as the other side takes it.
         later: what follows a moment after that.
         hang_up: whether the connection is closed after that; else it stays open.
+        later_s: how long that moment is.
     """
 
     first: bytes
     forever: bytes = b""
     later: bytes = b""
     hang_up: bool = False
+    later_s: float = MOMENT_S
 
 
 def http(body: bytes, *headers: bytes, status: bytes = b"200 OK") -> Bytes:
@@ -84,7 +86,7 @@ class RawSite:
                 while answer.forever:
                     line.sendall(answer.forever)
                 if answer.later:
-                    time.sleep(MOMENT_S)
+                    time.sleep(answer.later_s)
                     line.sendall(answer.later)
                 if answer.hang_up:
                     return

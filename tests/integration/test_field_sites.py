@@ -1,8 +1,10 @@
 """Sites as others build them, behind the real balancer."""
 
+import gzip
 import json
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from tests.conftest import StartService
 from tests.deadline import eventually
 from tests.fleet import Fleet
 from tests.integration.balancer import sites, start_balancer, wait_for_health
+from tests.raw_site import CHARGED, GAUGES, Bytes, http, raw_site
 
 StartFieldSite = Callable[..., Process]
 
@@ -100,7 +103,7 @@ def test_a_session_that_outlives_its_202_answer_counts_until_the_gauge_shows_it(
         ({"page": "ev_charging_load -1\n"}, "-1"),
         ({"page": "something_else 3\n"}, "no ev_charging_load"),
         ({"page": "ev_charging_load {{{\n"}, "not Prometheus text"),
-        ({"page": "<html>\n", "page_times": 200_000}, "over 1000000 bytes"),
+        ({"page": "<html>\n", "page_times": 200_000}, "over 1000000 bytes (MAX_METRICS_BYTES)"),
         ({"page_delay_s": 30}, "no answer within"),
         ({"page_drip_s": 0.5}, "no answer within"),
     ],
@@ -196,3 +199,75 @@ def test_a_full_site_is_not_taken_to_drain_for_what_its_answer_quotes(
     assert answer.status_code == 503
     assert sites(balancer)["site1"]["health"] == "up"
     assert foreign.wait().statuses() == {200: 1}
+
+
+def test_a_large_page_is_read_where_the_setting_allows_it(start_service: StartService) -> None:
+    with raw_site(metrics=[http(GAUGES + b"some_other 1\n" * 100_000)]) as site:
+        balancer = start_balancer(start_service, site.url, MAX_METRICS_BYTES=2_000_000)
+        wait_for_health(balancer, "site1", "up")
+
+
+def test_a_page_that_comes_compressed_is_read(start_service: StartService) -> None:
+    packed = gzip.compress(GAUGES)
+    headers = (b"Content-Encoding: gzip", b"Content-Length: %d" % len(packed))
+    with raw_site(metrics=[http(packed, *headers)]) as site:
+        balancer = start_balancer(start_service, site.url)
+        assert wait_for_health(balancer, "site1", "up")["capacity"] == 4
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (http(b"who?", status=b"401 No"), "its page answered 401 Unauthorized: it wants a passw"),
+        (
+            http(b"", b"Content-Length: 0", b"Location: /new/metrics", status=b"301 Moved"),
+            "its page redirects to '/new/metrics' (301 Moved Permanently)",
+        ),
+        (http(b"<html>Hello"), "no substation_current_load; it begins '<html>Hello'"),
+    ],
+    ids=["401", "301", "HTML"],
+)
+def test_a_page_that_is_none_is_told_apart(
+    start_service: StartService, answer: Bytes, reason: str
+) -> None:
+    with raw_site(metrics=[answer]) as site:
+        balancer = start_balancer(start_service, site.url)
+        assert reason in wait_for_health(balancer, "site1", "down")["reason"]
+
+
+def test_a_page_that_is_dear_to_read_is_read_less_often(start_service: StartService) -> None:
+    series = b"".join(
+        b'substation_current_load{point="%d",%s} 0\n'
+        % (n, b",".join(b'%c="1"' % i for i in b"abcdefgh"))
+        for n in range(999)
+    )
+    dear_page = http(series + b"substation_capacity 4\n")
+    with raw_site(metrics=[dear_page]) as dear, raw_site() as cheap:
+        balancer = start_balancer(start_service, dear.url, cheap.url, POLL_INTERVAL=0.1)
+        wait_for_health(balancer, "site1", "up")
+        wait_for_health(balancer, "site2", "up")
+        already = len(dear.asked), len(cheap.asked)
+        time.sleep(3)
+        polls = len(dear.asked) - already[0], len(cheap.asked) - already[1]
+
+    assert polls[1] > 15
+    assert 0 < polls[0] < polls[1] / 2
+
+
+def test_an_answer_that_begins_at_once_may_end_when_the_vehicle_is_charged(
+    start_service: StartService,
+) -> None:
+    length = b"Content-Length: %d\r\n\r\n" % len(CHARGED)
+    head = b"HTTP/1.1 200 OK\r\n" + length
+    held = Bytes(head, later=CHARGED, later_s=11)
+    with raw_site(held) as site, raw_site(held) as other:
+        balancer = start_balancer(start_service, site.url, other.url)
+        wait_for_health(balancer, "site1", "up")
+        wait_for_health(balancer, "site2", "up")
+
+        answer = requests.post(f"{balancer.url}/charge", timeout=20)
+
+        assert answer.status_code == 200
+        assert answer.json()["attempts"] == 1
+        assert [*site.asked, *other.asked].count("/charge") == 1
+        assert sites(balancer)["site1"]["health"] == "up"

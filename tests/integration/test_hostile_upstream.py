@@ -10,10 +10,12 @@ import threading
 import time
 import tracemalloc
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
+from grid_common.http_answer import AnswerReader
 from grid_common.upstream import Answer, Garbled, Reset, Upstream, UpstreamError
 from tests.hostile_answers import BOMB, GARBAGE, MUDDLE
 from tests.raw_site import MOMENT_S, Bytes, RawSite, http, raw_site
@@ -110,38 +112,76 @@ def test_what_follows_an_answer_is_nobodys_answer(answer: Bytes) -> None:
     assert second.body == b"mine"
 
 
+def pieces_site(*pieces: bytes, pause_s: float, hang_up: bool = False) -> str:
+    """Answer one charge in pieces; return where."""
+    door = socket.create_server(("127.0.0.1", 0))
+
+    def answer() -> None:
+        line, _ = door.accept()
+        with door, line, suppress(OSError):
+            line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            line.recv(1000)
+            for piece in pieces:
+                line.sendall(piece)
+                time.sleep(pause_s)
+            if not hang_up:
+                line.recv(1000)
+
+    threading.Thread(target=answer, daemon=True).start()
+    return f"http://127.0.0.1:{door.getsockname()[1]}"
+
+
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n"
+
+
+def test_a_poll_must_end_however_its_answer_drips() -> None:
+    url = pieces_site(HEAD, *[b"x"] * 100, pause_s=0.05)
+    upstream = Upstream(url, connect_timeout_s=1, connections=1)
+    began = time.monotonic()
+    with pytest.raises(Reset, match="no answer"):
+        upstream.request("GET", "/metrics", within_s=0.4)
+    assert time.monotonic() - began < 2
+
+
 @pytest.mark.usefixtures("peak")
-def test_an_answer_that_has_begun_must_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("grid_common.upstream._ANSWER_S", MOMENT_S / 2)
-    half = Bytes(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhal")
-    later = Bytes(b"HTTP/1.1 102 Processing\r\n\r\n", later=http(b"charged").first)
-    with raw_site(half, later) as site:
-        upstream = client(site)
-        with pytest.raises(Reset, match="no answer in time"):
-            upstream.request("POST", "/charge")
-        assert upstream.request("POST", "/charge").body == b"charged"
-
-
-def test_an_informational_answer_in_pieces_does_not_hurry_the_answer(
+def test_an_answer_that_drips_does_not_wake_the_client_for_each_byte(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("grid_common.upstream._ANSWER_S", MOMENT_S * 1.5)
-    with socket.create_server(("127.0.0.1", 0)) as door:
+    fed: list[int] = []
+    feed = AnswerReader.feed
 
-        def answer() -> None:
-            line, _ = door.accept()
-            with line:
-                line.recv(1000)
-                for piece in (b"HTTP/1.1 102 Proc", b"essing\r\n\r\n", b"", b""):
-                    line.sendall(piece)
-                    time.sleep(MOMENT_S)
-                line.sendall(http(b"charged").first)
+    def count(self: AnswerReader, data: bytes) -> Answer | None:
+        fed.append(len(data))
+        return feed(self, data)
 
-        threading.Thread(target=answer, daemon=True).start()
-        upstream = Upstream(
-            f"http://127.0.0.1:{door.getsockname()[1]}", connect_timeout_s=1, connections=1
-        )
-        assert upstream.request("POST", "/charge").body == b"charged"
+    monkeypatch.setattr(AnswerReader, "feed", count)
+    url = pieces_site(HEAD, *[b"x"] * 100, pause_s=0.01)  # 1 s
+    answer = Upstream(url, connect_timeout_s=1, connections=1).request("POST", "/charge")
+
+    assert answer.body == b"x" * 100
+    assert len(fed) < 30
+
+
+def test_a_held_answer_that_breaks_off_is_an_error() -> None:
+    url = pieces_site(HEAD, b"x", pause_s=0.1, hang_up=True)
+    with pytest.raises(Reset, match="ended before the answer did"):
+        Upstream(url, connect_timeout_s=1, connections=1).request("POST", "/charge")
+
+
+def test_signs_of_life_may_come_for_hours(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("grid_common.http_answer.HEAD_LIMIT", 100)
+    monkeypatch.setattr("grid_common.upstream_connection.HEAD_LIMIT", 100)
+    processing = b"HTTP/1.1 102 Processing\r\n\r\n"
+    url = pieces_site(*[processing] * 20, http(b"charged").first, pause_s=0.1)
+    upstream = Upstream(url, connect_timeout_s=1, connections=1)
+    assert upstream.request("POST", "/charge").body == b"charged"
+
+
+def test_but_not_all_at_once() -> None:
+    processing = b"HTTP/1.1 102 Processing\r\n\r\n"
+    url = pieces_site(*[processing * 100] * 100, pause_s=0)
+    with pytest.raises(Garbled, match="its headers are over"):
+        Upstream(url, connect_timeout_s=1, connections=1).request("POST", "/charge")
 
 
 def test_idle_connections_give_way_where_no_file_is_left(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from grid_common.http_answer import Answer, AnswerReader, NotAnAnswer
+from grid_common.http_answer import Answer, AnswerReader, BodyOverLimit, NotAnAnswer
 
 LIMIT = 64
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -111,6 +111,18 @@ def test_a_connection_that_the_other_side_will_close_is_not_used_again() -> None
         b"HTTP/1.1 100 Continue\r\n\r\n" * 1_000,
         OK + b"Transfer-Encoding: chunked\r\n\r\n" + b"0" * 20_000,
         OK + b"Transfer-Encoding: chunked\r\n\r\n0\r\n" + b"a: b\r\n" * 4_000,
+        OK + b"Transfer-Encoding: gzip\r\n\r\n{}",
+        OK + b"Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n",
+        OK + b"Transfer-Encoding: identity, chunked\r\n\r\n0\r\n\r\n",
+        OK + b"Transfer-Encoding: identity\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        OK + b"Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n",
+        OK + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        OK + b"Transfer-Encoding: identity\r\nContent-Length: -1\r\n\r\n{}",
+        OK + b"Transfer-Encoding: identity\r\nContent-Length: 65\r\n\r\n" + b"x" * 65,
+        OK + b"Transfer-Encoding: identity\r\n\r\n" + b"x" * 65,
+        b"HTTP/1.1 200 O\0K\r\nContent-Length: 1\r\n\r\n1",
+        b"HTTP/1.1 200 \x1b[31mOK\r\nContent-Length: 1\r\n\r\n1",
+        b"HTTP/1.1 200 OK\x7f\r\nContent-Length: 1\r\n\r\n1",
         b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n",
     ],
 )
@@ -118,3 +130,81 @@ def test_what_is_no_answer_within_bounds_is_refused(answer_bytes: bytes) -> None
     for size in (len(answer_bytes), 1000, 7):
         with pytest.raises(NotAnAnswer):
             read(*[answer_bytes[i : i + size] for i in range(0, len(answer_bytes), size)])
+
+
+@pytest.mark.parametrize("coding", [b"identity", b"Identity"])
+@pytest.mark.parametrize("length_first", [True, False])
+def test_identity_is_no_coding_and_its_length_counts(coding: bytes, length_first: bool) -> None:
+    headers = [b"Content-Length: 5\r\n", b"Transfer-Encoding: " + coding + b"\r\n"]
+    if not length_first:
+        headers.reverse()
+    answer_bytes = OK + b"".join(headers) + b"\r\nhello"
+    for size in (len(answer_bytes), 7, 1):
+        pieces = [answer_bytes[i : i + size] for i in range(0, len(answer_bytes), size)]
+        answer, reusable = read(*pieces)
+        assert answer == Answer(200, "", None, b"hello")
+        assert not reusable
+
+
+def test_identity_without_a_length_ends_with_its_connection() -> None:
+    answer, reusable = read(OK + b"Transfer-Encoding: identity\r\n\r\nhel", b"lo")
+    assert answer == Answer(200, "", None, b"hello")
+    assert not reusable
+
+
+def test_identity_of_no_length_is_whole_at_once() -> None:
+    reader = AnswerReader()
+    reader.begin(LIMIT)
+    head = OK + b"Transfer-Encoding: identity\r\nContent-Length: 0\r\n\r\n"
+    assert reader.feed(head) == Answer(200, "", None, b"")
+
+
+def test_what_follows_an_answer_of_identity_is_nobodys_answer() -> None:
+    head = OK + b"Transfer-Encoding: identity\r\nContent-Length: 1\r\n\r\n"
+    answer, reusable = read(head + b"1HTTP/1.1 200 OK\r\n\r\n")
+    assert answer == Answer(200, "", None, b"1")
+    assert not reusable
+
+
+@pytest.mark.parametrize("reason", [b"", b"Very Fine", b"\xc3\xa9t\xc3\xa9", b"a\tb"])
+def test_a_reason_phrase_says_what_it_likes(reason: bytes) -> None:
+    answer, _ = read(b"HTTP/1.1 200 " + reason + b"\r\nContent-Length: 1\r\n\r\n1")
+    assert answer == Answer(200, "", None, b"1")
+
+
+def test_where_it_leads_and_how_it_is_packed_is_kept() -> None:
+    answer, _ = read(
+        b"HTTP/1.1 301 Gone\r\nLocation: /there\r\nContent-Encoding: gzip\r\n"
+        b"Content-Length: 1\r\n\r\n1"
+    )
+    assert answer == Answer(301, "", None, b"1", "/there", "gzip")
+
+
+def test_a_body_beyond_its_limit_is_told_apart() -> None:
+    with pytest.raises(BodyOverLimit, match="its body is over 64 bytes"):
+        read(OK + b"Content-Length: 65\r\n\r\n" + b"x" * 65)
+
+
+def test_the_beginning_of_a_body_can_be_enough() -> None:
+    reader = AnswerReader()
+    reader.begin(LIMIT, keep=3)
+    reader.feed(OK + b"Content-Length: 64\r\n\r\nab")
+    answer = reader.feed(b"cd" + b"x" * 60)
+    assert answer is not None
+    assert answer.body == b"abc"
+    reader.begin(LIMIT, keep=3)
+    with pytest.raises(BodyOverLimit):
+        reader.feed(OK + b"\r\n" + b"x" * 65)
+
+
+def test_signs_of_life_have_room_that_can_grow() -> None:
+    reader = AnswerReader()
+    reader.begin(LIMIT)
+    processing = b"HTTP/1.1 102 Processing\r\n\r\n"
+    most = reader.overhead_limit // len(processing)
+    for _ in range(most):
+        reader.feed(processing)
+    reader.overhead_limit += len(processing)
+    reader.feed(processing)
+    with pytest.raises(NotAnAnswer, match="its headers are over"):
+        reader.feed(processing)

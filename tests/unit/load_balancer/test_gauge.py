@@ -1,3 +1,5 @@
+from contextlib import suppress
+
 import pytest
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
@@ -155,3 +157,66 @@ def test_a_garbled_line_makes_the_page_unreadable(line: str) -> None:
 
 def test_the_load_may_exceed_the_capacity_and_is_passed_on_as_it_is() -> None:
     assert read_gauge(page(9, 8), NAMES) == Reading(9, 8)
+
+
+def test_a_series_that_stands_twice_counts_once() -> None:
+    text = (
+        'substation_current_load{point="1",site="a"} 1\n'
+        'substation_current_load{site="a", point="1",} 1\n'
+        'substation_current_load{point="2",site="a"} 2\n'
+        'substation_current_load{point="1",site="a"} 3\n'
+        "substation_capacity 8\nsubstation_capacity 8\n"
+    )
+    assert read_gauge(text, NAMES) == Reading(3, 8)
+
+
+def points(count: int, more: str = "") -> str:
+    series = (f'substation_current_load{{point="{n}"{more}}} 1' for n in range(count))
+    return "\n".join([*series, "substation_capacity 8", ""])
+
+
+def test_a_site_may_have_a_series_for_each_of_many_points() -> None:
+    assert read_gauge(points(999), NAMES).load == 999
+
+
+@pytest.mark.parametrize("text", [points(1000), points(25_000), points(900, f',x="{"y" * 150}"')])
+def test_too_many_series_are_refused_before_one_is_parsed(
+    text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parsed: list[str] = []
+    monkeypatch.setattr("load_balancer.gauge.text_string_to_metric_families", parsed.append)
+    with pytest.raises(UnreadableGauge, match=r"over 1,000 series, or 131,072 char.*their sums"):
+        read_gauge(text, NAMES)
+    assert not parsed
+
+
+def test_a_series_beyond_all_measure_is_refused() -> None:
+    text = 'substation_current_load{x="' + "\\" * 5_000 + '"} 1\n'
+    with pytest.raises(UnreadableGauge, match="over 4,096 characters; it begins 'substation_curr"):
+        read_gauge(text, NAMES)
+
+
+@pytest.mark.parametrize("text", [points(999), "\n" * 1_000_000, "some_other 1\n" * 50_000])
+def test_others_have_their_turn_while_a_large_page_is_read(text: str) -> None:
+    turns: list[int] = []
+    with suppress(UnreadableGauge):
+        read_gauge(text, NAMES, lambda: turns.append(1))
+    assert len(turns) > 5
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("", "it is empty"),
+        (" \n\t\n", "it is empty"),
+        ("\n  <html>It works!</html>", "it begins '<html>It works!</html>'"),
+        ("<p>" + "x" * 900_000, "it begins '<p>" + "x" * 56 + "…"),
+        ("caf\xe9 \x1b[31m\x00", r"it begins 'caf\xe9 \x1b[31m\x00'"),
+        ("substation_current_load three\n", "it begins 'substation_current_load three\\n'"),
+    ],
+)
+def test_a_page_that_is_refused_shows_its_first_words(text: str, shown: str) -> None:
+    with pytest.raises(UnreadableGauge) as raised:
+        read_gauge(text, NAMES)
+    assert str(raised.value).endswith(shown)
+    assert str(raised.value).isprintable()
