@@ -2,6 +2,9 @@
 
 In gunicorn's place, whose own way takes five times as long for a request (docs/performance.md),
 most of it for reading headers.
+
+Whatever a caller sends, others have their turn after each reading and each answer: a socket that
+always has bytes, and always takes some, would never let gevent go on to the next.
 """
 
 import math
@@ -12,17 +15,20 @@ from collections.abc import Callable
 from contextlib import suppress
 from email.utils import formatdate
 from functools import lru_cache
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import orjson
+from gevent.socket import wait_write
 
 from grid_common.http_request import Malformed, RequestReader
 from grid_common.interrupt import Caller
-from grid_common.problem_type import CONTENT_TYPE
+from grid_common.memory import Budget, Share
+from grid_common.problem_type import CONTENT_TYPE, unavailable_type
 from grid_common.sockets import send_whole
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIApplication
+    from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
 
     from grid_common.http_request import Request
 
@@ -38,10 +44,15 @@ _ANSWER_S = 30
 _LINGER_S = 2
 _LINGER_BYTES = 4_194_304
 _RECEIVE_BYTES = 16_384
-# Answers over the first may take as much memory together as the second says, while they wait for
-# their callers to take them: 10,000 callers that ask for all decisions, and never read, want 30 GB.
+# Answers over this may together take as much memory as `_unsent` has, while they wait for their
+# callers to take them: 10,000 callers that ask for all decisions, and never read, want 30 GB.
 _LARGE_ANSWER_BYTES = 65_536
-_MOST_UNSENT_BYTES = 33_554_432
+_unsent = Budget(33_554_432)
+# What a request may take without being counted, bytes: a vehicle's takes a few hundred, one of a
+# browser some 4,000. What goes beyond comes out of one budget for all, for as long as the request
+# is being sent or its vehicle charges: 2,500 callers with 32 KB each want 100 MB and more.
+_ORDINARY_REQUEST_BYTES = 8_192
+_requests = Budget(33_554_432)
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _WITHOUT_BODY = ("204", "304")
 
@@ -66,6 +77,20 @@ def _environ_of(sock: socket.socket, address: tuple[Any, ...], caller: Caller) -
     }
 
 
+class TooMuchHeld(Malformed):
+    """Requests take all the memory that they may: this one, which is large, has to come again."""
+
+    type = unavailable_type("requests-too-large")
+    event = "large request turned away"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Too many large requests are being sent or served; send less, or come again.",
+            HTTPStatus.SERVICE_UNAVAILABLE,
+            {"Retry-After": "1"},
+        )
+
+
 class Connection:
     """One caller's connection.
 
@@ -73,8 +98,6 @@ class Connection:
         due: when to hang up if nothing has changed by then, seconds of the monotonic clock; never
             while the app has a request, for a vehicle charges as long as it takes.
     """
-
-    _unsent_bytes = 0  # of the large answers of all connections
 
     def __init__(
         self,
@@ -84,6 +107,7 @@ class Connection:
         *,
         body_limit: int,
         is_ending: Callable[[], bool],
+        note_refused: Callable[[Malformed, "WSGIEnvironment"], dict[str, str]],
     ) -> None:
         """Prepare to serve.
 
@@ -93,12 +117,16 @@ class Connection:
             app: answers requests.
             body_limit: most bytes of a body that the app takes.
             is_ending: tells after each whether the service wants the connection to end.
+            note_refused: counts and logs what is no request, with what is known of it, and returns
+                headers for its answer.
         """
         self._sock = sock
         self._caller = Caller(sock)
         self._reader = RequestReader(_environ_of(sock, address, self._caller), body_limit)
         self._app = app
         self._is_ending = is_ending
+        self._note_refused = note_refused
+        self._share = Share(_requests)
         self._written: list[bytes] = []
         self._status = ""
         self._headers: list[tuple[str, str]] = []
@@ -108,14 +136,16 @@ class Connection:
         """Answer requests for as long as the connection stands."""
         try:
             try:
-                self._answer_all()
+                ends = self._answer_all()
             except Malformed as problem:
                 self._refuse(problem)
-            if not self._reader.idle:
+                ends = True
+            if ends:
                 self._linger()
         except OSError:
             pass  # the caller broke off; what it had in hand, the app has seen to
         finally:
+            self._share.resize(0)
             self._caller.close()
             self._sock.close()
             self._reader.close()
@@ -125,16 +155,23 @@ class Connection:
         with suppress(OSError):
             self._sock.shutdown(socket.SHUT_RDWR)
 
-    def _answer_all(self) -> None:
+    def _answer_all(self) -> bool:
+        """Answer until the connection ends; tell whether it was this side that ended it."""
         reader = self._reader
-        while data := self._sock.recv(_RECEIVE_BYTES):
+        while data := self._receive():
             was_idle = reader.idle
-            requests = reader.feed(data)
-            while requests:  # none is kept once it is answered: the next wait may be long
-                if self._answer(requests.popleft()):
-                    return
+            reader.feed(data)
+            del data  # the next wait may be long, and so may a vehicle's charge
+            while request := self._next():
+                if self._answer(request):
+                    return True
+                del request
                 self.due = time.monotonic() + _KEEPALIVE_S
                 was_idle = True
+                if reader.has_more:
+                    # A turn of all sockets. A mere sleep(0) comes back before any of them is looked
+                    # at, for as long as gevent's switch interval lasts.
+                    wait_write(self._sock.fileno())
             if reader.idle:
                 continue
             if was_idle:
@@ -142,6 +179,18 @@ class Connection:
             if reader.expects_continue:
                 reader.expects_continue = False
                 self._sock.sendall(_CONTINUE)
+        return False
+
+    def _receive(self) -> bytes:
+        self._caller.wait_readable()
+        return self._sock.recv(_RECEIVE_BYTES)
+
+    def _next(self) -> "Request | None":
+        request = self._reader.next()
+        size = self._reader.size + (request.size if request else 0)
+        if not self._share.resize(max(0, size - _ORDINARY_REQUEST_BYTES)):
+            raise TooMuchHeld
+        return request
 
     def _answer(self, request: "Request") -> bool:
         """Answer a request and tell whether the connection ends with it."""
@@ -168,14 +217,11 @@ class Connection:
         return ends
 
     def _send_large(self, head: bytes, body: bytes) -> None:
-        if Connection._unsent_bytes + len(body) > _MOST_UNSENT_BYTES:
-            raise OSError("too many large answers wait to be taken")
-        Connection._unsent_bytes += len(body)
-        try:
+        with Share(_unsent) as share:
+            if not share.resize(len(body)):
+                raise OSError("too many large answers wait to be taken")
             self._sock.sendall(head)
             self._sock.sendall(body)
-        finally:
-            Connection._unsent_bytes -= len(body)
 
     def _start_response(
         self, status: str, headers: list[tuple[str, str]], _exc_info: Any = None
@@ -187,14 +233,22 @@ class Connection:
         self.due = time.monotonic() + _ANSWER_S
         body = orjson.dumps(problem.document())
         status = f"{problem.status.value} {problem.status.phrase}"
-        head = _head(status, [("Content-Type", CONTENT_TYPE)], len(body), ends=True)
-        self._sock.sendall(head + body)
+        headers = {
+            "Content-Type": CONTENT_TYPE,
+            **problem.headers,
+            **self._note_refused(problem, self._reader.environ),
+        }
+        self._sock.sendall(_head(status, list(headers.items()), len(body), ends=True) + body)
 
     def _linger(self) -> None:
+        """Read on until the caller ends too: what is unread at the end would reset the connection.
+
+        A reset can take the answer away that is on its way.
+        """
         self.due = time.monotonic() + _LINGER_S
         self._sock.shutdown(socket.SHUT_WR)
         left = _LINGER_BYTES
-        while left > 0 and (data := self._sock.recv(_RECEIVE_BYTES)):
+        while left > 0 and (data := self._receive()):
             left -= len(data)
 
 

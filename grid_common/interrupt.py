@@ -9,6 +9,7 @@ import socket
 from typing import Any, Self
 
 from gevent import get_hub, getcurrent
+from gevent.socket import wait
 
 from grid_common.sockets import has_hung_up
 
@@ -80,6 +81,15 @@ class Caller:
         if self._timer is not None:
             self._timer.close()
             self._timer = None
+
+    def wait_readable(self) -> None:
+        """Wait until bytes have come, or the connection's end; others have their turn before.
+
+        A socket's own `recv` waits only where there is nothing to read: one that is always fed
+        would keep the event loop to itself. And one that is not is asked in vain each time.
+        """
+        if self._watcher is not None:
+            wait(self._watcher)
 
     def close(self) -> None:
         """Let go of the connection, before it is closed."""

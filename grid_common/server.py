@@ -103,6 +103,7 @@ class DrainingWorker(GeventWorker):
             body_limit=app.config["MAX_CONTENT_LENGTH"],
             # Kept alive, a connection would hold its caller to a service that drains.
             is_ending=lambda: app.drain.active,
+            note_refused=app.malformed.note,
         )
         self._connections.add(connection)
         try:

@@ -1,7 +1,5 @@
 """The Flask app that every service starts from: its health, its metrics, its errors, its logs."""
 
-import re
-import secrets
 import time
 from collections.abc import Callable, Iterable
 from functools import cached_property, lru_cache, wraps
@@ -25,7 +23,9 @@ from werkzeug.routing import MapAdapter, Rule
 from grid_common.drain import Drain
 from grid_common.interrupt import Caller, CallerGone
 from grid_common.logs import Log, configure_logs
+from grid_common.malformed import MalformedRequests
 from grid_common.problems import Unavailable, problem_response, register_problem_handlers
+from grid_common.request_id import REQUEST_ID_HEADER, request_id
 from grid_common.routes import explain
 from grid_common.settings import ServiceSettings
 
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
     from flask.ctx import _AppCtxGlobals
 
-REQUEST_ID_HEADER = "X-Request-ID"
-_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}", re.ASCII)
 # nginx's number for "the caller closed the request": for logs and metrics, nobody else reads it.
 _CLIENT_CLOSED_REQUEST = 499
 # Counted, and not timed: these times tell nothing, and anyone could add a histogram's many lines
@@ -100,6 +98,7 @@ class ServiceApp(Flask):
         self.extensions["log"] = self.log
         self.drain = Drain(service)
         self.registry = CollectorRegistry()
+        self.malformed = MalformedRequests(self.registry, self.log)
         self._ready = ready
         self._register_metrics()
         register_problem_handlers(self, self._explain)
@@ -186,7 +185,7 @@ class ServiceApp(Flask):
 
     def _begin(self) -> None:
         noted = current_g()
-        noted.request_id = _request_id(current_request().environ)
+        noted.request_id = request_id(current_request().environ)
         noted.began = time.perf_counter()
 
     def _end(self, response: Response) -> Response:
@@ -238,9 +237,3 @@ def _is_host(text: str) -> bool:
 
 def _healthz() -> Response:
     return Response("alive\n", content_type="text/plain; charset=utf-8")
-
-
-def _request_id(environ: "WSGIEnvironment") -> str:
-    """Take over the caller's request id where it is of a harmless form, or make one."""
-    given = environ.get("HTTP_X_REQUEST_ID", "")
-    return given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)

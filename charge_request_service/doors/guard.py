@@ -1,16 +1,15 @@
 """Stands before the app's routes: which name was called, who calls, how often, from which page."""
 
 import time
-from functools import lru_cache
-from ipaddress import IPv6Address, ip_network
 
 from charge_request_service.doors.hosts import Hosts, read_names
 from charge_request_service.doors.key_file import KeyFile
 from charge_request_service.doors.problems import Misdirected, RateLimited, Unauthorized
 from charge_request_service.doors.rate import RateLimit
-from charge_request_service.doors.repeats import Repeats
 from charge_request_service.doors.same_origin import refuse_cross_site
 from charge_request_service.settings import Settings
+from grid_common.addresses import network
+from grid_common.repeats import Repeats
 from grid_common.web import ServiceApp, current_g, current_request
 
 # What anyone may ask for: health for those who restart this process, metrics for Prometheus (sums
@@ -44,7 +43,7 @@ class Guard:
         key = _bearer(authorization)
         name = self._keys.holder(key) if self._keys is not None and key is not None else None
         if self._rate is not None:
-            _spend(self._rate, f"key {name}" if name else f"address {_network(address)}")
+            _spend(self._rate, f"key {name}" if name else f"address {network(address)}")
         if self._keys is not None and name is None:
             raise Unauthorized(presented=key is not None)
         return name
@@ -56,7 +55,7 @@ class Guard:
             RateLimited: too many such requests from this address.
         """
         if self._rate is not None:
-            _spend(self._rate, f"open {_network(address)}")
+            _spend(self._rate, f"open {network(address)}")
 
 
 def add_doors(app: ServiceApp, settings: Settings) -> None:
@@ -94,7 +93,7 @@ def add_doors(app: ServiceApp, settings: Settings) -> None:
         try:
             name = guard.admit(environ.get("HTTP_AUTHORIZATION"), address)
         except Unauthorized:
-            not_logged = unauthorized.count(_network(address), time.monotonic())
+            not_logged = unauthorized.count(network(address), time.monotonic())
             if not_logged is not None:
                 app.log.warning(
                     "unauthorized",
@@ -119,13 +118,3 @@ def _bearer(authorization: str | None) -> str | None:
     """Return the key in `Authorization: Bearer KEY` (RFC 6750), None where there is none."""
     scheme, _, key = (authorization or "").partition(" ")
     return key.strip() or None if scheme.lower() == "bearer" else None
-
-
-@lru_cache(1024)  # reading an address costs more than all else here
-def _network(address: str) -> str:
-    """Return what one caller's addresses have in common: of IPv6 it has 2^64 to choose from."""
-    if ":" not in address:
-        return address
-    bare = address.partition("%")[0]
-    mapped = IPv6Address(bare).ipv4_mapped
-    return str(mapped or ip_network((bare, 64), strict=False))

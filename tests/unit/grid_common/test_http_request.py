@@ -1,21 +1,32 @@
 """Requests from bytes, however they are cut."""
 
 import gc
+import itertools
 import tracemalloc
 from typing import Any
 from weakref import ref
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from grid_common.http_request import Malformed, Request, RequestReader
 
 HEAD = b"POST /charge HTTP/1.1\r\nHost: grid\r\n"
+CHUNKED = b"Transfer-Encoding: chunked\r\n\r\n"
+CHUNKS = CHUNKED + b"1\r\n1\r\n0\r\n\r\n"
 BODY_LIMIT = 64
 
 
 def read(*pieces: bytes) -> list[Request]:
     reader = RequestReader({"REMOTE_ADDR": "10.0.0.7"}, BODY_LIMIT)
-    return [request for piece in pieces for request in reader.feed(piece)]
+    return [request for piece in pieces for request in feed(reader, piece)]
+
+
+def feed(reader: RequestReader, piece: bytes) -> list[Request]:
+    """Give the reader a piece and take every request that is whole then."""
+    reader.feed(piece)
+    return list(iter(reader.next, None))
 
 
 def environ(*pieces: bytes) -> dict[str, Any]:
@@ -71,11 +82,11 @@ def test_requests_sent_ahead_come_in_their_order() -> None:
 def test_a_reader_is_idle_between_requests_alone() -> None:
     reader = RequestReader({}, BODY_LIMIT)
     assert reader.idle
-    reader.feed(HEAD)
+    feed(reader, HEAD)
     assert not reader.idle
-    reader.feed(b"Content-Length: 1\r\n\r\n")
+    feed(reader, b"Content-Length: 1\r\n\r\n")
     assert not reader.idle
-    reader.feed(b"1")
+    feed(reader, b"1")
     assert reader.idle
 
 
@@ -134,15 +145,15 @@ def test_a_wish_for_another_protocol_is_passed_over_and_its_body_read(cut: int) 
 
 def test_a_caller_that_waits_to_be_told_to_send_is_noticed() -> None:
     reader = RequestReader({}, BODY_LIMIT)
-    assert not reader.feed(HEAD + b"Expect: 100-continue\r\nContent-Length: 1\r\n\r\n")
+    assert not feed(reader, HEAD + b"Expect: 100-continue\r\nContent-Length: 1\r\n\r\n")
     assert reader.expects_continue
-    assert len(reader.feed(b"1")) == 1
+    assert len(feed(reader, b"1")) == 1
     assert not reader.expects_continue
 
 
 def test_a_caller_of_http_1_0_waits_for_nothing_and_is_not_kept() -> None:
     reader = RequestReader({}, BODY_LIMIT)
-    reader.feed(b"POST / HTTP/1.0\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\n")
+    feed(reader, b"POST / HTTP/1.0\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\n")
     assert not reader.expects_continue
     [request] = read(b"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n")
     assert not request.keep_alive
@@ -160,14 +171,132 @@ def test_a_header_with_a_name_that_nobody_uses_is_passed_over() -> None:
     assert not any("A" * 65 in key for key in environ(HEAD + b"A" * 65 + b": 1\r\n\r\n"))
 
 
+def head_of(size: int) -> bytes:
+    return HEAD + b"X: " + b"a" * (size - len(HEAD) - 7) + b"\r\n\r\n"
+
+
+def line_of(size: int) -> bytes:
+    return b"GET /" + b"a" * (size - 16) + b" HTTP/1.1\r\n" + HEAD.partition(b"\r\n")[2] + b"\r\n"
+
+
+@pytest.mark.parametrize(
+    ("longest", "too_long", "status"),
+    [
+        (head_of(32_768), head_of(32_769), 431),
+        (line_of(8_192), line_of(8_193), 414),
+        (line_of(8_192), line_of(8_193).replace(b"\r\n\r\n", b"\r\n\x00\r\n\r\n"), 414),
+        (HEAD + b"a:b\r\n" * 99 + b"\r\n", HEAD + b"a:b\r\n" * 100 + b"\r\n", 431),
+    ],
+    ids=["head", "line", "line, and worse behind it", "headers"],
+)
+@pytest.mark.parametrize("size", [40_000, 16_384, 1_448, 31, 1])
+def test_a_limit_on_a_head_is_the_same_however_it_is_cut(
+    longest: bytes, too_long: bytes, status: int, size: int
+) -> None:
+    def cut(data: bytes) -> list[bytes]:
+        return [data[i : i + size] for i in range(0, len(data), size)]
+
+    assert len(read(*cut(longest))) == 1
+    with pytest.raises(Malformed) as refused:
+        read(*cut(too_long))
+    assert refused.value.status == status
+
+
+def test_white_space_around_a_value_is_none_of_it() -> None:
+    made = environ(b"GET / HTTP/1.1\r\nHost: \t grid:8080 \t\r\nX-Request-ID: r1 \r\n\r\n")
+    assert made["HTTP_HOST"] == "grid:8080"
+    assert made["HTTP_X_REQUEST_ID"] == "r1"
+
+
+@pytest.mark.parametrize("behind", [b"\x00", b"no request\r\n\r\n", b"GET / HTTP/9.9\r\n"])
+@pytest.mark.parametrize("body", [b"\r\n", b"Content-Length: 1\r\n\r\n1", CHUNKS])
+def test_what_is_behind_a_whole_request_does_not_take_it_away(body: bytes, behind: bytes) -> None:
+    reader = RequestReader({}, BODY_LIMIT)
+    reader.feed(HEAD + body + behind)
+    made = reader.next()
+    assert made is not None
+    assert made.keep_alive
+    assert reader.has_more
+    with pytest.raises(Malformed):
+        reader.next()
+
+
+def test_blank_lines_before_a_request_are_nothing() -> None:
+    assert len(read(b"\r\n" * 5_000, b"\r", b"\n" + HEAD + b"\r\n" + b"\r\n" + HEAD + b"\r\n")) == 2
+
+
+REQUESTS = (
+    HEAD + b"\r\n",
+    b"GET / HTTP/1.1\r\nHost: a\r\n\r\n",
+    HEAD + b"Content-Length: 9\r\n\r\n\r\n\r\n\r\n\r\n0",
+    HEAD
+    + b"Transfer-Encoding: chunked\r\n\r\n8\r\n\r\n\r\n\r\n\r\n\r\n1;x=y\r\n0\r\n0\r\na: b\r\n\r\n",
+    HEAD + b"Transfer-Encoding: chunked\r\n\r\n000\r\n\r\n",
+)
+
+
+@given(st.lists(st.sampled_from(REQUESTS), min_size=1, max_size=6), st.data())
+def test_requests_are_the_same_one_by_one_and_sent_ahead_however_they_are_cut(
+    requests: list[bytes], data: st.DataObject
+) -> None:
+    def told(request: Request) -> dict[str, Any]:
+        return request.environ | {"wsgi.input": request.environ["wsgi.input"].read()}
+
+    stream = b"".join(requests)
+    cuts = data.draw(st.lists(st.integers(0, len(stream)), max_size=8))
+    edges = [0, *sorted(cuts), len(stream)]
+    pieces = [stream[a:b] for a, b in itertools.pairwise(edges)]
+
+    assert [told(one) for one in read(*pieces)] == [
+        told(one) for request in requests for one in read(request)
+    ]
+
+
+def test_what_waits_behind_a_request_takes_no_more_memory_than_its_bytes() -> None:
+    reader = RequestReader({}, BODY_LIMIT)
+    ahead = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n" * 500
+    tracemalloc.start()
+    try:
+        reader.feed(ahead)
+        first = reader.next()
+        assert first is not None
+        assert tracemalloc.get_traced_memory()[0] < len(ahead) + 8_000
+        assert len(ahead) - 100 < reader.size < len(ahead) + 1_000
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        HEAD + b"".join(b"h%02d:b\r\n" % n for n in range(99)),
+        HEAD + b"X: " + b"a" * 30_000,
+        HEAD + b"Content-Length: 60000\r\n\r\n" + b" " * 50_000,
+    ],
+    ids=["headers", "a header", "a body"],
+)
+def test_a_reader_tells_how_much_memory_it_takes(data: bytes) -> None:
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        reader = RequestReader({}, 65_536)
+        for at in range(0, len(data), 1000):
+            feed(reader, data[at : at + 1000])
+        taken = tracemalloc.get_traced_memory()[0] - before
+    finally:
+        tracemalloc.stop()
+    assert taken < reader.size * 1.3 + 4_000
+    assert reader.size < taken * 1.5
+
+
 def test_a_body_in_tiny_chunks_takes_no_more_memory_than_it_is_long() -> None:
     size = 50_000
     reader = RequestReader({}, size)
-    reader.feed(HEAD + b"Transfer-Encoding: chunked\r\n\r\n")
+    feed(reader, HEAD + b"Transfer-Encoding: chunked\r\n\r\n")
     tracemalloc.start()
     try:
         for _ in range(size // 10):
-            reader.feed(b"2\r\nab\r\n" * 5)
+            feed(reader, b"2\r\nab\r\n" * 5)
         assert tracemalloc.get_traced_memory()[0] < 3 * size
     finally:
         tracemalloc.stop()
@@ -177,7 +306,7 @@ def test_a_reader_that_is_closed_needs_no_garbage_collector() -> None:
     gc.disable()
     try:
         reader = RequestReader({}, BODY_LIMIT)
-        reader.feed(HEAD + b"\r\n")
+        feed(reader, HEAD + b"\r\n")
         reader.close()
         gone = ref(reader)
         del reader
@@ -207,7 +336,14 @@ def test_a_reader_that_is_closed_needs_no_garbage_collector() -> None:
         (HEAD + b"X : a\r\n\r\n", 400),
         (HEAD + b"X: a\x00b\r\n\r\n", 400),
         (b"CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n", 400),
-        (b"GET /" + b"a" * 40_000, 431),
+        (b"OPTIONS /healthz RTSP/1.0\r\nHost: a\r\n\r\n", 400),
+        (b"SOURCE /healthz ICE/1.0\r\nHost: a\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: " + b"a" * 262 + b"\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: \xe4.example\r\n\r\n", 400),
+        (b"GET / HTTP/1.0\r\nHost: \xe4.example\r\n\r\n", 400),
+        (b"GET /" + b"a" * 40_000, 414),
+        (b"GET /" + b"a" * 8_192 + b" HTTP/1.1\r\nHost: a\r\n\r\n", 414),
+        (HEAD + b"".join(b"X-%d: a\r\n" % n for n in range(100)) + b"\r\n", 431),
         (HEAD + b"X: " + b"a" * 40_000, 431),
         (HEAD + b"X: a\r\n" * 8_000, 431),
         (HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + b"0" * 40_000, 400),

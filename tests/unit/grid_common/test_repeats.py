@@ -1,6 +1,6 @@
 """Which of a caller's like events are logged. Pure."""
 
-from charge_request_service.doors.repeats import Repeats
+from grid_common.repeats import Repeats
 
 
 def test_of_one_caller_one_in_ten_seconds_is_logged_with_how_many_were_not() -> None:

@@ -1,0 +1,17 @@
+"""The id that a request has in every log line and answer on its way."""
+
+import re
+import secrets
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+REQUEST_ID_HEADER = "X-Request-ID"
+_FORM = re.compile(r"[A-Za-z0-9._:-]{1,64}", re.ASCII)
+
+
+def request_id(environ: "WSGIEnvironment") -> str:
+    """Take over the caller's request id where it is of a harmless form, or make one."""
+    given = environ.get("HTTP_X_REQUEST_ID", "")
+    return given if _FORM.fullmatch(given) else secrets.token_hex(8)

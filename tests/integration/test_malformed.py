@@ -1,0 +1,144 @@
+"""What is no request, or more than is read, over real connections."""
+
+import json
+import re
+import select
+import socket
+import time
+from contextlib import ExitStack, closing
+from functools import partial
+
+import pytest
+import requests
+
+from local_stack.process import Process
+from local_stack.scrape import scrape
+from tests.conftest import StartService
+from tests.deadline import eventually
+
+GET = b"GET /healthz HTTP/1.1\r\nHost: a\r\n"
+_STATUS = re.compile(rb"HTTP/1\.1 (\d\d\d) ")
+
+
+@pytest.fixture
+def site(start_service: StartService) -> Process:
+    return start_service("substation_service")
+
+
+def told(site: Process, *pieces: bytes) -> bytes:
+    """Send pieces, and return all that comes until the service ends the connection."""
+    with closing(socket.create_connection(("127.0.0.1", site.port), timeout=10)) as line:
+        for piece in pieces:
+            line.sendall(piece)
+            time.sleep(0.05)
+        answer = b""
+        while data := line.recv(65_536):
+            answer += data
+        return answer
+
+
+def statuses(answer: bytes) -> list[int]:
+    return [int(code) for code in _STATUS.findall(answer)]
+
+
+@pytest.mark.parametrize("behind", [b"\x00\x01\x02", b"garbage\r\n\r\n", b"GET / HTTP/9.9\r\n"])
+def test_what_follows_a_whole_request_does_not_take_its_answer_away(
+    site: Process, behind: bytes
+) -> None:
+    request = GET + b"\r\n"
+    in_one, in_two = told(site, request + behind), told(site, request, behind)
+    assert statuses(in_one) == statuses(in_two) == [200, 400]
+    assert b"alive\n" in in_one
+
+
+@pytest.mark.parametrize("version", [b"1.0", b"1.1"])
+def test_what_follows_the_last_request_does_not_reset_its_answer(
+    site: Process, version: bytes
+) -> None:
+    last = GET.replace(b"1.1", version) + b"Connection: close\r\n\r\n"
+    for _ in range(8):
+        assert statuses(told(site, last + b"x" * 300_000)) == [200]
+        assert statuses(told(site, last, b"x" * 300_000)) == [200]
+
+
+def test_a_caller_that_is_told_that_the_connection_ends_is_not_waited_for(site: Process) -> None:
+    began = time.monotonic()
+    with closing(socket.create_connection(("127.0.0.1", site.port), timeout=10)) as line:
+        line.sendall(GET + b"Connection: close\r\n\r\n")
+        while line.recv(65_536):
+            pass
+        assert time.monotonic() - began < 1
+
+        def is_over() -> None:  # it reads on for 2 s, and no longer
+            try:
+                line.sendall(b"x")
+            except ConnectionError:
+                return
+            raise AssertionError("it still reads")
+
+        eventually(is_over, within_s=10, every_s=0.1)
+
+
+def test_malformed_requests_are_counted_and_logged_now_and_then_with_their_id(
+    site: Process,
+) -> None:
+    answers = [told(site, b"no request\r\n\r\n") for _ in range(5)]
+    long = told(site, b"GET /" + b"a" * 9_000 + b" HTTP/1.1\r\n")
+    named = told(site, GET + b"X-Request-ID: trip-42\r\nX: a\x00b\r\n\r\n")
+
+    assert [statuses(answer) for answer in answers] == [[400]] * 5
+    assert statuses(long) == [414]
+    ids = [re.findall(rb"X-Request-ID: (\S+)", answer) for answer in (*answers, named)]
+    assert len({*map(tuple, ids)}) == 6
+    assert ids[-1] == [b"trip-42"]
+    metrics = scrape(site.url)
+    assert metrics['http_malformed_requests_total{status="400"}'] == 6
+    assert metrics['http_malformed_requests_total{status="414"}'] == 1
+    events = [json.loads(line) for line in site.log_file.read_text().splitlines()]
+    [event] = [event for event in events if event["event"] == "malformed request"]
+    assert event["request_id"] == ids[0][0].decode()
+    assert event["address"] == "127.0.0.1"
+    assert event["status"] == 400
+    assert event["not_logged"] == 0
+    assert "method" in event["why"]
+
+
+def test_large_requests_have_so_much_memory_together_and_ordinary_ones_go_on(
+    site: Process,
+) -> None:
+    body = 60_000
+    most = 33_554_432 // body
+    large = GET.replace(b"GET", b"POST") + b"Content-Length: 65000\r\n\r\n" + b" " * body
+
+    with ExitStack() as stack:
+        lines = []
+        for _ in range(most + 200):
+            line = socket.create_connection(("127.0.0.1", site.port), timeout=10)
+            lines.append(stack.enter_context(line))
+            line.sendall(large)
+        refused = eventually(partial(some_answered, lines, 30))
+        for line in refused:
+            answer = line.recv(65_536)
+            assert statuses(answer) == [503]
+            assert b"Retry-After: 1\r\n" in answer
+            assert b"requests-too-large" in answer
+        assert len(refused) < 300  # all others are held
+        assert requests.get(f"{site.url}/healthz", timeout=5).status_code == 200
+        assert requests.post(f"{site.url}/charge", json={"kwh": 0.1}, timeout=5).status_code == 200
+
+    whole = large + b" " * 5_000 + GET + b"Connection: close\r\n\r\n"
+
+    def takes_a_large_one_again() -> None:
+        assert statuses(told(site, whole)) == [405, 200]
+
+    eventually(takes_a_large_one_again)
+
+
+def some_answered(lines: list[socket.socket], count: int) -> list[socket.socket]:
+    waiting = select.poll()
+    by_file = {line.fileno(): line for line in lines}
+    for number in by_file:
+        waiting.register(number, select.POLLIN)
+    answered = [by_file[number] for number, _ in waiting.poll(0)]
+    assert len(answered) >= count
+    return answered
