@@ -1,17 +1,16 @@
 """The grid: substations, balancer, gateway and, where it is installed, Prometheus."""
 
+import errno
 import json
-import os
-import shutil
 import socket
-import urllib.request
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-from local_stack.process import ROOT, Process, StartError, service
+from local_stack.folder import Folder, unusable
+from local_stack.process import LOOPBACK, Hurry, Process, StartError, never, service
+from local_stack.prometheus import Prometheus, find_program
 
 DEFAULT_POINTS = (4, 8, 12)
 _START_TIMEOUT_S = 30.0
@@ -19,7 +18,7 @@ _START_TIMEOUT_S = 30.0
 
 @dataclass(frozen=True)
 class Ports:
-    """Where everything listens on loopback."""
+    """Where everything listens."""
 
     gateway: int = 8080
     balancer: int = 5001
@@ -45,10 +44,8 @@ class Grid:
         balancer_env: settings for the balancer alone.
         substation_env: settings for the substations alone.
         gateway_env: settings for the gateway alone.
+        gateway_host: the address that the gateway listens on; all else listens on loopback.
         with_prometheus: start Prometheus too, where it is installed.
-
-    Raises:
-        StartError: the folder cannot be used.
     """
 
     folder: Path
@@ -58,13 +55,11 @@ class Grid:
     balancer_env: Mapping[str, str] = field(default_factory=dict)
     substation_env: Mapping[str, str] = field(default_factory=dict)
     gateway_env: Mapping[str, str] = field(default_factory=dict)
+    gateway_host: str = LOOPBACK
     with_prometheus: bool = False
 
     def __post_init__(self) -> None:
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise _unusable(self.folder, error) from None
+        self._folder = Folder(self.folder)
         self.substations = [
             self._service(
                 f"substation{number}",
@@ -92,11 +87,9 @@ class Grid:
             "charge_request_service",
             self.ports.gateway,
             {"BALANCER_URL": self.balancer.url, **self.gateway_env},
+            self.gateway_host,
         )
-        try:
-            self.prometheus = self._prometheus() if self.with_prometheus else None
-        except OSError as error:
-            raise _unusable(self.folder, error) from None
+        self.prometheus = self._prometheus() if self.with_prometheus else None
 
     @property
     def url(self) -> str:
@@ -124,43 +117,49 @@ class Grid:
     def __exit__(self, *_: object) -> None:
         self.kill()
 
-    def start(self) -> None:
+    def start(self, hurry: Hurry = never) -> None:
         """Start everything and wait until vehicles can be charged.
 
         Raises:
-            StartError: a port is taken, or a part did not come up.
+            StartError: the folder cannot be used, a port is taken, or a part did not come up.
+            StartInterrupted: `hurry` says to wait no longer.
         """
+        self._folder.take()
         for process in self.processes:
             _check_free(process)
+        if self.prometheus:
+            try:
+                self.prometheus.configure()
+            except OSError as error:
+                raise unusable(self.folder, error) from None
         for process in self.processes:
             process.start()
-        self.wait_ready()
+        self.wait_ready(hurry=hurry)
 
-    def wait_ready(self, timeout_s: float = _START_TIMEOUT_S) -> None:
+    def wait_ready(self, timeout_s: float = _START_TIMEOUT_S, hurry: Hurry = never) -> None:
         """Wait until every part is ready and the balancer sees every substation up."""
         for process in self.services:
-            process.wait_until(partial(process.answers, "/readyz"), timeout_s)
-        self.gateway.wait_until(self._missing_site, timeout_s)
+            process.wait_until(process.missing, timeout_s, hurry)
+        self.gateway.wait_until(self._missing_site, timeout_s, hurry)
         if self.prometheus:
-            self.prometheus.wait_until(partial(self.prometheus.answers, "/-/ready"), timeout_s)
+            self.prometheus.wait_until(self.prometheus.missing, timeout_s, hurry)
 
-    def stop(self) -> None:
-        """Stop everything gracefully, vehicles' side first."""
+    def stop(self, hurry: Hurry = never) -> None:
+        """Stop everything gracefully, vehicles' side first; at once when `hurry` says so."""
         for process in reversed(self.processes):
             if process.running:
                 process.thaw()
-                process.stop()
+                process.stop(hurry=hurry)
 
     def kill(self) -> None:
         """End everything at once."""
         for process in self.processes:
             process.kill()
+        self._folder.release()
 
     def get(self, path: str, *, of: Process | None = None) -> Any:
         """Ask the gateway, or another part, for one of its JSON views."""
-        url = (of or self.gateway).url
-        with urllib.request.urlopen(f"{url}{path}", timeout=5) as response:  # noqa: S310 - loopback
-            return json.load(response)
+        return json.loads((of or self.gateway).get(path, timeout_s=5))
 
     def _missing_site(self) -> str | None:
         # Asked of the balancer itself: the gateway may want an API key.
@@ -175,55 +174,38 @@ class Grid:
                 return f"{process.name} is {health}"
         return None
 
-    def _service(self, name: str, module: str, port: int, env: Mapping[str, str]) -> Process:
+    def _service(
+        self, name: str, module: str, port: int, env: Mapping[str, str], host: str = LOOPBACK
+    ) -> Process:
         log = self.folder / f"{name}.log"
-        return service(name, module, env={**self.env, **env}, port=port, log=log)
+        return service(name, module, env={**self.env, **env}, port=port, log=log, host=host)
 
-    def _prometheus(self) -> Process | None:
-        program = shutil.which("prometheus")
+    def _prometheus(self) -> Prometheus | None:
+        program = find_program()
         if program is None:
             return None
-        source = ROOT / "prometheus"
-        config = (source / "prometheus.yml").read_text()
-        for inside, here in (
-            ("charge_request_service:8080", f"127.0.0.1:{self.ports.gateway}"),
-            ("load_balancer:5001", f"127.0.0.1:{self.ports.balancer}"),
-            ("localhost:9090", f"127.0.0.1:{self.ports.prometheus}"),
-        ):
-            config = config.replace(inside, here)
-        (self.folder / "prometheus.yml").write_text(config)
-        rules = self.folder / "rules"
-        rules.unlink(missing_ok=True)
-        rules.symlink_to(source / "rules")
-        return Process(
-            "prometheus",
-            [
-                program,
-                f"--config.file={self.folder / 'prometheus.yml'}",
-                f"--storage.tsdb.path={self.folder / 'prometheus-data'}",
-                "--storage.tsdb.retention.time=1d",
-                f"--web.listen-address=127.0.0.1:{self.ports.prometheus}",
-            ],
-            env=os.environ,
-            port=self.ports.prometheus,
-            log=self.folder / "prometheus.log",
-        )
-
-
-def _unusable(folder: Path, error: OSError) -> StartError:
-    reason = (error.strerror or "cannot be written").lower()
-    return StartError(f"{error.filename or folder}: {reason}; choose another folder (see --help)")
+        targets = {
+            "charge_request_service:8080": self.gateway.url.removeprefix("http://"),
+            "load_balancer:5001": self.balancer.url.removeprefix("http://"),
+        }
+        return Prometheus(program, self.folder, self.ports.prometheus, targets)
 
 
 def _check_free(process: Process) -> None:
-    with socket.socket() as probe:
+    family = socket.AF_INET6 if ":" in process.host else socket.AF_INET
+    with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind(("127.0.0.1", process.port))
-        except OSError:
+            probe.bind((process.host, process.port))
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                raise StartError(
+                    f"port {process.port} for {process.name} is taken: stop what listens there, or "
+                    "choose other ports (see --help)"
+                ) from None
             raise StartError(
-                f"port {process.port} for {process.name} is taken: stop what listens there, or "
-                "choose other ports (see --help)"
+                f"{process.name} cannot listen on {process.host}, port {process.port}: "
+                f"{error.strerror}"
             ) from None
 
 

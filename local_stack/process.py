@@ -10,31 +10,68 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from local_stack.guardian import Guardian, guarded
+
 ROOT = Path(__file__).resolve().parent.parent
+LOOPBACK = "127.0.0.1"
+_EVERY_INTERFACE = {"": LOOPBACK, "0.0.0.0": LOOPBACK, "::": "::1"}  # noqa: S104 - not bound here
 _LOG_TAIL = 20
+_LOOK_EVERY_S = 0.05
+_guardian = Guardian()
+
+Hurry = Callable[[], bool]
+"""Tells whether to wait no longer."""
+
+
+def never() -> bool:
+    """Wait for as long as it takes."""
+    return False
 
 
 class StartError(RuntimeError):
     """A process did not come up; the message ends with the last lines of its log, if it has one."""
 
 
+class StartInterrupted(Exception):
+    """Who started a process does not want to wait for it any longer."""
+
+
 class Process:
-    """A program in a session of its own, so that signals reach it whole and Ctrl-C does not."""
+    """A program in a session of its own, so that signals reach it whole and Ctrl-C does not.
+
+    It ends with the process that started it, however that one ends.
+    """
 
     def __init__(
-        self, name: str, command: Sequence[str], *, env: Mapping[str, str], port: int, log: Path
+        self,
+        name: str,
+        command: Sequence[str],
+        *,
+        env: Mapping[str, str],
+        port: int,
+        log: Path,
+        host: str = LOOPBACK,
+        ready_path: str = "/readyz",
     ) -> None:
+        """Prepare it; `ready_path` answers 200 once it can be used."""
         self.name = name
+        self.host = host
         self.port = port
         self.log_file = log
+        self._ready_path = ready_path
         self._command = list(command)
         self._env = dict(env)
         self._popen: subprocess.Popen[bytes] | None = None
 
     @property
     def url(self) -> str:
-        """Where it listens."""
-        return f"http://127.0.0.1:{self.port}"
+        """Where it can be reached from here."""
+        host = self._reachable_host
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
+
+    @property
+    def _reachable_host(self) -> str:
+        return _EVERY_INTERFACE.get(self.host, self.host)
 
     @property
     def pid(self) -> int:
@@ -55,10 +92,10 @@ class Process:
         try:
             with self.log_file.open("ab") as log:
                 self._popen = subprocess.Popen(  # noqa: S603 - the grid's own programs
-                    self._command,
+                    guarded(self._command),
                     cwd=ROOT,
                     env=self._env,
-                    stdin=subprocess.DEVNULL,
+                    stdin=_guardian.pipe(),
                     stdout=log,
                     stderr=subprocess.STDOUT,
                     start_new_session=True,
@@ -66,50 +103,94 @@ class Process:
         except OSError as error:
             raise StartError(f"{self.name} cannot be started: {error}") from None
 
-    def wait_until(self, ready: Callable[[], str | None], timeout_s: float) -> None:
+    @property
+    def ending(self) -> str:
+        """How it ended: its exit status, or the signal that killed it."""
+        status = self._running().poll()
+        if status is None:
+            return "runs"
+        if status >= 0:
+            return f"ended with exit status {status}"
+        return f"was killed by {signal.Signals(-status).name}"
+
+    def wait_until(
+        self, ready: Callable[[], str | None], timeout_s: float, hurry: Hurry = never
+    ) -> None:
         """Wait until `ready` returns None; what it returns otherwise says what is missing.
 
         Raises:
             StartError: the process ended, or the time is over.
+            StartInterrupted: `hurry` says to wait no longer.
         """
         deadline = time.monotonic() + timeout_s
         while (missing := ready()) is not None:
+            if hurry():
+                raise StartInterrupted
             if not self.running:
                 raise StartError(f"{self.name} ended at its start:\n{self.log_tail()}")
             if time.monotonic() > deadline:
                 raise StartError(
                     f"{self.name} is not ready after {timeout_s:g} s: {missing}\n{self.log_tail()}"
                 )
-            time.sleep(0.05)
+            time.sleep(_LOOK_EVERY_S)
 
-    def answers(self, path: str) -> str | None:
-        """Return None when `GET path` answers 200, or what it does instead."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=2)
+    def get(self, path: str, timeout_s: float = 2) -> bytes:
+        """Return what `GET path` answers; asked directly, whatever proxy the environment names.
+
+        Raises:
+            OSError: it does not answer in time, or not with 200.
+        """
+        connection = http.client.HTTPConnection(self._reachable_host, self.port, timeout=timeout_s)
         try:
             connection.request("GET", path)
             response = connection.getresponse()
             body = response.read()
-        except OSError as error:
-            return f"GET {path}: {error}"
+        except http.client.HTTPException as error:
+            raise OSError(f"{type(error).__name__}: {error}") from None
         finally:
             connection.close()
-        return None if response.status == 200 else f"GET {path}: {response.status} {body[:200]!r}"
+        if response.status != http.HTTPStatus.OK:
+            raise OSError(f"{response.status} {body[:200]!r}")
+        return body
 
-    def stop(self, timeout_s: float = 90) -> int:
-        """SIGTERM, as `docker stop`: it drains, then ends. Returns its exit status."""
+    def answers(self, path: str) -> str | None:
+        """Return None when `GET path` answers 200, or what it does instead."""
+        try:
+            self.get(path)
+        except OSError as error:
+            return f"GET {path}: {error}"
+        return None
+
+    def missing(self) -> str | None:
+        """Return None when it can be used, or what is missing."""
+        return self.answers(self._ready_path)
+
+    def stop(self, timeout_s: float = 90, hurry: Hurry = never) -> int:
+        """SIGTERM, as `docker stop`: it drains, then ends. Returns its exit status.
+
+        It is killed when `hurry` says so, or after `timeout_s`.
+
+        Raises:
+            TimeoutExpired: it had to be killed after `timeout_s`.
+        """
         popen = self._running()
         popen.terminate()
-        try:
-            return popen.wait(timeout_s)
-        except subprocess.TimeoutExpired:
-            self.kill()
-            raise
+        deadline = time.monotonic() + timeout_s
+        while popen.poll() is None and not hurry():
+            if time.monotonic() > deadline:
+                self.kill()
+                raise subprocess.TimeoutExpired(self._command, timeout_s)
+            with suppress(subprocess.TimeoutExpired):
+                popen.wait(_LOOK_EVERY_S)
+        self.kill()
+        return popen.wait()
 
     def kill(self) -> None:
-        """SIGKILL to all of it."""
+        """SIGKILL to all of it, and to what its program left behind when it ended."""
         self._signal(signal.SIGKILL)
         if self._popen is not None:
             self._popen.wait()
+            _guardian.release(self._popen.pid)
 
     def freeze(self) -> None:
         """SIGSTOP to all of it: connections stand, nothing answers."""
@@ -141,8 +222,16 @@ class Process:
         return self._popen
 
 
-def service(name: str, module: str, *, env: Mapping[str, str], port: int, log: Path) -> Process:
-    """Prepare a service of the grid on loopback; `env` comes on top of this process' own."""
+def service(
+    name: str,
+    module: str,
+    *,
+    env: Mapping[str, str],
+    port: int,
+    log: Path,
+    host: str = LOOPBACK,
+) -> Process:
+    """Prepare a service of the grid; `env` comes on top of this process' own."""
     return Process(
         name,
         [sys.executable, "-m", module],
@@ -150,9 +239,10 @@ def service(name: str, module: str, *, env: Mapping[str, str], port: int, log: P
             **os.environ,
             "LOG_FORMAT": "json",
             **env,
-            "BIND_HOST": "127.0.0.1",
+            "BIND_HOST": host,
             "PORT": str(port),
         },
         port=port,
         log=log,
+        host=host,
     )

@@ -17,6 +17,11 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # In the background of a shell Ctrl-C is ignored, and would be by all that the tests start.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# A proxy of the shell has no way to what the tests start here, and `requests` would ask it.
+for _name in ("no_proxy", "NO_PROXY"):
+    _others = os.environ.get(_name)
+    os.environ[_name] = ",".join([*([_others] if _others else []), "127.0.0.1", "localhost", "::1"])
+
 # The same examples are tried everywhere, so that a change that breaks nothing never fails; how long
 # one takes is up to the machine, which is shared.
 settings.register_profile(

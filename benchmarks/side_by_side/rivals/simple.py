@@ -41,6 +41,7 @@ class SimpleWay(Rival):
             ],
             env={
                 **os.environ,
+                "no_proxy": "*",  # requests would ask a proxy of the shell for the sites
                 "SUBSTATIONS": ",".join(f"http://{site.address}" for site in place.sites),
             },
             port=place.port,

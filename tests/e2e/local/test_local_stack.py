@@ -1,12 +1,10 @@
 """`make run` as a person has it: the program starts the grid, tells where it is, and stops it."""
 
 import os
-import re
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,60 +13,28 @@ import requests
 from local_stack.grid import Ports
 from local_stack.process import ROOT
 from tests.deadline import eventually
+from tests.e2e.local.conftest import StartProgram
+from tests.e2e.local.program import UP, Program, listening
 
-Stack = tuple["subprocess.Popen[str]", str]
-
-
-def start(folder: Path, *options: str) -> "subprocess.Popen[str]":
-    ports = Ports.free(1)
-    return subprocess.Popen(
-        [
-            *(sys.executable, "-m", "local_stack", "--no-prometheus", "--folder", str(folder)),
-            *("--gateway-port", str(ports.gateway), "--balancer-port", str(ports.balancer)),
-            *("--substation-port", str(ports.substations[0]), "--points", "2", *options),
-        ],
-        cwd=ROOT,
-        env={**os.environ, "TIME_SCALE": "720"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+_ENDS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 
 
-@pytest.fixture
-def stack(tmp_path: Path) -> Iterator[Stack]:
-    """A running stack of one substation, and the URL that it tells."""
-    process = start(tmp_path)
-    assert process.stdout
-    said = ""
-    while "Ctrl-C" not in said:
-        line = process.stdout.readline()
-        assert line, f"it ended: {said}"
-        said += line
-    told = re.search(r"gateway +(\S+)", said)
-    assert told, said
-    yield process, told[1]
-    process.terminate()  # SIGKILL would leave the grid's own processes running
-    process.wait(timeout=20)
-
-
-def is_gone(url: str) -> None:
+def is_gone(program: Program) -> None:
     with pytest.raises(requests.ConnectionError):
-        requests.get(f"{url}/healthz", timeout=2)
+        requests.get(f"{program.url}/healthz", timeout=2)
+    program.leaves_nothing()
 
 
-def test_it_tells_where_the_grid_is_and_the_grid_charges(stack: Stack) -> None:
-    _, url = stack
+def read_until_up(file: int) -> None:
+    said = b""
+    while UP.encode() not in said:
+        said += os.read(file, 1024)
 
-    assert requests.post(f"{url}/charge", timeout=10).status_code == 200
 
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_it_finishes_the_vehicles_and_leaves_nothing_running(
-    stack: Stack, number: signal.Signals
-) -> None:
-    process, url = stack
-    charging = subprocess.Popen(
+def charging(program: Program) -> "subprocess.Popen[str]":
+    """Send a vehicle, and return once it charges."""
+    url = program.url
+    sent = subprocess.Popen(
         [sys.executable, "-c", f"import requests; print(requests.post({url!r} + '/charge'))"],
         stdout=subprocess.PIPE,
         text=True,
@@ -79,33 +45,171 @@ def test_it_finishes_the_vehicles_and_leaves_nothing_running(
         assert site["load"] == 1
 
     eventually(is_charging)
-    process.send_signal(number)
-
-    assert "[200]" in charging.communicate(timeout=20)[0]
-    assert process.wait(timeout=20) == 0
-    assert process.stdout
-    assert process.stdout.read().endswith("Stopped.\n")
-    is_gone(url)
+    return sent
 
 
-def test_signals_in_quick_succession_do_not_hang_it(stack: Stack) -> None:
-    process, url = stack
+def test_it_tells_where_the_grid_is_and_the_grid_charges(start_program: StartProgram) -> None:
+    program = start_program().is_up()
+
+    url = program.says(r"gateway +(\S+)")[1]
+    assert requests.post(f"{url}/charge", timeout=10).status_code == 200
+
+
+@pytest.mark.parametrize("number", _ENDS)
+def test_it_finishes_the_vehicles_and_leaves_nothing_running(
+    start_program: StartProgram, number: signal.Signals
+) -> None:
+    program = start_program().is_up()
+    vehicle = charging(program)
+
+    assert program.ends(number) == 0
+
+    assert "[200]" in vehicle.communicate(timeout=20)[0]
+    assert program.said().endswith("Stopped.\n")
+    is_gone(program)
+
+
+def test_a_second_ctrl_c_stops_it_at_once(start_program: StartProgram) -> None:
+    program = start_program(env={"TIME_SCALE": "1"}).is_up()
+    vehicle = charging(program)
+
+    program.popen.send_signal(signal.SIGINT)
+    program.says("Stopping")
+    assert program.ends(signal.SIGINT, within_s=5) == 0
+
+    assert "[200]" not in vehicle.communicate(timeout=20)[0]
+    assert "Traceback" not in program.said()
+    is_gone(program)
+
+
+def test_signals_in_quick_succession_do_not_hang_it(start_program: StartProgram) -> None:
+    program = start_program().is_up()
 
     for _ in range(20):
-        process.send_signal(signal.SIGTERM)
+        program.popen.send_signal(signal.SIGTERM)
         time.sleep(0.01)
 
-    assert process.wait(timeout=20) == 0
-    is_gone(url)
+    assert program.ends() == 0
+    is_gone(program)
 
 
-def test_a_port_that_is_taken_is_named_with_the_remedy(stack: Stack, tmp_path: Path) -> None:
-    _, url = stack
-    taken = url.rpartition(":")[2]
+@pytest.mark.parametrize("number", _ENDS)
+def test_it_can_be_stopped_while_it_starts(
+    start_program: StartProgram, number: signal.Signals
+) -> None:
+    # The balancer finds no gauge there, so that the start does not come to an end.
+    program = start_program(env={"METRICS_PATH": "/nowhere"})
+    program.says("Starting the grid")
+    eventually(lambda: requests.get(f"{program.url}/healthz", timeout=2))
 
-    second = start(tmp_path / "second", "--gateway-port", taken)
+    assert program.ends(number, within_s=10) == 0
 
-    said, _ = second.communicate(timeout=20)
-    assert second.returncode == 1
-    assert f"port {taken} for charge_request_service is taken" in said
-    assert "--help" in said
+    assert program.said().endswith("Stopped before it was up.\n")
+    program.leaves_nothing()
+
+
+def test_a_port_that_is_taken_is_named_with_the_remedy(start_program: StartProgram) -> None:
+    taken = str(start_program().is_up().ports.gateway)
+
+    second = start_program("--gateway-port", taken)
+
+    assert second.ends() == 1
+    assert f"port {taken} for charge_request_service is taken" in second.said()
+    assert "--help" in second.said()
+
+
+def test_a_folder_that_another_grid_uses_is_named_with_its_process(
+    start_program: StartProgram,
+) -> None:
+    first = start_program().is_up()
+
+    second = start_program("--folder", str(first.folder / "grid"))
+
+    assert second.ends() == 1
+    assert (
+        f"{first.folder / 'grid'} is used by another grid (process {first.popen.pid}): stop that "
+        "one, or choose another folder with --folder"
+    ) in second.said()
+    assert requests.post(f"{first.url}/charge", timeout=10).status_code == 200
+    # It is free again when its grid is gone, however that ended.
+    first.close()
+    first.leaves_nothing()
+    start_program("--folder", str(first.folder / "grid")).is_up()
+
+
+def test_the_variables_of_the_compose_file_move_the_gateway(
+    start_program: StartProgram, tmp_path: Path
+) -> None:
+    keys = tmp_path / "keys.txt"
+    made = subprocess.run(
+        [sys.executable, "-m", "charge_request_service.keys", "alice"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    keys.write_text(made.stdout)
+    (key,) = (word for word in made.stderr.split() if word.startswith("evgrid_"))
+    port = Ports.free(0).gateway
+    moved = {"GATEWAY_PORT": str(port), "GATEWAY_HOST": "0.0.0.0"}  # noqa: S104 - with keys
+
+    refused = start_program(env=moved)
+    assert refused.ends() == 1
+    assert "BIND_HOST=0.0.0.0 lets others than this machine in" in refused.said()
+
+    program = start_program(env={**moved, "CHARGE_API_KEYS_FILE": str(keys)}).is_up()
+    assert program.says(r"gateway +(\S+)")[1] == f"http://127.0.0.1:{port}"
+    answer = requests.post(
+        f"{program.url}/charge", headers={"Authorization": f"Bearer {key}"}, timeout=10
+    )
+    assert answer.status_code == 200
+    (address,) = {link.laddr for _, link in listening() if link.laddr.port == port}
+    assert address.ip == "0.0.0.0"  # noqa: S104 - as asked for
+
+
+def test_it_ends_with_its_terminal(start_program: StartProgram) -> None:
+    master, terminal = os.openpty()
+    device = os.ttyname(terminal)  # the first that a session opens becomes its terminal
+    program = start_program(before=f"exec <{device} >{device} 2>&1", start_new_session=True)
+    os.close(terminal)
+    read_until_up(master)
+
+    os.close(master)
+
+    assert program.ends() == 0
+    program.leaves_nothing()
+
+
+def test_under_nohup_it_goes_on_without_its_terminal(start_program: StartProgram) -> None:
+    program = start_program(before="trap '' HUP").is_up()
+
+    program.popen.send_signal(signal.SIGHUP)
+    time.sleep(1)
+
+    assert requests.post(f"{program.url}/charge", timeout=10).status_code == 200
+
+
+def test_it_goes_on_when_nobody_reads_what_it_says(start_program: StartProgram) -> None:
+    reading, writing = os.pipe()
+    program = start_program(stdout=writing)
+    os.close(writing)
+    read_until_up(reading)
+    os.close(reading)
+    program.kill_listeners(program.ports.substations[0])  # of which it tells, to nobody
+
+    def charges() -> None:
+        assert requests.post(f"{program.url}/charge", timeout=10).status_code == 200
+
+    eventually(charges, 20)
+
+    assert program.ends(signal.SIGINT) == 0
+    program.leaves_nothing()
+
+
+def test_all_ends_with_a_program_that_is_killed(start_program: StartProgram) -> None:
+    program = start_program(points="2,2").is_up()
+    assert len(program.every_listener()) >= 4
+
+    program.popen.kill()
+
+    program.leaves_nothing()

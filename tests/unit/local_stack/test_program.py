@@ -12,11 +12,13 @@ from local_stack import __main__ as program
 from local_stack.grid import Grid, Ports
 from local_stack.process import Process, StartError
 
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
 
 @pytest.fixture(autouse=True)
 def handlers() -> Iterator[None]:
     """Give back the handlers of signals, which the program takes for itself."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.getsignal(number) for number in _SIGNALS}
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
@@ -28,7 +30,7 @@ def killed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     names: list[str] = []
     monkeypatch.setattr(Process, "kill", lambda process: names.append(process.name))
     monkeypatch.setattr(Process, "running", True)
-    monkeypatch.setattr(Grid, "start", lambda _grid: None)
+    monkeypatch.setattr(Grid, "start", lambda _grid, **_: None)
     return names
 
 
@@ -43,7 +45,7 @@ def run(folder: Path) -> int:
 def test_a_start_that_breaks_off_leaves_no_part_running(
     killed: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, error: BaseException
 ) -> None:
-    def start(_grid: Grid) -> None:
+    def start(_grid: Grid, **_: object) -> None:
         raise error
 
     monkeypatch.setattr(Grid, "start", start)
@@ -58,27 +60,14 @@ def test_a_part_that_does_not_stop_leaves_no_other_running(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    def stop(_grid: Grid) -> None:
+    def stop(_grid: Grid, **_: object) -> None:
         raise subprocess.TimeoutExpired("gunicorn", 90)
 
     monkeypatch.setattr(Grid, "stop", stop)
-    monkeypatch.setattr(Grid, "start", lambda _grid: signal.raise_signal(signal.SIGTERM))
+    monkeypatch.setattr(Grid, "start", lambda _grid, **_: signal.raise_signal(signal.SIGTERM))
     assert run(tmp_path) == 1
     assert killed == EVERY
     assert "A part did not end within 90 s" in capsys.readouterr().out
-
-
-@pytest.mark.parametrize("port", ["99999", "0", "-1", "http"])
-def test_a_port_that_is_none_is_named(port: str, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit):
-        program.main([f"--gateway-port={port}"])
-    assert f"--gateway-port: {port!r}: it takes a port from 1 to 65535" in capsys.readouterr().err
-
-
-def test_substations_past_the_last_port_are_named(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit):
-        program.main(["--substation-port", "65534", "--points", "2,2,2"])
-    assert "3 substations from 65534 on go past port 65535" in capsys.readouterr().err
 
 
 def test_a_folder_that_cannot_be_made_is_named(

@@ -1,0 +1,135 @@
+"""The options of `python -m local_stack`."""
+
+import argparse
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from local_stack.grid import DEFAULT_POINTS, Ports
+from local_stack.process import LOOPBACK, ROOT
+
+_LAST_PORT = 65_535
+# Those of the Compose file, by option.
+_VARIABLES = {"gateway_port": "GATEWAY_PORT", "prometheus_port": "PROMETHEUS_PORT"}
+
+
+@dataclass(frozen=True)
+class Options:
+    """What was asked for.
+
+    Attributes:
+        points: charging points of each substation.
+        gateway_host: the address that the gateway listens on.
+        prometheus: whether to start Prometheus where it is installed.
+        restart: whether to start again what ended.
+        folder: for logs and Prometheus' data.
+    """
+
+    points: Sequence[int]
+    ports: Ports
+    gateway_host: str
+    prometheus: bool
+    restart: bool
+    folder: Path
+
+
+def parse_options(arguments: Sequence[str] | None = None) -> Options:
+    """Read the command line, and the environment where that says nothing."""
+    parser = _parser()
+    found = parser.parse_args(arguments)
+    for option, variable in _VARIABLES.items():
+        # Set but empty is not set, as in the Compose file.
+        if getattr(found, option) is None and (text := os.environ.get(variable)):
+            try:
+                setattr(found, option, _port(text))
+            except argparse.ArgumentTypeError as error:
+                parser.error(f"{variable}: {error}")
+    count = len(found.points)
+    if found.substation_port + count - 1 > _LAST_PORT:
+        parser.error(
+            f"--substation-port: {count} substations from {found.substation_port} on go past port "
+            f"{_LAST_PORT}"
+        )
+    return Options(
+        found.points,
+        Ports(
+            found.gateway_port or Ports.gateway,
+            found.balancer_port,
+            range(found.substation_port, found.substation_port + count),
+            found.prometheus_port or Ports.prometheus,
+        ),
+        found.gateway_host.strip("[]"),
+        not found.no_prometheus,
+        not found.no_restart,
+        found.folder,
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m local_stack",
+        description="The whole grid as processes on this machine: substations, balancer, gateway "
+        "and, where it is installed, Prometheus. What ends is started again. Settings in the "
+        "environment reach every service, such as TIME_SCALE=60 or ROUTING_POLICY=random; "
+        "GATEWAY_HOST, GATEWAY_PORT and PROMETHEUS_PORT are those of the Compose file.",
+    )
+    parser.add_argument(
+        "--points",
+        type=_points,
+        default=DEFAULT_POINTS,
+        metavar="N,N,...",
+        help="charging points of each substation (default: 4,8,12)",
+    )
+    parser.add_argument(
+        "--gateway-host",
+        default=os.environ.get("GATEWAY_HOST") or LOOPBACK,
+        metavar="ADDRESS",
+        help=f"address that the gateway listens on (default: GATEWAY_HOST, or {LOOPBACK}); beyond "
+        "this machine it wants API keys (CHARGE_API_KEYS_FILE)",
+    )
+    for name, default, what in (
+        ("gateway", Ports.gateway, "the gateway"),
+        ("balancer", Ports.balancer, "the balancer"),
+        ("substation", 5002, "the first substation; the others follow"),
+        ("prometheus", Ports.prometheus, "Prometheus"),
+    ):
+        variable = _VARIABLES.get(f"{name}_port")
+        parser.add_argument(
+            f"--{name}-port",
+            type=_port,
+            default=None if variable else default,
+            metavar="PORT",
+            help=f"port of {what} (default: {f'{variable}, or ' if variable else ''}{default})",
+        )
+    parser.add_argument("--no-prometheus", action="store_true", help="leave Prometheus out")
+    parser.add_argument(
+        "--no-restart", action="store_true", help="leave a part down when it has ended"
+    )
+    parser.add_argument(
+        "--folder",
+        type=Path,
+        default=ROOT / ".local_stack",
+        help="folder for logs and Prometheus' data (default: .local_stack)",
+    )
+    return parser
+
+
+def _port(text: str) -> int:
+    try:
+        port = int(text)
+    except ValueError:
+        port = 0
+    if not 0 < port <= _LAST_PORT:
+        raise argparse.ArgumentTypeError(f"{text!r}: it takes a port from 1 to {_LAST_PORT}")
+    return port
+
+
+def _points(text: str) -> tuple[int, ...]:
+    try:
+        points = tuple(int(part) for part in text.split(","))
+    except ValueError:
+        points = ()
+    if not points or min(points) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r}: it takes numbers over 0, such as 4,8,12")
+    return points

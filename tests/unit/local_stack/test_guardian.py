@@ -1,0 +1,67 @@
+"""What a process has started ends with it, also where it could not see to that itself."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from local_stack.process import ROOT
+from tests.deadline import eventually
+
+# Starts two programs, of which one has a child, ends one, and tells the rest on a line.
+_STARTS = """
+import pathlib, sys, time
+from local_stack.process import Process
+folder = pathlib.Path(sys.argv[1])
+def start(name, *command):
+    process = Process(name, command, env={}, port=0, log=folder / name)
+    process.start()
+    return process
+start("ended", "sleep", "300").kill()
+one = start("one", "sleep", "300")
+two = start("two", "sh", "-c", "sleep 301 & sleep 302")
+print(one.pid, two.pid, flush=True)
+time.sleep(300)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP])
+def test_what_a_process_started_ends_with_it(tmp_path: Path, number: signal.Signals) -> None:
+    owner = subprocess.Popen(
+        [sys.executable, "-c", _STARTS, str(tmp_path)], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
+    assert owner.stdout
+    groups = [int(pid) for pid in owner.stdout.readline().split()]
+
+    def has_children() -> list[psutil.Process]:
+        found = [psutil.Process(groups[0]), *psutil.Process(groups[1]).children()]
+        assert len(found) == 3
+        return found
+
+    family = eventually(has_children)
+
+    owner.send_signal(number)
+    owner.wait(10)
+
+    _, alive = psutil.wait_procs([*family, *(psutil.Process(pid) for pid in groups)], timeout=10)
+    assert alive == []
+
+
+def test_the_guardian_is_spared_where_the_program_is_killed_by_name(tmp_path: Path) -> None:
+    owner = subprocess.Popen(
+        [sys.executable, "-c", _STARTS, str(tmp_path)], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
+    assert owner.stdout
+    owner.stdout.readline()
+    family = psutil.Process(owner.pid).children()
+    guardians = [one for one in family if "read" in " ".join(one.cmdline())]
+    assert len(guardians) == 1
+    assert "local_stack" not in " ".join(guardians[0].cmdline())
+    assert os.getsid(guardians[0].pid) == guardians[0].pid  # a terminal's signals pass it by
+    owner.kill()
+    owner.wait(10)
+    psutil.wait_procs(family, timeout=10)
