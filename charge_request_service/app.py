@@ -93,8 +93,9 @@ def create_app(settings: Settings) -> ServiceApp:
 
     @app.get("/decisions")
     def decisions() -> Response:
-        query = urlencode({"since": request.args.get("since", "0")})
-        return _passed_on(balancer.get(f"/decisions?{query}", request_id=g.request_id))
+        given = {name: request.args[name] for name in ("since", "limit") if name in request.args}
+        path = f"/decisions?{urlencode(given)}"
+        return _passed_on(balancer.get(path, request_id=g.request_id))
 
     @app.get("/openapi.json")
     def openapi_json() -> Response:

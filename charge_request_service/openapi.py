@@ -47,7 +47,12 @@ def description(
             "/charge": {"post": charge},
             "/substations": {"get": _view("Every substation as the balancer sees it", "Grid")},
             "/decisions": {
-                "get": _view("The last decisions of the balancer", "Decisions", [_SINCE], bad=True)
+                "get": _view(
+                    "The last decisions of the balancer, a page",
+                    "Decisions",
+                    [_SINCE, _LIMIT],
+                    bad=True,
+                )
             },
         }
         | openapi.common_paths("The grid can take vehicles")
@@ -63,6 +68,12 @@ _SINCE = {
     "in": "query",
     "description": "List decisions with a higher sequence number than this.",
     "schema": {"type": "integer", "minimum": 0, "maximum": 999_999_999_999_999, "default": 0},
+}
+_LIMIT = {
+    "name": "limit",
+    "in": "query",
+    "description": "List so many at most; a page also ends at 256 KiB. Ask on with `since=next`.",
+    "schema": {"type": "integer", "minimum": 1, "maximum": 100, "default": 100},
 }
 
 
@@ -182,7 +193,9 @@ def _schemas(max_kwh: float) -> dict[str, Any]:
                 "power_limit_kw": _NULLABLE_NUMBER,
             }
         ),
-        "Decisions": an_object({"last": COUNT, "decisions": a_list(ref("Decision"))}),
+        "Decisions": an_object(
+            {"last": COUNT, "next": _NULLABLE_INTEGER, "decisions": a_list(ref("Decision"))}
+        ),
         "Decision": an_object(
             {
                 "sequence": {"type": "integer", "minimum": 1},
@@ -205,7 +218,9 @@ def _schemas(max_kwh: float) -> dict[str, Any]:
                         }
                     )
                 ),
+                "candidates_left_out": COUNT,
                 "passed_over": a_list(an_object({"substation": TEXT, "why": TEXT})),
+                "passed_over_left_out": COUNT,
             }
         ),
     }

@@ -16,7 +16,7 @@ from grid_common.problems import BadRequest, Fault
 from grid_common.web import DURATION_BUCKETS, ServiceApp, current_request, json_response
 from load_balancer import views
 from load_balancer.budget import RetryBudget
-from load_balancer.decisions import DecisionRecord
+from load_balancer.decisions import MOST_OF_A_PAGE, DecisionRecord
 from load_balancer.dispatcher import Dispatcher
 from load_balancer.metrics import BalancerCollector
 from load_balancer.policy import POLICIES
@@ -114,10 +114,15 @@ class Balancer:
 
         @app.get("/decisions")
         def decisions() -> Response:
-            since = request.args.get("since", "0")
-            if not (since.isascii() and since.isdigit() and len(since) < 16):
-                raise BadRequest([Fault("since", "it takes the sequence number of a decision")])
-            return json_response(self._record.since(int(since)))
+            since = _whole_number("since", 0, 0, 10**15 - 1, "the sequence number of a decision")
+            limit = _whole_number(
+                "limit",
+                MOST_OF_A_PAGE,
+                1,
+                MOST_OF_A_PAGE,
+                f"how many decisions a page lists at most, 1 to {MOST_OF_A_PAGE}",
+            )
+            return json_response(self._record.page(since, limit))
 
         description = orjson.dumps(inner_description("Balancer", settings.max_kwh, waits=True))
 
@@ -136,3 +141,15 @@ class Balancer:
         if any(site.is_well(now) for site in self._pool.sites.values()):
             return None
         return "no substation can be given vehicles"
+
+
+def _whole_number(name: str, default: int, least: int, most: int, takes: str) -> int:
+    """Read a parameter of the query.
+
+    Raises:
+        BadRequest: it is no whole number, or out of bounds.
+    """
+    value = request.args.get(name, str(default))
+    if value.isascii() and value.isdigit() and len(value) < 16 and least <= int(value) <= most:
+        return int(value)
+    raise BadRequest([Fault(name, f"it takes {takes}")])

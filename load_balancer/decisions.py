@@ -1,16 +1,21 @@
-"""The record of decisions: a log line each, and the last few thousand for whoever asks."""
+"""The record of decisions: a log line each, and the last few thousand, by pages, for who asks."""
 
 from collections import deque
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 
 import gevent
+import orjson
 
 from grid_common.logs import Log
 from load_balancer.policy import Candidate
 from load_balancer.vehicle import Decision
 
 _KEPT = 4096
+# A page ends at whichever comes first; one decision takes 10 KB at most.
+MOST_OF_A_PAGE = 100
+_MOST_BYTES = 262_144
 # The log is told once the vehicles are on their way: a line takes longer than a choice, and one
 # poll may free points for dozens of vehicles. So another line of a vehicle may stand before this
 # one, though it has the time of the choice; and who is killed meanwhile tells nothing. Seconds.
@@ -22,16 +27,18 @@ class DecisionRecord:
 
     def __init__(self, log: Log) -> None:
         self._log = log
-        self._kept: deque[tuple[datetime, Decision]] = deque(maxlen=_KEPT)
+        self._kept: deque[_Kept] = deque(maxlen=_KEPT)
+        self._last = 0
         self._untold: list[tuple[datetime, Decision]] = []
 
     def add(self, decision: Decision) -> None:
         """Record a decision as it is made."""
-        made = datetime.now(UTC), decision
-        self._kept.append(made)
+        at = datetime.now(UTC)
+        self._kept.append(_Kept(at, decision))
+        self._last = decision.sequence
         if not self._untold:
             gevent.spawn_later(_TOLD_AFTER_S, self._tell)
-        self._untold.append(made)
+        self._untold.append((at, decision))
 
     def _tell(self) -> None:
         untold, self._untold = self._untold, []
@@ -48,18 +55,48 @@ class DecisionRecord:
                 policy=decision.policy,
                 reason=decision.reason,
                 candidates=[_shown(one) for one in decision.candidates],
+                candidates_left_out=decision.candidates_left_out,
                 passed_over=dict(decision.passed_over),
+                passed_over_left_out=decision.passed_over_left_out,
             )
 
-    def since(self, sequence: int) -> dict[str, Any]:
-        """List the decisions after `sequence`, oldest first, as `GET /decisions` answers."""
-        last = self._kept[-1][1].sequence if self._kept else 0
-        newer = min(max(0, last - sequence), len(self._kept))
+    def page(self, since: int, limit: int = MOST_OF_A_PAGE) -> bytes:
+        """Write the decisions after `since`, oldest first, as `GET /decisions` answers.
+
+        Args:
+            since: a sequence number.
+            limit: most decisions that are listed.
+        """
+        newer = min(max(0, self._last - since), len(self._kept))
         first = len(self._kept) - newer
-        return {
-            "last": last,
-            "decisions": [_document(*self._kept[index]) for index in range(first, len(self._kept))],
-        }
+        listed: list[bytes] = []
+        room = _MOST_BYTES
+        for kept in islice(self._kept, first, first + limit):
+            document = kept.document()
+            room -= len(document)
+            if room < 0 and listed:
+                break
+            listed.append(document)
+        left = newer - len(listed)
+        follows = b"%d" % (self._last - left) if left else b"null"
+        return b'{"last":%d,"next":%b,"decisions":[%b]}' % (self._last, follows, b",".join(listed))
+
+
+class _Kept:
+    """A decision, which is written as JSON when it is first asked for."""
+
+    __slots__ = ("_at", "_decision", "_document")
+
+    def __init__(self, at: datetime, decision: Decision) -> None:
+        self._at = at
+        self._decision: Decision | None = decision
+        self._document = b""
+
+    def document(self) -> bytes:
+        if self._decision is not None:
+            self._document = orjson.dumps(_document(self._at, self._decision))
+            self._decision = None
+        return self._document
 
 
 def _time(at: datetime) -> str:
@@ -88,5 +125,7 @@ def _document(at: datetime, decision: Decision) -> dict[str, Any]:
         "policy": decision.policy,
         "reason": decision.reason,
         "candidates": [_shown(one) for one in decision.candidates],
+        "candidates_left_out": decision.candidates_left_out,
         "passed_over": [{"substation": name, "why": why} for name, why in decision.passed_over],
+        "passed_over_left_out": decision.passed_over_left_out,
     }

@@ -11,6 +11,7 @@ from random import Random
 
 from load_balancer.budget import RetryBudget
 from load_balancer.policy import Candidate, Policy
+from load_balancer.shortlist import shortlist, shortlist_reasons
 from load_balancer.site import Health, Patience, Reading, Site
 from load_balancer.vehicle import Decision, Dispatch, Ticket, WaitingLine
 
@@ -291,6 +292,8 @@ class Pool:
         elif not ticket.attempts:
             self._budget.deposit()
         ticket.attempts += 1
+        kept = shortlist(candidates, choice)
+        kept_reasons = shortlist_reasons(passed_over)
         decision = Decision(
             sequence=self._decisions,
             at=now,
@@ -302,8 +305,10 @@ class Pool:
             waited_s=now - ticket.arrived,
             policy=self.policy.name,
             reason=f"{self.policy.reason} of {len(candidates)} with a free point",
-            candidates=tuple(candidates),
-            passed_over=tuple(passed_over),
+            candidates=kept,
+            passed_over=kept_reasons,
+            candidates_left_out=len(candidates) - len(kept),
+            passed_over_left_out=len(passed_over) - len(kept_reasons),
         )
         self.waiting.remove(ticket)
         ticket.dispatch = Dispatch(ticket, site, decision)

@@ -29,8 +29,10 @@ class Decision:
     waited_s: float
     policy: str
     reason: str
-    candidates: tuple[Candidate, ...]
+    candidates: tuple[Candidate, ...]  # all, or a shortlist
     passed_over: tuple[tuple[str, str], ...]  # name of a site and why it was not a candidate
+    candidates_left_out: int = 0
+    passed_over_left_out: int = 0
 
 
 @dataclass(eq=False, slots=True)

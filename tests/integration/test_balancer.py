@@ -10,6 +10,7 @@ import requests
 from local_stack.scrape import scrape
 from tests.conftest import StartService
 from tests.deadline import eventually
+from tests.decisions import all_decisions
 from tests.fleet import Fleet
 from tests.integration.balancer import sites, start_balancer, wait_for_health
 
@@ -40,7 +41,7 @@ def test_100_vehicles_at_once_never_leave_two_alike_sites_more_than_two_apart(
     fleet = Fleet(balancer.url).send(100).wait()
 
     assert fleet.statuses() == {200: 100}, fleet.troubles()
-    decisions = requests.get(f"{balancer.url}/decisions", timeout=5).json()["decisions"]
+    decisions = all_decisions(balancer.url)
     assert [one["sequence"] for one in decisions] == list(range(1, 101))
     for one in decisions:
         loads = {candidate["substation"]: candidate["load"] for candidate in one["candidates"]}
@@ -202,3 +203,37 @@ def test_the_balancer_is_ready_only_while_some_site_can_be_used(
 
     eventually(unready)
     assert requests.get(f"{balancer.url}/healthz", timeout=5).status_code == 200
+
+
+@pytest.mark.parametrize("substations", [60, 300])
+def test_decisions_are_read_page_by_page_however_many_substations_there_are(
+    start_service: StartService, substations: int
+) -> None:
+    # One process at all of the loopback's addresses is a substation at each.
+    process = start_service(
+        "substation_service",
+        BIND_HOST="0.0.0.0",  # noqa: S104 - for the length of a test
+        CHARGING_POINTS=1_000,
+        TIME_SCALE=1e9,
+    )
+    urls = [f"http://127.0.{n // 200}.{n % 200 + 1}:{process.port}" for n in range(substations)]
+    balancer = start_balancer(start_service, *urls, POLL_INTERVAL=10)
+    gateway = start_service("charge_request_service", BALANCER_URL=balancer.url)
+    wait_for_health(balancer, f"site{substations}", "up", within_s=20)
+    with requests.Session() as vehicle:
+        for _ in range(150):
+            assert vehicle.post(f"{gateway.url}/charge", timeout=10).status_code == 200
+
+    first = requests.get(f"{gateway.url}/decisions", timeout=5)
+
+    assert first.status_code == 200
+    assert len(first.content) < 270_000
+    assert first.json()["last"] == 150
+    listed = all_decisions(gateway.url)
+    assert [one["sequence"] for one in listed] == list(range(1, 151))
+    for one in listed:
+        best = min(one["candidates"], key=lambda candidate: candidate["score"])
+        chosen = next(c for c in one["candidates"] if c["substation"] == one["substation"])
+        assert chosen["score"] == best["score"]
+        known = len(one["candidates"]) + one["candidates_left_out"]
+        assert known + len(one["passed_over"]) + one["passed_over_left_out"] == substations

@@ -29,9 +29,11 @@
  * @property {number} waited_s
  * @property {string} reason
  * @property {Candidate[]} candidates
+ * @property {number} candidates_left_out
  * @property {{substation: string, why: string}[]} passed_over
+ * @property {number} passed_over_left_out
  *
- * @typedef {{last: number, decisions: Decision[]}} Decisions
+ * @typedef {{last: number, next: number | null, decisions: Decision[]}} Decisions one page of them
  *
  * @typedef {object} RushHour
  * @property {"idle" | "running" | "stopping" | "stopped" | "finished"} state

@@ -54,6 +54,7 @@ function row(decision) {
   say(slots.reason, again + decision.reason);
   slots.scores.append(...scores(decision));
   const passed = decision.passed_over.map(({ substation, why }) => `${substation} ${why}`);
+  if (decision.passed_over_left_out) passed.push(`${decision.passed_over_left_out} more`);
   say(slots.passed, passed.join("; "));
   return root;
 }
@@ -71,7 +72,7 @@ function scores(decision) {
     item.title = `(${load} + 1) / ${capacity}${chosen ? ", chosen" : ""}`;
     return item;
   });
-  const more = ranked.length - list.length;
+  const more = ranked.length - list.length + decision.candidates_left_out;
   if (more > 0) list.push(make("span", "score", `${more} more`));
   return list;
 }

@@ -27,6 +27,8 @@ const SILENCE_MS = 3000;
 const LOCKED_MS = 30_000;
 /** How many decisions to begin with: enough for the list, and for a pace to start from. */
 const BACKLOG = 300;
+/** Of a busier grid's decisions the rest is skipped: each page is a call. */
+const MOST_PAGES = 10;
 /** Higher than any sequence number: asks for the last number alone. */
 const BEYOND = 999_999_999_999_999;
 
@@ -120,9 +122,18 @@ export class Feed {
   /**
    * @param {number} since
    * @param {AbortSignal} signal
-   * @returns {Promise<Decisions>}
+   * @returns {Promise<{last: number, decisions: Decision[]}>} of all pages
    */
   async after(since, signal) {
-    return (await call("GET", `decisions?since=${since}`, { signal })).answer;
+    const decisions = [];
+    /** @type {Decisions} */
+    let page;
+    let pages = 0;
+    do {
+      page = (await call("GET", `decisions?since=${since}`, { signal })).answer;
+      decisions.push(...page.decisions);
+      since = page.next ?? since;
+    } while (page.next !== null && ++pages < MOST_PAGES);
+    return { last: page.last, decisions };
   }
 }

@@ -9,7 +9,6 @@ import signal
 import time
 from collections import Counter
 from datetime import datetime
-from typing import Any
 
 import pytest
 import requests
@@ -19,19 +18,15 @@ from local_stack.scrape import scrape
 from local_stack.visits import peak_load, visits
 from tests.conftest import StartGrid
 from tests.deadline import eventually
+from tests.decisions import all_decisions
 from tests.fleet import Fleet
-
-
-def decisions(grid: Grid) -> list[dict[str, Any]]:
-    listed: list[dict[str, Any]] = grid.get("/decisions?since=0")["decisions"]
-    return listed
 
 
 def dispatched_to(grid: Grid, site: str, *, after: float) -> list[str]:
     """List the sessions sent to a site after a moment (seconds of the epoch)."""
     return [
         one["session_id"]
-        for one in decisions(grid)
+        for one in all_decisions(grid.url)
         if one["substation"] == site and datetime.fromisoformat(one["time"]).timestamp() > after
     ]
 
@@ -86,7 +81,7 @@ def test_a_site_that_is_lost_mid_way_loses_no_vehicle(start_grid: StartGrid, fau
     victim.thaw()
 
     assert fleet.wait().statuses() == {200: 200}, fleet.troubles()
-    listed = decisions(grid)
+    listed = all_decisions(grid.url)
     assert dispatched_to(grid, victim.name, after=at_fault + 3) == []
     retried = {one["session_id"] for one in listed if one["attempt"] != 1}
     assert retried, "the site held vehicles when it was lost"

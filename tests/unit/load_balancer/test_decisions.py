@@ -1,8 +1,10 @@
 """The record of decisions: at hand at once, in the log once the vehicles are on their way."""
 
 import json
+from collections.abc import Iterator
 
 import gevent
+import orjson
 import pytest
 
 from grid_common.logs import configure_logs
@@ -12,7 +14,7 @@ from load_balancer.policy import Candidate
 from load_balancer.vehicle import Decision
 
 
-def decision(sequence: int) -> Decision:
+def decision(sequence: int, name: str = "north", substations: int = 1) -> Decision:
     return Decision(
         sequence=sequence,
         at=0.0,
@@ -24,9 +26,74 @@ def decision(sequence: int) -> Decision:
         waited_s=0.0,
         policy="least-loaded",
         reason="least (load + 1) / capacity of 1 with a free point",
-        candidates=(Candidate("http://north", "north", 1, 4, 0.5, 0.25, 0),),
+        candidates=(Candidate("http://north", name, 1, 4, 0.5, 0.25, 0),) * substations,
         passed_over=(("south", "full (4 of 4)"),),
     )
+
+
+@pytest.fixture
+def record() -> Iterator[DecisionRecord]:
+    settings = ServiceSettings.model_validate({"port": 0, "log_level": "error"})
+    yield DecisionRecord(configure_logs("balancer", settings))
+    gevent.sleep(0.01)  # what it has to log is not left for the next test
+
+
+def read(page: bytes) -> tuple[list[int], int | None, int]:
+    """Return a page's sequence numbers, its `next` and its `last`."""
+    document = orjson.loads(page)
+    return [one["sequence"] for one in document["decisions"]], document["next"], document["last"]
+
+
+def test_a_record_without_a_decision_has_an_empty_page(record: DecisionRecord) -> None:
+    assert read(record.page(0)) == ([], None, 0)
+    assert read(record.page(17)) == ([], None, 0)
+
+
+def test_a_page_lists_what_came_after_a_decision_and_says_where_the_next_begins(
+    record: DecisionRecord,
+) -> None:
+    for sequence in range(1, 251):
+        record.add(decision(sequence))
+
+    assert read(record.page(0)) == (list(range(1, 101)), 100, 250)
+    assert read(record.page(100)) == (list(range(101, 201)), 200, 250)
+    assert read(record.page(200)) == (list(range(201, 251)), None, 250)
+    assert read(record.page(150)) == (list(range(151, 251)), None, 250)
+    assert read(record.page(149)) == (list(range(150, 250)), 249, 250)
+    assert read(record.page(250)) == ([], None, 250)
+    assert read(record.page(10**15)) == ([], None, 250)
+    assert read(record.page(0, limit=1)) == ([1], 1, 250)
+    assert read(record.page(248, limit=2)) == ([249, 250], None, 250)
+
+
+def test_pages_begin_with_the_oldest_that_is_kept(record: DecisionRecord) -> None:
+    for sequence in range(1, 5_001):
+        record.add(decision(sequence))
+
+    assert read(record.page(0, limit=2)) == ([905, 906], 906, 5_000)
+    assert read(record.page(904, limit=1)) == ([905], 905, 5_000)
+    assert read(record.page(905, limit=1)) == ([906], 906, 5_000)
+
+
+def test_a_page_ends_before_it_is_too_large_but_lists_one(record: DecisionRecord) -> None:
+    for sequence in range(1, 101):
+        record.add(decision(sequence, name="n" * 10_000, substations=8))
+    record.add(decision(101, name="n" * 300_000))
+
+    page = record.page(0)
+    assert read(page) == ([1, 2, 3], 3, 101)
+    assert len(page) < 262_144
+    assert read(record.page(99)) == ([100], 100, 101)
+    assert read(record.page(100)) == ([101], None, 101)
+
+
+def test_a_decision_is_written_once_however_often_it_is_read(
+    record: DecisionRecord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record.add(decision(1))
+    first = record.page(0)
+    monkeypatch.delattr("load_balancer.decisions._document")
+    assert record.page(0) == first
 
 
 def test_a_decision_is_at_hand_at_once_and_in_the_log_a_moment_later(
@@ -37,7 +104,7 @@ def test_a_decision_is_at_hand_at_once_and_in_the_log_a_moment_later(
 
     for sequence in (1, 2):
         record.add(decision(sequence))
-    first, second = record.since(0)["decisions"]
+    first, second = orjson.loads(record.page(0))["decisions"]
     assert capsys.readouterr().out == ""
     gevent.sleep(0.05)
     record.add(decision(3))
