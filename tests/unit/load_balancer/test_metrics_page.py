@@ -40,6 +40,7 @@ def test_a_compressed_page_is_unpacked_to_the_limit_alone(size: int) -> None:
         (b"", "ends too early"),
         (b"substation_current_load 3", "says that it is gzip, and is not"),
     ],
+    ids=["cut short", "empty", "plain"],
 )
 def test_what_is_no_gzip_is_told(body: bytes, why: str) -> None:
     with pytest.raises(UnreadableGauge, match=why):
