@@ -12,6 +12,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from grid_common.http_url import hide_passwords, parse_host
 
+# A service that can hold fewer is of no use: others' checks and polls need some of them.
+_LEAST_CONNECTIONS = 32
 # Of a setting that may hold a secret by mistake (`repr=False`), this many characters are shown.
 _SHOWN = 20
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
@@ -51,6 +53,11 @@ class ServiceSettings(BaseSettings):
     drain_timeout: Seconds = Field(
         75, description="Longest that SIGTERM waits for vehicles that are still charging, seconds"
     )
+
+    @property
+    def least_connections(self) -> int:
+        """Fewest connections with which the service does its work."""
+        return min(_LEAST_CONNECTIONS, self.max_connections)
 
     @field_validator("bind_host")
     @classmethod

@@ -9,6 +9,8 @@ from substation_service.power import Sharing
 
 # Connections kept for balancers' polls, Prometheus and those who are refused.
 _OTHER_CALLERS = 100
+# Fewest of them.
+_LEAST_OTHER_CALLERS = 28
 
 
 class Settings(ServiceSettings):
@@ -43,6 +45,11 @@ class Settings(ServiceSettings):
         allow_inf_nan=False,
         description="How many times faster than real time vehicles charge; 1 is real time",
     )
+
+    @property
+    def least_connections(self) -> int:
+        """Fewest connections with which a full substation still answers polls."""
+        return self.charging_points + _LEAST_OTHER_CALLERS
 
     @model_validator(mode="after")
     def _polls_find_a_way_in(self) -> Self:

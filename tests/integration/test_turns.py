@@ -102,7 +102,7 @@ def test_others_are_answered_beside_a_caller_that_never_pauses(site: Process, wa
 
 
 def test_others_have_their_turn_after_each_answer(site: Process) -> None:
-    ahead, taken = 2_000, b""
+    ahead, taken = 5_000, b""
     with socket.create_connection(("127.0.0.1", site.port), timeout=30) as line:
         line.sendall(GET * ahead)
         line.recv(1, socket.MSG_PEEK)
@@ -111,5 +111,6 @@ def test_others_have_their_turn_after_each_answer(site: Process) -> None:
             line.settimeout(0.001)
             while taken.count(b"alive") < ahead:
                 taken += line.recv(1_000_000)
-    # It gets one answer in the time in which each other's request is read, or written.
-    assert OTHERS / 2 < taken.count(b"alive") < 10 * OTHERS
+    # It gets an answer in the time in which one of others is read, or written; some more while
+    # these have nothing to say.
+    assert OTHERS / 2 < taken.count(b"alive") < ahead / 2
