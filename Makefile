@@ -5,12 +5,14 @@ PYTHON ?= $(shell /usr/bin/python3 -c 'import ensurepip, sys; sys.exit(sys.versi
 VENV := .venv
 BIN := $(VENV)/bin
 PYTHONS := 3.11 3.12 3.13
+SET_UP = $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.12"; exit 1; } && $(PYTHON) local_stack/environment.py $(VENV)
+LACKING := $(shell test -x $(BIN)/python || echo anew)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 # `make lock` writes with it, `make lock-check` compares.
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' pyproject.toml
 
-.PHONY: help run test test-e2e test-bench bench bench-cost hostile faults faults-local faults-compose reliability soak check format lock lock-check audit pictures clean
+.PHONY: help run test test-e2e test-bench bench bench-cost hostile faults faults-local faults-compose reliability soak check format lock lock-check audit pictures clean anew
 
 help: ## Show what can be made
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -82,16 +84,11 @@ pictures: $(VENV)/dev ## Take the pictures of the control room again
 	@$(BIN)/python docs/take_pictures.py
 
 clean: ## Remove what the other targets made
-	rm -rf $(VENV) .local_stack .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV).lock .local_stack .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-$(BIN)/python:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.12"; exit 1; }
-	$(PYTHON) -m venv $(VENV)
+# Set up anew, too, where its Python is gone.
+$(VENV)/runtime: requirements.txt $(LACKING)
+	@$(SET_UP) requirements.txt runtime
 
-$(VENV)/runtime: requirements.txt | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.txt
-	@touch $@
-
-$(VENV)/dev: requirements-dev.txt | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --require-hashes -r requirements-dev.txt
-	@touch $@ $(VENV)/runtime
+$(VENV)/dev: requirements-dev.txt $(LACKING)
+	@$(SET_UP) requirements-dev.txt dev runtime
