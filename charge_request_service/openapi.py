@@ -175,7 +175,12 @@ def _schemas(max_kwh: float) -> dict[str, Any]:
             }
         ),
         "Grid": an_object(
-            {"policy": TEXT, "waiting": COUNT, "substations": a_list(ref("Substation"))}
+            {
+                "policy": TEXT,
+                "waiting": COUNT,
+                "configuration_problem": {"type": ["string", "null"]},
+                "substations": a_list(ref("Substation")),
+            }
         ),
         "Substation": an_object(
             {
@@ -183,6 +188,7 @@ def _schemas(max_kwh: float) -> dict[str, Any]:
                 "address": TEXT,
                 "health": {"enum": ["unknown", "up", "draining", "down"]},
                 "reason": {"type": ["string", "null"]},
+                "warning": {"type": ["string", "null"]},
                 "gauge": _NULLABLE_INTEGER,
                 "gauge_age_s": _NULLABLE_NUMBER,
                 "own_load": COUNT,

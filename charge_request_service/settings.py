@@ -10,7 +10,7 @@ from charge_request_service.doors.hosts import read_names
 from charge_request_service.doors.key_file import read_keys
 from charge_request_service.doors.rate import read_rate
 from grid_common.http_url import parse_host, parse_http_url
-from grid_common.settings import Seconds, ServiceSettings
+from grid_common.settings import FilePath, Seconds, ServiceSettings
 
 
 class Settings(ServiceSettings):
@@ -51,7 +51,7 @@ class Settings(ServiceSettings):
         True,
         description="Whether to serve the control room at / with its rush hour, true or false",
     )
-    charge_api_keys_file: Path | None = Field(
+    charge_api_keys_file: FilePath | None = Field(
         None,
         repr=False,  # someone may set it to a key
         description="File of the API keys that are let in, `name:sha256` a line; none: callers "

@@ -4,9 +4,10 @@ A wrong one stops the service at start with a line that names the setting, its v
 """
 
 import sys
+from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import AfterValidator, Field, ValidationError, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -17,6 +18,15 @@ _LEAST_CONNECTIONS = 32
 # Of a setting that may hold a secret by mistake (`repr=False`), this many characters are shown.
 _SHOWN = 20
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
+
+
+def _can_be_shown(path: Path) -> Path:
+    if not str(path).isprintable():
+        raise ValueError("the log could not name it; give a path in UTF-8, of printable characters")
+    return path
+
+
+FilePath = Annotated[Path, AfterValidator(_can_be_shown)]
 
 
 class SettingsError(ValueError):

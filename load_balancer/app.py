@@ -6,7 +6,7 @@ from random import Random
 import gevent
 import orjson
 from flask import Response, g, request
-from prometheus_client import Counter, Histogram
+from prometheus_client import Counter, Gauge, Histogram
 
 from grid_common.charge import SessionRequest
 from grid_common.interrupt import Caller
@@ -79,6 +79,11 @@ class Balancer:
             polls=polls,
             log=self.app.log,
         )
+        Gauge(
+            "balancer_config_last_reload_successful",
+            "1 while SUBSTATIONS_FILE, as it is now, is in use",
+            registry=self.app.registry,
+        ).set_function(lambda: self._watch.file.problem is None)
         self._add_routes()
         gevent.spawn(self._watch.run)
 
@@ -110,7 +115,7 @@ class Balancer:
 
         @app.get("/substations")
         def substations() -> Response:
-            return json_response(views.substations(self._pool))
+            return json_response(views.substations(self._pool, self._watch.file.problem))
 
         @app.get("/decisions")
         def decisions() -> Response:
@@ -132,9 +137,7 @@ class Balancer:
 
         @app.get("/targets")
         def targets() -> Response:
-            return json_response(
-                views.targets(self._pool, settings.metrics_port, settings.metrics_path)
-            )
+            return json_response(views.targets(self._pool, self._watch.profiles))
 
     def _why_not_ready(self) -> str | None:
         now = time.monotonic()

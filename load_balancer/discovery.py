@@ -7,7 +7,7 @@ from typing import NamedTuple
 import gevent
 
 from grid_common.http_url import HttpUrl
-from load_balancer.settings import SiteUrl
+from load_balancer.substation_entries import SiteUrl
 
 
 class Answer(NamedTuple):

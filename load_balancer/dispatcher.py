@@ -12,14 +12,20 @@ from grid_common.charge import Session
 from grid_common.interrupt import CallerGone, Interrupt
 from grid_common.logs import Log
 from grid_common.problems import Unavailable
+from grid_common.shown import shown
 from grid_common.upstream import Answer, Upstream, UpstreamError
 from load_balancer.outcome import Outcome, describe, metered, outcome_of
+from load_balancer.plausibility import too_fast
 from load_balancer.pool import LineFull, Pool
+from load_balancer.profile import SubstationProfile
+from load_balancer.refusal import explain
 from load_balancer.vehicle import Dispatch, Ticket
 
 # Of an answer's body only a problem's type is looked at; thousands of answers that drip in for
 # hours must not fill the memory.
 _KEPT_BYTES = 4_096
+# Of what a site said to a vehicle that it rejected, the caller is told so much.
+_SHOWN_BYTES = 100
 
 
 class TakenBack(BaseException):
@@ -40,12 +46,20 @@ class ChargeResult(NamedTuple):
     metered: dict[str, float]  # what the site told of energy and power
 
 
+class _Way(NamedTuple):
+    """How a site is reached and asked."""
+
+    upstream: Upstream
+    profile: SubstationProfile
+
+
 class _Ride:
     """One request's side of a ticket: lets the pool wake it, or break off its attempt."""
 
     def __init__(self) -> None:
         self.dispatched = Event()
         self.attempt: Interrupt | None = None
+        self.rejections: list[str] = []
 
     def on_dispatch(self, _dispatch: Dispatch) -> None:
         self.dispatched.set()
@@ -61,20 +75,25 @@ class Dispatcher:
 
     def __init__(self, pool: Pool, *, waits: Histogram, log: Log) -> None:
         self.refusals: Counter[str] = Counter()
+        self.too_fast: Counter[str] = Counter()  # implausible answers by site
         self._pool = pool
         self._waits = waits
         self._log = log
-        self._sites: dict[str, Upstream] = {}
+        self._sites: dict[str, _Way] = {}
 
-    def connect(self, address: str, upstream: Upstream) -> None:
-        """Use this client for a site's address."""
-        self._sites[address] = upstream
+    def connect(self, address: str, upstream: Upstream, profile: SubstationProfile) -> None:
+        """Use this client for a site's address, and ask in this way."""
+        self._sites[address] = _Way(upstream, profile)
+
+    def change(self, address: str, profile: SubstationProfile) -> None:
+        """Ask a site in another way from now on."""
+        self._sites[address] = self._sites[address]._replace(profile=profile)
 
     def disconnect(self, address: str) -> None:
         """Let go of a site's client."""
-        upstream = self._sites.pop(address, None)
-        if upstream is not None:
-            upstream.close()
+        way = self._sites.pop(address, None)
+        if way is not None:
+            way.upstream.close()
 
     def charge(self, session: Session, *, request_id: str, wait_s: float) -> ChargeResult:
         """Have a vehicle charged.
@@ -106,7 +125,7 @@ class Dispatcher:
                 if result is not None:
                     return result
         except LineFull:
-            raise self._refusal(ticket, "queue_full") from None
+            raise self._refusal(ticket, ride, "queue_full") from None
         except CallerGone:
             self._log.info(
                 "hung up",
@@ -124,10 +143,10 @@ class Dispatcher:
     def _wait_for_dispatch(self, ticket: Ticket, ride: _Ride) -> Dispatch:
         while ticket.dispatch is None:
             if self._pool.is_rejected_everywhere(ticket):
-                raise self._refusal(ticket, "rejected")
+                raise self._refusal(ticket, ride, "rejected")
             remaining_s = ticket.deadline - time.monotonic()
             if remaining_s <= 0:
-                raise self._refusal(ticket, "deadline")
+                raise self._refusal(ticket, ride, "deadline")
             ride.dispatched.clear()
             ride.dispatched.wait(remaining_s)
         self._waits.observe(ticket.dispatch.decision.waited_s)
@@ -135,12 +154,14 @@ class Dispatcher:
 
     def _attempt(self, dispatch: Dispatch, ride: _Ride, session: Session) -> ChargeResult | None:
         """Hand the vehicle to the site; None when it has to go elsewhere."""
+        upstream, profile = self._sites[dispatch.site.address]
+        call = profile.call(session)
         try:
             with Interrupt() as ride.attempt:
-                answer = self._sites[dispatch.site.address].request(
+                answer = upstream.request(
                     "POST",
-                    "/charge",
-                    body=session.body(),
+                    call.path,
+                    body=call.body,
                     headers={
                         "Content-Type": "application/json",
                         "X-Request-ID": dispatch.ticket.request_id,
@@ -157,12 +178,37 @@ class Dispatcher:
             return None
         finally:
             ride.attempt = None
-        return self._settle(dispatch, answer)
+        outcome = outcome_of(answer.status, answer.content_type, answer.body)
+        if outcome is Outcome.CHARGED:
+            if profile.answer == "accepted":
+                outcome = Outcome.ACCEPTED
+            else:
+                self._doubt(dispatch, session, profile)
+        return self._settle(dispatch, ride, outcome, answer)
 
-    def _settle(self, dispatch: Dispatch, answer: Answer) -> ChargeResult | None:
+    def _doubt(self, dispatch: Dispatch, session: Session, profile: SubstationProfile) -> None:
+        """Count an answer that came before the energy can have flowed, and say so once."""
+        site, took_s = dispatch.site, time.monotonic() - dispatch.decision.at
+        warning = too_fast(session.kwh, took_s, site.reading, profile)
+        if warning is None:
+            return
+        self.too_fast[site.name] += 1
+        if site.warning is None:
+            site.warning = warning
+            self._log.warning(
+                "charged too fast",
+                session_id=session.session_id,
+                request_id=dispatch.ticket.request_id,
+                substation=site.name,
+                why=warning,
+            )
+
+    def _settle(
+        self, dispatch: Dispatch, ride: _Ride, outcome: Outcome, answer: Answer
+    ) -> ChargeResult | None:
         """Tell the pool what a site's answer means."""
         now = time.monotonic()
-        match outcome_of(answer.status, answer.content_type, answer.body):
+        match outcome:
             case Outcome.CHARGED:
                 someone_waits = bool(self._pool.waiting)
                 self._pool.completed(dispatch, now)
@@ -179,7 +225,9 @@ class Dispatcher:
             case Outcome.DRAINING:
                 self._pool.found_draining(dispatch, now)
             case Outcome.REJECTED:
-                self._tell(dispatch, "rejected", describe(answer.status, answer.location))
+                why = describe(answer.status, answer.location)
+                self._tell(dispatch, "rejected", why)
+                ride.rejections.append(f"{dispatch.site.name} {why}{_quoted(answer.body)}")
                 self._pool.rejected(dispatch, now)
             case Outcome.FAILED:
                 why = describe(answer.status, answer.location)
@@ -198,22 +246,25 @@ class Dispatcher:
             why=why,
         )
 
-    def _refusal(self, ticket: Ticket, reason: str) -> Unavailable:
+    def _refusal(self, ticket: Ticket, ride: _Ride, reason: str) -> Unavailable:
         now = time.monotonic()
         self.refusals[reason] += 1
         self._pool.leave(ticket, now)  # it is not in its own way when it comes back
         retry_after_s = self._pool.retry_after_s(now)
-        detail = {
-            "deadline": f"No charging point became free within {now - ticket.arrived:.1f} s.",
-            "queue_full": f"{len(self._pool.waiting)} vehicles wait already; no more may.",
-            "rejected": "Every substation rejected this vehicle.",
-        }[reason]
+        detail = explain(
+            reason,
+            waited_s=now - ticket.arrived,
+            waiting=len(self._pool.waiting),
+            sites=self._pool.sites.values(),
+            rejections=ride.rejections,
+        )
         self._log.warning(
             "refused",
             session_id=ticket.session_id,
             vehicle_id=ticket.vehicle_id,
             request_id=ticket.request_id,
             reason=reason,
+            detail=detail,
             attempts=ticket.attempts,
             waited_s=round(now - ticket.arrived, 3),
             waiting=len(self._pool.waiting),
@@ -236,3 +287,8 @@ def _result(status: str, dispatch: Dispatch, answer: Answer) -> ChargeResult:
         time.monotonic() - dispatch.decision.at,
         metered(answer.body),
     )
+
+
+def _quoted(body: bytes) -> str:
+    text = body[:_SHOWN_BYTES].decode("utf-8", "replace").strip()
+    return f": {shown(text, _SHOWN_BYTES)}" if text else ""

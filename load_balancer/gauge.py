@@ -2,17 +2,22 @@
 
 import math
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from prometheus_client.parser import text_string_to_metric_families
 
 from grid_common.shown import shown
+from load_balancer.profile import SubstationProfile
 from load_balancer.site import Reading
 
 _DRAINING = "substation_draining"
 _POWER_KW = "substation_power_kw"
 _POWER_LIMIT_KW = "substation_power_limit_kw"
-_MOST_VEHICLES = 1_000_000
+_POINT_POWER_KW = "substation_point_power_kw"
+_TIME_SCALE = "substation_time_scale"
+_MOST = 1_000_000  # vehicles, or kW
+_NOISE = 0.1  # of a vehicle
+_DUST = 1e-9  # of a division
 _LONGEST_REASON = 100
 # The parser is the cost of a poll: 10 µs a series. A site with a series for each of so many points
 # is read in some 10 ms.
@@ -35,7 +40,19 @@ class GaugeNames(NamedTuple):
 
     load: str = "substation_current_load"
     capacity: str = "substation_capacity"
-    default_capacity: int | None = None  # for sites that publish none
+    default_capacity: float | None = None  # for sites that publish none, in the same unit
+    vehicle_kw: float | None = None  # where both are in kW: what a vehicle takes of them
+
+    @classmethod
+    def of(cls, profile: SubstationProfile) -> Self:
+        """Take them from a substation's profile."""
+        in_kw = profile.load_unit == "kW"
+        return cls(
+            profile.gauge_name,
+            profile.capacity_gauge_name,
+            profile.default_capacity,
+            profile.vehicle_kw if in_kw else None,
+        )
 
 
 def read_gauge(
@@ -56,16 +73,22 @@ def read_gauge(
             number or beyond all measure, there are too many series of them, or the page is not
             Prometheus text.
     """
-    wanted = (names.load, names.capacity, _DRAINING, _POWER_KW, _POWER_LIMIT_KW)
+    wanted = (
+        *(names.load, names.capacity, _DRAINING),
+        *(_POWER_KW, _POWER_LIMIT_KW, _POINT_POWER_KW, _TIME_SCALE),
+    )
+    in_kw = names.vehicle_kw is not None
     values = _sums(_pieces(_lines(page, wanted, give_way)), page, give_way)
     if names.load not in values:
         raise UnreadableGauge(f"its page has no {names.load}; {beginning(page)}")
     return Reading(
-        load=_vehicles(values, names.load, None),
-        capacity=_vehicles(values, names.capacity, names.default_capacity),
+        load=_load(values, names),
+        capacity=_capacity(values, names),
         draining=values.get(_DRAINING, 0) > 0,
-        power_kw=_kilowatts(values, _POWER_KW),
-        power_limit_kw=_kilowatts(values, _POWER_LIMIT_KW),
+        power_kw=_number(values, names.load if in_kw else _POWER_KW),
+        power_limit_kw=_number(values, names.capacity if in_kw else _POWER_LIMIT_KW),
+        point_power_kw=_number(values, _POINT_POWER_KW),
+        time_scale=_number(values, _TIME_SCALE) or 1.0,
     )
 
 
@@ -135,19 +158,43 @@ def _sums(pieces: Iterator[str], page: str, give_way: Callable[[], object]) -> d
     return values
 
 
-def _vehicles(values: dict[str, float], name: str, default: int | None) -> int:
-    value = values.get(name)
+def _load(values: dict[str, float], names: GaugeNames) -> int:
+    value = values[names.load]
+    if names.vehicle_kw is None:
+        return _vehicles(value, names.load)
+    # What others draw counts, if only in part, as a vehicle; a little is the noise of a meter.
+    return max(0, math.ceil(_in_bounds(value, names.load, "power") / names.vehicle_kw - _NOISE))
+
+
+def _capacity(values: dict[str, float], names: GaugeNames) -> int:
+    value = values.get(names.capacity, names.default_capacity)
     if value is None:
-        if default is not None:
-            return default
-        raise UnreadableGauge(f"its page has no {name}")
-    if not math.isfinite(value) or value < 0 or value != int(value):
+        unit = "the vehicles that it holds" if names.vehicle_kw is None else "its limit in kW"
+        setting = "DEFAULT_CAPACITY, or " if names.vehicle_kw is None else ""
+        raise UnreadableGauge(
+            f"its page has no {names.capacity}: set {setting}default_capacity in "
+            f"SUBSTATIONS_FILE, to {unit}"
+        )
+    if names.vehicle_kw is None:
+        return _vehicles(value, names.capacity)
+    return int(_in_bounds(value, names.capacity, "power") / names.vehicle_kw + _DUST)
+
+
+def _vehicles(value: float, name: str) -> int:
+    count = _in_bounds(value, name, "number of vehicles")
+    if count != int(count):
         raise UnreadableGauge(f"{name} is {value:g}, which is no number of vehicles")
-    if value > _MOST_VEHICLES:
-        raise UnreadableGauge(f"{name} is {value:g}; no site holds more than {_MOST_VEHICLES:,}")
-    return int(value)
+    return int(count)
 
 
-def _kilowatts(values: dict[str, float], name: str) -> float | None:
+def _in_bounds(value: float, name: str, what: str) -> float:
+    if not math.isfinite(value) or value < 0:
+        raise UnreadableGauge(f"{name} is {value:g}, which is no {what}")
+    if value > _MOST:
+        raise UnreadableGauge(f"{name} is {value:g}; no site has more than {_MOST:,}")
+    return value
+
+
+def _number(values: dict[str, float], name: str) -> float | None:
     value = values.get(name)
     return value if value is not None and math.isfinite(value) else None

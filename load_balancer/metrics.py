@@ -47,6 +47,14 @@ class BalancerCollector(Collector):
             sites,
             EJECTIONS,
         )
+        too_fast = CounterMetricFamily(
+            "balancer_too_fast_charges",
+            "Answers that a vehicle is charged before its energy can have flowed",
+            labels=["substation"],
+        )
+        for name, count in {**dict.fromkeys(sites, 0), **self._dispatcher.too_fast}.items():
+            too_fast.add_metric([name], count)
+        yield too_fast
         yield _by_reason(
             "balancer_failovers",
             "Vehicles sent on to another site, by why",

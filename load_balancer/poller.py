@@ -52,14 +52,20 @@ class Poller:
         self._wanted = Event()
         self._work = _Work()
         self._dear = False
+        self._stopped = False
 
     def want_poll(self) -> None:
         """Ask for a poll now rather than in turn."""
         self._wanted.set()
 
+    def stop(self) -> None:
+        """Poll no more."""
+        self._stopped = True
+        self._wanted.set()
+
     def run(self) -> None:
-        """Poll until the site is forgotten."""
-        while self._pool.sites.get(self._site.address) is self._site:
+        """Poll until the site is forgotten, or until told to stop."""
+        while not self._stopped and self._pool.sites.get(self._site.address) is self._site:
             before = self._site.health
             began = time.monotonic()
             self._poll(began)

@@ -155,6 +155,7 @@ class Pool:
     def accepted(self, dispatch: Dispatch, now: float) -> None:
         """The site answered 202: the vehicle charges on, and counts until the gauge shows it."""
         dispatch.site.proved_well()
+        dispatch.site.accepts = True
         self._release(dispatch, "accepted", now)
         self.match(now)
 

@@ -1,24 +1,14 @@
 """Settings of the balancer."""
 
-from typing import Annotated, NamedTuple, Self
+from typing import Annotated, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, PrivateAttr, field_validator, model_validator
 
-from grid_common.http_url import parse_http_url, quoted_url
-from grid_common.settings import Seconds, ServiceSettings
+from grid_common.followed_file import read_text
+from grid_common.settings import FilePath, Seconds, ServiceSettings
 from load_balancer.policy import POLICIES
-
-_GAUGE = r"^[a-zA-Z_:][a-zA-Z0-9_:]*$"
-_PATH = r"^/[!-\"$-~]*$"
-_LONGEST_NAME = 64
-
-
-class SiteUrl(NamedTuple):
-    """One entry of SUBSTATIONS: every address behind `host` is a substation."""
-
-    name: str
-    host: str
-    port: int
+from load_balancer.profile import GaugeName, Kilowatts, Port, SubstationProfile, UrlPath
+from load_balancer.substation_entries import Entries, parse_urls, read_entries
 
 
 class Settings(ServiceSettings):
@@ -26,9 +16,15 @@ class Settings(ServiceSettings):
 
     port: int = Field(5001, ge=0, le=65_535, description="TCP port to listen on")
     substations: str = Field(
+        "",
         description="URLs of the substations, comma-separated, such as "
         "`http://substation1:5002,http://substation2:5002`; every address behind a host is a "
         "substation of its own; `name=http://host:port` gives it another name than its host",
+    )
+    substations_file: FilePath | None = Field(
+        None,
+        description="TOML file of substations, and of what each does in its own way; followed "
+        "while the balancer runs",
     )
     routing_policy: str = Field("least-loaded", description=f"One of {', '.join(POLICIES)}")
     balancers: int = Field(
@@ -80,29 +76,56 @@ class Settings(ServiceSettings):
     retry_burst: Annotated[float, Field(ge=1, le=1_000_000)] = Field(
         500, description="Most repeated dispatches at once"
     )
-    gauge_name: str = Field(
-        "substation_current_load", pattern=_GAUGE, description="The gauge with a site's load"
+    gauge_name: GaugeName = Field(
+        "substation_current_load", description="The gauge with a site's load"
     )
-    capacity_gauge_name: str = Field(
-        "substation_capacity", pattern=_GAUGE, description="The gauge with a site's capacity"
+    capacity_gauge_name: GaugeName = Field(
+        "substation_capacity", description="The gauge with a site's capacity"
     )
     default_capacity: int | None = Field(
-        None, ge=1, description="Capacity of a site that publishes none, vehicles"
+        None, ge=1, le=1_000_000, description="Capacity of a site that publishes none, vehicles"
     )
-    metrics_port: int | None = Field(
-        None, ge=1, le=65_535, description="Port of the metrics page; none: the site's own"
+    metrics_port: Port | None = Field(
+        None, description="Port of the metrics page; none: the site's own"
     )
-    metrics_path: str = Field(
+    metrics_path: UrlPath = Field(
         "/metrics",
-        pattern=_PATH,
         description="Path of the metrics page, with its query if it has one, in ASCII (`%C3%A9` "
         "for \u00e9)",
     )
+    max_point_power_kw: Kilowatts = Field(
+        1000,
+        description="Most power that one point of a site can give, kW, where its page does not "
+        "say: a vehicle that is charged in less than half the time that this takes is reported",
+    )
+
+    _entries: Entries = PrivateAttr()
 
     @property
-    def site_urls(self) -> list[SiteUrl]:
-        """The entries of SUBSTATIONS."""
-        return [_parse(entry) for entry in self.substations.split(",") if entry.strip()]
+    def profile(self) -> SubstationProfile:
+        """What holds for each substation that SUBSTATIONS_FILE says nothing else of."""
+        return SubstationProfile(
+            gauge_name=self.gauge_name,
+            capacity_gauge_name=self.capacity_gauge_name,
+            default_capacity=self.default_capacity,
+            metrics_port=self.metrics_port,
+            metrics_path=self.metrics_path,
+            max_point_power_kw=self.max_point_power_kw,
+        )
+
+    @property
+    def entries(self) -> Entries:
+        """Which substations there were when the settings were read."""
+        return self._entries
+
+    def read_entries(self) -> Entries:
+        """Read which substations there are, from SUBSTATIONS and from the file as it is now.
+
+        Raises:
+            ValueError: the file cannot be used; the message says why.
+        """
+        file = None if self.substations_file is None else read_text(self.substations_file)
+        return read_entries(self.substations, file, self.profile)
 
     @field_validator("routing_policy")
     @classmethod
@@ -114,37 +137,19 @@ class Settings(ServiceSettings):
     @field_validator("substations")
     @classmethod
     def _can_be_read(cls, value: str) -> str:
-        entries = [_parse(entry) for entry in value.split(",") if entry.strip()]
-        if not entries:
+        if value and not parse_urls(value):
             raise ValueError("it names no substation")
-        there: dict[tuple[str, int], str] = {}
-        for name, host, port in entries:
-            other = there.setdefault((host, port), name)
-            if other != name:
-                raise ValueError(f"{other} and {name} have one address; leave one of them out")
         return value
 
     @model_validator(mode="after")
-    def _names_differ(self) -> Self:
-        names = [entry.name for entry in self.site_urls]
-        for name in names:
-            if names.count(name) > 1:
-                raise ValueError(
-                    f"two SUBSTATIONS are named {name!r}; give each a name: name=http://host:port"
-                )
+    def _name_substations(self) -> Self:
+        if not self.substations and self.substations_file is None:
+            raise ValueError(
+                "SUBSTATIONS is missing: set it to the URLs of the substations, or "
+                "SUBSTATIONS_FILE to a file that names them"
+            )
+        try:
+            self._entries = self.read_entries()
+        except ValueError as error:
+            raise ValueError(f"SUBSTATIONS_FILE={self.substations_file}: {error}") from None
         return self
-
-
-def _parse(entry: str) -> SiteUrl:
-    before, slashes, after = entry.strip().partition("://")
-    name, equals, scheme = before.rpartition("=")
-    url = parse_http_url(f"{scheme.strip()}{slashes}{after}")
-    if not equals:
-        return SiteUrl(url.host, url.host, url.port)
-    name = name.strip()
-    # A name goes into logs, labels and pages; after @ stands which of its addresses is meant.
-    if not (1 <= len(name) <= _LONGEST_NAME and name.isprintable() and "@" not in name):
-        raise ValueError(
-            f"{quoted_url(entry)}: a name is 1 to {_LONGEST_NAME} printable characters, without @"
-        )
-    return SiteUrl(name, url.host, url.port)

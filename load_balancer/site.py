@@ -48,6 +48,8 @@ class Reading:
     draining: bool = False
     power_kw: float | None = None
     power_limit_kw: float | None = None
+    point_power_kw: float | None = None  # the most that one point gives
+    time_scale: float = 1.0  # how many times faster than real time vehicles charge
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,8 @@ class Site:
         self.health = Health.UNKNOWN
         self.reason: str | None = "not polled yet"
         self.reading: Reading | None = None
+        self.accepts = False  # it answers when charging begins: its vehicles then seem foreign
+        self.warning: str | None = None  # vehicles are sent there, but something looks wrong
         self.last_chosen = 0
         self.leaving = False  # vanished from its name; kept until its last vehicle is done
         self.in_flight: dict[Dispatch, None] = {}  # a set in the order of dispatch
@@ -84,6 +88,7 @@ class Site:
         # When each vehicle was let go whose point may still be taken: answered 202, or hung up.
         # It counts until a poll that began later can show it.
         self._unconfirmed: list[float] = []
+        self._others_at_poll = 0
         self._poll_began = float("-inf")
         self._failed_since_poll_began = False
         self._own_in_poll = 0
@@ -190,6 +195,7 @@ class Site:
         self._poll_began = now
         self._failed_since_poll_began = False
         self._own_in_poll = self._own_peak_in_poll = len(self.in_flight)
+        self._others_at_poll = self.known_load - len(self.in_flight)
 
     def read(self, reading: Reading, now: float) -> None:
         """Take in a poll's answer: whatever was wrong before the poll, the site is well."""
@@ -201,6 +207,11 @@ class Site:
         # The page was written somewhere between the poll's beginning and now. With the most that
         # this balancer had here in between, its own vehicles are never taken for foreign ones.
         self._own_at_reading = self._own_peak_in_poll
+        if self.accepts:
+            # Those accepted before may be all that it shows, and who was on the way during the poll
+            # may not be in it: more would be let in than there are points.
+            unexplained = max(0, reading.load - self._others_at_poll)
+            self._own_at_reading = min(self._own_peak_in_poll, unexplained)
         self._unconfirmed = [at for at in self._unconfirmed if at >= self._poll_began]
         self.health = Health.DRAINING if reading.draining else Health.UP
         self.reason = "the site says so" if reading.draining else None

@@ -4,6 +4,7 @@ import time
 from random import Random
 
 import gevent
+from gevent.event import Event
 from prometheus_client import Counter
 
 from grid_common.http_url import HttpUrl
@@ -20,11 +21,17 @@ from load_balancer.discovery import (
     resolve,
 )
 from load_balancer.dispatcher import Dispatcher
+from load_balancer.entries_file import EntriesFile
 from load_balancer.gauge import GaugeNames
 from load_balancer.poller import Poller
 from load_balancer.pool import Pool
-from load_balancer.settings import Settings, SiteUrl
+from load_balancer.profile import SubstationProfile
+from load_balancer.settings import Settings
 from load_balancer.site import Site
+from load_balancer.substation_entries import Entries, SiteUrl
+
+# How long a change of SUBSTATIONS_FILE may go unnoticed, seconds.
+_LOOK_EVERY_S = 1.0
 
 
 class SubstationWatch:
@@ -40,30 +47,43 @@ class SubstationWatch:
         polls: Counter,
         log: Log,
     ) -> None:
+        self.file = EntriesFile(settings, log)
+        self.profiles: dict[str, SubstationProfile] = {}  # by address
         self._settings = settings
         self._pool = pool
         self._dispatcher = dispatcher
         self._random = random
         self._polls = polls
         self._log = log
-        self._directory = Directory(settings.site_urls)
-        self._entries = settings.site_urls
+        self._directory = Directory(self.file.entries)
         self._pollers: dict[str, Poller] = {}
         self._faults: dict[SiteUrl, str] = {}
+        self._changed = Event()
 
     def run(self) -> None:
         """Look the names up, for ever."""
+        if self._settings.substations_file is not None:
+            gevent.spawn(self._follow_file)
         while True:
-            answers = look_up_all(self._entries, self._find)
+            self._changed.clear()
+            entries = self.file.entries
+            self._directory.set_entries(entries)
+            answers = look_up_all(entries, self._find)
             self._tell_faults(answers)
-            self._take_in(self._directory.update(answers))
-            gevent.sleep(self._settings.resolve_interval * self._random.uniform(0.9, 1.1))
+            self._take_in(self._directory.update(answers), entries)
+            self._changed.wait(self._settings.resolve_interval * self._random.uniform(0.9, 1.1))
 
     def want_poll(self, site: Site) -> None:
         """Have a substation polled now rather than in turn."""
         poller = self._pollers.get(site.address)
         if poller is not None:
             poller.want_poll()
+
+    def _follow_file(self) -> None:
+        while True:
+            gevent.sleep(_LOOK_EVERY_S)
+            if self.file.look():
+                self._changed.set()
 
     def _find(self, entry: SiteUrl) -> list[str]:
         def is_well(address: str) -> bool:
@@ -90,13 +110,20 @@ class SubstationWatch:
                 self._faults[entry] = fault
                 self._log.warning("name not found", host=entry.host, error=fault)
 
-    def _take_in(self, known: list[Known]) -> None:
+    def _take_in(self, known: list[Known], entries: Entries) -> None:
         self._pool.set_sites([(one.name, one.address) for one in known], time.monotonic())
+        before = self.profiles
+        # One that leaves keeps its own until its last vehicle is done.
+        kept = {address: one for address, one in before.items() if address in self._pool.sites}
+        self.profiles = kept | {one.address: entries[one.entry] for one in known}
         for one in known:
             site = self._pool.sites[one.address]
             if one.fault is None:
+                profile = self.profiles[site.address]
                 if site.address not in self._pollers:
-                    self._watch(site)
+                    self._watch(site, profile)
+                elif profile != before.get(site.address):
+                    self._change(site, profile)
             elif site.reason != one.fault:
                 self._pool.cannot_be_reached(site, one.fault)
                 self._log.warning(
@@ -107,33 +134,39 @@ class SubstationWatch:
                     reason=site.reason,
                 )
 
-    def _watch(self, site: Site) -> None:
-        settings = self._settings
+    def _watch(self, site: Site, profile: SubstationProfile) -> None:
         self._log.info("substation found", substation=site.name, address=site.address)
-        self._dispatcher.connect(
+        upstream = Upstream(
             site.address,
-            Upstream(
-                site.address,
-                connect_timeout_s=settings.connect_timeout,
-                connections=settings.max_connections,
-                idle_s=settings.upstream_idle_timeout,
-            ),
+            connect_timeout_s=self._settings.connect_timeout,
+            connections=self._settings.max_connections,
+            idle_s=self._settings.upstream_idle_timeout,
         )
+        self._dispatcher.connect(site.address, upstream, profile)
+        self._poll(site, profile)
+
+    def _change(self, site: Site, profile: SubstationProfile) -> None:
+        """Ask a substation in another way from now on."""
+        self._log.info("substation changed", substation=site.name, address=site.address)
+        site.warning = None
+        self._dispatcher.change(site.address, profile)
+        self._pollers[site.address].stop()
+        self._poll(site, profile)
+
+    def _poll(self, site: Site, profile: SubstationProfile) -> None:
         poller = Poller(
             site,
             self._pool,
             Upstream(
-                views.page_url(site.address, settings.metrics_port),
-                connect_timeout_s=settings.poll_timeout,
+                views.page_url(site.address, profile.metrics_port),
+                connect_timeout_s=self._settings.poll_timeout,
                 connections=1,
-                idle_s=settings.upstream_idle_timeout,
+                idle_s=self._settings.upstream_idle_timeout,
             ),
-            settings.metrics_path,
-            names=GaugeNames(
-                settings.gauge_name, settings.capacity_gauge_name, settings.default_capacity
-            ),
-            timeout_s=settings.poll_timeout,
-            limit=settings.max_metrics_bytes,
+            profile.metrics_path,
+            names=GaugeNames.of(profile),
+            timeout_s=self._settings.poll_timeout,
+            limit=self._settings.max_metrics_bytes,
             random=self._random,
             polls=self._polls,
             log=self._log,
@@ -144,8 +177,9 @@ class SubstationWatch:
             try:
                 poller.run()
             finally:
-                del self._pollers[site.address]
-                self._dispatcher.disconnect(site.address)
-                self._log.info("substation gone", substation=site.name, address=site.address)
+                if self._pollers.get(site.address) is poller:  # no other has taken its place
+                    del self._pollers[site.address]
+                    self._dispatcher.disconnect(site.address)
+                    self._log.info("substation gone", substation=site.name, address=site.address)
 
         gevent.spawn(poll)

@@ -12,7 +12,7 @@ from benchmarks.simulation.figures import Figures, Watch
 from benchmarks.simulation.substation import Call, Substation
 from benchmarks.simulation.timeline import Timeline, Wires
 from load_balancer.discovery import Answer, Directory
-from load_balancer.settings import SiteUrl
+from load_balancer.substation_entries import SiteUrl
 
 if TYPE_CHECKING:
     from benchmarks.simulation.scenes import Event, Scene

@@ -1,18 +1,15 @@
 """The file of API keys: read at start, and again whenever it changes."""
 
-import os
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 from charge_request_service.doors.keys import KeyRing, KeysError
+from grid_common.followed_file import FileFault, file_signature, read_text
 from grid_common.logs import Log
 
 # How long a change may go unnoticed, seconds. Looking costs a few microseconds, once in that time.
 _LOOK_EVERY_S = 1.0
-_MOST_BYTES = 1_048_576
-
-_Signature = tuple[int, ...] | None
 
 
 def read_keys(path: Path) -> KeyRing:
@@ -22,19 +19,9 @@ def read_keys(path: Path) -> KeyRing:
         KeysError: it cannot be read, or not be used; the message says why.
     """
     try:
-        if not path.is_file():  # a pipe would be waited for
-            raise KeysError("there is no such file")
-        with path.open("rb") as file:
-            content = file.read(_MOST_BYTES + 1)
-    except OSError as error:
-        reason = (error.strerror or "unknown fault").lower()
-        raise KeysError(f"it cannot be read ({reason})") from None
-    if len(content) > _MOST_BYTES:
-        raise KeysError(f"it is over {_MOST_BYTES} bytes long")
-    try:
-        return KeyRing.parse(content.decode("utf-8-sig"))
-    except UnicodeDecodeError:
-        raise KeysError("it is not text in UTF-8") from None
+        return KeyRing.parse(read_text(path))
+    except FileFault as error:
+        raise KeysError(str(error)) from None
 
 
 class KeyFile:
@@ -54,7 +41,7 @@ class KeyFile:
         self._path = path
         self._log = log
         self._clock = clock
-        self._signature = _signature(path)  # from before the reading: a later change differs
+        self._signature = file_signature(path)  # from before the reading: a later change differs
         self._ring = read_keys(path)
         self._look_again = clock() + _LOOK_EVERY_S
 
@@ -67,7 +54,7 @@ class KeyFile:
         return self._ring.holder(key)
 
     def _follow(self) -> None:
-        signature = _signature(self._path)
+        signature = file_signature(self._path)
         if signature == self._signature:
             return
         self._signature = signature
@@ -82,12 +69,3 @@ class KeyFile:
             )
         else:
             self._log.info("API keys reloaded", file=str(self._path), keys=len(self._ring))
-
-
-def _signature(path: Path) -> _Signature:
-    """Tell one state of a file from the next; None if there is none."""
-    try:
-        found = os.stat(path)
-    except OSError:
-        return None
-    return found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino, found.st_dev

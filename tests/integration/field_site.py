@@ -4,6 +4,7 @@ Run as a program, it is a real process on real sockets. Arguments: a JSON object
 """
 
 import json
+import re
 import sys
 import threading
 import time
@@ -13,16 +14,21 @@ from typing import Any
 BEHAVIOUR: dict[str, Any] = {
     "port": 0,
     "metrics_port": 0,  # 0: the same as `port`
-    "page": "ev_charging_load 0\n",  # what /metrics says; {load} is filled in
+    "metrics_path": "/metrics",
+    "page": "ev_charging_load 0\n",  # what it says; {load}, {kw}, {peak}, {charged} are filled in
     "page_times": 1,
     "page_delay_s": 0,
     "page_drip_s": 0,  # pause between single bytes of the page
+    "charge_path": ".*",  # a pattern; any other is a 404
+    "body": {},  # what the body needs: members, each with a pattern of its JSON; else it is a 422
     "charge_status": 200,
     "charge_s": 0.2,
+    "answers_at_start": False,  # a 202 does in any case
     "raw_answer": None,  # bytes to answer a charge with, instead of HTTP
     **(json.loads(sys.argv[1]) if len(sys.argv) > 1 else {}),
 }
-charging = charged = 0
+VEHICLE_KW = 22
+charging = charged = peak = 0
 lock = threading.Lock()
 
 
@@ -30,13 +36,15 @@ class Site(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
-        if self.path != "/metrics":
+        if self.path != BEHAVIOUR["metrics_path"]:
             self.reply(200, b"ready\n")
             return
         time.sleep(BEHAVIOUR["page_delay_s"])
-        page = BEHAVIOUR["page"].replace("{load}", str(charging))
-        page = page.replace("{charged}", str(charged)).encode()
-        page *= BEHAVIOUR["page_times"]
+        figures = {"load": charging, "kw": VEHICLE_KW * charging, "peak": peak, "charged": charged}
+        text = BEHAVIOUR["page"]
+        for name, value in figures.items():
+            text = text.replace(f"{{{name}}}", str(value))
+        page = text.encode() * BEHAVIOUR["page_times"]
         if BEHAVIOUR["page_drip_s"]:
             self.send_response(200)
             self.send_header("Content-Length", str(len(page)))
@@ -49,16 +57,24 @@ class Site(BaseHTTPRequestHandler):
             self.reply(200, page)
 
     def do_POST(self) -> None:
-        global charging, charged
-        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        global charging, charged, peak
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         if BEHAVIOUR["raw_answer"] is not None:
             self.wfile.write(BEHAVIOUR["raw_answer"].encode("latin-1"))
             self.close_connection = True
             return
+        if not re.fullmatch(BEHAVIOUR["charge_path"], self.path):
+            self.reply(404, b"no such path")
+            return
+        for name, pattern in BEHAVIOUR["body"].items():
+            if not re.fullmatch(pattern, json.dumps(json.loads(body).get(name))):
+                self.reply(422, f"{name} is missing or wrong".encode())
+                return
         with lock:
             charging += 1
             charged += 1
-        if BEHAVIOUR["charge_status"] == 202:
+            peak = max(peak, charging)
+        if BEHAVIOUR["charge_status"] == 202 or BEHAVIOUR["answers_at_start"]:
             threading.Timer(BEHAVIOUR["charge_s"], self.unplug).start()
         else:
             time.sleep(BEHAVIOUR["charge_s"])

@@ -1,51 +1,19 @@
 """Sites as others build them, behind the real balancer."""
 
 import gzip
-import json
-import os
-import sys
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 import requests
 
 from local_stack.grid import Ports
-from local_stack.process import Process
 from local_stack.scrape import scrape
 from tests.conftest import StartService
 from tests.deadline import eventually
 from tests.fleet import Fleet
 from tests.integration.balancer import sites, start_balancer, wait_for_health
+from tests.integration.conftest import StartFieldSite
 from tests.raw_site import CHARGED, GAUGES, Bytes, http, raw_site
-
-StartFieldSite = Callable[..., Process]
-
-
-@pytest.fixture
-def start_field_site(tmp_path: Path) -> Iterator[StartFieldSite]:
-    """Start `field_site.py` with some behaviour."""
-    started: list[Process] = []
-
-    def start(**behaviour: object) -> Process:
-        port = Ports.free(0).gateway
-        program = Path(__file__).with_name("field_site.py")
-        process = Process(
-            f"site{len(started)}",
-            [sys.executable, str(program), json.dumps({"port": port, **behaviour})],
-            env=os.environ,
-            port=port,
-            log=tmp_path / f"site{len(started)}.log",
-        )
-        started.append(process)
-        process.start()
-        process.wait_until(lambda: process.answers("/"), timeout_s=10)
-        return process
-
-    yield start
-    for process in started:
-        process.kill()
 
 
 def test_a_site_with_another_gauge_on_another_port_is_as_good(

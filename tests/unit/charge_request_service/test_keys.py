@@ -181,7 +181,7 @@ def test_the_file_is_looked_at_once_a_second_however_many_ask(
         looked.append(path)
         return real(path, **options)
 
-    monkeypatch.setattr("charge_request_service.doors.key_file.os.stat", look)
+    monkeypatch.setattr("grid_common.followed_file.os.stat", look)
 
     for _ in range(1000):
         followed.now += 0.005

@@ -13,7 +13,7 @@ from load_balancer.discovery import (
     look_up_all,
     resolve,
 )
-from load_balancer.settings import SiteUrl
+from load_balancer.substation_entries import SiteUrl
 
 ONE = SiteUrl("substation1", "substation1", 5002)
 TWO = SiteUrl("substation2", "substation2", 5002)

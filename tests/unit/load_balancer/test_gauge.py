@@ -4,6 +4,7 @@ import pytest
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
 from load_balancer.gauge import GaugeNames, UnreadableGauge, read_gauge
+from load_balancer.profile import SubstationProfile
 from load_balancer.site import Reading
 
 NAMES = GaugeNames()
@@ -109,7 +110,7 @@ def test_a_gauge_that_counts_no_vehicles_makes_the_page_unreadable(name: str, va
 @pytest.mark.parametrize("name", ["substation_current_load", "substation_capacity"])
 def test_more_than_any_site_holds_makes_the_page_unreadable(name: str, value: str) -> None:
     text = f"{page()}{name} {value}\n".replace(f"{name} 3\n", "").replace(f"{name} 8\n", "")
-    with pytest.raises(UnreadableGauge, match=f"{name} is .*; no site holds more than 1,000,000"):
+    with pytest.raises(UnreadableGauge, match=f"{name} is .*; no site has more than 1,000,000"):
         read_gauge(text, NAMES)
 
 
@@ -153,6 +154,65 @@ def test_a_gauge_that_is_missing_makes_the_page_unreadable(text: str, missing: s
 def test_a_garbled_line_makes_the_page_unreadable(line: str) -> None:
     with pytest.raises(UnreadableGauge):
         read_gauge(f"{line}\nsubstation_capacity 8\n", NAMES)
+
+
+IN_KW = GaugeNames("power_kw", "limit_kw", None, vehicle_kw=22)
+
+
+@pytest.mark.parametrize(
+    ("power_kw", "limit_kw", "load", "capacity"),
+    [
+        (0, 88, 0, 4),
+        (44, 88, 2, 4),
+        (44.5, 88, 2, 4),  # the noise of a meter
+        (50, 88, 3, 4),  # what others draw is there, if only in part
+        (66, 87.9, 3, 3),  # a limit holds whole vehicles
+        (66, 67, 3, 3),
+        (0, 21, 0, 0),
+        (0.1 + 0.2, 1000, 0, 45),
+    ],
+)
+def test_a_load_in_kilowatts_is_told_in_vehicles(
+    power_kw: float, limit_kw: float, load: int, capacity: int
+) -> None:
+    reading = read_gauge(f"power_kw {power_kw}\nlimit_kw {limit_kw}\n", IN_KW)
+    assert (reading.load, reading.capacity) == (load, capacity)
+    assert (reading.power_kw, reading.power_limit_kw) == (power_kw, limit_kw)
+
+
+@pytest.mark.parametrize("value", ["NaN", "-1", "+Inf", "1e9"])
+def test_a_power_beyond_measure_makes_the_page_unreadable(value: str) -> None:
+    with pytest.raises(UnreadableGauge, match="power_kw is "):
+        read_gauge(f"power_kw {value}\nlimit_kw 88\n", IN_KW)
+    with pytest.raises(UnreadableGauge, match="limit_kw is "):
+        read_gauge(f"power_kw 0\nlimit_kw {value}\n", IN_KW)
+
+
+def test_a_page_without_a_capacity_says_what_to_set() -> None:
+    with pytest.raises(UnreadableGauge, match="set DEFAULT_CAPACITY, or default_capacity in SUB"):
+        read_gauge("substation_current_load 3\n", NAMES)
+    with pytest.raises(UnreadableGauge, match="set default_capacity in SUBSTATIONS_FILE, to its l"):
+        read_gauge("power_kw 3\n", IN_KW)
+
+
+def test_names_come_from_a_profile() -> None:
+    plain = SubstationProfile(gauge_name="a", capacity_gauge_name="b", default_capacity=3)
+    assert GaugeNames.of(plain) == GaugeNames("a", "b", 3)
+    in_kw = SubstationProfile(load_unit="kW", vehicle_kw=22)
+    assert GaugeNames.of(in_kw).vehicle_kw == 22
+    # A vehicle's power is told for its template alone, where the load is counted in vehicles.
+    assert GaugeNames.of(SubstationProfile(vehicle_kw=22)).vehicle_kw is None
+
+
+def test_the_power_of_a_point_and_the_time_scale_are_read() -> None:
+    reading = read_gauge(
+        page(3, 8, "substation_point_power_kw 50", "substation_time_scale 360"), NAMES
+    )
+    assert (reading.point_power_kw, reading.time_scale) == (50, 360)
+    assert (read_gauge(page(), NAMES).point_power_kw, read_gauge(page(), NAMES).time_scale) == (
+        None,
+        1,
+    )
 
 
 def test_the_load_may_exceed_the_capacity_and_is_passed_on_as_it_is() -> None:

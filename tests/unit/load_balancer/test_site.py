@@ -3,8 +3,11 @@
 from random import Random
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from load_balancer.site import Health, Patience, Site
+from load_balancer.vehicle import Ticket
 from tests.unit.load_balancer.grid import Grid
 
 # The estimate
@@ -129,6 +132,81 @@ def test_a_vehicle_accepted_during_a_poll_counts_until_a_poll_that_began_later()
     grid.poll("a", load=1)
     assert grid.site("a").load == 1
     assert grid.site("a").own == 0
+
+
+def test_one_on_its_way_during_a_poll_is_not_taken_for_one_that_was_accepted_before() -> None:
+    grid = Grid(4)
+    for _ in range(3):
+        grid.accept(grid.arrive())
+    grid.pass_time(0.5)
+    grid.poll_begins("a")
+    grid.pass_time(0.01)
+    fourth = grid.arrive()
+    grid.poll_ends("a", load=3)  # the page was written before it came
+    grid.accept(fourth)
+    assert grid.site("a").load == 4
+    assert grid.where(grid.arrive()) is None
+
+
+class AcceptingSite:
+    """A site that answers when charging begins, in front of it messages that take their time."""
+
+    def __init__(self, capacity: int) -> None:
+        self.capacity = capacity
+        self.grid = Grid(capacity)
+        self.on_the_way: list[Ticket] = []
+        self.unanswered: list[Ticket] = []
+        self.charging = self.pages = 0
+        self.page: int | None = None
+        self.polling = False
+
+    def step(self, what: str) -> None:
+        self.grid.pass_time(0.01)
+        match what:
+            case "arrive":
+                self.grid.arrive(f"EV-{self.grid.now}")
+            case "come" if self.on_the_way:
+                self.unanswered.append(self.on_the_way.pop(0))
+                self.charging += 1
+                assert self.charging <= self.capacity, "one too many"
+            case "answer" if self.unanswered:
+                self.grid.accept(self.unanswered.pop(0))
+            case "end" if self.charging:
+                self.charging -= 1
+            case "poll" if not self.polling:
+                self.polling, self.page = True, None
+                self.grid.poll_begins("a")
+            case "poll":
+                if self.page is None:
+                    self.page = self.charging
+                else:
+                    self.polling = False
+                    self.grid.poll_ends("a", load=self.page)
+        known = {*self.on_the_way, *self.unanswered}
+        sent = [dispatch.ticket for dispatch in self.grid.site("a").in_flight]
+        self.on_the_way += [ticket for ticket in sent if ticket not in known]
+
+
+@given(
+    st.integers(1, 4),
+    st.lists(
+        st.sampled_from(["arrive", "arrive", "come", "come", "answer", "answer", "end", "poll"]),
+        min_size=30,
+        max_size=80,
+    ),
+)
+@settings(max_examples=300)
+def test_a_site_that_answers_when_charging_begins_is_never_given_one_too_many(
+    capacity: int, steps: list[str]
+) -> None:
+    site = AcceptingSite(capacity)
+    for what in steps:
+        site.step(what)
+    # And all who wait are taken in the end.
+    for _ in range(100):
+        for what in ("come", "answer", "poll", "poll", "poll", "end"):
+            site.step(what)
+    assert not site.grid.pool.waiting
 
 
 def test_a_vehicle_that_hung_up_counts_until_a_poll_that_began_later() -> None:

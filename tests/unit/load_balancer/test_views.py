@@ -1,11 +1,15 @@
 """What the balancer shows of its sites."""
 
 from load_balancer import views
+from load_balancer.profile import SubstationProfile
 from tests.unit.load_balancer.grid import Grid
 
 
 def test_prometheus_is_told_a_query_in_its_own_way() -> None:
-    (target,) = views.targets(Grid(4).pool, 9100, "/probe?module=ev&target=a%20b&target=c")
+    profile = SubstationProfile(
+        metrics_port=9100, metrics_path="/probe?module=ev&target=a%20b&target=c"
+    )
+    (target,) = views.targets(Grid(4).pool, {"http://a:5002": profile})
 
     assert target["targets"] == ["a:9100"]
     assert target["labels"] == {

@@ -1,0 +1,115 @@
+"""What differs from substation to substation: how each is asked, and what its words mean. Pure."""
+
+from typing import Annotated, Any, Literal, NamedTuple, Self
+
+import orjson
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from grid_common.charge import Session
+from load_balancer.template import FROM_POWER, fields_of, filled, values_of
+
+# In ASCII, and without what a browser keeps to itself (#).
+UrlPath = Annotated[str, Field(pattern=r'^/[!-"$-~]*$', max_length=2000)]
+GaugeName = Annotated[str, Field(pattern=r"^[a-zA-Z_:][a-zA-Z0-9_:]*$", max_length=200)]
+Port = Annotated[int, Field(ge=1, le=65_535)]
+Kilowatts = Annotated[float, Field(gt=0, le=1_000_000, allow_inf_nan=False)]
+
+_EXAMPLE = Session("s", "v", 1.0, 1.0, 1.0, 0.5)
+
+
+class ChargeCall(NamedTuple):
+    """What is posted to a substation for one vehicle."""
+
+    path: str
+    body: bytes
+
+
+class SubstationProfile(BaseModel):
+    """How one substation is asked to charge a vehicle, and how its page and its answers are read.
+
+    Each field can be set for one substation, or for all, in SUBSTATIONS_FILE; see
+    docs/your-own-substations.md. A template is a text with {vehicle_id} and the like in it.
+    """
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+    gauge_name: GaugeName = Field("substation_current_load", description="The gauge with its load")
+    capacity_gauge_name: GaugeName = Field(
+        "substation_capacity", description="The gauge with its capacity"
+    )
+    load_unit: Literal["vehicles", "kW"] = Field(
+        "vehicles", description="What both gauges count, `vehicles` or `kW`"
+    )
+    vehicle_kw: Kilowatts | None = Field(
+        None,
+        description="Power at which a vehicle charges, kW: what one counts for where the load is "
+        "in kW, and what `{kw}`, `{minutes}` and `{seconds}` are computed from",
+    )
+    default_capacity: Annotated[float, Field(gt=0, le=1_000_000)] | None = Field(
+        None, description="Capacity where it publishes none, in the unit of its load"
+    )
+    metrics_port: Port | None = Field(
+        None, description="Port of its metrics page; none: that of its URL"
+    )
+    metrics_path: UrlPath = Field(
+        "/metrics", description="Path of its metrics page, with its query if it has one"
+    )
+    charge_path: UrlPath = Field(
+        "/charge", description="Path to which a charge is posted, a template"
+    )
+    body: dict[str, Any] | None = Field(
+        None,
+        description="Members of the JSON object that is posted, their texts templates; none: those "
+        "of this grid",
+    )
+    answer: Literal["charged", "accepted"] = Field(
+        "charged",
+        description="What its 200 means: the vehicle is `charged`, or `accepted` and charges now",
+    )
+    max_point_power_kw: Kilowatts = Field(
+        1000,
+        description="Most power that one of its points can give, kW, where its page does not "
+        "say: a vehicle that is charged in less than half the time that this takes is reported",
+    )
+    time_scale: Annotated[float, Field(gt=0, le=1e9)] = Field(
+        1, description="How many times faster than real time it charges, as in a simulation"
+    )
+
+    @field_validator("charge_path")
+    @classmethod
+    def _is_a_path(cls, value: str) -> str:
+        fields_of(value)
+        return value
+
+    @field_validator("body")
+    @classmethod
+    def _is_json(cls, value: dict[str, Any] | None) -> dict[str, Any] | None:
+        fields_of(value)
+        try:
+            orjson.dumps(filled(value, values_of(_EXAMPLE, 1.0)))
+        except TypeError as error:
+            raise ValueError(f"it cannot be written as JSON ({error})") from None
+        return value
+
+    @model_validator(mode="after")
+    def _units_fit(self) -> Self:
+        if self.load_unit == "vehicles" and not float(self.default_capacity or 1).is_integer():
+            raise ValueError(
+                f"default_capacity = {self.default_capacity:g} is no number of vehicles; give a "
+                'whole one, or set load_unit = "kW"'
+            )
+        if self.vehicle_kw is None:
+            if self.load_unit == "kW":
+                raise ValueError('load_unit = "kW" needs vehicle_kw, the kW that a vehicle takes')
+            needed = (fields_of(self.charge_path) | fields_of(self.body)) & FROM_POWER
+            if needed:
+                raise ValueError(f"{{{min(needed)}}} needs vehicle_kw, the kW that a vehicle takes")
+        return self
+
+    def call(self, session: Session) -> ChargeCall:
+        """Write what is posted for a vehicle."""
+        if self.body is None and "{" not in self.charge_path:
+            return ChargeCall(self.charge_path, session.body())
+        values = values_of(session, self.vehicle_kw)
+        body = session.body() if self.body is None else orjson.dumps(filled(self.body, values))
+        return ChargeCall(self.charge_path.format_map(values), body)

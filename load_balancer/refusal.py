@@ -1,0 +1,41 @@
+"""What a vehicle that no substation took is told, in a bounded message. Pure."""
+
+from collections.abc import Iterable, Sequence
+
+from load_balancer.site import Health, Site
+
+_MOST_NAMED = 3
+_LONGEST = 240
+
+
+def explain(
+    reason: str,
+    *,
+    waited_s: float,
+    waiting: int,
+    sites: Iterable[Site],
+    rejections: Sequence[str],
+) -> str:
+    """Tell why a vehicle is refused.
+
+    Args:
+        reason: `deadline`, `queue_full` or `rejected`.
+        waited_s: how long it waited, seconds.
+        waiting: how many vehicles wait.
+        sites: the substations; of those that are down it is told why.
+        rejections: what the substations answered to it.
+    """
+    if reason == "rejected":
+        return f"Every substation rejected this vehicle: {_listed(rejections)}."
+    down = _listed([f"{one.name}: {one.reason}" for one in sites if one.health is Health.DOWN])
+    told = {
+        "deadline": f"No charging point became free within {waited_s:.1f} s.",
+        "queue_full": f"{waiting} vehicles wait already; no more may.",
+    }[reason]
+    return f"{told} Substations that are down: {down}." if down else told
+
+
+def _listed(parts: Sequence[str]) -> str:
+    named = [part if len(part) <= _LONGEST else f"{part[:_LONGEST]}…" for part in parts]
+    more = [f"and {len(parts) - _MOST_NAMED} more"] if len(parts) > _MOST_NAMED else []
+    return "; ".join(named[:_MOST_NAMED] + more)

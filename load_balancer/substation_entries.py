@@ -1,0 +1,190 @@
+"""The substations that SUBSTATIONS and SUBSTATIONS_FILE name, each with its profile. Pure.
+
+The file is TOML: a table `[substations.NAME]` for each, and `[defaults]` for all of them.
+"""
+
+import tomllib
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from grid_common.fields import meant
+from grid_common.http_url import parse_http_url, quoted_url
+from load_balancer.profile import SubstationProfile
+
+_LONGEST_NAME = 64
+_MOST_FAULTS = 10
+_DEFAULTS, _SUBSTATIONS = "defaults", "substations"
+
+
+class SiteUrl(NamedTuple):
+    """One entry: every address behind `host` is a substation."""
+
+    name: str
+    host: str
+    port: int
+
+
+Entries = Mapping[SiteUrl, SubstationProfile]
+
+
+class EntriesFault(ValueError):
+    """The entries cannot be used; the message names each fault with its table and the remedy."""
+
+
+def parse_urls(text: str) -> list[SiteUrl]:
+    """Read URLs with commas between them, each `http://host:port` or `name=http://host:port`.
+
+    Raises:
+        ValueError: one of them cannot be used.
+    """
+    entries = [_parse_url(entry) for entry in text.split(",") if entry.strip()]
+    _check_differ(entries)
+    return entries
+
+
+def read_entries(urls: str, file: str | None, defaults: SubstationProfile) -> Entries:
+    """Put together what the two settings say.
+
+    Args:
+        urls: the value of SUBSTATIONS.
+        file: what stands in SUBSTATIONS_FILE; None where that is not set.
+        defaults: the profile of each that says nothing else.
+
+    Raises:
+        EntriesFault: the file cannot be used, or does not fit the URLs.
+    """
+    named = {entry.name: entry for entry in parse_urls(urls)}
+    if file is None:
+        return dict.fromkeys(named.values(), defaults)
+    tables, common = _read_tables(file)
+    entries: dict[SiteUrl, SubstationProfile] = {}
+    faults: list[str] = []
+    for name in [*named, *(name for name in tables if name not in named)]:
+        table = tables.get(name, {})
+        try:
+            entry = _entry(name, table, named.get(name))
+        except ValueError as error:
+            faults.append(f"{_table(name)} {error}")
+            continue
+        profile = _profile(table, common, defaults)
+        if isinstance(profile, SubstationProfile):
+            entries[entry] = profile
+        else:
+            faults += [
+                f"{_table(name) if ours else f'[{_DEFAULTS}]'} {fault}" for ours, fault in profile
+            ]
+    try:
+        _check_differ(list(entries))
+    except ValueError as error:
+        faults.append(str(error))
+    if not entries and not faults:
+        faults.append(f"it has no table {_table('NAME')}; add one for each substation")
+    if faults:
+        told = list(dict.fromkeys(faults))
+        more = f"; and {len(told) - _MOST_FAULTS} more" if len(told) > _MOST_FAULTS else ""
+        raise EntriesFault("; ".join(told[:_MOST_FAULTS]) + more)
+    return entries
+
+
+def _read_tables(text: str) -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:
+    """Read the tables of the substations by name, and the one for all of them."""
+    try:
+        document = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise EntriesFault(f"it is not TOML: {error}") from None
+    for key in document:
+        if key not in (_DEFAULTS, _SUBSTATIONS):
+            raise EntriesFault(
+                f"{key[:80]!a} is not known there; it takes tables {_table('NAME')}, and "
+                f"[{_DEFAULTS}] for what holds for all of them"
+            )
+    tables, common = document.get(_SUBSTATIONS, {}), document.get(_DEFAULTS, {})
+    if not isinstance(tables, dict) or not isinstance(common, dict):
+        raise EntriesFault(f"it takes a table {_table('NAME')} for each, and one [{_DEFAULTS}]")
+    for name, table in tables.items():
+        if not isinstance(table, dict):
+            raise EntriesFault(f"{_SUBSTATIONS}.{name[:80]} is no table; write {_table(name)}")
+    return tables, common
+
+
+def _entry(name: str, table: Mapping[str, Any], known: SiteUrl | None) -> SiteUrl:
+    """Tell which entry a table is about; `known` is the one of its name in SUBSTATIONS."""
+    url = table.get("url")
+    if known is not None:
+        if url is not None:
+            raise ValueError("url: SUBSTATIONS has this name too; leave the URL out in one of them")
+        return known
+    if not isinstance(url, str):
+        raise ValueError('url is missing; set url = "http://host:port"')  # noqa: TRY004 - a fault of the file
+    _check_name(name)
+    host, port = parse_http_url(url)
+    return SiteUrl(name, host, port)
+
+
+def _profile(
+    table: Mapping[str, Any], common: Mapping[str, Any], defaults: SubstationProfile
+) -> SubstationProfile | list[tuple[bool, str]]:
+    """Return a profile, or its faults, each with whether it is of the substation's own table."""
+    own = {name: value for name, value in table.items() if name != "url"}
+    members = {**defaults.model_dump(), **common, **own}
+    if members["load_unit"] == "kW" and "default_capacity" not in {**common, **own}:
+        del members["default_capacity"]  # DEFAULT_CAPACITY counts vehicles
+    try:
+        return SubstationProfile.model_validate(members)
+    except ValidationError as error:
+        faults = error.errors(include_url=False)
+        return [
+            (not fault["loc"] or str(fault["loc"][0]) in own, _explain(fault)) for fault in faults
+        ]
+
+
+def _explain(fault: ErrorDetails) -> str:
+    message = fault["msg"].removeprefix("Value error, ")
+    if not fault["loc"]:
+        return message
+    field = str(fault["loc"][0])
+    info = SubstationProfile.model_fields.get(field)
+    if info is not None:
+        got = ascii(fault["input"])[:80]
+        return f"{field} = {got} cannot be used: {message}. {info.description}"
+    if isinstance(fault["input"], dict):
+        return f"{field[:80]!a} is not known; put a name with a dot into quotes"
+    near = meant(field, SubstationProfile.model_fields)
+    advice = f"did you mean {near}?" if near else "leave it out"
+    return f"{field[:80]!a} is not known; {advice}"
+
+
+def _parse_url(entry: str) -> SiteUrl:
+    before, slashes, after = entry.strip().partition("://")
+    name, equals, scheme = before.rpartition("=")
+    host, port = parse_http_url(f"{scheme.strip()}{slashes}{after}")
+    if not equals:
+        return SiteUrl(host, host, port)
+    try:
+        _check_name(name.strip())
+    except ValueError as error:
+        raise ValueError(f"{quoted_url(entry)}: {error}") from None
+    return SiteUrl(name.strip(), host, port)
+
+
+def _check_name(name: str) -> None:
+    # A name goes into logs, labels and pages; after @ stands which of its addresses is meant.
+    if not (1 <= len(name) <= _LONGEST_NAME and name.isprintable() and "@" not in name):
+        raise ValueError(f"a name is 1 to {_LONGEST_NAME} printable characters, without @")
+
+
+def _check_differ(entries: list[SiteUrl]) -> None:
+    there: dict[tuple[str, int], str] = {}
+    for name, host, port in entries:
+        if name in there.values():
+            raise ValueError(f"two are named {name!r}; give each a name: name=http://host:port")
+        other = there.setdefault((host, port), name)
+        if other != name:
+            raise ValueError(f"{other} and {name} have one address; leave one of them out")
+
+
+def _table(name: str) -> str:
+    return f"[{_SUBSTATIONS}.{name[:_LONGEST_NAME]}]"

@@ -1,0 +1,54 @@
+"""Who says `charged` before the energy can have flowed."""
+
+from typing import Any
+
+import pytest
+
+from load_balancer.plausibility import too_fast
+from load_balancer.profile import SubstationProfile
+from load_balancer.site import Reading
+
+
+def reading(point_power_kw: float | None = None, time_scale: float = 1.0) -> Reading:
+    return Reading(0, 4, point_power_kw=point_power_kw, time_scale=time_scale)
+
+
+@pytest.mark.parametrize(
+    ("kwh", "took_s", "page", "fields"),
+    [
+        (40, 0.01, reading(), {}),  # 144 s at 1000 kW
+        (40, 71, reading(), {}),
+        (40, 0.01, None, {}),
+        (40, 5, reading(50), {}),  # its own points need 2,880 s
+        (40, 1400, reading(50), {}),
+        (40, 3.9, reading(50, 360), {}),  # 8 s in its time
+        (40, 1, reading(), {"time_scale": 60}),
+        (40, 400, reading(), {"max_point_power_kw": 150}),
+    ],
+)
+def test_an_answer_before_the_energy_can_have_flowed_is_told_with_the_remedy(
+    kwh: float, took_s: float, page: Reading | None, fields: dict[str, Any]
+) -> None:
+    warning = too_fast(kwh, took_s, page, SubstationProfile(**fields))
+    assert warning is not None
+    assert 'answer = "accepted"' in warning
+    assert "time_scale" in warning
+
+
+@pytest.mark.parametrize(
+    ("kwh", "took_s", "page", "fields"),
+    [
+        (40, 144, reading(), {}),
+        (40, 72, reading(), {}),  # a vehicle that was full after half of it
+        (6, 1.2, reading(50, 360), {}),  # the grid itself
+        (1000, 72_000 / 1e9, reading(50, 1e9), {}),
+        (1e-9, 1e-5, reading(), {}),
+        (40, 2.4, reading(), {"time_scale": 60}),
+        (40, 15, reading(), {"max_point_power_kw": 10_000}),
+        (6, 1.2, reading(50, 360), {"time_scale": 1}),  # what it says of itself is believed
+    ],
+)
+def test_an_answer_in_the_time_that_the_energy_takes_is_believed(
+    kwh: float, took_s: float, page: Reading | None, fields: dict[str, Any]
+) -> None:
+    assert too_fast(kwh, took_s, page, SubstationProfile(**fields)) is None

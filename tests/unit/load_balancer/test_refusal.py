@@ -1,0 +1,42 @@
+"""What a vehicle is told that nobody took."""
+
+from load_balancer.refusal import explain
+from tests.unit.load_balancer.grid import Grid
+
+
+def told(grid: Grid, reason: str, *rejections: str) -> str:
+    return explain(
+        reason,
+        waited_s=1.04,
+        waiting=7,
+        sites=grid.pool.sites.values(),
+        rejections=rejections,
+    )
+
+
+def test_nothing_is_added_where_all_substations_are_well() -> None:
+    grid = Grid(4, 4)
+    grid.poll_all()
+    assert told(grid, "deadline") == "No charging point became free within 1.0 s."
+    assert told(grid, "queue_full") == "7 vehicles wait already; no more may."
+
+
+def test_those_that_are_down_say_why() -> None:
+    grid = Grid(4, 4)
+    grid.poll_all()
+    grid.pool.poll_unreadable(grid.site("a"), "its page has no capacity: set DEFAULT_CAPACITY")
+    assert told(grid, "deadline").endswith(
+        "Substations that are down: a: its page has no capacity: set DEFAULT_CAPACITY."
+    )
+    assert "DEFAULT_CAPACITY" in told(grid, "queue_full")
+
+
+def test_what_the_substations_answered_is_told() -> None:
+    assert told(Grid(4), "rejected", "a answered 404: 'no such car'", "b answered 400") == (
+        "Every substation rejected this vehicle: a answered 404: 'no such car'; b answered 400."
+    )
+
+
+def test_however_many_and_long_the_reasons_are_the_message_is_short() -> None:
+    assert len(told(Grid(4), "rejected", *["x" * 9999] * 500)) < 1000
+    assert told(Grid(4), "rejected", *["x"] * 500).endswith("x; x; x; and 497 more.")
