@@ -84,7 +84,7 @@ pictures: $(VENV)/dev ## Take the pictures of the control room again
 	@$(BIN)/python docs/take_pictures.py
 
 clean: ## Remove what the other targets made
-	rm -rf $(VENV) $(VENV).lock .local_stack .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV).lock tests/unit/grafana/node/node_modules .local_stack .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 # Set up anew, too, where its Python is gone.
 $(VENV)/runtime: requirements.txt $(LACKING)

@@ -42,7 +42,7 @@ def test_a_workflow_has_no_right_but_to_read_the_code_and_pins_what_it_uses() ->
 
 def test_dependabot_watches_every_kind_of_dependency() -> None:
     watched = {one["package-ecosystem"]: one for one in read("dependabot.yml")["updates"]}
-    assert set(watched) == {"pip", "docker", "docker-compose", "github-actions"}
+    assert set(watched) == {"pip", "docker", "docker-compose", "npm", "github-actions"}
     assert watched["docker"]["directories"] == [
         f"/{file.parent.name}" for file in sorted(ROOT.glob("*/Dockerfile"))
     ]

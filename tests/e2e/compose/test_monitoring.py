@@ -40,7 +40,9 @@ _FIRES_WITHIN_S = 15 + 10
 def filled_in(expression: str) -> str:
     """Put values in the place of a dashboard's variables, as Grafana does."""
     expression = expression.replace('=~"$substation"', '=~".*"')
-    expression = expression.replace("$substation", "substation2").replace("$__range", "5m")
+    for variable, value in (("$substation", "substation2"), ("$__range", "5m")):
+        expression = expression.replace(variable, value)
+    expression = expression.replace("$__rate_interval", "1m")
     assert "$" not in expression, f"{expression}: a variable that this test does not know"
     return expression
 

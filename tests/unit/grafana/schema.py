@@ -8,18 +8,14 @@ arrived is held against the type that the SDK declares for it.
 import enum
 import json
 import typing
-import warnings
 from collections.abc import Iterator
 from types import NoneType, UnionType
 from typing import Any, Literal, Union
 
-with warnings.catch_warnings():
-    # The library prefers its schema v2; files in the classic schema are what every Grafana reads.
-    warnings.simplefilter("ignore", DeprecationWarning)
-    from grafana_foundation_sdk.cog.encoder import JSONEncoder
-    from grafana_foundation_sdk.cog.plugins import register_default_plugins
-    from grafana_foundation_sdk.cog.runtime import UnknownDataquery
-    from grafana_foundation_sdk.models.dashboard import Dashboard
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from grafana_foundation_sdk.cog.plugins import register_default_plugins
+from grafana_foundation_sdk.cog.runtime import UnknownDataquery
+from grafana_foundation_sdk.models.dashboard import Dashboard
 
 
 def faults(document: dict[str, Any]) -> list[str]:

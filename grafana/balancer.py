@@ -1,0 +1,247 @@
+"""The balancer: how it chooses, what it knows, what it moves and refuses."""
+
+from grafana_foundation_sdk.builders import dashboard as dashboards
+
+from grafana import alerts, colours, glance
+from grafana import panels as p
+from grafana.dashboard import alerts_annotation, base, row, substation_variable
+from grafana.panels import QUANTILES, Query, quantiles
+from load_balancer.metrics import EJECTIONS, OUTCOMES
+
+JOBS = ("charge_request_service", "load_balancer", "substation")
+POLLS = ("ok", "bad_page", "unreachable")
+# What the variable can filter has it in its heading; all else is the whole grid's.
+_CHOSEN = 'substation=~"$substation"'
+
+
+def dashboard() -> dashboards.Dashboard:
+    """Build the dashboard."""
+    built = base(alerts.BALANCER_UID, "Load balancer", "How the balancer chooses, what it knows.")
+    variable = substation_variable("The substations in rows that name them", several=True)
+    built = built.with_variable(variable).annotation(alerts_annotation(""))
+    for title, panels in (
+        ("Now: the whole grid", _now()),
+        ("Decisions: $substation", _decisions()),
+        ("What the balancer knows: $substation", _knowledge()),
+        ("What goes wrong: the whole grid", _failures()),
+        ("Services: the whole grid", _services()),
+        ("Alerts: the whole grid", [alerts.of_substations(), alerts.of_the_grid()]),
+    ):
+        built = row(built, title, panels)
+    return built
+
+
+def _now() -> list[p.Panel]:
+    return [
+        p.stat(
+            "Dispatched",
+            "Vehicles charged a second, over the last minute.",
+            Query('sum(rate(balancer_dispatches_total{outcome=~"charged|accepted"}[1m]))'),
+            unit="ops",
+            decimals=1,
+        ),
+        glance.waiting(span=4),
+        p.stat(
+            "Unequal by",
+            "Gap between the fullest and the emptiest substation that takes vehicles, in shares of "
+            "their points.",
+            Query("grid:substation_load:spread"),
+            unit="percentunit",
+            decimals=0,
+            steps=[(None, colours.GOOD), (0.4, colours.WARNING)],
+        ),
+        p.stat(
+            "Oldest gauge",
+            "Age of the oldest gauge that the balancer has. Above three polls (1.5 s) its "
+            "substation gets no vehicle.",
+            Query("max(balancer_gauge_age_seconds)"),
+            unit="s",
+            decimals=2,
+            steps=p.GAUGE_AGE,
+        ),
+        p.stat(
+            "Failovers in 5 min",
+            "Dispatches that failed in the last 5 minutes; their vehicles were sent elsewhere.",
+            Query("round(sum(reason:balancer_failovers:increase5m))"),
+            steps=p.ANY_IS_A_WARNING,
+        ),
+        glance.refused(span=4),
+    ]
+
+
+def _decisions() -> list[p.Panel]:
+    charged = f'balancer_dispatches_total{{outcome=~"charged|accepted",{_CHOSEN}}}'
+    return [
+        p.lines(
+            "Vehicles by substation",
+            "Vehicles that each substation charged, a second.",
+            Query(f"sum by (substation) (rate({charged}[$__rate_interval]))", "{{substation}}"),
+            unit="ops",
+            by_substation=True,
+        ),
+        p.lines(
+            "Dispatches by outcome",
+            "What became of the vehicles that were sent, a second: charged, accepted (202, charges "
+            "on), full (re-chosen), rejected, failed, taken back from a substation that died, "
+            "aborted by the caller.",
+            Query(
+                "sum by (outcome) "
+                f"(rate(balancer_dispatches_total{{{_CHOSEN}}}[$__rate_interval]))",
+                "{{outcome}}",
+            ),
+            unit="ops",
+            names=OUTCOMES,
+            stacked=True,
+        ),
+        p.lines(
+            "Points in use by substation",
+            "Share of each substation's points in use: the nearer the lines, the better the "
+            "choices.",
+            Query(f"substation:substation_load:ratio{{{_CHOSEN}}}", "{{substation}}"),
+            unit="percentunit",
+            by_substation=True,
+        ),
+    ]
+
+
+def _knowledge() -> list[p.Panel]:
+    def by_substation(metric: str) -> Query:
+        return Query(f"max by (substation) ({metric}{{{_CHOSEN}}})", "{{substation}}")
+
+    estimate, gauge = "balancer_substation_load", "balancer_substation_gauge"
+    return [
+        p.lines(
+            "Estimate",
+            "Load by substation as the balancer estimates it when it chooses.",
+            by_substation(estimate),
+            by_substation=True,
+        ),
+        p.lines(
+            "Estimate minus gauge",
+            "How far the estimate has gone from what the gauge said at the last poll: the vehicles "
+            "that came and went since, as the balancer counted them.",
+            Query(
+                f"max by (substation) ({estimate}{{{_CHOSEN}}} - {gauge}{{{_CHOSEN}}})",
+                "{{substation}}",
+            ),
+            minimum=None,
+            by_substation=True,
+        ),
+        p.lines(
+            "Foreign load",
+            "Vehicles that came to a substation past this balancer, as it estimates them.",
+            by_substation("balancer_substation_foreign_load"),
+            by_substation=True,
+        ),
+        p.lines(
+            "Gauge age",
+            "How long ago each substation's gauge was read; dashed line: three polls, after which "
+            "it is not trusted.",
+            by_substation("balancer_gauge_age_seconds"),
+            unit="s",
+            alarm=(1.5, colours.WARNING),
+            by_substation=True,
+        ),
+        p.lines(
+            "Polls",
+            "Readings of the substations' gauges, a second.",
+            Query(
+                f"sum by (outcome) (rate(balancer_polls_total{{{_CHOSEN}}}[$__rate_interval]))",
+                "{{outcome}}",
+            ),
+            unit="ops",
+            names=POLLS,
+        ),
+        p.lines(
+            "Ejections",
+            "Times that a substation was no longer used, a minute, by reason.",
+            Query(
+                "60 * sum by (reason) "
+                f"(rate(balancer_ejections_total{{{_CHOSEN}}}[$__rate_interval]))",
+                "{{reason}}",
+            ),
+            unit="cpm",
+            names=EJECTIONS,
+        ),
+    ]
+
+
+def _failures() -> list[p.Panel]:
+    return [
+        glance.failovers(span=8),
+        glance.refusals(span=8),
+        p.lines(
+            "Time waited",
+            "How long vehicles waited for a point: half, nine in ten and 99 in 100 at most this "
+            "long.",
+            *quantiles("balancer_wait_seconds"),
+            unit="s",
+            names=QUANTILES,
+            no_value="No vehicle was dispatched.",
+        ),
+    ]
+
+
+def _services() -> list[p.Panel]:
+    errors = 'status=~"5..",status!="503"'
+    return [
+        p.lines(
+            "Errors",
+            "Answers of 5xx but 503 a second, by service.",
+            Query(
+                f"sum by (job) (rate(http_requests_total{{{errors}}}[$__rate_interval]))"
+                " or 0 * sum by (job) (rate(http_requests_total[$__rate_interval]))",
+                "{{job}}",
+            ),
+            unit="reqps",
+            names=JOBS,
+            alarm=(0.01, colours.BAD),
+        ),
+        p.lines(
+            "Processor",
+            "Share of one processor that each service uses.",
+            Query(
+                "sum by (job) "
+                '(rate(process_cpu_seconds_total{job!="prometheus"}[$__rate_interval]))',
+                "{{job}}",
+            ),
+            unit="percentunit",
+            names=JOBS,
+        ),
+        p.lines(
+            "Memory",
+            "Memory that each service holds, all its processes together.",
+            Query('sum by (job) (process_resident_memory_bytes{job!="prometheus"})', "{{job}}"),
+            unit="bytes",
+            names=JOBS,
+        ),
+        p.lines(
+            "Connections",
+            "Files and connections that the gateway and the balancer hold open; dashed: their "
+            "limit.",
+            Query(f'max by (job) (process_open_fds{{job=~"{"|".join(JOBS[:2])}"}})', "{{job}}"),
+            Query(f'min(process_max_fds{{job=~"{"|".join(JOBS[:2])}"}})', "limit"),
+            names=JOBS[:2],
+            limits=["limit"],
+        ),
+        p.lines(
+            "Requests",
+            "HTTP requests a second, by service.",
+            Query("sum by (job) (rate(http_requests_total[$__rate_interval]))", "{{job}}"),
+            unit="reqps",
+            names=JOBS,
+        ),
+        p.lines(
+            "Time to answer a scrape",
+            "99 in 100 answers to GET /metrics took at most this long, by service: reading the "
+            "gauges must not wait on charging.",
+            Query(
+                "histogram_quantile(0.99, sum by (job, le) (rate("
+                'http_request_duration_seconds_bucket{route="/metrics"}[$__rate_interval])))',
+                "{{job}}",
+            ),
+            unit="s",
+            names=JOBS,
+            alarm=(0.1, colours.BAD),
+        ),
+    ]

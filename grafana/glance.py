@@ -1,0 +1,211 @@
+"""The grid at a glance: which substation carries what, what waits, what goes wrong."""
+
+from grafana_foundation_sdk.builders import dashboard as dashboards
+
+from grafana import alerts
+from grafana import panels as p
+from grafana.dashboard import alerts_annotation, base, row
+from grafana.panels import QUANTILES, Query, quantiles
+from load_balancer.metrics import FAILOVERS, REFUSALS
+
+# 0 as long as the balancer tells anything: without it nothing is known, not even that all is well.
+ZERO = "0 * sum(balancer_waiting_sessions)"
+STATUSES = ("200", "202", "400", "429", "503", "499")
+
+
+def dashboard() -> dashboards.Dashboard:
+    """Build the dashboard."""
+    built = base("ev-grid-glance", "Grid at a glance", "What each substation carries, what waits.")
+    built = built.annotation(alerts_annotation(""))
+    for title, panels in (
+        ("Now", _now()),
+        ("Substations", _substations()),
+        ("Vehicles", _vehicles()),
+        ("Alerts", [alerts.of_substations(), alerts.of_the_grid()]),
+    ):
+        built = row(built, title, panels)
+    return built
+
+
+def health(selector: str = "") -> str:
+    """Ask for a substation's state: 0 down, 1 up, 2 draining."""
+    return (
+        f"2 * (max by (substation) (balancer_substation_draining{selector}) == 1)"
+        f" or max by (substation) (balancer_substation_up{selector})"
+    )
+
+
+def waiting(*, span: int) -> p.Panel:
+    """Build the number of vehicles that wait."""
+    return p.stat(
+        "Waiting",
+        "Vehicles waiting for a point: no substation has one free.",
+        Query("grid:balancer_waiting_sessions:sum"),
+        steps=p.WAITING,
+        span=span,
+    )
+
+
+def refused(*, span: int) -> p.Panel:
+    """Build the number of vehicles that were turned away."""
+    return p.stat(
+        "Refused in 5 min",
+        "Vehicles that the gateway turned away in the last 5 minutes, whatever the reason.",
+        Query("round(grid:charge_requests_refused:increase5m)"),
+        steps=p.ANY_IS_BAD,
+        span=span,
+    )
+
+
+def refusals(*, span: int) -> p.Panel:
+    """Build the refusals over time."""
+    return p.lines(
+        "Refusals",
+        "Vehicles turned away by the balancer, a minute, by reason.",
+        Query(
+            "60 * sum by (reason) (rate(balancer_refusals_total[$__rate_interval]))", "{{reason}}"
+        ),
+        unit="cpm",
+        names=REFUSALS,
+        span=span,
+    )
+
+
+def failovers(*, span: int) -> p.Panel:
+    """Build the failovers over time."""
+    return p.lines(
+        "Failovers",
+        "Dispatches that failed, a minute, by reason; their vehicles were sent elsewhere.",
+        Query(
+            "60 * sum by (reason) (rate(balancer_failovers_total[$__rate_interval]))", "{{reason}}"
+        ),
+        unit="cpm",
+        names=FAILOVERS,
+        span=span,
+    )
+
+
+def _now() -> list[p.Panel]:
+    down = (
+        "max by (substation) (balancer_substation_up) == 0"
+        " unless max by (substation) (balancer_substation_draining) == 1"
+    )
+    return [
+        p.stat(
+            "Substations up",
+            "Substations that the balancer sends vehicles to, and all that it knows.",
+            Query("sum(max by (substation) (balancer_substation_up))", "up"),
+            Query("count(max by (substation) (balancer_substation_up))", "known"),
+        ),
+        p.stat(
+            "Substations down",
+            "Substations that the balancer cannot use: unreachable, without a gauge that can be "
+            "trusted, or about to leave. Those that drain are not counted.",
+            Query(f"count({down}) or {ZERO}"),
+            steps=p.ANY_IS_BAD,
+            span=3,
+        ),
+        p.share(
+            "Points in use",
+            "Share of the charging points that are in use, over all substations that are up.",
+            Query("grid:substation_load:ratio"),
+        ),
+        p.stat(
+            "Charging",
+            "Vehicles charging now, and the points of the substations that are up.",
+            Query("grid:substation_load:sum", "vehicles"),
+            Query("grid:substation_capacity:sum", "points"),
+        ),
+        waiting(span=3),
+        refused(span=3),
+        p.stat(
+            "Alerts",
+            "Alerts that fire now; the tables below name them.",
+            Query(f'count(ALERTS{{alertstate="firing"}}) or {ZERO}'),
+            steps=p.ANY_IS_BAD,
+            span=3,
+        ),
+    ]
+
+
+def _substations() -> list[p.Panel]:
+    return [
+        p.shares_by_substation(
+            "Load against capacity",
+            "Share of each substation's points in use. Click a bar to see the substation.",
+            Query("substation:substation_load:ratio", "{{substation}}"),
+            span=7,
+        ),
+        p.lines(
+            "Load by substation",
+            "Vehicles charging at each substation, as the balancer estimates them.",
+            Query("substation:substation_load:max", "{{substation}}"),
+            by_substation=True,
+            span=11,
+        ),
+        p.pie_by_substation(
+            "Share of vehicles by substation",
+            "Vehicles that each substation charged in the time that is shown. They share in "
+            "proportion to their points when the grid is busy.",
+            Query(
+                "round(sum by (substation) (increase("
+                'balancer_dispatches_total{outcome=~"charged|accepted"}[$__range]))) > 0',
+                "{{substation}}",
+            ),
+            span=6,
+        ),
+        p.health(
+            "Health",
+            "Each substation as the balancer sees it.",
+            Query(health(), "{{substation}}"),
+            span=14,
+            link=True,
+        ),
+        p.lines(
+            "Power",
+            "Power drawn by all substations that publish it; dashed: the most they may draw.",
+            Query("sum(substation_power_kw)", "drawn"),
+            Query("sum(substation_power_limit_kw)", "limit"),
+            unit="kwatt",
+            names=["drawn"],
+            limits=["limit"],
+            span=10,
+            no_value="No substation publishes its power.",
+        ),
+    ]
+
+
+def _vehicles() -> list[p.Panel]:
+    return [
+        p.lines(
+            "Time to charge",
+            "From a vehicle's request to its answer, waiting and failovers included: half, nine in "
+            "ten and 99 in 100 of the vehicles took at most this long.",
+            *quantiles("charge_request_duration_seconds"),
+            unit="s",
+            names=QUANTILES,
+            span=12,
+            no_value="No vehicle was answered.",
+        ),
+        p.lines(
+            "Vehicles waiting",
+            "Vehicles in the balancer's queue, and those held by the gateway altogether, waiting "
+            "or charging.",
+            Query("grid:balancer_waiting_sessions:sum", "waiting"),
+            Query("sum(charge_requests_in_progress)", "in the grid"),
+            names=["waiting", "in the grid"],
+            span=12,
+        ),
+        p.lines(
+            "Answers by status",
+            "What the gateway answered, a second: 200 charged, 202 charges on, 503 refused, 499 "
+            "the caller left.",
+            Query("sum by (status) (rate(charge_requests_total[$__rate_interval]))", "{{status}}"),
+            unit="reqps",
+            names=STATUSES,
+            stacked=True,
+            no_value="No vehicle was answered.",
+        ),
+        refusals(span=8),
+        failovers(span=8),
+    ]

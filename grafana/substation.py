@@ -1,0 +1,268 @@
+"""One substation: its load, its vehicles, its power, its health."""
+
+from grafana_foundation_sdk.builders import dashboard as dashboards
+
+from grafana import alerts, glance
+from grafana import panels as p
+from grafana.balancer import POLLS
+from grafana.dashboard import alerts_annotation, base, row, substation_variable
+from grafana.panels import QUANTILES, Query, quantiles
+from load_balancer.metrics import EJECTIONS, OUTCOMES
+
+_SESSIONS = ("charged", "aborted", "refused")
+_STATUSES = ("200", "202", "400", "404", "429", "503", "500", "405")
+_CHOSEN = '{substation="$substation"}'
+# Substations that others built publish what they like.
+_UNPUBLISHED = "not published"
+_UNPUBLISHED_LINES = "The substation does not publish this."
+
+
+def dashboard() -> dashboards.Dashboard:
+    """Build the dashboard."""
+    built = base(p.SUBSTATION_UID, "Substation", "One substation: its load, power and health.")
+    built = built.with_variable(substation_variable("The substation that is shown", several=False))
+    # With the alerts of the whole grid, which concern this substation too.
+    built = built.annotation(alerts_annotation(',substation=~"$substation|"'))
+    for title, panels in (
+        ("Now: $substation", _now()),
+        ("Load: $substation", _load()),
+        ("Power: $substation", _power()),
+        ("Vehicles: $substation", _vehicles()),
+        ("Process: $substation", _process()),
+        (
+            "Alerts",
+            [alerts.of_substations(',substation="$substation"'), alerts.of_the_grid()],
+        ),
+    ):
+        built = row(built, title, panels)
+    return built
+
+
+def _now() -> list[p.Panel]:
+    return [
+        p.stat(
+            "Health",
+            "The substation as the balancer sees it.",
+            Query(glance.health(_CHOSEN)),
+            steps=p.HEALTH,
+            texts=p.HEALTH_TEXTS,
+            span=3,
+        ),
+        p.share(
+            "Points in use",
+            "Share of the substation's points in use.",
+            Query(f"substation:substation_load:ratio{_CHOSEN}"),
+        ),
+        p.stat(
+            "Charging",
+            "Vehicles charging now as the balancer estimates them, and the points there are.",
+            Query(f"max(balancer_substation_load{_CHOSEN})", "vehicles"),
+            Query(f"max(balancer_substation_capacity{_CHOSEN})", "points"),
+        ),
+        p.stat(
+            "In 10 minutes",
+            "Share of the points in use 10 minutes from now, if the load goes on as in the last "
+            "10.",
+            Query(
+                f"clamp_min(predict_linear(substation:substation_load:ratio{_CHOSEN}[10m], 600), 0)"
+            ),
+            unit="percentunit",
+            decimals=0,
+            steps=p.SHARE,
+            span=3,
+        ),
+        p.stat(
+            "Power",
+            "Power drawn now, and the most that the substation may draw.",
+            Query(f"sum(substation_power_kw{_CHOSEN})", "drawn"),
+            Query(f"sum(substation_power_limit_kw{_CHOSEN})", "limit"),
+            unit="kwatt",
+            no_value=_UNPUBLISHED,
+        ),
+        p.stat(
+            "Gauge age",
+            "How long ago the balancer last read the substation's gauge. Older than three polls it "
+            "is not trusted and the substation gets no vehicle.",
+            Query(f"max(balancer_gauge_age_seconds{_CHOSEN})"),
+            unit="s",
+            decimals=2,
+            steps=p.GAUGE_AGE,
+            span=3,
+        ),
+        p.stat(
+            "Delivered",
+            "Energy delivered in the time that is shown.",
+            Query(f"sum(increase(substation_energy_delivered_kwh_total{_CHOSEN}[$__range]))"),
+            unit="kwatth",
+            decimals=0,
+            span=3,
+            no_value=_UNPUBLISHED,
+        ),
+    ]
+
+
+def _load() -> list[p.Panel]:
+    return [
+        p.lines(
+            "Load",
+            "Vehicles charging as the gauge said at the last poll, and as the balancer estimates "
+            "them; dashed: the points.",
+            Query(f"max(balancer_substation_gauge{_CHOSEN})", "gauge"),
+            Query(f"max(balancer_substation_load{_CHOSEN})", "estimate"),
+            Query(f"max(balancer_substation_capacity{_CHOSEN})", "points"),
+            names=["gauge", "estimate"],
+            limits=["points"],
+        ),
+        p.lines(
+            "Whose load",
+            "Vehicles that this balancer sent, and those that came some other way.",
+            Query(f"sum(balancer_substation_own_load{_CHOSEN})", "sent by the balancer"),
+            Query(f"sum(balancer_substation_foreign_load{_CHOSEN})", "came otherwise"),
+            names=["sent by the balancer", "came otherwise"],
+            stacked=True,
+        ),
+        p.health(
+            "Health",
+            "The substation as the balancer sees it.",
+            Query(glance.health(_CHOSEN), "{{substation}}"),
+            span=8,
+            link=False,
+        ),
+    ]
+
+
+def _power() -> list[p.Panel]:
+    return [
+        p.lines(
+            "Power",
+            "Power that the vehicles draw, and what they could draw without a limit; dashed: the "
+            "most that the substation may draw.",
+            Query(f"sum(substation_power_kw{_CHOSEN})", "drawn"),
+            Query(f"sum(substation_committed_power_kw{_CHOSEN})", "committed"),
+            Query(f"sum(substation_power_limit_kw{_CHOSEN})", "limit"),
+            unit="kwatt",
+            names=["drawn", "committed"],
+            limits=["limit"],
+            span=12,
+            no_value=_UNPUBLISHED_LINES,
+        ),
+        p.lines(
+            "Energy left",
+            "Energy that the vehicles at the substation still have to get.",
+            Query(f"sum(substation_remaining_energy_kwh{_CHOSEN})", "left"),
+            unit="kwatth",
+            names=["left"],
+            span=12,
+            no_value=_UNPUBLISHED_LINES,
+        ),
+    ]
+
+
+def _vehicles() -> list[p.Panel]:
+    charged = 'balancer_dispatches_total{outcome=~"charged|accepted"%s}'
+    here = charged % ',substation="$substation"'
+    return [
+        p.lines(
+            "Sessions that ended",
+            "Sessions a second: charged to the end, aborted (the caller left) or refused (full or "
+            "draining).",
+            Query(
+                f"sum by (outcome) (rate(substation_sessions_total{_CHOSEN}[$__rate_interval]))",
+                "{{outcome}}",
+            ),
+            unit="ops",
+            names=_SESSIONS,
+            no_value=_UNPUBLISHED_LINES,
+        ),
+        p.lines(
+            "Time on the point",
+            "How long sessions lasted at the substation: half, nine in ten and 99 in 100 at most "
+            "this long.",
+            *quantiles("substation_session_duration_seconds", _CHOSEN),
+            unit="s",
+            names=QUANTILES,
+            no_value=_UNPUBLISHED_LINES,
+        ),
+        p.lines(
+            "Share of vehicles",
+            "The substation's share of all vehicles that were charged; dashed: its share of all "
+            "points.",
+            Query(
+                f"sum(rate({here}[$__rate_interval]))"
+                f" / sum(rate({charged % ''}[$__rate_interval]))",
+                "vehicles",
+            ),
+            Query(
+                f"max(balancer_substation_capacity{_CHOSEN})"
+                " / sum(max by (substation) (balancer_substation_capacity))",
+                "points",
+            ),
+            unit="percentunit",
+            maximum=1,
+            names=["vehicles"],
+            limits=["points"],
+        ),
+        p.lines(
+            "Dispatches",
+            "What became of the vehicles that the balancer sent here, a second.",
+            Query(
+                f"sum by (outcome) (rate(balancer_dispatches_total{_CHOSEN}[$__rate_interval]))",
+                "{{outcome}}",
+            ),
+            unit="ops",
+            names=OUTCOMES,
+            stacked=True,
+        ),
+        p.lines(
+            "Polls",
+            "The balancer's readings of the substation's gauge, a second.",
+            Query(
+                f"sum by (outcome) (rate(balancer_polls_total{_CHOSEN}[$__rate_interval]))",
+                "{{outcome}}",
+            ),
+            unit="ops",
+            names=POLLS,
+        ),
+        p.lines(
+            "Ejections",
+            "Times that the balancer stopped using the substation, a minute, by reason.",
+            Query(
+                f"60 * sum by (reason) (rate(balancer_ejections_total{_CHOSEN}[$__rate_interval]))",
+                "{{reason}}",
+            ),
+            unit="cpm",
+            names=EJECTIONS,
+        ),
+    ]
+
+
+def _process() -> list[p.Panel]:
+    return [
+        p.lines(
+            "Answers by status",
+            "HTTP answers a second.",
+            Query(
+                f"sum by (status) (rate(http_requests_total{_CHOSEN}[$__rate_interval]))",
+                "{{status}}",
+            ),
+            unit="reqps",
+            names=_STATUSES,
+            no_value=_UNPUBLISHED_LINES,
+        ),
+        p.lines(
+            "Processor",
+            "Share of one processor that the substation's process uses.",
+            Query(f"sum(rate(process_cpu_seconds_total{_CHOSEN}[$__rate_interval]))", "processor"),
+            unit="percentunit",
+            names=["processor"],
+            no_value=_UNPUBLISHED_LINES,
+        ),
+        p.lines(
+            "Memory",
+            "Memory that the substation's process holds.",
+            Query(f"sum(process_resident_memory_bytes{_CHOSEN})", "memory"),
+            unit="bytes",
+            names=["memory"],
+            no_value=_UNPUBLISHED_LINES,
+        ),
+    ]
