@@ -7,7 +7,7 @@ from flask import Request
 from grid_common.problems import BadRequest, Fault
 
 # RFC 7240 has whole seconds; the grid's own hops also tell each other parts of one.
-_SECONDS = re.compile(r"\d{1,9}(\.\d{1,3})?", re.ASCII)
+_SECONDS = re.compile(r"\d{1,9}(\.\d{1,9})?", re.ASCII)
 
 
 def wait_s(request: Request, longest_s: float) -> float:

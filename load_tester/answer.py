@@ -3,12 +3,16 @@
 import json
 import math
 from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
 
+from load_tester.cells import plain_number
 from load_tester.vehicle import Charge, Outcome
 
 _ENERGY_TOLERANCE_KWH = 1e-6
 _LONGEST_REASON = 160
+_LONGEST_RETRY_S = 1e6
 
 
 class Answer(NamedTuple):
@@ -66,13 +70,31 @@ def _fault(charge: Charge, document: dict[str, Any] | None) -> str:
     return ""
 
 
-def retry_after(answer: Answer) -> float | None:
-    """Return the seconds of a Retry-After header, None without a usable one."""
+def retry_after(answer: Answer, now: datetime) -> float | None:
+    """Return the seconds of a Retry-After header, None without a usable one.
+
+    Args:
+        answer: the answer.
+        now: the moment, where the header holds a date and the answer does not say its own.
+    """
+    text = answer.headers.get("retry-after", "").strip()
+    seconds = plain_number(text)
+    if seconds is None:
+        moment = _http_date(text)
+        if moment is None:
+            return None
+        # By the clock that wrote it, which may be another than ours.
+        written = _http_date(answer.headers.get("date", "")) or now
+        seconds = max(0.0, (moment - written).total_seconds())
+    return seconds if 0 <= seconds < _LONGEST_RETRY_S else None
+
+
+def _http_date(text: str) -> datetime | None:
     try:
-        seconds = float(answer.headers.get("retry-after", ""))
-    except ValueError:
+        moment = parsedate_to_datetime(text)
+    except (ValueError, TypeError, OverflowError):
         return None
-    return seconds if 0 <= seconds < 1e6 else None
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 
 def _object(body: bytes) -> dict[str, Any] | None:

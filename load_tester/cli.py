@@ -1,32 +1,37 @@
 """The program: wires options, plan, runner, watch and reports together."""
 
 import contextlib
-import json
 import resource
 import signal
-import sys
+import traceback
 from collections.abc import Iterator, Sequence
-from pathlib import Path
-from typing import TextIO
 
 import gevent
 from rich.console import Console
 from urllib3.util import parse_url
 
-from load_tester.client import Gateway, NoAnswer
-from load_tester.each import write_each
+from load_tester.client import Gateway, NoAnswer, Silence
 from load_tester.limits import Thresholds
-from load_tester.options import Options, parse_options
-from load_tester.page import render_page
+from load_tester.options import STDOUT, Options, parse_options
+from load_tester.outputs import OutputError, reason
 from load_tester.planning import DEFAULT_STRESS_DELAY_S, make_plan
 from load_tester.recorder import Recorder
-from load_tester.result import Result, Setting, as_json, sum_up
+from load_tester.reports import Reports
+from load_tester.result import Result, Setting, sum_up
 from load_tester.runner import Runner
+from load_tester.streams import Lasting, standard_streams
 from load_tester.tables import print_result, report_console
 from load_tester.vehicle import Plan, PlanError
 
 _SPARE_FILES = 64  # descriptors for everything but vehicles
-_MISSED, _MISUSED, _INTERRUPTED = 1, 2, 128 + signal.SIGINT
+_MISSED, _MISUSED, _BROKEN, _UNWRITTEN, _INTERRUPTED = 1, 2, 3, 4, 128 + signal.SIGINT
+
+_START = "start the grid with `make run`, or name another gateway"
+_REMEDIES = {
+    Silence.UNTRUSTED: "name a file with its issuer's certificate in SSL_CERT_FILE, or give --url "
+    "the name that the certificate has",
+    Silence.NO_TLS: "give --url with http://, or the port where it speaks TLS",
+}
 
 
 class Unusable(Exception):
@@ -38,44 +43,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parse_options(arguments)
     hub = gevent.get_hub()
     hub.NOT_ERROR = (*hub.NOT_ERROR, KeyboardInterrupt)  # told below, and not by gevent as well
-    # With the JSON on stdout, people read stderr.
-    console = report_console(stderr=options.json == Path("-"))
+    stdout, stderr = standard_streams()
     try:
         plan = make_plan(options)
         _allow_files(plan.concurrency or len(plan.vehicles))
         gateway = _reach(options)
-        with _outputs(options) as outputs:
-            return _run(options, plan, gateway, console, outputs)
-    except (PlanError, Unusable) as error:
-        sys.stderr.write(f"load_tester: {error}\n")
-        return _MISUSED
+        with Reports(options, stdout) as reports:
+            status, faults = _run(options, plan, gateway, reports, (stdout, stderr))
+    except (PlanError, Unusable, OutputError) as error:
+        status, faults = _MISUSED, [str(error)]
     except KeyboardInterrupt:  # before the run, which takes the signal itself
-        sys.stderr.write("load_tester: interrupted\n")
-        return _INTERRUPTED
-
-
-Outputs = dict[str, TextIO]
-
-
-@contextlib.contextmanager
-def _outputs(options: Options) -> Iterator[Outputs]:
-    """Open what will be written before the run, so that a wrong path does not cost its results."""
-    wanted = {"--json": options.json, "--report": options.report, "--each": options.each}
-    with contextlib.ExitStack() as stack:
-        files: Outputs = {}
-        for option, path in wanted.items():
-            if path is None:
-                continue
-            if option == "--json" and path == Path("-"):
-                files[option] = sys.stdout
-                continue
-            try:
-                file = path.open("w", encoding="utf-8", newline="")
-            except OSError as error:
-                reason = (error.strerror or "cannot be written").lower()
-                raise Unusable(f"{option} {path}: {reason}; name a file to write") from None
-            files[option] = stack.enter_context(file)
-        yield files
+        status, faults = _INTERRUPTED, ["interrupted"]
+    except Exception:
+        status, faults = _BROKEN, [f"the tester itself failed:\n{traceback.format_exc().rstrip()}"]
+    for fault in faults:
+        stderr.write(f"load_tester: {fault}\n")
+    return status
 
 
 def _allow_files(vehicles: int) -> None:
@@ -98,13 +81,22 @@ def _reach(options: Options) -> Gateway:
     try:
         gateway.connect().close()
     except NoAnswer as error:
-        raise Unusable(
-            f"--url {options.url}: {error}; start the grid with `make run`, or name another gateway"
-        ) from None
+        remedy = _REMEDIES.get(error.silence, _START)
+        raise Unusable(f"--url {options.url}: {error}; {remedy}") from None
     return gateway
 
 
-def _run(options: Options, plan: Plan, gateway: Gateway, console: Console, outputs: Outputs) -> int:
+def _run(
+    options: Options,
+    plan: Plan,
+    gateway: Gateway,
+    reports: Reports,
+    streams: tuple[Lasting, Lasting],
+) -> tuple[int, list[str]]:
+    """Run; return the exit status, and what could not be written."""
+    stdout, stderr = streams
+    # With the JSON on stdout, people read stderr.
+    console = report_console(stderr if options.json == STDOUT else stdout)
     # Without markup: names of files and columns may have brackets.
     console.print(f"{plan.scenario}: {plan.summary}", markup=False)
     for note in plan.notes:
@@ -116,19 +108,30 @@ def _run(options: Options, plan: Plan, gateway: Gateway, console: Console, outpu
     with _stopping(recorder.runner) as signals:
         recording = recorder.record()
         recording.interrupted = bool(signals)
-    setting = Setting(
-        options.url,
-        options.seed,
-        recorder.began.isoformat(timespec="seconds"),
-        thresholds,
-        options.patience,
-    )
-    result = sum_up(recording, setting)
+        setting = Setting(
+            options.url,
+            options.seed,
+            recorder.began.isoformat(timespec="seconds"),
+            thresholds,
+            options.patience,
+        )
+        result = sum_up(recording, setting)
+        # Before the tables, whose reader may have left.
+        faults = reports.write(result)
+        _print(result, reports, console)
+    stdout.flush()
+    told = options.json == STDOUT or isinstance(stdout.fault, BrokenPipeError)
+    if stdout.fault is not None and not told:
+        faults.append(f"standard output: {reason(stdout.fault)}; the rest was not written")
+    if recording.interrupted:
+        return 128 + signals[0], faults
+    return (0 if result.passed else _MISSED) | (_UNWRITTEN if faults else 0), faults
+
+
+def _print(result: Result, reports: Reports, console: Console) -> None:
     print_result(console, result)
-    _write(result, outputs, console, options)
-    if signals:
-        return 128 + signals[0]
-    return 0 if result.passed else _MISSED
+    if reports.page is not None:
+        console.print(f"report: {reports.page}", markup=False)
 
 
 def _delay_limit(options: Options) -> float | None:
@@ -157,14 +160,3 @@ def _stopping(runner: Runner) -> Iterator[list[int]]:
     finally:
         for handler in handlers:
             handler.cancel()
-
-
-def _write(result: Result, outputs: Outputs, console: Console, options: Options) -> None:
-    if "--json" in outputs:
-        json.dump(as_json(result), outputs["--json"], indent=2)
-        outputs["--json"].write("\n")
-    if "--report" in outputs:
-        outputs["--report"].write(render_page(result))
-        console.print(f"report: {options.report}", markup=False)
-    if "--each" in outputs:
-        write_each(result.recording.charges, outputs["--each"])

@@ -39,6 +39,8 @@ class Silence(StrEnum):
     RESET = "connection broken off before the answer"
     TIMEOUT = "no answer in time"
     GARBLED = "the answer is not HTTP"
+    UNTRUSTED = "the certificate is not trusted"
+    NO_TLS = "no TLS is spoken there"
 
 
 class NoAnswer(Exception):
@@ -51,7 +53,7 @@ class NoAnswer(Exception):
     @property
     def sent(self) -> bool:
         """Whether the request may have reached the grid."""
-        return self.silence not in (Silence.REFUSED, Silence.UNREACHABLE)
+        return self.silence not in _NOT_SENT
 
     @property
     def passing(self) -> bool:
@@ -59,6 +61,9 @@ class NoAnswer(Exception):
         return self.silence in (Silence.REFUSED, Silence.UNREACHABLE, Silence.RESET)
 
 
+# OpenSSL's words for bytes that are no TLS, as of a server that speaks HTTP on that port.
+_OTHER_PROTOCOL = frozenset({"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE"})
+_NOT_SENT = frozenset({Silence.REFUSED, Silence.UNREACHABLE, Silence.UNTRUSTED, Silence.NO_TLS})
 _Address = tuple[socket.AddressFamily, tuple[Any, ...]]
 
 
@@ -173,7 +178,7 @@ class Gateway:
             "Content-Type: application/json\r\n"
         )
         if wait is not None:
-            head += f"Prefer: wait={wait:g}\r\n"
+            head += f"Prefer: wait={_plain(wait)}\r\n"
         if api_key is not None:
             head += f"Authorization: Bearer {api_key}\r\n"
         self._head = head.encode("latin-1")
@@ -217,6 +222,11 @@ class Gateway:
         return connection
 
 
+def _plain(seconds: float) -> str:
+    """Write a number out, without an exponent."""
+    return f"{seconds:.9f}".rstrip("0").rstrip(".")
+
+
 @contextmanager
 def _silences() -> Iterator[None]:
     """Turn the many ways of not being answered into NoAnswer."""
@@ -224,6 +234,15 @@ def _silences() -> Iterator[None]:
         yield
     except ConnectionRefusedError:
         raise NoAnswer(Silence.REFUSED) from None
+    except ssl.SSLCertVerificationError as error:
+        raise NoAnswer(Silence.UNTRUSTED, error.verify_message) from None
+    except (ssl.SSLEOFError, ssl.SSLZeroReturnError):
+        raise NoAnswer(Silence.RESET) from None
+    except ssl.SSLError as error:
+        if error.reason in _OTHER_PROTOCOL:
+            raise NoAnswer(Silence.NO_TLS) from None
+        reason = (error.reason or "failed").replace("_", " ").lower()
+        raise NoAnswer(Silence.UNREACHABLE, f"TLS: {reason}") from None
     except (ConnectionError, http.client.IncompleteRead):  # RemoteDisconnected among them
         raise NoAnswer(Silence.RESET) from None
     except TimeoutError:

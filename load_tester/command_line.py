@@ -32,13 +32,15 @@ scenarios (--scenario; each with defaults for the default grid):
   replay      real sessions from --trace, compressed in time
 
 traces:
-  A CSV file with a header and one session a row. Arrival (ISO 8601, or seconds) is the first of
-  the columns
+  A CSV file with a header and one session a row. Arrival (ISO 8601, dates such as 20190301, or
+  seconds) is the first of the columns
     {", ".join(ARRIVAL_COLUMNS)};
   energy the first of
-    {", ".join(ENERGY_COLUMNS)}.
-  A name that ends in _wh counts Wh, any other kWh; --arrival-column and --energy-column name other
-  columns. Rows that cannot be read, or whose energy is not over 0, are left out and counted.
+    {", ".join(ENERGY_COLUMNS)},
+  however they are spelled, as in "Energy (Wh)". A name that ends in Wh, kWh or MWh counts that, any
+  other kWh; --arrival-column and --energy-column name other columns. Rows that cannot be read, or
+  whose energy is not over 0, are left out and counted. A decimal comma is read where it can be none
+  between thousands.
   Without --speed, idle gaps over {GAP_LIMIT:g} times the median gap are shortened to that, and the
   speed is chosen so that the replay asks for {DEFAULT_KWH_PER_S:g} kWh a second, five sixths of
   what the default grid can deliver, or lasts for --duration. The report says what was chosen.
@@ -55,10 +57,17 @@ examples:
   python -m load_tester --concurrency 32 --vehicles 5000 --kwh 0.001 --no-decisions
                                                           throughput
 
+outputs:
+  Each is written beside its place when the run is over, and then renamed: what was there before
+  stays until then. One that cannot be written takes no other along. A reader that leaves, as
+  `| head -1` does, ends only what it read.
+
 exit status:
   0  every vehicle charged (--max-lost may be lost), thresholds met, books in order
   1  vehicles lost, a threshold missed, or books that do not add up
-  2  a wrong option or file, or a gateway that cannot be reached
+  2  a wrong option or file, or a gateway that cannot be reached: nothing was sent
+  3  a fault of the load tester's own
+  4  as 0, but an output could not be written; 5: as 1, and so
   130 (Ctrl-C), 143 (SIGTERM)  stopped: sends no more, hangs up, reports what was done
 """
 
@@ -85,6 +94,7 @@ def build_parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     seconds = number("a number of seconds")
+    waiting = number("a number of seconds", most=999_999_999)  # what `Prefer` takes
     positive = number("a number of seconds", over=0)
     rate = number("a rate", over=0, most=100_000)
     parser.add_argument(
@@ -182,7 +192,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     manners.add_argument(
         "--wait",
-        type=seconds,
+        type=waiting,
         metavar="S",
         help="seconds that a vehicle waits for a point, sent as `Prefer: wait=S` "
         "(default: the grid's own)",

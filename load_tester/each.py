@@ -34,7 +34,7 @@ def write_each(charges: Sequence[Charge], file: TextIO) -> None:
             (
                 charge.vehicle_id,
                 f"{charge.due:.6f}",
-                f"{charge.vehicle.kwh:g}",
+                charge.vehicle.kwh,
                 charge.outcome.value,
                 charge.status,
                 f"{charge.time_to_charge:.6f}",

@@ -17,6 +17,7 @@ from statistics import fmean
 from rich.table import Table
 
 from load_tester.gamma import digamma, lower_gamma, trigamma
+from load_tester.streams import standard_streams
 from load_tester.tables import report_console
 from load_tester.trace import TraceError, read_trace
 
@@ -173,7 +174,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("file", type=Path, help="real sessions; energy_wh or *_kwh is read")
     parser.add_argument("--energy-column", help="the column of energies, if not recognised")
     options = parser.parse_args(arguments)
-    console = report_console()
+    stdout, _ = standard_streams()
+    console = report_console(stdout)
     try:
         trace = read_trace(options.file, energy_column=options.energy_column)
         values = sorted(session.kwh for session in trace.sessions)

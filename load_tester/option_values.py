@@ -9,9 +9,13 @@ from pathlib import Path
 from urllib3.exceptions import LocationParseError
 from urllib3.util import Url, parse_url
 
+from load_tester.cells import plain_number
 from load_tester.demand import FITTED, Demand, FixedDemand
+from load_tester.quoting import quoted
 
 MOST_VEHICLES = 1_000_000
+_GROUPS = re.compile(r"[+-]?\d{1,3}(_\d{3})+(\.\d*)?", re.ASCII)
+_MOST_DIGITS = 20
 _KEY = re.compile(r"[\x21-\x7e]{1,1000}")
 
 
@@ -23,12 +27,11 @@ def number(
     bounds += f" to {most:g}"
 
     def read(text: str) -> float:
-        try:
-            value = float(text)
-        except ValueError:
-            value = math.nan
+        value = _number(text)
         if not ((value > over if over is not None else value >= least) and value <= most):
-            raise argparse.ArgumentTypeError(f"{text!r} is not {what}: give a number {bounds}")
+            raise argparse.ArgumentTypeError(
+                f"{quoted(text)} is not {what}: give a number {bounds}"
+            )
         return value
 
     return read
@@ -38,28 +41,36 @@ def count(what: str, least: int = 1, most: int = MOST_VEHICLES) -> Callable[[str
     """Make a reader of whole numbers."""
 
     def read(text: str) -> int:
-        digits = text.replace("_", "")
-        if not (digits.isascii() and digits.isdigit() and least <= int(digits) <= most):
+        digits = _without_groups(text)
+        short = digits.isascii() and digits.isdigit() and len(digits) <= _MOST_DIGITS
+        if not (short and least <= int(digits) <= most):
             raise argparse.ArgumentTypeError(
-                f"{text!r} is not {what}: give a whole number from {least} to {most:,}"
+                f"{quoted(text)} is not {what}: give a whole number from {least} to {most:,}"
             )
         return int(digits)
 
     return read
 
 
+def _number(text: str) -> float:
+    """Read a number, its thousands set apart as in Python where that is wanted; NaN for others."""
+    value = plain_number(_without_groups(text))
+    return math.nan if value is None else value
+
+
+def _without_groups(text: str) -> str:
+    return text.replace("_", "") if _GROUPS.fullmatch(text) else text
+
+
 def read_demand(text: str) -> Demand:
     """Read an energy: the name of a fit, or kWh."""
     if text in FITTED:
         return FITTED[text]
-    try:
-        kwh = float(text)
-    except ValueError:
-        kwh = math.nan
+    kwh = _number(text)
     if not 0 < kwh < math.inf:
         names = ", ".join(FITTED)
         raise argparse.ArgumentTypeError(
-            f"{text!r} is no energy: give {names}, or a number of kWh over 0"
+            f"{quoted(text)} is no energy: give {names}, or a number of kWh over 0"
         )
     return FixedDemand(kwh)
 
@@ -73,7 +84,7 @@ def read_url(text: str) -> str:
         url = None
     if url is None or url.scheme not in ("http", "https") or not url.host or url.query or url.auth:
         raise argparse.ArgumentTypeError(
-            f"{text!r} is not an address: give it as http://127.0.0.1:8080"
+            f"{quoted(text)} is not an address: give it as http://127.0.0.1:8080"
         )
     return text.rstrip("/")
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from load_tester.command_line import SCENARIOS, build_parser
 from load_tester.demand import Demand
 
+STDOUT = Path("-")
 _CALLERS = "callers"  # --concurrency, which is no scenario of its own on the command line
 
 # Options that not every scenario takes, by the scenarios that do.
@@ -81,6 +82,9 @@ def parse_options(arguments: Sequence[str] | None = None) -> Options:
         parser.error("--duration: follows from --vehicles and --rate; give two of the three")
     if found.speed is not None and found.duration is not None:
         parser.error("--duration: follows from --speed; give one of the two")
+    for name in ("report", "each"):
+        if values[name] == STDOUT:
+            parser.error(f"--{name} -: goes to a file; name one (only --json takes -)")
     return Options(scenario=scenario, **values)
 
 

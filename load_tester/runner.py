@@ -7,6 +7,7 @@ time runs from that moment. So a grid that stalls is asked for as much as one th
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 import gevent
 from gevent.event import Event
@@ -162,7 +163,7 @@ class Runner:
         else:
             apply_answer(charge, answer)
             if charge.outcome is Outcome.REFUSED:
-                asked = retry_after(answer)
+                asked = retry_after(answer, datetime.now(UTC))
                 passing = asked is not None
         if not passing:
             return None

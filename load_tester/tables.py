@@ -8,19 +8,18 @@ from rich.text import Text
 
 from load_tester.result import Result
 from load_tester.sheets import Mood, Sheet, all_sheets, breaking_text
+from load_tester.streams import Lasting
 
 _LOG_WIDTH = 120
 _STYLES = {Mood.PLAIN: "", Mood.GOOD: "green", Mood.DOUBT: "yellow", Mood.BAD: "bold red"}
 
 
-def report_console(*, stderr: bool = False) -> Console:
+def report_console(stream: Lasting) -> Console:
     """Make the console for a report: as wide as the terminal, and wide enough in a log."""
-    console = Console(stderr=stderr, highlight=False)
-    return (
-        console
-        if console.is_terminal
-        else Console(stderr=stderr, highlight=False, width=_LOG_WIDTH)
-    )
+    console = Console(file=stream.file, highlight=False)
+    if console.is_terminal:
+        return console
+    return Console(file=stream.file, highlight=False, width=_LOG_WIDTH)
 
 
 def print_result(console: Console, result: Result) -> None:

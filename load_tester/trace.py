@@ -2,19 +2,21 @@
 
 import csv
 import io
-import math
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
+from load_tester.cells import CellReader, are_compact_dates
+from load_tester.quoting import listed, quoted
 from load_tester.vehicle import PlanError
 
-# Recognised in this order, whatever their case; the unit of an energy is the end of its name.
+# Recognised in this order, however they are spelled; the unit of an energy is the end of its name.
 ARRIVAL_COLUMNS = ("arrival", "arrival_utc", "arrival_time", "connection_time", "start", "due_s")
 ENERGY_COLUMNS = ("energy_wh", "energy_kwh", "requested_energy_kwh", "kwh", "energy")
 _SEPARATORS = ",;\t"
+_KWH_PER_UNIT = {"kwh": 1.0, "mwh": 1e3, "wh": 1e-3}
 
 
 class TraceError(PlanError):
@@ -26,6 +28,20 @@ class Session(NamedTuple):
 
     arrival: float
     kwh: float
+
+
+class _Row(NamedTuple):
+    """The cells of one row, and the lines that it takes."""
+
+    cells: list[str]
+    first: int
+    last: int
+
+    @property
+    def place(self) -> str:
+        """Name its lines."""
+        whole = self.first == self.last
+        return f"line {self.first}" if whole else f"lines {self.first} to {self.last}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,34 +70,31 @@ def read_trace(
     if not text.strip():
         raise TraceError(f"{path}: is empty; give a CSV file with a header and a session a row")
     separator = max(_SEPARATORS, key=text.partition("\n")[0].count)
-    rows = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
-    try:
-        header = [name.strip() for name in next(rows)]
-        arrival_at = _find_column(path, header, arrival_column, ARRIVAL_COLUMNS, "arrival")
-        energy_at = _find_column(path, header, energy_column, ENERGY_COLUMNS, "energy")
-        unit = _kwh_per_unit(header[energy_at])
-        sessions, faults = [], []
-        for row in rows:
-            if not row:
-                continue
-            try:
-                sessions.append(
-                    Session(_read_arrival(row[arrival_at]), _read_kwh(row[energy_at], unit))
-                )
-            except (ValueError, IndexError) as error:
-                reason = "the row is too short" if isinstance(error, IndexError) else str(error)
-                faults.append(f"line {rows.line_num}: {reason}")
-    except csv.Error as error:
-        raise TraceError(f"{path}: line {rows.line_num} is not CSV ({error})") from None
+    header, *rows = _read_rows(path, text, separator)
+    names = [name.strip() for name in header.cells]
+    arrival_at = _find_column(path, names, arrival_column, ARRIVAL_COLUMNS, "arrival")
+    energy_at = _find_column(path, names, energy_column, ENERGY_COLUMNS, "energy")
+    unit, reader = _kwh_per_unit(names[energy_at]), CellReader(separator)
+    compact = not names[arrival_at].lower().endswith("_s") and are_compact_dates(
+        [row.cells[arrival_at] for row in rows if len(row.cells) > arrival_at]
+    )
+    sessions, faults = [], []
+    for row in rows:
+        try:
+            _check_width(row, len(names), max(arrival_at, energy_at))
+            arrival = reader.moment(row.cells[arrival_at], compact=compact)
+            sessions.append(Session(arrival, reader.kwh(row.cells[energy_at], unit)))
+        except ValueError as error:
+            faults.append(f"{row.place}: {error}")
     if not sessions:
         first = f"; the first: {faults[0]}" if faults else ""
         raise TraceError(f"{path}: no row can be replayed ({len(faults)} left out{first})")
     return Trace(
         path.name,
         tuple(sorted(sessions, key=lambda session: session.arrival)),
-        header[arrival_at],
-        header[energy_at],
-        _fault_notes(faults),
+        names[arrival_at],
+        names[energy_at],
+        tuple(_notes(rows, faults, reader.comma)),
     )
 
 
@@ -95,6 +108,28 @@ def _read_text(path: Path) -> str:
         raise TraceError(f"{path}: is not UTF-8 text; save it as CSV in UTF-8") from None
 
 
+def _read_rows(path: Path, text: str, separator: str) -> list[_Row]:
+    """Take the text apart, without its empty rows; there is at least one other."""
+    lines = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    rows, first = [], 1
+    try:
+        for cells in lines:
+            if cells:
+                rows.append(_Row(cells, first, lines.line_num))
+            first = lines.line_num + 1
+    except csv.Error as error:
+        place = _Row([], first, max(first, lines.line_num)).place
+        if "unexpected end of data" in str(error):
+            raise TraceError(
+                f"{path}: line {first}: a quote is opened and never closed; close it, or take it "
+                "out"
+            ) from None
+        raise TraceError(
+            f"{path}: {place}: is not CSV ({error}); look for a quote that is not closed"
+        ) from None
+    return rows
+
+
 def _find_column(
     path: Path, header: Sequence[str], asked: str | None, known: Sequence[str], what: str
 ) -> int:
@@ -102,58 +137,43 @@ def _find_column(
     if asked is not None:
         if asked in header:
             return header.index(asked)
-        raise TraceError(f"{option} {asked}: {path} has no such column, only {', '.join(header)}")
-    lowered = [name.lower() for name in header]
+        raise TraceError(
+            f"{option} {listed([asked])}: {path} has no such column, only {listed(header)}"
+        )
+    spelled = [re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_") for name in header]
     for name in known:
-        if name in lowered:
-            return lowered.index(name)
+        if name in spelled:
+            return spelled.index(name)
     raise TraceError(
-        f"{path}: no column of {what} recognised among {', '.join(header)}; "
+        f"{path}: no column of {what} recognised among {listed(header)}; "
         f"name one {' or '.join(known)}, or say which it is with {option}"
     )
 
 
 def _kwh_per_unit(column: str) -> float:
-    lowered = column.lower()
-    in_wh = lowered == "wh" or (lowered.endswith("_wh") and not lowered.endswith("_kwh"))
-    return 1e-3 if in_wh else 1.0
+    name = column.lower().rstrip(" )]}")
+    return next((kwh for unit, kwh in _KWH_PER_UNIT.items() if name.endswith(unit)), 1.0)
 
 
-def _read_kwh(text: str, unit: float) -> float:
-    try:
-        kwh = float(text) * unit
-    except ValueError:
-        raise ValueError(f"energy {text!r} is not a number") from None
-    if not (math.isfinite(kwh) and kwh > 0):
-        raise ValueError(f"energy {text!r} is not over 0")
-    return kwh
-
-
-def _read_arrival(text: str) -> float:
-    text = text.strip()
-    try:
-        seconds = float(text)  # first, as 20190301 would pass for a date too
-    except ValueError:
-        return _read_date(text)
-    if not math.isfinite(seconds):
-        raise ValueError(f"arrival {text!r} is not a moment")
-    return seconds
-
-
-def _read_date(text: str) -> float:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
+def _check_width(row: _Row, width: int, last_read: int) -> None:
+    if len(row.cells) <= last_read:
+        raise ValueError("the row is too short")
+    if any(cell.strip() for cell in row.cells[width:]):
         raise ValueError(
-            f"arrival {text!r} is neither an ISO 8601 time nor a number of seconds"
-        ) from None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)  # only differences count
-    return moment.timestamp()
+            f"the row has {len(row.cells)} cells where the header has {width}; put a number with "
+            "a comma in quotes, or write it with a point"
+        )
 
 
-def _fault_notes(faults: Sequence[str]) -> tuple[str, ...]:
-    if not faults:
-        return ()
-    rows = "1 row" if len(faults) == 1 else f"{len(faults):,} rows"
-    return (f"{rows} left out; the first: {faults[0]}",)
+def _notes(rows: Sequence[_Row], faults: Sequence[str], comma: str) -> Iterator[str]:
+    if faults:
+        yield f"{_count(len(faults))} left out; the first: {faults[0]}"
+    long = [row for row in rows if row.first != row.last]
+    if long:
+        yield f"{_count(len(long))} over several lines, by quotes; the first: {long[0].place}"
+    if comma:
+        yield f"read with a decimal comma, such as {quoted(comma)}"
+
+
+def _count(rows: int) -> str:
+    return "1 row" if rows == 1 else f"{rows:,} rows"

@@ -23,6 +23,7 @@ def preferred(header: str | None, longest_s: float = 60) -> float:
         ("wait=30", 30),
         ("wait=0", 0),
         ("wait=0.25", 0.25),
+        ("wait=1.23456", 1.23456),
         ("wait=600", 60),
         ("respond-async, wait=5", 5),
         ('respond-async; foo="x", Wait = "7"', 7),

@@ -1,6 +1,7 @@
 """What an answer means for the vehicle that asked."""
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from load_tester.answer import Answer, apply_answer, retry_after
 from load_tester.vehicle import Charge, Outcome
 from tests.unit.load_tester.builders import TAG, charge
 
+NOW = datetime(1994, 11, 6, 8, 49, 37, tzinfo=UTC)
 CHARGED = {
     "status": "charged",
     "session_id": "s-1",
@@ -108,11 +110,29 @@ def test_a_refusal_without_a_problem_says_so() -> None:
         ("0", 0.0),
         ("2.5", 2.5),
         ("-1", None),
+        ("1_5", None),
         ("soon", None),
         ("nan", None),
+        ("9" * 400, None),
         (None, None),
+        ("Sun, 06 Nov 1994 08:49:47 GMT", 10.0),
+        ("Sunday, 06-Nov-94 08:49:47 GMT", 10.0),
+        ("Sun Nov  6 08:49:47 1994", 10.0),
+        ("Sun, 06 Nov 1994 08:00:00 GMT", 0.0),  # over already
+        ("Sun, 06 Nov 2094 08:00:00 GMT", None),  # nobody's patience
+        ("Sun, 99 Nov 1994 08:49:47 GMT", None),
     ],
 )
-def test_retry_after_is_seconds_or_nothing(text: str | None, seconds: float | None) -> None:
+def test_retry_after_is_seconds_or_a_date_or_nothing(
+    text: str | None, seconds: float | None
+) -> None:
     headers = {} if text is None else {"retry-after": text}
-    assert retry_after(Answer(503, headers, b"")) == seconds
+    assert retry_after(Answer(503, headers, b""), NOW) == seconds
+
+
+def test_a_date_to_come_back_at_is_taken_by_the_clock_that_wrote_it() -> None:
+    headers = {
+        "date": "Sun, 06 Nov 1994 12:00:00 GMT",
+        "retry-after": "Sun, 06 Nov 1994 12:00:07 GMT",
+    }
+    assert retry_after(Answer(503, headers, b""), NOW) == 7.0

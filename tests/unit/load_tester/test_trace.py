@@ -60,8 +60,106 @@ def test_arrivals_may_be_seconds_dates_or_dates_with_a_zone(write: Write) -> Non
     assert [session.arrival - trace.sessions[0].arrival for session in trace.sessions] == [0, 5, 10]
 
 
-def test_a_number_is_seconds_even_where_it_would_pass_for_a_date(write: Write) -> None:
-    assert read_trace(write("arrival,kwh\n20190301,1\n")).sessions[0].arrival == 20190301
+@pytest.mark.parametrize(
+    ("column", "cells", "arrivals"),
+    [
+        ("arrival", ("20190301", "20190302"), [0, 86400]),
+        ("arrival", ("20190301", "2019-03-02T00:00:10"), [0, 86410]),
+        ("arrival", ("201903010930", "201903010931"), [0, 60]),
+        ("arrival", ("20190301093000", "20190301093005"), [0, 5]),
+        # Not all of them pass for dates, or the column's name says seconds: numbers.
+        ("arrival", ("20190301", "20190399"), [0, 98]),
+        ("arrival", ("20190301", "20190301.5"), [0, 0.5]),
+        ("due_s", ("20190301", "20190302"), [0, 1]),
+    ],
+)
+def test_numbers_that_all_pass_for_dates_are_dates(
+    write: Write, column: str, cells: tuple[str, str], arrivals: list[float]
+) -> None:
+    trace = read_trace(write("\n".join([f"{column},kwh", *(f"{cell},1" for cell in cells)])))
+    assert [one.arrival - trace.sessions[0].arrival for one in trace.sessions] == arrivals
+
+
+@pytest.mark.parametrize("text", ["1_5", "٣", "0x10", "1e9999", "nan", "inf", "1 5", "1.234,5"])
+def test_what_is_no_number_is_none(write: Write, text: str) -> None:
+    (note,) = read_trace(write(f"arrival;kwh\n{text};1\n0;{text}\n1;1\n")).notes
+    assert note.startswith("2 rows left out; the first: line 2: arrival ")
+
+
+@pytest.mark.parametrize(
+    ("column", "kwh"),
+    [
+        ("Energy (Wh)", 0.5),
+        ("Energy [Wh]", 0.5),
+        ("energy Wh", 0.5),
+        ("EnergyWh", 0.5),
+        ("Energy (kWh)", 500),
+        ("energykWh", 500),
+        ("Energy (MWh)", 500_000),
+        ("Energy", 500),
+    ],
+)
+def test_a_columns_unit_is_the_end_of_its_name_however_it_is_spelled(
+    write: Write, column: str, kwh: float
+) -> None:
+    file = write(f"arrival,{column}\n0,500\n")
+    assert read_trace(file, energy_column=column).sessions[0].kwh == kwh
+
+
+def test_columns_are_recognised_however_they_are_spelled(write: Write) -> None:
+    trace = read_trace(write("Connection Time,Energy (Wh)\n0,500\n"))
+    assert (trace.arrival_column, trace.energy_column) == ("Connection Time", "Energy (Wh)")
+    assert trace.sessions[0].kwh == 0.5
+
+
+def test_a_decimal_comma_is_read_where_it_can_be_nothing_else_and_noted(write: Write) -> None:
+    trace = read_trace(write("arrival;kwh\n0,5;12,25\n1;1,234\n"))
+    assert trace.sessions == (Session(0.5, 12.25), Session(1.0, 1.234))
+    assert trace.notes == ("read with a decimal comma, such as '0,5'",)
+    assert read_trace(write('arrival,kwh\n0,"12,5"\n')).sessions[0].kwh == 12.5
+
+
+def test_a_comma_that_may_be_one_between_thousands_is_refused_by_name(write: Write) -> None:
+    (note,) = read_trace(write('arrival,kwh\n0,"1,234"\n1,5\n')).notes
+    assert "line 2: energy '1,234' may have a decimal comma or one between thousands" in note
+
+
+def test_a_decimal_comma_that_makes_another_cell_is_not_cut_off(write: Write) -> None:
+    trace = read_trace(write("arrival,kwh\n0,12,5\n1,5\n2,5,\n3,5, ,\n"))
+    assert [one.kwh for one in trace.sessions] == [5, 5, 5]
+    assert "line 2: the row has 3 cells where the header has 2" in trace.notes[0]
+
+
+def test_a_quote_that_is_never_closed_is_told_by_its_line(write: Write) -> None:
+    with pytest.raises(TraceError, match=r"line 3: a quote is opened and never closed"):
+        read_trace(write('arrival,kwh,note\n0,5,x\n1,5,"in\n2,5,x\n3,5,x\n'))
+
+
+def test_a_quote_that_the_next_one_closes_is_told_by_its_lines(write: Write) -> None:
+    with pytest.raises(TraceError, match=r"lines 2 to 4: is not CSV .*a quote that is not closed"):
+        read_trace(write('arrival,kwh,note\n0,5,"in\n1,5,x\n2,5,"out"\n'))
+
+
+def test_rows_that_a_quote_takes_in_are_noted(write: Write) -> None:
+    trace = read_trace(write('arrival,kwh,note\n0,5,"in\n1,5,"\n2,5,x\n'))
+    assert len(trace.sessions) == 2
+    assert trace.notes == ("1 row over several lines, by quotes; the first: lines 2 to 3",)
+
+
+def test_what_is_quoted_back_is_short(write: Write) -> None:
+    long = "x" * 5_000
+    wide = ",".join(f"column{number}" for number in range(2_000))
+    for text, options in [
+        (f"arrival,kwh\n{long},5\n", {}),
+        (f"arrival,kwh\n0,{'9' * 5_000}\n", {}),
+        (f"arrival,{long}\n0,5\n", {}),
+        (f"{wide}\n0\n", {}),
+        (f"{wide}\n0\n", {"arrival_column": long}),
+    ]:
+        file = write(text)
+        with pytest.raises(TraceError) as raised:
+            read_trace(file, **options)
+        assert len(str(raised.value).replace(str(file), "")) < 400
 
 
 def test_a_file_from_a_spreadsheet_is_read(write: Write) -> None:

@@ -1,0 +1,109 @@
+"""Reads the cells of a trace: numbers, energies and moments. Pure."""
+
+import math
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from load_tester.quoting import quoted
+
+# float() takes more: digits with underscores, those of other scripts, "nan".
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
+_WITH_COMMA = re.compile(r"[+-]?\d*,\d+", re.ASCII)
+_MAYBE_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}", re.ASCII)
+# Dates that pass for numbers, by their length.
+_COMPACT = {8: "%Y%m%d", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
+_YEARS = range(1970, 2100)
+
+
+def plain_number(text: str) -> float | None:
+    """Read a number as everybody writes it; None where it is none, or has no end."""
+    value = float(text) if _NUMBER.fullmatch(text) else math.nan
+    return value if math.isfinite(value) else None
+
+
+class CellReader:
+    """Reads cells that have one separator between them.
+
+    Attributes:
+        comma: the first number that was read with a decimal comma, empty without one.
+    """
+
+    def __init__(self, separator: str) -> None:
+        self._separator = separator
+        self.comma = ""
+
+    def kwh(self, text: str, unit: float) -> float:
+        """Read an energy; `unit` is what its column counts in, kWh.
+
+        Raises:
+            ValueError: it is no number over 0.
+        """
+        number = self._number("energy", text)
+        if number is None:
+            raise ValueError(f"energy {quoted(text)} is not a number")
+        if not 0 < number * unit < math.inf:
+            raise ValueError(f"energy {quoted(text)} is not over 0")
+        return number * unit
+
+    def moment(self, text: str, *, compact: bool) -> float:
+        """Read an arrival; return seconds, since 1970 where it is a date.
+
+        Args:
+            text: the cell.
+            compact: whether a number that passes for a date is one.
+
+        Raises:
+            ValueError: it is neither.
+        """
+        text = text.strip()
+        moment = _compact_date(text) if compact else None
+        if moment is None:
+            number = self._number("arrival", text)
+            if number is not None:
+                return number
+            moment = _iso_date(text)
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=UTC)  # only differences count
+        return moment.timestamp()
+
+    def _number(self, what: str, text: str) -> float | None:
+        text = text.strip()
+        if not _WITH_COMMA.fullmatch(text):
+            return plain_number(text)
+        if self._separator == "," and _MAYBE_THOUSANDS.fullmatch(text):
+            raise ValueError(
+                f"{what} {quoted(text)} may have a decimal comma or one between thousands; write "
+                "it with a point, or without"
+            )
+        self.comma = self.comma or text
+        return plain_number(text.replace(",", "."))
+
+
+def are_compact_dates(texts: Sequence[str]) -> bool:
+    """Tell whether the numbers among a column's cells are dates such as 20190301, every one.
+
+    A column of seconds may hold a number that passes for a date, but not these alone.
+    """
+    numbers = [text for text in map(str.strip, texts) if _NUMBER.fullmatch(text)]
+    return bool(numbers) and all(_compact_date(text) is not None for text in numbers)
+
+
+def _compact_date(text: str) -> datetime | None:
+    layout = _COMPACT.get(len(text))
+    if layout is None or not (text.isascii() and text.isdigit()):
+        return None
+    try:
+        moment = datetime.strptime(text, layout).replace(tzinfo=UTC)
+    except ValueError:
+        return None
+    return moment if moment.year in _YEARS else None
+
+
+def _iso_date(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(
+            f"arrival {quoted(text)} is neither an ISO 8601 time nor a number of seconds"
+        ) from None

@@ -1,0 +1,18 @@
+"""Shows in messages what was read: of bounded length, whatever it was. Pure."""
+
+from collections.abc import Sequence
+
+_MOST = 40
+_MOST_NAMES = 12
+
+
+def quoted(text: str) -> str:
+    """Show a text in quotes, cut off where it is long."""
+    return repr(text) if len(text) <= _MOST else f"{text[:_MOST]!r}…"
+
+
+def listed(names: Sequence[str]) -> str:
+    """Show names with commas between them, the first where there are many."""
+    first = [name if len(name) <= _MOST else f"{name[:_MOST]}…" for name in names[:_MOST_NAMES]]
+    left = len(names) - len(first)
+    return f"{', '.join(first)} and {left:,} more" if left else ", ".join(first)
