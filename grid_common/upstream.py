@@ -70,7 +70,13 @@ class Upstream:
     """One address of the next hop."""
 
     def __init__(
-        self, url: str, *, connect_timeout_s: float, connections: int, idle_s: float = _IDLE_S
+        self,
+        url: str,
+        *,
+        connect_timeout_s: float,
+        connections: int,
+        idle_s: float = _IDLE_S,
+        host: str | None = None,
     ) -> None:
         """Prepare a client; nothing is connected yet.
 
@@ -79,10 +85,11 @@ class Upstream:
             connect_timeout_s: longest that making a connection may take.
             connections: how many idle connections are kept.
             idle_s: how long each is kept.
+            host: what `Host` says, where the URL has one address of the name that was given.
         """
         where = urlsplit(url)
         self._address = (where.hostname or "", where.port or 80)
-        self._host = where.netloc.rpartition("@")[2]
+        self._host = host or where.netloc.rpartition("@")[2]
         self._connect_timeout_s = connect_timeout_s
         self._connections = connections
         self._idle_s = idle_s

@@ -7,7 +7,7 @@ import gevent
 from gevent.event import Event
 from prometheus_client import Counter
 
-from grid_common.http_url import HttpUrl
+from grid_common.http_url import HttpUrl, in_url
 from grid_common.logs import Log
 from grid_common.upstream import Upstream
 from load_balancer import views
@@ -100,6 +100,7 @@ class SubstationWatch:
 
     def _tell_faults(self, answers: dict[SiteUrl, Answer]) -> None:
         """Log what cannot be found once, and once more when it is found again."""
+        self._faults = {entry: why for entry, why in self._faults.items() if entry in answers}
         for entry, (_, fault) in answers.items():
             if fault == self._faults.get(entry):
                 continue
@@ -121,9 +122,9 @@ class SubstationWatch:
             if one.fault is None:
                 profile = self.profiles[site.address]
                 if site.address not in self._pollers:
-                    self._watch(site, profile)
+                    self._watch(site, one.entry, profile)
                 elif profile != before.get(site.address):
-                    self._change(site, profile)
+                    self._change(site, one.entry, profile)
             elif site.reason != one.fault:
                 self._pool.cannot_be_reached(site, one.fault)
                 self._log.warning(
@@ -134,26 +135,27 @@ class SubstationWatch:
                     reason=site.reason,
                 )
 
-    def _watch(self, site: Site, profile: SubstationProfile) -> None:
+    def _watch(self, site: Site, entry: SiteUrl, profile: SubstationProfile) -> None:
         self._log.info("substation found", substation=site.name, address=site.address)
         upstream = Upstream(
             site.address,
             connect_timeout_s=self._settings.connect_timeout,
             connections=self._settings.max_connections,
             idle_s=self._settings.upstream_idle_timeout,
+            host=f"{in_url(entry.host)}:{entry.port}",
         )
         self._dispatcher.connect(site.address, upstream, profile)
-        self._poll(site, profile)
+        self._poll(site, entry, profile)
 
-    def _change(self, site: Site, profile: SubstationProfile) -> None:
+    def _change(self, site: Site, entry: SiteUrl, profile: SubstationProfile) -> None:
         """Ask a substation in another way from now on."""
         self._log.info("substation changed", substation=site.name, address=site.address)
         site.warning = None
         self._dispatcher.change(site.address, profile)
         self._pollers[site.address].stop()
-        self._poll(site, profile)
+        self._poll(site, entry, profile)
 
-    def _poll(self, site: Site, profile: SubstationProfile) -> None:
+    def _poll(self, site: Site, entry: SiteUrl, profile: SubstationProfile) -> None:
         poller = Poller(
             site,
             self._pool,
@@ -162,6 +164,7 @@ class SubstationWatch:
                 connect_timeout_s=self._settings.poll_timeout,
                 connections=1,
                 idle_s=self._settings.upstream_idle_timeout,
+                host=f"{in_url(entry.host)}:{profile.metrics_port or entry.port}",
             ),
             profile.metrics_path,
             names=GaugeNames.of(profile),
@@ -181,5 +184,7 @@ class SubstationWatch:
                     del self._pollers[site.address]
                     self._dispatcher.disconnect(site.address)
                     self._log.info("substation gone", substation=site.name, address=site.address)
+                    if site.address in self._pool.sites:
+                        self._changed.set()  # it came back meanwhile, and nobody polls it
 
         gevent.spawn(poll)

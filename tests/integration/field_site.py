@@ -19,6 +19,7 @@ BEHAVIOUR: dict[str, Any] = {
     "page_times": 1,
     "page_delay_s": 0,
     "page_drip_s": 0,  # pause between single bytes of the page
+    "host": ".*",  # a pattern of `Host`; any other is a 421
     "charge_path": ".*",  # a pattern; any other is a 404
     "body": {},  # what the body needs: members, each with a pattern of its JSON; else it is a 422
     "charge_status": 200,
@@ -38,6 +39,9 @@ class Site(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         if self.path != BEHAVIOUR["metrics_path"]:
             self.reply(200, b"ready\n")
+            return
+        if not re.fullmatch(BEHAVIOUR["host"], self.headers["Host"]):
+            self.reply(421, b"not a name of this host")
             return
         time.sleep(BEHAVIOUR["page_delay_s"])
         figures = {"load": charging, "kw": VEHICLE_KW * charging, "peak": peak, "charged": charged}
@@ -62,6 +66,9 @@ class Site(BaseHTTPRequestHandler):
         if BEHAVIOUR["raw_answer"] is not None:
             self.wfile.write(BEHAVIOUR["raw_answer"].encode("latin-1"))
             self.close_connection = True
+            return
+        if not re.fullmatch(BEHAVIOUR["host"], self.headers["Host"]):
+            self.reply(421, b"not a name of this host")
             return
         if not re.fullmatch(BEHAVIOUR["charge_path"], self.path):
             self.reply(404, b"no such path")

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import requests
 
+from local_stack.grid import Ports
 from local_stack.process import Process
 from local_stack.scrape import scrape
 from tests.conftest import StartService
@@ -227,6 +228,24 @@ def test_a_vehicle_that_all_rejected_is_told_what_they_answered(
     assert "site1 answered 404 Not Found: 'no such path'" in told
     assert "site2 answered 422 Unprocessable" in told  # which its own words follow
     assert "'ev_id is missing or wrong'" in told
+
+
+def test_a_substation_is_called_by_the_name_that_it_was_given(
+    start_service: StartService, start_field_site: StartFieldSite
+) -> None:
+    """As where one proxy stands before several of them, and tells them apart by name."""
+    metrics_port = Ports.free(0).balancer
+    site = start_field_site(
+        page="substation_current_load {load}\nsubstation_capacity 4\n",
+        metrics_port=metrics_port,
+        host=r"localhost:\d+",
+    )
+    balancer = start_balancer(
+        start_service, f"http://localhost:{site.port}", METRICS_PORT=metrics_port
+    )
+
+    wait_for_health(balancer, "site1", "up")
+    assert requests.post(f"{balancer.url}/charge", timeout=10).status_code == 200
 
 
 def test_the_examples_of_the_page_differ_in_their_addresses() -> None:
