@@ -6,6 +6,7 @@
  * @property {string} address
  * @property {"unknown" | "up" | "draining" | "down"} health
  * @property {string | null} reason
+ * @property {string | null} warning
  * @property {number | null} gauge
  * @property {number | null} gauge_age_s
  * @property {number} own_load
@@ -15,7 +16,11 @@
  * @property {number | null} power_kw
  * @property {number | null} power_limit_kw
  *
- * @typedef {{policy: string, waiting: number, substations: Substation[]}} Grid
+ * @typedef {object} Grid
+ * @property {string} policy
+ * @property {number} waiting
+ * @property {string | null} configuration_problem
+ * @property {Substation[]} substations
  *
  * @typedef {{substation: string, load: number, capacity: number, score: number}} Candidate
  *

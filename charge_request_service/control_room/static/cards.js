@@ -1,7 +1,7 @@
 /**
  * A card for each substation.
  *
- * @import { Substation } from "./api.js"
+ * @import { Grid, Substation } from "./api.js"
  */
 import { paint } from "./hues.js";
 import { announce, byId, make, say, stamp } from "./page.js";
@@ -14,12 +14,15 @@ const HEALTH = { unknown: "Not known yet", up: "Up", draining: "Draining", down:
 export class Cards {
   constructor() {
     this.list = byId("cards");
+    this.problem = byId("cards-problem");
     /** @type {Map<string, Card>} by address: two sites may share a name */
     this.cards = new Map();
   }
 
-  /** @param {Substation[]} substations */
-  show(substations) {
+  /** @param {Grid} grid */
+  show({ substations, configuration_problem: problem }) {
+    say(this.problem, problem ? `The file of substations is not in use: ${problem}` : "");
+    this.problem.hidden = !problem;
     byId("cards-nothing").hidden = substations.length > 0;
     const present = new Set(substations.map((site) => site.address));
     for (const [address, card] of this.cards) {
@@ -68,6 +71,8 @@ class Card {
     this.drawPoints(site);
     say(slots.reason, isUp ? "" : (site.reason ?? ""));
     slots.reason.hidden = isUp || !site.reason;
+    say(slots.warning, site.warning ?? "");
+    slots.warning.hidden = !site.warning;
     this.showPower(site);
     say(slots.own, number(site.own_load));
     say(slots.foreign, number(site.foreign_load));

@@ -29,7 +29,7 @@ const feed = new Feed({
     const at = performance.now();
     link.live();
     keyEntry.hide();
-    cards.show(substations);
+    cards.show(round.grid);
     pace.add(round.decisions, round.fromStart);
     figures.show(round.grid, pace.at(round.now));
     decisions.add(round.decisions);

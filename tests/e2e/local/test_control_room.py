@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import pytest
 import requests
-from playwright.sync_api import Browser, Locator, Page, ViewportSize, expect
+from playwright.sync_api import Browser, Locator, Page, Route, ViewportSize, expect
 
 from local_stack.grid import Grid, Ports
 from local_stack.process import Process
@@ -85,6 +85,32 @@ def bring_back(process: Process, fault: str) -> None:
         process.thaw()
     else:
         process.start()
+
+
+def test_what_looks_wrong_is_told_of_a_site_that_is_up_and_of_the_file_of_sites(
+    page: Page,
+) -> None:
+    expect(slot(page, "substation1", "warning")).to_be_hidden()
+    expect(page.locator("#cards-problem")).to_be_hidden()
+
+    def change(route: Route) -> None:
+        grid = route.fetch().json()
+        grid["configuration_problem"] = "substations.toml: [substations.north] url is missing"
+        grid["substations"][0]["warning"] = "answered that 40 kWh were charged after 0.01 s"
+        route.fulfill(json=grid)
+
+    page.route("**/substations", change)
+
+    expect(slot(page, "substation1", "warning")).to_have_text(
+        "answered that 40 kWh were charged after 0.01 s"
+    )
+    expect(slot(page, "substation2", "warning")).to_be_hidden()
+    expect(page.locator("#cards-problem")).to_have_text(
+        "The file of substations is not in use: substations.toml: [substations.north] url is "
+        "missing"
+    )
+    assert contrast_faults(page) == []
+    page.unroute_all(behavior="wait")
 
 
 def test_every_site_is_shown_live_with_its_numbers(
