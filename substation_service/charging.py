@@ -9,10 +9,9 @@ __all__ = ["Charging", "Demand"]
 # part when full: the two-stage battery of ACN-Sim.
 _TAPER_FROM = 0.8
 _POWER_WHEN_FULL = 0.1
-# The taper is followed in steps of this state of charge.
-_STEP = 0.01
+# The taper is followed in steps that end at these states of charge.
 _FULL = 1.0
-_TINY = 1e-9
+_ENDS = tuple(percent / 100 for percent in range(81, 101))
 
 
 class Demand(NamedTuple):
@@ -157,22 +156,22 @@ def _taper(
     slope_kw = full_kw * (1 - _POWER_WHEN_FULL) / (_FULL - _TAPER_FROM)  # per state of charge
     # The point may be what holds a vehicle back up to a higher state of charge.
     bend = _TAPER_FROM + max(0.0, full_kw - point_power_kw) / slope_kw
-    target = soc + demand.kwh / battery_kwh
+
+    def mean_kw(low: float, high: float) -> float:
+        most_kw = min(full_kw, point_power_kw)
+        if high <= bend:
+            return most_kw
+        ends_kw = [full_kw - (min(end, _FULL) - _TAPER_FROM) * slope_kw for end in (low, high)]
+        falls_kw = ends_kw[0] - ends_kw[1]
+        return min(most_kw, falls_kw / log1p(falls_kw / ends_kw[1]) if falls_kw > 0 else ends_kw[0])
+
     steps = []
-    at = soc
-    if at < bend:
-        steps.append(Step((bend - soc) * battery_kwh, min(full_kw, point_power_kw)))
-        at = bend
-    while at < target:
-        to = min((int(at / _STEP + _TINY) + 1) * _STEP, target)
-        if to > target - _TINY:
-            to = target  # rounding leaves no step of next to nothing
-        falls_kw, low_kw = (to - at) * slope_kw, full_kw - (to - _TAPER_FROM) * slope_kw
-        steps.append(Step((to - soc) * battery_kwh, falls_kw / log1p(falls_kw / low_kw)))
-        at = to
-    if not steps:  # too little to be seen in the state of charge
-        steps = [Step(demand.kwh, full_kw - (soc - _TAPER_FROM) * slope_kw)]
-    return (
-        *(step for step in steps[:-1] if step.until_kwh < demand.kwh),
-        Step(demand.kwh, steps[-1].cap_kw),
-    )
+    low = soc
+    for end in (bend, *_ENDS):
+        until_kwh = (end - soc) * battery_kwh
+        if until_kwh >= demand.kwh:
+            break
+        if end > low:
+            steps.append(Step(until_kwh, mean_kw(low, end)))
+            low = end
+    return (*steps, Step(demand.kwh, mean_kw(low, soc + demand.kwh / battery_kwh)))

@@ -43,9 +43,9 @@ def first_come(caps: Sequence[float], limit: float) -> list[float]:
     for index, cap in enumerate(caps):
         if left <= 0:
             break
-        more = min(cap - powers[index], left)
-        powers[index] += more
-        left -= more
+        power = min(cap, powers[index] + left)
+        left -= power - powers[index]
+        powers[index] = power
     return _within(limit, powers)
 
 

@@ -109,7 +109,8 @@ class Substation:
             raise SubstationFull(self.capacity, max(0.0, next_free - self._now))
         charging = Charging(demand, self.point_power_kw, self._now, self._hours_per_s)
         self._charging[charging] = None
-        if self._shares or self.load * self.point_power_kw > self.power_limit_kw:
+        if self.load * self.point_power_kw > self.power_limit_kw:
+            charging.share_kw = 0.0  # until the others have made room
             self._share()
         return charging
 

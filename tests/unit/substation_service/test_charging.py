@@ -3,6 +3,8 @@
 import math
 
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from substation_service.charging import Charging, Demand
 
@@ -56,6 +58,37 @@ def test_the_cap_of_each_step_is_within_the_taper_at_its_ends() -> None:
         hour += 0.3 / middle + 1e-9
     assert one.cap_kw(hour) == 0
     assert one.power_kw(hour) == 0
+
+
+@given(
+    point_power_kw=st.floats(1, 400),
+    max_power_kw=st.none() | st.floats(1, 4000),
+    soc=st.sampled_from([0.0, 0.8, 0.81, 0.95]) | st.floats(0, 0.99),
+)
+@example(point_power_kw=51.46, max_power_kw=124.0, soc=0.0)  # the bend is as good as at 93%
+@settings(max_examples=300)
+def test_no_step_is_over_the_point_or_the_vehicle_or_the_step_before(
+    point_power_kw: float, max_power_kw: float | None, soc: float
+) -> None:
+    one = charging(Demand((1 - soc) * 60, max_power_kw, 60, soc), point_power_kw)
+    before, now = one.max_power_kw, 0.0
+    assert before == min(point_power_kw, max_power_kw or point_power_kw)
+
+    for _ in range(25):
+        assert one.cap_kw(now) <= before  # not by a rounding error
+        before, now = one.cap_kw(now), one.cap_changes
+        if now == math.inf:
+            break
+        one.advance(now)
+    assert before == 0
+    assert now == math.inf
+
+
+def test_a_vehicle_that_takes_more_than_it_told_goes_on_at_a_tenth() -> None:
+    one = charging(Demand(20, 50, 60, 0.9))  # 6 kWh fit
+
+    assert one.cap_kw(one.ends - 0.1) == pytest.approx(5)
+    assert one.ends == pytest.approx(charging(Demand(6, 50, 60, 0.9)).ends + 14 / 5)
 
 
 def test_without_a_state_of_charge_nothing_tapers() -> None:

@@ -5,7 +5,15 @@ from threading import Barrier, Thread
 
 import pytest
 
-from substation_service.substation import Demand, Outcome, Sharing, Substation, SubstationFull
+from substation_service.power import ALLOCATIONS
+from substation_service.substation import (
+    Charging,
+    Demand,
+    Outcome,
+    Sharing,
+    Substation,
+    SubstationFull,
+)
 
 
 def site(
@@ -116,6 +124,38 @@ def test_at_a_limit_of_0_everything_stands_still_until_it_is_lifted() -> None:
 def test_a_limit_is_a_number_of_kilowatts(limit: float) -> None:
     with pytest.raises(ValueError, match="no limit"):
         site().set_limit(limit, now=0)
+
+
+def test_who_loses_power_loses_it_before_another_gains_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    turns = [[50.0, 10.0], [10.0, 50.0], [50.0, 10.0], [20.0, 20.0, 20.0]]
+    monkeypatch.setitem(ALLOCATIONS, Sharing.EQUAL, lambda _caps, _limit: turns.pop(0))
+    substation = site(3, power_limit_kw=60)
+    drawn: list[float] = []
+    advance = Charging.advance
+
+    def watched(one: Charging, now: float, share_kw: float | None = None) -> None:
+        advance(one, now, share_kw)
+        drawn.append(substation.power_kw)
+
+    monkeypatch.setattr(Charging, "advance", watched)
+    substation.plug_in(Demand(100), now=0)
+    substation.plug_in(Demand(100), now=0)
+    for _ in "ab":
+        substation.set_limit(60, now=1)
+    substation.plug_in(Demand(100), now=2)
+
+    assert drawn == [50, 60, 20, 60, 20, 60, 30, 40, 60]
+
+
+def test_a_limit_until_a_time_that_is_over_is_over_at_once() -> None:
+    substation = site()
+    charging = substation.plug_in(Demand(10), now=10)
+
+    substation.set_limit(10, now=11, until=10.5)
+    substation.advance(11)
+
+    assert substation.power_limit_kw == 100
+    assert charging.ends == 12
 
 
 def test_a_clock_that_goes_back_counts_as_standing_still() -> None:
