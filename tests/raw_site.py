@@ -21,6 +21,7 @@ class Bytes(NamedTuple):
         later: what follows a moment after that.
         hang_up: whether the connection is closed after that; else it stays open.
         later_s: how long that moment is.
+        forever_every_s: pause between what is sent again and again.
     """
 
     first: bytes
@@ -28,6 +29,7 @@ class Bytes(NamedTuple):
     later: bytes = b""
     hang_up: bool = False
     later_s: float = MOMENT_S
+    forever_every_s: float = 0
 
 
 def http(body: bytes, *headers: bytes, status: bytes = b"200 OK") -> Bytes:
@@ -85,6 +87,7 @@ class RawSite:
                 line.sendall(answer.first)
                 while answer.forever:
                     line.sendall(answer.forever)
+                    time.sleep(answer.forever_every_s)
                 if answer.later:
                     time.sleep(answer.later_s)
                     line.sendall(answer.later)

@@ -243,4 +243,7 @@ VIEWS = {
         "8,000 digits": b"9" * 8_000,
         "a line end": b"1%0d%0aX-Evil:%20" + MARK.encode(),
     }.items()
+} | {
+    f"decisions limit {value}": get(b"/decisions?limit=" + value.encode(), answers="400")
+    for value in ("0", "101", "-1", "ten")
 }
