@@ -17,6 +17,7 @@ BEHAVIOUR: dict[str, Any] = {
     "metrics_path": "/metrics",
     "page": "ev_charging_load 0\n",  # what it says; {load}, {kw}, {peak}, {charged} are filled in
     "page_times": 1,
+    "content_type": "",  # of every answer; the balancer asks for none, Prometheus 3 does
     "page_delay_s": 0,
     "page_drip_s": 0,  # pause between single bytes of the page
     "host": ".*",  # a pattern of `Host`; any other is a 421
@@ -97,6 +98,8 @@ class Site(BaseHTTPRequestHandler):
         body = b"" if status == 204 else body
         self.send_response(status)
         self.send_header("Content-Length", str(len(body)))
+        if BEHAVIOUR["content_type"]:
+            self.send_header("Content-Type", BEHAVIOUR["content_type"])
         self.end_headers()
         self.wfile.write(body)
 

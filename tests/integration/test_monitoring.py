@@ -37,7 +37,7 @@ def foreign_substations(tmp_path: Path) -> Iterator[list[Process]]:
     started = []
     for number, page in enumerate(pages):
         port = Ports.free(0).gateway
-        behaviour = {"port": port, "page": page, "charge_s": 60}
+        behaviour = {"port": port, "page": page, "charge_s": 60, "content_type": "text/plain"}
         process = Process(
             f"foreign{number}",
             [sys.executable, str(program), json.dumps(behaviour)],
