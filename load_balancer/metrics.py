@@ -77,6 +77,8 @@ class BalancerCollector(Collector):
                 ("substation_capacity", "Vehicles that the site can hold"),
                 ("substation_up", "1 while the site can be given vehicles"),
                 ("substation_draining", "1 while the site takes no new vehicle, by its own word"),
+                ("substation_power_kw", "Power drawn at the last poll, kW, where published"),
+                ("substation_power_limit_kw", "Most power it may draw, kW, where published"),
                 ("gauge_age_seconds", "Age of the gauge"),
             )
         }
@@ -99,10 +101,19 @@ class BalancerCollector(Collector):
                     "substation_capacity": site.capacity,
                     "gauge_age_seconds": site.gauge_age_s(now),
                 }
+                if site.health is not Health.DOWN:  # what it drew then, nobody knows now
+                    values |= _published(
+                        substation_power_kw=site.reading.power_kw,
+                        substation_power_limit_kw=site.reading.power_limit_kw,
+                    )
             for name, value in values.items():
                 if math.isfinite(value):
                     gauges[name].add_metric([site.name], value)
         yield from gauges.values()
+
+
+def _published(**values: float | None) -> dict[str, float]:
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def _by_site(
