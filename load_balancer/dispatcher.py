@@ -12,20 +12,14 @@ from grid_common.charge import Session
 from grid_common.interrupt import CallerGone, Interrupt
 from grid_common.logs import Log
 from grid_common.problems import Unavailable
-from grid_common.shown import shown
-from grid_common.upstream import Answer, Upstream, UpstreamError
-from load_balancer.outcome import Outcome, describe, metered, outcome_of
+from grid_common.upstream import Answer, UpstreamError
+from load_balancer.outcome import Outcome, describe, metered
 from load_balancer.plausibility import too_fast
 from load_balancer.pool import LineFull, Pool
 from load_balancer.profile import SubstationProfile
-from load_balancer.refusal import explain
+from load_balancer.refusal import explain, quoted
+from load_balancer.substation_client import SubstationClient
 from load_balancer.vehicle import Dispatch, Ticket
-
-# Of an answer's body only a problem's type is looked at; thousands of answers that drip in for
-# hours must not fill the memory.
-_KEPT_BYTES = 4_096
-# Of what a site said to a vehicle that it rejected, the caller is told so much.
-_SHOWN_BYTES = 100
 
 
 class TakenBack(BaseException):
@@ -44,13 +38,6 @@ class ChargeResult(NamedTuple):
     waited_s: float
     charging_s: float
     metered: dict[str, float]  # what the site told of energy and power
-
-
-class _Way(NamedTuple):
-    """How a site is reached and asked."""
-
-    upstream: Upstream
-    profile: SubstationProfile
 
 
 class _Ride:
@@ -79,21 +66,17 @@ class Dispatcher:
         self._pool = pool
         self._waits = waits
         self._log = log
-        self._sites: dict[str, _Way] = {}
+        self._clients: dict[str, SubstationClient] = {}
 
-    def connect(self, address: str, upstream: Upstream, profile: SubstationProfile) -> None:
-        """Use this client for a site's address, and ask in this way."""
-        self._sites[address] = _Way(upstream, profile)
-
-    def change(self, address: str, profile: SubstationProfile) -> None:
-        """Ask a site in another way from now on."""
-        self._sites[address] = self._sites[address]._replace(profile=profile)
+    def connect(self, address: str, client: SubstationClient) -> None:
+        """Use this client for a site's address."""
+        self._clients[address] = client
 
     def disconnect(self, address: str) -> None:
         """Let go of a site's client."""
-        way = self._sites.pop(address, None)
-        if way is not None:
-            way.upstream.close()
+        client = self._clients.pop(address, None)
+        if client is not None:
+            client.close()
 
     def charge(self, session: Session, *, request_id: str, wait_s: float) -> ChargeResult:
         """Have a vehicle charged.
@@ -154,20 +137,10 @@ class Dispatcher:
 
     def _attempt(self, dispatch: Dispatch, ride: _Ride, session: Session) -> ChargeResult | None:
         """Hand the vehicle to the site; None when it has to go elsewhere."""
-        upstream, profile = self._sites[dispatch.site.address]
-        call = profile.call(session)
+        client = self._clients[dispatch.site.address]
         try:
             with Interrupt() as ride.attempt:
-                answer = upstream.request(
-                    "POST",
-                    call.path,
-                    body=call.body,
-                    headers={
-                        "Content-Type": "application/json",
-                        "X-Request-ID": dispatch.ticket.request_id,
-                    },
-                    keep=_KEPT_BYTES,
-                )
+                outcome, answer = client.charge(session, request_id=dispatch.ticket.request_id)
         except TakenBack:
             self._tell(dispatch, "lost", "the site stopped answering its polls")
             return None
@@ -178,12 +151,8 @@ class Dispatcher:
             return None
         finally:
             ride.attempt = None
-        outcome = outcome_of(answer.status, answer.content_type, answer.body)
         if outcome is Outcome.CHARGED:
-            if profile.answer == "accepted":
-                outcome = Outcome.ACCEPTED
-            else:
-                self._doubt(dispatch, session, profile)
+            self._doubt(dispatch, session, client.profile)
         return self._settle(dispatch, ride, outcome, answer)
 
     def _doubt(self, dispatch: Dispatch, session: Session, profile: SubstationProfile) -> None:
@@ -227,7 +196,7 @@ class Dispatcher:
             case Outcome.REJECTED:
                 why = describe(answer.status, answer.location)
                 self._tell(dispatch, "rejected", why)
-                ride.rejections.append(f"{dispatch.site.name} {why}{_quoted(answer.body)}")
+                ride.rejections.append(f"{dispatch.site.name} {why}{quoted(answer.body)}")
                 self._pool.rejected(dispatch, now)
             case Outcome.FAILED:
                 why = describe(answer.status, answer.location)
@@ -287,8 +256,3 @@ def _result(status: str, dispatch: Dispatch, answer: Answer) -> ChargeResult:
         time.monotonic() - dispatch.decision.at,
         metered(answer.body),
     )
-
-
-def _quoted(body: bytes) -> str:
-    text = body[:_SHOWN_BYTES].decode("utf-8", "replace").strip()
-    return f": {shown(text, _SHOWN_BYTES)}" if text else ""

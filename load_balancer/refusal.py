@@ -2,10 +2,12 @@
 
 from collections.abc import Iterable, Sequence
 
+from grid_common.shown import shown
 from load_balancer.site import Health, Site
 
 _MOST_NAMED = 3
 _LONGEST = 240
+_SHOWN_BYTES = 100
 
 
 def explain(
@@ -33,6 +35,12 @@ def explain(
         "queue_full": f"{waiting} vehicles wait already; no more may.",
     }[reason]
     return f"{told} Substations that are down: {down}." if down else told
+
+
+def quoted(body: bytes) -> str:
+    """Quote the first words of an answer, after a colon; nothing where it has none."""
+    text = body[:_SHOWN_BYTES].decode("utf-8", "replace").strip()
+    return f": {shown(text, _SHOWN_BYTES)}" if text else ""
 
 
 def _listed(parts: Sequence[str]) -> str:

@@ -28,6 +28,7 @@ from load_balancer.pool import Pool
 from load_balancer.profile import SubstationProfile
 from load_balancer.settings import Settings
 from load_balancer.site import Site
+from load_balancer.substation_client import SubstationClient
 from load_balancer.substation_entries import Entries, SiteUrl
 
 # How long a change of SUBSTATIONS_FILE may go unnoticed, seconds.
@@ -57,6 +58,7 @@ class SubstationWatch:
         self._log = log
         self._directory = Directory(self.file.entries)
         self._pollers: dict[str, Poller] = {}
+        self._clients: dict[str, SubstationClient] = {}
         self._faults: dict[SiteUrl, str] = {}
         self._changed = Event()
 
@@ -144,14 +146,15 @@ class SubstationWatch:
             idle_s=self._settings.upstream_idle_timeout,
             host=f"{in_url(entry.host)}:{entry.port}",
         )
-        self._dispatcher.connect(site.address, upstream, profile)
+        self._clients[site.address] = SubstationClient(upstream, profile)
+        self._dispatcher.connect(site.address, self._clients[site.address])
         self._poll(site, entry, profile)
 
     def _change(self, site: Site, entry: SiteUrl, profile: SubstationProfile) -> None:
         """Ask a substation in another way from now on."""
         self._log.info("substation changed", substation=site.name, address=site.address)
         site.warning = None
-        self._dispatcher.change(site.address, profile)
+        self._clients[site.address].profile = profile
         self._pollers[site.address].stop()
         self._poll(site, entry, profile)
 
@@ -181,7 +184,7 @@ class SubstationWatch:
                 poller.run()
             finally:
                 if self._pollers.get(site.address) is poller:  # no other has taken its place
-                    del self._pollers[site.address]
+                    del self._pollers[site.address], self._clients[site.address]
                     self._dispatcher.disconnect(site.address)
                     self._log.info("substation gone", substation=site.name, address=site.address)
                     if site.address in self._pool.sites:

@@ -1,6 +1,6 @@
 """What a vehicle is told that nobody took."""
 
-from load_balancer.refusal import explain
+from load_balancer.refusal import explain, quoted
 from tests.unit.load_balancer.grid import Grid
 
 
@@ -40,3 +40,10 @@ def test_what_the_substations_answered_is_told() -> None:
 def test_however_many_and_long_the_reasons_are_the_message_is_short() -> None:
     assert len(told(Grid(4), "rejected", *["x" * 9999] * 500)) < 1000
     assert told(Grid(4), "rejected", *["x"] * 500).endswith("x; x; x; and 497 more.")
+
+
+def test_what_an_answer_said_is_quoted_on_one_short_line() -> None:
+    assert quoted(b"") == quoted(b" \n") == ""
+    assert quoted(b"no such path\n") == ": 'no such path'"
+    assert quoted(b"\xff\r\nX: y") == r": '\ufffd\r\nX: y'"
+    assert len(quoted(b"x" * 4096)) < 110
