@@ -17,6 +17,19 @@ Kilowatts = Annotated[float, Field(gt=0, le=1_000_000, allow_inf_nan=False)]
 _EXAMPLE = Session("s", "v", 1.0, 1.0, 1.0, 0.5)
 
 
+def check_gauges_differ(load: str, capacity: str) -> None:
+    """Check the names of the two gauges.
+
+    Raises:
+        ValueError: they are one, so that the substation would always be full.
+    """
+    if load == capacity:
+        raise ValueError(
+            f"gauge_name and capacity_gauge_name are both {load}; where there is no gauge of the "
+            "capacity, set default_capacity and leave capacity_gauge_name out"
+        )
+
+
 class ChargeCall(NamedTuple):
     """What is posted to a substation for one vehicle."""
 
@@ -90,6 +103,11 @@ class SubstationProfile(BaseModel):
         except TypeError as error:
             raise ValueError(f"it cannot be written as JSON ({error})") from None
         return value
+
+    @model_validator(mode="after")
+    def _gauges_differ(self) -> Self:
+        check_gauges_differ(self.gauge_name, self.capacity_gauge_name)
+        return self
 
     @model_validator(mode="after")
     def _units_fit(self) -> Self:

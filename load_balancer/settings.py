@@ -7,7 +7,14 @@ from pydantic import Field, PrivateAttr, field_validator, model_validator
 from grid_common.followed_file import read_text
 from grid_common.settings import FilePath, Seconds, ServiceSettings
 from load_balancer.policy import POLICIES
-from load_balancer.profile import GaugeName, Kilowatts, Port, SubstationProfile, UrlPath
+from load_balancer.profile import (
+    GaugeName,
+    Kilowatts,
+    Port,
+    SubstationProfile,
+    UrlPath,
+    check_gauges_differ,
+)
 from load_balancer.substation_entries import Entries, parse_urls, read_entries
 
 
@@ -143,6 +150,7 @@ class Settings(ServiceSettings):
 
     @model_validator(mode="after")
     def _name_substations(self) -> Self:
+        check_gauges_differ(self.gauge_name, self.capacity_gauge_name)
         if not self.substations and self.substations_file is None:
             raise ValueError(
                 "SUBSTATIONS is missing: set it to the URLs of the substations, or "

@@ -60,6 +60,21 @@ def run(module: str, *arguments: str, **settings: str) -> subprocess.CompletedPr
             ["METRICS_PATH=/m", "ASCII"],
         ),
         ("load_balancer", {"SUBSTATIONS": "http://a:1", "METRICS_PORT": "0"}, ["METRICS_PORT=0"]),
+        (
+            "load_balancer",
+            {"SUBSTATIONS": "http://a:1", "GAUGE_NAME": "x", "CAPACITY_GAUGE_NAME": "x"},
+            ["gauge_name", "capacity_gauge_name", "both x"],
+        ),
+        (
+            "load_balancer",
+            {"SUBSTATIONS_FILE": "no-such-file"},
+            ["SUBSTATIONS_FILE=no-such-file", "there is no such file"],
+        ),
+        (
+            "load_balancer",
+            {"SUBSTATIONS_FILE": "README.md"},
+            ["SUBSTATIONS_FILE=README.md", "it is not TOML"],
+        ),
         ("load_balancer", {"SUBSTATIONS": "http://a:1", "BIND_HOST": "a..b"}, ["BIND_HOST=a..b"]),
         (
             "load_balancer",

@@ -105,6 +105,8 @@ def test_what_a_vehicle_did_not_tell_is_left_out() -> None:
         ({"charge_path": "/{soc}"}, "so it stands alone"),
         ({"charge_path": "/{vehicle}"}, "is not known"),
         ({"gauge": "x"}, "gauge"),
+        ({"gauge_name": "a", "capacity_gauge_name": "a"}, "are both a"),
+        ({"gauge_name": "substation_capacity"}, "are both substation_capacity"),
     ],
 )
 def test_what_cannot_work_is_refused_by_name(fields: dict[str, Any], why: str) -> None:

@@ -1,6 +1,13 @@
-"""The table of fields in docs/your-own-substations.md and the code are one."""
+"""What docs/your-own-substations.md says of fields and of Compose is as the code has it."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
 
 from load_balancer.profile import SubstationProfile
+from load_balancer.settings import Settings
 from tests.integration.own_ways import PAGE
 
 
@@ -22,3 +29,16 @@ def test_the_page_lists_every_field_as_the_code_declares_it() -> None:
         name: [shown(field.default), field.description]
         for name, field in SubstationProfile.model_fields.items()
     }
+
+
+def test_the_compose_file_of_the_page_changes_a_service_that_is_there() -> None:
+    found = re.search(r"```yaml\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    assert found
+    override: dict[str, Any] = yaml.safe_load(found[1])
+    compose = yaml.safe_load(Path(PAGE.parents[1] / "docker-compose.yml").read_text())
+    (name, service), *others = override["services"].items()
+    assert not others
+    assert {each.lower() for each in service["environment"]} <= Settings.model_fields.keys()
+    networks = {*compose["networks"], *override["networks"]}
+    assert set(compose["services"][name]["networks"]) <= set(service["networks"]) <= networks
+    assert override["networks"] == {"substations": None}  # with a way out, unlike `grid`
