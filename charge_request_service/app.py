@@ -57,6 +57,7 @@ def create_app(settings: Settings) -> ServiceApp:
         )
     )
 
+    _add_views(app, balancer)
     _add_control_room(app, settings, balancer, account)
 
     @app.post("/charge")
@@ -87,6 +88,14 @@ def create_app(settings: Settings) -> ServiceApp:
             )
         return response
 
+    @app.get("/openapi.json")
+    def openapi_json() -> Response:
+        return json_response(openapi)
+
+    return app
+
+
+def _add_views(app: ServiceApp, balancer: BalancerClient) -> None:
     @app.get("/substations")
     def substations() -> Response:
         return _passed_on(balancer.get("/substations", request_id=g.request_id))
@@ -97,11 +106,9 @@ def create_app(settings: Settings) -> ServiceApp:
         path = f"/decisions?{urlencode(given)}"
         return _passed_on(balancer.get(path, request_id=g.request_id))
 
-    @app.get("/openapi.json")
-    def openapi_json() -> Response:
-        return json_response(openapi)
-
-    return app
+    @app.get("/history")
+    def history() -> Response:
+        return _passed_on(balancer.get("/history", request_id=g.request_id))
 
 
 def _add_control_room(

@@ -46,6 +46,7 @@ def description(
         {
             "/charge": {"post": charge},
             "/substations": {"get": _view("Every substation as the balancer sees it", "Grid")},
+            "/history": {"get": _view("The last ten minutes of every substation", "History")},
             "/decisions": {
                 "get": _view(
                     "The last decisions of the balancer, a page",
@@ -197,6 +198,18 @@ def _schemas(max_kwh: float) -> dict[str, Any]:
                 "capacity": _NULLABLE_INTEGER,
                 "power_kw": _NULLABLE_NUMBER,
                 "power_limit_kw": _NULLABLE_NUMBER,
+            }
+        ),
+        "History": an_object(
+            {"age_s": NUMBER, "interval_s": NUMBER, "substations": a_list(ref("SubstationHistory"))}
+        ),
+        "SubstationHistory": an_object(
+            {
+                "name": TEXT,
+                "address": TEXT,
+                "load": a_list(_NULLABLE_NUMBER),
+                "power_kw": a_list(_NULLABLE_NUMBER),
+                "power_limit_kw": a_list(_NULLABLE_NUMBER),
             }
         ),
         "Decisions": an_object(

@@ -18,6 +18,7 @@ from load_balancer import views
 from load_balancer.budget import RetryBudget
 from load_balancer.decisions import MOST_OF_A_PAGE, DecisionRecord
 from load_balancer.dispatcher import Dispatcher
+from load_balancer.history import INTERVAL_S, History
 from load_balancer.metrics import BalancerCollector
 from load_balancer.policy import POLICIES
 from load_balancer.pool import Pool
@@ -84,8 +85,10 @@ class Balancer:
             "1 while SUBSTATIONS_FILE, as it is now, is in use",
             registry=self.app.registry,
         ).set_function(lambda: self._watch.file.problem is None)
+        self._history = History()
         self._add_routes()
         gevent.spawn(self._watch.run)
+        gevent.spawn(self._sample)
 
     def _add_routes(self) -> None:
         app, settings = self.app, self._settings
@@ -129,6 +132,10 @@ class Balancer:
             )
             return json_response(self._record.page(since, limit))
 
+        @app.get("/history")
+        def history() -> Response:
+            return json_response(self._history.document(time.monotonic()))
+
         description = orjson.dumps(inner_description("Balancer", settings.max_kwh, waits=True))
 
         @app.get("/openapi.json")
@@ -138,6 +145,11 @@ class Balancer:
         @app.get("/targets")
         def targets() -> Response:
             return json_response(views.targets(self._pool, self._watch.profiles))
+
+    def _sample(self) -> None:
+        while True:
+            self._history.sample(self._pool.sites.values(), time.monotonic())
+            gevent.sleep(INTERVAL_S - time.monotonic() % INTERVAL_S)
 
     def _why_not_ready(self) -> str | None:
         now = time.monotonic()

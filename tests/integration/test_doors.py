@@ -85,7 +85,7 @@ def test_only_who_holds_a_key_charges_and_others_count_nowhere(grid: Grid, key: 
         assert answer.status_code == 401
         assert answer.headers["WWW-Authenticate"].startswith("Bearer ")
         assert answer.headers["Content-Type"] == "application/problem+json"
-    for path in ("/substations", "/decisions", "/rush-hour"):
+    for path in ("/substations", "/history", "/decisions", "/rush-hour"):
         assert requests.get(f"{grid.url}{path}", timeout=5).status_code == 401
     rush = requests.post(f"{grid.url}/rush-hour", json={"vehicles": 5}, timeout=5)
     assert rush.status_code == 401

@@ -94,6 +94,13 @@ def test_the_gateway_answers_as_its_openapi_description_says(start_grid: StartGr
     charged = requests.post(f"{grid.url}/charge", json={"vehicle_id": "EV-1"}, timeout=10)
     check("Charged", charged.json())
     check("Grid", requests.get(f"{grid.url}/substations", timeout=5).json())
+
+    def sampled() -> None:
+        history = requests.get(f"{grid.url}/history", timeout=5).json()
+        check("History", history)
+        assert history["substations"][0]["power_limit_kw"][-1] == 200
+
+    eventually(sampled, 5)
     decisions = requests.get(f"{grid.url}/decisions?since=0", timeout=5).json()
     check("Decisions", decisions)
     assert decisions["decisions"][0]["session_id"] == charged.json()["session_id"]

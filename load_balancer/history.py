@@ -1,0 +1,101 @@
+"""The last minutes of every substation, sampled steadily: bounded in memory, size and cost."""
+
+from array import array
+from collections.abc import Iterable
+from itertools import chain
+from math import ceil, nan
+
+import orjson
+
+from load_balancer.site import Health, Site
+
+INTERVAL_S = 1.0
+KEPT = 600  # samples: ten minutes
+# Most numbers that an answer lists, some 250 KB: of many substations every second sample is listed,
+# or every third, and so on.
+_MOST_VALUES = 40_000
+_SERIES = ("load", "power_kw", "power_limit_kw")
+_NOTHING = array("d", [nan])
+
+
+class History:
+    """A ring of samples for each substation: 14 KB each, whatever happens there."""
+
+    def __init__(self) -> None:
+        self._rings: dict[str, _Ring] = {}  # by address
+        self._last: int | None = None  # number of the newest sample, counted on the clock
+        self._sampled_at = 0.0
+        self._kept = 0
+        self._document: bytes | None = None  # of the newest sample; written when it is asked for
+
+    def sample(self, sites: Iterable[Site], now: float) -> None:
+        """Take a sample; what is not known now, or was not while nobody sampled, is left empty.
+
+        Args:
+            sites: all that there are; one that is not there any more is forgotten.
+            now: any steady clock, seconds.
+        """
+        number = int(now / INTERVAL_S)
+        skipped = 0 if self._last is None else min(KEPT, number - self._last) - 1
+        if skipped < 0:
+            return  # this one has been taken
+        self._last, self._sampled_at, self._document = number, now, None
+        self._kept = min(KEPT, self._kept + skipped + 1)
+        place = number % KEPT
+        missing = [(place - back) % KEPT for back in range(1, skipped + 1)]
+        rings: dict[str, _Ring] = {}
+        for site in sites:
+            ring = rings[site.address] = self._rings.get(site.address) or _Ring()
+            ring.name = site.name
+            ring.write(place, site, missing)
+        self._rings = rings
+
+    def document(self, now: float) -> bytes:
+        """Write all samples, oldest first, as `GET /history` answers."""
+        if self._document is None:
+            self._document = orjson.dumps(self._written())[1:]
+        age_s = max(0.0, now - self._sampled_at) if self._kept else 0.0
+        return b'{"age_s":%.3f,%b' % (age_s, self._document)
+
+    def _written(self) -> dict[str, object]:
+        step = max(1, ceil(len(self._rings) * len(_SERIES) * self._kept / _MOST_VALUES))
+        oldest = ((self._last or 0) + 1) % KEPT
+        return {
+            "interval_s": INTERVAL_S * step,
+            "substations": [
+                {"name": ring.name, "address": address, **ring.read(oldest, self._kept, step)}
+                for address, ring in self._rings.items()
+            ],
+        }
+
+
+class _Ring:
+    """One substation's samples. NaN, which is written as null, is what was not known."""
+
+    __slots__ = ("_series", "name")
+
+    def __init__(self) -> None:
+        self.name = ""
+        self._series = [_NOTHING * KEPT for _ in _SERIES]
+
+    def write(self, place: int, site: Site, missing: Iterable[int]) -> None:
+        for series, value in zip(self._series, _values(site), strict=True):
+            for one in missing:
+                series[one] = nan
+            series[place] = value
+
+    def read(self, oldest: int, kept: int, step: int) -> dict[str, list[float]]:
+        """List every `step`th of those kept, up to the newest."""
+        newest_first = ((series[oldest:] + series[:oldest])[::-1] for series in self._series)
+        return {
+            name: series[:kept:step][::-1].tolist()
+            for name, series in zip(_SERIES, newest_first, strict=True)
+        }
+
+
+def _values(site: Site) -> Iterable[float]:
+    reading = site.reading
+    if reading is None or site.health not in (Health.UP, Health.DRAINING):
+        return (nan,) * len(_SERIES)
+    power = (reading.power_kw, reading.power_limit_kw)
+    return chain((site.load,), (nan if value is None else round(value, 1) for value in power))
