@@ -13,7 +13,7 @@ from grid_common.interrupt import CallerGone, Interrupt
 from grid_common.logs import Log
 from grid_common.problems import Unavailable
 from grid_common.upstream import Answer, UpstreamError
-from load_balancer.outcome import Outcome, describe, metered
+from load_balancer.outcome import Outcome, describe, metered, takes_no_charge
 from load_balancer.plausibility import too_fast
 from load_balancer.pool import LineFull, Pool
 from load_balancer.profile import SubstationProfile
@@ -46,7 +46,7 @@ class _Ride:
     def __init__(self) -> None:
         self.dispatched = Event()
         self.attempt: Interrupt | None = None
-        self.rejections: list[str] = []
+        self.failures: dict[str, str] = {}  # by site, what came of the last attempt there
 
     def on_dispatch(self, _dispatch: Dispatch) -> None:
         self.dispatched.set()
@@ -147,6 +147,7 @@ class Dispatcher:
         except UpstreamError as error:
             if dispatch.open:
                 self._tell(dispatch, error.reason, str(error))
+                ride.failures[dispatch.site.name] = f"{dispatch.site.name}: {error}"
             self._pool.failed(dispatch, error.reason, str(error), time.monotonic())
             return None
         finally:
@@ -194,15 +195,22 @@ class Dispatcher:
             case Outcome.DRAINING:
                 self._pool.found_draining(dispatch, now)
             case Outcome.REJECTED:
-                why = describe(answer.status, answer.location)
-                self._tell(dispatch, "rejected", why)
-                ride.rejections.append(f"{dispatch.site.name} {why}{quoted(answer.body)}")
+                self._tell(dispatch, "rejected", self._note_failure(dispatch, ride, answer))
                 self._pool.rejected(dispatch, now)
             case Outcome.FAILED:
-                why = describe(answer.status, answer.location)
+                why = self._note_failure(dispatch, ride, answer)
                 self._tell(dispatch, "error", why)
                 self._pool.failed(dispatch, "error", why, now)
         return None
+
+    @staticmethod
+    def _note_failure(dispatch: Dispatch, ride: _Ride, answer: Answer) -> str:
+        """Keep what a site answered for whoever asks why; return it in words."""
+        site, why = dispatch.site, describe(answer.status, answer.location)
+        ride.failures[site.name] = f"{site.name} {why}{quoted(answer.body)}"
+        if takes_no_charge(answer.status):
+            site.takes_none = f"no charge succeeds there: it {why}"
+        return why
 
     def _tell(self, dispatch: Dispatch, reason: str, why: str) -> None:
         self._log.warning(
@@ -225,7 +233,7 @@ class Dispatcher:
             waited_s=now - ticket.arrived,
             waiting=len(self._pool.waiting),
             sites=self._pool.sites.values(),
-            rejections=ride.rejections,
+            failures=list(ride.failures.values()),
         )
         self._log.warning(
             "refused",

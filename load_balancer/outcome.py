@@ -11,6 +11,7 @@ from grid_common.problem_type import problem_type, unavailable_type
 from grid_common.shown import shown
 
 _KNOWN = frozenset(HTTPStatus)
+_WANT_A_PASSWORD = (401, 407)
 _DRAINING = unavailable_type("draining")
 
 
@@ -63,6 +64,11 @@ def metered(body: bytes) -> dict[str, float]:
     }
 
 
+def takes_no_charge(status: int) -> bool:
+    """Tell whether an answer means that no charge at all can succeed there as things are set."""
+    return 300 <= status < 400 or status in _WANT_A_PASSWORD
+
+
 def describe(status: int, location: str | None) -> str:
     """Say what an answer other than a success was, and the remedy where that is plain.
 
@@ -73,7 +79,7 @@ def describe(status: int, location: str | None) -> str:
     named = f"{status} {HTTPStatus(status).phrase}" if status in _KNOWN else str(status)
     if 300 <= status < 400:
         where = "elsewhere" if location is None else f"to {shown(location, 100)}"
-        return f"redirects {where} ({named}), which is not followed: name the place itself"
-    if status in (401, 407):
+        return f"redirects {where} ({named}), which is not followed: set what it leads to"
+    if status in _WANT_A_PASSWORD:
         return f"answered {named}: it wants a password, and the balancer sends none"
     return f"answered {named}"

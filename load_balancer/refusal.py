@@ -16,7 +16,7 @@ def explain(
     waited_s: float,
     waiting: int,
     sites: Iterable[Site],
-    rejections: Sequence[str],
+    failures: Sequence[str],
 ) -> str:
     """Tell why a vehicle is refused.
 
@@ -25,15 +25,17 @@ def explain(
         waited_s: how long it waited, seconds.
         waiting: how many vehicles wait.
         sites: the substations; of those that are down it is told why.
-        rejections: what the substations answered to it.
+        failures: what came of its attempts, a substation each.
     """
     if reason == "rejected":
-        return f"Every substation rejected this vehicle: {_listed(rejections)}."
+        return f"Every substation rejected this vehicle: {_listed(failures)}."
     down = _listed([f"{one.name}: {one.reason}" for one in sites if one.health is Health.DOWN])
     told = {
         "deadline": f"No charging point became free within {waited_s:.1f} s.",
         "queue_full": f"{waiting} vehicles wait already; no more may.",
     }[reason]
+    if failures:
+        told = f"{told} Substations that failed it: {_listed(failures)}."
     return f"{told} Substations that are down: {down}." if down else told
 
 

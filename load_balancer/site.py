@@ -78,6 +78,7 @@ class Site:
         self.reading: Reading | None = None
         self.accepts = False  # it answers when charging begins: its vehicles then seem foreign
         self.warning: str | None = None  # vehicles are sent there, but something looks wrong
+        self.takes_none: str | None = None  # what it said to a charge that cannot be one there
         self.last_chosen = 0
         self.leaving = False  # vanished from its name; kept until its last vehicle is done
         self.in_flight: dict[Dispatch, None] = {}  # a set in the order of dispatch
@@ -250,6 +251,7 @@ class Site:
     def proved_well(self) -> None:
         """Forget past failures: it has charged a vehicle."""
         self._failures = 0
+        self.takes_none = None
 
     def pause_s(self, random: Random, *, pressing: bool) -> float:
         """Seconds until the next poll: steady while well, at once after a first miss, then growing.

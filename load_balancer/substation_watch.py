@@ -153,7 +153,7 @@ class SubstationWatch:
     def _change(self, site: Site, entry: SiteUrl, profile: SubstationProfile) -> None:
         """Ask a substation in another way from now on."""
         self._log.info("substation changed", substation=site.name, address=site.address)
-        site.warning = None
+        site.warning = site.takes_none = None
         self._clients[site.address].profile = profile
         self._pollers[site.address].stop()
         self._poll(site, entry, profile)

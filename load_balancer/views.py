@@ -28,7 +28,7 @@ def _substation(site: Site, now: float) -> dict[str, Any]:
         "address": site.address,
         "health": site.health.value,
         "reason": site.what_is_wrong(now),
-        "warning": site.warning,
+        "warning": site.takes_none or site.warning,
         "gauge": reading.load if reading else None,
         "gauge_age_s": round(site.gauge_age_s(now), 3) if reading else None,
         "own_load": site.own,

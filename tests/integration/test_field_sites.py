@@ -239,3 +239,36 @@ def test_an_answer_that_begins_at_once_may_end_when_the_vehicle_is_charged(
         assert answer.json()["attempts"] == 1
         assert [*site.asked, *other.asked].count("/charge") == 1
         assert sites(balancer)["site1"]["health"] == "up"
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (
+            http(b"", b"Content-Length: 0", b"Location: /v2/charge", status=b"307 Go"),
+            "redirects to '/v2/charge' (307 Temporary Redirect), which is not followed",
+        ),
+        (
+            http(b"", b"Content-Length: 0", b"Location: https://there/", status=b"301 Go"),
+            "redirects to 'https://there/' (301 Moved Permanently), which is not followed",
+        ),
+        (http(b"who?", status=b"401 No"), "answered 401 Unauthorized: it wants a password"),
+    ],
+    ids=["307", "301", "401"],
+)
+def test_a_site_that_leads_elsewhere_or_wants_a_password_is_told_apart(
+    start_service: StartService, answer: Bytes, words: str
+) -> None:
+    with raw_site(answer, http(CHARGED)) as site:
+        balancer = start_balancer(start_service, site.url)
+        wait_for_health(balancer, "site1", "up")
+
+        refused = requests.post(f"{balancer.url}/charge", headers={"Prefer": "wait=0"}, timeout=10)
+
+        assert refused.status_code == 503
+        assert f"site1 {words}" in refused.json()["detail"]
+        assert f"no charge succeeds there: it {words}" in sites(balancer)["site1"]["warning"]
+        wait_for_health(balancer, "site1", "up")
+        charged = requests.post(f"{balancer.url}/charge", json={"kwh": 1e-6}, timeout=10)
+        assert charged.status_code == 200
+        assert sites(balancer)["site1"]["warning"] is None

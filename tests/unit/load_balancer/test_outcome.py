@@ -3,7 +3,7 @@
 import orjson
 import pytest
 
-from load_balancer.outcome import Outcome, metered, outcome_of
+from load_balancer.outcome import Outcome, describe, metered, outcome_of, takes_no_charge
 
 PROBLEM = "application/problem+json"
 DRAINING = "urn:ev-grid:problem:draining"
@@ -109,3 +109,33 @@ def test_what_a_site_tells_of_its_energy_is_passed_on() -> None:
 )
 def test_what_cannot_be_an_energy_is_left_out(body: bytes) -> None:
     assert metered(body) == {}
+
+
+@pytest.mark.parametrize(
+    ("status", "location", "words"),
+    [
+        (500, None, "answered 500 Internal Server Error"),
+        (299, None, "answered 299"),
+        (401, None, "answered 401 Unauthorized: it wants a password, and the balancer sends none"),
+        (407, "/x", "answered 407 Proxy Authentication Required: it wants a password, and the "),
+        (301, "/x", "redirects to '/x' (301 Moved Permanently), which is not followed: set what"),
+        (307, None, "redirects elsewhere (307 Temporary Redirect), which is not followed: set "),
+        (399, "/" * 1_000, "redirects to '" + "/" * 99 + "… (399), which is not followed"),
+        (302, "/\r\nX: \x1b[31m", r"redirects to '/\r\nX: \x1b[31m' (302 Found)"),
+    ],
+)
+def test_an_answer_is_told_in_words(status: int, location: str | None, words: str) -> None:
+    assert describe(status, location).startswith(words)
+
+
+@pytest.mark.parametrize(
+    ("status", "none"),
+    [
+        *((status, True) for status in (300, 301, 307, 399, 401, 407)),
+        *((status, False) for status in (299, 400, 403, 404, 500, 503)),
+    ],
+)
+def test_where_a_redirect_or_a_password_stands_before_it_no_charge_succeeds(
+    status: int, none: bool
+) -> None:
+    assert takes_no_charge(status) is none

@@ -4,13 +4,13 @@ from load_balancer.refusal import explain, quoted
 from tests.unit.load_balancer.grid import Grid
 
 
-def told(grid: Grid, reason: str, *rejections: str) -> str:
+def told(grid: Grid, reason: str, *failures: str) -> str:
     return explain(
         reason,
         waited_s=1.04,
         waiting=7,
         sites=grid.pool.sites.values(),
-        rejections=rejections,
+        failures=failures,
     )
 
 
@@ -35,6 +35,15 @@ def test_what_the_substations_answered_is_told() -> None:
     assert told(Grid(4), "rejected", "a answered 404: 'no such car'", "b answered 400") == (
         "Every substation rejected this vehicle: a answered 404: 'no such car'; b answered 400."
     )
+
+
+def test_what_failed_a_vehicle_is_told_whatever_ended_its_wait() -> None:
+    grid = Grid(4)
+    grid.poll_all()
+    assert told(grid, "deadline", "a answered 500") == (
+        "No charging point became free within 1.0 s. Substations that failed it: a answered 500."
+    )
+    assert told(grid, "queue_full", "a: refused").endswith("that failed it: a: refused.")
 
 
 def test_however_many_and_long_the_reasons_are_the_message_is_short() -> None:
