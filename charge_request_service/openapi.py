@@ -24,6 +24,9 @@ from grid_common.openapi import (
 
 _NULLABLE_NUMBER = {"type": ["number", "null"], "minimum": 0}
 _NULLABLE_INTEGER = {"type": ["integer", "null"], "minimum": 0}
+_NULLABLE_TEXT = {"type": ["string", "null"]}
+# Seconds from the decision; null where a site has no power at all.
+_PREDICTED = dict.fromkeys(("start_s", "charging_s", "finish_s"), _NULLABLE_NUMBER)
 
 
 def description(
@@ -41,8 +44,8 @@ def description(
     charge["responses"]["403"] = problem("The page of another site made a browser send this")
     document = openapi.document(
         "EV charging grid",
-        "Vehicles ask for energy here; the grid finds each the least loaded substation and answers "
-        "when it is charged.",
+        "Vehicles ask for energy here; the grid finds each the substation where it is charged "
+        "first, and answers when it is charged.",
         {
             "/charge": {"post": charge},
             "/substations": {"get": _view("Every substation as the balancer sees it", "Grid")},
@@ -171,7 +174,7 @@ def _schemas(max_kwh: float) -> dict[str, Any]:
                 "charged": COUNT,
                 "lost": COUNT,
                 "hung_up": COUNT,
-                "why_lost": {"type": ["string", "null"]},
+                "why_lost": _NULLABLE_TEXT,
                 "elapsed_s": NUMBER,
             }
         ),
@@ -179,8 +182,19 @@ def _schemas(max_kwh: float) -> dict[str, Any]:
             {
                 "policy": TEXT,
                 "waiting": COUNT,
-                "configuration_problem": {"type": ["string", "null"]},
+                "configuration_problem": _NULLABLE_TEXT,
+                "left_in_line": a_list(ref("LeftInLine")),
                 "substations": a_list(ref("Substation")),
+            }
+        ),
+        "LeftInLine": an_object(
+            {
+                "session_id": TEXT,
+                "vehicle_id": TEXT,
+                "substation": TEXT,
+                "waited_s": NUMBER,
+                "predicted_start_s": _NULLABLE_NUMBER,
+                "predicted_finish_s": _NULLABLE_NUMBER,
             }
         ),
         "Substation": an_object(
@@ -188,8 +202,8 @@ def _schemas(max_kwh: float) -> dict[str, Any]:
                 "name": TEXT,
                 "address": TEXT,
                 "health": {"enum": ["unknown", "up", "draining", "down"]},
-                "reason": {"type": ["string", "null"]},
-                "warning": {"type": ["string", "null"]},
+                "reason": _NULLABLE_TEXT,
+                "warning": _NULLABLE_TEXT,
                 "gauge": _NULLABLE_INTEGER,
                 "gauge_age_s": _NULLABLE_NUMBER,
                 "own_load": COUNT,
@@ -198,6 +212,9 @@ def _schemas(max_kwh: float) -> dict[str, Any]:
                 "capacity": _NULLABLE_INTEGER,
                 "power_kw": _NULLABLE_NUMBER,
                 "power_limit_kw": _NULLABLE_NUMBER,
+                "point_power_kw": _NULLABLE_NUMBER,
+                "committed_power_kw": _NULLABLE_NUMBER,
+                "remaining_energy_kwh": _NULLABLE_NUMBER,
             }
         ),
         "History": an_object(
@@ -240,6 +257,13 @@ def _schemas(max_kwh: float) -> dict[str, Any]:
                 "candidates_left_out": COUNT,
                 "passed_over": a_list(an_object({"substation": TEXT, "why": TEXT})),
                 "passed_over_left_out": COUNT,
+                "predicted": _or_null(an_object(_PREDICTED)),
+                "next_best": _or_null(an_object({"substation": TEXT, **_PREDICTED})),
+                "left_in_line_for": _NULLABLE_TEXT,
             }
         ),
     }
+
+
+def _or_null(schema: dict[str, Any]) -> dict[str, Any]:
+    return {"anyOf": [schema, {"type": "null"}]}

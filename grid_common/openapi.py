@@ -8,6 +8,7 @@ from grid_common.problem_type import CONTENT_TYPE
 TEXT = {"type": "string"}
 COUNT = {"type": "integer", "minimum": 0}
 NUMBER = {"type": "number", "minimum": 0}
+_PREDICTED = "predicted_charging_s"
 RETRY_AFTER = {"headers": {"Retry-After": {"description": "Seconds", "schema": COUNT}}}
 _PREFER = {
     "name": "Prefer",
@@ -31,6 +32,7 @@ def inner_description(title: str, max_kwh: float, *, waits: bool) -> dict[str, A
         for name in ("attempts", "waited_s"):
             del schemas["Charged"]["properties"][name]
             schemas["Charged"]["required"].remove(name)
+        del schemas["Charged"]["properties"][_PREDICTED]
         schemas["Charged"]["required"] += METERED
     return document(
         title,
@@ -104,9 +106,10 @@ def charge_schemas(request: type[ChargeRequest], max_kwh: float) -> dict[str, An
                 "attempts": {"type": "integer", "minimum": 1},
                 "waited_s": NUMBER,
                 "charging_s": NUMBER,
+                _PREDICTED: NUMBER,
                 **dict.fromkeys(METERED, NUMBER),
             },
-            optional=METERED,
+            optional=(_PREDICTED, *METERED),
         ),
         "Problem": an_object(
             {

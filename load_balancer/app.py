@@ -19,8 +19,8 @@ from load_balancer.budget import RetryBudget
 from load_balancer.decisions import MOST_OF_A_PAGE, DecisionRecord
 from load_balancer.dispatcher import Dispatcher
 from load_balancer.history import INTERVAL_S, History
-from load_balancer.metrics import BalancerCollector
-from load_balancer.policy import POLICIES
+from load_balancer.metrics import PREDICTION_ERRORS, BalancerCollector
+from load_balancer.policies import POLICIES
 from load_balancer.pool import Pool
 from load_balancer.settings import Settings
 from load_balancer.site import Patience
@@ -56,6 +56,7 @@ class Balancer:
             balancers=settings.balancers,
             queue_limit=settings.queue_limit,
             on_decision=self._record.add,
+            on_left_in_line=self._record.left_in_line,
             on_poll_wanted=lambda site: self._watch.want_poll(site),
         )
         waits = Histogram(
@@ -70,7 +71,13 @@ class Balancer:
             ["substation", "outcome"],
             registry=self.app.registry,
         )
-        self._dispatcher = Dispatcher(self._pool, waits=waits, log=self.app.log)
+        errors = Histogram(
+            "balancer_prediction_error_ratio",
+            "Real charging time over the predicted one, less 1: over 0 where it took longer",
+            buckets=PREDICTION_ERRORS,
+            registry=self.app.registry,
+        )
+        self._dispatcher = Dispatcher(self._pool, waits=waits, errors=errors, log=self.app.log)
         self.app.registry.register(BalancerCollector(self._pool, self._dispatcher))
         self._watch = SubstationWatch(
             settings,
@@ -111,6 +118,7 @@ class Balancer:
                     "attempts": outcome.attempts,
                     "waited_s": round(outcome.waited_s, 3),
                     "charging_s": round(outcome.charging_s, 3),
+                    **outcome.predicted,
                     **outcome.metered,
                 },
                 status=200 if outcome.status == "charged" else 202,

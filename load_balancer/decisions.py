@@ -9,7 +9,9 @@ import gevent
 import orjson
 
 from grid_common.logs import Log
-from load_balancer.policy import Candidate
+from load_balancer.matching import LeftInLine
+from load_balancer.policy import Candidate, Choice
+from load_balancer.prediction import Prediction
 from load_balancer.vehicle import Decision
 
 _KEPT = 4096
@@ -58,7 +60,23 @@ class DecisionRecord:
                 candidates_left_out=decision.candidates_left_out,
                 passed_over=dict(decision.passed_over),
                 passed_over_left_out=decision.passed_over_left_out,
+                predicted=_predicted(decision.prediction),
+                next_best=_next_best(decision),
+                left_in_line_for=decision.left_in_line_for,
             )
+
+    def left_in_line(self, left: LeftInLine) -> None:
+        """Tell that a vehicle waits beside a free point, once for each."""
+        ticket, choice = left
+        self._log.info(
+            "left in line",
+            session_id=ticket.session_id,
+            vehicle_id=ticket.vehicle_id,
+            request_id=ticket.request_id,
+            substation=choice.candidate.name,
+            predicted=_predicted(choice.prediction),
+            next_best=_next_best(choice),
+        )
 
     def page(self, since: int, limit: int = MOST_OF_A_PAGE) -> bytes:
         """Write the decisions after `since`, oldest first, as `GET /decisions` answers.
@@ -128,4 +146,25 @@ def _document(at: datetime, decision: Decision) -> dict[str, Any]:
         "candidates_left_out": decision.candidates_left_out,
         "passed_over": [{"substation": name, "why": why} for name, why in decision.passed_over],
         "passed_over_left_out": decision.passed_over_left_out,
+        "predicted": _predicted(decision.prediction),
+        "next_best": _next_best(decision),
+        "left_in_line_for": decision.left_in_line_for,
     }
+
+
+def _predicted(prediction: Prediction | None) -> dict[str, float] | None:
+    """Show a prediction: seconds from the decision; what is never is null in JSON."""
+    if prediction is None:
+        return None
+    return {
+        "start_s": round(prediction.start_s, 3),
+        "charging_s": round(prediction.charging_s, 3),
+        "finish_s": round(prediction.finish_s, 3),
+    }
+
+
+def _next_best(choice: Decision | Choice) -> dict[str, Any] | None:
+    if choice.next_best is None:
+        return None
+    name, prediction = choice.next_best
+    return {"substation": name, **(_predicted(prediction) or {})}

@@ -1,5 +1,6 @@
 """Takes each vehicle through the pool: waits for its dispatch, proxies it, fails over."""
 
+import math
 import time
 from collections import Counter
 from typing import NamedTuple
@@ -13,6 +14,7 @@ from grid_common.interrupt import CallerGone, Interrupt
 from grid_common.logs import Log
 from grid_common.problems import Unavailable
 from grid_common.upstream import Answer, UpstreamError
+from load_balancer.demand import Demand
 from load_balancer.outcome import Outcome, describe, metered, takes_no_charge
 from load_balancer.plausibility import too_fast
 from load_balancer.pool import LineFull, Pool
@@ -37,6 +39,7 @@ class ChargeResult(NamedTuple):
     attempts: int
     waited_s: float
     charging_s: float
+    predicted: dict[str, float]  # the charging time that was predicted, where one was
     metered: dict[str, float]  # what the site told of energy and power
 
 
@@ -60,11 +63,12 @@ class _Ride:
 class Dispatcher:
     """Proxies vehicles to sites. One for the process."""
 
-    def __init__(self, pool: Pool, *, waits: Histogram, log: Log) -> None:
+    def __init__(self, pool: Pool, *, waits: Histogram, errors: Histogram, log: Log) -> None:
         self.refusals: Counter[str] = Counter()
         self.too_fast: Counter[str] = Counter()  # implausible answers by site
         self._pool = pool
         self._waits = waits
+        self._errors = errors
         self._log = log
         self._clients: dict[str, SubstationClient] = {}
 
@@ -96,6 +100,7 @@ class Dispatcher:
             session.vehicle_id,
             arrived=now,
             deadline=now + wait_s,
+            demand=Demand(*session[2:]),
             request_id=request_id,
             on_dispatch=ride.on_dispatch,
             on_taken_back=ride.on_taken_back,
@@ -127,11 +132,14 @@ class Dispatcher:
         while ticket.dispatch is None:
             if self._pool.is_rejected_everywhere(ticket):
                 raise self._refusal(ticket, ride, "rejected")
-            remaining_s = ticket.deadline - time.monotonic()
-            if remaining_s <= 0:
+            now = time.monotonic()
+            if now >= ticket.deadline:
+                self._pool.last_call(ticket, now)
+                if ticket.dispatch is not None:
+                    break
                 raise self._refusal(ticket, ride, "deadline")
             ride.dispatched.clear()
-            ride.dispatched.wait(remaining_s)
+            ride.dispatched.wait(ticket.deadline - now)
         self._waits.observe(ticket.dispatch.decision.waited_s)
         return ticket.dispatch
 
@@ -186,6 +194,7 @@ class Dispatcher:
                     # Whoever got this point sets out before this vehicle's answer is written: it is
                     # the point that is scarce (docs/performance.md).
                     gevent.sleep(0)
+                self._note_error(dispatch, now)
                 return _result("charged", dispatch, answer)
             case Outcome.ACCEPTED:
                 self._pool.accepted(dispatch, now)
@@ -211,6 +220,12 @@ class Dispatcher:
         if takes_no_charge(answer.status):
             site.takes_none = f"no charge succeeds there: it {why}"
         return why
+
+    def _note_error(self, dispatch: Dispatch, now: float) -> None:
+        prediction = dispatch.decision.prediction
+        if prediction is not None and 0 < prediction.charging_s < math.inf:
+            real_s = now - dispatch.decision.at
+            self._errors.observe(real_s / prediction.charging_s - 1)
 
     def _tell(self, dispatch: Dispatch, reason: str, why: str) -> None:
         self._log.warning(
@@ -256,11 +271,16 @@ class Dispatcher:
 
 
 def _result(status: str, dispatch: Dispatch, answer: Answer) -> ChargeResult:
+    predicted: dict[str, float] = {}
+    prediction = dispatch.decision.prediction
+    if prediction is not None and math.isfinite(prediction.charging_s):
+        predicted["predicted_charging_s"] = round(prediction.charging_s, 3)
     return ChargeResult(
         status,
         dispatch.site.name,
         dispatch.decision.attempt,
         dispatch.decision.waited_s,
         time.monotonic() - dispatch.decision.at,
+        predicted,
         metered(answer.body),
     )

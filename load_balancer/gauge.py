@@ -14,7 +14,17 @@ _DRAINING = "substation_draining"
 _POWER_KW = "substation_power_kw"
 _POWER_LIMIT_KW = "substation_power_limit_kw"
 _POINT_POWER_KW = "substation_point_power_kw"
+_COMMITTED_POWER_KW = "substation_committed_power_kw"
+_REMAINING_ENERGY_KWH = "substation_remaining_energy_kwh"
 _TIME_SCALE = "substation_time_scale"
+_POWER = (
+    _POWER_KW,
+    _POWER_LIMIT_KW,
+    _POINT_POWER_KW,
+    _COMMITTED_POWER_KW,
+    _REMAINING_ENERGY_KWH,
+    _TIME_SCALE,
+)
 _MOST = 1_000_000  # vehicles, or kW
 _NOISE = 0.1  # of a vehicle
 _DUST = 1e-9  # of a division
@@ -73,10 +83,7 @@ def read_gauge(
             number or beyond all measure, there are too many series of them, or the page is not
             Prometheus text.
     """
-    wanted = (
-        *(names.load, names.capacity, _DRAINING),
-        *(_POWER_KW, _POWER_LIMIT_KW, _POINT_POWER_KW, _TIME_SCALE),
-    )
+    wanted = (names.load, names.capacity, _DRAINING, *_POWER)
     in_kw = names.vehicle_kw is not None
     values = _sums(_pieces(_lines(page, wanted, give_way)), page, give_way)
     if names.load not in values:
@@ -87,8 +94,10 @@ def read_gauge(
         draining=values.get(_DRAINING, 0) > 0,
         power_kw=_number(values, names.load if in_kw else _POWER_KW),
         power_limit_kw=_number(values, names.capacity if in_kw else _POWER_LIMIT_KW),
-        point_power_kw=_number(values, _POINT_POWER_KW),
-        time_scale=_number(values, _TIME_SCALE) or 1.0,
+        point_power_kw=_amount(values, _POINT_POWER_KW) or None,
+        committed_power_kw=_amount(values, _COMMITTED_POWER_KW),
+        remaining_energy_kwh=_amount(values, _REMAINING_ENERGY_KWH),
+        time_scale=_amount(values, _TIME_SCALE) or 1.0,
     )
 
 
@@ -198,3 +207,9 @@ def _in_bounds(value: float, name: str, what: str) -> float:
 def _number(values: dict[str, float], name: str) -> float | None:
     value = values.get(name)
     return value if value is not None and math.isfinite(value) else None
+
+
+def _amount(values: dict[str, float], name: str) -> float | None:
+    """Return a power, an energy or a factor; None where the page tells none that can be."""
+    value = _number(values, name)
+    return value if value is not None and value >= 0 else None

@@ -15,6 +15,8 @@ OUTCOMES = ("charged", "accepted", "full", "rejected", "failed", "taken_back", "
 FAILOVERS = ("refused", "reset", "garbled", "error", "rejected", "lost")
 REFUSALS = ("deadline", "queue_full", "rejected")
 EJECTIONS = ("refused", "reset", "garbled", "error", "unreadable", "missed_polls")
+# Bounds of the histogram of predictions' errors, as shares of the predicted time.
+PREDICTION_ERRORS = (-0.5, -0.2, -0.1, -0.05, -0.02, -0.01, 0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1)
 
 
 class BalancerCollector(Collector):
@@ -28,6 +30,11 @@ class BalancerCollector(Collector):
         """Yield the metrics as they are now."""
         yield GaugeMetricFamily(
             "balancer_waiting_sessions", "Vehicles in line for a point", len(self._pool.waiting)
+        )
+        yield GaugeMetricFamily(
+            "balancer_left_in_line_sessions",
+            "Vehicles in line beside a free point, for a better one that frees soon",
+            len(self._pool.left_in_line),
         )
         yield from self._sites()
         sites = [site.name for site in self._pool.sites.values()]

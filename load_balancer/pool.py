@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable
 from random import Random
 
 from load_balancer.budget import RetryBudget
-from load_balancer.policy import Candidate, Policy
+from load_balancer.matching import LeftInLine, Match, Matcher
+from load_balancer.policy import Policy
 from load_balancer.shortlist import shortlist, shortlist_reasons
 from load_balancer.site import Health, Patience, Reading, Site
 from load_balancer.vehicle import Decision, Dispatch, Ticket, WaitingLine
@@ -36,20 +37,23 @@ class Pool:
         balancers: int = 1,
         queue_limit: int = 10_000,
         on_decision: Callable[[Decision], object] = lambda _decision: None,
+        on_left_in_line: Callable[[LeftInLine], object] = lambda _left: None,
         on_poll_wanted: Callable[[Site], object] = lambda _site: None,
     ) -> None:
         self.policy = policy
         self.sites: dict[str, Site] = {}
         self.waiting = WaitingLine()
+        self.left_in_line: list[LeftInLine] = []  # at the last match
         self.dispatches: Counter[tuple[str, str]] = Counter()  # by site and outcome
         self.failovers: Counter[str] = Counter()  # by reason
         self.ejections: Counter[tuple[str, str]] = Counter()  # by site and reason
-        self._random = random
+        self._matcher = Matcher(policy, budget=budget, random=random)
         self._patience = patience
         self._budget = budget
         self._balancers = balancers
         self._queue_limit = queue_limit
         self._on_decision = on_decision
+        self._on_left_in_line = on_left_in_line
         self._on_poll_wanted = on_poll_wanted
         self._arrivals = 0
         self._decisions = 0
@@ -144,7 +148,7 @@ class Pool:
     def completed(self, dispatch: Dispatch, now: float) -> None:
         """The site answered that the vehicle is charged."""
         if self._close(dispatch, "charged"):
-            dispatch.site.remove(dispatch)
+            dispatch.site.remove(dispatch, now)
             self._forget_if_empty(dispatch.site)
         dispatch.site.proved_well()
         duration = now - dispatch.decision.at
@@ -162,7 +166,7 @@ class Pool:
     def found_full(self, dispatch: Dispatch, now: float) -> None:
         """The site has no free point after all (another balancer was faster): choose again."""
         if self._close(dispatch, "full"):
-            dispatch.site.remove(dispatch)
+            dispatch.site.remove(dispatch, now)
             dispatch.site.found_full()
             self._put_back(dispatch, now)
             self.match(now)
@@ -170,7 +174,7 @@ class Pool:
     def found_draining(self, dispatch: Dispatch, now: float) -> None:
         """The site takes nothing new: choose again."""
         if self._close(dispatch, "full"):
-            dispatch.site.remove(dispatch)
+            dispatch.site.remove(dispatch, now)
             dispatch.site.drain()
             self._put_back(dispatch, now)
             self.match(now)
@@ -178,7 +182,7 @@ class Pool:
     def rejected(self, dispatch: Dispatch, now: float) -> None:
         """The site will not charge this vehicle, though it is well: choose another."""
         if self._close(dispatch, "rejected"):
-            dispatch.site.remove(dispatch)
+            dispatch.site.remove(dispatch, now)
             self.failovers["rejected"] += 1
             dispatch.ticket.rejected_by.add(dispatch.site.address)
             self._put_back(dispatch, now, costs_budget=True)
@@ -234,58 +238,29 @@ class Pool:
                     self._on_poll_wanted(site)
 
     def _match(self, now: float) -> None:
+        self.left_in_line = []
         while self.waiting:
-            candidates, passed_over = self._candidates(now)
-            if not candidates:
-                return
-            for ticket in self.waiting:
-                fit = self._fit(ticket, candidates, now)
-                if fit:
-                    break
-            else:
-                return
-            self._dispatch(ticket, fit, passed_over, now)
+            match, self.left_in_line = self._matcher.first_of(
+                self.waiting, self.sites.values(), now
+            )
+            if match is None:
+                break
+            self._dispatch(match, now)
+        for left in self.left_in_line:
+            if left.ticket.left_in_line_for is None:
+                self._on_left_in_line(left)
+            left.ticket.left_in_line_for = left.choice.candidate.name
 
-    def _candidates(self, now: float) -> tuple[list[Candidate], list[tuple[str, str]]]:
-        candidates, passed_over = [], []
-        for site in self.sites.values():
-            why_not = site.why_not(now)
-            if why_not is None:
-                load, capacity = site.load, site.capacity
-                candidates.append(
-                    Candidate(
-                        site.address,
-                        site.name,
-                        load,
-                        capacity,
-                        (load + 1) / capacity,
-                        site.gauge_age_s(now),
-                        site.last_chosen,
-                    )
-                )
-            else:
-                passed_over.append((site.name, why_not))
-        return candidates, passed_over
+    def last_call(self, ticket: Ticket, now: float) -> None:
+        """Dispatch a vehicle whose deadline has come, if there is a free point of whatever kind."""
+        if ticket.dispatch is None:
+            match = self._matcher.match(ticket, self.sites.values(), now)
+            if match is not None:
+                self._dispatch(match, now)
 
-    def _fit(self, ticket: Ticket, candidates: list[Candidate], now: float) -> list[Candidate]:
-        """List the candidates that this vehicle may go to now."""
-        if not ticket.not_before <= now <= ticket.deadline:
-            return []
-        if ticket.costs_budget and not self._budget.available(now):
-            return []
-        if not ticket.rejected_by:
-            return candidates
-        return [one for one in candidates if one.address not in ticket.rejected_by]
-
-    def _dispatch(
-        self,
-        ticket: Ticket,
-        candidates: list[Candidate],
-        passed_over: list[tuple[str, str]],
-        now: float,
-    ) -> None:
-        choice = self.policy.choose(candidates, self._random)
-        site = self.sites[choice.address]
+    def _dispatch(self, match: Match, now: float) -> None:
+        ticket, choice = match.ticket, match.choice
+        site = self.sites[choice.candidate.address]
         self._decisions += 1
         site.last_chosen = self._decisions
         if ticket.costs_budget:
@@ -293,25 +268,29 @@ class Pool:
         elif not ticket.attempts:
             self._budget.deposit()
         ticket.attempts += 1
-        kept = shortlist(candidates, choice)
-        kept_reasons = shortlist_reasons(passed_over)
+        candidates = shortlist(match.candidates, choice.candidate)
+        passed_over = shortlist_reasons(match.passed_over)
         decision = Decision(
             sequence=self._decisions,
             at=now,
             session_id=ticket.session_id,
             vehicle_id=ticket.vehicle_id,
             request_id=ticket.request_id,
-            substation=choice.name,
+            substation=choice.candidate.name,
             attempt=ticket.attempts,
             waited_s=now - ticket.arrived,
             policy=self.policy.name,
-            reason=f"{self.policy.reason} of {len(candidates)} with a free point",
-            candidates=kept,
-            passed_over=kept_reasons,
-            candidates_left_out=len(candidates) - len(kept),
-            passed_over_left_out=len(passed_over) - len(kept_reasons),
+            reason=f"{choice.reason} of {len(match.candidates)} with a free point",
+            candidates=candidates,
+            passed_over=passed_over,
+            candidates_left_out=len(match.candidates) - len(candidates),
+            passed_over_left_out=len(match.passed_over) - len(passed_over),
+            prediction=choice.prediction,
+            next_best=choice.next_best,
+            left_in_line_for=ticket.left_in_line_for,
         )
         self.waiting.remove(ticket)
+        ticket.left_in_line_for = None
         ticket.dispatch = Dispatch(ticket, site, decision)
         site.add(ticket.dispatch)
         self._on_decision(decision)

@@ -6,7 +6,7 @@ from pydantic import Field, PrivateAttr, field_validator, model_validator
 
 from grid_common.followed_file import read_text
 from grid_common.settings import FilePath, Seconds, ServiceSettings
-from load_balancer.policy import POLICIES
+from load_balancer.policies import DEFAULT_POLICY, POLICIES
 from load_balancer.profile import (
     GaugeName,
     Kilowatts,
@@ -33,7 +33,7 @@ class Settings(ServiceSettings):
         description="TOML file of substations, and of what each does in its own way; followed "
         "while the balancer runs",
     )
-    routing_policy: str = Field("least-loaded", description=f"One of {', '.join(POLICIES)}")
+    routing_policy: str = Field(DEFAULT_POLICY, description=f"One of {', '.join(POLICIES)}")
     balancers: int = Field(
         1, ge=1, le=1000, description="How many balancers share these substations"
     )

@@ -20,8 +20,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from itertools import islice
 from random import Random
 from typing import TYPE_CHECKING
+
+from load_balancer.energy import EnergyEstimate
+from load_balancer.prediction import Supply
 
 if TYPE_CHECKING:
     from load_balancer.vehicle import Dispatch
@@ -46,9 +50,11 @@ class Reading:
     load: int
     capacity: int
     draining: bool = False
-    power_kw: float | None = None
+    power_kw: float | None = None  # drawn now
     power_limit_kw: float | None = None
     point_power_kw: float | None = None  # the most that one point gives
+    committed_power_kw: float | None = None  # what those there could draw
+    remaining_energy_kwh: float | None = None  # what those there still have to get
     time_scale: float = 1.0  # how many times faster than real time vehicles charge
 
 
@@ -79,6 +85,7 @@ class Site:
         self.accepts = False  # it answers when charging begins: its vehicles then seem foreign
         self.warning: str | None = None  # vehicles are sent there, but something looks wrong
         self.takes_none: str | None = None  # what it said to a charge that cannot be one there
+        self.energy: EnergyEstimate | None = None  # none where it does not publish what that takes
         self.last_chosen = 0
         self.leaving = False  # vanished from its name; kept until its last vehicle is done
         self.in_flight: dict[Dispatch, None] = {}  # a set in the order of dispatch
@@ -138,6 +145,10 @@ class Site:
         """Vehicles the site can hold; 0 before the first poll."""
         return self.reading.capacity if self.reading else 0
 
+    def supply(self, now: float) -> Supply | None:
+        """Tell what it has to give; None where it does not publish what that takes."""
+        return None if self.energy is None else self.energy.supply(self.known_load, now)
+
     def gauge_age_s(self, now: float) -> float:
         """Seconds since the gauge was read; infinite if never."""
         return now - self._read_at
@@ -170,12 +181,16 @@ class Site:
     def add(self, dispatch: Dispatch) -> None:
         """Count a vehicle that is handed over."""
         self.in_flight[dispatch] = None
+        if self.energy is not None:
+            self.energy.add(dispatch, dispatch.decision.at)
         self._own_in_poll += 1
         self._own_peak_in_poll = max(self._own_peak_in_poll, self._own_in_poll)
 
-    def remove(self, dispatch: Dispatch) -> None:
+    def remove(self, dispatch: Dispatch, now: float) -> None:
         """Uncount a vehicle whose point is known to be free."""
         del self.in_flight[dispatch]
+        if self.energy is not None:
+            self.energy.remove(dispatch, now)
         self._own_in_poll -= 1
 
     def release(self, dispatch: Dispatch, now: float) -> None:
@@ -213,6 +228,12 @@ class Site:
             # may not be in it: more would be let in than there are points.
             unexplained = max(0, reading.load - self._others_at_poll)
             self._own_at_reading = min(self._own_peak_in_poll, unexplained)
+        self.energy = EnergyEstimate.of(reading, now)
+        if self.energy is not None:
+            # The page does not show yet those that are still on their way there, the newest.
+            unseen = max(0, len(self.in_flight) - reading.load)
+            for dispatch in islice(reversed(self.in_flight), unseen):
+                self.energy.add(dispatch, now)
         self._unconfirmed = [at for at in self._unconfirmed if at >= self._poll_began]
         self.health = Health.DRAINING if reading.draining else Health.UP
         self.reason = "the site says so" if reading.draining else None

@@ -7,8 +7,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from load_balancer.demand import Demand
+
 if TYPE_CHECKING:
     from load_balancer.policy import Candidate
+    from load_balancer.prediction import Prediction
     from load_balancer.site import Site
 
 # Longest that a vehicle whose attempts keep failing pauses between two of them, seconds.
@@ -33,6 +36,9 @@ class Decision:
     passed_over: tuple[tuple[str, str], ...]  # name of a site and why it was not a candidate
     candidates_left_out: int = 0
     passed_over_left_out: int = 0
+    prediction: Prediction | None = None
+    next_best: tuple[str, Prediction] | None = None  # name of a site
+    left_in_line_for: str | None = None  # site for which it was left before, beside a free point
 
 
 @dataclass(eq=False, slots=True)
@@ -57,6 +63,7 @@ class Ticket:
     vehicle_id: str
     arrived: float  # moved on, as is the deadline, by the time spent at sites that failed it
     deadline: float  # not dispatched after this moment
+    demand: Demand
     request_id: str = ""  # passed on, so that one grep finds the vehicle in every log
     on_dispatch: Callable[[Dispatch], Any] = _nobody
     on_taken_back: Callable[[Dispatch], Any] = _nobody
@@ -66,6 +73,7 @@ class Ticket:
     costs_budget: bool = False  # the next attempt is paid from the budget for repeats
     not_before: float = float("-inf")  # not dispatched again before this moment
     dispatch: Dispatch | None = None
+    left_in_line_for: str | None = None  # site for which it was left, beside a free point
     rejected_by: set[str] = field(default_factory=set)
 
     def failed(self, now: float) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from load_balancer.matching import LeftInLine
 from load_balancer.pool import Pool
 from load_balancer.profile import SubstationProfile
 from load_balancer.site import Site
@@ -17,12 +18,27 @@ def substations(pool: Pool, configuration_problem: str | None) -> dict[str, Any]
         "policy": pool.policy.name,
         "waiting": len(pool.waiting),
         "configuration_problem": configuration_problem,
+        "left_in_line": [_left_in_line(left, now) for left in pool.left_in_line],
         "substations": [_substation(site, now) for site in pool.sites.values()],
     }
 
 
+def _left_in_line(left: LeftInLine, now: float) -> dict[str, Any]:
+    """Show a vehicle that waits for a better point beside a free one; there are 8 at most."""
+    ticket, choice = left
+    prediction = choice.prediction
+    return {
+        "session_id": ticket.session_id,
+        "vehicle_id": ticket.vehicle_id,
+        "substation": choice.candidate.name,
+        "waited_s": round(now - ticket.arrived, 3),
+        "predicted_start_s": round(prediction.start_s, 3) if prediction else None,
+        "predicted_finish_s": round(prediction.finish_s, 3) if prediction else None,
+    }
+
+
 def _substation(site: Site, now: float) -> dict[str, Any]:
-    reading = site.reading
+    reading, supply = site.reading, site.supply(now)
     return {
         "name": site.name,
         "address": site.address,
@@ -37,6 +53,9 @@ def _substation(site: Site, now: float) -> dict[str, Any]:
         "capacity": reading.capacity if reading else None,
         "power_kw": reading.power_kw if reading else None,
         "power_limit_kw": reading.power_limit_kw if reading else None,
+        "point_power_kw": reading.point_power_kw if reading else None,
+        "committed_power_kw": round(supply.committed_kw, 3) if supply else None,
+        "remaining_energy_kwh": round(supply.remaining_kwh, 3) if supply else None,
     }
 
 

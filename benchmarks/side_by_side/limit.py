@@ -11,7 +11,7 @@ from random import Random
 
 from benchmarks.side_by_side.scenes import Fault, Scene, held_s, site_name
 from benchmarks.simulation.contenders import ALL_KNOWING
-from benchmarks.simulation.demand import Arrival
+from benchmarks.simulation.demand import Arrival, lasting
 from benchmarks.simulation.scenes import Event, SiteSpec
 from benchmarks.simulation.scenes import Scene as SimulatedScene
 from benchmarks.simulation.world import World
@@ -38,13 +38,13 @@ def simulated(scene: Scene, faults: Sequence[Fault]) -> SimulatedScene:
     sites = len(scene.capacities)
 
     def vehicles(_random: Random) -> list[Arrival]:
-        return [Arrival(one.due, held_s(one), 0.0) for one in scene.vehicles]
+        return [Arrival(one.due, lasting(held_s(one)), 0.0) for one in scene.vehicles]
 
     def strangers(_random: Random) -> list[Arrival]:
         if scene.strangers is None:
             return []
         door = (scene.strangers.site + 0.5) / sites  # leads to that site
-        return [Arrival(one.due, held_s(one), door) for one in scene.strangers.vehicles]
+        return [Arrival(one.due, lasting(held_s(one)), door) for one in scene.strangers.vehicles]
 
     return SimulatedScene(
         name=scene.name,

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from random import Random
 from typing import TYPE_CHECKING
 
 from benchmarks.simulation.substation import Answer, Call, Substation
 from load_balancer.budget import RetryBudget
-from load_balancer.policy import POLICIES
+from load_balancer.policy import Policy
 from load_balancer.pool import LineFull, Pool
 from load_balancer.settings import Settings
 from load_balancer.site import Patience, Reading, Site
-from load_balancer.vehicle import Dispatch, Ticket
+from load_balancer.vehicle import Decision, Dispatch, Ticket
 
 if TYPE_CHECKING:
     from benchmarks.simulation.demand import Vehicle
@@ -24,7 +24,6 @@ def _default(setting: str) -> float:
     return float(Settings.model_fields[setting].default)
 
 
-MAX_WAIT_S = _default("max_wait")
 POLL_TIMEOUT_S = _default("poll_timeout")
 _SHORTEST_PAUSE_S = 0.05  # between two polls of a site
 
@@ -32,13 +31,14 @@ _SHORTEST_PAUSE_S = 0.05  # between two polls of a site
 class PooledBalancer:
     """Takes vehicles to sites through the real pool, over a network that takes its time."""
 
-    def __init__(self, world: World, policy: str, random: Random) -> None:
+    def __init__(self, world: World, policy: Policy, random: Random) -> None:
         self._world = world
         self._random = random
         self._arrived = 0
         self._pollers: dict[str, _Poller] = {}
+        self.on_decision: Callable[[Decision], object] = lambda _decision: None
         self.pool = Pool(
-            POLICIES[policy],
+            policy,
             random=random,
             patience=Patience(
                 interval_s=world.scene.poll_interval_s,
@@ -51,6 +51,7 @@ class PooledBalancer:
                 burst=_default("retry_burst"),
             ),
             balancers=world.scene.balancers,
+            on_decision=lambda decision: self.on_decision(decision),
             on_poll_wanted=self._want_poll,
         )
 
@@ -110,7 +111,8 @@ class _Ride:
             session_id,
             f"EV-{session_id}",
             arrived=world.now,
-            deadline=world.now + MAX_WAIT_S,
+            deadline=world.now + world.scene.max_wait_s,
+            demand=vehicle.arrival.demand,
             on_dispatch=self._dispatched,
             on_taken_back=self._taken_back,
         )
@@ -123,7 +125,9 @@ class _Ride:
     def _check_deadline(self) -> None:
         over = self._world.now >= self.ticket.deadline
         if over and self.ticket.dispatch is None and not self._ended:
-            self.refuse()
+            self._pool.last_call(self.ticket, self._world.now)
+            if self.ticket.dispatch is None:
+                self.refuse()
 
     def refuse(self) -> None:
         """Answer 503."""
@@ -137,11 +141,13 @@ class _Ride:
 
     def _dispatched(self, dispatch: Dispatch) -> None:
         site = self._world.sites[dispatch.site.address]
+        self._vehicle.dispatched_at = self._world.now
+        self._vehicle.prediction = dispatch.decision.prediction
         self._call = Call(
             site,
             self._world.network,
+            self._vehicle.arrival,
             self._vehicle,
-            self._vehicle.arrival.held_s,
             lambda answer: self._answered(dispatch, answer),
         )
         self._call.send()

@@ -10,19 +10,22 @@ from benchmarks.simulation.yardsticks import (
     LiveShortestDelay,
     LiveShortestQueue,
 )
-from load_balancer.policy import POLICIES
+from load_balancer.policies import POLICIES
+from load_balancer.policy import Policy
 
 
-def _pooled(policy: str) -> Entry:
+def pooled(policy: Policy) -> Entry:
+    """Enter the balancer with a policy."""
+
     def enter(world: World, random: Random) -> Contender:
         return PooledBalancer(world, policy, random)
 
-    return Entry(policy, enter)
+    return Entry(policy.name, enter)
 
 
 ALL_KNOWING = Entry("all-knowing, shortest delay", LiveShortestDelay, knows_all=True)
 CONTENDERS: tuple[Entry, ...] = (
-    *(_pooled(policy) for policy in POLICIES),
+    *(pooled(policy) for policy in POLICIES.values()),
     Entry("gauge only", GaugeOnly),
     Entry("gauge + sent", GaugeAndSent),
     Entry("all-knowing, shortest queue", LiveShortestQueue, knows_all=True),

@@ -5,13 +5,22 @@ from math import log
 from random import Random
 from typing import NamedTuple
 
+from load_balancer.demand import Demand
+from load_balancer.prediction import Prediction
+
+# What a point gives, and how fast time passes there, where a scene says nothing else: as the
+# substation's settings have it.
+POINT_POWER_KW = 50.0
+TIME_SCALE = 360.0
+
 
 class Arrival(NamedTuple):
     """A vehicle's coming. Times in seconds."""
 
     at: float
-    held_s: float  # how long it charges, once it does
+    demand: Demand  # as it tells it
     door: float  # in [0, 1): which of several balancers it comes to, or which site a stranger picks
+    takes_kwh: float | None = None  # what it takes until it leaves, where that is something else
 
 
 @dataclass(eq=False, slots=True)
@@ -21,6 +30,8 @@ class Vehicle:
     arrival: Arrival
     charged_at: float | None = None
     refused: bool = False
+    dispatched_at: float | None = None  # the last time
+    prediction: Prediction | None = None  # made then
     charges: int = 0  # sites that gave it all it asked for; more than one is an error
 
 
@@ -50,4 +61,10 @@ def burst(
 
 def _arrival(random: Random, at: float, held_s: tuple[float, float]) -> Arrival:
     shortest, longest = held_s
-    return Arrival(at, shortest + (longest - shortest) * random.random(), random.random())
+    demand = lasting(shortest + (longest - shortest) * random.random())
+    return Arrival(at, demand, random.random())
+
+
+def lasting(held_s: float) -> Demand:
+    """Give the demand that holds a point for so long, where nothing limits its power."""
+    return Demand(held_s * POINT_POWER_KW * TIME_SCALE / 3600)

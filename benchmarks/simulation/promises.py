@@ -7,8 +7,9 @@ from typing import NamedTuple
 from benchmarks.simulation.contenders import ALL_KNOWING
 from benchmarks.simulation.figures import Figures
 from benchmarks.simulation.scenes import SCENES, STALE, STALE_IN_STEP, STALE_THREE, UNEQUAL
+from load_balancer.policies import DEFAULT_POLICY
 
-OURS = "least-loaded"
+OURS = DEFAULT_POLICY
 Results = Mapping[str, Mapping[str, Figures]]  # by scene, then by contender
 
 

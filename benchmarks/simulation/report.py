@@ -5,7 +5,7 @@ from math import isfinite
 
 from benchmarks.simulation.contenders import ALL_KNOWING, CONTENDERS
 from benchmarks.simulation.figures import Figures
-from benchmarks.simulation.promises import PROMISES, Results
+from benchmarks.simulation.promises import OURS, PROMISES, Results
 from benchmarks.simulation.scenes import SCENES, Scene
 from benchmarks.simulation.world import World
 from benchmarks.tables import table
@@ -19,7 +19,9 @@ policies, retry budget, directory of names) runs under a virtual clock, through 
 messages take 0.5 to 2 ms each, against sites with real admission. Each contender meets the same
 vehicles.
 
-The first four contenders are the balancer with each of its policies; least-loaded is its default.
+The first five contenders are the balancer with each of its policies; earliest-finish is its
+default. All points here give the same power and no site has a limit below that of its points, so
+earliest-finish chooses as least-loaded does.
 *gauge only* takes the site whose gauge was least when polled; *gauge + sent* adds what it has sent
 there since; neither has a line to wait in, so what finds every site full is refused. The two
 *all-knowing* choosers see every site at once, from one line, with no message delays; they are the
@@ -73,7 +75,7 @@ def write(results: Results) -> str:
 
 
 def _promises(results: Results) -> Iterator[str]:
-    yield "## What must hold for least-loaded\n"
+    yield f"## What must hold for {OURS}\n"
     rows = [
         (
             promise.words,

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from random import Random
 from typing import NamedTuple
 
-from benchmarks.simulation.demand import Arrival, burst, poisson
+from benchmarks.simulation.demand import POINT_POWER_KW, TIME_SCALE, Arrival, burst, poisson
+from load_balancer.settings import Settings
 
 # Shortest and longest time that a vehicle is held, seconds, where a scene says nothing else.
 _HELD_S = (1, 3)
+MAX_WAIT_S = float(Settings.model_fields["max_wait"].default)
 
 
 class SiteSpec(NamedTuple):
@@ -20,6 +22,8 @@ class SiteSpec(NamedTuple):
     capacity: int
     host: str | None = None  # the name that it is behind; its own if none
     listed: bool = True  # from the beginning
+    point_power_kw: float = POINT_POWER_KW
+    power_limit_kw: float | None = None  # none: all points at once
 
 
 class Event(NamedTuple):
@@ -48,6 +52,8 @@ class Scene:
     balancers: int = 1
     in_step: bool = False  # whether all balancers poll at the same moments
     poll_interval_s: float = 0.5
+    time_scale: float = TIME_SCALE
+    max_wait_s: float = MAX_WAIT_S
     measured_from: float = 20.0
 
     @property

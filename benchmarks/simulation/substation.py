@@ -1,4 +1,4 @@
-"""A simulated substation: real admission, a gauge that is what is there, and the ways it can fail.
+"""A simulated substation: the real one's points and power, its gauges, and the ways it can fail.
 
 The message delays between it and the balancers are what makes polls and dispatches race.
 """
@@ -7,12 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import Enum, auto
+from math import fsum, inf
 from typing import TYPE_CHECKING
 
 from load_balancer.site import Reading
+from substation_service.charging import Charging, Demand
+from substation_service.substation import Outcome, SubstationFull
+from substation_service.substation import Substation as Model
 
 if TYPE_CHECKING:
-    from benchmarks.simulation.demand import Vehicle
+    from benchmarks.simulation.demand import Arrival, Vehicle
+    from benchmarks.simulation.scenes import SiteSpec
     from benchmarks.simulation.timeline import Action, Network, Timeline
 
 
@@ -29,23 +34,22 @@ class Answer(Enum):
 class Call:
     """A request to charge, held until it is answered or its caller hangs up."""
 
-    __slots__ = ("_network", "_on_answer", "_site", "ended", "gone", "held_s", "vehicle")
+    __slots__ = ("_network", "_on_answer", "_site", "arrival", "gone", "vehicle")
 
     def __init__(
         self,
         site: Substation,
         network: Network,
+        arrival: Arrival,
         vehicle: Vehicle | None,
-        held_s: float,
         on_answer: Callable[[Answer], object],
     ) -> None:
         self._site = site
         self._network = network
         self._on_answer = on_answer
+        self.arrival = arrival
         self.vehicle = vehicle  # None: a stranger, who came past the balancers
-        self.held_s = held_s
         self.gone = False  # the caller hung up
-        self.ended = False  # charged while the site was frozen, which will see so when it wakes
 
     def send(self) -> None:
         """Send the request on its way."""
@@ -62,30 +66,47 @@ class Call:
 
 
 class Substation:
-    """A site with a number of points."""
+    """A site whose points, sessions and power are the real substation's."""
 
     def __init__(
         self,
-        name: str,
-        capacity: int,
+        spec: SiteSpec,
+        time_scale: float,
         timeline: Timeline,
         on_change: Callable[[Substation], object],
     ) -> None:
-        self.name = name
-        self.capacity = capacity
+        self.name = spec.name
+        self.capacity = spec.capacity
         self.alive = True
         self.frozen = False
         self.draining = False
-        self.listed = True  # among the addresses behind its name
+        self.listed = spec.listed  # among the addresses behind its name
+        self.worst_over_limit_kw = 0.0
+        self._spec = spec
+        self._time_scale = time_scale
         self._timeline = timeline
         self._on_change = on_change
-        self._charging: dict[Call, None] = {}
         self._backlog: list[Action] = []
+        self._plans = 0
+        self._empty()
+
+    def _empty(self) -> None:
+        spec = self._spec
+        self._model = Model(
+            spec.capacity, spec.point_power_kw, spec.power_limit_kw, time_scale=self._time_scale
+        )
+        self._charging: dict[Call, Charging] = {}
+        self._shares = False  # the limit holds back what charges here
 
     @property
     def load(self) -> int:
         """Vehicles that charge here."""
-        return len(self._charging)
+        return self._model.load
+
+    @property
+    def power_limit_kw(self) -> float:
+        """The most power that it may draw."""
+        return self._model.power_limit_kw
 
     @property
     def is_usable(self) -> bool:
@@ -109,19 +130,15 @@ class Substation:
             return
         elif self.draining:
             call.answer(Answer.DRAINING)
-        elif self.load >= self.capacity:
-            call.answer(Answer.FULL)
         else:
-            self._charging[call] = None
-            self._timeline.after(call.held_s, lambda: self._charged(call))
-            self._on_change(self)
+            self._plug_in(call)
 
     def page_requested(self, reply: Callable[[Reading | None], object]) -> None:
         """Tell the gauge; None where nobody listens."""
         if self.frozen:
             self._backlog.append(lambda: self.page_requested(reply))
         elif self.alive:
-            reply(Reading(self.load, self.capacity, self.draining))
+            reply(self._gauges())
         else:
             reply(None)
 
@@ -130,7 +147,7 @@ class Substation:
         if self.frozen:
             self._backlog.append(lambda: self.hung_up(call))
         elif call in self._charging:
-            self._let_go(call)
+            self._unplug(call, Outcome.ABORTED)
 
     # What befalls it
 
@@ -144,13 +161,15 @@ class Substation:
             "drains": self.drain,
             "appears": self.appear,
             "vanishes": self.vanish,
+            "has its limit halved": lambda: self._set_limit(0.5),
+            "has its limit back": lambda: self._set_limit(1.0),
         }
         happens[what]()
 
     def kill(self) -> None:
         """Die at once: every request that is held is reset."""
         calls = list(self._charging)
-        self._charging.clear()
+        self._empty()
         self._backlog.clear()
         self.alive = self.frozen = False
         for call in calls:
@@ -173,8 +192,7 @@ class Substation:
         backlog, self._backlog = self._backlog, []
         for action in backlog:
             action()
-        for call in [call for call in self._charging if call.ended]:
-            self._charged(call)
+        self._see_who_is_charged()
         self._on_change(self)
 
     def appear(self) -> None:
@@ -193,22 +211,101 @@ class Substation:
         self._exit_if_done()
         self._on_change(self)
 
+    def _set_limit(self, share: float) -> None:
+        self._model.set_limit(share * self._model.standing_limit_kw, self._now, until=inf)
+        self._changed()
+
+    # Its sessions
+
+    @property
+    def _now(self) -> float:
+        return self._timeline.now
+
+    def _plug_in(self, call: Call) -> None:
+        arrival = call.arrival
+        demand = Demand(*arrival.demand)
+        if arrival.takes_kwh is not None:
+            demand = demand._replace(kwh=arrival.takes_kwh)
+        try:
+            self._charging[call] = self._model.plug_in(demand, self._now)
+        except SubstationFull:
+            call.answer(Answer.FULL)
+            return
+        if not self._model.is_shared:
+            self._plan_end(call)
+        self._changed()
+
+    def _changed(self) -> None:
+        """Plan what happens by itself: each end where nobody shares, else the next event."""
+        model, shared_before = self._model, self._shares
+        self._shares = model.is_shared
+        if self._shares:
+            self._plans += 1
+            plan, event = self._plans, model.next_event(self._now)
+            over_kw = model.power_kw - model.power_limit_kw
+            self.worst_over_limit_kw = max(self.worst_over_limit_kw, over_kw)
+            if event is not None:
+                self._timeline.at(event, lambda: self._follow(plan))
+        elif shared_before:
+            for call in self._charging:
+                self._plan_end(call)
+        self._on_change(self)
+
+    def _plan_end(self, call: Call) -> None:
+        charging = self._charging[call]
+        self._timeline.at(charging.ends, lambda: self._look_at(call, charging))
+
+    def _look_at(self, call: Call, charging: Charging) -> None:
+        """End a session, unless it has ended otherwise, or now shares and ends later."""
+        if self._charging.get(call) is charging and not self.frozen and not self._shares:
+            if charging.ends <= self._now:
+                self._charged(call)
+            else:
+                self._plan_end(call)
+
+    def _follow(self, plan: int) -> None:
+        """Go on from an event, unless there was another since."""
+        if plan == self._plans and self.alive and not self.frozen:
+            self._model.advance(self._now)
+            self._see_who_is_charged()
+            self._changed()
+
+    def _see_who_is_charged(self) -> None:
+        finished = set(self._model.finished(self._now))
+        for call in [one for one, charging in self._charging.items() if charging in finished]:
+            self._charged(call)
+
     def _charged(self, call: Call) -> None:
-        if call not in self._charging:
-            return
-        if self.frozen:
-            call.ended = True
-            return
         if call.vehicle is not None:
             call.vehicle.charges += 1
         call.answer(Answer.CHARGED)
-        self._let_go(call)
+        self._unplug(call, Outcome.CHARGED)
 
-    def _let_go(self, call: Call) -> None:
-        del self._charging[call]
+    def _unplug(self, call: Call, outcome: Outcome) -> None:
+        self._model.unplug(self._charging.pop(call), self._now, outcome)
         self._exit_if_done()
-        self._on_change(self)
+        self._changed()
 
     def _exit_if_done(self) -> None:
         if self.draining and not self._charging:
             self.alive = False
+
+    def _gauges(self) -> Reading:
+        model = self._model
+        # The site counts on what vehicles told, which need not be what they take.
+        remaining_kwh = fsum(
+            max(0.0, call.arrival.demand.kwh - charging.delivered_kwh(self._now))
+            for call, charging in self._charging.items()
+        )
+        model.advance(self._now)
+        return Reading(
+            load=self.load,
+            capacity=self.capacity,
+            draining=self.draining,
+            power_kw=model.power_kw,
+            power_limit_kw=model.power_limit_kw,
+            point_power_kw=model.point_power_kw,
+            committed_power_kw=model.committed_power_kw,
+            remaining_energy_kwh=remaining_kwh,
+            time_scale=model.time_scale,
+        )

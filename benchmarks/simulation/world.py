@@ -70,8 +70,7 @@ class World:
         self.sites: dict[str, Substation] = {}
         self._behind: dict[SiteUrl, list[Substation]] = {}
         for number, spec in enumerate(scene.sites, start=1):
-            site = Substation(spec.name, spec.capacity, self.timeline, self._site_changed)
-            site.listed = spec.listed
+            site = Substation(spec, scene.time_scale, self.timeline, self._site_changed)
             self.sites[f"http://10.0.0.{number}:{_PORT}"] = site
             host = spec.host or spec.name
             self._behind.setdefault(SiteUrl(host, host, _PORT), []).append(site)
@@ -161,7 +160,7 @@ class World:
         """Have a vehicle go to a site past the balancers; where it is full, it drives on."""
         sites = list(self.sites.values())
         site = sites[int(stranger.door * len(sites))]
-        call = Call(site, self.network, None, stranger.held_s, lambda _answer: None)
+        call = Call(site, self.network, stranger, None, lambda _answer: None)
         self.timeline.at(stranger.at, call.send)
 
     def _plan_event(self, event: Event) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from random import Random
 from typing import TYPE_CHECKING
 
-from benchmarks.simulation.balancer import MAX_WAIT_S, POLL_TIMEOUT_S
+from benchmarks.simulation.balancer import POLL_TIMEOUT_S
 from benchmarks.simulation.substation import Answer, Call, Substation
 from benchmarks.simulation.timeline import NoDistance
 
@@ -76,7 +76,7 @@ class SimpleProxy(_Yardstick, ABC):
             tried.add(address)
             self.sent[address] += 1
             site = self._world.sites[address]
-            call = Call(site, self._world.network, vehicle, vehicle.arrival.held_s, answered)
+            call = Call(site, self._world.network, vehicle.arrival, vehicle, answered)
             call.send()
 
         def answered(answer: Answer) -> None:
@@ -168,7 +168,7 @@ class AllKnowing(_Yardstick, ABC):
         self._line.append(vehicle)
         self._choose()
         if vehicle in self._line:
-            self._world.timeline.after(MAX_WAIT_S, lambda: self._give_up(vehicle))
+            self._world.timeline.after(self._world.scene.max_wait_s, lambda: self._give_up(vehicle))
 
     def site_changed(self, site: Substation) -> None:
         """Move what a failed site held, and use points that have become free."""
@@ -209,7 +209,7 @@ class AllKnowing(_Yardstick, ABC):
                 del self._calls[call]
                 self._world.charged(vehicle)
 
-        call = Call(site, self._network, vehicle, vehicle.arrival.held_s, answered)
+        call = Call(site, self._network, vehicle.arrival, vehicle, answered)
         self._calls[call] = site
         site.receive(call)
 

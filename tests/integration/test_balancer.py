@@ -186,7 +186,7 @@ def test_each_decision_is_logged_with_its_candidates(start_service: StartService
     assert [one["substation"] for one in decision["candidates"]] == ["site1", "site2"]
     assert decision["candidates"][0]["score"] == 0.25
     assert decision["candidates"][0]["gauge_age_s"] >= 0
-    assert decision["reason"].startswith("least (load + 1) / capacity")
+    assert decision["reason"].startswith("equal predicted finish, least (load + 1) / capacity")
 
 
 def test_the_balancer_is_ready_only_while_some_site_can_be_used(

@@ -3,10 +3,14 @@
 from random import Random
 
 from load_balancer.budget import RetryBudget
-from load_balancer.policy import POLICIES
+from load_balancer.demand import Demand
+from load_balancer.matching import LeftInLine
+from load_balancer.policies import POLICIES
 from load_balancer.pool import Pool
 from load_balancer.site import Patience, Reading, Site
 from load_balancer.vehicle import Decision, Dispatch, Ticket
+
+TEN_KWH = Demand(10.0)
 
 
 class Grid:
@@ -23,6 +27,7 @@ class Grid:
         self.now = 1000.0
         self.decisions: list[Decision] = []
         self.taken_back: list[Dispatch] = []
+        self.told_left: list[LeftInLine] = []
         self.polls_wanted: list[str] = []
         self.pool = Pool(
             POLICIES[policy],
@@ -32,6 +37,7 @@ class Grid:
             balancers=balancers,
             queue_limit=queue_limit,
             on_decision=self.decisions.append,
+            on_left_in_line=self.told_left.append,
             on_poll_wanted=lambda site: self.polls_wanted.append(site.name),
         )
         self.capacities = dict(zip("abcdefgh", capacities, strict=False))
@@ -61,10 +67,11 @@ class Grid:
         *,
         capacity: int | None = None,
         draining: bool = False,
+        **power: float | None,
     ) -> None:
         """Poll a site; its gauge shows what this balancer has there if nothing else is said."""
         self.poll_begins(name)
-        self.poll_ends(name, load, capacity=capacity, draining=draining)
+        self.poll_ends(name, load, capacity=capacity, draining=draining, **power)
 
     def poll_all(self) -> None:
         for name in self.capacities:
@@ -80,11 +87,13 @@ class Grid:
         *,
         capacity: int | None = None,
         draining: bool = False,
+        **power: float | None,
     ) -> None:
         site = self.site(name)
         shown = len(site.in_flight) if load is None else load
         points = self.capacities[name] if capacity is None else capacity
-        self.pool.poll_read(site, Reading(shown, points, draining), self.now)
+        reading = Reading(shown, points, draining, **power)  # type: ignore[arg-type] # by name
+        self.pool.poll_read(site, reading, self.now)
 
     def poll_missed(self, name: str) -> None:
         self.poll_begins(name)
@@ -92,12 +101,15 @@ class Grid:
 
     # Vehicles
 
-    def arrive(self, vehicle: str = "EV", *, wait_s: float = 60) -> Ticket:
+    def arrive(
+        self, vehicle: str = "EV", *, wait_s: float = 60, demand: Demand = TEN_KWH
+    ) -> Ticket:
         ticket = Ticket(
             vehicle,
             vehicle,
             arrived=self.now,
             deadline=self.now + wait_s,
+            demand=demand,
             on_taken_back=self.taken_back.append,
         )
         self.pool.arrive(ticket, self.now)

@@ -5,12 +5,13 @@ site, the answer on its way back, a hang-up, a poll and its page.
 """
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 from random import Random
 
 from load_balancer.budget import RetryBudget
-from load_balancer.policy import POLICIES
+from load_balancer.demand import Demand
+from load_balancer.policies import POLICIES
 from load_balancer.pool import LineFull, Pool
 from load_balancer.site import Health, Patience, Reading, Site
 from load_balancer.vehicle import Decision, Dispatch, Ticket
@@ -43,6 +44,8 @@ class Visit:
 class ModelSite:
     address: str
     capacity: int
+    point_power_kw: float | None = None  # None: it publishes load and capacity alone
+    power_limit_kw: float | None = None
     alive: bool = True
     draining: bool = False
     strangers: int = 0  # and vehicles that charge on after a 202, or whose hang-up is on its way
@@ -56,6 +59,21 @@ class ModelSite:
     @property
     def load(self) -> int:
         return len(self.charging) + self.strangers
+
+    def write_page(self) -> Reading:
+        page = Reading(self.load, self.capacity, self.draining)
+        if self.point_power_kw is None:
+            return page
+        demands = [visit.dispatch.ticket.demand for visit in self.charging]
+        demands += [Demand(10.0)] * self.strangers
+        return replace(
+            page,
+            power_limit_kw=self.power_limit_kw,
+            point_power_kw=self.point_power_kw,
+            committed_power_kw=sum(one.cap_kw(self.point_power_kw) for one in demands),
+            remaining_energy_kwh=sum(one.kwh for one in demands) / 2,
+            time_scale=360.0,
+        )
 
 
 class Model:
@@ -79,10 +97,14 @@ class Model:
         self.left: set[str] = set()
         self.started = self.first_attempts = self.paid_attempts = 0
         self.arrivals: dict[str, int] = {}  # by session, which one it was
+        self.last_call: Ticket | None = None
 
-    def add_site(self, name: str, capacity: int) -> None:
+    def add_site(
+        self, name: str, capacity: int, power_kw: tuple[float | None, float | None] = (None, None)
+    ) -> None:
+        """Add a site; `power_kw` is that of a point, and the limit, where it publishes them."""
         address = f"http://{name}:5002"
-        self.sites[address] = ModelSite(address, capacity)
+        self.sites[address] = ModelSite(address, capacity, *power_kw)
 
     def know(self, addresses: list[str]) -> None:
         self.pool.set_sites([(address, address) for address in addresses], self.now)
@@ -96,7 +118,7 @@ class Model:
 
     def page_is_written(self, site: ModelSite) -> None:
         if site.polled is not None and site.alive:
-            site.page = Reading(site.load, site.capacity, site.draining)
+            site.page = site.write_page()
 
     def page_is_read(self, site: ModelSite) -> None:
         if site.polled is not None and site.page is not None:
@@ -124,7 +146,7 @@ class Model:
 
     # Callers
 
-    def arrive(self, wait_s: float) -> None:
+    def arrive(self, wait_s: float, demand: Demand) -> None:
         number = len(self.arrivals)
         self.arrivals[f"session-{number}"] = number
         ticket = Ticket(
@@ -132,6 +154,7 @@ class Model:
             f"EV-{number}",
             arrived=self.now,
             deadline=self.now + wait_s,
+            demand=demand,
             on_dispatch=self._dispatched,
             on_taken_back=self._taken_back,
         )
@@ -150,7 +173,16 @@ class Model:
         """Do what the dispatcher does: refuse who has waited for as long as it may."""
         for ticket in list(self.tickets):
             if ticket.dispatch is None and self.now > ticket.deadline:
-                self._end(ticket, "deadline")
+                self.last_call = ticket
+                self.pool.last_call(ticket, self.now)
+                self.last_call = None
+                if ticket.dispatch is None:
+                    free = [one for one in self.pool.sites.values() if not one.why_not(self.now)]
+                    barred = (
+                        ticket.rejected_by or ticket.costs_budget or (ticket.not_before > self.now)
+                    )
+                    assert barred or not free, f"{ticket.session_id} is refused beside a free point"
+                    self._end(ticket, "deadline")
 
     def _end(self, ticket: Ticket, how: str) -> None:
         assert ticket.session_id not in self.left, f"{ticket.session_id} ends a second time"
@@ -252,7 +284,8 @@ class Model:
             self.first_attempts += 1
         self.paid_attempts += ticket.costs_budget
         assert ticket.session_id not in self.left, "dispatched after it left"
-        assert self.now <= ticket.deadline, "dispatched after its deadline"
+        in_time = self.now <= ticket.deadline
+        assert in_time or ticket is self.last_call, "dispatched after its deadline"
         assert self.now >= ticket.not_before, "dispatched while it pauses"
         assert site.address not in ticket.rejected_by, "dispatched to a site that rejected it"
         assert site.health is Health.UP, f"dispatched to a site that is {site.health}"
@@ -263,7 +296,8 @@ class Model:
         assert taken <= site.capacity, "dispatched to a point that may still be taken"
         for other in self.pool.waiting:
             came_first = self.arrivals[other.session_id] < self.arrivals[ticket.session_id]
-            assert not (came_first and self.is_eligible_anywhere(other)), (
+            overtaken = came_first and self.is_eligible_anywhere(other) and not self.is_left(other)
+            assert not overtaken or ticket is self.last_call, (
                 f"{ticket.session_id} overtook {other.session_id}"
             )
         self.visits.append(Visit(dispatch))
@@ -286,3 +320,7 @@ class Model:
             and not ticket.rejected_by
             and not ticket.costs_budget
         )
+
+    def is_left(self, ticket: Ticket) -> bool:
+        """Tell whether the pool left it in line on purpose, for a better point."""
+        return any(left.ticket is ticket for left in self.pool.left_in_line)

@@ -1,7 +1,9 @@
 """The record of decisions: at hand at once, in the log once the vehicles are on their way."""
 
 import json
+import math
 from collections.abc import Iterator
+from dataclasses import replace
 
 import gevent
 import orjson
@@ -10,8 +12,11 @@ import pytest
 from grid_common.logs import configure_logs
 from grid_common.settings import ServiceSettings
 from load_balancer.decisions import DecisionRecord
-from load_balancer.policy import Candidate
-from load_balancer.vehicle import Decision
+from load_balancer.demand import Demand
+from load_balancer.matching import LeftInLine
+from load_balancer.policy import Candidate, Choice
+from load_balancer.prediction import Prediction
+from load_balancer.vehicle import Decision, Ticket
 
 
 def decision(sequence: int, name: str = "north", substations: int = 1) -> Decision:
@@ -116,3 +121,46 @@ def test_a_decision_is_at_hand_at_once_and_in_the_log_a_moment_later(
     assert [line["time"] for line in lines[:2]] == [first["time"], second["time"]]
     assert lines[0]["candidates"] == first["candidates"]
     assert lines[0]["passed_over"] == {"south": "full (4 of 4)"}
+
+
+def test_a_prediction_and_what_would_have_come_second_are_told_where_there_are_any(
+    record: DecisionRecord,
+) -> None:
+    predicted = replace(
+        decision(1),
+        prediction=Prediction(0.0, 12.3456),
+        next_best=("south", Prediction(2.0, math.inf)),
+        left_in_line_for="north",
+    )
+    record.add(predicted)
+    record.add(decision(2))
+    first, second = orjson.loads(record.page(0))["decisions"]
+    assert first["predicted"] == {"start_s": 0.0, "charging_s": 12.346, "finish_s": 12.346}
+    # Without power it is never charged, which JSON has no number for.
+    assert first["next_best"] == {
+        "substation": "south",
+        "start_s": 2.0,
+        "charging_s": None,
+        "finish_s": None,
+    }
+    assert first["left_in_line_for"] == "north"
+    assert [second[name] for name in ("predicted", "next_best", "left_in_line_for")] == [None] * 3
+
+
+def test_a_vehicle_that_is_left_in_line_is_told_in_the_log(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    settings = ServiceSettings.model_validate({"port": 0, "log_format": "json"})
+    record = DecisionRecord(configure_logs("balancer", settings))
+    ticket = Ticket("session-1", "EV-1", 0.0, 60.0, Demand(10.0, 50.0), request_id="request")
+    north = Candidate("http://north", "north", 4, 4, 1.25, 0.25, 0)
+    south = ("south", Prediction(0.0, 9.0))
+    record.left_in_line(
+        LeftInLine(ticket, Choice(north, "earliest", True, Prediction(1.0, 4.0), south))
+    )
+    (line,) = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert line["event"] == "left in line"
+    assert (line["vehicle_id"], line["request_id"]) == ("EV-1", "request")
+    assert line["substation"] == "north"
+    assert line["predicted"] == {"start_s": 1.0, "charging_s": 4.0, "finish_s": 5.0}
+    assert line["next_best"]["substation"] == "south"

@@ -39,6 +39,41 @@ def test_a_page_that_prometheus_client_wrote_is_read() -> None:
     )
 
 
+def test_what_a_prediction_takes_is_read() -> None:
+    reading = read_gauge(
+        page(
+            5,
+            12,
+            "substation_point_power_kw 50",
+            "substation_committed_power_kw 212.5",
+            "substation_remaining_energy_kwh 71.25",
+            "substation_time_scale 360",
+        ),
+        NAMES,
+    )
+    assert (reading.point_power_kw, reading.committed_power_kw) == (50, 212.5)
+    assert (reading.remaining_energy_kwh, reading.time_scale) == (71.25, 360)
+
+
+@pytest.mark.parametrize("value", ["NaN", "+Inf", "-1"])
+def test_what_cannot_be_is_as_good_as_not_published(value: str) -> None:
+    reading = read_gauge(
+        page(
+            5,
+            12,
+            f"substation_point_power_kw {value}",
+            f"substation_committed_power_kw {value}",
+            f"substation_remaining_energy_kwh {value}",
+            f"substation_time_scale {value}",
+        ),
+        NAMES,
+    )
+    assert reading == Reading(5, 12)
+    # Nor can a point have no power, nor a clock stand.
+    stopped = page(5, 12, "substation_point_power_kw 0", "substation_time_scale 0")
+    assert read_gauge(stopped, NAMES) == Reading(5, 12)
+
+
 def test_a_gauge_of_several_series_is_their_sum() -> None:
     text = (
         'substation_current_load{point="1"} 1\n'

@@ -14,8 +14,8 @@ from tests.unit.load_balancer.grid import Grid
 
 def samples(grid: Grid) -> list[tuple[str, str, float]]:
     """List what is shown of sites: name, site and value."""
-    waits = Histogram("waits", "Time in line", registry=None)
-    dispatcher = Dispatcher(grid.pool, waits=waits, log=structlog.get_logger())
+    waits, errors = (Histogram(name, "Of a test", registry=None) for name in ("waits", "errors"))
+    dispatcher = Dispatcher(grid.pool, waits=waits, errors=errors, log=structlog.get_logger())
     return [
         (sample.name, sample.labels["substation"], sample.value)
         for metric in BalancerCollector(grid.pool, dispatcher).collect()

@@ -3,7 +3,9 @@ from random import Random
 
 import pytest
 
-from load_balancer.policy import POLICIES, Candidate
+from load_balancer.demand import Demand
+from load_balancer.policies import POLICIES
+from load_balancer.policy import Candidate, Option, Request
 
 
 def candidate(name: str, load: int, capacity: int = 10, last_chosen: int = 0) -> Candidate:
@@ -13,7 +15,9 @@ def candidate(name: str, load: int, capacity: int = 10, last_chosen: int = 0) ->
 
 
 def choose(policy: str, *candidates: Candidate, seed: int = 1) -> str:
-    return POLICIES[policy].choose(candidates, Random(seed)).name
+    options = [Option(one, 1) for one in candidates]
+    request = Request(Demand(10.0))
+    return POLICIES[policy].choose(options, request, Random(seed)).candidate.name
 
 
 def test_the_default_takes_the_site_that_would_be_least_full_for_its_size() -> None:

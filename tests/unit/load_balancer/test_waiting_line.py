@@ -1,8 +1,11 @@
+from load_balancer.demand import Demand
 from load_balancer.vehicle import Ticket, WaitingLine
 
 
 def ticket(place: int) -> Ticket:
-    return Ticket(f"session-{place}", f"EV-{place}", arrived=0, deadline=60, place=place)
+    return Ticket(
+        f"session-{place}", f"EV-{place}", arrived=0, deadline=60, demand=Demand(10.0), place=place
+    )
 
 
 def test_it_is_first_come_first_served() -> None:

@@ -7,12 +7,16 @@ import pytest
 
 from benchmarks.simulation import __main__ as command
 from benchmarks.simulation import report
+from benchmarks.simulation.balancer import PooledBalancer
 from benchmarks.simulation.contenders import ALL_KNOWING, CONTENDERS
 from benchmarks.simulation.promises import OURS, PROMISES, Promise, Results
 from benchmarks.simulation.scenes import SCENES, STALE, STALE_IN_STEP, STALE_THREE, UNEQUAL, Scene
-from benchmarks.simulation.world import World
+from benchmarks.simulation.world import Entry, World
+from load_balancer.vehicle import Decision
 
-LEAST_LOADED = next(entry for entry in CONTENDERS if entry.name == OURS)
+DEFAULT, LEAST_LOADED = (
+    next(entry for entry in CONTENDERS if entry.name == name) for name in (OURS, "least-loaded")
+)
 
 
 @pytest.fixture(scope="module")
@@ -41,14 +45,32 @@ def test_what_must_hold_holds(promise: Promise, results: Results) -> None:
     ids=lambda value: value.name if isinstance(value, Scene) else str(value),
 )
 def test_gaps_are_as_small_with_other_vehicles(scene: Scene, limit: float, seed: int) -> None:
-    assert World(scene, LEAST_LOADED, seed).run().mean_gap <= limit
+    assert World(scene, DEFAULT, seed).run().mean_gap <= limit
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_unequal_sites_charge_as_fast_with_other_vehicles(seed: int) -> None:
-    ours, best = (World(UNEQUAL, entry, seed).run() for entry in (LEAST_LOADED, ALL_KNOWING))
+    ours, best = (World(UNEQUAL, entry, seed).run() for entry in (DEFAULT, ALL_KNOWING))
     assert ours.mean_s <= 1.05 * best.mean_s
     assert ours.refused == ours.lost == 0
+
+
+@pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.name)
+def test_where_sites_are_alike_without_limits_each_choice_is_the_least_loaded_one(
+    scene: Scene,
+) -> None:
+    def choices(entry: Entry) -> list[tuple[float, str, str]]:
+        made: list[Decision] = []
+        world = World(scene, entry, seed=1)
+        for balancer in world.balancers:
+            assert isinstance(balancer, PooledBalancer)
+            balancer.on_decision = made.append
+        world.run()
+        return [(one.at, one.session_id, one.substation) for one in made]
+
+    ours, least_loaded = choices(DEFAULT), choices(LEAST_LOADED)
+    assert len(ours) > 100
+    assert ours == least_loaded
 
 
 def test_the_yardsticks_are_what_the_literature_says_of_them(results: Results) -> None:

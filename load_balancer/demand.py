@@ -1,0 +1,57 @@
+"""What a vehicle asks for, and how it would draw it at a point of its own. Pure."""
+
+from math import log1p
+from typing import NamedTuple
+
+# A battery takes its full power up to this state of charge, then linearly less, down to the tenth
+# part when it is full (the two-stage battery of ACN-Sim).
+_TAPER_FROM = 0.8
+_POWER_WHEN_FULL = 0.1
+_FULL = 1.0
+
+
+class Stage(NamedTuple):
+    """A part of a session and the most power that the vehicle draws across it."""
+
+    kwh: float
+    cap_kw: float
+
+
+class Demand(NamedTuple):
+    """What a vehicle asks for, and what it told of itself."""
+
+    kwh: float
+    max_power_kw: float | None = None
+    battery_kwh: float | None = None
+    soc: float | None = None  # state of charge, 0 to 1
+
+    def cap_kw(self, point_power_kw: float) -> float:
+        """Return the most that it draws at such a point."""
+        told_kw = self.max_power_kw
+        return point_power_kw if told_kw is None else min(told_kw, point_power_kw)
+
+    def stages(self, point_power_kw: float) -> tuple[Stage, ...]:
+        """Say how it draws its energy at such a point: at full power, then while that falls.
+
+        The second stage has the logarithmic mean of the powers at its ends, so that the vehicle by
+        itself takes exactly as long as with a power that falls linearly.
+        """
+        battery_kwh, soc = self.battery_kwh, self.soc
+        cap_kw = self.cap_kw(point_power_kw)
+        if battery_kwh is None or soc is None:
+            return (Stage(self.kwh, cap_kw),)
+        full_kw = point_power_kw if self.max_power_kw is None else self.max_power_kw
+        slope_kw = full_kw * (1 - _POWER_WHEN_FULL) / (_FULL - _TAPER_FROM)  # per state of charge
+        # The point may be what holds a vehicle back up to a higher state of charge.
+        bend = _TAPER_FROM + (full_kw - cap_kw) / slope_kw
+        before_kwh = (bend - soc) * battery_kwh
+        if before_kwh >= self.kwh:
+            return (Stage(self.kwh, cap_kw),)
+        begins = max(soc, bend)
+        ends = min(_FULL, soc + self.kwh / battery_kwh)
+        low_kw = full_kw - (ends - _TAPER_FROM) * slope_kw
+        falls_kw = (ends - begins) * slope_kw
+        taper_kw = falls_kw / log1p(falls_kw / low_kw) if falls_kw > 0 else low_kw
+        if before_kwh <= 0:
+            return (Stage(self.kwh, taper_kw),)
+        return Stage(before_kwh, cap_kw), Stage(self.kwh - before_kwh, taper_kw)

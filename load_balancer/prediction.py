@@ -1,0 +1,119 @@
+"""When a vehicle would be charged at a substation, from that substation's gauges alone. Pure.
+
+Gauges tell no session by itself, so the n sessions there are taken to have their remaining energy R
+spread evenly over 0 to 2R/n and to be able to draw their part of the committed power each. They are
+followed forward in time, from one end to the next, under the sharing that substations have by
+default (`first-come`): who was there before keeps its power, and a newcomer gets what is left, but
+at least half of an equal share.
+"""
+
+from collections.abc import Sequence
+from math import inf
+from typing import NamedTuple
+
+from load_balancer.demand import Stage
+
+_GUARANTEED = 0.5  # of an equal share
+
+
+class Supply(NamedTuple):
+    """What a substation has to give now."""
+
+    sessions: int
+    committed_kw: float  # what its sessions could draw
+    remaining_kwh: float  # what its sessions still have to get
+    point_power_kw: float
+    limit_kw: float
+    hours_per_s: float  # hours of charging in a second of the balancer's clock
+
+
+class Prediction(NamedTuple):
+    """A session to come. Times in seconds of the balancer's clock; infinite where no power is."""
+
+    start_s: float  # from now to the moment at which a point is free for it
+    charging_s: float
+
+    @property
+    def finish_s(self) -> float:
+        """From now to the moment at which it is charged."""
+        return self.start_s + self.charging_s
+
+
+def predict(supply: Supply, stages: Sequence[Stage], *, after_ends: int = 0) -> Prediction:
+    """Predict the session of a vehicle that plugs in next.
+
+    Args:
+        supply: what the substation has to give.
+        stages: how the vehicle draws its energy at a point there.
+        after_ends: how many sessions have to end before a point is free for it; the points of all
+            but the last go to vehicles that are in line for them.
+    """
+    sessions = supply.sessions
+    each_kw = min(supply.committed_kw / sessions, supply.point_power_kw) if sessions else 0.0
+    # From one end to the next each session gets this much; to the first it is half of it.
+    apart_kwh = 2 * supply.remaining_kwh / (sessions * sessions) if sessions else 0.0
+    to_next_kwh = apart_kwh / 2
+    start = 0.0
+    if after_ends and sessions:
+        ends: list[float] = []
+        for left in range(sessions, max(0, sessions - after_ends), -1):
+            start += _hours(to_next_kwh, min(each_kw, supply.limit_kw / left))
+            ends.append(start)
+            to_next_kwh = apart_kwh
+        # Those before it in line are taken to charge for as long as it would by itself.
+        while len(ends) < after_ends:
+            start = max(start, ends[-sessions] + _alone(supply, stages))
+            ends.append(start)
+        sessions -= 1
+    charging = _beside(sessions, each_kw, to_next_kwh, apart_kwh, supply.limit_kw, stages)
+    return Prediction(start / supply.hours_per_s, charging / supply.hours_per_s)
+
+
+def alone_s(supply: Supply, stages: Sequence[Stage]) -> float:
+    """Return the time that a vehicle takes there by itself, the least that it can, seconds."""
+    return _alone(supply, stages) / supply.hours_per_s
+
+
+def _alone(supply: Supply, stages: Sequence[Stage]) -> float:
+    return sum(_hours(kwh, min(cap_kw, supply.limit_kw)) for kwh, cap_kw in stages)
+
+
+def _beside(
+    others: int,
+    each_kw: float,
+    to_next_kwh: float,
+    apart_kwh: float,
+    limit_kw: float,
+    stages: Sequence[Stage],
+) -> float:
+    """Return the hours that a newcomer takes beside others, the first of which ends next."""
+    hours = 0.0
+    for left_kwh, cap_kw in stages:
+        while (room_kw := limit_kw - others * each_kw) < cap_kw and others:
+            own_kw = max(room_kw, _guaranteed(others, each_kw, limit_kw, cap_kw))
+            other_kw = min(each_kw, (limit_kw - own_kw) / others)
+            span = _hours(to_next_kwh, other_kw)
+            if own_kw * span >= left_kwh:
+                cap_kw = own_kw
+                to_next_kwh -= other_kw * left_kwh / own_kw
+                break
+            if span == inf:
+                return inf
+            hours += span
+            left_kwh -= own_kw * span
+            to_next_kwh = apart_kwh
+            others -= 1
+        hours += _hours(left_kwh, min(cap_kw, limit_kw))
+    return hours
+
+
+def _guaranteed(others: int, each_kw: float, limit_kw: float, cap_kw: float) -> float:
+    """Return what a newcomer has whatever those draw who were there before it."""
+    equal_kw = limit_kw / (others + 1)
+    if each_kw > equal_kw > cap_kw:  # the others share what it cannot draw
+        equal_kw = (limit_kw - cap_kw) / others
+    return min(cap_kw, _GUARANTEED * equal_kw)
+
+
+def _hours(kwh: float, kw: float) -> float:
+    return kwh / kw if kw > 0 else inf if kwh > 0 else 0.0

@@ -1,0 +1,167 @@
+"""Waiting beside a free point for a better one: who does, until when, and who passes."""
+
+import pytest
+
+from load_balancer import views
+from load_balancer.demand import Demand
+from load_balancer.matching import MOST_LEFT_IN_LINE
+from load_balancer.vehicle import Ticket
+from tests.unit.load_balancer.grid import Grid
+
+FAST = Demand(15, 150)  # a second at a fast point, 14 s at a slow one
+SLOW = Demand(15, 11)
+UNTOLD = Demand(15)
+
+
+class TwoKinds(Grid):
+    """A fast site `a` with one point and a slow one `b` with plenty, at a time scale of 360."""
+
+    def __init__(self, fast_points: int = 1, slow_points: int = 20) -> None:
+        super().__init__(fast_points, slow_points, policy="earliest-finish")
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Poll both; their gauges show what this balancer has there."""
+        for name, point_power_kw in (("a", 150.0), ("b", 11.0)):
+            demands = [dispatch.ticket.demand for dispatch in self.site(name).in_flight]
+            self.poll(
+                name,
+                point_power_kw=point_power_kw,
+                committed_power_kw=sum(one.cap_kw(point_power_kw) for one in demands),
+                remaining_energy_kwh=sum(one.kwh for one in demands) / 2,
+                time_scale=360.0,
+            )
+
+    def left(self) -> list[str]:
+        return [left.ticket.vehicle_id for left in self.pool.left_in_line]
+
+    def wait_until(self, moment: float) -> None:
+        """Let time pass, with polls on the way."""
+        while self.now < moment:
+            self.pass_time(min(0.5, moment - self.now))
+            self.refresh()
+
+
+def fast_point_taken(**sizes: int) -> tuple[TwoKinds, Ticket]:
+    grid = TwoKinds(**sizes)
+    first = grid.arrive("first", demand=FAST)
+    assert grid.where(first) == "a"
+    return grid, first
+
+
+def test_a_vehicle_waits_beside_a_slow_point_for_a_fast_one_and_gets_it() -> None:
+    grid, first = fast_point_taken()
+    ticket = grid.arrive("EV", demand=FAST)
+    assert (grid.where(ticket), grid.left()) == (None, ["EV"])
+    grid.pass_time(0.9)
+    grid.complete(first)
+    assert (grid.where(ticket), grid.left()) == ("a", [])
+    decision = grid.decisions[-1]
+    assert decision.left_in_line_for == "a"
+    assert decision.waited_s == pytest.approx(0.9)
+
+
+def test_each_vehicle_that_is_left_in_line_is_told_of_once() -> None:
+    grid, first = fast_point_taken()
+    for name in ("EV-1", "EV-2"):
+        grid.arrive(name, demand=FAST)
+    for _ in range(3):
+        grid.refresh()
+    assert [left.ticket.vehicle_id for left in grid.told_left] == ["EV-1", "EV-2"]
+    assert {left.choice.candidate.name for left in grid.told_left} == {"a"}
+    grid.complete(first)
+    assert len(grid.told_left) == 2
+
+
+def test_the_substations_document_lists_who_is_left_in_line() -> None:
+    grid, _ = fast_point_taken()
+    grid.arrive("EV", demand=FAST)
+    document = views.substations(grid.pool, None)
+    (left,) = document["left_in_line"]
+    assert (left["vehicle_id"], left["substation"]) == ("EV", "a")
+    assert 0 < left["predicted_start_s"] < left["predicted_finish_s"] < 5
+    fast, slow = document["substations"]
+    assert (fast["point_power_kw"], fast["committed_power_kw"]) == (150, 150)
+    assert (slow["point_power_kw"], slow["remaining_energy_kwh"]) == (11, 0)
+
+
+def test_those_behind_pass_one_that_waits_and_do_not_take_its_point() -> None:
+    grid, first = fast_point_taken()
+    waiting = grid.arrive("waiting", demand=FAST)
+    slow = grid.arrive("slow", demand=SLOW)
+    assert (grid.where(waiting), grid.where(slow)) == (None, "b")
+    behind = grid.arrive("behind", demand=FAST)
+    grid.complete(first)
+    assert (grid.where(waiting), grid.where(behind)) == ("a", None)
+
+
+def test_the_more_wait_for_a_point_the_sooner_the_next_takes_a_slow_one() -> None:
+    grid, _ = fast_point_taken()
+    middling = Demand(15, 60)  # 2.5 s at a fast point
+    tickets = [grid.arrive(f"EV-{number}", demand=middling) for number in range(20)]
+    assert 0 < len(grid.left()) < MOST_LEFT_IN_LINE
+    assert any(grid.where(ticket) == "b" for ticket in tickets)
+
+
+def test_a_vehicle_that_did_not_tell_its_maximum_is_never_left_in_line() -> None:
+    grid, _ = fast_point_taken()
+    assert grid.where(grid.arrive(demand=UNTOLD)) == "b"
+
+
+def test_where_no_point_is_free_nobody_is_left_on_purpose() -> None:
+    grid, _ = fast_point_taken(slow_points=1)
+    grid.arrive(demand=SLOW)
+    assert grid.where(grid.arrive(demand=FAST)) is None
+    assert grid.left() == []
+
+
+def test_a_vehicle_that_may_not_wait_takes_what_is_free() -> None:
+    grid, _ = fast_point_taken()
+    assert grid.where(grid.arrive(demand=FAST, wait_s=0)) == "b"
+
+
+def test_it_takes_what_is_free_long_before_its_deadline_where_the_fast_point_stays_taken() -> None:
+    grid, _ = fast_point_taken()
+    ticket = grid.arrive(demand=FAST, wait_s=4)
+    assert grid.where(ticket) is None
+    grid.wait_until(ticket.deadline - 0.3)
+    assert grid.where(ticket) == "b"
+
+
+def test_one_that_was_not_looked_at_takes_what_is_free_at_its_deadline() -> None:
+    grid = TwoKinds(fast_points=40)
+    for _ in range(40):
+        grid.arrive(demand=FAST)
+    for number in range(MOST_LEFT_IN_LINE):
+        grid.arrive(f"waiting-{number}", demand=FAST)
+    assert len(grid.left()) == MOST_LEFT_IN_LINE
+    behind = grid.arrive("behind", demand=UNTOLD, wait_s=1)
+    assert grid.where(behind) is None
+    grid.pass_time(1.001)
+    grid.pool.last_call(behind, grid.now)
+    assert grid.where(behind) == "b"
+
+
+def test_the_last_call_finds_nothing_where_nothing_is_free() -> None:
+    grid, _ = fast_point_taken(slow_points=1)
+    grid.arrive(demand=SLOW)
+    ticket = grid.arrive(demand=FAST, wait_s=0)
+    grid.pool.last_call(ticket, grid.now)
+    assert grid.where(ticket) is None
+
+
+def test_a_site_that_rejected_a_vehicle_is_not_waited_for() -> None:
+    grid, first = fast_point_taken()
+    ticket = grid.arrive(demand=FAST)
+    grid.complete(first)
+    grid.reject(ticket)
+    assert grid.where(ticket) == "b"
+
+
+def test_a_site_that_is_lost_is_not_waited_for() -> None:
+    grid, _ = fast_point_taken()
+    ticket = grid.arrive(demand=FAST)
+    assert grid.where(ticket) is None
+    for _ in range(2):
+        grid.poll_missed("a")
+    assert grid.where(ticket) == "b"
