@@ -91,7 +91,7 @@ def create_app(settings: Settings) -> ServiceApp:
                 **session.members(),
                 "substation": settings.substation_name,
                 "charging_s": round(now - charging.began, 3),
-                "energy_kwh": round(delivered_kwh, 6),
+                "energy_kwh": delivered_kwh,
                 "mean_power_kw": round(charging.mean_power_kw, 3),
                 "peak_power_kw": round(charging.peak_power_kw, 3),
             }

@@ -23,11 +23,9 @@ class Demand(NamedTuple):
     soc: float | None = None  # state of charge, 0 to 1
 
 
-class Step(NamedTuple):
-    """A part of a session across which the most that the vehicle can draw stays the same."""
-
-    until_kwh: float
-    cap_kw: float
+# A part of a session across which the most that the vehicle can draw stays the same: the kWh at its
+# end, and that power.
+_Step = tuple[float, float]
 
 
 class Charging:
@@ -39,6 +37,7 @@ class Charging:
     """
 
     __slots__ = (
+        "_ends",
         "_hours_per_s",
         "_kwh",
         "_peak_kw",
@@ -69,7 +68,7 @@ class Charging:
         self.share_kw = inf
         self._hours_per_s = hours_per_s
         if demand.battery_kwh is None or demand.soc is None:
-            self._steps: tuple[Step, ...] = (Step(demand.kwh, self.max_power_kw),)
+            self._steps: tuple[_Step, ...] = ((demand.kwh, self.max_power_kw),)
         else:
             self._steps = _taper(demand, demand.battery_kwh, demand.soc, point_power_kw)
         # Where it stood when its share last changed.
@@ -77,6 +76,7 @@ class Charging:
         self._kwh = 0.0
         self._step = 0
         self._peak_kw = 0.0
+        self._ends: float | None = None
 
     def _at(self, now: float) -> tuple[int, float, float]:
         """Give the step, the kWh so far and their time: now, or when the session had it all."""
@@ -92,14 +92,15 @@ class Charging:
             step, kwh, since = step + 1, until_kwh, over
         return step, kwh, since
 
-    def advance(self, now: float, share_kw: float | None = None) -> None:
-        """Note the energy up to now, and from now on draw no more than another share."""
+    def advance(self, now: float, share_kw: float | None = None) -> float:
+        """Note the kWh up to now and return them; from now on draw no more than another share."""
         step, kwh, since = self._at(now)
         if kwh > self._kwh:
-            self._peak_kw = max(self._peak_kw, min(self._steps[self._step].cap_kw, self.share_kw))
+            self._peak_kw = max(self._peak_kw, min(self._steps[self._step][1], self.share_kw))
         self._step, self._kwh, self._since = step, kwh, since
         if share_kw is not None:
-            self.share_kw = share_kw
+            self.share_kw, self._ends = share_kw, None
+        return kwh
 
     def delivered_kwh(self, now: float) -> float:
         """Return the kWh that it got so far."""
@@ -112,7 +113,7 @@ class Charging:
     def cap_kw(self, now: float) -> float:
         """Return the most that it can draw at its state of charge; 0 once it has it all."""
         step = self._at(now)[0]
-        return self._steps[step].cap_kw if step < len(self._steps) else 0.0
+        return self._steps[step][1] if step < len(self._steps) else 0.0
 
     def power_kw(self, now: float) -> float:
         """Return what it draws."""
@@ -121,7 +122,9 @@ class Charging:
     @property
     def ends(self) -> float:
         """When it will have all that it asked for, or when it had it, if its share stays."""
-        return self._at(inf)[2]
+        if self._ends is None:
+            self._ends = self._at(inf)[2]
+        return self._ends
 
     @property
     def cap_changes(self) -> float:
@@ -146,7 +149,7 @@ class Charging:
 
 def _taper(
     demand: Demand, battery_kwh: float, soc: float, point_power_kw: float
-) -> tuple[Step, ...]:
+) -> tuple[_Step, ...]:
     """Cut a session into steps.
 
     A step of the taper has the logarithmic mean of the powers at its ends: alone, the vehicle is at
@@ -172,6 +175,6 @@ def _taper(
         if until_kwh >= demand.kwh:
             break
         if end > low:
-            steps.append(Step(until_kwh, mean_kw(low, end)))
+            steps.append((until_kwh, mean_kw(low, end)))
             low = end
-    return (*steps, Step(demand.kwh, mean_kw(low, soc + demand.kwh / battery_kwh)))
+    return (*steps, (demand.kwh, mean_kw(low, soc + demand.kwh / battery_kwh)))

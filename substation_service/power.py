@@ -71,4 +71,6 @@ def _within(limit: float, powers: list[float]) -> list[float]:
     if total <= limit:
         return powers
     scale = limit / total * _JUST_BELOW
-    return [power * scale for power in powers]
+    scaled = [power * scale for power in powers]
+    # Next to nothing (1e-320 kW) cannot be scaled.
+    return scaled if fsum(scaled) <= limit else [0.0] * len(powers)

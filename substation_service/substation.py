@@ -70,6 +70,7 @@ class Substation:
         self._now = -inf
         self._charging: dict[Charging, None] = {}  # in the order in which they plugged in
         self._shares = False  # the limit is below what the vehicles could draw
+        self._next_change = inf  # of powers, by itself, that matters to others
 
     @property
     def load(self) -> int:
@@ -110,18 +111,17 @@ class Substation:
         charging = Charging(demand, self.point_power_kw, self._now, self._hours_per_s)
         self._charging[charging] = None
         if self.load * self.point_power_kw > self.power_limit_kw:
-            charging.share_kw = 0.0  # until the others have made room
+            charging.advance(self._now, 0.0)  # until the others have made room
             self._share()
         return charging
 
     def unplug(self, charging: Charging, now: float, outcome: Outcome) -> float:
         """Let a vehicle go and return the kWh it got."""
         self.advance(now)
-        charging.advance(self._now)
+        delivered = charging.advance(self._now)
         del self._charging[charging]
         if self._shares:
             self._share()
-        delivered = charging.delivered_kwh(self._now)
         self.energy_delivered_kwh[outcome] += delivered
         self.sessions[outcome] += 1
         return delivered
@@ -143,22 +143,23 @@ class Substation:
 
     def advance(self, now: float) -> None:
         """Let all happen that is due by now."""
-        while (due := self._next_change()) <= now:
-            self._now = max(self._now, due)
+        while self._next_change <= now:
+            self._now = max(self._now, self._next_change)
             if self.limit_ends <= self._now:
                 self.power_limit_kw, self.limit_ends = self.standing_limit_kw, inf
                 self.limits_ended += 1
             self._share()
-        self._now = max(self._now, now)
+        if now > self._now:
+            self._now = now
 
     def next_event(self, now: float) -> float | None:
         """Return when something happens next if nobody comes or goes: advance and look then."""
         self.advance(now)
-        change = self._next_change()
+        event = self._next_change
         if not self._shares:
             ends = (charging.ends for charging in self._charging)
-            change = min([change, *(end for end in ends if end > self._now)])
-        return change if change < inf else None
+            event = min([event, *(end for end in ends if end > self._now)])
+        return event if event < inf else None
 
     def remaining_s(self, charging: Charging, now: float) -> float:
         """Return the time until a vehicle has all that it asked for, as powers are now."""
@@ -170,12 +171,6 @@ class Substation:
         self.advance(now)
         return [charging for charging in self._charging if charging.ends <= self._now]
 
-    def _next_change(self) -> float:
-        """Return when powers change by themselves in a way that matters to others."""
-        if not self._shares:
-            return self.limit_ends
-        return min([self.limit_ends, *(charging.cap_changes for charging in self._charging)])
-
     def _share(self) -> None:
         """Share the limit anew: those who lose power lose it before others gain it."""
         charging = list(self._charging)
@@ -186,3 +181,6 @@ class Substation:
             zip(charging, shares, strict=True), key=lambda pair: pair[1] >= pair[0].share_kw
         ):
             one.advance(self._now, share_kw)
+        self._next_change = self.limit_ends
+        if self._shares:
+            self._next_change = min(self.limit_ends, *(one.cap_changes for one in charging))

@@ -88,6 +88,7 @@ def test_powers_are_those_that_an_exact_solver_finds(caps: list[float], share: f
 @example(caps=[60.0, 6.2, 7.7, 24.2, 66.8, 40.6], limit=187.9)  # and so is what is scaled to it
 @example(caps=[2.4, 75.0, 0.0], limit=20.1)  # what is left is less than nothing
 @example(caps=[5e-324] * 3, limit=5e-324)
+@example(caps=[1.0] * 4, limit=2.17e-322)
 @settings(max_examples=400)
 def test_nothing_is_over_the_limit_or_a_cap_and_nothing_is_left_that_is_wanted(
     sharing: Sharing, caps: list[float], limit: float

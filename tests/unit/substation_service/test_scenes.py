@@ -155,7 +155,7 @@ class Meter:
         if charging := [cap for cap in caps if cap]:
             half = site.power_limit_kw / len(charging) / 2
             for power, cap in zip(powers, caps, strict=True):
-                assert power >= min(cap, half) * (1 - SHARE)
+                assert power >= min(cap, half) * (1 - SHARE) - DUST
         for one in self.plugged:
             got = one.delivered_kwh(now)
             assert 0 <= got <= one.demand.kwh

@@ -133,9 +133,10 @@ def test_who_loses_power_loses_it_before_another_gains_it(monkeypatch: pytest.Mo
     drawn: list[float] = []
     advance = Charging.advance
 
-    def watched(one: Charging, now: float, share_kw: float | None = None) -> None:
-        advance(one, now, share_kw)
+    def watched(one: Charging, now: float, share_kw: float | None = None) -> float:
+        kwh = advance(one, now, share_kw)
         drawn.append(substation.power_kw)
+        return kwh
 
     monkeypatch.setattr(Charging, "advance", watched)
     substation.plug_in(Demand(100), now=0)
@@ -144,7 +145,7 @@ def test_who_loses_power_loses_it_before_another_gains_it(monkeypatch: pytest.Mo
         substation.set_limit(60, now=1)
     substation.plug_in(Demand(100), now=2)
 
-    assert drawn == [50, 60, 20, 60, 20, 60, 30, 40, 60]
+    assert drawn == [50, 50, 60, 20, 60, 20, 60, 60, 30, 40, 60]
 
 
 def test_a_limit_until_a_time_that_is_over_is_over_at_once() -> None:
