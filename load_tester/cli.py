@@ -8,13 +8,13 @@ from collections.abc import Iterator, Sequence
 
 import gevent
 from rich.console import Console
-from urllib3.util import parse_url
 
-from load_tester.client import Gateway, NoAnswer, Silence
+from load_tester.client import Gateway
 from load_tester.limits import Thresholds
 from load_tester.options import STDOUT, Options, parse_options
 from load_tester.outputs import OutputError, reason
 from load_tester.planning import DEFAULT_STRESS_DELAY_S, make_plan
+from load_tester.reach import NotReached, reach
 from load_tester.recorder import Recorder
 from load_tester.reports import Reports
 from load_tester.result import Result, Setting, sum_up
@@ -26,17 +26,6 @@ from load_tester.vehicle import Plan, PlanError
 _SPARE_FILES = 64  # descriptors for everything but vehicles
 _MISSED, _MISUSED, _BROKEN, _UNWRITTEN, _INTERRUPTED = 1, 2, 3, 4, 128 + signal.SIGINT
 
-_START = "start the grid with `make run`, or name another gateway"
-_REMEDIES = {
-    Silence.UNTRUSTED: "name a file with its issuer's certificate in SSL_CERT_FILE, or give --url "
-    "the name that the certificate has",
-    Silence.NO_TLS: "give --url with http://, or the port where it speaks TLS",
-}
-
-
-class Unusable(Exception):
-    """A run that cannot begin; the message names what is wrong and the remedy."""
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the load tester; return its exit status."""
@@ -47,10 +36,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         plan = make_plan(options)
         _allow_files(plan.concurrency or len(plan.vehicles))
-        gateway = _reach(options)
+        gateway = reach(options, stderr.write)
         with Reports(options, stdout) as reports:
             status, faults = _run(options, plan, gateway, reports, (stdout, stderr))
-    except (PlanError, Unusable, OutputError) as error:
+    except (PlanError, NotReached, OutputError) as error:
         status, faults = _MISUSED, [str(error)]
     except KeyboardInterrupt:  # before the run, which takes the signal itself
         status, faults = _INTERRUPTED, ["interrupted"]
@@ -69,21 +58,6 @@ def _allow_files(vehicles: int) -> None:
         limit = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
         with contextlib.suppress(ValueError, OSError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, limit), hard))
-
-
-def _reach(options: Options) -> Gateway:
-    gateway = Gateway(
-        parse_url(options.url),
-        timeout=options.timeout,
-        wait=options.wait,
-        api_key=options.api_key,
-    )
-    try:
-        gateway.connect().close()
-    except NoAnswer as error:
-        remedy = _REMEDIES.get(error.silence, _START)
-        raise Unusable(f"--url {options.url}: {error}; {remedy}") from None
-    return gateway
 
 
 def _run(

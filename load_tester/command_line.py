@@ -112,6 +112,13 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="file with the API key to send, where the gateway takes keys",
     )
+    parser.add_argument(
+        "--wait-for-gateway",
+        type=seconds,
+        default=0.0,
+        metavar="S",
+        help="longest that a gateway that is not ready yet is waited for, seconds (default: 0)",
+    )
     demand = parser.add_argument_group("demand")
     demand.add_argument("--scenario", choices=SCENARIOS, help="see below")
     demand.add_argument(

@@ -38,6 +38,7 @@ class Options:
 
     url: str
     api_key: str | None = field(repr=False)
+    wait_for_gateway: float
     scenario: str  # of SCENARIOS, or "callers" for --concurrency
     vehicles: int | None
     rate: float | None

@@ -87,10 +87,10 @@ class Stack:
         self._files = [part for file in files for part in ("-f", str(file))]
         self.services = list(services)
         self.ports = dict(zip(("gateway", "prometheus", "grafana"), _free_ports(3), strict=True))
-        self._environment = os.environ | {
+        self.environment = os.environ | {
             f"{name.upper()}_PORT": str(port) for name, port in self.ports.items()
         }
-        self._environment |= environment
+        self.environment |= environment
 
     def compose(
         self, *arguments: str, timeout_s: float = 180, check: bool = True
@@ -102,7 +102,7 @@ class Stack:
             text=True,
             check=False,
             timeout=timeout_s,
-            env=self._environment,
+            env=self.environment,
         )
         assert not check or done.returncode == 0, f"{arguments}: {done.stdout}{done.stderr}"
         return done
@@ -113,7 +113,7 @@ class Stack:
 
     def down(self) -> None:
         """Stop everything as a user would."""
-        self.compose("--profile", "*", "down", "--timeout", "20")
+        self.compose("down", "--timeout", "20")
 
     def scrub(self) -> None:
         """Remove what `down` may have left, and the images that were built."""

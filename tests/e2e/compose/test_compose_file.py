@@ -163,7 +163,7 @@ def test_nothing_starts_before_what_it_needs_is_healthy(document: dict[str, Any]
         "charge_request_service": {"load_balancer"},
         "prometheus": {"load_balancer"},
         "grafana": {"prometheus"},
-        "load_tester": {"charge_request_service"},
+        "load_tester": set(),  # it waits by itself, as `run` would scale anew what it needs
         "alertmanager": set(),
     }
     for service in document["services"].values():

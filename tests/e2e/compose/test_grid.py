@@ -125,10 +125,22 @@ def test_scaled_sites_are_found_by_dns_and_get_vehicles(stack: Stack) -> None:
 
 
 def test_the_load_tester_runs_inside_the_grid(stack: Stack) -> None:
-    stack.compose("--profile", "load", "build", "load_tester")
     done = stack.compose(
-        *("--profile", "load", "run", "--rm", "-T", "load_tester"),
+        *("run", "--rm", "--build", "-T", "load_tester"),
         *("--vehicles", "40", "--rate", "20", "--kwh", "2", "--json", "-"),
     )
     report = json.loads(done.stdout)
     assert report["vehicles"]["charged"] == 40, done.stderr
+
+
+def test_the_load_tester_leaves_scaled_substations_alone(stack: Stack) -> None:
+    scale = ("up", "-d", "--no-recreate", "--scale")
+    try:
+        stack.compose(*scale, "substation2=2", "substation2")
+        stack.compose("run", "--rm", "--build", "-T", "load_tester", "--vehicles", "1")
+        assert len(stack.containers("substation2")) == 2
+        # Left behind as it is, for the `down` at the end of all tests to take away.
+        stack.compose("up", "--scale", "load_tester=1", "load_tester")
+        assert len(stack.containers("substation2")) == 2
+    finally:
+        stack.compose(*scale, "substation2=1", "substation2")

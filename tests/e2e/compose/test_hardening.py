@@ -67,9 +67,9 @@ def test_no_process_has_a_right_or_may_gain_one(stack: Stack) -> None:
 
 
 def test_nor_has_the_load_tester(stack: Stack) -> None:
-    stack.compose("--profile", "load", "build", "load_tester")
+    stack.compose("build", "load_tester")
     shown = stack.compose(
-        *("--profile", "load", "run", "--rm", "--no-deps", "-T", "--entrypoint", "cat"),
+        *("run", "--rm", "--no-deps", "-T", "--entrypoint", "cat"),
         *("load_tester", "/proc/self/status"),
     ).stdout
     (facts,) = statuses(shown)
@@ -113,7 +113,7 @@ def test_a_container_writes_to_bounded_memory_alone_and_runs_nothing_from_it(sta
 @pytest.fixture(scope="module")
 def archive(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tarfile.TarFile]:
     """The project's own images, as whoever pulls them gets them."""
-    stack.compose("--profile", "load", "build", timeout_s=300)
+    stack.compose("build", timeout_s=300)
     file = tmp_path_factory.mktemp("images") / "images.tar"
     done = docker("save", "-o", str(file), *map(stack.image, CODE), timeout_s=300)
     assert done.returncode == 0, done.stderr

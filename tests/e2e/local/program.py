@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import os
+import random
 import re
 import signal
 import socket
@@ -20,6 +21,7 @@ from tests.deadline import eventually
 
 UP = "Ctrl-C stops it."
 _UP_WITHIN_S = 30.0
+_PORTS = (20_000, 32_000)  # under those that the kernel gives out
 
 
 class Program:
@@ -37,7 +39,7 @@ class Program:
     ) -> None:
         """Start it; `before` is what the shell does first, `popen` more arguments of Popen."""
         self.folder = folder
-        self.ports = _free_ports(len(points.split(",")))
+        self.ports = free_ports(len(points.split(",")))
         folder.mkdir(parents=True, exist_ok=True)
         self._said = folder / "said"
         command = [sys.executable, "-m", "local_stack", "--folder", str(folder / "grid")]
@@ -114,15 +116,15 @@ class Program:
         self.popen.wait(10)
 
 
-def _free_ports(substations: int) -> Ports:
-    """Pick ports that nobody uses, those of the substations one after the other."""
+def free_ports(substations: int) -> Ports:
+    """Pick a row of ports that nobody uses, and that the kernel gives to no connection."""
+    count = substations + 3
     while True:
-        ports = Ports.free(1)
-        row = range(ports.substations[0], ports.substations[0] + substations)
-        with contextlib.ExitStack() as stack, contextlib.suppress(OSError, OverflowError):
-            for port in row:
+        first = random.randrange(*_PORTS)
+        with contextlib.ExitStack() as stack, contextlib.suppress(OSError):
+            for port in range(first, first + count):
                 stack.enter_context(socket.create_server((LOOPBACK, port)))
-            return dataclasses.replace(ports, substations=row)
+            return Ports(first, first + 1, range(first + 3, first + count), first + 2)
 
 
 def listening() -> "list[tuple[int, Any]]":

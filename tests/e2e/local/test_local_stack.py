@@ -55,6 +55,30 @@ def test_it_tells_where_the_grid_is_and_the_grid_charges(start_program: StartPro
     assert requests.post(f"{url}/charge", timeout=10).status_code == 200
 
 
+def test_a_load_tester_that_was_started_first_waits_for_the_gateway(
+    start_program: StartProgram,
+) -> None:
+    port = str(Ports.free(0).gateway)
+    load = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "load_tester", "--url", f"http://127.0.0.1:{port}"),
+            *("--wait-for-gateway", "60", "--vehicles", "10", "--rate", "10"),
+        ],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert load.stderr
+    assert "connection refused; waiting for it" in load.stderr.readline()
+
+    start_program(env={"GATEWAY_PORT": port})
+
+    said, _ = load.communicate(timeout=60)
+    assert load.returncode == 0
+    assert "10 of 10 vehicles charged" in said
+
+
 @pytest.mark.parametrize("number", _ENDS)
 def test_it_finishes_the_vehicles_and_leaves_nothing_running(
     start_program: StartProgram, number: signal.Signals

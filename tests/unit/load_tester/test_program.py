@@ -303,6 +303,10 @@ def closed_port() -> int:
     ("arguments", "fault"),
     [
         (("--url", f"http://127.0.0.1:{closed_port()}"), "connection refused; start the grid with"),
+        (
+            ("--url", f"http://127.0.0.1:{closed_port()}", "--wait-for-gateway", "0.1"),
+            "connection refused; start the grid with `make run` or `docker compose up --wait`",
+        ),
         (("--trace", "none.csv"), "none.csv: no such file or directory; give a CSV file"),
         (("--report", "no/such/folder/x.html"), "--report no/such/folder/x.html: no such file or"),
         (("--scenario", "stress", "--rate", "9", "--max-rate", "3"), "--max-rate 3: is under"),
@@ -317,7 +321,8 @@ def test_a_run_that_cannot_begin_says_why_with_status_2(
     process = start_load_test("--url", counterpart(), *arguments)
     output, _ = process.communicate(timeout=30)
     assert process.returncode == 2
-    assert re.fullmatch(rf"load_tester: .*{re.escape(fault)}.*\n", output), output
+    said = output.rpartition("; waiting for it\n")[2]
+    assert re.fullmatch(rf"load_tester: .*{re.escape(fault)}.*\n", said), output
 
 
 def test_names_with_brackets_are_shown_as_they_are(

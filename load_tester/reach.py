@@ -1,0 +1,75 @@
+"""Finds the gateway before a run, and waits for one that still starts."""
+
+import time
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import NamedTuple
+from urllib.parse import urljoin
+
+import gevent
+from urllib3.util import parse_url
+
+from load_tester.client import Gateway, NoAnswer, Silence
+from load_tester.options import Options
+from load_tester.watch import PageMissing, Pages
+
+_LOOK_EVERY_S = 0.25
+_PAGE_TIMEOUT_S = 2.0
+_START = "start the grid with `make run` or `docker compose up --wait`, or name another gateway"
+_REMEDIES = {
+    Silence.UNTRUSTED: "name a file with its issuer's certificate in SSL_CERT_FILE, or give --url "
+    "the name that the certificate has",
+    Silence.NO_TLS: "give --url with http://, or the port where it speaks TLS",
+}
+
+
+class NotReached(Exception):
+    """There is no gateway to send vehicles to; the message says why, and the remedy."""
+
+
+class _Fault(NamedTuple):
+    text: str
+    remedy: str = _START
+    passing: bool = True
+
+
+def reach(options: Options, tell: Callable[[str], object]) -> Gateway:
+    """Return the gateway once it can be reached, and is ready where it is waited for.
+
+    `tell` is given a line that says what is waited for.
+
+    Raises:
+        NotReached: it could not be, in the time that it has.
+    """
+    gateway = Gateway(
+        parse_url(options.url),
+        timeout=options.timeout,
+        wait=options.wait,
+        api_key=options.api_key,
+    )
+    # Without a wait, what it answers is the run's own matter.
+    pages = Pages(_PAGE_TIMEOUT_S) if options.wait_for_gateway else None
+    deadline = time.monotonic() + options.wait_for_gateway
+    told = False
+    while fault := _fault(gateway, options.url, pages):
+        if not fault.passing or time.monotonic() >= deadline:
+            raise NotReached(f"--url {options.url}: {fault.text}; {fault.remedy}")
+        if not told:
+            tell(f"{options.url}: {fault.text}; waiting for it\n")
+            told = True
+        gevent.sleep(_LOOK_EVERY_S)
+    return gateway
+
+
+def _fault(gateway: Gateway, url: str, pages: Pages | None) -> _Fault | None:
+    try:
+        gateway.connect().close()
+    except NoAnswer as error:
+        return _Fault(str(error), _REMEDIES.get(error.silence, _START), error.passing)
+    try:
+        if pages:
+            pages.text(urljoin(f"{url}/", "readyz"))
+    except PageMissing as error:
+        # Gateways that others built may not have the page.
+        return None if error.status == HTTPStatus.NOT_FOUND else _Fault(f"/readyz {error}")
+    return None
