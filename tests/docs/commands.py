@@ -16,7 +16,7 @@ _SPAN = re.compile(r"(?<![`\w])`([^`]+)`(?!`)")
 # What a shell is given: a program of ours or of the docs, perhaps with settings before it.
 _COMMAND = re.compile(
     r"(?:[A-Z_]+=\S* )*"
-    r"(?:docker|make|curl|wget|sudo|export|git|grep|pip|python3?|\.venv/bin/\w+) \S"
+    r"(?:docker|make|curl|wget|sudo|export|git|grep|pip|python3?|npm|\.venv/bin/\w+) \S"
 )
 _SHELLS = {"sh", "bash", "console", "shell"}
 
