@@ -364,6 +364,24 @@ def test_sigterm_finishes_the_vehicles_and_takes_no_new_one(start_service: Start
     assert all(line.startswith("{") for line in site.log_tail().splitlines())  # no last traceback
 
 
+def test_a_drain_waits_for_the_last_vehicle_and_ends_promptly_after_it(
+    start_service: StartService,
+) -> None:
+    site = start_service("substation_service", TIME_SCALE=360, DRAIN_TIMEOUT=60)
+    first, last = Fleet(site.url, kwh=5), Fleet(site.url, kwh=15)  # 1 s and 3 s at 50 kW
+    first.send(1)
+    last.send(1)
+    wait_for_load(site.url, 2)
+
+    assert site.stop(timeout_s=30) == 0
+
+    stopped = time.monotonic()
+    assert (first.wait().statuses(), last.wait().statuses()) == ({200: 1}, {200: 1})
+    left = [fleet.rides[0].answered for fleet in (first, last)]
+    assert left[1] - left[0] > 1
+    assert stopped - left[1] < 5
+
+
 def test_vehicles_that_outlast_the_drain_are_hung_up_on_and_accounted_for(
     start_service: StartService,
 ) -> None:

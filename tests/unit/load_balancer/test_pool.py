@@ -313,6 +313,17 @@ def test_an_ejected_site_gets_nothing() -> None:
     assert [grid.where(grid.arrive()) for _ in range(5)] == ["b", "b", "b", None, None]
 
 
+def test_a_substation_that_is_back_takes_the_waiting_line_at_once() -> None:
+    grid = Grid(3)
+    grid.poll_missed("a")
+    grid.poll_missed("a")
+    waiting = [grid.arrive() for _ in range(4)]
+    assert [grid.where(ticket) for ticket in waiting] == [None] * 4
+    grid.pass_time(5)
+    grid.poll("a")
+    assert [grid.where(ticket) for ticket in waiting] == ["a", "a", "a", None]
+
+
 def test_all_that_a_lost_site_held_is_taken_back_and_goes_elsewhere() -> None:
     grid = Grid(4, 20)
     tickets = [grid.arrive(f"EV-{number}") for number in range(12)]
@@ -452,6 +463,23 @@ def test_a_rejected_vehicle_goes_to_the_sites_that_have_not_rejected_it() -> Non
     assert grid.where(ticket) is None
     assert grid.pool.is_rejected_everywhere(ticket)
     assert grid.pool.failovers == {"rejected": 2}
+
+
+def test_a_vehicle_that_one_substation_rejected_waits_while_the_others_are_full() -> None:
+    grid = Grid(2, 1)
+    ticket = grid.arrive()
+    other = grid.arrive()
+    assert (grid.where(ticket), grid.where(other)) == ("a", "b")
+    grid.reject(ticket)
+    assert grid.where(ticket) is None
+    assert list(grid.pool.waiting) == [ticket]
+    assert not grid.pool.is_rejected_everywhere(ticket)
+    grid.poll_all()
+    assert grid.where(ticket) is None  # the other substation has points, and will not have it
+    newcomer = grid.arrive()
+    assert grid.where(newcomer) == "a"  # nor does it keep others from them
+    grid.complete(other)
+    assert grid.where(ticket) == "b"
 
 
 def test_a_site_that_is_about_to_go_need_not_have_rejected_it_too() -> None:
