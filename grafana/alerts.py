@@ -6,7 +6,8 @@ from grafana_foundation_sdk.models import dashboard as d
 from grafana_foundation_sdk.models import prometheus
 
 from grafana import colours, runbook
-from grafana.panels import DATASOURCE, SUBSTATION_UID, Panel, Query, properties, value_mapping
+from grafana.panels import SUBSTATION_UID, Panel, properties, value_mapping
+from grafana.queries import DATASOURCE, Query
 
 BALANCER_UID = "ev-grid-balancer"
 _STATES = {"firing": ("firing", colours.BAD), "pending": ("pending", colours.WARNING)}

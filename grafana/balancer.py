@@ -2,13 +2,12 @@
 
 from grafana_foundation_sdk.builders import dashboard as dashboards
 
-from grafana import alerts, colours, glance
+from grafana import alerts, colours, glance, services
 from grafana import panels as p
 from grafana.dashboard import alerts_annotation, base, row, substation_variable
-from grafana.panels import QUANTILES, Query, quantiles
+from grafana.queries import QUANTILES, Query, quantiles
 from load_balancer.metrics import EJECTIONS, OUTCOMES
 
-JOBS = ("charge_request_service", "load_balancer", "substation")
 POLLS = ("ok", "bad_page", "unreachable")
 # What the variable can filter has it in its heading; all else is the whole grid's.
 _CHOSEN = 'substation=~"$substation"'
@@ -24,7 +23,7 @@ def dashboard() -> dashboards.Dashboard:
         ("Decisions: $substation", _decisions()),
         ("What the balancer knows: $substation", _knowledge()),
         ("What goes wrong: the whole grid", _failures()),
-        ("Services: the whole grid", _services()),
+        ("Services: the whole grid", services.panels()),
         ("Alerts: the whole grid", [alerts.of_substations(), alerts.of_the_grid()]),
     ):
         built = row(built, title, panels)
@@ -179,69 +178,21 @@ def _failures() -> list[p.Panel]:
             names=QUANTILES,
             no_value="No vehicle was dispatched.",
         ),
+        _prediction(),
     ]
 
 
-def _services() -> list[p.Panel]:
-    errors = 'status=~"5..",status!="503"'
-    return [
-        p.lines(
-            "Errors",
-            "Answers of 5xx but 503 a second, by service.",
-            Query(
-                f"sum by (job) (rate(http_requests_total{{{errors}}}[$__rate_interval]))"
-                " or 0 * sum by (job) (rate(http_requests_total[$__rate_interval]))",
-                "{{job}}",
-            ),
-            unit="reqps",
-            names=JOBS,
-            alarm=(0.01, colours.BAD),
-        ),
-        p.lines(
-            "Processor",
-            "Share of one processor that each service uses.",
-            Query(
-                "sum by (job) "
-                '(rate(process_cpu_seconds_total{job!="prometheus"}[$__rate_interval]))',
-                "{{job}}",
-            ),
-            unit="percentunit",
-            names=JOBS,
-        ),
-        p.lines(
-            "Memory",
-            "Memory that each service holds, all its processes together.",
-            Query('sum by (job) (process_resident_memory_bytes{job!="prometheus"})', "{{job}}"),
-            unit="bytes",
-            names=JOBS,
-        ),
-        p.lines(
-            "Connections",
-            "Files and connections that the gateway and the balancer hold open; dashed: their "
-            "limit.",
-            Query(f'max by (job) (process_open_fds{{job=~"{"|".join(JOBS[:2])}"}})', "{{job}}"),
-            Query(f'min(process_max_fds{{job=~"{"|".join(JOBS[:2])}"}})', "limit"),
-            names=JOBS[:2],
-            limits=["limit"],
-        ),
-        p.lines(
-            "Requests",
-            "HTTP requests a second, by service.",
-            Query("sum by (job) (rate(http_requests_total[$__rate_interval]))", "{{job}}"),
-            unit="reqps",
-            names=JOBS,
-        ),
-        p.lines(
-            "Time to answer a scrape",
-            "99 in 100 answers to GET /metrics took at most this long, by service: reading the "
-            "gauges must not wait on charging.",
-            Query(
-                "histogram_quantile(0.99, sum by (job, le) (rate("
-                'http_request_duration_seconds_bucket{route="/metrics"}[$__rate_interval])))',
-                "{{job}}",
-            ),
-            unit="s",
-            names=JOBS,
-            alarm=(0.1, colours.BAD),
-        ),
-    ]
+def _prediction() -> p.Panel:
+    spread = {"p10": 0.1, "p50": 0.5, "p90": 0.9}
+    return p.lines(
+        "Prediction error",
+        "How much longer vehicles charged than was predicted when they were sent, as a share of "
+        "the prediction; below 0: sooner. One in ten at most p10, half at most p50, nine in ten at "
+        "most p90.",
+        *quantiles("balancer_prediction_error_ratio", of=spread),
+        unit="percentunit",
+        names=spread,
+        minimum=None,
+        span=24,
+        no_value="No substation publishes what a prediction takes, or no vehicle was charged.",
+    )

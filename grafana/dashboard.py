@@ -8,7 +8,8 @@ from grafana_foundation_sdk.builders import dashboard
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models import dashboard as d
 
-from grafana.panels import DATASOURCE, Panel
+from grafana.panels import Panel
+from grafana.queries import DATASOURCE
 
 _TAG = "ev-grid"
 _WIDTH = 80  # of a line of the files; the name before a value comes on top

@@ -5,7 +5,7 @@ from grafana_foundation_sdk.builders import dashboard as dashboards
 from grafana import alerts
 from grafana import panels as p
 from grafana.dashboard import alerts_annotation, base, row
-from grafana.panels import QUANTILES, Query, quantiles
+from grafana.queries import QUANTILES, Query, quantiles
 from load_balancer.metrics import FAILOVERS, REFUSALS
 
 # 0 as long as the balancer tells anything: without it nothing is known, not even that all is well.
@@ -39,7 +39,8 @@ def waiting(*, span: int) -> p.Panel:
     """Build the number of vehicles that wait."""
     return p.stat(
         "Waiting",
-        "Vehicles waiting for a point: no substation has one free.",
+        "Vehicles waiting for a point. Some may wait by choice, for a better point than one that "
+        "is free.",
         Query("grid:balancer_waiting_sessions:sum"),
         steps=p.WAITING,
         span=span,
@@ -163,11 +164,13 @@ def _substations() -> list[p.Panel]:
         ),
         p.lines(
             "Power",
-            "Power drawn by all substations that publish it; dashed: the most they may draw.",
-            Query("sum(substation_power_kw)", "drawn"),
-            Query("sum(substation_power_limit_kw)", "limit"),
+            "Power that the vehicles draw, and what they could draw without limits, at all "
+            "substations that publish it; dashed: the most that these may draw.",
+            Query("sum(max by (substation) (balancer_substation_power_kw))", "drawn"),
+            Query("sum(max by (substation) (balancer_substation_committed_power_kw))", "committed"),
+            Query("sum(max by (substation) (balancer_substation_power_limit_kw))", "limit"),
             unit="kwatt",
-            names=["drawn"],
+            names=["drawn", "committed"],
             limits=["limit"],
             span=10,
             no_value="No substation publishes its power.",
@@ -189,11 +192,12 @@ def _vehicles() -> list[p.Panel]:
         ),
         p.lines(
             "Vehicles waiting",
-            "Vehicles in the balancer's queue, and those held by the gateway altogether, waiting "
-            "or charging.",
+            "Vehicles in the balancer's queue, those of them that wait beside a free point for a "
+            "better one, and those held by the gateway altogether, waiting or charging.",
             Query("grid:balancer_waiting_sessions:sum", "waiting"),
+            Query("sum(balancer_left_in_line_sessions)", "for a better point"),
             Query("sum(charge_requests_in_progress)", "in the grid"),
-            names=["waiting", "in the grid"],
+            names=["waiting", "in the grid", "for a better point"],
             span=12,
         ),
         p.lines(

@@ -1,7 +1,6 @@
 """The kinds of panel that the dashboards are made of, each with all that its kind has in common."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Protocol, Self, TypeVar
 
 from grafana_foundation_sdk.builders import (
@@ -10,7 +9,6 @@ from grafana_foundation_sdk.builders import (
     dashboard,
     gauge,
     piechart,
-    prometheus,
     statetimeline,
     timeseries,
 )
@@ -22,16 +20,13 @@ from grafana_foundation_sdk.models import dashboard as d
 from grafana_foundation_sdk.models import piechart as pie
 
 from grafana import colours
+from grafana.queries import DATASOURCE, Query
 
 Panel = Builder[d.Panel]
 # From which value on which colour is shown.
 Steps = Sequence[tuple[float | None, str]]
 
-DATASOURCE = c.DataSourceRef(type_val="prometheus", uid="prometheus")
 SUBSTATION_UID = "ev-grid-site"
-# Rates look back over four of these, a minute, and further where the points of a line lie further
-# apart: however long a time is shown, no event falls between two of them.
-_RATE_STEP = "15s"
 
 NEUTRAL: Steps = [(None, colours.NEUTRAL)]
 ANY_IS_BAD: Steps = [(None, colours.GOOD), (1, colours.BAD)]
@@ -43,33 +38,6 @@ HEALTH: Steps = [(None, colours.BAD), (1, colours.GOOD), (2, colours.WARNING)]
 HEALTH_TEXTS = {"0": ("down", colours.BAD), "1": ("up", colours.GOOD)} | {
     "2": ("draining", colours.WARNING)
 }
-
-
-@dataclass(frozen=True)
-class Query:
-    """What a panel asks Prometheus, and what it calls the answer."""
-
-    expr: str
-    legend: str = ""
-
-    def target(self, ref_id: str, *, instant: bool) -> prometheus.Dataquery:
-        """Build the query: of this moment, or of the time that is shown."""
-        target = prometheus.Dataquery().expr(self.expr).ref_id(ref_id)
-        target = target.instant() if instant else target.range()
-        if self.legend:
-            target = target.legend_format(self.legend)
-        if "$__rate_interval" in self.expr:
-            target = target.interval(_RATE_STEP)
-        return target
-
-
-QUANTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99}
-
-
-def quantiles(histogram: str, selector: str = "") -> list[Query]:
-    """Build what half, nine in ten and 99 in 100 of a histogram's observations were at most."""
-    rate = f"sum by (le) (rate({histogram}_bucket{selector}[$__rate_interval]))"
-    return [Query(f"histogram_quantile({q}, {rate})", name) for name, q in QUANTILES.items()]
 
 
 class _AnyPanel(Protocol):

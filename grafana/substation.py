@@ -6,7 +6,7 @@ from grafana import alerts, glance
 from grafana import panels as p
 from grafana.balancer import POLLS
 from grafana.dashboard import alerts_annotation, base, row, substation_variable
-from grafana.panels import QUANTILES, Query, quantiles
+from grafana.queries import QUANTILES, Query, quantiles
 from load_balancer.metrics import EJECTIONS, OUTCOMES
 
 _SESSIONS = ("charged", "aborted", "refused")
@@ -74,8 +74,8 @@ def _now() -> list[p.Panel]:
         p.stat(
             "Power",
             "Power drawn now, and the most that the substation may draw.",
-            Query(f"sum(substation_power_kw{_CHOSEN})", "drawn"),
-            Query(f"sum(substation_power_limit_kw{_CHOSEN})", "limit"),
+            Query(f"max(balancer_substation_power_kw{_CHOSEN})", "drawn"),
+            Query(f"max(balancer_substation_power_limit_kw{_CHOSEN})", "limit"),
             unit="kwatt",
             no_value=_UNPUBLISHED,
         ),
@@ -137,9 +137,9 @@ def _power() -> list[p.Panel]:
             "Power",
             "Power that the vehicles draw, and what they could draw without a limit; dashed: the "
             "most that the substation may draw.",
-            Query(f"sum(substation_power_kw{_CHOSEN})", "drawn"),
-            Query(f"sum(substation_committed_power_kw{_CHOSEN})", "committed"),
-            Query(f"sum(substation_power_limit_kw{_CHOSEN})", "limit"),
+            Query(f"max(balancer_substation_power_kw{_CHOSEN})", "drawn"),
+            Query(f"max(balancer_substation_committed_power_kw{_CHOSEN})", "committed"),
+            Query(f"max(balancer_substation_power_limit_kw{_CHOSEN})", "limit"),
             unit="kwatt",
             names=["drawn", "committed"],
             limits=["limit"],
@@ -149,7 +149,7 @@ def _power() -> list[p.Panel]:
         p.lines(
             "Energy left",
             "Energy that the vehicles at the substation still have to get.",
-            Query(f"sum(substation_remaining_energy_kwh{_CHOSEN})", "left"),
+            Query(f"max(balancer_substation_remaining_energy_kwh{_CHOSEN})", "left"),
             unit="kwatth",
             names=["left"],
             span=12,

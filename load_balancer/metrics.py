@@ -15,6 +15,14 @@ OUTCOMES = ("charged", "accepted", "full", "rejected", "failed", "taken_back", "
 FAILOVERS = ("refused", "reset", "garbled", "error", "rejected", "lost")
 REFUSALS = ("deadline", "queue_full", "rejected")
 EJECTIONS = ("refused", "reset", "garbled", "error", "unreadable", "missed_polls")
+# What of a reading is shown under its own name.
+_POWER = {
+    "substation_point_power_kw": "Most power that one point gives, kW",
+    "substation_power_kw": "Power drawn at the last poll, kW",
+    "substation_committed_power_kw": "Power that its vehicles could draw without a limit, kW",
+    "substation_power_limit_kw": "Most power it may draw, kW",
+    "substation_remaining_energy_kwh": "Energy that its vehicles still have to get, kWh",
+}
 # Bounds of the histogram of predictions' errors, as shares of the predicted time.
 PREDICTION_ERRORS = (-0.5, -0.2, -0.1, -0.05, -0.02, -0.01, 0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1)
 
@@ -84,8 +92,7 @@ class BalancerCollector(Collector):
                 ("substation_capacity", "Vehicles that the site can hold"),
                 ("substation_up", "1 while the site can be given vehicles"),
                 ("substation_draining", "1 while the site takes no new vehicle, by its own word"),
-                ("substation_power_kw", "Power drawn at the last poll, kW, where published"),
-                ("substation_power_limit_kw", "Most power it may draw, kW, where published"),
+                *((name, f"{told}, where published") for name, told in _POWER.items()),
                 ("gauge_age_seconds", "Age of the gauge"),
             )
         }
@@ -109,18 +116,15 @@ class BalancerCollector(Collector):
                     "gauge_age_seconds": site.gauge_age_s(now),
                 }
                 if site.health is not Health.DOWN:  # what it drew then, nobody knows now
-                    values |= _published(
-                        substation_power_kw=site.reading.power_kw,
-                        substation_power_limit_kw=site.reading.power_limit_kw,
-                    )
+                    told = {
+                        name: getattr(site.reading, name.removeprefix("substation_"))
+                        for name in _POWER
+                    }
+                    values |= {name: value for name, value in told.items() if value is not None}
             for name, value in values.items():
                 if math.isfinite(value):
                     gauges[name].add_metric([site.name], value)
         yield from gauges.values()
-
-
-def _published(**values: float | None) -> dict[str, float]:
-    return {name: value for name, value in values.items() if value is not None}
 
 
 def _by_site(

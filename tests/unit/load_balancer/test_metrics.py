@@ -44,19 +44,18 @@ def test_a_substation_that_says_so_drains_and_is_not_up() -> None:
 
 def test_power_is_shown_where_it_is_published_and_the_substation_is_not_down() -> None:
     grid = Grid(4, 4)
-    reading = Reading(1, 4, power_kw=50.0, power_limit_kw=200.0)
+    reading = Reading(1, 4, power_kw=50.0, power_limit_kw=200.0, remaining_energy_kwh=7.0)
     grid.pool.poll_read(grid.site("a"), reading, grid.now)
-    power = ("balancer_substation_power_kw", "a", 50.0)
-    limit = ("balancer_substation_power_limit_kw", "a", 200.0)
-    shown = samples(grid)
-    assert power in shown
-    assert limit in shown
-    assert {site for name, site, _ in shown if "power" in name} == {"a"}
+    assert {sample for sample in samples(grid) if sample[0].endswith(("_kw", "_kwh"))} == {
+        ("balancer_substation_power_kw", "a", 50.0),
+        ("balancer_substation_power_limit_kw", "a", 200.0),
+        ("balancer_substation_remaining_energy_kwh", "a", 7.0),
+    }
 
     grid.poll_missed("a")
     grid.poll_missed("a")
 
-    assert not [name for name, site, _ in samples(grid) if "power" in name]
+    assert not [name for name, _, _ in samples(grid) if name.endswith(("_kw", "_kwh"))]
 
 
 def test_of_two_addresses_of_one_name_the_one_that_is_there_is_shown() -> None:
