@@ -98,7 +98,7 @@ def test_the_gateway_answers_as_its_openapi_description_says(start_grid: StartGr
     def sampled() -> None:
         history = requests.get(f"{grid.url}/history", timeout=5).json()
         check("History", history)
-        assert history["substations"][0]["power_limit_kw"][-1] == 200
+        assert [one["power_limit_kw"][-1] for one in history["substations"]] == [200]
 
     eventually(sampled, 5)
     decisions = requests.get(f"{grid.url}/decisions?since=0", timeout=5).json()

@@ -15,12 +15,25 @@
  * @property {number | null} capacity
  * @property {number | null} power_kw
  * @property {number | null} power_limit_kw
+ * @property {number | null} [committed_power_kw]
+ * @property {number | null} [remaining_energy_kwh]
  *
  * @typedef {object} Grid
  * @property {string} policy
  * @property {number} waiting
  * @property {string | null} configuration_problem
  * @property {Substation[]} substations
+ *
+ * @typedef {object} SubstationHistory samples, oldest first; null is what was not known
+ * @property {string} name
+ * @property {(number | null)[]} load
+ * @property {(number | null)[]} power_kw
+ * @property {(number | null)[]} power_limit_kw
+ *
+ * @typedef {object} GridHistory
+ * @property {number} age_s of the newest samples
+ * @property {number} interval_s between samples
+ * @property {SubstationHistory[]} substations
  *
  * @typedef {{substation: string, load: number, capacity: number, score: number}} Candidate
  *

@@ -1,7 +1,7 @@
 /** The form that charges one vehicle. Its request is held while the vehicle charges. */
 import { call } from "./api.js";
 import { enable, Entry, isEnabled } from "./entry.js";
-import { byId, say } from "./page.js";
+import { byId, say, tell } from "./page.js";
 import { counted, lasting, number } from "./words.js";
 
 export class ChargeForm {
@@ -27,7 +27,7 @@ export class ChargeForm {
     try {
       const options = { body: this.entry.values(), signal: this.charging.signal };
       const { answer } = await call("POST", "charge", options);
-      say(this.answer, told(answer));
+      tell(this.answer, told(answer));
     } catch (error) {
       const hungUp = error instanceof Error && error.name === "AbortError";
       say(this.answer, hungUp ? "Hung up; the vehicle stopped charging." : "");

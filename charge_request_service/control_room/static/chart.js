@@ -1,30 +1,21 @@
 /**
  * The line chart: load by substation over the last minutes.
  *
- * @import { History } from "./history.js"
+ * @import { Substation } from "./api.js"
+ * @import { History, Piece } from "./history.js"
  */
-import { isRepeated, paint } from "./hues.js";
+import { outline, paint } from "./hues.js";
 import { byId, say } from "./page.js";
+import { draw, trace } from "./svg.js";
 import { counted } from "./words.js";
 
-const SVG = "http://www.w3.org/2000/svg";
-const EDGE = { top: 10, right: 112, bottom: 24, left: 30 };
+const EDGE = { top: 10, right: 124, bottom: 24, left: 30 };
 /** Between two moments on the time axis, at least. */
 const TICK_PX = 72;
 const STEPS_MS = [15_000, 30_000, 60_000, 120_000];
 const LABEL_PX = 16;
-
-/**
- * @param {string} tag
- * @param {Record<string, string | number>} attributes
- * @param {string} [text]
- */
-function draw(tag, attributes, text) {
-  const element = document.createElementNS(SVG, tag);
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, String(value));
-  if (text !== undefined) element.textContent = text;
-  return element;
-}
+/** More lines cannot be told apart: the busiest are drawn. */
+const MOST_LINES = 24;
 
 export class Chart {
   constructor() {
@@ -41,30 +32,33 @@ export class Chart {
     this.redraw = () => {};
   }
 
-  /** @param {History} history @param {number} now @param {number} top highest capacity of a site */
-  show(history, now, top) {
-    this.redraw = () => this.draw(history, now, top);
+  /** @param {History} history @param {number} now @param {Substation[]} substations */
+  show(history, now, substations) {
+    this.redraw = () => this.draw(history, now, substations);
     this.redraw();
   }
 
-  /** @param {History} history @param {number} now @param {number} top */
-  draw(history, now, top) {
+  /** @param {History} history @param {number} now @param {Substation[]} substations */
+  draw(history, now, substations) {
     if (!this.width) return;
     const span = history.span(now);
     const right = this.width - EDGE.right;
-    const high = roundUp(Math.max(4, top));
+    const drawn = substations.toSorted((one, other) => other.load - one.load).slice(0, MOST_LINES);
+    // In the order of the substations, so that lines do not change places as loads change.
+    const names = substations.filter((site) => drawn.includes(site)).map(({ name }) => name);
+    const lines = history.lines("load", names);
+    const high = roundUp(Math.max(4, ...drawn.map(({ capacity }) => capacity ?? 0), peak(lines)));
     const x = (/** @type {number} */ at) => right - ((now - at) / span) * (right - EDGE.left);
     const y = (/** @type {number} */ load) =>
       this.bottom - (load / high) * (this.bottom - EDGE.top);
-    const lines = history.lines();
     const newest = history.samples.at(-1)?.at;
     const labels = /** @type {{name: string, load: number, y: number}[]} */ ([]);
     const paths = [...lines].map(([name, pieces]) => {
-      const path = draw("path", { class: isRepeated(name) ? "line repeated" : "line" });
+      const path = draw("path", { class: "line" });
       path.setAttribute("d", pieces.map((piece) => trace(piece, x, y)).join(""));
       paint(path, name);
-      const end = pieces[pieces.length - 1].at(-1);
-      if (end && end.at === newest) labels.push({ name, load: end.load, y: y(end.load) });
+      const end = pieces.at(-1)?.at(-1);
+      if (end && end.at === newest) labels.push({ name, load: end.value, y: y(end.value) });
       return path;
     });
     this.svg.replaceChildren(
@@ -72,7 +66,7 @@ export class Chart {
       ...paths,
       ...spread(labels, this.bottom).flatMap((label) => this.label(label, right)),
     );
-    this.describe(span, labels);
+    this.describe(span, labels, substations.length > names.length);
   }
 
   /**
@@ -97,19 +91,21 @@ export class Chart {
     return parts;
   }
 
-  /** @param {{name: string, load: number, y: number, place: number}} label @param {number} right */
-  label({ name, load, y, place }, right) {
-    const dot = draw("circle", { class: "end", cx: right, cy: y, r: 3 });
-    const text = draw("text", { class: "name", x: right + 10, y: place + 4 });
-    paint(dot, name);
+  /** @param {Label} label @param {number} right */
+  label({ name, load, place }, right) {
+    const at = `translate(${right + 9} ${place})`;
+    const key = draw("path", { class: "end", d: outline(name), transform: at });
+    const text = draw("text", { class: "name", x: right + 19, y: place + 4 });
+    paint(key, name);
     text.append(draw("tspan", { class: "load" }, String(load)), ` ${short(name)}`);
-    return [dot, text];
+    return [key, text];
   }
 
-  /** @param {number} span @param {{name: string, load: number}[]} labels */
-  describe(span, labels) {
+  /** @param {number} span @param {{name: string, load: number}[]} labels @param {boolean} more */
+  describe(span, labels, more) {
     const minutes = Math.round(span / 60_000);
-    say(byId("chart-span"), minutes <= 1 ? "last minute" : `last ${counted(minutes, "minute")}`);
+    const past = minutes <= 1 ? "last minute" : `last ${counted(minutes, "minute")}`;
+    say(byId("chart-span"), more ? `${past}, the ${labels.length} busiest` : past);
     const now = labels.map(({ name, load }) => `${name} ${load}`).join(", ");
     this.svg.setAttribute(
       "aria-label",
@@ -123,32 +119,39 @@ function tick(x, y, anchor, text) {
   return draw("text", { class: "tick", x, y, "text-anchor": anchor }, text);
 }
 
-/**
- * Steps: a load holds until the next is seen.
- *
- * @param {{at: number, load: number}[]} piece
- * @param {(at: number) => number} x
- * @param {(load: number) => number} y
- */
-function trace(piece, x, y) {
-  const [first, ...rest] = piece;
-  const steps = rest.map(({ at, load }) => `H${x(at).toFixed(1)}V${y(load).toFixed(1)}`);
-  return `M${x(first.at).toFixed(1)} ${y(first.load).toFixed(1)}${steps.join("")}`;
+/** @param {Map<string, Piece[]>} lines */
+function peak(lines) {
+  let high = 0;
+  for (const pieces of lines.values())
+    for (const piece of pieces) for (const { value } of piece) high = Math.max(high, value);
+  return high;
 }
 
 /**
- * Move labels apart so that none covers another, in the order of their lines.
+ * Move labels apart so that none covers another, in the order of their lines. Of those that find no
+ * place the lowest are left out.
  *
+ * @typedef {{name: string, load: number, y: number, place: number}} Label
  * @param {{name: string, load: number, y: number}[]} labels
  * @param {number} bottom
+ * @returns {Label[]}
  */
 export function spread(labels, bottom) {
-  const placed = labels.map((label) => ({ ...label, place: label.y })).sort((a, b) => b.y - a.y);
-  const pitch = Math.min(LABEL_PX, (bottom - EDGE.top) / Math.max(1, labels.length - 1));
+  const room = Math.floor((bottom - EDGE.top) / LABEL_PX) + 1;
+  const placed = labels
+    .map((label) => ({ ...label, place: label.y }))
+    .sort((one, other) => other.y - one.y)
+    .slice(-room);
   let limit = bottom;
   for (const label of placed) {
     label.place = Math.min(label.place, limit);
-    limit = label.place - pitch;
+    limit = label.place - LABEL_PX;
+  }
+  // Where that pushed the highest out of the chart they go back down.
+  limit = EDGE.top;
+  for (const label of placed.toReversed()) {
+    label.place = Math.max(label.place, limit);
+    limit = label.place + LABEL_PX;
   }
   return placed;
 }

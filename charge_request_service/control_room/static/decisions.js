@@ -4,7 +4,7 @@
  * @import { Candidate, Decision } from "./api.js"
  */
 import { paint } from "./hues.js";
-import { byId, make, say, stamp } from "./page.js";
+import { byId, make, say, stamp, tell } from "./page.js";
 import { clock } from "./words.js";
 
 const SHOWN = 60;
@@ -51,11 +51,11 @@ function row(decision) {
   paint(root, decision.substation);
   say(slots.waited, `${decision.waited_s.toFixed(1)} s`);
   const again = decision.attempt > 1 ? `attempt ${decision.attempt}: ` : "";
-  say(slots.reason, again + decision.reason);
+  tell(slots.reason, again + decision.reason);
   slots.scores.append(...scores(decision));
   const passed = decision.passed_over.map(({ substation, why }) => `${substation} ${why}`);
   if (decision.passed_over_left_out) passed.push(`${decision.passed_over_left_out} more`);
-  say(slots.passed, passed.join("; "));
+  tell(slots.passed, passed.join("; "));
   return root;
 }
 

@@ -4,7 +4,7 @@
  * Nothing is checked here: the gateway alone knows what it takes, and says so.
  */
 import { Problem } from "./api.js";
-import { byId, say } from "./page.js";
+import { byId, say, tell } from "./page.js";
 
 export class Entry {
   /** @param {string} id of the form; what is wrong beyond its fields goes to `<id>-fault` */
@@ -42,13 +42,13 @@ export class Entry {
     }
     if (first) first.focus();
     else if (!others.length) others.push(error instanceof Error ? error.message : String(error));
-    say(this.fault, others.join(" "));
+    tell(this.fault, others.join(" "));
   }
 
   /** @param {HTMLInputElement} input @param {string} fault */
   mark(input, fault) {
     input.setAttribute("aria-invalid", String(fault !== ""));
-    say(byId(`${input.id}-fault`), fault);
+    tell(byId(`${input.id}-fault`), fault);
   }
 }
 

@@ -1,13 +1,14 @@
 /**
  * What is polled: asks the gateway again and again, one round at a time.
  *
- * @import { Decision, Decisions, Grid, RushHour } from "./api.js"
+ * @import { Decision, Decisions, Grid, GridHistory, RushHour } from "./api.js"
  *
  * @typedef {object} Round
  * @property {Grid} grid
  * @property {Decision[]} decisions new ones, oldest first
  * @property {boolean} fromStart whether every decision before them is known, or there is none
  * @property {number} now the grid's clock, ms
+ * @property {GridHistory | null} history asked for at first, and after a gap
  *
  * @typedef {object} Listener
  * @property {(round: Round) => void} round
@@ -23,6 +24,8 @@ import { call } from "./api.js";
  */
 const EVERY_MS = 400;
 const SILENCE_MS = 3000;
+/** A round that comes this long after the one before leaves a gap, which the balancer can fill. */
+const GAP_MS = 4000;
 /** How long to leave a gateway alone that wants a key: the one held may be taken again. */
 const LOCKED_MS = 30_000;
 /** How many decisions to begin with: enough for the list, and for a pace to start from. */
@@ -39,6 +42,8 @@ export class Feed {
     /** @type {number | null} the last decision seen */
     this.since = null;
     this.skew = 0;
+    /** When the grid last answered, ms of performance.now(). */
+    this.heard = -Infinity;
     /** Whether the next round asks for all there is, and not for the sites alone. */
     this.whole = true;
     this.running = false;
@@ -78,6 +83,8 @@ export class Feed {
   async round() {
     const signal = AbortSignal.timeout(SILENCE_MS);
     const rushHour = this.whole ? this.rushHour(signal) : undefined;
+    const gap = performance.now() - this.heard > GAP_MS;
+    const history = gap ? call("GET", "history", { signal }).catch(() => null) : null;
     const answers = await Promise.all([
       call("GET", "substations", { signal }),
       this.whole ? this.decisions(signal) : { decisions: [], fromStart: false, last: this.since },
@@ -86,13 +93,16 @@ export class Feed {
       if (!this.wanted) this.later = setTimeout(() => this.again(), LOCKED_MS);
     });
     await rushHour;
+    const kept = (await history)?.answer ?? null;
     if (!answers) return false;
+    this.heard = performance.now();
     this.whole = !this.whole;
     const [grid, { decisions, fromStart, last }] = answers;
     this.since = last;
     // The header counts whole seconds: half of one is the mean of what it leaves out.
     if (!Number.isNaN(grid.date)) this.skew = grid.date + 500 - Date.now();
-    this.listener.round({ grid: grid.answer, decisions, fromStart, now: Date.now() + this.skew });
+    const now = Date.now() + this.skew;
+    this.listener.round({ grid: grid.answer, decisions, fromStart, now, history: kept });
     return true;
   }
 

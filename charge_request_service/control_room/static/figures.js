@@ -1,8 +1,9 @@
 /**
  * The figures of the whole grid.
  *
- * @import { Grid } from "./api.js"
+ * @import { Grid, Substation } from "./api.js"
  */
+import { overCapacity } from "./attention.js";
 import { byId, say } from "./page.js";
 import { counted, number } from "./words.js";
 
@@ -11,17 +12,37 @@ export class Figures {
   show(grid, pace) {
     // A site that is down may hold anything: it is counted neither way.
     const alive = grid.substations.filter(({ health }) => health === "up" || health === "draining");
-    const total = (/** @type {"load" | "capacity" | "power_kw" | "power_limit_kw"} */ what) =>
+    const total = (/** @type {"load" | "capacity"} */ what) =>
       alive.reduce((sum, site) => sum + (site[what] ?? 0), 0);
+    const over = alive.reduce((sum, site) => sum + overCapacity(site), 0);
     const up = alive.filter(({ health }) => health === "up").length;
     say(byId("figure-charging"), number(total("load")));
     say(byId("figure-points"), `of ${counted(total("capacity"), "point")}`);
+    say(byId("figure-over"), over ? `${number(over)} over capacity` : "");
     say(byId("figure-waiting"), number(grid.waiting));
     say(byId("figure-pace"), pace === null ? "–" : number(pace));
     say(byId("figure-up"), number(up));
     say(byId("figure-sites"), `of ${number(grid.substations.length)}`);
-    say(byId("figure-power"), number(total("power_kw")));
-    say(byId("figure-limit"), `of ${number(total("power_limit_kw"))} kW`);
+    byId("figure-up").parentElement?.classList.toggle("short", up < grid.substations.length);
+    const [drawn, limit] = totalPower(alive);
+    say(byId("figure-power"), drawn);
+    say(byId("figure-limit"), limit);
     say(byId("policy"), grid.policy);
   }
+}
+
+/**
+ * Sum up what is published, and say how much of the grid that is.
+ *
+ * @param {Substation[]} alive
+ * @returns {[string, string]} the power drawn, and what it is measured by
+ */
+export function totalPower(alive) {
+  const telling = alive.filter(({ power_kw: power }) => power !== null);
+  if (!telling.length) return ["–", alive.length ? "not published" : ""];
+  const drawn = telling.reduce((sum, { power_kw: power }) => sum + (power ?? 0), 0);
+  const limits = telling.map(({ power_limit_kw: limit }) => limit);
+  const limit = limits.reduce((sum, one) => (sum === null || one === null ? null : sum + one), 0);
+  const part = telling.length < alive.length ? `, ${telling.length} substations` : "";
+  return [number(drawn), `${limit === null ? "" : `of ${number(limit)} `}kW${part}`];
 }

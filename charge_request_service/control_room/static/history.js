@@ -1,14 +1,22 @@
 /**
- * The last minutes of load, as this page has seen them.
+ * The last minutes of every substation: as the balancer kept them, and then as this page saw them.
  *
- * @import { Substation } from "./api.js"
+ * @import { GridHistory, Substation } from "./api.js"
  *
- * @typedef {{at: number, loads: Map<string, number>}} Sample
+ * @typedef {"load" | "power_kw" | "power_limit_kw"} Series
+ * @typedef {{[series in Series]: number | null}} Values
+ * @typedef {object} Sample
+ * @property {number} at ms of a steady clock
+ * @property {number} reach ms: if the sample before is further away, something is missing between
+ * @property {Map<string, Values>} values by substation
+ *
+ * @typedef {{at: number, value: number}[]} Piece
  */
-const KEPT_MS = 5 * 60_000;
+const KEPT_MS = 10 * 60_000;
 const LEAST_SPAN_MS = 60_000;
-/** Samples further apart than this have something missing between them. */
-const GAP_MS = 4000;
+const REACH_MS = 4000;
+/** What this page sees is kept at this distance; the newest is kept anyway. */
+const APART_MS = 1000;
 
 export class History {
   constructor() {
@@ -16,40 +24,92 @@ export class History {
     this.samples = [];
   }
 
+  /** Take over what the balancer kept. @param {GridHistory} kept @param {number} now */
+  begin({ age_s: age, interval_s: interval, substations }, now) {
+    const count = Math.max(0, ...substations.map(({ load }) => load.length));
+    if (!count) return;
+    const newest = now - age * 1000;
+    const samples = Array.from({ length: count }, (_, index) => ({
+      at: newest - (count - 1 - index) * interval * 1000,
+      reach: Math.max(REACH_MS, interval * 2500),
+      values: /** @type {Map<string, Values>} */ (new Map()),
+    }));
+    for (const { name, load, power_kw: power, power_limit_kw: limit } of substations) {
+      load.forEach((value, index) => {
+        const values = { load: value, power_kw: power[index], power_limit_kw: limit[index] };
+        if (value !== null) samples[index].values.set(name, values);
+      });
+    }
+    const before = this.samples.filter(({ at }) => at < samples[0].at);
+    const after = this.samples.filter(({ at }) => at > newest);
+    this.samples = [...before, ...samples, ...after];
+  }
+
   /** @param {number} at ms of any steady clock @param {Substation[]} substations */
   add(at, substations) {
     const known = substations.filter(({ health }) => health === "up" || health === "draining");
-    this.samples.push({ at, loads: new Map(known.map(({ name, load }) => [name, load])) });
+    const last = this.samples.at(-1);
+    const former = this.samples.at(-2);
+    if (last && former && last.at - former.at < APART_MS) this.samples.pop();
+    this.samples.push({
+      at,
+      reach: REACH_MS,
+      values: new Map(known.map((site) => [site.name, site])),
+    });
     while (this.samples[0].at < at - KEPT_MS) this.samples.shift();
   }
 
   /** How far back to show, ms: grows from a minute to all that is kept. @param {number} now */
   span(now) {
-    const seen = this.samples.length ? now - this.samples[0].at : 0;
-    return Math.min(KEPT_MS, Math.max(LEAST_SPAN_MS, seen));
+    const first = this.samples.find(({ values }) => values.size);
+    return Math.min(KEPT_MS, Math.max(LEAST_SPAN_MS, first ? now - first.at : 0));
   }
 
   /**
-   * Each substation's load in pieces: what is not known is left out, not guessed.
+   * One number of each substation in pieces: what is not known is left out, not guessed.
    *
-   * @returns {Map<string, {at: number, load: number}[][]>}
+   * @param {Series} series
+   * @param {Iterable<string>} names
+   * @returns {Map<string, Piece[]>}
    */
-  lines() {
-    /** @type {Map<string, {at: number, load: number}[][]>} */
-    const lines = new Map();
+  lines(series, names) {
+    return new Map([...names].map((name) => [name, this.line(series, name)]));
+  }
+
+  /** @param {Series} series @param {string} name @returns {Piece[]} */
+  line(series, name) {
+    /** @type {Piece[]} */
+    const pieces = [];
     let before = -Infinity;
-    /** @type {Set<string>} */
-    let there = new Set();
-    for (const { at, loads } of this.samples) {
-      for (const [name, load] of loads) {
-        const pieces = lines.get(name) ?? [];
-        lines.set(name, pieces);
-        if (!there.has(name) || at - before > GAP_MS) pieces.push([]);
-        pieces[pieces.length - 1].push({ at, load });
+    let isKnown = false;
+    for (const { at, reach, values } of this.samples) {
+      const value = values.get(name)?.[series] ?? null;
+      if (value !== null) {
+        if (!isKnown || at - before > reach) pieces.push([]);
+        pieces[pieces.length - 1].push({ at, value });
       }
-      there = new Set(loads.keys());
+      isKnown = value !== null;
       before = at;
     }
-    return lines;
+    return pieces;
   }
+
+  /**
+   * The last change of a substation's power limit, if there was one.
+   *
+   * @param {string} name
+   * @returns {{from: number, to: number, at: number} | null} kW, and ms of the steady clock
+   */
+  limitChange(name) {
+    const seen = this.line("power_limit_kw", name).flat();
+    const newest = seen.at(-1);
+    const index = seen.findLastIndex(({ value }) => !isSame(value, newest?.value ?? value));
+    if (!newest || index < 0) return null;
+    return { from: seen[index].value, to: newest.value, at: seen[index + 1].at };
+  }
+}
+
+/** The balancer keeps a tenth of a kW. @param {number} one @param {number} other */
+function isSame(one, other) {
+  return Math.abs(one - other) <= 0.1;
 }

@@ -1,6 +1,6 @@
 /** The link to the grid: says whether what is shown is live, and how old it is when it is not. */
 import { ago, clock } from "./words.js";
-import { byId, say } from "./page.js";
+import { byId, say, tell } from "./page.js";
 
 export class Link {
   constructor() {
@@ -27,7 +27,7 @@ export class Link {
   /** It has not. @param {string} why */
   lost(why) {
     this.box.hidden = false;
-    say(this.why, why);
+    tell(this.why, why);
     say(this.text, "Not live");
     this.turn("lost");
     this.tellAge();

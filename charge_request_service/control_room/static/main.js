@@ -11,6 +11,7 @@ import { KeyEntry } from "./key.js";
 import { Link } from "./link.js";
 import { Pace } from "./pace.js";
 import { RushHourPanel } from "./rush_hour.js";
+import { Tips } from "./tips.js";
 
 const link = new Link();
 const cards = new Cards();
@@ -21,6 +22,7 @@ const decisions = new DecisionList();
 const pace = new Pace();
 const rushHour = new RushHourPanel();
 new ChargeForm();
+new Tips();
 
 const keyEntry = new KeyEntry(() => feed.again());
 const feed = new Feed({
@@ -29,12 +31,13 @@ const feed = new Feed({
     const at = performance.now();
     link.live();
     keyEntry.hide();
-    cards.show(round.grid);
+    if (round.history) history.begin(round.history, at);
+    history.add(at, substations);
+    cards.show(round.grid, history, at);
     pace.add(round.decisions, round.fromStart);
     figures.show(round.grid, pace.at(round.now));
     decisions.add(round.decisions);
-    history.add(at, substations);
-    chart.show(history, at, Math.max(0, ...substations.map(({ capacity }) => capacity ?? 0)));
+    chart.show(history, at, substations);
   },
   rushHour: (progress) => rushHour.show(progress),
   trouble(why) {

@@ -20,15 +20,37 @@ export function say(element, text) {
   if (element.textContent !== String(text)) element.textContent = String(text);
 }
 
+/** A word with punctuation inside: an address, a path, a name made of parts. */
+const COMPOUND = /(\S*[^\s.,:;/?&=-][.,:;/?&=-]+[^\s.,:;/?&=-]\S*)/;
+
+/**
+ * Write a text that may hold addresses: each stays on one line if it can, and else breaks between
+ * its parts.
+ *
+ * @param {Element} element
+ * @param {string} text
+ */
+export function tell(element, text) {
+  if (element.textContent === text) return;
+  element.replaceChildren(
+    ...text.split(COMPOUND).map((part, index) => {
+      if (index % 2 === 0) return part;
+      const whole = make("span", "whole");
+      whole.append(...part.split(/(?<=[.,:;/?&=-])(?=[^.,:;/?&=-])/).flatMap((one) => [one, make("wbr")]));
+      return whole;
+    }),
+  );
+}
+
 /**
  * @param {string} tag
- * @param {string} className
+ * @param {string} [className]
  * @param {string} [text]
  * @returns {HTMLElement}
  */
-export function make(tag, className, text = "") {
+export function make(tag, className = "", text = "") {
   const element = document.createElement(tag);
-  element.className = className;
+  if (className) element.className = className;
   element.textContent = text;
   return element;
 }

@@ -5,7 +5,7 @@
  */
 import { call } from "./api.js";
 import { enable, Entry, isEnabled } from "./entry.js";
-import { announce, byId, say } from "./page.js";
+import { announce, byId, say, tell } from "./page.js";
 import { counted, lasting, number } from "./words.js";
 
 export class RushHourPanel {
@@ -55,7 +55,7 @@ export class RushHourPanel {
     say(byId("rush-charged"), number(rush.charged));
     say(byId("rush-active"), number(rush.in_progress));
     say(byId("rush-lost"), number(rush.lost));
-    say(byId("rush-why"), why(rush));
+    tell(byId("rush-why"), why(rush));
     const { vehicles, charged, in_progress: active, lost } = rush;
     [charged, active, lost, vehicles - charged - active - lost].forEach((share, index) => {
       /** @type {HTMLElement} */ (this.bar.children[index]).style.flexGrow = String(share);

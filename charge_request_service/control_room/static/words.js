@@ -22,6 +22,11 @@ export function counted(count, one, many = `${one}s`) {
   return `${number(count)} ${count === 1 ? one : many}`;
 }
 
+/** @param {number} kw up to a tenth while it is small */
+export function power(kw) {
+  return number(kw, kw < 100 ? 1 : 0);
+}
+
 /** @param {number} seconds */
 export function ago(seconds) {
   return `${lasting(seconds)} ago`;

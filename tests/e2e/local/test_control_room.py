@@ -15,6 +15,7 @@ from playwright.sync_api import Browser, Locator, Page, Route, ViewportSize, exp
 
 from local_stack.grid import Grid, Ports
 from local_stack.process import Process
+from tests.e2e.local.control_room import slot
 from tests.e2e.local.page_checks import contrast_faults, structure_faults
 
 PHONE: Final[ViewportSize] = {"width": 360, "height": 740}
@@ -62,14 +63,6 @@ def page(browser: Browser, grid: Grid, complaints: list[str]) -> Iterator[Page]:
 
 def field(page: Page, label: str) -> Locator:
     return page.get_by_role("textbox", name=label, exact=True)
-
-
-def card(page: Page, site: str) -> Locator:
-    return page.locator(f'.card[data-substation="{site}"]')
-
-
-def slot(page: Page, site: str, name: str) -> Locator:
-    return card(page, site).locator(f'[data-slot="{name}"]')
 
 
 def charge_directly(url: str, kwh: float) -> threading.Thread:
@@ -343,7 +336,7 @@ def test_a_grid_that_cannot_be_reached_is_said_with_the_age_of_what_is_shown_unt
 
 def test_it_can_be_used_by_keyboard_alone(page: Page) -> None:
     order = []
-    for _ in range(13):
+    for _ in range(17):
         page.keyboard.press("Tab")
         focus = page.evaluate(
             """() => {
@@ -356,6 +349,7 @@ def test_it_can_be_used_by_keyboard_alone(page: Page) -> None:
         order.append(focus[0])
     assert order == [
         "Skip to the substations",
+        *("Own", "Foreign", "Gauge", "Committed"),
         *("rush-vehicles", "rush-over", "rush-kwh", "rush-start", "rush-stop"),
         *("charge-vehicle", "charge-kwh", "charge-start", "charge-stop"),
         *("decisions-hold", "decisions-scroll"),
@@ -424,19 +418,20 @@ def test_the_history_leaves_out_what_is_not_known(page: Page) -> None:
           const { History } = await import("/control-room/history.js");
           const history = new History();
           const site = (name, load, health = "up") => ({ name, load, health });
+          const names = ["a", "b"];
           history.add(1000, [site("a", 1), site("b", 5)]);
           history.add(2000, [site("a", 2), site("b", 5, "down")]);
           history.add(3000, [site("a", 3), site("b", 6)]);
           history.add(13000, [site("a", 4)]);  // nothing was heard for 10 s
-          const loads = [...history.lines()].map(([name, pieces]) =>
-            [name, pieces.map((piece) => piece.map(({ load }) => load))]);
+          const loads = [...history.lines("load", names)].map(([name, pieces]) =>
+            [name, pieces.map((piece) => piece.map(({ value }) => value))]);
           const spans = [history.span(13000), history.span(200000)];
-          history.add(400000, [site("a", 5)]);
+          history.add(700000, [site("a", 5)]);
           return [loads, [...spans, history.samples.length]];
         }"""
     )
     assert lines == [["a", [[1, 2, 3], [4]]], ["b", [[5], [6]]]]
-    assert spans == [60_000, 199_000, 1]  # never under a minute, nothing beyond five kept
+    assert spans == [60_000, 199_000, 1]  # never under a minute, nothing beyond ten kept
 
 
 def test_labels_in_the_chart_never_cover_each_other(page: Page) -> None:
