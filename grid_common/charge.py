@@ -7,25 +7,17 @@ from typing import Annotated, Any, NamedTuple, Self
 import orjson
 from flask import Request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from pydantic_core import ErrorDetails, from_json
+from pydantic_core import ErrorDetails
 
 from grid_common.fields import refuse_query, unknown_field
-from grid_common.problems import (
-    MOST_FAULTS,
-    BadRequest,
-    BodyTooLarge,
-    Fault,
-    NotJson,
-    shown,
-)
+from grid_common.json_body import WHOLE_BODY, is_json, media_type, parse_body, read_body
+from grid_common.problems import MOST_FAULTS, BadRequest, Fault, NotJson, shown
 
 DEFAULT_KWH = 10.0
 # What a charge's answer tells of its energy and power; a substation of another make may not.
 METERED = ("energy_kwh", "mean_power_kw", "peak_power_kw")
 _ID = r"^[A-Za-z0-9._:-]{1,64}$"
 _ID_HELP = "1 to 64 characters of A-Z a-z 0-9 . _ : -"
-_WHOLE_BODY = "body"
-_JSON = "application/json"
 _EXAMPLE_ID = "EV-31"
 
 # Below 6 A at one phase of 230 V (IEC 61851) nothing charges; less would hold a point for weeks.
@@ -90,11 +82,10 @@ class ChargeRequest(BaseModel):
         body = read_body(request)
         if not body:
             return cls()
-        # Flask takes the header apart before it compares.
-        if request.environ.get("CONTENT_TYPE") != _JSON and not request.is_json:
+        if not is_json(request.environ):
             raise NotJson(
-                f"content type {shown(request.mimetype)}: send the body as JSON with the "
-                "header 'Content-Type: application/json', or send no body."
+                f"content type {shown(media_type(request.environ))}: send the body as JSON with "
+                "the header 'Content-Type: application/json', or send no body."
             )
         return cls.from_document(parse_body(body), max_kwh=max_kwh)
 
@@ -120,7 +111,7 @@ class ChargeRequest(BaseModel):
     def _fault(cls, error: ErrorDetails, max_kwh: float) -> Fault:
         value = error["input"]
         if not error["loc"]:
-            return Fault(_WHOLE_BODY, f'is {shown(value)}; send a JSON object such as {{"kwh": 6}}')
+            return Fault(WHOLE_BODY, f'is {shown(value)}; send a JSON object such as {{"kwh": 6}}')
         field = str(error["loc"][0])
         if error["type"] == "extra_forbidden":
             return unknown_field(field, cls.model_fields)
@@ -177,48 +168,6 @@ class Session(NamedTuple):
 
 
 _NOTHING_TOLD = (None, None, None)
-
-
-def read_body(request: Request) -> bytes:
-    """Read the whole body.
-
-    Raises:
-        BodyTooLarge: it is, or claims to be, over the app's MAX_CONTENT_LENGTH.
-    """
-    # The server has read it whole and tells its true length: there is no more to guard against.
-    limit, environ = request.max_content_length, request.environ
-    if limit is not None and int(environ.get("CONTENT_LENGTH") or 0) > limit:
-        raise BodyTooLarge(f"The body is over {limit} bytes; a charge needs far less.")
-    body: bytes = environ["wsgi.input"].read()
-    return body
-
-
-def read_document(request: Request) -> Any:
-    """Read a body that has to be there and declared as JSON.
-
-    Raises:
-        BadRequest: it is no JSON.
-        BodyTooLarge: it is, or claims to be, over the app's MAX_CONTENT_LENGTH.
-        NotJson: it is of another content type.
-    """
-    body = read_body(request)
-    if not request.is_json:
-        raise NotJson("Send the body as JSON with the header 'Content-Type: application/json'.")
-    return parse_body(body)
-
-
-def parse_body(body: bytes) -> Any:
-    """Parse a body as JSON; the parser bounds depth and the length of numbers by itself.
-
-    Raises:
-        BadRequest: it is no JSON.
-    """
-    try:
-        return from_json(body)
-    except ValueError as error:
-        raise BadRequest(
-            [Fault(_WHOLE_BODY, f"is not JSON ({error}); send a JSON object")]
-        ) from None
 
 
 def _id_help(value: object) -> str:

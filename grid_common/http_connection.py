@@ -52,7 +52,7 @@ _unsent = Budget(33_554_432)
 # browser some 4,000. What goes beyond comes out of one budget for all, for as long as the request
 # is being sent or its vehicle charges: 2,500 callers with 32 KB each want 100 MB and more.
 _ORDINARY_REQUEST_BYTES = 8_192
-_requests = Budget(33_554_432)
+_requests = Budget(16_777_216)
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _WITHOUT_BODY = ("204", "304")
 
@@ -137,18 +137,16 @@ class Connection:
         try:
             try:
                 ends = self._answer_all()
-            except Malformed as problem:
-                self._refuse(problem)
-                ends = True
+            finally:
+                self._share.resize(0)
+                self._reader.close()
             if ends:
                 self._linger()
         except OSError:
             pass  # the caller broke off; what it had in hand, the app has seen to
         finally:
-            self._share.resize(0)
             self._caller.close()
             self._sock.close()
-            self._reader.close()
 
     def hang_up(self) -> None:
         """End the connection, whatever it does."""
@@ -157,6 +155,13 @@ class Connection:
 
     def _answer_all(self) -> bool:
         """Answer until the connection ends; tell whether it was this side that ended it."""
+        try:
+            return self._answer_each()
+        except Malformed as problem:
+            self._refuse(problem)
+            return True
+
+    def _answer_each(self) -> bool:
         reader = self._reader
         while data := self._receive():
             was_idle = reader.idle

@@ -17,10 +17,9 @@ from grid_common.http_head import END, Head, Malformed, after
 
 __all__ = ["Malformed", "Request", "RequestReader"]
 
-# Wrapping of a body in chunks: so much in all, bytes, and so many times what it wraps. In chunks of
-# one byte a body takes six times its length; this is more than any needs.
+# What a body in chunks may have: so many of them, for each takes time, and so many bytes around.
+_MOST_CHUNKS = 1_000
 _WRAPPING_LIMIT = 32_768
-_WIRE_BYTES_PER_BYTE = 8
 # How much of what was parsed is kept while a request is not whole: its end may come in pieces.
 _KEPT = len(END) - 1
 
@@ -69,8 +68,8 @@ class RequestReader:
         self._begin()
 
     def close(self) -> None:
-        """Let go of the parser: each knows the other, a cycle for the garbage collector."""
-        del self._parser
+        """Let go of all that came, and of the parser: each knows the other, a cycle for the GC."""
+        del self._parser, self._buffer, self._head, self._body
 
     @property
     def has_more(self) -> bool:
@@ -120,7 +119,7 @@ class RequestReader:
         self.expects_continue = False
         self._head = Head(self._common)
         self._body = bytearray()
-        self._body_bytes = self._wire_bytes = 0
+        self._body_bytes = self._wire_bytes = self._chunks = 0
         self._left = 0  # bytes of the body to come, None where it comes in chunks
         self._upgraded = False
 
@@ -129,6 +128,8 @@ class RequestReader:
         if self._left is None:
             end = after(buffer, at)
             self._wire_bytes += end - at
+            if buffer.endswith(END, 0, end):  # as dear as a chunk: a body can be full of such
+                self.on_chunk_header()
         else:
             end = min(len(buffer), at + self._left)
             self._left -= end - at
@@ -154,7 +155,7 @@ class RequestReader:
             self._hand_on(self._body_bytes, keep_alive=False)
 
     def _check_wrapping(self) -> None:
-        if self._wire_bytes > _WRAPPING_LIMIT + _WIRE_BYTES_PER_BYTE * self._body_bytes:
+        if self._wire_bytes - self._body_bytes > _WRAPPING_LIMIT:
             raise Malformed(
                 f"The chunks of the body have over {_WRAPPING_LIMIT} bytes of wrapping."
             )
@@ -189,6 +190,12 @@ class RequestReader:
         expects = environ.get("HTTP_EXPECT")
         if expects is not None and environ["SERVER_PROTOCOL"] == "HTTP/1.1":
             self.expects_continue = expects.lower() == "100-continue"
+
+    def on_chunk_header(self) -> None:
+        """A chunk begins."""
+        self._chunks += 1
+        if self._chunks > _MOST_CHUNKS:
+            raise Malformed(f"The body comes in over {_MOST_CHUNKS} chunks.")
 
     def on_body(self, piece: bytes) -> None:
         """A piece of the body has come."""

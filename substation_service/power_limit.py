@@ -7,8 +7,8 @@ from typing import Annotated, Any
 from flask import Blueprint, Response, g, request
 from pydantic import BaseModel, ConfigDict, Field
 
-from grid_common.charge import read_document
 from grid_common.fields import checked, refuse_query
+from grid_common.json_body import read_document
 from grid_common.logs import Log
 from grid_common.openapi import NUMBER, an_object, content, problem, ref
 from grid_common.web import json_response

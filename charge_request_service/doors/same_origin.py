@@ -21,6 +21,7 @@ from http import HTTPStatus
 from flask import Request
 
 from charge_request_service.doors.hosts import Hosts
+from grid_common.json_body import is_json
 from grid_common.problems import Problem, shown_name
 
 # "none": the user's own doing, such as a bookmark.
@@ -70,5 +71,5 @@ def _is_own(origin: str, request: Request, hosts: Hosts | None) -> bool:
         return False  # such as "null", a sandboxed frame's or a local file's
     if host == request.host:
         return True
-    sent_with_leave = request.method != "POST" or request.is_json
+    sent_with_leave = request.method != "POST" or is_json(request.environ)
     return sent_with_leave and (hosts is None or hosts.allows(host))

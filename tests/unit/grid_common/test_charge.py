@@ -8,13 +8,8 @@ import pytest
 from flask import Request
 from werkzeug.test import EnvironBuilder
 
-from grid_common.charge import (
-    ChargeRequest,
-    SessionRequest,
-    parse_body,
-    read_body,
-    read_document,
-)
+from grid_common.charge import ChargeRequest, SessionRequest
+from grid_common.json_body import parse_body, read_body, read_document
 from grid_common.problems import BadRequest, BodyTooLarge, NotJson
 
 

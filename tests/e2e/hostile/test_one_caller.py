@@ -1,0 +1,58 @@
+"""One caller that does all it can to stop the grid, with honest vehicles beside it."""
+
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from local_stack.grid import Grid, Ports
+from tests.e2e.hostile.attacker import KINDS, attack
+from tests.e2e.hostile.honest import Vehicles, services_of
+from tests.e2e.hostile.table import Table
+
+SERVICES = ("gateway", "balancer", "substation")
+LASTS_S = 6
+ANSWERS = {
+    "requests sent ahead without a pause": "200",
+    "bodies sent ahead in chunks of one byte": "405",
+    "the dearest path, query and headers": "404",
+    "heads of `aaa:bb` lines, never ended": "431",
+    "99 headers, never ended": "503",
+    "heads of 32 KB, never ended": "503",
+    "bodies of 60 KB, never ended": "503",
+}
+
+
+@pytest.fixture(scope="module")
+def grid(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Grid]:
+    folder = tmp_path_factory.mktemp("grid")
+    with Grid(folder, points=(8, 8), ports=Ports.free(2), env={"TIME_SCALE": "3600"}) as started:
+        yield started
+
+
+# What is sent again and again goes to each service; what is held, to the one that callers reach.
+CASES = [
+    (name, service)
+    for name, kind in KINDS.items()
+    for service in (SERVICES if kind.again else SERVICES[:1])
+]
+
+
+@pytest.mark.parametrize(("name", "service"), CASES)
+def test_vehicles_are_charged_beside_a_caller_that_tries_to_stop_the_grid(
+    grid: Grid, table: Table, name: str, service: str
+) -> None:
+    services = services_of(grid)
+
+    with (
+        attack(name, services[service].port) as seen,
+        Vehicles(grid.url, services) as vehicles,
+    ):
+        time.sleep(LASTS_S)
+    found = vehicles.check()
+
+    statuses = {status for status in seen if status != "ended"}
+    assert statuses <= {ANSWERS[name]}, seen
+    answer = ANSWERS[name] if statuses else "held"
+    table.row(name, service, answer, found.p99_s)
+    table.total(f"{service}, {name}", seen.total(), found.grown_mb[service], found.vehicles)
