@@ -162,9 +162,17 @@ def _sums(pieces: Iterator[str], page: str, give_way: Callable[[], object]) -> d
             series = sample.name, tuple(sorted(sample.labels.items()))
             if series not in seen:
                 seen.add(series)
-                values[sample.name] = values.get(sample.name, 0.0) + sample.value
+                values[sample.name] = values.get(sample.name, 0.0) + _float(sample.value)
         give_way()
     return values
+
+
+def _float(value: float) -> float:
+    """Take a number as Prometheus does; the parser makes integers of any length."""
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
 
 
 def _load(values: dict[str, float], names: GaugeNames) -> int:

@@ -272,3 +272,38 @@ def test_a_site_that_leads_elsewhere_or_wants_a_password_is_told_apart(
         charged = requests.post(f"{balancer.url}/charge", json={"kwh": 1e-6}, timeout=10)
         assert charged.status_code == 200
         assert sites(balancer)["site1"]["warning"] is None
+
+
+HALF = Bytes(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nhalf")
+
+
+def test_half_an_answer_is_waited_for_until_polls_go_unanswered(
+    start_service: StartService,
+) -> None:
+    large, silent = http(GAUGES.replace(b"4", b"100")), Bytes(b"")
+    with raw_site(HALF, metrics=[large] * 4 + [silent]) as lost, raw_site() as other:
+        balancer = start_balancer(start_service, lost.url, other.url)
+        wait_for_health(balancer, "site1", "up")
+        wait_for_health(balancer, "site2", "up")
+
+        answer = requests.post(f"{balancer.url}/charge", timeout=30).json()
+
+        assert (answer["substation"], answer["attempts"]) == ("site2", 2)
+        assert lost.asked.count("/charge") == 1
+
+
+def test_half_an_answer_is_waited_for_until_the_caller_hangs_up(
+    start_service: StartService,
+) -> None:
+    with raw_site(HALF) as site:
+        balancer = start_balancer(start_service, site.url)
+        wait_for_health(balancer, "site1", "up")
+
+        with pytest.raises(requests.Timeout):
+            requests.post(f"{balancer.url}/charge", timeout=1)
+
+        def is_free() -> None:
+            assert sites(balancer)["site1"]["own_load"] == 0
+
+        eventually(is_free)
+        assert sites(balancer)["site1"]["health"] == "up"

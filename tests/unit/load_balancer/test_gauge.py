@@ -1,6 +1,8 @@
 from contextlib import suppress
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
 from load_balancer.gauge import GaugeNames, UnreadableGauge, read_gauge
@@ -133,7 +135,9 @@ def test_power_that_is_no_number_is_left_out() -> None:
     assert reading.power_kw is None
 
 
-@pytest.mark.parametrize("value", ["NaN", "-1", "+Inf", "-Inf", "1e999", "2.5"])
+@pytest.mark.parametrize(
+    "value", ["NaN", "-1", "+Inf", "-Inf", "1e999", "2.5", "1" + "0" * 400, "-1" + "0" * 400]
+)
 @pytest.mark.parametrize("name", ["substation_current_load", "substation_capacity"])
 def test_a_gauge_that_counts_no_vehicles_makes_the_page_unreadable(name: str, value: str) -> None:
     text = page(value, 8) if name == NAMES.load else page(3, value)
@@ -315,3 +319,35 @@ def test_a_page_that_is_refused_shows_its_first_words(text: str, shown: str) -> 
         read_gauge(text, NAMES)
     assert str(raised.value).endswith(shown)
     assert str(raised.value).isprintable()
+
+
+ODD = st.sampled_from(
+    ["{", "}", '"', "=", ",", "\\", "\0", "\u2028", "\ud800", "\r", "#", "__name__"]
+)
+NAME = st.sampled_from([NAMES.load, NAMES.capacity, "substation_power_kw", "substation_draining"])
+LABELS = st.one_of(
+    st.just(""),
+    st.sampled_from(["{}", '{a="b"}', '{a="b",a="c"}', '{a="\\\\"}', "{a=1}", '{="b"}', "{a"]),
+    st.lists(ODD, max_size=6).map("".join),
+)
+VALUE = st.one_of(
+    st.floats().map(str),
+    st.integers(-3, 12).map(str),
+    st.sampled_from(["1" * 400, "-" + "9" * 5_000, "1e400", "+Inf", "0x1", "1_0", "", "1 2 3"]),
+    st.text(max_size=5),
+)
+LINE = st.tuples(NAME, LABELS, st.sampled_from([" ", "\t", ""]), VALUE).map("".join)
+
+
+@given(st.lists(LINE, max_size=6).map("\n".join))
+def test_whatever_a_page_says_it_is_read_or_refused_in_a_few_words(text: str) -> None:
+    reading, refused = None, ""
+    try:
+        reading = read_gauge(text, GaugeNames(default_capacity=4))
+    except UnreadableGauge as error:
+        refused = str(error)
+    assert len(refused) < 500
+    assert refused.isprintable()
+    if reading is not None:
+        assert 0 <= reading.load <= 1_000_000
+        assert 0 <= reading.capacity <= 1_000_000
