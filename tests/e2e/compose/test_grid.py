@@ -91,6 +91,16 @@ def test_a_health_check_fails_where_the_service_is_not_well(stack: Stack) -> Non
     assert (done.returncode, "no address" in done.stderr) == (2, True)
 
 
+def test_no_health_check_asks_a_proxy(stack: Stack) -> None:
+    # Docker's client can be set up to name one to every container.
+    proxy = ("-e", "http_proxy=http://127.0.0.1:9", "-e", "HTTP_PROXY=http://127.0.0.1:9")
+    for container in stack.containers():
+        service = container["Config"]["Labels"]["com.docker.compose.service"]
+        _, *check = container["Config"]["Healthcheck"]["Test"]
+        done = stack.compose("exec", *proxy, service, *check, check=False)
+        assert done.returncode == 0, f"{service}: {done.stdout}{done.stderr}"
+
+
 def test_scaled_sites_are_found_by_dns_and_get_vehicles(stack: Stack) -> None:
     before = set(stack.substations())
 
@@ -101,7 +111,8 @@ def test_scaled_sites_are_found_by_dns_and_get_vehicles(stack: Stack) -> None:
         assert set(stack.substations()) == before
 
     try:
-        stack.compose("up", "-d", "--no-recreate", "--scale", "substation2=4", "substation2")
+        # Until they are healthy; how long a busy machine takes to start them is its own matter.
+        stack.compose("up", "--wait", "--no-recreate", "--scale", "substation2=4", "substation2")
 
         def found() -> set[str]:
             sites = stack.substations()
@@ -125,8 +136,9 @@ def test_scaled_sites_are_found_by_dns_and_get_vehicles(stack: Stack) -> None:
 
 
 def test_the_load_tester_runs_inside_the_grid(stack: Stack) -> None:
+    stack.compose("build", "load_tester")
     done = stack.compose(
-        *("run", "--rm", "--build", "-T", "load_tester"),
+        *("run", "--rm", "-T", "load_tester"),
         *("--vehicles", "40", "--rate", "20", "--kwh", "2", "--json", "-"),
     )
     report = json.loads(done.stdout)
