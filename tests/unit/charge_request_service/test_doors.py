@@ -129,6 +129,7 @@ def test_a_rate_is_counted_by_key_or_else_by_address_and_apart_for_what_is_open(
     assert limited.headers["Retry-After"] == "20"
     assert limited.content_type == "application/problem+json"
     assert limited.get_json()["type"] == "urn:ev-grid:problem:rate-limited"
+    assert "The limit is 3/minute" in limited.get_json()["detail"]
 
 
 def test_the_addresses_of_one_ipv6_network_are_one_caller() -> None:
@@ -249,8 +250,12 @@ def test_who_keeps_asking_without_a_key_is_logged_once_in_a_while(
         client.post("/charge", environ_base={"REMOTE_ADDR": address})
 
     said = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    logged = [(one["address"], one["not_logged"]) for one in said if one["event"] == "unauthorized"]
-    assert logged == [("10.0.0.1", 0), ("2001:db8::1", 0)]
+    logged = [one for one in said if one["event"] == "unauthorized"]
+    assert [(one["address"], one["not_logged"], one["level"]) for one in logged] == [
+        ("10.0.0.1", 0, "warning"),
+        ("2001:db8::1", 0, "warning"),
+    ]
+    assert all(len(one["request_id"]) == 16 for one in logged)
 
 
 def test_a_rush_hour_is_put_down_to_who_began_and_who_stopped_it(

@@ -1,6 +1,7 @@
 """API keys: how they are made, listed, compared, and followed as their file changes."""
 
 import os
+import re
 from hmac import compare_digest
 from pathlib import Path
 from typing import Any
@@ -69,9 +70,12 @@ A, B = "a" * 64, "b" * 64
         (f"{'n' * 65}:{A}", "line 1 is not"),
         (f"ops:{A}a", "line 1 is not"),
         (f"ops:{'g' * 64}", "line 1 is not"),
-        (f"ops:{A}\nops:{B}", "line 2 names ops again"),
-        (f"ops:{A}\nown:{A}", "line 2 has the key of ops"),
-        ("\n".join(f"k{n}:{n:064x}" for n in range(1001)), "line 1001 is one too many"),
+        (f"ops:{A}\nops:{B}", "line 2 names ops again; each key has its own name"),
+        (f"ops:{A}\nown:{A}", "line 2 has the key of ops; remove one of them"),
+        (
+            "\n".join(f"k{n}:{n:064x}" for n in range(1001)),
+            "line 1001 is one too many: at most 1000 are taken",
+        ),
     ],
 )
 def test_a_list_that_cannot_be_used_is_refused_by_line_without_showing_it(
@@ -86,8 +90,25 @@ def test_a_list_that_cannot_be_used_is_refused_by_line_without_showing_it(
 
 @pytest.mark.parametrize("name", ["", "a b", "a:b", "a\nb", "n" * 65, "é"])
 def test_a_key_is_not_made_for_what_is_no_name(name: str) -> None:
-    with pytest.raises(KeysError, match="no name for a key"):
+    with pytest.raises(KeysError) as raised:
         make_key(name)
+    assert str(raised.value) == (
+        f"{name!r} is no name for a key; it takes 1 to 64 characters of A-Z a-z 0-9 . _ -"
+    )
+
+
+def test_what_is_no_name_for_a_key_is_shown_short() -> None:
+    with pytest.raises(KeysError, match=f"^'{'n' * 80}' is no name"):
+        make_key("n" * 81)
+
+
+def test_a_key_is_marked_and_has_256_random_bits() -> None:
+    key, _ = make_key("ops")
+    assert re.fullmatch(r"evgrid_[A-Za-z0-9_-]{43}", key)
+
+
+def test_a_thousand_keys_are_taken() -> None:
+    assert len(KeyRing.parse("\n".join(f"k{n}:{n:064x}" for n in range(1000)))) == 1000
 
 
 def test_a_file_that_cannot_be_read_says_why(tmp_path: Path) -> None:
@@ -138,7 +159,14 @@ def test_a_change_is_followed_within_a_second(followed: Followed) -> None:
     assert followed.ring.holder(followed.key) == "first"  # not looked at for each request
     assert followed.holder_after_a_second(other) == "other"
     assert followed.ring.holder(followed.key) is None
-    assert [entry["event"] for entry in followed.said] == ["API keys reloaded"]
+    assert followed.said == [
+        {
+            "event": "API keys reloaded",
+            "log_level": "info",
+            "file": str(followed.path),
+            "keys": 1,
+        }
+    ]
 
 
 def test_a_file_that_is_replaced_and_one_of_the_same_size_are_changes(followed: Followed) -> None:
@@ -151,9 +179,23 @@ def test_a_file_that_is_replaced_and_one_of_the_same_size_are_changes(followed: 
         assert followed.holder_after_a_second(key) == name
 
 
-@pytest.mark.parametrize("broken", ["hunter2\n", "", None])
+@pytest.mark.parametrize(
+    ("broken", "why"),
+    [
+        (
+            "hunter2\n",
+            "line 1 is not `name:sha256`, a name of 1 to 64 characters of A-Z a-z 0-9 . _ - and "
+            "the SHA-256 of the key in 64 hexadecimal digits",
+        ),
+        (
+            "",
+            "it has no key; `python -m charge_request_service.keys NAME` makes one and its line",
+        ),
+        (None, "there is no such file"),
+    ],
+)
 def test_a_file_that_breaks_leaves_the_old_keys_and_is_said_once(
-    followed: Followed, broken: str | None
+    followed: Followed, broken: str | None, why: str
 ) -> None:
     if broken is None:
         followed.path.unlink()
@@ -163,8 +205,13 @@ def test_a_file_that_breaks_leaves_the_old_keys_and_is_said_once(
     for _ in range(3):
         assert followed.holder_after_a_second(followed.key) == "first"
     [said] = followed.said
-    assert (said["event"], said["log_level"]) == ("API keys not reloaded", "error")
-    assert "hunter2" not in str(said)
+    assert said == {
+        "event": "API keys not reloaded",
+        "log_level": "error",
+        "file": str(followed.path),
+        "reason": why,
+        "in_force": "the 1 keys read before",
+    }
 
     key, line = make_key("mended")
     followed.path.write_text(line)

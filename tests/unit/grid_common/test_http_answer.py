@@ -208,3 +208,32 @@ def test_signs_of_life_have_room_that_can_grow() -> None:
     reader.feed(processing)
     with pytest.raises(NotAnAnswer, match="its headers are over"):
         reader.feed(processing)
+
+
+@pytest.mark.parametrize(
+    ("headers", "why"),
+    [
+        (
+            b"Transfer-Encoding: gzip\r\n",
+            "its Transfer-Encoding is 'gzip', which nobody asked for",
+        ),
+        (
+            b"Transfer-Encoding: gz\xe9p\r\n",
+            "its Transfer-Encoding is 'gz\\xe9p', which nobody asked for",
+        ),
+        (
+            b"Transfer-Encoding: chunked\r\nContent-Length: 5\r\n",
+            "it has a Content-Length beside a Transfer-Encoding",
+        ),
+    ],
+)
+def test_an_answer_of_no_clear_length_is_told_why(headers: bytes, why: str) -> None:
+    with pytest.raises(NotAnAnswer) as raised:
+        read(OK + headers + b"\r\n0\r\n\r\n")
+    assert str(raised.value) == why
+
+
+def test_a_body_of_identity_that_comes_in_pieces_ends_with_its_length() -> None:
+    head = OK + b"Transfer-Encoding: identity\r\nContent-Length: 4\r\n\r\n"
+    answer, _ = read(head + b"ab", b"cdXX")
+    assert answer == Answer(200, "", None, b"abcd")

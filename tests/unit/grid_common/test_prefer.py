@@ -51,3 +51,14 @@ def test_a_header_made_to_take_long_does_not(header: str) -> None:
     with suppress(BadRequest):
         preferred(header)
     assert time.perf_counter() - began < 0.5
+
+
+def test_a_preference_that_is_no_time_is_told_what_it_takes_and_shown_short() -> None:
+    with pytest.raises(BadRequest) as raised:
+        preferred('handling=lenient, wait="2 minutes"')
+    assert raised.value.document()["errors"] == [
+        {"field": "Prefer", "detail": "wait='2 minutes': it takes seconds, as in wait=30"}
+    ]
+    with pytest.raises(BadRequest) as raised:
+        preferred("wait=" + "9" * 21)
+    assert raised.value.detail == f"Prefer: wait='{'9' * 20}': it takes seconds, as in wait=30"

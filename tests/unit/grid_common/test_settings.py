@@ -1,11 +1,15 @@
 """Settings of every service, as an environment gives them."""
 
+import sys
+from typing import Self
+
 import pytest
+from pydantic import Field, model_validator
 
 import charge_request_service.settings
 import load_balancer.settings
 import substation_service.settings
-from grid_common.settings import ServiceSettings, SettingsError
+from grid_common.settings import ServiceSettings, SettingsError, rows
 
 SERVICES: list[type[ServiceSettings]] = [
     charge_request_service.settings.Settings,
@@ -47,3 +51,118 @@ def test_an_odd_value_is_taken_or_refused_by_name(
             taken, told = "", str(error)
         assert str(taken).isprintable(), f"{name} takes {odd!a}"
         assert not told or f"{name.upper()}=" in told
+
+
+class Some(ServiceSettings):
+    """Settings of a service that there is not."""
+
+    port: int = Field(5000, ge=0, le=65_535, description="TCP port to listen on")
+    needed: str = Field(description="What it cannot do without")
+    secret: str = Field("", repr=False, pattern="^[a-z]*$", description="What is not shown whole")
+    share: float = Field(0.5, gt=0, description="Part of a whole")
+    maybe: int | None = Field(None, description="What may be left out")
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.share > self.port:
+            raise ValueError("share is more than port")
+        return self
+
+
+def started(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    *arguments: str,
+    **env: str,
+) -> tuple[int | str | None, str, str]:
+    """Start a program with these settings; return its exit status, output and errors."""
+    monkeypatch.setattr(sys, "argv", ["some", *arguments])
+    for name in Some.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+    for name, value in env.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SystemExit) as ended:
+        Some.load_or_exit("some")
+    return ended.value.code, *capsys.readouterr()
+
+
+@pytest.mark.parametrize("arguments", [["-h"], ["--help"], ["x", "--help"]])
+def test_a_program_prints_its_settings_when_it_is_asked(
+    arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status, output, errors = started(monkeypatch, capsys, *arguments)
+
+    assert (status, errors) == (0, "")
+    lines = output.splitlines()
+    assert output.endswith("\n")
+    assert lines[:3] == ["usage: python -m some", "", "Settings (environment variables):"]
+    assert lines[3] == "  BIND_HOST        Address to listen on (default: 127.0.0.1)"
+    assert lines[4] == "  PORT             TCP port to listen on (default: 5000)"
+    assert lines[-4:] == [
+        "  NEEDED           What it cannot do without (default: none)",
+        "  SECRET           What is not shown whole (default: none)",
+        "  SHARE            Part of a whole (default: 0.5)",
+        "  MAYBE            What may be left out (default: none)",
+    ]
+
+
+def test_a_program_takes_no_arguments_and_says_where_its_settings_come_from(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert started(monkeypatch, capsys, "--port", "1", NEEDED="x") == (
+        2,
+        "",
+        "some: no argument '--port': settings come from the environment, "
+        "see `python -m some --help`\n",
+    )
+
+
+def test_a_program_names_each_setting_that_is_missing_or_wrong(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status, output, errors = started(
+        monkeypatch, capsys, PORT="x", SECRET="K" * 21, SHARE="-1", MAYBE="http://u:p@h"
+    )
+
+    assert (status, output) == (2, "")
+    assert errors.splitlines() == [
+        "some: setting PORT=x cannot be used: Input should be a valid integer, unable to parse "
+        "string as an integer. Correct or unset it. TCP port to listen on (default: 5000).",
+        "some: setting NEEDED is missing: set it. What it cannot do without (default: none).",
+        f"some: setting SECRET={'K' * 20}... cannot be used: String should match pattern "
+        "'^[a-z]*$'. Correct or unset it. What is not shown whole (default: none).",
+        "some: setting SHARE=-1 cannot be used: Input should be greater than 0. Correct or unset "
+        "it. Part of a whole (default: 0.5).",
+        "some: setting MAYBE=http://***@h cannot be used: Input should be a valid integer, unable "
+        "to parse string as an integer. Correct or unset it. What may be left out (default: none).",
+    ]
+
+
+def test_a_secret_that_is_short_is_shown_and_one_setting_may_not_fit_another(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, _, errors = started(monkeypatch, capsys, NEEDED="x", SECRET="K" * 20)
+    assert f"setting SECRET={'K' * 20} cannot be used" in errors
+
+    _, _, errors = started(monkeypatch, capsys, NEEDED="x", SHARE="6000")
+    assert errors == (
+        "some: settings cannot be used: share is more than port. Correct or unset it.\n"
+    )
+
+
+def test_a_program_whose_settings_do_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["some"])
+    monkeypatch.setenv("NEEDED", "x")
+    assert Some.load_or_exit("some").needed == "x"
+
+
+def test_a_service_works_with_few_connections_if_it_is_to_hold_fewer() -> None:
+    assert Some(needed="x").least_connections == 32
+    assert Some(needed="x", max_connections=5).least_connections == 5
+
+
+def test_a_setting_without_a_description_has_an_empty_one() -> None:
+    class Bare(ServiceSettings):
+        bare: int = 1
+
+    assert rows(Bare)[-1] == ("BARE", "1", "")

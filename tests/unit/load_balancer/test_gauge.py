@@ -351,3 +351,79 @@ def test_whatever_a_page_says_it_is_read_or_refused_in_a_few_words(text: str) ->
     if reading is not None:
         assert 0 <= reading.load <= 1_000_000
         assert 0 <= reading.capacity <= 1_000_000
+
+
+@pytest.mark.parametrize(
+    ("text", "names", "why"),
+    [
+        ("x 1\n", NAMES, "its page has no substation_current_load; it begins 'x 1\\n'"),
+        (
+            "substation_current_load 3\n",
+            NAMES,
+            "its page has no substation_capacity: set DEFAULT_CAPACITY, or default_capacity in "
+            "SUBSTATIONS_FILE, to the vehicles that it holds",
+        ),
+        (
+            "power_kw 3\n",
+            IN_KW,
+            "its page has no limit_kw: set default_capacity in SUBSTATIONS_FILE, "
+            "to its limit in kW",
+        ),
+        (page(2.5), NAMES, "substation_current_load is 2.5, which is no number of vehicles"),
+        (page(3, -1), NAMES, "substation_capacity is -1, which is no number of vehicles"),
+        (page(1000001), NAMES, "substation_current_load is 1e+06; no site has more than 1,000,000"),
+        ("power_kw -1\nlimit_kw 8\n", IN_KW, "power_kw is -1, which is no power"),
+        ("power_kw 1\nlimit_kw NaN\n", IN_KW, "limit_kw is nan, which is no power"),
+        (
+            points(1000),
+            NAMES,
+            "its page has over 1,000 series, or 131,072 characters, of substation_current_load and "
+            "the like; publish their sums",
+        ),
+        (
+            "substation_current_load{" + "x" * 4096,
+            NAMES,
+            "its page has a series of substation_current_load or the like that is over 4,096 "
+            f"characters; it begins 'substation_current_load{{{'x' * 35}…",
+        ),
+        (
+            "substation_current_load three\n",
+            NAMES,
+            "not Prometheus text (ValueError: \"could not convert string to float: 'three'\"); "
+            "it begins 'substation_current_load three\\n'",
+        ),
+    ],
+)
+def test_a_page_that_is_refused_says_why_word_for_word(
+    text: str, names: GaugeNames, why: str
+) -> None:
+    with pytest.raises(UnreadableGauge) as raised:
+        read_gauge(text, names)
+    assert str(raised.value) == why
+
+
+def test_a_gauge_may_be_as_large_as_its_bounds() -> None:
+    assert read_gauge(page(1_000_000, 1_000_000), NAMES) == Reading(1_000_000, 1_000_000)
+    longest = 'substation_current_load{x="' + "y" * 4065 + '"} 1'
+    assert len(longest) == 4096
+    assert read_gauge(f"{longest}\nsubstation_capacity 8\n", NAMES) == Reading(1, 8)
+
+
+def test_the_series_may_have_as_many_characters_as_are_read() -> None:
+    series = [f'substation_current_load{{point="{n:096}"}} 1' for n in range(999)]
+    capacity = f"{'substation_capacity 8':<203}"
+    assert sum(map(len, [*series, capacity])) == 131_072
+    assert read_gauge("\n".join([*series, capacity]), NAMES) == Reading(999, 8)
+    with pytest.raises(UnreadableGauge, match=r"over 1,000 series, or 131,072 characters"):
+        read_gauge("\n".join([*series, capacity + " "]), NAMES)
+
+
+def test_power_that_cannot_be_negative_is_told_from_what_a_site_feeds_back() -> None:
+    reading = read_gauge(page(3, 8, "substation_power_kw -5", "substation_power_limit_kw 7"), NAMES)
+    assert (reading.power_kw, reading.power_limit_kw) == (-5, 7)
+
+
+def test_others_have_a_turn_for_each_millisecond_of_a_large_page() -> None:
+    turns: list[int] = []
+    read_gauge(page(3, 8) + "\n" * 60_000, NAMES, lambda: turns.append(1))
+    assert len(turns) == 4 + 1  # pieces that were scanned, and the one that was parsed

@@ -56,3 +56,30 @@ def test_what_an_answer_said_is_quoted_on_one_short_line() -> None:
     assert quoted(b"no such path\n") == ": 'no such path'"
     assert quoted(b"\xff\r\nX: y") == r": '\ufffd\r\nX: y'"
     assert len(quoted(b"x" * 4096)) < 110
+
+
+def test_of_a_long_reason_the_beginning_is_told_and_of_three_substations_all() -> None:
+    assert told(Grid(4), "rejected", "x" * 240) == (
+        f"Every substation rejected this vehicle: {'x' * 240}."
+    )
+    assert told(Grid(4), "rejected", "x" * 241) == (
+        f"Every substation rejected this vehicle: {'x' * 240}…."
+    )
+    assert told(Grid(4), "rejected", "a", "b", "c").endswith(": a; b; c.")
+    assert told(Grid(4), "rejected", "a", "b", "c", "d").endswith(": a; b; c; and 1 more.")
+
+
+def test_both_who_failed_it_and_who_is_down_are_told() -> None:
+    grid = Grid(4, 4, 4)
+    grid.poll_all()
+    for name in "ab":
+        grid.pool.poll_unreadable(grid.site(name), "it is empty")
+    assert told(grid, "queue_full", "a answered 500", "b answered 502") == (
+        "7 vehicles wait already; no more may. Substations that failed it: a answered 500; "
+        "b answered 502. Substations that are down: a: it is empty; b: it is empty."
+    )
+
+
+def test_of_an_answer_the_first_hundred_bytes_are_quoted() -> None:
+    assert quoted(b"x" * 100) == f": '{'x' * 100}'"
+    assert quoted(b"x" * 101) == f": '{'x' * 100}'"

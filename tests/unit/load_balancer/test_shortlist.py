@@ -45,3 +45,10 @@ def test_of_those_passed_over_the_merely_full_go_first() -> None:
 def test_a_few_passed_over_are_all_kept_in_order() -> None:
     passed_over = [(f"site{n}", "full (4 of 4)" if n % 2 else "down: refused") for n in range(16)]
     assert shortlist_reasons(passed_over) == tuple(passed_over)
+
+
+def test_those_kept_are_16_of_17() -> None:
+    candidates = [candidate(n, n, 10) for n in range(17)]
+    assert shortlist(candidates[:16], candidates[3]) == tuple(candidates[:16])
+    assert shortlist(candidates, candidates[0]) == tuple(candidates[:15] + candidates[16:])
+    assert len(shortlist_reasons([("a", "down")] * 17)) == 16

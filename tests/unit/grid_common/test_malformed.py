@@ -1,0 +1,96 @@
+"""What is no request is counted, logged once in a while, and has an id."""
+
+from http import HTTPStatus
+from typing import Any
+
+import pytest
+import structlog
+from prometheus_client import CollectorRegistry
+from structlog.testing import LogCapture
+
+from grid_common import malformed
+from grid_common.http_head import Malformed
+
+
+class Clock:
+    """Stands in for the module `time`."""
+
+    now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(malformed, "time", clock)
+    return clock
+
+
+class Service:
+    """Notes what is no request, and keeps what it logged and counted."""
+
+    def __init__(self) -> None:
+        said = LogCapture()
+        self.said = said.entries
+        self._registry = CollectorRegistry()
+        anything = structlog.make_filtering_bound_logger(0)
+        log = structlog.wrap_logger(None, processors=[said], wrapper_class=anything)
+        self._requests = malformed.MalformedRequests(self._registry, log)
+
+    def note(self, problem: Malformed, **environ: Any) -> str:
+        [(name, value)] = self._requests.note(problem, environ).items()
+        assert name == "X-Request-ID"
+        return value
+
+    def counted(self, status: int) -> float | None:
+        labels = {"status": str(status)}
+        return self._registry.get_sample_value("http_malformed_requests_total", labels)
+
+
+TOO_LONG = Malformed("The request line is over 8192 bytes.", HTTPStatus.REQUEST_URI_TOO_LONG)
+NO_PATH = Malformed("The request's target is no path.")
+
+
+def test_what_is_no_request_is_counted_by_status_and_logged_with_its_id(clock: Clock) -> None:  # noqa: ARG001
+    service = Service()
+
+    given = service.note(TOO_LONG, REMOTE_ADDR="10.0.0.7", HTTP_X_REQUEST_ID="trip-7")
+    made = service.note(NO_PATH)
+
+    assert given == "trip-7"
+    assert len(made) == 16
+    assert (service.counted(414), service.counted(400), service.counted(431)) == (1, 1, None)
+    common = {"event": "malformed request", "log_level": "warning", "not_logged": 0}
+    assert service.said == [
+        {
+            **common,
+            "address": "10.0.0.7",
+            "status": 414,
+            "why": "The request line is over 8192 bytes.",
+            "request_id": "trip-7",
+        },
+        {
+            **common,
+            "address": "",
+            "status": 400,
+            "why": "The request's target is no path.",
+            "request_id": made,
+        },
+    ]
+
+
+def test_one_network_is_logged_once_in_ten_seconds_and_counted_each_time(clock: Clock) -> None:
+    service = Service()
+    for address in ("2001:db8::1", "2001:db8::2", "2001:db8::3", "2001:db8:0:1::1"):
+        service.note(NO_PATH, REMOTE_ADDR=address)
+    clock.now += 10
+    service.note(NO_PATH, REMOTE_ADDR="2001:db8::4")
+
+    assert service.counted(400) == 5
+    assert [(said["address"], said["not_logged"]) for said in service.said] == [
+        ("2001:db8::1", 0),
+        ("2001:db8:0:1::1", 0),
+        ("2001:db8::4", 2),
+    ]
