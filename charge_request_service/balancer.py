@@ -45,7 +45,8 @@ class BalancerClient:
 
         A balancer that refuses the connection, is known to be silent, or drains, has not seen the
         vehicle: it is tried again until `wait_s` is over. One that breaks off, or falls silent for
-        long, may have had it charged: not tried again.
+        long, may have had it charged: not tried again, but for a kept-alive connection that was
+        closed before the vehicle was sent on it (`Upstream`).
 
         Raises:
             Unavailable: the balancer cannot be reached in time, broke off, or fell silent.
