@@ -215,6 +215,8 @@ def _schemas(max_kwh: float) -> dict[str, Any]:
                 "point_power_kw": _NULLABLE_NUMBER,
                 "committed_power_kw": _NULLABLE_NUMBER,
                 "remaining_energy_kwh": _NULLABLE_NUMBER,
+                "next_finish_s": _NULLABLE_NUMBER,
+                "last_finish_s": _NULLABLE_NUMBER,
             }
         ),
         "History": an_object(

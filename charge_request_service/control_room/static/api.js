@@ -15,14 +15,30 @@
  * @property {number | null} capacity
  * @property {number | null} power_kw
  * @property {number | null} power_limit_kw
- * @property {number | null} [committed_power_kw]
- * @property {number | null} [remaining_energy_kwh]
+ * @property {number | null} committed_power_kw
+ * @property {number | null} remaining_energy_kwh
+ * @property {number | null} next_finish_s until the first own vehicle is predicted to be charged
+ * @property {number | null} last_finish_s
  *
  * @typedef {object} Grid
  * @property {string} policy
  * @property {number} waiting
  * @property {string | null} configuration_problem
+ * @property {LeftInLine[]} left_in_line
  * @property {Substation[]} substations
+ *
+ * @typedef {object} LeftInLine a vehicle that waits for a better point beside a free one
+ * @property {string} session_id
+ * @property {string} vehicle_id
+ * @property {string} substation
+ * @property {number} waited_s
+ * @property {number | null} predicted_start_s from now
+ * @property {number | null} predicted_finish_s
+ *
+ * @typedef {object} Predicted seconds from the decision; null is never
+ * @property {number | null} start_s
+ * @property {number | null} charging_s
+ * @property {number | null} finish_s
  *
  * @typedef {object} SubstationHistory samples, oldest first; null is what was not known
  * @property {string} name
@@ -50,6 +66,9 @@
  * @property {number} candidates_left_out
  * @property {{substation: string, why: string}[]} passed_over
  * @property {number} passed_over_left_out
+ * @property {Predicted | null} predicted
+ * @property {(Predicted & {substation: string}) | null} next_best
+ * @property {string | null} left_in_line_for
  *
  * @typedef {{last: number, next: number | null, decisions: Decision[]}} Decisions one page of them
  *

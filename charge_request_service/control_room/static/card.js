@@ -8,7 +8,7 @@ import { needs, overCapacity } from "./attention.js";
 import { paint } from "./hues.js";
 import { announce, make, say, stamp, tell } from "./page.js";
 import { Spark } from "./spark.js";
-import { clock, counted, lasting, number, power } from "./words.js";
+import { ahead, clock, counted, lasting, number, power } from "./words.js";
 
 /** More points than this are drawn as shares of one bar. */
 const MOST_CELLS = 48;
@@ -78,8 +78,7 @@ export class Card {
     const { slots } = this;
     const isKnown = site.health === "up" || site.health === "draining";
     const { power_kw: drawn, power_limit_kw: limit } = site;
-    const committed = site.committed_power_kw ?? null;
-    const energy = site.remaining_energy_kwh ?? null;
+    const { committed_power_kw: committed, remaining_energy_kwh: energy } = site;
     say(slots.power, isKnown ? powerText(drawn, limit) : "–");
     const measured = isKnown && drawn !== null && limit !== null && limit > 0;
     slots["power-bar"].hidden = !measured;
@@ -88,10 +87,16 @@ export class Card {
       slots["power-bar"].style.setProperty("--drawn", share(drawn));
       slots["power-bar"].style.setProperty("--committed", share(committed ?? 0));
     }
-    slots["committed-cell"].hidden = !isKnown || committed === null;
-    slots["energy-cell"].hidden = !isKnown || energy === null;
-    say(slots.committed, `${power(committed ?? 0)} kW`);
-    say(slots.energy, `${power(energy ?? 0)} kWh`);
+    // The balancer knows all of these or none.
+    const cells = {
+      committed: `${power(committed ?? 0)} kW`,
+      energy: `${power(energy ?? 0)} kWh`,
+      done: doneText(site),
+    };
+    for (const [name, text] of Object.entries(cells)) {
+      slots[`${name}-cell`].hidden = !isKnown || committed === null;
+      say(slots[name], text);
+    }
   }
 
   /** @param {History} history @param {number} now */
@@ -145,6 +150,17 @@ function show(element, text) {
 function powerText(drawn, limit) {
   if (drawn === null) return "not published";
   return limit === null ? `${power(drawn)} kW` : `${power(drawn)} of ${power(limit)} kW`;
+}
+
+/**
+ * When its own vehicles are predicted to be charged, first to last.
+ *
+ * @param {Substation} site
+ */
+function doneText({ next_finish_s: first, last_finish_s: last }) {
+  if (last === null) return "–";
+  const [soonest, latest] = [ahead(first ?? last), ahead(last)];
+  return soonest === latest ? latest : `${soonest} to ${latest}`;
 }
 
 /** @param {Substation} site */

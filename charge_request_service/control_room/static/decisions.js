@@ -5,7 +5,7 @@
  */
 import { paint } from "./hues.js";
 import { byId, make, say, stamp, tell } from "./page.js";
-import { clock } from "./words.js";
+import { clock, lasting } from "./words.js";
 
 const SHOWN = 60;
 /** Candidates beyond these are counted, not listed. */
@@ -52,11 +52,32 @@ function row(decision) {
   say(slots.waited, `${decision.waited_s.toFixed(1)} s`);
   const again = decision.attempt > 1 ? `attempt ${decision.attempt}: ` : "";
   tell(slots.reason, again + decision.reason);
+  tell(slots.predicted, predicted(decision));
   slots.scores.append(...scores(decision));
   const passed = decision.passed_over.map(({ substation, why }) => `${substation} ${why}`);
   if (decision.passed_over_left_out) passed.push(`${decision.passed_over_left_out} more`);
   tell(slots.passed, passed.join("; "));
   return root;
+}
+
+/**
+ * What was predicted for it, and what waiting on purpose and the next best had to do with it.
+ *
+ * @param {Decision} decision
+ */
+function predicted({ time, predicted: here, next_best: next, left_in_line_for: left }) {
+  const parts = [];
+  if (here && here.finish_s !== null && here.charging_s !== null) {
+    const done = clock(new Date(Date.parse(time) + here.finish_s * 1000));
+    parts.push(`predicted to charge for ${lasting(here.charging_s)}, until ${done}`);
+    if (next && next.finish_s !== null) {
+      const later = next.finish_s - here.finish_s;
+      const than = later < 0.05 ? "no later" : `${lasting(later)} later`;
+      parts.push(`at ${next.substation} ${than}`);
+    }
+  }
+  if (left) parts.push(`it was left in line for ${left}`);
+  return parts.join("; ");
 }
 
 /** The chosen one first, then by score. @param {Decision} decision */

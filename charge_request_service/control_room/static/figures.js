@@ -20,6 +20,8 @@ export class Figures {
     say(byId("figure-points"), `of ${counted(total("capacity"), "point")}`);
     say(byId("figure-over"), over ? `${number(over)} over capacity` : "");
     say(byId("figure-waiting"), number(grid.waiting));
+    const { length: left } = grid.left_in_line;
+    say(byId("figure-purpose"), left ? `${number(left)} on purpose` : "");
     say(byId("figure-pace"), pace === null ? "–" : number(pace));
     say(byId("figure-up"), number(up));
     say(byId("figure-sites"), `of ${number(grid.substations.length)}`);

@@ -27,6 +27,11 @@ export function power(kw) {
   return number(kw, kw < 100 ? 1 : 0);
 }
 
+/** What is predicted is told no more finely than it is known. @param {number} seconds from now */
+export function ahead(seconds) {
+  return seconds < 1 ? "now" : lasting(Math.round(seconds)).replace(".0", "");
+}
+
 /** @param {number} seconds */
 export function ago(seconds) {
   return `${lasting(seconds)} ago`;

@@ -1,5 +1,7 @@
 """Waiting beside a free point for a better one: who does, until when, and who passes."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from load_balancer import views
@@ -83,6 +85,28 @@ def test_the_substations_document_lists_who_is_left_in_line() -> None:
     fast, slow = document["substations"]
     assert (fast["point_power_kw"], fast["committed_power_kw"]) == (150, 150)
     assert (slow["point_power_kw"], slow["remaining_energy_kwh"]) == (11, 0)
+
+
+def test_the_substations_document_tells_when_the_first_and_the_last_are_charged(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    grid, _ = fast_point_taken()
+    clock = SimpleNamespace(monotonic=lambda: grid.now)
+    monkeypatch.setattr("load_balancer.views.time", clock)
+    for kwh in (1.1, 2.2):
+        grid.arrive(demand=Demand(kwh, 11))
+    grid.pass_time(0.4)
+
+    fast, slow = views.substations(grid.pool, None)["substations"]
+
+    assert fast["next_finish_s"] == fast["last_finish_s"] == pytest.approx(0.6)
+    assert slow["next_finish_s"] == pytest.approx(0.6)  # 6 minutes at a time scale of 360
+    assert slow["last_finish_s"] == pytest.approx(1.6)
+    grid.pass_time(1)
+    (fast, slow) = views.substations(grid.pool, None)["substations"]
+    assert (fast["next_finish_s"], slow["next_finish_s"]) == (0, 0)  # overdue
+    alike = views.substations(Grid(4).pool, None)["substations"]
+    assert (alike[0]["next_finish_s"], alike[0]["last_finish_s"]) == (None, None)
 
 
 def test_those_behind_pass_one_that_waits_and_do_not_take_its_point() -> None:

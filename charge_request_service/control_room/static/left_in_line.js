@@ -1,0 +1,43 @@
+/**
+ * The vehicles that are left in line on purpose: for a better point, beside a free one.
+ *
+ * @import { Grid, LeftInLine } from "./api.js"
+ */
+import { paint } from "./hues.js";
+import { byId, say, stamp } from "./page.js";
+import { ahead, lasting } from "./words.js";
+
+export class LeftInLineList {
+  constructor() {
+    this.box = byId("left");
+    this.list = byId("left-list");
+  }
+
+  /** @param {Grid} grid */
+  show({ left_in_line: left }) {
+    this.box.hidden = !left.length;
+    this.list.replaceChildren(...left.map(row));
+  }
+}
+
+/** @param {LeftInLine} left */
+function row(left) {
+  const { root, slots } = stamp("left-vehicle");
+  root.title = `Session ${left.session_id}, waiting for ${lasting(left.waited_s)}`;
+  say(slots.vehicle, left.vehicle_id);
+  say(slots.substation, left.substation);
+  paint(root, left.substation);
+  const { predicted_start_s: start, predicted_finish_s: finish } = left;
+  const times = [
+    ...(start === null ? [] : [`a point is free ${within(start)}`]),
+    ...(finish === null ? [] : [`charged ${within(finish)}`]),
+  ];
+  say(slots.when, times.length ? `: ${times.join(", ")}` : "");
+  return root;
+}
+
+/** @param {number} seconds */
+function within(seconds) {
+  const text = ahead(seconds);
+  return text === "now" ? text : `in ${text}`;
+}
