@@ -1,7 +1,8 @@
 """Take the pictures of the control room: `python docs/take_pictures.py`.
 
-They are of a real grid with a real rush hour, and a site that is really killed. It takes about a
-minute and needs Chromium; with the font Inter installed they look as they do in the README.
+They are of real grids with real rush hours, a substation that is really killed, and a limit that is
+really lowered. It takes about three minutes and needs Chromium; with the font Inter installed they
+look as they do in the README.
 """
 
 import sys
@@ -9,7 +10,7 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 from threading import Thread
-from typing import Final
+from typing import Any, Final
 
 import urllib3
 from playwright.sync_api import Browser, Page, ViewportSize, expect
@@ -18,12 +19,12 @@ ROOT = Path(__file__).resolve().parent.parent
 IMAGES = ROOT / "docs" / "images"
 DESK: Final[ViewportSize] = {"width": 1360, "height": 900}
 PHONE: Final[ViewportSize] = {"width": 360, "height": 780}
+MANY_POINTS = (4, 8, 12, 6, 10, 4, 8, 16, 6, 12, 4, 60)
 
 
 def main() -> int:
     """Take them all, and tell where they are."""
     sys.path.insert(0, str(ROOT))  # run as a file, the path begins with docs/
-    from local_stack.grid import Grid, Ports
     from tests.e2e.local.chromium import find_chromium, open_chromium
 
     program = find_chromium()
@@ -31,20 +32,29 @@ def main() -> int:
         sys.stderr.write("take_pictures: no Chromium is installed\n")
         return 1
     IMAGES.mkdir(exist_ok=True)
+    with open_chromium(program) as browser:
+        take_three(browser)
+        take_twelve(browser)
+    return 0
+
+
+def take_three(browser: Browser) -> None:
+    """Take the grid as it comes: idle, in a rush hour, and with one substation down."""
+    from local_stack.grid import Grid, Ports
+
     with (
         tempfile.TemporaryDirectory() as folder,
         Grid(Path(folder), ports=Ports.free(3)) as grid,
-        open_chromium(program) as browser,
     ):
-        desk = open_page(browser, grid.url, DESK)
-        phone = open_page(browser, grid.url, PHONE)
+        desk = open_page(browser, grid.url, DESK, 3)
+        phone = open_page(browser, grid.url, PHONE, 3)
         desk.wait_for_timeout(20_000)
         take(desk, "idle")
 
         start_rush_hour(desk, vehicles=190, over_s=40)
         desk.wait_for_timeout(20_000)  # the middle: most points are taken
         for _ in range(2):
-            charge_past_the_balancer(grid.substations[2].url)
+            send("POST", f"{grid.substations[2].url}/charge", kwh=60)  # foreign load
         desk.wait_for_timeout(2000)
         take(desk, "busy")
         desk.emulate_media(color_scheme="dark")
@@ -56,14 +66,38 @@ def main() -> int:
         expect(desk.locator('.card[data-health="down"]')).to_have_count(1)
         desk.wait_for_timeout(4000)
         take(desk, "degraded")
-    return 0
 
 
-def open_page(browser: Browser, url: str, viewport: ViewportSize) -> Page:
+def take_twelve(browser: Browser) -> None:
+    """Take twelve substations, of which one is down and one has its limit lowered."""
+    from local_stack.grid import Grid, Ports
+
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Grid(
+            Path(folder),
+            points=MANY_POINTS,
+            ports=Ports.free(len(MANY_POINTS)),
+            env={"TIME_SCALE": "60"},
+        ) as grid,
+    ):
+        desk = open_page(browser, grid.url, DESK, len(MANY_POINTS))
+        for number in range(100):
+            send("POST", f"{grid.url}/charge", kwh=8 + number % 30)
+            desk.wait_for_timeout(150)
+        send("PUT", f"{grid.substations[2].url}/power-limit", power_limit_kw=240)
+        desk.wait_for_timeout(8000)
+        grid.substations[6].kill()
+        expect(desk.locator('.card[data-health="down"]')).to_have_count(1)
+        desk.wait_for_timeout(3000)
+        take(desk, "twelve")
+
+
+def open_page(browser: Browser, url: str, viewport: ViewportSize, substations: int) -> Page:
     """Open the control room in a window of its own."""
     page = browser.new_context(viewport=viewport, reduced_motion="reduce").new_page()
     page.goto(url)
-    expect(page.locator('.card[data-health="up"]')).to_have_count(3)
+    expect(page.locator('.card[data-health="up"]')).to_have_count(substations)
     return page
 
 
@@ -76,14 +110,14 @@ def start_rush_hour(page: Page, *, vehicles: int, over_s: int) -> None:
     expect(page.locator("#rush-summary")).to_contain_text("Running")
 
 
-def charge_past_the_balancer(site: str) -> None:
-    """Send a vehicle straight to a site, as a driver without a booking: foreign load."""
+def send(method: str, url: str, **document: Any) -> None:
+    """Send a request and do not wait for its answer."""
 
-    def charge() -> None:
-        with suppress(urllib3.exceptions.HTTPError):  # the grid may end before the charge does
-            urllib3.request("POST", f"{site}/charge", json={"kwh": 60}, timeout=60, retries=False)
+    def ask() -> None:
+        with suppress(urllib3.exceptions.HTTPError):  # the grid may end before the answer comes
+            urllib3.request(method, url, json=document, timeout=60, retries=False)
 
-    Thread(target=charge, daemon=True).start()
+    Thread(target=ask, daemon=True).start()
 
 
 def take(page: Page, name: str, *, full_page: bool = True) -> None:

@@ -25,7 +25,6 @@ export class Figures {
     say(byId("figure-pace"), pace === null ? "–" : number(pace));
     say(byId("figure-up"), number(up));
     say(byId("figure-sites"), `of ${number(grid.substations.length)}`);
-    byId("figure-up").parentElement?.classList.toggle("short", up < grid.substations.length);
     const [drawn, limit] = totalPower(alive);
     say(byId("figure-power"), drawn);
     say(byId("figure-limit"), limit);

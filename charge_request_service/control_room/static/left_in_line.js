@@ -9,14 +9,19 @@ import { ahead, lasting } from "./words.js";
 
 export class LeftInLineList {
   constructor() {
-    this.box = byId("left");
-    this.list = byId("left-list");
+    this.place = byId("left");
+    const { root, slots } = stamp("left-box");
+    this.box = root;
+    this.list = slots.list;
   }
 
   /** @param {Grid} grid */
   show({ left_in_line: left }) {
-    this.box.hidden = !left.length;
     this.list.replaceChildren(...left.map(row));
+    if (this.place.hidden !== !left.length) {
+      this.place.hidden = !left.length;
+      this.place.replaceChildren(...(left.length ? [this.box] : []));
+    }
   }
 }
 
