@@ -26,6 +26,7 @@ def refused(**document: object) -> str:
         {"max_power_kw": 10_000, "battery_kwh": 10},
         {"kwh": 6, "battery_kwh": 60, "soc": 0.9},  # (1 - 0.9) · 60 is just below 6 in floats
         {"kwh": 60, "battery_kwh": 60, "soc": 0},
+        {"kwh": 1 + 1e-9, "battery_kwh": 1},
         {"kwh": 1e-9, "battery_kwh": 1e6, "soc": 1.0},
         {"kwh": 1, "battery_kwh": None, "soc": None, "max_power_kw": None},
     ],
@@ -47,6 +48,7 @@ def test_more_than_fits_is_refused_with_what_would() -> None:
     assert refused(kwh=61, battery_kwh=60).endswith("fits into 60 kWh; it takes 60 at most")
     assert "is 10 (left out), more than fits" in refused(battery_kwh=60, soc=0.9)
     assert refused(kwh=1, battery_kwh=60, soc=1).endswith("it is full")
+    assert refused(kwh=2, battery_kwh=1).endswith("it takes 1 at most")
 
 
 def test_a_state_of_charge_without_a_battery_says_what_is_missing() -> None:

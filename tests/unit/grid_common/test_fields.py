@@ -4,11 +4,12 @@ import re
 
 import pytest
 from flask import Request
+from pydantic import BaseModel
 from werkzeug.test import create_environ
 
 from charge_request_service.rush_hour_request import RushHourRequest
 from grid_common.charge import ChargeRequest, SessionRequest
-from grid_common.fields import meant
+from grid_common.fields import checked, meant, refuse_query, unknown_field
 from grid_common.problems import MOST_FAULTS, BadRequest
 
 GATEWAY = tuple(ChargeRequest.model_fields)
@@ -158,3 +159,47 @@ def test_a_long_query_is_not_echoed(query: str) -> None:
     assert len(found) <= MOST_FAULTS
     assert all(len(fault["field"]) <= 41 for fault in found)
     assert all(not re.search("x{50}", fault["detail"]) for fault in found)
+
+
+class Amount(BaseModel):
+    """A body with one field."""
+
+    kw: float
+
+
+@pytest.mark.parametrize(
+    ("document", "field", "detail"),
+    [
+        (7, "body", 'is 7; send a JSON object such as {"kw": 1}'),
+        ({}, "kw", "is missing; it takes a number (kW)"),
+        ({"kw": "x"}, "kw", "is 'x'; it takes a number (kW)"),
+    ],
+)
+def test_a_body_of_another_kind_is_told_what_it_takes(
+    document: object, field: str, detail: str
+) -> None:
+    with pytest.raises(BadRequest) as raised:
+        checked(Amount, document, takes={"kw": "a number (kW)"}, example='{"kw": 1}')
+    assert errors(raised.value) == [{"field": field, "detail": detail}]
+
+
+def test_where_one_field_is_taken_it_is_named_alone() -> None:
+    assert unknown_field("colour", ["kw"]).detail == "is not known; leave it out (kw are taken)"
+
+
+def test_of_a_long_query_the_first_parameters_are_named() -> None:
+    environ = create_environ("/charge", query_string="&".join(f"p{n}=1" for n in range(12)))
+    with pytest.raises(BadRequest) as raised:
+        refuse_query(Request(environ), ["kwh", "soc"])
+    faults = errors(raised.value)
+    assert [fault["field"] for fault in faults] == [f"p{n}" for n in range(10)]
+    assert faults[0]["detail"] == (
+        "is in the query, where nothing is taken; send a JSON body with fields (kwh and soc are "
+        "taken) and the header 'Content-Type: application/json'"
+    )
+
+
+def test_a_request_without_a_query_has_none_to_refuse() -> None:
+    environ = create_environ("/charge")
+    del environ["QUERY_STRING"]
+    refuse_query(Request(environ), ["kwh"])

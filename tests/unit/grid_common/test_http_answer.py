@@ -237,3 +237,54 @@ def test_a_body_of_identity_that_comes_in_pieces_ends_with_its_length() -> None:
     head = OK + b"Transfer-Encoding: identity\r\nContent-Length: 4\r\n\r\n"
     answer, _ = read(head + b"ab", b"cdXX")
     assert answer == Answer(200, "", None, b"abcd")
+
+
+@pytest.mark.parametrize(
+    ("answer_bytes", "why"),
+    [
+        (b"SSH-2.0-OpenSSH\r\n", "expected http/, rtsp/ or ice/"),
+        (b"HTTP/1.1 200 O\0K\r\n", "its reason phrase has a control character"),
+        (
+            b"HTTP/1.1 101 Switching\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n",
+            "it changes to a protocol that nobody asked for",
+        ),
+        (
+            OK + b"Transfer-Encoding: chunked\r\nTransfer-Encoding: gzip\r\n\r\n",
+            "its Transfer-Encoding is 'chunked,gzip', which nobody asked for",
+        ),
+        (
+            OK + b"Transfer-Encoding: chunked\r\n\r\n" + b"0" * 17_000,
+            "the wrapping of its body is over 16384 bytes",
+        ),
+    ],
+)
+def test_what_is_no_answer_says_what_is_wrong_with_it(answer_bytes: bytes, why: str) -> None:
+    with pytest.raises(NotAnAnswer) as raised:
+        read(answer_bytes)
+    assert str(raised.value) == why
+
+
+def test_headers_have_room_for_16_kib() -> None:
+    reader = AnswerReader()
+    reader.begin(LIMIT)
+    head = OK + b"X: "
+    assert reader.feed(head + b"a" * (16_384 - len(head))) is None
+    with pytest.raises(NotAnAnswer, match="its headers are over 16384 bytes"):
+        reader.feed(b"a")
+
+
+def test_a_body_makes_room_for_itself() -> None:
+    reader = AnswerReader()
+    reader.begin(100_000)
+    reader.feed(OK + b"Content-Length: 60000\r\n\r\n")
+    assert reader.feed(b"x" * 40_000) is None
+    answer = reader.feed(b"x" * 20_000)
+    assert answer is not None
+    assert len(answer.body) == 60_000
+
+
+def test_a_trailer_is_no_header() -> None:
+    answer, _ = read(
+        OK + b"Content-Type: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nContent-Type: b\r\n\r\n"
+    )
+    assert answer == Answer(200, "a", None, b"")

@@ -372,3 +372,12 @@ def test_what_is_no_request_is_refused_in_whatever_pieces_it_comes(
             read(*pieces)
         assert refused.value.status == status
         assert refused.value.document()["detail"]
+
+
+def test_a_reader_that_has_nothing_has_no_more() -> None:
+    reader = RequestReader({}, BODY_LIMIT)
+    assert not reader.has_more
+    reader.feed(HEAD)
+    assert reader.has_more
+    assert reader.next() is None
+    assert not reader.has_more

@@ -109,12 +109,13 @@ def test_a_program_prints_its_settings_when_it_is_asked(
 def test_a_program_takes_no_arguments_and_says_where_its_settings_come_from(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert started(monkeypatch, capsys, "--port", "1", NEEDED="x") == (
-        2,
-        "",
-        "some: no argument '--port': settings come from the environment, "
-        "see `python -m some --help`\n",
-    )
+    for arguments in (["--port"], ["--port", "1"]):
+        assert started(monkeypatch, capsys, *arguments, NEEDED="x") == (
+            2,
+            "",
+            "some: no argument '--port': settings come from the environment, "
+            "see `python -m some --help`\n",
+        )
 
 
 def test_a_program_names_each_setting_that_is_missing_or_wrong(
