@@ -19,6 +19,8 @@ from tests.mutants import score, workspace
 
 _BAR = 95.0
 _NICENESS = 10
+# How long mutmut may take to stop, seconds.
+_TO_END_S = 60
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -59,14 +61,16 @@ def run(folder: Path, names: Sequence[str], *, processes: int, minutes: float) -
             stderr=output,
             process_group=0,
         )
+    status = 0
     try:
         status = running.wait(minutes * 60)
-    except subprocess.TimeoutExpired:
-        return
+    except (subprocess.TimeoutExpired, KeyboardInterrupt):
+        running.send_signal(signal.SIGINT)  # it writes down what it has found
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            running.wait(_TO_END_S)
     finally:
-        # Those that it forked too, and first those that would note their own end as a result.
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(running.pid, signal.SIGKILL)
+            os.killpg(running.pid, signal.SIGKILL)  # those that it forked too
         running.wait()
     if status:
         raise SystemExit(f"mutmut ended with status {status}; {log} tells more, if it was written")

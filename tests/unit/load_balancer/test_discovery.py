@@ -205,3 +205,53 @@ def test_a_substation_that_listens_on_ipv6_alone_is_reached_by_a_name_that_has_b
             listens=lambda address: listens(address, port, 1),
         )
     assert found == ["::1"]
+
+
+def test_what_was_not_looked_up_yet_says_so() -> None:
+    directory = Directory([ONE])
+    assert [one.fault for one in directory.update({})] == ["not looked up yet"]
+    directory.set_entries([ONE, TWO])
+    assert [one.fault for one in directory.update({})] == ["not looked up yet"] * 2
+    assert directory.addresses(TWO) == ()
+
+
+def test_an_entry_that_was_gone_and_is_back_is_named_anew() -> None:
+    directory = Directory([TWO])
+    update(directory, substation2=["10.0.0.2", "10.0.0.3"])
+    directory.set_entries([ONE])
+    directory.set_entries([TWO])
+    assert update(directory, substation2=["10.0.0.3"]) == [("substation2", "http://10.0.0.3:5002")]
+
+
+def test_a_look_up_that_fails_without_a_number_or_by_surprise_tells_what_it_can() -> None:
+    def find(entry: SiteUrl) -> Sequence[str]:
+        raise OSError("No Way") if entry == ONE else ValueError("odd")
+
+    assert look_up_all([ONE, TWO], find) == {
+        ONE: Answer(fault="the name substation1 cannot be found (no way)"),
+        TWO: Answer(fault="its look-up failed"),
+    }
+
+
+def test_names_are_looked_up_for_tcp_and_tried_within_the_time_given(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[tuple[Any, ...]] = []
+
+    def look_up(*arguments: Any, **options: Any) -> list[Any]:
+        asked.append((*arguments, options))
+        return []
+
+    def connect(*arguments: Any) -> socket.socket:
+        asked.append(arguments)
+        return socket.socket()
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    monkeypatch.setattr(socket, "create_connection", connect)
+
+    assert resolve("substation1", 5002) == []
+    assert listens("10.0.0.1", 5002, 0.5)
+    assert asked == [
+        ("substation1", 5002, {"type": socket.SOCK_STREAM}),
+        (("10.0.0.1", 5002), 0.5),
+    ]

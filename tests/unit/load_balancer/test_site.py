@@ -446,3 +446,39 @@ def test_a_site_that_has_charged_a_vehicle_is_forgiven() -> None:
     grid.complete(grid.arrive())
     grid.fail(grid.arrive(), "reset")
     assert max(pauses(grid.site("a"))) <= 0.5
+
+
+def test_a_substation_says_in_words_why_it_takes_no_vehicle() -> None:
+    grid = Grid(2, 2)
+    site, other = grid.site("a"), grid.site("b")
+    assert (site.why_not(grid.now), site.reason) == (None, None)
+    grid.poll("a", load=2)
+    assert site.why_not(grid.now) == "full (2 of 2)"
+    assert site.what_is_wrong(grid.now) is None
+    grid.pass_time(1.5)
+    assert site.why_not(grid.now) == "full (2 of 2)"
+    grid.pass_time(0.06)
+    assert site.why_not(grid.now) == site.what_is_wrong(grid.now) == "gauge is 1.6 s old"
+    grid.poll("a", draining=True)
+    assert site.why_not(grid.now) == "draining: the site says so"
+    site.eject("the connection was refused")
+    assert site.why_not(grid.now) == "down: the connection was refused"
+    assert site.what_is_wrong(grid.now) == "the connection was refused"
+    other.drain()
+    assert other.why_not(grid.now) == "draining: the site says so"
+    other.leaving = True
+    assert other.why_not(grid.now) == "no longer behind its name"
+    new = Site("c", "http://c:5002", balancers=1, patience=Patience())
+    assert new.why_not(grid.now) == "unknown: not polled yet"
+    assert (new.capacity, new.load, new.gauge_age_s(0)) == (0, 0, float("inf"))
+
+
+def test_a_page_that_can_be_read_forgets_what_was_wrong() -> None:
+    grid = Grid(2)
+    site = grid.site("a")
+    grid.poll_missed("a")
+    assert site.pause_s(Random(1), pressing=False) == 0
+    grid.poll("a")
+    assert site.pause_s(Random(1), pressing=False) > 0.4
+    grid.poll_missed("a")
+    assert site.health is Health.UP  # the misses were not in a row
