@@ -243,3 +243,11 @@ def test_sites_that_are_not_looked_at_are_not_among_the_best_two(
         assert POLICY.choose(sites, request, Random(1)) == choice
     free = [one.candidate for one in sites if one.free > 0]
     assert any(choice.candidate is one for one in free) != choice.waits
+
+
+def test_it_has_a_name_and_falls_back_on_the_least_loaded_in_so_many_words() -> None:
+    policy = EarliestFinish()
+    assert (policy.name, policy.reason) == ("earliest-finish", "least (load + 1) / capacity")
+    silent = [option("full", 3, point_power_kw=None), option("free", 1, point_power_kw=None)]
+    choice = policy.choose(silent, Request(CAR), Random(1))
+    assert (choice.candidate.name, choice.reason) == ("free", "least (load + 1) / capacity")

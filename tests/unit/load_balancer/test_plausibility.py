@@ -23,6 +23,7 @@ def reading(point_power_kw: float | None = None, time_scale: float = 1.0) -> Rea
         (40, 1400, reading(50), {}),
         (40, 3.9, reading(50, 360), {}),  # 8 s in its time
         (40, 1, reading(), {"time_scale": 60}),
+        (40, 100, None, {"time_scale": 0.5}),
         (40, 400, reading(), {"max_point_power_kw": 150}),
     ],
 )

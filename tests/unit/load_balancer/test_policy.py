@@ -5,7 +5,7 @@ import pytest
 
 from load_balancer.demand import Demand
 from load_balancer.policies import POLICIES
-from load_balancer.policy import Candidate, Option, Request
+from load_balancer.policy import Candidate, Option, Policy, Request
 
 
 def candidate(name: str, load: int, capacity: int = 10, last_chosen: int = 0) -> Candidate:
@@ -74,3 +74,14 @@ def test_every_policy_chooses_one_of_its_candidates_and_says_why(name: str) -> N
     assert choose(name, *sites) in {"a", "b", "c"}
     assert POLICIES[name].name == name
     assert POLICIES[name].reason
+
+
+def test_a_policy_takes_what_it_picks_of_those_with_a_free_point() -> None:
+    policy = Policy("last", "the last one", lambda candidates, _random: candidates[-1])
+    options = [
+        Option(candidate("a", 1), 2),
+        Option(candidate("b", 1), 1),
+        Option(candidate("c", 1), 0),
+    ]
+    choice = policy.choose(options, Request(Demand(10.0)), Random(1))
+    assert (policy.name, choice.candidate.name, choice.reason) == ("last", "b", "the last one")

@@ -307,6 +307,13 @@ def test_a_refused_dispatch_goes_elsewhere_at_once_and_ejects_the_site() -> None
     assert grid.pool.dispatches == {("a", "failed"): 1}
 
 
+def test_a_substation_without_an_address_gets_nothing_and_says_why() -> None:
+    grid = Grid(4)
+    grid.pool.cannot_be_reached(grid.site("a"), "the name a cannot be found")
+    assert grid.where(grid.arrive()) is None
+    assert grid.site("a").why_not(grid.now) == "down: the name a cannot be found"
+
+
 def test_an_ejected_site_gets_nothing() -> None:
     grid = Grid(4, 4)
     grid.fail(grid.arrive())
@@ -463,6 +470,16 @@ def test_a_rejected_vehicle_goes_to_the_sites_that_have_not_rejected_it() -> Non
     assert grid.where(ticket) is None
     assert grid.pool.is_rejected_everywhere(ticket)
     assert grid.pool.failovers == {"rejected": 2}
+    assert grid.pool.dispatches == {("a", "rejected"): 1, ("b", "rejected"): 1}
+
+
+def test_what_is_rejected_is_sent_on_only_within_the_budget() -> None:
+    grid = Grid(4, 4, 4, budget=RetryBudget(share=0, floor_per_s=0.001, burst=1))
+    ticket = grid.arrive()
+    grid.reject(ticket)
+    assert grid.where(ticket) == "b"
+    grid.reject(ticket)
+    assert grid.where(ticket) is None
 
 
 def test_a_vehicle_that_one_substation_rejected_waits_while_the_others_are_full() -> None:
@@ -517,6 +534,7 @@ def test_a_vehicle_that_meets_a_site_on_its_way_out_goes_elsewhere_for_nothing()
     grid.find_draining(ticket)
     assert grid.where(ticket) == "b"
     assert grid.site("a").health is Health.DRAINING
+    assert grid.pool.dispatches == {("a", "full"): 1}
     assert not grid.pool.ejections
     assert not grid.pool.failovers
 

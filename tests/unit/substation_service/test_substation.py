@@ -205,3 +205,14 @@ def test_the_check_and_the_count_are_one_step_for_threads_too() -> None:
         thread.join()
 
     assert (substation.load, len(refused)) == (5, 35)
+
+
+def test_the_time_that_is_left_falls_to_nothing() -> None:
+    substation = site()
+    charging = substation.plug_in(Demand(10), now=100)
+    assert [substation.remaining_s(charging, now) for now in (100, 101.5, 102, 200)] == [
+        2,
+        0.5,
+        0,
+        0,
+    ]
