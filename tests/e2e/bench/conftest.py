@@ -43,7 +43,8 @@ def start(mark: str) -> Start:
         return subprocess.Popen(
             [sys.executable, "-m", module, *arguments],
             cwd=ROOT,
-            env={**os.environ, MARK: mark},
+            # Where setproctitle is installed gunicorn writes its title over its environment.
+            env={**os.environ, MARK: mark, "SPT_NOENV": "1"},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

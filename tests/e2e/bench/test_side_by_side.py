@@ -38,8 +38,8 @@ def test_a_run_that_is_interrupted_ends_every_process(
     run = start(*_QUICK, "--rivals", "ours")
 
     def all_are_up() -> None:
-        # The benchmark itself, and for each of 3 sites and the balancer a master and its worker.
-        assert len(carrying(mark)) == 1 + 4 * 2
+        # The benchmark, its guardian, and of 3 sites and the balancer a master and a worker.
+        assert len(carrying(mark)) == 2 + 4 * 2
 
     eventually(all_are_up, within_s=20)
     ends_cleanly_when_told(run, mark, how)

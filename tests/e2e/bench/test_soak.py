@@ -38,8 +38,8 @@ def test_a_run_that_is_interrupted_ends_every_process(
     run = start(_SOAK, "--minutes", "1", "--every", "5")
 
     def vehicles_are_out() -> None:
-        # The soak itself, the load tester, and of five parts a master and its worker.
-        assert len(carrying(mark)) == 2 + 5 * 2
+        # The soak and its guardian, the load tester, and of five parts a master and a worker.
+        assert len(carrying(mark)) == 3 + 5 * 2
 
     eventually(vehicles_are_out, within_s=40)
     ends_cleanly_when_told(run, mark, how)
