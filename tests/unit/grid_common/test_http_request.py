@@ -3,6 +3,7 @@
 import gc
 import itertools
 import tracemalloc
+from http import HTTPStatus
 from typing import Any
 from weakref import ref
 
@@ -381,3 +382,87 @@ def test_a_reader_that_has_nothing_has_no_more() -> None:
     assert reader.has_more
     assert reader.next() is None
     assert not reader.has_more
+
+
+LONG_HOST = (
+    "Host: it takes one, with the name or address that was called, at most 261 characters of ASCII."
+)
+
+
+@pytest.mark.parametrize(
+    ("request_bytes", "status", "detail"),
+    [
+        (
+            b"\x16\x03\x01\x02\x00\x01\x00",
+            400,
+            "The request cannot be read: Invalid method encountered.",
+        ),
+        (
+            b"GET /\r\n\r\n",
+            505,
+            "HTTP/0.9 is not spoken here; use HTTP/1.1.",
+        ),
+        (
+            b"GET / HTTP/1.1\r\n\r\n",
+            400,
+            "Host: it is missing; send the name or address that was called.",
+        ),
+        (
+            b"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+            400,
+            "Transfer-Encoding: HTTP/1.0 has none; use HTTP/1.1.",
+        ),
+        (HEAD + b"Host: other\r\n\r\n", 400, LONG_HOST),
+        (b"GET / HTTP/1.1\r\nHost: " + b"a" * 262 + b"\r\n\r\n", 400, LONG_HOST),
+        (
+            HEAD + b"Transfer-Encoding: chunked\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n",
+            400,
+            "Upgrade: leave it out of a request with a Transfer-Encoding.",
+        ),
+        (
+            b"CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n",
+            400,
+            "The request's target is no path.",
+        ),
+        (
+            b"OPTIONS /healthz RTSP/1.0\r\nHost: a\r\n\r\n",
+            400,
+            "Only HTTP is spoken here; use HTTP/1.1.",
+        ),
+        (line_of(8_193), 414, "The request line is over 8192 bytes."),
+        (
+            head_of(32_769),
+            431,
+            "The request line and headers are over 32768 bytes.",
+        ),
+        (
+            HEAD + b"a:b\r\n" * 100 + b"\r\n",
+            431,
+            "There are over 100 headers.",
+        ),
+        (
+            HEAD + CHUNKED + b"0" * 40_000,
+            400,
+            "The chunks of the body have over 32768 bytes of wrapping.",
+        ),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_what_is_no_request_is_told_why_word_for_word(
+    request_bytes: bytes, status: int, detail: str
+) -> None:
+    with pytest.raises(Malformed) as refused:
+        read(request_bytes)
+    assert (refused.value.status, refused.value.detail) == (status, detail)
+    assert refused.value.title == HTTPStatus(status).phrase
+
+
+def test_a_host_may_be_as_long_as_a_name_and_a_port() -> None:
+    assert environ(b"GET / HTTP/1.1\r\nHost: " + b"a" * 261 + b"\r\n\r\n")["HTTP_HOST"] == "a" * 261
+    assert "HTTP_HOST" not in environ(b"GET / HTTP/1.0\r\n\r\n")
+
+
+def test_of_a_name_of_a_header_64_characters_are_read() -> None:
+    made = environ(HEAD + b"a" * 64 + b": 1\r\n" + b"b" * 65 + b": 1\r\n\r\n")
+    assert made["HTTP_" + "A" * 64] == "1"
+    assert "HTTP_" + "B" * 65 not in made

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grid_common.http_url import hide_passwords, parse_host, parse_http_url
+from grid_common.http_url import hide_passwords, parse_host, parse_http_url, quoted_url
 
 
 @pytest.mark.parametrize(
@@ -116,3 +116,73 @@ def test_every_host_that_passes_can_be_given_to_a_resolver(text: str) -> None:
         assert not host.rpartition(".")[2].isdigit()
     else:
         assert socket.getaddrinfo(host, 80)[0][4][0] == str(address)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("x", "'x' is no `http://host:port`"),
+        (
+            "http://user@a:1",
+            "'http://***@a:1' has a user or a password, and none is sent: leave them out, and have "
+            "a proxy in front of that host add them where it asks for them",
+        ),
+        ("http://a:0", "'http://a:0': port '0' is none; it takes 1 to 65535"),
+        (
+            f"http://a:{'9' * 21}",
+            f"'http://a:{'9' * 21}': port '{'9' * 20}' is none; it takes 1 to 65535",
+        ),
+        (
+            "http://a..b:1",
+            "'http://a..b:1': 'a..b' is no host name; it takes labels of 1 to 63 characters of "
+            "A-Z a-z 0-9 _ - with dots between them, 253 characters in all",
+        ),
+        (
+            "http://s\xfcd.example:1",
+            r"'http://s\xfcd.example:1': the host 's\xfcd.example' is not ASCII; give the name in "
+            "the form that DNS has, `xn--...`",
+        ),
+        (
+            "http://[fe80::1%eth0]:1",
+            "'http://[fe80::1%eth0]:1': 'fe80::1%eth0' is an address of one link alone, which "
+            "cannot be used; give the host's global or private address, or a name that leads to it",
+        ),
+        (
+            "http://0.0.0.0:1",
+            "'http://0.0.0.0:1': nothing can be connected to at 0.0.0.0; give the address of one "
+            "host",
+        ),
+        ("http://[::g]:1", "'http://[::g]:1': '::g' is no IPv6 address"),
+        ("http://127.1:1", "'http://127.1:1': '127.1' is no IPv4 address"),
+    ],
+)
+def test_a_reason_is_told_word_for_word(text: str, why: str) -> None:
+    with pytest.raises(ValueError, match="http") as raised:
+        parse_http_url(text)
+    assert str(raised.value) == why
+
+
+@pytest.mark.parametrize(
+    ("host", "shown"),
+    [
+        ("a" * 81, "a" * 80),
+        (":" + "1" * 80, ":" + "1" * 79),
+        ("1." * 41, "1." * 40),
+    ],
+)
+def test_a_long_host_is_shown_in_part(host: str, shown: str) -> None:
+    with pytest.raises(ValueError, match="is no") as raised:
+        parse_host(host)
+    assert str(raised.value).startswith(f"'{shown}' is no ")
+
+
+def test_a_long_url_is_shown_in_part() -> None:
+    assert quoted_url(f"  http://u:p@a/{'x' * 300} ") == f"'http://***@a/{'x' * 187}'"
+
+
+def test_a_name_may_have_253_characters() -> None:
+    longest = ".".join(["a" * 63] * 3 + ["b" * 61])
+    assert len(longest) == 253
+    assert parse_host(longest) == longest
+    with pytest.raises(ValueError, match="is no host name"):
+        parse_host(f"{longest}b")

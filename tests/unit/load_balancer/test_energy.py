@@ -1,11 +1,13 @@
 """Between two polls a substation's energy is known from what was handed over, ended and drawn."""
 
+from dataclasses import replace
+from math import inf
 from typing import Any
 
 import pytest
 
 from load_balancer.demand import Demand
-from load_balancer.prediction import Supply
+from load_balancer.prediction import Prediction, Supply
 from tests.unit.load_balancer.grid import Grid
 
 # 0.1 hours of charging in a second: 50 kW are 5 kWh a second.
@@ -152,3 +154,29 @@ def test_a_poll_sets_right_what_was_estimated() -> None:
     grid.pass_time(1)
     poll(grid, load=3, committed_kw=150, remaining_kwh=77)
     assert supply(grid).remaining_kwh == 77
+
+
+def test_a_vehicle_of_which_nothing_was_predicted_takes_no_energy_with_it() -> None:
+    grid = grid_of(8, policy="least-loaded")
+    ticket = grid.arrive(demand=Demand(20))
+    grid.arrive(demand=Demand(20))
+    grid.complete(ticket)
+    assert supply(grid) == Supply(1, 50, 40, 50, 200, 0.1)
+
+
+@pytest.mark.parametrize(
+    ("charging_s", "remaining_kwh"), [(0.0, 37.5), (inf, 37.5), (0.5, 27.5), (0.2, 37.5)]
+)
+def test_what_a_vehicle_takes_with_it_is_what_was_left_of_its_prediction(
+    charging_s: float, remaining_kwh: float
+) -> None:
+    grid = grid_of(8)
+    ticket = grid.arrive(demand=Demand(20))
+    grid.arrive(demand=Demand(20))
+    assert ticket.dispatch is not None
+    ticket.dispatch.decision = replace(
+        ticket.dispatch.decision, prediction=Prediction(0.0, charging_s)
+    )
+    grid.pass_time(0.25)  # in which 2.5 kWh are drawn
+    grid.complete(ticket)
+    assert supply(grid).remaining_kwh == pytest.approx(remaining_kwh)

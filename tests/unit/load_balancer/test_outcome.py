@@ -116,6 +116,8 @@ def test_what_cannot_be_an_energy_is_left_out(body: bytes) -> None:
     [
         (500, None, "answered 500 Internal Server Error"),
         (299, None, "answered 299"),
+        (300, None, "redirects elsewhere (300 Multiple Choices)"),
+        (400, None, "answered 400 Bad Request"),
         (401, None, "answered 401 Unauthorized: it wants a password, and the balancer sends none"),
         (407, "/x", "answered 407 Proxy Authentication Required: it wants a password, and the "),
         (301, "/x", "redirects to '/x' (301 Moved Permanently), which is not followed: set what"),

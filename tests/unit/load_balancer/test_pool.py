@@ -1,5 +1,6 @@
 """The pool by example: waiting, capacity, failover, draining, discovery, what is explained."""
 
+from collections import Counter
 from itertools import pairwise
 from random import Random
 
@@ -646,3 +647,51 @@ def test_decisions_are_numbered_without_gaps_and_tell_the_wait() -> None:
     grid.complete(first)
     assert [decision.sequence for decision in grid.decisions] == [1, 2]
     assert grid.decisions[1].waited_s == pytest.approx(1.25)
+
+
+def test_each_end_of_a_dispatch_and_each_ejection_is_counted() -> None:
+    grid = Grid(4, 4)
+    for _ in range(2):
+        grid.complete(grid.arrive())
+        grid.accept(grid.arrive())
+        grid.hang_up(grid.arrive())
+        grid.pass_time(1)
+        grid.poll_all()
+        for name in "ab":
+            grid.pool.poll_unreadable(grid.site(name), "it is empty")
+            grid.pool.poll_unreadable(grid.site(name), "it is empty")
+        grid.pass_time(1)
+        grid.poll_all()
+        ticket = grid.arrive()
+        grid.fail(ticket, "reset")
+        grid.complete(ticket)
+        grid.pass_time(1)
+        grid.poll_all()
+        charging = [grid.arrive() for _ in range(2)]
+        for _ in range(3):
+            grid.poll_missed("a")
+        grid.pass_time(1)
+        grid.poll_all()
+        for ticket in charging:
+            grid.complete(ticket)
+    ends: Counter[str] = Counter()
+    for (_, outcome), count in grid.pool.dispatches.items():
+        ends[outcome] += count
+    assert ends == {"charged": 8, "accepted": 2, "aborted": 2, "failed": 2, "taken_back": 2}
+    assert grid.pool.failovers == {"reset": 2, "lost": 2}
+    reasons: Counter[str] = Counter()
+    for (_, reason), count in grid.pool.ejections.items():
+        reasons[reason] += count
+    assert reasons == {"unreadable": 4, "reset": 2, "missed_polls": 2}
+    assert grid.pool.ejections["a", "missed_polls"] == 2
+
+
+def test_a_vehicle_that_can_wait_no_longer_is_placed_by_whatever_policy() -> None:
+    grid = Grid(1, 1, policy="random")
+    fillers = [grid.arrive() for _ in range(2)]
+    late = grid.arrive(wait_s=1)
+    grid.pass_time(1.2)
+    grid.complete(fillers[0])
+    assert grid.where(late) is None  # its deadline is over
+    grid.pool.last_call(late, grid.now)
+    assert grid.where(late) is not None

@@ -216,3 +216,8 @@ def test_the_time_that_is_left_falls_to_nothing() -> None:
         0,
         0,
     ]
+
+
+def test_a_full_site_says_how_many_points_are_taken() -> None:
+    full = SubstationFull(4, 1.5)
+    assert (str(full), full.free_in_s) == ("all 4 charging points are taken", 1.5)
