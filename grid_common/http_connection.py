@@ -165,18 +165,22 @@ class Connection:
         reader = self._reader
         while data := self._receive():
             was_idle = reader.idle
-            reader.feed(data)
+            request = self._read(data)
             del data  # the next wait may be long, and so may a vehicle's charge
-            while request := self._next():
+            while request:
                 if self._answer(request):
                     return True
-                del request
                 self.due = time.monotonic() + _KEEPALIVE_S
                 was_idle = True
-                if reader.has_more:
-                    # A turn of all sockets. A mere sleep(0) comes back before any of them is looked
-                    # at, for as long as gevent's switch interval lasts.
-                    wait_write(self._sock.fileno())
+                if not reader.has_more:
+                    request = None
+                    if self._share.size:
+                        self._share.resize(0)
+                    break
+                # A turn of all sockets. A mere sleep(0) comes back before any of them is looked at,
+                # for as long as gevent's switch interval lasts.
+                wait_write(self._sock.fileno())
+                request = self._read(b"")
             if reader.idle:
                 continue
             if was_idle:
@@ -190,10 +194,11 @@ class Connection:
         self._caller.wait_readable()
         return self._sock.recv(_RECEIVE_BYTES)
 
-    def _next(self) -> "Request | None":
-        request = self._reader.next()
+    def _read(self, data: bytes) -> "Request | None":
+        request = self._reader.read(data)
         size = self._reader.size + (request.size if request else 0)
-        if not self._share.resize(max(0, size - _ORDINARY_REQUEST_BYTES)):
+        large = size - _ORDINARY_REQUEST_BYTES if size > _ORDINARY_REQUEST_BYTES else 0
+        if large != self._share.size and not self._share.resize(large):
             raise TooMuchHeld
         return request
 

@@ -9,12 +9,11 @@ from httptools import HttpParserError, parse_url
 
 from grid_common.problems import Problem, shown_name
 
-__all__ = ["END", "Head", "Malformed", "after"]
+__all__ = ["END", "HeadReader", "Malformed", "after"]
 
 # The end of a head, and of a body in chunks.
 END = b"\r\n\r\n"
 _BEFORE = len(END) - 1  # bytes of it that may have come earlier
-_LINE_FEED = b"\n"[0]
 
 # Bounds of a request line, a header's value, and of line and headers together, bytes; those of
 # vehicles have some hundred. They are counted as they come, so that a limit is the same however a
@@ -22,6 +21,9 @@ _LINE_FEED = b"\n"[0]
 _LINE_LIMIT = _VALUE_LIMIT = 8_192
 _HEAD_LIMIT = 32_768
 _MOST_HEADERS = 100
+# How far before a line's feed its protocol and version begin. llhttp reads other protocols of the
+# same form, such as RTSP/1.0, and does not tell.
+_TO_PROTOCOL, _TO_VERSION = len("HTTP/1.1\r"), len("1.1\r")
 # No header that is of use here has a longer name.
 _LONGEST_NAME = 64
 # The longest name that DNS has, and a port. What reads names (IDNA, routing) takes time for each
@@ -48,30 +50,32 @@ class Malformed(Problem):
         self.title = status.phrase
 
 
-class Head:
-    """A head that is read piece by piece.
+class HeadReader:
+    """Reads the head of one request after the other; llhttp calls what begins with `on_`.
 
     Attributes:
-        environ: what is known so far.
-        line_whole: the request line has come.
-        whole: all of it has come.
+        environ: what is known of the request that is being read.
     """
 
-    __slots__ = ("_bytes", "_headers", "_line", "_url", "environ", "line_whole", "whole")
+    environ: dict[str, Any]
+    _is_http: bool
 
     def __init__(self, common: dict[str, Any]) -> None:
         """Begin; `common` is what the environs of all requests of a connection have in common."""
-        self.environ = common.copy()
-        self.line_whole = self.whole = False
+        self._common = common
+        self._begin_head()
+
+    def _begin_head(self) -> None:
+        self.environ = self._common.copy()
         self._line = self._url = b""
-        self._bytes = self._headers = 0
+        self._head_bytes = self._headers = 0
+        self._line_whole = self._head_whole = False
 
-    @property
-    def size(self) -> int:
+    def _head_size(self) -> int:
         """About how much memory it takes, bytes."""
-        return self._bytes + self._headers * _HEADER_BYTES
+        return self._head_bytes + self._headers * _HEADER_BYTES
 
-    def end_of_piece(self, buffer: bytes, at: int) -> int:
+    def _end_of_head_piece(self, buffer: bytes, at: int) -> int:
         """Return where its next piece for the parser ends, which is with the head at the latest.
 
         Args:
@@ -81,19 +85,21 @@ class Head:
         Raises:
             Malformed: it is over a limit.
         """
-        if not self._bytes:
+        if not self._head_bytes:
             end = buffer.find(END, at) + len(END)
             if len(END) <= end <= at + _LINE_LIMIT:  # as a rule all of it came at once
-                self._line = buffer[at : buffer.find(b"\n", at) - 1]
-                self.line_whole = True
-                self._bytes = end - at
+                feed = buffer.find(b"\n", at)
+                self._is_http = buffer[feed - _TO_PROTOCOL : feed - _TO_VERSION] == b"HTTP/"
+                self._line_whole = True
+                self._head_bytes = end - at
                 return end
-        end = after(buffer, at) if self.line_whole else buffer.find(b"\n", at) + 1 or len(buffer)
+        end = after(buffer, at) if self._line_whole else buffer.find(b"\n", at) + 1 or len(buffer)
         end = min(end, at + self._room())
-        self._bytes += end - at
-        if not self.line_whole:
-            self._line += buffer[at:end].rstrip(b"\r\n")
-            self.line_whole = buffer[end - 1] == _LINE_FEED
+        self._head_bytes += end - at
+        if not self._line_whole:
+            self._line += buffer[at:end]
+            self._line_whole = self._line.endswith(b"\n")
+            self._is_http = self._line[-_TO_PROTOCOL - 1 : -_TO_VERSION - 1] == b"HTTP/"
         return end
 
     def _room(self) -> int:
@@ -102,10 +108,10 @@ class Head:
         Raises:
             Malformed: none.
         """
-        room = (_HEAD_LIMIT if self.line_whole else _LINE_LIMIT) - self._bytes
+        room = (_HEAD_LIMIT if self._line_whole else _LINE_LIMIT) - self._head_bytes
         if room > 0:
             return room
-        if self.line_whole:
+        if self._line_whole:
             raise Malformed(
                 f"The request line and headers are over {_HEAD_LIMIT} bytes.",
                 HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
@@ -114,16 +120,18 @@ class Head:
             f"The request line is over {_LINE_LIMIT} bytes.", HTTPStatus.REQUEST_URI_TOO_LONG
         )
 
-    def add_to_url(self, piece: bytes) -> None:
-        """Take a piece of the target."""
-        self._url += piece
+    def on_url(self, url: bytes) -> None:
+        """A piece of the target has come."""
+        self._url = self._url + url if self._url else url
 
-    def add_header(self, name: bytes, value: bytes) -> None:
-        """Take a header.
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A header has come.
 
         Raises:
             Malformed: it is one too many, or too long.
         """
+        if self._head_whole:  # a trailer is no header
+            return
         self._headers += 1
         if self._headers > _MOST_HEADERS:
             raise Malformed(
@@ -139,10 +147,11 @@ class Head:
         if key is None:
             return
         text = value.decode("latin-1").strip(" \t")
-        before = self.environ.get(key)
-        self.environ[key] = text if before is None else f"{before},{text}"
+        if key in self.environ:
+            text = f"{self.environ[key]},{text}"
+        self.environ[key] = text
 
-    def complete(self, method: bytes, version: str) -> None:
+    def _complete_head(self, method: bytes, version: str) -> None:
         """Note that all of it has come.
 
         Args:
@@ -153,13 +162,12 @@ class Head:
             Malformed: it is no head of a request that is served.
         """
         environ = self.environ
-        if version not in ("1.0", "1.1"):
+        if version not in ("1.1", "1.0"):
             raise Malformed(
                 f"HTTP/{version} is not spoken here; use HTTP/1.1.",
                 HTTPStatus.HTTP_VERSION_NOT_SUPPORTED,
             )
-        # llhttp reads other protocols of the same form, such as RTSP/1.0, and does not tell.
-        if not self._line.rpartition(b" ")[2].startswith(b"HTTP/"):
+        if not self._is_http:
             raise Malformed("Only HTTP is spoken here; use HTTP/1.1.")
         if version == "1.0" and "HTTP_TRANSFER_ENCODING" in environ:
             raise Malformed("Transfer-Encoding: HTTP/1.0 has none; use HTTP/1.1.")
@@ -167,18 +175,13 @@ class Head:
         if host is None:
             if version == "1.1":
                 raise Malformed("Host: it is missing; send the name or address that was called.")
-        elif "," in host or len(host) > _LONGEST_HOST or not host.isascii():
+        elif len(host) > _LONGEST_HOST or "," in host or not host.isascii():
             raise Malformed(
                 "Host: it takes one, with the name or address that was called, at most "
                 f"{_LONGEST_HOST} characters of ASCII."
             )
         environ["REQUEST_METHOD"] = method.decode("latin-1")
         environ["SERVER_PROTOCOL"] = f"HTTP/{version}"
-        self._read_url()
-        self.whole = True
-        self._line = self._url = b""
-
-    def _read_url(self) -> None:
         try:
             url = parse_url(self._url)
         except HttpParserError:
@@ -186,8 +189,10 @@ class Head:
         path = url.path or b"/"
         if b"%" in path:
             path = unquote_to_bytes(path)
-        self.environ["PATH_INFO"] = path.decode("latin-1")
-        self.environ["QUERY_STRING"] = (url.query or b"").decode("latin-1")
+        environ["PATH_INFO"] = path.decode("latin-1")
+        environ["QUERY_STRING"] = (url.query or b"").decode("latin-1")
+        self._head_whole = True
+        self._line = self._url = b""
 
 
 def after(buffer: bytes, at: int) -> int:

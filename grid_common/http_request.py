@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 
-from grid_common.http_head import END, Head, Malformed, after
+from grid_common.http_head import END, HeadReader, Malformed, after
 
 __all__ = ["Malformed", "Request", "RequestReader"]
 
@@ -38,16 +38,19 @@ class Request(NamedTuple):
     size: int
 
 
-class RequestReader:
+class RequestReader(HeadReader):
     """The requests of one connection.
 
     Attributes:
         idle: no request has begun that is not whole.
         expects_continue: the caller sends its body once it is told to.
+        has_more: bytes have come that `read` has not looked at.
+        size: about how much memory is taken by what is no whole request yet, bytes.
     """
 
     idle: bool
     expects_continue: bool
+    _body: bytes | bytearray
     _left: int | None
     _upgraded: bool
 
@@ -59,81 +62,83 @@ class RequestReader:
             body_limit: most bytes of a body that are kept. A request with a longer one is handed on
                 with its length alone, for the app to refuse.
         """
-        self._common = common
+        super().__init__(common)
         self._body_limit = body_limit
         self._parser = HttpRequestParser(self)
         self._made: Request | None = None
-        self._buffer, self._at = b"", 0  # what came, and how much of it was parsed
+        self._buffer, self._at = b"", 0  # what came, and how much of it was read
         self._ended = False
-        self._begin()
+        self.has_more = False
+        self.size = 0
+        self._begin_body()
 
     def close(self) -> None:
         """Let go of all that came, and of the parser: each knows the other, a cycle for the GC."""
-        del self._parser, self._buffer, self._head, self._body
+        del self._parser, self._buffer, self._body, self.environ
 
-    @property
-    def has_more(self) -> bool:
-        """Whether bytes have come that `next` has not looked at."""
-        return self._at < len(self._buffer)
+    def read(self, data: bytes = b"") -> Request | None:
+        """Take what the connection brought, and return the next request that is whole by now.
 
-    @property
-    def size(self) -> int:
-        """About how much memory is taken by what is no whole request yet, bytes."""
-        return len(self._buffer) + self._head.size + len(self._body)
-
-    @property
-    def environ(self) -> dict[str, Any]:
-        """What is known of the request that is not whole yet."""
-        return self._head.environ
-
-    def feed(self, data: bytes) -> None:
-        """Take what the connection brought, for `next` to read."""
-        self._buffer += data
-
-    def next(self) -> Request | None:
-        """Return the next request, None if it has not wholly come.
+        There may be another after it, for which no more has to come: `has_more` tells.
 
         Raises:
             Malformed: it cannot be a request.
         """
-        buffer, at = self._buffer, self._at
+        buffer, at = self._buffer + data, self._at
         length = len(buffer)
         if at == length or self._ended:
             return None
-        if self.idle and buffer[at] in b"\r\n":  # blank lines before a request are nothing
-            at = length - len(buffer[at:].lstrip(b"\r\n"))
+        if self.idle:
+            if buffer[at] in b"\r\n":  # blank lines before a request are nothing
+                at = length - len(buffer[at:].lstrip(b"\r\n"))
+            self.idle = at == length
         while at < length and self._made is None:
-            if self._head.whole:
-                end = self._end_of_piece(buffer, at)
+            if self._head_whole:
+                end = self._end_of_body_piece(buffer, at)
             else:
-                end = self._head.end_of_piece(buffer, at)
+                end = self._end_of_head_piece(buffer, at)
             self._parse(buffer[at:end])
+            if self._left is None:
+                self._check_wrapping()
             at = end
         made, self._made = self._made, None
-        kept = at if self.idle else max(0, at - _KEPT)
-        self._buffer, self._at = buffer[kept:], at - kept
+        if self.idle and at == length:
+            self._buffer, self._at = b"", 0
+            self.has_more, self.size = False, 0
+        else:
+            kept = at if self.idle else max(0, at - _KEPT)
+            self._buffer, self._at = buffer[kept:], at - kept
+            self.has_more = at < length
+            self.size = len(self._buffer) + self._head_size() + len(self._body)
         return made
 
-    def _begin(self) -> None:
+    def _begin_body(self) -> None:
         self.idle = True
         self.expects_continue = False
-        self._head = Head(self._common)
-        self._body = bytearray()
+        self._body = b""
         self._body_bytes = self._wire_bytes = self._chunks = 0
         self._left = 0  # bytes of the body to come, None where it comes in chunks
         self._upgraded = False
 
-    def _end_of_piece(self, buffer: bytes, at: int) -> int:
+    def _end_of_body_piece(self, buffer: bytes, at: int) -> int:
         """Return where the next piece of the body ends, with the body at the latest."""
-        if self._left is None:
-            end = after(buffer, at)
-            self._wire_bytes += end - at
-            if buffer.endswith(END, 0, end):  # as dear as a chunk: a body can be full of such
-                self.on_chunk_header()
-        else:
-            end = min(len(buffer), at + self._left)
+        if self._left is not None:
+            end = at + self._left
+            if end > len(buffer):
+                end = len(buffer)
             self._left -= end - at
+            return end
+        end = after(buffer, at)
+        self._wire_bytes += end - at
+        if buffer.endswith(END, 0, end):  # as dear as a chunk: a body can be full of such
+            self.on_chunk_header()
         return end
+
+    def _check_wrapping(self) -> None:
+        if self._made is None and self._wire_bytes - self._body_bytes > _WRAPPING_LIMIT:
+            raise Malformed(
+                f"The chunks of the body have over {_WRAPPING_LIMIT} bytes of wrapping."
+            )
 
     def _parse(self, piece: bytes) -> None:
         try:
@@ -148,48 +153,26 @@ class RequestReader:
         except HttpParserError as error:
             if self._made is None:  # what follows a body that is too long is nobody's business
                 raise _fault(error) from None
-        if self._made is not None:
-            return
-        self._check_wrapping()
-        if self._upgraded and not self._left:
+        if self._upgraded and not self._left and self._made is None:
             self._hand_on(self._body_bytes, keep_alive=False)
 
-    def _check_wrapping(self) -> None:
-        if self._wire_bytes - self._body_bytes > _WRAPPING_LIMIT:
-            raise Malformed(
-                f"The chunks of the body have over {_WRAPPING_LIMIT} bytes of wrapping."
-            )
-
-    # What llhttp calls, in this order.
-
-    def on_message_begin(self) -> None:
-        """A request begins."""
-        self.idle = False
-
-    def on_url(self, url: bytes) -> None:
-        """A piece of the target has come."""
-        self._head.add_to_url(url)
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """A header has come."""
-        if not self._head.whole:  # a trailer is no header
-            self._head.add_header(name, value)
+    # What else llhttp calls, in this order.
 
     def on_headers_complete(self) -> None:
         """All headers have come."""
-        parser, head, environ = self._parser, self._head, self._head.environ
-        chunked = "HTTP_TRANSFER_ENCODING" in environ
-        head.complete(parser.get_method(), parser.get_http_version())
-        if chunked and parser.should_upgrade():
-            raise Malformed("Upgrade: leave it out of a request with a Transfer-Encoding.")
-        # llhttp has seen to it that there is one length at most, and that it is a number.
-        announced = int(environ.get("CONTENT_LENGTH", 0))
-        self._left = None if chunked else announced
-        if announced > self._body_limit:
-            self._hand_on(announced, keep_alive=False)
-        expects = environ.get("HTTP_EXPECT")
-        if expects is not None and environ["SERVER_PROTOCOL"] == "HTTP/1.1":
-            self.expects_continue = expects.lower() == "100-continue"
+        parser, environ = self._parser, self.environ
+        self._complete_head(parser.get_method(), parser.get_http_version())
+        if "HTTP_TRANSFER_ENCODING" in environ:
+            if parser.should_upgrade():
+                raise Malformed("Upgrade: leave it out of a request with a Transfer-Encoding.")
+            self._left = None
+        elif "CONTENT_LENGTH" in environ:
+            # llhttp has seen to it that there is one at most, and that it is a number.
+            self._left = int(environ["CONTENT_LENGTH"])
+            if self._left > self._body_limit:
+                self._hand_on(self._left, keep_alive=False)
+        if "HTTP_EXPECT" in environ and environ["SERVER_PROTOCOL"] == "HTTP/1.1":
+            self.expects_continue = environ["HTTP_EXPECT"].lower() == "100-continue"
 
     def on_chunk_header(self) -> None:
         """A chunk begins."""
@@ -200,32 +183,37 @@ class RequestReader:
     def on_body(self, piece: bytes) -> None:
         """A piece of the body has come."""
         self._body_bytes += len(piece)
-        if self._made is None:
-            if self._body_bytes > self._body_limit:
-                self._hand_on(self._body_bytes, keep_alive=False)
-            else:
-                self._body += piece
+        if self._made is not None:
+            return
+        if self._body_bytes > self._body_limit:
+            self._hand_on(self._body_bytes, keep_alive=False)
+        elif not self._body:
+            self._body = piece  # as a rule all of it
+        else:
+            if isinstance(self._body, bytes):
+                self._body = bytearray(self._body)
+            self._body += piece
 
     def on_message_complete(self) -> None:
         """The request is whole."""
         if self._made is None and not self._parser.should_upgrade():
             # HTTP/1.0 would have to be told that the connection is kept: it is not.
-            kept = (
-                self._parser.should_keep_alive()
-                and self._head.environ["SERVER_PROTOCOL"] == "HTTP/1.1"
+            is_current = self.environ["SERVER_PROTOCOL"] == "HTTP/1.1"
+            self._hand_on(
+                self._body_bytes, keep_alive=is_current and self._parser.should_keep_alive()
             )
-            self._hand_on(self._body_bytes, keep_alive=kept)
-            self._begin()
+            self._begin_head()
+            self._begin_body()
 
     def _hand_on(self, length: int, *, keep_alive: bool) -> None:
         """Give the request to the app, with all of its body or, if that is too long, none."""
-        environ = self._head.environ
+        environ = self.environ
         environ["CONTENT_LENGTH"] = str(length)
         # No chunks are left; with this the app would pass over the length, and so over the limit.
         environ.pop("HTTP_TRANSFER_ENCODING", None)
         body = bytes(self._body) if length == len(self._body) else b""
         environ["wsgi.input"] = BytesIO(body)
-        self._made = Request(environ, keep_alive, self._head.size + len(body))
+        self._made = Request(environ, keep_alive, self._head_size() + len(body))
         self._ended = not keep_alive
 
 

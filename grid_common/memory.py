@@ -14,14 +14,18 @@ class Budget:
 
 
 class Share:
-    """What one holder has of a budget; as a context manager it gives it back."""
+    """What one holder has of a budget; as a context manager it gives it back.
 
-    __slots__ = ("_budget", "_held")
+    Attributes:
+        size: how much it holds, bytes.
+    """
+
+    __slots__ = ("_budget", "size")
 
     def __init__(self, budget: Budget) -> None:
         """Begin with nothing."""
         self._budget = budget
-        self._held = 0
+        self.size = 0
 
     def __enter__(self) -> Self:
         return self
@@ -31,9 +35,9 @@ class Share:
 
     def resize(self, size: int) -> bool:
         """Hold `size` bytes from now on; where they are not left, hold on and return False."""
-        more = size - self._held
+        more = size - self.size
         if more > self._budget.left:
             return False
         self._budget.left -= more
-        self._held = size
+        self.size = size
         return True

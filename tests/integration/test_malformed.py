@@ -134,6 +134,31 @@ def test_large_requests_have_so_much_memory_together_and_ordinary_ones_go_on(
     eventually(takes_a_large_one_again)
 
 
+def test_large_requests_of_vehicles_that_charge_count_too(start_service: StartService) -> None:
+    points = 400
+    site = start_service("substation_service", CHARGING_POINTS=points, TIME_SCALE=36)
+    body = b'{"kwh": 3}'.ljust(60_000)  # 6 s
+    head = b"POST /charge HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+    large = head + b"Content-Length: %d\r\n\r\n" % len(body) + body
+
+    with ExitStack() as stack:
+        lines = []
+        for _ in range(points):
+            line = socket.create_connection(("127.0.0.1", site.port), timeout=10)
+            lines.append(stack.enter_context(line))
+            line.sendall(large)
+        eventually(partial(some_answered, lines, 50))
+        load = scrape(site.url)["substation_current_load"]
+        assert points // 2 < load <= points - 50  # beyond 8 KiB each, 16 MiB are 318 of them
+        assert requests.post(f"{site.url}/charge", json={"kwh": 0.01}, timeout=5).status_code == 200
+        for line in lines:
+            assert statuses(line.recv(65_536)) in ([200], [503])
+
+    assert scrape(site.url)["substation_current_load"] == 0
+    again = large.replace(b'"kwh": 3', b'"kwh": 0') + GET + b"Connection: close\r\n\r\n"
+    assert statuses(told(site, again)) == [400, 200]  # not of its size, but of its energy
+
+
 def some_answered(lines: list[socket.socket], count: int) -> list[socket.socket]:
     waiting = select.poll()
     by_file = {line.fileno(): line for line in lines}

@@ -26,8 +26,8 @@ def read(*pieces: bytes, body_limit: int = BODY_LIMIT) -> list[Request]:
 
 def feed(reader: RequestReader, piece: bytes) -> list[Request]:
     """Give the reader a piece and take every request that is whole then."""
-    reader.feed(piece)
-    return list(iter(reader.next, None))
+    first = reader.read(piece)
+    return [] if first is None else [first, *iter(reader.read, None)]
 
 
 def environ(*pieces: bytes) -> dict[str, Any]:
@@ -226,13 +226,12 @@ def test_white_space_around_a_value_is_none_of_it() -> None:
 @pytest.mark.parametrize("body", [b"\r\n", b"Content-Length: 1\r\n\r\n1", CHUNKS])
 def test_what_is_behind_a_whole_request_does_not_take_it_away(body: bytes, behind: bytes) -> None:
     reader = RequestReader({}, BODY_LIMIT)
-    reader.feed(HEAD + body + behind)
-    made = reader.next()
+    made = reader.read(HEAD + body + behind)
     assert made is not None
     assert made.keep_alive
     assert reader.has_more
     with pytest.raises(Malformed):
-        reader.next()
+        reader.read()
 
 
 def test_blank_lines_before_a_request_are_nothing() -> None:
@@ -271,8 +270,7 @@ def test_what_waits_behind_a_request_takes_no_more_memory_than_its_bytes() -> No
     ahead = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n" * 500
     tracemalloc.start()
     try:
-        reader.feed(ahead)
-        first = reader.next()
+        first = reader.read(ahead)
         assert first is not None
         assert tracemalloc.get_traced_memory()[0] < len(ahead) + 8_000
         assert len(ahead) - 100 < reader.size < len(ahead) + 1_000
@@ -378,9 +376,11 @@ def test_what_is_no_request_is_refused_in_whatever_pieces_it_comes(
 def test_a_reader_that_has_nothing_has_no_more() -> None:
     reader = RequestReader({}, BODY_LIMIT)
     assert not reader.has_more
-    reader.feed(HEAD)
+    assert reader.read(HEAD) is None
+    assert not reader.has_more
+    assert reader.read(b"\r\n" + HEAD) is not None
     assert reader.has_more
-    assert reader.next() is None
+    assert reader.read() is None
     assert not reader.has_more
 
 
