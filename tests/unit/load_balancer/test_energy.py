@@ -180,3 +180,20 @@ def test_what_a_vehicle_takes_with_it_is_what_was_left_of_its_prediction(
     grid.pass_time(0.25)  # in which 2.5 kWh are drawn
     grid.complete(ticket)
     assert supply(grid).remaining_kwh == pytest.approx(remaining_kwh)
+
+
+def test_what_comes_and_goes_leaves_the_little_that_there_was() -> None:
+    grid = grid_of(8)
+    poll(grid, load=1, committed_kw=0.5, remaining_kwh=0.5, power_kw=0.5)
+    grid.complete(grid.arrive(demand=Demand(20)))
+    assert tuple(supply(grid)) == pytest.approx((1, 0.5, 0.5, 50, 200, 0.1))
+    grid.pass_time(0.2)
+    assert supply(grid).remaining_kwh == pytest.approx(0.5 - 0.5 * 0.02)
+
+
+def test_power_that_is_almost_at_the_limit_is_held_back_by_it() -> None:
+    for power_kw, drawn_kw in ((0.999 * 200, 200), (199, 199)):
+        grid = grid_of(8)
+        poll(grid, load=6, committed_kw=300, remaining_kwh=200, power_kw=power_kw)
+        grid.pass_time(1)
+        assert supply(grid).remaining_kwh == pytest.approx(200 - drawn_kw * 0.1)

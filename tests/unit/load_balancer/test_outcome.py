@@ -94,6 +94,10 @@ def test_what_a_site_tells_of_its_energy_is_passed_on() -> None:
     body = orjson.dumps({"energy_kwh": 6, "mean_power_kw": 49.5, "peak_power_kw": 50.0, "kwh": 6})
 
     assert metered(body) == {"energy_kwh": 6.0, "mean_power_kw": 49.5, "peak_power_kw": 50.0}
+    assert metered(b'{"energy_kwh": 0, "mean_power_kw": 0.5}') == {
+        "energy_kwh": 0.0,
+        "mean_power_kw": 0.5,
+    }
 
 
 @pytest.mark.parametrize(

@@ -695,3 +695,16 @@ def test_a_vehicle_that_can_wait_no_longer_is_placed_by_whatever_policy() -> Non
     assert grid.where(late) is None  # its deadline is over
     grid.pool.last_call(late, grid.now)
     assert grid.where(late) is not None
+
+
+def test_retry_after_goes_by_a_mean_in_which_the_newest_session_weighs_a_twentieth() -> None:
+    grid = Grid(4)
+    assert grid.pool.retry_after_s(grid.now) == grid.pool.trust_s == 1.5
+    for session_s, mean_s in ((10, 10), (30, 11)):
+        ticket = grid.arrive()
+        grid.pass_time(session_s)
+        grid.complete(ticket)
+        grid.poll("a")
+        assert grid.pool.retry_after_s(grid.now) == pytest.approx(mean_s / 4)
+    grid.fail(grid.arrive())
+    assert grid.pool.retry_after_s(grid.now) == 10
