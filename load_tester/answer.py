@@ -51,7 +51,10 @@ def _apply_success(charge: Charge, status: int, document: dict[str, Any] | None)
     site = document.get("substation")
     charge.site = site if isinstance(site, str) else None
     charge.waited_s = _number(document.get("waited_s"))
-    charge.charging_s = _number(document.get("charging_s")) if status == 200 else None
+    if status == 200:
+        charge.charging_s = _number(document.get("charging_s"))
+        charge.mean_power_kw = _number(document.get("mean_power_kw"))
+        charge.peak_power_kw = _number(document.get("peak_power_kw"))
     attempts = document.get("attempts")
     charge.attempts = attempts if isinstance(attempts, int) else 1
 

@@ -39,7 +39,7 @@ class CellReader:
         Raises:
             ValueError: it is no number over 0.
         """
-        number = self._number("energy", text)
+        number = self.number("energy", text)
         if number is None:
             raise ValueError(f"energy {quoted(text)} is not a number")
         if not 0 < number * unit < math.inf:
@@ -59,7 +59,7 @@ class CellReader:
         text = text.strip()
         moment = _compact_date(text) if compact else None
         if moment is None:
-            number = self._number("arrival", text)
+            number = self.number("arrival", text)
             if number is not None:
                 return number
             moment = _iso_date(text)
@@ -67,7 +67,12 @@ class CellReader:
             moment = moment.replace(tzinfo=UTC)  # only differences count
         return moment.timestamp()
 
-    def _number(self, what: str, text: str) -> float | None:
+    def number(self, what: str, text: str) -> float | None:
+        """Read a number; None where it is none. `what` is what messages call it.
+
+        Raises:
+            ValueError: its comma may be a decimal one or one between thousands.
+        """
         text = text.strip()
         if not _WITH_COMMA.fullmatch(text):
             return plain_number(text)

@@ -6,10 +6,20 @@ import re
 from pathlib import Path
 from typing import NoReturn
 
-from load_tester.option_values import count, number, read_demand, read_key, read_url, read_urls
+from load_tester.demand import MIXES
+from load_tester.option_values import (
+    count,
+    number,
+    read_demand,
+    read_key,
+    read_powers,
+    read_url,
+    read_urls,
+)
 from load_tester.replay import DEFAULT_KWH_PER_S, GAP_LIMIT
 from load_tester.scenarios import Spacing
 from load_tester.trace import ARRIVAL_COLUMNS, ENERGY_COLUMNS
+from load_tester.traits import BATTERY_COLUMNS, POWER_COLUMNS, SOC_COLUMNS
 
 SCENARIOS = ("steady", "rush-hour", "spike", "stress", "soak", "replay")
 
@@ -41,9 +51,13 @@ traces:
   other kWh; --arrival-column and --energy-column name other columns. Rows that cannot be read, or
   whose energy is not over 0, are left out and counted. A decimal comma is read where it can be none
   between thousands.
+  What a vehicle tells of itself is read where it is there: its most power (kW, or W where the name
+  ends so) from {", ".join(POWER_COLUMNS)}; its battery from {", ".join(BATTERY_COLUMNS)};
+  its state of charge (0 to 1, or percent) from {", ".join(SOC_COLUMNS)}.
   Without --speed, idle gaps over {GAP_LIMIT:g} times the median gap are shortened to that, and the
   speed is chosen so that the replay asks for {DEFAULT_KWH_PER_S:g} kWh a second, five sixths of
-  what the default grid can deliver, or lasts for --duration. The report says what was chosen.
+  what the default grid can deliver, or lasts for --duration; vehicles that take less than 50 kW
+  count for as much more. The report says what was chosen.
   With --speed each gap stays as it was.
 
 examples:
@@ -144,6 +158,19 @@ def build_parser() -> argparse.ArgumentParser:
         "(median 29 kWh), drawn after real sessions",
     )
     demand.add_argument(
+        "--mix",
+        choices=[*MIXES, "none"],
+        help="fast: unlike vehicles; energy, battery, state of charge and most power are drawn "
+        "together after real sessions, and told (docs/demand.md). none: they tell their energy "
+        "alone (default, but for a trace that has more)",
+    )
+    demand.add_argument(
+        "--max-power-kw",
+        type=read_powers,
+        metavar="KW,KW:WEIGHT",
+        help="most power that vehicles take and tell: one, or several by weight, as 11:10,50:20",
+    )
+    demand.add_argument(
         "--arrivals",
         choices=[spacing.value for spacing in Spacing],
         help="poisson (default): independent of each other; even: like a clock",
@@ -188,6 +215,9 @@ def build_parser() -> argparse.ArgumentParser:
     )
     trace.add_argument("--arrival-column", metavar="NAME", help="the column of arrivals")
     trace.add_argument("--energy-column", metavar="NAME", help="the column of energies")
+    trace.add_argument("--power-column", metavar="NAME", help="the column of most powers")
+    trace.add_argument("--battery-column", metavar="NAME", help="the column of batteries")
+    trace.add_argument("--soc-column", metavar="NAME", help="the column of states of charge")
     manners = parser.add_argument_group("vehicles' manners")
     manners.add_argument(
         "--patience",
@@ -241,6 +271,18 @@ def build_parser() -> argparse.ArgumentParser:
         default=(),
         metavar="URL,URL",
         help="the sites' metrics pages (default: /metrics at the addresses in /substations)",
+    )
+    grid.add_argument(
+        "--point-power-kw",
+        type=number("a power", over=0, most=10_000),
+        metavar="KW",
+        help="power of the fastest point, for the slowdown (default: as the sites' pages tell)",
+    )
+    grid.add_argument(
+        "--time-scale",
+        type=number("a time scale", over=0),
+        metavar="S",
+        help="how many times faster than real time vehicles charge, likewise",
     )
     grid.add_argument(
         "--no-check",

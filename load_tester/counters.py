@@ -1,8 +1,11 @@
 """Reads the grid's own counters from its metrics pages. Pure."""
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+
+from load_tester.power import Point
 
 _SAMPLE = re.compile(r"^([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{(.*)\})?\s+(\S+)(?:\s+-?\d+)?\s*$")
 _LABEL = re.compile(r'([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\]|\\.)*)"')
@@ -44,6 +47,7 @@ class SiteCounters:
     kwh: float | None  # delivered to vehicles that got all; None where the site does not tell
     load: float
     started: float | None  # when the process began, seconds since 1970
+    point: Point | None = None  # None where it does not tell
 
     @classmethod
     def from_page(cls, page: str) -> "SiteCounters":
@@ -60,7 +64,17 @@ class SiteCounters:
             _total(samples, "substation_energy_delivered_kwh_total", outcome="charged"),
             _total(samples, "substation_current_load") or 0.0,
             _total(samples, "process_start_time_seconds"),
+            _point(samples),
         )
+
+
+def _point(samples: Samples) -> Point | None:
+    power_kw = samples.get("substation_point_power_kw")
+    if not power_kw or not 0 < power_kw[0][1] < math.inf:
+        return None
+    # Where none is told, time is what the clock says.
+    scale = samples.get("substation_time_scale", [({}, 1.0)])[0][1]
+    return Point(power_kw[0][1], scale) if 0 < scale < math.inf else None
 
 
 @dataclass(frozen=True, slots=True)

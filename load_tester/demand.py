@@ -1,20 +1,23 @@
-"""How much energy a vehicle asks for: fixed, or drawn from a fit to real sessions. Pure.
+"""What a vehicle asks for and tells of itself: fixed, or drawn as in real sessions. Pure.
 
 How the fits were made, and how to repeat them: docs/demand.md.
 """
 
+import math
 import random
 from dataclasses import dataclass
 from typing import Protocol
 
 from load_tester.gamma import lower_gamma
+from load_tester.mix import FAST_MIX, VehicleMix
+from load_tester.vehicle import Need
 
 
 class Demand(Protocol):
-    """Says how many kWh the next vehicle asks for."""
+    """Says what the next vehicle asks for and tells of itself."""
 
-    def draw(self, rng: random.Random) -> float:
-        """Return one vehicle's energy, kWh, to the Wh."""
+    def draw(self, rng: random.Random) -> Need:
+        """Return one vehicle's need, its energy to the Wh."""
         ...
 
     def describe(self) -> str:
@@ -28,9 +31,9 @@ class FixedDemand:
 
     kwh: float
 
-    def draw(self, rng: random.Random) -> float:  # noqa: ARG002 - nothing to draw, same call
+    def draw(self, rng: random.Random) -> Need:  # noqa: ARG002 - nothing to draw, same call
         """Return the fixed energy."""
-        return self.kwh
+        return Need(self.kwh)
 
     def describe(self) -> str:
         """Name the demand for a report."""
@@ -59,12 +62,12 @@ class GammaDemand:
         weighted = lower_gamma(self.shape + 1, high) - lower_gamma(self.shape + 1, low)
         return self.shape * self.scale * weighted / within
 
-    def draw(self, rng: random.Random) -> float:
-        """Return one vehicle's energy, kWh, to the Wh."""
+    def draw(self, rng: random.Random) -> Need:
+        """Return one vehicle's energy."""
         while True:
             kwh = round(rng.gammavariate(self.shape, self.scale), 3)
             if self.least <= kwh <= self.most:
-                return kwh
+                return Need(kwh)
 
     def describe(self) -> str:
         """Name the demand for a report."""
@@ -91,3 +94,45 @@ WORKPLACE = GammaDemand(
     most=58.039,
 )
 FITTED: dict[str, GammaDemand] = {"fast": FAST_CHARGING, "workplace": WORKPLACE}
+
+
+@dataclass(frozen=True, slots=True)
+class MixDemand:
+    """Vehicles that differ, and tell it: all of a vehicle is drawn together."""
+
+    name: str
+    mix: VehicleMix
+
+    def draw(self, rng: random.Random) -> Need:
+        """Return one vehicle, its battery to the 10 Wh and its state of charge to the per mille."""
+        drawn = self.mix.draw(rng)
+        battery_kwh, soc = round(drawn.battery_kwh, 2), round(drawn.soc, 3)
+        # Rounded down, so that it still fits; the least is a Wh.
+        kwh = math.floor(1000 * min(drawn.kwh, (1 - soc) * battery_kwh)) / 1000 or 0.001
+        return Need(kwh, drawn.max_power_kw, battery_kwh, soc)
+
+    def describe(self) -> str:
+        """Name the demand for a report."""
+        return f"unlike vehicles as in {self.name} sessions"
+
+
+@dataclass(frozen=True, slots=True)
+class PowerDemand:
+    """Vehicles of another demand that tell a most power, drawn by weight."""
+
+    demand: Demand
+    max_power_kw: tuple[tuple[float, float], ...]  # power and its weight
+
+    def draw(self, rng: random.Random) -> Need:
+        """Return one vehicle."""
+        powers, weights = zip(*self.max_power_kw, strict=True)
+        (max_power_kw,) = rng.choices(powers, weights)
+        return self.demand.draw(rng)._replace(max_power_kw=max_power_kw)
+
+    def describe(self) -> str:
+        """Name the demand for a report."""
+        powers = ", ".join(f"{power:g}" for power, _ in self.max_power_kw)
+        return f"{self.demand.describe()}, at most {powers} kW"
+
+
+MIXES: dict[str, MixDemand] = {"fast": MixDemand("fast-charging", FAST_MIX)}

@@ -4,6 +4,7 @@ import csv
 from collections.abc import Sequence
 from typing import TextIO
 
+from load_tester.power import Point, slowdown
 from load_tester.vehicle import Charge
 
 _HEADER = (
@@ -22,11 +23,17 @@ _HEADER = (
     "tries",
     "lag_s",
     "reason",
+    "max_power_kw",
+    "battery_kwh",
+    "soc",
+    "mean_power_kw",
+    "peak_power_kw",
+    "slowdown",
 )
 
 
-def write_each(charges: Sequence[Charge], file: TextIO) -> None:
-    """Write the vehicles in the order in which they were due."""
+def write_each(charges: Sequence[Charge], points: Sequence[Point], file: TextIO) -> None:
+    """Write the vehicles in the order in which they were due; `points` are the grid's kinds."""
     writer = csv.writer(file)
     writer.writerow(_HEADER)
     for charge in sorted(charges, key=lambda charge: charge.due):
@@ -47,9 +54,19 @@ def write_each(charges: Sequence[Charge], file: TextIO) -> None:
                 charge.tries,
                 f"{charge.lag:.6f}",
                 charge.reason,
+                charge.vehicle.max_power_kw,
+                charge.vehicle.battery_kwh,
+                charge.vehicle.soc,
+                charge.mean_power_kw,
+                charge.peak_power_kw,
+                _ratio(slowdown(charge, points)),
             )
         )
 
 
 def _seconds(value: float | None) -> str:
     return "" if value is None else f"{value:.6f}"
+
+
+def _ratio(value: float | None) -> str:
+    return "" if value is None else f"{value:.4f}"

@@ -11,7 +11,7 @@ _NICE = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 4
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """Times of a number of vehicles, seconds. All values are real ones, none is interpolated."""
+    """Values of a number of vehicles, such as times in seconds; all were measured as they are."""
 
     count: int
     mean: float

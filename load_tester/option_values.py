@@ -75,6 +75,17 @@ def read_demand(text: str) -> Demand:
     return FixedDemand(kwh)
 
 
+def read_powers(text: str) -> tuple[tuple[float, float], ...]:
+    """Read powers with commas between them, each with its weight behind a colon; 1 without."""
+    power = number("a power in kW", least=1, most=10_000)  # what a charge takes
+    weight = number("a weight", over=0)
+    powers = []
+    for part in text.split(","):
+        kw, colon, share = part.strip().partition(":")
+        powers.append((power(kw), weight(share) if colon else 1.0))
+    return tuple(powers)
+
+
 def read_url(text: str) -> str:
     """Read an address; a slash at its end is dropped."""
     url: Url | None

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from load_tester.command_line import SCENARIOS, build_parser
-from load_tester.demand import Demand
+from load_tester.demand import MIXES, Demand
+from load_tester.traits import TraitColumns
 
 STDOUT = Path("-")
 _CALLERS = "callers"  # --concurrency, which is no scenario of its own on the command line
@@ -19,6 +20,7 @@ _TAKEN_BY = {
     "duration": {"steady", "rush-hour", "soak", "replay"},
     "concurrency": {_CALLERS},
     "kwh": _ANY_RATE | {"stress", _CALLERS},
+    "max_power_kw": _ANY_RATE | {"stress", _CALLERS},
     "arrivals": _ANY_RATE | {"stress"},
     "share": {"spike"},
     "step": {"stress"},
@@ -29,6 +31,9 @@ _TAKEN_BY = {
     "speed": {"replay"},
     "arrival_column": {"replay"},
     "energy_column": {"replay"},
+    "power_column": {"replay"},
+    "battery_column": {"replay"},
+    "soc_column": {"replay"},
 }
 
 
@@ -45,6 +50,8 @@ class Options:
     duration: float | None
     concurrency: int | None
     kwh: Demand | None
+    mix: str | None  # of MIXES, or "none"
+    max_power_kw: tuple[tuple[float, float], ...] | None  # power and its weight
     arrivals: str | None  # a Spacing
     share: float | None
     step: float | None
@@ -55,6 +62,9 @@ class Options:
     speed: float | None
     arrival_column: str | None
     energy_column: str | None
+    power_column: str | None
+    battery_column: str | None
+    soc_column: str | None
     seed: int
     patience: float
     wait: float | None
@@ -66,8 +76,15 @@ class Options:
     report: Path | None
     each: Path | None
     site_metrics: tuple[str, ...]
+    point_power_kw: float | None
+    time_scale: float | None
     check: bool
     decisions: bool
+
+    @property
+    def traits(self) -> TraitColumns:
+        """The columns of a trace that tell of vehicles."""
+        return TraitColumns(self.power_column, self.battery_column, self.soc_column)
 
 
 def parse_options(arguments: Sequence[str] | None = None) -> Options:
@@ -83,6 +100,13 @@ def parse_options(arguments: Sequence[str] | None = None) -> Options:
         parser.error("--duration: follows from --vehicles and --rate; give two of the three")
     if found.speed is not None and found.duration is not None:
         parser.error("--duration: follows from --speed; give one of the two")
+    if found.mix in MIXES and found.kwh is not None:
+        parser.error(f"--kwh: the mix {found.mix} draws energies too; leave out one of the two")
+    if found.mix in MIXES and scenario == "replay":
+        parser.error(
+            f"--mix {found.mix}: the trace tells of its vehicles; give none to replay "
+            "energies alone, or leave it out"
+        )
     for name in ("report", "each"):
         if values[name] == STDOUT:
             parser.error(f"--{name} -: goes to a file; name one (only --json takes -)")

@@ -3,7 +3,7 @@
 The defaults suit the default grid: 24 points of 50 kW with TIME_SCALE 360 deliver 120 kWh a second.
 """
 
-from load_tester.demand import WORKPLACE, Demand
+from load_tester.demand import MIXES, WORKPLACE, Demand, PowerDemand
 from load_tester.option_values import MOST_VEHICLES
 from load_tester.options import Options
 from load_tester.replay import plan_replay
@@ -42,7 +42,7 @@ def make_plan(options: Options) -> Plan:
         PlanError: the trace cannot be replayed, or the options make too many vehicles or none.
     """
     streams = Streams.from_seed(options.seed)
-    demand = options.kwh or WORKPLACE
+    demand = _demand(options)
     spacing = Spacing(options.arrivals or Spacing.POISSON)
     match options.scenario:
         case "replay":
@@ -80,6 +80,18 @@ def make_plan(options: Options) -> Plan:
         demand=demand,
         streams=streams,
     )
+
+
+def _demand(options: Options) -> Demand:
+    """Return who comes: with a most power of the options, whatever else is drawn."""
+    demand: Demand = WORKPLACE
+    if options.kwh is not None:
+        demand = options.kwh
+    elif options.mix in MIXES:
+        demand = MIXES[options.mix]
+    if options.max_power_kw is not None:
+        return PowerDemand(demand, options.max_power_kw)
+    return demand
 
 
 def _plan_steps(options: Options, spacing: Spacing, demand: Demand, streams: Streams) -> Plan:
@@ -122,7 +134,10 @@ def _plan_trace(options: Options) -> Plan:
         options.trace,
         arrival_column=options.arrival_column,
         energy_column=options.energy_column,
+        columns=options.traits,
     )
+    if options.mix == "none":
+        trace = trace.without_traits()
     return plan_replay(
         trace, vehicles=options.vehicles, speed=options.speed, duration=options.duration
     )

@@ -17,6 +17,7 @@ from load_tester.decisions import DecisionBook
 from load_tester.latency import Spread
 from load_tester.limits import Breaking, ServiceWatch, Thresholds
 from load_tester.options import Options
+from load_tester.power import Point, known_points
 from load_tester.progress import Progress
 from load_tester.result import Cost, Recording
 from load_tester.runner import Manners, Runner
@@ -39,6 +40,7 @@ class Recorder:
         self._gateway = gateway
         self._console = console
         self._check = options.check
+        self._point_power_kw, self._time_scale = options.point_power_kw, options.time_scale
         self.began = datetime.now(UTC)
         # Not from the seed: two runs with one seed must not take each other's vehicles for theirs.
         tag = f"lt-{secrets.token_hex(4)}-"
@@ -79,7 +81,12 @@ class Recorder:
             self._check_books(before),
             self._find_breaking(),
             cost,
+            self._points(before),
         )
+
+    def _points(self, before: GridCounters) -> list[Point]:
+        told = [site.point for site in before.sites.values() if site and site.point]
+        return known_points(told, self._point_power_kw, self._time_scale)
 
     def _run(self) -> Cost:
         self.began = datetime.now(UTC)

@@ -12,6 +12,7 @@ from load_tester.vehicle import Plan, Vehicle
 # default grid can give (24 points of 50 kW with TIME_SCALE 360 deliver 120 kWh a second). Busy,
 # with queues when vehicles come together, yet nobody waits for more than some seconds.
 DEFAULT_KWH_PER_S = 100.0
+_DEFAULT_POINT_KW = 50.0
 # Idle gaps are cut to so many times the median gap when no speed is given, or nights and holidays
 # would make up most of the replay and its vehicles would come in clumps.
 GAP_LIMIT = 4.0
@@ -31,7 +32,7 @@ def plan_replay(
 
     With `speed` the trace is replayed as it is, so many times faster. Without, idle gaps are cut
     and the speed is chosen so that the replay lasts `duration` seconds; without that too, so that
-    it asks for DEFAULT_KWH_PER_S in the mean.
+    it asks for DEFAULT_KWH_PER_S in the mean, where each vehicle takes what a point gives.
 
     Raises:
         TraceError: more vehicles are asked for than the trace has, or its arrivals are no dates.
@@ -57,19 +58,26 @@ def plan_replay(
     span = moments[-1]
     if speed is None:
         if duration is None:
-            energy = sum(session.kwh for session in sessions)
-            duration = max(_LEAST_DURATION_S, energy / DEFAULT_KWH_PER_S)
+            work = sum(session.kwh * _point_share(session) for session in sessions)
+            duration = max(_LEAST_DURATION_S, work / DEFAULT_KWH_PER_S)
         speed = span / duration if span else 1.0
     planned = tuple(
-        Vehicle(number, round(moment / speed, 6), round(session.kwh, 3) or 0.001)
+        Vehicle(number, round(moment / speed, 6), *session.need)
         for number, (moment, session) in enumerate(zip(moments, sessions, strict=True), start=1)
     )
     summary = (
         f"{len(planned):,} sessions of {trace.name} ({_period(sessions)}), "
         f"{_speed(speed)} times as fast"
     )
-    notes.append(f"read the columns {trace.arrival_column} and {trace.energy_column}")
+    columns = [trace.arrival_column, trace.energy_column, *trace.trait_columns]
+    notes.append(f"read the columns {', '.join(columns[:-1])} and {columns[-1]}")
     return Plan("replay", summary, planned, tuple(notes))
+
+
+def _point_share(session: Session) -> float:
+    """Tell how much longer than with a point's power it holds a point of the default grid."""
+    most_kw = session.traits.max_power_kw
+    return 1.0 if most_kw is None else max(1.0, _DEFAULT_POINT_KW / most_kw)
 
 
 def _cut_gaps(arrivals: Sequence[float]) -> tuple[list[float], str]:

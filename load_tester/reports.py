@@ -23,7 +23,9 @@ def _write_json(result: Result, file: TextIO) -> None:
 _WRITERS: dict[str, Callable[[Result, TextIO], object]] = {
     "--json": _write_json,
     "--report": lambda result, file: file.write(render_page(result)),
-    "--each": lambda result, file: write_each(result.recording.charges, file),
+    "--each": lambda result, file: write_each(
+        result.recording.charges, result.recording.points, file
+    ),
 }
 
 

@@ -10,6 +10,7 @@ from load_tester.books import Books
 from load_tester.decisions import DecisionBook
 from load_tester.latency import Spread, Window, window_of, windows, worst_windows
 from load_tester.limits import Breaking, Thresholds
+from load_tester.power import Point, PowerReport, report_power
 from load_tester.site import GridSamples, SiteReport, report_sites
 from load_tester.vehicle import Charge, Outcome, Plan, Stage
 
@@ -38,6 +39,7 @@ class Recording:
     books: Books
     breaking: Breaking | None
     cost: Cost
+    points: Sequence[Point] = ()  # a kind each; none: not known
     interrupted: bool = False
 
     @property
@@ -69,6 +71,7 @@ class Result:
     retries: int
     time_to_charge: Spread | None
     delay: Spread | None
+    power: PowerReport | None
     sites: list[SiteReport]
     windows: list[Window]
     worst: list[Window]
@@ -137,6 +140,7 @@ def sum_up(recording: Recording, setting: Setting) -> Result:
         sum(charge.tries - 1 for charge in charges),
         time_to_charge,
         delay,
+        report_power(charged, recording.points),
         report_sites(charges, recording.samples, recording.decisions, recording.books),
         cut,
         worst_windows(cut),
@@ -215,6 +219,7 @@ def as_json(result: Result) -> dict[str, Any]:
         "rate_per_s": result.rate,
         "time_to_charge_s": _spread(result.time_to_charge),
         "delay_s": _spread(result.delay),
+        "power": None if result.power is None else dataclasses.asdict(result.power),
         "sites": [dataclasses.asdict(site) for site in result.sites],
         "grid": {
             "policy": recording.samples.policy,

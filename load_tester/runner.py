@@ -127,7 +127,7 @@ class Runner:
         charge = Charge(vehicle, vehicle_id, due, self.now)
         self.charges.append(charge)
         self.tally.sent += 1
-        body = b'{"vehicle_id":"%b","kwh":%b}' % (vehicle_id.encode(), repr(vehicle.kwh).encode())
+        body = vehicle.body(vehicle_id)
         try:
             while (pause := self._try(charge, caller, body)) is not None:
                 gevent.sleep(pause)

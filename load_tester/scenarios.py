@@ -77,7 +77,7 @@ def arrivals(curve: RateCurve, count: int, spacing: Spacing, rng: random.Random)
 
 def _vehicles(moments: Sequence[float], demand: Demand, streams: Streams) -> tuple[Vehicle, ...]:
     return tuple(
-        Vehicle(number, moment, demand.draw(streams.energies))
+        Vehicle(number, moment, *demand.draw(streams.energies))
         for number, moment in enumerate(moments, start=1)
     )
 

@@ -58,6 +58,7 @@ def all_sheets(result: Result) -> list[Sheet]:
     sheets = [
         answers_sheet(result),
         times_sheet(result),
+        power_sheet(result),
         sites_sheet(result),
         moments_sheet(result),
         choices_sheet(result),
@@ -118,6 +119,40 @@ def times_sheet(result: Result) -> Sheet:
         ],
         "From the moment a vehicle was due until its answer. Delay: all but the charging itself, "
         "so waiting for a point, hops between services, and tries again.",
+    )
+
+
+def power_sheet(result: Result) -> Sheet:
+    """Energy, power and slowdown."""
+    title, columns = "Energy and power", ("", ">p50", ">p90", ">p99", ">max", ">mean")
+    power = result.power
+    if power is None:
+        return Sheet(title, columns, [])
+
+    def row(name: str, spread: Spread | None, unit: str) -> Row:
+        if spread is None:
+            return Row((name, *[NOTHING] * 5))
+        values = (spread.p50, spread.p90, spread.p99, spread.max, spread.mean)
+        return Row((name, *[f"{value:,.4g}{unit}" for value in values]))
+
+    if power.slowdown is None:
+        note = "The sites' pages do not tell: give --point-power-kw and --time-scale."
+    else:
+        note = "The fastest point: " + " or ".join(
+            f"{point.power_kw:g} kW, {point.time_scale:g} times as fast as real time"
+            for point in power.points
+        )
+    return Sheet(
+        title,
+        columns,
+        [
+            row("energy", power.energy_kwh, " kWh"),
+            row("mean power", power.mean_power_kw, " kW"),
+            row("peak power", power.peak_power_kw, " kW"),
+            row("slowdown", power.slowdown, ""),
+        ],
+        "Of charged vehicles; powers as the sites told. Slowdown: the time to charge over what the "
+        f"vehicle would take alone at the fastest point. {note}",
     )
 
 
@@ -205,7 +240,8 @@ def choices_sheet(result: Result) -> Sheet:
                 "least loaded chosen",
                 f"{book.least_loaded:,} of {book.total:,} times, policy {policy}",
             ),
-            Mood.BAD if wrong else Mood.GOOD,
+            # Other policies have reasons for another choice.
+            Mood.GOOD if not wrong else Mood.BAD if policy == "least-loaded" else Mood.PLAIN,
         ),
         *[
             Row(

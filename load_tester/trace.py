@@ -1,6 +1,7 @@
 """Reads real charging sessions from a CSV file. Pure but for opening the file."""
 
 import csv
+import dataclasses
 import io
 import re
 from collections.abc import Iterator, Sequence
@@ -10,7 +11,8 @@ from typing import NamedTuple
 
 from load_tester.cells import CellReader, are_compact_dates
 from load_tester.quoting import listed, quoted
-from load_tester.vehicle import PlanError
+from load_tester.traits import NO_COLUMNS, NO_TRAITS, TraitColumns, TraitReader, Traits
+from load_tester.vehicle import Need, PlanError
 
 # Recognised in this order, however they are spelled; the unit of an energy is the end of its name.
 ARRIVAL_COLUMNS = ("arrival", "arrival_utc", "arrival_time", "connection_time", "start", "due_s")
@@ -24,10 +26,17 @@ class TraceError(PlanError):
 
 
 class Session(NamedTuple):
-    """One row: arrival in seconds (since 1970 where the file has dates) and energy in kWh."""
+    """One row: arrival in seconds (since 1970 where the file has dates), energy, and the rest."""
 
     arrival: float
     kwh: float
+    traits: Traits = NO_TRAITS
+
+    @property
+    def need(self) -> Need:
+        """What its vehicle asks for, to the Wh, and tells of itself."""
+        kwh = round(self.kwh, 3) or 0.001
+        return Need(kwh, *self.traits.that_fit(kwh))
 
 
 class _Row(NamedTuple):
@@ -52,11 +61,21 @@ class Trace:
     sessions: tuple[Session, ...]
     arrival_column: str
     energy_column: str
+    trait_columns: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+
+    def without_traits(self) -> "Trace":
+        """Return the same sessions with their energies alone."""
+        sessions = tuple(session._replace(traits=NO_TRAITS) for session in self.sessions)
+        return dataclasses.replace(self, sessions=sessions, trait_columns=())
 
 
 def read_trace(
-    path: Path, *, arrival_column: str | None = None, energy_column: str | None = None
+    path: Path,
+    *,
+    arrival_column: str | None = None,
+    energy_column: str | None = None,
+    columns: TraitColumns = NO_COLUMNS,
 ) -> Trace:
     """Read a CSV file with one session a row.
 
@@ -74,6 +93,12 @@ def read_trace(
     names = [name.strip() for name in header.cells]
     arrival_at = _find_column(path, names, arrival_column, ARRIVAL_COLUMNS, "arrival")
     energy_at = _find_column(path, names, energy_column, ENERGY_COLUMNS, "energy")
+    try:
+        traits = TraitReader(names, columns, separator, [row.cells for row in rows])
+    except LookupError as error:
+        raise TraceError(
+            f"{error.args[0]}: {path} has no such column, only {listed(names)}"
+        ) from None
     unit, reader = _kwh_per_unit(names[energy_at]), CellReader(separator)
     compact = not names[arrival_at].lower().endswith("_s") and are_compact_dates(
         [row.cells[arrival_at] for row in rows if len(row.cells) > arrival_at]
@@ -83,7 +108,8 @@ def read_trace(
         try:
             _check_width(row, len(names), max(arrival_at, energy_at))
             arrival = reader.moment(row.cells[arrival_at], compact=compact)
-            sessions.append(Session(arrival, reader.kwh(row.cells[energy_at], unit)))
+            kwh = reader.kwh(row.cells[energy_at], unit)
+            sessions.append(Session(arrival, kwh, traits.read(row.cells, kwh)))
         except ValueError as error:
             faults.append(f"{row.place}: {error}")
     if not sessions:
@@ -94,7 +120,8 @@ def read_trace(
         tuple(sorted(sessions, key=lambda session: session.arrival)),
         names[arrival_at],
         names[energy_at],
-        tuple(_notes(rows, faults, reader.comma)),
+        traits.columns,
+        (*_notes(rows, faults, reader.comma), *traits.notes()),
     )
 
 

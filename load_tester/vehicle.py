@@ -3,19 +3,44 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class PlanError(ValueError):
     """A run that cannot be planned as asked; the message names option or file, fault and remedy."""
 
 
+class Need(NamedTuple):
+    """What a vehicle asks for, and what it tells of itself. None: it does not tell."""
+
+    kwh: float
+    max_power_kw: float | None = None
+    battery_kwh: float | None = None
+    soc: float | None = None  # state of charge on arrival, 0 to 1
+
+
 @dataclass(frozen=True, slots=True)
 class Vehicle:
-    """One vehicle as planned: when it is due and the energy that it will ask for."""
+    """One vehicle as planned: when it is due, what it will ask for and tell of itself."""
 
     number: int
     due: float
     kwh: float
+    max_power_kw: float | None = None
+    battery_kwh: float | None = None
+    soc: float | None = None
+
+    def body(self, vehicle_id: str) -> bytes:
+        """Write the JSON that it sends; what it does not tell is left out."""
+        body = f'{{"vehicle_id":"{vehicle_id}","kwh":{self.kwh!r}'
+        for name in _TOLD:
+            value = getattr(self, name)
+            if value is not None:
+                body += f',"{name}":{value!r}'
+        return f"{body}}}".encode()
+
+
+_TOLD = Need._fields[1:]
 
 
 class Outcome(StrEnum):
@@ -42,7 +67,7 @@ class Charge:
     """A vehicle's way through the grid.
 
     `status` is the last answer's, None without one; `reason` tells why a vehicle was not charged;
-    `attempts`, `waited_s` and `charging_s` are the grid's own words.
+    `attempts`, `waited_s`, `charging_s` and the powers are the grid's own words.
     """
 
     vehicle: Vehicle
@@ -58,6 +83,8 @@ class Charge:
     attempts: int = 1
     waited_s: float | None = None
     charging_s: float | None = None
+    mean_power_kw: float | None = None
+    peak_power_kw: float | None = None
     tries: int = 1
     unanswered: int = 0  # tries that were sent and never answered: the grid may have served them
 

@@ -200,7 +200,7 @@ def test_the_tables_show_texts_as_they_are_and_the_verdict_last() -> None:
 def test_one_row_a_vehicle_can_be_replayed(tmp_path: Path) -> None:
     file = tmp_path / "each.csv"
     with file.open("w", newline="") as out:
-        write_each(list(reversed(mixed())), out)
+        write_each(list(reversed(mixed())), [], out)
     rows = list(csv.DictReader(file.open()))
     assert [row["due_s"] for row in rows] == sorted(row["due_s"] for row in rows)
     assert rows[30]["reason"] == HOSTILE

@@ -1,0 +1,107 @@
+"""How fast vehicles were charged, against what they would take alone. Pure.
+
+A vehicle alone draws the least of what its point gives and what it takes. From 80% state of charge
+on a battery takes less, linearly down to a tenth when it is full (as ACN-Sim's two-stage battery).
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from load_tester.latency import Spread
+from load_tester.vehicle import Charge, Outcome, Vehicle
+
+_TAPER_FROM = 0.8
+_POWER_WHEN_FULL = 0.1
+
+
+class Point(NamedTuple):
+    """A kind of charging point: its power, and how many times faster than real time it charges."""
+
+    power_kw: float
+    time_scale: float
+
+
+@dataclass(frozen=True, slots=True)
+class PowerReport:
+    """Energy and power of charged vehicles. A spread is None where nothing is known."""
+
+    kwh: float  # of all
+    energy_kwh: Spread | None
+    mean_power_kw: Spread | None
+    peak_power_kw: Spread | None
+    slowdown: Spread | None  # time to charge over that alone at the fastest point
+    points: Sequence[Point]  # from which that was taken
+
+
+def report_power(charged: Sequence[Charge], points: Sequence[Point]) -> PowerReport | None:
+    """Sum up charged vehicles; None of none."""
+    if not charged:
+        return None
+    energies = [charge.vehicle.kwh for charge in charged]
+    slowdowns = [slowdown(charge, points) for charge in charged]
+    return PowerReport(
+        sum(energies),
+        Spread.of(energies),
+        _of_known([charge.mean_power_kw for charge in charged]),
+        _of_known([charge.peak_power_kw for charge in charged]),
+        _of_known(slowdowns),
+        points,
+    )
+
+
+def _of_known(values: Sequence[float | None]) -> Spread | None:
+    return Spread.of(value for value in values if value is not None)
+
+
+def known_points(
+    told: Sequence[Point], power_kw: float | None, time_scale: float | None
+) -> list[Point]:
+    """Return the kinds of points among which the fastest is, by what sites tell and options say.
+
+    At one time scale that is the most powerful kind alone.
+    """
+    scales = {point.time_scale for point in told} if time_scale is None else {time_scale}
+    points = []
+    for scale in sorted(scales):
+        # An option holds for all sites, whatever their pages say.
+        alike = [point.power_kw for point in told if time_scale or point.time_scale == scale]
+        powers = alike if power_kw is None else [power_kw]
+        if powers:
+            points.append(Point(max(powers), scale))
+    return points
+
+
+def slowdown(charge: Charge, points: Sequence[Point]) -> float | None:
+    """Return the time to charge over that alone at the fastest point; None where not known."""
+    if not points or charge.outcome is not Outcome.CHARGED:
+        return None
+    return charge.time_to_charge / min(alone_s(charge.vehicle, point) for point in points)
+
+
+def alone_s(vehicle: Vehicle, point: Point) -> float:
+    """Return how long a vehicle takes at a point with nobody beside it, seconds of the clock."""
+    told_kw = vehicle.max_power_kw
+    full_kw = point.power_kw if told_kw is None else told_kw
+    most_kw = min(full_kw, point.power_kw)
+    if vehicle.battery_kwh is None or vehicle.soc is None:
+        hours = vehicle.kwh / most_kw
+    else:
+        until = min(1.0, vehicle.soc + vehicle.kwh / vehicle.battery_kwh)
+        hours = _hours(full_kw, most_kw, vehicle.battery_kwh, vehicle.soc, until)
+    return hours * 3600 / point.time_scale
+
+
+def _hours(full_kw: float, most_kw: float, battery_kwh: float, soc: float, until: float) -> float:
+    """Charge from one state to another with what the battery takes, and no more than `most_kw`."""
+    slope_kw = full_kw * (1 - _POWER_WHEN_FULL) / (1 - _TAPER_FROM)  # per state of charge
+    # A point that gives less than the battery takes holds it back up to a higher state of charge.
+    bend = _TAPER_FROM + (full_kw - most_kw) / slope_kw
+    constant = max(0.0, min(until, bend) - soc) * battery_kwh / most_kw
+    begins = max(soc, bend)
+    if until <= begins:
+        return constant
+    # Power falls linearly over the state of charge, so exponentially over time.
+    first_kw, last_kw = (full_kw - (state - _TAPER_FROM) * slope_kw for state in (begins, until))
+    return constant + battery_kwh / slope_kw * math.log(first_kw / last_kw)

@@ -1,0 +1,134 @@
+"""What a trace tells of a vehicle beside its energy: most power, battery, state of charge. Pure.
+
+A row whose word on that cannot be used keeps its arrival and energy: it is replayed as a vehicle
+that does not tell.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from load_tester.cells import CellReader
+from load_tester.quoting import listed
+
+# Recognised in this order, however they are spelled.
+POWER_COLUMNS = ("max_power_kw", "pmax_w")
+BATTERY_COLUMNS = ("battery_kwh", "energy_capacity_wh")
+SOC_COLUMNS = ("soc", "soc_arrival")
+_UNITS = {"mw": 1e3, "kw": 1.0, "w": 1e-3, "mwh": 1e3, "kwh": 1.0, "wh": 1e-3}
+# What a charge takes; less power, or more, is a fault of the meter's.
+_LEAST_KW, _MOST_KW = 1.0, 10_000.0
+_MOST_BATTERY_KWH = 1e6
+_ROUNDING = 1e-9
+
+
+class Traits(NamedTuple):
+    """What a vehicle tells of itself; None: it does not. Battery and state come together."""
+
+    max_power_kw: float | None = None
+    battery_kwh: float | None = None
+    soc: float | None = None  # 0 to 1
+
+    def that_fit(self, kwh: float) -> "Traits":
+        """Return them; without the battery where so much energy would not fit into it."""
+        if self.battery_kwh is None or self.soc is None:
+            return self
+        # As the grid checks it, rounding set aside: 6 kWh fit into 60 at 90%.
+        fits = kwh <= (1 - self.soc + _ROUNDING) * self.battery_kwh
+        return self if fits else Traits(self.max_power_kw)
+
+
+NO_TRAITS = Traits()
+
+
+class TraitColumns(NamedTuple):
+    """The columns that were asked for by name; None: the one that is recognised, if any."""
+
+    power: str | None = None
+    battery: str | None = None
+    soc: str | None = None
+
+
+NO_COLUMNS = TraitColumns()
+
+
+class TraitReader:
+    """Reads the traits of one file's rows, and counts what could not be used."""
+
+    def __init__(
+        self,
+        names: Sequence[str],
+        columns: TraitColumns,
+        separator: str,
+        rows: Sequence[Sequence[str]],
+    ) -> None:
+        """Find the columns.
+
+        Raises:
+            LookupError: one was asked for that is not there; its argument is option and name.
+        """
+        self._cells = CellReader(separator)
+        self._power = _column(names, columns.power, POWER_COLUMNS, "--power-column")
+        self._battery = _column(names, columns.battery, BATTERY_COLUMNS, "--battery-column")
+        self._soc = _column(names, columns.soc, SOC_COLUMNS, "--soc-column")
+        self._names = names
+        states = [self._value(row, self._soc) for row in rows]
+        in_percent = any(state is not None and state > 1 for state in states)
+        self._soc_unit = 0.01 if in_percent else 1.0
+        self._unusable = {"power": 0, "battery": 0}
+
+    def read(self, cells: Sequence[str], kwh: float) -> Traits:
+        """Read a row that has so much energy, kWh."""
+        power_kw = self._amount(cells, self._power)
+        if power_kw is not None and not _LEAST_KW <= power_kw <= _MOST_KW:
+            power_kw = None
+        battery_kwh = self._amount(cells, self._battery)
+        soc = self._value(cells, self._soc)
+        traits = Traits(power_kw)
+        if battery_kwh is not None and soc is not None:
+            soc = round(soc * self._soc_unit, 6)
+            if 0 < battery_kwh <= _MOST_BATTERY_KWH and 0 <= soc <= 1:
+                traits = Traits(power_kw, battery_kwh, soc).that_fit(round(kwh, 3))
+        self._unusable["power"] += self._power is not None and power_kw is None
+        has_battery = self._battery is not None and self._soc is not None
+        self._unusable["battery"] += has_battery and traits.battery_kwh is None
+        return traits
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that are read, by name."""
+        found = (self._power, self._battery, self._soc)
+        return tuple(self._names[column] for column in found if column is not None)
+
+    def notes(self) -> Iterator[str]:
+        """Tell of how many rows the columns say nothing that can be used."""
+        for what, count in self._unusable.items():
+            if count:
+                rows = "1 row" if count == 1 else f"{count:,} rows"
+                yield f"{rows} without a usable {what}: that is not told"
+
+    def _amount(self, cells: Sequence[str], column: int | None) -> float | None:
+        value = self._value(cells, column)
+        if value is None or column is None:
+            return None
+        ending = re.search(r"[a-z]+$", self._names[column].lower().rstrip(" )]}"))
+        return value * _UNITS.get(ending[0] if ending else "", 1.0)
+
+    def _value(self, cells: Sequence[str], column: int | None) -> float | None:
+        if column is None or column >= len(cells):
+            return None
+        try:
+            return self._cells.number(self._names[column], cells[column])
+        except ValueError:
+            return None
+
+
+def _column(
+    names: Sequence[str], asked: str | None, known: Sequence[str], option: str
+) -> int | None:
+    if asked is not None:
+        if asked in names:
+            return names.index(asked)
+        raise LookupError(f"{option} {listed([asked])}")
+    spelled = [re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_") for name in names]
+    return next((spelled.index(name) for name in known if name in spelled), None)
