@@ -26,6 +26,9 @@ _POWER = (
     _TIME_SCALE,
 )
 _MOST = 1_000_000  # vehicles, or kW
+# Of a power, an energy or a factor: less counts as nothing, more as not published. In between no
+# prediction overflows or divides by zero, whatever a page says.
+_LEAST_AMOUNT, _MOST_AMOUNT = 1e-9, 1e12
 _NOISE = 0.1  # of a vehicle
 _DUST = 1e-9  # of a division
 _LONGEST_REASON = 100
@@ -93,7 +96,7 @@ def read_gauge(
         capacity=_capacity(values, names),
         draining=values.get(_DRAINING, 0) > 0,
         power_kw=_number(values, names.load if in_kw else _POWER_KW),
-        power_limit_kw=_number(values, names.capacity if in_kw else _POWER_LIMIT_KW),
+        power_limit_kw=_amount(values, names.capacity if in_kw else _POWER_LIMIT_KW),
         point_power_kw=_amount(values, _POINT_POWER_KW) or None,
         committed_power_kw=_amount(values, _COMMITTED_POWER_KW),
         remaining_energy_kwh=_amount(values, _REMAINING_ENERGY_KWH),
@@ -220,4 +223,6 @@ def _number(values: dict[str, float], name: str) -> float | None:
 def _amount(values: dict[str, float], name: str) -> float | None:
     """Return a power, an energy or a factor; None where the page tells none that can be."""
     value = _number(values, name)
-    return value if value is not None and value >= 0 else None
+    if value is None or not 0 <= value <= _MOST_AMOUNT:
+        return None
+    return value if value >= _LEAST_AMOUNT else 0.0

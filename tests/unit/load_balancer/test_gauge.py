@@ -76,6 +76,27 @@ def test_what_cannot_be_is_as_good_as_not_published(value: str) -> None:
     assert read_gauge(stopped, NAMES) == Reading(5, 12)
 
 
+@pytest.mark.parametrize(
+    ("value", "amount"),
+    [("1e12", 1e12), ("1.1e12", None), ("1e-9", 1e-9), ("0.9e-9", 0), ("5e-324", 0), ("-1", None)],
+)
+def test_an_amount_beyond_measure_is_not_told_and_dust_is_nothing(
+    value: str, amount: float | None
+) -> None:
+    names = (
+        "substation_power_limit_kw",
+        "substation_point_power_kw",
+        "substation_committed_power_kw",
+        "substation_remaining_energy_kwh",
+        "substation_time_scale",
+    )
+    reading = read_gauge(page(5, 12, *(f"{name} {value}" for name in names)), NAMES)
+    assert reading.power_limit_kw == amount
+    assert reading.point_power_kw == (amount or None)
+    assert (reading.committed_power_kw, reading.remaining_energy_kwh) == (amount, amount)
+    assert reading.time_scale == (amount or 1)
+
+
 def test_a_gauge_of_several_series_is_their_sum() -> None:
     text = (
         'substation_current_load{point="1"} 1\n'
