@@ -12,7 +12,8 @@ from load_balancer.template import FROM_POWER, fields_of, filled, values_of
 UrlPath = Annotated[str, Field(pattern=r'^/[!-"$-~]*$', max_length=2000)]
 GaugeName = Annotated[str, Field(pattern=r"^[a-zA-Z_:][a-zA-Z0-9_:]*$", max_length=200)]
 Port = Annotated[int, Field(ge=1, le=65_535)]
-Kilowatts = Annotated[float, Field(gt=0, le=1_000_000, allow_inf_nan=False)]
+# A watt at the least: what is divided by next to nothing is no number of vehicles, nor of seconds.
+Kilowatts = Annotated[float, Field(ge=0.001, le=1_000_000, allow_inf_nan=False)]
 
 _EXAMPLE = Session("s", "v", 1.0, 1.0, 1.0, 0.5)
 

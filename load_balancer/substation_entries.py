@@ -69,7 +69,11 @@ def read_entries(urls: str, file: str | None, defaults: SubstationProfile) -> En
         except ValueError as error:
             faults.append(f"{_table(name)} {error}")
             continue
-        profile = _profile(table, common, defaults)
+        try:
+            profile = _profile(table, common, defaults)
+        except RecursionError:
+            faults.append(f"{_table(name)} its values, or those of [{_DEFAULTS}], are too deep")
+            continue
         if isinstance(profile, SubstationProfile):
             entries[entry] = profile
         else:
@@ -178,9 +182,11 @@ def _check_name(name: str) -> None:
 
 def _check_differ(entries: list[SiteUrl]) -> None:
     there: dict[tuple[str, int], str] = {}
+    names: set[str] = set()
     for name, host, port in entries:
-        if name in there.values():
+        if name in names:
             raise ValueError(f"two are named {name!r}; give each a name: name=http://host:port")
+        names.add(name)
         other = there.setdefault((host, port), name)
         if other != name:
             raise ValueError(f"{other} and {name} have one address; leave one of them out")

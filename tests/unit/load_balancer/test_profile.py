@@ -89,6 +89,7 @@ def test_what_a_vehicle_did_not_tell_is_left_out() -> None:
         ({"load_unit": "kW"}, "needs vehicle_kw"),
         ({"load_unit": "W"}, "load_unit"),
         ({"vehicle_kw": 0}, "vehicle_kw"),
+        ({"vehicle_kw": 1e-320}, "vehicle_kw"),
         ({"vehicle_kw": float("nan")}, "vehicle_kw"),
         ({"default_capacity": 2.5}, "whole one"),
         ({"default_capacity": float("inf")}, "default_capacity"),

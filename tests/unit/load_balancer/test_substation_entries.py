@@ -129,6 +129,14 @@ def test_a_file_that_cannot_be_used_names_table_field_and_remedy(file: str, why:
     assert len(told) < 700
 
 
+@pytest.mark.parametrize("field", ["metrics_path", "body"])
+@pytest.mark.parametrize("after", ["", "[defaults]\n"])
+def test_values_that_are_too_deep_are_a_fault(field: str, after: str) -> None:
+    deep = f"{field}.{'a.' * 3000}a = 1"
+    with pytest.raises(EntriesFault, match="are too deep"):
+        read(f"[substations.a]\nurl = 'http://a:1'\n{after}{deep}")
+
+
 def test_a_url_stands_in_one_place_alone() -> None:
     with pytest.raises(EntriesFault, match="leave the URL out in one of them"):
         read("[substations.a]\nurl = 'http://b:1'", "http://a:1")
