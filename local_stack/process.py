@@ -111,7 +111,10 @@ class Process:
             return "runs"
         if status >= 0:
             return f"ended with exit status {status}"
-        return f"was killed by {signal.Signals(-status).name}"
+        try:
+            return f"was killed by {signal.Signals(-status).name}"
+        except ValueError:  # a real-time signal has no name there
+            return f"was killed by signal {-status}"
 
     def wait_until(
         self, ready: Callable[[], str | None], timeout_s: float, hurry: Hurry = never
@@ -207,8 +210,11 @@ class Process:
         self.start()
 
     def log_tail(self) -> str:
-        """Return the last lines that it logged."""
-        lines = self.log_file.read_text(errors="replace").splitlines()
+        """Return the last lines that it logged, or why they cannot be read."""
+        try:
+            lines = self.log_file.read_text(errors="replace").splitlines()
+        except OSError as error:  # somebody removed it
+            return f"({error})"
         return "\n".join(lines[-_LOG_TAIL:])
 
     def _signal(self, number: signal.Signals) -> None:

@@ -49,12 +49,23 @@ def test_a_program_that_is_not_there_is_named_in_its_log(tmp_path: Path) -> None
 
 @pytest.mark.parametrize(
     ("command", "ending"),
-    [("exit 3", "ended with exit status 3"), ("kill -TERM $$", "was killed by SIGTERM")],
+    [
+        ("exit 3", "ended with exit status 3"),
+        ("kill -TERM $$", "was killed by SIGTERM"),
+        ("kill -40 $$", "was killed by signal 40"),  # one that Python has no name for
+    ],
 )
 def test_how_one_ended_is_told(tmp_path: Path, command: str, ending: str) -> None:
     part = process(tmp_path, "sh", "-c", command)
     ended(part)
     assert part.ending == ending
+
+
+def test_a_log_that_was_removed_is_said_to_be_gone(tmp_path: Path) -> None:
+    part = process(tmp_path, "false")
+    ended(part)
+    part.log_file.unlink()
+    assert "No such file" in part.log_tail()
 
 
 def test_one_that_does_not_stop_is_killed_after_its_time(tmp_path: Path) -> None:
