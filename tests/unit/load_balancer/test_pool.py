@@ -708,3 +708,50 @@ def test_retry_after_goes_by_a_mean_in_which_the_newest_session_weighs_a_twentie
         assert grid.pool.retry_after_s(grid.now) == pytest.approx(mean_s / 4)
     grid.fail(grid.arrive())
     assert grid.pool.retry_after_s(grid.now) == 10
+
+
+def test_a_line_that_goes_on_after_one_hung_up_does_not_begin_anew() -> None:
+    grid = Grid(1)
+    for _ in range(3):
+        grid.poll_missed("a")
+    first, _ = grid.arrive(), grid.arrive()
+    assert grid.polls_wanted == ["a"]
+    grid.hang_up(first)
+    grid.arrive()
+    assert grid.polls_wanted == ["a"]
+
+
+def test_a_vehicle_that_is_taken_back_again_pauses() -> None:
+    grid = Grid(1, 1)
+    ticket = grid.arrive()
+    for name, other in (("a", "b"), ("b", "a")):
+        assert grid.where(ticket) == name
+        grid.poll_missed(name)
+        grid.poll_missed(name)
+        grid.poll(other)
+    assert grid.where(ticket) is None
+    grid.pass_time(0.5)
+    grid.poll("a")
+    assert grid.where(ticket) == "a"
+
+
+def test_what_happened_to_a_substation_is_why_it_takes_nothing() -> None:
+    grid = Grid(4, 4)
+    grid.poll_missed("a")
+    grid.poll_missed("a")
+    grid.fail(grid.arrive())
+    assert [grid.site(name).reason for name in "ab"] == [
+        "no answer within 0.8 s",
+        "the connection was refused",
+    ]
+
+
+@pytest.mark.parametrize(("after_s", "goes_to"), [(0.49, None), (0.5, "b")])
+def test_what_fails_within_an_interval_of_polls_failed_at_once(
+    after_s: float, goes_to: str | None
+) -> None:
+    grid = Grid(4, 4, budget=RetryBudget(share=0, floor_per_s=0.001, burst=0))
+    ticket = grid.arrive()
+    grid.pass_time(after_s)
+    grid.fail(ticket)
+    assert grid.where(ticket) == goes_to

@@ -482,3 +482,14 @@ def test_a_page_that_can_be_read_forgets_what_was_wrong() -> None:
     assert site.pause_s(Random(1), pressing=False) > 0.4
     grid.poll_missed("a")
     assert site.health is Health.UP  # the misses were not in a row
+
+
+def test_vehicles_that_end_and_come_during_a_poll_leave_foreign_ones_counted() -> None:
+    grid = Grid(8)
+    ticket = grid.arrive()
+    grid.poll_begins("a")
+    grid.complete(ticket)
+    grid.arrive()
+    grid.arrive()
+    grid.poll_ends("a", load=3)
+    assert (grid.site("a").own, grid.site("a").foreign) == (2, 1)
