@@ -82,21 +82,22 @@ def _rate(options: Sequence[Option], request: Request) -> list[_Rated]:
     latest_start_s = _SHARE_OF_PATIENCE * request.patience_s
     supplies = [(one.supply, one) for one in options if one.supply is not None]
     supplies.sort(key=_point_power_kw, reverse=True)
-    stages: dict[float, tuple[Stage, ...]] = {}
+    # By the power of a point: how the vehicle draws its energy, and the share that it cannot use.
+    drawn: dict[float, tuple[tuple[Stage, ...], float]] = {}
     rated: list[_Rated] = []
     best_s = second_s = inf
     for supply, option in supplies:
         if option.free < 1 and not latest_start_s:
             continue
         power_kw = supply.point_power_kw
-        if power_kw not in stages:
-            stages[power_kw] = demand.stages(power_kw)
-        fullness = min(1.0, option.candidate.score)
-        factor = 1 + thrift * fullness * (1 - demand.cap_kw(power_kw) / power_kw)
+        if power_kw not in drawn:
+            drawn[power_kw] = demand.stages(power_kw), 1 - demand.cap_kw(power_kw) / power_kw
+        stages, unused = drawn[power_kw]
+        factor = 1 + thrift * min(1.0, option.candidate.score) * unused if unused else 1.0
         # Fast points come first: soon no slower one can do better, even with nobody beside it.
-        if alone_s(supply, stages[power_kw]) * factor > second_s:
+        if alone_s(supply, stages) * factor > second_s:
             continue
-        prediction = predict(supply, stages[power_kw], after_ends=max(0, 1 - option.free))
+        prediction = predict(supply, stages, after_ends=max(0, 1 - option.free))
         if option.free < 1 and prediction.start_s > latest_start_s:
             continue
         cost_s = prediction.start_s + prediction.charging_s * factor

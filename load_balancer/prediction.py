@@ -48,6 +48,8 @@ def predict(supply: Supply, stages: Sequence[Stage], *, after_ends: int = 0) -> 
         after_ends: how many sessions have to end before a point is free for it; the points of all
             but the last go to vehicles that are in line for them.
     """
+    if not after_ends and supply.limit_kw - supply.committed_kw >= supply.point_power_kw:
+        return Prediction(0.0, alone_s(supply, stages))  # nobody is held back
     sessions = supply.sessions
     each_kw = min(supply.committed_kw / sessions, supply.point_power_kw) if sessions else 0.0
     # From one end to the next each session gets this much; to the first it is half of it.

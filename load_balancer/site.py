@@ -119,12 +119,13 @@ class Site:
     @property
     def load(self) -> int:
         """Estimated vehicles here."""
-        return self.own + self.foreign
+        return self.own + self.foreign if self._others else self.known_load
 
     @property
     def known_load(self) -> int:
         """Vehicles here as far as this balancer knows, with no guess at what the others did."""
-        return self.own + max(0, self._foreign_at_reading)
+        own, foreign = len(self.in_flight) + len(self._unconfirmed), self._foreign_at_reading
+        return own + foreign if foreign > 0 else own
 
     @property
     def _foreign_at_reading(self) -> int:
