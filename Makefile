@@ -12,7 +12,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # `make lock` writes with it, `make lock-check` compares.
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' pyproject.toml
 
-.PHONY: help run test test-e2e test-bench bench bench-cost hostile faults faults-local faults-compose reliability power-scenes mutants soak check format lock lock-check audit pictures clean anew
+.PHONY: help run test test-e2e test-bench bench bench-cost hostile faults faults-local faults-compose reliability field power-scenes mutants soak check format lock lock-check audit pictures clean anew
 
 help: ## Show what can be made
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -49,6 +49,9 @@ faults-compose: $(VENV)/dev ## Play every fault that strikes containers
 reliability: $(VENV)/dev ## Play every fault and write docs/reliability.md
 	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && \
 	$(MAKE) --no-print-directory faults FAULTS_RECORD="$$folder" && $(BIN)/python -m tests.e2e.faults.report "$$folder"
+
+field: $(VENV)/dev ## Compare the substation's model with real sessions (ARGS=--acnportal: run acnportal again, 15 minutes)
+	@$(BIN)/python -m benchmarks.field $(ARGS)
 
 power-scenes: $(VENV)/dev ## Play 10,000 generated scenes of a substation that shares its power, other ones each time (5 minutes)
 	@HYPOTHESIS_PROFILE=explore $(BIN)/python -m pytest --timeout 1800 tests/unit/substation_service $(ARGS)
@@ -90,7 +93,7 @@ pictures: $(VENV)/dev ## Take the pictures of the control room again
 	@$(BIN)/python docs/take_pictures.py
 
 clean: ## Remove what the other targets made
-	rm -rf $(VENV) $(VENV).lock tests/unit/grafana/node/node_modules .local_stack .pytest_cache .mypy_cache .ruff_cache .hypothesis .mutants
+	rm -rf $(VENV) $(VENV).lock tests/unit/grafana/node/node_modules .acnportal .local_stack .pytest_cache .mypy_cache .ruff_cache .hypothesis .mutants
 
 # Set up anew, too, where its Python is gone.
 $(VENV)/runtime: requirements.txt $(LACKING)

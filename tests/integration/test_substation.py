@@ -98,6 +98,26 @@ def test_vehicles_share_the_power_limit_and_each_is_woken_when_it_is_charged(
     assert scrape(site.url)["substation_power_kw"] == 0
 
 
+def test_who_hangs_up_leaves_its_power_to_the_others_at_once(start_service: StartService) -> None:
+    site = start_service("substation_service", POWER_LIMIT_KW=50, TIME_SCALE=180)
+    began = time.monotonic()
+    with socket.create_connection(("127.0.0.1", site.port)) as caller:
+        caller.sendall(b"POST /charge HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n")
+        wait_for_load(site.url, 1)
+        stays = Fleet(site.url, kwh=5).send(
+            1
+        )  # 8 s at the quarter that it is guaranteed, 2 s alone
+        wait_for_load(site.url, 2)
+        assert scrape(site.url)["substation_power_kw"] == 50
+    wait_for_load(site.url, 1, within_s=1)
+
+    assert stays.wait().statuses() == {200: 1}
+    assert 2 <= time.monotonic() - began < 5
+    answer = stays.rides[0].document
+    assert answer["peak_power_kw"] == 50
+    assert 12.5 < answer["mean_power_kw"] <= 50
+
+
 def put_limit(url: str, **body: object) -> requests.Response:
     return requests.put(f"{url}/power-limit", json=body, timeout=5)
 

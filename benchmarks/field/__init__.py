@@ -1,0 +1,1 @@
+"""The substation's model beside real charging sessions, and beside another simulator."""

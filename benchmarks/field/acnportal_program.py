@@ -1,0 +1,83 @@
+"""Charges recorded sessions in acnportal, Caltech's simulator, under a limit shared equally.
+
+It runs in an environment of its own, where acnportal is installed, and prints the kWh of each
+session as CSV.
+"""
+
+import argparse
+import csv
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from acnportal import acnsim  # type: ignore[import-not-found] # not in the project's environment
+from acnportal.acnsim import events, models  # type: ignore[import-not-found]
+from acnportal.algorithms import (  # type: ignore[import-not-found]
+    RoundRobin,
+    first_come_first_served,
+)
+
+from benchmarks.field.sessions import RecordedSession, read_caltech
+
+_VOLTS = 208
+_AMPERES = 32  # the most of one station
+
+
+def energies(
+    sessions: Sequence[RecordedSession], limit_kw: float, increment_a: float, period_min: int
+) -> dict[str, float]:
+    """Return the kWh that each session has by its departure.
+
+    Args:
+        sessions: their times in minutes are multiples of the period.
+        limit_kw: what they share.
+        increment_a: the steps in which it is shared.
+        period_min: for which powers stay the same.
+    """
+    first = min(one.arrival for one in sessions)
+    network = acnsim.ChargingNetwork()
+    for point in sorted({one.point for one in sessions}):
+        network.register_evse(models.EVSE(point, max_rate=_AMPERES), _VOLTS, 0)
+    limit_a = limit_kw * 1000 / _VOLTS
+    network.add_constraint(acnsim.Current(list(network.station_ids)), limit_a, name="limit")
+
+    def period(time: float) -> int:
+        return round((time - first) / 60 / period_min)
+
+    vehicles = {
+        one.session_id: models.EV(
+            period(one.arrival),
+            period(one.departure),
+            one.demand.kwh,
+            one.point,
+            one.session_id,
+            models.Battery(one.demand.kwh, 0, one.demand.max_power_kw),
+        )
+        for one in sessions
+    }
+    queue = events.EventQueue(
+        [events.PluginEvent(vehicle.arrival, vehicle) for vehicle in vehicles.values()]
+    )
+    algorithm = RoundRobin(first_come_first_served, continuous_inc=increment_a)
+    algorithm.max_recompute = 1  # each period, for a vehicle that is full makes room
+    start = datetime.fromtimestamp(first, UTC)
+    acnsim.Simulator(network, algorithm, queue, start, period=period_min, verbose=False).run()
+    return {name: vehicle.energy_delivered for name, vehicle in vehicles.items()}
+
+
+def main() -> None:
+    """Read the sessions, simulate, print."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("file", type=Path)
+    parser.add_argument("--limit-kw", type=float, required=True)
+    parser.add_argument("--increment-a", type=float, required=True)
+    parser.add_argument("--period-min", type=int, required=True)
+    options = parser.parse_args()
+    sessions = read_caltech(options.file)
+    found = energies(sessions, options.limit_kw, options.increment_a, options.period_min)
+    csv.writer(sys.stdout).writerows((name, f"{kwh:.6f}") for name, kwh in found.items())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,83 @@
+"""Puts recorded sessions through the substation's model."""
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from math import inf
+from typing import NamedTuple
+
+from benchmarks.field.sessions import RecordedSession
+from substation_service.substation import Charging, Demand, Outcome, Sharing, Substation
+
+
+class ReplayedSession(NamedTuple):
+    """How long a vehicle was there, and how long it charges in the model. Seconds."""
+
+    recorded: RecordedSession
+    charging_s: float
+    waited_s: float  # for a point: those before it charge longer than they stayed
+
+    @property
+    def stay_s(self) -> float:
+        """From its arrival to its departure."""
+        return self.recorded.departure - self.recorded.arrival
+
+    @property
+    def error(self) -> float:
+        """By which share of its stay the model is off; below 0 it is faster."""
+        return self.charging_s / self.stay_s - 1
+
+
+def charge_all(
+    substation: Substation,
+    sessions: Sequence[RecordedSession],
+    demand: Callable[[RecordedSession], Demand],
+) -> list[ReplayedSession]:
+    """Let each vehicle come when it came, take its energy, and leave then.
+
+    Args:
+        substation: an empty one.
+        sessions: by arrival.
+        demand: what is told of a session.
+    """
+    arrivals, line = deque(sessions), deque[RecordedSession]()
+    charging: dict[Charging, RecordedSession] = {}
+    replayed = []
+    now = -inf
+    while arrivals or charging:
+        event = substation.next_event(now)
+        arrival = arrivals[0].arrival if arrivals else inf
+        now = arrival if event is None else min(arrival, event)
+        for one in substation.finished(now):
+            substation.unplug(one, now, Outcome.CHARGED)
+            recorded = charging.pop(one)
+            waited_s = one.began - recorded.arrival
+            replayed.append(ReplayedSession(recorded, one.ends - one.began, waited_s))
+        while arrivals and arrivals[0].arrival <= now:
+            line.append(arrivals.popleft())
+        while line and substation.load < substation.capacity:
+            recorded = line.popleft()
+            charging[substation.plug_in(demand(recorded), now)] = recorded
+    return replayed
+
+
+def energies(substation: Substation, sessions: Sequence[RecordedSession]) -> dict[str, float]:
+    """Let each vehicle come and leave when it did, and return the kWh that each got by then."""
+    visits = sorted(
+        [(one.arrival, True, one) for one in sessions]
+        + [(one.departure, False, one) for one in sessions],
+        key=lambda visit: visit[:2],  # who leaves makes room for who comes at the same time
+    )
+    charging: dict[str, Charging] = {}
+    got = {}
+    for now, comes, one in visits:
+        if comes:
+            charging[one.session_id] = substation.plug_in(one.demand, now)
+        else:
+            left = charging.pop(one.session_id)
+            got[one.session_id] = substation.unplug(left, now, Outcome.ABORTED)
+    return got
+
+
+def two_plugs() -> Substation:
+    """Build EPFL's charger: two plugs that share 172.5 kW, half each, and what one leaves."""
+    return Substation(2, 172.5, 172.5, Sharing.EQUAL)
