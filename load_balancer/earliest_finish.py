@@ -33,7 +33,7 @@ _EQUAL = "equal predicted finish"
 
 
 class _Rated(NamedTuple):
-    """An option, and what it costs the vehicle and others, seconds."""
+    """An option, and what it costs: the vehicle's own time, and others', seconds."""
 
     cost_s: float
     option: Option
@@ -100,7 +100,7 @@ def _rate(options: Sequence[Option], request: Request) -> list[_Rated]:
         prediction = predict(supply, stages, after_ends=max(0, 1 - option.free))
         if option.free < 1 and prediction.start_s > latest_start_s:
             continue
-        cost_s = prediction.start_s + prediction.charging_s * factor
+        cost_s = prediction.start_s + prediction.charging_s * factor + prediction.slows_s
         rated.append(_Rated(cost_s, option, prediction))
         if cost_s < best_s:
             best_s, second_s = cost_s, best_s

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from random import Random
 
 from load_balancer.budget import RetryBudget
-from load_balancer.matching import LeftInLine, Match, Matcher
+from load_balancer.matching import MOST_LEFT_IN_LINE, LeftInLine, Match, Matcher
 from load_balancer.policy import Policy
 from load_balancer.shortlist import shortlist, shortlist_reasons
 from load_balancer.site import Health, Patience, Reading, Site
@@ -59,6 +59,7 @@ class Pool:
         self._decisions = 0
         self._mean_session_s: float | None = None
         self._had_waiting = False  # after the last match
+        self._matched_at = float("-inf")
 
     # Sites
 
@@ -94,8 +95,15 @@ class Pool:
 
     def poll_read(self, site: Site, reading: Reading, now: float) -> None:
         """Take in a good poll."""
+        was_open = site.why_not(now) is None
         site.read(reading, now)
-        self.match(now)
+        # Those who are left in line beside a free point are not looked at with every poll of every
+        # site: among hundreds of sites that alone would keep a processor busy.
+        left = len(self.left_in_line)
+        only_they_wait = left > 0 and left == min(len(self.waiting), MOST_LEFT_IN_LINE)
+        opened = not was_open and site.why_not(now) is None
+        if opened or not only_they_wait or now >= self._matched_at + self._patience.interval_s:
+            self.match(now)
 
     def poll_unreadable(self, site: Site, why: str) -> None:
         """A poll was answered with something that is no gauge: no vehicle goes there any more.
@@ -140,6 +148,7 @@ class Pool:
     def leave(self, ticket: Ticket, now: float) -> None:
         """Let go of a vehicle wherever it is: its caller hung up, or its time is over."""
         self.waiting.remove(ticket)
+        self.left_in_line = [one for one in self.left_in_line if one.ticket is not ticket]
         self._had_waiting = bool(self.waiting)
         if ticket.dispatch is not None:
             self._release(ticket.dispatch, "aborted", now)
@@ -238,6 +247,7 @@ class Pool:
                     self._on_poll_wanted(site)
 
     def _match(self, now: float) -> None:
+        self._matched_at = now
         self.left_in_line = []
         while self.waiting:
             match, self.left_in_line = self._matcher.first_of(

@@ -32,6 +32,7 @@ class Prediction(NamedTuple):
 
     start_s: float  # from now to the moment at which a point is free for it
     charging_s: float
+    slows_s: float = 0.0  # what those who are there lose by it, all together
 
     @property
     def finish_s(self) -> float:
@@ -67,8 +68,9 @@ def predict(supply: Supply, stages: Sequence[Stage], *, after_ends: int = 0) -> 
             start = max(start, ends[-sessions] + _alone(supply, stages))
             ends.append(start)
         sessions -= 1
-    charging = _beside(sessions, each_kw, to_next_kwh, apart_kwh, supply.limit_kw, stages)
-    return Prediction(start / supply.hours_per_s, charging / supply.hours_per_s)
+    charging, slows = _beside(sessions, each_kw, to_next_kwh, apart_kwh, supply.limit_kw, stages)
+    an_hour_s = 1 / supply.hours_per_s
+    return Prediction(start * an_hour_s, charging * an_hour_s, slows * an_hour_s)
 
 
 def alone_s(supply: Supply, stages: Sequence[Stage]) -> float:
@@ -87,26 +89,32 @@ def _beside(
     apart_kwh: float,
     limit_kw: float,
     stages: Sequence[Stage],
-) -> float:
-    """Return the hours that a newcomer takes beside others, the first of which ends next."""
-    hours = 0.0
+) -> tuple[float, float]:
+    """Return the hours that a newcomer takes beside others, the first of which ends next.
+
+    And those that the others lose to it: what it draws beyond the room that they leave is theirs.
+    """
+    hours = taken_kwh = 0.0
     for left_kwh, cap_kw in stages:
         while (room_kw := limit_kw - others * each_kw) < cap_kw and others:
             own_kw = max(room_kw, _guaranteed(others, each_kw, limit_kw, cap_kw))
             other_kw = min(each_kw, (limit_kw - own_kw) / others)
             span = _hours(to_next_kwh, other_kw)
+            theirs = 1 - max(0.0, room_kw) / own_kw if own_kw else 0.0
             if own_kw * span >= left_kwh:
                 cap_kw = own_kw
+                taken_kwh += theirs * left_kwh
                 to_next_kwh -= other_kw * left_kwh / own_kw
                 break
             if span == inf:
-                return inf
+                return inf, 0.0
             hours += span
+            taken_kwh += theirs * own_kw * span
             left_kwh -= own_kw * span
             to_next_kwh = apart_kwh
             others -= 1
         hours += _hours(left_kwh, min(cap_kw, limit_kw))
-    return hours
+    return hours, taken_kwh / each_kw if taken_kwh else 0.0
 
 
 def _guaranteed(others: int, each_kw: float, limit_kw: float, cap_kw: float) -> float:

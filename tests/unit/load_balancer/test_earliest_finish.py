@@ -80,7 +80,7 @@ def test_what_it_cannot_use_is_worth_nothing_to_a_slow_vehicle() -> None:
 def test_the_choice_tells_the_finish_and_what_the_next_best_would_have_been() -> None:
     choice = choose(option("slow"), option("fast", point_power_kw=150), option("slower", 1))
     assert choice.prediction is not None
-    assert tuple(choice.prediction) == pytest.approx((0, 30 / 150 / HOURS_PER_S))
+    assert tuple(choice.prediction) == pytest.approx((0, 30 / 150 / HOURS_PER_S, 0))
     assert choice.next_best is not None
     name, prediction = choice.next_best
     assert name == "slow"
@@ -141,7 +141,21 @@ def chosen_or_waits(*options: Option) -> tuple[str, bool]:
     return choice.candidate.name, choice.waits
 
 
-# Thrift
+# Others
+
+
+def test_it_goes_where_it_is_a_little_later_if_it_costs_others_less() -> None:
+    # At one it gets 21.9 kW, which is the others' loss, at the other 20, which they leave.
+    others = option("others", 7, points=8, limit_kw=350, each_kw=50, each_kwh=1e6)
+    half = Demand(30, 0.5 * 350 / 8)
+    crowded = choose(others, demand=half).prediction
+    assert crowded is not None
+    room = option("room", 7, points=8, limit_kw=160, each_kw=20, each_kwh=1e6)
+    assert choose(others, room, demand=half).candidate.name == "room"
+    roomy = choose(room, demand=half).prediction
+    assert roomy is not None
+    assert roomy.charging_s > crowded.charging_s
+    assert (roomy.slows_s, crowded.slows_s > 0) == (0, True)
 
 
 def test_a_slow_vehicle_leaves_the_fast_point_to_others_the_more_of_them_wait() -> None:

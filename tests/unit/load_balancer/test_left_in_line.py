@@ -22,12 +22,14 @@ class TwoKinds(Grid):
         super().__init__(fast_points, slow_points, policy="earliest-finish")
         self.refresh()
 
-    def refresh(self) -> None:
-        """Poll both; their gauges show what this balancer has there."""
-        for name, point_power_kw in (("a", 150.0), ("b", 11.0)):
+    def refresh(self, strangers: int = 0) -> None:
+        """Poll both; their gauges show what this balancer has there, and strangers at `a`."""
+        for name, point_power_kw, others in (("a", 150.0, strangers), ("b", 11.0, 0)):
             demands = [dispatch.ticket.demand for dispatch in self.site(name).in_flight]
+            demands += [FAST] * others
             self.poll(
                 name,
+                len(demands),
                 point_power_kw=point_power_kw,
                 committed_power_kw=sum(one.cap_kw(point_power_kw) for one in demands),
                 remaining_energy_kwh=sum(one.kwh for one in demands) / 2,
@@ -189,3 +191,40 @@ def test_a_site_that_is_lost_is_not_waited_for() -> None:
     for _ in range(2):
         grid.poll_missed("a")
     assert grid.where(ticket) == "b"
+
+
+def test_one_that_hangs_up_is_no_longer_listed() -> None:
+    grid, _ = fast_point_taken()
+    grid.hang_up(grid.arrive("EV", demand=FAST))
+    assert grid.left() == []
+
+
+def test_those_left_in_line_are_looked_at_once_an_interval_however_many_sites_are_polled(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    grid, first = fast_point_taken()
+    ticket = grid.arrive("EV", demand=FAST)
+    matches: list[float] = []
+    match = grid.pool.match
+
+    def noted(now: float) -> None:
+        matches.append(now)
+        match(now)
+
+    monkeypatch.setattr(grid.pool, "match", noted)
+    for _ in range(20):
+        grid.pass_time(0.05)
+        grid.refresh()
+    assert 1 <= len(matches) <= 2  # of 40 polls
+    assert grid.where(ticket) is None
+    grid.complete(first)
+    assert grid.where(ticket) == "a"
+
+
+def test_a_site_that_a_poll_finds_open_is_looked_at_at_once() -> None:
+    grid = TwoKinds()
+    grid.refresh(strangers=1)
+    ticket = grid.arrive("EV", demand=FAST)
+    grid.pass_time(0.01)
+    grid.refresh()
+    assert grid.where(ticket) == "a"

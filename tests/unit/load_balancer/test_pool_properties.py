@@ -52,7 +52,7 @@ HAPPENINGS = st.lists(
 )
 
 # Of a point, and the limit. Many sites publish neither, as before there were gauges of them.
-POWERS_KW = st.sampled_from([(None, None), (11.0, 22.0), (50.0, None), (150.0, 150.0)])
+POWERS_KW = [(None, None), (11.0, 22.0), (50.0, None), (150.0, 150.0)]
 DEMANDS = (
     Demand(10.0),
     Demand(10.0, 11.0),
@@ -72,6 +72,8 @@ class AnyGrid(RuleBasedStateMachine):
 
     policies: ClassVar[list[str]] = list(POLICIES)
     most_balancers: ClassVar[int] = 3
+    powers_kw: ClassVar[list[tuple[float | None, float | None]]] = POWERS_KW
+    capacities: ClassVar[st.SearchStrategy[int]] = st.integers(0, 4)
     callers_hang_up: ClassVar[bool] = True
     began: float
 
@@ -83,9 +85,9 @@ class AnyGrid(RuleBasedStateMachine):
         )
         self.began = self.model.now
         for name, capacity in zip(
-            "abc", data.draw(st.lists(st.integers(0, 4), min_size=1, max_size=3)), strict=False
+            "abc", data.draw(st.lists(self.capacities, min_size=1, max_size=3)), strict=False
         ):
-            self.model.add_site(name, capacity, data.draw(POWERS_KW))
+            self.model.add_site(name, capacity, data.draw(st.sampled_from(self.powers_kw)))
         self.model.know(list(self.model.sites))
         for site in self.model.sites.values():
             self.model.poll(site)
@@ -389,9 +391,21 @@ class LoneBalancer(AnyGrid):
         assert all(visit.answer is not Answer.FULL for visit in self.model.visits)
 
 
+class UnlikeGrid(TroubledGrid):
+    """Sites between which it is worth waiting: few fast points, and slow ones."""
+
+    policies: ClassVar[list[str]] = ["earliest-finish"]
+    powers_kw: ClassVar[list[tuple[float | None, float | None]]] = [(11.0, None), (150.0, 200.0)]
+    capacities: ClassVar[st.SearchStrategy[int]] = st.integers(1, 3)
+
+
 def test_any_grid_keeps_its_word() -> None:
     run_state_machine_as_test(TroubledGrid, settings=PROFILE)
 
 
 def test_a_lone_balancer_that_owns_all_traffic_is_exact() -> None:
     run_state_machine_as_test(LoneBalancer, settings=PROFILE)
+
+
+def test_a_grid_of_fast_and_slow_sites_keeps_its_word() -> None:
+    run_state_machine_as_test(UnlikeGrid, settings=PROFILE)

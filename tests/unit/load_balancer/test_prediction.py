@@ -59,7 +59,7 @@ def real_site(
 
 def test_an_empty_substation_gives_all_that_the_vehicle_can_draw() -> None:
     prediction = predict(supply(0, 0, 0), Demand(25).stages(50))
-    assert tuple(prediction) == pytest.approx((0, 5))  # half an hour at a time scale of 360
+    assert tuple(prediction) == pytest.approx((0, 5, 0))  # half an hour at a time scale of 360
     assert prediction.finish_s == prediction.start_s + prediction.charging_s
 
 
@@ -81,6 +81,16 @@ def test_a_newcomer_has_half_an_equal_share_at_least() -> None:
     # Four others that could draw all of the limit, and for ever.
     prediction = predict(supply(4, 200, 1e9, limit_kw=100), Demand(1).stages(50))
     assert prediction.charging_s == pytest.approx(1 / (0.5 * 100 / 5) / HOURS_PER_S)
+
+
+def test_what_it_draws_beyond_the_room_that_others_leave_is_their_loss() -> None:
+    # Beside four that leave 20 kW it needs no guarantee; beside five that leave none it has
+    # 0.5 x 200 / 6 kW of what is theirs, for as long as they are there.
+    assert predict(supply(4, 180, 1e9, limit_kw=200), Demand(10).stages(50)).slows_s == 0
+    taken = predict(supply(5, 250, 1e9, limit_kw=200), Demand(10).stages(50))
+    assert taken.slows_s == pytest.approx(10 / 50 / HOURS_PER_S)
+    alone = predict(supply(2, 100, 1e9, limit_kw=200), Demand(10).stages(50))
+    assert alone.slows_s == 0
 
 
 def test_without_power_a_vehicle_is_never_charged() -> None:
