@@ -13,13 +13,14 @@ from pathlib import Path
 from rich.console import Console
 
 from benchmarks import interruption, machine, out
-from benchmarks.cost import holding, report, throughput
+from benchmarks.cost import choice, holding, report, throughput
 from benchmarks.cost.results import Held, Results, Rush, WayResult, load
 from benchmarks.cost.ways import WAYS, WHOLE, WHOLE_HAPROXY, Way, running
 from local_stack.process import StartError
 
 RESULTS = Path(__file__).resolve().parent.parent / "results"
 _AT_A_TIME = (1, 32)
+_SUBSTATIONS = (3, 30, 300)
 # A proxy has two descriptors for each vehicle that it holds.
 _FILES = 20_000
 # HAProxy is there for its memory, which grows as evenly as ours.
@@ -27,7 +28,7 @@ _MOST_HELD = {WHOLE: 1_000_000, WHOLE_HAPROXY: 1_000}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure; the exit status is 1 where a vehicle was lost."""
+    """Measure; the exit status is 1 where a vehicle was lost, or a choice is too dear."""
     options = parse(arguments)
     interruption.raise_when_told()
     measurement = _Measurement(options, Console(highlight=False))
@@ -46,15 +47,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         text = report.write(load(options.out / "cost.json"))
         (options.out / "cost.md").write_text(text, encoding="utf-8")
         measurement.say(f"written to {options.out}")
-    return int(any(held.lost for way in results.ways for held in way.held))
+    dear = [one for one in results.choices if choice.is_too_dear(one)]
+    for one in dear:
+        measurement.say(f"error: a choice among {one.substations} costs {one.median_us} µs")
+    return int(bool(dear) or any(held.lost for way in results.ways for held in way.held))
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Read the command line; one that cannot be read ends the program with a message."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.cost",
-        description="Measure what a charge costs, hop by hop, and with HAProxy or the simple way "
-        "in the balancer's place; then hold thousands of vehicles at once.",
+        description="Measure what the balancer's choice costs by itself, and a charge, hop by hop, "
+        "also with HAProxy or the simple way in the balancer's place; then hold thousands of "
+        "vehicles at once.",
     )
     parser.add_argument(
         "--quick", action="store_true", help="one short round, and 300 vehicles held"
@@ -121,6 +126,13 @@ class _Measurement:
         began = time.monotonic()
         _check_files(_FILES)  # now, not after all that comes before they are needed
         ways = [way for way in self._options.ways if not self._skip(way.name, way.missing())]
+        choices = [
+            choice.measure(policy, substations)
+            for policy in choice.CHOOSERS
+            for substations in _SUBSTATIONS
+        ]
+        for one in choices:
+            self.say(f"a choice, {one.policy}, {one.substations} substations: {one.median_us} µs")
         with tempfile.TemporaryDirectory(prefix="cost-") as folder:
             if not self._skip("charges of no length", throughput.missing()):
                 self._rush_all(ways, Path(folder))
@@ -132,6 +144,7 @@ class _Measurement:
             took_s=time.monotonic() - began,
             rounds=self._options.rounds,
             skipped=self._skipped,
+            choices=choices,
             ways=[
                 WayResult(
                     way.key,

@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator
 
+from benchmarks.cost.choice import CHOOSERS, LIMITS_US
 from benchmarks.cost.results import Results, Rush, WayResult
 from benchmarks.tables import table
+from load_balancer.policies import DEFAULT_POLICY
 
 _INTRODUCTION = """\
 # What a charge costs
@@ -16,7 +18,8 @@ compare those of one run alone.
 
 def write(results: Results) -> str:
     """Write the report."""
-    return "\n".join([_INTRODUCTION, *_circumstances(results), *_rushes(results), *_held(results)])
+    parts = (_circumstances, _choices, _rushes, _held)
+    return "\n".join([_INTRODUCTION, *(line for part in parts for line in part(results))])
 
 
 def _circumstances(results: Results) -> Iterator[str]:
@@ -29,6 +32,24 @@ def _circumstances(results: Results) -> Iterator[str]:
     )
     for name, why in results.skipped.items():
         yield f"Skipped: {name}, because {why}.\n"
+
+
+def _choices(results: Results) -> Iterator[str]:
+    yield "## A choice\n"
+    yield (
+        "Of the balancer's core by itself: a vehicle arrives beside a free point, every substation "
+        "is looked at, one is chosen and counted. Unlike substations, nine points in ten taken. "
+        f"The limits are {DEFAULT_POLICY}'s.\n"
+    )
+    sizes = sorted({one.substations for one in results.choices})
+    costs = {(one.policy, one.substations): one.median_us for one in results.choices}
+    yield from table(
+        ("median, µs", *(f"{size} substations" for size in sizes)),
+        [
+            *((name, *(f"{costs[name, size]:.0f}" for size in sizes)) for name in CHOOSERS),
+            ("limit", *(f"{LIMITS_US[size]:.0f}" if size in LIMITS_US else "" for size in sizes)),
+        ],
+    )
 
 
 def _rushes(results: Results) -> Iterator[str]:

@@ -41,6 +41,15 @@ class Held:
 
 
 @dataclass(frozen=True, slots=True)
+class ChoiceCost:
+    """What a policy's choice among so many substations costs."""
+
+    policy: str
+    substations: int
+    median_us: float
+
+
+@dataclass(frozen=True, slots=True)
 class WayResult:
     """One way; the rushes one at a time and many at a time are each the median of their rounds."""
 
@@ -59,6 +68,7 @@ class Results:
     took_s: float
     rounds: int
     skipped: dict[str, str]
+    choices: list[ChoiceCost]
     ways: list[WayResult]
 
     def save(self, file: Path) -> None:

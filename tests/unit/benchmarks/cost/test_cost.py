@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from benchmarks import interruption
-from benchmarks.cost import cli, report
-from benchmarks.cost.results import load
+from benchmarks.cost import choice, cli, report
+from benchmarks.cost.results import ChoiceCost, load
+from load_balancer.policies import DEFAULT_POLICY
 
 
 def test_too_few_open_files_are_told_before_anything_is_measured(
@@ -32,3 +33,20 @@ def test_the_checked_in_report_is_what_its_results_say() -> None:
 def test_the_checked_in_results_are_as_they_would_be_kept(tmp_path: Path) -> None:
     load(cli.RESULTS / "cost.json").save(tmp_path / "cost.json")
     assert (tmp_path / "cost.json").read_text() == (cli.RESULTS / "cost.json").read_text()
+
+
+def test_a_choice_is_timed_and_one_that_costs_too_much_is_told() -> None:
+    found = choice.measure(DEFAULT_POLICY, 3, vehicles=50)
+    assert (found.policy, found.substations) == (DEFAULT_POLICY, 3)
+    assert 1 < found.median_us < 5_000
+    assert not choice.is_too_dear(ChoiceCost(DEFAULT_POLICY, 3, 60.0))
+    assert choice.is_too_dear(ChoiceCost(DEFAULT_POLICY, 3, 60.1))
+    assert choice.is_too_dear(ChoiceCost(DEFAULT_POLICY, 30, 400.1))
+    assert not choice.is_too_dear(ChoiceCost(DEFAULT_POLICY, 300, 9_999.0))
+    assert not choice.is_too_dear(ChoiceCost("least-loaded", 3, 9_999.0))
+
+
+def test_no_choice_of_the_checked_in_results_is_too_dear() -> None:
+    choices = load(cli.RESULTS / "cost.json").choices
+    assert {one.substations for one in choices} >= choice.LIMITS_US.keys()
+    assert not any(map(choice.is_too_dear, choices))
