@@ -20,7 +20,7 @@ class Arrival(NamedTuple):
     at: float
     demand: Demand  # as it tells it
     door: float  # in [0, 1): which of several balancers it comes to, or which site a stranger picks
-    takes_kwh: float | None = None  # what it takes until it leaves, where that is something else
+    is_in_truth: Demand | None = None  # what it takes and can draw, where it tells otherwise
 
 
 @dataclass(eq=False, slots=True)

@@ -55,6 +55,15 @@ class Scene:
     time_scale: float = TIME_SCALE
     max_wait_s: float = MAX_WAIT_S
     measured_from: float = 20.0
+    afterwards_s: float = 120.0  # how long it goes on for vehicles that are still on their way
+    draws_as: str = ""  # the scene whose vehicles come here too; its own if none
+
+    def random(self, use: str, seed: int) -> Random:
+        """Give each use a randomness of its own, so that every contender meets the same vehicles.
+
+        Seeded by a string: unlike a tuple's hash it is the same in each process.
+        """
+        return Random(f"{self.draws_as or self.name}/{use}/{seed}")
 
     @property
     def has_a_return(self) -> bool:

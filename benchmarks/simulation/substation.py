@@ -222,12 +222,9 @@ class Substation:
         return self._timeline.now
 
     def _plug_in(self, call: Call) -> None:
-        arrival = call.arrival
-        demand = Demand(*arrival.demand)
-        if arrival.takes_kwh is not None:
-            demand = demand._replace(kwh=arrival.takes_kwh)
+        demand = call.arrival.is_in_truth or call.arrival.demand
         try:
-            self._charging[call] = self._model.plug_in(demand, self._now)
+            self._charging[call] = self._model.plug_in(Demand(*demand), self._now)
         except SubstationFull:
             call.answer(Answer.FULL)
             return

@@ -21,8 +21,6 @@ _PORT = 5002
 _RESOLVE_INTERVAL_S = 2.0
 # What a message between a balancer and a site takes, shortest and longest, seconds.
 _MESSAGE_S = (0.0005, 0.002)
-# How long a run goes on after the scene's end for the vehicles that are still on their way.
-_AFTERWARDS_S = 120.0
 
 
 class Contender(Protocol):
@@ -76,6 +74,7 @@ class World:
             self._behind.setdefault(SiteUrl(host, host, _PORT), []).append(site)
         self._ips = {id(site): f"10.0.0.{n}" for n, site in enumerate(self.sites.values(), start=1)}
         self._names_fail = False
+        self.vehicles: list[Vehicle] = []
         self._unsettled = 0
         self.balancers: list[Contender] = []
         self.watch = Watch(list(self.sites.values()), self.balancers)
@@ -97,9 +96,9 @@ class World:
     def run(self) -> Figures:
         """Play the scene to its end, and on until every vehicle has its answer."""
         scene, timeline = self.scene, self.timeline
-        vehicles = [Vehicle(one) for one in scene.arrivals(self._random("arrivals"))]
-        self._unsettled = len(vehicles)
-        for vehicle in vehicles:
+        self.vehicles = [Vehicle(one) for one in scene.arrivals(self._random("arrivals"))]
+        self._unsettled = len(self.vehicles)
+        for vehicle in self.vehicles:
             self._plan_arrival(vehicle)
         for stranger in scene.strangers(self._random("strangers")):
             self._plan_stranger(stranger)
@@ -108,9 +107,9 @@ class World:
         timeline.at(scene.measured_from, lambda: self.watch.begin(self.now))
         timeline.run(until=scene.ends_at)
         self.watch.end(self.now)
-        while self._unsettled and self.now < scene.ends_at + _AFTERWARDS_S:
+        while self._unsettled and self.now < scene.ends_at + scene.afterwards_s:
             timeline.run(until=self.now + 1)
-        return self.watch.figures(vehicles)
+        return self.watch.figures(self.vehicles)
 
     # What happens
 
@@ -130,11 +129,7 @@ class World:
         self._unsettled -= 1
 
     def _random(self, use: str) -> Random:
-        """Give each use a randomness of its own, so that every contender meets the same vehicles.
-
-        Seeded by a string: unlike a tuple's hash it is the same in each process.
-        """
-        return Random(f"{self.scene.name}/{use}/{self._seed}")
+        return self.scene.random(use, self._seed)
 
     def observe(self) -> None:
         """Look at the whole grid: something has just changed."""

@@ -8,6 +8,7 @@ from benchmarks.simulation.demand import TIME_SCALE, Arrival, lasting
 from benchmarks.simulation.scenes import SiteSpec
 from benchmarks.simulation.substation import Answer, Call, Substation
 from benchmarks.simulation.timeline import NoDistance, Timeline, Wires
+from load_balancer.demand import Demand
 from load_balancer.site import Reading
 
 
@@ -20,11 +21,11 @@ class Visitors:
         self.site = Substation(spec, TIME_SCALE, self.timeline, lambda _site: None)
         self.heard: list[tuple[float, str, Answer]] = []
 
-    def call(self, name: str, held_s: float = 10, takes_kwh: float | None = None) -> Call:
+    def call(self, name: str, held_s: float = 10, truth: Demand | None = None) -> Call:
         def hear(answer: Answer) -> None:
             self.heard.append((self.timeline.now, name, answer))
 
-        arrival = Arrival(self.timeline.now, lasting(held_s), 0.0, takes_kwh)
+        arrival = Arrival(self.timeline.now, lasting(held_s), 0.0, truth)
         call = Call(self.site, NoDistance(), arrival, None, hear)
         call.send()
         return call
@@ -157,7 +158,7 @@ def test_its_limit_can_be_halved_and_come_back() -> None:
 
 
 def test_a_vehicle_may_take_less_than_it_told(visitors: Visitors) -> None:
-    visitors.call("a", 10, takes_kwh=10)
+    visitors.call("a", 10, truth=Demand(10))
     visitors.timeline.run(until=1)
     page = visitors.page()
     assert page is not None

@@ -1,0 +1,1 @@
+"""Scenes in which power is scarce and sites differ: where the choice decides what drivers feel."""

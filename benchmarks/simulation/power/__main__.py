@@ -1,0 +1,64 @@
+"""Plays the scenes of power and writes their report, or compares it with what is checked in."""
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+from benchmarks.simulation.power import report
+from benchmarks.simulation.power.bars import BARS
+from benchmarks.simulation.power.runs import Results, play_all
+
+FOLDER = Path(__file__).resolve().parent.parent
+REPORT = FOLDER / "power.md"
+RUNS = FOLDER / "power.json"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Play all; the exit status is 1 where a bar is missed, or with --check where a run differs."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.simulation.power",
+        description=f"Put the routing core through the scenes of power; write {RUNS.name} and "
+        f"{REPORT.name}. Takes some 25 minutes of two processors.",
+    )
+    parser.add_argument("--jobs", type=int, default=2, help="processes (default: 2)")
+    parser.add_argument(
+        "--check", action="store_true", help="write nothing; say which runs differ, if any does"
+    )
+    parser.add_argument(
+        "--report", action="store_true", help=f"play nothing; write {REPORT.name} from {RUNS.name}"
+    )
+    options = parser.parse_args(arguments)
+    began = time.monotonic()
+
+    def tell(done: int, of: int) -> None:
+        if done % 25 == 0 or done == of:
+            print(f"{done} of {of} runs, {time.monotonic() - began:.0f} s", file=sys.stderr)
+
+    results = Results.load(RUNS) if options.report else play_all(options.jobs, tell)
+    missed = [bar for bar in BARS if not bar.is_reached(results)]
+    for bar in missed:
+        print(f"missed: {bar.words}: {bar.figure(results):.4f}, limit {bar.limit:g}")
+    if options.check:
+        differ = differences(Results.load(RUNS), results)
+        print("\n".join(differ) or f"every run is as {RUNS.name} has it")
+        return bool(differ or missed)
+    if not options.report:
+        results.save(RUNS)
+    REPORT.write_text(report.write(Results.load(RUNS)), encoding="utf-8")
+    return bool(missed)
+
+
+def differences(before: Results, now: Results) -> list[str]:
+    """Say which runs have come out otherwise."""
+    return [
+        f"{scene}, {name}, draw {number}: was {before.figures[scene][name][number - 1]}, is {one}"
+        for scene, played in now.figures.items()
+        for name, runs in played.items()
+        for number, one in enumerate(runs, start=1)
+        if one != before.figures[scene][name][number - 1]
+    ]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,71 @@
+"""A lower bound of the mean time to charged: no choice, however clever, can do better.
+
+Each vehicle takes at least as long at a site as it would by itself there, and the sites together
+cannot deliver more than their limits nor hold more vehicles than their points. A linear program
+finds the best way to part the vehicles, even in fractions, that breaks none of this.
+"""
+
+from collections.abc import Sequence
+
+from scipy.optimize import linprog  # type: ignore[import-untyped] # scipy has no types
+from scipy.sparse import lil_array  # type: ignore[import-untyped] # scipy has no types
+
+from benchmarks.simulation.demand import Arrival
+from benchmarks.simulation.power.demand import HOUR_S, MINUTE_S
+from benchmarks.simulation.power.scenes import MEASURED_H
+from benchmarks.simulation.scenes import Scene, SiteSpec
+from load_balancer.prediction import Supply, alone_s
+
+
+def bound_min(scene: Scene, seed: int) -> float:
+    """Bound the mean time of a scene's measured vehicles, minutes."""
+    since, until = (hour * HOUR_S for hour in MEASURED_H)
+    arrivals = scene.arrivals(scene.random("arrivals", seed))
+    vehicles = [one for one in arrivals if since <= one.at < until]
+    # Some are charged after the last has come; a day is more than enough for them.
+    span_s = until - since + 24 * HOUR_S
+    return lower_bound_s(vehicles, scene.sites, scene.time_scale, span_s) / MINUTE_S
+
+
+def lower_bound_s(
+    vehicles: Sequence[Arrival], sites: Sequence[SiteSpec], time_scale: float, span_s: float
+) -> float:
+    """Bound the mean time that vehicles take, seconds.
+
+    Args:
+        vehicles: who is charged.
+        sites: where.
+        time_scale: how many times faster than the clock vehicles charge.
+        span_s: the time in which the sites can charge them.
+    """
+    alone = [[_alone_s(vehicle, site, time_scale) for site in sites] for vehicle in vehicles]
+    many, choices = len(vehicles), len(sites)
+    limits = lil_array((2 * choices, many * choices))
+    bounds = []
+    for column, site in enumerate(sites):
+        for row, vehicle in enumerate(vehicles):
+            limits[2 * column, row * choices + column] = vehicle.demand.kwh
+            limits[2 * column + 1, row * choices + column] = alone[row][column]
+        limit_kw = site.power_limit_kw or site.capacity * site.point_power_kw
+        bounds += [limit_kw * span_s * time_scale / 3600, site.capacity * span_s]
+    whole = lil_array((many, many * choices))
+    for row in range(many):
+        for column in range(choices):
+            whole[row, row * choices + column] = 1
+    solution = linprog(
+        [seconds for row in alone for seconds in row],
+        A_ub=limits.tocsr(),
+        b_ub=bounds,
+        A_eq=whole.tocsr(),
+        b_eq=[1.0] * many,
+        method="highs",
+    )
+    if solution.status != 0:
+        raise RuntimeError(f"the linear program of a bound: {solution.message}")
+    return float(solution.fun) / many
+
+
+def _alone_s(vehicle: Arrival, site: SiteSpec, time_scale: float) -> float:
+    limit_kw = site.power_limit_kw or site.capacity * site.point_power_kw
+    supply = Supply(0, 0.0, 0.0, site.point_power_kw, limit_kw, time_scale / 3600)
+    return alone_s(supply, vehicle.demand.stages(site.point_power_kw))

@@ -1,0 +1,48 @@
+"""The contenders: the balancer with each of its policies, and with the rule of HAProxy."""
+
+from collections.abc import Callable, Mapping, Sequence
+from random import Random
+
+from benchmarks.simulation.balancer import PooledBalancer
+from benchmarks.simulation.contenders import pooled
+from benchmarks.simulation.scenes import SiteSpec
+from benchmarks.simulation.world import Contender, Entry, World
+from load_balancer.policies import DEFAULT_POLICY, POLICIES
+from load_balancer.policy import Candidate, Pick, Policy
+
+
+def _leastconn(weights: Mapping[str, float]) -> Pick:
+    """Choose as HAProxy's leastconn does: an idle site first, then the least (n + 1) / weight."""
+
+    def pick(candidates: Sequence[Candidate], _random: Random) -> Candidate:
+        return min(
+            candidates,
+            key=lambda one: (
+                (one.load + 1) / weights[one.name] if one.load else 0.0,
+                one.last_chosen,
+            ),
+        )
+
+    return pick
+
+
+def _haproxy(name: str, weight: Callable[[SiteSpec], float]) -> Entry:
+    def enter(world: World, random: Random) -> Contender:
+        weights = {site.name: weight(site) for site in world.scene.sites}
+        return PooledBalancer(world, Policy(name, "least connections", _leastconn(weights)), random)
+
+    return Entry(name, enter)
+
+
+OURS = DEFAULT_POLICY
+LEAST_LOADED = "least-loaded"
+HAPROXY_POINTS = _haproxy("HAProxy's rule, weights = points", lambda site: site.capacity)
+HAPROXY_LIMITS = _haproxy(
+    "HAProxy's rule, weights = limits",
+    lambda site: site.power_limit_kw or site.capacity * site.point_power_kw,
+)
+CONTENDERS: tuple[Entry, ...] = (
+    *(pooled(policy) for policy in POLICIES.values()),
+    HAPROXY_POINTS,
+    HAPROXY_LIMITS,
+)

@@ -1,0 +1,126 @@
+"""The report of the scenes of power: what must hold, then a table a scene, a line a contender."""
+
+from collections.abc import Callable, Iterator, Sequence
+from math import sqrt
+from statistics import fmean, stdev
+
+from benchmarks.simulation.power.bars import BARS, an_hour, bound_min, mean_min
+from benchmarks.simulation.power.contenders import LEAST_LOADED, OURS
+from benchmarks.simulation.power.figures import PowerFigures
+from benchmarks.simulation.power.runs import SEEDS, Results
+from benchmarks.simulation.power.scenes import CARRIED, MEASURED_H, SATURATIONS, SCENES
+from benchmarks.tables import table
+
+_CARRIED = ", ".join(f"{rate:g}" for rate in CARRIED.values())
+_INTRODUCTION = f"""\
+# Power that is shared, simulated
+
+Written by `python -m benchmarks.simulation.power`; tests hold it to the code. The balancer's own
+routing core runs under a virtual clock, as in [the other report](report.md), against the real
+substation's model of points, limit and taper. Nothing is measured in real time; all times here are
+the sites' own, 360 times those of the clock.
+
+Vehicles come at random. Their energy, battery and state of charge are drawn together from a fit of
+real fast-charging sessions, their most power from a mix ([how](../../docs/demand.md)); they tell
+all of it where a scene says nothing else. Those are measured that come between hours
+{MEASURED_H[0]:g} and {MEASURED_H[1]:g} of a scene. Figures are means of {len(SEEDS)} draws of
+vehicles, in each of which every contender meets the same ones; waits are the longest of all. Nobody
+is refused here: a vehicle waits for as long as it takes. A load is a share of what least-loaded
+carries: of the vehicles that it charges in an hour while a line never ends, {_CARRIED}
+on the unlike, the equal and the unlimited sites.
+
+The balancer plays with each of its policies; {OURS} is its default. *HAProxy's rule* is that of
+its leastconn, an idle site first, then the least (n + 1) / weight, in the same balancer, with one
+line and exact counts, which is generous. The *lower bound* is a linear program: each vehicle takes
+as long as by itself at the best, and no site delivers beyond its limit or holds more than its
+points.
+
+- mean: from a vehicle's arrival to charged, minutes
+- / least-loaded: that mean over least-loaded's; ± the standard error of the draws' own ratios
+- p95: of 20 vehicles one takes longer
+- wait: of the mean in line; longest: of any vehicle
+- error: of the predicted charging time, mean, as a share of the real one
+"""
+
+
+def write(results: Results) -> str:
+    """Write the report."""
+    return "\n".join([_INTRODUCTION, *_bars(results), *_scenes(results), *_carried(results)])
+
+
+def _bars(results: Results) -> Iterator[str]:
+    yield f"## What must hold for {OURS}\n"
+    yield from table(
+        ("figure", "limit", "is", "holds"),
+        [
+            (
+                bar.words,
+                f"{'at least' if bar.at_least else 'at most'} {bar.limit:g}",
+                f"{bar.figure(results):.3f}",
+                "yes" if bar.is_reached(results) else "NO",
+            )
+            for bar in BARS
+        ],
+    )
+
+
+_COLUMNS: Sequence[tuple[str, Callable[[Sequence[PowerFigures]], str]]] = (
+    ("p95", lambda runs: f"{fmean(one.p95_min for one in runs):.0f}"),
+    ("wait", lambda runs: f"{fmean(one.wait_min for one in runs):.1f}"),
+    ("longest", lambda runs: f"{max(one.longest_wait_min for one in runs):.0f}"),
+    ("error", lambda runs: _share(fmean(one.error for one in runs))),
+    ("moved", lambda runs: f"{sum(one.moved for one in runs)}"),
+    ("lost", lambda runs: f"{sum(one.lost for one in runs)}"),
+    ("over limit, kW", lambda runs: f"{max(one.over_limit_kw for one in runs):g}"),
+)
+
+
+def _scenes(results: Results) -> Iterator[str]:
+    for scene in SCENES:
+        if scene in SATURATIONS:
+            continue
+        played = results.figures[scene.name]
+        vehicles = sum(one.vehicles for one in played[OURS])
+        yield f"## {scene.name}\n"
+        yield f"{scene.story} {vehicles:,} vehicles.\n"
+        rows = [_row(name, runs, played[LEAST_LOADED]) for name, runs in played.items()]
+        if scene.name in results.bounds_min:
+            bound, base = bound_min(results, scene), mean_min(results, scene, LEAST_LOADED)
+            rows.append(
+                ("lower bound", f"{bound:.1f}", f"{bound / base:.3f}", *"-" * len(_COLUMNS))
+            )
+        headings = [heading for heading, _ in _COLUMNS]
+        yield from table(("", "mean", "/ least-loaded", *headings), rows)
+
+
+def _row(name: str, runs: Sequence[PowerFigures], base: Sequence[PowerFigures]) -> tuple[str, ...]:
+    ratios = [one.mean_min / other.mean_min for one, other in zip(runs, base, strict=True)]
+    mean = fmean(one.mean_min for one in runs)
+    ratio = mean / fmean(one.mean_min for one in base)
+    spread = stdev(ratios) / sqrt(len(ratios))
+    return (
+        name,
+        f"{mean:.1f}",
+        f"{ratio:.3f} ± {spread:.3f}",
+        *(show(runs) for _, show in _COLUMNS),
+    )
+
+
+def _carried(results: Results) -> Iterator[str]:
+    yield "## Vehicles an hour\n"
+    yield (
+        "Charged in an hour while a line never ends, twice as many coming as any choice can have "
+        "charged.\n"
+    )
+    names = list(results.figures[SATURATIONS[0].name])
+    yield from table(
+        ("", *(scene.name.partition(",")[0] for scene in SATURATIONS)),
+        [
+            (name, *(f"{an_hour(results, scene, name):.1f}" for scene in SATURATIONS))
+            for name in names
+        ],
+    )
+
+
+def _share(value: float) -> str:
+    return f"{value:.1%}" if value else "-"

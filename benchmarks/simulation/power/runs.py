@@ -1,0 +1,125 @@
+"""All runs: who plays what, and what came of it, which is kept as JSON."""
+
+import json
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from benchmarks.simulation.power.bound import bound_min
+from benchmarks.simulation.power.contenders import CONTENDERS, HAPROXY_LIMITS, LEAST_LOADED, OURS
+from benchmarks.simulation.power.figures import PowerFigures, rounded
+from benchmarks.simulation.power.scenes import (
+    SCENES,
+    UNLIKE_60,
+    UNLIKE_80,
+    UNLIKE_95,
+    UNLIKE_124,
+)
+from benchmarks.simulation.scenes import Scene
+from benchmarks.simulation.world import Entry, World
+
+# Draws of vehicles; in each, every contender meets the same ones.
+SEEDS = range(1, 11)
+# Where every contender plays, and where the time is bounded from below.
+_OPEN_TO_ALL = (UNLIKE_60, UNLIKE_80, UNLIKE_95, UNLIKE_124)
+_ELSEWHERE = (OURS, LEAST_LOADED, HAPROXY_LIMITS.name)
+
+
+class Run(NamedTuple):
+    """A contender's run through a scene with one draw of vehicles."""
+
+    scene: str
+    contender: str
+    seed: int
+
+
+class Results(NamedTuple):
+    """What came of all runs."""
+
+    figures: Mapping[str, Mapping[str, Sequence[PowerFigures]]]  # by scene, contender and draw
+    bounds_min: Mapping[str, Sequence[float]]  # by scene and draw, where there is one
+
+    def save(self, path: Path) -> None:
+        """Write them as JSON, a line for each run, so that a difference can be read."""
+        document = {
+            "figures": {
+                scene: {name: [list(one) for one in runs] for name, runs in contenders.items()}
+                for scene, contenders in self.figures.items()
+            },
+            "bounds_min": self.bounds_min,
+        }
+        text = json.dumps(document, indent=1)
+        path.write_text(_one_line_each(text) + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, path: Path) -> "Results":
+        """Read them back."""
+        document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return cls(
+            {
+                scene: {name: [PowerFigures(*one) for one in runs] for name, runs in played.items()}
+                for scene, played in document["figures"].items()
+            },
+            document["bounds_min"],
+        )
+
+
+def contenders(scene: Scene) -> list[Entry]:
+    """List who is put through a scene."""
+    return [one for one in CONTENDERS if scene in _OPEN_TO_ALL or one.name in _ELSEWHERE]
+
+
+def runs() -> list[Run]:
+    """List all that is played."""
+    return [
+        Run(scene.name, entry.name, seed)
+        for scene in SCENES
+        for entry in contenders(scene)
+        for seed in SEEDS
+    ]
+
+
+def play(run: Run) -> PowerFigures:
+    """Put a contender through a scene."""
+    scene = next(one for one in SCENES if one.name == run.scene)
+    entry = next(one for one in CONTENDERS if one.name == run.contender)
+    world = World(scene, entry, run.seed)
+    world.run()
+    return PowerFigures.of(world)
+
+
+def play_all(processes: int, told: Callable[[int, int], object]) -> Results:
+    """Play everything in so many processes; `told` hears how many runs are done, of how many."""
+    planned = runs()
+    figures: dict[str, dict[str, list[PowerFigures]]] = defaultdict(lambda: defaultdict(list))
+    with get_context("spawn").Pool(processes) as pool:
+        for done, (run, found) in enumerate(
+            zip(planned, pool.imap(play, planned), strict=True), start=1
+        ):
+            figures[run.scene][run.contender].append(found)
+            told(done, len(planned))
+        bounds = {
+            scene.name: pool.starmap(_bound_min, [(scene.name, seed) for seed in SEEDS])
+            for scene in _OPEN_TO_ALL
+        }
+    return Results(figures, bounds)
+
+
+def _bound_min(scene: str, seed: int) -> float:
+    return rounded(bound_min(next(one for one in SCENES if one.name == scene), seed))
+
+
+def _one_line_each(text: str) -> str:
+    """Join the numbers of each innermost list into one line."""
+    parts = text.split("[")
+    joined = [parts[0]]
+    for part in parts[1:]:
+        numbers, bracket, rest = part.partition("]")
+        joined.append(
+            f"{', '.join(numbers.replace(',', ' ').split())}{bracket}{rest}"
+            if numbers.strip()
+            else part
+        )
+    return "[".join(joined)
