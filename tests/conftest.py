@@ -13,9 +13,14 @@ from hypothesis import HealthCheck, settings
 from local_stack.grid import Grid, Ports
 from local_stack.process import Process
 
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    # In the background of a shell Ctrl-C is ignored, and would be by all that the tests start.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+# In the background of a shell Ctrl-C is ignored, and under nohup the end of a terminal: both would
+# be by all that the tests start.
+for number, handler in (
+    (signal.SIGINT, signal.default_int_handler),
+    (signal.SIGHUP, signal.SIG_DFL),
+):
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, handler)
 
 # A proxy of the shell has no way to what the tests start here, and `requests` would ask it.
 for _name in ("no_proxy", "NO_PROXY"):
