@@ -195,8 +195,8 @@ def test_it_ends_with_its_terminal(start_program: StartProgram) -> None:
     master, terminal = os.openpty()
     device = os.ttyname(terminal)  # the first that a session opens becomes its terminal
     program = start_program(before=f"exec <{device} >{device} 2>&1", start_new_session=True)
-    os.close(terminal)
     read_until_up(master)
+    os.close(terminal)  # only now: until the program had opened it, nobody else held it
 
     os.close(master)
 
