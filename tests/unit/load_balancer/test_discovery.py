@@ -255,3 +255,19 @@ def test_names_are_looked_up_for_tcp_and_tried_within_the_time_given(
         ("substation1", 5002, {"type": socket.SOCK_STREAM}),
         (("10.0.0.1", 5002), 0.5),
     ]
+
+
+def test_a_substation_keeps_its_name_when_other_entries_change() -> None:
+    directory = Directory([TWO])
+    update(directory, substation2=["10.0.0.2"])
+    directory.set_entries([ONE, TWO])
+    grown = update(directory, substation1=["10.0.0.1"], substation2=["10.0.0.2", "10.0.0.3"])
+    assert [name for name, _ in grown] == ["substation1", "substation2", "substation2@10.0.0.3"]
+
+
+def test_an_address_that_was_gone_and_is_back_is_named_anew() -> None:
+    directory = Directory([TWO])
+    update(directory, substation2=["10.0.0.2"])
+    update(directory, substation2=["10.0.0.3"])
+    both = update(directory, substation2=["10.0.0.2", "10.0.0.3"])
+    assert [name for name, _ in both] == ["substation2@10.0.0.2", "substation2"]

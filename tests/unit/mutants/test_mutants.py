@@ -7,7 +7,7 @@ import pytest
 
 from tests.mutants.__main__ import run
 from tests.mutants.score import EQUIVALENTS, Change, Equivalents, read, score
-from tests.mutants.workspace import decorators_as_calls, modules
+from tests.mutants.workspace import decorators_as_calls, forget_tests, modules
 
 
 def test_a_decorator_is_written_as_the_call_that_it_is() -> None:
@@ -123,6 +123,17 @@ def test_what_the_tests_do_not_notice_is_alive_unless_it_is_listed(tmp_path: Pat
     assert (row.module, row.equivalent, row.made - row.noticed) == ("core/points", 1, 2)
     assert result.total.score == pytest.approx(100 * row.noticed / (row.made - 1))
     assert f"alive: {function}\n  - if load >= 4:\n  + if load >= 5:" in result.text()
+
+    # A function that is new is reached by a test that is not.
+    points = tmp_path / "core" / "points.py"
+    points.write_text(
+        points.read_text().replace("return points - load", "return less(points, load)")
+        + "\n\ndef less(one, other):\n    return one - other\n"
+    )
+    forget_tests(tmp_path)
+    run(tmp_path, [], processes=1, minutes=1)
+    again = [one for one in read(tmp_path, ["core/*.py"]) if "x_less" in one.name]
+    assert {one.status for one in again} == {"killed"}
 
 
 def test_an_equivalent_without_a_reason_is_refused() -> None:

@@ -221,3 +221,21 @@ def test_the_time_that_is_left_falls_to_nothing() -> None:
 def test_a_full_site_says_how_many_points_are_taken() -> None:
     full = SubstationFull(4, 1.5)
     assert (str(full), full.free_in_s) == ("all 4 charging points are taken", 1.5)
+
+
+def test_each_end_of_a_visit_and_each_limit_that_ended_is_counted() -> None:
+    substation = site(1)
+    assert (substation.time_scale, substation.limits_ended) == (360, 0)
+    assert Substation(1, 50).time_scale == 1
+    for count in (1, 2, 3):
+        now = 10.0 * count
+        charging = substation.plug_in(Demand(10), now=now)
+        with pytest.raises(SubstationFull) as full:
+            substation.plug_in(Demand(1), now=now + 1.5)
+        assert (str(full.value), full.value.free_in_s) == ("all 1 charging points are taken", 0.5)
+        substation.unplug(charging, now + 2, Outcome.CHARGED)
+        substation.unplug(substation.plug_in(Demand(10), now=now + 3), now + 4, Outcome.ABORTED)
+        assert set(substation.sessions.values()) == {count}
+        substation.set_limit(10, now=now + 4, until=now + 5)
+        substation.advance(now + 5)
+        assert (substation.limits_ended, substation.power_limit_kw) == (count, 50)
