@@ -1,4 +1,4 @@
-"""A browser for the tests of the control room, and the program for those of `make run`."""
+"""A browser and a grid for the tests of the control room, the program for those of `make run`."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser
 
+from local_stack.grid import Grid, Ports
 from tests.e2e.local.chromium import find_chromium, open_chromium
 from tests.e2e.local.program import Program
 
@@ -20,6 +21,24 @@ def browser() -> Iterator[Browser]:
         pytest.skip("no Chromium is installed (Debian's package is `chromium`)")
     with open_chromium(program) as browser:
         yield browser
+
+
+@pytest.fixture(scope="module")
+def whole_grid(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Grid]:
+    with Grid(tmp_path_factory.mktemp("grid"), ports=Ports.free(3)) as grid:
+        yield grid
+
+
+@pytest.fixture
+def grid(whole_grid: Grid, request: pytest.FixtureRequest) -> Grid:
+    """The grid, whole again whatever the test before did to it."""
+    request.node.logs = lambda: {one.name: one.log_tail() for one in whole_grid.processes}
+    for process in whole_grid.processes:
+        process.thaw()
+        if not process.running:
+            process.start()
+    whole_grid.wait_ready()
+    return whole_grid
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from playwright.sync_api import Locator, Page, Route
+from playwright.sync_api import Browser, Locator, Page, Route
 
 # Where a line of text ends although no space stands there, and what comes before and after.
 _BREAKS = """(root) => {
@@ -25,6 +25,19 @@ _BREAKS = """(root) => {
     }
   return breaks;
 }"""
+
+
+@contextmanager
+def opened(browser: Browser, url: str) -> Iterator[Page]:
+    """Open the control room; whatever the page throws fails the test."""
+    thrown: list[str] = []
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    page = context.new_page()
+    page.on("pageerror", lambda error: thrown.append(str(error)))
+    page.goto(url)
+    yield page
+    context.close()
+    assert thrown == []
 
 
 def card(page: Page, site: str) -> Locator:

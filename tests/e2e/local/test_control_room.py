@@ -13,7 +13,7 @@ import pytest
 import requests
 from playwright.sync_api import Browser, Locator, Page, Route, ViewportSize, expect
 
-from local_stack.grid import Grid, Ports
+from local_stack.grid import Grid
 from local_stack.process import Process
 from tests.e2e.local.control_room import slot
 from tests.e2e.local.page_checks import contrast_faults, structure_faults
@@ -21,24 +21,6 @@ from tests.e2e.local.page_checks import contrast_faults, structure_faults
 PHONE: Final[ViewportSize] = {"width": 360, "height": 740}
 # Chromium itself notes every answer that is no success there, and every call without an answer.
 _NETWORK = "Failed to load resource"
-
-
-@pytest.fixture(scope="module")
-def whole_grid(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Grid]:
-    with Grid(tmp_path_factory.mktemp("grid"), ports=Ports.free(3)) as grid:
-        yield grid
-
-
-@pytest.fixture
-def grid(whole_grid: Grid, request: pytest.FixtureRequest) -> Grid:
-    """The grid, whole again whatever the test before did to it."""
-    request.node.logs = lambda: {one.name: one.log_tail() for one in whole_grid.processes}
-    for process in whole_grid.processes:
-        process.thaw()
-        if not process.running:
-            process.start()
-    whole_grid.wait_ready()
-    return whole_grid
 
 
 @pytest.fixture

@@ -12,9 +12,9 @@ import pytest
 import requests
 from playwright.sync_api import Browser, Page, ViewportSize, expect
 
-from local_stack.grid import Grid, Ports
+from local_stack.grid import Grid
 from tests.deadline import eventually
-from tests.e2e.local.control_room import breaks_within_words, card, many, order, slot, told
+from tests.e2e.local.control_room import breaks_within_words, card, many, opened, order, slot, told
 from tests.e2e.local.page_checks import contrast_faults, structure_faults
 
 PHONE: Final[ViewportSize] = {"width": 360, "height": 740}
@@ -23,35 +23,12 @@ LEAST_APART = 0.1
 NOTHING = "\u2013"
 
 
-@pytest.fixture(scope="module")
-def whole_grid(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Grid]:
-    with Grid(tmp_path_factory.mktemp("grid"), ports=Ports.free(3)) as grid:
-        yield grid
-
-
-@pytest.fixture
-def grid(whole_grid: Grid, request: pytest.FixtureRequest) -> Grid:
-    """The grid, whole again whatever the test before did to it."""
-    request.node.logs = lambda: {one.name: one.log_tail() for one in whole_grid.processes}
-    for process in whole_grid.processes:
-        if not process.running:
-            process.start()
-    whole_grid.wait_ready()
-    return whole_grid
-
-
 @pytest.fixture
 def page(browser: Browser, grid: Grid) -> Iterator[Page]:
     """The control room, open; whatever it throws fails the test."""
-    thrown: list[str] = []
-    context = browser.new_context(viewport={"width": 1280, "height": 900})
-    page = context.new_page()
-    page.on("pageerror", lambda error: thrown.append(str(error)))
-    page.goto(grid.url)
-    expect(page.locator(".card")).to_have_count(3)
-    yield page
-    context.close()
-    assert thrown == []
+    with opened(browser, grid.url) as page:
+        expect(page.locator(".card")).to_have_count(3)
+        yield page
 
 
 def overfull(grid: dict[str, Any]) -> None:

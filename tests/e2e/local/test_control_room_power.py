@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from local_stack.process import Process
 from tests.conftest import StartService
-from tests.e2e.local.control_room import card, slot
+from tests.e2e.local.control_room import card, opened, slot
 from tests.e2e.local.page_checks import contrast_faults, structure_faults
 from tests.raw_site import http, raw_site
 
@@ -43,15 +43,9 @@ def gateway(start_service: StartService) -> Process:
 
 @pytest.fixture
 def page(browser: Browser, gateway: Process) -> Iterator[Page]:
-    thrown: list[str] = []
-    context = browser.new_context(viewport={"width": 1280, "height": 900})
-    page = context.new_page()
-    page.on("pageerror", lambda error: thrown.append(str(error)))
-    page.goto(gateway.url)
-    expect(page.locator('.card[data-health="up"]')).to_have_count(2)
-    yield page
-    context.close()
-    assert thrown == []
+    with opened(browser, gateway.url) as page:
+        expect(page.locator('.card[data-health="up"]')).to_have_count(2)
+        yield page
 
 
 def send(gateway: Process, vehicle: str, **told: Any) -> None:
