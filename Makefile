@@ -12,7 +12,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # `make lock` writes with it, `make lock-check` compares.
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' pyproject.toml
 
-.PHONY: help run test test-commands test-e2e test-bench bench bench-cost hostile faults faults-local faults-compose reliability field power-scenes mutants soak check format lock lock-check audit pictures clean anew
+.PHONY: help run test test-commands test-e2e test-bench bench bench-cost hostile faults faults-local faults-compose reliability field power-scenes mutants soak check hooks format lock lock-check audit pictures clean anew
 
 help: ## Show what can be made
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -70,6 +70,9 @@ check: $(VENV)/dev ## Lint, format and types
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy .
 	@$(BIN)/zizmor --quiet --offline --strict-collection .github
+
+hooks: $(VENV)/dev ## Have git run what `make check` runs before each commit
+	@$(BIN)/pre-commit install
 
 format: $(VENV)/dev ## Format the code
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .
