@@ -8,7 +8,6 @@ import random
 from dataclasses import dataclass
 from typing import Protocol
 
-from load_tester.gamma import lower_gamma
 from load_tester.mix import FAST_MIX, VehicleMix
 from load_tester.vehicle import Need
 
@@ -44,7 +43,8 @@ class FixedDemand:
 class GammaDemand:
     """Energy after a gamma distribution, kept within the range that was seen in the field.
 
-    `shape` has no unit, `scale`, `least` and `most` are in kWh. A draw out of range is drawn again.
+    `shape` has no unit, the others are in kWh. A draw out of range is drawn again, which moves
+    `mean` a little from shape times scale.
     """
 
     name: str
@@ -53,14 +53,7 @@ class GammaDemand:
     scale: float
     least: float
     most: float
-
-    @property
-    def mean(self) -> float:
-        """The mean of what is drawn, kWh: the range moves it a little from shape times scale."""
-        low, high = self.least / self.scale, self.most / self.scale
-        within = lower_gamma(self.shape, high) - lower_gamma(self.shape, low)
-        weighted = lower_gamma(self.shape + 1, high) - lower_gamma(self.shape + 1, low)
-        return self.shape * self.scale * weighted / within
+    mean: float
 
     def draw(self, rng: random.Random) -> Need:
         """Return one vehicle's energy."""
@@ -74,7 +67,7 @@ class GammaDemand:
         return f"{self.name} sessions, {self.mean:.1f} kWh in the mean"
 
 
-# `python -m load_tester.fit FILE.csv` prints these numbers; tests/unit/load_tester refits them.
+# `python docs/fit_demand.py energy FILE.csv` prints these numbers; a test fits them again.
 # DESL-EPFL Level-3 EV charging dataset, 2022-04 to 2023-07.
 FAST_CHARGING = GammaDemand(
     name="fast-charging",
@@ -83,6 +76,7 @@ FAST_CHARGING = GammaDemand(
     scale=11.2825,
     least=1.165,
     most=268.863,
+    mean=32.19,
 )
 # Caltech ACN (acnportal-experiments, example 2.1), 2019-03.
 WORKPLACE = GammaDemand(
@@ -92,6 +86,7 @@ WORKPLACE = GammaDemand(
     scale=7.0635,
     least=0.51,
     most=58.039,
+    mean=9.53,
 )
 FITTED: dict[str, GammaDemand] = {"fast": FAST_CHARGING, "workplace": WORKPLACE}
 

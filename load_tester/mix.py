@@ -76,7 +76,7 @@ def _quantile(quantiles: Sequence[float], share: float) -> float:
     return quantiles[below] + (quantiles[below + 1] - quantiles[below]) * (at - below)
 
 
-# `python -m load_tester.mix_fit FILE.csv` prints these numbers; tests/unit/load_tester refits them.
+# `python docs/fit_demand.py mix FILE.csv` prints these numbers; a test fits them again.
 # DESL-EPFL Level-3 EV charging dataset, 2022-04 to 2023-07 (MIT).
 FAST_MIX = VehicleMix(
     sessions=1835,

@@ -1,13 +1,13 @@
 """The fits behind the drawn energies, repeated on the real sessions where they are."""
 
+import math
 import random
 from pathlib import Path
 
 import pytest
 
+from docs.fit_demand import fit_all, main, mean_within
 from load_tester.demand import FAST_CHARGING, WORKPLACE, GammaDemand
-from load_tester.fit import fit_all, main
-from load_tester.gamma import lower_gamma
 from load_tester.trace import read_trace
 
 DATA = Path(__file__).parents[4] / "shared" / "data"
@@ -30,6 +30,8 @@ def test_the_fit_in_the_code_is_the_best_fit_of_the_real_sessions(name: str) -> 
     assert len(energies) == demand.sessions
     assert (min(energies), max(energies)) == pytest.approx((demand.least, demand.most))
     assert best.distance < 0.045
+    mean = mean_within(demand.shape, demand.scale, demand.least, demand.most)
+    assert mean == pytest.approx(demand.mean, abs=0.005)
 
 
 def draw(family: str, rng: random.Random) -> float:
@@ -58,16 +60,6 @@ def test_a_fit_finds_the_family_and_the_parameters_that_made_the_values(family: 
     assert best.distance < 0.02
 
 
-@pytest.mark.parametrize(
-    ("shape", "x", "share"),
-    [(1.0, 1.0, 0.632120558829), (0.5, 0.5, 0.682689492137), (3.0, 2.0, 0.323323583817)],
-)
-def test_the_incomplete_gamma_function_has_its_known_values(
-    shape: float, x: float, share: float
-) -> None:
-    assert lower_gamma(shape, x) == pytest.approx(share, abs=1e-10)
-
-
 def test_a_fit_needs_different_positive_energies() -> None:
     with pytest.raises(ValueError, match="two different"):
         fit_all([3.0, 3.0])
@@ -82,7 +74,7 @@ def test_the_fit_command_prints_the_families_best_first(
     file = tmp_path / "sessions.csv"
     rows = [f"{index},{rng.gammavariate(2, 9):.3f}" for index in range(2000)]
     file.write_text("\n".join(["arrival,energy_kwh", *rows]))
-    assert main([str(file)]) == 0
+    assert main(["energy", str(file)]) == 0
     printed = capsys.readouterr().out
     assert "2,000 sessions, column energy_kwh" in printed
     assert printed.index("gamma") < printed.index("lognormal")
@@ -92,9 +84,15 @@ def test_the_fit_command_says_what_is_wrong_with_a_file(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as left:
-        main([str(tmp_path / "none.csv")])
+        main(["energy", str(tmp_path / "none.csv")])
     assert left.value.code == 2
     assert "none.csv: no such file" in capsys.readouterr().err
+
+
+def test_the_mean_within_a_range_is_that_of_what_is_drawn_there() -> None:
+    assert mean_within(1.0, 1.0, 0.0, math.inf) == pytest.approx(1.0)
+    # An exponential distribution cut off at 1: 1 - 1 / (e - 1).
+    assert mean_within(1.0, 1.0, 0.0, 1.0) == pytest.approx(1 - 1 / (math.e - 1))
 
 
 @pytest.mark.parametrize("demand", [FAST_CHARGING, WORKPLACE])
@@ -110,7 +108,7 @@ def test_a_column_with_brackets_is_shown_as_it_is(
 ) -> None:
     file = tmp_path / "[b]sessions.csv"
     file.write_text("arrival,[/] kwh\n0,5\n1,7\n2,[n/a]\n3,9\n")
-    assert main([str(file), "--energy-column", "[/] kwh"]) == 0
+    assert main(["energy", str(file), "--energy-column", "[/] kwh"]) == 0
     printed = capsys.readouterr().out
     assert "[b]sessions.csv: 3 sessions, column [/] kwh" in printed
     assert "energy '[n/a]' is not a number" in printed

@@ -1,11 +1,11 @@
 import random
 from pathlib import Path
-from statistics import correlation, fmean, quantiles
+from statistics import fmean, quantiles
 
 import pytest
 
+from docs.fit_demand import fit_mix, main, rank_correlation, read_batteries
 from load_tester.mix import FAST_MIX, DrawnVehicle
-from load_tester.mix_fit import fit, main, ranks, read_sessions
 
 SESSIONS = Path(__file__).parents[4] / "shared" / "data" / "epfl_desl_sessions.csv"
 needs_sessions = pytest.mark.skipif(
@@ -34,13 +34,13 @@ def test_the_most_powers_have_their_weights() -> None:
 
 @needs_sessions
 def test_the_numbers_are_those_of_the_sessions() -> None:
-    found = fit(read_sessions(SESSIONS))
+    found = fit_mix(read_batteries(SESSIONS))
     assert found == tuple(getattr(FAST_MIX, name) for name in found._fields)
 
 
 @needs_sessions
 def test_energies_are_as_in_the_sessions_though_only_their_parts_were_fitted() -> None:
-    real = [one.taken * (1 - one.soc) * one.battery_kwh for one in read_sessions(SESSIONS)]
+    real = [one.taken * (1 - one.soc) * one.battery_kwh for one in read_batteries(SESSIONS)]
     ours = [one.kwh for one in drawn()]
     assert fmean(ours) == pytest.approx(fmean(real), rel=0.02)
     for mine, theirs in zip(quantiles(ours, n=10), quantiles(real, n=10), strict=True):
@@ -49,18 +49,18 @@ def test_energies_are_as_in_the_sessions_though_only_their_parts_were_fitted() -
 
 @needs_sessions
 def test_energy_depends_on_battery_and_state_of_charge_as_in_the_sessions() -> None:
-    real = read_sessions(SESSIONS)
-    energies = ranks([one.taken * (1 - one.soc) * one.battery_kwh for one in real])
+    real = read_batteries(SESSIONS)
+    energies = [one.taken * (1 - one.soc) * one.battery_kwh for one in real]
     vehicles = drawn()
-    ours = ranks([one.kwh for one in vehicles])
+    ours = [one.kwh for one in vehicles]
     for name in ("battery_kwh", "soc"):
-        theirs = correlation(energies, ranks([getattr(one, name) for one in real]))
-        mine = correlation(ours, ranks([getattr(one, name) for one in vehicles]))
+        theirs = rank_correlation(energies, [getattr(one, name) for one in real])
+        mine = rank_correlation(ours, [getattr(one, name) for one in vehicles])
         assert mine == pytest.approx(theirs, abs=0.06)
 
 
-def testranks_of_equal_values_are_shared() -> None:
-    assert ranks([5.0, 1.0, 5.0, 7.0]) == [1.5, 0.0, 1.5, 3.0]
+def test_ranks_of_equal_values_are_shared() -> None:
+    assert rank_correlation([5.0, 1.0, 5.0, 7.0], [1.5, 0.0, 1.5, 3.0]) == 1.0
 
 
 def test_the_command_prints_a_fit_and_says_what_is_wrong_with_a_file(
@@ -69,12 +69,12 @@ def test_the_command_prints_a_fit_and_says_what_is_wrong_with_a_file(
     file = tmp_path / "sessions.csv"
     rows = ["20000,30,60", "10000,50,70", "garbage,1,2", "500000,10,90", "9000,80,80"]
     file.write_text("\n".join(["energy_wh,soc_arrival,soc_departure", *rows]))
-    assert main([str(file)]) == 0
+    assert main(["mix", str(file)]) == 0
     printed = capsys.readouterr().out
     assert "sessions=2," in printed
     assert "battery_kwh=(50.0, " in printed
     file.write_text("energy_wh,soc_arrival\n")
     with pytest.raises(SystemExit) as left:
-        main([str(file)])
+        main(["mix", str(file)])
     assert left.value.code == 2
     assert "has no column soc_departure" in capsys.readouterr().err
