@@ -1,12 +1,11 @@
-"""The report of a run as one page that needs nothing else: no script, no font, no other file.
-
-Everything that came from outside (names, reasons, options) is escaped where it is put in.
-"""
+"""The report of a run as one page: what `page.html` shows, worked out here."""
 
 import math
-from collections.abc import Mapping, Sequence
-from html import escape
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.resources import files
+from typing import NamedTuple
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from load_tester.charts import Share, Strip, histogram, share_bars, timeline
 from load_tester.latency import Spread, round_width
@@ -35,80 +34,59 @@ _BARS = 60
 _MOST_SITES = 24
 
 
+class _Section(NamedTuple):
+    """A titled part of the page: pictures with their legend, then a table."""
+
+    title: str
+    note: str
+    table: Sheet | None = None
+    figures: Sequence[str] = ()
+    legend: str = ""
+
+
 def render_page(result: Result) -> str:
     """Return the whole page."""
-    style = files("load_tester").joinpath("page.css").read_text(encoding="utf-8")
-    title = f"Load test: {result.recording.plan.scenario}, {result.verdict}"
-    sections = [
-        _header(result),
-        _tiles(result),
-        _over_time(result),
-        _section(times_sheet(result), *_distribution(result)),
-        _section(power_sheet(result)),
-        _section(sites_sheet(result), *_shares(result)),
-        _section(moments_sheet(result)),
-        _section(answers_sheet(result)),
-        _section(choices_sheet(result)),
-        _section(books_sheet(result)),
-        _section(_setting_sheet(result)),
-    ]
-    return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{escape(title)}</title>\n<style>\n{style}</style>\n</head>\n<body>\n"
-        + "\n".join(section for section in sections if section)
-        + "\n</body>\n</html>\n"
+    environment = Environment(
+        loader=PackageLoader("load_tester", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
     )
-
-
-def _section(sheet: Sheet, *figures: str) -> str:
-    """Show a table under its pictures; nothing where it has no rows."""
-    if not sheet.rows:
-        return ""
-    kinds = [' class="number"' if column.startswith(">") else "" for column in sheet.columns]
-    head = "".join(
-        f"<th{kind}>{escape(column.removeprefix('>'))}</th>"
-        for kind, column in zip(kinds, sheet.columns, strict=True)
-    )
-    body = "\n".join(
-        f'<tr class="{row.mood}">'
-        + "".join(
-            f"<td{kind}>{escape(cell)}</td>" for kind, cell in zip(kinds, row.cells, strict=True)
-        )
-        + "</tr>"
-        for row in sheet.rows
-    )
-    table = (
-        f'<div class="scroll"><table>\n<thead><tr>{head}</tr></thead>\n'
-        f"<tbody>\n{body}\n</tbody>\n</table></div>"
-    )
-    return _card(sheet.title, sheet.note, *figures, table)
-
-
-def _card(title: str, note: str, *content: str) -> str:
-    soft = f'<p class="soft">{escape(note)}</p>\n' if note else ""
-    return f"<section>\n<h2>{escape(title)}</h2>\n{soft}" + "\n".join(content) + "\n</section>"
-
-
-def _header(result: Result) -> str:
     recording = result.recording
-    mood = "good" if result.passed and not recording.interrupted else "bad"
-    lines = [f'<p class="bad">Missed: {escape(line)}</p>' for line in result.missed]
-    if recording.breaking is not None:
-        lines.append(f"<p>{escape(breaking_text(result))}</p>")
-    lines.extend(f'<p class="soft">{escape(note)}</p>' for note in recording.plan.notes)
-    return (
-        f"<header>\n<h1>Load test: {escape(recording.plan.scenario)}</h1>\n"
-        f'<p class="verdict {mood}">{escape(result.verdict)}</p>\n'
-        f"<p>{escape(recording.plan.summary)}</p>\n" + "\n".join(lines) + "\n</header>"
+    return environment.get_template("page.html").render(
+        result=result,
+        plan=recording.plan,
+        good=result.passed and not recording.interrupted,
+        breaking=breaking_text(result),
+        style=files("load_tester").joinpath("page.css").read_text(encoding="utf-8"),
+        tiles=_tiles(result),
+        sections=list(_sections(result)),
     )
 
 
-def _tiles(result: Result) -> str:
+def _sections(result: Result) -> Iterator[_Section]:
+    """Yield the parts of the page in reading order; a table without rows has none."""
+    yield from _over_time(result)
+    figures, legend = _shares(result)
+    for sheet, pictures, words in (
+        (times_sheet(result), _distribution(result), ""),
+        (power_sheet(result), [], ""),
+        (sites_sheet(result), figures, legend),
+        (moments_sheet(result), [], ""),
+        (answers_sheet(result), [], ""),
+        (choices_sheet(result), [], ""),
+        (books_sheet(result), [], ""),
+        (_setting_sheet(result), [], ""),
+    ):
+        if sheet.rows:
+            yield _Section(sheet.title, sheet.note, sheet, pictures, words)
+
+
+def _tiles(result: Result) -> dict[str, str]:
     book = result.recording.decisions
     spread, delay = result.time_to_charge, result.delay
     judged = book is not None and book.total
-    tiles = {
+    return {
         "charged": count(result.outcomes[Outcome.CHARGED] + result.outcomes[Outcome.ACCEPTED]),
         "lost": count(result.lost),
         "time to charge, p50": seconds(spread.p50 if spread else None),
@@ -120,17 +98,12 @@ def _tiles(result: Result) -> str:
         else NOTHING,
         "done a second": f"{result.rate:.1f}",
     }
-    cells = "\n".join(
-        f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>"
-        for name, value in tiles.items()
-    )
-    return f'<dl class="tiles">\n{cells}\n</dl>'
 
 
-def _over_time(result: Result) -> str:
+def _over_time(result: Result) -> Iterator[_Section]:
     charges, end = result.recording.charges, result.end
     if not charges or end <= 0:
-        return ""
+        return
     rates = _rates([charge.due for charge in charges], end)
     strips = [Strip("arrivals", f"peak {max(rates):.3g} a second", rates, "arrivals")]
     samples = result.recording.samples
@@ -147,7 +120,7 @@ def _over_time(result: Result) -> str:
     text = "Each site's load of this run's vehicles, after their answers; dashed: its capacity."
     if left > 0:
         text += f" {left} more sites are not drawn."
-    return _card("Arrivals and load by site", text, _figure(timeline(strips, end)))
+    yield _Section("Arrivals and load by site", text, figures=[timeline(strips, end)])
 
 
 def _rates(due: Sequence[float], end: float) -> list[float]:
@@ -174,10 +147,6 @@ def _resample(points: Sequence[tuple[float, int]], end: float) -> list[float]:
     return filled
 
 
-def _figure(svg: str) -> str:
-    return f'<figure class="scroll">\n{svg}\n</figure>'
-
-
 def _marks(spread: Spread) -> Mapping[str, float]:
     return {"p50": spread.p50, "p90": spread.p90, "p99": spread.p99}
 
@@ -188,18 +157,19 @@ def _distribution(result: Result) -> list[str]:
     if result.time_to_charge is not None:
         times = [charge.time_to_charge for charge in charged]
         marks = _marks(result.time_to_charge)
-        figures.append(_figure(histogram(times, marks, "time to charge", _BARS)))
+        figures.append(histogram(times, marks, "time to charge", _BARS))
     if result.delay is not None:
         delays = [charge.delay for charge in charged if charge.delay is not None]
         marks = _marks(result.delay)
-        figures.append(_figure(histogram(delays, marks, "delay", _BARS)))
+        figures.append(histogram(delays, marks, "delay", _BARS))
     return figures
 
 
-def _shares(result: Result) -> list[str]:
+def _shares(result: Result) -> tuple[list[str], str]:
+    """Draw the sites' shares; return the pictures and what their marks mean."""
     sites = result.sites[:_MOST_SITES]
     if not sites:
-        return []
+        return [], ""
     total = sum(site.vehicles for site in result.sites) or 1
     known = [site.capacity for site in result.sites if site.capacity is not None]
     capacity = sum(known) if len(known) == len(result.sites) else 0
@@ -212,8 +182,8 @@ def _shares(result: Result) -> list[str]:
         )
         for site in sites
     ]
-    note = '<p class="soft">Dashed: the site\'s share of the capacity of all.</p>'
-    return [_figure(share_bars(shares)) + (note if capacity else "")]
+    legend = "Dashed: the site's share of the capacity of all." if capacity else ""
+    return [share_bars(shares)], legend
 
 
 def _setting_sheet(result: Result) -> Sheet:

@@ -157,7 +157,7 @@ def test_the_page_needs_nothing_else_and_runs_nothing() -> None:
 
 def test_the_page_escapes_whatever_a_service_answered() -> None:
     result = made([*mixed(), charge(40, site=HOSTILE)])
-    text = render_page(result)
+    text = render_page(result).replace("&#34;", "&quot;")  # two ways to write one character
     assert HOSTILE not in text
     assert text.count("&lt;script&gt;alert(&quot;1&quot;)&lt;/script&gt; &amp; [bold]") >= 3
 
