@@ -12,7 +12,7 @@ from pathlib import Path
 from threading import Thread
 from typing import Any, Final
 
-import urllib3
+import requests
 from playwright.sync_api import Browser, Page, ViewportSize, expect
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -114,8 +114,8 @@ def send(method: str, url: str, **document: Any) -> None:
     """Send a request and do not wait for its answer."""
 
     def ask() -> None:
-        with suppress(urllib3.exceptions.HTTPError):  # the grid may end before the answer comes
-            urllib3.request(method, url, json=document, timeout=60, retries=False)
+        with suppress(requests.RequestException):  # the grid may end before the answer comes
+            requests.request(method, url, json=document, timeout=60)
 
     Thread(target=ask, daemon=True).start()
 

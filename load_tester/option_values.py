@@ -5,9 +5,7 @@ import math
 import re
 from collections.abc import Callable
 from pathlib import Path
-
-from urllib3.exceptions import LocationParseError
-from urllib3.util import Url, parse_url
+from urllib.parse import urlsplit
 
 from load_tester.cells import plain_number
 from load_tester.demand import FITTED, Demand, FixedDemand
@@ -88,16 +86,24 @@ def read_powers(text: str) -> tuple[tuple[float, float], ...]:
 
 def read_url(text: str) -> str:
     """Read an address; a slash at its end is dropped."""
-    url: Url | None
-    try:
-        url = parse_url(text)
-    except LocationParseError:
-        url = None
-    if url is None or url.scheme not in ("http", "https") or not url.host or url.query or url.auth:
+    if not _is_address(text):
         raise argparse.ArgumentTypeError(
             f"{quoted(text)} is not an address: give it as http://127.0.0.1:8080"
         )
     return text.rstrip("/")
+
+
+def _is_address(text: str) -> bool:
+    try:
+        url = urlsplit(text)
+        port = url.port  # raises where it is no port
+    except ValueError:
+        return False
+    userless = url.username is None and url.password is None
+    plain = not (url.query or url.fragment) and text.isprintable() and " " not in text
+    return (
+        url.scheme in ("http", "https") and bool(url.hostname) and port != 0 and userless and plain
+    )
 
 
 def read_urls(text: str) -> tuple[str, ...]:

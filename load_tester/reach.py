@@ -4,10 +4,9 @@ import time
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import NamedTuple
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
 import gevent
-from urllib3.util import parse_url
 
 from load_tester.client import Gateway, NoAnswer, Silence
 from load_tester.options import Options
@@ -42,7 +41,7 @@ def reach(options: Options, tell: Callable[[str], object]) -> Gateway:
         NotReached: it could not be, in the time that it has.
     """
     gateway = Gateway(
-        parse_url(options.url),
+        urlsplit(options.url),
         timeout=options.timeout,
         wait=options.wait,
         api_key=options.api_key,

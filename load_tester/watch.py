@@ -1,15 +1,15 @@
 """Watches the grid beside a run: its decisions, its loads, and its counters before and after."""
 
-import http.client
 import json
+import socket
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urljoin
 
 import gevent
-import urllib3
+import requests
 
 from load_tester.counters import GatewayCounters, GridCounters, SiteCounters
 from load_tester.decisions import DecisionBook
@@ -24,6 +24,7 @@ _SETTLE_EVERY_S = 0.2
 _LAST_TRIES = 3
 _AFTER_ALL = 10**12  # a sequence that no balancer reaches: asks for `last` alone
 _MOST_PAGE_BYTES = 16 << 20
+_PART_BYTES = 1 << 16
 
 
 class PageMissing(Exception):
@@ -38,9 +39,11 @@ class Pages:
     """Reads the grid's pages with GET, over connections of its own."""
 
     def __init__(self, timeout: float, api_key: str | None = None) -> None:
-        headers = {"Authorization": f"Bearer {api_key}"} if api_key is not None else None
-        self._pool = urllib3.PoolManager(maxsize=4, retries=False, headers=headers)
-        self._timeout = urllib3.Timeout(connect=timeout, read=timeout)
+        self._session = requests.Session()
+        self._session.trust_env = False  # neither a proxy nor a password of the environment
+        if api_key is not None:
+            self._session.headers["Authorization"] = f"Bearer {api_key}"
+        self._timeout = timeout
 
     def text(self, url: str) -> str:
         """Return a page.
@@ -49,16 +52,18 @@ class Pages:
             PageMissing: none came, or not with status 200.
         """
         try:
-            response = self._pool.request("GET", url, timeout=self._timeout, preload_content=False)
-            try:
-                content = response.read(_MOST_PAGE_BYTES, decode_content=True)
-                response.drain_conn()
-            finally:
-                response.release_conn()
-        except (urllib3.exceptions.HTTPError, OSError, http.client.HTTPException) as error:
+            with self._session.get(
+                url, timeout=self._timeout, stream=True, allow_redirects=False
+            ) as response:
+                content = b""
+                for part in response.iter_content(_PART_BYTES):
+                    content += part
+                    if len(content) >= _MOST_PAGE_BYTES:
+                        break
+        except requests.RequestException as error:
             raise PageMissing(_page_fault(error)) from None
-        if response.status != 200:
-            raise PageMissing(f"answered {response.status}", response.status)
+        if response.status_code != 200:
+            raise PageMissing(f"answered {response.status_code}", response.status_code)
         return content.decode("utf-8", "replace")
 
     def document(self, url: str) -> dict[str, Any]:
@@ -76,15 +81,28 @@ class Pages:
         return document
 
 
-def _page_fault(error: Exception) -> str:
-    if isinstance(error, urllib3.exceptions.NameResolutionError):
-        return "its name was not found"
-    if isinstance(error, urllib3.exceptions.NewConnectionError):
-        refused = isinstance(error.__cause__, ConnectionRefusedError)
-        return "refused the connection" if refused else "cannot be reached"
-    if isinstance(error, (urllib3.exceptions.TimeoutError, TimeoutError)):
+def _page_fault(error: requests.RequestException) -> str:
+    if isinstance(error, requests.Timeout):
         return "did not answer in time"
+    for cause in _causes(error):
+        match cause:
+            case socket.gaierror():
+                return "its name was not found"
+            case ConnectionRefusedError():
+                return "refused the connection"
+            case ConnectionError():
+                return "broke the connection off"
+            case OSError(errno=int()):
+                return "cannot be reached"
     return "broke the connection off"
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """Yield what an error goes back to, nearest first."""
+    cause = error.__cause__ or error.__context__
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__ or cause.__context__
 
 
 @dataclass(slots=True)

@@ -8,10 +8,10 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
+from urllib.parse import urlsplit
 
 import gevent
 from gevent.pool import Group
-from urllib3.util import parse_url
 
 from benchmarks.side_by_side.scenes import Fault, Scene
 from load_tester.client import Gateway
@@ -81,7 +81,7 @@ def _whole(runner: Runner) -> Sequence[Charge]:
 
 
 def _runner(url: str, vehicles: Sequence[Vehicle], tag: str) -> Runner:
-    gateway = Gateway(parse_url(url), timeout=PATIENCE_S)
+    gateway = Gateway(urlsplit(url), timeout=PATIENCE_S)
     gateway.addresses.in_turn()  # looked up before the clock runs, not by the first vehicle
     return Runner(
         Plan("side by side", "", vehicles),

@@ -6,9 +6,9 @@ import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
-from urllib3.util import parse_url
 
 from load_tester.client import Caller, Gateway, NoAnswer, Silence
 
@@ -54,13 +54,13 @@ def listen() -> Iterator[Callable[[Serve], int]]:
     ],
 )
 def test_a_wait_is_sent_as_it_was_given(wait: float, sent: str) -> None:
-    head = Gateway(parse_url("http://127.0.0.1:9"), timeout=1, wait=wait).head(0, False)
+    head = Gateway(urlsplit("http://127.0.0.1:9"), timeout=1, wait=wait).head(0, False)
     assert f"\r\nPrefer: wait={sent}\r\n".encode() in head
 
 
 def unanswered(url: str) -> NoAnswer:
     with pytest.raises(NoAnswer) as raised:
-        Caller(Gateway(parse_url(url), timeout=5), keep_alive=False).charge(b"{}")
+        Caller(Gateway(urlsplit(url), timeout=5), keep_alive=False).charge(b"{}")
     return raised.value
 
 

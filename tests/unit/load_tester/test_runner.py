@@ -6,10 +6,10 @@ import socket
 import time
 from collections.abc import Callable
 from typing import Any, NoReturn
+from urllib.parse import urlsplit
 
 import gevent
 import pytest
-from urllib3.util import parse_url
 
 from load_tester import runner as under_test
 from load_tester.answer import Answer
@@ -23,7 +23,7 @@ from tests.unit.load_tester.builders import TAG
 REFUSED = Answer(503, {"retry-after": "0.05"}, b"{}")
 REJECTED = Answer(400, {}, b"{}")
 CHARGED = Answer(200, {}, b"{}")
-GATEWAY = Gateway(parse_url("http://127.0.0.1:9"), timeout=5.0)
+GATEWAY = Gateway(urlsplit("http://127.0.0.1:9"), timeout=5.0)
 
 Give = Callable[[bytes], Answer]
 
