@@ -62,6 +62,7 @@ class Process:
         self._command = list(command)
         self._env = dict(env)
         self._popen: subprocess.Popen[bytes] | None = None
+        self._log_begins = 0  # where in its log this run's lines begin, bytes
 
     @property
     def url(self) -> str:
@@ -91,6 +92,7 @@ class Process:
         """
         try:
             with self.log_file.open("ab") as log:
+                self._log_begins = log.tell()
                 self._popen = subprocess.Popen(  # noqa: S603 - the grid's own programs
                     guarded(self._command),
                     cwd=ROOT,
@@ -210,9 +212,11 @@ class Process:
         self.start()
 
     def log_tail(self) -> str:
-        """Return the last lines that it logged, or why they cannot be read."""
+        """Return the last lines that it logged since its start, or why they cannot be read."""
         try:
-            lines = self.log_file.read_text(errors="replace").splitlines()
+            with self.log_file.open("rb") as log:
+                log.seek(self._log_begins)
+                lines = log.read().decode(errors="replace").splitlines()
         except OSError as error:  # somebody removed it
             return f"({error})"
         return "\n".join(lines[-_LOG_TAIL:])

@@ -61,6 +61,13 @@ def test_how_one_ended_is_told(tmp_path: Path, command: str, ending: str) -> Non
     assert part.ending == ending
 
 
+def test_its_last_lines_are_none_of_an_earlier_run(tmp_path: Path) -> None:
+    (tmp_path / "part.log").write_text("of yesterday\n")
+    part = process(tmp_path, "sh", "-c", "echo of today")
+    ended(part)
+    assert part.log_tail() == "of today"
+
+
 def test_a_log_that_was_removed_is_said_to_be_gone(tmp_path: Path) -> None:
     part = process(tmp_path, "false")
     ended(part)
