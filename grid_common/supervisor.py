@@ -30,6 +30,20 @@ class Supervisor(Arbiter):
         # Asked now: one that was closed is none any more.
         self._has_terminal = sys.stdin is not None and sys.stdin.isatty()
 
+    def start(self) -> None:
+        """Listen; where that cannot be, name the settings that would mend it, and exit."""
+        try:
+            super().start()
+        except SystemExit:
+            host, port = cast("tuple[str, int]", self.address[0])  # the one that the server set
+            cast("Logger", self.log).error(
+                "cannot listen on %s port %s: stop what listens there, or set PORT (or BIND_HOST, "
+                "where this machine has no such address)",
+                host,
+                port,
+            )
+            raise
+
     def handle_hup(self) -> None:
         """Stop as on SIGTERM where a terminal was closed; elsewhere it would mean a reload."""
         if self._has_terminal:

@@ -1,6 +1,8 @@
 """Settings: a wrong one stops a service at start and says what to do."""
 
+import json
 import os
+import socket
 import subprocess
 import sys
 
@@ -148,3 +150,16 @@ def test_an_argument_is_refused_with_a_pointer_to_the_settings() -> None:
 
     assert finished.returncode == 2
     assert "--help" in finished.stderr
+
+
+def test_a_port_that_is_taken_is_named_with_its_setting() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        ended = run("substation_service", PORT=port, LOG_FORMAT="json")
+    assert ended.returncode == 1
+    last = json.loads(ended.stdout.splitlines()[-1])
+    assert last["level"] == "error"
+    assert (
+        f"cannot listen on 127.0.0.1 port {port}: stop what listens there, or set PORT"
+        in (last["event"])
+    )
