@@ -64,18 +64,19 @@ def read_entries(urls: str, file: str | None, defaults: SubstationProfile) -> En
     faults: list[str] = []
     for name in [*named, *(name for name in tables if name not in named)]:
         table = tables.get(name, {})
+        entry = None
         try:
             entry = _entry(name, table, named.get(name))
         except ValueError as error:
             faults.append(f"{_table(name)} {error}")
-            continue
         try:
             profile = _profile(table, common, defaults)
         except RecursionError:
             faults.append(f"{_table(name)} its values, or those of [{_DEFAULTS}], are too deep")
             continue
         if isinstance(profile, SubstationProfile):
-            entries[entry] = profile
+            if entry is not None:
+                entries[entry] = profile
         else:
             faults += [
                 f"{_table(name) if ours else f'[{_DEFAULTS}]'} {fault}" for ours, fault in profile
@@ -139,13 +140,14 @@ def _profile(
     try:
         return SubstationProfile.model_validate(members)
     except ValidationError as error:
-        faults = error.errors(include_url=False)
-        return [
-            (not fault["loc"] or str(fault["loc"][0]) in own, _explain(fault)) for fault in faults
+        faults = [
+            (fault, not fault["loc"] or str(fault["loc"][0]) in own)
+            for fault in error.errors(include_url=False)
         ]
+        return [(ours, _explain(fault, with_url=ours)) for fault, ours in faults]
 
 
-def _explain(fault: ErrorDetails) -> str:
+def _explain(fault: ErrorDetails, *, with_url: bool) -> str:
     message = fault["msg"].removeprefix("Value error, ")
     if not fault["loc"]:
         return message
@@ -156,7 +158,8 @@ def _explain(fault: ErrorDetails) -> str:
         return f"{field} = {got} cannot be used: {message}. {info.description}"
     if isinstance(fault["input"], dict):
         return f"{field[:80]!a} is not known; put a name with a dot into quotes"
-    near = meant(field, SubstationProfile.model_fields)
+    fields = [*(["url"] if with_url else []), *SubstationProfile.model_fields]
+    near = meant(field, fields)
     advice = f"did you mean {near}?" if near else "leave it out"
     return f"{field[:80]!a} is not known; {advice}"
 

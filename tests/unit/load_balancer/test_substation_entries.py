@@ -107,6 +107,15 @@ def test_the_default_capacity_of_the_settings_counts_vehicles_and_never_kilowatt
         ),
         ("[substations.a]\nurl = 'http://a:1'\nxyz = 1", "'xyz' is not known; leave it out"),
         (
+            "[substations.a]\nURL = 'http://a:1'",
+            '[substations.a] url is missing; set url = "http://host:port"; '
+            "[substations.a] 'URL' is not known; did you mean url?",
+        ),
+        (
+            "[defaults]\nURL = 'http://a:1'\n[substations.a]\nurl = 'http://a:1'",
+            "[defaults] 'URL' is not known; leave it out",
+        ),
+        (
             "[defaults]\nanswer = 1\n[substations.a]\nurl = 'http://a:1'",
             "[defaults] answer = 1 cannot be used",
         ),
