@@ -52,6 +52,7 @@ class File(NamedTuple):
         response = Response(self.body, content_type=self.content_type, headers=_HEADERS)
         response.set_etag(self.etag)
         response.make_conditional(request)
+        del response.headers["Date"]  # werkzeug's; the server writes one into every answer
         return response
 
 

@@ -38,6 +38,11 @@ def test_everything_comes_with_a_policy_that_allows_nothing_from_elsewhere(
 
 
 @pytest.mark.parametrize("path", PATHS)
+def test_the_date_is_left_to_the_server(client: FlaskClient, path: str) -> None:
+    assert "Date" not in client.get(path).headers  # two would reach the browser
+
+
+@pytest.mark.parametrize("path", PATHS)
 def test_what_the_browser_has_already_is_not_sent_again(client: FlaskClient, path: str) -> None:
     first = client.get(path)
 
