@@ -15,7 +15,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 .PHONY: help run test test-commands test-e2e test-bench bench bench-cost hostile faults faults-local faults-compose reliability field power-scenes mutants soak check hooks format lock lock-check audit pictures clean anew
 
 help: ## Show what can be made
-	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 run: $(VENV)/runtime ## Run the whole grid on this machine, without Docker
 	@exec $(BIN)/python -m local_stack $(ARGS)

@@ -37,7 +37,7 @@ def explain(error: HTTPException, method: str, path: str, routes: Map) -> str:
         advice = (
             f"Did you mean {_with_methods(near, known[near])}?"
             if near
-            else f"There are {', '.join(_with_methods(*one) for one in known.items())}."
+            else f"There are {'; '.join(_with_methods(*one) for one in known.items())}."
         )
         return f"There is no {shown_name(path)} here. {advice} {_DESCRIBED}"
     return error.description or ""

@@ -69,7 +69,7 @@ def test_a_path_that_is_not_there_names_the_nearest_with_its_method() -> None:
 def test_a_path_that_nothing_is_near_to_lists_what_there_is() -> None:
     said = detail("PUT", "/nowhere")
 
-    assert "There are GET /healthz, GET /readyz, GET /metrics, POST /charge." in said
+    assert "There are GET /healthz; GET /readyz; GET /metrics; POST /charge." in said
     assert "/openapi.json" in said
 
 
