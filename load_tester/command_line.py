@@ -2,6 +2,7 @@
 
 import argparse
 import difflib
+import os
 import re
 from pathlib import Path
 from typing import NoReturn
@@ -114,8 +115,9 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--url",
         type=read_url,
-        default="http://127.0.0.1:8080",
-        help="the gateway (default: %(default)s)",
+        # As `make run` and the Compose file publish it; set but empty is not set.
+        default=f"http://127.0.0.1:{os.environ.get('GATEWAY_PORT') or 8080}",
+        help="the gateway (default: %(default)s, or the port in GATEWAY_PORT)",
     )
     # From a file: whoever is on this machine can read command lines, and all that a program starts
     # inherits its environment.

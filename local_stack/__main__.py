@@ -7,6 +7,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Sequence
+from pathlib import Path
 
 from local_stack.grid import Grid
 from local_stack.options import Options, parse_options
@@ -106,7 +107,17 @@ Charge a vehicle:
   curl{direct} -X POST {grid.url}/charge -H 'Content-Type: application/json' \\
     -d '{{"vehicle_id": "EV-0031", "kwh": 6}}'
 
+Charge 100 vehicles, and see how it went:
+
+  {_python()} -m load_tester --url {grid.url}
+
 Ctrl-C stops it."""
+
+
+def _python() -> str:
+    """Return the Python that runs this, as one would type it here."""
+    python = Path(sys.executable)
+    return str(python.relative_to(Path.cwd()) if python.is_relative_to(Path.cwd()) else python)
 
 
 if __name__ == "__main__":

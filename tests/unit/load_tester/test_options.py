@@ -16,10 +16,23 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     return capsys.readouterr().err
 
 
-def test_no_options_are_a_steady_run_against_the_default_gateway() -> None:
+def test_no_options_are_a_steady_run_against_the_default_gateway(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("GATEWAY_PORT", raising=False)
     options = parse_options([])
     assert (options.url, options.scenario) == ("http://127.0.0.1:8080", "steady")
     assert (options.max_lost, options.patience, options.check) == (0, 0.0, True)
+
+
+def test_the_variable_that_moves_the_gateway_moves_the_default(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("GATEWAY_PORT", "9123")
+    assert parse_options([]).url == "http://127.0.0.1:9123"
+    assert parse_options(["--url", "http://a:1"]).url == "http://a:1"
+    monkeypatch.setenv("GATEWAY_PORT", "")
+    assert parse_options([]).url == "http://127.0.0.1:8080"
 
 
 def test_a_trace_alone_is_a_replay_and_concurrency_alone_a_closed_loop() -> None:
