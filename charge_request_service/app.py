@@ -18,16 +18,11 @@ from charge_request_service.rush_hour import RushHours
 from charge_request_service.settings import Settings
 from grid_common.charge import ChargeRequest
 from grid_common.interrupt import Caller
+from grid_common.lean_flask import current_g, current_request
 from grid_common.prefer import wait_s
 from grid_common.problems import Unavailable
 from grid_common.upstream import Answer
-from grid_common.web import (
-    ServiceApp,
-    ServiceResponse,
-    current_g,
-    current_request,
-    json_response,
-)
+from grid_common.web import ServiceApp, ServiceResponse, json_response
 
 
 def create_app(settings: Settings) -> ServiceApp:

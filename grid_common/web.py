@@ -2,12 +2,11 @@
 
 import time
 from collections.abc import Callable, Iterable
-from functools import cached_property, lru_cache, wraps
+from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 import orjson
-from flask import Flask, Request, Response
-from flask.globals import app_ctx, request_ctx
+from flask import Response
 from prometheus_client import (
     CollectorRegistry,
     Counter,
@@ -18,10 +17,10 @@ from prometheus_client import (
 )
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 from werkzeug.exceptions import HTTPException
-from werkzeug.routing import MapAdapter, Rule
 
 from grid_common.drain import Drain
 from grid_common.interrupt import Caller, CallerGone
+from grid_common.lean_flask import LeanFlask, current_g, current_request
 from grid_common.logs import Log, configure_logs
 from grid_common.malformed import MalformedRequests
 from grid_common.problems import Unavailable, problem_response, register_problem_handlers
@@ -31,7 +30,6 @@ from grid_common.settings import ServiceSettings
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
-    from flask.ctx import _AppCtxGlobals
 
 # nginx's number for "the caller closed the request": for logs and metrics, nobody else reads it.
 _CLIENT_CLOSED_REQUEST = 499
@@ -43,16 +41,6 @@ _BODILESS = frozenset({"HEAD", "OPTIONS"})
 DURATION_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 80, 160, 320)
 # Not behind our server, as in a unit test, there is no connection to watch.
 _NOBODY = Caller(None)
-
-
-def current_request() -> Request:
-    """Return what Flask's `request` stands for: each look through that takes a microsecond."""
-    return request_ctx.request
-
-
-def current_g() -> "_AppCtxGlobals":
-    """Return what Flask's `g` stands for: each look through that takes a microsecond."""
-    return app_ctx.g
 
 
 class ServiceResponse(Response):
@@ -79,7 +67,7 @@ def json_response(document: Any, status: int = 200) -> ServiceResponse:
     return ServiceResponse([body], status=status, content_type="application/json")
 
 
-class ServiceApp(Flask):
+class ServiceApp(LeanFlask):
     """A Flask app with what every service has: a log, a registry of metrics and a drain."""
 
     response_class = ServiceResponse
@@ -92,7 +80,7 @@ class ServiceApp(Flask):
             settings: the service's settings.
             ready: tells why the service cannot do its job now, or None when it can.
         """
-        super().__init__(service, static_folder=None)
+        super().__init__(service)
         self.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
         self.log: Log = configure_logs(service, settings)
         self.extensions["log"] = self.log
@@ -107,35 +95,6 @@ class ServiceApp(Flask):
         self.add_url_rule("/healthz", view_func=_healthz)
         self.add_url_rule("/readyz", view_func=self._readyz)
         self.add_url_rule("/metrics", view_func=self._metrics)
-
-    @cached_property
-    def _fixed_rules(self) -> dict[tuple[str, str], Rule]:
-        """The rules of paths without variables, by method; OPTIONS needs Flask's adapter."""
-        return {
-            (method, rule.rule): rule
-            for rule in self.url_map.iter_rules()
-            if not rule.arguments
-            for method in (rule.methods or set()) - {"OPTIONS"}
-        }
-
-    def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
-        """Find a fixed path's rule at once; Flask's adapter, which finds the others, costs more."""
-        if request is not None:
-            environ = request.environ
-            rule = self._fixed_rules.get((environ["REQUEST_METHOD"], environ["PATH_INFO"]))
-            # What Flask refuses by its host, or takes for a websocket's, is left to it.
-            if (
-                rule is not None
-                and "HTTP_UPGRADE" not in environ
-                and _is_host(environ.get("HTTP_HOST", ""))
-            ):
-                request.url_rule, request.view_args = rule, {}
-                return None
-        return super().create_url_adapter(request)
-
-    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
-        """Take a function as it is: Flask would look at each request whether it is a coroutine."""
-        return func
 
     def held(self, view: Callable[[Caller], Response]) -> Callable[[], Response]:
         """Decorate a view that holds its request while a vehicle charges.
@@ -193,7 +152,9 @@ class ServiceApp(Flask):
         response.headers.add(REQUEST_ID_HEADER, noted.request_id)
         # An unknown path is the caller's choice and must not become a label, nor must its method.
         rule = asked.url_rule
-        method, route = (asked.method, rule.rule) if rule else ("other", "unknown")
+        method, route = (
+            (asked.environ["REQUEST_METHOD"], rule.rule) if rule else ("other", "unknown")
+        )
         key = method, route, response.status_code
         meters = self._meters.get(key)
         if meters is None:
@@ -223,16 +184,6 @@ class ServiceApp(Flask):
 def _caller() -> Caller:
     caller: Caller = current_request().environ.get("grid.caller", _NOBODY)
     return caller
-
-
-@lru_cache(1024)
-def _is_host(text: str) -> bool:
-    """Tell whether a `Host` can be one, as Flask tells it."""
-    try:
-        text.partition(":")[0].encode("idna")
-    except UnicodeError:
-        return False
-    return True
 
 
 def _healthz() -> Response:

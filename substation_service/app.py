@@ -9,9 +9,10 @@ from prometheus_client import Histogram
 
 from grid_common.charge import Session, SessionRequest
 from grid_common.interrupt import Caller
+from grid_common.lean_flask import current_request
 from grid_common.openapi import inner_description
 from grid_common.problems import Unavailable
-from grid_common.web import DURATION_BUCKETS, ServiceApp, current_request, json_response
+from grid_common.web import DURATION_BUCKETS, ServiceApp, json_response
 from substation_service import power_limit
 from substation_service.metrics import SubstationCollector
 from substation_service.scheduler import Scheduler

@@ -9,8 +9,9 @@ from charge_request_service.doors.rate import RateLimit
 from charge_request_service.doors.same_origin import refuse_cross_site
 from charge_request_service.settings import Settings
 from grid_common.addresses import network
+from grid_common.lean_flask import current_g, current_request
 from grid_common.repeats import Repeats
-from grid_common.web import ServiceApp, current_g, current_request
+from grid_common.web import ServiceApp
 
 # What anyone may ask for: health for those who restart this process, metrics for Prometheus (sums
 # that name nobody, read by what need not hold a key), the description, and the control room's page

@@ -1,9 +1,10 @@
 """What the services' app does more quickly than Flask, it does in the same way."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from flask import Flask, Response, request
+from flask import Blueprint, Flask, Response, abort, has_app_context, has_request_context, request
 from werkzeug.test import TestResponse
 
 from grid_common.settings import ServiceSettings
@@ -43,6 +44,49 @@ def with_routes(app: Flask) -> Flask:
         response.set_etag("tag")
         return response.make_conditional(request)  # type: ignore[return-value] # itself
 
+    return app
+
+
+def with_hooks(app: Flask) -> Flask:
+    """Add routes that tell in which order what surrounds them was called."""
+    called: list[str] = []
+
+    def calls(name: str) -> Callable[[], None]:
+        return lambda: called.append(name)
+
+    def view() -> str:
+        called.append("view")
+        return "seen"
+
+    def notes(name: str) -> Callable[[Response], Response]:
+        def after(response: Response) -> Response:
+            called.append(name)
+            response.headers["ETag"] = " ".join(called)
+            return response
+
+        return after
+
+    inner, outer = Blueprint("inner", "inner"), Blueprint("outer", "outer")
+    for scaffold, name in ((inner, "inner"), (outer, "outer"), (app, "app")):
+        for each in ("1", "2"):
+            scaffold.before_request(calls(f"before-{name}-{each}"))
+            scaffold.after_request(notes(f"after-{name}-{each}"))
+    inner.add_url_rule("/inner", "index", view)
+    outer.add_url_rule("/outer", "index", view)
+    inner.before_request(lambda: "stopped" if request.args.get("stop") else None)
+
+    app.add_url_rule("/top", "top", view)
+
+    @app.get("/gone")
+    def gone() -> str:
+        abort(410)
+
+    @app.get("/empty")  # type: ignore[type-var] # what no view may return
+    def empty() -> None:
+        return None
+
+    outer.register_blueprint(inner)
+    app.register_blueprint(outer)
     return app
 
 
@@ -89,6 +133,38 @@ def test_an_answer_is_that_of_flask(method: str, path: str, more: dict[str, Any]
     ours = answer(with_routes(service()), method, path, **more)
 
     assert ours == answer(with_routes(Flask("plain", static_folder=None)), method, path, **more)
+
+
+@pytest.mark.parametrize("path", ["/top", "/outer", "/inner", "/inner?stop=1", "/gone", "/empty"])
+def test_what_is_called_around_a_view_is_called_in_the_order_of_flask(path: str) -> None:
+    ours = answer(with_hooks(service()), "GET", path)
+
+    assert ours == answer(with_hooks(Flask("plain", static_folder=None)), "GET", path)
+
+
+def test_a_request_can_be_asked_for_all_that_flasks_tells() -> None:
+    told = {}
+    for app in (service(), Flask("plain")):
+        with app.test_request_context("/a?b=c", method="PUT", headers={"X-Of": "1"}, json={"d": 1}):
+            told[type(app)] = {
+                "method": request.method,
+                "url": request.url,
+                "args": request.args,
+                "header": request.headers["X-Of"],
+                "json": request.get_json(),
+                "address": request.remote_addr,
+                "odd": getattr(request, "odd", "none"),
+            }
+
+    assert told[ServiceApp] == told[Flask]
+
+
+def test_a_request_leaves_nothing_behind() -> None:
+    app = with_routes(service())
+    app.test_client().get("/fixed")
+
+    assert not has_request_context()
+    assert not has_app_context()
 
 
 def test_what_a_charged_vehicle_gets_is_handed_on_as_it_is() -> None:

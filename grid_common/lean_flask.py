@@ -1,0 +1,165 @@
+"""Flask without what no service here uses, and without doing twice what it does for each request.
+
+The app has no sessions, no teardown functions and no listeners to Flask's signals, and what was
+asked for is read from the WSGI environ: that is most of what Flask does for a request, and was
+most of what a request cost (docs/performance.md). A path without variables is looked up, together
+with all that is called for it. All others, and whatever raises, go Flask's own way.
+
+This is the one file that touches names which Flask keeps to itself.
+"""
+
+from collections.abc import Callable
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from flask import Flask, Request, Response
+from flask.ctx import RequestContext
+from flask.globals import _cv_app, _cv_request
+from flask.sessions import SessionInterface
+from werkzeug.routing import MapAdapter, Rule
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+    from flask.ctx import _AppCtxGlobals
+
+__all__ = ["LeanFlask", "current_g", "current_request"]
+
+
+def current_request() -> Request:
+    """Return what Flask's `request` stands for: each look through that takes a microsecond."""
+    return _cv_request.get().request
+
+
+def current_g() -> "_AppCtxGlobals":
+    """Return what Flask's `g` stands for: each look through that takes a microsecond."""
+    return _cv_app.get().g
+
+
+class LeanFlask(Flask):
+    """A Flask app whose requests cost less."""
+
+    def __init__(self, name: str) -> None:
+        """Build an app without static files."""
+        super().__init__(name, static_folder=None)
+        self.request_class = _LeanRequest
+        self.session_interface = _NoSessions()
+
+    @cached_property
+    def _routes(self) -> "dict[tuple[str, str], _Route]":
+        """What is called for paths without variables, by method; OPTIONS needs Flask's adapter."""
+        return {
+            (method, rule.rule): self._route(rule)
+            for rule in self.url_map.iter_rules()
+            if not rule.arguments
+            for method in (rule.methods or set()) - {"OPTIONS"}
+        }
+
+    def _route(self, rule: Rule) -> "_Route":
+        *blueprints, _ = rule.endpoint.split(".")
+        names = [None, *(".".join(blueprints[: end + 1]) for end in range(len(blueprints)))]
+        return _Route(
+            rule,
+            [func for name in names for func in self.before_request_funcs.get(name, [])],
+            self.view_functions[rule.endpoint],
+            [func for name in names for func in self.after_request_funcs.get(name, [])][::-1],
+        )
+
+    def request_context(self, environ: "WSGIEnvironment") -> RequestContext:
+        """Build the context of one request."""
+        return _LeanContext(self, environ)
+
+    def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
+        """Find a fixed path's rule at once; Flask's adapter, which finds the others, costs more."""
+        if isinstance(request, _LeanRequest):
+            environ = request.environ
+            route = self._routes.get((environ["REQUEST_METHOD"], environ["PATH_INFO"]))
+            # What Flask refuses by its host, or takes for a websocket's, is left to it.
+            if (
+                route is not None
+                and "HTTP_UPGRADE" not in environ
+                and _is_host(environ.get("HTTP_HOST", ""))
+            ):
+                request.route, request.url_rule, request.view_args = route, route.rule, {}
+                return None
+        return super().create_url_adapter(request)
+
+    def full_dispatch_request(self) -> Response:
+        """Answer the current request as Flask does."""
+        route: _Route | None = current_request().route  # type: ignore[attr-defined] # a _LeanRequest
+        if route is None:
+            return super().full_dispatch_request()
+        self._got_first_request = True
+        try:
+            for before in route.before:
+                answer = before()
+                if answer is not None:
+                    break
+            else:
+                answer = route.view()
+        except Exception as error:
+            answer = self.handle_user_exception(error)
+        response = self.make_response(answer)
+        for after in route.after:
+            response = after(response)
+        return response
+
+    def make_response(self, rv: Any) -> Response:
+        """Take what a view returned for a response, which it is as a rule."""
+        return rv if isinstance(rv, self.response_class) else super().make_response(rv)
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """Take a function as it is: Flask would look at each request whether it is a coroutine."""
+        return func
+
+
+class _Route(NamedTuple):
+    """A path without variables, and what is called for it in this order."""
+
+    rule: Rule
+    before: list[Callable[[], Any]]
+    view: Callable[[], Any]
+    after: list[Callable[[Any], Any]]
+
+
+class _LeanRequest(Request):
+    """Flask's request, which takes itself apart once any part of it is asked for."""
+
+    route: _Route | None = None
+
+    def __init__(self, environ: "WSGIEnvironment") -> None:
+        self.environ = environ
+        self.shallow = False
+
+    def __getattr__(self, name: str) -> Any:
+        if "method" in self.__dict__:
+            raise AttributeError(name)
+        super().__init__(self.environ, populate_request=False)
+        return getattr(self, name)
+
+
+class _LeanContext(RequestContext):
+    """Makes `request` and `g` stand for those of one request, and does nothing else."""
+
+    def push(self) -> None:
+        self._tokens = _cv_app.set(self.app.app_context()), _cv_request.set(self)
+        if self.url_adapter is not None:
+            self.match_request()
+
+    def pop(self, exc: BaseException | None = None) -> None:  # noqa: ARG002 - Flask's signature
+        app_token, request_token = self._tokens
+        _cv_request.reset(request_token)
+        _cv_app.reset(app_token)
+
+
+class _NoSessions(SessionInterface):
+    null_session_class = type(None)
+
+
+@lru_cache(1024)
+def _is_host(text: str) -> bool:
+    """Tell whether a `Host` can be one, as Flask tells it."""
+    try:
+        text.partition(":")[0].encode("idna")
+    except UnicodeError:
+        return False
+    return True
