@@ -1,14 +1,13 @@
 """Reads the grid's own counters from its metrics pages. Pure."""
 
 import math
-import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
-from load_tester.power import Point
+from prometheus_client.parser import text_string_to_metric_families
 
-_SAMPLE = re.compile(r"^([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{(.*)\})?\s+(\S+)(?:\s+-?\d+)?\s*$")
-_LABEL = re.compile(r'([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\]|\\.)*)"')
+from load_tester.power import Point
 
 Samples = dict[str, list[tuple[dict[str, str], float]]]
 
@@ -17,15 +16,10 @@ def parse_samples(page: str) -> Samples:
     """Read the samples of a page in Prometheus' text format; lines of another form are skipped."""
     samples: Samples = {}
     for line in page.splitlines():
-        found = _SAMPLE.match(line)
-        if found is None:
-            continue
-        name, labels, text = found.groups()
-        try:
-            value = float(text)
-        except ValueError:
-            continue
-        samples.setdefault(name, []).append((dict(_LABEL.findall(labels or "")), value))
+        with suppress(ValueError):  # one wrong line does not take the others along
+            for family in text_string_to_metric_families(line):
+                for sample in family.samples:
+                    samples.setdefault(sample.name, []).append((sample.labels, sample.value))
     return samples
 
 
