@@ -32,7 +32,7 @@ test-e2e: $(VENV)/dev ## Bring the Compose stack up for real and test it
 test-bench: $(VENV)/dev ## Test the benchmark with a short run of it
 	@$(BIN)/python -m pytest tests/e2e/bench $(ARGS)
 
-bench: $(VENV)/dev ## Run this balancer side by side with HAProxy, nginx and Envoy (8 to 14 minutes)
+bench: $(VENV)/dev ## Run this balancer side by side with HAProxy, nginx and Envoy (12 to 18 minutes)
 	@$(BIN)/python -m benchmarks.side_by_side $(ARGS)
 
 bench-cost: $(VENV)/dev ## Measure what a charge costs, and thousands held at once (10 minutes)

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks.side_by_side.rivals import OURS, RIVALS, Place, PlacedSite, Rival
+from benchmarks.simulation.demand import POINT_POWER_KW
 from local_stack.grid import Ports
 from local_stack.process import Process, service
 
@@ -95,7 +96,7 @@ def running(way: Way, folder: Path, *, points: Sequence[int], time_scale: float)
         ports.balancer,
         ports.prometheus,
         [
-            PlacedSite(f"substation{number}", port, count)
+            PlacedSite(f"substation{number}", port, count, POINT_POWER_KW, count * POINT_POWER_KW)
             for number, (port, count) in enumerate(zip(ports.substations, points, strict=True), 1)
         ],
         folder,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from benchmarks.side_by_side.limit import Limit, limit
 from benchmarks.side_by_side.occupancy import Away, Occupancy, imbalance
-from benchmarks.side_by_side.scenes import LONGEST_S, Fault, Scene
+from benchmarks.side_by_side.scenes import Fault, Scene
 from benchmarks.side_by_side.stage import Run
 from load_tester.latency import Spread
 from load_tester.vehicle import Charge, Outcome
@@ -43,7 +43,7 @@ class Figures:
 
     @property
     def ratio(self) -> float:
-        """Mean time to charge over the all-knowing chooser's."""
+        """Mean time to charge over the limit's."""
         return self.mean_s / self.limit.mean_s
 
     @property
@@ -103,13 +103,13 @@ def occupancies(scene: Scene, run: Run) -> list[Occupancy]:
         Occupancy(
             points,
             [(visit.began - run.trip.began, visit.ended - run.trip.began) for visit in log],
-            _away(faults, number),
+            _away(faults, number, scene.longest_s),
         )
         for number, (points, log) in enumerate(zip(scene.capacities, run.visits, strict=True))
     ]
 
 
-def _away(faults: Sequence[Fault], site: int) -> list[Away]:
+def _away(faults: Sequence[Fault], site: int, longest_s: float) -> list[Away]:
     """List when a site could not be used.
 
     What a killed site held is not in its log, so it is not looked at from the moment on at which
@@ -121,7 +121,7 @@ def _away(faults: Sequence[Fault], site: int) -> list[Away]:
         if fault.site != site:
             continue
         if fault.what in ("is killed", "freezes"):
-            since = fault.at - (LONGEST_S if fault.what == "is killed" else 0.0)
+            since = fault.at - (longest_s if fault.what == "is killed" else 0.0)
         elif since is not None:
             away.append(Away(since, fault.at))
             since = None

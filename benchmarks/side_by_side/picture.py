@@ -20,10 +20,10 @@ _PANEL_LEFT, _PANEL_WIDTH, _PANEL_HEIGHT, _PANEL_GAP = 250, 620, 58, 16
 
 
 def pictures(results: Results) -> Iterator[tuple[str, str]]:
-    """Draw an overview, and the loads of each scene in which something befalls the sites."""
+    """Draw an overview, and the loads where sites are unlike or something befalls them."""
     yield "overview", overview(results)
     for scene in results.scenes:
-        if any(_has_a_story(run) for run in scene.runs.values()):
+        if scene.shares_power or any(_has_a_story(run) for run in scene.runs.values()):
             yield scene.name, loads(scene, results)
 
 
@@ -38,6 +38,18 @@ def overview(results: Results) -> str:
     parts = [
         text(8, 20, "Mean time to charge over an all-knowing chooser's, vehicles lost,", "bold"),
         text(8, 38, "and strangers (past the balancer) turned away by a full site", "bold"),
+        *(
+            [
+                text(
+                    8,
+                    56,
+                    "Unlike substations: over a lower bound, as the choice is by power",
+                    "small",
+                )
+            ]
+            if any(scene.shares_power for scene in results.scenes)
+            else []
+        ),
     ]
     for column, scene in enumerate(results.scenes):
         x = _NAME_WIDTH + column * (_CELL_WIDTH + _GAP) + _CELL_WIDTH / 2
@@ -49,7 +61,8 @@ def overview(results: Results) -> str:
         for column, scene in enumerate(results.scenes):
             x = _NAME_WIDTH + column * (_CELL_WIDTH + _GAP)
             title = f"{entrant.name}, {scene.name}"
-            parts.extend(_cell(x, y, title, scene.runs[entrant.key].figures))
+            if run := scene.runs.get(entrant.key):
+                parts.extend(_cell(x, y, title, run.figures))
     return svg(width, height, "time to charge and vehicles lost, by rival and scene", parts)
 
 
@@ -77,9 +90,10 @@ def loads(scene: SceneResult, results: Results) -> str:
     """Draw, for each rival, how full each site was over time."""
     steps = max(len(site) for run in scene.runs.values() for site in run.loads)
     width = _PANEL_LEFT + _PANEL_WIDTH + 20
-    height = 66 + len(results.entrants) * (_PANEL_HEIGHT + _PANEL_GAP) + 14
+    entrants = [entrant for entrant in results.entrants if entrant.key in scene.runs]
+    height = 66 + len(entrants) * (_PANEL_HEIGHT + _PANEL_GAP) + 14
     parts = [text(8, 20, f"{scene.name}: taken points of each site", "bold"), *_legend(scene)]
-    for row, entrant in enumerate(results.entrants):
+    for row, entrant in enumerate(entrants):
         top = 66 + row * (_PANEL_HEIGHT + _PANEL_GAP)
         run = scene.runs[entrant.key]
         figures = run.figures
@@ -90,7 +104,7 @@ def loads(scene: SceneResult, results: Results) -> str:
             told = f"strangers turned away {figures.strangers_turned_away}"
             parts.append(text(8, top + 50, told, "small"))
         parts.extend(_panel(scene, run, top, steps))
-    bottom = 66 + len(results.entrants) * (_PANEL_HEIGHT + _PANEL_GAP) - 2
+    bottom = 66 + len(entrants) * (_PANEL_HEIGHT + _PANEL_GAP) - 2
     every = max(1, round(2 / results.step_s))
     for step in range(0, steps + 1, every):
         x = _PANEL_LEFT + _PANEL_WIDTH * step / steps

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 
 from benchmarks.side_by_side.figures import Figures
-from benchmarks.side_by_side.results import Results, SceneResult
+from benchmarks.side_by_side.results import Results, RivalRun, SceneResult
 from benchmarks.side_by_side.verdict import findings
 from benchmarks.tables import table
 
@@ -22,6 +22,8 @@ _LEGEND = """\
 - time: from when a vehicle was due to word that it is charged, of those charged, over that of an
   all-knowing chooser simulated on the same vehicles; in brackets where some were lost, for then it
   is the time of other vehicles
+- where unlike substations share power there is no all-knowing chooser (it goes by load alone): the
+  mean is given over a lower bound that no choice can beat, and times in the substations' minutes
 - imbalance: between the fullest and the emptiest usable site, in percentage points of their
   charging points: mean over time, and the worst tenth of a second
 - to full: times that a vehicle was sent to a site that had to turn it away
@@ -35,10 +37,14 @@ _COLUMNS: Sequence[_Column] = (
     ("lost", lambda one: str(one.lost)),
     ("while free", lambda one: str(one.refused_while_free)),
     ("time mean", lambda one: _bracketed(one, one.ratio)),
-    ("p50", lambda one: _bracketed(one, one.p50_s / one.limit.p50_s)),
-    ("p99", lambda one: _bracketed(one, one.p99_s / one.limit.p99_s)),
+)
+_BESIDE_ALL_KNOWING: Sequence[_Column] = (
+    ("p50", lambda one: _over(one, one.p50_s, one.limit.p50_s)),
+    ("p99", lambda one: _over(one, one.p99_s, one.limit.p99_s)),
     ("imbalance", lambda one: f"{one.mean_imbalance * 100:.1f}"),
     ("worst", lambda one: f"{one.worst_imbalance * 100:.0f}"),
+)
+_AT_THE_SITES: Sequence[_Column] = (
     ("to full", lambda one: str(one.sent_to_full)),
     ("over", lambda one: str(one.over_capacity)),
     ("twice", lambda one: str(one.charged_twice)),
@@ -63,12 +69,13 @@ def write(results: Results) -> str:
 
 def overview(results: Results) -> Iterator[str]:
     """Lay out the one table that says most: mean time over the limit, and vehicles lost."""
-    yield "Mean time to charge over that of an all-knowing chooser; vehicles lost; strangers, who"
-    yield "come past the balancer, that found their site full:\n"
+    yield "Mean time to charge over that of an all-knowing chooser (where unlike substations share"
+    yield "power: over a lower bound); vehicles lost; strangers, who come past the balancer, that"
+    yield "found their site full; -: not played, as it would be the same as another:\n"
     rows = [
         (
             entrant.name,
-            *(_summed_up(scene.runs[entrant.key].figures) for scene in results.scenes),
+            *(_summed_up(scene.runs.get(entrant.key)) for scene in results.scenes),
         )
         for entrant in results.entrants
     ]
@@ -105,7 +112,11 @@ def _scenes(results: Results) -> Iterator[str]:
         yield f"## {scene.name}\n"
         yield f"{scene.story} {_limit(scene)}\n"
         figures = {key: run.figures for key, run in scene.runs.items()}
-        columns = list(_COLUMNS)
+        columns = [
+            *_COLUMNS,
+            *(_in_minutes(scene) if scene.shares_power else _BESIDE_ALL_KNOWING),
+            *_AT_THE_SITES,
+        ]
         if any(one.strangers for one in figures.values()):
             columns.append(_STRANGERS)
         yield from table(
@@ -113,26 +124,49 @@ def _scenes(results: Results) -> Iterator[str]:
             [
                 (entrant.name, *(show(figures[entrant.key]) for _, show in columns))
                 for entrant in results.entrants
+                if entrant.key in figures
             ],
         )
+
+
+def _in_minutes(scene: SceneResult) -> Sequence[_Column]:
+    def column(heading: str, measure: Callable[[Figures], float]) -> _Column:
+        return heading, lambda one: _bracketed(one, scene.minutes(measure(one)), digits=1)
+
+    return (
+        column("mean, minutes", lambda one: one.mean_s),
+        column("p50", lambda one: one.p50_s),
+        column("p99", lambda one: one.p99_s),
+    )
 
 
 def _limit(scene: SceneResult) -> str:
     figures = next(iter(scene.runs.values())).figures
     best = figures.limit
     points = ", ".join(str(points) for points in scene.capacities)
+    told = f"{figures.vehicles} vehicles; points: {points}."
+    if best.p50_s is None or best.p99_s is None or best.imbalance is None:
+        return f"{told} Lower bound: mean {scene.minutes(best.mean_s):.1f} minutes."
     return (
-        f"{figures.vehicles} vehicles; points: {points}. The all-knowing chooser: mean "
+        f"{told} The all-knowing chooser: mean "
         f"{best.mean_s:.2f} s, p50 {best.p50_s:.2f} s, p99 {best.p99_s:.2f} s, imbalance "
         f"{best.imbalance * 100:.1f}."
     )
 
 
-def _bracketed(figures: Figures, value: float) -> str:
-    return f"{value:.3f}" if figures.charged_all else f"({value:.3f})"
+def _bracketed(figures: Figures, value: float, digits: int = 3) -> str:
+    text = f"{value:.{digits}f}"
+    return text if figures.charged_all else f"({text})"
 
 
-def _summed_up(figures: Figures) -> str:
+def _over(figures: Figures, value: float, limit: float | None) -> str:
+    return _bracketed(figures, value / limit) if limit else "-"
+
+
+def _summed_up(run: RivalRun | None) -> str:
+    if run is None:
+        return "-"
+    figures = run.figures
     text = _bracketed(figures, figures.ratio)
     if figures.lost:
         text += f", {figures.lost} lost"

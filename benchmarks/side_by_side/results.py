@@ -30,7 +30,18 @@ class SceneResult:
     name: str
     story: str
     capacities: list[int]
-    runs: dict[str, RivalRun]
+    runs: dict[str, RivalRun]  # of those that play it
+    # Where sites share power, times are told in their minutes, and the limit is a lower bound.
+    time_scale: float | None = None
+
+    @property
+    def shares_power(self) -> bool:
+        """Whether sites give less than all of their points could."""
+        return self.time_scale is not None
+
+    def minutes(self, seconds: float) -> float:
+        """Tell a time in minutes of the sites."""
+        return seconds * (self.time_scale or 1.0) / 60
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """The scenes: which sites, which vehicles, and what befalls the sites. Pure, drawn from a seed.
 
-Vehicles take 1 to 2 s each. Times in seconds from the scene's beginning.
+Times in seconds from the scene's beginning. Vehicles take 1 to 2 s each, but for the scene in which
+sites share power: there they are those of the simulated scenes.
 """
 
 from collections.abc import Callable, Sequence
@@ -8,19 +9,28 @@ from dataclasses import dataclass
 from random import Random
 from typing import Literal
 
+from benchmarks.simulation.demand import POINT_POWER_KW, TIME_SCALE, Arrival
+from benchmarks.simulation.power.demand import HOUR_S, steady
+from benchmarks.simulation.power.scenes import CARRIED, UNLIKE
+from benchmarks.simulation.scenes import SiteSpec
+from load_balancer.prediction import Supply, alone_s
 from load_tester.scenarios import RateCurve, Spacing, arrivals
 from load_tester.vehicle import Vehicle
 
 SHORTEST_S, LONGEST_S = 1.0, 2.0
 MEAN_S = (SHORTEST_S + LONGEST_S) / 2
-# The substations' defaults: a point of 50 kW, at 360 times real time.
-POINT_POWER_KW = 50.0
-TIME_SCALE = 360.0
+# A vehicle that has no answer by then hangs up: lost, seconds.
+PATIENCE_S = 25.0
 _LENGTH_S = 9.0
 # Between two vehicles of a burst: so that they are in the same order for every rival. Who is first
 # in line changes the mean time by more than what there is to measure.
 _BURST_SPACING_S = 0.0025
 KWH_PER_S = POINT_POWER_KW * TIME_SCALE / 3600
+# Where power is shared, an hour of the sites takes a second: what the hops and polls between cost
+# stays small, and the scene short (docs/benchmark.md).
+_POWER_TIME_SCALE = 3600.0
+_POWER_LENGTH_H = 30.0
+_POWER_LOAD = 0.9
 
 What = Literal["is killed", "starts", "freezes", "thaws"]
 
@@ -48,25 +58,35 @@ class Scene:
 
     name: str
     story: str
-    capacities: tuple[int, ...]
+    sites: tuple[SiteSpec, ...]
     vehicles: tuple[Vehicle, ...]
     ends_at: float  # no vehicle comes later, or (burst) the sites still have enough to do
     strangers: Strangers | None = None
     faults: tuple[Fault, ...] = ()
+    time_scale: float = TIME_SCALE
+    longest_s: float = LONGEST_S  # no charge takes longer
+    patience_s: float = PATIENCE_S
 
     @property
-    def site_names(self) -> list[str]:
-        """The sites' names, in order."""
-        return [site_name(number) for number in range(len(self.capacities))]
+    def capacities(self) -> tuple[int, ...]:
+        """The sites' points, in order."""
+        return tuple(site.capacity for site in self.sites)
+
+    @property
+    def shares_power(self) -> bool:
+        """Whether the sites give less than all of their points could."""
+        return any(site.power_limit_kw is not None for site in self.sites)
 
 
-def site_name(number: int) -> str:
-    """Name a site by its number, from 0."""
-    return f"substation{number + 1}"
+def sites_of(*capacities: int) -> tuple[SiteSpec, ...]:
+    """Lay out sites that differ in nothing but how many points they have."""
+    return tuple(
+        SiteSpec(f"substation{number}", points) for number, points in enumerate(capacities, start=1)
+    )
 
 
 def held_s(vehicle: Vehicle) -> float:
-    """Tell how long a vehicle charges once it is at a point, seconds."""
+    """Tell how long a vehicle charges once it is at a point, where none is shared, seconds."""
     return vehicle.kwh / KWH_PER_S
 
 
@@ -105,7 +125,7 @@ def _burst(random: Random, scale: float) -> Scene:
     return Scene(
         "burst",
         f"{count} vehicles within {count * _BURST_SPACING_S:g} s on 24 points.",
-        (4, 8, 12),
+        sites_of(4, 8, 12),
         tuple(
             _vehicle(random, number, number * _BURST_SPACING_S) for number in range(1, count + 1)
         ),
@@ -118,7 +138,7 @@ def _rush_hour(random: Random, scale: float) -> Scene:
     return Scene(
         "rush hour",
         "From a third of what the sites can take to half more than that, and back.",
-        (12, 12, 12),
+        sites_of(12, 12, 12),
         _come(random, [(at * scale, rate) for at, rate in knots]),
         ends_at=_LENGTH_S * scale,
     )
@@ -128,7 +148,7 @@ def _unequal_sites(random: Random, scale: float) -> Scene:
     return Scene(
         "unequal sites",
         "Sites of 4, 4, 8 and 16 points, at 88% of what they can take.",
-        (4, 4, 8, 16),
+        sites_of(4, 4, 8, 16),
         _steadily(random, 0.88 * 32 / MEAN_S, _LENGTH_S * scale),
         ends_at=_LENGTH_S * scale,
     )
@@ -139,7 +159,7 @@ def _foreign_load(random: Random, scale: float) -> Scene:
         "foreign load",
         "Besides the balancer's vehicles, 7.5 a second drive straight to the first site, which "
         "would keep 11 of its 16 points busy. All sites together are at 80% of what they can take.",
-        (16, 16, 16),
+        sites_of(16, 16, 16),
         _steadily(random, 18.0, _LENGTH_S * scale),
         ends_at=_LENGTH_S * scale,
         strangers=Strangers(0, _steadily(random, 7.5, _LENGTH_S * scale)),
@@ -150,7 +170,7 @@ def _site_killed(random: Random, scale: float) -> Scene:
     return Scene(
         "site killed",
         "One of three sites is killed (SIGKILL) and stays away; the two others can just take all.",
-        (16, 16, 16),
+        sites_of(16, 16, 16),
         _steadily(random, 18.0, _LENGTH_S * scale),
         ends_at=_LENGTH_S * scale,
         faults=(Fault(3.5 * scale, "is killed", 1),),
@@ -162,7 +182,7 @@ def _site_frozen(random: Random, scale: float) -> Scene:
         "site frozen",
         "One of three sites freezes (SIGSTOP): its connections stand, nothing answers. It wakes "
         "when others have long taken over.",
-        (16, 16, 16),
+        sites_of(16, 16, 16),
         _steadily(random, 18.0, _LENGTH_S * scale),
         ends_at=_LENGTH_S * scale,
         faults=(Fault(3.0 * scale, "freezes", 1), Fault(8.0 * scale, "thaws", 1)),
@@ -174,10 +194,41 @@ def _site_recovering(random: Random, scale: float) -> Scene:
         "site recovering",
         "One of three sites is killed early and started again; without it there is not enough for "
         "all, so what counts is how soon it is used.",
-        (16, 16, 16),
+        sites_of(16, 16, 16),
         _steadily(random, 24.0, _LENGTH_S * scale),
         ends_at=_LENGTH_S * scale,
         faults=(Fault(1.0, "is killed", 1), Fault(3.0, "starts", 1)),
+    )
+
+
+def _unlike_substations(_random: Random, scale: float) -> Scene:
+    hours = _POWER_LENGTH_H * scale
+    # As in the simulated scenes, whose second is another part of the sites' hour.
+    drawn = steady(_POWER_LOAD * CARRIED[UNLIKE], hours)(_random)
+    hour_s = 3600 / _POWER_TIME_SCALE
+    return Scene(
+        "unlike substations",
+        "A hub (12 x 50 kW, limit 300 kW), a motorway (4 x 350, limit 700) and a workplace "
+        "(24 x 11, limit 150) share their power among vehicles that can draw 11 to 250 kW, at "
+        f"{_POWER_LOAD:.0%} of what least-loaded carries. An hour takes {hour_s:g} s.",
+        UNLIKE,
+        tuple(
+            Vehicle(number, one.at / HOUR_S * hour_s, *one.demand)
+            for number, one in enumerate(drawn, start=1)
+        ),
+        ends_at=hours * hour_s,
+        time_scale=_POWER_TIME_SCALE,
+        longest_s=max(_longest_s(one, site) for one in drawn for site in UNLIKE),
+        patience_s=90.0,
+    )
+
+
+def _longest_s(vehicle: Arrival, site: SiteSpec) -> float:
+    """Bound how long a vehicle charges at a site: it always gets half of an equal share."""
+    supply = Supply(0, 0.0, 0.0, site.point_power_kw, site.limit_kw, _POWER_TIME_SCALE / 3600)
+    least_kw = min(site.point_power_kw, site.limit_kw / site.capacity / 2)
+    return alone_s(supply, vehicle.demand.stages(site.point_power_kw)) * (
+        site.point_power_kw / least_kw
     )
 
 
@@ -189,5 +240,6 @@ _SCENES: dict[str, Callable[[Random, float], Scene]] = {
     "site killed": _site_killed,
     "site frozen": _site_frozen,
     "site recovering": _site_recovering,
+    "unlike substations": _unlike_substations,
 }
 _QUICK = ("burst", "foreign load", "site killed")

@@ -11,13 +11,7 @@ import gevent
 
 from benchmarks.side_by_side.bystanders import Bystanders
 from benchmarks.side_by_side.rivals.rival import Place, PlacedSite, Rival
-from benchmarks.side_by_side.scenes import (
-    LONGEST_S,
-    POINT_POWER_KW,
-    TIME_SCALE,
-    Fault,
-    Scene,
-)
+from benchmarks.side_by_side.scenes import Fault, Scene
 from benchmarks.side_by_side.traffic import Traffic, Trip
 from local_stack.grid import Ports
 from local_stack.process import Process, service
@@ -46,17 +40,15 @@ class Stage:
     def __init__(self, scene: Scene, rival: Rival, folder: Path) -> None:
         """Lay everything out on free ports of loopback; logs and configurations go to a folder."""
         folder.mkdir(parents=True, exist_ok=True)
-        ports = Ports.free(len(scene.capacities))
+        ports = Ports.free(len(scene.sites))
         placed = [
-            PlacedSite(name, port, points)
-            for name, port, points in zip(
-                scene.site_names, ports.substations, scene.capacities, strict=True
-            )
+            PlacedSite(site.name, port, site.capacity, site.point_power_kw, site.limit_kw)
+            for site, port in zip(scene.sites, ports.substations, strict=True)
         ]
         self._scene = scene
-        self._place = Place(ports.balancer, ports.prometheus, placed, folder, LONGEST_S)
+        self._place = Place(ports.balancer, ports.prometheus, placed, folder, scene.longest_s)
         self._rival = rival
-        self._sites = [_substation(site, folder) for site in placed]
+        self._sites = [_substation(site, folder, scene.time_scale) for site in placed]
         self._balancer = rival.process(self._place)
         self._refused_before: list[float] = [0.0] * len(placed)
         self._restarts: list[gevent.Greenlet[[int], None]] = []
@@ -146,16 +138,16 @@ class Stage:
         return [scrape(site.url)[_REFUSED] for site in alive]
 
 
-def _substation(site: PlacedSite, folder: Path) -> Process:
+def _substation(site: PlacedSite, folder: Path, time_scale: float) -> Process:
     return service(
         site.name,
         "substation_service",
         env={
             "SUBSTATION_NAME": site.name,
             "CHARGING_POINTS": str(site.capacity),
-            "POINT_POWER_KW": f"{POINT_POWER_KW:g}",
-            "POWER_LIMIT_KW": f"{POINT_POWER_KW * site.capacity:g}",
-            "TIME_SCALE": f"{TIME_SCALE:g}",
+            "POINT_POWER_KW": f"{site.point_power_kw:g}",
+            "POWER_LIMIT_KW": f"{site.power_limit_kw:g}",
+            "TIME_SCALE": f"{time_scale:g}",
         },
         port=site.port,
         log=folder / f"{site.name}.log",

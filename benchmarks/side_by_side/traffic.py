@@ -18,8 +18,6 @@ from load_tester.client import Gateway
 from load_tester.runner import Manners, Runner, Tally
 from load_tester.vehicle import Charge, Outcome, Plan, Vehicle
 
-# A vehicle that has no answer by then hangs up: lost, seconds.
-PATIENCE_S = 25.0
 VEHICLE_TAG, STRANGER_TAG = "ev-", "stranger-"
 
 
@@ -39,10 +37,12 @@ class Traffic:
     def __init__(self, scene: Scene, balancer: str, sites: Sequence[str]) -> None:
         """Plan to send a scene's vehicles to a balancer's URL, its strangers to a site's."""
         self._scene = scene
-        self._runners = [_runner(balancer, scene.vehicles, VEHICLE_TAG)]
+        self._runners = [_runner(balancer, scene.vehicles, VEHICLE_TAG, scene.patience_s)]
         if scene.strangers is not None:
             url = sites[scene.strangers.site]
-            self._runners.append(_runner(url, scene.strangers.vehicles, STRANGER_TAG))
+            self._runners.append(
+                _runner(url, scene.strangers.vehicles, STRANGER_TAG, scene.patience_s)
+            )
 
     @property
     def tally(self) -> Tally:
@@ -80,13 +80,13 @@ def _whole(runner: Runner) -> Sequence[Charge]:
     return runner.charges
 
 
-def _runner(url: str, vehicles: Sequence[Vehicle], tag: str) -> Runner:
-    gateway = Gateway(urlsplit(url), timeout=PATIENCE_S)
+def _runner(url: str, vehicles: Sequence[Vehicle], tag: str, patience_s: float) -> Runner:
+    gateway = Gateway(urlsplit(url), timeout=patience_s)
     gateway.addresses.in_turn()  # looked up before the clock runs, not by the first vehicle
     return Runner(
         Plan("side by side", "", vehicles),
         gateway,
-        Manners(patience=0.0, timeout=PATIENCE_S, tag=tag),
+        Manners(patience=0.0, timeout=patience_s, tag=tag),
         clock=time.perf_counter,
         rng=Random(0),
     )

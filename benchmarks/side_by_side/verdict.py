@@ -12,6 +12,9 @@ SAME = 0.01
 # Within so much of the all-knowing chooser, in the scenes in which no site fails.
 NEAR_THE_LIMIT = 0.05
 _NEAR_THE_LIMIT_IN = ("burst", "rush hour", "unequal sites")
+# Where unlike sites share power: mean time over that of HAProxy with the better of its weights.
+OF_HAPROXY = 0.6
+_HAPROXY = ("haproxy", "haproxy-limits")
 # What must not happen, and how often it did; no clock is needed to see it.
 _NEVER: Sequence[tuple[str, Callable[[Figures], int]]] = (
     ("no vehicle is lost", lambda one: one.lost),
@@ -44,6 +47,7 @@ def findings(results: Results) -> list[Finding]:
         *(_none(scenes, what, count) for what, count in _NEVER),
         *(_no_slower(scene) for scene in scenes),
         *(_near_the_limit(scene) for scene in scenes if scene.name in _NEAR_THE_LIMIT_IN),
+        *(_of_haproxy(scene) for scene in scenes if scene.shares_power),
     ]
 
 
@@ -85,5 +89,19 @@ def _near_the_limit(scene: SceneResult) -> Finding:
         f"{scene.name}: mean time to charge within {NEAR_THE_LIMIT:.0%} of the all-knowing chooser",
         ratio <= 1 + NEAR_THE_LIMIT,
         f"{ratio:.3f}",
+        is_timed=True,
+    )
+
+
+def _of_haproxy(scene: SceneResult) -> Finding:
+    ours = scene.runs[OURS].figures
+    rivals = {key: ratio for key, ratio in _comparable(scene) if key in _HAPROXY}
+    better = min(rivals, key=lambda key: rivals[key], default=None)
+    share = ours.ratio / rivals[better] if better else 0.0
+    against = f"{share:.3f} of {better}" if better else "none that charged all"
+    return Finding(
+        f"{scene.name}: mean time to charge at most {OF_HAPROXY:g} of the better HAProxy's",
+        share <= OF_HAPROXY and ours.charged_all,
+        against,
         is_timed=True,
     )

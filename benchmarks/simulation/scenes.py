@@ -25,6 +25,11 @@ class SiteSpec(NamedTuple):
     point_power_kw: float = POINT_POWER_KW
     power_limit_kw: float | None = None  # none: all points at once
 
+    @property
+    def limit_kw(self) -> float:
+        """The most that the site gives."""
+        return self.power_limit_kw or self.capacity * self.point_power_kw
+
 
 class Event(NamedTuple):
     """Something that befalls a site, or the names (`site` is None) at a moment, seconds."""

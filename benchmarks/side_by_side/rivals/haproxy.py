@@ -1,6 +1,7 @@
-"""HAProxy with leastconn."""
+"""HAProxy with leastconn, its weights by the sites' points or by their power limits."""
 
 import os
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from benchmarks.side_by_side.rivals.rival import (
@@ -12,11 +13,10 @@ from benchmarks.side_by_side.rivals.rival import (
     find,
     first_line,
 )
+from benchmarks.side_by_side.scenes import Scene
 from local_stack.process import Process
 
 _TEMPLATE = Path(__file__).with_name("haproxy.cfg")
-
-
 _MOST_WEIGHT = 256
 
 
@@ -25,6 +25,10 @@ class HAProxy(Rival):
 
     key = "haproxy"
     name = "HAProxy leastconn"
+
+    def weighs(self, site: PlacedSite) -> float:
+        """Return what a site's share of the vehicles is by."""
+        return site.capacity
 
     def missing(self) -> str | None:
         """Look for the program."""
@@ -46,9 +50,10 @@ class HAProxy(Rival):
                 "answer_ms": round(answer_limit_s(place) * 1000),
                 "retries": 1000,
                 "servers": "\n".join(
-                    f"    server {site.name} {site.address} maxconn {site.capacity} "
-                    f"weight {_weight(site, place)}"
-                    for site in place.sites
+                    f"    server {site.name} {site.address} maxconn {site.capacity} weight {weight}"
+                    for site, weight in zip(
+                        place.sites, _weights(place.sites, self.weighs), strict=True
+                    )
                 ),
             },
         )
@@ -61,7 +66,22 @@ class HAProxy(Rival):
         )
 
 
-def _weight(site: PlacedSite, place: Place) -> int:
-    """Return a site's share of the vehicles by its capacity, within what HAProxy takes."""
-    largest = max(one.capacity for one in place.sites)
-    return max(1, site.capacity * min(largest, _MOST_WEIGHT) // largest)
+class HAProxyByLimits(HAProxy):
+    """The same with weights by the sites' power limits, which only matter where power is shared."""
+
+    key = "haproxy-limits"
+    name = "HAProxy leastconn, weights = limits"
+
+    def plays(self, scene: Scene) -> bool:
+        """Tell whether limits are anything but the points once more."""
+        return scene.shares_power
+
+    def weighs(self, site: PlacedSite) -> float:
+        """Return the most power that the site gives."""
+        return site.power_limit_kw
+
+
+def _weights(sites: Sequence[PlacedSite], weighs: Callable[[PlacedSite], float]) -> list[int]:
+    """Return each site's share of the vehicles as a whole number that HAProxy takes."""
+    largest = max(weighs(site) for site in sites)
+    return [max(1, int(weighs(site) * min(largest, _MOST_WEIGHT) / largest)) for site in sites]

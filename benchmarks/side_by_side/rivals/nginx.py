@@ -38,7 +38,7 @@ class Nginx(Rival):
             {
                 "port": place.port,
                 "folder": place.folder,
-                "answer_s": f"{answer_limit_s(place):g}",
+                "answer_ms": round(answer_limit_s(place) * 1000),
                 "servers": "\n".join(
                     f"        server {site.address} max_conns={site.capacity} "
                     f"weight={site.capacity} max_fails=0;"

@@ -1,4 +1,4 @@
-"""This balancer, with the policy that it has by default and with the plainest one."""
+"""This balancer, as it is by default and with the plainest policy."""
 
 import json
 from importlib.metadata import version
@@ -8,12 +8,12 @@ from local_stack.process import Process, service
 
 
 class Ours(Rival):
-    """The load balancer of this repository, with nothing but its sites and a policy set."""
+    """The load balancer of this repository: its sites are set, and a policy where one is named."""
 
-    def __init__(self, key: str, name: str, policy: str) -> None:
+    def __init__(self, key: str, name: str, policy: str | None = None) -> None:
         self.key = key
         self.name = name
-        self._policy = policy
+        self._policy = {"ROUTING_POLICY": policy} if policy else {}
 
     def missing(self) -> str | None:
         """Nothing is: it is here."""
@@ -29,7 +29,7 @@ class Ours(Rival):
         return service(
             self.key,
             "load_balancer",
-            env={"SUBSTATIONS": sites, "ROUTING_POLICY": self._policy},
+            env={"SUBSTATIONS": sites, **self._policy},
             port=place.port,
             log=place.folder / f"{self.key}.log",
         )
@@ -48,5 +48,5 @@ def _sites_missing(process: Process, count: int) -> str | None:
     return None if up == count else f"it sees {up} of {count} sites"
 
 
-LEAST_LOADED = Ours("ours", "this balancer", "least-loaded")
+OURS = Ours("ours", "this balancer")
 ROUND_ROBIN = Ours("round-robin", "this balancer, round-robin", "round-robin")

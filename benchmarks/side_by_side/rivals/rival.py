@@ -10,6 +10,7 @@ from pathlib import Path
 from string import Template
 from typing import NamedTuple
 
+from benchmarks.side_by_side.scenes import Scene
 from local_stack.process import Process
 
 
@@ -19,6 +20,8 @@ class PlacedSite(NamedTuple):
     name: str
     port: int
     capacity: int
+    point_power_kw: float
+    power_limit_kw: float  # the most that it gives
 
     @property
     def address(self) -> str:
@@ -46,6 +49,10 @@ class Rival(ABC):
     @abstractmethod
     def missing(self) -> str | None:
         """Say what is not installed, and how to get it; None where it can run."""
+
+    def plays(self, scene: Scene) -> bool:  # noqa: ARG002 - theirs may
+        """Tell whether a scene shows anything of it that others do not."""
+        return True
 
     @abstractmethod
     def version(self) -> str:

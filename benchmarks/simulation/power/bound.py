@@ -46,8 +46,7 @@ def lower_bound_s(
         for row, vehicle in enumerate(vehicles):
             limits[2 * column, row * choices + column] = vehicle.demand.kwh
             limits[2 * column + 1, row * choices + column] = alone[row][column]
-        limit_kw = site.power_limit_kw or site.capacity * site.point_power_kw
-        bounds += [limit_kw * span_s * time_scale / 3600, site.capacity * span_s]
+        bounds += [site.limit_kw * span_s * time_scale / 3600, site.capacity * span_s]
     whole = lil_array((many, many * choices))
     for row in range(many):
         for column in range(choices):
@@ -66,6 +65,5 @@ def lower_bound_s(
 
 
 def _alone_s(vehicle: Arrival, site: SiteSpec, time_scale: float) -> float:
-    limit_kw = site.power_limit_kw or site.capacity * site.point_power_kw
-    supply = Supply(0, 0.0, 0.0, site.point_power_kw, limit_kw, time_scale / 3600)
+    supply = Supply(0, 0.0, 0.0, site.point_power_kw, site.limit_kw, time_scale / 3600)
     return alone_s(supply, vehicle.demand.stages(site.point_power_kw))

@@ -39,7 +39,7 @@ LEAST_LOADED = "least-loaded"
 HAPROXY_POINTS = _haproxy("HAProxy's rule, weights = points", lambda site: site.capacity)
 HAPROXY_LIMITS = _haproxy(
     "HAProxy's rule, weights = limits",
-    lambda site: site.power_limit_kw or site.capacity * site.point_power_kw,
+    lambda site: site.limit_kw,
 )
 CONTENDERS: tuple[Entry, ...] = (
     *(pooled(policy) for policy in POLICIES.values()),

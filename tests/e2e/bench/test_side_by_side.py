@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.side_by_side.results import load
+from benchmarks.side_by_side.rivals.rival import find
 from tests.deadline import eventually
 from tests.e2e.bench.conftest import Start, ends_cleanly_when_told
 from tests.e2e.bench.marked import carrying, none_is_left
@@ -28,6 +29,25 @@ def test_a_run_ends_with_a_report_and_nothing_running(
     assert simple.figures.lost == simple.figures.sent_to_full > 0
     assert ours.figures.ratio < 1.5
     assert "60 vehicles" in (tmp_path / "side_by_side.md").read_text()
+    none_is_left(mark)
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.skipif(find("haproxy") is None, reason="haproxy is not installed")
+def test_where_unlike_substations_share_power_the_choice_shortens_the_time_to_charge(
+    start: Start, mark: str, tmp_path: Path
+) -> None:
+    asked = ("--quick", "--scenes", "unlike-substations", "--rivals", "ours,haproxy-limits")
+    run = start("benchmarks.side_by_side", *asked, "--out", str(tmp_path))
+    said, _ = run.communicate(timeout=220)
+
+    assert run.returncode == 0, said
+    (scene,) = load(tmp_path / "side_by_side.json").scenes
+    ours, haproxy = (scene.runs[key].figures for key in ("ours", "haproxy-limits"))
+    assert (ours.vehicles, ours.lost, ours.over_capacity, ours.charged_twice) == (265, 0, 0, 0)
+    assert (haproxy.vehicles, haproxy.lost) == (265, 0)
+    assert 1 < ours.ratio < 0.8 * haproxy.ratio, "no choice beats the bound"
+    assert "Lower bound: mean 37.2 minutes" in (tmp_path / "side_by_side.md").read_text()
     none_is_left(mark)
 
 

@@ -33,7 +33,10 @@ def make_figures(**values: Any) -> Figures:
 
 
 def make_results(**scenes: Mapping[str, Figures]) -> Results:
-    """Make results of scenes (their names with _ for a blank), each with figures by rival."""
+    """Make results of scenes (their names with _ for a blank), each with figures by rival.
+
+    A scene shares power, an hour of it in a second, where its limit is a bound of the mean alone.
+    """
     keys = list(dict.fromkeys(key for runs in scenes.values() for key in runs))
     return Results(
         quick=False,
@@ -58,6 +61,7 @@ def make_results(**scenes: Mapping[str, Figures]) -> Results:
                     key: RivalRun(figures, [[0, 1, 2], [0, None, 4]])
                     for key, figures in runs.items()
                 },
+                3600.0 if any(one.limit.p50_s is None for one in runs.values()) else None,
             )
             for name, runs in scenes.items()
         ],

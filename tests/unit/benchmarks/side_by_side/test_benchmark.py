@@ -13,6 +13,7 @@ from benchmarks.side_by_side.figures import Figures
 from benchmarks.side_by_side.options import parse
 from benchmarks.side_by_side.results import RivalRun
 from benchmarks.side_by_side.rivals import RIVALS, Rival
+from benchmarks.side_by_side.rivals.haproxy import HAProxy
 from benchmarks.side_by_side.scenes import Scene
 from tests.unit.benchmarks.side_by_side.builders import make_figures
 
@@ -23,10 +24,14 @@ BUSY, BUSIER, QUIET = 0.3, 0.5, 0.02
 class Scripted(Benchmark):
     """A benchmark whose runs are given."""
 
-    def __init__(self, rival: str, runs: Iterable[Figures]) -> None:
-        options = parse(["--quick", "--scenes", "burst", "--rivals", rival])
-        super().__init__(options, Console(file=StringIO()))
+    def __init__(self, runs: Iterable[Figures], *asked: str) -> None:
+        self._output = StringIO()
+        super().__init__(parse(["--quick", *asked]), Console(file=self._output))
         self.left: Iterator[Figures] = iter(runs)
+
+    @property
+    def said(self) -> str:
+        return self._output.getvalue()
 
     def _play_once(self, _scene: Scene, _rival: Rival, _folder: Path) -> RivalRun:
         self._runs += 1
@@ -35,7 +40,7 @@ class Scripted(Benchmark):
 
 def counts(rival: str, runs: Sequence[Figures]) -> tuple[Figures, int]:
     """Return the run that counts, and how many were not played."""
-    benchmark = Scripted(rival, runs)
+    benchmark = Scripted(runs, "--scenes", "burst", "--rivals", rival)
     (scene,) = benchmark.run().scenes
     return scene.runs[rival].figures, len(list(benchmark.left))
 
@@ -64,6 +69,35 @@ def test_a_run_in_which_this_balancer_did_what_it_must_not_counts(flaw: str) -> 
 def test_what_a_rival_lost_on_a_busy_machine_is_not_held_against_it() -> None:
     lost, lost_none = make_figures(others_share=BUSY, lost=3), make_figures(others_share=QUIET)
     assert counts("simple", [lost, lost_none]) == (lost_none, 0)
+
+
+def _have_haproxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(HAProxy, "missing", lambda _self: None)
+    monkeypatch.setattr(HAProxy, "version", lambda _self: "1.0")
+
+
+def test_a_rival_plays_only_the_scenes_that_show_anything_of_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    _have_haproxy(monkeypatch)
+    benchmark = Scripted(
+        [make_figures()] * 3,
+        *("--rivals", "simple,haproxy-limits"),
+        *("--scenes", "burst,unlike-substations"),
+    )
+    burst, unlike = benchmark.run().scenes
+    assert (list(burst.runs), list(unlike.runs)) == (["simple"], ["haproxy-limits", "simple"])
+    assert (burst.shares_power, unlike.time_scale) == (False, 3600)
+    assert "[3/3]" in benchmark.said.replace(" ", "")
+
+
+def test_scenes_that_nobody_plays_are_nothing_to_measure(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    _have_haproxy(monkeypatch)
+    benchmark = Scripted([], "--rivals", "haproxy-limits", "--scenes", "burst")
+    with pytest.raises(RuntimeError, match="plays"):
+        benchmark.run()
 
 
 def test_without_any_rival_there_is_nothing_to_measure(

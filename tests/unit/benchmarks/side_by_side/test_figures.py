@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from benchmarks.side_by_side.figures import as_seen, figures, occupancies
-from benchmarks.side_by_side.scenes import Fault, Scene, Strangers, held_s, scenes
+from benchmarks.side_by_side.scenes import Fault, Scene, Strangers, held_s, scenes, sites_of
 from benchmarks.side_by_side.stage import Run
 from benchmarks.side_by_side.traffic import Trip
 from load_tester.vehicle import Charge, Outcome, Vehicle
@@ -13,7 +13,7 @@ BEGAN = 1000.0  # of the run, seconds of the epoch
 SCENE = Scene(
     "test",
     "Two sites of one point each.",
-    (1, 1),
+    sites_of(1, 1),
     tuple(Vehicle(number, 0.0, 5.0) for number in (1, 2, 3)),
     ends_at=2.0,
 )

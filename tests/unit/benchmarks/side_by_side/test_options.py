@@ -27,4 +27,4 @@ def test_what_is_not_known_is_named_with_what_is(capsys: pytest.CaptureFixture[s
     with pytest.raises(SystemExit):
         parse(["--rivals", "ours,traefik"])
     message = capsys.readouterr().err
-    assert "--rivals: traefik is not one of ours, haproxy, nginx" in message
+    assert "--rivals: traefik is not one of ours, haproxy, haproxy-limits, nginx" in message

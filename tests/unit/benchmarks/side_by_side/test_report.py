@@ -5,8 +5,10 @@ import pytest
 
 from benchmarks.side_by_side import picture, report
 from benchmarks.side_by_side.cli import RESULTS_FILE, drawn_from
+from benchmarks.side_by_side.limit import Limit
 from benchmarks.side_by_side.options import RESULTS
 from benchmarks.side_by_side.results import ResultsError, load
+from benchmarks.side_by_side.verdict import findings
 from tests.unit.benchmarks.side_by_side.builders import make_figures, make_results
 
 SOME = make_results(
@@ -14,6 +16,17 @@ SOME = make_results(
     foreign_load={
         "ours": make_figures(strangers=20),
         "nginx": make_figures(strangers=20, strangers_turned_away=7),
+    },
+)
+
+
+# Some play the second scene alone; there power is shared.
+BOUND = Limit(mean_s=0.5)
+IN_PART = make_results(
+    burst={"ours": make_figures(), "nginx": make_figures()},
+    unlike={
+        "ours": make_figures(limit=BOUND, mean_s=0.75, p50_s=0.5, p99_s=4.0),
+        "haproxy-limits": make_figures(limit=BOUND, mean_s=1.25),
     },
 )
 
@@ -45,6 +58,37 @@ def test_the_overview_says_what_was_lost() -> None:
     assert "1.000, 7 strangers" in text
 
 
+def test_where_power_is_shared_times_are_in_minutes_and_over_a_bound() -> None:
+    text = report.write(IN_PART)
+    assert "Lower bound: mean 30.0 minutes." in text
+    assert cells(text, "unlike", "the ours")[1:7] == ["0", "0", "1.500", "45.0", "30.0", "240.0"]
+    heading = text.split("## unlike\n")[1].splitlines()[3]
+    assert "mean, minutes" in heading
+    assert "imbalance" not in heading
+
+
+def test_a_rival_is_left_out_of_a_scene_that_it_does_not_play() -> None:
+    text = report.write(IN_PART)
+    assert "the nginx" not in text.split("## unlike\n")[1]
+    assert "the haproxy-limits" not in text.split("## burst\n")[1].split("\n## ")[0]
+    rows = [line for line in report.overview(IN_PART) if line.startswith("|")]
+    assert [[cell.strip() for cell in row.strip("|").split("|")] for row in rows[2:]] == [
+        ["the ours", "1.000", "1.500"],
+        ["the nginx", "1.000", "-"],
+        ["the haproxy-limits", "-", "2.500"],
+    ]
+
+
+def test_pictures_take_a_scene_that_only_some_play() -> None:
+    pictures = dict(picture.pictures(IN_PART))
+    for text in pictures.values():
+        ET.fromstring(text)  # noqa: S314 - its own text
+    assert pictures["overview"].count("<title>") == 4, "of six cells two are empty"
+    assert "over a lower bound" in pictures["overview"]
+    assert "the nginx" not in pictures["unlike"]
+    assert "over a lower bound" not in dict(picture.pictures(SOME))["overview"]
+
+
 def test_pictures_are_well_formed_and_say_what_was_lost() -> None:
     pictures = dict(picture.pictures(SOME))
     assert set(pictures) == {"overview", "burst", "foreign load"}
@@ -71,6 +115,10 @@ def test_results_that_cannot_be_read_are_named(tmp_path: Path) -> None:
     (tmp_path / "bad.json").write_text('{"quick": 1}')
     with pytest.raises(ResultsError, match=r"bad\.json.*seed"):
         load(tmp_path / "bad.json")
+
+
+def test_the_checked_in_run_keeps_every_promise() -> None:
+    assert [one for one in findings(load(RESULTS / RESULTS_FILE)) if not one.kept] == []
 
 
 def test_the_checked_in_report_is_what_its_results_say() -> None:

@@ -11,6 +11,7 @@ import pytest
 from benchmarks.side_by_side.rivals import RIVALS, Place, PlacedSite, Rival
 from benchmarks.side_by_side.rivals.rival import find
 from benchmarks.side_by_side.rivals.simple_server import create_app
+from benchmarks.side_by_side.scenes import scenes
 from local_stack.grid import Ports
 
 BY_KEY = {rival.key: rival for rival in RIVALS}
@@ -20,10 +21,10 @@ BY_KEY = {rival.key: rival for rival in RIVALS}
 def place(tmp_path: Path) -> Place:
     ports = Ports.free(2)
     sites = [
-        PlacedSite("substation1", ports.substations[0], 4),
-        PlacedSite("substation2", ports.substations[1], 12),
+        PlacedSite("substation1", ports.substations[0], 4, 350.0, 700.0),
+        PlacedSite("substation2", ports.substations[1], 12, 50.0, 300.0),
     ]
-    return Place(ports.balancer, ports.prometheus, sites, tmp_path, longest_s=2.0)
+    return Place(ports.balancer, ports.prometheus, sites, tmp_path, longest_s=2.123456)
 
 
 @pytest.mark.parametrize("key", ["haproxy", "nginx", "envoy"])
@@ -41,6 +42,7 @@ def test_a_program_that_is_not_installed_is_named(
     ("key", "check"),
     [
         ("haproxy", ["-c", "-f", "haproxy.cfg"]),
+        ("haproxy-limits", ["-c", "-f", "haproxy.cfg"]),
         ("nginx", ["-t", "-q", "-e", "stderr", "-p", ".", "-c", "nginx.conf"]),
         ("envoy", ["--mode", "validate", "-l", "error", "-c", "envoy.yaml"]),
     ],
@@ -82,6 +84,22 @@ def test_each_site_has_its_own_capacity_in_a_rivals_configuration(
         assert words.format(capacity=site.capacity) in text
         assert str(site.port) in text
     assert "$" not in text
+
+
+def test_haproxy_can_weigh_sites_by_their_power_limits(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("benchmarks.side_by_side.rivals.haproxy.find", lambda program: program)
+    BY_KEY["haproxy-limits"].process(place)
+    text = (place.folder / "haproxy.cfg").read_text()
+    assert "maxconn 4 weight 256" in text
+    assert "maxconn 12 weight 109" in text
+
+
+def test_weights_by_limits_play_only_where_they_are_not_those_by_points() -> None:
+    played = [scene.name for scene in scenes(quick=False) if BY_KEY["haproxy-limits"].plays(scene)]
+    assert played == ["unlike substations"]
+    assert all(BY_KEY["haproxy"].plays(scene) for scene in scenes(quick=False))
 
 
 def test_a_server_outside_a_users_path_is_found(

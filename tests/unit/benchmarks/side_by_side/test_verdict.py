@@ -3,7 +3,8 @@ from collections.abc import Mapping
 import pytest
 
 from benchmarks.side_by_side.figures import Figures
-from benchmarks.side_by_side.verdict import findings, is_flawed
+from benchmarks.side_by_side.limit import Limit
+from benchmarks.side_by_side.verdict import Finding, findings, is_flawed
 from tests.unit.benchmarks.side_by_side.builders import make_figures, make_results
 
 
@@ -65,6 +66,51 @@ def test_the_limit_must_be_near_where_no_site_fails() -> None:
     far = {"ours": make_figures(mean_s=2.12)}
     assert any("all-knowing" in words for words in broken(rush_hour=far))
     assert not any("all-knowing" in words for words in broken(site_killed=far))
+
+
+BOUND = Limit(mean_s=1.0)
+
+
+def of_haproxy(**runs: Figures) -> Finding:
+    (finding,) = [
+        one
+        for one in findings(make_results(unlike={key.replace("_", "-"): runs[key] for key in runs}))
+        if "HAProxy" in one.words
+    ]
+    assert finding.is_timed
+    return finding
+
+
+@pytest.mark.parametrize(("mean_s", "kept"), [(0.6, True), (0.61, False)])
+def test_the_better_haproxy_counts_where_power_is_shared(mean_s: float, kept: bool) -> None:
+    finding = of_haproxy(
+        ours=make_figures(limit=BOUND, mean_s=mean_s),
+        haproxy=make_figures(limit=BOUND, mean_s=2.0),
+        haproxy_limits=make_figures(limit=BOUND, mean_s=1.0),
+    )
+    assert finding.kept is kept
+    assert finding.evidence == f"{mean_s:.3f} of haproxy-limits"
+
+
+def test_an_haproxy_that_lost_vehicles_is_not_the_better_one() -> None:
+    finding = of_haproxy(
+        ours=make_figures(limit=BOUND, mean_s=1.0),
+        haproxy=make_figures(limit=BOUND, mean_s=2.0),
+        haproxy_limits=make_figures(limit=BOUND, mean_s=1.0, lost=1),
+    )
+    assert (finding.kept, finding.evidence) == (True, "0.500 of haproxy")
+
+
+def test_a_vehicle_lost_where_power_is_shared_is_no_gain() -> None:
+    assert not of_haproxy(
+        ours=make_figures(limit=BOUND, mean_s=1.0, lost=1),
+        haproxy=make_figures(limit=BOUND, mean_s=2.0),
+    ).kept
+
+
+def test_where_power_is_not_shared_haproxy_is_not_to_be_outdone() -> None:
+    runs = {"ours": make_figures(), "haproxy": make_figures()}
+    assert not any("HAProxy" in one.words for one in findings(make_results(burst=runs)))
 
 
 def test_without_this_balancer_there_is_nothing_to_judge() -> None:
