@@ -1,10 +1,8 @@
 """What a socket's own methods do not tell, or do at too high a price."""
 
-import fcntl
 import socket
-import termios
 
-__all__ = ["has_hung_up", "has_unread", "send_whole"]
+__all__ = ["has_hung_up", "send_whole"]
 
 _TCP_ESTABLISHED = 1
 
@@ -27,13 +25,6 @@ def has_hung_up(sock: socket.socket) -> bool:
         return True
     finally:
         sock.settimeout(timeout)
-
-
-def has_unread(sock: socket.socket) -> bool:
-    """Tell whether bytes have come that were not read yet."""
-    count = bytearray(4)
-    fcntl.ioctl(sock, termios.FIONREAD, count)
-    return any(count)
 
 
 def send_whole(sock: socket.socket, data: bytes) -> None:

@@ -1,12 +1,20 @@
 """One connection to the next hop: sends a request, reads the answer, gives way to others."""
 
+import select
 import socket
 import time
+from typing import Any
 
 import gevent
+from gevent.monkey import get_original
+from gevent.socket import wait
 
 from grid_common.http_answer import HEAD_LIMIT, Answer, AnswerReader
-from grid_common.sockets import has_hung_up, has_unread, send_whole
+from grid_common.sockets import send_whole
+
+# The system's own: gevent's would give others their turn, and each takes a watcher.
+_poll = get_original("select", "poll")
+_READABLE = 1  # libev's EV_READ
 
 _RECEIVE_BYTES = 65_536
 # An answer may take as long as it likes, but not wake this process for each of its bytes: after so
@@ -25,18 +33,22 @@ class Connection:
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
         self.reader = AnswerReader()
+        self._news = _poll()  # of the end, or of bytes that nobody asked for
+        self._news.register(sock.fileno(), select.POLLIN)
+        self._loop: Any = None
         self.idle_since = 0.0
         self.heard = False  # something came for the request that was sent last
 
     def exchange(self, request: bytes, timeout_s: float | None) -> Answer:
         """Send a request, for whose answer the reader is ready, and read the answer."""
         self.heard = False
-        # The timeout of `Upstream.request` comes only where gevent's hub runs; this in any thread.
+        # The timeout of `Upstream.request` comes only where gevent's hub runs: not while a socket
+        # that gevent did not make sends.
         self.sock.settimeout(timeout_s)
         # One piece, so that head and body travel in one packet.
         send_whole(self.sock, request)
         began, small_pieces = time.monotonic(), 0
-        while data := self.sock.recv(_RECEIVE_BYTES):
+        while data := self._receive():
             self.heard = True
             answer = self.reader.feed(data)
             if answer:
@@ -52,13 +64,21 @@ class Connection:
             raise ConnectionResetError("the connection ended before the answer did")
         return answer
 
+    def _receive(self) -> bytes:
+        # The socket's own `recv` would first be asked in vain, and make a watcher of its own.
+        loop = gevent.get_hub().loop
+        if loop is not self._loop:  # the first time, or in another thread than before
+            self._loop, self._readable = loop, loop.io(self.sock.fileno(), _READABLE)
+        wait(self._readable)
+        return self.sock.recv(_RECEIVE_BYTES)
+
     def is_usable(self, freshest: float) -> bool:
         """Tell whether it can be used again, if it was used no longer ago than at `freshest`."""
-        return (
-            self.idle_since > freshest and not has_hung_up(self.sock) and not has_unread(self.sock)
-        )
+        return self.idle_since > freshest and not self._news.poll(0)
 
     def close(self) -> None:
         """Hang up."""
+        if self._loop is not None:
+            self._readable.close()
         self.sock.close()
         self.reader.close()
