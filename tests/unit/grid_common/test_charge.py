@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Callable
 from typing import Any, cast
 
 import pytest
@@ -172,6 +173,67 @@ def test_a_body_declared_as_json_is_read(content_type: str) -> None:
     assert wish.kwh == 6
     with pytest.raises(BadRequest, match="at most 5"):
         ChargeRequest.from_request(request(b'{"kwh": 6}', content_type), max_kwh=5)
+
+
+BODIES = [
+    b"{}",
+    b"[]",
+    b"null",
+    b'"text"',
+    b"{",
+    b'{"kwh": 6} more',
+    b'{"kwh": 6, "kwh": 7}',
+    b'{"kwh": "6", "kwh": 7}',
+    b'{"kwh": 7, "kwh": "6"}',
+    b' {"kwh"\n:\t6}\r',
+    b'\xef\xbb\xbf{"kwh": 6}',
+    b'{"kwh": 6, "vehicle_id": "\xff"}',
+    b'{"vehicle_id": "\\ud800"}',
+    b'{"vehicle_id": "EV\\u002d1"}',
+    b'{"vehicle_id": 31}',
+    b'{"vehicle_id": null, "session_id": "s-1"}',
+    b'{"session_id": "s 1"}',
+    b'{"kwh": true}',
+    b'{"kwh": "6"}',
+    b'{"kwh": null}',
+    b'{"kwh": 6}',
+    b'{"kwh": 6.0}',
+    b'{"kwh": 6e0}',
+    b'{"kwh": 06}',
+    b'{"kwh": -0.0}',
+    b'{"kwh": 5e-324}',
+    b'{"kwh": 1e400}',
+    b'{"kwh": NaN}',
+    b'{"kwh": Infinity}',
+    b'{"kwh": 9007199254740993}',
+    b'{"kwh": 18446744073709551616}',
+    b'{"kwh": 1%s}' % (b"0" * 400),
+    b'{"kwh": 1001}',
+    b'{"kwh": [6]}',
+    b'{"kwh": %s6%s}' % (b"[" * 230, b"]" * 230),
+    b'{"kwh": 6, "soc": 1}',
+    b'{"kwh": 6, "battery_kwh": 60, "soc": 0.95}',
+    b'{"kwh": 6, "battery_kwh": 60, "soc": 0.5, "max_power_kw": 11}',
+    b'{"amount": 6, "Kwh": 6}',
+    b'{"__class__": 6}',
+    b"{%s}" % b",".join(b'"%d":0' % number for number in range(60)),
+]
+
+
+@pytest.mark.parametrize("body", BODIES)
+def test_a_body_that_is_read_in_one_step_is_taken_as_in_two(body: bytes) -> None:
+    def outcome(read: Callable[[], ChargeRequest]) -> object:
+        try:
+            wish = read()
+        except BadRequest as problem:
+            return problem.document()
+        return wish, repr(wish.kwh), wish.model_fields_set
+
+    for kind in (ChargeRequest, SessionRequest):
+        asked = request(body, "application/json", limit=None)
+        in_one = outcome(lambda: kind.from_request(asked, max_kwh=1000))  # noqa: B023 - called now
+        in_two = outcome(lambda: kind.from_document(parse_body(body), max_kwh=1000))  # noqa: B023
+        assert in_one == in_two
 
 
 def test_a_body_of_another_type_is_told_the_header_to_send() -> None:
