@@ -22,7 +22,7 @@ from grid_common.lean_flask import current_g, current_request
 from grid_common.prefer import wait_s
 from grid_common.problems import Unavailable
 from grid_common.upstream import Answer
-from grid_common.web import ServiceApp, ServiceResponse, json_response
+from grid_common.web import BytesResponse, ServiceApp, json_response
 
 
 def create_app(settings: Settings) -> ServiceApp:
@@ -116,9 +116,7 @@ def _add_control_room(
 
 
 def _passed_on(answer: Answer) -> Response:
-    response = ServiceResponse(
-        [answer.body], status=answer.status, content_type=answer.content_type
-    )
+    response = BytesResponse(answer.body, answer.status, answer.content_type)
     if answer.retry_after is not None:
         response.headers["Retry-After"] = answer.retry_after
     return response

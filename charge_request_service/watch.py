@@ -5,8 +5,7 @@ Its connections cannot tell: those to a balancer that is frozen, or cut off, sta
 
 import math
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import gevent
 
@@ -54,6 +53,19 @@ class Pulse:
         self._missed = 0 if answered else self._missed + 1
 
 
+class _InHand(Interrupt):
+    """The block of a vehicle that the balancer has, which is among `those_in_hand` meanwhile."""
+
+    def __init__(self, those_in_hand: set[Interrupt]) -> None:
+        super().__init__()
+        self._those_in_hand = those_in_hand
+        those_in_hand.add(self)
+
+    def close(self) -> None:
+        super().close()
+        self._those_in_hand.discard(self)
+
+
 class BalancerWatch:
     """Checks the balancer for as long as it has vehicles in hand, and breaks them off if need be.
 
@@ -95,20 +107,14 @@ class BalancerWatch:
             self._see_to_it()
         return self._pulse.silent
 
-    @contextmanager
-    def vehicle_in_hand(self) -> Iterator[None]:
+    def vehicle_in_hand(self) -> Interrupt:
         """Watch the balancer for as long as the block leaves a vehicle to it.
 
         Raises:
-            BalancerLost: it has been silent for longer than the patience.
+            BalancerLost: in the block, it has been silent for longer than the patience.
         """
-        with Interrupt() as interrupt:
-            self._in_hand.add(interrupt)
-            self._see_to_it()
-            try:
-                yield
-            finally:
-                self._in_hand.discard(interrupt)
+        self._see_to_it()
+        return _InHand(self._in_hand)
 
     def _see_to_it(self) -> None:
         if not self._watching:

@@ -1,8 +1,5 @@
 """Draining: after SIGTERM a service takes nothing new and finishes what it has."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 from gevent.event import Event
 
 from grid_common.http_answer import Answer
@@ -29,10 +26,18 @@ class Drain:
         self._idle.set()
         self.active = False
         self.in_hand = 0
+        self._vehicle = _Vehicle(self)
 
-    @contextmanager
-    def vehicle(self) -> Iterator[None]:
+    def vehicle(self) -> "_Vehicle":
         """Count one vehicle for as long as the block runs.
+
+        Raises:
+            Unavailable: on entering the block, the service drains.
+        """
+        return self._vehicle
+
+    def took(self) -> None:
+        """Count one more vehicle.
 
         Raises:
             Unavailable: the service drains.
@@ -45,12 +50,12 @@ class Drain:
             )
         self.in_hand += 1
         self._idle.clear()
-        try:
-            yield
-        finally:
-            self.in_hand -= 1
-            if not self.in_hand:
-                self._idle.set()
+
+    def left(self) -> None:
+        """Count one vehicle less."""
+        self.in_hand -= 1
+        if not self.in_hand:
+            self._idle.set()
 
     def begin(self) -> None:
         """Take nothing new from now on."""
@@ -59,3 +64,16 @@ class Drain:
     def wait_idle(self, timeout_s: float) -> bool:
         """Wait until no vehicle is in hand; False when `timeout_s` passed first."""
         return self._idle.wait(timeout_s)
+
+
+class _Vehicle:
+    """The block of a vehicle; written out, for `contextmanager` takes three times as long."""
+
+    def __init__(self, drain: Drain) -> None:
+        self._drain = drain
+
+    def __enter__(self) -> None:
+        self._drain.took()
+
+    def __exit__(self, *_error: object) -> None:
+        self._drain.left()

@@ -70,6 +70,8 @@ class LeanFlask(Flask):
 
     def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
         """Find a fixed path's rule at once; Flask's adapter, which finds the others, costs more."""
+        if request is None:
+            return None  # no service has a name of its own (SERVER_NAME) to build URLs from
         if isinstance(request, _LeanRequest):
             environ = request.environ
             route = self._routes.get((environ["REQUEST_METHOD"], environ["PATH_INFO"]))
@@ -80,6 +82,7 @@ class LeanFlask(Flask):
                 and _is_host(environ.get("HTTP_HOST", ""))
             ):
                 request.route, request.url_rule, request.view_args = route, route.rule, {}
+                request.max_content_length = self.config["MAX_CONTENT_LENGTH"]
                 return None
         return super().create_url_adapter(request)
 

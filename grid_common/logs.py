@@ -6,7 +6,6 @@ values with `repr` for the same reason.
 
 import logging
 import sys
-from contextlib import suppress
 from datetime import UTC, datetime
 from typing import IO, Any, AnyStr, Generic
 
@@ -26,13 +25,14 @@ def configure_logs(service: str, settings: ServiceSettings) -> Log:
         settings.log_format == "auto" and not sys.stdout.isatty()
     )
 
-    def add_service(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    def add_service(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+        event = structlog.processors.add_log_level(logger, method, event)
         event["service"] = service
         return event
 
-    processors: list[Processor] = [structlog.processors.add_log_level, add_service]
+    processors: list[Processor] = [add_service]
     if as_json:
-        processors += [structlog.processors.format_exc_info, _as_json]
+        processors.append(_as_json)
         sink: _Sink[Any] = _Sink(sys.stdout.buffer, b"\n")
     else:
         processors += [
@@ -65,9 +65,11 @@ class _Sink(Generic[AnyStr]):
         self._end: AnyStr = end
 
     def msg(self, line: AnyStr) -> None:
-        with suppress(OSError):
+        try:  # `suppress` would take longer than the writing
             self._stream.write(line + self._end)
             self._stream.flush()
+        except OSError:
+            pass
 
     debug = info = warning = error = critical = msg
 
@@ -84,7 +86,9 @@ class _Forward(logging.Handler):
             self.handleError(record)
 
 
-def _as_json(_logger: WrappedLogger, _method: str, event: EventDict) -> bytes:
+def _as_json(logger: WrappedLogger, method: str, event: EventDict) -> bytes:
+    if "exc_info" in event:
+        event = structlog.processors.format_exc_info(logger, method, event)
     if "time" not in event:  # a line may tell of what was before
         event["time"] = datetime.now(UTC)
     # `default=str` is how orjson is told to write what it does not know.

@@ -4,12 +4,12 @@ import time
 from typing import Any
 
 import orjson
-from flask import Response, g
+from flask import Response
 from prometheus_client import Histogram
 
 from grid_common.charge import Session, SessionRequest
 from grid_common.interrupt import Caller
-from grid_common.lean_flask import current_request
+from grid_common.lean_flask import current_g, current_request
 from grid_common.openapi import inner_description
 from grid_common.problems import Unavailable
 from grid_common.web import DURATION_BUCKETS, ServiceApp, json_response
@@ -57,7 +57,7 @@ def create_app(settings: Settings) -> ServiceApp:
                 "refused",
                 session_id=session.session_id,
                 vehicle_id=session.vehicle_id,
-                request_id=g.request_id,
+                request_id=current_g().request_id,
                 why=str(full),
             )
             raise Unavailable(
@@ -80,7 +80,7 @@ def create_app(settings: Settings) -> ServiceApp:
                 "session ended",
                 session_id=session.session_id,
                 vehicle_id=session.vehicle_id,
-                request_id=g.request_id,
+                request_id=current_g().request_id,
                 outcome=outcome.value,
                 kwh=session.kwh,
                 delivered_kwh=round(delivered_kwh, 3),
