@@ -143,7 +143,7 @@ def _power() -> list[p.Panel]:
             unit="kwatt",
             names=["drawn", "committed"],
             limits=["limit"],
-            span=12,
+            span=8,
             no_value=_UNPUBLISHED_LINES,
         ),
         p.lines(
@@ -152,8 +152,19 @@ def _power() -> list[p.Panel]:
             Query(f"max(balancer_substation_remaining_energy_kwh{_CHOSEN})", "left"),
             unit="kwatth",
             names=["left"],
-            span=12,
+            span=8,
             no_value=_UNPUBLISHED_LINES,
+        ),
+        p.lines(
+            "Predicted finish",
+            "Time until the first and the last of the balancer's own vehicles are predicted to be "
+            "charged.",
+            Query(f"min(balancer_substation_next_finish_seconds{_CHOSEN})", "first"),
+            Query(f"max(balancer_substation_last_finish_seconds{_CHOSEN})", "last"),
+            unit="s",
+            names=["first", "last"],
+            span=8,
+            no_value="Nobody charges, or the substation does not publish its power.",
         ),
     ]
 

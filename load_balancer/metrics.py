@@ -8,6 +8,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from load_balancer.dispatcher import Dispatcher
+from load_balancer.finishes import Finishes
 from load_balancer.pool import Pool
 from load_balancer.site import Health
 
@@ -23,6 +24,7 @@ _POWER = {
     "substation_power_limit_kw": "Most power it may draw, kW",
     "substation_remaining_energy_kwh": "Energy that its vehicles still have to get, kWh",
 }
+_FINISH = "Time until, as predicted, of the vehicles that this balancer dispatched there the"
 # Bounds of the histogram of predictions' errors, as shares of the predicted time.
 PREDICTION_ERRORS = (-0.5, -0.2, -0.1, -0.05, -0.02, -0.01, 0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1)
 
@@ -94,6 +96,8 @@ class BalancerCollector(Collector):
                 ("substation_draining", "1 while the site takes no new vehicle, by its own word"),
                 *((name, f"{told}, where published") for name, told in _POWER.items()),
                 ("gauge_age_seconds", "Age of the gauge"),
+                ("substation_next_finish_seconds", f"{_FINISH} first is charged"),
+                ("substation_last_finish_seconds", f"{_FINISH} last is charged"),
             )
         }
         # Of two addresses of one name, as when a container was replaced, the one that is there.
@@ -109,6 +113,11 @@ class BalancerCollector(Collector):
                 "substation_up": site.is_well(now),
                 "substation_draining": site.health is Health.DRAINING,
             }
+            if finishes := Finishes.of(site, now):
+                values |= {
+                    "substation_next_finish_seconds": finishes.next_s,
+                    "substation_last_finish_seconds": finishes.last_s,
+                }
             if site.reading is not None:
                 values |= {
                     "substation_gauge": site.reading.load,

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from load_balancer.finishes import Finishes
 from load_balancer.matching import LeftInLine
 from load_balancer.pool import Pool
 from load_balancer.profile import SubstationProfile
@@ -38,7 +39,7 @@ def _left_in_line(left: LeftInLine, now: float) -> dict[str, Any]:
 
 
 def _substation(site: Site, now: float) -> dict[str, Any]:
-    reading, supply = site.reading, site.supply(now)
+    reading, supply, finishes = site.reading, site.supply(now), Finishes.of(site, now)
     return {
         "name": site.name,
         "address": site.address,
@@ -56,20 +57,8 @@ def _substation(site: Site, now: float) -> dict[str, Any]:
         "point_power_kw": reading.point_power_kw if reading else None,
         "committed_power_kw": round(supply.committed_kw, 3) if supply else None,
         "remaining_energy_kwh": round(supply.remaining_kwh, 3) if supply else None,
-        **_finishes(site, now),
-    }
-
-
-def _finishes(site: Site, now: float) -> dict[str, float | None]:
-    """Tell when the first and the last of the vehicles from here are predicted to be charged."""
-    finishes = [
-        max(0.0, dispatch.decision.at + prediction.finish_s - now)
-        for dispatch in site.in_flight
-        if (prediction := dispatch.decision.prediction) is not None
-    ]
-    return {
-        "next_finish_s": round(min(finishes), 3) if finishes else None,
-        "last_finish_s": round(max(finishes), 3) if finishes else None,
+        "next_finish_s": round(finishes.next_s, 3) if finishes else None,
+        "last_finish_s": round(finishes.last_s, 3) if finishes else None,
     }
 
 

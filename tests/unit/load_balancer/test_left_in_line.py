@@ -9,6 +9,7 @@ from load_balancer.demand import Demand
 from load_balancer.matching import MOST_LEFT_IN_LINE
 from load_balancer.vehicle import Ticket
 from tests.unit.load_balancer.grid import Grid
+from tests.unit.load_balancer.test_metrics import samples
 
 FAST = Demand(15, 150)  # a second at a fast point, 14 s at a slow one
 SLOW = Demand(15, 11)
@@ -109,6 +110,23 @@ def test_the_substations_document_tells_when_the_first_and_the_last_are_charged(
     assert (fast["next_finish_s"], slow["next_finish_s"]) == (0, 0)  # overdue
     alike = views.substations(Grid(4).pool, None)["substations"]
     assert (alike[0]["next_finish_s"], alike[0]["last_finish_s"]) == (None, None)
+
+
+def test_the_metrics_tell_when_the_first_and_the_last_are_charged(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    grid, _ = fast_point_taken()
+    monkeypatch.setattr("load_balancer.metrics.time", SimpleNamespace(monotonic=lambda: grid.now))
+    for kwh in (1.1, 2.2):
+        grid.arrive(demand=Demand(kwh, 11))
+    grid.pass_time(0.4)
+
+    shown = {(name, site): value for name, site, value in samples(grid)}
+
+    assert shown["balancer_substation_next_finish_seconds", "b"] == pytest.approx(0.6)
+    assert shown["balancer_substation_last_finish_seconds", "b"] == pytest.approx(1.6)
+    nobody = {name for name, _, _ in samples(Grid(4))}
+    assert not any(name.endswith("finish_seconds") for name in nobody)
 
 
 def test_those_behind_pass_one_that_waits_and_do_not_take_its_point() -> None:
