@@ -44,6 +44,6 @@ export function totalPower(alive) {
   const drawn = telling.reduce((sum, { power_kw: power }) => sum + (power ?? 0), 0);
   const limits = telling.map(({ power_limit_kw: limit }) => limit);
   const limit = limits.reduce((sum, one) => (sum === null || one === null ? null : sum + one), 0);
-  const part = telling.length < alive.length ? `, ${telling.length} substations` : "";
+  const part = telling.length < alive.length ? `, ${counted(telling.length, "substation")}` : "";
   return [number(drawn), `${limit === null ? "" : `of ${number(limit)} `}kW${part}`];
 }

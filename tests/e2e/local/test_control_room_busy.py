@@ -159,6 +159,8 @@ def test_power_that_is_not_published_is_not_shown_as_none(page: Page) -> None:
     with told(page, publish(None, None, sites=1)):
         expect(figure).to_have_text("0")
         expect(limit).to_have_text("of 1,000 kW, 2 substations")
+    with told(page, publish(None, None, sites=2)):
+        expect(limit).to_have_text("of 600 kW, 1 substation")
     with told(page, publish(42.5, None)):
         expect(limit).to_have_text("kW")
         expect(slot(page, "substation1", "power")).to_have_text("42.5 kW")
