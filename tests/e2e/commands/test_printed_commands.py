@@ -34,6 +34,10 @@ class Reader:
         (self.terminal.checkout / "sessions.csv").write_text(
             "arrival,energy_kwh\n" + "".join(f"{second},2\n" for second in range(0, 18_000, 60))
         )
+        # Its port is no substation's: what is beside it runs all the same.
+        (self.terminal.checkout / "substations.toml").write_text(
+            f'[substations.north]\nurl = "http://127.0.0.1:{self.ports.prometheus}"\n'
+        )
         self._said = self.terminal.checkout / "said"
         self._grid: subprocess.Popen[bytes] | None = None
         self._text = ""
