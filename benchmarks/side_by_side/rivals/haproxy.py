@@ -70,7 +70,7 @@ class HAProxyByLimits(HAProxy):
     """The same with weights by the sites' power limits, which only matter where power is shared."""
 
     key = "haproxy-limits"
-    name = "HAProxy leastconn, weights = limits"
+    name = "HAProxy, weights = limits"
 
     def plays(self, scene: Scene) -> bool:
         """Tell whether limits are anything but the points once more."""
