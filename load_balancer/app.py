@@ -5,12 +5,12 @@ from random import Random
 
 import gevent
 import orjson
-from flask import Response, g, request
+from flask import Response, request
 from prometheus_client import Counter, Gauge, Histogram
 
 from grid_common.charge import SessionRequest
 from grid_common.interrupt import Caller
-from grid_common.lean_flask import current_request
+from grid_common.lean_flask import current_g, current_request
 from grid_common.openapi import inner_description
 from grid_common.prefer import wait_s
 from grid_common.problems import BadRequest, Fault
@@ -108,7 +108,7 @@ class Balancer:
             session = SessionRequest.from_request(asked, max_kwh=settings.max_kwh).session()
             outcome = self._dispatcher.charge(
                 session,
-                request_id=g.request_id,
+                request_id=current_g().request_id,
                 wait_s=wait_s(asked, settings.max_wait),
             )
             return json_response(

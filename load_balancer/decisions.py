@@ -19,9 +19,10 @@ _KEPT = 4096
 MOST_OF_A_PAGE = 100
 _MOST_BYTES = 262_144
 # The log is told once the vehicles are on their way: a line takes longer than a choice, and one
-# poll may free points for dozens of vehicles. So another line of a vehicle may stand before this
-# one, though it has the time of the choice; and who is killed meanwhile tells nothing. Seconds.
-_TOLD_AFTER_S = 0.001
+# poll may free points for dozens of vehicles. Dozens at a time, for to be woken costs as much as a
+# line. So another line of a vehicle may stand before this one, though it has the time of the
+# choice; and who is killed meanwhile tells nothing. Seconds.
+_TOLD_AFTER_S = 0.01
 
 
 class DecisionRecord:

@@ -47,15 +47,21 @@ class _Ride:
     """One request's side of a ticket: lets the pool wake it, or break off its attempt."""
 
     def __init__(self) -> None:
-        self.dispatched = Event()
+        self._dispatched: Event | None = None  # only where it has to wait
         self.attempt: Interrupt | None = None
         self.failures: dict[str, str] = {}  # by site, what came of the last attempt there
 
+    def wait_for_dispatch(self, within_s: float) -> None:
+        """Wait until the pool has dispatched the vehicle, which it has not yet, or time is up."""
+        self._dispatched = Event()
+        self._dispatched.wait(within_s)
+        self._dispatched = None
+
     def on_dispatch(self, _dispatch: Dispatch) -> None:
-        self.dispatched.set()
+        if self._dispatched is not None:
+            self._dispatched.set()
 
     def on_taken_back(self, _dispatch: Dispatch) -> None:
-        self.dispatched.clear()
         if self.attempt is not None:
             self.attempt.throw(TakenBack())
 
@@ -138,8 +144,7 @@ class Dispatcher:
                 if ticket.dispatch is not None:
                     break
                 raise self._refusal(ticket, ride, "deadline")
-            ride.dispatched.clear()
-            ride.dispatched.wait(ticket.deadline - now)
+            ride.wait_for_dispatch(ticket.deadline - now)
         self._waits.observe(ticket.dispatch.decision.waited_s)
         return ticket.dispatch
 

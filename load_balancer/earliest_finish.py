@@ -53,14 +53,14 @@ class EarliestFinish(Policy):
 
         A site that does not publish its power gets the vehicle where it is the least loaded.
         """
-        if any(one.supply is None for one in options):
+        predictable = [one for one in options if one.supply is not None]
+        if len(predictable) < len(options):
             choice = super().choose(options, request, random)
-            predictable = [one for one in options if one.supply is not None]
             if not any(one.candidate is choice.candidate for one in predictable):
                 return choice
             options = predictable
         rated = _rate(options, request)
-        earliest_s = min(one.cost_s for one in rated)
+        earliest_s = min([one.cost_s for one in rated])
         equal_s = earliest_s + _ROUNDING * earliest_s
         equals = [one for one in rated if one.cost_s <= equal_s]
         best = min(equals, key=_rank)
@@ -95,7 +95,7 @@ def _rate(options: Sequence[Option], request: Request) -> list[_Rated]:
         stages, unused = drawn[power_kw]
         factor = 1 + thrift * min(1.0, option.candidate.score) * unused if unused else 1.0
         # Fast points come first: soon no slower one can do better, even with nobody beside it.
-        if alone_s(supply, stages) * factor > second_s:
+        if second_s < inf and alone_s(supply, stages) * factor > second_s:
             continue
         prediction = predict(supply, stages, after_ends=max(0, 1 - option.free))
         if option.free < 1 and prediction.start_s > latest_start_s:

@@ -111,7 +111,8 @@ class EnergyEstimate:
 
     def _advance(self, now: float) -> None:
         if now > self._at:
-            drawn_kw = max(0.0, min(self._drawable_kw, self.limit_kw))
-            drawn_kwh = drawn_kw * (now - self._at) * self._hours_per_s
-            self.remaining_kwh = max(0.0, self.remaining_kwh - drawn_kwh)
+            if self.remaining_kwh > 0.0:
+                drawn_kw = max(0.0, min(self._drawable_kw, self.limit_kw))
+                drawn_kwh = drawn_kw * (now - self._at) * self._hours_per_s
+                self.remaining_kwh = max(0.0, self.remaining_kwh - drawn_kwh)
             self._at = now

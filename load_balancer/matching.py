@@ -82,22 +82,18 @@ class Matcher:
                 passed_over.append((site.name, why_not))
                 if not (predicts and site.energy and site.capacity and site.is_well(now)):
                     continue
-            load, capacity = site.load, site.capacity
-            options.append(
-                Option(
-                    Candidate(
-                        site.address,
-                        site.name,
-                        load,
-                        capacity,
-                        (load + 1) / capacity,
-                        site.gauge_age_s(now),
-                        site.last_chosen,
-                    ),
-                    capacity - site.known_load,
-                    site.supply(now) if predicts else None,
-                )
+            load, known_load, capacity = site.load, site.known_load, site.capacity
+            candidate = Candidate(
+                site.address,
+                site.name,
+                load,
+                capacity,
+                (load + 1) / capacity,
+                site.gauge_age_s(now),
+                site.last_chosen,
             )
+            supply = site.energy.supply(known_load, now) if predicts and site.energy else None
+            options.append(Option(candidate, capacity - known_load, supply))
         return options, tuple(passed_over)
 
     def _fit(self, ticket: Ticket, options: list[Option], now: float) -> list[Option]:
@@ -112,7 +108,7 @@ class Matcher:
 
 
 def _candidates(options: Iterable[Option]) -> tuple[Candidate, ...]:
-    return tuple(one.candidate for one in options if one.free > 0)
+    return tuple([one.candidate for one in options if one.free > 0])
 
 
 def _reserve(option: Option, choice: Choice) -> Option:

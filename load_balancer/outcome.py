@@ -3,6 +3,7 @@
 import math
 from enum import StrEnum
 from http import HTTPStatus
+from typing import Any
 
 import orjson
 
@@ -11,6 +12,7 @@ from grid_common.problem_type import problem_type, unavailable_type
 from grid_common.shown import shown
 
 _KNOWN = frozenset(HTTPStatus)
+_NUMBERS = frozenset({int, float})  # not bool, which is an int by class alone
 _WANT_A_PASSWORD = (401, 407)
 _DRAINING = unavailable_type("draining")
 
@@ -53,15 +55,12 @@ def metered(body: bytes) -> dict[str, float]:
         return {}
     if not isinstance(document, dict):
         return {}
-    told = ((name, document.get(name)) for name in METERED)
-    return {
-        name: float(value)
-        for name, value in told
-        if isinstance(value, int | float)
-        and not isinstance(value, bool)
-        and math.isfinite(value)
-        and value >= 0
-    }
+    told: dict[str, float] = {}
+    for name in METERED:
+        value: Any = document.get(name)
+        if type(value) in _NUMBERS and 0 <= value < math.inf:
+            told[name] = float(value)
+    return told
 
 
 def takes_no_charge(status: int) -> bool:

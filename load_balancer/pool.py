@@ -148,7 +148,8 @@ class Pool:
     def leave(self, ticket: Ticket, now: float) -> None:
         """Let go of a vehicle wherever it is: its caller hung up, or its time is over."""
         self.waiting.remove(ticket)
-        self.left_in_line = [one for one in self.left_in_line if one.ticket is not ticket]
+        if self.left_in_line:
+            self.left_in_line = [one for one in self.left_in_line if one.ticket is not ticket]
         self._had_waiting = bool(self.waiting)
         if ticket.dispatch is not None:
             self._release(ticket.dispatch, "aborted", now)

@@ -79,7 +79,10 @@ def alone_s(supply: Supply, stages: Sequence[Stage]) -> float:
 
 
 def _alone(supply: Supply, stages: Sequence[Stage]) -> float:
-    return sum(_hours(kwh, min(cap_kw, supply.limit_kw)) for kwh, cap_kw in stages)
+    hours = 0.0
+    for kwh, cap_kw in stages:
+        hours += _hours(kwh, min(cap_kw, supply.limit_kw))
+    return hours
 
 
 def _beside(

@@ -91,6 +91,7 @@ class Site:
         self.in_flight: dict[Dispatch, None] = {}  # a set in the order of dispatch
         self._others = balancers - 1
         self._patience = patience
+        self._trust_s = patience.trust_s
         self._read_at = float("-inf")
         self._own_at_reading = 0
         # When each vehicle was let go whose point may still be taken: answered 202, or hung up.
@@ -124,7 +125,8 @@ class Site:
     @property
     def known_load(self) -> int:
         """Vehicles here as far as this balancer knows, with no guess at what the others did."""
-        own, foreign = len(self.in_flight) + len(self._unconfirmed), self._foreign_at_reading
+        own, reading = len(self.in_flight) + len(self._unconfirmed), self.reading
+        foreign = reading.load - self._own_at_reading if reading else 0
         return own + foreign if foreign > 0 else own
 
     @property
@@ -164,7 +166,7 @@ class Site:
             return "no longer behind its name"
         if self.health is not Health.UP:
             return self.reason or str(self.health)
-        if self.gauge_age_s(now) > self._patience.trust_s:
+        if now - self._read_at > self._trust_s:
             return f"gauge is {self.gauge_age_s(now):.1f} s old"
         return None
 
@@ -173,8 +175,9 @@ class Site:
         wrong = self.what_is_wrong(now)
         if wrong is not None:
             return wrong if self.leaving or self.health is Health.UP else f"{self.health}: {wrong}"
-        if self.known_load >= self.capacity:
-            return f"full ({self.known_load} of {self.capacity})"
+        known_load, capacity = self.known_load, self.capacity
+        if known_load >= capacity:
+            return f"full ({known_load} of {capacity})"
         return None
 
     # What this balancer does here

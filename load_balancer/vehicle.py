@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from load_balancer.demand import Demand
 
@@ -18,8 +18,7 @@ if TYPE_CHECKING:
 _LONGEST_PAUSE_S = 8.0
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """Why a vehicle went where it went. Times in seconds of the pool's clock."""
 
     sequence: int

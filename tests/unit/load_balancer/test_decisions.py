@@ -3,7 +3,6 @@
 import json
 import math
 from collections.abc import Iterator
-from dataclasses import replace
 
 import gevent
 import orjson
@@ -126,8 +125,7 @@ def test_a_decision_is_at_hand_at_once_and_in_the_log_a_moment_later(
 def test_a_prediction_and_what_would_have_come_second_are_told_where_there_are_any(
     record: DecisionRecord,
 ) -> None:
-    predicted = replace(
-        decision(1),
+    predicted = decision(1)._replace(
         prediction=Prediction(0.0, 12.3456),
         next_best=("south", Prediction(2.0, math.inf)),
         left_in_line_for="north",

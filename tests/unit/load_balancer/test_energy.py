@@ -1,6 +1,5 @@
 """Between two polls a substation's energy is known from what was handed over, ended and drawn."""
 
-from dataclasses import replace
 from math import inf
 from typing import Any
 
@@ -174,8 +173,8 @@ def test_what_a_vehicle_takes_with_it_is_what_was_left_of_its_prediction(
     ticket = grid.arrive(demand=Demand(20))
     grid.arrive(demand=Demand(20))
     assert ticket.dispatch is not None
-    ticket.dispatch.decision = replace(
-        ticket.dispatch.decision, prediction=Prediction(0.0, charging_s)
+    ticket.dispatch.decision = ticket.dispatch.decision._replace(
+        prediction=Prediction(0.0, charging_s)
     )
     grid.pass_time(0.25)  # in which 2.5 kWh are drawn
     grid.complete(ticket)
