@@ -91,6 +91,9 @@ def _welcome(grid: Grid, options: Options) -> str:
     # curl asks the proxy of the environment even for this machine.
     proxies = urllib.request.getproxies_environment().keys() - {"no"}
     direct = " --noproxy '*'" if proxies else ""
+    keys = os.environ.get("CHARGE_API_KEYS_FILE")
+    authorization = " -H 'Authorization: Bearer KEY'" if keys else ""
+    key_file = " --api-key-file FILE" if keys else ""
     return f"""
 The grid is up: {sites}
 
@@ -105,11 +108,11 @@ The grid is up: {sites}
 Charge a vehicle:
 
   curl{direct} -X POST {grid.url}/charge -H 'Content-Type: application/json' \\
-    -d '{{"vehicle_id": "EV-0031", "kwh": 6}}'
+    -d '{{"vehicle_id": "EV-0031", "kwh": 6}}'{authorization}
 
 Charge 100 vehicles, and see how it went:
 
-  {_python()} -m load_tester --url {grid.url}
+  {_python()} -m load_tester --url {grid.url}{key_file}
 
 Ctrl-C stops it."""
 

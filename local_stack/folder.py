@@ -49,4 +49,6 @@ class Folder:
 def unusable(folder: Path, error: OSError) -> StartError:
     """Say why a folder cannot be used, with the remedy."""
     reason = (error.strerror or "cannot be written").lower()
-    return StartError(f"{error.filename or folder}: {reason}; choose another folder (see --help)")
+    return StartError(
+        f"{error.filename or folder}: {reason}; choose another folder (`make run ARGS=--help`)"
+    )

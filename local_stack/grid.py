@@ -201,7 +201,7 @@ def _check_free(process: Process) -> None:
             if error.errno == errno.EADDRINUSE:
                 raise StartError(
                     f"port {process.port} for {process.name} is taken: stop what listens there, or "
-                    "choose other ports (see --help)"
+                    "choose other ports (`make run ARGS=--help`)"
                 ) from None
             raise StartError(
                 f"{process.name} cannot listen on {process.host}, port {process.port}: "

@@ -70,6 +70,26 @@ def test_a_part_that_does_not_stop_leaves_no_other_running(
     assert "A part did not end within 90 s" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("keys", ["", "api_keys.txt"])
+def test_what_it_prints_to_type_brings_a_key_where_one_is_needed(
+    killed: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    keys: str,
+) -> None:
+    monkeypatch.setenv("CHARGE_API_KEYS_FILE", keys)
+    monkeypatch.setattr(Grid, "start", lambda _grid, **_: signal.raise_signal(signal.SIGTERM))
+    monkeypatch.setattr(Grid, "stop", lambda _grid, **_: None)
+    assert run(tmp_path) == 0
+    assert killed == EVERY
+    told = capsys.readouterr().out
+    assert "curl" in told
+    assert "-m load_tester --url http://127.0.0.1:8080" in told
+    assert ("-H 'Authorization: Bearer KEY'" in told) == bool(keys)
+    assert ("--api-key-file FILE" in told) == bool(keys)
+
+
 def test_a_folder_that_cannot_be_made_is_named(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -78,7 +98,8 @@ def test_a_folder_that_cannot_be_made_is_named(
     assert run(file / "folder") == 1
     told = capsys.readouterr().err
     assert told == (
-        f"local_stack: {file / 'folder'}: not a directory; choose another folder (see --help)\n"
+        f"local_stack: {file / 'folder'}: not a directory; choose another folder "
+        "(`make run ARGS=--help`)\n"
     )
 
 
