@@ -3,7 +3,10 @@
 A wrong one stops the service at start with a line that names the setting, its value and the remedy.
 """
 
+import os
 import sys
+from collections.abc import Iterable
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -17,6 +20,8 @@ from grid_common.http_url import hide_passwords, parse_host
 _LEAST_CONNECTIONS = 32
 # Of a setting that may hold a secret by mistake (`repr=False`), this many characters are shown.
 _SHOWN = 20
+# From this on a variable is likely a misspelt setting: those of other services are less alike.
+_LIKENESS = 0.9
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 
 
@@ -101,7 +106,10 @@ class ServiceSettings(BaseSettings):
         try:
             return cls.load()
         except SettingsError as error:
-            sys.stderr.write("".join(f"{program}: {line}\n" for line in str(error).splitlines()))
+            lines = str(error).splitlines()
+            for name, meant in misspelt(cls, os.environ).items():
+                lines.append(f"{name} is no setting; did you mean {meant}?")
+            sys.stderr.write("".join(f"{program}: {line}\n" for line in lines))
             sys.exit(2)
 
 
@@ -111,6 +119,17 @@ def rows(settings: type[ServiceSettings]) -> list[tuple[str, str, str]]:
         (name.upper(), _default(field), field.description or "")
         for name, field in settings.model_fields.items()
     ]
+
+
+def misspelt(settings: type[ServiceSettings], variables: Iterable[str]) -> dict[str, str]:
+    """Return the variables that are no setting, each with the one that was likely meant."""
+    known = {name.upper() for name in settings.model_fields}
+    found = {}
+    for name in variables:
+        if name.isascii() and name.isprintable() and name.upper() not in known:
+            for near in get_close_matches(name.upper(), known, n=1, cutoff=_LIKENESS):
+                found[name] = near
+    return found
 
 
 def help_text(settings: type[ServiceSettings], program: str) -> str:

@@ -5,6 +5,7 @@ import os
 import socket
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
@@ -152,14 +153,33 @@ def test_an_argument_is_refused_with_a_pointer_to_the_settings() -> None:
     assert "--help" in finished.stderr
 
 
-def test_a_port_that_is_taken_is_named_with_its_setting() -> None:
+@pytest.fixture(scope="module")
+def started_in_vain() -> tuple[str, list[dict[str, Any]]]:
+    """A port that was taken, and what a service with a misspelt setting logged that needed it."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        ended = run("substation_service", PORT=port, LOG_FORMAT="json")
+        ended = run("substation_service", PORT=port, LOG_FORMAT="json", TIME_SCALES="60")
     assert ended.returncode == 1
-    last = json.loads(ended.stdout.splitlines()[-1])
-    assert last["level"] == "error"
+    return port, [json.loads(line) for line in ended.stdout.splitlines()]
+
+
+def test_a_port_that_is_taken_is_named_with_its_setting(
+    started_in_vain: tuple[str, list[dict[str, Any]]],
+) -> None:
+    port, logged = started_in_vain
+    assert logged[-1]["level"] == "error"
     assert (
         f"cannot listen on 127.0.0.1 port {port}: stop what listens there, or set PORT"
-        in (last["event"])
+        in (logged[-1]["event"])
+    )
+
+
+def test_a_misspelt_setting_is_logged_with_the_one_that_was_likely_meant(
+    started_in_vain: tuple[str, list[dict[str, Any]]],
+) -> None:
+    first = started_in_vain[1][0]
+    assert (first["event"], first["name"], first["did_you_mean"]) == (
+        "setting not known",
+        "TIME_SCALES",
+        "TIME_SCALE",
     )

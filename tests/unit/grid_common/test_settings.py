@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 import charge_request_service.settings
 import load_balancer.settings
 import substation_service.settings
-from grid_common.settings import ServiceSettings, SettingsError, rows
+from grid_common.settings import ServiceSettings, SettingsError, misspelt, rows
 
 SERVICES: list[type[ServiceSettings]] = [
     charge_request_service.settings.Settings,
@@ -167,3 +167,18 @@ def test_a_setting_without_a_description_has_an_empty_one() -> None:
         bare: int = 1
 
     assert rows(Bare)[-1] == ("BARE", "1", "")
+
+
+def test_a_misspelt_setting_is_told_from_those_of_other_services() -> None:
+    variables = ["TIME_SCALES", "time_scal", "TIME_SCALE", "time_scale", "PATH", "PORT\udcff", ""]
+    found = misspelt(substation_service.settings.Settings, variables)
+    assert found == {"TIME_SCALES": "TIME_SCALE", "time_scal": "TIME_SCALE"}
+    every = {name.upper() for service in SERVICES for name in service.model_fields}
+    assert [misspelt(service, every) for service in SERVICES] == [{}, {}, {}]
+
+
+def test_what_stops_a_start_is_told_with_the_misspelt_setting_beside_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, _, errors = started(monkeypatch, capsys, NEDED="x")
+    assert errors.splitlines()[-1] == "some: NEDED is no setting; did you mean NEEDED?"
