@@ -79,6 +79,7 @@ class Benchmark:
         return SceneResult(
             scene.name,
             scene.story,
+            [site.name for site in scene.sites],
             list(scene.capacities),
             {
                 rival.key: self._play(scene, rival, folder)

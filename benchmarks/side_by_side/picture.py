@@ -114,12 +114,12 @@ def loads(scene: SceneResult, results: Results) -> str:
 
 def _legend(scene: SceneResult) -> Iterator[str]:
     x = float(_PANEL_LEFT)
-    for number, points in enumerate(scene.capacities):
+    for number, (name, points) in enumerate(zip(scene.site_names, scene.capacities, strict=True)):
         style = f"line s{number % _SITE_STYLES}"
         yield f'<path class="{style}" d="M{x:g} 42h22"/>'
-        yield text(x + 28, 46, f"site {number + 1}, {points} points", "small")
-        x += 140
-    yield text(x, 46, "grey: a site is away", "small")
+        yield text(x + 28, 46, f"{name}, {points} points", "small")
+        x += 150
+    yield text(x, 46, "grey: it is away", "small")
 
 
 def _panel(scene: SceneResult, run: RivalRun, top: float, steps: int) -> Iterator[str]:

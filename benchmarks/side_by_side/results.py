@@ -29,6 +29,7 @@ class SceneResult:
 
     name: str
     story: str
+    site_names: list[str]
     capacities: list[int]
     runs: dict[str, RivalRun]  # of those that play it
     # Where sites share power, times are told in their minutes, and the limit is a lower bound.

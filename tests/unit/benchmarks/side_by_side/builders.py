@@ -56,6 +56,7 @@ def make_results(**scenes: Mapping[str, Figures]) -> Results:
             SceneResult(
                 name.replace("_", " "),
                 "A story.",
+                ["first", "second"],
                 [4, 4],
                 {
                     key: RivalRun(figures, [[0, 1, 2], [0, None, 4]])

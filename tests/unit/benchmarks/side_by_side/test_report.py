@@ -86,6 +86,7 @@ def test_pictures_take_a_scene_that_only_some_play() -> None:
     assert pictures["overview"].count("<title>") == 4, "of six cells two are empty"
     assert "over a lower bound" in pictures["overview"]
     assert "the nginx" not in pictures["unlike"]
+    assert "second, 4 points" in pictures["unlike"]
     assert "over a lower bound" not in dict(picture.pictures(SOME))["overview"]
 
 
