@@ -1,5 +1,6 @@
 """Run the whole grid on this machine, without Docker: `python -m local_stack`."""
 
+import json
 import os
 import signal
 import subprocess
@@ -7,6 +8,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from local_stack.grid import Grid
@@ -53,6 +55,8 @@ def _run(grid: Grid, options: Options, told: Sequence[int]) -> int:
         _say("\nStopped before it was up.")
         return 0
     _say(_welcome(grid, options))
+    for line in _misspelt(grid):
+        _say(f"\nNote: {line}")
     supervisor = Supervisor(
         grid.processes, say=_say, clock=time.monotonic, restarts=options.restart
     )
@@ -115,6 +119,20 @@ Charge 100 vehicles, and see how it went:
   {_python()} -m load_tester --url {grid.url}{key_file}
 
 Ctrl-C stops it."""
+
+
+def _misspelt(grid: Grid) -> list[str]:
+    """List the settings that the services found to be misspelt, each once."""
+    told = []
+    for process in grid.services:
+        with suppress(OSError):  # somebody removed the log
+            for line in process.log_lines():
+                if '"event":"setting not known"' in line:
+                    said = json.loads(line)
+                    told.append(
+                        f"{said['name']} is no setting; did you mean {said['did_you_mean']}?"
+                    )
+    return list(dict.fromkeys(told))
 
 
 def _python() -> str:

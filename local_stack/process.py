@@ -214,12 +214,19 @@ class Process:
     def log_tail(self) -> str:
         """Return the last lines that it logged since its start, or why they cannot be read."""
         try:
-            with self.log_file.open("rb") as log:
-                log.seek(self._log_begins)
-                lines = log.read().decode(errors="replace").splitlines()
+            return "\n".join(self.log_lines()[-_LOG_TAIL:])
         except OSError as error:  # somebody removed it
             return f"({error})"
-        return "\n".join(lines[-_LOG_TAIL:])
+
+    def log_lines(self) -> list[str]:
+        """Return what it logged since its start.
+
+        Raises:
+            OSError: it cannot be read.
+        """
+        with self.log_file.open("rb") as log:
+            log.seek(self._log_begins)
+            return log.read().decode(errors="replace").splitlines()
 
     def _signal(self, number: signal.Signals) -> None:
         if self._popen is not None:
