@@ -12,7 +12,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # `make lock` writes with it, `make lock-check` compares.
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' pyproject.toml
 
-.PHONY: help run test test-commands test-e2e test-bench bench bench-cost hostile faults faults-local faults-compose reliability field power-scenes mutants soak check hooks format lock lock-check audit pictures clean anew
+.PHONY: help run test test-slow test-commands test-e2e test-bench bench bench-cost hostile faults faults-local faults-compose reliability field power-scenes mutants soak check hooks format lock lock-check audit pictures clean anew
 
 help: ## Show what can be made
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -21,7 +21,10 @@ run: $(VENV)/runtime ## Run the whole grid on this machine, without Docker
 	@exec $(BIN)/python -m local_stack $(ARGS)
 
 test: $(VENV)/dev ## Run the unit, integration and browser tests; none needs Docker
-	@$(BIN)/python -m pytest -n 4 --dist loadfile tests/e2e/local tests/integration tests/unit $(ARGS)
+	@$(BIN)/python -m pytest -n 4 --dist worksteal tests/e2e/local tests/integration tests/unit $(ARGS)
+
+test-slow: $(VENV)/dev ## Test what takes long: whole simulations, make's own set-up, the tool of make mutants (1 minute)
+	@$(BIN)/python -m pytest -n 2 --dist worksteal tests/slow $(ARGS)
 
 test-commands: $(VENV)/dev ## Type what the README and docs/ print for a grid without Docker, in order (3 minutes)
 	@$(BIN)/python -m pytest tests/e2e/commands $(ARGS)

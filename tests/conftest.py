@@ -2,7 +2,6 @@
 
 import os
 import signal
-import sys
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from hypothesis import HealthCheck, settings
 
 from local_stack.grid import Grid, Ports
 from local_stack.process import Process
+from tests.forked import ForkedGrid, ForkedService
 
 # In the background of a shell Ctrl-C is ignored, and under nohup the end of a terminal: both would
 # be by all that the tests start.
@@ -59,13 +59,8 @@ def start_service(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[St
     def start(module: str, *, path: str = "/readyz", **settings: object) -> Process:
         env = {name: str(value) for name, value in settings.items()}
         port = int(env.pop("PORT", Ports.free(0).gateway))
-        process = Process(
-            f"{module}-{len(started)}",
-            [sys.executable, "-m", module],
-            env={**os.environ, "LOG_FORMAT": "json", **env, "PORT": str(port)},
-            port=port,
-            log=tmp_path / f"{module}-{len(started)}.log",
-        )
+        name = f"{module}-{len(started)}"
+        process = ForkedService(name, module, env=env, port=port, log=tmp_path / f"{name}.log")
         started.append(process)
         process.start()
         process.wait_until(lambda: process.answers(path), timeout_s=20)
@@ -85,7 +80,7 @@ def start_grid(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Start
     def start(points: tuple[int, ...] = (4, 8, 12), **options: Any) -> Grid:
         folder = tmp_path / f"grid{len(started)}"
         options.setdefault("ports", Ports.free(len(points)))
-        grid = Grid(folder, points=points, **options)
+        grid = ForkedGrid(folder, points=points, **options)
         started.append(grid)
         grid.start()
         return grid

@@ -10,6 +10,7 @@ from playwright.sync_api import Browser
 from local_stack.grid import Grid, Ports
 from tests.e2e.local.chromium import find_chromium, open_chromium
 from tests.e2e.local.program import Program
+from tests.forked import ForkedGrid
 
 StartProgram = Callable[..., Program]
 
@@ -25,7 +26,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def whole_grid(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Grid]:
-    with Grid(tmp_path_factory.mktemp("grid"), ports=Ports.free(3)) as grid:
+    with ForkedGrid(tmp_path_factory.mktemp("grid"), ports=Ports.free(3)) as grid:
         yield grid
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from playwright.sync_api import Browser, Locator, Page, Route
+from playwright.sync_api import Browser, Error, Locator, Page, Route
 
 # Where a line of text ends although no space stands there, and what comes before and after.
 _BREAKS = """(root) => {
@@ -34,10 +34,23 @@ def opened(browser: Browser, url: str) -> Iterator[Page]:
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     page = context.new_page()
     page.on("pageerror", lambda error: thrown.append(str(error)))
-    page.goto(url)
+    go(page, url)
     yield page
     context.close()
     assert thrown == []
+
+
+def go(page: Page, url: str, tries: int = 5) -> None:
+    """Open a page, again where Chromium broke it off because a network of the machine changed.
+
+    Those of containers do whenever one comes or goes.
+    """
+    try:
+        page.goto(url)
+    except Error as error:
+        if "net::ERR_NETWORK_CHANGED" not in error.message or tries == 1:
+            raise
+        go(page, url, tries - 1)
 
 
 def card(page: Page, site: str) -> Locator:

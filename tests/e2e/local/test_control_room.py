@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, Locator, Page, Route, ViewportSize, exp
 
 from local_stack.grid import Grid
 from local_stack.process import Process
-from tests.e2e.local.control_room import slot
+from tests.e2e.local.control_room import go, slot
 from tests.e2e.local.page_checks import contrast_faults, structure_faults
 
 PHONE: Final[ViewportSize] = {"width": 360, "height": 740}
@@ -36,7 +36,7 @@ def page(browser: Browser, grid: Grid, complaints: list[str]) -> Iterator[Page]:
     page = context.new_page()
     page.on("console", lambda message: complaints.append(f"{message.type}: {message.text}"))
     page.on("pageerror", lambda error: complaints.append(f"thrown: {error}"))
-    page.goto(grid.url)
+    go(page, grid.url)
     expect(page.locator(".card")).to_have_count(3)
     yield page
     context.close()

@@ -14,7 +14,16 @@ from playwright.sync_api import Browser, Page, ViewportSize, expect
 
 from local_stack.grid import Grid
 from tests.deadline import eventually
-from tests.e2e.local.control_room import breaks_within_words, card, many, opened, order, slot, told
+from tests.e2e.local.control_room import (
+    breaks_within_words,
+    card,
+    go,
+    many,
+    opened,
+    order,
+    slot,
+    told,
+)
 from tests.e2e.local.page_checks import contrast_faults, structure_faults
 
 PHONE: Final[ViewportSize] = {"width": 360, "height": 740}
@@ -319,7 +328,7 @@ def test_the_chart_begins_with_the_balancers_history(browser: Browser, grid: Gri
     eventually(ten_seconds_are_known, 20)
     page = browser.new_page(viewport={"width": 1280, "height": 900})
     opened = time.monotonic()
-    page.goto(grid.url)
+    go(page, grid.url)
     expect(page.locator("#chart path.line")).to_have_count(3)
     share = page.evaluate(
         """() => {

@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from local_stack.grid import Grid, Ports
 from tests.deadline import eventually
+from tests.e2e.local.control_room import go
 from tests.e2e.local.page_checks import contrast_faults, structure_faults
 
 
@@ -44,7 +45,7 @@ def test_the_page_asks_for_the_key_once_and_all_of_it_works_with_it(
     page = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
     thrown: list[str] = []
     page.on("pageerror", lambda error: thrown.append(str(error)))
-    page.goto(guarded.url)
+    go(page, guarded.url)
     entry = page.get_by_label("API key")
 
     expect(entry).to_be_focused(timeout=15_000)
@@ -79,7 +80,7 @@ def test_the_page_asks_for_the_key_once_and_all_of_it_works_with_it(
     expect(page.locator(".card")).to_have_count(3, timeout=15_000)
     expect(entry).to_have_count(0)
     other = page.context.new_page()  # another does not
-    other.goto(guarded.url)
+    go(other, guarded.url)
     expect(other.get_by_label("API key")).to_be_visible(timeout=15_000)
     assert thrown == []
     page.context.close()
@@ -91,7 +92,7 @@ def test_a_key_that_is_revoked_is_asked_for_again_and_tried_again_by_itself(
     key, file = key_and_file
     page = browser.new_context().new_page()
     page.clock.install()
-    page.goto(guarded.url)
+    go(page, guarded.url)
     page.get_by_label("API key").fill(key)
     page.get_by_label("API key").press("Enter")
     expect(page.locator("#link-text")).to_contain_text("Live", timeout=15_000)

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from local_stack.process import Process
 from tests.conftest import StartService
-from tests.e2e.local.control_room import card, opened, slot
+from tests.e2e.local.control_room import card, go, opened, slot
 from tests.e2e.local.page_checks import contrast_faults, structure_faults
 from tests.raw_site import http, raw_site
 
@@ -126,7 +126,7 @@ def test_a_substation_that_answers_too_soon_is_warned_of(
         balancer = start_service("load_balancer", SUBSTATIONS=f"hasty={site.url}")
         gateway = start_service("charge_request_service", BALANCER_URL=balancer.url)
         page = browser.new_page()
-        page.goto(gateway.url)
+        go(page, gateway.url)
         expect(slot(page, "hasty", "health")).to_have_text("Up")
         expect(slot(page, "hasty", "warning")).to_be_hidden()
 

@@ -15,6 +15,7 @@ from local_stack.grid import Grid, Ports
 from local_stack.scrape import scrape
 from tests.deadline import eventually
 from tests.e2e.local.chromium import find_chromium, open_chromium
+from tests.e2e.local.control_room import go
 from tests.integration.proxies import Certificate, PlainNginx
 
 # All three lead to this machine: a name of the own network, another machine there, and a public
@@ -116,7 +117,7 @@ def answers(grid: Grid, method: str, route: str) -> dict[str, float]:
 def test_its_own_page_charges_and_starts_a_rush_hour(page: Page, grid: Grid, port: int) -> None:
     sent: list[Request] = []
     page.on("request", lambda one: sent.append(one) if one.method == "POST" else None)
-    page.goto(f"http://{OWN}:{port}/")
+    go(page, f"http://{OWN}:{port}/")
     expect(page.locator(".card")).to_have_count(3, timeout=15_000)
 
     page.get_by_role("textbox", name="Vehicle", exact=True).fill("EV-lan")
@@ -139,7 +140,7 @@ def test_a_page_of_another_site_has_its_visitor_charge_nothing(
     page: Page, grid: Grid, port: int, neighbour: str, through: str
 ) -> None:
     target = f"http://{OWN}:{port if through == 'nginx' else grid.gateway.port}"
-    page.goto(neighbour)
+    go(page, neighbour)
     charged = scrape(grid.url).get('charge_requests_total{status="200"}', 0)
     refused = answers(grid, "POST", "/charge").get("403", 0)
     asked = answers(grid, "OPTIONS", "/charge").get("200", 0)
@@ -159,7 +160,7 @@ def test_a_page_of_another_site_has_its_visitor_charge_nothing(
 def test_a_page_that_had_its_own_name_lead_here_charges_nothing(
     page: Page, grid: Grid, port: int
 ) -> None:
-    page.goto(f"http://{REBOUND}:{port}/substations")
+    go(page, f"http://{REBOUND}:{port}/substations")
     charged = scrape(grid.url).get('charge_requests_total{status="200"}', 0)
 
     statuses = page.evaluate(

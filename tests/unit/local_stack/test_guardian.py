@@ -38,8 +38,9 @@ def test_what_a_process_started_ends_with_it(tmp_path: Path, number: signal.Sign
     groups = [int(pid) for pid in owner.stdout.readline().split()]
 
     def has_children() -> list[psutil.Process]:
-        found = [psutil.Process(groups[0]), *psutil.Process(groups[1]).children()]
-        assert len(found) == 3
+        one, two = map(psutil.Process, groups)
+        found = [one, two, *two.children()]
+        assert len(found) == 4
         return found
 
     family = eventually(has_children)
@@ -47,7 +48,7 @@ def test_what_a_process_started_ends_with_it(tmp_path: Path, number: signal.Sign
     owner.send_signal(number)
     owner.wait(10)
 
-    _, alive = psutil.wait_procs([*family, *(psutil.Process(pid) for pid in groups)], timeout=10)
+    _, alive = psutil.wait_procs(family, timeout=10)
     assert alive == []
 
 

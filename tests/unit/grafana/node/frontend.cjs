@@ -1,5 +1,6 @@
-// Answers, with Grafana's own frontend code, what a browser would show. Requests on standard input,
-// as a list in JSON: {"ask": name, ...}; their answers, in the same order, on standard output.
+// Answers, with Grafana's own frontend code, what a browser would show. Each line of standard input
+// is a list of requests in JSON: {"ask": name, ...}; their answers, in the same order, are a line of
+// standard output.
 
 // What the packages touch of a browser while they load. A function, so that none takes it for one.
 globalThis.window = Object.assign(() => {}, {
@@ -147,8 +148,9 @@ const answers = {
   },
 };
 
-(async () => {
-  const requests = JSON.parse(require('fs').readFileSync(0, 'utf8'));
-  const given = await Promise.all(requests.map((request) => answers[request.ask](request)));
-  process.stdout.write(JSON.stringify(given));
-})();
+require('readline')
+  .createInterface({ input: process.stdin })
+  .on('line', async (line) => {
+    const given = await Promise.all(JSON.parse(line).map((request) => answers[request.ask](request)));
+    process.stdout.write(`${JSON.stringify(given)}\n`);
+  });
