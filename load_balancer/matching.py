@@ -50,14 +50,14 @@ class Matcher:
             if ticket.deadline < now or not (fit := self._fit(ticket, options, now)):
                 continue
             told = ticket.demand.max_power_kw is not None
-            patience_s = ticket.deadline - now if told else 0.0
+            # Whoever may not be left in line takes what is free, so that this ends there.
+            may_wait = told and len(left) < MOST_LEFT_IN_LINE
+            patience_s = ticket.deadline - now if may_wait else 0.0
             request = Request(ticket.demand, patience_s, waiting)
             choice = self.policy.choose(fit, request, self._random)
             if not choice.waits:
                 return Match(ticket, choice, _candidates(fit), passed_over), left
             left.append(LeftInLine(ticket, choice))
-            if len(left) == MOST_LEFT_IN_LINE:
-                break
             options = [_reserve(one, choice) for one in options]
         return None, left
 

@@ -1,12 +1,14 @@
 """Waiting beside a free point for a better one: who does, until when, and who passes."""
 
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from load_balancer import views
 from load_balancer.demand import Demand
 from load_balancer.matching import MOST_LEFT_IN_LINE
+from load_balancer.policy import Choice
 from load_balancer.vehicle import Ticket
 from tests.unit.load_balancer.grid import Grid
 from tests.unit.load_balancer.test_metrics import samples
@@ -172,18 +174,44 @@ def test_it_takes_what_is_free_long_before_its_deadline_where_the_fast_point_sta
     assert grid.where(ticket) == "b"
 
 
-def test_one_that_was_not_looked_at_takes_what_is_free_at_its_deadline() -> None:
-    grid = TwoKinds(fast_points=40)
+def most_left_in_line(slow_points: int = 20) -> TwoKinds:
+    """As many wait for one of 40 fast points as may."""
+    grid = TwoKinds(fast_points=40, slow_points=slow_points)
     for _ in range(40):
         grid.arrive(demand=FAST)
-    for number in range(MOST_LEFT_IN_LINE):
-        grid.arrive(f"waiting-{number}", demand=FAST)
-    assert len(grid.left()) == MOST_LEFT_IN_LINE
-    behind = grid.arrive("behind", demand=UNTOLD, wait_s=1)
-    assert grid.where(behind) is None
-    grid.pass_time(1.001)
-    grid.pool.last_call(behind, grid.now)
-    assert grid.where(behind) == "b"
+    names = [f"waiting-{number}" for number in range(MOST_LEFT_IN_LINE)]
+    for name in names:
+        grid.arrive(name, demand=FAST)
+    assert grid.left() == names
+    return grid
+
+
+@pytest.mark.parametrize("demand", [FAST, SLOW, UNTOLD])
+def test_those_behind_the_most_that_are_left_in_line_take_what_is_free(demand: Demand) -> None:
+    grid = most_left_in_line(slow_points=3)
+    behind = [grid.arrive(f"behind-{number}", demand=demand) for number in range(4)]
+    assert [grid.where(one) for one in behind] == ["b", "b", "b", None]
+
+
+def test_however_many_wait_a_few_are_looked_at_for_each_that_goes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    grid = most_left_in_line(slow_points=1)
+    goes = grid.arrive("goes", demand=FAST)
+    behind = [grid.arrive(f"behind-{number}", demand=FAST) for number in range(1000)]
+    looked_at = []
+    choose = grid.pool.policy.choose
+
+    def noted(*arguments: Any) -> Choice:
+        looked_at.append(arguments)
+        return choose(*arguments)
+
+    monkeypatch.setattr(grid.pool.policy, "choose", noted)
+    grid.refresh()
+    assert looked_at == []  # no point is free
+    grid.complete(goes)
+    assert grid.where(behind[0]) == "b"
+    assert len(looked_at) == MOST_LEFT_IN_LINE + 1
 
 
 def test_the_last_call_finds_nothing_where_nothing_is_free() -> None:
