@@ -1,5 +1,7 @@
 """Draining: after SIGTERM a service takes nothing new and finishes what it has."""
 
+from collections.abc import Callable
+
 from gevent.event import Event
 
 from grid_common.http_answer import Answer
@@ -26,7 +28,8 @@ class Drain:
         self._idle.set()
         self.active = False
         self.in_hand = 0
-        self._vehicle = _Vehicle(self)
+        self._vehicle = _Vehicle(self.took, self.left)
+        self._any_vehicle = _Vehicle(self._took_any, self.left)
 
     def vehicle(self) -> "_Vehicle":
         """Count one vehicle for as long as the block runs.
@@ -36,18 +39,23 @@ class Drain:
         """
         return self._vehicle
 
+    def any_vehicle(self) -> "_Vehicle":
+        """Count one vehicle as `vehicle` does, but also while the service drains.
+
+        It is no new one, or the block refuses it if it is.
+        """
+        return self._any_vehicle
+
     def took(self) -> None:
         """Count one more vehicle.
 
         Raises:
             Unavailable: the service drains.
         """
-        if self.active:
-            raise Unavailable(
-                _REASON,
-                f"The {self._service} is shutting down and takes no new vehicle; try again.",
-                retry_after_s=_RETRY_AFTER_S,
-            )
+        self.refuse()
+        self._took_any()
+
+    def _took_any(self) -> None:
         self.in_hand += 1
         self._idle.clear()
 
@@ -56,6 +64,19 @@ class Drain:
         self.in_hand -= 1
         if not self.in_hand:
             self._idle.set()
+
+    def refuse(self) -> None:
+        """Refuse a new vehicle where the service drains.
+
+        Raises:
+            Unavailable: it does.
+        """
+        if self.active:
+            raise Unavailable(
+                _REASON,
+                f"The {self._service} is shutting down and takes no new vehicle; try again.",
+                retry_after_s=_RETRY_AFTER_S,
+            )
 
     def begin(self) -> None:
         """Take nothing new from now on."""
@@ -69,11 +90,12 @@ class Drain:
 class _Vehicle:
     """The block of a vehicle; written out, for `contextmanager` takes three times as long."""
 
-    def __init__(self, drain: Drain) -> None:
-        self._drain = drain
+    def __init__(self, took: Callable[[], object], left: Callable[[], object]) -> None:
+        self._took = took
+        self._left = left
 
     def __enter__(self) -> None:
-        self._drain.took()
+        self._took()
 
     def __exit__(self, *_error: object) -> None:
-        self._drain.left()
+        self._left()

@@ -89,6 +89,7 @@ class Server(BaseApplication):
             "logger_class": _ThroughOurLog,
             "loglevel": "warning",
             "control_socket_disable": True,
+            "worker_exit": _at_exit,
         }.items():
             self.cfg.set(name, value)
 
@@ -97,6 +98,12 @@ class Server(BaseApplication):
         app = self._create_app()
         _collect_rarely()
         return app
+
+
+def _at_exit(_master: Any, worker: Any) -> None:
+    """Have the app do what is to be done at its end, unless it did not come to be."""
+    for last in getattr(getattr(worker, "wsgi", None), "at_exit", ()):
+        last()
 
 
 def _collect_rarely() -> None:

@@ -99,6 +99,7 @@ class ServiceApp(LeanFlask):
         self.drain = Drain(service)
         self.registry = CollectorRegistry()
         self.malformed = MalformedRequests(self.registry, self.log)
+        self.at_exit: list[Callable[[], object]] = []  # called as the process ends, if it can
         self._ready = ready
         self._register_metrics()
         register_problem_handlers(self, self._explain)
@@ -108,17 +109,21 @@ class ServiceApp(LeanFlask):
         self.add_url_rule("/readyz", view_func=self._readyz)
         self.add_url_rule("/metrics", view_func=self._metrics)
 
-    def held(self, view: Callable[[Caller], Response]) -> Callable[[], Response]:
+    def held(
+        self, view: Callable[[Caller], Response], *, while_draining: bool = False
+    ) -> Callable[[], Response]:
         """Decorate a view that holds its request while a vehicle charges.
 
-        The vehicle counts as in hand until the view returns; the caller's hang-up ends the view
-        with CallerGone, which this turns into an answer that nobody reads.
+        With `while_draining` the view itself refuses new ones. The vehicle counts as in hand until
+        the view returns; the caller's hang-up ends the view with CallerGone, which this turns into
+        an answer that nobody reads.
         """
+        vehicle = self.drain.any_vehicle() if while_draining else self.drain.vehicle()
 
         @wraps(view)
         def held_view() -> Response:
             try:
-                with self.drain.vehicle(), _caller() as caller:
+                with vehicle, _caller() as caller:
                     return view(caller)
             except CallerGone:
                 return Response(status=_CLIENT_CLOSED_REQUEST)

@@ -7,17 +7,22 @@ import orjson
 from flask import Response
 from prometheus_client import Histogram
 
-from grid_common.charge import Session, SessionRequest
+from grid_common.charge import SessionRequest
 from grid_common.interrupt import Caller
 from grid_common.lean_flask import current_g, current_request
 from grid_common.openapi import inner_description
 from grid_common.problems import Unavailable
+from grid_common.session_headers import terms
 from grid_common.web import DURATION_BUCKETS, ServiceApp, json_response
-from substation_service import power_limit
+from substation_service import power_limit, session_views
 from substation_service.metrics import SubstationCollector
+from substation_service.register import Reason, State
+from substation_service.registers import Registers, Visit
 from substation_service.scheduler import Scheduler
+from substation_service.session_views import ended as answer
+from substation_service.sessions import Sessions
 from substation_service.settings import Settings
-from substation_service.substation import Demand, Outcome, Substation, SubstationFull
+from substation_service.substation import Substation, SubstationFull
 
 # Told where the next point frees later than that, or nobody knows when: the limit may be 0.
 _LONGEST_RETRY_AFTER_S = 86_400.0
@@ -32,26 +37,54 @@ def create_app(settings: Settings) -> ServiceApp:
         settings.power_sharing,
         settings.time_scale,
     )
+    name = settings.substation_name
     app = ServiceApp("substation", settings, ready=lambda: None)
-    app.registry.register(SubstationCollector(substation, app.drain))
     durations = Histogram(
         "substation_session_duration_seconds",
         "Time that vehicles spent at a point",
         buckets=DURATION_BUCKETS,
         registry=app.registry,
     )
-    log = app.log.bind(substation=settings.substation_name)
+    log = app.log.bind(substation=name)
+
+    def ended(visit: Visit) -> None:
+        sessions.ended(visit)
+        durations.observe(visit.charging_s)
+        register = visit.register
+        log.info(
+            "session ended",
+            session_id=register.session_id,
+            vehicle_id=register.vehicle_id,
+            request_id=register.request_id,
+            outcome=visit.outcome.value,
+            reason=register.reason,
+            kwh=register.target_kwh,
+            delivered_kwh=round(visit.kwh, 3),
+            charging_s=round(visit.charging_s, 3),
+        )
+
+    def clock() -> float:
+        """Tell the time, once the leases and graces that ended by then have been seen to."""
+        now = time.monotonic()
+        if registers.due <= now:
+            registers.settle(now)
+        return now
+
+    registers = Registers(substation, ended, time.time() - time.monotonic())
     scheduler = Scheduler(
         substation,
+        clock,
         lambda: log.info("power limit returned", power_limit_kw=substation.power_limit_kw),
     )
+    sessions = Sessions(registers, scheduler, app.drain, clock)
+    app.registry.register(SubstationCollector(substation, registers, clock, app.drain))
+    app.at_exit.append(sessions.stop_all)
 
-    @app.post("/charge")
-    @app.held
     def charge(caller: Caller) -> Response:
-        session = SessionRequest.from_request(current_request(), max_kwh=settings.max_kwh).session()
+        request = current_request()
+        session = SessionRequest.from_request(request, max_kwh=settings.max_kwh).session()
         try:
-            charging = substation.plug_in(_demand(session), time.monotonic())
+            register = sessions.charge(session, terms(request.environ), caller, current_g().request_id)
         except SubstationFull as full:
             log.info(
                 "refused",
@@ -62,43 +95,15 @@ def create_app(settings: Settings) -> ServiceApp:
             )
             raise Unavailable(
                 "full",
-                f"Substation {settings.substation_name}: {full}.",
+                f"Substation {name}: {full}.",
                 retry_after_s=min(full.free_in_s, _LONGEST_RETRY_AFTER_S),
                 session_id=session.session_id,
             ) from None
-        outcome = Outcome.ABORTED
-        try:
-            scheduler.wait(charging)
-            caller.check()
-            outcome = Outcome.CHARGED
-        finally:
-            now = time.monotonic()
-            delivered_kwh = substation.unplug(charging, now, outcome)
-            scheduler.changed()
-            durations.observe(now - charging.began)
-            log.info(
-                "session ended",
-                session_id=session.session_id,
-                vehicle_id=session.vehicle_id,
-                request_id=current_g().request_id,
-                outcome=outcome.value,
-                kwh=session.kwh,
-                delivered_kwh=round(delivered_kwh, 3),
-                charging_s=round(now - charging.began, 3),
-            )
-        return json_response(
-            {
-                "status": "charged",
-                **session.members(),
-                "substation": settings.substation_name,
-                "charging_s": round(now - charging.began, 3),
-                "energy_kwh": delivered_kwh,
-                "mean_power_kw": round(charging.mean_power_kw, 3),
-                "peak_power_kw": round(charging.peak_power_kw, 3),
-            }
-        )
+        return json_response(answer(register, name))
 
-    app.register_blueprint(power_limit.power_limit(substation, scheduler, log))
+    app.add_url_rule("/charge", view_func=app.held(charge, while_draining=True), methods=["POST"])
+    app.register_blueprint(session_views.session_views(registers, sessions, clock, name))
+    app.register_blueprint(power_limit.power_limit(substation, scheduler, clock, log))
     document = orjson.dumps(description(settings.max_kwh))
 
     @app.get("/openapi.json")
@@ -111,10 +116,10 @@ def create_app(settings: Settings) -> ServiceApp:
 def description(max_kwh: float) -> dict[str, Any]:
     """Describe a substation for OpenAPI."""
     document = inner_description("Substation", max_kwh, waits=False)
-    document["paths"] |= power_limit.paths()
-    document["components"]["schemas"] |= power_limit.schemas()
+    document["paths"] |= power_limit.paths() | session_views.paths()
+    schemas = document["components"]["schemas"]
+    schemas |= power_limit.schemas() | session_views.schemas()
+    charged = schemas["Charged"]["properties"]
+    charged["status"] = {"enum": [state.value for state in State]}
+    charged["reason"] = {"enum": [reason.value for reason in Reason]}
     return document
-
-
-def _demand(session: Session) -> Demand:
-    return Demand(session.kwh, session.max_power_kw, session.battery_kwh, session.soc)

@@ -67,10 +67,7 @@ class Charging:
         self.max_power_kw = point_power_kw if told_kw is None else min(point_power_kw, told_kw)
         self.share_kw = inf
         self._hours_per_s = hours_per_s
-        if demand.battery_kwh is None or demand.soc is None:
-            self._steps: tuple[_Step, ...] = ((demand.kwh, self.max_power_kw),)
-        else:
-            self._steps = _taper(demand, demand.battery_kwh, demand.soc, point_power_kw)
+        self._steps = _steps(demand, point_power_kw)
         # Where it stood when its share last changed.
         self._since = now
         self._kwh = 0.0
@@ -101,6 +98,24 @@ class Charging:
         if share_kw is not None:
             self.share_kw, self._ends = share_kw, None
         return kwh
+
+    def amend(self, kwh: float, now: float, point_power_kw: float) -> None:
+        """Have it end with another energy since plug-in, at once where it has got that already."""
+        got = self.advance(now)
+        demand = self.demand
+        left = kwh - got
+        self.demand = demand._replace(kwh=max(kwh, got))
+        self._step, self._ends = 0, None
+        if left <= 0:
+            self._steps = ()
+            return
+        # One that had it all has drawn nothing since.
+        self._since = max(self._since, now)
+        soc = demand.soc
+        if soc is not None and demand.battery_kwh is not None:
+            soc += got / demand.battery_kwh
+        steps = _steps(demand._replace(kwh=left, soc=soc), point_power_kw)
+        self._steps = (*((got + until, cap) for until, cap in steps[:-1]), (kwh, steps[-1][1]))
 
     def delivered_kwh(self, now: float) -> float:
         """Return the kWh that it got so far."""
@@ -145,6 +160,14 @@ class Charging:
     def peak_power_kw(self) -> float:
         """The most that it drew up to when its energy was last noted."""
         return self._peak_kw
+
+
+def _steps(demand: Demand, point_power_kw: float) -> tuple[_Step, ...]:
+    """Cut a session into steps; where its battery is not known it is one, at its full power."""
+    if demand.battery_kwh is None or demand.soc is None:
+        told_kw = demand.max_power_kw
+        return ((demand.kwh, point_power_kw if told_kw is None else min(point_power_kw, told_kw)),)
+    return _taper(demand, demand.battery_kwh, demand.soc, point_power_kw)
 
 
 def _taper(

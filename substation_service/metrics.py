@@ -1,25 +1,29 @@
 """The site's metrics, read from the site itself at each scrape: no second count can drift."""
 
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from grid_common.drain import Drain
+from substation_service.registers import Registers
 from substation_service.substation import Substation
 
 
 class SubstationCollector(Collector):
     """Shows a substation to Prometheus and to the balancer's polls."""
 
-    def __init__(self, substation: Substation, drain: Drain) -> None:
+    def __init__(
+        self, substation: Substation, registers: Registers, clock: Callable[[], float], drain: Drain
+    ) -> None:
         self._substation = substation
+        self._registers = registers
+        self._clock = clock
         self._drain = drain
 
     def collect(self) -> Iterator[Metric]:
         """Yield the metrics as they are now."""
-        site, now = self._substation, time.monotonic()
+        site, now = self._substation, self._clock()
         site.advance(now)
         for name, help_text, value in (
             ("substation_current_load", "Vehicles charging now", site.load),
@@ -41,6 +45,11 @@ class SubstationCollector(Collector):
                 "substation_time_scale",
                 "How many times faster than real time vehicles charge",
                 site.time_scale,
+            ),
+            (
+                "substation_meter_kwh",
+                "Energy that all sessions' registers here add up to, kWh",
+                self._registers.meter_kwh(now),
             ),
             ("substation_draining", "1 while the site takes no new vehicle", self._drain.active),
         ):

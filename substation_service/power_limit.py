@@ -1,6 +1,6 @@
 """The site's power limit over HTTP: it can be read, and changed while vehicles charge."""
 
-import time
+from collections.abc import Callable
 from math import inf
 from typing import Annotated, Any
 
@@ -38,13 +38,15 @@ class PowerLimitRequest(BaseModel):
     )
 
 
-def power_limit(substation: Substation, scheduler: Scheduler, log: Log) -> Blueprint:
+def power_limit(
+    substation: Substation, scheduler: Scheduler, clock: Callable[[], float], log: Log
+) -> Blueprint:
     """Build the blueprint."""
     blueprint = Blueprint("power_limit", __name__)
 
     @blueprint.get("/power-limit")
     def show() -> Response:
-        return _shown(substation, time.monotonic())
+        return _shown(substation, clock())
 
     @blueprint.put("/power-limit")
     def change() -> Response:
@@ -55,7 +57,7 @@ def power_limit(substation: Substation, scheduler: Scheduler, log: Log) -> Bluep
             takes=_TAKES,
             example='{"power_limit_kw": 150}',
         )
-        now = time.monotonic()
+        now = clock()
         substation.advance(now)
         before_kw = substation.power_limit_kw
         until = None if asked.for_s is None else now + asked.for_s

@@ -1,6 +1,5 @@
 """Holds each session until it is charged, also while the others at the site move its end."""
 
-import time
 from collections.abc import Callable
 from math import inf
 
@@ -12,6 +11,8 @@ from substation_service.substation import Charging, Substation
 # A charge of no length gives way too: answers to those that came together then go out together,
 # which takes a tenth less of the processor's time.
 _SHORTEST_SLEEP_S = 1e-9
+# Nobody can wake what is over so soon: to sleep costs less than to wait for an event.
+_SHORT_S = 0.001
 # libev's timers take no length of time that a clock cannot hold, seconds.
 _LONGEST_SLEEP_S = 86_400.0
 
@@ -19,36 +20,74 @@ _LONGEST_SLEEP_S = 86_400.0
 class Scheduler:
     """Wakes sessions. One for the process.
 
-    A session that charges by itself sleeps until its end, which then can only move to later. One
-    that shares the limit is woken by a greenlet that follows the site from event to event, so that
-    a change of power wakes nobody but it.
+    A session that charges by itself sleeps until its end, which then can only move to later, unless
+    whoever moves it wakes it. One that shares the limit is woken by a greenlet that follows the
+    site from event to event, so that a change of power wakes nobody but it.
     """
 
-    def __init__(self, substation: Substation, on_limit_ended: Callable[[], object]) -> None:
-        """Begin to follow a site; `on_limit_ended` is told when its standing limit is back."""
+    def __init__(
+        self,
+        substation: Substation,
+        clock: Callable[[], float],
+        on_limit_ended: Callable[[], object],
+    ) -> None:
+        """Begin to follow a site.
+
+        Args:
+            substation: the site.
+            clock: tells the time, once all that was due by then has been seen to.
+            on_limit_ended: told when the site's standing limit is back.
+        """
         self._substation = substation
+        self._clock = clock
         self._on_limit_ended = on_limit_ended
-        self._waiting: dict[Charging, Event] = {}
+        # Those that share the limit, and those that charge by themselves; None where one was woken.
+        self._waiting: dict[Charging, Event | None] = {}
+        self._sleeping: dict[Charging, Event | None] = {}
         self._changed = Event()
         gevent.spawn(self._follow)
 
-    def wait(self, charging: Charging) -> None:
-        """Return once a vehicle has all that it asked for."""
+    def wait(self, charging: Charging) -> bool:
+        """Return True once a vehicle has all that it asked for.
+
+        False when it is woken before, or is no longer plugged in.
+        """
         site = self._substation
-        remaining_s = site.remaining_s(charging, time.monotonic())
+        remaining_s = site.remaining_s(charging, self._clock())
         while True:
             if remaining_s and site.is_shared:
-                charged = self._waiting[charging] = Event()
-                self._changed.set()
-                try:
-                    charged.wait()
-                finally:
-                    del self._waiting[charging]
+                if self._is_woken(self._waiting, charging, None):
+                    return False
+            elif remaining_s > _SHORT_S:
+                if self._is_woken(self._sleeping, charging, min(remaining_s, _LONGEST_SLEEP_S)):
+                    return False
             else:
-                gevent.sleep(min(max(remaining_s, _SHORTEST_SLEEP_S), _LONGEST_SLEEP_S))
-            remaining_s = site.remaining_s(charging, time.monotonic())
+                gevent.sleep(max(remaining_s, _SHORTEST_SLEEP_S))
+            remaining_s = site.remaining_s(charging, self._clock())
+            if not site.has(charging):
+                return False
             if not remaining_s:
-                return
+                return True
+
+    def _is_woken(
+        self, waiting: dict[Charging, Event | None], charging: Charging, timeout_s: float | None
+    ) -> bool:
+        event = waiting[charging] = Event()
+        if waiting is self._waiting:
+            self._changed.set()
+        try:
+            event.wait(timeout_s)
+        finally:
+            is_woken = waiting.pop(charging) is None
+        return is_woken
+
+    def wake(self, charging: Charging) -> None:
+        """Have whoever waits for a vehicle look again: its visit ended, or will at another time."""
+        for waiting in (self._waiting, self._sleeping):
+            event = waiting.get(charging)
+            if event is not None:
+                waiting[charging] = None
+                event.set()
 
     def changed(self) -> None:
         """Note that a vehicle left, or that the limit changed."""
@@ -60,13 +99,13 @@ class Scheduler:
         limits_ended = site.limits_ended
         while True:
             self._changed.clear()
-            now = time.monotonic()
+            now = self._clock()
             event = site.next_event(now)
             if limits_ended != site.limits_ended:
                 limits_ended = site.limits_ended
                 self._on_limit_ended()
             for charging, charged in self._waiting.items():
-                if charging.ends <= now:
+                if charged is not None and charging.ends <= now:
                     charged.set()
             if event is None or not (self._waiting or site.limit_ends < inf):
                 self._changed.wait()

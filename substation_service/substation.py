@@ -126,6 +126,13 @@ class Substation:
         self.sessions[outcome] += 1
         return delivered
 
+    def amend(self, charging: Charging, kwh: float, now: float) -> None:
+        """Have a visit end with another energy, at once where the vehicle has got that already."""
+        self.advance(now)
+        charging.amend(kwh, self._now, self.point_power_kw)
+        if self.load * self.point_power_kw > self.power_limit_kw:
+            self._share()
+
     def set_limit(self, power_limit_kw: float, now: float, until: float | None = None) -> None:
         """Change the limit at once, for good or until a time at which the standing one returns.
 
@@ -165,6 +172,10 @@ class Substation:
         """Return the time until a vehicle has all that it asked for, as powers are now."""
         self.advance(now)
         return max(0.0, charging.ends - self._now)
+
+    def has(self, charging: Charging) -> bool:
+        """Tell whether a vehicle is plugged in."""
+        return charging in self._charging
 
     def finished(self, now: float) -> Sequence[Charging]:
         """Return those that have all that they asked for and are still plugged in."""

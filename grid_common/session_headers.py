@@ -1,0 +1,85 @@
+"""Headers with which the hops tell each other on what terms a session goes on.
+
+A substation of another make passes over them.
+"""
+
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+from grid_common.problems import BadRequest, Fault, shown
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+GRACE = "Session-Grace"
+LEASE = "Session-Lease"
+OWNER = "Session-Owner"
+RESUMED = "Session-Resumed"
+# A boolean of RFC 9651: this session was forwarded before.
+YES = "?1"
+
+_LONGEST_S = 86_400
+_SECONDS = re.compile(r"\d{1,5}(\.\d{1,9})?", re.ASCII)
+_OWNER = re.compile(r"[A-Za-z0-9._:-]{1,64}", re.ASCII)
+
+
+class Terms(NamedTuple):
+    """On what terms a session is asked for.
+
+    Attributes:
+        grace_s: how long it goes on after the last connection that asked for it is gone, seconds;
+            None for a plain session, which ends with its connection.
+        owner: the balancer that leads it.
+        lease_s: the owner's silence after which it ends though its connection is open, seconds.
+        resumed: whether it was forwarded before.
+    """
+
+    grace_s: float | None = None
+    owner: str | None = None
+    lease_s: float | None = None
+    resumed: bool = False
+
+
+PLAIN = Terms()
+
+
+def terms(environ: "WSGIEnvironment") -> Terms:
+    """Read the terms of a request.
+
+    Raises:
+        BadRequest: a header is not what it takes; each is named.
+    """
+    grace, lease, resumed = (
+        environ.get("HTTP_SESSION_GRACE"),
+        environ.get("HTTP_SESSION_LEASE"),
+        environ.get("HTTP_SESSION_RESUMED"),
+    )
+    owner = owner_of(environ)
+    if grace is lease is owner is resumed is None:
+        return PLAIN
+    return Terms(
+        None if grace is None else _seconds(GRACE, grace),
+        owner,
+        None if lease is None else _seconds(LEASE, lease),
+        resumed == YES,
+    )
+
+
+def owner_of(environ: "WSGIEnvironment") -> str | None:
+    """Read which balancer asks, None where it does not say.
+
+    Raises:
+        BadRequest: the header is not what it takes.
+    """
+    owner: str | None = environ.get("HTTP_SESSION_OWNER")
+    if owner is not None and not _OWNER.fullmatch(owner):
+        takes = "1 to 64 characters of A-Z a-z 0-9 . _ : -"
+        raise BadRequest([Fault(OWNER, f"is {shown(owner)}; it takes {takes}")])
+    return owner
+
+
+def _seconds(header: str, text: str) -> float:
+    if not _SECONDS.fullmatch(text) or float(text) > _LONGEST_S:
+        takes = f"a number of seconds from 0 to {_LONGEST_S}, as in {header}: 300"
+        raise BadRequest([Fault(header, f"is {shown(text)}; it takes {takes}")])
+    return float(text)

@@ -1,0 +1,122 @@
+"""The balancers that lead sessions here: when each was heard from, what each has been told.
+
+Pure: the clock is passed in.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from math import inf
+
+from substation_service.register import Register
+
+__all__ = ["Owners"]
+
+# Balancers known. Beyond, the one that was silent for longest and leads nothing is forgotten.
+_MOST = 64
+# Of those that ended, so many are told again for so long, seconds.
+_MOST_ENDED = 10_000
+_ENDED_FOR_S = 60.0
+
+
+class _Owner:
+    __slots__ = ("before_s", "connected", "heard", "lease_s", "told", "told_before")
+
+    def __init__(self, now: float) -> None:
+        self.heard = now
+        self.lease_s = inf
+        self.connected: dict[Register, None] = {}
+        # The number up to which its last answer, and the one before, told of what ended.
+        self.told = self.told_before = 0
+
+    @property
+    def due(self) -> float:
+        return self.heard + self.lease_s if self.connected else inf
+
+
+class Owners:
+    """All of them, by the ids that they made up at their start."""
+
+    def __init__(self) -> None:
+        self._owners: dict[str, _Owner] = {}
+        self._ended: deque[tuple[float, Register]] = deque(maxlen=_MOST_ENDED)
+
+    @property
+    def due(self) -> float:
+        """When the next lease ends, if its owner stays silent."""
+        return min((owner.due for owner in self._owners.values()), default=inf)
+
+    def lead(self, register: Register, name: str, lease_s: float | None, now: float) -> float:
+        """Give a session that has a connection to its owner, who thereby was heard from.
+
+        Returns:
+            when its lease ends, if the owner stays silent.
+        """
+        if register.owner is not None and register.owner != name:
+            self.disconnect(register)
+        owner = self._known(name, now)
+        owner.heard = max(owner.heard, now)
+        owner.lease_s = inf if lease_s is None else lease_s
+        owner.connected[register] = None
+        register.owner = name
+        return owner.due
+
+    def hear(self, name: str, now: float) -> None:
+        """Note that an owner was heard from."""
+        owner = self._known(name, now)
+        owner.heard = max(owner.heard, now)
+
+    def silent(self, now: float) -> list[Register]:
+        """Return the connected sessions of those who were silent for their lease."""
+        return [
+            register
+            for owner in self._owners.values()
+            if owner.due <= now
+            for register in owner.connected
+        ]
+
+    def disconnect(self, register: Register) -> None:
+        """Note that nothing is connected to a session any more."""
+        owner = self._owners.get(register.owner or "")
+        if owner is not None:
+            owner.connected.pop(register, None)
+
+    def end(self, register: Register, now: float, *, told: bool) -> None:
+        """Note that a session ended; `told` where its caller is being told."""
+        self.disconnect(register)
+        if not told or register.is_durable:
+            self._ended.append((now, register))
+
+    def ended_since(self, name: str | None, number: int, now: float) -> Iterator[Register]:
+        """Give those that ended since the answer before an owner's last one, without repeats.
+
+        Args:
+            name: of the owner; without, all that are remembered are given.
+            number: the last that there is.
+            now: the time.
+        """
+        while self._ended and self._ended[0][0] < now - _ENDED_FOR_S:
+            self._ended.popleft()
+        since = -1
+        if name is not None:
+            owner = self._known(name, now)
+            since = owner.told_before
+            owner.told_before, owner.told = owner.told, number
+        return _unlike(one for _, one in self._ended if one.number > since)
+
+    def _known(self, name: str, now: float) -> _Owner:
+        owner = self._owners.get(name)
+        if owner is None:
+            if len(self._owners) >= _MOST:
+                self._forget_one()
+            owner = self._owners[name] = _Owner(now)
+        return owner
+
+    def _forget_one(self) -> None:
+        idle = [name for name, owner in self._owners.items() if not owner.connected]
+        if idle:
+            del self._owners[min(idle, key=lambda name: self._owners[name].heard)]
+
+
+def _unlike(registers: Iterable[Register]) -> Iterator[Register]:
+    """Leave out repeats and those that charge again."""
+    return iter({one: None for one in registers if one.charging is None})

@@ -1,0 +1,129 @@
+"""A session at this substation: what it asked for here and what it got, over all of its visits."""
+
+from enum import StrEnum
+
+from substation_service.charging import Charging
+
+__all__ = ["EPSILON_KWH", "Reason", "Register", "State"]
+
+# Less than this is nothing: rounding of sums.
+EPSILON_KWH = 1e-9
+
+
+class State(StrEnum):
+    """Where a session stands here."""
+
+    CHARGING = "charging"
+    CHARGED = "charged"
+    STOPPED = "stopped"
+
+
+class Reason(StrEnum):
+    """Why a session stopped before it had all that it asked for."""
+
+    CALLER = "stopped by its caller"
+    DISCONNECTED = "disconnected"
+    GRACE = "grace"
+    LEASE = "lease"
+    RESTARTED = "restarted"
+    SHUT_DOWN = "shut down"
+
+
+class Register:
+    """A session's register. Energy in kWh, as absolute sums over all visits here.
+
+    Attributes:
+        session_id: names the session.
+        vehicle_id: names its vehicle.
+        target_kwh: the register at which it is charged.
+        ended_kwh: what its visits that ended delivered.
+        charging: its visit, while it charges.
+        state: where it stands.
+        reason: why it stopped.
+        grace_s: how long it goes on without a connection, seconds; None for a plain session.
+        owner: the balancer that leads it, where it says so.
+        callers: connections that wait for it.
+        grace_ends: when it stops for want of a connection, of the clock; None while it has one.
+        began_at: its first plug-in, seconds of the epoch.
+        ended_at: its last end, seconds of the epoch; None while it charges.
+        charging_s: time at a point in visits that ended, seconds.
+        mean_power_kw: over those visits.
+        peak_power_kw: over those visits.
+        number: grows with each plug-in and each end.
+        word_kwh: the register as it was last told and kept, for while nothing can be kept.
+        request_id: of the last call that asked for it, for the log.
+        noted: whether a journal knows that it charges, for this target.
+    """
+
+    __slots__ = (
+        "began_at",
+        "callers",
+        "charging",
+        "charging_s",
+        "ended_at",
+        "ended_kwh",
+        "grace_ends",
+        "grace_s",
+        "mean_power_kw",
+        "noted",
+        "number",
+        "owner",
+        "peak_power_kw",
+        "reason",
+        "request_id",
+        "session_id",
+        "state",
+        "target_kwh",
+        "vehicle_id",
+        "word_kwh",
+    )
+
+    def __init__(self, session_id: str, vehicle_id: str, target_kwh: float, began_at: float):
+        self.session_id = session_id
+        self.vehicle_id = vehicle_id
+        self.target_kwh = target_kwh
+        self.ended_kwh = 0.0
+        self.charging: Charging | None = None
+        self.state = State.STOPPED
+        self.reason: Reason | None = None
+        self.grace_s: float | None = None
+        self.owner: str | None = None
+        self.callers = 0
+        self.grace_ends: float | None = None
+        self.began_at = began_at
+        self.ended_at: float | None = None
+        self.charging_s = 0.0
+        self.mean_power_kw = 0.0
+        self.peak_power_kw = 0.0
+        self.number = 0
+        self.word_kwh = 0.0
+        self.request_id = ""
+        self.noted = False
+
+    @property
+    def is_durable(self) -> bool:
+        """Whether it outlives its connection."""
+        return self.grace_s is not None
+
+    def kwh(self, now: float) -> float:
+        """Return what it got here so far."""
+        if self.charging is None:
+            return self.ended_kwh
+        return self.ended_kwh + self.charging.delivered_kwh(now)
+
+    def has(self, target_kwh: float) -> bool:
+        """Tell whether the visits that ended brought it to a target."""
+        return target_kwh <= self.ended_kwh + EPSILON_KWH
+
+    def add(self, kwh: float, visit_s: float, mean_power_kw: float, peak_power_kw: float) -> None:
+        """Add a visit that ended."""
+        whole_s = self.charging_s + visit_s
+        if self.charging_s and whole_s:
+            mean_power_kw = (
+                self.mean_power_kw * self.charging_s + mean_power_kw * visit_s
+            ) / whole_s
+        self.ended_kwh += kwh
+        self.charging_s = whole_s
+        self.mean_power_kw = mean_power_kw
+        self.peak_power_kw = max(self.peak_power_kw, peak_power_kw)
+        self.charging = None

@@ -1,0 +1,302 @@
+"""The sessions of a substation: what a call about one means, when one ends by itself.
+
+Pure: the clock is passed in, and nothing here waits.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from enum import Enum, auto
+from heapq import heappop, heappush, merge
+from math import inf
+from typing import NamedTuple
+
+from grid_common.charge import Session
+from grid_common.session_headers import Terms
+from substation_service.charging import Charging, Demand
+from substation_service.owners import Owners
+from substation_service.register import EPSILON_KWH, Reason, Register, State
+from substation_service.substation import Outcome, Substation
+
+__all__ = ["DEFAULT_LIMITS", "Limits", "Meaning", "Registers", "Visit"]
+
+
+class Limits(NamedTuple):
+    """How many sessions that ended are known for how long.
+
+    Attributes:
+        plain: charged plain ones: their results are asked for again within seconds, if at all.
+        others: all others.
+    """
+
+    plain: int = 10_000
+    others: int = 50_000
+
+
+DEFAULT_LIMITS = Limits()
+
+
+class Meaning(Enum):
+    """What a call that asks for a session came to."""
+
+    PLUGGED_IN = auto()  # a visit began
+    ATTACHED = auto()  # it charges already
+    ENDED = auto()  # it has what is asked for
+
+
+class Visit(NamedTuple):
+    """One visit that ended.
+
+    Attributes:
+        register: whose.
+        charging: the visit itself.
+        outcome: how it ended.
+        kwh: what it delivered.
+        charging_s: time at the point, seconds.
+    """
+
+    register: Register
+    charging: Charging
+    outcome: Outcome
+    kwh: float
+    charging_s: float
+
+
+class Registers:
+    """All sessions that the substation knows.
+
+    Of every method the clock may not go back. `settle` has to be first at each moment: what was due
+    before, a lease's end, is then seen to as of when it was due, however late this process looks.
+    """
+
+    def __init__(
+        self,
+        substation: Substation,
+        on_ended: Callable[[Visit], object],
+        epoch_s: float = 0.0,
+        limits: Limits = DEFAULT_LIMITS,
+    ) -> None:
+        """Begin with none.
+
+        Args:
+            substation: where they charge.
+            on_ended: told of each visit that ended.
+            epoch_s: what added to the clock gives seconds of the epoch.
+            limits: how many that ended are known.
+        """
+        self._site = substation
+        self._on_ended = on_ended
+        self._epoch_s = epoch_s
+        self._limits = limits
+        self._running: dict[str, Register] = {}
+        self._charged_plain: OrderedDict[str, Register] = OrderedDict()
+        self._ended: OrderedDict[str, Register] = OrderedDict()
+        self._owners = Owners()
+        self._graces: list[tuple[float, int, Register]] = []
+        self._numbers = 0
+        self._past_kwh = 0.0
+        self.due = inf
+
+    @property
+    def running(self) -> list[Register]:
+        """Those that charge, as they plugged in."""
+        return list(self._running.values())
+
+    @property
+    def ended(self) -> Iterator[Register]:
+        """Those that ended and are known, the last first."""
+        return merge(
+            reversed(self._ended.values()),
+            reversed(self._charged_plain.values()),
+            key=lambda register: -register.number,
+        )
+
+    def get(self, session_id: str) -> Register | None:
+        """Return a session, None where it is not known."""
+        return (
+            self._running.get(session_id)
+            or self._charged_plain.get(session_id)
+            or self._ended.get(session_id)
+        )
+
+    def needs_power(self, session: Session) -> bool:
+        """Tell whether asking for a session would begin a visit."""
+        register = self.get(session.session_id)
+        return register is None or (register.charging is None and not register.has(session.kwh))
+
+    def meter_kwh(self, now: float) -> float:
+        """Return all that was ever delivered here: the sum of all registers, forgotten ones too."""
+        charging = (one.charging for one in self._running.values())
+        return self._past_kwh + sum(one.delivered_kwh(now) for one in charging if one)
+
+    @property
+    def ended_kwh(self) -> float:
+        """All that visits that ended ever delivered here."""
+        return self._past_kwh
+
+    def ask(self, session: Session, terms: Terms, now: float) -> tuple[Register, Meaning]:
+        """Bring a session's register to the energy asked for, and count its caller.
+
+        Args:
+            session: its `kwh` is the register to reach; its `soc`, where it is told, the state of
+                charge less what this register delivered.
+            terms: how it goes on.
+            now: the time.
+
+        Raises:
+            SubstationFull: no point is free.
+        """
+        self.settle(now)
+        register = self._running.get(session.session_id)
+        meaning = Meaning.ATTACHED
+        if register is not None:
+            if session.kwh != register.target_kwh:
+                self._amend(register, session.kwh, now)
+        else:
+            register = self.get(session.session_id)
+            if register is not None and register.has(session.kwh):
+                if register.state is State.STOPPED:
+                    register.target_kwh = session.kwh
+                    register.state, register.reason = State.CHARGED, None
+                return register, Meaning.ENDED
+            register, meaning = self._plug_in(register, session, now), Meaning.PLUGGED_IN
+        register.callers += 1
+        register.grace_ends = None
+        if terms.grace_s is not None:
+            register.grace_s = terms.grace_s
+        if terms.owner is not None:
+            lease_ends = self._owners.lead(register, terms.owner, terms.lease_s, now)
+            self.due = min(self.due, lease_ends)
+        return register, meaning
+
+    def leave(self, register: Register, now: float) -> None:
+        """Count one caller less: it is answered, or gone."""
+        self.settle(now)
+        register.callers -= 1
+        if register.callers or register.state is not State.CHARGING:
+            return
+        if register.grace_s is None:
+            self._end(register, now, Outcome.ABORTED, Reason.DISCONNECTED)
+            return
+        self._owners.disconnect(register)
+        register.grace_ends = now + register.grace_s
+        heappush(self._graces, (register.grace_ends, register.number, register))
+        self.due = min(self.due, register.grace_ends)
+
+    def finish(self, register: Register, now: float) -> None:
+        """End a visit that has got all that it asked for."""
+        self.settle(now)
+        self._end(register, now, Outcome.CHARGED, None)
+
+    def stop(self, register: Register, now: float, reason: Reason) -> None:
+        """End a visit, if there is one: one that has got all that it asked for is charged."""
+        self.settle(now)
+        self._stop(register, now, reason)
+
+    def _stop(self, register: Register, now: float, reason: Reason) -> None:
+        charging = register.charging
+        if charging is None:
+            return
+        if self._site.remaining_s(charging, now) > 0:
+            self._end(register, now, Outcome.ABORTED, reason)
+        else:
+            self._end(register, now, Outcome.CHARGED, None)
+
+    def hear(self, owner: str, now: float) -> None:
+        """Note that a balancer was heard from."""
+        self.settle(now)
+        self._owners.hear(owner, now)
+
+    def tell(self, owner: str | None, now: float) -> list[Register]:
+        """Return what a balancer that asks for progress is told of.
+
+        All that charge; and those that ended since the answer before its last one, for the last may
+        have been lost, unless they ended as an answer said that they should.
+        """
+        if owner is not None:
+            self.hear(owner, now)
+        else:
+            self.settle(now)
+        return [*self._running.values(), *self._owners.ended_since(owner, self._numbers, now)]
+
+    def settle(self, now: float) -> None:
+        """End what was due by now, as of when it was due."""
+        while self.due <= now:
+            due = self._owners.due
+            grace = self._graces[0][0] if self._graces else inf
+            if due <= grace and due <= now:
+                for register in self._owners.silent(due):
+                    self._stop(register, due, Reason.LEASE)
+            elif grace <= now:
+                _, _, register = heappop(self._graces)
+                if register.grace_ends == grace and register.state is State.CHARGING:
+                    self._stop(register, grace, Reason.GRACE)
+            self.due = min(self._owners.due, self._graces[0][0] if self._graces else inf)
+
+    def restore(self, registers: list[Register], past_kwh: float) -> None:
+        """Begin with those that ended before, in the order of their ends."""
+        self._past_kwh = past_kwh
+        for register in registers:
+            self._keep(register)
+
+    def _amend(self, register: Register, target_kwh: float, now: float) -> None:
+        if register.charging is not None:
+            register.target_kwh = target_kwh
+            register.noted = False
+            self._site.amend(register.charging, target_kwh - register.ended_kwh, now)
+
+    def _plug_in(self, register: Register | None, session: Session, now: float) -> Register:
+        kwh, soc = session.kwh, session.soc
+        if register is not None:
+            kwh -= register.ended_kwh
+            if soc is not None and session.battery_kwh is not None:
+                soc = min(1.0, soc + register.ended_kwh / session.battery_kwh)
+        charging = self._site.plug_in(
+            Demand(kwh, session.max_power_kw, session.battery_kwh, soc), now
+        )
+        if register is None:
+            register = Register(
+                session.session_id, session.vehicle_id, session.kwh, self._epoch_s + now
+            )
+        else:
+            self._charged_plain.pop(session.session_id, None)
+            self._ended.pop(session.session_id, None)
+            register.vehicle_id, register.target_kwh = session.vehicle_id, session.kwh
+            register.ended_at = register.grace_s = register.owner = None
+        register.word_kwh = register.ended_kwh
+        register.charging, register.noted = charging, False
+        register.state, register.reason = State.CHARGING, None
+        self._numbers += 1
+        register.number = self._numbers
+        self._running[session.session_id] = register
+        return register
+
+    def _end(self, register: Register, now: float, outcome: Outcome, reason: Reason | None) -> None:
+        charging = register.charging
+        if charging is None:
+            return
+        kwh = self._site.unplug(charging, now, outcome)
+        visit_s = now - charging.began
+        register.add(kwh, visit_s, charging.mean_power_kw, charging.peak_power_kw)
+        if abs(register.ended_kwh - register.target_kwh) < EPSILON_KWH:
+            register.ended_kwh = register.target_kwh
+        self._past_kwh += kwh
+        register.state = State.STOPPED if reason else State.CHARGED
+        register.reason = reason
+        register.grace_ends = None
+        register.ended_at = self._epoch_s + now
+        del self._running[register.session_id]
+        self._owners.end(register, now, told=register.callers > 0 and reason is None)
+        self._keep(register)
+        self._on_ended(Visit(register, charging, outcome, kwh, visit_s))
+
+    def _keep(self, register: Register) -> None:
+        """Know one that ended, and forget the oldest beyond the limits."""
+        self._numbers += 1
+        register.number = self._numbers
+        if register.is_durable or register.state is not State.CHARGED:
+            known, most = self._ended, self._limits.others
+        else:
+            known, most = self._charged_plain, self._limits.plain
+        known[register.session_id] = register
+        if len(known) > most:
+            known.popitem(last=False)

@@ -1,0 +1,230 @@
+"""Sessions over HTTP: what they got, which there are, and a stop for each."""
+
+from collections.abc import Callable, Iterator
+from itertools import chain, dropwhile, islice
+from math import inf
+from typing import Any
+
+from flask import Blueprint, Response, abort, request
+
+from grid_common.lean_flask import current_request
+from grid_common.openapi import NUMBER, TEXT, a_list, an_object, content, problem, ref
+from grid_common.problems import BadRequest, Fault, shown
+from grid_common.session_headers import owner_of
+from grid_common.web import json_response
+from substation_service.register import Reason, Register, State
+from substation_service.registers import Registers
+from substation_service.sessions import Sessions
+
+_PAGE, _LONGEST_PAGE = 100, 1000
+
+
+def ended(register: Register, substation: str) -> dict[str, Any]:
+    """Tell how a session ended, as it is answered."""
+    document: dict[str, Any] = {
+        "status": register.state.value,
+        "session_id": register.session_id,
+        "vehicle_id": register.vehicle_id,
+        "kwh": register.target_kwh,
+        "substation": substation,
+        "charging_s": round(register.charging_s, 3),
+        "energy_kwh": register.ended_kwh,
+        "mean_power_kw": round(register.mean_power_kw, 3),
+        "peak_power_kw": round(register.peak_power_kw, 3),
+    }
+    if register.reason is not None:
+        document["reason"] = register.reason.value
+    return document
+
+
+def session_views(
+    registers: Registers, sessions: Sessions, clock: Callable[[], float], substation: str
+) -> Blueprint:
+    """Build the blueprint."""
+    blueprint = Blueprint("sessions", __name__)
+
+    @blueprint.get("/progress")
+    def progress() -> Response:
+        told = sessions.tell(owner_of(current_request().environ))
+        return json_response({"sessions": {one.session_id: kwh for one, kwh in told}})
+
+    @blueprint.get("/sessions")
+    def page() -> Response:
+        limit, cursor = _limit(request.args.get("limit")), _cursor(request.args.get("cursor"))
+        now = clock()
+        rows = list(islice(_from(registers, cursor), limit + 1))
+        more = _cursor_of(rows[limit]) if len(rows) > limit else None
+        return json_response(
+            {"sessions": [shown_session(one, now) for one in rows[:limit]], "next": more}
+        )
+
+    @blueprint.get("/sessions/<session_id>")
+    def show(session_id: str) -> Response:
+        now = clock()
+        register = registers.get(session_id)
+        if register is None:
+            abort(404, _unknown(session_id))
+        return json_response(shown_session(register, now))
+
+    @blueprint.delete("/sessions/<session_id>")
+    def stop(session_id: str) -> Response:
+        register = sessions.stop(session_id)
+        if register is None:
+            abort(404, _unknown(session_id))
+        return json_response(ended(register, substation))
+
+    return blueprint
+
+
+def shown_session(register: Register, now: float) -> dict[str, Any]:
+    """Show a session as it is now."""
+    charging = register.charging
+    ends = inf if charging is None else charging.ends
+    return {
+        "session_id": register.session_id,
+        "vehicle_id": register.vehicle_id,
+        "state": register.state.value,
+        "reason": None if register.reason is None else register.reason.value,
+        "target_kwh": register.target_kwh,
+        "energy_kwh": register.kwh(now),
+        "power_kw": 0.0 if charging is None else round(charging.power_kw(now), 3),
+        "began_at": round(register.began_at, 3),
+        "ended_at": None if register.ended_at is None else round(register.ended_at, 3),
+        "predicted_s": None if ends == inf else round(max(0.0, ends - now), 3),
+    }
+
+
+def paths() -> dict[str, Any]:
+    """Describe them for OpenAPI."""
+    known = [{"name": "session_id", "in": "path", "required": True, "schema": TEXT}]
+    unknown = {"404": problem("The session is not known here")}
+    wrong = {"400": problem("A parameter or header is not valid; `errors` names it")}
+    owner = {
+        "name": "Session-Owner",
+        "in": "header",
+        "description": "The balancer that asks, by the id that it made up at its start: counts as "
+        "a sign of life for the sessions that it leads.",
+        "schema": {"type": "string", "pattern": "^[A-Za-z0-9._:-]{1,64}$"},
+    }
+    return {
+        "/progress": {
+            "get": {
+                "summary": "The energy that each session got here",
+                "description": "Of all that charge, and of those that ended since the answer "
+                "before this balancer's last one. Without `Session-Owner`: in the last minute.",
+                "parameters": [owner],
+                "responses": {
+                    "200": content(
+                        "kWh by session",
+                        an_object({"sessions": {"type": "object", "additionalProperties": NUMBER}}),
+                    )
+                }
+                | wrong,
+            }
+        },
+        "/sessions": {
+            "get": {
+                "summary": "The sessions that are known here, those that charge first",
+                "description": "Newest first. Of those that ended, some ten thousands are known.",
+                "parameters": [
+                    {
+                        "name": "limit",
+                        "in": "query",
+                        "schema": {
+                            "type": "integer",
+                            "minimum": 1,
+                            "maximum": _LONGEST_PAGE,
+                            "default": _PAGE,
+                        },
+                    },
+                    {
+                        "name": "cursor",
+                        "in": "query",
+                        "description": "`next` of the page before",
+                        "schema": {"type": "string", "pattern": r"^[ce][0-9]{1,18}$"},
+                    },
+                ],
+                "responses": {
+                    "200": content(
+                        "A page",
+                        an_object(
+                            {
+                                "sessions": a_list(ref("Session")),
+                                "next": {"type": ["string", "null"]},
+                            }
+                        ),
+                    )
+                }
+                | wrong,
+            }
+        },
+        "/sessions/{session_id}": {
+            "get": {
+                "summary": "One session",
+                "parameters": known,
+                "responses": {"200": content("As it is now", ref("Session"))} | unknown,
+            },
+            "delete": {
+                "summary": "Stop a session; of one that ended, tell how",
+                "parameters": known,
+                "responses": {"200": content("How it ended", ref("Charged"))} | unknown,
+            },
+        },
+    }
+
+
+def schemas() -> dict[str, Any]:
+    """Describe what they answer."""
+    nothing_or_number = {"type": ["number", "null"], "minimum": 0}
+    return {
+        "Session": an_object(
+            {
+                "session_id": TEXT,
+                "vehicle_id": TEXT,
+                "state": {"enum": [state.value for state in State]},
+                "reason": {"enum": [*(reason.value for reason in Reason), None]},
+                "target_kwh": NUMBER,
+                "energy_kwh": NUMBER,
+                "power_kw": NUMBER,
+                "began_at": NUMBER,
+                "ended_at": nothing_or_number,
+                "predicted_s": nothing_or_number,
+            }
+        )
+    }
+
+
+def _from(registers: Registers, cursor: tuple[str, int]) -> Iterator[Register]:
+    """Give the sessions from a cursor on: each has one, by its state and number."""
+    state, number = cursor
+    running = reversed(registers.running) if state == "c" else ()
+    rest = chain(running, registers.ended)
+    return dropwhile(
+        lambda one: (one.charging is not None) == (state == "c") and one.number > number, rest
+    )
+
+
+def _cursor_of(register: Register) -> str:
+    return f"{'e' if register.charging is None else 'c'}{register.number}"
+
+
+def _cursor(text: str | None) -> tuple[str, int]:
+    if text is None:
+        return "c", 10**18
+    if text[:1] not in ("c", "e") or not text[1:].isdecimal() or len(text) > 19:
+        detail = f"is {shown(text)}; it takes what `next` of another page says, or leave it out"
+        raise BadRequest([Fault("cursor", detail)])
+    return text[0], int(text[1:])
+
+
+def _limit(text: str | None) -> int:
+    if text is None:
+        return _PAGE
+    if not (text.isdecimal() and len(text) <= 4 and 1 <= int(text) <= _LONGEST_PAGE):
+        detail = f"is {shown(text)}; it takes a number from 1 to {_LONGEST_PAGE}"
+        raise BadRequest([Fault("limit", detail)])
+    return int(text)
+
+
+def _unknown(session_id: str) -> str:
+    return f"No session {shown(session_id)} is known here: it never came, or ended long ago."

@@ -1,0 +1,146 @@
+"""Holds sessions: plugs them in, waits for them, ends them, for callers that come and go."""
+
+from collections.abc import Callable, Sequence
+from math import inf
+
+import gevent
+from gevent.event import Event
+
+from grid_common.charge import Session
+from grid_common.drain import Drain
+from grid_common.interrupt import Caller
+from grid_common.session_headers import Terms
+from substation_service.charging import Charging
+from substation_service.register import Reason, Register
+from substation_service.registers import Meaning, Registers, Visit
+from substation_service.scheduler import Scheduler
+
+# gevent's timers take no length of time that a clock cannot hold, seconds.
+_LONGEST_SLEEP_S = 86_400.0
+
+
+class Sessions:
+    """The sessions of this process. One for it."""
+
+    def __init__(
+        self,
+        registers: Registers,
+        scheduler: Scheduler,
+        drain: Drain,
+        clock: Callable[[], float],
+    ) -> None:
+        """Begin to watch over leases and graces.
+
+        Args:
+            registers: what each session got; `ended` has to be told of each visit that ends.
+            scheduler: wakes who waits for a vehicle to be charged.
+            drain: counts the vehicles in hand.
+            clock: tells the time, once all that was due by then has been seen to.
+        """
+        self._registers = registers
+        self._scheduler = scheduler
+        self._drain = drain
+        self._clock = clock
+        self._ends: dict[Register, Event] = {}
+        self._watched_until = inf
+        self._due_sooner = Event()
+        gevent.spawn(self._watch)
+
+    def charge(self, session: Session, terms: Terms, caller: Caller, request_id: str) -> Register:
+        """Return a session's register once it ended, be it charged or stopped.
+
+        Raises:
+            CallerGone: the caller hung up.
+            SubstationFull: no point is free.
+            Unavailable: the substation drains, and this would begin a visit.
+        """
+        registers = self._registers
+        if self._drain.active and registers.needs_power(session):
+            self._drain.refuse()
+        register, meaning = registers.ask(session, terms, self._clock())
+        charging = register.charging
+        if charging is None:
+            return register
+        register.request_id = request_id
+        if registers.due < self._watched_until:
+            self._due_sooner.set()
+        is_driven = False
+        try:
+            if meaning is Meaning.ATTACHED:
+                self._scheduler.wake(charging)
+                self._scheduler.changed()
+            elif register.is_durable:
+                gevent.spawn(self._drive, register, charging)
+            else:
+                is_driven = True
+                if self._is_charged(register, charging):
+                    caller.check()
+                    registers.finish(register, self._clock())
+                is_driven = False
+            while register.charging is not None:
+                self._end_of(register).wait()
+        finally:
+            self._leave(register)
+            if is_driven and register.charging is charging:  # others wait for it
+                gevent.spawn(self._drive, register, charging)
+        return register
+
+    def stop(self, session_id: str) -> Register | None:
+        """Stop a session, unless it ended before; None where it is not known."""
+        now = self._clock()
+        register = self._registers.get(session_id)
+        if register is not None:
+            self._registers.stop(register, now, Reason.CALLER)
+        return register
+
+    def stop_all(self) -> None:
+        """Stop all that charge: the process ends."""
+        now = self._clock()
+        for register in self._registers.running:
+            self._registers.stop(register, now, Reason.SHUT_DOWN)
+
+    def tell(self, owner: str | None) -> Sequence[tuple[Register, float]]:
+        """Return the registers of which a balancer that asks for progress is told, with kWh."""
+        now = self._clock()
+        return [(one, one.kwh(now)) for one in self._registers.tell(owner, now)]
+
+    def ended(self, visit: Visit) -> None:
+        """Wake who waits for a visit that ended."""
+        self._scheduler.wake(visit.charging)
+        self._scheduler.changed()
+        end = self._ends.pop(visit.register, None)
+        if end is not None:
+            end.set()
+
+    def _leave(self, register: Register) -> None:
+        self._registers.leave(register, self._clock())
+        if self._registers.due < self._watched_until:
+            self._due_sooner.set()
+
+    def _end_of(self, register: Register) -> Event:
+        end = self._ends.get(register)
+        if end is None:
+            end = self._ends[register] = Event()
+        return end
+
+    def _drive(self, register: Register, charging: Charging) -> None:
+        """See a visit to its end that no connection sees to."""
+        with self._drain.any_vehicle():
+            if self._is_charged(register, charging):
+                self._registers.finish(register, self._clock())
+
+    def _is_charged(self, register: Register, charging: Charging) -> bool:
+        """Wait until a visit has got all that it asked for; False when it ended before."""
+        while not self._scheduler.wait(charging):
+            if register.charging is not charging:
+                return False
+        return register.charging is charging
+
+    def _watch(self) -> None:
+        """End sessions by their leases and graces when these are over, not when next asked."""
+        while True:
+            self._due_sooner.clear()
+            now = self._clock()
+            self._registers.settle(now)
+            due = self._watched_until = self._registers.due
+            self._due_sooner.wait(None if due == inf else min(due - now, _LONGEST_SLEEP_S))
