@@ -3,6 +3,7 @@
 from typing import Any
 
 from grid_common.server import Server
+from substation_service.journal_file import check_journal
 from substation_service.settings import Settings
 
 settings = Settings.load_or_exit("substation_service")
@@ -14,4 +15,5 @@ def _create_app() -> Any:
     return create_app(settings)
 
 
+check_journal(settings.journal)
 Server("substation", settings, _create_app).run()

@@ -5,7 +5,8 @@ from typing import Any
 
 import orjson
 from flask import Response
-from prometheus_client import Histogram
+from gunicorn.arbiter import Arbiter
+from prometheus_client import Counter, Histogram
 
 from grid_common.charge import SessionRequest
 from grid_common.interrupt import Caller
@@ -15,6 +16,8 @@ from grid_common.problems import Unavailable
 from grid_common.session_headers import terms
 from grid_common.web import DURATION_BUCKETS, ServiceApp, json_response
 from substation_service import power_limit, session_views
+from substation_service.journal import Journal, NoJournal
+from substation_service.journal_file import JournalFile, UnusableJournal
 from substation_service.metrics import SubstationCollector
 from substation_service.register import Reason, State
 from substation_service.registers import Registers, Visit
@@ -57,7 +60,7 @@ def create_app(settings: Settings) -> ServiceApp:
             vehicle_id=register.vehicle_id,
             request_id=register.request_id,
             outcome=visit.outcome.value,
-            reason=register.reason,
+            **({"reason": register.reason.value} if register.reason else {}),
             kwh=register.target_kwh,
             delivered_kwh=round(visit.kwh, 3),
             charging_s=round(visit.charging_s, 3),
@@ -70,15 +73,17 @@ def create_app(settings: Settings) -> ServiceApp:
             registers.settle(now)
         return now
 
-    registers = Registers(substation, ended, time.time() - time.monotonic())
+    epoch_s = time.time() - time.monotonic()
+    registers = Registers(substation, ended, epoch_s)
+    journal = _journal(app, settings, substation, registers, epoch_s)
     scheduler = Scheduler(
         substation,
         clock,
         lambda: log.info("power limit returned", power_limit_kw=substation.power_limit_kw),
     )
-    sessions = Sessions(registers, scheduler, app.drain, clock)
-    app.registry.register(SubstationCollector(substation, registers, clock, app.drain))
-    app.at_exit.append(sessions.stop_all)
+    sessions = Sessions(registers, scheduler, journal, app.drain, clock)
+    app.registry.register(SubstationCollector(substation, registers, clock, journal, app.drain))
+    app.at_exit += [sessions.stop_all, journal.close]
 
     def charge(caller: Caller) -> Response:
         request = current_request()
@@ -111,6 +116,57 @@ def create_app(settings: Settings) -> ServiceApp:
         return json_response(document)
 
     return app
+
+
+def _journal(
+    app: ServiceApp,
+    settings: Settings,
+    substation: Substation,
+    registers: Registers,
+    epoch_s: float,
+) -> NoJournal:
+    """Take up what the journal keeps, where there is one."""
+    if settings.journal is None:
+        return NoJournal()
+    log = app.log.bind(substation=settings.substation_name)
+    try:
+        file = JournalFile(settings.journal)
+        kept = file.read()
+        known, cut = kept.registers(settings.time_scale)
+        registers.restore(known, kept.forgotten_kwh)
+        registered = Counter(
+            "substation_journal_registers",
+            "Registers written to the journal",
+            registry=app.registry,
+        )
+        seconds = Histogram(
+            "substation_journal_commit_seconds",
+            "Time until a commit to the journal was on the disk",
+            buckets=(0.001, 0.005, 0.025, 0.1, 0.5, 2.5),
+            registry=app.registry,
+        )
+
+        def committed(count: int, took_s: float) -> None:
+            registered.inc(count)
+            seconds.observe(took_s)
+
+        journal = Journal(
+            file, registers, settings.journal_max_mb * 1_000_000, epoch_s, log, committed
+        )
+    except (UnusableJournal, OSError) as error:
+        log.critical("journal cannot be used", journal=str(settings.journal), error=str(error))
+        # Ends gunicorn too: to try again would change nothing.
+        raise SystemExit(Arbiter.WORKER_BOOT_ERROR) from None
+    for register, kwh in cut:
+        substation.add_cut(kwh)
+        log.info(
+            "session cut off by a restart",
+            session_id=register.session_id,
+            vehicle_id=register.vehicle_id,
+            kwh=register.target_kwh,
+            delivered_kwh=round(kwh, 3),
+        )
+    return journal
 
 
 def description(max_kwh: float) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from grid_common.drain import Drain
+from substation_service.journal import NoJournal
 from substation_service.registers import Registers
 from substation_service.substation import Substation
 
@@ -14,11 +15,17 @@ class SubstationCollector(Collector):
     """Shows a substation to Prometheus and to the balancer's polls."""
 
     def __init__(
-        self, substation: Substation, registers: Registers, clock: Callable[[], float], drain: Drain
+        self,
+        substation: Substation,
+        registers: Registers,
+        clock: Callable[[], float],
+        journal: NoJournal,
+        drain: Drain,
     ) -> None:
         self._substation = substation
         self._registers = registers
         self._clock = clock
+        self._journal = journal
         self._drain = drain
 
     def collect(self) -> Iterator[Metric]:
@@ -50,6 +57,12 @@ class SubstationCollector(Collector):
                 "substation_meter_kwh",
                 "Energy that all sessions' registers here add up to, kWh",
                 self._registers.meter_kwh(now),
+            ),
+            ("substation_journal_bytes", "Size of the journal's file", self._journal.size),
+            (
+                "substation_journal_failing",
+                "1 while the journal cannot be written",
+                self._journal.failing_since is not None,
             ),
             ("substation_draining", "1 while the site takes no new vehicle", self._drain.active),
         ):

@@ -4,7 +4,7 @@ Pure: the clock is passed in, and nothing here waits.
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from enum import Enum, auto
 from heapq import heappop, heappush, merge
 from math import inf
@@ -94,6 +94,7 @@ class Registers:
         self._graces: list[tuple[float, int, Register]] = []
         self._numbers = 0
         self._past_kwh = 0.0
+        self.forgotten_kwh = 0.0  # of those that are no longer known
         self.due = inf
 
     @property
@@ -127,11 +128,6 @@ class Registers:
         """Return all that was ever delivered here: the sum of all registers, forgotten ones too."""
         charging = (one.charging for one in self._running.values())
         return self._past_kwh + sum(one.delivered_kwh(now) for one in charging if one)
-
-    @property
-    def ended_kwh(self) -> float:
-        """All that visits that ended ever delivered here."""
-        return self._past_kwh
 
     def ask(self, session: Session, terms: Terms, now: float) -> tuple[Register, Meaning]:
         """Bring a session's register to the energy asked for, and count its caller.
@@ -232,10 +228,11 @@ class Registers:
                     self._stop(register, grace, Reason.GRACE)
             self.due = min(self._owners.due, self._graces[0][0] if self._graces else inf)
 
-    def restore(self, registers: list[Register], past_kwh: float) -> None:
+    def restore(self, registers: Iterable[Register], forgotten_kwh: float) -> None:
         """Begin with those that ended before, in the order of their ends."""
-        self._past_kwh = past_kwh
+        self.forgotten_kwh = self._past_kwh = forgotten_kwh
         for register in registers:
+            self._past_kwh += register.ended_kwh
             self._keep(register)
 
     def _amend(self, register: Register, target_kwh: float, now: float) -> None:
@@ -299,4 +296,5 @@ class Registers:
             known, most = self._charged_plain, self._limits.plain
         known[register.session_id] = register
         if len(known) > most:
-            known.popitem(last=False)
+            _, forgotten = known.popitem(last=False)
+            self.forgotten_kwh += forgotten.ended_kwh

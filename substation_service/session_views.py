@@ -1,6 +1,6 @@
 """Sessions over HTTP: what they got, which there are, and a stop for each."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain, dropwhile, islice
 from math import inf
 from typing import Any
@@ -43,28 +43,30 @@ def session_views(
     """Build the blueprint."""
     blueprint = Blueprint("sessions", __name__)
 
+    def shown_all(rows: Sequence[Register]) -> list[dict[str, Any]]:
+        told = sessions.kwh(rows)
+        now = clock()
+        return [_shown(one, kwh, now) for one, kwh in zip(rows, told, strict=True)]
+
     @blueprint.get("/progress")
     def progress() -> Response:
-        told = sessions.tell(owner_of(current_request().environ))
-        return json_response({"sessions": {one.session_id: kwh for one, kwh in told}})
+        return json_response({"sessions": sessions.progress(owner_of(current_request().environ))})
 
     @blueprint.get("/sessions")
     def page() -> Response:
         limit, cursor = _limit(request.args.get("limit")), _cursor(request.args.get("cursor"))
-        now = clock()
+        clock()
         rows = list(islice(_from(registers, cursor), limit + 1))
         more = _cursor_of(rows[limit]) if len(rows) > limit else None
-        return json_response(
-            {"sessions": [shown_session(one, now) for one in rows[:limit]], "next": more}
-        )
+        return json_response({"sessions": shown_all(rows[:limit]), "next": more})
 
     @blueprint.get("/sessions/<session_id>")
     def show(session_id: str) -> Response:
-        now = clock()
+        clock()
         register = registers.get(session_id)
         if register is None:
             abort(404, _unknown(session_id))
-        return json_response(shown_session(register, now))
+        return json_response(shown_all([register])[0])
 
     @blueprint.delete("/sessions/<session_id>")
     def stop(session_id: str) -> Response:
@@ -76,7 +78,7 @@ def session_views(
     return blueprint
 
 
-def shown_session(register: Register, now: float) -> dict[str, Any]:
+def _shown(register: Register, kwh: float, now: float) -> dict[str, Any]:
     """Show a session as it is now."""
     charging = register.charging
     ends = inf if charging is None else charging.ends
@@ -86,7 +88,7 @@ def shown_session(register: Register, now: float) -> dict[str, Any]:
         "state": register.state.value,
         "reason": None if register.reason is None else register.reason.value,
         "target_kwh": register.target_kwh,
-        "energy_kwh": register.kwh(now),
+        "energy_kwh": kwh,
         "power_kw": 0.0 if charging is None else round(charging.power_kw(now), 3),
         "began_at": round(register.began_at, 3),
         "ended_at": None if register.ended_at is None else round(register.ended_at, 3),

@@ -1,6 +1,6 @@
 """Holds sessions: plugs them in, waits for them, ends them, for callers that come and go."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from math import inf
 
 import gevent
@@ -9,12 +9,16 @@ from gevent.event import Event
 from grid_common.charge import Session
 from grid_common.drain import Drain
 from grid_common.interrupt import Caller
+from grid_common.problems import Unavailable
 from grid_common.session_headers import Terms
 from substation_service.charging import Charging
+from substation_service.journal import NoJournal
 from substation_service.register import Reason, Register
 from substation_service.registers import Meaning, Registers, Visit
 from substation_service.scheduler import Scheduler
 
+# A full disk is not soon made room on.
+_JOURNAL_RETRY_AFTER_S = 5.0
 # gevent's timers take no length of time that a clock cannot hold, seconds.
 _LONGEST_SLEEP_S = 86_400.0
 
@@ -26,6 +30,7 @@ class Sessions:
         self,
         registers: Registers,
         scheduler: Scheduler,
+        journal: NoJournal,
         drain: Drain,
         clock: Callable[[], float],
     ) -> None:
@@ -34,11 +39,13 @@ class Sessions:
         Args:
             registers: what each session got; `ended` has to be told of each visit that ends.
             scheduler: wakes who waits for a vehicle to be charged.
+            journal: keeps what it is told of them.
             drain: counts the vehicles in hand.
             clock: tells the time, once all that was due by then has been seen to.
         """
         self._registers = registers
         self._scheduler = scheduler
+        self._journal = journal
         self._drain = drain
         self._clock = clock
         self._ends: dict[Register, Event] = {}
@@ -52,14 +59,15 @@ class Sessions:
         Raises:
             CallerGone: the caller hung up.
             SubstationFull: no point is free.
-            Unavailable: the substation drains, and this would begin a visit.
+            Unavailable: this would begin a visit, and the substation drains, or the session is a
+                durable one and its journal cannot be written.
         """
         registers = self._registers
-        if self._drain.active and registers.needs_power(session):
-            self._drain.refuse()
+        self._refuse(session, terms)
         register, meaning = registers.ask(session, terms, self._clock())
         charging = register.charging
         if charging is None:
+            self._keep(register)
             return register
         register.request_id = request_id
         if registers.due < self._watched_until:
@@ -83,6 +91,7 @@ class Sessions:
             self._leave(register)
             if is_driven and register.charging is charging:  # others wait for it
                 gevent.spawn(self._drive, register, charging)
+        self._keep(register)
         return register
 
     def stop(self, session_id: str) -> Register | None:
@@ -91,6 +100,7 @@ class Sessions:
         register = self._registers.get(session_id)
         if register is not None:
             self._registers.stop(register, now, Reason.CALLER)
+            self._journal.commit()
         return register
 
     def stop_all(self) -> None:
@@ -99,18 +109,47 @@ class Sessions:
         for register in self._registers.running:
             self._registers.stop(register, now, Reason.SHUT_DOWN)
 
-    def tell(self, owner: str | None) -> Sequence[tuple[Register, float]]:
-        """Return the registers of which a balancer that asks for progress is told, with kWh."""
+    def progress(self, owner: str | None) -> dict[str, float]:
+        """Return what a balancer that asks for progress is told: kWh by session."""
         now = self._clock()
-        return [(one, one.kwh(now)) for one in self._registers.tell(owner, now)]
+        told = [(one, one.kwh(now)) for one in self._registers.tell(owner, now)]
+        return {one.session_id: kwh for one, kwh in self._journal.tell(told)}
+
+    def kwh(self, registers: Iterable[Register]) -> list[float]:
+        """Return what these can be told to have got, in order."""
+        now = self._clock()
+        return [kwh for _, kwh in self._journal.tell([(one, one.kwh(now)) for one in registers])]
 
     def ended(self, visit: Visit) -> None:
-        """Wake who waits for a visit that ended."""
+        """Keep how a visit ended, and wake who waits for it."""
+        self._journal.note(visit.register)
         self._scheduler.wake(visit.charging)
         self._scheduler.changed()
         end = self._ends.pop(visit.register, None)
         if end is not None:
             end.set()
+
+    def _refuse(self, session: Session, terms: Terms) -> None:
+        """Refuse what would begin a visit and must not.
+
+        Raises:
+            Unavailable: it is refused.
+        """
+        failing = terms.grace_s is not None and self._journal.failing_since is not None
+        if (self._drain.active or failing) and self._registers.needs_power(session):
+            self._drain.refuse()
+            raise Unavailable(
+                "journal",
+                "The substation cannot write its journal, so it takes no new session that is to "
+                "outlive its connection; its log says why.",
+                retry_after_s=_JOURNAL_RETRY_AFTER_S,
+                session_id=session.session_id,
+            )
+
+    def _keep(self, register: Register) -> None:
+        """Have the end of a durable session on the disk before it is told."""
+        if register.is_durable:
+            self._journal.commit()
 
     def _leave(self, register: Register) -> None:
         self._registers.leave(register, self._clock())

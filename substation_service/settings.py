@@ -4,7 +4,7 @@ from typing import Self
 
 from pydantic import Field, field_validator, model_validator
 
-from grid_common.settings import ServiceSettings
+from grid_common.settings import FilePath, ServiceSettings
 from substation_service.power import Sharing
 
 # Connections kept for balancers' polls, Prometheus and those who are refused.
@@ -44,6 +44,19 @@ class Settings(ServiceSettings):
         le=1e9,
         allow_inf_nan=False,
         description="How many times faster than real time vehicles charge; 1 is real time",
+    )
+
+    journal: FilePath | None = Field(
+        None,
+        description="File in which the site keeps what it delivered to each session, so that it "
+        "can say so after a restart; one for each site. None: it knows until it ends",
+    )
+    journal_max_mb: int = Field(
+        64,
+        ge=1,
+        le=65_536,
+        description="Size of that file beyond which it is written anew, without what is no longer "
+        "known, MB",
     )
 
     @property
