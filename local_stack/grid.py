@@ -37,7 +37,7 @@ class Grid:
     """The processes of a grid. As a context manager it starts them and stops them all.
 
     Attributes:
-        folder: where logs and Prometheus' data go.
+        folder: where logs, the substations' journals and Prometheus' data go.
         points: charging points of each substation.
         ports: where each part listens.
         env: settings for all parts, on top of this process' environment.
@@ -66,6 +66,7 @@ class Grid:
                 "substation_service",
                 port,
                 {
+                    "JOURNAL": str(self.folder.absolute() / f"substation{number}.journal"),
                     **self.substation_env,
                     "SUBSTATION_NAME": f"substation{number}",
                     "CHARGING_POINTS": str(points),

@@ -75,7 +75,7 @@ def create_app(settings: Settings) -> ServiceApp:
 
     epoch_s = time.time() - time.monotonic()
     registers = Registers(substation, ended, epoch_s)
-    journal = _journal(app, settings, substation, registers, epoch_s)
+    journal = _journal(app, settings, registers, epoch_s)
     scheduler = Scheduler(
         substation,
         clock,
@@ -121,7 +121,6 @@ def create_app(settings: Settings) -> ServiceApp:
 def _journal(
     app: ServiceApp,
     settings: Settings,
-    substation: Substation,
     registers: Registers,
     epoch_s: float,
 ) -> NoJournal:
@@ -158,7 +157,6 @@ def _journal(
         # Ends gunicorn too: to try again would change nothing.
         raise SystemExit(Arbiter.WORKER_BOOT_ERROR) from None
     for register, kwh in cut:
-        substation.add_cut(kwh)
         log.info(
             "session cut off by a restart",
             session_id=register.session_id,

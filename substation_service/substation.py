@@ -133,11 +133,6 @@ class Substation:
         if self.load * self.point_power_kw > self.power_limit_kw:
             self._share()
 
-    def add_cut(self, kwh: float) -> None:
-        """Count a visit that an earlier process did not see to its end."""
-        self.energy_delivered_kwh[Outcome.ABORTED] += kwh
-        self.sessions[Outcome.ABORTED] += 1
-
     def set_limit(self, power_limit_kw: float, now: float, until: float | None = None) -> None:
         """Change the limit at once, for good or until a time at which the standing one returns.
 

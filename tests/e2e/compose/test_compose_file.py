@@ -81,9 +81,16 @@ def test_a_container_has_its_limits(document: dict[str, Any], service: str) -> N
 
 
 @each_service
-def test_a_container_writes_to_memory_alone(document: dict[str, Any], service: str) -> None:
+def test_a_container_writes_to_memory_and_its_journal_alone(
+    document: dict[str, Any], service: str
+) -> None:
     container = document["services"][service]
     for mount in container.get("volumes", []):
+        if mount.get("target") == "/var/lib/substation":  # the journal, bounded by JOURNAL_MAX_MB
+            assert mount["type"] == "volume"
+            assert service.startswith("substation")
+            assert "source" not in mount  # a name would have the containers of --scale share it
+            continue
         assert mount["type"] == "bind"
         assert mount["read_only"] is True
         # Configuration of this repository, and so no socket of the engine.
