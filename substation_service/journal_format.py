@@ -21,7 +21,7 @@ _SECONDS_PER_HOUR = 3600
 
 
 class CorruptJournal(Exception):
-    """A line that is followed by whole ones is not what was written; `offset` is its first byte."""
+    """A line that was on the disk is not what was written; `offset` is its first byte."""
 
     def __init__(self, offset: int) -> None:
         super().__init__(f"the line at byte {offset} does not match its checksum")
@@ -38,7 +38,7 @@ def decode(lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:
     """Read the commits of a journal; a last one that is not whole was never told, and is left out.
 
     Raises:
-        CorruptJournal: one that is not whole is followed by one that is.
+        CorruptJournal: one that is not whole is followed by one that is, or the first is not.
     """
     offset, broken = 0, None
     for line in lines:
@@ -46,6 +46,8 @@ def decode(lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:
         if broken is None:
             if document is not None:
                 yield document
+            elif offset == 0:  # a file is put in its place only when that line is whole
+                raise CorruptJournal(0)
             else:
                 broken = offset
         elif document is not None:
