@@ -89,7 +89,9 @@ def create_app(settings: Settings) -> ServiceApp:
         request = current_request()
         session = SessionRequest.from_request(request, max_kwh=settings.max_kwh).session()
         try:
-            register = sessions.charge(session, terms(request.environ), caller, current_g().request_id)
+            register = sessions.charge(
+                session, terms(request.environ), caller, current_g().request_id
+            )
         except SubstationFull as full:
             log.info(
                 "refused",
