@@ -29,7 +29,7 @@ class Drain:
         self.active = False
         self.in_hand = 0
         self._vehicle = _Vehicle(self.took, self.left)
-        self._any_vehicle = _Vehicle(self._took_any, self.left)
+        self._any_vehicle = _Vehicle(self.kept, self.left)
 
     def vehicle(self) -> "_Vehicle":
         """Count one vehicle for as long as the block runs.
@@ -53,9 +53,10 @@ class Drain:
             Unavailable: the service drains.
         """
         self.refuse()
-        self._took_any()
+        self.kept()
 
-    def _took_any(self) -> None:
+    def kept(self) -> None:
+        """Count one more vehicle that is no new one, as `left` counts one less."""
         self.in_hand += 1
         self._idle.clear()
 

@@ -4,6 +4,7 @@ A substation of another make passes over them.
 """
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from grid_common.problems import BadRequest, Fault, shown
@@ -40,28 +41,18 @@ class Terms(NamedTuple):
     resumed: bool = False
 
 
-PLAIN = Terms()
-
-
 def terms(environ: "WSGIEnvironment") -> Terms:
     """Read the terms of a request.
 
     Raises:
         BadRequest: a header is not what it takes; each is named.
     """
-    grace, lease, resumed = (
-        environ.get("HTTP_SESSION_GRACE"),
-        environ.get("HTTP_SESSION_LEASE"),
-        environ.get("HTTP_SESSION_RESUMED"),
-    )
-    owner = owner_of(environ)
-    if grace is lease is owner is resumed is None:
-        return PLAIN
-    return Terms(
-        None if grace is None else _seconds(GRACE, grace),
-        owner,
-        None if lease is None else _seconds(LEASE, lease),
-        resumed == YES,
+    get = environ.get
+    return _terms(
+        get("HTTP_SESSION_GRACE"),
+        get("HTTP_SESSION_OWNER"),
+        get("HTTP_SESSION_LEASE"),
+        get("HTTP_SESSION_RESUMED"),
     )
 
 
@@ -71,7 +62,21 @@ def owner_of(environ: "WSGIEnvironment") -> str | None:
     Raises:
         BadRequest: the header is not what it takes.
     """
-    owner: str | None = environ.get("HTTP_SESSION_OWNER")
+    return _owner(environ.get("HTTP_SESSION_OWNER"))
+
+
+# A balancer says the same with each charge.
+@lru_cache(256)
+def _terms(grace: str | None, owner: str | None, lease: str | None, resumed: str | None) -> Terms:
+    return Terms(
+        None if grace is None else _seconds(GRACE, grace),
+        _owner(owner),
+        None if lease is None else _seconds(LEASE, lease),
+        resumed == YES,
+    )
+
+
+def _owner(owner: str | None) -> str | None:
     if owner is not None and not _OWNER.fullmatch(owner):
         takes = "1 to 64 characters of A-Z a-z 0-9 . _ : -"
         raise BadRequest([Fault(OWNER, f"is {shown(owner)}; it takes {takes}")])

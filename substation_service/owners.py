@@ -53,17 +53,16 @@ class Owners:
         """
         if register.owner is not None and register.owner != name:
             self.disconnect(register)
-        owner = self._known(name, now)
-        owner.heard = max(owner.heard, now)
-        owner.lease_s = inf if lease_s is None else lease_s
+        owner = self._owners.get(name) or self._known(name, now)
+        owner.heard = now
+        owner.lease_s = lease_s = inf if lease_s is None else lease_s
         owner.connected[register] = None
         register.owner = name
-        return owner.due
+        return now + lease_s
 
     def hear(self, name: str, now: float) -> None:
         """Note that an owner was heard from."""
-        owner = self._known(name, now)
-        owner.heard = max(owner.heard, now)
+        self._known(name, now).heard = now
 
     def silent(self, now: float) -> list[Register]:
         """Return the connected sessions of those who were silent for their lease."""
@@ -80,11 +79,9 @@ class Owners:
         if owner is not None:
             owner.connected.pop(register, None)
 
-    def end(self, register: Register, now: float, *, told: bool) -> None:
-        """Note that a session ended; `told` where its caller is being told."""
-        self.disconnect(register)
-        if not told or register.is_durable:
-            self._ended.append((now, register))
+    def end(self, register: Register, now: float) -> None:
+        """Note that a session ended, and that its caller is not being told so, or may not hear."""
+        self._ended.append((now, register))
 
     def ended_since(self, name: str | None, number: int, now: float) -> Iterator[Register]:
         """Give those that ended since the answer before an owner's last one, without repeats.

@@ -3,10 +3,10 @@
 Pure: the clock is passed in, and nothing here waits.
 """
 
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from enum import Enum, auto
 from heapq import heappop, heappush, merge
+from itertools import islice
 from math import inf
 from typing import NamedTuple
 
@@ -33,6 +33,11 @@ class Limits(NamedTuple):
 
 
 DEFAULT_LIMITS = Limits()
+# Beyond its limit this part is forgotten at once: dicts are slow to give up their first.
+_FORGOTTEN = 1 / 8
+# Members of an enumeration take longer to look up, each time.
+_CHARGED, _CHARGING, _STOPPED = State.CHARGED, State.CHARGING, State.STOPPED
+_DONE, _ABORTED = Outcome.CHARGED, Outcome.ABORTED
 
 
 class Meaning(Enum):
@@ -41,6 +46,9 @@ class Meaning(Enum):
     PLUGGED_IN = auto()  # a visit began
     ATTACHED = auto()  # it charges already
     ENDED = auto()  # it has what is asked for
+
+
+_PLUGGED_IN, _ATTACHED, _ENDED = Meaning
 
 
 class Visit(NamedTuple):
@@ -88,8 +96,8 @@ class Registers:
         self._epoch_s = epoch_s
         self._limits = limits
         self._running: dict[str, Register] = {}
-        self._charged_plain: OrderedDict[str, Register] = OrderedDict()
-        self._ended: OrderedDict[str, Register] = OrderedDict()
+        self._charged_plain: dict[str, Register] = {}
+        self._ended: dict[str, Register] = {}
         self._owners = Owners()
         self._graces: list[tuple[float, int, Register]] = []
         self._numbers = 0
@@ -141,20 +149,22 @@ class Registers:
         Raises:
             SubstationFull: no point is free.
         """
-        self.settle(now)
-        register = self._running.get(session.session_id)
-        meaning = Meaning.ATTACHED
+        if self.due <= now:
+            self.settle(now)
+        session_id = session.session_id
+        register = self._running.get(session_id)
+        meaning = _ATTACHED
         if register is not None:
             if session.kwh != register.target_kwh:
                 self._amend(register, session.kwh, now)
         else:
-            register = self.get(session.session_id)
+            register = self._ended.get(session_id) or self._charged_plain.get(session_id)
             if register is not None and register.has(session.kwh):
-                if register.state is State.STOPPED:
+                if register.state is _STOPPED:
                     register.target_kwh = session.kwh
-                    register.state, register.reason = State.CHARGED, None
-                return register, Meaning.ENDED
-            register, meaning = self._plug_in(register, session, now), Meaning.PLUGGED_IN
+                    register.state, register.reason = _CHARGED, None
+                return register, _ENDED
+            register, meaning = self._plug_in(register, session, now), _PLUGGED_IN
         register.callers += 1
         register.grace_ends = None
         if terms.grace_s is not None:
@@ -166,12 +176,13 @@ class Registers:
 
     def leave(self, register: Register, now: float) -> None:
         """Count one caller less: it is answered, or gone."""
-        self.settle(now)
+        if self.due <= now:
+            self.settle(now)
         register.callers -= 1
-        if register.callers or register.state is not State.CHARGING:
+        if register.callers or register.charging is None:
             return
         if register.grace_s is None:
-            self._end(register, now, Outcome.ABORTED, Reason.DISCONNECTED)
+            self._end(register, now, _ABORTED, Reason.DISCONNECTED)
             return
         self._owners.disconnect(register)
         register.grace_ends = now + register.grace_s
@@ -180,8 +191,9 @@ class Registers:
 
     def finish(self, register: Register, now: float) -> None:
         """End a visit that has got all that it asked for."""
-        self.settle(now)
-        self._end(register, now, Outcome.CHARGED, None)
+        if self.due <= now:
+            self.settle(now)
+        self._end(register, now, _DONE, None)
 
     def stop(self, register: Register, now: float, reason: Reason) -> None:
         """End a visit, if there is one: one that has got all that it asked for is charged."""
@@ -193,9 +205,9 @@ class Registers:
         if charging is None:
             return
         if self._site.remaining_s(charging, now) > 0:
-            self._end(register, now, Outcome.ABORTED, reason)
+            self._end(register, now, _ABORTED, reason)
         else:
-            self._end(register, now, Outcome.CHARGED, None)
+            self._end(register, now, _DONE, None)
 
     def hear(self, owner: str, now: float) -> None:
         """Note that a balancer was heard from."""
@@ -224,7 +236,7 @@ class Registers:
                     self._stop(register, due, Reason.LEASE)
             elif grace <= now:
                 _, _, register = heappop(self._graces)
-                if register.grace_ends == grace and register.state is State.CHARGING:
+                if register.grace_ends == grace and register.state is _CHARGING:
                     self._stop(register, grace, Reason.GRACE)
             self.due = min(self._owners.due, self._graces[0][0] if self._graces else inf)
 
@@ -261,7 +273,7 @@ class Registers:
             register.ended_at = register.grace_s = register.owner = None
         register.word_kwh = register.ended_kwh
         register.charging, register.noted = charging, False
-        register.state, register.reason = State.CHARGING, None
+        register.state, register.reason = _CHARGING, None
         self._numbers += 1
         register.number = self._numbers
         self._running[session.session_id] = register
@@ -277,12 +289,16 @@ class Registers:
         if abs(register.ended_kwh - register.target_kwh) < EPSILON_KWH:
             register.ended_kwh = register.target_kwh
         self._past_kwh += kwh
-        register.state = State.STOPPED if reason else State.CHARGED
+        register.state = _STOPPED if reason else _CHARGED
         register.reason = reason
         register.grace_ends = None
         register.ended_at = self._epoch_s + now
         del self._running[register.session_id]
-        self._owners.end(register, now, told=register.callers > 0 and reason is None)
+        is_told = register.callers > 0 and reason is None and register.grace_s is None
+        if register.owner is not None:
+            self._owners.disconnect(register)
+        if not is_told:
+            self._owners.end(register, now)
         self._keep(register)
         self._on_ended(Visit(register, charging, outcome, kwh, visit_s))
 
@@ -290,11 +306,11 @@ class Registers:
         """Know one that ended, and forget the oldest beyond the limits."""
         self._numbers += 1
         register.number = self._numbers
-        if register.is_durable or register.state is not State.CHARGED:
-            known, most = self._ended, self._limits.others
-        else:
+        if register.grace_s is None and register.state is _CHARGED:
             known, most = self._charged_plain, self._limits.plain
+        else:
+            known, most = self._ended, self._limits.others
         known[register.session_id] = register
         if len(known) > most:
-            _, forgotten = known.popitem(last=False)
-            self.forgotten_kwh += forgotten.ended_kwh
+            for session_id in list(islice(known, max(1, int(most * _FORGOTTEN)))):
+                self.forgotten_kwh += known.pop(session_id).ended_kwh

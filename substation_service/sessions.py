@@ -63,7 +63,9 @@ class Sessions:
                 durable one and its journal cannot be written.
         """
         registers = self._registers
-        self._refuse(session, terms)
+        durable = terms.grace_s is not None
+        if self._drain.active or (durable and self._journal.failing_since is not None):
+            self._refuse(session)
         register, meaning = registers.ask(session, terms, self._clock())
         charging = register.charging
         if charging is None:
@@ -72,24 +74,22 @@ class Sessions:
         register.request_id = request_id
         if registers.due < self._watched_until:
             self._due_sooner.set()
-        is_driven = False
+        drives = meaning is Meaning.PLUGGED_IN
         try:
-            if meaning is Meaning.ATTACHED:
-                self._scheduler.wake(charging)
-                self._scheduler.changed()
-            elif register.is_durable:
-                gevent.spawn(self._drive, register, charging)
-            else:
-                is_driven = True
+            if drives:
                 if self._is_charged(register, charging):
-                    caller.check()
+                    if register.grace_s is None:
+                        caller.check()
                     registers.finish(register, self._clock())
-                is_driven = False
+            else:
+                self._scheduler.wake(charging)  # it may end at another time now
+                self._scheduler.changed()
             while register.charging is not None:
                 self._end_of(register).wait()
         finally:
             self._leave(register)
-            if is_driven and register.charging is charging:  # others wait for it
+            if drives and register.charging is charging:
+                self._drain.kept()
                 gevent.spawn(self._drive, register, charging)
         self._keep(register)
         return register
@@ -129,14 +129,13 @@ class Sessions:
         if end is not None:
             end.set()
 
-    def _refuse(self, session: Session, terms: Terms) -> None:
+    def _refuse(self, session: Session) -> None:
         """Refuse what would begin a visit and must not.
 
         Raises:
             Unavailable: it is refused.
         """
-        failing = terms.grace_s is not None and self._journal.failing_since is not None
-        if (self._drain.active or failing) and self._registers.needs_power(session):
+        if self._registers.needs_power(session):
             self._drain.refuse()
             raise Unavailable(
                 "journal",
@@ -164,9 +163,11 @@ class Sessions:
 
     def _drive(self, register: Register, charging: Charging) -> None:
         """See a visit to its end that no connection sees to."""
-        with self._drain.any_vehicle():
+        try:
             if self._is_charged(register, charging):
                 self._registers.finish(register, self._clock())
+        finally:
+            self._drain.left()
 
     def _is_charged(self, register: Register, charging: Charging) -> bool:
         """Wait until a visit has got all that it asked for; False when it ended before."""
