@@ -38,6 +38,13 @@ class Leave(NamedTuple):
     which: int
 
 
+class Amend(NamedTuple):
+    """One of the vehicles is to have another energy, as a share of what its battery takes."""
+
+    which: int
+    share: float
+
+
 class Limit(NamedTuple):
     """The limit becomes a share of what all points give, for good or for some hours."""
 
@@ -53,7 +60,7 @@ class Scene(NamedTuple):
     share: float
     sharing: Sharing
     time_scale: float
-    happenings: list[tuple[float, Plug | Leave | Limit]]
+    happenings: list[tuple[float, Plug | Leave | Amend | Limit]]
 
 
 def demands() -> st.SearchStrategy[Demand]:
@@ -83,6 +90,7 @@ SCENES = st.builds(
             st.builds(Plug, demands())
             | st.builds(Plug, demands())
             | st.builds(Leave, st.integers(0, 20))
+            | st.builds(Amend, st.integers(0, 20), st.floats(0.001, 1))
             | st.builds(Limit, SHARES, st.none() | st.floats(0.01, 5)),
         ),
         min_size=10,
@@ -181,7 +189,7 @@ class Meter:
         )
         assert least * (1 - 1e-6) <= cap <= most * (1 + 1e-6)
 
-    def happens(self, what: Plug | Leave | Limit) -> None:
+    def happens(self, what: Plug | Leave | Amend | Limit) -> None:
         """Let something happen now."""
         match what:
             case Plug(demand):
@@ -196,10 +204,22 @@ class Meter:
             case Leave(which):
                 if self.plugged:
                     self._leaves(self.plugged[which % len(self.plugged)])
+            case Amend(which, share):
+                if self.plugged:
+                    self._amend(self.plugged[which % len(self.plugged)], share)
             case Limit(share, hours):
                 until = None if hours is None else self.now + hours / self.hours_per_s
                 self.site.set_limit(share * self.full_kw, self.now, until)
         self.check()
+
+    def _amend(self, one: Charging, share: float) -> None:
+        demand, got = one.demand, one.delivered_kwh(self.now)
+        most_kwh = 200.0
+        if demand.battery_kwh is not None and demand.soc is not None:
+            most_kwh = (1 - demand.soc) * demand.battery_kwh
+        self.site.amend(one, share * most_kwh, self.now)
+        assert one.delivered_kwh(self.now) == got
+        assert one.demand.kwh == max(got, share * most_kwh)
 
     def _leaves(self, one: Charging) -> None:
         done = one in self.site.finished(self.now)

@@ -1,0 +1,202 @@
+"""The journal's file: bounded, written anew, and what is said while it cannot be written."""
+
+import errno
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import gevent
+import pytest
+import structlog
+
+from grid_common.charge import Session
+from grid_common.session_headers import Terms
+from substation_service.journal import Journal
+from substation_service.journal_file import JournalFile
+from substation_service.register import Reason, Register
+from substation_service.registers import Limits, Registers
+from substation_service.substation import Substation
+
+DURABLE = Terms(grace_s=60)
+
+
+class World:
+    """A substation with a journal, on the real clock. 1 kWh takes a microsecond."""
+
+    def __init__(self, path: Path, most_bytes: int = 10_000) -> None:
+        self.file = JournalFile(path)
+        self.kept = self.file.read()
+        self.registers = Registers(
+            Substation(100, 60, time_scale=6e7),
+            lambda visit: self.journal.note(visit.register),
+            limits=Limits(50, 50),
+        )
+        known, _ = self.kept.registers(6e7)
+        self.registers.restore(known, self.kept.forgotten_kwh)
+        self.commits: list[int] = []
+        self.journal = Journal(
+            self.file,
+            self.registers,
+            most_bytes,
+            0.0,
+            structlog.get_logger(),
+            lambda count, _took_s: self.commits.append(count),
+        )
+
+    def begin(self, name: str) -> Register:
+        return self.registers.ask(Session(name, "EV", 1.0), DURABLE, time.monotonic())[0]
+
+    def charge(self, name: str) -> None:
+        register = self.begin(name)
+        gevent.sleep(1e-5)
+        self.registers.finish(register, time.monotonic())
+        self.registers.leave(register, time.monotonic())
+
+    def restart(self) -> "World":
+        self.file.close()
+        return World(self.file.path)
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path / "journal")
+
+
+def test_everyone_who_waits_goes_on_with_one_commit(world: World) -> None:
+    for number in range(40):
+        world.charge(f"s{number}")
+    waits = [gevent.spawn(world.journal.commit) for _ in range(40)]
+    gevent.joinall(waits, timeout=5)
+
+    assert [one.value for one in waits] == [True] * 40
+    assert world.commits == [40]
+    assert world.restart().registers.meter_kwh(time.monotonic()) == 40
+
+
+def test_the_file_stays_within_its_bound_and_keeps_the_meter(world: World) -> None:
+    sizes = []
+    for number in range(600):
+        world.charge(f"session-{number}")
+        if number % 20 == 0:
+            assert world.journal.commit()
+            sizes.append(world.file.path.stat().st_size)
+    assert world.journal.commit()
+
+    assert max(sizes) < 25_000  # ten times as much was written
+    assert sorted(path.name for path in world.file.path.parent.iterdir()) == [
+        "journal",
+        "journal.lock",
+    ]
+    again = world.restart()
+    now = time.monotonic()
+    assert again.registers.meter_kwh(now) == world.registers.meter_kwh(now) == 600
+    assert {one.session_id for one in again.registers.ended} >= {
+        f"session-{number}" for number in range(560, 600)
+    }
+
+
+def test_what_is_told_while_nothing_can_be_written_is_what_was_told_before(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.registers = Registers(
+        Substation(100, 60, time_scale=60), lambda visit: world.journal.note(visit.register)
+    )
+    register = world.begin("s")
+    assert world.journal.tell([(register, 0.25)]) == [(register, 0.25)]
+    fail_syncs(monkeypatch, errno.EIO)
+
+    assert world.journal.tell([(register, 0.5)]) == [(register, 0.25)]
+    assert world.journal.failing_since is not None
+    assert not world.journal.commit()
+    monkeypatch.undo()
+    eventually(lambda: world.journal.failing_since is None)
+    assert world.journal.tell([(register, 0.75)]) == [(register, 0.75)]
+
+
+@pytest.mark.parametrize("fault", [errno.EIO, errno.ENOSPC])
+def test_after_a_write_that_failed_all_is_written(
+    world: World, monkeypatch: pytest.MonkeyPatch, fault: int
+) -> None:
+    world.charge("before")
+    assert world.journal.commit()
+    fail_syncs(monkeypatch, fault)
+    for number in range(30):
+        world.charge(f"meanwhile-{number}")
+    assert not world.journal.commit()
+    assert not world.journal.commit()
+    monkeypatch.undo()
+
+    eventually(lambda: world.journal.failing_since is None)
+
+    again = world.restart()
+    assert {one.session_id for one in again.registers.ended} == {
+        "before",
+        *(f"meanwhile-{number}" for number in range(30)),
+    }
+    assert again.registers.meter_kwh(time.monotonic()) == 31
+
+
+def test_a_disk_that_is_slow_holds_nobody_up_for_long(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    register = world.begin("s")
+    sync = os.fdatasync
+
+    def slow(fd: int) -> None:
+        time.sleep(4)  # in the journal's own thread: nothing here is patched by gevent
+        sync(fd)
+
+    monkeypatch.setattr(os, "fdatasync", slow)
+    began = time.monotonic()
+    assert world.journal.tell([(register, 0.5)]) == [(register, 0.0)]
+    assert time.monotonic() - began < 1
+    assert world.journal.failing_since is None
+    assert not world.journal.commit()
+    assert 1.5 < time.monotonic() - began < 3.5
+    assert world.journal.failing_since is not None
+    monkeypatch.undo()
+    eventually(lambda: world.journal.failing_since is None)
+
+
+def test_the_event_loop_is_not_held_up_by_commits(world: World) -> None:
+    late = []
+
+    def look() -> None:
+        while True:
+            began = time.monotonic()
+            gevent.sleep(0.001)
+            late.append(time.monotonic() - began - 0.001)
+
+    looking = gevent.spawn(look)
+    for number in range(300):
+        world.charge(f"s{number}")
+        assert world.journal.commit()
+    looking.kill()
+
+    assert len(world.commits) >= 300
+    assert sorted(late)[len(late) // 2] < 0.005
+
+
+def test_the_end_of_the_process_writes_what_was_noted(world: World) -> None:
+    world.charge("s")
+    register = world.begin("cut")
+    gevent.sleep(1e-5)
+    world.registers.stop(register, time.monotonic(), Reason.SHUT_DOWN)
+    world.journal.close()
+
+    assert len(list(world.restart().registers.ended)) == 2
+
+
+def fail_syncs(monkeypatch: pytest.MonkeyPatch, fault: int) -> None:
+    def fail(_fd: int) -> None:
+        raise OSError(fault, os.strerror(fault))
+
+    monkeypatch.setattr(os, "fdatasync", fail)
+
+
+def eventually(check: Callable[[], bool], within_s: float = 10) -> None:
+    until = time.monotonic() + within_s
+    while not check():
+        assert time.monotonic() < until
+        gevent.sleep(0.05)

@@ -1,0 +1,119 @@
+"""What a journal's bytes say, whole, cut off or changed."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from substation_service.journal_format import CorruptJournal, Kept, decode, encode, row
+from substation_service.register import Reason, Register, State
+
+
+def register(name: str = "s", kwh: float = 2.5, state: State = State.STOPPED) -> Register:
+    one = Register(name, "EV", 10, 1000)
+    one.state, one.ended_kwh, one.ended_at, one.grace_s = state, kwh, 1010, 60
+    one.reason = Reason.CALLER if state is State.STOPPED else None
+    one.charging_s, one.mean_power_kw, one.peak_power_kw = 10, 40, 50
+    return one
+
+
+def kept(*documents: dict[str, Any]) -> Kept:
+    return Kept(decode([encode(document) for document in documents]))
+
+
+LINES = [
+    encode({"at": number, "registers": [row(register(f"s{number}"), None)]}) for number in range(5)
+]
+WHOLE = b"".join(LINES)
+
+
+@given(length=st.integers(0, len(WHOLE)))
+def test_of_a_file_that_is_cut_off_anywhere_the_whole_lines_count(length: int) -> None:
+    lines = WHOLE[:length].splitlines(keepends=True)
+    if 0 < length < len(LINES[0]):
+        with pytest.raises(CorruptJournal):  # the first is put there whole
+            list(decode(lines))
+        return
+
+    documents = list(decode(lines))
+
+    ends = [len(b"".join(LINES[: number + 1])) for number in range(5)]
+    assert [one["at"] for one in documents] == [
+        number for number in range(5) if ends[number] <= length
+    ]
+
+
+# But for the newline before the last line: without it both are one, and that is not whole.
+@given(at=st.integers(0, len(b"".join(LINES[:4])) - 2), byte=st.integers(0, 255))
+def test_a_changed_byte_before_the_last_line_is_found(at: int, byte: int) -> None:
+    changed = WHOLE[:at] + bytes([byte]) + WHOLE[at + 1 :]
+    if changed == WHOLE:
+        return
+
+    with pytest.raises(CorruptJournal) as corrupt:
+        list(decode(changed.splitlines(keepends=True)))
+
+    begins = [len(b"".join(LINES[:number])) for number in range(5)]
+    assert corrupt.value.offset == max(begin for begin in begins if begin <= at)
+
+
+def test_a_register_comes_back_as_it_was() -> None:
+    one = register()
+
+    (again,), cut = kept({"at": 1, "registers": [row(one, None)]}).registers(1)
+
+    assert cut == []
+    left_out = {"charging", "callers", "grace_ends", "number", "noted", "owner", "request_id"}
+    for name in set(Register.__slots__) - left_out - {"word_kwh"}:
+        assert getattr(again, name) == getattr(one, name), name
+
+
+def test_the_last_word_counts_for_what_charged() -> None:
+    one = register(kwh=2, state=State.CHARGING)
+    one.ended_at = None
+
+    (again,), cut = kept(
+        {"at": 1020, "registers": [row(one, 1015.0)], "progress": {"s": 3.0}},
+        {"at": 1025, "progress": {"s": 4.0}},
+        {"at": 1026, "progress": {}},
+    ).registers(360)
+
+    assert cut == [(again, 2.0)]
+    assert (again.state, again.reason) == (State.STOPPED, Reason.RESTARTED)
+    assert (again.ended_kwh, again.charging_s, again.ended_at) == (4, 21, 1026)
+
+
+def test_what_never_was_told_in_this_visit_has_what_it_had_before() -> None:
+    one = register(kwh=2, state=State.CHARGING)
+
+    (again,), cut = kept({"at": 1020, "registers": [row(one, 1020.0)]}).registers(360)
+
+    assert (again.ended_kwh, cut) == (2, [(again, 0.0)])
+
+
+def test_a_word_of_before_the_end_is_nothing_to_a_later_visit() -> None:
+    first, ended = register(kwh=0, state=State.CHARGING), register(kwh=5)
+    later = register(kwh=5, state=State.CHARGING)
+
+    (again,), _ = kept(
+        {"at": 1, "registers": [row(first, 1000.0)], "progress": {"s": 4.0}},
+        {"at": 2, "registers": [row(ended, None)]},
+        {"at": 3, "registers": [row(later, 1003.0)]},
+    ).registers(360)
+
+    assert again.ended_kwh == 5
+
+
+def test_another_session_of_the_same_name_leaves_the_first_in_the_sum() -> None:
+    first, second = register(kwh=5), register(kwh=8)
+    second.began_at = 2000
+
+    found = kept(
+        {"at": 1, "forgotten_kwh": 100.0},
+        {"at": 2, "registers": [row(first, None)]},
+        {"at": 3, "registers": [row(second, None)]},
+    )
+
+    (again,), _ = found.registers(1)
+    assert (found.forgotten_kwh, again.ended_kwh) == (105, 8)

@@ -1,0 +1,258 @@
+"""What calls about sessions mean, and when sessions end by themselves, under a test's clock."""
+
+import pytest
+
+from grid_common.charge import Session
+from grid_common.session_headers import Terms
+from substation_service.register import Reason, Register, State
+from substation_service.registers import Limits, Meaning, Registers, Visit
+from substation_service.substation import Outcome, Substation, SubstationFull
+
+PLAIN = Terms()
+DURABLE = Terms(grace_s=10)
+
+
+class World:
+    """A substation whose vehicles get 1 kWh a second, and what ended there."""
+
+    def __init__(self, points: int = 4, limits: Limits | None = None) -> None:
+        self.site = Substation(points, 60, time_scale=60)
+        self.visits: list[Visit] = []
+        self.registers = Registers(self.site, self.visits.append, 1000.0, limits or Limits())
+
+    def ask(
+        self, name: str, kwh: float, now: float, terms: Terms = PLAIN, **told: float
+    ) -> tuple[Register, Meaning]:
+        return self.registers.ask(Session(name, "EV", kwh, **told), terms, now)
+
+    def begin(self, name: str, kwh: float, now: float, terms: Terms = PLAIN) -> Register:
+        register, meaning = self.ask(name, kwh, now, terms)
+        assert meaning is Meaning.PLUGGED_IN
+        return register
+
+    def charged(self, name: str, kwh: float, now: float, terms: Terms = PLAIN) -> Register:
+        """Charge a vehicle whole, from `now` on."""
+        register = self.begin(name, kwh, now, terms)
+        assert register.charging is not None
+        self.registers.finish(register, register.charging.ends)
+        self.registers.leave(register, register.charging.ends if register.charging else now + kwh)
+        return register
+
+
+def test_an_unknown_session_plugs_in_and_the_register_is_what_it_gets() -> None:
+    world = World()
+    register = world.charged("s", 5, now=0)
+
+    assert (register.state, register.ended_kwh, register.reason) == (State.CHARGED, 5, None)
+    assert (register.began_at, register.ended_at, register.charging_s) == (1000, 1005, 5)
+    assert (register.mean_power_kw, register.peak_power_kw) == (60, 60)
+    assert world.ask("s", 5, 100) == (register, Meaning.ENDED)
+    assert world.ask("s", 3, 100) == (register, Meaning.ENDED)
+    assert register.target_kwh == 5
+    assert [visit.kwh for visit in world.visits] == [5]
+
+
+def test_a_full_site_refuses_and_knows_nothing_of_the_session() -> None:
+    world = World(points=1)
+    world.begin("s", 5, 0)
+
+    with pytest.raises(SubstationFull):
+        world.ask("t", 5, 1)
+    assert world.registers.get("t") is None
+    assert world.ask("s", 5, 1)[1] is Meaning.ATTACHED  # needs no second point
+
+
+def test_a_stopped_session_is_refused_where_full_and_keeps_its_register() -> None:
+    world = World(points=1)
+    register = world.begin("s", 5, 0)
+    world.registers.stop(register, 2, Reason.CALLER)
+    world.begin("t", 5, 2)
+
+    assert world.registers.needs_power(Session("s", "EV", 5.0))
+    with pytest.raises(SubstationFull):
+        world.ask("s", 5, 3)
+    assert world.ask("s", 2, 3) == (register, Meaning.ENDED)
+    assert register.ended_kwh == 2
+
+
+def test_a_higher_target_goes_on_from_the_register_at_the_state_of_charge_that_it_made() -> None:
+    world = World()
+    told = {"battery_kwh": 100.0, "soc": 0.7}  # tapers from 80% on
+    register, _ = world.ask("s", 10, 0, PLAIN, **told)
+    world.registers.finish(register, 10)
+    alone = World()
+    whole, _ = alone.ask("s", 20, 0, PLAIN, **told)
+
+    again, meaning = world.ask("s", 20, 50, PLAIN, **told)
+
+    assert (again, meaning) == (register, Meaning.PLUGGED_IN)
+    assert register.charging is not None
+    assert whole.charging is not None
+    assert register.kwh(50) == 10
+    assert register.charging.ends - 40 == pytest.approx(whole.charging.ends)
+    world.registers.finish(register, register.charging.ends)
+    assert register.ended_kwh == 20
+    assert register.charging_s == pytest.approx(whole.charging.ends)
+    assert register.peak_power_kw == 60
+    assert world.registers.meter_kwh(99) == 20
+
+
+def test_a_lower_target_amends_what_charges_and_one_that_it_has_ends_it_now() -> None:
+    world = World()
+    register = world.begin("s", 50, 0, DURABLE)
+
+    assert world.ask("s", 10, 4, DURABLE) == (register, Meaning.ATTACHED)
+    assert register.charging is not None
+    assert register.charging.ends == 10
+    world.ask("s", 30, 5)
+    assert register.charging.ends == 30
+    world.ask("s", 2, 6)
+    assert register.charging.ends == 6
+    world.registers.finish(register, 6)
+    assert (register.state, register.ended_kwh, register.target_kwh) == (State.CHARGED, 6, 2)
+
+
+def test_a_plain_session_ends_with_its_last_caller() -> None:
+    world = World()
+    register = world.begin("s", 50, 0)
+    world.ask("s", 50, 1)
+    world.registers.leave(register, 2)
+    assert register.state is State.CHARGING
+    world.registers.leave(register, 3)
+
+    assert (register.state, register.reason) == (State.STOPPED, Reason.DISCONNECTED)
+    assert [(visit.outcome, visit.kwh) for visit in world.visits] == [(Outcome.ABORTED, 3)]
+
+
+def test_a_durable_session_has_its_grace_from_its_last_caller_on() -> None:
+    world = World()
+    register = world.begin("s", 100, 0, DURABLE)
+    world.registers.leave(register, 1)
+    assert world.registers.due == 11
+    world.ask("s", 100, 10, DURABLE)
+    world.registers.settle(30)
+    assert register.state is State.CHARGING
+    world.registers.leave(register, 40)
+
+    world.registers.settle(49.9)
+    assert register.state is State.CHARGING
+    world.registers.settle(1000)  # however late
+
+    assert (register.reason, register.ended_kwh, register.ended_at) == (Reason.GRACE, 50, 1050)
+
+
+def test_a_session_that_was_charged_before_its_grace_ended_is_charged() -> None:
+    world = World()
+    register = world.begin("s", 5, 0, DURABLE)
+    world.registers.leave(register, 1)
+
+    world.registers.settle(100)
+
+    assert (register.state, register.ended_kwh) == (State.CHARGED, 5)
+
+
+def test_a_lease_ends_connected_sessions_of_a_silent_owner_and_only_those() -> None:
+    world = World()
+    held = world.begin("held", 100, 0, Terms(60, "b", 3))
+    gone = world.begin("gone", 100, 0, Terms(60, "b", 3))
+    others = world.begin("others", 100, 0, Terms(None, "c", 30))
+    unled = world.begin("unled", 100, 0)
+    world.registers.leave(gone, 1)
+    world.registers.tell("b", 2)
+    world.registers.tell("c", 4)
+    world.registers.hear("another", 4.5)
+
+    world.registers.settle(20)
+
+    assert (held.reason, held.ended_kwh) == (Reason.LEASE, 5)
+    assert [one.state for one in (gone, others, unled)] == [State.CHARGING] * 3
+    world.registers.settle(100)
+    assert (others.reason, others.ended_kwh) == (Reason.LEASE, 34)
+    assert (gone.reason, gone.ended_kwh) == (Reason.GRACE, 61)
+    assert unled.state is State.CHARGED or unled.charging is not None
+
+
+def test_a_session_follows_the_balancer_that_asked_for_it_last() -> None:
+    world = World()
+    register = world.begin("s", 100, 0, Terms(60, "old", 3))
+    world.ask("s", 100, 2, Terms(60, "new", 3))
+
+    for now in (4, 6, 8):
+        world.registers.tell("new", now)
+    world.registers.settle(10)
+
+    assert register.state is State.CHARGING
+    world.registers.settle(11)
+    assert register.reason is Reason.LEASE
+
+
+def test_the_events_of_a_frozen_time_happen_in_their_order_with_the_power_of_their_time() -> None:
+    world = World(points=2)
+    world.site.set_limit(60, 0)  # half a kWh a second each
+    first = world.begin("first", 100, 0, Terms(None, "b", 10))
+    second = world.begin("second", 100, 0, DURABLE)
+    world.registers.leave(second, 10)
+
+    world.registers.settle(1000)
+
+    assert first.ended_kwh == pytest.approx(7.5)  # first come
+    assert first.reason is Reason.LEASE
+    assert second.ended_kwh == pytest.approx(2.5 + 10)  # all of the power from then on
+    assert second.reason is Reason.GRACE
+
+
+def test_each_balancer_is_told_twice_of_what_ended_without_an_answer() -> None:
+    world = World()
+    stopped = world.begin("stopped", 100, 0, DURABLE)
+    assert world.registers.tell("b", 1) == [stopped]
+    world.registers.stop(stopped, 2, Reason.CALLER)
+    durable = world.charged("durable", 1, 3, DURABLE)
+    world.charged("answered", 1, 3)
+
+    told = [world.registers.tell("b", 10) for _ in range(3)]
+
+    assert told == [[stopped, durable], [stopped, durable], []]
+    assert world.registers.tell("c", 11) == world.registers.tell(None, 11) == [stopped, durable]
+    assert world.registers.tell("d", 63) == [durable]  # of a minute
+    again = world.begin("stopped", 100, 65, DURABLE)
+    assert world.registers.tell("e", 65) == [again]
+
+
+def test_balancers_beyond_the_most_are_forgotten_but_never_one_that_leads() -> None:
+    world = World()
+    register = world.begin("s", 1000, 0, Terms(None, "leads", 500))
+    for number in range(200):
+        world.registers.hear(f"b{number}", 1 + number)
+
+    world.registers.settle(499)
+    assert register.state is State.CHARGING
+    world.registers.settle(500)
+    assert register.reason is Reason.LEASE
+
+
+def test_what_is_forgotten_is_the_oldest_of_its_kind_and_stays_in_the_meter() -> None:
+    world = World(limits=Limits(plain=8, others=4))
+    for number in range(10):
+        world.charged(f"plain-{number}", 1, 10 * number)
+    for number in range(6):
+        world.charged(f"durable-{number}", 1, 100 + 10 * number, DURABLE)
+
+    known = {one.session_id for one in world.registers.ended}
+
+    assert known == {f"plain-{number}" for number in range(2, 10)} | {
+        f"durable-{number}" for number in range(2, 6)
+    }
+    assert world.registers.forgotten_kwh == 4
+    assert world.registers.meter_kwh(1000) == 16
+    assert [one.number for one in world.registers.ended] == sorted(
+        (one.number for one in world.registers.ended), reverse=True
+    )
+
+
+def test_stopping_what_has_all_charges_it_and_stopping_twice_is_nothing() -> None:
+    world = World()
+    register = world.begin("s", 5, 0)
+    world.registers.stop(register, 9, Reason.CALLER)
+    assert register.state is State.CHARGED
+    world.registers.stop(register, 10, Reason.CALLER)
+    assert len(world.visits) == 1
