@@ -173,6 +173,12 @@ def description(max_kwh: float) -> dict[str, Any]:
     """Describe a substation for OpenAPI."""
     document = inner_description("Substation", max_kwh, waits=False)
     document["paths"] |= power_limit.paths() | session_views.paths()
+    charge = document["paths"]["/charge"]["post"]
+    charge["parameters"] = session_views.TERMS
+    charge["description"] += (
+        " `kwh` is what the session is to have got here in all: the same call again is the same "
+        "charge. `status` is `stopped` where it ended before, and `reason` tells why."
+    )
     schemas = document["components"]["schemas"]
     schemas |= power_limit.schemas() | session_views.schemas()
     charged = schemas["Charged"]["properties"]

@@ -10,13 +10,41 @@ from flask import Blueprint, Response, abort, request
 from grid_common.lean_flask import current_request
 from grid_common.openapi import NUMBER, TEXT, a_list, an_object, content, problem, ref
 from grid_common.problems import BadRequest, Fault, shown
-from grid_common.session_headers import owner_of
+from grid_common.session_headers import GRACE, LEASE, OWNER, owner_of
 from grid_common.web import json_response
 from substation_service.register import Reason, Register, State
 from substation_service.registers import Registers
 from substation_service.sessions import Sessions
 
 _PAGE, _LONGEST_PAGE = 100, 1000
+_OWNER = {
+    "name": OWNER,
+    "in": "header",
+    "description": "The balancer that asks, by the id that it made up at its start: counts as a "
+    "sign of life for the sessions that it leads.",
+    "schema": {"type": "string", "pattern": "^[A-Za-z0-9._:-]{1,64}$"},
+}
+_SECONDS = {"type": "string", "pattern": r"^[0-9]{1,4}(\.[0-9]{1,9})?$"}
+# Of `POST /charge`.
+TERMS = [
+    {
+        "name": GRACE,
+        "in": "header",
+        "description": "The session outlives its connections by so many seconds (86,400 at most). "
+        "Without, it ends with the last of them.",
+        "schema": _SECONDS,
+        "example": "300",
+    },
+    {
+        "name": LEASE,
+        "in": "header",
+        "description": "Seconds without a word from its owner after which the session stops, "
+        "though its connection stands.",
+        "schema": _SECONDS,
+        "example": "3.2",
+    },
+    _OWNER,
+]
 
 
 def ended(register: Register, substation: str) -> dict[str, Any]:
@@ -101,20 +129,13 @@ def paths() -> dict[str, Any]:
     known = [{"name": "session_id", "in": "path", "required": True, "schema": TEXT}]
     unknown = {"404": problem("The session is not known here")}
     wrong = {"400": problem("A parameter or header is not valid; `errors` names it")}
-    owner = {
-        "name": "Session-Owner",
-        "in": "header",
-        "description": "The balancer that asks, by the id that it made up at its start: counts as "
-        "a sign of life for the sessions that it leads.",
-        "schema": {"type": "string", "pattern": "^[A-Za-z0-9._:-]{1,64}$"},
-    }
     return {
         "/progress": {
             "get": {
                 "summary": "The energy that each session got here",
                 "description": "Of all that charge, and of those that ended since the answer "
                 "before this balancer's last one. Without `Session-Owner`: in the last minute.",
-                "parameters": [owner],
+                "parameters": [_OWNER],
                 "responses": {
                     "200": content(
                         "kWh by session",
