@@ -8,7 +8,12 @@ from typing import Any, NamedTuple
 
 
 class Visit(NamedTuple):
-    """One vehicle at one point. Times in seconds of the epoch."""
+    """One vehicle at one point. Times in seconds of the epoch.
+
+    Attributes:
+        delivered_kwh: what it got in this visit.
+        earlier_kwh: what it got there in visits before.
+    """
 
     session_id: str
     outcome: str
@@ -17,11 +22,17 @@ class Visit(NamedTuple):
     ended: float
     vehicle_id: str
     delivered_kwh: float
+    earlier_kwh: float = 0.0
 
     @property
     def charged(self) -> bool:
         """Whether it took all that it asked for; else it left before, or was taken away."""
         return self.outcome == "charged"
+
+    @property
+    def energy_kwh(self) -> float:
+        """What it got there in all."""
+        return self.earlier_kwh + self.delivered_kwh
 
 
 def visits(log: Path | str) -> list[Visit]:
@@ -58,6 +69,7 @@ def _read(text: str) -> Iterator[Visit]:
                 ended,
                 event["vehicle_id"],
                 event["delivered_kwh"],
+                max(0.0, event.get("energy_kwh", 0.0) - event["delivered_kwh"]),
             )
 
 

@@ -54,16 +54,21 @@ def create_app(settings: Settings) -> ServiceApp:
         sessions.ended(visit)
         durations.observe(visit.charging_s)
         register = visit.register
+        more: dict[str, object] = {}
+        if register.reason is not None:
+            more["reason"] = register.reason.value
+        if register.ended_kwh != visit.kwh:  # it was here before
+            more["energy_kwh"] = round(register.ended_kwh, 3)
         log.info(
             "session ended",
             session_id=register.session_id,
             vehicle_id=register.vehicle_id,
             request_id=register.request_id,
             outcome=visit.outcome.value,
-            **({"reason": register.reason.value} if register.reason else {}),
             kwh=register.target_kwh,
             delivered_kwh=round(visit.kwh, 3),
             charging_s=round(visit.charging_s, 3),
+            **more,
         )
 
     def clock() -> float:

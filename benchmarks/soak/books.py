@@ -121,10 +121,10 @@ def add_up(
         for site, visit in answered:
             kwh_logged += visit.delivered_kwh
             # One by one: in a sum over the whole run, a vehicle's error is next to nothing.
-            if abs(answers[vehicle_id].kwh - visit.delivered_kwh) > _MOST_OFF_KWH:
+            if abs(answers[vehicle_id].kwh - visit.energy_kwh) > _MOST_OFF_KWH:
                 otherwise.append(
                     f"{vehicle_id} was told {answers[vehicle_id].kwh:g} kWh, {site} logged "
-                    f"{visit.delivered_kwh:g}"
+                    f"{visit.energy_kwh:g}"
                 )
         if len(found) > 1:
             # The one that was answered is as it should be; where none was, the last is.

@@ -68,7 +68,7 @@ def check_answers(rides: Sequence[Ride], visits: VisitsBySite) -> None:
         if ride.status == 200
     }
     got = {
-        (visit.session_id, visit.vehicle_id, site, visit.delivered_kwh)
+        (visit.session_id, visit.vehicle_id, site, visit.energy_kwh)
         for site, sites_visits in visits.items()
         for visit in sites_visits
         if visit.outcome == "charged"
