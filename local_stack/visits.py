@@ -32,7 +32,7 @@ class Visit(NamedTuple):
     @property
     def energy_kwh(self) -> float:
         """What it got there in all."""
-        return self.earlier_kwh + self.delivered_kwh
+        return round(self.earlier_kwh + self.delivered_kwh, 3)  # as each was
 
 
 def visits(log: Path | str) -> list[Visit]:
