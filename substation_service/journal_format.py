@@ -63,7 +63,7 @@ def row(register: Register, plugged_in_at: float | None) -> list[Any]:
         register.grace_s,
         register.target_kwh,
         register.ended_kwh,
-        register.state,
+        str.__str__(register.state),  # orjson asks members of an Enum in Python what they are
         register.reason,
         register.began_at,
         register.ended_at,

@@ -84,8 +84,7 @@ class Scheduler:
     def wake(self, charging: Charging) -> None:
         """Have whoever waits for a vehicle look again: its visit ended, or will at another time."""
         for waiting in (self._waiting, self._sleeping):
-            event = waiting.get(charging)
-            if event is not None:
+            if waiting and (event := waiting.get(charging)) is not None:
                 waiting[charging] = None
                 event.set()
 

@@ -50,7 +50,7 @@ TERMS = [
 def ended(register: Register, substation: str) -> dict[str, Any]:
     """Tell how a session ended, as it is answered."""
     document: dict[str, Any] = {
-        "status": register.state.value,
+        "status": str.__str__(register.state),
         "session_id": register.session_id,
         "vehicle_id": register.vehicle_id,
         "kwh": register.target_kwh,

@@ -87,7 +87,10 @@ class Sessions:
             while register.charging is not None:
                 self._end_of(register).wait()
         finally:
-            self._leave(register)
+            if register.charging is None:
+                register.callers -= 1
+            else:
+                self._leave(register)
             if drives and register.charging is charging:
                 self._drain.kept()
                 gevent.spawn(self._drive, register, charging)
