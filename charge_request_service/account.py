@@ -7,8 +7,8 @@ from types import MappingProxyType
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from grid_common.charge import Session
+from grid_common.durations import DURATION_BUCKETS
 from grid_common.logs import Log
-from grid_common.web import DURATION_BUCKETS
 
 _NOBODY: Mapping[str, str] = MappingProxyType({})
 

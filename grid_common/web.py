@@ -11,7 +11,6 @@ from prometheus_client import (
     CollectorRegistry,
     Counter,
     Gauge,
-    Histogram,
     PlatformCollector,
     ProcessCollector,
 )
@@ -19,6 +18,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_late
 from werkzeug.exceptions import HTTPException
 
 from grid_common.drain import Drain
+from grid_common.durations import Duration, Durations
 from grid_common.interrupt import Caller, CallerGone
 from grid_common.lean_flask import LeanFlask, current_g, current_request
 from grid_common.logs import Log, configure_logs
@@ -37,8 +37,6 @@ _CLIENT_CLOSED_REQUEST = 499
 # for each to every scrape from then on.
 _TURNED_AWAY = frozenset({401, 421, 429})
 _BODILESS = frozenset({"HEAD", "OPTIONS"})
-# Charges take seconds to minutes, everything else milliseconds: buckets for both.
-DURATION_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 80, 160, 320)
 # Not behind our server, as in a unit test, there is no connection to watch.
 _NOBODY = Caller(None)
 
@@ -148,16 +146,15 @@ class ServiceApp(LeanFlask):
             ["method", "route", "status"],
             registry=self.registry,
         )
-        self._duration = Histogram(
+        self._duration = Durations(
             "http_request_duration_seconds",
             "Time from a request's arrival to its answer",
             ["method", "route"],
-            buckets=DURATION_BUCKETS,
             registry=self.registry,
         )
 
         # The children of both by their labels: looking them up there takes longer than counting.
-        self._meters: dict[tuple[str, str, int], tuple[Counter, Histogram | None]] = {}
+        self._meters: dict[tuple[str, str, int], tuple[Counter, Duration | None]] = {}
 
     def _begin(self) -> None:
         noted = current_g()

@@ -9,12 +9,13 @@ from flask import Response, request
 from prometheus_client import Counter, Gauge, Histogram
 
 from grid_common.charge import SessionRequest
+from grid_common.durations import DURATION_BUCKETS
 from grid_common.interrupt import Caller
 from grid_common.lean_flask import current_g, current_request
 from grid_common.openapi import inner_description
 from grid_common.prefer import wait_s
 from grid_common.problems import BadRequest, Fault
-from grid_common.web import DURATION_BUCKETS, ServiceApp, json_response
+from grid_common.web import ServiceApp, json_response
 from load_balancer import views
 from load_balancer.budget import RetryBudget
 from load_balancer.decisions import MOST_OF_A_PAGE, DecisionRecord

@@ -1,20 +1,22 @@
 """The substation's Flask app: parses, asks the site, maps its answers."""
 
 import time
+from functools import partial
 from typing import Any
 
 import orjson
 from flask import Response
 from gunicorn.arbiter import Arbiter
-from prometheus_client import Counter, Histogram
+from prometheus_client import Counter
 
 from grid_common.charge import SessionRequest
+from grid_common.durations import Durations
 from grid_common.interrupt import Caller
 from grid_common.lean_flask import current_g, current_request
 from grid_common.openapi import inner_description
 from grid_common.problems import Unavailable
 from grid_common.session_headers import terms
-from grid_common.web import DURATION_BUCKETS, ServiceApp, json_response
+from grid_common.web import ServiceApp, json_response
 from substation_service import power_limit, session_views
 from substation_service.journal import Journal, NoJournal
 from substation_service.journal_file import JournalFile, UnusableJournal
@@ -42,24 +44,23 @@ def create_app(settings: Settings) -> ServiceApp:
     )
     name = settings.substation_name
     app = ServiceApp("substation", settings, ready=lambda: None)
-    durations = Histogram(
+    durations = Durations(
         "substation_session_duration_seconds",
         "Time that vehicles spent at a point",
-        buckets=DURATION_BUCKETS,
         registry=app.registry,
-    )
+    ).labels()
     log = app.log.bind(substation=name)
 
     def ended(visit: Visit) -> None:
         sessions.ended(visit)
         durations.observe(visit.charging_s)
         register = visit.register
-        more: dict[str, object] = {}
+        tell = log.info
         if register.reason is not None:
-            more["reason"] = register.reason.value
+            tell = partial(tell, reason=register.reason.value)
         if register.ended_kwh != visit.kwh:  # it was here before
-            more["energy_kwh"] = round(register.ended_kwh, 3)
-        log.info(
+            tell = partial(tell, energy_kwh=round(register.ended_kwh, 3))
+        tell(
             "session ended",
             session_id=register.session_id,
             vehicle_id=register.vehicle_id,
@@ -68,7 +69,6 @@ def create_app(settings: Settings) -> ServiceApp:
             kwh=register.target_kwh,
             delivered_kwh=round(visit.kwh, 3),
             charging_s=round(visit.charging_s, 3),
-            **more,
         )
 
     def clock() -> float:
@@ -145,12 +145,12 @@ def _journal(
             "Registers written to the journal",
             registry=app.registry,
         )
-        seconds = Histogram(
+        seconds = Durations(
             "substation_journal_commit_seconds",
             "Time until a commit to the journal was on the disk",
-            buckets=(0.001, 0.005, 0.025, 0.1, 0.5, 2.5),
             registry=app.registry,
-        )
+            bounds=(0.001, 0.005, 0.025, 0.1, 0.5, 2.5),
+        ).labels()
 
         def committed(count: int, took_s: float) -> None:
             registered.inc(count)
