@@ -12,9 +12,9 @@ from grid_common.charge import SessionRequest
 from grid_common.durations import DURATION_BUCKETS
 from grid_common.interrupt import Caller
 from grid_common.lean_flask import current_g, current_request
-from grid_common.openapi import inner_description
 from grid_common.prefer import wait_s
 from grid_common.problems import BadRequest, Fault
+from grid_common.session_headers import terms
 from grid_common.web import ServiceApp, json_response
 from load_balancer import views
 from load_balancer.budget import RetryBudget
@@ -22,8 +22,13 @@ from load_balancer.decisions import MOST_OF_A_PAGE, DecisionRecord
 from load_balancer.dispatcher import Dispatcher
 from load_balancer.history import INTERVAL_S, History
 from load_balancer.metrics import PREDICTION_ERRORS, BalancerCollector
+from load_balancer.openapi import description
 from load_balancer.policies import POLICIES
 from load_balancer.pool import Pool
+from load_balancer.registers import Registers
+from load_balancer.resume import Resume
+from load_balancer.session_routes import session_routes
+from load_balancer.sessions import Sessions
 from load_balancer.settings import Settings
 from load_balancer.site import Patience
 from load_balancer.substation_watch import SubstationWatch
@@ -79,12 +84,38 @@ class Balancer:
             buckets=PREDICTION_ERRORS,
             registry=self.app.registry,
         )
-        self._dispatcher = Dispatcher(self._pool, waits=waits, errors=errors, log=self.app.log)
-        self.app.registry.register(BalancerCollector(self._pool, self._dispatcher))
+        resumed = Counter(
+            "balancer_resumed_sessions",
+            "Sessions from before this balancer's start, by how they went on",
+            ["how"],
+            registry=self.app.registry,
+        )
+        self._registers = Registers(
+            self._pool,
+            timeout_s=settings.poll_timeout,
+            last_word_wait_s=settings.last_word_wait,
+            log=self.app.log,
+        )
+        self._dispatcher = Dispatcher(
+            self._pool,
+            self._registers,
+            longest_wait_s=settings.max_wait,
+            waits=waits,
+            errors=errors,
+            log=self.app.log,
+        )
+        self._sessions = Sessions(
+            self._dispatcher,
+            self._registers,
+            Resume(self._pool, self._registers, resumed=resumed, log=self.app.log),
+            log=self.app.log,
+        )
+        self.app.registry.register(BalancerCollector(self._pool, self._dispatcher, self._registers))
         self._watch = SubstationWatch(
             settings,
             self._pool,
             self._dispatcher,
+            self._registers,
             random=self._random,
             polls=polls,
             log=self.app.log,
@@ -107,24 +138,19 @@ class Balancer:
         def charge(_caller: Caller) -> Response:
             asked = current_request()
             session = SessionRequest.from_request(asked, max_kwh=settings.max_kwh).session()
-            outcome = self._dispatcher.charge(
+            on = terms(asked.environ)
+            result = self._sessions.charge(
                 session,
                 request_id=current_g().request_id,
                 wait_s=wait_s(asked, settings.max_wait),
+                grace_s=on.grace_s,
+                resumed=on.resumed,
             )
             return json_response(
-                {
-                    "status": outcome.status,
-                    **session.members(),
-                    "substation": outcome.substation,
-                    "attempts": outcome.attempts,
-                    "waited_s": round(outcome.waited_s, 3),
-                    "charging_s": round(outcome.charging_s, 3),
-                    **outcome.predicted,
-                    **outcome.metered,
-                },
-                status=200 if outcome.status == "charged" else 202,
+                result.document(), status=202 if result.status == "charging" else 200
             )
+
+        app.register_blueprint(session_routes(self._sessions, self._registers))
 
         @app.get("/substations")
         def substations() -> Response:
@@ -146,11 +172,11 @@ class Balancer:
         def history() -> Response:
             return json_response(self._history.document(time.monotonic()))
 
-        description = orjson.dumps(inner_description("Balancer", settings.max_kwh, waits=True))
+        document = orjson.dumps(description(settings.max_kwh))
 
         @app.get("/openapi.json")
         def openapi_json() -> Response:
-            return json_response(description)
+            return json_response(document)
 
         @app.get("/targets")
         def targets() -> Response:

@@ -1,12 +1,10 @@
-"""Takes each vehicle through the pool: waits for its dispatch, proxies it, fails over."""
+"""Takes each session through the pool: waits for its dispatch, proxies it, fails over."""
 
 import math
 import time
 from collections import Counter
-from typing import NamedTuple
 
 import gevent
-from gevent.event import Event
 from prometheus_client import Histogram
 
 from grid_common.charge import Session
@@ -14,112 +12,78 @@ from grid_common.interrupt import CallerGone, Interrupt
 from grid_common.logs import Log
 from grid_common.problems import Unavailable
 from grid_common.upstream import Answer, UpstreamError
-from load_balancer.demand import Demand
-from load_balancer.outcome import Outcome, describe, metered, takes_no_charge
+from load_balancer.led_session import (
+    STOPPED_BY_CALLER,
+    AttemptRevoked,
+    ChargeResult,
+    LedSession,
+    StopRequested,
+)
+from load_balancer.outcome import Outcome, describe, metered, stop_reason, takes_no_charge
 from load_balancer.plausibility import too_fast
 from load_balancer.pool import LineFull, Pool
 from load_balancer.profile import SubstationProfile
 from load_balancer.refusal import explain, quoted
+from load_balancer.registers import Registers
 from load_balancer.substation_client import SubstationClient
-from load_balancer.vehicle import Dispatch, Ticket
+from load_balancer.vehicle import Dispatch
 
-
-class TakenBack(BaseException):
-    """The site of this attempt is lost; the pool has the vehicle in line again.
-
-    A BaseException, like gevent.Timeout, so that no library on the way swallows it.
-    """
-
-
-class ChargeResult(NamedTuple):
-    """How a session fared: `status` is `charged`, or `charging` where the site answered 202."""
-
-    status: str
-    substation: str
-    attempts: int
-    waited_s: float
-    charging_s: float
-    predicted: dict[str, float]  # the charging time that was predicted, where one was
-    metered: dict[str, float]  # what the site told of energy and power
-
-
-class _Ride:
-    """One request's side of a ticket: lets the pool wake it, or break off its attempt."""
-
-    def __init__(self) -> None:
-        self._dispatched: Event | None = None  # only where it has to wait
-        self.attempt: Interrupt | None = None
-        self.failures: dict[str, str] = {}  # by site, what came of the last attempt there
-
-    def wait_for_dispatch(self, within_s: float) -> None:
-        """Wait until the pool has dispatched the vehicle, which it has not yet, or time is up."""
-        self._dispatched = Event()
-        self._dispatched.wait(within_s)
-        self._dispatched = None
-
-    def on_dispatch(self, _dispatch: Dispatch) -> None:
-        if self._dispatched is not None:
-            self._dispatched.set()
-
-    def on_taken_back(self, _dispatch: Dispatch) -> None:
-        if self.attempt is not None:
-            self.attempt.throw(TakenBack())
+_PREDICTED = "predicted_charging_s"
 
 
 class Dispatcher:
-    """Proxies vehicles to sites. One for the process."""
+    """Proxies sessions to substations. One for the process."""
 
-    def __init__(self, pool: Pool, *, waits: Histogram, errors: Histogram, log: Log) -> None:
+    def __init__(
+        self,
+        pool: Pool,
+        registers: Registers,
+        *,
+        longest_wait_s: float,
+        waits: Histogram,
+        errors: Histogram,
+        log: Log,
+    ) -> None:
         self.refusals: Counter[str] = Counter()
-        self.too_fast: Counter[str] = Counter()  # implausible answers by site
+        self.too_fast: Counter[str] = Counter()  # implausible answers by substation
         self._pool = pool
+        self._registers = registers
+        self._longest_wait_s = longest_wait_s
         self._waits = waits
         self._errors = errors
         self._log = log
-        self._clients: dict[str, SubstationClient] = {}
+        self._clients = registers.clients
 
     def connect(self, address: str, client: SubstationClient) -> None:
-        """Use this client for a site's address."""
+        """Use this client for a substation's address."""
         self._clients[address] = client
 
     def disconnect(self, address: str) -> None:
-        """Let go of a site's client."""
+        """Let go of a substation's client."""
         client = self._clients.pop(address, None)
         if client is not None:
+            self._registers.forget(client)
             client.close()
 
-    def charge(self, session: Session, *, request_id: str, wait_s: float) -> ChargeResult:
-        """Have a vehicle charged.
-
-        Args:
-            session: what it asks for.
-            request_id: passed on, so that one grep finds it in every log.
-            wait_s: longest that it waits for a free point.
+    def lead(self, led: LedSession) -> ChargeResult:
+        """Have a session charged, in the caller's greenlet.
 
         Raises:
-            Unavailable: no site could take it in time, or too many wait.
+            CallerGone: its caller hung up.
+            Unavailable: no substation could take it in time, or too many wait.
         """
-        ride = _Ride()
-        now = time.monotonic()
-        ticket = Ticket(
-            session.session_id,
-            session.vehicle_id,
-            arrived=now,
-            deadline=now + wait_s,
-            demand=Demand(*session[2:]),
-            request_id=request_id,
-            on_dispatch=ride.on_dispatch,
-            on_taken_back=ride.on_taken_back,
-        )
+        ticket = led.ticket
         try:
-            self._pool.arrive(ticket, now)
+            self._take_in(led)
             while True:
-                dispatch = self._wait_for_dispatch(ticket, ride)
-                result = self._attempt(dispatch, ride, session)
+                dispatch = self._wait_for_dispatch(led)
+                if dispatch is None:
+                    return self._result(led, "charged" if led.legs.is_complete else "stopped")
+                result = self._attempt(dispatch, led)
                 if result is not None:
                     return result
         except LineFull:
-            raise self._refusal(ticket, ride, "queue_full") from None
+            raise self._refusal(led, "queue_full") from None
         except CallerGone:
             self._log.info(
                 "hung up",
@@ -131,43 +95,73 @@ class Dispatcher:
             )
             raise
         finally:
-            # Done, refused or hung up: whatever the pool still holds of this vehicle is given back.
+            # Done, refused or hung up: whatever the pool still holds of it is given back.
+            if ticket.dispatch is not None:
+                self._registers.left(led, ticket.dispatch)
             self._pool.leave(ticket, time.monotonic())
 
-    def _wait_for_dispatch(self, ticket: Ticket, ride: _Ride) -> Dispatch:
+    def _take_in(self, led: LedSession) -> None:
+        now, site = time.monotonic(), led.attach_to
+        if site is not None and self._pool.sites.get(site.address) is site:
+            self._pool.attach(led.ticket, site, now)
+        elif led.stop_reason is None and not (led.legs and led.legs.is_complete):
+            self._pool.arrive(led.ticket, now, has_begun=bool(led.legs))
+
+    def _wait_for_dispatch(self, led: LedSession) -> Dispatch | None:
+        """Wait in the queue; None where it has ended there."""
+        ticket = led.ticket
         while ticket.dispatch is None:
+            if led.stop_reason is not None or (led.legs and led.legs.is_complete):
+                return None
             if self._pool.is_rejected_everywhere(ticket):
-                raise self._refusal(ticket, ride, "rejected")
+                raise self._refusal(led, "rejected")
             now = time.monotonic()
             if now >= ticket.deadline:
                 self._pool.last_call(ticket, now)
                 if ticket.dispatch is not None:
                     break
-                raise self._refusal(ticket, ride, "deadline")
-            ride.wait_for_dispatch(ticket.deadline - now)
+                if not (led.is_durable and led.legs.delivered_kwh):
+                    raise self._refusal(led, "deadline")
+                ticket.deadline = now + self._longest_wait_s  # it was taken in: it is not let down
+            led.dispatched.clear()
+            led.dispatched.wait(ticket.deadline - now)
         self._waits.observe(ticket.dispatch.decision.waited_s)
-        return ticket.dispatch
+        return ticket.dispatch if led.stop_reason is None else None
 
-    def _attempt(self, dispatch: Dispatch, ride: _Ride, session: Session) -> ChargeResult | None:
-        """Hand the vehicle to the site; None when it has to go elsewhere."""
+    def _attempt(self, dispatch: Dispatch, led: LedSession) -> ChargeResult | None:
+        """Hand the session to the substation; None when it has to go elsewhere."""
         client = self._clients[dispatch.site.address]
         try:
-            with Interrupt() as ride.attempt:
-                outcome, answer = client.charge(session, request_id=dispatch.ticket.request_id)
-        except TakenBack:
+            with Interrupt() as led.attempt:
+                if led.settling is not None:
+                    led.settling.wait()  # or what stops it there might come after this
+                register = client.register
+                led.legs.begin(register, dispatch.site.name, dispatch.decision.at)
+                session = led.session_at(register)
+                outcome, answer = client.charge(
+                    session, request_id=dispatch.ticket.request_id, grace_s=led.grace_s
+                )
+        except AttemptRevoked:
             self._tell(dispatch, "lost", "the site stopped answering its polls")
             return None
+        except StopRequested:
+            self._registers.left(led, dispatch)
+            return self._result(led, "stopped", dispatch)
         except UpstreamError as error:
             if dispatch.open:
                 self._tell(dispatch, error.reason, str(error))
-                ride.failures[dispatch.site.name] = f"{dispatch.site.name}: {error}"
+                led.failures[dispatch.site.name] = f"{dispatch.site.name}: {error}"
+                self._registers.broke_off(led, dispatch, error)
             self._pool.failed(dispatch, error.reason, str(error), time.monotonic())
             return None
         finally:
-            ride.attempt = None
+            led.attempt = None
+            if led.amendments:
+                gevent.killall(led.amendments, block=False)
+                led.amendments.clear()
         if outcome is Outcome.CHARGED:
             self._doubt(dispatch, session, client.profile)
-        return self._settle(dispatch, ride, outcome, answer)
+        return self._settle(dispatch, led, register, outcome, answer)
 
     def _doubt(self, dispatch: Dispatch, session: Session, profile: SubstationProfile) -> None:
         """Count an answer that came before the energy can have flowed, and say so once."""
@@ -187,7 +181,12 @@ class Dispatcher:
             )
 
     def _settle(
-        self, dispatch: Dispatch, ride: _Ride, outcome: Outcome, answer: Answer
+        self,
+        dispatch: Dispatch,
+        led: LedSession,
+        register: str,
+        outcome: Outcome,
+        answer: Answer,
     ) -> ChargeResult | None:
         """Tell the pool what a site's answer means."""
         now = time.monotonic()
@@ -200,28 +199,100 @@ class Dispatcher:
                     # the point that is scarce (docs/performance.md).
                     gevent.sleep(0)
                 self._note_error(dispatch, now)
-                return _result("charged", dispatch, answer)
+                return self._end_visit(led, "charged", dispatch, register, answer)
             case Outcome.ACCEPTED:
                 self._pool.accepted(dispatch, now)
-                return _result("charging", dispatch, answer)
+                return self._end_visit(led, "charging", dispatch, register, answer)
+            case Outcome.STOPPED:
+                return self._stopped(dispatch, led, register, answer)
+            case Outcome.FAILED:
+                why = self._note_failure(dispatch, led, answer)
+                self._tell(dispatch, "error", why)
+                self._registers.broke_off(led, dispatch)
+                self._pool.failed(dispatch, "error", why, time.monotonic())
+                return None
+        led.legs.withdraw(register)
+        match outcome:
             case Outcome.FULL:  # busy is not dead: no ejection, just another choice
                 self._pool.found_full(dispatch, now)
             case Outcome.DRAINING:
                 self._pool.found_draining(dispatch, now)
             case Outcome.REJECTED:
-                self._tell(dispatch, "rejected", self._note_failure(dispatch, ride, answer))
+                self._tell(dispatch, "rejected", self._note_failure(dispatch, led, answer))
                 self._pool.rejected(dispatch, now)
-            case Outcome.FAILED:
-                why = self._note_failure(dispatch, ride, answer)
-                self._tell(dispatch, "error", why)
-                self._pool.failed(dispatch, "error", why, now)
         return None
 
+    def _end_visit(
+        self, led: LedSession, status: str, dispatch: Dispatch, register: str, answer: Answer
+    ) -> ChargeResult:
+        """Take in the last word of a visit that went as it should."""
+        told, legs = metered(answer.body), led.legs
+        kwh = told.get("energy_kwh")
+        if kwh is None and status == "charged":
+            kwh = legs.target_kwh(register)
+        legs.end(register, time.monotonic() - dispatch.decision.at, kwh)
+        if legs.elsewhere_kwh(register):
+            self._registers.count_twice(led)
+            told["energy_kwh"] = legs.delivered_kwh
+        return self._result(led, status, dispatch, told)
+
+    def _stopped(
+        self, dispatch: Dispatch, led: LedSession, register: str, answer: Answer
+    ) -> ChargeResult | None:
+        """Its substation ended it early: for its caller, or for a reason of its own."""
+        now, reason = time.monotonic(), stop_reason(answer.body)
+        kwh = metered(answer.body).get("energy_kwh")
+        led.legs.end(register, now - dispatch.decision.at, kwh)
+        self._registers.count_twice(led)
+        if reason == STOPPED_BY_CALLER and led.stop_reason is None and not led.legs.is_complete:
+            led.stop_reason = reason  # somebody asked the substation itself
+        if led.stop_reason is not None or led.legs.is_complete:
+            self._pool.stopped(dispatch, now, goes_on=False)
+            return self._result(led, "charged" if led.legs.is_complete else "stopped", dispatch)
+        self._tell(dispatch, "stopped", reason)
+        led.update_demand()
+        self._pool.stopped(dispatch, now, goes_on=True)
+        return None
+
+    def _result(
+        self,
+        led: LedSession,
+        status: str,
+        dispatch: Dispatch | None = None,
+        told: dict[str, float] | None = None,
+    ) -> ChargeResult:
+        """Put the answer together; without a dispatch of a session that ended in the queue."""
+        legs, ticket = led.legs, led.ticket
+        if told is None:
+            told = {"energy_kwh": legs.delivered_kwh}
+        records = legs.records() if len(legs) > 1 else []
+        if len(records) > 1:
+            self._registers.moved += 1
+        if dispatch is None:
+            substation = legs.last.substation if legs.last is not None else None
+            waited_s = time.monotonic() - ticket.arrived
+        else:
+            substation, waited_s = dispatch.site.name, dispatch.decision.waited_s
+            prediction = dispatch.decision.prediction
+            if prediction is not None and math.isfinite(prediction.charging_s):
+                told = {_PREDICTED: round(prediction.charging_s, 3), **told}
+        return ChargeResult(
+            status,
+            led.session,
+            substation,
+            ticket.attempts,
+            waited_s,
+            legs.charging_s,
+            told,
+            records if len(records) > 1 else [],
+            led.stop_reason if status == "stopped" else None,
+        )
+
     @staticmethod
-    def _note_failure(dispatch: Dispatch, ride: _Ride, answer: Answer) -> str:
+    def _note_failure(dispatch: Dispatch, led: LedSession, answer: Answer) -> str:
         """Keep what a site answered for whoever asks why; return it in words."""
         site, why = dispatch.site, describe(answer.status, answer.location)
-        ride.failures[site.name] = f"{site.name} {why}{quoted(answer.body)}"
+        led.failures[site.name] = f"{site.name} {why}{quoted(answer.body)}"
         if takes_no_charge(answer.status):
             site.takes_none = f"no charge succeeds there: it {why}"
         return why
@@ -243,8 +314,8 @@ class Dispatcher:
             why=why,
         )
 
-    def _refusal(self, ticket: Ticket, ride: _Ride, reason: str) -> Unavailable:
-        now = time.monotonic()
+    def _refusal(self, led: LedSession, reason: str) -> Unavailable:
+        now, ticket = time.monotonic(), led.ticket
         self.refusals[reason] += 1
         self._pool.leave(ticket, now)  # it is not in its own way when it comes back
         retry_after_s = self._pool.retry_after_s(now)
@@ -253,7 +324,7 @@ class Dispatcher:
             waited_s=now - ticket.arrived,
             waiting=len(self._pool.waiting),
             sites=self._pool.sites.values(),
-            failures=list(ride.failures.values()),
+            failures=list(led.failures.values()),
         )
         self._log.warning(
             "refused",
@@ -267,25 +338,15 @@ class Dispatcher:
             waiting=len(self._pool.waiting),
             retry_after_s=round(retry_after_s, 1),
         )
-        return Unavailable(
+        refusal = Unavailable(
             reason.replace("_", "-"),
             detail,
             retry_after_s=retry_after_s,
             session_id=ticket.session_id,
         )
-
-
-def _result(status: str, dispatch: Dispatch, answer: Answer) -> ChargeResult:
-    predicted: dict[str, float] = {}
-    prediction = dispatch.decision.prediction
-    if prediction is not None and math.isfinite(prediction.charging_s):
-        predicted["predicted_charging_s"] = round(prediction.charging_s, 3)
-    return ChargeResult(
-        status,
-        dispatch.site.name,
-        dispatch.decision.attempt,
-        dispatch.decision.waited_s,
-        time.monotonic() - dispatch.decision.at,
-        predicted,
-        metered(answer.body),
-    )
+        if led.legs.delivered_kwh:
+            refusal.members = {
+                "energy_kwh": led.legs.delivered_kwh,
+                "legs": [leg._asdict() for leg in led.legs.records()],
+            }
+        return refusal

@@ -10,10 +10,20 @@ from prometheus_client.registry import Collector
 from load_balancer.dispatcher import Dispatcher
 from load_balancer.finishes import Finishes
 from load_balancer.pool import Pool
+from load_balancer.registers import Registers
 from load_balancer.site import Health
 
-OUTCOMES = ("charged", "accepted", "full", "rejected", "failed", "taken_back", "aborted")
-FAILOVERS = ("refused", "reset", "garbled", "error", "rejected", "lost")
+OUTCOMES = (
+    "charged",
+    "accepted",
+    "stopped",
+    "full",
+    "rejected",
+    "failed",
+    "taken_back",
+    "aborted",
+)
+FAILOVERS = ("refused", "reset", "garbled", "error", "rejected", "lost", "stopped")
 REFUSALS = ("deadline", "queue_full", "rejected")
 EJECTIONS = ("refused", "reset", "garbled", "error", "unreadable", "missed_polls")
 # What of a reading is shown under its own name.
@@ -32,9 +42,10 @@ PREDICTION_ERRORS = (-0.5, -0.2, -0.1, -0.05, -0.02, -0.01, 0, 0.01, 0.02, 0.05,
 class BalancerCollector(Collector):
     """Shows the pool to Prometheus."""
 
-    def __init__(self, pool: Pool, dispatcher: Dispatcher) -> None:
+    def __init__(self, pool: Pool, dispatcher: Dispatcher, registers: Registers) -> None:
         self._pool = pool
         self._dispatcher = dispatcher
+        self._registers = registers
 
     def collect(self) -> Iterator[Metric]:
         """Yield the metrics as they are now."""
@@ -46,6 +57,7 @@ class BalancerCollector(Collector):
             "Vehicles in line beside a free point, for a better one that frees soon",
             len(self._pool.left_in_line),
         )
+        yield from self._legs()
         yield from self._sites()
         sites = [site.name for site in self._pool.sites.values()]
         yield _by_site(
@@ -80,6 +92,23 @@ class BalancerCollector(Collector):
         )
         yield _by_reason(
             "balancer_refusals", "Vehicles refused, by why", self._dispatcher.refusals, REFUSALS
+        )
+
+    def _legs(self) -> Iterator[Metric]:
+        yield CounterMetricFamily(
+            "balancer_moved_sessions",
+            "Sessions that ended with energy from more than one substation",
+            self._registers.moved,
+        )
+        yield CounterMetricFamily(
+            "balancer_energy_delivered_twice_kwh",
+            "Energy that sessions got over what they asked for, as far as it is known by now, kWh",
+            self._registers.counted_twice_kwh,
+        )
+        yield GaugeMetricFamily(
+            "balancer_open_legs",
+            "Sessions' parts at substations that were lost before they told how it ended",
+            self._registers.open_legs,
         )
 
     def _sites(self) -> Iterator[Metric]:

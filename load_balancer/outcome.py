@@ -14,6 +14,7 @@ from grid_common.shown import shown
 _KNOWN = frozenset(HTTPStatus)
 _NUMBERS = frozenset({int, float})  # not bool, which is an int by class alone
 _WANT_A_PASSWORD = (401, 407)
+_LONGEST_REASON = 100
 _DRAINING = unavailable_type("draining")
 
 
@@ -22,6 +23,7 @@ class Outcome(StrEnum):
 
     CHARGED = "charged"  # done: its point is free
     ACCEPTED = "accepted"  # taken, and still charging after the answer
+    STOPPED = "stopped"  # ended there before it had what it asked for; its point is free
     FULL = "full"  # no free point now; the substation is well
     DRAINING = "draining"  # takes nothing new, finishes what it has
     REJECTED = "rejected"  # this session is not charged here; the substation is well
@@ -49,18 +51,32 @@ def outcome_of(status: int, content_type: str, body: bytes) -> Outcome:
 
 def metered(body: bytes) -> dict[str, float]:
     """Return what an answer tells of a charge's energy and power; what it does not is left out."""
-    try:
-        document = orjson.loads(body)
-    except ValueError:
-        return {}
-    if not isinstance(document, dict):
-        return {}
+    document = _members(body)
     told: dict[str, float] = {}
     for name in METERED:
         value: Any = document.get(name)
         if type(value) in _NUMBERS and 0 <= value < math.inf:
             told[name] = float(value)
     return told
+
+
+def says_stopped(body: bytes) -> bool:
+    """Tell whether a success of a substation that keeps registers is of a session that it ended."""
+    return b'"stopped"' in body and _members(body).get("status") == "stopped"
+
+
+def stop_reason(body: bytes) -> str:
+    """Return why a substation ended a session, in its own words."""
+    reason = _members(body).get("reason")
+    return reason[:_LONGEST_REASON] if isinstance(reason, str) else "not said"
+
+
+def _members(body: bytes) -> dict[str, Any]:
+    try:
+        document = orjson.loads(body)
+    except ValueError:
+        return {}
+    return document if isinstance(document, dict) else {}
 
 
 def takes_no_charge(status: int) -> bool:

@@ -33,6 +33,7 @@ class Poller:
         path: str,
         *,
         names: GaugeNames,
+        headers: dict[str, str],
         timeout_s: float,
         limit: int,
         random: Random,
@@ -44,6 +45,7 @@ class Poller:
         self._page = page
         self._path = path
         self._names = names
+        self._headers = headers
         self._timeout_s = timeout_s
         self._limit = limit
         self._random = random
@@ -113,7 +115,11 @@ class Poller:
     def _read(self) -> Reading:
         try:
             answer = self._page.request(
-                "GET", self._path, within_s=self._timeout_s, limit=self._limit
+                "GET",
+                self._path,
+                headers=self._headers,
+                within_s=self._timeout_s,
+                limit=self._limit,
             )
         except TooLarge:
             raise over_limit(self._limit) from None

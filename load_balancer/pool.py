@@ -11,7 +11,7 @@ from random import Random
 
 from load_balancer.budget import RetryBudget
 from load_balancer.matching import MOST_LEFT_IN_LINE, LeftInLine, Match, Matcher
-from load_balancer.policy import Policy
+from load_balancer.policy import Candidate, Choice, Policy
 from load_balancer.shortlist import shortlist, shortlist_reasons
 from load_balancer.site import Health, Patience, Reading, Site
 from load_balancer.vehicle import Decision, Dispatch, Ticket, WaitingLine
@@ -127,8 +127,13 @@ class Pool:
 
     # Vehicles
 
-    def arrive(self, ticket: Ticket, now: float) -> None:
+    def arrive(self, ticket: Ticket, now: float, *, has_begun: bool = False) -> None:
         """Take a vehicle in: it is dispatched now or waits in line.
+
+        Args:
+            ticket: the vehicle's.
+            now: the time.
+            has_begun: it has charged before, and is not turned away for the length of the line.
 
         Raises:
             LineFull: it could not be dispatched and as many wait as may.
@@ -137,13 +142,33 @@ class Pool:
         ticket.place = self._arrivals
         self.waiting.add(ticket)
         self.match(now)
-        if ticket.dispatch is None and len(self.waiting) > self._queue_limit:
+        if ticket.dispatch is None and not has_begun and len(self.waiting) > self._queue_limit:
             self.waiting.remove(ticket)
             raise LineFull
         if ticket.dispatch is None:
             for site in self.sites.values():
                 if site.awaits_confirmation:
                     self._on_poll_wanted(site)
+
+    def attach(self, ticket: Ticket, site: Site, now: float) -> None:
+        """Take in a vehicle that charges at a site already, whatever points are free there."""
+        self._arrivals += 1
+        ticket.place = self._arrivals
+        load, capacity = site.load, max(1, site.capacity)
+        candidate = Candidate(
+            site.address,
+            site.name,
+            load,
+            capacity,
+            load / capacity,
+            site.gauge_age_s(now),
+            site.last_chosen,
+        )
+        choice = Choice(candidate, "charges there already")
+        ticket.dispatch = self._decide(Match(ticket, choice, (candidate,), ()), choice.reason, now)
+        site.attach(ticket.dispatch)
+        self._on_decision(ticket.dispatch.decision)
+        ticket.on_dispatch(ticket.dispatch)
 
     def leave(self, ticket: Ticket, now: float) -> None:
         """Let go of a vehicle wherever it is: its caller hung up, or its time is over."""
@@ -172,6 +197,17 @@ class Pool:
         dispatch.site.accepts = True
         self._release(dispatch, "accepted", now)
         self.match(now)
+
+    def stopped(self, dispatch: Dispatch, now: float, *, goes_on: bool) -> None:
+        """The site ended the vehicle's charge early; where it goes on, choose again."""
+        if self._close(dispatch, "stopped"):
+            dispatch.site.remove(dispatch, now)
+            self._forget_if_empty(dispatch.site)
+            if goes_on:
+                self.failovers["stopped"] += 1
+                dispatch.ticket.failed(now)
+                self._put_back(dispatch, now)
+            self.match(now)
 
     def found_full(self, dispatch: Dispatch, now: float) -> None:
         """The site has no free point after all (another balancer was faster): choose again."""
@@ -270,6 +306,17 @@ class Pool:
                 self._dispatch(match, now)
 
     def _dispatch(self, match: Match, now: float) -> None:
+        ticket = match.ticket
+        reason = f"{match.choice.reason} of {len(match.candidates)} with a free point"
+        dispatch = self._decide(match, reason, now)
+        self.waiting.remove(ticket)
+        ticket.left_in_line_for = None
+        ticket.dispatch = dispatch
+        dispatch.site.add(dispatch)
+        self._on_decision(dispatch.decision)
+        ticket.on_dispatch(dispatch)
+
+    def _decide(self, match: Match, reason: str, now: float) -> Dispatch:
         ticket, choice = match.ticket, match.choice
         site = self.sites[choice.candidate.address]
         self._decisions += 1
@@ -291,7 +338,7 @@ class Pool:
             attempt=ticket.attempts,
             waited_s=now - ticket.arrived,
             policy=self.policy.name,
-            reason=f"{choice.reason} of {len(match.candidates)} with a free point",
+            reason=reason,
             candidates=candidates,
             passed_over=passed_over,
             candidates_left_out=len(match.candidates) - len(candidates),
@@ -300,12 +347,7 @@ class Pool:
             next_best=choice.next_best,
             left_in_line_for=ticket.left_in_line_for,
         )
-        self.waiting.remove(ticket)
-        ticket.left_in_line_for = None
-        ticket.dispatch = Dispatch(ticket, site, decision)
-        site.add(ticket.dispatch)
-        self._on_decision(decision)
-        ticket.on_dispatch(ticket.dispatch)
+        return Dispatch(ticket, site, decision)
 
     # How dispatches end
 

@@ -17,6 +17,10 @@ from load_balancer.profile import (
 )
 from load_balancer.substation_entries import Entries, parse_urls, read_entries
 
+# A poll comes after this many intervals at the latest; one that follows a miss after this time.
+_LATEST_POLL = 1.1
+_POLLS_APART_S = 0.05
+
 
 class Settings(ServiceSettings):
     """What the balancer can be told, beyond what every service can."""
@@ -49,6 +53,11 @@ class Settings(ServiceSettings):
     )
     polls_missed: int = Field(
         2, ge=1, le=100, description="Polls in a row without an answer that make a substation lost"
+    )
+    last_word_wait: Annotated[float, Field(ge=0, le=3600)] = Field(
+        3,
+        description="Longest that a session waits for the word of a substation that broke off, "
+        "where it may have been charged there to the end, before it goes on elsewhere, seconds",
     )
     longest_probe_pause: Seconds = Field(
         2, description="Longest pause between two probes of an ejected substation, seconds"
@@ -119,6 +128,16 @@ class Settings(ServiceSettings):
             metrics_path=self.metrics_path,
             max_point_power_kw=self.max_point_power_kw,
         )
+
+    @property
+    def lease_s(self) -> float:
+        """Silence after which a substation can take it that this balancer has given it up.
+
+        The longest from one word to it until enough polls in a row have gone unanswered, and one
+        more poll: seconds.
+        """
+        interval_s = _LATEST_POLL * self.poll_interval
+        return 2 * interval_s + self.polls_missed * (self.poll_timeout + _POLLS_APART_S)
 
     @property
     def entries(self) -> Entries:

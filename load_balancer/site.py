@@ -190,6 +190,13 @@ class Site:
         self._own_in_poll += 1
         self._own_peak_in_poll = max(self._own_peak_in_poll, self._own_in_poll)
 
+    def attach(self, dispatch: Dispatch) -> None:
+        """Count a vehicle as this balancer's that charges here already, as the gauge shows."""
+        self.in_flight[dispatch] = None
+        self._own_at_reading += 1
+        self._own_in_poll += 1
+        self._own_peak_in_poll = max(self._own_peak_in_poll, self._own_in_poll)
+
     def remove(self, dispatch: Dispatch, now: float) -> None:
         """Uncount a vehicle whose point is known to be free."""
         del self.in_flight[dispatch]

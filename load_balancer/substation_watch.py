@@ -1,5 +1,6 @@
 """Keeps the pool's substations in line with what is behind their names, and has each polled."""
 
+import secrets
 import time
 from random import Random
 
@@ -9,6 +10,7 @@ from prometheus_client import Counter
 
 from grid_common.http_url import HttpUrl, in_url
 from grid_common.logs import Log
+from grid_common.session_headers import OWNER
 from grid_common.upstream import Upstream
 from load_balancer import views
 from load_balancer.discovery import (
@@ -26,9 +28,11 @@ from load_balancer.gauge import GaugeNames
 from load_balancer.poller import Poller
 from load_balancer.pool import Pool
 from load_balancer.profile import SubstationProfile
+from load_balancer.progress import Progress
+from load_balancer.registers import Registers
 from load_balancer.settings import Settings
 from load_balancer.site import Site
-from load_balancer.substation_client import SubstationClient
+from load_balancer.substation_client import Owner, SubstationClient
 from load_balancer.substation_entries import Entries, SiteUrl
 
 # How long a change of SUBSTATIONS_FILE may go unnoticed, seconds.
@@ -43,6 +47,7 @@ class SubstationWatch:
         settings: Settings,
         pool: Pool,
         dispatcher: Dispatcher,
+        registers: Registers,
         *,
         random: Random,
         polls: Counter,
@@ -53,6 +58,8 @@ class SubstationWatch:
         self._settings = settings
         self._pool = pool
         self._dispatcher = dispatcher
+        self._registers = registers
+        self._owner = Owner(secrets.token_hex(8), settings.lease_s)
         self._random = random
         self._polls = polls
         self._log = log
@@ -146,8 +153,20 @@ class SubstationWatch:
             idle_s=self._settings.upstream_idle_timeout,
             host=f"{in_url(entry.host)}:{entry.port}",
         )
-        self._clients[site.address] = SubstationClient(upstream, profile)
-        self._dispatcher.connect(site.address, self._clients[site.address])
+        client = SubstationClient(site.address, upstream, profile, self._owner)
+        self._clients[site.address] = client
+        self._dispatcher.connect(site.address, client)
+        progress = Progress(
+            site,
+            client,
+            self._pool,
+            self._registers,
+            interval_s=self._settings.poll_interval,
+            timeout_s=self._settings.poll_timeout,
+            random=self._random,
+            log=self._log,
+        )
+        gevent.spawn(progress.run)
         self._poll(site, entry, profile)
 
     def _change(self, site: Site, entry: SiteUrl, profile: SubstationProfile) -> None:
@@ -171,6 +190,7 @@ class SubstationWatch:
             ),
             profile.metrics_path,
             names=GaugeNames.of(profile),
+            headers={OWNER: self._owner.name},
             timeout_s=self._settings.poll_timeout,
             limit=self._settings.max_metrics_bytes,
             random=self._random,

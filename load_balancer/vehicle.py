@@ -83,7 +83,8 @@ class Ticket:
         """
         self.failures += 1
         if self.failures > 1:
-            self.not_before = now + min(_LONGEST_PAUSE_S, 0.5 * 2.0 ** (self.failures - 2))
+            pause_s = min(_LONGEST_PAUSE_S, 0.5 * 2.0 ** (self.failures - 2))
+            self.not_before = max(self.not_before, now + pause_s)
 
 
 class WaitingLine:

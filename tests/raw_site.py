@@ -96,6 +96,8 @@ class RawSite:
 
     def _next(self, path: str) -> Bytes:
         with self._lock:
+            if path not in self._answers:  # such as a question for registers: it keeps none
+                return http(b"", status=b"404 Not Found")
             self.asked.append(path)
             answers = self._answers[path]
             return answers.pop(0) if len(answers) > 1 else answers[0]

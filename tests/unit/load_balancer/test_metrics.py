@@ -8,6 +8,7 @@ from prometheus_client import Histogram
 
 from load_balancer.dispatcher import Dispatcher
 from load_balancer.metrics import BalancerCollector
+from load_balancer.registers import Registers
 from load_balancer.site import Reading
 from tests.unit.load_balancer.grid import Grid
 
@@ -15,10 +16,14 @@ from tests.unit.load_balancer.grid import Grid
 def samples(grid: Grid) -> list[tuple[str, str, float]]:
     """List what is shown of sites: name, site and value."""
     waits, errors = (Histogram(name, "Of a test", registry=None) for name in ("waits", "errors"))
-    dispatcher = Dispatcher(grid.pool, waits=waits, errors=errors, log=structlog.get_logger())
+    log = structlog.get_logger()
+    registers = Registers(grid.pool, timeout_s=1, last_word_wait_s=1, log=log)
+    dispatcher = Dispatcher(
+        grid.pool, registers, longest_wait_s=60, waits=waits, errors=errors, log=log
+    )
     return [
         (sample.name, sample.labels["substation"], sample.value)
-        for metric in BalancerCollector(grid.pool, dispatcher).collect()
+        for metric in BalancerCollector(grid.pool, dispatcher, registers).collect()
         for sample in metric.samples
         if sample.labels.keys() == {"substation"}
     ]

@@ -1,0 +1,175 @@
+"""A session that this balancer leads: what it asks for, where it stands, who waits for its end."""
+
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from gevent import Greenlet
+from gevent.event import Event
+
+from grid_common.charge import Session
+from grid_common.interrupt import Interrupt
+from load_balancer.demand import Demand
+from load_balancer.legs import LegRecord, Legs
+from load_balancer.site import Site
+from load_balancer.vehicle import Dispatch, Ticket
+
+FULL_BATTERY = 1.0
+STOPPED_BY_CALLER = "stopped by its caller"
+
+
+class AttemptRevoked(BaseException):
+    """The substation of this attempt is lost; the pool has the session in its queue again.
+
+    A BaseException, like gevent.Timeout, so that no library on the way swallows it.
+    """
+
+
+class StopRequested(BaseException):
+    """The session is to end, and its substation did not say that it has."""
+
+
+class ChargeResult(NamedTuple):
+    """How a session ended: `charged`, `stopped`, or `charging` after a 202 of its substation."""
+
+    status: str
+    session: Session
+    substation: str | None
+    attempts: int
+    waited_s: float
+    charging_s: float
+    told: dict[str, float]  # the predicted charging time, what the substation told of the energy
+    legs: list[LegRecord]  # where there was more than one
+    reason: str | None = None  # of one that was stopped
+
+    def document(self) -> dict[str, Any]:
+        """Build the answer of `POST /charge`."""
+        document: dict[str, Any] = {
+            "status": self.status,
+            **self.session.members(),
+            "substation": self.substation,
+            "attempts": self.attempts,
+            "waited_s": round(self.waited_s, 3),
+            "charging_s": round(self.charging_s, 3),
+            **self.told,
+        }
+        if self.legs:
+            document["legs"] = [leg._asdict() for leg in self.legs]
+        if self.reason is not None:
+            document["reason"] = self.reason
+        return document
+
+
+class LedSession:
+    """One session from its arrival to its end. Lets the pool wake it, or break off its attempt."""
+
+    __slots__ = (
+        "amendments",
+        "attach_to",
+        "attempt",
+        "awaited",
+        "dispatched",
+        "done",
+        "expires",
+        "failures",
+        "grace_s",
+        "grace_timer",
+        "legs",
+        "on_revoked",
+        "outcome",
+        "resuming",
+        "session",
+        "settling",
+        "stop_reason",
+        "ticket",
+        "waiters",
+    )
+
+    def __init__(
+        self,
+        session: Session,
+        *,
+        request_id: str,
+        wait_s: float,
+        grace_s: float | None,
+        on_revoked: "Callable[[LedSession, Dispatch], None]",
+    ) -> None:
+        """Take a session in.
+
+        Args:
+            session: what is asked for.
+            request_id: passed on, so that one grep finds it in every log.
+            wait_s: longest that it waits for a free point, seconds.
+            grace_s: how long it goes on when nobody waits for it; None: not at all.
+            on_revoked: called when its substation is lost, before it is dispatched again.
+        """
+        now = time.monotonic()
+        self.session = session
+        self.grace_s = grace_s
+        self.on_revoked = on_revoked
+        self.legs = Legs(session.kwh)
+        self.ticket = Ticket(
+            session.session_id,
+            session.vehicle_id,
+            arrived=now,
+            deadline=now + wait_s,
+            demand=Demand(*session[2:]),
+            request_id=request_id,
+            on_dispatch=self._on_dispatch,
+            on_taken_back=self._on_taken_back,
+        )
+        self.dispatched = Event()
+        self.attempt: Interrupt | None = None
+        self.failures: dict[str, str] = {}  # by substation, what came of the last attempt there
+        self.awaited: str | None = None  # the register whose last word it waits for
+        self.settling: Event | None = None  # set once the DELETE that is under way was answered
+        self.amendments: list[Greenlet[..., None]] = []
+        self.attach_to: Site | None = None  # where it charges already
+        self.resuming = False  # it is being looked for at the substations
+        self.stop_reason: str | None = None
+        # Of durable ones:
+        self.waiters = 0
+        self.done: Event | None = None
+        self.grace_timer: Greenlet[..., None] | None = None
+        self.outcome: ChargeResult | Exception | None = None
+        self.expires = 0.0
+
+    @property
+    def is_durable(self) -> bool:
+        """Whether it outlives the connection of who asked for it."""
+        return self.grace_s is not None
+
+    def session_at(self, register: str) -> Session:
+        """Return what is asked of a substation: to bring its register to what the others leave.
+
+        The battery is as it was before the substation's own visits, and after those elsewhere.
+        """
+        elsewhere_kwh = self.legs.elsewhere_kwh(register)
+        if not elsewhere_kwh:
+            return self.session
+        return self._after(elsewhere_kwh)
+
+    def update_demand(self) -> None:
+        """Have its next substation chosen by what it still has to get."""
+        if self.legs.delivered_kwh:
+            self.ticket.demand = Demand(*self._after(self.legs.delivered_kwh)[2:])
+
+    def _after(self, delivered_kwh: float) -> Session:
+        session = self.session
+        soc = session.soc
+        if soc is not None and session.battery_kwh is not None:
+            soc = min(FULL_BATTERY, soc + delivered_kwh / session.battery_kwh)
+        return session._replace(kwh=session.kwh - delivered_kwh, soc=soc)
+
+    def wake(self) -> None:
+        """Have it look at where it stands, if it waits."""
+        self.dispatched.set()
+
+    def _on_dispatch(self, _dispatch: Dispatch) -> None:
+        self.dispatched.set()
+
+    def _on_taken_back(self, dispatch: Dispatch) -> None:
+        self.dispatched.clear()
+        self.on_revoked(self, dispatch)
+        if self.attempt is not None:
+            self.attempt.throw(AttemptRevoked())

@@ -1,0 +1,183 @@
+"""One session's legs: what each substation's register says of it, and what that leaves. Pure.
+
+A session's **register** at a substation is the energy that it got there in all of its visits. A
+substation is asked to bring it to a total (`target_kwh`), so asking twice does no harm, and what it
+delivered unheard, as while its link was cut, counts there by itself. Registers never fall. What
+the balancer knows of them is the last word of each: the truth, or less until the next word.
+
+Legs are kept by the id of the substation's set of registers, which is not its address: one that
+forgot them is another meter, one that moved with its journal is the same.
+"""
+
+from typing import NamedTuple
+
+# Less than this is rounding, kWh.
+NOTHING_KWH = 1e-9
+
+
+class Leg:
+    """A session's part at one substation. Times in seconds of the balancer's clock."""
+
+    __slots__ = ("charging_s", "heard_at", "kwh", "kwh_per_s", "substation")
+
+    def __init__(self, substation: str, kwh: float, now: float) -> None:
+        self.substation = substation  # its name
+        self.kwh = kwh  # the last word of its register
+        self.heard_at = now  # when that was said, or when its visit began
+        self.kwh_per_s: float | None = None  # between the last two words
+        self.charging_s = 0.0  # of the visits that ended
+
+
+class LegRecord(NamedTuple):
+    """A leg as it is shown."""
+
+    substation: str
+    energy_kwh: float
+    charging_s: float
+
+
+class Legs:
+    """The legs of one session."""
+
+    __slots__ = ("_counted_kwh", "_legs", "asked_kwh", "current")
+
+    def __init__(self, asked_kwh: float) -> None:
+        """Begin without any.
+
+        Args:
+            asked_kwh: what the session is to get in all.
+        """
+        self.asked_kwh = asked_kwh
+        self.current: str | None = None  # the register at which it charges, or is on its way to
+        self._legs: dict[str, Leg] = {}
+        self._counted_kwh = 0.0
+
+    def __len__(self) -> int:
+        return len(self._legs)
+
+    def __contains__(self, register: str) -> bool:
+        return register in self._legs
+
+    @property
+    def delivered_kwh(self) -> float:
+        """What it got, by the last word of each substation."""
+        return sum(leg.kwh for leg in self._legs.values())
+
+    @property
+    def charging_s(self) -> float:
+        """The time of all visits that ended."""
+        return sum(leg.charging_s for leg in self._legs.values())
+
+    @property
+    def last(self) -> Leg | None:
+        """The leg of the last visit."""
+        return next(reversed(self._legs.values()), None)
+
+    @property
+    def remaining_kwh(self) -> float:
+        """What it still has to get; 0 where only rounding is left."""
+        left_kwh = self.asked_kwh - self.delivered_kwh
+        return left_kwh if left_kwh > NOTHING_KWH else 0.0
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether it has all that it asked for, by the substations' own words."""
+        return self.asked_kwh - self.delivered_kwh <= NOTHING_KWH
+
+    def elsewhere_kwh(self, register: str) -> float:
+        """Return what it got at the other substations."""
+        return sum(leg.kwh for key, leg in self._legs.items() if key != register)
+
+    def target_kwh(self, register: str) -> float:
+        """Return the total to which this register is to be brought; none left gives 0 or less."""
+        return self.asked_kwh - self.elsewhere_kwh(register)
+
+    def leg(self, register: str) -> Leg | None:
+        """Return the leg there, if there is one."""
+        return self._legs.get(register)
+
+    def begin(self, register: str, substation: str, now: float) -> None:
+        """Send it there: a visit begins."""
+        self.current = register
+        leg = self._legs.pop(register, None) or Leg(substation, 0.0, now)
+        leg.heard_at, leg.kwh_per_s = now, None
+        self._legs[register] = leg  # the last
+
+    def end(self, register: str, visit_s: float, kwh: float | None = None) -> None:
+        """A visit is over.
+
+        Args:
+            register: where.
+            visit_s: how long it took, seconds.
+            kwh: the substation's last word of it; None where it gave none.
+        """
+        if self.current == register:
+            self.current = None
+        leg = self._legs[register]
+        leg.charging_s += visit_s
+        if kwh is not None and kwh > leg.kwh:
+            leg.kwh = kwh
+
+    def withdraw(self, register: str) -> None:
+        """It never came there: what is known to have been sent to nobody is no leg."""
+        if self.current == register:
+            self.current = None
+        leg = self._legs.get(register)
+        if leg is not None and not leg.kwh and not leg.charging_s:
+            del self._legs[register]
+
+    def hear(self, register: str, kwh: float, now: float, substation: str | None = None) -> bool:
+        """Take in a substation's word; True where it tells of energy that was not counted before.
+
+        Args:
+            register: whose word it is.
+            kwh: what it says.
+            now: the time.
+            substation: its name; where there is no leg yet one begins, if a name is given.
+        """
+        leg = self._legs.get(register)
+        if leg is None:
+            if substation is None or kwh <= 0:
+                return False
+            self._legs[register] = Leg(substation, kwh, now)
+            return True
+        grown_kwh, passed_s = kwh - leg.kwh, now - leg.heard_at
+        if passed_s > 0:
+            leg.kwh_per_s = max(0.0, grown_kwh) / passed_s
+            leg.heard_at = now
+        if grown_kwh <= 0:
+            return False
+        leg.kwh = kwh
+        return True
+
+    def may_be_complete(self, register: str, now: float, most_kwh_per_s: float | None) -> bool:
+        """Tell whether what was still missing at its last word can have flowed there by now.
+
+        Args:
+            register: the substation that broke off.
+            now: the time.
+            most_kwh_per_s: the most that a point there gives; None where that is not known.
+        """
+        leg = self._legs.get(register)
+        if leg is None:
+            return False
+        if most_kwh_per_s is None:
+            return True
+        return (now - leg.heard_at) * most_kwh_per_s >= self.remaining_kwh
+
+    def newly_counted_twice_kwh(self) -> float:
+        """Return the energy over what was asked that came to light since this was last called."""
+        over_kwh = self.delivered_kwh - self.asked_kwh
+        new_kwh = over_kwh - self._counted_kwh
+        if over_kwh <= NOTHING_KWH or new_kwh <= NOTHING_KWH:
+            return 0.0
+        self._counted_kwh = over_kwh
+        return new_kwh
+
+    def records(self) -> list[LegRecord]:
+        """Show the legs that gave any energy, the one of the last visit last."""
+        return [
+            LegRecord(leg.substation, leg.kwh, round(leg.charging_s, 3))
+            for leg in self._legs.values()
+            if leg.kwh
+        ]

@@ -1,0 +1,39 @@
+"""Describes the balancer for OpenAPI."""
+
+from typing import Any
+
+from grid_common.openapi import COUNT, TEXT, inner_description
+from load_balancer import session_routes
+
+_HEADERS = [
+    {
+        "name": "Session-Grace",
+        "in": "header",
+        "description": "Seconds that the session goes on once nobody waits for it: it is durable, "
+        "and the same `session_id` attaches to it. Left out, a hang-up stops it.",
+        "schema": {"type": "string", "pattern": r"^\d{1,4}$"},
+        "example": "300",
+    },
+    {
+        "name": "Session-Resumed",
+        "in": "header",
+        "description": "`?1`: this id was sent before, so it is looked for at the substations.",
+        "schema": {"enum": ["?1"]},
+    },
+]
+
+
+def description(max_kwh: float) -> dict[str, Any]:
+    """Describe a balancer."""
+    document = inner_description("Balancer", max_kwh, waits=True)
+    document["paths"] |= session_routes.paths()
+    document["paths"]["/charge"]["post"]["parameters"] += _HEADERS
+    schemas = document["components"]["schemas"]
+    schemas |= session_routes.schemas()
+    charged = schemas["Charged"]["properties"]
+    charged["status"] = {"enum": ["charged", "charging", "stopped"]}
+    charged["substation"] = {"type": ["string", "null"]}
+    charged["attempts"] = COUNT
+    charged["legs"] = schemas["Session"]["properties"]["legs"]
+    charged["reason"] = TEXT
+    return document

@@ -1,0 +1,95 @@
+"""Asks one substation, with each poll's interval, how far its sessions are."""
+
+import time
+from random import Random
+
+import gevent
+
+from grid_common.logs import Log
+from grid_common.upstream import UpstreamError
+from load_balancer.pool import Pool
+from load_balancer.registers import Registers
+from load_balancer.site import Health, Site
+from load_balancer.substation_client import SubstationClient
+
+# One that keeps no registers may be replaced by one that does: asked again after this, seconds.
+_ASK_AGAIN_S = 60.0
+# Questions in a row that one which answers its polls may leave unanswered until it is taken to keep
+# no registers.
+_UNANSWERED = 3
+
+
+class Progress:
+    """Keeps the registers of one substation heard for as long as the pool knows it.
+
+    It is this balancer's sign of life there too: a substation that hears nothing for the lease
+    stops what this balancer leads.
+    """
+
+    def __init__(
+        self,
+        site: Site,
+        client: SubstationClient,
+        pool: Pool,
+        registers: Registers,
+        *,
+        interval_s: float,
+        timeout_s: float,
+        random: Random,
+        log: Log,
+    ) -> None:
+        self._site = site
+        self._client = client
+        self._pool = pool
+        self._registers = registers
+        self._interval_s = interval_s
+        self._timeout_s = timeout_s
+        self._random = random
+        self._log = log.bind(substation=site.name, address=site.address)
+        self._unanswered = 0
+
+    def run(self) -> None:
+        """Ask until the substation is forgotten."""
+        client, site = self._client, self._site
+        while self._registers.clients.get(site.address) is client:
+            began = time.monotonic()
+            self._ask()
+            pause_s = self._interval_s * self._random.uniform(0.9, 1.1)
+            if client.keeps_registers is False:
+                self._sleep(_ASK_AGAIN_S)
+            else:
+                gevent.sleep(max(0.0, pause_s - (time.monotonic() - began)))
+
+    def _sleep(self, seconds: float) -> None:
+        """Wait for long; one that was down meanwhile may be another now."""
+        until, was_down = time.monotonic() + seconds, False
+        while time.monotonic() < until:
+            gevent.sleep(self._interval_s)
+            is_down = self._site.health is Health.DOWN
+            if was_down and not is_down:
+                return
+            was_down = is_down
+
+    def _ask(self) -> None:
+        client, before = self._client, self._client.keeps_registers
+        register = client.register
+        try:
+            sessions = client.progress(self._timeout_s)
+        except UpstreamError:
+            self._note_silence()
+            return
+        self._unanswered = 0
+        if client.keeps_registers is not before:
+            self._log.info("registers", kept=client.keeps_registers)
+        if sessions is None:
+            return
+        if client.register != register:
+            self._registers.renamed(register, client.register)
+        self._registers.hear(client, self._site.name, sessions)
+        self._registers.settle(client, self._site.name)
+
+    def _note_silence(self) -> None:
+        if self._client.keeps_registers is None and self._site.health is Health.UP:
+            self._unanswered += 1
+            if self._unanswered >= _UNANSWERED:
+                self._client.keeps_registers = False

@@ -1,0 +1,276 @@
+"""Keeps each session's legs true to what substations say of their registers.
+
+Words come with the progress of all that charge, with an answer's end, and where an attempt broke
+off by asking. A leg that was left without its last word is **open**: as soon as its substation
+answers again the session is stopped there, if it still charges, and the word read.
+"""
+
+import math
+import time
+from collections import OrderedDict, defaultdict
+
+import gevent
+from gevent.event import Event
+
+from grid_common.logs import Log
+from grid_common.upstream import Refused, UpstreamError
+from load_balancer.led_session import AttemptRevoked, LedSession
+from load_balancer.pool import Pool
+from load_balancer.site import Site
+from load_balancer.substation_client import SubstationClient
+from load_balancer.vehicle import Dispatch
+
+_SECONDS_PER_HOUR = 3600
+# Ended sessions, and open legs, that are kept at most; the oldest go first.
+_MOST_KEPT = 10_000
+
+
+class Registers:
+    """The sessions that this balancer leads or led lately, and what they got where."""
+
+    def __init__(self, pool: Pool, *, timeout_s: float, last_word_wait_s: float, log: Log) -> None:
+        """Begin without any session.
+
+        Args:
+            pool: where sessions wait and are dispatched.
+            timeout_s: longest that a substation may take to say what it knows.
+            last_word_wait_s: longest that a session that may be complete waits for the word of the
+                substation that broke off.
+            log: of the balancer.
+        """
+        self.clients: dict[str, SubstationClient] = {}  # by address
+        self.running: dict[str, LedSession] = {}
+        self.ended: OrderedDict[str, LedSession] = OrderedDict()
+        self.counted_twice_kwh = 0.0
+        self.moved = 0  # sessions that charged at more than one substation
+        self.timeout_s = timeout_s
+        self._pool = pool
+        self._last_word_wait_s = last_word_wait_s
+        self._log = log
+        self._open: defaultdict[str, dict[str, LedSession]] = defaultdict(dict)
+
+    # Sessions
+
+    def find(self, session_id: str) -> LedSession | None:
+        """Return a session that is led, or was lately."""
+        return self.running.get(session_id) or self.ended.get(session_id)
+
+    def keep(self, led: LedSession, for_s: float) -> None:
+        """Remember a session that ended, for so long at most."""
+        now = time.monotonic()
+        led.expires = now + for_s
+        self.ended[led.session.session_id] = led
+        self.ended.move_to_end(led.session.session_id)
+        while self.ended:
+            oldest = next(iter(self.ended.values()))
+            if len(self.ended) <= _MOST_KEPT and oldest.expires > now:
+                break
+            self.ended.popitem(last=False)
+
+    @property
+    def open_legs(self) -> int:
+        """How many legs there are whose last word is not known."""
+        return sum(len(legs) for legs in self._open.values())
+
+    # How visits end
+
+    def revoked(self, led: LedSession, dispatch: Dispatch) -> None:
+        """Its substation fell silent, or is gone: nobody can be asked now."""
+        if led.legs.current is None:
+            return
+        client = self.clients.get(dispatch.site.address)
+        register = self._end_visit(led, dispatch)
+        if client is not None and client.keeps_registers:
+            self._await_if_complete(led, register, dispatch.site)
+        led.update_demand()
+
+    def broke_off(
+        self, led: LedSession, dispatch: Dispatch, error: UpstreamError | None = None
+    ) -> None:
+        """Its attempt broke: ask the substation, if it answers, what it got there."""
+        register = led.legs.current
+        if register is None:
+            return
+        client = self.clients.get(dispatch.site.address)
+        if isinstance(error, Refused):
+            led.legs.withdraw(register)
+        elif client is None or not client.keeps_registers:
+            self._end_visit(led, dispatch)
+        else:
+            self._end_visit(led, dispatch)
+            if not self._settle(led, client, register):
+                self._await_if_complete(led, register, dispatch.site)
+        led.update_demand()
+
+    def left(self, led: LedSession, dispatch: Dispatch) -> None:
+        """Nobody listens to its attempt any more; the substation's progress tells what it got."""
+        if led.legs.current is not None:
+            self._end_visit(led, dispatch)
+
+    def _end_visit(self, led: LedSession, dispatch: Dispatch) -> str:
+        register = led.legs.current or ""
+        led.legs.end(register, time.monotonic() - dispatch.decision.at)
+        client = self.clients.get(dispatch.site.address)
+        if client is not None and client.keeps_registers:
+            self.leave_open(register, led)
+        return register
+
+    def leave_open(self, register: str, led: LedSession) -> None:
+        """Have a session's last word read there, as soon as that can be."""
+        legs = self._open[register]
+        legs[led.session.session_id] = led
+        if len(legs) > _MOST_KEPT:
+            del legs[next(iter(legs))]
+
+    def _await_if_complete(self, led: LedSession, register: str, site: Site) -> None:
+        """Let a session wait for a word that may say that it has all."""
+        now, wait_s = time.monotonic(), self._last_word_wait_s
+        if wait_s and led.legs.may_be_complete(register, now, _most_kwh_per_s(led, site)):
+            led.awaited = register
+            led.ticket.not_before = max(led.ticket.not_before, now + wait_s)
+            led.ticket.deadline += wait_s
+            self._log.info("waits for the last word", **_named(led), substation=site.name)
+
+    # Words
+
+    def hear(self, client: SubstationClient, name: str, sessions: dict[str, float]) -> None:
+        """Take in a substation's progress."""
+        now, register = time.monotonic(), client.register
+        for session_id, kwh in sessions.items():
+            led = self.running.get(session_id) or self.ended.get(session_id)
+            if led is None or led.resuming:
+                continue
+            if register in led.legs:
+                if led.legs.hear(register, kwh, now) and led.legs.current != register:
+                    self._more_was_delivered(led)
+            elif led.legs.hear(register, kwh, now, name):  # from before this balancer's start
+                self.leave_open(register, led)
+                self._more_was_delivered(led)
+
+    def settle(self, client: SubstationClient, name: str) -> None:
+        """Read the last words that are missing of a substation that answers."""
+        for led in list(self._open.get(client.register, {}).values()):
+            if led.legs.current == client.register:
+                self._close(client.register, led)  # it came back there: the end will tell
+            elif not self._settle(led, client, client.register, name):
+                return
+
+    def _settle(
+        self, led: LedSession, client: SubstationClient, register: str, name: str | None = None
+    ) -> bool:
+        """Stop a session that was left behind there and read its word; False if nobody answers."""
+        if led.settling is not None:
+            return True
+        led.settling = Event()
+        try:
+            word = client.stop(led.session.session_id, self.timeout_s)
+        except UpstreamError:
+            return False
+        finally:
+            led.settling.set()
+            led.settling = None
+        self._close(register, led)
+        if word is not None and led.legs.hear(register, word.kwh, time.monotonic(), name):
+            self._more_was_delivered(led)
+        self._release(led, register)
+        return True
+
+    def _close(self, register: str, led: LedSession) -> None:
+        legs = self._open.get(register)
+        if legs is not None:
+            legs.pop(led.session.session_id, None)
+            if not legs:
+                del self._open[register]
+
+    def _release(self, led: LedSession, register: str) -> None:
+        """End a session's wait for a word that came, or never will."""
+        if led.awaited != register:
+            return
+        led.awaited = None
+        led.ticket.not_before = -math.inf
+        led.update_demand()
+        if led.legs.is_complete:
+            self.ends(led)
+        else:
+            self._pool.match(time.monotonic())
+
+    def ends(self, led: LedSession) -> None:
+        """Have a session that is complete, or to be stopped, dispatched no more."""
+        led.ticket.not_before = math.inf
+        led.wake()
+
+    def renamed(self, before: str, now: str) -> None:
+        """A substation's registers have another id: it lost them, or its id is known only now."""
+        if before in self._open and all(one.register != before for one in self.clients.values()):
+            legs = self._open.pop(before)
+            if before.startswith("http://"):  # an address, in place of the id
+                self._open[now].update(legs)
+                return
+            for led in legs.values():
+                self._release(led, before)
+
+    def forget(self, client: SubstationClient) -> None:
+        """A substation is gone for good."""
+        if all(one is client or one.register != client.register for one in self.clients.values()):
+            for led in self._open.pop(client.register, {}).values():
+                self._release(led, client.register)
+
+    def _more_was_delivered(self, led: LedSession) -> None:
+        """A substation that it left had given it more than was known."""
+        if self.running.get(led.session.session_id) is led:
+            if led.legs.current is not None:
+                self._amend(led)
+            else:
+                led.update_demand()
+                if led.legs.is_complete:
+                    self.ends(led)
+        self.count_twice(led)
+
+    def count_twice(self, led: LedSession) -> None:
+        """Count the energy that a session got over what it asked for."""
+        kwh = led.legs.newly_counted_twice_kwh()
+        if kwh:
+            self.counted_twice_kwh += kwh
+            self._log.warning(
+                "energy delivered twice",
+                **_named(led),
+                kwh=led.session.kwh,
+                delivered_kwh=round(led.legs.delivered_kwh, 6),
+                legs=[leg._asdict() for leg in led.legs.records()],
+            )
+
+    def _amend(self, led: LedSession) -> None:
+        """Have the substation where a session charges now bring it to less."""
+        dispatch = led.ticket.dispatch
+        client = self.clients.get(dispatch.site.address) if dispatch is not None else None
+        if client is not None and client.keeps_registers:
+            led.amendments.append(gevent.spawn(self._send_amendment, led, client))
+
+    def _send_amendment(self, led: LedSession, client: SubstationClient) -> None:
+        session = led.session_at(client.register)
+        self._log.info("amended", **_named(led), kwh=led.session.kwh, left_kwh=session.kwh)
+        try:
+            if session.kwh > 0:
+                # Answered when it is charged; so is the attempt, whose answer counts.
+                client.charge(session, request_id=led.ticket.request_id, grace_s=led.grace_s)
+            else:
+                client.stop(session.session_id, self.timeout_s)
+        except (UpstreamError, AttemptRevoked):
+            return  # the attempt will tell
+
+
+def _most_kwh_per_s(led: LedSession, site: Site) -> float | None:
+    """Return the most that a session can get there, None where that is not known."""
+    reading = site.reading
+    if reading is None or reading.point_power_kw is None:
+        return None
+    power_kw = min(reading.point_power_kw, led.session.max_power_kw or math.inf)
+    return power_kw * reading.time_scale / _SECONDS_PER_HOUR
+
+
+def _named(led: LedSession) -> dict[str, str]:
+    return {
+        "session_id": led.session.session_id,
+        "vehicle_id": led.session.vehicle_id,
+        "request_id": led.ticket.request_id,
+    }

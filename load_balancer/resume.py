@@ -1,0 +1,115 @@
+"""Finds sessions of before this balancer's start again, by the substations' registers."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import gevent
+from prometheus_client import Counter
+
+from grid_common.logs import Log
+from grid_common.upstream import UpstreamError
+from load_balancer.led_session import LedSession
+from load_balancer.pool import Pool
+from load_balancer.registers import Registers
+from load_balancer.site import Health, Site
+from load_balancer.substation_client import SubstationClient, Word
+
+_LOOK_AGAIN_S = 0.05
+_CHARGING = "charging"
+
+
+class Resume:
+    """Asks every substation for a session, once each has been heard of or is known to be down."""
+
+    def __init__(self, pool: Pool, registers: Registers, *, resumed: Counter, log: Log) -> None:
+        self._pool = pool
+        self._registers = registers
+        self._resumed = resumed
+        self._log = log
+
+    def look_for(self, led: LedSession) -> None:
+        """Find out what a session got where, and where it charges now."""
+        self._wait_until_heard_of()
+        session_id, now = led.session.session_id, time.monotonic()
+        charging: list[tuple[Site, SubstationClient]] = []
+        answers = self._ask_all(lambda client: client.ask(session_id, self._registers.timeout_s))
+        for site, client, word in answers:
+            if isinstance(word, Word):
+                led.legs.hear(client.register, word.kwh, now, site.name)
+                if word.state == _CHARGING:
+                    charging.append((site, client))
+            elif isinstance(word, UpstreamError) and client.keeps_registers is not False:
+                self._registers.leave_open(client.register, led)  # asked once it answers
+        if charging and led.stop_reason is None:
+            led.attach_to = charging.pop(0)[0]
+        for _, client in charging:
+            self._registers.leave_open(client.register, led)
+        how = "attached" if led.attach_to else "complete" if _is_complete(led) else "dispatched"
+        self._resumed.labels(how).inc()
+        self._log.info(
+            "session resumed",
+            session_id=session_id,
+            vehicle_id=led.session.vehicle_id,
+            how=how,
+            substation=led.attach_to.name if led.attach_to else None,
+            delivered_kwh=round(led.legs.delivered_kwh, 6),
+        )
+        led.update_demand()
+        led.resuming = False
+
+    def stop_everywhere(self, session_id: str) -> dict[str, Any] | None:
+        """Stop a session that this balancer does not lead, and tell what it got.
+
+        None where no substation that answers knows of it.
+        """
+        self._wait_until_heard_of()
+        answers = self._ask_all(lambda client: client.stop(session_id, self._registers.timeout_s))
+        words = [(site, word) for site, _, word in answers if isinstance(word, Word)]
+        if not words:
+            return None
+        legs = [
+            {"substation": site.name, "energy_kwh": word.kwh} for site, word in words if word.kwh
+        ]
+        states = {word.state for _, word in words}
+        return {
+            "status": "charged" if states == {"charged"} else "stopped",
+            "session_id": session_id,
+            "energy_kwh": sum(word.kwh for _, word in words),
+            "legs": legs,
+        }
+
+    def _wait_until_heard_of(self) -> None:
+        """Wait until each substation has been asked, or is known not to answer."""
+        while any(self._is_unheard(site) for site in self._pool.sites.values()) or (
+            not self._pool.sites
+        ):
+            gevent.sleep(_LOOK_AGAIN_S)
+
+    def _is_unheard(self, site: Site) -> bool:
+        client = self._registers.clients.get(site.address)
+        if client is None or site.health is Health.DOWN:
+            return False
+        return site.health is Health.UNKNOWN or client.keeps_registers is None
+
+    def _ask_all(
+        self, ask: Callable[[SubstationClient], Word | None]
+    ) -> list[tuple[Site, SubstationClient, Word | UpstreamError | None]]:
+        def one(client: SubstationClient) -> Word | UpstreamError | None:
+            try:
+                return ask(client)
+            except UpstreamError as error:
+                return error
+
+        asked = [
+            (site, client, gevent.spawn(one, client))
+            for site in list(self._pool.sites.values())
+            if (client := self._registers.clients.get(site.address)) is not None
+            and client.keeps_registers is not False
+        ]
+        gevent.joinall([greenlet for _, _, greenlet in asked])
+        return [(site, client, greenlet.value) for site, client, greenlet in asked]
+
+
+def _is_complete(led: LedSession) -> bool:
+    return bool(led.legs) and led.legs.is_complete

@@ -1,0 +1,140 @@
+"""The balancer's routes of sessions: where each stands, and how to stop one."""
+
+import re
+from typing import Any
+
+from flask import Blueprint, Response, abort, request
+
+from grid_common.openapi import COUNT, NUMBER, TEXT, a_list, an_object, content, problem, ref
+from grid_common.problems import BadRequest, Fault
+from grid_common.web import json_response
+from load_balancer.registers import Registers
+from load_balancer.session_views import session_document
+from load_balancer.sessions import Sessions
+
+MOST_IDS = 100
+_IDS = re.compile(
+    rf"[A-Za-z0-9._:-]{{1,64}}(,[A-Za-z0-9._:-]{{1,64}}){{0,{MOST_IDS - 1}}}", re.ASCII
+)
+
+
+def session_routes(sessions: Sessions, registers: Registers) -> Blueprint:
+    """Build the routes."""
+    routes = Blueprint("sessions", __name__)
+
+    @routes.get("/sessions")
+    def some() -> Response:
+        told = request.args.get("ids", "")
+        if not _IDS.fullmatch(told):
+            raise BadRequest(
+                [Fault("ids", f"it takes 1 to {MOST_IDS} sessions' ids, comma-separated")]
+            )
+        known = [(one, registers.find(one)) for one in dict.fromkeys(told.split(","))]
+        return json_response(
+            {
+                "sessions": [
+                    session_document(led, registers, ask=False) for _, led in known if led
+                ],
+                "unknown": [one for one, led in known if led is None],
+            }
+        )
+
+    @routes.get("/sessions/<session_id>")
+    def one(session_id: str) -> Response:
+        led = registers.find(session_id)
+        if led is None:
+            abort(404, "This balancer leads no session of that id, and led none lately.")
+        return json_response(session_document(led, registers))
+
+    @routes.delete("/sessions/<session_id>")
+    def stop(session_id: str) -> Response:
+        document = sessions.stop(session_id)
+        if document is None:
+            abort(404, "No session of that id is known, here or at a substation that answers.")
+        return json_response(document)
+
+    return routes
+
+
+_ID = {
+    "name": "session_id",
+    "in": "path",
+    "required": True,
+    "schema": {"type": "string", "pattern": "^[A-Za-z0-9._:-]{1,64}$"},
+}
+_OR_NULL = {"type": ["number", "null"], "minimum": 0}
+
+
+def paths() -> dict[str, Any]:
+    """Describe the routes for OpenAPI."""
+    return {
+        "/sessions": {
+            "get": {
+                "summary": "Where some sessions stand, by the last words of their substations",
+                "parameters": [
+                    {
+                        "name": "ids",
+                        "in": "query",
+                        "required": True,
+                        "description": f"1 to {MOST_IDS} ids, comma-separated",
+                        "schema": {"type": "string", "pattern": "^[A-Za-z0-9._:-]{1,64}$"},
+                    }
+                ],
+                "responses": {
+                    "200": content("Those that are known", ref("Sessions")),
+                    "400": problem("`ids` is missing or not valid"),
+                },
+            }
+        },
+        "/sessions/{session_id}": {
+            "get": {
+                "summary": "Where a session stands; its substation is asked",
+                "parameters": [_ID],
+                "responses": {
+                    "200": content("The session", ref("Session")),
+                    "404": problem("It is not known here"),
+                },
+            },
+            "delete": {
+                "summary": "Stop a session; stopping twice is no error",
+                "parameters": [_ID],
+                "responses": {
+                    "200": content("What it got", ref("Ended")),
+                    "404": problem("It is not known, here or at any substation that answers"),
+                },
+            },
+        },
+    }
+
+
+def schemas() -> dict[str, Any]:
+    """Describe what the routes answer."""
+    leg = an_object(
+        {"substation": TEXT, "energy_kwh": NUMBER, "charging_s": NUMBER}, optional=("charging_s",)
+    )
+    session = {
+        "state": {"enum": ["waiting", "charging", "charged", "stopped", "refused"]},
+        "session_id": TEXT,
+        "vehicle_id": TEXT,
+        "kwh": NUMBER,
+        "energy_kwh": NUMBER,
+        "substation": {"type": ["string", "null"]},
+        "power_kw": _OR_NULL,
+        "predicted_end_s": _OR_NULL,
+        "attempts": COUNT,
+        "legs": a_list(leg),
+    }
+    return {
+        "Session": an_object(session),
+        "Sessions": an_object({"sessions": a_list(ref("Session")), "unknown": a_list(TEXT)}),
+        "Ended": an_object(
+            {
+                "status": {"enum": ["charged", "charging", "stopped"]},
+                "session_id": TEXT,
+                "energy_kwh": NUMBER,
+                "legs": a_list(leg),
+                "reason": TEXT,
+            },
+            optional=("energy_kwh", "legs", "reason"),
+        ),
+    }

@@ -1,0 +1,100 @@
+"""What the balancer shows of one session, as JSON documents."""
+
+import time
+from typing import Any
+
+from grid_common.problems import Problem
+from grid_common.upstream import UpstreamError
+from load_balancer.led_session import ChargeResult, LedSession
+from load_balancer.registers import Registers
+from load_balancer.substation_client import Word
+
+_SECONDS_PER_HOUR = 3600
+
+
+def ended_document(led: LedSession) -> dict[str, Any]:
+    """Build the answer of `DELETE /sessions/ID`: how it ended, and what it got."""
+    legs = led.legs
+    if isinstance(led.outcome, ChargeResult):
+        document = led.outcome.document()
+    else:  # its caller hung up, it was refused, or it has not ended yet
+        document = {
+            "status": "charged" if legs and legs.is_complete else "stopped",
+            **led.session.members(),
+            "substation": legs.last.substation if legs.last is not None else None,
+            "attempts": led.ticket.attempts,
+        }
+    if document["status"] == "stopped":
+        document["energy_kwh"] = legs.delivered_kwh
+        document["legs"] = [leg._asdict() for leg in legs.records()]
+    return document
+
+
+def session_document(led: LedSession, registers: Registers, *, ask: bool = True) -> dict[str, Any]:
+    """Build the answer of `GET /sessions/ID`.
+
+    Args:
+        led: the session.
+        registers: where its substation is found.
+        ask: whether to ask the substation where it charges; else its last progress is told.
+    """
+    dispatch, power_kw, ends_in_s = led.ticket.dispatch, None, None
+    if dispatch is not None and led.legs.current is not None:
+        word = _ask(led, registers) if ask else None
+        if word is None:
+            power_kw, ends_in_s = _estimate(led)
+        else:
+            power_kw, ends_in_s = word.power_kw, word.ends_in_s
+    last = led.legs.last
+    return {
+        "state": _state(led),
+        **led.session.members(),
+        "energy_kwh": led.legs.delivered_kwh,
+        "substation": dispatch.site.name if dispatch else last.substation if last else None,
+        "power_kw": power_kw,
+        "predicted_end_s": ends_in_s,
+        "attempts": led.ticket.attempts,
+        "legs": [leg._asdict() for leg in led.legs.records()],
+    }
+
+
+def _state(led: LedSession) -> str:
+    if isinstance(led.outcome, ChargeResult):
+        return led.outcome.status
+    if isinstance(led.outcome, Problem):
+        return "refused"
+    if led.expires:  # its caller hung up
+        return "stopped"
+    return "waiting" if led.ticket.dispatch is None else "charging"
+
+
+def _ask(led: LedSession, registers: Registers) -> Word | None:
+    dispatch = led.ticket.dispatch
+    client = registers.clients.get(dispatch.site.address) if dispatch is not None else None
+    if client is None or not client.keeps_registers:
+        return None
+    try:
+        word = client.ask(led.session.session_id, registers.timeout_s)
+    except UpstreamError:
+        return None
+    if word is not None:
+        led.legs.hear(client.register, word.kwh, time.monotonic())
+    return word
+
+
+def _estimate(led: LedSession) -> tuple[float | None, float | None]:
+    """Tell the power, kW, and the seconds to the end, by the last two words or the prediction."""
+    now, dispatch = time.monotonic(), led.ticket.dispatch
+    leg = led.legs.leg(led.legs.current or "")
+    if dispatch is None or leg is None:
+        return None, None
+    reading = dispatch.site.reading
+    time_scale = reading.time_scale if reading is not None else 1.0
+    if leg.kwh_per_s:
+        ends_in_s = led.legs.remaining_kwh / leg.kwh_per_s - (now - leg.heard_at)
+        power_kw = leg.kwh_per_s * _SECONDS_PER_HOUR / time_scale
+        return round(power_kw, 3), round(max(0.0, ends_in_s), 3)
+    prediction = dispatch.decision.prediction
+    if prediction is None or prediction.finish_s == float("inf"):
+        return None, None
+    return None, round(max(0.0, dispatch.decision.at + prediction.finish_s - now), 3)

@@ -1,0 +1,189 @@
+"""The balancer's sessions: who waits for which, and those that go on while nobody does.
+
+A **plain** session lives as long as the request that asked for it. A **durable** one has a greenlet
+of its own; requests wait for it, come and go, and it ends when nobody has come for its grace.
+"""
+
+import time
+from typing import Any
+
+import gevent
+from gevent.event import Event
+
+from grid_common.charge import Session
+from grid_common.logs import Log
+from grid_common.problems import Unavailable
+from grid_common.upstream import UpstreamError
+from load_balancer.dispatcher import Dispatcher
+from load_balancer.led_session import (
+    STOPPED_BY_CALLER,
+    ChargeResult,
+    LedSession,
+    StopRequested,
+)
+from load_balancer.registers import Registers
+from load_balancer.resume import Resume
+from load_balancer.session_views import ended_document
+from load_balancer.substation_client import SubstationClient
+
+# How long it is remembered what a plain session got whose caller hung up, seconds.
+_KEPT_S = 300.0
+# A stop may overtake the charge on its way: asked again after so long, each time twice. Seconds.
+_STOP_AGAIN_S = 0.02
+_STOPS = 6
+# Longest that a stopped session may take to end in the balancer's own books.
+_END_S = 2.0
+
+
+class Sessions:
+    """Starts sessions, attaches requests to them, stops them. One for the process."""
+
+    def __init__(
+        self, dispatcher: Dispatcher, registers: Registers, resume: Resume, *, log: Log
+    ) -> None:
+        self._dispatcher = dispatcher
+        self._registers = registers
+        self._resume = resume
+        self._log = log
+
+    def charge(
+        self,
+        session: Session,
+        *,
+        request_id: str,
+        wait_s: float,
+        grace_s: float | None = None,
+        resumed: bool = False,
+    ) -> ChargeResult:
+        """Have a vehicle charged, or wait for what is under way under the same id.
+
+        Args:
+            session: what it asks for.
+            request_id: passed on, so that one grep finds it in every log.
+            wait_s: longest that it waits for a free point.
+            grace_s: how long it goes on when nobody waits for it; None: not at all.
+            resumed: its id was sent on before: it may charge somewhere.
+
+        Raises:
+            CallerGone: the caller hung up.
+            Unavailable: no substation could take it in time, or too many wait.
+        """
+        if grace_s is not None:
+            known = self._registers.find(session.session_id)
+            if known is not None and known.is_durable:
+                return self._await(known)
+        led = LedSession(
+            session,
+            request_id=request_id,
+            wait_s=wait_s,
+            grace_s=grace_s,
+            on_revoked=self._registers.revoked,
+        )
+        if grace_s is None:
+            return self._lead_plain(led)
+        led.done, led.resuming = Event(), resumed
+        self._registers.ended.pop(session.session_id, None)
+        self._registers.running[session.session_id] = led
+        gevent.spawn(self._lead_durable, led)
+        return self._await(led)
+
+    def _lead_plain(self, led: LedSession) -> ChargeResult:
+        running, session_id = self._registers.running, led.session.session_id
+        running[session_id] = led
+        try:
+            led.outcome = result = self._dispatcher.lead(led)
+        except Unavailable as refusal:
+            led.outcome = refusal
+            raise
+        finally:
+            if running.get(session_id) is led:
+                del running[session_id]
+            if led.legs and not isinstance(led.outcome, ChargeResult):
+                self._registers.keep(led, _KEPT_S)
+            if led.done is not None:
+                led.done.set()
+        return result
+
+    def _lead_durable(self, led: LedSession) -> None:
+        session_id = led.session.session_id
+        try:
+            if led.resuming:
+                self._resume.look_for(led)
+            led.outcome = self._dispatcher.lead(led)
+        except Exception as error:
+            led.outcome = error
+        finally:
+            if self._registers.running.get(session_id) is led:
+                del self._registers.running[session_id]
+            self._registers.keep(led, led.grace_s or 0.0)
+            if led.done is not None:
+                led.done.set()
+
+    def _await(self, led: LedSession) -> ChargeResult:
+        led.waiters += 1
+        if led.grace_timer is not None:
+            led.grace_timer.kill(block=False)
+            led.grace_timer = None
+        try:
+            if led.done is not None:
+                led.done.wait()
+        finally:
+            led.waiters -= 1
+            if not led.waiters and led.outcome is None:
+                self._log.info("nobody waits", session_id=led.session.session_id, for_s=led.grace_s)
+                led.grace_timer = gevent.spawn_later(led.grace_s or 0.0, self._end_grace, led)
+        if isinstance(led.outcome, ChargeResult):
+            return led.outcome
+        # Refused: told once. Who comes again with this id wants to be taken in again.
+        self._registers.ended.pop(led.session.session_id, None)
+        raise led.outcome or RuntimeError("a session ended without an outcome")
+
+    def _end_grace(self, led: LedSession) -> None:
+        led.grace_timer = None
+        if not led.waiters and led.outcome is None:
+            self._stop(led, "nobody came back for it")
+
+    # Stopping
+
+    def stop(self, session_id: str) -> dict[str, Any] | None:
+        """Stop a session wherever it is and tell what it got; None where nobody knows of it.
+
+        One that this balancer does not know of, as after its restart, is asked for everywhere.
+        """
+        led = self._registers.find(session_id)
+        if led is None:
+            return self._resume.stop_everywhere(session_id)
+        if self._registers.running.get(session_id) is led:
+            self._stop(led, STOPPED_BY_CALLER)
+        return ended_document(led)
+
+    def _stop(self, led: LedSession, reason: str) -> None:
+        if led.done is None:
+            led.done = Event()
+        if led.stop_reason is None:
+            led.stop_reason = reason
+            self._log.info("stopping", session_id=led.session.session_id, why=reason)
+        self._registers.ends(led)
+        dispatch = led.ticket.dispatch
+        client = None
+        if dispatch is not None:
+            client = self._registers.clients.get(dispatch.site.address)
+            if client is not None and client.keeps_registers and self._stop_at(led, client):
+                led.done.wait(_END_S)
+        if not led.done.is_set() and led.attempt is not None:
+            led.attempt.throw(StopRequested())
+        led.done.wait(_END_S)
+
+    def _stop_at(self, led: LedSession, client: SubstationClient) -> bool:
+        """Have a substation stop it; False where that cannot be told."""
+        for turn in range(_STOPS):
+            try:
+                word = client.stop(led.session.session_id, self._registers.timeout_s)
+            except UpstreamError:
+                return False
+            if word is not None:
+                led.legs.hear(client.register, word.kwh, time.monotonic())
+                return True
+            if led.done is not None and led.done.wait(_STOP_AGAIN_S * 2**turn):
+                return True
+        return False
