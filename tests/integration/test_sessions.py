@@ -1,0 +1,448 @@
+"""Sessions that outlive what carries them: the balancer and its substations, killed and cut off."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from local_stack.grid import Ports
+from local_stack.process import Process
+from local_stack.relay import Relay
+from local_stack.scrape import scrape
+from tests.conftest import StartService
+from tests.deadline import eventually
+from tests.integration.balancer import start_balancer, wait_for_health
+
+# 22 kW at 100 times real time: 0.61 kWh a second, 6 kWh in 9.8 s.
+POWER_KW, TIME_SCALE = 22.0, 100.0
+KWH_PER_S = POWER_KW * TIME_SCALE / 3600
+DURABLE = {"Session-Grace": "60"}
+RESUMED = {**DURABLE, "Session-Resumed": "?1"}
+NOTHING_KWH = 1e-6
+
+
+class Asked:
+    """A charge that is asked for in a thread of its own."""
+
+    def __init__(self, url: str, session_id: str, kwh: float, headers: dict[str, str]) -> None:
+        self._url, self._headers = url, headers
+        self._body = {"session_id": session_id, "vehicle_id": f"EV-{session_id}", "kwh": kwh}
+        self.status = 0
+        self.document: dict[str, Any] = {}
+        self._thread = threading.Thread(target=self._ask, daemon=True)
+        self._thread.start()
+
+    def _ask(self) -> None:
+        try:
+            answer = requests.post(
+                f"{self._url}/charge", json=self._body, headers=self._headers, timeout=60
+            )
+        except requests.RequestException:
+            return
+        self.status, self.document = answer.status_code, answer.json()
+
+    def wait(self, within_s: float = 30) -> dict[str, Any]:
+        self._thread.join(within_s)
+        assert not self._thread.is_alive(), f"unanswered after {within_s} s"
+        return self.document
+
+
+@pytest.fixture
+def start_substation(start_service: StartService, tmp_path: Path) -> Callable[..., Process]:
+    """Start a substation that keeps its registers in a file, and has them again when restarted."""
+    count = 0
+
+    def start(**settings: object) -> Process:
+        nonlocal count
+        count += 1
+        options: dict[str, object] = {
+            "CHARGING_POINTS": 2,
+            "POINT_POWER_KW": POWER_KW,
+            "TIME_SCALE": TIME_SCALE,
+            "SUBSTATION_NAME": f"site{count}",
+            "JOURNAL": tmp_path / f"journal{count}",
+        }
+        return start_service("substation_service", **(options | settings))
+
+    return start
+
+
+@pytest.fixture
+def cut_link() -> Iterator[Callable[[Process], Relay]]:
+    """Put a link that can be cut in front of a process."""
+    relays: list[Relay] = []
+
+    def relay(process: Process) -> Relay:
+        relays.append(Relay(Ports.free(0).gateway, process.port))
+        return relays[-1]
+
+    yield relay
+    for one in relays:
+        one.close()
+
+
+def register(substation: Process, session_id: str) -> float:
+    """Return a substation's own word of a session, kWh."""
+    answer = requests.get(f"{substation.url}/sessions/{session_id}", timeout=5)
+    return float(answer.json()["energy_kwh"]) if answer.status_code == 200 else 0.0
+
+
+def charging_at(balancer: Process, session_id: str) -> str:
+    """Wait until a session charges, and return where."""
+
+    def check() -> str:
+        session = requests.get(f"{balancer.url}/sessions/{session_id}", timeout=5).json()
+        assert session.get("state") == "charging", session
+        assert session["energy_kwh"] > 0, session
+        return str(session["substation"])
+
+    return eventually(check, 10)
+
+
+def counted_twice(balancer: Process) -> float:
+    return scrape(balancer.url)["balancer_energy_delivered_twice_kwh_total"]
+
+
+@pytest.mark.parametrize("headers", [{}, DURABLE], ids=["plain", "durable"])
+def test_a_killed_substation_s_vehicle_gets_the_rest_elsewhere(
+    start_service: StartService,
+    start_substation: Callable[..., Process],
+    headers: dict[str, str],
+) -> None:
+    substations = {f"site{number}": start_substation() for number in (1, 2)}
+    balancer = start_balancer(start_service, *(one.url for one in substations.values()))
+    for name in substations:
+        wait_for_health(balancer, name, "up")
+    asked = Asked(balancer.url, "s1", 3.0, headers)
+    first = charging_at(balancer, "s1")
+    time.sleep(1.5)
+
+    substations[first].kill()
+    document = asked.wait()
+
+    assert asked.status == 200, document
+    assert document["status"] == "charged"
+    assert document["attempts"] == 2
+    assert document["legs"][0]["substation"] == first
+    assert document["energy_kwh"] == pytest.approx(3.0, abs=NOTHING_KWH)
+    substations[first].start()
+    substations[first].wait_until(lambda: substations[first].answers("/readyz"), timeout_s=20)
+    words = [register(one, "s1") for one in substations.values()]
+    assert min(words) > 0.3
+    assert sum(words) == pytest.approx(3.0, abs=NOTHING_KWH)
+    eventually(lambda: wait_for_health(balancer, first, "up"), 10)
+    time.sleep(1)
+    assert counted_twice(balancer) == 0
+
+
+def test_a_session_killed_between_its_last_kwh_and_its_answer_is_not_charged_again(
+    start_service: StartService, start_substation: Callable[..., Process]
+) -> None:
+    # Frozen, the balancer hears of no end: the register is in the file, and nobody was told.
+    substations = {f"site{number}": start_substation() for number in (1, 2)}
+    balancer = start_balancer(
+        start_service, *(one.url for one in substations.values()), POLL_INTERVAL=3
+    )
+    for name in substations:
+        wait_for_health(balancer, name, "up")
+    asked = Asked(balancer.url, "s1", 1.5, DURABLE)
+    first = charging_at(balancer, "s1")
+    balancer.freeze()
+    eventually(lambda: _is(register(substations[first], "s1"), 1.5), 10)
+    substations[first].kill()
+    substations[first].start()
+    substations[first].wait_until(lambda: substations[first].answers("/readyz"), timeout_s=20)
+    balancer.thaw()
+
+    document = asked.wait()
+
+    assert asked.status == 200, document
+    assert document["energy_kwh"] == pytest.approx(1.5, abs=NOTHING_KWH)
+    assert sum(register(one, "s1") for one in substations.values()) == pytest.approx(1.5)
+
+
+def _is(value: float, wanted: float) -> None:
+    assert value == pytest.approx(wanted), value
+
+
+def test_a_session_that_may_have_ended_waits_for_the_word_of_its_substation(
+    start_service: StartService,
+    start_substation: Callable[..., Process],
+    cut_link: Callable[[Process], Relay],
+) -> None:
+    substations = {f"site{number}": start_substation() for number in (1, 2)}
+    links = {name: cut_link(one) for name, one in substations.items()}
+    balancer = start_balancer(
+        start_service, *(one.url for one in links.values()), LAST_WORD_WAIT=30
+    )
+    for name in substations:
+        wait_for_health(balancer, name, "up")
+    asked = Asked(balancer.url, "s1", 0.9, DURABLE)  # 1.5 s: over before the site is given up
+    first = charging_at(balancer, "s1")
+
+    links[first].cut()
+    eventually(lambda: _says(f"{balancer.url}/sessions/s1", "waiting"), 10)
+    time.sleep(1)
+    other = next(one for name, one in substations.items() if name != first)
+    assert scrape(other.url)["substation_current_load"] == 0  # it does not go on there yet
+    links[first].heal()
+    document = asked.wait(10)
+
+    assert document["status"] == "charged", document
+    assert document["substation"] == first
+    assert register(other, "s1") == 0
+    assert counted_twice(balancer) == 0
+
+
+def test_a_balancer_that_starts_again_is_led_back_to_where_a_session_charges(
+    start_service: StartService, start_substation: Callable[..., Process]
+) -> None:
+    substations = {f"site{number}": start_substation() for number in (1, 2)}
+    balancer = start_balancer(start_service, *(one.url for one in substations.values()))
+    for name in substations:
+        wait_for_health(balancer, name, "up")
+    Asked(balancer.url, "s1", 3.0, DURABLE)
+    first = charging_at(balancer, "s1")
+    time.sleep(1)
+    balancer.kill()
+    balancer.start()
+    balancer.wait_until(lambda: balancer.answers("/healthz"), timeout_s=20)
+
+    asked = Asked(balancer.url, "s1", 3.0, RESUMED)
+    document = asked.wait()
+
+    assert document["status"] == "charged", document
+    assert document["substation"] == first
+    assert register(substations[first], "s1") == pytest.approx(3.0)
+    assert sum(register(one, "s1") for one in substations.values()) == pytest.approx(3.0)
+    assert scrape(balancer.url)['balancer_resumed_sessions_total{how="attached"}'] == 1
+
+
+def test_a_session_that_ended_while_its_balancer_was_away_is_answered_from_its_register(
+    start_service: StartService, start_substation: Callable[..., Process]
+) -> None:
+    substation = start_substation()
+    balancer = start_balancer(start_service, substation.url)
+    wait_for_health(balancer, "site1", "up")
+    Asked(balancer.url, "s1", 0.9, DURABLE)
+    charging_at(balancer, "s1")
+    balancer.kill()
+    eventually(lambda: _is(register(substation, "s1"), 0.9), 10)
+    balancer.start()
+    balancer.wait_until(lambda: balancer.answers("/healthz"), timeout_s=20)
+
+    document = Asked(balancer.url, "s1", 0.9, RESUMED).wait()
+
+    assert document["status"] == "charged"
+    assert document["energy_kwh"] == pytest.approx(0.9)
+    assert scrape(balancer.url)['balancer_resumed_sessions_total{how="complete"}'] == 1
+
+
+def test_a_balancer_and_a_substation_killed_at_once_leave_a_session_that_goes_on(
+    start_service: StartService, start_substation: Callable[..., Process]
+) -> None:
+    substations = {f"site{number}": start_substation() for number in (1, 2)}
+    balancer = start_balancer(start_service, *(one.url for one in substations.values()))
+    for name in substations:
+        wait_for_health(balancer, name, "up")
+    Asked(balancer.url, "s1", 3.0, DURABLE)
+    first = charging_at(balancer, "s1")
+    time.sleep(1.5)
+    balancer.kill()
+    substations[first].kill()
+    for process, path in ((substations[first], "/readyz"), (balancer, "/healthz")):
+        process.start()
+        process.wait_until(lambda one=process, at=path: one.answers(at), timeout_s=20)
+
+    document = Asked(balancer.url, "s1", 3.0, RESUMED).wait()
+
+    assert document["status"] == "charged", document
+    assert document["energy_kwh"] == pytest.approx(3.0, abs=NOTHING_KWH)
+    words = [register(one, "s1") for one in substations.values()]
+    assert sum(words) == pytest.approx(3.0, abs=NOTHING_KWH)
+
+
+@pytest.mark.parametrize("headers", [{}, DURABLE], ids=["plain", "durable"])
+def test_a_cut_link_costs_a_lease_s_energy_at_most(
+    start_service: StartService,
+    start_substation: Callable[..., Process],
+    cut_link: Callable[[Process], Relay],
+    headers: dict[str, str],
+) -> None:
+    substations = {f"site{number}": start_substation() for number in (1, 2)}
+    links = {name: cut_link(one) for name, one in substations.items()}
+    balancer = start_balancer(start_service, *(one.url for one in links.values()))
+    for name in substations:
+        wait_for_health(balancer, name, "up")
+    asked = Asked(balancer.url, "s1", 5.0, headers)
+    first = charging_at(balancer, "s1")
+
+    links[first].cut()
+    time.sleep(6)
+    links[first].heal()
+    document = asked.wait()
+
+    assert document["status"] == "charged", document
+    words = {name: register(one, "s1") for name, one in substations.items()}
+    # Two intervals, two time-outs: what the balancer lets pass until a substation is given up.
+    lease_kwh = (2 * 1.1 * 0.5 + 2 * 0.85) * KWH_PER_S
+    assert min(words.values()) > 0
+    assert 0 <= sum(words.values()) - 5.0 + NOTHING_KWH <= lease_kwh + NOTHING_KWH
+    # It was healed before the end: the leg elsewhere was cut back by what had flowed unheard.
+    assert sum(words.values()) == pytest.approx(5.0, abs=NOTHING_KWH)
+
+
+def test_what_flowed_behind_a_cut_link_that_healed_too_late_is_counted(
+    start_service: StartService,
+    start_substation: Callable[..., Process],
+    cut_link: Callable[[Process], Relay],
+) -> None:
+    substations = {f"site{number}": start_substation() for number in (1, 2)}
+    links = {name: cut_link(one) for name, one in substations.items()}
+    balancer = start_balancer(start_service, *(one.url for one in links.values()))
+    for name in substations:
+        wait_for_health(balancer, name, "up")
+    asked = Asked(balancer.url, "s1", 2.0, DURABLE)
+    first = charging_at(balancer, "s1")
+
+    links[first].cut()
+    document = asked.wait()
+    links[first].heal()
+
+    assert document["energy_kwh"] == pytest.approx(2.0, abs=NOTHING_KWH)
+    eventually(lambda: _is(scrape(balancer.url)["balancer_open_legs"], 0), 10)
+    words = sum(register(one, "s1") for one in substations.values())
+    lease_kwh = (2 * 1.1 * 0.5 + 2 * 0.85) * KWH_PER_S
+    assert 0 < words - 2.0 <= lease_kwh
+    assert counted_twice(balancer) == pytest.approx(words - 2.0, abs=NOTHING_KWH)
+
+
+def test_a_session_is_stopped_while_it_waits(
+    start_service: StartService, start_substation: Callable[..., Process]
+) -> None:
+    substation = start_substation(CHARGING_POINTS=1)
+    balancer = start_balancer(start_service, substation.url)
+    wait_for_health(balancer, "site1", "up")
+    first = Asked(balancer.url, "s1", 3.0, DURABLE)
+    charging_at(balancer, "s1")
+    waiting = Asked(balancer.url, "s2", 3.0, DURABLE)
+    where = f"{balancer.url}/sessions/s2"
+    eventually(lambda: _says(where, "waiting"), 5)
+
+    stopped = requests.delete(where, timeout=5)
+
+    assert stopped.status_code == 200
+    assert stopped.json()["status"] == "stopped"
+    assert stopped.json()["energy_kwh"] == 0
+    assert waiting.wait(5)["status"] == "stopped"
+    assert requests.delete(where, timeout=5).json() == stopped.json()
+    assert register(substation, "s2") == 0
+    assert first.status == 0  # it charges on
+
+
+def _says(where: str, state: str) -> None:
+    document = requests.get(where, timeout=5).json()
+    assert document.get("state") == state, document
+
+
+@pytest.mark.parametrize("headers", [{}, DURABLE], ids=["plain", "durable"])
+def test_a_session_is_stopped_while_it_charges(
+    start_service: StartService,
+    start_substation: Callable[..., Process],
+    headers: dict[str, str],
+) -> None:
+    substation = start_substation()
+    balancer = start_balancer(start_service, substation.url)
+    wait_for_health(balancer, "site1", "up")
+    asked = Asked(balancer.url, "s1", 6.0, headers)
+    charging_at(balancer, "s1")
+
+    stopped = requests.delete(f"{balancer.url}/sessions/s1", timeout=5).json()
+
+    assert stopped["status"] == "stopped"
+    assert 0 < stopped["energy_kwh"] < 3
+    assert asked.wait(5)["status"] == "stopped"
+    assert asked.status == 200
+    assert asked.document["energy_kwh"] == stopped["energy_kwh"]
+    assert register(substation, "s1") == stopped["energy_kwh"]
+    eventually(lambda: _is(scrape(substation.url)["substation_current_load"], 0), 2)
+    if headers:  # what it got is told again
+        assert requests.delete(f"{balancer.url}/sessions/s1", timeout=5).json() == stopped
+
+
+def test_a_durable_session_outlives_who_asked_and_a_second_request_is_answered(
+    start_service: StartService, start_substation: Callable[..., Process]
+) -> None:
+    substation = start_substation()
+    balancer = start_balancer(start_service, substation.url)
+    wait_for_health(balancer, "site1", "up")
+    body = {"session_id": "s1", "kwh": 2.0}
+    with pytest.raises(requests.ReadTimeout):
+        requests.post(f"{balancer.url}/charge", json=body, headers=DURABLE, timeout=1)
+
+    answer = requests.post(f"{balancer.url}/charge", json=body, headers=DURABLE, timeout=20)
+    again = requests.post(f"{balancer.url}/charge", json=body, headers=DURABLE, timeout=20)
+
+    assert answer.json()["status"] == "charged"
+    assert answer.json()["attempts"] == 1
+    assert again.content == answer.content
+    assert register(substation, "s1") == pytest.approx(2.0)
+
+
+def test_a_durable_session_to_which_nobody_comes_back_ends_with_its_grace(
+    start_service: StartService, start_substation: Callable[..., Process]
+) -> None:
+    substation = start_substation()
+    balancer = start_balancer(start_service, substation.url)
+    wait_for_health(balancer, "site1", "up")
+    body = {"session_id": "s1", "kwh": 6.0}
+    with pytest.raises(requests.ReadTimeout):
+        requests.post(
+            f"{balancer.url}/charge", json=body, headers={"Session-Grace": "2"}, timeout=1
+        )
+
+    eventually(lambda: _says(f"{balancer.url}/sessions/s1", "stopped"), 5)
+
+    assert 2.5 * KWH_PER_S < register(substation, "s1") < 4.5 * KWH_PER_S
+
+
+def test_what_a_plain_session_got_whose_caller_hung_up_is_told(
+    start_service: StartService, start_substation: Callable[..., Process]
+) -> None:
+    substation = start_substation()
+    balancer = start_balancer(start_service, substation.url)
+    wait_for_health(balancer, "site1", "up")
+    with pytest.raises(requests.ReadTimeout):
+        requests.post(f"{balancer.url}/charge", json={"session_id": "s1", "kwh": 6.0}, timeout=1)
+    eventually(lambda: _is(scrape(balancer.url)["balancer_open_legs"], 0), 5)
+
+    told = requests.delete(f"{balancer.url}/sessions/s1", timeout=5).json()
+    balancer.kill()
+    balancer.start()
+    balancer.wait_until(lambda: balancer.answers("/healthz"), timeout_s=20)
+    by_another = requests.delete(f"{balancer.url}/sessions/s1", timeout=5).json()
+
+    assert told["status"] == by_another["status"] == "stopped"
+    assert told["energy_kwh"] == by_another["energy_kwh"] == register(substation, "s1") > 0
+
+
+def test_an_unknown_session_is_a_404_and_a_wrong_header_a_400(
+    start_service: StartService, start_substation: Callable[..., Process]
+) -> None:
+    balancer = start_balancer(start_service, start_substation().url)
+    wait_for_health(balancer, "site1", "up")
+
+    for call in (requests.get, requests.delete):
+        answer = call(f"{balancer.url}/sessions/nobody", timeout=5)
+        assert answer.status_code == 404
+        assert answer.headers["Content-Type"] == "application/problem+json"
+    some = requests.get(f"{balancer.url}/sessions?ids=nobody,else", timeout=5)
+    assert some.json() == {"sessions": [], "unknown": ["nobody", "else"]}
+    assert requests.get(f"{balancer.url}/sessions", timeout=5).status_code == 400
+    wrong = requests.post(f"{balancer.url}/charge", headers={"Session-Grace": "long"}, timeout=5)
+    assert wrong.status_code == 400
+    assert wrong.json()["errors"][0]["field"] == "Session-Grace"
