@@ -126,6 +126,12 @@ class Legs:
         if leg is not None and not leg.kwh and not leg.charging_s:
             del self._legs[register]
 
+    def lose(self, register: str) -> None:
+        """Its substation has lost this register: what it got stays, and a new one begins at 0."""
+        leg = self._legs.pop(register, None)
+        if leg is not None:
+            self._legs[f"{register} lost at {leg.heard_at}"] = leg
+
     def hear(self, register: str, kwh: float, now: float, substation: str | None = None) -> bool:
         """Take in a substation's word; True where it tells of energy that was not counted before.
 

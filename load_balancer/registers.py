@@ -170,7 +170,9 @@ class Registers:
             led.settling.set()
             led.settling = None
         self._close(register, led)
-        if word is not None and led.legs.hear(register, word.kwh, time.monotonic(), name):
+        if word is None:
+            led.legs.lose(register)
+        elif led.legs.hear(register, word.kwh, time.monotonic(), name):
             self._more_was_delivered(led)
         self._release(led, register)
         return True

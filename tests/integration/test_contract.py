@@ -17,13 +17,13 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from charge_request_service.openapi import description
-from grid_common.openapi import inner_description
+from load_balancer.openapi import description as balancer_description
 from local_stack.grid import Grid, Ports
 from substation_service.app import description as substation_description
 
 DESCRIPTIONS = {
     "gateway": description(1000),
-    "balancer": inner_description("Balancer", 1000, waits=True),
+    "balancer": balancer_description(1000),
     "substation": substation_description(1000),
 }
 OPERATIONS = {

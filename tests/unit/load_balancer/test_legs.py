@@ -87,6 +87,17 @@ def test_what_was_sent_to_nobody_is_no_leg_but_energy_of_before_stays_one() -> N
     assert legs.delivered_kwh == 4
 
 
+def test_a_register_that_was_lost_begins_at_0_and_what_it_told_still_counts() -> None:
+    legs = Legs(10.0)
+    legs.hear("a", 4.0, now=0.0, substation="A")
+
+    legs.lose("a")
+    legs.begin("a", "A", now=1.0)
+
+    assert legs.delivered_kwh == 4
+    assert legs.target_kwh("a") == 6
+
+
 @pytest.mark.parametrize(
     ("left_kwh", "silent_s", "most_kwh_per_s", "may"),
     [
