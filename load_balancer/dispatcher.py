@@ -123,8 +123,7 @@ class Dispatcher:
                 if not (led.is_durable and led.legs.delivered_kwh):
                     raise self._refusal(led, "deadline")
                 ticket.deadline = now + self._longest_wait_s  # it was taken in: it is not let down
-            led.dispatched.clear()
-            led.dispatched.wait(ticket.deadline - now)
+            led.wait_for_dispatch(ticket.deadline - now)
         self._waits.observe(ticket.dispatch.decision.waited_s)
         return ticket.dispatch if led.stop_reason is None else None
 

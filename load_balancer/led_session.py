@@ -64,11 +64,11 @@ class LedSession:
     """One session from its arrival to its end. Lets the pool wake it, or break off its attempt."""
 
     __slots__ = (
+        "_dispatched",
         "amendments",
         "attach_to",
         "attempt",
         "awaited",
-        "dispatched",
         "done",
         "expires",
         "failures",
@@ -118,7 +118,7 @@ class LedSession:
             on_dispatch=self._on_dispatch,
             on_taken_back=self._on_taken_back,
         )
-        self.dispatched = Event()
+        self._dispatched: Event | None = None  # only where it has to wait
         self.attempt: Interrupt | None = None
         self.failures: dict[str, str] = {}  # by substation, what came of the last attempt there
         self.awaited: str | None = None  # the register whose last word it waits for
@@ -161,15 +161,22 @@ class LedSession:
             soc = min(FULL_BATTERY, soc + delivered_kwh / session.battery_kwh)
         return session._replace(kwh=session.kwh - delivered_kwh, soc=soc)
 
+    def wait_for_dispatch(self, within_s: float) -> None:
+        """Wait until the pool has dispatched it, which it has not yet, or it is woken."""
+        self._dispatched = Event()
+        self._dispatched.wait(within_s)
+        self._dispatched = None
+
     def wake(self) -> None:
         """Have it look at where it stands, if it waits."""
-        self.dispatched.set()
+        if self._dispatched is not None:
+            self._dispatched.set()
 
     def _on_dispatch(self, _dispatch: Dispatch) -> None:
-        self.dispatched.set()
+        if self._dispatched is not None:
+            self._dispatched.set()
 
     def _on_taken_back(self, dispatch: Dispatch) -> None:
-        self.dispatched.clear()
         self.on_revoked(self, dispatch)
         if self.attempt is not None:
             self.attempt.throw(AttemptRevoked())

@@ -91,6 +91,12 @@ def register(substation: Process, session_id: str) -> float:
     return float(answer.json()["energy_kwh"]) if answer.status_code == 200 else 0.0
 
 
+def start_again(process: Process) -> None:
+    """Start a process that was killed, and wait until it answers."""
+    process.start()
+    process.wait_until(lambda: process.answers("/healthz"), timeout_s=20)
+
+
 def charging_at(balancer: Process, session_id: str) -> str:
     """Wait until a session charges, and return where."""
 
@@ -129,8 +135,7 @@ def test_a_killed_substation_s_vehicle_gets_the_rest_elsewhere(
     assert document["attempts"] == 2
     assert document["legs"][0]["substation"] == first
     assert document["energy_kwh"] == pytest.approx(3.0, abs=NOTHING_KWH)
-    substations[first].start()
-    substations[first].wait_until(lambda: substations[first].answers("/readyz"), timeout_s=20)
+    start_again(substations[first])
     words = [register(one, "s1") for one in substations.values()]
     assert min(words) > 0.3
     assert sum(words) == pytest.approx(3.0, abs=NOTHING_KWH)
@@ -154,8 +159,7 @@ def test_a_session_killed_between_its_last_kwh_and_its_answer_is_not_charged_aga
     balancer.freeze()
     eventually(lambda: _is(register(substations[first], "s1"), 1.5), 10)
     substations[first].kill()
-    substations[first].start()
-    substations[first].wait_until(lambda: substations[first].answers("/readyz"), timeout_s=20)
+    start_again(substations[first])
     balancer.thaw()
 
     document = asked.wait()
@@ -209,8 +213,7 @@ def test_a_balancer_that_starts_again_is_led_back_to_where_a_session_charges(
     first = charging_at(balancer, "s1")
     time.sleep(1)
     balancer.kill()
-    balancer.start()
-    balancer.wait_until(lambda: balancer.answers("/healthz"), timeout_s=20)
+    start_again(balancer)
 
     asked = Asked(balancer.url, "s1", 3.0, RESUMED)
     document = asked.wait()
@@ -232,8 +235,7 @@ def test_a_session_that_ended_while_its_balancer_was_away_is_answered_from_its_r
     charging_at(balancer, "s1")
     balancer.kill()
     eventually(lambda: _is(register(substation, "s1"), 0.9), 10)
-    balancer.start()
-    balancer.wait_until(lambda: balancer.answers("/healthz"), timeout_s=20)
+    start_again(balancer)
 
     document = Asked(balancer.url, "s1", 0.9, RESUMED).wait()
 
@@ -254,9 +256,8 @@ def test_a_balancer_and_a_substation_killed_at_once_leave_a_session_that_goes_on
     time.sleep(1.5)
     balancer.kill()
     substations[first].kill()
-    for process, path in ((substations[first], "/readyz"), (balancer, "/healthz")):
-        process.start()
-        process.wait_until(lambda one=process, at=path: one.answers(at), timeout_s=20)
+    start_again(substations[first])
+    start_again(balancer)
 
     document = Asked(balancer.url, "s1", 3.0, RESUMED).wait()
 
@@ -422,8 +423,7 @@ def test_what_a_plain_session_got_whose_caller_hung_up_is_told(
 
     told = requests.delete(f"{balancer.url}/sessions/s1", timeout=5).json()
     balancer.kill()
-    balancer.start()
-    balancer.wait_until(lambda: balancer.answers("/healthz"), timeout_s=20)
+    start_again(balancer)
     by_another = requests.delete(f"{balancer.url}/sessions/s1", timeout=5).json()
 
     assert told["status"] == by_another["status"] == "stopped"
