@@ -19,6 +19,7 @@ from load_balancer.led_session import (
     LedSession,
     StopRequested,
 )
+from load_balancer.legs import LegRecord
 from load_balancer.outcome import Outcome, describe, metered, stop_reason, takes_no_charge
 from load_balancer.plausibility import too_fast
 from load_balancer.pool import LineFull, Pool
@@ -99,6 +100,7 @@ class Dispatcher:
             if ticket.dispatch is not None:
                 self._registers.left(led, ticket.dispatch)
             self._pool.leave(ticket, time.monotonic())
+            led.close()
 
     def _take_in(self, led: LedSession) -> None:
         now, site = time.monotonic(), led.attach_to
@@ -226,6 +228,10 @@ class Dispatcher:
     ) -> ChargeResult:
         """Take in the last word of a visit that went as it should."""
         told, legs = metered(answer.body), led.legs
+        if not (legs or led.is_durable):  # as a rule
+            legs.current = None
+            visit_s = time.monotonic() - dispatch.decision.at
+            return _result(led, status, dispatch, told, visit_s, [])
         kwh = told.get("energy_kwh")
         if kwh is None and status == "charged":
             kwh = legs.target_kwh(register)
@@ -260,32 +266,16 @@ class Dispatcher:
         dispatch: Dispatch | None = None,
         told: dict[str, float] | None = None,
     ) -> ChargeResult:
-        """Put the answer together; without a dispatch of a session that ended in the queue."""
-        legs, ticket = led.legs, led.ticket
+        """Put the answer together by the legs; without a dispatch if it ended in the queue."""
+        legs = led.legs
         if told is None:
             told = {"energy_kwh": legs.delivered_kwh}
-        records = legs.records() if len(legs) > 1 else []
+        records = legs.records()
         if len(records) > 1:
             self._registers.moved += 1
-        if dispatch is None:
-            substation = legs.last.substation if legs.last is not None else None
-            waited_s = time.monotonic() - ticket.arrived
         else:
-            substation, waited_s = dispatch.site.name, dispatch.decision.waited_s
-            prediction = dispatch.decision.prediction
-            if prediction is not None and math.isfinite(prediction.charging_s):
-                told = {_PREDICTED: round(prediction.charging_s, 3), **told}
-        return ChargeResult(
-            status,
-            led.session,
-            substation,
-            ticket.attempts,
-            waited_s,
-            legs.charging_s,
-            told,
-            records if len(records) > 1 else [],
-            led.stop_reason if status == "stopped" else None,
-        )
+            records = []
+        return _result(led, status, dispatch, told, legs.charging_s, records)
 
     @staticmethod
     def _note_failure(dispatch: Dispatch, led: LedSession, answer: Answer) -> str:
@@ -349,3 +339,34 @@ class Dispatcher:
                 "legs": [leg._asdict() for leg in led.legs.records()],
             }
         return refusal
+
+
+def _result(
+    led: LedSession,
+    status: str,
+    dispatch: Dispatch | None,
+    told: dict[str, float],
+    charging_s: float,
+    records: list[LegRecord],
+) -> ChargeResult:
+    if dispatch is None:
+        last = led.legs.last
+        substation = last.substation if last is not None else None
+        waited_s = time.monotonic() - led.ticket.arrived
+    else:
+        decision = dispatch.decision
+        substation, waited_s = decision.substation, decision.waited_s
+        prediction = decision.prediction
+        if prediction is not None and math.isfinite(prediction.charging_s):
+            told = {_PREDICTED: round(prediction.charging_s, 3), **told}
+    return ChargeResult(
+        status,
+        led.session,
+        substation,
+        led.ticket.attempts,
+        waited_s,
+        charging_s,
+        told,
+        records,
+        led.stop_reason if status == "stopped" else None,
+    )

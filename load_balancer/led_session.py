@@ -12,7 +12,7 @@ from grid_common.interrupt import Interrupt
 from load_balancer.demand import Demand
 from load_balancer.legs import LegRecord, Legs
 from load_balancer.site import Site
-from load_balancer.vehicle import Dispatch, Ticket
+from load_balancer.vehicle import Dispatch, Ticket, nobody
 
 FULL_BATTERY = 1.0
 STOPPED_BY_CALLER = "stopped by its caller"
@@ -63,27 +63,20 @@ class ChargeResult(NamedTuple):
 class LedSession:
     """One session from its arrival to its end. Lets the pool wake it, or break off its attempt."""
 
-    __slots__ = (
-        "_dispatched",
-        "amendments",
-        "attach_to",
-        "attempt",
-        "awaited",
-        "done",
-        "expires",
-        "failures",
-        "grace_s",
-        "grace_timer",
-        "legs",
-        "on_revoked",
-        "outcome",
-        "resuming",
-        "session",
-        "settling",
-        "stop_reason",
-        "ticket",
-        "waiters",
-    )
+    # Most sessions need none of these: what stays as it is here costs them nothing.
+    attempt: Interrupt | None = None
+    attach_to: Site | None = None  # where it charges already
+    awaited: str | None = None  # the register whose last word it waits for
+    settling: Event | None = None  # set once the DELETE that is under way was answered
+    resuming = False  # it is being looked for at the substations
+    stop_reason: str | None = None
+    _dispatched: Event | None = None  # only where it has to wait
+    # Of durable ones, and of those that are stopped:
+    waiters = 0
+    done: Event | None = None
+    grace_timer: "Greenlet[..., None] | None" = None
+    outcome: ChargeResult | Exception | None = None
+    expires = 0.0
 
     def __init__(
         self,
@@ -118,21 +111,8 @@ class LedSession:
             on_dispatch=self._on_dispatch,
             on_taken_back=self._on_taken_back,
         )
-        self._dispatched: Event | None = None  # only where it has to wait
-        self.attempt: Interrupt | None = None
         self.failures: dict[str, str] = {}  # by substation, what came of the last attempt there
-        self.awaited: str | None = None  # the register whose last word it waits for
-        self.settling: Event | None = None  # set once the DELETE that is under way was answered
         self.amendments: list[Greenlet[..., None]] = []
-        self.attach_to: Site | None = None  # where it charges already
-        self.resuming = False  # it is being looked for at the substations
-        self.stop_reason: str | None = None
-        # Of durable ones:
-        self.waiters = 0
-        self.done: Event | None = None
-        self.grace_timer: Greenlet[..., None] | None = None
-        self.outcome: ChargeResult | Exception | None = None
-        self.expires = 0.0
 
     @property
     def is_durable(self) -> bool:
@@ -144,10 +124,10 @@ class LedSession:
 
         The battery is as it was before the substation's own visits, and after those elsewhere.
         """
-        elsewhere_kwh = self.legs.elsewhere_kwh(register)
-        if not elsewhere_kwh:
+        if not self.legs:
             return self.session
-        return self._after(elsewhere_kwh)
+        elsewhere_kwh = self.legs.elsewhere_kwh(register)
+        return self._after(elsewhere_kwh) if elsewhere_kwh else self.session
 
     def update_demand(self) -> None:
         """Have its next substation chosen by what it still has to get."""
@@ -166,6 +146,10 @@ class LedSession:
         self._dispatched = Event()
         self._dispatched.wait(within_s)
         self._dispatched = None
+
+    def close(self) -> None:
+        """End its part in the pool: what is left must not be a cycle, for those collect late."""
+        self.ticket.on_dispatch = self.ticket.on_taken_back = nobody
 
     def wake(self) -> None:
         """Have it look at where it stands, if it waits."""

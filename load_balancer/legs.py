@@ -37,9 +37,9 @@ class LegRecord(NamedTuple):
 
 
 class Legs:
-    """The legs of one session."""
+    """The legs of one session. The first is not written down until there is something to tell."""
 
-    __slots__ = ("_counted_kwh", "_legs", "asked_kwh", "current")
+    __slots__ = ("_began", "_counted_kwh", "_legs", "_substation", "asked_kwh", "current")
 
     def __init__(self, asked_kwh: float) -> None:
         """Begin without any.
@@ -56,7 +56,7 @@ class Legs:
         return len(self._legs)
 
     def __contains__(self, register: str) -> bool:
-        return register in self._legs
+        return register in self._legs or register == self.current
 
     @property
     def delivered_kwh(self) -> float:
@@ -94,14 +94,17 @@ class Legs:
 
     def leg(self, register: str) -> Leg | None:
         """Return the leg there, if there is one."""
-        return self._legs.get(register)
+        leg = self._legs.get(register)
+        if leg is None and register == self.current:
+            leg = self._legs[register] = Leg(self._substation, 0.0, self._began)
+        return leg
 
     def begin(self, register: str, substation: str, now: float) -> None:
         """Send it there: a visit begins."""
-        self.current = register
-        leg = self._legs.pop(register, None) or Leg(substation, 0.0, now)
-        leg.heard_at, leg.kwh_per_s = now, None
-        self._legs[register] = leg  # the last
+        self.current, self._substation, self._began = register, substation, now
+        if self._legs and (leg := self._legs.pop(register, None)) is not None:
+            leg.heard_at, leg.kwh_per_s = now, None
+            self._legs[register] = leg  # the last
 
     def end(self, register: str, visit_s: float, kwh: float | None = None) -> None:
         """A visit is over.
@@ -111,9 +114,11 @@ class Legs:
             visit_s: how long it took, seconds.
             kwh: the substation's last word of it; None where it gave none.
         """
+        leg = self.leg(register)
         if self.current == register:
             self.current = None
-        leg = self._legs[register]
+        if leg is None:
+            return
         leg.charging_s += visit_s
         if kwh is not None and kwh > leg.kwh:
             leg.kwh = kwh
@@ -141,7 +146,7 @@ class Legs:
             now: the time.
             substation: its name; where there is no leg yet one begins, if a name is given.
         """
-        leg = self._legs.get(register)
+        leg = self.leg(register)
         if leg is None:
             if substation is None or kwh <= 0:
                 return False
@@ -164,7 +169,7 @@ class Legs:
             now: the time.
             most_kwh_per_s: the most that a point there gives; None where that is not known.
         """
-        leg = self._legs.get(register)
+        leg = self.leg(register)
         if leg is None:
             return False
         if most_kwh_per_s is None:

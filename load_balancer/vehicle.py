@@ -50,8 +50,8 @@ class Dispatch:
     open: bool = True
 
 
-def _nobody(_dispatch: Dispatch) -> None:
-    return None
+def nobody(_dispatch: Dispatch) -> None:
+    """Tell nobody of a dispatch."""
 
 
 @dataclass(eq=False, slots=True)
@@ -64,8 +64,8 @@ class Ticket:
     deadline: float  # not dispatched after this moment
     demand: Demand
     request_id: str = ""  # passed on, so that one grep finds the vehicle in every log
-    on_dispatch: Callable[[Dispatch], Any] = _nobody
-    on_taken_back: Callable[[Dispatch], Any] = _nobody
+    on_dispatch: Callable[[Dispatch], Any] = nobody
+    on_taken_back: Callable[[Dispatch], Any] = nobody
     place: int = 0  # order of arrival; kept when the vehicle comes back from a lost site
     attempts: int = 0
     failures: int = 0  # attempts that broke
