@@ -26,7 +26,7 @@ from load_balancer.openapi import description
 from load_balancer.policies import POLICIES
 from load_balancer.pool import Pool
 from load_balancer.registers import Registers
-from load_balancer.resume import Resume
+from load_balancer.resume import HOW, Resume
 from load_balancer.session_routes import session_routes
 from load_balancer.sessions import Sessions
 from load_balancer.settings import Settings
@@ -90,6 +90,8 @@ class Balancer:
             ["how"],
             registry=self.app.registry,
         )
+        for how in HOW:  # so that the first is seen as an increase
+            resumed.labels(how)
         self._registers = Registers(
             self._pool,
             timeout_s=settings.poll_timeout,

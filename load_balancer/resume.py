@@ -15,6 +15,8 @@ from load_balancer.registers import Registers
 from load_balancer.site import Health, Site
 from load_balancer.substation_client import SubstationClient, Word
 
+# How a session of before goes on: where it charges, by what it got already, or with the rest.
+HOW = ("attached", "complete", "dispatched")
 _LOOK_AGAIN_S = 0.05
 _CHARGING = "charging"
 

@@ -209,19 +209,19 @@ def test_a_balancer_that_starts_again_is_led_back_to_where_a_session_charges(
     balancer = start_balancer(start_service, *(one.url for one in substations.values()))
     for name in substations:
         wait_for_health(balancer, name, "up")
-    Asked(balancer.url, "s1", 3.0, DURABLE)
+    Asked(balancer.url, "s1", 6.0, DURABLE)
     first = charging_at(balancer, "s1")
     time.sleep(1)
     balancer.kill()
     start_again(balancer)
 
-    asked = Asked(balancer.url, "s1", 3.0, RESUMED)
+    asked = Asked(balancer.url, "s1", 6.0, RESUMED)
     document = asked.wait()
 
     assert document["status"] == "charged", document
     assert document["substation"] == first
-    assert register(substations[first], "s1") == pytest.approx(3.0)
-    assert sum(register(one, "s1") for one in substations.values()) == pytest.approx(3.0)
+    assert register(substations[first], "s1") == pytest.approx(6.0)
+    assert sum(register(one, "s1") for one in substations.values()) == pytest.approx(6.0)
     assert scrape(balancer.url)['balancer_resumed_sessions_total{how="attached"}'] == 1
 
 
