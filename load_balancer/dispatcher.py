@@ -26,6 +26,7 @@ from load_balancer.pool import LineFull, Pool
 from load_balancer.profile import SubstationProfile
 from load_balancer.refusal import explain, quoted
 from load_balancer.registers import Registers
+from load_balancer.site import Site
 from load_balancer.substation_client import SubstationClient
 from load_balancer.vehicle import Dispatch
 
@@ -136,6 +137,8 @@ class Dispatcher:
             with Interrupt() as led.attempt:
                 if led.settling is not None:
                     led.settling.wait()  # or what stops it there might come after this
+                if not client.is_known:
+                    self._get_to_know(client, dispatch.site)
                 register = client.register
                 led.legs.begin(register, dispatch.site.name, dispatch.decision.at)
                 session = led.session_at(register)
@@ -163,6 +166,18 @@ class Dispatcher:
         if outcome is Outcome.CHARGED:
             self._doubt(dispatch, session, client.profile)
         return self._settle(dispatch, led, register, outcome, answer)
+
+    def _get_to_know(self, client: SubstationClient, site: Site) -> None:
+        """Learn whose registers are there, of a substation that may have started again.
+
+        Raises:
+            UpstreamError: it keeps registers, and does not answer.
+        """
+        try:
+            self._registers.refresh(client, site)
+        except UpstreamError:
+            if client.keeps_registers:
+                raise
 
     def _doubt(self, dispatch: Dispatch, session: Session, profile: SubstationProfile) -> None:
         """Count an answer that came before the energy can have flowed, and say so once."""

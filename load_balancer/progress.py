@@ -34,7 +34,6 @@ class Progress:
         registers: Registers,
         *,
         interval_s: float,
-        timeout_s: float,
         random: Random,
         log: Log,
     ) -> None:
@@ -43,10 +42,10 @@ class Progress:
         self._pool = pool
         self._registers = registers
         self._interval_s = interval_s
-        self._timeout_s = timeout_s
         self._random = random
         self._log = log.bind(substation=site.name, address=site.address)
         self._unanswered = 0
+        self._settles = False
 
     def run(self) -> None:
         """Ask until the substation is forgotten."""
@@ -72,24 +71,27 @@ class Progress:
 
     def _ask(self) -> None:
         client, before = self._client, self._client.keeps_registers
-        register = client.register
         try:
-            sessions = client.progress(self._timeout_s)
+            self._registers.refresh(client, self._site)
         except UpstreamError:
             self._note_silence()
             return
         self._unanswered = 0
         if client.keeps_registers is not before:
             self._log.info("registers", kept=client.keeps_registers)
-        if sessions is None:
-            return
-        if client.register != register:
-            self._registers.renamed(register, client.register)
-        self._registers.hear(client, self._site.name, sessions)
-        self._registers.settle(client, self._site.name)
+        if client.keeps_registers and not self._settles:
+            self._settles = True
+            gevent.spawn(self._settle)
+
+    def _settle(self) -> None:
+        """Read last words, one by one: there may be thousands, and this must go on meanwhile."""
+        try:
+            self._registers.settle(self._client, self._site.name)
+        finally:
+            self._settles = False
 
     def _note_silence(self) -> None:
         if self._client.keeps_registers is None and self._site.health is Health.UP:
             self._unanswered += 1
             if self._unanswered >= _UNANSWERED:
-                self._client.keeps_registers = False
+                self._client.keeps_registers, self._client.is_known = False, True

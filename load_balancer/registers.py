@@ -23,6 +23,8 @@ from load_balancer.vehicle import Dispatch
 _SECONDS_PER_HOUR = 3600
 # Ended sessions, and open legs, that are kept at most; the oldest go first.
 _MOST_KEPT = 10_000
+# Of thousands of sessions whose attempts break at once no more ask what they got before they go on.
+_MOST_ASKING = 16
 
 
 class Registers:
@@ -48,6 +50,7 @@ class Registers:
         self._last_word_wait_s = last_word_wait_s
         self._log = log
         self._open: defaultdict[str, dict[str, LedSession]] = defaultdict(dict)
+        self._asking = 0
 
     # Sessions
 
@@ -81,6 +84,7 @@ class Registers:
         client = self.clients.get(dispatch.site.address)
         register = self._end_visit(led, dispatch)
         if client is not None and client.keeps_registers:
+            client.is_known = False
             self._await_if_complete(led, register, dispatch.site)
         led.update_demand()
 
@@ -98,9 +102,19 @@ class Registers:
             self._end_visit(led, dispatch)
         else:
             self._end_visit(led, dispatch)
-            if not self._settle(led, client, register):
+            client.is_known = False
+            if not self._asked_at_once(led, client, register):
                 self._await_if_complete(led, register, dispatch.site)
         led.update_demand()
+
+    def _asked_at_once(self, led: LedSession, client: SubstationClient, register: str) -> bool:
+        if self._asking >= _MOST_ASKING:
+            return False
+        self._asking += 1
+        try:
+            return self._settle(led, client, register)
+        finally:
+            self._asking -= 1
 
     def left(self, led: LedSession, dispatch: Dispatch) -> None:
         """Nobody listens to its attempt any more; the substation's progress tells what it got."""
@@ -132,6 +146,19 @@ class Registers:
             self._log.info("waits for the last word", **_named(led), substation=site.name)
 
     # Words
+
+    def refresh(self, client: SubstationClient, site: Site) -> None:
+        """Ask a substation how far its sessions are.
+
+        Raises:
+            UpstreamError: there is no answer.
+        """
+        register = client.register
+        sessions = client.progress(self.timeout_s)
+        if client.register != register:
+            self._renamed(register, client.register)
+        if sessions is not None:
+            self.hear(client, site.name, sessions)
 
     def hear(self, client: SubstationClient, name: str, sessions: dict[str, float]) -> None:
         """Take in a substation's progress."""
@@ -201,7 +228,7 @@ class Registers:
         led.ticket.not_before = math.inf
         led.wake()
 
-    def renamed(self, before: str, now: str) -> None:
+    def _renamed(self, before: str, now: str) -> None:
         """A substation's registers have another id: it lost them, or its id is known only now."""
         if before in self._open and all(one.register != before for one in self.clients.values()):
             legs = self._open.pop(before)

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import gevent
+from gevent.lock import BoundedSemaphore
 from prometheus_client import Counter
 
 from grid_common.logs import Log
@@ -18,6 +19,10 @@ from load_balancer.substation_client import SubstationClient, Word
 # How a session of before goes on: where it charges, by what it got already, or with the rest.
 HOW = ("attached", "complete", "dispatched")
 _LOOK_AGAIN_S = 0.05
+# Sessions that are looked for at once: thousands come back together.
+_MOST_AT_ONCE = 16
+# Times that a substation which is up is asked, and the pause between two of them, seconds.
+_TRIES, _TRY_AGAIN_S = 5, 0.2
 _CHARGING = "charging"
 
 
@@ -29,13 +34,18 @@ class Resume:
         self._registers = registers
         self._resumed = resumed
         self._log = log
+        self._turns = BoundedSemaphore(_MOST_AT_ONCE)
 
     def look_for(self, led: LedSession) -> None:
         """Find out what a session got where, and where it charges now."""
         self._wait_until_heard_of()
-        session_id, now = led.session.session_id, time.monotonic()
+        session_id = led.session.session_id
         charging: list[tuple[Site, SubstationClient]] = []
-        answers = self._ask_all(lambda client: client.ask(session_id, self._registers.timeout_s))
+        with self._turns:
+            answers = self._ask_all(
+                lambda client: client.ask(session_id, self._registers.timeout_s)
+            )
+        now = time.monotonic()
         for site, client, word in answers:
             if isinstance(word, Word):
                 led.legs.hear(client.register, word.kwh, now, site.name)
@@ -97,14 +107,18 @@ class Resume:
     def _ask_all(
         self, ask: Callable[[SubstationClient], Word | None]
     ) -> list[tuple[Site, SubstationClient, Word | UpstreamError | None]]:
-        def one(client: SubstationClient) -> Word | UpstreamError | None:
-            try:
-                return ask(client)
-            except UpstreamError as error:
-                return error
+        def one(site: Site, client: SubstationClient) -> Word | UpstreamError | None:
+            for turn in range(_TRIES):
+                try:
+                    return ask(client)
+                except UpstreamError as error:
+                    if turn == _TRIES - 1 or site.health is Health.DOWN:
+                        return error
+                gevent.sleep(_TRY_AGAIN_S)
+            return None
 
         asked = [
-            (site, client, gevent.spawn(one, client))
+            (site, client, gevent.spawn(one, site, client))
             for site in list(self._pool.sites.values())
             if (client := self._registers.clients.get(site.address)) is not None
             and client.keeps_registers is not False

@@ -47,6 +47,7 @@ class SubstationClient:
         self.profile = profile  # may change while vehicles charge
         self.register = address  # names its set of registers; its own id, once that is known
         self.keeps_registers: bool | None = None  # None: not known yet
+        self.is_known = False  # what is said above is so, unless it has started again since
         self._upstream = upstream
         self._owner = {OWNER: owner.name}
         self._charge = {
@@ -98,11 +99,12 @@ class SubstationClient:
         if document is None or not isinstance(sessions, dict):
             # A substation that knows registers and cannot tell them now is none without them.
             self.keeps_registers = bool(self.keeps_registers) and answer.status >= 500
+            self.is_known = not self.keeps_registers
             return None
         register = document.get("register")
         if isinstance(register, str) and 0 < len(register) <= 64:
             self.register = register
-        self.keeps_registers = True
+        self.keeps_registers = self.is_known = True
         return {key: kwh for key, kwh in sessions.items() if _is_energy(kwh)}
 
     def ask(self, session_id: str, within_s: float) -> Word | None:

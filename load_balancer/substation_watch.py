@@ -162,7 +162,6 @@ class SubstationWatch:
             self._pool,
             self._registers,
             interval_s=self._settings.poll_interval,
-            timeout_s=self._settings.poll_timeout,
             random=self._random,
             log=self._log,
         )
