@@ -3,7 +3,15 @@
 import orjson
 import pytest
 
-from load_balancer.outcome import Outcome, describe, metered, outcome_of, takes_no_charge
+from load_balancer.outcome import (
+    Outcome,
+    describe,
+    metered,
+    outcome_of,
+    says_stopped,
+    stop_reason,
+    takes_no_charge,
+)
 
 PROBLEM = "application/problem+json"
 DRAINING = "urn:ev-grid:problem:draining"
@@ -145,3 +153,24 @@ def test_where_a_redirect_or_a_password_stands_before_it_no_charge_succeeds(
     status: int, none: bool
 ) -> None:
     assert takes_no_charge(status) is none
+
+
+@pytest.mark.parametrize(
+    ("body", "stopped", "reason"),
+    [
+        (b'{"status":"stopped","reason":"lease"}', True, "lease"),
+        (b'{"status":"stopped"}', True, "not said"),
+        (b'{"status":"stopped","reason":7}', True, "not said"),
+        (b'{"status":"charged","vehicle_id":"stopped"}', False, "not said"),
+        (b'{"status":"charged"}', False, "not said"),
+        (b'["stopped"]', False, "not said"),
+        (b'"stopped"', False, "not said"),
+        (b'{"stopped"', False, "not said"),
+        (b"", False, "not said"),
+    ],
+)
+def test_a_session_that_its_substation_ended_says_so(
+    body: bytes, reason: str, *, stopped: bool
+) -> None:
+    assert says_stopped(body) is stopped
+    assert stop_reason(body) == reason

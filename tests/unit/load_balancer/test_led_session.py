@@ -1,0 +1,97 @@
+"""What a session asks of a substation after it was at others, and how it is answered."""
+
+import gc
+import weakref
+
+import pytest
+
+from grid_common.charge import Session
+from load_balancer.led_session import ChargeResult, LedSession
+from load_balancer.legs import LegRecord
+
+SESSION = Session("s1", "EV-1", 10.0, 50.0, 40.0, 0.5)
+
+
+def led(session: Session = SESSION) -> LedSession:
+    return LedSession(
+        session, request_id="r1", wait_s=60, grace_s=None, on_revoked=lambda _led, _dispatch: None
+    )
+
+
+def test_its_first_substation_is_asked_for_what_was_asked() -> None:
+    one = led()
+    one.legs.begin("a", "A", now=0.0)
+
+    assert one.session_at("a") is SESSION
+
+
+def test_the_next_one_is_asked_for_the_rest_of_a_battery_that_is_fuller() -> None:
+    one = led()
+    one.legs.hear("a", 4.0, now=0.0, substation="A")
+
+    asked = one.session_at("b")
+
+    assert asked.kwh == 6.0
+    assert asked.soc == pytest.approx(0.6)
+    assert asked[:2] == SESSION[:2]
+    assert asked[3:5] == SESSION[3:5]
+
+
+def test_one_that_comes_back_is_asked_for_by_its_register_and_what_others_gave() -> None:
+    one = led()
+    one.legs.hear("a", 4.0, now=0.0, substation="A")
+    one.legs.hear("b", 2.0, now=0.0, substation="B")
+
+    asked = one.session_at("a")
+
+    assert asked.kwh == 8.0
+    assert asked.soc == pytest.approx(0.55)  # the substation adds its own 4
+
+
+def test_a_battery_is_never_told_to_be_more_than_full() -> None:
+    one = led(Session("s1", "EV-1", 10.0, None, 40.0, 0.75))
+    one.legs.hear("a", 11.0, now=0.0, substation="A")
+
+    assert one.session_at("b").soc == 1.0
+
+
+def test_the_choice_goes_by_what_is_left() -> None:
+    one = led()
+    one.legs.hear("a", 4.0, now=0.0, substation="A")
+
+    one.update_demand()
+
+    assert one.ticket.demand.kwh == 6.0
+    assert one.ticket.demand.soc == pytest.approx(0.6)
+
+
+def test_one_that_was_closed_leaves_no_cycle_behind() -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        one = led()
+        gone = weakref.ref(one)
+        one.close()
+        del one
+        assert gone() is None
+    finally:
+        gc.enable()
+
+
+def test_the_answer_lists_legs_and_reason_only_where_there_are_any() -> None:
+    plain = ChargeResult("charged", SESSION, "A", 1, 0.0, 1.23456, {"energy_kwh": 10.0}, [])
+    moved = plain._replace(
+        status="stopped", legs=[LegRecord("A", 4.0, 1.0), LegRecord("B", 2.0, 2.0)], reason="x"
+    )
+
+    assert list(plain.document()) == [
+        *("status", "session_id", "vehicle_id", "kwh", "substation"),
+        *("attempts", "waited_s", "charging_s", "energy_kwh"),
+    ]
+    assert plain.document()["charging_s"] == 1.235
+    assert moved.document()["reason"] == "x"
+    assert moved.document()["legs"][1] == {
+        "substation": "B",
+        "energy_kwh": 2.0,
+        "charging_s": 2.0,
+    }
