@@ -446,3 +446,93 @@ def test_an_unknown_session_is_a_404_and_a_wrong_header_a_400(
     wrong = requests.post(f"{balancer.url}/charge", headers={"Session-Grace": "long"}, timeout=5)
     assert wrong.status_code == 400
     assert wrong.json()["errors"][0]["field"] == "Session-Grace"
+
+
+def test_a_frozen_balancer_s_sessions_stop_with_the_lease_and_go_on_once_it_thaws(
+    start_service: StartService, start_substation: Callable[..., Process]
+) -> None:
+    substation = start_substation()
+    balancer = start_balancer(start_service, substation.url)
+    wait_for_health(balancer, "site1", "up")
+    asked = Asked(balancer.url, "s1", 3.0, DURABLE)
+    charging_at(balancer, "s1")
+
+    balancer.freeze()
+    eventually(lambda: _is(scrape(substation.url)["substation_current_load"], 0), 6)
+    before = register(substation, "s1")
+    balancer.thaw()
+    document = asked.wait()
+
+    assert 0 < before < 3.0
+    assert document["status"] == "charged", document
+    assert register(substation, "s1") == pytest.approx(3.0)
+    assert scrape(balancer.url)['balancer_failovers_total{reason="stopped"}'] == 1
+
+
+def test_a_substation_that_forgets_its_registers_is_another_meter_from_then_on(
+    start_service: StartService, start_substation: Callable[..., Process]
+) -> None:
+    # One site alone, so that the session comes back to it.
+    substation = start_substation(JOURNAL="")
+    balancer = start_balancer(start_service, substation.url)
+    wait_for_health(balancer, "site1", "up")
+    asked = Asked(balancer.url, "s1", 3.0, DURABLE)
+    charging_at(balancer, "s1")
+    time.sleep(1.5)
+    substation.kill()
+    start_again(substation)
+
+    document = asked.wait()
+
+    assert document["status"] == "charged", document
+    assert document["energy_kwh"] == pytest.approx(3.0, abs=NOTHING_KWH)
+    assert 0 < register(substation, "s1") < 2.8  # the rest, which is all that it knows of
+
+
+def test_a_substation_that_was_down_when_a_session_was_resumed_is_asked_when_it_is_back(
+    start_service: StartService, start_substation: Callable[..., Process]
+) -> None:
+    substations = {f"site{number}": start_substation() for number in (1, 2)}
+    balancer = start_balancer(start_service, *(one.url for one in substations.values()))
+    for name in substations:
+        wait_for_health(balancer, name, "up")
+    Asked(balancer.url, "s1", 6.0, DURABLE)
+    first = charging_at(balancer, "s1")
+    time.sleep(1)
+    substations[first].kill()
+    balancer.kill()
+    start_again(balancer)
+    wait_for_health(balancer, first, "down")
+
+    asked = Asked(balancer.url, "s1", 6.0, RESUMED)
+    charging_at(balancer, "s1")
+    start_again(substations[first])
+    document = asked.wait()
+
+    assert document["energy_kwh"] == pytest.approx(6.0, abs=NOTHING_KWH)
+    words = [register(one, "s1") for one in substations.values()]
+    assert min(words) > 0
+    assert sum(words) == pytest.approx(6.0, abs=NOTHING_KWH)
+    assert counted_twice(balancer) == 0
+
+
+def test_a_hundred_sessions_of_a_killed_substation_get_the_rest_elsewhere(
+    start_service: StartService, start_substation: Callable[..., Process]
+) -> None:
+    substations = {f"site{number}": start_substation(CHARGING_POINTS=120) for number in (1, 2)}
+    balancer = start_balancer(start_service, *(one.url for one in substations.values()))
+    for name in substations:
+        wait_for_health(balancer, name, "up")
+    asked = [Asked(balancer.url, f"s{number}", 2.0 + number / 100, {}) for number in range(100)]
+    charging_at(balancer, "s99")
+    time.sleep(1)
+
+    substations["site1"].kill()
+    for one in asked:
+        one.wait(60)
+    start_again(substations["site1"])
+
+    assert [one.document for one in asked if one.document.get("status") != "charged"] == []
+    for number in range(100):
+        words = sum(register(one, f"s{number}") for one in substations.values())
+        assert words == pytest.approx(2.0 + number / 100, abs=NOTHING_KWH), number
