@@ -58,7 +58,18 @@ def peak_load(sessions: Sequence[Visit], *, blur_s: float = 0.001) -> int:
 
 def _read(text: str) -> Iterator[Visit]:
     for line in text.splitlines():
-        event = _event(line) if '"session ended"' in line else {}
+        event = _event(line) if '"session ' in line else {}
+        if event.get("event") == "session cut off by a restart":
+            again = datetime.fromisoformat(event["time"]).timestamp()
+            yield Visit(
+                event["session_id"],
+                "cut off",
+                event["kwh"],
+                again,
+                again,
+                event["vehicle_id"],
+                event["delivered_kwh"],
+            )
         if event.get("event") == "session ended":
             ended = datetime.fromisoformat(event["time"]).timestamp()
             yield Visit(

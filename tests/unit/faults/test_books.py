@@ -55,14 +55,33 @@ def test_lost_and_twice_charged_vehicles_are_counted() -> None:
         [visit(1, session="another")],
         [visit(1, kwh=4)],
         [visit(1), visit(2)],
+        [visit(1), visit(1, outcome="aborted", kwh=1)],
     ],
-    ids=["nowhere", "cut short", "in another session", "too little", "another vehicle too"],
+    ids=[
+        *("nowhere", "cut short", "in another session", "too little", "another vehicle too"),
+        "too much",
+    ],
 )
 def test_an_answer_that_no_log_bears_out_is_found(visits: list[Visit]) -> None:
     check_answers([ride(1)], {SITE: [visit(1)]})
 
     with pytest.raises(AssertionError):
         check_answers([ride(1)], {SITE: visits})
+
+
+@pytest.mark.parametrize("outcome", ["aborted", "cut off"])
+def test_one_that_was_moved_adds_up_over_its_visits(outcome: str) -> None:
+    visits = {SITE: [visit(1, kwh=3)], "substation2": [visit(1, outcome=outcome, kwh=2)]}
+
+    check_answers([ride(1)], visits)
+
+
+def test_one_whose_site_charged_on_unheard_may_have_got_so_much_on_top_and_no_more() -> None:
+    visits = {SITE: [visit(1, kwh=3)], "substation2": [visit(1, outcome="aborted", kwh=4)]}
+
+    check_answers([ride(1)], visits, most_over_kwh=2)
+    with pytest.raises(AssertionError, match=r"5\.0 kWh asked for, 7\.000 delivered"):
+        check_answers([ride(1)], visits, most_over_kwh=1.9)
 
 
 @pytest.mark.parametrize(

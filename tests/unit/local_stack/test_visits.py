@@ -39,6 +39,21 @@ def test_sessions_are_read_from_a_log_also_when_its_last_line_is_cut_off(tmp_pat
     assert not second.charged
 
 
+def test_what_a_restart_cut_off_is_a_visit_too() -> None:
+    line = {
+        "event": "session cut off by a restart",
+        "session_id": "s-1",
+        "vehicle_id": "ev-000001",
+        "kwh": 6.0,
+        "delivered_kwh": 2.5,
+        "time": "2026-11-20T05:00:02.500000Z",
+    }
+
+    (one,) = visits(json.dumps(line))
+
+    assert (one.outcome, one.delivered_kwh, one.charged) == ("cut off", 2.5, False)
+
+
 def stays(*times: tuple[float, float]) -> list[Visit]:
     return [Visit("s", "charged", 6.0, began, ended, "ev", 6.0) for began, ended in times]
 

@@ -8,7 +8,7 @@ from local_stack.faults import kill
 from tests.deadline import eventually
 from tests.e2e.compose.stack import docker
 from tests.e2e.faults.compose.containers import Containers, run
-from tests.e2e.faults.scene import Scene
+from tests.e2e.faults.scene import LEASE_KWH, Scene
 
 _HOLD_S = 4
 _LIMIT_MB = 512  # of a site in docker-compose.yml
@@ -19,6 +19,7 @@ def test_a_site_that_is_cut_off_the_network(scene: Scene, world: Containers) -> 
         f"substation2 disconnected from the network for {_HOLD_S} s",
         lambda: world.part("substation2").disconnect(_HOLD_S),
         early_kwh=50,  # those at the site charge on; none is done before it is back
+        most_over_kwh=LEASE_KWH,
     )
 
 

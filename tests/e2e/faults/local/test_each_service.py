@@ -3,7 +3,7 @@
 import pytest
 
 from local_stack.faults import freeze, kill, restart
-from tests.e2e.faults.scene import Scene
+from tests.e2e.faults.scene import LEASE_KWH, Scene
 
 _PARTS = pytest.mark.parametrize("part", ["substation2", "balancer", "gateway"])
 
@@ -15,7 +15,11 @@ def test_a_service_that_is_killed(scene: Scene, part: str) -> None:
 
 @_PARTS
 def test_a_service_that_freezes(scene: Scene, part: str) -> None:
-    scene.play(f"{part} frozen for 5 s", lambda: freeze(scene.world.part(part), 5))
+    scene.play(
+        f"{part} frozen for 5 s",
+        lambda: freeze(scene.world.part(part), 5),
+        most_over_kwh=LEASE_KWH,
+    )
 
 
 @_PARTS

@@ -9,7 +9,7 @@ from local_stack.faults import cut, slow
 from local_stack.grid import Grid, Ports
 from local_stack.relay import Relay
 from tests.e2e.faults.local.conftest import POINTS
-from tests.e2e.faults.scene import Scene
+from tests.e2e.faults.scene import LEASE_KWH, Scene
 
 
 class Links(NamedTuple):
@@ -73,6 +73,7 @@ def test_a_link_to_a_site_that_is_cut(scene: Scene, links: Links) -> None:
         "the link between balancer and substation2 cut for 4 s",
         lambda: cut(links.to_sites[1], 4),
         early_kwh=30,  # those at the site charge on; none is done before the link is back
+        most_over_kwh=LEASE_KWH,
     )
 
 
