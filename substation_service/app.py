@@ -1,5 +1,6 @@
 """The substation's Flask app: parses, asks the site, maps its answers."""
 
+import secrets
 import time
 from functools import partial
 from typing import Any
@@ -79,7 +80,7 @@ def create_app(settings: Settings) -> ServiceApp:
         return now
 
     epoch_s = time.time() - time.monotonic()
-    registers = Registers(substation, ended, epoch_s)
+    registers = Registers(substation, ended, epoch_s, id_=secrets.token_hex(8))
     journal = _journal(app, settings, registers, epoch_s)
     scheduler = Scheduler(
         substation,
@@ -140,6 +141,7 @@ def _journal(
         kept = file.read()
         known, cut = kept.registers(settings.time_scale)
         registers.restore(known, kept.forgotten_kwh)
+        registers.id = kept.id or registers.id
         registered = Counter(
             "substation_journal_registers",
             "Registers written to the journal",

@@ -278,7 +278,7 @@ class Journal(NoJournal):
         registers = self._registers
         known = [*reversed(list(registers.ended)), *registers.running]
         at = self._epoch_s + time.monotonic()
-        yield {"at": at, "forgotten_kwh": registers.forgotten_kwh}
+        yield {"at": at, "id": registers.id, "forgotten_kwh": registers.forgotten_kwh}
         for first in range(0, len(known), _MANY):
             part = known[first : first + _MANY]
             words = {one.session_id: one.word_kwh for one in part if one.charging}

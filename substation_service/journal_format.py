@@ -2,8 +2,8 @@
 
 A line is one commit: a checksum of what follows it, a space, a JSON document. Its `registers` are
 rows as `row` makes them, the last of a session counts; its `progress` are the kWh that sessions
-which charge were told to have got; its `forgotten_kwh`, in the first line, is the energy of those
-that are no longer listed.
+which charge were told to have got; in the first line `id` names the set of registers, and
+`forgotten_kwh` is the energy of those that are no longer listed.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -83,6 +83,7 @@ class Kept:
         Raises:
             KeyError, TypeError, ValueError: a document is none of a journal's.
         """
+        self.id: str | None = None  # of this set of registers
         self.forgotten_kwh = 0.0
         self._rows: dict[str, list[Any]] = {}
         self._words: dict[str, float] = {}
@@ -91,6 +92,7 @@ class Kept:
             self._apply(document)
 
     def _apply(self, document: Mapping[str, Any]) -> None:
+        self.id = document.get("id", self.id)
         self.forgotten_kwh += document.get("forgotten_kwh", 0.0)
         for one in document.get("registers", ()):
             session_id = one[0]

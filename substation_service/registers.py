@@ -82,6 +82,7 @@ class Registers:
         on_ended: Callable[[Visit], object],
         epoch_s: float = 0.0,
         limits: Limits = DEFAULT_LIMITS,
+        id_: str = "",
     ) -> None:
         """Begin with none.
 
@@ -90,6 +91,7 @@ class Registers:
             on_ended: told of each visit that ended.
             epoch_s: what added to the clock gives seconds of the epoch.
             limits: how many that ended are known.
+            id_: names this set of registers, over restarts if it is kept over them.
         """
         self._site = substation
         self._on_ended = on_ended
@@ -102,6 +104,7 @@ class Registers:
         self._graces: list[tuple[float, int, Register]] = []
         self._numbers = 0
         self._past_kwh = 0.0
+        self.id = id_  # names this set of them, as long as it is kept
         self.forgotten_kwh = 0.0  # of those that are no longer known
         self.due = inf
 

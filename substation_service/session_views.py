@@ -78,7 +78,8 @@ def session_views(
 
     @blueprint.get("/progress")
     def progress() -> Response:
-        return json_response({"sessions": sessions.progress(owner_of(current_request().environ))})
+        told = sessions.progress(owner_of(current_request().environ))
+        return json_response({"register": registers.id, "sessions": told})
 
     @blueprint.get("/sessions")
     def page() -> Response:
@@ -139,7 +140,16 @@ def paths() -> dict[str, Any]:
                 "responses": {
                     "200": content(
                         "kWh by session",
-                        an_object({"sessions": {"type": "object", "additionalProperties": NUMBER}}),
+                        an_object(
+                            {
+                                "register": TEXT
+                                | {
+                                    "description": "Names the set of registers: another one where "
+                                    "they were lost, the same one where the journal is kept."
+                                },
+                                "sessions": {"type": "object", "additionalProperties": NUMBER},
+                            }
+                        ),
                     )
                 }
                 | wrong,

@@ -536,3 +536,50 @@ def test_a_hundred_sessions_of_a_killed_substation_get_the_rest_elsewhere(
     for number in range(100):
         words = sum(register(one, f"s{number}") for one in substations.values())
         assert words == pytest.approx(2.0 + number / 100, abs=NOTHING_KWH), number
+
+
+def test_a_substation_that_comes_back_elsewhere_with_its_journal_is_the_same_meter(
+    start_service: StartService,
+    start_substation: Callable[..., Process],
+    tmp_path: Path,
+) -> None:
+    # As a container does that gets another address: the balancer follows the file of addresses.
+    journal, file = tmp_path / "journal", tmp_path / "substations.toml"
+
+    def point_to(process: Process) -> None:
+        file.write_text(f'[substations.site]\nurl = "{process.url}"\n')
+
+    first = start_substation(JOURNAL=journal)
+    point_to(first)
+    balancer = start_service("load_balancer", path="/healthz", SUBSTATIONS_FILE=file)
+    wait_for_health(balancer, "site", "up")
+    asked = Asked(balancer.url, "s1", 3.0, DURABLE)
+    charging_at(balancer, "s1")
+    time.sleep(1.5)
+    first.kill()
+    second = start_substation(JOURNAL=journal)
+    before = register(second, "s1")
+    point_to(second)
+
+    document = asked.wait()
+
+    assert before > 0.3
+    assert document["status"] == "charged", document
+    assert document["energy_kwh"] == pytest.approx(3.0, abs=NOTHING_KWH)
+    assert register(second, "s1") == pytest.approx(3.0, abs=NOTHING_KWH)
+
+
+def test_the_name_of_a_set_of_registers_outlives_a_restart_where_there_is_a_journal(
+    start_substation: Callable[..., Process],
+) -> None:
+    def name_of(process: Process) -> str:
+        return str(requests.get(f"{process.url}/progress", timeout=5).json()["register"])
+
+    kept, forgetful = start_substation(), start_substation(JOURNAL="")
+    before = name_of(kept), name_of(forgetful)
+    for process in (kept, forgetful):
+        process.kill()
+        start_again(process)
+
+    assert name_of(kept) == before[0] != before[1]
+    assert name_of(forgetful) != before[1]

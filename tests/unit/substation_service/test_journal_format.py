@@ -105,6 +105,11 @@ def test_a_word_of_before_the_end_is_nothing_to_a_later_visit() -> None:
     assert again.ended_kwh == 5
 
 
+def test_the_name_of_the_set_of_registers_is_kept() -> None:
+    assert kept({"at": 1, "id": "a1", "forgotten_kwh": 0.0}, {"at": 2}).id == "a1"
+    assert kept({"at": 1, "forgotten_kwh": 0.0}).id is None  # of a journal without
+
+
 def test_another_session_of_the_same_name_leaves_the_first_in_the_sum() -> None:
     first, second = register(kwh=5), register(kwh=8)
     second.began_at = 2000
