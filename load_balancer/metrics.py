@@ -105,6 +105,15 @@ class BalancerCollector(Collector):
             "Energy that sessions got over what they asked for, as far as it is known by now, kWh",
             self._registers.counted_twice_kwh,
         )
+        amended = CounterMetricFamily(
+            "balancer_amended_charges",
+            "Running charges that were asked for anew with less, for more came from elsewhere",
+            labels=["substation"],
+        )
+        sites = {site.name: 0 for site in self._pool.sites.values()}
+        for name, count in {**sites, **self._registers.amended}.items():
+            amended.add_metric([name], count)
+        yield amended
         yield GaugeMetricFamily(
             "balancer_open_legs",
             "Sessions' parts at substations that were lost before they told how it ended",

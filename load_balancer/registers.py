@@ -7,7 +7,7 @@ answers again the session is stopped there, if it still charges, and the word re
 
 import math
 import time
-from collections import OrderedDict, defaultdict
+from collections import Counter, OrderedDict, defaultdict
 
 import gevent
 from gevent.event import Event
@@ -44,6 +44,7 @@ class Registers:
         self.running: dict[str, LedSession] = {}
         self.ended: OrderedDict[str, LedSession] = OrderedDict()
         self.counted_twice_kwh = 0.0
+        self.amended: Counter[str] = Counter()  # charges asked for anew with less, by substation
         self.moved = 0  # sessions that charged at more than one substation
         self.timeout_s = timeout_s
         self._pool = pool
@@ -272,14 +273,17 @@ class Registers:
         """Have the substation where a session charges now bring it to less."""
         dispatch = led.ticket.dispatch
         client = self.clients.get(dispatch.site.address) if dispatch is not None else None
-        if client is not None and client.keeps_registers:
-            led.amendments.append(gevent.spawn(self._send_amendment, led, client))
+        if dispatch is not None and client is not None and client.keeps_registers:
+            led.amendments.append(
+                gevent.spawn(self._send_amendment, led, client, dispatch.site.name)
+            )
 
-    def _send_amendment(self, led: LedSession, client: SubstationClient) -> None:
+    def _send_amendment(self, led: LedSession, client: SubstationClient, name: str) -> None:
         session = led.session_at(client.register)
         self._log.info("amended", **_named(led), kwh=led.session.kwh, left_kwh=session.kwh)
         try:
             if session.kwh > 0:
+                self.amended[name] += 1
                 # Answered when it is charged; so is the attempt, whose answer counts.
                 client.charge(session, request_id=led.ticket.request_id, grace_s=led.grace_s)
             else:
