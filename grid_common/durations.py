@@ -58,7 +58,8 @@ class Durations(Collector):
             help_text: says what it counts.
             labels: their names.
             registry: shows it.
-            bounds: of its buckets, from 0.001 to 100,000, in ascending order, without infinity.
+            bounds: of its buckets, up to 100,000 and no finer than 0.001, in ascending order,
+                without infinity.
         """
         self._name, self._help, self._label_names = name, help_text, labels
         self._bounds = bounds

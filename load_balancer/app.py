@@ -6,10 +6,10 @@ from random import Random
 import gevent
 import orjson
 from flask import Response, request
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import Counter, Gauge
 
 from grid_common.charge import SessionRequest
-from grid_common.durations import DURATION_BUCKETS
+from grid_common.durations import Durations
 from grid_common.interrupt import Caller
 from grid_common.lean_flask import current_g, current_request
 from grid_common.prefer import wait_s
@@ -66,24 +66,23 @@ class Balancer:
             on_left_in_line=self._record.left_in_line,
             on_poll_wanted=lambda site: self._watch.want_poll(site),
         )
-        waits = Histogram(
+        waits = Durations(
             "balancer_wait_seconds",
             "Time that vehicles waited for a point before their dispatch",
-            buckets=DURATION_BUCKETS,
             registry=self.app.registry,
-        )
+        ).labels()
         polls = Counter(
             "balancer_polls",
             "Polls of the sites' gauges, by how they ended",
             ["substation", "outcome"],
             registry=self.app.registry,
         )
-        errors = Histogram(
+        errors = Durations(
             "balancer_prediction_error_ratio",
             "Real charging time over the predicted one, less 1: over 0 where it took longer",
-            buckets=PREDICTION_ERRORS,
+            bounds=PREDICTION_ERRORS,
             registry=self.app.registry,
-        )
+        ).labels()
         resumed = Counter(
             "balancer_resumed_sessions",
             "Sessions from before this balancer's start, by how they went on",

@@ -5,9 +5,9 @@ import time
 from collections import Counter
 
 import gevent
-from prometheus_client import Histogram
 
 from grid_common.charge import Session
+from grid_common.durations import Duration
 from grid_common.interrupt import CallerGone, Interrupt
 from grid_common.logs import Log
 from grid_common.problems import Unavailable
@@ -42,8 +42,8 @@ class Dispatcher:
         registers: Registers,
         *,
         longest_wait_s: float,
-        waits: Histogram,
-        errors: Histogram,
+        waits: Duration,
+        errors: Duration,
         log: Log,
     ) -> None:
         self.refusals: Counter[str] = Counter()

@@ -4,8 +4,9 @@ import time
 from collections import Counter
 
 import structlog
-from prometheus_client import Histogram
+from prometheus_client import CollectorRegistry
 
+from grid_common.durations import Durations
 from load_balancer.dispatcher import Dispatcher
 from load_balancer.metrics import BalancerCollector
 from load_balancer.registers import Registers
@@ -15,7 +16,10 @@ from tests.unit.load_balancer.grid import Grid
 
 def samples(grid: Grid) -> list[tuple[str, str, float]]:
     """List what is shown of sites: name, site and value."""
-    waits, errors = (Histogram(name, "Of a test", registry=None) for name in ("waits", "errors"))
+    shown = CollectorRegistry()
+    waits, errors = (
+        Durations(name, "Of a test", registry=shown).labels() for name in ("waits", "errors")
+    )
     log = structlog.get_logger()
     registers = Registers(grid.pool, timeout_s=1, last_word_wait_s=1, log=log)
     dispatcher = Dispatcher(
