@@ -1,5 +1,6 @@
 """The default policy: each vehicle goes, or waits, where it will be charged first."""
 
+from collections.abc import Sequence
 from math import inf
 from random import Random
 
@@ -8,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from load_balancer import earliest_finish
-from load_balancer.demand import Demand
+from load_balancer.demand import Demand, Stage
 from load_balancer.earliest_finish import EarliestFinish
 from load_balancer.policies import POLICIES
 from load_balancer.policy import Candidate, Choice, Option, Request
-from load_balancer.prediction import Supply
+from load_balancer.prediction import Prediction, Supply, predict
 
 HOURS_PER_S = 0.1  # a second is six minutes
 POLICY = EarliestFinish()
@@ -87,6 +88,57 @@ def test_the_choice_tells_the_finish_and_what_the_next_best_would_have_been() ->
     assert prediction.finish_s == pytest.approx(30 / 50 / HOURS_PER_S)
 
 
+def test_of_next_bests_that_finish_at_the_same_time_the_first_is_told() -> None:
+    choice = choose(option("best"), option("c", 1), option("b", 1), option("d", 1))
+    assert choice.candidate.name == "best"
+    assert choice.next_best is not None
+    assert choice.next_best[0] == "c"
+
+
+def test_the_reason_tells_whether_a_finish_was_the_earliest_or_one_of_equals() -> None:
+    alone, fast = option("slow"), option("fast", point_power_kw=150)
+    assert choose(alone).reason == choose(alone, fast).reason == "earliest predicted finish"
+    of_equals = "equal predicted finish, least (load + 1) / capacity"
+    assert choose(alone, option("other")).reason == of_equals
+    assert choose(alone, option("other"), option("third")).reason == of_equals
+
+
+def test_finishes_that_differ_by_a_rounding_alone_are_equal() -> None:
+    one = option("emptier", 0, point_power_kw=50)
+    assert chosen(one, option("faster", 1, point_power_kw=50 * (1 + 5e-10))) == "emptier"
+    assert chosen(one, option("faster", 1, point_power_kw=50 * (1 + 5e-9))) == "faster"
+
+
+def predicted(monkeypatch: pytest.MonkeyPatch, *options: Option, demand: Demand = CAR) -> int:
+    """Count the sites that are looked at closely."""
+    looked_at: list[Supply] = []
+
+    def note(supply: Supply, stages: Sequence[Stage], *, after_ends: int) -> Prediction:
+        looked_at.append(supply)
+        return predict(supply, stages, after_ends=after_ends)
+
+    monkeypatch.setattr(earliest_finish, "predict", note)
+    choose(*options, demand=demand)
+    return len(looked_at)
+
+
+def test_once_two_fast_points_are_found_no_slow_one_is_looked_at(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    slow = [option(f"slow{number}") for number in range(9)]
+    fast = [option(f"fast{number}", point_power_kw=150) for number in range(2)]
+    assert predicted(monkeypatch, *slow, *fast) == 2
+
+
+def test_nor_one_of_which_the_vehicle_leaves_more_unused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # At all of them it takes as long; what it leaves counts by how full they are.
+    fast = [option(f"fast{number}", points=40, point_power_kw=350) for number in range(2)]
+    full = option("slow", 3, point_power_kw=50)
+    assert predicted(monkeypatch, *fast, full, demand=Demand(30, 40)) == 2
+
+
 def test_the_only_site_has_no_next_best() -> None:
     assert choose(option("only")).next_best is None
 
@@ -122,6 +174,21 @@ def test_it_is_not_where_it_may_not_wait_for_so_long() -> None:
     assert not choose(option("slow"), full, patience_s=1.99 * start.start_s).waits
 
 
+def test_it_is_where_that_frees_at_half_the_time_that_it_may_wait_to_the_moment() -> None:
+    # Of 4 sessions with 80 kWh, at 150 kW each, the first has 20 left.
+    full = option("fast", 4, point_power_kw=150, each_kw=150, each_kwh=15)
+    start = choose(option("slow"), full, patience_s=60).prediction
+    assert start is not None
+    assert choose(option("slow"), full, patience_s=2 * start.start_s).waits
+
+
+def test_of_a_full_site_a_vehicle_leaves_no_more_unused_than_of_one_that_it_fills() -> None:
+    # 30 kWh at 75 kW take 4 s; half of the point unused counts for 35% of that, not for 70%.
+    full = option("fast", 1, points=1, point_power_kw=150, each_kw=150, each_kwh=0.1)
+    choice = choose(option("slow"), full, demand=Demand(30, 75), patience_s=60)
+    assert (choice.candidate.name, choice.waits) == ("fast", True)
+
+
 def test_a_point_that_is_kept_for_another_is_free_one_end_later() -> None:
     full = option("fast", 4, point_power_kw=150, each_kw=150, each_kwh=5)
     first = choose(option("slow"), full, patience_s=60).prediction
@@ -134,6 +201,11 @@ def test_a_point_that_is_kept_for_another_is_free_one_end_later() -> None:
 def test_among_equals_a_free_point_comes_before_one_to_wait_for() -> None:
     full = option("full", 4, each_kwh=0)
     assert chosen_or_waits(full, option("free", 3)) == ("free", False)
+
+
+def test_a_point_that_is_kept_for_another_is_none_that_is_free() -> None:
+    kept = option("kept", 1, each_kwh=0)._replace(free=0)
+    assert chosen_or_waits(kept, option("free", 3)) == ("free", False)
 
 
 def chosen_or_waits(*options: Option) -> tuple[str, bool]:

@@ -78,7 +78,15 @@ def test_what_cannot_be_is_as_good_as_not_published(value: str) -> None:
 
 @pytest.mark.parametrize(
     ("value", "amount"),
-    [("1e12", 1e12), ("1.1e12", None), ("1e-9", 1e-9), ("0.9e-9", 0), ("5e-324", 0), ("-1", None)],
+    [
+        ("1e12", 1e12),
+        ("1.1e12", None),
+        ("1e-9", 1e-9),
+        ("0.9e-9", 0),
+        ("5e-324", 0),
+        ("0", 0),
+        ("-1", None),
+    ],
 )
 def test_an_amount_beyond_measure_is_not_told_and_dust_is_nothing(
     value: str, amount: float | None
@@ -95,6 +103,12 @@ def test_an_amount_beyond_measure_is_not_told_and_dust_is_nothing(
     assert reading.point_power_kw == (amount or None)
     assert (reading.committed_power_kw, reading.remaining_energy_kwh) == (amount, amount)
     assert reading.time_scale == (amount or 1)
+
+
+@pytest.mark.parametrize(("sign", "told"), [("", "inf"), ("-", "-inf")])
+def test_more_digits_than_a_number_has_are_infinite(sign: str, told: str) -> None:
+    with pytest.raises(UnreadableGauge, match=f"substation_current_load is {told}, which is no"):
+        read_gauge(page(sign + "9" * 400), NAMES)
 
 
 def test_a_gauge_of_several_series_is_their_sum() -> None:

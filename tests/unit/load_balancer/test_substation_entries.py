@@ -1,6 +1,7 @@
 """SUBSTATIONS and SUBSTATIONS_FILE together."""
 
 from contextlib import suppress
+from time import process_time
 
 import pytest
 from hypothesis import given
@@ -191,3 +192,16 @@ def test_no_table_ends_in_anything_but_entries_or_a_fault(table: dict[str, str |
     with suppress(EntriesFault):
         entries = read(f"[substations.a]\nurl = 'http://a:1'\n{lines}")
         assert list(entries) == ["a"]
+
+
+def test_a_file_of_thousands_is_checked_in_a_time_that_grows_no_faster_than_it() -> None:
+    def cpu_s(count: int) -> float:
+        file = "".join(
+            f'[substations.s{number}]\nurl = "http://s{number}:5002"\n' for number in range(count)
+        )
+        began = process_time()
+        assert len(read(file)) == count
+        return process_time() - began
+
+    small, large = (min(cpu_s(count) for _ in range(3)) for count in (1_000, 8_000))
+    assert large < 2 * 8 * small
