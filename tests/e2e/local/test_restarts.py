@@ -89,6 +89,7 @@ def test_it_stops_cleanly_while_a_part_waits_to_be_started(start_program: StartP
     program.leaves_nothing()
 
 
+@pytest.mark.long
 def test_a_part_that_cannot_start_is_given_up_and_the_rest_stays(
     start_program: StartProgram,
 ) -> None:

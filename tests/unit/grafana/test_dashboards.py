@@ -26,8 +26,7 @@ from tests.unit.grafana.dashboards import (
     sections,
 )
 from tests.unit.grafana.schema import faults
-from tests.unit.prometheus.rules import alerts
-from tests.unit.prometheus.test_rules import needs_promtool, promtool
+from tests.unit.prometheus.rules import alerts, needs_promtool, promtool
 
 each_dashboard = pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 each_monitor = pytest.mark.parametrize("file", MONITORING, ids=lambda file: file.stem)

@@ -1,8 +1,6 @@
 """Rules as tested code: promtool accepts them, and every alert is seen silent and seen firing."""
 
 import re
-import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -16,32 +14,16 @@ from tests.unit.prometheus.rules import (
     TEST_FILES,
     Rule,
     alerts,
+    needs_promtool,
+    promtool,
     recordings,
+    seconds,
 )
 
-PROMTOOL = shutil.which("promtool")
-needs_promtool = pytest.mark.skipif(
-    PROMTOOL is None, reason="promtool is not installed (Debian: apt-get install prometheus)"
-)
 each_alert = pytest.mark.parametrize("alert", alerts(), ids=lambda alert: alert.name)
-_DURATION = re.compile(r"(\d+)([sm])")
 _SUBSTATION = re.compile(r'substation="(\w+)"')
 # A series that a substation publishes under a name of the project's own; recorded ones have colons.
 _PUBLISHED_BY_A_SUBSTATION = re.compile(r"(?<![\w:])substation_\w+(?![\w:])")
-
-
-def promtool(*arguments: str | Path) -> None:
-    assert PROMTOOL
-    done = subprocess.run(
-        [PROMTOOL, *arguments], capture_output=True, text=True, check=False, timeout=60
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
-def seconds(duration: str) -> int:
-    parts = _DURATION.findall(duration)
-    assert parts, duration
-    return sum(int(number) * {"s": 1, "m": 60}[unit] for number, unit in parts)
 
 
 def scenes() -> list[dict[str, Any]]:
@@ -60,10 +42,6 @@ def cases_of(alert: str) -> list[dict[str, Any]]:
         for case in scene.get("alert_rule_test", [])
         if case["alertname"] == alert
     ]
-
-
-def fires(scene: dict[str, Any]) -> bool:
-    return any(case["exp_alerts"] for case in scene.get("alert_rule_test", []))
 
 
 def foreign(scene: dict[str, Any]) -> set[str]:
@@ -86,28 +64,6 @@ def test_promtool_accepts_the_configuration_and_its_rules() -> None:
 @pytest.mark.parametrize("file", TEST_FILES, ids=lambda file: file.stem)
 def test_the_rules_do_what_their_tests_say(file: Path) -> None:
     promtool("test", "rules", file)
-
-
-@needs_promtool
-@pytest.mark.parametrize("shift_s", [-2, 2], ids=["two seconds sooner", "two seconds later"])
-def test_the_rules_tests_notice_every_alert_that_comes(shift_s: int, tmp_path: Path) -> None:
-    shutil.copytree(CONFIG.parent, tmp_path, dirs_exist_ok=True)
-    file = tmp_path / "rules" / "alerts.yml"
-    document = yaml.safe_load(file.read_text())
-    for group in document["groups"]:
-        for rule in group["rules"]:
-            rule["for"] = f"{seconds(rule['for']) + shift_s}s"
-    file.write_text(yaml.safe_dump(document))
-    for tests in sorted((tmp_path / "tests").glob("*.yml")):
-        document = yaml.safe_load(tests.read_text())
-        # A scene that is silent throughout tells nothing here, and those are the long ones.
-        document["tests"] = [scene for scene in document["tests"] if fires(scene)]
-        tests.write_text(yaml.safe_dump(document))
-    with pytest.raises(AssertionError) as noticed:
-        promtool("test", "rules", *sorted((tmp_path / "tests").glob("*.yml")))
-    assert set(re.findall(r"alertname: (\w+), time", str(noticed.value))) == {
-        alert.name for alert in alerts()
-    }
 
 
 @each_alert
