@@ -104,6 +104,14 @@ def has_ended(site: Process) -> None:
         assert caller.connect_ex(("127.0.0.1", site.port)) != 0  # nobody listens any more
 
 
+def were_stopped(fleet: Fleet) -> None:
+    """Each vehicle was told what it got, and why no more."""
+    assert fleet.wait().statuses() == {200: POINTS}
+    for ride in fleet.rides:
+        assert (ride.document["status"], ride.document["reason"]) == ("stopped", "shut down")
+        assert 0 < ride.document["energy_kwh"] < ride.document["kwh"]
+
+
 @pytest.mark.parametrize("target", ["master", "both"])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGQUIT], ids=lambda number: number.name)
 def test_sigint_and_sigquit_stop_at_once(
@@ -112,7 +120,7 @@ def test_sigint_and_sigquit_stop_at_once(
     site, fleet = full_site(start_service, kwh=200)
     tell(site, number, target)
     eventually(lambda: has_ended(site), within_s=10)
-    assert fleet.wait().statuses() == {0: POINTS}
+    were_stopped(fleet)
     assert site.stop() == 0
 
 
@@ -123,7 +131,7 @@ def test_a_master_that_is_ended_takes_its_worker_along(
     site, fleet = full_site(start_service, kwh=200)
     tell(site, number, "master")
     eventually(lambda: has_ended(site), within_s=10)
-    assert fleet.wait().statuses() == {0: POINTS}
+    were_stopped(fleet)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL], ids=lambda number: number.name)
