@@ -80,6 +80,15 @@ def test_each_vehicle_that_is_left_in_line_is_told_of_once() -> None:
     assert len(grid.told_left) == 2
 
 
+def test_each_that_is_left_in_line_counts_on_one_end_more_than_the_one_before_it() -> None:
+    grid, _ = fast_point_taken()
+    for name in ("EV-1", "EV-2", "EV-3"):
+        grid.arrive(name, demand=FAST)
+    starts_s = [left.choice.prediction.start_s for left in grid.told_left if left.choice.prediction]
+    # Each charges for a second.
+    assert [one - starts_s[0] for one in starts_s] == pytest.approx([0, 1, 2])
+
+
 def test_the_substations_document_lists_who_is_left_in_line() -> None:
     grid, _ = fast_point_taken()
     grid.arrive("EV", demand=FAST)
@@ -212,6 +221,27 @@ def test_however_many_wait_a_few_are_looked_at_for_each_that_goes(
     grid.complete(goes)
     assert grid.where(behind[0]) == "b"
     assert len(looked_at) == MOST_LEFT_IN_LINE + 1
+
+
+def test_at_its_last_call_one_that_is_left_in_line_takes_what_is_free() -> None:
+    grid, _ = fast_point_taken()
+    ticket = grid.arrive(demand=FAST)
+    assert grid.where(ticket) is None
+    grid.pool.last_call(ticket, grid.now)
+    assert grid.where(ticket) == "b"
+    predicted = grid.decisions[-1].prediction
+    assert predicted is not None
+    assert predicted.charging_s == pytest.approx(15 / 11 * 10)
+
+
+def test_a_site_that_says_that_it_drains_has_nothing_left_of_the_vehicle() -> None:
+    grid, first = fast_point_taken()
+    grid.pass_time(0.1)
+    grid.find_draining(first)
+    assert grid.where(first) == "b"
+    energy = grid.site("a").energy
+    assert energy is not None
+    assert energy.supply(0, grid.now).committed_kw == 0
 
 
 def test_the_last_call_finds_nothing_where_nothing_is_free() -> None:

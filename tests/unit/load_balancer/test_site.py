@@ -493,3 +493,9 @@ def test_vehicles_that_end_and_come_during_a_poll_leave_foreign_ones_counted() -
     grid.arrive()
     grid.poll_ends("a", load=3)
     assert (grid.site("a").own, grid.site("a").foreign) == (2, 1)
+
+
+def test_a_site_that_was_never_read_has_no_vehicle() -> None:
+    grid = Grid(4, balancers=3)
+    grid.know("a", "z")
+    assert (grid.site("z").foreign, grid.site("z").load) == (0, 0)
