@@ -14,6 +14,8 @@ from typing import NamedTuple
 from load_balancer.demand import Stage
 
 _GUARANTEED = 0.5  # of an equal share
+# So many ends are followed: each takes time, and a page may tell of a million sessions.
+_MOST_ENDS = 256
 
 
 class Supply(NamedTuple):
@@ -43,6 +45,9 @@ class Prediction(NamedTuple):
 def predict(supply: Supply, stages: Sequence[Stage], *, after_ends: int = 0) -> Prediction:
     """Predict the session of a vehicle that plugs in next.
 
+    Where more than 256 others end before it is charged, it is taken to gain no power from then on;
+    where as many have to end before a point is free, it never gets one.
+
     Args:
         supply: what the substation has to give.
         stages: how the vehicle draws its energy at a point there.
@@ -51,6 +56,8 @@ def predict(supply: Supply, stages: Sequence[Stage], *, after_ends: int = 0) -> 
     """
     if not after_ends and supply.limit_kw - supply.committed_kw >= supply.point_power_kw:
         return Prediction(0.0, alone_s(supply, stages))  # nobody is held back
+    if after_ends > _MOST_ENDS:
+        return Prediction(inf, inf)
     sessions = supply.sessions
     each_kw = min(supply.committed_kw / sessions, supply.point_power_kw) if sessions else 0.0
     # From one end to the next each session gets this much; to the first it is half of it.
@@ -98,6 +105,7 @@ def _beside(
     And those that the others lose to it: what it draws beyond the room that they leave is theirs.
     """
     hours = taken_kwh = 0.0
+    last = others - _MOST_ENDS
     for left_kwh, cap_kw in stages:
         while (room_kw := limit_kw - others * each_kw) < cap_kw and others:
             own_kw = max(room_kw, _guaranteed(others, each_kw, limit_kw, cap_kw))
@@ -111,6 +119,10 @@ def _beside(
                 break
             if span == inf:
                 return inf, 0.0
+            if others == last:
+                cap_kw = own_kw
+                taken_kwh += theirs * left_kwh
+                break
             hours += span
             taken_kwh += theirs * own_kw * span
             left_kwh -= own_kw * span

@@ -1,11 +1,13 @@
 """Predictions agree with a real substation wherever its sessions are as its gauges suggest."""
 
+from collections.abc import Callable
 from math import inf, isinf
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from load_balancer import prediction
 from load_balancer.demand import Demand
 from load_balancer.prediction import Supply, alone_s, predict
 from substation_service import charging
@@ -182,7 +184,31 @@ def test_it_always_comes_to_an_end_and_never_beats_a_vehicle_alone(
 ) -> None:
     gauges = supply(sessions, committed_kw, remaining_kwh, limit_kw=limit_kw)
     stages = Demand(kwh, 40, battery_kwh=200, soc=0.4).stages(50)
-    prediction = predict(gauges, stages, after_ends=after_ends)
-    assert prediction.start_s >= 0
-    assert prediction.charging_s >= alone_s(gauges, stages) * (1 - 1e-9)
-    assert prediction.finish_s >= prediction.charging_s
+    predicted = predict(gauges, stages, after_ends=after_ends)
+    assert predicted.start_s >= 0
+    assert predicted.charging_s >= alone_s(gauges, stages) * (1 - 1e-9)
+    assert predicted.finish_s >= predicted.charging_s
+
+
+@pytest.mark.parametrize(
+    ("sessions", "after_ends"), [(10**6 - 1, 0), (10**6, 1), (10**6, 10**6), (1, 10**6)]
+)
+def test_a_substation_that_tells_of_a_million_sessions_costs_next_to_nothing(
+    sessions: int, after_ends: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps = 0
+
+    def counted(kwh: float, kw: float, real: Callable[..., float] = prediction._hours) -> float:
+        nonlocal steps
+        steps += 1
+        return real(kwh, kw)
+
+    monkeypatch.setattr(prediction, "_hours", counted)
+    gauges = supply(sessions, 50.0 * sessions, 1e7, limit_kw=1e6)
+    stages = Demand(500, 40).stages(50)
+
+    predicted = predict(gauges, stages, after_ends=after_ends)
+
+    assert steps < 1000
+    assert predicted.charging_s >= alone_s(gauges, stages) * (1 - 1e-9)
+    assert isinf(predicted.finish_s) == (after_ends == 10**6)
