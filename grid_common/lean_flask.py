@@ -1,11 +1,13 @@
 """Flask without what no service here uses, and without doing twice what it does for each request.
 
-The app has no sessions, no teardown functions and no listeners to Flask's signals, and what was
-asked for is read from the WSGI environ: that is most of what Flask does for a request, and was
-most of what a request cost (docs/performance.md). A path without variables is looked up, together
-with all that is called for it. All others, and whatever raises, go Flask's own way.
+The app has no sessions, no teardown functions, no URL value preprocessors and no listeners to
+Flask's signals, and what was asked for is read from the WSGI environ: that is most of what Flask
+does for a request, and was most of what a request cost (docs/performance.md). A path without
+variables is looked up, together with all that is called for it. All others, and whatever raises, go
+Flask's own way.
 
-This is the one file that touches names which Flask keeps to itself.
+This is the one file that touches names which Flask keeps to itself: pyproject.toml bounds Flask's
+version for its sake.
 """
 
 from collections.abc import Callable
@@ -44,9 +46,21 @@ class LeanFlask(Flask):
         self.request_class = _LeanRequest
         self.session_interface = _NoSessions()
 
+    def _check_setup_finished(self, f_name: str) -> None:
+        """Look routes up anew after each change of the app, which Flask announces by this call."""
+        super()._check_setup_finished(f_name)
+        self.__dict__.pop("_routes", None)
+
     @cached_property
     def _routes(self) -> "dict[tuple[str, str], _Route]":
-        """What is called for paths without variables, by method; OPTIONS needs Flask's adapter."""
+        """What is called for paths without variables, by method; OPTIONS needs Flask's adapter.
+
+        Raises:
+            RuntimeError: the app has functions that would never be called.
+        """
+        for kind in ("teardown_request", "teardown_appcontext", "url_value_preprocessor"):
+            if getattr(self, f"{kind}s", None) or getattr(self, f"{kind}_funcs", None):
+                raise RuntimeError(f"{kind}: a service's app calls no such functions")
         return {
             (method, rule.rule): self._route(rule)
             for rule in self.url_map.iter_rules()
@@ -88,7 +102,8 @@ class LeanFlask(Flask):
 
     def full_dispatch_request(self) -> Response:
         """Answer the current request as Flask does."""
-        route: _Route | None = current_request().route  # type: ignore[attr-defined] # a _LeanRequest
+        context = _cv_request.get()
+        route: _Route | None = context.request.route  # type: ignore[attr-defined] # a _LeanRequest
         if route is None:
             return super().full_dispatch_request()
         self._got_first_request = True
@@ -102,6 +117,8 @@ class LeanFlask(Flask):
         except Exception as error:
             answer = self.handle_user_exception(error)
         response = self.make_response(answer)
+        for later in context._after_request_functions:
+            response = later(response)  # type: ignore[assignment] # may be a coroutine in Flask
         for after in route.after:
             response = after(response)
         return response

@@ -2,9 +2,11 @@
 
 import re
 import tomllib
+from importlib.metadata import version
 from typing import Any
 
 import yaml
+from packaging.requirements import Requirement
 
 from local_stack.process import ROOT
 
@@ -46,6 +48,13 @@ def test_dependabot_watches_every_kind_of_dependency() -> None:
     assert watched["docker"]["directories"] == [
         f"/{file.parent.name}" for file in sorted(ROOT.glob("*/Dockerfile"))
     ]
+
+
+def test_flask_is_bounded_to_the_release_whose_private_names_are_used() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    flask = next(one for one in map(Requirement, project["dependencies"]) if one.name == "flask")
+    assert version("flask") in flask.specifier
+    assert "3.2.0" not in flask.specifier  # has other contexts
 
 
 def test_every_locked_library_has_hashes() -> None:

@@ -4,7 +4,16 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from flask import Blueprint, Flask, Response, abort, has_app_context, has_request_context, request
+from flask import (
+    Blueprint,
+    Flask,
+    Response,
+    abort,
+    after_this_request,
+    has_app_context,
+    has_request_context,
+    request,
+)
 from werkzeug.test import TestResponse
 
 from grid_common.settings import ServiceSettings
@@ -140,6 +149,52 @@ def test_what_is_called_around_a_view_is_called_in_the_order_of_flask(path: str)
     ours = answer(with_hooks(service()), "GET", path)
 
     assert ours == answer(with_hooks(Flask("plain", static_folder=None)), "GET", path)
+
+
+def test_what_is_added_after_a_path_was_looked_up_is_called_too() -> None:
+    app = with_routes(service())
+    with app.test_request_context("/fixed"):
+        pass
+    app.before_request(lambda: ("refused", 401))
+
+    assert app.test_client().get("/fixed").status_code == 401
+
+
+@pytest.mark.parametrize("path", ["/fixed", "/items/7"])
+def test_a_view_can_have_its_own_answer_changed(path: str) -> None:
+    app = with_routes(service())
+
+    @app.before_request
+    def before() -> None:
+        @after_this_request
+        def after(response: Response) -> Response:
+            response.headers["ETag"] = "changed"
+            return response
+
+    assert app.test_client().get(path).headers["ETag"] == "changed"
+
+
+@pytest.mark.parametrize(
+    "add",
+    [
+        lambda app: app.teardown_request(print),
+        lambda app: app.teardown_appcontext(print),
+        lambda app: app.url_value_preprocessor(print),
+        lambda app: app.register_blueprint(with_teardown(Blueprint("part", "part"))),
+    ],
+)
+@pytest.mark.parametrize("path", ["/fixed", "/items/7"])
+def test_what_would_never_be_called_is_refused(add: Callable[[Flask], object], path: str) -> None:
+    app = with_routes(service())
+    add(app)
+
+    with pytest.raises(RuntimeError, match="calls no such functions"):
+        app.test_client().get(path)
+
+
+def with_teardown(blueprint: Blueprint) -> Blueprint:
+    blueprint.teardown_app_request(print)
+    return blueprint
 
 
 def test_a_request_can_be_asked_for_all_that_flasks_tells() -> None:
