@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from load_tester.cells import plain_number
 from load_tester.vehicle import Charge, Outcome
 
-_ENERGY_TOLERANCE_KWH = 1e-6
+ENERGY_TOLERANCE_KWH = 1e-6
 _LONGEST_REASON = 160
 _LONGEST_RETRY_S = 1e6
 
@@ -27,12 +27,16 @@ def apply_answer(charge: Charge, answer: Answer) -> None:
     """Enter into a charge what an answer says; one that cannot be right makes it failed."""
     charge.status = answer.status
     charge.reason = ""
-    document = _object(answer.body)
+    charge.replayed = answer.headers.get("idempotency-replayed") == "true"
+    document = json_object(answer.body)
     if document is not None and isinstance(document.get("session_id"), str):
         charge.session_id = document["session_id"]
     if answer.status in (200, 202):
-        _apply_success(charge, answer.status, document)
+        stopped = document is not None and document.get("status") == "stopped"
+        outcome = Outcome.CHARGED if answer.status == 200 else Outcome.ACCEPTED
+        _apply_success(charge, Outcome.STOPPED if stopped else outcome, document)
     elif answer.status in (429, 503):
+        charge.energies = told_energies(document or {})
         charge.outcome = Outcome.REFUSED
         charge.reason = _problem_text(document) or f"{answer.status} without a problem body"
     else:
@@ -41,17 +45,41 @@ def apply_answer(charge: Charge, answer: Answer) -> None:
         charge.reason = _problem_text(document) or f"answered {answer.status}"
 
 
-def _apply_success(charge: Charge, status: int, document: dict[str, Any] | None) -> None:
-    fault = _fault(charge, document)
+_ENDS = {
+    "charged": Outcome.CHARGED,
+    "stopped": Outcome.STOPPED,
+    "refused": Outcome.REFUSED,
+}
+
+
+def apply_session(charge: Charge, document: dict[str, Any]) -> bool:
+    """Enter what `GET /sessions/ID` tells of a charge's session; return whether it has ended."""
+    state = str(document.get("state"))
+    if state not in _ENDS:
+        return False
+    if state == "refused":
+        charge.outcome, charge.energies = Outcome.REFUSED, told_energies(document)
+        charge.reason = _reason(document) or "refused"
+    else:
+        _apply_success(charge, _ENDS[state], document)
+    return True
+
+
+def _apply_success(charge: Charge, outcome: Outcome, document: dict[str, Any] | None) -> None:
+    energies = {} if document is None else told_energies(document)
+    fault = _fault(charge, document, energies, whole=outcome is Outcome.CHARGED)
     if document is None or fault:
         charge.outcome = Outcome.FAILED
         charge.reason = fault
         return
-    charge.outcome = Outcome.CHARGED if status == 200 else Outcome.ACCEPTED
+    charge.outcome, charge.energies = outcome, energies
+    if outcome is Outcome.STOPPED:
+        got = f"stopped after {sum(energies.values()):g} of {charge.vehicle.kwh:g} kWh"
+        charge.reason = _short(": ".join([got, *filter(None, [_reason(document)])]))
     site = document.get("substation")
     charge.site = site if isinstance(site, str) else None
     charge.waited_s = _number(document.get("waited_s"))
-    if status == 200:
+    if outcome is not Outcome.ACCEPTED:
         charge.charging_s = _number(document.get("charging_s"))
         charge.mean_power_kw = _number(document.get("mean_power_kw"))
         charge.peak_power_kw = _number(document.get("peak_power_kw"))
@@ -59,7 +87,24 @@ def _apply_success(charge: Charge, status: int, document: dict[str, Any] | None)
     charge.attempts = attempts if isinstance(attempts, int) else 1
 
 
-def _fault(charge: Charge, document: dict[str, Any] | None) -> str:
+def told_energies(document: Mapping[str, Any]) -> dict[str, float]:
+    """Return what was told to be delivered, kWh by substation: its legs, or all at the one."""
+    energies: dict[str, float] = {}
+    legs = document.get("legs")
+    for leg in legs if isinstance(legs, list) else ():
+        kwh = _number(leg.get("energy_kwh")) if isinstance(leg, dict) else None
+        if kwh is not None and isinstance(leg.get("substation"), str):
+            # A substation may have had it twice, with another one between.
+            energies[leg["substation"]] = energies.get(leg["substation"], 0.0) + kwh
+    kwh, site = _number(document.get("energy_kwh")), document.get("substation")
+    if not energies and kwh is not None and isinstance(site, str):
+        return {site: kwh}
+    return energies
+
+
+def _fault(
+    charge: Charge, document: dict[str, Any] | None, energies: Mapping[str, float], *, whole: bool
+) -> str:
     """Say why an answer of success cannot be right; empty when it can."""
     if document is None:
         return "answered with a body that is not a JSON object"
@@ -68,8 +113,13 @@ def _fault(charge: Charge, document: dict[str, Any] | None) -> str:
         return _short(f"the answer is for another vehicle, {vehicle_id!r}")
     kwh = document.get("kwh", charge.vehicle.kwh)
     number = _number(kwh)
-    if number is None or abs(number - charge.vehicle.kwh) > _ENERGY_TOLERANCE_KWH:
+    if number is None or abs(number - charge.vehicle.kwh) > ENERGY_TOLERANCE_KWH:
         return _short(f"charged {kwh!r} kWh where {charge.vehicle.kwh:g} were asked for")
+    got, told = sum(energies.values()), _number(document.get("energy_kwh"))
+    if energies and told is not None and abs(got - told) > ENERGY_TOLERANCE_KWH:
+        return f"its legs are {got:g} kWh where its energy is {told:g}"
+    if energies and whole and got < charge.vehicle.kwh - ENERGY_TOLERANCE_KWH:
+        return f"charged {got:g} kWh where {charge.vehicle.kwh:g} were asked for"
     return ""
 
 
@@ -100,7 +150,8 @@ def _http_date(text: str) -> datetime | None:
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 
-def _object(body: bytes) -> dict[str, Any] | None:
+def json_object(body: bytes | str) -> dict[str, Any] | None:
+    """Read a JSON object; None where it is something else."""
     try:
         document = json.loads(body)
     except (ValueError, RecursionError):
@@ -116,6 +167,11 @@ def _number(value: object) -> float | None:
     except OverflowError:  # JSON knows no largest integer
         return None
     return number if math.isfinite(number) else None
+
+
+def _reason(document: Mapping[str, Any]) -> str:
+    reason = document.get("reason")
+    return _short(reason) if isinstance(reason, str) else ""
 
 
 def _problem_text(document: dict[str, Any] | None) -> str:

@@ -1,18 +1,19 @@
-"""Checks what came back to the vehicles against the grid's own counters. Pure.
+"""Checks what came back to the vehicles against the grid's own counters and ledger. Pure.
 
-Others may use the grid at the same time. Their sessions are known from the balancer's decisions and
-from the gateway's counter; up to so many more than ours are theirs, any beyond that an error.
+Others may use the grid at the same time. Their sessions are known from the balancer's decisions,
+from the gateway's counter and from its ledger; up to so many more than ours are theirs, any beyond
+that an error.
 """
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from load_tester.books import Books, Growth, OwnSide, Verdict, growth_of
+from load_tester.books import RELATIVE_TOLERANCE, Books, Growth, OwnSide, Verdict, growth_of
 from load_tester.counters import GridCounters
 from load_tester.decisions import DecisionBook
+from load_tester.ledger import LedgerBook
+from load_tester.reconciliation import check_ledger, check_meters
 from load_tester.vehicle import Charge, Outcome
-
-_RELATIVE_TOLERANCE = 1e-6  # of sums of floats over a long-lived counter
 
 
 def check_books(
@@ -24,14 +25,17 @@ def check_books(
     *,
     several_gateways: bool = False,
     site_names: Mapping[str, str] | None = None,
+    ledger: LedgerBook | None = None,
+    keyed_view: bool = False,
 ) -> Books:
     """Make all checks that the readable books allow.
 
     `began`: the start of the run, seconds since 1970. `several_gateways`: answers come from more
     than one process, so that no counter of one can be held against them. `site_names`: names by
-    address, so that sites can still be compared where others cannot be read.
+    address, so that sites can still be compared where others cannot be read. `keyed_view`: the
+    ledger shows the sessions of one API key alone.
     """
-    books = Books()
+    books, ledger = Books(), ledger or LedgerBook("", fault="")
     own = OwnSide.of(charges)
     _check_answers(books, charges)
     if decisions is not None and decisions.total:
@@ -49,6 +53,9 @@ def check_books(
                 Verdict.NOTE,
                 f"the balancer dispatched {len(decisions.foreign):,} sessions of others meanwhile",
             )
+    books.ledger_kwh = ledger.kwh
+    check_ledger(books, charges, ledger, several_gateways=several_gateways)
+    others = max(others, sum(entry.state == "charged" for entry in ledger.others))
     for address in sorted({*before.sites, *after.sites}):
         books.growth[address] = growth_of(
             before.sites.get(address),
@@ -60,6 +67,7 @@ def check_books(
         _note_unreachable(books, after)
     else:
         _check_sites(books, charges, others, after, site_names or {})
+        check_meters(books, ledger, site_names or {}, keyed_view=keyed_view)
     return books
 
 
@@ -76,7 +84,8 @@ def _check_answers(books: Books, charges: Sequence[Charge]) -> None:
 
 def _check_decisions(books: Books, charges: Sequence[Charge], decisions: DecisionBook) -> None:
     twice = sum(
-        len(decisions.sessions.get(charge.vehicle_id, ())) > charge.tries for charge in charges
+        len(decisions.sessions.get(charge.vehicle_id, ())) > charge.most_sessions
+        for charge in charges
     )
     if twice:
         books.add("dispatches", Verdict.ERROR, f"{twice:,} vehicles were given two sessions")
@@ -129,8 +138,8 @@ def _check_gateway(books: Books, own: OwnSide, before: GridCounters, after: Grid
         books.add("gateway", Verdict.UNKNOWN, "the gateway restarted, its counters with it")
         return 0
     answered = after.gateway.answers.get("200", 0.0) - before.gateway.answers.get("200", 0.0)
-    others = round(answered) - own.charged
-    if others < 0:
+    others = round(answered) - own.answers
+    if others < -own.replayed:  # to give an answer again is not to charge another vehicle
         books.add(
             "gateway",
             Verdict.ERROR,
@@ -142,7 +151,7 @@ def _check_gateway(books: Books, own: OwnSide, before: GridCounters, after: Grid
         books.add(
             "gateway",
             Verdict.NOTE,
-            f"the gateway counts {answered:,.0f} vehicles charged: {own.charged:,} of this run, "
+            f"the gateway counts {answered:,.0f} vehicles charged: {own.answers:,} of this run, "
             f"{others:,} of others",
         )
         return others
@@ -181,7 +190,8 @@ def _check_sites(
     elif whole and None not in whole:
         # Leave out what was answered by the sites whose books have gaps.
         rest = [one for one in charges if one.outcome is not Outcome.CHARGED or one.site in whole]
-        _compare(books, OwnSide.of(rest), list(whole.values()), others, "the other sites")
+        own = OwnSide.of(rest, whole)
+        _compare(books, own, list(whole.values()), others, "the other sites")
     else:
         _check_not_too_many(books, OwnSide.of(charges), others)
 
@@ -190,7 +200,7 @@ def _check_not_too_many(books: Books, own: OwnSide, others: int) -> None:
     """Hold what is left of the sites' counters against all answers: more is an error even so."""
     charged = round(sum(growth.charged for growth in books.growth.values()))
     present = round(sum(growth.load_before for growth in books.growth.values()))
-    allowed = own.loose + others + present
+    allowed = own.loose + own.further_legs + others + present
     if charged > own.charged + allowed:
         books.add("sessions", Verdict.ERROR, _too_many("the sites", own, charged, allowed))
 
@@ -206,11 +216,17 @@ def _too_many(sites: str, own: OwnSide, charged: int, allowed: int) -> str:
 
 def _compare(books: Books, own: OwnSide, growth: Sequence[Growth], others: int, sites: str) -> None:
     charged = round(sum(one.charged for one in growth))
-    allowed = own.loose + others + round(sum(one.load_before for one in growth))
+    present = round(sum(one.load_before for one in growth))
+    allowed = own.loose + own.further_legs + others + present
     books.add("sessions", *_judge_sessions(sites, own, charged, allowed))
     delivered = [one.kwh for one in growth if one.kwh is not None]
+    with_others = own.charged < charged <= own.charged + allowed
+    metered = [one.metered_kwh for one in growth if one.metered_kwh is not None]
+    if own.partial and len(metered) == len(growth):
+        # The counter of what went to charged vehicles has not all of theirs. The meter has, and
+        # that of vehicles that left early.
+        delivered, with_others = metered, own.loose + others + present > 0
     if len(delivered) == len(growth):
-        with_others = own.charged < charged <= own.charged + allowed
         verdict, text = _judge_energy(own, sum(delivered), with_others)
         books.add("energy", verdict, f"{sites} delivered {sum(delivered):,.3f} kWh, {text}")
 
@@ -227,18 +243,17 @@ def _judge_sessions(sites: str, own: OwnSide, charged: int, allowed: int) -> tup
     if more:
         return Verdict.NOTE, (
             f"{sites} charged {charged:,} vehicles: {own.charged:,} of this run, {more:,} of "
-            "others or whose answer was lost"
+            "others, whose answer was lost, or in further legs"
         )
     return Verdict.OK, f"{sites} charged {charged:,} vehicles, as answered"
 
 
 def _judge_energy(own: OwnSide, kwh: float, with_others: bool) -> tuple[Verdict, str]:
-    tolerance = _RELATIVE_TOLERANCE * max(1.0, own.kwh)
+    tolerance = RELATIVE_TOLERANCE * max(1.0, own.kwh)
     if kwh < own.kwh - tolerance:
-        missing = own.kwh - kwh
-        return Verdict.ERROR, f"{missing:,.3f} less than the vehicles answered as charged asked for"
+        return Verdict.ERROR, f"{own.kwh - kwh:,.3f} less than was answered"
     if with_others:
         return Verdict.NOTE, f"{own.kwh:,.3f} of them to this run, the rest to others"
     if kwh > own.kwh + tolerance:
-        return Verdict.ERROR, f"{kwh - own.kwh:,.3f} more than was asked for"
-    return Verdict.OK, "as asked for"
+        return Verdict.ERROR, f"{kwh - own.kwh:,.3f} more than was answered"
+    return Verdict.OK, "as answered"

@@ -1,11 +1,13 @@
 """What the grid's own counters and the tester's own answers add up to, and what a check found."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from load_tester.counters import SiteCounters
 from load_tester.vehicle import Charge, Outcome
+
+RELATIVE_TOLERANCE = 1e-6  # of sums of floats over a long-lived counter
 
 
 class Verdict(StrEnum):
@@ -34,6 +36,7 @@ class Growth:
     kwh: float | None = None
     load_before: float = 0.0
     gap: str = ""
+    metered_kwh: float | None = None  # by its meter, which outlives its process
 
 
 @dataclass(slots=True)
@@ -42,6 +45,7 @@ class Books:
 
     findings: list[Finding] = field(default_factory=list)
     growth: dict[str, Growth] = field(default_factory=dict)  # by the site's address
+    ledger_kwh: Mapping[str, float] = field(default_factory=dict)  # by the site's name
 
     @property
     def in_order(self) -> bool:
@@ -55,30 +59,42 @@ class Books:
 
 @dataclass(frozen=True, slots=True)
 class OwnSide:
-    """What the tester itself knows: sessions and kWh that were answered as charged.
+    """What the tester itself knows: sessions that were answered as charged, and kWh as answered.
 
-    `loose` are tries whose end it does not know: the grid may have charged them or not.
+    `loose` are tries whose end it does not know: the grid may have charged them or not. `partial`
+    are sessions of which no single visit has all: in several legs, or stopped.
     """
 
     charged: int
     kwh: float
     loose: int
+    further_legs: int = 0  # of charged vehicles, beside one each: a site may count them too
+    partial: int = 0
+    answers: int = 0  # with status 200
+    replayed: int = 0  # with one that the gateway had given before
 
     @classmethod
-    def of(cls, charges: Sequence[Charge]) -> "OwnSide":
-        """Add up a run."""
-        charged, kwh, loose = 0, 0.0, 0
+    def of(cls, charges: Sequence[Charge], sites: Collection[str | None] = ()) -> "OwnSide":
+        """Add up a run; the energy at some `sites` alone, where these are given."""
+        charged, kwh, loose, further_legs, partial, answers, replayed = 0, 0.0, 0, 0, 0, 0, 0
         for charge in charges:
             loose += charge.unanswered
+            kwh += sum(
+                kwh for site, kwh in charge.answered_kwh.items() if not sites or site in sites
+            )
+            if charge.status == 200 and charge.outcome in (Outcome.CHARGED, Outcome.STOPPED):
+                answers, replayed = answers + 1, replayed + charge.replayed
             if charge.outcome is Outcome.CHARGED:
                 charged += 1
-                kwh += charge.vehicle.kwh
+                further_legs += max(1, len(charge.energies)) - 1
+                partial += len(charge.energies) > 1 or charge.attempts > 1
             else:
+                partial += bool(charge.energies)
                 loose += charge.outcome is Outcome.ACCEPTED
-                # With a status it was refused, and cut short before its next try.
-                loose += charge.outcome is Outcome.CUT_SHORT and charge.status is None
+                # With another status it was refused, and cut short before its next try.
+                loose += charge.outcome is Outcome.CUT_SHORT and charge.status in (None, 202)
                 loose += charge.outcome is Outcome.FAILED and charge.status is not None
-        return cls(charged, kwh, loose)
+        return cls(charged, kwh, loose, further_legs, partial, answers, replayed)
 
 
 def growth_of(
@@ -95,7 +111,15 @@ def growth_of(
         fresh = not known_before and after.started is not None and after.started >= began
         gap = "" if fresh else "could not be read at the start"
         return Growth(after.charged if fresh else 0.0, after.kwh if fresh else None, gap=gap)
+    metered = _grown(before.meter_kwh, after.meter_kwh)
+    if metered is not None and metered < 0:  # it began anew
+        metered = None
     if after.started != before.started or after.charged < before.charged:
-        return Growth(after.charged, after.kwh, before.load, "restarted, its counters with it")
-    kwh = None if after.kwh is None or before.kwh is None else after.kwh - before.kwh
-    return Growth(after.charged - before.charged, kwh, before.load)
+        gap = "restarted, its counters with it"
+        return Growth(after.charged, after.kwh, before.load, gap, metered)
+    kwh = _grown(before.kwh, after.kwh)
+    return Growth(after.charged - before.charged, kwh, before.load, "", metered)
+
+
+def _grown(before: float | None, after: float | None) -> float | None:
+    return None if before is None or after is None else after - before

@@ -88,6 +88,8 @@ def _run(
             recorder.began.isoformat(timespec="seconds"),
             thresholds,
             options.patience,
+            options.idempotent,
+            options.respond_async,
         )
         result = sum_up(recording, setting)
         # Before the tables, whose reader may have left.

@@ -113,8 +113,8 @@ class Caller:
         self._keep_alive = keep_alive
         self._connection: socket.socket | None = None
 
-    def charge(self, body: bytes) -> Answer:
-        """Send one `POST /charge` and wait for the answer.
+    def charge(self, body: bytes, key: str | None = None) -> Answer:
+        """Send one `POST /charge`, with a key if it has one, and wait for the answer.
 
         Raises:
             NoAnswer: none came.
@@ -125,7 +125,7 @@ class Caller:
         try:
             with _silences():
                 # One piece, so that head and body travel in one packet.
-                connection.sendall(self._gateway.head(len(body), self._keep_alive) + body)
+                connection.sendall(self._gateway.head(len(body), key, self._keep_alive) + body)
                 answer, ended = _read_answer(connection)
             last = ended or not self._keep_alive
         finally:
@@ -168,6 +168,7 @@ class Gateway:
         *,
         timeout: float,
         wait: float | None = None,
+        respond_async: bool = False,
         api_key: str | None = None,
     ) -> None:
         self._tls = ssl.create_default_context() if url.scheme == "https" else None
@@ -181,16 +182,21 @@ class Gateway:
             "User-Agent: load_tester\r\n"
             "Content-Type: application/json\r\n"
         )
+        preferences = ["respond-async"] if respond_async else []
         if wait is not None:
-            head += f"Prefer: wait={_plain(wait)}\r\n"
+            preferences.append(f"wait={_plain(wait)}")
+        if preferences:
+            head += f"Prefer: {', '.join(preferences)}\r\n"
         if api_key is not None:
             head += f"Authorization: Bearer {api_key}\r\n"
         self._head = head.encode("latin-1")
 
-    def head(self, length: int, keep_alive: bool) -> bytes:
+    def head(self, length: int, key: str | None, keep_alive: bool) -> bytes:
         """Return a request's first lines for a body of `length` bytes."""
-        last = b"" if keep_alive else b"Connection: close\r\n"
-        return b"%b%bContent-Length: %d\r\n\r\n" % (self._head, last, length)
+        more = b"" if key is None else b'Idempotency-Key: "%b"\r\n' % key.encode()
+        if not keep_alive:
+            more += b"Connection: close\r\n"
+        return b"%b%bContent-Length: %d\r\n\r\n" % (self._head, more, length)
 
     def connect(self) -> socket.socket:
         """Open a connection.

@@ -22,6 +22,13 @@ from load_tester.scenarios import Spacing
 from load_tester.trace import ARRIVAL_COLUMNS, ENERGY_COLUMNS
 from load_tester.traits import BATTERY_COLUMNS, POWER_COLUMNS, SOC_COLUMNS
 
+COLUMNS = {  # of a trace
+    "arrival": "arrivals",
+    "energy": "energies",
+    "power": "most powers",
+    "battery": "batteries",
+    "soc": "states of charge",
+}
 SCENARIOS = ("steady", "rush-hour", "spike", "stress", "soak", "replay")
 
 _DESCRIPTION = """\
@@ -30,7 +37,7 @@ Send electric vehicles to the grid, watch where they go, and check the grid's bo
 Vehicles arrive when they are due, whatever is still charging (open loop), and every time is taken
 from that moment. At the end: answers by status, times, vehicles and peak load by site, the largest
 imbalance, whether each choice was the least loaded one, and what came back against the grid's own
-counters.
+ledger, counters and meters.
 """
 
 _EPILOG = f"""\
@@ -69,6 +76,8 @@ examples:
                                                           100 vehicles at once
   python -m load_tester --trace sessions.csv --vehicles 300
   python -m load_tester --scenario stress --max-p99-delay 2
+  python -m load_tester --idempotent --async --vehicles 300
+                                                          sessions that outlive their requests
   python -m load_tester --concurrency 32 --vehicles 5000 --kwh 0.001 --no-decisions
                                                           throughput
 
@@ -215,19 +224,29 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="S",
         help="so many times as fast as it was",
     )
-    trace.add_argument("--arrival-column", metavar="NAME", help="the column of arrivals")
-    trace.add_argument("--energy-column", metavar="NAME", help="the column of energies")
-    trace.add_argument("--power-column", metavar="NAME", help="the column of most powers")
-    trace.add_argument("--battery-column", metavar="NAME", help="the column of batteries")
-    trace.add_argument("--soc-column", metavar="NAME", help="the column of states of charge")
+    for name, what in COLUMNS.items():
+        trace.add_argument(f"--{name}-column", metavar="NAME", help=f"the column of {what}")
     manners = parser.add_argument_group("vehicles' manners")
     manners.add_argument(
         "--patience",
         type=seconds,
-        default=0.0,
         metavar="S",
         help="seconds for which a vehicle tries again when the connection is refused or broken "
-        "off, or when it is told to come back (503 or 429 with Retry-After) (default: 0)",
+        "off, or when it is told to come back (503 or 429 with Retry-After) (default: 0, with "
+        "--idempotent as --timeout)",
+    )
+    manners.add_argument(
+        "--idempotent",
+        action="store_true",
+        help="each vehicle sends an Idempotency-Key of its own, its id, and tries again with the "
+        "same one, also while its own earlier request is still being answered (409)",
+    )
+    manners.add_argument(
+        "--async",
+        action="store_true",
+        dest="respond_async",
+        help="send `Prefer: respond-async`, and ask for the state of each session that was "
+        "accepted (202) until its end; the time to charge is up to that",
     )
     manners.add_argument(
         "--wait",
@@ -290,7 +309,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--no-check",
         dest="check",
         action="store_false",
-        help="do not hold the answers against the grid's counters",
+        help="do not hold the answers against the grid's ledger, counters and meters",
     )
     grid.add_argument(
         "--no-decisions",

@@ -42,6 +42,7 @@ class SiteCounters:
     load: float
     started: float | None  # when the process began, seconds since 1970
     point: Point | None = None  # None where it does not tell
+    meter_kwh: float | None = None  # delivered to anybody, over all of its lives; likewise
 
     @classmethod
     def from_page(cls, page: str) -> "SiteCounters":
@@ -59,6 +60,7 @@ class SiteCounters:
             _total(samples, "substation_current_load") or 0.0,
             _total(samples, "process_start_time_seconds"),
             _point(samples),
+            _total(samples, "substation_meter_kwh"),
         )
 
 

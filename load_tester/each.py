@@ -29,6 +29,7 @@ _HEADER = (
     "mean_power_kw",
     "peak_power_kw",
     "slowdown",
+    "legs",
 )
 
 
@@ -60,6 +61,7 @@ def write_each(charges: Sequence[Charge], points: Sequence[Point], file: TextIO)
                 charge.mean_power_kw,
                 charge.peak_power_kw,
                 _ratio(slowdown(charge, points)),
+                " ".join(f"{site}={kwh:.10g}" for site, kwh in charge.energies.items()),
             )
         )
 

@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from load_tester.command_line import SCENARIOS, build_parser
+from load_tester.command_line import COLUMNS, SCENARIOS, build_parser
 from load_tester.demand import MIXES, Demand
 from load_tester.traits import TraitColumns
 
 STDOUT = Path("-")
+_NO_STDOUT = "{} -: goes to a file; name one (only --json takes -)"
 _CALLERS = "callers"  # --concurrency, which is no scenario of its own on the command line
 
 # Options that not every scenario takes, by the scenarios that do.
@@ -23,17 +24,9 @@ _TAKEN_BY = {
     "max_power_kw": _ANY_RATE | {"stress", _CALLERS},
     "arrivals": _ANY_RATE | {"stress"},
     "share": {"spike"},
-    "step": {"stress"},
-    "factor": {"stress"},
-    "max_rate": {"stress"},
-    "min_rate": {"stress"},
-    "trace": {"replay"},
-    "speed": {"replay"},
-    "arrival_column": {"replay"},
-    "energy_column": {"replay"},
-    "power_column": {"replay"},
-    "battery_column": {"replay"},
-    "soc_column": {"replay"},
+    **{key: {"stress"} for key in ("step", "factor", "max_rate", "min_rate")},
+    **{key: {"replay"} for key in ("trace", "speed")},
+    **{key: {"replay"} for key in (f"{name}_column" for name in COLUMNS)},
 }
 
 
@@ -66,6 +59,8 @@ class Options:
     battery_column: str | None
     soc_column: str | None
     seed: int
+    idempotent: bool
+    respond_async: bool
     patience: float
     wait: float | None
     timeout: float
@@ -96,20 +91,37 @@ def parse_options(arguments: Sequence[str] | None = None) -> Options:
     for name, scenarios in _TAKEN_BY.items():
         if values[name] is not None and scenario not in scenarios:
             parser.error(_misplaced(name, scenario, scenarios))
-    if scenario in _ANY_RATE and None not in (found.vehicles, found.rate, found.duration):
-        parser.error("--duration: follows from --vehicles and --rate; give two of the three")
-    if found.speed is not None and found.duration is not None:
-        parser.error("--duration: follows from --speed; give one of the two")
-    if found.mix in MIXES and found.kwh is not None:
-        parser.error(f"--kwh: the mix {found.mix} draws energies too; leave out one of the two")
-    if found.mix in MIXES and scenario == "replay":
-        parser.error(
-            f"--mix {found.mix}: the trace tells of its vehicles; give none to replay "
-            "energies alone, or leave it out"
-        )
-    for name in ("report", "each"):
-        if values[name] == STDOUT:
-            parser.error(f"--{name} -: goes to a file; name one (only --json takes -)")
+    mixed = found.mix in MIXES
+    for is_wrong, fault in (
+        (
+            scenario in _ANY_RATE and None not in (found.vehicles, found.rate, found.duration),
+            "--duration: follows from --vehicles and --rate; give two of the three",
+        ),
+        (
+            None not in (found.speed, found.duration),
+            "--duration: follows from --speed; give one of the two",
+        ),
+        (
+            mixed and found.kwh is not None,
+            f"--kwh: the mix {found.mix} draws energies too; leave out one of the two",
+        ),
+        (
+            mixed and scenario == "replay",
+            f"--mix {found.mix}: the trace tells of its vehicles; give none to replay energies "
+            "alone, or leave it out",
+        ),
+        (
+            found.idempotent and found.patience == 0,
+            "--patience 0: with --idempotent vehicles come back; give the seconds for which, or "
+            "leave it out",
+        ),
+        (found.report == STDOUT, _NO_STDOUT.format("--report")),
+        (found.each == STDOUT, _NO_STDOUT.format("--each")),
+    ):
+        if is_wrong:
+            parser.error(fault)
+    if found.patience is None:
+        values["patience"] = found.timeout if found.idempotent else 0.0
     return Options(scenario=scenario, **values)
 
 

@@ -12,18 +12,14 @@ from load_tester.latency import Spread, round_width
 from load_tester.result import Result
 from load_tester.sheets import (
     NOTHING,
+    SITES,
+    TIMES,
     Row,
     Sheet,
-    answers_sheet,
-    books_sheet,
+    all_sheets,
     breaking_text,
-    choices_sheet,
     count,
-    moments_sheet,
-    power_sheet,
     seconds,
-    sites_sheet,
-    times_sheet,
 )
 from load_tester.site import load_over_time
 from load_tester.vehicle import Outcome
@@ -65,21 +61,12 @@ def render_page(result: Result) -> str:
 
 
 def _sections(result: Result) -> Iterator[_Section]:
-    """Yield the parts of the page in reading order; a table without rows has none."""
+    """Yield the parts of the page in reading order."""
     yield from _over_time(result)
-    figures, legend = _shares(result)
-    for sheet, pictures, words in (
-        (times_sheet(result), _distribution(result), ""),
-        (power_sheet(result), [], ""),
-        (sites_sheet(result), figures, legend),
-        (moments_sheet(result), [], ""),
-        (answers_sheet(result), [], ""),
-        (choices_sheet(result), [], ""),
-        (books_sheet(result), [], ""),
-        (_setting_sheet(result), [], ""),
-    ):
-        if sheet.rows:
-            yield _Section(sheet.title, sheet.note, sheet, pictures, words)
+    pictures = {TIMES: (_distribution(result), ""), SITES: _shares(result)}
+    for sheet in [*all_sheets(result), _setting_sheet(result)]:
+        figures, legend = pictures.get(sheet.title, ([], ""))
+        yield _Section(sheet.title, sheet.note, sheet, figures, legend)
 
 
 def _tiles(result: Result) -> dict[str, str]:

@@ -3,6 +3,9 @@
 The defaults suit the default grid: 24 points of 50 kW with TIME_SCALE 360 deliver 120 kWh a second.
 """
 
+from collections.abc import Callable
+from functools import partial
+
 from load_tester.demand import MIXES, WORKPLACE, Demand, PowerDemand
 from load_tester.option_values import MOST_VEHICLES
 from load_tester.options import Options
@@ -56,30 +59,13 @@ def make_plan(options: Options) -> Plan:
             )
         case "stress":
             return _plan_steps(options, spacing, demand, streams)
+    plan: Callable[..., Plan] = partial(plan_steady, options.scenario)
+    if options.scenario == "rush-hour":
+        plan = plan_rush_hour
+    elif options.scenario == "spike":
+        plan = partial(plan_spike, share=_SPIKE_SHARE if options.share is None else options.share)
     vehicles, rate = _size(options)
-    match options.scenario:
-        case "rush-hour":
-            return plan_rush_hour(
-                vehicles=vehicles, rate=rate, spacing=spacing, demand=demand, streams=streams
-            )
-        case "spike":
-            share = _SPIKE_SHARE if options.share is None else options.share
-            return plan_spike(
-                vehicles=vehicles,
-                rate=rate,
-                share=share,
-                spacing=spacing,
-                demand=demand,
-                streams=streams,
-            )
-    return plan_steady(
-        options.scenario,
-        vehicles=vehicles,
-        rate=rate,
-        spacing=spacing,
-        demand=demand,
-        streams=streams,
-    )
+    return plan(vehicles=vehicles, rate=rate, spacing=spacing, demand=demand, streams=streams)
 
 
 def _demand(options: Options) -> Demand:

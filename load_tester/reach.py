@@ -10,7 +10,7 @@ import gevent
 
 from load_tester.client import Gateway, NoAnswer, Silence
 from load_tester.options import Options
-from load_tester.watch import PageMissing, Pages
+from load_tester.pages import PageMissing, Pages
 
 _LOOK_EVERY_S = 0.25
 _PAGE_TIMEOUT_S = 2.0
@@ -44,6 +44,7 @@ def reach(options: Options, tell: Callable[[str], object]) -> Gateway:
         urlsplit(options.url),
         timeout=options.timeout,
         wait=options.wait,
+        respond_async=options.respond_async,
         api_key=options.api_key,
     )
     # Without a wait, what it answers is the run's own matter.

@@ -14,7 +14,9 @@ from load_tester.books import Books
 from load_tester.client import Gateway
 from load_tester.counters import GridCounters
 from load_tester.decisions import DecisionBook
+from load_tester.follow import Follower
 from load_tester.latency import Spread
+from load_tester.ledger import LedgerBook
 from load_tester.limits import Breaking, ServiceWatch, Thresholds
 from load_tester.options import Options
 from load_tester.power import Point, known_points
@@ -39,7 +41,7 @@ class Recorder:
         self._plan = plan
         self._gateway = gateway
         self._console = console
-        self._check = options.check
+        self._check, self._keyed_view = options.check, options.api_key is not None
         self._point_power_kw, self._time_scale = options.point_power_kw, options.time_scale
         self.began = datetime.now(UTC)
         # Not from the seed: two runs with one seed must not take each other's vehicles for theirs.
@@ -52,15 +54,17 @@ class Recorder:
         self.runner = Runner(
             plan,
             gateway,
-            Manners(options.patience, options.timeout, tag),
+            Manners(options.patience, options.timeout, tag, options.idempotent),
             clock=time.perf_counter,
             rng=random.Random(options.seed),  # noqa: S311 - jitter of pauses, not a secret
             watch=self._service.observe if plan.stages else lambda _: False,
+            follow=Follower(options.url, options.api_key).follow if options.respond_async else None,
         )
         self._watch = Watch(
             options.url,
             now=lambda: self.runner.now,
             book=DecisionBook(tag) if options.decisions else None,
+            ledger=LedgerBook(tag),
             site_metrics=options.site_metrics,
             api_key=options.api_key,
             on_waiting=self.runner.tally.note_waiting,
@@ -121,6 +125,8 @@ class Recorder:
             self.began.timestamp(),
             several_gateways=self._gateway.addresses.several,
             site_names={address: name for name, address in self._watch.samples.addresses.items()},
+            ledger=self._watch.ledger,
+            keyed_view=self._keyed_view,
         )
 
     def _find_breaking(self) -> Breaking | None:

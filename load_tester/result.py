@@ -57,6 +57,8 @@ class Setting:
     began: str  # ISO 8601
     thresholds: Thresholds
     patience: float
+    idempotent: bool = False
+    respond_async: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +214,7 @@ def as_json(result: Result) -> dict[str, Any]:
             **{outcome.value.replace(" ", "_"): result.outcomes[outcome] for outcome in Outcome},
             "lost": result.lost,
             "retries": result.retries,
+            "replayed": sum(charge.replayed for charge in recording.charges),
         },
         "answers": dict(sorted(result.answers.items())),
         "reasons": [{"reason": reason, "vehicles": count} for reason, count in result.reasons],

@@ -8,18 +8,23 @@ import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from http import HTTPStatus
 
 import gevent
 from gevent.event import Event
 from gevent.pool import Group
 
-from load_tester.answer import apply_answer, retry_after
+from load_tester.answer import Answer, apply_answer, retry_after
 from load_tester.client import Caller, Gateway, NoAnswer, Silence
 from load_tester.vehicle import Charge, Outcome, Plan, Vehicle
 
 _BATCH = 64  # vehicles started in a row before those already started get a turn
 _FIRST_PAUSE_S = 0.2
 _LONGEST_PAUSE_S = 5.0
+_BEGAN = (Outcome.CHARGED, Outcome.ACCEPTED, Outcome.STOPPED)
+
+# Given a charge and the 202, it returns how long the session took, seconds; None: not known.
+Follow = Callable[[Charge, Answer], float | None]
 
 
 @dataclass(slots=True)
@@ -51,13 +56,15 @@ class Manners:
     patience: float
     timeout: float
     tag: str  # begins every vehicle's id, so that a run finds its own in the grid's books
+    idempotent: bool = False  # it sends a key, and comes back with the same one
 
 
 @dataclass(slots=True)
 class Runner:
     """One run. `clock` counts seconds.
 
-    `watch` is told of each vehicle that ended, and may stop the run by returning True.
+    `watch` is told of each vehicle that ended, and may stop the run by returning True. `follow`
+    sees an accepted vehicle's session to its end, where it can; without it that is not known.
     """
 
     plan: Plan
@@ -66,6 +73,7 @@ class Runner:
     clock: Callable[[], float]
     rng: random.Random
     watch: Callable[[Charge], bool] = lambda _: False
+    follow: Follow | None = None
     tally: Tally = field(init=False)
     charges: list[Charge] = field(init=False, default_factory=list)
     _stopped: Event = field(init=False, default_factory=Event)
@@ -124,7 +132,7 @@ class Runner:
 
     def _send(self, vehicle: Vehicle, due: float, caller: Caller) -> None:
         vehicle_id = f"{self.manners.tag}{vehicle.number:06d}"
-        charge = Charge(vehicle, vehicle_id, due, self.now)
+        charge = Charge(vehicle, vehicle_id, due, self.now, keys=int(self.manners.idempotent))
         self.charges.append(charge)
         self.tally.sent += 1
         body = vehicle.body(vehicle_id)
@@ -139,7 +147,7 @@ class Runner:
             charge.outcome = Outcome.FAILED
             charge.reason = f"the tester itself failed: {type(error).__name__}: {error}"
             charge.unanswered += charge.status is None
-        charge.ended = self.now
+        charge.ended = charge.ended or self.now
         self.tally.ended += 1
         self.tally.charged += charge.outcome in (Outcome.CHARGED, Outcome.ACCEPTED)
         self.tally.lost += charge.outcome.lost
@@ -148,23 +156,28 @@ class Runner:
 
     def _try(self, charge: Charge, caller: Caller, body: bytes) -> float | None:
         """Ask for a charge once; return the seconds after which to ask again, None not to."""
-        passing, asked = False, None
         charge.status = None  # of the try before
+        if not (charge.keys and charge.unanswered):
+            charge.asked = self.now
+        passing, asked = False, None
         try:
             with gevent.Timeout(self.manners.timeout):
-                answer = caller.charge(body)
+                answer = caller.charge(body, charge.key)
+                self._take(charge, answer)
         except NoAnswer as error:
             charge.outcome, charge.reason = Outcome.FAILED, str(error)
             charge.unanswered += error.sent
             passing = error.passing
         except gevent.Timeout:
             charge.outcome, charge.reason = Outcome.FAILED, Silence.TIMEOUT.value
-            charge.unanswered += 1
+            charge.unanswered += charge.status is None
         else:
-            apply_answer(charge, answer)
+            # A key's earlier request, whose connection broke, may still be being answered.
+            passing = charge.keys > 0 and answer.status == HTTPStatus.CONFLICT
             if charge.outcome is Outcome.REFUSED:
                 asked = retry_after(answer, datetime.now(UTC))
                 passing = asked is not None
+                charge.keys += passing and charge.replayed  # for that session is over
         if not passing:
             return None
         pause = self._pause(charge.tries) if asked is None else asked
@@ -175,6 +188,15 @@ class Runner:
             charge.outcome, charge.reason = Outcome.CUT_SHORT, ""
             return None
         return pause
+
+    def _take(self, charge: Charge, answer: Answer) -> None:
+        apply_answer(charge, answer)
+        if charge.keys and (charge.replayed or charge.outcome in _BEGAN):
+            charge.unanswered = 0  # this is what became of the tries before
+        if self.follow is not None and charge.outcome is Outcome.ACCEPTED:
+            took_s = self.follow(charge, answer)
+            if took_s is not None:  # heard of late: so by the grid's own clock
+                charge.ended = min(self.now, charge.asked + took_s)
 
     def _pause(self, tries: int) -> float:
         longest: float = min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2.0 ** min(tries - 1, 10))

@@ -1,6 +1,6 @@
 """The tables of a report, in words; the terminal and the page show the same ones. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -10,7 +10,9 @@ from load_tester.result import Result
 from load_tester.vehicle import Outcome
 
 NOTHING = "-"
+TIMES, SITES = "Times of charged vehicles", "Sites"
 _MOST_ANSWERS = 12
+_SPREAD_COLUMNS = ("", ">p50", ">p90", ">p99", ">max", ">mean")
 _WINDOW_COLUMNS = (">due", ">charged", ">lost", ">p50", ">p99", ">p99 delay")
 
 
@@ -56,13 +58,13 @@ def count(value: int | None) -> str:
 def all_sheets(result: Result) -> list[Sheet]:
     """Return the tables of a report in reading order, without those that have nothing to say."""
     sheets = [
-        answers_sheet(result),
-        times_sheet(result),
-        power_sheet(result),
-        sites_sheet(result),
-        moments_sheet(result),
-        choices_sheet(result),
-        books_sheet(result),
+        _answers_sheet(result),
+        _times_sheet(result),
+        _power_sheet(result),
+        _sites_sheet(result),
+        _moments_sheet(result),
+        _choices_sheet(result),
+        _books_sheet(result),
     ]
     return [sheet for sheet in sheets if sheet.rows]
 
@@ -77,7 +79,7 @@ def breaking_text(result: Result) -> str:
     return f"the service level ({breaking.level}) held up to {held}{broke}: {breaking.reason}"
 
 
-def answers_sheet(result: Result) -> Sheet:
+def _answers_sheet(result: Result) -> Sheet:
     """Answers by status, with what they meant."""
     groups: dict[tuple[str, str, Mood], int] = {}
     for charge in result.recording.charges:
@@ -101,40 +103,32 @@ def answers_sheet(result: Result) -> Sheet:
     return Sheet("Answers", ("answer", ">vehicles", "outcome and reason"), rows)
 
 
-def times_sheet(result: Result) -> Sheet:
+def _spread_row(name: str, spread: Spread | None, show: Callable[[float], str]) -> Row:
+    if spread is None:
+        return Row((name, *[NOTHING] * 5))
+    values = (spread.p50, spread.p90, spread.p99, spread.max, spread.mean)
+    return Row((name, *map(show, values)))
+
+
+def _times_sheet(result: Result) -> Sheet:
     """Time to charge and delay."""
-
-    def row(name: str, spread: Spread | None) -> Row:
-        if spread is None:
-            return Row((name, *[NOTHING] * 5))
-        values = (spread.p50, spread.p90, spread.p99, spread.max, spread.mean)
-        return Row((name, *[seconds(value) for value in values]))
-
     return Sheet(
-        "Times of charged vehicles",
-        ("", ">p50", ">p90", ">p99", ">max", ">mean"),
+        TIMES,
+        _SPREAD_COLUMNS,
         [
-            row("time to charge", result.time_to_charge),
-            row("of that, delay", result.delay),
+            _spread_row("time to charge", result.time_to_charge, seconds),
+            _spread_row("of that, delay", result.delay, seconds),
         ],
         "From the moment a vehicle was due until its answer. Delay: all but the charging itself, "
         "so waiting for a point, hops between services, and tries again.",
     )
 
 
-def power_sheet(result: Result) -> Sheet:
+def _power_sheet(result: Result) -> Sheet:
     """Energy, power and slowdown."""
-    title, columns = "Energy and power", ("", ">p50", ">p90", ">p99", ">max", ">mean")
-    power = result.power
+    title, power = "Energy and power", result.power
     if power is None:
-        return Sheet(title, columns, [])
-
-    def row(name: str, spread: Spread | None, unit: str) -> Row:
-        if spread is None:
-            return Row((name, *[NOTHING] * 5))
-        values = (spread.p50, spread.p90, spread.p99, spread.max, spread.mean)
-        return Row((name, *[f"{value:,.4g}{unit}" for value in values]))
-
+        return Sheet(title, _SPREAD_COLUMNS, [])
     if power.slowdown is None:
         note = "The sites' pages do not tell: give --point-power-kw and --time-scale."
     else:
@@ -144,19 +138,19 @@ def power_sheet(result: Result) -> Sheet:
         )
     return Sheet(
         title,
-        columns,
+        _SPREAD_COLUMNS,
         [
-            row("energy", power.energy_kwh, " kWh"),
-            row("mean power", power.mean_power_kw, " kW"),
-            row("peak power", power.peak_power_kw, " kW"),
-            row("slowdown", power.slowdown, ""),
+            _spread_row("energy", power.energy_kwh, "{:,.4g} kWh".format),
+            _spread_row("mean power", power.mean_power_kw, "{:,.4g} kW".format),
+            _spread_row("peak power", power.peak_power_kw, "{:,.4g} kW".format),
+            _spread_row("slowdown", power.slowdown, "{:,.4g}".format),
         ],
         "Of charged vehicles; powers as the sites told. Slowdown: the time to charge over what the "
         f"vehicle would take alone at the fastest point. {note}",
     )
 
 
-def sites_sheet(result: Result) -> Sheet:
+def _sites_sheet(result: Result) -> Sheet:
     """Vehicles and loads by site."""
     total = sum(site.vehicles for site in result.sites)
     rows = [
@@ -165,22 +159,32 @@ def sites_sheet(result: Result) -> Sheet:
                 site.name,
                 count(site.vehicles),
                 f"{100 * site.vehicles / total:.1f}%" if total else NOTHING,
-                f"{site.kwh:,.1f}",
+                _kwh(site.kwh),
                 count(site.capacity),
                 count(site.peak_load),
                 count(site.counted),
-                NOTHING if site.counted_kwh is None else f"{site.counted_kwh:,.1f}",
+                _kwh(site.counted_kwh),
+                _kwh(site.ledger_kwh),
+                _kwh(site.metered_kwh),
             )
         )
         for site in result.sites
     ]
-    columns = (">vehicles", ">share", ">kWh", ">capacity", ">peak load", ">counted", ">counted kWh")
+    columns = (
+        *(">vehicles", ">share", ">kWh", ">capacity", ">peak load"),
+        *(">counted", ">counted kWh", ">ledger kWh", ">metered kWh"),
+    )
     return Sheet(
-        "Sites",
+        SITES,
         ("site", *columns),
         rows,
-        "Peak load: of anybody's vehicles, as the balancer showed it. Counted: by the site itself.",
+        "kWh: as answered, by legs. Peak load: of anybody's vehicles, as the balancer showed it. "
+        "Counted, metered: by the site itself; ledger: the gateway's. These two are of anybody's.",
     )
+
+
+def _kwh(value: float | None) -> str:
+    return NOTHING if value is None else f"{value:,.1f}"
 
 
 def _window_cells(window: Window) -> list[str]:
@@ -195,7 +199,7 @@ def _window_cells(window: Window) -> list[str]:
     ]
 
 
-def moments_sheet(result: Result) -> Sheet:
+def _moments_sheet(result: Result) -> Sheet:
     """Return the steps of a stress run, the windows of a soak, or the worst windows."""
     if result.stages:
         breaking = result.recording.breaking
@@ -223,7 +227,7 @@ def _mood_of(bad: bool) -> Mood:
     return Mood.BAD if bad else Mood.PLAIN
 
 
-def choices_sheet(result: Result) -> Sheet:
+def _choices_sheet(result: Result) -> Sheet:
     """Tell whether the balancer took the least loaded site, and how uneven it got."""
     columns = ("what", "found")
     book = result.recording.decisions
@@ -283,7 +287,7 @@ _MOOD_OF_VERDICT = {
 }
 
 
-def books_sheet(result: Result) -> Sheet:
+def _books_sheet(result: Result) -> Sheet:
     """Tell whether the grid's counters agree with the answers."""
     rows = [
         Row((finding.check, finding.verdict.value, finding.text), _MOOD_OF_VERDICT[finding.verdict])
@@ -293,5 +297,5 @@ def books_sheet(result: Result) -> Sheet:
         "The grid's books",
         ("check", "", "finding"),
         rows,
-        "What came back to the vehicles against the grid's own counters.",
+        "What came back to the vehicles against the grid's own ledger, counters and meters.",
     )

@@ -72,6 +72,8 @@ class SiteReport:
     peak_load: int | None
     counted: int | None  # sessions that the site's own counter grew by
     counted_kwh: float | None
+    ledger_kwh: float | None  # of all sessions of the ledger, anybody's
+    metered_kwh: float | None  # that its meter grew by
     unhealthy_samples: int
 
 
@@ -84,9 +86,11 @@ def report_sites(
     for charge in charges:
         if charge.site is not None and not charge.outcome.lost:
             vehicles[charge.site] += 1
-            energy[charge.site] += charge.vehicle.kwh
+        for name, kwh in charge.answered_kwh.items():
+            if name:
+                energy[name] += kwh
     peaks = decisions.peaks if decisions is not None else {}
-    names = sorted({*vehicles, *samples.sites, *peaks}, key=_natural)
+    names = sorted({*vehicles, *energy, *samples.sites, *peaks}, key=_natural)
     rows = []
     for name in names:
         seen = samples.sites.get(name, [])
@@ -101,6 +105,8 @@ def report_sites(
                 max([sample.load for sample in seen] + [peaks.get(name, (0, 0))[0]], default=None),
                 round(growth.charged) if growth is not None and counted else None,
                 growth.kwh if growth is not None and counted else None,
+                books.ledger_kwh.get(name),
+                growth.metered_kwh if growth is not None else None,
                 sum(sample.health != "up" for sample in seen),
             )
         )

@@ -1,7 +1,7 @@
 """A vehicle as planned, and what became of it. Times in seconds after the start of the run."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -48,6 +48,7 @@ class Outcome(StrEnum):
 
     CHARGED = "charged"  # 200: got all that it asked for
     ACCEPTED = "accepted"  # 202: the site goes on charging after its answer
+    STOPPED = "stopped"  # 200, or its session's state: ended before it had all that it asked for
     REFUSED = "refused"  # 503: no site could take it in time; 429: too many asked
     REJECTED = "rejected"  # any other 4xx: the grid did not take the request
     FAILED = "failed"  # no answer, another 5xx, or an answer that cannot be right
@@ -59,7 +60,7 @@ class Outcome(StrEnum):
         return self in _LOST
 
 
-_LOST = frozenset({Outcome.REFUSED, Outcome.REJECTED, Outcome.FAILED})
+_LOST = frozenset({Outcome.STOPPED, Outcome.REFUSED, Outcome.REJECTED, Outcome.FAILED})
 
 
 @dataclass(slots=True)
@@ -67,7 +68,7 @@ class Charge:
     """A vehicle's way through the grid.
 
     `status` is the last answer's, None without one; `reason` tells why a vehicle was not charged;
-    `attempts`, `waited_s`, `charging_s` and the powers are the grid's own words.
+    `attempts`, `waited_s`, `charging_s`, the powers and `energies` are the grid's own words.
     """
 
     vehicle: Vehicle
@@ -85,8 +86,12 @@ class Charge:
     charging_s: float | None = None
     mean_power_kw: float | None = None
     peak_power_kw: float | None = None
+    energies: Mapping[str, float] = field(default_factory=dict)  # kWh by substation, if told
     tries: int = 1
     unanswered: int = 0  # tries that were sent and never answered: the grid may have served them
+    keys: int = 0  # idempotency keys that it used, a session each; 0: it asks without
+    replayed: bool = False  # the answer had been given before, or was its session's by then
+    asked: float = 0.0  # when the request was sent that began its session, as far as known
 
     @property
     def time_to_charge(self) -> float:
@@ -99,6 +104,25 @@ class Charge:
         if self.charging_s is None:
             return None
         return max(0.0, self.time_to_charge - self.charging_s)
+
+    @property
+    def key(self) -> str | None:
+        """The idempotency key that it sends now."""
+        if not self.keys:
+            return None
+        return self.vehicle_id if self.keys == 1 else f"{self.vehicle_id}.{self.keys}"
+
+    @property
+    def most_sessions(self) -> int:
+        """How many sessions it asked for: one a key, else one a try."""
+        return self.keys or self.tries
+
+    @property
+    def answered_kwh(self) -> Mapping[str, float]:
+        """The energy that it was told to have got, by substation; none: not told where."""
+        if self.outcome is Outcome.CHARGED and not self.energies:
+            return {self.site or "": self.vehicle.kwh}
+        return self.energies
 
     @property
     def lag(self) -> float:

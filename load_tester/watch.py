@@ -1,18 +1,17 @@
 """Watches the grid beside a run: its decisions, its loads, and its counters before and after."""
 
-import json
-import socket
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urljoin
 
 import gevent
-import requests
 
 from load_tester.counters import GatewayCounters, GridCounters, SiteCounters
 from load_tester.decisions import DecisionBook
+from load_tester.ledger import LedgerBook
+from load_tester.pages import PageMissing, Pages
 from load_tester.site import GridSamples
 
 _DECISIONS_EVERY_S = 0.25
@@ -23,86 +22,6 @@ _SETTLE_S = 2.0
 _SETTLE_EVERY_S = 0.2
 _LAST_TRIES = 3
 _AFTER_ALL = 10**12  # a sequence that no balancer reaches: asks for `last` alone
-_MOST_PAGE_BYTES = 16 << 20
-_PART_BYTES = 1 << 16
-
-
-class PageMissing(Exception):
-    """A page that could not be read; the message says why, in a few words."""
-
-    def __init__(self, reason: str, status: int | None = None) -> None:
-        super().__init__(reason)
-        self.status = status
-
-
-class Pages:
-    """Reads the grid's pages with GET, over connections of its own."""
-
-    def __init__(self, timeout: float, api_key: str | None = None) -> None:
-        self._session = requests.Session()
-        self._session.trust_env = False  # neither a proxy nor a password of the environment
-        if api_key is not None:
-            self._session.headers["Authorization"] = f"Bearer {api_key}"
-        self._timeout = timeout
-
-    def text(self, url: str) -> str:
-        """Return a page.
-
-        Raises:
-            PageMissing: none came, or not with status 200.
-        """
-        try:
-            with self._session.get(
-                url, timeout=self._timeout, stream=True, allow_redirects=False
-            ) as response:
-                content = b""
-                for part in response.iter_content(_PART_BYTES):
-                    content += part
-                    if len(content) >= _MOST_PAGE_BYTES:
-                        break
-        except requests.RequestException as error:
-            raise PageMissing(_page_fault(error)) from None
-        if response.status_code != 200:
-            raise PageMissing(f"answered {response.status_code}", response.status_code)
-        return content.decode("utf-8", "replace")
-
-    def document(self, url: str) -> dict[str, Any]:
-        """Return a page that is a JSON object.
-
-        Raises:
-            PageMissing: none came, or it is something else.
-        """
-        try:
-            document = json.loads(self.text(url))
-        except (ValueError, RecursionError):
-            raise PageMissing("is not JSON") from None
-        if not isinstance(document, dict):
-            raise PageMissing("is not a JSON object")
-        return document
-
-
-def _page_fault(error: requests.RequestException) -> str:
-    if isinstance(error, requests.Timeout):
-        return "did not answer in time"
-    for cause in _causes(error):
-        match cause:
-            case socket.gaierror():
-                return "its name was not found"
-            case ConnectionRefusedError():
-                return "refused the connection"
-            case ConnectionError():
-                return "broke the connection off"
-            case OSError(errno=int()):
-                return "cannot be reached"
-    return "broke the connection off"
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    """Yield what an error goes back to, nearest first."""
-    cause = error.__cause__ or error.__context__
-    while cause is not None:
-        yield cause
-        cause = cause.__cause__ or cause.__context__
 
 
 @dataclass(slots=True)
@@ -116,6 +35,7 @@ class Watch:
     url: str
     now: Callable[[], float]
     book: DecisionBook | None
+    ledger: LedgerBook
     site_metrics: Sequence[str] = ()
     api_key: str | None = field(default=None, repr=False)
     on_waiting: Callable[[int], None] = lambda _: None
@@ -132,14 +52,21 @@ class Watch:
 
     def begin(self) -> GridCounters:
         """Look at the grid before the run and return its counters."""
-        gevent.joinall([gevent.spawn(self._sample_loads), gevent.spawn(self._find_last_decision)])
+        looks = (self._sample_loads, self._find_last_decision, self._find_newest_session)
+        gevent.joinall([gevent.spawn(look) for look in looks])
         return self.read_counters()
+
+    def _find_newest_session(self) -> None:
+        self.ledger.begin(self._page)
+
+    def _page(self, page: str) -> dict[str, Any]:
+        return self._pages.document(self._at(page))
 
     def _find_last_decision(self) -> None:
         if self.book is None:
             return
         try:
-            page = self._pages.document(self._at(f"decisions?since={_AFTER_ALL}"))
+            page = self._page(f"decisions?since={_AFTER_ALL}")
             self.book.since = int(page["last"])
         except PageMissing as error:
             self._give_up_decisions(f"/decisions {error}")
@@ -173,7 +100,7 @@ class Watch:
 
     def _sample_loads(self) -> None:
         try:
-            self.samples.absorb(self._pages.document(self._at("substations")), self.now())
+            self.samples.absorb(self._page("substations"), self.now())
         except (PageMissing, ValueError):
             return
         if self.samples.waiting:
@@ -186,7 +113,7 @@ class Watch:
         """
         while self.book is not None:
             try:
-                page = self._pages.document(self._at(f"decisions?since={self.book.overlap}"))
+                page = self._page(f"decisions?since={self.book.overlap}")
                 if not self.book.absorb(page):
                     return True
             except PageMissing as error:
@@ -235,13 +162,14 @@ class Watch:
         return {by_origin.get(page.rpartition("/")[0], page): page for page in self.site_metrics}
 
     def settle(self, enough: Callable[[GridCounters], bool]) -> GridCounters:
-        """Read the counters after the run, again for a moment while they do not suffice.
+        """Read counters and ledger after the run, again for a moment while they do not suffice.
 
-        A service may count a vehicle just after it answered it.
+        A service may count a vehicle just after it answered it, and end a session just after the
+        vehicle hung up.
         """
         deadline = time.monotonic() + _SETTLE_S
-        counters = self.read_counters()
-        while not enough(counters) and time.monotonic() < deadline:
+        ended, counters = self.ledger.read(self._page), self.read_counters()
+        while not (ended and enough(counters)) and time.monotonic() < deadline:
             gevent.sleep(_SETTLE_EVERY_S)
-            counters = self.read_counters()
+            ended, counters = ended or self.ledger.read(self._page), self.read_counters()
         return counters

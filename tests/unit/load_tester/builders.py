@@ -58,9 +58,15 @@ def decision(
     }
 
 
-def site(charged: float, kwh: float | None, load: float = 0, started: float = 1.0) -> SiteCounters:
+def site(
+    charged: float,
+    kwh: float | None,
+    load: float = 0,
+    started: float = 1.0,
+    meter: float | None = None,
+) -> SiteCounters:
     """Make a site's books."""
-    return SiteCounters(charged, kwh, load, started)
+    return SiteCounters(charged, kwh, load, started, meter_kwh=meter)
 
 
 def grid(

@@ -32,6 +32,7 @@ DEFAULTS: Json = {
     "reject_every": 0,  # 400
     "drop_every": 0,  # hang up without an answer
     "half_every": 0,  # hang up within the answer
+    "half_late_every": 0,  # the same, once it is charged
     "garble_every": 0,  # not HTTP
     "stranger_every": 0,  # another vehicle's answer
     "accept_every": 0,  # 202
@@ -172,7 +173,7 @@ class Grid:
 
     def charge_with_company(
         self, number: int, vehicle_id: str, kwh: float, wait: float | None
-    ) -> Reply:
+    ) -> Reply | bytes:
         """Charge, with whatever is due to go wrong beside."""
         if self.due("guest", number):
             gevent.spawn(self.charge, f"guest-{number}", kwh)
@@ -182,6 +183,8 @@ class Grid:
         body = self.charge(vehicle_id, kwh, wait)
         if body is None:
             return 503, {"title": "Unavailable", "detail": "waited in vain"}, {"Retry-After": "1"}
+        if self.due("half_late", number):
+            return AT_ONCE["half"]
         if self.due("stranger", number):
             body["vehicle_id"] = "somebody-else"
         return 200, body, {}
@@ -235,7 +238,7 @@ def serve(grid: Grid, port: int, client: gevent.socket.socket) -> None:
             body = reader.read(int(headers.get("content-length", 0)))
             if method == "POST":
                 document = json.loads(body)
-                if "prefer" in headers:
+                if headers.get("prefer", "").startswith("wait="):
                     document["wait"] = float(headers["prefer"].removeprefix("wait="))
                 answer = grid.answer_vehicle(document)
                 if isinstance(answer, bytes):

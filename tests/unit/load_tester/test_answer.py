@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from load_tester.answer import Answer, apply_answer, retry_after
+from load_tester.answer import Answer, apply_answer, apply_session, retry_after
 from load_tester.vehicle import Charge, Outcome
 from tests.unit.load_tester.builders import TAG, charge
 
@@ -136,3 +136,78 @@ def test_a_date_to_come_back_at_is_taken_by_the_clock_that_wrote_it() -> None:
         "retry-after": "Sun, 06 Nov 1994 12:00:07 GMT",
     }
     assert retry_after(Answer(503, headers, b""), NOW) == 7.0
+
+
+LEGS = [
+    {"substation": "site1", "energy_kwh": 4.0, "charging_s": 1.0},
+    {"substation": "site2", "energy_kwh": 6.0, "charging_s": 1.1},
+]
+
+
+def test_energy_is_told_by_leg_or_of_the_one_substation() -> None:
+    assert answered(200, {**CHARGED, "energy_kwh": 10.0}).energies == {"site2": 10.0}
+    moved = answered(200, {**CHARGED, "energy_kwh": 10.0, "legs": LEGS})
+    assert moved.energies == {"site1": 4.0, "site2": 6.0}
+    back = answered(200, {**CHARGED, "legs": [*LEGS[:1], {**LEGS[1], "substation": "site1"}]})
+    assert back.energies == {"site1": 10.0}
+    # An older gateway tells none: all that was asked for, at the one that answered.
+    plain = answered(200, CHARGED)
+    assert (plain.energies, plain.answered_kwh) == ({}, {"site2": 10.0})
+
+
+@pytest.mark.parametrize("legs", [3, [None], [{"substation": 1, "energy_kwh": 2}], [{}]])
+def test_legs_that_are_none_are_not_taken(legs: Any) -> None:
+    assert answered(200, {**CHARGED, "legs": legs}).energies == {}
+
+
+def test_energies_that_do_not_add_up_are_a_failure() -> None:
+    few = answered(200, {**CHARGED, "energy_kwh": 9.9})
+    assert (few.outcome, few.reason) == (
+        Outcome.FAILED,
+        "charged 9.9 kWh where 10 were asked for",
+    )
+    torn = answered(200, {**CHARGED, "energy_kwh": 10.0, "legs": LEGS[1:]})
+    assert torn.reason == "its legs are 6 kWh where its energy is 10"
+
+
+def test_a_session_that_was_stopped_is_a_loss_with_what_it_got() -> None:
+    body = {**CHARGED, "status": "stopped", "energy_kwh": 4.0, "reason": "grace"}
+    one = answered(200, body)
+    assert (one.outcome, one.reason) == (Outcome.STOPPED, "stopped after 4 of 10 kWh: grace")
+    assert one.outcome.lost
+    assert one.answered_kwh == {"site2": 4.0}
+
+
+def test_a_refusal_may_tell_what_was_delivered_before() -> None:
+    assert answered(503, {"energy_kwh": 4.0, "legs": LEGS[:1]}).answered_kwh == {"site1": 4.0}
+
+
+def test_an_answer_says_that_it_was_given_before() -> None:
+    assert answered(200, CHARGED, **{"idempotency-replayed": "true"}).replayed
+    assert not answered(200, CHARGED).replayed
+
+
+@pytest.mark.parametrize(
+    ("document", "outcome", "reason"),
+    [
+        ({**CHARGED, "state": "charged", "energy_kwh": 10.0}, Outcome.CHARGED, ""),
+        ({**CHARGED, "state": "charged", "energy_kwh": 1.0}, Outcome.FAILED, "charged 1 kWh"),
+        ({**CHARGED, "state": "stopped", "energy_kwh": 1.0}, Outcome.STOPPED, "stopped after 1 of"),
+        ({"state": "refused", "reason": "no point"}, Outcome.REFUSED, "no point"),
+        ({"state": "refused"}, Outcome.REFUSED, "refused"),
+    ],
+)
+def test_a_sessions_state_is_its_end(
+    document: dict[str, Any], outcome: Outcome, reason: str
+) -> None:
+    one = charge(outcome=Outcome.ACCEPTED)
+    assert apply_session(one, document)
+    assert one.outcome is outcome
+    assert one.reason.startswith(reason)
+
+
+@pytest.mark.parametrize("state", ["waiting", "charging", None, 3, ["charged"]])
+def test_a_session_that_has_no_final_state_goes_on(state: object) -> None:
+    one = charge(outcome=Outcome.ACCEPTED)
+    assert not apply_session(one, {"state": state})
+    assert one.outcome is Outcome.ACCEPTED

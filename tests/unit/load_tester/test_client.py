@@ -54,8 +54,15 @@ def listen() -> Iterator[Callable[[Serve], int]]:
     ],
 )
 def test_a_wait_is_sent_as_it_was_given(wait: float, sent: str) -> None:
-    head = Gateway(urlsplit("http://127.0.0.1:9"), timeout=1, wait=wait).head(0, False)
+    head = Gateway(urlsplit("http://127.0.0.1:9"), timeout=1, wait=wait).head(0, None, False)
     assert f"\r\nPrefer: wait={sent}\r\n".encode() in head
+
+
+def test_a_key_and_both_preferences_are_sent() -> None:
+    gateway = Gateway(urlsplit("http://127.0.0.1:9"), timeout=1, wait=3, respond_async=True)
+    head = gateway.head(0, "lt-1", True)
+    assert b"\r\nPrefer: respond-async, wait=3\r\n" in head
+    assert b'\r\nIdempotency-Key: "lt-1"\r\n' in head
 
 
 def unanswered(url: str) -> NoAnswer:

@@ -23,6 +23,14 @@ def test_no_options_are_a_steady_run_against_the_default_gateway(
     options = parse_options([])
     assert (options.url, options.scenario) == ("http://127.0.0.1:8080", "steady")
     assert (options.max_lost, options.patience, options.check) == (0, 0.0, True)
+    assert (options.idempotent, options.respond_async) == (False, False)
+
+
+def test_vehicles_with_keys_come_back_for_as_long_as_they_wait_unless_told_otherwise() -> None:
+    assert parse_options(["--idempotent"]).patience == 600
+    assert parse_options(["--idempotent", "--timeout", "90"]).patience == 90
+    assert parse_options(["--idempotent", "--patience", "5"]).patience == 5
+    assert parse_options(["--async"]).patience == 0
 
 
 def test_the_variable_that_moves_the_gateway_moves_the_default(
@@ -103,6 +111,10 @@ def test_values_arrive_as_what_they_are() -> None:
         (("--report", "-"), "--report -: goes to a file; name one (only --json takes -)"),
         (("--each", "-"), "--each -: goes to a file"),
         (("--max-lost", "-1"), "--max-lost: '-1' is not a number of vehicles"),
+        (
+            ("--idempotent", "--patience", "0"),
+            "--patience 0: with --idempotent vehicles come back; give the seconds for which",
+        ),
     ],
 )
 def test_a_wrong_option_is_named_with_fault_and_remedy(

@@ -142,6 +142,27 @@ def test_accepted_vehicles_are_not_lost(counterpart: StartCounterpart, load_test
     assert (run.report["vehicles"]["accepted"], run.report["vehicles"]["lost"]) == (30, 0)
 
 
+def test_a_gateway_that_knows_neither_keys_nor_sessions_is_tested_as_ever(
+    counterpart: StartCounterpart, load_test: LoadTest
+) -> None:
+    run = load_test("--url", counterpart(accept_every=3), *QUICK, "--idempotent", "--async")
+    assert run.status == 0, run.output
+    assert run.report["answers"] == {"200": 40, "202": 20}
+    assert (run.report["vehicles"]["charged"], run.report["vehicles"]["accepted"]) == (40, 20)
+    assert {"ledger", "meters"}.isdisjoint(verdicts(run.report))
+
+
+def test_a_key_that_is_not_heeded_shows_as_two_sessions(
+    counterpart: StartCounterpart, load_test: LoadTest
+) -> None:
+    url = counterpart(half_late_every=10)
+    assert load_test("--url", url, *QUICK, "--patience", "10").status == 0
+    run = load_test("--url", url, *QUICK, "--idempotent")
+    assert run.status == 1
+    assert verdicts(run.report)["dispatches"] == "error"
+    assert "vehicles were given two sessions" in run.output
+
+
 def test_a_wrong_choice_is_found(counterpart: StartCounterpart, load_test: LoadTest) -> None:
     run = load_test("--url", counterpart(choose="most"), *QUICK)
     assert run.report["choices"]["not_least_loaded"] > 30

@@ -16,7 +16,7 @@ from load_tester.answer import Answer
 from load_tester.books import OwnSide
 from load_tester.client import Gateway, NoAnswer, Silence
 from load_tester.limits import ServiceWatch, Thresholds
-from load_tester.runner import Manners, Runner
+from load_tester.runner import Follow, Manners, Runner
 from load_tester.vehicle import Charge, Outcome, Plan, Stage, Vehicle
 from tests.unit.load_tester.builders import TAG
 
@@ -34,19 +34,21 @@ def run(
     *due: float,
     patience: float = 0.0,
     watch: Callable[[Charge], bool] = lambda _: False,
+    keyed: Callable[[str], Answer] | None = None,
+    follow: Follow | None = None,
 ) -> list[Charge]:
     """Run vehicles that are answered by `give`."""
 
     class Caller:
         def __init__(self, *_: object, **__: object) -> None: ...
 
-        def charge(self, body: bytes) -> Answer:
-            return give(body)
+        def charge(self, body: bytes, key: str | None) -> Answer:
+            return give(body) if keyed is None else keyed(key or "")
 
     monkeypatch.setattr(under_test, "Caller", Caller)
     plan = Plan("steady", "", [Vehicle(n, at, 1.0) for n, at in enumerate(due, start=1)])
-    manners = Manners(patience, 5.0, TAG)
-    one = Runner(plan, GATEWAY, manners, time.monotonic, random.Random(1), watch)
+    manners = Manners(patience, 5.0, TAG, idempotent=keyed is not None)
+    one = Runner(plan, GATEWAY, manners, time.monotonic, random.Random(1), watch, follow)
     one.run()
     return one.charges
 
@@ -121,3 +123,96 @@ def test_a_vehicle_out_of_patience_is_refused_though_the_run_was_stopped(
 ) -> None:
     charges = run(monkeypatch, lambda _: REFUSED, 0.0, 0.0, watch=lambda _: True)
     assert {one.outcome for one in charges} == {Outcome.REFUSED}
+
+
+def replay(*answers: Answer | NoAnswer) -> tuple[list[str], Callable[[str], Answer]]:
+    """Answer keys one after the other; return also the list of keys that came."""
+    keys: list[str] = []
+
+    def give(key: str) -> Answer:
+        keys.append(key)
+        answer = answers[len(keys) - 1]
+        if isinstance(answer, NoAnswer):
+            raise answer
+        return answer
+
+    return keys, give
+
+
+def unused(_: bytes) -> NoReturn:
+    raise AssertionError
+
+
+RUNNING = Answer(409, {"location": "/sessions/s-1"}, b"{}")
+REPLAYED = {"idempotency-replayed": "true"}
+
+
+@pytest.mark.parametrize(
+    "first",
+    [NoAnswer(Silence.RESET), NoAnswer(Silence.REFUSED), RUNNING, REFUSED],
+    ids=["broken", "refused", "still running", "told to come back"],
+)
+def test_a_vehicle_with_a_key_comes_back_with_the_same_one(
+    monkeypatch: pytest.MonkeyPatch, first: Answer | NoAnswer
+) -> None:
+    keys, give = replay(first, CHARGED)
+    (one,) = run(monkeypatch, unused, 0.0, patience=60.0, keyed=give)
+    assert keys == [f"{TAG}000001"] * 2
+    assert (one.outcome, one.tries, one.most_sessions) == (Outcome.CHARGED, 2, 1)
+    assert OwnSide.of([one]).loose == 0  # the answer is of what the first try began
+
+
+def test_a_vehicle_without_a_key_does_not_come_back_after_a_conflict(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (one,) = run(monkeypatch, lambda _: RUNNING, 0.0, patience=60.0)
+    assert (one.outcome, one.tries) == (Outcome.REJECTED, 1)
+
+
+def test_a_refusal_that_is_replayed_ends_the_keys_session_and_the_next_key_begins_another(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    again = REFUSED._replace(headers={**REFUSED.headers, **REPLAYED})
+    keys, give = replay(REFUSED, again, CHARGED)
+    (one,) = run(monkeypatch, unused, 0.0, patience=60.0, keyed=give)
+    assert keys == [f"{TAG}000001", f"{TAG}000001", f"{TAG}000001.2"]
+    assert (one.outcome, one.most_sessions) == (Outcome.CHARGED, 2)
+
+
+def test_a_try_whose_key_never_gets_an_answer_may_have_been_charged(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    _, give = replay(NoAnswer(Silence.RESET), REFUSED._replace(headers={}))
+    (one,) = run(monkeypatch, unused, 0.0, patience=60.0, keyed=give)
+    assert OwnSide.of([one]).loose == 1
+
+
+ACCEPTED = Answer(202, {"location": "/sessions/s-1"}, b"{}")
+
+
+def test_an_accepted_vehicles_time_is_that_of_its_session_from_the_request_that_began_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def follow(charge: Charge, answer: Answer) -> float:
+        assert answer is ACCEPTED
+        gevent.sleep(0.4)
+        charge.outcome = Outcome.CHARGED
+        return 0.3
+
+    keys, give = replay(NoAnswer(Silence.RESET), ACCEPTED)
+    (one,) = run(monkeypatch, unused, 0.0, patience=60.0, keyed=give, follow=follow)
+    assert len(keys) == 2
+    # The first request, of which there was no answer, may have begun it.
+    assert one.ended == pytest.approx(one.asked + 0.3)
+    assert one.asked < 0.1
+
+
+def test_a_session_that_is_followed_past_the_timeout_is_lost_and_may_be_charged(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def follow(_: Charge, __: Answer) -> float:
+        raise gevent.Timeout(5)
+
+    (one,) = run(monkeypatch, lambda _: ACCEPTED, 0.0, follow=follow)
+    assert (one.outcome, one.reason) == (Outcome.FAILED, "no answer in time")
+    assert OwnSide.of([one]).loose == 1

@@ -6,6 +6,7 @@ import pytest
 
 from load_tester import watch as under_test
 from load_tester.decisions import DecisionBook
+from load_tester.ledger import LedgerBook
 from load_tester.watch import Watch
 from tests.unit.load_tester.builders import BEGAN, TAG, decision
 
@@ -38,7 +39,7 @@ def pages(monkeypatch: pytest.MonkeyPatch) -> type[Pages]:
 
 
 def made(*site_metrics: str, book: DecisionBook | None = None) -> Watch:
-    return Watch("http://gateway", lambda: 0.0, book, site_metrics)
+    return Watch("http://gateway", lambda: 0.0, book, LedgerBook(TAG), site_metrics)
 
 
 def test_each_named_site_page_is_read_also_without_a_path(pages: type[Pages]) -> None:

@@ -1,0 +1,84 @@
+"""Follows sessions that were accepted to their end, by asking the gateway for their state."""
+
+from datetime import datetime
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+import gevent
+from gevent.lock import BoundedSemaphore
+
+from load_tester.answer import Answer, apply_session
+from load_tester.pages import PageMissing, Pages
+from load_tester.vehicle import Charge, Outcome
+
+_MOST_A_SECOND = 100
+_AT_ONCE = 8
+_PAGE_TIMEOUT_S = 5.0
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.2, 5.0
+_NOT_THERE = (401, 403, 404, 405, 410, 501)
+
+
+class Follower:
+    """Asks for all sessions of a run together at most so often a second.
+
+    When a session ended is told by the gateway, to the millisecond: to ask seldom costs nothing.
+    """
+
+    def __init__(self, url: str, api_key: str | None) -> None:
+        self._url = f"{url}/charge"
+        self._pages = Pages(_PAGE_TIMEOUT_S, api_key)
+        self._turn = BoundedSemaphore(1)
+        self._connections = BoundedSemaphore(_AT_ONCE)
+
+    def follow(self, charge: Charge, answer: Answer) -> float | None:
+        """Wait until the session of a 202 has ended, and enter its end.
+
+        A gateway that tells no `Location` leaves the vehicle accepted. One that is away is asked
+        again, for as long as the vehicle lasts.
+
+        Returns:
+            How long the session took, seconds; None where that is not told.
+        """
+        address = self._address(answer.headers.get("location", ""))
+        if address is None:
+            return None
+        pause = _FIRST_PAUSE_S
+        while True:
+            gevent.sleep(pause)
+            pause = min(_LONGEST_PAUSE_S, 2 * pause)
+            try:
+                document = self._ask(address)
+            except PageMissing as error:
+                if error.status in _NOT_THERE:
+                    charge.outcome = Outcome.FAILED
+                    charge.reason = f"accepted, but its session {error}"
+                    return None
+                continue
+            if apply_session(charge, document):
+                return _took_s(document)
+            left = document.get("predicted_end_s")
+            if isinstance(left, (int, float)):
+                pause = min(_LONGEST_PAUSE_S, max(_FIRST_PAUSE_S, left))
+
+    def _address(self, location: str) -> str | None:
+        try:
+            address = urljoin(self._url, location)
+            # The key of this gateway goes to no other.
+            here = urlsplit(address)[:2] == urlsplit(self._url)[:2]
+        except ValueError:
+            return None
+        return address if location and here else None
+
+    def _ask(self, address: str) -> dict[str, Any]:
+        with self._turn:
+            gevent.sleep(1 / _MOST_A_SECOND)
+        with self._connections:
+            return self._pages.document(address)
+
+
+def _took_s(document: dict[str, Any]) -> float | None:
+    try:
+        began, ended = (datetime.fromisoformat(document[name]) for name in ("began", "ended"))
+        return (ended - began).total_seconds()
+    except (KeyError, TypeError, ValueError):
+        return None

@@ -1,0 +1,131 @@
+"""The gateway's ledger of sessions, `GET /sessions`: what it says of a run's own, and of others'.
+
+Nobody's clock is compared with another's: the run begins after the newest session that there was.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+from urllib.parse import urlencode
+
+from load_tester.answer import told_energies
+from load_tester.pages import PageMissing
+
+_MOST_PAGES = 10_000
+_NOT_THERE = (400, 404, 405, 501)
+FINAL = ("charged", "stopped", "refused")
+
+
+class Entry(NamedTuple):
+    """A session as the ledger has it; `energies` in kWh by substation."""
+
+    session_id: str
+    state: str
+    energies: Mapping[str, float]
+
+    @property
+    def open(self) -> bool:
+        """Whether it has not ended."""
+        return self.state not in FINAL
+
+    @property
+    def kwh(self) -> float:
+        """What it got in all."""
+        return sum(self.energies.values())
+
+
+@dataclass(slots=True)
+class LedgerBook:
+    """Sessions that began within the run. `fault` tells why they are not known; empty: they are.
+
+    `own_prefix` marks this run's vehicles.
+    """
+
+    own_prefix: str
+    fault: str = "was not read"
+    own: dict[str, list[Entry]] = field(default_factory=dict)  # by vehicle
+    others: list[Entry] = field(default_factory=list)
+    _newest: Mapping[str, Any] | None = None  # session before the run
+    _there: bool = False
+
+    @property
+    def entries(self) -> list[Entry]:
+        """All of them."""
+        return [entry for entries in self.own.values() for entry in entries] + self.others
+
+    @property
+    def kwh(self) -> Mapping[str, float]:
+        """What all of them got, by substation."""
+        totals: defaultdict[str, float] = defaultdict(float)
+        for entry in self.entries:
+            for site, kwh in entry.energies.items():
+                totals[site] += kwh
+        return totals
+
+    def begin(self, get: Callable[[str], Mapping[str, Any]]) -> None:
+        """See what there is before the run. `get` reads a page, or raises PageMissing."""
+        try:
+            rows = _rows(get("sessions?limit=1"))
+        except PageMissing as error:
+            # A gateway without a ledger is none the worse; one whose ledger is away is.
+            self.fault = "" if error.status in _NOT_THERE else f"/sessions {error}"
+        except ValueError as error:
+            self.fault = str(error)
+        else:
+            self._there, self._newest = True, rows[0] if rows else None
+
+    def read(self, get: Callable[[str], Mapping[str, Any]]) -> bool:
+        """Read all sessions of the run; return whether each of its own has ended."""
+        if not self._there:
+            return True
+        self.own, self.others, self.fault = {}, [], ""
+        query: dict[str, Any] = {}
+        if self._newest is not None:
+            query["since"] = self._newest["began"]
+        try:
+            for _ in range(_MOST_PAGES):
+                page = get(f"sessions?{urlencode(query)}")
+                for row in _rows(page):
+                    self._take(row)
+                if page.get("next") is None:
+                    break
+                query["cursor"] = page["next"]
+            else:
+                self.fault = f"has over {_MOST_PAGES:,} pages"
+        except PageMissing as error:
+            self.fault = f"/sessions {error}"
+        except ValueError as error:
+            self.fault = str(error)
+        return not any(entry.open for entries in self.own.values() for entry in entries)
+
+    @property
+    def readable(self) -> bool:
+        """Whether there is a ledger, and all of it was read."""
+        return self._there and not self.fault
+
+    def _take(self, row: Mapping[str, Any]) -> None:
+        if self._newest is not None and row["session_id"] == self._newest["session_id"]:
+            return
+        entry = Entry(row["session_id"], str(row["state"]), told_energies(row))
+        vehicle_id = row["vehicle_id"]
+        if vehicle_id.startswith(self.own_prefix):
+            self.own.setdefault(vehicle_id, []).append(entry)
+        else:
+            self.others.append(entry)
+
+
+def _rows(page: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return a page's sessions.
+
+    Raises:
+        ValueError: it is no page of sessions.
+    """
+    rows = page.get("sessions")
+    names = ("session_id", "vehicle_id", "state", "began")
+    if not isinstance(rows, list) or not all(
+        isinstance(row, dict) and all(isinstance(row.get(name), str) for name in names)
+        for row in rows
+    ):
+        raise ValueError("/sessions answered with something else than sessions")
+    return rows
