@@ -15,7 +15,7 @@ from substation_service.registers import Limits, Meaning, Registers, Visit
 from substation_service.substation import Substation, SubstationFull
 
 DUST = 1e-6
-NAMES = st.sampled_from("abcdef")
+NAMES = st.sampled_from("abcd")
 OWNERS = st.sampled_from(["o", "p"])
 TERMS = st.builds(
     Terms,
@@ -40,6 +40,9 @@ class Machine(RuleBasedStateMachine):
         self.site = Substation(3, 60, 90, time_scale=60)
         self.registers = Registers(self.site, self.ended, limits=Limits(4, 6))
         self.callers: list[Register] = []
+        self.left: dict[Register, float] = {}
+        self.most_kwh: dict[str, float] = {}
+        self.steps = 0
         self.heard: dict[str, float] = {}
         self.leases: dict[str, float] = {}
 
@@ -48,6 +51,12 @@ class Machine(RuleBasedStateMachine):
 
     def ended(self, visit: Visit) -> None:
         one = visit.register
+        if one.reason is Reason.LEASE:
+            assert one.owner is not None
+            ends = self.heard[one.owner] + self.leases[one.owner]
+            assert abs((one.ended_at or 0.0) - ends) <= DUST
+        if one.reason is Reason.GRACE:
+            assert abs((one.ended_at or 0.0) - self.left[one] - (one.grace_s or 0.0)) <= DUST
         self.keep(registers=[row(one, None)])
         self.told[one.session_id] = max(self.told.get(one.session_id, 0.0), one.ended_kwh)
 
@@ -70,6 +79,7 @@ class Machine(RuleBasedStateMachine):
             assert register.state is State.CHARGED
             assert register.ended_kwh >= kwh - EPSILON_KWH
             return
+        self.most_kwh[name] = max(kwh, before_kwh)
         assert register.target_kwh == kwh
         self.callers.append(register)
         if terms.owner is not None:
@@ -79,7 +89,9 @@ class Machine(RuleBasedStateMachine):
     @precondition(lambda self: self.callers)
     @rule(data=st.data())
     def leave(self, data: st.DataObject) -> None:
-        self.registers.leave(self.callers.pop(self.which(data, len(self.callers))), self.now)
+        one = self.callers.pop(self.which(data, len(self.callers)))
+        self.left[one] = self.now
+        self.registers.leave(one, self.now)
 
     @rule(seconds=st.sampled_from([0.0, 0.5, 1.0, 3.0, 10.0, 100.0]), late=st.booleans())
     def time_passes(self, seconds: float, *, late: bool) -> None:
@@ -101,10 +113,10 @@ class Machine(RuleBasedStateMachine):
             if register.charging and not self.site.remaining_s(register.charging, self.now):
                 self.registers.finish(register, self.now)
 
-    @rule(name=NAMES)
-    def stop(self, name: str) -> None:
+    @rule(name=NAMES, sure=st.booleans())
+    def stop(self, name: str, *, sure: bool) -> None:
         register = self.registers.get(name)
-        if register is not None:
+        if register is not None and sure:
             self.registers.stop(register, self.now, Reason.CALLER)
             assert register.charging is None
 
@@ -125,6 +137,7 @@ class Machine(RuleBasedStateMachine):
             one.noted = one.charging is not None
             self.told[one.session_id] = max(self.told.get(one.session_id, 0.0), kwh)
 
+    @precondition(lambda self: self.steps > 10)
     @rule(torn=st.booleans())
     def crash(self, *, torn: bool) -> None:
         """Begin anew with what the lines say, the last of them perhaps torn."""
@@ -140,6 +153,15 @@ class Machine(RuleBasedStateMachine):
         self.lines = [encode({"at": self.now, "forgotten_kwh": self.registers.forgotten_kwh})]
         self.keep(registers=[row(one, None) for one in reversed(list(self.registers.ended))])
         self.delivered = self.registers.meter_kwh(self.now)
+
+    @invariant()
+    def nobody_gets_more_than_asked_for(self) -> None:
+        self.steps += 1
+        for one in self.registers.running:
+            assert one.kwh(self.now) <= self.most_kwh[one.session_id] + DUST
+        for name, most_kwh in self.most_kwh.items():
+            register = self.registers.get(name)
+            assert register is None or register.ended_kwh <= most_kwh + DUST
 
     @invariant()
     def sums_agree(self) -> None:
@@ -177,4 +199,4 @@ class Machine(RuleBasedStateMachine):
 
 
 TestRegisters = Machine.TestCase
-TestRegisters.settings = settings(max_examples=150, stateful_step_count=40)
+TestRegisters.settings = settings(max_examples=400, stateful_step_count=60)
