@@ -17,7 +17,7 @@ from load_balancer.site import Reading, Site
 # Polls that are asked for out of turn keep this distance, seconds.
 _SHORTEST_PAUSE_S = 0.05
 # One site's page takes no more than this share of a CPU: if it is dear it is read less often.
-_MOST_OF_A_CPU = 0.02
+MOST_OF_A_CPU = 0.02
 # Others have their turn after so much reading, and for as long at least. Seconds.
 _WORK_AT_ONCE_S = 0.001
 
@@ -79,7 +79,7 @@ class Poller:
                     reason=self._site.reason,
                 )
             pause_s = self._pool.pause_s(self._site, self._random) - (time.monotonic() - began)
-            shortest_s = max(_SHORTEST_PAUSE_S, self._work.spent_s / _MOST_OF_A_CPU)
+            shortest_s = max(_SHORTEST_PAUSE_S, self._work.spent_s / MOST_OF_A_CPU)
             self._tell_if_dear(shortest_s)
             gevent.sleep(shortest_s)
             self._wanted.wait(max(0.0, pause_s - shortest_s))

@@ -7,6 +7,7 @@ import gevent
 
 from grid_common.logs import Log
 from grid_common.upstream import UpstreamError
+from load_balancer.poller import MOST_OF_A_CPU
 from load_balancer.pool import Pool
 from load_balancer.registers import Registers
 from load_balancer.site import Health, Site
@@ -57,7 +58,8 @@ class Progress:
             if client.keeps_registers is False:
                 self._sleep(_ASK_AGAIN_S)
             else:
-                gevent.sleep(max(0.0, pause_s - (time.monotonic() - began)))
+                shortest_s = client.progress_cpu_s / MOST_OF_A_CPU
+                gevent.sleep(max(shortest_s, pause_s - (time.monotonic() - began)))
 
     def _sleep(self, seconds: float) -> None:
         """Wait for long; one that was down meanwhile may be another now."""

@@ -5,6 +5,7 @@ another make answers 404 where it is asked of them: it is charged at as ever, an
 """
 
 import math
+import time
 from typing import Any, NamedTuple
 
 import orjson
@@ -18,8 +19,10 @@ from load_balancer.profile import SubstationProfile
 # Of an answer's body only a few members are looked at; thousands of answers that drip in for
 # hours must not fill the memory.
 _KEPT_BYTES = 4_096
-# The registers of a hundred thousand sessions.
-_PROGRESS_LIMIT = 8_388_608
+# A substation tells of what charges there, and of some 10,000 sessions that ended: an answer with
+# more, or of more bytes, is none. To read a million would hold everyone up for seconds.
+_MOST_TOLD = 20_000
+_PROGRESS_LIMIT = 2_097_152
 
 
 class Owner(NamedTuple):
@@ -48,6 +51,7 @@ class SubstationClient:
         self.register = address  # names its set of registers; its own id, once that is known
         self.keeps_registers: bool | None = None  # None: not known yet
         self.is_known = False  # what is said above is so, unless it has started again since
+        self.progress_cpu_s = 0.0  # what its last progress took to read
         self._upstream = upstream
         self._owner = {OWNER: owner.name}
         self._charge = {
@@ -94,6 +98,13 @@ class SubstationClient:
             UpstreamError: there is no answer.
         """
         answer = self._ask("GET", "/progress", within_s, limit=_PROGRESS_LIMIT)
+        began = time.thread_time()
+        try:
+            return self._read_progress(answer)
+        finally:
+            self.progress_cpu_s = time.thread_time() - began
+
+    def _read_progress(self, answer: Answer) -> dict[str, float] | None:
         document = _document(answer) if answer.status == 200 else None
         sessions = document.get("sessions") if document is not None else None
         if document is None or not isinstance(sessions, dict):
@@ -101,6 +112,8 @@ class SubstationClient:
             self.keeps_registers = bool(self.keeps_registers) and answer.status >= 500
             self.is_known = not self.keeps_registers
             return None
+        if len(sessions) > _MOST_TOLD:
+            raise Garbled(f"its progress tells of over {_MOST_TOLD:,} sessions")
         register = document.get("register")
         if isinstance(register, str) and 0 < len(register) <= 64:
             self.register = register

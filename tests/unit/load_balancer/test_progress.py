@@ -1,0 +1,86 @@
+"""However much a substation tells of its sessions, it holds nobody else up."""
+
+import socket
+import threading
+import time
+from contextlib import suppress
+from itertools import count
+from random import Random
+
+import gevent
+import orjson
+import pytest
+
+from grid_common.logs import configure_logs
+from grid_common.settings import ServiceSettings
+from grid_common.upstream import Garbled, TooLarge, Upstream
+from load_balancer.profile import SubstationProfile
+from load_balancer.progress import Progress
+from load_balancer.registers import Registers
+from load_balancer.substation_client import Owner, SubstationClient
+from tests.unit.load_balancer.grid import Grid
+
+
+class Teller:
+    """A substation that answers each request with the same registers."""
+
+    def __init__(self, sessions: dict[str, float]) -> None:
+        self.answers = 0
+        self._body = orjson.dumps({"sessions": sessions})
+        self._door = socket.create_server(("127.0.0.1", 0))
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def client(self) -> SubstationClient:
+        url = f"http://127.0.0.1:{self._door.getsockname()[1]}"
+        upstream = Upstream(url, connect_timeout_s=5, connections=1)
+        profile = SubstationProfile.model_validate({})
+        return SubstationClient(url, upstream, profile, Owner("one", 3))
+
+    def _serve(self) -> None:
+        line, _ = self._door.accept()
+        with self._door, line, suppress(ConnectionResetError):
+            while line.recv(65_536):
+                self.answers += 1
+                head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(self._body)
+                line.sendall(head + self._body)
+
+
+def told(sessions: int) -> dict[str, float]:
+    return {f"{number:064}": 1.5 for number in range(sessions)}
+
+
+def test_all_that_a_substation_of_this_make_can_tell_is_read() -> None:
+    assert Teller(told(13_000)).client().progress(10) == told(13_000)
+
+
+@pytest.mark.parametrize(
+    ("sessions", "error"),
+    [({str(number): 0.0 for number in range(20_001)}, Garbled), (told(40_000), TooLarge)],
+)
+def test_more_than_any_has_is_not_read(sessions: dict[str, float], error: type[Garbled]) -> None:
+    client = Teller(sessions).client()
+
+    with pytest.raises(error):
+        client.progress(10)
+
+
+def test_one_whose_registers_take_long_to_read_is_asked_less_often(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    grid, teller = Grid(4), Teller(told(10))
+    client, site = teller.client(), grid.site("a")
+    log = configure_logs("balancer", ServiceSettings.model_validate({"port": 0}))
+    registers = Registers(grid.pool, timeout_s=5, last_word_wait_s=0, log=log)
+    registers.clients[site.address] = client
+    steps = count()
+    monkeypatch.setattr(time, "thread_time", lambda: 0.02 * next(steps))  # each reading takes 20 ms
+    asks = Progress(
+        site, client, grid.pool, registers, interval_s=0.01, random=Random(1), log=log
+    ).run
+
+    asking = gevent.spawn(asks)
+    gevent.sleep(0.5)
+    asking.kill()
+    client.close()
+
+    assert teller.answers == 1
