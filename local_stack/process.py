@@ -62,6 +62,8 @@ class Process:
         self._command = list(command)
         self._env = dict(env)
         self._popen: subprocess.Popen[bytes] | None = None
+        # None once all of it is gone: its id may be another's by then.
+        self._group: int | None = None
         self._log_begins = 0  # where in its log this run's lines begin, bytes
 
     @property
@@ -102,6 +104,7 @@ class Process:
                     stderr=subprocess.STDOUT,
                     start_new_session=True,
                 )
+                self._group = self._popen.pid
         except OSError as error:
             raise StartError(f"{self.name} cannot be started: {error}") from None
 
@@ -193,9 +196,10 @@ class Process:
     def kill(self) -> None:
         """SIGKILL to all of it, and to what its program left behind when it ended."""
         self._signal(signal.SIGKILL)
-        if self._popen is not None:
+        if self._popen is not None and self._group is not None:
             self._popen.wait()
-            _guardian.release(self._popen.pid)
+            _guardian.release(self._group)
+            self._group = None
 
     def freeze(self) -> None:
         """SIGSTOP to all of it: connections stand, nothing answers."""
@@ -229,9 +233,9 @@ class Process:
             return log.read().decode(errors="replace").splitlines()
 
     def _signal(self, number: signal.Signals) -> None:
-        if self._popen is not None:
+        if self._group is not None:
             with suppress(ProcessLookupError):
-                os.killpg(self._popen.pid, number)
+                os.killpg(self._group, number)
 
     def _running(self) -> subprocess.Popen[bytes]:
         if self._popen is None:

@@ -1,5 +1,6 @@
 """Where a process is reached, and how it ends."""
 
+import os
 import signal
 import subprocess
 from pathlib import Path
@@ -92,3 +93,17 @@ def test_one_that_does_not_stop_is_killed_in_a_hurry(tmp_path: Path) -> None:
     part.wait_until(lambda: None if "ready" in part.log_tail() else "ready", 10)
 
     assert part.stop(hurry=lambda: True) == -signal.SIGKILL
+
+
+def test_what_is_gone_is_not_signalled_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    part = process(tmp_path, "true")
+    ended(part)
+    signalled: list[int] = []
+    monkeypatch.setattr(os, "killpg", lambda group, _number: signalled.append(group))
+
+    part.thaw()
+    part.kill()
+
+    assert not signalled  # its id may be another group's by now
