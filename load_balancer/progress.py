@@ -15,6 +15,9 @@ from load_balancer.substation_client import SubstationClient
 
 # One that keeps no registers may be replaced by one that does: asked again after this, seconds.
 _ASK_AGAIN_S = 60.0
+# Until its gauge is read for the first time a substation is not asked for more, seconds.
+_NOT_YET_S = 0.25
+_ANSWERS = (Health.UP, Health.DRAINING)
 # Questions in a row that one which answers its polls may leave unanswered until it is taken to keep
 # no registers.
 _UNANSWERED = 3
@@ -52,6 +55,9 @@ class Progress:
         """Ask until the substation is forgotten."""
         client, site = self._client, self._site
         while self._registers.clients.get(site.address) is client:
+            if client.keeps_registers is None and site.health not in _ANSWERS:
+                gevent.sleep(_NOT_YET_S)  # hundreds at once are asked for their gauges first
+                continue
             began = time.monotonic()
             self._ask()
             pause_s = self._interval_s * self._random.uniform(0.9, 1.1)
