@@ -234,18 +234,27 @@ GATEWAY = {
     "an If-None-Match of 8,000 bytes": get(b"/", b"If-None-Match: " + b'"' * 8_000, answers="200"),
     "a Range beyond the end": get(b"/", b"Range: bytes=99999999-", answers="200"),
 }
-VIEWS = {
-    f"decisions since {shown}": get(b"/decisions?since=" + value, answers="400")
-    for shown, value in {
-        "-1": b"-1",
-        "1e9": b"1e9",
-        "10^20": b"1%020d" % 0,
-        "digits of another script": b"%D9%A3",
-        "nothing": b"",
-        "8,000 digits": b"9" * 8_000,
-        "a line end": b"1%0d%0aX-Evil:%20" + MARK.encode(),
-    }.items()
-} | {
-    f"decisions limit {value}": get(b"/decisions?limit=" + value.encode(), answers="400")
-    for value in ("0", "101", "-1", "ten")
-}
+VIEWS = (
+    {
+        f"decisions since {shown}": get(b"/decisions?since=" + value, answers="400")
+        for shown, value in {
+            "-1": b"-1",
+            "1e9": b"1e9",
+            "10^20": b"1%020d" % 0,
+            "digits of another script": b"%D9%A3",
+            "nothing": b"",
+            "8,000 digits": b"9" * 8_000,
+            "a line end": b"1%0d%0aX-Evil:%20" + MARK.encode(),
+        }.items()
+    }
+    | {
+        f"decisions limit {value}": get(b"/decisions?limit=" + value.encode(), answers="400")
+        for value in ("0", "101", "-1", "ten")
+    }
+    | {
+        "history since 8,000 digits": get(b"/history?since=" + b"9" * 8_000, answers="200"),
+        "history to be posted to": Attack(
+            b"POST /history HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 0\r\n\r\n", "405"
+        ),
+    }
+)

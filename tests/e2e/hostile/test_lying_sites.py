@@ -189,8 +189,9 @@ def test_answers_that_drip_hold_their_own_vehicles_alone(
     note(table, f"{victims} answers of a byte every 0.1 s", "held", victims, seen)
 
 
-def test_callers_that_read_all_decisions_again_and_again_slow_no_vehicle(
-    start_service: StartService, table: Table
+@pytest.mark.parametrize("view", ["decisions", "history"])
+def test_callers_that_read_a_whole_view_again_and_again_slow_no_vehicle(
+    start_service: StartService, table: Table, view: str
 ) -> None:
     callers, end, pages = 4, threading.Event(), [0] * 4
     stage = start(start_service)
@@ -199,7 +200,7 @@ def test_callers_that_read_all_decisions_again_and_again_slow_no_vehicle(
     def read(number: int) -> None:
         with requests.Session() as caller:
             while not end.is_set():
-                caller.get(f"{stage.gateway.url}/decisions", timeout=10).raise_for_status()
+                caller.get(f"{stage.gateway.url}/{view}", timeout=10).raise_for_status()
                 pages[number] += 1
 
     threads = [threading.Thread(target=read, args=(number,)) for number in range(callers)]
@@ -213,6 +214,6 @@ def test_callers_that_read_all_decisions_again_and_again_slow_no_vehicle(
     seen = vehicles.check()
 
     assert min(pages) > LASTS_S
-    attack = f"{callers} callers that read decisions again and again"
+    attack = f"{callers} callers that read {view} again and again"
     table.row(attack, "gateway", "200", seen.p99_s)
     table.total(f"gateway, {attack}", sum(pages), max(seen.grown_mb.values()), seen.vehicles)

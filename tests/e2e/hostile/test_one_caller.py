@@ -12,6 +12,9 @@ from tests.e2e.hostile.table import Table
 
 SERVICES = ("gateway", "balancer", "substation")
 LASTS_S = 6
+# Vehicles a second beside it.
+RATE = 20
+MOST_GROWTH_MB = 64
 ANSWERS = {
     "requests sent ahead without a pause": "200",
     "bodies sent ahead in chunks of one byte": "405",
@@ -46,10 +49,11 @@ def test_vehicles_are_charged_beside_a_caller_that_tries_to_stop_the_grid(
 
     with (
         attack(name, services[service].port) as seen,
-        Vehicles(grid.url, services) as vehicles,
+        Vehicles(grid.url, services, rate=RATE) as vehicles,
     ):
         time.sleep(LASTS_S)
     found = vehicles.check()
+    assert max(found.grown_mb.values()) < MOST_GROWTH_MB, found
 
     statuses = {status for status in seen if status != "ended"}
     assert statuses <= {ANSWERS[name]}, seen
