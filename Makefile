@@ -24,7 +24,7 @@ test: $(VENV)/dev ## Run the unit, integration and browser tests; none needs Doc
 	@$(BIN)/python -m pytest -n 4 --dist worksteal tests/e2e/local tests/integration tests/unit $(ARGS)
 
 test-slow: $(VENV)/dev ## Test what takes long: whole simulations, make's own set-up, the tool of make mutants (1 minute)
-	@$(BIN)/python -m pytest -n 2 --dist worksteal tests/slow $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --timeout 600 tests/slow $(ARGS)
 
 test-commands: $(VENV)/dev ## Type what the README and docs/ print for a grid without Docker, in order (3 minutes)
 	@$(BIN)/python -m pytest tests/e2e/commands $(ARGS)

@@ -111,7 +111,7 @@ def test_what_the_tests_do_not_notice_is_alive_unless_it_is_listed(tmp_path: Pat
         path.parent.mkdir(exist_ok=True)
         path.write_text(dedent(text))
 
-    run(tmp_path, [], processes=1, minutes=1)
+    run(tmp_path, [], processes=1, minutes=4)
     mutants = list(read(tmp_path, ["core/*.py"]))
     result = score(tmp_path, mutants, Equivalents(EQUIVALENT), whole=True)
 
@@ -131,7 +131,7 @@ def test_what_the_tests_do_not_notice_is_alive_unless_it_is_listed(tmp_path: Pat
         + "\n\ndef less(one, other):\n    return one - other\n"
     )
     forget_tests(tmp_path)
-    run(tmp_path, [], processes=1, minutes=1)
+    run(tmp_path, [], processes=1, minutes=4)
     again = [one for one in read(tmp_path, ["core/*.py"]) if "x_less" in one.name]
     assert {one.status for one in again} == {"killed"}
 
