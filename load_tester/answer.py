@@ -59,7 +59,7 @@ def apply_session(charge: Charge, document: dict[str, Any]) -> bool:
         return False
     if state == "refused":
         charge.outcome, charge.energies = Outcome.REFUSED, told_energies(document)
-        charge.reason = _reason(document) or "refused"
+        charge.reason = _reason(document)
     else:
         _apply_success(charge, _ENDS[state], document)
     return True
@@ -74,8 +74,7 @@ def _apply_success(charge: Charge, outcome: Outcome, document: dict[str, Any] | 
         return
     charge.outcome, charge.energies = outcome, energies
     if outcome is Outcome.STOPPED:
-        got = f"stopped after {sum(energies.values()):g} of {charge.vehicle.kwh:g} kWh"
-        charge.reason = _short(": ".join([got, *filter(None, [_reason(document)])]))
+        charge.reason = _reason(document)
     site = document.get("substation")
     charge.site = site if isinstance(site, str) else None
     charge.waited_s = _number(document.get("waited_s"))
@@ -171,7 +170,7 @@ def _number(value: object) -> float | None:
 
 def _reason(document: Mapping[str, Any]) -> str:
     reason = document.get("reason")
-    return _short(reason) if isinstance(reason, str) else ""
+    return _short(reason) if isinstance(reason, str) else "no reason was told"
 
 
 def _problem_text(document: dict[str, Any] | None) -> str:

@@ -188,9 +188,8 @@ def _check_sites(
     if not gaps:
         _compare(books, OwnSide.of(charges), list(growth.values()), others, "the sites")
     elif whole and None not in whole:
-        # Leave out what was answered by the sites whose books have gaps.
-        rest = [one for one in charges if one.outcome is not Outcome.CHARGED or one.site in whole]
-        own = OwnSide.of(rest, whole)
+        # Leave out what was charged at the sites whose books have gaps.
+        own = OwnSide.of(charges, whole)
         _compare(books, own, list(whole.values()), others, "the other sites")
     else:
         _check_not_too_many(books, OwnSide.of(charges), others)

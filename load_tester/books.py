@@ -75,18 +75,22 @@ class OwnSide:
 
     @classmethod
     def of(cls, charges: Sequence[Charge], sites: Collection[str | None] = ()) -> "OwnSide":
-        """Add up a run; the energy at some `sites` alone, where these are given."""
+        """Add up a run; what was charged at some `sites` alone, where these are given."""
         charged, kwh, loose, further_legs, partial, answers, replayed = 0, 0.0, 0, 0, 0, 0, 0
         for charge in charges:
             loose += charge.unanswered
-            kwh += sum(
-                kwh for site, kwh in charge.answered_kwh.items() if not sites or site in sites
-            )
+            here = {
+                site: part
+                for site, part in charge.answered_kwh.items()
+                if not sites or site in sites
+            }
+            kwh += sum(here.values())
             if charge.status == 200 and charge.outcome in (Outcome.CHARGED, Outcome.STOPPED):
                 answers, replayed = answers + 1, replayed + charge.replayed
             if charge.outcome is Outcome.CHARGED:
-                charged += 1
-                further_legs += max(1, len(charge.energies)) - 1
+                ended_here = not sites or charge.site in sites
+                charged += ended_here
+                further_legs += max(0, len(here) - ended_here)
                 partial += len(charge.energies) > 1 or charge.attempts > 1
             else:
                 partial += bool(charge.energies)

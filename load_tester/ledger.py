@@ -1,6 +1,7 @@
 """The gateway's ledger of sessions, `GET /sessions`: what it says of a run's own, and of others'.
 
-Nobody's clock is compared with another's: the run begins after the newest session that there was.
+Nobody's clock is compared with another's: the list is newest first, and is read up to the newest
+session that there was before the run.
 """
 
 from collections import defaultdict
@@ -86,9 +87,8 @@ class LedgerBook:
         try:
             for _ in range(_MOST_PAGES):
                 page = get(f"sessions?{urlencode(query)}")
-                for row in _rows(page):
-                    self._take(row)
-                if page.get("next") is None:
+                # `since` counts milliseconds, so that there may be others of before in the same.
+                if not all(self._take(row) for row in _rows(page)) or page.get("next") is None:
                     break
                 query["cursor"] = page["next"]
             else:
@@ -104,15 +104,17 @@ class LedgerBook:
         """Whether there is a ledger, and all of it was read."""
         return self._there and not self.fault
 
-    def _take(self, row: Mapping[str, Any]) -> None:
+    def _take(self, row: Mapping[str, Any]) -> bool:
+        """Take a session in; return whether there may be more of the run."""
         if self._newest is not None and row["session_id"] == self._newest["session_id"]:
-            return
+            return False
         entry = Entry(row["session_id"], str(row["state"]), told_energies(row))
         vehicle_id = row["vehicle_id"]
         if vehicle_id.startswith(self.own_prefix):
             self.own.setdefault(vehicle_id, []).append(entry)
         else:
             self.others.append(entry)
+        return True
 
 
 def _rows(page: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -129,8 +129,19 @@ def test_a_restarted_substation_is_held_by_its_meter_alone() -> None:
 
 def test_the_other_sites_are_held_against_the_energy_that_was_answered_there() -> None:
     before = grid({"a": site(7, 70.0, meter=70.0), "b": site(5, 50.0, meter=50.0)})
-    after = grid({"a": site(9, 90.0, meter=84.0), "b": None})
-    assert check_books(TWO, before, after, None, BEGAN, site_names=NAMES).in_order
+    # The second vehicle ended at the other site, and this one may have counted its leg here or not.
+    ended = [TWO[0], charge(2, energies={"site1": 4.0, "site2": 6.0}, site="site2")]
+    for charges, charged, in_order in (
+        (TWO, 2, True),
+        (TWO, 1, False),
+        (ended, 1, True),
+        (ended, 2, True),
+        (ended, 3, False),
+    ):
+        after = grid({"a": site(7 + charged, 90.0, meter=84.0), "b": None})
+        books = check_books(charges, before, after, None, BEGAN, site_names=NAMES)
+        assert books.in_order is in_order
+        assert "the other sites delivered 14.000 kWh" in str(books.findings)
 
 
 def test_a_meter_that_began_anew_is_none() -> None:
@@ -244,7 +255,9 @@ def test_the_ledger_is_read_by_cursor_from_the_newest_session_before_the_run() -
     gateway, ledger = Gateway(NEWEST), LedgerBook(TAG)
     ledger.begin(gateway.get)
     mine = [row(f"00{n}", FIRST, site1=1.0) for n in (5, 4, 2, 1)]
-    gateway.rows = [*mine[:2], row("003", "guest", site2=2.0), *mine[2:], NEWEST]
+    # Others of before may have begun in the same millisecond.
+    before = [NEWEST, row("-01", "guest", site1=9.0), row("-02", "guest", site1=9.0)]
+    gateway.rows = [*mine[:2], row("003", "guest", site2=2.0), *mine[2:], *before]
     assert ledger.read(gateway.get)
     since = "since=2026-11-26T16%3A00Z"
     assert gateway.asked == [
@@ -252,7 +265,7 @@ def test_the_ledger_is_read_by_cursor_from_the_newest_session_before_the_run() -
         *[f"sessions?{since}", f"sessions?{since}&cursor=2", f"sessions?{since}&cursor=4"],
     ]
     assert [entry.session_id for entry in ledger.own[FIRST]] == ["005", "004", "002", "001"]
-    assert [entry.session_id for entry in ledger.others] == ["003"]  # and not the newest before
+    assert [entry.session_id for entry in ledger.others] == ["003"]
     assert ledger.kwh == {"site1": 4.0, "site2": 2.0}
     gateway.rows[0]["state"] = "charging"
     assert not ledger.read(gateway.get)
