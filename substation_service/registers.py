@@ -3,11 +3,13 @@
 Pure: the clock is passed in, and nothing here waits.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import Enum, auto
 from heapq import heappop, heappush, merge
 from itertools import islice
 from math import inf
+from operator import attrgetter
 from typing import NamedTuple
 
 from grid_common.charge import Session
@@ -36,6 +38,7 @@ DEFAULT_LIMITS = Limits()
 # Beyond its limit this part is forgotten at once: dicts are slow to give up their first.
 _FORGOTTEN = 1 / 8
 # Members of an enumeration take longer to look up, each time.
+_NUMBER = attrgetter("number")
 _CHARGED, _CHARGING, _STOPPED = State.CHARGED, State.CHARGING, State.STOPPED
 _DONE, _ABORTED = Outcome.CHARGED, Outcome.ABORTED
 
@@ -116,9 +119,13 @@ class Registers:
     @property
     def ended(self) -> Iterator[Register]:
         """Those that ended and are known, the last first."""
+        return self.ended_from(self._numbers)
+
+    def ended_from(self, number: int) -> Iterator[Register]:
+        """Give those that ended and are known, from the last with at most this number on."""
         return merge(
-            reversed(self._ended.values()),
-            reversed(self._charged_plain.values()),
+            _down_from(number, self._ended),
+            _down_from(number, self._charged_plain),
             key=lambda register: -register.number,
         )
 
@@ -317,3 +324,10 @@ class Registers:
         if len(known) > most:
             for session_id in list(islice(known, max(1, int(most * _FORGOTTEN)))):
                 self.forgotten_kwh += known.pop(session_id).ended_kwh
+
+
+def _down_from(number: int, known: Mapping[str, Register]) -> Iterator[Register]:
+    """Find the place by halves: pages are asked for one after the other, of ten thousands."""
+    registers = list(known.values())
+    end = bisect_right(registers, number, key=_NUMBER)
+    return reversed(registers[:end])

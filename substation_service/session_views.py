@@ -230,11 +230,10 @@ def schemas() -> dict[str, Any]:
 def _from(registers: Registers, cursor: tuple[str, int]) -> Iterator[Register]:
     """Give the sessions from a cursor on: each has one, by its state and number."""
     state, number = cursor
-    running = reversed(registers.running) if state == "c" else ()
-    rest = chain(running, registers.ended)
-    return dropwhile(
-        lambda one: (one.charging is not None) == (state == "c") and one.number > number, rest
-    )
+    if state == "e":
+        return registers.ended_from(number)
+    running = dropwhile(lambda one: one.number > number, reversed(registers.running))
+    return chain(running, registers.ended)
 
 
 def _cursor_of(register: Register) -> str:
