@@ -68,10 +68,11 @@ class Sessions:
             CallerGone: the caller hung up.
             Unavailable: no substation could take it in time, or too many wait.
         """
-        if grace_s is not None:
-            known = self._registers.find(session.session_id)
-            if known is not None and known.is_durable:
-                return self._await(known)
+        registers, session_id = self._registers, session.session_id
+        # One that runs is attached to in any case: two of one id would not know of each other.
+        known = registers.running.get(session_id) if grace_s is None else registers.find(session_id)
+        if known is not None and known.is_durable:
+            return self._await(known)
         led = LedSession(
             session,
             request_id=request_id,
@@ -82,8 +83,8 @@ class Sessions:
         if grace_s is None:
             return self._lead_plain(led)
         led.done, led.resuming = Event(), resumed
-        self._registers.ended.pop(session.session_id, None)
-        self._registers.running[session.session_id] = led
+        registers.ended.pop(session_id, None)
+        registers.running[session_id] = led
         gevent.spawn(self._lead_durable, led)
         return self._await(led)
 

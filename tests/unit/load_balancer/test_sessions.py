@@ -1,0 +1,53 @@
+"""Requests of one session id: which of them wait for the same session."""
+
+from typing import cast
+
+import gevent
+from gevent.event import Event
+
+from grid_common.charge import Session
+from grid_common.logs import configure_logs
+from grid_common.settings import ServiceSettings
+from load_balancer.dispatcher import Dispatcher
+from load_balancer.led_session import ChargeResult, LedSession
+from load_balancer.registers import Registers
+from load_balancer.resume import Resume
+from load_balancer.sessions import Sessions
+from tests.unit.load_balancer.grid import Grid
+
+SESSION = Session("s1", "EV-1", 10.0)
+
+
+class Held:
+    """Stands for the dispatcher: sessions charge until they are let go."""
+
+    def __init__(self) -> None:
+        self.let_go = Event()
+        self.led: list[LedSession] = []
+
+    def lead(self, led: LedSession) -> ChargeResult:
+        self.led.append(led)
+        self.let_go.wait()
+        return ChargeResult("charged", led.session, "a", 1, 0.0, 1.0, {}, [])
+
+
+def test_a_plain_request_for_a_durable_session_that_runs_waits_for_it_too() -> None:
+    log = configure_logs("balancer", ServiceSettings.model_validate({"port": 0}))
+    registers = Registers(Grid(1).pool, timeout_s=1, last_word_wait_s=0, log=log)
+    held = Held()
+    sessions = Sessions(cast("Dispatcher", held), registers, cast("Resume", None), log=log)
+
+    def charge(grace_s: float | None) -> "gevent.Greenlet[..., ChargeResult]":
+        waits = gevent.spawn(sessions.charge, SESSION, request_id="r", wait_s=9, grace_s=grace_s)
+        gevent.sleep(0.01)
+        return waits
+
+    durable = charge(60.0)
+    plain = charge(None)
+    plain.kill()  # its caller hung up
+
+    assert len(held.led) == 1
+    assert registers.find("s1") is held.led[0]
+    again = charge(None)
+    held.let_go.set()
+    assert again.get().status == durable.get().status == "charged"
