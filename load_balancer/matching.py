@@ -43,11 +43,16 @@ class Matcher:
         """Match the first of the line that takes a free point; list those left before it."""
         left: list[LeftInLine] = []
         options, passed_over = self._options(sites, now)
-        if not any(one.free > 0 for one in options):
+        free = {one.candidate.address for one in options if one.free > 0}
+        if not free:
             return None, left
         waiting = len(line) - 1
         for ticket in line:
-            if ticket.deadline < now or not (fit := self._fit(ticket, options, now)):
+            # Thousands may have been rejected by the one that has a point.
+            if ticket.deadline < now or ticket.rejected_by >= free:
+                continue
+            fit = self._fit(ticket, options, now)
+            if not fit:
                 continue
             told = ticket.demand.max_power_kw is not None
             # Whoever may not be left in line takes what is free, so that this ends there.

@@ -755,3 +755,27 @@ def test_what_fails_within_an_interval_of_polls_failed_at_once(
     grid.pass_time(after_s)
     grid.fail(ticket)
     assert grid.where(ticket) == goes_to
+
+
+def test_those_whom_the_only_free_site_rejected_cost_next_to_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    grid = Grid(4, 1)
+    charging = grid.arrive("charging")
+    grid.reject(charging)
+    assert grid.where(charging) == "b"
+    for number in range(100):
+        grid.reject(grid.arrive(f"EV-{number}"))
+    looked_at: list[float] = []
+
+    def is_available(_: RetryBudget, now: float) -> bool:
+        looked_at.append(now)
+        return True
+
+    monkeypatch.setattr(RetryBudget, "available", is_available)
+
+    grid.pool.match(grid.now)
+
+    assert grid.site("a").why_not(grid.now) is None
+    assert len(grid.pool.waiting) == 100
+    assert not looked_at
