@@ -99,7 +99,9 @@ class Progress:
             self._settles = False
 
     def _note_silence(self) -> None:
-        if self._client.keeps_registers is None and self._site.health is Health.UP:
+        # One that drains answers its polls too; sessions of before wait until it is heard of.
+        answers = self._site.health in (Health.UP, Health.DRAINING)
+        if self._client.keeps_registers is None and answers:
             self._unanswered += 1
             if self._unanswered >= _UNANSWERED:
                 self._client.keeps_registers, self._client.is_known = False, True

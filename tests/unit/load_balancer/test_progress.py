@@ -17,6 +17,7 @@ from grid_common.upstream import Garbled, TooLarge, Upstream
 from load_balancer.profile import SubstationProfile
 from load_balancer.progress import Progress
 from load_balancer.registers import Registers
+from load_balancer.site import Health
 from load_balancer.substation_client import Owner, SubstationClient
 from tests.unit.load_balancer.grid import Grid
 
@@ -84,3 +85,27 @@ def test_one_whose_registers_take_long_to_read_is_asked_less_often(
     client.close()
 
     assert teller.answers == 1
+
+
+@pytest.mark.parametrize("health", [Health.UP, Health.DRAINING])
+def test_one_that_answers_polls_alone_is_taken_to_keep_no_registers(health: Health) -> None:
+    grid = Grid(4)
+    site = grid.site("a")
+    site.health = health
+    with socket.socket() as unheard:  # bound, and nobody listens
+        unheard.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{unheard.getsockname()[1]}"
+        upstream = Upstream(url, connect_timeout_s=5, connections=1)
+        profile = SubstationProfile.model_validate({})
+        client = SubstationClient(url, upstream, profile, Owner("one", 3))
+        log = configure_logs("balancer", ServiceSettings.model_validate({"port": 0}))
+        registers = Registers(grid.pool, timeout_s=5, last_word_wait_s=0, log=log)
+        registers.clients[site.address] = client
+        progress = Progress(
+            site, client, grid.pool, registers, interval_s=0.01, random=Random(1), log=log
+        )
+        asking = gevent.spawn(progress.run)
+        gevent.sleep(0.3)
+        asking.kill()
+
+    assert client.keeps_registers is False
