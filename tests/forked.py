@@ -82,6 +82,7 @@ class ForkedService(Process):
         """Start it; `wait_until` tells when it can be used."""
         forked = _Forked(self._module, self._env, self.log_file)
         self._popen = cast("subprocess.Popen[bytes]", forked)
+        self._group = forked.pid
 
 
 class ForkedGrid(Grid):
