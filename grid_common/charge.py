@@ -147,7 +147,7 @@ class ChargeRequest(BaseModel):
         name = session_id or os.urandom(8).hex()
         return Session(
             name,
-            self.vehicle_id or f"EV-{name[:8]}",
+            self.vehicle_id or vehicle_of(name),
             self.kwh,
             self.max_power_kw,
             self.battery_kwh,
@@ -165,6 +165,11 @@ class SessionRequest(ChargeRequest):
     def session(self) -> "Session":
         """Return the session that is asked for."""
         return self.start_session(self.session_id)
+
+
+def vehicle_of(session_id: str) -> str:
+    """Name a vehicle that told no name."""
+    return f"EV-{session_id[-8:]}"
 
 
 class Session(NamedTuple):

@@ -94,7 +94,7 @@ def test_a_session_without_names_has_them_made_up() -> None:
     again = ChargeRequest.from_document({}, max_kwh=1000).start_session()
     assert re.fullmatch(r"[0-9a-f]{16}", session.session_id)
     assert session.session_id != again.session_id
-    assert session.vehicle_id == f"EV-{session.session_id[:8]}"
+    assert session.vehicle_id == f"EV-{session.session_id[-8:]}"
     assert session.kwh == 10
 
 
@@ -106,7 +106,7 @@ def test_a_session_has_the_names_that_it_was_given() -> None:
         "kwh": 3.0,
     }
     named = SessionRequest.from_document({"session_id": "trip-of-today"}, max_kwh=1000)
-    assert named.session().vehicle_id == "EV-trip-of-"
+    assert named.session().vehicle_id == "EV-of-today"
 
 
 # Energy

@@ -1,0 +1,1 @@
+"""Sessions as the gateway keeps them: the ledger, and what callers ask of it."""

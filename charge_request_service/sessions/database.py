@@ -1,0 +1,286 @@
+"""The database behind the ledger: a SQLite file, SQLite in memory, or PostgreSQL.
+
+All of it runs in threads, and none in the event loop: what SQLite does it does at once, and
+psycopg would wait for its server there with gevent's help, but look names up without.
+"""
+
+import fcntl
+import math
+import os
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import (
+    URL,
+    Connection,
+    Dialect,
+    Engine,
+    NullPool,
+    StaticPool,
+    create_engine,
+    event,
+    make_url,
+    text,
+)
+from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, OperationalError
+
+from charge_request_service.sessions.errors import LedgerAway, LedgerUnusable, why_away
+from charge_request_service.sessions.migrations.run import NewerLedger, migrate
+from charge_request_service.sessions.tables import metadata
+
+_FORMS = "sqlite:////folder/file, postgresql://user:password@host/database, or sqlite:// for memory"
+# How long SQLite waits for another's lock, seconds. A checkpoint holds it for milliseconds.
+_BUSY_S = 0.25
+# psycopg's own words for seconds, and libpq's for a server that is cut off, milliseconds.
+_CONNECT_S, _CUT_OFF_MS = 3, 10_000
+# What is looked through at start, all of it, takes a second for so many bytes.
+_LOOKED_THROUGH_BYTES = 268_435_456
+_WITHOUT_FILE = (None, "", ":memory:")
+
+
+def read_ledger_url(text_: str) -> URL:
+    """Read where the ledger is.
+
+    Raises:
+        ValueError: it cannot be used; the message says what is taken.
+    """
+    try:
+        url = make_url(text_)
+    except ArgumentError:
+        raise ValueError(f"it is no URL of a database; it takes {_FORMS}") from None
+    if url.drivername == "sqlite":
+        if url.host or url.query:
+            raise ValueError(
+                "a file of SQLite has three slashes before a relative path and four before an "
+                f"absolute one, and nothing after it; it takes {_FORMS}"
+            )
+        return url
+    if url.drivername in ("postgresql", "postgres", "postgresql+psycopg"):
+        if not url.database:
+            raise ValueError(f"it names no database; it takes {_FORMS}")
+        return url.set(drivername="postgresql+psycopg")
+    raise ValueError(f"{url.drivername} is no database for the ledger; it takes {_FORMS}")
+
+
+def prepare(url: URL) -> None:
+    """Check that a ledger can be used, and bring its tables up to date; one in memory has no need.
+
+    Raises:
+        LedgerUnusable: it cannot; the message says what to do.
+    """
+    database = Database(url)
+    if database.in_memory:
+        return
+    try:
+        database.prepare()
+    finally:
+        database.close()
+
+
+class Database:
+    """Makes connections to the ledger's database.
+
+    Attributes:
+        in_memory: it is gone with this process, and has one connection, for all.
+        is_sqlite: it is SQLite.
+        name: how logs call it, without its password.
+    """
+
+    def __init__(self, url: URL) -> None:
+        self.is_sqlite = url.get_backend_name() == "sqlite"
+        self.in_memory = self.is_sqlite and url.database in _WITHOUT_FILE
+        self.name = url.render_as_string(hide_password=True)
+        self._file = Path(url.database or "") if self.is_sqlite and not self.in_memory else None
+        self._lock: int | None = None
+        if self.is_sqlite:
+            self._writing = self._sqlite(url, "BEGIN IMMEDIATE")
+            self._reading = self._writing if self.in_memory else self._sqlite(url, "BEGIN")
+        else:
+            self._writing = self._reading = _postgresql(url)
+
+    def writer(self, gateway: str) -> Connection:
+        """Connect to write, as the one gateway of that name.
+
+        Raises:
+            LedgerAway: it cannot be reached, or another gateway has it.
+        """
+        try:
+            self._take_file()
+            connection = self._writing.connect()
+            if not self.is_sqlite:  # tells other gateways that this one lives
+                connection.execute(
+                    text("SELECT pg_advisory_lock(hashtextextended(:name, 0))"), {"name": gateway}
+                )
+                connection.commit()
+        except (DBAPIError, OSError) as error:
+            raise LedgerAway(why_away(error)) from error
+        return connection
+
+    @property
+    def dialect(self) -> Dialect:
+        """What statements are compiled for."""
+        return self._writing.dialect
+
+    def reader(self) -> Connection:
+        """Connect to read.
+
+        Raises:
+            LedgerAway: it cannot be reached.
+        """
+        try:
+            return self._reading.connect()
+        except DBAPIError as error:
+            raise LedgerAway(why_away(error)) from error
+
+    def prepare(self) -> None:
+        """Check that it can be used, and bring its tables up to date.
+
+        Raises:
+            LedgerUnusable: it cannot; the message says what to do.
+        """
+        try:
+            if self._file is not None:
+                self._check_file(self._file)
+                self._take_file()
+            with self._writing.begin() as connection:
+                if self.in_memory:  # it is never older than the code
+                    metadata.create_all(connection)
+                    return
+                migrate(connection)
+                self._look_through(connection)
+        except NewerLedger as error:
+            raise LedgerUnusable(
+                f"{self.name} was written by a newer version of the gateway ({error}): run that "
+                "one, or name another ledger"
+            ) from None
+        except LedgerAway as error:
+            raise LedgerUnusable(
+                f"{self.name}: {error}: stop it first; for several gateways at once use PostgreSQL"
+            ) from None
+        except DBAPIError as error:
+            raise LedgerUnusable(self._advice(error)) from None
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._writing.dispose()
+        self._reading.dispose()
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def size_bytes(self, connection: Connection) -> int:
+        """Tell how much room it takes, bytes."""
+        if self._file is not None:
+            files = (self._file, Path(f"{self._file}-wal"))
+            return sum(file.stat().st_size for file in files if file.exists())
+        if self.in_memory:
+            pages = "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()"
+            return int(connection.scalar(text(pages)) or 0)
+        return int(connection.scalar(text("SELECT pg_total_relation_size('sessions')")) or 0)
+
+    def free_bytes(self) -> float:
+        """Tell how much room is left where its file is, bytes; NaN where it is no file."""
+        if self._file is None:
+            return math.nan
+        disk = os.statvfs(self._file.absolute().parent)
+        return disk.f_bavail * disk.f_frsize
+
+    def probe(self, connection: Connection) -> None:
+        """Write what changes nothing: fails where nothing can be written."""
+        if self.is_sqlite:
+            connection.exec_driver_sql("PRAGMA user_version = 1")
+
+    def _take_file(self) -> None:
+        """Keep other gateways off this file, for as long as this process lives.
+
+        Raises:
+            LedgerAway: another has it.
+        """
+        if self._file is None or self._lock is not None:
+            return
+        lock = os.open(f"{self._file}-lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(lock)
+            raise LedgerAway("another gateway has this file") from None
+        self._lock = lock
+
+    def _check_file(self, file: Path) -> None:
+        folder = file.absolute().parent
+        if not folder.is_dir():
+            raise LedgerUnusable(f"{self.name}: there is no folder {folder}: make it")
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise LedgerUnusable(
+                f"{self.name}: the folder {folder} cannot be written to by user {os.getuid()}: "
+                "give it to that user (SQLite writes files beside the ledger)"
+            )
+        if file.exists() and not (file.is_file() and os.access(file, os.R_OK | os.W_OK)):
+            raise LedgerUnusable(
+                f"{self.name}: it is no file that user {os.getuid()} can read and write"
+            )
+
+    def _look_through(self, connection: Connection) -> None:
+        if self._file is None or self._file.stat().st_size > _LOOKED_THROUGH_BYTES:
+            return
+        found = connection.scalar(text("PRAGMA quick_check(1)"))
+        if found != "ok":
+            raise LedgerUnusable(self._corrupt(str(found)))
+
+    def _advice(self, error: DBAPIError) -> str:
+        why = why_away(error)
+        if not self.is_sqlite:
+            return (
+                f"{self.name} cannot be used: {why}: check that the server runs, and the URL's "
+                "host, user, password and database"
+            )
+        if isinstance(error, DatabaseError) and not isinstance(error, OperationalError):
+            return self._corrupt(why)
+        return f"{self.name} cannot be used: {why}"
+
+    def _corrupt(self, why: str) -> str:
+        return (
+            f"{self.name} is damaged ({' '.join(why.split())}): put a backup in its place, or save "
+            f"what can be saved with `sqlite3 {self._file} .recover`; or move it away, with the "
+            "files beside it (-wal, -shm), to begin with an empty one, which knows no session and "
+            "no key of before"
+        )
+
+    def _sqlite(self, url: URL, begin: str) -> Engine:
+        engine = create_engine(
+            url,
+            poolclass=StaticPool if self.in_memory else NullPool,
+            # One thread at a time has it, not always the same one.
+            connect_args={"check_same_thread": False, "timeout": _BUSY_S},
+        )
+
+        @event.listens_for(engine, "connect")
+        def connected(connection: Any, _record: object) -> None:
+            connection.isolation_level = None  # the driver begins no transaction of its own
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+
+        @event.listens_for(engine, "begin")
+        def begun(connection: Connection) -> None:
+            connection.exec_driver_sql(begin)
+
+        return engine
+
+
+def _postgresql(url: URL) -> Engine:
+    # In a thread libpq's own way to wait holds nobody up; gevent's would make a hub there. psycopg
+    # reads this once, when it is imported, which is in the next step.
+    os.environ.setdefault("PSYCOPG_WAIT_FUNC", "wait_c")
+    return create_engine(
+        url,
+        poolclass=NullPool,
+        paramstyle="format",  # rows are tuples, as for SQLite
+        connect_args={
+            "connect_timeout": _CONNECT_S,
+            "tcp_user_timeout": _CUT_OFF_MS,
+            "keepalives_idle": 5,
+            "keepalives_interval": 2,
+            "keepalives_count": 3,
+            "application_name": "ev-charging-grid gateway",
+        },
+    )

@@ -1,0 +1,1 @@
+"""The ledger's migrations, and the one way to run them."""

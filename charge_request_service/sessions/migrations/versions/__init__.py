@@ -1,0 +1,1 @@
+"""One module a migration; a ledger that is in use never sees one change."""
