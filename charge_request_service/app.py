@@ -2,9 +2,11 @@
 
 import time
 from functools import partial
+from http import HTTPStatus
 from random import Random
 from urllib.parse import urlencode
 
+import gevent
 import orjson
 from flask import Response, g, request
 from prometheus_client import Gauge
@@ -15,6 +17,13 @@ from charge_request_service.control_room.blueprint import control_room
 from charge_request_service.doors.guard import add_doors
 from charge_request_service.openapi import description
 from charge_request_service.rush_hour import RushHours
+from charge_request_service.sessions.database import read_ledger_url
+from charge_request_service.sessions.ledger import Ledger
+from charge_request_service.sessions.problems import KeyReused, SessionRunning, location
+from charge_request_service.sessions.record import Begin, Kind, State, new_session_id
+from charge_request_service.sessions.routes import session_routes
+from charge_request_service.sessions.sessions import Reply, Sessions
+from charge_request_service.sessions.terms import digest, read_terms
 from charge_request_service.settings import Settings
 from grid_common.charge import ChargeRequest
 from grid_common.interrupt import Caller
@@ -52,22 +61,16 @@ def create_app(settings: Settings) -> ServiceApp:
         )
     )
 
-    _add_views(app, balancer)
-    _add_control_room(app, settings, balancer, account)
+    ledger = _open_ledger(app, settings)
+    sessions = Sessions(
+        ledger, balancer, grace_s=settings.reconnect_grace, drain=app.drain, log=app.log
+    )
+    gevent.spawn(sessions.recover)
 
-    @app.post("/charge")
-    @app.held
-    def charge(_caller: Caller) -> Response:
-        asked, noted = current_request(), current_g()
-        session = ChargeRequest.from_request(asked, max_kwh=settings.max_kwh).start_session()
-        longest_s = wait_s(asked, settings.max_wait)
-        noted.session = session  # from here on it is a vehicle
-        try:
-            answer = balancer.charge(session, request_id=noted.request_id, wait_s=longest_s)
-        except Unavailable as problem:
-            noted.why = problem.detail
-            raise
-        return _passed_on(answer)
+    _add_charge(app, settings, sessions)
+    _add_views(app, balancer)
+    _add_control_room(app, settings, sessions, account)
+    app.register_blueprint(session_routes(sessions, ledger, balancer))
 
     @app.after_request
     def note(response: Response) -> Response:
@@ -90,6 +93,59 @@ def create_app(settings: Settings) -> ServiceApp:
     return app
 
 
+def _open_ledger(app: ServiceApp, settings: Settings) -> Ledger:
+    ledger = Ledger(
+        read_ledger_url(settings.ledger_url),
+        retention_s=settings.ledger_retention,
+        key_retention_s=settings.key_retention,
+        log=app.log,
+        registry=app.registry,
+    )
+    app.closing.append(ledger.close)
+    return ledger
+
+
+def _add_charge(app: ServiceApp, settings: Settings, sessions: Sessions) -> None:
+    @app.post("/charge")
+    @app.held
+    def charge(_caller: Caller) -> Response:
+        asked, noted = current_request(), current_g()
+        wish = ChargeRequest.from_request(asked, max_kwh=settings.max_kwh)
+        terms = read_terms(asked)
+        longest_s = wait_s(asked, settings.max_wait)
+        session = wish.start_session(new_session_id(time.time_ns() // 1_000_000))
+        noted.session = session  # from here on it is a vehicle
+        owner = noted.caller.get("caller", "")
+        try:
+            if terms.kind is Kind.PLAIN:
+                answer = sessions.charge_plain(
+                    session,
+                    request_id=noted.request_id,
+                    wait_s=longest_s,
+                    owner=owner,
+                    told_vehicle=wish.vehicle_id is not None,
+                )
+                return _passed_on(answer)
+            begin = sessions.begin(
+                session,
+                kind=terms.kind,
+                owner=owner,
+                wait_s=longest_s,
+                told_vehicle=wish.vehicle_id is not None,
+            )
+            begin = begin._replace(key=terms.key, digest=digest(session, wish.vehicle_id))
+            reply = sessions.charge(begin, request_id=noted.request_id)
+        except (KeyReused, SessionRunning):
+            del noted.session  # nor is it one that came before
+            raise
+        except Unavailable as problem:
+            noted.why = problem.detail
+            raise
+        if reply.replayed:
+            del noted.session
+        return _replied(reply, begin)
+
+
 def _add_views(app: ServiceApp, balancer: BalancerClient) -> None:
     @app.get("/substations")
     def substations() -> Response:
@@ -107,12 +163,31 @@ def _add_views(app: ServiceApp, balancer: BalancerClient) -> None:
 
 
 def _add_control_room(
-    app: ServiceApp, settings: Settings, balancer: BalancerClient, account: Account
+    app: ServiceApp, settings: Settings, sessions: Sessions, account: Account
 ) -> None:
     if settings.control_room:
-        charge = partial(balancer.charge, wait_s=settings.max_wait)
+        charge = partial(sessions.charge_plain, wait_s=settings.max_wait)
         rush_hours = RushHours(charge, drain=app.drain, account=account, log=app.log)
         app.register_blueprint(control_room(rush_hours, max_kwh=settings.max_kwh))
+
+
+def _replied(reply: Reply, begin: Begin) -> Response:
+    """Answer the caller of a session that outlives it."""
+    if reply.answer is not None:
+        response = _passed_on(reply.answer)
+    else:
+        accepted = {
+            "state": State.WAITING,
+            "session_id": reply.session_id,
+            "vehicle_id": begin.session().vehicle_id,
+            "kwh": begin.kwh,
+        }
+        response = json_response(accepted, HTTPStatus.ACCEPTED)
+        response.headers["Location"] = location(reply.session_id)
+        response.headers["Preference-Applied"] = "respond-async"
+    if reply.replayed:
+        response.headers["Idempotency-Replayed"] = "true"
+    return response
 
 
 def _passed_on(answer: Answer) -> Response:

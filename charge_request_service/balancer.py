@@ -1,12 +1,17 @@
 """The gateway's view of the balancer: forwards vehicles, and outlasts a balancer that restarts."""
 
 import time
+from collections.abc import Sequence
+from http import HTTPStatus
 from random import Random
+from typing import Any
 
 import gevent
+import orjson
 
 from charge_request_service.settings import Settings
 from charge_request_service.watch import BalancerLost, BalancerWatch
+from grid_common import session_headers
 from grid_common.charge import Session
 from grid_common.drain import says_it_drains
 from grid_common.logs import Log
@@ -18,6 +23,8 @@ _FIRST_PAUSE_S = 0.05
 _LONGEST_PAUSE_S = 1.0
 # By then a balancer that was killed can be expected to be back, seconds.
 _RETRY_AFTER_S = 2.0
+# The balancer asks the session's substation, or all of them after a restart, seconds.
+_STOP_TIMEOUT_S = 10.0
 
 
 class BalancerClient:
@@ -40,13 +47,28 @@ class BalancerClient:
             log=log,
         )
 
-    def charge(self, session: Session, *, request_id: str, wait_s: float) -> Answer:
+    def charge(
+        self,
+        session: Session,
+        *,
+        request_id: str,
+        wait_s: float,
+        grace_s: float | None = None,
+        resumed: bool = False,
+    ) -> Answer:
         """Forward a vehicle and wait for its answer.
 
         A balancer that refuses the connection, is known to be silent, or drains, has not seen the
         vehicle: it is tried again until `wait_s` is over. One that breaks off, or falls silent for
         long, may have had it charged: not tried again, but for a kept-alive connection that was
         closed before the vehicle was sent on it (`Upstream`).
+
+        Args:
+            session: what is asked for.
+            request_id: as in every log line on the way.
+            wait_s: how long to try, and how long the vehicle may wait for a free point, seconds.
+            grace_s: how long it goes on where the connection is lost, seconds; None to stop then.
+            resumed: whether it may have been forwarded before.
 
         Raises:
             Unavailable: the balancer cannot be reached in time, broke off, or fell silent.
@@ -56,7 +78,7 @@ class BalancerClient:
         while True:
             remaining_s = max(0.0, deadline - time.monotonic())
             try:
-                answer = self._hand_over(session, request_id, remaining_s)
+                answer = self._hand_over(session, request_id, remaining_s, grace_s, resumed=resumed)
                 if not says_it_drains(answer):
                     return answer
             except Refused as error:
@@ -76,7 +98,24 @@ class BalancerClient:
             gevent.sleep(min(remaining_s, pause_s * self._random.uniform(0.5, 1.0)))
             pause_s = min(_LONGEST_PAUSE_S, pause_s * 2)
 
-    def _hand_over(self, session: Session, request_id: str, wait_s: float) -> Answer:
+    def _hand_over(
+        self,
+        session: Session,
+        request_id: str,
+        wait_s: float,
+        grace_s: float | None,
+        *,
+        resumed: bool,
+    ) -> Answer:
+        headers = {
+            "Content-Type": "application/json",
+            "X-Request-ID": request_id,
+            "Prefer": f"wait={wait_s:.3f}",
+        }
+        if grace_s is not None:
+            headers[session_headers.GRACE] = f"{grace_s:g}"
+        if resumed:
+            headers[session_headers.RESUMED] = session_headers.YES
         if self._watch.is_silent():
             raise Refused("it has stopped answering")
         with self._watch.vehicle_in_hand():
@@ -84,11 +123,7 @@ class BalancerClient:
                 "POST",
                 "/charge",
                 body=session.body(),
-                headers={
-                    "Content-Type": "application/json",
-                    "X-Request-ID": request_id,
-                    "Prefer": f"wait={wait_s:.3f}",
-                },
+                headers=headers,
             )
 
     def _answers(self) -> bool:
@@ -99,7 +134,44 @@ class BalancerClient:
             return False
         return True
 
-    def get(self, path: str, *, request_id: str, timeout_s: float = 2.0) -> Answer:
+    def sessions(self, session_ids: Sequence[str], *, request_id: str) -> list[dict[str, Any]]:
+        """Ask where some sessions stand, 100 at most; those that it does not know are left out.
+
+        Raises:
+            Unavailable: it cannot be reached.
+        """
+        answer = self.get(f"/sessions?ids={','.join(session_ids)}", request_id=request_id)
+        if answer.status != HTTPStatus.OK:
+            return []
+        found: list[dict[str, Any]] = orjson.loads(answer.body)["sessions"]
+        return found
+
+    def session(self, session_id: str, *, request_id: str) -> dict[str, Any] | None:
+        """Ask where a session stands; None where it is not known.
+
+        Raises:
+            Unavailable: it cannot be reached.
+        """
+        return _found(self.get(f"/sessions/{session_id}", request_id=request_id))
+
+    def stop(self, session_id: str, *, request_id: str) -> dict[str, Any] | None:
+        """Stop a session, and tell what it got; None where it is not known. Twice is no error.
+
+        Raises:
+            Unavailable: it cannot be reached.
+        """
+        return _found(
+            self.get(
+                f"/sessions/{session_id}",
+                request_id=request_id,
+                method="DELETE",
+                timeout_s=_STOP_TIMEOUT_S,
+            )
+        )
+
+    def get(
+        self, path: str, *, request_id: str, timeout_s: float = 2.0, method: str = "GET"
+    ) -> Answer:
         """Ask the balancer for one of its views.
 
         Raises:
@@ -107,7 +179,7 @@ class BalancerClient:
         """
         try:
             return self._upstream.request(
-                "GET",
+                method,
                 path,
                 headers={"X-Request-ID": request_id},
                 within_s=timeout_s,
@@ -115,6 +187,15 @@ class BalancerClient:
             )
         except UpstreamError as error:
             raise _unreachable(str(error)) from None
+
+
+def _found(answer: Answer) -> dict[str, Any] | None:
+    if answer.status == HTTPStatus.OK:
+        found: dict[str, Any] = orjson.loads(answer.body)
+        return found
+    if answer.status == HTTPStatus.NOT_FOUND:
+        return None
+    raise _unreachable(f"it answered {answer.status}")
 
 
 def _unreachable(why: str, session: Session | None = None) -> Unavailable:

@@ -1,4 +1,4 @@
-"""Make an API key: `python -m charge_request_service.keys NAME >> FILE`.
+"""Make an API key: `python -m charge_request_service.keys [--operator] NAME >> FILE`.
 
 The line for the file goes to stdout, the key to stderr: so the key is shown once, to whoever runs
 this, and is kept nowhere.
@@ -8,17 +8,22 @@ import sys
 
 from charge_request_service.doors.keys import KeysError, make_key
 
+_OPERATOR = "--operator"
+
 
 def main(arguments: list[str]) -> int:
     """Make a key for the one name given; return the exit status."""
+    operator = _OPERATOR in arguments
+    arguments = [one for one in arguments if one != _OPERATOR]
     if len(arguments) != 1 or arguments[0].startswith("-"):
         sys.stderr.write(
-            "usage: python -m charge_request_service.keys NAME >> FILE\n"
+            "usage: python -m charge_request_service.keys [--operator] NAME >> FILE\n"
             "Shows a new API key, and writes the line for CHARGE_API_KEYS_FILE to stdout.\n"
+            "A key sees and stops its own sessions; an operator's those of all.\n"
         )
         return 2
     try:
-        key, line = make_key(arguments[0])
+        key, line = make_key(arguments[0], operator=operator)
     except KeysError as error:
         sys.stderr.write(f"{error}\n")
         return 2

@@ -8,6 +8,9 @@ from typing import Any
 from charge_request_service.doors.guard import OPEN, UNLIMITED
 from charge_request_service.rush_hour import State
 from charge_request_service.rush_hour_request import RushHourRequest
+from charge_request_service.sessions.openapi import add_to_charge
+from charge_request_service.sessions.openapi import paths as session_paths
+from charge_request_service.sessions.openapi import schemas as session_schemas
 from grid_common import openapi
 from grid_common.charge import ChargeRequest
 from grid_common.openapi import (
@@ -41,6 +44,7 @@ def description(
         rate_limit: whether it limits each caller's rate.
     """
     charge = openapi.charge()
+    add_to_charge(charge)
     charge["responses"]["403"] = problem("The page of another site made a browser send this")
     document = openapi.document(
         "EV charging grid",
@@ -59,6 +63,7 @@ def description(
                 )
             },
         }
+        | session_paths()
         | openapi.common_paths("The grid can take vehicles")
         | (_control_room() if control_room else {}),
         _schemas(max_kwh),
@@ -161,7 +166,9 @@ def _view(
 def _schemas(max_kwh: float) -> dict[str, Any]:
     rush_hour = RushHourRequest.model_json_schema()
     rush_hour["properties"]["kwh"]["maximum"] = max_kwh
-    return openapi.charge_schemas(ChargeRequest, max_kwh) | {
+    schemas = openapi.charge_schemas(ChargeRequest, max_kwh) | session_schemas()
+    schemas["Charged"]["properties"]["status"] = {"enum": ["charged", "charging", "stopped"]}
+    return schemas | {
         "RushHourRequest": rush_hour,
         "RushHour": an_object(
             {

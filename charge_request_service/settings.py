@@ -9,6 +9,7 @@ from pydantic import Field, field_validator, model_validator
 from charge_request_service.doors.hosts import read_names
 from charge_request_service.doors.key_file import read_keys
 from charge_request_service.doors.rate import read_rate
+from charge_request_service.sessions.database import read_ledger_url
 from grid_common.http_url import parse_host, parse_http_url
 from grid_common.settings import FilePath, Seconds, ServiceSettings
 
@@ -78,6 +79,33 @@ class Settings(ServiceSettings):
         "API keys",
     )
 
+    ledger_url: str = Field(
+        "sqlite://",
+        repr=False,  # it may have a password
+        description="Where the ledger of sessions is: `sqlite:////folder/file`, "
+        "`postgresql://user:password@host/database` for several gateways, or `sqlite://`: in "
+        "memory, the last 10,000 sessions, gone with the process",
+    )
+    ledger_retention: Annotated[float, Field(gt=0, le=3_153_600_000)] = Field(
+        7_776_000, description="How long finished sessions are kept, seconds"
+    )
+    key_retention: Annotated[float, Field(gt=0, le=3_153_600_000)] = Field(
+        86_400,
+        description="How long an `Idempotency-Key` and its answer are kept after the session's "
+        "end, seconds; no longer than `LEDGER_RETENTION`",
+    )
+    reconnect_grace: Annotated[float, Field(ge=0, le=86_400)] = Field(
+        300,
+        description="How long a session with an `Idempotency-Key` goes on after its caller is "
+        "gone, and any that outlives its request after a part of the grid is, seconds",
+    )
+
+    @field_validator("ledger_url")
+    @classmethod
+    def _is_a_ledger(cls, value: str) -> str:
+        read_ledger_url(value)
+        return value
+
     @field_validator("balancer_url")
     @classmethod
     def _can_be_read(cls, value: str) -> str:
@@ -107,6 +135,15 @@ class Settings(ServiceSettings):
     def _are_names(cls, value: str) -> str:
         read_names(value)
         return value
+
+    @model_validator(mode="after")
+    def _keeps_sessions_for_as_long_as_their_keys(self) -> Self:
+        if self.key_retention > self.ledger_retention:
+            raise ValueError(
+                f"KEY_RETENTION={self.key_retention:g} is longer than "
+                f"LEDGER_RETENTION={self.ledger_retention:g}, with which a session's key goes, too"
+            )
+        return self
 
     @model_validator(mode="after")
     def _is_open_to_all_only_if_told_so(self) -> Self:

@@ -1,4 +1,4 @@
-"""The `Prefer: wait=N` header (RFC 7240): how long a caller is ready to wait."""
+"""The `Prefer` header (RFC 7240): how long a caller is ready to wait, and whether at all."""
 
 import re
 
@@ -8,6 +8,14 @@ from grid_common.problems import BadRequest, Fault
 
 # RFC 7240 has whole seconds; the grid's own hops also tell each other parts of one.
 _SECONDS = re.compile(r"\d{1,9}(\.\d{1,9})?", re.ASCII)
+
+
+def prefers_async(header: str | None) -> bool:
+    """Tell whether the header has `respond-async`."""
+    return header is not None and any(
+        preference.partition(";")[0].strip().lower() == "respond-async"
+        for preference in header.split(",")
+    )
 
 
 def wait_s(request: Request, longest_s: float) -> float:

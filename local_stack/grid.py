@@ -87,7 +87,11 @@ class Grid:
             "charge_request_service",
             "charge_request_service",
             self.ports.gateway,
-            {"BALANCER_URL": self.balancer.url, **self.gateway_env},
+            {
+                "BALANCER_URL": self.balancer.url,
+                "LEDGER_URL": f"sqlite:///{self.folder.absolute() / 'ledger.sqlite'}",
+                **self.gateway_env,
+            },
             self.gateway_host,
         )
         self.prometheus = self._prometheus() if self.with_prometheus else None

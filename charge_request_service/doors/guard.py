@@ -49,6 +49,10 @@ class Guard:
             raise Unauthorized(presented=key is not None)
         return name
 
+    def is_operator(self, name: str | None) -> bool:
+        """Tell whether a caller of that name sees everybody's sessions: without keys any does."""
+        return self._keys is None or (name is not None and self._keys.is_operator(name))
+
     def admit_to_open(self, address: str) -> None:
         """Let a caller in to what needs no key: within the rate too, but counted apart.
 
@@ -62,7 +66,8 @@ class Guard:
 def add_doors(app: ServiceApp, settings: Settings) -> None:
     """Guard an app's routes.
 
-    `g.caller` is then what a log line tells of a request's caller.
+    `g.caller` is then what a log line tells of a request's caller, `g.operator` whether it sees,
+    and may stop, everybody's sessions.
 
     Raises:
         KeysError: the file of keys cannot be used.
@@ -80,7 +85,7 @@ def add_doors(app: ServiceApp, settings: Settings) -> None:
     @app.before_request
     def admit() -> None:
         asked, noted = current_request(), current_g()
-        noted.caller = {}
+        noted.caller, noted.operator = {}, False
         environ = asked.environ  # a tenth of what `request.headers` costs
         host = environ.get("HTTP_HOST")
         if hosts is not None and not hosts.allows(host):
@@ -103,6 +108,7 @@ def add_doors(app: ServiceApp, settings: Settings) -> None:
                     request_id=noted.request_id,
                 )
             raise
+        noted.operator = guard.is_operator(name)
         if name is not None:
             noted.caller = {"caller": name}
         if environ["REQUEST_METHOD"] not in _SAFE:

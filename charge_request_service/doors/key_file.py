@@ -53,6 +53,10 @@ class KeyFile:
             self._follow()
         return self._ring.holder(key)
 
+    def is_operator(self, name: str) -> bool:
+        """Tell whether a holder sees, and may stop, everybody's sessions."""
+        return name in self._ring.operators
+
     def _follow(self) -> None:
         signature = file_signature(self._path)
         if signature == self._signature:

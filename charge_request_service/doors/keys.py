@@ -7,7 +7,7 @@ the hash.
 
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from hmac import compare_digest
 from typing import Self
@@ -16,7 +16,7 @@ from typing import Self
 _PREFIX = "evgrid_"
 _KEY_BYTES = 32
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
-_LINE = re.compile(r"([A-Za-z0-9._-]{1,64}):([0-9A-Fa-f]{64})", re.ASCII)
+_LINE = re.compile(r"([A-Za-z0-9._-]{1,64}):([0-9A-Fa-f]{64})(:operator)?", re.ASCII)
 # Each request is held against all of them, at less than 0.1 µs each.
 _MOST_KEYS = 1000
 
@@ -28,22 +28,30 @@ class KeysError(ValueError):
 
 
 class KeyRing:
-    """The keys that are let in, by the names of their holders."""
+    """The keys that are let in, by the names of their holders.
 
-    def __init__(self, digests: Mapping[str, bytes]) -> None:
+    Attributes:
+        operators: the holders who see, and may stop, everybody's sessions.
+    """
+
+    def __init__(self, digests: Mapping[str, bytes], operators: Iterable[str] = ()) -> None:
         self._digests = dict(digests)
+        self.operators = frozenset(operators)
 
     def __len__(self) -> int:
         return len(self._digests)
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read lines of `name:sha256`; blank ones and those that begin with # are comments.
+        """Read lines of `name:sha256` or `name:sha256:operator`.
+
+        Blank ones and those that begin with # are comments.
 
         Raises:
             KeysError: a line of another form, a name or key twice, no key, or too many.
         """
         names: dict[bytes, str] = {}
+        operators = set()
         for number, line in enumerate(text.splitlines(), start=1):
             entry = line.strip()
             if not entry or entry.startswith("#"):
@@ -52,7 +60,7 @@ class KeyRing:
             if found is None:  # it may be a key itself, so it is not shown
                 raise KeysError(
                     f"line {number} is not `name:sha256`, a name of {NAME_HELP} and the SHA-256 of "
-                    "the key in 64 hexadecimal digits"
+                    "the key in 64 hexadecimal digits, with `:operator` behind it or nothing"
                 )
             name, digest = found[1], bytes.fromhex(found[2])
             if name in names.values():
@@ -62,11 +70,13 @@ class KeyRing:
             if len(names) == _MOST_KEYS:
                 raise KeysError(f"line {number} is one too many: at most {_MOST_KEYS} are taken")
             names[digest] = name
+            if found[3]:
+                operators.add(name)
         if not names:
             raise KeysError(
                 "it has no key; `python -m charge_request_service.keys NAME` makes one and its line"
             )
-        return cls({name: digest for digest, name in names.items()})
+        return cls({name: digest for digest, name in names.items()}, operators)
 
     def holder(self, key: str) -> str | None:
         """Return the name of a key's holder, None if nobody has it.
@@ -82,8 +92,12 @@ class KeyRing:
         return found
 
 
-def make_key(name: str) -> tuple[str, str]:
+def make_key(name: str, *, operator: bool = False) -> tuple[str, str]:
     """Make a key for a holder; return it and its line for the file of keys.
+
+    Args:
+        name: the holder's.
+        operator: whether it sees, and may stop, everybody's sessions.
 
     Raises:
         KeysError: the name is not of the form that the file takes.
@@ -91,4 +105,5 @@ def make_key(name: str) -> tuple[str, str]:
     if not _NAME.fullmatch(name):
         raise KeysError(f"{name[:80]!r} is no name for a key; it takes {NAME_HELP}")
     key = f"{_PREFIX}{secrets.token_urlsafe(_KEY_BYTES)}"
-    return key, f"{name}:{sha256(key.encode()).hexdigest()}"
+    mark = ":operator" if operator else ""
+    return key, f"{name}:{sha256(key.encode()).hexdigest()}{mark}"

@@ -81,7 +81,7 @@ def test_a_container_has_its_limits(document: dict[str, Any], service: str) -> N
 
 
 @each_service
-def test_a_container_writes_to_memory_and_its_journal_alone(
+def test_a_container_writes_to_memory_and_its_journal_or_ledger_alone(
     document: dict[str, Any], service: str
 ) -> None:
     container = document["services"][service]
@@ -90,6 +90,10 @@ def test_a_container_writes_to_memory_and_its_journal_alone(
             assert mount["type"] == "volume"
             assert service.startswith("substation")
             assert "source" not in mount  # a name would have the containers of --scale share it
+            continue
+        if mount.get("target") == "/var/lib/gateway":  # the ledger, bounded by LEDGER_RETENTION
+            assert (mount["type"], mount["source"]) == ("volume", "ledger")
+            assert service == "charge_request_service"
             continue
         assert mount["type"] == "bind"
         assert mount["read_only"] is True

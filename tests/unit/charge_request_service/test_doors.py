@@ -47,7 +47,17 @@ def test_without_a_key_only_what_is_named_open_can_be_had(tmp_path: Path) -> Non
 
     refused = {rule for rule, method in found if ask(client, rule, method) == 401}
 
-    assert refused == {"/charge", "/substations", "/history", "/decisions", "/rush-hour"}
+    assert refused == {
+        "/charge",
+        "/substations",
+        "/history",
+        "/decisions",
+        "/rush-hour",
+        "/sessions",
+        "/sessions/<session_id>",
+        "/sessions.csv",
+        "/sessions.json",
+    }
     assert {rule for rule, _ in found} - refused == OPEN
     assert client.get("/no-such-page").status_code == 401
 

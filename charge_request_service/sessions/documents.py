@@ -1,0 +1,163 @@
+"""Sessions as documents: for callers, and as charge detail records. Pure."""
+
+import csv
+import io
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from charge_request_service.sessions.record import FINAL, Record, State
+
+# What the balancer knows of a session that has not ended.
+_LIVE = ("state", "substation", "energy_kwh", "power_kw", "predicted_end_s", "attempts", "legs")
+CSV_COLUMNS = (
+    "session_id",
+    "vehicle_id",
+    "state",
+    "began",
+    "ended",
+    "kwh",
+    "energy_kwh",
+    "substation",
+    "attempts",
+    "waited_s",
+    "charging_s",
+    "mean_power_kw",
+    "peak_power_kw",
+    "legs",
+    "owner",
+    "idempotency_key",
+    "reason",
+)
+# A cell that begins so is a formula to a spreadsheet.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_SECONDS_PER_HOUR = 3600
+
+
+def session_document(record: Record, live: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Build what a caller is told of a session.
+
+    Args:
+        record: the ledger's.
+        live: what the balancer tells of it, where it has not ended.
+    """
+    document = {
+        "session_id": record.session_id,
+        "state": record.state,
+        "vehicle_id": record.vehicle,
+        "kwh": record.kwh,
+        "kind": record.kind,
+        "began": iso(record.began_us),
+        "ended": None if record.ended_us is None else iso(record.ended_us),
+        "energy_kwh": record.energy_kwh,
+        "substation": record.substation,
+        "power_kw": None,
+        "predicted_end_s": None,
+        "attempts": record.attempts,
+        "waited_s": record.waited_s,
+        "charging_s": record.charging_s,
+        "mean_power_kw": record.mean_power_kw,
+        "peak_power_kw": record.peak_power_kw,
+        "legs": legs_of(record),
+        "reason": record.reason,
+    }
+    if live is not None and not record.ended:
+        document.update({name: live[name] for name in _LIVE if name in live})
+        if document["state"] in FINAL:  # not before it is written, with all that belongs to it
+            document["state"] = State.CHARGING
+    return document
+
+
+def legs_of(record: Record) -> list[dict[str, Any]]:
+    """Return a session's part at each substation."""
+    if record.legs or record.substation is None:
+        return record.legs_list()
+    return [
+        {
+            "substation": record.substation,
+            "energy_kwh": record.energy_kwh,
+            "charging_s": record.charging_s,
+        }
+    ]
+
+
+def csv_of(records: Iterable[Record], *, header: bool = True) -> str:
+    """Write charge detail records as CSV (RFC 4180), one row a session."""
+    text = io.StringIO()
+    writer = csv.writer(text)
+    if header:
+        writer.writerow(CSV_COLUMNS)
+    for record in records:
+        document = session_document(record)
+        writer.writerow(
+            [
+                record.session_id,
+                record.vehicle,
+                record.state,
+                document["began"],
+                document["ended"],
+                record.kwh,
+                record.energy_kwh,
+                record.substation,
+                record.attempts,
+                record.waited_s,
+                record.charging_s,
+                record.mean_power_kw,
+                record.peak_power_kw,
+                " ".join(f"{leg['substation']}={leg['energy_kwh']}" for leg in document["legs"]),
+                _cell(record.owner),
+                _cell(record.key),
+                _cell(record.reason),
+            ]
+        )
+    return text.getvalue()
+
+
+def cdr_of(record: Record) -> dict[str, Any]:
+    """Build a session's charge detail record with the fields of OCPI 2.2.1 that the grid knows."""
+    ended_us = record.ended_us or record.began_us
+    legs = legs_of(record)
+    hours = (ended_us - record.began_us) / 1e6 / _SECONDS_PER_HOUR
+    charging_hours = (record.charging_s or 0.0) / _SECONDS_PER_HOUR
+    return {
+        "id": record.session_id,
+        "start_date_time": iso(record.began_us),
+        "end_date_time": iso(ended_us),
+        "session_id": record.session_id,
+        "cdr_token": {
+            "uid": record.vehicle,
+            "type": "OTHER",
+            "contract_id": record.owner or record.vehicle,
+        },
+        "auth_method": "AUTH_REQUEST",
+        "cdr_location": {"id": record.substation or ""},
+        "charging_periods": [
+            {
+                "start_date_time": iso(record.began_us),
+                "dimensions": [
+                    {"type": "ENERGY", "volume": leg.get("energy_kwh") or 0.0},
+                    {
+                        "type": "TIME",
+                        "volume": (leg.get("charging_s") or 0.0) / _SECONDS_PER_HOUR,
+                    },
+                ],
+                "location_id": leg["substation"],
+            }
+            for leg in legs
+        ],
+        "total_energy": record.energy_kwh or 0.0,
+        "total_time": hours,
+        "total_parking_time": max(0.0, hours - charging_hours),
+        "last_updated": iso(ended_us),
+    }
+
+
+def iso(time_us: int) -> str:
+    """Write a time, microseconds since 1970, as RFC 3339 has it."""
+    at = datetime.fromtimestamp(time_us / 1e6, UTC)
+    return f"{at:%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1000:03}Z"
+
+
+def _cell(text: str | None) -> str | None:
+    """Keep a spreadsheet from taking a text that others chose for a formula."""
+    return f"'{text}" if text and text.startswith(_FORMULA) else text

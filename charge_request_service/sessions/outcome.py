@@ -1,0 +1,103 @@
+"""What an answer, or the lack of one, makes of a session. Pure."""
+
+from typing import Any
+
+import orjson
+
+from charge_request_service.sessions.record import End, Record, State
+from grid_common.http_answer import Answer
+from grid_common.problem_type import CONTENT_TYPE
+from grid_common.problems import Problem
+
+_NUMBERS = (
+    "attempts",
+    "waited_s",
+    "charging_s",
+    "energy_kwh",
+    "mean_power_kw",
+    "peak_power_kw",
+)
+_NO_ANSWER = (None, None, None)
+_TOLD = 3 + len(_NUMBERS) + 2
+
+
+def end_of(session_id: str, answer: Answer, ended_us: int, *, keep: bool) -> End:
+    """Return how the session ended whose answer this is.
+
+    Args:
+        session_id: its name.
+        answer: the balancer's.
+        ended_us: when it came, microseconds since 1970.
+        keep: whether the answer is kept, to be given again.
+    """
+    told = _document(answer.body)
+    if answer.status >= 300:
+        state, reason = State.REFUSED, told.get("detail")
+    elif told.get("status") == "stopped":
+        state, reason = State.STOPPED, told.get("reason") or "stopped by its caller"
+    else:  # a substation that goes on after its answer has taken it: that is its end here
+        state, reason = State.CHARGED, None
+    members = (session_id, state, ended_us, *_told(told), _text(reason), answer.status, *_NO_ANSWER)
+    end = End._make(members)
+    return with_answer(end, answer) if keep else end
+
+
+def with_told(end: End, told: dict[str, Any]) -> End:
+    """Add what the balancer tells of a session."""
+    return End._make((*end[:3], *_told(told), *end[_TOLD:]))
+
+
+def _told(told: dict[str, Any]) -> tuple[Any, ...]:
+    """Return the members of `End` from `substation` to `legs`."""
+    legs = told.get("legs")
+    return (
+        _text(told.get("substation")),
+        *(_number(told.get(name)) for name in _NUMBERS),
+        orjson.dumps(legs).decode() if legs and isinstance(legs, list) else None,
+    )
+
+
+def with_answer(end: End, answer: Answer) -> End:
+    """Add the answer, to be given again."""
+    return end._replace(
+        status=answer.status,
+        content_type=answer.content_type,
+        body=_text(answer.body.decode(errors="replace")),
+        retry_after=answer.retry_after,
+    )
+
+
+def answer_of(record: Record) -> Answer | None:
+    """Return the answer that was kept of a finished session."""
+    if record.body is None or record.status is None:
+        return None
+    return Answer(
+        record.status, record.content_type or "", record.retry_after, record.body.encode()
+    )
+
+
+def problem_answer(problem: Problem) -> Answer:
+    """Return a problem as the answer that it is rendered as."""
+    return Answer(
+        int(problem.status),
+        CONTENT_TYPE,
+        problem.headers.get("Retry-After"),
+        orjson.dumps(problem.document()),
+    )
+
+
+def _document(body: bytes) -> dict[str, Any]:
+    try:
+        told = orjson.loads(body)
+    except ValueError:
+        return {}
+    return told if isinstance(told, dict) else {}
+
+
+def _number(value: Any) -> Any:
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _text(value: Any) -> str | None:
+    # PostgreSQL keeps no text with a null character in it.
+    return value.replace("\0", "\ufffd") if isinstance(value, str) else None

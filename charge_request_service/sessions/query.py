@@ -1,0 +1,82 @@
+"""The parameters of the lists of sessions."""
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+
+from charge_request_service.sessions.record import State
+from charge_request_service.sessions.store import Query
+from grid_common.problems import BadRequest, Fault, shown, shown_name
+
+MOST = 100
+_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}", re.ASCII)
+_NUMBER = re.compile(r"\d{1,6}", re.ASCII)
+
+
+def read_query(
+    given: Mapping[str, str], *, owner: str | None, most: int = MOST, records: bool = False
+) -> Query:
+    """Read which sessions are asked for.
+
+    Args:
+        given: the parameters.
+        owner: the only one whose sessions are listed; None for anybody's.
+        most: most sessions of a page.
+        records: charge detail records are: of sessions that have ended, in any state.
+
+    Raises:
+        BadRequest: a parameter is not known, or not valid; each is named.
+    """
+    faults: list[Fault] = []
+    taken = {"vehicle_id", "since", "until", "limit", "cursor"} | (set() if records else {"state"})
+    for name in given:
+        if name not in taken:
+            known = ", ".join(sorted(taken))
+            faults.append(Fault(shown_name(name), f"is not known; {known} are taken"))
+
+    def read(name: str, parse: Callable[[str], object], takes: str) -> object:
+        if name not in given or name not in taken:
+            return None
+        try:
+            return parse(given[name])
+        except ValueError:
+            faults.append(Fault(name, f"is {shown(given[name])}; it takes {takes}"))
+            return None
+
+    name_of = "a session's id, the `next` of the page before"
+    when = "a time such as 2026-11-26T16:00:00Z"
+    values = {
+        "limit": read("limit", lambda text: _limit(text, most), f"a number from 1 to {most}"),
+        "after": read("cursor", _id, name_of),
+        "state": read("state", State, f"one of {', '.join(State)}"),
+        "vehicle_id": read("vehicle_id", _id, "a vehicle's id"),
+        "since_ms": read("since", _time_ms, when),
+        "until_ms": read("until", _time_ms, when),
+    }
+    if faults:
+        raise BadRequest(faults)
+    told = {name: value for name, value in values.items() if value is not None}
+    return Query(**{"limit": most, **told}, owner=owner, ended=records)  # type: ignore[arg-type] # as parsed
+
+
+def _limit(text: str, most: int) -> int:
+    if not (_NUMBER.fullmatch(text) and 1 <= int(text) <= most):
+        raise ValueError
+    return int(text)
+
+
+def _id(text: str) -> str:
+    if not _ID.fullmatch(text):
+        raise ValueError
+    return text
+
+
+def _time_ms(text: str) -> int:
+    if len(text) > 40:
+        raise ValueError
+    at = datetime.fromisoformat(text)
+    at = at if at.tzinfo else at.replace(tzinfo=UTC)
+    try:
+        return int(at.timestamp() * 1000)
+    except OverflowError:
+        raise ValueError from None

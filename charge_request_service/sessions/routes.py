@@ -1,0 +1,119 @@
+"""The gateway's routes of sessions: where they stand, how to stop one, charge detail records."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, TypeVar
+from urllib.parse import urlencode
+
+import orjson
+from flask import Blueprint, Response, g, request
+
+from charge_request_service.balancer import BalancerClient
+from charge_request_service.sessions.documents import cdr_of, csv_of, session_document
+from charge_request_service.sessions.ledger import Ledger, LedgerAway
+from charge_request_service.sessions.problems import NoSuchSession, ledger_away
+from charge_request_service.sessions.query import read_query
+from charge_request_service.sessions.record import FINAL, Record
+from charge_request_service.sessions.sessions import Sessions
+from charge_request_service.sessions.store import Page
+from grid_common.problems import Unavailable
+from grid_common.web import BytesResponse, json_response
+
+_Result = TypeVar("_Result")
+
+MOST_RECORDS = 1000
+
+
+def session_routes(sessions: Sessions, ledger: Ledger, balancer: BalancerClient) -> Blueprint:
+    """Build the routes.
+
+    Args:
+        sessions: stops them.
+        ledger: has them.
+        balancer: knows of those that have not ended.
+    """
+    routes = Blueprint("sessions", __name__)
+
+    @routes.get("/sessions/<session_id>")
+    def one(session_id: str) -> Response:
+        return json_response(_shown(_own(ledger, session_id), balancer))
+
+    @routes.delete("/sessions/<session_id>")
+    def stop(session_id: str) -> Response:
+        record = _own(ledger, session_id)
+        if not record.ended:
+            sessions.stop(record, request_id=g.request_id)
+            record = _own(ledger, session_id)
+        return json_response(_shown(record, balancer))
+
+    @routes.get("/sessions")
+    def some() -> Response:
+        query = read_query(request.args, owner=_owner())
+        page = _ask(lambda: ledger.page(query))
+        documents = _documents(page.records, balancer)
+        if query.state is not None and query.state not in FINAL:
+            documents = [one for one in documents if one["state"] == query.state]
+        return json_response({"sessions": documents, "next": page.next})
+
+    @routes.get("/sessions.csv")
+    def csv() -> Response:
+        return _records("text/csv; charset=utf-8; header=present", _csv_page)
+
+    @routes.get("/sessions.json")
+    def json() -> Response:
+        return _records("application/json", _json_page)
+
+    def _records(content_type: str, write: Callable[[Page], bytes]) -> Response:
+        query = read_query(request.args, owner=_owner(), most=MOST_RECORDS, records=True)
+        body, after = _ask(lambda: ledger.written(query, write))
+        response = BytesResponse(body, 200, content_type)
+        if after is not None:
+            further = urlencode({**request.args, "cursor": after})
+            response.headers["Link"] = f'<{request.path}?{further}>; rel="next"'
+        return response
+
+    return routes
+
+
+def _csv_page(page: Page) -> bytes:
+    return csv_of(page.records).encode()
+
+
+def _json_page(page: Page) -> bytes:
+    return orjson.dumps({"cdrs": [cdr_of(one) for one in page.records], "next": page.next})
+
+
+def _owner() -> str | None:
+    """Return the only owner whose sessions the caller may see, None for any."""
+    return None if g.operator else g.caller.get("caller", "")
+
+
+def _own(ledger: Ledger, session_id: str) -> Record:
+    record, owner = _ask(lambda: ledger.get(session_id)), _owner()
+    if record is None or owner not in (None, record.owner):
+        raise NoSuchSession(session_id)
+    return record
+
+
+def _shown(record: Record, balancer: BalancerClient) -> dict[str, Any]:
+    live = None
+    if not record.ended:
+        with suppress(Unavailable):  # the ledger's word has to do
+            live = balancer.session(record.session_id, request_id=g.request_id)
+    return session_document(record, live)
+
+
+def _documents(records: list[Record], balancer: BalancerClient) -> list[dict[str, Any]]:
+    known: dict[str, dict[str, Any]] = {}
+    if running := [one.session_id for one in records if not one.ended]:
+        with suppress(Unavailable):
+            found = balancer.sessions(running, request_id=g.request_id)
+            known = {one["session_id"]: one for one in found}
+    return [session_document(one, known.get(one.session_id)) for one in records]
+
+
+def _ask(work: Callable[[], _Result]) -> _Result:
+    try:
+        return work()
+    except LedgerAway as error:
+        raise ledger_away(str(error)) from None

@@ -1,0 +1,377 @@
+"""Sessions from their beginning to their end: in the ledger, and at the balancer."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import gevent
+import orjson
+
+from charge_request_service.balancer import BalancerClient
+from charge_request_service.sessions.ledger import Ledger, LedgerAway, now_us
+from charge_request_service.sessions.outcome import (
+    answer_of,
+    end_of,
+    problem_answer,
+    with_answer,
+    with_told,
+)
+from charge_request_service.sessions.problems import (
+    KeyReused,
+    SessionRunning,
+    ledger_away,
+)
+from charge_request_service.sessions.record import Begin, End, Kind, Record, State
+from charge_request_service.sessions.running import Running, ToStop
+from grid_common.charge import Session
+from grid_common.drain import Drain, says_it_drains
+from grid_common.http_answer import Answer
+from grid_common.logs import Log
+from grid_common.problems import Problem, Unavailable
+
+__all__ = ["Reply", "Sessions"]
+
+# Pauses between attempts to go on with a session, or to stop one, grow between these, seconds.
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 2.0
+# How long a caller that stops a session waits to learn what it got, seconds.
+_STOP_S = 15.0
+# How long a caller waits for a session that another process of this gateway left, seconds.
+_TAKE_OVER_S, _LOOK_EVERY_S = 10.0, 0.1
+_HUNG_UP = "its caller hung up"
+_STOPPED = "stopped by its caller"
+_RESTARTED = "its gateway was restarted"
+_JSON = "application/json"
+
+
+class Reply(NamedTuple):
+    """What a caller of `POST /charge` is answered.
+
+    Attributes:
+        session_id: of its session.
+        answer: the session's; None where it goes on by itself.
+        replayed: the session was there before.
+    """
+
+    session_id: str
+    answer: Answer | None
+    replayed: bool = False
+
+
+class Sessions:
+    """All sessions that this gateway sees to."""
+
+    def __init__(
+        self, ledger: Ledger, balancer: BalancerClient, *, grace_s: float, drain: Drain, log: Log
+    ) -> None:
+        """Prepare; `recover` goes on with what an earlier process left.
+
+        Args:
+            ledger: where they are written.
+            balancer: charges them.
+            grace_s: how long one with a key goes on without its caller, seconds.
+            drain: counts those that would be lost with this process.
+            log: the service's log.
+        """
+        self._ledger = ledger
+        self._balancer = balancer
+        self._grace_s = grace_s
+        self._drain = drain
+        self._log = log
+        self._running: dict[str, Running] = {}
+        self._by_key: dict[tuple[str, str], Running] = {}
+        self._recovered = False
+
+    def begin(
+        self, session: Session, *, kind: Kind, owner: str, wait_s: float, told_vehicle: bool
+    ) -> Begin:
+        """Return the row of a session that begins now."""
+        return Begin(
+            session.session_id,
+            session.vehicle_id if told_vehicle else None,
+            *session[2:6],
+            kind=kind,
+            owner=owner,
+            key=None,
+            digest=None,
+            wait_s=wait_s,
+            began_us=now_us(),
+            gateway=self._ledger.gateway,
+        )
+
+    def charge_plain(
+        self,
+        session: Session,
+        *,
+        request_id: str,
+        wait_s: float,
+        owner: str = "",
+        told_vehicle: bool = True,
+    ) -> Answer:
+        """Charge a vehicle for as long as its caller waits.
+
+        Raises:
+            Unavailable: the ledger is away, or the balancer.
+        """
+        begin = self.begin(
+            session, kind=Kind.PLAIN, owner=owner, wait_s=wait_s, told_vehicle=told_vehicle
+        )
+        try:
+            # Neither the beginning nor the end is waited for. Were a killed gateway's last rows
+            # lost: what it held stops with it, and the next asks the balancer for what has no end.
+            self._ledger.note_begin(begin)
+        except LedgerAway as error:
+            raise ledger_away(str(error)) from None
+        try:
+            answer = self._balancer.charge(session, request_id=request_id, wait_s=wait_s)
+        except Unavailable as problem:
+            if problem.reason == "balancer-lost":
+                gevent.spawn(self._settle, begin, problem.detail, request_id)
+            else:
+                answer = problem_answer(problem)
+                self._ledger.note_end(end_of(session.session_id, answer, now_us(), keep=False))
+            raise
+        except BaseException:
+            gevent.spawn(self._settle, begin, _HUNG_UP, request_id)
+            raise
+        self._ledger.note_end(end_of(session.session_id, answer, now_us(), keep=False))
+        return answer
+
+    def charge(self, begin: Begin, *, request_id: str) -> Reply:
+        """Charge a vehicle whose session outlives its caller, or find the session that it has.
+
+        Raises:
+            KeyReused: its key came with another body.
+            SessionRunning: another caller with the key waits.
+            Unavailable: the ledger is away.
+        """
+        running = self._by_key.get((begin.owner, begin.key)) if begin.key is not None else None
+        if running is None:
+            with self._starting(begin, request_id) as running:
+                try:
+                    there = self._ledger.begin(begin)
+                except LedgerAway as error:
+                    raise ledger_away(str(error)) from None
+                if there is None:
+                    self._start(running)
+            if there is None:
+                return self._reply(running, begin.kind, replayed=False)
+            found = self._found(there, begin)
+            if isinstance(found, Reply):
+                return found
+            running = found
+        if running.begin.digest != begin.digest:
+            raise KeyReused(running.begin.session_id)
+        if running.has_caller:
+            raise SessionRunning(running.begin.session_id)
+        return self._reply(running, begin.kind, replayed=True)
+
+    def stop(self, record: Record, *, request_id: str) -> None:
+        """Stop a session that has not ended, and wait until it has.
+
+        Raises:
+            Unavailable: the balancer cannot be reached; a session that outlives its caller is
+                stopped as soon as it can be.
+        """
+        running = self._running.get(record.session_id)
+        if running is not None:
+            running.stop(_STOPPED)
+            if running.wait(_STOP_S) is None:
+                raise Unavailable(
+                    "balancer-unreachable",
+                    "The balancer cannot be reached. The session is stopped as soon as it can be.",
+                    retry_after_s=_LONGEST_PAUSE_S,
+                    session_id=record.session_id,
+                )
+            return
+        told = self._balancer.stop(record.session_id, request_id=request_id)
+        if told is None:
+            raise Unavailable(
+                "balancer-unreachable",
+                "The balancer does not know this session yet.",
+                retry_after_s=_LONGEST_PAUSE_S,
+                session_id=record.session_id,
+            )
+        # Its own caller is answered, too, and writes the same; the first to write it counts.
+        self._ledger.end(_stopped(record.session_id, told, _STOPPED))
+
+    def recover(self) -> None:
+        """Go on with the sessions of gateways that are gone, now and whenever one goes."""
+        while True:
+            try:
+                adopted = self._ledger.adopt()
+                if adopted:
+                    self._log.warning("sessions recovered", sessions=adopted)
+                    self._go_on()
+                self._recovered = True
+            except LedgerAway as error:
+                self._log.debug("sessions cannot be recovered yet", why=str(error))
+                gevent.sleep(_LONGEST_PAUSE_S)
+                continue
+            except Exception:
+                self._log.exception("unexpected error")
+            if not self._ledger.is_shared:
+                return
+            gevent.sleep(_LONGEST_PAUSE_S)
+
+    def _go_on(self) -> None:
+        for record in self._ledger.open_sessions():
+            if record.session_id in self._running:
+                continue
+            begin = record.begin()
+            request_id = f"resumed-{record.session_id}"
+            if begin.kind is Kind.PLAIN:
+                gevent.spawn(self._settle, begin, _RESTARTED, request_id)
+            else:
+                running = self._made(begin, request_id, resumed=True)
+                self._start(running)
+                running.watch_grace()
+
+    # A session that outlives its caller.
+
+    def _made(self, begin: Begin, request_id: str, *, resumed: bool) -> Running:
+        running = Running(begin, request_id=request_id, grace_s=self._grace_s, resumed=resumed)
+        self._running[begin.session_id] = running
+        if begin.key is not None:
+            self._by_key[begin.owner, begin.key] = running
+        return running
+
+    def _gone(self, running: Running) -> None:
+        begin = running.begin
+        self._running.pop(begin.session_id, None)
+        if begin.key is not None and self._by_key.get((begin.owner, begin.key)) is running:
+            del self._by_key[begin.owner, begin.key]
+
+    @contextmanager
+    def _starting(self, begin: Begin, request_id: str) -> Iterator[Running]:
+        """Have others with its key see it while it is being written; its caller is here."""
+        running = self._made(begin, request_id, resumed=False)
+        started = False
+        try:
+            with running.caller():
+                yield running
+            started = running.started
+        finally:
+            if not started:
+                self._gone(running)
+
+    def _found(self, there: Record, begin: Begin) -> Running | Reply:
+        """Return the session that has the key: its answer, or itself where it runs."""
+        if there.digest != begin.digest:
+            raise KeyReused(there.session_id)
+        for _ in range(int(_TAKE_OVER_S / _LOOK_EVERY_S)):
+            if running := self._running.get(there.session_id):
+                return running
+            if there.ended:
+                return Reply(there.session_id, answer_of(there), replayed=True)
+            # Another process has it, or had it, or it is about to end.
+            gevent.sleep(_LOOK_EVERY_S)
+            try:
+                now = self._ledger.get(there.session_id)
+            except LedgerAway as error:
+                raise ledger_away(str(error)) from None
+            if now is None:
+                break
+            there = now
+        raise SessionRunning(there.session_id)
+
+    def _start(self, running: Running) -> None:
+        running.started = True
+        gevent.spawn(self._run, running)
+
+    def _reply(self, running: Running, kind: Kind, *, replayed: bool) -> Reply:
+        session_id = running.begin.session_id
+        if kind is Kind.ASYNC:
+            if running.kind is not Kind.ASYNC:
+                running.go_on_by_itself()
+                self._ledger.make_async(session_id)
+            return Reply(session_id, None, replayed)
+        with running.caller():
+            return Reply(session_id, running.wait(), replayed)
+
+    def _run(self, running: Running) -> None:
+        counts = self._ledger.is_lost_with_this_process
+        try:
+            if counts:
+                self._drain.took()
+            try:
+                end, answer = self._outcome(running)
+            finally:
+                if counts:
+                    self._drain.left()
+        except Exception:
+            self._log.exception("unexpected error", request_id=running.request_id)
+            problem = Problem("The gateway met an unexpected error; its log tells more.")
+            answer = problem_answer(problem)
+            end = end_of(running.begin.session_id, answer, now_us(), keep=True)
+        is_written = self._ledger.end(end)
+        running.finish(end, answer)
+        self._log.info(
+            "session ended",
+            session_id=end.session_id,
+            vehicle_id=running.begin.session().vehicle_id,
+            request_id=running.request_id,
+            state=end.state,
+            energy_kwh=end.energy_kwh,
+            **({"why": end.reason} if end.reason else {}),
+        )
+        if not is_written:  # until it is, callers with its key find it here
+            self._ledger.end(end, patience_s=None)
+        self._gone(running)
+
+    def _outcome(self, running: Running) -> tuple[End, Answer]:
+        begin, pause_s = running.begin, _FIRST_PAUSE_S
+        while True:
+            try:
+                with running.in_hand():
+                    answer = self._balancer.charge(
+                        begin.session(),
+                        request_id=running.request_id,
+                        wait_s=begin.wait_s,
+                        grace_s=self._grace_s,
+                        resumed=running.resumed,
+                    )
+            except ToStop:
+                return self._stop(begin, running.stopping or _STOPPED, running.request_id)
+            except Unavailable as problem:
+                if problem.reason != "balancer-lost" and not running.resumed:
+                    answer = problem_answer(problem)  # it was in nobody's hands
+                    return end_of(begin.session_id, answer, now_us(), keep=True), answer
+                running.resumed = True
+            else:
+                if not (running.resumed and says_it_drains(answer)):
+                    return end_of(begin.session_id, answer, now_us(), keep=True), answer
+            running.pause(pause_s)
+            pause_s = min(_LONGEST_PAUSE_S, 2 * pause_s)
+
+    def _stop(self, begin: Begin, why: str, request_id: str) -> tuple[End, Answer]:
+        """Stop a session at the balancer, however long that takes; tell how it ended."""
+        pause_s = _FIRST_PAUSE_S
+        while True:
+            try:
+                told = self._balancer.stop(begin.session_id, request_id=request_id)
+                break
+            except Unavailable:
+                gevent.sleep(pause_s)
+                pause_s = min(_LONGEST_PAUSE_S, 2 * pause_s)
+        end = _stopped(begin.session_id, told or {}, why)
+        document = {
+            "status": end.state,
+            "session_id": begin.session_id,
+            "vehicle_id": begin.session().vehicle_id,
+            "kwh": begin.kwh,
+            "reason": why,
+            **(told or {}),
+        }
+        answer = Answer(200, _JSON, None, orjson.dumps(document))
+        return with_answer(end, answer), answer
+
+    def _settle(self, begin: Begin, why: str, request_id: str) -> None:
+        """Write how a plain session ended whose caller is gone, with what it got."""
+        end, _ = self._stop(begin, why, request_id)
+        self._ledger.end(end._replace(status=None, content_type=None, body=None))
+
+
+def _stopped(session_id: str, told: dict[str, Any], why: str) -> End:
+    charged = told.get("status") == "charged"
+    state = State.CHARGED if charged else State.STOPPED
+    return with_told(End(session_id, state, now_us(), reason=None if charged else why), told)
