@@ -15,6 +15,7 @@ _MOST_A_SECOND = 100
 _AT_ONCE = 8
 _PAGE_TIMEOUT_S = 5.0
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.2, 5.0
+_LONGEST_PREDICTED_S = 60.0  # so that thousands that charge for hours leave others their turn
 _NOT_THERE = (401, 403, 404, 405, 410, 501)
 
 
@@ -58,7 +59,7 @@ class Follower:
                 return _took_s(document)
             left = document.get("predicted_end_s")
             if isinstance(left, (int, float)):
-                pause = min(_LONGEST_PAUSE_S, max(_FIRST_PAUSE_S, left))
+                pause = min(_LONGEST_PREDICTED_S, max(_FIRST_PAUSE_S, left))
 
     def _address(self, location: str) -> str | None:
         try:
