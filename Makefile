@@ -12,7 +12,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # `make lock` writes with it, `make lock-check` compares.
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' pyproject.toml
 
-.PHONY: help run test test-slow test-commands test-e2e test-bench bench bench-cost hostile faults faults-local faults-compose reliability field power-scenes mutants soak check hooks format lock lock-check audit pictures clean anew
+.PHONY: help run test test-slow test-commands test-e2e test-bench bench bench-cost hostile faults faults-local faults-compose kills kills-long reliability field power-scenes mutants soak check hooks format lock lock-check audit pictures clean anew
 
 help: ## Show what can be made
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -51,6 +51,13 @@ faults-local: $(VENV)/dev ## Play every fault that needs no Docker
 
 faults-compose: $(VENV)/dev ## Play every fault that strikes containers
 	@$(BIN)/python -m pytest tests/e2e/faults/compose $(ARGS)
+
+kills: $(VENV)/dev ## Kill parts of the grid under load, 40 times; is anything lost or charged twice? (2 minutes)
+	@$(BIN)/python -m benchmarks.kills $(ARGS)
+
+kills-long: $(VENV)/dev ## Kill a thousand parts with each ledger, and write benchmarks/results/kills.md (2 hours)
+	@$(BIN)/python -m benchmarks.kills --kills 1000 --out benchmarks/results $(ARGS)
+	@$(BIN)/python -m benchmarks.kills --kills 1000 --out benchmarks/results --ledger postgresql $(ARGS)
 
 reliability: $(VENV)/dev ## Play every fault and write docs/reliability.md
 	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && \

@@ -22,8 +22,10 @@ class Relay:
         self._target_port = target_port
         self._delay_s = 0.0
         self._loop = asyncio.new_event_loop()
-        self._whole = asyncio.Event()
-        self._whole.set()
+        # Which way passes: from the caller to the target, and back.
+        self._there, self._back = asyncio.Event(), asyncio.Event()
+        self._there.set()
+        self._back.set()
         self._calls: set[asyncio.Task[None] | None] = set()
         self._server = self._loop.run_until_complete(
             asyncio.start_server(self._relay, "127.0.0.1", port, backlog=1024)
@@ -40,14 +42,18 @@ class Relay:
         """Hold every piece of a stream up for so long, each way; 0 is as fast as can be."""
         self._delay_s = delay_s
 
-    def cut(self) -> None:
-        """Pass nothing on from now on."""
-        self._loop.call_soon_threadsafe(self._whole.clear)
+    def cut(self, *, there: bool = True, back: bool = True) -> None:
+        """Pass nothing on from now on: to the target, back to its callers, or neither way."""
+        if there:
+            self._loop.call_soon_threadsafe(self._there.clear)
+        if back:
+            self._loop.call_soon_threadsafe(self._back.clear)
 
     def heal(self) -> None:
         """Pass everything on again, and what was held back first."""
         self._delay_s = 0.0
-        self._loop.call_soon_threadsafe(self._whole.set)
+        self._loop.call_soon_threadsafe(self._there.set)
+        self._loop.call_soon_threadsafe(self._back.set)
 
     def close(self) -> None:
         """Break off all that is relayed, and listen no more."""
@@ -64,7 +70,8 @@ class Relay:
 
     async def _close(self) -> None:
         self._server.close()
-        self._whole.set()
+        self._there.set()
+        self._back.set()
         calls = [call for call in self._calls if call]
         for call in calls:
             call.cancel()
@@ -85,24 +92,28 @@ class Relay:
         try:
             far, asks = await asyncio.open_connection("127.0.0.1", self._target_port)
             ends.append(asks)
-            await asyncio.gather(self._pump(near, asks), self._pump(far, answers))
+            await asyncio.gather(
+                self._pump(near, asks, self._there), self._pump(far, answers, self._back)
+            )
         except OSError:
             # Nobody listens there, or one end broke off: the other is told in the same way.
-            await self._whole.wait()
+            await self._back.wait()
             for end in ends:
                 end.transport.abort()
         finally:
             for end in ends:
                 end.close()
 
-    async def _pump(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+    async def _pump(
+        self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, passes: asyncio.Event
+    ) -> None:
         while piece := await source.read(_PIECE_BYTES):
-            await self._held_up()
+            await self._held_up(passes)
             sink.write(piece)
             await sink.drain()
-        await self._held_up()
+        await self._held_up(passes)
         sink.write_eof()
 
-    async def _held_up(self) -> None:
+    async def _held_up(self, passes: asyncio.Event) -> None:
         await asyncio.sleep(self._delay_s)
-        await self._whole.wait()
+        await passes.wait()

@@ -10,7 +10,7 @@ from structlog import get_logger
 
 from charge_request_service.sessions.database import prepare, read_ledger_url
 from charge_request_service.sessions.ledger import Ledger
-from tests.postgresql import PostgreSQL, find_programs
+from local_stack.postgresql import PostgreSQL, find_programs
 
 DATABASES = ("sqlite", "postgresql", "memory")
 NewUrl = Callable[[], str]

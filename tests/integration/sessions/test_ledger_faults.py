@@ -20,9 +20,9 @@ from charge_request_service.sessions.errors import LedgerAway, LedgerUnusable
 from charge_request_service.sessions.ledger import Ledger
 from charge_request_service.sessions.record import State
 from charge_request_service.sessions.store import Query, Store
+from local_stack.postgresql import PostgreSQL, find_programs
 from tests.integration.sessions.conftest import OpenLedger
 from tests.integration.sessions.rows import a_begin, an_end
-from tests.postgresql import PostgreSQL, find_programs
 
 
 def fill(ledger: Ledger, count: int = 50) -> list[Any]:

@@ -22,9 +22,9 @@ from charge_request_service.sessions.database import prepare, read_ledger_url
 from charge_request_service.sessions.ledger import Ledger
 from charge_request_service.sessions.record import FINAL, Begin, End, Record, State
 from charge_request_service.sessions.store import Query
+from local_stack.postgresql import PostgreSQL
 from tests.integration.sessions.conftest import DATABASES
 from tests.integration.sessions.rows import a_begin, an_end
-from tests.postgresql import PostgreSQL
 
 RETENTION_S, KEY_RETENTION_S = 1000, 100
 START_US = 1_800_000_000_000_000

@@ -1,10 +1,11 @@
-"""A PostgreSQL server of the test's own, where the programs are installed."""
+"""A PostgreSQL server of one's own, where the programs are installed."""
 
 import os
 import shutil
 import signal
 import subprocess
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 import psycopg
@@ -61,7 +62,7 @@ class PostgreSQL:
     def remove(self) -> None:
         """Stop it and take its folder away."""
         self.thaw()
-        subprocess.run(
+        subprocess.run(  # noqa: S603 - PostgreSQL's own program
             [self._programs / "pg_ctl", "-D", self._data, "-m", "immediate", "stop"],
             user=self._user,
             capture_output=True,
@@ -79,19 +80,29 @@ class PostgreSQL:
             one.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
         return f"postgresql://ledger@/{name}?host={self._folder}"
 
+    @property
+    def pid(self) -> int:
+        """Process id of the server.
+
+        Raises:
+            FileNotFoundError: it does not run.
+        """
+        return int((self._data / "postmaster.pid").read_text().split()[0])
+
     def _signal(self, number: int) -> None:
         try:
-            pid = int((self._data / "postmaster.pid").read_text().split()[0])
+            pid = self.pid
         except FileNotFoundError:
             return
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
         for one in [str(pid), *children]:
-            os.kill(int(one), number)
+            with suppress(ProcessLookupError):
+                os.kill(int(one), number)
 
     def _run(self, program: str, *arguments: str) -> None:
         # Its output goes to a file: the server would keep a pipe open.
         with (self._folder / f"{program}.out").open("wb") as out:
-            done = subprocess.run(
+            done = subprocess.run(  # noqa: S603 - likewise
                 [self._programs / program, *arguments],
                 user=self._user,
                 stdout=out,
@@ -100,4 +111,5 @@ class PostgreSQL:
                 cwd="/",
                 timeout=_START_TIMEOUT_S,
             )
-        assert done.returncode == 0, (self._folder / f"{program}.out").read_text()
+        if done.returncode != 0:
+            raise RuntimeError((self._folder / f"{program}.out").read_text())

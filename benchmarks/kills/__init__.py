@@ -1,0 +1,1 @@
+"""Kill parts of the grid again and again under load: is anything lost, or charged twice?"""

@@ -1,0 +1,135 @@
+"""The faults that are drawn, and the comparison of what was told, written and metered."""
+
+from collections import Counter
+from itertools import islice
+from typing import Any
+
+import pytest
+
+from benchmarks.kills.plan import Fault, Moment, What, faults
+from benchmarks.kills.reckoning import Reckoning, reckon
+from benchmarks.kills.vehicles import Manner, Vehicle
+
+PARTS = ["gateway", "balancer", "substation1", "substation2"]
+
+
+def drawn(count: int, seed: int = 1) -> list[Fault]:
+    return list(islice(faults(seed, parts=PARTS, committing=PARTS[:1], links=PARTS[1:]), count))
+
+
+def test_a_seed_draws_the_same_faults_and_another_draws_others() -> None:
+    assert drawn(50) == drawn(50)
+    assert drawn(50) != drawn(50, seed=2)
+
+
+def test_every_part_dies_at_every_moment_and_two_at_once() -> None:
+    kills = [fault for fault in drawn(2000) if fault.what is What.KILL]
+    single = Counter((one.targets[0], one.moment) for one in kills if len(one.targets) == 1)
+    for part in PARTS:
+        for moment in (Moment.ANY, Moment.ENDED, Moment.SEND):
+            assert single[part, moment] > 20
+    assert single["gateway", Moment.COMMIT] > 100
+    pairs = {frozenset(one.targets) for one in kills if one.kills == 2}
+    assert len(pairs) == 6
+
+
+def test_four_of_five_faults_kill_and_links_are_cut_each_way() -> None:
+    every = drawn(1000)
+    assert Counter(fault.what for fault in every) == {
+        What.KILL: 800,
+        What.FREEZE: 100,
+        What.CUT: 100,
+    }
+    assert len({(one.targets, one.way) for one in every if one.what is What.CUT}) == 9
+
+
+def vehicle(**changes: Any) -> Vehicle:
+    fields: dict[str, Any] = {
+        "number": 1,
+        "manner": Manner.HELD,
+        "kwh": 10.0,
+        "sessions": {"s1"},
+        "ends": [("charged", 10.0), ("charged", 10.0)],
+    }
+    return Vehicle(**(fields | changes))
+
+
+def reckoned(
+    *vehicles: Vehicle,
+    ledger: list[dict[str, Any]] | None = None,
+    registers: dict[str, dict[str, float]] | None = None,
+    cut_off: dict[str, float] | None = None,
+) -> Reckoning:
+    rows = [{"session_id": "s1", "state": "charged", "energy_kwh": 10.0}]
+    return reckon(
+        vehicles or (vehicle(),),
+        rows if ledger is None else ledger,
+        {"a": {"s1": 4.0}, "b": {"s1": 6.0}} if registers is None else registers,
+        cut_off=cut_off or {},
+    )
+
+
+def test_legs_that_add_up_to_what_was_asked_agree() -> None:
+    found = reckoned()
+    assert found.agrees
+    assert (found.charged, found.kwh_asked, found.kwh_metered) == (1, 10.0, 10.0)
+
+
+@pytest.mark.parametrize(
+    ("fault", "changes"),
+    [
+        ("lost", {"ends": []}),
+        ("lost", {"sessions": set()}),
+        ("lost", {"ends": [("refused", 0.0)], "state": "refused"}),
+        ("lost", {"ends": [("stopped", 10.0)], "state": "stopped"}),  # by nobody's wish
+        ("twice", {"sessions": {"s1", "s2"}}),
+        ("twice", {"ends": [("charged", 10.0), ("charged", 9.0)]}),
+        ("twice", {"state": "stopped"}),
+        ("strange", {"troubles": ["500"]}),
+    ],
+)
+def test_a_vehicle_that_was_told_otherwise_is_found(fault: str, changes: dict[str, Any]) -> None:
+    changes = dict(changes)
+    row = {"session_id": "s1", "state": changes.pop("state", "charged"), "energy_kwh": 10.0}
+    found = reckoned(vehicle(**changes), ledger=[row])
+    assert getattr(found, fault)
+    assert not found.agrees
+
+
+def test_a_session_that_is_open_in_the_ledger_is_lost() -> None:
+    rows: list[dict[str, Any]] = [
+        {"session_id": "s1", "state": "charged", "energy_kwh": 10.0},
+        {"session_id": "s2", "state": "charging", "energy_kwh": None},
+    ]
+    assert reckoned(ledger=rows).lost == ["session s2 is still charging"]
+
+
+def test_a_watt_hour_too_much_or_too_little_is_unequal() -> None:
+    assert reckoned(registers={"a": {"s1": 10.0004}}).agrees
+    assert reckoned(registers={"a": {"s1": 10.001}}).unequal
+    assert reckoned(registers={"a": {"s1": 9.999}}).unequal
+
+
+def test_a_ledger_that_differs_from_the_meters_is_unequal() -> None:
+    row = {"session_id": "s1", "state": "charged", "energy_kwh": 9.998}
+    assert reckoned(ledger=[row]).unequal
+
+
+def test_too_much_at_a_link_that_was_cut_is_bounded_by_its_lease() -> None:
+    registers = {"a": {"s1": 6.0}, "b": {"s1": 6.0}}
+    found = reckoned(registers=registers, cut_off={"a": 3.0})
+    assert found.agrees
+    assert found.excess == {"s1": 2.0}
+    assert reckoned(registers=registers, cut_off={"a": 1.0}).unequal
+    assert reckoned(registers=registers, cut_off={"c": 3.0}).unequal
+
+
+def test_energy_that_a_stopped_vehicle_was_told_is_what_its_meters_say() -> None:
+    stopped = vehicle(manner=Manner.STOPPED, ends=[("stopped", 2.5)])
+    row = {"session_id": "s1", "state": "stopped", "energy_kwh": 2.5}
+    assert reckoned(stopped, ledger=[row], registers={"a": {"s1": 2.5}}).agrees
+    assert reckoned(stopped, ledger=[row], registers={"a": {"s1": 3.5}}).unequal
+
+
+def test_energy_for_a_session_that_nobody_knows_is_strange() -> None:
+    assert reckoned(registers={"a": {"s1": 10.0, "other": 1.0}}).strange
