@@ -2,7 +2,7 @@
 
 from grafana_foundation_sdk.builders import dashboard as dashboards
 
-from grafana import alerts, colours, glance, services
+from grafana import alerts, colours, glance, ledger, services
 from grafana import panels as p
 from grafana.dashboard import alerts_annotation, base, row, substation_variable
 from grafana.queries import QUANTILES, Query, quantiles
@@ -23,6 +23,7 @@ def dashboard() -> dashboards.Dashboard:
         ("Decisions: $substation", _decisions()),
         ("What the balancer knows: $substation", _knowledge()),
         ("What goes wrong: the whole grid", _failures()),
+        ("Ledger: the whole grid", ledger.panels()),
         ("Services: the whole grid", services.panels()),
         ("Alerts: the whole grid", [alerts.of_substations(), alerts.of_the_grid()]),
     ):
