@@ -95,6 +95,7 @@ class Balancer:
             self._pool,
             timeout_s=settings.poll_timeout,
             last_word_wait_s=settings.last_word_wait,
+            lease_s=settings.lease_s,
             log=self.app.log,
         )
         self._dispatcher = Dispatcher(

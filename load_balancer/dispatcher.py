@@ -19,7 +19,7 @@ from load_balancer.led_session import (
     LedSession,
     StopRequested,
 )
-from load_balancer.legs import LegRecord
+from load_balancer.legs import NOTHING_KWH, LegRecord
 from load_balancer.outcome import Outcome, describe, metered, stop_reason, takes_no_charge
 from load_balancer.plausibility import too_fast
 from load_balancer.pool import LineFull, Pool
@@ -135,16 +135,14 @@ class Dispatcher:
         client = self._clients[dispatch.site.address]
         try:
             with Interrupt() as led.attempt:
-                if led.settling is not None:
-                    led.settling.wait()  # or what stops it there might come after this
-                if not client.is_known:
-                    self._get_to_know(client, dispatch.site)
-                register = client.register
-                led.legs.begin(register, dispatch.site.name, dispatch.decision.at)
+                register = self._begin(led, dispatch, client)
                 session = led.session_at(register)
+                led.target_kwh = session.kwh
                 outcome, answer = client.charge(
                     session, request_id=dispatch.ticket.request_id, grace_s=led.grace_s
                 )
+                while led.amendments and outcome is Outcome.CHARGED:
+                    outcome, answer = led.amendments.pop().get() or (outcome, answer)
         except AttemptRevoked:
             self._tell(dispatch, "lost", "the site stopped answering its polls")
             return None
@@ -166,6 +164,22 @@ class Dispatcher:
         if outcome is Outcome.CHARGED:
             self._doubt(dispatch, session, client.profile)
         return self._settle(dispatch, led, register, outcome, answer)
+
+    def _begin(self, led: LedSession, dispatch: Dispatch, client: SubstationClient) -> str:
+        """Begin a visit, and return the register to which it adds.
+
+        Raises:
+            UpstreamError: the substation keeps registers, and does not say which.
+        """
+        if not client.is_known:
+            self._get_to_know(client, dispatch.site)
+        register, legs = client.register, led.legs
+        if register in led.settling:
+            led.settling[register].wait()  # or that might stop this visit
+        legs.begin(register, dispatch.site.name, dispatch.decision.at)
+        if legs and legs.has_to_wait:  # its time to wait is over
+            legs.release_all()
+        return register
 
     def _get_to_know(self, client: SubstationClient, site: Site) -> None:
         """Learn whose registers are there, of a substation that may have started again.
@@ -207,6 +221,8 @@ class Dispatcher:
         """Tell the pool what a site's answer means."""
         now = time.monotonic()
         match outcome:
+            case Outcome.CHARGED if led.legs and self._is_partial(led, dispatch, register, answer):
+                return None
             case Outcome.CHARGED:
                 someone_waits = bool(self._pool.waiting)
                 self._pool.completed(dispatch, now)
@@ -238,6 +254,23 @@ class Dispatcher:
                 self._pool.rejected(dispatch, now)
         return None
 
+    def _is_partial(
+        self, led: LedSession, dispatch: Dispatch, register: str, answer: Answer
+    ) -> bool:
+        """Have it go on that has got less than it asked for: the rest was reserved."""
+        kwh = metered(answer.body).get("energy_kwh")
+        if kwh is None or led.legs.elsewhere_kwh(register) + kwh > led.session.kwh - NOTHING_KWH:
+            return False
+        client, now = self._clients.get(dispatch.site.address), time.monotonic()
+        if client is None or not client.keeps_registers:
+            return False
+        led.legs.end(register, now - dispatch.decision.at, kwh)
+        if led.legs.has_to_wait:
+            self._registers.hold(led)
+        led.update_demand()
+        self._pool.stopped(dispatch, now, goes_on=True, failed=False)
+        return True
+
     def _end_visit(
         self, led: LedSession, status: str, dispatch: Dispatch, register: str, answer: Answer
     ) -> ChargeResult:
@@ -264,8 +297,9 @@ class Dispatcher:
         kwh = metered(answer.body).get("energy_kwh")
         led.legs.end(register, now - dispatch.decision.at, kwh)
         self._registers.count_twice(led)
-        if reason == STOPPED_BY_CALLER and led.stop_reason is None and not led.legs.is_complete:
-            led.stop_reason = reason  # somebody asked the substation itself
+        asked_itself = reason == STOPPED_BY_CALLER and not led.was_settled
+        if asked_itself and led.stop_reason is None and not led.legs.is_complete:
+            led.stop_reason = reason
         if led.stop_reason is not None or led.legs.is_complete:
             self._pool.stopped(dispatch, now, goes_on=False)
             return self._result(led, "charged" if led.legs.is_complete else "stopped", dispatch)

@@ -9,8 +9,10 @@ from gevent.event import Event
 
 from grid_common.charge import Session
 from grid_common.interrupt import Interrupt
+from grid_common.upstream import Answer
 from load_balancer.demand import Demand
 from load_balancer.legs import LegRecord, Legs
+from load_balancer.outcome import Outcome
 from load_balancer.site import Site
 from load_balancer.vehicle import Dispatch, Ticket, nobody
 
@@ -66,8 +68,8 @@ class LedSession:
     # Most sessions need none of these: what stays as it is here costs them nothing.
     attempt: Interrupt | None = None
     attach_to: Site | None = None  # where it charges already
-    awaited: str | None = None  # the register whose last word it waits for
-    settling: Event | None = None  # set once the DELETE that is under way was answered
+    target_kwh = 0.0  # what its substation was asked for last
+    was_settled = False  # a substation that it left was asked to stop it
     resuming = False  # it is being looked for at the substations
     stop_reason: str | None = None
     _dispatched: Event | None = None  # only where it has to wait
@@ -112,7 +114,8 @@ class LedSession:
             on_taken_back=self._on_taken_back,
         )
         self.failures: dict[str, str] = {}  # by substation, what came of the last attempt there
-        self.amendments: list[Greenlet[..., None]] = []
+        self.amendments: list[Greenlet[..., tuple[Outcome, Answer] | None]] = []
+        self.settling: dict[str, Event] = {}  # by register, set once its DELETE was answered
 
     @property
     def is_durable(self) -> bool:
@@ -126,8 +129,8 @@ class LedSession:
         """
         if not self.legs:
             return self.session
-        elsewhere_kwh = self.legs.elsewhere_kwh(register)
-        return self._after(elsewhere_kwh) if elsewhere_kwh else self.session
+        asked = self._after(self.legs.elsewhere_kwh(register))
+        return asked._replace(kwh=self.legs.target_kwh(register))
 
     def update_demand(self) -> None:
         """Have its next substation chosen by what it still has to get."""

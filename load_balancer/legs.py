@@ -4,6 +4,8 @@ A session's **register** at a substation is the energy that it got there in all 
 substation is asked to bring it to a total (`target_kwh`), so asking twice does no harm, and what it
 delivered unheard, as while its link was cut, counts there by itself. Registers never fall. What
 the balancer knows of them is the last word of each: the truth, or less until the next word.
+Where a substation was lost, what may have flowed there since is **reserved**: nobody else is asked
+for it until the substation has told, or is given up.
 
 Legs are kept by the id of the substation's set of registers, which is not its address: one that
 forgot them is another meter, one that moved with its journal is the same.
@@ -18,13 +20,14 @@ NOTHING_KWH = 1e-9
 class Leg:
     """A session's part at one substation. Times in seconds of the balancer's clock."""
 
-    __slots__ = ("charging_s", "heard_at", "kwh", "kwh_per_s", "substation")
+    __slots__ = ("charging_s", "heard_at", "kwh", "kwh_per_s", "reserved_kwh", "substation")
 
     def __init__(self, substation: str, kwh: float, now: float) -> None:
         self.substation = substation  # its name
         self.kwh = kwh  # the last word of its register
         self.heard_at = now  # when that was said, or when its visit began
         self.kwh_per_s: float | None = None  # between the last two words
+        self.reserved_kwh = 0.0  # that may have flowed here beyond that word
         self.charging_s = 0.0  # of the visits that ended
 
 
@@ -88,9 +91,21 @@ class Legs:
         """Return what it got at the other substations."""
         return sum(leg.kwh for key, leg in self._legs.items() if key != register)
 
+    @property
+    def reserved_kwh(self) -> float:
+        """What may have flowed where it was lost, beyond the last words."""
+        return sum(leg.reserved_kwh for leg in self._legs.values())
+
+    @property
+    def has_to_wait(self) -> bool:
+        """Whether all that is left may have flowed where it was lost."""
+        left_kwh = self.asked_kwh - self.delivered_kwh
+        return NOTHING_KWH < left_kwh <= self.reserved_kwh + NOTHING_KWH
+
     def target_kwh(self, register: str) -> float:
         """Return the total to which this register is to be brought; none left gives 0 or less."""
-        return self.asked_kwh - self.elsewhere_kwh(register)
+        reserved_kwh = sum(leg.reserved_kwh for key, leg in self._legs.items() if key != register)
+        return self.asked_kwh - self.elsewhere_kwh(register) - reserved_kwh
 
     def leg(self, register: str) -> Leg | None:
         """Return the leg there, if there is one."""
@@ -103,7 +118,7 @@ class Legs:
         """Send it there: a visit begins."""
         self.current, self._substation, self._began = register, substation, now
         if self._legs and (leg := self._legs.pop(register, None)) is not None:
-            leg.heard_at, leg.kwh_per_s = now, None
+            leg.heard_at, leg.kwh_per_s, leg.reserved_kwh = now, None, 0.0
             self._legs[register] = leg  # the last
 
     def end(self, register: str, visit_s: float, kwh: float | None = None) -> None:
@@ -161,20 +176,44 @@ class Legs:
         leg.kwh = kwh
         return True
 
-    def may_be_complete(self, register: str, now: float, most_kwh_per_s: float | None) -> bool:
-        """Tell whether what was still missing at its last word can have flowed there by now.
+    def reserve(
+        self, register: str, substation: str, now: float, most_kwh_per_s: float | None
+    ) -> None:
+        """Ask nobody else for what may have flowed at a lost substation since its last word.
 
         Args:
-            register: the substation that broke off.
-            now: the time.
+            register: the substation that was lost.
+            substation: its name.
+            now: until when energy can have flowed there.
             most_kwh_per_s: the most that a point there gives; None where that is not known.
         """
         leg = self.leg(register)
         if leg is None:
+            leg = self._legs[register] = Leg(substation, 0.0, now)
+            most_kwh_per_s = None
+        left_kwh = self.remaining_kwh
+        if most_kwh_per_s is not None:
+            left_kwh = min(left_kwh, max(0.0, now - leg.heard_at) * most_kwh_per_s)
+        leg.reserved_kwh = left_kwh
+
+    def release(self, register: str) -> bool:
+        """Reserve nothing for a register any more; True if anything was."""
+        leg = self._legs.get(register)
+        if leg is None or not leg.reserved_kwh:
             return False
-        if most_kwh_per_s is None:
-            return True
-        return (now - leg.heard_at) * most_kwh_per_s >= self.remaining_kwh
+        leg.reserved_kwh = 0.0
+        return True
+
+    def release_all(self) -> None:
+        """Reserve nothing any more."""
+        for leg in self._legs.values():
+            leg.reserved_kwh = 0.0
+
+    def rename(self, before: str, now: str) -> None:
+        """Keep a leg under another id, if there is none of that id."""
+        leg = self._legs.pop(before, None)
+        if leg is not None and now not in self._legs:
+            self._legs[now] = leg
 
     def newly_counted_twice_kwh(self) -> float:
         """Return the energy over what was asked that came to light since this was last called."""

@@ -198,14 +198,24 @@ class Pool:
         self._release(dispatch, "accepted", now)
         self.match(now)
 
-    def stopped(self, dispatch: Dispatch, now: float, *, goes_on: bool) -> None:
-        """The site ended the vehicle's charge early; where it goes on, choose again."""
+    def stopped(
+        self, dispatch: Dispatch, now: float, *, goes_on: bool, failed: bool = True
+    ) -> None:
+        """The site ended the vehicle's charge before it had all; where it goes on, choose again.
+
+        Args:
+            dispatch: the one that ended.
+            now: the time.
+            goes_on: whether it is to be charged further.
+            failed: whether that is the site's doing, so that it pauses if it happens again.
+        """
         if self._close(dispatch, "stopped"):
             dispatch.site.remove(dispatch, now)
             self._forget_if_empty(dispatch.site)
             if goes_on:
-                self.failovers["stopped"] += 1
-                dispatch.ticket.failed(now)
+                if failed:
+                    self.failovers["stopped"] += 1
+                    dispatch.ticket.failed(now)
                 self._put_back(dispatch, now)
             self.match(now)
 

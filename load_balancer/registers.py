@@ -13,8 +13,10 @@ import gevent
 from gevent.event import Event
 
 from grid_common.logs import Log
-from grid_common.upstream import Refused, UpstreamError
-from load_balancer.led_session import AttemptRevoked, LedSession
+from grid_common.upstream import Answer, Refused, UpstreamError
+from load_balancer.led_session import LedSession
+from load_balancer.legs import NOTHING_KWH
+from load_balancer.outcome import Outcome
 from load_balancer.pool import Pool
 from load_balancer.site import Site
 from load_balancer.substation_client import SubstationClient
@@ -25,19 +27,24 @@ _SECONDS_PER_HOUR = 3600
 _MOST_KEPT = 10_000
 # Of thousands of sessions whose attempts break at once no more ask what they got before they go on.
 _MOST_ASKING = 16
+# A substation that is no longer behind its name may be found at another address for so long.
+_FORGOTTEN_AFTER_S = 600.0
 
 
 class Registers:
     """The sessions that this balancer leads or led lately, and what they got where."""
 
-    def __init__(self, pool: Pool, *, timeout_s: float, last_word_wait_s: float, log: Log) -> None:
+    def __init__(
+        self, pool: Pool, *, timeout_s: float, last_word_wait_s: float, lease_s: float, log: Log
+    ) -> None:
         """Begin without any session.
 
         Args:
             pool: where sessions wait and are dispatched.
             timeout_s: longest that a substation may take to say what it knows.
-            last_word_wait_s: longest that a session that may be complete waits for the word of the
-                substation that broke off.
+            last_word_wait_s: longest that nobody else is asked for what may have flowed at a
+                substation that was lost.
+            lease_s: silence after which a substation stops what this balancer leads.
             log: of the balancer.
         """
         self.clients: dict[str, SubstationClient] = {}  # by address
@@ -49,6 +56,7 @@ class Registers:
         self.timeout_s = timeout_s
         self._pool = pool
         self._last_word_wait_s = last_word_wait_s
+        self._lease_s = lease_s
         self._log = log
         self._open: defaultdict[str, dict[str, LedSession]] = defaultdict(dict)
         self._asking = 0
@@ -79,14 +87,18 @@ class Registers:
     # How visits end
 
     def revoked(self, led: LedSession, dispatch: Dispatch) -> None:
-        """Its substation fell silent, or is gone: nobody can be asked now."""
+        """Its substation fell silent, or is gone, and may charge on until the lease is over."""
         if led.legs.current is None:
             return
         client = self.clients.get(dispatch.site.address)
         register = self._end_visit(led, dispatch)
         if client is not None and client.keeps_registers:
             client.is_known = False
-            self._await_if_complete(led, register, dispatch.site)
+            leg = led.legs.leg(register)
+            heard_at = leg.heard_at if leg is not None else 0.0
+            self.lost(led, register, dispatch.site, heard_at + self._lease_s)
+            # It may hear though it is not heard.
+            gevent.spawn(self._ask_at_once, led, client, register)
         led.update_demand()
 
     def broke_off(
@@ -102,13 +114,14 @@ class Registers:
         elif client is None or not client.keeps_registers:
             self._end_visit(led, dispatch)
         else:
+            broke_at = time.monotonic()
             self._end_visit(led, dispatch)
             client.is_known = False
-            if not self._asked_at_once(led, client, register):
-                self._await_if_complete(led, register, dispatch.site)
+            if not self._ask_at_once(led, client, register):
+                self.lost(led, register, dispatch.site, broke_at)
         led.update_demand()
 
-    def _asked_at_once(self, led: LedSession, client: SubstationClient, register: str) -> bool:
+    def _ask_at_once(self, led: LedSession, client: SubstationClient, register: str) -> bool:
         if self._asking >= _MOST_ASKING:
             return False
         self._asking += 1
@@ -137,14 +150,48 @@ class Registers:
         if len(legs) > _MOST_KEPT:
             del legs[next(iter(legs))]
 
-    def _await_if_complete(self, led: LedSession, register: str, site: Site) -> None:
-        """Let a session wait for a word that may say that it has all."""
-        now, wait_s = time.monotonic(), self._last_word_wait_s
-        if wait_s and led.legs.may_be_complete(register, now, _most_kwh_per_s(led, site)):
-            led.awaited = register
-            led.ticket.not_before = max(led.ticket.not_before, now + wait_s)
-            led.ticket.deadline += wait_s
+    def lost(self, led: LedSession, register: str, site: Site, until: float) -> None:
+        """Ask nobody else for what may have flowed at a substation that cannot be asked.
+
+        Args:
+            led: the session.
+            register: the substation's.
+            site: the substation.
+            until: when it stopped at the latest.
+        """
+        until = max(until, time.monotonic())
+        led.legs.reserve(register, site.name, until, _most_kwh_per_s(led, site))
+        if not self._last_word_wait_s:
+            led.legs.release(register)
+            return
+        gevent.spawn_later(self._last_word_wait_s, self._give_up, led, register)
+        if led.legs.has_to_wait:
             self._log.info("waits for the last word", **_named(led), substation=site.name)
+            self.hold(led)
+
+    def hold(self, led: LedSession) -> None:
+        """Have a session wait for the words of those that were lost."""
+        led.ticket.not_before = math.inf
+        led.ticket.deadline += self._last_word_wait_s
+
+    def _give_up(self, led: LedSession, register: str) -> None:
+        if led.legs.release(register):
+            self._reconsider(led)
+
+    def _reconsider(self, led: LedSession) -> None:
+        """Ask for what is left now: more was delivered than was known, or is not to be expected."""
+        goes_on = led.stop_reason is None and not led.resuming
+        if goes_on and self.running.get(led.session.session_id) is led:
+            if led.legs.current is not None:
+                self._amend(led)
+            elif led.legs.is_complete:
+                self.ends(led)
+            else:
+                led.update_demand()
+                if not led.legs.has_to_wait and led.ticket.not_before == math.inf:
+                    led.ticket.not_before = -math.inf
+                    self._pool.match(time.monotonic())
+        self.count_twice(led)
 
     # Words
 
@@ -154,26 +201,28 @@ class Registers:
         Raises:
             UpstreamError: there is no answer.
         """
-        register = client.register
+        register, began = client.register, time.monotonic()
         sessions = client.progress(self.timeout_s)
         if client.register != register:
             self._renamed(register, client.register)
         if sessions is not None:
-            self.hear(client, site.name, sessions)
+            self.hear(client, site.name, sessions, began)
 
-    def hear(self, client: SubstationClient, name: str, sessions: dict[str, float]) -> None:
-        """Take in a substation's progress."""
-        now, register = time.monotonic(), client.register
+    def hear(
+        self, client: SubstationClient, name: str, sessions: dict[str, float], at: float
+    ) -> None:
+        """Take in a substation's progress, for which it was asked at this time."""
+        register = client.register
         for session_id, kwh in sessions.items():
             led = self.running.get(session_id) or self.ended.get(session_id)
             if led is None or led.resuming:
                 continue
             if register in led.legs:
-                if led.legs.hear(register, kwh, now) and led.legs.current != register:
-                    self._more_was_delivered(led)
-            elif led.legs.hear(register, kwh, now, name):  # from before this balancer's start
+                if led.legs.hear(register, kwh, at) and led.legs.current != register:
+                    self._reconsider(led)
+            elif led.legs.hear(register, kwh, at, name):  # from before this balancer's start
                 self.leave_open(register, led)
-                self._more_was_delivered(led)
+                self._reconsider(led)
 
     def settle(self, client: SubstationClient, name: str) -> None:
         """Read the last words that are missing of a substation that answers."""
@@ -187,22 +236,24 @@ class Registers:
         self, led: LedSession, client: SubstationClient, register: str, name: str | None = None
     ) -> bool:
         """Stop a session that was left behind there and read its word; False if nobody answers."""
-        if led.settling is not None:
+        if register in led.settling:
             return True
-        led.settling = Event()
+        led.settling[register], led.was_settled = Event(), True
         try:
             word = client.stop(led.session.session_id, self.timeout_s)
         except UpstreamError:
             return False
         finally:
-            led.settling.set()
-            led.settling = None
+            led.settling.pop(register).set()
+        if led.legs.current == register:
+            return True  # sent there again meanwhile: the end will tell
         self._close(register, led)
+        rose = word is not None and led.legs.hear(register, word.kwh, time.monotonic(), name)
+        released = led.legs.release(register)
         if word is None:
             led.legs.lose(register)
-        elif led.legs.hear(register, word.kwh, time.monotonic(), name):
-            self._more_was_delivered(led)
-        self._release(led, register)
+        if rose or released:
+            self._reconsider(led)
         return True
 
     def _close(self, register: str, led: LedSession) -> None:
@@ -212,18 +263,6 @@ class Registers:
             if not legs:
                 del self._open[register]
 
-    def _release(self, led: LedSession, register: str) -> None:
-        """End a session's wait for a word that came, or never will."""
-        if led.awaited != register:
-            return
-        led.awaited = None
-        led.ticket.not_before = -math.inf
-        led.update_demand()
-        if led.legs.is_complete:
-            self.ends(led)
-        else:
-            self._pool.match(time.monotonic())
-
     def ends(self, led: LedSession) -> None:
         """Have a session that is complete, or to be stopped, dispatched no more."""
         led.ticket.not_before = math.inf
@@ -231,30 +270,22 @@ class Registers:
 
     def _renamed(self, before: str, now: str) -> None:
         """A substation's registers have another id: it lost them, or its id is known only now."""
-        if before in self._open and all(one.register != before for one in self.clients.values()):
-            legs = self._open.pop(before)
+        if any(one.register == before for one in self.clients.values()):
+            return
+        for led in self._open.pop(before, {}).values():
             if before.startswith("http://"):  # an address, in place of the id
-                self._open[now].update(legs)
-                return
-            for led in legs.values():
-                self._release(led, before)
+                led.legs.rename(before, now)
+                self.leave_open(now, led)
+            elif led.legs.release(before):
+                self._reconsider(led)
 
     def forget(self, client: SubstationClient) -> None:
-        """A substation is gone for good."""
-        if all(one is client or one.register != client.register for one in self.clients.values()):
-            for led in self._open.pop(client.register, {}).values():
-                self._release(led, client.register)
+        """A substation is gone; it may be found elsewhere, with its registers."""
+        gevent.spawn_later(_FORGOTTEN_AFTER_S, self._forget, client.register)
 
-    def _more_was_delivered(self, led: LedSession) -> None:
-        """A substation that it left had given it more than was known."""
-        if self.running.get(led.session.session_id) is led:
-            if led.legs.current is not None:
-                self._amend(led)
-            else:
-                led.update_demand()
-                if led.legs.is_complete:
-                    self.ends(led)
-        self.count_twice(led)
+    def _forget(self, register: str) -> None:
+        if all(one.register != register for one in self.clients.values()):
+            self._open.pop(register, None)
 
     def count_twice(self, led: LedSession) -> None:
         """Count the energy that a session got over what it asked for."""
@@ -270,26 +301,32 @@ class Registers:
             )
 
     def _amend(self, led: LedSession) -> None:
-        """Have the substation where a session charges now bring it to less."""
+        """Have the substation where a session charges now bring it to what is left now."""
         dispatch = led.ticket.dispatch
         client = self.clients.get(dispatch.site.address) if dispatch is not None else None
-        if dispatch is not None and client is not None and client.keeps_registers:
-            led.amendments.append(
-                gevent.spawn(self._send_amendment, led, client, dispatch.site.name)
-            )
+        if dispatch is None or client is None or not client.keeps_registers:
+            return
+        kwh = led.legs.target_kwh(client.register)
+        if abs(kwh - led.target_kwh) > NOTHING_KWH:
+            led.target_kwh = kwh
+            led.amendments.append(gevent.spawn(self._send, led, client, dispatch.site.name))
 
-    def _send_amendment(self, led: LedSession, client: SubstationClient, name: str) -> None:
+    def _send(
+        self, led: LedSession, client: SubstationClient, name: str
+    ) -> tuple[Outcome, Answer] | None:
+        """Ask anew; this is answered when the session ends there, as is the attempt itself."""
         session = led.session_at(client.register)
-        self._log.info("amended", **_named(led), kwh=led.session.kwh, left_kwh=session.kwh)
+        self._log.info(
+            "amended", **_named(led), substation=name, kwh=led.session.kwh, target_kwh=session.kwh
+        )
         try:
             if session.kwh > 0:
                 self.amended[name] += 1
-                # Answered when it is charged; so is the attempt, whose answer counts.
-                client.charge(session, request_id=led.ticket.request_id, grace_s=led.grace_s)
-            else:
-                client.stop(session.session_id, self.timeout_s)
-        except (UpstreamError, AttemptRevoked):
-            return  # the attempt will tell
+                return client.charge(session, request_id=led.ticket.request_id, grace_s=led.grace_s)
+            client.stop(session.session_id, self.timeout_s)
+        except UpstreamError:
+            pass  # the attempt will tell
+        return None
 
 
 def _most_kwh_per_s(led: LedSession, site: Site) -> float | None:

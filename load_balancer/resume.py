@@ -46,15 +46,20 @@ class Resume:
                 lambda client: client.ask(session_id, self._registers.timeout_s)
             )
         now = time.monotonic()
+        silent: list[tuple[Site, SubstationClient]] = []
         for site, client, word in answers:
             if isinstance(word, Word):
                 led.legs.hear(client.register, word.kwh, now, site.name)
                 if word.state == _CHARGING:
                     charging.append((site, client))
             elif isinstance(word, UpstreamError) and client.keeps_registers is not False:
-                self._registers.leave_open(client.register, led)  # asked once it answers
+                silent.append((site, client))
         if charging and led.stop_reason is None:
             led.attach_to = charging.pop(0)[0]
+        for site, client in silent:  # asked once they answer
+            self._registers.leave_open(client.register, led)
+            if led.attach_to is None and not _is_complete(led):
+                self._registers.lost(led, client.register, site, now)
         for _, client in charging:
             self._registers.leave_open(client.register, led)
         how = "attached" if led.attach_to else "complete" if _is_complete(led) else "dispatched"

@@ -56,8 +56,8 @@ class Settings(ServiceSettings):
     )
     last_word_wait: Annotated[float, Field(ge=0, le=3600)] = Field(
         3,
-        description="Longest that a session waits for the word of a substation that broke off, "
-        "where it may have been charged there to the end, before it goes on elsewhere, seconds",
+        description="Longest that nobody else is asked for what may have flowed at a substation "
+        "that was lost, beyond its last word, seconds",
     )
     longest_probe_pause: Seconds = Field(
         2, description="Longest pause between two probes of an ejected substation, seconds"

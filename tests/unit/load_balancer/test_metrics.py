@@ -21,7 +21,7 @@ def samples(grid: Grid) -> list[tuple[str, str, float]]:
         Durations(name, "Of a test", registry=shown).labels() for name in ("waits", "errors")
     )
     log = structlog.get_logger()
-    registers = Registers(grid.pool, timeout_s=1, last_word_wait_s=1, log=log)
+    registers = Registers(grid.pool, timeout_s=1, last_word_wait_s=1, lease_s=3, log=log)
     dispatcher = Dispatcher(
         grid.pool, registers, longest_wait_s=60, waits=waits, errors=errors, log=log
     )

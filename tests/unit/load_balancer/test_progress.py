@@ -71,7 +71,7 @@ def test_one_whose_registers_take_long_to_read_is_asked_less_often(
     grid, teller = Grid(4), Teller(told(10))
     client, site = teller.client(), grid.site("a")
     log = configure_logs("balancer", ServiceSettings.model_validate({"port": 0}))
-    registers = Registers(grid.pool, timeout_s=5, last_word_wait_s=0, log=log)
+    registers = Registers(grid.pool, timeout_s=5, last_word_wait_s=0, lease_s=3, log=log)
     registers.clients[site.address] = client
     steps = count()
     monkeypatch.setattr(time, "thread_time", lambda: 0.02 * next(steps))  # each reading takes 20 ms

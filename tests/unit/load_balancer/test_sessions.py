@@ -33,7 +33,7 @@ class Held:
 
 def test_a_plain_request_for_a_durable_session_that_runs_waits_for_it_too() -> None:
     log = configure_logs("balancer", ServiceSettings.model_validate({"port": 0}))
-    registers = Registers(Grid(1).pool, timeout_s=1, last_word_wait_s=0, log=log)
+    registers = Registers(Grid(1).pool, timeout_s=1, last_word_wait_s=0, lease_s=3, log=log)
     held = Held()
     sessions = Sessions(cast("Dispatcher", held), registers, cast("Resume", None), log=log)
 
