@@ -99,7 +99,7 @@ def test_one_that_answers_polls_alone_is_taken_to_keep_no_registers(health: Heal
         profile = SubstationProfile.model_validate({})
         client = SubstationClient(url, upstream, profile, Owner("one", 3))
         log = configure_logs("balancer", ServiceSettings.model_validate({"port": 0}))
-        registers = Registers(grid.pool, timeout_s=5, last_word_wait_s=0, log=log)
+        registers = Registers(grid.pool, timeout_s=5, last_word_wait_s=0, lease_s=3, log=log)
         registers.clients[site.address] = client
         progress = Progress(
             site, client, grid.pool, registers, interval_s=0.01, random=Random(1), log=log
