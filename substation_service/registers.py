@@ -195,6 +195,7 @@ class Registers:
             self._end(register, now, _ABORTED, Reason.DISCONNECTED)
             return
         self._owners.disconnect(register)
+        register.owner = None  # until it says so again
         register.grace_ends = now + register.grace_s
         heappush(self._graces, (register.grace_ends, register.number, register))
         self.due = min(self.due, register.grace_ends)
@@ -234,7 +235,10 @@ class Registers:
             self.hear(owner, now)
         else:
             self.settle(now)
-        return [*self._running.values(), *self._owners.ended_since(owner, self._numbers, now)]
+        ended = self._owners.ended_since(owner, self._numbers, now)
+        # One that was forgotten may have been followed by another of its name.
+        known = (one for one in ended if self.get(one.session_id) is one)
+        return [*self._running.values(), *known]
 
     def settle(self, now: float) -> None:
         """End what was due by now, as of when it was due."""

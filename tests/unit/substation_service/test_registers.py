@@ -186,6 +186,17 @@ def test_a_session_follows_the_balancer_that_asked_for_it_last() -> None:
     assert register.reason is Reason.LEASE
 
 
+def test_a_lease_is_over_with_the_connection_and_not_that_of_the_next_caller() -> None:
+    world = World()
+    register = world.begin("s", 100, 0, Terms(60, "b", 3))
+    world.registers.leave(register, 1)
+    world.ask("s", 100, 2, DURABLE)
+
+    world.registers.settle(50)
+
+    assert (register.state, register.owner) == (State.CHARGING, None)
+
+
 def test_the_events_of_a_frozen_time_happen_in_their_order_with_the_power_of_their_time() -> None:
     world = World(points=2)
     world.site.set_limit(60, 0)  # half a kWh a second each
@@ -247,6 +258,18 @@ def test_what_is_forgotten_is_the_oldest_of_its_kind_and_stays_in_the_meter() ->
     assert [one.number for one in world.registers.ended] == sorted(
         (one.number for one in world.registers.ended), reverse=True
     )
+
+
+def test_what_is_told_of_a_name_is_never_of_one_that_was_forgotten() -> None:
+    world = World(limits=Limits(plain=1, others=1))
+    first = world.begin("s", 5, 0, DURABLE)
+    world.registers.stop(first, 2, Reason.CALLER)
+    world.charged("another", 1, 3, DURABLE)
+    assert world.registers.get("s") is None
+
+    again = world.begin("s", 5, 5, DURABLE)
+
+    assert [one for one in world.registers.tell("b", 6) if one.session_id == "s"] == [again]
 
 
 def test_stopping_what_has_all_charges_it_and_stopping_twice_is_nothing() -> None:

@@ -38,7 +38,7 @@ class Machine(RuleBasedStateMachine):
 
     def begin(self) -> None:
         self.site = Substation(3, 60, 90, time_scale=60)
-        self.registers = Registers(self.site, self.ended, limits=Limits(4, 6))
+        self.registers = Registers(self.site, self.ended, limits=Limits(1, 2))
         self.callers: list[Register] = []
         self.left: dict[Register, float] = {}
         self.most_kwh: dict[str, float] = {}
@@ -80,6 +80,8 @@ class Machine(RuleBasedStateMachine):
             assert register.ended_kwh >= kwh - EPSILON_KWH
             return
         self.most_kwh[name] = max(kwh, before_kwh)
+        if before is None:  # new, or forgotten
+            self.told.pop(name, None)
         assert register.target_kwh == kwh
         self.callers.append(register)
         if terms.owner is not None:
@@ -199,4 +201,4 @@ class Machine(RuleBasedStateMachine):
 
 
 TestRegisters = Machine.TestCase
-TestRegisters.settings = settings(max_examples=400, stateful_step_count=60)
+TestRegisters.settings = settings(max_examples=250, stateful_step_count=50)
