@@ -68,7 +68,8 @@ class Running:
             yield
         finally:
             self._callers -= 1
-            self.watch_grace()
+            if self.started:
+                self.watch_grace()
 
     def watch_grace(self) -> None:
         """Have it stop after the grace, if nobody waits for it, and it does not go on by itself."""
