@@ -24,8 +24,10 @@ def ended_document(led: LedSession) -> dict[str, Any]:
             "substation": legs.last.substation if legs.last is not None else None,
             "attempts": led.ticket.attempts,
         }
-    if document["status"] == "stopped":
+    # A charge that was sent once tells what its substation told, which may be nothing.
+    if document.get("energy_kwh") is None:
         document["energy_kwh"] = legs.delivered_kwh
+    if document["status"] == "stopped":
         document["legs"] = [leg._asdict() for leg in legs.records()]
     return document
 

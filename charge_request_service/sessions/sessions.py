@@ -78,6 +78,7 @@ class Sessions:
         self._drain = drain
         self._log = log
         self._running: dict[str, Running] = {}
+        self._plain: set[str] = set()  # plain ones whose callers are here
         self._by_key: dict[tuple[str, str], Running] = {}
         self._recovered = False
 
@@ -115,6 +116,15 @@ class Sessions:
         begin = self.begin(
             session, kind=Kind.PLAIN, owner=owner, wait_s=wait_s, told_vehicle=told_vehicle
         )
+        self._plain.add(session.session_id)
+        try:
+            return self._charge_plain(begin, session, request_id=request_id, wait_s=wait_s)
+        finally:
+            self._plain.discard(session.session_id)
+
+    def _charge_plain(
+        self, begin: Begin, session: Session, *, request_id: str, wait_s: float
+    ) -> Answer:
         try:
             # Neither the beginning nor the end is waited for. Were a killed gateway's last rows
             # lost: what it held stops with it, and the next asks the balancer for what has no end.
@@ -215,8 +225,8 @@ class Sessions:
 
     def _go_on(self) -> None:
         for record in self._ledger.open_sessions():
-            if record.session_id in self._running:
-                continue
+            if record.session_id in self._running or record.session_id in self._plain:
+                continue  # begun by this process
             begin = record.begin()
             request_id = f"resumed-{record.session_id}"
             if begin.kind is Kind.PLAIN:

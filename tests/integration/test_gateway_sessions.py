@@ -608,3 +608,31 @@ def test_the_ledger_tells_prometheus_how_it_is(grid: Grid) -> None:
 
     eventually(told, 15)
     requests.delete(f"{grid.url}/sessions/{running}", timeout=20)
+
+
+def test_a_gateway_that_comes_back_stops_what_was_left_open_and_nothing_that_it_began(
+    grid: Grid,
+) -> None:
+    left = [Asked(grid.url, JSON, {"kwh": 400}) for _ in range(4)]
+    eventually(lambda: _at_the_substations(grid, 4), 10)
+    grid.gateway.kill()
+    for one in left:
+        one.join(10)
+    grid.gateway.start()
+    came_again: list[Asked] = []
+    while len(came_again) < 60:  # from its first moment on, while it looks at what was left open
+        came_again.append(Asked(grid.url, JSON, {"kwh": 0.5}))
+        time.sleep(0.05)
+    for one in came_again:
+        one.join(60)
+    answers = [one.answer.json() for one in came_again if one.answer is not None]
+    assert len(answers) > 20, "it was not back in time"
+    assert {answer["status"] for answer in answers} == {"charged"}
+    states = [row["state"] for row in ended(grid, len(answers) + 4)]
+    assert states.count("stopped") == 4
+    assert states.count("charged") == len(answers)
+
+
+def _at_the_substations(grid: Grid, vehicles: int) -> None:
+    sites = grid.get("/substations")["substations"]
+    assert sum(site["load"] for site in sites) == vehicles
