@@ -122,14 +122,16 @@ class Stack:
         )
 
     def remains(self) -> list[str]:
-        """List what the engine still has of this project: containers, networks, volumes."""
+        """List what the engine still has of this project and should not: containers, networks.
+
+        What was charged outlives the stack, in volumes.
+        """
         mark = f"label=com.docker.compose.project={self.project}"
         return [
             f"{kind} {name}"
             for kind, command in {
                 "container": ("ps", "-a", "--format", "{{.Names}}"),
                 "network": ("network", "ls", "--format", "{{.Name}}"),
-                "volume": ("volume", "ls", "--format", "{{.Name}}"),
             }.items()
             for name in docker(*command, "--filter", mark).stdout.split()
         ]
@@ -200,9 +202,7 @@ def running(stack: Stack) -> Iterator[Stack]:
             raise AssertionError(f"{error}\n{stack.report()}") from None
         yield stack
         stack.down()
-        # What was charged outlives the stack, in volumes.
-        left = [one for one in stack.remains() if not one.startswith("volume ")]
-        assert left == [], "docker compose down left these behind"
+        assert stack.remains() == [], "docker compose down left these behind"
     finally:
         stack.scrub()
 
