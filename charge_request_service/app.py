@@ -4,7 +4,7 @@ import time
 from functools import partial
 from http import HTTPStatus
 from random import Random
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import gevent
 import orjson
@@ -15,6 +15,7 @@ from charge_request_service.account import Account
 from charge_request_service.balancer import BalancerClient
 from charge_request_service.control_room.blueprint import control_room
 from charge_request_service.doors.guard import add_doors
+from charge_request_service.doors.problems import OperatorsOnly
 from charge_request_service.openapi import description
 from charge_request_service.rush_hour import RushHours
 from charge_request_service.sessions.database import read_ledger_url
@@ -69,6 +70,7 @@ def create_app(settings: Settings) -> ServiceApp:
 
     _add_charge(app, settings, sessions)
     _add_views(app, balancer)
+    _add_drain(app, balancer)
     _add_control_room(app, settings, sessions, account)
     app.register_blueprint(session_routes(sessions, ledger, balancer))
 
@@ -153,13 +155,33 @@ def _add_views(app: ServiceApp, balancer: BalancerClient) -> None:
 
     @app.get("/decisions")
     def decisions() -> Response:
-        given = {name: request.args[name] for name in ("since", "limit") if name in request.args}
+        taken = ("since", "limit", "session_id")
+        given = {name: request.args[name] for name in taken if name in request.args}
         path = f"/decisions?{urlencode(given)}"
         return _passed_on(balancer.get(path, request_id=g.request_id))
 
     @app.get("/history")
     def history() -> Response:
         return _passed_on(balancer.get("/history", request_id=g.request_id))
+
+
+def _add_drain(app: ServiceApp, balancer: BalancerClient) -> None:
+    # A substation's name may hold a slash.
+    @app.route("/substations/<path:name>/drain", methods=["PUT", "DELETE"])
+    def drain(name: str) -> Response:
+        if not g.operator:
+            raise OperatorsOnly
+        path = f"/substations/{quote(name, safe='')}/drain"
+        answer = balancer.get(path, request_id=g.request_id, method=request.method)
+        if answer.status == HTTPStatus.OK:
+            drained = request.method == "PUT"
+            app.log.warning(
+                "substation drained" if drained else "substation no longer drained",
+                substation=name,
+                request_id=g.request_id,
+                **g.caller,
+            )
+        return _passed_on(answer)
 
 
 def _add_control_room(

@@ -53,12 +53,16 @@ def description(
         {
             "/charge": {"post": charge},
             "/substations": {"get": _view("Every substation as the balancer sees it", "Grid")},
+            "/substations/{name}/drain": {
+                "put": _drain("Have a substation finish what it has, and give it nothing new"),
+                "delete": _drain("Give a drained substation vehicles again"),
+            },
             "/history": {"get": _view("The last ten minutes of every substation", "History")},
             "/decisions": {
                 "get": _view(
                     "The last decisions of the balancer, a page",
                     "Decisions",
-                    [_SINCE, _LIMIT],
+                    [_SINCE, _LIMIT, _SESSION_ID],
                     bad=True,
                 )
             },
@@ -84,6 +88,34 @@ _LIMIT = {
     "description": "List so many at most; a page also ends at 256 KiB. Ask on with `since=next`.",
     "schema": {"type": "integer", "minimum": 1, "maximum": 100, "default": 100},
 }
+
+
+_SESSION_ID = {
+    "name": "session_id",
+    "in": "query",
+    "description": "List the decisions about this session alone.",
+    "schema": {"type": "string", "pattern": "^[A-Za-z0-9._:-]{1,64}$"},
+}
+_SUBSTATION_NAME = {
+    "name": "name",
+    "in": "path",
+    "required": True,
+    "description": "As `GET /substations` has it, percent-encoded",
+    "schema": {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,64}$"},
+}
+
+
+def _drain(summary: str) -> dict[str, Any]:
+    return {
+        "summary": summary,
+        "parameters": [_SUBSTATION_NAME],
+        "responses": {
+            "200": content("The substations of that name", ref("Substations")),
+            "403": problem("The key is no operator's, or another site's page sent this"),
+            "404": problem("No substation has that name"),
+            "503": problem("The balancer cannot be reached"),
+        },
+    }
 
 
 def _add_doors(document: dict[str, Any], *, keys: bool, rate_limit: bool) -> None:
@@ -194,6 +226,7 @@ def _schemas(max_kwh: float) -> dict[str, Any]:
                 "substations": a_list(ref("Substation")),
             }
         ),
+        "Substations": an_object({"substations": a_list(ref("Substation"))}),
         "LeftInLine": an_object(
             {
                 "session_id": TEXT,
@@ -210,6 +243,7 @@ def _schemas(max_kwh: float) -> dict[str, Any]:
                 "address": TEXT,
                 "health": {"enum": ["unknown", "up", "draining", "down"]},
                 "reason": _NULLABLE_TEXT,
+                "drained": {"type": "boolean"},
                 "warning": _NULLABLE_TEXT,
                 "gauge": _NULLABLE_INTEGER,
                 "gauge_age_s": _NULLABLE_NUMBER,

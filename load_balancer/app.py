@@ -20,6 +20,7 @@ from load_balancer import views
 from load_balancer.budget import RetryBudget
 from load_balancer.decisions import MOST_OF_A_PAGE, DecisionRecord
 from load_balancer.dispatcher import Dispatcher
+from load_balancer.drain_routes import drain_routes
 from load_balancer.history import INTERVAL_S, History
 from load_balancer.metrics import PREDICTION_ERRORS, BalancerCollector
 from load_balancer.openapi import description
@@ -27,7 +28,7 @@ from load_balancer.policies import POLICIES
 from load_balancer.pool import Pool
 from load_balancer.registers import Registers
 from load_balancer.resume import HOW, Resume
-from load_balancer.session_routes import session_routes
+from load_balancer.session_routes import read_session_id, session_routes
 from load_balancer.sessions import Sessions
 from load_balancer.settings import Settings
 from load_balancer.site import Patience
@@ -153,6 +154,7 @@ class Balancer:
             )
 
         app.register_blueprint(session_routes(self._sessions, self._registers))
+        app.register_blueprint(drain_routes(self._pool, app.log))
 
         @app.get("/substations")
         def substations() -> Response:
@@ -168,7 +170,8 @@ class Balancer:
                 MOST_OF_A_PAGE,
                 f"how many decisions a page lists at most, 1 to {MOST_OF_A_PAGE}",
             )
-            return json_response(self._record.page(since, limit))
+            session_id = read_session_id(request.args.get("session_id"))
+            return json_response(self._record.page(since, limit, session_id))
 
         @app.get("/history")
         def history() -> Response:

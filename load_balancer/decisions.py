@@ -79,35 +79,39 @@ class DecisionRecord:
             next_best=_next_best(choice),
         )
 
-    def page(self, since: int, limit: int = MOST_OF_A_PAGE) -> bytes:
+    def page(self, since: int, limit: int = MOST_OF_A_PAGE, session_id: str | None = None) -> bytes:
         """Write the decisions after `since`, oldest first, as `GET /decisions` answers.
 
         Args:
             since: a sequence number.
             limit: most decisions that are listed.
+            session_id: the only session whose decisions are; None for all.
         """
         newer = min(max(0, self._last - since), len(self._kept))
-        first = len(self._kept) - newer
         listed: list[bytes] = []
         room = _MOST_BYTES
-        for kept in islice(self._kept, first, first + limit):
-            document = kept.document()
-            room -= len(document)
-            if room < 0 and listed:
-                break
-            listed.append(document)
-        left = newer - len(listed)
-        follows = b"%d" % (self._last - left) if left else b"null"
+        follows = b"null"
+        newest_before = self._last - newer
+        for kept in islice(self._kept, len(self._kept) - newer, None):
+            if session_id is None or kept.session_id == session_id:
+                document = kept.document()
+                room -= len(document)
+                if len(listed) == limit or (room < 0 and listed):
+                    follows = b"%d" % newest_before
+                    break
+                listed.append(document)
+            newest_before += 1
         return b'{"last":%d,"next":%b,"decisions":[%b]}' % (self._last, follows, b",".join(listed))
 
 
 class _Kept:
     """A decision, which is written as JSON when it is first asked for."""
 
-    __slots__ = ("_at", "_decision", "_document")
+    __slots__ = ("_at", "_decision", "_document", "session_id")
 
     def __init__(self, at: datetime, decision: Decision) -> None:
         self._at = at
+        self.session_id = decision.session_id
         self._decision: Decision | None = decision
         self._document = b""
 

@@ -131,7 +131,8 @@ class BalancerCollector(Collector):
                 ("substation_gauge", "The site's load as its gauge said at the last poll"),
                 ("substation_capacity", "Vehicles that the site can hold"),
                 ("substation_up", "1 while the site can be given vehicles"),
-                ("substation_draining", "1 while the site takes no new vehicle, by its own word"),
+                ("substation_draining", "1 while the site takes no new vehicle, but is well"),
+                ("substation_drained", "1 while an operator has it take no new vehicle"),
                 *((name, f"{told}, where published") for name, told in _POWER.items()),
                 ("gauge_age_seconds", "Age of the gauge"),
                 ("substation_next_finish_seconds", f"{_FINISH} first is charged"),
@@ -150,6 +151,7 @@ class BalancerCollector(Collector):
                 "substation_foreign_load": site.foreign,
                 "substation_up": site.is_well(now),
                 "substation_draining": site.health is Health.DRAINING,
+                "substation_drained": site.drained,
             }
             if finishes := Finishes.of(site, now):
                 values |= {

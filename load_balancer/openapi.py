@@ -3,7 +3,7 @@
 from typing import Any
 
 from grid_common.openapi import COUNT, TEXT, inner_description
-from load_balancer import session_routes
+from load_balancer import drain_routes, session_routes
 
 _HEADERS = [
     {
@@ -26,7 +26,7 @@ _HEADERS = [
 def description(max_kwh: float) -> dict[str, Any]:
     """Describe a balancer."""
     document = inner_description("Balancer", max_kwh, waits=True)
-    document["paths"] |= session_routes.paths()
+    document["paths"] |= session_routes.paths() | drain_routes.paths()
     document["paths"]["/charge"]["post"]["parameters"] += _HEADERS
     schemas = document["components"]["schemas"]
     schemas |= session_routes.schemas()

@@ -42,6 +42,7 @@ class Pool:
     ) -> None:
         self.policy = policy
         self.sites: dict[str, Site] = {}
+        self.drained: set[str] = set()  # by name: a container that is replaced stays drained
         self.waiting = WaitingLine()
         self.left_in_line: list[LeftInLine] = []  # at the last match
         self.dispatches: Counter[tuple[str, str]] = Counter()  # by site and outcome
@@ -75,11 +76,30 @@ class Pool:
             else:
                 site.leaving = False
                 site.name = name
+            if (name in self.drained) is not self.sites[address].drained:
+                self.sites[address].set_drained(name in self.drained)
         for site in list(self.sites.values()):
             if site.address not in addresses:
                 site.leaving = True
                 self._forget_if_empty(site)
         self.match(now)
+
+    def set_drained(self, name: str, drained: bool, now: float) -> list[Site]:
+        """Give a substation nothing new from now on, or again; what charges there goes on.
+
+        Returns:
+            The sites of that name. One that is not there cannot be drained, but one that was
+            drained, and is gone since, need not come back so.
+        """
+        sites = [site for site in self.sites.values() if site.name == name]
+        if not drained:
+            self.drained.discard(name)
+        elif sites:
+            self.drained.add(name)
+        for site in sites:
+            site.set_drained(drained)
+        self.match(now)
+        return sites
 
     def cannot_be_reached(self, site: Site, why: str) -> None:
         """No address of a site is known, so that it is not even polled."""

@@ -13,6 +13,7 @@ from load_balancer.session_views import session_document
 from load_balancer.sessions import Sessions
 
 MOST_IDS = 100
+_ONE_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}", re.ASCII)
 _IDS = re.compile(
     rf"[A-Za-z0-9._:-]{{1,64}}(,[A-Za-z0-9._:-]{{1,64}}){{0,{MOST_IDS - 1}}}", re.ASCII
 )
@@ -54,6 +55,17 @@ def session_routes(sessions: Sessions, registers: Registers) -> Blueprint:
         return json_response(document)
 
     return routes
+
+
+def read_session_id(told: str | None) -> str | None:
+    """Read a parameter that names one session, if it is given.
+
+    Raises:
+        BadRequest: it is no name of a session.
+    """
+    if told is not None and not _ONE_ID.fullmatch(told):
+        raise BadRequest([Fault("session_id", "it takes a session's id")])
+    return told
 
 
 _ID = {

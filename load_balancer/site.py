@@ -88,6 +88,7 @@ class Site:
         self.energy: EnergyEstimate | None = None  # none where it does not publish what that takes
         self.last_chosen = 0
         self.leaving = False  # vanished from its name; kept until its last vehicle is done
+        self.drained = False  # an operator's word: it finishes what it has and gets nothing new
         self.in_flight: dict[Dispatch, None] = {}  # a set in the order of dispatch
         self._others = balancers - 1
         self._patience = patience
@@ -246,8 +247,7 @@ class Site:
             for dispatch in islice(reversed(self.in_flight), unseen):
                 self.energy.add(dispatch, now)
         self._unconfirmed = [at for at in self._unconfirmed if at >= self._poll_began]
-        self.health = Health.DRAINING if reading.draining else Health.UP
-        self.reason = "the site says so" if reading.draining else None
+        self._answered(draining=reading.draining)
 
     def unreadable(self, why: str) -> bool:
         """Take in an answer that is no gauge; True if it was not ejected already."""
@@ -277,8 +277,23 @@ class Site:
 
     def drain(self) -> None:
         """Take its word that it drains."""
-        self.health = Health.DRAINING
-        self.reason = "the site says so"
+        if self.reading is not None:
+            self.reading = replace(self.reading, draining=True)
+        self._answered(draining=True)
+
+    def set_drained(self, drained: bool) -> None:
+        """Give it nothing new from now on, or again, as an operator says."""
+        self.drained = drained
+        if self.health in (Health.UP, Health.DRAINING):
+            self._answered(draining=self.reading is not None and self.reading.draining)
+
+    def _answered(self, *, draining: bool) -> None:
+        """It is there; whether it is given vehicles is for itself and for the operators to say."""
+        self.health = Health.DRAINING if draining or self.drained else Health.UP
+        if self.drained:
+            self.reason = "drained by an operator"
+        else:
+            self.reason = "the site says so" if draining else None
 
     def proved_well(self) -> None:
         """Forget past failures: it has charged a vehicle."""

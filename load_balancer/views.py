@@ -20,7 +20,7 @@ def substations(pool: Pool, configuration_problem: str | None) -> dict[str, Any]
         "waiting": len(pool.waiting),
         "configuration_problem": configuration_problem,
         "left_in_line": [_left_in_line(left, now) for left in pool.left_in_line],
-        "substations": [_substation(site, now) for site in pool.sites.values()],
+        "substations": [substation(site, now) for site in pool.sites.values()],
     }
 
 
@@ -38,13 +38,15 @@ def _left_in_line(left: LeftInLine, now: float) -> dict[str, Any]:
     }
 
 
-def _substation(site: Site, now: float) -> dict[str, Any]:
+def substation(site: Site, now: float) -> dict[str, Any]:
+    """Show one site."""
     reading, supply, finishes = site.reading, site.supply(now), Finishes.of(site, now)
     return {
         "name": site.name,
         "address": site.address,
         "health": site.health.value,
         "reason": site.what_is_wrong(now),
+        "drained": site.drained,
         "warning": site.takes_none or site.warning,
         "gauge": reading.load if reading else None,
         "gauge_age_s": round(site.gauge_age_s(now), 3) if reading else None,

@@ -43,6 +43,19 @@ class Unauthorized(Problem):
         )
 
 
+class OperatorsOnly(Problem):
+    """The caller's key is good, but does not let it do this."""
+
+    status = HTTPStatus.FORBIDDEN
+    type = "urn:ev-grid:problem:operators-only"
+    title = "This is for operators"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This needs an operator's key: in the file of API keys its line ends in `:operator`."
+        )
+
+
 class RateLimited(Problem):
     """This caller asks too often."""
 

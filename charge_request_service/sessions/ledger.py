@@ -16,12 +16,12 @@ from charge_request_service.sessions.group_commit import GroupCommit
 from charge_request_service.sessions.metrics import LedgerMetrics
 from charge_request_service.sessions.reader import Reader
 from charge_request_service.sessions.record import Begin, End, Forget, Record
-from charge_request_service.sessions.store import Job, Page, Query, Store
+from charge_request_service.sessions.store import Job, Page, Query, Store, Tally
 from charge_request_service.sessions.threads import Threads
 from charge_request_service.sessions.writer import Writer
 from grid_common.logs import Log
 
-__all__ = ["Ledger", "LedgerAway"]
+__all__ = ["MOST_IN_MEMORY", "Ledger", "LedgerAway"]
 
 _Result = TypeVar("_Result")
 
@@ -38,7 +38,7 @@ _HOUSEKEEPING_S = 5.0
 # Rows that one transaction removes, and the pause between two, seconds.
 _REMOVED_AT_ONCE, _REMOVAL_PAUSE_S = 200, 0.05
 # Sessions that a ledger in memory keeps of those that have ended.
-_MOST_IN_MEMORY = 10_000
+MOST_IN_MEMORY = 10_000
 
 
 def now_us() -> int:
@@ -184,6 +184,10 @@ class Ledger:
         """List sessions, newest first. Raises LedgerAway."""
         return self._read(self._store.page, query)
 
+    def tallies(self, since_ms: int, owner: str | None) -> list[Tally]:
+        """Sum up the sessions that began since then, by state. Raises LedgerAway."""
+        return self._read(self._store.tallies, since_ms, owner)
+
     def written(self, query: Query, write: Callable[[Page], _Result]) -> tuple[_Result, str | None]:
         """List sessions and write them down, in a thread: thousands take a while.
 
@@ -250,7 +254,7 @@ class Ledger:
         now = self._clock_us()
         before = now - int(1e6 * self._retention_s)
         if self._database.in_memory:
-            oldest = self._read(self._store.nth_newest_us, _MOST_IN_MEMORY)
+            oldest = self._read(self._store.nth_newest_us, MOST_IN_MEMORY)
             before = max(before, oldest or 0)
         keys_before = max(before, now - int(1e6 * self._key_retention_s))
         self._in_batches(self._store.free_keys, keys_before)

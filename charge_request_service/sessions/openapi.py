@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from charge_request_service.sessions.query import MOST
+from charge_request_service.sessions.query import MOST, OPEN
 from charge_request_service.sessions.record import Kind, State
 from charge_request_service.sessions.routes import MOST_RECORDS
 from grid_common.openapi import (
+    COUNT,
     NUMBER,
     RETRY_AFTER,
     TEXT,
@@ -111,6 +112,12 @@ def paths() -> dict[str, Any]:
                 },
             },
         },
+        "/totals": {
+            "get": {
+                "summary": "What the sessions that began today come to",
+                "responses": {"200": content("The totals", ref("Totals")), "503": _AWAY},
+            }
+        },
         "/sessions.csv": {
             "get": {
                 "summary": "Charge detail records as CSV, newest first, a page",
@@ -179,6 +186,19 @@ def schemas() -> dict[str, Any]:
             }
         ),
         "Sessions": an_object({"sessions": a_list(ref("Session")), "next": _NULLABLE_TEXT}),
+        "Totals": an_object(
+            {
+                "since": _TIME,
+                "vehicles": COUNT,
+                "open": COUNT,
+                "charged": COUNT,
+                "stopped": COUNT,
+                "refused": COUNT,
+                "energy_kwh": NUMBER,
+                "complete": {"type": "boolean"},
+                "age_s": NUMBER,
+            }
+        ),
         "ChargeDetailRecords": an_object(
             {"cdrs": a_list(ref("ChargeDetailRecord")), "next": _NULLABLE_TEXT}
         ),
@@ -214,8 +234,8 @@ _LINK = {"Link": {"description": "The next page, `rel=next`", "schema": TEXT}}
 _STATE = {
     "name": "state",
     "in": "query",
-    "description": "Sessions in this state alone.",
-    "schema": {"enum": [state.value for state in State]},
+    "description": "Sessions in this state alone; `open` for all that have not ended.",
+    "schema": {"enum": [*(state.value for state in State), OPEN]},
 }
 _VEHICLE = {
     "name": "vehicle_id",

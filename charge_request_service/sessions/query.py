@@ -9,6 +9,8 @@ from charge_request_service.sessions.store import Query
 from grid_common.problems import BadRequest, Fault, shown, shown_name
 
 MOST = 100
+# Beside the states: of all that have not ended.
+OPEN = "open"
 _ID = re.compile(r"[A-Za-z0-9._:-]{1,64}", re.ASCII)
 _NUMBER = re.compile(r"\d{1,6}", re.ASCII)
 
@@ -48,7 +50,7 @@ def read_query(
     values = {
         "limit": read("limit", lambda text: _limit(text, most), f"a number from 1 to {most}"),
         "after": read("cursor", _id, name_of),
-        "state": read("state", State, f"one of {', '.join(State)}"),
+        "state": read("state", _state, f"one of {', '.join((*State, OPEN))}"),
         "vehicle_id": read("vehicle_id", _id, "a vehicle's id"),
         "since_ms": read("since", _time_ms, when),
         "until_ms": read("until", _time_ms, when),
@@ -56,7 +58,13 @@ def read_query(
     if faults:
         raise BadRequest(faults)
     told = {name: value for name, value in values.items() if value is not None}
+    if told.get("state") == OPEN:
+        told = {**told, "state": None, "open": True}
     return Query(**{"limit": most, **told}, owner=owner, ended=records)  # type: ignore[arg-type] # as parsed
+
+
+def _state(text: str) -> str:
+    return OPEN if text == OPEN else State(text)
 
 
 def _limit(text: str, most: int) -> int:

@@ -16,6 +16,7 @@ from charge_request_service.sessions.query import read_query
 from charge_request_service.sessions.record import FINAL, Record
 from charge_request_service.sessions.sessions import Sessions
 from charge_request_service.sessions.store import Page
+from charge_request_service.sessions.totals import Totals
 from grid_common.problems import Unavailable
 from grid_common.web import BytesResponse, json_response
 
@@ -33,6 +34,7 @@ def session_routes(sessions: Sessions, ledger: Ledger, balancer: BalancerClient)
         balancer: knows of those that have not ended.
     """
     routes = Blueprint("sessions", __name__)
+    _add_totals(routes, Totals(ledger))
 
     @routes.get("/sessions/<session_id>")
     def one(session_id: str) -> Response:
@@ -73,6 +75,12 @@ def session_routes(sessions: Sessions, ledger: Ledger, balancer: BalancerClient)
         return response
 
     return routes
+
+
+def _add_totals(routes: Blueprint, totals: Totals) -> None:
+    @routes.get("/totals")
+    def today() -> Response:
+        return json_response(_ask(lambda: totals.document(_owner())))
 
 
 def _csv_page(page: Page) -> bytes:

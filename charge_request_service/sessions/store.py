@@ -9,6 +9,7 @@ from sqlalchemy import (
     Dialect,
     Select,
     Text,
+    func,
     literal_column,
     select,
     update,
@@ -47,6 +48,7 @@ class Query(NamedTuple):
         since_ms: that began no earlier, milliseconds since 1970.
         until_ms: that began earlier than this, milliseconds since 1970.
         ended: that have ended, and were not refused before they got anything.
+        open: that have not ended.
     """
 
     limit: int = 100
@@ -57,6 +59,7 @@ class Query(NamedTuple):
     since_ms: int | None = None
     until_ms: int | None = None
     ended: bool = False
+    open: bool = False
 
 
 class Page(NamedTuple):
@@ -64,6 +67,14 @@ class Page(NamedTuple):
 
     records: list[Record]
     next: str | None
+
+
+class Tally(NamedTuple):
+    """Sessions in one state, and what they got together, kWh."""
+
+    state: State
+    sessions: int
+    energy_kwh: float
 
 
 class Store:
@@ -126,6 +137,21 @@ class Store:
             return Page(records, records[-1].session_id)
         ids = connection.scalars(looked_at.with_only_columns(_c.session_id).limit(_LOOKED_AT)).all()
         return Page(records, ids[-1] if len(ids) == _LOOKED_AT else None)
+
+    def tallies(self, connection: Connection, since_ms: int, owner: str | None) -> list[Tally]:
+        """Sum up the sessions that began since then, milliseconds since 1970, by state.
+
+        It walks over all of them: for who keeps what it finds.
+        """
+        energy = func.coalesce(func.sum(_c.energy_kwh), 0.0)
+        query = (
+            select(_c.state, func.count(), energy)
+            .where(_c.session_id >= first_session_id(since_ms))
+            .group_by(_c.state)
+        )
+        if owner is not None:
+            query = query.where(_c.owner == owner)
+        return [Tally(State(state), *sums) for state, *sums in connection.execute(query)]
 
     def open_of(self, connection: Connection, gateway: str, after: str, limit: int) -> list[Record]:
         """List open sessions that a gateway sees to, oldest first, after one of that name."""
@@ -207,7 +233,7 @@ def _conditions(query: Query) -> tuple[list[ColumnElement[bool]], list[Any]]:
     """Return the condition that an index finds, and those that the rows it finds are held to."""
     owner, state, vehicle = query.owner, query.state, query.vehicle_id
     chosen: list[tuple[str, list[ColumnElement[bool]], Any]] = []
-    if state in (State.WAITING, State.CHARGING):
+    if query.open or state in (State.WAITING, State.CHARGING):
         chosen.append(("open", [_c.ended_us.is_(None)], lambda c: c.ended_us.is_(None)))
     elif state in (State.STOPPED, State.REFUSED):
         # Written out, so that the database sees that it is the index's own condition.

@@ -162,3 +162,15 @@ def test_a_vehicle_that_is_left_in_line_is_told_in_the_log(
     assert line["substation"] == "north"
     assert line["predicted"] == {"start_s": 1.0, "charging_s": 4.0, "finish_s": 5.0}
     assert line["next_best"]["substation"] == "south"
+
+
+def test_the_decisions_about_one_session_are_listed_by_pages_too(record: DecisionRecord) -> None:
+    for sequence in range(1, 11):
+        session_id = "mine" if sequence % 2 else "another"
+        record.add(decision(sequence)._replace(session_id=session_id))
+
+    assert read(record.page(0, session_id="mine")) == ([1, 3, 5, 7, 9], None, 10)
+    assert read(record.page(0, 2, session_id="mine")) == ([1, 3], 4, 10)
+    assert read(record.page(4, 2, session_id="mine")) == ([5, 7], 8, 10)
+    assert read(record.page(8, 2, session_id="mine")) == ([9], None, 10)
+    assert read(record.page(0, session_id="nobody's")) == ([], None, 10)

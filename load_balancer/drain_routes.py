@@ -1,0 +1,68 @@
+"""The balancer's routes that drain a substation: it finishes what it has and gets nothing new."""
+
+import time
+from typing import Any
+
+from flask import Blueprint, Response, abort, g, request
+
+from grid_common.logs import Log
+from grid_common.openapi import content, problem
+from grid_common.web import json_response
+from load_balancer import views
+from load_balancer.pool import Pool
+
+
+def drain_routes(pool: Pool, log: Log) -> Blueprint:
+    """Build the routes."""
+    routes = Blueprint("drain", __name__)
+
+    # A substation's name may hold a slash.
+    @routes.route("/substations/<path:name>/drain", methods=["PUT", "DELETE"])
+    def drain(name: str) -> Response:
+        drained = request.method == "PUT"
+        was_drained = name in pool.drained
+        sites = pool.set_drained(name, drained, time.monotonic())
+        if not (sites or was_drained):
+            abort(404, f"No substation is named {name[:80]!r}; GET /substations lists them.")
+        if drained is not was_drained:
+            log.warning(
+                "substation drained" if drained else "substation no longer drained",
+                substation=name,
+                charging_there=sum(site.own for site in sites),
+                request_id=g.request_id,
+            )
+        now = time.monotonic()
+        return json_response({"substations": [views.substation(site, now) for site in sites]})
+
+    return routes
+
+
+def paths() -> dict[str, Any]:
+    """Describe the routes for OpenAPI."""
+
+    def operation(summary: str) -> dict[str, Any]:
+        return {
+            "summary": summary,
+            "parameters": [
+                {
+                    "name": "name",
+                    "in": "path",
+                    "required": True,
+                    "description": "As `GET /substations` has it, percent-encoded",
+                    "schema": {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,64}$"},
+                }
+            ],
+            "responses": {
+                "200": content("The substations of that name", {"type": "object"}),
+                "404": problem("No substation has that name"),
+            },
+        }
+
+    return {
+        "/substations/{name}/drain": {
+            "put": operation(
+                "Have a substation finish what it has, and give it nothing new. Again is no error"
+            ),
+            "delete": operation("Give a drained substation vehicles again. Again is no error"),
+        }
+    }
