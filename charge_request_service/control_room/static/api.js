@@ -6,6 +6,7 @@
  * @property {string} address
  * @property {"unknown" | "up" | "draining" | "down"} health
  * @property {string | null} reason
+ * @property {boolean} drained whether an operator has it take nothing new
  * @property {string | null} warning
  * @property {number | null} gauge
  * @property {number | null} gauge_age_s
@@ -71,6 +72,39 @@
  * @property {string | null} left_in_line_for
  *
  * @typedef {{last: number, next: number | null, decisions: Decision[]}} Decisions one page of them
+ *
+ * @typedef {{substation: string, energy_kwh: number | null, charging_s?: number | null}} Leg
+ *
+ * @typedef {object} Session
+ * @property {string} session_id
+ * @property {"waiting" | "charging" | "charged" | "stopped" | "refused"} state
+ * @property {string} vehicle_id
+ * @property {number} kwh asked for
+ * @property {"plain" | "keyed" | "async"} kind
+ * @property {string} began
+ * @property {string | null} ended
+ * @property {number | null} energy_kwh
+ * @property {string | null} substation
+ * @property {number | null} power_kw
+ * @property {number | null} predicted_end_s from now
+ * @property {number | null} attempts
+ * @property {number | null} waited_s
+ * @property {number | null} charging_s
+ * @property {number | null} mean_power_kw
+ * @property {number | null} peak_power_kw
+ * @property {Leg[]} legs
+ * @property {string | null} reason
+ *
+ * @typedef {object} Totals of the sessions that began today
+ * @property {string} since
+ * @property {number} vehicles
+ * @property {number} open
+ * @property {number} charged
+ * @property {number} stopped
+ * @property {number} refused
+ * @property {number} energy_kwh
+ * @property {boolean} complete whether the ledger still has all of them
+ * @property {number} age_s
  *
  * @typedef {object} RushHour
  * @property {"idle" | "running" | "stopping" | "stopped" | "finished"} state

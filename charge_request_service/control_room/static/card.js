@@ -4,7 +4,9 @@
  * @import { Substation } from "./api.js"
  * @import { History } from "./history.js"
  */
+import { advice } from "./advice.js";
 import { needs, overCapacity } from "./attention.js";
+import { askToDrain } from "./drain.js";
 import { paint } from "./hues.js";
 import { announce, make, say, stamp, tell } from "./page.js";
 import { Spark } from "./spark.js";
@@ -27,11 +29,14 @@ export class Card {
     this.health = null;
     this.drawn = "";
     root.title = site.address;
+    this.site = site;
+    slots.drain.addEventListener("click", () => askToDrain(this.site));
   }
 
   /** @param {Substation} site */
   show(site) {
     const { slots } = this;
+    this.site = site;
     const known = site.capacity !== null;
     const isUp = site.health === "up";
     this.tellName(site.name);
@@ -44,6 +49,7 @@ export class Card {
     this.drawPoints(site);
     show(slots.reason, site.reason ?? "");
     show(slots.warning, site.warning ?? "");
+    this.showAdvice(site);
     this.showPower(site);
     say(slots.own, number(site.own_load));
     say(slots.foreign, number(site.foreign_load));
@@ -71,6 +77,18 @@ export class Card {
     this.health = site.health;
     this.root.dataset.health = site.health;
     say(this.slots.health, HEALTH[site.health]);
+  }
+
+  /** @param {Substation} site */
+  showAdvice(site) {
+    const { slots } = this;
+    const told = advice(site);
+    slots.advice.hidden = told === null;
+    tell(slots.todo, told?.todo ?? "");
+    tell(slots.look, told ? `Look at ${told.look}.` : "");
+    const action = site.drained ? "Undrain" : "Drain";
+    say(slots.drain, action);
+    if (slots.drain.ariaLabel !== `${action} ${site.name}`) slots.drain.ariaLabel = `${action} ${site.name}`;
   }
 
   /** What it drew when it was last heard of says nothing of now. @param {Substation} site */

@@ -40,13 +40,14 @@ export class DecisionList {
 }
 
 /** @param {Decision} decision */
-function row(decision) {
+export function row(decision) {
   const { root, slots } = stamp("decision");
   const date = new Date(decision.time);
   root.dataset.sequence = String(decision.sequence);
   root.title = `Decision ${decision.sequence}, session ${decision.session_id}`;
   say(slots.time, `${clock(date)}.${Math.floor(date.getMilliseconds() / 100)}`);
   say(slots.vehicle, decision.vehicle_id);
+  slots.vehicle.setAttribute("href", `#session/${decision.session_id}`);
   say(slots.substation, decision.substation);
   paint(root, decision.substation);
   say(slots.waited, `${decision.waited_s.toFixed(1)} s`);

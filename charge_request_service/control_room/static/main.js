@@ -12,7 +12,10 @@ import { LeftInLineList } from "./left_in_line.js";
 import { Link } from "./link.js";
 import { Pace } from "./pace.js";
 import { RushHourPanel } from "./rush_hour.js";
+import { SessionPanel } from "./session.js";
+import { SessionList } from "./sessions.js";
 import { Tips } from "./tips.js";
+import { TodaysTotals } from "./totals.js";
 
 const link = new Link();
 const cards = new Cards();
@@ -23,6 +26,7 @@ const decisions = new DecisionList();
 const leftInLine = new LeftInLineList();
 const pace = new Pace();
 const rushHour = new RushHourPanel();
+const byTheLedger = [new TodaysTotals(), new SessionList(), new SessionPanel()];
 new ChargeForm();
 new Tips();
 
@@ -33,6 +37,7 @@ const feed = new Feed({
     const at = performance.now();
     link.live();
     keyEntry.hide();
+    for (const part of byTheLedger) part.allow(true);
     if (round.history) history.begin(round.history, at);
     history.add(at, substations);
     cards.show(round.grid, history, at);
@@ -51,6 +56,7 @@ const feed = new Feed({
     } else {
       link.lost(why.message);
     }
+    for (const part of byTheLedger) part.allow(!wantsKey); // the ledger may answer all the same
     return !wantsKey;
   },
 });

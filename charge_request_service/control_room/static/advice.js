@@ -1,0 +1,68 @@
+/**
+ * What to do about a substation that needs attention, and where to look.
+ *
+ * @import { Substation } from "./api.js"
+ */
+import { needs } from "./attention.js";
+import { counted } from "./words.js";
+
+/**
+ * @param {Substation} site
+ * @returns {{todo: string, look: string} | null} null where nothing needs to be done
+ */
+export function advice(site) {
+  const { name, reason, warning, drained, load } = site;
+  const log = `the log of ${name}`;
+  const runbook = (/** @type {string} */ section) => `docs/runbook.md, ${section}`;
+  switch (needs(site)) {
+    case "down":
+      return { todo: whatToDoWhenDown(reason ?? ""), look: `${log}; ${runbook("SubstationDown")}` };
+    case "over":
+      return {
+        todo: "Find out who sends vehicles there past this balancer, or whether it has more points than it says.",
+        look: `Foreign and Gauge below; ${runbook("ChargesTooFast")}`,
+      };
+    case "doubt":
+      if (drained) {
+        return {
+          todo: load
+            ? `Wait: ${counted(load, "vehicle")} still ${load === 1 ? "charges" : "charge"} there.`
+            : "It is empty: do the work, then undrain it.",
+          look: "the balancer's log, “substation drained”",
+        };
+      }
+      if (site.health === "draining") {
+        return { todo: "If nobody restarts it on purpose, find out why it shuts down.", look: log };
+      }
+      if (site.health === "unknown") {
+        return { todo: "Wait a moment: it has not been polled yet.", look: "the balancer's log" };
+      }
+      if (warning) {
+        return {
+          todo: "Correct its profile in SUBSTATIONS_FILE, or the substation itself.",
+          look: "docs/your-own-substations.md, What the balancer cannot see",
+        };
+      }
+      return {
+        todo: "See why its metrics page comes late: it is overloaded, or the network to it is.",
+        look: `${log}; ${runbook("StaleGauge")}`,
+      };
+    default:
+      return null;
+  }
+}
+
+/** @param {string} reason the balancer's */
+function whatToDoWhenDown(reason) {
+  if (/\b(page|prometheus|which is no)\b/i.test(reason)) {
+    return "Correct its metrics page, or its profile: it answers, but its load cannot be read.";
+  }
+  if (/refused/i.test(reason)) return "Start it: nothing listens at its address.";
+  if (/\bname\b|looked up|no address/i.test(reason)) {
+    return "Correct its name in SUBSTATIONS, or have it found: its name leads nowhere.";
+  }
+  if (/\b[45]\d\d\b|reset|broke|closed/i.test(reason)) {
+    return "See why it fails: it answers, but not as it should. Restart it if it does not recover.";
+  }
+  return "See whether it is frozen, or cut off from the balancer; restart it if it is frozen.";
+}

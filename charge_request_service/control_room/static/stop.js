@@ -1,0 +1,25 @@
+/**
+ * Stops a session, once that is confirmed.
+ *
+ * @import { Session } from "./api.js"
+ */
+import { call } from "./api.js";
+import { confirm } from "./confirm.js";
+import { number } from "./words.js";
+
+/** @param {Session} session @param {(session: Session) => void} stopped told what it is then */
+export function askToStop(session, stopped) {
+  const { vehicle_id: vehicle, kwh } = session;
+  const got = number(session.energy_kwh ?? 0, 2);
+  confirm({
+    title: `Stop the charge of ${vehicle}?`,
+    text: `It has ${got} of ${number(kwh, 2)} kWh. It gets no more, and gives its point free.`,
+    action: "Stop the charge",
+    async act() {
+      const path = `sessions/${encodeURIComponent(session.session_id)}`;
+      const { answer } = await call("DELETE", path);
+      stopped(answer);
+      return `${vehicle} is ${answer.state}, with ${number(answer.energy_kwh ?? 0, 2)} kWh`;
+    },
+  });
+}
