@@ -49,7 +49,7 @@ def paths() -> dict[str, Any]:
                     "in": "path",
                     "required": True,
                     "description": "As `GET /substations` has it, percent-encoded",
-                    "schema": {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,64}$"},
+                    "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"},
                 }
             ],
             "responses": {

@@ -47,7 +47,6 @@ export function row(decision) {
   root.title = `Decision ${decision.sequence}, session ${decision.session_id}`;
   say(slots.time, `${clock(date)}.${Math.floor(date.getMilliseconds() / 100)}`);
   say(slots.vehicle, decision.vehicle_id);
-  slots.vehicle.setAttribute("href", `#session/${decision.session_id}`);
   say(slots.substation, decision.substation);
   paint(root, decision.substation);
   say(slots.waited, `${decision.waited_s.toFixed(1)} s`);

@@ -19,7 +19,7 @@ import { call } from "./api.js";
 
 /**
  * How often to ask for the sites; for the decisions and the rush hour every second time, which keeps
- * it at five calls a second. With the balancer's defaults a site that freezes is found out after at
+ * these at five calls a second. With the balancer's defaults a site that freezes is found out after at
  * most 2.2 s: asking this often, the page shows it within three.
  */
 const EVERY_MS = 400;

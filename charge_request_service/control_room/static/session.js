@@ -9,7 +9,7 @@ import { row as decisionRow } from "./decisions.js";
 import { paint } from "./hues.js";
 import { make, say, stamp, tell } from "./page.js";
 import { Repeat } from "./repeat.js";
-import { endText, energyText, isOpen, powerText, share, STATE } from "./session_words.js";
+import { endText, energyText, isOpen, placeOf, powerText, share, STATE } from "./session_words.js";
 import { askToStop } from "./stop.js";
 import { clock, lasting, number, power } from "./words.js";
 
@@ -115,7 +115,6 @@ export class SessionPanel {
     say(slots.vehicle, session.vehicle_id);
     say(slots.energy, energyText(session));
     slots.bar.style.setProperty("--share", share(session));
-    if (session.substation !== null) paint(slots.body, session.substation);
     const cells = facts(session).map(([name, text]) => {
       const cell = make("div");
       cell.append(make("dt", "", name), make("dd", "", text));
@@ -160,12 +159,12 @@ export class SessionPanel {
 
 /** What is known of it, by name. @param {Session} session @returns {[string, string][]} */
 function facts(session) {
-  const { state, substation, began, ended, attempts, waited_s: waited, charging_s: charging } = session;
+  const { state, began, ended, attempts, waited_s: waited, charging_s: charging } = session;
   const open = isOpen(session);
   /** @type {[string, string | null][]} */
   const all = [
     ["State", STATE[state]],
-    ["Substation", substation],
+    ["Substation", placeOf(session)],
     ["Power", open ? powerText(session) : null],
     ["Predicted end", open ? endText(session) : null],
     ["Began", clock(new Date(began))],

@@ -23,6 +23,11 @@ export function energyText({ energy_kwh: energy, kwh }) {
   return `${energy === null ? "–" : number(energy, 2)} of ${number(kwh, 2)} kWh`;
 }
 
+/** Where it charges, or charged last. One that waits is nowhere, though it may have been. @param {Session} session */
+export function placeOf({ state, substation }) {
+  return state === "waiting" ? null : substation;
+}
+
 /** How much of what it asked for it has, 0 to 1. @param {Session} session */
 export function share({ energy_kwh: energy, kwh }) {
   return Math.min(1, (energy ?? 0) / kwh).toFixed(3);

@@ -7,7 +7,7 @@ import { call, Problem } from "./api.js";
 import { paint } from "./hues.js";
 import { byId, make, say, stamp, tell } from "./page.js";
 import { Repeat } from "./repeat.js";
-import { endText, energyText, isOpen, powerText, share, STATE } from "./session_words.js";
+import { endText, energyText, isOpen, placeOf, powerText, share, STATE } from "./session_words.js";
 import { askToStop } from "./stop.js";
 import { enable, isEnabled } from "./entry.js";
 
@@ -152,7 +152,8 @@ class Row {
   /** @param {Session} session */
   show(session) {
     const { slots } = this;
-    const { session_id: id, vehicle_id: vehicle, substation, state } = session;
+    const { session_id: id, vehicle_id: vehicle, state } = session;
+    const substation = placeOf(session);
     this.session = session;
     this.root.dataset.session = id;
     this.root.dataset.state = state;

@@ -76,6 +76,17 @@ def test_the_page_asks_for_the_key_once_and_all_of_it_works_with_it(
     page.get_by_role("button", name="Start").click()
     expect(page.locator("#rush-summary")).to_contain_text("all 5 charged", timeout=20_000)
 
+    page.locator("#sessions-panel").scroll_into_view_if_needed()
+    page.get_by_label("Show").select_option("charged")
+    expect(page.locator("#sessions tr").first).to_contain_text("10 of 10 kWh", timeout=10_000)
+    expect(page.locator("#today-vehicles")).to_have_text("6", timeout=20_000)
+    page.get_by_role("button", name="Drain substation1").click()  # its key is no operator's
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_role("button", name="Drain", exact=True).click()
+    expect(dialog.get_by_role("alert")).to_contain_text("This needs an operator's key")
+    page.keyboard.press("Escape")
+    expect(page.locator('.card[data-health="up"]')).to_have_count(3)
+
     page.reload()  # the tab keeps it
     expect(page.locator(".card")).to_have_count(3, timeout=15_000)
     expect(entry).to_have_count(0)

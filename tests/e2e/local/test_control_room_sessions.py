@@ -275,7 +275,7 @@ def test_a_sessions_panel_shows_its_legs_and_its_decisions_and_has_an_address(
     assert asked_within(page, 2500, "/sessions/") == []  # it changes no more
     dialog.get_by_role("button", name="Close").click()
     expect(dialog).to_have_count(0)
-    assert page.url.partition("#")[2] == ""
+    expect(page).to_have_url(re.compile(r"^[^#]+$"))
 
 
 def test_a_substation_is_drained_and_undrained(page: Page, grid: Grid) -> None:
