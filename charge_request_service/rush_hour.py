@@ -20,6 +20,7 @@ from gevent.pool import Group
 
 from charge_request_service.account import Account
 from charge_request_service.rush_hour_request import RushHourRequest
+from charge_request_service.sessions.record import new_session_id
 from grid_common.charge import Session
 from grid_common.drain import Drain
 from grid_common.logs import Log
@@ -133,7 +134,7 @@ class RushHour:
 class Charge(Protocol):
     """Forwards a vehicle and waits for its answer, as `POST /charge` does."""
 
-    def __call__(self, session: Session, *, request_id: str) -> Answer:
+    def __call__(self, session: Session, *, request_id: str, owner: str) -> Answer:
         """Charge it. Raises a Problem where the grid cannot be reached."""
 
 
@@ -176,7 +177,8 @@ class RushHours:
                 )
             self._rush = RushHour(wish, time.monotonic(), State.RUNNING)
         self._log.info("rush hour began", request_id=request_id, **wish.model_dump(), **caller)
-        self._arrivals.spawn(self._run, self._rush, wish, request_id)
+        owner = caller.get("caller", "")
+        self._arrivals.spawn(self._run, self._rush, wish, request_id, owner)
 
     def stop(self, *, request_id: str, caller: Mapping[str, str]) -> None:
         """End it: no further vehicle arrives, and those that did are hung up on.
@@ -192,18 +194,19 @@ class RushHours:
         self._vehicles.kill(timeout=_HANG_UP_TIMEOUT_S)
         self._end(rush, State.STOPPED)
 
-    def _run(self, rush: RushHour, wish: RushHourRequest, request_id: str) -> None:
+    def _run(self, rush: RushHour, wish: RushHourRequest, request_id: str, owner: str) -> None:
         name = f"RUSH-{secrets.token_hex(2)}"
         for number, due_s in enumerate(arrival_times(wish.vehicles, wish.over_s), start=1):
             gevent.sleep(max(0.0, rush.began + due_s - time.monotonic()))
             if self._drain.active:
                 break  # those that are here already are finished, as any vehicle is
-            session = Session(secrets.token_hex(8), f"{name}-{number:03}", wish.kwh)
-            self._vehicles.spawn(self._vehicle, rush, session, request_id)
+            session_id = new_session_id(time.time_ns() // 1_000_000)
+            session = Session(session_id, f"{name}-{number:03}", wish.kwh)
+            self._vehicles.spawn(self._vehicle, rush, session, request_id, owner)
         self._vehicles.join()
         self._end(rush, State.FINISHED if rush.arrived == wish.vehicles else State.STOPPED)
 
-    def _vehicle(self, rush: RushHour, session: Session, request_id: str) -> None:
+    def _vehicle(self, rush: RushHour, session: Session, request_id: str, owner: str) -> None:
         if self._drain.active:
             return
         began = time.perf_counter()
@@ -212,7 +215,7 @@ class RushHours:
         with self._drain.vehicle():
             rush.arrived += 1
             try:
-                answer = self._charge(session, request_id=request_id)
+                answer = self._charge(session, request_id=request_id, owner=owner)
                 status, why = answer.status, _detail(answer)
             except Problem as problem:
                 status, why = int(problem.status), problem.detail

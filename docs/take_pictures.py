@@ -61,6 +61,10 @@ def take_three(browser: Browser) -> None:
         take(desk, "dark")
         desk.emulate_media(color_scheme="light")
         take(phone, "phone", full_page=False)
+        desk.locator("#sessions a").first.click()
+        desk.wait_for_timeout(1500)
+        take(desk, "session", full_page=False)
+        desk.keyboard.press("Escape")
 
         grid.substations[1].kill()
         expect(desk.locator('.card[data-health="down"]')).to_have_count(1)
@@ -123,6 +127,11 @@ def send(method: str, url: str, **document: Any) -> None:
 def take(page: Page, name: str, *, full_page: bool = True) -> None:
     """Take one picture of the page, or of what its window shows."""
     path = IMAGES / f"control-room-{name}.png"
+    if full_page:
+        # Sessions are asked for while they can be seen.
+        page.locator("#sessions-panel").scroll_into_view_if_needed()
+        page.wait_for_timeout(2500)
+        page.evaluate("scrollTo(0, 0)")
     page.screenshot(path=path, full_page=full_page)
     sys.stdout.write(f"{path.relative_to(ROOT)}  {path.stat().st_size // 1024} KiB\n")
 

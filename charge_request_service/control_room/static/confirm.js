@@ -23,8 +23,9 @@ export function confirm({ title, text, action, act }) {
     say(slots.fault, "");
     say(slots.act, `${action} …`);
     try {
-      announce(await act());
+      const told = await act();
       dialog.close();
+      announce(told); // what is behind an open dialog is not read out
     } catch (error) {
       tell(slots.fault, error instanceof Error ? error.message : String(error));
     }

@@ -2,9 +2,9 @@
  * One session's panel: where it stands, its legs and its decisions. It has an address of its own,
  * `#session/ID`, and is asked for while it is open.
  *
- * @import { Decision, Session } from "./api.js"
+ * @import { Decision, Leg, Session } from "./api.js"
  */
-import { call } from "./api.js";
+import { call, Problem } from "./api.js";
 import { row as decisionRow } from "./decisions.js";
 import { paint } from "./hues.js";
 import { make, say, stamp, tell } from "./page.js";
@@ -87,7 +87,9 @@ export class SessionPanel {
       const { answer } = await call("GET", `sessions/${id}`, { signal });
       if (id === this.id) this.show(answer);
     } catch (error) {
-      if (id === this.id) tell(this.slots.fault, error instanceof Error ? error.message : String(error));
+      if (id !== this.id) return;
+      tell(this.slots.fault, error instanceof Error ? error.message : String(error));
+      if (error instanceof Problem && error.status === 404) this.repeat.turn(false); // nor will it be
       return;
     }
     await this.askForDecisions(id, signal);
@@ -180,7 +182,7 @@ function facts(session) {
   return all.flatMap(([name, text]) => (text === null ? [] : [[name, text]]));
 }
 
-/** @param {import("./api.js").Leg} leg */
+/** @param {Leg} leg */
 function legRow(leg) {
   const { root, slots } = stamp("leg");
   say(slots.substation, leg.substation);

@@ -283,6 +283,7 @@ def test_a_substation_is_drained_and_undrained(page: Page, grid: Grid) -> None:
     eventually(state_is(grid, vehicle, "charging"), within_s=5)
     name = session(grid, vehicle)["substation"]
 
+    expect(slot(page, name, "own")).to_have_text("1")
     page.get_by_role("button", name=f"Drain {name}").click()
     dialog = page.get_by_role("dialog", name=f"Drain {name}?")
     expect(dialog).to_contain_text("It finishes the 1 vehicle there")

@@ -115,3 +115,13 @@ def test_sigterm_ends_it_but_finishes_the_vehicles_that_are_here(grid: Grid) -> 
     assert status == 0
     assert counts[1] == 0
     assert here <= counts[0] < 60  # far from all: those that were still to come did not
+
+
+def test_its_sessions_stand_in_the_ledger_in_the_order_in_which_they_came(grid: Grid) -> None:
+    ask(grid, vehicles=20, kwh=0.01, over_s=1)
+    reaches(grid, lambda told: told["state"] == "finished")
+
+    found = [one["began"] for one in grid.get("/sessions?limit=20")["sessions"]]
+
+    assert len(found) == 20
+    assert found == sorted(found, reverse=True)
