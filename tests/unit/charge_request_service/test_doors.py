@@ -50,6 +50,8 @@ def test_without_a_key_only_what_is_named_open_can_be_had(tmp_path: Path) -> Non
     assert refused == {
         "/charge",
         "/substations",
+        "/substations/<path:name>/drain",
+        "/totals",
         "/history",
         "/decisions",
         "/rush-hour",
