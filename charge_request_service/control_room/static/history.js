@@ -50,7 +50,8 @@ export class History {
     const known = substations.filter(({ health }) => health === "up" || health === "draining");
     const last = this.samples.at(-1);
     const former = this.samples.at(-2);
-    if (last && former && last.at - former.at < APART_MS) this.samples.pop();
+    const isNear = last && former && last.at - former.at < APART_MS;
+    if (isNear && !hasOtherLimit(former, last)) this.samples.pop();
     this.samples.push({
       at,
       reach: REACH_MS,
@@ -107,6 +108,14 @@ export class History {
     if (!newest || index < 0) return null;
     return { from: seen[index].value, to: newest.value, at: seen[index + 1].at };
   }
+}
+
+/** Whether a limit was changed: it may have been for a moment only. @param {Sample} former @param {Sample} last */
+function hasOtherLimit(former, last) {
+  return [...last.values].some(([name, { power_limit_kw: limit }]) => {
+    const before = former.values.get(name)?.power_limit_kw ?? null;
+    return limit !== null && before !== null && !isSame(limit, before);
+  });
 }
 
 /** The balancer keeps a tenth of a kW. @param {number} one @param {number} other */

@@ -368,6 +368,21 @@ def test_a_changed_limit_is_told_and_power_has_a_line(page: Page, grid: Grid) ->
     expect(told_limit).to_contain_text("Limit raised from 140 to 600 kW at ")
 
 
+def test_a_limit_that_is_lowered_for_less_than_a_second_is_told_all_the_same(page: Page) -> None:
+    change = page.evaluate(
+        """async () => {
+          const { History } = await import("/control-room/history.js");
+          const history = new History();
+          const see = (at, limit) => history.add(at, [{ name: "a", health: "up", load: 1,
+            power_kw: 50, power_limit_kw: limit }]);
+          see(0, 600); see(1000, 600); see(1400, 140); see(1800, 600); see(2200, 600);
+          return history.limitChange("a");
+        }"""
+    )
+
+    assert change == {"from": 140, "to": 600, "at": 1800}
+
+
 def limits_known(grid: Grid, limit_kw: float) -> None:
     limits = [site["power_limit_kw"][-1] for site in grid.get("/history")["substations"]]
     assert limit_kw in limits
