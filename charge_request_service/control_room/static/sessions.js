@@ -122,7 +122,7 @@ export class SessionList {
 
   none() {
     if (this.cursors.length > 1) return "There are no older ones.";
-    if (this.vehicle.value.trim()) return "No such session of this vehicle.";
+    if (this.vehicle.value.trim()) return "No session of a vehicle that told this name.";
     return this.state.value === "open" ? "No vehicle waits or charges now." : "There is no such session.";
   }
 

@@ -91,7 +91,7 @@ def finished(began_us: int, number: int) -> Begin:
 
 
 def ended(begin: Begin) -> End:
-    if int(begin.vehicle_id.rpartition("-")[2]) % 100 == 0:
+    if int((begin.vehicle_id or "").rpartition("-")[2]) % 100 == 0:
         return End(begin.session_id, State.REFUSED, begin.began_us + 1, reason="no point in time")
     return End(
         begin.session_id,
