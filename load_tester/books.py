@@ -68,7 +68,9 @@ class OwnSide:
     charged: int
     kwh: float
     loose: int
-    further_legs: int = 0  # of charged vehicles, beside one each: a site may count them too
+    # Of charged vehicles, beside one visit each: a site may count them too. What a lost substation
+    # may have delivered is charged last, so the last leg may be two visits.
+    further_legs: int = 0
     partial: int = 0
     answers: int = 0  # with status 200
     replayed: int = 0  # with one that the gateway had given before
@@ -90,8 +92,9 @@ class OwnSide:
             if charge.outcome is Outcome.CHARGED:
                 ended_here = not sites or charge.site in sites
                 charged += ended_here
-                further_legs += max(0, len(here) - ended_here)
-                partial += len(charge.energies) > 1 or charge.attempts > 1
+                moved = len(charge.energies) > 1 or charge.attempts > 1
+                further_legs += max(0, len(here) - ended_here) + (moved and ended_here)
+                partial += moved
             else:
                 partial += bool(charge.energies)
                 loose += charge.outcome is Outcome.ACCEPTED
