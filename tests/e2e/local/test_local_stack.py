@@ -7,6 +7,7 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 import requests
 
@@ -14,7 +15,7 @@ from local_stack.grid import Ports
 from local_stack.process import ROOT
 from tests.deadline import eventually
 from tests.e2e.local.conftest import StartProgram
-from tests.e2e.local.program import UP, Program, listening
+from tests.e2e.local.program import UP, Program
 
 _ENDS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 
@@ -190,8 +191,12 @@ def test_the_variables_of_the_compose_file_move_the_gateway(
         f"{program.url}/charge", headers={"Authorization": f"Bearer {key}"}, timeout=10
     )
     assert answer.status_code == 200
-    (address,) = {link.laddr for _, link in listening() if link.laddr.port == port}
-    assert address.ip == "0.0.0.0"  # noqa: S104 - as asked for
+    (address,) = {
+        link.laddr.ip
+        for link in psutil.net_connections("tcp")
+        if link.status == psutil.CONN_LISTEN and link.laddr and link.laddr.port == port
+    }
+    assert address == "0.0.0.0"  # noqa: S104 - as asked for
 
 
 def test_it_ends_with_its_terminal(start_program: StartProgram) -> None:
