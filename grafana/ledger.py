@@ -43,12 +43,11 @@ def panels() -> list[p.Panel]:
         ),
         p.stat(
             "Room left",
-            "Room left on the disk of the ledger's file; not known where it is a server's.",
+            "Room left on the disk of the ledger's file; unknown where it is a server's.",
             Query("min(ledger_disk_free_bytes > 0)"),
             unit="bytes",
             decimals=1,
             steps=[(None, colours.BAD), (_LITTLE_ROOM_BYTES, colours.GOOD)],
-            no_value="not a file",
             span=8,
         ),
         p.lines(

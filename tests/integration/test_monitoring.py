@@ -87,8 +87,11 @@ def test_the_load_rules_see_foreign_substations_that_publish_no_capacity(
         assert query(grid, "grid:balancer_waiting_sessions:sum") == {"": 4}
         assert query(grid, 'ALERTS{alertname="SubstationNearlyFull"}') == full
 
+    def scraped() -> None:
+        assert query(grid, "ev_charging_load") == dict.fromkeys(full, _POINTS)
+        assert query(grid, 'up{job="substation"}') == full
+
     eventually(seen, _SEEN_WITHIN_S, every_s=0.2)
     # Those pages are scraped, and only what concerns their own substation is kept of them.
-    assert query(grid, "ev_charging_load") == dict.fromkeys(full, _POINTS)
-    assert query(grid, 'up{job="substation"}') == full
+    eventually(scraped, _SEEN_WITHIN_S, every_s=0.2)
     assert query(grid, 'charge_requests_total{job="substation"}') == {}

@@ -102,7 +102,7 @@ def test_others_are_answered_beside_a_caller_that_never_pauses(site: Process, wa
 
 
 def test_others_have_their_turn_after_each_answer(site: Process) -> None:
-    ahead, taken = 5_000, b""
+    ahead, taken = 10_000, b""
     with socket.create_connection(("127.0.0.1", site.port), timeout=30) as line:
         line.sendall(GET * ahead)
         line.recv(1, socket.MSG_PEEK)
