@@ -80,6 +80,9 @@ class ForkedService(Process):
 
     def start(self) -> None:
         """Start it; `wait_until` tells when it can be used."""
+        if "LD_PRELOAD" in self._env:  # which works where a program begins, and a fork does not
+            super().start()
+            return
         forked = _Forked(self._module, self._env, self.log_file)
         self._popen = cast("subprocess.Popen[bytes]", forked)
         self._group = forked.pid
