@@ -67,7 +67,8 @@ def check_books(
         _note_unreachable(books, after)
     else:
         _check_sites(books, charges, others, after, site_names or {})
-        check_meters(books, ledger, site_names or {}, keyed_view=keyed_view)
+        plain = bool(ledger.others) or any(not charge.keys for charge in charges)
+        check_meters(books, ledger, site_names or {}, keyed_view=keyed_view, plain=plain)
     return books
 
 

@@ -78,7 +78,7 @@ def _alike(answered: Mapping[str, float], written: Mapping[str, float]) -> bool:
 
 
 def check_meters(
-    books: Books, ledger: LedgerBook, names: Mapping[str, str], *, keyed_view: bool
+    books: Books, ledger: LedgerBook, names: Mapping[str, str], *, keyed_view: bool, plain: bool
 ) -> None:
     """Compare what each substation metered with what the ledger says was charged there.
 
@@ -87,6 +87,8 @@ def check_meters(
         ledger: has the sessions.
         names: of the substations, by address.
         keyed_view: the ledger shows the sessions of one API key alone.
+        plain: some sessions have no key. A substation tells those their end before it is on its
+            disk, so one that was killed may have metered less than it told.
     """
     grown = {
         address: growth.metered_kwh
@@ -104,8 +106,10 @@ def check_meters(
     # Energy that no row of the ledger has, or not yet.
     present = sum(growth.load_before for growth in books.growth.values())
     unsure = keyed_view or present > 0 or any(one.open for one in ledger.entries)
+    restarted = {names.get(address) for address, growth in books.growth.items() if growth.gap}
     differences = [
         (
+            site,
             f"{site} metered {metered[site]:,.3f} kWh, the ledger {written.get(site, 0.0):,.3f}",
             more,
         )
@@ -113,8 +117,9 @@ def check_meters(
         if abs(more := metered[site] - written.get(site, 0.0))
         > RELATIVE_TOLERANCE * max(1.0, metered[site])
     ]
-    for text, more in differences:
-        books.add("meters", Verdict.NOTE if unsure and more > 0 else Verdict.ERROR, text)
+    for site, text, more in differences:
+        explained = unsure if more > 0 else plain and site in restarted
+        books.add("meters", Verdict.NOTE if explained else Verdict.ERROR, text)
     unmetered = sorted(site for site in written if site not in metered)
     if unmetered:
         books.add("meters", Verdict.UNKNOWN, f"no meter was read of {', '.join(unmetered)}")

@@ -1,6 +1,7 @@
 """Asked, answered, ledger and meters: each difference is found, and told by name."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -128,6 +129,27 @@ def test_a_restarted_substation_is_held_by_its_meter_alone() -> None:
     )
     assert verdict_of(books, "meters") is Verdict.OK
     assert books.in_order
+
+
+@pytest.mark.parametrize(
+    ("keys", "started", "verdict"),
+    [
+        (0, BEGAN + 1, Verdict.NOTE),
+        (1, BEGAN + 1, Verdict.ERROR),  # those with a key are told what is on the disk
+        (0, 1.0, Verdict.ERROR),  # it was not restarted
+    ],
+)
+def test_a_killed_substation_may_have_metered_less_than_it_told_plain_vehicles(
+    keys: int, started: float, verdict: Verdict
+) -> None:
+    charges = [replace(one, keys=keys) for one in TWO]
+    before = grid({"a": site(0, 0.0, meter=500.0), "b": site(0, 0.0, meter=0.25)})
+    again = site(1, 13.9, started=started, meter=513.9)
+    after = grid({"a": again, "b": site(0, 6.0, meter=6.25)})
+    books = check_books(
+        charges, before, after, None, BEGAN, site_names=NAMES, ledger=ledger_of(rows_of(charges))
+    )
+    assert verdict_of(books, "meters") is verdict
 
 
 def test_the_other_sites_are_held_against_the_energy_that_was_answered_there() -> None:
