@@ -105,7 +105,14 @@ def test_a_site_that_is_lost_mid_way_loses_no_vehicle(start_grid: StartGrid, fau
         eventually(lambda: _all_sessions_ended(grid))
         delivered = delivered_by_session(grid)
         assert len(delivered) == 200
-        assert list(delivered.values()) == pytest.approx([DEFAULT_KWH] * 200, abs=0.003)
+        assert min(delivered.values()) > DEFAULT_KWH - 0.003
+        # The frozen site went by its last word and a lease; what that is too much is counted.
+        counted = sum(
+            kwh
+            for name, kwh in scrape(grid.balancer.url).items()
+            if name.startswith("balancer_energy_delivered_twice_kwh_total")
+        )
+        assert sum(delivered.values()) - 200 * DEFAULT_KWH == pytest.approx(counted, abs=0.6)
 
 
 def _all_sessions_ended(grid: Grid) -> None:
