@@ -1,6 +1,6 @@
 """A vehicle at a point: its demand, what it can draw, what it got. Pure: the clock is passed in."""
 
-from math import inf, log1p
+from math import inf, log1p, nextafter
 from typing import NamedTuple
 
 __all__ = ["Charging", "Demand"]
@@ -116,6 +116,9 @@ class Charging:
             soc += got / demand.battery_kwh
         steps = _steps(demand._replace(kwh=left, soc=soc), point_power_kw)
         self._steps = (*((got + until, cap) for until, cap in steps[:-1]), (kwh, steps[-1][1]))
+        if self.delivered_kwh(now) > got:
+            # It would take none of the clock's time: what it got up to now stays what it is.
+            self._since = nextafter(self._since, inf)
 
     def delivered_kwh(self, now: float) -> float:
         """Return the kWh that it got so far."""

@@ -122,3 +122,15 @@ def test_a_charge_of_no_length_has_the_power_that_it_was_given() -> None:
 
     assert one.ends == 1e9
     assert (one.mean_power_kw, one.peak_power_kw) == (50, 50)
+
+
+def test_a_session_that_is_amended_by_next_to_nothing_gets_it_after_that_and_not_at_once() -> None:
+    """So little that it takes none of the clock's time: the meter does not jump."""
+    one = charging(Demand(0.001))
+    assert one.delivered_kwh(360.0) == 0.001
+
+    one.amend(math.nextafter(0.001, 1), 360.0, 50)
+
+    assert one.delivered_kwh(360.0) == 0.001
+    assert one.ends == math.nextafter(360.0, math.inf)
+    assert one.delivered_kwh(one.ends) == one.demand.kwh == math.nextafter(0.001, 1)
