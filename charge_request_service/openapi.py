@@ -15,6 +15,9 @@ from grid_common import openapi
 from grid_common.charge import ChargeRequest
 from grid_common.openapi import (
     COUNT,
+    NULLABLE_COUNT,
+    NULLABLE_NUMBER,
+    NULLABLE_TEXT,
     NUMBER,
     RETRY_AFTER,
     TEXT,
@@ -25,11 +28,8 @@ from grid_common.openapi import (
     ref,
 )
 
-_NULLABLE_NUMBER = {"type": ["number", "null"], "minimum": 0}
-_NULLABLE_INTEGER = {"type": ["integer", "null"], "minimum": 0}
-_NULLABLE_TEXT = {"type": ["string", "null"]}
 # Seconds from the decision; null where a site has no power at all.
-_PREDICTED = dict.fromkeys(("start_s", "charging_s", "finish_s"), _NULLABLE_NUMBER)
+_PREDICTED = dict.fromkeys(("start_s", "charging_s", "finish_s"), NULLABLE_NUMBER)
 
 
 def description(
@@ -206,14 +206,14 @@ def _schemas(max_kwh: float) -> dict[str, Any]:
             {
                 "state": {"enum": [state.value for state in State]},
                 "vehicles": COUNT,
-                "kwh": _NULLABLE_NUMBER,
-                "over_s": _NULLABLE_NUMBER,
+                "kwh": NULLABLE_NUMBER,
+                "over_s": NULLABLE_NUMBER,
                 "arrived": COUNT,
                 "in_progress": COUNT,
                 "charged": COUNT,
                 "lost": COUNT,
                 "hung_up": COUNT,
-                "why_lost": _NULLABLE_TEXT,
+                "why_lost": NULLABLE_TEXT,
                 "elapsed_s": NUMBER,
             }
         ),
@@ -221,7 +221,7 @@ def _schemas(max_kwh: float) -> dict[str, Any]:
             {
                 "policy": TEXT,
                 "waiting": COUNT,
-                "configuration_problem": _NULLABLE_TEXT,
+                "configuration_problem": NULLABLE_TEXT,
                 "left_in_line": a_list(ref("LeftInLine")),
                 "substations": a_list(ref("Substation")),
             }
@@ -233,8 +233,8 @@ def _schemas(max_kwh: float) -> dict[str, Any]:
                 "vehicle_id": TEXT,
                 "substation": TEXT,
                 "waited_s": NUMBER,
-                "predicted_start_s": _NULLABLE_NUMBER,
-                "predicted_finish_s": _NULLABLE_NUMBER,
+                "predicted_start_s": NULLABLE_NUMBER,
+                "predicted_finish_s": NULLABLE_NUMBER,
             }
         ),
         "Substation": an_object(
@@ -242,22 +242,22 @@ def _schemas(max_kwh: float) -> dict[str, Any]:
                 "name": TEXT,
                 "address": TEXT,
                 "health": {"enum": ["unknown", "up", "draining", "down"]},
-                "reason": _NULLABLE_TEXT,
+                "reason": NULLABLE_TEXT,
                 "drained": {"type": "boolean"},
-                "warning": _NULLABLE_TEXT,
-                "gauge": _NULLABLE_INTEGER,
-                "gauge_age_s": _NULLABLE_NUMBER,
+                "warning": NULLABLE_TEXT,
+                "gauge": NULLABLE_COUNT,
+                "gauge_age_s": NULLABLE_NUMBER,
                 "own_load": COUNT,
                 "foreign_load": COUNT,
                 "load": COUNT,
-                "capacity": _NULLABLE_INTEGER,
-                "power_kw": _NULLABLE_NUMBER,
-                "power_limit_kw": _NULLABLE_NUMBER,
-                "point_power_kw": _NULLABLE_NUMBER,
-                "committed_power_kw": _NULLABLE_NUMBER,
-                "remaining_energy_kwh": _NULLABLE_NUMBER,
-                "next_finish_s": _NULLABLE_NUMBER,
-                "last_finish_s": _NULLABLE_NUMBER,
+                "capacity": NULLABLE_COUNT,
+                "power_kw": NULLABLE_NUMBER,
+                "power_limit_kw": NULLABLE_NUMBER,
+                "point_power_kw": NULLABLE_NUMBER,
+                "committed_power_kw": NULLABLE_NUMBER,
+                "remaining_energy_kwh": NULLABLE_NUMBER,
+                "next_finish_s": NULLABLE_NUMBER,
+                "last_finish_s": NULLABLE_NUMBER,
             }
         ),
         "History": an_object(
@@ -267,13 +267,13 @@ def _schemas(max_kwh: float) -> dict[str, Any]:
             {
                 "name": TEXT,
                 "address": TEXT,
-                "load": a_list(_NULLABLE_NUMBER),
-                "power_kw": a_list(_NULLABLE_NUMBER),
-                "power_limit_kw": a_list(_NULLABLE_NUMBER),
+                "load": a_list(NULLABLE_NUMBER),
+                "power_kw": a_list(NULLABLE_NUMBER),
+                "power_limit_kw": a_list(NULLABLE_NUMBER),
             }
         ),
         "Decisions": an_object(
-            {"last": COUNT, "next": _NULLABLE_INTEGER, "decisions": a_list(ref("Decision"))}
+            {"last": COUNT, "next": NULLABLE_COUNT, "decisions": a_list(ref("Decision"))}
         ),
         "Decision": an_object(
             {
@@ -302,7 +302,7 @@ def _schemas(max_kwh: float) -> dict[str, Any]:
                 "passed_over_left_out": COUNT,
                 "predicted": _or_null(an_object(_PREDICTED)),
                 "next_best": _or_null(an_object({"substation": TEXT, **_PREDICTED})),
-                "left_in_line_for": _NULLABLE_TEXT,
+                "left_in_line_for": NULLABLE_TEXT,
             }
         ),
     }

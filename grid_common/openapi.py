@@ -8,6 +8,9 @@ from grid_common.problem_type import CONTENT_TYPE
 TEXT = {"type": "string"}
 COUNT = {"type": "integer", "minimum": 0}
 NUMBER = {"type": "number", "minimum": 0}
+NULLABLE_TEXT = {"type": ["string", "null"]}
+NULLABLE_COUNT = {"type": ["integer", "null"], "minimum": 0}
+NULLABLE_NUMBER = {"type": ["number", "null"], "minimum": 0}
 _PREDICTED = "predicted_charging_s"
 RETRY_AFTER = {"headers": {"Retry-After": {"description": "Seconds", "schema": COUNT}}}
 _PREFER = {

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from grid_common.openapi import COUNT, TEXT, inner_description
+from grid_common.openapi import COUNT, NULLABLE_TEXT, TEXT, inner_description
 from load_balancer import drain_routes, session_routes
 
 _HEADERS = [
@@ -32,7 +32,7 @@ def description(max_kwh: float) -> dict[str, Any]:
     schemas |= session_routes.schemas()
     charged = schemas["Charged"]["properties"]
     charged["status"] = {"enum": ["charged", "charging", "stopped"]}
-    charged["substation"] = {"type": ["string", "null"]}
+    charged["substation"] = NULLABLE_TEXT
     charged["attempts"] = COUNT
     charged["legs"] = schemas["Session"]["properties"]["legs"]
     charged["reason"] = TEXT

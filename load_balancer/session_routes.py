@@ -5,7 +5,18 @@ from typing import Any
 
 from flask import Blueprint, Response, abort, request
 
-from grid_common.openapi import COUNT, NUMBER, TEXT, a_list, an_object, content, problem, ref
+from grid_common.openapi import (
+    COUNT,
+    NULLABLE_NUMBER,
+    NULLABLE_TEXT,
+    NUMBER,
+    TEXT,
+    a_list,
+    an_object,
+    content,
+    problem,
+    ref,
+)
 from grid_common.problems import BadRequest, Fault
 from grid_common.web import json_response
 from load_balancer.registers import Registers
@@ -74,7 +85,6 @@ _ID = {
     "required": True,
     "schema": {"type": "string", "pattern": "^[A-Za-z0-9._:-]{1,64}$"},
 }
-_OR_NULL = {"type": ["number", "null"], "minimum": 0}
 
 
 def paths() -> dict[str, Any]:
@@ -130,9 +140,9 @@ def schemas() -> dict[str, Any]:
         "vehicle_id": TEXT,
         "kwh": NUMBER,
         "energy_kwh": NUMBER,
-        "substation": {"type": ["string", "null"]},
-        "power_kw": _OR_NULL,
-        "predicted_end_s": _OR_NULL,
+        "substation": NULLABLE_TEXT,
+        "power_kw": NULLABLE_NUMBER,
+        "predicted_end_s": NULLABLE_NUMBER,
         "attempts": COUNT,
         "legs": a_list(leg),
     }

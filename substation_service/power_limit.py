@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from grid_common.fields import checked, refuse_query
 from grid_common.json_body import read_document
 from grid_common.logs import Log
-from grid_common.openapi import NUMBER, an_object, content, problem, ref
+from grid_common.openapi import NULLABLE_NUMBER, NUMBER, an_object, content, problem, ref
 from grid_common.web import json_response
 from substation_service.scheduler import Scheduler
 from substation_service.substation import Substation
@@ -109,7 +109,7 @@ def schemas() -> dict[str, Any]:
             {
                 "power_limit_kw": NUMBER,
                 "standing_limit_kw": NUMBER,
-                "returns_in_s": {"type": ["number", "null"], "minimum": 0},
+                "returns_in_s": NULLABLE_NUMBER,
             }
         ),
     }

@@ -8,7 +8,17 @@ from typing import Any
 from flask import Blueprint, Response, abort, request
 
 from grid_common.lean_flask import current_request
-from grid_common.openapi import NUMBER, TEXT, a_list, an_object, content, problem, ref
+from grid_common.openapi import (
+    NULLABLE_NUMBER,
+    NULLABLE_TEXT,
+    NUMBER,
+    TEXT,
+    a_list,
+    an_object,
+    content,
+    problem,
+    ref,
+)
 from grid_common.problems import BadRequest, Fault, shown
 from grid_common.session_headers import GRACE, LEASE, OWNER, owner_of
 from grid_common.web import json_response
@@ -183,7 +193,7 @@ def paths() -> dict[str, Any]:
                         an_object(
                             {
                                 "sessions": a_list(ref("Session")),
-                                "next": {"type": ["string", "null"]},
+                                "next": NULLABLE_TEXT,
                             }
                         ),
                     )
@@ -208,7 +218,6 @@ def paths() -> dict[str, Any]:
 
 def schemas() -> dict[str, Any]:
     """Describe what they answer."""
-    nothing_or_number = {"type": ["number", "null"], "minimum": 0}
     return {
         "Session": an_object(
             {
@@ -220,8 +229,8 @@ def schemas() -> dict[str, Any]:
                 "energy_kwh": NUMBER,
                 "power_kw": NUMBER,
                 "began_at": NUMBER,
-                "ended_at": nothing_or_number,
-                "predicted_s": nothing_or_number,
+                "ended_at": NULLABLE_NUMBER,
+                "predicted_s": NULLABLE_NUMBER,
             }
         )
     }

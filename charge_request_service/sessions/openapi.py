@@ -7,6 +7,9 @@ from charge_request_service.sessions.record import Kind, State
 from charge_request_service.sessions.routes import MOST_RECORDS
 from grid_common.openapi import (
     COUNT,
+    NULLABLE_COUNT,
+    NULLABLE_NUMBER,
+    NULLABLE_TEXT,
     NUMBER,
     RETRY_AFTER,
     TEXT,
@@ -19,8 +22,6 @@ from grid_common.openapi import (
 
 _ID = "^[A-Za-z0-9._:-]{1,64}$"
 _TIME = {"type": "string", "format": "date-time"}
-_NULLABLE_NUMBER = {"type": ["number", "null"], "minimum": 0}
-_NULLABLE_TEXT = {"type": ["string", "null"]}
 _SESSION_ID = {
     "name": "session_id",
     "in": "path",
@@ -160,7 +161,7 @@ def schemas() -> dict[str, Any]:
             }
         ),
         "Leg": an_object(
-            {"substation": TEXT, "energy_kwh": _NULLABLE_NUMBER, "charging_s": _NULLABLE_NUMBER},
+            {"substation": TEXT, "energy_kwh": NULLABLE_NUMBER, "charging_s": NULLABLE_NUMBER},
             optional=("charging_s",),
         ),
         "Session": an_object(
@@ -172,20 +173,20 @@ def schemas() -> dict[str, Any]:
                 "kind": {"enum": [kind.value for kind in Kind]},
                 "began": _TIME,
                 "ended": {"type": ["string", "null"], "format": "date-time"},
-                "energy_kwh": _NULLABLE_NUMBER,
-                "substation": _NULLABLE_TEXT,
-                "power_kw": _NULLABLE_NUMBER,
-                "predicted_end_s": _NULLABLE_NUMBER,
-                "attempts": {"type": ["integer", "null"], "minimum": 0},
-                "waited_s": _NULLABLE_NUMBER,
-                "charging_s": _NULLABLE_NUMBER,
-                "mean_power_kw": _NULLABLE_NUMBER,
-                "peak_power_kw": _NULLABLE_NUMBER,
+                "energy_kwh": NULLABLE_NUMBER,
+                "substation": NULLABLE_TEXT,
+                "power_kw": NULLABLE_NUMBER,
+                "predicted_end_s": NULLABLE_NUMBER,
+                "attempts": NULLABLE_COUNT,
+                "waited_s": NULLABLE_NUMBER,
+                "charging_s": NULLABLE_NUMBER,
+                "mean_power_kw": NULLABLE_NUMBER,
+                "peak_power_kw": NULLABLE_NUMBER,
                 "legs": a_list(ref("Leg")),
-                "reason": _NULLABLE_TEXT,
+                "reason": NULLABLE_TEXT,
             }
         ),
-        "Sessions": an_object({"sessions": a_list(ref("Session")), "next": _NULLABLE_TEXT}),
+        "Sessions": an_object({"sessions": a_list(ref("Session")), "next": NULLABLE_TEXT}),
         "Totals": an_object(
             {
                 "since": _TIME,
@@ -200,7 +201,7 @@ def schemas() -> dict[str, Any]:
             }
         ),
         "ChargeDetailRecords": an_object(
-            {"cdrs": a_list(ref("ChargeDetailRecord")), "next": _NULLABLE_TEXT}
+            {"cdrs": a_list(ref("ChargeDetailRecord")), "next": NULLABLE_TEXT}
         ),
         "ChargeDetailRecord": an_object(
             {
