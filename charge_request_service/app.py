@@ -103,7 +103,7 @@ def _open_ledger(app: ServiceApp, settings: Settings) -> Ledger:
         log=app.log,
         registry=app.registry,
     )
-    app.closing.append(ledger.close)
+    app.at_exit.append(ledger.close)
     return ledger
 
 

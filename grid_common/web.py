@@ -96,8 +96,6 @@ class ServiceApp(LeanFlask):
         self.extensions["log"] = self.log
         self.drain = Drain(service)
         self.registry = CollectorRegistry()
-        # What is done when the last vehicle has left.
-        self.closing: list[Callable[[], None]] = []
         self.malformed = MalformedRequests(self.registry, self.log)
         self.at_exit: list[Callable[[], object]] = []  # called as the process ends, if it can
         self._ready = ready

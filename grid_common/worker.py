@@ -82,8 +82,6 @@ class DrainingWorker(GeventWorker):
         for connection in list(self._connections):
             connection.hang_up()
         pool.join(timeout=_LINGER_S)
-        for close in self.app_served.closing:
-            close()
         beat.kill()
 
     @property
