@@ -4,6 +4,7 @@ import json
 import random
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -106,7 +107,7 @@ class Driver:
         vehicle.longest_s = time.monotonic() - self._began
         self._session.close()
 
-    def _until(self, step: Any) -> None:
+    def _until(self, step: Callable[[], bool]) -> None:
         while not self._give_up.is_set():
             self._vehicle.tries += 1
             try:
@@ -141,12 +142,12 @@ class Driver:
         return self._took_end(response)
 
     def _look(self) -> bool:
-        (session_id,) = list(self._vehicle.sessions)[:1]
+        session_id = next(iter(self._vehicle.sessions))
         response = self._session.get(f"{self._url}/sessions/{session_id}", timeout=(2, 5))
         return response.status_code == 200 and self._took_state(response.json())
 
     def _stop(self) -> bool:
-        (session_id,) = list(self._vehicle.sessions)[:1]
+        session_id = next(iter(self._vehicle.sessions))
         response = self._session.delete(f"{self._url}/sessions/{session_id}", timeout=(2, 10))
         if response.status_code == 200:
             self._took_state(response.json())

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +91,21 @@ def register(substation: Process, session_id: str) -> float:
     return float(answer.json()["energy_kwh"]) if answer.status_code == 200 else 0.0
 
 
+def two(start_substation: Callable[..., Process], **settings: object) -> dict[str, Process]:
+    """Start two substations, by the names that the balancer will give them."""
+    return {f"site{number}": start_substation(**settings) for number in (1, 2)}
+
+
+def start_before(
+    start_service: StartService, substations: Mapping[str, Process | Relay], **settings: object
+) -> Process:
+    """Start a balancer before substations, or links to them, and wait until it has all up."""
+    balancer = start_balancer(start_service, *(one.url for one in substations.values()), **settings)
+    for name in substations:
+        wait_for_health(balancer, name, "up")
+    return balancer
+
+
 def start_again(process: Process) -> None:
     """Start a process that was killed, and wait until it answers."""
     process.start()
@@ -119,10 +134,8 @@ def test_a_killed_substation_s_vehicle_gets_the_rest_elsewhere(
     start_substation: Callable[..., Process],
     headers: dict[str, str],
 ) -> None:
-    substations = {f"site{number}": start_substation() for number in (1, 2)}
-    balancer = start_balancer(start_service, *(one.url for one in substations.values()))
-    for name in substations:
-        wait_for_health(balancer, name, "up")
+    substations = two(start_substation)
+    balancer = start_before(start_service, substations)
     asked = Asked(balancer.url, "s1", 3.0, headers)
     first = charging_at(balancer, "s1")
     time.sleep(1.5)
@@ -148,12 +161,8 @@ def test_a_session_killed_between_its_last_kwh_and_its_answer_is_not_charged_aga
     start_service: StartService, start_substation: Callable[..., Process]
 ) -> None:
     # Frozen, the balancer hears of no end: the register is in the file, and nobody was told.
-    substations = {f"site{number}": start_substation() for number in (1, 2)}
-    balancer = start_balancer(
-        start_service, *(one.url for one in substations.values()), POLL_INTERVAL=3
-    )
-    for name in substations:
-        wait_for_health(balancer, name, "up")
+    substations = two(start_substation)
+    balancer = start_before(start_service, substations, POLL_INTERVAL=3)
     asked = Asked(balancer.url, "s1", 1.5, DURABLE)
     first = charging_at(balancer, "s1")
     balancer.freeze()
@@ -178,13 +187,9 @@ def test_a_session_that_may_have_ended_waits_for_the_word_of_its_substation(
     start_substation: Callable[..., Process],
     cut_link: Callable[[Process], Relay],
 ) -> None:
-    substations = {f"site{number}": start_substation() for number in (1, 2)}
+    substations = two(start_substation)
     links = {name: cut_link(one) for name, one in substations.items()}
-    balancer = start_balancer(
-        start_service, *(one.url for one in links.values()), LAST_WORD_WAIT=30
-    )
-    for name in substations:
-        wait_for_health(balancer, name, "up")
+    balancer = start_before(start_service, links, LAST_WORD_WAIT=30)
     asked = Asked(balancer.url, "s1", 0.9, DURABLE)  # 1.5 s: over before the site is given up
     first = charging_at(balancer, "s1")
 
@@ -205,10 +210,8 @@ def test_a_session_that_may_have_ended_waits_for_the_word_of_its_substation(
 def test_a_balancer_that_starts_again_is_led_back_to_where_a_session_charges(
     start_service: StartService, start_substation: Callable[..., Process]
 ) -> None:
-    substations = {f"site{number}": start_substation() for number in (1, 2)}
-    balancer = start_balancer(start_service, *(one.url for one in substations.values()))
-    for name in substations:
-        wait_for_health(balancer, name, "up")
+    substations = two(start_substation)
+    balancer = start_before(start_service, substations)
     Asked(balancer.url, "s1", 6.0, DURABLE)
     first = charging_at(balancer, "s1")
     time.sleep(1)
@@ -247,10 +250,8 @@ def test_a_session_that_ended_while_its_balancer_was_away_is_answered_from_its_r
 def test_a_balancer_and_a_substation_killed_at_once_leave_a_session_that_goes_on(
     start_service: StartService, start_substation: Callable[..., Process]
 ) -> None:
-    substations = {f"site{number}": start_substation() for number in (1, 2)}
-    balancer = start_balancer(start_service, *(one.url for one in substations.values()))
-    for name in substations:
-        wait_for_health(balancer, name, "up")
+    substations = two(start_substation)
+    balancer = start_before(start_service, substations)
     Asked(balancer.url, "s1", 3.0, DURABLE)
     first = charging_at(balancer, "s1")
     time.sleep(1.5)
@@ -274,11 +275,9 @@ def test_a_cut_link_costs_a_lease_s_energy_at_most(
     cut_link: Callable[[Process], Relay],
     headers: dict[str, str],
 ) -> None:
-    substations = {f"site{number}": start_substation() for number in (1, 2)}
+    substations = two(start_substation)
     links = {name: cut_link(one) for name, one in substations.items()}
-    balancer = start_balancer(start_service, *(one.url for one in links.values()))
-    for name in substations:
-        wait_for_health(balancer, name, "up")
+    balancer = start_before(start_service, links)
     asked = Asked(balancer.url, "s1", 5.0, headers)
     first = charging_at(balancer, "s1")
 
@@ -302,11 +301,9 @@ def test_what_flowed_behind_a_cut_link_that_healed_too_late_is_counted(
     start_substation: Callable[..., Process],
     cut_link: Callable[[Process], Relay],
 ) -> None:
-    substations = {f"site{number}": start_substation() for number in (1, 2)}
+    substations = two(start_substation)
     links = {name: cut_link(one) for name, one in substations.items()}
-    balancer = start_balancer(start_service, *(one.url for one in links.values()))
-    for name in substations:
-        wait_for_health(balancer, name, "up")
+    balancer = start_before(start_service, links)
     asked = Asked(balancer.url, "s1", 2.0, DURABLE)
     first = charging_at(balancer, "s1")
 
@@ -492,10 +489,8 @@ def test_a_substation_that_forgets_its_registers_is_another_meter_from_then_on(
 def test_a_substation_that_was_down_when_a_session_was_resumed_is_asked_when_it_is_back(
     start_service: StartService, start_substation: Callable[..., Process]
 ) -> None:
-    substations = {f"site{number}": start_substation() for number in (1, 2)}
-    balancer = start_balancer(start_service, *(one.url for one in substations.values()))
-    for name in substations:
-        wait_for_health(balancer, name, "up")
+    substations = two(start_substation)
+    balancer = start_before(start_service, substations)
     Asked(balancer.url, "s1", 6.0, DURABLE)
     first = charging_at(balancer, "s1")
     time.sleep(1)
@@ -519,10 +514,8 @@ def test_a_substation_that_was_down_when_a_session_was_resumed_is_asked_when_it_
 def test_a_hundred_sessions_of_a_killed_substation_get_the_rest_elsewhere(
     start_service: StartService, start_substation: Callable[..., Process]
 ) -> None:
-    substations = {f"site{number}": start_substation(CHARGING_POINTS=120) for number in (1, 2)}
-    balancer = start_balancer(start_service, *(one.url for one in substations.values()))
-    for name in substations:
-        wait_for_health(balancer, name, "up")
+    substations = two(start_substation, CHARGING_POINTS=120)
+    balancer = start_before(start_service, substations)
     asked = [Asked(balancer.url, f"s{number}", 2.0 + number / 100, {}) for number in range(100)]
     charging_at(balancer, "s99")
     time.sleep(1)

@@ -1,6 +1,7 @@
 """Ledgers on both databases."""
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,9 @@ NewUrl = Callable[[], str]
 OpenLedger = Callable[..., Ledger]
 
 
-@pytest.fixture(scope="session")
-def postgresql() -> Iterator[PostgreSQL]:
+@contextmanager
+def a_server() -> Iterator[PostgreSQL]:
+    """Run a PostgreSQL server; skip the test where there is none to run."""
     programs = find_programs()
     if programs is None:
         pytest.skip("PostgreSQL's server is not installed")
@@ -28,6 +30,12 @@ def postgresql() -> Iterator[PostgreSQL]:
         yield server
     finally:
         server.remove()
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgreSQL]:
+    with a_server() as server:
+        yield server
 
 
 @pytest.fixture(params=DATABASES)

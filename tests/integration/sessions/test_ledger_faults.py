@@ -20,8 +20,8 @@ from charge_request_service.sessions.errors import LedgerAway, LedgerUnusable
 from charge_request_service.sessions.ledger import Ledger
 from charge_request_service.sessions.record import State
 from charge_request_service.sessions.store import Query, Store
-from local_stack.postgresql import PostgreSQL, find_programs
-from tests.integration.sessions.conftest import OpenLedger
+from local_stack.postgresql import PostgreSQL
+from tests.integration.sessions.conftest import OpenLedger, a_server
 from tests.integration.sessions.rows import a_begin, an_end
 
 
@@ -248,15 +248,8 @@ def test_a_full_disk_loses_nothing(open_ledger: OpenLedger, small_disk: Path) ->
 
 @pytest.fixture
 def own_server() -> Iterator[PostgreSQL]:
-    programs = find_programs()
-    if programs is None:
-        pytest.skip("PostgreSQL's server is not installed")
-    server = PostgreSQL(programs)
-    try:
-        server.start()
+    with a_server() as server:
         yield server
-    finally:
-        server.remove()
 
 
 @pytest.mark.parametrize("how", ["stopped", "killed", "frozen"])
