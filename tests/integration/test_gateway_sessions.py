@@ -615,6 +615,7 @@ def test_a_gateway_that_comes_back_stops_what_was_left_open_and_nothing_that_it_
 ) -> None:
     left = [Asked(grid.url, JSON, {"kwh": 400}) for _ in range(4)]
     eventually(lambda: _at_the_substations(grid, 4), 10)
+    eventually(lambda: _in_the_ledger(grid, 4))  # without a key a session does not wait for that
     grid.gateway.kill()
     for one in left:
         one.join(10)
@@ -631,6 +632,10 @@ def test_a_gateway_that_comes_back_stops_what_was_left_open_and_nothing_that_it_
     states = [row["state"] for row in ended(grid, len(answers) + 4)]
     assert states.count("stopped") == 4
     assert states.count("charged") == len(answers)
+
+
+def _in_the_ledger(grid: Grid, count: int) -> None:
+    assert len(sessions(grid)) == count
 
 
 def _at_the_substations(grid: Grid, vehicles: int) -> None:

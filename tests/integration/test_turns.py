@@ -102,15 +102,21 @@ def test_others_are_answered_beside_a_caller_that_never_pauses(site: Process, wa
 
 
 def test_others_have_their_turn_after_each_answer(site: Process) -> None:
-    ahead, taken = 10_000, b""
-    with socket.create_connection(("127.0.0.1", site.port), timeout=30) as line:
-        line.sendall(GET * ahead)
-        line.recv(1, socket.MSG_PEEK)
-        be_answered(site, OTHERS)
-        with suppress(TimeoutError):
-            line.settimeout(0.001)
-            while taken.count(b"alive") < ahead:
-                taken += line.recv(1_000_000)
-    # It gets an answer in the time in which one of others is read, or written; some more while
-    # these have nothing to say.
-    assert OTHERS / 2 < taken.count(b"alive") < ahead / 2
+    ahead = 10_000
+
+    def is_one_among_them() -> None:
+        taken = b""
+        with socket.create_connection(("127.0.0.1", site.port), timeout=30) as line:
+            line.sendall(GET * ahead)
+            line.recv(1, socket.MSG_PEEK)
+            be_answered(site, OTHERS)
+            with suppress(TimeoutError):
+                line.settimeout(0.001)
+                while taken.count(b"alive") < ahead:
+                    taken += line.recv(1_000_000)
+        # It gets an answer in the time in which one of others is read, or written; some more while
+        # these have nothing to say.
+        assert OTHERS / 2 < taken.count(b"alive") < ahead / 2
+
+    # Again where this process itself had to wait for the machine: others had nothing to say then.
+    eventually(is_one_among_them, within_s=30)
