@@ -34,7 +34,7 @@ def broken(page: Path) -> Iterator[str]:
             yield f"{target}: no such heading"
 
 
-@pytest.mark.parametrize("page", (*PAGES, *_REPORTS), ids=lambda page: str(page.relative_to(ROOT)))
+@pytest.mark.parametrize("page", [*PAGES, *_REPORTS], ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_link_leads_somewhere(page: Path) -> None:
     assert list(broken(page)) == []
 
