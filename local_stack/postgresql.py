@@ -5,6 +5,8 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -14,6 +16,12 @@ from psycopg import sql
 # It will not run as root.
 _USER = "nobody"
 _START_TIMEOUT_S = 60
+_DEATH_TIMEOUT_S = 10.0
+_LOOK_EVERY_S = 0.02
+_LOG_TAIL = 20
+# States of proc(5): ended (Z: its parent has not asked for it yet), or stopped by a signal too.
+_ENDED = ("Z", "X", None)
+_STILL = ("T", *_ENDED)
 
 
 def find_programs() -> Path | None:
@@ -35,21 +43,51 @@ class PostgreSQL:
             shutil.chown(self._folder, self._user)
         self._data = self._folder / "data"
         self._databases = 0
+        self._server: subprocess.Popen[bytes] | None = None
         self._run("initdb", "-D", str(self._data), "-A", "trust", "-U", "ledger")
 
     def start(self) -> None:
         """Start it, and wait until it can be used."""
-        options = f"-c listen_addresses='' -k {self._folder}"
-        log = str(self._folder / "log")
-        self._run("pg_ctl", "-D", str(self._data), "-w", "-o", options, "-l", log, "start")
+        with (self._folder / "log").open("ab") as log:
+            self._server = subprocess.Popen(  # noqa: S603 - PostgreSQL's own program
+                [
+                    *(self._programs / "postgres", "-D", self._data),
+                    *("-c", "listen_addresses=", "-k", self._folder),
+                ],
+                user=self._user,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                cwd="/",
+                start_new_session=True,
+            )
+        deadline = time.monotonic() + _START_TIMEOUT_S
+        while not self._answers():
+            if self._server.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"PostgreSQL did not start:\n{self.log_tail()}")
+            time.sleep(_LOOK_EVERY_S)
 
     def stop(self, how: str = "fast") -> None:
         """Stop it; `immediate` is as good as a crash."""
         self._run("pg_ctl", "-D", str(self._data), "-m", how, "stop")
+        if self._server is not None:
+            self._server.wait(_START_TIMEOUT_S)
 
     def kill(self) -> None:
-        """End it at once: the server and its helpers, which then take themselves for crashed."""
-        self._signal(signal.SIGKILL)
+        """End it at once, the server and its helpers, and wait until they are gone.
+
+        Before that a new server would take the data for another one's.
+        """
+        server = self._server
+        if server is None or server.poll() is not None:
+            return
+        server.send_signal(signal.SIGSTOP)  # it starts no helper from here on
+        _wait_for(lambda: _state(server.pid) in _STILL)
+        helpers = self._helpers()
+        for pid in (server.pid, *helpers):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        server.wait()
+        _wait_for(lambda: all(_state(pid) in _ENDED for pid in helpers))
 
     def freeze(self) -> None:
         """Have it do nothing; what it was told stays told."""
@@ -60,16 +98,14 @@ class PostgreSQL:
         self._signal(signal.SIGCONT)
 
     def remove(self) -> None:
-        """Stop it and take its folder away."""
-        self.thaw()
-        subprocess.run(  # noqa: S603 - PostgreSQL's own program
-            [self._programs / "pg_ctl", "-D", self._data, "-m", "immediate", "stop"],
-            user=self._user,
-            capture_output=True,
-            check=False,
-            cwd="/",
-        )
+        """End it, and take its folder away."""
+        self.kill()
         shutil.rmtree(self._folder)
+
+    def log_tail(self) -> str:
+        """Return the last lines of its log."""
+        text = (self._folder / "log").read_text(errors="replace")
+        return "\n".join(text.splitlines()[-_LOG_TAIL:])
 
     def new_database(self) -> str:
         """Make an empty database and return its URL."""
@@ -85,19 +121,32 @@ class PostgreSQL:
         """Process id of the server.
 
         Raises:
-            FileNotFoundError: it does not run.
+            RuntimeError: it was never started.
         """
-        return int((self._data / "postmaster.pid").read_text().split()[0])
+        if self._server is None:
+            raise RuntimeError("PostgreSQL was never started")
+        return self._server.pid
+
+    def _helpers(self) -> list[int]:
+        try:
+            text = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text()
+        except FileNotFoundError:
+            return []
+        return [int(pid) for pid in text.split()]
+
+    def _answers(self) -> bool:
+        try:
+            psycopg.connect(host=str(self._folder), user="ledger", dbname="postgres").close()
+        except psycopg.OperationalError:
+            return False
+        return True
 
     def _signal(self, number: int) -> None:
-        try:
-            pid = self.pid
-        except FileNotFoundError:
+        if self._server is None or self._server.poll() is not None:
             return
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-        for one in [str(pid), *children]:
+        for pid in (self.pid, *self._helpers()):
             with suppress(ProcessLookupError):
-                os.kill(int(one), number)
+                os.kill(pid, number)
 
     def _run(self, program: str, *arguments: str) -> None:
         # Its output goes to a file: the server would keep a pipe open.
@@ -113,3 +162,20 @@ class PostgreSQL:
             )
         if done.returncode != 0:
             raise RuntimeError((self._folder / f"{program}.out").read_text())
+
+
+def _state(pid: int) -> str | None:
+    """Return what a process does, as one letter of proc(5); None where it is gone."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    return stat.rpartition(")")[2].split()[0]
+
+
+def _wait_for(done: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + _DEATH_TIMEOUT_S
+    while not done():
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"PostgreSQL did not die within {_DEATH_TIMEOUT_S:g} s of its kill")
+        time.sleep(_LOOK_EVERY_S / 10)
