@@ -201,8 +201,11 @@ class Sessions:
                 retry_after_s=_LONGEST_PAUSE_S,
                 session_id=record.session_id,
             )
-        # Its own caller is answered, too, and writes the same; the first to write it counts.
-        self._ledger.end(_stopped(record.session_id, told, _STOPPED))
+        # Its own caller is answered, too, and writes the same; the first to write it counts. So
+        # this one has the answer as well, where a key may ask for it again.
+        begin = record.begin()
+        end, answer = _stopped(begin, told, _STOPPED)
+        self._ledger.end(end if begin.kind is Kind.PLAIN else with_answer(end, answer))
 
     def recover(self) -> None:
         """Go on with the sessions of gateways that are gone, now and whenever one goes."""
@@ -341,7 +344,9 @@ class Sessions:
                         resumed=running.resumed,
                     )
             except ToStop:
-                return self._stop(begin, running.stopping or _STOPPED, running.request_id)
+                why = running.stopping or _STOPPED
+                end, answer = self._stop(begin, why, running.request_id)
+                return with_answer(end, answer), answer
             except Unavailable as problem:
                 if problem.reason != "balancer-lost" and not running.resumed:
                     answer = problem_answer(problem)  # it was in nobody's hands
@@ -363,25 +368,25 @@ class Sessions:
             except Unavailable:
                 gevent.sleep(pause_s)
                 pause_s = min(_LONGEST_PAUSE_S, 2 * pause_s)
-        end = _stopped(begin.session_id, told or {}, why)
-        document = {
-            "status": end.state,
-            "session_id": begin.session_id,
-            "vehicle_id": begin.session().vehicle_id,
-            "kwh": begin.kwh,
-            "reason": why,
-            **(told or {}),
-        }
-        answer = Answer(200, _JSON, None, orjson.dumps(document))
-        return with_answer(end, answer), answer
+        return _stopped(begin, told or {}, why)
 
     def _settle(self, begin: Begin, why: str, request_id: str) -> None:
         """Write how a plain session ended whose caller is gone, with what it got."""
         end, _ = self._stop(begin, why, request_id)
-        self._ledger.end(end._replace(status=None, content_type=None, body=None))
+        self._ledger.end(end)
 
 
-def _stopped(session_id: str, told: dict[str, Any], why: str) -> End:
+def _stopped(begin: Begin, told: dict[str, Any], why: str) -> tuple[End, Answer]:
+    """Return how a session ended that was told to stop, without its answer, and that answer."""
     charged = told.get("status") == "charged"
     state = State.CHARGED if charged else State.STOPPED
-    return with_told(End(session_id, state, now_us(), reason=None if charged else why), told)
+    end = End(begin.session_id, state, now_us(), reason=None if charged else why)
+    document = {
+        "status": state,
+        "session_id": begin.session_id,
+        "vehicle_id": begin.session().vehicle_id,
+        "kwh": begin.kwh,
+        **({} if charged else {"reason": why}),
+        **told,
+    }
+    return with_told(end, told), Answer(200, _JSON, None, orjson.dumps(document))
