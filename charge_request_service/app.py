@@ -12,7 +12,7 @@ from flask import Response, g, request
 from prometheus_client import Gauge
 
 from charge_request_service.account import Account
-from charge_request_service.balancer import BalancerClient
+from charge_request_service.balancers import Balancers
 from charge_request_service.control_room.blueprint import control_room
 from charge_request_service.doors.guard import add_doors
 from charge_request_service.doors.problems import OperatorsOnly
@@ -39,16 +39,12 @@ def create_app(settings: Settings) -> ServiceApp:
     """Build a gateway."""
 
     def why_not_ready() -> str | None:
-        try:
-            answer = balancer.get("/readyz", request_id=g.request_id)
-        except Unavailable as problem:
-            return problem.detail
-        return None if answer.status == 200 else "the balancer is not ready"
+        return balancer.why_not_ready(g.request_id)
 
     app = ServiceApp("gateway", settings, ready=why_not_ready)
     add_doors(app, settings)
     random = Random()  # noqa: S311 - jitter, no secrets
-    balancer = BalancerClient(settings, random=random, log=app.log)
+    balancer = Balancers(settings, random=random, log=app.log)
     account = Account(app.registry, app.log)
     Gauge(
         "charge_requests_in_progress", "Vehicles that wait or charge now", registry=app.registry
@@ -148,7 +144,7 @@ def _add_charge(app: ServiceApp, settings: Settings, sessions: Sessions) -> None
         return _replied(reply, begin)
 
 
-def _add_views(app: ServiceApp, balancer: BalancerClient) -> None:
+def _add_views(app: ServiceApp, balancer: Balancers) -> None:
     @app.get("/substations")
     def substations() -> Response:
         return _passed_on(balancer.get("/substations", request_id=g.request_id))
@@ -165,14 +161,14 @@ def _add_views(app: ServiceApp, balancer: BalancerClient) -> None:
         return _passed_on(balancer.get("/history", request_id=g.request_id))
 
 
-def _add_drain(app: ServiceApp, balancer: BalancerClient) -> None:
+def _add_drain(app: ServiceApp, balancer: Balancers) -> None:
     # A substation's name may hold a slash.
     @app.route("/substations/<path:name>/drain", methods=["PUT", "DELETE"])
     def drain(name: str) -> Response:
         if not g.operator:
             raise OperatorsOnly
         path = f"/substations/{quote(name, safe='')}/drain"
-        answer = balancer.get(path, request_id=g.request_id, method=request.method)
+        answer = balancer.tell_all(path, request_id=g.request_id, method=request.method)
         if answer.status == HTTPStatus.OK:
             drained = request.method == "PUT"
             app.log.warning(

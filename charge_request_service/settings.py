@@ -10,7 +10,7 @@ from charge_request_service.doors.hosts import read_names
 from charge_request_service.doors.key_file import read_keys
 from charge_request_service.doors.rate import read_rate
 from charge_request_service.sessions.database import read_ledger_url
-from grid_common.http_url import parse_host, parse_http_url
+from grid_common.http_url import HttpUrl, parse_host, parse_http_url
 from grid_common.settings import FilePath, Seconds, ServiceSettings
 
 
@@ -18,7 +18,14 @@ class Settings(ServiceSettings):
     """What the gateway can be told, beyond what every service can."""
 
     port: int = Field(8080, ge=0, le=65_535, description="TCP port to listen on")
-    balancer_url: str = Field("http://127.0.0.1:5001", description="URL of the balancer")
+    balancer_url: str = Field(
+        "http://127.0.0.1:5001",
+        description="URL of the balancer, or of several, comma-separated. A name may lead to "
+        "several: all its addresses are used",
+    )
+    resolve_interval: Seconds = Field(
+        2, description="Time between two look-ups of the balancer's host name, seconds"
+    )
     connect_timeout: Seconds = Field(
         1, description="Longest that connecting to the balancer may take, seconds"
     )
@@ -100,6 +107,11 @@ class Settings(ServiceSettings):
         "gone, and any that outlives its request after a part of the grid is, seconds",
     )
 
+    @property
+    def balancer_urls(self) -> list[HttpUrl]:
+        """Where balancers are: names, and addresses."""
+        return [parse_http_url(url) for url in self.balancer_url.split(",")]
+
     @field_validator("ledger_url")
     @classmethod
     def _is_a_ledger(cls, value: str) -> str:
@@ -109,7 +121,8 @@ class Settings(ServiceSettings):
     @field_validator("balancer_url")
     @classmethod
     def _can_be_read(cls, value: str) -> str:
-        return str(parse_http_url(value))
+        urls = [str(parse_http_url(url.strip())) for url in value.split(",")]
+        return ",".join(dict.fromkeys(urls))
 
     @field_validator("published_host")
     @classmethod

@@ -1,4 +1,4 @@
-"""Tells whether the balancer lives while it has vehicles in hand.
+"""Tells whether a balancer lives while it has vehicles in hand.
 
 Its connections cannot tell: those to a balancer that is frozen, or cut off, stand as if it worked.
 """
@@ -6,6 +6,7 @@ Its connections cannot tell: those to a balancer that is frozen, or cut off, sta
 import math
 import time
 from collections.abc import Callable
+from enum import Enum, auto
 
 import gevent
 
@@ -18,6 +19,13 @@ class BalancerLost(BaseException):
 
     A BaseException, like gevent.Timeout, so that no library on the way swallows it.
     """
+
+
+class Sign(Enum):
+    """What a balancer answers to a check."""
+
+    LIVES = auto()
+    DRAINS = auto()  # it finishes what it has
 
 
 class Pulse:
@@ -37,6 +45,11 @@ class Pulse:
         self._silent_after = silent_after
         self._lost_after = max(silent_after, lost_after)
         self._missed = 0
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether its last check went unanswered: another balancer is the better choice."""
+        return self._missed > 0
 
     @property
     def silent(self) -> bool:
@@ -67,7 +80,7 @@ class _InHand(Interrupt):
 
 
 class BalancerWatch:
-    """Checks the balancer for as long as it has vehicles in hand, and breaks them off if need be.
+    """Checks one balancer for as long as it has vehicles in hand or is not well.
 
     A vehicle that is broken off may be charged again by the next balancer while this one's site
     charges it still; one that waits is answered as soon as a frozen balancer goes on. So the
@@ -76,7 +89,7 @@ class BalancerWatch:
 
     def __init__(
         self,
-        check: Callable[[], bool],
+        check: Callable[[], Sign | None],
         *,
         interval_s: float,
         checks_missed: int,
@@ -86,11 +99,11 @@ class BalancerWatch:
         """Prepare; nothing is checked before a vehicle is in hand.
 
         Args:
-            check: tells whether the balancer answers; takes `interval_s` at most.
+            check: tells what the balancer answers, None for nothing; takes `interval_s` at most.
             interval_s: time between two checks.
             checks_missed: missed in a row, they make the balancer silent.
             patience_s: how long a silent balancer may keep the vehicles that it holds.
-            log: the service's log.
+            log: the service's log, bound to the balancer.
         """
         self._check = check
         self._interval_s = interval_s
@@ -100,12 +113,35 @@ class BalancerWatch:
         self._log = log
         self._in_hand: set[Interrupt] = set()
         self._watching = False
+        # What an attempt to hand a vehicle over found, until a check finds otherwise.
+        self._refuses = self._drains = False
+        self._closed = False
+
+    @property
+    def held(self) -> int:
+        """Vehicles of this gateway in the balancer's hands."""
+        return len(self._in_hand)
+
+    @property
+    def is_well(self) -> bool:
+        """Whether nothing speaks against giving it a vehicle."""
+        return not (self._refuses or self._drains or self._pulse.doubtful)
 
     def is_silent(self) -> bool:
         """Tell whether the balancer has stopped answering; it is asked on until it does again."""
         if self._pulse.silent:
             self._see_to_it()
         return self._pulse.silent
+
+    def refused(self) -> None:
+        """Note that it took no connection: others are better until a check is answered."""
+        self._refuses = True
+        self._see_to_it()
+
+    def drains(self) -> None:
+        """Note that it said that it drains: others are better until it is another's turn there."""
+        self._drains = True
+        self._see_to_it()
 
     def vehicle_in_hand(self) -> Interrupt:
         """Watch the balancer for as long as the block leaves a vehicle to it.
@@ -116,17 +152,24 @@ class BalancerWatch:
         self._see_to_it()
         return _InHand(self._in_hand)
 
+    def close(self) -> None:
+        """Ask no more once the last vehicle is done."""
+        self._closed = True
+
     def _see_to_it(self) -> None:
         if not self._watching:
             self._watching = True
             gevent.spawn(self._watch)
+
+    def _is_wanted(self) -> bool:
+        return bool(self._in_hand or not (self._closed or self.is_well))
 
     def _watch(self) -> None:
         pause_s = self._interval_s
         try:
             while True:
                 gevent.sleep(pause_s)
-                if not (self._in_hand or self._pulse.silent):
+                if not self._is_wanted():
                     return
                 began = time.monotonic()
                 self._look()
@@ -136,7 +179,10 @@ class BalancerWatch:
 
     def _look(self) -> None:
         was_silent = self._pulse.silent
-        self._pulse.check_ended(answered=self._check())
+        sign = self._check()
+        self._pulse.check_ended(answered=sign is not None)
+        if sign is not None:
+            self._refuses, self._drains = False, sign is Sign.DRAINS
         if self._pulse.silent is not was_silent:
             news = "balancer answers again" if was_silent else "balancer silent"
             self._log.warning(news, vehicles_in_its_hands=len(self._in_hand))

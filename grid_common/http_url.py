@@ -25,6 +25,15 @@ class HttpUrl(NamedTuple):
     def __str__(self) -> str:
         return f"http://{in_url(self.host)}:{self.port}"
 
+    @property
+    def is_address(self) -> bool:
+        """Whether its host is an address: there is no name to look up."""
+        try:
+            ip_address(self.host)
+        except ValueError:
+            return False
+        return True
+
 
 def parse_http_url(text: str) -> HttpUrl:
     """Read `http://host:port`; without a port it is 80.

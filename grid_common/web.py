@@ -103,7 +103,7 @@ class ServiceApp(LeanFlask):
         register_problem_handlers(self, self._explain)
         self.before_request(self._begin)
         self.after_request(self._end)
-        self.add_url_rule("/healthz", view_func=_healthz)
+        self.add_url_rule("/healthz", view_func=self._healthz)
         self.add_url_rule("/readyz", view_func=self._readyz)
         self.add_url_rule("/metrics", view_func=self._metrics)
 
@@ -184,6 +184,11 @@ class ServiceApp(LeanFlask):
             duration.observe(time.perf_counter() - noted.began)
         return response
 
+    def _healthz(self) -> Response:
+        # A service that drains lives: who restarts what does not must wait for its last vehicles.
+        told = "draining\n" if self.drain.active else "alive\n"
+        return Response(told, content_type="text/plain; charset=utf-8")
+
     def _readyz(self) -> Response:
         reason = "the service drains" if self.drain.active else self._ready()
         if reason is None:
@@ -198,7 +203,3 @@ class ServiceApp(LeanFlask):
 def _caller() -> Caller:
     caller: Caller = current_request().environ.get("grid.caller", _NOBODY)
     return caller
-
-
-def _healthz() -> Response:
-    return Response("alive\n", content_type="text/plain; charset=utf-8")

@@ -1,7 +1,6 @@
 """Discovery: the addresses behind the names in SUBSTATIONS, looked up again and again."""
 
-import socket
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import gevent
@@ -81,55 +80,6 @@ class Directory:
                 fault = f"leads to {url}, which is {other} already: leave one of them out"
                 known.append(Known(name, f"{name}={url}", entry, fault))
         return known
-
-
-def resolve(host: str, port: int) -> list[list[str]]:
-    """Look a host's addresses up: those of IPv4, then those of IPv6, where there are any; sorted.
-
-    Raises:
-        OSError: it cannot be found.
-    """
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    families = (
-        sorted({str(address[0]) for kind, *_, address in found if kind == family})
-        for family in (socket.AF_INET, socket.AF_INET6)
-    )
-    return [addresses for addresses in families if addresses]
-
-
-def choose_family(
-    families: Sequence[Sequence[str]],
-    *,
-    last: Collection[str],
-    is_well: Callable[[str], bool],
-    listens: Callable[[str], bool],
-) -> Sequence[str]:
-    """Choose between the IPv4 and the IPv6 addresses of a host: they lead to the same substations.
-
-    The family chosen last stays as long as it serves, so that no substation changes its address
-    for nothing; only when none of its addresses is well are both tried.
-
-    Args:
-        families: as `resolve` gives them.
-        last: what was chosen last.
-        is_well: tells whether the balancer sends vehicles to an address.
-        listens: tells whether a connection to an address can be made.
-    """
-    if len(families) < 2:
-        return families[0] if families else ()
-    first, second = sorted(families, key=lambda family: not set(family) & set(last))
-    if any(map(is_well, first)) or any(map(listens, first)) or not any(map(listens, second)):
-        return first
-    return second
-
-
-def listens(address: str, port: int, timeout_s: float) -> bool:
-    """Tell whether a connection can be made."""
-    try:
-        socket.create_connection((address, port), timeout_s).close()
-    except OSError:
-        return False
-    return True
 
 
 def look_up_all(

@@ -10,18 +10,11 @@ from prometheus_client import Counter
 
 from grid_common.http_url import HttpUrl, in_url
 from grid_common.logs import Log
+from grid_common.names import choose_family, listens, resolve
 from grid_common.session_headers import OWNER
 from grid_common.upstream import Upstream
 from load_balancer import views
-from load_balancer.discovery import (
-    Answer,
-    Directory,
-    Known,
-    choose_family,
-    listens,
-    look_up_all,
-    resolve,
-)
+from load_balancer.discovery import Answer, Directory, Known, look_up_all
 from load_balancer.dispatcher import Dispatcher
 from load_balancer.entries_file import EntriesFile
 from load_balancer.gauge import GaugeNames

@@ -5,6 +5,8 @@ import json
 import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +47,8 @@ class Grid:
         substation_env: settings for the substations alone.
         gateway_env: settings for the gateway alone.
         gateway_host: the address that the gateway listens on; all else listens on loopback.
+        balancer_count: how many balancers; the second listens on 127.0.0.2, and so on.
+        gateway_count: how many gateways, likewise; several need `LEDGER_URL` of PostgreSQL.
         with_prometheus: start Prometheus too, where it is installed.
     """
 
@@ -56,6 +60,8 @@ class Grid:
     substation_env: Mapping[str, str] = field(default_factory=dict)
     gateway_env: Mapping[str, str] = field(default_factory=dict)
     gateway_host: str = LOOPBACK
+    balancer_count: int = 1
+    gateway_count: int = 1
     with_prometheus: bool = False
 
     def __post_init__(self) -> None:
@@ -77,23 +83,31 @@ class Grid:
             )
         ]
         urls = ",".join(f"{site.name}={site.url}" for site in self.substations)
-        self.balancer = self._service(
-            "load_balancer",
-            "load_balancer",
-            self.ports.balancer,
-            {"SUBSTATIONS": urls, **self.balancer_env},
-        )
-        self.gateway = self._service(
-            "charge_request_service",
-            "charge_request_service",
-            self.ports.gateway,
-            {
-                "BALANCER_URL": self.balancer.url,
-                "LEDGER_URL": f"sqlite:///{self.folder.absolute() / 'ledger.sqlite'}",
-                **self.gateway_env,
-            },
-            self.gateway_host,
-        )
+        self.balancers = [
+            self._service(
+                _numbered("load_balancer", number),
+                "load_balancer",
+                self.ports.balancer,
+                {"SUBSTATIONS": urls, **self.balancer_env},
+                _beside(LOOPBACK, number),
+            )
+            for number in range(self.balancer_count)
+        ]
+        self.gateways = [
+            self._service(
+                _numbered("charge_request_service", number),
+                "charge_request_service",
+                self.ports.gateway,
+                {
+                    "BALANCER_URL": ",".join(one.url for one in self.balancers),
+                    "LEDGER_URL": f"sqlite:///{self.folder.absolute() / 'ledger.sqlite'}",
+                    **self.gateway_env,
+                },
+                _beside(self.gateway_host, number),
+            )
+            for number in range(self.gateway_count)
+        ]
+        self.balancer, self.gateway = self.balancers[0], self.gateways[0]
         self.prometheus = self._prometheus() if self.with_prometheus else None
 
     @property
@@ -104,7 +118,7 @@ class Grid:
     @property
     def services(self) -> list[Process]:
         """The grid's own processes, from the substations up."""
-        return [*self.substations, self.balancer, self.gateway]
+        return [*self.substations, *self.balancers, *self.gateways]
 
     @property
     def processes(self) -> list[Process]:
@@ -145,7 +159,8 @@ class Grid:
         """Wait until every part is ready and the balancer sees every substation up."""
         for process in self.services:
             process.wait_until(process.missing, timeout_s, hurry)
-        self.gateway.wait_until(self._missing_site, timeout_s, hurry)
+        for balancer in self.balancers:
+            balancer.wait_until(partial(self._missing_site, balancer), timeout_s, hurry)
         if self.prometheus:
             self.prometheus.wait_until(self.prometheus.missing, timeout_s, hurry)
 
@@ -166,12 +181,12 @@ class Grid:
         """Ask the gateway, or another part, for one of its JSON views."""
         return json.loads((of or self.gateway).get(path, timeout_s=5))
 
-    def _missing_site(self) -> str | None:
+    def _missing_site(self, balancer: Process) -> str | None:
         # Asked of the balancer itself: the gateway may want an API key.
         try:
-            grid = self.get("/substations", of=self.balancer)
+            grid = self.get("/substations", of=balancer)
         except OSError as error:
-            return f"GET /substations of {self.balancer.name}: {error}"
+            return f"GET /substations of {balancer.name}: {error}"
         sites = {site["name"]: site for site in grid["substations"]}
         for process in self.substations:
             health = sites.get(process.name, {}).get("health", "not found")
@@ -194,6 +209,16 @@ class Grid:
             "load_balancer:5001": self.balancer.url.removeprefix("http://"),
         }
         return Prometheus(program, self.folder, self.ports.prometheus, targets)
+
+
+def _numbered(name: str, number: int) -> str:
+    """Name one of several processes of a kind."""
+    return name if number == 0 else f"{name}{number + 1}"
+
+
+def _beside(host: str, number: int) -> str:
+    """Return the address of one of several: 127.0.0.2 is beside 127.0.0.1."""
+    return host if number == 0 else str(ip_address(host) + number)
 
 
 def _check_free(process: Process) -> None:

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 import orjson
 from flask import Blueprint, Response, g, request
 
-from charge_request_service.balancer import BalancerClient
+from charge_request_service.balancers import Balancers
 from charge_request_service.sessions.documents import cdr_of, csv_of, session_document
 from charge_request_service.sessions.ledger import Ledger, LedgerAway
 from charge_request_service.sessions.problems import NoSuchSession, ledger_away
@@ -25,7 +25,7 @@ _Result = TypeVar("_Result")
 MOST_RECORDS = 1000
 
 
-def session_routes(sessions: Sessions, ledger: Ledger, balancer: BalancerClient) -> Blueprint:
+def session_routes(sessions: Sessions, ledger: Ledger, balancer: Balancers) -> Blueprint:
     """Build the routes.
 
     Args:
@@ -103,7 +103,7 @@ def _own(ledger: Ledger, session_id: str) -> Record:
     return record
 
 
-def _shown(record: Record, balancer: BalancerClient) -> dict[str, Any]:
+def _shown(record: Record, balancer: Balancers) -> dict[str, Any]:
     live = None
     if not record.ended:
         with suppress(Unavailable):  # the ledger's word has to do
@@ -111,7 +111,7 @@ def _shown(record: Record, balancer: BalancerClient) -> dict[str, Any]:
     return session_document(record, live)
 
 
-def _documents(records: list[Record], balancer: BalancerClient) -> list[dict[str, Any]]:
+def _documents(records: list[Record], balancer: Balancers) -> list[dict[str, Any]]:
     known: dict[str, dict[str, Any]] = {}
     if running := [one.session_id for one in records if not one.ended]:
         with suppress(Unavailable):

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import gevent
 import orjson
 
-from charge_request_service.balancer import BalancerClient
+from charge_request_service.balancers import Balancers
 from charge_request_service.sessions.ledger import Ledger, LedgerAway, now_us
 from charge_request_service.sessions.outcome import (
     answer_of,
@@ -61,7 +61,7 @@ class Sessions:
     """All sessions that this gateway sees to."""
 
     def __init__(
-        self, ledger: Ledger, balancer: BalancerClient, *, grace_s: float, drain: Drain, log: Log
+        self, ledger: Ledger, balancer: Balancers, *, grace_s: float, drain: Drain, log: Log
     ) -> None:
         """Prepare; `recover` goes on with what an earlier process left.
 

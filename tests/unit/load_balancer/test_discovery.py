@@ -1,18 +1,9 @@
 import socket
 from collections.abc import Sequence
-from typing import Any
 
 import pytest
 
-from load_balancer.discovery import (
-    Answer,
-    Directory,
-    Known,
-    choose_family,
-    listens,
-    look_up_all,
-    resolve,
-)
+from load_balancer.discovery import Answer, Directory, Known, look_up_all
 from load_balancer.substation_entries import SiteUrl
 
 ONE = SiteUrl("substation1", "substation1", 5002)
@@ -134,79 +125,6 @@ def test_a_failed_look_up_tells_why_and_stops_no_other() -> None:
     }
 
 
-def test_ipv4_comes_before_ipv6_and_addresses_are_sorted_without_repeats(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    def found(*_arguments: Any, **_options: Any) -> list[tuple[Any, ...]]:
-        addresses = ["10.0.0.3", "10.0.0.2", "10.0.0.3"]
-        four = [(socket.AF_INET, 1, 6, "", (address, 5002)) for address in addresses]
-        return [(socket.AF_INET6, 1, 6, "", ("fd00::1", 5002, 0, 0)), *four]
-
-    monkeypatch.setattr(socket, "getaddrinfo", found)
-    assert resolve("substation2", 5002) == [["10.0.0.2", "10.0.0.3"], ["fd00::1"]]
-
-
-def test_the_loopback_name_is_found_for_real() -> None:
-    assert resolve("localhost", 5002) in ([["127.0.0.1"]], [["127.0.0.1"], ["::1"]], [["::1"]])
-
-
-FOUR, SIX = ["10.0.0.1"], ["fd00::1", "fd00::2"]
-
-
-@pytest.mark.parametrize(
-    ("last", "well", "listening", "chosen"),
-    [
-        ([], [], [], FOUR),  # as before: IPv4 where there is any
-        ([], [], FOUR + SIX, FOUR),
-        ([], [], ["fd00::2"], SIX),  # only one of them listens
-        (FOUR, [], ["fd00::2"], SIX),
-        (FOUR, FOUR, SIX, FOUR),  # it serves: nothing else is tried
-        (SIX, [], FOUR + SIX, SIX),  # what was chosen stays
-        (SIX, ["fd00::1"], FOUR, SIX),
-        (SIX, [], [], SIX),  # a substation that restarts keeps its address
-        (SIX, [], FOUR, FOUR),
-    ],
-)
-def test_of_two_families_the_one_is_chosen_that_listens(
-    last: list[str], well: list[str], listening: list[str], chosen: list[str]
-) -> None:
-    found = choose_family(
-        [FOUR, SIX], last=last, is_well=well.__contains__, listens=listening.__contains__
-    )
-    assert found == chosen
-
-
-def test_one_family_alone_is_not_tried() -> None:
-    def never(_address: str) -> bool:
-        raise AssertionError
-
-    assert choose_family([SIX], last=FOUR, is_well=never, listens=never) == SIX
-    assert choose_family([], last=FOUR, is_well=never, listens=never) == ()
-
-
-def test_a_port_listens_or_does_not() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-        assert listens("127.0.0.1", port, 1)
-    assert not listens("127.0.0.1", port, 1)
-
-
-def test_a_substation_that_listens_on_ipv6_alone_is_reached_by_a_name_that_has_both() -> None:
-    try:
-        server = socket.create_server(("::1", 0), family=socket.AF_INET6)
-    except OSError:
-        pytest.skip("no IPv6 here")
-    with server:
-        port = server.getsockname()[1]
-        found = choose_family(
-            [["127.0.0.1"], ["::1"]],
-            last=["127.0.0.1"],
-            is_well=lambda _address: False,
-            listens=lambda address: listens(address, port, 1),
-        )
-    assert found == ["::1"]
-
-
 def test_what_was_not_looked_up_yet_says_so() -> None:
     directory = Directory([ONE])
     assert [one.fault for one in directory.update({})] == ["not looked up yet"]
@@ -231,30 +149,6 @@ def test_a_look_up_that_fails_without_a_number_or_by_surprise_tells_what_it_can(
         ONE: Answer(fault="the name substation1 cannot be found (no way)"),
         TWO: Answer(fault="its look-up failed"),
     }
-
-
-def test_names_are_looked_up_for_tcp_and_tried_within_the_time_given(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    asked: list[tuple[Any, ...]] = []
-
-    def look_up(*arguments: Any, **options: Any) -> list[Any]:
-        asked.append((*arguments, options))
-        return []
-
-    def connect(*arguments: Any) -> socket.socket:
-        asked.append(arguments)
-        return socket.socket()
-
-    monkeypatch.setattr(socket, "getaddrinfo", look_up)
-    monkeypatch.setattr(socket, "create_connection", connect)
-
-    assert resolve("substation1", 5002) == []
-    assert listens("10.0.0.1", 5002, 0.5)
-    assert asked == [
-        ("substation1", 5002, {"type": socket.SOCK_STREAM}),
-        (("10.0.0.1", 5002), 0.5),
-    ]
 
 
 def test_a_substation_keeps_its_name_when_other_entries_change() -> None:
