@@ -90,8 +90,9 @@ class Settings(ServiceSettings):
         "sqlite://",
         repr=False,  # it may have a password
         description="Where the ledger of sessions is: `sqlite:////folder/file`, "
-        "`postgresql://user:password@host/database` for several gateways, or `sqlite://`: in "
-        "memory, the last 10,000 sessions, gone with the process",
+        "`postgresql://user:password@host/database` for several gateways (or, with the password in "
+        "a file, `postgresql://user@host/database?password_file=/run/secrets/NAME`), or "
+        "`sqlite://`: in memory, the last 10,000 sessions, gone with the process",
     )
     ledger_retention: Annotated[float, Field(gt=0, le=3_153_600_000)] = Field(
         7_776_000, description="How long finished sessions are kept, seconds"

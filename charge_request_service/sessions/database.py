@@ -28,6 +28,8 @@ from charge_request_service.sessions.errors import LedgerAway, LedgerUnusable, w
 from charge_request_service.sessions.migrations.run import NewerLedger, migrate
 from charge_request_service.sessions.tables import metadata
 
+# In the query of a URL: the file that holds the password, such as a secret of Docker's.
+_PASSWORD_FILE = "password_file"  # noqa: S105 - a name
 _FORMS = "sqlite:////folder/file, postgresql://user:password@host/database, or sqlite:// for memory"
 # How long SQLite waits for another's lock, seconds. A checkpoint holds it for milliseconds.
 _BUSY_S = 0.25
@@ -58,8 +60,29 @@ def read_ledger_url(text_: str) -> URL:
     if url.drivername in ("postgresql", "postgres", "postgresql+psycopg"):
         if not url.database:
             raise ValueError(f"it names no database; it takes {_FORMS}")
-        return url.set(drivername="postgresql+psycopg")
+        return _with_password(url).set(drivername="postgresql+psycopg")
     raise ValueError(f"{url.drivername} is no database for the ledger; it takes {_FORMS}")
+
+
+def _with_password(url: URL) -> URL:
+    """Put in the password of the file that a URL names: one in an environment is shown to many.
+
+    Raises:
+        ValueError: the file cannot be read, or holds none.
+    """
+    file = url.query.get(_PASSWORD_FILE)
+    if file is None:
+        return url
+    if url.password is not None or not isinstance(file, str):
+        raise ValueError(f"it has more than one password; leave one, or one {_PASSWORD_FILE}")
+    try:
+        password = Path(file).read_text().strip()
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else "no text"
+        raise ValueError(f"its {_PASSWORD_FILE} {file} cannot be read: {why}") from None
+    if not password:
+        raise ValueError(f"its {_PASSWORD_FILE} {file} is empty")
+    return url.difference_update_query([_PASSWORD_FILE]).set(password=password)
 
 
 def prepare(url: URL) -> None:

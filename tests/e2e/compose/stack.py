@@ -90,6 +90,7 @@ class Stack:
         self.environment = os.environ | {
             f"{name.upper()}_PORT": str(port) for name, port in self.ports.items()
         }
+        self.environment |= {"GRID_TAG": project}  # no image of the user's is built over
         self.environment |= environment
 
     def compose(
@@ -117,9 +118,8 @@ class Stack:
 
     def scrub(self) -> None:
         """Remove what `down` may have left, and the images that were built."""
-        self.compose(
-            *("--profile", "*", "down", "-v", "--rmi", "local", "--remove-orphans"), check=False
-        )
+        self.compose("--profile", "*", "down", "-v", "--remove-orphans", check=False)
+        docker("image", "rm", "--force", *self.images().values())
 
     def remains(self) -> list[str]:
         """List what the engine still has of this project and should not: containers, networks.
@@ -143,9 +143,18 @@ class Stack:
         found: list[dict[str, Any]] = json.loads(docker("inspect", *names).stdout) if names else []
         return found
 
+    def images(self) -> dict[str, str]:
+        """Name the images that are built, each once, by the services that do."""
+        document = json.loads(self.compose("--profile", "*", "config", "--format=json").stdout)
+        return {
+            name: service["image"]
+            for name, service in document["services"].items()
+            if "build" in service
+        }
+
     def image(self, service: str) -> str:
-        """Name the image that was built for one of the project's own services."""
-        return f"{self.project}-{service}"
+        """Name the image that is built for one of the project's own services."""
+        return self.images()[service]
 
     def report(self) -> str:
         """Say how the containers stand and what they logged last."""

@@ -1,6 +1,7 @@
 """The Compose file as Compose resolves it, held to what keeps a container in its place."""
 
 import re
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,13 @@ _SECRET_NAME = re.compile(
 _SECRET_VALUE = re.compile(r"[A-Za-z0-9+_=-]{32,}|://[^/@]*:[^/@]*@")
 
 _PINNED = re.compile(r"[a-z]+/[a-z]+:v?\d+\.\d+\.\d+(@sha256:[0-9a-f]{64})?")
+# Its own images: what they are called, and the service that builds each.
+IMAGES = {
+    "gateway": "charge_request_service",
+    "balancer": "load_balancer",
+    "substation": "substation1",
+    "load-tester": "load_tester",
+}
 
 each_service = pytest.mark.parametrize("service", SERVICES)
 
@@ -184,7 +192,7 @@ def test_nothing_starts_before_what_it_needs_is_healthy(document: dict[str, Any]
 
 def test_images_are_pinned_and_carry_no_secret(document: dict[str, Any]) -> None:
     for name, service in document["services"].items():
-        if "image" in service:
+        if name in OTHERS:
             assert _PINNED.fullmatch(service["image"]), name
         for variable, value in (service.get("environment") or {}).items():
             assert not looks_secret(variable, str(value)), f"{name}: {variable}"
@@ -193,6 +201,34 @@ def test_images_are_pinned_and_carry_no_secret(document: dict[str, Any]) -> None
         assert re.findall(r"^FROM (.*)$", text, re.MULTILINE) == [BASE_IMAGE], file
         assert re.search(r"^USER 10001:10001$", text, re.MULTILINE), file
         assert "ARG" not in text, file
+
+
+def test_its_own_images_are_built_once_each_and_asked_of_no_registry(
+    document: dict[str, Any],
+) -> None:
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    builders = {
+        service["image"]: name
+        for name, service in document["services"].items()
+        if "build" in service
+    }
+    assert builders == {f"ev-grid/{name}:{version}": by for name, by in IMAGES.items()}
+    for name in OWN:
+        assert document["services"][name]["image"] in builders
+        assert document["services"][name]["pull_policy"] == "never"
+
+
+def test_one_variable_tags_them_and_one_says_where_they_are_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    if missing := compose_missing():
+        pytest.skip(missing)
+    monkeypatch.setenv("GRID_TAG", "1.2.3")
+    monkeypatch.setenv("GRID_REGISTRY", "registry.example/grid")
+    services = resolved()["services"]
+    assert {services[name]["image"] for name in OWN} == {
+        f"registry.example/grid/{name}:1.2.3" for name in IMAGES
+    }
 
 
 def test_images_share_their_first_layers() -> None:

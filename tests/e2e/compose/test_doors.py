@@ -54,7 +54,7 @@ def scan(stack: Stack, network: str, targets: Collection[str], ports: range) -> 
         [
             *("docker", "run", "--rm", "-i", "--ulimit", "nofile=20000"),
             *("--network", network if network == "bridge" else f"{stack.project}_{network}"),
-            *("--entrypoint", "python", f"{stack.project}-charge_request_service"),
+            *("--entrypoint", "python", stack.image("charge_request_service")),
             *("-", f"{ports[0]}-{ports[-1]}", *targets),
         ],
         input=_SCAN.read_text(),

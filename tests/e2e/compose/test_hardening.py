@@ -133,9 +133,7 @@ def document(archive: tarfile.TarFile, name: str) -> Any:
 def files_on_top(archive: tarfile.TarFile, image: str) -> Iterator[tuple[str, bytes]]:
     """Yield the files that an image has on top of its base, with what begins them."""
     base = json.loads(docker("image", "inspect", BASE_IMAGE).stdout)[0]["RootFS"]["Layers"]
-    (manifest,) = (
-        one for one in document(archive, "manifest.json") if f"{image}:latest" in one["RepoTags"]
-    )
+    (manifest,) = (one for one in document(archive, "manifest.json") if image in one["RepoTags"])
     for layer in manifest["Layers"][len(base) :]:
         with tarfile.open(fileobj=archive.extractfile(layer)) as files:
             for member in files:
