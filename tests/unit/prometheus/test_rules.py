@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
+from grafana import runbook
 from tests.unit.prometheus.rules import (
     CONFIG,
     ROOT,
@@ -100,12 +101,21 @@ def test_every_alert_says_what_it_means_and_where_its_runbook_is(alert: Rule) ->
     assert seconds(alert.body["for"]) > 0
     assert alert.body["labels"]["severity"] in {"warning", "critical"}
     assert set(alert.body["annotations"]) == {"summary", "description", "runbook_url"}
-    runbook, anchor = alert.body["annotations"]["runbook_url"].split("#")
-    assert anchor == alert.name.lower()
-    sections = (ROOT / runbook).read_text(encoding="utf-8").split("\n## ")
-    (section,) = [text for text in sections if text.startswith(f"{alert.name}\n")]
+    page = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")
+    (section,) = [text for text in page.split("\n## ") if text.startswith(f"{alert.name}\n")]
     for question in ("What it means", "How to look", "What to do"):
-        assert f"**{question}.**" in section, f"{runbook}: {alert.name} lacks {question!r}"
+        assert f"**{question}.**" in section, f"docs/runbook.md: {alert.name} lacks {question!r}"
+    url = "{{ $externalLabels.grafana_url }}" + runbook.section_url(runbook.numbers()[alert.name])
+    assert alert.body["annotations"]["runbook_url"] == url
+
+
+def test_runbook_links_are_absolute_by_one_setting() -> None:
+    document = yaml.safe_load(CONFIG.read_text())
+    assert document["global"]["external_labels"] == {"grafana_url": "http://localhost:3000"}
+    # It is for the rules alone: no alert carries it as a label.
+    assert document["alerting"]["alert_relabel_configs"] == [
+        {"regex": "grafana_url", "action": "labeldrop"}
+    ]
 
 
 def test_recorded_series_are_named_level_metric_operation() -> None:
