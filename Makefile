@@ -69,7 +69,7 @@ field: $(VENV)/dev ## Compare the substation's model with real sessions (ARGS=--
 power-scenes: $(VENV)/dev ## Play 10,000 generated scenes of a substation that shares its power, other ones each time (5 minutes)
 	@HYPOTHESIS_PROFILE=explore $(BIN)/python -m pytest --timeout 1800 tests/unit/substation_service $(ARGS)
 
-mutants: $(VENV)/dev ## Change the core a little at a time: do the unit tests notice 95% of it? (up to 90 minutes; ARGS=--help)
+mutants: $(VENV)/dev ## Change the core a little at a time: do the unit tests notice 95% of it? (90 minutes at most, the next goes on; ARGS=--help)
 	@$(BIN)/python -m tests.mutants $(ARGS)
 
 soak: $(VENV)/dev ## Charge for 20 minutes while parts die, freeze and lose their links

@@ -107,9 +107,10 @@ def _connectable(host: str) -> str:
 
 
 def _port(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= _HIGHEST_PORT):
+    port = text.lstrip("0")
+    if not (port.isascii() and port.isdigit() and len(port) <= 5 and int(port) <= _HIGHEST_PORT):
         raise ValueError(f"port {text[:20]!a} is none; it takes 1 to {_HIGHEST_PORT}")
-    return int(text)
+    return int(port)
 
 
 def _ipv6(host: str) -> str:

@@ -3,7 +3,7 @@
 import contextlib
 import json
 import tomllib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -92,6 +92,7 @@ class Row:
 
     module: str
     made: int = 0
+    not_tried: int = 0
     noticed: int = 0
     equivalent: int = 0
 
@@ -103,21 +104,27 @@ class Row:
 
     def __str__(self) -> str:
         figures = f"{self.made:>7} {self.noticed:>7} {self.equivalent:>10}"
-        return f"{self.module:<40} {figures} {self.score:>5.1f}%"
+        note = f"  {self.not_tried} not tried" if self.not_tried else ""
+        return f"{self.module:<40} {figures} {self.score:>5.1f}%{note}"
 
 
-def read(folder: Path, patterns: Sequence[str]) -> Iterator[Mutant]:
+def read(
+    folder: Path, patterns: Sequence[str], *, is_current: Callable[[Path], bool] = lambda _: True
+) -> Iterator[Mutant]:
     """Read what mutmut has found.
 
     Args:
         folder: where it ran.
         patterns: of the files that it changed.
+        is_current: whether a file, named below the root, is still what was tried.
     """
     results = folder / "mutants"
     for path in sorted(path for pattern in patterns for path in results.glob(f"{pattern}.meta")):
-        module = str(path.relative_to(results)).removesuffix(".py.meta")
+        file = path.relative_to(results).with_suffix("")
+        current = is_current(file)
         for name, code in json.loads(path.read_text())["exit_code_by_key"].items():
-            yield Mutant(name, module, status_by_exit_code[code])
+            status = status_by_exit_code[code] if current else _NOT_TRIED
+            yield Mutant(name, str(file.with_suffix("")), status)
 
 
 @dataclass
@@ -126,7 +133,6 @@ class Score:
 
     rows: list[Row]
     alive: list[Change]
-    not_tried: int
     unmet: list[Change]
 
     @property
@@ -135,6 +141,7 @@ class Score:
         return Row(
             "all",
             sum(row.made for row in self.rows),
+            sum(row.not_tried for row in self.rows),
             sum(row.noticed for row in self.rows),
             sum(row.equivalent for row in self.rows),
         )
@@ -146,8 +153,6 @@ class Score:
             f"listed as equivalent, but not alive: {change}\n  take it out of {EQUIVALENTS.name}"
             for change in self.unmet
         ]
-        if self.not_tried:
-            lines.append(f"not tried in time, and counted as alive: {self.not_tried}")
         lines.append(f"{'module':<40} changes noticed equivalent  score")
         lines += [str(row) for row in (*self.rows, self.total)]
         return "\n".join(lines)
@@ -166,7 +171,6 @@ def score(
     """
     rows: dict[str, Row] = {}
     alive: list[Change] = []
-    not_tried = 0
     with contextlib.chdir(folder):
         for mutant in mutants:
             row = rows.setdefault(mutant.module, Row(mutant.module))
@@ -174,10 +178,12 @@ def score(
             if mutant.noticed:
                 row.noticed += 1
             elif mutant.status == _NOT_TRIED:
-                not_tried += 1
+                row.not_tried += 1
             elif (change := mutant.change()) in equivalents:
                 row.equivalent += 1
             else:
                 alive.append(change)
-    unmet = equivalents.unmet() if whole and not not_tried else []
-    return Score(list(rows.values()), alive, not_tried, unmet)
+    result = Score(list(rows.values()), alive, [])
+    if whole and not result.total.not_tried:
+        result.unmet = equivalents.unmet()
+    return result

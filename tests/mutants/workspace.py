@@ -4,8 +4,11 @@ mutmut leaves functions with decorators as they are. A decorator is a call (PEP 
 each is written as one, after a plain function, which mutmut then changes like any other.
 """
 
+import json
 import shutil
 import tomllib
+from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path
 
 import libcst as cst
@@ -13,6 +16,9 @@ import libcst as cst
 from local_stack.process import ROOT
 
 FOLDER = ROOT / ".mutants"
+LOG = "mutmut.log"
+# Where mutmut keeps its own copy, and what it found, below the folder.
+_MUTMUTS = Path("mutants")
 # What mutmut makes plain by itself.
 _PLAIN = ("classmethod", "staticmethod")
 _LEFT_OUT = (".*", "__pycache__", "node_modules", "results", "images")
@@ -48,6 +54,7 @@ def decorators_as_calls(code: str) -> str:
     return cst.parse_module(code).visit(_DecoratorsAsCalls()).code
 
 
+@cache
 def modules() -> list[str]:
     """List the files that are changed, as patterns below the root."""
     pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -55,27 +62,89 @@ def modules() -> list[str]:
     return only
 
 
-def forget_tests(folder: Path) -> None:
-    """Have mutmut find out again which tests reach which function.
-
-    It would ask new tests alone, and take a function that is new to be reached by none of the old.
-    """
-    (folder / "mutants" / "mutmut-stats.json").unlink(missing_ok=True)
+def code_of(path: Path, root: Path = ROOT) -> bytes:
+    """Return what the copy has for a file of the project."""
+    if any(path.relative_to(root).match(pattern) for pattern in modules()):
+        return decorators_as_calls(path.read_text()).encode()
+    return path.read_bytes()
 
 
 def make(*, anew: bool) -> Path:
     """Bring the copy in line with the project; `anew`, without what earlier runs found.
+
+    What was found of a function is kept for as long as the function stays as it is.
 
     Returns:
         Its folder.
     """
     if anew:
         shutil.rmtree(FOLDER, ignore_errors=True)
-    forget_tests(FOLDER)
-    shutil.copytree(
-        ROOT, FOLDER, ignore=shutil.ignore_patterns(*_LEFT_OUT), dirs_exist_ok=True, symlinks=True
-    )
-    for pattern in modules():
-        for path in sorted(FOLDER.glob(pattern)):
-            path.write_text(decorators_as_calls(path.read_text()))
+    forget_tests(FOLDER, bring_in_line(ROOT, FOLDER))
     return FOLDER
+
+
+def is_current(path: Path) -> bool:
+    """Say whether the copy of a file, named below the root, is in line with the project."""
+    source, copy = ROOT / path, FOLDER / path
+    return source.exists() and copy.exists() and copy.read_bytes() == code_of(source)
+
+
+def bring_in_line(root: Path, folder: Path) -> set[Path]:
+    """Make a copy of the project what the project is.
+
+    Returns:
+        What was changed, added or taken out, as paths below the root.
+    """
+    changed: set[Path] = set()
+    there: set[Path] = set()
+    for path in _files(root):
+        name = path.relative_to(root)
+        there.add(name)
+        code, copy = code_of(path, root), folder / name
+        if not copy.exists() or copy.read_bytes() != code:
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            copy.write_bytes(code)
+            changed.add(name)
+        copy.chmod(path.stat().st_mode)
+    for path in _files(folder):
+        name = path.relative_to(folder)
+        if name not in there and name.parts[0] != _MUTMUTS.name and path.name != LOG:
+            changed.add(name)
+            for gone in (path, *(folder / _MUTMUTS).glob(f"{name}*")):
+                gone.unlink()
+    return changed
+
+
+def _files(root: Path) -> Iterator[Path]:
+    for path in sorted(root.iterdir()):
+        if any(path.match(pattern) for pattern in _LEFT_OUT):
+            continue
+        if path.is_dir():
+            yield from _files(path)
+        else:
+            yield path
+
+
+def forget_tests(folder: Path, changed: Iterable[Path]) -> None:
+    """Have mutmut find out again which function is reached by tests that may have changed.
+
+    It would ask new tests alone, and take a function that is new to be reached by none of the old.
+    """
+    stats = folder / _MUTMUTS / "mutmut-stats.json"
+    if not stats.exists():
+        return
+    code = [path for path in changed if path.suffix == ".py"]
+    if not all(path.name.startswith("test_") for path in code):
+        stats.unlink()
+        return
+    gone = tuple(f"{path}::" for path in code)
+    found = json.loads(stats.read_text())
+    durations, tests_of = found["duration_by_test"], found["tests_by_mangled_function_name"]
+    found["duration_by_test"] = {
+        test: took for test, took in durations.items() if not test.startswith(gone)
+    }
+    found["tests_by_mangled_function_name"] = {
+        function: [test for test in tests if not test.startswith(gone)]
+        for function, tests in tests_of.items()
+    }
+    stats.write_text(json.dumps(found))

@@ -1,5 +1,7 @@
 """What `make mutants` makes of the code, and of what mutmut finds."""
 
+import json
+import time
 from pathlib import Path
 from textwrap import dedent
 
@@ -7,7 +9,7 @@ import pytest
 
 from tests.mutants.__main__ import run
 from tests.mutants.score import EQUIVALENTS, Change, Equivalents, read, score
-from tests.mutants.workspace import decorators_as_calls, forget_tests, modules
+from tests.mutants.workspace import bring_in_line, decorators_as_calls, forget_tests, modules
 
 
 def test_a_decorator_is_written_as_the_call_that_it_is() -> None:
@@ -105,11 +107,15 @@ EQUIVALENT = """
     """
 
 
-def test_what_the_tests_do_not_notice_is_alive_unless_it_is_listed(tmp_path: Path) -> None:
-    for name, text in PROJECT.items():
-        path = tmp_path / name
-        path.parent.mkdir(exist_ok=True)
+def lay_out(root: Path, files: dict[str, str]) -> None:
+    for name, text in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(dedent(text))
+
+
+def test_what_the_tests_do_not_notice_is_alive_unless_it_is_listed(tmp_path: Path) -> None:
+    lay_out(tmp_path, PROJECT)
 
     run(tmp_path, [], processes=1, minutes=4)
     mutants = list(read(tmp_path, ["core/*.py"]))
@@ -118,8 +124,8 @@ def test_what_the_tests_do_not_notice_is_alive_unless_it_is_listed(tmp_path: Pat
     function = "core.points.Site.is_full"
     assert result.alive == [Change(function, "if load >= 4:", "if load >= 5:")]
     assert result.unmet == [Change(function, "if load >= 4:", "if load >= 6:")]
-    assert result.not_tried == 0
     [row] = result.rows
+    assert row.not_tried == 0
     assert (row.module, row.equivalent, row.made - row.noticed) == ("core/points", 1, 2)
     assert result.total.score == pytest.approx(100 * row.noticed / (row.made - 1))
     assert f"alive: {function}\n  - if load >= 4:\n  + if load >= 5:" in result.text()
@@ -130,10 +136,98 @@ def test_what_the_tests_do_not_notice_is_alive_unless_it_is_listed(tmp_path: Pat
         points.read_text().replace("return points - load", "return less(points, load)")
         + "\n\ndef less(one, other):\n    return one - other\n"
     )
-    forget_tests(tmp_path)
+    forget_tests(tmp_path, {Path("core/points.py")})
     run(tmp_path, [], processes=1, minutes=4)
     again = [one for one in read(tmp_path, ["core/*.py"]) if "x_less" in one.name]
     assert {one.status for one in again} == {"killed"}
+
+    # Of code that has changed since it was tried nothing is known.
+    later = list(read(tmp_path, ["core/*.py"], is_current=lambda path: path.name != "points.py"))
+    result = score(tmp_path, later, Equivalents(""), whole=True)
+    assert result.total.not_tried == result.total.made == len(later) > 0
+    assert result.total.score == 0
+    assert f" {len(later)} not tried" in result.text()
+
+
+ENDLESS = {
+    **PROJECT,
+    "core/points.py": """
+        def count(until):
+            points = 0
+            while points < until:
+                points += 1
+            return points
+        """,
+    "tests/test_points.py": """
+        from core.points import count
+
+        def test_points():
+            assert count(2) == 2
+        """,
+}
+
+
+def test_a_test_that_a_change_makes_endless_is_ended_by_the_cpu_time_that_it_takes(
+    tmp_path: Path,
+) -> None:
+    lay_out(tmp_path, ENDLESS)
+    worker = Path(__file__).parents[1] / "mutants" / "worker.py"
+    lay_out(tmp_path, {"tests/worker.py": worker.read_text()})
+    with (tmp_path / "pyproject.toml").open("a") as pyproject:
+        pyproject.write('pytest_add_cli_args = ["-p", "tests.worker"]\ntimeout_constant = 600\n')
+
+    began = time.monotonic()
+    run(tmp_path, [], processes=1, minutes=4)
+
+    found = {one.status for one in read(tmp_path, ["core/*.py"])}
+    assert "timeout" in found
+    assert "not checked" not in found
+    assert time.monotonic() - began < 120
+
+
+def test_a_copy_is_brought_in_line_with_the_project_and_keeps_what_mutmut_found(
+    tmp_path: Path,
+) -> None:
+    root, copy = tmp_path / "root", tmp_path / "copy"
+    lay_out(root, {**PROJECT, "results/1.txt": "1", ".git/head": "x"})
+
+    assert bring_in_line(root, copy) == {Path(name) for name in PROJECT}
+    assert (copy / "core/points.py").read_text() == (root / "core/points.py").read_text()
+    assert not (copy / "results").exists()
+    assert bring_in_line(root, copy) == set()
+
+    lay_out(copy, {f"mutants/{name}": "" for name in ("core/points.py", "core/points.py.meta")})
+    lay_out(copy, {"mutants/core/other.py.meta": "", "mutmut.log": ""})
+    (root / "core/points.py").unlink()
+    lay_out(root, {"tests/test_points.py": "1"})
+    assert bring_in_line(root, copy) == {Path("core/points.py"), Path("tests/test_points.py")}
+    assert not list(copy.rglob("points.py*"))
+    assert (copy / "mutants/core/other.py.meta").exists()
+    assert (copy / "mutmut.log").exists()
+
+
+STATS = {
+    "duration_by_test": {"tests/test_a.py::test": 1.0, "tests/test_b.py::test": 2.0},
+    "tests_by_mangled_function_name": {"a.x_a": ["tests/test_a.py::test", "tests/test_b.py::test"]},
+}
+
+
+def test_which_functions_a_changed_test_reaches_is_asked_again(tmp_path: Path) -> None:
+    stats = tmp_path / "mutants" / "mutmut-stats.json"
+    lay_out(tmp_path, {"mutants/mutmut-stats.json": json.dumps(STATS)})
+
+    forget_tests(tmp_path, {Path("docs/a.md")})
+    assert json.loads(stats.read_text()) == STATS
+
+    forget_tests(tmp_path, {Path("tests/test_a.py")})
+    assert json.loads(stats.read_text()) == {
+        "duration_by_test": {"tests/test_b.py::test": 2.0},
+        "tests_by_mangled_function_name": {"a.x_a": ["tests/test_b.py::test"]},
+    }
+
+    forget_tests(tmp_path, {Path("tests/test_b.py"), Path("tests/grid.py")})
+    assert not stats.exists()
+    forget_tests(tmp_path, {Path("tests/grid.py")})
 
 
 def test_an_equivalent_without_a_reason_is_refused() -> None:

@@ -21,6 +21,7 @@ from grid_common.http_url import hide_passwords, parse_host, parse_http_url, quo
         ("http://[FD00:0::1]:65535", "fd00::1", 65535),
         ("http://[::ffff:10.0.0.1]:80", "10.0.0.1", 80),
         ("http://xn--lad-0la.example:80", "xn--lad-0la.example", 80),
+        (f"http://a:{'0' * 5000}80", "a", 80),
     ],
 )
 def test_a_host_and_a_port_are_read(text: str, host: str, port: int) -> None:
@@ -66,7 +67,9 @@ def test_it_is_written_as_it_is_sent() -> None:
         ("http://[::]:1", "nothing can be connected to"),
         ("http://224.0.0.1:1", "nothing can be connected to"),
         ("http://a:0", "it takes 1 to 65535"),
+        ("http://a:65536", "it takes 1 to 65535"),
         ("http://a:99999", "it takes 1 to 65535"),
+        ("http://a:00000655360", "it takes 1 to 65535"),
         ("http://a:-1", "it takes 1 to 65535"),
         ("http://a:5 002", "it takes 1 to 65535"),
         ("http://a:٣", "it takes 1 to 65535"),

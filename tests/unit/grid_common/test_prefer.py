@@ -4,7 +4,7 @@ from contextlib import suppress
 import pytest
 from flask import Flask, request
 
-from grid_common.prefer import wait_s
+from grid_common.prefer import prefers_async, wait_s
 from grid_common.problems import BadRequest
 
 
@@ -36,6 +36,25 @@ def test_the_wait_is_what_the_caller_prefers_up_to_the_longest(
     header: str | None, expected: float
 ) -> None:
     assert preferred(header) == expected
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        (None, False),
+        ("", False),
+        ("wait=5", False),
+        ("respond-async", True),
+        (" Respond-ASYNC ", True),
+        ("wait=5, respond-async", True),
+        ("respond-async; a; b=1, wait=5", True),
+        ("respond-async-not", False),
+        ("handling; respond-async", False),
+        ("wait respond-async", False),
+    ],
+)
+def test_a_caller_may_prefer_not_to_wait_for_the_end(header: str | None, expected: bool) -> None:
+    assert prefers_async(header) is expected
 
 
 @pytest.mark.parametrize(

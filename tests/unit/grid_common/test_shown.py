@@ -1,5 +1,7 @@
 """Values of others in messages: short, printable, spelled as in JSON."""
 
+import tracemalloc
+
 import pytest
 
 from grid_common.shown import shown, shown_name
@@ -37,6 +39,18 @@ def test_a_limit_may_be_another() -> None:
 def test_of_a_long_value_no_more_is_read_than_is_shown() -> None:
     # Each of these takes six characters, so that what is cut off early still fills the limit.
     assert shown("\u202e" * 60_000) == "'" + r"\u202e" * 6 + r"\u2" + "…"
+
+
+def test_what_is_shown_of_a_long_value_costs_no_more_than_of_a_short_one() -> None:
+    value = "x" * 1_000_000
+    tracemalloc.start()
+    try:
+        shown(value)
+        shown_name(value)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 10_000
 
 
 @pytest.mark.parametrize(
