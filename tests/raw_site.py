@@ -108,9 +108,14 @@ def raw_site(
     *charge: Bytes,
     metrics: Sequence[Bytes] = (http(GAUGES),),
     health: Sequence[Bytes] = (http(b"alive"),),
+    progress: Sequence[Bytes] = (),
 ) -> Iterator[RawSite]:
-    """Run a site that answers charges, its page, and the question whether it lives, with these."""
-    site = RawSite({"/charge": charge or (http(CHARGED),), "/metrics": metrics, "/healthz": health})
+    """Run a site that answers charges, its page, and the question whether it lives, with these.
+
+    One that is given answers to it also tells the progress of its sessions.
+    """
+    answers = {"/charge": charge or (http(CHARGED),), "/metrics": metrics, "/healthz": health}
+    site = RawSite(answers | ({"/progress": progress} if progress else {}))
     threading.Thread(target=site.serve, daemon=True).start()
     try:
         yield site

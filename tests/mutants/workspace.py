@@ -126,25 +126,32 @@ def _files(root: Path) -> Iterator[Path]:
 
 
 def forget_tests(folder: Path, changed: Iterable[Path]) -> None:
-    """Have mutmut find out again which function is reached by tests that may have changed.
+    """Have mutmut find out again which functions are reached by tests that may reach others now.
 
     It would ask new tests alone, and take a function that is new to be reached by none of the old.
+    Tests are asked again that have changed, or reach a module that has; all, where what several of
+    them use has. One that is missed only lets a change live.
     """
     stats = folder / _MUTMUTS / "mutmut-stats.json"
     if not stats.exists():
         return
-    code = [path for path in changed if path.suffix == ".py"]
-    if not all(path.name.startswith("test_") for path in code):
-        stats.unlink()
-        return
-    gone = tuple(f"{path}::" for path in code)
     found = json.loads(stats.read_text())
     durations, tests_of = found["duration_by_test"], found["tests_by_mangled_function_name"]
-    found["duration_by_test"] = {
-        test: took for test, took in durations.items() if not test.startswith(gone)
-    }
+    gone: set[str] = set()
+    for path in (path for path in changed if path.suffix == ".py"):
+        if path.parts[0] != "tests":
+            module = f"{'.'.join(path.with_suffix('').parts)}."
+            reached = (tests for name, tests in tests_of.items() if name.startswith(module))
+            gone.update(*reached)
+        elif path.name.startswith("test_"):
+            gone.update(test for test in durations if test.startswith(f"{path}::"))
+        else:
+            gone.update(durations)
+    found["duration_by_test"] = {test: took for test, took in durations.items() if test not in gone}
     found["tests_by_mangled_function_name"] = {
-        function: [test for test in tests if not test.startswith(gone)]
-        for function, tests in tests_of.items()
+        name: [test for test in tests if test not in gone] for name, tests in tests_of.items()
     }
-    stats.write_text(json.dumps(found))
+    if found["duration_by_test"]:
+        stats.write_text(json.dumps(found))
+    else:
+        stats.unlink()

@@ -4,6 +4,7 @@ import json
 import time
 from pathlib import Path
 from textwrap import dedent
+from typing import Any
 
 import pytest
 
@@ -206,28 +207,39 @@ def test_a_copy_is_brought_in_line_with_the_project_and_keeps_what_mutmut_found(
     assert (copy / "mutmut.log").exists()
 
 
-STATS = {
-    "duration_by_test": {"tests/test_a.py::test": 1.0, "tests/test_b.py::test": 2.0},
-    "tests_by_mangled_function_name": {"a.x_a": ["tests/test_a.py::test", "tests/test_b.py::test"]},
+TESTS = [f"tests/test_{name}.py::test" for name in "abc"]
+STATS: dict[str, dict[str, Any]] = {
+    "duration_by_test": dict.fromkeys(TESTS, 1.0),
+    "tests_by_mangled_function_name": {"core.a.x_f": TESTS[:2], "core.b.x_f": TESTS[1:]},
 }
 
 
-def test_which_functions_a_changed_test_reaches_is_asked_again(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("changed", "left"),
+    [
+        (["docs/a.md"], TESTS),
+        (["tests/test_a.py"], TESTS[1:]),
+        (["core/a.py"], TESTS[2:]),
+        (["core/other.py"], TESTS),
+        (["tests/test_a.py", "core/b.py"], []),
+        (["tests/grid.py"], []),
+    ],
+)
+def test_what_tests_reach_is_asked_again_of_those_that_may_reach_other_functions(
+    tmp_path: Path, changed: list[str], left: list[str]
+) -> None:
     stats = tmp_path / "mutants" / "mutmut-stats.json"
     lay_out(tmp_path, {"mutants/mutmut-stats.json": json.dumps(STATS)})
 
-    forget_tests(tmp_path, {Path("docs/a.md")})
-    assert json.loads(stats.read_text()) == STATS
-
-    forget_tests(tmp_path, {Path("tests/test_a.py")})
-    assert json.loads(stats.read_text()) == {
-        "duration_by_test": {"tests/test_b.py::test": 2.0},
-        "tests_by_mangled_function_name": {"a.x_a": ["tests/test_b.py::test"]},
-    }
-
-    forget_tests(tmp_path, {Path("tests/test_b.py"), Path("tests/grid.py")})
-    assert not stats.exists()
-    forget_tests(tmp_path, {Path("tests/grid.py")})
+    forget_tests(tmp_path, {Path(name) for name in changed})
+    if not left:
+        assert not stats.exists()
+        return
+    found = json.loads(stats.read_text())
+    assert list(found["duration_by_test"]) == left
+    for function, tests in STATS["tests_by_mangled_function_name"].items():
+        kept = [test for test in tests if test in left]
+        assert found["tests_by_mangled_function_name"][function] == kept
 
 
 def test_an_equivalent_without_a_reason_is_refused() -> None:

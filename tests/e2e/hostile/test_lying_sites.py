@@ -29,6 +29,11 @@ MOST_OF_A_CPU = 0.25
 MEGABYTE = 950_000
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 SERIES = GAUGES + b"".join(b'substation_current_load{x="%d"} 0\n' % n for n in range(25_000))
+POWER = (
+    b"substation_power_kw 5e7\nsubstation_power_limit_kw 1e8\nsubstation_point_power_kw 50\n"
+    b"substation_committed_power_kw 5e7\nsubstation_remaining_energy_kwh 1e7\n"
+    b"substation_time_scale 3600\n"
+)
 PAGES = {
     "25,000 series of the gauge": http(SERIES),
     "999 series of the gauge, of 130 characters": http(
@@ -41,6 +46,12 @@ PAGES = {
     ),
     "950,000 empty lines": http(b"\n" * MEGABYTE),
     "400,000 chunks of a byte": Bytes(CHUNKED + b"1\r\nx\r\n" * 400_000 + b"0\r\n\r\n"),
+    "1,000,000 vehicles at half as many points": http(
+        b"substation_current_load 1000000\nsubstation_capacity 500000\n" + POWER
+    ),
+    "1,000,000 vehicles at a point more": http(
+        b"substation_current_load 1000000\nsubstation_capacity 1000001\n" + POWER
+    ),
 }
 ANSWERS = {
     "201": http(CHARGED, status=b"201 Created"),
@@ -53,6 +64,27 @@ ANSWERS = {
     "Transfer-Encoding: identity, and its end": Bytes(
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: identity\r\n\r\n" + CHARGED, hang_up=True
     ),
+}
+PROGRESS = {
+    "of 20,000 sessions of nobody": [
+        http(
+            b'{"register": "r", "sessions": {%s}}'
+            % b",".join(b'"session-%d": 1e308' % number for number in range(20_000))
+        )
+    ],
+    "of 2 MB": [http(b'{"sessions": {"a": "%s"}}' % (b"x" * 2_000_000))],
+    "nested 500,000 deep": [http(b'{"sessions": ' * 500_000)],
+    "of energies that are none": [
+        http(
+            b'{"register": ["r"], "sessions": {"a": -1, "b": null, "c": "1", "d": true, "e": {}}}'
+        ),
+        http(b'{"register": "", "sessions": {"a": -1e308, "b": 1e308, "c": []}}'),
+    ]
+    * 100,
+    "of other registers each time": [
+        http(b'{"register": "%d", "sessions": {"a": %d}}' % (number, number))
+        for number in range(1_000)
+    ],
 }
 CLOSES = Bytes(b"", hang_up=True)
 POINTS = 10
@@ -136,6 +168,33 @@ def test_a_vehicle_that_a_substation_took_is_charged_once(
     assert elsewhere > LASTS_S
     assert stage.charged() + elsewhere == seen.vehicles
     note(table, f"{answer} to a charge", "charged once", elsewhere, seen)
+
+
+@pytest.mark.parametrize("told", PROGRESS)
+def test_progress_that_is_a_lie_is_dear_to_its_substation_alone(
+    start_service: StartService, liars: ExitStack, table: Table, told: str
+) -> None:
+    lying = [
+        liars.enter_context(raw_site(metrics=[EMPTY], progress=PROGRESS[told]))
+        for _ in range(LIARS)
+    ]
+    stage = start(start_service, *lying)
+    for number in range(2, LIARS + 2):
+        wait_for_health(stage.balancer, f"site{number}", "up")
+    began, spent_s = time.monotonic(), cpu_s(stage.balancer)
+
+    with stage.vehicles() as vehicles:
+        time.sleep(LASTS_S)
+    seen = vehicles.check()
+
+    share = (cpu_s(stage.balancer) - spent_s) / (time.monotonic() - began)
+    assert share < MOST_OF_A_CPU
+    elsewhere = sum(one.asked.count("/charge") for one in lying)
+    assert elsewhere > LASTS_S
+    assert stage.charged() + elsewhere == seen.vehicles
+    asked = [one.asked.count("/progress") for one in lying]
+    assert min(asked) > 0
+    note(table, f"{LIARS} /progress {told}", "charged once", sum(asked), seen)
 
 
 def test_a_connection_that_closes_as_a_charge_is_sent_costs_nobody_anything(
