@@ -20,65 +20,66 @@ class Settings(ServiceSettings):
     port: int = Field(8080, ge=0, le=65_535, description="TCP port to listen on")
     balancer_url: str = Field(
         "http://127.0.0.1:5001",
-        description="URL of the balancer, or of several, comma-separated. A name may lead to "
-        "several: all its addresses are used",
+        description="URL of the balancer, or several URLs, comma-separated. All addresses behind "
+        "a name are used",
     )
     resolve_interval: Seconds = Field(
         2, description="Time between two look-ups of the balancer's host name, seconds"
     )
     connect_timeout: Seconds = Field(
-        1, description="Longest that connecting to the balancer may take, seconds"
+        1, description="Timeout for connecting to the balancer, seconds"
     )
     upstream_idle_timeout: Annotated[float, Field(ge=0, le=86_400)] = Field(
         60,
-        description="How long an idle connection to the balancer is kept, seconds: less than "
-        "whatever closes it at the other end; 0 for not at all",
+        description="How long an idle connection to the balancer is kept, seconds. Must be below "
+        "the idle timeout of the other end; 0 closes connections after each request",
     )
     check_interval: Annotated[float, Field(ge=0.05, le=3600)] = Field(
         1,
-        description="Time between two checks of a balancer that has vehicles in hand, and longest "
-        "that one may take, seconds",
+        description="Time between two health checks of a balancer with vehicles in flight, and "
+        "the timeout of each, seconds",
     )
     checks_missed: int = Field(
         3,
         ge=1,
         le=1000,
-        description="Checks in a row without an answer that make the balancer silent: no new "
-        "vehicle is sent to it",
+        description="Failed health checks in a row after which the balancer counts as silent and "
+        "gets no new vehicles",
     )
     balancer_patience: Seconds = Field(
         300,
-        description="Longest that vehicles in the hands of a silent balancer wait for it, seconds",
+        description="Maximum time that vehicles in flight wait for a silent balancer, seconds",
     )
     max_wait: Annotated[float, Field(ge=0, le=86_400)] = Field(
         60,
-        description="Longest that a vehicle waits for a free point, or for a balancer that "
+        description="Maximum time that a vehicle waits for a free point, or for a balancer that "
         "restarts, seconds",
     )
     control_room: bool = Field(
         True,
-        description="Whether to serve the control room at / with its rush hour, true or false",
+        description="Whether to serve the control room at / and its rush hour, true or false",
     )
     charge_api_keys_file: FilePath | None = Field(
         None,
         repr=False,  # someone may set it to a key
-        description="File of the API keys that are let in, `name:sha256` a line; none: callers "
-        "need no key",
+        description="File of the accepted API keys, one `name:sha256` per line. If unset: "
+        "callers need no key",
     )
     rate_limit: str = Field(
         "",
-        description="Most requests of one key, or without keys of one address, such as "
-        "`600/minute` or `600/minute burst 50`; none: no limit",
+        description="Maximum request rate of one key, or of one address without a key, such as "
+        "`600/minute` or `600/minute burst 50`. If unset: no limit",
     )
     allowed_hosts: str = Field(
         "",
-        description="Public names that the gateway is called by, comma-separated, such as "
-        "`grid.example,.grid.example`; none: with keys any, without keys none",
+        description="Public host names of the gateway, comma-separated, such as "
+        "`grid.example,.grid.example`. If unset: any name with API keys, none "
+        "without",
     )
     published_host: str | None = Field(
         None,
-        description="Address at which others reach the gateway, where that is not `BIND_HOST`, as "
-        "with a container's published port",
+        description="Address at which others reach the gateway if it is not `BIND_HOST`, for "
+        "example a container's published port",
     )
     open_to_all: Literal["no", "yes-anyone-may-charge"] = Field(
         "no",
@@ -89,23 +90,26 @@ class Settings(ServiceSettings):
     ledger_url: str = Field(
         "sqlite://",
         repr=False,  # it may have a password
-        description="Where the ledger of sessions is: `sqlite:////folder/file`, "
-        "`postgresql://user:password@host/database` for several gateways (or, with the password in "
-        "a file, `postgresql://user@host/database?password_file=/run/secrets/NAME`), or "
-        "`sqlite://`: in memory, the last 10,000 sessions, gone with the process",
+        description="Where the ledger of sessions is: `sqlite:////folder/file`; "
+        "`postgresql://user:password@host/database` for several gateways (or, with "
+        "the password in a file, "
+        "`postgresql://user@host/database?password_file=/run/secrets/NAME`); or "
+        "`sqlite://`: in memory, the last 10,000 sessions, lost when the process "
+        "ends",
     )
     ledger_retention: Annotated[float, Field(gt=0, le=3_153_600_000)] = Field(
         7_776_000, description="How long finished sessions are kept, seconds"
     )
     key_retention: Annotated[float, Field(gt=0, le=3_153_600_000)] = Field(
         86_400,
-        description="How long an `Idempotency-Key` and its answer are kept after the session's "
-        "end, seconds; no longer than `LEDGER_RETENTION`",
+        description="How long an `Idempotency-Key` and its response are kept after the session "
+        "ends, seconds. At most `LEDGER_RETENTION`",
     )
     reconnect_grace: Annotated[float, Field(ge=0, le=86_400)] = Field(
         300,
-        description="How long a session with an `Idempotency-Key` goes on after its caller is "
-        "gone, and any that outlives its request after a part of the grid is, seconds",
+        description="How long a session with an `Idempotency-Key` continues after its caller "
+        "disconnected, and any durable session after a part of the grid failed, "
+        "seconds",
     )
 
     @property

@@ -54,19 +54,21 @@ class ServiceSettings(BaseSettings):
         "info", description="Least severe level that is logged"
     )
     log_format: Literal["auto", "json", "console"] = Field(
-        "auto", description="`json`, `console` for people, `auto`: console at a terminal"
+        "auto",
+        description="`json`, `console` (for people), or `auto`: `console` at a terminal, "
+        "otherwise `json`",
     )
     max_kwh: float = Field(
-        1000, gt=0, le=1_000_000, description="Most energy that one vehicle may ask for, kWh"
+        1000, gt=0, le=1_000_000, description="Maximum energy that one vehicle may request, kWh"
     )
     max_body_bytes: int = Field(
-        65_536, ge=256, le=16_777_216, description="Largest request body that is read, bytes"
+        65_536, ge=256, le=16_777_216, description="Maximum size of a request body, bytes"
     )
     max_connections: int = Field(
-        10_000, ge=1, le=1_000_000, description="Most connections held at once"
+        10_000, ge=1, le=1_000_000, description="Maximum number of open connections"
     )
     drain_timeout: Seconds = Field(
-        75, description="Longest that SIGTERM waits for vehicles that are still charging, seconds"
+        75, description="Maximum time that SIGTERM waits for charging vehicles, seconds"
     )
 
     @property

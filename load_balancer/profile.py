@@ -47,46 +47,48 @@ class SubstationProfile(BaseModel):
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
-    gauge_name: GaugeName = Field("substation_current_load", description="The gauge with its load")
+    gauge_name: GaugeName = Field(
+        "substation_current_load", description="Name of the gauge with its load"
+    )
     capacity_gauge_name: GaugeName = Field(
-        "substation_capacity", description="The gauge with its capacity"
+        "substation_capacity", description="Name of the gauge with its capacity"
     )
     load_unit: Literal["vehicles", "kW"] = Field(
-        "vehicles", description="What both gauges count, `vehicles` or `kW`"
+        "vehicles", description="Unit of both gauges, `vehicles` or `kW`"
     )
     vehicle_kw: Kilowatts | None = Field(
         None,
-        description="Power at which a vehicle charges, kW: what one counts for where the load is "
-        "in kW, and what `{kw}`, `{minutes}` and `{seconds}` are computed from",
+        description="Charging power of one vehicle, kW: the load of one vehicle if the gauge is "
+        "in kW, and the base of `{kw}`, `{minutes}` and `{seconds}`",
     )
     default_capacity: Annotated[float, Field(gt=0, le=1_000_000)] | None = Field(
-        None, description="Capacity where it publishes none, in the unit of its load"
+        None, description="Capacity if it publishes none, in the unit of its load"
     )
     metrics_port: Port | None = Field(
-        None, description="Port of its metrics page; none: that of its URL"
+        None, description="Port of its metrics page. If unset: the port of its URL"
     )
     metrics_path: UrlPath = Field(
         "/metrics", description="Path of its metrics page, with its query if it has one"
     )
-    charge_path: UrlPath = Field(
-        "/charge", description="Path to which a charge is posted, a template"
-    )
+    charge_path: UrlPath = Field("/charge", description="Path for charges, a template")
     body: dict[str, Any] | None = Field(
         None,
-        description="Members of the JSON object that is posted, their texts templates; none: those "
-        "of this grid",
+        description="Members of the JSON object that is posted; texts are templates. If unset: "
+        "the body of this project",
     )
     answer: Literal["charged", "accepted"] = Field(
         "charged",
-        description="What its 200 means: the vehicle is `charged`, or `accepted` and charges now",
+        description="Meaning of its 200: the vehicle is `charged`, or `accepted` and starts "
+        "charging",
     )
     max_point_power_kw: Kilowatts = Field(
         1000,
-        description="Most power that one of its points can give, kW, where its page does not "
-        "say: a vehicle that is charged in less than half the time that this takes is reported",
+        description="Maximum power of one of its points, kW, if its page does not say. A vehicle "
+        "that is charged in less than half the time that this power needs is "
+        "reported",
     )
     time_scale: Annotated[float, Field(gt=0, le=1e9)] = Field(
-        1, description="How many times faster than real time it charges, as in a simulation"
+        1, description="Charging speed relative to real time, for simulated substations"
     )
 
     @field_validator("charge_path")

@@ -29,80 +29,84 @@ class Settings(ServiceSettings):
     substations: str = Field(
         "",
         description="URLs of the substations, comma-separated, such as "
-        "`http://substation1:5002,http://substation2:5002`; every address behind a host is a "
-        "substation of its own; `name=http://host:port` gives it another name than its host",
+        "`http://substation1:5002,http://substation2:5002`. Each address behind a "
+        "host name is a substation; `name=http://host:port` names it differently "
+        "from its host",
     )
     substations_file: FilePath | None = Field(
         None,
-        description="TOML file of substations, and of what each does in its own way; followed "
-        "while the balancer runs",
+        description="TOML file of substations and how each differs; reloaded while the balancer "
+        "runs",
     )
     routing_policy: str = Field(DEFAULT_POLICY, description=f"One of {', '.join(POLICIES)}")
     balancers: int = Field(
-        1, ge=1, le=1000, description="How many balancers share these substations"
+        1, ge=1, le=1000, description="Number of balancers that share these substations"
     )
     poll_interval: Annotated[float, Field(ge=0.05, le=3600)] = Field(
         0.5, description="Time between two polls of a substation's gauge, seconds"
     )
-    poll_timeout: Seconds = Field(0.8, description="Longest that a poll may take, seconds")
+    poll_timeout: Seconds = Field(0.8, description="Timeout of a poll, seconds")
     max_metrics_bytes: int = Field(
         1_000_000,
         ge=1024,
         le=67_108_864,
-        description="Largest metrics page of a substation that is read, bytes",
+        description="Maximum size of a substation's metrics page, bytes",
     )
     polls_missed: int = Field(
-        2, ge=1, le=100, description="Polls in a row without an answer that make a substation lost"
+        2, ge=1, le=100, description="Failed polls in a row after which a substation counts as lost"
     )
     last_word_wait: Annotated[float, Field(ge=0, le=3600)] = Field(
         3,
-        description="Longest that nobody else is asked for what may have flowed at a substation "
-        "that was lost, beyond its last word, seconds",
+        description="How long energy that may have flowed unreported at a lost substation is not "
+        "requested elsewhere, seconds",
     )
     longest_probe_pause: Seconds = Field(
-        2, description="Longest pause between two probes of an ejected substation, seconds"
+        2, description="Maximum pause between two probes of an ejected substation, seconds"
     )
     resolve_interval: Seconds = Field(
         2, description="Time between two look-ups of the substations' host names, seconds"
     )
     connect_timeout: Seconds = Field(
-        1, description="Longest that connecting to a substation may take, seconds"
+        1, description="Timeout for connecting to a substation, seconds"
     )
     upstream_idle_timeout: Annotated[float, Field(ge=0, le=86_400)] = Field(
         60,
-        description="How long an idle connection to a substation is kept, seconds: less than "
-        "whatever closes it at the other end; 0 for not at all",
+        description="How long an idle connection to a substation is kept, seconds. Must be below "
+        "the idle timeout of the other end; 0 closes connections after each request",
     )
     max_wait: Annotated[float, Field(ge=0, le=86_400)] = Field(
-        60, description="Longest that a vehicle waits for a free point, seconds"
+        60, description="Maximum time that a vehicle waits for a free point, seconds"
     )
     queue_limit: int = Field(
         10_000,
         ge=0,
         le=1_000_000,
-        description="Most vehicles that wait at once; with those that charge no more than "
-        "`MAX_CONNECTIONS`",
+        description="Maximum number of waiting vehicles. Waiting and charging vehicles together "
+        "are limited by `MAX_CONNECTIONS`",
     )
     retry_share: Annotated[float, Field(ge=0, le=1)] = Field(
-        0.2, description="Repeated dispatches allowed for each vehicle that arrives"
+        0.2, description="Retries allowed per arriving vehicle"
     )
     retry_floor: Annotated[float, Field(gt=0, le=100_000)] = Field(
-        50, description="Repeated dispatches allowed a second whatever arrives"
+        50, description="Retries allowed per second, regardless of arrivals"
     )
     retry_burst: Annotated[float, Field(ge=1, le=1_000_000)] = Field(
-        500, description="Most repeated dispatches at once"
+        500, description="Maximum number of retries at one moment"
     )
     gauge_name: GaugeName = Field(
-        "substation_current_load", description="The gauge with a site's load"
+        "substation_current_load", description="Name of the gauge with a substation's load"
     )
     capacity_gauge_name: GaugeName = Field(
-        "substation_capacity", description="The gauge with a site's capacity"
+        "substation_capacity", description="Name of the gauge with a substation's capacity"
     )
     default_capacity: int | None = Field(
-        None, ge=1, le=1_000_000, description="Capacity of a site that publishes none, vehicles"
+        None,
+        ge=1,
+        le=1_000_000,
+        description="Capacity of a substation that publishes none, vehicles",
     )
     metrics_port: Port | None = Field(
-        None, description="Port of the metrics page; none: the site's own"
+        None, description="Port of the metrics page. If unset: the substation's port"
     )
     metrics_path: UrlPath = Field(
         "/metrics",
@@ -111,8 +115,9 @@ class Settings(ServiceSettings):
     )
     max_point_power_kw: Kilowatts = Field(
         1000,
-        description="Most power that one point of a site can give, kW, where its page does not "
-        "say: a vehicle that is charged in less than half the time that this takes is reported",
+        description="Maximum power of one point, kW, if a substation does not publish it. A "
+        "vehicle that is charged in less than half the time that this power needs is "
+        "reported",
     )
 
     _entries: Entries = PrivateAttr()

@@ -18,11 +18,11 @@ class Settings(ServiceSettings):
 
     port: int = Field(5002, ge=0, le=65_535, description="TCP port to listen on")
     substation_name: str = Field(
-        "substation", pattern=r"^[A-Za-z0-9._-]{1,64}$", description="The site's name in its log"
+        "substation",
+        pattern=r"^[A-Za-z0-9._-]{1,64}$",
+        description="Name of the substation in its log",
     )
-    charging_points: int = Field(
-        4, ge=1, le=100_000, description="Charging points: vehicles that can charge at once"
-    )
+    charging_points: int = Field(4, ge=1, le=100_000, description="Number of charging points")
     point_power_kw: float = Field(
         50, gt=0, le=10_000, allow_inf_nan=False, description="Power of one charging point, kW"
     )
@@ -30,33 +30,32 @@ class Settings(ServiceSettings):
         None,
         gt=0,
         allow_inf_nan=False,
-        description="Most power that the site may draw, kW, shared by its vehicles; none: all of "
-        "its points at once",
+        description="Maximum total power, kW, shared by the vehicles. If unset: the sum of all "
+        "points",
     )
     power_sharing: Sharing = Field(
         Sharing.FIRST_COME,
-        description="How vehicles share that limit: `first-come` (each has at least half of its "
-        "equal share, what is left goes in order of arrival) or `equal` (max-min fair)",
+        description="How vehicles share that limit: `first-come` (each gets at least half of its "
+        "equal share, the rest goes in order of arrival) or `equal` (max-min fair)",
     )
     time_scale: float = Field(
         360,
         gt=0,
         le=1e9,
         allow_inf_nan=False,
-        description="How many times faster than real time vehicles charge; 1 is real time",
+        description="Charging speed relative to real time; 1 is real time",
     )
 
     journal: FilePath | None = Field(
         None,
-        description="File in which the site keeps what it delivered to each session, so that it "
-        "can say so after a restart; one for each site. None: it knows until it ends",
+        description="File that records the energy delivered to each session, so that it is known "
+        "after a restart; one file per substation. If unset: kept in memory only",
     )
     journal_max_mb: int = Field(
         64,
         ge=1,
         le=65_536,
-        description="Size of that file beyond which it is written anew, without what is no longer "
-        "known, MB",
+        description="Size beyond which that file is compacted, MB",
     )
 
     @property
