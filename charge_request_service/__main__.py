@@ -8,11 +8,23 @@ from charge_request_service.sessions.errors import LedgerUnusable
 from charge_request_service.settings import Settings
 from grid_common.server import Server
 
+# A database server that was started, or killed, together with the gateway is up within seconds.
+_LEDGER_PATIENCE_S = 30.0
+
+
+def _tell(text: object) -> None:
+    sys.stderr.write(f"charge_request_service: setting LEDGER_URL: {text}\n")
+
+
 settings = Settings.load_or_exit("charge_request_service")
 try:
-    prepare(read_ledger_url(settings.ledger_url))
+    prepare(
+        read_ledger_url(settings.ledger_url),
+        patience_s=_LEDGER_PATIENCE_S,
+        tell=lambda why: _tell(f"{why}; trying again for {_LEDGER_PATIENCE_S:.0f} s"),
+    )
 except LedgerUnusable as error:
-    sys.stderr.write(f"charge_request_service: setting LEDGER_URL: {error}\n")
+    _tell(error)
     sys.exit(2)
 
 

@@ -35,9 +35,20 @@ def find_programs() -> Path | None:
 class PostgreSQL:
     """A server that listens on a socket in a folder of its own."""
 
-    def __init__(self, programs: Path) -> None:
+    def __init__(self, programs: Path, folder: Path | None = None) -> None:
+        """Make one.
+
+        Args:
+            programs: where they are installed.
+            folder: for its data, its log and its socket, which takes a short name; None: its own.
+        """
         self._programs = programs
-        self._folder = Path(tempfile.mkdtemp(prefix="pg", dir="/tmp"))  # sockets take short names
+        if folder is None:
+            folder = Path(tempfile.mkdtemp(prefix="pg", dir="/tmp"))
+        else:
+            folder.mkdir()
+        self._folder = folder
+        self.log_file = folder / "log"
         self._user = _USER if os.getuid() == 0 else None
         if self._user:
             shutil.chown(self._folder, self._user)
@@ -48,7 +59,7 @@ class PostgreSQL:
 
     def start(self) -> None:
         """Start it, and wait until it can be used."""
-        with (self._folder / "log").open("ab") as log:
+        with self.log_file.open("ab") as log:
             self._server = subprocess.Popen(  # noqa: S603 - PostgreSQL's own program
                 [
                     *(self._programs / "postgres", "-D", self._data),
@@ -104,7 +115,7 @@ class PostgreSQL:
 
     def log_tail(self) -> str:
         """Return the last lines of its log."""
-        text = (self._folder / "log").read_text(errors="replace")
+        text = self.log_file.read_text(errors="replace")
         return "\n".join(text.splitlines()[-_LOG_TAIL:])
 
     def new_database(self) -> str:

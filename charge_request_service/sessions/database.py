@@ -7,6 +7,8 @@ psycopg would wait for its server there with gevent's help, but look names up wi
 import fcntl
 import math
 import os
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +26,13 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, OperationalError
 
-from charge_request_service.sessions.errors import LedgerAway, LedgerUnusable, why_away
+from charge_request_service.sessions.errors import (
+    LedgerAway,
+    LedgerNotUp,
+    LedgerUnusable,
+    is_not_up,
+    why_away,
+)
 from charge_request_service.sessions.migrations.run import NewerLedger, migrate
 from charge_request_service.sessions.tables import metadata
 
@@ -35,6 +43,8 @@ _FORMS = "sqlite:////folder/file, postgresql://user:password@host/database, or s
 _BUSY_S = 0.25
 # psycopg's own words for seconds, and libpq's for a server that is cut off, milliseconds.
 _CONNECT_S, _CUT_OFF_MS = 3, 10_000
+# Pause between attempts to reach a server that is not up yet, seconds.
+_TRY_EVERY_S = 0.2
 # What is looked through at start, all of it, takes a second for so many bytes.
 _LOOKED_THROUGH_BYTES = 268_435_456
 _WITHOUT_FILE = (None, "", ":memory:")
@@ -85,8 +95,15 @@ def _with_password(url: URL) -> URL:
     return url.difference_update_query([_PASSWORD_FILE]).set(password=password)
 
 
-def prepare(url: URL) -> None:
+def prepare(
+    url: URL, *, patience_s: float = 0.0, tell: Callable[[LedgerNotUp], object] = repr
+) -> None:
     """Check that a ledger can be used, and bring its tables up to date; one in memory has no need.
+
+    Args:
+        url: from `read_ledger_url`.
+        patience_s: how long to wait for a server that is not up yet, seconds.
+        tell: is told once that one is waited for.
 
     Raises:
         LedgerUnusable: it cannot; the message says what to do.
@@ -94,8 +111,20 @@ def prepare(url: URL) -> None:
     database = Database(url)
     if database.in_memory:
         return
+    deadline, waits = time.monotonic() + patience_s, False
     try:
-        database.prepare()
+        while True:
+            try:
+                database.prepare()
+            except LedgerNotUp as error:
+                if time.monotonic() >= deadline:
+                    raise
+                if not waits:
+                    tell(error)
+                    waits = True
+            else:
+                return
+            time.sleep(_TRY_EVERY_S)
     finally:
         database.close()
 
@@ -181,7 +210,8 @@ class Database:
                 f"{self.name}: {error}: stop it first; for several gateways at once use PostgreSQL"
             ) from None
         except DBAPIError as error:
-            raise LedgerUnusable(self._advice(error)) from None
+            kind = LedgerNotUp if not self.is_sqlite and is_not_up(error) else LedgerUnusable
+            raise kind(self._advice(error)) from None
 
     def close(self) -> None:
         """Let go of the file."""
