@@ -1,17 +1,20 @@
-"""The command: runs it, says what does not agree, writes the report."""
+"""The command: runs segment after segment, says what does not agree, writes the report."""
 
-import json
+import shutil
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 
 from benchmarks import interruption
-from benchmarks.kills import report
-from benchmarks.kills.options import parse
-from benchmarks.kills.run import Run
-from local_stack.process import StartError
+from benchmarks.kills import evidence, report
+from benchmarks.kills.options import Options, parse
+from benchmarks.kills.run import Results, Run
+from benchmarks.kills.segments import Segment, Segments, agrees, next_segment, write_whole
+
+# So many segments in which something does not agree end a run; the next one goes on.
+_MOST_FAILURES = 3
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -20,34 +23,71 @@ def main(arguments: Sequence[str] | None = None) -> int:
     console = Console(highlight=False, soft_wrap=True)
     interruption.raise_when_told()
     try:
-        results = Run(options, console).run()
+        segments = Segments(options.out and options.out / "kills.part.json")
+    except (OSError, ValueError) as error:
+        console.print(f"error: {options.out}/kills.part.json: {error}", markup=False)
+        return 2
+    if segments.done:
+        console.print(f"going on after {len(segments.done)} segments", markup=False)
+    try:
+        failures = _run_all(options, segments, console)
     except KeyboardInterrupt:
         console.print(interruption.WORDS)
         return interruption.STATUS
-    except (StartError, RuntimeError) as error:
-        console.print(f"error: {error}", markup=False)
-        return 1
-    found = results.reckoning
-    for text in report.troubles(results):
-        console.print(text, markup=False)
-    console.print(
-        f"{results.kills} kills in {results.seconds:.0f} s: {found.vehicles} vehicles, "
-        f"{found.charged} charged, {found.stopped} stopped by their callers, {len(found.lost)} "
-        f"lost, {len(found.twice)} twice, {len(found.unequal)} unequal, {len(found.strange)} "
-        f"strange; {len(found.excess)} with too much at a cut link",
-        markup=False,
-    )
+    if next_segment(segments.done, options) is None:
+        _finish(options, segments, console)
+    return 1 if failures else 0
+
+
+def _run_all(options: Options, segments: Segments, console: Console) -> int:
+    """Run what is left; return in how many segments something did not agree."""
+    failures = 0
+    while failures < _MOST_FAILURES:
+        segment = next_segment(segments.done, options)
+        if segment is None:
+            break
+        console.print(f"{segment.ledger}, seed {segment.seed}: {segment.kills} kills", markup=False)
+        document = _run(segment, options, console)
+        segments.add(document)
+        if not agrees(document):
+            failures += 1
+            if options.out is None:
+                break  # nothing says that it was one segment of many
+    return failures
+
+
+def _run(segment: Segment, options: Options, console: Console) -> dict[str, object]:
+    """Run a segment and tell how it ended; its folder is kept where something does not agree."""
+    folder = Path(tempfile.mkdtemp(prefix="kills-", dir="/tmp"))
+    folder.chmod(0o755)  # PostgreSQL runs as another user
+    try:
+        results = Run(segment, options, folder, console).run()
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    document = report.document(results)
+    console.print(report.sentence(document), markup=False)
+    if results.troubles:
+        _tell_troubles(results, folder, console)
+    else:
+        shutil.rmtree(folder)
+    return document
+
+
+def _tell_troubles(results: Results, folder: Path, console: Console) -> None:
+    for line in report.trouble_lines(results.troubles):
+        console.print(line, markup=False)
+    for line in evidence.tell(folder, list(results.reckoning.sessions)):
+        console.print(line, markup=False)
+    console.print(f"logs, ledger, journals and all that was told: {folder}", markup=False)
+
+
+def _finish(options: Options, segments: Segments, console: Console) -> None:
+    runs = report.summed(segments.done)
+    for one in runs["ledgers"].values():
+        console.print(report.sentence(one), markup=False)
     if options.out is not None:
-        write(report.document(results), options.out)
-        console.print(f"written to {options.out}", markup=False)
-    return 0 if found.agrees and found.vehicles else 1
-
-
-def write(document: dict[str, Any], folder: Path) -> None:
-    """Put a run beside the other ledger's in kills.json, and write kills.md anew."""
-    file = folder / "kills.json"
-    runs = json.loads(file.read_text()) if file.exists() else {}
-    runs[document["ledger"]] = document
-    file.write_text(json.dumps(dict(sorted(runs.items())), indent=2) + "\n", encoding="utf-8")
-    page = report.page([runs[name] for name in sorted(runs)])
-    (folder / "kills.md").write_text(page, encoding="utf-8")
+        write_whole(options.out / "kills.json", report.as_json(runs))
+        write_whole(options.out / "kills.md", report.page(runs))
+        segments.finish()
+        console.print(f"written to {options.out}/kills.md and kills.json", markup=False)

@@ -41,6 +41,7 @@ class Fault(NamedTuple):
         hold_s: how long a frozen or cut target stays so, or a killed one away, seconds.
         nth: at which system call of its kind the target dies, for COMMIT and SEND.
         way: of a cut.
+        waits: whether the next fault waits until what was killed is ready again.
     """
 
     what: What
@@ -49,6 +50,7 @@ class Fault(NamedTuple):
     hold_s: float
     nth: int = 1
     way: Way = Way.BOTH
+    waits: bool = True
 
     @property
     def kills(self) -> int:
@@ -69,12 +71,14 @@ class Fault(NamedTuple):
 
 # Shares of the faults: of ten, eight kill, one freezes, one cuts.
 _KINDS = ([What.KILL] * 8) + [What.FREEZE, What.CUT]
-_KILL_AWAY_S = (0.0, 1.5)
+_KILL_AWAY_S = (0.0, 1.2)
 _FREEZE_S = (0.3, 4.0)
 _CUT_S = (0.3, 4.0)
 # System calls to let pass before the deadly one: charges are a few a second, each has some.
-_NTH = (1, 12)
-_TWO_AT_ONCE = 0.2
+_NTH = (1, 6)
+_TWO_AT_ONCE = 0.4
+# The others strike while the one before them is still being recovered from.
+_WAITS = 0.5
 
 
 def faults(
@@ -110,7 +114,9 @@ def _fault(
     away_s = rng.uniform(*_KILL_AWAY_S)
     if rng.random() < _TWO_AT_ONCE:
         moment = rng.choice([Moment.ANY, Moment.ENDED])
-        return Fault(what, tuple(rng.sample(parts, 2)), moment, away_s)
+        two = tuple(rng.sample(parts, 2))
+        return Fault(what, two, moment, away_s, waits=rng.random() < _WAITS)
     moment = rng.choice(list(Moment))
     target = rng.choice(committing if moment is Moment.COMMIT else parts)
-    return Fault(what, (target,), moment, away_s, nth=rng.randint(*_NTH))
+    nth, waits = rng.randint(*_NTH), rng.random() < _WAITS
+    return Fault(what, (target,), moment, away_s, nth=nth, waits=waits)

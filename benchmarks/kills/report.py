@@ -1,22 +1,40 @@
-"""The report of a run, as a page and as JSON. Pure."""
+"""The report: of a segment, and of all of them, as a page and as JSON. Pure."""
 
-from collections.abc import Iterator, Sequence
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from benchmarks.kills.run import Results
+from benchmarks.kills.segments import agrees
 from benchmarks.kills.stage import LEASE_KWH
 from benchmarks.tables import table
 
 _MOST_SHOWN = 20
+_SUMMED = (
+    *("kills", "seconds", "vehicles", "charged", "stopped", "lost", "charged_twice"),
+    *("unequal", "strange", "excess_sessions", "tries"),
+)
+_KWH = ("kwh_asked", "kwh_metered", "kwh_written", "excess_kwh")
+_MOST = ("excess_most_kwh", "excess_bound_kwh", "longest_s", "settle_s")
+# What a segment's line in the report has, and the sums say for all.
+_OF_A_SEGMENT = (
+    *("seed", "began", "commit", "kills", "vehicles", "seconds", "longest_s"),
+    *("excess_sessions", "excess_most_kwh"),
+)
+
+Document = Mapping[str, Any]
 
 
 def document(results: Results) -> dict[str, Any]:
-    """Return what is checked in, and held by a test."""
-    found, options = results.reckoning, results.options
+    """Return a segment, as it is kept until the report is written."""
+    found, segment = results.reckoning, results.segment
     return {
+        "ledger": segment.ledger,
+        "seed": segment.seed,
+        "began": results.began.isoformat(timespec="seconds"),
+        "commit": results.commit,
         "kills": results.kills,
-        "seed": options.seed,
-        "ledger": "postgresql" if options.postgresql else "sqlite",
         "faults": dict(sorted(results.by_fault.items())),
         "seconds": round(results.seconds),
         "vehicles": found.vehicles,
@@ -28,7 +46,9 @@ def document(results: Results) -> dict[str, Any]:
         "strange": len(found.strange),
         "kwh_asked": round(found.kwh_asked, 3),
         "kwh_metered": round(found.kwh_metered, 3),
+        "kwh_written": round(found.kwh_written, 3),
         "excess_sessions": len(found.excess),
+        "excess_kwh": round(sum(found.excess.values()), 3),
         "excess_most_kwh": round(max(found.excess.values(), default=0.0), 3),
         "excess_bound_kwh": round(LEASE_KWH, 3),
         "tries": results.tries,
@@ -36,63 +56,152 @@ def document(results: Results) -> dict[str, Any]:
         "settle_s": round(results.settle_s, 1),
         "traced": results.traced,
         "machine": results.machine,
+        "troubles": list(trouble_lines(results.troubles)),
     }
 
 
-def troubles(results: Results) -> Iterator[str]:
+def trouble_lines(troubles: Mapping[str, Sequence[str]]) -> Iterator[str]:
     """Yield what does not agree, in words."""
-    found = results.reckoning
-    for kind, texts in (
-        ("lost", found.lost),
-        ("twice", found.twice),
-        ("unequal", found.unequal),
-        ("strange", found.strange),
-    ):
+    for kind, texts in troubles.items():
         yield from (f"{kind}: {text}" for text in texts[:_MOST_SHOWN])
         if len(texts) > _MOST_SHOWN:
             yield f"{kind}: {len(texts) - _MOST_SHOWN} more"
 
 
-def page(documents: Sequence[dict[str, Any]]) -> str:
-    """Write the page of one run for each ledger."""
-    return "\n".join(
-        [
-            "# Kills\n",
-            "Written by `make kills-long`. Parts of a grid under load are killed with SIGKILL and "
-            "started again: at random, two at once, as a vehicle has its last kWh, in the middle "
-            "of a commit (at its fsync), as they send. In between parts are frozen and links cut, "
-            "in either direction. Vehicles come with an `Idempotency-Key`; each asks again until "
-            "it knows its end. Then what each was told is compared with the ledger and with every "
-            "substation's meter, to the Wh.\n",
-            *(_run(one) for one in documents),
-        ]
-    )
-
-
-def _run(one: dict[str, Any]) -> str:
-    rows = [
-        ["parts killed", f"{one['kills']:,}"],
-        *([f"of these faults: {name}", f"{count:,}"] for name, count in one["faults"].items()),
-        ["vehicles", f"{one['vehicles']:,}"],
-        ["charged", f"{one['charged']:,}"],
-        ["stopped by their callers", f"{one['stopped']:,}"],
-        ["**lost**", f"**{one['lost']}**"],
-        ["**charged twice**", f"**{one['charged_twice']}**"],
-        ["**meters, ledger and answers differ**", f"**{one['unequal'] + one['strange']}**"],
-        ["kWh asked for by those charged", f"{one['kwh_asked']:,.3f}"],
-        ["kWh metered, those stopped included", f"{one['kwh_metered']:,.3f}"],
-        ["sessions with too much, at a link that was cut", f"{one['excess_sessions']}"],
-        [
-            "most that one got too much, kWh",
-            f"{one['excess_most_kwh']} (a lease: {one['excess_bound_kwh']})",
-        ],
-        ["requests that the vehicles made", f"{one['tries']:,}"],
-        ["longest from first request to end, s", f"{one['longest_s']}"],
-    ]
-    machine = one["machine"]
+def sentence(one: Document) -> str:
+    """Tell a segment, or the sum of a ledger's, in a sentence."""
     return (
-        f"## Ledger: {one['ledger']}\n\nSeed {one['seed']}, {one['seconds']:,} s on "
-        f"{machine['cores']} cores ({machine['processor']}).\n\n"
-        + "\n".join(table(["", ""], rows))
-        + "\n"
+        f"{one['ledger']}: {one['kills']} kills in {one['seconds']} s: {one['vehicles']} vehicles, "
+        f"{one['charged']} charged, {one['stopped']} stopped by their callers, {one['lost']} "
+        f"lost, {one['charged_twice']} twice, {one['unequal']} unequal, {one['strange']} strange; "
+        f"{one['excess_sessions']} with too much at a substation that was cut off or frozen"
     )
+
+
+def summed(segments: Sequence[Document]) -> dict[str, Any]:
+    """Add up the segments in which all agrees, by ledger; list them, and the others."""
+    ledgers = sorted({one["ledger"] for one in segments}, reverse=True)  # SQLite is the default
+    good = {
+        ledger: [one for one in segments if one["ledger"] == ledger and agrees(one)]
+        for ledger in ledgers
+    }
+    return {
+        "ledgers": {ledger: _sum(ledger, own) for ledger, own in good.items() if own},
+        "failed": [one for one in segments if not agrees(one)],
+    }
+
+
+def _sum(ledger: str, segments: Sequence[Document]) -> dict[str, Any]:
+    faults: Counter[str] = Counter()
+    for one in segments:
+        faults.update(one["faults"])
+    return {
+        "ledger": ledger,
+        "from": min(one["began"] for one in segments),
+        "to": max(one["began"] for one in segments),
+        "faults": dict(sorted(faults.items())),
+        **{name: sum(one[name] for one in segments) for name in _SUMMED},
+        **{name: round(sum(one[name] for one in segments), 3) for name in _KWH},
+        **{name: max(one[name] for one in segments) for name in _MOST},
+        "traced": all(one["traced"] for one in segments),
+        "machine": segments[0]["machine"],
+        "segments": [{name: one[name] for name in _OF_A_SEGMENT} for one in segments],
+    }
+
+
+def as_json(runs: Document) -> str:
+    """Return what is checked in, and held by a test."""
+    return json.dumps(runs, indent=2) + "\n"
+
+
+def page(runs: Document) -> str:
+    """Write the page."""
+    ledgers = list(runs["ledgers"].values())
+    machine = ledgers[0]["machine"]
+    parts = [
+        "# Kills\n",
+        "Written by `make kills-long`. Parts of a grid under load are killed with SIGKILL and "
+        "started again: at random, two at once, as a vehicle has its last kWh, in the middle of a "
+        "commit (at its fsync), as they send. In between parts are frozen and links cut, in "
+        "either direction. Vehicles come with an `Idempotency-Key`; each asks again until it "
+        "knows its end, and once more after that. Then what each was told is compared with the "
+        "ledger and with every substation's meter, to the Wh.\n",
+        f"On {machine['cores']} cores ({machine['processor']}), {machine['system']}, Python "
+        f"{machine['python']}.\n",
+        *_totals(ledgers),
+        "Too much is what a vehicle got beyond what it asked for, where its substation was cut "
+        "off or frozen while it charged: the substation goes on until its lease ends, and what "
+        "it delivers in that time is heard of too late. Nowhere else did a meter, the ledger or "
+        "an answer differ by half a Wh.\n",
+        "## Segments\n",
+        "Each has a grid, a ledger and a seed of its own.\n",
+        *(line for one in ledgers for line in _segments(one)),
+    ]
+    if runs["failed"]:
+        parts += _failed(runs["failed"])
+    return "\n".join(parts)
+
+
+def _totals(ledgers: Sequence[Document]) -> Iterator[str]:
+    faults = sorted({name for one in ledgers for name in one["faults"]})
+
+    def row(name: str, form: str, *, bold: bool = False) -> list[str]:
+        mark = "**" if bold else ""
+        return [name, *(f"{mark}{form.format(**one)}{mark}" for one in ledgers)]
+
+    rows = [
+        row("parts killed", "{kills:,}"),
+        *(
+            [f"of these faults: {name}", *(f"{one['faults'].get(name, 0):,}" for one in ledgers)]
+            for name in faults
+        ),
+        row("vehicles", "{vehicles:,}"),
+        row("charged", "{charged:,}"),
+        row("stopped by their callers", "{stopped:,}"),
+        row("**lost**", "{lost:,}", bold=True),
+        row("**charged twice**", "{charged_twice:,}", bold=True),
+        row("**meters, ledger or answers differ**", "{unequal:,}", bold=True),
+        row("**other answers that should not be**", "{strange:,}", bold=True),
+        row("kWh asked for by those charged", "{kwh_asked:,.3f}"),
+        row("kWh metered, those stopped included", "{kwh_metered:,.3f}"),
+        row("kWh in the ledger", "{kwh_written:,.3f}"),
+        row("vehicles with too much", "{excess_sessions:,}"),
+        row("too much, all of them, kWh", "{excess_kwh:,.3f}"),
+        row("too much, the most of one, kWh", "{excess_most_kwh:.3f}"),
+        row("what flows in a lease, kWh", "{excess_bound_kwh:.3f}"),
+        row("requests that the vehicles made", "{tries:,}"),
+        row("longest from first request to end, s", "{longest_s:.1f}"),
+        row("seconds", "{seconds:,}"),
+    ]
+    yield from table(["ledger", *(one["ledger"] for one in ledgers)], rows)
+
+
+def _segments(ledger: Document) -> Iterator[str]:
+    headings = ["began, UTC", "seed", "kills", "vehicles", "longest, s", "too much, kWh", "commit"]
+    yield f"### {ledger['ledger']}\n"
+    yield from table(
+        headings,
+        [
+            [
+                one["began"][:16].replace("T", " "),
+                *(str(one[name]) for name in ("seed", "kills", "vehicles", "longest_s")),
+                f"{one['excess_most_kwh']:.3f}" if one["excess_sessions"] else "0",
+                one["commit"] or "not known",
+            ]
+            for one in ledger["segments"]
+        ],
+    )
+
+
+def _failed(segments: Sequence[Document]) -> Iterator[str]:
+    yield "## Segments in which something did not agree\n"
+    yield "They count for nothing above: other seeds were run in their place.\n"
+    for one in segments:
+        yield (
+            f"- {one['ledger']}, seed {one['seed']}, {one['kills']} kills, "
+            f"{one['began'][:16].replace('T', ' ')}, commit {one['commit']}. "
+            f"{one.get('cause', 'Cause not known.')}"
+        )
+        for line in one["troubles"]:
+            yield f"  - {line[:300]}"
+    yield ""

@@ -1,26 +1,30 @@
 """One run: vehicles come, parts die, and in the end everything is reckoned up."""
 
+import json
 import random
-import tempfile
 import threading
 import time
 from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import machine
-from benchmarks.kills import moments
+from benchmarks import commit, machine
+from benchmarks.kills import evidence, moments
 from benchmarks.kills.options import Options
 from benchmarks.kills.plan import Fault, Moment, What, faults
-from benchmarks.kills.reckoning import Reckoning, reckon
+from benchmarks.kills.reckoning import Reckoning, Silence, reckon
+from benchmarks.kills.segments import Segment
 from benchmarks.kills.stage import LEASE_KWH, Stage
 from benchmarks.kills.vehicles import Driver, Vehicle, draw
+from local_stack.process import Process, StartError
 
 _READY_WITHIN_S = 60.0
 # Between faults: from one that everything survived on its own to one that hits the recovery.
-_CALM_S = (0.0, 0.8)
+_CALM_S = (0.0, 0.5)
 _LAST_VEHICLES_S = 180.0
 _SETTLE_S = 5.0
 _TELL_EVERY = 25
@@ -31,15 +35,20 @@ class Results:
     """What was done and seen.
 
     Attributes:
+        segment: what was asked for.
+        began: when, UTC.
         kills: parts that were killed.
         by_fault: how often each kind struck, in words.
         seconds: how long the run took.
         tries: requests that the vehicles made.
         longest_s: longest time from a vehicle's first request to its end, seconds.
         settle_s: time from the last fault until every vehicle had its end, seconds.
+        traced: whether parts could be killed at system calls.
+        broke_off: why it did not come to its end; None where it did.
     """
 
-    options: Options
+    segment: Segment
+    began: datetime = field(default_factory=lambda: datetime.now(UTC))
     kills: int = 0
     by_fault: Counter[str] = field(default_factory=Counter)
     seconds: float = 0.0
@@ -47,34 +56,40 @@ class Results:
     longest_s: float = 0.0
     settle_s: float = 0.0
     traced: bool = True
+    broke_off: str | None = None
     reckoning: Reckoning = field(default_factory=Reckoning)
     machine: dict[str, str] = field(default_factory=machine.describe)
+    commit: str | None = field(default_factory=commit.describe)
+
+    @property
+    def troubles(self) -> dict[str, list[str]]:
+        """What does not agree, by kind, in words; empty where all does."""
+        broke_off = {} if self.broke_off is None else {"broke off": [self.broke_off]}
+        return {**self.reckoning.troubles, **broke_off}
 
 
 class Run:
-    """A run, told on a console as it goes."""
+    """The run of one segment, told on a console as it goes."""
 
-    def __init__(self, options: Options, console: Console) -> None:
-        self._options = options
+    def __init__(self, segment: Segment, options: Options, folder: Path, console: Console) -> None:
+        """Prepare; logs, ledger and journals go to a folder."""
+        self._segment = segment
+        self._rate = options.rate
+        self._tells = options.tell
+        self._folder = folder
         self._console = console
         self._vehicles: list[Vehicle] = []
         self._drivers: list[threading.Thread] = []
         self._give_up = threading.Event()
         self._arrive = threading.Event()
-        self._cut_off: set[str] = set()
+        self._silences: list[Silence] = []
 
     def run(self) -> Results:
-        """Run it.
-
-        Raises:
-            StartError: a part did not come up again.
-            RuntimeError: PostgreSQL is asked for and not installed.
-        """
+        """Run it. What breaks it off is told in the results."""
         began = time.monotonic()
-        results = Results(self._options, traced=moments.can_trace())
-        with tempfile.TemporaryDirectory(prefix="kills-", dir="/tmp") as folder:
-            Path(folder).chmod(0o755)
-            with Stage(Path(folder), postgresql=self._options.postgresql) as stage:
+        results = Results(self._segment, traced=moments.can_trace())
+        try:
+            with Stage(self._folder, postgresql=self._segment.ledger == "postgresql") as stage:
                 arrivals = threading.Thread(target=self._arrivals, args=(stage.grid.url,))
                 arrivals.start()
                 try:
@@ -84,14 +99,16 @@ class Run:
                     self._arrive.set()
                     self._give_up.set()
                 results.reckoning = self._reckon(stage)
+        except (StartError, RuntimeError, OSError) as error:
+            results.broke_off = f"{type(error).__name__}: {error}"
         results.seconds = time.monotonic() - began
         results.tries = sum(vehicle.tries for vehicle in self._vehicles)
         results.longest_s = max((one.longest_s for one in self._vehicles), default=0.0)
         return results
 
     def _arrivals(self, url: str) -> None:
-        rng = random.Random(f"vehicles/{self._options.seed}")
-        while not self._arrive.wait(rng.expovariate(self._options.rate)):
+        rng = random.Random(f"vehicles/{self._segment.seed}")
+        while not self._arrive.wait(rng.expovariate(self._rate)):
             vehicle = draw(len(self._vehicles) + 1, rng)
             driver = threading.Thread(target=Driver(url, vehicle, self._give_up).drive, daemon=True)
             self._vehicles.append(vehicle)
@@ -99,52 +116,69 @@ class Run:
             driver.start()
 
     def _strike(self, stage: Stage, results: Results) -> None:
-        rng = random.Random(f"pauses/{self._options.seed}")
+        rng = random.Random(f"pauses/{self._segment.seed}")
         drawn = faults(
-            self._options.seed,
+            self._segment.seed,
             parts=list(stage.parts),
             committing=stage.committing,
             links=list(stage.links),
         )
+        told = 0
         time.sleep(1.0)
-        while results.kills < self._options.kills:
-            fault = next(drawn)
-            if self._options.tell:
-                self._console.print(f"{results.kills:>5}  {fault}", markup=False)
-            self._play(stage, fault, results)
-            results.kills += fault.kills
-            if not self._options.tell and fault.kills and results.kills % _TELL_EVERY == 0:
-                self._tell(results)
-            time.sleep(rng.uniform(*_CALM_S))
+        with (self._folder / evidence.FAULTS).open("w", encoding="utf-8") as log:
+            while results.kills < self._segment.kills:
+                fault = next(drawn)
+                if self._tells:
+                    self._console.print(f"{results.kills:>5}  {fault}", markup=False)
+                line = {"time": datetime.now(UTC).isoformat(), "event": str(fault)}
+                print(json.dumps(line), file=log, flush=True)
+                self._play(stage, fault, results)
+                results.kills += fault.kills
+                if not self._tells and results.kills >= told + _TELL_EVERY:
+                    told = results.kills
+                    self._tell(results)
+                time.sleep(rng.uniform(*_CALM_S))
+            for part in stage.parts.values():
+                part.wait_until(part.missing, _READY_WITHIN_S)
 
     def _play(self, stage: Stage, fault: Fault, results: Results) -> None:
         parts = [stage.parts[name] for name in fault.targets if name in stage.parts]
-        moment = fault.moment
+        moment, began = fault.moment, time.time()
         match fault.what:
             case What.CUT:
-                self._cut_off.update(fault.targets)
                 stage.cut(fault.targets[0], fault.way)
                 time.sleep(fault.hold_s)
                 stage.links[fault.targets[0]].heal()
+                self._silences.append(Silence(fault.targets[0], began, time.time()))
             case What.FREEZE:
                 parts[0].freeze()
                 time.sleep(fault.hold_s)
                 parts[0].thaw()
+                self._silences.append(Silence(fault.targets[0], began, time.time()))
             case What.KILL:
-                if moment is Moment.ENDED:
-                    moments.wait_for_end(stage.log_files)
-                elif moment in (Moment.COMMIT, Moment.SEND):
-                    pids = stage.children(fault.targets[0])
-                    if not (results.traced and moments.kill_at_call(pids, moment, fault.nth)):
-                        moment = Moment.ANY
-                for part in parts:
-                    part.kill()
-                time.sleep(fault.hold_s)
-                for part in parts:
-                    part.start()
+                moment = self._kill(stage, fault, parts, traced=results.traced)
         results.by_fault[f"{fault.what} {moment}" if fault.what is What.KILL else fault.what] += 1
+        if fault.waits:
+            for part in parts:
+                part.wait_until(part.missing, _READY_WITHIN_S)
+
+    def _kill(
+        self, stage: Stage, fault: Fault, parts: Sequence[Process], *, traced: bool
+    ) -> Moment:
+        """Kill parts and start them again; return at which moment they died."""
+        moment = fault.moment
+        if moment is Moment.ENDED:
+            moments.wait_for_end(stage.log_files)
+        elif moment in (Moment.COMMIT, Moment.SEND):
+            pids = stage.children(fault.targets[0])
+            if not (traced and pids and moments.kill_at_call(pids, moment, fault.nth)):
+                moment = Moment.ANY
         for part in parts:
-            part.wait_until(part.missing, _READY_WITHIN_S)
+            part.kill()
+        time.sleep(fault.hold_s)
+        for part in parts:
+            part.start()
+        return moment
 
     def _finish(self, stage: Stage, arrivals: threading.Thread, results: Results) -> None:
         """Let the last vehicles come to their ends."""
@@ -160,17 +194,22 @@ class Run:
         time.sleep(_SETTLE_S)  # what was cut off settles with its balancer
 
     def _reckon(self, stage: Stage) -> Reckoning:
+        ledger, registers = stage.ledger(), stage.registers()
+        for name, read in (
+            ("vehicles", [asdict(one) for one in self._vehicles]),
+            ("ledger", ledger),
+            ("registers", registers),
+        ):
+            text = json.dumps(read, indent=1, default=sorted)
+            (self._folder / f"{name}.json").write_text(text, encoding="utf-8")
         return reckon(
-            self._vehicles,
-            stage.ledger(),
-            stage.registers(),
-            cut_off=dict.fromkeys(self._cut_off, LEASE_KWH),
+            self._vehicles, ledger, registers, silences=self._silences, lease_kwh=LEASE_KWH
         )
 
     def _tell(self, results: Results) -> None:
         ended = sum(vehicle.state is not None for vehicle in self._vehicles)
         self._console.print(
-            f"{results.kills} of {self._options.kills} killed; {ended} of {len(self._vehicles)} "
+            f"{results.kills} of {self._segment.kills} killed; {ended} of {len(self._vehicles)} "
             "vehicles have their end",
             markup=False,
         )

@@ -1,5 +1,6 @@
 """The grid on stage: its parts, the links between them, and its ledger."""
 
+import math
 import os
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -7,6 +8,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from benchmarks.kills.plan import Way
+from benchmarks.kills.reckoning import Visit
 from local_stack.grid import DEFAULT_POINTS, Grid, Ports
 from local_stack.postgresql import PostgreSQL, find_programs
 from local_stack.process import Process
@@ -33,10 +35,10 @@ class Database(Process):
         programs = find_programs()
         if programs is None:
             raise RuntimeError("PostgreSQL is not installed: install it, or leave --ledger out")
-        self._server = PostgreSQL(programs)
+        self._server = PostgreSQL(programs, folder / "postgresql")
         self._server.start()
         self.ledger_url = self._server.new_database()
-        super().__init__("postgresql", [], env={}, port=0, log=folder / "postgresql.log")
+        super().__init__("postgresql", [], env={}, port=0, log=self._server.log_file)
 
     @property
     def running(self) -> bool:
@@ -67,10 +69,6 @@ class Database(Process):
     def missing(self) -> str | None:
         """Return None: `start` waits."""
         return None
-
-    def remove(self) -> None:
-        """End it, and take its data away."""
-        self._server.remove()
 
 
 class Stage:
@@ -131,7 +129,7 @@ class Stage:
     def __enter__(self) -> Self:
         with ExitStack() as opened:
             if self._database:
-                opened.callback(self._database.remove)
+                opened.callback(self._database.kill)
             for name, (front, port) in self._routes.items():
                 self.links[name] = opened.enter_context(Relay(front, port))
             opened.callback(self.grid.kill)
@@ -150,10 +148,15 @@ class Stage:
         """Read all sessions from the gateway, page by page."""
         return self._pages(self.grid.gateway)
 
-    def registers(self) -> dict[str, dict[str, float]]:
-        """Read what each substation's meters gave to each session, kWh."""
+    def registers(self) -> dict[str, dict[str, Visit]]:
+        """Read what each substation's meters gave to each session."""
         return {
-            part.name: {row["session_id"]: row["energy_kwh"] for row in self._pages(part)}
+            part.name: {
+                row["session_id"]: Visit(
+                    row["energy_kwh"], row["began_at"], row["ended_at"] or math.inf
+                )
+                for row in self._pages(part)
+            }
             for part in self.grid.substations
         }
 

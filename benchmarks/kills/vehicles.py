@@ -36,6 +36,7 @@ class Vehicle:
         kwh: energy that it asks for, kWh.
         sessions: every session id that it was told; more than one is wrong.
         ends: every end that it was told, as (state, energy in kWh); they have to agree.
+        asked_again: it knows its end, asked once more with its key, and was answered with an end.
         troubles: answers that should not be.
         tries: requests that it made.
         longest_s: its longest time without a session's end, seconds.
@@ -48,6 +49,7 @@ class Vehicle:
     doubled: bool = False
     sessions: set[str] = field(default_factory=set)
     ends: list[tuple[str, float]] = field(default_factory=list)
+    asked_again: bool = False
     troubles: list[str] = field(default_factory=list)
     tries: int = 0
     longest_s: float = 0.0
@@ -103,19 +105,20 @@ class Driver:
                 self._until(self._look)
         # The answer stays the answer: what is asked again is told the same.
         if vehicle.state is not None:
-            self._until(self._ask_held)
+            vehicle.asked_again = self._until(self._ask_held)
         vehicle.longest_s = time.monotonic() - self._began
         self._session.close()
 
-    def _until(self, step: Callable[[], bool]) -> None:
+    def _until(self, step: Callable[[], bool]) -> bool:
         while not self._give_up.is_set():
             self._vehicle.tries += 1
             try:
                 if step():
-                    return
+                    return True
             except requests.RequestException:
                 pass  # the part that held it is gone: it comes back
             self._give_up.wait(_ASK_AGAIN_S)
+        return False
 
     def _ask_once(self) -> None:
         with suppress(requests.RequestException):
