@@ -1,5 +1,8 @@
 """One balancer, at one address: takes vehicles, is asked where sessions stand, and is watched."""
 
+from collections.abc import Callable
+from functools import partial
+
 from charge_request_service.settings import Settings
 from charge_request_service.watch import BalancerWatch, Sign
 from grid_common import session_headers
@@ -21,13 +24,24 @@ class Balancer:
         last_chosen: the number of the choice that took it last.
     """
 
-    def __init__(self, url: str, host: str, settings: Settings, log: Log) -> None:
+    def __init__(
+        self,
+        url: str,
+        host: str,
+        settings: Settings,
+        *,
+        gateway: str,
+        is_other_well: Callable[[str], bool],
+        log: Log,
+    ) -> None:
         """Prepare; nothing is connected yet.
 
         Args:
             url: `http://address:port`.
             host: what `Host` says: the name that led to the address, and the port.
             settings: the gateway's.
+            gateway: this process' name.
+            is_other_well: tells whether there is another than that of this URL to go on with.
             log: the gateway's.
         """
         self.url = url
@@ -40,11 +54,14 @@ class Balancer:
             host=host,
         )
         self._check_timeout_s = settings.check_interval
+        self._gateway = gateway
+        self._lease = f"{settings.check_interval * settings.checks_missed:.3f}"
         self.watch = BalancerWatch(
             self._check,
             interval_s=settings.check_interval,
             checks_missed=settings.checks_missed,
             patience_s=settings.balancer_patience,
+            is_other_well=partial(is_other_well, url),
             log=log.bind(balancer=url),
         )
 
@@ -56,6 +73,7 @@ class Balancer:
         wait_s: float,
         grace_s: float | None,
         resumed: bool,
+        is_alone: bool,
     ) -> Answer:
         """Hand a vehicle over and wait for its answer.
 
@@ -65,6 +83,7 @@ class Balancer:
             wait_s: how long the vehicle may wait for a free point, seconds.
             grace_s: how long it goes on where the connection is lost, seconds; None to stop then.
             resumed: whether it may have been forwarded before.
+            is_alone: whether there is no other balancer that could lead it.
 
         Raises:
             Refused: it was not handed over.
@@ -79,9 +98,13 @@ class Balancer:
             headers[session_headers.GRACE] = f"{grace_s:g}"
         if resumed:
             headers[session_headers.RESUMED] = session_headers.YES
+        movable = grace_s is not None and not is_alone
+        if movable:
+            headers[session_headers.OWNER] = self._name
+            headers[session_headers.LEASE] = self._lease
         if self.watch.is_silent():
             raise Refused("it has stopped answering")
-        with self.watch.vehicle_in_hand():
+        with self.watch.vehicle_in_hand(movable=movable):
             return self._upstream.request("POST", "/charge", body=session.body(), headers=headers)
 
     def ask(
@@ -110,10 +133,20 @@ class Balancer:
         self.watch.close()
         self._upstream.close()
 
+    @property
+    def _name(self) -> str:
+        """This gateway's name at that balancer: another one after its sessions were moved on."""
+        return f"{self._gateway}.{self.watch.term}"
+
     def _check(self) -> Sign | None:
         """Ask for a sign of life: any answer is one."""
         try:
-            answer = self._upstream.request("GET", "/healthz", within_s=self._check_timeout_s)
+            answer = self._upstream.request(
+                "GET",
+                "/healthz",
+                headers={session_headers.OWNER: self._name},
+                within_s=self._check_timeout_s,
+            )
         except UpstreamError:
             return None
         return Sign.DRAINS if answer.body.startswith(_DRAINING) else Sign.LIVES

@@ -2,9 +2,12 @@
 
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from http import HTTPStatus
 from random import Random
+from secrets import token_hex
 from typing import Any
+from zlib import crc32
 
 import gevent
 import orjson
@@ -42,6 +45,7 @@ class Balancers:
         self._random = random
         self._log = log
         self._choices = 0
+        self._gateway = token_hex(8)
         self._fault = "its name was not looked up yet"
         self._found: dict[HttpUrl, Sequence[str]] = {}
         self._known: dict[str, Balancer] = {}  # by URL, in the order of BALANCER_URL
@@ -91,7 +95,8 @@ class Balancers:
             remaining_s = max(0.0, deadline - time.monotonic())
             balancer, answer, why = None, None, self._fault
             try:
-                balancer = self._choose(tried)
+                balancer = self._leader(session, request_id, tried) if resumed else None
+                balancer = balancer or self._choose(tried)
                 if balancer is not None:
                     answer = balancer.charge(
                         session,
@@ -99,6 +104,7 @@ class Balancers:
                         wait_s=remaining_s,
                         grace_s=grace_s,
                         resumed=resumed,
+                        is_alone=len(self._known) < 2,
                     )
                     if not says_it_drains(answer):
                         return answer
@@ -145,6 +151,24 @@ class Balancers:
         self._choices += 1
         chosen.last_chosen = self._choices
         return chosen
+
+    def _leader(self, session: Session, request_id: str, tried: set[Balancer]) -> Balancer | None:
+        """Find who leads a session that was forwarded before; None where there is no choice.
+
+        Where nobody does, it is the same balancer for whichever gateway asks: it leads one session
+        of an id, not two.
+        """
+        well = [one for one in self._known.values() if one not in tried and one.watch.is_well]
+        if len(self._known) < 2 or not well:
+            return None
+        with suppress(Unavailable):
+            found = self._find(session.session_id, request_id=request_id)
+            if found is not None and found[0] not in tried:
+                return found[0]
+        return max(well, key=lambda one: crc32(f"{one.url} {session.session_id}".encode()))
+
+    def _is_other_well(self, url: str) -> bool:
+        return any(one.watch.is_well for one in self._known.values() if one.url != url)
 
     def _refused(self, balancer: Balancer | None) -> None:
         self._look_up_now.set()  # it may be at another address by now
@@ -337,7 +361,14 @@ class Balancers:
             for address in self._found.get(url, ()):
                 at = str(HttpUrl(address, url.port))
                 host = f"{in_url(url.host)}:{url.port}"
-                self._known[at] = before.get(at) or Balancer(at, host, self._settings, self._log)
+                self._known[at] = before.get(at) or Balancer(
+                    at,
+                    host,
+                    self._settings,
+                    gateway=self._gateway,
+                    is_other_well=self._is_other_well,
+                    log=self._log,
+                )
         for at, balancer in before.items():
             if at not in self._known:
                 balancer.close()

@@ -69,14 +69,16 @@ class Pulse:
 class _InHand(Interrupt):
     """The block of a vehicle that the balancer has, which is among `those_in_hand` meanwhile."""
 
-    def __init__(self, those_in_hand: set[Interrupt]) -> None:
+    def __init__(self, *those_in_hand: set[Interrupt]) -> None:
         super().__init__()
         self._those_in_hand = those_in_hand
-        those_in_hand.add(self)
+        for those in those_in_hand:
+            those.add(self)
 
     def close(self) -> None:
         super().close()
-        self._those_in_hand.discard(self)
+        for those in self._those_in_hand:
+            those.discard(self)
 
 
 class BalancerWatch:
@@ -94,6 +96,7 @@ class BalancerWatch:
         interval_s: float,
         checks_missed: int,
         patience_s: float,
+        is_other_well: Callable[[], bool],
         log: Log,
     ) -> None:
         """Prepare; nothing is checked before a vehicle is in hand.
@@ -103,6 +106,7 @@ class BalancerWatch:
             interval_s: time between two checks.
             checks_missed: missed in a row, they make the balancer silent.
             patience_s: how long a silent balancer may keep the vehicles that it holds.
+            is_other_well: tells whether there is another balancer to go on with.
             log: the service's log, bound to the balancer.
         """
         self._check = check
@@ -110,7 +114,11 @@ class BalancerWatch:
         self._pulse = Pulse(
             silent_after=checks_missed, lost_after=math.ceil(patience_s / interval_s)
         )
+        self._is_other_well = is_other_well
         self._log = log
+        # How often sessions were moved on from here: those of before are not led there any more.
+        self.term = 0
+        self._movable: set[Interrupt] = set()
         self._in_hand: set[Interrupt] = set()
         self._watching = False
         # What an attempt to hand a vehicle over found, until a check finds otherwise.
@@ -143,14 +151,17 @@ class BalancerWatch:
         self._drains = True
         self._see_to_it()
 
-    def vehicle_in_hand(self) -> Interrupt:
+    def vehicle_in_hand(self, *, movable: bool = False) -> Interrupt:
         """Watch the balancer for as long as the block leaves a vehicle to it.
+
+        Args:
+            movable: whether another balancer can go on with it as soon as this one is silent.
 
         Raises:
             BalancerLost: in the block, it has been silent for longer than the patience.
         """
         self._see_to_it()
-        return _InHand(self._in_hand)
+        return _InHand(self._in_hand, *([self._movable] if movable else []))
 
     def close(self) -> None:
         """Ask no more once the last vehicle is done."""
@@ -186,6 +197,11 @@ class BalancerWatch:
         if self._pulse.silent is not was_silent:
             news = "balancer answers again" if was_silent else "balancer silent"
             self._log.warning(news, vehicles_in_its_hands=len(self._in_hand))
+        if self._pulse.silent and self._movable and self._is_other_well():
+            self.term += 1
+            self._log.warning("sessions moved on", sessions=len(self._movable))
+            for interrupt in self._movable:
+                interrupt.throw(BalancerLost())
         if self._pulse.lost:
             for interrupt in self._in_hand:
                 interrupt.throw(BalancerLost())

@@ -105,6 +105,10 @@ class Caller:
         if self._is_gone():
             raise CallerGone
 
+    def is_there(self) -> bool:
+        """Tell whether the caller has not hung up, as far as this machine knows."""
+        return not self._is_gone()
+
     def _is_gone(self) -> bool:
         return self._sock is not None and has_hung_up(self._sock)
 

@@ -97,6 +97,7 @@ class ServiceApp(LeanFlask):
         self.drain = Drain(service)
         self.registry = CollectorRegistry()
         self.malformed = MalformedRequests(self.registry, self.log)
+        self.on_check: Callable[[WSGIEnvironment], object] = lambda _environ: None  # of /healthz
         self.at_exit: list[Callable[[], object]] = []  # called as the process ends, if it can
         self._ready = ready
         self._register_metrics()
@@ -185,6 +186,7 @@ class ServiceApp(LeanFlask):
         return response
 
     def _healthz(self) -> Response:
+        self.on_check(current_request().environ)
         # A service that drains lives: who restarts what does not must wait for its last vehicles.
         told = "draining\n" if self.drain.active else "alive\n"
         return Response(told, content_type="text/plain; charset=utf-8")

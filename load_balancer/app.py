@@ -2,6 +2,7 @@
 
 import time
 from random import Random
+from typing import TYPE_CHECKING
 
 import gevent
 import orjson
@@ -14,7 +15,7 @@ from grid_common.interrupt import Caller
 from grid_common.lean_flask import current_g, current_request
 from grid_common.prefer import wait_s
 from grid_common.problems import BadRequest, Fault
-from grid_common.session_headers import terms
+from grid_common.session_headers import owner_of, terms
 from grid_common.web import ServiceApp, json_response
 from load_balancer import views
 from load_balancer.budget import RetryBudget
@@ -33,6 +34,10 @@ from load_balancer.sessions import Sessions
 from load_balancer.settings import Settings
 from load_balancer.site import Patience
 from load_balancer.substation_watch import SubstationWatch
+from load_balancer.vouchers import Gateways
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
 
 
 def create_app(settings: Settings) -> ServiceApp:
@@ -107,10 +112,13 @@ class Balancer:
             errors=errors,
             log=self.app.log,
         )
+        self._gateways = Gateways()
+        self.app.on_check = self._hear
         self._sessions = Sessions(
             self._dispatcher,
             self._registers,
             Resume(self._pool, self._registers, resumed=resumed, log=self.app.log),
+            self._gateways,
             log=self.app.log,
         )
         self.app.registry.register(BalancerCollector(self._pool, self._dispatcher, self._registers))
@@ -138,16 +146,15 @@ class Balancer:
 
         @app.post("/charge")
         @app.held
-        def charge(_caller: Caller) -> Response:
+        def charge(caller: Caller) -> Response:
             asked = current_request()
             session = SessionRequest.from_request(asked, max_kwh=settings.max_kwh).session()
-            on = terms(asked.environ)
             result = self._sessions.charge(
                 session,
                 request_id=current_g().request_id,
                 wait_s=wait_s(asked, settings.max_wait),
-                grace_s=on.grace_s,
-                resumed=on.resumed,
+                caller=caller,
+                on=terms(asked.environ),
             )
             return json_response(
                 result.document(), status=202 if result.status == "charging" else 200
@@ -191,6 +198,11 @@ class Balancer:
         while True:
             self._history.sample(self._pool.sites.values(), time.monotonic())
             gevent.sleep(INTERVAL_S - time.monotonic() % INTERVAL_S)
+
+    def _hear(self, environ: "WSGIEnvironment") -> None:
+        name = owner_of(environ)
+        if name is not None:
+            self._gateways.hear(name, time.monotonic())
 
     def _why_not_ready(self) -> str | None:
         now = time.monotonic()

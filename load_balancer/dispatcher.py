@@ -30,6 +30,8 @@ from load_balancer.site import Site
 from load_balancer.substation_client import SubstationClient
 from load_balancer.vehicle import Dispatch
 
+# How soon it is noticed that a session's gateway is heard from again, seconds.
+_LOOK_AGAIN_S = 0.2
 _PREDICTED = "predicted_charging_s"
 
 
@@ -81,6 +83,9 @@ class Dispatcher:
                 dispatch = self._wait_for_dispatch(led)
                 if dispatch is None:
                     return self._result(led, "charged" if led.legs.is_complete else "stopped")
+                if not led.is_vouched_for():
+                    self._set_aside(dispatch, led)
+                    continue
                 result = self._attempt(dispatch, led)
                 if result is not None:
                     return result
@@ -129,6 +134,25 @@ class Dispatcher:
             led.wait_for_dispatch(ticket.deadline - now)
         self._waits.observe(ticket.dispatch.decision.waited_s)
         return ticket.dispatch if led.stop_reason is None else None
+
+    def _set_aside(self, dispatch: Dispatch, led: LedSession) -> None:
+        """Have another take its point while it may be another balancer's, and wait until it is not.
+
+        It ends so, too: its gateway has it led elsewhere, or is gone, and another one comes for it.
+        """
+        ticket, began = dispatch.ticket, time.monotonic()
+        self._log.info(
+            "set aside", session_id=ticket.session_id, why="its gateway was not heard from lately"
+        )
+        ticket.not_before = math.inf
+        self._pool.stopped(dispatch, began, goes_on=True, failed=False)
+        while led.stop_reason is None and not led.is_vouched_for():
+            gevent.sleep(_LOOK_AGAIN_S)
+        now = time.monotonic()
+        ticket.deadline += now - began
+        if led.stop_reason is None:
+            ticket.not_before = -math.inf
+            self._pool.match(now)
 
     def _attempt(self, dispatch: Dispatch, led: LedSession) -> ChargeResult | None:
         """Hand the session to the substation; None when it has to go elsewhere."""

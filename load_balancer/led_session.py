@@ -15,6 +15,7 @@ from load_balancer.legs import LegRecord, Legs
 from load_balancer.outcome import Outcome
 from load_balancer.site import Site
 from load_balancer.vehicle import Dispatch, Ticket, nobody
+from load_balancer.vouchers import Vouchers
 
 FULL_BATTERY = 1.0
 STOPPED_BY_CALLER = "stopped by its caller"
@@ -71,6 +72,8 @@ class LedSession:
     target_kwh = 0.0  # what its substation was asked for last
     was_settled = False  # a substation that it left was asked to stop it
     resuming = False  # it is being looked for at the substations
+    dropped = False  # another balancer leads it, or this one does so anew: nothing is done for it
+    vouchers: Vouchers | None = None  # of a durable one
     stop_reason: str | None = None
     _dispatched: Event | None = None  # only where it has to wait
     # Of durable ones, and of those that are stopped:
@@ -116,6 +119,12 @@ class LedSession:
         self.failures: dict[str, str] = {}  # by substation, what came of the last attempt there
         self.amendments: list[Greenlet[..., tuple[Outcome, Answer] | None]] = []
         self.settling: dict[str, Event] = {}  # by register, set once its DELETE was answered
+
+    def is_vouched_for(self) -> bool:
+        """Whether it is this balancer's to dispatch, to amend and to stop elsewhere."""
+        if self.dropped:
+            return False
+        return self.vouchers is None or self.vouchers.hold(time.monotonic())
 
     @property
     def is_durable(self) -> bool:

@@ -20,6 +20,21 @@ _HEADERS = [
         "description": "`?1`: this id was sent before, so it is looked for at the substations.",
         "schema": {"enum": ["?1"]},
     },
+    {
+        "name": "Session-Owner",
+        "in": "header",
+        "description": "The gateway that asks, which has other balancers too: by this name it is "
+        "heard from, here and with `GET /healthz`.",
+        "schema": {"type": "string", "pattern": "^[A-Za-z0-9._:-]{1,64}$"},
+    },
+    {
+        "name": "Session-Lease",
+        "in": "header",
+        "description": "Seconds without a word from that gateway after which the session is "
+        "dispatched no more: another balancer may lead it.",
+        "schema": {"type": "string", "pattern": r"^\d{1,5}(\.\d{1,9})?$"},
+        "example": "3",
+    },
 ]
 
 

@@ -14,7 +14,7 @@ from gevent.event import Event
 
 from grid_common.logs import Log
 from grid_common.upstream import Answer, Refused, UpstreamError
-from load_balancer.led_session import LedSession
+from load_balancer.led_session import LedSession, StopRequested
 from load_balancer.legs import NOTHING_KWH
 from load_balancer.outcome import Outcome
 from load_balancer.pool import Pool
@@ -67,8 +67,24 @@ class Registers:
         """Return a session that is led, or was lately."""
         return self.running.get(session_id) or self.ended.get(session_id)
 
+    def shown(self, session_id: str) -> LedSession | None:
+        """Return a session for who asks where it stands: another balancer may know better."""
+        led = self.find(session_id)
+        return None if led is None or (led.outcome is None and not led.is_vouched_for()) else led
+
+    def drop(self, led: LedSession) -> None:
+        """Lead a session no longer, and leave it as it is wherever it charges."""
+        led.dropped, led.stop_reason = True, "led elsewhere"
+        if self.running.get(led.session.session_id) is led:
+            del self.running[led.session.session_id]
+        if led.attempt is not None:
+            led.attempt.throw(StopRequested())
+        self.ends(led)
+
     def keep(self, led: LedSession, for_s: float) -> None:
         """Remember a session that ended, for so long at most."""
+        if led.dropped:
+            return
         now = time.monotonic()
         led.expires = now + for_s
         self.ended[led.session.session_id] = led
@@ -122,7 +138,7 @@ class Registers:
         led.update_demand()
 
     def _ask_at_once(self, led: LedSession, client: SubstationClient, register: str) -> bool:
-        if self._asking >= _MOST_ASKING:
+        if self._asking >= _MOST_ASKING or not led.is_vouched_for():
             return False
         self._asking += 1
         try:
@@ -145,6 +161,8 @@ class Registers:
 
     def leave_open(self, register: str, led: LedSession) -> None:
         """Have a session's last word read there, as soon as that can be."""
+        if led.dropped:
+            return
         legs = self._open[register]
         legs[led.session.session_id] = led
         if len(legs) > _MOST_KEPT:
@@ -227,8 +245,10 @@ class Registers:
     def settle(self, client: SubstationClient, name: str) -> None:
         """Read the last words that are missing of a substation that answers."""
         for led in list(self._open.get(client.register, {}).values()):
-            if led.legs.current == client.register:
+            if led.dropped or led.legs.current == client.register:
                 self._close(client.register, led)  # it came back there: the end will tell
+            elif not led.is_vouched_for():
+                continue  # whoever leads it may have it charge there
             elif not self._settle(led, client, client.register, name):
                 return
 
@@ -306,6 +326,8 @@ class Registers:
         client = self.clients.get(dispatch.site.address) if dispatch is not None else None
         if dispatch is None or client is None or not client.keeps_registers:
             return
+        if not led.is_vouched_for():
+            return  # another balancer may have asked it for something else
         kwh = led.legs.target_kwh(client.register)
         if abs(kwh - led.target_kwh) > NOTHING_KWH:
             led.target_kwh = kwh

@@ -41,7 +41,7 @@ def session_routes(sessions: Sessions, registers: Registers) -> Blueprint:
             raise BadRequest(
                 [Fault("ids", f"it takes 1 to {MOST_IDS} sessions' ids, comma-separated")]
             )
-        known = [(one, registers.find(one)) for one in dict.fromkeys(told.split(","))]
+        known = [(one, registers.shown(one)) for one in dict.fromkeys(told.split(","))]
         return json_response(
             {
                 "sessions": [
@@ -53,7 +53,7 @@ def session_routes(sessions: Sessions, registers: Registers) -> Blueprint:
 
     @routes.get("/sessions/<session_id>")
     def one(session_id: str) -> Response:
-        led = registers.find(session_id)
+        led = registers.shown(session_id)
         if led is None:
             abort(404, "This balancer leads no session of that id, and led none lately.")
         return json_response(session_document(led, registers))

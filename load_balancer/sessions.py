@@ -11,8 +11,10 @@ import gevent
 from gevent.event import Event
 
 from grid_common.charge import Session
+from grid_common.interrupt import Caller
 from grid_common.logs import Log
 from grid_common.problems import Unavailable
+from grid_common.session_headers import Terms
 from grid_common.upstream import UpstreamError
 from load_balancer.dispatcher import Dispatcher
 from load_balancer.led_session import (
@@ -25,6 +27,7 @@ from load_balancer.registers import Registers
 from load_balancer.resume import Resume
 from load_balancer.session_views import ended_document
 from load_balancer.substation_client import SubstationClient
+from load_balancer.vouchers import Gateways, Vouchers
 
 # How long it is remembered what a plain session got whose caller hung up, seconds.
 _KEPT_S = 300.0
@@ -39,11 +42,18 @@ class Sessions:
     """Starts sessions, attaches requests to them, stops them. One for the process."""
 
     def __init__(
-        self, dispatcher: Dispatcher, registers: Registers, resume: Resume, *, log: Log
+        self,
+        dispatcher: Dispatcher,
+        registers: Registers,
+        resume: Resume,
+        gateways: Gateways,
+        *,
+        log: Log,
     ) -> None:
         self._dispatcher = dispatcher
         self._registers = registers
         self._resume = resume
+        self._gateways = gateways
         self._log = log
 
     def charge(
@@ -52,8 +62,8 @@ class Sessions:
         *,
         request_id: str,
         wait_s: float,
-        grace_s: float | None = None,
-        resumed: bool = False,
+        caller: Caller,
+        on: Terms = Terms(),  # noqa: B008 - a tuple
     ) -> ChargeResult:
         """Have a vehicle charged, or wait for what is under way under the same id.
 
@@ -61,18 +71,20 @@ class Sessions:
             session: what it asks for.
             request_id: passed on, so that one grep finds it in every log.
             wait_s: longest that it waits for a free point.
-            grace_s: how long it goes on when nobody waits for it; None: not at all.
-            resumed: its id was sent on before: it may charge somewhere.
+            caller: the connection that waits for it.
+            on: on what terms it is asked for.
 
         Raises:
             CallerGone: the caller hung up.
             Unavailable: no substation could take it in time, or too many wait.
         """
-        registers, session_id = self._registers, session.session_id
+        registers, session_id, grace_s = self._registers, session.session_id, on.grace_s
         # One that runs is attached to in any case: two of one id would not know of each other.
         known = registers.running.get(session_id) if grace_s is None else registers.find(session_id)
         if known is not None and known.is_durable:
-            return self._await(known)
+            if known.outcome is not None or known.is_vouched_for() or not on.resumed:
+                return self._await(known, caller, on)
+            registers.drop(known)  # another balancer may have led it since
         led = LedSession(
             session,
             request_id=request_id,
@@ -82,11 +94,12 @@ class Sessions:
         )
         if grace_s is None:
             return self._lead_plain(led)
-        led.done, led.resuming = Event(), resumed
+        led.done, led.resuming = Event(), on.resumed
+        led.vouchers = Vouchers(self._gateways)
         registers.ended.pop(session_id, None)
         registers.running[session_id] = led
         gevent.spawn(self._lead_durable, led)
-        return self._await(led)
+        return self._await(led, caller, on)
 
     def _lead_plain(self, led: LedSession) -> ChargeResult:
         running, session_id = self._registers.running, led.session.session_id
@@ -120,8 +133,10 @@ class Sessions:
             if led.done is not None:
                 led.done.set()
 
-    def _await(self, led: LedSession) -> ChargeResult:
+    def _await(self, led: LedSession, caller: Caller, on: Terms) -> ChargeResult:
         led.waiters += 1
+        if led.vouchers is not None:
+            led.vouchers.add(caller, on.owner, on.lease_s, time.monotonic())
         if led.grace_timer is not None:
             led.grace_timer.kill(block=False)
             led.grace_timer = None
@@ -130,6 +145,8 @@ class Sessions:
                 led.done.wait()
         finally:
             led.waiters -= 1
+            if led.vouchers is not None:
+                led.vouchers.remove(caller)
             if not led.waiters and led.outcome is None:
                 self._log.info("nobody waits", session_id=led.session.session_id, for_s=led.grace_s)
                 led.grace_timer = gevent.spawn_later(led.grace_s or 0.0, self._end_grace, led)
@@ -141,8 +158,12 @@ class Sessions:
 
     def _end_grace(self, led: LedSession) -> None:
         led.grace_timer = None
-        if not led.waiters and led.outcome is None:
+        if led.waiters or led.outcome is not None:
+            return
+        if led.is_vouched_for():
             self._stop(led, "nobody came back for it")
+        else:  # another balancer may lead it: where it charges its grace begins
+            self._registers.drop(led)
 
     # Stopping
 
@@ -152,6 +173,9 @@ class Sessions:
         One that this balancer does not know of, as after its restart, is asked for everywhere.
         """
         led = self._registers.find(session_id)
+        if led is not None and led.outcome is None and not led.is_vouched_for():
+            self._registers.drop(led)
+            led = None
         if led is None:
             return self._resume.stop_everywhere(session_id)
         if self._registers.running.get(session_id) is led:

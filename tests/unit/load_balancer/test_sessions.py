@@ -6,13 +6,16 @@ import gevent
 from gevent.event import Event
 
 from grid_common.charge import Session
+from grid_common.interrupt import Caller
 from grid_common.logs import configure_logs
+from grid_common.session_headers import Terms
 from grid_common.settings import ServiceSettings
 from load_balancer.dispatcher import Dispatcher
 from load_balancer.led_session import ChargeResult, LedSession
 from load_balancer.registers import Registers
 from load_balancer.resume import Resume
 from load_balancer.sessions import Sessions
+from load_balancer.vouchers import Gateways
 from tests.unit.load_balancer.grid import Grid
 
 SESSION = Session("s1", "EV-1", 10.0)
@@ -35,10 +38,19 @@ def test_a_plain_request_for_a_durable_session_that_runs_waits_for_it_too() -> N
     log = configure_logs("balancer", ServiceSettings.model_validate({"port": 0}))
     registers = Registers(Grid(1).pool, timeout_s=1, last_word_wait_s=0, lease_s=3, log=log)
     held = Held()
-    sessions = Sessions(cast("Dispatcher", held), registers, cast("Resume", None), log=log)
+    sessions = Sessions(
+        cast("Dispatcher", held), registers, cast("Resume", None), Gateways(), log=log
+    )
 
     def charge(grace_s: float | None) -> "gevent.Greenlet[..., ChargeResult]":
-        waits = gevent.spawn(sessions.charge, SESSION, request_id="r", wait_s=9, grace_s=grace_s)
+        waits = gevent.spawn(
+            sessions.charge,
+            SESSION,
+            request_id="r",
+            wait_s=9,
+            caller=Caller(None),
+            on=Terms(grace_s=grace_s),
+        )
         gevent.sleep(0.01)
         return waits
 
