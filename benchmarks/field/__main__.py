@@ -62,7 +62,7 @@ def written(data: Path) -> str:
     lines = [
         "# The substation's model beside the field",
         "",
-        "Written by `make field`. What it means: [Power](../../docs/power.md#how-near-it-is).",
+        "Written by `make field`. What it means: [Power](../../docs/power.md#how-realistic-it-is).",
         "",
         *report.epfl(read_epfl(data / EPFL)),
         *report.caltech(read_caltech(data / CALTECH), read_theirs()),
