@@ -41,7 +41,8 @@ class Fault(NamedTuple):
         hold_s: how long a frozen or cut target stays so, or a killed one away, seconds.
         nth: at which system call of its kind the target dies, for COMMIT and SEND.
         way: of a cut.
-        waits: whether the next fault waits until what was killed is ready again.
+        waits: whether the next fault waits until what was killed is ready again, or what was
+            frozen or cut is back.
     """
 
     what: What
@@ -108,9 +109,11 @@ def _fault(
 ) -> Fault:
     if what is What.CUT:
         way = rng.choice(list(Way))
-        return Fault(what, (rng.choice(links),), Moment.ANY, rng.uniform(*_CUT_S), way=way)
+        hold_s, waits = rng.uniform(*_CUT_S), rng.random() < _WAITS
+        return Fault(what, (rng.choice(links),), Moment.ANY, hold_s, way=way, waits=waits)
     if what is What.FREEZE:
-        return Fault(what, (rng.choice(parts),), Moment.ANY, rng.uniform(*_FREEZE_S))
+        hold_s, waits = rng.uniform(*_FREEZE_S), rng.random() < _WAITS
+        return Fault(what, (rng.choice(parts),), Moment.ANY, hold_s, waits=waits)
     away_s = rng.uniform(*_KILL_AWAY_S)
     if rng.random() < _TWO_AT_ONCE:
         moment = rng.choice([Moment.ANY, Moment.ENDED])

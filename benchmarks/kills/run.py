@@ -5,7 +5,7 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -83,6 +83,7 @@ class Run:
         self._give_up = threading.Event()
         self._arrive = threading.Event()
         self._silences: list[Silence] = []
+        self._timers: list[threading.Timer] = []
 
     def run(self) -> Results:
         """Run it. What breaks it off is told in the results."""
@@ -94,10 +95,12 @@ class Run:
                 arrivals.start()
                 try:
                     self._strike(stage, results)
-                    self._finish(stage, arrivals, results)
+                    self._finish(arrivals, results)
                 finally:
                     self._arrive.set()
                     self._give_up.set()
+                    for timer in self._timers:
+                        timer.cancel()
                 results.reckoning = self._reckon(stage)
         except (StartError, RuntimeError, OSError) as error:
             results.broke_off = f"{type(error).__name__}: {error}"
@@ -138,29 +141,43 @@ class Run:
                     told = results.kills
                     self._tell(results)
                 time.sleep(rng.uniform(*_CALM_S))
+            for timer in self._timers:
+                timer.join()
             for part in stage.parts.values():
                 part.wait_until(part.missing, _READY_WITHIN_S)
 
     def _play(self, stage: Stage, fault: Fault, results: Results) -> None:
         parts = [stage.parts[name] for name in fault.targets if name in stage.parts]
-        moment, began = fault.moment, time.time()
+        moment = fault.moment
         match fault.what:
             case What.CUT:
+                link = stage.links[fault.targets[0]]
                 stage.cut(fault.targets[0], fault.way)
-                time.sleep(fault.hold_s)
-                stage.links[fault.targets[0]].heal()
-                self._silences.append(Silence(fault.targets[0], began, time.time()))
+                self._end_later(fault, link.heal)
             case What.FREEZE:
                 parts[0].freeze()
-                time.sleep(fault.hold_s)
-                parts[0].thaw()
-                self._silences.append(Silence(fault.targets[0], began, time.time()))
+                self._end_later(fault, parts[0].thaw)
             case What.KILL:
                 moment = self._kill(stage, fault, parts, traced=results.traced)
         results.by_fault[f"{fault.what} {moment}" if fault.what is What.KILL else fault.what] += 1
-        if fault.waits:
+        if fault.what is What.KILL and fault.waits:
             for part in parts:
                 part.wait_until(part.missing, _READY_WITHIN_S)
+
+    def _end_later(self, fault: Fault, end: Callable[[], None]) -> None:
+        """End a silence when it is over, while other faults strike unless it is waited for."""
+        began = time.time()
+
+        def over() -> None:
+            end()
+            self._silences.append(Silence(fault.targets[0], began, time.time()))
+
+        timer = threading.Timer(fault.hold_s, over)
+        timer.daemon = True
+        timer.start()
+        self._timers.append(timer)
+        if fault.waits:
+            timer.join()
 
     def _kill(
         self, stage: Stage, fault: Fault, parts: Sequence[Process], *, traced: bool
@@ -180,12 +197,10 @@ class Run:
             part.start()
         return moment
 
-    def _finish(self, stage: Stage, arrivals: threading.Thread, results: Results) -> None:
+    def _finish(self, arrivals: threading.Thread, results: Results) -> None:
         """Let the last vehicles come to their ends."""
         self._arrive.set()
         arrivals.join()
-        for link in stage.links.values():
-            link.heal()
         began = time.monotonic()
         deadline = began + _LAST_VEHICLES_S
         for driver in self._drivers:
