@@ -12,7 +12,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # `make lock` writes with it, `make lock-check` compares.
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' pyproject.toml
 
-.PHONY: help run test test-slow test-commands test-e2e test-bench bench bench-cost hostile faults faults-local faults-compose kills kills-long reliability field power-scenes mutants soak check hooks format lock lock-check audit pictures clean anew
+.PHONY: help run test test-slow test-commands test-e2e test-bench bench bench-cost bench-ledger hostile faults faults-local faults-compose kills kills-long reliability field power-scenes mutants soak check hooks format lock lock-check audit pictures clean anew
 
 help: ## Show what can be made
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -40,6 +40,9 @@ bench: $(VENV)/dev ## Run this balancer side by side with HAProxy, nginx and Env
 
 bench-cost: $(VENV)/dev ## Measure what a charge costs, and thousands held at once (10 minutes)
 	@$(BIN)/python -m benchmarks.cost $(ARGS)
+
+bench-ledger: $(VENV)/dev ## Measure the ledger, have it fail under load, and hold 9,000 vehicles at once (40 minutes; ARGS=--help)
+	@$(BIN)/python -m benchmarks.ledger $(ARGS)
 
 hostile: $(VENV)/dev ## Attack each service, and have sites attack the balancer (ARGS="--write-table -n 0": docs/hostile-input.md)
 	@$(BIN)/python -m pytest -n 2 --dist loadfile tests/e2e/hostile $(ARGS)

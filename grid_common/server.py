@@ -102,8 +102,16 @@ class Server(BaseApplication):
 
 def _at_exit(_master: Any, worker: Any) -> None:
     """Have the app do what is to be done at its end, unless it did not come to be."""
-    for last in getattr(getattr(worker, "wsgi", None), "at_exit", ()):
+    app = getattr(worker, "wsgi", None)
+    if app is None:
+        return
+    for last in app.at_exit:
         last()
+    ending = sys.exc_info()[1]
+    if app.leaves_at_once and isinstance(ending, SystemExit) and not ending.code:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
 
 
 def _collect_rarely() -> None:

@@ -99,6 +99,9 @@ class ServiceApp(LeanFlask):
         self.malformed = MalformedRequests(self.registry, self.log)
         self.on_check: Callable[[WSGIEnvironment], object] = lambda _environ: None  # of /healthz
         self.at_exit: list[Callable[[], object]] = []  # called as the process ends, if it can
+        # Once it has drained the process is gone from one moment to the next, and its connections
+        # with it. Else those who are left are hung up on one by one, and may still be answered.
+        self.leaves_at_once = False
         self._ready = ready
         self._register_metrics()
         register_problem_handlers(self, self._explain)

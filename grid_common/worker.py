@@ -75,6 +75,8 @@ class DrainingWorker(GeventWorker):
         self._stopping.wait()
         self._drain()
         self.alive = False
+        if self.app_served.leaves_at_once:
+            return
         for server in servers:
             server.close()
         # Idle connections end here; so do vehicles that outlasted the drain, whose points are freed

@@ -3,7 +3,7 @@
 import errno
 import json
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from ipaddress import ip_address
@@ -16,6 +16,8 @@ from local_stack.prometheus import Prometheus, find_program
 
 DEFAULT_POINTS = (4, 8, 12)
 _START_TIMEOUT_S = 30.0
+# The most that a page may be of the gateway's sessions.
+_PAGE = 100
 
 
 @dataclass(frozen=True)
@@ -180,6 +182,16 @@ class Grid:
     def get(self, path: str, *, of: Process | None = None) -> Any:
         """Ask the gateway, or another part, for one of its JSON views."""
         return json.loads((of or self.gateway).get(path, timeout_s=5))
+
+    def sessions(self, part: Process) -> Iterator[dict[str, Any]]:
+        """List all sessions that the gateway, or a substation, knows; page by page."""
+        after = ""
+        while True:
+            page = self.get(f"/sessions?limit={_PAGE}{after}", of=part)
+            yield from page["sessions"]
+            if not page["next"]:
+                return
+            after = f"&cursor={page['next']}"
 
     def _missing_site(self, balancer: Process) -> str | None:
         # Asked of the balancer itself: the gateway may want an API key.

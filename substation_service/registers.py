@@ -191,6 +191,9 @@ class Registers:
         register.callers -= 1
         if register.callers or register.charging is None:
             return
+        if register.owner is not None:
+            # One that dies with thousands here is not silent while their ends are being read.
+            self._owners.hear(register.owner, now)
         if register.grace_s is None:
             self._end(register, now, _ABORTED, Reason.DISCONNECTED)
             return

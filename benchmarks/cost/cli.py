@@ -182,7 +182,7 @@ class _Measurement:
                         )
 
     def _hold_all(self, ways: Sequence[Way], folder: Path) -> None:
-        _allow_files(_FILES)
+        allow_files(_FILES)
         probes = self._options.probes
         for vehicles in self._options.vehicles:
             for way in ways:
@@ -220,6 +220,7 @@ def _check_files(count: int) -> None:
         raise RuntimeError(f"{count} open files are needed and {hard} allowed; raise `ulimit -Hn`")
 
 
-def _allow_files(count: int) -> None:
+def allow_files(count: int) -> None:
+    """Have so many files open here, and in what is started from here."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, count), hard))

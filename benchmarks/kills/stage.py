@@ -20,7 +20,6 @@ TIME_SCALE = 648.0
 _POLL_S = 0.25
 # A balancer gives a substation up after two missed polls, and a lease may last one poll longer.
 LEASE_KWH = (3 * _POLL_S + 1.0) * POINT_POWER_KW * TIME_SCALE / 3600
-_PAGE = 100
 
 
 class Database(Process):
@@ -146,7 +145,7 @@ class Stage:
 
     def ledger(self) -> list[dict[str, Any]]:
         """Read all sessions from the gateway, page by page."""
-        return self._pages(self.grid.gateway)
+        return list(self.grid.sessions(self.grid.gateway))
 
     def registers(self) -> dict[str, dict[str, Visit]]:
         """Read what each substation's meters gave to each session."""
@@ -155,20 +154,10 @@ class Stage:
                 row["session_id"]: Visit(
                     row["energy_kwh"], row["began_at"], row["ended_at"] or math.inf
                 )
-                for row in self._pages(part)
+                for row in self.grid.sessions(part)
             }
             for part in self.grid.substations
         }
-
-    def _pages(self, part: Process) -> list[dict[str, Any]]:
-        rows: list[dict[str, Any]] = []
-        path = f"/sessions?limit={_PAGE}"
-        while True:
-            page = self.grid.get(path, of=part)
-            rows += page["sessions"]
-            if not page["next"]:
-                return rows
-            path = f"/sessions?limit={_PAGE}&cursor={page['next']}"
 
     @property
     def log_files(self) -> list[Path]:

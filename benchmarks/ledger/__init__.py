@@ -1,1 +1,1 @@
-"""What the ledger costs by itself."""
+"""What the gateway's ledger costs, and what becomes of sessions while it is away."""

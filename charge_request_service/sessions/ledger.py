@@ -219,10 +219,13 @@ class Ledger:
         return self._database.in_memory
 
     def make_async(self, session_id: str) -> None:
-        """Write that a session goes on without a caller. Raises LedgerAway."""
-        self._writing.run(
-            self._writer.do, lambda connection: self._store.make_async(connection, session_id)
-        )
+        """Write that a session goes on without a caller. Raises LedgerAway; it may yet be."""
+        if why := self.why_away():
+            raise LedgerAway(why)
+        with gevent.Timeout(self._patience_s, LedgerAway("the ledger does not answer")):
+            self._writing.run(
+                self._writer.do, lambda connection: self._store.make_async(connection, session_id)
+            )
 
     def open_sessions(self) -> Iterator[Record]:
         """Go through the open sessions that this gateway sees to, oldest first.

@@ -52,11 +52,11 @@ class NoSuchSession(Problem):
         )
 
 
-def ledger_away(why: str) -> Unavailable:
-    """Say that a session cannot begin, or be found, because the ledger is away."""
+def ledger_away(why: str, *, so: str = "no charge was begun") -> Unavailable:
+    """Say that the ledger is away, and what that means for the caller."""
     return Unavailable(
         "ledger-away",
-        f"The ledger of sessions cannot be used now ({why}); no charge was begun.",
+        f"The ledger of sessions cannot be used now ({why}); {so}.",
         retry_after_s=_RETRY_AFTER_S,
     )
 

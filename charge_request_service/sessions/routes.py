@@ -124,4 +124,4 @@ def _ask(work: Callable[[], _Result]) -> _Result:
     try:
         return work()
     except LedgerAway as error:
-        raise ledger_away(str(error)) from None
+        raise ledger_away(str(error), so="what charges goes on") from None

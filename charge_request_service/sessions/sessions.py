@@ -281,7 +281,8 @@ class Sessions:
             try:
                 now = self._ledger.get(there.session_id)
             except LedgerAway as error:
-                raise ledger_away(str(error)) from None
+                so = "the session with this key goes on"
+                raise ledger_away(str(error), so=so) from None
             if now is None:
                 break
             there = now
@@ -295,8 +296,12 @@ class Sessions:
         session_id = running.begin.session_id
         if kind is Kind.ASYNC:
             if running.kind is not Kind.ASYNC:
+                try:
+                    self._ledger.make_async(session_id)
+                except LedgerAway as error:
+                    so = "the session goes on as one whose caller may come back"
+                    raise ledger_away(str(error), so=so) from None
                 running.go_on_by_itself()
-                self._ledger.make_async(session_id)
             return Reply(session_id, None, replayed)
         with running.caller():
             return Reply(session_id, running.wait(), replayed)

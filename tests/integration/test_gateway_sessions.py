@@ -576,6 +576,33 @@ def test_a_ledger_that_is_locked_costs_new_charges_and_nothing_else(
     assert scrape(grid.url)["ledger_up"] == 1
 
 
+def test_one_that_cannot_be_made_asynchronous_while_the_ledger_is_away_is_told_so(
+    grid: Grid, tmp_path: Path
+) -> None:
+    hang_up_after(0.3, grid, {"kwh": 40}, Idempotency_Key="k")
+    locked = sqlite3.connect(tmp_path / "ledger.sqlite", isolation_level=None)
+    locked.execute("BEGIN IMMEDIATE")
+    try:
+        asked = post(grid, {"kwh": 40}, Prefer="respond-async", Idempotency_Key="k")
+    finally:
+        locked.execute("ROLLBACK")
+        locked.close()
+
+    assert asked.status_code == 503, asked.text
+    assert asked.json()["type"] == "urn:ev-grid:problem:ledger-away"
+    assert "goes on as one whose caller may come back" in asked.json()["detail"]
+    assert int(asked.headers["Retry-After"]) > 0
+
+    def accepted() -> str:
+        again = post(grid, {"kwh": 40}, Prefer="respond-async", Idempotency_Key="k")
+        assert again.status_code == 202
+        session_id: str = again.json()["session_id"]
+        return session_id
+
+    charged = eventually(in_state(grid, eventually(accepted), "charged"), 15)
+    assert charged["kind"] == "async"
+
+
 def _refused_at_last(grid: Grid) -> int:
     """Charge vehicles until one is refused; return how many were not."""
     for number in range(50):

@@ -172,6 +172,17 @@ def test_a_lease_ends_connected_sessions_of_a_silent_owner_and_only_those() -> N
     assert unled.state is State.CHARGED or unled.charging is not None
 
 
+def test_a_balancer_is_not_silent_while_the_ends_of_its_connections_are_being_read() -> None:
+    world = World()
+    many = [world.begin(f"s{number}", 100, 0, Terms(60, "b", 3)) for number in range(4)]
+
+    for now, register in enumerate(many, 2):  # it died at 2, and each takes a second to be read
+        world.registers.leave(register, now)
+
+    world.registers.settle(20)
+    assert {one.state for one in many} == {State.CHARGING}
+
+
 def test_a_session_follows_the_balancer_that_asked_for_it_last() -> None:
     world = World()
     register = world.begin("s", 100, 0, Terms(60, "old", 3))

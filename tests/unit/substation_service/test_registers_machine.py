@@ -93,7 +93,11 @@ class Machine(RuleBasedStateMachine):
     def leave(self, data: st.DataObject) -> None:
         one = self.callers.pop(self.which(data, len(self.callers)))
         self.left[one] = self.now
+        # That a connection ends is a word of whoever had it.
+        owner = one.owner if one.callers == 1 and one.charging else None
         self.registers.leave(one, self.now)
+        if owner is not None:
+            self.heard[owner] = self.now
 
     @rule(seconds=st.sampled_from([0.0, 0.5, 1.0, 3.0, 10.0, 100.0]), late=st.booleans())
     def time_passes(self, seconds: float, *, late: bool) -> None:

@@ -1,0 +1,281 @@
+"""Thousands of vehicles at once, in each manner, and a balancer that is restarted beneath them."""
+
+import http.client
+import json
+import secrets
+import selectors
+import socket
+import time
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from benchmarks.cost import meter
+from benchmarks.ledger import databases
+from local_stack.grid import Grid, Ports
+from local_stack.process import Process
+
+PLAIN, KEYED, ASYNC = "plain", "keyed", "async"
+MANNERS = (PLAIN, KEYED, ASYNC)
+_SITES = 3
+_POINT_KW, _KWH = 50.0, 10.0
+_ARRIVALS_PER_S = 300.0
+_WARM_UP = 50
+# How long a vehicle charges after the last one came: to be measured, and for two restarts, seconds.
+_AFTER_ARRIVALS_S = {PLAIN: 30.0, KEYED: 110.0, ASYNC: 110.0}
+_DRAIN_S = 5.0
+# A restarted balancer has them all again within, and the last is charged within, seconds.
+_LED_WITHIN_S, _LAST_WITHIN_S = 60.0, 120.0
+_LISTS = 20
+
+
+@dataclass
+class Crowd:
+    """What was found.
+
+    Attributes:
+        manner: one of `MANNERS`.
+        vehicles, charged: how many came, and were charged.
+        memory_kb: by hop, for each vehicle.
+        list_ms: longest that a page of the open sessions took, while all were held.
+        stop_ms: that a stop took.
+        restarts: by how, from the balancer's end until it led every session again, seconds.
+        longest_pause_s: longest that a charge stood still at its substation.
+        latest_s: longest from the end of a charge until it was written in the ledger.
+        troubles: what is wrong, in words.
+    """
+
+    manner: str
+    vehicles: int
+    charged: int = 0
+    memory_kb: dict[str, float] = field(default_factory=dict)
+    list_ms: float = 0.0
+    stop_ms: float = 0.0
+    restarts: dict[str, float] = field(default_factory=dict)
+    longest_pause_s: float = 0.0
+    latest_s: float = 0.0
+    troubles: list[str] = field(default_factory=list)
+
+
+def hold(manner: str, vehicles: int) -> Crowd:
+    """Have so many vehicles charge at once, with the ledger in a file and journals on the disk.
+
+    Args:
+        manner: one of `MANNERS`; the balancer is restarted beneath all but plain ones.
+        vehicles: how many.
+
+    Raises:
+        StartError: a part did not come up.
+        RuntimeError: they did not all come to charge.
+    """
+    charging_s = vehicles / _ARRIVALS_PER_S * 1.3 + _AFTER_ARRIVALS_S[manner]
+    time_scale = _KWH / _POINT_KW * 3600 / charging_s
+    points = [vehicles // _SITES + _WARM_UP] * _SITES
+    with databases.folder_of("crowd") as folder, ExitStack() as opened:
+        grid = opened.enter_context(
+            Grid(
+                folder / "grid",
+                points=points,
+                ports=Ports.free(_SITES),
+                substation_env={
+                    "TIME_SCALE": f"{time_scale:.3f}",
+                    "POINT_POWER_KW": f"{_POINT_KW:g}",
+                },
+                balancer_env={"DRAIN_TIMEOUT": f"{_DRAIN_S:g}"},
+            )
+        )
+        return _Scene(grid, Crowd(manner, vehicles), _POINT_KW * time_scale / 3600).play()
+
+
+class _Scene:
+    def __init__(self, grid: Grid, found: Crowd, kwh_per_s: float) -> None:
+        self._grid, self._found, self._kwh_per_s = grid, found, kwh_per_s
+        self._hops = {
+            "gateway": [grid.gateway],
+            "balancer": [grid.balancer],
+            "substation": list(grid.substations),
+        }
+
+    def play(self) -> Crowd:
+        found, grid = self._found, self._grid
+        callers = _Callers(grid.gateway, found.manner)
+        callers.come(_WARM_UP, kwh=0.01)
+        callers.finish(60)
+        before = self._memory()
+        callers.come(found.vehicles, kwh=_KWH)
+        self._wait_until_led(_LED_WITHIN_S, found.vehicles)
+        found.memory_kb = {
+            hop: round((now - before[hop]) / found.vehicles / 1024, 1)
+            for hop, now in self._memory().items()
+        }
+        found.list_ms = round(max(self._timed_list() for _ in range(_LISTS)), 1)
+        if found.manner != PLAIN:
+            for how, end in (("SIGKILL", grid.balancer.kill), ("SIGTERM", self._stop)):
+                found.restarts[how] = self._restart(end, found.vehicles)
+            found.stop_ms = self._timed_stop()
+        callers.finish(_LAST_WITHIN_S)
+        self._wait_until_written()
+        found.troubles += callers.troubles
+        self._compare()
+        return found
+
+    def _memory(self) -> Mapping[str, int]:
+        return {hop: meter.memory_bytes(parts) for hop, parts in self._hops.items()}
+
+    def _stop(self) -> None:
+        self._grid.balancer.stop()
+
+    def _restart(self, end: Callable[[], None], vehicles: int) -> float:
+        began = time.monotonic()
+        end()
+        self._grid.balancer.start()
+        self._wait_until_led(_LED_WITHIN_S, vehicles)
+        return round(time.monotonic() - began, 1)
+
+    def _wait_until_led(self, within_s: float, vehicles: int) -> None:
+        """Wait until all charge, and the balancer has each in its hands."""
+        deadline = time.monotonic() + within_s
+        charging = led = 0
+        while time.monotonic() < deadline:
+            try:
+                sites = self._grid.get("/substations", of=self._grid.balancer)["substations"]
+                charging = sum(int(one["gauge"] or 0) for one in sites)
+                led = sum(int(one["own_load"]) for one in sites)
+            except OSError:  # it is on its way up, or has its hands full
+                pass
+            if min(charging, led) >= vehicles:
+                return
+            time.sleep(0.2)
+        raise RuntimeError(f"{charging} of {vehicles} charge, {led} of them led by the balancer")
+
+    def _timed_list(self) -> float:
+        began = time.perf_counter()
+        self._grid.get("/sessions?state=open&limit=100")
+        return 1000 * (time.perf_counter() - began)
+
+    def _timed_stop(self) -> float:
+        """Stop one session, which is not charged then; return how long that took, ms."""
+        page = self._grid.get("/sessions?state=open&limit=1")["sessions"]
+        if not page:
+            self._found.troubles.append("no session was open any more")
+            return 0.0
+        connection = http.client.HTTPConnection("127.0.0.1", self._grid.gateway.port, timeout=30)
+        began = time.perf_counter()
+        connection.request("DELETE", f"/sessions/{page[0]['session_id']}")
+        answer = json.loads(connection.getresponse().read())
+        took = round(1000 * (time.perf_counter() - began), 1)
+        if answer.get("state") != "stopped":
+            self._found.troubles.append(f"a stop was answered {answer}")
+        return took
+
+    def _wait_until_written(self) -> None:
+        deadline = time.monotonic() + _LAST_WITHIN_S
+        while time.monotonic() < deadline:
+            if not self._grid.get("/sessions?state=open&limit=1")["sessions"]:
+                return
+            time.sleep(0.2)
+        self._found.troubles.append("not every session has its end")
+
+    def _compare(self) -> None:
+        found = self._found
+        meters: dict[str, list[dict[str, Any]]] = {}
+        for site in self._grid.substations:
+            for row in self._grid.sessions(site):
+                meters.setdefault(row["session_id"], []).append(row)
+        rows = [row for row in self._grid.sessions(self._grid.gateway) if row["kwh"] == _KWH]
+        stopped = 0
+        for row in rows:
+            parts = meters.get(row["session_id"], [])
+            metered = sum(part["energy_kwh"] for part in parts)
+            found.charged += row["state"] == "charged"
+            stopped += row["state"] == "stopped" and row["reason"] == "stopped by its caller"
+            wanted = _KWH if row["state"] == "charged" else row["energy_kwh"] or 0.0
+            if abs(metered - wanted) > 0.0005:
+                found.troubles.append(
+                    f"{row['session_id']}, {row['state']}: {metered} kWh metered, {wanted} wanted"
+                )
+            for part in parts:
+                took_s = part["ended_at"] - part["began_at"]
+                pause_s = took_s - part["energy_kwh"] / self._kwh_per_s
+                found.longest_pause_s = round(max(found.longest_pause_s, pause_s), 2)
+                late_s = _seconds(row["ended"]) - part["ended_at"]
+                found.latest_s = round(max(found.latest_s, late_s), 2)
+        wanted_stops = int(found.manner != PLAIN)
+        if len(rows) != found.vehicles or stopped != wanted_stops:
+            found.troubles.append(f"{len(rows)} sessions, {stopped} stopped by their callers")
+        if found.charged + stopped != found.vehicles:
+            found.troubles.append(f"{found.charged} of {found.vehicles} charged")
+
+
+class _Callers:
+    """All vehicles, from this one thread: each held one on a connection of its own."""
+
+    def __init__(self, gateway: Process, manner: str) -> None:
+        self._address = ("127.0.0.1", gateway.port)
+        self._manner = manner
+        self._selector = selectors.DefaultSelector()
+        self._waiting = 0
+        self.troubles: list[str] = []
+
+    def come(self, count: int, *, kwh: float) -> None:
+        """Arrive, one after the other."""
+        began = time.monotonic()
+        connection = http.client.HTTPConnection(*self._address, timeout=60)
+        for number in range(count):
+            time.sleep(max(0.0, began + number / _ARRIVALS_PER_S - time.monotonic()))
+            body = b'{"kwh": %g}' % kwh
+            if self._manner == ASYNC:
+                self._accepted(connection, body)
+            else:
+                self._held(body)
+        connection.close()
+
+    def _accepted(self, connection: http.client.HTTPConnection, body: bytes) -> None:
+        headers = {
+            "Content-Type": "application/json",
+            "Prefer": "respond-async",
+            "Idempotency-Key": secrets.token_hex(8),
+        }
+        connection.request("POST", "/charge", body, headers)
+        answer = connection.getresponse()
+        said = answer.read()
+        if answer.status != http.HTTPStatus.ACCEPTED:
+            self.troubles.append(f"answered {answer.status} {said[:200]!r}")
+
+    def _held(self, body: bytes) -> None:
+        line = socket.create_connection(self._address, timeout=30)
+        key = f"Idempotency-Key: {secrets.token_hex(8)}\r\n" if self._manner == KEYED else ""
+        line.sendall(
+            f"POST /charge HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n{key}"
+            f"Content-Length: {len(body)}\r\n\r\n".encode()
+            + body
+        )
+        self._selector.register(line, selectors.EVENT_READ)
+        self._waiting += 1
+
+    def finish(self, within_s: float) -> None:
+        """Wait until each that is held has its answer."""
+        deadline = time.monotonic() + within_s
+        while self._waiting and time.monotonic() < deadline:
+            for key, _ in self._selector.select(1.0):
+                line = key.fileobj
+                assert isinstance(line, socket.socket)  # noqa: S101 - as registered
+                said = line.recv(65_536)  # an answer is one packet here
+                if b" 200 " not in said[:20] or not _ended(said):
+                    self.troubles.append(f"answered {said[:300]!r}")
+                self._selector.unregister(line)
+                line.close()
+                self._waiting -= 1
+        if self._waiting:
+            self.troubles.append(f"{self._waiting} were not answered")
+
+
+def _ended(said: bytes) -> bool:
+    document = json.loads(said.partition(b"\r\n\r\n")[2])
+    return document["status"] in ("charged", "stopped")
+
+
+def _seconds(when: str) -> float:
+    return datetime.fromisoformat(when).timestamp()

@@ -1,0 +1,116 @@
+"""Databases for the ledger, each of its own and empty, and what makes each fail."""
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from local_stack.postgresql import PostgreSQL, find_programs
+
+SQLITE, POSTGRESQL = "sqlite", "postgresql"
+KINDS = (SQLITE, POSTGRESQL)
+_DISK_MB = 8
+_LOCKER = (
+    "import sqlite3, sys; one = sqlite3.connect(sys.argv[1], isolation_level=None, timeout=10);"
+    "one.execute('BEGIN EXCLUSIVE'); print('locked', flush=True); sys.stdin.read()"
+)
+
+
+@contextmanager
+def folder_of(name: str) -> Iterator[Path]:
+    """Make a folder that PostgreSQL's own user can reach, and take it away in the end."""
+    with tempfile.TemporaryDirectory(prefix=f"ledger-{name}-", dir="/tmp") as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
+def missing(kind: str) -> str | None:
+    """Say what is not installed for it."""
+    if kind == POSTGRESQL and find_programs() is None:
+        return "PostgreSQL's server is not installed (apt-get install postgresql)"
+    return None
+
+
+@contextmanager
+def server() -> Iterator[PostgreSQL]:
+    """Run a PostgreSQL server of one's own.
+
+    Raises:
+        RuntimeError: it is not installed, or does not start.
+    """
+    programs = find_programs()
+    if programs is None:
+        raise RuntimeError(missing(POSTGRESQL))
+    one = PostgreSQL(programs)
+    try:
+        one.start()
+        yield one
+    finally:
+        one.remove()
+
+
+@contextmanager
+def empty(kind: str, folder: Path) -> Iterator[str]:
+    """Make an empty ledger and give its LEDGER_URL.
+
+    Raises:
+        RuntimeError: PostgreSQL is not installed, or does not start.
+    """
+    if kind == SQLITE:
+        yield f"sqlite:///{folder / 'ledger.sqlite'}"
+        return
+    with server() as one:
+        yield one.new_database()
+
+
+@contextmanager
+def small_disk(folder: Path) -> Iterator[None]:
+    """Mount a disk of a few megabytes on a folder, as root may.
+
+    Raises:
+        RuntimeError: it cannot be mounted here.
+    """
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={_DISK_MB}m", "none", str(folder)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        raise RuntimeError("a small disk cannot be mounted here: it takes root")
+    try:
+        yield
+    finally:
+        subprocess.run([shutil.which("umount") or "umount", "-l", folder], check=True)
+
+
+def fill_up(filler: Path) -> None:
+    """Write a file until there is no room left on its disk, not for a page."""
+    with filler.open("wb", buffering=0) as file:
+        for size in (65_536, 4_096):
+            try:
+                while True:
+                    file.write(b"x" * size)
+            except OSError:
+                continue
+
+
+@contextmanager
+def locked(file: Path) -> Iterator[None]:
+    """Have another process hold SQLite's lock to write.
+
+    Raises:
+        RuntimeError: it did not get it.
+    """
+    with subprocess.Popen(
+        [sys.executable, "-c", _LOCKER, str(file)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as other:
+        try:
+            assert other.stdin is not None  # noqa: S101 - as asked for
+            assert other.stdout is not None  # noqa: S101
+            if other.stdout.readline().strip() != "locked":
+                raise RuntimeError(f"{file} could not be locked")
+            yield
+        finally:
+            other.kill()

@@ -1,0 +1,367 @@
+"""The ledger is away for a while, under load: what is told, what is lost, what is written later."""
+
+import os
+import random
+import re
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from benchmarks.kills.reckoning import Reckoning, Visit, reckon
+from benchmarks.kills.vehicles import Driver, Manner, Vehicle
+from benchmarks.ledger import databases
+from local_stack.grid import Grid, Ports
+from local_stack.postgresql import PostgreSQL
+from local_stack.scrape import scrape
+
+KINDS = ("disk full", "file locked", "postgresql frozen", "postgresql stopped")
+POINTS = (60, 60, 60)
+# A point of 50 kW gives so much in a second, kWh: sessions take from 1 to 40 s, so that many
+# charge through the outage, end in it, or begin right before it.
+_KWH_PER_S = 1.0
+_TIME_SCALE = _KWH_PER_S * 3600 / 50
+_KWH = (1.0, 40.0)
+_RATE_PER_S = 4.0
+_BEFORE_S, _AFTER_S = 10.0, 8.0
+# One that sends a new charge so often, each with another key, or with none, and comes not back.
+_PROBE_EVERY_S, _PROBE_KWH = 0.25, 0.5
+_FIRST_REFUSAL_WITHIN_S = 30.0
+_LAST_VEHICLES_S = 120.0
+
+# Another in each run.
+_FOLDER = re.compile(r"/tmp/[^/ ]+")  # noqa: S108 - read, not written
+_Strike = Callable[[], AbstractContextManager[None]]
+
+
+class CannotFail(RuntimeError):
+    """That fault cannot be made here; the message says why."""
+
+
+@dataclass
+class Probes:
+    """New charges that do not come back, and what each was told.
+
+    Attributes:
+        refused: answers 503 with why and when to come again, by their detail.
+        wrong: answers that should not be.
+        taken: sessions that were charged, or taken on.
+        refusals_at, taken_at: when, of the monotonic clock.
+    """
+
+    refused: Counter[str] = field(default_factory=Counter)
+    wrong: list[str] = field(default_factory=list)
+    taken: list[str] = field(default_factory=list)
+    refusals_at: list[float] = field(default_factory=list)
+    taken_at: list[float] = field(default_factory=list)
+
+
+@dataclass
+class Outage:
+    """What was found.
+
+    Attributes:
+        kind: one of `KINDS`.
+        away_s: how long the ledger was away from the first refusal on, seconds.
+        refused_after_s: from the fault to the first refusal, seconds.
+        taken_after_s: from its end to the first charge that was taken again, seconds.
+        written_after_s: from its end until no row waited to be written any more, seconds.
+        running: vehicles that charged when it began.
+        ended: sessions that ended while it lasted, by the substations' meters.
+        waiting: most rows that waited to be written.
+        refused: new charges that were refused, by what they were told.
+        vehicles, charged, stopped: of those that come back with their keys.
+        kwh_metered, kwh_written: by the substations' meters, and in the ledger.
+        troubles: what does not agree, in words; empty where nothing was lost.
+    """
+
+    kind: str
+    away_s: float
+    refused_after_s: float
+    taken_after_s: float
+    written_after_s: float
+    running: int
+    ended: int
+    waiting: int
+    refused: dict[str, int]
+    vehicles: int
+    charged: int
+    stopped: int
+    kwh_metered: float
+    kwh_written: float
+    troubles: list[str]
+
+
+def play(kind: str, *, seconds: float) -> Outage:
+    """Run a grid under load, have its ledger be away for so long, and compare.
+
+    Args:
+        kind: one of `KINDS`.
+        seconds: how long, from the first refusal on.
+
+    Raises:
+        StartError: a part did not come up.
+        CannotFail: that fault cannot be made here.
+        RuntimeError: nothing was refused.
+    """
+    with databases.folder_of("outage") as folder, _faulty(kind, folder) as (url, strike):
+        grid = Grid(
+            folder / "grid",
+            points=POINTS,
+            ports=Ports.free(len(POINTS)),
+            env={"MAX_WAIT": "600"},
+            substation_env={"TIME_SCALE": f"{_TIME_SCALE:g}", "POINT_POWER_KW": "50"},
+            gateway_env={"LEDGER_URL": url},
+        )
+        with grid:
+            return _Scene(kind, grid, seconds).play(strike)
+
+
+class _Scene:
+    def __init__(self, kind: str, grid: Grid, seconds: float) -> None:
+        self._kind, self._grid, self._seconds = kind, grid, seconds
+        self._over, self._give_up = threading.Event(), threading.Event()
+        self._vehicles: list[Vehicle] = []
+        self._drivers: list[threading.Thread] = []
+        self._probes = Probes()
+
+    def play(self, strike: _Strike) -> Outage:
+        callers = [
+            threading.Thread(target=work, daemon=True)
+            for work in (self._arrivals, self._probe_keyed, self._probe_plain)
+        ]
+        for one in callers:
+            one.start()
+        try:
+            time.sleep(_BEFORE_S)
+            running, ended_before = self._load(), self._ended()
+            struck = time.monotonic()
+            waiting = 0
+            with strike():
+                first = self._first_refusal(struck)
+                while (left_s := first + self._seconds - time.monotonic()) > 0:
+                    waiting = max(waiting, self._waiting())
+                    time.sleep(min(0.5, left_s))
+                ended = self._ended() - ended_before
+            mended = time.monotonic()
+            written_after_s = self._written(mended)
+            time.sleep(max(0.0, mended + _AFTER_S - time.monotonic()))
+        finally:
+            self._over.set()
+        for one in callers:
+            one.join(_LAST_VEHICLES_S)
+        deadline = time.monotonic() + _LAST_VEHICLES_S
+        for driver in self._drivers:
+            driver.join(max(0.0, deadline - time.monotonic()))
+        self._give_up.set()
+        self._written(time.monotonic())
+        return self._compare(
+            Outage(
+                kind=self._kind,
+                away_s=round(mended - first, 1),
+                refused_after_s=round(first - struck, 2),
+                taken_after_s=round(min(self._after(mended), default=0.0), 2),
+                written_after_s=round(written_after_s, 2),
+                running=running,
+                ended=ended,
+                waiting=waiting,
+                refused=dict(self._probes.refused),
+                vehicles=0,
+                charged=0,
+                stopped=0,
+                kwh_metered=0.0,
+                kwh_written=0.0,
+                troubles=[],
+            ),
+            outage=(first, mended),
+        )
+
+    def _after(self, mended: float) -> list[float]:
+        return [at - mended for at in self._probes.taken_at if at > mended]
+
+    def _first_refusal(self, struck: float) -> float:
+        while not self._probes.refusals_at:
+            if time.monotonic() - struck > _FIRST_REFUSAL_WITHIN_S:
+                raise RuntimeError(f"{self._kind}: no charge was refused")
+            time.sleep(0.02)
+        return self._probes.refusals_at[0]
+
+    def _compare(self, found: Outage, *, outage: tuple[float, float]) -> Outage:
+        rows = list(self._grid.sessions(self._grid.gateway))
+        registers = {
+            one.name: {
+                row["session_id"]: Visit(row["energy_kwh"], row["began_at"], row["ended_at"])
+                for row in self._grid.sessions(one)
+            }
+            for one in self._grid.substations
+        }
+        probed = set(self._probes.taken)
+        own = [
+            {sid: kwh for sid, kwh in one.items() if sid not in probed}
+            for one in registers.values()
+        ]
+        reckoning = reckon(self._vehicles, rows, dict(zip(registers, own, strict=True)), cut_off={})
+        found.vehicles, found.charged = reckoning.vehicles, reckoning.charged
+        found.stopped = reckoning.stopped
+        found.kwh_metered = round(
+            sum(visit.kwh for one in registers.values() for visit in one.values()), 3
+        )
+        found.kwh_written = round(sum(row["energy_kwh"] or 0.0 for row in rows), 3)
+        found.troubles = [
+            *_told(reckoning),
+            *(f"a new charge was answered {text}" for text in self._probes.wrong),
+            *self._unwritten(rows),
+        ]
+        if abs(found.kwh_metered - found.kwh_written) > 0.001:
+            found.troubles.append(
+                f"{found.kwh_written} kWh in the ledger, {found.kwh_metered} on the meters"
+            )
+        begun = [at for at in self._probes.taken_at if outage[0] + 6 < at < outage[1]]
+        if begun:
+            found.troubles.append(f"{len(begun)} new charges were taken during the outage")
+        return found
+
+    def _unwritten(self, rows: list[dict[str, Any]]) -> Iterator[str]:
+        states = {row["session_id"]: row["state"] for row in rows}
+        for session_id in self._probes.taken:
+            if states.get(session_id) != "charged":
+                yield f"session {session_id} was charged; ledger: {states.get(session_id)}"
+
+    # Those who call.
+
+    def _arrivals(self) -> None:
+        rng = random.Random("outage")
+        while not self._over.wait(rng.expovariate(_RATE_PER_S)):
+            vehicle = Vehicle(
+                len(self._vehicles) + 1,
+                rng.choices(list(Manner), [0.5, 0.35, 0.15])[0],
+                round(rng.uniform(*_KWH), 3),
+                stop_after_s=rng.uniform(0.0, 20.0),
+                doubled=rng.random() < 0.1,
+            )
+            driver = threading.Thread(
+                target=Driver(self._grid.url, vehicle, self._give_up).drive, daemon=True
+            )
+            self._vehicles.append(vehicle)
+            self._drivers.append(driver)
+            driver.start()
+
+    def _probe_keyed(self) -> None:
+        self._probe("probe-")
+
+    def _probe_plain(self) -> None:
+        self._probe(None)
+
+    def _probe(self, key: str | None) -> None:
+        number = 0
+        with requests.Session() as caller:
+            caller.trust_env = False
+            while not self._over.wait(_PROBE_EVERY_S):
+                number += 1
+                headers = {} if key is None else {"Idempotency-Key": f"{key}{number}"}
+                self._ask(caller, headers)
+
+    def _ask(self, caller: requests.Session, headers: dict[str, str]) -> None:
+        probes, began = self._probes, time.monotonic()
+        answer = caller.post(
+            f"{self._grid.url}/charge", json={"kwh": _PROBE_KWH}, headers=headers, timeout=60
+        )
+        document = answer.json()
+        if answer.status_code == 200 and document["status"] == "charged":
+            probes.taken.append(document["session_id"])
+            probes.taken_at.append(began)
+        elif (
+            answer.status_code == 503
+            and document["type"] == "urn:ev-grid:problem:ledger-away"
+            and float(answer.headers.get("Retry-After", 0)) > 0
+        ):
+            probes.refused[_FOLDER.sub("/...", document["detail"])] += 1
+            probes.refusals_at.append(time.monotonic())
+        else:
+            probes.wrong.append(f"{answer.status_code} {answer.text[:200]}")
+
+    # What the parts tell.
+
+    def _load(self) -> int:
+        substations = self._grid.substations
+        return sum(int(scrape(one.url)["substation_current_load"]) for one in substations)
+
+    def _ended(self) -> int:
+        return sum(
+            int(value)
+            for one in self._grid.substations
+            for name, value in scrape(one.url).items()
+            if name.startswith("substation_sessions_total")
+        )
+
+    def _waiting(self) -> int:
+        return int(scrape(self._grid.url)["ledger_waiting_rows"])
+
+    def _written(self, since: float) -> float:
+        """Wait until no row waits; return how long that took since then, seconds."""
+        while time.monotonic() - since < _LAST_VEHICLES_S:
+            told = scrape(self._grid.url)
+            if told["ledger_up"] and not told["ledger_waiting_rows"]:
+                break
+            time.sleep(0.05)
+        return time.monotonic() - since
+
+
+@contextmanager
+def _faulty(kind: str, folder: Path) -> Iterator[tuple[str, _Strike]]:
+    """Make a ledger: its URL, and what has it be away for as long as a block runs."""
+    if kind == "disk full":
+        disk = folder / "disk"
+        disk.mkdir()
+        if os.getuid():
+            raise CannotFail("only root can mount a small disk")
+        with databases.small_disk(disk):
+            yield f"sqlite:///{disk / 'ledger.sqlite'}", partial(_full, disk / "filler")
+    elif kind == "file locked":
+        file = folder / "ledger.sqlite"
+        yield f"sqlite:///{file}", partial(databases.locked, file)
+    else:
+        if why := databases.missing(databases.POSTGRESQL):
+            raise CannotFail(why)
+        with databases.server() as server:
+            strike = _frozen if kind == "postgresql frozen" else _stopped
+            yield server.new_database(), partial(strike, server)
+
+
+@contextmanager
+def _full(filler: Path) -> Iterator[None]:
+    databases.fill_up(filler)
+    try:
+        yield
+    finally:
+        filler.unlink()
+
+
+@contextmanager
+def _frozen(server: PostgreSQL) -> Iterator[None]:
+    server.freeze()
+    try:
+        yield
+    finally:
+        server.thaw()
+
+
+@contextmanager
+def _stopped(server: PostgreSQL) -> Iterator[None]:
+    server.stop()
+    try:
+        yield
+    finally:
+        server.start()
+
+
+def _told(found: Reckoning) -> Iterator[str]:
+    for kind in ("lost", "twice", "unequal", "strange"):
+        yield from (f"{kind}: {text}" for text in getattr(found, kind))

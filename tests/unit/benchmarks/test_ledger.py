@@ -1,0 +1,41 @@
+"""The ledger's checked-in report: what it says is what was found, and nothing is wrong in it."""
+
+import json
+from typing import Any
+
+import pytest
+
+from benchmarks.ledger import cli, report
+from benchmarks.ledger.results import FILE, Results
+
+
+@pytest.fixture(scope="module")
+def scenes() -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((cli.RESULTS / FILE).read_text(encoding="utf-8"))
+    return {name: one["found"] for name, one in found.items()}
+
+
+def test_the_checked_in_report_is_what_its_results_say() -> None:
+    page = (cli.RESULTS / "ledger.md").read_text(encoding="utf-8")
+    assert page == report.page(Results(cli.RESULTS).scenes)
+
+
+def test_the_report_has_every_scene(scenes: dict[str, Any]) -> None:
+    assert scenes.keys() <= cli.SCENES.keys()
+
+
+def test_an_outage_of_30_s_loses_nothing(scenes: dict[str, Any]) -> None:
+    assert [one["kind"] for one in scenes["outages"]] == list(cli.outages.KINDS)
+    for one in scenes["outages"]:
+        assert one["away_s"] >= 30
+        assert one["troubles"] == []
+        assert one["kwh_metered"] == one["kwh_written"] > 0
+        assert min(one["running"], one["ended"]) > 0
+        assert sum(one["refused"].values()) > 100
+        assert one["written_after_s"] < 5
+
+
+def test_a_scene_that_is_not_known_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        cli.parse(["storms"])
+    assert "storms is no scene; it takes" in capsys.readouterr().err
