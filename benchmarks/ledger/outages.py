@@ -203,11 +203,11 @@ class _Scene:
             for one in self._grid.substations
         }
         probed = set(self._probes.taken)
-        own = [
-            {sid: kwh for sid, kwh in one.items() if sid not in probed}
-            for one in registers.values()
-        ]
-        reckoning = reckon(self._vehicles, rows, dict(zip(registers, own, strict=True)), cut_off={})
+        own = {
+            substation: {name: visit for name, visit in one.items() if name not in probed}
+            for substation, one in registers.items()
+        }
+        reckoning = reckon(self._vehicles, rows, own, silences=(), lease_kwh=0.0)
         found.vehicles, found.charged = reckoning.vehicles, reckoning.charged
         found.stopped = reckoning.stopped
         found.kwh_metered = round(
