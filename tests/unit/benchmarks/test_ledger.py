@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.ledger import cli, report
+from benchmarks.ledger import cli, outages, report
 from benchmarks.ledger.results import FILE, Results
 
 
@@ -25,7 +25,7 @@ def test_the_report_has_every_scene(scenes: dict[str, Any]) -> None:
 
 
 def test_an_outage_of_30_s_loses_nothing(scenes: dict[str, Any]) -> None:
-    assert [one["kind"] for one in scenes["outages"]] == list(cli.outages.KINDS)
+    assert [one["kind"] for one in scenes["outages"]] == list(outages.KINDS)
     for one in scenes["outages"]:
         assert one["away_s"] >= 30
         assert one["troubles"] == []
