@@ -11,7 +11,7 @@ from math import inf
 from random import Random
 from typing import NamedTuple
 
-from load_balancer.demand import Stage
+from load_balancer.demand import Demand, Stage
 from load_balancer.policy import Choice, Option, Policy, Request, least, least_loaded
 from load_balancer.prediction import Prediction, Supply, alone_s, predict
 
@@ -22,7 +22,7 @@ _THRIFT = 0.7
 _THRIFT_PER_WAITING = 0.3
 _MOST_WAITING = 10
 # Finishes that differ by a smaller share are equal.
-_ROUNDING = 1e-9
+ROUNDING = 1e-9
 # A vehicle is left in line only for a point that frees within this share of the time that it may
 # still wait: where that takes longer than predicted, there is time to take another.
 _SHARE_OF_PATIENCE = 0.5
@@ -61,11 +61,11 @@ class EarliestFinish(Policy):
             options = predictable
         rated = _rate(options, request)
         earliest_s = min([one.cost_s for one in rated])
-        equal_s = earliest_s + _ROUNDING * earliest_s
+        equal_s = earliest_s + ROUNDING * earliest_s
         equals = [one for one in rated if one.cost_s <= equal_s]
         best = min(equals, key=_rank)
         others = [one for one in rated if one is not best]
-        second = min(others, key=_cost) if others else None
+        second = min(others, key=_cost_and_rank) if others else None
         return Choice(
             best.option.candidate,
             _EARLIEST if len(equals) == 1 else f"{_EQUAL}, {self.reason}",
@@ -75,11 +75,25 @@ class EarliestFinish(Policy):
         )
 
 
+def thrift_of(request: Request) -> float:
+    """Return what the unused part of a point at a full site counts for, in times of the used."""
+    return _THRIFT + _THRIFT_PER_WAITING * min(request.waiting, _MOST_WAITING)
+
+
+def latest_start_s_of(request: Request) -> float:
+    """Return the time within which a point has to free for the vehicle to wait for it, seconds."""
+    return _SHARE_OF_PATIENCE * request.patience_s
+
+
+def draw(demand: Demand, point_power_kw: float) -> tuple[tuple[Stage, ...], float]:
+    """Say how a vehicle draws its energy at such a point, and which share of it stays unused."""
+    return demand.stages(point_power_kw), 1 - demand.cap_kw(point_power_kw) / point_power_kw
+
+
 def _rate(options: Sequence[Option], request: Request) -> list[_Rated]:
     """Rate the options; those that cannot be among the best two are left out."""
     demand = request.demand
-    thrift = _THRIFT + _THRIFT_PER_WAITING * min(request.waiting, _MOST_WAITING)
-    latest_start_s = _SHARE_OF_PATIENCE * request.patience_s
+    thrift, latest_start_s = thrift_of(request), latest_start_s_of(request)
     supplies = [(one.supply, one) for one in options if one.supply is not None]
     supplies.sort(key=_point_power_kw, reverse=True)
     # By the power of a point: how the vehicle draws its energy, and the share that it cannot use.
@@ -91,7 +105,7 @@ def _rate(options: Sequence[Option], request: Request) -> list[_Rated]:
             continue
         power_kw = supply.point_power_kw
         if power_kw not in drawn:
-            drawn[power_kw] = demand.stages(power_kw), 1 - demand.cap_kw(power_kw) / power_kw
+            drawn[power_kw] = draw(demand, power_kw)
         stages, unused = drawn[power_kw]
         factor = 1 + thrift * min(1.0, option.candidate.score) * unused if unused else 1.0
         # Fast points come first: soon no slower one can do better, even with nobody beside it.
@@ -113,8 +127,8 @@ def _point_power_kw(supply: tuple[Supply, Option]) -> float:
     return supply[0].point_power_kw
 
 
-def _cost(rated: _Rated) -> float:
-    return rated.cost_s
+def _cost_and_rank(rated: _Rated) -> tuple[float, tuple[bool, tuple[float, int]]]:
+    return rated.cost_s, _rank(rated)
 
 
 def _rank(rated: _Rated) -> tuple[bool, tuple[float, int]]:

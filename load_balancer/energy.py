@@ -84,10 +84,10 @@ class EnergyEstimate:
     def supply(self, sessions: int, now: float) -> Supply:
         """Tell what it has to give, if so many vehicles are there.
 
-        More than were counted are others' of late: they are taken to be as those that were.
+        More than were counted are others' of late: they are taken to be as those that were. To look
+        changes nothing: what is told for a later moment is the least that is left until then.
         """
-        self._advance(now)
-        committed_kw, remaining_kwh = self.committed_kw, self.remaining_kwh
+        committed_kw, remaining_kwh = self.committed_kw, self._left_kwh(now)
         if not self._sessions:
             committed_kw = sessions * self.point_power_kw
             remaining_kwh = _USUAL_HOURS * committed_kw
@@ -110,9 +110,11 @@ class EnergyEstimate:
         self.remaining_kwh = max(0.0, self.remaining_kwh + energy_kwh)
 
     def _advance(self, now: float) -> None:
-        if now > self._at:
-            if self.remaining_kwh > 0.0:
-                drawn_kw = max(0.0, min(self._drawable_kw, self.limit_kw))
-                drawn_kwh = drawn_kw * (now - self._at) * self._hours_per_s
-                self.remaining_kwh = max(0.0, self.remaining_kwh - drawn_kwh)
-            self._at = now
+        self.remaining_kwh = self._left_kwh(now)
+        self._at = max(self._at, now)
+
+    def _left_kwh(self, now: float) -> float:
+        if now <= self._at or self.remaining_kwh <= 0.0:
+            return self.remaining_kwh
+        drawn_kw = max(0.0, min(self._drawable_kw, self.limit_kw))
+        return max(0.0, self.remaining_kwh - drawn_kw * (now - self._at) * self._hours_per_s)

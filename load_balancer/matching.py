@@ -1,13 +1,13 @@
 """The choice itself: which waiting vehicle goes where next, as sites and line are now. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from random import Random
 from typing import NamedTuple
 
 from load_balancer.budget import RetryBudget
-from load_balancer.policy import Candidate, Choice, Option, Policy, Request
-from load_balancer.site import Site
+from load_balancer.policy import Choice, Policy, Request
 from load_balancer.vehicle import Ticket, WaitingLine
+from load_balancer.view import Explanation, View
 
 # Vehicles that may be left in line at once beside a free point: those behind them go first.
 MOST_LEFT_IN_LINE = 8
@@ -18,8 +18,7 @@ class Match(NamedTuple):
 
     ticket: Ticket
     choice: Choice
-    candidates: tuple[Candidate, ...]  # with a free point
-    passed_over: tuple[tuple[str, str], ...]  # name of a site and why it was not a candidate
+    among: Explanation
 
 
 class LeftInLine(NamedTuple):
@@ -38,86 +37,51 @@ class Matcher:
         self._random = random
 
     def first_of(
-        self, line: WaitingLine, sites: Iterable[Site], now: float
+        self, line: WaitingLine, view: View, now: float
     ) -> tuple[Match | None, list[LeftInLine]]:
         """Match the first of the line that takes a free point; list those left before it."""
         left: list[LeftInLine] = []
-        options, passed_over = self._options(sites, now)
-        free = {one.candidate.address for one in options if one.free > 0}
-        if not free:
+        if not view.has_point():
             return None, left
+        kept: dict[str, int] = {}  # points of full sites, for those who are left in line
         waiting = len(line) - 1
         for ticket in line:
             # Thousands may have been rejected by the one that has a point.
-            if ticket.deadline < now or ticket.rejected_by >= free:
+            if ticket.deadline < now or not view.has_point(ticket.rejected_by):
                 continue
-            fit = self._fit(ticket, options, now)
-            if not fit:
+            if not self._may_go(ticket, now):
                 continue
             told = ticket.demand.max_power_kw is not None
             # Whoever may not be left in line takes what is free, so that this ends there.
             may_wait = told and len(left) < MOST_LEFT_IN_LINE
             patience_s = ticket.deadline - now if may_wait else 0.0
-            request = Request(ticket.demand, patience_s, waiting)
-            choice = self.policy.choose(fit, request, self._random)
+            choice = self._choose(ticket, Request(ticket.demand, patience_s, waiting), view, kept)
             if not choice.waits:
-                return Match(ticket, choice, _candidates(fit), passed_over), left
+                return _match(ticket, choice, view), left
             left.append(LeftInLine(ticket, choice))
-            options = [_reserve(one, choice) for one in options]
+            address = choice.candidate.address
+            kept[address] = kept.get(address, 0) + 1
         return None, left
 
-    def match(self, ticket: Ticket, sites: Iterable[Site], now: float) -> Match | None:
+    def match(self, ticket: Ticket, view: View, now: float) -> Match | None:
         """Match a vehicle that can wait no longer with a free point, if there is one."""
-        options, passed_over = self._options(sites, now)
-        fit = self._fit(ticket, options, now)
-        if not fit:
+        if not (self._may_go(ticket, now) and view.has_point(ticket.rejected_by)):
             return None
-        choice = self.policy.choose(fit, Request(ticket.demand), self._random)
-        return Match(ticket, choice, _candidates(fit), passed_over)
+        choice = self._choose(ticket, Request(ticket.demand), view, {})
+        return _match(ticket, choice, view)
 
-    def _options(
-        self, sites: Iterable[Site], now: float
-    ) -> tuple[list[Option], tuple[tuple[str, str], ...]]:
-        """List the sites with a free point, and for a policy that predicts those that are full."""
-        predicts = self.policy.predicts
-        options, passed_over = [], []
-        for site in sites:
-            why_not = site.why_not(now)
-            if why_not is not None:
-                passed_over.append((site.name, why_not))
-                if not (predicts and site.energy and site.capacity and site.is_well(now)):
-                    continue
-            load, known_load, capacity = site.load, site.known_load, site.capacity
-            candidate = Candidate(
-                site.address,
-                site.name,
-                load,
-                capacity,
-                (load + 1) / capacity,
-                site.gauge_age_s(now),
-                site.last_chosen,
-            )
-            supply = site.energy.supply(known_load, now) if predicts and site.energy else None
-            options.append(Option(candidate, capacity - known_load, supply))
-        return options, tuple(passed_over)
-
-    def _fit(self, ticket: Ticket, options: list[Option], now: float) -> list[Option]:
-        """List the options of this vehicle; none where none of them has a free point."""
+    def _may_go(self, ticket: Ticket, now: float) -> bool:
+        """Tell whether it neither pauses nor wants a repeat that the budget has not."""
         if ticket.not_before > now:
-            return []
-        if ticket.costs_budget and not self._budget.available(now):
-            return []
-        if ticket.rejected_by:
-            options = [one for one in options if one.candidate.address not in ticket.rejected_by]
-        return options if any(one.free > 0 for one in options) else []
+            return False
+        return not ticket.costs_budget or self._budget.available(now)
+
+    def _choose(
+        self, ticket: Ticket, request: Request, view: View, kept: Mapping[str, int]
+    ) -> Choice:
+        options = view.options(request, ticket.rejected_by, kept)
+        return self.policy.choose(options, request, self._random)
 
 
-def _candidates(options: Iterable[Option]) -> tuple[Candidate, ...]:
-    return tuple([one.candidate for one in options if one.free > 0])
-
-
-def _reserve(option: Option, choice: Choice) -> Option:
-    """Keep a point for the vehicle that is left in line for it."""
-    if option.candidate is not choice.candidate:
-        return option
-    return option._replace(free=option.free - 1)
+def _match(ticket: Ticket, choice: Choice, view: View) -> Match:
+    return Match(ticket, choice, view.explain(choice.candidate, ticket.rejected_by))

@@ -63,6 +63,11 @@ class Policy:
         self.reason = reason
         self._pick = pick
 
+    @property
+    def takes_least(self) -> bool:
+        """Whether it takes the least `(load + 1) / capacity`, and needs to see no other site."""
+        return self._pick is least_loaded
+
     def choose(self, options: Sequence[Option], request: Request, random: Random) -> Choice:  # noqa: ARG002 - the vehicle matters to policies that predict
         """Choose for a vehicle, of options of which at least one has a free point."""
         candidates = [one.candidate for one in options if one.free > 0]

@@ -12,10 +12,14 @@ from random import Random
 from load_balancer.budget import RetryBudget
 from load_balancer.matching import MOST_LEFT_IN_LINE, LeftInLine, Match, Matcher
 from load_balancer.policy import Candidate, Choice, Policy
-from load_balancer.shortlist import shortlist, shortlist_reasons
 from load_balancer.site import Health, Patience, Reading, Site
+from load_balancer.site_index import SiteIndex
 from load_balancer.vehicle import Decision, Dispatch, Ticket, WaitingLine
+from load_balancer.view import Explanation, View
+from load_balancer.walk import Walk
 
+# So many sites are looked at one by one: that is faster than to keep them in order.
+_MOST_WALKED = 32
 # Weight of the newest session in the running mean of session lengths.
 _NEWEST = 0.05
 
@@ -39,6 +43,7 @@ class Pool:
         on_decision: Callable[[Decision], object] = lambda _decision: None,
         on_left_in_line: Callable[[LeftInLine], object] = lambda _left: None,
         on_poll_wanted: Callable[[Site], object] = lambda _site: None,
+        most_walked: int = _MOST_WALKED,
     ) -> None:
         self.policy = policy
         self.sites: dict[str, Site] = {}
@@ -56,6 +61,11 @@ class Pool:
         self._on_decision = on_decision
         self._on_left_in_line = on_left_in_line
         self._on_poll_wanted = on_poll_wanted
+        self._most_walked = most_walked
+        self._index = SiteIndex(self.sites, policy, patience)
+        self._changed: dict[Site, None] = {}  # since the index was last asked
+        self._ailing: dict[Site, None] = {}  # down, or with points that are not known to be free
+        self._sites_found = 0
         self._arrivals = 0
         self._decisions = 0
         self._mean_session_s: float | None = None
@@ -68,21 +78,29 @@ class Pool:
         """Bring the sites in line with a list of (name, address)."""
         addresses = {address: name for name, address in known}
         for address, name in addresses.items():
-            site = self.sites.get(address)
-            if site is None:
-                self.sites[address] = Site(
-                    name, address, balancers=self._balancers, patience=self._patience
-                )
-            else:
+            site = self.sites.get(address) or self._add_site(name, address)
+            site.name = name
+            if site.leaving or (name in self.drained) is not site.drained:
                 site.leaving = False
-                site.name = name
-            if (name in self.drained) is not self.sites[address].drained:
-                self.sites[address].set_drained(name in self.drained)
+                site.set_drained(name in self.drained)
+                self._changed[site] = None
         for site in list(self.sites.values()):
             if site.address not in addresses:
                 site.leaving = True
+                self._changed[site] = None
                 self._forget_if_empty(site)
+        if len(self.sites) <= self._most_walked:  # the index is not in use, and forgets nothing
+            self._index = SiteIndex(self.sites, self.policy, self._patience)
+            self._changed = dict.fromkeys(self.sites.values())
         self.match(now)
+
+    def _add_site(self, name: str, address: str) -> Site:
+        site = Site(name, address, balancers=self._balancers, patience=self._patience)
+        self._sites_found += 1
+        site.order = self._sites_found
+        self.sites[address] = site
+        self._changed[site] = None
+        return site
 
     def set_drained(self, name: str, drained: bool, now: float) -> list[Site]:
         """Give a substation nothing new from now on, or again; what charges there goes on.
@@ -98,12 +116,14 @@ class Pool:
             self.drained.add(name)
         for site in sites:
             site.set_drained(drained)
+            self._changed[site] = None
         self.match(now)
         return sites
 
     def cannot_be_reached(self, site: Site, why: str) -> None:
         """No address of a site is known, so that it is not even polled."""
         site.eject(why)
+        self._changed[site] = self._ailing[site] = None
 
     def pause_s(self, site: Site, random: Random) -> float:
         """Tell how long to wait after a poll of a site until the next, seconds from its begin."""
@@ -117,6 +137,9 @@ class Pool:
         """Take in a good poll."""
         was_open = site.why_not(now) is None
         site.read(reading, now)
+        self._changed[site] = None
+        if len(self.sites) > self._most_walked:
+            self._indexed(now)  # now, or a vehicle that comes after many polls would wait for it
         # Those who are left in line beside a free point are not looked at with every poll of every
         # site: among hundreds of sites that alone would keep a processor busy.
         left = len(self.left_in_line)
@@ -130,6 +153,7 @@ class Pool:
 
         What charges there goes on: the site lives.
         """
+        self._changed[site] = self._ailing[site] = None
         if site.unreadable(why):
             self.ejections[site.name, "unreadable"] += 1
 
@@ -138,6 +162,7 @@ class Pool:
         was_down = site.health is Health.DOWN
         if not site.missed(why):
             return
+        self._changed[site] = self._ailing[site] = None
         if not was_down:
             self.ejections[site.name, "missed_polls"] += 1
         for dispatch in list(site.in_flight):
@@ -166,7 +191,7 @@ class Pool:
             self.waiting.remove(ticket)
             raise LineFull
         if ticket.dispatch is None:
-            for site in self.sites.values():
+            for site in self._ailing_sites():
                 if site.awaits_confirmation:
                     self._on_poll_wanted(site)
 
@@ -185,7 +210,8 @@ class Pool:
             site.last_chosen,
         )
         choice = Choice(candidate, "charges there already")
-        ticket.dispatch = self._decide(Match(ticket, choice, (candidate,), ()), choice.reason, now)
+        match = Match(ticket, choice, Explanation((candidate,), ()))
+        ticket.dispatch = self._decide(match, choice.reason, now)
         site.attach(ticket.dispatch)
         self._on_decision(ticket.dispatch.decision)
         ticket.on_dispatch(ticket.dispatch)
@@ -270,8 +296,7 @@ class Pool:
             self.failovers[reason] += 1
             self._eject(dispatch.site, reason, why)
             # The line is cut, so the site's own end of it is too: but it may take a moment.
-            dispatch.site.release(dispatch, now)
-            self._forget_if_empty(dispatch.site)
+            self._release_point(dispatch, now)
             dispatch.ticket.failed(now)
             # A vehicle that had charged for a while is moved on for nothing, so that all that a
             # lost site held goes on at once; what fails at once is what floods a sick grid.
@@ -291,7 +316,10 @@ class Pool:
         By Little's law the sites free `capacity / mean session` points a second, and those in line
         come first. Without a site or a finished session to go by: when the next probe is due.
         """
-        capacity = sum(site.capacity for site in self.sites.values() if site.is_well(now))
+        if len(self.sites) > self._most_walked:
+            capacity = self._indexed(now).capacity
+        else:
+            capacity = sum(site.capacity for site in self.sites.values() if site.is_well(now))
         if not capacity or self._mean_session_s is None:
             return self._patience.longest_pause_s if not capacity else self.trust_s
         return (len(self.waiting) + 1) * self._mean_session_s / capacity
@@ -309,17 +337,22 @@ class Pool:
         had_waiting, self._had_waiting = self._had_waiting, bool(self.waiting)
         if self.waiting and not had_waiting:
             # Pauses between probes are long while nobody needs the site; now somebody does.
-            for site in self.sites.values():
+            for site in self._ailing_sites():
                 if site.may_be_back:
                     self._on_poll_wanted(site)
+
+    def _ailing_sites(self) -> list[Site]:
+        """List those that are down, or have points that are not known to be free."""
+        known = (site for site in self._ailing if self.sites.get(site.address) is site)
+        ailing = sorted((site for site in known if site.is_ailing), key=lambda site: site.order)
+        self._ailing = dict.fromkeys(ailing)
+        return ailing
 
     def _match(self, now: float) -> None:
         self._matched_at = now
         self.left_in_line = []
         while self.waiting:
-            match, self.left_in_line = self._matcher.first_of(
-                self.waiting, self.sites.values(), now
-            )
+            match, self.left_in_line = self._matcher.first_of(self.waiting, self._view(now), now)
             if match is None:
                 break
             self._dispatch(match, now)
@@ -331,13 +364,23 @@ class Pool:
     def last_call(self, ticket: Ticket, now: float) -> None:
         """Dispatch a vehicle whose deadline has come, if there is a free point of whatever kind."""
         if ticket.dispatch is None:
-            match = self._matcher.match(ticket, self.sites.values(), now)
+            match = self._matcher.match(ticket, self._view(now), now)
             if match is not None:
                 self._dispatch(match, now)
 
+    def _view(self, now: float) -> View:
+        if len(self.sites) <= self._most_walked:
+            return Walk(self.sites.values(), now, predicts=self.policy.predicts)
+        return self._indexed(now)
+
+    def _indexed(self, now: float) -> SiteIndex:
+        changed, self._changed = self._changed, {}
+        return self._index.at(now, changed)
+
     def _dispatch(self, match: Match, now: float) -> None:
         ticket = match.ticket
-        reason = f"{match.choice.reason} of {len(match.candidates)} with a free point"
+        free = len(match.among.candidates) + match.among.candidates_left_out
+        reason = f"{match.choice.reason} of {free} with a free point"
         dispatch = self._decide(match, reason, now)
         self.waiting.remove(ticket)
         ticket.left_in_line_for = None
@@ -351,13 +394,13 @@ class Pool:
         site = self.sites[choice.candidate.address]
         self._decisions += 1
         site.last_chosen = self._decisions
+        self._changed[site] = None
         if ticket.costs_budget:
             self._budget.withdraw()
         elif not ticket.attempts:
             self._budget.deposit()
         ticket.attempts += 1
-        candidates = shortlist(match.candidates, choice.candidate)
-        passed_over = shortlist_reasons(match.passed_over)
+        among = match.among
         decision = Decision(
             sequence=self._decisions,
             at=now,
@@ -369,10 +412,10 @@ class Pool:
             waited_s=now - ticket.arrived,
             policy=self.policy.name,
             reason=reason,
-            candidates=candidates,
-            passed_over=passed_over,
-            candidates_left_out=len(match.candidates) - len(candidates),
-            passed_over_left_out=len(match.passed_over) - len(passed_over),
+            candidates=among.candidates,
+            passed_over=among.passed_over,
+            candidates_left_out=among.candidates_left_out,
+            passed_over_left_out=among.passed_over_left_out,
             prediction=choice.prediction,
             next_best=choice.next_best,
             left_in_line_for=ticket.left_in_line_for,
@@ -387,19 +430,24 @@ class Pool:
             return False
         dispatch.open = False
         dispatch.ticket.dispatch = None
+        self._changed[dispatch.site] = None
         self.dispatches[dispatch.site.name, outcome] += 1
         return True
 
     def _release(self, dispatch: Dispatch, outcome: str, now: float) -> None:
         if self._close(dispatch, outcome):
-            dispatch.site.release(dispatch, now)
-            self._forget_if_empty(dispatch.site)
+            self._release_point(dispatch, now)
             if self.waiting and dispatch.site.awaits_confirmation:
                 self._on_poll_wanted(dispatch.site)
 
+    def _release_point(self, dispatch: Dispatch, now: float) -> None:
+        dispatch.site.release(dispatch, now)
+        self._ailing[dispatch.site] = None
+        self._forget_if_empty(dispatch.site)
+
     def _take_back(self, dispatch: Dispatch, now: float) -> None:
         if self._close(dispatch, "taken_back"):
-            dispatch.site.release(dispatch, now)
+            self._release_point(dispatch, now)
             self.failovers["lost"] += 1
             dispatch.ticket.failed(now)
             self._put_back(dispatch, now)
@@ -416,9 +464,10 @@ class Pool:
         self.waiting.add(ticket)
 
     def _eject(self, site: Site, reason: str, why: str) -> None:
+        self._changed[site] = self._ailing[site] = None
         if site.eject(why):
             self.ejections[site.name, reason] += 1
 
     def _forget_if_empty(self, site: Site) -> None:
-        if site.leaving and not site.in_flight:
-            self.sites.pop(site.address, None)
+        if site.leaving and not site.in_flight and self.sites.pop(site.address, None) is not None:
+            self._changed[site] = None

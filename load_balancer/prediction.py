@@ -15,7 +15,7 @@ from load_balancer.demand import Stage
 
 _GUARANTEED = 0.5  # of an equal share
 # So many ends are followed: each takes time, and a page may tell of a million sessions.
-_MOST_ENDS = 256
+MOST_ENDS = 256
 
 
 class Supply(NamedTuple):
@@ -56,7 +56,7 @@ def predict(supply: Supply, stages: Sequence[Stage], *, after_ends: int = 0) -> 
     """
     if not after_ends and supply.limit_kw - supply.committed_kw >= supply.point_power_kw:
         return Prediction(0.0, alone_s(supply, stages))  # nobody is held back
-    if after_ends > _MOST_ENDS:
+    if after_ends > MOST_ENDS:
         return Prediction(inf, inf)
     sessions = supply.sessions
     each_kw = min(supply.committed_kw / sessions, supply.point_power_kw) if sessions else 0.0
@@ -105,10 +105,10 @@ def _beside(
     And those that the others lose to it: what it draws beyond the room that they leave is theirs.
     """
     hours = taken_kwh = 0.0
-    last = others - _MOST_ENDS
+    last = others - MOST_ENDS
     for left_kwh, cap_kw in stages:
         while (room_kw := limit_kw - others * each_kw) < cap_kw and others:
-            own_kw = max(room_kw, _guaranteed(others, each_kw, limit_kw, cap_kw))
+            own_kw = max(room_kw, guaranteed_kw(others, each_kw, limit_kw, cap_kw))
             other_kw = min(each_kw, (limit_kw - own_kw) / others)
             span = _hours(to_next_kwh, other_kw)
             theirs = 1 - max(0.0, room_kw) / own_kw if own_kw else 0.0
@@ -132,7 +132,7 @@ def _beside(
     return hours, taken_kwh / each_kw if taken_kwh else 0.0
 
 
-def _guaranteed(others: int, each_kw: float, limit_kw: float, cap_kw: float) -> float:
+def guaranteed_kw(others: int, each_kw: float, limit_kw: float, cap_kw: float) -> float:
     """Return what a newcomer has whatever those draw who were there before it."""
     equal_kw = limit_kw / (others + 1)
     if each_kw > equal_kw > cap_kw:  # the others share what it cannot draw

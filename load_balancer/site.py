@@ -79,6 +79,7 @@ class Site:
     def __init__(self, name: str, address: str, *, balancers: int, patience: Patience) -> None:
         self.name = name
         self.address = address
+        self.order = 0  # of those that a pool knows, the longer known ones first
         self.health = Health.UNKNOWN
         self.reason: str | None = "not polled yet"
         self.reading: Reading | None = None
@@ -90,10 +91,10 @@ class Site:
         self.leaving = False  # vanished from its name; kept until its last vehicle is done
         self.drained = False  # an operator's word: it finishes what it has and gets nothing new
         self.in_flight: dict[Dispatch, None] = {}  # a set in the order of dispatch
-        self._others = balancers - 1
+        self.others = balancers - 1  # balancers
         self._patience = patience
         self._trust_s = patience.trust_s
-        self._read_at = float("-inf")
+        self.read_at = float("-inf")
         self._own_at_reading = 0
         # When each vehicle was let go whose point may still be taken: answered 202, or hung up.
         # It counts until a poll that began later can show it.
@@ -116,12 +117,12 @@ class Site:
     def foreign(self) -> int:
         """Estimated vehicles here that this balancer did not dispatch."""
         since = self.own - self._own_at_reading
-        return max(0, self._foreign_at_reading + self._others * since)
+        return max(0, self._foreign_at_reading + self.others * since)
 
     @property
     def load(self) -> int:
         """Estimated vehicles here."""
-        return self.own + self.foreign if self._others else self.known_load
+        return self.own + self.foreign if self.others else self.known_load
 
     @property
     def known_load(self) -> int:
@@ -140,6 +141,11 @@ class Site:
         return bool(self._unconfirmed) and self.health is Health.UP
 
     @property
+    def is_ailing(self) -> bool:
+        """Whether it is down, or has points of which it is not known whether they are free."""
+        return bool(self._unconfirmed) or self.health is Health.DOWN
+
+    @property
     def may_be_back(self) -> bool:
         """Whether it is worth a probe out of turn: gone for a while, and not back to fail again."""
         return self.health is Health.DOWN and self._failed_probes > 0 and self._failures <= 1
@@ -155,7 +161,7 @@ class Site:
 
     def gauge_age_s(self, now: float) -> float:
         """Seconds since the gauge was read; infinite if never."""
-        return now - self._read_at
+        return now - self.read_at
 
     def is_well(self, now: float) -> bool:
         """Tell whether it takes vehicles as long as it has a free point."""
@@ -167,7 +173,7 @@ class Site:
             return "no longer behind its name"
         if self.health is not Health.UP:
             return self.reason or str(self.health)
-        if now - self._read_at > self._trust_s:
+        if now - self.read_at > self._trust_s:
             return f"gauge is {self.gauge_age_s(now):.1f} s old"
         return None
 
@@ -231,7 +237,7 @@ class Site:
         if self._failed_since_poll_began:
             return  # the page may have been written before; the next one will tell
         self.reading = reading
-        self._read_at = now
+        self.read_at = now
         # The page was written somewhere between the poll's beginning and now. With the most that
         # this balancer had here in between, its own vehicles are never taken for foreign ones.
         self._own_at_reading = self._own_peak_in_poll

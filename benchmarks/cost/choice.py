@@ -22,7 +22,6 @@ CHOOSERS = ("least-loaded", DEFAULT_POLICY)
 LIMITS_US = {3: 60.0, 30: 400.0}
 _TAKEN = 0.9
 _KINDS = ((12, 50.0, 300.0), (4, 350.0, 700.0), (24, 11.0, 150.0))  # points, a point's kW, limit kW
-_MEAN_KWH, _MEAN_MAX_KW = 16.0, 110.0  # of those that charge: energy left, and most power
 _WARM_UP = 200
 
 
@@ -58,10 +57,14 @@ def _pool(policy: str, substations: int) -> Pool:
         budget=RetryBudget(share=0.2, floor_per_s=50, burst=500),
     )
     pool.set_sites([(f"s{number}", f"http://s{number}") for number in range(substations)], 0.0)
+    random = Random(2)
     for number, site in enumerate(pool.sites.values()):
         points, point_power_kw, limit_kw = _KINDS[number % len(_KINDS)]
-        load = round(_TAKEN * points)
-        committed_kw = load * min(point_power_kw, _MEAN_MAX_KW)
+        demands = [
+            Demand(*FAST_MIX.draw(random)) for _ in range(points) if random.random() < _TAKEN
+        ]
+        load = len(demands)
+        committed_kw = sum(demand.cap_kw(point_power_kw) for demand in demands)
         pool.poll_began(site, 0.0)
         pool.poll_read(
             site,
@@ -72,7 +75,7 @@ def _pool(policy: str, substations: int) -> Pool:
                 power_limit_kw=limit_kw,
                 point_power_kw=point_power_kw,
                 committed_power_kw=committed_kw,
-                remaining_energy_kwh=load * _MEAN_KWH,
+                remaining_energy_kwh=sum(demand.kwh * random.random() for demand in demands),
                 time_scale=360.0,
             ),
             0.0,

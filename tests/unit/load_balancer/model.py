@@ -79,9 +79,9 @@ class ModelSite:
 class Model:
     """A pool, its sites, its callers, and the checks that hold at every dispatch."""
 
-    def __init__(self, policy: str, balancers: int) -> None:
+    def __init__(self, policy: str, balancers: int, pool: type[Pool] = Pool) -> None:
         self.now = 100.0
-        self.pool = Pool(
+        self.pool = pool(
             POLICIES[policy],
             random=Random(3),
             patience=Patience(),

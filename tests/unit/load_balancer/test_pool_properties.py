@@ -18,8 +18,10 @@ from hypothesis.stateful import (
 from load_balancer.demand import Demand
 from load_balancer.matching import MOST_LEFT_IN_LINE
 from load_balancer.policies import POLICIES
+from load_balancer.pool import Pool
 from load_balancer.site import Health
 from load_balancer.vehicle import Ticket
+from tests.unit.load_balancer.compared import ComparedPool
 from tests.unit.load_balancer.model import (
     BURST,
     FLOOR_PER_S,
@@ -75,6 +77,7 @@ class AnyGrid(RuleBasedStateMachine):
     powers_kw: ClassVar[list[tuple[float | None, float | None]]] = POWERS_KW
     capacities: ClassVar[st.SearchStrategy[int]] = st.integers(0, 4)
     callers_hang_up: ClassVar[bool] = True
+    pool: ClassVar[type[Pool]] = Pool
     began: float
 
     @initialize(data=st.data())
@@ -82,6 +85,7 @@ class AnyGrid(RuleBasedStateMachine):
         self.model = Model(
             data.draw(st.sampled_from(self.policies)),
             data.draw(st.integers(1, self.most_balancers)),
+            self.pool,
         )
         self.began = self.model.now
         for name, capacity in zip(
@@ -399,6 +403,16 @@ class UnlikeGrid(TroubledGrid):
     capacities: ClassVar[st.SearchStrategy[int]] = st.integers(1, 3)
 
 
+class IndexedGrid(TroubledGrid):
+    """The same with the index that is there for many sites, whose every choice is compared."""
+
+    pool = ComparedPool
+
+
+class UnlikeIndexedGrid(UnlikeGrid):
+    pool = ComparedPool
+
+
 def test_any_grid_keeps_its_word() -> None:
     run_state_machine_as_test(TroubledGrid, settings=PROFILE)
 
@@ -409,3 +423,11 @@ def test_a_lone_balancer_that_owns_all_traffic_is_exact() -> None:
 
 def test_a_grid_of_fast_and_slow_sites_keeps_its_word() -> None:
     run_state_machine_as_test(UnlikeGrid, settings=PROFILE)
+
+
+def test_any_grid_keeps_its_word_with_an_index() -> None:
+    run_state_machine_as_test(IndexedGrid, settings=PROFILE)
+
+
+def test_a_grid_of_fast_and_slow_sites_keeps_its_word_with_an_index() -> None:
+    run_state_machine_as_test(UnlikeIndexedGrid, settings=PROFILE)
