@@ -44,7 +44,7 @@ class Hosts:
 
     def __init__(self, names: Sequence[str] = ()) -> None:
         """Take what is not of the public DNS, and `names` as `read_names` gives them."""
-        self._names = {name for name in names if not name.startswith(".")}
+        self._names = frozenset(names)
         self._suffixes = (*_PRIVATE, *(name for name in names if name.startswith(".")))
         self._known = lru_cache(_REMEMBERED)(self._look_at)
 

@@ -1,6 +1,11 @@
 """What callers are told who are not let in, word for word."""
 
-from charge_request_service.doors.problems import Misdirected, RateLimited, Unauthorized
+from charge_request_service.doors.problems import (
+    Misdirected,
+    OperatorsOnly,
+    RateLimited,
+    Unauthorized,
+)
 
 
 def test_who_asks_too_often_is_told_the_limit_and_when_to_come_back() -> None:
@@ -34,3 +39,9 @@ def test_who_calls_another_name_is_told_the_setting_that_lists_names() -> None:
         "setting ALLOWED_HOSTS."
     )
     assert f"'{'x' * 80}'" in Misdirected("x" * 81).detail
+
+
+def test_who_is_no_operator_is_told_what_makes_one() -> None:
+    assert OperatorsOnly().detail == (
+        "This needs an operator's key: in the file of API keys its line ends in `:operator`."
+    )

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from flask import g
 from flask.testing import FlaskClient
 
 from charge_request_service.app import create_app
@@ -17,11 +18,11 @@ KEY, LINE = make_key("ops")
 BEARER = {"Authorization": f"Bearer {KEY}"}
 
 
-def app_with(tmp_path: Path | None = None, **settings: Any) -> ServiceApp:
+def app_with(tmp_path: Path | None = None, *, lines: str = LINE, **settings: Any) -> ServiceApp:
     """Build a gateway, with keys where there is a folder to keep them in."""
     if tmp_path is not None:
         file = tmp_path / "keys"
-        file.write_text(LINE)
+        file.write_text(lines)
         settings["charge_api_keys_file"] = file
     # Nothing answers there: who is let in gets a 503 or an answer of the gateway itself.
     return create_app(Settings(balancer_url="http://127.0.0.1:9", max_wait=0, **settings))
@@ -251,6 +252,23 @@ def test_who_is_turned_away_leaves_little_behind_in_the_metrics(tmp_path: Path) 
     client.post("/charge", headers=BEARER)
     text = client.get("/metrics").text
     assert 'http_request_duration_seconds_count{method="POST",route="/charge"} 1.0' in text
+
+
+def test_each_request_is_put_down_to_the_holder_of_its_key_who_may_be_an_operator(
+    tmp_path: Path,
+) -> None:
+    chief, chief_line = make_key("chief", operator=True)
+    app, plain = app_with(tmp_path, lines=f"{LINE}\n{chief_line}"), app_with()
+    for one in (app, plain):
+        one.add_url_rule("/who", view_func=lambda: {"caller": g.caller, "operator": g.operator})
+
+    def who(app: ServiceApp, key: str | None = None) -> Any:
+        headers = {} if key is None else {"Authorization": f"Bearer {key}"}
+        return app.test_client().get("/who", headers=headers).get_json()
+
+    assert who(app, KEY) == {"caller": {"caller": "ops"}, "operator": False}
+    assert who(app, chief) == {"caller": {"caller": "chief"}, "operator": True}
+    assert who(plain) == {"caller": {}, "operator": True}  # without keys any sees all
 
 
 def test_who_keeps_asking_without_a_key_is_logged_once_in_a_while(

@@ -1,5 +1,7 @@
 """Which names a gateway answers to, so that no page of elsewhere can take it for its own."""
 
+import tracemalloc
+
 import pytest
 
 from charge_request_service.doors.hosts import Hosts, read_names
@@ -65,6 +67,18 @@ def test_a_name_that_is_listed_passes_and_one_with_a_dot_before_it_for_all_below
     assert not hosts.allows("www.grid.example")
     assert not hosts.allows("ev.example")
     assert not hosts.allows("notgrid.example")
+
+
+def test_a_caller_that_asks_by_ever_new_names_takes_no_memory() -> None:
+    hosts = Hosts()
+    tracemalloc.start()
+    try:
+        for number in range(5_000):
+            hosts.allows(f"{number}.example")
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept < 200_000
 
 
 @pytest.mark.parametrize("text", ["http://grid.example", "grid.example:80", "*", "a..b", "a b"])

@@ -25,6 +25,14 @@ def test_a_key_that_was_made_is_known_by_its_line() -> None:
     assert len({make_key("same")[0] for _ in range(100)}) == 100
 
 
+def test_an_operators_key_is_told_by_its_line() -> None:
+    (_, plain), (_, operator) = make_key("ops"), make_key("chief", operator=True)
+    ring = KeyRing.parse(f"{plain}\n{operator}")
+
+    assert ring.operators == {"chief"}
+    assert operator.endswith(":operator")
+
+
 @pytest.mark.parametrize("wrong", ["", "x", "ops", "ключ", "\udc80", "k" * 8000])
 def test_what_is_no_key_has_no_holder(wrong: str) -> None:
     key, line = make_key("ops")
@@ -167,6 +175,17 @@ def test_a_change_is_followed_within_a_second(followed: Followed) -> None:
             "keys": 1,
         }
     ]
+
+
+def test_who_is_an_operator_is_followed_too(followed: Followed) -> None:
+    assert not followed.ring.is_operator("first")
+
+    key, line = make_key("chief", operator=True)
+    followed.path.write_text(line)
+
+    assert followed.holder_after_a_second(key) == "chief"
+    assert followed.ring.is_operator("chief")
+    assert not followed.ring.is_operator("first")
 
 
 def test_a_file_that_is_replaced_and_one_of_the_same_size_are_changes(followed: Followed) -> None:

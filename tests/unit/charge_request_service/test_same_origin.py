@@ -68,6 +68,7 @@ def test_pages_of_other_sites_are_refused(headers: dict[str, str]) -> None:
         ("http://grid.local:8081", NAMED),
         ("https://grid.example", NAMED),
         ("https://elsewhere.example", None),  # any name, as where keys are needed
+        ("https://elsewhere://example", None),
     ],
 )
 def test_the_own_page_passes_where_a_proxy_changed_the_host(

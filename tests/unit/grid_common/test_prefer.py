@@ -69,10 +69,10 @@ def test_a_preference_that_is_no_time_is_a_fault(header: str) -> None:
     "header", ["wait=" + " " * 30_000 + "x", "," * 30_000 + "wait=x", "wait" + " " * 30_000 + "x=1"]
 )
 def test_a_header_made_to_take_long_does_not(header: str) -> None:
-    began = time.perf_counter()
+    began = time.thread_time()
     with suppress(BadRequest):
         preferred(header)
-    assert time.perf_counter() - began < 0.5
+    assert time.thread_time() - began < 0.5
 
 
 def test_a_preference_that_is_no_time_is_told_what_it_takes_and_shown_short() -> None:
