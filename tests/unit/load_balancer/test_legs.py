@@ -7,7 +7,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from load_balancer.legs import Legs
+from load_balancer.legs import NOTHING_KWH, Legs
 
 KWH = pytest.approx
 
@@ -80,6 +80,11 @@ def test_what_was_sent_to_nobody_is_no_leg_but_energy_of_before_stays_one() -> N
     legs.withdraw("a")
     assert len(legs) == 0
     assert legs.current is None
+
+    legs.begin("a", "A", now=0.0)
+    legs.hear("a", 0.0, now=0.0)  # it knows of the session, which got nothing
+    legs.withdraw("a")
+    assert len(legs) == 0
 
     legs.hear("a", 4.0, now=0.0, substation="A")
     legs.begin("a", "A", now=0.0)
@@ -194,6 +199,112 @@ def test_power_is_told_by_the_last_two_words() -> None:
     leg = legs.leg("a")
     assert leg is not None
     assert leg.kwh_per_s == KWH(0.5)
+    legs.hear("a", 3.0, now=4.0)
+    assert leg.kwh_per_s == KWH(0.75)
+    legs.hear("a", 3.5, now=4.0)  # at the same time: no power can be told
+    assert leg.kwh_per_s == KWH(0.75)
+    assert leg.kwh == 3.5
+    legs.hear("a", 3.0, now=5.0)
+    assert leg.kwh_per_s == 0
+
+
+def test_visits_at_one_substation_add_up_to_the_millisecond() -> None:
+    legs = Legs(10.0)
+    for kwh in (1.0, 2.0):
+        legs.begin("a", "A", now=0.0)
+        assert "a" in legs
+        legs.end("a", visit_s=1.2341, kwh=kwh)
+
+    assert legs.charging_s == KWH(2.4682)
+    assert legs.records() == [("A", 2.0, 2.468)]
+    assert "b" not in legs
+
+
+def test_a_session_without_legs_has_no_last_one() -> None:
+    legs = Legs(10.0)
+    assert legs.last is None
+    legs.lose("a")
+    legs.rename("a", "b")
+    legs.withdraw("a")
+    assert not legs.release("a")
+    assert len(legs) == 0
+
+    for register in "ab":
+        legs.begin(register, register.upper(), now=0.0)
+        legs.end(register, 1.0, 1.0)
+    last = legs.last
+    assert last is not None
+    assert last.substation == "B"
+
+
+def test_the_late_end_of_another_visit_leaves_the_one_that_goes_on() -> None:
+    legs = Legs(10.0)
+    legs.begin("a", "A", now=0.0)
+    legs.hear("a", 1.0, now=1.0)
+    legs.begin("b", "B", now=2.0)
+
+    legs.end("a", visit_s=2.0, kwh=1.5)
+    assert legs.current == "b"
+    legs.withdraw("a")
+    assert legs.current == "b"
+    legs.end("c", visit_s=2.0, kwh=3.0)  # where it never was
+    assert (legs.current, legs.delivered_kwh) == ("b", 1.5)
+
+
+def test_a_visit_without_energy_stays_a_leg_for_the_time_that_it_took() -> None:
+    legs = Legs(10.0)
+    legs.begin("a", "A", now=0.0)
+    legs.end("a", visit_s=5.0)
+    legs.begin("a", "A", now=9.0)
+    legs.withdraw("a")
+
+    assert legs.charging_s == 5
+    assert legs.records() == []
+
+
+def test_a_leg_that_was_not_seen_before_may_be_of_little_energy() -> None:
+    legs = Legs(10.0)
+    assert legs.hear("a", 0.5, now=0.0, substation="A")
+    assert legs.hear("a", 1.0, now=1.0)
+    assert legs.delivered_kwh == 1.0
+
+
+def test_what_is_reserved_at_all_substations_can_be_released_at_once() -> None:
+    legs = Legs(10.0)
+    for register in "ab":
+        legs.hear(register, 1.0, now=0.0, substation=register)
+        legs.reserve(register, register, 2.0, 1.0)
+    assert legs.reserved_kwh == 4
+
+    legs.release_all()
+    assert legs.reserved_kwh == 0
+
+
+def test_a_leg_that_is_renamed_does_not_replace_one_of_its_new_name() -> None:
+    legs = Legs(10.0)
+    legs.hear("a", 1.0, now=0.0, substation="A")
+    legs.hear("b", 2.0, now=0.0, substation="B")
+
+    legs.rename("a", "b")
+
+    assert legs.records() == [("B", 2.0, 0.0)]
+
+
+def test_a_billionth_of_a_kwh_is_nothing() -> None:
+    asked = Legs(NOTHING_KWH)
+    assert asked.remaining_kwh == 0
+    assert asked.is_complete
+    assert not asked.has_to_wait
+
+    over = Legs(0.0)
+    over.hear("a", NOTHING_KWH, now=0.0, substation="A")
+    assert over.newly_counted_twice_kwh() == 0
+
+    nearly = Legs(1.0)
+    nearly.hear("a", 0.0, now=0.0, substation="A")
+    nearly.begin("a", "A", now=0.0)
+    nearly.reserve("a", "A", 1.0 - NOTHING_KWH, 1.0)
+    assert nearly.has_to_wait
 
 
 class Meter:

@@ -116,7 +116,9 @@ def test_what_a_site_tells_of_its_energy_is_passed_on() -> None:
         b"[1]",
         b"[" * 5000,
         b'{"energy_kwh": null, "mean_power_kw": "50", "peak_power_kw": true}',
-        b'{"energy_kwh": -1, "mean_power_kw": [50], "peak_power_kw": 1e400}',
+        b'{"energy_kwh": -1, "mean_power_kw": [50], "peak_power_kw": {}}',
+        b'{"energy_kwh": 1e400}',
+        b'{"energy_kwh": NaN}',
     ],
 )
 def test_what_cannot_be_an_energy_is_left_out(body: bytes) -> None:
