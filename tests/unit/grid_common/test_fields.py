@@ -61,7 +61,15 @@ def test_what_others_call_the_battery_and_its_power(names: str, field: str) -> N
     assert {meant(name, GATEWAY) for name in names.split()} == {field}
 
 
-@pytest.mark.parametrize("name", ["colour", "", "_", "x" * 65, "session_id", "sessionId", "é"])
+def test_a_long_name_may_still_be_a_field_spelled_oddly() -> None:
+    assert meant("kwh" + "_" * 61, GATEWAY) == "kwh"
+    assert meant("kwh" + "_" * 62, GATEWAY) is None
+
+
+UNLIKE = ["colour", "", "_", "x" * 65, "session_id", "sessionId", "é", "max_kwh", "batteries"]
+
+
+@pytest.mark.parametrize("name", UNLIKE)
 def test_what_is_near_to_nothing_is_to_be_left_out(name: str) -> None:
     assert meant(name, GATEWAY) is None
     [fault] = refused({name: 5})

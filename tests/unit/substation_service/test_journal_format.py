@@ -55,7 +55,9 @@ def test_a_changed_byte_before_the_last_line_is_found(at: int, byte: int) -> Non
         list(decode(changed.splitlines(keepends=True)))
 
     begins = [len(b"".join(LINES[:number])) for number in range(5)]
-    assert corrupt.value.offset == max(begin for begin in begins if begin <= at)
+    offset = max(begin for begin in begins if begin <= at)
+    assert corrupt.value.offset == offset
+    assert str(corrupt.value) == f"the line at byte {offset} does not match its checksum"
 
 
 def test_a_register_comes_back_as_it_was() -> None:
