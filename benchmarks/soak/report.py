@@ -13,25 +13,25 @@ PICTURE = "images/soak-memory.svg"
 _INTRODUCTION = """\
 # Soak
 
-Written by `make soak` (`python -m benchmarks.soak`): the grid as processes, vehicles of the load
-tester, and one random fault after the other. Every 2 s each part's processes are measured: resident
-memory, open files and connections, threads.
+Written by `make soak` (`python -m benchmarks.soak`). The grid runs as processes, the load tester
+sends vehicles, and random faults are injected one after the other. Every 2 s the resident memory,
+open files, connections and threads of each part are measured.
 """
 
 _RULES = f"""\
 ## How it is judged
 
-- Parts are killed, frozen and restarted, links between balancer and sites slowed and cut. In the
-  first fifth of the run the gateway, the balancer and one site are killed and restarted; then they
-  live on, only frozen and cut off, for their memory to be followed. Everything else happens after
-  that, dealt from a shuffled deck: each kind of fault equally often to each part.
-- Memory is flat when its growth over the second half (Theil-Sen over medians of {BIN_S:g} s, with
+- Parts are killed, frozen and restarted; links between balancer and substations are slowed and cut.
+  In the first fifth of the run, the gateway, the balancer and one substation are killed and
+  restarted. After that these three are only frozen and cut off, so that their memory can be tracked
+  over a long time. All other faults follow in random order, each kind equally often for each part.
+- Memory is flat if its growth over the second half (Theil-Sen over medians of {BIN_S:g} s, with
   Sen's 95% interval) is below 1 MiB in 10 minutes at the interval's upper end.
-- Files are closed when a part has at most {MOST_FILES_LEFT} more open after the run than before it.
-- Charged twice: to the end, more than once, by vehicle. *Answer lost* are those whose first charge
-  ended while its site was behind a cut link, or as a part on the answer's way was killed: the
-  vehicle asks again, and nobody can know (see
-  [what cannot be promised](reliability.md#what-cannot-be-promised)).
+- Files are closed if a part has at most {MOST_FILES_LEFT} more open after the run than before it.
+- *Charged twice* counts vehicles that were fully charged more than once. *Answer lost* counts
+  vehicles whose first charge ended while its substation was behind a cut link, or while a part on
+  the response's path was killed. Such a vehicle retries, and nobody can know that it was charged
+  (see [what cannot be promised](reliability.md#what-cannot-be-promised)).
 """
 
 
@@ -105,7 +105,7 @@ def _faults(results: Results) -> Iterator[str]:
         for what, (low, high) in HOLD_S.items()
     ]
     yield from table(("", "for", *results.parts), rows)
-    yield "A link is counted at the site at its end.\n"
+    yield "Faults of a link are counted at its substation.\n"
 
 
 def _vehicles(results: Results) -> Iterator[str]:
