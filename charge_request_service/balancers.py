@@ -18,6 +18,7 @@ from charge_request_service.settings import Settings
 from charge_request_service.watch import BalancerLost
 from grid_common.charge import Session
 from grid_common.drain import says_it_drains
+from grid_common.held_limit import has_no_connection_free
 from grid_common.http_url import HttpUrl, in_url
 from grid_common.logs import Log
 from grid_common.names import choose_family, listens, resolve
@@ -72,10 +73,11 @@ class Balancers:
     ) -> Answer:
         """Forward a vehicle to a balancer and wait for its answer.
 
-        One that refuses the connection, is known to be silent, or drains, has not seen the vehicle:
-        the others are tried, and all of them again until `wait_s` is over. One that breaks off, or
-        falls silent for long, may have had it charged: no other is tried, but for a kept-alive
-        connection that was closed before the vehicle was sent on it (`Upstream`).
+        One that refuses the connection, is known to be silent, drains, or has as many vehicles as
+        its connections allow, has not seen the vehicle: the others are tried, and all of them again
+        until `wait_s` is over. One that breaks off, or falls silent for long, may have had it
+        charged: no other is tried, but for a kept-alive connection that was closed before the
+        vehicle was sent on it (`Upstream`).
 
         Args:
             session: what is asked for.
@@ -106,9 +108,8 @@ class Balancers:
                         resumed=resumed,
                         is_alone=len(self._known) < 2,
                     )
-                    if not says_it_drains(answer):
+                    if not _has_not_taken_it(balancer, answer):
                         return answer
-                    balancer.watch.drains()
             except Refused as error:
                 why = str(error)
                 self._refused(balancer)
@@ -401,3 +402,11 @@ def _unreachable(why: str, session: Session | None = None) -> Unavailable:
         retry_after_s=_RETRY_AFTER_S,
         session_id=session.session_id if session else None,
     )
+
+
+def _has_not_taken_it(balancer: Balancer, answer: Answer) -> bool:
+    """Tell whether a balancer takes no vehicle now, and take note of one that drains."""
+    if says_it_drains(answer):
+        balancer.watch.drains()
+        return True
+    return has_no_connection_free(answer)

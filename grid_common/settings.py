@@ -65,7 +65,11 @@ class ServiceSettings(BaseSettings):
         65_536, ge=256, le=16_777_216, description="Maximum size of a request body, bytes"
     )
     max_connections: int = Field(
-        10_000, ge=1, le=1_000_000, description="Maximum number of open connections"
+        10_000,
+        ge=1,
+        le=1_000_000,
+        description="Maximum number of open connections. 10% of them, at most 100, are reserved "
+        "for requests that hold no vehicle",
     )
     drain_timeout: Seconds = Field(
         75, description="Maximum time that SIGTERM waits for charging vehicles, seconds"

@@ -19,6 +19,7 @@ from werkzeug.exceptions import HTTPException
 
 from grid_common.drain import Drain
 from grid_common.durations import Duration, Durations
+from grid_common.held_limit import HeldLimit
 from grid_common.interrupt import Caller, CallerGone
 from grid_common.lean_flask import LeanFlask, current_g, current_request
 from grid_common.logs import Log, configure_logs
@@ -95,6 +96,7 @@ class ServiceApp(LeanFlask):
         self.log: Log = configure_logs(service, settings)
         self.extensions["log"] = self.log
         self.drain = Drain(service)
+        self.held_limit = HeldLimit(service)
         self.registry = CollectorRegistry()
         self.malformed = MalformedRequests(self.registry, self.log)
         self.on_check: Callable[[WSGIEnvironment], object] = lambda _environ: None  # of /healthz
@@ -116,11 +118,13 @@ class ServiceApp(LeanFlask):
     ) -> Callable[[], Response]:
         """Decorate a view that holds its request while a vehicle charges.
 
-        With `while_draining` the view itself refuses new ones. The vehicle counts as in hand until
+        With `while_draining` the view itself refuses new ones, and those that are too many. The
+        vehicle counts as in hand until
         the view returns; the caller's hang-up ends the view with CallerGone, which this turns into
         an answer that nobody reads.
         """
         vehicle = self.drain.any_vehicle() if while_draining else self.drain.vehicle()
+        limit = self.held_limit
 
         @wraps(view)
         def held_view() -> Response:
@@ -130,7 +134,15 @@ class ServiceApp(LeanFlask):
             except CallerGone:
                 return Response(status=_CLIENT_CLOSED_REQUEST)
 
-        return held_view
+        @wraps(view)
+        def limited_view() -> Response:
+            limit.take()
+            try:
+                return held_view()
+            finally:
+                limit.leave()
+
+        return held_view if while_draining else limited_view
 
     def _explain(self, error: HTTPException) -> str:
         environ = current_request().environ

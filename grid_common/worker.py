@@ -61,6 +61,7 @@ class DrainingWorker(GeventWorker):
         hub.SYSTEM_ERROR = (*hub.SYSTEM_ERROR, MemoryError)
         self._connections: set[Connection] = set()
         pool = Pool(self.worker_connections)
+        self.app_served.held_limit.allow(self.worker_connections)
         servers: list[StreamServer] = []
         for sock in self.sockets:
             # Answers are small and waited for: never hold one back to fill a packet (inherited by

@@ -24,10 +24,10 @@ _POINT_KW, _KWH = 50.0, 10.0
 _ARRIVALS_PER_S = 300.0
 _WARM_UP = 50
 # How long a vehicle charges after the last one came: to be measured, and for two restarts, seconds.
-_AFTER_ARRIVALS_S = {PLAIN: 30.0, KEYED: 110.0, ASYNC: 110.0}
+_AFTER_ARRIVALS_S = {PLAIN: 30.0, KEYED: 170.0, ASYNC: 170.0}
 _DRAIN_S = 5.0
 # A restarted balancer has them all again within, and the last is charged within, seconds.
-_LED_WITHIN_S, _LAST_WITHIN_S = 60.0, 120.0
+_LED_WITHIN_S, _LAST_WITHIN_S = 120.0, 240.0
 _LISTS = 20
 
 
@@ -70,7 +70,8 @@ def hold(manner: str, vehicles: int) -> Crowd:
         StartError: a part did not come up.
         RuntimeError: they did not all come to charge.
     """
-    charging_s = vehicles / _ARRIVALS_PER_S * 1.3 + _AFTER_ARRIVALS_S[manner]
+    share = min(1.0, 0.3 + vehicles / 9_000)
+    charging_s = vehicles / _ARRIVALS_PER_S * 1.3 + share * _AFTER_ARRIVALS_S[manner]
     time_scale = _KWH / _POINT_KW * 3600 / charging_s
     points = [vehicles // _SITES + _WARM_UP] * _SITES
     with databases.folder_of("crowd") as folder, ExitStack() as opened:

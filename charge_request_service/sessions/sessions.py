@@ -25,6 +25,7 @@ from charge_request_service.sessions.record import Begin, End, Kind, Record, Sta
 from charge_request_service.sessions.running import Running, ToStop
 from grid_common.charge import Session
 from grid_common.drain import Drain, says_it_drains
+from grid_common.held_limit import has_no_connection_free
 from grid_common.http_answer import Answer
 from grid_common.logs import Log
 from grid_common.problems import Problem, Unavailable
@@ -358,7 +359,8 @@ class Sessions:
                     return end_of(begin.session_id, answer, now_us(), keep=True), answer
                 running.resumed = True
             else:
-                if not (running.resumed and says_it_drains(answer)):
+                is_to_come_again = says_it_drains(answer) or has_no_connection_free(answer)
+                if not (running.resumed and is_to_come_again):
                     return end_of(begin.session_id, answer, now_us(), keep=True), answer
             running.pause(pause_s)
             pause_s = min(_LONGEST_PAUSE_S, 2 * pause_s)
