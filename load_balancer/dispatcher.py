@@ -82,7 +82,7 @@ class Dispatcher:
             while True:
                 dispatch = self._wait_for_dispatch(led)
                 if dispatch is None:
-                    return self._result(led, "charged" if led.legs.is_complete else "stopped")
+                    return self._ended_early(led)
                 if not led.is_vouched_for():
                     self._set_aside(dispatch, led)
                     continue
@@ -171,8 +171,11 @@ class Dispatcher:
             self._tell(dispatch, "lost", "the site stopped answering its polls")
             return None
         except StopRequested:
-            self._registers.left(led, dispatch)
-            return self._result(led, "stopped", dispatch)
+            if led.dropped or led.has_last_word:
+                self._registers.left(led, dispatch)
+            else:
+                self._registers.revoked(led, dispatch)
+            return self._ended_early(led, dispatch)
         except UpstreamError as error:
             if dispatch.open:
                 self._tell(dispatch, error.reason, str(error))
@@ -187,6 +190,7 @@ class Dispatcher:
                 led.amendments.clear()
         if outcome is Outcome.CHARGED:
             self._doubt(dispatch, session, client.profile)
+        register = led.legs.current or register  # its id may have become known meanwhile
         return self._settle(dispatch, led, register, outcome, answer)
 
     def _begin(self, led: LedSession, dispatch: Dispatch, client: SubstationClient) -> str:
@@ -326,11 +330,24 @@ class Dispatcher:
             led.stop_reason = reason
         if led.stop_reason is not None or led.legs.is_complete:
             self._pool.stopped(dispatch, now, goes_on=False)
-            return self._result(led, "charged" if led.legs.is_complete else "stopped", dispatch)
+            return self._ended_early(led, dispatch)
         self._tell(dispatch, "stopped", reason)
         led.update_demand()
         self._pool.stopped(dispatch, now, goes_on=True)
         return None
+
+    def _ended_early(self, led: LedSession, dispatch: Dispatch | None = None) -> ChargeResult:
+        """End what is stopped, or complete before its substation says so.
+
+        What is told now is final: where it was lost, what it got there is waited for.
+        """
+        deadline, legs = time.monotonic() + self._registers.last_word_wait_s, led.legs
+        while legs.reserved_kwh and not (led.dropped or (legs and legs.is_complete)):
+            left_s = deadline - time.monotonic()
+            if left_s <= 0:
+                break
+            led.wait_for_dispatch(left_s)
+        return self._result(led, "charged" if legs.is_complete else "stopped", dispatch)
 
     def _result(
         self,

@@ -75,6 +75,7 @@ class LedSession:
     dropped = False  # another balancer leads it, or this one does so anew: nothing is done for it
     vouchers: Vouchers | None = None  # of a durable one
     stop_reason: str | None = None
+    has_last_word = False  # the substation at which it charged has said what it got until its stop
     _dispatched: Event | None = None  # only where it has to wait
     # Of durable ones, and of those that are stopped:
     waiters = 0
@@ -154,7 +155,7 @@ class LedSession:
         return session._replace(kwh=session.kwh - delivered_kwh, soc=soc)
 
     def wait_for_dispatch(self, within_s: float) -> None:
-        """Wait until the pool has dispatched it, which it has not yet, or it is woken."""
+        """Wait until the pool has dispatched it, or it is woken."""
         self._dispatched = Event()
         self._dispatched.wait(within_s)
         self._dispatched = None

@@ -196,6 +196,11 @@ class Legs:
             left_kwh = min(left_kwh, max(0.0, now - leg.heard_at) * most_kwh_per_s)
         leg.reserved_kwh = left_kwh
 
+    def is_reserved(self, register: str) -> bool:
+        """Whether some may have flowed there beyond its last word."""
+        leg = self._legs.get(register)
+        return leg is not None and leg.reserved_kwh > 0
+
     def release(self, register: str) -> bool:
         """Reserve nothing for a register any more; True if anything was."""
         leg = self._legs.get(register)
@@ -210,10 +215,19 @@ class Legs:
             leg.reserved_kwh = 0.0
 
     def rename(self, before: str, now: str) -> None:
-        """Keep a leg under another id, if there is none of that id."""
+        """Keep a leg under another id of the same register."""
+        if self.current == before:
+            self.current = now
         leg = self._legs.pop(before, None)
-        if leg is not None and now not in self._legs:
+        if leg is None:
+            return
+        other = self._legs.get(now)
+        if other is None:
             self._legs[now] = leg
+        else:  # it was heard of by both, and never falls
+            other.kwh = max(other.kwh, leg.kwh)
+            other.charging_s += leg.charging_s
+            other.reserved_kwh = max(other.reserved_kwh, leg.reserved_kwh)
 
     def newly_counted_twice_kwh(self) -> float:
         """Return the energy over what was asked that came to light since this was last called."""

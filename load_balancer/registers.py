@@ -55,7 +55,7 @@ class Registers:
         self.moved = 0  # sessions that charged at more than one substation
         self.timeout_s = timeout_s
         self._pool = pool
-        self._last_word_wait_s = last_word_wait_s
+        self.last_word_wait_s = last_word_wait_s
         self._lease_s = lease_s
         self._log = log
         self._open: defaultdict[str, dict[str, LedSession]] = defaultdict(dict)
@@ -179,10 +179,10 @@ class Registers:
         """
         until = max(until, time.monotonic())
         led.legs.reserve(register, site.name, until, _most_kwh_per_s(led, site))
-        if not self._last_word_wait_s:
+        if not self.last_word_wait_s:
             led.legs.release(register)
             return
-        gevent.spawn_later(self._last_word_wait_s, self._give_up, led, register)
+        gevent.spawn_later(self.last_word_wait_s, self._give_up, led, register)
         if led.legs.has_to_wait:
             self._log.info("waits for the last word", **_named(led), substation=site.name)
             self.hold(led)
@@ -190,7 +190,7 @@ class Registers:
     def hold(self, led: LedSession) -> None:
         """Have a session wait for the words of those that were lost."""
         led.ticket.not_before = math.inf
-        led.ticket.deadline += self._last_word_wait_s
+        led.ticket.deadline += self.last_word_wait_s
 
     def _give_up(self, led: LedSession, register: str) -> None:
         if led.legs.release(register):
@@ -209,6 +209,8 @@ class Registers:
                 if not led.legs.has_to_wait and led.ticket.not_before == math.inf:
                     led.ticket.not_before = -math.inf
                     self._pool.match(time.monotonic())
+        elif led.stop_reason is not None:
+            led.wake()  # it may wait to be told what it got
         self.count_twice(led)
 
     # Words
@@ -292,12 +294,20 @@ class Registers:
         """A substation's registers have another id: it lost them, or its id is known only now."""
         if any(one.register == before for one in self.clients.values()):
             return
-        for led in self._open.pop(before, {}).values():
-            if before.startswith("http://"):  # an address, in place of the id
+        left = self._open.pop(before, {})
+        if not before.startswith("http://"):
+            for led in left.values():
+                if led.legs.release(before):
+                    self._reconsider(led)
+            return
+        # An address, in place of the id: sessions that charge there, or did, have it too.
+        for led in [*self.running.values(), *self.ended.values()]:
+            if before in led.legs:
                 led.legs.rename(before, now)
-                self.leave_open(now, led)
-            elif led.legs.release(before):
-                self._reconsider(led)
+                if led.legs.is_reserved(now):
+                    gevent.spawn_later(self.last_word_wait_s, self._give_up, led, now)
+        for led in left.values():
+            self.leave_open(now, led)
 
     def forget(self, client: SubstationClient) -> None:
         """A substation is gone; it may be found elsewhere, with its registers."""

@@ -1,6 +1,7 @@
 """Finds sessions of before this balancer's start again, by the substations' registers."""
 
 import time
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
@@ -23,6 +24,7 @@ _LOOK_AGAIN_S = 0.05
 _MOST_AT_ONCE = 16
 # Times that a substation which is up is asked, and the pause between two of them, seconds.
 _TRIES, _TRY_AGAIN_S = 5, 0.2
+_FORGOTTEN_AFTER_S, _MOST_STOPPED = 60.0, 10_000
 _CHARGING = "charging"
 
 
@@ -35,6 +37,8 @@ class Resume:
         self._resumed = resumed
         self._log = log
         self._turns = BoundedSemaphore(_MOST_AT_ONCE)
+        # Until when those that are stopped wait for substations that do not answer.
+        self._stopped: OrderedDict[str, float] = OrderedDict()
 
     def look_for(self, led: LedSession) -> None:
         """Find out what a session got where, and where it charges now."""
@@ -78,23 +82,53 @@ class Resume:
     def stop_everywhere(self, session_id: str) -> dict[str, Any] | None:
         """Stop a session that this balancer does not lead, and tell what it got.
 
-        None where no substation that answers knows of it.
+        Substations that do not answer are waited for: what is told is final. None where no
+        substation that answers knows of it.
         """
+        deadline = self._stop_deadline(session_id)
         self._wait_until_heard_of()
-        answers = self._ask_all(lambda client: client.stop(session_id, self._registers.timeout_s))
-        words = [(site, word) for site, _, word in answers if isinstance(word, Word)]
+        words: dict[str, tuple[str, Word]] = {}  # by register
+        while True:
+            answers = self._ask_all(
+                lambda client: client.stop(session_id, self._registers.timeout_s)
+            )
+            for site, client, word in answers:
+                if isinstance(word, Word):
+                    words[client.register] = (site.name, word)
+            silent = [
+                client
+                for _, client, word in answers
+                if isinstance(word, UpstreamError) and client.register not in words
+            ]
+            if not silent or time.monotonic() >= deadline:
+                break
+            gevent.sleep(_TRY_AGAIN_S)
         if not words:
             return None
-        legs = [
-            {"substation": site.name, "energy_kwh": word.kwh} for site, word in words if word.kwh
-        ]
-        states = {word.state for _, word in words}
+        states = {word.state for _, word in words.values()}
         return {
             "status": "charged" if states == {"charged"} else "stopped",
             "session_id": session_id,
-            "energy_kwh": sum(word.kwh for _, word in words),
-            "legs": legs,
+            "energy_kwh": sum(word.kwh for _, word in words.values()),
+            "legs": [
+                {"substation": name, "energy_kwh": word.kwh}
+                for name, word in words.values()
+                if word.kwh
+            ],
         }
+
+    def is_stopped(self, session_id: str) -> bool:
+        """Whether a session of before was stopped lately, or is being stopped."""
+        return session_id in self._stopped
+
+    def _stop_deadline(self, session_id: str) -> float:
+        """Until when to wait for substations that do not answer, however often this is asked."""
+        now, stopped = time.monotonic(), self._stopped
+        while stopped and (
+            len(stopped) > _MOST_STOPPED or next(iter(stopped.values())) < now - _FORGOTTEN_AFTER_S
+        ):
+            stopped.popitem(last=False)
+        return stopped.setdefault(session_id, now + self._registers.last_word_wait_s)
 
     def _wait_until_heard_of(self) -> None:
         """Wait until each substation has been asked, or is known not to answer."""

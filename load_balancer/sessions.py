@@ -5,6 +5,7 @@ of its own; requests wait for it, come and go, and it ends when nobody has come 
 """
 
 import time
+from contextlib import suppress
 from typing import Any
 
 import gevent
@@ -95,6 +96,8 @@ class Sessions:
         if grace_s is None:
             return self._lead_plain(led)
         led.done, led.resuming = Event(), on.resumed
+        if self._resume.is_stopped(session_id):
+            led.stop_reason = STOPPED_BY_CALLER  # its stop overtook it, or its gateway's restart
         led.vouchers = Vouchers(self._gateways)
         registers.ended.pop(session_id, None)
         registers.running[session_id] = led
@@ -161,7 +164,8 @@ class Sessions:
         if led.waiters or led.outcome is not None:
             return
         if led.is_vouched_for():
-            self._stop(led, "nobody came back for it")
+            with suppress(Unavailable):  # nobody is there to be told what it got
+                self._stop(led, "nobody came back for it")
         else:  # another balancer may lead it: where it charges its grace begins
             self._registers.drop(led)
 
@@ -197,7 +201,15 @@ class Sessions:
                 led.done.wait(_END_S)
         if not led.done.is_set() and led.attempt is not None:
             led.attempt.throw(StopRequested())
-        led.done.wait(_END_S)
+        if led.done.wait(_END_S) or not (led.resuming or led.legs.reserved_kwh):
+            return
+        if not led.done.wait(self._registers.last_word_wait_s):
+            raise Unavailable(
+                "words-missing",
+                "The session stops, but not every substation has said yet what it got there.",
+                retry_after_s=_END_S,
+                session_id=led.session.session_id,
+            )
 
     def _stop_at(self, led: LedSession, client: SubstationClient) -> bool:
         """Have a substation stop it; False where that cannot be told."""
@@ -208,6 +220,7 @@ class Sessions:
                 return False
             if word is not None:
                 led.legs.hear(client.register, word.kwh, time.monotonic())
+                led.has_last_word = True
                 return True
             if led.done is not None and led.done.wait(_STOP_AGAIN_S * 2**turn):
                 return True

@@ -14,6 +14,8 @@ from local_stack.postgresql import PostgreSQL, find_programs
 from local_stack.process import Process
 from local_stack.relay import Relay
 
+# Longer than a substation is ever away here, dying again as it starts on a busy machine.
+_LAST_WORD_WAIT_S = 30.0
 POINT_POWER_KW = 50.0
 # A vehicle with 9 kWh charges for a second.
 TIME_SCALE = 648.0
@@ -105,6 +107,7 @@ class Stage:
             balancer_env={
                 "SUBSTATIONS": ",".join(f"{name}=http://127.0.0.1:{port}" for name, port in urls),
                 "POLL_INTERVAL": f"{_POLL_S:g}",
+                "LAST_WORD_WAIT": f"{_LAST_WORD_WAIT_S:g}",
             },
             gateway_env={
                 "BALANCER_URL": f"http://127.0.0.1:{fronts.balancer}",

@@ -576,3 +576,102 @@ def test_the_name_of_a_set_of_registers_outlives_a_restart_where_there_is_a_jour
 
     assert name_of(kept) == before[0] != before[1]
     assert name_of(forgetful) != before[1]
+
+
+class Stopped(threading.Thread):
+    """A session that is stopped in a thread of its own."""
+
+    def __init__(self, balancer: Process, session_id: str) -> None:
+        super().__init__(daemon=True)
+        self._url = f"{balancer.url}/sessions/{session_id}"
+        self._answer: requests.Response | None = None
+        self.start()
+
+    def run(self) -> None:
+        self._answer = requests.delete(self._url, timeout=30)
+
+    def wait(self) -> dict[str, Any]:
+        self.join(30)
+        assert self._answer is not None
+        assert self._answer.status_code == 200, self._answer.text
+        document: dict[str, Any] = self._answer.json()
+        return document
+
+
+def test_a_stop_waits_for_the_word_of_a_substation_that_was_just_killed(
+    start_service: StartService, start_substation: Callable[..., Process]
+) -> None:
+    substation = start_substation()
+    balancer = start_before(
+        start_service, {"site1": substation}, POLL_INTERVAL=2, LAST_WORD_WAIT=30
+    )
+    Asked(balancer.url, "s1", 6.0, DURABLE)
+    charging_at(balancer, "s1")
+    # Another one hears more of it than this balancer does, as the answer to a poll may be lost.
+    time.sleep(1)
+    requests.get(f"{substation.url}/progress", timeout=5)
+    substation.kill()
+    stopped = Stopped(balancer, "s1")
+    time.sleep(1)
+    start_again(substation)
+
+    document = stopped.wait()
+
+    assert document["status"] == "stopped"
+    assert document["energy_kwh"] == pytest.approx(register(substation, "s1"), abs=NOTHING_KWH)
+
+
+def test_a_stop_after_a_balancer_s_restart_waits_for_a_substation_that_is_down(
+    start_service: StartService, start_substation: Callable[..., Process]
+) -> None:
+    substations = two(start_substation)
+    balancer = start_before(start_service, substations, LAST_WORD_WAIT=30)
+    Asked(balancer.url, "s1", 6.0, DURABLE)
+    first = charging_at(balancer, "s1")
+    balancer.kill()
+    substations[first].kill()
+    start_again(balancer)
+    other = next(name for name in substations if name != first)
+    wait_for_health(balancer, first, "down")
+    wait_for_health(balancer, other, "up")
+    stopped = Stopped(balancer, "s1")
+    time.sleep(1)
+    start_again(substations[first])
+
+    document = stopped.wait()
+
+    assert document["status"] == "stopped"
+    assert document["energy_kwh"] == pytest.approx(register(substations[first], "s1"))
+    assert document["energy_kwh"] > 0
+
+
+def test_a_session_that_was_stopped_is_not_resumed(
+    start_service: StartService, start_substation: Callable[..., Process]
+) -> None:
+    substation = start_substation()
+    balancer = start_before(start_service, {"site1": substation})
+    Asked(balancer.url, "s1", 6.0, DURABLE)
+    charging_at(balancer, "s1")
+    balancer.kill()
+    start_again(balancer)
+
+    stopped = Stopped(balancer, "s1").wait()
+    resumed = Asked(balancer.url, "s1", 6.0, RESUMED).wait(10)  # its gateway did not know yet
+
+    assert resumed["status"] == stopped["status"] == "stopped"
+    assert resumed["energy_kwh"] == pytest.approx(stopped["energy_kwh"])
+    assert register(substation, "s1") == pytest.approx(stopped["energy_kwh"])
+
+
+def test_a_session_that_is_overtaken_by_its_stop_does_not_charge(
+    start_service: StartService, start_substation: Callable[..., Process]
+) -> None:
+    substation = start_substation()
+    balancer = start_before(start_service, {"site1": substation})
+    first = requests.delete(f"{balancer.url}/sessions/s1", timeout=10)
+
+    document = Asked(balancer.url, "s1", 6.0, DURABLE).wait(10)
+
+    assert first.status_code == 404
+    assert document["status"] == "stopped", document
+    assert register(substation, "s1") == 0

@@ -11,9 +11,11 @@ import gevent
 import orjson
 import pytest
 
+from grid_common.charge import Session
 from grid_common.logs import configure_logs
 from grid_common.settings import ServiceSettings
 from grid_common.upstream import Garbled, TooLarge, Upstream
+from load_balancer.led_session import LedSession
 from load_balancer.profile import SubstationProfile
 from load_balancer.progress import Progress
 from load_balancer.registers import Registers
@@ -25,9 +27,9 @@ from tests.unit.load_balancer.grid import Grid
 class Teller:
     """A substation that answers each request with the same registers."""
 
-    def __init__(self, sessions: dict[str, float]) -> None:
+    def __init__(self, sessions: dict[str, float], **members: str) -> None:
         self.answers = 0
-        self._body = orjson.dumps({"sessions": sessions})
+        self._body = orjson.dumps({"sessions": sessions, **members})
         self._door = socket.create_server(("127.0.0.1", 0))
         threading.Thread(target=self._serve, daemon=True).start()
 
@@ -109,3 +111,35 @@ def test_one_that_answers_polls_alone_is_taken_to_keep_no_registers(health: Heal
         asking.kill()
 
     assert client.keeps_registers is False
+
+
+@pytest.mark.parametrize("charges_there", [True, False])
+def test_registers_whose_id_becomes_known_later_are_not_counted_twice(
+    charges_there: bool,
+) -> None:
+    grid, teller = Grid(4), Teller({"s1": 2.5}, register="id")
+    client, site = teller.client(), grid.site("a")
+    log = configure_logs("balancer", ServiceSettings.model_validate({"port": 0}))
+    registers = Registers(grid.pool, timeout_s=5, last_word_wait_s=0, lease_s=3, log=log)
+    registers.clients[site.address] = client
+    led = LedSession(
+        Session("s1", "EV-1", 4.0, None, None, None),
+        request_id="r",
+        wait_s=9,
+        grace_s=60,
+        on_revoked=registers.revoked,
+    )
+    registers.running["s1"] = led
+    if charges_there:
+        led.legs.begin(client.register, "a", 0.0)
+    else:  # it was asked for after this balancer's start
+        led.legs.hear(client.register, 2.0, 0.0, "a")
+
+    registers.refresh(client, site)
+    client.close()
+
+    assert client.register == "id"
+    assert led.legs.delivered_kwh == 2.5
+    assert len(led.legs) == 1
+    assert led.legs.current == ("id" if charges_there else None)
+    assert led.legs.target_kwh("id") == 4.0

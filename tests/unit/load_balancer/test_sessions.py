@@ -4,6 +4,7 @@ from typing import cast
 
 import gevent
 from gevent.event import Event
+from prometheus_client import CollectorRegistry, Counter
 
 from grid_common.charge import Session
 from grid_common.interrupt import Caller
@@ -36,11 +37,12 @@ class Held:
 
 def test_a_plain_request_for_a_durable_session_that_runs_waits_for_it_too() -> None:
     log = configure_logs("balancer", ServiceSettings.model_validate({"port": 0}))
-    registers = Registers(Grid(1).pool, timeout_s=1, last_word_wait_s=0, lease_s=3, log=log)
+    pool = Grid(1).pool
+    registers = Registers(pool, timeout_s=1, last_word_wait_s=0, lease_s=3, log=log)
+    resumed = Counter("resumed", "Sessions resumed", ["how"], registry=CollectorRegistry())
+    resume = Resume(pool, registers, resumed=resumed, log=log)
     held = Held()
-    sessions = Sessions(
-        cast("Dispatcher", held), registers, cast("Resume", None), Gateways(), log=log
-    )
+    sessions = Sessions(cast("Dispatcher", held), registers, resume, Gateways(), log=log)
 
     def charge(grace_s: float | None) -> "gevent.Greenlet[..., ChargeResult]":
         waits = gevent.spawn(
