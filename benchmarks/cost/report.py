@@ -10,9 +10,9 @@ from load_balancer.policies import DEFAULT_POLICY
 _INTRODUCTION = """\
 # What a charge costs
 
-Written by `make bench-cost` (`python -m benchmarks.cost`). What was found on the way, and what was
-done about it: [docs/performance.md](../../docs/performance.md). Figures depend on the machine;
-compare those of one run alone.
+Written by `make bench-cost` (`python -m benchmarks.cost`).
+[docs/performance.md](../../docs/performance.md) describes what was slow and how it was fixed.
+Figures depend on the machine; compare those of one run only.
 """
 
 

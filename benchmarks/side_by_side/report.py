@@ -10,26 +10,27 @@ from benchmarks.tables import table
 _INTRODUCTION = """\
 # Side by side
 
-Written by `make bench` (`python -m benchmarks.side_by_side`). The same substations as real
-processes, the same vehicles at the same moments; one after the other this balancer and others take
-the balancer's place. How it is done, how each rival is set up and why:
-[docs/benchmark.md](../../docs/benchmark.md).
+Written by `make bench` (`python -m benchmarks.side_by_side`). This balancer and others run one
+after the other, with the same substations as real processes and the same vehicles at the same
+moments. [docs/benchmark.md](../../docs/benchmark.md) describes the method and how each contender is
+configured.
 """
 
 _LEGEND = """\
-- lost: vehicles that got no 200; *while free*: of those, told no though a point had been free for
-  over 50 ms
-- time: from when a vehicle was due to word that it is charged, of those charged, over that of an
-  all-knowing chooser simulated on the same vehicles; in brackets where some were lost, for then it
-  is the time of other vehicles
-- where unlike substations share power there is no all-knowing chooser (it goes by load alone): the
-  mean is given over a lower bound that no choice can beat, and times in the substations' minutes
-- imbalance: between the fullest and the emptiest usable site, in percentage points of their
-  charging points: mean over time, and the worst tenth of a second
-- to full: times that a vehicle was sent to a site that had to turn it away
-- over: most vehicles at a site beyond its capacity (the sites guard it themselves)
-- twice: vehicles charged to the end at two sites
-- strangers: vehicles that came past the balancer and found their site full
+- lost: vehicles that got no 200; *while free*: those of them that were refused although a point had
+  been free for over 50 ms
+- time: from when a vehicle was due until its response, for charged vehicles, relative to an
+  all-knowing chooser simulated with the same vehicles; in brackets if some were lost, because the
+  vehicles then differ
+- where unlike substations share power the all-knowing chooser does not apply, because it balances
+  load only: the mean is relative to a lower bound for any choice, and times are in the substations'
+  minutes
+- imbalance: difference between the fullest and the emptiest usable substation, in percentage points
+  of their charging points: mean over time, and the worst tenth of a second
+- to full: number of vehicles sent to a substation that had to turn them away
+- over: maximum number of vehicles at a substation beyond its capacity (substations enforce it)
+- twice: vehicles fully charged at two substations
+- strangers: vehicles that bypass the balancer and found their substation full
 """
 
 _Column = tuple[str, Callable[[Figures], str]]
@@ -69,9 +70,10 @@ def write(results: Results) -> str:
 
 def overview(results: Results) -> Iterator[str]:
     """Lay out the one table that says most: mean time over the limit, and vehicles lost."""
-    yield "Mean time to charge over that of an all-knowing chooser (where unlike substations share"
-    yield "power: over a lower bound); vehicles lost; strangers, who come past the balancer, that"
-    yield "found their site full; -: not played, as it would be the same as another:\n"
+    yield "Mean time to charge relative to an all-knowing chooser (where unlike substations share"
+    yield "power: to a lower bound), vehicles lost, and strangers: vehicles that bypass the"
+    yield "balancer and found their substation full. -: not run, because it would equal another"
+    yield "contender:\n"
     rows = [
         (
             entrant.name,

@@ -13,30 +13,29 @@ from benchmarks.tables import table
 _INTRODUCTION = """\
 # Routing, simulated
 
-Written by `python -m benchmarks.simulation`; a test compares it, so a change of behaviour shows
-here. Nothing in it is measured in real time: the balancer's own routing core (pool, sites,
-policies, retry budget, directory of names) runs under a virtual clock, through a network whose
-messages take 0.5 to 2 ms each, against sites with real admission. Each contender meets the same
-vehicles.
+Written by `python -m benchmarks.simulation`. A test compares it with the code, so a change of
+behaviour shows here. Nothing is measured in real time. The balancer's own routing core (pool,
+substations, policies, retry budget, directory of names) runs under a virtual clock. Messages take
+0.5 to 2 ms each, and substations have real admission. Each contender gets the same vehicles.
 
 The first five contenders are the balancer with each of its policies; earliest-finish is its
-default. All points here give the same power and no site has a limit below that of its points, so
-earliest-finish chooses as least-loaded does.
-*gauge only* takes the site whose gauge was least when polled; *gauge + sent* adds what it has sent
-there since; neither has a line to wait in, so what finds every site full is refused. The two
-*all-knowing* choosers see every site at once, from one line, with no message delays; they are the
-limit, and *shortest delay* is what the times are compared with.
+default. All points here give the same power and no substation has a limit below the sum of its
+points, so earliest-finish chooses as least-loaded does.
+*gauge only* takes the substation with the lowest gauge at the last poll. *gauge + sent* adds what
+it has sent there since. Neither has a wait queue, so a vehicle that finds every substation full is
+refused. The two *all-knowing* choosers see every substation at every moment, have one queue and no
+message delays. They are the optimum, and times are compared with *shortest delay*.
 
-- time: from a vehicle's arrival to word that it is charged, s; of those that were charged
-- x best: the mean time over that of the all-knowing chooser on the same arrivals; - where a
-  contender lost or refused over 1% of them more, for then it charged other vehicles
-- avoidable: refused though a point had been free for over 10 ms
-- gap: between the most and the least loaded site, in vehicles; - where sites are not alike
-- spread: the same with each load as a share of its site's capacity, mean over time
-- idle: longest that a point was free while a vehicle waited, s
-- over: most vehicles at a site beyond its capacity
-- full: answers of a site that it is full after all (the vehicle goes elsewhere at once)
-- moved: vehicles sent on because their site failed
+- time: from a vehicle's arrival until it is told that it is charged, s; charged vehicles only
+- x best: the mean time relative to the all-knowing chooser with the same arrivals; - if a contender
+  lost or refused over 1% more of them, because it then charged other vehicles
+- avoidable: refused although a point had been free for over 10 ms
+- gap: between the most and the least loaded substation, in vehicles; - if substations are not alike
+- spread: the same with each load as a share of its substation's capacity, mean over time
+- idle: longest time that a point was free while a vehicle waited, s
+- over: maximum number of vehicles at a substation beyond its capacity
+- full: responses of a substation that it is full after all (the vehicle is dispatched again)
+- moved: vehicles sent elsewhere because their substation failed
 """
 
 # Times are compared where at most this share of the vehicles was charged by one alone.

@@ -15,31 +15,31 @@ _CARRIED = ", ".join(f"{rate:g}" for rate in CARRIED.values())
 _INTRODUCTION = f"""\
 # Power that is shared, simulated
 
-Written by `python -m benchmarks.simulation.power`; tests hold it to the code. The balancer's own
-routing core runs under a virtual clock, as in [the other report](report.md), against the real
-substation's model of points, limit and taper. Nothing is measured in real time; all times here are
-the sites' own, 360 times those of the clock.
+Written by `python -m benchmarks.simulation.power`; tests compare it with the code. The balancer's
+own routing core runs under a virtual clock, as in [the other report](report.md), with the real
+substation's model of points, limit and taper. Nothing is measured in real time. All times here are
+the substations' own, 360 times those of the clock.
 
-Vehicles come at random. Their energy, battery and state of charge are drawn together from a fit of
-real fast-charging sessions, their most power from a mix ([how](../../docs/demand.md)); they tell
-all of it where a scene says nothing else. Those are measured that come between hours
-{MEASURED_H[0]:g} and {MEASURED_H[1]:g} of a scene. Figures are means of {len(SEEDS)} draws of
-vehicles, in each of which every contender meets the same ones; waits are the longest of all. Nobody
-is refused here: a vehicle waits for as long as it takes. A load is a share of what least-loaded
-carries: of the vehicles that it charges in an hour while a line never ends, {_CARRIED}
-on the unlike, the equal and the unlimited sites.
+Vehicles arrive at random. Their energy, battery and state of charge are drawn together from a fit
+of real fast-charging sessions, their maximum power from a mix ([how](../../docs/demand.md)).
+Vehicles send all of it unless a scene says otherwise. Those that arrive between hours
+{MEASURED_H[0]:g} and {MEASURED_H[1]:g} of a scene are measured. Figures are means of
+{len(SEEDS)} draws of vehicles, the same for every contender in each draw; waits are the longest of
+all draws. No vehicle is refused here: it waits as long as necessary. Load is relative to the
+capacity of least-loaded: the vehicles that it charges in an hour while its queue never empties,
+{_CARRIED} at the unlike, the equal and the unlimited substations.
 
-The balancer plays with each of its policies; {OURS} is its default. *HAProxy's rule* is that of
-its leastconn, an idle site first, then the least (n + 1) / weight, in the same balancer, with one
-line and exact counts, which is generous. The *lower bound* is a linear program: each vehicle takes
-as long as by itself at the best, and no site delivers beyond its limit or holds more than its
-points.
+The balancer runs with each of its policies; {OURS} is its default. *HAProxy's rule* is that of
+its leastconn: an idle substation first, then the least (n + 1) / weight. It runs in the same
+balancer, with one queue and exact counts, which is generous. The *lower bound* is a linear program:
+each vehicle takes as long as it would alone at the best point, and no substation exceeds its power
+limit or its number of points.
 
 - mean: from a vehicle's arrival to charged, minutes
-- / least-loaded: that mean over least-loaded's; ± the standard error of the draws' own ratios
-- p95: of 20 vehicles one takes longer
-- wait: of the mean in line; longest: of any vehicle
-- error: of the predicted charging time, mean, as a share of the real one
+- / least-loaded: that mean over least-loaded's; ± the standard error of the ratios of the draws
+- p95: one vehicle of 20 takes longer
+- wait: mean time in the wait queue; longest: of any vehicle
+- error: mean error of the predicted charging time, as a share of the real one
 """
 
 
