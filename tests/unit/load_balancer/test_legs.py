@@ -154,6 +154,8 @@ def test_all_may_have_flowed_where_nothing_is_known() -> None:
     assert "a" not in legs
     assert legs.reserved_kwh == 5.0
     assert legs.release("b")
+    legs.hear("b", 1.0, now=2.0)
+    assert legs.records() == [("A", 1.0, 0.0)]
 
 
 def test_a_visit_that_begins_again_reserves_nothing_and_counts_from_its_begin() -> None:
@@ -188,16 +190,18 @@ def test_energy_over_what_was_asked_is_counted_once() -> None:
     assert legs.newly_counted_twice_kwh() == 0
     legs.hear("a", 4.5, now=1.0)
     assert legs.newly_counted_twice_kwh() == KWH(0.5)
+    legs.hear("a", 4.5 + NOTHING_KWH / 2, now=2.0)
+    assert legs.newly_counted_twice_kwh() == 0
 
 
 def test_power_is_told_by_the_last_two_words() -> None:
     legs = Legs(5.0)
     legs.begin("a", "A", now=0.0)
-    legs.hear("a", 1.0, now=1.0)
-    legs.hear("a", 1.5, now=2.0)
-
     leg = legs.leg("a")
     assert leg is not None
+    assert leg.kwh_per_s is None
+    legs.hear("a", 1.0, now=1.0)
+    legs.hear("a", 1.5, now=2.0)
     assert leg.kwh_per_s == KWH(0.5)
     legs.hear("a", 3.0, now=4.0)
     assert leg.kwh_per_s == KWH(0.75)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from load_balancer import prediction
-from load_balancer.demand import Demand
+from load_balancer.demand import Demand, Stage
 from load_balancer.prediction import Supply, alone_s, predict
 from substation_service import charging
 from substation_service.substation import Outcome, Substation
@@ -95,10 +95,51 @@ def test_what_it_draws_beyond_the_room_that_others_leave_is_their_loss() -> None
     assert alone.slows_s == 0
 
 
+# Three sessions that could draw 50 kW each of 100: one ends after 1 kWh, the others 2 kWh apart.
+CROWDED = supply(3, 150, 9, limit_kw=100)
+
+
+def test_what_it_takes_from_others_is_summed_up_from_end_to_end() -> None:
+    # Beside three it has half of 25 kW for 1 / (87.5 / 3) h, beside two half of 33.3 kW for
+    # 2 / (83.3 / 2) h; then one leaves it all that it can draw.
+    taken_kwh = 12.5 * 3 / 87.5 + 100 / 6 * 0.048
+    hours = 3 / 87.5 + 0.048 + (5 - taken_kwh) / 50
+
+    told = predict(CROWDED, [Stage(5, 50)])
+
+    assert told.charging_s == pytest.approx(hours / HOURS_PER_S)
+    assert told.slows_s == pytest.approx(taken_kwh / 50 / HOURS_PER_S)
+
+
+def test_from_the_last_end_that_is_followed_it_takes_from_those_who_are_left(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(prediction, "MOST_ENDS", 1)
+    left_kwh = 5 - 12.5 * 3 / 87.5
+
+    told = predict(CROWDED, [Stage(5, 50)])
+
+    assert told.charging_s == pytest.approx((3 / 87.5 + left_kwh / (100 / 6)) / HOURS_PER_S)
+    assert told.slows_s == pytest.approx(5 / 50 / HOURS_PER_S)
+
+
+@pytest.mark.parametrize("limit_kw", [60, 100, 110, 130])
+@pytest.mark.parametrize("most_ends", [1, 256])
+def test_a_session_in_parts_is_predicted_as_one_in_whole(
+    monkeypatch: pytest.MonkeyPatch, limit_kw: float, most_ends: int
+) -> None:
+    monkeypatch.setattr(prediction, "MOST_ENDS", most_ends)
+    crowded = supply(3, 150, 9, limit_kw=limit_kw)
+    parts = [Stage(kwh, 50) for kwh in (0.1, 0.2, 0.3, 0.4, 0.5, 1.5, 2)]
+
+    assert tuple(predict(crowded, parts)) == pytest.approx(predict(crowded, [Stage(5, 50)]))
+
+
 def test_without_power_a_vehicle_is_never_charged() -> None:
     assert isinf(predict(supply(0, 0, 0, limit_kw=0), Demand(1).stages(50)).finish_s)
     assert isinf(predict(supply(2, 0, 9, limit_kw=100), Demand(1).stages(50), after_ends=1).start_s)
     assert predict(supply(2, 0, 0), Demand(5).stages(50), after_ends=1).start_s == 0
+    assert tuple(predict(supply(2, 100, 9, limit_kw=0), Demand(1).stages(50))) == (0, inf, 0)
 
 
 def test_a_full_substation_frees_a_point_when_its_first_session_ends() -> None:
