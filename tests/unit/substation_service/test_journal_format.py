@@ -84,6 +84,9 @@ def test_the_last_word_counts_for_what_charged() -> None:
     assert cut == [(again, 2.0)]
     assert (again.state, again.reason) == (State.STOPPED, Reason.RESTARTED)
     assert (again.ended_kwh, again.charging_s, again.ended_at) == (4, 21, 1026)
+    # 10 s at 40 kW before, then 2 kWh in 11 s, which are 1.1 h where an hour takes 10 s.
+    assert again.mean_power_kw == pytest.approx((10 * 40 + 11 * 2 / 1.1) / 21)
+    assert again.peak_power_kw == 50
 
 
 def test_what_never_was_told_in_this_visit_has_what_it_had_before() -> None:
@@ -92,6 +95,17 @@ def test_what_never_was_told_in_this_visit_has_what_it_had_before() -> None:
     (again,), cut = kept({"at": 1020, "registers": [row(one, 1020.0)]}).registers(360)
 
     assert (again.ended_kwh, cut) == (2, [(again, 0.0)])
+    assert (again.charging_s, again.mean_power_kw) == (10, 40)
+
+
+def test_what_never_was_told_at_all_has_nothing() -> None:
+    one = Register("s", "EV", 10, 1000)
+    one.state, one.ended_kwh = State.CHARGING, 0.0
+
+    (again,), cut = kept({"at": 1020.5, "registers": [row(one, 1020.0)]}).registers(360)
+
+    assert cut == [(again, 0.0)]
+    assert (again.ended_kwh, again.charging_s, again.mean_power_kw) == (0, 0.5, 0)
 
 
 def test_a_word_of_before_the_end_is_nothing_to_a_later_visit() -> None:
