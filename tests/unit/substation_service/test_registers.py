@@ -290,3 +290,116 @@ def test_stopping_what_has_all_charges_it_and_stopping_twice_is_nothing() -> Non
     assert register.state is State.CHARGED
     world.registers.stop(register, 10, Reason.CALLER)
     assert len(world.visits) == 1
+
+
+def test_a_stopped_session_that_has_what_is_asked_for_now_is_charged() -> None:
+    world = World()
+    register = world.begin("s", 5, 0)
+    world.registers.stop(register, 2, Reason.CALLER)
+
+    assert world.ask("s", 1.5, 3) == (register, Meaning.ENDED)
+    assert (register.state, register.reason, register.target_kwh) == (State.CHARGED, None, 1.5)
+    assert register.callers == 1  # of the visit that was stopped: an answer at once is none
+
+
+def test_a_session_needs_power_unless_it_charges_or_has_what_it_asks_for() -> None:
+    world = World()
+    assert world.registers.needs_power(Session("s", "EV", 5.0))
+    register = world.begin("s", 5, 0)
+    assert not world.registers.needs_power(Session("s", "EV", 50.0))
+
+    world.registers.finish(register, 5)
+
+    assert not world.registers.needs_power(Session("s", "EV", 5.0))
+    assert world.registers.needs_power(Session("s", "EV", 5.5))
+
+
+def test_a_visit_that_begins_again_is_as_its_caller_says_now() -> None:
+    world = World()
+    register = world.begin("s", 5, 0, Terms(10, "b", 3))
+    world.registers.stop(register, 2, Reason.CALLER)
+    register.noted, before = True, register.number
+
+    session = Session("s", "another EV", 4.0)
+    assert world.registers.ask(session, PLAIN, 50) == (register, Meaning.PLUGGED_IN)
+
+    assert (register.vehicle_id, register.target_kwh, register.word_kwh) == ("another EV", 4, 2)
+    assert (register.grace_s, register.owner, register.ended_at) == (None, None, None)
+    assert (register.state, register.reason, register.noted) == (State.CHARGING, None, False)
+    assert (register.began_at, register.number) == (1000, before + 1)
+    assert world.registers.running == [register]
+    assert list(world.registers.ended) == []
+    assert world.registers.meter_kwh(51) == 3
+    world.registers.finish(register, 52)
+    assert (register.ended_kwh, register.charging_s, register.ended_at) == (4, 4, 1052)
+    assert list(world.registers.ended) == [register]
+
+
+def test_a_battery_is_full_at_the_most_when_a_visit_begins_again() -> None:
+    world = World()
+    told = {"battery_kwh": 10.0, "soc": 0.9}
+    register, _ = world.ask("s", 4, 0, PLAIN, **told)
+    world.registers.stop(register, 8, Reason.CALLER)
+    full = World()
+    other, _ = full.ask("s", 4 - register.ended_kwh, 50, PLAIN, battery_kwh=10.0, soc=1.0)
+
+    world.ask("s", 4, 50, PLAIN, **told)
+
+    assert register.ended_kwh > 1  # so that what was told would make more than a full battery
+    assert register.charging is not None
+    assert other.charging is not None
+    assert register.charging.ends == pytest.approx(other.charging.ends)
+
+
+def test_a_journal_has_to_note_a_new_target_and_no_old_one() -> None:
+    world = World()
+    register = world.begin("s", 5, 0)
+    register.noted = True
+    world.ask("s", 5, 1)
+    assert register.noted
+    world.ask("s", 6, 1)
+    assert not register.noted
+
+
+def test_what_rounding_leaves_of_a_target_is_none() -> None:
+    world = World()
+    register = world.begin("s", 0.1, 0)
+    world.registers.finish(register, 0.1)
+    world.ask("s", 0.3, 1)
+    assert register.charging is not None
+    world.registers.finish(register, register.charging.ends)
+
+    assert register.ended_kwh == 0.3
+
+
+def test_what_was_kept_over_a_restart_is_known_as_it_ended() -> None:
+    world = World(limits=Limits(plain=2, others=2))
+    kept = [Register(name, "EV", kwh, 900) for name, kwh in (("a", 1), ("b", 2), ("c", 4))]
+    for one in kept:
+        one.state, one.ended_kwh, one.ended_at = State.CHARGED, one.target_kwh, 950
+    kept[1].state, kept[1].reason = State.STOPPED, Reason.CALLER
+
+    world.registers.restore(kept, forgotten_kwh=8)
+
+    assert world.registers.meter_kwh(0) == 15
+    assert world.registers.forgotten_kwh == 8
+    assert list(world.registers.ended) == [kept[2], kept[1], kept[0]]
+    assert list(world.registers.ended_from(kept[1].number)) == [kept[1], kept[0]]
+    assert world.ask("a", 1, 0) == (kept[0], Meaning.ENDED)
+    assert world.ask("b", 3, 0) == (kept[1], Meaning.PLUGGED_IN)
+    world.registers.finish(kept[1], 1)
+    assert kept[1].ended_kwh == 3
+    assert world.registers.meter_kwh(1) == 16
+
+
+def test_a_session_of_a_register_of_another_name_is_another() -> None:
+    world = World()
+    assert world.registers.get("s") is None
+    register = world.begin("s", 5, 0)
+    assert world.registers.get("s") is register
+    for now, terms in ((5, DURABLE), (10, PLAIN)):
+        world.registers.finish(register, now)
+        assert world.registers.get("s") is register
+        world.ask("s", now + 5, now, terms)
+    assert World().registers.id == ""
+    assert world.registers.get("t") is None
