@@ -11,7 +11,13 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from hypothesis import Phase, settings
 from mutmut.mutation.trampoline import get_mutant_under_test
+
+# To look for the least example of what fails takes longer than all else. The project's own profile,
+# which tests/conftest.py makes of what holds then, has no phases.
+settings.register_profile("change", phases=(Phase.explicit, Phase.generate))
+settings.load_profile("change")
 
 # What a test may take of a CPU, seconds: so much, and so many times what it took without a change.
 # What only waits for its turn on a busy machine takes none.
