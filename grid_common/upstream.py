@@ -131,6 +131,7 @@ class Upstream:
             head.append(f"Content-Length: {len(body)}")
         head.append("\r\n")
         request = "\r\n".join(head).encode("latin-1") + body
+        del head, headers  # a vehicle may be waited for, and thousands at a time
         if within_s is None:
             return self._send(request, limit, keep, None)
         timeout = gevent.Timeout.start_new(within_s)

@@ -28,6 +28,8 @@ _LINGER_S = 0.2
 # gunicorn kills a worker this much later than its drain had to end, seconds.
 MARGIN_S = 2
 _HEARTBEAT_S = 1.0
+# Else each greenlet keeps in mind where it was spawned, ten frames of it: 1 KB for every vehicle.
+gevent.config.track_greenlet_tree = False
 # What the worker itself pays no heed to: its master does, or nobody. By default some of these would
 # end it with all vehicles in hand, and some would freeze it.
 _IGNORED = {

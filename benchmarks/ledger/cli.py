@@ -1,7 +1,7 @@
 """The command: plays the scenes that are asked for, says how far it is, writes the report."""
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,7 @@ from rich.console import Console
 
 from benchmarks import interruption, machine, out
 from benchmarks.cost.cli import allow_files
-from benchmarks.ledger import crowd, databases, keys, outages, report
+from benchmarks.ledger import crowd, databases, keys, outages, reads, report
 from benchmarks.ledger.results import Results
 from local_stack.process import ROOT, StartError
 
@@ -121,25 +121,48 @@ def _crowd(options: argparse.Namespace, say: Say) -> tuple[Any, list[str]]:
 
 def _keys(options: argparse.Namespace, say: Say) -> tuple[Any, list[str]]:
     found, wrong = {}, list[str]()
-    for kind in databases.KINDS:
-        if why := databases.missing(kind):
-            say(f"    {kind}: skipped, {why}")
-            continue
+    for kind in _installed(say):
         found[kind] = one = keys.send(kind, 200 if options.quick else 10_000)
         wrong += [f"{kind}: {text}" for text in one.troubles]
         say(
             f"    {kind}: {one.keys:,} keys, {one.sessions:,} sessions, {dict(one.answers)}, "
-            f"{one.taken_over} taken over, {one.kills} kills, {one.seconds:.0f} s"
+            f"{one.taken_over} taken over, {one.kills} kills, {one.seconds:.0f} s; "
+            f"{len(one.troubles)} wrong"
         )
     return found, wrong
 
 
+def _reads(options: argparse.Namespace, say: Say) -> tuple[Any, list[str]]:
+    found, wrong = {}, list[str]()
+    for kind in _installed(say):
+        found[kind] = one = reads.read(kind, 20_000 if options.quick else 1_000_000)
+        for reading in one.readings:
+            say(
+                f"    {kind}, {reading.name}: {reading.alone_ms} ms, under writes "
+                f"{reading.under_writes_ms} ms"
+            )
+            slowest_ms = max(reading.alone_ms, reading.under_writes_ms)
+            if slowest_ms > reading.limit_ms and not options.quick:
+                wrong.append(f"{kind}: {reading.name} takes {slowest_ms} ms")
+    return found, wrong
+
+
+def _installed(say: Say) -> Iterator[str]:
+    for kind in databases.KINDS:
+        if why := databases.missing(kind):
+            say(f"    {kind}: skipped, {why}")
+        else:
+            yield kind
+
+
 _MEANINGS = {
+    "reads": "lists and single sessions of a million",
     "keys": "10,000 keys, each five times at once, and again after kills",
     "crowd": "9,000 vehicles at once, and a balancer that is restarted",
     "outages": "the ledger is away for 30 s under load",
 }
 SCENES: dict[str, Scene] = {
+    "reads": _reads,
     "keys": _keys,
     "crowd": _crowd,
     "outages": _outages,

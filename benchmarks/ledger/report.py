@@ -76,6 +76,23 @@ _ANSWERS = {
 }
 
 
+def _reads(found: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    yield "## Reads\n"
+    rows = next(iter(found.values()))["rows"]
+    yield (
+        f"Over HTTP, from a ledger of {rows:,} sessions; p99 in ms, one reading after the other: "
+        "alone, and while 150 charges a second come in. A list has up to 100 sessions.\n"
+    )
+    columns = [(kind, when) for kind in found for when in ("alone_ms", "under_writes_ms")]
+    words = {"alone_ms": "alone", "under_writes_ms": "under writes"}
+    names = [one["name"] for one in next(iter(found.values()))["readings"]]
+    told = {(kind, one["name"]): one for kind, part in found.items() for one in part["readings"]}
+    yield from table(
+        ("", *(f"{kind}, {words[when]}" for kind, when in columns)),
+        [(name, *(f"{told[kind, name][when]:.1f}" for kind, when in columns)) for name in names],
+    )
+
+
 def _crowd(found: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     yield "## Thousands at once\n"
     yield (
@@ -165,6 +182,7 @@ def _shown(one: Mapping[str, Any], name: str) -> str:
 
 
 _PARTS: dict[str, Callable[[Any], Iterator[str]]] = {
+    "reads": _reads,
     "keys": _keys,
     "crowd": _crowd,
     "outages": _outages,

@@ -28,7 +28,26 @@ class Running:
         end: how it ended.
         kind: what becomes of it without a caller.
         started: it is in the ledger, and on its way.
+        beginning: while it is being written; is set once that is over.
     """
+
+    __slots__ = (
+        "_callers",
+        "_ended",
+        "_grace",
+        "_grace_s",
+        "_interrupt",
+        "_stop_asked",
+        "answer",
+        "begin",
+        "beginning",
+        "end",
+        "kind",
+        "request_id",
+        "resumed",
+        "started",
+        "stopping",
+    )
 
     def __init__(self, begin: Begin, *, request_id: str, grace_s: float, resumed: bool) -> None:
         """Prepare.
@@ -43,12 +62,13 @@ class Running:
         self.request_id = request_id
         self.resumed = resumed
         self.stopping: str | None = None
-        self._stop_asked = Event()
+        self._stop_asked: Event | None = None
         self._interrupt: Interrupt | None = None
         self.answer: Answer | None = None
         self.end: End | None = None
         self.kind = begin.kind
         self.started = False
+        self.beginning: Event | None = None
         self._grace_s = grace_s
         self._callers = 0
         self._ended = Event()
@@ -101,13 +121,16 @@ class Running:
         """Have it stop, unless it has ended; `wait` tells when it has."""
         if self.stopping is None and not self._ended.is_set():
             self.stopping = why
-            self._stop_asked.set()
+            if self._stop_asked is not None:
+                self._stop_asked.set()
             if self._interrupt is not None:
                 self._interrupt.throw(ToStop())
 
     def pause(self, seconds: float) -> None:
         """Wait before the next attempt, or until it is to stop."""
-        self._stop_asked.wait(seconds)
+        if self.stopping is None:
+            self._stop_asked = Event()
+            self._stop_asked.wait(seconds)
 
     def finish(self, end: End, answer: Answer) -> None:
         """Note how it ended, and wake those that wait."""

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import gevent
 import orjson
+from gevent.event import Event
 
 from charge_request_service.balancers import Balancers
 from charge_request_service.sessions.ledger import Ledger, LedgerAway, now_us
@@ -155,7 +156,7 @@ class Sessions:
             SessionRunning: another caller with the key waits.
             Unavailable: the ledger is away.
         """
-        running = self._by_key.get((begin.owner, begin.key)) if begin.key is not None else None
+        running = self._with_key_of(begin)
         if running is None:
             with self._starting(begin, request_id) as running:
                 try:
@@ -259,14 +260,30 @@ class Sessions:
     def _starting(self, begin: Begin, request_id: str) -> Iterator[Running]:
         """Have others with its key see it while it is being written; its caller is here."""
         running = self._made(begin, request_id, resumed=False)
+        running.beginning = written = Event()
         started = False
         try:
             with running.caller():
                 yield running
             started = running.started
         finally:
+            running.beginning = None
             if not started:
                 self._gone(running)
+            written.set()
+
+    def _with_key_of(self, begin: Begin) -> Running | None:
+        """Find the session that runs here with this key.
+
+        One that is being written is waited for: the ledger may have another one with its key.
+        """
+        if begin.key is None:
+            return None
+        while running := self._by_key.get((begin.owner, begin.key)):
+            if running.beginning is None:
+                return running
+            running.beginning.wait()
+        return None
 
     def _found(self, there: Record, begin: Begin) -> Running | Reply:
         """Return the session that has the key: its answer, or itself where it runs."""

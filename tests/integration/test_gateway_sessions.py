@@ -226,6 +226,16 @@ def test_of_many_at_once_one_charges_and_the_others_are_told_where(grid: Grid) -
     assert delivered_kwh(grid) == pytest.approx(5)
 
 
+def test_a_key_that_has_its_answer_gets_it_however_often_it_comes_at_once(grid: Grid) -> None:
+    first = post(grid, {"kwh": 1}, Idempotency_Key="k")
+
+    asked = [Asked(grid.url, {"Idempotency-Key": "k"}, {"kwh": 1}) for _ in range(20)]
+
+    for answer in [one.wait() for one in asked]:
+        assert (answer.status_code, answer.content) == (200, first.content)
+        assert answer.headers["Idempotency-Replayed"] == "true"
+
+
 def test_a_session_whose_caller_is_gone_is_taken_over(grid: Grid) -> None:
     hang_up_after(0.7, grid, {"kwh": 10}, Idempotency_Key="k")
 

@@ -1,0 +1,225 @@
+"""Sessions read over HTTP from a ledger of a million rows, alone and while others write."""
+
+import http.client
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+from benchmarks.ledger import databases
+from charge_request_service.doors.keys import make_key
+from charge_request_service.sessions.database import Database, prepare, read_ledger_url
+from charge_request_service.sessions.ledger import now_us
+from charge_request_service.sessions.record import Kind, State, new_session_id
+from charge_request_service.sessions.tables import sessions
+from load_tester.latency import percentile
+from local_stack.grid import Grid, Ports
+from local_stack.process import ROOT
+
+# The most that the 99th percentile may be, ms.
+LIMIT_ONE_MS, LIMIT_LIST_MS = 10.0, 25.0
+ONE = "one session by its id"
+_OPERATOR, _OWNER, _OTHERS = "room", "alice", "bob"
+_OWNED, _REFUSED, _STOPPED, _VEHICLES = 5, 100, 50, 5_000  # one row in so many; so many vehicles
+_DAYS = 30
+_AT_ONCE = 10_000
+_READINGS = 300
+_PAUSE_S = 0.003
+_WRITES_PER_S = 150
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How long a reading took, p99, ms: alone, and while charges are written."""
+
+    name: str
+    alone_ms: float
+    under_writes_ms: float
+
+    @property
+    def limit_ms(self) -> float:
+        """The most that it may take."""
+        return LIMIT_ONE_MS if self.name == ONE else LIMIT_LIST_MS
+
+
+@dataclass(frozen=True, slots=True)
+class Reads:
+    """What was found: `rows` in the ledger, and each reading."""
+
+    rows: int
+    readings: list[Reading]
+
+
+def read(kind: str, rows: int) -> Reads:
+    """Fill a ledger, and read it through a gateway.
+
+    Args:
+        kind: of `databases.KINDS`.
+        rows: how many sessions.
+
+    Raises:
+        StartError: a part did not come up.
+        RuntimeError: PostgreSQL is not installed, or a reading was not answered.
+    """
+    with databases.folder_of("reads") as folder, databases.empty(kind, folder) as url:
+        ids = _fill(url, rows)
+        keys = {name: make_key(name, operator=name == _OPERATOR) for name in _NAMES}
+        ring = folder / "keys"
+        ring.write_text("".join(f"{line}\n" for _, line in keys.values()), encoding="utf-8")
+        others = folder / "key"
+        others.write_text(keys[_OTHERS][0], encoding="utf-8")
+        grid = Grid(
+            folder / "grid",
+            points=(64,),
+            ports=Ports.free(1),
+            substation_env={"TIME_SCALE": "1000000"},
+            gateway_env={"LEDGER_URL": url, "CHARGE_API_KEYS_FILE": str(ring)},
+        )
+        with grid:
+            callers = {name: _Caller(grid.gateway.port, key) for name, (key, _) in keys.items()}
+            alone = dict(_measured(callers, ids))
+            with _writing(grid.url, others, folder):
+                writing = dict(_measured(callers, ids))
+        return Reads(rows, [Reading(name, alone[name], writing[name]) for name in alone])
+
+
+_NAMES = (_OPERATOR, _OWNER, _OTHERS)
+
+
+def _fill(url: str, rows: int) -> list[str]:
+    """Write sessions that ended in the last days; return the ids of some."""
+    where = read_ledger_url(url)
+    prepare(where)
+    database = Database(where)
+    began_us, step_us = now_us() - _DAYS * 86_400_000_000, _DAYS * 86_400_000_000 // rows
+    some: list[str] = []
+    with database.writer("filler") as connection:
+        for first in range(0, rows, _AT_ONCE):
+            numbers = range(first, min(rows, first + _AT_ONCE))
+            made = [_row(number, began_us + step_us * number) for number in numbers]
+            with connection.begin():
+                connection.execute(sessions.insert(), made)
+            some.append(made[0]["session_id"])
+    database.close()
+    return some
+
+
+def _row(number: int, began_us: int) -> dict[str, Any]:
+    state = State.CHARGED
+    if number % _REFUSED == 0:
+        state = State.REFUSED
+    elif number % _STOPPED == 1:
+        state = State.STOPPED
+    charged = state is not State.REFUSED
+    return {
+        "session_id": new_session_id(began_us // 1000),
+        "vehicle_id": f"EV-{number % _VEHICLES}",
+        "kwh": 6.0,
+        "kind": Kind.PLAIN.value,
+        "owner": _OWNER if number % _OWNED == 0 else _OTHERS,
+        "wait_s": 60.0,
+        "began_us": began_us,
+        "gateway": "filler",
+        "state": state.value,
+        "ended_us": began_us + 1_204_000,
+        "substation": "substation1" if charged else None,
+        "attempts": 1,
+        "waited_s": 0.0,
+        "charging_s": 1.204 if charged else None,
+        "energy_kwh": 6.0 if charged else None,
+        "mean_power_kw": 50.0 if charged else None,
+        "peak_power_kw": 50.0 if charged else None,
+        "status": 200 if charged else 503,
+    }
+
+
+def _measured(callers: "Mapping[str, _Caller]", ids: Sequence[str]) -> Iterator[tuple[str, float]]:
+    room, alice = callers[_OPERATOR], callers[_OWNER]
+    rng = random.Random("reads")
+    day = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - 86_400))
+
+    def vehicle() -> str:
+        return f"EV-{rng.randrange(_VEHICLES)}"
+
+    yield ONE, _p99_ms(room, lambda: f"/sessions/{rng.choice(ids)}")
+    yield "list", _p99_ms(room, lambda: _list())
+    yield "list, a page far back", _p99_ms(room, lambda: _list(cursor=rng.choice(ids)))
+    yield "list of a vehicle", _p99_ms(room, lambda: _list(vehicle_id=vehicle()))
+    for state in (State.CHARGED, State.STOPPED, State.REFUSED, "open"):
+        yield f"list of the {state}", _p99_ms(room, partial(_list, state=state))
+    yield "list since a day ago", _p99_ms(room, lambda: _list(since=day))
+    yield (
+        "list of a vehicle's stopped since then",
+        _p99_ms(room, lambda: _list(vehicle_id=vehicle(), state=State.STOPPED, since=day)),
+    )
+    yield "an owner's own list", _p99_ms(alice, lambda: _list())
+    yield "an owner's charged", _p99_ms(alice, lambda: _list(state=State.CHARGED))
+    yield "an owner's stopped", _p99_ms(alice, lambda: _list(state=State.STOPPED))
+    yield "an owner's of a vehicle", _p99_ms(alice, lambda: _list(vehicle_id=vehicle()))
+
+
+def _list(**query: str) -> str:
+    return f"/sessions?{urlencode({'limit': 100, **query})}"
+
+
+def _p99_ms(caller: "_Caller", path: Callable[[], str]) -> float:
+    times = []
+    for _ in range(_READINGS):
+        asked = path()
+        began = time.perf_counter()
+        caller.get(asked)
+        times.append(time.perf_counter() - began)
+        time.sleep(_PAUSE_S)
+    return round(1000 * percentile(sorted(times), 99), 1)
+
+
+class _Caller:
+    """One that has a key, and a connection that is kept."""
+
+    def __init__(self, port: int, key: str) -> None:
+        self._line = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+        self._headers = {"Authorization": f"Bearer {key}"}
+
+    def get(self, path: str) -> None:
+        """Read something; the connection may have been idle for too long before."""
+        try:
+            self._line.request("GET", path, headers=self._headers)
+            answer = self._line.getresponse()
+        except http.client.RemoteDisconnected:
+            self._line.request("GET", path, headers=self._headers)
+            answer = self._line.getresponse()
+        said = answer.read()
+        if answer.status != http.HTTPStatus.OK:
+            raise RuntimeError(f"GET {path} was answered {answer.status} {said[:200]!r}")
+
+
+@contextmanager
+def _writing(url: str, key_file: Path, folder: Path) -> Iterator[None]:
+    """Have charges come in for as long as the block runs."""
+    log = folder / "load_tester.log"
+    with log.open("w") as out:
+        tester = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "load_tester", "--url", url, "--no-decisions"),
+                *("--api-key-file", str(key_file), "--vehicles", "1000000"),
+                *("--rate", str(_WRITES_PER_S), "--kwh", "0.001"),
+            ],
+            cwd=ROOT,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        time.sleep(2)
+        yield
+        if tester.poll() is not None:
+            raise RuntimeError(f"nothing was written meanwhile:\n{log.read_text()[-2000:]}")
+    finally:
+        tester.kill()
+        tester.wait()
