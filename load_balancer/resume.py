@@ -1,5 +1,6 @@
 """Finds sessions of before this balancer's start again, by the substations' registers."""
 
+import math
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -86,7 +87,7 @@ class Resume:
         substation that answers knows of it.
         """
         deadline = self._stop_deadline(session_id)
-        self._wait_until_heard_of()
+        self._wait_until_heard_of(deadline)
         words: dict[str, tuple[str, Word]] = {}  # by register
         while True:
             answers = self._ask_all(
@@ -130,11 +131,11 @@ class Resume:
             stopped.popitem(last=False)
         return stopped.setdefault(session_id, now + self._registers.last_word_wait_s)
 
-    def _wait_until_heard_of(self) -> None:
+    def _wait_until_heard_of(self, deadline: float = math.inf) -> None:
         """Wait until each substation has been asked, or is known not to answer."""
-        while any(self._is_unheard(site) for site in self._pool.sites.values()) or (
-            not self._pool.sites
-        ):
+        while (
+            not self._pool.sites or any(map(self._is_unheard, self._pool.sites.values()))
+        ) and time.monotonic() < deadline:
             gevent.sleep(_LOOK_AGAIN_S)
 
     def _is_unheard(self, site: Site) -> bool:

@@ -64,6 +64,8 @@ class PostgreSQL:
                 [
                     *(self._programs / "postgres", "-D", self._data),
                     *("-c", "listen_addresses=", "-k", self._folder),
+                    # After a crash: one call in place of one for each of a thousand files.
+                    *("-c", "recovery_init_sync_method=syncfs"),
                 ],
                 user=self._user,
                 stdout=log,

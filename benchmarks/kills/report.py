@@ -23,6 +23,8 @@ _OF_A_SEGMENT = (
     *("excess_sessions", "excess_most_kwh"),
 )
 
+_NAMES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
+
 Document = Mapping[str, Any]
 
 
@@ -121,25 +123,48 @@ def page(runs: Document) -> str:
     parts = [
         "# Kills\n",
         "Written by `make kills-long`. Parts of a grid under load are killed with SIGKILL and "
-        "started again: at random, two at once, as a vehicle has its last kWh, in the middle of a "
-        "commit (at its fsync), as they send. In between parts are frozen and links cut, in "
-        "either direction. Vehicles come with an `Idempotency-Key`; each asks again until it "
-        "knows its end, and once more after that. Then what each was told is compared with the "
+        "restarted: at random, two at once, just as a vehicle has its last kWh, in the middle of "
+        "a commit (at its fsync), as they send. Meanwhile parts are frozen and links are cut, in "
+        "either direction. Vehicles come with an `Idempotency-Key`; each retries until it knows "
+        "its end, and asks once more after that. Then what each was told is compared with the "
         "ledger and with every substation's meter, to the Wh.\n",
         f"On {machine['cores']} cores ({machine['processor']}), {machine['system']}, Python "
         f"{machine['python']}.\n",
         *_totals(ledgers),
-        "Too much is what a vehicle got beyond what it asked for, where its substation was cut "
-        "off or frozen while it charged: the substation goes on until its lease ends, and what "
-        "it delivers in that time is heard of too late. Nowhere else did a meter, the ledger or "
-        "an answer differ by half a Wh.\n",
+        "Too much is what a vehicle got beyond its request, where its substation was "
+        "disconnected or frozen while it charged: the substation goes on until its lease ends, "
+        "and reports that energy too late. Anywhere else, a meter, the ledger and a response "
+        "that differ by half a Wh count as different.\n",
         "## Segments\n",
-        "Each has a grid, a ledger and a seed of its own.\n",
+        "Each segment has its own grid, ledger and seed.\n",
         *(line for one in ledgers for line in _segments(one)),
     ]
     if runs["failed"]:
         parts += _failed(runs["failed"])
     return "\n".join(parts)
+
+
+def figures(runs: Document) -> str:
+    """Write the table of docs/reliability.md."""
+    ledgers = list(runs["ledgers"].values())
+    rows = [
+        [name, *(form.format(**one) for one in ledgers)]
+        for name, form in (
+            ("parts killed", "{kills:,}"),
+            ("vehicles", "{vehicles:,}"),
+            ("charged", "{charged:,}"),
+            ("stopped by their callers", "{stopped:,}"),
+            ("lost", "{lost:,}"),
+            ("charged twice", "{charged_twice:,}"),
+            ("meters, ledger or responses differ", "{unequal:,}"),
+            ("other unexpected responses", "{strange:,}"),
+            ("excess at a disconnected or frozen substation, vehicles", "{excess_sessions:,}"),
+            ("largest excess, kWh (a lease delivers {:g})", "{excess_most_kwh:.3f}"),
+            ("longest time from first request to end, s", "{longest_s:.1f}"),
+        )
+    ]
+    rows[-2][0] = rows[-2][0].format(ledgers[0]["excess_bound_kwh"])
+    return "\n".join(table(["ledger", *(_NAMES[one["ledger"]] for one in ledgers)], rows)).strip()
 
 
 def _totals(ledgers: Sequence[Document]) -> Iterator[str]:
@@ -173,12 +198,12 @@ def _totals(ledgers: Sequence[Document]) -> Iterator[str]:
         row("longest from first request to end, s", "{longest_s:.1f}"),
         row("seconds", "{seconds:,}"),
     ]
-    yield from table(["ledger", *(one["ledger"] for one in ledgers)], rows)
+    yield from table(["ledger", *(_NAMES[one["ledger"]] for one in ledgers)], rows)
 
 
 def _segments(ledger: Document) -> Iterator[str]:
     headings = ["began, UTC", "seed", "kills", "vehicles", "longest, s", "too much, kWh", "commit"]
-    yield f"### {ledger['ledger']}\n"
+    yield f"### {_NAMES[ledger['ledger']]}\n"
     yield from table(
         headings,
         [
@@ -195,12 +220,12 @@ def _segments(ledger: Document) -> Iterator[str]:
 
 def _failed(segments: Sequence[Document]) -> Iterator[str]:
     yield "## Segments in which something did not agree\n"
-    yield "They count for nothing above: other seeds were run in their place.\n"
+    yield "They are not counted above. Other seeds were run in their place.\n"
     for one in segments:
         yield (
             f"- {one['ledger']}, seed {one['seed']}, {one['kills']} kills, "
             f"{one['began'][:16].replace('T', ' ')}, commit {one['commit']}. "
-            f"{one.get('cause', 'Cause not known.')}"
+            f"{one.get('cause', 'Cause unknown.')}"
         )
         for line in one["troubles"]:
             yield f"  - {line[:300]}"

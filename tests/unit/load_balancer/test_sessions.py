@@ -65,3 +65,13 @@ def test_a_plain_request_for_a_durable_session_that_runs_waits_for_it_too() -> N
     again = charge(None)
     held.let_go.set()
     assert again.get().status == durable.get().status == "charged"
+
+
+def test_a_stop_without_any_substation_ends() -> None:
+    log = configure_logs("balancer", ServiceSettings.model_validate({"port": 0}))
+    pool = Grid().pool
+    registers = Registers(pool, timeout_s=1, last_word_wait_s=0.2, lease_s=3, log=log)
+    resumed = Counter("resumed", "Sessions resumed", ["how"], registry=CollectorRegistry())
+    resume = Resume(pool, registers, resumed=resumed, log=log)
+
+    assert gevent.spawn(resume.stop_everywhere, "s1").get(timeout=5) is None
