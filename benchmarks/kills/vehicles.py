@@ -181,6 +181,8 @@ class Driver:
         return True
 
     def _note_session(self, response: requests.Response) -> None:
+        if response.status_code == 503:
+            return  # it names what was refused: no session began, or none under that name
         location = response.headers.get("Location", "")
         if location.startswith("/sessions/"):
             self._vehicle.sessions.add(location.removeprefix("/sessions/"))
