@@ -90,15 +90,12 @@ def _facts(workload: Document, texts: Document, public: int) -> Facts:
         "stops_within_s": float(pod["terminationGracePeriodSeconds"]),
         "networks": networks,
         "ports": [public] if "public" in networks else [],
-        "ready.starts_within_s": float(start["failureThreshold"] * start["periodSeconds"]),
-        "ready.starting_every_s": float(start["periodSeconds"]),
         "alive.starts_within_s": float(start["failureThreshold"] * start["periodSeconds"]),
         "alive.starting_every_s": float(start["periodSeconds"]),
         **files_read(dict(_read(pod, container, texts))),
     }
     for kind in ("ready", "alive"):
         probe = container["readinessProbe" if kind == "ready" else "livenessProbe"]
-        assert start["timeoutSeconds"] == probe["timeoutSeconds"]
         facts |= {
             f"{kind}.asks": _asks(container, probe),
             f"{kind}.every_s": float(probe["periodSeconds"]),
@@ -106,6 +103,7 @@ def _facts(workload: Document, texts: Document, public: int) -> Facts:
             f"{kind}.misses": probe["failureThreshold"],
         }
     assert _asks(container, start) == facts["alive.asks"]
+    assert start["timeoutSeconds"] == facts["alive.within_s"]
     for variable in container.get("env", []):
         facts[f"environment.{variable['name']}"] = underscored(variable["value"], _SERVICES)
     for mount in container["volumeMounts"]:

@@ -24,6 +24,7 @@ CANNOT: Mapping[str, Mapping[str, str]] = {
         "init": "health is asked by HTTP: no process is left behind",
         "alive.asks_with": "by HTTP, from the node",
         "ready.asks_with": "by HTTP, from the node",
+        "ready.start": "while it starts, it is asked whether it lives",
     },
 }
 CANNOT = {**CANNOT, "production": CANNOT["kubernetes"]}
@@ -95,6 +96,14 @@ _PRODUCTION: dict[str, list[Difference]] = {
         ),
     ],
 }
+# Compose tells of a service that is not ready, and does nothing. The others end one that does not
+# live, with the vehicles in its hands: only after a minute of silence, however busy its machine is.
+_ALIVE = {
+    "alive.every_s": 10.0,
+    "alive.within_s": 10.0,
+    "alive.misses": 6,
+    "alive.starting_every_s": 2.0,
+}
 UNLIKE = {"swarm": _SWARM, "kubernetes": _KUBERNETES, "production": _PRODUCTION}
 
 
@@ -110,9 +119,8 @@ def _expected(engine: str, service: str, facts: Facts) -> Facts:
             wanted[f"alive.{name[6:]}"] = value
     if service in OWN:
         wanted["alive.asks"] = wanted["alive.asks"].replace("/readyz", "/healthz")
-    if engine != "swarm":  # probes come at whole seconds
-        for kind in ("ready", "alive"):
-            wanted[f"{kind}.starting_every_s"] = max(1.0, wanted[f"{kind}.starting_every_s"])
+    wanted |= _ALIVE
+    wanted["alive.starts_within_s"] = 2 * facts["ready.starts_within_s"]
     for name, value, _ in UNLIKE[engine].get(service, []):
         wanted[name] = value(wanted[name]) if callable(value) else value
     return {

@@ -30,6 +30,8 @@ each_file = pytest.mark.parametrize("name", ["compose", "swarm", *_OF_KUBERNETES
 # of the path. Other tests hold what is in it, here and in tests/e2e.
 _OF_ONE_ALONE = {
     "compose": r"restart|pull_policy|build\.\w+|depends_on\.\w+\.condition|profiles\.0"
+    # What waits for a service that starts: nothing, in the others.
+    r"|healthcheck\.start_interval"
     # Told anew in the others, as parity.py says, with a value of their own.
     r"|environment\.(PUBLISHED_HOST|LEDGER_URL)|(prometheus|grafana|alertmanager)\.security_opt\.0"
     # Started by hand, here alone.
@@ -37,7 +39,7 @@ _OF_ONE_ALONE = {
     "swarm": r"deploy\.(endpoint_mode|replicas|placement\.constraints\.0|restart_policy\.\w+"
     r"|(update|rollback)_config\.\w+)|ports\.0\.(mode|published)|volumes\.\d\.source|secrets\..*"
     # Kubernetes has other words for these of the server.
-    r"|ledger\.(logging\..*|environment\.POSTGRES_PASSWORD_FILE|healthcheck\.start_interval"
+    r"|ledger\.(logging\..*|environment\.POSTGRES_PASSWORD_FILE"
     r"|deploy\.resources\.limits\.pids)",
     "kubernetes": r"apiVersion|metadata\.namespace|spec\.(replicas|serviceName|strategy\..*)"
     r"|(matchL|l)abels\.(app\.kubernetes\.io/[\w-]+|tier)|pod\.(automountServiceAccountToken|"
@@ -49,6 +51,8 @@ _OF_ONE_ALONE = {
     r"|volumeClaimTemplates\.0\.(metadata\.labels\..*|spec\..*)",
 }
 _OF_ONE_ALONE["production"] = _OF_ONE_ALONE["kubernetes"]
+if not _KUSTOMIZE:
+    _OF_ONE_ALONE["compose"] += r"|healthcheck\..*"  # of readiness: Kubernetes alone has one
 
 
 def facts_of(engine: str, document: Any) -> dict[str, Facts]:
@@ -61,12 +65,14 @@ def compared(engine: str, documents: Documents) -> list[str]:
     """List where an engine's file is not as Compose's is, nor its ledger's server as Swarm's is."""
     found = facts_of(engine, documents[engine])
     reference = facts_of_compose(documents["compose"])
-    if engine == "swarm":
-        del found["ledger"]
-    if engine == "production":
-        ledger = facts_of_stack(documents["swarm"])["ledger"]
-        ready = {f"ready.{name[6:]}": value for name, value in ledger.items() if "alive." in name}
-        reference["ledger"] = ledger | ready
+    if engine != "kubernetes":
+        told = facts_of_stack(documents["swarm"])["ledger"]
+        checked = {f"ready.{name}": told[f"alive.{name}"] for name in ("asks", "asks_with")}
+        as_others = {
+            name: value for name, value in reference["prometheus"].items() if "ready." in name
+        }
+        alike = {name: value for name, value in told.items() if not name.startswith("alive.")}
+        reference["ledger"] = alike | as_others | checked
     return differences(expected(engine, reference), found)
 
 
@@ -80,8 +86,8 @@ def test_an_engine_runs_what_compose_runs(engine: str) -> None:
 def test_a_change_in_one_place_only_is_noticed(name: str) -> None:
     documents = {one: _READ[one]() for one in ("compose", "swarm", name)}
     engines = ["swarm"] if name == "compose" else [name]
-    if name == "swarm" and _KUSTOMIZE:
-        engines.append("production")  # what Swarm's server of the ledger is compared with
+    if name in ("compose", "swarm") and _KUSTOMIZE:
+        engines.append("production")  # has a check for readiness, and Swarm's ledger
         documents["production"] = _READ["production"]()
     alone = re.compile(rf".*\b({_OF_ONE_ALONE[name]})")
     places = list(services(name, documents[name]))
