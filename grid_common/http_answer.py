@@ -23,6 +23,7 @@ _HEADERS = frozenset(
         b"content-encoding",
         b"content-length",
         b"content-type",
+        b"endpoint-load-metrics",
         b"location",
         b"retry-after",
         b"transfer-encoding",
@@ -48,6 +49,7 @@ class Answer(NamedTuple):
     body: bytes
     location: str | None = None
     content_encoding: str = ""
+    load_metrics: str = ""  # `endpoint-load-metrics`: how busy who answered is
 
 
 class AnswerReader:
@@ -126,6 +128,7 @@ class AnswerReader:
             bytes(self._body),
             _text(headers.get(b"location")),
             headers.get(b"content-encoding", b"").decode("latin-1"),
+            headers.get(b"endpoint-load-metrics", b"").decode("latin-1"),
         )
 
     def _refuse(self, fault: NotAnAnswer) -> NoReturn:

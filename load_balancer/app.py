@@ -1,5 +1,6 @@
 """The balancer's Flask app: wires the pool to the world; its views parse, call and map."""
 
+import secrets
 import time
 from random import Random
 from typing import TYPE_CHECKING
@@ -25,6 +26,7 @@ from load_balancer.drain_routes import drain_routes
 from load_balancer.history import INTERVAL_S, History
 from load_balancer.metrics import PREDICTION_ERRORS, BalancerCollector
 from load_balancer.openapi import description
+from load_balancer.peers import Holdings, Peers
 from load_balancer.policies import POLICIES
 from load_balancer.pool import Pool
 from load_balancer.registers import Registers
@@ -139,6 +141,15 @@ class Balancer:
             "1 while SUBSTATIONS_FILE, as it is now, is in use",
             registry=self.app.registry,
         ).set_function(lambda: self._watch.file.problem is None)
+        self._holdings = Holdings(self._pool, secrets.token_hex(8))
+        Peers(
+            settings,
+            self._pool,
+            self._watch.directory,
+            self._holdings,
+            random=self._random,
+            log=self.app.log,
+        )
         self._history = History()
         self._add_routes()
         gevent.spawn(self._watch.run)
@@ -186,6 +197,12 @@ class Balancer:
         @app.get("/history")
         def history() -> Response:
             return json_response(self._history.document(time.monotonic()))
+
+        @app.get("/holds")
+        def holds() -> Response:
+            since = request.args.get("since", "-1")
+            version = int(since) if since.isdecimal() and len(since) < 16 else -1
+            return json_response(self._holdings.wait(version))
 
         document = orjson.dumps(description(settings.max_kwh))
 

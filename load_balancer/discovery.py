@@ -31,6 +31,14 @@ class Directory:
     def __init__(self, entries: Iterable[SiteUrl]) -> None:
         self._answers = {entry: Answer(fault="not looked up yet") for entry in entries}
         self._names: dict[tuple[SiteUrl, str], str] = {}
+        self._called: Mapping[str, str] = {}
+
+    def call(self, names: Mapping[str, str]) -> None:
+        """Call substations as a balancer does that was there before, by their addresses.
+
+        So each has one name at all balancers, though they saw it come at different times.
+        """
+        self._called = names
 
     def addresses(self, entry: SiteUrl) -> Sequence[str]:
         """List the addresses that a name last led to."""
@@ -73,6 +81,9 @@ class Directory:
                 (entry, address), entry.name if alone else f"{entry.name}@{address}"
             )
             url = str(HttpUrl(address, entry.port))
+            called = self._called.get(url, name)
+            if called != name and called in (entry.name, f"{entry.name}@{address}"):
+                self._names[entry, address] = name = called
             other = taken.setdefault(url, name)
             if other == name:
                 known.append(Known(name, url, entry))

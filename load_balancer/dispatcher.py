@@ -12,6 +12,7 @@ from grid_common.interrupt import CallerGone, Interrupt
 from grid_common.logs import Log
 from grid_common.problems import Unavailable
 from grid_common.upstream import Answer, UpstreamError
+from load_balancer.gauge import GaugeNames, read_told
 from load_balancer.led_session import (
     STOPPED_BY_CALLER,
     AttemptRevoked,
@@ -26,7 +27,7 @@ from load_balancer.pool import LineFull, Pool
 from load_balancer.profile import SubstationProfile
 from load_balancer.refusal import explain, quoted
 from load_balancer.registers import Registers
-from load_balancer.site import Site
+from load_balancer.site import Reading, Site
 from load_balancer.substation_client import SubstationClient
 from load_balancer.vehicle import Dispatch
 
@@ -253,7 +254,7 @@ class Dispatcher:
                 return None
             case Outcome.CHARGED:
                 someone_waits = bool(self._pool.waiting)
-                self._pool.completed(dispatch, now)
+                self._pool.completed(dispatch, now, self._told(dispatch, answer))
                 if someone_waits:
                     # Whoever got this point sets out before this vehicle's answer is written: it is
                     # the point that is scarce (docs/performance.md).
@@ -281,6 +282,13 @@ class Dispatcher:
                 self._tell(dispatch, "rejected", self._note_failure(dispatch, led, answer))
                 self._pool.rejected(dispatch, now)
         return None
+
+    def _told(self, dispatch: Dispatch, answer: Answer) -> Reading | None:
+        """Read what the substation told of itself, where others have vehicles there too."""
+        client = self._clients.get(dispatch.site.address)
+        if client is None or not (self._pool.peers and answer.load_metrics):
+            return None
+        return read_told(answer.load_metrics, GaugeNames.of(client.profile))
 
     def _is_partial(
         self, led: LedSession, dispatch: Dispatch, register: str, answer: Answer

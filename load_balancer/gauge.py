@@ -25,6 +25,7 @@ _POWER = (
     _REMAINING_ENERGY_KWH,
     _TIME_SCALE,
 )
+_NAMED = "named_metrics."  # of ORCA's, before a name of one's own
 _MOST = 1_000_000  # vehicles, or kW
 # Of a power, an energy or a factor: less counts as nothing, more as not published. In between no
 # prediction overflows or divides by zero, whatever a page says.
@@ -87,10 +88,35 @@ def read_gauge(
             Prometheus text.
     """
     wanted = (names.load, names.capacity, _DRAINING, *_POWER)
-    in_kw = names.vehicle_kw is not None
     values = _sums(_pieces(_lines(page, wanted, give_way)), page, give_way)
     if names.load not in values:
         raise UnreadableGauge(f"its page has no {names.load}; {beginning(page)}")
+    return _reading(values, names)
+
+
+def read_told(text: str, names: GaugeNames) -> Reading | None:
+    """Read the same from an answer's `endpoint-load-metrics`, where it is there, and whole.
+
+    Args:
+        text: ORCA's text format, with a page's gauges as `named_metrics`.
+        names: what the gauges are called.
+    """
+    form, _, told = text.partition(" ")
+    if form != "TEXT" or len(told) > _LONGEST_SERIES:
+        return None
+    values = {}
+    try:
+        for one in told.split(","):
+            name, _, value = one.partition("=")
+            if name.startswith(_NAMED):
+                values[name[len(_NAMED) :]] = float(value)
+        return _reading(values, names) if names.load in values else None
+    except ValueError:  # an unreadable gauge, too
+        return None
+
+
+def _reading(values: dict[str, float], names: GaugeNames) -> Reading:
+    in_kw = names.vehicle_kw is not None
     return Reading(
         load=_load(values, names),
         capacity=_capacity(values, names),

@@ -2,7 +2,15 @@
 
 from typing import Any
 
-from grid_common.openapi import COUNT, NULLABLE_TEXT, TEXT, inner_description
+from grid_common.openapi import (
+    COUNT,
+    NULLABLE_TEXT,
+    NUMBER,
+    TEXT,
+    an_object,
+    content,
+    inner_description,
+)
 from load_balancer import drain_routes, session_routes
 
 _HEADERS = [
@@ -38,10 +46,44 @@ _HEADERS = [
 ]
 
 
+_HOLDS = {
+    "/holds": {
+        "get": {
+            "summary": "What this balancer holds, for those that share its substations",
+            "parameters": [
+                {
+                    "name": "since",
+                    "in": "query",
+                    "description": "`version` of the answer before: answered once it is another "
+                    "one, or after a second",
+                    "schema": {"type": "integer", "minimum": 0},
+                }
+            ],
+            "responses": {
+                "200": content(
+                    "Vehicles and names by the substations' addresses",
+                    an_object(
+                        {
+                            "balancer": TEXT,
+                            "began": NUMBER,
+                            "version": COUNT,
+                            "pause_s": NUMBER,
+                            "holds": {"type": "object", "additionalProperties": COUNT},
+                            "names": {"type": "object", "additionalProperties": TEXT},
+                        }
+                    ),
+                )
+            },
+        }
+    }
+}
+
+
 def description(max_kwh: float) -> dict[str, Any]:
     """Describe a balancer."""
     document = inner_description("Balancer", max_kwh, waits=True)
     document["paths"] |= session_routes.paths() | drain_routes.paths()
+    document["paths"] |= _HOLDS
     document["paths"]["/charge"]["post"]["parameters"] += _HEADERS
     schemas = document["components"]["schemas"]
     schemas |= session_routes.schemas()

@@ -6,7 +6,7 @@ for several threads at once; under gevent no method gives way to another greenle
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from random import Random
 
 from load_balancer.budget import RetryBudget
@@ -68,6 +68,8 @@ class Pool:
         self._sites_found = 0
         self._arrivals = 0
         self._decisions = 0
+        self.peers: set[str] = set()  # other balancers that tell what they hold
+        self.held_version = 0  # rises with each vehicle that comes to a substation or leaves it
         self._mean_session_s: float | None = None
         self._had_waiting = False  # after the last match
         self._matched_at = float("-inf")
@@ -226,10 +228,34 @@ class Pool:
             self._release(ticket.dispatch, "aborted", now)
             self.match(now)
 
-    def completed(self, dispatch: Dispatch, now: float) -> None:
-        """The site answered that the vehicle is charged."""
+    # What other balancers tell
+
+    def holds(self) -> dict[str, int]:
+        """Tell the vehicles of this balancer at each substation, by its address."""
+        return {site.address: site.own for site in self.sites.values() if site.own}
+
+    def peer_holds(self, name: str, held: Mapping[str, int], now: float) -> None:
+        """Take in what another balancer holds, by the substations' addresses."""
+        self.peers.add(name)
+        for site in self.sites.values():
+            if site.peer_holds(name, held.get(site.address, 0)):
+                self._changed[site] = None
+        if self.waiting:
+            self.match(now)
+
+    def forget_peer(self, name: str) -> None:
+        """Another balancer tells no more."""
+        self.peers.discard(name)
+        for site in self.sites.values():
+            site.forget_peer(name)
+            self._changed[site] = None
+
+    def completed(self, dispatch: Dispatch, now: float, reading: Reading | None = None) -> None:
+        """The site answered that the vehicle is charged, and told, maybe, how it is itself."""
         if self._close(dispatch, "charged"):
             dispatch.site.remove(dispatch, now)
+            if reading is not None:
+                dispatch.site.told(reading, now)
             self._forget_if_empty(dispatch.site)
         dispatch.site.proved_well()
         duration = now - dispatch.decision.at
@@ -393,6 +419,7 @@ class Pool:
         ticket, choice = match.ticket, match.choice
         site = self.sites[choice.candidate.address]
         self._decisions += 1
+        self.held_version += 1
         site.last_chosen = self._decisions
         self._changed[site] = None
         if ticket.costs_budget:
@@ -429,6 +456,7 @@ class Pool:
         if not dispatch.open:
             return False
         dispatch.open = False
+        self.held_version += 1
         dispatch.ticket.dispatch = None
         self._changed[dispatch.site] = None
         self.dispatches[dispatch.site.name, outcome] += 1

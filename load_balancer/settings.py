@@ -5,6 +5,7 @@ from typing import Annotated, Self
 from pydantic import Field, PrivateAttr, field_validator, model_validator
 
 from grid_common.followed_file import read_text
+from grid_common.http_url import HttpUrl, parse_http_url
 from grid_common.settings import FilePath, Seconds, ServiceSettings
 from load_balancer.policies import DEFAULT_POLICY, POLICIES
 from load_balancer.profile import (
@@ -39,8 +40,18 @@ class Settings(ServiceSettings):
         "runs",
     )
     routing_policy: str = Field(DEFAULT_POLICY, description=f"One of {', '.join(POLICIES)}")
+    peers: str = Field(
+        "",
+        description="URLs of all balancers that share these substations, comma-separated: they "
+        "tell each other what they hold. A name may lead to several; this balancer itself may be "
+        "among them",
+    )
     balancers: int = Field(
-        1, ge=1, le=1000, description="Number of balancers that share these substations"
+        1,
+        ge=1,
+        le=1000,
+        description="Number of balancers that share these substations, where some cannot be named "
+        "in `PEERS`",
     )
     poll_interval: Annotated[float, Field(ge=0.05, le=3600)] = Field(
         0.5, description="Time between two polls of a substation's gauge, seconds"
@@ -123,6 +134,11 @@ class Settings(ServiceSettings):
     _entries: Entries = PrivateAttr()
 
     @property
+    def peer_urls(self) -> list[HttpUrl]:
+        """Where the balancers are that share these substations."""
+        return [parse_http_url(url.strip()) for url in self.peers.split(",") if url.strip()]
+
+    @property
     def profile(self) -> SubstationProfile:
         """What holds for each substation that SUBSTATIONS_FILE says nothing else of."""
         return SubstationProfile(
@@ -163,6 +179,13 @@ class Settings(ServiceSettings):
     def _is_known(cls, value: str) -> str:
         if value not in POLICIES:
             raise ValueError(f"it takes one of {', '.join(POLICIES)}")
+        return value
+
+    @field_validator("peers")
+    @classmethod
+    def _lead_to_balancers(cls, value: str) -> str:
+        for url in filter(None, map(str.strip, value.split(","))):
+            parse_http_url(url)
         return value
 
     @field_validator("substations")

@@ -7,7 +7,8 @@ and R balancers, is
 
 so that a balancer alone is exact at any poll interval, foreign load is added, and the other
 balancers are taken to have done since τ what this one did (after Dahlin, Interpreting Stale Load
-Information, TPDS 2000). Pure: the clock is passed in.
+Information, TPDS 2000). Balancers that tell each other what they hold (`peers`) are no others: what
+they hold is counted as own(t) is, by their last words. Pure: the clock is passed in.
 
 The estimate says which site is the better one. Whether a site has a free point at all goes by what
 is known alone, `own(t) + max(0, g(τ) - own(τ))`: a guess at what the others did would keep vehicles
@@ -25,6 +26,7 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from load_balancer.energy import EnergyEstimate
+from load_balancer.peer_loads import PeerLoads
 from load_balancer.prediction import Supply
 
 if TYPE_CHECKING:
@@ -91,7 +93,9 @@ class Site:
         self.leaving = False  # vanished from its name; kept until its last vehicle is done
         self.drained = False  # an operator's word: it finishes what it has and gets nothing new
         self.in_flight: dict[Dispatch, None] = {}  # a set in the order of dispatch
-        self.others = balancers - 1  # balancers
+        self.peers = PeerLoads()
+        self.others = balancers - 1  # balancers that do not tell what they hold
+        self._balancers = balancers
         self._patience = patience
         self._trust_s = patience.trust_s
         self.read_at = float("-inf")
@@ -117,7 +121,7 @@ class Site:
     def foreign(self) -> int:
         """Estimated vehicles here that this balancer did not dispatch."""
         since = self.own - self._own_at_reading
-        return max(0, self._foreign_at_reading + self.others * since)
+        return self.peers.now + max(0, self._strangers_at_reading + self.others * since)
 
     @property
     def load(self) -> int:
@@ -128,12 +132,16 @@ class Site:
     def known_load(self) -> int:
         """Vehicles here as far as this balancer knows, with no guess at what the others did."""
         own, reading = len(self.in_flight) + len(self._unconfirmed), self.reading
-        foreign = reading.load - self._own_at_reading if reading else 0
-        return own + foreign if foreign > 0 else own
+        peers = self.peers
+        own += peers.now
+        strangers = reading.load - self._own_at_reading - peers.at_reading if reading else 0
+        return own + strangers if strangers > 0 else own
 
     @property
-    def _foreign_at_reading(self) -> int:
-        return self.reading.load - self._own_at_reading if self.reading else 0
+    def _strangers_at_reading(self) -> int:
+        if self.reading is None:
+            return 0
+        return self.reading.load - self._own_at_reading - self.peers.at_reading
 
     @property
     def awaits_confirmation(self) -> bool:
@@ -221,6 +229,29 @@ class Site:
         if self.reading is not None:
             self.reading = replace(self.reading, load=self.reading.capacity)
             self._own_at_reading = self.own
+            self.peers.read()
+
+    def told(self, reading: Reading, now: float) -> None:
+        """Take in what it told of itself in an answer, which is as good as a poll of that moment.
+
+        Whether it is well is for polls to say.
+        """
+        if self.health is Health.UP and not self.accepts:
+            self._take(reading, self.own, now)
+
+    # What other balancers tell
+
+    def peer_holds(self, name: str, vehicles: int) -> bool:
+        """Take in what another balancer holds here; tell whether that changes anything."""
+        before = (self.peers.now, self.peers.count, self.peers.at_reading)
+        self.peers.hold(name, vehicles)
+        self.others = max(0, self._balancers - 1 - self.peers.count)
+        return before != (self.peers.now, self.peers.count, self.peers.at_reading)
+
+    def forget_peer(self, name: str) -> None:
+        """Take what another balancer holds here for a stranger's."""
+        self.peers.forget(name)
+        self.others = max(0, self._balancers - 1 - self.peers.count)
 
     # What polls find
 
@@ -236,24 +267,28 @@ class Site:
         self._misses = 0
         if self._failed_since_poll_began:
             return  # the page may have been written before; the next one will tell
-        self.reading = reading
-        self.read_at = now
         # The page was written somewhere between the poll's beginning and now. With the most that
         # this balancer had here in between, its own vehicles are never taken for foreign ones.
-        self._own_at_reading = self._own_peak_in_poll
+        own = self._own_peak_in_poll
         if self.accepts:
             # Those accepted before may be all that it shows, and who was on the way during the poll
             # may not be in it: more would be let in than there are points.
-            unexplained = max(0, reading.load - self._others_at_poll)
-            self._own_at_reading = min(self._own_peak_in_poll, unexplained)
+            own = min(own, max(0, reading.load - self._others_at_poll))
+        self._take(reading, own, now)
+        self._unconfirmed = [at for at in self._unconfirmed if at >= self._poll_began]
+        self._answered(draining=reading.draining)
+
+    def _take(self, reading: Reading, own: int, now: float) -> None:
+        self.reading = reading
+        self.read_at = now
+        self._own_at_reading = own
+        self.peers.read()
         self.energy = EnergyEstimate.of(reading, now)
         if self.energy is not None:
             # The page does not show yet those that are still on their way there, the newest.
             unseen = max(0, len(self.in_flight) - reading.load)
             for dispatch in islice(reversed(self.in_flight), unseen):
                 self.energy.add(dispatch, now)
-        self._unconfirmed = [at for at in self._unconfirmed if at >= self._poll_began]
-        self._answered(draining=reading.draining)
 
     def unreadable(self, why: str) -> bool:
         """Take in an answer that is no gauge; True if it was not ejected already."""

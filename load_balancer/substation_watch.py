@@ -56,7 +56,7 @@ class SubstationWatch:
         self._random = random
         self._polls = polls
         self._log = log
-        self._directory = Directory(self.file.entries)
+        self.directory = Directory(self.file.entries)
         self._pollers: dict[str, Poller] = {}
         self._clients: dict[str, SubstationClient] = {}
         self._faults: dict[SiteUrl, str] = {}
@@ -69,10 +69,10 @@ class SubstationWatch:
         while True:
             self._changed.clear()
             entries = self.file.entries
-            self._directory.set_entries(entries)
+            self.directory.set_entries(entries)
             answers = look_up_all(entries, self._find)
             self._tell_faults(answers)
-            self._take_in(self._directory.update(answers), entries)
+            self._take_in(self.directory.update(answers), entries)
             self._changed.wait(self._settings.resolve_interval * self._random.uniform(0.9, 1.1))
 
     def want_poll(self, site: Site) -> None:
@@ -94,7 +94,7 @@ class SubstationWatch:
 
         chosen = choose_family(
             resolve(entry.host, entry.port),
-            last=self._directory.addresses(entry),
+            last=self.directory.addresses(entry),
             is_well=is_well,
             listens=lambda address: listens(address, entry.port, self._settings.connect_timeout),
         )

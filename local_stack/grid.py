@@ -90,7 +90,7 @@ class Grid:
                 _numbered("load_balancer", number),
                 "load_balancer",
                 self.ports.balancer,
-                {"SUBSTATIONS": urls, **self.balancer_env},
+                {"SUBSTATIONS": urls, "PEERS": self._peers, **self.balancer_env},
                 _beside(LOOPBACK, number),
             )
             for number in range(self.balancer_count)
@@ -111,6 +111,12 @@ class Grid:
         ]
         self.balancer, self.gateway = self.balancers[0], self.gateways[0]
         self.prometheus = self._prometheus() if self.with_prometheus else None
+
+    @property
+    def _peers(self) -> str:
+        """Name all balancers to each, where there are several."""
+        hosts = [_beside(LOOPBACK, number) for number in range(self.balancer_count)]
+        return ",".join(f"http://{host}:{self.ports.balancer}" for host in hosts[1:] and hosts)
 
     @property
     def url(self) -> str:

@@ -21,6 +21,7 @@ from grid_common.web import ServiceApp, json_response
 from substation_service import power_limit, session_views
 from substation_service.journal import Journal, NoJournal
 from substation_service.journal_file import JournalFile, UnusableJournal
+from substation_service.load_report import HEADER, LoadReport
 from substation_service.metrics import SubstationCollector
 from substation_service.register import Reason, State
 from substation_service.registers import Registers, Visit
@@ -89,6 +90,7 @@ def create_app(settings: Settings) -> ServiceApp:
     )
     sessions = Sessions(registers, scheduler, journal, app.drain, clock)
     app.registry.register(SubstationCollector(substation, registers, clock, journal, app.drain))
+    report = LoadReport(substation, clock)
     app.at_exit += [sessions.stop_all, journal.close]
 
     def charge(caller: Caller) -> Response:
@@ -112,7 +114,9 @@ def create_app(settings: Settings) -> ServiceApp:
                 retry_after_s=min(full.free_in_s, _LONGEST_RETRY_AFTER_S),
                 session_id=session.session_id,
             ) from None
-        return json_response(answer(register, name))
+        response = json_response(answer(register, name))
+        response.headers[HEADER] = report.text()
+        return response
 
     app.add_url_rule("/charge", view_func=app.held(charge, while_draining=True), methods=["POST"])
     app.register_blueprint(session_views.session_views(registers, sessions, clock, name))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.simulation.substation import Answer, Call, Substation
 from load_balancer.budget import RetryBudget
+from load_balancer.peers import PAUSE_S
 from load_balancer.policy import Policy
 from load_balancer.pool import LineFull, Pool
 from load_balancer.settings import Settings
@@ -35,6 +36,7 @@ class PooledBalancer:
         self._world = world
         self._random = random
         self._arrived = 0
+        self._told_version = -1
         self._pollers: dict[str, _Poller] = {}
         self.on_decision: Callable[[Decision], object] = lambda _decision: None
         self.pool = Pool(
@@ -54,6 +56,8 @@ class PooledBalancer:
             on_decision=lambda decision: self.on_decision(decision),
             on_poll_wanted=self._want_poll,
         )
+        if world.scene.balancers > 1:
+            world.timeline.after(self._random.random() * PAUSE_S, self._tell_peers)
 
     @property
     def waiting(self) -> int:
@@ -69,6 +73,19 @@ class PooledBalancer:
     def failovers(self) -> int:
         """Vehicles sent on because their site failed."""
         return sum(self.pool.failovers.values())
+
+    def _tell_peers(self) -> None:
+        """Tell the other balancers what this one holds, as each asks in its own time."""
+        if self._told_version != self.pool.held_version:
+            self._told_version = self.pool.held_version
+            for peer in self._world.balancers:
+                if peer is not self and isinstance(peer, PooledBalancer):
+                    self._tell(peer)
+        self._world.timeline.after(PAUSE_S * self._random.uniform(1.0, 1.1), self._tell_peers)
+
+    def _tell(self, peer: PooledBalancer) -> None:
+        held, name = self.pool.holds(), str(id(self))
+        self._world.network.carry(lambda: peer.pool.peer_holds(name, held, self._world.now))
 
     def site_changed(self, site: Substation) -> None:
         """Know nothing of it: this balancer learns from polls and answers alone."""
@@ -148,7 +165,7 @@ class _Ride:
             self._world.network,
             self._vehicle.arrival,
             self._vehicle,
-            lambda answer: self._answered(dispatch, answer),
+            lambda answer, reading: self._answered(dispatch, answer, reading),
         )
         self._call.send()
 
@@ -158,11 +175,11 @@ class _Ride:
         # It has its old place in line again, and goes on from there in this very moment if it can.
         self._world.timeline.at(self._world.now, self.plan_deadline)
 
-    def _answered(self, dispatch: Dispatch, answer: Answer) -> None:
+    def _answered(self, dispatch: Dispatch, answer: Answer, reading: Reading | None) -> None:
         now = self._world.now
         if answer is Answer.CHARGED:
             self._world.charged(self._vehicle)
-            self._pool.completed(dispatch, now)
+            self._pool.completed(dispatch, now, reading if self._pool.peers else None)
             self._end()
             return
         if answer is Answer.FULL:

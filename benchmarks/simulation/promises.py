@@ -48,8 +48,8 @@ def _idle(results: Results) -> float:
 
 PROMISES = (
     Promise("stale gauge: mean gap, vehicles", 1.7, _gap(STALE.name)),
-    Promise("stale gauge, three balancers: mean gap, vehicles", 3.0, _gap(STALE_THREE.name)),
-    Promise("stale gauge, three in step: mean gap, vehicles", 3.5, _gap(STALE_IN_STEP.name)),
+    Promise("stale gauge, three balancers: mean gap, vehicles", 1.7, _gap(STALE_THREE.name)),
+    Promise("stale gauge, three in step: mean gap, vehicles", 1.7, _gap(STALE_IN_STEP.name)),
     Promise("unequal sites: mean time to charge / all-knowing", 1.05, _ratio(UNEQUAL.name)),
     Promise("every scene: vehicles lost", 0, _worst(lambda one: one.lost)),
     Promise("every scene: avoidable refusals", 0, _worst(lambda one: one.avoidable)),

@@ -42,7 +42,7 @@ class Call:
         network: Network,
         arrival: Arrival,
         vehicle: Vehicle | None,
-        on_answer: Callable[[Answer], object],
+        on_answer: Callable[[Answer, Reading | None], object],
     ) -> None:
         self._site = site
         self._network = network
@@ -60,9 +60,9 @@ class Call:
         self.gone = True
         self._network.carry(lambda: self._site.hung_up(self))
 
-    def answer(self, answer: Answer) -> None:
-        """Send the site's answer on its way back."""
-        self._network.carry(lambda: None if self.gone else self._on_answer(answer))
+    def answer(self, answer: Answer, reading: Reading | None = None) -> None:
+        """Send the site's answer on its way back, with what the site tells of itself."""
+        self._network.carry(lambda: None if self.gone else self._on_answer(answer, reading))
 
 
 class Substation:
@@ -275,8 +275,8 @@ class Substation:
     def _charged(self, call: Call) -> None:
         if call.vehicle is not None:
             call.vehicle.charges += 1
-        call.answer(Answer.CHARGED)
         self._unplug(call, Outcome.CHARGED)
+        call.answer(Answer.CHARGED, self._gauges() if self.alive else None)
 
     def _unplug(self, call: Call, outcome: Outcome) -> None:
         self._model.unplug(self._charging.pop(call), self._now, outcome)

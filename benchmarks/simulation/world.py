@@ -155,7 +155,7 @@ class World:
         """Have a vehicle go to a site past the balancers; where it is full, it drives on."""
         sites = list(self.sites.values())
         site = sites[int(stranger.door * len(sites))]
-        call = Call(site, self.network, stranger, None, lambda _answer: None)
+        call = Call(site, self.network, stranger, None, lambda _answer, _reading: None)
         self.timeline.at(stranger.at, call.send)
 
     def _plan_event(self, event: Event) -> None:

@@ -79,7 +79,7 @@ class SimpleProxy(_Yardstick, ABC):
             call = Call(site, self._world.network, vehicle.arrival, vehicle, answered)
             call.send()
 
-        def answered(answer: Answer) -> None:
+        def answered(answer: Answer, _reading: Reading | None) -> None:
             if answer is Answer.CHARGED:
                 self._world.charged(vehicle)
             elif answer is Answer.RESET:
@@ -204,7 +204,7 @@ class AllKnowing(_Yardstick, ABC):
         self._is_choosing = False
 
     def _place(self, vehicle: Vehicle, site: Substation) -> None:
-        def answered(answer: Answer) -> None:
+        def answered(answer: Answer, _reading: Reading | None) -> None:
             if answer is Answer.CHARGED:
                 del self._calls[call]
                 self._world.charged(vehicle)

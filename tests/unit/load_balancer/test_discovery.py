@@ -133,6 +133,22 @@ def test_what_was_not_looked_up_yet_says_so() -> None:
     assert directory.addresses(TWO) == ()
 
 
+def test_substations_are_called_as_by_a_balancer_that_was_there_before() -> None:
+    directory = Directory([TWO])
+    update(directory, substation2=["10.0.0.2", "10.0.0.3"])
+    directory.call(
+        {
+            "http://10.0.0.2:5002": "substation2",
+            "http://10.0.0.3:5002": "somebody else's",
+            "http://10.0.0.4:5002": "substation2@10.0.0.4",
+        }
+    )
+    assert update(directory, substation2=["10.0.0.2", "10.0.0.3"]) == [
+        ("substation2", "http://10.0.0.2:5002"),
+        ("substation2@10.0.0.3", "http://10.0.0.3:5002"),
+    ]
+
+
 def test_an_entry_that_was_gone_and_is_back_is_named_anew() -> None:
     directory = Directory([TWO])
     update(directory, substation2=["10.0.0.2", "10.0.0.3"])

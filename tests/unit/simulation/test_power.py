@@ -1,7 +1,10 @@
 """The report on shared power is what the code does now, and its bars are reached."""
 
+from dataclasses import replace
+from math import inf
 from pathlib import Path
 from random import Random
+from statistics import fmean
 
 import pytest
 
@@ -23,13 +26,14 @@ from benchmarks.simulation.power.figures import PowerFigures, rounded
 from benchmarks.simulation.power.runs import SEEDS, Results, Run, contenders, play, runs
 from benchmarks.simulation.power.scenes import (
     CARRIED,
+    MEASURED_H,
     SATURATIONS,
     SCENES,
     UNLIKE_80,
     UNLIKE_95,
     UNLIMITED_95,
 )
-from benchmarks.simulation.scenes import SiteSpec
+from benchmarks.simulation.scenes import Scene, SiteSpec
 from benchmarks.simulation.world import Entry, World
 from load_balancer.demand import Demand
 from load_balancer.policy import Candidate, Option, Request
@@ -84,6 +88,23 @@ def test_least_loaded_carries_what_loads_are_shares_of(results: Results) -> None
         figures = results.figures[scene.name][LEAST_LOADED]
         carried = sum(one.charged_an_hour for one in figures) / len(figures)
         assert CARRIED[scene.sites] == pytest.approx(carried, rel=0.01)
+
+
+@pytest.mark.parametrize("scene", [UNLIKE_80, UNLIKE_95], ids=lambda scene: scene.name)
+def test_three_balancers_charge_unlike_substations_vehicles_as_fast_as_one(scene: Scene) -> None:
+    entry = next(one for one in CONTENDERS if one.name == OURS)
+
+    def mean_s(balancers: int, seed: int) -> float:
+        world = World(replace(scene, balancers=balancers), entry, seed)
+        world.run()
+        began = scene.measured_from
+        measured = [
+            one for one in world.vehicles if began <= one.arrival.at < MEASURED_H[1] * HOUR_S
+        ]
+        return fmean((one.charged_at or inf) - one.arrival.at for one in measured)
+
+    one, three = (fmean(mean_s(count, seed) for seed in (1, 2)) for count in (1, 3))
+    assert three <= 1.03 * one
 
 
 def test_without_limits_each_draw_comes_out_as_with_least_loaded(results: Results) -> None:

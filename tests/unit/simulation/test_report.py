@@ -58,11 +58,18 @@ def test_what_must_hold_holds(promise: Promise, results: Results) -> None:
 @pytest.mark.parametrize("seed", [1, 2, 3])
 @pytest.mark.parametrize(
     ("scene", "limit"),
-    [(STALE, 1.7), (STALE_THREE, 3.0), (STALE_IN_STEP, 3.5)],
+    [(STALE, 1.7), (STALE_THREE, 1.7), (STALE_IN_STEP, 1.7)],
     ids=lambda value: value.name if isinstance(value, Scene) else str(value),
 )
 def test_gaps_are_as_small_with_other_vehicles(scene: Scene, limit: float, seed: int) -> None:
     assert World(scene, DEFAULT, seed).run().mean_gap <= limit
+
+
+@pytest.mark.parametrize("scene", [STALE_THREE, STALE_IN_STEP], ids=lambda scene: scene.name)
+def test_equal_substations_are_rarely_found_full_by_several_balancers(scene: Scene) -> None:
+    world = World(scene, DEFAULT, 1)
+    figures = world.run()
+    assert figures.full_answers < 0.01 * len(world.vehicles)
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])

@@ -22,7 +22,7 @@ class Visitors:
         self.heard: list[tuple[float, str, Answer]] = []
 
     def call(self, name: str, held_s: float = 10, truth: Demand | None = None) -> Call:
-        def hear(answer: Answer) -> None:
+        def hear(answer: Answer, _told: Reading | None) -> None:
             self.heard.append((self.timeline.now, name, answer))
 
         arrival = Arrival(self.timeline.now, lasting(held_s), 0.0, truth)

@@ -1,0 +1,51 @@
+"""Tells in each answer to a charge how busy the substation is, as its metrics page does.
+
+In the text format of ORCA's header `endpoint-load-metrics`, which Envoy and gRPC read too.
+"""
+
+from collections.abc import Callable
+
+from substation_service.substation import Substation
+
+__all__ = ["HEADER", "LoadReport"]
+
+HEADER = "endpoint-load-metrics"
+# Power is summed up over all vehicles: no more often than this, seconds.
+_POWER_EVERY_S = 0.05
+
+
+class LoadReport:
+    """Writes the header's value."""
+
+    def __init__(self, substation: Substation, clock: Callable[[], float]) -> None:
+        self._substation = substation
+        self._clock = clock
+        self._power = ""
+        self._power_at = float("-inf")
+
+    def text(self) -> str:
+        """Tell how it is now: its load exactly, its power as of 50 ms ago at most."""
+        site, now = self._substation, self._clock()
+        if now - self._power_at > _POWER_EVERY_S:
+            site.advance(now)
+            self._power_at, self._power = now, self._sum_up(now)
+        load, capacity = site.load, site.capacity
+        return (
+            f"TEXT application_utilization={load / capacity:.6g},"
+            f"named_metrics.substation_current_load={load},"
+            f"named_metrics.substation_capacity={capacity},{self._power}"
+        )
+
+    def _sum_up(self, now: float) -> str:
+        site = self._substation
+        return ",".join(
+            f"named_metrics.substation_{name}={value:.9g}"
+            for name, value in (
+                ("point_power_kw", site.point_power_kw),
+                ("power_kw", site.power_kw),
+                ("committed_power_kw", site.committed_power_kw),
+                ("power_limit_kw", site.power_limit_kw),
+                ("remaining_energy_kwh", site.remaining_energy_kwh(now)),
+                ("time_scale", site.time_scale),
+            )
+        )

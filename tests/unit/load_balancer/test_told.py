@@ -1,0 +1,73 @@
+"""What a substation tells of itself in an answer, in ORCA's text format."""
+
+import pytest
+
+from load_balancer.gauge import GaugeNames, read_told
+from load_balancer.site import Reading
+from substation_service.charging import Demand
+from substation_service.load_report import LoadReport
+from substation_service.substation import Substation
+
+
+def named(**values: object) -> str:
+    return "TEXT " + ",".join(f"named_metrics.{name}={value}" for name, value in values.items())
+
+
+def test_the_balancer_reads_what_our_substation_writes() -> None:
+    now = [0.0]
+    substation = Substation(4, 50, 120, time_scale=360)
+    substation.plug_in(Demand(10), 0.0)
+    report = LoadReport(substation, lambda: now[0])
+    reading = read_told(report.text(), GaugeNames())
+    assert reading == Reading(
+        load=1,
+        capacity=4,
+        power_kw=50,
+        power_limit_kw=120,
+        point_power_kw=50,
+        committed_power_kw=50,
+        remaining_energy_kwh=10,
+        time_scale=360,
+    )
+    assert report.text().startswith("TEXT application_utilization=0.25,")
+
+
+def test_its_load_is_always_that_of_now_and_its_power_that_of_a_moment_ago() -> None:
+    now = [0.0]
+    substation = Substation(4, 50, time_scale=360)
+    report = LoadReport(substation, lambda: now[0])
+    report.text()
+    substation.plug_in(Demand(10), 0.0)
+    early = read_told(report.text(), GaugeNames())
+    now[0] = 0.06
+    late = read_told(report.text(), GaugeNames())
+    assert early is not None
+    assert late is not None
+    assert (early.load, early.power_kw) == (1, 0)
+    assert (late.load, late.power_kw) == (1, 50)
+
+
+def test_other_makes_may_name_their_gauges_as_on_their_page() -> None:
+    names = GaugeNames("busy", "points")
+    assert read_told(named(busy=3, points=8), names) == Reading(load=3, capacity=8)
+    assert read_told(named(busy=3), GaugeNames("busy", "points", 12)) == Reading(3, 12)
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        "",
+        "TEXT ",
+        "TEXT cpu_utilization=0.3",
+        "JSON {}",
+        "BIN AA==",
+        named(substation_current_load="x", substation_capacity=4),
+        named(substation_current_load="nan", substation_capacity=4),
+        named(substation_current_load=-1, substation_capacity=4),
+        named(substation_current_load=1.5, substation_capacity=4),
+        named(substation_current_load=1),
+        named(substation_current_load=1, substation_capacity=4) + ",x" * 5000,
+    ],
+)
+def test_what_cannot_be_read_is_passed_over(told: str) -> None:
+    assert read_told(told, GaugeNames()) is None
