@@ -298,7 +298,7 @@ class Dispatcher:
         if kwh is None or led.legs.elsewhere_kwh(register) + kwh > led.session.kwh - NOTHING_KWH:
             return False
         client, now = self._clients.get(dispatch.site.address), time.monotonic()
-        if client is None or not client.keeps_registers:
+        if client is None or client.keeps_registers is False:
             return False
         led.legs.end(register, now - dispatch.decision.at, kwh)
         if led.legs.has_to_wait:

@@ -108,7 +108,7 @@ class Registers:
             return
         client = self.clients.get(dispatch.site.address)
         register = self._end_visit(led, dispatch)
-        if client is not None and client.keeps_registers:
+        if client is not None and client.keeps_registers is not False:
             client.is_known = False
             leg = led.legs.leg(register)
             heard_at = leg.heard_at if leg is not None else 0.0
@@ -127,7 +127,7 @@ class Registers:
         client = self.clients.get(dispatch.site.address)
         if isinstance(error, Refused):
             led.legs.withdraw(register)
-        elif client is None or not client.keeps_registers:
+        elif client is None or client.keeps_registers is False:
             self._end_visit(led, dispatch)
         else:
             broke_at = time.monotonic()
@@ -155,7 +155,7 @@ class Registers:
         register = led.legs.current or ""
         led.legs.end(register, time.monotonic() - dispatch.decision.at)
         client = self.clients.get(dispatch.site.address)
-        if client is not None and client.keeps_registers:
+        if client is not None and client.keeps_registers is not False:
             self.leave_open(register, led)
         return register
 

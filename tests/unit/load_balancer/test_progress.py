@@ -143,3 +143,33 @@ def test_registers_whose_id_becomes_known_later_are_not_counted_twice(
     assert len(led.legs) == 1
     assert led.legs.current == ("id" if charges_there else None)
     assert led.legs.target_kwh("id") == 4.0
+
+
+@pytest.mark.parametrize(("keeps", "reserved_kwh"), [(None, 4.0), (True, 4.0), (False, 0.0)])
+def test_what_may_flow_at_a_substation_that_is_lost_before_its_registers_are_known_is_reserved(
+    keeps: bool | None, reserved_kwh: float
+) -> None:
+    grid = Grid(4)
+    site = grid.site("a")
+    client = Teller({}).client()
+    client.keeps_registers = keeps
+    log = configure_logs("balancer", ServiceSettings.model_validate({"port": 0}))
+    registers = Registers(grid.pool, timeout_s=0.1, last_word_wait_s=9, lease_s=3, log=log)
+    registers.clients[site.address] = client
+    led = LedSession(
+        Session("s1", "EV-1", 4.0, None, None, None),
+        request_id="r",
+        wait_s=9,
+        grace_s=60,
+        on_revoked=registers.revoked,
+    )
+    registers.running["s1"] = led
+    grid.pool.arrive(led.ticket, grid.now)
+    dispatch = led.ticket.dispatch
+    assert dispatch is not None
+    led.legs.begin(client.register, "a", time.monotonic())
+
+    registers.revoked(led, dispatch)
+    client.close()
+
+    assert led.legs.reserved_kwh == reserved_kwh
