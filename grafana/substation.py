@@ -2,7 +2,7 @@
 
 from grafana_foundation_sdk.builders import dashboard as dashboards
 
-from grafana import alerts, glance
+from grafana import alerts, colours, glance
 from grafana import panels as p
 from grafana.balancer import POLLS
 from grafana.dashboard import alerts_annotation, base, row, substation_variable
@@ -28,6 +28,7 @@ def dashboard() -> dashboards.Dashboard:
         ("Load: $substation", _load()),
         ("Power: $substation", _power()),
         ("Vehicles: $substation", _vehicles()),
+        ("Journal: $substation", _journal()),
         ("Process: $substation", _process()),
         (
             "Alerts",
@@ -243,6 +244,50 @@ def _vehicles() -> list[p.Panel]:
             ),
             unit="cpm",
             names=EJECTIONS,
+        ),
+    ]
+
+
+def _journal() -> list[p.Panel]:
+    return [
+        p.stat(
+            "Journal",
+            "Whether the substation can write what it delivered. Where it cannot, it takes no new "
+            "session that outlives its connection; what charges goes on, and is written later.",
+            Query(f"max(substation_journal_failing{_CHOSEN})"),
+            steps=[(None, colours.GOOD), (1, colours.BAD)],
+            texts={"0": ("written", colours.GOOD), "1": ("cannot be written", colours.BAD)},
+            no_value=_UNPUBLISHED,
+        ),
+        p.stat(
+            "Size",
+            "Size of the journal's file. Beyond JOURNAL_MAX_MB it is written anew.",
+            Query(f"max(substation_journal_bytes{_CHOSEN})"),
+            unit="bytes",
+            decimals=1,
+            no_value=_UNPUBLISHED,
+        ),
+        p.lines(
+            "Time of a commit",
+            "How long commits of the journal took: half, nine in ten and 99 in 100 at most this "
+            "long.",
+            *quantiles("substation_journal_commit_seconds", _CHOSEN),
+            unit="s",
+            names=QUANTILES,
+            span=8,
+            no_value=_UNPUBLISHED_LINES,
+        ),
+        p.lines(
+            "Registers written",
+            "Sessions' registers that were written to the journal, a second.",
+            Query(
+                f"sum(rate(substation_journal_registers_total{_CHOSEN}[$__rate_interval]))",
+                "registers",
+            ),
+            unit="ops",
+            names=["registers"],
+            span=8,
+            no_value=_UNPUBLISHED_LINES,
         ),
     ]
 

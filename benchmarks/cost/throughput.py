@@ -1,6 +1,7 @@
 """Charges of no length, as fast as they are answered: what the way itself costs."""
 
 import re
+import secrets
 import shutil
 import subprocess
 from pathlib import Path
@@ -19,6 +20,15 @@ wrk.method = "POST"
 wrk.body = '{"kwh": %g}'
 wrk.headers["Content-Type"] = "application/json"
 """
+# Each charge with a key of its own.
+_KEYED = """\
+local sent = 0
+request = function()
+    sent = sent + 1
+    wrk.headers["Idempotency-Key"] = "%s-" .. sent
+    return wrk.format()
+end
+"""
 _UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0}
 
 
@@ -27,7 +37,7 @@ def missing() -> str | None:
     return None if shutil.which("wrk") else "wrk is not installed (apt-get install wrk)"
 
 
-def rush(hops: Hops, folder: Path, *, at_a_time: int, seconds: int) -> Rush:
+def rush(hops: Hops, folder: Path, *, at_a_time: int, seconds: int, keyed: bool = False) -> Rush:
     """Send charges to a way.
 
     Args:
@@ -35,14 +45,16 @@ def rush(hops: Hops, folder: Path, *, at_a_time: int, seconds: int) -> Rush:
         folder: for the script.
         at_a_time: vehicles; each comes again once it is charged.
         seconds: how long they do.
+        keyed: each charge has an `Idempotency-Key` of its own.
 
     Raises:
         RuntimeError: not every vehicle was charged, or wrk did not run.
     """
     script = folder / "charge.lua"
-    script.write_text(_SCRIPT % KWH, encoding="utf-8")
+    _write(script, keyed=keyed)
     _wrk(script, hops.url, at_a_time, _WARM_UP_S)
     before = {name: meter.cpu_s(processes) for name, processes in hops.parts.items()}
+    _write(script, keyed=keyed)
     used, had = meter.machine_s()
     said = _wrk(script, hops.url, at_a_time, seconds)
     after = {name: meter.cpu_s(processes) for name, processes in hops.parts.items()}
@@ -58,6 +70,11 @@ def rush(hops: Hops, folder: Path, *, at_a_time: int, seconds: int) -> Rush:
         cpu_s={name: (after[name] - before[name]) / charged for name in before},
         machine_busy=(used_after - used) / (had_after - had),
     )
+
+
+def _write(script: Path, *, keyed: bool) -> None:
+    text = _SCRIPT % KWH + (_KEYED % secrets.token_hex(8) if keyed else "")
+    script.write_text(text, encoding="utf-8")
 
 
 def _wrk(script: Path, url: str, at_a_time: int, seconds: int) -> str:

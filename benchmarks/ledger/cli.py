@@ -1,6 +1,9 @@
 """The command: plays the scenes that are asked for, says how far it is, writes the report."""
 
 import argparse
+import json
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -8,8 +11,9 @@ from typing import Any
 from rich.console import Console
 
 from benchmarks import interruption, machine, out
+from benchmarks.cost import throughput
 from benchmarks.cost.cli import allow_files
-from benchmarks.ledger import crowd, databases, keys, outages, reads, report
+from benchmarks.ledger import crowd, databases, keys, outages, rates, reads, report
 from benchmarks.ledger.results import Results
 from local_stack.process import ROOT, StartError
 
@@ -155,13 +159,52 @@ def _installed(say: Say) -> Iterator[str]:
             yield kind
 
 
+def _rates(options: argparse.Namespace, say: Say) -> tuple[Any, list[str]]:
+    if why := throughput.missing():
+        say(f"    skipped, {why}")
+        return [], []
+    found = rates.measure(
+        list(_installed(say)),
+        rounds=1 if options.quick else 3,
+        seconds=2 if options.quick else 5,
+        say=say,
+    )
+    wrong = [
+        f"{one.ledger}, {one.manner}: {one.share:.0%} of the rate with the ledger in memory"
+        for one in found
+        if one.share < rates.LIMITS.get(one.ledger, 0.0) and not options.quick
+    ]
+    return found, wrong
+
+
+def _loop(options: argparse.Namespace, say: Say) -> tuple[Any, list[str]]:
+    found = {}
+    seconds = 2 if options.quick else 20
+    for kind in _installed(say):
+        with databases.folder_of("loop") as folder, databases.empty(kind, folder) as url:
+            said = subprocess.run(
+                [sys.executable, "-m", "benchmarks.ledger.loop", url, str(seconds)],
+                cwd=ROOT,
+                stdout=subprocess.PIPE,
+                check=True,
+                timeout=seconds * 2 + 60,
+            ).stdout
+        found[kind] = one = json.loads(said.splitlines()[-1])
+        say(f"    {kind}: {one}")
+    return found, []
+
+
 _MEANINGS = {
+    "loop": "how late the event loop comes round beside a ledger",
+    "rates": "charges of no length, 32 at a time",
     "reads": "lists and single sessions of a million",
     "keys": "10,000 keys, each five times at once, and again after kills",
     "crowd": "9,000 vehicles at once, and a balancer that is restarted",
     "outages": "the ledger is away for 30 s under load",
 }
 SCENES: dict[str, Scene] = {
+    "loop": _loop,
+    "rates": _rates,
     "reads": _reads,
     "keys": _keys,
     "crowd": _crowd,

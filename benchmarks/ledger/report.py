@@ -76,6 +76,55 @@ _ANSWERS = {
 }
 
 
+def _loop(found: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> Iterator[str]:
+    yield "## The event loop\n"
+    yield (
+        "A greenlet sleeps for 1 ms again and again, and notes how much later it wakes: beside 32 "
+        "greenlets that begin and end sessions, 600 rows a second, with 4 that list them, and "
+        "beside as many that only sleep.\n"
+    )
+    rows = [
+        (f"{kind}, {words}", told[name])
+        for kind, told in found.items()
+        for name, words in (("ledger", "with the ledger"), ("none", "without"))
+    ]
+    yield from table(
+        ("late by, ms", "p50", "p99", "p99.9", "longest", "over 5 ms", "looks"),
+        [
+            (
+                name,
+                *(f"{one[key]:.2f}" for key in ("p50_ms", "p99_ms", "p999_ms", "longest_ms")),
+                f"{one['over_5_ms']}",
+                f"{one['looks']:,}",
+            )
+            for name, one in rows
+        ],
+    )
+
+
+def _rates(found: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    yield "## Rates\n"
+    yield (
+        "Charges of no length through gateway, balancer and a substation with a journal, 32 at a "
+        "time. The kinds of ledger take turns; the median round. CPU time of each part for one "
+        "charge, in µs.\n"
+    )
+    yield from table(
+        ("", "charges/s", "of memory's", "p50 ms", "p99 ms", "gateway", "balancer", "substation"),
+        [
+            (
+                f"{one['manner']}, {one['ledger']}",
+                f"{one['per_s']:,.0f}",
+                f"{one['share']:.0%}",
+                f"{one['p50_ms']:.1f}",
+                f"{one['p99_ms']:.1f}",
+                *(f"{one['cpu_us'][hop]:.0f}" for hop in ("gateway", "balancer", "substation")),
+            )
+            for one in found
+        ],
+    )
+
+
 def _reads(found: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
     yield "## Reads\n"
     rows = next(iter(found.values()))["rows"]
@@ -182,6 +231,8 @@ def _shown(one: Mapping[str, Any], name: str) -> str:
 
 
 _PARTS: dict[str, Callable[[Any], Iterator[str]]] = {
+    "rates": _rates,
+    "loop": _loop,
     "reads": _reads,
     "keys": _keys,
     "crowd": _crowd,

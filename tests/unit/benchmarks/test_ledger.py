@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.ledger import cli, outages, report
+from benchmarks.ledger import cli, databases, outages, report
 from benchmarks.ledger.results import FILE, Results
 
 
@@ -33,6 +33,18 @@ def test_an_outage_of_30_s_loses_nothing(scenes: dict[str, Any]) -> None:
         assert min(one["running"], one["ended"]) > 0
         assert sum(one["refused"].values()) > 100
         assert one["written_after_s"] < 5
+
+
+def test_each_of_10000_keys_has_one_session(scenes: dict[str, Any]) -> None:
+    assert scenes["keys"].keys() == set(databases.KINDS)
+    for one in scenes["keys"].values():
+        assert one["keys"] == one["sessions"] == one["answers"]["another body"] == 10_000
+        assert one["kwh_asked"] == one["kwh_metered"] > 0
+        # Five at once, after all kills, and each of them the bytes of before.
+        assert one["answers"]["replayed"] >= 5 * one["keys"]
+        assert min(one["answers"]["running"], one["taken_over"]) > 500
+        assert one["kills"] == 5
+        assert one["troubles"] == []
 
 
 def test_a_scene_that_is_not_known_is_named(capsys: pytest.CaptureFixture[str]) -> None:

@@ -26,6 +26,9 @@ _SUBSTATION = re.compile(r'substation="(\w+)"')
 # A series that a substation publishes under a name of the project's own; recorded ones have colons.
 _PUBLISHED_BY_A_SUBSTATION = re.compile(r"(?<![\w:])substation_\w+(?![\w:])")
 
+# Substations of another make have no journal that could fail.
+_OF_WHAT_OURS_ALONE_HAVE = {"substation_journal_failing"}
+
 
 def scenes() -> list[dict[str, Any]]:
     return [
@@ -83,7 +86,8 @@ def test_every_alert_is_tested_silent_just_before_it_fires(alert: Rule) -> None:
 
 @pytest.mark.parametrize("rule", [*alerts(), *recordings()], ids=lambda rule: rule.name)
 def test_no_rule_needs_a_series_that_a_foreign_substation_may_lack(rule: Rule) -> None:
-    assert _PUBLISHED_BY_A_SUBSTATION.findall(rule.body["expr"]) == []
+    needed = set(_PUBLISHED_BY_A_SUBSTATION.findall(rule.body["expr"]))
+    assert needed - _OF_WHAT_OURS_ALONE_HAVE == set()
 
 
 @each_alert

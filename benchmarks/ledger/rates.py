@@ -1,0 +1,108 @@
+"""Charges of no length through all hops, with the ledger in memory, in a file, in a server."""
+
+import statistics
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.cost import throughput
+from benchmarks.cost.results import Rush
+from benchmarks.cost.ways import Hops
+from benchmarks.ledger import databases
+from local_stack.grid import Grid, Ports
+
+MEMORY = "memory"
+PLAIN, KEYED = "plain", "keyed"
+# Of the rate with the ledger in memory, at least.
+LIMITS = {databases.SQLITE: 0.9, databases.POSTGRESQL: 0.8}
+_AT_A_TIME = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """What one kind of ledger does for one manner of charges: the median round.
+
+    Attributes:
+        ledger: `MEMORY`, or of `databases.KINDS`.
+        manner: `PLAIN` or `KEYED`.
+        per_s: charges a second.
+        share: of what it is with the ledger in memory: the median of the rounds' own shares.
+        p50_ms, p99_ms: times of charges.
+        cpu_us: by hop, CPU time of a charge.
+    """
+
+    ledger: str
+    manner: str
+    per_s: float
+    share: float
+    p50_ms: float
+    p99_ms: float
+    cpu_us: dict[str, float]
+
+
+def measure(
+    kinds: Sequence[str], *, rounds: int, seconds: int, say: Callable[[str], None]
+) -> list[Rate]:
+    """Have the kinds of ledger take turns.
+
+    Args:
+        kinds: of `databases.KINDS`; memory comes on top.
+        rounds: how many turns each has.
+        seconds: length of a turn for one manner.
+        say: is told of each.
+
+    Raises:
+        StartError: a part did not come up.
+        RuntimeError: not every vehicle was charged.
+    """
+    found: dict[tuple[str, str], list[Rush]] = defaultdict(list)
+    with databases.folder_of("rates") as folder, ExitStack() as opened:
+        grids = {kind: _grid(kind, folder, opened) for kind in (MEMORY, *kinds)}
+        for number in range(1, rounds + 1):
+            for manner in (PLAIN, KEYED):
+                for kind, hops in grids.items():
+                    rush = throughput.rush(
+                        hops,
+                        folder,
+                        at_a_time=_AT_A_TIME,
+                        seconds=seconds,
+                        keyed=manner == KEYED,
+                    )
+                    found[kind, manner].append(rush)
+                    say(f"    round {number} of {rounds}, {kind}, {manner}: {rush.per_s:,.0f} a s")
+    return [_rate(kind, manner, found) for manner in (PLAIN, KEYED) for kind in grids]
+
+
+def _grid(kind: str, folder: Path, opened: ExitStack) -> Hops:
+    own = folder / kind
+    own.mkdir()
+    url = "sqlite://" if kind == MEMORY else opened.enter_context(databases.empty(kind, own))
+    grid = Grid(
+        own / "grid",
+        points=throughput.POINTS,
+        ports=Ports.free(len(throughput.POINTS)),
+        substation_env={"TIME_SCALE": f"{throughput.TIME_SCALE:g}"},
+        gateway_env={"LEDGER_URL": url, "RATE_LIMIT": ""},
+    )
+    opened.enter_context(grid)
+    return Hops(grid.gateway, grid.balancer, grid.substations)
+
+
+def _rate(kind: str, manner: str, found: dict[tuple[str, str], list[Rush]]) -> Rate:
+    rushes = found[kind, manner]
+    shares = [
+        one.per_s / other.per_s for one, other in zip(rushes, found[MEMORY, manner], strict=True)
+    ]
+    middle = statistics.median_low([rush.per_s for rush in rushes])
+    rush = next(one for one in rushes if one.per_s == middle)
+    return Rate(
+        kind,
+        manner,
+        round(rush.per_s),
+        round(statistics.median(shares), 3),
+        round(1000 * rush.p50_s, 1),
+        round(1000 * rush.p99_s, 1),
+        {hop: round(1e6 * cpu_s) for hop, cpu_s in rush.cpu_s.items()},
+    )
