@@ -97,11 +97,23 @@ class Classes:
 
     local: frozenset[str]
     compose: frozenset[str]
+    swarm: tuple[str, ...]  # in the order in which they are typed
     not_run: frozenset[str]
+
+    @property
+    def swarm_start(self) -> tuple[str, ...]:
+        """The commands that start the stack of Swarm."""
+        (last,) = (at for at, text in enumerate(self.swarm) if "docker stack deploy" in text)
+        return self.swarm[: last + 1]
 
 
 def classes() -> Classes:
     """Read where each command is run."""
     found = tomllib.loads(Path(__file__).with_name("commands.toml").read_text())
     not_run = [text for texts in found["not_run"].values() for text in texts]
-    return Classes(frozenset(found["local"]), frozenset(found["compose"]), frozenset(not_run))
+    return Classes(
+        frozenset(found["local"]),
+        frozenset(found["compose"]),
+        tuple(found["swarm"]),
+        frozenset(not_run),
+    )

@@ -50,7 +50,7 @@ def test_commands_are_found_wherever_they_are_printed() -> None:
 
 
 def test_every_command_that_is_printed_is_run_or_has_a_reason_why_not() -> None:
-    classed = _CLASSES.local | _CLASSES.compose | _CLASSES.not_run
+    classed = _CLASSES.local | _CLASSES.compose | {*_CLASSES.swarm} | _CLASSES.not_run
     unknown = [
         f"{command.page}:{command.line}: {command.text}"
         for command in commands()
@@ -63,8 +63,10 @@ def test_nothing_is_classed_that_is_not_printed() -> None:
     printed = {command.text for command in commands()}
     assert _CLASSES.local - printed == set()
     assert _CLASSES.compose - printed == set()
+    assert {*_CLASSES.swarm} - printed == set()
     assert _CLASSES.not_run - printed == set()
 
 
 def test_no_command_is_both_run_and_not() -> None:
-    assert (_CLASSES.local | _CLASSES.compose) & _CLASSES.not_run == set()
+    run = _CLASSES.local | _CLASSES.compose | {*_CLASSES.swarm}
+    assert run & _CLASSES.not_run == set()
