@@ -116,7 +116,7 @@ def test_every_alert_says_what_it_means_and_where_its_runbook_is(alert: Rule) ->
 def test_runbook_links_are_absolute_by_one_setting() -> None:
     document = yaml.safe_load(CONFIG.read_text())
     assert document["global"]["external_labels"] == {"grafana_url": "http://localhost:3000"}
-    # It is for the rules alone: no alert carries it as a label.
+    # It is for the rules only: no alert carries it as a label.
     assert document["alerting"]["alert_relabel_configs"] == [
         {"regex": "grafana_url", "action": "labeldrop"}
     ]
