@@ -4,7 +4,7 @@ from typing import Any
 
 import orjson
 
-from charge_request_service.sessions.record import End, Record, State
+from charge_request_service.sessions.record import Begin, End, Record, State
 from grid_common.http_answer import Answer
 from grid_common.problem_type import CONTENT_TYPE
 from grid_common.problems import Problem
@@ -17,6 +17,7 @@ _NUMBERS = (
     "mean_power_kw",
     "peak_power_kw",
 )
+_NOTHING_KWH = 1e-6
 _NO_ANSWER = (None, None, None)
 _TOLD = 3 + len(_NUMBERS) + 2
 
@@ -40,6 +41,32 @@ def end_of(session_id: str, answer: Answer, ended_us: int, *, keep: bool) -> End
     members = (session_id, state, ended_us, *_told(told), _text(reason), answer.status, *_NO_ANSWER)
     end = End._make(members)
     return with_answer(end, answer) if keep else end
+
+
+def stopped(begin: Begin, told: dict[str, Any], why: str, ended_us: int) -> tuple[End, Answer]:
+    """Return how a session ended that was told to stop, without its answer, and that answer.
+
+    Args:
+        begin: what was asked for.
+        told: what the balancer tells of it. One that started lately knows what substations
+            charged, and not what was asked for.
+        why: it was told to stop.
+        ended_us: when, microseconds since 1970.
+    """
+    kwh = _number(told.get("energy_kwh"))
+    has_all = kwh is None or begin.kwh is None or kwh > begin.kwh - _NOTHING_KWH
+    state = State.CHARGED if told.get("status") == "charged" and has_all else State.STOPPED
+    reason = None if state is State.CHARGED else why
+    end = End(begin.session_id, state, ended_us, reason=reason)
+    document = {
+        "session_id": begin.session_id,
+        "vehicle_id": begin.session().vehicle_id,
+        "kwh": begin.kwh,
+        **({} if reason is None else {"reason": reason}),
+        **told,
+        "status": state,
+    }
+    return with_told(end, told), Answer(200, "application/json", None, orjson.dumps(document))
 
 
 def with_told(end: End, told: dict[str, Any]) -> End:

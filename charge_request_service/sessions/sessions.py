@@ -2,10 +2,9 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import gevent
-import orjson
 from gevent.event import Event
 
 from charge_request_service.balancers import Balancers
@@ -14,15 +13,15 @@ from charge_request_service.sessions.outcome import (
     answer_of,
     end_of,
     problem_answer,
+    stopped,
     with_answer,
-    with_told,
 )
 from charge_request_service.sessions.problems import (
     KeyReused,
     SessionRunning,
     ledger_away,
 )
-from charge_request_service.sessions.record import Begin, End, Kind, Record, State
+from charge_request_service.sessions.record import Begin, End, Kind, Record
 from charge_request_service.sessions.running import Running, ToStop
 from grid_common.charge import Session
 from grid_common.drain import Drain, says_it_drains
@@ -42,7 +41,6 @@ _TAKE_OVER_S, _LOOK_EVERY_S = 10.0, 0.1
 _HUNG_UP = "its caller hung up"
 _STOPPED = "stopped by its caller"
 _RESTARTED = "its gateway was restarted"
-_JSON = "application/json"
 
 
 class Reply(NamedTuple):
@@ -206,7 +204,7 @@ class Sessions:
         # Its own caller is answered, too, and writes the same; the first to write it counts. So
         # this one has the answer as well, where a key may ask for it again.
         begin = record.begin()
-        end, answer = _stopped(begin, told, _STOPPED)
+        end, answer = stopped(begin, told, _STOPPED, now_us())
         self._ledger.end(end if begin.kind is Kind.PLAIN else with_answer(end, answer))
 
     def recover(self) -> None:
@@ -392,25 +390,9 @@ class Sessions:
             except Unavailable:
                 gevent.sleep(pause_s)
                 pause_s = min(_LONGEST_PAUSE_S, 2 * pause_s)
-        return _stopped(begin, told or {}, why)
+        return stopped(begin, told or {}, why, now_us())
 
     def _settle(self, begin: Begin, why: str, request_id: str) -> None:
         """Write how a plain session ended whose caller is gone, with what it got."""
         end, _ = self._stop(begin, why, request_id)
         self._ledger.end(end)
-
-
-def _stopped(begin: Begin, told: dict[str, Any], why: str) -> tuple[End, Answer]:
-    """Return how a session ended that was told to stop, without its answer, and that answer."""
-    charged = told.get("status") == "charged"
-    state = State.CHARGED if charged else State.STOPPED
-    end = End(begin.session_id, state, now_us(), reason=None if charged else why)
-    document = {
-        "status": state,
-        "session_id": begin.session_id,
-        "vehicle_id": begin.session().vehicle_id,
-        "kwh": begin.kwh,
-        **({} if charged else {"reason": why}),
-        **told,
-    }
-    return with_told(end, told), Answer(200, _JSON, None, orjson.dumps(document))

@@ -1,0 +1,45 @@
+"""What becomes of a session that is told to stop."""
+
+import orjson
+import pytest
+
+from charge_request_service.sessions.outcome import stopped
+from charge_request_service.sessions.record import Begin, Kind, State
+
+BEGIN = Begin(
+    "s1",
+    "EV-1",
+    6.285,
+    None,
+    None,
+    None,
+    kind=Kind.ASYNC,
+    owner="",
+    key="k",
+    digest="d",
+    wait_s=60,
+    began_us=0,
+    gateway="g",
+)
+
+
+@pytest.mark.parametrize(
+    ("told", "state"),
+    [
+        ({"status": "charged", "energy_kwh": 6.285}, State.CHARGED),
+        ({"status": "charged", "energy_kwh": None}, State.CHARGED),  # one without a meter
+        # Its substation charged all that it was asked for: the rest was asked for elsewhere.
+        ({"status": "charged", "energy_kwh": 5.726}, State.STOPPED),
+        ({"status": "stopped", "energy_kwh": 5.726}, State.STOPPED),
+        ({}, State.STOPPED),
+    ],
+)
+def test_it_is_charged_where_it_got_all_that_it_asked_for(
+    told: dict[str, object], state: State
+) -> None:
+    end, answer = stopped(BEGIN, told, "stopped by its caller", 7)
+    document = orjson.loads(answer.body)
+    assert (end.state, document["status"]) == (state, state)
+    assert end.energy_kwh == told.get("energy_kwh")
+    reason = None if state is State.CHARGED else "stopped by its caller"
+    assert (end.reason, document.get("reason")) == (reason, reason)
