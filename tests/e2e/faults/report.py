@@ -1,7 +1,8 @@
 """Writes docs/reliability.md from what the scenes of a full run recorded.
 
 `python -m tests.e2e.faults.report FOLDER`: the folder that FAULTS_RECORD named in that run. The
-text around the tables is kept by hand, in reliability.md beside this file.
+text around the tables is kept by hand, in reliability.md beside this file; the table of kills is
+that of the run which is checked in.
 """
 
 import json
@@ -11,6 +12,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from benchmarks.kills.options import RESULTS
+from benchmarks.kills.report import figures
 from local_stack.process import ROOT
 
 _TEXT = Path(__file__).with_name("reliability.md")
@@ -48,6 +51,7 @@ def write(folder: Path) -> None:
         if not of_kind:
             sys.exit(f"no scene of tests/e2e/faults/{kind} was played; a Docker engine is needed")
         text = text.replace(f"{{{kind}}}", table(of_kind))
+    text = text.replace("{kills}", figures(json.loads((RESULTS / "kills.json").read_text())))
     _REPORT.write_text(text.replace("{day}", f"{datetime.now(UTC):%-d %B %Y}"))
 
 
