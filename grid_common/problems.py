@@ -150,7 +150,7 @@ def register_problem_handlers(app: Flask, explain: Callable[[HTTPException], str
         problem.title = problem.status.phrase
         response = problem_response(problem)
         for name, value in error.get_headers():
-            if name.lower() not in ("content-type", "content-length"):
+            if name.lower() != "content-type":
                 response.headers[name] = value  # such as Allow on a 405
         return response
 

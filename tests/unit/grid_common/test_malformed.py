@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import structlog
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, generate_latest
 from structlog.testing import LogCapture
 
 from grid_common import malformed
@@ -44,6 +44,10 @@ class Service:
         assert name == "X-Request-ID"
         return value
 
+    @property
+    def page(self) -> str:
+        return generate_latest(self._registry).decode()
+
     def counted(self, status: int) -> float | None:
         labels = {"status": str(status)}
         return self._registry.get_sample_value("http_malformed_requests_total", labels)
@@ -62,6 +66,10 @@ def test_what_is_no_request_is_counted_by_status_and_logged_with_its_id(clock: C
     assert given == "trip-7"
     assert len(made) == 16
     assert (service.counted(414), service.counted(400), service.counted(431)) == (1, 1, None)
+    assert (
+        "# HELP http_malformed_requests_total Answers to what is no request, or too large for now; "
+        "none is in http_requests_total\n"
+    ) in service.page
     common = {"event": "malformed request", "log_level": "warning", "not_logged": 0}
     assert service.said == [
         {

@@ -63,3 +63,20 @@ def test_it_takes_as_long_as_at_a_real_substation(
     demand = Demand(share * (1 - soc) * 75, max_power_kw, 75, soc)
     assert told_s(demand, point_power_kw) == pytest.approx(real_s(demand, point_power_kw), rel=1e-9)
     assert sum(stage.kwh for stage in demand.stages(point_power_kw)) == pytest.approx(demand.kwh)
+
+
+@pytest.mark.parametrize(("battery_kwh", "soc"), [(None, None), (60.0, None), (None, 0.9)])
+def test_of_a_battery_of_which_not_all_is_told_nothing_is_made(
+    battery_kwh: float | None, soc: float | None
+) -> None:
+    assert Demand(6, 40, battery_kwh, soc).stages(50) == ((6, 40),)
+
+
+def test_a_full_battery_takes_a_tenth_of_its_power() -> None:
+    assert Demand(1, 40, 60, 1.0).stages(50) == ((1, pytest.approx(4)),)
+
+
+def test_a_battery_at_its_taper_has_no_stage_before_it() -> None:
+    [stage] = Demand(1, 40, 60, 0.8).stages(50)
+    assert stage.kwh == 1
+    assert 4 < stage.cap_kw < 40
