@@ -24,6 +24,16 @@ def test_who_is_in_hand_is_counted_until_it_leaves() -> None:
     assert drain.in_hand == 0
 
 
+def test_one_that_is_no_new_one_is_counted_while_the_service_drains_too() -> None:
+    drain = Drain("substation")
+    drain.begin()
+    with drain.any_vehicle():
+        assert drain.in_hand == 1
+        assert not drain.wait_idle(0)
+    assert drain.in_hand == 0
+    assert drain.wait_idle(0)
+
+
 def test_a_vehicle_that_fails_is_no_longer_in_hand() -> None:
     drain = Drain("substation")
     with pytest.raises(ZeroDivisionError), drain.vehicle():

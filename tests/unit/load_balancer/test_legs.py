@@ -284,14 +284,28 @@ def test_what_is_reserved_at_all_substations_can_be_released_at_once() -> None:
     assert legs.reserved_kwh == 0
 
 
-def test_a_leg_that_is_renamed_does_not_replace_one_of_its_new_name() -> None:
+def test_two_legs_of_one_register_become_one_that_never_falls() -> None:
+    for first_kwh, second_kwh in ((1.0, 2.0), (2.0, 1.0)):
+        legs = Legs(10.0)
+        for register, kwh in (("address", first_kwh), ("id", second_kwh)):
+            legs.begin(register, "A", now=0.0)
+            legs.end(register, visit_s=kwh, kwh=kwh)
+            legs.reserve(register, "A", now=10 * kwh, most_kwh_per_s=0.1)
+
+        legs.rename("address", "id")
+
+        assert legs.records() == [("A", 2.0, 3.0)]
+        assert legs.reserved_kwh == KWH(2.0)
+        assert "address" not in legs
+
+
+def test_a_session_goes_on_where_its_register_got_another_id() -> None:
     legs = Legs(10.0)
-    legs.hear("a", 1.0, now=0.0, substation="A")
-    legs.hear("b", 2.0, now=0.0, substation="B")
-
-    legs.rename("a", "b")
-
-    assert legs.records() == [("B", 2.0, 0.0)]
+    legs.begin("address", "A", now=0.0)
+    legs.rename("address", "id")
+    assert legs.current == "id"
+    legs.rename("another", "yet another")
+    assert legs.current == "id"
 
 
 def test_a_billionth_of_a_kwh_is_nothing() -> None:
