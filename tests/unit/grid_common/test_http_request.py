@@ -466,3 +466,11 @@ def test_of_a_name_of_a_header_64_characters_are_read() -> None:
     made = environ(HEAD + b"a" * 64 + b": 1\r\n" + b"b" * 65 + b": 1\r\n\r\n")
     assert made["HTTP_" + "A" * 64] == "1"
     assert "HTTP_" + "B" * 65 not in made
+
+
+def test_an_answer_to_what_is_not_served_may_have_headers_and_is_named_by_its_status() -> None:
+    problem = Malformed("Come again.", HTTPStatus.SERVICE_UNAVAILABLE, {"Retry-After": "1"})
+
+    assert problem.headers == {"Retry-After": "1"}
+    assert (problem.status, problem.title) == (503, "Service Unavailable")
+    assert Malformed("No.").headers == {}
