@@ -106,6 +106,17 @@ def test_what_never_was_told_at_all_has_nothing() -> None:
 
     assert cut == [(again, 0.0)]
     assert (again.ended_kwh, again.charging_s, again.mean_power_kw) == (0, 0.5, 0)
+    (again,), _ = kept({"at": 1020, "registers": [row(one, 1020.0)]}).registers(360)
+    assert (again.ended_kwh, again.charging_s, again.peak_power_kw) == (0, 0, 0)
+
+
+def test_registers_come_in_the_order_of_their_ends() -> None:
+    late, soon = register("late"), register("soon")
+    late.ended_at, soon.ended_at = 1020, 1010
+
+    found, _ = kept({"at": 1030, "registers": [row(late, None), row(soon, None)]}).registers(1)
+
+    assert [one.session_id for one in found] == ["soon", "late"]
 
 
 def test_a_word_of_before_the_end_is_nothing_to_a_later_visit() -> None:
