@@ -146,6 +146,15 @@ def test_a_full_substation_frees_a_point_when_its_first_session_ends() -> None:
     full = supply(4, 200, 160)  # 10, 30, 50 and 70 kWh at 50 kW
     assert predict(full, Demand(25).stages(50), after_ends=1).start_s == pytest.approx(2)
     assert predict(full, Demand(25).stages(50), after_ends=2).start_s == pytest.approx(6)
+    held_back = supply(4, 200, 160, limit_kw=100)  # the first gets 25 kW, the next 33.3 kW
+    assert predict(held_back, [Stage(1, 50)], after_ends=1).start_s == pytest.approx(4)
+    assert predict(held_back, [Stage(1, 50)], after_ends=2).start_s == pytest.approx(10)
+
+
+def test_256_ends_are_waited_for_and_no_more() -> None:
+    crowd = supply(300, 15_000, 300)
+    assert predict(crowd, [Stage(1, 50)], after_ends=256).start_s < inf
+    assert predict(crowd, [Stage(1, 50)], after_ends=257).start_s == inf
 
 
 def test_where_more_are_in_line_than_points_their_sessions_end_first_too() -> None:

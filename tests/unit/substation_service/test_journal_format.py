@@ -132,6 +132,52 @@ def test_a_word_of_before_the_end_is_nothing_to_a_later_visit() -> None:
     assert again.ended_kwh == 5
 
 
+def test_what_was_told_before_an_end_counts_no_more_though_it_was_more() -> None:
+    first, ended = register(kwh=0, state=State.CHARGING), register(kwh=3)
+    later = register(kwh=3, state=State.CHARGING)
+
+    found = kept(
+        {"at": 1, "registers": [row(first, 1000.0)], "progress": {"s": 4.0}},
+        {"at": 2, "registers": [row(ended, None)]},
+        {"at": 3, "registers": [row(later, 1003.0)]},
+    )
+
+    (again,), _ = found.registers(360)
+    assert again.ended_kwh == 3
+    assert found.forgotten_kwh == 0  # it is the same session
+
+
+def test_each_session_has_its_own_word() -> None:
+    charging = [register(name, 1, State.CHARGING) for name in "abc"]
+
+    found, cut = kept(
+        {
+            "at": 1020,
+            "registers": [row(one, 1010.0) for one in charging],
+            "progress": {"a": 2.0, "b": 3.0},
+        },
+        {"at": 1021, "registers": [row(register("a", 2.5), None)]},
+        {"at": 1022, "progress": {"c": 4.0}},
+    ).registers(360)
+
+    kwh = {one.session_id: one.ended_kwh for one in found}
+    assert kwh == {"a": 2.5, "b": 3, "c": 4}
+    assert {one.session_id: visit_kwh for one, visit_kwh in cut} == {"b": 2, "c": 3}
+
+
+def test_a_word_of_another_session_of_the_same_name_counts_for_that_alone() -> None:
+    first, second = register(kwh=1, state=State.CHARGING), register(kwh=0, state=State.CHARGING)
+    second.began_at = 2000
+
+    found = kept(
+        {"at": 1, "registers": [row(first, 1000.0)], "progress": {"s": 4.0}},
+        {"at": 2000, "registers": [row(second, 2000.0)]},
+    )
+
+    (again,), _ = found.registers(360)
+    assert (again.ended_kwh, found.forgotten_kwh) == (0, 1)
+
+
 def test_the_name_of_the_set_of_registers_is_kept() -> None:
     assert kept({"at": 1, "id": "a1", "forgotten_kwh": 0.0}, {"at": 2}).id == "a1"
     assert kept({"at": 1, "forgotten_kwh": 0.0}).id is None  # of a journal without
