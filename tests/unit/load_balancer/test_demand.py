@@ -73,7 +73,8 @@ def test_of_a_battery_of_which_not_all_is_told_nothing_is_made(
 
 
 def test_a_full_battery_takes_a_tenth_of_its_power() -> None:
-    assert Demand(1, 40, 60, 1.0).stages(50) == ((1, pytest.approx(4)),)
+    [stage] = Demand(1, 40, 60, 1.0).stages(50)
+    assert tuple(stage) == pytest.approx((1, 4))
 
 
 def test_a_battery_at_its_taper_has_no_stage_before_it() -> None:
