@@ -12,7 +12,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # `make lock` writes with it, `make lock-check` compares.
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' pyproject.toml
 
-.PHONY: help run test test-slow test-commands test-e2e test-swarm test-bench bench bench-cost bench-ledger hostile faults faults-local faults-compose kills kills-long reliability field power-scenes mutants soak check hooks format lock lock-check audit pictures clean anew
+.PHONY: help run test test-slow test-commands test-e2e test-swarm test-pods test-bench bench bench-cost bench-ledger hostile faults faults-local faults-compose kills kills-long reliability field power-scenes mutants soak check hooks format lock lock-check audit pictures clean anew
 
 help: ## Show what can be made
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -34,6 +34,9 @@ test-e2e: $(VENV)/dev ## Bring the Compose stack up for real and test it
 
 test-swarm: $(VENV)/dev ## Scale, replace and kill the grid on a real Docker Swarm of one node, under load (4 minutes)
 	@$(BIN)/python -m pytest tests/e2e/swarm $(ARGS)
+
+test-pods: $(VENV)/dev ## Play the pods of deploy/kubernetes with podman (1 minute)
+	@$(BIN)/python -m pytest tests/e2e/kubernetes $(ARGS)
 
 test-bench: $(VENV)/dev ## Test the benchmark with a short run of it
 	@$(BIN)/python -m pytest tests/e2e/bench $(ARGS)

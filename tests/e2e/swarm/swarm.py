@@ -237,9 +237,10 @@ class Swarm:
     def report(self) -> str:
         """Say how the tasks stand and what they logged last."""
         told = docker("stack", "ps", "--no-trunc", self.name).stdout
-        for service in self.services():
-            name = service["Spec"]["Name"]
-            told += docker("service", "logs", "--tail", "15", name).stdout
+        mark = f"label=com.docker.stack.namespace={self.name}"
+        for name in _run("ps", "--all", "--format", "{{.Names}}", "--filter", mark).split():
+            logs = docker("logs", "--tail", "15", name)
+            told += f"{name}:\n{logs.stdout}{logs.stderr}"
         return told
 
 
