@@ -54,6 +54,7 @@ class Pods:
             folder: for its files.
         """
         self._name = f"ev-grid-pods-{os.getpid()}"
+        self._secret = f"{self._name}-api-keys"  # podman keeps a volume of that name, too
         self._folder = folder
         self._manifests = folder / "pods.yaml"
         configuration = folder / "containers.conf"
@@ -82,8 +83,8 @@ class Pods:
         """Leave nothing of it."""
         for command in (
             ("kube", "down", str(self._manifests)),
-            ("volume", "rm", "--force", *self._claims()),
-            ("secret", "rm", f"{self._name}-api-keys"),
+            ("volume", "rm", "--force", *self._claims(), self._secret),
+            ("secret", "rm", self._secret),
             ("network", "rm", "--force", self._name),
             ("rmi", "--force", *(f"localhost/{image}" for image in self._images())),
         ):
@@ -147,7 +148,7 @@ class Pods:
                 }
             )
         )
-        self._run("podman", "secret", "create", f"{self._name}-api-keys", str(secret))
+        self._run("podman", "secret", "create", self._secret, str(secret))
 
     def _pods(self) -> list[dict[str, Any]]:
         """Turn what runs pods into pods, with the claims that they have: podman knows no set."""
@@ -156,7 +157,7 @@ class Pods:
             workload = yaml.safe_load(
                 yaml.safe_dump(workloads(rendered("base"))[name])
                 .replace(f":{VERSION}", f":{self._name}")
-                .replace("secretName: api-keys", f"secretName: {self._name}-api-keys")
+                .replace("secretName: api-keys", f"secretName: {self._secret}")
             )
             template, spec = workload["spec"]["template"], workload["spec"]["template"]["spec"]
             claims = [
