@@ -32,7 +32,7 @@ test-commands: $(VENV)/dev ## Type what the README and docs/ print for a grid wi
 test-e2e: $(VENV)/dev ## Bring the Compose stack up for real and test it
 	@$(BIN)/python -m pytest tests/e2e/compose $(ARGS)
 
-test-swarm: $(VENV)/dev ## Scale, replace and kill the grid on a real Docker Swarm of one node, under load (4 minutes)
+test-swarm: $(VENV)/dev ## Scale, replace and kill the grid on a real Docker Swarm of one node, under load (5 to 10 minutes)
 	@$(BIN)/python -m pytest tests/e2e/swarm $(ARGS)
 
 test-pods: $(VENV)/dev ## Play the pods of deploy/kubernetes with podman (1 minute)
