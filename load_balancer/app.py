@@ -65,6 +65,7 @@ class Balancer:
                 interval_s=settings.poll_interval,
                 misses=settings.polls_missed,
                 longest_pause_s=settings.longest_probe_pause,
+                polls_per_s=settings.poll_budget,
             ),
             budget=RetryBudget(
                 share=settings.retry_share,
@@ -106,7 +107,7 @@ class Balancer:
             self._pool,
             timeout_s=settings.poll_timeout,
             last_word_wait_s=settings.last_word_wait,
-            lease_s=settings.lease_s,
+            lease_s=settings.lease_s(settings.poll_interval),
             log=self.app.log,
         )
         self._dispatcher = Dispatcher(

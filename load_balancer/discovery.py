@@ -30,7 +30,8 @@ class Directory:
 
     def __init__(self, entries: Iterable[SiteUrl]) -> None:
         self._answers = {entry: Answer(fault="not looked up yet") for entry in entries}
-        self._names: dict[tuple[SiteUrl, str], str] = {}
+        self._names: dict[SiteUrl, dict[str, str]] = {}  # by address
+        self._known: list[Known] | None = None  # as long as no answer is another
         self._called: Mapping[str, str] = {}
 
     def call(self, names: Mapping[str, str]) -> None:
@@ -38,7 +39,8 @@ class Directory:
 
         So each has one name at all balancers, though they saw it come at different times.
         """
-        self._called = names
+        if names != self._called:
+            self._called, self._known = dict(names), None
 
     def addresses(self, entry: SiteUrl) -> Sequence[str]:
         """List the addresses that a name last led to."""
@@ -46,10 +48,13 @@ class Directory:
 
     def set_entries(self, entries: Iterable[SiteUrl]) -> None:
         """Take other entries in; what is known of those that stay is kept."""
+        before = self._answers
         self._answers = {
-            entry: self._answers.get(entry, Answer(fault="not looked up yet")) for entry in entries
+            entry: before.get(entry, Answer(fault="not looked up yet")) for entry in entries
         }
-        self._names = {key: name for key, name in self._names.items() if key[0] in self._answers}
+        self._names = {key: names for key, names in self._names.items() if key in self._answers}
+        if list(before) != list(self._answers):
+            self._known = None
 
     def update(self, answers: Mapping[SiteUrl, Answer]) -> list[Known]:
         """Take in what the look-ups found and list every substation.
@@ -59,31 +64,31 @@ class Directory:
         entry's own for one that is alone, `name@address` for one among several. It belongs to the
         first entry that leads to it, and is a fault of the others.
         """
-        taken: dict[str, str] = {}
-        known: list[Known] = []
         for entry, before in self._answers.items():
             answer = answers.get(entry, before)
-            if answer.addresses or not before.addresses:
+            if answer != before and (answer.addresses or not before.addresses):
                 self._answers[entry] = answer
-            known += self._list(entry, taken)
-        return known
+                self._known = None
+        if self._known is None:
+            taken: dict[str, str] = {}
+            self._known = [one for entry in self._answers for one in self._list(entry, taken)]
+        return self._known
 
     def _list(self, entry: SiteUrl, taken: dict[str, str]) -> list[Known]:
         addresses, fault = self._answers[entry]
-        for key in [key for key in self._names if key[0] == entry and key[1] not in addresses]:
-            del self._names[key]
+        names = self._names.setdefault(entry, {})
+        for gone in names.keys() - set(addresses):
+            del names[gone]
         if not addresses:
             return [Known(entry.name, str(HttpUrl(entry.host, entry.port)), entry, fault)]
         known = []
         for address in addresses:
             alone = len(addresses) == 1
-            name = self._names.setdefault(
-                (entry, address), entry.name if alone else f"{entry.name}@{address}"
-            )
+            name = names.setdefault(address, entry.name if alone else f"{entry.name}@{address}")
             url = str(HttpUrl(address, entry.port))
             called = self._called.get(url, name)
             if called != name and called in (entry.name, f"{entry.name}@{address}"):
-                self._names[entry, address] = name = called
+                names[address] = name = called
             other = taken.setdefault(url, name)
             if other == name:
                 known.append(Known(name, url, entry))

@@ -18,13 +18,9 @@ from load_balancer.site import Site
 class FinishIndex:
     """The sites that can be predicted for, each as it was when it was put here."""
 
-    def __init__(self, valid_s: float) -> None:
-        """Begin without any.
-
-        Args:
-            valid_s: how long a site stands where it was put, while its energy falls, seconds.
-        """
-        self._valid_s = valid_s
+    def __init__(self) -> None:
+        # How long a site stands where it was put, while its energy falls, seconds.
+        self.valid_s = 0.0
         self._tiers: dict[Tier, list[Rank]] = {}
         self._cells: dict[Kind, Cell] = {}
         self._in_tier: dict[Site, tuple[Tier, Rank]] = {}
@@ -39,7 +35,7 @@ class FinishIndex:
         energy, sessions, capacity = site.energy, site.known_load, site.capacity
         if energy is None:
             return
-        until = now + self._valid_s
+        until = now + self.valid_s
         supply = energy.supply(sessions, until)
         point_power_kw, limit_kw = supply.point_power_kw, supply.limit_kw
         is_held_back = sessions and limit_kw - supply.committed_kw < point_power_kw

@@ -15,11 +15,11 @@ KEPT = 600  # samples: ten minutes
 # or every third, and so on.
 _MOST_VALUES = 40_000
 _SERIES = ("load", "power_kw", "power_limit_kw")
-_NOTHING = array("d", [nan])
+_NOTHING = array("f", [nan])
 
 
 class History:
-    """A ring of samples for each substation: 14 KB each, whatever happens there."""
+    """A ring of samples for each substation: 7 KB each, whatever happens there."""
 
     def __init__(self) -> None:
         self._rings: dict[str, _Ring] = {}  # by address
@@ -88,7 +88,7 @@ class _Ring:
         """List every `step`th of those kept, up to the newest."""
         newest_first = ((series[oldest:] + series[:oldest])[::-1] for series in self._series)
         return {
-            name: series[:kept:step][::-1].tolist()
+            name: [round(value, 1) for value in series[:kept:step][::-1]]
             for name, series in zip(_SERIES, newest_first, strict=True)
         }
 

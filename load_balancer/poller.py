@@ -1,10 +1,10 @@
 """Polls each site's metrics page, each on its own and all at once."""
 
 import time
+from collections.abc import Callable
 from random import Random
 
 import gevent
-from gevent.event import Event
 from prometheus_client import Counter
 
 from grid_common.logs import Log
@@ -13,6 +13,7 @@ from load_balancer.gauge import GaugeNames, UnreadableGauge, read_gauge
 from load_balancer.metrics_page import over_limit, page_text
 from load_balancer.pool import Pool
 from load_balancer.site import Reading, Site
+from load_balancer.turns import Pause, Turns
 
 # Polls that are asked for out of turn keep this distance, seconds.
 _SHORTEST_PAUSE_S = 0.05
@@ -51,40 +52,53 @@ class Poller:
         self._random = random
         self._polls = polls
         self._log = log.bind(substation=site.name, address=site.address)
-        self._wanted = Event()
+        self._turns: Turns | None = None
         self._work = _Work()
         self._dear = False
         self._stopped = False
 
+    def start(self, after_s: float, at_end: Callable[[], object]) -> None:
+        """Poll until the site is forgotten, or until told to stop.
+
+        Args:
+            after_s: when to poll for the first time, seconds from now.
+            at_end: called once that is over.
+        """
+
+        def end() -> None:
+            self._page.close()
+            at_end()
+
+        self._turns = Turns(self._take_turn, end)
+        self._turns.start(after_s)
+
     def want_poll(self) -> None:
         """Ask for a poll now rather than in turn."""
-        self._wanted.set()
+        if self._turns is not None:
+            self._turns.hurry()
 
     def stop(self) -> None:
         """Poll no more."""
         self._stopped = True
-        self._wanted.set()
+        self.want_poll()
 
-    def run(self) -> None:
-        """Poll until the site is forgotten, or until told to stop."""
-        while not self._stopped and self._pool.sites.get(self._site.address) is self._site:
-            before = self._site.health
-            began = time.monotonic()
-            self._poll(began)
-            if self._site.health is not before:
-                self._log.warning(
-                    "health changed",
-                    health=self._site.health.value,
-                    before=before.value,
-                    reason=self._site.reason,
-                )
-            pause_s = self._pool.pause_s(self._site, self._random) - (time.monotonic() - began)
-            shortest_s = max(_SHORTEST_PAUSE_S, self._work.spent_s / MOST_OF_A_CPU)
-            self._tell_if_dear(shortest_s)
-            gevent.sleep(shortest_s)
-            self._wanted.wait(max(0.0, pause_s - shortest_s))
-            self._wanted.clear()
-        self._page.close()
+    def _take_turn(self) -> Pause | None:
+        if self._stopped or self._pool.sites.get(self._site.address) is not self._site:
+            return None
+        before = self._site.health
+        began = time.monotonic()
+        self._poll(began)
+        if self._site.health is not before:
+            self._log.warning(
+                "health changed",
+                health=self._site.health.value,
+                before=before.value,
+                reason=self._site.reason,
+            )
+        pause_s = self._pool.pause_s(self._site, self._random) - (time.monotonic() - began)
+        shortest_s = max(_SHORTEST_PAUSE_S, self._work.spent_s / MOST_OF_A_CPU)
+        self._tell_if_dear(shortest_s)
+        return Pause(shortest_s, pause_s)
 
     def _tell_if_dear(self, pause_s: float) -> None:
         """Say so once where the gauge will grow too old to be believed until it is read again."""

@@ -54,6 +54,7 @@ class Pool:
         self.failovers: Counter[str] = Counter()  # by reason
         self.ejections: Counter[tuple[str, str]] = Counter()  # by site and reason
         self._matcher = Matcher(policy, budget=budget, random=random)
+        self.patience = patience  # as so many sites need it
         self._patience = patience
         self._budget = budget
         self._balancers = balancers
@@ -91,13 +92,25 @@ class Pool:
                 site.leaving = True
                 self._changed[site] = None
                 self._forget_if_empty(site)
+        self._be_patient()
         if len(self.sites) <= self._most_walked:  # the index is not in use, and forgets nothing
-            self._index = SiteIndex(self.sites, self.policy, self._patience)
+            self._index = SiteIndex(self.sites, self.policy, self.patience)
             self._changed = dict.fromkeys(self.sites.values())
         self.match(now)
 
+    def _be_patient(self) -> None:
+        """Poll each site as often as so many may be polled."""
+        before, self.patience = self.patience, self._patience.among(len(self.sites))
+        if self.patience == before:
+            return
+        self._index.patience = self.patience
+        for site in self.sites.values():
+            site.patience = self.patience
+            if self.patience.interval_s < before.interval_s:
+                self._on_poll_wanted(site)  # what is read so rarely would be too old at once
+
     def _add_site(self, name: str, address: str) -> Site:
-        site = Site(name, address, balancers=self._balancers, patience=self._patience)
+        site = Site(name, address, balancers=self._balancers, patience=self.patience)
         self._sites_found += 1
         site.order = self._sites_found
         self.sites[address] = site
@@ -353,7 +366,7 @@ class Pool:
     @property
     def trust_s(self) -> float:
         """Age at which a gauge is no longer believed."""
-        return self._patience.trust_s
+        return self.patience.trust_s
 
     # The one step
 

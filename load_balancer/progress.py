@@ -12,6 +12,7 @@ from load_balancer.pool import Pool
 from load_balancer.registers import Registers
 from load_balancer.site import Health, Site
 from load_balancer.substation_client import SubstationClient
+from load_balancer.turns import Pause, Turns
 
 # One that keeps no registers may be replaced by one that does: asked again after this, seconds.
 _ASK_AGAIN_S = 60.0
@@ -37,7 +38,6 @@ class Progress:
         pool: Pool,
         registers: Registers,
         *,
-        interval_s: float,
         random: Random,
         log: Log,
     ) -> None:
@@ -45,37 +45,45 @@ class Progress:
         self._client = client
         self._pool = pool
         self._registers = registers
-        self._interval_s = interval_s
         self._random = random
         self._log = log.bind(substation=site.name, address=site.address)
         self._unanswered = 0
         self._settles = False
+        self._asked_again_at = 0.0
+        self._was_down = False
 
-    def run(self) -> None:
+    def start(self) -> None:
         """Ask until the substation is forgotten."""
-        client, site = self._client, self._site
-        while self._registers.clients.get(site.address) is client:
-            if client.keeps_registers is None and site.health not in _ANSWERS:
-                gevent.sleep(_NOT_YET_S)  # hundreds at once are asked for their gauges first
-                continue
-            began = time.monotonic()
-            self._ask()
-            pause_s = self._interval_s * self._random.uniform(0.9, 1.1)
-            if client.keeps_registers is False:
-                self._sleep(_ASK_AGAIN_S)
-            else:
-                shortest_s = client.progress_cpu_s / MOST_OF_A_CPU
-                gevent.sleep(max(shortest_s, pause_s - (time.monotonic() - began)))
+        Turns(self.take_turn).start()
 
-    def _sleep(self, seconds: float) -> None:
-        """Wait for long; one that was down meanwhile may be another now."""
-        until, was_down = time.monotonic() + seconds, False
-        while time.monotonic() < until:
-            gevent.sleep(self._interval_s)
-            is_down = self._site.health is Health.DOWN
-            if was_down and not is_down:
-                return
-            was_down = is_down
+    def take_turn(self) -> Pause | None:
+        """Ask, if it is time to; None once the substation is forgotten."""
+        client, site, began = self._client, self._site, time.monotonic()
+        if self._registers.clients.get(site.address) is not client:
+            return None
+        if client.keeps_registers is None and site.health not in _ANSWERS:
+            return Pause(_NOT_YET_S, _NOT_YET_S)  # hundreds at once are asked for gauges first
+        interval_s = self._interval_s()
+        if self._is_left_alone(began):
+            return Pause(interval_s, interval_s)
+        self._ask()
+        if client.keeps_registers is False:
+            self._asked_again_at, self._was_down = time.monotonic() + _ASK_AGAIN_S, False
+        pause_s = self._interval_s() * self._random.uniform(0.9, 1.1)
+        shortest_s = client.progress_cpu_s / MOST_OF_A_CPU
+        return Pause(shortest_s, pause_s - (time.monotonic() - began))
+
+    def _interval_s(self) -> float:
+        """Ask as often as its gauge is polled; what charges there was promised so many words."""
+        interval_s = self._pool.patience.interval_s
+        return min(interval_s, self._client.promised_s) if self._site.in_flight else interval_s
+
+    def _is_left_alone(self, now: float) -> bool:
+        """Tell whether it keeps no registers; one that was down meanwhile may be another now."""
+        was_down, self._was_down = self._was_down, self._site.health is Health.DOWN
+        if was_down and not self._was_down:
+            self._asked_again_at = now
+        return now < self._asked_again_at
 
     def _ask(self) -> None:
         client, before = self._client, self._client.keeps_registers

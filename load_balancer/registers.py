@@ -56,7 +56,7 @@ class Registers:
         self.timeout_s = timeout_s
         self._pool = pool
         self.last_word_wait_s = last_word_wait_s
-        self._lease_s = lease_s
+        self.lease_s = lease_s  # grows with the number of substations
         self._log = log
         self._open: defaultdict[str, dict[str, LedSession]] = defaultdict(dict)
         self._asking = 0
@@ -112,7 +112,7 @@ class Registers:
             client.is_known = False
             leg = led.legs.leg(register)
             heard_at = leg.heard_at if leg is not None else 0.0
-            self.lost(led, register, dispatch.site, heard_at + self._lease_s)
+            self.lost(led, register, dispatch.site, heard_at + self.lease_s)
             # It may hear though it is not heard.
             gevent.spawn(self._ask_at_once, led, client, register)
         led.update_demand()

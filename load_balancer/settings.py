@@ -56,6 +56,12 @@ class Settings(ServiceSettings):
     poll_interval: Annotated[float, Field(ge=0.05, le=3600)] = Field(
         0.5, description="Time between two polls of a substation's gauge, seconds"
     )
+    poll_budget: Annotated[float, Field(ge=1, le=100_000)] = Field(
+        600,
+        description="Maximum number of polls of gauges a second. Of more substations "
+        "than POLL_BUDGET times POLL_INTERVAL each is polled less often, and its gauge trusted for "
+        "longer",
+    )
     poll_timeout: Seconds = Field(0.8, description="Timeout of a poll, seconds")
     max_metrics_bytes: int = Field(
         1_000_000,
@@ -150,15 +156,17 @@ class Settings(ServiceSettings):
             max_point_power_kw=self.max_point_power_kw,
         )
 
-    @property
-    def lease_s(self) -> float:
+    def lease_s(self, interval_s: float) -> float:
         """Silence after which a substation can take it that this balancer has given it up.
 
         The longest from one word to it until enough polls in a row have gone unanswered, and one
         more poll: seconds.
+
+        Args:
+            interval_s: time between two polls, as so many substations need it, seconds.
         """
-        interval_s = _LATEST_POLL * self.poll_interval
-        return 2 * interval_s + self.polls_missed * (self.poll_timeout + _POLLS_APART_S)
+        unanswered_s = self.polls_missed * (self.poll_timeout + _POLLS_APART_S)
+        return 2 * _LATEST_POLL * interval_s + unanswered_s
 
     @property
     def entries(self) -> Entries:

@@ -22,6 +22,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import islice
+from math import inf
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -68,11 +69,20 @@ class Patience:
     trust_intervals: float = 3  # a gauge older than this many intervals is not believed
     misses: int = 2  # polls in a row without an answer that make a site lost
     longest_pause_s: float = 2  # between probes of an ejected site
+    polls_per_s: float = inf  # at most, of all sites together
+    least_pause_s: float = 0  # between polls of one site, whatever may be gained by them
 
     @property
     def trust_s(self) -> float:
         """Age at which a gauge is no longer believed."""
         return self.interval_s * self.trust_intervals
+
+    def among(self, sites: int) -> Patience:
+        """Slow down as far as so many sites need."""
+        pause_s = sites / self.polls_per_s
+        if pause_s <= self.interval_s:
+            return self
+        return replace(self, interval_s=pause_s, least_pause_s=pause_s)
 
 
 class Site:
@@ -96,8 +106,7 @@ class Site:
         self.peers = PeerLoads()
         self.others = balancers - 1  # balancers that do not tell what they hold
         self._balancers = balancers
-        self._patience = patience
-        self._trust_s = patience.trust_s
+        self.patience = patience
         self.read_at = float("-inf")
         self._own_at_reading = 0
         # When each vehicle was let go whose point may still be taken: answered 202, or hung up.
@@ -111,6 +120,16 @@ class Site:
         self._misses = 0  # polls in a row without an answer
         self._failures = 0  # ejections with a vehicle there, since it last charged one
         self._failed_probes = 0  # since it was ejected
+
+    @property
+    def patience(self) -> Patience:
+        """When it is polled, and for how long its gauge is trusted."""
+        return self._patience
+
+    @patience.setter
+    def patience(self, patience: Patience) -> None:
+        self._patience = patience
+        self._trust_s = patience.trust_s
 
     @property
     def own(self) -> int:
@@ -355,4 +374,4 @@ class Site:
         tries = max(self._failures - 1, 0 if pressing else self._failed_probes)
         first_s = patience.interval_s * (_SHARE_WHEN_PRESSING if pressing and self._misses else 1)
         pause = min(patience.longest_pause_s, first_s * 2.0 ** min(tries, 30))
-        return pause * random.uniform(0.5, 1.0)
+        return max(patience.least_pause_s, pause * random.uniform(0.5, 1.0))

@@ -43,7 +43,7 @@ class SiteIndex:
         self.capacity = 0  # of those that are well
         self._sites = sites
         self._policy = policy
-        self._trust_s = patience.trust_s
+        self._trust_s = 0.0
         self._now = float("-inf")
         self._entries: dict[Site, _Entry] = {}
         self._open: list[Rank] = []
@@ -53,7 +53,19 @@ class SiteIndex:
         self._silent = 0
         self._ages: list[tuple[float, int, Site]] = []  # each site once, by a time of its reading
         self._aging: set[Site] = set()
-        self._finishes = FinishIndex(_VALID_INTERVALS * patience.interval_s)
+        self._finishes = FinishIndex()
+        self.patience = patience
+
+    @property
+    def patience(self) -> Patience:
+        """How long a gauge is believed."""
+        return self._patience
+
+    @patience.setter
+    def patience(self, patience: Patience) -> None:
+        self._patience = patience
+        self._trust_s = patience.trust_s
+        self._finishes.valid_s = _VALID_INTERVALS * patience.interval_s
 
     def at(self, now: float, changed: Iterable[Site]) -> "SiteIndex":
         """Go on to a moment.

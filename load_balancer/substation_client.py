@@ -25,11 +25,22 @@ _MOST_TOLD = 20_000
 _PROGRESS_LIMIT = 2_097_152
 
 
-class Owner(NamedTuple):
+class Owner:
     """The balancer, as substations know it."""
 
-    name: str
-    lease_s: float  # of silence, after which a substation stops what this balancer leads there
+    def __init__(self, name: str, interval_s: float, lease_s: float) -> None:
+        self.name = name
+        self.promise(interval_s, lease_s)
+
+    def promise(self, interval_s: float, lease_s: float) -> None:
+        """Say more often than that that it is there.
+
+        Args:
+            interval_s: between two words of it.
+            lease_s: of silence, after which a substation stops what this balancer leads there.
+        """
+        self.interval_s = interval_s
+        self.lease = f"{lease_s:.3f}"
 
 
 class Word(NamedTuple):
@@ -53,12 +64,10 @@ class SubstationClient:
         self.is_known = False  # what is said above is so, unless it has started again since
         self.progress_cpu_s = 0.0  # what its last progress took to read
         self._upstream = upstream
+        self.promised_s = owner.interval_s  # between two words, with the last charge
+        self._promises = owner
         self._owner = {OWNER: owner.name}
-        self._charge = {
-            "Content-Type": "application/json",
-            **self._owner,
-            LEASE: f"{owner.lease_s:.3f}",
-        }
+        self._charge = {"Content-Type": "application/json", **self._owner}
 
     def charge(
         self, session: Session, *, request_id: str, grace_s: float | None = None
@@ -75,7 +84,9 @@ class SubstationClient:
         """
         profile = self.profile
         call = profile.call(session)
-        headers = {"X-Request-ID": request_id, **self._charge}
+        promises = self._promises
+        self.promised_s = promises.interval_s
+        headers = {"X-Request-ID": request_id, **self._charge, LEASE: promises.lease}
         if grace_s is not None:
             headers[GRACE] = f"{grace_s:g}"
         answer = self._upstream.request(

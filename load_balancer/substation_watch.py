@@ -10,7 +10,7 @@ from prometheus_client import Counter
 
 from grid_common.http_url import HttpUrl, in_url
 from grid_common.logs import Log
-from grid_common.names import choose_family, listens, resolve
+from grid_common.names import choose_family, is_address, listens, resolve
 from grid_common.session_headers import OWNER
 from grid_common.upstream import Upstream
 from load_balancer import views
@@ -52,7 +52,9 @@ class SubstationWatch:
         self._pool = pool
         self._dispatcher = dispatcher
         self._registers = registers
-        self._owner = Owner(secrets.token_hex(8), settings.lease_s)
+        interval_s = settings.poll_interval
+        self._owner = Owner(secrets.token_hex(8), interval_s, settings.lease_s(interval_s))
+        self._first_poll_at = 0.0  # of the substation that was found last
         self._random = random
         self._polls = polls
         self._log = log
@@ -66,14 +68,19 @@ class SubstationWatch:
         """Look the names up, for ever."""
         if self._settings.substations_file is not None:
             gevent.spawn(self._follow_file)
+        known: list[Known] | None = None
+        has_changed = True
         while True:
             self._changed.clear()
             entries = self.file.entries
             self.directory.set_entries(entries)
-            answers = look_up_all(entries, self._find)
+            answers = look_up_all(filter(self._may_move, entries), self._find)
             self._tell_faults(answers)
-            self._take_in(self.directory.update(answers), entries)
-            self._changed.wait(self._settings.resolve_interval * self._random.uniform(0.9, 1.1))
+            before, known = known, self.directory.update(answers)
+            if has_changed or known != before:
+                self._take_in(known, entries)
+            pause_s = self._settings.resolve_interval * self._random.uniform(0.9, 1.1)
+            has_changed = self._changed.wait(pause_s)
 
     def want_poll(self, site: Site) -> None:
         """Have a substation polled now rather than in turn."""
@@ -87,7 +94,14 @@ class SubstationWatch:
             if self.file.look():
                 self._changed.set()
 
+    def _may_move(self, entry: SiteUrl) -> bool:
+        """Tell whether a look-up can bring anything: an address leads to itself for ever."""
+        return not (is_address(entry.host) and self.directory.addresses(entry))
+
     def _find(self, entry: SiteUrl) -> list[str]:
+        if is_address(entry.host):
+            return [entry.host]  # thousands of look-ups at once take threads, and memory
+
         def is_well(address: str) -> bool:
             site = self._pool.sites.get(str(HttpUrl(address, entry.port)))
             return site is not None and site.is_well(time.monotonic())
@@ -115,6 +129,7 @@ class SubstationWatch:
 
     def _take_in(self, known: list[Known], entries: Entries) -> None:
         self._pool.set_sites([(one.name, one.address) for one in known], time.monotonic())
+        self._promise(self._pool.patience.interval_s)
         before = self.profiles
         # One that leaves keeps its own until its last vehicle is done.
         kept = {address: one for address, one in before.items() if address in self._pool.sites}
@@ -137,6 +152,13 @@ class SubstationWatch:
                     reason=site.reason,
                 )
 
+    def _promise(self, interval_s: float) -> None:
+        """Tell substations how often they hear of this balancer, the more of them the less."""
+        lease_s = self._settings.lease_s(interval_s)
+        self._owner.promise(interval_s, lease_s)
+        # What charges now may have been promised more.
+        self._registers.lease_s = max(self._registers.lease_s, lease_s)
+
     def _watch(self, site: Site, entry: SiteUrl, profile: SubstationProfile) -> None:
         self._log.info("substation found", substation=site.name, address=site.address)
         upstream = Upstream(
@@ -154,11 +176,10 @@ class SubstationWatch:
             client,
             self._pool,
             self._registers,
-            interval_s=self._settings.poll_interval,
             random=self._random,
             log=self._log,
         )
-        gevent.spawn(progress.run)
+        progress.start()
         self._poll(site, entry, profile)
 
     def _change(self, site: Site, entry: SiteUrl, profile: SubstationProfile) -> None:
@@ -190,16 +211,15 @@ class SubstationWatch:
             log=self._log,
         )
         self._pollers[site.address] = poller
+        now = time.monotonic()
+        self._first_poll_at = max(now, self._first_poll_at + 1 / self._settings.poll_budget)
 
-        def poll() -> None:
-            try:
-                poller.run()
-            finally:
-                if self._pollers.get(site.address) is poller:  # no other has taken its place
-                    del self._pollers[site.address], self._clients[site.address]
-                    self._dispatcher.disconnect(site.address)
-                    self._log.info("substation gone", substation=site.name, address=site.address)
-                    if site.address in self._pool.sites:
-                        self._changed.set()  # it came back meanwhile, and nobody polls it
+        def end() -> None:
+            if self._pollers.get(site.address) is poller:  # no other has taken its place
+                del self._pollers[site.address], self._clients[site.address]
+                self._dispatcher.disconnect(site.address)
+                self._log.info("substation gone", substation=site.name, address=site.address)
+                if site.address in self._pool.sites:
+                    self._changed.set()  # it came back meanwhile, and nobody polls it
 
-        gevent.spawn(poll)
+        poller.start(self._first_poll_at - now, end)  # hundreds at once would time out

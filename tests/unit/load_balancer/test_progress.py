@@ -19,8 +19,9 @@ from load_balancer.led_session import LedSession
 from load_balancer.profile import SubstationProfile
 from load_balancer.progress import Progress
 from load_balancer.registers import Registers
-from load_balancer.site import Health
+from load_balancer.site import Health, Patience
 from load_balancer.substation_client import Owner, SubstationClient
+from load_balancer.turns import Turns
 from tests.unit.load_balancer.grid import Grid
 
 
@@ -37,7 +38,7 @@ class Teller:
         url = f"http://127.0.0.1:{self._door.getsockname()[1]}"
         upstream = Upstream(url, connect_timeout_s=5, connections=1)
         profile = SubstationProfile.model_validate({})
-        return SubstationClient(url, upstream, profile, Owner("one", 3))
+        return SubstationClient(url, upstream, profile, Owner("one", 0.05, 3))
 
     def _serve(self) -> None:
         line, _ = self._door.accept()
@@ -77,13 +78,12 @@ def test_one_whose_registers_take_long_to_read_is_asked_less_often(
     registers.clients[site.address] = client
     steps = count()
     monkeypatch.setattr(time, "thread_time", lambda: 0.02 * next(steps))  # each reading takes 20 ms
-    asks = Progress(
-        site, client, grid.pool, registers, interval_s=0.01, random=Random(1), log=log
-    ).run
+    grid.pool.patience = Patience(interval_s=0.01)
+    asks = Turns(Progress(site, client, grid.pool, registers, random=Random(1), log=log).take_turn)
 
-    asking = gevent.spawn(asks)
+    asks.start()
     gevent.sleep(0.5)
-    asking.kill()
+    asks.stop()
     client.close()
 
     assert teller.answers == 1
@@ -99,16 +99,16 @@ def test_one_that_answers_polls_alone_is_taken_to_keep_no_registers(health: Heal
         url = f"http://127.0.0.1:{unheard.getsockname()[1]}"
         upstream = Upstream(url, connect_timeout_s=5, connections=1)
         profile = SubstationProfile.model_validate({})
-        client = SubstationClient(url, upstream, profile, Owner("one", 3))
+        client = SubstationClient(url, upstream, profile, Owner("one", 0.05, 3))
         log = configure_logs("balancer", ServiceSettings.model_validate({"port": 0}))
         registers = Registers(grid.pool, timeout_s=5, last_word_wait_s=0, lease_s=3, log=log)
         registers.clients[site.address] = client
-        progress = Progress(
-            site, client, grid.pool, registers, interval_s=0.01, random=Random(1), log=log
-        )
-        asking = gevent.spawn(progress.run)
+        grid.pool.patience = Patience(interval_s=0.01)
+        progress = Progress(site, client, grid.pool, registers, random=Random(1), log=log)
+        asking = Turns(progress.take_turn)
+        asking.start()
         gevent.sleep(0.3)
-        asking.kill()
+        asking.stop()
 
     assert client.keeps_registers is False
 

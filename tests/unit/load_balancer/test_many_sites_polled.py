@@ -1,0 +1,76 @@
+"""Of many sites each is polled less often, and its gauge trusted for longer."""
+
+from random import Random
+
+import pytest
+
+from load_balancer.budget import RetryBudget
+from load_balancer.policies import POLICIES
+from load_balancer.pool import Pool
+from load_balancer.site import Patience, Reading, Site
+
+BUDGET = Patience(interval_s=0.5, longest_pause_s=2, polls_per_s=100)
+
+
+def pool_of(sites: int) -> tuple[Pool, list[Site]]:
+    """A pool with a budget of 100 polls a second, and the sites of which a poll was wanted."""
+    wanted: list[Site] = []
+    pool = Pool(
+        POLICIES["least-loaded"],
+        random=Random(1),
+        patience=BUDGET,
+        budget=RetryBudget(share=0.2, floor_per_s=50, burst=500),
+        on_poll_wanted=wanted.append,
+    )
+    know(pool, sites)
+    for site in pool.sites.values():
+        pool.poll_began(site, 0.0)
+        pool.poll_read(site, Reading(0, 4), 0.0)
+    return pool, wanted
+
+
+def know(pool: Pool, sites: int) -> None:
+    pool.set_sites([(f"s{number}", f"http://s{number}") for number in range(sites)], 0.0)
+
+
+@pytest.mark.parametrize(("sites", "interval_s"), [(1, 0.5), (50, 0.5), (51, 0.51), (400, 4.0)])
+def test_all_together_are_polled_as_often_as_the_budget_allows(
+    sites: int, interval_s: float
+) -> None:
+    pool, _ = pool_of(sites)
+    random = Random(2)
+    pauses = [pool.pause_s(site, random) for site in pool.sites.values() for _ in range(200)]
+    assert pool.patience.interval_s == pytest.approx(interval_s)
+    assert sum(pauses) / len(pauses) == pytest.approx(interval_s, rel=0.02)
+    assert len({round(pause, 6) for pause in pauses}) > 20  # not in step
+
+
+def test_a_gauge_is_trusted_for_three_intervals_of_those_that_there_are() -> None:
+    pool, _ = pool_of(400)
+    sites = list(pool.sites.values())
+    assert pool.trust_s == 12
+    assert all(site.is_well(11.9) and not site.is_well(12.1) for site in sites)
+    assert pool.retry_after_s(11.9) == pool.trust_s  # there is one, and no session to go by
+    assert pool.retry_after_s(12.1) == 2
+
+
+@pytest.mark.parametrize("pressing", [False, True])
+def test_sites_that_are_down_are_not_probed_more_often_than_that(pressing: bool) -> None:
+    pool, _ = pool_of(400)
+    site = next(iter(pool.sites.values()))
+    for _ in range(3):
+        site.missed("no answer")
+    random = Random(2)
+    assert all(site.pause_s(random, pressing=pressing) >= 4 for _ in range(50))
+
+
+def test_where_most_are_gone_the_others_are_polled_at_once() -> None:
+    pool, wanted = pool_of(400)
+    know(pool, 3)
+    assert pool.patience == BUDGET
+    assert {site.name for site in wanted} >= {"s0", "s1", "s2"}
+    assert not pool.sites["http://s0"].is_well(1.6)
+    wanted.clear()
+    know(pool, 400)
+    assert not wanted
+    assert pool.sites["http://s399"].patience.interval_s == 4

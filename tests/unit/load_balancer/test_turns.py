@@ -1,0 +1,104 @@
+"""Turns that are taken again and again, each in its time."""
+
+import time
+from collections.abc import Callable
+from itertools import pairwise
+
+import gevent
+import pytest
+
+from load_balancer.turns import Pause, Turns
+
+LONG = Pause(0.0, 60.0)
+
+
+def until(condition: Callable[[], bool], within_s: float = 5.0) -> bool:
+    deadline = time.monotonic() + within_s
+    while not condition() and time.monotonic() < deadline:
+        gevent.sleep(0.01)
+    return condition()
+
+
+def counted(pause: Pause | None) -> tuple[list[float], Turns, list[str]]:
+    """Give turns, the times at which they were taken, and what was told at their end."""
+    taken: list[float] = []
+    ended: list[str] = []
+
+    def turn() -> Pause | None:
+        taken.append(time.monotonic())
+        return pause
+
+    return taken, Turns(turn, lambda: ended.append("end")), ended
+
+
+def test_the_next_turn_comes_after_its_pause() -> None:
+    taken, turns, ended = counted(Pause(0.0, 0.05))
+    turns.start()
+    assert until(lambda: len(taken) >= 4)
+    turns.stop()
+    # The loop rounds.
+    assert min(later - sooner for sooner, later in pairwise(taken)) >= 0.045
+    count = len(taken)
+    gevent.sleep(0.15)
+    assert (len(taken), ended) == (count, [])
+
+
+def test_the_first_turn_can_be_put_off() -> None:
+    taken, turns, _ = counted(LONG)
+    began = time.monotonic()
+    turns.start(0.1)
+    assert until(lambda: bool(taken))
+    assert taken[0] - began >= 0.095
+    turns.stop()
+
+
+def test_a_hurry_cuts_a_pause_short_but_for_the_least_of_it() -> None:
+    taken, turns, _ = counted(Pause(0.2, 60.0))
+    turns.start()
+    assert until(lambda: len(taken) == 1)
+    turns.hurry()
+    turns.hurry()
+    assert until(lambda: len(taken) == 2)
+    assert taken[1] - taken[0] >= 0.195
+    gevent.sleep(0.3)
+    assert len(taken) == 2
+    turns.stop()
+
+
+def test_a_hurry_during_a_turn_brings_one_more() -> None:
+    taken: list[int] = []
+
+    def turn() -> Pause:
+        taken.append(len(taken))
+        gevent.sleep(0.05)
+        return LONG
+
+    turns = Turns(turn)
+    turns.start()
+    assert until(lambda: len(taken) == 1)
+    turns.hurry()
+    assert until(lambda: len(taken) == 2)
+    gevent.sleep(0.2)
+    assert len(taken) == 2
+    turns.stop()
+
+
+def test_the_last_turn_is_told() -> None:
+    taken, turns, ended = counted(None)
+    turns.start()
+    assert until(lambda: bool(ended))
+    gevent.sleep(0.05)
+    assert (len(taken), ended) == (1, ["end"])
+
+
+def test_a_turn_that_fails_is_the_last_and_told_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(gevent.get_hub(), "print_exception", lambda *_: None)
+    ended: list[str] = []
+
+    def turn() -> Pause:
+        raise RuntimeError
+
+    Turns(turn, lambda: ended.append("end")).start()
+    assert until(lambda: bool(ended))
