@@ -7,20 +7,21 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
 from rich.console import Console
 
 from benchmarks import interruption, machine, out
-from benchmarks.cost import choice, holding, report, throughput
-from benchmarks.cost.results import Held, Results, Rush, WayResult, load
+from benchmarks.cost import choice, holding, many, report, throughput
+from benchmarks.cost.results import ChoiceCost, Held, Many, Results, Rush, WayResult, load
 from benchmarks.cost.ways import WAYS, WHOLE, WHOLE_HAPROXY, Way, running
 from local_stack.process import StartError
 
 RESULTS = Path(__file__).resolve().parent.parent / "results"
 _AT_A_TIME = (1, 32)
-_SUBSTATIONS = (3, 30, 300)
+_SUBSTATIONS = (3, 30, 300, 3_000)
 # A proxy has two descriptors for each vehicle that it holds.
 _FILES = 20_000
 # HAProxy is there for its memory, which grows as evenly as ours.
@@ -70,6 +71,11 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         default=list(WAYS),
         metavar="A,B",
         help=f"only these of {', '.join(way.key for way in WAYS)}",
+    )
+    parser.add_argument(
+        "--many",
+        action="store_true",
+        help="only the choice, and many substations; the rest of a report stays as it was",
     )
     parser.add_argument(
         "--rounds",
@@ -125,16 +131,19 @@ class _Measurement:
         """
         began = time.monotonic()
         _check_files(_FILES)  # now, not after all that comes before they are needed
+        choices = self._choose()
+        if self._options.many:
+            with tempfile.TemporaryDirectory(prefix="cost-") as folder:
+                return replace(
+                    load(RESULTS / "cost.json"),
+                    choices=choices,
+                    many=self._be_many(Path(folder)),
+                )
         ways = [way for way in self._options.ways if not self._skip(way.name, way.missing())]
-        choices = [
-            choice.measure(policy, substations)
-            for policy in choice.CHOOSERS
-            for substations in _SUBSTATIONS
-        ]
-        for one in choices:
-            self.say(f"a choice, {one.policy}, {one.substations} substations: {one.median_us} µs")
         with tempfile.TemporaryDirectory(prefix="cost-") as folder:
+            crowds: list[Many] = []
             if not self._skip("charges of no length", throughput.missing()):
+                crowds = self._be_many(Path(folder))
                 self._rush_all(ways, Path(folder))
             self._hold_all(ways, Path(folder))
         return Results(
@@ -145,6 +154,7 @@ class _Measurement:
             rounds=self._options.rounds,
             skipped=self._skipped,
             choices=choices,
+            many=crowds,
             ways=[
                 WayResult(
                     way.key,
@@ -155,6 +165,36 @@ class _Measurement:
                 for way in ways
             ],
         )
+
+    def _choose(self) -> list[ChoiceCost]:
+        choices = [
+            choice.measure(policy, substations)
+            for policy in choice.CHOOSERS
+            for substations in _SUBSTATIONS
+        ]
+        for one in choices:
+            self.say(f"a choice, {one.policy}, {one.substations} substations: {one.median_us} µs")
+        return choices
+
+    def _be_many(self, folder: Path) -> list[Many]:
+        allow_files(_FILES)
+        rows = []
+        for policy in choice.CHOOSERS:
+            for substations in (3, 300) if self._options.quick else _SUBSTATIONS:
+                row = many.measure(
+                    policy,
+                    substations,
+                    folder / f"{policy}-{substations}",
+                    idle_s=2 * self._options.seconds,
+                    seconds=self._options.seconds,
+                )
+                rows.append(row)
+                self.say(
+                    f"{policy}, {substations} substations: {row.per_s:,.0f} a second, p99 "
+                    f"{row.p99_s * 1000:.1f} ms, {row.cpu_s * 1e6:.0f} µs of CPU; idle "
+                    f"{row.idle_cpu:.1%}, {row.memory_bytes / 1024:,.0f} KB"
+                )
+        return rows
 
     def _skip(self, name: str, why: str | None) -> bool:
         if why is not None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from benchmarks.cost.choice import CHOOSERS, LIMITS_US
+from benchmarks.cost.many import AT_A_TIME, kb_for_each
 from benchmarks.cost.results import Results, Rush, WayResult
 from benchmarks.tables import table
 from load_balancer.policies import DEFAULT_POLICY
@@ -18,7 +19,7 @@ Figures depend on the machine; compare those of one run only.
 
 def write(results: Results) -> str:
     """Write the report."""
-    parts = (_circumstances, _choices, _rushes, _held)
+    parts = (_circumstances, _choices, _many, _rushes, _held)
     return "\n".join([_INTRODUCTION, *(line for part in parts for line in part(results))])
 
 
@@ -37,8 +38,8 @@ def _circumstances(results: Results) -> Iterator[str]:
 def _choices(results: Results) -> Iterator[str]:
     yield "## A choice\n"
     yield (
-        "Of the balancer's core by itself: a vehicle arrives beside a free point, every substation "
-        "is looked at, one is chosen and counted. Unlike substations, nine points in ten taken. "
+        "Of the balancer's core by itself: a vehicle arrives beside a free point, a substation is "
+        "chosen and counted. Unlike substations, nine points in ten taken. "
         f"The limits are {DEFAULT_POLICY}'s.\n"
     )
     sizes = sorted({one.substations for one in results.choices})
@@ -50,6 +51,37 @@ def _choices(results: Results) -> Iterator[str]:
             ("limit", *(f"{LIMITS_US[size]:.0f}" if size in LIMITS_US else "" for size in sizes)),
         ],
     )
+
+
+def _many(results: Results) -> Iterator[str]:
+    if not results.many:
+        return
+    yield "## Many substations\n"
+    yield (
+        f"Charges of no length, {AT_A_TIME} at a time, at substations that answer at once and "
+        "publish their power: one process with an address for each. One run; compare rows of this "
+        "table alone. `python -m benchmarks.cost --many` measures it by itself. CPU time is the "
+        "balancer's, for a charge with the polls of that time, and as a share of a processor where "
+        "nobody charges.\n"
+    )
+    fewest = {row.policy: row for row in reversed(results.many)}
+    yield from table(
+        ("", "substations", "charges/s", "of the rate above", "p99 ms", "CPU µs", "idle CPU"),
+        [
+            (
+                row.policy,
+                f"{row.substations:,}",
+                f"{row.per_s:,.0f}",
+                f"{row.per_s / fewest[row.policy].per_s:.0%}",
+                f"{row.p99_s * 1000:.1f}",
+                f"{row.cpu_s * 1e6:.0f}",
+                f"{row.idle_cpu:.1%}",
+            )
+            for row in results.many
+        ],
+    )
+    for policy in fewest:
+        yield f"{policy}: {kb_for_each(results.many, policy):.1f} KB for each substation.\n"
 
 
 def _rushes(results: Results) -> Iterator[str]:

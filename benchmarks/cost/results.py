@@ -50,6 +50,19 @@ class ChoiceCost:
 
 
 @dataclass(frozen=True, slots=True)
+class Many:
+    """A balancer with so many substations, which themselves cost next to nothing."""
+
+    policy: str
+    substations: int
+    per_s: float  # charges of no length
+    p99_s: float
+    cpu_s: float  # the balancer's CPU time for each charge
+    idle_cpu: float  # share of a processor that it takes without any
+    memory_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class WayResult:
     """One way; the rushes one at a time and many at a time are each the median of their rounds."""
 
@@ -69,6 +82,7 @@ class Results:
     rounds: int
     skipped: dict[str, str]
     choices: list[ChoiceCost]
+    many: list[Many]
     ways: list[WayResult]
 
     def save(self, file: Path) -> None:

@@ -1,13 +1,16 @@
 """What a measurement of cost needs before it begins, and its checked-in report."""
 
+import re
 import resource
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from benchmarks import interruption
 from benchmarks.cost import choice, cli, report
-from benchmarks.cost.results import ChoiceCost, load
+from benchmarks.cost.many import kb_for_each, measure
+from benchmarks.cost.results import ChoiceCost, Many, load
 from load_balancer.policies import DEFAULT_POLICY
 
 
@@ -33,6 +36,31 @@ def test_the_checked_in_report_is_what_its_results_say() -> None:
 def test_the_checked_in_results_are_as_they_would_be_kept(tmp_path: Path) -> None:
     load(cli.RESULTS / "cost.json").save(tmp_path / "cost.json")
     assert (tmp_path / "cost.json").read_text() == (cli.RESULTS / "cost.json").read_text()
+
+
+def many(policy: str, substations: int, per_s: float, memory_bytes: int) -> Many:
+    return Many(policy, substations, per_s, 0.03, 0.0002, 0.125, memory_bytes)
+
+
+def test_many_substations_are_shown_beside_the_fewest() -> None:
+    rows = [
+        many("least-loaded", 3, 3000, 40_000_000),
+        many("least-loaded", 1003, 2100, 40_000_000 + 1000 * 20 * 1024),
+        many("earliest-finish", 3, 2000, 40_000_000),
+    ]
+    assert kb_for_each(rows, "least-loaded") == 20
+    assert kb_for_each(rows, "earliest-finish") == 0
+    told = report.write(replace(load(cli.RESULTS / "cost.json"), many=rows))
+    assert re.search(r"least-loaded +\| +1,003 \| +2,100 \| +70%", told)
+    assert "least-loaded: 20.0 KB for each substation." in told
+
+
+def test_many_substations_answer_and_the_balancer_reaches_each(tmp_path: Path) -> None:
+    row = measure("earliest-finish", 40, tmp_path / "run", idle_s=0.5, seconds=1)
+    assert (row.policy, row.substations) == ("earliest-finish", 40)
+    assert row.per_s > 1
+    assert row.cpu_s > 0
+    assert row.memory_bytes > 1_000_000
 
 
 def test_a_choice_is_timed_and_one_that_costs_too_much_is_told() -> None:
