@@ -370,7 +370,11 @@ class Site:
         """
         patience = self._patience
         if self.health is not Health.DOWN:
-            return 0.0 if self._misses else patience.interval_s * random.uniform(0.9, 1.1)
+            if self._misses:
+                # Of thousands hundreds may have missed at once: not all are asked again at once.
+                spread_s = patience.least_pause_s / 2
+                return spread_s and random.uniform(0.0, spread_s)
+            return patience.interval_s * random.uniform(0.9, 1.1)
         tries = max(self._failures - 1, 0 if pressing else self._failed_probes)
         first_s = patience.interval_s * (_SHARE_WHEN_PRESSING if pressing and self._misses else 1)
         pause = min(patience.longest_pause_s, first_s * 2.0 ** min(tries, 30))

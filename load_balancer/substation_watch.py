@@ -140,6 +140,7 @@ class SubstationWatch:
                 profile = self.profiles[site.address]
                 if site.address not in self._pollers:
                     self._watch(site, one.entry, profile)
+                    gevent.sleep(0)  # thousands at once would keep polls from their answers
                 elif profile != before.get(site.address):
                     self._change(site, one.entry, profile)
             elif site.reason != one.fault:

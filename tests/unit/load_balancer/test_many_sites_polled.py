@@ -64,6 +64,20 @@ def test_sites_that_are_down_are_not_probed_more_often_than_that(pressing: bool)
     assert all(site.pause_s(random, pressing=pressing) >= 4 for _ in range(50))
 
 
+def test_those_that_missed_a_poll_are_not_all_asked_again_at_once() -> None:
+    pool, _ = pool_of(400)
+    random = Random(2)
+    for site in pool.sites.values():
+        site.missed("no answer")
+    pauses = [pool.pause_s(site, random) for site in pool.sites.values()]
+    assert 0 <= min(pauses) < 0.1
+    assert 1.9 < max(pauses) <= 2
+    few, _ = pool_of(3)
+    for site in few.sites.values():
+        site.missed("no answer")
+    assert {few.pause_s(site, random) for site in few.sites.values()} == {0}
+
+
 def test_where_most_are_gone_the_others_are_polled_at_once() -> None:
     pool, wanted = pool_of(400)
     know(pool, 3)
