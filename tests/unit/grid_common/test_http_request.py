@@ -474,3 +474,48 @@ def test_an_answer_to_what_is_not_served_may_have_headers_and_is_named_by_its_st
     assert problem.headers == {"Retry-After": "1"}
     assert (problem.status, problem.title) == (503, "Service Unavailable")
     assert Malformed("No.").headers == {}
+
+
+def test_a_target_without_a_path_or_a_query_is_the_root() -> None:
+    made = environ(b"GET http://grid HTTP/1.1\r\nHost: grid\r\n\r\n")
+    assert (made["PATH_INFO"], made["QUERY_STRING"]) == ("/", "")
+
+
+def test_of_a_value_only_blanks_and_tabs_are_cut_off() -> None:
+    made = environ(b"GET / HTTP/1.1\r\nHost: grid\r\nX-A: \t \xa0X1X\xa0\t \r\n\r\n")
+    assert made["HTTP_X_A"] == "\xa0X1X\xa0"
+
+
+def test_a_value_that_is_too_long_is_told_by_the_name_of_its_header() -> None:
+    with pytest.raises(Malformed) as raised:
+        read(b"GET / HTTP/1.1\r\nHost: grid\r\nX-Long: " + b"x" * 8_193 + b"\r\n\r\n")
+    assert raised.value.detail == "X-Long: it is over 8192 bytes."
+
+
+def test_a_body_in_too_many_chunks_is_told_so() -> None:
+    with pytest.raises(Malformed) as raised:
+        read(HEAD + CHUNKED + b"1\r\nx\r\n" * 1_001, body_limit=5_000)
+    assert raised.value.detail == "The body comes in over 1000 chunks."
+
+
+def test_a_body_may_be_as_long_as_the_limit() -> None:
+    whole = b"x" * BODY_LIMIT
+    assert body(HEAD + b"Content-Length: %d\r\n\r\n" % BODY_LIMIT + whole) == whole
+    assert body(HEAD + CHUNKED + b"%x\r\n" % BODY_LIMIT + whole + b"\r\n0\r\n\r\n") == whole
+    [request] = read(HEAD + b"Content-Length: %d\r\n\r\n" % BODY_LIMIT + whole)
+    assert request.keep_alive is True
+
+
+def test_a_request_takes_the_memory_of_its_body_too_and_names_no_chunks_to_the_app() -> None:
+    head = HEAD + b"Content-Length: %02d\r\n\r\n"
+    [empty], [full] = read(head % 0), read(head % 50 + b"x" * 50)
+    assert full.size - empty.size == 50
+    assert empty.size > len(head)
+    assert "HTTP_TRANSFER_ENCODING" not in environ(HEAD + CHUNKS)
+
+
+def test_a_reader_is_empty_before_and_after_a_request() -> None:
+    reader = RequestReader({}, BODY_LIMIT)
+    assert (reader.has_more, reader.size, reader.expects_continue) == (False, 0, False)
+    assert reader.read(HEAD + b"\r\n") is not None
+    assert (reader.has_more, reader.size, reader.expects_continue) == (False, 0, False)
