@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from gevent.monkey import get_original
 from sqlalchemy import (
     URL,
     Connection,
@@ -144,6 +145,10 @@ class Database:
         self.name = url.render_as_string(hide_password=True)
         self._file = Path(url.database or "") if self.is_sqlite and not self.in_memory else None
         self._lock: int | None = None
+        # SQLAlchemy holds a lock while it makes an engine's first connection. That is gevent's, in
+        # which threads that contend for it get stuck for good; this one is the system's.
+        self._connecting = get_original("_thread", "allocate_lock")()
+        self._connected: set[Engine] = set()
         if self.is_sqlite:
             self._writing = self._sqlite(url, "BEGIN IMMEDIATE")
             self._reading = self._writing if self.in_memory else self._sqlite(url, "BEGIN")
@@ -158,7 +163,7 @@ class Database:
         """
         try:
             self._take_file()
-            connection = self._writing.connect()
+            connection = self._connect(self._writing)
             if not self.is_sqlite:  # tells other gateways that this one lives
                 connection.execute(
                     text("SELECT pg_advisory_lock(hashtextextended(:name, 0))"), {"name": gateway}
@@ -180,9 +185,17 @@ class Database:
             LedgerAway: it cannot be reached.
         """
         try:
-            return self._reading.connect()
+            return self._connect(self._reading)
         except DBAPIError as error:
             raise LedgerAway(why_away(error)) from error
+
+    def _connect(self, engine: Engine) -> Connection:
+        if engine in self._connected:
+            return engine.connect()
+        with self._connecting:
+            connection = engine.connect()
+        self._connected.add(engine)
+        return connection
 
     def prepare(self) -> None:
         """Check that it can be used, and bring its tables up to date.

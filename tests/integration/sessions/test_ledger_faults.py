@@ -316,6 +316,35 @@ def test_what_was_committed_outlives_a_kill_of_the_process(file: Path) -> None:
     database.close()
 
 
+_FIRST_READINGS = """
+from gevent import monkey; monkey.patch_all()
+import sys, gevent
+from structlog import get_logger
+from prometheus_client import CollectorRegistry
+from charge_request_service.sessions.database import prepare, read_ledger_url
+from charge_request_service.sessions.ledger import Ledger
+url = read_ledger_url(sys.argv[1]); prepare(url)
+for _ in range(10):
+    ledger = Ledger(url, retention_s=1e9, key_retention_s=1e9, log=get_logger(),
+                    registry=CollectorRegistry(), patience_s=3)
+    gevent.joinall([gevent.spawn(ledger.get, "a") for _ in range(4)], raise_error=True)
+    ledger.close()
+print("all were answered")
+"""
+
+
+def test_the_first_readings_may_come_at_once(new_url: Callable[[], str]) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", _FIRST_READINGS, new_url()],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert ended.stdout.splitlines()[-1:] == ["all were answered"], ended.stderr
+
+
 def test_readings_do_not_wait_for_a_locked_file(open_ledger: OpenLedger, file: Path) -> None:
     ledger = open_ledger(f"sqlite:///{file}")
     [begin] = fill(ledger, 1)
