@@ -78,6 +78,7 @@ class Sessions:
         self._drain = drain
         self._log = log
         self._running: dict[str, Running] = {}
+        self._stopping: set[str] = set()  # those that do not run here
         self._plain: set[str] = set()  # plain ones whose callers are here
         self._by_key: dict[tuple[str, str], Running] = {}
         self._recovered = False
@@ -193,6 +194,17 @@ class Sessions:
                     session_id=record.session_id,
                 )
             return
+        self._stopping.add(record.session_id)
+        try:
+            self._stop_elsewhere(record, request_id)
+        finally:
+            self._stopping.discard(record.session_id)
+            # This gateway may have begun to go on with it meanwhile.
+            if running := self._running.get(record.session_id):
+                running.stop(_STOPPED)
+
+    def _stop_elsewhere(self, record: Record, request_id: str) -> None:
+        """Stop a session that does not run here."""
         told = self._balancer.stop(record.session_id, request_id=request_id)
         if told is None:
             raise Unavailable(
@@ -237,6 +249,8 @@ class Sessions:
             else:
                 running = self._made(begin, request_id, resumed=True)
                 self._start(running)
+                if record.session_id in self._stopping:
+                    running.stop(_STOPPED)
                 running.watch_grace()
 
     # A session that outlives its caller.

@@ -1,0 +1,75 @@
+"""A session that is stopped while a gateway that starts goes on with it."""
+
+from typing import Any, cast
+
+import gevent
+from gevent.event import Event
+from prometheus_client import CollectorRegistry
+
+from charge_request_service.balancers import Balancers
+from charge_request_service.sessions.database import read_ledger_url
+from charge_request_service.sessions.ledger import Ledger
+from charge_request_service.sessions.record import Kind
+from charge_request_service.sessions.sessions import Sessions
+from grid_common.charge import Session
+from grid_common.drain import Drain
+from grid_common.logs import configure_logs
+from grid_common.settings import ServiceSettings
+
+
+class Balancer:
+    """Charges without end; while it is told to stop for the first time the gateway goes on."""
+
+    def __init__(self) -> None:
+        self.charging = 0
+        self.stops = 0
+        self.sessions: Sessions | None = None
+
+    def charge(self, *_: object, **__: object) -> Any:
+        self.charging += 1
+        try:
+            Event().wait()
+        finally:
+            self.charging -= 1
+
+    def stop(self, *_: object, **__: object) -> dict[str, Any]:
+        self.stops += 1
+        if self.stops == 1:
+            assert self.sessions is not None
+            self.sessions.recover()
+            gevent.sleep(0.05)
+        return {"status": "stopped", "energy_kwh": 3.6}
+
+
+def test_it_does_not_go_on_after_it_was_stopped() -> None:
+    log = configure_logs("gateway", ServiceSettings.model_validate({"port": 0}))
+    ledger = Ledger(
+        read_ledger_url("sqlite://"),
+        retention_s=60,
+        key_retention_s=60,
+        log=log,
+        registry=CollectorRegistry(),
+    )
+    balancer = Balancer()
+    sessions = Sessions(
+        ledger, cast("Balancers", balancer), grace_s=60, drain=Drain("gateway"), log=log
+    )
+    balancer.sessions = sessions
+    begin = sessions.begin(
+        Session("s1", "EV-1", 7.88), kind=Kind.ASYNC, owner="", wait_s=60, told_vehicle=True
+    )
+    try:
+        # An earlier process of the gateway began it.
+        assert ledger.begin(begin._replace(gateway="before")) is None
+        record = ledger.get("s1")
+        assert record is not None
+        sessions.stop(record, request_id="r")
+        gevent.sleep(0.2)
+        ended = ledger.get("s1")
+    finally:
+        ledger.close()
+
+    assert balancer.charging == 0
+    assert balancer.stops == 2
+    assert ended is not None
+    assert (ended.state, ended.energy_kwh) == ("stopped", 3.6)
