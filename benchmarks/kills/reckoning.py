@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 from benchmarks.kills.vehicles import Manner, Vehicle
 
 WH = 0.001  # kWh: to the Wh
+# A charge under way to a substation that is cut off or frozen is taken when that is over.
+_UNDER_WAY_S = 1.0
 
 
 class Visit(NamedTuple):
@@ -92,7 +94,7 @@ def reckon(
             allowed[session_id] += lease_kwh * sum(
                 one.substation == substation
                 and one.began <= visit.ended
-                and visit.began <= one.ended
+                and visit.began <= one.ended + _UNDER_WAY_S
                 for one in silences
             )
     found.kwh_metered = sum(metered.values())

@@ -128,6 +128,7 @@ def test_too_much_where_a_substation_was_silent_is_bounded_by_its_lease() -> Non
     found = reckoned(registers=registers, silences=(Silence("a", 101.0, 105.0),))
     assert not found.troubles
     assert found.excess == {"s1": 2.0}
+    assert not reckoned(registers=registers, silences=(Silence("a", 90.0, 99.9),)).troubles
     more = {"a": {"s1": 6.0}, "b": {"s1": 7.1}}
     assert reckoned(registers=more, silences=(Silence("a", 101.0, 105.0),)).unequal
     twice = (Silence("a", 101.0, 105.0), Silence("b", 100.5, 101.0))
@@ -135,7 +136,7 @@ def test_too_much_where_a_substation_was_silent_is_bounded_by_its_lease() -> Non
 
 
 @pytest.mark.parametrize(
-    "silence", [Silence("c", 100, 102), Silence("a", 90, 99.9), Silence("a", 102.1, 110)]
+    "silence", [Silence("c", 100, 102), Silence("a", 90, 98.9), Silence("a", 102.1, 110)]
 )
 def test_too_much_is_unequal_where_no_visit_met_a_silence(silence: Silence) -> None:
     registers = {"a": {"s1": 6.0}, "b": {"s1": 6.0}}
