@@ -154,7 +154,12 @@ def _add_views(app: ServiceApp, balancer: Balancers) -> None:
         taken = ("since", "limit", "session_id")
         given = {name: request.args[name] for name in taken if name in request.args}
         path = f"/decisions?{urlencode(given)}"
-        return _passed_on(balancer.get(path, request_id=g.request_id))
+        of = request.args.get("balancer")
+        return _passed_on(balancer.get(path, request_id=g.request_id, of=of))
+
+    @app.get("/balancers")
+    def balancers() -> Response:
+        return json_response({"balancers": balancer.shown()})
 
     @app.get("/history")
     def history() -> Response:

@@ -1,5 +1,6 @@
 """One balancer, at one address: takes vehicles, is asked where sessions stand, and is watched."""
 
+import time
 from collections.abc import Callable
 from functools import partial
 
@@ -102,6 +103,7 @@ class Balancer:
         if movable:
             headers[session_headers.OWNER] = self._name
             headers[session_headers.LEASE] = self._lease
+            headers[session_headers.SENT] = f"{time.monotonic():.3f}"
         if self.watch.is_silent():
             raise Refused("it has stopped answering")
         with self.watch.vehicle_in_hand(movable=movable):
@@ -144,7 +146,10 @@ class Balancer:
             answer = self._upstream.request(
                 "GET",
                 "/healthz",
-                headers={session_headers.OWNER: self._name},
+                headers={
+                    session_headers.OWNER: self._name,
+                    session_headers.SENT: f"{time.monotonic():.3f}",
+                },
                 within_s=self._check_timeout_s,
             )
         except UpstreamError:

@@ -22,7 +22,7 @@ from grid_common.held_limit import has_no_connection_free
 from grid_common.http_url import HttpUrl, in_url
 from grid_common.logs import Log
 from grid_common.names import choose_family, listens, resolve
-from grid_common.problems import Unavailable
+from grid_common.problems import BadRequest, Fault, Unavailable
 from grid_common.upstream import Answer, Refused, UpstreamError
 
 # Pauses between attempts to reach a balancer that is restarting grow between these, seconds.
@@ -232,13 +232,28 @@ class Balancers:
 
     # Views
 
-    def get(self, path: str, *, request_id: str) -> Answer:
+    def get(self, path: str, *, request_id: str, of: str | None = None) -> Answer:
         """Ask for one of the views: the same balancer each time, for as long as it answers.
 
+        Args:
+            path: the view's.
+            request_id: as in every log line on the way.
+            of: the URL of the only balancer that is asked; None for any.
+
         Raises:
+            BadRequest: there is no such balancer.
             Unavailable: none can be reached.
         """
-        return self._ask(path, request_id=request_id)
+        if of is not None and of not in self._known:
+            raise BadRequest([Fault("balancer", "it takes a `url` of GET /balancers")])
+        return self._ask(path, request_id=request_id, of=None if of is None else self._known[of])
+
+    def shown(self) -> list[dict[str, Any]]:
+        """Tell which balancers there are, and how they are."""
+        return [
+            {"url": url, "held": one.watch.held, "well": one.watch.is_well}
+            for url, one in self._known.items()
+        ]
 
     def tell_all(self, path: str, *, request_id: str, method: str) -> Answer:
         """Have every balancer do something; answer as the first does that would not.

@@ -62,9 +62,15 @@ def description(
                 "get": _view(
                     "The last decisions of the balancer, a page",
                     "Decisions",
-                    [_SINCE, _LIMIT, _SESSION_ID],
+                    [_SINCE, _LIMIT, _SESSION_ID, _BALANCER],
                     bad=True,
                 )
+            },
+            "/balancers": {
+                "get": {
+                    "summary": "The balancers that this gateway knows",
+                    "responses": {"200": content("How each is", ref("Balancers"))},
+                }
             },
         }
         | session_paths()
@@ -95,6 +101,13 @@ _SESSION_ID = {
     "in": "query",
     "description": "List the decisions about this session alone.",
     "schema": {"type": "string", "pattern": "^[A-Za-z0-9._:-]{1,64}$"},
+}
+_BALANCER = {
+    "name": "balancer",
+    "in": "query",
+    "description": "Ask the balancer with this `url` of `GET /balancers`: each counts its own "
+    "decisions. Left out, the first that answers is asked.",
+    "schema": {"type": "string"},
 }
 _SUBSTATION_NAME = {
     "name": "name",
@@ -202,6 +215,13 @@ def _schemas(max_kwh: float) -> dict[str, Any]:
     schemas["Charged"]["properties"]["status"] = {"enum": ["charged", "charging", "stopped"]}
     return schemas | {
         "RushHourRequest": rush_hour,
+        "Balancers": an_object(
+            {
+                "balancers": a_list(
+                    an_object({"url": TEXT, "held": COUNT, "well": {"type": "boolean"}})
+                )
+            }
+        ),
         "RushHour": an_object(
             {
                 "state": {"enum": [state.value for state in State]},

@@ -16,11 +16,14 @@ GRACE = "Session-Grace"
 LEASE = "Session-Lease"
 OWNER = "Session-Owner"
 RESUMED = "Session-Resumed"
+# When the gateway sent this, by a clock of its own, seconds: what comes late is no sign of life.
+SENT = "Session-Sent"
 # A boolean of RFC 9651: this session was forwarded before.
 YES = "?1"
 
 _LONGEST_S = 86_400
 _SECONDS = re.compile(r"\d{1,5}(\.\d{1,9})?", re.ASCII)
+_CLOCK = re.compile(r"\d{1,12}(\.\d{1,9})?", re.ASCII)
 _OWNER = re.compile(r"[A-Za-z0-9._:-]{1,64}", re.ASCII)
 
 
@@ -63,6 +66,20 @@ def owner_of(environ: "WSGIEnvironment") -> str | None:
         BadRequest: the header is not what it takes.
     """
     return _owner(environ.get("HTTP_SESSION_OWNER"))
+
+
+def sent_of(environ: "WSGIEnvironment") -> float | None:
+    """Read when a gateway sent a request, by its own clock, seconds; None where it does not say.
+
+    Raises:
+        BadRequest: the header is not what it takes.
+    """
+    text = environ.get("HTTP_SESSION_SENT")
+    if text is None:
+        return None
+    if not _CLOCK.fullmatch(text):
+        raise BadRequest([Fault(SENT, f"is {shown(text)}; it takes a number of seconds")])
+    return float(text)
 
 
 # A balancer says the same with each charge.

@@ -16,7 +16,7 @@ from grid_common.interrupt import Caller
 from grid_common.lean_flask import current_g, current_request
 from grid_common.prefer import wait_s
 from grid_common.problems import BadRequest, Fault
-from grid_common.session_headers import owner_of, terms
+from grid_common.session_headers import owner_of, sent_of, terms
 from grid_common.web import ServiceApp, json_response
 from load_balancer import views
 from load_balancer.budget import RetryBudget
@@ -170,6 +170,7 @@ class Balancer:
                 wait_s=wait_s(asked, settings.max_wait),
                 caller=caller,
                 on=terms(asked.environ),
+                sent=sent_of(asked.environ),
             )
             return json_response(
                 result.document(), status=202 if result.status == "charging" else 200
@@ -223,7 +224,7 @@ class Balancer:
     def _hear(self, environ: "WSGIEnvironment") -> None:
         name = owner_of(environ)
         if name is not None:
-            self._gateways.hear(name, time.monotonic())
+            self._gateways.hear(name, sent_of(environ), time.monotonic())
 
     def _why_not_ready(self) -> str | None:
         now = time.monotonic()

@@ -19,7 +19,7 @@ _HEADERS = [
         "in": "header",
         "description": "Seconds that the session goes on once nobody waits for it: it is durable, "
         "and the same `session_id` attaches to it. Left out, a hang-up stops it.",
-        "schema": {"type": "string", "pattern": r"^\d{1,4}$"},
+        "schema": {"type": "string", "pattern": r"^[0-9]{1,4}$"},
         "example": "300",
     },
     {
@@ -40,8 +40,16 @@ _HEADERS = [
         "in": "header",
         "description": "Seconds without a word from that gateway after which the session is "
         "dispatched no more: another balancer may lead it.",
-        "schema": {"type": "string", "pattern": r"^\d{1,5}(\.\d{1,9})?$"},
+        "schema": {"type": "string", "pattern": r"^[0-9]{1,4}(\.[0-9]{1,9})?$"},
         "example": "3",
+    },
+    {
+        "name": "Session-Sent",
+        "in": "header",
+        "description": "When that gateway sent this, by a clock of its own, seconds: it was heard "
+        "from then, however late this comes.",
+        "schema": {"type": "string", "pattern": r"^[0-9]{1,12}(\.[0-9]{1,9})?$"},
+        "example": "12.345",
     },
 ]
 

@@ -65,6 +65,7 @@ class Sessions:
         wait_s: float,
         caller: Caller,
         on: Terms = Terms(),  # noqa: B008 - a tuple
+        sent: float | None = None,
     ) -> ChargeResult:
         """Have a vehicle charged, or wait for what is under way under the same id.
 
@@ -74,6 +75,7 @@ class Sessions:
             wait_s: longest that it waits for a free point.
             caller: the connection that waits for it.
             on: on what terms it is asked for.
+            sent: when its gateway sent it, by a clock of its own.
 
         Raises:
             CallerGone: the caller hung up.
@@ -84,7 +86,7 @@ class Sessions:
         known = registers.running.get(session_id) if grace_s is None else registers.find(session_id)
         if known is not None and known.is_durable:
             if known.outcome is not None or known.is_vouched_for() or not on.resumed:
-                return self._await(known, caller, on)
+                return self._await(known, caller, on, sent)
             registers.drop(known)  # another balancer may have led it since
         led = LedSession(
             session,
@@ -102,7 +104,7 @@ class Sessions:
         registers.ended.pop(session_id, None)
         registers.running[session_id] = led
         gevent.spawn(self._lead_durable, led)
-        return self._await(led, caller, on)
+        return self._await(led, caller, on, sent)
 
     def _lead_plain(self, led: LedSession) -> ChargeResult:
         running, session_id = self._registers.running, led.session.session_id
@@ -136,10 +138,12 @@ class Sessions:
             if led.done is not None:
                 led.done.set()
 
-    def _await(self, led: LedSession, caller: Caller, on: Terms) -> ChargeResult:
+    def _await(
+        self, led: LedSession, caller: Caller, on: Terms, sent: float | None
+    ) -> ChargeResult:
         led.waiters += 1
         if led.vouchers is not None:
-            led.vouchers.add(caller, on.owner, on.lease_s, time.monotonic())
+            led.vouchers.add(caller, on.owner, on.lease_s, sent, time.monotonic())
         if led.grace_timer is not None:
             led.grace_timer.kill(block=False)
             led.grace_timer = None

@@ -23,10 +23,28 @@ class Gateways:
 
     def __init__(self) -> None:
         self._heard: OrderedDict[str, float] = OrderedDict()
+        # By how much this clock is ahead of a gateway's, at the least: what came the fastest.
+        self._ahead: OrderedDict[str, float] = OrderedDict()
 
-    def hear(self, name: str, now: float) -> None:
-        """Note that a gateway was heard from."""
-        self._heard[name] = now
+    def hear(self, name: str, sent: float | None, now: float) -> None:
+        """Note that a gateway was heard from.
+
+        A word may come late: it was held up on its way, or this process was frozen. It counts from
+        when it was sent.
+
+        Args:
+            name: the gateway's, as it is now.
+            sent: when it says that it sent this, by its own clock, seconds; None: now.
+            now: the time.
+        """
+        if sent is not None:
+            gateway = name.rpartition(".")[0]
+            ahead = self._ahead[gateway] = min(now - sent, self._ahead.get(gateway, now - sent))
+            self._ahead.move_to_end(gateway)
+            if len(self._ahead) > _MOST:
+                self._ahead.popitem(last=False)
+            now = sent + ahead
+        self._heard[name] = max(now, self._heard.get(name, now))
         self._heard.move_to_end(name)
         if len(self._heard) > _MOST:
             self._heard.popitem(last=False)
@@ -45,19 +63,27 @@ class Vouchers:
         self._lease_s = 0.0
         self._callers: dict[Caller, None] = {}
 
-    def add(self, caller: Caller, name: str | None, lease_s: float | None, now: float) -> None:
+    def add(
+        self,
+        caller: Caller,
+        name: str | None,
+        lease_s: float | None,
+        sent: float | None,
+        now: float,
+    ) -> None:
         """Take in a connection that waits for the session, and on what terms.
 
         Args:
             caller: the connection.
             name: the gateway's; None where it has no other balancer.
             lease_s: silence after which it has moved the session on, seconds.
+            sent: when it sent the request, by its own clock.
             now: the time.
         """
         self._callers[caller] = None
         self._name, self._lease_s = (None, 0.0) if lease_s is None else (name, lease_s)
         if self._name is not None:
-            self._gateways.hear(self._name, now)
+            self._gateways.hear(self._name, sent, now)
 
     def remove(self, caller: Caller) -> None:
         """A connection waits no more."""

@@ -42,6 +42,36 @@ class Misjudged:
 
 
 @dataclass(slots=True)
+class _Cursor:
+    """How far one balancer's decisions have been read.
+
+    Attributes:
+        since: the sequence number of the last one; each balancer counts its own.
+        last_seen: its session and time.
+    """
+
+    since: int = 0
+    last_seen: tuple[object, object] | None = None
+
+    @property
+    def overlap(self) -> int:
+        """The sequence to ask from: one back, so that the last one seen comes along again."""
+        return max(0, self.since - 1)
+
+    def is_renumbered(self, decisions: Sequence[Any]) -> bool:
+        """Tell whether the last decision seen has become another: a balancer that began anew.
+
+        It may have made more decisions than the one before, so its `last` alone does not show it.
+        """
+        again = [
+            _mark(decision)
+            for decision in decisions
+            if isinstance(decision, dict) and decision.get("sequence") == self.since
+        ]
+        return self.last_seen is not None and bool(again) and self.last_seen not in again
+
+
+@dataclass(slots=True)
 class DecisionBook:
     """Takes pages of decisions in and keeps what the report needs.
 
@@ -50,7 +80,6 @@ class DecisionBook:
 
     own_prefix: str
     began: float = 0.0
-    since: int = 0
     total: int = 0
     least_loaded: int = 0
     misjudged: list[Misjudged] = field(default_factory=list)
@@ -69,12 +98,11 @@ class DecisionBook:
     sites: dict[str, str] = field(default_factory=dict)  # our session: where it was sent last
     sessions: dict[str, set[str]] = field(default_factory=dict)  # our vehicle: its sessions
     foreign: set[str] = field(default_factory=set)  # sessions of others
-    _last_seen: tuple[object, object] | None = None  # session and time of the decision `since`
+    _cursors: dict[str, _Cursor] = field(default_factory=dict)  # by balancer
 
-    @property
-    def overlap(self) -> int:
-        """The sequence to ask from: one back, so that the last one seen comes along again."""
-        return max(0, self.since - 1)
+    def cursor(self, balancer: str = "") -> _Cursor:
+        """Tell how far a balancer's decisions have been read; where there is one it has no name."""
+        return self._cursors.setdefault(balancer, _Cursor())
 
     @property
     def complete(self) -> bool:
@@ -89,8 +117,8 @@ class DecisionBook:
             + (", and the last could not be had" if self.cut_off else "")
         )
 
-    def absorb(self, page: Mapping[str, Any]) -> bool:
-        """Take a page in; return whether there may be more.
+    def absorb(self, page: Mapping[str, Any], balancer: str = "") -> bool:
+        """Take a page of a balancer's in; return whether there may be more.
 
         Raises:
             ValueError: not a page of decisions at all.
@@ -98,39 +126,30 @@ class DecisionBook:
         last, decisions = page.get("last"), page.get("decisions")
         if not isinstance(last, int) or not isinstance(decisions, list):
             raise ValueError("/decisions answered without `last` and `decisions`")  # noqa: TRY004 - the page is wrong, not the program
-        if last < self.since or self._renumbered(decisions):
+        cursor = self.cursor(balancer)
+        if last < cursor.since or cursor.is_renumbered(decisions):
             self.restarts += 1
-            self.since, self._last_seen = 0, None
+            cursor.since, cursor.last_seen = 0, None
             return self.restarts < _MOST_RESTARTS
-        before = self.since
+        before = cursor.since
         for decision in decisions:
             try:
-                self._take(decision)
+                self._take(decision, cursor)
             except (KeyError, TypeError, ValueError, ZeroDivisionError, AttributeError):
                 self.unreadable += 1
         # What was read may end before `last`: the rest comes with the next page.
-        return before < self.since < last
+        return before < cursor.since < last
 
-    def _renumbered(self, decisions: Sequence[Any]) -> bool:
-        """Tell whether the last decision seen has become another: a balancer that began anew.
-
-        It may have made more decisions than the one before, so its `last` alone does not show it.
-        """
-        again = [
-            _mark(decision)
-            for decision in decisions
-            if isinstance(decision, dict) and decision.get("sequence") == self.since
-        ]
-        return self._last_seen is not None and bool(again) and self._last_seen not in again
-
-    def _take(self, decision: Mapping[str, Any]) -> None:
+    def _take(self, decision: Mapping[str, Any], cursor: _Cursor) -> None:
         sequence = decision["sequence"]
-        if sequence == self.since and self._last_seen is None:
-            self._last_seen = _mark(decision)  # from before the run, of which only `last` was asked
-        if sequence <= self.since:
+        if sequence == cursor.since and cursor.last_seen is None:
+            cursor.last_seen = _mark(
+                decision
+            )  # from before the run, of which only `last` was asked
+        if sequence <= cursor.since:
             return
-        self.missed += sequence - self.since - 1
-        self.since, self._last_seen = sequence, _mark(decision)
+        self.missed += sequence - cursor.since - 1
+        cursor.since, cursor.last_seen = sequence, _mark(decision)
         chosen = decision["substation"]
         candidates = [
             (str(site["substation"]), int(site["load"]), int(site["capacity"]))

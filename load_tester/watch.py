@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urljoin
+from urllib.parse import quote, urljoin
 
 import gevent
 
@@ -66,8 +66,9 @@ class Watch:
         if self.book is None:
             return
         try:
-            page = self._page(f"decisions?since={_AFTER_ALL}")
-            self.book.since = int(page["last"])
+            for balancer in self._balancers():
+                page = self._page(_decisions(_AFTER_ALL, balancer))
+                self.book.cursor(balancer).since = int(page["last"])
         except PageMissing as error:
             self._give_up_decisions(f"/decisions {error}")
         except (KeyError, TypeError, ValueError):
@@ -111,10 +112,25 @@ class Watch:
 
         What a lost page would have held comes with the next.
         """
+        read = [self._read_decisions_of(balancer) for balancer in self._balancers()]
+        return all(read)
+
+    def _balancers(self) -> list[str]:
+        """List the gateway's balancers; one without a name where there is only one.
+
+        One that is gone is asked no more: what it decided last cannot be had.
+        """
+        try:
+            balancers = [str(one["url"]) for one in self._page("balancers")["balancers"]]
+        except (PageMissing, KeyError, TypeError):
+            return [""]  # any gateway will do
+        return balancers if len(balancers) > 1 else [""]
+
+    def _read_decisions_of(self, balancer: str) -> bool:
         while self.book is not None:
             try:
-                page = self._page(f"decisions?since={self.book.overlap}")
-                if not self.book.absorb(page):
+                page = self._page(_decisions(self.book.cursor(balancer).overlap, balancer))
+                if not self.book.absorb(page, balancer):
                     return True
             except PageMissing as error:
                 if error.status not in (404, 405, 501):
@@ -173,3 +189,8 @@ class Watch:
             gevent.sleep(_SETTLE_EVERY_S)
             ended, counters = ended or self.ledger.read(self._page), self.read_counters()
         return counters
+
+
+def _decisions(since: int, balancer: str) -> str:
+    of = f"&balancer={quote(balancer, safe='')}" if balancer else ""
+    return f"decisions?since={since}{of}"

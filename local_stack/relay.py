@@ -15,11 +15,12 @@ class Relay:
     arrives once it is healed.
     """
 
-    def __init__(self, port: int, target_port: int) -> None:
+    def __init__(self, port: int, target_port: int, target_host: str = "127.0.0.1") -> None:
         """Start to relay; `close` ends it."""
         self.name = f"the link to port {target_port}"
         self._port = port
         self._target_port = target_port
+        self._target_host = target_host
         self._delay_s = 0.0
         self._loop = asyncio.new_event_loop()
         # Which way passes: from the caller to the target, and back.
@@ -90,7 +91,7 @@ class Relay:
     async def _carry(self, near: asyncio.StreamReader, answers: asyncio.StreamWriter) -> None:
         ends = [answers]
         try:
-            far, asks = await asyncio.open_connection("127.0.0.1", self._target_port)
+            far, asks = await asyncio.open_connection(self._target_host, self._target_port)
             ends.append(asks)
             await asyncio.gather(
                 self._pump(near, asks, self._there), self._pump(far, answers, self._back)

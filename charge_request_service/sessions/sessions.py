@@ -306,6 +306,8 @@ class Sessions:
                 return running
             if there.ended:
                 return Reply(there.session_id, answer_of(there), replayed=True)
+            if begin.kind is Kind.ASYNC and there.kind == Kind.ASYNC:
+                return Reply(there.session_id, None, replayed=True)  # it goes on by itself
             # Another process has it, or had it, or it is about to end.
             gevent.sleep(_LOOK_EVERY_S)
             try:

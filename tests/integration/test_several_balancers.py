@@ -2,7 +2,10 @@
 
 import ctypes
 import os
+import re
 import signal
+import subprocess
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -12,7 +15,7 @@ import pytest
 import requests
 
 from local_stack.grid import Grid, Ports
-from local_stack.process import Process
+from local_stack.process import ROOT, Process
 from local_stack.scrape import scrape
 from tests.conftest import StartGrid
 from tests.deadline import eventually
@@ -196,3 +199,30 @@ def test_a_substation_is_drained_at_every_balancer(start_grid: StartGrid) -> Non
 def all_charge(grid: Grid, count: int) -> None:
     loads = [scrape(one.url)["substation_current_load"] for one in grid.substations]
     assert sum(loads) == count, loads
+
+
+def test_the_load_tester_s_verdict_holds_with_several_balancers(
+    start_grid: StartGrid,
+) -> None:
+    grid = start_grid((8, 8), balancer_count=3)
+
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "load_tester", "--url", grid.url),
+            *("--vehicles", "60", "--rate", "20", "--kwh", "3"),
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    said = done.stdout
+    assert done.returncode == 0, said + done.stderr
+    assert "each of 60 charged vehicles was dispatched" in said
+    assert re.search(r"sent over capacity +0 times", said), said
+    listed = requests.get(f"{grid.url}/balancers", timeout=5).json()["balancers"]
+    assert [(one["url"], one["held"], one["well"]) for one in listed] == [
+        (one.url, 0, True) for one in grid.balancers
+    ]

@@ -55,6 +55,7 @@ def test_without_a_key_only_what_is_named_open_can_be_had(tmp_path: Path) -> Non
         "/totals",
         "/history",
         "/decisions",
+        "/balancers",
         "/rush-hour",
         "/sessions",
         "/sessions/<session_id>",

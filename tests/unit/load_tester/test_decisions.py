@@ -9,7 +9,8 @@ from tests.unit.load_tester.builders import BEGAN, TAG, decision
 
 
 def book_of(*decisions: dict[str, Any], since: int = 0) -> DecisionBook:
-    book = DecisionBook(TAG, BEGAN, since)
+    book = DecisionBook(TAG, BEGAN)
+    book.cursor().since = since
     assert not book.absorb({"last": decisions[-1]["sequence"], "decisions": list(decisions)})
     return book
 
@@ -87,7 +88,7 @@ def test_a_decision_seen_before_is_not_counted_again() -> None:
 def test_a_last_lower_than_ours_means_a_new_balancer_and_starts_again() -> None:
     book = book_of(decision(40, "a", {"a": (0, 4)}), since=39)
     assert book.absorb({"last": 2, "decisions": []})
-    assert (book.since, book.restarts) == (0, 1)
+    assert (book.cursor().since, book.restarts) == (0, 1)
     assert not book.absorb({"last": 1, "decisions": [decision(1, "a", {"a": (0, 4)})]})
     assert book.total == 2
     assert "1 restarts" in book.describe_gaps()
@@ -99,13 +100,13 @@ def test_a_sequence_that_has_become_another_decision_means_a_new_balancer(
 ) -> None:
     # It has made more decisions than the one before, so its `last` tells nothing.
     book = book_of(decision(1, "a", {"a": (0, 4)}), decision(2, "a", {"a": (0, 4)}))
-    assert book.overlap == 1
+    assert book.cursor().overlap == 1
     page = [{**decision(2, "a", {"a": (0, 4)}), **change}, decision(3, "a", {"a": (0, 4)})]
     assert book.absorb({"last": 3, "decisions": page})
-    assert (book.since, book.overlap, book.restarts, book.total) == (0, 0, 1, 2)
+    assert (book.cursor().since, book.cursor().overlap, book.restarts, book.total) == (0, 0, 1, 2)
     page.insert(0, decision(1, "b", {"b": (0, 4)}))
     assert not book.absorb({"last": 3, "decisions": page})
-    assert (book.since, book.restarts, book.total) == (3, 1, 5)
+    assert (book.cursor().since, book.restarts, book.total) == (3, 1, 5)
     assert not book.complete
 
 
@@ -164,3 +165,14 @@ def test_a_garbled_decision_is_counted_and_the_rest_is_read(change: dict[str, An
 def test_another_kind_of_page_is_refused(page: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="without `last` and `decisions`"):
         DecisionBook(TAG).absorb(page)
+
+
+def test_each_balancer_counts_its_own_decisions() -> None:
+    book = DecisionBook(TAG, BEGAN)
+    first = [decision(1, "a", {"a": (0, 4)}), decision(2, "a", {"a": (1, 4)})]
+    second = [decision(1, "b", {"b": (0, 4)}), decision(2, "b", {"b": (1, 4)})]
+    for balancer, decisions in (("one", first), ("two", second), ("one", first)):
+        assert not book.absorb({"last": 2, "decisions": decisions}, balancer)
+    assert (book.total, book.restarts, book.missed) == (4, 0, 0)
+    assert book.complete
+    assert (book.cursor("one").since, book.cursor("two").since) == (2, 2)

@@ -7,6 +7,7 @@ import pytest
 from load_tester import watch as under_test
 from load_tester.decisions import DecisionBook
 from load_tester.ledger import LedgerBook
+from load_tester.pages import PageMissing
 from load_tester.watch import Watch
 from tests.unit.load_tester.builders import BEGAN, TAG, decision
 
@@ -27,6 +28,8 @@ class Pages:
 
     def document(self, url: str) -> dict[str, Any]:
         self.asked.append(url)
+        if url.endswith("/balancers"):
+            raise PageMissing("is not there", 404)
         since = int(url.rpartition("=")[2])
         return {"last": len(self.decisions), "decisions": self.decisions[since:]}
 
