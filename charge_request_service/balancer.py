@@ -56,11 +56,11 @@ class Balancer:
         )
         self._check_timeout_s = settings.check_interval
         self._gateway = gateway
-        self._lease = f"{settings.check_interval * settings.checks_missed:.3f}"
+        self._lease = f"{settings.check_interval * settings.check_unhealthy_threshold:.3f}"
         self.watch = BalancerWatch(
             self._check,
             interval_s=settings.check_interval,
-            checks_missed=settings.checks_missed,
+            checks_missed=settings.check_unhealthy_threshold,
             patience_s=settings.balancer_patience,
             is_other_well=partial(is_other_well, url),
             log=log.bind(balancer=url),

@@ -2,7 +2,7 @@
 
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -16,6 +16,8 @@ from grid_common.settings import FilePath, Seconds, ServiceSettings
 
 class Settings(ServiceSettings):
     """What the gateway can be told, beyond what every service can."""
+
+    renamed: ClassVar[dict[str, str]] = {"CHECKS_MISSED": "CHECK_UNHEALTHY_THRESHOLD"}
 
     port: int = Field(8080, ge=0, le=65_535, description="TCP port to listen on")
     balancer_url: str = Field(
@@ -39,7 +41,7 @@ class Settings(ServiceSettings):
         description="Time between two health checks of a balancer with vehicles in flight, and "
         "the timeout of each, seconds",
     )
-    checks_missed: int = Field(
+    check_unhealthy_threshold: int = Field(
         3,
         ge=1,
         le=1000,

@@ -20,7 +20,7 @@ from gunicorn.glogging import Logger as GunicornLogger
 from grid_common.http_url import in_url
 from grid_common.logs import configure_logs
 from grid_common.open_files import TooFewFiles, make_room
-from grid_common.settings import ServiceSettings, misspelt
+from grid_common.settings import ServiceSettings, in_use_by_old_name, misspelt
 from grid_common.supervisor import Supervisor
 from grid_common.worker import HELD_BACK, MARGIN_S
 
@@ -59,6 +59,8 @@ class Server(BaseApplication):
         log = configure_logs(service, settings)
         for name, meant in misspelt(type(settings), os.environ).items():
             log.warning("setting not known", name=name, did_you_mean=meant)
+        for old, now in in_use_by_old_name(type(settings), os.environ).items():
+            log.warning("setting renamed", name=old, use=now)
         self._settings = settings
         self._create_app = create_app
         super().__init__()

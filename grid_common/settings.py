@@ -5,10 +5,10 @@ A wrong one stops the service at start with a line that names the setting, its v
 
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, Field, ValidationError, field_validator
 from pydantic.fields import FieldInfo
@@ -44,6 +44,9 @@ class ServiceSettings(BaseSettings):
     Field names in upper case are the environment variables. A field's `description` is its meaning,
     with the unit where it has one. One that is set but empty counts as not set.
     """
+
+    # Old names of settings, and what each is called now. They work for one release, with a warning.
+    renamed: ClassVar[dict[str, str]] = {}
 
     # Compose and shells hand on what is not set as empty (`METRICS_PORT=${METRICS_PORT:-}`).
     model_config = SettingsConfigDict(extra="ignore", frozen=True, env_ignore_empty=True)
@@ -92,8 +95,13 @@ class ServiceSettings(BaseSettings):
         Raises:
             SettingsError: a setting is missing or wrong.
         """
+        given: dict[str, Any] = {
+            now.lower(): os.environ[old]
+            for old, now in in_use_by_old_name(cls, os.environ).items()
+            if not os.environ.get(now)
+        }
         try:
-            return cls()
+            return cls(**given)
         except ValidationError as error:
             raise SettingsError(explain(cls, error)) from None
 
@@ -127,12 +135,23 @@ def rows(settings: type[ServiceSettings]) -> list[tuple[str, str, str]]:
     ]
 
 
+def in_use_by_old_name(
+    settings: type[ServiceSettings], variables: Mapping[str, str]
+) -> dict[str, str]:
+    """Return the old names of settings that are set, each with the name to use."""
+    return {old: now for old, now in settings.renamed.items() if variables.get(old)}
+
+
 def misspelt(settings: type[ServiceSettings], variables: Iterable[str]) -> dict[str, str]:
     """Return the variables that are no setting, each with the one that was likely meant."""
     known = {name.upper() for name in settings.model_fields}
-    found = {}
+    found: dict[str, str] = {}
     for name in variables:
-        if name.isascii() and name.isprintable() and name.upper() not in known:
+        if (
+            name.isascii()
+            and name.isprintable()
+            and name.upper() not in {*known, *settings.renamed}
+        ):
             for near in get_close_matches(name.upper(), known, n=1, cutoff=_LIKENESS):
                 found[name] = near
     return found

@@ -63,13 +63,13 @@ class Balancer:
             random=self._random,
             patience=Patience(
                 interval_s=settings.poll_interval,
-                misses=settings.polls_missed,
-                longest_pause_s=settings.longest_probe_pause,
+                misses=settings.poll_unhealthy_threshold,
+                longest_pause_s=settings.max_probe_pause,
                 polls_per_s=settings.poll_budget,
             ),
             budget=RetryBudget(
-                share=settings.retry_share,
-                floor_per_s=settings.retry_floor,
+                share=settings.retry_budget_ratio,
+                floor_per_s=settings.retry_budget_min_per_s,
                 burst=settings.retry_burst,
             ),
             balancers=settings.balancers,

@@ -1,6 +1,6 @@
 """Settings of the balancer."""
 
-from typing import Annotated, Self
+from typing import Annotated, ClassVar, Self
 
 from pydantic import Field, PrivateAttr, field_validator, model_validator
 
@@ -25,6 +25,13 @@ _POLLS_APART_S = 0.05
 
 class Settings(ServiceSettings):
     """What the balancer can be told, beyond what every service can."""
+
+    renamed: ClassVar[dict[str, str]] = {
+        "LONGEST_PROBE_PAUSE": "MAX_PROBE_PAUSE",
+        "POLLS_MISSED": "POLL_UNHEALTHY_THRESHOLD",
+        "RETRY_FLOOR": "RETRY_BUDGET_MIN_PER_S",
+        "RETRY_SHARE": "RETRY_BUDGET_RATIO",
+    }
 
     port: int = Field(5001, ge=0, le=65_535, description="TCP port to listen on")
     substations: str = Field(
@@ -69,7 +76,7 @@ class Settings(ServiceSettings):
         le=67_108_864,
         description="Maximum size of a substation's metrics page, bytes",
     )
-    polls_missed: int = Field(
+    poll_unhealthy_threshold: int = Field(
         2, ge=1, le=100, description="Failed polls in a row after which a substation counts as lost"
     )
     last_word_wait: Annotated[float, Field(ge=0, le=3600)] = Field(
@@ -77,7 +84,7 @@ class Settings(ServiceSettings):
         description="How long energy that may have flowed unreported at a lost substation is not "
         "requested elsewhere, seconds",
     )
-    longest_probe_pause: Seconds = Field(
+    max_probe_pause: Seconds = Field(
         2, description="Maximum pause between two probes of an ejected substation, seconds"
     )
     resolve_interval: Seconds = Field(
@@ -101,10 +108,10 @@ class Settings(ServiceSettings):
         description="Maximum number of waiting vehicles. Waiting and charging vehicles together "
         "are limited by `MAX_CONNECTIONS`",
     )
-    retry_share: Annotated[float, Field(ge=0, le=1)] = Field(
+    retry_budget_ratio: Annotated[float, Field(ge=0, le=1)] = Field(
         0.2, description="Retries allowed per arriving vehicle"
     )
-    retry_floor: Annotated[float, Field(gt=0, le=100_000)] = Field(
+    retry_budget_min_per_s: Annotated[float, Field(gt=0, le=100_000)] = Field(
         50, description="Retries allowed per second, regardless of arrivals"
     )
     retry_burst: Annotated[float, Field(ge=1, le=1_000_000)] = Field(
@@ -165,7 +172,7 @@ class Settings(ServiceSettings):
         Args:
             interval_s: time between two polls, as so many substations need it, seconds.
         """
-        unanswered_s = self.polls_missed * (self.poll_timeout + _POLLS_APART_S)
+        unanswered_s = self.poll_unhealthy_threshold * (self.poll_timeout + _POLLS_APART_S)
         return 2 * _LATEST_POLL * interval_s + unanswered_s
 
     @property

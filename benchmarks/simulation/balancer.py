@@ -44,12 +44,12 @@ class PooledBalancer:
             random=random,
             patience=Patience(
                 interval_s=world.scene.poll_interval_s,
-                misses=int(_default("polls_missed")),
-                longest_pause_s=_default("longest_probe_pause"),
+                misses=int(_default("poll_unhealthy_threshold")),
+                longest_pause_s=_default("max_probe_pause"),
             ),
             budget=RetryBudget(
-                share=_default("retry_share"),
-                floor_per_s=_default("retry_floor"),
+                share=_default("retry_budget_ratio"),
+                floor_per_s=_default("retry_budget_min_per_s"),
                 burst=_default("retry_burst"),
             ),
             balancers=world.scene.balancers,

@@ -216,3 +216,12 @@ def test_a_misspelt_setting_is_logged_with_the_one_that_was_likely_meant(
         "TIME_SCALES",
         "TIME_SCALE",
     )
+
+
+def test_an_old_name_of_a_setting_is_logged_with_the_new_one() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        ended = run("charge_request_service", PORT=port, LOG_FORMAT="json", CHECKS_MISSED="5")
+    first = json.loads(ended.stdout.splitlines()[0])
+    assert (first["event"], first["level"]) == ("setting renamed", "warning")
+    assert (first["name"], first["use"]) == ("CHECKS_MISSED", "CHECK_UNHEALTHY_THRESHOLD")

@@ -12,7 +12,7 @@ from tests.deadline import eventually
 from tests.fleet import Fleet
 from tests.raw_site import CHARGED, Bytes, http, raw_site
 
-_FAST = {"CHECK_INTERVAL": "0.2", "CHECKS_MISSED": "2"}
+_FAST = {"CHECK_INTERVAL": "0.2", "CHECK_UNHEALTHY_THRESHOLD": "2"}
 
 
 def with_a_frozen_balancer(
@@ -62,7 +62,7 @@ def test_a_balancer_that_knows_no_health_check_is_not_silent(start_service: Star
             path="/healthz",
             BALANCER_URL=balancer.url,
             CHECK_INTERVAL=0.05,
-            CHECKS_MISSED=1,
+            CHECK_UNHEALTHY_THRESHOLD=1,
             BALANCER_PATIENCE=0.01,
         )
         answer = requests.post(f"{gateway.url}/charge", timeout=10)

@@ -9,7 +9,13 @@ from pydantic import Field, model_validator
 import charge_request_service.settings
 import load_balancer.settings
 import substation_service.settings
-from grid_common.settings import ServiceSettings, SettingsError, misspelt, rows
+from grid_common.settings import (
+    ServiceSettings,
+    SettingsError,
+    in_use_by_old_name,
+    misspelt,
+    rows,
+)
 
 SERVICES: list[type[ServiceSettings]] = [
     charge_request_service.settings.Settings,
@@ -51,6 +57,30 @@ def test_an_odd_value_is_taken_or_refused_by_name(
             taken, told = "", str(error)
         assert str(taken).isprintable(), f"{name} takes {odd!a}"
         assert not told or f"{name.upper()}=" in told
+
+
+RENAMED = [(service, old, now) for service in SERVICES for old, now in service.renamed.items()]
+
+
+@pytest.mark.parametrize(("settings", "old", "now"), RENAMED, ids=lambda one: str(one))
+def test_a_setting_has_its_old_name_too_and_the_new_one_counts_if_both_are_set(
+    settings: type[ServiceSettings], old: str, now: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken = load(settings, monkeypatch, **{old: "1"})
+    assert getattr(taken, now.lower()) == 1
+    assert in_use_by_old_name(settings, {old: "1", now: "1"}) == {old: now}
+    both = load(settings, monkeypatch, **{old: "1", now: "0.5" if "RATIO" in now else "2"})
+    assert getattr(both, now.lower()) == (0.5 if "RATIO" in now else 2)
+    unset = load(settings, monkeypatch, **{old: ""})
+    assert getattr(unset, now.lower()) == settings.model_fields[now.lower()].default
+
+
+def test_a_setting_is_renamed_to_one_that_there_is_and_its_old_name_is_not_misspelt() -> None:
+    assert len(RENAMED) == 5
+    for settings, old, now in RENAMED:
+        assert now.lower() in settings.model_fields
+        assert old.lower() not in settings.model_fields
+        assert misspelt(settings, [old]) == {}
 
 
 class Some(ServiceSettings):
