@@ -42,10 +42,10 @@ test-bench: $(VENV)/dev ## Test the benchmark with a short run of it
 	@$(BIN)/python -m pytest tests/e2e/bench $(ARGS)
 
 bench: $(VENV)/dev ## Run this balancer side by side with HAProxy, nginx and Envoy (12 to 18 minutes)
-	@$(BIN)/python -m benchmarks.side_by_side $(ARGS)
+	@$(BIN)/python -m benchmarks.comparison $(ARGS)
 
 bench-cost: $(VENV)/dev ## Measure what a charge costs, and thousands held at once (10 minutes)
-	@$(BIN)/python -m benchmarks.cost $(ARGS)
+	@$(BIN)/python -m benchmarks.overhead $(ARGS)
 
 bench-ledger: $(VENV)/dev ## Measure the ledger, have it fail under load, and hold 9,000 vehicles at once (40 minutes; ARGS=--help)
 	@$(BIN)/python -m benchmarks.ledger $(ARGS)

@@ -11,13 +11,13 @@ import orjson
 from flask import Response, g, request
 from prometheus_client import Gauge
 
-from charge_request_service.account import Account
+from charge_request_service.access_log import Account
+from charge_request_service.auth.guard import add_doors
+from charge_request_service.auth.problems import OperatorsOnly
 from charge_request_service.balancers import Balancers
 from charge_request_service.control_room.blueprint import control_room
-from charge_request_service.doors.guard import add_doors
-from charge_request_service.doors.problems import OperatorsOnly
+from charge_request_service.control_room.rush_hour import RushHours
 from charge_request_service.openapi import description
-from charge_request_service.rush_hour import RushHours
 from charge_request_service.sessions.database import read_ledger_url
 from charge_request_service.sessions.ledger import Ledger
 from charge_request_service.sessions.problems import KeyReused, SessionRunning, location
@@ -26,13 +26,13 @@ from charge_request_service.sessions.routes import session_routes
 from charge_request_service.sessions.sessions import Reply, Sessions
 from charge_request_service.sessions.terms import digest, read_terms
 from charge_request_service.settings import Settings
-from grid_common.charge import ChargeRequest
-from grid_common.interrupt import Caller
+from grid_common.api.charge import ChargeRequest
+from grid_common.api.prefer import wait_s
+from grid_common.api.problems import Unavailable
+from grid_common.http.cancellation import Caller
+from grid_common.http.client import Answer
 from grid_common.lean_flask import current_g, current_request
-from grid_common.prefer import wait_s
-from grid_common.problems import Unavailable
-from grid_common.upstream import Answer
-from grid_common.web import BytesResponse, ServiceApp, json_response
+from grid_common.service import BytesResponse, ServiceApp, json_response
 
 
 def create_app(settings: Settings) -> ServiceApp:

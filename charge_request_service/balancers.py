@@ -13,17 +13,17 @@ import gevent
 import orjson
 from gevent.event import Event
 
-from charge_request_service.balancer import Balancer
+from charge_request_service.balancer_client import Balancer
+from charge_request_service.balancer_watch import BalancerLost
 from charge_request_service.settings import Settings
-from charge_request_service.watch import BalancerLost
-from grid_common.charge import Session
+from grid_common.api.charge import Session
+from grid_common.api.problems import BadRequest, Fault, Unavailable
 from grid_common.drain import says_it_drains
 from grid_common.held_limit import has_no_connection_free
-from grid_common.http_url import HttpUrl, in_url
+from grid_common.http.client import Answer, Refused, UpstreamError
+from grid_common.http.url import HttpUrl, in_url
 from grid_common.logs import Log
 from grid_common.names import choose_family, listens, resolve
-from grid_common.problems import BadRequest, Fault, Unavailable
-from grid_common.upstream import Answer, Refused, UpstreamError
 
 # Pauses between attempts to reach a balancer that is restarting grow between these, seconds.
 _FIRST_PAUSE_S = 0.05

@@ -6,7 +6,7 @@ this, and is kept nowhere.
 
 import sys
 
-from charge_request_service.doors.keys import KeysError, make_key
+from charge_request_service.auth.keys import KeysError, make_key
 
 _OPERATOR = "--operator"
 

@@ -5,15 +5,15 @@ A contract test calls every line of it.
 
 from typing import Any
 
-from charge_request_service.doors.guard import OPEN, UNLIMITED
-from charge_request_service.rush_hour import State
-from charge_request_service.rush_hour_request import RushHourRequest
+from charge_request_service.auth.guard import OPEN, UNLIMITED
+from charge_request_service.control_room.rush_hour import State
+from charge_request_service.control_room.rush_hour_request import RushHourRequest
 from charge_request_service.sessions.openapi import add_to_charge
 from charge_request_service.sessions.openapi import paths as session_paths
 from charge_request_service.sessions.openapi import schemas as session_schemas
-from grid_common import openapi
-from grid_common.charge import ChargeRequest
-from grid_common.openapi import (
+from grid_common.api import openapi
+from grid_common.api.charge import ChargeRequest
+from grid_common.api.openapi import (
     COUNT,
     NULLABLE_COUNT,
     NULLABLE_NUMBER,

@@ -6,11 +6,11 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from charge_request_service.doors.hosts import read_names
-from charge_request_service.doors.key_file import read_keys
-from charge_request_service.doors.rate import read_rate
+from charge_request_service.auth.hosts import read_names
+from charge_request_service.auth.key_file import read_keys
+from charge_request_service.auth.rate import read_rate
 from charge_request_service.sessions.database import read_ledger_url
-from grid_common.http_url import HttpUrl, parse_host, parse_http_url
+from grid_common.http.url import HttpUrl, parse_host, parse_http_url
 from grid_common.settings import FilePath, Seconds, ServiceSettings
 
 

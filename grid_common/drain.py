@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 from gevent.event import Event
 
-from grid_common.http_answer import Answer
-from grid_common.problem_type import problem_type, unavailable_type
-from grid_common.problems import Unavailable
+from grid_common.api.problem_type import problem_type, unavailable_type
+from grid_common.api.problems import Unavailable
+from grid_common.http.response import Answer
 
 # By then whatever stands in for this process can be expected to answer, seconds.
 _RETRY_AFTER_S = 2.0

@@ -6,9 +6,9 @@ one leaves.
 
 import math
 
-from grid_common.http_answer import Answer
-from grid_common.problem_type import problem_type, unavailable_type
-from grid_common.problems import Unavailable
+from grid_common.api.problem_type import problem_type, unavailable_type
+from grid_common.api.problems import Unavailable
+from grid_common.http.response import Answer
 
 __all__ = ["HeldLimit", "has_no_connection_free"]
 

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 from prometheus_client import CollectorRegistry, Counter
 
 from grid_common.addresses import network
-from grid_common.http_head import Malformed
+from grid_common.http.head import Malformed
+from grid_common.log_throttle import Repeats
 from grid_common.logs import Log
-from grid_common.repeats import Repeats
 from grid_common.request_id import REQUEST_ID_HEADER, request_id
 
 if TYPE_CHECKING:

@@ -17,12 +17,12 @@ from typing import Any
 from gunicorn.app.base import BaseApplication
 from gunicorn.glogging import Logger as GunicornLogger
 
-from grid_common.http_url import in_url
+from grid_common.http.supervisor import Supervisor
+from grid_common.http.url import in_url
+from grid_common.http.worker import HELD_BACK, MARGIN_S
 from grid_common.logs import configure_logs
 from grid_common.open_files import TooFewFiles, make_room
 from grid_common.settings import ServiceSettings, in_use_by_old_name, misspelt
-from grid_common.supervisor import Supervisor
-from grid_common.worker import HELD_BACK, MARGIN_S
 
 
 class _ThroughOurLog(GunicornLogger):
@@ -80,7 +80,7 @@ class Server(BaseApplication):
         settings = self._settings
         for name, value in {
             "bind": f"{in_url(settings.bind_host)}:{settings.port}",
-            "worker_class": "grid_common.worker.DrainingWorker",
+            "worker_class": "grid_common.http.worker.DrainingWorker",
             "workers": 1,
             "worker_connections": self._connections,
             "backlog": 4096,

@@ -14,7 +14,7 @@ from pydantic import AfterValidator, Field, ValidationError, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from grid_common.http_url import hide_passwords, parse_host
+from grid_common.http.url import hide_passwords, parse_host
 
 # A service that can hold fewer is of no use: others' checks and polls need some of them.
 _LEAST_CONNECTIONS = 32

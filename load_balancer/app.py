@@ -10,16 +10,15 @@ import orjson
 from flask import Response, request
 from prometheus_client import Counter, Gauge
 
-from grid_common.charge import SessionRequest
+from grid_common.api.charge import SessionRequest
+from grid_common.api.prefer import wait_s
+from grid_common.api.problems import BadRequest, Fault
+from grid_common.api.session_headers import owner_of, sent_of, terms
 from grid_common.durations import Durations
-from grid_common.interrupt import Caller
+from grid_common.http.cancellation import Caller
 from grid_common.lean_flask import current_g, current_request
-from grid_common.prefer import wait_s
-from grid_common.problems import BadRequest, Fault
-from grid_common.session_headers import owner_of, sent_of, terms
-from grid_common.web import ServiceApp, json_response
+from grid_common.service import ServiceApp, json_response
 from load_balancer import views
-from load_balancer.budget import RetryBudget
 from load_balancer.decisions import MOST_OF_A_PAGE, DecisionRecord
 from load_balancer.dispatcher import Dispatcher
 from load_balancer.drain_routes import drain_routes
@@ -27,14 +26,15 @@ from load_balancer.history import INTERVAL_S, History
 from load_balancer.metrics import PREDICTION_ERRORS, BalancerCollector
 from load_balancer.openapi import description
 from load_balancer.peers import Holdings, Peers
-from load_balancer.policies import POLICIES
-from load_balancer.pool import Pool
 from load_balancer.registers import Registers
 from load_balancer.resume import HOW, Resume
+from load_balancer.routing.policies import POLICIES
+from load_balancer.routing.pool import Pool
+from load_balancer.routing.retry_budget import RetryBudget
+from load_balancer.routing.substation import Patience
 from load_balancer.session_routes import read_session_id, session_routes
 from load_balancer.sessions import Sessions
 from load_balancer.settings import Settings
-from load_balancer.site import Patience
 from load_balancer.substation_watch import SubstationWatch
 from load_balancer.vouchers import Gateways
 

@@ -9,10 +9,10 @@ import gevent
 import orjson
 
 from grid_common.logs import Log
-from load_balancer.matching import LeftInLine
-from load_balancer.policy import Candidate, Choice
-from load_balancer.prediction import Prediction
-from load_balancer.vehicle import Decision
+from load_balancer.routing.matching import LeftInLine
+from load_balancer.routing.policy import Candidate, Choice
+from load_balancer.routing.prediction import Prediction
+from load_balancer.routing.queue import Decision
 
 _KEPT = 4096
 # A page ends at whichever comes first; one decision takes 10 KB at most.

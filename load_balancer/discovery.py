@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import gevent
 
-from grid_common.http_url import HttpUrl
+from grid_common.http.url import HttpUrl
 from load_balancer.substation_entries import SiteUrl
 
 

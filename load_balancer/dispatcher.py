@@ -6,12 +6,12 @@ from collections import Counter
 
 import gevent
 
-from grid_common.charge import Session
+from grid_common.api.charge import Session
+from grid_common.api.problems import Unavailable
 from grid_common.durations import Duration
-from grid_common.interrupt import CallerGone, Interrupt
+from grid_common.http.cancellation import CallerGone, Interrupt
+from grid_common.http.client import Answer, UpstreamError
 from grid_common.logs import Log
-from grid_common.problems import Unavailable
-from grid_common.upstream import Answer, UpstreamError
 from load_balancer.gauge import GaugeNames, read_told
 from load_balancer.led_session import (
     STOPPED_BY_CALLER,
@@ -20,16 +20,16 @@ from load_balancer.led_session import (
     LedSession,
     StopRequested,
 )
-from load_balancer.legs import NOTHING_KWH, LegRecord
-from load_balancer.outcome import Outcome, describe, metered, stop_reason, takes_no_charge
 from load_balancer.plausibility import too_fast
-from load_balancer.pool import LineFull, Pool
 from load_balancer.profile import SubstationProfile
 from load_balancer.refusal import explain, quoted
 from load_balancer.registers import Registers
-from load_balancer.site import Reading, Site
+from load_balancer.routing.legs import NOTHING_KWH, LegRecord
+from load_balancer.routing.outcome import Outcome, describe, metered, stop_reason, takes_no_charge
+from load_balancer.routing.pool import LineFull, Pool
+from load_balancer.routing.queue import Dispatch
+from load_balancer.routing.substation import Reading, Site
 from load_balancer.substation_client import SubstationClient
-from load_balancer.vehicle import Dispatch
 
 # How soon it is noticed that a session's gateway is heard from again, seconds.
 _LOOK_AGAIN_S = 0.2

@@ -5,11 +5,11 @@ from typing import Any
 
 from flask import Blueprint, Response, abort, g, request
 
+from grid_common.api.openapi import content, problem
 from grid_common.logs import Log
-from grid_common.openapi import content, problem
-from grid_common.web import json_response
+from grid_common.service import json_response
 from load_balancer import views
-from load_balancer.pool import Pool
+from load_balancer.routing.pool import Pool
 
 
 def drain_routes(pool: Pool, log: Log) -> Blueprint:

@@ -7,7 +7,7 @@ from math import ceil, nan
 
 import orjson
 
-from load_balancer.site import Health, Site
+from load_balancer.routing.substation import Health, Site
 
 INTERVAL_S = 1.0
 KEPT = 600  # samples: ten minutes

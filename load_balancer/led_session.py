@@ -7,14 +7,14 @@ from typing import Any, NamedTuple
 from gevent import Greenlet
 from gevent.event import Event
 
-from grid_common.charge import Session
-from grid_common.interrupt import Interrupt
-from grid_common.upstream import Answer
-from load_balancer.demand import Demand
-from load_balancer.legs import LegRecord, Legs
-from load_balancer.outcome import Outcome
-from load_balancer.site import Site
-from load_balancer.vehicle import Dispatch, Ticket, nobody
+from grid_common.api.charge import Session
+from grid_common.http.cancellation import Interrupt
+from grid_common.http.client import Answer
+from load_balancer.routing.demand import Demand
+from load_balancer.routing.legs import LegRecord, Legs
+from load_balancer.routing.outcome import Outcome
+from load_balancer.routing.queue import Dispatch, Ticket, nobody
+from load_balancer.routing.substation import Site
 from load_balancer.vouchers import Vouchers
 
 FULL_BATTERY = 1.0

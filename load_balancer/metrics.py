@@ -8,10 +8,10 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from load_balancer.dispatcher import Dispatcher
-from load_balancer.finishes import Finishes
-from load_balancer.pool import Pool
 from load_balancer.registers import Registers
-from load_balancer.site import Health
+from load_balancer.routing.finishes import Finishes
+from load_balancer.routing.pool import Pool
+from load_balancer.routing.substation import Health
 
 OUTCOMES = (
     "charged",

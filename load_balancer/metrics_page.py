@@ -2,10 +2,10 @@
 
 import zlib
 
-from grid_common.http_answer import Answer
+from grid_common.http.response import Answer
 from grid_common.shown import shown
 from load_balancer.gauge import UnreadableGauge, beginning
-from load_balancer.outcome import describe
+from load_balancer.routing.outcome import describe
 
 # Without an Accept-Encoding a substation may compress (RFC 9110, section 12.5.3).
 _GZIP = frozenset({"gzip", "x-gzip"})

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from grid_common.openapi import (
+from grid_common.api.openapi import (
     COUNT,
     NULLABLE_TEXT,
     NUMBER,

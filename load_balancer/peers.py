@@ -13,12 +13,12 @@ from typing import Any, NamedTuple
 import gevent
 import orjson
 
-from grid_common.http_url import HttpUrl, in_url
+from grid_common.http.client import Answer, Garbled, Upstream, UpstreamError
+from grid_common.http.url import HttpUrl, in_url
 from grid_common.logs import Log
 from grid_common.names import choose_family, listens, resolve
-from grid_common.upstream import Answer, Garbled, Upstream, UpstreamError
 from load_balancer.discovery import Directory
-from load_balancer.pool import Pool
+from load_balancer.routing.pool import Pool
 from load_balancer.settings import Settings
 
 __all__ = ["PAUSE_S", "Holdings", "Peers"]

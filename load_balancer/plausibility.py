@@ -1,7 +1,7 @@
 """Tells a substation that says `charged` before the energy can have flowed. Pure."""
 
 from load_balancer.profile import SubstationProfile
-from load_balancer.site import Reading
+from load_balancer.routing.substation import Reading
 
 # Of the shortest time in which the energy can flow: room for clocks, and for vehicles that wanted a
 # little less than they asked for.

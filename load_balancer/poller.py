@@ -7,12 +7,12 @@ from random import Random
 import gevent
 from prometheus_client import Counter
 
+from grid_common.http.client import Garbled, TooLarge, Upstream, UpstreamError
 from grid_common.logs import Log
-from grid_common.upstream import Garbled, TooLarge, Upstream, UpstreamError
 from load_balancer.gauge import GaugeNames, UnreadableGauge, read_gauge
 from load_balancer.metrics_page import over_limit, page_text
-from load_balancer.pool import Pool
-from load_balancer.site import Reading, Site
+from load_balancer.routing.pool import Pool
+from load_balancer.routing.substation import Reading, Site
 from load_balancer.turns import Pause, Turns
 
 # Polls that are asked for out of turn keep this distance, seconds.

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, NamedTuple, Self
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from grid_common.charge import Session
+from grid_common.api.charge import Session
 from load_balancer.template import FROM_POWER, fields_of, filled, values_of
 
 # In ASCII, and without what a browser keeps to itself (#).

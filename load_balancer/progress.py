@@ -5,12 +5,12 @@ from random import Random
 
 import gevent
 
+from grid_common.http.client import UpstreamError
 from grid_common.logs import Log
-from grid_common.upstream import UpstreamError
 from load_balancer.poller import MOST_OF_A_CPU
-from load_balancer.pool import Pool
 from load_balancer.registers import Registers
-from load_balancer.site import Health, Site
+from load_balancer.routing.pool import Pool
+from load_balancer.routing.substation import Health, Site
 from load_balancer.substation_client import SubstationClient
 from load_balancer.turns import Pause, Turns
 

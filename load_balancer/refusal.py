@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from grid_common.shown import shown
-from load_balancer.site import Health, Site
+from load_balancer.routing.substation import Health, Site
 
 _MOST_NAMED = 3
 _LONGEST = 240

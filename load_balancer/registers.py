@@ -12,15 +12,15 @@ from collections import Counter, OrderedDict, defaultdict
 import gevent
 from gevent.event import Event
 
+from grid_common.http.client import Answer, Refused, UpstreamError
 from grid_common.logs import Log
-from grid_common.upstream import Answer, Refused, UpstreamError
 from load_balancer.led_session import LedSession, StopRequested
-from load_balancer.legs import NOTHING_KWH
-from load_balancer.outcome import Outcome
-from load_balancer.pool import Pool
-from load_balancer.site import Site
+from load_balancer.routing.legs import NOTHING_KWH
+from load_balancer.routing.outcome import Outcome
+from load_balancer.routing.pool import Pool
+from load_balancer.routing.queue import Dispatch
+from load_balancer.routing.substation import Site
 from load_balancer.substation_client import SubstationClient
-from load_balancer.vehicle import Dispatch
 
 _SECONDS_PER_HOUR = 3600
 # Ended sessions, and open legs, that are kept at most; the oldest go first.

@@ -10,12 +10,12 @@ import gevent
 from gevent.lock import BoundedSemaphore
 from prometheus_client import Counter
 
+from grid_common.http.client import UpstreamError
 from grid_common.logs import Log
-from grid_common.upstream import UpstreamError
 from load_balancer.led_session import LedSession
-from load_balancer.pool import Pool
 from load_balancer.registers import Registers
-from load_balancer.site import Health, Site
+from load_balancer.routing.pool import Pool
+from load_balancer.routing.substation import Health, Site
 from load_balancer.substation_client import SubstationClient, Word
 
 # How a session of before goes on: where it charges, by what it got already, or with the rest.

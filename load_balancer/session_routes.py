@@ -5,7 +5,7 @@ from typing import Any
 
 from flask import Blueprint, Response, abort, request
 
-from grid_common.openapi import (
+from grid_common.api.openapi import (
     COUNT,
     NULLABLE_NUMBER,
     NULLABLE_TEXT,
@@ -17,8 +17,8 @@ from grid_common.openapi import (
     problem,
     ref,
 )
-from grid_common.problems import BadRequest, Fault
-from grid_common.web import json_response
+from grid_common.api.problems import BadRequest, Fault
+from grid_common.service import json_response
 from load_balancer.registers import Registers
 from load_balancer.session_views import session_document
 from load_balancer.sessions import Sessions

@@ -3,8 +3,8 @@
 import time
 from typing import Any
 
-from grid_common.problems import Problem
-from grid_common.upstream import UpstreamError
+from grid_common.api.problems import Problem
+from grid_common.http.client import UpstreamError
 from load_balancer.led_session import ChargeResult, LedSession
 from load_balancer.registers import Registers
 from load_balancer.substation_client import Word

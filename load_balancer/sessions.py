@@ -11,12 +11,12 @@ from typing import Any
 import gevent
 from gevent.event import Event
 
-from grid_common.charge import Session
-from grid_common.interrupt import Caller
+from grid_common.api.charge import Session
+from grid_common.api.problems import Unavailable
+from grid_common.api.session_headers import Terms
+from grid_common.http.cancellation import Caller
+from grid_common.http.client import UpstreamError
 from grid_common.logs import Log
-from grid_common.problems import Unavailable
-from grid_common.session_headers import Terms
-from grid_common.upstream import UpstreamError
 from load_balancer.dispatcher import Dispatcher
 from load_balancer.led_session import (
     STOPPED_BY_CALLER,

@@ -5,9 +5,8 @@ from typing import Annotated, ClassVar, Self
 from pydantic import Field, PrivateAttr, field_validator, model_validator
 
 from grid_common.followed_file import read_text
-from grid_common.http_url import HttpUrl, parse_http_url
+from grid_common.http.url import HttpUrl, parse_http_url
 from grid_common.settings import FilePath, Seconds, ServiceSettings
-from load_balancer.policies import DEFAULT_POLICY, POLICIES
 from load_balancer.profile import (
     GaugeName,
     Kilowatts,
@@ -16,6 +15,7 @@ from load_balancer.profile import (
     UrlPath,
     check_gauges_differ,
 )
+from load_balancer.routing.policies import DEFAULT_POLICY, POLICIES
 from load_balancer.substation_entries import Entries, parse_urls, read_entries
 
 # A poll comes after this many intervals at the latest; one that follows a miss after this time.

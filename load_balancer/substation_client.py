@@ -10,11 +10,11 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from grid_common.charge import Session
-from grid_common.session_headers import GRACE, LEASE, OWNER
-from grid_common.upstream import Answer, Garbled, Upstream
-from load_balancer.outcome import Outcome, outcome_of, says_stopped
+from grid_common.api.charge import Session
+from grid_common.api.session_headers import GRACE, LEASE, OWNER
+from grid_common.http.client import Answer, Garbled, Upstream
 from load_balancer.profile import SubstationProfile
+from load_balancer.routing.outcome import Outcome, outcome_of, says_stopped
 
 # Of an answer's body only a few members are looked at; thousands of answers that drip in for
 # hours must not fill the memory.

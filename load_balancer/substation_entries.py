@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from grid_common.fields import meant
-from grid_common.http_url import parse_http_url, quoted_url
+from grid_common.api.fields import meant
+from grid_common.http.url import parse_http_url, quoted_url
 from load_balancer.profile import SubstationProfile
 
 _LONGEST_NAME = 64

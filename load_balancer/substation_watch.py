@@ -8,23 +8,23 @@ import gevent
 from gevent.event import Event
 from prometheus_client import Counter
 
-from grid_common.http_url import HttpUrl, in_url
+from grid_common.api.session_headers import OWNER
+from grid_common.http.client import Upstream
+from grid_common.http.url import HttpUrl, in_url
 from grid_common.logs import Log
 from grid_common.names import choose_family, is_address, listens, resolve
-from grid_common.session_headers import OWNER
-from grid_common.upstream import Upstream
 from load_balancer import views
 from load_balancer.discovery import Answer, Directory, Known, look_up_all
 from load_balancer.dispatcher import Dispatcher
 from load_balancer.entries_file import EntriesFile
 from load_balancer.gauge import GaugeNames
 from load_balancer.poller import Poller
-from load_balancer.pool import Pool
 from load_balancer.profile import SubstationProfile
 from load_balancer.progress import Progress
 from load_balancer.registers import Registers
+from load_balancer.routing.pool import Pool
+from load_balancer.routing.substation import Site
 from load_balancer.settings import Settings
-from load_balancer.site import Site
 from load_balancer.substation_client import Owner, SubstationClient
 from load_balancer.substation_entries import Entries, SiteUrl
 

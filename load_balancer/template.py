@@ -4,7 +4,7 @@ import math
 from string import Formatter
 from typing import Any
 
-from grid_common.charge import Session
+from grid_common.api.charge import Session
 
 # Computed from the power at which a vehicle charges.
 FROM_POWER = frozenset({"kw", "minutes", "seconds"})

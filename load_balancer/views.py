@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from load_balancer.finishes import Finishes
-from load_balancer.matching import LeftInLine
-from load_balancer.pool import Pool
 from load_balancer.profile import SubstationProfile
-from load_balancer.site import Site
+from load_balancer.routing.finishes import Finishes
+from load_balancer.routing.matching import LeftInLine
+from load_balancer.routing.pool import Pool
+from load_balancer.routing.substation import Site
 
 
 def substations(pool: Pool, configuration_problem: str | None) -> dict[str, Any]:

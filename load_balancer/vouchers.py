@@ -10,7 +10,7 @@ not goes on where it charges, and is dispatched nowhere else.
 
 from collections import OrderedDict
 
-from grid_common.interrupt import Caller
+from grid_common.http.cancellation import Caller
 
 __all__ = ["Gateways", "Vouchers"]
 

@@ -16,11 +16,11 @@ from load_tester.outputs import OutputError, reason
 from load_tester.planning import DEFAULT_STRESS_DELAY_S, make_plan
 from load_tester.reach import NotReached, reach
 from load_tester.recorder import Recorder
-from load_tester.reports import Reports
+from load_tester.report.files import Reports
+from load_tester.report.terminal import print_result, report_console
 from load_tester.result import Result, Setting, sum_up
 from load_tester.runner import Runner
 from load_tester.streams import Lasting, standard_streams
-from load_tester.tables import print_result, report_console
 from load_tester.vehicle import Plan, PlanError
 
 _SPARE_FILES = 64  # descriptors for everything but vehicles

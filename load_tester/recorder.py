@@ -9,22 +9,22 @@ from datetime import UTC, datetime
 
 from rich.console import Console
 
-from load_tester.audit import check_books
-from load_tester.books import Books
 from load_tester.client import Gateway
-from load_tester.counters import GridCounters
-from load_tester.decisions import DecisionBook
 from load_tester.follow import Follower
 from load_tester.latency import Spread
-from load_tester.ledger import LedgerBook
 from load_tester.limits import Breaking, ServiceWatch, Thresholds
+from load_tester.monitor import Watch
 from load_tester.options import Options
 from load_tester.power import Point, known_points
 from load_tester.progress import Progress
+from load_tester.reconciliation.checks import check_books
+from load_tester.reconciliation.counters import GridCounters
+from load_tester.reconciliation.decisions import DecisionBook
+from load_tester.reconciliation.findings import Books
+from load_tester.reconciliation.ledger import LedgerBook
 from load_tester.result import Cost, Recording
 from load_tester.runner import Manners, Runner
 from load_tester.vehicle import Outcome, Plan
-from load_tester.watch import Watch
 
 
 class Recorder:

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from load_tester.books import Books
-from load_tester.decisions import DecisionBook
 from load_tester.latency import Spread, Window, window_of, windows, worst_windows
 from load_tester.limits import Breaking, Thresholds
 from load_tester.power import Point, PowerReport, report_power
-from load_tester.site import GridSamples, SiteReport, report_sites
+from load_tester.reconciliation.decisions import DecisionBook
+from load_tester.reconciliation.findings import Books
+from load_tester.substation import GridSamples, SiteReport, report_sites
 from load_tester.vehicle import Charge, Outcome, Plan, Stage
 
 FORMAT = "load_tester/1"

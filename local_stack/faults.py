@@ -7,7 +7,7 @@ that strike processes strike containers too: anything with the methods of a `Par
 import time
 from typing import Protocol
 
-from local_stack.relay import Relay
+from local_stack.fault_proxy import Relay
 
 # Half of a poll's time limit there and half back would be too slow for the balancer; this is not.
 _DELAY_S = 0.2

@@ -10,14 +10,14 @@ from flask import Response
 from gunicorn.arbiter import Arbiter
 from prometheus_client import Counter
 
-from grid_common.charge import SessionRequest
+from grid_common.api.charge import SessionRequest
+from grid_common.api.openapi import inner_description
+from grid_common.api.problems import Unavailable
+from grid_common.api.session_headers import terms
 from grid_common.durations import Durations
-from grid_common.interrupt import Caller
+from grid_common.http.cancellation import Caller
 from grid_common.lean_flask import current_g, current_request
-from grid_common.openapi import inner_description
-from grid_common.problems import Unavailable
-from grid_common.session_headers import terms
-from grid_common.web import ServiceApp, json_response
+from grid_common.service import ServiceApp, json_response
 from substation_service import power_limit, session_views
 from substation_service.journal import Journal, NoJournal
 from substation_service.journal_file import JournalFile, UnusableJournal

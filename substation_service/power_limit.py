@@ -7,11 +7,11 @@ from typing import Annotated, Any
 from flask import Blueprint, Response, g, request
 from pydantic import BaseModel, ConfigDict, Field
 
-from grid_common.fields import checked, refuse_query
-from grid_common.json_body import read_document
+from grid_common.api.fields import checked, refuse_query
+from grid_common.api.json_body import read_document
+from grid_common.api.openapi import NULLABLE_NUMBER, NUMBER, an_object, content, problem, ref
 from grid_common.logs import Log
-from grid_common.openapi import NULLABLE_NUMBER, NUMBER, an_object, content, problem, ref
-from grid_common.web import json_response
+from grid_common.service import json_response
 from substation_service.scheduler import Scheduler
 from substation_service.substation import Substation
 

@@ -12,8 +12,8 @@ from math import inf
 from operator import attrgetter
 from typing import NamedTuple
 
-from grid_common.charge import Session
-from grid_common.session_headers import Terms
+from grid_common.api.charge import Session
+from grid_common.api.session_headers import Terms
 from substation_service.charging import Charging, Demand
 from substation_service.owners import Owners
 from substation_service.register import EPSILON_KWH, Reason, Register, State

@@ -7,8 +7,7 @@ from typing import Any
 
 from flask import Blueprint, Response, abort, request
 
-from grid_common.lean_flask import current_request
-from grid_common.openapi import (
+from grid_common.api.openapi import (
     NULLABLE_NUMBER,
     NULLABLE_TEXT,
     NUMBER,
@@ -19,9 +18,10 @@ from grid_common.openapi import (
     problem,
     ref,
 )
-from grid_common.problems import BadRequest, Fault, shown
-from grid_common.session_headers import GRACE, LEASE, OWNER, owner_of
-from grid_common.web import json_response
+from grid_common.api.problems import BadRequest, Fault, shown
+from grid_common.api.session_headers import GRACE, LEASE, OWNER, owner_of
+from grid_common.lean_flask import current_request
+from grid_common.service import json_response
 from substation_service.register import Reason, Register, State
 from substation_service.registers import Registers
 from substation_service.sessions import Sessions

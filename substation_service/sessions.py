@@ -6,11 +6,11 @@ from math import inf
 import gevent
 from gevent.event import Event
 
-from grid_common.charge import Session
+from grid_common.api.charge import Session
+from grid_common.api.problems import Unavailable
+from grid_common.api.session_headers import Terms
 from grid_common.drain import Drain
-from grid_common.interrupt import Caller
-from grid_common.problems import Unavailable
-from grid_common.session_headers import Terms
+from grid_common.http.cancellation import Caller
 from substation_service.charging import Charging
 from substation_service.journal import NoJournal
 from substation_service.register import Reason, Register

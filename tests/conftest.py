@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, settings
 
 from local_stack.grid import Grid, Ports
 from local_stack.process import Process
-from tests.forked import ForkedGrid, ForkedService
+from tests.support.forked import ForkedGrid, ForkedService
 
 # In the background of a shell Ctrl-C is ignored, and under nohup the end of a terminal: both would
 # be by all that the tests start.

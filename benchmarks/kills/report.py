@@ -7,7 +7,7 @@ from typing import Any
 
 from benchmarks.kills.run import Results
 from benchmarks.kills.segments import agrees
-from benchmarks.kills.stage import LEASE_KWH
+from benchmarks.kills.testbed import LEASE_KWH
 from benchmarks.tables import table
 
 _MOST_SHOWN = 20

@@ -18,7 +18,7 @@ from benchmarks.kills.options import Options
 from benchmarks.kills.plan import Fault, Moment, What, faults
 from benchmarks.kills.reckoning import Reckoning, Silence, reckon
 from benchmarks.kills.segments import Segment
-from benchmarks.kills.stage import LEASE_KWH, Stage
+from benchmarks.kills.testbed import LEASE_KWH, Stage
 from benchmarks.kills.vehicles import Driver, Vehicle, draw
 from local_stack.process import Process, StartError
 

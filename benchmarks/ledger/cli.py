@@ -11,10 +11,10 @@ from typing import Any
 from rich.console import Console
 
 from benchmarks import interruption, machine, out
-from benchmarks.cost import throughput
-from benchmarks.cost.cli import allow_files
 from benchmarks.ledger import crowd, databases, keys, outages, rates, reads, report
 from benchmarks.ledger.results import Results
+from benchmarks.overhead import throughput
+from benchmarks.overhead.cli import allow_files
 from local_stack.process import ROOT, StartError
 
 RESULTS = ROOT / "benchmarks" / "results"

@@ -7,10 +7,10 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.cost import throughput
-from benchmarks.cost.results import Rush
-from benchmarks.cost.ways import Hops
 from benchmarks.ledger import databases
+from benchmarks.overhead import throughput
+from benchmarks.overhead.results import Rush
+from benchmarks.overhead.topologies import Hops
 from local_stack.grid import Grid, Ports
 
 MEMORY = "memory"

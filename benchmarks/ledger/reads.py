@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from benchmarks.ledger import databases
-from charge_request_service.doors.keys import make_key
+from charge_request_service.auth.keys import make_key
 from charge_request_service.sessions.database import Database, prepare, read_ledger_url
 from charge_request_service.sessions.ledger import now_us
 from charge_request_service.sessions.record import Kind, State, new_session_id

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from benchmarks.simulation import report
-from benchmarks.simulation.promises import PROMISES
+from benchmarks.simulation.assertions import PROMISES
 
 REPORT = Path(__file__).with_name("report.md")
 

@@ -7,13 +7,13 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from benchmarks.simulation.substation import Answer, Call, Substation
-from load_balancer.budget import RetryBudget
 from load_balancer.peers import PAUSE_S
-from load_balancer.policy import Policy
-from load_balancer.pool import LineFull, Pool
+from load_balancer.routing.policy import Policy
+from load_balancer.routing.pool import LineFull, Pool
+from load_balancer.routing.queue import Decision, Dispatch, Ticket
+from load_balancer.routing.retry_budget import RetryBudget
+from load_balancer.routing.substation import Patience, Reading, Site
 from load_balancer.settings import Settings
-from load_balancer.site import Patience, Reading, Site
-from load_balancer.vehicle import Decision, Dispatch, Ticket
 
 if TYPE_CHECKING:
     from benchmarks.simulation.demand import Vehicle

@@ -3,15 +3,15 @@
 from random import Random
 
 from benchmarks.simulation.balancer import PooledBalancer
-from benchmarks.simulation.world import Contender, Entry, World
-from benchmarks.simulation.yardsticks import (
+from benchmarks.simulation.baselines import (
     GaugeAndSent,
     GaugeOnly,
     LiveShortestDelay,
     LiveShortestQueue,
 )
-from load_balancer.policies import POLICIES
-from load_balancer.policy import Policy
+from benchmarks.simulation.world import Contender, Entry, World
+from load_balancer.routing.policies import POLICIES
+from load_balancer.routing.policy import Policy
 
 
 def pooled(policy: Policy) -> Entry:

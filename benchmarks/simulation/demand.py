@@ -5,8 +5,8 @@ from math import log
 from random import Random
 from typing import NamedTuple
 
-from load_balancer.demand import Demand
-from load_balancer.prediction import Prediction
+from load_balancer.routing.demand import Demand
+from load_balancer.routing.prediction import Prediction
 
 # What a point gives, and how fast time passes there, where a scene says nothing else: as the
 # substation's settings have it.

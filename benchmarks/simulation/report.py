@@ -3,9 +3,9 @@
 from collections.abc import Callable, Iterator, Sequence
 from math import isfinite
 
+from benchmarks.simulation.assertions import OURS, PROMISES, Results
 from benchmarks.simulation.contenders import ALL_KNOWING, CONTENDERS
 from benchmarks.simulation.figures import Figures
-from benchmarks.simulation.promises import OURS, PROMISES, Results
 from benchmarks.simulation.scenes import SCENES, Scene
 from benchmarks.simulation.world import World
 from benchmarks.tables import table

@@ -10,7 +10,7 @@ from enum import Enum, auto
 from math import fsum, inf
 from typing import TYPE_CHECKING
 
-from load_balancer.site import Reading
+from load_balancer.routing.substation import Reading
 from substation_service.charging import Charging, Demand
 from substation_service.substation import Outcome, SubstationFull
 from substation_service.substation import Substation as Model

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from benchmarks.soak.books import Books, Struck
 from benchmarks.soak.meter import Life, Sample
+from benchmarks.soak.reconciliation import Books, Struck
 from benchmarks.soak.slope import Slope, binned, theil_sen
 
 # Growth of a part's memory over the second half that is taken for none: with 95% confidence it is

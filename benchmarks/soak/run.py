@@ -9,15 +9,15 @@ from pathlib import Path
 from rich.console import Console
 
 from benchmarks import machine
-from benchmarks.soak.books import Books, Struck, add_up, miscounts, read_told
 from benchmarks.soak.meter import Meter, Sample
 from benchmarks.soak.options import Options
 from benchmarks.soak.plan import plan
+from benchmarks.soak.reconciliation import Books, Struck, add_up, miscounts, read_told
 from benchmarks.soak.results import MOST_FILES_LEFT, Results
-from benchmarks.soak.stage import Stage, rate
+from benchmarks.soak.testbed import Stage, rate
 from local_stack.process import Process
 from local_stack.scrape import scrape
-from local_stack.visits import visits
+from local_stack.session_logs import visits
 
 _LOOK_EVERY_S = 0.2
 _TELL_EVERY_S = 10.0

@@ -3,11 +3,11 @@
 from flask import Blueprint, Response, abort, g, request
 
 from charge_request_service.control_room.files import read_files
-from charge_request_service.rush_hour import RushHours
-from charge_request_service.rush_hour_request import RushHourRequest
-from grid_common.fields import refuse_query
-from grid_common.json_body import read_document
-from grid_common.web import json_response
+from charge_request_service.control_room.rush_hour import RushHours
+from charge_request_service.control_room.rush_hour_request import RushHourRequest
+from grid_common.api.fields import refuse_query
+from grid_common.api.json_body import read_document
+from grid_common.service import json_response
 
 
 def control_room(rush_hours: RushHours, *, max_kwh: float) -> Blueprint:

@@ -14,7 +14,7 @@ from charge_request_service.sessions.documents import cdr_of, csv_of
 from charge_request_service.sessions.errors import LedgerAway
 from charge_request_service.sessions.query import read_query
 from charge_request_service.sessions.store import Store
-from grid_common.problems import BadRequest
+from grid_common.api.problems import BadRequest
 
 _ROWS = 1000
 

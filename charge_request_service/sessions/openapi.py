@@ -5,7 +5,7 @@ from typing import Any
 from charge_request_service.sessions.query import MOST, OPEN
 from charge_request_service.sessions.record import Kind, State
 from charge_request_service.sessions.routes import MOST_RECORDS
-from grid_common.openapi import (
+from grid_common.api.openapi import (
     COUNT,
     NULLABLE_COUNT,
     NULLABLE_NUMBER,

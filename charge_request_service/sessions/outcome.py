@@ -5,9 +5,9 @@ from typing import Any
 import orjson
 
 from charge_request_service.sessions.record import Begin, End, Record, State
-from grid_common.http_answer import Answer
-from grid_common.problem_type import CONTENT_TYPE
-from grid_common.problems import Problem
+from grid_common.api.problem_type import CONTENT_TYPE
+from grid_common.api.problems import Problem
+from grid_common.http.response import Answer
 
 _NUMBERS = (
     "attempts",

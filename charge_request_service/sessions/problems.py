@@ -2,7 +2,7 @@
 
 from http import HTTPStatus
 
-from grid_common.problems import Problem, Unavailable
+from grid_common.api.problems import Problem, Unavailable
 
 _RETRY_AFTER_S = 5.0
 

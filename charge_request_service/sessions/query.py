@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from charge_request_service.sessions.record import State
 from charge_request_service.sessions.store import Query
-from grid_common.problems import BadRequest, Fault, shown, shown_name
+from grid_common.api.problems import BadRequest, Fault, shown, shown_name
 
 MOST = 100
 # Beside the states: of all that have not ended.

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from grid_common.charge import Session, vehicle_of
+from grid_common.api.charge import Session, vehicle_of
 
 __all__ = [
     "FINAL",

@@ -17,8 +17,8 @@ from charge_request_service.sessions.record import FINAL, Record
 from charge_request_service.sessions.sessions import Sessions
 from charge_request_service.sessions.store import Page
 from charge_request_service.sessions.totals import Totals
-from grid_common.problems import Unavailable
-from grid_common.web import BytesResponse, json_response
+from grid_common.api.problems import Unavailable
+from grid_common.service import BytesResponse, json_response
 
 _Result = TypeVar("_Result")
 

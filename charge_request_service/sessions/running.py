@@ -8,8 +8,8 @@ import gevent
 from gevent.event import Event
 
 from charge_request_service.sessions.record import Begin, End, Kind
-from grid_common.http_answer import Answer
-from grid_common.interrupt import Interrupt
+from grid_common.http.cancellation import Interrupt
+from grid_common.http.response import Answer
 
 
 class ToStop(BaseException):

@@ -23,12 +23,12 @@ from charge_request_service.sessions.problems import (
 )
 from charge_request_service.sessions.record import Begin, End, Kind, Record
 from charge_request_service.sessions.running import Running, ToStop
-from grid_common.charge import Session
+from grid_common.api.charge import Session
+from grid_common.api.problems import Problem, Unavailable
 from grid_common.drain import Drain, says_it_drains
 from grid_common.held_limit import has_no_connection_free
-from grid_common.http_answer import Answer
+from grid_common.http.response import Answer
 from grid_common.logs import Log
-from grid_common.problems import Problem, Unavailable
 
 __all__ = ["Reply", "Sessions"]
 

@@ -8,9 +8,9 @@ import orjson
 from flask import Request
 
 from charge_request_service.sessions.record import Kind
-from grid_common.charge import Session
-from grid_common.prefer import prefers_async
-from grid_common.problems import BadRequest, Fault, shown
+from grid_common.api.charge import Session
+from grid_common.api.prefer import prefers_async
+from grid_common.api.problems import BadRequest, Fault, shown
 
 _KEY = re.compile(r"[!-~]{1,255}", re.ASCII)
 # A string of RFC 9651, which is what the draft of the IETF has.

@@ -16,12 +16,12 @@ StartFieldSite = Callable[..., Process]
 
 @pytest.fixture
 def start_field_site(tmp_path: Path) -> Iterator[StartFieldSite]:
-    """Start `field_site.py` with some behaviour."""
+    """Start `field_substation.py` with some behaviour."""
     started: list[Process] = []
 
     def start(**behaviour: object) -> Process:
         port = Ports.free(0).gateway
-        program = Path(__file__).with_name("field_site.py")
+        program = Path(__file__).parents[1] / "support" / "field_substation.py"
         process = Process(
             f"site{len(started)}",
             [sys.executable, str(program), json.dumps({"port": port, **behaviour})],

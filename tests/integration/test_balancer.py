@@ -9,10 +9,10 @@ import requests
 
 from local_stack.scrape import scrape
 from tests.conftest import StartService
-from tests.deadline import eventually
-from tests.decisions import all_decisions
-from tests.fleet import Fleet
-from tests.integration.balancer import sites, start_balancer, wait_for_health
+from tests.support.balancer import sites, start_balancer, wait_for_health
+from tests.support.deadline import eventually
+from tests.support.decisions import all_decisions
+from tests.support.fleet import Fleet
 
 
 def test_24_vehicles_at_once_on_three_sites_with_10_points_each_are_all_charged(

@@ -11,7 +11,7 @@ import requests
 
 from local_stack.process import Process
 from tests.conftest import StartGrid, StartService
-from tests.deadline import eventually
+from tests.support.deadline import eventually
 
 
 def drain(url: str, name: str, method: str = "PUT", key: str | None = None) -> requests.Response:

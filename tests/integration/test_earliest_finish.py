@@ -9,9 +9,9 @@ import requests
 from local_stack.process import Process
 from local_stack.scrape import scrape
 from tests.conftest import StartService
-from tests.deadline import eventually
-from tests.fleet import Fleet
-from tests.integration.balancer import start_balancer, wait_for_health
+from tests.support.balancer import start_balancer, wait_for_health
+from tests.support.deadline import eventually
+from tests.support.fleet import Fleet
 
 FAST = {"CHARGING_POINTS": 1, "POINT_POWER_KW": 150}
 SLOW = {"CHARGING_POINTS": 4, "POINT_POWER_KW": 11}

@@ -16,10 +16,10 @@ from local_stack.grid import Ports
 from local_stack.process import Process
 from local_stack.scrape import scrape
 from tests.conftest import StartGrid, StartService
-from tests.deadline import eventually
-from tests.fleet import Fleet
 from tests.integration.test_substation import BAD_BODIES, JSON
-from tests.raw_site import http, raw_site
+from tests.support.deadline import eventually
+from tests.support.fleet import Fleet
+from tests.support.raw_substation import http, raw_site
 
 COUNTERS = ("charge_requests_total", "balancer_dispatches_total", "substation_sessions_total")
 

@@ -21,7 +21,7 @@ from charge_request_service.openapi import description
 from local_stack.grid import Grid
 from local_stack.scrape import scrape
 from tests.conftest import StartGrid
-from tests.deadline import eventually
+from tests.support.deadline import eventually
 
 # 50 kW at 360 times real time: 5 kWh a second.
 KWH_PER_S = 5.0

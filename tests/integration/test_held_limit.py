@@ -8,7 +8,7 @@ import requests
 
 from local_stack.grid import Grid
 from tests.conftest import StartGrid
-from tests.deadline import eventually
+from tests.support.deadline import eventually
 
 MOST = 40
 # A tenth stays free.

@@ -15,10 +15,10 @@ from typing import Any
 
 import pytest
 
-from grid_common.http_answer import AnswerReader
-from grid_common.upstream import Answer, Garbled, Reset, Upstream, UpstreamError
-from tests.hostile_answers import BOMB, GARBAGE, MUDDLE
-from tests.raw_site import MOMENT_S, Bytes, RawSite, http, raw_site
+from grid_common.http.client import Answer, Garbled, Reset, Upstream, UpstreamError
+from grid_common.http.response import AnswerReader
+from tests.support.hostile_answers import BOMB, GARBAGE, MUDDLE
+from tests.support.raw_substation import MOMENT_S, Bytes, RawSite, http, raw_site
 
 LIMIT = 65_536
 # The client may hold a few header lines of 64 KiB; it may not hold what a site cares to send.
@@ -169,8 +169,8 @@ def test_a_held_answer_that_breaks_off_is_an_error() -> None:
 
 
 def test_signs_of_life_may_come_for_hours(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("grid_common.http_answer.HEAD_LIMIT", 100)
-    monkeypatch.setattr("grid_common.upstream_connection.HEAD_LIMIT", 100)
+    monkeypatch.setattr("grid_common.http.response.HEAD_LIMIT", 100)
+    monkeypatch.setattr("grid_common.http.client_connection.HEAD_LIMIT", 100)
     processing = b"HTTP/1.1 102 Processing\r\n\r\n"
     url = pieces_site(*[processing] * 20, http(b"charged").first, pause_s=0.1)
     upstream = Upstream(url, connect_timeout_s=1, connections=1)

@@ -10,7 +10,7 @@ import pytest
 
 from local_stack.process import Process
 from tests.conftest import StartService
-from tests.integration.balancer import start_balancer, wait_for_health
+from tests.support.balancer import start_balancer, wait_for_health
 
 
 @pytest.fixture

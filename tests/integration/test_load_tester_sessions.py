@@ -13,7 +13,7 @@ import requests
 
 from local_stack.grid import Grid
 from tests.conftest import StartGrid
-from tests.deadline import eventually
+from tests.support.deadline import eventually
 
 ROOT = Path(__file__).parents[2]
 # 50 kW at 360 times real time: 5 kWh a second a point.

@@ -10,10 +10,10 @@ import pytest
 
 from local_stack.scrape import scrape
 from tests.conftest import StartService
-from tests.deadline import eventually
-from tests.fleet import Fleet
-from tests.integration.balancer import start_balancer, wait_for_health
-from tests.memory import family
+from tests.support.balancer import start_balancer, wait_for_health
+from tests.support.deadline import eventually
+from tests.support.fleet import Fleet
+from tests.support.memory import family
 
 
 def test_a_service_that_its_supervisor_takes_for_hung_keeps_its_vehicles(

@@ -14,7 +14,7 @@ import requests
 from local_stack.process import Process
 from local_stack.scrape import scrape
 from tests.conftest import StartService
-from tests.deadline import eventually
+from tests.support.deadline import eventually
 
 GET = b"GET /healthz HTTP/1.1\r\nHost: a\r\n"
 _STATUS = re.compile(rb"HTTP/1\.1 (\d\d\d) ")

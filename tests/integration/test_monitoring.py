@@ -14,8 +14,8 @@ import pytest
 from local_stack.grid import Grid, Ports
 from local_stack.process import Process
 from tests.conftest import StartGrid
-from tests.deadline import eventually
-from tests.fleet import Fleet
+from tests.support.deadline import eventually
+from tests.support.fleet import Fleet
 
 pytestmark = pytest.mark.skipif(
     shutil.which("prometheus") is None, reason="the program prometheus is not installed"
@@ -28,7 +28,7 @@ _SEEN_WITHIN_S = 20
 @pytest.fixture
 def foreign_substations(tmp_path: Path) -> Iterator[list[Process]]:
     """Two that publish a gauge of another name and no capacity; one tells of more than itself."""
-    program = Path(__file__).with_name("field_site.py")
+    program = Path(__file__).parents[1] / "support" / "field_substation.py"
     pages = (
         "ev_charging_load {load}\n",
         "ev_charging_load {load}\nbalancer_waiting_sessions 99\nup 0\n"

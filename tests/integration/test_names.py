@@ -6,7 +6,7 @@ import requests
 
 from local_stack.scrape import scrape
 from tests.conftest import StartService
-from tests.integration.balancer import sites, wait_for_health
+from tests.support.balancer import sites, wait_for_health
 
 LOST = "no-such-name.invalid"
 

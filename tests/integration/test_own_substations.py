@@ -15,11 +15,11 @@ from local_stack.grid import Ports
 from local_stack.process import Process
 from local_stack.scrape import scrape
 from tests.conftest import StartService
-from tests.deadline import eventually
-from tests.fleet import Fleet
-from tests.integration.balancer import sites, start_balancer, wait_for_health
 from tests.integration.conftest import StartFieldSite
-from tests.integration.own_ways import ACCEPTING, KINDS, POINTS, OwnWays, examples
+from tests.support.balancer import sites, start_balancer, wait_for_health
+from tests.support.deadline import eventually
+from tests.support.fleet import Fleet
+from tests.support.own_substations import ACCEPTING, KINDS, POINTS, OwnWays, examples
 
 
 def start(start_service: StartService, file: Path, **settings: object) -> Process:

@@ -8,8 +8,8 @@ import requests
 
 from local_stack.grid import Grid
 from tests.conftest import StartGrid
-from tests.deadline import eventually
-from tests.fleet import Fleet
+from tests.support.deadline import eventually
+from tests.support.fleet import Fleet
 
 # Gauges are read so rarely that only what balancers tell each other can be known in time.
 _RARELY = {"POLL_INTERVAL": "60"}

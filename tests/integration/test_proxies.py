@@ -9,8 +9,9 @@ import requests
 
 from local_stack.grid import Grid, Ports
 from local_stack.scrape import scrape
-from tests.deadline import eventually
-from tests.integration.proxies import (
+from tests.integration.test_auth import make_key
+from tests.support.deadline import eventually
+from tests.support.proxies import (
     NAME,
     Caddy,
     Caller,
@@ -20,7 +21,6 @@ from tests.integration.proxies import (
     PlainNginx,
     Proxy,
 )
-from tests.integration.test_doors import make_key
 
 # 50 kW, 360 times faster than life: 5 kWh take a second.
 LONG = {"kwh": 15}

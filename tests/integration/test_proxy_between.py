@@ -11,8 +11,8 @@ from local_stack.grid import Ports
 from local_stack.process import Process
 from local_stack.scrape import scrape
 from tests.conftest import StartService
-from tests.fleet import Fleet
-from tests.integration.balancer import sites, start_balancer, wait_for_health
+from tests.support.balancer import sites, start_balancer, wait_for_health
+from tests.support.fleet import Fleet
 
 HAPROXY = shutil.which("haproxy")
 IDLE_S = 0.1

@@ -13,7 +13,7 @@ import requests
 from local_stack.grid import Ports
 from local_stack.process import service
 from tests.conftest import StartService
-from tests.deadline import eventually
+from tests.support.deadline import eventually
 
 
 @pytest.mark.parametrize("later_s", [0, 0.05, 0.1], ids="{} s after it listens".format)

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 import requests
 
+from local_stack.fault_proxy import Relay
 from local_stack.grid import Ports
 from local_stack.process import Process
-from local_stack.relay import Relay
 from local_stack.scrape import scrape
 from tests.conftest import StartService
-from tests.deadline import eventually
-from tests.integration.balancer import start_balancer, wait_for_health
+from tests.support.balancer import start_balancer, wait_for_health
+from tests.support.deadline import eventually
 
 # 22 kW at 100 times real time: 0.61 kWh a second, 6 kWh in 9.8 s.
 POWER_KW, TIME_SCALE = 22.0, 100.0

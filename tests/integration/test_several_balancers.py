@@ -18,8 +18,8 @@ from local_stack.grid import Grid, Ports
 from local_stack.process import ROOT, Process
 from local_stack.scrape import scrape
 from tests.conftest import StartGrid
-from tests.deadline import eventually
-from tests.fleet import Fleet
+from tests.support.deadline import eventually
+from tests.support.fleet import Fleet
 
 _RESOLVER = "libnss_wrapper.so"  # looks names up in a file that it is given
 _POINTS = (20, 20)

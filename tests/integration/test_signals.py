@@ -17,9 +17,9 @@ from local_stack.grid import Ports
 from local_stack.process import ROOT, Process
 from local_stack.scrape import scrape
 from tests.conftest import StartService
-from tests.deadline import eventually
-from tests.fleet import Fleet
-from tests.memory import family
+from tests.support.deadline import eventually
+from tests.support.fleet import Fleet
+from tests.support.memory import family
 
 POINTS = 2
 PASSED_OVER = [

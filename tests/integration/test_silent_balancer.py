@@ -8,9 +8,9 @@ import requests
 from local_stack.grid import Grid
 from local_stack.scrape import scrape
 from tests.conftest import StartGrid, StartService
-from tests.deadline import eventually
-from tests.fleet import Fleet
-from tests.raw_site import CHARGED, Bytes, http, raw_site
+from tests.support.deadline import eventually
+from tests.support.fleet import Fleet
+from tests.support.raw_substation import CHARGED, Bytes, http, raw_site
 
 _FAST = {"CHECK_INTERVAL": "0.2", "CHECK_UNHEALTHY_THRESHOLD": "2"}
 

@@ -11,8 +11,8 @@ import requests
 
 from local_stack.scrape import scrape
 from tests.conftest import StartService
-from tests.deadline import eventually
-from tests.fleet import Fleet
+from tests.support.deadline import eventually
+from tests.support.fleet import Fleet
 
 JSON = {"Content-Type": "application/json"}
 

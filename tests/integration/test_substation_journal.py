@@ -14,8 +14,8 @@ import requests
 from local_stack.process import Process
 from substation_service.journal_format import encode
 from tests.conftest import StartService
-from tests.deadline import eventually
-from tests.integration.sessions_at import DURABLE, Site
+from tests.support.deadline import eventually
+from tests.support.sessions_at import DURABLE, Site
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ def test_a_substation_killed_around_a_commit_delivers_each_kwh_once(
     start_service: StartService, journal: Path, moment: str
 ) -> None:
     process = start_service(
-        "tests.integration.dying_substation", TIME_SCALE=360, JOURNAL=journal, DIES=moment
+        "tests.support.dying_substation", TIME_SCALE=360, JOURNAL=journal, DIES=moment
     )
     site = Site(process)
     held = site.begin("s", 10, DURABLE)  # 2 s

@@ -8,8 +8,8 @@ import pytest
 import requests
 
 from tests.conftest import StartService
-from tests.deadline import eventually
-from tests.integration.sessions_at import DURABLE, Site
+from tests.support.deadline import eventually
+from tests.support.sessions_at import DURABLE, Site
 
 
 def test_a_durable_session_goes_on_without_its_connection_and_is_attached_to(

@@ -10,7 +10,7 @@ import requests
 from local_stack.grid import Grid
 from local_stack.scrape import scrape
 from tests.conftest import StartGrid
-from tests.deadline import eventually
+from tests.support.deadline import eventually
 
 # 50 kW at 360 times real time: 5 kWh a second.
 _KWH = 30.0

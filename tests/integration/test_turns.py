@@ -9,7 +9,7 @@ import pytest
 
 from local_stack.process import Process
 from tests.conftest import StartService
-from tests.deadline import eventually
+from tests.support.deadline import eventually
 
 HOST = b"Host: 127.0.0.1\r\n"
 GET = b"GET /healthz HTTP/1.1\r\n" + HOST + b"\r\n"

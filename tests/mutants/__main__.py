@@ -35,7 +35,8 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument(
         "names",
         nargs="*",
-        help="try these, though tried before: 'load_balancer.pool*'; else all not tried yet",
+        help="try these, though tried before: 'load_balancer.routing.pool*'; else all not tried "
+        "yet",
     )
     parser.add_argument("--processes", type=int, default=2, help="at once (default: 2)")
     parser.add_argument("--minutes", type=float, default=90, help="at most (default: 90)")

@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.simulation import __main__ as command
 from benchmarks.simulation import report
-from benchmarks.simulation.promises import OURS, Results
+from benchmarks.simulation.assertions import OURS, Results
 from benchmarks.simulation.scenes import SCENES, STALE, Scene
 
 

@@ -14,7 +14,7 @@ from benchmarks.simulation.demand import Arrival
 from benchmarks.simulation.power.demand import HOUR_S, MINUTE_S
 from benchmarks.simulation.power.scenes import MEASURED_H
 from benchmarks.simulation.scenes import Scene, SiteSpec
-from load_balancer.prediction import Supply, alone_s
+from load_balancer.routing.prediction import Supply, alone_s
 
 
 def bound_min(scene: Scene, seed: int) -> float:

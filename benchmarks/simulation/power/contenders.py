@@ -7,8 +7,8 @@ from benchmarks.simulation.balancer import PooledBalancer
 from benchmarks.simulation.contenders import pooled
 from benchmarks.simulation.scenes import SiteSpec
 from benchmarks.simulation.world import Contender, Entry, World
-from load_balancer.policies import DEFAULT_POLICY, POLICIES
-from load_balancer.policy import Candidate, Pick, Policy
+from load_balancer.routing.policies import DEFAULT_POLICY, POLICIES
+from load_balancer.routing.policy import Candidate, Pick, Policy
 
 
 def _leastconn(weights: Mapping[str, float]) -> Pick:

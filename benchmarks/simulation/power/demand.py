@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from random import Random
 
 from benchmarks.simulation.demand import TIME_SCALE, Arrival
-from load_balancer.demand import Demand
+from load_balancer.routing.demand import Demand
 from load_tester.mix import FAST_MIX
 
 # An hour, a minute, in seconds of the clock, at the pace at which vehicles charge.

@@ -4,7 +4,7 @@
  * @import { Substation } from "./api.js"
  */
 import { needs } from "./attention.js";
-import { counted } from "./words.js";
+import { counted } from "./formatting.js";
 
 /**
  * @param {Substation} site

@@ -7,10 +7,10 @@
 import { advice } from "./advice.js";
 import { needs, overCapacity } from "./attention.js";
 import { askToDrain } from "./drain.js";
-import { paint } from "./hues.js";
+import { paint } from "./colours.js";
 import { announce, make, say, stamp, tell } from "./page.js";
 import { Spark } from "./spark.js";
-import { ahead, clock, counted, lasting, number, power } from "./words.js";
+import { ahead, clock, counted, lasting, number, power } from "./formatting.js";
 
 /** More points than this are drawn as shares of one bar. */
 const MOST_CELLS = 48;

@@ -7,7 +7,7 @@
 import { byUrgency, needs } from "./attention.js";
 import { Card } from "./card.js";
 import { byId, say, tell } from "./page.js";
-import { number } from "./words.js";
+import { number } from "./formatting.js";
 
 /** The lines of power move by less than a pixel in this time. */
 const SPARKS_EVERY_MS = 1000;

@@ -2,7 +2,7 @@
 import { call } from "./api.js";
 import { enable, Entry, isEnabled } from "./entry.js";
 import { byId, say, tell } from "./page.js";
-import { counted, lasting, number } from "./words.js";
+import { counted, lasting, number } from "./formatting.js";
 
 export class ChargeForm {
   constructor() {

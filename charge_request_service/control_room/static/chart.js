@@ -4,10 +4,10 @@
  * @import { Substation } from "./api.js"
  * @import { History, Piece } from "./history.js"
  */
-import { outline, paint } from "./hues.js";
+import { outline, paint } from "./colours.js";
 import { byId, say } from "./page.js";
 import { draw, trace } from "./svg.js";
-import { counted } from "./words.js";
+import { counted } from "./formatting.js";
 
 const EDGE = { top: 10, right: 124, bottom: 24, left: 30 };
 /** Between two moments on the time axis, at least. */

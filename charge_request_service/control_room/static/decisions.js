@@ -3,9 +3,9 @@
  *
  * @import { Candidate, Decision } from "./api.js"
  */
-import { paint } from "./hues.js";
+import { paint } from "./colours.js";
 import { byId, make, say, stamp, tell } from "./page.js";
-import { clock, lasting } from "./words.js";
+import { clock, lasting } from "./formatting.js";
 
 const SHOWN = 60;
 /** Candidates beyond these are counted, not listed. */

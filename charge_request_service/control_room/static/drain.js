@@ -5,7 +5,7 @@
  */
 import { call } from "./api.js";
 import { confirm } from "./confirm.js";
-import { counted } from "./words.js";
+import { counted } from "./formatting.js";
 
 /** @param {Substation} site */
 export function askToDrain({ name, drained, load }) {

@@ -5,7 +5,7 @@
  */
 import { overCapacity } from "./attention.js";
 import { byId, say } from "./page.js";
-import { counted, number } from "./words.js";
+import { counted, number } from "./formatting.js";
 
 export class Figures {
   /** @param {Grid} grid @param {number | null} pace charges a minute */

@@ -3,9 +3,9 @@
  *
  * @import { Grid, LeftInLine } from "./api.js"
  */
-import { paint } from "./hues.js";
+import { paint } from "./colours.js";
 import { byId, say, stamp } from "./page.js";
-import { ahead, lasting } from "./words.js";
+import { ahead, lasting } from "./formatting.js";
 
 export class LeftInLineList {
   constructor() {

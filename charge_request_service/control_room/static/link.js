@@ -1,5 +1,5 @@
 /** The link to the grid: says whether what is shown is live, and how old it is when it is not. */
-import { ago, clock } from "./words.js";
+import { ago, clock } from "./formatting.js";
 import { byId, say, tell } from "./page.js";
 
 export class Link {

@@ -6,7 +6,7 @@
 import { call } from "./api.js";
 import { enable, Entry, isEnabled } from "./entry.js";
 import { announce, byId, say, tell } from "./page.js";
-import { counted, lasting, number } from "./words.js";
+import { counted, lasting, number } from "./formatting.js";
 
 export class RushHourPanel {
   constructor() {

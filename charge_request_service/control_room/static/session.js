@@ -6,12 +6,12 @@
  */
 import { call, Problem } from "./api.js";
 import { row as decisionRow } from "./decisions.js";
-import { paint } from "./hues.js";
+import { paint } from "./colours.js";
 import { make, say, stamp, tell } from "./page.js";
 import { Repeat } from "./repeat.js";
-import { endText, energyText, isOpen, placeOf, powerText, share, STATE } from "./session_words.js";
+import { endText, energyText, isOpen, placeOf, powerText, share, STATE } from "./session_formatting.js";
 import { askToStop } from "./stop.js";
-import { clock, lasting, number, power } from "./words.js";
+import { clock, lasting, number, power } from "./formatting.js";
 
 const EVERY_MS = 1000;
 const HASH = /^#session\/([A-Za-z0-9._:-]{1,64})$/;

@@ -4,10 +4,10 @@
  * @import { Session } from "./api.js"
  */
 import { call, Problem } from "./api.js";
-import { paint } from "./hues.js";
+import { paint } from "./colours.js";
 import { byId, make, say, stamp, tell } from "./page.js";
 import { Repeat } from "./repeat.js";
-import { endText, energyText, isOpen, placeOf, powerText, share, STATE } from "./session_words.js";
+import { endText, energyText, isOpen, placeOf, powerText, share, STATE } from "./session_formatting.js";
 import { askToStop } from "./stop.js";
 import { enable, isEnabled } from "./entry.js";
 

@@ -5,7 +5,7 @@
  */
 import { call } from "./api.js";
 import { confirm } from "./confirm.js";
-import { number } from "./words.js";
+import { number } from "./formatting.js";
 
 /** @param {Session} session @param {(session: Session) => void} stopped told what it is then */
 export function askToStop(session, stopped) {

@@ -6,7 +6,7 @@
 import { call, Problem } from "./api.js";
 import { byId, say, tell } from "./page.js";
 import { Repeat } from "./repeat.js";
-import { clock, number } from "./words.js";
+import { clock, number } from "./formatting.js";
 
 const EVERY_MS = 15_000;
 

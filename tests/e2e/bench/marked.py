@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tests.deadline import eventually
+from tests.support.deadline import eventually
 
 MARK = "EV_GRID_TEST_RUN"
 

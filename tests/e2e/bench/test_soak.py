@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.deadline import eventually
 from tests.e2e.bench.conftest import Start, ends_cleanly_when_told
 from tests.e2e.bench.marked import carrying, none_is_left
+from tests.support.deadline import eventually
 
 _SOAK = "benchmarks.soak"
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.deadline import eventually
 from tests.docs.commands import Command, classes, commands
 from tests.docs.terminal import Terminal, make_checkout, stop
 from tests.e2e.local.program import UP, free_ports
+from tests.support.deadline import eventually
 
 _PLAIN = Command("the beginning of a page", 0, "make run")
 

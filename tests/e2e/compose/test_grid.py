@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import requests
 
-from tests.deadline import eventually
 from tests.e2e.compose.stack import SITES, Stack
+from tests.support.deadline import eventually
 
 _POINTS = sum(SITES.values())
 _FOUND_WITHIN_S = 5

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.deadline import eventually
 from tests.e2e.compose.stack import (
     COMPOSE_FILE,
     Stack,
@@ -16,6 +15,7 @@ from tests.e2e.compose.stack import (
     resolved,
     running,
 )
+from tests.support.deadline import eventually
 
 KEYS_FILE = COMPOSE_FILE.with_name("docker-compose.keys.yml")
 MAKE_KEY = (

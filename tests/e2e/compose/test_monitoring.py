@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import requests
 
-from tests.deadline import eventually
 from tests.e2e.compose.stack import SITES, Stack
+from tests.support.deadline import eventually
 from tests.unit.grafana.dashboards import FILES, Query, load, queries
 from tests.unit.prometheus.rules import alerts, recordings
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.faults.books import Figures
+from tests.e2e.faults.reconciliation import Figures
 from tests.e2e.faults.scene import Scene
 from tests.e2e.faults.world import World
 

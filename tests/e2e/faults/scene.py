@@ -5,10 +5,10 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict
 
-from tests.deadline import eventually
-from tests.e2e.faults.books import Figures, add_up, check_answers, check_counters
+from tests.e2e.faults.reconciliation import Figures, add_up, check_answers, check_counters
 from tests.e2e.faults.world import World, expect_full, expect_idle, expect_normal
-from tests.fleet import Fleet
+from tests.support.deadline import eventually
+from tests.support.fleet import Fleet
 
 _POINTS = 24  # of all sites together
 _LATER = 26  # vehicles that come while the fault lasts, and after it

@@ -8,7 +8,7 @@ import requests
 from local_stack.faults import Part
 from local_stack.grid import Grid
 from local_stack.scrape import scrape
-from local_stack.visits import Visit, visits
+from local_stack.session_logs import Visit, visits
 
 
 class World(Protocol):

@@ -8,8 +8,8 @@ from typing import NamedTuple, Self
 
 from local_stack.grid import Grid
 from local_stack.process import Process
-from tests.fleet import Fleet
-from tests.memory import Memory
+from tests.support.fleet import Fleet
+from tests.support.memory import Memory
 
 SLOWEST_P99_S = 0.5
 MOST_MB = 250

@@ -15,7 +15,7 @@ from local_stack.grid import Ports
 from local_stack.process import Process, service
 from tests.e2e.hostile import attacks
 from tests.e2e.hostile.table import Table
-from tests.memory import family
+from tests.support.memory import family
 
 MOST_MS = 1.5
 AT_A_TIME, TIMES = 20, 5

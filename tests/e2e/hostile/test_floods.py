@@ -11,8 +11,8 @@ import requests
 
 from tests.conftest import StartGrid
 from tests.e2e.hostile.table import Table
-from tests.fleet import Fleet
-from tests.memory import Memory
+from tests.support.fleet import Fleet
+from tests.support.memory import Memory
 
 IDLE = 5_000
 # A connection costs its socket, a greenlet and a reader.

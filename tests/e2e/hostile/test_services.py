@@ -16,13 +16,13 @@ import pytest
 from local_stack.grid import Grid, Ports
 from local_stack.process import Process
 from local_stack.scrape import scrape
-from tests.deadline import eventually
 from tests.e2e.hostile import attacks
 from tests.e2e.hostile.attacks import Attack
 from tests.e2e.hostile.caller import tell
 from tests.e2e.hostile.honest import Vehicles, services_of
 from tests.e2e.hostile.table import Table
-from tests.memory import Memory
+from tests.support.deadline import eventually
+from tests.support.memory import Memory
 
 SERVICES = ("gateway", "balancer", "substation")
 SLOWEST_S = 3

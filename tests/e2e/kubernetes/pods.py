@@ -13,8 +13,8 @@ import requests
 import yaml
 
 from local_stack.process import ROOT
-from tests.deadline import eventually
 from tests.e2e.compose.stack import docker, engine_missing
+from tests.support.deadline import eventually
 from tests.unit.deploy.facts import VERSION
 from tests.unit.deploy.kubernetes import rendered, workloads
 from tests.unit.deploy.parity import OWN

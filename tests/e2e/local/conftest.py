@@ -10,7 +10,7 @@ from playwright.sync_api import Browser
 from local_stack.grid import Grid, Ports
 from tests.e2e.local.chromium import find_chromium, open_chromium
 from tests.e2e.local.program import Program
-from tests.forked import ForkedGrid
+from tests.support.forked import ForkedGrid
 
 StartProgram = Callable[..., Program]
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from local_stack.grid import Ports
 from local_stack.process import LOOPBACK, ROOT
-from tests.deadline import eventually
+from tests.support.deadline import eventually
 
 UP = "Ctrl-C stops it."
 _UP_WITHIN_S = 30.0

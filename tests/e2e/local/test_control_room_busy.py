@@ -13,7 +13,6 @@ import requests
 from playwright.sync_api import Browser, Page, ViewportSize, expect
 
 from local_stack.grid import Grid
-from tests.deadline import eventually
 from tests.e2e.local.control_room import (
     breaks_within_words,
     card,
@@ -25,6 +24,7 @@ from tests.e2e.local.control_room import (
     told,
 )
 from tests.e2e.local.page_checks import contrast_faults, structure_faults
+from tests.support.deadline import eventually
 
 PHONE: Final[ViewportSize] = {"width": 360, "height": 740}
 # Two colours nearer to each other than this in OKLab are easily taken for one another.

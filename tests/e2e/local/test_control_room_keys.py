@@ -9,9 +9,9 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from local_stack.grid import Grid, Ports
-from tests.deadline import eventually
 from tests.e2e.local.control_room import go
 from tests.e2e.local.page_checks import contrast_faults, structure_faults
+from tests.support.deadline import eventually
 
 
 @pytest.fixture(scope="module")

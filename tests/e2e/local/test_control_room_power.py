@@ -14,7 +14,7 @@ from local_stack.process import Process
 from tests.conftest import StartService
 from tests.e2e.local.control_room import card, go, opened, slot
 from tests.e2e.local.page_checks import contrast_faults, structure_faults
-from tests.raw_site import http, raw_site
+from tests.support.raw_substation import http, raw_site
 
 # 15 kWh take 9 s at the fast point and 123 s at a slow one.
 TIME_SCALE = 40

@@ -13,10 +13,10 @@ from playwright.sync_api import Browser, Page, Request, expect
 
 from local_stack.grid import Grid, Ports
 from local_stack.scrape import scrape
-from tests.deadline import eventually
 from tests.e2e.local.chromium import find_chromium, open_chromium
 from tests.e2e.local.control_room import go
-from tests.integration.proxies import Certificate, PlainNginx
+from tests.support.deadline import eventually
+from tests.support.proxies import Certificate, PlainNginx
 
 # All three lead to this machine: a name of the own network, another machine there, and a public
 # name that its owner led here (DNS rebinding).

@@ -14,9 +14,9 @@ from charge_request_service.sessions.ledger import now_us
 from charge_request_service.sessions.record import Begin, End, Kind, State, new_session_id
 from charge_request_service.sessions.store import Store
 from local_stack.grid import Grid, Ports
-from tests.deadline import eventually
 from tests.e2e.local.control_room import card, opened, slot
 from tests.e2e.local.page_checks import contrast_faults, structure_faults
+from tests.support.deadline import eventually
 
 FINISHED = 10_000
 RUNNING = 40

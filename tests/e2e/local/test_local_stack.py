@@ -13,9 +13,9 @@ import requests
 
 from local_stack.grid import Ports
 from local_stack.process import ROOT
-from tests.deadline import eventually
 from tests.e2e.local.conftest import StartProgram
 from tests.e2e.local.program import UP, Program
+from tests.support.deadline import eventually
 
 _ENDS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 

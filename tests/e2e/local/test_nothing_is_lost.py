@@ -13,14 +13,14 @@ from datetime import datetime
 import pytest
 import requests
 
-from grid_common.charge import DEFAULT_KWH
+from grid_common.api.charge import DEFAULT_KWH
 from local_stack.grid import Grid
 from local_stack.scrape import scrape
-from local_stack.visits import peak_load, visits
+from local_stack.session_logs import peak_load, visits
 from tests.conftest import StartGrid
-from tests.deadline import eventually
-from tests.decisions import all_decisions
-from tests.fleet import Fleet
+from tests.support.deadline import eventually
+from tests.support.decisions import all_decisions
+from tests.support.fleet import Fleet
 
 
 def dispatched_to(grid: Grid, site: str, *, after: float, before: float) -> list[str]:

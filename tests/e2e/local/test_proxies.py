@@ -12,9 +12,9 @@ import requests
 
 from local_stack.process import ROOT
 from local_stack.prometheus import find_program
-from tests.deadline import eventually
 from tests.e2e.local.conftest import StartProgram
 from tests.e2e.local.program import Program
+from tests.support.deadline import eventually
 
 _NAMES = ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 import requests
 
-from tests.deadline import eventually
 from tests.e2e.local.conftest import StartProgram
 from tests.e2e.local.program import Program
+from tests.support.deadline import eventually
 
 
 def substations(program: Program) -> dict[str, str]:

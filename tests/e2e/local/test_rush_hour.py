@@ -8,8 +8,8 @@ import requests
 
 from local_stack.grid import Grid, Ports
 from local_stack.scrape import scrape
-from tests.deadline import eventually
-from tests.decisions import all_decisions
+from tests.support.deadline import eventually
+from tests.support.decisions import all_decisions
 
 
 @pytest.fixture(scope="module")

@@ -13,11 +13,11 @@ import yaml
 
 from local_stack.process import ROOT
 from local_stack.scrape import samples
-from tests.deadline import eventually
 from tests.docs.commands import classes, commands
 from tests.docs.terminal import Terminal
 from tests.e2e.compose.stack import can_be_had, docker, engine_missing
 from tests.e2e.compose.test_hardening import statuses
+from tests.support.deadline import eventually
 
 STACK_FILE = ROOT / "deploy" / "swarm" / "stack.yml"
 OWN = ("charge_request_service", "load_balancer", "substation1", "substation2", "substation3")

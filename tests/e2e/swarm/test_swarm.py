@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.deadline import eventually
 from tests.e2e.swarm.swarm import OWN, Swarm, Vehicles
+from tests.support.deadline import eventually
 
 VEHICLES = 300
 RATE = 15.0

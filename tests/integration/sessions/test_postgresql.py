@@ -11,8 +11,8 @@ import pytest
 
 from local_stack.grid import Ports
 from local_stack.process import service
-from tests.deadline import eventually
 from tests.integration.sessions.conftest import a_server
+from tests.support.deadline import eventually
 
 
 def test_a_killed_server_starts_again_at_once_and_has_what_was_committed() -> None:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.cost import cli as cost
-from benchmarks.side_by_side import options as side_by_side
+from benchmarks.comparison import options as side_by_side
+from benchmarks.overhead import cli as cost
 from benchmarks.soak import options as soak
 
 COMMANDS = pytest.mark.parametrize(

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from charge_request_service.rush_hour import RushHour, State, arrival_times
-from charge_request_service.rush_hour_request import RushHourRequest
-from grid_common.problems import BadRequest
+from charge_request_service.control_room.rush_hour import RushHour, State, arrival_times
+from charge_request_service.control_room.rush_hour_request import RushHourRequest
+from grid_common.api.problems import BadRequest
 
 
 @given(vehicles=st.integers(1, 500), over_s=st.floats(0, 600))

@@ -11,7 +11,7 @@ from charge_request_service.sessions.database import read_ledger_url
 from charge_request_service.sessions.ledger import Ledger
 from charge_request_service.sessions.record import Kind
 from charge_request_service.sessions.sessions import Sessions
-from grid_common.charge import Session
+from grid_common.api.charge import Session
 from grid_common.drain import Drain
 from grid_common.logs import configure_logs
 from grid_common.settings import ServiceSettings

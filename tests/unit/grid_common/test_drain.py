@@ -5,9 +5,9 @@ import time
 import gevent
 import pytest
 
+from grid_common.api.problems import Unavailable, problem_response
 from grid_common.drain import Drain, says_it_drains
-from grid_common.http_answer import Answer
-from grid_common.problems import Unavailable, problem_response
+from grid_common.http.response import Answer
 
 
 def a_vehicle(drain: Drain, seconds: float) -> None:

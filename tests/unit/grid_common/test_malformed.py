@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from structlog.testing import LogCapture
 
 from grid_common import malformed
-from grid_common.http_head import Malformed
+from grid_common.http.head import Malformed
 
 
 class Clock:

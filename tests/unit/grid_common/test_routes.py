@@ -3,8 +3,8 @@
 import pytest
 
 from grid_common.routes import nearest
+from grid_common.service import ServiceApp
 from grid_common.settings import ServiceSettings
-from grid_common.web import ServiceApp
 
 KNOWN = ("/", "/charge", "/rush-hour", "/decisions", "/substations", "/healthz", "/openapi.json")
 

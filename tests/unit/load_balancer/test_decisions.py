@@ -11,11 +11,11 @@ import pytest
 from grid_common.logs import configure_logs
 from grid_common.settings import ServiceSettings
 from load_balancer.decisions import DecisionRecord
-from load_balancer.demand import Demand
-from load_balancer.matching import LeftInLine
-from load_balancer.policy import Candidate, Choice
-from load_balancer.prediction import Prediction
-from load_balancer.vehicle import Decision, Ticket
+from load_balancer.routing.demand import Demand
+from load_balancer.routing.matching import LeftInLine
+from load_balancer.routing.policy import Candidate, Choice
+from load_balancer.routing.prediction import Prediction
+from load_balancer.routing.queue import Decision, Ticket
 
 
 def decision(sequence: int, name: str = "north", substations: int = 1) -> Decision:

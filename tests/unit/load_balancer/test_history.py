@@ -7,8 +7,8 @@ from typing import Any
 import orjson
 
 from load_balancer.history import KEPT, History
-from load_balancer.site import Reading
-from tests.unit.load_balancer.grid import Grid
+from load_balancer.routing.substation import Reading
+from tests.unit.load_balancer.routing.grid import Grid
 
 
 def listed(history: History, now: float) -> dict[str, Any]:

@@ -5,9 +5,9 @@ import weakref
 
 import pytest
 
-from grid_common.charge import Session
+from grid_common.api.charge import Session
 from load_balancer.led_session import ChargeResult, LedSession
-from load_balancer.legs import LegRecord
+from load_balancer.routing.legs import LegRecord
 
 SESSION = Session("s1", "EV-1", 10.0, 50.0, 40.0, 0.5)
 

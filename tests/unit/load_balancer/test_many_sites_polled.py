@@ -4,10 +4,10 @@ from random import Random
 
 import pytest
 
-from load_balancer.budget import RetryBudget
-from load_balancer.policies import POLICIES
-from load_balancer.pool import Pool
-from load_balancer.site import Patience, Reading, Site
+from load_balancer.routing.policies import POLICIES
+from load_balancer.routing.pool import Pool
+from load_balancer.routing.retry_budget import RetryBudget
+from load_balancer.routing.substation import Patience, Reading, Site
 
 BUDGET = Patience(interval_s=0.5, longest_pause_s=2, polls_per_s=100)
 

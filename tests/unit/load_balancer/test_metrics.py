@@ -10,8 +10,8 @@ from grid_common.durations import Durations
 from load_balancer.dispatcher import Dispatcher
 from load_balancer.metrics import BalancerCollector
 from load_balancer.registers import Registers
-from load_balancer.site import Reading
-from tests.unit.load_balancer.grid import Grid
+from load_balancer.routing.substation import Reading
+from tests.unit.load_balancer.routing.grid import Grid
 
 
 def samples(grid: Grid) -> list[tuple[str, str, float]]:

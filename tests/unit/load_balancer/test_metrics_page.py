@@ -4,7 +4,7 @@ import gzip
 
 import pytest
 
-from grid_common.http_answer import Answer
+from grid_common.http.response import Answer
 from load_balancer.gauge import UnreadableGauge
 from load_balancer.metrics_page import over_limit, page_text
 

@@ -1,7 +1,7 @@
 """What other balancers hold, as one of them knows it, and what that does to its estimate."""
 
-from load_balancer.site import Reading
-from tests.unit.load_balancer.grid import Grid
+from load_balancer.routing.substation import Reading
+from tests.unit.load_balancer.routing.grid import Grid
 
 
 def test_what_others_hold_is_counted_as_soon_as_they_tell() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from grid_common.charge import Session
+from grid_common.api.charge import Session
 from load_balancer.profile import SubstationProfile
 
 SESSION = Session("s-1", "EV-1", 10.0)

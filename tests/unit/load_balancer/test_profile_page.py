@@ -8,7 +8,7 @@ import yaml
 
 from load_balancer.profile import SubstationProfile
 from load_balancer.settings import Settings
-from tests.integration.own_ways import PAGE
+from tests.support.own_substations import PAGE
 
 
 def shown(default: object) -> str:

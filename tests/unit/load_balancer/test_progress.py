@@ -11,18 +11,18 @@ import gevent
 import orjson
 import pytest
 
-from grid_common.charge import Session
+from grid_common.api.charge import Session
+from grid_common.http.client import Garbled, TooLarge, Upstream
 from grid_common.logs import configure_logs
 from grid_common.settings import ServiceSettings
-from grid_common.upstream import Garbled, TooLarge, Upstream
 from load_balancer.led_session import LedSession
 from load_balancer.profile import SubstationProfile
 from load_balancer.progress import Progress
 from load_balancer.registers import Registers
-from load_balancer.site import Health, Patience
+from load_balancer.routing.substation import Health, Patience
 from load_balancer.substation_client import Owner, SubstationClient
 from load_balancer.turns import Turns
-from tests.unit.load_balancer.grid import Grid
+from tests.unit.load_balancer.routing.grid import Grid
 
 
 class Teller:

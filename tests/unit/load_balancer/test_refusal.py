@@ -1,7 +1,7 @@
 """What a vehicle is told that nobody took."""
 
 from load_balancer.refusal import explain, quoted
-from tests.unit.load_balancer.grid import Grid
+from tests.unit.load_balancer.routing.grid import Grid
 
 
 def told(grid: Grid, reason: str, *failures: str) -> str:

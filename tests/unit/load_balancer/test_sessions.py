@@ -6,10 +6,10 @@ import gevent
 from gevent.event import Event
 from prometheus_client import CollectorRegistry, Counter
 
-from grid_common.charge import Session
-from grid_common.interrupt import Caller
+from grid_common.api.charge import Session
+from grid_common.api.session_headers import Terms
+from grid_common.http.cancellation import Caller
 from grid_common.logs import configure_logs
-from grid_common.session_headers import Terms
 from grid_common.settings import ServiceSettings
 from load_balancer.dispatcher import Dispatcher
 from load_balancer.led_session import ChargeResult, LedSession
@@ -17,7 +17,7 @@ from load_balancer.registers import Registers
 from load_balancer.resume import Resume
 from load_balancer.sessions import Sessions
 from load_balancer.vouchers import Gateways
-from tests.unit.load_balancer.grid import Grid
+from tests.unit.load_balancer.routing.grid import Grid
 
 SESSION = Session("s1", "EV-1", 10.0)
 

@@ -2,7 +2,7 @@
 
 from load_balancer import views
 from load_balancer.profile import SubstationProfile
-from tests.unit.load_balancer.grid import Grid
+from tests.unit.load_balancer.routing.grid import Grid
 
 
 def test_prometheus_is_told_a_query_in_its_own_way() -> None:

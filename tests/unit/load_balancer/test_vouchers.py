@@ -2,7 +2,7 @@
 
 import socket
 
-from grid_common.interrupt import Caller
+from grid_common.http.cancellation import Caller
 from load_balancer.vouchers import Gateways, Vouchers
 
 HERE = Caller(None)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from load_tester.counters import GatewayCounters, GridCounters, SiteCounters
+from load_tester.reconciliation.counters import GatewayCounters, GridCounters, SiteCounters
 from load_tester.vehicle import Charge, Outcome, Vehicle
 
 TAG = "lt-test-"

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tests.deadline import eventually
+from tests.support.deadline import eventually
 from tests.unit.load_tester.conftest import LoadTest, StartCounterpart
 
 QUICK = ("--vehicles", "60", "--rate", "200", "--kwh", "5", "--arrivals", "even")

@@ -12,16 +12,16 @@ from xml.etree import ElementTree
 import pytest
 from rich.console import Console
 
-from load_tester.books import Books, Verdict
-from load_tester.charts import nice_ceiling
-from load_tester.decisions import DecisionBook
-from load_tester.each import write_each
 from load_tester.latency import Spread
 from load_tester.limits import Breaking, Thresholds
-from load_tester.page import render_page
+from load_tester.reconciliation.decisions import DecisionBook
+from load_tester.reconciliation.findings import Books, Verdict
+from load_tester.report.charts import nice_ceiling
+from load_tester.report.csv_export import write_each
+from load_tester.report.page import render_page
+from load_tester.report.terminal import print_result
 from load_tester.result import Cost, Recording, Result, Setting, as_json, sum_up
-from load_tester.site import GridSamples
-from load_tester.tables import print_result
+from load_tester.substation import GridSamples
 from load_tester.trace import read_trace
 from load_tester.vehicle import Charge, Outcome, Plan, Stage, Vehicle
 from tests.unit.load_tester.builders import BEGAN, TAG, charge, decision

@@ -13,9 +13,9 @@ import pytest
 
 from load_tester import runner as under_test
 from load_tester.answer import Answer
-from load_tester.books import OwnSide
 from load_tester.client import Gateway, NoAnswer, Silence
 from load_tester.limits import ServiceWatch, Thresholds
+from load_tester.reconciliation.findings import OwnSide
 from load_tester.runner import Follow, Manners, Runner
 from load_tester.vehicle import Charge, Outcome, Plan, Stage, Vehicle
 from tests.unit.load_tester.builders import TAG

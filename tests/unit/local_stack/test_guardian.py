@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from local_stack.process import ROOT
-from tests.deadline import eventually
+from tests.support.deadline import eventually
 
 # Starts two programs, of which one has a child, ends one, and tells the rest on a line.
 _STARTS = """

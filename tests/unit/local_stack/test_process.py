@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from local_stack.process import Process
-from tests.deadline import eventually
+from tests.support.deadline import eventually
 
 
 def process(folder: Path, *command: str, host: str = "127.0.0.1") -> Process:

@@ -9,7 +9,7 @@ import pytest
 from local_stack.grid import Ports
 from local_stack.process import Process
 from local_stack.supervisor import PAUSES_S, WELL_AFTER_S, Supervisor
-from tests.deadline import eventually
+from tests.support.deadline import eventually
 
 _SERVE = "import http.server as h, sys; h.test(h.SimpleHTTPRequestHandler, port=int(sys.argv[1]))"
 _FAIL = "print('no luck'); raise SystemExit(3)"

@@ -10,8 +10,8 @@ import gevent
 import pytest
 import structlog
 
-from grid_common.charge import Session
-from grid_common.session_headers import Terms
+from grid_common.api.charge import Session
+from grid_common.api.session_headers import Terms
 from substation_service.journal import Journal
 from substation_service.journal_file import JournalFile
 from substation_service.register import Reason, Register

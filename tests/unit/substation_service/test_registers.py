@@ -2,8 +2,8 @@
 
 import pytest
 
-from grid_common.charge import Session
-from grid_common.session_headers import Terms
+from grid_common.api.charge import Session
+from grid_common.api.session_headers import Terms
 from substation_service.register import Reason, Register, State
 from substation_service.registers import Limits, Meaning, Registers, Visit
 from substation_service.substation import Outcome, Substation, SubstationFull

@@ -7,8 +7,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from grid_common.charge import Session
-from grid_common.session_headers import Terms
+from grid_common.api.charge import Session
+from grid_common.api.session_headers import Terms
 from substation_service.journal_format import Kept, decode, encode, row
 from substation_service.register import EPSILON_KWH, Reason, Register, State
 from substation_service.registers import Limits, Meaning, Registers, Visit

@@ -6,9 +6,9 @@ import time
 from collections.abc import Mapping
 
 from local_stack.scrape import samples
-from local_stack.visits import Visit, visits
-from tests.deadline import eventually
+from local_stack.session_logs import Visit, visits
 from tests.e2e.compose.stack import SITES, Stack, docker
+from tests.support.deadline import eventually
 
 _SERVICES = {"balancer": "load_balancer", "gateway": "charge_request_service"}
 _PAGES = {

@@ -5,10 +5,10 @@ import time
 import pytest
 
 from local_stack.faults import kill
-from tests.deadline import eventually
 from tests.e2e.compose.stack import docker
 from tests.e2e.faults.compose.containers import Containers, run
 from tests.e2e.faults.scene import LEASE_KWH, Scene
+from tests.support.deadline import eventually
 
 _HOLD_S = 4
 _LIMIT_MB = 512  # of a site in docker-compose.yml

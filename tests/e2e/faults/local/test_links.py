@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 import pytest
 
+from local_stack.fault_proxy import Relay
 from local_stack.faults import cut, slow
 from local_stack.grid import Grid, Ports
-from local_stack.relay import Relay
 from tests.e2e.faults.local.conftest import POINTS
 from tests.e2e.faults.scene import LEASE_KWH, Scene
 

@@ -10,12 +10,12 @@ from typing import Any, NamedTuple
 import pytest
 import requests
 
+from local_stack.fault_proxy import Relay
 from local_stack.faults import Part
 from local_stack.grid import Grid, Ports
 from local_stack.postgresql import PostgreSQL, find_programs
-from local_stack.relay import Relay
 from local_stack.scrape import scrape
-from tests.deadline import eventually
+from tests.support.deadline import eventually
 
 _POINTS = (30, 30, 30)
 _VEHICLES, _RATE = 300, 20

@@ -17,12 +17,12 @@ from local_stack.faults import kill
 from local_stack.grid import Grid, Ports
 from local_stack.process import Process
 from tests.conftest import StartGrid, StartService
-from tests.deadline import eventually
 from tests.e2e.faults.conftest import SceneIn
 from tests.e2e.faults.local.conftest import POINTS
 from tests.e2e.faults.scene import Scene
 from tests.e2e.faults.world import Processes
-from tests.memory import family
+from tests.support.deadline import eventually
+from tests.support.memory import family
 
 _HOLD_S = 3
 _DAY_S = 86_400

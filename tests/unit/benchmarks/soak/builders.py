@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from benchmarks.soak.books import Books, Struck, Told, add_up
 from benchmarks.soak.plan import Strike, What
-from local_stack.visits import Visit
+from benchmarks.soak.reconciliation import Books, Struck, Told, add_up
+from local_stack.session_logs import Visit
 
 
 def told(vehicle_id: str = "EV", **changed: Any) -> Told:

@@ -1,0 +1,107 @@
+"""What must hold for this balancer, held against a benchmark's results. Pure."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from benchmarks.comparison.figures import Figures
+from benchmarks.comparison.results import Results, SceneResult
+
+OURS = "ours"
+# "No worse than a rival": by no more than runs of a rival differ among themselves, by chance.
+SAME = 0.01
+# Within so much of the all-knowing chooser, in the scenes in which no site fails.
+NEAR_THE_LIMIT = 0.05
+_NEAR_THE_LIMIT_IN = ("burst", "rush hour", "unequal sites")
+# Where unlike sites share power: mean time over that of HAProxy with the better of its weights.
+OF_HAPROXY = 0.6
+_HAPROXY = ("haproxy", "haproxy-limits")
+# What must not happen, and how often it did; no clock is needed to see it.
+_NEVER: Sequence[tuple[str, Callable[[Figures], int]]] = (
+    ("no vehicle is lost", lambda one: one.lost),
+    ("no vehicle is refused while a point is free", lambda one: one.refused_while_free),
+    ("no site is over capacity", lambda one: one.over_capacity),
+    ("no vehicle is charged twice", lambda one: one.charged_twice),
+    (
+        "no vehicle is sent to a full site, where none come past the balancer",
+        lambda one: 0 if one.strangers else one.sent_to_full,
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that must hold, and whether it does."""
+
+    words: str
+    kept: bool
+    evidence: str
+    is_timed: bool = False  # rests on times, which a busy machine blurs
+
+
+def findings(results: Results) -> list[Finding]:
+    """Judge this balancer; nothing where it did not take part."""
+    scenes = [scene for scene in results.scenes if OURS in scene.runs]
+    if not scenes:
+        return []
+    return [
+        *(_none(scenes, what, count) for what, count in _NEVER),
+        *(_no_slower(scene) for scene in scenes),
+        *(_near_the_limit(scene) for scene in scenes if scene.name in _NEAR_THE_LIMIT_IN),
+        *(_of_haproxy(scene) for scene in scenes if scene.shares_power),
+    ]
+
+
+def is_flawed(figures: Figures) -> bool:
+    """Tell whether something happened in a run that must not, however busy the machine was."""
+    return any(count(figures) for _, count in _NEVER)
+
+
+def _none(scenes: list[SceneResult], what: str, count: Callable[[Figures], int]) -> Finding:
+    found = {scene.name: count(scene.runs[OURS].figures) for scene in scenes}
+    some = ", ".join(f"{number} in {name}" for name, number in found.items() if number)
+    return Finding(f"every scene: {what}", not some, some or "0")
+
+
+def _no_slower(scene: SceneResult) -> Finding:
+    ours = scene.runs[OURS].figures
+    rivals = dict(_comparable(scene))
+    faster = [key for key, ratio in rivals.items() if ours.ratio > ratio * (1 + SAME)]
+    told = faster or sorted(rivals, key=lambda key: rivals[key])[:1]
+    against = ", ".join(f"{key} {rivals[key]:.3f}" for key in told) or "none that charged all"
+    return Finding(
+        f"{scene.name}: mean time to charge no worse than any rival's (by {SAME:.0%})",
+        not faster and ours.charged_all,
+        f"{ours.ratio:.3f} against {against}",
+        is_timed=True,
+    )
+
+
+def _comparable(scene: SceneResult) -> Iterator[tuple[str, float]]:
+    """List the rivals that charged every vehicle: the others' times are of other vehicles."""
+    for key, run in scene.runs.items():
+        if key != OURS and run.figures.charged_all:
+            yield key, run.figures.ratio
+
+
+def _near_the_limit(scene: SceneResult) -> Finding:
+    ratio = scene.runs[OURS].figures.ratio
+    return Finding(
+        f"{scene.name}: mean time to charge within {NEAR_THE_LIMIT:.0%} of the all-knowing chooser",
+        ratio <= 1 + NEAR_THE_LIMIT,
+        f"{ratio:.3f}",
+        is_timed=True,
+    )
+
+
+def _of_haproxy(scene: SceneResult) -> Finding:
+    ours = scene.runs[OURS].figures
+    rivals = {key: ratio for key, ratio in _comparable(scene) if key in _HAPROXY}
+    better = min(rivals, key=lambda key: rivals[key], default=None)
+    share = ours.ratio / rivals[better] if better else 0.0
+    against = f"{share:.3f} of {better}" if better else "none that charged all"
+    return Finding(
+        f"{scene.name}: mean time to charge at most {OF_HAPROXY:g} of the better HAProxy's",
+        share <= OF_HAPROXY and ours.charged_all,
+        against,
+        is_timed=True,
+    )

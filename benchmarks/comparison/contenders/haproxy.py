@@ -1,0 +1,87 @@
+"""HAProxy with leastconn, its weights by the sites' points or by their power limits."""
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from benchmarks.comparison.contenders.contender import (
+    Place,
+    PlacedSite,
+    Rival,
+    answer_limit_s,
+    fill_in,
+    find,
+    first_line,
+)
+from benchmarks.comparison.scenes import Scene
+from local_stack.process import Process
+
+_TEMPLATE = Path(__file__).with_name("haproxy.cfg")
+_MOST_WEIGHT = 256
+
+
+class HAProxy(Rival):
+    """`balance leastconn`, with a limit and a queue for each site's points."""
+
+    key = "haproxy"
+    name = "HAProxy leastconn"
+
+    def weighs(self, site: PlacedSite) -> float:
+        """Return what a site's share of the vehicles is by."""
+        return site.capacity
+
+    def missing(self) -> str | None:
+        """Look for the program."""
+        return None if find("haproxy") else "haproxy is not installed (apt-get install haproxy)"
+
+    def version(self) -> str:
+        """Ask the program."""
+        words = first_line([find("haproxy") or "haproxy", "-v"]).split()
+        return f"HAProxy {words[2]}" if len(words) > 2 else "HAProxy"
+
+    def process(self, place: Place) -> Process:
+        """Write its configuration and prepare its process."""
+        file = fill_in(
+            _TEMPLATE,
+            place.folder / "haproxy.cfg",
+            {
+                "port": place.port,
+                "count": len(place.sites),
+                "answer_ms": round(answer_limit_s(place) * 1000),
+                "retries": 1000,
+                "servers": "\n".join(
+                    f"    server {site.name} {site.address} maxconn {site.capacity} weight {weight}"
+                    for site, weight in zip(
+                        place.sites, _weights(place.sites, self.weighs), strict=True
+                    )
+                ),
+            },
+        )
+        return Process(
+            self.key,
+            [find("haproxy") or "haproxy", "-db", "-f", str(file)],
+            env=os.environ,
+            port=place.port,
+            log=place.folder / "haproxy.log",
+        )
+
+
+class HAProxyByLimits(HAProxy):
+    """The same with weights by the sites' power limits, which only matter where power is shared."""
+
+    key = "haproxy-limits"
+    name = "HAProxy, weights = limits"
+
+    def plays(self, scene: Scene) -> bool:
+        """Tell whether limits are anything but the points once more."""
+        return scene.shares_power
+
+    def weighs(self, site: PlacedSite) -> float:
+        """Return the most power that the site gives."""
+        return site.power_limit_kw
+
+
+def _weights(sites: Sequence[PlacedSite], weighs: Callable[[PlacedSite], float]) -> list[int]:
+    """Return each site's share of the vehicles as a whole number that HAProxy takes."""
+    largest = max(weighs(site) for site in sites)
+    return [max(1, int(weighs(site) * min(largest, _MOST_WEIGHT) / largest)) for site in sites]

@@ -1,0 +1,55 @@
+"""nginx, as it comes in the open source, with least_conn."""
+
+import os
+from pathlib import Path
+
+from benchmarks.comparison.contenders.contender import (
+    Place,
+    Rival,
+    answer_limit_s,
+    fill_in,
+    find,
+    first_line,
+)
+from local_stack.process import Process
+
+_TEMPLATE = Path(__file__).with_name("nginx.conf")
+
+
+class Nginx(Rival):
+    """`least_conn`, with a limit for each site's points; a queue is in its paid edition alone."""
+
+    key = "nginx"
+    name = "nginx least_conn"
+
+    def missing(self) -> str | None:
+        """Look for the program."""
+        return None if find("nginx") else "nginx is not installed (apt-get install nginx)"
+
+    def version(self) -> str:
+        """Ask the program."""
+        return first_line([find("nginx") or "nginx", "-v"]).rpartition(" ")[2].replace("/", " ")
+
+    def process(self, place: Place) -> Process:
+        """Write its configuration and prepare its process."""
+        file = fill_in(
+            _TEMPLATE,
+            place.folder / "nginx.conf",
+            {
+                "port": place.port,
+                "folder": place.folder,
+                "answer_ms": round(answer_limit_s(place) * 1000),
+                "servers": "\n".join(
+                    f"        server {site.address} max_conns={site.capacity} "
+                    f"weight={site.capacity} max_fails=0;"
+                    for site in place.sites
+                ),
+            },
+        )
+        return Process(
+            self.key,
+            [find("nginx") or "nginx", "-e", "stderr", "-p", str(place.folder), "-c", str(file)],
+            env=os.environ,
+            port=place.port,
+            log=place.folder / "nginx.log",
+        )

@@ -1,0 +1,52 @@
+"""This balancer, as it is by default and with the plainest policy."""
+
+import json
+from importlib.metadata import version
+
+from benchmarks.comparison.contenders.contender import Place, Rival, fetch
+from local_stack.process import Process, service
+
+
+class Ours(Rival):
+    """The load balancer of this repository: its sites are set, and a policy where one is named."""
+
+    def __init__(self, key: str, name: str, policy: str | None = None) -> None:
+        self.key = key
+        self.name = name
+        self._policy = {"ROUTING_POLICY": policy} if policy else {}
+
+    def missing(self) -> str | None:
+        """Nothing is: it is here."""
+        return None
+
+    def version(self) -> str:
+        """Name what it stands on."""
+        return f"this repository, gevent {version('gevent')}, gunicorn {version('gunicorn')}"
+
+    def process(self, place: Place) -> Process:
+        """Set it up as `make run` does."""
+        sites = ",".join(f"{site.name}=http://{site.address}" for site in place.sites)
+        return service(
+            self.key,
+            "load_balancer",
+            env={"SUBSTATIONS": sites, **self._policy},
+            port=place.port,
+            log=place.folder / f"{self.key}.log",
+        )
+
+    def not_ready(self, process: Process, place: Place) -> str | None:
+        """Wait until it sees every site, not just one."""
+        return process.answers("/readyz") or _sites_missing(process, len(place.sites))
+
+
+def _sites_missing(process: Process, count: int) -> str | None:
+    try:
+        sites = json.loads(fetch(process.port, "/substations"))["substations"]
+    except OSError as error:
+        return str(error)
+    up = sum(site["health"] == "up" for site in sites)
+    return None if up == count else f"it sees {up} of {count} sites"
+
+
+OURS = Ours("ours", "this balancer")
+ROUND_ROBIN = Ours("round-robin", "this balancer, round-robin", "round-robin")

@@ -1,0 +1,49 @@
+"""The simple way, as a program of its own (see simple_server)."""
+
+import os
+import sys
+from importlib.metadata import version
+
+from benchmarks.comparison.contenders.contender import Place, Rival
+from local_stack.process import Process
+
+# Vehicles that it can hold at once; far more than a scene has, so that threads are not what fails.
+_THREADS = 400
+
+
+class SimpleWay(Rival):
+    """Before each vehicle it fetches every gauge, takes the least, forwards; nothing else."""
+
+    key = "simple"
+    name = "the simple way"
+
+    def missing(self) -> str | None:
+        """Nothing is: it is here."""
+        return None
+
+    def version(self) -> str:
+        """Name what it stands on."""
+        return f"Flask {version('flask')}, requests {version('requests')}, gunicorn with threads"
+
+    def process(self, place: Place) -> Process:
+        """Start it under gunicorn with threads, as such projects do."""
+        return Process(
+            self.key,
+            [
+                *(sys.executable, "-m", "gunicorn"),
+                *("--bind", f"127.0.0.1:{place.port}"),
+                *("--worker-class", "gthread"),
+                *("--threads", str(_THREADS)),
+                *("--backlog", "4096"),
+                *("--timeout", "120"),
+                "--no-control-socket",
+                "benchmarks.comparison.contenders.simple_server:create_app()",
+            ],
+            env={
+                **os.environ,
+                "no_proxy": "*",  # requests would ask a proxy of the shell for the sites
+                "SUBSTATIONS": ",".join(f"http://{site.address}" for site in place.sites),
+            },
+            port=place.port,
+            log=place.folder / "simple.log",
+        )

@@ -1,0 +1,149 @@
+"""The pictures, as SVG text that follows the reader's light or dark setting. Pure."""
+
+from collections.abc import Iterator, Sequence
+from html import escape
+from itertools import groupby
+
+from benchmarks.comparison.figures import Figures
+from benchmarks.comparison.results import Results, RivalRun, SceneResult
+from benchmarks.svg import box, svg, text
+
+_SITE_STYLES = 4
+
+# Of the overview.
+_NAME_WIDTH, _CELL_WIDTH, _CELL_HEIGHT, _GAP, _HEAD = 210, 112, 52, 6, 84
+# A bar of the overview is full at this much over the limit.
+_FULL_BAR = 0.25
+
+# Of a scene's loads.
+_PANEL_LEFT, _PANEL_WIDTH, _PANEL_HEIGHT, _PANEL_GAP = 250, 620, 58, 16
+
+
+def pictures(results: Results) -> Iterator[tuple[str, str]]:
+    """Draw an overview, and the loads where sites are unlike or something befalls them."""
+    yield "overview", overview(results)
+    for scene in results.scenes:
+        if scene.shares_power or any(_has_a_story(run) for run in scene.runs.values()):
+            yield scene.name, loads(scene, results)
+
+
+def _has_a_story(run: RivalRun) -> bool:
+    return bool(run.figures.strangers) or any(None in site for site in run.loads)
+
+
+def overview(results: Results) -> str:
+    """Draw a cell for each rival and scene: time over the limit, and vehicles lost."""
+    width = _NAME_WIDTH + len(results.scenes) * (_CELL_WIDTH + _GAP)
+    height = _HEAD + len(results.entrants) * (_CELL_HEIGHT + _GAP) + 4
+    parts = [
+        text(8, 20, "Mean time to charge over an all-knowing chooser's, vehicles lost,", "bold"),
+        text(8, 38, "and strangers (past the balancer) turned away by a full site", "bold"),
+        *(
+            [
+                text(
+                    8,
+                    56,
+                    "Unlike substations: over a lower bound, as the choice is by power",
+                    "small",
+                )
+            ]
+            if any(scene.shares_power for scene in results.scenes)
+            else []
+        ),
+    ]
+    for column, scene in enumerate(results.scenes):
+        x = _NAME_WIDTH + column * (_CELL_WIDTH + _GAP) + _CELL_WIDTH / 2
+        parts.append(text(x, _HEAD - 12, scene.name, "middle"))
+    for row, entrant in enumerate(results.entrants):
+        y = _HEAD + row * (_CELL_HEIGHT + _GAP)
+        style = "bold" if row == 0 else ""
+        parts.append(text(8, y + _CELL_HEIGHT / 2 + 5, entrant.name, style))
+        for column, scene in enumerate(results.scenes):
+            x = _NAME_WIDTH + column * (_CELL_WIDTH + _GAP)
+            title = f"{entrant.name}, {scene.name}"
+            if run := scene.runs.get(entrant.key):
+                parts.extend(_cell(x, y, title, run.figures))
+    return svg(width, height, "time to charge and vehicles lost, by rival and scene", parts)
+
+
+def _cell(x: float, y: float, title: str, figures: Figures) -> Iterator[str]:
+    ratio = f"{figures.ratio:.3f}"
+    yield "<g>"
+    yield f"<title>{escape(title)}: {ratio} of the limit, {figures.lost} lost</title>"
+    yield box(x, y, _CELL_WIDTH, _CELL_HEIGHT, "bad" if figures.lost else "cell")
+    middle = x + _CELL_WIDTH / 2
+    if figures.charged_all:
+        yield text(middle, y + 24, ratio, "middle")
+        away = figures.strangers_turned_away
+        yield text(middle, y + 39, f"{away} strangers" if away else "0 lost", "small middle")
+        share = min(1.0, max(0.0, figures.ratio - 1) / _FULL_BAR)
+        yield box(x, y + _CELL_HEIGHT - 5, _CELL_WIDTH * share, 5, "time")
+    else:
+        yield text(middle, y + 24, f"{figures.lost} lost", "bold middle")
+        yield text(middle, y + 39, f"of {figures.vehicles}", "small middle")
+        share = figures.lost / figures.vehicles
+        yield box(x, y + _CELL_HEIGHT - 5, _CELL_WIDTH * share, 5, "lost")
+    yield "</g>"
+
+
+def loads(scene: SceneResult, results: Results) -> str:
+    """Draw, for each rival, how full each site was over time."""
+    steps = max(len(site) for run in scene.runs.values() for site in run.loads)
+    width = _PANEL_LEFT + _PANEL_WIDTH + 20
+    entrants = [entrant for entrant in results.entrants if entrant.key in scene.runs]
+    height = 66 + len(entrants) * (_PANEL_HEIGHT + _PANEL_GAP) + 14
+    parts = [text(8, 20, f"{scene.name}: taken points of each site", "bold"), *_legend(scene)]
+    for row, entrant in enumerate(entrants):
+        top = 66 + row * (_PANEL_HEIGHT + _PANEL_GAP)
+        run = scene.runs[entrant.key]
+        figures = run.figures
+        parts.append(text(8, top + 18, entrant.name, "bold" if row == 0 else ""))
+        told = f"{figures.lost} lost, sent to full {figures.sent_to_full}"
+        parts.append(text(8, top + 35, told, "small"))
+        if figures.strangers:
+            told = f"strangers turned away {figures.strangers_turned_away}"
+            parts.append(text(8, top + 50, told, "small"))
+        parts.extend(_panel(scene, run, top, steps))
+    bottom = 66 + len(entrants) * (_PANEL_HEIGHT + _PANEL_GAP) - 2
+    every = max(1, round(2 / results.step_s))
+    for step in range(0, steps + 1, every):
+        x = _PANEL_LEFT + _PANEL_WIDTH * step / steps
+        parts.append(text(x, bottom + 6, f"{step * results.step_s:.0f} s", "small middle"))
+    return svg(width, height, f"{scene.name}: taken points of each site over time", parts)
+
+
+def _legend(scene: SceneResult) -> Iterator[str]:
+    x = float(_PANEL_LEFT)
+    for number, (name, points) in enumerate(zip(scene.site_names, scene.capacities, strict=True)):
+        style = f"line s{number % _SITE_STYLES}"
+        yield f'<path class="{style}" d="M{x:g} 42h22"/>'
+        yield text(x + 28, 46, f"{name}, {points} points", "small")
+        x += 150
+    yield text(x, 46, "grey: it is away", "small")
+
+
+def _panel(scene: SceneResult, run: RivalRun, top: float, steps: int) -> Iterator[str]:
+    for site in run.loads:
+        for begin, end in _stretches(site, away=True):
+            x = _PANEL_LEFT + _PANEL_WIDTH * begin / steps
+            yield box(x, top, _PANEL_WIDTH * (end - begin) / steps, _PANEL_HEIGHT, "away")
+    for y in (top, top + _PANEL_HEIGHT):
+        yield f'<path class="rule" d="M{_PANEL_LEFT} {y:g}h{_PANEL_WIDTH}"/>'
+    yield text(_PANEL_LEFT - 6, top + 9, "100%", "small end")
+    yield text(_PANEL_LEFT - 6, top + _PANEL_HEIGHT + 2, "0", "small end")
+    for number, (site, points) in enumerate(zip(run.loads, scene.capacities, strict=True)):
+        for begin, end in _stretches(site, away=False):
+            path = " ".join(
+                f"{_PANEL_LEFT + _PANEL_WIDTH * step / steps:.1f},"
+                f"{top + _PANEL_HEIGHT * (1 - (site[step] or 0) / points):.1f}"
+                for step in range(begin, end)
+            )
+            yield f'<polyline class="line s{number % _SITE_STYLES}" points="{path}"/>'
+
+
+def _stretches(site: Sequence[int | None], *, away: bool) -> Iterator[tuple[int, int]]:
+    """List the stretches (first step, step after the last) in which a site was away, or not."""
+    for is_away, group in groupby(enumerate(site), key=lambda pair: pair[1] is None):
+        steps = [step for step, _ in group]
+        if is_away is away:
+            yield steps[0], steps[-1] + 1

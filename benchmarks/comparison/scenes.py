@@ -1,0 +1,245 @@
+"""The scenes: which sites, which vehicles, and what befalls the sites. Pure, drawn from a seed.
+
+Times in seconds from the scene's beginning. Vehicles take 1 to 2 s each, but for the scene in which
+sites share power: there they are those of the simulated scenes.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import Literal
+
+from benchmarks.simulation.demand import POINT_POWER_KW, TIME_SCALE, Arrival
+from benchmarks.simulation.power.demand import HOUR_S, steady
+from benchmarks.simulation.power.scenes import CARRIED, UNLIKE
+from benchmarks.simulation.scenes import SiteSpec
+from load_balancer.routing.prediction import Supply, alone_s
+from load_tester.scenarios import RateCurve, Spacing, arrivals
+from load_tester.vehicle import Vehicle
+
+SHORTEST_S, LONGEST_S = 1.0, 2.0
+MEAN_S = (SHORTEST_S + LONGEST_S) / 2
+# A vehicle that has no answer by then hangs up: lost, seconds.
+PATIENCE_S = 25.0
+_LENGTH_S = 9.0
+# Between two vehicles of a burst: so that they are in the same order for every rival. Who is first
+# in line changes the mean time by more than what there is to measure.
+_BURST_SPACING_S = 0.0025
+KWH_PER_S = POINT_POWER_KW * TIME_SCALE / 3600
+# Where power is shared, an hour of the sites takes a second: what the hops and polls between cost
+# stays small, and the scene short (docs/benchmark.md).
+_POWER_TIME_SCALE = 3600.0
+_POWER_LENGTH_H = 30.0
+_POWER_LOAD = 0.9
+
+What = Literal["is killed", "starts", "freezes", "thaws"]
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Something that befalls a site (by its number, from 0) at a moment."""
+
+    at: float
+    what: What
+    site: int
+
+
+@dataclass(frozen=True, slots=True)
+class Strangers:
+    """Vehicles that drive straight to a site (by its number, from 0), past the balancer."""
+
+    site: int
+    vehicles: tuple[Vehicle, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """A story that every rival is put through."""
+
+    name: str
+    story: str
+    sites: tuple[SiteSpec, ...]
+    vehicles: tuple[Vehicle, ...]
+    ends_at: float  # no vehicle comes later, or (burst) the sites still have enough to do
+    strangers: Strangers | None = None
+    faults: tuple[Fault, ...] = ()
+    time_scale: float = TIME_SCALE
+    longest_s: float = LONGEST_S  # no charge takes longer
+    patience_s: float = PATIENCE_S
+
+    @property
+    def capacities(self) -> tuple[int, ...]:
+        """The sites' points, in order."""
+        return tuple(site.capacity for site in self.sites)
+
+    @property
+    def shares_power(self) -> bool:
+        """Whether the sites give less than all of their points could."""
+        return any(site.power_limit_kw is not None for site in self.sites)
+
+
+def sites_of(*capacities: int) -> tuple[SiteSpec, ...]:
+    """Lay out sites that differ in nothing but how many points they have."""
+    return tuple(
+        SiteSpec(f"substation{number}", points) for number, points in enumerate(capacities, start=1)
+    )
+
+
+def held_s(vehicle: Vehicle) -> float:
+    """Tell how long a vehicle charges once it is at a point, where none is shared, seconds."""
+    return vehicle.kwh / KWH_PER_S
+
+
+def scenes(*, quick: bool, seed: int = 1, every: bool = False) -> list[Scene]:
+    """Draw the scenes, each from a randomness of its own.
+
+    Args:
+        quick: three of them, at half their length.
+        seed: the same seed gives the same vehicles.
+        every: all of them, even so.
+    """
+    drawn = {
+        name: draw(Random(f"{name}/{seed}"), 0.5 if quick else 1.0)
+        for name, draw in _SCENES.items()
+    }
+    return [drawn[name] for name in (_QUICK if quick and not every else _SCENES)]
+
+
+def _come(random: Random, knots: Sequence[tuple[float, float]]) -> tuple[Vehicle, ...]:
+    """Draw vehicles that come by chance after a rate curve (vehicles a second, over time)."""
+    curve = RateCurve(knots)
+    moments = arrivals(curve, round(curve.total), Spacing.POISSON, random)
+    return tuple(_vehicle(random, number, at) for number, at in enumerate(moments, start=1))
+
+
+def _vehicle(random: Random, number: int, at: float) -> Vehicle:
+    return Vehicle(number, at, round(random.uniform(SHORTEST_S, LONGEST_S) * KWH_PER_S, 3))
+
+
+def _steadily(random: Random, rate_per_s: float, length_s: float) -> tuple[Vehicle, ...]:
+    return _come(random, [(0.0, rate_per_s), (length_s, rate_per_s)])
+
+
+def _burst(random: Random, scale: float) -> Scene:
+    count = round(120 * scale)
+    return Scene(
+        "burst",
+        f"{count} vehicles within {count * _BURST_SPACING_S:g} s on 24 points.",
+        sites_of(4, 8, 12),
+        tuple(
+            _vehicle(random, number, number * _BURST_SPACING_S) for number in range(1, count + 1)
+        ),
+        ends_at=0.75 * count * MEAN_S / 24,
+    )
+
+
+def _rush_hour(random: Random, scale: float) -> Scene:
+    knots = [(0.0, 8.0), (2.0, 20.0), (4.0, 38.0), (6.0, 38.0), (7.0, 14.0), (_LENGTH_S, 8.0)]
+    return Scene(
+        "rush hour",
+        "From a third of what the sites can take to half more than that, and back.",
+        sites_of(12, 12, 12),
+        _come(random, [(at * scale, rate) for at, rate in knots]),
+        ends_at=_LENGTH_S * scale,
+    )
+
+
+def _unequal_sites(random: Random, scale: float) -> Scene:
+    return Scene(
+        "unequal sites",
+        "Sites of 4, 4, 8 and 16 points, at 88% of what they can take.",
+        sites_of(4, 4, 8, 16),
+        _steadily(random, 0.88 * 32 / MEAN_S, _LENGTH_S * scale),
+        ends_at=_LENGTH_S * scale,
+    )
+
+
+def _foreign_load(random: Random, scale: float) -> Scene:
+    return Scene(
+        "foreign load",
+        "Besides the balancer's vehicles, 7.5 a second drive straight to the first site, which "
+        "would keep 11 of its 16 points busy. All sites together are at 80% of what they can take.",
+        sites_of(16, 16, 16),
+        _steadily(random, 18.0, _LENGTH_S * scale),
+        ends_at=_LENGTH_S * scale,
+        strangers=Strangers(0, _steadily(random, 7.5, _LENGTH_S * scale)),
+    )
+
+
+def _site_killed(random: Random, scale: float) -> Scene:
+    return Scene(
+        "site killed",
+        "One of three sites is killed (SIGKILL) and stays away; the two others can just take all.",
+        sites_of(16, 16, 16),
+        _steadily(random, 18.0, _LENGTH_S * scale),
+        ends_at=_LENGTH_S * scale,
+        faults=(Fault(3.5 * scale, "is killed", 1),),
+    )
+
+
+def _site_frozen(random: Random, scale: float) -> Scene:
+    return Scene(
+        "site frozen",
+        "One of three sites freezes (SIGSTOP): its connections stand, nothing answers. It wakes "
+        "when others have long taken over.",
+        sites_of(16, 16, 16),
+        _steadily(random, 18.0, _LENGTH_S * scale),
+        ends_at=_LENGTH_S * scale,
+        faults=(Fault(3.0 * scale, "freezes", 1), Fault(8.0 * scale, "thaws", 1)),
+    )
+
+
+def _site_recovering(random: Random, scale: float) -> Scene:
+    return Scene(
+        "site recovering",
+        "One of three sites is killed early and started again; without it there is not enough for "
+        "all, so what counts is how soon it is used.",
+        sites_of(16, 16, 16),
+        _steadily(random, 24.0, _LENGTH_S * scale),
+        ends_at=_LENGTH_S * scale,
+        faults=(Fault(1.0, "is killed", 1), Fault(3.0, "starts", 1)),
+    )
+
+
+def _unlike_substations(_random: Random, scale: float) -> Scene:
+    hours = _POWER_LENGTH_H * scale
+    # As in the simulated scenes, whose second is another part of the sites' hour.
+    drawn = steady(_POWER_LOAD * CARRIED[UNLIKE], hours)(_random)
+    hour_s = 3600 / _POWER_TIME_SCALE
+    return Scene(
+        "unlike substations",
+        "A hub (12 x 50 kW, limit 300 kW), a motorway (4 x 350, limit 700) and a workplace "
+        "(24 x 11, limit 150) share their power among vehicles that can draw 11 to 250 kW, at "
+        f"{_POWER_LOAD:.0%} of what least-loaded carries. An hour takes {hour_s:g} s.",
+        UNLIKE,
+        tuple(
+            Vehicle(number, one.at / HOUR_S * hour_s, *one.demand)
+            for number, one in enumerate(drawn, start=1)
+        ),
+        ends_at=hours * hour_s,
+        time_scale=_POWER_TIME_SCALE,
+        longest_s=max(_longest_s(one, site) for one in drawn for site in UNLIKE),
+        patience_s=90.0,
+    )
+
+
+def _longest_s(vehicle: Arrival, site: SiteSpec) -> float:
+    """Bound how long a vehicle charges at a site: it always gets half of an equal share."""
+    supply = Supply(0, 0.0, 0.0, site.point_power_kw, site.limit_kw, _POWER_TIME_SCALE / 3600)
+    least_kw = min(site.point_power_kw, site.limit_kw / site.capacity / 2)
+    return alone_s(supply, vehicle.demand.stages(site.point_power_kw)) * (
+        site.point_power_kw / least_kw
+    )
+
+
+_SCENES: dict[str, Callable[[Random, float], Scene]] = {
+    "burst": _burst,
+    "rush hour": _rush_hour,
+    "unequal sites": _unequal_sites,
+    "foreign load": _foreign_load,
+    "site killed": _site_killed,
+    "site frozen": _site_frozen,
+    "site recovering": _site_recovering,
+    "unlike substations": _unlike_substations,
+}
+_QUICK = ("burst", "foreign load", "site killed")

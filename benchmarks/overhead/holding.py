@@ -1,0 +1,118 @@
+"""Vehicles that charge for long, thousands at once, and others that come meanwhile."""
+
+import http.client
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks.overhead import meter
+from benchmarks.overhead.results import Held, Times
+from benchmarks.overhead.topologies import Hops
+from load_tester.latency import percentile
+from local_stack.process import ROOT, Process
+from local_stack.scrape import scrape
+
+_SITES = 3
+_KWH, _POINT_KW = 10.0, 50.0
+_ARRIVALS_PER_S = 300.0
+# Between two of the charges that are timed, and how long one may take in the end, seconds.
+_PROBE_PAUSE_S, _PROBE_S = 0.02, 0.05
+_PROBE = b'{"kwh": 0.0001}'
+
+
+def charging_s(vehicles: int, probes: int) -> float:
+    """Return how long each has to charge so that all are there while others are timed, seconds."""
+    return 10 + vehicles / _ARRIVALS_PER_S * 1.2 + probes * (_PROBE_PAUSE_S + _PROBE_S)
+
+
+def time_scale(vehicles: int, probes: int) -> float:
+    """Return how many times faster than real time the substations run for that."""
+    return _KWH / _POINT_KW * 3600 / charging_s(vehicles, probes)
+
+
+def points(vehicles: int) -> list[int]:
+    """Return points for all of them at once, and for some besides, by substation."""
+    return [vehicles // _SITES + 50] * _SITES
+
+
+def hold(hops: Hops, folder: Path, *, vehicles: int, probes: int) -> Held:
+    """Have so many vehicles charge at once, and time others that come meanwhile.
+
+    Args:
+        hops: the way, running with `points` and `time_scale`.
+        folder: for the load tester's files.
+        vehicles: how many.
+        probes: charges of next to nothing that are timed before, and again beside them.
+
+    Raises:
+        RuntimeError: the load tester failed, or not all were held at once.
+    """
+    caller = http.client.HTTPConnection(hops.url.removeprefix("http://"), timeout=30)
+    alone = _times(caller, probes)
+    before = {name: meter.memory_bytes(processes) for name, processes in hops.parts.items()}
+    result, log_file = folder / "result.json", folder / "load_tester.log"
+    with log_file.open("w") as log:
+        tester = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "load_tester", "--url", hops.url),
+                *("--vehicles", str(vehicles), "--rate", str(_ARRIVALS_PER_S)),
+                *("--kwh", str(_KWH), "--no-decisions", "--json", str(result)),
+            ],
+            cwd=ROOT,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        arriving: list[float] = []
+        while _load(hops.sites) < vehicles and tester.poll() is None:
+            arriving += _times(caller, 20)
+        charging = _times(caller, probes)
+        held = _load(hops.sites)
+        memory = {
+            name: (meter.memory_bytes(processes) - before[name]) / vehicles
+            for name, processes in hops.parts.items()
+        }
+        tester.wait(charging_s(vehicles, probes) + 120)
+    finally:
+        tester.kill()
+        tester.wait()
+    if held < vehicles or not result.exists():
+        raise RuntimeError(f"{held} of {vehicles} were held at once:\n{log_file.read_text()}")
+    came = json.loads(result.read_text(encoding="utf-8"))["vehicles"]
+    return Held(
+        vehicles=vehicles,
+        charged=came["charged"],
+        lost=came["sent"] - came["charged"],
+        memory_bytes=memory,
+        alone=_summed_up(alone),
+        while_they_arrive=_summed_up(arriving),
+        while_they_charge=_summed_up(charging),
+    )
+
+
+def _times(caller: http.client.HTTPConnection, count: int) -> list[float]:
+    """Charge next to nothing so many times, one after the other; return how long each took."""
+    times = []
+    for _ in range(count):
+        began = time.perf_counter()
+        caller.request("POST", "/charge", _PROBE, {"Content-Type": "application/json"})
+        answer = caller.getresponse()
+        said = answer.read()
+        times.append(time.perf_counter() - began)
+        if answer.status != 200:
+            raise RuntimeError(f"a vehicle that came meanwhile was not charged: {said!r}")
+        time.sleep(_PROBE_PAUSE_S)
+    return times
+
+
+def _load(sites: Sequence[Process]) -> int:
+    """Ask the substations how many vehicles charge now."""
+    return sum(int(scrape(site.url)["substation_current_load"]) for site in sites)
+
+
+def _summed_up(times: Sequence[float]) -> Times:
+    ordered = sorted(times)
+    return Times(percentile(ordered, 50), percentile(ordered, 99)) if ordered else Times(0, 0)

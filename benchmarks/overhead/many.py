@@ -1,0 +1,102 @@
+"""What the number of substations costs the balancer: charges of no length, and doing nothing."""
+
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from benchmarks.overhead import meter, throughput
+from benchmarks.overhead.many_sites import address
+from benchmarks.overhead.results import Many
+from benchmarks.overhead.topologies import Hops
+from local_stack.grid import Ports
+from local_stack.process import ROOT, Process, service
+
+AT_A_TIME = 32
+_READY_WITHIN_S = 90.0
+_LOOK_AGAIN_S = 2.0
+
+
+def measure(policy: str, substations: int, folder: Path, *, idle_s: float, seconds: int) -> Many:
+    """Run a balancer with so many substations, and charge.
+
+    Args:
+        policy: its ROUTING_POLICY.
+        substations: how many there are.
+        folder: for logs; a new one.
+        idle_s: how long it is watched without a charge, seconds.
+        seconds: how long vehicles charge.
+
+    Raises:
+        StartError: a process did not come up.
+        RuntimeError: not every vehicle was charged.
+    """
+    folder.mkdir()
+    ports = Ports.free(1)
+    with _running(policy, substations, folder, ports) as hops:
+        balancer = hops.parts["balancer"]
+        before_s = meter.cpu_s(balancer)
+        time.sleep(idle_s)
+        idle_cpu = (meter.cpu_s(balancer) - before_s) / idle_s
+        rush = throughput.rush(hops, folder, at_a_time=AT_A_TIME, seconds=seconds)
+        return Many(
+            policy,
+            substations,
+            rush.per_s,
+            rush.p99_s,
+            rush.cpu_s["balancer"],
+            idle_cpu,
+            meter.memory_bytes(balancer),
+        )
+
+
+@contextmanager
+def _running(policy: str, substations: int, folder: Path, ports: Ports) -> Iterator[Hops]:
+    port = ports.substations[0]
+    sites = Process(
+        "sites",
+        [sys.executable, "-m", "benchmarks.overhead.many_sites", str(port), str(substations)],
+        env={"PYTHONPATH": str(ROOT)},
+        host=address(0),
+        port=port,
+        log=folder / "sites.log",
+        ready_path="/metrics",
+    )
+    urls = ",".join(f"s{number}=http://{address(number)}:{port}" for number in range(substations))
+    balancer = service(
+        "balancer",
+        "load_balancer",
+        env={"SUBSTATIONS": urls, "ROUTING_POLICY": policy},
+        port=ports.balancer,
+        log=folder / "balancer.log",
+    )
+    started: list[Process] = []
+    try:
+        for process in (sites, balancer):
+            process.start()
+            started.append(process)
+        sites.wait_until(lambda: sites.answers("/metrics"), _READY_WITHIN_S)
+        balancer.wait_until(lambda: _missing(balancer, substations), _READY_WITHIN_S)
+        yield Hops(None, balancer, [sites])
+    finally:
+        for process in reversed(started):
+            process.kill()
+
+
+def _missing(balancer: Process, substations: int) -> str | None:
+    """Wait for nearly every substation: on a busy machine a poll may be late now and then."""
+    unready = balancer.answers("/readyz")
+    if unready is not None:
+        return unready
+    time.sleep(_LOOK_AGAIN_S)  # to list thousands takes a while, in which nobody is polled
+    up = balancer.get("/substations", 10).count(b'"health":"up"')
+    return None if up >= 0.99 * substations else f"{up} of {substations} are up"
+
+
+def kb_for_each(rows: Sequence[Many], policy: str) -> float:
+    """Return the memory that a substation takes, beyond the fewest that were measured, KB."""
+    ordered = sorted((row for row in rows if row.policy == policy), key=lambda row: row.substations)
+    fewest, most = ordered[0], ordered[-1]
+    more = most.substations - fewest.substations
+    return (most.memory_bytes - fewest.memory_bytes) / 1024 / more if more else 0.0

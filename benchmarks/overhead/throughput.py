@@ -1,0 +1,108 @@
+"""Charges of no length, as fast as they are answered: what the way itself costs."""
+
+import re
+import secrets
+import shutil
+import subprocess
+from pathlib import Path
+
+from benchmarks.overhead import meter
+from benchmarks.overhead.results import Rush
+from benchmarks.overhead.topologies import Hops
+
+# So little energy, at so fast a clock, that a charge is over as it begins.
+KWH = 0.0001
+TIME_SCALE = 100_000_000.0
+POINTS = (64,)  # more than vehicles come at a time, so that none waits
+_WARM_UP_S = 1
+_SCRIPT = """\
+wrk.method = "POST"
+wrk.body = '{"kwh": %g}'
+wrk.headers["Content-Type"] = "application/json"
+"""
+# Each charge with a key of its own.
+_KEYED = """\
+local sent = 0
+request = function()
+    sent = sent + 1
+    wrk.headers["Idempotency-Key"] = "%s-" .. sent
+    return wrk.format()
+end
+"""
+_UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0}
+
+
+def missing() -> str | None:
+    """Say what is not installed to measure this."""
+    return None if shutil.which("wrk") else "wrk is not installed (apt-get install wrk)"
+
+
+def rush(hops: Hops, folder: Path, *, at_a_time: int, seconds: int, keyed: bool = False) -> Rush:
+    """Send charges to a way.
+
+    Args:
+        hops: the way, running.
+        folder: for the script.
+        at_a_time: vehicles; each comes again once it is charged.
+        seconds: how long they do.
+        keyed: each charge has an `Idempotency-Key` of its own.
+
+    Raises:
+        RuntimeError: not every vehicle was charged, or wrk did not run.
+    """
+    script = folder / "charge.lua"
+    _write(script, keyed=keyed)
+    _wrk(script, hops.url, at_a_time, _WARM_UP_S)
+    before = {name: meter.cpu_s(processes) for name, processes in hops.parts.items()}
+    _write(script, keyed=keyed)
+    used, had = meter.machine_s()
+    said = _wrk(script, hops.url, at_a_time, seconds)
+    after = {name: meter.cpu_s(processes) for name, processes in hops.parts.items()}
+    used_after, had_after = meter.machine_s()
+    charged = int(_found(r"(\d+) requests in", said))
+    if not charged:
+        raise RuntimeError(f"wrk, {hops.url}: no vehicle was charged within {seconds} s")
+    return Rush(
+        at_a_time=at_a_time,
+        per_s=float(_found(r"Requests/sec:\s+([\d.]+)", said)),
+        p50_s=_seconds(_found(r"^\s+50%\s+(\S+)", said)),
+        p99_s=_seconds(_found(r"^\s+99%\s+(\S+)", said)),
+        cpu_s={name: (after[name] - before[name]) / charged for name in before},
+        machine_busy=(used_after - used) / (had_after - had),
+    )
+
+
+def _write(script: Path, *, keyed: bool) -> None:
+    text = _SCRIPT % KWH + (_KEYED % secrets.token_hex(8) if keyed else "")
+    script.write_text(text, encoding="utf-8")
+
+
+def _wrk(script: Path, url: str, at_a_time: int, seconds: int) -> str:
+    done = subprocess.run(
+        [
+            *("wrk", "--threads", "1", "--connections", str(at_a_time)),
+            *("--duration", f"{seconds}s", "--timeout", "30s", "--latency"),
+            *("--script", str(script), f"{url}/charge"),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=seconds + 60,
+        check=False,
+    )
+    if done.returncode or "Non-2xx" in done.stdout or "Socket errors" in done.stdout:
+        raise RuntimeError(
+            f"wrk, {url}: not every vehicle was charged:\n{done.stdout}{done.stderr}"
+        )
+    return done.stdout
+
+
+def _found(pattern: str, said: str) -> str:
+    match = re.search(pattern, said, re.MULTILINE)
+    if match is None:
+        raise RuntimeError(f"wrk did not say {pattern}:\n{said}")
+    return match[1]
+
+
+def _seconds(text: str) -> float:
+    number, unit = re.fullmatch(r"([\d.]+)(us|ms|s|m)", text).groups()  # type: ignore[union-attr] # wrk's form
+    return float(number) * _UNITS[unit]

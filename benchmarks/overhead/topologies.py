@@ -1,0 +1,134 @@
+"""The ways that a charge can take: with fewer hops, or another in the balancer's place."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from benchmarks.comparison.contenders import OURS, RIVALS, Place, PlacedSite, Rival
+from benchmarks.simulation.demand import POINT_POWER_KW
+from local_stack.grid import Ports
+from local_stack.process import Process, service
+
+_READY_WITHIN_S = 30.0
+_HAPROXY, _SIMPLE = (
+    next(rival for rival in RIVALS if rival.key == key) for key in ("haproxy", "simple")
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """From the caller to a substation. `balancer` is who stands in the balancer's place, if any."""
+
+    key: str
+    name: str
+    balancer: Rival | None
+    with_gateway: bool
+
+    def missing(self) -> str | None:
+        """Say what is not installed for it."""
+        return self.balancer.missing() if self.balancer else None
+
+
+SITE = Way("site", "substation alone", None, with_gateway=False)
+BALANCER = Way("balancer", "balancer, substation", OURS, with_gateway=False)
+HAPROXY = Way("haproxy", "HAProxy, substation", _HAPROXY, with_gateway=False)
+WHOLE = Way("whole", "**gateway, balancer, substation**", OURS, with_gateway=True)
+WHOLE_HAPROXY = Way("whole-haproxy", "gateway, HAProxy, substation", _HAPROXY, with_gateway=True)
+WHOLE_SIMPLE = Way(
+    "whole-simple", "gateway, the simple way, substation", _SIMPLE, with_gateway=True
+)
+WAYS = (SITE, BALANCER, HAPROXY, WHOLE, WHOLE_HAPROXY, WHOLE_SIMPLE)
+
+
+@dataclass(frozen=True, slots=True)
+class Hops:
+    """The processes of a way that runs."""
+
+    gateway: Process | None
+    balancer: Process | None
+    sites: Sequence[Process]
+
+    @property
+    def url(self) -> str:
+        """Where a charge is sent."""
+        return (self.gateway or self.balancer or self.sites[0]).url
+
+    @property
+    def parts(self) -> dict[str, list[Process]]:
+        """The processes by their place on the way, from the caller's side."""
+        named = {"gateway": self.gateway, "balancer": self.balancer}
+        return {name: [process] for name, process in named.items() if process} | {
+            "substation": list(self.sites)
+        }
+
+
+@contextmanager
+def running(way: Way, folder: Path, *, points: Sequence[int], time_scale: float) -> Iterator[Hops]:
+    """Run a way's processes until the block ends.
+
+    Args:
+        way: which.
+        folder: for logs; a new one.
+        points: charging points of each substation.
+        time_scale: how many times faster than real time vehicles charge.
+
+    Raises:
+        StartError: a process did not come up.
+    """
+    folder.mkdir()
+    ports = Ports.free(len(points))
+    sites = [
+        _service(
+            "substation_service",
+            port,
+            folder,
+            {
+                "SUBSTATION_NAME": f"substation{number}",
+                "CHARGING_POINTS": str(count),
+                "TIME_SCALE": str(time_scale),
+            },
+        )
+        for number, (port, count) in enumerate(zip(ports.substations, points, strict=True), 1)
+    ]
+    place = Place(
+        ports.balancer,
+        ports.prometheus,
+        [
+            PlacedSite(f"substation{number}", port, count, POINT_POWER_KW, count * POINT_POWER_KW)
+            for number, (port, count) in enumerate(zip(ports.substations, points, strict=True), 1)
+        ],
+        folder,
+        longest_s=600,
+    )
+    balancer = way.balancer.process(place) if way.balancer else None
+    gateway = (
+        _service("charge_request_service", ports.gateway, folder, {"BALANCER_URL": balancer.url})
+        if way.with_gateway and balancer
+        else None
+    )
+    started: list[Process] = []
+    try:
+        for process in sites:
+            process.start()
+            started.append(process)
+        for process in sites:
+            process.wait_until(partial(process.answers, "/readyz"), _READY_WITHIN_S)
+        if way.balancer and balancer:
+            rival = way.balancer
+            balancer.start()
+            started.append(balancer)
+            balancer.wait_until(lambda: rival.not_ready(balancer, place), _READY_WITHIN_S)
+        if gateway:
+            gateway.start()
+            started.append(gateway)
+            gateway.wait_until(lambda: gateway.answers("/healthz"), _READY_WITHIN_S)
+        yield Hops(gateway, balancer, sites)
+    finally:
+        for process in reversed(started):
+            process.kill()
+
+
+def _service(module: str, port: int, folder: Path, env: dict[str, str]) -> Process:
+    return service(module, module, env=env, port=port, log=folder / f"{module}-{port}.log")

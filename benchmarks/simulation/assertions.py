@@ -1,0 +1,63 @@
+"""What the simulation has to show of the balancer's default policy, each with its limit."""
+
+from collections.abc import Callable, Mapping
+from math import isfinite
+from typing import NamedTuple
+
+from benchmarks.simulation.contenders import ALL_KNOWING
+from benchmarks.simulation.figures import Figures
+from benchmarks.simulation.scenes import SCENES, STALE, STALE_IN_STEP, STALE_THREE, UNEQUAL
+from load_balancer.routing.policies import DEFAULT_POLICY
+
+OURS = DEFAULT_POLICY
+Results = Mapping[str, Mapping[str, Figures]]  # by scene, then by contender
+
+
+class Promise(NamedTuple):
+    """A figure and the most that it may be."""
+
+    words: str
+    limit: float
+    figure: Callable[[Results], float]
+
+    def is_kept(self, results: Results) -> bool:
+        """Tell whether the figure is within its limit."""
+        figure = self.figure(results)
+        return isfinite(figure) and figure <= self.limit
+
+
+def _gap(scene: str) -> Callable[[Results], float]:
+    return lambda results: results[scene][OURS].mean_gap
+
+
+def _ratio(scene: str) -> Callable[[Results], float]:
+    def ratio(results: Results) -> float:
+        return results[scene][OURS].mean_s / results[scene][ALL_KNOWING.name].mean_s
+
+    return ratio
+
+
+def _worst(measure: Callable[[Figures], float]) -> Callable[[Results], float]:
+    return lambda results: max(measure(figures[OURS]) for figures in results.values())
+
+
+def _idle(results: Results) -> float:
+    scenes = [scene.name for scene in SCENES if not scene.has_a_return]
+    return max(results[scene][OURS].worst_idle_s for scene in scenes)
+
+
+PROMISES = (
+    Promise("stale gauge: mean gap, vehicles", 1.7, _gap(STALE.name)),
+    Promise("stale gauge, three balancers: mean gap, vehicles", 1.7, _gap(STALE_THREE.name)),
+    Promise("stale gauge, three in step: mean gap, vehicles", 1.7, _gap(STALE_IN_STEP.name)),
+    Promise("unequal sites: mean time to charge / all-knowing", 1.05, _ratio(UNEQUAL.name)),
+    Promise("every scene: vehicles lost", 0, _worst(lambda one: one.lost)),
+    Promise("every scene: avoidable refusals", 0, _worst(lambda one: one.avoidable)),
+    Promise("every scene: vehicles over capacity", 0, _worst(lambda one: one.over_capacity)),
+    Promise("every scene: vehicles charged twice", 0, _worst(lambda one: one.charged_twice)),
+    Promise(
+        "no site coming back: a point free beside a waiting vehicle, s",
+        0.6,
+        _idle,
+    ),
+)

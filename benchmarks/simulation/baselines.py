@@ -1,0 +1,228 @@
+"""Other ways to choose, to measure the balancer by: simple proxies, and choosers that know all."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Iterable
+from random import Random
+from typing import TYPE_CHECKING
+
+from benchmarks.simulation.balancer import POLL_TIMEOUT_S
+from benchmarks.simulation.substation import Answer, Call, Substation
+from benchmarks.simulation.timeline import NoDistance
+
+if TYPE_CHECKING:
+    from benchmarks.simulation.demand import Vehicle
+    from benchmarks.simulation.world import World
+    from load_balancer.routing.substation import Reading
+
+
+class _Yardstick:
+    """What is common to them: they learn of the sites in one way or another."""
+
+    def know(self, known: Iterable[tuple[str, str]]) -> None:
+        """Take in what is behind the sites' names."""
+
+    def site_changed(self, site: Substation) -> None:
+        """See that a site changed."""
+
+
+class SimpleProxy(_Yardstick, ABC):
+    """Polls gauges, tries the sites in the order it prefers, refuses when all were full.
+
+    As the simple way has it: there is no line to wait in, and a vehicle whose site dies is
+    lost. A site that did not answer its last poll is left out.
+    """
+
+    def __init__(self, world: World, random: Random) -> None:
+        self._world = world
+        self._random = random
+        self._known: dict[str, None] = {}
+        self.gauges: dict[str, int] = {}
+        self.sent: dict[str, int] = {}  # since the gauge was read
+        self.waiting = 0
+        self.full_answers = 0
+        self.failovers = 0
+
+    @abstractmethod
+    def _score(self, address: str) -> float:
+        """Tell how little a site is preferred."""
+
+    def know(self, known: Iterable[tuple[str, str]]) -> None:
+        """Take in what is behind the sites' names."""
+        before = self._known
+        self._known = {address: None for _, address in known}
+        for address in self._known:
+            if address not in before:
+                self._poll(address)
+        for address in before:
+            if address not in self._known:
+                self.gauges.pop(address, None)
+
+    def arrive(self, vehicle: Vehicle) -> None:
+        """Try the sites, one after the other."""
+        tried: set[str] = set()
+        call: Call | None = None
+
+        def try_next() -> None:
+            nonlocal call
+            left = [address for address in self.gauges if address not in tried]
+            if not left:
+                self._world.refused(vehicle)
+                return
+            # Ties are broken at random, as simple proxies do at best.
+            address = min(left, key=lambda one: (self._score(one), self._random.random()))
+            tried.add(address)
+            self.sent[address] += 1
+            site = self._world.sites[address]
+            call = Call(site, self._world.network, vehicle.arrival, vehicle, answered)
+            call.send()
+
+        def answered(answer: Answer, _reading: Reading | None) -> None:
+            if answer is Answer.CHARGED:
+                self._world.charged(vehicle)
+            elif answer is Answer.RESET:
+                self._world.lost()
+            else:
+                self.full_answers += answer is Answer.FULL
+                self.failovers += answer is Answer.REFUSED
+                try_next()
+
+        try_next()
+
+    def _poll(self, address: str) -> None:
+        if address not in self._known:
+            return
+        began = self._world.now
+        heard = False
+
+        def hear(reading: Reading | None) -> None:
+            nonlocal heard
+            if heard:
+                return
+            heard = True
+            if reading is None or address not in self._known:
+                self.gauges.pop(address, None)
+            else:
+                self.gauges[address] = reading.load
+                self.sent[address] = 0
+            self._world.timeline.at(self._due(began), lambda: self._poll(address))
+
+        site, network = self._world.sites[address], self._world.network
+        network.carry(
+            lambda: site.page_requested(lambda reading: network.carry(lambda: hear(reading)))
+        )
+        self._world.timeline.after(POLL_TIMEOUT_S, lambda: hear(None))
+
+    def _due(self, began: float) -> float:
+        interval_s = self._world.scene.poll_interval_s
+        if self._world.scene.in_step:
+            return (began // interval_s + 1) * interval_s
+        return began + interval_s * self._random.uniform(0.9, 1.1)
+
+
+class GaugeOnly(SimpleProxy):
+    """Takes the site whose gauge was least when it was last polled."""
+
+    def _score(self, address: str) -> float:
+        return self.gauges[address]
+
+
+class GaugeAndSent(SimpleProxy):
+    """Adds to each gauge what it has sent there since."""
+
+    def _score(self, address: str) -> float:
+        return self.gauges[address] + self.sent[address]
+
+
+class AllKnowing(_Yardstick, ABC):
+    """Sees every site as it is, at once and from everywhere, with one line for all balancers.
+
+    It moves what a dead or frozen site held in the same moment. No balancer can do so; it is the
+    limit that the others are measured by.
+    """
+
+    def __init__(self, world: World, _random: Random) -> None:
+        self._world = world
+        self._network = NoDistance()
+        self._line: deque[Vehicle] = deque()
+        self._calls: dict[Call, Substation] = {}
+        self._chosen: dict[str, int] = {}  # by site, when last
+        self._choices = 0
+        self._is_choosing = False
+        self.full_answers = 0
+        self.failovers = 0
+
+    @abstractmethod
+    def _score(self, site: Substation) -> float:
+        """Tell how little a site is preferred."""
+
+    @property
+    def waiting(self) -> int:
+        """Vehicles in line."""
+        return len(self._line)
+
+    def arrive(self, vehicle: Vehicle) -> None:
+        """Put a vehicle in line, and the line to the points that are free."""
+        self._line.append(vehicle)
+        self._choose()
+        if vehicle in self._line:
+            self._world.timeline.after(self._world.scene.max_wait_s, lambda: self._give_up(vehicle))
+
+    def site_changed(self, site: Substation) -> None:
+        """Move what a failed site held, and use points that have become free."""
+        if not site.alive or site.frozen:
+            lost = [call for call, at in self._calls.items() if at is site]
+            for call in reversed(lost):
+                del self._calls[call]
+                call.gone = True
+                site.hung_up(call)
+                self.failovers += 1
+                if call.vehicle is not None:
+                    self._line.appendleft(call.vehicle)
+        self._choose()
+
+    def _give_up(self, vehicle: Vehicle) -> None:
+        if vehicle in self._line:
+            self._line.remove(vehicle)
+            self._world.refused(vehicle)
+
+    def _choose(self) -> None:
+        if self._is_choosing:  # called back from the choice that is under way
+            return
+        self._is_choosing = True
+        while self._line:
+            free = [site for site in self._world.sites.values() if site.has_free_point]
+            if not free:
+                break
+            site = min(free, key=lambda one: (self._score(one), self._chosen.get(one.name, 0)))
+            self._choices += 1
+            self._chosen[site.name] = self._choices
+            vehicle = self._line.popleft()
+            self._place(vehicle, site)
+        self._is_choosing = False
+
+    def _place(self, vehicle: Vehicle, site: Substation) -> None:
+        def answered(answer: Answer, _reading: Reading | None) -> None:
+            if answer is Answer.CHARGED:
+                del self._calls[call]
+                self._world.charged(vehicle)
+
+        call = Call(site, self._network, vehicle.arrival, vehicle, answered)
+        self._calls[call] = site
+        site.receive(call)
+
+
+class LiveShortestQueue(AllKnowing):
+    """Takes the site with the fewest vehicles, whatever its size."""
+
+    def _score(self, site: Substation) -> float:
+        return site.load
+
+
+class LiveShortestDelay(AllKnowing):
+    """Takes the site that would be least full for its size: the shortest expected delay."""
+
+    def _score(self, site: Substation) -> float:
+        return (site.load + 1) / site.capacity

@@ -1,0 +1,207 @@
+"""Whether what vehicles were told, what sites logged and what they counted agree. Pure."""
+
+import csv
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, TextIO
+
+from benchmarks.soak.plan import Strike
+from local_stack.session_logs import Visit
+
+VisitsBySite = Mapping[str, Sequence[Visit]]
+
+# An answer takes this long from a site to the vehicle at most, seconds: a fault that takes away
+# one of the hops within it takes the answer with it.
+_ON_ITS_WAY_S = 0.5
+# What a visit's kWh may differ by between vehicle and site, which rounds to a thousandth.
+_MOST_OFF_KWH = 0.002
+# What rounding takes from a visit's kWh in the log, or adds to it, at most.
+_ROUNDED_KWH = 0.0005
+
+
+class Told(NamedTuple):
+    """What a vehicle was told in the end."""
+
+    vehicle_id: str
+    outcome: str
+    kwh: float
+    site: str
+    session_id: str
+    tries: int
+    reason: str
+
+
+class Struck(NamedTuple):
+    """A fault that happened; times in seconds of the epoch."""
+
+    strike: Strike
+    began: float
+    ended: float
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """What became of the vehicles.
+
+    Attributes:
+        vehicles: those that asked for a charge.
+        charged: those that were told that they are charged.
+        came_again: those that lost their connection or were told to come back, and came again.
+        lost: those that never were charged, with the reason.
+        twice: those that were charged to the end more than once, though nothing excuses it.
+        answer_lost: those charged more than once because a fault took the answer to the first
+            charge away: its site was behind a cut link when it was charged, or a part on the
+            answer's way was killed just then. Without a ledger that cannot be promised away.
+        kwh_told: energy that vehicles were told they got, kWh.
+        kwh_logged: energy that the sites' logs tell of those same charges, kWh.
+        unknown_charges: answers for which no site has logged a charge.
+        otherwise_delivered: vehicles that were told another energy than their site logged.
+        miscounted: what a part that lives counts otherwise than its log tells.
+    """
+
+    vehicles: int
+    charged: int
+    came_again: int
+    lost: Sequence[str]
+    twice: Sequence[str]
+    answer_lost: Sequence[str]
+    kwh_told: float
+    kwh_logged: float
+    unknown_charges: int
+    otherwise_delivered: Sequence[str]
+    miscounted: Sequence[str]
+
+    @property
+    def add_up(self) -> bool:
+        """Whether answers, logs and counters agree."""
+        return not (self.unknown_charges or self.otherwise_delivered or self.miscounted)
+
+
+def read_told(file: TextIO) -> list[Told]:
+    """Read what the load tester wrote, a row a vehicle."""
+    return [
+        Told(
+            row["vehicle_id"],
+            row["outcome"],
+            float(row["kwh"]),
+            row["substation"],
+            row["session_id"],
+            int(row["tries"]),
+            row["reason"],
+        )
+        for row in csv.DictReader(file)
+    ]
+
+
+def add_up(
+    told: Sequence[Told],
+    visits: VisitsBySite,
+    struck: Sequence[Struck],
+    miscounted: Sequence[str],
+    *,
+    proxies: Iterable[str],
+) -> Books:
+    """Bring the vehicles' side and the sites' side together."""
+    charges: dict[str, list[tuple[str, Visit]]] = defaultdict(list)
+    for site, logged in visits.items():
+        for visit in logged:
+            if visit.outcome == "charged":
+                charges[visit.vehicle_id].append((site, visit))
+    answers = {one.vehicle_id: one for one in told if one.outcome == "charged"}
+    kwh_logged, known = 0.0, 0
+    twice: list[str] = []
+    answer_lost: list[str] = []
+    otherwise: list[str] = []
+    for vehicle_id, found in charges.items():
+        answer = answers.get(vehicle_id)
+        # The last one that fits: the same session may have been tried twice at the same site.
+        answered = [one for one in found if answer and _is_of(answer, *one)][-1:]
+        known += len(answered)
+        for site, visit in answered:
+            kwh_logged += visit.delivered_kwh
+            # One by one: in a sum over the whole run, a vehicle's error is next to nothing.
+            if abs(answers[vehicle_id].kwh - visit.energy_kwh) > _MOST_OFF_KWH:
+                otherwise.append(
+                    f"{vehicle_id} was told {answers[vehicle_id].kwh:g} kWh, {site} logged "
+                    f"{visit.energy_kwh:g}"
+                )
+        if len(found) > 1:
+            # The one that was answered is as it should be; where none was, the last is.
+            kept = (answered or found[-1:])[0]
+            extra = [one for one in found if one is not kept]
+            excused = all(_was_cut_off(*one, struck, set(proxies)) for one in extra)
+            (answer_lost if excused else twice).append(_tell(vehicle_id, found))
+    return Books(
+        vehicles=len(told),
+        charged=len(answers),
+        came_again=sum(one.tries > 1 for one in told),
+        lost=[f"{one.vehicle_id}: {one.reason}" for one in told if one.outcome != "charged"],
+        twice=twice,
+        answer_lost=answer_lost,
+        kwh_told=sum(one.kwh for one in answers.values()),
+        kwh_logged=kwh_logged,
+        unknown_charges=len(answers) - known,
+        otherwise_delivered=otherwise,
+        miscounted=list(miscounted),
+    )
+
+
+def _is_of(answer: Told, site: str, visit: Visit) -> bool:
+    return (site, visit.session_id) == (answer.site, answer.session_id)
+
+
+def _tell(vehicle_id: str, found: Sequence[tuple[str, Visit]]) -> str:
+    return f"{vehicle_id}: " + ", ".join(
+        f"{site} until {visit.ended:.3f} (session {visit.session_id})" for site, visit in found
+    )
+
+
+def _was_cut_off(site: str, visit: Visit, struck: Sequence[Struck], proxies: set[str]) -> bool:
+    """Tell whether a fault took away the answer to a charge."""
+    for one in struck:
+        on_the_way = one.strike.target in {site, *proxies}
+        match one.strike.what:
+            case "kill" if on_the_way:
+                if one.began - _ON_ITS_WAY_S <= visit.ended <= one.began + _ON_ITS_WAY_S:
+                    return True
+            case "cut" if one.strike.target == site:
+                if one.began - _ON_ITS_WAY_S <= visit.ended <= one.ended + _ON_ITS_WAY_S:
+                    return True
+    return False
+
+
+def miscounts(site: str, counters: Mapping[str, float], visits: Sequence[Visit]) -> list[str]:
+    """Compare what a site that lives has counted with what it has logged since it started."""
+    since = counters["process_start_time_seconds"]
+    logged = [visit for visit in visits if visit.ended > since]
+    found = []
+    for outcome in ("charged", "aborted"):
+        those = [visit for visit in logged if visit.outcome == outcome]
+        for what, name, log, most_off in (
+            ("vehicles", "substation_sessions_total", float(len(those)), 0.0),
+            (
+                "kWh",
+                "substation_energy_delivered_kwh_total",
+                sum(visit.delivered_kwh for visit in those),
+                # and what adding up costs
+                _ROUNDED_KWH * len(those) + 1e-6,
+            ),
+        ):
+            count = counters.get(f'{name}{{outcome="{outcome}"}}', 0.0)
+            if abs(count - log) > most_off:
+                found.append(f"{site} counts {count:g} {what} {outcome}, its log tells of {log:g}")
+    arrived = sum(
+        value
+        for name, value in counters.items()
+        if name.startswith("http_requests_total{") and 'route="/charge"' in name
+    )
+    ended = sum(
+        value for name, value in counters.items() if name.startswith("substation_sessions_total{")
+    )
+    if arrived != ended:
+        found.append(
+            f"{site} was asked for {arrived:g} charges and counts {ended:g} charged, aborted "
+            "and refused"
+        )
+    return found

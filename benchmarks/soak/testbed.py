@@ -1,0 +1,123 @@
+"""The grid on stage: its processes, a relay in front of each site, and vehicles that drive in."""
+
+import os
+import sys
+import time
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Self
+
+from benchmarks.soak.plan import Strike
+from load_tester.demand import WORKPLACE
+from local_stack import faults
+from local_stack.fault_proxy import Relay
+from local_stack.grid import DEFAULT_POINTS, Grid, Ports
+from local_stack.process import Process
+
+_POINT_POWER_KW = 50
+# Twice the default: 20 vehicles a second at 80% load. What parts keep of the last vehicles, such
+# as 4096 decisions, has then turned over a few times before memory is judged.
+_TIME_SCALE = 720
+_READY_WITHIN_S = 30.0
+# Of a vehicle whose connection was broken off or that was told to come back, seconds: long enough
+# for what waits after a fault to be worked off, at a fifth of the capacity that is to spare.
+_PATIENCE_S = 300
+
+
+def rate(load: float) -> float:
+    """Return the vehicles a second that ask for a share of all that the grid can deliver."""
+    kwh_per_s = sum(DEFAULT_POINTS) * _POINT_POWER_KW * _TIME_SCALE / 3600
+    return load * kwh_per_s / WORKPLACE.mean
+
+
+class Stage:
+    """A grid whose parts and links can be struck. As a context manager it starts and ends all."""
+
+    def __init__(self, folder: Path) -> None:
+        """Lay everything out on free ports of loopback; logs go to a folder."""
+        sites = len(DEFAULT_POINTS)
+        ports, fronts = Ports.free(sites), Ports.free(sites).substations
+        self._folder = folder
+        self._fronts = dict(zip(ports.substations, fronts, strict=True))
+        names = [f"substation{number}" for number in range(1, sites + 1)]
+        self.grid = Grid(
+            folder / "grid",
+            ports=ports,
+            substation_env={
+                "POINT_POWER_KW": str(_POINT_POWER_KW),
+                "TIME_SCALE": str(_TIME_SCALE),
+            },
+            balancer_env={
+                "SUBSTATIONS": ",".join(
+                    f"{name}=http://127.0.0.1:{port}"
+                    for name, port in zip(names, fronts, strict=True)
+                )
+            },
+        )
+        self.links: dict[str, Relay] = {}
+        self.parts: Mapping[str, Process] = {part.name: part for part in self.grid.services}
+        self.sites = [site.name for site in self.grid.substations]
+        self.proxies = [self.grid.balancer.name, self.grid.gateway.name]
+        # One of each service, whose memory can be followed.
+        self.steadfast = [self.sites[0], *self.proxies]
+        self.each_file, self.json_file = folder / "each.csv", folder / "result.json"
+
+    def __enter__(self) -> Self:
+        try:
+            for site in self.grid.substations:
+                self.links[site.name] = Relay(self._fronts[site.port], site.port)
+            self.grid.start()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.grid.kill()
+        for link in self.links.values():
+            link.close()
+
+    def vehicles(self, *, seconds: float, load: float, seed: int) -> Process:
+        """Return the load tester, which has to be started, for so long and such a share of load."""
+        return Process(
+            "load_tester",
+            [
+                *(sys.executable, "-m", "load_tester", "--url", self.grid.url),
+                *(
+                    "--scenario",
+                    "soak",
+                    "--rate",
+                    f"{rate(load):.3f}",
+                    "--duration",
+                    f"{seconds:g}",
+                ),
+                *("--seed", str(seed), "--patience", str(_PATIENCE_S)),
+                *("--json", str(self.json_file), "--each", str(self.each_file)),
+            ],
+            env=os.environ,
+            port=0,
+            log=self._folder / "load_tester.log",
+        )
+
+    def strike(self, strike: Strike) -> tuple[float, float]:
+        """Let a fault happen, and wait until its target is ready again.
+
+        Returns when it began and ended, seconds of the epoch.
+        """
+        began = time.time()
+        match strike.what:
+            case "slow":
+                faults.slow(self.links[strike.target], strike.hold_s)
+            case "cut":
+                faults.cut(self.links[strike.target], strike.hold_s)
+            case "kill":
+                faults.kill(self.parts[strike.target], strike.hold_s)
+            case "freeze":
+                faults.freeze(self.parts[strike.target], strike.hold_s)
+            case "restart":
+                faults.restart(self.parts[strike.target])
+        ended = time.time()
+        part = self.parts[strike.target]
+        part.wait_until(partial(part.answers, "/readyz"), _READY_WITHIN_S)
+        return began, ended

@@ -1,0 +1,75 @@
+"""The file of API keys: read at start, and again whenever it changes."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from charge_request_service.auth.keys import KeyRing, KeysError
+from grid_common.followed_file import FileFault, file_signature, read_text
+from grid_common.logs import Log
+
+# How long a change may go unnoticed, seconds. Looking costs a few microseconds, once in that time.
+_LOOK_EVERY_S = 1.0
+
+
+def read_keys(path: Path) -> KeyRing:
+    """Read a file of keys.
+
+    Raises:
+        KeysError: it cannot be read, or not be used; the message says why.
+    """
+    try:
+        return KeyRing.parse(read_text(path))
+    except FileFault as error:
+        raise KeysError(str(error)) from None
+
+
+class KeyFile:
+    """A ring of keys that follows its file; one that cannot be used leaves the old keys in force.
+
+    It looks at the file when a key is presented, so that it needs no task of its own.
+    """
+
+    def __init__(
+        self, path: Path, log: Log, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """Read the file.
+
+        Raises:
+            KeysError: it cannot be used.
+        """
+        self._path = path
+        self._log = log
+        self._clock = clock
+        self._signature = file_signature(path)  # from before the reading: a later change differs
+        self._ring = read_keys(path)
+        self._look_again = clock() + _LOOK_EVERY_S
+
+    def holder(self, key: str) -> str | None:
+        """Return the name of a key's holder, None if nobody has it."""
+        now = self._clock()
+        if now >= self._look_again:
+            self._look_again = now + _LOOK_EVERY_S
+            self._follow()
+        return self._ring.holder(key)
+
+    def is_operator(self, name: str) -> bool:
+        """Tell whether a holder sees, and may stop, everybody's sessions."""
+        return name in self._ring.operators
+
+    def _follow(self) -> None:
+        signature = file_signature(self._path)
+        if signature == self._signature:
+            return
+        self._signature = signature
+        try:
+            self._ring = read_keys(self._path)
+        except KeysError as error:
+            self._log.error(
+                "API keys not reloaded",
+                file=str(self._path),
+                reason=str(error),
+                in_force=f"the {len(self._ring)} keys read before",
+            )
+        else:
+            self._log.info("API keys reloaded", file=str(self._path), keys=len(self._ring))

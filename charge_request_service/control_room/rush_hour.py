@@ -1,0 +1,246 @@
+"""A rush hour on demand: many vehicles that arrive here within a short time.
+
+It runs inside the gateway because a browser holds only about six connections to a host, and each
+vehicle holds one while it charges.
+"""
+
+import math
+import secrets
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from http import HTTPStatus
+from typing import Any, Protocol
+
+import gevent
+import orjson
+from gevent import GreenletExit
+from gevent.pool import Group
+
+from charge_request_service.access_log import Account
+from charge_request_service.control_room.rush_hour_request import RushHourRequest
+from charge_request_service.sessions.record import new_session_id
+from grid_common.api.charge import Session
+from grid_common.api.problems import Problem
+from grid_common.drain import Drain
+from grid_common.http.client import Answer
+from grid_common.logs import Log
+
+__all__ = [
+    "AlreadyRunning",
+    "RushHour",
+    "RushHours",
+    "State",
+    "arrival_times",
+]
+
+# As the gateway counts a caller that hung up.
+_HUNG_UP = 499
+# Hanging up takes no longer than closing sockets, seconds.
+_HANG_UP_TIMEOUT_S = 5.0
+
+
+class AlreadyRunning(Problem):
+    """There is one rush hour at a time."""
+
+    status = HTTPStatus.CONFLICT
+    type = "urn:ev-grid:problem:rush-hour-running"
+    title = "A rush hour is running"
+
+
+def arrival_times(vehicles: int, over_s: float) -> list[float]:
+    """Tell when each vehicle is due, seconds from the start, in order.
+
+    They ramp up to the middle and down again, so that the busiest moment sees twice the mean rate:
+    evenly spaced quantiles of a triangular distribution.
+    """
+    times = []
+    for number in range(vehicles):
+        share = (number + 0.5) / vehicles
+        part = math.sqrt(share / 2) if share < 0.5 else 1 - math.sqrt((1 - share) / 2)
+        times.append(over_s * part)
+    return times
+
+
+class State(StrEnum):
+    """How far a rush hour is."""
+
+    IDLE = "idle"  # there was none yet
+    RUNNING = "running"
+    STOPPING = "stopping"  # hanging up on its vehicles
+    STOPPED = "stopped"  # ended early, on demand or because the gateway drains
+    FINISHED = "finished"  # every vehicle has had its answer
+
+
+@dataclass
+class RushHour:
+    """One rush hour's progress. Pure: the clock is passed in, in seconds."""
+
+    wish: RushHourRequest | None = None
+    began: float = 0.0
+    state: State = State.IDLE
+    arrived: int = 0
+    charged: int = 0
+    lost: int = 0
+    hung_up: int = 0
+    why_lost: str | None = None
+    ended: float | None = None
+
+    @property
+    def is_on(self) -> bool:
+        """Whether another has to wait for its end."""
+        return self.state in (State.RUNNING, State.STOPPING)
+
+    @property
+    def in_progress(self) -> int:
+        """Vehicles that wait for a point or charge."""
+        return self.arrived - self.charged - self.lost - self.hung_up
+
+    def end_vehicle(self, status: int, why: str | None = None) -> None:
+        """Count a vehicle's answer; `why` tells what was wrong where it was not charged."""
+        if status in (HTTPStatus.OK, HTTPStatus.ACCEPTED):
+            self.charged += 1
+        elif status == _HUNG_UP:
+            self.hung_up += 1
+        else:
+            self.lost += 1
+            self.why_lost = why
+
+    def end(self, state: State, now: float) -> None:
+        """Note how and when it ended."""
+        self.state = state
+        self.ended = now
+
+    def document(self, now: float) -> dict[str, Any]:
+        """Build the answer of `GET /rush-hour`."""
+        wish = self.wish
+        elapsed_s = (now if self.ended is None else self.ended) - self.began if wish else 0.0
+        return {
+            "state": self.state.value,
+            "vehicles": wish.vehicles if wish else 0,
+            "kwh": wish.kwh if wish else None,
+            "over_s": wish.over_s if wish else None,
+            "arrived": self.arrived,
+            "in_progress": self.in_progress,
+            "charged": self.charged,
+            "lost": self.lost,
+            "hung_up": self.hung_up,
+            "why_lost": self.why_lost,
+            "elapsed_s": round(elapsed_s, 3),
+        }
+
+
+class Charge(Protocol):
+    """Forwards a vehicle and waits for its answer, as `POST /charge` does."""
+
+    def __call__(self, session: Session, *, request_id: str, owner: str) -> Answer:
+        """Charge it. Raises a Problem where the grid cannot be reached."""
+
+
+class RushHours:
+    """Runs rush hours, one at a time. Its vehicles count like any other's."""
+
+    def __init__(self, charge: Charge, *, drain: Drain, account: Account, log: Log) -> None:
+        """Prepare; nothing runs until `start`.
+
+        Args:
+            charge: what `POST /charge` uses.
+            drain: counts the vehicles, so that SIGTERM finishes them first.
+            account: takes down each vehicle's answer, as any other's.
+            log: the service's log.
+        """
+        self._charge = charge
+        self._drain = drain
+        self._account = account
+        self._log = log
+        self._rush = RushHour()
+        self._arrivals = Group()
+        self._vehicles = Group()
+
+    def document(self) -> dict[str, Any]:
+        """Build the answer of `GET /rush-hour`."""
+        return self._rush.document(time.monotonic())
+
+    def start(self, wish: RushHourRequest, *, request_id: str, caller: Mapping[str, str]) -> None:
+        """Begin a rush hour; `caller` is what the log tells of who asked.
+
+        Raises:
+            AlreadyRunning: the last one has not ended.
+            Unavailable: the service drains.
+        """
+        with self._drain.vehicle():  # refuses while draining
+            if self._rush.is_on:
+                raise AlreadyRunning(
+                    "One rush hour runs at a time: wait for its end, or stop it with "
+                    "DELETE /rush-hour."
+                )
+            self._rush = RushHour(wish, time.monotonic(), State.RUNNING)
+        self._log.info("rush hour began", request_id=request_id, **wish.model_dump(), **caller)
+        owner = caller.get("caller", "")
+        self._arrivals.spawn(self._run, self._rush, wish, request_id, owner)
+
+    def stop(self, *, request_id: str, caller: Mapping[str, str]) -> None:
+        """End it: no further vehicle arrives, and those that did are hung up on.
+
+        `caller` is what the log tells of who asked.
+        """
+        rush = self._rush
+        if rush.state is not State.RUNNING:
+            return
+        rush.state = State.STOPPING
+        self._log.info("rush hour stopped", request_id=request_id, **caller)
+        self._arrivals.kill(timeout=_HANG_UP_TIMEOUT_S)
+        self._vehicles.kill(timeout=_HANG_UP_TIMEOUT_S)
+        self._end(rush, State.STOPPED)
+
+    def _run(self, rush: RushHour, wish: RushHourRequest, request_id: str, owner: str) -> None:
+        name = f"RUSH-{secrets.token_hex(2)}"
+        for number, due_s in enumerate(arrival_times(wish.vehicles, wish.over_s), start=1):
+            gevent.sleep(max(0.0, rush.began + due_s - time.monotonic()))
+            if self._drain.active:
+                break  # those that are here already are finished, as any vehicle is
+            session_id = new_session_id(time.time_ns() // 1_000_000)
+            session = Session(session_id, f"{name}-{number:03}", wish.kwh)
+            self._vehicles.spawn(self._vehicle, rush, session, request_id, owner)
+        self._vehicles.join()
+        self._end(rush, State.FINISHED if rush.arrived == wish.vehicles else State.STOPPED)
+
+    def _vehicle(self, rush: RushHour, session: Session, request_id: str, owner: str) -> None:
+        if self._drain.active:
+            return
+        began = time.perf_counter()
+        status, why = int(HTTPStatus.INTERNAL_SERVER_ERROR), "the gateway met an unexpected error"
+        answer = None
+        with self._drain.vehicle():
+            rush.arrived += 1
+            try:
+                answer = self._charge(session, request_id=request_id, owner=owner)
+                status, why = answer.status, _detail(answer)
+            except Problem as problem:
+                status, why = int(problem.status), problem.detail
+            except GreenletExit:
+                status, why = _HUNG_UP, "the rush hour was stopped"
+            except Exception:
+                self._log.exception("unexpected error", request_id=request_id)
+            finally:
+                rush.end_vehicle(status, why)
+        self._account.answered(
+            session,
+            request_id=request_id,
+            status=status,
+            took_s=time.perf_counter() - began,
+            why=None if answer else why,
+        )
+
+    def _end(self, rush: RushHour, state: State) -> None:
+        rush.end(state, time.monotonic())
+        self._log.info("rush hour ended", **self.document())
+
+
+def _detail(answer: Answer) -> str:
+    """Say what is wrong in an answer that is a problem document."""
+    try:
+        return str(orjson.loads(answer.body)["detail"])
+    except (ValueError, KeyError, TypeError):
+        return f"the balancer answered {answer.status}"

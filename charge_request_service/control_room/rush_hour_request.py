@@ -1,0 +1,47 @@
+"""The body of `POST /rush-hour`: what is asked for, checked field by field."""
+
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from grid_common.api.charge import DEFAULT_KWH
+from grid_common.api.fields import checked
+from grid_common.api.problems import BadRequest, Fault
+
+_MOST_VEHICLES = 500
+_LONGEST_S = 600.0
+_DEFAULT_OVER_S = 20.0
+
+
+class RushHourRequest(BaseModel):
+    """What `POST /rush-hour` takes."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+    vehicles: Annotated[int, Field(ge=1, le=_MOST_VEHICLES)] = Field(
+        description=f"How many vehicles arrive: 1 to {_MOST_VEHICLES}."
+    )
+    kwh: Annotated[float, Field(gt=0, allow_inf_nan=False)] = Field(
+        DEFAULT_KWH, description="Energy each wants, kWh: over 0 and at most MAX_KWH (1000)."
+    )
+    over_s: Annotated[float, Field(ge=0, le=_LONGEST_S, allow_inf_nan=False)] = Field(
+        _DEFAULT_OVER_S,
+        description=f"Seconds across which they arrive, most of them midway: 0 to {_LONGEST_S:g}.",
+    )
+
+    @classmethod
+    def from_document(cls, document: Any, *, max_kwh: float) -> Self:
+        """Check a parsed body.
+
+        Raises:
+            BadRequest: not an object, or a field is wrong; each is named with its remedy.
+        """
+        takes = {
+            "vehicles": f"a whole number from 1 to {_MOST_VEHICLES}",
+            "kwh": f"a number over 0 and at most {max_kwh:g} (kWh)",
+            "over_s": f"a number from 0 to {_LONGEST_S:g} (seconds)",
+        }
+        wish = checked(cls, document, takes=takes, example='{"vehicles": 100}')
+        if wish.kwh > max_kwh:
+            raise BadRequest([Fault("kwh", f"is {wish.kwh:g}; it takes {takes['kwh']}")])
+        return wish

@@ -1,0 +1,1 @@
+"""What is sent between the hops: charge requests, sessions, problems, descriptions."""

@@ -1,0 +1,235 @@
+"""The body of `POST /charge`: what a vehicle asks for, checked the same way on every hop."""
+
+import os
+import re
+from typing import Annotated, Any, NamedTuple, Self
+
+import orjson
+from flask import Request
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails
+
+from grid_common.api.fields import refuse_query, unknown_field
+from grid_common.api.json_body import WHOLE_BODY, is_json, media_type, parse_body, read_body
+from grid_common.api.problems import MOST_FAULTS, BadRequest, Fault, NotJson, shown
+
+DEFAULT_KWH = 10.0
+# What a charge's answer tells of its energy and power; a substation of another make may not.
+METERED = ("energy_kwh", "mean_power_kw", "peak_power_kw")
+_ID = r"^[A-Za-z0-9._:-]{1,64}$"
+_ID_HELP = "1 to 64 characters of A-Z a-z 0-9 . _ : -"
+_EXAMPLE_ID = "EV-31"
+
+# Below 6 A at one phase of 230 V (IEC 61851) nothing charges; less would hold a point for weeks.
+_LEAST_MAX_POWER_KW, _MOST_MAX_POWER_KW = 1.0, 10_000.0
+_MOST_BATTERY_KWH = 1_000_000.0
+# Rounding, as a share of the battery: 6 kWh fit into 60 at 90%.
+_ROUNDING = 1e-9
+_TAKES = {
+    "max_power_kw": f"a number from {_LEAST_MAX_POWER_KW:g} to {_MOST_MAX_POWER_KW:g} (kW)",
+    "battery_kwh": f"a number over 0 and at most {_MOST_BATTERY_KWH:.0f} (kWh)",
+    "soc": "a number from 0 to 1, 0.8 at 80%",
+}
+
+# A body up to this size is read and checked in one step. One of many fields takes longer to check
+# than to read, and is refused in between.
+_USUAL_BYTES = 512
+
+Identifier = Annotated[str, Field(pattern=_ID, max_length=64, min_length=1)]
+
+
+class ChargeRequest(BaseModel):
+    """One vehicle's wish as the gateway takes it.
+
+    A field that is left out gets its default; one that is unknown is a fault.
+    """
+
+    model_config = ConfigDict(
+        strict=True,
+        extra="forbid",
+        frozen=True,
+        json_schema_extra={"dependentRequired": {"soc": ["battery_kwh"]}},
+    )
+
+    vehicle_id: Identifier | None = Field(
+        None, description=f"Names the vehicle: {_ID_HELP}. Left out, one is made up."
+    )
+    kwh: Annotated[float, Field(gt=0, allow_inf_nan=False)] = Field(
+        DEFAULT_KWH,
+        description="Energy wanted, kWh: over 0 and at most MAX_KWH (default 1000), "
+        "and no more than fits into the battery, if that is told.",
+    )
+    max_power_kw: (
+        Annotated[float, Field(ge=_LEAST_MAX_POWER_KW, le=_MOST_MAX_POWER_KW, allow_inf_nan=False)]
+        | None
+    ) = Field(None, description="Most power that the vehicle takes, kW. Left out, any.")
+    battery_kwh: Annotated[float, Field(gt=0, le=_MOST_BATTERY_KWH, allow_inf_nan=False)] | None = (
+        Field(None, description="Capacity of its battery, kWh. Left out, it is not known.")
+    )
+    soc: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] | None = Field(
+        None,
+        description="State of charge of its battery, 0 to 1. From 0.8 on a battery takes less and "
+        "less power; left out, its full power to the end.",
+    )
+
+    @classmethod
+    def from_request(cls, request: Request, *, max_kwh: float) -> Self:
+        """Read a request's body; none at all means every default.
+
+        Raises:
+            BadRequest: not JSON, not an object, a field is wrong, or parameters are in the query;
+                each is named.
+            BodyTooLarge: over the app's MAX_CONTENT_LENGTH.
+            NotJson: a body of another content type.
+        """
+        refuse_query(request, cls.model_fields)
+        body = read_body(request)
+        if not body:
+            return cls()
+        if not is_json(request.environ):
+            raise NotJson(
+                f"content type {shown(media_type(request.environ))}: send the body as JSON with "
+                "the header 'Content-Type: application/json', or send no body."
+            )
+        return cls._from_body(body, max_kwh)
+
+    @classmethod
+    def _from_body(cls, body: bytes, max_kwh: float) -> Self:
+        if len(body) <= _USUAL_BYTES:
+            try:
+                wish: Self = cls.__pydantic_validator__.validate_json(body)
+            except ValidationError:
+                pass  # what is wrong is told below
+            else:
+                return wish._within(max_kwh)
+        return cls.from_document(parse_body(body), max_kwh=max_kwh)
+
+    @classmethod
+    def from_document(cls, document: Any, *, max_kwh: float) -> Self:
+        """Check a parsed body.
+
+        Raises:
+            BadRequest: not an object, or a field is wrong; each is named.
+        """
+        try:
+            wish = cls.model_validate(document)
+        except ValidationError as error:
+            faults = error.errors()[:MOST_FAULTS]
+            raise BadRequest([cls._fault(item, max_kwh) for item in faults]) from None
+        return wish._within(max_kwh)
+
+    def _within(self, max_kwh: float) -> Self:
+        """Return it, checked for what fields allow by themselves and not together.
+
+        Raises:
+            BadRequest: it is more than a vehicle may ask for, or than fits into its battery.
+        """
+        if self.kwh > max_kwh:
+            raise BadRequest([Fault("kwh", _kwh_help(self.kwh, max_kwh))])
+        if self.battery_kwh is not None or self.soc is not None:
+            _check_battery(self)
+        return self
+
+    @classmethod
+    def _fault(cls, error: ErrorDetails, max_kwh: float) -> Fault:
+        value = error["input"]
+        if not error["loc"]:
+            return Fault(WHOLE_BODY, f'is {shown(value)}; send a JSON object such as {{"kwh": 6}}')
+        field = str(error["loc"][0])
+        if error["type"] == "extra_forbidden":
+            return unknown_field(field, cls.model_fields)
+        if field in _TAKES:
+            return Fault(field, _number_help(value, _TAKES[field]))
+        return Fault(field, _kwh_help(value, max_kwh) if field == "kwh" else _id_help(value))
+
+    def start_session(self, session_id: str | None = None) -> "Session":
+        """Give the wish its session, with a name made up where there is none."""
+        name = session_id or os.urandom(8).hex()
+        return Session(
+            name,
+            self.vehicle_id or vehicle_of(name),
+            self.kwh,
+            self.max_power_kw,
+            self.battery_kwh,
+            self.soc,
+        )
+
+
+class SessionRequest(ChargeRequest):
+    """The wish as it goes from gateway to balancer to substation: its session has a name."""
+
+    session_id: Identifier | None = Field(
+        None, description="Names the session; the gateway sets it, left out one is made up."
+    )
+
+    def session(self) -> "Session":
+        """Return the session that is asked for."""
+        return self.start_session(self.session_id)
+
+
+def vehicle_of(session_id: str) -> str:
+    """Name a vehicle that told no name."""
+    return f"EV-{session_id[-8:]}"
+
+
+class Session(NamedTuple):
+    """One vehicle's charge, with every name filled in."""
+
+    session_id: str
+    vehicle_id: str
+    kwh: float
+    max_power_kw: float | None = None
+    battery_kwh: float | None = None
+    soc: float | None = None
+
+    def members(self) -> dict[str, str | float]:
+        """Return what every answer about it repeats."""
+        return {"session_id": self.session_id, "vehicle_id": self.vehicle_id, "kwh": self.kwh}
+
+    def body(self) -> bytes:
+        """Write it as the JSON body for the next hop: a member that was not told is left out."""
+        members = self.members()
+        if self[3:] != _NOTHING_TOLD:
+            told = zip(Session._fields[3:], self[3:], strict=True)
+            members.update({name: value for name, value in told if value is not None})
+        return orjson.dumps(members)
+
+
+_NOTHING_TOLD = (None, None, None)
+
+
+def _id_help(value: object) -> str:
+    if isinstance(value, str):
+        return f"is {shown(value)}; it takes {_ID_HELP}"
+    text = str(value) if isinstance(value, int | float) else ""
+    example = text if re.fullmatch(_ID, text) and not isinstance(value, bool) else _EXAMPLE_ID
+    return f'is {shown(value)}; it takes a string, such as "{example}": {_ID_HELP}'
+
+
+def _check_battery(wish: ChargeRequest) -> None:
+    """Check that what is wanted fits into the battery.
+
+    Raises:
+        BadRequest: it does not, or the battery's state is told without its capacity.
+    """
+    if wish.battery_kwh is None:
+        raise BadRequest([Fault("soc", "is of no use without battery_kwh; send both or neither")])
+    fits_kwh = (1 - (wish.soc or 0.0)) * wish.battery_kwh
+    if wish.kwh > fits_kwh + _ROUNDING * wish.battery_kwh:
+        left_out = "" if "kwh" in wish.model_fields_set else " (left out)"
+        at = "" if wish.soc is None else f" at a soc of {wish.soc:g}"
+        takes = f"it takes {fits_kwh:g} at most" if fits_kwh > 0 else "it is full"
+        detail = (
+            f"is {wish.kwh:g}{left_out}, more than fits into {wish.battery_kwh:g} kWh{at}; {takes}"
+        )
+        raise BadRequest([Fault("kwh", detail)])
+
+
+def _kwh_help(value: object, max_kwh: float) -> str:
+    return _number_help(value, f"a number over 0 and at most {max_kwh:g} (kWh)")
+
+
+def _number_help(value: object, takes: str) -> str:
+    if isinstance(value, str):
+        takes += ", without quotes"
+    return f"is {shown(value)}; it takes {takes}"

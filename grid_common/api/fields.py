@@ -1,0 +1,130 @@
+"""Faults in the fields of a body: which one was meant, what it takes, in a bounded message."""
+
+from collections.abc import Collection, Mapping
+from difflib import get_close_matches
+from typing import Any, TypeVar
+from urllib.parse import unquote_plus
+
+from flask import Request
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from grid_common.api.problems import MOST_FAULTS, BadRequest, Fault, shown, shown_name
+
+_Model = TypeVar("_Model", bound=BaseModel)
+
+# What others call the fields, spelled as `_folded` has it: charging protocols (OCPP, OCPI,
+# ISO 15118), records of sessions (ACN-Data) and other simulators. What is merely spelled in another
+# way, or nearly so, needs no entry.
+_SYNONYMS = {
+    "vehicle_id": "car carid carname ev evccid evid evname id idtag licenseplate name "
+    "plate vehicle vehiclename vin",
+    "kwh": "amount amountkwh chargekwh demand demandkwh energy energyamount energydemand energykwh "
+    "energyneeded energyrequest energyrequested energyrequired kwhneeded kwhrequested neededkwh "
+    "requestedenergy requestedkwh requiredenergy requiredkwh",
+    "max_power_kw": "acmax acmaxpower dcmax dcmaxpower evmaximumpowerlimit evmaxpower evmaxpowerkw "
+    "maxchargingpower maxchargepower maximumpower pmax power powerkw powerlimit",
+    "battery_kwh": "battery batterycapacity batterycapacitykwh batterysize capacity capacitykwh "
+    "energycapacity evenergycapacity totalcapacity usablebattery",
+    "soc": "arrivalsoc batterylevel batterypercentage evresssoc initialsoc level percent "
+    "socarrival startsoc stateofcharge",
+    "session_id": "chargingsessionid session transaction transactionid",
+    "vehicles": "amount cars count evs n number vehiclecount",
+    "over_s": "duration durations over overseconds seconds",
+    "power_limit_kw": "kw limit limitkw maxpower power powerkw powerlimit",
+    "for_s": "duration durations for forseconds seconds until",
+}
+# A longer name is nobody's slip, and comparing takes time that grows with its square.
+_LONGEST = 64
+_LIKENESS = 0.75
+
+
+def checked(
+    model: type[_Model], document: Any, *, takes: Mapping[str, str], example: str
+) -> _Model:
+    """Check a parsed body against its model.
+
+    Args:
+        model: of the body.
+        document: the body.
+        takes: says of each field what it takes.
+        example: a body that would do, in JSON.
+
+    Raises:
+        BadRequest: not an object, or a field is wrong; each is named with its remedy.
+    """
+    try:
+        return model.model_validate(document)
+    except ValidationError as error:
+        faults = error.errors()[:MOST_FAULTS]
+        raise BadRequest([_fault(item, takes, example) for item in faults]) from None
+
+
+def _fault(error: ErrorDetails, takes: Mapping[str, str], example: str) -> Fault:
+    value = error["input"]
+    if not error["loc"]:
+        return Fault("body", f"is {shown(value)}; send a JSON object such as {example}")
+    field = str(error["loc"][0])
+    if field not in takes:
+        return unknown_field(field, takes)
+    if error["type"] == "missing":
+        return Fault(field, f"is missing; it takes {takes[field]}")
+    return Fault(field, f"is {shown(value)}; it takes {takes[field]}")
+
+
+def meant(name: str, known: Collection[str]) -> str | None:
+    """Return the known field that an unknown name likely stands for, None where none is near."""
+    if len(name) > _LONGEST:
+        return None
+    word, own = _folded(name), {_folded(field): field for field in known}
+    if word in own:
+        return own[word]
+    for field in known:
+        if word in _SYNONYMS.get(field, "").split():
+            return field
+    near = get_close_matches(word, own, n=1, cutoff=_LIKENESS)
+    return own[near[0]] if near else None
+
+
+def unknown_field(name: str, known: Collection[str]) -> Fault:
+    """Describe a field of a body that is not among those known."""
+    field = meant(name, known)
+    advice = f"did you mean {field}?" if field else "leave it out"
+    return Fault(shown_name(name), f"is not known; {advice} ({_listed(known)} are taken)")
+
+
+def refuse_query(request: Request, known: Collection[str]) -> None:
+    """Refuse parameters in the query: to pass over them would do what nobody asked for.
+
+    Args:
+        request: what takes its parameters in a JSON body.
+        known: the fields of that body.
+
+    Raises:
+        BadRequest: there are some; the first are named.
+    """
+    query: str = request.environ.get("QUERY_STRING", "")
+    if query:
+        parts = query.split("&", MOST_FAULTS)[:MOST_FAULTS]
+        raise BadRequest([_in_query(part.partition("=")[0], known) for part in parts])
+
+
+def _in_query(name: str, known: Collection[str]) -> Fault:
+    text = unquote_plus(name[: 3 * _LONGEST])
+    field = text if text in known else meant(text, known)
+    fields = f"the field {field}" if field else f"fields ({_listed(known)} are taken)"
+    return Fault(
+        shown_name(text) or "query",
+        "is in the query, where nothing is taken; send a JSON body with "
+        f"{fields} and the header 'Content-Type: application/json'",
+    )
+
+
+def _folded(name: str) -> str:
+    """Spell a name without what spellings differ in: case, underscores and the like."""
+    return "".join(letter for letter in name.casefold() if letter.isalnum())
+
+
+def _listed(known: Collection[str]) -> str:
+    *others, last = known
+    return f"{', '.join(others)} and {last}" if others else last

@@ -1,0 +1,168 @@
+"""What the services' OpenAPI 3.1 descriptions have in common: `POST /charge`, health, problems."""
+
+from typing import Any
+
+from grid_common.api.charge import METERED, ChargeRequest, SessionRequest
+from grid_common.api.problem_type import CONTENT_TYPE
+
+TEXT = {"type": "string"}
+COUNT = {"type": "integer", "minimum": 0}
+NUMBER = {"type": "number", "minimum": 0}
+NULLABLE_TEXT = {"type": ["string", "null"]}
+NULLABLE_COUNT = {"type": ["integer", "null"], "minimum": 0}
+NULLABLE_NUMBER = {"type": ["number", "null"], "minimum": 0}
+_PREDICTED = "predicted_charging_s"
+RETRY_AFTER = {"headers": {"Retry-After": {"description": "Seconds", "schema": COUNT}}}
+_PREFER = {
+    "name": "Prefer",
+    "in": "header",
+    "description": "`wait=N` (RFC 7240): refuse after N seconds without a free point.",
+    "schema": {"type": "string", "pattern": r"^wait=\d{1,9}$"},
+    "example": "wait=30",
+}
+
+
+def inner_description(title: str, max_kwh: float, *, waits: bool) -> dict[str, Any]:
+    """Describe a service behind the gateway, to those who build or call one of their own.
+
+    Args:
+        title: names the service.
+        max_kwh: most energy that one vehicle may ask for.
+        waits: whether a vehicle waits there for a free point, as at a balancer, or is refused.
+    """
+    schemas = charge_schemas(SessionRequest, max_kwh)
+    if not waits:  # nor does a site try again
+        for name in ("attempts", "waited_s"):
+            del schemas["Charged"]["properties"][name]
+            schemas["Charged"]["required"].remove(name)
+        del schemas["Charged"]["properties"][_PREDICTED]
+        schemas["Charged"]["required"] += METERED
+    return document(
+        title,
+        "Behind the gateway; it takes vehicles as the gateway hands them on.",
+        {"/charge": {"post": charge(waits=waits)}} | common_paths("It can be given vehicles"),
+        schemas,
+    )
+
+
+def document(
+    title: str, about: str, paths: dict[str, Any], schemas: dict[str, Any]
+) -> dict[str, Any]:
+    """Put a description together."""
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": title, "version": "1.0.0", "description": about},
+        "paths": paths,
+        "components": {"schemas": schemas},
+    }
+
+
+def charge(*, waits: bool = True) -> dict[str, Any]:
+    """Describe `POST /charge`."""
+    return {
+        "summary": "Charge a vehicle",
+        "description": "Held while the vehicle charges; hang up to stop. No body means 10 kWh.",
+        "parameters": [_PREFER] if waits else [],
+        "requestBody": {
+            "required": False,
+            "content": {"application/json": {"schema": ref("ChargeRequest")}},
+        },
+        "responses": {
+            "200": content("Charged", ref("Charged")),
+            "202": content("Charging goes on after this answer", ref("Charged")),
+            "400": problem("Body, header or query are not valid; `errors` names each field"),
+            "413": problem("The body is too large"),
+            "415": problem("The body is not declared as JSON"),
+            "503": problem("No substation can take the vehicle in time") | RETRY_AFTER,
+        },
+    }
+
+
+def common_paths(ready: str) -> dict[str, Any]:
+    """Describe what every service answers; `ready` says what it is ready for."""
+    return {
+        "/healthz": {"get": text("The process lives")},
+        "/readyz": {"get": text(ready)},
+        "/metrics": {"get": text("Prometheus metrics")},
+        "/openapi.json": {
+            "get": {
+                "summary": "This description",
+                "responses": {"200": content("The description", {"type": "object"})},
+            }
+        },
+    }
+
+
+def charge_schemas(request: type[ChargeRequest], max_kwh: float) -> dict[str, Any]:
+    """Describe what `POST /charge` takes and answers."""
+    takes = request.model_json_schema()
+    takes["properties"]["kwh"]["maximum"] = max_kwh
+    return {
+        "ChargeRequest": takes,
+        "Charged": an_object(
+            {
+                "status": {"enum": ["charged", "charging"]},
+                "session_id": TEXT,
+                "vehicle_id": TEXT,
+                "kwh": {"type": "number", "exclusiveMinimum": 0, "maximum": max_kwh},
+                "substation": TEXT,
+                "attempts": {"type": "integer", "minimum": 1},
+                "waited_s": NUMBER,
+                "charging_s": NUMBER,
+                _PREDICTED: NUMBER,
+                **dict.fromkeys(METERED, NUMBER),
+            },
+            optional=(_PREDICTED, *METERED),
+        ),
+        "Problem": an_object(
+            {
+                "type": TEXT,
+                "title": TEXT,
+                "status": {"type": "integer"},
+                "detail": TEXT,
+                "session_id": TEXT,
+                "errors": a_list(an_object({"field": TEXT, "detail": TEXT})),
+            },
+            optional=("session_id", "errors"),
+        ),
+    }
+
+
+def text(summary: str) -> dict[str, Any]:
+    """Describe a page of plain text."""
+    return {
+        "summary": summary,
+        "responses": {
+            "200": {"description": summary, "content": {"text/plain": {"schema": TEXT}}},
+            "503": problem("Not now"),
+        },
+    }
+
+
+def content(summary: str, schema: dict[str, Any]) -> dict[str, Any]:
+    """Describe a JSON answer."""
+    return {"description": summary, "content": {"application/json": {"schema": schema}}}
+
+
+def problem(summary: str) -> dict[str, Any]:
+    """Describe an answer that is a problem document."""
+    return {"description": summary, "content": {CONTENT_TYPE: {"schema": ref("Problem")}}}
+
+
+def ref(schema: str) -> dict[str, Any]:
+    """Refer to one of the description's schemas."""
+    return {"$ref": f"#/components/schemas/{schema}"}
+
+
+def an_object(properties: dict[str, Any], optional: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Describe an object."""
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": [name for name in properties if name not in optional],
+    }
+
+
+def a_list(items: dict[str, Any]) -> dict[str, Any]:
+    """Describe a list."""
+    return {"type": "array", "items": items}

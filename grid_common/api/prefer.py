@@ -1,0 +1,39 @@
+"""The `Prefer` header (RFC 7240): how long a caller is ready to wait, and whether at all."""
+
+import re
+
+from flask import Request
+
+from grid_common.api.problems import BadRequest, Fault
+
+# RFC 7240 has whole seconds; the grid's own hops also tell each other parts of one.
+_SECONDS = re.compile(r"\d{1,9}(\.\d{1,9})?", re.ASCII)
+
+
+def prefers_async(header: str | None) -> bool:
+    """Tell whether the header has `respond-async`."""
+    return header is not None and any(
+        preference.partition(";")[0].strip().lower() == "respond-async"
+        for preference in header.split(",")
+    )
+
+
+def wait_s(request: Request, longest_s: float) -> float:
+    """Return how long to wait: what the caller prefers, `longest_s` at most.
+
+    Raises:
+        BadRequest: the preference is no number of seconds.
+    """
+    header = request.environ.get("HTTP_PREFER")
+    # Split and not searched: a pattern over the whole header can take minutes for a hostile one.
+    for preference in header.split(",") if header else ():
+        name, _, value = preference.partition(";")[0].partition("=")
+        if name.strip().lower() == "wait":
+            return min(_seconds(value.strip().strip('"').strip()), longest_s)
+    return longest_s
+
+
+def _seconds(value: str) -> float:
+    if not _SECONDS.fullmatch(value):
+        raise BadRequest([Fault("Prefer", f"wait={value[:20]!r}: it takes seconds, as in wait=30")])
+    return float(value)

@@ -1,0 +1,1 @@
+"""HTTP between the hops: server, client, cancellation. It knows nothing of charging."""

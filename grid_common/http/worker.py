@@ -1,0 +1,168 @@
+"""The process that holds a service's state: gunicorn's worker, with one greenlet a connection."""
+
+from __future__ import annotations
+
+import math
+import signal
+import socket
+import time
+from typing import TYPE_CHECKING, Any, cast
+
+import gevent
+from gevent.event import Event
+from gevent.pool import Pool
+from gevent.server import StreamServer
+from gunicorn.workers.ggevent import GeventWorker
+
+from grid_common.http.connection import Connection
+from grid_common.http.keepalive import notice_a_vanished_peer
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from grid_common.service import ServiceApp
+
+# A worker that drained listens this much longer, so that callers whose request is just on its way
+# still read that it drains, seconds.
+_LINGER_S = 0.2
+# gunicorn kills a worker this much later than its drain had to end, seconds.
+MARGIN_S = 2
+_HEARTBEAT_S = 1.0
+# Else each greenlet keeps in mind where it was spawned, ten frames of it: 1 KB for every vehicle.
+gevent.config.track_greenlet_tree = False
+# What the worker itself pays no heed to: its master does, or nobody. By default some of these would
+# end it with all vehicles in hand, and some would freeze it.
+_IGNORED = {
+    signal.SIGHUP,
+    signal.SIGUSR1,
+    signal.SIGUSR2,
+    signal.SIGTTIN,
+    signal.SIGTTOU,
+    signal.SIGWINCH,
+}
+# Until the worker has handlers of its own it has those of gunicorn's master, which would swallow
+# these, or none, and would be ended: so they are held back from its fork until then.
+HELD_BACK = {signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGABRT, *_IGNORED}
+
+
+class DrainingWorker(GeventWorker):
+    """A gevent worker whose SIGTERM loses no vehicle."""
+
+    def init_signals(self) -> None:
+        """Take signals from here on, and those that came since the fork."""
+        self._stopping = Event()  # before the handler that sets it
+        super().init_signals()
+        for number in _IGNORED:
+            signal.signal(number, signal.SIG_IGN)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD_BACK)
+
+    def run(self) -> None:
+        """Serve until told to stop, then until the last vehicle has left."""
+        # A greenlet that runs out of memory leaves others waiting: let it end the process instead.
+        hub = gevent.get_hub()
+        hub.SYSTEM_ERROR = (*hub.SYSTEM_ERROR, MemoryError)
+        self._connections: set[Connection] = set()
+        pool = Pool(self.worker_connections)
+        self.app_served.held_limit.allow(self.worker_connections)
+        servers: list[StreamServer] = []
+        for sock in self.sockets:
+            # Answers are small and waited for: never hold one back to fill a packet (inherited by
+            # accepted connections, as the next is).
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            notice_a_vanished_peer(sock)
+            sock.setblocking(False)
+            server = StreamServer(sock, handle=self._serve, spawn=pool)
+            server.start()
+            servers.append(server)
+        beat = gevent.spawn(self._beat, pool)
+        self._stopping.wait()
+        self._drain()
+        self.alive = False
+        if self.app_served.leaves_at_once:
+            return
+        for server in servers:
+            server.close()
+        # Idle connections end here; so do vehicles that outlasted the drain, whose points are freed
+        # as by any hang-up.
+        for connection in list(self._connections):
+            connection.hang_up()
+        pool.join(timeout=_LINGER_S)
+        beat.kill()
+
+    @property
+    def app_served(self) -> ServiceApp:
+        """The service's app."""
+        return cast("ServiceApp", self.wsgi)
+
+    def _serve(self, client: socket.socket, address: tuple[Any, ...]) -> None:
+        app = self.app_served
+        connection = Connection(
+            client,
+            address,
+            app,
+            body_limit=app.config["MAX_CONTENT_LENGTH"],
+            # Kept alive, a connection would hold its caller to a service that drains.
+            is_ending=lambda: app.drain.active,
+            note_refused=app.malformed.note,
+        )
+        self._connections.add(connection)
+        try:
+            connection.serve()
+        finally:
+            self._connections.discard(connection)
+
+    def _drain(self) -> None:
+        drain = self.app_served.drain
+        drain.begin()
+        if not drain.wait_idle(max(0, self.cfg.graceful_timeout - MARGIN_S - _LINGER_S)):
+            self.log.warning("%d vehicles still charging at the end of the drain", drain.in_hand)
+        gevent.sleep(_LINGER_S)
+
+    def _beat(self, pool: Pool) -> None:
+        """Tell gunicorn that all is well, and hang up on callers that are overdue."""
+        now, was_late = time.monotonic(), False
+        while True:
+            self.notify()
+            before, now = now, time.monotonic()
+            # After a freeze, what came meanwhile is read before anyone counts as overdue.
+            is_late = now - before > 2 * _HEARTBEAT_S
+            if was_late or not is_late:
+                self._hang_up_on_overdue(now, make_room=pool.full())
+            was_late = is_late
+            gevent.sleep(_HEARTBEAT_S)
+
+    def _hang_up_on_overdue(self, now: float, *, make_room: bool) -> None:
+        for connection in list(self._connections):
+            if connection.due < now:
+                connection.hang_up()
+        if make_room:
+            self._make_room()
+
+    def _make_room(self) -> None:
+        """Hang up on a quarter of the callers for whom nothing is being done, the first due first.
+
+        Else whoever opens enough connections, and says nothing, keeps all vehicles out.
+        """
+        waiting = [one for one in self._connections if one.due < math.inf]
+        for connection in sorted(waiting, key=lambda one: one.due)[: math.ceil(len(waiting) / 4)]:
+            connection.hang_up()
+
+    def handle_exit(self, sig: int, frame: object) -> None:  # noqa: ARG002 - gunicorn's signature
+        """Begin to drain on SIGTERM."""
+        self._stopping.set()
+
+    def handle_quit(self, sig: int, frame: FrameType | None) -> None:
+        """Leave at once on SIGINT or SIGQUIT: who charges here is hung up on.
+
+        Once: of a Ctrl-C the terminal tells all processes, and gunicorn's master then its worker.
+        """
+        for number in (signal.SIGINT, signal.SIGQUIT):
+            signal.signal(number, lambda *_: None)  # SIG_IGN complains of one that is on its way
+        super().handle_quit(sig, frame)
+
+    def handle_abort(self, sig: int, frame: object) -> None:  # noqa: ARG002 - gunicorn's signature
+        """Live on where gunicorn takes this process for hung, for it was frozen with it.
+
+        One that is hung stays silent after this, and is killed.
+        """
+        self.notify()

@@ -1,0 +1,222 @@
+"""The Flask app that every service starts from: its health, its metrics, its errors, its logs."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from functools import wraps
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from flask import Response
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    PlatformCollector,
+    ProcessCollector,
+)
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
+from werkzeug.exceptions import HTTPException
+
+from grid_common.api.problems import Unavailable, problem_response, register_problem_handlers
+from grid_common.drain import Drain
+from grid_common.durations import Duration, Durations
+from grid_common.held_limit import HeldLimit
+from grid_common.http.cancellation import Caller, CallerGone
+from grid_common.lean_flask import LeanFlask, current_g, current_request
+from grid_common.logs import Log, configure_logs
+from grid_common.malformed import MalformedRequests
+from grid_common.request_id import REQUEST_ID_HEADER, request_id
+from grid_common.routes import explain
+from grid_common.settings import ServiceSettings
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+# nginx's number for "the caller closed the request": for logs and metrics, nobody else reads it.
+_CLIENT_CLOSED_REQUEST = 499
+# Counted, and not timed: these times tell nothing, and anyone could add a histogram's many lines
+# for each to every scrape from then on.
+_TURNED_AWAY = frozenset({401, 421, 429})
+_BODILESS = frozenset({"HEAD", "OPTIONS"})
+# Not behind our server, as in a unit test, there is no connection to watch.
+_NOBODY = Caller(None)
+
+
+class ServiceResponse(Response):
+    """Flask's response, but one of status 200, if not streamed, goes to the server as it is.
+
+    Flask's own goes through a copy of the headers first, to add a length, or to take the body from
+    the answer to a HEAD: both the server does anyway. What asks to be called once the answer is
+    closed is called only of others.
+    """
+
+    def __call__(
+        self, environ: "WSGIEnvironment", start_response: "StartResponse"
+    ) -> Iterable[bytes]:
+        """Answer a WSGI request."""
+        if self.status_code != 200 or not self.is_sequence:
+            return super().__call__(environ, start_response)
+        start_response(self.status, self.headers.to_wsgi_list())
+        return self.iter_encoded()
+
+
+class BytesResponse(ServiceResponse):
+    """A response whose body is in bytes: nothing of it is left to encode."""
+
+    def __init__(self, body: bytes, status: int, content_type: str) -> None:
+        """Answer with this body."""
+        super().__init__([body], status=status, content_type=content_type)
+
+    def iter_encoded(self) -> Iterator[bytes]:
+        """Return the body's pieces."""
+        return iter(self.response)  # type: ignore[arg-type] # bytes
+
+
+def json_response(document: Any, status: int = 200) -> ServiceResponse:
+    """Answer with a document; one in bytes is JSON already."""
+    body = document if isinstance(document, bytes) else orjson.dumps(document)
+    return BytesResponse(body, status, "application/json")
+
+
+class ServiceApp(LeanFlask):
+    """A Flask app with what every service has: a log, a registry of metrics and a drain."""
+
+    response_class = ServiceResponse
+
+    def __init__(self, service: str, settings: ServiceSettings, *, ready: Callable[[], str | None]):
+        """Build the app.
+
+        Args:
+            service: the name that logs and metrics use.
+            settings: the service's settings.
+            ready: tells why the service cannot do its job now, or None when it can.
+        """
+        super().__init__(service)
+        self.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
+        self.log: Log = configure_logs(service, settings)
+        self.extensions["log"] = self.log
+        self.drain = Drain(service)
+        self.held_limit = HeldLimit(service)
+        self.registry = CollectorRegistry()
+        self.malformed = MalformedRequests(self.registry, self.log)
+        self.on_check: Callable[[WSGIEnvironment], object] = lambda _environ: None  # of /healthz
+        self.at_exit: list[Callable[[], object]] = []  # called as the process ends, if it can
+        # Once it has drained the process is gone from one moment to the next, and its connections
+        # with it. Else those who are left are hung up on one by one, and may still be answered.
+        self.leaves_at_once = False
+        self._ready = ready
+        self._register_metrics()
+        register_problem_handlers(self, self._explain)
+        self.before_request(self._begin)
+        self.after_request(self._end)
+        self.add_url_rule("/healthz", view_func=self._healthz)
+        self.add_url_rule("/readyz", view_func=self._readyz)
+        self.add_url_rule("/metrics", view_func=self._metrics)
+
+    def held(
+        self, view: Callable[[Caller], Response], *, while_draining: bool = False
+    ) -> Callable[[], Response]:
+        """Decorate a view that holds its request while a vehicle charges.
+
+        With `while_draining` the view itself refuses new ones, and those that are too many. The
+        vehicle counts as in hand until
+        the view returns; the caller's hang-up ends the view with CallerGone, which this turns into
+        an answer that nobody reads.
+        """
+        vehicle = self.drain.any_vehicle() if while_draining else self.drain.vehicle()
+        limit = self.held_limit
+
+        @wraps(view)
+        def held_view() -> Response:
+            try:
+                with vehicle, _caller() as caller:
+                    return view(caller)
+            except CallerGone:
+                return Response(status=_CLIENT_CLOSED_REQUEST)
+
+        @wraps(view)
+        def limited_view() -> Response:
+            limit.take()
+            try:
+                return held_view()
+            finally:
+                limit.leave()
+
+        return held_view if while_draining else limited_view
+
+    def _explain(self, error: HTTPException) -> str:
+        environ = current_request().environ
+        return explain(error, environ["REQUEST_METHOD"], environ["PATH_INFO"], self.url_map)
+
+    def _register_metrics(self) -> None:
+        ProcessCollector(registry=self.registry)
+        PlatformCollector(registry=self.registry)
+        Gauge(
+            "service_draining",
+            "1 while the service finishes its last vehicles",
+            registry=self.registry,
+        ).set_function(lambda: float(self.drain.active))
+        self._requests = Counter(
+            "http_requests",
+            "Requests answered",
+            ["method", "route", "status"],
+            registry=self.registry,
+        )
+        self._duration = Durations(
+            "http_request_duration_seconds",
+            "Time from a request's arrival to its answer",
+            ["method", "route"],
+            registry=self.registry,
+        )
+
+        # The children of both by their labels: looking them up there takes longer than counting.
+        self._meters: dict[tuple[str, str, int], tuple[Counter, Duration | None]] = {}
+
+    def _begin(self) -> None:
+        noted = current_g()
+        noted.request_id = request_id(current_request().environ)
+        noted.began = time.perf_counter()
+
+    def _end(self, response: Response) -> Response:
+        asked, noted = current_request(), current_g()
+        response.headers.add(REQUEST_ID_HEADER, noted.request_id)
+        # An unknown path is the caller's choice and must not become a label, nor must its method.
+        rule = asked.url_rule
+        method, route = (
+            (asked.environ["REQUEST_METHOD"], rule.rule) if rule else ("other", "unknown")
+        )
+        key = method, route, response.status_code
+        meters = self._meters.get(key)
+        if meters is None:
+            meters = self._meters[key] = (
+                self._requests.labels(method, route, str(response.status_code)),
+                None
+                if response.status_code in _TURNED_AWAY or method in _BODILESS
+                else self._duration.labels(method, route),
+            )
+        requests, duration = meters
+        requests.inc()
+        if duration is not None:
+            duration.observe(time.perf_counter() - noted.began)
+        return response
+
+    def _healthz(self) -> Response:
+        self.on_check(current_request().environ)
+        # A service that drains lives: who restarts what does not must wait for its last vehicles.
+        told = "draining\n" if self.drain.active else "alive\n"
+        return Response(told, content_type="text/plain; charset=utf-8")
+
+    def _readyz(self) -> Response:
+        reason = "the service drains" if self.drain.active else self._ready()
+        if reason is None:
+            return Response("ready\n", content_type="text/plain; charset=utf-8")
+        return problem_response(Unavailable("not-ready", reason, retry_after_s=1))
+
+    def _metrics(self) -> Response:
+        # One format for all: the library fails on, and echoes, odd versions in `Accept`.
+        return Response(generate_latest(self.registry), content_type=CONTENT_TYPE_PLAIN_0_0_4)
+
+
+def _caller() -> Caller:
+    caller: Caller = current_request().environ.get("grid.caller", _NOBODY)
+    return caller

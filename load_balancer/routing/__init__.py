@@ -1,0 +1,1 @@
+"""The decisions of the balancer. Pure: clock and randomness are passed in."""

@@ -1,0 +1,120 @@
+"""What a substation's sessions still have to get, from its gauges and what was done since. Pure.
+
+Between two polls this balancer adds what it hands over and takes off what ends, and lets the energy
+that is left fall by the power drawn.
+"""
+
+from __future__ import annotations
+
+from math import inf
+from typing import TYPE_CHECKING, Self
+
+from load_balancer.routing.prediction import Supply
+
+if TYPE_CHECKING:
+    from load_balancer.routing.queue import Dispatch
+    from load_balancer.routing.substation import Reading
+
+_SECONDS_PER_HOUR = 3600
+# A power this close to the limit, as a share of it, is held back by it.
+_NEARLY = 0.999
+# What a vehicle of which nothing is known takes at the power of its point.
+_USUAL_HOURS = 0.5
+# What those there have still to get at the least, at full power: a page may be so old that all that
+# it told of is delivered, yet they have not gone.
+_LEAST_HOURS = 0.02
+
+
+class EnergyEstimate:
+    """One substation's power and energy since a poll. Times in seconds of the balancer's clock."""
+
+    def __init__(
+        self,
+        reading: Reading,
+        *,
+        point_power_kw: float,
+        committed_kw: float,
+        remaining_kwh: float,
+        now: float,
+    ) -> None:
+        """Begin with what a poll found."""
+        self.point_power_kw = point_power_kw
+        self.limit_kw = inf if reading.power_limit_kw is None else reading.power_limit_kw
+        self.committed_kw = committed_kw
+        self.remaining_kwh = remaining_kwh
+        self._hours_per_s = reading.time_scale / _SECONDS_PER_HOUR
+        self._sessions = reading.load
+        # What is drawn tells what batteries that fill can take, unless the limit holds them back.
+        drawn_kw = reading.power_kw
+        if drawn_kw is None or drawn_kw >= _NEARLY * self.limit_kw:
+            drawn_kw = committed_kw
+        self._drawable_kw = drawn_kw
+        self._at = now
+
+    @classmethod
+    def of(cls, reading: Reading, now: float) -> Self | None:
+        """Begin with what a poll found; None where the site does not publish what it takes."""
+        point_power_kw = reading.point_power_kw
+        committed_kw, remaining_kwh = reading.committed_power_kw, reading.remaining_energy_kwh
+        if point_power_kw is None or committed_kw is None or remaining_kwh is None:
+            return None
+        return cls(
+            reading,
+            point_power_kw=point_power_kw,
+            committed_kw=committed_kw,
+            remaining_kwh=remaining_kwh,
+            now=now,
+        )
+
+    def add(self, dispatch: Dispatch, now: float) -> None:
+        """Count a vehicle that is handed over."""
+        self._advance(now)
+        demand = dispatch.ticket.demand
+        self._change(1, demand.cap_kw(self.point_power_kw), demand.kwh)
+
+    def remove(self, dispatch: Dispatch, now: float) -> None:
+        """Uncount a vehicle whose point is free: with what it was expected to get still."""
+        self._advance(now)
+        demand, prediction = dispatch.ticket.demand, dispatch.decision.prediction
+        left = 0.0
+        if prediction is not None and 0 < prediction.charging_s < inf:
+            left = max(0.0, 1 - (now - dispatch.decision.at) / prediction.charging_s)
+        self._change(-1, -demand.cap_kw(self.point_power_kw), -left * demand.kwh)
+
+    def supply(self, sessions: int, now: float) -> Supply:
+        """Tell what it has to give, if so many vehicles are there.
+
+        More than were counted are others' of late: they are taken to be as those that were. To look
+        changes nothing: what is told for a later moment is the least that is left until then.
+        """
+        committed_kw, remaining_kwh = self.committed_kw, self._left_kwh(now)
+        if not self._sessions:
+            committed_kw = sessions * self.point_power_kw
+            remaining_kwh = _USUAL_HOURS * committed_kw
+        elif sessions != self._sessions:
+            committed_kw *= sessions / self._sessions
+            remaining_kwh *= sessions / self._sessions
+        return Supply(
+            sessions,
+            committed_kw,
+            max(remaining_kwh, _LEAST_HOURS * committed_kw),
+            self.point_power_kw,
+            self.limit_kw,
+            self._hours_per_s,
+        )
+
+    def _change(self, sessions: int, power_kw: float, energy_kwh: float) -> None:
+        self._sessions = max(0, self._sessions + sessions)
+        self.committed_kw = max(0.0, self.committed_kw + power_kw)
+        self._drawable_kw = max(0.0, self._drawable_kw + power_kw)
+        self.remaining_kwh = max(0.0, self.remaining_kwh + energy_kwh)
+
+    def _advance(self, now: float) -> None:
+        self.remaining_kwh = self._left_kwh(now)
+        self._at = max(self._at, now)
+
+    def _left_kwh(self, now: float) -> float:
+        if now <= self._at or self.remaining_kwh <= 0.0:
+            return self.remaining_kwh
+        drawn_kw = max(0.0, min(self._drawable_kw, self.limit_kw))
+        return max(0.0, self.remaining_kwh - drawn_kw * (now - self._at) * self._hours_per_s)

@@ -1,0 +1,99 @@
+"""What a substation's answer to `POST /charge` means for the session. Pure."""
+
+from enum import StrEnum
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+
+from grid_common.api.charge import METERED
+from grid_common.api.problem_type import problem_type, unavailable_type
+from grid_common.shown import shown
+
+_KNOWN = frozenset(HTTPStatus)
+_NUMBERS = frozenset({int, float})  # not bool, which is an int by class alone
+_WANT_A_PASSWORD = (401, 407)
+_LONGEST_REASON = 100
+_DRAINING = unavailable_type("draining")
+
+
+class Outcome(StrEnum):
+    """How one attempt at a substation ended."""
+
+    CHARGED = "charged"  # done: its point is free
+    ACCEPTED = "accepted"  # taken, and still charging after the answer
+    STOPPED = "stopped"  # ended there before it had what it asked for; its point is free
+    FULL = "full"  # no free point now; the substation is well
+    DRAINING = "draining"  # takes nothing new, finishes what it has
+    REJECTED = "rejected"  # this session is not charged here; the substation is well
+    FAILED = "failed"  # the substation is not well
+
+
+def outcome_of(status: int, content_type: str, body: bytes) -> Outcome:
+    """Tell what an answer means.
+
+    A status that is not known counts as x00 of its class (RFC 9110, section 15): any 2xx means that
+    the session was taken, so it must not go to a second substation.
+    """
+    if status == 202:
+        return Outcome.ACCEPTED
+    if 200 <= status < 300:
+        return Outcome.CHARGED
+    if status == 503 and problem_type(content_type, body) == _DRAINING:
+        return Outcome.DRAINING
+    if status in (429, 503):
+        return Outcome.FULL
+    if 400 <= status < 500:
+        return Outcome.REJECTED
+    return Outcome.FAILED
+
+
+def metered(body: bytes) -> dict[str, float]:
+    """Return what an answer tells of a charge's energy and power; what it does not is left out."""
+    document = _members(body)
+    told: dict[str, float] = {}
+    for name in METERED:
+        value: Any = document.get(name)
+        if type(value) in _NUMBERS and value >= 0:  # JSON has no infinity
+            told[name] = float(value)
+    return told
+
+
+def says_stopped(body: bytes) -> bool:
+    """Tell whether a success of a substation that keeps registers is of a session that it ended."""
+    return b'"stopped"' in body and _members(body).get("status") == "stopped"
+
+
+def stop_reason(body: bytes) -> str:
+    """Return why a substation ended a session, in its own words."""
+    reason = _members(body).get("reason")
+    return reason[:_LONGEST_REASON] if isinstance(reason, str) else "not said"
+
+
+def _members(body: bytes) -> dict[str, Any]:
+    try:
+        document = orjson.loads(body)
+    except ValueError:
+        return {}
+    return document if isinstance(document, dict) else {}
+
+
+def takes_no_charge(status: int) -> bool:
+    """Tell whether an answer means that no charge at all can succeed there as things are set."""
+    return 300 <= status < 400 or status in _WANT_A_PASSWORD
+
+
+def describe(status: int, location: str | None) -> str:
+    """Say what an answer other than a success was, and the remedy where that is plain.
+
+    Args:
+        status: the answer's status.
+        location: its header of that name.
+    """
+    named = f"{status} {HTTPStatus(status).phrase}" if status in _KNOWN else str(status)
+    if 300 <= status < 400:
+        where = "elsewhere" if location is None else f"to {shown(location, 100)}"
+        return f"redirects {where} ({named}), which is not followed: set what it leads to"
+    if status in _WANT_A_PASSWORD:
+        return f"answered {named}: it wants a password, and the balancer sends none"
+    return f"answered {named}"

@@ -1,0 +1,99 @@
+"""Policies: which of the sites takes the next vehicle. Pure functions.
+
+Sources: least-loaded with an estimate in place of a stale gauge: Dahlin, Interpreting Stale Load
+Information, TPDS 2000; power of two choices: Mitzenmacher, TPDS 2001.
+"""
+
+from collections.abc import Callable, Sequence
+from random import Random
+from typing import NamedTuple
+
+from load_balancer.routing.demand import Demand
+from load_balancer.routing.prediction import Prediction, Supply
+
+
+class Candidate(NamedTuple):
+    """A site that could take the vehicle, as it stood when the choice was made."""
+
+    address: str
+    name: str
+    load: int  # estimated vehicles there, without the one that is to be placed
+    capacity: int
+    score: float  # (load + 1) / capacity: how full the site would be with this vehicle
+    gauge_age_s: float
+    last_chosen: int  # sequence number of the decision that chose it last; 0: never
+
+
+class Option(NamedTuple):
+    """A candidate, and what a prediction for it takes."""
+
+    candidate: Candidate
+    free: int  # points; under 1 where so many more sessions have to end first
+    supply: Supply | None = None  # None where the site does not publish what it takes
+
+
+class Request(NamedTuple):
+    """The vehicle that is to be placed."""
+
+    demand: Demand
+    patience_s: float = 0.0  # how long it may be left in line beside a free point; 0: not at all
+    waiting: int = 0  # other vehicles in line
+
+
+class Choice(NamedTuple):
+    """What is best for the vehicle."""
+
+    candidate: Candidate
+    reason: str
+    waits: bool = False  # left in line for the candidate, which has no free point yet
+    prediction: Prediction | None = None
+    next_best: tuple[str, Prediction] | None = None  # name of a site
+
+
+Pick = Callable[[Sequence[Candidate], Random], Candidate]
+
+
+class Policy:
+    """A way to choose among the sites with a free point, and the words that explain it in logs."""
+
+    predicts = False  # whether it looks at the sites' power, and at those without a free point
+
+    def __init__(self, name: str, reason: str, pick: Pick) -> None:
+        self.name = name
+        self.reason = reason
+        self._pick = pick
+
+    @property
+    def takes_least(self) -> bool:
+        """Whether it takes the least `(load + 1) / capacity`, and needs to see no other site."""
+        return self._pick is least_loaded
+
+    def choose(self, options: Sequence[Option], request: Request, random: Random) -> Choice:  # noqa: ARG002 - the vehicle matters to policies that predict
+        """Choose for a vehicle, of options of which at least one has a free point."""
+        candidates = [one.candidate for one in options if one.free > 0]
+        return Choice(self._pick(candidates, random), self.reason)
+
+
+def least(candidate: Candidate) -> tuple[float, int]:
+    """Rank by `(load + 1) / capacity`, ties by which was chosen longest ago."""
+    return candidate.score, candidate.last_chosen
+
+
+def least_loaded(candidates: Sequence[Candidate], _random: Random) -> Candidate:
+    """Take the least `(load + 1) / capacity`, ties to the least recently chosen."""
+    return min(candidates, key=least)
+
+
+def power_of_two_choices(candidates: Sequence[Candidate], random: Random) -> Candidate:
+    """Draw two sites and take the less loaded of them."""
+    return min(random.sample(candidates, min(2, len(candidates))), key=least)
+
+
+def round_robin(candidates: Sequence[Candidate], _random: Random) -> Candidate:
+    """Take the site that was chosen longest ago, whatever its load. A yardstick."""
+    return min(candidates, key=lambda candidate: candidate.last_chosen)
+
+
+def uniformly_random(candidates: Sequence[Candidate], random: Random) -> Candidate:
+    """Draw a site, whatever its load. A yardstick."""
+    return random.choice(candidates)

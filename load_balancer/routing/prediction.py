@@ -1,0 +1,144 @@
+"""When a vehicle would be charged at a substation, from that substation's gauges alone. Pure.
+
+Gauges tell no session by itself, so the n sessions there are taken to have their remaining energy R
+spread evenly over 0 to 2R/n and to be able to draw their part of the committed power each. They are
+followed forward in time, from one end to the next, under the sharing that substations have by
+default (`first-come`): who was there before keeps its power, and a newcomer gets what is left, but
+at least half of an equal share.
+"""
+
+from collections.abc import Sequence
+from math import inf
+from typing import NamedTuple
+
+from load_balancer.routing.demand import Stage
+
+_GUARANTEED = 0.5  # of an equal share
+# So many ends are followed: each takes time, and a page may tell of a million sessions.
+MOST_ENDS = 256
+
+
+class Supply(NamedTuple):
+    """What a substation has to give now."""
+
+    sessions: int
+    committed_kw: float  # what its sessions could draw
+    remaining_kwh: float  # what its sessions still have to get
+    point_power_kw: float
+    limit_kw: float
+    hours_per_s: float  # hours of charging in a second of the balancer's clock
+
+
+class Prediction(NamedTuple):
+    """A session to come. Times in seconds of the balancer's clock; infinite where no power is."""
+
+    start_s: float  # from now to the moment at which a point is free for it
+    charging_s: float
+    slows_s: float = 0.0  # what those who are there lose by it, all together
+
+    @property
+    def finish_s(self) -> float:
+        """From now to the moment at which it is charged."""
+        return self.start_s + self.charging_s
+
+
+def predict(supply: Supply, stages: Sequence[Stage], *, after_ends: int = 0) -> Prediction:
+    """Predict the session of a vehicle that plugs in next.
+
+    Where more than 256 others end before it is charged, it is taken to gain no power from then on;
+    where as many have to end before a point is free, it never gets one.
+
+    Args:
+        supply: what the substation has to give.
+        stages: how the vehicle draws its energy at a point there.
+        after_ends: how many sessions have to end before a point is free for it; the points of all
+            but the last go to vehicles that are in line for them.
+    """
+    if not after_ends and supply.limit_kw - supply.committed_kw >= supply.point_power_kw:
+        return Prediction(0.0, alone_s(supply, stages))  # nobody is held back
+    if after_ends > MOST_ENDS:
+        return Prediction(inf, inf)
+    sessions = supply.sessions
+    each_kw = min(supply.committed_kw / sessions, supply.point_power_kw) if sessions else 0.0
+    # From one end to the next each session gets this much; to the first it is half of it.
+    apart_kwh = 2 * supply.remaining_kwh / (sessions * sessions) if sessions else 0.0
+    to_next_kwh = apart_kwh / 2
+    start = 0.0
+    if after_ends and sessions:
+        ends: list[float] = []
+        for left in range(sessions, max(0, sessions - after_ends), -1):
+            start += _hours(to_next_kwh, min(each_kw, supply.limit_kw / left))
+            ends.append(start)
+            to_next_kwh = apart_kwh
+        # Those before it in line are taken to charge for as long as it would by itself.
+        while len(ends) < after_ends:
+            start = max(start, ends[-sessions] + _alone(supply, stages))
+            ends.append(start)
+        sessions -= 1
+    charging, slows = _beside(sessions, each_kw, to_next_kwh, apart_kwh, supply.limit_kw, stages)
+    an_hour_s = 1 / supply.hours_per_s
+    return Prediction(start * an_hour_s, charging * an_hour_s, slows * an_hour_s)
+
+
+def alone_s(supply: Supply, stages: Sequence[Stage]) -> float:
+    """Return the time that a vehicle takes there by itself, the least that it can, seconds."""
+    return _alone(supply, stages) / supply.hours_per_s
+
+
+def _alone(supply: Supply, stages: Sequence[Stage]) -> float:
+    hours = 0.0
+    for kwh, cap_kw in stages:
+        hours += _hours(kwh, min(cap_kw, supply.limit_kw))
+    return hours
+
+
+def _beside(
+    others: int,
+    each_kw: float,
+    to_next_kwh: float,
+    apart_kwh: float,
+    limit_kw: float,
+    stages: Sequence[Stage],
+) -> tuple[float, float]:
+    """Return the hours that a newcomer takes beside others, the first of which ends next.
+
+    And those that the others lose to it: what it draws beyond the room that they leave is theirs.
+    """
+    hours = taken_kwh = 0.0
+    last = others - MOST_ENDS
+    for left_kwh, cap_kw in stages:
+        while (room_kw := limit_kw - others * each_kw) < cap_kw and others:
+            own_kw = max(room_kw, guaranteed_kw(others, each_kw, limit_kw, cap_kw))
+            other_kw = min(each_kw, (limit_kw - own_kw) / others)
+            span = _hours(to_next_kwh, other_kw)
+            theirs = 1 - max(0.0, room_kw) / own_kw if own_kw else 0.0
+            if own_kw * span >= left_kwh:
+                cap_kw = own_kw
+                taken_kwh += theirs * left_kwh
+                to_next_kwh -= other_kw * left_kwh / own_kw
+                break
+            if span == inf:
+                return inf, 0.0
+            if others == last:
+                cap_kw = own_kw
+                taken_kwh += theirs * left_kwh
+                break
+            hours += span
+            taken_kwh += theirs * own_kw * span
+            left_kwh -= own_kw * span
+            to_next_kwh = apart_kwh
+            others -= 1
+        hours += _hours(left_kwh, min(cap_kw, limit_kw))
+    return hours, taken_kwh / each_kw if taken_kwh else 0.0
+
+
+def guaranteed_kw(others: int, each_kw: float, limit_kw: float, cap_kw: float) -> float:
+    """Return what a newcomer has whatever those draw who were there before it."""
+    equal_kw = limit_kw / (others + 1)
+    if each_kw > equal_kw > cap_kw:  # the others share what it cannot draw
+        equal_kw = (limit_kw - cap_kw) / others
+    return min(cap_kw, _GUARANTEED * equal_kw)
+
+
+def _hours(kwh: float, kw: float) -> float:
+    return kwh / kw if kw > 0 else inf if kwh > 0 else 0.0

@@ -1,0 +1,119 @@
+"""A vehicle's way through the balancer: its ticket, its dispatches, the line it waits in."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from load_balancer.routing.demand import Demand
+
+if TYPE_CHECKING:
+    from load_balancer.routing.policy import Candidate
+    from load_balancer.routing.prediction import Prediction
+    from load_balancer.routing.substation import Site
+
+# Longest that a vehicle whose attempts keep failing pauses between two of them, seconds.
+_LONGEST_PAUSE_S = 8.0
+
+
+class Decision(NamedTuple):
+    """Why a vehicle went where it went. Times in seconds of the pool's clock."""
+
+    sequence: int
+    at: float
+    session_id: str
+    vehicle_id: str
+    request_id: str
+    substation: str
+    attempt: int
+    waited_s: float
+    policy: str
+    reason: str
+    candidates: tuple[Candidate, ...]  # all, or a shortlist
+    passed_over: tuple[tuple[str, str], ...]  # name of a site and why it was not a candidate
+    candidates_left_out: int = 0
+    passed_over_left_out: int = 0
+    prediction: Prediction | None = None
+    next_best: tuple[str, Prediction] | None = None  # name of a site
+    left_in_line_for: str | None = None  # site for which it was left before, beside a free point
+
+
+@dataclass(eq=False, slots=True)
+class Dispatch:
+    """One attempt: a vehicle handed to a site. `open` until the pool knows how it ended."""
+
+    ticket: Ticket
+    site: Site
+    decision: Decision
+    open: bool = True
+
+
+def nobody(_dispatch: Dispatch) -> None:
+    """Tell nobody of a dispatch."""
+
+
+@dataclass(eq=False, slots=True)
+class Ticket:
+    """A vehicle's place in the balancer from its arrival to its end."""
+
+    session_id: str
+    vehicle_id: str
+    arrived: float  # moved on, as is the deadline, by the time spent at sites that failed it
+    deadline: float  # not dispatched after this moment
+    demand: Demand
+    request_id: str = ""  # passed on, so that one grep finds the vehicle in every log
+    on_dispatch: Callable[[Dispatch], Any] = nobody
+    on_taken_back: Callable[[Dispatch], Any] = nobody
+    place: int = 0  # order of arrival; kept when the vehicle comes back from a lost site
+    attempts: int = 0
+    failures: int = 0  # attempts that broke
+    costs_budget: bool = False  # the next attempt is paid from the budget for repeats
+    not_before: float = float("-inf")  # not dispatched again before this moment
+    dispatch: Dispatch | None = None
+    left_in_line_for: str | None = None  # site for which it was left, beside a free point
+    rejected_by: set[str] = field(default_factory=set)
+
+    def failed(self, now: float) -> None:
+        """Note that its attempt broke.
+
+        From the second time on it pauses, each time for longer: a vehicle that breaks every site
+        it comes to (each is ejected for it) must not hold the whole grid down.
+        """
+        self.failures += 1
+        if self.failures > 1:
+            pause_s = min(_LONGEST_PAUSE_S, 0.5 * 2.0 ** (self.failures - 2))
+            self.not_before = max(self.not_before, now + pause_s)
+
+
+class WaitingLine:
+    """First come, first served; a vehicle that comes back from a lost site has its old place."""
+
+    def __init__(self) -> None:
+        self._tickets: list[Ticket] = []
+
+    def __len__(self) -> int:
+        return len(self._tickets)
+
+    def __iter__(self) -> Iterator[Ticket]:
+        return iter(self._tickets)
+
+    def add(self, ticket: Ticket) -> None:
+        """Put a ticket at its place."""
+        if not self._tickets or self._tickets[-1].place < ticket.place:
+            self._tickets.append(ticket)
+        else:
+            insort(self._tickets, ticket, key=_place)
+
+    def remove(self, ticket: Ticket) -> bool:
+        """Take a ticket out; False if it was not in line."""
+        index = bisect_left(self._tickets, ticket.place, key=_place)
+        if index < len(self._tickets) and self._tickets[index] is ticket:
+            del self._tickets[index]
+            return True
+        return False
+
+
+def _place(ticket: Ticket) -> int:
+    return ticket.place

@@ -1,0 +1,40 @@
+"""What of a choice among many substations is kept: enough to see that it was right. Pure."""
+
+from collections.abc import Sequence
+
+from load_balancer.routing.policy import Candidate
+
+# All are kept of so many; in flight there may be thousands of decisions, each among hundreds.
+MOST_LISTED = 16
+
+
+def shortlist(candidates: Sequence[Candidate], chosen: Candidate) -> tuple[Candidate, ...]:
+    """Keep the chosen one, the best ones, and the fullest ones, in the order they came in."""
+    if len(candidates) <= MOST_LISTED:
+        return tuple(candidates)
+    ranked = sorted(candidates, key=_score)
+    kept = {chosen.address, ranked[-1].address, max(candidates, key=_load).address}
+    for one in ranked:
+        if len(kept) == MOST_LISTED:
+            break
+        kept.add(one.address)
+    return tuple(one for one in candidates if one.address in kept)
+
+
+def shortlist_reasons(passed_over: Sequence[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    """Keep a few of those passed over, those first that are not merely full."""
+    if len(passed_over) <= MOST_LISTED:
+        return tuple(passed_over)
+    return tuple(sorted(passed_over, key=_is_full)[:MOST_LISTED])
+
+
+def _score(candidate: Candidate) -> float:
+    return candidate.score
+
+
+def _load(candidate: Candidate) -> int:
+    return candidate.load
+
+
+def _is_full(passed_over: tuple[str, str]) -> bool:
+    return passed_over[1].startswith("full")

@@ -1,0 +1,196 @@
+"""Watches the grid beside a run: its decisions, its loads, and its counters before and after."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote, urljoin
+
+import gevent
+
+from load_tester.pages import PageMissing, Pages
+from load_tester.reconciliation.counters import GatewayCounters, GridCounters, SiteCounters
+from load_tester.reconciliation.decisions import DecisionBook
+from load_tester.reconciliation.ledger import LedgerBook
+from load_tester.substation import GridSamples
+
+_DECISIONS_EVERY_S = 0.25
+_LOADS_EVERY_S = 0.5
+_PAGE_TIMEOUT_S = 3.0
+_COUNTER_TIMEOUT_S = 1.5
+_SETTLE_S = 2.0
+_SETTLE_EVERY_S = 0.2
+_LAST_TRIES = 3
+_AFTER_ALL = 10**12  # a sequence that no balancer reaches: asks for `last` alone
+
+
+@dataclass(slots=True)
+class Watch:
+    """Polls the pages that the gateway passes on, and the sites' own.
+
+    `now` tells seconds since the start of the run. Pages that are not there end their own poll and
+    nothing else: any gateway will do for the run itself.
+    """
+
+    url: str
+    now: Callable[[], float]
+    book: DecisionBook | None
+    ledger: LedgerBook
+    site_metrics: Sequence[str] = ()
+    api_key: str | None = field(default=None, repr=False)
+    on_waiting: Callable[[int], None] = lambda _: None
+    samples: GridSamples = field(default_factory=GridSamples)
+    decisions_fault: str = ""
+    _pages: Pages = field(init=False)
+    # Sites' pages among them, which have no business with the gateway's key.
+    _metrics: Pages = field(default_factory=lambda: Pages(_COUNTER_TIMEOUT_S))
+    # In quotes as only the stubs are generic.
+    _polls: "list[gevent.Greenlet[..., None]]" = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._pages = Pages(_PAGE_TIMEOUT_S, self.api_key)
+
+    def begin(self) -> GridCounters:
+        """Look at the grid before the run and return its counters."""
+        looks = (self._sample_loads, self._find_last_decision, self._find_newest_session)
+        gevent.joinall([gevent.spawn(look) for look in looks])
+        return self.read_counters()
+
+    def _find_newest_session(self) -> None:
+        self.ledger.begin(self._page)
+
+    def _page(self, page: str) -> dict[str, Any]:
+        return self._pages.document(self._at(page))
+
+    def _find_last_decision(self) -> None:
+        if self.book is None:
+            return
+        try:
+            for balancer in self._balancers():
+                page = self._page(_decisions(_AFTER_ALL, balancer))
+                self.book.cursor(balancer).since = int(page["last"])
+        except PageMissing as error:
+            self._give_up_decisions(f"/decisions {error}")
+        except (KeyError, TypeError, ValueError):
+            self._give_up_decisions("/decisions has no `last`")
+
+    def start(self) -> None:
+        """Poll in the background until `finish`."""
+        self._polls.append(gevent.spawn(self._repeat, _LOADS_EVERY_S, self._sample_loads))
+        if self.book is not None:
+            self._polls.append(gevent.spawn(self._repeat, _DECISIONS_EVERY_S, self._read_decisions))
+
+    def finish(self) -> None:
+        """Stop polling and read the decisions that are left."""
+        gevent.killall(self._polls)
+        for _ in range(_LAST_TRIES):
+            if self.book is None or self._read_decisions():
+                return
+        if self.book is not None:
+            self.book.cut_off = True
+
+    @staticmethod
+    def _repeat(every: float, action: Callable[[], object]) -> None:
+        while True:
+            began = time.monotonic()
+            action()
+            gevent.sleep(max(every / 4, every - (time.monotonic() - began)))
+
+    def _at(self, page: str) -> str:
+        return urljoin(f"{self.url}/", page)
+
+    def _sample_loads(self) -> None:
+        try:
+            self.samples.absorb(self._page("substations"), self.now())
+        except (PageMissing, ValueError):
+            return
+        if self.samples.waiting:
+            self.on_waiting(self.samples.waiting[-1][1])
+
+    def _read_decisions(self) -> bool:
+        """Take in all decisions since the last; return whether that worked.
+
+        What a lost page would have held comes with the next.
+        """
+        read = [self._read_decisions_of(balancer) for balancer in self._balancers()]
+        return all(read)
+
+    def _balancers(self) -> list[str]:
+        """List the gateway's balancers; one without a name where there is only one.
+
+        One that is gone is asked no more: what it decided last cannot be had.
+        """
+        try:
+            balancers = [str(one["url"]) for one in self._page("balancers")["balancers"]]
+        except (PageMissing, KeyError, TypeError):
+            return [""]  # any gateway will do
+        return balancers if len(balancers) > 1 else [""]
+
+    def _read_decisions_of(self, balancer: str) -> bool:
+        while self.book is not None:
+            try:
+                page = self._page(_decisions(self.book.cursor(balancer).overlap, balancer))
+                if not self.book.absorb(page, balancer):
+                    return True
+            except PageMissing as error:
+                if error.status not in (404, 405, 501):
+                    return False
+                self._give_up_decisions(f"/decisions {error}")
+            except ValueError as error:
+                self._give_up_decisions(str(error))
+        return True
+
+    def _give_up_decisions(self, reason: str) -> None:
+        self.book, self.decisions_fault = None, reason
+
+    def read_counters(self) -> GridCounters:
+        """Read the metrics pages of the gateway and of every site, all at once."""
+        faults: dict[str, str] = {}
+        gateway: list[GatewayCounters] = []
+        sites: dict[str, SiteCounters | None] = {}
+
+        def read_gateway() -> None:
+            try:
+                gateway.append(GatewayCounters.from_page(self._metrics.text(self._at("metrics"))))
+            except (PageMissing, ValueError) as error:
+                faults["gateway"] = str(error)
+
+        def read_site(address: str, page: str) -> None:
+            sites[address] = None
+            try:
+                sites[address] = SiteCounters.from_page(self._metrics.text(page))
+            except (PageMissing, ValueError) as error:
+                faults[address] = f"{address} {error}"
+
+        pages = self._site_pages()
+        gevent.joinall(
+            [gevent.spawn(read_gateway)]
+            + [gevent.spawn(read_site, address, page) for address, page in pages.items()]
+        )
+        return GridCounters(gateway[0] if gateway else None, sites, faults)
+
+    def _site_pages(self) -> Mapping[str, str]:
+        """Return each site's metrics page by the site's address."""
+        known = sorted(self.samples.addresses.values())
+        if not self.site_metrics:
+            return {address: urljoin(f"{address}/", "metrics") for address in known}
+        by_origin = {address.rstrip("/"): address for address in known}
+        return {by_origin.get(page.rpartition("/")[0], page): page for page in self.site_metrics}
+
+    def settle(self, enough: Callable[[GridCounters], bool]) -> GridCounters:
+        """Read counters and ledger after the run, again for a moment while they do not suffice.
+
+        A service may count a vehicle just after it answered it, and end a session just after the
+        vehicle hung up.
+        """
+        deadline = time.monotonic() + _SETTLE_S
+        ended, counters = self.ledger.read(self._page), self.read_counters()
+        while not (ended and enough(counters)) and time.monotonic() < deadline:
+            gevent.sleep(_SETTLE_EVERY_S)
+            ended, counters = ended or self.ledger.read(self._page), self.read_counters()
+        return counters
+
+
+def _decisions(since: int, balancer: str) -> str:
+    of = f"&balancer={quote(balancer, safe='')}" if balancer else ""
+    return f"decisions?since={since}{of}"

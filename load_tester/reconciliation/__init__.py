@@ -1,0 +1,1 @@
+"""Holds what the vehicles were answered against the grid's own counters."""

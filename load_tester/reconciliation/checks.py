@@ -1,0 +1,266 @@
+"""Checks what came back to the vehicles against the grid's own counters and ledger. Pure.
+
+Others may use the grid at the same time. Their sessions are known from the balancer's decisions,
+from the gateway's counter and from its ledger; up to so many more than ours are theirs, any beyond
+that an error.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from load_tester.reconciliation.counters import GridCounters
+from load_tester.reconciliation.decisions import DecisionBook
+from load_tester.reconciliation.findings import (
+    RELATIVE_TOLERANCE,
+    Books,
+    Growth,
+    OwnSide,
+    Verdict,
+    growth_of,
+)
+from load_tester.reconciliation.ledger import LedgerBook
+from load_tester.reconciliation.ledger_checks import check_ledger, check_meters
+from load_tester.vehicle import Charge, Outcome
+
+
+def check_books(
+    charges: Sequence[Charge],
+    before: GridCounters,
+    after: GridCounters,
+    decisions: DecisionBook | None,
+    began: float,
+    *,
+    several_gateways: bool = False,
+    site_names: Mapping[str, str] | None = None,
+    ledger: LedgerBook | None = None,
+    keyed_view: bool = False,
+) -> Books:
+    """Make all checks that the readable books allow.
+
+    `began`: the start of the run, seconds since 1970. `several_gateways`: answers come from more
+    than one process, so that no counter of one can be held against them. `site_names`: names by
+    address, so that sites can still be compared where others cannot be read. `keyed_view`: the
+    ledger shows the sessions of one API key alone.
+    """
+    books, ledger = Books(), ledger or LedgerBook("", fault="")
+    own = OwnSide.of(charges)
+    _check_answers(books, charges)
+    if decisions is not None and decisions.total:
+        _check_decisions(books, charges, decisions)
+    others = 0
+    if several_gateways:
+        books.add("gateway", Verdict.UNKNOWN, "several gateways share the vehicles")
+    else:
+        others = _check_gateway(books, own, before, after)
+    if decisions is not None:
+        others = max(others, len(decisions.foreign))
+        if decisions.foreign:
+            books.add(
+                "others",
+                Verdict.NOTE,
+                f"the balancer dispatched {len(decisions.foreign):,} sessions of others meanwhile",
+            )
+    books.ledger_kwh = ledger.kwh
+    check_ledger(books, charges, ledger, several_gateways=several_gateways)
+    others = max(others, sum(entry.state == "charged" for entry in ledger.others))
+    for address in sorted({*before.sites, *after.sites}):
+        books.growth[address] = growth_of(
+            before.sites.get(address),
+            after.sites.get(address),
+            known_before=address in before.sites,
+            began=began,
+        )
+    if not any((*before.sites.values(), *after.sites.values())):
+        _note_unreachable(books, after)
+    else:
+        _check_sites(books, charges, others, after, site_names or {})
+        plain = bool(ledger.others) or any(not charge.keys for charge in charges)
+        check_meters(books, ledger, site_names or {}, keyed_view=keyed_view, plain=plain)
+    return books
+
+
+def _check_answers(books: Books, charges: Sequence[Charge]) -> None:
+    sessions = Counter(
+        charge.session_id
+        for charge in charges
+        if charge.outcome is Outcome.CHARGED and charge.session_id
+    )
+    shared = sum(count - 1 for count in sessions.values())
+    if shared:
+        books.add("answers", Verdict.ERROR, f"{shared:,} answers name a session already answered")
+
+
+def _check_decisions(books: Books, charges: Sequence[Charge], decisions: DecisionBook) -> None:
+    twice = sum(
+        len(decisions.sessions.get(charge.vehicle_id, ())) > charge.most_sessions
+        for charge in charges
+    )
+    if twice:
+        books.add("dispatches", Verdict.ERROR, f"{twice:,} vehicles were given two sessions")
+    if not decisions.complete:
+        books.add(
+            "dispatches",
+            Verdict.UNKNOWN,
+            f"the decisions are incomplete: {decisions.describe_gaps()}",
+        )
+        return
+    charged = [
+        charge for charge in charges if charge.outcome is Outcome.CHARGED and charge.session_id
+    ]
+    unsent = sum(charge.session_id not in decisions.sites for charge in charged)
+    if unsent:
+        books.add(
+            "dispatches",
+            Verdict.ERROR,
+            f"{unsent:,} vehicles were answered as charged but never dispatched to a site",
+        )
+    # A site may call itself by another name than the balancer does; then they cannot be compared.
+    names = set(decisions.sites.values())
+    elsewhere = sum(
+        charge.site in names
+        and charge.session_id in decisions.sites
+        and decisions.sites[charge.session_id] != charge.site
+        for charge in charged
+    )
+    if elsewhere:
+        books.add(
+            "dispatches",
+            Verdict.ERROR,
+            f"{elsewhere:,} vehicles were answered by another site than they were sent to",
+        )
+    if not (twice or unsent or elsewhere):
+        books.add(
+            "dispatches",
+            Verdict.OK,
+            f"each of {len(charged):,} charged vehicles was dispatched, to the site that answered",
+        )
+
+
+def _check_gateway(books: Books, own: OwnSide, before: GridCounters, after: GridCounters) -> int:
+    """Compare answers; return how many vehicles of others the gateway charged."""
+    if before.gateway is None or after.gateway is None:
+        fault = after.faults.get("gateway") or before.faults.get("gateway") or "could not be read"
+        books.add("gateway", Verdict.UNKNOWN, f"the gateway's counters: {fault}")
+        return 0
+    if before.gateway.started != after.gateway.started:
+        books.add("gateway", Verdict.UNKNOWN, "the gateway restarted, its counters with it")
+        return 0
+    answered = after.gateway.answers.get("200", 0.0) - before.gateway.answers.get("200", 0.0)
+    others = round(answered) - own.answers
+    if others < -own.replayed:  # to give an answer again is not to charge another vehicle
+        books.add(
+            "gateway",
+            Verdict.ERROR,
+            f"the gateway counts {answered:,.0f} vehicles charged, {-others:,} fewer than came "
+            "back",
+        )
+        return 0
+    if others > own.loose:
+        books.add(
+            "gateway",
+            Verdict.NOTE,
+            f"the gateway counts {answered:,.0f} vehicles charged: {own.answers:,} of this run, "
+            f"{others:,} of others",
+        )
+        return others
+    books.add("gateway", Verdict.OK, f"the gateway counts {answered:,.0f} vehicles charged")
+    return 0
+
+
+def _note_unreachable(books: Books, after: GridCounters) -> None:
+    """Say that no site's counters could be read."""
+    reasons = sorted(text for key, text in after.faults.items() if key != "gateway")
+    books.add(
+        "sites",
+        Verdict.UNKNOWN,
+        "the sites' counters are not reachable from here"
+        + (f" ({'; '.join(reasons)})" if reasons else "")
+        + "; name their metrics pages with --site-metrics",
+    )
+
+
+def _check_sites(
+    books: Books,
+    charges: Sequence[Charge],
+    others: int,
+    after: GridCounters,
+    names: Mapping[str, str],
+) -> None:
+    """Compare sessions and energy, with the sites that can be compared."""
+    growth = books.growth
+    gaps = [address for address in growth if growth[address].gap]
+    for address in gaps:
+        fault = after.faults.get(address, f"{address} {growth[address].gap}")
+        books.add("sites", Verdict.UNKNOWN, fault)
+    whole = {names.get(address): growth[address] for address in growth if address not in gaps}
+    if not gaps:
+        _compare(books, OwnSide.of(charges), list(growth.values()), others, "the sites")
+    elif whole and None not in whole:
+        # Leave out what was charged at the sites whose books have gaps.
+        own = OwnSide.of(charges, whole)
+        _compare(books, own, list(whole.values()), others, "the other sites")
+    else:
+        _check_not_too_many(books, OwnSide.of(charges), others)
+
+
+def _check_not_too_many(books: Books, own: OwnSide, others: int) -> None:
+    """Hold what is left of the sites' counters against all answers: more is an error even so."""
+    charged = round(sum(growth.charged for growth in books.growth.values()))
+    present = round(sum(growth.load_before for growth in books.growth.values()))
+    allowed = own.loose + own.further_legs + others + present
+    if charged > own.charged + allowed:
+        books.add("sessions", Verdict.ERROR, _too_many("the sites", own, charged, allowed))
+
+
+def _too_many(sites: str, own: OwnSide, charged: int, allowed: int) -> str:
+    more = charged - own.charged - allowed
+    known = f" and at most {allowed:,} of others or unknown end" if allowed else ""
+    return (
+        f"{sites} charged {charged:,} vehicles, {more:,} more than {own.charged:,} of this run"
+        f"{known}: charged twice, or sent to the sites past the gateway"
+    )
+
+
+def _compare(books: Books, own: OwnSide, growth: Sequence[Growth], others: int, sites: str) -> None:
+    charged = round(sum(one.charged for one in growth))
+    present = round(sum(one.load_before for one in growth))
+    allowed = own.loose + own.further_legs + others + present
+    books.add("sessions", *_judge_sessions(sites, own, charged, allowed))
+    delivered = [one.kwh for one in growth if one.kwh is not None]
+    with_others = own.charged < charged <= own.charged + allowed
+    metered = [one.metered_kwh for one in growth if one.metered_kwh is not None]
+    if own.partial and len(metered) == len(growth):
+        # The counter of what went to charged vehicles has not all of theirs. The meter has, and
+        # that of vehicles that left early.
+        delivered, with_others = metered, own.loose + others + present > 0
+    if len(delivered) == len(growth):
+        verdict, text = _judge_energy(own, sum(delivered), with_others)
+        books.add("energy", verdict, f"{sites} delivered {sum(delivered):,.3f} kWh, {text}")
+
+
+def _judge_sessions(sites: str, own: OwnSide, charged: int, allowed: int) -> tuple[Verdict, str]:
+    more = charged - own.charged
+    if more < 0:
+        return Verdict.ERROR, (
+            f"{-more:,} of {own.charged:,} vehicles were answered as charged but no site has "
+            f"charged them: {sites} count {charged:,}"
+        )
+    if more > allowed:
+        return Verdict.ERROR, _too_many(sites, own, charged, allowed)
+    if more:
+        return Verdict.NOTE, (
+            f"{sites} charged {charged:,} vehicles: {own.charged:,} of this run, {more:,} of "
+            "others, whose answer was lost, or in further legs"
+        )
+    return Verdict.OK, f"{sites} charged {charged:,} vehicles, as answered"
+
+
+def _judge_energy(own: OwnSide, kwh: float, with_others: bool) -> tuple[Verdict, str]:
+    tolerance = RELATIVE_TOLERANCE * max(1.0, own.kwh)
+    if kwh < own.kwh - tolerance:
+        return Verdict.ERROR, f"{own.kwh - kwh:,.3f} less than was answered"
+    if with_others:
+        return Verdict.NOTE, f"{own.kwh:,.3f} of them to this run, the rest to others"
+    if kwh > own.kwh + tolerance:
+        return Verdict.ERROR, f"{kwh - own.kwh:,.3f} more than was answered"
+    return Verdict.OK, "as answered"

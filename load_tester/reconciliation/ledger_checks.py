@@ -1,0 +1,130 @@
+"""Holds the gateway's ledger of sessions against the answers, and the meters against the ledger.
+
+Asked, answered, ledger, meters: that an answer is of what was asked is seen when it comes (answer).
+From there each vehicle is held against its own rows of the ledger, and each substation's meter
+against what the ledger says was charged there, also for others, in each leg of a session. Pure.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+from load_tester.answer import ENERGY_TOLERANCE_KWH
+from load_tester.reconciliation.findings import RELATIVE_TOLERANCE, Books, Verdict
+from load_tester.reconciliation.ledger import Entry, LedgerBook
+from load_tester.vehicle import Charge, Outcome
+
+_MOST_NAMED = 3
+_TOLD = {
+    Outcome.CHARGED: "charged",
+    Outcome.STOPPED: "stopped",
+    Outcome.REFUSED: "refused",
+}
+
+
+def check_ledger(
+    books: Books, charges: Sequence[Charge], ledger: LedgerBook, *, several_gateways: bool
+) -> None:
+    """Compare each vehicle's answer with its sessions in the ledger."""
+    if not ledger.readable:
+        if ledger.fault:
+            books.add("ledger", Verdict.UNKNOWN, f"the gateway's ledger: {ledger.fault}")
+        return
+    found: defaultdict[tuple[Verdict, str], list[str]] = defaultdict(list)
+    for charge in charges:
+        rows = ledger.own.get(charge.vehicle_id, ())
+        for verdict, text in _differences(charge, rows):
+            if several_gateways and not rows:
+                verdict, text = Verdict.UNKNOWN, "are in no ledger that was read"
+            found[verdict, text].append(charge.vehicle_id)
+    for (verdict, text), vehicles in found.items():
+        named = ", ".join(vehicles[:_MOST_NAMED]) + (", …" if len(vehicles) > _MOST_NAMED else "")
+        books.add("ledger", verdict, f"{len(vehicles):,} vehicles {text}: {named}")
+    if not found:
+        own = sum(len(rows) for rows in ledger.own.values())
+        books.add("ledger", Verdict.OK, f"its {own:,} sessions of this run are as answered")
+
+
+def _differences(charge: Charge, rows: Sequence[Entry]) -> list[tuple[Verdict, str]]:
+    """Return what is not as this vehicle was answered."""
+    found = []
+    told = _TOLD.get(charge.outcome)
+    row = next((one for one in rows if one.session_id == charge.session_id), None)
+    if told is not None and charge.session_id is not None:
+        if row is not None and row.state != told:
+            found.append((Verdict.ERROR, f"were answered as {told} but are {row.state} in it"))
+        elif row is not None and not _alike(charge.energies, row.energies):
+            found.append((Verdict.ERROR, "were told other energies than it has"))
+        elif row is None and told != "refused":
+            found.append((Verdict.ERROR, f"were answered as {told} but are not in it"))
+    charged = sum(one.state == "charged" for one in rows)
+    if len(rows) > charge.most_sessions:
+        found.append((Verdict.ERROR, "have more sessions in it than they asked for"))
+    elif charged > 1:  # each try without a key is a session of its own
+        verdict = Verdict.NOTE if charged <= charge.unanswered + 1 else Verdict.ERROR
+        found.append((verdict, "were charged more than once, in tries without an answer"))
+    elif charged and told not in (None, "charged") and (row is None or row.state != "charged"):
+        found.append((Verdict.NOTE, f"were {told}, and charged in a try without an answer"))
+    if told is not None and any(one.open for one in rows):
+        found.append((Verdict.NOTE, "have sessions in it that have not ended"))
+    return found
+
+
+def _alike(answered: Mapping[str, float], written: Mapping[str, float]) -> bool:
+    """Compare by substation, where both tell."""
+    return not (answered and written) or all(
+        abs(answered.get(site, 0.0) - written.get(site, 0.0)) <= ENERGY_TOLERANCE_KWH
+        for site in {*answered, *written}
+    )
+
+
+def check_meters(
+    books: Books, ledger: LedgerBook, names: Mapping[str, str], *, keyed_view: bool, plain: bool
+) -> None:
+    """Compare what each substation metered with what the ledger says was charged there.
+
+    Args:
+        books: has the growth of the meters.
+        ledger: has the sessions.
+        names: of the substations, by address.
+        keyed_view: the ledger shows the sessions of one API key alone.
+        plain: some sessions have no key. A substation tells those their end before it is on its
+            disk, so one that was killed may have metered less than it told.
+    """
+    grown = {
+        address: growth.metered_kwh
+        for address, growth in books.growth.items()
+        if growth.metered_kwh is not None
+    }
+    if not (ledger.readable and grown):
+        return
+    written = ledger.kwh
+    if all(address in names for address in grown):
+        metered = {names[address]: kwh for address, kwh in grown.items()}
+    else:  # pages that were named, of substations that nobody else names
+        metered = {"all substations": sum(grown.values())}
+        written = {"all substations": sum(written.values())}
+    # Energy that no row of the ledger has, or not yet.
+    present = sum(growth.load_before for growth in books.growth.values())
+    unsure = keyed_view or present > 0 or any(one.open for one in ledger.entries)
+    restarted = {names.get(address) for address, growth in books.growth.items() if growth.gap}
+    differences = [
+        (
+            site,
+            f"{site} metered {metered[site]:,.3f} kWh, the ledger {written.get(site, 0.0):,.3f}",
+            more,
+        )
+        for site in sorted(metered)
+        if abs(more := metered[site] - written.get(site, 0.0))
+        > RELATIVE_TOLERANCE * max(1.0, metered[site])
+    ]
+    for site, text, more in differences:
+        explained = unsure if more > 0 else plain and site in restarted
+        books.add("meters", Verdict.NOTE if explained else Verdict.ERROR, text)
+    unmetered = sorted(site for site in written if site not in metered)
+    if unmetered:
+        books.add("meters", Verdict.UNKNOWN, f"no meter was read of {', '.join(unmetered)}")
+    if not (differences or unmetered):
+        total = sum(metered.values())
+        books.add(
+            "meters", Verdict.OK, f"{total:,.3f} kWh metered, at each substation as in the ledger"
+        )

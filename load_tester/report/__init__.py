@@ -1,0 +1,1 @@
+"""The report of a run: on the terminal, as a page, as rows."""

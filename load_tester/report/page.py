@@ -1,0 +1,191 @@
+"""The report of a run as one page: what `page.html` shows, worked out here."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from importlib.resources import files
+from typing import NamedTuple
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from load_tester.latency import Spread, round_width
+from load_tester.report.charts import Share, Strip, histogram, share_bars, timeline
+from load_tester.report.tables import (
+    NOTHING,
+    SITES,
+    TIMES,
+    Row,
+    Sheet,
+    all_sheets,
+    breaking_text,
+    count,
+    seconds,
+)
+from load_tester.result import Result
+from load_tester.substation import load_over_time
+from load_tester.vehicle import Outcome
+
+_BINS = 240  # stretches of time that a curve is made of
+_RATE_BINS = 60
+_BARS = 60
+_MOST_SITES = 24
+
+
+class _Section(NamedTuple):
+    """A titled part of the page: pictures with their legend, then a table."""
+
+    title: str
+    note: str
+    table: Sheet | None = None
+    figures: Sequence[str] = ()
+    legend: str = ""
+
+
+def render_page(result: Result) -> str:
+    """Return the whole page."""
+    environment = Environment(
+        loader=PackageLoader("load_tester", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+    )
+    recording = result.recording
+    return environment.get_template("page.html").render(
+        result=result,
+        plan=recording.plan,
+        good=result.passed and not recording.interrupted,
+        breaking=breaking_text(result),
+        style=files("load_tester").joinpath("page.css").read_text(encoding="utf-8"),
+        tiles=_tiles(result),
+        sections=list(_sections(result)),
+    )
+
+
+def _sections(result: Result) -> Iterator[_Section]:
+    """Yield the parts of the page in reading order."""
+    yield from _over_time(result)
+    pictures = {TIMES: (_distribution(result), ""), SITES: _shares(result)}
+    for sheet in [*all_sheets(result), _setting_sheet(result)]:
+        figures, legend = pictures.get(sheet.title, ([], ""))
+        yield _Section(sheet.title, sheet.note, sheet, figures, legend)
+
+
+def _tiles(result: Result) -> dict[str, str]:
+    book = result.recording.decisions
+    spread, delay = result.time_to_charge, result.delay
+    judged = book is not None and book.total
+    return {
+        "charged": count(result.outcomes[Outcome.CHARGED] + result.outcomes[Outcome.ACCEPTED]),
+        "lost": count(result.lost),
+        "time to charge, p50": seconds(spread.p50 if spread else None),
+        "time to charge, p99": seconds(spread.p99 if spread else None),
+        "delay, p99": seconds(delay.p99 if delay else None),
+        "most waiting": count(result.recording.samples.peak_waiting),
+        "least loaded chosen": f"{100 * book.least_loaded / book.total:.4g}%"
+        if book is not None and judged
+        else NOTHING,
+        "done a second": f"{result.rate:.1f}",
+    }
+
+
+def _over_time(result: Result) -> Iterator[_Section]:
+    charges, end = result.recording.charges, result.end
+    if not charges or end <= 0:
+        return
+    rates = _rates([charge.due for charge in charges], end)
+    strips = [Strip("arrivals", f"peak {max(rates):.3g} a second", rates, "arrivals")]
+    samples = result.recording.samples
+    if samples.peak_waiting:
+        waiting = _resample(samples.waiting, end)
+        strips.append(Strip("waiting", f"peak {samples.peak_waiting:,}", waiting, "waiting"))
+    reports = {site.name: site for site in result.sites}
+    loads = load_over_time(charges, _BINS, end)
+    for name, values in list(loads.items())[:_MOST_SITES]:
+        limit = reports[name].capacity
+        caption = f"peak {count(reports[name].peak_load)}"
+        strips.append(Strip(name, caption, values, "load", None if limit is None else float(limit)))
+    left = len(loads) - _MOST_SITES
+    text = "Each site's load of this run's vehicles, after their answers; dashed: its capacity."
+    if left > 0:
+        text += f" {left} more sites are not drawn."
+    yield _Section("Arrivals and load by site", text, figures=[timeline(strips, end)])
+
+
+def _rates(due: Sequence[float], end: float) -> list[float]:
+    """Return arrivals a second in stretches wide enough to be a rate, not single vehicles."""
+    width = round_width(end, _RATE_BINS)
+    counts = [0] * math.ceil(end / width)
+    for moment in due:
+        counts[min(len(counts) - 1, int(moment / width))] += 1
+    # Drawn in the same stretches as the other curves, whose last need not be a whole one.
+    return [counts[int(index * end / _BINS / width)] / width for index in range(_BINS)]
+
+
+def _resample(points: Sequence[tuple[float, int]], end: float) -> list[float]:
+    """Return the highest value in each stretch; one without a sample repeats the last."""
+    values: list[float | None] = [None] * _BINS
+    for time, sample in points:
+        if 0 <= time <= end:
+            index = min(_BINS - 1, int(_BINS * time / end))
+            values[index] = max(values[index] or 0.0, float(sample))
+    filled: list[float] = []
+    for value in values:
+        last = filled[-1] if filled else 0.0
+        filled.append(last if value is None else value)
+    return filled
+
+
+def _marks(spread: Spread) -> Mapping[str, float]:
+    return {"p50": spread.p50, "p90": spread.p90, "p99": spread.p99}
+
+
+def _distribution(result: Result) -> list[str]:
+    charged = [charge for charge in result.recording.charges if charge.outcome is Outcome.CHARGED]
+    figures = []
+    if result.time_to_charge is not None:
+        times = [charge.time_to_charge for charge in charged]
+        marks = _marks(result.time_to_charge)
+        figures.append(histogram(times, marks, "time to charge", _BARS))
+    if result.delay is not None:
+        delays = [charge.delay for charge in charged if charge.delay is not None]
+        marks = _marks(result.delay)
+        figures.append(histogram(delays, marks, "delay", _BARS))
+    return figures
+
+
+def _shares(result: Result) -> tuple[list[str], str]:
+    """Draw the sites' shares; return the pictures and what their marks mean."""
+    sites = result.sites[:_MOST_SITES]
+    if not sites:
+        return [], ""
+    total = sum(site.vehicles for site in result.sites) or 1
+    known = [site.capacity for site in result.sites if site.capacity is not None]
+    capacity = sum(known) if len(known) == len(result.sites) else 0
+    shares = [
+        Share(
+            site.name,
+            site.vehicles,
+            site.vehicles / total,
+            site.capacity / capacity if capacity and site.capacity is not None else None,
+        )
+        for site in sites
+    ]
+    legend = "Dashed: the site's share of the capacity of all." if capacity else ""
+    return [share_bars(shares)], legend
+
+
+def _setting_sheet(result: Result) -> Sheet:
+    setting, cost = result.setting, result.recording.cost
+    lag = cost.lag
+    spent = 1000 * cost.cpu_s / max(1, len(result.recording.charges))
+    rows = {
+        "gateway": setting.url,
+        "began": setting.began,
+        "seed": str(setting.seed),
+        "vehicles' patience": f"{setting.patience:g} s",
+        "planned energy": f"{result.recording.plan.total_kwh:,.1f} kWh",
+        "sent late by the tester": NOTHING
+        if lag is None
+        else f"p99 {seconds(lag.p99)}, at most {seconds(lag.max)}",
+        "the tester's CPU": f"{spent:.2f} ms a vehicle",
+    }
+    return Sheet("Setting", ("what", "value"), [Row(row) for row in rows.items()])

@@ -1,0 +1,301 @@
+"""The tables of a report, in words; the terminal and the page show the same ones. Pure."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from load_tester.latency import Spread, Window
+from load_tester.reconciliation.findings import Verdict
+from load_tester.result import Result
+from load_tester.vehicle import Outcome
+
+NOTHING = "-"
+TIMES, SITES = "Times of charged vehicles", "Sites"
+_MOST_ANSWERS = 12
+_SPREAD_COLUMNS = ("", ">p50", ">p90", ">p99", ">max", ">mean")
+_WINDOW_COLUMNS = (">due", ">charged", ">lost", ">p50", ">p99", ">p99 delay")
+
+
+class Mood(StrEnum):
+    """How a row is meant."""
+
+    PLAIN = "plain"
+    GOOD = "good"
+    DOUBT = "doubt"
+    BAD = "bad"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Cells, as plain text that may hold what a service answered: escape it where it is shown."""
+
+    cells: Sequence[str]
+    mood: Mood = Mood.PLAIN
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A table. A column that begins with > holds numbers."""
+
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[Row]
+    note: str = ""
+
+
+def seconds(value: float | None) -> str:
+    """Show a time."""
+    if value is None:
+        return NOTHING
+    return f"{value:.3f} s" if value < 1 else f"{value:.2f} s"
+
+
+def count(value: int | None) -> str:
+    """Show a number of vehicles."""
+    return NOTHING if value is None else f"{value:,}"
+
+
+def all_sheets(result: Result) -> list[Sheet]:
+    """Return the tables of a report in reading order, without those that have nothing to say."""
+    sheets = [
+        _answers_sheet(result),
+        _times_sheet(result),
+        _power_sheet(result),
+        _sites_sheet(result),
+        _moments_sheet(result),
+        _choices_sheet(result),
+        _books_sheet(result),
+    ]
+    return [sheet for sheet in sheets if sheet.rows]
+
+
+def breaking_text(result: Result) -> str:
+    """Tell where a stress run broke; empty for other runs."""
+    breaking = result.recording.breaking
+    if breaking is None:
+        return ""
+    held = "no step" if breaking.held is None else f"{breaking.held:.3g} vehicles a second"
+    broke = "" if breaking.broke is None else f", broke at {breaking.broke:.3g}"
+    return f"the service level ({breaking.level}) held up to {held}{broke}: {breaking.reason}"
+
+
+def _answers_sheet(result: Result) -> Sheet:
+    """Answers by status, with what they meant."""
+    groups: dict[tuple[str, str, Mood], int] = {}
+    for charge in result.recording.charges:
+        status = "no answer" if charge.status is None else str(charge.status)
+        if charge.outcome is Outcome.CUT_SHORT:
+            status = NOTHING
+        text = f"{charge.outcome}: {charge.reason}" if charge.reason else charge.outcome.value
+        key = (status, text, Mood.BAD if charge.outcome.lost else Mood.PLAIN)
+        groups[key] = groups.get(key, 0) + 1
+    ordered = sorted(groups.items(), key=lambda group: -group[1])
+    rows = [
+        Row((status, count(vehicles), text), mood)
+        for (status, text, mood), vehicles in ordered[:_MOST_ANSWERS]
+    ]
+    rest = ordered[_MOST_ANSWERS:]
+    if rest:
+        vehicles = sum(vehicles for _, vehicles in rest)
+        rows.append(Row(("", count(vehicles), f"{len(rest)} other reasons")))
+    if result.retries:
+        rows.append(Row(("", count(result.retries), "tries again, by vehicles with patience")))
+    return Sheet("Answers", ("answer", ">vehicles", "outcome and reason"), rows)
+
+
+def _spread_row(name: str, spread: Spread | None, show: Callable[[float], str]) -> Row:
+    if spread is None:
+        return Row((name, *[NOTHING] * 5))
+    values = (spread.p50, spread.p90, spread.p99, spread.max, spread.mean)
+    return Row((name, *map(show, values)))
+
+
+def _times_sheet(result: Result) -> Sheet:
+    """Time to charge and delay."""
+    return Sheet(
+        TIMES,
+        _SPREAD_COLUMNS,
+        [
+            _spread_row("time to charge", result.time_to_charge, seconds),
+            _spread_row("of that, delay", result.delay, seconds),
+        ],
+        "From the moment a vehicle was due until its answer. Delay: all but the charging itself, "
+        "so waiting for a point, hops between services, and tries again.",
+    )
+
+
+def _power_sheet(result: Result) -> Sheet:
+    """Energy, power and slowdown."""
+    title, power = "Energy and power", result.power
+    if power is None:
+        return Sheet(title, _SPREAD_COLUMNS, [])
+    if power.slowdown is None:
+        note = "The sites' pages do not tell: give --point-power-kw and --time-scale."
+    else:
+        note = "The fastest point: " + " or ".join(
+            f"{point.power_kw:g} kW, {point.time_scale:g} times as fast as real time"
+            for point in power.points
+        )
+    return Sheet(
+        title,
+        _SPREAD_COLUMNS,
+        [
+            _spread_row("energy", power.energy_kwh, "{:,.4g} kWh".format),
+            _spread_row("mean power", power.mean_power_kw, "{:,.4g} kW".format),
+            _spread_row("peak power", power.peak_power_kw, "{:,.4g} kW".format),
+            _spread_row("slowdown", power.slowdown, "{:,.4g}".format),
+        ],
+        "Of charged vehicles; powers as the sites told. Slowdown: the time to charge over what the "
+        f"vehicle would take alone at the fastest point. {note}",
+    )
+
+
+def _sites_sheet(result: Result) -> Sheet:
+    """Vehicles and loads by site."""
+    total = sum(site.vehicles for site in result.sites)
+    rows = [
+        Row(
+            (
+                site.name,
+                count(site.vehicles),
+                f"{100 * site.vehicles / total:.1f}%" if total else NOTHING,
+                _kwh(site.kwh),
+                count(site.capacity),
+                count(site.peak_load),
+                count(site.counted),
+                _kwh(site.counted_kwh),
+                _kwh(site.ledger_kwh),
+                _kwh(site.metered_kwh),
+            )
+        )
+        for site in result.sites
+    ]
+    columns = (
+        *(">vehicles", ">share", ">kWh", ">capacity", ">peak load"),
+        *(">counted", ">counted kWh", ">ledger kWh", ">metered kWh"),
+    )
+    return Sheet(
+        SITES,
+        ("site", *columns),
+        rows,
+        "kWh: as answered, by legs. Peak load: of anybody's vehicles, as the balancer showed it. "
+        "Counted, metered: by the site itself; ledger: the gateway's. These two are of anybody's.",
+    )
+
+
+def _kwh(value: float | None) -> str:
+    return NOTHING if value is None else f"{value:,.1f}"
+
+
+def _window_cells(window: Window) -> list[str]:
+    spread, delay = window.time_to_charge, window.delay
+    return [
+        count(window.due),
+        count(window.charged),
+        count(window.lost),
+        seconds(spread.p50 if spread else None),
+        seconds(spread.p99 if spread else None),
+        seconds(delay.p99 if delay else None),
+    ]
+
+
+def _moments_sheet(result: Result) -> Sheet:
+    """Return the steps of a stress run, the windows of a soak, or the worst windows."""
+    if result.stages:
+        breaking = result.recording.breaking
+        broke = breaking.broke if breaking else None
+        rows = [
+            Row((stage.name, *_window_cells(window)), _mood_of(stage.rate == broke))
+            for stage, window in result.stages
+        ]
+        return Sheet("Steps", (">rate", *_WINDOW_COLUMNS), rows)
+    soak = result.recording.plan.scenario == "soak"
+    shown = result.windows if soak else result.worst
+    rows = [
+        Row((f"{window.start:g} to {window.end:g} s", *_window_cells(window)))
+        for window in (shown if len(result.windows) > 1 else [])
+    ]
+    return Sheet(
+        "Windows" if soak else "The worst moments",
+        ("when due", *_WINDOW_COLUMNS),
+        rows,
+        "" if soak else "Those that lost most, then those that were held up longest.",
+    )
+
+
+def _mood_of(bad: bool) -> Mood:
+    return Mood.BAD if bad else Mood.PLAIN
+
+
+def _choices_sheet(result: Result) -> Sheet:
+    """Tell whether the balancer took the least loaded site, and how uneven it got."""
+    columns = ("what", "found")
+    book = result.recording.decisions
+    if book is None:
+        row = Row(("not available", result.recording.decisions_fault), Mood.DOUBT)
+        return Sheet("Choices", columns, [row])
+    if not book.total:
+        return Sheet("Choices", columns, [Row(("decisions", "none"))])
+    policy = result.recording.samples.policy or "not told"
+    wrong = book.total - book.least_loaded
+    rows = [
+        Row(
+            (
+                "least loaded chosen",
+                f"{book.least_loaded:,} of {book.total:,} times, policy {policy}",
+            ),
+            # Other policies have reasons for another choice.
+            Mood.GOOD if not wrong else Mood.BAD if policy == "least-loaded" else Mood.PLAIN,
+        ),
+        *[
+            Row(
+                (
+                    f"decision {example.sequence}",
+                    f"took {example.chosen} at {example.chosen_score:.3f} though {example.least} "
+                    f"was at {example.least_score:.3f}",
+                )
+            )
+            for example in book.misjudged
+        ],
+        Row(("largest imbalance", book.widest.describe() if book.widest else "none")),
+        Row(
+            ("largest, by capacity", book.widest_share.describe() if book.widest_share else "none")
+        ),
+        Row(
+            ("sent over capacity", f"{book.over_capacity:,} times"),
+            _mood_of(book.over_capacity > 0),
+        ),
+        Row(("dispatched again", f"{book.repeated:,} times, after a failed dispatch")),
+        Row(("longest wait", seconds(book.longest_wait_s))),
+    ]
+    if not book.complete:
+        rows.append(Row(("not seen", book.describe_gaps()), Mood.DOUBT))
+    return Sheet(
+        "Choices",
+        columns,
+        rows,
+        "By the balancer's own account of each decision. A choice is right when no candidate had "
+        "a lower (load + 1) / capacity; imbalance is taken among the candidates just after it.",
+    )
+
+
+_MOOD_OF_VERDICT = {
+    Verdict.OK: Mood.GOOD,
+    Verdict.NOTE: Mood.PLAIN,
+    Verdict.UNKNOWN: Mood.DOUBT,
+    Verdict.ERROR: Mood.BAD,
+}
+
+
+def _books_sheet(result: Result) -> Sheet:
+    """Tell whether the grid's counters agree with the answers."""
+    rows = [
+        Row((finding.check, finding.verdict.value, finding.text), _MOOD_OF_VERDICT[finding.verdict])
+        for finding in result.recording.books.findings
+    ]
+    return Sheet(
+        "The grid's books",
+        ("check", "", "finding"),
+        rows,
+        "What came back to the vehicles against the grid's own ledger, counters and meters.",
+    )

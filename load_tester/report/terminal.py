@@ -1,0 +1,65 @@
+"""The report of a run for the terminal."""
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from load_tester.report.tables import Mood, Sheet, all_sheets, breaking_text
+from load_tester.result import Result
+from load_tester.streams import Lasting
+
+_LOG_WIDTH = 120
+_STYLES = {Mood.PLAIN: "", Mood.GOOD: "green", Mood.DOUBT: "yellow", Mood.BAD: "bold red"}
+
+
+def report_console(stream: Lasting) -> Console:
+    """Make the console for a report: as wide as the terminal, and wide enough in a log."""
+    console = Console(file=stream.file, highlight=False)
+    if console.is_terminal:
+        return console
+    return Console(file=stream.file, highlight=False, width=_LOG_WIDTH)
+
+
+def print_result(console: Console, result: Result) -> None:
+    """Print a run's tables, then its verdict, which so is what the eye finds last."""
+    for sheet in all_sheets(result):
+        console.print()
+        console.print(_table(sheet))
+    recording, cost = result.recording, result.recording.cost
+    lag = f", sent at most {cost.lag.max * 1000:.0f} ms late" if cost.lag else ""
+    spent = 1000 * cost.cpu_s / max(1, len(recording.charges))
+    console.print()
+    console.print(
+        f"{len(recording.charges):,} vehicles in {result.end:.1f} s, {result.rate:.1f} done a "
+        f"second; the tester took {spent:.2f} ms of CPU a vehicle{lag}"
+    )
+    if recording.breaking is not None:
+        console.print(Text(breaking_text(result)))
+    for line in result.missed:
+        console.print(Text(f"missed: {line}", "bold red"))
+    if not recording.books.in_order:
+        console.print(Text("the grid's books do not add up, see above", "bold red"))
+    good = result.passed and not recording.interrupted
+    console.print(Text(result.verdict, "bold green" if good else "bold red"))
+
+
+def _table(sheet: Sheet) -> Table:
+    table = Table(
+        title=sheet.title,
+        title_justify="left",
+        title_style="bold",
+        header_style="dim",
+        box=SIMPLE_HEAD,
+    )
+    for column in sheet.columns:
+        number = column.startswith(">")
+        table.add_column(
+            column.removeprefix(">"),
+            justify="right" if number else "left",
+            no_wrap=number,
+        )
+    for row in sheet.rows:
+        table.add_row(*[escape(cell) for cell in row.cells], style=_STYLES[row.mood])
+    return table

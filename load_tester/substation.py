@@ -1,0 +1,159 @@
+"""A site over a run, put together from answers, decisions, samples and the site's own counters."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from load_tester.reconciliation.decisions import DecisionBook
+from load_tester.reconciliation.findings import Books
+from load_tester.vehicle import Charge
+
+
+@dataclass(frozen=True, slots=True)
+class SiteSample:
+    """A site as `GET /substations` showed it; seconds after the start of the run."""
+
+    time: float
+    load: int
+    capacity: int | None
+    health: str
+
+
+@dataclass(slots=True)
+class GridSamples:
+    """What `GET /substations` showed during a run."""
+
+    policy: str | None = None
+    peak_waiting: int = 0
+    waiting: list[tuple[float, int]] = field(default_factory=list)
+    sites: dict[str, list[SiteSample]] = field(default_factory=dict)
+    addresses: dict[str, str] = field(default_factory=dict)  # name: address
+
+    def absorb(self, page: Mapping[str, Any], time: float) -> None:
+        """Take a page in.
+
+        Raises:
+            ValueError: not a page of substations at all.
+        """
+        sites = page.get("substations")
+        if not isinstance(sites, list):
+            raise ValueError("/substations answered without `substations`")  # noqa: TRY004 - the page is wrong, not the program
+        if isinstance(page.get("policy"), str):
+            self.policy = page["policy"]
+        waiting = page.get("waiting")
+        if isinstance(waiting, int):
+            self.peak_waiting = max(self.peak_waiting, waiting)
+            self.waiting.append((time, waiting))
+        for site in sites:
+            if not isinstance(site, dict) or not isinstance(site.get("name"), str):
+                continue
+            name, load, capacity = site["name"], site.get("load"), site.get("capacity")
+            if isinstance(site.get("address"), str):
+                self.addresses[name] = site["address"]
+            self.sites.setdefault(name, []).append(
+                SiteSample(
+                    time,
+                    load if isinstance(load, int) else 0,
+                    capacity if isinstance(capacity, int) else None,
+                    str(site.get("health", "unknown")),
+                )
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class SiteReport:
+    """One row of the table of sites. None: not known."""
+
+    name: str
+    vehicles: int
+    kwh: float
+    capacity: int | None
+    peak_load: int | None
+    counted: int | None  # sessions that the site's own counter grew by
+    counted_kwh: float | None
+    ledger_kwh: float | None  # of all sessions of the ledger, anybody's
+    metered_kwh: float | None  # that its meter grew by
+    unhealthy_samples: int
+
+
+def report_sites(
+    charges: Sequence[Charge], samples: GridSamples, decisions: DecisionBook | None, books: Books
+) -> list[SiteReport]:
+    """Build the table of sites, by name."""
+    vehicles: Counter[str] = Counter()
+    energy: defaultdict[str, float] = defaultdict(float)
+    for charge in charges:
+        if charge.site is not None and not charge.outcome.lost:
+            vehicles[charge.site] += 1
+        for name, kwh in charge.answered_kwh.items():
+            if name:
+                energy[name] += kwh
+    peaks = decisions.peaks if decisions is not None else {}
+    names = sorted({*vehicles, *energy, *samples.sites, *peaks}, key=_natural)
+    rows = []
+    for name in names:
+        seen = samples.sites.get(name, [])
+        growth = books.growth.get(samples.addresses.get(name, ""))
+        counted = growth is not None and not growth.gap
+        rows.append(
+            SiteReport(
+                name,
+                vehicles[name],
+                energy[name],
+                _last(sample.capacity for sample in seen) or peaks.get(name, (0, None))[1],
+                max([sample.load for sample in seen] + [peaks.get(name, (0, 0))[0]], default=None),
+                round(growth.charged) if growth is not None and counted else None,
+                growth.kwh if growth is not None and counted else None,
+                books.ledger_kwh.get(name),
+                growth.metered_kwh if growth is not None else None,
+                sum(sample.health != "up" for sample in seen),
+            )
+        )
+    return rows
+
+
+def _natural(name: str) -> tuple[str, int]:
+    stem = name.rstrip("0123456789")
+    return stem, int(name[len(stem) :] or 0)
+
+
+def _last(values: Iterable[int | None]) -> int | None:
+    return next((value for value in reversed(list(values)) if value is not None), None)
+
+
+def load_over_time(charges: Sequence[Charge], bins: int, end: float) -> dict[str, list[float]]:
+    """Return each site's mean load of own vehicles in each of `bins` stretches up to `end`.
+
+    From the answers alone, so that it needs neither the balancer's clock nor its word: a vehicle
+    was at its site for the last `charging_s` seconds before its answer. An answer takes a moment to
+    come back, in which the next vehicle may be at the same point already; so means, not peaks.
+    """
+    stays: dict[str, list[tuple[float, float]]] = {}
+    for charge in charges:
+        if charge.site is not None and charge.charging_s is not None:
+            stay = (max(0.0, charge.ended - charge.charging_s), charge.ended)
+            stays.setdefault(charge.site, []).append(stay)
+    width = end / bins if end > 0 else 1.0
+    return {site: _mean_load(stays[site], bins, width) for site in sorted(stays, key=_natural)}
+
+
+def _mean_load(stays: Sequence[tuple[float, float]], bins: int, width: float) -> list[float]:
+    """Spread each stay over the stretches it touches: whole ones by their ends, to stay linear."""
+    load = [0.0] * bins
+    change = [0.0] * (bins + 1)  # of the load in whole stretches
+    for start, end in stays:
+        first = min(bins - 1, int(start / width))
+        last = min(bins - 1, int(end / width))
+        if first == last:
+            load[first] += (end - start) / width
+            continue
+        load[first] += (first + 1) - start / width
+        load[last] += min(1.0, end / width - last)
+        change[first + 1] += 1
+        change[last] -= 1
+    whole = 0.0
+    for index in range(bins):
+        whole += change[index]
+        load[index] += whole
+    return load

@@ -1,0 +1,84 @@
+"""A fourth site comes up while vehicles charge, and answers as no site should."""
+
+import time
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+import pytest
+
+from local_stack.fault_proxy import Relay
+from local_stack.grid import Grid, Ports
+from tests.e2e.faults.local.conftest import POINTS
+from tests.e2e.faults.scene import Scene
+from tests.support.memory import Memory
+from tests.support.raw_substation import Bytes, http, raw_site
+
+_STAYS_S = 4
+# What 50 vehicles and their connections may take in the balancer; a page of 50 MB would not fit.
+_GROWTH_MB = 30
+
+_ANSWERS = {
+    "garbage": Bytes(b"\x00\xff nonsense\r\n\r\n", hang_up=True),
+    "half an answer": Bytes(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nhalf", hang_up=True),
+    "nothing, and hangs up": Bytes(b"", hang_up=True),
+    "nothing, ever": Bytes(b""),
+    "500": http(b"oh no", status=b"500 Internal Server Error"),
+}
+_PAGES = {
+    "50 MB": http(b"x" * 50_000_000),
+    "a body without end": Bytes(b"HTTP/1.1 200 OK\r\n\r\n", forever=b"x" * 65_536),
+    "a head without end": Bytes(b"HTTP/1.1 200 OK\r\n", forever=b"X-Load: 0\r\n" * 1000),
+}
+
+
+@pytest.fixture(scope="module")
+def bad_port() -> int:
+    return Ports.free(0).gateway
+
+
+@pytest.fixture(scope="module")
+def grid(tmp_path_factory: pytest.TempPathFactory, bad_port: int) -> Iterator[Grid]:
+    ports = Ports.free(len(POINTS))
+    sites = [
+        f"substation{n}=http://127.0.0.1:{port}" for n, port in enumerate(ports.substations, 1)
+    ]
+    with Grid(
+        tmp_path_factory.mktemp("grid"),
+        points=POINTS,
+        ports=ports,
+        balancer_env={"SUBSTATIONS": ",".join([*sites, f"bad=http://127.0.0.1:{bad_port}"])},
+    ) as grid:
+        yield grid
+
+
+def port_of(url: str) -> int:
+    return urlsplit(url).port or 0
+
+
+@pytest.mark.parametrize("what", _ANSWERS)
+def test_a_site_that_answers_vehicles_with(scene: Scene, bad_port: int, what: str) -> None:
+    asked: list[str] = []
+
+    def comes_up_and_goes() -> None:
+        with raw_site(_ANSWERS[what]) as site, Relay(bad_port, port_of(site.url)):
+            time.sleep(_STAYS_S)
+            asked.extend(site.asked)
+
+    scene.play(f"a site answers vehicles with {what}", comes_up_and_goes)
+    assert "/charge" in asked
+
+
+@pytest.mark.parametrize("what", _PAGES)
+def test_a_site_whose_metrics_page_is(scene: Scene, grid: Grid, bad_port: int, what: str) -> None:
+    def comes_up_and_goes() -> None:
+        memory = Memory(grid.balancer)
+        with raw_site(metrics=[_PAGES[what]]) as site, Relay(bad_port, port_of(site.url)):
+            time.sleep(_STAYS_S)
+            assert site.asked
+            assert set(site.asked) == {"/metrics"}
+        assert memory.grown_mb < _GROWTH_MB
+
+    scene.play(
+        f"a site's metrics page is {what}; the balancer grows by < {_GROWTH_MB} MB",
+        comes_up_and_goes,
+    )

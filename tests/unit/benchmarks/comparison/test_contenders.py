@@ -1,0 +1,170 @@
+import re
+import subprocess
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import NamedTuple
+
+import pytest
+
+from benchmarks.comparison.contenders import RIVALS, Place, PlacedSite, Rival
+from benchmarks.comparison.contenders.contender import find
+from benchmarks.comparison.contenders.simple_server import create_app
+from benchmarks.comparison.scenes import scenes
+from local_stack.grid import Ports
+
+BY_KEY = {rival.key: rival for rival in RIVALS}
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    ports = Ports.free(2)
+    sites = [
+        PlacedSite("substation1", ports.substations[0], 4, 350.0, 700.0),
+        PlacedSite("substation2", ports.substations[1], 12, 50.0, 300.0),
+    ]
+    return Place(ports.balancer, ports.prometheus, sites, tmp_path, longest_s=2.123456)
+
+
+@pytest.mark.parametrize("key", ["haproxy", "nginx", "envoy"])
+def test_a_program_that_is_not_installed_is_named(
+    key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = f"benchmarks.comparison.contenders.{key}"
+    monkeypatch.setattr(f"{package}.find", lambda _program: None)
+    if key == "envoy":
+        monkeypatch.setattr(f"{package}.find_spec", lambda _package: None)
+    assert re.fullmatch(rf"{key} is not installed \(.+\)", BY_KEY[key].missing() or "")
+
+
+@pytest.mark.parametrize(
+    ("key", "check"),
+    [
+        ("haproxy", ["-c", "-f", "haproxy.cfg"]),
+        ("haproxy-limits", ["-c", "-f", "haproxy.cfg"]),
+        ("nginx", ["-t", "-q", "-e", "stderr", "-p", ".", "-c", "nginx.conf"]),
+        ("envoy", ["--mode", "validate", "-l", "error", "-c", "envoy.yaml"]),
+    ],
+)
+def test_a_rival_takes_the_configuration_that_is_written_for_it(
+    key: str, check: list[str], place: Place
+) -> None:
+    rival = BY_KEY[key]
+    if why := rival.missing():
+        pytest.skip(why)
+    rival.process(place)
+    command = _command(rival, place)[0]
+    check = [str(place.folder / arg) if "." in arg else arg for arg in check]
+    done = subprocess.run([command, *check], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    # A version is in the report, so it must be found.
+    assert re.search(r"\d+\.\d+", rival.version())
+
+
+def _command(rival: Rival, place: Place) -> list[str]:
+    return rival.process(place)._command
+
+
+@pytest.mark.parametrize(
+    ("key", "file", "words"),
+    [
+        ("haproxy", "haproxy.cfg", "maxconn {capacity} weight {capacity}"),
+        ("nginx", "nginx.conf", "max_conns={capacity} weight={capacity}"),
+        ("envoy", "envoy.yaml", "load_balancing_weight: {capacity}"),
+    ],
+)
+def test_each_site_has_its_own_capacity_in_a_rivals_configuration(
+    key: str, file: str, words: str, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(f"benchmarks.comparison.contenders.{key}.find", lambda program: program)
+    BY_KEY[key].process(place)
+    text = (place.folder / file).read_text()
+    for site in place.sites:
+        assert words.format(capacity=site.capacity) in text
+        assert str(site.port) in text
+    assert "$" not in text
+
+
+def test_haproxy_can_weigh_sites_by_their_power_limits(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("benchmarks.comparison.contenders.haproxy.find", lambda program: program)
+    BY_KEY["haproxy-limits"].process(place)
+    text = (place.folder / "haproxy.cfg").read_text()
+    assert "maxconn 4 weight 256" in text
+    assert "maxconn 12 weight 109" in text
+
+
+def test_weights_by_limits_play_only_where_they_are_not_those_by_points() -> None:
+    played = [scene.name for scene in scenes(quick=False) if BY_KEY["haproxy-limits"].plays(scene)]
+    assert played == ["unlike substations"]
+    assert all(BY_KEY["haproxy"].plays(scene) for scene in scenes(quick=False))
+
+
+def test_a_server_outside_a_users_path_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert find("no-such-program") is None
+    if Path("/usr/sbin/nginx").exists():
+        assert find("nginx") == "/usr/sbin/nginx"
+
+
+class Stub(NamedTuple):
+    """A site that shows a load and counts who comes."""
+
+    url: str
+    came: list[bytes]
+
+
+@pytest.fixture
+def stubs() -> Iterator[list[Stub]]:
+    servers, made = [], []
+    for load in (5, 3, 4):
+        came: list[bytes] = []
+        server = HTTPServer(("127.0.0.1", 0), _handler(load, came))
+        Thread(target=server.serve_forever, daemon=True).start()
+        servers.append(server)
+        made.append(Stub(f"http://127.0.0.1:{server.server_port}", came))
+    yield made
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+def _handler(load: int, came: list[bytes]) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self._answer(200, f"substation_current_load {load}\n".encode())
+
+        def do_POST(self) -> None:
+            came.append(self.rfile.read(int(self.headers["Content-Length"])))
+            self._answer(200, b"{}")
+
+        def _answer(self, status: int, body: bytes) -> None:
+            self.send_response(status)
+            self.send_header("Content-Type", "text/plain")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    return Handler
+
+
+def test_the_simple_way_takes_the_least_gauge_among_those_that_answer(
+    stubs: list[Stub], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nobody = f"http://127.0.0.1:{Ports.free(0).balancer}"
+    monkeypatch.setenv("SUBSTATIONS", ",".join([nobody, *(stub.url for stub in stubs)]))
+    client = create_app().test_client()
+    assert client.post("/charge", data=b'{"kwh":6}').status_code == 200
+    assert [stub.came for stub in stubs] == [[], [b'{"kwh":6}'], []]
+
+
+def test_the_simple_way_refuses_when_no_gauge_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SUBSTATIONS", f"http://127.0.0.1:{Ports.free(0).balancer}")
+    assert create_app().test_client().post("/charge").status_code == 503

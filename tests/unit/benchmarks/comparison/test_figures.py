@@ -1,0 +1,124 @@
+from dataclasses import replace
+
+import pytest
+
+from benchmarks.comparison.figures import as_seen, figures, occupancies
+from benchmarks.comparison.scenes import Fault, Scene, Strangers, held_s, scenes, sites_of
+from benchmarks.comparison.testbed import Run
+from benchmarks.comparison.traffic import Trip
+from load_tester.vehicle import Charge, Outcome, Vehicle
+from local_stack.session_logs import Visit
+
+BEGAN = 1000.0  # of the run, seconds of the epoch
+SCENE = Scene(
+    "test",
+    "Two sites of one point each.",
+    sites_of(1, 1),
+    tuple(Vehicle(number, 0.0, 5.0) for number in (1, 2, 3)),
+    ends_at=2.0,
+)
+
+
+def charge(number: int, ended: float, status: int | None = 200) -> Charge:
+    outcome = Outcome.CHARGED if status == 200 else Outcome.FAILED
+    made = Charge(SCENE.vehicles[number - 1], f"ev-{number}", 0.0, 0.0, ended, outcome, status)
+    assert made.lag == 0
+    return made
+
+
+def visit(number: int, began: float, ended: float, *, charged: bool = True) -> Visit:
+    outcome = "charged" if charged else "aborted"
+    return Visit("", outcome, 6.0, BEGAN + began, BEGAN + ended, f"ev-{number}", 6.0)
+
+
+def run(charges: list[Charge], *logs: list[Visit], faults: list[Fault] | None = None) -> Run:
+    return Run(Trip(BEGAN, charges, [], faults or []), logs, 0, {})
+
+
+def test_vehicles_without_a_200_are_lost_and_do_not_enter_the_times() -> None:
+    seen = run(
+        [charge(1, 1.0), charge(2, 1.4), charge(3, 0.01, 503)],
+        [visit(1, 0.0, 1.0)],
+        [visit(2, 0.0, 1.0)],
+    )
+
+    found = figures(SCENE, seen)
+
+    assert (found.vehicles, found.lost, found.charged_all) == (3, 1, False)
+    assert found.mean_s == pytest.approx(1.2)
+    assert found.refused_while_free == 0, "both points were taken"
+
+
+def test_a_refusal_beside_a_point_that_was_free_is_counted() -> None:
+    seen = run([charge(1, 1.0), charge(2, 0.5, 503)], [visit(1, 0.0, 1.0)], [])
+    assert figures(SCENE, seen).refused_while_free == 1
+
+
+def test_a_vehicle_that_got_no_answer_is_lost_but_was_not_refused() -> None:
+    seen = run([charge(1, 1.0), charge(2, 25.0, None)], [visit(1, 0.0, 1.0)], [])
+    found = figures(SCENE, seen)
+    assert (found.lost, found.refused_while_free) == (1, 0)
+
+
+def test_a_free_point_at_a_dead_site_does_not_count_as_free() -> None:
+    seen = run(
+        [charge(1, 3.0), charge(2, 2.5, 503)],
+        [visit(1, 2.0, 3.0)],
+        [],
+        faults=[Fault(2.2, "is killed", 1)],
+    )
+    assert figures(SCENE, seen).refused_while_free == 0
+
+
+def test_a_vehicle_that_two_sites_charged_to_the_end_is_charged_twice() -> None:
+    twice = run(
+        [charge(1, 2.0), charge(2, 1.0)],
+        [visit(1, 0.0, 1.0)],
+        [visit(2, 0.0, 0.9), visit(1, 1.0, 2.0)],
+    )
+    moved = run([charge(1, 2.0)], [visit(1, 0.0, 0.5, charged=False)], [visit(1, 0.5, 1.5)])
+    assert figures(SCENE, twice).charged_twice == 1
+    assert figures(SCENE, moved).charged_twice == 0
+
+
+def test_two_vehicles_at_one_point_are_over_capacity() -> None:
+    seen = run([charge(1, 1.0), charge(2, 1.0)], [visit(1, 0.0, 1.0), visit(2, 0.5, 1.5)], [])
+    assert figures(SCENE, seen).over_capacity == 1
+
+
+def test_what_strangers_found_is_told_apart() -> None:
+    scene = replace(SCENE, strangers=Strangers(0, SCENE.vehicles[:2]))
+    trip = Trip(BEGAN, [charge(1, 1.0)], [charge(1, 1.0), charge(2, 0.01, 503)], [])
+    found = figures(scene, Run(trip, ([visit(1, 0.0, 1.0)], []), 0, {}))
+    assert (found.strangers, found.strangers_turned_away, found.lost) == (2, 1, 0)
+
+
+def test_a_site_counts_as_back_from_the_moment_at_which_it_was_ready() -> None:
+    faults = [Fault(1.0, "is killed", 1), Fault(3.0, "starts", 1)]
+    trip = Trip(BEGAN, [], [], faults)
+    assert as_seen(faults, Run(trip, (), 0, {1: 3.8}))[1] == Fault(3.8, "starts", 1)
+    _, site = occupancies(SCENE, Run(trip, ([], []), 0, {1: 3.8}))
+    assert not site.is_usable(3.7)
+    assert site.is_usable(3.8)
+
+
+def test_a_run_as_the_all_knowing_chooser_would_have_it_is_at_the_limit() -> None:
+    scene = next(one for one in scenes(quick=True) if one.name == "burst")
+    free_at = [(0.0, number) for number, n in enumerate(scene.capacities) for _ in range(n)]
+    charges, logs = [], [[] for _ in scene.capacities]  # type: ignore[var-annotated]
+    for vehicle in scene.vehicles:
+        free_at.sort()
+        since, site = free_at[0]
+        began = max(since, vehicle.due)
+        ended = began + held_s(vehicle)
+        free_at[0] = (ended, site)
+        name = f"ev-{vehicle.number}"
+        logs[site].append(visit(vehicle.number, began, ended))
+        due = vehicle.due
+        charges.append(Charge(vehicle, name, due, due, ended, Outcome.CHARGED, 200))
+
+    found = figures(scene, run(charges, *logs))
+
+    assert found.ratio == pytest.approx(1.0, abs=1e-6)
+    assert (found.lost, found.over_capacity, found.refused_while_free) == (0, 0, 0)
+    assert found.mean_imbalance < 0.02

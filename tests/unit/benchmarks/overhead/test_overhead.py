@@ -1,0 +1,80 @@
+"""What a measurement of cost needs before it begins, and its checked-in report."""
+
+import re
+import resource
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from benchmarks import interruption
+from benchmarks.overhead import choice, cli, report
+from benchmarks.overhead.many import kb_for_each, measure
+from benchmarks.overhead.results import ChoiceCost, Many, load
+from load_balancer.routing.policies import DEFAULT_POLICY
+
+
+def test_too_few_open_files_are_told_before_anything_is_measured(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def measure(*_: object) -> None:
+        pytest.fail("it measured")
+
+    monkeypatch.setattr(interruption, "raise_when_told", lambda: None)
+    monkeypatch.setattr(resource, "getrlimit", lambda _which: (1024, 4096))
+    monkeypatch.setattr(cli._Measurement, "_rush_all", measure)
+    monkeypatch.setattr(cli._Measurement, "_hold_all", measure)
+    assert cli.main(["--quick", "--ways", "site"]) == 1
+    assert "error: 20000 open files are needed and 4096 allowed" in capsys.readouterr().out
+
+
+def test_the_checked_in_report_is_what_its_results_say() -> None:
+    results = load(cli.RESULTS / "overhead.json")
+    assert (cli.RESULTS / "overhead.md").read_text(encoding="utf-8") == report.write(results)
+
+
+def test_the_checked_in_results_are_as_they_would_be_kept(tmp_path: Path) -> None:
+    load(cli.RESULTS / "overhead.json").save(tmp_path / "overhead.json")
+    assert (tmp_path / "overhead.json").read_text() == (cli.RESULTS / "overhead.json").read_text()
+
+
+def many(policy: str, substations: int, per_s: float, memory_bytes: int) -> Many:
+    return Many(policy, substations, per_s, 0.03, 0.0002, 0.125, memory_bytes)
+
+
+def test_many_substations_are_shown_beside_the_fewest() -> None:
+    rows = [
+        many("least-loaded", 3, 3000, 40_000_000),
+        many("least-loaded", 1003, 2100, 40_000_000 + 1000 * 20 * 1024),
+        many("earliest-finish", 3, 2000, 40_000_000),
+    ]
+    assert kb_for_each(rows, "least-loaded") == 20
+    assert kb_for_each(rows, "earliest-finish") == 0
+    told = report.write(replace(load(cli.RESULTS / "overhead.json"), many=rows))
+    assert re.search(r"least-loaded +\| +1,003 \| +2,100 \| +70%", told)
+    assert "least-loaded: 20.0 KB for each substation." in told
+
+
+def test_many_substations_answer_and_the_balancer_reaches_each(tmp_path: Path) -> None:
+    row = measure("earliest-finish", 40, tmp_path / "run", idle_s=0.5, seconds=1)
+    assert (row.policy, row.substations) == ("earliest-finish", 40)
+    assert row.per_s > 1
+    assert row.cpu_s > 0
+    assert row.memory_bytes > 1_000_000
+
+
+def test_a_choice_is_timed_and_one_that_costs_too_much_is_told() -> None:
+    found = choice.measure(DEFAULT_POLICY, 3, vehicles=50)
+    assert (found.policy, found.substations) == (DEFAULT_POLICY, 3)
+    assert 1 < found.median_us < 5_000
+    assert not choice.is_too_dear(ChoiceCost(DEFAULT_POLICY, 3, 60.0))
+    assert choice.is_too_dear(ChoiceCost(DEFAULT_POLICY, 3, 60.1))
+    assert choice.is_too_dear(ChoiceCost(DEFAULT_POLICY, 30, 400.1))
+    assert not choice.is_too_dear(ChoiceCost(DEFAULT_POLICY, 300, 9_999.0))
+    assert not choice.is_too_dear(ChoiceCost("least-loaded", 3, 9_999.0))
+
+
+def test_no_choice_of_the_checked_in_results_is_too_dear() -> None:
+    choices = load(cli.RESULTS / "overhead.json").choices
+    assert {one.substations for one in choices} >= choice.LIMITS_US.keys()
+    assert not any(map(choice.is_too_dear, choices))

@@ -1,0 +1,172 @@
+"""The simulated site admits, answers and fails as a real one does."""
+
+from random import Random
+
+import pytest
+
+from benchmarks.simulation.demand import TIME_SCALE, Arrival, lasting
+from benchmarks.simulation.scenes import SiteSpec
+from benchmarks.simulation.substation import Answer, Call, Substation
+from benchmarks.simulation.timeline import NoDistance, Timeline, Wires
+from load_balancer.routing.demand import Demand
+from load_balancer.routing.substation import Reading
+
+
+class Visitors:
+    """Calls a site with two points, and notes what they hear."""
+
+    def __init__(self, power_limit_kw: float | None = None) -> None:
+        self.timeline = Timeline()
+        spec = SiteSpec("substation1", 2, power_limit_kw=power_limit_kw)
+        self.site = Substation(spec, TIME_SCALE, self.timeline, lambda _site: None)
+        self.heard: list[tuple[float, str, Answer]] = []
+
+    def call(self, name: str, held_s: float = 10, truth: Demand | None = None) -> Call:
+        def hear(answer: Answer, _told: Reading | None) -> None:
+            self.heard.append((self.timeline.now, name, answer))
+
+        arrival = Arrival(self.timeline.now, lasting(held_s), 0.0, truth)
+        call = Call(self.site, NoDistance(), arrival, None, hear)
+        call.send()
+        return call
+
+    def page(self) -> Reading | None:
+        pages: list[Reading | None] = []
+        self.site.page_requested(pages.append)
+        return pages[0] if pages else None
+
+    def gauge(self) -> tuple[int, int, bool] | None:
+        page = self.page()
+        return (page.load, page.capacity, page.draining) if page else None
+
+
+@pytest.fixture
+def visitors() -> Visitors:
+    return Visitors()
+
+
+def test_the_clock_runs_actions_in_the_order_of_their_times_then_of_their_planning() -> None:
+    timeline, ran = Timeline(), []
+    timeline.at(2, lambda: ran.append("late"))
+    timeline.at(1, lambda: ran.append("early"))
+    timeline.at(1, lambda: timeline.after(0, lambda: ran.append("third")))
+    timeline.at(1, lambda: ran.append("second"))
+    timeline.run(until=1)
+    assert (timeline.now, ran) == (1, ["early", "second", "third"])
+    timeline.run(until=5)
+    assert (timeline.now, ran[-1]) == (5, "late")
+
+
+def test_messages_overtake_each_other_within_their_limits() -> None:
+    timeline = Timeline()
+    wires = Wires(timeline, Random(1), 0.001, 0.002)
+    arrived: list[tuple[int, float]] = []
+    for number in range(50):
+        wires.carry(lambda number=number: arrived.append((number, timeline.now)))  # type: ignore[misc]
+    timeline.run(until=1)
+    assert [number for number, _ in arrived] != list(range(50))
+    assert all(0.001 <= at <= 0.002 for _, at in arrived)
+
+
+def test_it_takes_no_more_than_its_points(visitors: Visitors) -> None:
+    for name in "abc":
+        visitors.call(name)
+    assert visitors.heard == [(0, "c", Answer.FULL)]
+    assert visitors.gauge() == (2, 2, False)
+    visitors.timeline.run(until=20)
+    assert visitors.heard[1:] == [(10, "a", Answer.CHARGED), (10, "b", Answer.CHARGED)]
+    assert visitors.gauge() == (0, 2, False)
+
+
+def test_a_hang_up_frees_the_point(visitors: Visitors) -> None:
+    visitors.call("a").hang_up()
+    assert visitors.gauge() == (0, 2, False)
+    visitors.timeline.run(until=20)
+    assert visitors.heard == []
+
+
+def test_a_killed_site_resets_what_it_holds_and_refuses_what_comes(visitors: Visitors) -> None:
+    visitors.call("a")
+    visitors.site.kill()
+    visitors.call("b")
+    assert [answer for _, _, answer in visitors.heard] == [Answer.RESET, Answer.REFUSED]
+    assert visitors.gauge() is None
+    visitors.site.start()
+    visitors.timeline.run(until=20)
+    assert len(visitors.heard) == 2
+    assert visitors.gauge() == (0, 2, False)
+
+
+def test_a_frozen_site_that_wakes_sees_first_who_is_gone(visitors: Visitors) -> None:
+    gone, staying = visitors.call("gone"), visitors.call("staying")
+    visitors.site.freeze()
+    assert visitors.gauge() is None
+    visitors.timeline.run(until=15)
+    gone.hang_up()
+    assert visitors.heard == []
+    visitors.site.thaw()
+    assert visitors.heard == [(15, "staying", Answer.CHARGED)]
+    assert not staying.gone
+    assert visitors.gauge() == (0, 2, False)
+
+
+def test_a_draining_site_finishes_what_it_has_then_exits(visitors: Visitors) -> None:
+    visitors.call("a")
+    visitors.site.drain()
+    visitors.call("b")
+    assert visitors.heard == [(0, "b", Answer.DRAINING)]
+    assert visitors.gauge() == (1, 2, True)
+    visitors.timeline.run(until=20)
+    assert visitors.heard[1:] == [(10, "a", Answer.CHARGED)]
+    assert visitors.gauge() is None
+
+
+def test_its_power_and_energy_are_the_real_substation_s() -> None:
+    visitors = Visitors(power_limit_kw=60)
+    visitors.call("a")
+    visitors.call("b")
+    page = visitors.page()
+    assert page is not None
+    assert (page.point_power_kw, page.power_limit_kw, page.time_scale) == (50, 60, 360)
+    assert page.committed_power_kw == 100
+    assert page.power_kw == pytest.approx(60)
+    assert page.remaining_energy_kwh == pytest.approx(100)
+    # First come, first served, but for half of an equal share.
+    visitors.timeline.run(until=5)
+    page = visitors.page()
+    assert page is not None
+    assert page.remaining_energy_kwh == pytest.approx(100 - 5 * 60 * 0.1)
+    visitors.timeline.run(until=30)
+    (first, *_), (second, *_) = visitors.heard
+    assert first == pytest.approx(50 / 4.5)
+    assert second == pytest.approx(first + (50 - 1.5 * first) / 5)
+    assert visitors.site.worst_over_limit_kw == 0
+
+
+def test_its_limit_can_be_halved_and_come_back() -> None:
+    visitors = Visitors(power_limit_kw=100)
+    visitors.call("a")
+    visitors.timeline.at(2, lambda: visitors.site.befall("has its limit halved"))
+    visitors.timeline.at(4, lambda: visitors.call("b"))
+    visitors.timeline.at(6, lambda: visitors.site.befall("has its limit back"))
+    visitors.timeline.run(until=30)
+    (first, *_), (second, *_) = visitors.heard
+    # From 4 s to 6 s they share 50 kW, of which the second has a quarter.
+    assert first == pytest.approx(10.5)
+    assert second == pytest.approx(6 + 10 - 0.5)
+    assert visitors.site.worst_over_limit_kw == 0
+
+
+def test_a_vehicle_may_take_less_than_it_told(visitors: Visitors) -> None:
+    visitors.call("a", 10, truth=Demand(10))
+    visitors.timeline.run(until=1)
+    page = visitors.page()
+    assert page is not None
+    assert page.remaining_energy_kwh == pytest.approx(45)
+    visitors.timeline.run(until=3)
+    ((at, name, answer),) = visitors.heard
+    assert (name, answer) == ("a", Answer.CHARGED)
+    assert at == pytest.approx(2)
+    page = visitors.page()
+    assert page is not None
+    assert page.remaining_energy_kwh == 0

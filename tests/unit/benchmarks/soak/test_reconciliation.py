@@ -1,0 +1,166 @@
+"""Answers, logs and counters: what agrees, what does not, and what a fault excuses."""
+
+import pytest
+
+from benchmarks.soak.reconciliation import Struck, miscounts
+from local_stack.session_logs import Visit
+from tests.unit.benchmarks.soak.builders import books, struck, told, visit
+
+AGAIN = {
+    "substation1": [visit(session_id="first", ended=90.0)],
+    "substation2": [visit(session_id="of-EV", ended=100.0)],
+}
+ANSWER = [told(site="substation2", tries=2)]
+
+
+def test_a_vehicle_that_was_charged_once_is_in_order() -> None:
+    found = books([told()], {"substation1": [visit(), visit("other", outcome="aborted")]})
+    assert found.add_up
+    assert (found.vehicles, found.charged, found.came_again) == (1, 1, 0)
+    assert (found.lost, found.twice, found.answer_lost) == ([], [], [])
+
+
+def test_a_vehicle_that_was_not_charged_is_lost_with_the_reason() -> None:
+    found = books([told(outcome="refused", reason="no point in time")], {"substation1": []})
+    assert found.lost == ["EV: no point in time"]
+
+
+def test_an_answer_that_no_site_stands_for_does_not_add_up() -> None:
+    found = books([told()], {"substation1": [], "substation2": [visit()]})
+    assert found.unknown_charges == 1
+    assert not found.add_up
+
+
+def test_energy_that_differs_does_not_add_up() -> None:
+    assert not books([told(kwh=5.0)], {"substation1": [visit(delivered_kwh=4.9)]}).add_up
+
+
+def test_energy_of_one_vehicle_that_no_site_delivered_is_seen_among_many() -> None:
+    names = [f"EV{number}" for number in range(20_000)]
+    vehicles = [told(name) for name in names]
+    visits = [visit(name) for name in names]
+    assert books(vehicles, {"substation1": visits}).add_up
+    vehicles[7] = told("EV7", kwh=14.0)
+    found = books(vehicles, {"substation1": visits})
+    assert not found.add_up
+    assert found.otherwise_delivered == ["EV7 was told 14 kWh, substation1 logged 5"]
+
+
+def test_energies_that_make_up_for_each_other_do_not_add_up() -> None:
+    vehicles = [told("A", kwh=6.0), told("B", kwh=4.0)]
+    found = books(vehicles, {"substation1": [visit("A"), visit("B")]})
+    assert found.kwh_told == found.kwh_logged
+    assert not found.add_up
+
+
+def test_what_a_log_rounds_off_is_no_difference() -> None:
+    assert books([told(kwh=5.0004)], {"substation1": [visit()]}).add_up
+
+
+def test_two_charges_are_twice_when_nothing_excuses_it() -> None:
+    found = books(ANSWER, AGAIN)
+    assert len(found.twice) == 1
+    assert "substation1 until 90.000" in found.twice[0]
+    assert found.answer_lost == []
+
+
+def test_two_charges_in_one_session_at_one_site_are_twice_all_the_same() -> None:
+    found = books([told()], {"substation1": [visit(ended=90.0), visit()]})
+    assert len(found.twice) == 1
+    assert found.add_up
+    found = books(
+        [told()],
+        {"substation1": [visit(ended=90.0), visit()]},
+        (struck("cut", "substation1", 88.0, 91.0),),
+    )
+    assert (len(found.twice), len(found.answer_lost)) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        struck("kill", "substation1", 90.1, 92.0),
+        struck("kill", "load_balancer", 90.1, 92.0),
+        struck("cut", "substation1", 88.0, 91.0),
+    ],
+    ids=str,
+)
+def test_a_fault_that_took_the_first_answer_away_excuses_a_second_charge(fault: Struck) -> None:
+    found = books(ANSWER, AGAIN, (fault,))
+    assert found.twice == []
+    assert len(found.answer_lost) == 1
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        struck("kill", "substation2", 90.1, 92.0),  # not the site that charged first
+        struck("kill", "substation1", 95.0, 97.0),  # long after the answer
+        struck("cut", "substation2", 88.0, 91.0),
+        struck("freeze", "substation1", 88.0, 91.0),  # it sees the hang-up before it counts
+        struck("slow", "substation1", 88.0, 91.0),
+        struck("restart", "load_balancer", 89.9, 92.0),  # drains
+    ],
+    ids=str,
+)
+def test_no_other_fault_does(fault: Struck) -> None:
+    assert len(books(ANSWER, AGAIN, (fault,)).twice) == 1
+
+
+def counted(**changed: float) -> dict[str, float]:
+    return {
+        "process_start_time_seconds": 50.0,
+        'substation_sessions_total{outcome="charged"}': 1.0,
+        'substation_sessions_total{outcome="aborted"}': 0.0,
+        'substation_sessions_total{outcome="refused"}': 1.0,
+        'substation_energy_delivered_kwh_total{outcome="charged"}': 5.0,
+        'http_requests_total{method="POST",route="/charge",status="200"}': 1.0,
+        'http_requests_total{method="POST",route="/charge",status="503"}': 1.0,
+        'http_requests_total{method="GET",route="/metrics",status="200"}': 9.0,
+        **changed,
+    }
+
+
+def test_a_site_counts_what_it_has_logged_since_it_started() -> None:
+    before_its_start = visit("earlier", ended=40.0)
+    assert miscounts("substation1", counted(), [before_its_start, visit()]) == []
+
+
+def test_a_count_that_its_log_does_not_tell_of_is_named() -> None:
+    found = miscounts("substation1", counted(), [visit(), visit("more")])
+    assert found == [
+        "substation1 counts 1 vehicles charged, its log tells of 2",
+        "substation1 counts 5 kWh charged, its log tells of 10",
+    ]
+
+
+def test_a_request_that_ended_in_nothing_is_named() -> None:
+    more = {'http_requests_total{method="POST",route="/charge",status="499"}': 1.0}
+    (found,) = miscounts("substation1", counted(**more), [visit()])
+    assert "asked for 3 charges and counts 2" in found
+
+
+def many(count: int, off_kwh: float) -> tuple[dict[str, float], list[Visit]]:
+    """A site that was visited so often, and whose energy counter is off by so much."""
+    counters = counted(
+        **{
+            'substation_sessions_total{outcome="charged"}': count,
+            'substation_energy_delivered_kwh_total{outcome="charged"}': 5.0 * count + off_kwh,
+            'http_requests_total{method="POST",route="/charge",status="200"}': count,
+        }
+    )
+    return counters, [visit(str(number)) for number in range(count)]
+
+
+def test_vehicles_are_counted_to_the_last_one_however_many_they_are() -> None:
+    counters, visits = many(20_000, 0.0)
+    assert miscounts("substation1", counters, visits) == []
+    assert miscounts("substation1", counters, visits[1:])[0] == (
+        "substation1 counts 20000 vehicles charged, its log tells of 19999"
+    )
+
+
+def test_a_counter_of_energy_may_be_off_by_what_its_log_rounds() -> None:
+    assert miscounts("substation1", *many(100, 0.04)) == []
+    (found,) = miscounts("substation1", *many(100, 0.06))
+    assert "kWh charged" in found

@@ -1,0 +1,143 @@
+"""Errors as callers see them."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from flask import Flask, abort, g
+from werkzeug.test import TestResponse
+
+from grid_common.api import problems
+from grid_common.api.problem_type import problem_type
+from grid_common.api.problems import BadRequest, Fault, Problem, Unavailable
+
+
+class Log:
+    """Keeps what is logged with a traceback."""
+
+    def __init__(self) -> None:
+        self.said: list[tuple[str, dict[str, Any]]] = []
+
+    def exception(self, event: str, **fields: Any) -> None:
+        self.said.append((event, fields))
+
+
+def answer_to(raising: Callable[[], object], method: str = "GET") -> tuple[TestResponse, Log]:
+    """Have an app answer where a view raises; return the answer and the log."""
+    app, log = Flask(__name__), Log()
+    app.extensions["log"] = log
+    problems.register_problem_handlers(app, lambda error: f"explained: {error.code}")
+
+    def view() -> str:
+        g.request_id = "r1"
+        raising()
+        return "well"
+
+    app.add_url_rule("/", view_func=view)
+    return app.test_client().open("/", method=method), log
+
+
+def raising(error: Exception) -> Callable[[], object]:
+    def fail() -> None:
+        raise error
+
+    return fail
+
+
+def test_a_problem_is_answered_with_its_document_and_headers() -> None:
+    problem = Problem("it broke", session_id="s1", headers={"X-Odd": "1"}, extra=[1])
+    answer, log = answer_to(raising(problem))
+
+    assert (answer.status_code, answer.content_type) == (500, "application/problem+json")
+    assert answer.headers["X-Odd"] == "1"
+    assert answer.get_json() == {
+        "type": "about:blank",
+        "title": "Internal error",
+        "status": 500,
+        "detail": "it broke",
+        "extra": [1],
+        "session_id": "s1",
+    }
+    assert not log.said
+
+
+def test_each_fault_of_a_request_is_told_in_words_and_by_field() -> None:
+    answer, _ = answer_to(raising(BadRequest([Fault("kwh", "is 0"), Fault("soc", "is 9")])))
+
+    assert answer.status_code == 400
+    assert answer.get_json() == {
+        "type": "urn:ev-grid:problem:bad-request",
+        "title": "The request is not valid",
+        "status": 400,
+        "detail": "kwh: is 0; soc: is 9",
+        "errors": [{"field": "kwh", "detail": "is 0"}, {"field": "soc", "detail": "is 9"}],
+    }
+
+
+@pytest.mark.parametrize(("after_s", "told"), [(-1, "1"), (0, "1"), (1, "1"), (1.01, "2")])
+def test_what_is_not_available_says_when_to_come_back_in_whole_seconds(
+    after_s: float, told: str
+) -> None:
+    problem = Unavailable("full", "no point is free", retry_after_s=after_s, session_id="s1")
+    answer, _ = answer_to(raising(problem))
+
+    assert problem.reason == "full"
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, told)
+    assert answer.get_json()["type"] == "urn:ev-grid:problem:full"
+    assert answer.get_json()["session_id"] == "s1"
+
+
+def test_an_error_of_the_framework_is_explained_and_keeps_its_headers() -> None:
+    answer, _ = answer_to(lambda: None, method="DELETE")
+
+    assert (answer.status_code, answer.content_type) == (405, "application/problem+json")
+    assert set(answer.headers["Allow"].split(", ")) == {"GET", "HEAD", "OPTIONS"}
+    assert answer.get_json() == {
+        "type": "about:blank",
+        "title": "Method Not Allowed",
+        "status": 405,
+        "detail": "explained: 405",
+    }
+    assert answer_to(lambda: abort(404))[0].get_json()["title"] == "Not Found"
+
+
+def test_an_error_that_nobody_expected_is_logged_and_not_shown() -> None:
+    answer, log = answer_to(raising(RuntimeError("a secret")))
+
+    assert answer.status_code == 500
+    assert answer.get_json()["detail"] == (
+        "The service met an unexpected error; its log tells more."
+    )
+    assert log.said == [("unexpected error", {"request_id": "r1"})]
+
+
+def test_a_process_without_memory_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Ended(BaseException):
+        pass
+
+    ended: list[int] = []
+
+    def end(status: int) -> None:
+        ended.append(status)
+        raise Ended
+
+    monkeypatch.setattr("grid_common.api.problems.os._exit", end)
+    with pytest.raises(Ended):
+        answer_to(raising(MemoryError()))
+    assert ended == [1]
+
+
+@pytest.mark.parametrize(
+    ("body", "found"),
+    [
+        (b'{"type": "urn:x"}', "urn:x"),
+        (b'{"type": 5}', None),
+        (b'{"type": null}', None),
+        (b"{}", None),
+        (b'["type"]', None),
+        (b"{", None),
+    ],
+)
+def test_the_type_of_a_problem_is_a_text_or_none(body: bytes, found: str | None) -> None:
+    assert problem_type("application/problem+json", body) == found
+    assert problem_type("application/json", body) is None

@@ -1,0 +1,290 @@
+"""Answers from bytes, however they are cut."""
+
+import pytest
+
+from grid_common.http.response import Answer, AnswerReader, BodyOverLimit, NotAnAnswer
+
+LIMIT = 64
+OK = b"HTTP/1.1 200 OK\r\n"
+
+
+def read(*pieces: bytes) -> tuple[Answer | None, bool]:
+    """Return the answer and whether the connection may be used again."""
+    reader = AnswerReader()
+    reader.begin(LIMIT)
+    answer = None
+    for piece in pieces:
+        answer = answer or reader.feed(piece)
+    return answer or reader.end(), reader.reusable
+
+
+@pytest.mark.parametrize(
+    "answer_bytes",
+    [
+        OK + b"Content-Type: text/plain\r\nContent-Length: 5\r\n\r\nhello",
+        OK
+        + b"content-type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+    ],
+    ids=["whole", "chunked"],
+)
+def test_it_does_not_matter_how_an_answer_is_cut(answer_bytes: bytes) -> None:
+    expected = (Answer(200, "text/plain", None, b"hello"), True)
+    assert read(answer_bytes) == expected
+    assert read(*[answer_bytes[i : i + 1] for i in range(len(answer_bytes))]) == expected
+
+
+def test_one_reader_reads_one_answer_after_the_other() -> None:
+    reader = AnswerReader()
+    for number in (b"1", b"2"):
+        reader.begin(LIMIT)
+        answer = reader.feed(OK + b"Content-Length: 1\r\n\r\n" + number)
+        assert answer is not None
+        assert answer.body == number
+        assert reader.reusable
+
+
+def test_an_answer_that_ends_with_its_connection_is_whole_at_its_end() -> None:
+    answer, reusable = read(b"HTTP/1.0 200 OK\r\n\r\nab", b"cd")
+    assert answer is not None
+    assert answer.body == b"abcd"
+    assert not reusable
+
+
+@pytest.mark.parametrize(
+    "answer_bytes",
+    [
+        b"",
+        OK,
+        OK + b"Content-Length: 5\r\n\r\nhell",
+        OK + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n",
+    ],
+)
+def test_half_an_answer_is_none(answer_bytes: bytes) -> None:
+    assert read(answer_bytes) == (None, False)
+
+
+def test_what_a_problem_says_about_coming_again_is_kept() -> None:
+    answer, _ = read(
+        b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 2\r\nContent-Length: 0\r\n\r\n"
+    )
+    assert answer == Answer(503, "", "2", b"")
+
+
+def test_informational_answers_come_before_the_answer() -> None:
+    answer, reusable = read(
+        b"HTTP/1.1 100 Continue\r\nRetry-After: 9\r\n\r\n" * 3 + OK + b"Content-Length: 1\r\n\r\n1"
+    )
+    assert answer == Answer(200, "", None, b"1")
+    assert reusable
+
+
+def test_an_answer_without_a_body_needs_no_length() -> None:
+    assert read(b"HTTP/1.1 204 No Content\r\n\r\n") == (Answer(204, "", None, b""), True)
+
+
+@pytest.mark.parametrize(
+    "more", [b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nstale", b"x", b"\r\n\r\nHTTP/1.1 2"]
+)
+def test_more_than_the_answer_is_nobodys_answer(more: bytes) -> None:
+    answer, reusable = read(OK + b"Content-Length: 1\r\n\r\n1" + more)
+    assert answer is not None
+    assert answer.body == b"1"
+    assert not reusable
+
+
+def test_a_connection_that_the_other_side_will_close_is_not_used_again() -> None:
+    assert not read(OK + b"Connection: close\r\nContent-Length: 0\r\n\r\n")[1]
+
+
+@pytest.mark.parametrize(
+    "answer_bytes",
+    [
+        b"SSH-2.0-OpenSSH\r\n",
+        b"HTTP/1.1 999999 Odd\r\n\r\n",
+        OK + b"Content-Length: -1\r\n\r\n",
+        OK + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\n",
+        OK + b"Content-Length: 65\r\n\r\n" + b"x" * 65,
+        OK + b"\r\n" + b"x" * 65,
+        OK + b"X: a\x00\r\n\r\n",
+        OK + b"X: " + b"a" * 20_000,
+        OK + b"X: a\r\n" * 4_000,
+        b"HTTP/1.1 100 Continue\r\n\r\n" * 1_000,
+        OK + b"Transfer-Encoding: chunked\r\n\r\n" + b"0" * 20_000,
+        OK + b"Transfer-Encoding: chunked\r\n\r\n0\r\n" + b"a: b\r\n" * 4_000,
+        OK + b"Transfer-Encoding: gzip\r\n\r\n{}",
+        OK + b"Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n",
+        OK + b"Transfer-Encoding: identity, chunked\r\n\r\n0\r\n\r\n",
+        OK + b"Transfer-Encoding: identity\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        OK + b"Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n",
+        OK + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        OK + b"Transfer-Encoding: identity\r\nContent-Length: -1\r\n\r\n{}",
+        OK + b"Transfer-Encoding: identity\r\nContent-Length: 65\r\n\r\n" + b"x" * 65,
+        OK + b"Transfer-Encoding: identity\r\n\r\n" + b"x" * 65,
+        b"HTTP/1.1 200 O\0K\r\nContent-Length: 1\r\n\r\n1",
+        b"HTTP/1.1 200 \x1b[31mOK\r\nContent-Length: 1\r\n\r\n1",
+        b"HTTP/1.1 200 OK\x7f\r\nContent-Length: 1\r\n\r\n1",
+        b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n",
+    ],
+)
+def test_what_is_no_answer_within_bounds_is_refused(answer_bytes: bytes) -> None:
+    for size in (len(answer_bytes), 1000, 7):
+        with pytest.raises(NotAnAnswer):
+            read(*[answer_bytes[i : i + size] for i in range(0, len(answer_bytes), size)])
+
+
+@pytest.mark.parametrize("coding", [b"identity", b"Identity"])
+@pytest.mark.parametrize("length_first", [True, False])
+def test_identity_is_no_coding_and_its_length_counts(coding: bytes, length_first: bool) -> None:
+    headers = [b"Content-Length: 5\r\n", b"Transfer-Encoding: " + coding + b"\r\n"]
+    if not length_first:
+        headers.reverse()
+    answer_bytes = OK + b"".join(headers) + b"\r\nhello"
+    for size in (len(answer_bytes), 7, 1):
+        pieces = [answer_bytes[i : i + size] for i in range(0, len(answer_bytes), size)]
+        answer, reusable = read(*pieces)
+        assert answer == Answer(200, "", None, b"hello")
+        assert not reusable
+
+
+def test_identity_without_a_length_ends_with_its_connection() -> None:
+    answer, reusable = read(OK + b"Transfer-Encoding: identity\r\n\r\nhel", b"lo")
+    assert answer == Answer(200, "", None, b"hello")
+    assert not reusable
+
+
+def test_identity_of_no_length_is_whole_at_once() -> None:
+    reader = AnswerReader()
+    reader.begin(LIMIT)
+    head = OK + b"Transfer-Encoding: identity\r\nContent-Length: 0\r\n\r\n"
+    assert reader.feed(head) == Answer(200, "", None, b"")
+
+
+def test_what_follows_an_answer_of_identity_is_nobodys_answer() -> None:
+    head = OK + b"Transfer-Encoding: identity\r\nContent-Length: 1\r\n\r\n"
+    answer, reusable = read(head + b"1HTTP/1.1 200 OK\r\n\r\n")
+    assert answer == Answer(200, "", None, b"1")
+    assert not reusable
+
+
+@pytest.mark.parametrize("reason", [b"", b"Very Fine", b"\xc3\xa9t\xc3\xa9", b"a\tb"])
+def test_a_reason_phrase_says_what_it_likes(reason: bytes) -> None:
+    answer, _ = read(b"HTTP/1.1 200 " + reason + b"\r\nContent-Length: 1\r\n\r\n1")
+    assert answer == Answer(200, "", None, b"1")
+
+
+def test_where_it_leads_and_how_it_is_packed_is_kept() -> None:
+    answer, _ = read(
+        b"HTTP/1.1 301 Gone\r\nLocation: /there\r\nContent-Encoding: gzip\r\n"
+        b"Content-Length: 1\r\n\r\n1"
+    )
+    assert answer == Answer(301, "", None, b"1", "/there", "gzip")
+
+
+def test_a_body_beyond_its_limit_is_told_apart() -> None:
+    with pytest.raises(BodyOverLimit, match="its body is over 64 bytes"):
+        read(OK + b"Content-Length: 65\r\n\r\n" + b"x" * 65)
+
+
+def test_the_beginning_of_a_body_can_be_enough() -> None:
+    reader = AnswerReader()
+    reader.begin(LIMIT, keep=3)
+    reader.feed(OK + b"Content-Length: 64\r\n\r\nab")
+    answer = reader.feed(b"cd" + b"x" * 60)
+    assert answer is not None
+    assert answer.body == b"abc"
+    reader.begin(LIMIT, keep=3)
+    with pytest.raises(BodyOverLimit):
+        reader.feed(OK + b"\r\n" + b"x" * 65)
+
+
+def test_signs_of_life_have_room_that_can_grow() -> None:
+    reader = AnswerReader()
+    reader.begin(LIMIT)
+    processing = b"HTTP/1.1 102 Processing\r\n\r\n"
+    most = reader.overhead_limit // len(processing)
+    for _ in range(most):
+        reader.feed(processing)
+    reader.overhead_limit += len(processing)
+    reader.feed(processing)
+    with pytest.raises(NotAnAnswer, match="its headers are over"):
+        reader.feed(processing)
+
+
+@pytest.mark.parametrize(
+    ("headers", "why"),
+    [
+        (
+            b"Transfer-Encoding: gzip\r\n",
+            "its Transfer-Encoding is 'gzip', which nobody asked for",
+        ),
+        (
+            b"Transfer-Encoding: gz\xe9p\r\n",
+            "its Transfer-Encoding is 'gz\\xe9p', which nobody asked for",
+        ),
+        (
+            b"Transfer-Encoding: chunked\r\nContent-Length: 5\r\n",
+            "it has a Content-Length beside a Transfer-Encoding",
+        ),
+    ],
+)
+def test_an_answer_of_no_clear_length_is_told_why(headers: bytes, why: str) -> None:
+    with pytest.raises(NotAnAnswer) as raised:
+        read(OK + headers + b"\r\n0\r\n\r\n")
+    assert str(raised.value) == why
+
+
+def test_a_body_of_identity_that_comes_in_pieces_ends_with_its_length() -> None:
+    head = OK + b"Transfer-Encoding: identity\r\nContent-Length: 4\r\n\r\n"
+    answer, _ = read(head + b"ab", b"cdXX")
+    assert answer == Answer(200, "", None, b"abcd")
+
+
+@pytest.mark.parametrize(
+    ("answer_bytes", "why"),
+    [
+        (b"SSH-2.0-OpenSSH\r\n", "expected http/, rtsp/ or ice/"),
+        (b"HTTP/1.1 200 O\0K\r\n", "its reason phrase has a control character"),
+        (
+            b"HTTP/1.1 101 Switching\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n",
+            "it changes to a protocol that nobody asked for",
+        ),
+        (
+            OK + b"Transfer-Encoding: chunked\r\nTransfer-Encoding: gzip\r\n\r\n",
+            "its Transfer-Encoding is 'chunked,gzip', which nobody asked for",
+        ),
+        (
+            OK + b"Transfer-Encoding: chunked\r\n\r\n" + b"0" * 17_000,
+            "the wrapping of its body is over 16384 bytes",
+        ),
+    ],
+)
+def test_what_is_no_answer_says_what_is_wrong_with_it(answer_bytes: bytes, why: str) -> None:
+    with pytest.raises(NotAnAnswer) as raised:
+        read(answer_bytes)
+    assert str(raised.value) == why
+
+
+def test_headers_have_room_for_16_kib() -> None:
+    reader = AnswerReader()
+    reader.begin(LIMIT)
+    head = OK + b"X: "
+    assert reader.feed(head + b"a" * (16_384 - len(head))) is None
+    with pytest.raises(NotAnAnswer, match="its headers are over 16384 bytes"):
+        reader.feed(b"a")
+
+
+def test_a_body_makes_room_for_itself() -> None:
+    reader = AnswerReader()
+    reader.begin(100_000)
+    reader.feed(OK + b"Content-Length: 60000\r\n\r\n")
+    assert reader.feed(b"x" * 40_000) is None
+    answer = reader.feed(b"x" * 20_000)
+    assert answer is not None
+    assert len(answer.body) == 60_000
+
+
+def test_a_trailer_is_no_header() -> None:
+    answer, _ = read(
+        OK + b"Content-Type: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nContent-Type: b\r\n\r\n"
+    )
+    assert answer == Answer(200, "a", None, b"")

@@ -1,0 +1,61 @@
+"""A pool whose every choice by its index is compared with a walk over all of its sites."""
+
+from collections.abc import Collection, Mapping
+from random import Random
+from typing import Any
+
+from load_balancer.routing.policy import Candidate, Option, Request
+from load_balancer.routing.pool import Pool
+from load_balancer.routing.view import Explanation, View
+from load_balancer.routing.walk import Walk
+
+
+class Compared:
+    """A view by the index that is compared with a walk over all sites, question by question."""
+
+    def __init__(self, pool: Pool, index: View, now: float) -> None:
+        self._pool = pool
+        self._index = index
+        self._walk = Walk(pool.sites.values(), now, predicts=pool.policy.predicts)
+
+    def has_point(self, barred: Collection[str] = ()) -> bool:
+        found = self._index.has_point(barred)
+        assert found == self._walk.has_point(barred)
+        return found
+
+    def options(
+        self, request: Request, barred: Collection[str], kept: Mapping[str, int]
+    ) -> list[Option]:
+        every = self._walk.options(request, barred, kept)
+        found = self._index.options(request, barred, kept)
+        assert [one for one in every if one in found] == found  # in order, and as they are
+        choices = [self._pool.policy.choose(one, request, Random(1)) for one in (every, found)]
+        assert choices[0] == choices[1]
+        return found
+
+    def explain(self, chosen: Candidate, barred: Collection[str]) -> Explanation:
+        every, found = (one.explain(chosen, barred) for one in (self._walk, self._index))
+        assert found.candidates_left_out == every.candidates_left_out
+        assert found.passed_over_left_out == every.passed_over_left_out
+        assert found.passed_over == every.passed_over
+        assert chosen in found.candidates
+        if not found.candidates_left_out:
+            assert found.candidates == every.candidates
+        for rank in ("score", "load"):
+            ours, all_of_them = (
+                sorted(getattr(one, rank) for one in told.candidates) for told in (found, every)
+            )
+            assert ours[-1] == all_of_them[-1]
+        scores = [sorted(one.score for one in told.candidates) for told in (found, every)]
+        assert scores[0][:13] == scores[1][:13]
+        return found
+
+
+class ComparedPool(Pool):
+    """A pool that asks its index, however few sites there are, and compares."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named, most_walked=0)
+
+    def _view(self, now: float) -> View:
+        return Compared(self, super()._view(now), now)

@@ -1,0 +1,151 @@
+"""A pool with a clock of its own and sites that answer as a test tells them to."""
+
+from random import Random
+
+from load_balancer.routing.demand import Demand
+from load_balancer.routing.matching import LeftInLine
+from load_balancer.routing.policies import POLICIES
+from load_balancer.routing.pool import Pool
+from load_balancer.routing.queue import Decision, Dispatch, Ticket
+from load_balancer.routing.retry_budget import RetryBudget
+from load_balancer.routing.substation import Patience, Reading, Site
+
+TEN_KWH = Demand(10.0)
+
+
+class Grid:
+    """The sites `a`, `b` and so on with these capacities, each polled once."""
+
+    def __init__(
+        self,
+        *capacities: int,
+        policy: str = "least-loaded",
+        balancers: int = 1,
+        queue_limit: int = 10_000,
+        budget: RetryBudget | None = None,
+    ) -> None:
+        self.now = 1000.0
+        self.decisions: list[Decision] = []
+        self.taken_back: list[Dispatch] = []
+        self.told_left: list[LeftInLine] = []
+        self.polls_wanted: list[str] = []
+        self.pool = Pool(
+            POLICIES[policy],
+            random=Random(1),
+            patience=Patience(longest_pause_s=10),
+            budget=budget or RetryBudget(share=0.2, floor_per_s=20, burst=200),
+            balancers=balancers,
+            queue_limit=queue_limit,
+            on_decision=self.decisions.append,
+            on_left_in_line=self.told_left.append,
+            on_poll_wanted=lambda site: self.polls_wanted.append(site.name),
+        )
+        self.capacities = dict(zip("abcdefgh", capacities, strict=False))
+        self.know(*self.capacities)
+        for name in self.capacities:
+            self.poll(name)
+
+    def know(self, *names: str) -> None:
+        """Take in that these sites are there."""
+        self.pool.set_sites([(name, f"http://{name}:5002") for name in names], self.now)
+
+    def site(self, name: str) -> Site:
+        return self.pool.sites[f"http://{name}:5002"]
+
+    def knows(self, name: str) -> bool:
+        return f"http://{name}:5002" in self.pool.sites
+
+    def pass_time(self, seconds: float) -> None:
+        self.now += seconds
+
+    # Polls
+
+    def poll(
+        self,
+        name: str,
+        load: int | None = None,
+        *,
+        capacity: int | None = None,
+        draining: bool = False,
+        **power: float | None,
+    ) -> None:
+        """Poll a site; its gauge shows what this balancer has there if nothing else is said."""
+        self.poll_begins(name)
+        self.poll_ends(name, load, capacity=capacity, draining=draining, **power)
+
+    def poll_all(self) -> None:
+        for name in self.capacities:
+            self.poll(name)
+
+    def poll_begins(self, name: str) -> None:
+        self.pool.poll_began(self.site(name), self.now)
+
+    def poll_ends(
+        self,
+        name: str,
+        load: int | None = None,
+        *,
+        capacity: int | None = None,
+        draining: bool = False,
+        **power: float | None,
+    ) -> None:
+        site = self.site(name)
+        shown = len(site.in_flight) if load is None else load
+        points = self.capacities[name] if capacity is None else capacity
+        reading = Reading(shown, points, draining, **power)  # type: ignore[arg-type] # by name
+        self.pool.poll_read(site, reading, self.now)
+
+    def poll_missed(self, name: str) -> None:
+        self.poll_begins(name)
+        self.pool.poll_missed(self.site(name), "no answer within 0.8 s", self.now)
+
+    # Vehicles
+
+    def arrive(
+        self, vehicle: str = "EV", *, wait_s: float = 60, demand: Demand = TEN_KWH
+    ) -> Ticket:
+        ticket = Ticket(
+            vehicle,
+            vehicle,
+            arrived=self.now,
+            deadline=self.now + wait_s,
+            demand=demand,
+            on_taken_back=self.taken_back.append,
+        )
+        self.pool.arrive(ticket, self.now)
+        return ticket
+
+    def fill(self, name: str) -> list[Ticket]:
+        """Have vehicles charge until a grid of one site, or of one that is left, is full."""
+        tickets: list[Ticket] = []
+        while self.site(name).why_not(self.now) is None:
+            tickets.append(self.arrive(f"filler-{name}-{len(tickets)}"))
+        return tickets
+
+    def where(self, ticket: Ticket) -> str | None:
+        return ticket.dispatch.site.name if ticket.dispatch else None
+
+    def complete(self, ticket: Ticket) -> None:
+        self.pool.completed(self._dispatch(ticket), self.now)
+
+    def accept(self, ticket: Ticket) -> None:
+        self.pool.accepted(self._dispatch(ticket), self.now)
+
+    def find_full(self, ticket: Ticket) -> None:
+        self.pool.found_full(self._dispatch(ticket), self.now)
+
+    def find_draining(self, ticket: Ticket) -> None:
+        self.pool.found_draining(self._dispatch(ticket), self.now)
+
+    def reject(self, ticket: Ticket) -> None:
+        self.pool.rejected(self._dispatch(ticket), self.now)
+
+    def fail(self, ticket: Ticket, reason: str = "refused") -> None:
+        self.pool.failed(self._dispatch(ticket), reason, f"the connection was {reason}", self.now)
+
+    def hang_up(self, ticket: Ticket) -> None:
+        self.pool.leave(ticket, self.now)
+
+    def _dispatch(self, ticket: Ticket) -> Dispatch:
+        assert ticket.dispatch is not None, f"{ticket.session_id} is at no site"
+        return ticket.dispatch

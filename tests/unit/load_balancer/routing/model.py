@@ -1,0 +1,326 @@
+"""Model sites and callers around a real pool, for tests that try any order of events.
+
+Every message is a thing of its own that arrives when the test says so: a request on its way to a
+site, the answer on its way back, a hang-up, a poll and its page.
+"""
+
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from enum import Enum, auto
+from random import Random
+
+from load_balancer.routing.demand import Demand
+from load_balancer.routing.policies import POLICIES
+from load_balancer.routing.pool import LineFull, Pool
+from load_balancer.routing.queue import Decision, Dispatch, Ticket
+from load_balancer.routing.retry_budget import RetryBudget
+from load_balancer.routing.substation import Health, Patience, Reading, Site
+
+SHARE, FLOOR_PER_S, BURST = 0.2, 0.5, 3.0
+QUEUE_LIMIT = 6
+
+
+class Answer(Enum):
+    CHARGED = auto()
+    ACCEPTED = auto()
+    FULL = auto()
+    DRAINING = auto()
+    REJECTED = auto()
+    BROKEN = auto()
+
+
+@dataclass(eq=False)
+class Visit:
+    """A request to charge: first on its way, then at the site, then answered."""
+
+    dispatch: Dispatch
+    arrived: bool = False
+    answer: Answer | None = None
+    caller_gone: bool = False
+    taken_back: bool = False
+
+
+@dataclass(eq=False)
+class ModelSite:
+    address: str
+    capacity: int
+    point_power_kw: float | None = None  # None: it publishes load and capacity alone
+    power_limit_kw: float | None = None
+    alive: bool = True
+    draining: bool = False
+    strangers: int = 0  # and vehicles that charge on after a 202, or whose hang-up is on its way
+    charging: list[Visit] = field(default_factory=list)
+    page: Reading | None = None  # of the poll that is under way
+    polled: Site | None = None  # the pool's site that is being polled
+    polls: int = 0  # begun so far
+    # For each vehicle that was let go while its point may still be taken: polls begun before that.
+    unconfirmed: list[int] = field(default_factory=list)
+
+    @property
+    def load(self) -> int:
+        return len(self.charging) + self.strangers
+
+    def write_page(self) -> Reading:
+        page = Reading(self.load, self.capacity, self.draining)
+        if self.point_power_kw is None:
+            return page
+        demands = [visit.dispatch.ticket.demand for visit in self.charging]
+        demands += [Demand(10.0)] * self.strangers
+        return replace(
+            page,
+            power_limit_kw=self.power_limit_kw,
+            point_power_kw=self.point_power_kw,
+            committed_power_kw=sum(one.cap_kw(self.point_power_kw) for one in demands),
+            remaining_energy_kwh=sum(one.kwh for one in demands) / 2,
+            time_scale=360.0,
+        )
+
+
+class Model:
+    """A pool, its sites, its callers, and the checks that hold at every dispatch."""
+
+    def __init__(self, policy: str, balancers: int, pool: type[Pool] = Pool) -> None:
+        self.now = 100.0
+        self.pool = pool(
+            POLICIES[policy],
+            random=Random(3),
+            patience=Patience(),
+            budget=RetryBudget(share=SHARE, floor_per_s=FLOOR_PER_S, burst=BURST),
+            balancers=balancers,
+            queue_limit=QUEUE_LIMIT,
+            on_decision=self._decided,
+        )
+        self.sites: dict[str, ModelSite] = {}
+        self.visits: list[Visit] = []  # neither answered nor given up
+        self.tickets: list[Ticket] = []  # neither answered nor given up
+        self.ended: Counter[str] = Counter()
+        self.left: set[str] = set()
+        self.started = self.first_attempts = self.paid_attempts = 0
+        self.arrivals: dict[str, int] = {}  # by session, which one it was
+        self.last_call: Ticket | None = None
+
+    def add_site(
+        self, name: str, capacity: int, power_kw: tuple[float | None, float | None] = (None, None)
+    ) -> None:
+        """Add a site; `power_kw` is that of a point, and the limit, where it publishes them."""
+        address = f"http://{name}:5002"
+        self.sites[address] = ModelSite(address, capacity, *power_kw)
+
+    def know(self, addresses: list[str]) -> None:
+        self.pool.set_sites([(address, address) for address in addresses], self.now)
+
+    # Polls
+
+    def poll_begins(self, site: ModelSite) -> None:
+        site.polls += 1
+        site.polled = self.pool.sites[site.address]
+        self.pool.poll_began(site.polled, self.now)
+
+    def page_is_written(self, site: ModelSite) -> None:
+        if site.polled is not None and site.alive:
+            site.page = site.write_page()
+
+    def page_is_read(self, site: ModelSite) -> None:
+        if site.polled is not None and site.page is not None:
+            polled, page = site.polled, site.page
+            self.poll_is_over(site)
+            site.unconfirmed = [poll for poll in site.unconfirmed if poll >= site.polls]
+            self.pool.poll_read(polled, page, self.now)
+
+    def poll_is_over(self, site: ModelSite) -> None:
+        site.polled = site.page = None
+
+    def poll(self, site: ModelSite) -> None:
+        if site.alive and site.address in self.pool.sites:
+            self.poll_begins(site)
+            self.page_is_written(site)
+            self.page_is_read(site)
+
+    def poll_is_missed(self, site: ModelSite) -> None:
+        known = self.pool.sites.get(site.address)
+        self.poll_is_over(site)
+        if known is not None:
+            site.polls += 1
+            self.pool.poll_began(known, self.now)
+            self.pool.poll_missed(known, "no answer", self.now)
+
+    # Callers
+
+    def arrive(self, wait_s: float, demand: Demand) -> None:
+        number = len(self.arrivals)
+        self.arrivals[f"session-{number}"] = number
+        ticket = Ticket(
+            f"session-{number}",
+            f"EV-{number}",
+            arrived=self.now,
+            deadline=self.now + wait_s,
+            demand=demand,
+            on_dispatch=self._dispatched,
+            on_taken_back=self._taken_back,
+        )
+        try:
+            self.pool.arrive(ticket, self.now)
+        except LineFull:
+            assert len(self.pool.waiting) >= QUEUE_LIMIT
+            self._end(ticket, "queue full")
+        else:
+            self.tickets.append(ticket)
+
+    def hang_up(self, ticket: Ticket) -> None:
+        self._end(ticket, "hung up")
+
+    def give_up_late_ones(self) -> None:
+        """Do what the dispatcher does: refuse who has waited for as long as it may."""
+        for ticket in list(self.tickets):
+            if ticket.dispatch is None and self.now > ticket.deadline:
+                self.last_call = ticket
+                self.pool.last_call(ticket, self.now)
+                self.last_call = None
+                if ticket.dispatch is None:
+                    free = [one for one in self.pool.sites.values() if not one.why_not(self.now)]
+                    barred = (
+                        ticket.rejected_by or ticket.costs_budget or (ticket.not_before > self.now)
+                    )
+                    assert barred or not free, f"{ticket.session_id} is refused beside a free point"
+                    self._end(ticket, "deadline")
+
+    def _end(self, ticket: Ticket, how: str) -> None:
+        assert ticket.session_id not in self.left, f"{ticket.session_id} ends a second time"
+        for visit in self.visits:
+            if visit.dispatch is ticket.dispatch:
+                visit.caller_gone = True
+                self._let_go(visit.dispatch)
+        self.pool.leave(ticket, self.now)
+        self.left.add(ticket.session_id)
+        self.ended[how] += 1
+        if ticket in self.tickets:
+            self.tickets.remove(ticket)
+
+    # Requests on their way to the sites, and what comes back
+
+    def reach_site(self, visit: Visit) -> None:
+        site = self.sites[visit.dispatch.site.address]
+        visit.arrived = True
+        if visit.caller_gone:
+            self.visits.remove(visit)
+        elif not site.alive:
+            visit.answer = Answer.BROKEN
+        elif site.draining:
+            visit.answer = Answer.DRAINING
+        elif site.load >= site.capacity:
+            visit.answer = Answer.FULL
+        else:
+            site.charging.append(visit)
+
+    def site_answers(self, visit: Visit, answer: Answer) -> None:
+        site = self.sites[visit.dispatch.site.address]
+        site.charging.remove(visit)
+        if answer is Answer.ACCEPTED:
+            site.strangers += 1
+        visit.answer = answer
+
+    def site_sees_hang_up(self, visit: Visit) -> None:
+        self.sites[visit.dispatch.site.address].charging.remove(visit)
+        self.visits.remove(visit)
+
+    def hear(self, visit: Visit, *, late: bool = False) -> None:
+        """Have the answer arrive at the balancer.
+
+        `late`: also where the site was lost meanwhile, as when both happen in one turn of the loop.
+        """
+        self.visits.remove(visit)
+        dispatch, ticket = visit.dispatch, visit.dispatch.ticket
+        comes_late = visit.taken_back and late and ticket.session_id not in self.left
+        if visit.caller_gone and not comes_late:
+            return
+        if dispatch.open and visit.answer in (Answer.ACCEPTED, Answer.BROKEN):
+            self._let_go(dispatch)
+        match visit.answer:
+            case Answer.CHARGED:
+                self.pool.completed(dispatch, self.now)
+                self._end(ticket, "charged late" if comes_late else "charged")
+            case Answer.ACCEPTED:
+                self.pool.accepted(dispatch, self.now)
+                self._end(ticket, "accepted late" if comes_late else "accepted")
+            case _:
+                self._goes_elsewhere(dispatch, visit.answer)
+
+    def _goes_elsewhere(self, dispatch: Dispatch, answer: Answer | None) -> None:
+        ticket = dispatch.ticket
+        match answer:
+            case Answer.FULL:
+                self.pool.found_full(dispatch, self.now)
+            case Answer.DRAINING:
+                self.pool.found_draining(dispatch, self.now)
+            case Answer.REJECTED:
+                self.pool.rejected(dispatch, self.now)
+                if ticket.dispatch is None and self.pool.is_rejected_everywhere(ticket):
+                    self._end(ticket, "rejected")
+            case Answer.BROKEN:
+                self.pool.failed(dispatch, "reset", "the connection was reset", self.now)
+            case _:
+                raise AssertionError(f"{answer} sends nobody elsewhere")
+
+    def kill(self, site: ModelSite) -> None:
+        site.alive = False
+        site.strangers = 0
+        for visit in site.charging:
+            visit.answer = Answer.BROKEN
+        site.charging.clear()
+
+    # What the pool does
+
+    def _decided(self, decision: Decision) -> None:
+        assert decision.sequence == self.started + 1
+        if self.pool.policy.name == "least-loaded":
+            chosen = next(one for one in decision.candidates if one.name == decision.substation)
+            best = min((one.score, one.last_chosen) for one in decision.candidates)
+            assert (chosen.score, chosen.last_chosen) == best
+
+    def _dispatched(self, dispatch: Dispatch) -> None:
+        self.started += 1
+        ticket, site = dispatch.ticket, dispatch.site
+        if ticket.attempts == 1:
+            self.first_attempts += 1
+        self.paid_attempts += ticket.costs_budget
+        assert ticket.session_id not in self.left, "dispatched after it left"
+        in_time = self.now <= ticket.deadline
+        assert in_time or ticket is self.last_call, "dispatched after its deadline"
+        assert self.now >= ticket.not_before, "dispatched while it pauses"
+        assert site.address not in ticket.rejected_by, "dispatched to a site that rejected it"
+        assert site.health is Health.UP, f"dispatched to a site that is {site.health}"
+        assert not site.leaving, "dispatched to a site that vanished"
+        assert site.gauge_age_s(self.now) <= self.pool.trust_s, "dispatched on a stale gauge"
+        assert site.known_load <= site.capacity, "dispatched over capacity"
+        taken = len(site.in_flight) + len(self.sites[site.address].unconfirmed)
+        assert taken <= site.capacity, "dispatched to a point that may still be taken"
+        for other in self.pool.waiting:
+            came_first = self.arrivals[other.session_id] < self.arrivals[ticket.session_id]
+            overtaken = came_first and self.is_eligible_anywhere(other) and not self.is_left(other)
+            assert not overtaken or ticket is self.last_call, (
+                f"{ticket.session_id} overtook {other.session_id}"
+            )
+        self.visits.append(Visit(dispatch))
+
+    def _taken_back(self, dispatch: Dispatch) -> None:
+        for visit in self.visits:
+            if visit.dispatch is dispatch:
+                visit.caller_gone = visit.taken_back = True
+        self._let_go(dispatch)
+
+    def _let_go(self, dispatch: Dispatch) -> None:
+        """Note that a point may still be taken though its vehicle is no longer in flight."""
+        site = self.sites[dispatch.site.address]
+        site.unconfirmed.append(site.polls)
+
+    def is_eligible_anywhere(self, ticket: Ticket) -> bool:
+        """Tell whether nothing but a free point is wanting."""
+        return (
+            ticket.not_before <= self.now <= ticket.deadline
+            and not ticket.rejected_by
+            and not ticket.costs_budget
+        )
+
+    def is_left(self, ticket: Ticket) -> bool:
+        """Tell whether the pool left it in line on purpose, for a better point."""
+        return any(left.ticket is ticket for left in self.pool.left_in_line)

@@ -1,0 +1,79 @@
+"""Substations that an operator drains: they finish what they have and get nothing new."""
+
+from load_balancer.routing.substation import Health
+from tests.unit.load_balancer.routing.grid import Grid
+
+
+def test_a_drained_substation_gets_nothing_new_and_keeps_what_it_has() -> None:
+    grid = Grid(4, 4)
+    first = [grid.arrive() for _ in range(4)]
+    there = [ticket for ticket in first if grid.where(ticket) == "a"]
+    assert there
+
+    grid.pool.set_drained("a", True, grid.now)
+    later = [grid.arrive() for _ in range(2)]
+
+    site = grid.site("a")
+    assert (site.health, site.reason) == (Health.DRAINING, "drained by an operator")
+    assert {grid.where(ticket) for ticket in later} == {"b"}
+    assert all(grid.where(ticket) == "a" for ticket in there)
+
+
+def test_a_poll_does_not_end_a_drain_nor_does_a_time_of_silence() -> None:
+    grid = Grid(4)
+    grid.pool.set_drained("a", True, grid.now)
+
+    grid.poll("a", load=0)
+    assert grid.site("a").health is Health.DRAINING
+    grid.site("a").eject("no answer")
+    grid.pool.set_drained("a", True, grid.now)
+    assert (grid.site("a").health, grid.site("a").reason) == (Health.DOWN, "no answer")
+    grid.poll("a", load=0)
+    assert grid.site("a").health is Health.DRAINING
+
+
+def test_who_waits_is_sent_there_as_soon_as_it_is_drained_no_more() -> None:
+    grid = Grid(4)
+    grid.pool.set_drained("a", True, grid.now)
+    ticket = grid.arrive()
+    assert grid.where(ticket) is None
+
+    grid.pool.set_drained("a", False, grid.now)
+
+    assert grid.where(ticket) == "a"
+    assert grid.site("a").reason is None
+
+
+def test_one_that_drains_by_itself_does_so_after_an_operators_drain_too() -> None:
+    grid = Grid(4)
+    grid.site("a").drain()
+    grid.pool.set_drained("a", True, grid.now)
+
+    grid.pool.set_drained("a", False, grid.now)
+
+    assert (grid.site("a").health, grid.site("a").reason) == (
+        Health.DRAINING,
+        "the site says so",
+    )
+
+
+def test_a_container_that_is_replaced_stays_drained() -> None:
+    grid = Grid(4)
+    grid.pool.set_drained("a", True, grid.now)
+
+    grid.pool.set_sites([("a", "http://10.0.0.9:5002")], grid.now)
+
+    assert [site.drained for site in grid.pool.sites.values()] == [True]
+    assert grid.pool.set_drained("b", True, grid.now) == []
+    assert grid.pool.drained == {"a"}
+
+
+def test_one_that_is_gone_need_not_come_back_drained() -> None:
+    grid = Grid(4)
+    grid.pool.set_drained("a", True, grid.now)
+    grid.pool.set_sites([], grid.now)
+
+    assert grid.pool.set_drained("a", False, grid.now) == []
+
+    grid.pool.set_sites([("a", "http://10.0.0.9:5002")], grid.now)
+    assert [site.drained for site in grid.pool.sites.values()] == [False]

@@ -1,0 +1,64 @@
+"""Whatever the gauges of substations say, a vehicle goes somewhere: no lie stops the balancer."""
+
+from math import isnan
+from random import Random
+
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from load_balancer.gauge import GaugeNames, read_gauge
+from load_balancer.routing.demand import Demand
+from load_balancer.routing.earliest_finish import EarliestFinish
+from load_balancer.routing.energy import EnergyEstimate
+from load_balancer.routing.policy import Candidate, Option, Request
+
+CAPACITY = 4
+GAUGES = (
+    "substation_power_kw",
+    "substation_power_limit_kw",
+    "substation_point_power_kw",
+    "substation_committed_power_kw",
+    "substation_remaining_energy_kwh",
+    "substation_time_scale",
+)
+EXTREMES = st.sampled_from([0.0, -1.0, 5e-324, 1e-320, 1e-300, 1e-9, 1.0, 50.0, 1e12, 1e300, 1e308])
+VALUES = st.fixed_dictionaries({name: EXTREMES | st.floats() for name in GAUGES})
+HONEST = dict(zip(GAUGES, (50.0, 200.0, 50.0, 50.0, 20.0, 360.0), strict=True))
+SITES = st.lists(st.tuples(st.integers(0, CAPACITY), VALUES), min_size=1, max_size=3)
+DEMANDS = st.sampled_from(
+    [Demand(6), Demand(1000, 150), Demand(5e-324, 1), Demand(1, 10_000, 60, 0.98)]
+)
+
+
+def option(number: int, load: int, values: dict[str, float], passed_s: float) -> Option:
+    lines = [f"{name} {value}" for name, value in values.items()]
+    page = [f"substation_current_load {load}", f"substation_capacity {CAPACITY}", *lines, ""]
+    energy = EnergyEstimate.of(read_gauge("\n".join(page), GaugeNames()), 0.0)
+    name, score = str(number), (load + 1) / CAPACITY
+    return Option(
+        Candidate(f"http://{name}:1", name, load, CAPACITY, score, passed_s, number),
+        CAPACITY - load,
+        None if energy is None else energy.supply(load, passed_s),
+    )
+
+
+@given(
+    sites=SITES,
+    demand=DEMANDS,
+    passed_s=st.sampled_from([0.0, 1.0, 1e6]),
+    patience_s=st.sampled_from([0.0, 60.0]),
+)
+@example([(1, HONEST | {"substation_time_scale": 1e-322})], Demand(6), 0.0, 0.0)
+@example([(1, HONEST | {"substation_power_limit_kw": 1e-320})], Demand(1000, 150), 0.0, 0.0)
+@example([(1, HONEST | {"substation_point_power_kw": 5e-324})], Demand(6, 1, 60, 0.9), 0.0, 0.0)
+def test_a_vehicle_goes_somewhere_whatever_gauges_say(
+    sites: list[tuple[int, dict[str, float]]], demand: Demand, passed_s: float, patience_s: float
+) -> None:
+    free = (0, HONEST)
+    options = [option(number, *site, passed_s) for number, site in enumerate([*sites, free])]
+    choice = EarliestFinish().choose(options, Request(demand, patience_s, 3), Random(1))
+    assert choice.waits or choice.candidate.load < CAPACITY
+    if choice.prediction is not None:
+        assert not isnan(choice.prediction.finish_s)
+        assert choice.prediction.start_s >= 0
+        assert choice.prediction.charging_s >= 0

@@ -1,0 +1,433 @@
+"""Whatever happens in whatever order, the pool keeps its word."""
+
+import os
+from collections.abc import Sequence
+from typing import ClassVar, TypeVar
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from load_balancer.routing.demand import Demand
+from load_balancer.routing.matching import MOST_LEFT_IN_LINE
+from load_balancer.routing.policies import POLICIES
+from load_balancer.routing.pool import Pool
+from load_balancer.routing.queue import Ticket
+from load_balancer.routing.substation import Health
+from tests.unit.load_balancer.routing.compared import ComparedPool
+from tests.unit.load_balancer.routing.model import (
+    BURST,
+    FLOOR_PER_S,
+    SHARE,
+    Answer,
+    Model,
+    ModelSite,
+    Visit,
+)
+
+# `HYPOTHESIS_PROFILE=explore` looks at new examples, and more of them, each time.
+settings.register_profile(
+    "routing",
+    max_examples=250,
+    stateful_step_count=60,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+)
+settings.register_profile(
+    "explore", settings.get_profile("routing"), max_examples=3000, derandomize=False
+)
+PROFILE = settings.get_profile(os.environ.get("HYPOTHESIS_PROFILE", "routing"))
+
+INDEX = st.integers(min_value=0, max_value=20)
+HAPPENINGS = st.lists(
+    st.tuples(
+        st.sampled_from(["arrival", "request", "charged", "answer", "hang-up", "hang-up seen"]),
+        INDEX,
+    ),
+    max_size=6,
+)
+
+# Of a point, and the limit. Many sites publish neither, as before there were gauges of them.
+POWERS_KW = [(None, None), (11.0, 22.0), (50.0, None), (150.0, 150.0)]
+DEMANDS = (
+    Demand(10.0),
+    Demand(10.0, 11.0),
+    Demand(40.0, 150.0),
+    Demand(20.0, 50.0, 60.0, 0.6),
+)
+
+T = TypeVar("T")
+
+
+def _pick(index: int, choices: Sequence[T]) -> T:
+    return choices[index % len(choices)]
+
+
+class AnyGrid(RuleBasedStateMachine):
+    """Three sites at most, a few points each, and polls that race with all that happens."""
+
+    policies: ClassVar[list[str]] = list(POLICIES)
+    most_balancers: ClassVar[int] = 3
+    powers_kw: ClassVar[list[tuple[float | None, float | None]]] = POWERS_KW
+    capacities: ClassVar[st.SearchStrategy[int]] = st.integers(0, 4)
+    callers_hang_up: ClassVar[bool] = True
+    pool: ClassVar[type[Pool]] = Pool
+    began: float
+
+    @initialize(data=st.data())
+    def start(self, data: st.DataObject) -> None:
+        self.model = Model(
+            data.draw(st.sampled_from(self.policies)),
+            data.draw(st.integers(1, self.most_balancers)),
+            self.pool,
+        )
+        self.began = self.model.now
+        for name, capacity in zip(
+            "abc", data.draw(st.lists(self.capacities, min_size=1, max_size=3)), strict=False
+        ):
+            self.model.add_site(name, capacity, data.draw(st.sampled_from(self.powers_kw)))
+        self.model.know(list(self.model.sites))
+        for site in self.model.sites.values():
+            self.model.poll(site)
+
+    def _site(self, index: int) -> ModelSite:
+        sites = list(self.model.sites.values())
+        return sites[index % len(sites)]
+
+    def _happens(self, what: str, index: int) -> None:
+        """Let one of the things happen that are happening all the time."""
+        model = self.model
+        if what == "arrival":
+            model.arrive(60.0, _pick(index, DEMANDS))
+        elif what == "request" and (on_their_way := self._on_their_way()):
+            model.reach_site(_pick(index, on_their_way))
+        elif what == "charged" and (charging := self._charging()):
+            model.site_answers(_pick(index, charging), Answer.CHARGED)
+        elif what == "answer" and (answered := self._answered()):
+            model.hear(_pick(index, answered))
+        elif what == "hang-up" and model.tickets and self.callers_hang_up:
+            model.hang_up(_pick(index, model.tickets))
+        elif what == "hang-up seen" and (gone := self._charging(gone=True)):
+            model.site_sees_hang_up(_pick(index, gone))
+
+    def _on_their_way(self) -> list[Visit]:
+        return [visit for visit in self.model.visits if not visit.arrived]
+
+    def _charging(self, *, gone: bool = False) -> list[Visit]:
+        return [
+            visit
+            for site in self.model.sites.values()
+            for visit in site.charging
+            if visit.caller_gone is gone
+        ]
+
+    def _answered(self) -> list[Visit]:
+        return [visit for visit in self.model.visits if visit.answer is not None]
+
+    # Vehicles, requests, answers
+
+    @rule(
+        wait_s=st.sampled_from([0.0, 0.3, 5.0, 60.0]),
+        vehicles=st.integers(1, 4),
+        demand=st.sampled_from(DEMANDS),
+    )
+    def vehicles_arrive(self, wait_s: float, vehicles: int, demand: Demand) -> None:
+        for _ in range(vehicles):
+            self.model.arrive(wait_s, demand)
+
+    @rule(happenings=HAPPENINGS)
+    def this_and_that_happens(self, happenings: list[tuple[str, int]]) -> None:
+        for what, index in happenings:
+            self._happens(what, index)
+
+    @rule()
+    def all_requests_arrive(self) -> None:
+        for visit in self._on_their_way():
+            self.model.reach_site(visit)
+
+    @rule(late=st.booleans())
+    def all_answers_are_heard(self, late: bool) -> None:
+        for visit in self._answered():
+            self.model.hear(visit, late=late)
+
+    @rule(seconds=st.sampled_from([0.001, 0.1, 0.5, 1.6, 8.0]), polled=st.booleans())
+    def time_passes(self, seconds: float, polled: bool) -> None:
+        self.model.now += seconds
+        self.model.give_up_late_ones()
+        if polled:
+            self.all_sites_are_polled()
+
+    # Polls
+
+    @rule()
+    def all_sites_are_polled(self) -> None:
+        for site in self.model.sites.values():
+            if site.polled is None:
+                self.model.poll(site)
+
+    @rule(index=INDEX)
+    def a_poll_begins(self, index: int) -> None:
+        site = self._site(index)
+        if site.polled is None and site.address in self.model.pool.sites:
+            self.model.poll_begins(site)
+
+    @rule(index=INDEX)
+    def a_page_is_written(self, index: int) -> None:
+        self.model.page_is_written(self._site(index))
+
+    @rule(index=INDEX)
+    def a_page_is_read(self, index: int) -> None:
+        self.model.page_is_read(self._site(index))
+
+    @rule(index=INDEX, before=HAPPENINGS, after=HAPPENINGS)
+    def much_happens_during_a_poll(
+        self, index: int, before: list[tuple[str, int]], after: list[tuple[str, int]]
+    ) -> None:
+        self.a_poll_begins(index)
+        self.model.now += 0.001
+        self.this_and_that_happens(before)
+        self.a_page_is_written(index)
+        self.this_and_that_happens(after)
+        self.model.now += 0.001
+        self.a_page_is_read(index)
+
+    # What must always hold
+
+    @invariant()
+    def every_vehicle_is_in_one_place(self) -> None:
+        pool = self.model.pool
+        waiting = list(pool.waiting)
+        at_sites = [dispatch for site in pool.sites.values() for dispatch in site.in_flight]
+        assert all(dispatch.open for dispatch in at_sites)
+        assert all(dispatch.ticket.dispatch is dispatch for dispatch in at_sites)
+        assert all(ticket.dispatch is None for ticket in waiting)
+        placed = [*waiting, *(dispatch.ticket for dispatch in at_sites)]
+        assert sorted(map(id, placed)) == sorted(map(id, self.model.tickets))
+
+    @invariant()
+    def the_line_is_in_the_order_of_arrival(self) -> None:
+        order = [self.model.arrivals[ticket.session_id] for ticket in self.model.pool.waiting]
+        assert order == sorted(order)
+
+    @invariant()
+    def counters_add_up(self) -> None:
+        pool, ended = self.model.pool, self.model.ended
+        outcomes: dict[str, int] = dict.fromkeys(("charged", "accepted", "aborted"), 0)
+        for (_, outcome), count in pool.dispatches.items():
+            outcomes[outcome] = outcomes.get(outcome, 0) + count
+        still_open = sum(len(site.in_flight) for site in pool.sites.values())
+        assert self.model.started == sum(outcomes.values()) + still_open
+        assert outcomes["charged"] == ended["charged"]
+        assert outcomes["accepted"] == ended["accepted"]
+        assert outcomes["aborted"] <= (
+            ended["hung up"] + ended["charged late"] + ended["accepted late"]
+        )
+        assert sum(pool.failovers.values()) == sum(
+            outcomes.get(one, 0) for one in ("failed", "taken_back", "rejected")
+        )
+
+    @invariant()
+    def repeats_stay_within_their_budget(self) -> None:
+        model = self.model
+        earned = SHARE * model.first_attempts + FLOOR_PER_S * (model.now - self.began)
+        assert model.paid_attempts <= BURST + earned
+
+    @invariant()
+    def no_vehicle_waits_beside_a_point_that_is_known_to_be_free(self) -> None:
+        model = self.model
+        free = [one for one in model.pool.sites.values() if one.why_not(model.now) is None]
+        left = model.pool.left_in_line
+        stuck = [
+            one
+            for one in model.pool.waiting
+            if model.is_eligible_anywhere(one) and not model.is_left(one)
+        ]
+        stuck = stuck if len(left) < MOST_LEFT_IN_LINE else []
+        assert not (free and stuck), f"{stuck[0].session_id} waits beside {free[0].name}"
+
+    @invariant()
+    def who_is_left_in_line_has_told_its_power_and_waits_for_a_site_that_is_well(self) -> None:
+        pool = self.model.pool
+        assert len(pool.left_in_line) <= MOST_LEFT_IN_LINE
+        assert pool.policy.predicts or not pool.left_in_line
+        for ticket, choice in pool.left_in_line:
+            assert ticket.demand.max_power_kw is not None
+            assert choice.prediction is not None
+            assert ticket.left_in_line_for == choice.candidate.name
+            assert choice.candidate.address not in ticket.rejected_by
+
+    @invariant()
+    def no_site_is_over_its_capacity(self) -> None:
+        for site in self.model.sites.values():
+            assert site.load <= site.capacity
+
+    def teardown(self) -> None:
+        """Let everybody leave: nothing is left behind."""
+        if hasattr(self, "model"):
+            tickets: list[Ticket] = list(self.model.tickets)
+            for ticket in tickets:
+                self.model.hang_up(ticket)
+            self.every_vehicle_is_in_one_place()
+            self.counters_add_up()
+
+
+class TroubledGrid(AnyGrid):
+    """With strangers, failures, 202 answers, drains and changes of names."""
+
+    @precondition(lambda self: self._charging())
+    @rule(
+        index=INDEX,
+        answer=st.sampled_from([Answer.ACCEPTED, Answer.REJECTED, Answer.BROKEN]),
+        heard=st.booleans(),
+    )
+    def a_site_answers_otherwise(self, index: int, answer: Answer, heard: bool) -> None:
+        visit = _pick(index, self._charging())
+        self.model.site_answers(visit, answer)
+        if heard:
+            self.model.hear(visit)
+
+    @rule(times=st.integers(1, 6))
+    def all_sites_break_all_vehicles(self, times: int) -> None:
+        for _ in range(times):
+            self.all_requests_arrive()
+            for visit in self._charging():
+                self.model.site_answers(visit, Answer.BROKEN)
+            self.all_answers_are_heard(late=False)
+            self.time_passes(0.5, polled=True)
+
+    @precondition(lambda self: self._charging())
+    @rule(index=INDEX)
+    def all_sites_reject_a_vehicle(self, index: int) -> None:
+        ticket = _pick(index, self._charging()).dispatch.ticket
+        for _ in self.model.sites:
+            for visit in self._charging():
+                if visit.dispatch.ticket is ticket:
+                    self.model.site_answers(visit, Answer.REJECTED)
+                    self.model.hear(visit)
+            self.all_requests_arrive()
+
+    @rule(index=INDEX, strangers=st.integers(1, 4))
+    def strangers_come(self, index: int, strangers: int) -> None:
+        site = self._site(index)
+        if site.alive:
+            site.strangers += min(strangers, site.capacity - site.load)
+
+    @rule(index=INDEX)
+    def strangers_go(self, index: int) -> None:
+        self._site(index).strangers = 0
+
+    @rule(index=INDEX, noticed=st.booleans(), late=st.booleans())
+    def a_site_dies(self, index: int, noticed: bool, late: bool) -> None:
+        site = self._site(index)
+        self.model.kill(site)
+        if noticed:
+            self.polls_are_missed(index, 2)
+            self.all_answers_are_heard(late=late)
+
+    @rule(index=INDEX, late=st.booleans())
+    def a_site_freezes_and_wakes(self, index: int, late: bool) -> None:
+        self.polls_are_missed(index, 2)
+        for visit in self._site(index).charging[:]:
+            self.model.site_answers(visit, Answer.CHARGED)
+        self.all_answers_are_heard(late=late)
+
+    @rule(index=INDEX)
+    def a_site_starts(self, index: int) -> None:
+        site = self._site(index)
+        site.alive, site.draining = True, False
+        self.all_sites_are_polled()
+
+    @rule(index=INDEX)
+    def a_site_drains(self, index: int) -> None:
+        self._site(index).draining = True
+
+    @rule(index=INDEX, times=st.integers(1, 3))
+    def polls_are_missed(self, index: int, times: int) -> None:
+        site = self._site(index)
+        known = self.model.pool.sites.get(site.address)
+        for _ in range(times):
+            self.model.poll_is_missed(site)
+        if known is not None and times > 1:
+            assert known.health is Health.DOWN
+            assert not known.in_flight
+
+    @rule(index=INDEX)
+    def a_page_is_garbled(self, index: int) -> None:
+        site = self._site(index)
+        known = self.model.pool.sites.get(site.address)
+        if known is not None:
+            self.model.poll_is_over(site)
+            held = list(known.in_flight)
+            self.model.pool.poll_unreadable(known, "garbled")
+            assert known.health is Health.DOWN
+            assert list(known.in_flight) == held
+
+    @rule(listed=st.lists(st.booleans(), min_size=3, max_size=3))
+    def names_change(self, listed: list[bool]) -> None:
+        self.model.know(
+            [address for address, is_in in zip(self.model.sites, listed, strict=False) if is_in]
+        )
+        for address, site in self.model.sites.items():
+            if self.model.pool.sites.get(address) is not site.polled:
+                self.model.poll_is_over(site)
+
+
+class LoneBalancer(AnyGrid):
+    """A balancer that owns all traffic, with nobody hanging up: it is never wrong."""
+
+    most_balancers = 1
+    callers_hang_up = False
+
+    @invariant()
+    def the_estimate_is_exact(self) -> None:
+        for site in self.model.pool.sites.values():
+            assert site.foreign == 0
+            assert site.load == len(site.in_flight)
+
+    @invariant()
+    def no_site_ever_answers_full(self) -> None:
+        assert all(visit.answer is not Answer.FULL for visit in self.model.visits)
+
+
+class UnlikeGrid(TroubledGrid):
+    """Sites between which it is worth waiting: few fast points, and slow ones."""
+
+    policies: ClassVar[list[str]] = ["earliest-finish"]
+    powers_kw: ClassVar[list[tuple[float | None, float | None]]] = [(11.0, None), (150.0, 200.0)]
+    capacities: ClassVar[st.SearchStrategy[int]] = st.integers(1, 3)
+
+
+class IndexedGrid(TroubledGrid):
+    """The same with the index that is there for many sites, whose every choice is compared."""
+
+    pool = ComparedPool
+
+
+class UnlikeIndexedGrid(UnlikeGrid):
+    pool = ComparedPool
+
+
+def test_any_grid_keeps_its_word() -> None:
+    run_state_machine_as_test(TroubledGrid, settings=PROFILE)
+
+
+def test_a_lone_balancer_that_owns_all_traffic_is_exact() -> None:
+    run_state_machine_as_test(LoneBalancer, settings=PROFILE)
+
+
+def test_a_grid_of_fast_and_slow_sites_keeps_its_word() -> None:
+    run_state_machine_as_test(UnlikeGrid, settings=PROFILE)
+
+
+def test_any_grid_keeps_its_word_with_an_index() -> None:
+    run_state_machine_as_test(IndexedGrid, settings=PROFILE)
+
+
+def test_a_grid_of_fast_and_slow_sites_keeps_its_word_with_an_index() -> None:
+    run_state_machine_as_test(UnlikeIndexedGrid, settings=PROFILE)

@@ -1,0 +1,54 @@
+"""What is kept of a choice among many."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from load_balancer.routing.policy import Candidate
+from load_balancer.routing.shortlist import shortlist, shortlist_reasons
+
+
+def candidate(number: int, load: int, capacity: int) -> Candidate:
+    name = f"site{number}"
+    score = (load + 1) / capacity
+    return Candidate(f"http://{name}", name, load, capacity, score, 0.0, 0)
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 50), st.integers(1, 50)), min_size=1, max_size=60),
+    st.data(),
+)
+def test_the_chosen_the_best_and_the_fullest_are_kept(
+    loads: list[tuple[int, int]], data: st.DataObject
+) -> None:
+    candidates = [candidate(number, *one) for number, one in enumerate(loads)]
+    chosen = data.draw(st.sampled_from(candidates))
+
+    kept = shortlist(candidates, chosen)
+
+    assert len(kept) == min(16, len(candidates))
+    assert [one for one in candidates if one in kept] == list(kept)
+    assert chosen in kept
+    scores = sorted(one.score for one in candidates)
+    assert sorted(one.score for one in kept)[: min(13, len(kept))] == scores[: min(13, len(kept))]
+    assert max(one.score for one in kept) == scores[-1]
+    assert max(one.load for one in kept) == max(one.load for one in candidates)
+
+
+def test_of_those_passed_over_the_merely_full_go_first() -> None:
+    passed_over = [(f"site{n}", "full (4 of 4)" if n % 2 else "down: refused") for n in range(40)]
+
+    kept = shortlist_reasons(passed_over)
+
+    assert kept == tuple((f"site{n}", "down: refused") for n in range(0, 32, 2))
+
+
+def test_a_few_passed_over_are_all_kept_in_order() -> None:
+    passed_over = [(f"site{n}", "full (4 of 4)" if n % 2 else "down: refused") for n in range(16)]
+    assert shortlist_reasons(passed_over) == tuple(passed_over)
+
+
+def test_those_kept_are_16_of_17() -> None:
+    candidates = [candidate(n, n, 10) for n in range(17)]
+    assert shortlist(candidates[:16], candidates[3]) == tuple(candidates[:16])
+    assert shortlist(candidates, candidates[0]) == tuple(candidates[:15] + candidates[16:])
+    assert len(shortlist_reasons([("a", "down")] * 17)) == 16

@@ -1,0 +1,73 @@
+"""What the watch asks the grid for beside a run."""
+
+from typing import Any
+
+import pytest
+
+from load_tester import monitor as under_test
+from load_tester.monitor import Watch
+from load_tester.pages import PageMissing
+from load_tester.reconciliation.decisions import DecisionBook
+from load_tester.reconciliation.ledger import LedgerBook
+from tests.unit.load_tester.builders import BEGAN, TAG, decision
+
+SITE_PAGE = 'substation_sessions_total{outcome="charged"} 1\n'
+
+
+class Pages:
+    """Answers every page, and notes what was asked for."""
+
+    asked: list[str]
+    decisions: list[dict[str, Any]]
+
+    def __init__(self, *_: object) -> None: ...
+
+    def text(self, url: str) -> str:
+        self.asked.append(url)
+        return SITE_PAGE
+
+    def document(self, url: str) -> dict[str, Any]:
+        self.asked.append(url)
+        if url.endswith("/balancers"):
+            raise PageMissing("is not there", 404)
+        since = int(url.rpartition("=")[2])
+        return {"last": len(self.decisions), "decisions": self.decisions[since:]}
+
+
+@pytest.fixture
+def pages(monkeypatch: pytest.MonkeyPatch) -> type[Pages]:
+    Pages.asked, Pages.decisions = [], []
+    monkeypatch.setattr(under_test, "Pages", Pages)
+    return Pages
+
+
+def made(*site_metrics: str, book: DecisionBook | None = None) -> Watch:
+    return Watch("http://gateway", lambda: 0.0, book, LedgerBook(TAG), site_metrics)
+
+
+def test_each_named_site_page_is_read_also_without_a_path(pages: type[Pages]) -> None:
+    counters = made("http://a:5002", "http://b:5003", "http://c:5004/metrics").read_counters()
+    assert list(counters.sites) == ["http://a:5002", "http://b:5003", "http://c:5004/metrics"]
+    assert {"http://a:5002", "http://b:5003", "http://c:5004/metrics"} < {*pages.asked}
+
+
+def test_a_named_page_of_a_site_that_the_balancer_knows_goes_by_its_address(
+    pages: type[Pages],
+) -> None:
+    watch = made("http://a:5002/metrics")
+    watch.samples.addresses["site1"] = "http://a:5002/"
+    assert list(watch.read_counters().sites) == ["http://a:5002/"]
+    assert "http://a:5002/metrics" in pages.asked
+
+
+def test_a_balancer_that_restarted_and_decided_more_than_before_is_noticed(
+    pages: type[Pages],
+) -> None:
+    watch = made(book=DecisionBook(TAG, BEGAN))
+    pages.decisions = [decision(n, "a", {"a": (0, 9)}) for n in (1, 2)]
+    watch.finish()
+    pages.decisions = [decision(n, "a", {"a": (0, 9)}, session_id=f"new-{n}") for n in (1, 2, 3)]
+    watch.finish()
+    assert watch.book is not None
+    assert (watch.book.restarts, watch.book.total) == (1, 5)
+    assert not watch.book.complete

@@ -1,0 +1,81 @@
+"""Sites over a run, from samples and answers."""
+
+import pytest
+
+from load_tester.reconciliation.decisions import DecisionBook
+from load_tester.reconciliation.findings import Books, Growth
+from load_tester.substation import GridSamples, load_over_time, report_sites
+from load_tester.vehicle import Outcome
+from tests.unit.load_tester.builders import TAG, charge
+
+
+def page(waiting: int, **loads: int) -> dict[str, object]:
+    sites = [
+        {
+            "name": name,
+            "address": f"http://{name}",
+            "health": "up" if load < 9 else "down",
+            "load": load,
+            "capacity": 8,
+        }
+        for name, load in loads.items()
+    ]
+    return {"policy": "least-loaded", "waiting": waiting, "substations": sites}
+
+
+def test_a_sites_load_over_time_is_the_mean_of_its_vehicles_stays() -> None:
+    charges = [
+        charge(1, due=0.0, took=4.0),  # at its site from 0 to 4
+        charge(2, due=0.0, took=4.0, charging_s=2.5),  # waited, then from 1.5 to 4
+        charge(3, due=5.0, took=2.0, site="site2"),  # from 5 to 7
+        charge(4, due=0.0, outcome=Outcome.REFUSED),
+    ]
+    loads = load_over_time(charges, bins=8, end=8.0)
+    assert loads["site1"] == pytest.approx([1, 1.5, 2, 2, 0, 0, 0, 0])
+    assert loads["site2"] == pytest.approx([0, 0, 0, 0, 0, 1, 1, 0])
+
+
+def test_the_last_stretch_takes_what_ends_exactly_with_it() -> None:
+    loads = load_over_time([charge(1, took=8.0)], bins=4, end=8.0)
+    assert loads["site1"] == pytest.approx([1, 1, 1, 1])
+
+
+def test_samples_keep_the_peaks() -> None:
+    samples = GridSamples()
+    samples.absorb(page(0, a=1, b=0), 0.0)
+    samples.absorb(page(7, a=8, b=9), 0.5)
+    samples.absorb(page(2, a=3), 1.0)
+    assert samples.peak_waiting == 7
+    assert samples.addresses == {"a": "http://a", "b": "http://b"}
+    assert [sample.load for sample in samples.sites["a"]] == [1, 8, 3]
+
+
+@pytest.mark.parametrize("garbage", [{}, {"substations": 3}])
+def test_another_kind_of_page_is_refused(garbage: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match="without `substations`"):
+        GridSamples().absorb(garbage, 0.0)
+
+
+def test_sites_without_a_name_are_passed_over() -> None:
+    samples = GridSamples()
+    samples.absorb({"substations": [3, {}, {"name": "a"}]}, 0.0)
+    assert list(samples.sites) == ["a"]
+
+
+def test_the_table_of_sites_joins_answers_samples_decisions_and_counters() -> None:
+    samples = GridSamples()
+    samples.absorb(page(0, site1=2, site2=9), 0.0)
+    decisions = DecisionBook(TAG, peaks={"site1": (5, 8), "site10": (1, 3)})
+    books = Books(growth={"http://site1": Growth(2, 20.0), "http://site2": Growth(gap="gone")})
+    charges = [
+        charge(1),
+        charge(2),
+        charge(3, outcome=Outcome.ACCEPTED, site="site2"),
+        charge(4, outcome=Outcome.FAILED, site="site2"),
+    ]
+    one, two, ten = report_sites(charges, samples, decisions, books)
+    assert (one.name, two.name, ten.name) == ("site1", "site2", "site10")
+    assert (one.vehicles, one.kwh, one.capacity, one.peak_load) == (2, 20.0, 8, 5)
+    assert (one.counted, one.counted_kwh) == (2, 20.0)
+    assert (two.vehicles, two.peak_load, two.counted, two.unhealthy_samples) == (1, 9, None, 1)
+    assert (ten.vehicles, ten.capacity, ten.peak_load) == (0, 3, 1)

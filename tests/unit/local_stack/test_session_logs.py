@@ -1,0 +1,66 @@
+"""Sessions read from a substation's log."""
+
+import json
+from pathlib import Path
+
+from local_stack.session_logs import Visit, peak_load, visits
+
+
+def test_sessions_are_read_from_a_log_also_when_its_last_line_is_cut_off(tmp_path: Path) -> None:
+    line = {
+        "event": "session ended",
+        "session_id": "s-1",
+        "vehicle_id": "ev-000001",
+        "kwh": 6.0,
+        "delivered_kwh": 6.0,
+        "outcome": "charged",
+        "charging_s": 1.5,
+        "time": "2026-11-20T05:00:02.500000Z",
+    }
+    aborted = {**line, "vehicle_id": "ev-000002", "outcome": "aborted"}
+    log = tmp_path / "site.log"
+    log.write_text(
+        "\n".join(
+            [
+                json.dumps({"event": "something else"}),
+                json.dumps(line),
+                "[] no event",
+                json.dumps(aborted),
+                json.dumps(line)[:40],
+            ]
+        )
+    )
+
+    first, second = visits(log)
+
+    assert first == Visit("s-1", "charged", 6.0, second.began, second.ended, "ev-000001", 6.0)
+    assert first.charged
+    assert first.ended - first.began == 1.5
+    assert not second.charged
+
+
+def test_what_a_restart_cut_off_is_a_visit_too() -> None:
+    line = {
+        "event": "session cut off by a restart",
+        "session_id": "s-1",
+        "vehicle_id": "ev-000001",
+        "kwh": 6.0,
+        "delivered_kwh": 2.5,
+        "time": "2026-11-20T05:00:02.500000Z",
+    }
+
+    (one,) = visits(json.dumps(line))
+
+    assert (one.outcome, one.delivered_kwh, one.charged) == ("cut off", 2.5, False)
+
+
+def stays(*times: tuple[float, float]) -> list[Visit]:
+    return [Visit("s", "charged", 6.0, began, ended, "ev", 6.0) for began, ended in times]
+
+
+def test_a_peak_is_counted_but_not_where_log_lines_merely_blur() -> None:
+    assert peak_load(stays((0.0, 1.0), (0.5, 1.5), (0.9, 2.0))) == 3
+    assert peak_load(stays((0.0, 1.0), (0.999, 2.0))) == 1
+    assert peak_load(stays((0.0, 1.0), (0.995, 2.0))) == 2
+    assert peak_load(stays((0.0, 1.0), (0.995, 2.0)), blur_s=0.005) == 1
+    assert peak_load([]) == 0
