@@ -50,7 +50,7 @@ bench-cost: $(VENV)/dev ## Measure what a charge costs, and thousands held at on
 bench-ledger: $(VENV)/dev ## Measure the ledger, have it fail under load, and hold 9,000 vehicles at once (40 minutes; ARGS=--help)
 	@$(BIN)/python -m benchmarks.ledger $(ARGS)
 
-hostile: $(VENV)/dev ## Attack each service, and have sites attack the balancer (ARGS="--write-table -n 0": docs/hostile-input.md)
+hostile: $(VENV)/dev ## Attack each service, and have substations attack the balancer (ARGS="--write-table -n 0": docs/hostile-input.md)
 	@$(BIN)/python -m pytest -n 2 --dist loadfile tests/e2e/hostile $(ARGS)
 
 faults: faults-local faults-compose ## Play every fault, as processes and on Compose (4 minutes)

@@ -84,9 +84,9 @@ class _InHand(Interrupt):
 class BalancerWatch:
     """Checks one balancer for as long as it has vehicles in hand or is not well.
 
-    A vehicle that is broken off may be charged again by the next balancer while this one's site
-    charges it still; one that waits is answered as soon as a frozen balancer goes on. So the
-    patience with those in hand is long, and new vehicles are kept from a silent balancer early.
+    A vehicle that is broken off may be charged again by the next balancer while this one's
+    substation charges it still; one that waits is answered as soon as a frozen balancer goes on. So
+    the patience with those in hand is long, and new vehicles are kept from a silent balancer early.
     """
 
     def __init__(

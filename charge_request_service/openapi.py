@@ -28,7 +28,7 @@ from grid_common.api.openapi import (
     ref,
 )
 
-# Seconds from the decision; null where a site has no power at all.
+# Seconds from the decision; null where a substation has no power at all.
 _PREDICTED = dict.fromkeys(("start_s", "charging_s", "finish_s"), NULLABLE_NUMBER)
 
 

@@ -56,8 +56,8 @@ def configure_logs(service: str, settings: ServiceSettings) -> Log:
 class _Sink(Generic[AnyStr]):
     """Writes lines, and drops those that cannot be written: the disk is full, or nobody reads.
 
-    A vehicle that is charged must not be told that it is not, nor a site be given up, for a line of
-    the log.
+    A vehicle that is charged must not be told that it is not, nor a substation be given up, for a
+    line of the log.
     """
 
     def __init__(self, stream: IO[AnyStr], end: AnyStr) -> None:

@@ -76,7 +76,7 @@ class Balancer:
             queue_limit=settings.queue_limit,
             on_decision=self._record.add,
             on_left_in_line=self._record.left_in_line,
-            on_poll_wanted=lambda site: self._watch.want_poll(site),
+            on_poll_wanted=lambda substation: self._watch.want_poll(substation),
         )
         waits = Durations(
             "balancer_wait_seconds",
@@ -85,7 +85,7 @@ class Balancer:
         ).labels()
         polls = Counter(
             "balancer_polls",
-            "Polls of the sites' gauges, by how they ended",
+            "Polls of the substations' gauges, by how they ended",
             ["substation", "outcome"],
             registry=self.app.registry,
         )
@@ -218,7 +218,7 @@ class Balancer:
 
     def _sample(self) -> None:
         while True:
-            self._history.sample(self._pool.sites.values(), time.monotonic())
+            self._history.sample(self._pool.substations.values(), time.monotonic())
             gevent.sleep(INTERVAL_S - time.monotonic() % INTERVAL_S)
 
     def _hear(self, environ: "WSGIEnvironment") -> None:
@@ -228,7 +228,7 @@ class Balancer:
 
     def _why_not_ready(self) -> str | None:
         now = time.monotonic()
-        if any(site.is_well(now) for site in self._pool.sites.values()):
+        if any(substation.is_well(now) for substation in self._pool.substations.values()):
             return None
         return "no substation can be given vehicles"
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import gevent
 
 from grid_common.http.url import HttpUrl
-from load_balancer.substation_entries import SiteUrl
+from load_balancer.substation_entries import SubstationUrl
 
 
 class Answer(NamedTuple):
@@ -21,16 +21,16 @@ class Known(NamedTuple):
 
     name: str
     address: str  # `http://address:port`; with a fault, what stands in SUBSTATIONS
-    entry: SiteUrl
+    entry: SubstationUrl
     fault: str | None = None
 
 
 class Directory:
     """Remembers the last good answer for each name, and the name that each address was given."""
 
-    def __init__(self, entries: Iterable[SiteUrl]) -> None:
+    def __init__(self, entries: Iterable[SubstationUrl]) -> None:
         self._answers = {entry: Answer(fault="not looked up yet") for entry in entries}
-        self._names: dict[SiteUrl, dict[str, str]] = {}  # by address
+        self._names: dict[SubstationUrl, dict[str, str]] = {}  # by address
         self._known: list[Known] | None = None  # as long as no answer is another
         self._called: Mapping[str, str] = {}
 
@@ -42,11 +42,11 @@ class Directory:
         if names != self._called:
             self._called, self._known = dict(names), None
 
-    def addresses(self, entry: SiteUrl) -> Sequence[str]:
+    def addresses(self, entry: SubstationUrl) -> Sequence[str]:
         """List the addresses that a name last led to."""
         return self._answers[entry].addresses
 
-    def set_entries(self, entries: Iterable[SiteUrl]) -> None:
+    def set_entries(self, entries: Iterable[SubstationUrl]) -> None:
         """Take other entries in; what is known of those that stay is kept."""
         before = self._answers
         self._answers = {
@@ -56,7 +56,7 @@ class Directory:
         if list(before) != list(self._answers):
             self._known = None
 
-    def update(self, answers: Mapping[SiteUrl, Answer]) -> list[Known]:
+    def update(self, answers: Mapping[SubstationUrl, Answer]) -> list[Known]:
         """Take in what the look-ups found and list every substation.
 
         A failed or empty look-up keeps the last good answer; an entry that never had one is listed
@@ -74,7 +74,7 @@ class Directory:
             self._known = [one for entry in self._answers for one in self._list(entry, taken)]
         return self._known
 
-    def _list(self, entry: SiteUrl, taken: dict[str, str]) -> list[Known]:
+    def _list(self, entry: SubstationUrl, taken: dict[str, str]) -> list[Known]:
         addresses, fault = self._answers[entry]
         names = self._names.setdefault(entry, {})
         for gone in names.keys() - set(addresses):
@@ -99,11 +99,11 @@ class Directory:
 
 
 def look_up_all(
-    entries: Iterable[SiteUrl], find: Callable[[SiteUrl], Sequence[str]]
-) -> dict[SiteUrl, Answer]:
+    entries: Iterable[SubstationUrl], find: Callable[[SubstationUrl], Sequence[str]]
+) -> dict[SubstationUrl, Answer]:
     """Look all names up at once."""
 
-    def look_up(entry: SiteUrl) -> Answer:
+    def look_up(entry: SubstationUrl) -> Answer:
         try:
             addresses = find(entry)
         except OSError as error:

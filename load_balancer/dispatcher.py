@@ -28,7 +28,7 @@ from load_balancer.routing.legs import NOTHING_KWH, LegRecord
 from load_balancer.routing.outcome import Outcome, describe, metered, stop_reason, takes_no_charge
 from load_balancer.routing.pool import LineFull, Pool
 from load_balancer.routing.queue import Dispatch
-from load_balancer.routing.substation import Reading, Site
+from load_balancer.routing.substation import Reading, Substation
 from load_balancer.substation_client import SubstationClient
 
 # How soon it is noticed that a session's gateway is heard from again, seconds.
@@ -98,7 +98,7 @@ class Dispatcher:
                 session_id=ticket.session_id,
                 vehicle_id=ticket.vehicle_id,
                 request_id=ticket.request_id,
-                substation=ticket.dispatch.site.name if ticket.dispatch else None,
+                substation=ticket.dispatch.substation.name if ticket.dispatch else None,
                 attempts=ticket.attempts,
             )
             raise
@@ -110,9 +110,9 @@ class Dispatcher:
             led.close()
 
     def _take_in(self, led: LedSession) -> None:
-        now, site = time.monotonic(), led.attach_to
-        if site is not None and self._pool.sites.get(site.address) is site:
-            self._pool.attach(led.ticket, site, now)
+        now, substation = time.monotonic(), led.attach_to
+        if substation is not None and self._pool.substations.get(substation.address) is substation:
+            self._pool.attach(led.ticket, substation, now)
         elif led.stop_reason is None and not (led.legs and led.legs.is_complete):
             self._pool.arrive(led.ticket, now, has_begun=bool(led.legs))
 
@@ -157,7 +157,7 @@ class Dispatcher:
 
     def _attempt(self, dispatch: Dispatch, led: LedSession) -> ChargeResult | None:
         """Hand the session to the substation; None when it has to go elsewhere."""
-        client = self._clients[dispatch.site.address]
+        client = self._clients[dispatch.substation.address]
         try:
             with Interrupt() as led.attempt:
                 register = self._begin(led, dispatch, client)
@@ -169,7 +169,7 @@ class Dispatcher:
                 while led.amendments and outcome is Outcome.CHARGED:
                     outcome, answer = led.amendments.pop().get() or (outcome, answer)
         except AttemptRevoked:
-            self._tell(dispatch, "lost", "the site stopped answering its polls")
+            self._tell(dispatch, "lost", "the substation stopped answering its polls")
             return None
         except StopRequested:
             if led.dropped or led.has_last_word:
@@ -180,7 +180,7 @@ class Dispatcher:
         except UpstreamError as error:
             if dispatch.open:
                 self._tell(dispatch, error.reason, str(error))
-                led.failures[dispatch.site.name] = f"{dispatch.site.name}: {error}"
+                led.failures[dispatch.substation.name] = f"{dispatch.substation.name}: {error}"
                 self._registers.broke_off(led, dispatch, error)
             self._pool.failed(dispatch, error.reason, str(error), time.monotonic())
             return None
@@ -201,41 +201,41 @@ class Dispatcher:
             UpstreamError: the substation keeps registers, and does not say which.
         """
         if not client.is_known:
-            self._get_to_know(client, dispatch.site)
+            self._get_to_know(client, dispatch.substation)
         register, legs = client.register, led.legs
         if register in led.settling:
             led.settling[register].wait()  # or that might stop this visit
-        legs.begin(register, dispatch.site.name, dispatch.decision.at)
+        legs.begin(register, dispatch.substation.name, dispatch.decision.at)
         if legs and legs.has_to_wait:  # its time to wait is over
             legs.release_all()
         return register
 
-    def _get_to_know(self, client: SubstationClient, site: Site) -> None:
+    def _get_to_know(self, client: SubstationClient, substation: Substation) -> None:
         """Learn whose registers are there, of a substation that may have started again.
 
         Raises:
             UpstreamError: it keeps registers, and does not answer.
         """
         try:
-            self._registers.refresh(client, site)
+            self._registers.refresh(client, substation)
         except UpstreamError:
             if client.keeps_registers:
                 raise
 
     def _doubt(self, dispatch: Dispatch, session: Session, profile: SubstationProfile) -> None:
         """Count an answer that came before the energy can have flowed, and say so once."""
-        site, took_s = dispatch.site, time.monotonic() - dispatch.decision.at
-        warning = too_fast(session.kwh, took_s, site.reading, profile)
+        substation, took_s = dispatch.substation, time.monotonic() - dispatch.decision.at
+        warning = too_fast(session.kwh, took_s, substation.reading, profile)
         if warning is None:
             return
-        self.too_fast[site.name] += 1
-        if site.warning is None:
-            site.warning = warning
+        self.too_fast[substation.name] += 1
+        if substation.warning is None:
+            substation.warning = warning
             self._log.warning(
                 "charged too fast",
                 session_id=session.session_id,
                 request_id=dispatch.ticket.request_id,
-                substation=site.name,
+                substation=substation.name,
                 why=warning,
             )
 
@@ -247,7 +247,7 @@ class Dispatcher:
         outcome: Outcome,
         answer: Answer,
     ) -> ChargeResult | None:
-        """Tell the pool what a site's answer means."""
+        """Tell the pool what a substation's answer means."""
         now = time.monotonic()
         match outcome:
             case Outcome.CHARGED if led.legs and self._is_partial(led, dispatch, register, answer):
@@ -285,7 +285,7 @@ class Dispatcher:
 
     def _told(self, dispatch: Dispatch, answer: Answer) -> Reading | None:
         """Read what the substation told of itself, where others have vehicles there too."""
-        client = self._clients.get(dispatch.site.address)
+        client = self._clients.get(dispatch.substation.address)
         if client is None or not (self._pool.peers and answer.load_metrics):
             return None
         return read_told(answer.load_metrics, GaugeNames.of(client.profile))
@@ -297,7 +297,7 @@ class Dispatcher:
         kwh = metered(answer.body).get("energy_kwh")
         if kwh is None or led.legs.elsewhere_kwh(register) + kwh > led.session.kwh - NOTHING_KWH:
             return False
-        client, now = self._clients.get(dispatch.site.address), time.monotonic()
+        client, now = self._clients.get(dispatch.substation.address), time.monotonic()
         if client is None or client.keeps_registers is False:
             return False
         led.legs.end(register, now - dispatch.decision.at, kwh)
@@ -377,11 +377,11 @@ class Dispatcher:
 
     @staticmethod
     def _note_failure(dispatch: Dispatch, led: LedSession, answer: Answer) -> str:
-        """Keep what a site answered for whoever asks why; return it in words."""
-        site, why = dispatch.site, describe(answer.status, answer.location)
-        led.failures[site.name] = f"{site.name} {why}{quoted(answer.body)}"
+        """Keep what a substation answered for whoever asks why; return it in words."""
+        substation, why = dispatch.substation, describe(answer.status, answer.location)
+        led.failures[substation.name] = f"{substation.name} {why}{quoted(answer.body)}"
         if takes_no_charge(answer.status):
-            site.takes_none = f"no charge succeeds there: it {why}"
+            substation.takes_none = f"no charge succeeds there: it {why}"
         return why
 
     def _note_error(self, dispatch: Dispatch, now: float) -> None:
@@ -395,7 +395,7 @@ class Dispatcher:
             "failover",
             session_id=dispatch.ticket.session_id,
             request_id=dispatch.ticket.request_id,
-            substation=dispatch.site.name,
+            substation=dispatch.substation.name,
             attempt=dispatch.decision.attempt,
             reason=reason,
             why=why,
@@ -410,7 +410,7 @@ class Dispatcher:
             reason,
             waited_s=now - ticket.arrived,
             waiting=len(self._pool.waiting),
-            sites=self._pool.sites.values(),
+            substations=self._pool.substations.values(),
             failures=list(led.failures.values()),
         )
         self._log.warning(

@@ -21,18 +21,24 @@ def drain_routes(pool: Pool, log: Log) -> Blueprint:
     def drain(name: str) -> Response:
         drained = request.method == "PUT"
         was_drained = name in pool.drained
-        sites = pool.set_drained(name, drained, time.monotonic())
-        if not (sites or was_drained):
+        substations = pool.set_drained(name, drained, time.monotonic())
+        if not (substations or was_drained):
             abort(404, f"No substation is named {name[:80]!r}; GET /substations lists them.")
         if drained is not was_drained:
             log.warning(
                 "substation drained" if drained else "substation no longer drained",
                 substation=name,
-                charging_there=sum(site.own for site in sites),
+                charging_there=sum(substation.own for substation in substations),
                 request_id=g.request_id,
             )
         now = time.monotonic()
-        return json_response({"substations": [views.substation(site, now) for site in sites]})
+        return json_response(
+            {
+                "substations": [
+                    views.substation_document(substation, now) for substation in substations
+                ]
+            }
+        )
 
     return routes
 

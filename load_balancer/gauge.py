@@ -1,4 +1,7 @@
-"""Reads a site's load from its metrics page. Pure; bad pages are told apart from empty sites."""
+"""Reads a substation's load from its metrics page.
+
+Pure; bad pages are told apart from empty substations.
+"""
 
 import math
 from collections.abc import Callable, Iterator
@@ -33,8 +36,8 @@ _LEAST_AMOUNT, _MOST_AMOUNT = 1e-9, 1e12
 _NOISE = 0.1  # of a vehicle
 _DUST = 1e-9  # of a division
 _LONGEST_REASON = 100
-# The parser is the cost of a poll: 10 µs a series. A site with a series for each of so many points
-# is read in some 10 ms.
+# The parser is the cost of a poll: 10 µs a series. A substation with a series for each of so many
+# points is read in some 10 ms.
 _MOST_SERIES = 1_000
 _MOST_CHARACTERS = 131_072  # of all these series together
 _LONGEST_SERIES = 4_096  # the parser's time grows with the square of what is escaped
@@ -46,15 +49,15 @@ Series = tuple[str, tuple[tuple[str, str], ...]]  # name and sorted labels
 
 
 class UnreadableGauge(ValueError):
-    """The page does not tell the site's load; the message says why."""
+    """The page does not tell the substation's load; the message says why."""
 
 
 class GaugeNames(NamedTuple):
-    """What a site's page calls its gauges."""
+    """What a substation's page calls its gauges."""
 
     load: str = "substation_current_load"
     capacity: str = "substation_capacity"
-    default_capacity: float | None = None  # for sites that publish none, in the same unit
+    default_capacity: float | None = None  # for substations that publish none, in the same unit
     vehicle_kw: float | None = None  # where both are in kW: what a vehicle takes of them
 
     @classmethod
@@ -184,7 +187,8 @@ def _sums(pieces: Iterator[str], page: str, give_way: Callable[[], object]) -> d
                 for sample in family.samples
             ]
         except Exception as error:  # the parser raises whatever it stumbles over
-            # What it says quotes the page, and ends up in every decision that passes the site over.
+            # What it says quotes the page, and ends up in every decision that passes the substation
+            # over.
             why = f"{type(error).__name__}: {shown(str(error), _LONGEST_REASON)}"
             raise UnreadableGauge(f"not Prometheus text ({why}); {beginning(page)}") from None
         for sample in samples:
@@ -237,7 +241,7 @@ def _in_bounds(value: float, name: str, what: str) -> float:
     if not math.isfinite(value) or value < 0:
         raise UnreadableGauge(f"{name} is {value:g}, which is no {what}")
     if value > _MOST:
-        raise UnreadableGauge(f"{name} is {value:g}; no site has more than {_MOST:,}")
+        raise UnreadableGauge(f"{name} is {value:g}; no substation has more than {_MOST:,}")
     return value
 
 

@@ -7,7 +7,7 @@ from math import ceil, nan
 
 import orjson
 
-from load_balancer.routing.substation import Health, Site
+from load_balancer.routing.substation import Health, Substation
 
 INTERVAL_S = 1.0
 KEPT = 600  # samples: ten minutes
@@ -28,11 +28,11 @@ class History:
         self._kept = 0
         self._document: bytes | None = None  # of the newest sample; written when it is asked for
 
-    def sample(self, sites: Iterable[Site], now: float) -> None:
+    def sample(self, substations: Iterable[Substation], now: float) -> None:
         """Take a sample; what is not known now, or was not while nobody sampled, is left empty.
 
         Args:
-            sites: all that there are; one that is not there any more is forgotten.
+            substations: all that there are; one that is not there any more is forgotten.
             now: any steady clock, seconds.
         """
         number = int(now / INTERVAL_S)
@@ -44,10 +44,10 @@ class History:
         place = number % KEPT
         missing = [(place - back) % KEPT for back in range(1, skipped + 1)]
         rings: dict[str, _Ring] = {}
-        for site in sites:
-            ring = rings[site.address] = self._rings.get(site.address) or _Ring()
-            ring.name = site.name
-            ring.write(place, site, missing)
+        for substation in substations:
+            ring = rings[substation.address] = self._rings.get(substation.address) or _Ring()
+            ring.name = substation.name
+            ring.write(place, substation, missing)
         self._rings = rings
 
     def document(self, now: float) -> bytes:
@@ -78,8 +78,8 @@ class _Ring:
         self.name = ""
         self._series = [_NOTHING * KEPT for _ in _SERIES]
 
-    def write(self, place: int, site: Site, missing: Iterable[int]) -> None:
-        for series, value in zip(self._series, _values(site), strict=True):
+    def write(self, place: int, substation: Substation, missing: Iterable[int]) -> None:
+        for series, value in zip(self._series, _values(substation), strict=True):
             for one in missing:
                 series[one] = nan
             series[place] = value
@@ -93,9 +93,9 @@ class _Ring:
         }
 
 
-def _values(site: Site) -> Iterable[float]:
-    reading = site.reading
-    if reading is None or site.health not in (Health.UP, Health.DRAINING):
+def _values(substation: Substation) -> Iterable[float]:
+    reading = substation.reading
+    if reading is None or substation.health not in (Health.UP, Health.DRAINING):
         return (nan,) * len(_SERIES)
     power = (reading.power_kw, reading.power_limit_kw)
-    return chain((site.load,), (nan if value is None else round(value, 1) for value in power))
+    return chain((substation.load,), (nan if value is None else round(value, 1) for value in power))

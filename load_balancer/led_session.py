@@ -14,7 +14,7 @@ from load_balancer.routing.demand import Demand
 from load_balancer.routing.legs import LegRecord, Legs
 from load_balancer.routing.outcome import Outcome
 from load_balancer.routing.queue import Dispatch, Ticket, nobody
-from load_balancer.routing.substation import Site
+from load_balancer.routing.substation import Substation
 from load_balancer.vouchers import Vouchers
 
 FULL_BATTERY = 1.0
@@ -68,7 +68,7 @@ class LedSession:
 
     # Most sessions need none of these: what stays as it is here costs them nothing.
     attempt: Interrupt | None = None
-    attach_to: Site | None = None  # where it charges already
+    attach_to: Substation | None = None  # where it charges already
     target_kwh = 0.0  # what its substation was asked for last
     was_settled = False  # a substation that it left was asked to stop it
     resuming = False  # it is being looked for at the substations

@@ -58,22 +58,22 @@ class BalancerCollector(Collector):
             len(self._pool.left_in_line),
         )
         yield from self._legs()
-        yield from self._sites()
-        sites = [site.name for site in self._pool.sites.values()]
-        yield _by_site(
+        yield from self._substations()
+        substations = [substation.name for substation in self._pool.substations.values()]
+        yield _by_substation(
             "balancer_dispatches",
             "Dispatches that ended, by how",
             "outcome",
             self._pool.dispatches,
-            sites,
+            substations,
             OUTCOMES,
         )
-        yield _by_site(
+        yield _by_substation(
             "balancer_ejections",
-            "Times that a site was ejected, by why",
+            "Times that a substation was ejected, by why",
             "reason",
             self._pool.ejections,
-            sites,
+            substations,
             EJECTIONS,
         )
         too_fast = CounterMetricFamily(
@@ -81,12 +81,12 @@ class BalancerCollector(Collector):
             "Answers that a vehicle is charged before its energy can have flowed",
             labels=["substation"],
         )
-        for name, count in {**dict.fromkeys(sites, 0), **self._dispatcher.too_fast}.items():
+        for name, count in {**dict.fromkeys(substations, 0), **self._dispatcher.too_fast}.items():
             too_fast.add_metric([name], count)
         yield too_fast
         yield _by_reason(
             "balancer_failovers",
-            "Vehicles sent on to another site, by why",
+            "Vehicles sent on to another substation, by why",
             self._pool.failovers,
             FAILOVERS,
         )
@@ -110,8 +110,8 @@ class BalancerCollector(Collector):
             "Running charges that were asked for anew with less, for more came from elsewhere",
             labels=["substation"],
         )
-        sites = {site.name: 0 for site in self._pool.sites.values()}
-        for name, count in {**sites, **self._registers.amended}.items():
+        substations = {substation.name: 0 for substation in self._pool.substations.values()}
+        for name, count in {**substations, **self._registers.amended}.items():
             amended.add_metric([name], count)
         yield amended
         yield GaugeMetricFamily(
@@ -120,18 +120,18 @@ class BalancerCollector(Collector):
             self._registers.open_legs,
         )
 
-    def _sites(self) -> Iterator[Metric]:
+    def _substations(self) -> Iterator[Metric]:
         now = time.monotonic()
         gauges = {
             name: GaugeMetricFamily(f"balancer_{name}", help_text, labels=["substation"])
             for name, help_text in (
-                ("substation_load", "Estimated vehicles at the site"),
-                ("substation_own_load", "Vehicles at the site that this balancer dispatched"),
-                ("substation_foreign_load", "Estimated vehicles at the site from elsewhere"),
-                ("substation_gauge", "The site's load as its gauge said at the last poll"),
-                ("substation_capacity", "Vehicles that the site can hold"),
-                ("substation_up", "1 while the site can be given vehicles"),
-                ("substation_draining", "1 while the site takes no new vehicle, but is well"),
+                ("substation_load", "Estimated vehicles at the substation"),
+                ("substation_own_load", "Vehicles at the substation that this balancer dispatched"),
+                ("substation_foreign_load", "Estimated vehicles at the substation from elsewhere"),
+                ("substation_gauge", "The substation's load as its gauge said at the last poll"),
+                ("substation_capacity", "Vehicles that the substation can hold"),
+                ("substation_up", "1 while the substation can be given vehicles"),
+                ("substation_draining", "1 while the substation takes no new vehicle, but is well"),
                 ("substation_drained", "1 while an operator has it take no new vehicle"),
                 *((name, f"{told}, where published") for name, told in _POWER.items()),
                 ("gauge_age_seconds", "Age of the gauge"),
@@ -141,54 +141,56 @@ class BalancerCollector(Collector):
         }
         # Of two addresses of one name, as when a container was replaced, the one that is there.
         named = {
-            site.name: site
-            for site in sorted(self._pool.sites.values(), key=lambda one: not one.leaving)
+            substation.name: substation
+            for substation in sorted(
+                self._pool.substations.values(), key=lambda one: not one.leaving
+            )
         }
-        for site in named.values():
+        for substation in named.values():
             values: dict[str, float] = {
-                "substation_load": site.load,
-                "substation_own_load": site.own,
-                "substation_foreign_load": site.foreign,
-                "substation_up": site.is_well(now),
-                "substation_draining": site.health is Health.DRAINING,
-                "substation_drained": site.drained,
+                "substation_load": substation.load,
+                "substation_own_load": substation.own,
+                "substation_foreign_load": substation.foreign,
+                "substation_up": substation.is_well(now),
+                "substation_draining": substation.health is Health.DRAINING,
+                "substation_drained": substation.drained,
             }
-            if finishes := Finishes.of(site, now):
+            if finishes := Finishes.of(substation, now):
                 values |= {
                     "substation_next_finish_seconds": finishes.next_s,
                     "substation_last_finish_seconds": finishes.last_s,
                 }
-            if site.reading is not None:
+            if substation.reading is not None:
                 values |= {
-                    "substation_gauge": site.reading.load,
-                    "substation_capacity": site.capacity,
-                    "gauge_age_seconds": site.gauge_age_s(now),
+                    "substation_gauge": substation.reading.load,
+                    "substation_capacity": substation.capacity,
+                    "gauge_age_seconds": substation.gauge_age_s(now),
                 }
-                if site.health is not Health.DOWN:  # what it drew then, nobody knows now
+                if substation.health is not Health.DOWN:  # what it drew then, nobody knows now
                     told = {
-                        name: getattr(site.reading, name.removeprefix("substation_"))
+                        name: getattr(substation.reading, name.removeprefix("substation_"))
                         for name in _POWER
                     }
                     values |= {name: value for name, value in told.items() if value is not None}
             for name, value in values.items():
                 if math.isfinite(value):
-                    gauges[name].add_metric([site.name], value)
+                    gauges[name].add_metric([substation.name], value)
         yield from gauges.values()
 
 
-def _by_site(
+def _by_substation(
     name: str,
     help_text: str,
     label: str,
     counts: Mapping[tuple[str, str], int],
-    sites: Iterable[str],
+    substations: Iterable[str],
     known: Iterable[str],
 ) -> Metric:
-    """A counter by site that starts at 0, so that the first increase is seen as one."""
+    """A counter by substation that starts at 0, so that the first increase is seen as one."""
     family = CounterMetricFamily(name, help_text, labels=["substation", label])
-    zeros = {(site, value): 0 for site in sites for value in known}
-    for (site, value), count in {**zeros, **counts}.items():
-        family.add_metric([site, value], count)
+    zeros = {(substation, value): 0 for substation in substations for value in known}
+    for (substation, value), count in {**zeros, **counts}.items():
+        family.add_metric([substation, value], count)
     return family
 
 

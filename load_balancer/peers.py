@@ -55,7 +55,7 @@ class Holdings:
             since: `version` of the answer before.
         """
         pool = self._pool
-        pause_s = PAUSE_S + _PAUSE_EACH_S * len(pool.sites)
+        pause_s = PAUSE_S + _PAUSE_EACH_S * len(pool.substations)
         until = time.monotonic() + _LONGEST_S
         while pool.held_version == since and time.monotonic() < until:
             gevent.sleep(pause_s)
@@ -66,7 +66,9 @@ class Holdings:
                 "version": pool.held_version,
                 "pause_s": pause_s,
                 "holds": pool.holds(),
-                "names": {site.address: site.name for site in pool.sites.values()},
+                "names": {
+                    substation.address: substation.name for substation in pool.substations.values()
+                },
             }
         )
 

@@ -1,4 +1,4 @@
-"""Polls each site's metrics page, each on its own and all at once."""
+"""Polls each substation's metrics page, each on its own and all at once."""
 
 import time
 from collections.abc import Callable
@@ -12,23 +12,23 @@ from grid_common.logs import Log
 from load_balancer.gauge import GaugeNames, UnreadableGauge, read_gauge
 from load_balancer.metrics_page import over_limit, page_text
 from load_balancer.routing.pool import Pool
-from load_balancer.routing.substation import Reading, Site
+from load_balancer.routing.substation import Reading, Substation
 from load_balancer.turns import Pause, Turns
 
 # Polls that are asked for out of turn keep this distance, seconds.
 _SHORTEST_PAUSE_S = 0.05
-# One site's page takes no more than this share of a CPU: if it is dear it is read less often.
+# One substation's page takes no more than this share of a CPU: if it is dear it is read less often.
 MOST_OF_A_CPU = 0.02
 # Others have their turn after so much reading, and for as long at least. Seconds.
 _WORK_AT_ONCE_S = 0.001
 
 
 class Poller:
-    """Keeps one site's state true for as long as the pool knows the site."""
+    """Keeps one substation's state true for as long as the pool knows the substation."""
 
     def __init__(
         self,
-        site: Site,
+        substation: Substation,
         pool: Pool,
         page: Upstream,
         path: str,
@@ -41,7 +41,7 @@ class Poller:
         polls: Counter,
         log: Log,
     ) -> None:
-        self._site = site
+        self._substation = substation
         self._pool = pool
         self._page = page
         self._path = path
@@ -51,14 +51,14 @@ class Poller:
         self._limit = limit
         self._random = random
         self._polls = polls
-        self._log = log.bind(substation=site.name, address=site.address)
+        self._log = log.bind(substation=substation.name, address=substation.address)
         self._turns: Turns | None = None
         self._work = _Work()
         self._dear = False
         self._stopped = False
 
     def start(self, after_s: float, at_end: Callable[[], object]) -> None:
-        """Poll until the site is forgotten, or until told to stop.
+        """Poll until the substation is forgotten, or until told to stop.
 
         Args:
             after_s: when to poll for the first time, seconds from now.
@@ -83,19 +83,22 @@ class Poller:
         self.want_poll()
 
     def _take_turn(self) -> Pause | None:
-        if self._stopped or self._pool.sites.get(self._site.address) is not self._site:
+        if (
+            self._stopped
+            or self._pool.substations.get(self._substation.address) is not self._substation
+        ):
             return None
-        before = self._site.health
+        before = self._substation.health
         began = time.monotonic()
         self._poll(began)
-        if self._site.health is not before:
+        if self._substation.health is not before:
             self._log.warning(
                 "health changed",
-                health=self._site.health.value,
+                health=self._substation.health.value,
                 before=before.value,
-                reason=self._site.reason,
+                reason=self._substation.reason,
             )
-        pause_s = self._pool.pause_s(self._site, self._random) - (time.monotonic() - began)
+        pause_s = self._pool.pause_s(self._substation, self._random) - (time.monotonic() - began)
         shortest_s = max(_SHORTEST_PAUSE_S, self._work.spent_s / MOST_OF_A_CPU)
         self._tell_if_dear(shortest_s)
         return Pause(shortest_s, pause_s)
@@ -111,20 +114,20 @@ class Poller:
             )
 
     def _poll(self, began: float) -> None:
-        self._pool.poll_began(self._site, began)
+        self._pool.poll_began(self._substation, began)
         outcome = "ok"
         self._work = _Work()
         try:
             reading = self._read()
         except (UnreadableGauge, Garbled) as error:
             outcome = "bad_page"
-            self._pool.poll_unreadable(self._site, str(error))
+            self._pool.poll_unreadable(self._substation, str(error))
         except UpstreamError as error:
             outcome = "unreachable"
-            self._pool.poll_missed(self._site, str(error), time.monotonic())
+            self._pool.poll_missed(self._substation, str(error), time.monotonic())
         else:
-            self._pool.poll_read(self._site, reading, time.monotonic())
-        self._polls.labels(self._site.name, outcome).inc()
+            self._pool.poll_read(self._substation, reading, time.monotonic())
+        self._polls.labels(self._substation.name, outcome).inc()
 
     def _read(self) -> Reading:
         try:

@@ -10,7 +10,7 @@ from grid_common.logs import Log
 from load_balancer.poller import MOST_OF_A_CPU
 from load_balancer.registers import Registers
 from load_balancer.routing.pool import Pool
-from load_balancer.routing.substation import Health, Site
+from load_balancer.routing.substation import Health, Substation
 from load_balancer.substation_client import SubstationClient
 from load_balancer.turns import Pause, Turns
 
@@ -33,7 +33,7 @@ class Progress:
 
     def __init__(
         self,
-        site: Site,
+        substation: Substation,
         client: SubstationClient,
         pool: Pool,
         registers: Registers,
@@ -41,12 +41,12 @@ class Progress:
         random: Random,
         log: Log,
     ) -> None:
-        self._site = site
+        self._substation = substation
         self._client = client
         self._pool = pool
         self._registers = registers
         self._random = random
-        self._log = log.bind(substation=site.name, address=site.address)
+        self._log = log.bind(substation=substation.name, address=substation.address)
         self._unanswered = 0
         self._settles = False
         self._asked_again_at = 0.0
@@ -58,10 +58,10 @@ class Progress:
 
     def take_turn(self) -> Pause | None:
         """Ask, if it is time to; None once the substation is forgotten."""
-        client, site, began = self._client, self._site, time.monotonic()
-        if self._registers.clients.get(site.address) is not client:
+        client, substation, began = self._client, self._substation, time.monotonic()
+        if self._registers.clients.get(substation.address) is not client:
             return None
-        if client.keeps_registers is None and site.health not in _ANSWERS:
+        if client.keeps_registers is None and substation.health not in _ANSWERS:
             return Pause(_NOT_YET_S, _NOT_YET_S)  # hundreds at once are asked for gauges first
         interval_s = self._interval_s()
         if self._is_left_alone(began):
@@ -76,11 +76,13 @@ class Progress:
     def _interval_s(self) -> float:
         """Ask as often as its gauge is polled; what charges there was promised so many words."""
         interval_s = self._pool.patience.interval_s
-        return min(interval_s, self._client.promised_s) if self._site.in_flight else interval_s
+        return (
+            min(interval_s, self._client.promised_s) if self._substation.in_flight else interval_s
+        )
 
     def _is_left_alone(self, now: float) -> bool:
         """Tell whether it keeps no registers; one that was down meanwhile may be another now."""
-        was_down, self._was_down = self._was_down, self._site.health is Health.DOWN
+        was_down, self._was_down = self._was_down, self._substation.health is Health.DOWN
         if was_down and not self._was_down:
             self._asked_again_at = now
         return now < self._asked_again_at
@@ -88,7 +90,7 @@ class Progress:
     def _ask(self) -> None:
         client, before = self._client, self._client.keeps_registers
         try:
-            self._registers.refresh(client, self._site)
+            self._registers.refresh(client, self._substation)
         except UpstreamError:
             self._note_silence()
             return
@@ -102,13 +104,13 @@ class Progress:
     def _settle(self) -> None:
         """Read last words, one by one: there may be thousands, and this must go on meanwhile."""
         try:
-            self._registers.settle(self._client, self._site.name)
+            self._registers.settle(self._client, self._substation.name)
         finally:
             self._settles = False
 
     def _note_silence(self) -> None:
         # One that drains answers its polls too; sessions of before wait until it is heard of.
-        answers = self._site.health in (Health.UP, Health.DRAINING)
+        answers = self._substation.health in (Health.UP, Health.DRAINING)
         if self._client.keeps_registers is None and answers:
             self._unanswered += 1
             if self._unanswered >= _UNANSWERED:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from grid_common.shown import shown
-from load_balancer.routing.substation import Health, Site
+from load_balancer.routing.substation import Health, Substation
 
 _MOST_NAMED = 3
 _LONGEST = 240
@@ -15,7 +15,7 @@ def explain(
     *,
     waited_s: float,
     waiting: int,
-    sites: Iterable[Site],
+    substations: Iterable[Substation],
     failures: Sequence[str],
 ) -> str:
     """Tell why a vehicle is refused.
@@ -24,12 +24,14 @@ def explain(
         reason: `deadline`, `queue_full` or `rejected`.
         waited_s: how long it waited, seconds.
         waiting: how many vehicles wait.
-        sites: the substations; of those that are down it is told why.
+        substations: the substations; of those that are down it is told why.
         failures: what came of its attempts, a substation each.
     """
     if reason == "rejected":
         return f"Every substation rejected this vehicle: {_listed(failures)}."
-    down = _listed([f"{one.name}: {one.reason}" for one in sites if one.health is Health.DOWN])
+    down = _listed(
+        [f"{one.name}: {one.reason}" for one in substations if one.health is Health.DOWN]
+    )
     told = {
         "deadline": f"No charging point became free within {waited_s:.1f} s.",
         "queue_full": f"{waiting} vehicles wait already; no more may.",

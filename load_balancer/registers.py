@@ -19,7 +19,7 @@ from load_balancer.routing.legs import NOTHING_KWH
 from load_balancer.routing.outcome import Outcome
 from load_balancer.routing.pool import Pool
 from load_balancer.routing.queue import Dispatch
-from load_balancer.routing.substation import Site
+from load_balancer.routing.substation import Substation
 from load_balancer.substation_client import SubstationClient
 
 _SECONDS_PER_HOUR = 3600
@@ -106,13 +106,13 @@ class Registers:
         """Its substation fell silent, or is gone, and may charge on until the lease is over."""
         if led.legs.current is None:
             return
-        client = self.clients.get(dispatch.site.address)
+        client = self.clients.get(dispatch.substation.address)
         register = self._end_visit(led, dispatch)
         if client is not None and client.keeps_registers is not False:
             client.is_known = False
             leg = led.legs.leg(register)
             heard_at = leg.heard_at if leg is not None else 0.0
-            self.lost(led, register, dispatch.site, heard_at + self.lease_s)
+            self.lost(led, register, dispatch.substation, heard_at + self.lease_s)
             # It may hear though it is not heard.
             gevent.spawn(self._ask_at_once, led, client, register)
         led.update_demand()
@@ -124,7 +124,7 @@ class Registers:
         register = led.legs.current
         if register is None:
             return
-        client = self.clients.get(dispatch.site.address)
+        client = self.clients.get(dispatch.substation.address)
         if isinstance(error, Refused):
             led.legs.withdraw(register)
         elif client is None or client.keeps_registers is False:
@@ -134,7 +134,7 @@ class Registers:
             self._end_visit(led, dispatch)
             client.is_known = False
             if not self._ask_at_once(led, client, register):
-                self.lost(led, register, dispatch.site, broke_at)
+                self.lost(led, register, dispatch.substation, broke_at)
         led.update_demand()
 
     def _ask_at_once(self, led: LedSession, client: SubstationClient, register: str) -> bool:
@@ -154,7 +154,7 @@ class Registers:
     def _end_visit(self, led: LedSession, dispatch: Dispatch) -> str:
         register = led.legs.current or ""
         led.legs.end(register, time.monotonic() - dispatch.decision.at)
-        client = self.clients.get(dispatch.site.address)
+        client = self.clients.get(dispatch.substation.address)
         if client is not None and client.keeps_registers is not False:
             self.leave_open(register, led)
         return register
@@ -168,23 +168,23 @@ class Registers:
         if len(legs) > _MOST_KEPT:
             del legs[next(iter(legs))]
 
-    def lost(self, led: LedSession, register: str, site: Site, until: float) -> None:
+    def lost(self, led: LedSession, register: str, substation: Substation, until: float) -> None:
         """Ask nobody else for what may have flowed at a substation that cannot be asked.
 
         Args:
             led: the session.
             register: the substation's.
-            site: the substation.
+            substation: the substation.
             until: when it stopped at the latest.
         """
         until = max(until, time.monotonic())
-        led.legs.reserve(register, site.name, until, _most_kwh_per_s(led, site))
+        led.legs.reserve(register, substation.name, until, _most_kwh_per_s(led, substation))
         if not self.last_word_wait_s:
             led.legs.release(register)
             return
         gevent.spawn_later(self.last_word_wait_s, self._give_up, led, register)
         if led.legs.has_to_wait:
-            self._log.info("waits for the last word", **_named(led), substation=site.name)
+            self._log.info("waits for the last word", **_named(led), substation=substation.name)
             self.hold(led)
 
     def hold(self, led: LedSession) -> None:
@@ -215,7 +215,7 @@ class Registers:
 
     # Words
 
-    def refresh(self, client: SubstationClient, site: Site) -> None:
+    def refresh(self, client: SubstationClient, substation: Substation) -> None:
         """Ask a substation how far its sessions are.
 
         Raises:
@@ -226,7 +226,7 @@ class Registers:
         if client.register != register:
             self._renamed(register, client.register)
         if sessions is not None:
-            self.hear(client, site.name, sessions, began)
+            self.hear(client, substation.name, sessions, began)
 
     def hear(
         self, client: SubstationClient, name: str, sessions: dict[str, float], at: float
@@ -333,7 +333,7 @@ class Registers:
     def _amend(self, led: LedSession) -> None:
         """Have the substation where a session charges now bring it to what is left now."""
         dispatch = led.ticket.dispatch
-        client = self.clients.get(dispatch.site.address) if dispatch is not None else None
+        client = self.clients.get(dispatch.substation.address) if dispatch is not None else None
         if dispatch is None or client is None or not client.keeps_registers:
             return
         if not led.is_vouched_for():
@@ -341,7 +341,7 @@ class Registers:
         kwh = led.legs.target_kwh(client.register)
         if abs(kwh - led.target_kwh) > NOTHING_KWH:
             led.target_kwh = kwh
-            led.amendments.append(gevent.spawn(self._send, led, client, dispatch.site.name))
+            led.amendments.append(gevent.spawn(self._send, led, client, dispatch.substation.name))
 
     def _send(
         self, led: LedSession, client: SubstationClient, name: str
@@ -361,9 +361,9 @@ class Registers:
         return None
 
 
-def _most_kwh_per_s(led: LedSession, site: Site) -> float | None:
+def _most_kwh_per_s(led: LedSession, substation: Substation) -> float | None:
     """Return the most that a session can get there, None where that is not known."""
-    reading = site.reading
+    reading = substation.reading
     if reading is None or reading.point_power_kw is None:
         return None
     power_kw = min(reading.point_power_kw, led.session.max_power_kw or math.inf)

@@ -15,7 +15,7 @@ from grid_common.logs import Log
 from load_balancer.led_session import LedSession
 from load_balancer.registers import Registers
 from load_balancer.routing.pool import Pool
-from load_balancer.routing.substation import Health, Site
+from load_balancer.routing.substation import Health, Substation
 from load_balancer.substation_client import SubstationClient, Word
 
 # How a session of before goes on: where it charges, by what it got already, or with the rest.
@@ -45,26 +45,26 @@ class Resume:
         """Find out what a session got where, and where it charges now."""
         self._wait_until_heard_of()
         session_id = led.session.session_id
-        charging: list[tuple[Site, SubstationClient]] = []
+        charging: list[tuple[Substation, SubstationClient]] = []
         with self._turns:
             answers = self._ask_all(
                 lambda client: client.ask(session_id, self._registers.timeout_s)
             )
         now = time.monotonic()
-        silent: list[tuple[Site, SubstationClient]] = []
-        for site, client, word in answers:
+        silent: list[tuple[Substation, SubstationClient]] = []
+        for substation, client, word in answers:
             if isinstance(word, Word):
-                led.legs.hear(client.register, word.kwh, now, site.name)
+                led.legs.hear(client.register, word.kwh, now, substation.name)
                 if word.state == _CHARGING:
-                    charging.append((site, client))
+                    charging.append((substation, client))
             elif isinstance(word, UpstreamError) and client.keeps_registers is not False:
-                silent.append((site, client))
+                silent.append((substation, client))
         if charging and led.stop_reason is None:
             led.attach_to = charging.pop(0)[0]
-        for site, client in silent:  # asked once they answer
+        for substation, client in silent:  # asked once they answer
             self._registers.leave_open(client.register, led)
             if led.attach_to is None and not _is_complete(led):
-                self._registers.lost(led, client.register, site, now)
+                self._registers.lost(led, client.register, substation, now)
         for _, client in charging:
             self._registers.leave_open(client.register, led)
         how = "attached" if led.attach_to else "complete" if _is_complete(led) else "dispatched"
@@ -93,9 +93,9 @@ class Resume:
             answers = self._ask_all(
                 lambda client: client.stop(session_id, self._registers.timeout_s)
             )
-            for site, client, word in answers:
+            for substation, client, word in answers:
                 if isinstance(word, Word):
-                    words[client.register] = (site.name, word)
+                    words[client.register] = (substation.name, word)
             silent = [
                 client
                 for _, client, word in answers
@@ -134,37 +134,38 @@ class Resume:
     def _wait_until_heard_of(self, deadline: float = math.inf) -> None:
         """Wait until each substation has been asked, or is known not to answer."""
         while (
-            not self._pool.sites or any(map(self._is_unheard, self._pool.sites.values()))
+            not self._pool.substations
+            or any(map(self._is_unheard, self._pool.substations.values()))
         ) and time.monotonic() < deadline:
             gevent.sleep(_LOOK_AGAIN_S)
 
-    def _is_unheard(self, site: Site) -> bool:
-        client = self._registers.clients.get(site.address)
-        if client is None or site.health is Health.DOWN:
+    def _is_unheard(self, substation: Substation) -> bool:
+        client = self._registers.clients.get(substation.address)
+        if client is None or substation.health is Health.DOWN:
             return False
-        return site.health is Health.UNKNOWN or client.keeps_registers is None
+        return substation.health is Health.UNKNOWN or client.keeps_registers is None
 
     def _ask_all(
         self, ask: Callable[[SubstationClient], Word | None]
-    ) -> list[tuple[Site, SubstationClient, Word | UpstreamError | None]]:
-        def one(site: Site, client: SubstationClient) -> Word | UpstreamError | None:
+    ) -> list[tuple[Substation, SubstationClient, Word | UpstreamError | None]]:
+        def one(substation: Substation, client: SubstationClient) -> Word | UpstreamError | None:
             for turn in range(_TRIES):
                 try:
                     return ask(client)
                 except UpstreamError as error:
-                    if turn == _TRIES - 1 or site.health is Health.DOWN:
+                    if turn == _TRIES - 1 or substation.health is Health.DOWN:
                         return error
                 gevent.sleep(_TRY_AGAIN_S)
             return None
 
         asked = [
-            (site, client, gevent.spawn(one, site, client))
-            for site in list(self._pool.sites.values())
-            if (client := self._registers.clients.get(site.address)) is not None
+            (substation, client, gevent.spawn(one, substation, client))
+            for substation in list(self._pool.substations.values())
+            if (client := self._registers.clients.get(substation.address)) is not None
             and client.keeps_registers is not False
         ]
         gevent.joinall([greenlet for _, _, greenlet in asked])
-        return [(site, client, greenlet.value) for site, client, greenlet in asked]
+        return [(substation, client, greenlet.value) for substation, client, greenlet in asked]
 
 
 def _is_complete(led: LedSession) -> bool:

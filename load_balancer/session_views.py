@@ -52,7 +52,7 @@ def session_document(led: LedSession, registers: Registers, *, ask: bool = True)
         "state": _state(led),
         **led.session.members(),
         "energy_kwh": led.legs.delivered_kwh,
-        "substation": dispatch.site.name if dispatch else last.substation if last else None,
+        "substation": dispatch.substation.name if dispatch else last.substation if last else None,
         "power_kw": power_kw,
         "predicted_end_s": ends_in_s,
         "attempts": led.ticket.attempts,
@@ -72,7 +72,7 @@ def _state(led: LedSession) -> str:
 
 def _ask(led: LedSession, registers: Registers) -> Word | None:
     dispatch = led.ticket.dispatch
-    client = registers.clients.get(dispatch.site.address) if dispatch is not None else None
+    client = registers.clients.get(dispatch.substation.address) if dispatch is not None else None
     if client is None or not client.keeps_registers:
         return None
     try:
@@ -90,7 +90,7 @@ def _estimate(led: LedSession) -> tuple[float | None, float | None]:
     leg = led.legs.leg(led.legs.current or "")
     if dispatch is None or leg is None:
         return None, None
-    reading = dispatch.site.reading
+    reading = dispatch.substation.reading
     time_scale = reading.time_scale if reading is not None else 1.0
     if leg.kwh_per_s:
         ends_in_s = led.legs.remaining_kwh / leg.kwh_per_s - (now - leg.heard_at)

@@ -200,7 +200,7 @@ class Sessions:
         dispatch = led.ticket.dispatch
         client = None
         if dispatch is not None:
-            client = self._registers.clients.get(dispatch.site.address)
+            client = self._registers.clients.get(dispatch.substation.address)
             if client is not None and client.keeps_registers and self._stop_at(led, client):
                 led.done.wait(_END_S)
         if not led.done.is_set() and led.attempt is not None:

@@ -19,7 +19,7 @@ _MOST_FAULTS = 10
 _DEFAULTS, _SUBSTATIONS = "defaults", "substations"
 
 
-class SiteUrl(NamedTuple):
+class SubstationUrl(NamedTuple):
     """One entry: every address behind `host` is a substation."""
 
     name: str
@@ -27,14 +27,14 @@ class SiteUrl(NamedTuple):
     port: int
 
 
-Entries = Mapping[SiteUrl, SubstationProfile]
+Entries = Mapping[SubstationUrl, SubstationProfile]
 
 
 class EntriesFault(ValueError):
     """The entries cannot be used; the message names each fault with its table and the remedy."""
 
 
-def parse_urls(text: str) -> list[SiteUrl]:
+def parse_urls(text: str) -> list[SubstationUrl]:
     """Read URLs with commas between them, each `http://host:port` or `name=http://host:port`.
 
     Raises:
@@ -60,7 +60,7 @@ def read_entries(urls: str, file: str | None, defaults: SubstationProfile) -> En
     if file is None:
         return dict.fromkeys(named.values(), defaults)
     tables, common = _read_tables(file)
-    entries: dict[SiteUrl, SubstationProfile] = {}
+    entries: dict[SubstationUrl, SubstationProfile] = {}
     faults: list[str] = []
     for name in [*named, *(name for name in tables if name not in named)]:
         table = tables.get(name, {})
@@ -115,7 +115,7 @@ def _read_tables(text: str) -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:
     return tables, common
 
 
-def _entry(name: str, table: Mapping[str, Any], known: SiteUrl | None) -> SiteUrl:
+def _entry(name: str, table: Mapping[str, Any], known: SubstationUrl | None) -> SubstationUrl:
     """Tell which entry a table is about; `known` is the one of its name in SUBSTATIONS."""
     url = table.get("url")
     if known is not None:
@@ -126,7 +126,7 @@ def _entry(name: str, table: Mapping[str, Any], known: SiteUrl | None) -> SiteUr
         raise ValueError('url is missing; set url = "http://host:port"')  # noqa: TRY004 - a fault of the file
     _check_name(name)
     host, port = parse_http_url(url)
-    return SiteUrl(name, host, port)
+    return SubstationUrl(name, host, port)
 
 
 def _profile(
@@ -164,17 +164,17 @@ def _explain(fault: ErrorDetails, *, with_url: bool) -> str:
     return f"{field[:80]!a} is not known; {advice}"
 
 
-def _parse_url(entry: str) -> SiteUrl:
+def _parse_url(entry: str) -> SubstationUrl:
     before, slashes, after = entry.strip().partition("://")
     name, equals, scheme = before.rpartition("=")
     host, port = parse_http_url(f"{scheme.strip()}{slashes}{after}")
     if not equals:
-        return SiteUrl(host, host, port)
+        return SubstationUrl(host, host, port)
     try:
         _check_name(name.strip())
     except ValueError as error:
         raise ValueError(f"{quoted_url(entry)}: {error}") from None
-    return SiteUrl(name.strip(), host, port)
+    return SubstationUrl(name.strip(), host, port)
 
 
 def _check_name(name: str) -> None:
@@ -183,7 +183,7 @@ def _check_name(name: str) -> None:
         raise ValueError(f"a name is 1 to {_LONGEST_NAME} printable characters, without @")
 
 
-def _check_differ(entries: list[SiteUrl]) -> None:
+def _check_differ(entries: list[SubstationUrl]) -> None:
     there: dict[tuple[str, int], str] = {}
     names: set[str] = set()
     for name, host, port in entries:

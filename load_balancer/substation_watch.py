@@ -23,10 +23,10 @@ from load_balancer.profile import SubstationProfile
 from load_balancer.progress import Progress
 from load_balancer.registers import Registers
 from load_balancer.routing.pool import Pool
-from load_balancer.routing.substation import Site
+from load_balancer.routing.substation import Substation
 from load_balancer.settings import Settings
 from load_balancer.substation_client import Owner, SubstationClient
-from load_balancer.substation_entries import Entries, SiteUrl
+from load_balancer.substation_entries import Entries, SubstationUrl
 
 # How long a change of SUBSTATIONS_FILE may go unnoticed, seconds.
 _LOOK_EVERY_S = 1.0
@@ -61,7 +61,7 @@ class SubstationWatch:
         self.directory = Directory(self.file.entries)
         self._pollers: dict[str, Poller] = {}
         self._clients: dict[str, SubstationClient] = {}
-        self._faults: dict[SiteUrl, str] = {}
+        self._faults: dict[SubstationUrl, str] = {}
         self._changed = Event()
 
     def run(self) -> None:
@@ -82,9 +82,9 @@ class SubstationWatch:
             pause_s = self._settings.resolve_interval * self._random.uniform(0.9, 1.1)
             has_changed = self._changed.wait(pause_s)
 
-    def want_poll(self, site: Site) -> None:
+    def want_poll(self, substation: Substation) -> None:
         """Have a substation polled now rather than in turn."""
-        poller = self._pollers.get(site.address)
+        poller = self._pollers.get(substation.address)
         if poller is not None:
             poller.want_poll()
 
@@ -94,17 +94,17 @@ class SubstationWatch:
             if self.file.look():
                 self._changed.set()
 
-    def _may_move(self, entry: SiteUrl) -> bool:
+    def _may_move(self, entry: SubstationUrl) -> bool:
         """Tell whether a look-up can bring anything: an address leads to itself for ever."""
         return not (is_address(entry.host) and self.directory.addresses(entry))
 
-    def _find(self, entry: SiteUrl) -> list[str]:
+    def _find(self, entry: SubstationUrl) -> list[str]:
         if is_address(entry.host):
             return [entry.host]  # thousands of look-ups at once take threads, and memory
 
         def is_well(address: str) -> bool:
-            site = self._pool.sites.get(str(HttpUrl(address, entry.port)))
-            return site is not None and site.is_well(time.monotonic())
+            substation = self._pool.substations.get(str(HttpUrl(address, entry.port)))
+            return substation is not None and substation.is_well(time.monotonic())
 
         chosen = choose_family(
             resolve(entry.host, entry.port),
@@ -114,7 +114,7 @@ class SubstationWatch:
         )
         return list(chosen)
 
-    def _tell_faults(self, answers: dict[SiteUrl, Answer]) -> None:
+    def _tell_faults(self, answers: dict[SubstationUrl, Answer]) -> None:
         """Log what cannot be found once, and once more when it is found again."""
         self._faults = {entry: why for entry, why in self._faults.items() if entry in answers}
         for entry, (_, fault) in answers.items():
@@ -128,29 +128,31 @@ class SubstationWatch:
                 self._log.warning("name not found", host=entry.host, error=fault)
 
     def _take_in(self, known: list[Known], entries: Entries) -> None:
-        self._pool.set_sites([(one.name, one.address) for one in known], time.monotonic())
+        self._pool.set_substations([(one.name, one.address) for one in known], time.monotonic())
         self._promise(self._pool.patience.interval_s)
         before = self.profiles
         # One that leaves keeps its own until its last vehicle is done.
-        kept = {address: one for address, one in before.items() if address in self._pool.sites}
+        kept = {
+            address: one for address, one in before.items() if address in self._pool.substations
+        }
         self.profiles = kept | {one.address: entries[one.entry] for one in known}
         for one in known:
-            site = self._pool.sites[one.address]
+            substation = self._pool.substations[one.address]
             if one.fault is None:
-                profile = self.profiles[site.address]
-                if site.address not in self._pollers:
-                    self._watch(site, one.entry, profile)
+                profile = self.profiles[substation.address]
+                if substation.address not in self._pollers:
+                    self._watch(substation, one.entry, profile)
                     gevent.sleep(0)  # thousands at once would keep polls from their answers
-                elif profile != before.get(site.address):
-                    self._change(site, one.entry, profile)
-            elif site.reason != one.fault:
-                self._pool.cannot_be_reached(site, one.fault)
+                elif profile != before.get(substation.address):
+                    self._change(substation, one.entry, profile)
+            elif substation.reason != one.fault:
+                self._pool.cannot_be_reached(substation, one.fault)
                 self._log.warning(
                     "health changed",
-                    substation=site.name,
-                    address=site.address,
-                    health=site.health.value,
-                    reason=site.reason,
+                    substation=substation.name,
+                    address=substation.address,
+                    health=substation.health.value,
+                    reason=substation.reason,
                 )
 
     def _promise(self, interval_s: float) -> None:
@@ -160,20 +162,22 @@ class SubstationWatch:
         # What charges now may have been promised more.
         self._registers.lease_s = max(self._registers.lease_s, lease_s)
 
-    def _watch(self, site: Site, entry: SiteUrl, profile: SubstationProfile) -> None:
-        self._log.info("substation found", substation=site.name, address=site.address)
+    def _watch(
+        self, substation: Substation, entry: SubstationUrl, profile: SubstationProfile
+    ) -> None:
+        self._log.info("substation found", substation=substation.name, address=substation.address)
         upstream = Upstream(
-            site.address,
+            substation.address,
             connect_timeout_s=self._settings.connect_timeout,
             connections=self._settings.max_connections,
             idle_s=self._settings.upstream_idle_timeout,
             host=f"{in_url(entry.host)}:{entry.port}",
         )
-        client = SubstationClient(site.address, upstream, profile, self._owner)
-        self._clients[site.address] = client
-        self._dispatcher.connect(site.address, client)
+        client = SubstationClient(substation.address, upstream, profile, self._owner)
+        self._clients[substation.address] = client
+        self._dispatcher.connect(substation.address, client)
         progress = Progress(
-            site,
+            substation,
             client,
             self._pool,
             self._registers,
@@ -181,22 +185,26 @@ class SubstationWatch:
             log=self._log,
         )
         progress.start()
-        self._poll(site, entry, profile)
+        self._poll(substation, entry, profile)
 
-    def _change(self, site: Site, entry: SiteUrl, profile: SubstationProfile) -> None:
+    def _change(
+        self, substation: Substation, entry: SubstationUrl, profile: SubstationProfile
+    ) -> None:
         """Ask a substation in another way from now on."""
-        self._log.info("substation changed", substation=site.name, address=site.address)
-        site.warning = site.takes_none = None
-        self._clients[site.address].profile = profile
-        self._pollers[site.address].stop()
-        self._poll(site, entry, profile)
+        self._log.info("substation changed", substation=substation.name, address=substation.address)
+        substation.warning = substation.takes_none = None
+        self._clients[substation.address].profile = profile
+        self._pollers[substation.address].stop()
+        self._poll(substation, entry, profile)
 
-    def _poll(self, site: Site, entry: SiteUrl, profile: SubstationProfile) -> None:
+    def _poll(
+        self, substation: Substation, entry: SubstationUrl, profile: SubstationProfile
+    ) -> None:
         poller = Poller(
-            site,
+            substation,
             self._pool,
             Upstream(
-                views.page_url(site.address, profile.metrics_port),
+                views.page_url(substation.address, profile.metrics_port),
                 connect_timeout_s=self._settings.poll_timeout,
                 connections=1,
                 idle_s=self._settings.upstream_idle_timeout,
@@ -211,16 +219,18 @@ class SubstationWatch:
             polls=self._polls,
             log=self._log,
         )
-        self._pollers[site.address] = poller
+        self._pollers[substation.address] = poller
         now = time.monotonic()
         self._first_poll_at = max(now, self._first_poll_at + 1 / self._settings.poll_budget)
 
         def end() -> None:
-            if self._pollers.get(site.address) is poller:  # no other has taken its place
-                del self._pollers[site.address], self._clients[site.address]
-                self._dispatcher.disconnect(site.address)
-                self._log.info("substation gone", substation=site.name, address=site.address)
-                if site.address in self._pool.sites:
+            if self._pollers.get(substation.address) is poller:  # no other has taken its place
+                del self._pollers[substation.address], self._clients[substation.address]
+                self._dispatcher.disconnect(substation.address)
+                self._log.info(
+                    "substation gone", substation=substation.name, address=substation.address
+                )
+                if substation.address in self._pool.substations:
                     self._changed.set()  # it came back meanwhile, and nobody polls it
 
         poller.start(self._first_poll_at - now, end)  # hundreds at once would time out

@@ -1,4 +1,4 @@
-"""What the balancer shows of its sites, as JSON documents."""
+"""What the balancer shows of its substations, as JSON documents."""
 
 import time
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from load_balancer.profile import SubstationProfile
 from load_balancer.routing.finishes import Finishes
 from load_balancer.routing.matching import LeftInLine
 from load_balancer.routing.pool import Pool
-from load_balancer.routing.substation import Site
+from load_balancer.routing.substation import Substation
 
 
 def substations(pool: Pool, configuration_problem: str | None) -> dict[str, Any]:
@@ -20,7 +20,9 @@ def substations(pool: Pool, configuration_problem: str | None) -> dict[str, Any]
         "waiting": len(pool.waiting),
         "configuration_problem": configuration_problem,
         "left_in_line": [_left_in_line(left, now) for left in pool.left_in_line],
-        "substations": [substation(site, now) for site in pool.sites.values()],
+        "substations": [
+            substation_document(substation, now) for substation in pool.substations.values()
+        ],
     }
 
 
@@ -38,21 +40,25 @@ def _left_in_line(left: LeftInLine, now: float) -> dict[str, Any]:
     }
 
 
-def substation(site: Site, now: float) -> dict[str, Any]:
-    """Show one site."""
-    reading, supply, finishes = site.reading, site.supply(now), Finishes.of(site, now)
+def substation_document(substation: Substation, now: float) -> dict[str, Any]:
+    """Show one substation."""
+    reading, supply, finishes = (
+        substation.reading,
+        substation.supply(now),
+        Finishes.of(substation, now),
+    )
     return {
-        "name": site.name,
-        "address": site.address,
-        "health": site.health.value,
-        "reason": site.what_is_wrong(now),
-        "drained": site.drained,
-        "warning": site.takes_none or site.warning,
+        "name": substation.name,
+        "address": substation.address,
+        "health": substation.health.value,
+        "reason": substation.what_is_wrong(now),
+        "drained": substation.drained,
+        "warning": substation.takes_none or substation.warning,
         "gauge": reading.load if reading else None,
-        "gauge_age_s": round(site.gauge_age_s(now), 3) if reading else None,
-        "own_load": site.own,
-        "foreign_load": site.foreign,
-        "load": site.load,
+        "gauge_age_s": round(substation.gauge_age_s(now), 3) if reading else None,
+        "own_load": substation.own,
+        "foreign_load": substation.foreign,
+        "load": substation.load,
         "capacity": reading.capacity if reading else None,
         "power_kw": reading.power_kw if reading else None,
         "power_limit_kw": reading.power_limit_kw if reading else None,
@@ -65,26 +71,30 @@ def substation(site: Site, now: float) -> dict[str, Any]:
 
 
 def targets(pool: Pool, profiles: Mapping[str, SubstationProfile]) -> list[dict[str, Any]]:
-    """Build the answer of `GET /targets`: every site for Prometheus, by the balancer's name."""
+    """Build the answer of `GET /targets`.
+
+    Every substation for Prometheus, by the balancer's name.
+    """
     return [
-        _target(site, profiles[site.address])
-        for site in pool.sites.values()
-        if site.address.startswith("http://")  # another name of one that is there would count twice
+        _target(substation, profiles[substation.address])
+        for substation in pool.substations.values()
+        # another name of one that is there would count twice
+        if substation.address.startswith("http://")
     ]
 
 
-def _target(site: Site, profile: SubstationProfile) -> dict[str, Any]:
+def _target(substation: Substation, profile: SubstationProfile) -> dict[str, Any]:
     path, _, query = profile.metrics_path.partition("?")
     # Prometheus takes a query's parts one by one, and of each name the first.
     parts = {f"__param_{name}": value for name, value in reversed(parse_qsl(query))}
     return {
-        "targets": [_page_netloc(site.address, profile.metrics_port)],
-        "labels": {"substation": site.name, "__metrics_path__": path, **parts},
+        "targets": [_page_netloc(substation.address, profile.metrics_port)],
+        "labels": {"substation": substation.name, "__metrics_path__": path, **parts},
     }
 
 
 def page_url(address: str, metrics_port: int | None) -> str:
-    """Give the URL, without its path, of a site's metrics page."""
+    """Give the URL, without its path, of a substation's metrics page."""
     return f"http://{_page_netloc(address, metrics_port)}"
 
 

@@ -75,8 +75,8 @@ def _apply_success(charge: Charge, outcome: Outcome, document: dict[str, Any] | 
     charge.outcome, charge.energies = outcome, energies
     if outcome is Outcome.STOPPED:
         charge.reason = _reason(document)
-    site = document.get("substation")
-    charge.site = site if isinstance(site, str) else None
+    substation = document.get("substation")
+    charge.substation = substation if isinstance(substation, str) else None
     charge.waited_s = _number(document.get("waited_s"))
     if outcome is not Outcome.ACCEPTED:
         charge.charging_s = _number(document.get("charging_s"))
@@ -95,9 +95,9 @@ def told_energies(document: Mapping[str, Any]) -> dict[str, float]:
         if kwh is not None and isinstance(leg.get("substation"), str):
             # A substation may have had it twice, with another one between.
             energies[leg["substation"]] = energies.get(leg["substation"], 0.0) + kwh
-    kwh, site = _number(document.get("energy_kwh")), document.get("substation")
-    if not energies and kwh is not None and isinstance(site, str):
-        return {site: kwh}
+    kwh, substation = _number(document.get("energy_kwh")), document.get("substation")
+    if not energies and kwh is not None and isinstance(substation, str):
+        return {substation: kwh}
     return energies
 
 

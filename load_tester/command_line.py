@@ -35,9 +35,9 @@ _DESCRIPTION = """\
 Send electric vehicles to the grid, watch where they go, and check the grid's books.
 
 Vehicles arrive when they are due, whatever is still charging (open loop), and every time is taken
-from that moment. At the end: answers by status, times, vehicles and peak load by site, the largest
-imbalance, whether each choice was the least loaded one, and what came back against the grid's own
-ledger, counters and meters.
+from that moment. At the end: answers by status, times, vehicles and peak load by substation, the
+largest imbalance, whether each choice was the least loaded one, and what came back against the
+grid's own ledger, counters and meters.
 """
 
 _EPILOG = f"""\
@@ -288,16 +288,18 @@ def build_parser() -> argparse.ArgumentParser:
     grid = parser.add_argument_group("the grid's own account")
     grid.add_argument(
         "--site-metrics",
+        dest="substation_metrics",
         type=read_urls,
         default=(),
         metavar="URL,URL",
-        help="the sites' metrics pages (default: /metrics at the addresses in /substations)",
+        help="the substations' metrics pages (default: /metrics at the addresses in /substations)",
     )
     grid.add_argument(
         "--point-power-kw",
         type=number("a power", over=0, most=10_000),
         metavar="KW",
-        help="power of the fastest point, for the slowdown (default: as the sites' pages tell)",
+        help="power of the fastest point, for the slowdown (default: as the substations' pages "
+        "tell)",
     )
     grid.add_argument(
         "--time-scale",

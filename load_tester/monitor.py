@@ -9,7 +9,7 @@ from urllib.parse import quote, urljoin
 import gevent
 
 from load_tester.pages import PageMissing, Pages
-from load_tester.reconciliation.counters import GatewayCounters, GridCounters, SiteCounters
+from load_tester.reconciliation.counters import GatewayCounters, GridCounters, SubstationCounters
 from load_tester.reconciliation.decisions import DecisionBook
 from load_tester.reconciliation.ledger import LedgerBook
 from load_tester.substation import GridSamples
@@ -26,7 +26,7 @@ _AFTER_ALL = 10**12  # a sequence that no balancer reaches: asks for `last` alon
 
 @dataclass(slots=True)
 class Watch:
-    """Polls the pages that the gateway passes on, and the sites' own.
+    """Polls the pages that the gateway passes on, and the substations' own.
 
     `now` tells seconds since the start of the run. Pages that are not there end their own poll and
     nothing else: any gateway will do for the run itself.
@@ -36,13 +36,13 @@ class Watch:
     now: Callable[[], float]
     book: DecisionBook | None
     ledger: LedgerBook
-    site_metrics: Sequence[str] = ()
+    substation_metrics: Sequence[str] = ()
     api_key: str | None = field(default=None, repr=False)
     on_waiting: Callable[[int], None] = lambda _: None
     samples: GridSamples = field(default_factory=GridSamples)
     decisions_fault: str = ""
     _pages: Pages = field(init=False)
-    # Sites' pages among them, which have no business with the gateway's key.
+    # Substations' pages among them, which have no business with the gateway's key.
     _metrics: Pages = field(default_factory=lambda: Pages(_COUNTER_TIMEOUT_S))
     # In quotes as only the stubs are generic.
     _polls: "list[gevent.Greenlet[..., None]]" = field(default_factory=list)
@@ -144,10 +144,10 @@ class Watch:
         self.book, self.decisions_fault = None, reason
 
     def read_counters(self) -> GridCounters:
-        """Read the metrics pages of the gateway and of every site, all at once."""
+        """Read the metrics pages of the gateway and of every substation, all at once."""
         faults: dict[str, str] = {}
         gateway: list[GatewayCounters] = []
-        sites: dict[str, SiteCounters | None] = {}
+        substations: dict[str, SubstationCounters | None] = {}
 
         def read_gateway() -> None:
             try:
@@ -155,27 +155,29 @@ class Watch:
             except (PageMissing, ValueError) as error:
                 faults["gateway"] = str(error)
 
-        def read_site(address: str, page: str) -> None:
-            sites[address] = None
+        def read_substation(address: str, page: str) -> None:
+            substations[address] = None
             try:
-                sites[address] = SiteCounters.from_page(self._metrics.text(page))
+                substations[address] = SubstationCounters.from_page(self._metrics.text(page))
             except (PageMissing, ValueError) as error:
                 faults[address] = f"{address} {error}"
 
-        pages = self._site_pages()
+        pages = self._substation_pages()
         gevent.joinall(
             [gevent.spawn(read_gateway)]
-            + [gevent.spawn(read_site, address, page) for address, page in pages.items()]
+            + [gevent.spawn(read_substation, address, page) for address, page in pages.items()]
         )
-        return GridCounters(gateway[0] if gateway else None, sites, faults)
+        return GridCounters(gateway[0] if gateway else None, substations, faults)
 
-    def _site_pages(self) -> Mapping[str, str]:
-        """Return each site's metrics page by the site's address."""
+    def _substation_pages(self) -> Mapping[str, str]:
+        """Return each substation's metrics page by the substation's address."""
         known = sorted(self.samples.addresses.values())
-        if not self.site_metrics:
+        if not self.substation_metrics:
             return {address: urljoin(f"{address}/", "metrics") for address in known}
         by_origin = {address.rstrip("/"): address for address in known}
-        return {by_origin.get(page.rpartition("/")[0], page): page for page in self.site_metrics}
+        return {
+            by_origin.get(page.rpartition("/")[0], page): page for page in self.substation_metrics
+        }
 
     def settle(self, enough: Callable[[GridCounters], bool]) -> GridCounters:
         """Read counters and ledger after the run, again for a moment while they do not suffice.

@@ -70,7 +70,7 @@ class Options:
     json: Path | None
     report: Path | None
     each: Path | None
-    site_metrics: tuple[str, ...]
+    substation_metrics: tuple[str, ...]
     point_power_kw: float | None
     time_scale: float | None
     check: bool

@@ -58,14 +58,14 @@ def _of_known(values: Sequence[float | None]) -> Spread | None:
 def known_points(
     told: Sequence[Point], power_kw: float | None, time_scale: float | None
 ) -> list[Point]:
-    """Return the kinds of points among which the fastest is, by what sites tell and options say.
+    """Return the kinds of points among which the fastest is, by substations and options.
 
     At one time scale that is the most powerful kind alone.
     """
     scales = {point.time_scale for point in told} if time_scale is None else {time_scale}
     points = []
     for scale in sorted(scales):
-        # An option holds for all sites, whatever their pages say.
+        # An option holds for all substations, whatever their pages say.
         alike = [point.power_kw for point in told if time_scale or point.time_scale == scale]
         powers = alike if power_kw is None else [power_kw]
         if powers:

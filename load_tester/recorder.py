@@ -65,7 +65,7 @@ class Recorder:
             now=lambda: self.runner.now,
             book=DecisionBook(tag) if options.decisions else None,
             ledger=LedgerBook(tag),
-            site_metrics=options.site_metrics,
+            substation_metrics=options.substation_metrics,
             api_key=options.api_key,
             on_waiting=self.runner.tally.note_waiting,
             decisions_fault="" if options.decisions else "not asked for",
@@ -89,7 +89,11 @@ class Recorder:
         )
 
     def _points(self, before: GridCounters) -> list[Point]:
-        told = [site.point for site in before.sites.values() if site and site.point]
+        told = [
+            substation.point
+            for substation in before.substations.values()
+            if substation and substation.point
+        ]
         return known_points(told, self._point_power_kw, self._time_scale)
 
     def _run(self) -> Cost:
@@ -124,7 +128,9 @@ class Recorder:
             self._watch.book,
             self.began.timestamp(),
             several_gateways=self._gateway.addresses.several,
-            site_names={address: name for name, address in self._watch.samples.addresses.items()},
+            substation_names={
+                address: name for name, address in self._watch.samples.addresses.items()
+            },
             ledger=self._watch.ledger,
             keyed_view=self._keyed_view,
         )
@@ -135,18 +141,18 @@ class Recorder:
 
 
 def _enough(before: GridCounters, charged: int) -> Callable[[GridCounters], bool]:
-    """Make a test of whether the sites have counted all that were answered."""
+    """Make a test of whether the substations have counted all that were answered."""
 
     def enough(after: GridCounters) -> bool:
         if after.gateway is None and before.gateway is not None:
             return False
         grown = 0.0
-        for address, site in after.sites.items():
-            earlier = before.sites.get(address)
-            if site is not None:
-                grown += site.charged - (earlier.charged if earlier else 0.0)
+        for address, substation in after.substations.items():
+            earlier = before.substations.get(address)
+            if substation is not None:
+                grown += substation.charged - (earlier.charged if earlier else 0.0)
             elif earlier is not None:
                 return False
-        return not after.sites or None in after.sites.values() or grown >= charged
+        return not after.substations or None in after.substations.values() or grown >= charged
 
     return enough

@@ -11,7 +11,7 @@ from load_tester.limits import Breaking, Thresholds
 from load_tester.power import Point, PowerReport, report_power
 from load_tester.reconciliation.decisions import DecisionBook
 from load_tester.reconciliation.findings import Books
-from load_tester.substation import GridSamples, SiteReport, report_sites
+from load_tester.substation import GridSamples, SubstationReport, report_substations
 from load_tester.vehicle import Charge, Outcome, Plan, Stage
 
 FORMAT = "load_tester/1"
@@ -74,7 +74,7 @@ class Result:
     time_to_charge: Spread | None
     delay: Spread | None
     power: PowerReport | None
-    sites: list[SiteReport]
+    substations: list[SubstationReport]
     windows: list[Window]
     worst: list[Window]
     stages: list[tuple[Stage, Window]]
@@ -143,7 +143,7 @@ def sum_up(recording: Recording, setting: Setting) -> Result:
         time_to_charge,
         delay,
         report_power(charged, recording.points),
-        report_sites(charges, recording.samples, recording.decisions, recording.books),
+        report_substations(charges, recording.samples, recording.decisions, recording.books),
         cut,
         worst_windows(cut),
         _stages(recording),
@@ -223,7 +223,7 @@ def as_json(result: Result) -> dict[str, Any]:
         "time_to_charge_s": _spread(result.time_to_charge),
         "delay_s": _spread(result.delay),
         "power": None if result.power is None else dataclasses.asdict(result.power),
-        "sites": [dataclasses.asdict(site) for site in result.sites],
+        "sites": [dataclasses.asdict(substation) for substation in result.substations],
         "grid": {
             "policy": recording.samples.policy,
             "peak_waiting": recording.samples.peak_waiting,

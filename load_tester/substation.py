@@ -1,4 +1,4 @@
-"""A site over a run, put together from answers, decisions, samples and the site's own counters."""
+"""A substation over a run, from answers, decisions, samples and its own counters."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,8 +11,8 @@ from load_tester.vehicle import Charge
 
 
 @dataclass(frozen=True, slots=True)
-class SiteSample:
-    """A site as `GET /substations` showed it; seconds after the start of the run."""
+class SubstationSample:
+    """A substation as `GET /substations` showed it; seconds after the start of the run."""
 
     time: float
     load: int
@@ -27,7 +27,7 @@ class GridSamples:
     policy: str | None = None
     peak_waiting: int = 0
     waiting: list[tuple[float, int]] = field(default_factory=list)
-    sites: dict[str, list[SiteSample]] = field(default_factory=dict)
+    substations: dict[str, list[SubstationSample]] = field(default_factory=dict)
     addresses: dict[str, str] = field(default_factory=dict)  # name: address
 
     def absorb(self, page: Mapping[str, Any], time: float) -> None:
@@ -36,8 +36,8 @@ class GridSamples:
         Raises:
             ValueError: not a page of substations at all.
         """
-        sites = page.get("substations")
-        if not isinstance(sites, list):
+        substations = page.get("substations")
+        if not isinstance(substations, list):
             raise ValueError("/substations answered without `substations`")  # noqa: TRY004 - the page is wrong, not the program
         if isinstance(page.get("policy"), str):
             self.policy = page["policy"]
@@ -45,59 +45,63 @@ class GridSamples:
         if isinstance(waiting, int):
             self.peak_waiting = max(self.peak_waiting, waiting)
             self.waiting.append((time, waiting))
-        for site in sites:
-            if not isinstance(site, dict) or not isinstance(site.get("name"), str):
+        for substation in substations:
+            if not isinstance(substation, dict) or not isinstance(substation.get("name"), str):
                 continue
-            name, load, capacity = site["name"], site.get("load"), site.get("capacity")
-            if isinstance(site.get("address"), str):
-                self.addresses[name] = site["address"]
-            self.sites.setdefault(name, []).append(
-                SiteSample(
+            name, load, capacity = (
+                substation["name"],
+                substation.get("load"),
+                substation.get("capacity"),
+            )
+            if isinstance(substation.get("address"), str):
+                self.addresses[name] = substation["address"]
+            self.substations.setdefault(name, []).append(
+                SubstationSample(
                     time,
                     load if isinstance(load, int) else 0,
                     capacity if isinstance(capacity, int) else None,
-                    str(site.get("health", "unknown")),
+                    str(substation.get("health", "unknown")),
                 )
             )
 
 
 @dataclass(frozen=True, slots=True)
-class SiteReport:
-    """One row of the table of sites. None: not known."""
+class SubstationReport:
+    """One row of the table of substations. None: not known."""
 
     name: str
     vehicles: int
     kwh: float
     capacity: int | None
     peak_load: int | None
-    counted: int | None  # sessions that the site's own counter grew by
+    counted: int | None  # sessions that the substation's own counter grew by
     counted_kwh: float | None
     ledger_kwh: float | None  # of all sessions of the ledger, anybody's
     metered_kwh: float | None  # that its meter grew by
     unhealthy_samples: int
 
 
-def report_sites(
+def report_substations(
     charges: Sequence[Charge], samples: GridSamples, decisions: DecisionBook | None, books: Books
-) -> list[SiteReport]:
-    """Build the table of sites, by name."""
+) -> list[SubstationReport]:
+    """Build the table of substations, by name."""
     vehicles: Counter[str] = Counter()
     energy: defaultdict[str, float] = defaultdict(float)
     for charge in charges:
-        if charge.site is not None and not charge.outcome.lost:
-            vehicles[charge.site] += 1
+        if charge.substation is not None and not charge.outcome.lost:
+            vehicles[charge.substation] += 1
         for name, kwh in charge.answered_kwh.items():
             if name:
                 energy[name] += kwh
     peaks = decisions.peaks if decisions is not None else {}
-    names = sorted({*vehicles, *energy, *samples.sites, *peaks}, key=_natural)
+    names = sorted({*vehicles, *energy, *samples.substations, *peaks}, key=_natural)
     rows = []
     for name in names:
-        seen = samples.sites.get(name, [])
+        seen = samples.substations.get(name, [])
         growth = books.growth.get(samples.addresses.get(name, ""))
         counted = growth is not None and not growth.gap
         rows.append(
-            SiteReport(
+            SubstationReport(
                 name,
                 vehicles[name],
                 energy[name],
@@ -123,19 +127,23 @@ def _last(values: Iterable[int | None]) -> int | None:
 
 
 def load_over_time(charges: Sequence[Charge], bins: int, end: float) -> dict[str, list[float]]:
-    """Return each site's mean load of own vehicles in each of `bins` stretches up to `end`.
+    """Return each substation's mean load of own vehicles in each of `bins` stretches up to `end`.
 
     From the answers alone, so that it needs neither the balancer's clock nor its word: a vehicle
-    was at its site for the last `charging_s` seconds before its answer. An answer takes a moment to
-    come back, in which the next vehicle may be at the same point already; so means, not peaks.
+    was at its substation for the last `charging_s` seconds before its answer. An answer takes a
+    moment to come back, in which the next vehicle may be at the same point already; so means, not
+    peaks.
     """
     stays: dict[str, list[tuple[float, float]]] = {}
     for charge in charges:
-        if charge.site is not None and charge.charging_s is not None:
+        if charge.substation is not None and charge.charging_s is not None:
             stay = (max(0.0, charge.ended - charge.charging_s), charge.ended)
-            stays.setdefault(charge.site, []).append(stay)
+            stays.setdefault(charge.substation, []).append(stay)
     width = end / bins if end > 0 else 1.0
-    return {site: _mean_load(stays[site], bins, width) for site in sorted(stays, key=_natural)}
+    return {
+        substation: _mean_load(stays[substation], bins, width)
+        for substation in sorted(stays, key=_natural)
+    }
 
 
 def _mean_load(stays: Sequence[tuple[float, float]], bins: int, width: float) -> list[float]:

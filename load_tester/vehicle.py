@@ -47,9 +47,9 @@ class Outcome(StrEnum):
     """What became of a vehicle."""
 
     CHARGED = "charged"  # 200: got all that it asked for
-    ACCEPTED = "accepted"  # 202: the site goes on charging after its answer
+    ACCEPTED = "accepted"  # 202: the substation goes on charging after its answer
     STOPPED = "stopped"  # 200, or its session's state: ended before it had all that it asked for
-    REFUSED = "refused"  # 503: no site could take it in time; 429: too many asked
+    REFUSED = "refused"  # 503: no substation could take it in time; 429: too many asked
     REJECTED = "rejected"  # any other 4xx: the grid did not take the request
     FAILED = "failed"  # no answer, another 5xx, or an answer that cannot be right
     CUT_SHORT = "cut short"  # the tester was told to stop while the vehicle waited or charged
@@ -80,7 +80,7 @@ class Charge:
     status: int | None = None
     reason: str = ""
     session_id: str | None = None
-    site: str | None = None
+    substation: str | None = None
     attempts: int = 1
     waited_s: float | None = None
     charging_s: float | None = None
@@ -121,7 +121,7 @@ class Charge:
     def answered_kwh(self) -> Mapping[str, float]:
         """The energy that it was told to have got, by substation; none: not told where."""
         if self.outcome is Outcome.CHARGED and not self.energies:
-            return {self.site or "": self.vehicle.kwh}
+            return {self.substation or "": self.vehicle.kwh}
         return self.energies
 
     @property

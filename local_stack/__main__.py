@@ -83,9 +83,9 @@ def _say(text: str) -> None:
 
 
 def _welcome(grid: Grid, options: Options) -> str:
-    sites = ", ".join(
-        f"{site.name} ({points} points)"
-        for site, points in zip(grid.substations, grid.points, strict=True)
+    substations = ", ".join(
+        f"{substation.name} ({points} points)"
+        for substation, points in zip(grid.substations, grid.points, strict=True)
     )
     prometheus = "left out"
     if grid.prometheus:
@@ -99,7 +99,7 @@ def _welcome(grid: Grid, options: Options) -> str:
     authorization = " -H 'Authorization: Bearer KEY'" if keys else ""
     key_file = " --api-key-file FILE" if keys else ""
     return f"""
-The grid is up: {sites}
+The grid is up: {substations}
 
   control room {grid.url}/
   gateway      {grid.url}

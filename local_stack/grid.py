@@ -84,7 +84,7 @@ class Grid:
                 zip(self.points, self.ports.substations, strict=True), start=1
             )
         ]
-        urls = ",".join(f"{site.name}={site.url}" for site in self.substations)
+        urls = ",".join(f"{substation.name}={substation.url}" for substation in self.substations)
         self.balancers = [
             self._service(
                 _numbered("load_balancer", number),
@@ -168,7 +168,7 @@ class Grid:
         for process in self.services:
             process.wait_until(process.missing, timeout_s, hurry)
         for balancer in self.balancers:
-            balancer.wait_until(partial(self._missing_site, balancer), timeout_s, hurry)
+            balancer.wait_until(partial(self._missing_substation, balancer), timeout_s, hurry)
         if self.prometheus:
             self.prometheus.wait_until(self.prometheus.missing, timeout_s, hurry)
 
@@ -199,15 +199,15 @@ class Grid:
                 return
             after = f"&cursor={page['next']}"
 
-    def _missing_site(self, balancer: Process) -> str | None:
+    def _missing_substation(self, balancer: Process) -> str | None:
         # Asked of the balancer itself: the gateway may want an API key.
         try:
             grid = self.get("/substations", of=balancer)
         except OSError as error:
             return f"GET /substations of {balancer.name}: {error}"
-        sites = {site["name"]: site for site in grid["substations"]}
+        substations = {substation["name"]: substation for substation in grid["substations"]}
         for process in self.substations:
-            health = sites.get(process.name, {}).get("health", "not found")
+            health = substations.get(process.name, {}).get("health", "not found")
             if health != "up":
                 return f"{process.name} is {health}"
         return None

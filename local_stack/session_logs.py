@@ -85,7 +85,7 @@ def _read(text: str) -> Iterator[Visit]:
 
 
 def _event(line: str) -> dict[str, Any]:
-    """Parse a line; one that is cut off, as a killed site leaves it, says nothing."""
+    """Parse a line; one that is cut off, as a killed substation leaves it, says nothing."""
     try:
         event = json.loads(line)
     except ValueError:

@@ -1,1 +1,1 @@
-"""A site with charging points: holds each vehicle's request while it charges."""
+"""A substation with charging points: holds each vehicle's request while it charges."""

@@ -1,4 +1,4 @@
-"""The substation's Flask app: parses, asks the site, maps its answers."""
+"""The substation's Flask app: parses, asks the substation, maps its answers."""
 
 import secrets
 import time

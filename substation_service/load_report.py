@@ -25,11 +25,11 @@ class LoadReport:
 
     def text(self) -> str:
         """Tell how it is now: its load exactly, its power as of 50 ms ago at most."""
-        site, now = self._substation, self._clock()
+        substation, now = self._substation, self._clock()
         if now - self._power_at > _POWER_EVERY_S:
-            site.advance(now)
+            substation.advance(now)
             self._power_at, self._power = now, self._sum_up(now)
-        load, capacity = site.load, site.capacity
+        load, capacity = substation.load, substation.capacity
         return (
             f"TEXT application_utilization={load / capacity:.6g},"
             f"named_metrics.substation_current_load={load},"
@@ -37,15 +37,15 @@ class LoadReport:
         )
 
     def _sum_up(self, now: float) -> str:
-        site = self._substation
+        substation = self._substation
         return ",".join(
             f"named_metrics.substation_{name}={value:.9g}"
             for name, value in (
-                ("point_power_kw", site.point_power_kw),
-                ("power_kw", site.power_kw),
-                ("committed_power_kw", site.committed_power_kw),
-                ("power_limit_kw", site.power_limit_kw),
-                ("remaining_energy_kwh", site.remaining_energy_kwh(now)),
-                ("time_scale", site.time_scale),
+                ("point_power_kw", substation.point_power_kw),
+                ("power_kw", substation.power_kw),
+                ("committed_power_kw", substation.committed_power_kw),
+                ("power_limit_kw", substation.power_limit_kw),
+                ("remaining_energy_kwh", substation.remaining_energy_kwh(now)),
+                ("time_scale", substation.time_scale),
             )
         )

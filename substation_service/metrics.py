@@ -1,4 +1,7 @@
-"""The site's metrics, read from the site itself at each scrape: no second count can drift."""
+"""The substation's metrics, read from the substation itself at each scrape.
+
+No second count can drift.
+"""
 
 from collections.abc import Callable, Iterator
 
@@ -30,28 +33,32 @@ class SubstationCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Yield the metrics as they are now."""
-        site, now = self._substation, self._clock()
-        site.advance(now)
+        substation, now = self._substation, self._clock()
+        substation.advance(now)
         for name, help_text, value in (
-            ("substation_current_load", "Vehicles charging now", site.load),
-            ("substation_capacity", "Vehicles that can charge at once", site.capacity),
-            ("substation_point_power_kw", "Power of one point, kW", site.point_power_kw),
-            ("substation_power_kw", "Power drawn now, kW", site.power_kw),
+            ("substation_current_load", "Vehicles charging now", substation.load),
+            ("substation_capacity", "Vehicles that can charge at once", substation.capacity),
+            ("substation_point_power_kw", "Power of one point, kW", substation.point_power_kw),
+            ("substation_power_kw", "Power drawn now, kW", substation.power_kw),
             (
                 "substation_committed_power_kw",
                 "Power that the vehicles could draw without a limit, kW",
-                site.committed_power_kw,
+                substation.committed_power_kw,
             ),
-            ("substation_power_limit_kw", "Most power the site may draw, kW", site.power_limit_kw),
+            (
+                "substation_power_limit_kw",
+                "Most power the substation may draw, kW",
+                substation.power_limit_kw,
+            ),
             (
                 "substation_remaining_energy_kwh",
                 "Energy that the vehicles still have to get, kWh",
-                site.remaining_energy_kwh(now),
+                substation.remaining_energy_kwh(now),
             ),
             (
                 "substation_time_scale",
                 "How many times faster than real time vehicles charge",
-                site.time_scale,
+                substation.time_scale,
             ),
             (
                 "substation_meter_kwh",
@@ -64,7 +71,11 @@ class SubstationCollector(Collector):
                 "1 while the journal cannot be written",
                 self._journal.failing_since is not None,
             ),
-            ("substation_draining", "1 while the site takes no new vehicle", self._drain.active),
+            (
+                "substation_draining",
+                "1 while the substation takes no new vehicle",
+                self._drain.active,
+            ),
         ):
             yield GaugeMetricFamily(name, help_text, float(value))
         energy = CounterMetricFamily(
@@ -72,12 +83,12 @@ class SubstationCollector(Collector):
             "Energy delivered, kWh, to vehicles that got all they asked for and to those that left",
             labels=["outcome"],
         )
-        for outcome, kwh in site.energy_delivered_kwh.items():
+        for outcome, kwh in substation.energy_delivered_kwh.items():
             energy.add_metric([outcome.value], kwh)
         yield energy
         sessions = CounterMetricFamily(
             "substation_sessions", "Vehicles' visits that ended, by how", labels=["outcome"]
         )
-        for outcome, count in site.sessions.items():
+        for outcome, count in substation.sessions.items():
             sessions.add_metric([outcome.value], count)
         yield sessions

@@ -1,4 +1,4 @@
-"""The site's power limit over HTTP: it can be read, and changed while vehicles charge."""
+"""The substation's power limit over HTTP: it can be read, and changed while vehicles charge."""
 
 from collections.abc import Callable
 from math import inf

@@ -96,7 +96,7 @@ class Registers:
             limits: how many that ended are known.
             id_: names this set of registers, over restarts if it is kept over them.
         """
-        self._site = substation
+        self._substation = substation
         self._on_ended = on_ended
         self._epoch_s = epoch_s
         self._limits = limits
@@ -218,7 +218,7 @@ class Registers:
         charging = register.charging
         if charging is None:
             return
-        if self._site.remaining_s(charging, now) > 0:
+        if self._substation.remaining_s(charging, now) > 0:
             self._end(register, now, _ABORTED, reason)
         else:
             self._end(register, now, _DONE, None)
@@ -268,7 +268,7 @@ class Registers:
         if register.charging is not None:
             register.target_kwh = target_kwh
             register.noted = False
-            self._site.amend(register.charging, target_kwh - register.ended_kwh, now)
+            self._substation.amend(register.charging, target_kwh - register.ended_kwh, now)
 
     def _plug_in(self, register: Register | None, session: Session, now: float) -> Register:
         kwh, soc = session.kwh, session.soc
@@ -276,7 +276,7 @@ class Registers:
             kwh -= register.ended_kwh
             if soc is not None and session.battery_kwh is not None:
                 soc = min(1.0, soc + register.ended_kwh / session.battery_kwh)
-        charging = self._site.plug_in(
+        charging = self._substation.plug_in(
             Demand(kwh, session.max_power_kw, session.battery_kwh, soc), now
         )
         if register is None:
@@ -300,7 +300,7 @@ class Registers:
         charging = register.charging
         if charging is None:
             return
-        kwh = self._site.unplug(charging, now, outcome)
+        kwh = self._substation.unplug(charging, now, outcome)
         visit_s = now - charging.began
         register.add(kwh, visit_s, charging.mean_power_kw, charging.peak_power_kw)
         if abs(register.ended_kwh - register.target_kwh) < EPSILON_KWH:

@@ -1,4 +1,4 @@
-"""Holds each session until it is charged, also while the others at the site move its end."""
+"""Holds each session until it is charged, also while the others at the substation move its end."""
 
 from collections.abc import Callable
 from math import inf
@@ -22,7 +22,7 @@ class Scheduler:
 
     A session that charges by itself sleeps until its end, which then can only move to later, unless
     whoever moves it wakes it. One that shares the limit is woken by a greenlet that follows the
-    site from event to event, so that a change of power wakes nobody but it.
+    substation from event to event, so that a change of power wakes nobody but it.
     """
 
     def __init__(
@@ -31,12 +31,12 @@ class Scheduler:
         clock: Callable[[], float],
         on_limit_ended: Callable[[], object],
     ) -> None:
-        """Begin to follow a site.
+        """Begin to follow a substation.
 
         Args:
-            substation: the site.
+            substation: the substation.
             clock: tells the time, once all that was due by then has been seen to.
-            on_limit_ended: told when the site's standing limit is back.
+            on_limit_ended: told when the substation's standing limit is back.
         """
         self._substation = substation
         self._clock = clock
@@ -52,10 +52,10 @@ class Scheduler:
 
         False when it is woken before, or is no longer plugged in.
         """
-        site = self._substation
-        remaining_s = site.remaining_s(charging, self._clock())
+        substation = self._substation
+        remaining_s = substation.remaining_s(charging, self._clock())
         while True:
-            if remaining_s and site.is_shared:
+            if remaining_s and substation.is_shared:
                 if self._is_woken(self._waiting, charging, None):
                     return False
             elif remaining_s > _SHORT_S:
@@ -63,8 +63,8 @@ class Scheduler:
                     return False
             else:
                 gevent.sleep(max(remaining_s, _SHORTEST_SLEEP_S))
-            remaining_s = site.remaining_s(charging, self._clock())
-            if not site.has(charging):
+            remaining_s = substation.remaining_s(charging, self._clock())
+            if not substation.has(charging):
                 return False
             if not remaining_s:
                 return True
@@ -94,19 +94,19 @@ class Scheduler:
             self._changed.set()
 
     def _follow(self) -> None:
-        site = self._substation
-        limits_ended = site.limits_ended
+        substation = self._substation
+        limits_ended = substation.limits_ended
         while True:
             self._changed.clear()
             now = self._clock()
-            event = site.next_event(now)
-            if limits_ended != site.limits_ended:
-                limits_ended = site.limits_ended
+            event = substation.next_event(now)
+            if limits_ended != substation.limits_ended:
+                limits_ended = substation.limits_ended
                 self._on_limit_ended()
             for charging, charged in self._waiting.items():
                 if charged is not None and charging.ends <= now:
                     charged.set()
-            if event is None or not (self._waiting or site.limit_ends < inf):
+            if event is None or not (self._waiting or substation.limit_ends < inf):
                 self._changed.wait()
             else:
                 self._changed.wait(min(event - now, _LONGEST_SLEEP_S))

@@ -70,7 +70,7 @@ class Settings(ServiceSettings):
             raise ValueError(
                 f"CHARGING_POINTS={self.charging_points} leaves MAX_CONNECTIONS="
                 f"{self.max_connections} no room for those who poll: with every point taken the "
-                f"site would look dead; set MAX_CONNECTIONS to {needed} or more"
+                f"substation would look dead; set MAX_CONNECTIONS to {needed} or more"
             )
         return self
 

@@ -1,4 +1,7 @@
-"""The site itself: its points, its power, what it has delivered. Pure: the clock is passed in."""
+"""The substation itself: its points, its power, what it has delivered.
+
+Pure: the clock is passed in.
+"""
 
 from collections.abc import Sequence
 from enum import StrEnum
@@ -13,11 +16,11 @@ _SECONDS_PER_HOUR = 3600
 
 
 class Outcome(StrEnum):
-    """How a vehicle's visit to the site ended."""
+    """How a vehicle's visit to the substation ended."""
 
     CHARGED = "charged"  # took all that it asked for
     ABORTED = "aborted"  # left, or was taken elsewhere, before that
-    REFUSED = "refused"  # never plugged in: the site was full
+    REFUSED = "refused"  # never plugged in: the substation was full
 
     __hash__ = str.__hash__  # an Enum's own takes ten times as long
 
@@ -34,7 +37,7 @@ class Substation:
     """A number of charging points of equal power under one power limit.
 
     While the limit is above all that its vehicles can draw, each charges by itself. Else they share
-    it, and the site goes from event to event: a plug-in, an end, a vehicle that can draw less
+    it, and the substation goes from event to event: a plug-in, an end, a vehicle that can draw less
     because its battery fills, a change of the limit. Between two of them every power is constant.
 
     Times in seconds of the clock that is passed in; one that goes back counts as standing still.
@@ -49,7 +52,7 @@ class Substation:
         sharing: Sharing = Sharing.FIRST_COME,
         time_scale: float = 1.0,
     ) -> None:
-        """Build a site where nobody charges.
+        """Build a substation where nobody charges.
 
         Args:
             points: how many vehicles can charge at once.
@@ -86,7 +89,7 @@ class Substation:
 
     @property
     def power_kw(self) -> float:
-        """Power drawn at the last moment that the site was told of; never over the limit."""
+        """Power drawn at the last moment that the substation was told of; never over the limit."""
         return fsum(charging.power_kw(self._now) for charging in self._charging)
 
     @property

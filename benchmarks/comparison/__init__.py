@@ -1,1 +1,4 @@
-"""This balancer and others in its place: the same real sites, the same vehicles, side by side."""
+"""This balancer and others in its place.
+
+The same real substations, the same vehicles, side by side.
+"""

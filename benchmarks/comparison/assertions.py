@@ -9,20 +9,21 @@ from benchmarks.comparison.results import Results, SceneResult
 OURS = "ours"
 # "No worse than a rival": by no more than runs of a rival differ among themselves, by chance.
 SAME = 0.01
-# Within so much of the all-knowing chooser, in the scenes in which no site fails.
+# Within so much of the all-knowing chooser, in the scenes in which no substation fails.
 NEAR_THE_LIMIT = 0.05
-_NEAR_THE_LIMIT_IN = ("burst", "rush hour", "unequal sites")
-# Where unlike sites share power: mean time over that of HAProxy with the better of its weights.
+_NEAR_THE_LIMIT_IN = ("burst", "rush hour", "unequal substations")
+# Where unlike substations share power: mean time over that of HAProxy with the better of its
+# weights.
 OF_HAPROXY = 0.6
 _HAPROXY = ("haproxy", "haproxy-limits")
 # What must not happen, and how often it did; no clock is needed to see it.
 _NEVER: Sequence[tuple[str, Callable[[Figures], int]]] = (
     ("no vehicle is lost", lambda one: one.lost),
     ("no vehicle is refused while a point is free", lambda one: one.refused_while_free),
-    ("no site is over capacity", lambda one: one.over_capacity),
+    ("no substation is over capacity", lambda one: one.over_capacity),
     ("no vehicle is charged twice", lambda one: one.charged_twice),
     (
-        "no vehicle is sent to a full site, where none come past the balancer",
+        "no vehicle is sent to a full substation, where none come past the balancer",
         lambda one: 0 if one.strangers else one.sent_to_full,
     ),
 )

@@ -18,7 +18,7 @@ from benchmarks.comparison.scenes import Scene
 from benchmarks.comparison.testbed import Run, Stage
 from load_tester.progress import Progress
 
-# Between two looks at the sites' loads, as they are kept for the pictures, seconds.
+# Between two looks at the substations' loads, as they are kept for the pictures, seconds.
 STEP_S = 0.1
 # Others may use this share of the processors during a run; else it is played again, so many times
 # at most, and only as long as the whole benchmark keeps to its time, seconds.
@@ -79,7 +79,7 @@ class Benchmark:
         return SceneResult(
             scene.name,
             scene.story,
-            [site.name for site in scene.sites],
+            [substation.name for substation in scene.substations],
             list(scene.capacities),
             {
                 rival.key: self._play(scene, rival, folder)
@@ -152,7 +152,7 @@ def _others_share(run: RivalRun) -> float:
 def _told(found: Figures) -> str:
     text = (
         f"{found.vehicles} vehicles, {found.lost} lost, mean {found.mean_s:.2f} s "
-        f"({found.ratio:.3f} of the limit), sent to a full site {found.sent_to_full}"
+        f"({found.ratio:.3f} of the limit), sent to a full substation {found.sent_to_full}"
     )
     if found.latest_send_s > _LATE_S:
         text += f"; the generator itself was late by up to {found.latest_send_s * 1000:.0f} ms"
@@ -170,9 +170,9 @@ _LATE_S = 0.1
 
 
 def _loads(scene: Scene, run: Run) -> Iterator[list[int | None]]:
-    """Look at each site every `STEP_S`, until the last vehicle has its end."""
+    """Look at each substation every `STEP_S`, until the last vehicle has its end."""
     last = max(charge.ended for charge in run.trip.charges)
     steps = ceil(min(last, 2 * scene.ends_at) / STEP_S)
-    for site in occupancies(scene, run):
+    for substation in occupancies(scene, run):
         moments = (step * STEP_S for step in range(steps))
-        yield [site.load(at) if site.is_usable(at) else None for at in moments]
+        yield [substation.load(at) if substation.is_usable(at) else None for at in moments]

@@ -1,4 +1,4 @@
-"""What a run shows of a rival: how its vehicles fared, and how it used the sites. Pure."""
+"""What a run shows of a rival: how its vehicles fared, and how it used the substations. Pure."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ _NEVER = 1e9
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Of one rival in one scene. Times in seconds; imbalance in shares of a site's points."""
+    """Of one rival in one scene. Times in seconds; imbalance in shares of a substation's points."""
 
     vehicles: int
     lost: int  # got no 200: refused, broken off, or gave up
@@ -34,8 +34,8 @@ class Figures:
     limit: Limit
     mean_imbalance: float
     worst_imbalance: float
-    over_capacity: int  # most vehicles at a site beyond its capacity
-    sent_to_full: int  # times that a vehicle came to a site that had to turn it away
+    over_capacity: int  # most vehicles at a substation beyond its capacity
+    sent_to_full: int  # times that a vehicle came to a substation that had to turn it away
     strangers: int
     strangers_turned_away: int
     latest_send_s: float  # how late the generator itself was, at worst
@@ -55,16 +55,18 @@ class Figures:
 def figures(scene: Scene, run: Run) -> Figures:
     """Sum a run up."""
     trip = run.trip
-    sites = occupancies(scene, run)
+    substations = occupancies(scene, run)
     spread = Spread.of(
         charge.time_to_charge for charge in trip.charges if charge.outcome is Outcome.CHARGED
     )
-    balance = imbalance(sites, scene.ends_at)
-    charged = Counter(visit.vehicle_id for site in run.visits for visit in site if visit.charged)
+    balance = imbalance(substations, scene.ends_at)
+    charged = Counter(
+        visit.vehicle_id for substation in run.visits for visit in substation if visit.charged
+    )
     return Figures(
         vehicles=len(trip.charges),
         lost=sum(charge.outcome is not Outcome.CHARGED for charge in trip.charges),
-        refused_while_free=sum(_was_avoidable(charge, sites) for charge in trip.charges),
+        refused_while_free=sum(_was_avoidable(charge, substations) for charge in trip.charges),
         charged_twice=sum(times > 1 for times in charged.values()),
         mean_s=spread.mean if spread else 0.0,
         p50_s=spread.p50 if spread else 0.0,
@@ -73,10 +75,10 @@ def figures(scene: Scene, run: Run) -> Figures:
         mean_imbalance=balance.mean,
         worst_imbalance=balance.worst,
         over_capacity=max(
-            max(0, peak_load(site, blur_s=_BLUR_S) - points)
-            for site, points in zip(run.visits, scene.capacities, strict=True)
+            max(0, peak_load(substation, blur_s=_BLUR_S) - points)
+            for substation, points in zip(run.visits, scene.capacities, strict=True)
         ),
-        sent_to_full=run.refused_by_sites,
+        sent_to_full=run.refused_by_substations,
         strangers=len(trip.strangers),
         strangers_turned_away=sum(
             charge.outcome is not Outcome.CHARGED for charge in trip.strangers
@@ -87,9 +89,9 @@ def figures(scene: Scene, run: Run) -> Figures:
 
 
 def as_seen(faults: Sequence[Fault], run: Run) -> list[Fault]:
-    """Have a site that was started again start at the moment at which it was ready."""
+    """Have a substation that was started again start at the moment at which it was ready."""
     return [
-        Fault(run.ready_again.get(fault.site, _NEVER), fault.what, fault.site)
+        Fault(run.ready_again.get(fault.substation, _NEVER), fault.what, fault.substation)
         if fault.what == "starts"
         else fault
         for fault in faults
@@ -97,7 +99,7 @@ def as_seen(faults: Sequence[Fault], run: Run) -> list[Fault]:
 
 
 def occupancies(scene: Scene, run: Run) -> list[Occupancy]:
-    """Tell how full each site was over the run."""
+    """Tell how full each substation was over the run."""
     faults = as_seen(run.trip.faults, run)
     return [
         Occupancy(
@@ -109,16 +111,16 @@ def occupancies(scene: Scene, run: Run) -> list[Occupancy]:
     ]
 
 
-def _away(faults: Sequence[Fault], site: int, longest_s: float) -> list[Away]:
-    """List when a site could not be used.
+def _away(faults: Sequence[Fault], substation: int, longest_s: float) -> list[Away]:
+    """List when a substation could not be used.
 
-    What a killed site held is not in its log, so it is not looked at from the moment on at which
-    the first of those vehicles may have come.
+    What a killed substation held is not in its log, so it is not looked at from the moment on at
+    which the first of those vehicles may have come.
     """
     away: list[Away] = []
     since: float | None = None
     for fault in faults:
-        if fault.site != site:
+        if fault.substation != substation:
             continue
         if fault.what in ("is killed", "freezes"):
             since = fault.at - (longest_s if fault.what == "is killed" else 0.0)
@@ -130,8 +132,8 @@ def _away(faults: Sequence[Fault], site: int, longest_s: float) -> list[Away]:
     return away
 
 
-def _was_avoidable(charge: Charge, sites: Sequence[Occupancy]) -> bool:
+def _was_avoidable(charge: Charge, substations: Sequence[Occupancy]) -> bool:
     """Tell whether a vehicle was told no although a point had been free for a while."""
     if charge.outcome is Outcome.CHARGED or charge.status is None:
         return False
-    return any(site.was_free(charge.ended, FREE_FOR_S) for site in sites)
+    return any(substation.was_free(charge.ended, FREE_FOR_S) for substation in substations)

@@ -1,9 +1,10 @@
 """The limit: an all-knowing chooser, simulated on the vehicles and faults of a run.
 
-It sees every site as it is, at once and without any distance, has one line for all, and moves what
-a dead or frozen site held in the same moment (`benchmarks/simulation` has it as a yardstick). No
-balancer can do so. It chooses by load alone, so it is no limit where unlike sites share power: a
-lower bound stands in for it there.
+It sees every substation as it is, at once and without any distance, has one line for all, and moves
+what a dead or frozen substation held in the same moment (`benchmarks/simulation` has it as a
+yardstick). No balancer can do so. It chooses by load alone, so it is no limit where unlike
+substations share
+power: a lower bound stands in for it there.
 """
 
 from collections.abc import Sequence
@@ -30,14 +31,14 @@ class Limit:
     mean_s: float
     p50_s: float | None = None
     p99_s: float | None = None
-    # Mean, of the fullest against the emptiest site, as shares of their points.
+    # Mean, of the fullest against the emptiest substation, as shares of their points.
     imbalance: float | None = None
 
 
 def limit(scene: Scene, faults: Sequence[Fault]) -> Limit:
     """Simulate a scene, with the faults at the moments at which they happened in a run.
 
-    Where sites share power: bound it, without faults.
+    Where substations share power: bound it, without faults.
     """
     if scene.shares_power:
         return Limit(_bound_s(scene))
@@ -47,7 +48,7 @@ def limit(scene: Scene, faults: Sequence[Fault]) -> Limit:
 
 def simulated(scene: Scene, faults: Sequence[Fault]) -> SimulatedScene:
     """Return a scene as it is simulated."""
-    names = [site.name for site in scene.sites]
+    names = [substation.name for substation in scene.substations]
 
     def vehicles(_random: Random) -> list[Arrival]:
         return [Arrival(one.due, lasting(held_s(one)), 0.0) for one in scene.vehicles]
@@ -55,16 +56,16 @@ def simulated(scene: Scene, faults: Sequence[Fault]) -> SimulatedScene:
     def strangers(_random: Random) -> list[Arrival]:
         if scene.strangers is None:
             return []
-        door = (scene.strangers.site + 0.5) / len(names)  # leads to that site
+        door = (scene.strangers.substation + 0.5) / len(names)  # leads to that substation
         return [Arrival(one.due, lasting(held_s(one)), door) for one in scene.strangers.vehicles]
 
     return SimulatedScene(
         name=scene.name,
         story=scene.story,
-        sites=scene.sites,
+        substations=scene.substations,
         arrivals=vehicles,
         strangers=strangers,
-        events=tuple(Event(fault.at, fault.what, names[fault.site]) for fault in faults),
+        events=tuple(Event(fault.at, fault.what, names[fault.substation]) for fault in faults),
         measured_from=0.0,
         ends_at=scene.ends_at,
     )
@@ -78,4 +79,4 @@ def _bound_s(scene: Scene) -> float:
     ]
     # Whoever is not charged by then has hung up.
     until = scene.ends_at + scene.patience_s
-    return lower_bound_s(vehicles, scene.sites, scene.time_scale, until)
+    return lower_bound_s(vehicles, scene.substations, scene.time_scale, until)

@@ -1,4 +1,4 @@
-"""How full each site was at each moment, from its log. Pure; times in seconds of the run."""
+"""How full each substation was at each moment, from its log. Pure; times in seconds of the run."""
 
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
@@ -9,19 +9,19 @@ from math import inf
 
 @dataclass(frozen=True, slots=True)
 class Away:
-    """A stretch of time in which a site could not be used, or its log does not tell."""
+    """A stretch of time in which a substation could not be used, or its log does not tell."""
 
     since: float
     until: float
 
 
 class Occupancy:
-    """One site's taken points over a run."""
+    """One substation's taken points over a run."""
 
     def __init__(
         self, capacity: int, stays: Iterable[tuple[float, float]], away: Sequence[Away] = ()
     ) -> None:
-        """Add up stays (begin and end of each) at a site of a capacity."""
+        """Add up stays (begin and end of each) at a substation of a capacity."""
         self.capacity = capacity
         self._away = tuple(away)
         changes: list[tuple[float, int]] = []
@@ -52,7 +52,7 @@ class Occupancy:
         return not any(one.since <= at < one.until for one in self._away)
 
     def was_free(self, at: float, for_s: float) -> bool:
-        """Tell whether a point had been free, and the site usable, for some time at a moment."""
+        """Tell whether a point of a usable substation had been free for some time at a moment."""
         since = at - for_s
         if any(one.since <= at and since < one.until for one in self._away):
             return False
@@ -63,7 +63,7 @@ class Occupancy:
 
 @dataclass(frozen=True, slots=True)
 class Imbalance:
-    """Between the fullest and the emptiest usable site, as shares of their points (0 to 1).
+    """Between the fullest and the emptiest usable substation, as shares of their points (0 to 1).
 
     `worst` is the worst tenth of a second, each taken at its mean: what lasts for a millisecond,
     as while a burst is being handed out, is no imbalance.
@@ -76,19 +76,25 @@ class Imbalance:
 _WINDOW_S = 0.1
 
 
-def imbalance(sites: Sequence[Occupancy], until: float) -> Imbalance:
+def imbalance(substations: Sequence[Occupancy], until: float) -> Imbalance:
     """Measure from 0 to a moment, by the time that each state lasted."""
     count = max(1, round(until / _WINDOW_S))
     windows = [0.0] * count
     edges = {index * until / count for index in range(count + 1)}
-    moments = sorted(edges | {at for site in sites for at in site.moments if 0 < at < until})
+    moments = sorted(
+        edges | {at for substation in substations for at in substation.moments if 0 < at < until}
+    )
     for since, to in pairwise(moments):
         windows[min(count - 1, int(since / until * count + 1e-9))] += (to - since) * _spread(
-            sites, since
+            substations, since
         )
     return Imbalance(sum(windows) / until, max(windows) * count / until)
 
 
-def _spread(sites: Sequence[Occupancy], at: float) -> float:
-    shares = [site.load(at) / site.capacity for site in sites if site.is_usable(at)]
+def _spread(substations: Sequence[Occupancy], at: float) -> float:
+    shares = [
+        substation.load(at) / substation.capacity
+        for substation in substations
+        if substation.is_usable(at)
+    ]
     return max(shares) - min(shares) if shares else 0.0

@@ -8,7 +8,7 @@ from benchmarks.comparison.figures import Figures
 from benchmarks.comparison.results import Results, RivalRun, SceneResult
 from benchmarks.svg import box, svg, text
 
-_SITE_STYLES = 4
+_SUBSTATION_STYLES = 4
 
 # Of the overview.
 _NAME_WIDTH, _CELL_WIDTH, _CELL_HEIGHT, _GAP, _HEAD = 210, 112, 52, 6, 84
@@ -20,7 +20,7 @@ _PANEL_LEFT, _PANEL_WIDTH, _PANEL_HEIGHT, _PANEL_GAP = 250, 620, 58, 16
 
 
 def pictures(results: Results) -> Iterator[tuple[str, str]]:
-    """Draw an overview, and the loads where sites are unlike or something befalls them."""
+    """Draw an overview, and the loads where substations are unlike or something befalls them."""
     yield "overview", overview(results)
     for scene in results.scenes:
         if scene.shares_power or any(_has_a_story(run) for run in scene.runs.values()):
@@ -28,7 +28,7 @@ def pictures(results: Results) -> Iterator[tuple[str, str]]:
 
 
 def _has_a_story(run: RivalRun) -> bool:
-    return bool(run.figures.strangers) or any(None in site for site in run.loads)
+    return bool(run.figures.strangers) or any(None in substation for substation in run.loads)
 
 
 def overview(results: Results) -> str:
@@ -37,7 +37,7 @@ def overview(results: Results) -> str:
     height = _HEAD + len(results.entrants) * (_CELL_HEIGHT + _GAP) + 4
     parts = [
         text(8, 20, "Mean time to charge over an all-knowing chooser's, vehicles lost,", "bold"),
-        text(8, 38, "and strangers (past the balancer) turned away by a full site", "bold"),
+        text(8, 38, "and strangers (past the balancer) turned away by a full substation", "bold"),
         *(
             [
                 text(
@@ -87,12 +87,12 @@ def _cell(x: float, y: float, title: str, figures: Figures) -> Iterator[str]:
 
 
 def loads(scene: SceneResult, results: Results) -> str:
-    """Draw, for each rival, how full each site was over time."""
-    steps = max(len(site) for run in scene.runs.values() for site in run.loads)
+    """Draw, for each rival, how full each substation was over time."""
+    steps = max(len(substation) for run in scene.runs.values() for substation in run.loads)
     width = _PANEL_LEFT + _PANEL_WIDTH + 20
     entrants = [entrant for entrant in results.entrants if entrant.key in scene.runs]
     height = 66 + len(entrants) * (_PANEL_HEIGHT + _PANEL_GAP) + 14
-    parts = [text(8, 20, f"{scene.name}: taken points of each site", "bold"), *_legend(scene)]
+    parts = [text(8, 20, f"{scene.name}: taken points of each substation", "bold"), *_legend(scene)]
     for row, entrant in enumerate(entrants):
         top = 66 + row * (_PANEL_HEIGHT + _PANEL_GAP)
         run = scene.runs[entrant.key]
@@ -109,13 +109,15 @@ def loads(scene: SceneResult, results: Results) -> str:
     for step in range(0, steps + 1, every):
         x = _PANEL_LEFT + _PANEL_WIDTH * step / steps
         parts.append(text(x, bottom + 6, f"{step * results.step_s:.0f} s", "small middle"))
-    return svg(width, height, f"{scene.name}: taken points of each site over time", parts)
+    return svg(width, height, f"{scene.name}: taken points of each substation over time", parts)
 
 
 def _legend(scene: SceneResult) -> Iterator[str]:
     x = float(_PANEL_LEFT)
-    for number, (name, points) in enumerate(zip(scene.site_names, scene.capacities, strict=True)):
-        style = f"line s{number % _SITE_STYLES}"
+    for number, (name, points) in enumerate(
+        zip(scene.substation_names, scene.capacities, strict=True)
+    ):
+        style = f"line s{number % _SUBSTATION_STYLES}"
         yield f'<path class="{style}" d="M{x:g} 42h22"/>'
         yield text(x + 28, 46, f"{name}, {points} points", "small")
         x += 150
@@ -123,27 +125,27 @@ def _legend(scene: SceneResult) -> Iterator[str]:
 
 
 def _panel(scene: SceneResult, run: RivalRun, top: float, steps: int) -> Iterator[str]:
-    for site in run.loads:
-        for begin, end in _stretches(site, away=True):
+    for substation in run.loads:
+        for begin, end in _stretches(substation, away=True):
             x = _PANEL_LEFT + _PANEL_WIDTH * begin / steps
             yield box(x, top, _PANEL_WIDTH * (end - begin) / steps, _PANEL_HEIGHT, "away")
     for y in (top, top + _PANEL_HEIGHT):
         yield f'<path class="rule" d="M{_PANEL_LEFT} {y:g}h{_PANEL_WIDTH}"/>'
     yield text(_PANEL_LEFT - 6, top + 9, "100%", "small end")
     yield text(_PANEL_LEFT - 6, top + _PANEL_HEIGHT + 2, "0", "small end")
-    for number, (site, points) in enumerate(zip(run.loads, scene.capacities, strict=True)):
-        for begin, end in _stretches(site, away=False):
+    for number, (substation, points) in enumerate(zip(run.loads, scene.capacities, strict=True)):
+        for begin, end in _stretches(substation, away=False):
             path = " ".join(
                 f"{_PANEL_LEFT + _PANEL_WIDTH * step / steps:.1f},"
-                f"{top + _PANEL_HEIGHT * (1 - (site[step] or 0) / points):.1f}"
+                f"{top + _PANEL_HEIGHT * (1 - (substation[step] or 0) / points):.1f}"
                 for step in range(begin, end)
             )
-            yield f'<polyline class="line s{number % _SITE_STYLES}" points="{path}"/>'
+            yield f'<polyline class="line s{number % _SUBSTATION_STYLES}" points="{path}"/>'
 
 
-def _stretches(site: Sequence[int | None], *, away: bool) -> Iterator[tuple[int, int]]:
-    """List the stretches (first step, step after the last) in which a site was away, or not."""
-    for is_away, group in groupby(enumerate(site), key=lambda pair: pair[1] is None):
+def _stretches(substation: Sequence[int | None], *, away: bool) -> Iterator[tuple[int, int]]:
+    """List the stretches (first step, step after the last) with a substation away, or not."""
+    for is_away, group in groupby(enumerate(substation), key=lambda pair: pair[1] is None):
         steps = [step for step, _ in group]
         if is_away is away:
             yield steps[0], steps[-1] + 1

@@ -45,7 +45,7 @@ _BESIDE_ALL_KNOWING: Sequence[_Column] = (
     ("imbalance", lambda one: f"{one.mean_imbalance * 100:.1f}"),
     ("worst", lambda one: f"{one.worst_imbalance * 100:.0f}"),
 )
-_AT_THE_SITES: Sequence[_Column] = (
+_AT_THE_SUBSTATIONS: Sequence[_Column] = (
     ("to full", lambda one: str(one.sent_to_full)),
     ("over", lambda one: str(one.over_capacity)),
     ("twice", lambda one: str(one.charged_twice)),
@@ -117,7 +117,7 @@ def _scenes(results: Results) -> Iterator[str]:
         columns = [
             *_COLUMNS,
             *(_in_minutes(scene) if scene.shares_power else _BESIDE_ALL_KNOWING),
-            *_AT_THE_SITES,
+            *_AT_THE_SUBSTATIONS,
         ]
         if any(one.strangers for one in figures.values()):
             columns.append(_STRANGERS)

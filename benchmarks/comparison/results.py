@@ -18,8 +18,8 @@ class RivalRun:
     """One rival in one scene."""
 
     figures: Figures
-    # By site: vehicles there at the end of each `Results.step_s`; None while it could not be used,
-    # or its log does not tell.
+    # By substation: vehicles there at the end of each `Results.step_s`; None while it could not be
+    # used, or its log does not tell.
     loads: list[list[int | None]]
 
 
@@ -29,19 +29,20 @@ class SceneResult:
 
     name: str
     story: str
-    site_names: list[str]
+    substation_names: list[str]
     capacities: list[int]
     runs: dict[str, RivalRun]  # of those that play it
-    # Where sites share power, times are told in their minutes, and the limit is a lower bound.
+    # Where substations share power, times are told in their minutes, and the limit is a lower
+    # bound.
     time_scale: float | None = None
 
     @property
     def shares_power(self) -> bool:
-        """Whether sites give less than all of their points could."""
+        """Whether substations give less than all of their points could."""
         return self.time_scale is not None
 
     def minutes(self, seconds: float) -> float:
-        """Tell a time in minutes of the sites."""
+        """Tell a time in minutes of the substations."""
         return seconds * (self.time_scale or 1.0) / 60
 
 

@@ -1,7 +1,9 @@
-"""The scenes: which sites, which vehicles, and what befalls the sites. Pure, drawn from a seed.
+"""The scenes: which substations, which vehicles, and what befalls the substations.
+
+Pure, drawn from a seed.
 
 Times in seconds from the scene's beginning. Vehicles take 1 to 2 s each, but for the scene in which
-sites share power: there they are those of the simulated scenes.
+substations share power: there they are those of the simulated scenes.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,7 +14,7 @@ from typing import Literal
 from benchmarks.simulation.demand import POINT_POWER_KW, TIME_SCALE, Arrival
 from benchmarks.simulation.power.demand import HOUR_S, steady
 from benchmarks.simulation.power.scenes import CARRIED, UNLIKE
-from benchmarks.simulation.scenes import SiteSpec
+from benchmarks.simulation.scenes import SubstationSpec
 from load_balancer.routing.prediction import Supply, alone_s
 from load_tester.scenarios import RateCurve, Spacing, arrivals
 from load_tester.vehicle import Vehicle
@@ -26,8 +28,8 @@ _LENGTH_S = 9.0
 # in line changes the mean time by more than what there is to measure.
 _BURST_SPACING_S = 0.0025
 KWH_PER_S = POINT_POWER_KW * TIME_SCALE / 3600
-# Where power is shared, an hour of the sites takes a second: what the hops and polls between cost
-# stays small, and the scene short (docs/benchmark.md).
+# Where power is shared, an hour of the substations takes a second: what the hops and polls between
+# cost stays small, and the scene short (docs/benchmark.md).
 _POWER_TIME_SCALE = 3600.0
 _POWER_LENGTH_H = 30.0
 _POWER_LOAD = 0.9
@@ -37,18 +39,18 @@ What = Literal["is killed", "starts", "freezes", "thaws"]
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Something that befalls a site (by its number, from 0) at a moment."""
+    """Something that befalls a substation (by its number, from 0) at a moment."""
 
     at: float
     what: What
-    site: int
+    substation: int
 
 
 @dataclass(frozen=True, slots=True)
 class Strangers:
-    """Vehicles that drive straight to a site (by its number, from 0), past the balancer."""
+    """Vehicles that drive straight to a substation (by its number, from 0), past the balancer."""
 
-    site: int
+    substation: int
     vehicles: tuple[Vehicle, ...]
 
 
@@ -58,9 +60,9 @@ class Scene:
 
     name: str
     story: str
-    sites: tuple[SiteSpec, ...]
+    substations: tuple[SubstationSpec, ...]
     vehicles: tuple[Vehicle, ...]
-    ends_at: float  # no vehicle comes later, or (burst) the sites still have enough to do
+    ends_at: float  # no vehicle comes later, or (burst) the substations still have enough to do
     strangers: Strangers | None = None
     faults: tuple[Fault, ...] = ()
     time_scale: float = TIME_SCALE
@@ -69,19 +71,20 @@ class Scene:
 
     @property
     def capacities(self) -> tuple[int, ...]:
-        """The sites' points, in order."""
-        return tuple(site.capacity for site in self.sites)
+        """The substations' points, in order."""
+        return tuple(substation.capacity for substation in self.substations)
 
     @property
     def shares_power(self) -> bool:
-        """Whether the sites give less than all of their points could."""
-        return any(site.power_limit_kw is not None for site in self.sites)
+        """Whether the substations give less than all of their points could."""
+        return any(substation.power_limit_kw is not None for substation in self.substations)
 
 
-def sites_of(*capacities: int) -> tuple[SiteSpec, ...]:
-    """Lay out sites that differ in nothing but how many points they have."""
+def substations_of(*capacities: int) -> tuple[SubstationSpec, ...]:
+    """Lay out substations that differ in nothing but how many points they have."""
     return tuple(
-        SiteSpec(f"substation{number}", points) for number, points in enumerate(capacities, start=1)
+        SubstationSpec(f"substation{number}", points)
+        for number, points in enumerate(capacities, start=1)
     )
 
 
@@ -99,7 +102,7 @@ def scenes(*, quick: bool, seed: int = 1, every: bool = False) -> list[Scene]:
         every: all of them, even so.
     """
     drawn = {
-        name: draw(Random(f"{name}/{seed}"), 0.5 if quick else 1.0)
+        name: draw(Random(f"{_DRAWN_AS.get(name, name)}/{seed}"), 0.5 if quick else 1.0)
         for name, draw in _SCENES.items()
     }
     return [drawn[name] for name in (_QUICK if quick and not every else _SCENES)]
@@ -125,7 +128,7 @@ def _burst(random: Random, scale: float) -> Scene:
     return Scene(
         "burst",
         f"{count} vehicles within {count * _BURST_SPACING_S:g} s on 24 points.",
-        sites_of(4, 8, 12),
+        substations_of(4, 8, 12),
         tuple(
             _vehicle(random, number, number * _BURST_SPACING_S) for number in range(1, count + 1)
         ),
@@ -137,18 +140,18 @@ def _rush_hour(random: Random, scale: float) -> Scene:
     knots = [(0.0, 8.0), (2.0, 20.0), (4.0, 38.0), (6.0, 38.0), (7.0, 14.0), (_LENGTH_S, 8.0)]
     return Scene(
         "rush hour",
-        "From a third of what the sites can take to half more than that, and back.",
-        sites_of(12, 12, 12),
+        "From a third of what the substations can take to half more than that, and back.",
+        substations_of(12, 12, 12),
         _come(random, [(at * scale, rate) for at, rate in knots]),
         ends_at=_LENGTH_S * scale,
     )
 
 
-def _unequal_sites(random: Random, scale: float) -> Scene:
+def _unequal_substations(random: Random, scale: float) -> Scene:
     return Scene(
-        "unequal sites",
-        "Sites of 4, 4, 8 and 16 points, at 88% of what they can take.",
-        sites_of(4, 4, 8, 16),
+        "unequal substations",
+        "Substations of 4, 4, 8 and 16 points, at 88% of what they can take.",
+        substations_of(4, 4, 8, 16),
         _steadily(random, 0.88 * 32 / MEAN_S, _LENGTH_S * scale),
         ends_at=_LENGTH_S * scale,
     )
@@ -157,44 +160,49 @@ def _unequal_sites(random: Random, scale: float) -> Scene:
 def _foreign_load(random: Random, scale: float) -> Scene:
     return Scene(
         "foreign load",
-        "Besides the balancer's vehicles, 7.5 a second drive straight to the first site, which "
-        "would keep 11 of its 16 points busy. All sites together are at 80% of what they can take.",
-        sites_of(16, 16, 16),
+        "Besides the balancer's vehicles, 7.5 a second drive straight to the first substation, "
+        "which "
+        "would keep 11 of its 16 points busy. All substations together are at 80% of what they can "
+        "take.",
+        substations_of(16, 16, 16),
         _steadily(random, 18.0, _LENGTH_S * scale),
         ends_at=_LENGTH_S * scale,
         strangers=Strangers(0, _steadily(random, 7.5, _LENGTH_S * scale)),
     )
 
 
-def _site_killed(random: Random, scale: float) -> Scene:
+def _substation_killed(random: Random, scale: float) -> Scene:
     return Scene(
-        "site killed",
-        "One of three sites is killed (SIGKILL) and stays away; the two others can just take all.",
-        sites_of(16, 16, 16),
+        "substation killed",
+        "One of three substations is killed (SIGKILL) and stays away; the two others can just take "
+        "all.",
+        substations_of(16, 16, 16),
         _steadily(random, 18.0, _LENGTH_S * scale),
         ends_at=_LENGTH_S * scale,
         faults=(Fault(3.5 * scale, "is killed", 1),),
     )
 
 
-def _site_frozen(random: Random, scale: float) -> Scene:
+def _substation_frozen(random: Random, scale: float) -> Scene:
     return Scene(
-        "site frozen",
-        "One of three sites freezes (SIGSTOP): its connections stand, nothing answers. It wakes "
+        "substation frozen",
+        "One of three substations freezes (SIGSTOP): its connections stand, nothing answers. It "
+        "wakes "
         "when others have long taken over.",
-        sites_of(16, 16, 16),
+        substations_of(16, 16, 16),
         _steadily(random, 18.0, _LENGTH_S * scale),
         ends_at=_LENGTH_S * scale,
         faults=(Fault(3.0 * scale, "freezes", 1), Fault(8.0 * scale, "thaws", 1)),
     )
 
 
-def _site_recovering(random: Random, scale: float) -> Scene:
+def _substation_recovering(random: Random, scale: float) -> Scene:
     return Scene(
-        "site recovering",
-        "One of three sites is killed early and started again; without it there is not enough for "
+        "substation recovering",
+        "One of three substations is killed early and started again; without it there is not "
+        "enough for "
         "all, so what counts is how soon it is used.",
-        sites_of(16, 16, 16),
+        substations_of(16, 16, 16),
         _steadily(random, 24.0, _LENGTH_S * scale),
         ends_at=_LENGTH_S * scale,
         faults=(Fault(1.0, "is killed", 1), Fault(3.0, "starts", 1)),
@@ -203,7 +211,7 @@ def _site_recovering(random: Random, scale: float) -> Scene:
 
 def _unlike_substations(_random: Random, scale: float) -> Scene:
     hours = _POWER_LENGTH_H * scale
-    # As in the simulated scenes, whose second is another part of the sites' hour.
+    # As in the simulated scenes, whose second is another part of the substations' hour.
     drawn = steady(_POWER_LOAD * CARRIED[UNLIKE], hours)(_random)
     hour_s = 3600 / _POWER_TIME_SCALE
     return Scene(
@@ -218,28 +226,38 @@ def _unlike_substations(_random: Random, scale: float) -> Scene:
         ),
         ends_at=hours * hour_s,
         time_scale=_POWER_TIME_SCALE,
-        longest_s=max(_longest_s(one, site) for one in drawn for site in UNLIKE),
+        longest_s=max(_longest_s(one, substation) for one in drawn for substation in UNLIKE),
         patience_s=90.0,
     )
 
 
-def _longest_s(vehicle: Arrival, site: SiteSpec) -> float:
-    """Bound how long a vehicle charges at a site: it always gets half of an equal share."""
-    supply = Supply(0, 0.0, 0.0, site.point_power_kw, site.limit_kw, _POWER_TIME_SCALE / 3600)
-    least_kw = min(site.point_power_kw, site.limit_kw / site.capacity / 2)
-    return alone_s(supply, vehicle.demand.stages(site.point_power_kw)) * (
-        site.point_power_kw / least_kw
+def _longest_s(vehicle: Arrival, substation: SubstationSpec) -> float:
+    """Bound how long a vehicle charges at a substation: it always gets half of an equal share."""
+    supply = Supply(
+        0, 0.0, 0.0, substation.point_power_kw, substation.limit_kw, _POWER_TIME_SCALE / 3600
+    )
+    least_kw = min(substation.point_power_kw, substation.limit_kw / substation.capacity / 2)
+    return alone_s(supply, vehicle.demand.stages(substation.point_power_kw)) * (
+        substation.point_power_kw / least_kw
     )
 
 
 _SCENES: dict[str, Callable[[Random, float], Scene]] = {
     "burst": _burst,
     "rush hour": _rush_hour,
-    "unequal sites": _unequal_sites,
+    "unequal substations": _unequal_substations,
     "foreign load": _foreign_load,
-    "site killed": _site_killed,
-    "site frozen": _site_frozen,
-    "site recovering": _site_recovering,
+    "substation killed": _substation_killed,
+    "substation frozen": _substation_frozen,
+    "substation recovering": _substation_recovering,
     "unlike substations": _unlike_substations,
 }
-_QUICK = ("burst", "foreign load", "site killed")
+# The names that scenes had at first. Their draws are seeded with them, so that runs can be
+# compared.
+_DRAWN_AS = {
+    "unequal substations": "unequal sites",
+    "substation killed": "site killed",
+    "substation frozen": "site frozen",
+    "substation recovering": "site recovering",
+}
+_QUICK = ("burst", "foreign load", "substation killed")

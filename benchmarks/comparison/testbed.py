@@ -1,4 +1,7 @@
-"""One run: starts the sites and a rival, lets a scene happen, gathers what was seen, cleans up."""
+"""One run.
+
+Starts the substations and a rival, lets a scene happen, gathers what was seen, cleans up.
+"""
 
 import time
 from collections.abc import Sequence
@@ -9,7 +12,7 @@ from types import TracebackType
 
 import gevent
 
-from benchmarks.comparison.contenders.contender import Place, PlacedSite, Rival
+from benchmarks.comparison.contenders.contender import Place, PlacedSubstation, Rival
 from benchmarks.comparison.cpu_contention import Bystanders
 from benchmarks.comparison.scenes import Fault, Scene
 from benchmarks.comparison.traffic import Traffic, Trip
@@ -28,9 +31,9 @@ class Run:
     """What was seen of a rival in a scene."""
 
     trip: Trip
-    visits: Sequence[Sequence[Visit]]  # by site, in order
-    refused_by_sites: int  # times that a vehicle (no stranger) came to a full site
-    ready_again: dict[int, float]  # by site that was started again: when, seconds of the run
+    visits: Sequence[Sequence[Visit]]  # by substation, in order
+    refused_by_substations: int  # times that a vehicle (no stranger) came to a full substation
+    ready_again: dict[int, float]  # by substation that was started again: when, seconds of the run
     others_share: float | None = None  # of the processors' time, used by others; None: not known
 
 
@@ -40,20 +43,30 @@ class Stage:
     def __init__(self, scene: Scene, rival: Rival, folder: Path) -> None:
         """Lay everything out on free ports of loopback; logs and configurations go to a folder."""
         folder.mkdir(parents=True, exist_ok=True)
-        ports = Ports.free(len(scene.sites))
+        ports = Ports.free(len(scene.substations))
         placed = [
-            PlacedSite(site.name, port, site.capacity, site.point_power_kw, site.limit_kw)
-            for site, port in zip(scene.sites, ports.substations, strict=True)
+            PlacedSubstation(
+                substation.name,
+                port,
+                substation.capacity,
+                substation.point_power_kw,
+                substation.limit_kw,
+            )
+            for substation, port in zip(scene.substations, ports.substations, strict=True)
         ]
         self._scene = scene
         self._place = Place(ports.balancer, ports.prometheus, placed, folder, scene.longest_s)
         self._rival = rival
-        self._sites = [_substation(site, folder, scene.time_scale) for site in placed]
+        self._substations = [
+            _substation(substation, folder, scene.time_scale) for substation in placed
+        ]
         self._balancer = rival.process(self._place)
         self._refused_before: list[float] = [0.0] * len(placed)
         self._restarts: list[gevent.Greenlet[[int], None]] = []
         self._ready_again: dict[int, float] = {}
-        self.traffic = Traffic(scene, self._balancer.url, [site.url for site in self._sites])
+        self.traffic = Traffic(
+            scene, self._balancer.url, [substation.url for substation in self._substations]
+        )
 
     def __enter__(self) -> "Stage":
         try:
@@ -86,7 +99,7 @@ class Stage:
         refused -= sum(charge.status == 503 for charge in trip.strangers)
         return Run(
             trip,
-            [visits(site.log_file) for site in self._sites],
+            [visits(substation.log_file) for substation in self._substations],
             round(refused),
             self._ready_again,
             others_share,
@@ -94,61 +107,67 @@ class Stage:
 
     def _sessions(self) -> set[int]:
         """Each process leads a session of its own."""
-        return {process.pid for process in (self._balancer, *self._sites) if process.running}
+        return {process.pid for process in (self._balancer, *self._substations) if process.running}
 
     def _start(self) -> None:
-        for site in self._sites:
-            site.start()
-        for site in self._sites:
-            site.wait_until(partial(site.answers, "/readyz"), _START_TIMEOUT_S)
+        for substation in self._substations:
+            substation.start()
+        for substation in self._substations:
+            substation.wait_until(partial(substation.answers, "/readyz"), _START_TIMEOUT_S)
         self._balancer.start()
         self._balancer.wait_until(
             lambda: self._rival.not_ready(self._balancer, self._place), _START_TIMEOUT_S
         )
 
     def _end(self) -> None:
-        for process in (self._balancer, *self._sites):
+        for process in (self._balancer, *self._substations):
             process.kill()
 
     def _befall(self, fault: Fault) -> None:
-        site = self._sites[fault.site]
+        substation = self._substations[fault.substation]
         match fault.what:
             case "is killed":
-                self._refused_before[fault.site] += scrape(site.url)[_REFUSED]
-                site.kill()
+                self._refused_before[fault.substation] += scrape(substation.url)[_REFUSED]
+                substation.kill()
             case "freezes":
-                site.freeze()
+                substation.freeze()
             case "thaws":
-                site.thaw()
+                substation.thaw()
             case "starts":
-                site.start()
-                self._restarts.append(gevent.spawn(self._note_when_ready, fault.site))
+                substation.start()
+                self._restarts.append(gevent.spawn(self._note_when_ready, fault.substation))
 
     def _note_when_ready(self, number: int) -> None:
-        site = self._sites[number]
-        site.wait_until(partial(site.answers, "/readyz"), _START_TIMEOUT_S)
+        substation = self._substations[number]
+        substation.wait_until(partial(substation.answers, "/readyz"), _START_TIMEOUT_S)
         self._ready_again[number] = self.traffic.now
 
     def _settle(self) -> list[float]:
-        """Wait until every site is empty, so that all is in its log; return what each refused."""
+        """Wait until every substation is empty, so that all is in its log.
+
+        Return what each refused.
+        """
         deadline = time.monotonic() + _SETTLE_TIMEOUT_S
-        alive = [site for site in self._sites if site.running]
-        while any(scrape(site.url)[_LOAD] for site in alive) and time.monotonic() < deadline:
+        alive = [substation for substation in self._substations if substation.running]
+        while (
+            any(scrape(substation.url)[_LOAD] for substation in alive)
+            and time.monotonic() < deadline
+        ):
             gevent.sleep(0.05)
-        return [scrape(site.url)[_REFUSED] for site in alive]
+        return [scrape(substation.url)[_REFUSED] for substation in alive]
 
 
-def _substation(site: PlacedSite, folder: Path, time_scale: float) -> Process:
+def _substation(substation: PlacedSubstation, folder: Path, time_scale: float) -> Process:
     return service(
-        site.name,
+        substation.name,
         "substation_service",
         env={
-            "SUBSTATION_NAME": site.name,
-            "CHARGING_POINTS": str(site.capacity),
-            "POINT_POWER_KW": f"{site.point_power_kw:g}",
-            "POWER_LIMIT_KW": f"{site.power_limit_kw:g}",
+            "SUBSTATION_NAME": substation.name,
+            "CHARGING_POINTS": str(substation.capacity),
+            "POINT_POWER_KW": f"{substation.point_power_kw:g}",
+            "POWER_LIMIT_KW": f"{substation.power_limit_kw:g}",
             "TIME_SCALE": f"{time_scale:g}",
         },
-        port=site.port,
-        log=folder / f"{site.name}.log",
+        port=substation.port,
+        log=folder / f"{substation.name}.log",
     )

@@ -34,12 +34,12 @@ class Trip:
 class Traffic:
     """One scene's vehicles on the road."""
 
-    def __init__(self, scene: Scene, balancer: str, sites: Sequence[str]) -> None:
-        """Plan to send a scene's vehicles to a balancer's URL, its strangers to a site's."""
+    def __init__(self, scene: Scene, balancer: str, substations: Sequence[str]) -> None:
+        """Plan to send a scene's vehicles to a balancer's URL, its strangers to a substation's."""
         self._scene = scene
         self._runners = [_runner(balancer, scene.vehicles, VEHICLE_TAG, scene.patience_s)]
         if scene.strangers is not None:
-            url = sites[scene.strangers.site]
+            url = substations[scene.strangers.substation]
             self._runners.append(
                 _runner(url, scene.strangers.vehicles, STRANGER_TAG, scene.patience_s)
             )
@@ -65,7 +65,7 @@ class Traffic:
         for fault in self._scene.faults:
             gevent.sleep(max(0.0, fault.at - self.now))
             befall(fault)
-            happened.append(Fault(self.now, fault.what, fault.site))
+            happened.append(Fault(self.now, fault.what, fault.substation))
         group.join(raise_error=True)
         charges, *strangers = (_whole(runner) for runner in self._runners)
         return Trip(began, charges, strangers[0] if strangers else [], happened)

@@ -19,7 +19,7 @@ from local_stack.process import Process
 
 PLAIN, KEYED, ASYNC = "plain", "keyed", "async"
 MANNERS = (PLAIN, KEYED, ASYNC)
-_SITES = 3
+_SUBSTATIONS = 3
 _POINT_KW, _KWH = 50.0, 10.0
 _ARRIVALS_PER_S = 300.0
 _WARM_UP = 50
@@ -73,13 +73,13 @@ def hold(manner: str, vehicles: int) -> Crowd:
     share = min(1.0, 0.3 + vehicles / 9_000)
     charging_s = vehicles / _ARRIVALS_PER_S * 1.3 + share * _AFTER_ARRIVALS_S[manner]
     time_scale = _KWH / _POINT_KW * 3600 / charging_s
-    points = [vehicles // _SITES + _WARM_UP] * _SITES
+    points = [vehicles // _SUBSTATIONS + _WARM_UP] * _SUBSTATIONS
     with databases.folder_of("crowd") as folder, ExitStack() as opened:
         grid = opened.enter_context(
             Grid(
                 folder / "grid",
                 points=points,
-                ports=Ports.free(_SITES),
+                ports=Ports.free(_SUBSTATIONS),
                 substation_env={
                     "TIME_SCALE": f"{time_scale:.3f}",
                     "POINT_POWER_KW": f"{_POINT_KW:g}",
@@ -141,9 +141,9 @@ class _Scene:
         charging = led = 0
         while time.monotonic() < deadline:
             try:
-                sites = self._grid.get("/substations", of=self._grid.balancer)["substations"]
-                charging = sum(int(one["gauge"] or 0) for one in sites)
-                led = sum(int(one["own_load"]) for one in sites)
+                substations = self._grid.get("/substations", of=self._grid.balancer)["substations"]
+                charging = sum(int(one["gauge"] or 0) for one in substations)
+                led = sum(int(one["own_load"]) for one in substations)
             except OSError:  # it is on its way up, or has its hands full
                 pass
             if min(charging, led) >= vehicles:
@@ -182,8 +182,8 @@ class _Scene:
     def _compare(self) -> None:
         found = self._found
         meters: dict[str, list[dict[str, Any]]] = {}
-        for site in self._grid.substations:
-            for row in self._grid.sessions(site):
+        for substation in self._grid.substations:
+            for row in self._grid.sessions(substation):
                 meters.setdefault(row["session_id"], []).append(row)
         rows = [row for row in self._grid.sessions(self._grid.gateway) if row["kwh"] == _KWH]
         stopped = 0

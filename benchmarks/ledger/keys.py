@@ -221,8 +221,8 @@ class _Scene:
         found.kwh_metered = round(
             sum(
                 row["energy_kwh"]
-                for site in self._grid.substations
-                for row in self._grid.sessions(site)
+                for substation in self._grid.substations
+                for row in self._grid.sessions(substation)
             ),
             3,
         )

@@ -1,7 +1,7 @@
 """What the balancer's choice costs by itself: the pool in this process, no network.
 
-Timed is all that happens when a vehicle arrives beside a free point: every site is looked at, a
-finish predicted for each, one chosen and counted. Unlike sites, nine points in ten taken.
+Timed is all that happens when a vehicle arrives beside a free point: every substation is looked at,
+a finish predicted for each, one chosen and counted. Unlike substations, nine points in ten taken.
 """
 
 import time
@@ -56,18 +56,20 @@ def _pool(policy: str, substations: int) -> Pool:
         patience=Patience(),
         budget=RetryBudget(share=0.2, floor_per_s=50, burst=500),
     )
-    pool.set_sites([(f"s{number}", f"http://s{number}") for number in range(substations)], 0.0)
+    pool.set_substations(
+        [(f"s{number}", f"http://s{number}") for number in range(substations)], 0.0
+    )
     random = Random(2)
-    for number, site in enumerate(pool.sites.values()):
+    for number, substation in enumerate(pool.substations.values()):
         points, point_power_kw, limit_kw = _KINDS[number % len(_KINDS)]
         demands = [
             Demand(*FAST_MIX.draw(random)) for _ in range(points) if random.random() < _TAKEN
         ]
         load = len(demands)
         committed_kw = sum(demand.cap_kw(point_power_kw) for demand in demands)
-        pool.poll_began(site, 0.0)
+        pool.poll_began(substation, 0.0)
         pool.poll_read(
-            site,
+            substation,
             Reading(
                 load,
                 points,

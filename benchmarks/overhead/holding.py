@@ -15,7 +15,7 @@ from load_tester.latency import percentile
 from local_stack.process import ROOT, Process
 from local_stack.scrape import scrape
 
-_SITES = 3
+_SUBSTATIONS = 3
 _KWH, _POINT_KW = 10.0, 50.0
 _ARRIVALS_PER_S = 300.0
 # Between two of the charges that are timed, and how long one may take in the end, seconds.
@@ -35,7 +35,7 @@ def time_scale(vehicles: int, probes: int) -> float:
 
 def points(vehicles: int) -> list[int]:
     """Return points for all of them at once, and for some besides, by substation."""
-    return [vehicles // _SITES + 50] * _SITES
+    return [vehicles // _SUBSTATIONS + 50] * _SUBSTATIONS
 
 
 def hold(hops: Hops, folder: Path, *, vehicles: int, probes: int) -> Held:
@@ -67,10 +67,10 @@ def hold(hops: Hops, folder: Path, *, vehicles: int, probes: int) -> Held:
         )
     try:
         arriving: list[float] = []
-        while _load(hops.sites) < vehicles and tester.poll() is None:
+        while _load(hops.substations) < vehicles and tester.poll() is None:
             arriving += _times(caller, 20)
         charging = _times(caller, probes)
-        held = _load(hops.sites)
+        held = _load(hops.substations)
         memory = {
             name: (meter.memory_bytes(processes) - before[name]) / vehicles
             for name, processes in hops.parts.items()
@@ -108,9 +108,9 @@ def _times(caller: http.client.HTTPConnection, count: int) -> list[float]:
     return times
 
 
-def _load(sites: Sequence[Process]) -> int:
+def _load(substations: Sequence[Process]) -> int:
     """Ask the substations how many vehicles charge now."""
-    return sum(int(scrape(site.url)["substation_current_load"]) for site in sites)
+    return sum(int(scrape(substation.url)["substation_current_load"]) for substation in substations)
 
 
 def _summed_up(times: Sequence[float]) -> Times:

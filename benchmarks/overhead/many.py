@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from benchmarks.overhead.many_substations import address
+
 from benchmarks.overhead import meter, throughput
-from benchmarks.overhead.many_sites import address
 from benchmarks.overhead.results import Many
 from benchmarks.overhead.topologies import Hops
 from local_stack.grid import Ports
@@ -54,13 +55,13 @@ def measure(policy: str, substations: int, folder: Path, *, idle_s: float, secon
 @contextmanager
 def _running(policy: str, substations: int, folder: Path, ports: Ports) -> Iterator[Hops]:
     port = ports.substations[0]
-    sites = Process(
-        "sites",
+    substations = Process(
+        "substations",
         [sys.executable, "-m", "benchmarks.overhead.many_sites", str(port), str(substations)],
         env={"PYTHONPATH": str(ROOT)},
         host=address(0),
         port=port,
-        log=folder / "sites.log",
+        log=folder / "substations.log",
         ready_path="/metrics",
     )
     urls = ",".join(f"s{number}=http://{address(number)}:{port}" for number in range(substations))
@@ -73,12 +74,12 @@ def _running(policy: str, substations: int, folder: Path, ports: Ports) -> Itera
     )
     started: list[Process] = []
     try:
-        for process in (sites, balancer):
+        for process in (substations, balancer):
             process.start()
             started.append(process)
-        sites.wait_until(lambda: sites.answers("/metrics"), _READY_WITHIN_S)
+        substations.wait_until(lambda: substations.answers("/metrics"), _READY_WITHIN_S)
         balancer.wait_until(lambda: _missing(balancer, substations), _READY_WITHIN_S)
-        yield Hops(None, balancer, [sites])
+        yield Hops(None, balancer, [substations])
     finally:
         for process in reversed(started):
             process.kill()

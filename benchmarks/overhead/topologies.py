@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from benchmarks.comparison.contenders import OURS, RIVALS, Place, PlacedSite, Rival
+from benchmarks.comparison.contenders import OURS, RIVALS, Place, PlacedSubstation, Rival
 from benchmarks.simulation.demand import POINT_POWER_KW
 from local_stack.grid import Ports
 from local_stack.process import Process, service
@@ -31,7 +31,7 @@ class Way:
         return self.balancer.missing() if self.balancer else None
 
 
-SITE = Way("site", "substation alone", None, with_gateway=False)
+SUBSTATION = Way("substation", "substation alone", None, with_gateway=False)
 BALANCER = Way("balancer", "balancer, substation", OURS, with_gateway=False)
 HAPROXY = Way("haproxy", "HAProxy, substation", _HAPROXY, with_gateway=False)
 WHOLE = Way("whole", "**gateway, balancer, substation**", OURS, with_gateway=True)
@@ -39,7 +39,7 @@ WHOLE_HAPROXY = Way("whole-haproxy", "gateway, HAProxy, substation", _HAPROXY, w
 WHOLE_SIMPLE = Way(
     "whole-simple", "gateway, the simple way, substation", _SIMPLE, with_gateway=True
 )
-WAYS = (SITE, BALANCER, HAPROXY, WHOLE, WHOLE_HAPROXY, WHOLE_SIMPLE)
+WAYS = (SUBSTATION, BALANCER, HAPROXY, WHOLE, WHOLE_HAPROXY, WHOLE_SIMPLE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,19 +48,19 @@ class Hops:
 
     gateway: Process | None
     balancer: Process | None
-    sites: Sequence[Process]
+    substations: Sequence[Process]
 
     @property
     def url(self) -> str:
         """Where a charge is sent."""
-        return (self.gateway or self.balancer or self.sites[0]).url
+        return (self.gateway or self.balancer or self.substations[0]).url
 
     @property
     def parts(self) -> dict[str, list[Process]]:
         """The processes by their place on the way, from the caller's side."""
         named = {"gateway": self.gateway, "balancer": self.balancer}
         return {name: [process] for name, process in named.items() if process} | {
-            "substation": list(self.sites)
+            "substation": list(self.substations)
         }
 
 
@@ -79,7 +79,7 @@ def running(way: Way, folder: Path, *, points: Sequence[int], time_scale: float)
     """
     folder.mkdir()
     ports = Ports.free(len(points))
-    sites = [
+    substations = [
         _service(
             "substation_service",
             port,
@@ -96,7 +96,9 @@ def running(way: Way, folder: Path, *, points: Sequence[int], time_scale: float)
         ports.balancer,
         ports.prometheus,
         [
-            PlacedSite(f"substation{number}", port, count, POINT_POWER_KW, count * POINT_POWER_KW)
+            PlacedSubstation(
+                f"substation{number}", port, count, POINT_POWER_KW, count * POINT_POWER_KW
+            )
             for number, (port, count) in enumerate(zip(ports.substations, points, strict=True), 1)
         ],
         folder,
@@ -110,10 +112,10 @@ def running(way: Way, folder: Path, *, points: Sequence[int], time_scale: float)
     )
     started: list[Process] = []
     try:
-        for process in sites:
+        for process in substations:
             process.start()
             started.append(process)
-        for process in sites:
+        for process in substations:
             process.wait_until(partial(process.answers, "/readyz"), _READY_WITHIN_S)
         if way.balancer and balancer:
             rival = way.balancer
@@ -124,7 +126,7 @@ def running(way: Way, folder: Path, *, points: Sequence[int], time_scale: float)
             gateway.start()
             started.append(gateway)
             gateway.wait_until(lambda: gateway.answers("/healthz"), _READY_WITHIN_S)
-        yield Hops(gateway, balancer, sites)
+        yield Hops(gateway, balancer, substations)
     finally:
         for process in reversed(started):
             process.kill()

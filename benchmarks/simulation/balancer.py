@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterable
 from random import Random
 from typing import TYPE_CHECKING
 
-from benchmarks.simulation.substation import Answer, Call, Substation
+from benchmarks.simulation.substation import Answer, Call, SimulatedSubstation
 from load_balancer.peers import PAUSE_S
 from load_balancer.routing.policy import Policy
 from load_balancer.routing.pool import LineFull, Pool
 from load_balancer.routing.queue import Decision, Dispatch, Ticket
 from load_balancer.routing.retry_budget import RetryBudget
-from load_balancer.routing.substation import Patience, Reading, Site
+from load_balancer.routing.substation import Patience, Reading, Substation
 from load_balancer.settings import Settings
 
 if TYPE_CHECKING:
@@ -26,11 +26,11 @@ def _default(setting: str) -> float:
 
 
 POLL_TIMEOUT_S = _default("poll_timeout")
-_SHORTEST_PAUSE_S = 0.05  # between two polls of a site
+_SHORTEST_PAUSE_S = 0.05  # between two polls of a substation
 
 
 class PooledBalancer:
-    """Takes vehicles to sites through the real pool, over a network that takes its time."""
+    """Takes vehicles to substations through the real pool, over a network that takes its time."""
 
     def __init__(self, world: World, policy: Policy, random: Random) -> None:
         self._world = world
@@ -66,12 +66,12 @@ class PooledBalancer:
 
     @property
     def full_answers(self) -> int:
-        """Times that a site was full after all."""
+        """Times that a substation was full after all."""
         return sum(n for (_, outcome), n in self.pool.dispatches.items() if outcome == "full")
 
     @property
     def failovers(self) -> int:
-        """Vehicles sent on because their site failed."""
+        """Vehicles sent on because their substation failed."""
         return sum(self.pool.failovers.values())
 
     def _tell_peers(self) -> None:
@@ -87,16 +87,18 @@ class PooledBalancer:
         held, name = self.pool.holds(), str(id(self))
         self._world.network.carry(lambda: peer.pool.peer_holds(name, held, self._world.now))
 
-    def site_changed(self, site: Substation) -> None:
+    def substation_changed(self, substation: SimulatedSubstation) -> None:
         """Know nothing of it: this balancer learns from polls and answers alone."""
 
     def know(self, known: Iterable[tuple[str, str]]) -> None:
-        """Take in what is behind the sites' names."""
-        self.pool.set_sites(known, self._world.now)
-        for site in list(self.pool.sites.values()):
-            poller = self._pollers.get(site.address)
+        """Take in what is behind the substations' names."""
+        self.pool.set_substations(known, self._world.now)
+        for substation in list(self.pool.substations.values()):
+            poller = self._pollers.get(substation.address)
             if poller is None or not poller.runs:
-                self._pollers[site.address] = _Poller(self._world, self.pool, site, self._random)
+                self._pollers[substation.address] = _Poller(
+                    self._world, self.pool, substation, self._random
+                )
 
     def arrive(self, vehicle: Vehicle) -> None:
         """Have a vehicle charged."""
@@ -109,8 +111,8 @@ class PooledBalancer:
         else:
             ride.plan_deadline()
 
-    def _want_poll(self, site: Site) -> None:
-        poller = self._pollers.get(site.address)
+    def _want_poll(self, substation: Substation) -> None:
+        poller = self._pollers.get(substation.address)
         if poller is not None:
             poller.want_poll()
 
@@ -157,11 +159,11 @@ class _Ride:
         self._world.observe()
 
     def _dispatched(self, dispatch: Dispatch) -> None:
-        site = self._world.sites[dispatch.site.address]
+        substation = self._world.substations[dispatch.substation.address]
         self._vehicle.dispatched_at = self._world.now
         self._vehicle.prediction = dispatch.decision.prediction
         self._call = Call(
-            site,
+            substation,
             self._world.network,
             self._vehicle.arrival,
             self._vehicle,
@@ -194,12 +196,12 @@ class _Ride:
 
 
 class _Poller:
-    """Asks one site for its gauge, again and again."""
+    """Asks one substation for its gauge, again and again."""
 
-    def __init__(self, world: World, pool: Pool, site: Site, random: Random) -> None:
+    def __init__(self, world: World, pool: Pool, substation: Substation, random: Random) -> None:
         self._world = world
         self._pool = pool
-        self._site = site
+        self._substation = substation
         self._random = random
         self._polls = 0  # begun so far
         self._heard = 0  # the last one that an answer or its time limit has ended
@@ -210,8 +212,8 @@ class _Poller:
 
     @property
     def runs(self) -> bool:
-        """Whether the pool still knows the site."""
-        return self._pool.sites.get(self._site.address) is self._site
+        """Whether the pool still knows the substation."""
+        return self._pool.substations.get(self._substation.address) is self._substation
 
     def want_poll(self) -> None:
         """Ask for a poll now rather than in turn."""
@@ -227,13 +229,13 @@ class _Poller:
         self._sleeps = self._wanted = False
         self._began = self._world.now
         poll = self._polls
-        self._pool.poll_began(self._site, self._began)
-        site, network = self._world.sites[self._site.address], self._world.network
+        self._pool.poll_began(self._substation, self._began)
+        substation, network = self._world.substations[self._substation.address], self._world.network
 
         def reply(reading: Reading | None) -> None:
             network.carry(lambda: self._hear(poll, reading))
 
-        network.carry(lambda: site.page_requested(reply))
+        network.carry(lambda: substation.page_requested(reply))
         self._world.timeline.after(POLL_TIMEOUT_S, lambda: self._hear(poll, None))
 
     def _hear(self, poll: int, reading: Reading | None) -> None:
@@ -242,9 +244,9 @@ class _Poller:
         self._heard = poll
         now = self._world.now
         if reading is None:
-            self._pool.poll_missed(self._site, "no answer", now)
+            self._pool.poll_missed(self._substation, "no answer", now)
         else:
-            self._pool.poll_read(self._site, reading, now)
+            self._pool.poll_read(self._substation, reading, now)
         self._world.observe()
         self._world.timeline.after(_SHORTEST_PAUSE_S, lambda: self._sleep(poll))
 
@@ -253,7 +255,7 @@ class _Poller:
             self._begin(poll)
             return
         self._sleeps = True
-        due = self._began + self._pool.pause_s(self._site, self._random)
+        due = self._began + self._pool.pause_s(self._substation, self._random)
         if self._world.scene.in_step:
             interval_s = self._world.scene.poll_interval_s
             due = (self._began // interval_s + 1) * interval_s

@@ -9,7 +9,7 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from benchmarks.simulation.balancer import POLL_TIMEOUT_S
-from benchmarks.simulation.substation import Answer, Call, Substation
+from benchmarks.simulation.substation import Answer, Call, SimulatedSubstation
 from benchmarks.simulation.timeline import NoDistance
 
 if TYPE_CHECKING:
@@ -19,20 +19,20 @@ if TYPE_CHECKING:
 
 
 class _Yardstick:
-    """What is common to them: they learn of the sites in one way or another."""
+    """What is common to them: they learn of the substations in one way or another."""
 
     def know(self, known: Iterable[tuple[str, str]]) -> None:
-        """Take in what is behind the sites' names."""
+        """Take in what is behind the substations' names."""
 
-    def site_changed(self, site: Substation) -> None:
-        """See that a site changed."""
+    def substation_changed(self, substation: SimulatedSubstation) -> None:
+        """See that a substation changed."""
 
 
 class SimpleProxy(_Yardstick, ABC):
-    """Polls gauges, tries the sites in the order it prefers, refuses when all were full.
+    """Polls gauges, tries the substations in the order it prefers, refuses when all were full.
 
-    As the simple way has it: there is no line to wait in, and a vehicle whose site dies is
-    lost. A site that did not answer its last poll is left out.
+    As the simple way has it: there is no line to wait in, and a vehicle whose substation dies is
+    lost. A substation that did not answer its last poll is left out.
     """
 
     def __init__(self, world: World, random: Random) -> None:
@@ -47,10 +47,10 @@ class SimpleProxy(_Yardstick, ABC):
 
     @abstractmethod
     def _score(self, address: str) -> float:
-        """Tell how little a site is preferred."""
+        """Tell how little a substation is preferred."""
 
     def know(self, known: Iterable[tuple[str, str]]) -> None:
-        """Take in what is behind the sites' names."""
+        """Take in what is behind the substations' names."""
         before = self._known
         self._known = {address: None for _, address in known}
         for address in self._known:
@@ -61,7 +61,7 @@ class SimpleProxy(_Yardstick, ABC):
                 self.gauges.pop(address, None)
 
     def arrive(self, vehicle: Vehicle) -> None:
-        """Try the sites, one after the other."""
+        """Try the substations, one after the other."""
         tried: set[str] = set()
         call: Call | None = None
 
@@ -75,8 +75,8 @@ class SimpleProxy(_Yardstick, ABC):
             address = min(left, key=lambda one: (self._score(one), self._random.random()))
             tried.add(address)
             self.sent[address] += 1
-            site = self._world.sites[address]
-            call = Call(site, self._world.network, vehicle.arrival, vehicle, answered)
+            substation = self._world.substations[address]
+            call = Call(substation, self._world.network, vehicle.arrival, vehicle, answered)
             call.send()
 
         def answered(answer: Answer, _reading: Reading | None) -> None:
@@ -109,9 +109,9 @@ class SimpleProxy(_Yardstick, ABC):
                 self.sent[address] = 0
             self._world.timeline.at(self._due(began), lambda: self._poll(address))
 
-        site, network = self._world.sites[address], self._world.network
+        substation, network = self._world.substations[address], self._world.network
         network.carry(
-            lambda: site.page_requested(lambda reading: network.carry(lambda: hear(reading)))
+            lambda: substation.page_requested(lambda reading: network.carry(lambda: hear(reading)))
         )
         self._world.timeline.after(POLL_TIMEOUT_S, lambda: hear(None))
 
@@ -123,7 +123,7 @@ class SimpleProxy(_Yardstick, ABC):
 
 
 class GaugeOnly(SimpleProxy):
-    """Takes the site whose gauge was least when it was last polled."""
+    """Takes the substation whose gauge was least when it was last polled."""
 
     def _score(self, address: str) -> float:
         return self.gauges[address]
@@ -137,26 +137,26 @@ class GaugeAndSent(SimpleProxy):
 
 
 class AllKnowing(_Yardstick, ABC):
-    """Sees every site as it is, at once and from everywhere, with one line for all balancers.
+    """Sees every substation as it is, at once and from everywhere, with one line for all balancers.
 
-    It moves what a dead or frozen site held in the same moment. No balancer can do so; it is the
-    limit that the others are measured by.
+    It moves what a dead or frozen substation held in the same moment. No balancer can do so; it is
+    the limit that the others are measured by.
     """
 
     def __init__(self, world: World, _random: Random) -> None:
         self._world = world
         self._network = NoDistance()
         self._line: deque[Vehicle] = deque()
-        self._calls: dict[Call, Substation] = {}
-        self._chosen: dict[str, int] = {}  # by site, when last
+        self._calls: dict[Call, SimulatedSubstation] = {}
+        self._chosen: dict[str, int] = {}  # by substation, when last
         self._choices = 0
         self._is_choosing = False
         self.full_answers = 0
         self.failovers = 0
 
     @abstractmethod
-    def _score(self, site: Substation) -> float:
-        """Tell how little a site is preferred."""
+    def _score(self, substation: SimulatedSubstation) -> float:
+        """Tell how little a substation is preferred."""
 
     @property
     def waiting(self) -> int:
@@ -170,14 +170,14 @@ class AllKnowing(_Yardstick, ABC):
         if vehicle in self._line:
             self._world.timeline.after(self._world.scene.max_wait_s, lambda: self._give_up(vehicle))
 
-    def site_changed(self, site: Substation) -> None:
-        """Move what a failed site held, and use points that have become free."""
-        if not site.alive or site.frozen:
-            lost = [call for call, at in self._calls.items() if at is site]
+    def substation_changed(self, substation: SimulatedSubstation) -> None:
+        """Move what a failed substation held, and use points that have become free."""
+        if not substation.alive or substation.frozen:
+            lost = [call for call, at in self._calls.items() if at is substation]
             for call in reversed(lost):
                 del self._calls[call]
                 call.gone = True
-                site.hung_up(call)
+                substation.hung_up(call)
                 self.failovers += 1
                 if call.vehicle is not None:
                     self._line.appendleft(call.vehicle)
@@ -193,36 +193,42 @@ class AllKnowing(_Yardstick, ABC):
             return
         self._is_choosing = True
         while self._line:
-            free = [site for site in self._world.sites.values() if site.has_free_point]
+            free = [
+                substation
+                for substation in self._world.substations.values()
+                if substation.has_free_point
+            ]
             if not free:
                 break
-            site = min(free, key=lambda one: (self._score(one), self._chosen.get(one.name, 0)))
+            substation = min(
+                free, key=lambda one: (self._score(one), self._chosen.get(one.name, 0))
+            )
             self._choices += 1
-            self._chosen[site.name] = self._choices
+            self._chosen[substation.name] = self._choices
             vehicle = self._line.popleft()
-            self._place(vehicle, site)
+            self._place(vehicle, substation)
         self._is_choosing = False
 
-    def _place(self, vehicle: Vehicle, site: Substation) -> None:
+    def _place(self, vehicle: Vehicle, substation: SimulatedSubstation) -> None:
         def answered(answer: Answer, _reading: Reading | None) -> None:
             if answer is Answer.CHARGED:
                 del self._calls[call]
                 self._world.charged(vehicle)
 
-        call = Call(site, self._network, vehicle.arrival, vehicle, answered)
-        self._calls[call] = site
-        site.receive(call)
+        call = Call(substation, self._network, vehicle.arrival, vehicle, answered)
+        self._calls[call] = substation
+        substation.receive(call)
 
 
 class LiveShortestQueue(AllKnowing):
-    """Takes the site with the fewest vehicles, whatever its size."""
+    """Takes the substation with the fewest vehicles, whatever its size."""
 
-    def _score(self, site: Substation) -> float:
-        return site.load
+    def _score(self, substation: SimulatedSubstation) -> float:
+        return substation.load
 
 
 class LiveShortestDelay(AllKnowing):
-    """Takes the site that would be least full for its size: the shortest expected delay."""
+    """Takes the substation that would be least full for its size: the shortest expected delay."""
 
-    def _score(self, site: Substation) -> float:
-        return (site.load + 1) / site.capacity
+    def _score(self, substation: SimulatedSubstation) -> float:
+        return (substation.load + 1) / substation.capacity

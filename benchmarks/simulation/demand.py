@@ -19,7 +19,8 @@ class Arrival(NamedTuple):
 
     at: float
     demand: Demand  # as it tells it
-    door: float  # in [0, 1): which of several balancers it comes to, or which site a stranger picks
+    # in [0, 1): which of several balancers it comes to, or which substation a stranger picks
+    door: float
     is_in_truth: Demand | None = None  # what it takes and can draw, where it tells otherwise
 
 
@@ -32,7 +33,7 @@ class Vehicle:
     refused: bool = False
     dispatched_at: float | None = None  # the last time
     prediction: Prediction | None = None  # made then
-    charges: int = 0  # sites that gave it all it asked for; more than one is an error
+    charges: int = 0  # substations that gave it all it asked for; more than one is an error
 
 
 def poisson(

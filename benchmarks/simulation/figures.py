@@ -1,4 +1,4 @@
-"""What a run shows: how the vehicles fared, and how evenly the sites were used."""
+"""What a run shows: how the vehicles fared, and how evenly the substations were used."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from load_tester.latency import percentile
 
 if TYPE_CHECKING:
     from benchmarks.simulation.demand import Vehicle
-    from benchmarks.simulation.substation import Substation
+    from benchmarks.simulation.substation import SimulatedSubstation
     from benchmarks.simulation.world import Contender
 
 # A point is not held to be free before word of it can have gone round, seconds.
@@ -24,16 +24,16 @@ class Figures(NamedTuple):
     vehicles: int
     lost: int  # told of a fault, or never answered
     refused: int
-    avoidable: int  # of those refused: though a site had had a free point for some time
+    avoidable: int  # of those refused: though a substation had had a free point for some time
     charged_twice: int
     mean_s: float  # time from arrival to the answer that the vehicle is charged
     p50_s: float
     p99_s: float
-    mean_gap: float  # between the most and the least loaded site, over time
+    mean_gap: float  # between the most and the least loaded substation, over time
     worst_gap: int
-    mean_spread: float  # the same with each load as a share of its site's capacity
-    worst_idle_s: float  # longest that a site had a free point while a vehicle waited
-    over_capacity: int  # most vehicles at a site beyond its capacity
+    mean_spread: float  # the same with each load as a share of its substation's capacity
+    worst_idle_s: float  # longest that a substation had a free point while a vehicle waited
+    over_capacity: int  # most vehicles at a substation beyond its capacity
     full_answers: int
     failovers: int
 
@@ -41,8 +41,10 @@ class Figures(NamedTuple):
 class Watch:
     """Looks at the grid whenever something changes."""
 
-    def __init__(self, sites: Sequence[Substation], balancers: Sequence[Contender]) -> None:
-        self._sites = sites
+    def __init__(
+        self, substations: Sequence[SimulatedSubstation], balancers: Sequence[Contender]
+    ) -> None:
+        self._substations = substations
         self._balancers = balancers
         self._measures = False
         self._looked_at = self._began_at = 0.0
@@ -81,9 +83,9 @@ class Watch:
         """See how things are, after a change."""
         loads, shares = [], []
         some_wait = self._measures and any(balancer.waiting for balancer in self._balancers)
-        for number, site in enumerate(self._sites):
-            load, capacity = site.load, site.capacity
-            usable = site.is_usable
+        for number, substation in enumerate(self._substations):
+            load, capacity = substation.load, substation.capacity
+            usable = substation.is_usable
             if usable:
                 loads.append(load)
                 shares.append(load / capacity)

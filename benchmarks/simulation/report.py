@@ -107,7 +107,7 @@ def _number(value: float, digits: int) -> str:
 
 
 def _gap(scene: Scene, value: float, digits: int) -> str:
-    return _number(value, digits) if scene.has_equal_sites else "-"
+    return _number(value, digits) if scene.has_equal_substations else "-"
 
 
 def _ratio(one: Figures, best: Figures) -> str:

@@ -13,10 +13,12 @@ from load_balancer.settings import Settings
 # Shortest and longest time that a vehicle is held, seconds, where a scene says nothing else.
 _HELD_S = (1, 3)
 MAX_WAIT_S = float(Settings.model_fields["max_wait"].default)
+# What scenes called a substation at first. Their draws are seeded with it.
+_FIRST_WORD = "site"
 
 
-class SiteSpec(NamedTuple):
-    """A site of a scene."""
+class SubstationSpec(NamedTuple):
+    """A substation of a scene."""
 
     name: str
     capacity: int
@@ -27,16 +29,19 @@ class SiteSpec(NamedTuple):
 
     @property
     def limit_kw(self) -> float:
-        """The most that the site gives."""
+        """The most that the substation gives."""
         return self.power_limit_kw or self.capacity * self.point_power_kw
 
 
 class Event(NamedTuple):
-    """Something that befalls a site, or the names (`site` is None) at a moment, seconds."""
+    """Something that befalls a substation, or the names (`substation` is None) at a moment.
+
+    Seconds.
+    """
 
     at: float
     what: str
-    site: str | None = None
+    substation: str | None = None
 
 
 def _nobody(_random: Random) -> Sequence[Arrival]:
@@ -49,7 +54,7 @@ class Scene:
 
     name: str
     story: str
-    sites: tuple[SiteSpec, ...]
+    substations: tuple[SubstationSpec, ...]
     arrivals: Callable[[Random], Sequence[Arrival]]
     ends_at: float  # no vehicle comes later; those that are there are seen to their end
     strangers: Callable[[Random], Sequence[Arrival]] = _nobody  # who come past the balancers
@@ -66,24 +71,26 @@ class Scene:
     def random(self, use: str, seed: int) -> Random:
         """Give each use a randomness of its own, so that every contender meets the same vehicles.
 
-        Seeded by a string: unlike a tuple's hash it is the same in each process.
+        Seeded by a string: unlike a tuple's hash it is the same in each process. The seed has the
+        scene's first name, so that figures can be compared with older ones.
         """
-        return Random(f"{self.draws_as or self.name}/{use}/{seed}")
+        first_name = (self.draws_as or self.name).replace("substation", _FIRST_WORD)
+        return Random(f"{first_name}/{use}/{seed}")
 
     @property
     def has_a_return(self) -> bool:
-        """Whether a site comes back, which is not known before the next probe finds it."""
+        """Whether a substation comes back, which is not known before the next probe finds it."""
         return any(event.what in ("starts", "thaws") for event in self.events)
 
     @property
-    def has_equal_sites(self) -> bool:
-        """Whether the gap between the sites' loads says anything."""
-        return len({site.capacity for site in self.sites}) == 1
+    def has_equal_substations(self) -> bool:
+        """Whether the gap between the substations' loads says anything."""
+        return len({substation.capacity for substation in self.substations}) == 1
 
 
-def _sites(*capacities: int) -> tuple[SiteSpec, ...]:
+def _substations(*capacities: int) -> tuple[SubstationSpec, ...]:
     return tuple(
-        SiteSpec(f"substation{number}", capacity)
+        SubstationSpec(f"substation{number}", capacity)
         for number, capacity in enumerate(capacities, start=1)
     )
 
@@ -103,11 +110,11 @@ def _rush_hour(random: Random) -> Sequence[Arrival]:
 
 
 def _stale(name: str, story: str, *, balancers: int = 1, in_step: bool = False) -> Scene:
-    """Five equal sites that are never full; 10 vehicles a second; gauges polled every 5 s."""
+    """Five equal substations that are never full; 10 vehicles a second; gauges polled every 5 s."""
     return Scene(
         name=name,
         story=story,
-        sites=_sites(100, 100, 100, 100, 100),
+        substations=_substations(100, 100, 100, 100, 100),
         arrivals=_steady(10, 300, (1, 7)),
         balancers=balancers,
         in_step=in_step,
@@ -116,13 +123,14 @@ def _stale(name: str, story: str, *, balancers: int = 1, in_step: bool = False) 
     )
 
 
-def _restarts(site: str, at: float) -> tuple[Event, Event]:
-    return Event(at, "drains", site), Event(at + 10, "starts", site)
+def _restarts(substation: str, at: float) -> tuple[Event, Event]:
+    return Event(at, "drains", substation), Event(at + 10, "starts", substation)
 
 
 STALE = _stale(
     "stale gauge",
-    "Five equal sites, never full; 10 vehicles a second, held 1-7 s; gauges polled every 5 s.",
+    "Five equal substations, never full; 10 vehicles a second, held 1-7 s; gauges polled every 5 "
+    "s.",
 )
 STALE_TWO = _stale(
     "stale gauge, two balancers",
@@ -147,9 +155,9 @@ STALE_IN_STEP = _stale(
     in_step=True,
 )
 UNEQUAL = Scene(
-    name="unequal sites",
+    name="unequal substations",
     story="Capacities 1:1:2:4 (32 points); 7 vehicles a second, held 1-7 s: 88% of what they take.",
-    sites=_sites(4, 4, 8, 16),
+    substations=_substations(4, 4, 8, 16),
     arrivals=_steady(7, 300, (1, 7)),
     ends_at=300,
 )
@@ -158,7 +166,7 @@ SCENES: tuple[Scene, ...] = (
     Scene(
         name="burst",
         story="300 vehicles at once on 24 points, held 1-3 s.",
-        sites=_sites(4, 8, 12),
+        substations=_substations(4, 8, 12),
         arrivals=lambda random: burst(random, 300, 1, held_s=_HELD_S),
         measured_from=0,
         ends_at=30,
@@ -166,14 +174,14 @@ SCENES: tuple[Scene, ...] = (
     Scene(
         name="steady",
         story="8 vehicles a second on 24 points, held 1-3 s: two thirds of what they take.",
-        sites=_sites(4, 8, 12),
+        substations=_substations(4, 8, 12),
         arrivals=_steady(8, 150),
         ends_at=150,
     ),
     Scene(
         name="rush hour",
         story="For 120 s two thirds more than 24 points take; a vehicle waits 60 s at most.",
-        sites=_sites(8, 8, 8),
+        substations=_substations(8, 8, 8),
         arrivals=_rush_hour,
         ends_at=300,
     ),
@@ -186,7 +194,7 @@ SCENES: tuple[Scene, ...] = (
     Scene(
         name="three balancers, nearly full",
         story="Three balancers, gauges polled every 0.5 s, 36 points in use for 83%.",
-        sites=_sites(12, 12, 12),
+        substations=_substations(12, 12, 12),
         arrivals=_steady(15, 150),
         balancers=3,
         ends_at=150,
@@ -194,7 +202,7 @@ SCENES: tuple[Scene, ...] = (
     Scene(
         name="burst through three balancers",
         story="300 vehicles at once on 24 points, through three balancers.",
-        sites=_sites(4, 8, 12),
+        substations=_substations(4, 8, 12),
         arrivals=lambda random: burst(random, 300, 1, held_s=_HELD_S),
         balancers=3,
         measured_from=0,
@@ -203,7 +211,7 @@ SCENES: tuple[Scene, ...] = (
     Scene(
         name="one of three balancers busy",
         story="Three balancers; every 20 s 24 vehicles for 24 points, all through the first.",
-        sites=_sites(8, 8, 8),
+        substations=_substations(8, 8, 8),
         arrivals=lambda random: [
             arrival._replace(door=0)
             for moment in range(1, 121, 20)
@@ -214,34 +222,35 @@ SCENES: tuple[Scene, ...] = (
         ends_at=130,
     ),
     Scene(
-        name="site killed",
-        story="One of three sites is killed at 40 s and starts again at 80 s.",
-        sites=_sites(12, 12, 12),
+        name="substation killed",
+        story="One of three substations is killed at 40 s and starts again at 80 s.",
+        substations=_substations(12, 12, 12),
         arrivals=_steady(8, 150),
         events=(Event(40, "is killed", "substation2"), Event(80, "starts", "substation2")),
         ends_at=150,
     ),
     Scene(
-        name="site killed, the others full",
-        story="The same with 13 vehicles a second, more than the two sites that are left can take: "
+        name="substation killed, the others full",
+        story="The same with 13 vehicles a second, more than the two substations that are left can "
+        "take: "
         "vehicles wait for the third, whose return the next probe finds.",
-        sites=_sites(12, 12, 12),
+        substations=_substations(12, 12, 12),
         arrivals=_steady(13, 150),
         events=(Event(40, "is killed", "substation2"), Event(80, "starts", "substation2")),
         ends_at=150,
     ),
     Scene(
-        name="site frozen",
-        story="One of three sites freezes at 40 s and wakes at 80 s.",
-        sites=_sites(12, 12, 12),
+        name="substation frozen",
+        story="One of three substations freezes at 40 s and wakes at 80 s.",
+        substations=_substations(12, 12, 12),
         arrivals=_steady(8, 150),
         events=(Event(40, "freezes", "substation2"), Event(80, "thaws", "substation2")),
         ends_at=150,
     ),
     Scene(
         name="rolling restart",
-        story="Each of three sites in turn drains, exits when it is empty, and starts again.",
-        sites=_sites(12, 12, 12),
+        story="Each of three substations in turn drains, exits when it is empty, and starts again.",
+        substations=_substations(12, 12, 12),
         arrivals=_steady(8, 150),
         events=(
             *_restarts("substation1", 30),
@@ -253,20 +262,21 @@ SCENES: tuple[Scene, ...] = (
     Scene(
         name="foreign load",
         story="A third of all vehicles comes past the balancer: 83% of 36 points together.",
-        sites=_sites(12, 12, 12),
+        substations=_substations(12, 12, 12),
         arrivals=_steady(10, 150),
         strangers=_steady(5, 150),
         ends_at=150,
     ),
     Scene(
         name="DNS change",
-        story="Two sites; at 40 s two more behind the second's name; from 70 s to 90 s names are "
-        "not found; at 110 s one of the new sites vanishes.",
-        sites=(
-            SiteSpec("substation1", 12),
-            SiteSpec("substation2", 12, "substation2"),
-            SiteSpec("substation2 b", 12, "substation2", listed=False),
-            SiteSpec("substation2 c", 12, "substation2", listed=False),
+        story="Two substations; at 40 s two more behind the second's name; from 70 s to 90 s names "
+        "are "
+        "not found; at 110 s one of the new substations vanishes.",
+        substations=(
+            SubstationSpec("substation1", 12),
+            SubstationSpec("substation2", 12, "substation2"),
+            SubstationSpec("substation2 b", 12, "substation2", listed=False),
+            SubstationSpec("substation2 c", 12, "substation2", listed=False),
         ),
         arrivals=_steady(10, 150),
         events=(

@@ -17,7 +17,7 @@ from substation_service.substation import Substation as Model
 
 if TYPE_CHECKING:
     from benchmarks.simulation.demand import Arrival, Vehicle
-    from benchmarks.simulation.scenes import SiteSpec
+    from benchmarks.simulation.scenes import SubstationSpec
     from benchmarks.simulation.timeline import Action, Network, Timeline
 
 
@@ -28,23 +28,23 @@ class Answer(Enum):
     FULL = auto()
     DRAINING = auto()
     REFUSED = auto()  # nobody listens there
-    RESET = auto()  # the site died on the way
+    RESET = auto()  # the substation died on the way
 
 
 class Call:
     """A request to charge, held until it is answered or its caller hangs up."""
 
-    __slots__ = ("_network", "_on_answer", "_site", "arrival", "gone", "vehicle")
+    __slots__ = ("_network", "_on_answer", "_substation", "arrival", "gone", "vehicle")
 
     def __init__(
         self,
-        site: Substation,
+        substation: SimulatedSubstation,
         network: Network,
         arrival: Arrival,
         vehicle: Vehicle | None,
         on_answer: Callable[[Answer, Reading | None], object],
     ) -> None:
-        self._site = site
+        self._substation = substation
         self._network = network
         self._on_answer = on_answer
         self.arrival = arrival
@@ -53,27 +53,30 @@ class Call:
 
     def send(self) -> None:
         """Send the request on its way."""
-        self._network.carry(lambda: self._site.receive(self))
+        self._network.carry(lambda: self._substation.receive(self))
 
     def hang_up(self) -> None:
         """Give up the request; whatever is on its way back is not heard any more."""
         self.gone = True
-        self._network.carry(lambda: self._site.hung_up(self))
+        self._network.carry(lambda: self._substation.hung_up(self))
 
     def answer(self, answer: Answer, reading: Reading | None = None) -> None:
-        """Send the site's answer on its way back, with what the site tells of itself."""
+        """Send the substation's answer on its way back.
+
+        With what the substation tells of itself.
+        """
         self._network.carry(lambda: None if self.gone else self._on_answer(answer, reading))
 
 
-class Substation:
-    """A site whose points, sessions and power are the real substation's."""
+class SimulatedSubstation:
+    """A substation whose points, sessions and power are the real substation's."""
 
     def __init__(
         self,
-        spec: SiteSpec,
+        spec: SubstationSpec,
         time_scale: float,
         timeline: Timeline,
-        on_change: Callable[[Substation], object],
+        on_change: Callable[[SimulatedSubstation], object],
     ) -> None:
         self.name = spec.name
         self.capacity = spec.capacity
@@ -289,7 +292,7 @@ class Substation:
 
     def _gauges(self) -> Reading:
         model = self._model
-        # The site counts on what vehicles told, which need not be what they take.
+        # The substation counts on what vehicles told, which need not be what they take.
         remaining_kwh = fsum(
             max(0.0, call.arrival.demand.kwh - charging.delivered_kwh(self._now))
             for call, charging in self._charging.items()

@@ -34,7 +34,7 @@ class Timeline:
 
 
 class Network(Protocol):
-    """Carries messages between balancers and sites."""
+    """Carries messages between balancers and substations."""
 
     def carry(self, arrive: Action) -> None:
         """Have a message arrive."""

@@ -1,4 +1,4 @@
-"""One run: a scene, its sites, the balancers of one contender, and what was seen of them."""
+"""One run: a scene, its substations, the balancers of one contender, and what was seen of them."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Protocol
 
 from benchmarks.simulation.demand import Arrival, Vehicle
 from benchmarks.simulation.figures import Figures, Watch
-from benchmarks.simulation.substation import Call, Substation
+from benchmarks.simulation.substation import Call, SimulatedSubstation
 from benchmarks.simulation.timeline import Timeline, Wires
 from load_balancer.discovery import Answer, Directory
-from load_balancer.substation_entries import SiteUrl
+from load_balancer.substation_entries import SubstationUrl
 
 if TYPE_CHECKING:
     from benchmarks.simulation.scenes import Event, Scene
 
 _PORT = 5002
 _RESOLVE_INTERVAL_S = 2.0
-# What a message between a balancer and a site takes, shortest and longest, seconds.
+# What a message between a balancer and a substation takes, shortest and longest, seconds.
 _MESSAGE_S = (0.0005, 0.002)
 
 
@@ -32,20 +32,20 @@ class Contender(Protocol):
 
     @property
     def full_answers(self) -> int:
-        """Times that a site was full after all."""
+        """Times that a substation was full after all."""
 
     @property
     def failovers(self) -> int:
-        """Vehicles sent on because their site failed."""
+        """Vehicles sent on because their substation failed."""
 
     def know(self, known: Iterable[tuple[str, str]]) -> None:
-        """Take in what is behind the sites' names."""
+        """Take in what is behind the substations' names."""
 
     def arrive(self, vehicle: Vehicle) -> None:
         """Have a vehicle charged."""
 
-    def site_changed(self, site: Substation) -> None:
-        """See that a site changed; only those who know all look at it."""
+    def substation_changed(self, substation: SimulatedSubstation) -> None:
+        """See that a substation changed; only those who know all look at it."""
 
 
 @dataclass(frozen=True)
@@ -65,19 +65,24 @@ class World:
         self._seed = seed
         self.timeline = Timeline()
         self.network = Wires(self.timeline, self._random("network"), *_MESSAGE_S)
-        self.sites: dict[str, Substation] = {}
-        self._behind: dict[SiteUrl, list[Substation]] = {}
-        for number, spec in enumerate(scene.sites, start=1):
-            site = Substation(spec, scene.time_scale, self.timeline, self._site_changed)
-            self.sites[f"http://10.0.0.{number}:{_PORT}"] = site
+        self.substations: dict[str, SimulatedSubstation] = {}
+        self._behind: dict[SubstationUrl, list[SimulatedSubstation]] = {}
+        for number, spec in enumerate(scene.substations, start=1):
+            substation = SimulatedSubstation(
+                spec, scene.time_scale, self.timeline, self._substation_changed
+            )
+            self.substations[f"http://10.0.0.{number}:{_PORT}"] = substation
             host = spec.host or spec.name
-            self._behind.setdefault(SiteUrl(host, host, _PORT), []).append(site)
-        self._ips = {id(site): f"10.0.0.{n}" for n, site in enumerate(self.sites.values(), start=1)}
+            self._behind.setdefault(SubstationUrl(host, host, _PORT), []).append(substation)
+        self._ips = {
+            id(substation): f"10.0.0.{n}"
+            for n, substation in enumerate(self.substations.values(), start=1)
+        }
         self._names_fail = False
         self.vehicles: list[Vehicle] = []
         self._unsettled = 0
         self.balancers: list[Contender] = []
-        self.watch = Watch(list(self.sites.values()), self.balancers)
+        self.watch = Watch(list(self.substations.values()), self.balancers)
         # The balancers start before the first vehicle comes, each at a moment of its own unless
         # they are in step.
         self.timeline.now = -2 * scene.poll_interval_s
@@ -135,9 +140,9 @@ class World:
         """Look at the whole grid: something has just changed."""
         self.watch.look(self.now)
 
-    def _site_changed(self, site: Substation) -> None:
+    def _substation_changed(self, substation: SimulatedSubstation) -> None:
         for balancer in self.balancers:
-            balancer.site_changed(site)
+            balancer.substation_changed(substation)
         self.observe()
 
     # What is planned
@@ -152,19 +157,21 @@ class World:
         self.timeline.at(vehicle.arrival.at, arrive)
 
     def _plan_stranger(self, stranger: Arrival) -> None:
-        """Have a vehicle go to a site past the balancers; where it is full, it drives on."""
-        sites = list(self.sites.values())
-        site = sites[int(stranger.door * len(sites))]
-        call = Call(site, self.network, stranger, None, lambda _answer, _reading: None)
+        """Have a vehicle go to a substation past the balancers; where it is full, it drives on."""
+        substations = list(self.substations.values())
+        substation = substations[int(stranger.door * len(substations))]
+        call = Call(substation, self.network, stranger, None, lambda _answer, _reading: None)
         self.timeline.at(stranger.at, call.send)
 
     def _plan_event(self, event: Event) -> None:
         def befall() -> None:
-            if event.site is None:
+            if event.substation is None:
                 self._names_fail = event.what == "names fail"
                 return
-            site = next(one for one in self.sites.values() if one.name == event.site)
-            site.befall(event.what)
+            substation = next(
+                one for one in self.substations.values() if one.name == event.substation
+            )
+            substation.befall(event.what)
 
         self.timeline.at(event.at, befall)
 
@@ -174,9 +181,13 @@ class World:
         def look_up() -> None:
             answers = {
                 entry: Answer(
-                    [self._ips[id(site)] for site in sites if site.listed and not self._names_fail]
+                    [
+                        self._ips[id(substation)]
+                        for substation in substations
+                        if substation.listed and not self._names_fail
+                    ]
                 )
-                for entry, sites in self._behind.items()
+                for entry, substations in self._behind.items()
             }
             balancer.know(
                 [(one.name, one.address) for one in directory.update(answers) if not one.fault]

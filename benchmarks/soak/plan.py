@@ -7,7 +7,7 @@ from typing import Literal
 
 What = Literal["kill", "freeze", "restart", "slow", "cut"]
 
-# How long each holds, seconds. A site that is away for over 2 s is lost to the balancer.
+# How long each holds, seconds. A substation that is away for over 2 s is lost to the balancer.
 HOLD_S: dict[What, tuple[float, float]] = {
     "kill": (0.5, 4.0),
     "freeze": (0.5, 5.0),
@@ -25,7 +25,7 @@ _CALM_S = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Strike:
-    """A fault to come. `target` is a part's name; a link is named by the site at its end."""
+    """A fault to come. `target` is a part's name; a link is named by the substation at its end."""
 
     at_s: float
     what: What
@@ -43,7 +43,7 @@ def plan(
     every_s: float,
     seed: int,
     *,
-    sites: Sequence[str],
+    substations: Sequence[str],
     proxies: Sequence[str],
     steadfast: Sequence[str],
 ) -> list[Strike]:
@@ -56,7 +56,7 @@ def plan(
         duration_s: how long vehicles arrive.
         every_s: from fault to fault.
         seed: the same one deals the same faults.
-        sites: names of the substations.
+        substations: names of the substations.
         proxies: names of the other parts.
         steadfast: parts that then live on to the end, so that their memory can be followed.
     """
@@ -64,7 +64,7 @@ def plan(
     every: list[tuple[What, str]] = [
         (what, target)
         for what in HOLD_S
-        for target in (sites if what in _OF_LINKS else (*proxies, *sites))
+        for target in (substations if what in _OF_LINKS else (*proxies, *substations))
     ]
     harsh = [one for one in every if one[0] in ("kill", "restart") and one[1] in steadfast]
     first, later = _deal(harsh, rng), _deal([one for one in every if one not in harsh], rng)

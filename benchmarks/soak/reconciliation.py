@@ -1,4 +1,4 @@
-"""Whether what vehicles were told, what sites logged and what they counted agree. Pure."""
+"""Whether what vehicles were told, what substations logged and what they counted agree. Pure."""
 
 import csv
 from collections import defaultdict
@@ -9,12 +9,12 @@ from typing import NamedTuple, TextIO
 from benchmarks.soak.plan import Strike
 from local_stack.session_logs import Visit
 
-VisitsBySite = Mapping[str, Sequence[Visit]]
+VisitsBySubstation = Mapping[str, Sequence[Visit]]
 
-# An answer takes this long from a site to the vehicle at most, seconds: a fault that takes away
-# one of the hops within it takes the answer with it.
+# An answer takes this long from a substation to the vehicle at most, seconds: a fault that takes
+# away one of the hops within it takes the answer with it.
 _ON_ITS_WAY_S = 0.5
-# What a visit's kWh may differ by between vehicle and site, which rounds to a thousandth.
+# What a visit's kWh may differ by between vehicle and substation, which rounds to a thousandth.
 _MOST_OFF_KWH = 0.002
 # What rounding takes from a visit's kWh in the log, or adds to it, at most.
 _ROUNDED_KWH = 0.0005
@@ -26,7 +26,7 @@ class Told(NamedTuple):
     vehicle_id: str
     outcome: str
     kwh: float
-    site: str
+    substation: str
     session_id: str
     tries: int
     reason: str
@@ -51,12 +51,12 @@ class Books:
         lost: those that never were charged, with the reason.
         twice: those that were charged to the end more than once, though nothing excuses it.
         answer_lost: those charged more than once because a fault took the answer to the first
-            charge away: its site was behind a cut link when it was charged, or a part on the
+            charge away: its substation was behind a cut link when it was charged, or a part on the
             answer's way was killed just then. Without a ledger that cannot be promised away.
         kwh_told: energy that vehicles were told they got, kWh.
-        kwh_logged: energy that the sites' logs tell of those same charges, kWh.
-        unknown_charges: answers for which no site has logged a charge.
-        otherwise_delivered: vehicles that were told another energy than their site logged.
+        kwh_logged: energy that the substations' logs tell of those same charges, kWh.
+        unknown_charges: answers for which no substation has logged a charge.
+        otherwise_delivered: vehicles that were told another energy than their substation logged.
         miscounted: what a part that lives counts otherwise than its log tells.
     """
 
@@ -96,18 +96,18 @@ def read_told(file: TextIO) -> list[Told]:
 
 def add_up(
     told: Sequence[Told],
-    visits: VisitsBySite,
+    visits: VisitsBySubstation,
     struck: Sequence[Struck],
     miscounted: Sequence[str],
     *,
     proxies: Iterable[str],
 ) -> Books:
-    """Bring the vehicles' side and the sites' side together."""
+    """Bring the vehicles' side and the substations' side together."""
     charges: dict[str, list[tuple[str, Visit]]] = defaultdict(list)
-    for site, logged in visits.items():
+    for substation, logged in visits.items():
         for visit in logged:
             if visit.outcome == "charged":
-                charges[visit.vehicle_id].append((site, visit))
+                charges[visit.vehicle_id].append((substation, visit))
     answers = {one.vehicle_id: one for one in told if one.outcome == "charged"}
     kwh_logged, known = 0.0, 0
     twice: list[str] = []
@@ -115,15 +115,15 @@ def add_up(
     otherwise: list[str] = []
     for vehicle_id, found in charges.items():
         answer = answers.get(vehicle_id)
-        # The last one that fits: the same session may have been tried twice at the same site.
+        # The last one that fits: the same session may have been tried twice at the same substation.
         answered = [one for one in found if answer and _is_of(answer, *one)][-1:]
         known += len(answered)
-        for site, visit in answered:
+        for substation, visit in answered:
             kwh_logged += visit.delivered_kwh
             # One by one: in a sum over the whole run, a vehicle's error is next to nothing.
             if abs(answers[vehicle_id].kwh - visit.energy_kwh) > _MOST_OFF_KWH:
                 otherwise.append(
-                    f"{vehicle_id} was told {answers[vehicle_id].kwh:g} kWh, {site} logged "
+                    f"{vehicle_id} was told {answers[vehicle_id].kwh:g} kWh, {substation} logged "
                     f"{visit.energy_kwh:g}"
                 )
         if len(found) > 1:
@@ -147,32 +147,35 @@ def add_up(
     )
 
 
-def _is_of(answer: Told, site: str, visit: Visit) -> bool:
-    return (site, visit.session_id) == (answer.site, answer.session_id)
+def _is_of(answer: Told, substation: str, visit: Visit) -> bool:
+    return (substation, visit.session_id) == (answer.substation, answer.session_id)
 
 
 def _tell(vehicle_id: str, found: Sequence[tuple[str, Visit]]) -> str:
     return f"{vehicle_id}: " + ", ".join(
-        f"{site} until {visit.ended:.3f} (session {visit.session_id})" for site, visit in found
+        f"{substation} until {visit.ended:.3f} (session {visit.session_id})"
+        for substation, visit in found
     )
 
 
-def _was_cut_off(site: str, visit: Visit, struck: Sequence[Struck], proxies: set[str]) -> bool:
+def _was_cut_off(
+    substation: str, visit: Visit, struck: Sequence[Struck], proxies: set[str]
+) -> bool:
     """Tell whether a fault took away the answer to a charge."""
     for one in struck:
-        on_the_way = one.strike.target in {site, *proxies}
+        on_the_way = one.strike.target in {substation, *proxies}
         match one.strike.what:
             case "kill" if on_the_way:
                 if one.began - _ON_ITS_WAY_S <= visit.ended <= one.began + _ON_ITS_WAY_S:
                     return True
-            case "cut" if one.strike.target == site:
+            case "cut" if one.strike.target == substation:
                 if one.began - _ON_ITS_WAY_S <= visit.ended <= one.ended + _ON_ITS_WAY_S:
                     return True
     return False
 
 
-def miscounts(site: str, counters: Mapping[str, float], visits: Sequence[Visit]) -> list[str]:
-    """Compare what a site that lives has counted with what it has logged since it started."""
+def miscounts(substation: str, counters: Mapping[str, float], visits: Sequence[Visit]) -> list[str]:
+    """Compare what a substation that lives has counted with what it has logged since it started."""
     since = counters["process_start_time_seconds"]
     logged = [visit for visit in visits if visit.ended > since]
     found = []
@@ -190,7 +193,9 @@ def miscounts(site: str, counters: Mapping[str, float], visits: Sequence[Visit])
         ):
             count = counters.get(f'{name}{{outcome="{outcome}"}}', 0.0)
             if abs(count - log) > most_off:
-                found.append(f"{site} counts {count:g} {what} {outcome}, its log tells of {log:g}")
+                found.append(
+                    f"{substation} counts {count:g} {what} {outcome}, its log tells of {log:g}"
+                )
     arrived = sum(
         value
         for name, value in counters.items()
@@ -201,7 +206,7 @@ def miscounts(site: str, counters: Mapping[str, float], visits: Sequence[Visit])
     )
     if arrived != ended:
         found.append(
-            f"{site} was asked for {arrived:g} charges and counts {ended:g} charged, aborted "
+            f"{substation} was asked for {arrived:g} charges and counts {ended:g} charged, aborted "
             "and refused"
         )
     return found

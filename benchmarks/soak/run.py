@@ -72,7 +72,7 @@ class Soak:
             self._seconds,
             self._options.every_s,
             self._options.seed,
-            sites=stage.sites,
+            substations=stage.substations,
             proxies=stage.proxies,
             steadfast=stage.steadfast,
         )
@@ -134,13 +134,15 @@ class Soak:
         )
 
     def _books(self, stage: Stage, struck: list[Struck]) -> Books:
-        logged = {site.name: visits(site.log_file) for site in stage.grid.substations}
+        logged = {
+            substation.name: visits(substation.log_file) for substation in stage.grid.substations
+        }
         with stage.each_file.open(encoding="utf-8", newline="") as file:
             told = read_told(file)
         miscounted = [
             text
-            for site in stage.grid.substations
-            for text in miscounts(site.name, scrape(site.url), logged[site.name])
+            for substation in stage.grid.substations
+            for text in miscounts(substation.name, scrape(substation.url), logged[substation.name])
         ]
         return add_up(told, logged, struck, miscounted, proxies=stage.proxies)
 

@@ -1,4 +1,7 @@
-"""The grid on stage: its processes, a relay in front of each site, and vehicles that drive in."""
+"""The grid on stage.
+
+Its processes, a relay in front of each substation, and vehicles that drive in.
+"""
 
 import os
 import sys
@@ -36,11 +39,11 @@ class Stage:
 
     def __init__(self, folder: Path) -> None:
         """Lay everything out on free ports of loopback; logs go to a folder."""
-        sites = len(DEFAULT_POINTS)
-        ports, fronts = Ports.free(sites), Ports.free(sites).substations
+        substations = len(DEFAULT_POINTS)
+        ports, fronts = Ports.free(substations), Ports.free(substations).substations
         self._folder = folder
         self._fronts = dict(zip(ports.substations, fronts, strict=True))
-        names = [f"substation{number}" for number in range(1, sites + 1)]
+        names = [f"substation{number}" for number in range(1, substations + 1)]
         self.grid = Grid(
             folder / "grid",
             ports=ports,
@@ -57,16 +60,16 @@ class Stage:
         )
         self.links: dict[str, Relay] = {}
         self.parts: Mapping[str, Process] = {part.name: part for part in self.grid.services}
-        self.sites = [site.name for site in self.grid.substations]
+        self.substations = [substation.name for substation in self.grid.substations]
         self.proxies = [self.grid.balancer.name, self.grid.gateway.name]
         # One of each service, whose memory can be followed.
-        self.steadfast = [self.sites[0], *self.proxies]
+        self.steadfast = [self.substations[0], *self.proxies]
         self.each_file, self.json_file = folder / "each.csv", folder / "result.json"
 
     def __enter__(self) -> Self:
         try:
-            for site in self.grid.substations:
-                self.links[site.name] = Relay(self._fronts[site.port], site.port)
+            for substation in self.grid.substations:
+                self.links[substation.name] = Relay(self._fronts[substation.port], substation.port)
             self.grid.start()
         except BaseException:
             self.__exit__()

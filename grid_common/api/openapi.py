@@ -31,7 +31,7 @@ def inner_description(title: str, max_kwh: float, *, waits: bool) -> dict[str, A
         waits: whether a vehicle waits there for a free point, as at a balancer, or is refused.
     """
     schemas = charge_schemas(SessionRequest, max_kwh)
-    if not waits:  # nor does a site try again
+    if not waits:  # nor does a substation try again
         for name in ("attempts", "waited_s"):
             del schemas["Charged"]["properties"][name]
             schemas["Charged"]["required"].remove(name)

@@ -1,4 +1,4 @@
-"""Breaking into a greenlet that waits: for a caller that hangs up, for a site that is lost.
+"""Breaking into a greenlet that waits: for a caller that hangs up, for a substation that is lost.
 
 The way is that of `gevent.Timeout`: a callback in gevent's hub throws into the greenlet at whatever
 it waits for. Because the hub runs only while no greenlet does, the throw never lands outside the

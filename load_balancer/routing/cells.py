@@ -5,12 +5,12 @@ from math import inf, log2
 from typing import NamedTuple, TypeAlias
 
 from load_balancer.routing.bound import Alike
-from load_balancer.routing.substation import Site
+from load_balancer.routing.substation import Substation
 
 Tier: TypeAlias = tuple[float, float, float]  # power of a point, hours in a second, limit
-Energy: TypeAlias = tuple[float, int, Site]  # the least that is left, order
+Energy: TypeAlias = tuple[float, int, Substation]  # the least that is left, order
 
-# So many powers to an octave are told apart, between a watt and more than any site has.
+# So many powers to an octave are told apart, between a watt and more than any substation has.
 _PARTS = 8
 _LEAST_KW, _MOST_KW = 1e-3, 1e12
 
@@ -28,7 +28,7 @@ class Kind(NamedTuple):
 
 
 class Cell:
-    """Sites of a kind, in the order of the energy that they have left to deliver.
+    """Substations of a kind, in the order of the energy that they have left to deliver.
 
     Its bounds are those of all that it had since it was empty.
     """
@@ -37,21 +37,21 @@ class Cell:
         self.kind = kind
         self.score = (kind.load + 1) / kind.capacity
         self.waits = kind.sessions >= kind.capacity  # until one ends
-        self.sites: list[Energy] = []
+        self.substations: list[Energy] = []
         self._limits_kw = self._each_kw = (inf, 0.0)
 
     def __len__(self) -> int:
-        return len(self.sites)
+        return len(self.substations)
 
     def add(self, energy: Energy, limit_kw: float, each_kw: float) -> None:
         """Put one in."""
-        insort(self.sites, energy)
+        insort(self.substations, energy)
         self._limits_kw = _with(self._limits_kw, limit_kw)
         self._each_kw = _with(self._each_kw, each_kw)
 
     def remove(self, energy: Energy) -> None:
         """Take one out."""
-        del self.sites[bisect_left(self.sites, energy)]
+        del self.substations[bisect_left(self.substations, energy)]
 
     @property
     def tier(self) -> Tier:
@@ -61,7 +61,9 @@ class Cell:
 
     def alike(self, place: int) -> Alike:
         """Describe those from this place on."""
-        return Alike(self.kind.sessions, *self._each_kw, *self._limits_kw, self.sites[place][0])
+        return Alike(
+            self.kind.sessions, *self._each_kw, *self._limits_kw, self.substations[place][0]
+        )
 
 
 def part_of_octave(kw: float) -> int:

@@ -1,9 +1,9 @@
 """The policy `earliest-finish`: each vehicle goes where it will be charged first. Pure.
 
-Points differ and share their site's power, so the emptiest site need not be the fastest. Finishes
-are predicted from gauges alone. A vehicle may be left in line beside a free point for a better one
-that frees soon. Where all sites are alike and none is held back by its limit, all finishes are
-equal and each choice is the least-loaded one.
+Points differ and share their substation's power, so the emptiest substation need not be the
+fastest. Finishes are predicted from gauges alone. A vehicle may be left in line beside a free point
+for a better one that frees soon. Where all substations are alike and none is held back by its
+limit, all finishes are equal and each choice is the least-loaded one.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from load_balancer.routing.prediction import Prediction, Supply, alone_s, predic
 
 # Thrift: a vehicle that cannot use all of a point's power should not take it from one that can. So
 # the unused share of the point counts as time on top of the vehicle's own, the more so the fuller
-# the site is and the more vehicles wait (up to so many).
+# the substation is and the more vehicles wait (up to so many).
 _THRIFT = 0.7
 _THRIFT_PER_WAITING = 0.3
 _MOST_WAITING = 10
@@ -51,7 +51,7 @@ class EarliestFinish(Policy):
     def choose(self, options: Sequence[Option], request: Request, random: Random) -> Choice:
         """Choose for a vehicle, of options of which at least one has a free point.
 
-        A site that does not publish its power gets the vehicle where it is the least loaded.
+        A substation that does not publish its power gets the vehicle where it is the least loaded.
         """
         predictable = [one for one in options if one.supply is not None]
         if len(predictable) < len(options):
@@ -76,7 +76,10 @@ class EarliestFinish(Policy):
 
 
 def thrift_of(request: Request) -> float:
-    """Return what the unused part of a point at a full site counts for, in times of the used."""
+    """Return what the unused part of a point at a full substation counts for.
+
+    In times of the used.
+    """
     return _THRIFT + _THRIFT_PER_WAITING * min(request.waiting, _MOST_WAITING)
 
 
@@ -132,5 +135,5 @@ def _cost_and_rank(rated: _Rated) -> tuple[float, tuple[bool, tuple[float, int]]
 
 
 def _rank(rated: _Rated) -> tuple[bool, tuple[float, int]]:
-    """Among equals, a free point comes before one to wait for, then the least loaded site."""
+    """Among equals, a free point comes before one to wait for, then the least loaded substation."""
     return rated.option.free < 1, least(rated.option.candidate)

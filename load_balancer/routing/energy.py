@@ -53,7 +53,10 @@ class EnergyEstimate:
 
     @classmethod
     def of(cls, reading: Reading, now: float) -> Self | None:
-        """Begin with what a poll found; None where the site does not publish what it takes."""
+        """Begin with what a poll found.
+
+        None where the substation does not publish what it takes.
+        """
         point_power_kw = reading.point_power_kw
         committed_kw, remaining_kwh = reading.committed_power_kw, reading.remaining_energy_kwh
         if point_power_kw is None or committed_kw is None or remaining_kwh is None:

@@ -12,27 +12,31 @@ from heapq import heappop, heappush, heapreplace
 from load_balancer.routing.cells import Cell, Energy, Kind, Tier, part_of_octave
 from load_balancer.routing.finish_search import Rank, Search
 from load_balancer.routing.policy import Option, Request
-from load_balancer.routing.substation import Site
+from load_balancer.routing.substation import Substation
 
 
 class FinishIndex:
-    """The sites that can be predicted for, each as it was when it was put here."""
+    """The substations that can be predicted for, each as it was when it was put here."""
 
     def __init__(self) -> None:
-        # How long a site stands where it was put, while its energy falls, seconds.
+        # How long a substation stands where it was put, while its energy falls, seconds.
         self.valid_s = 0.0
         self._tiers: dict[Tier, list[Rank]] = {}
         self._cells: dict[Kind, Cell] = {}
-        self._in_tier: dict[Site, tuple[Tier, Rank]] = {}
-        self._in_cell: dict[Site, tuple[Kind, Energy, float]] = {}  # and until when
-        self._due: list[tuple[float, int, Site]] = []  # one for each site that is or was in a cell
-        self._has_due: set[Site] = set()
+        self._in_tier: dict[Substation, tuple[Tier, Rank]] = {}
+        self._in_cell: dict[Substation, tuple[Kind, Energy, float]] = {}  # and until when
+        # one for each substation that is or was in a cell
+        self._due: list[tuple[float, int, Substation]] = []
+        self._has_due: set[Substation] = set()
 
     def put(self, rank: Rank, now: float) -> None:
-        """Put a site in, or where it belongs now; one that does not publish its power is left."""
+        """Put a substation in, or where it belongs now.
+
+        One that does not publish its power is left.
+        """
         self.take_out(rank[-1])
-        *_, order, site = rank
-        energy, sessions, capacity = site.energy, site.known_load, site.capacity
+        *_, order, substation = rank
+        energy, sessions, capacity = substation.energy, substation.known_load, substation.capacity
         if energy is None:
             return
         until = now + self.valid_s
@@ -42,38 +46,38 @@ class FinishIndex:
         if sessions < capacity and not is_held_back:
             tier = point_power_kw, supply.hours_per_s, min(limit_kw, point_power_kw)
             insort(self._tiers.setdefault(tier, []), rank)
-            self._in_tier[site] = tier, rank
+            self._in_tier[substation] = tier, rank
             return
         each_kw = min(supply.committed_kw / sessions, point_power_kw)
         kind = Kind(
             point_power_kw,
             supply.hours_per_s,
             capacity,
-            site.load,
+            substation.load,
             sessions,
             part_of_octave(limit_kw),
             part_of_octave(each_kw),
         )
-        left = supply.remaining_kwh, order, site
+        left = supply.remaining_kwh, order, substation
         cell = self._cells.get(kind)
         if cell is None:
             cell = self._cells[kind] = Cell(kind)
         cell.add(left, limit_kw, each_kw)
-        self._in_cell[site] = kind, left, until
-        if site not in self._has_due:
-            self._has_due.add(site)
-            heappush(self._due, (until, order, site))
+        self._in_cell[substation] = kind, left, until
+        if substation not in self._has_due:
+            self._has_due.add(substation)
+            heappush(self._due, (until, order, substation))
 
-    def take_out(self, site: Site) -> None:
-        """Take a site out, if it is here."""
-        in_tier = self._in_tier.pop(site, None)
+    def take_out(self, substation: Substation) -> None:
+        """Take a substation out, if it is here."""
+        in_tier = self._in_tier.pop(substation, None)
         if in_tier is not None:
             tier, rank = in_tier
             ranks = self._tiers[tier]
             del ranks[bisect_left(ranks, rank)]
             if not ranks:
                 del self._tiers[tier]
-        in_cell = self._in_cell.pop(site, None)
+        in_cell = self._in_cell.pop(substation, None)
         if in_cell is not None:
             kind, left, _ = in_cell
             cell = self._cells[kind]
@@ -81,27 +85,29 @@ class FinishIndex:
             if not cell:
                 del self._cells[kind]
 
-    def due(self, now: float) -> list[Site]:
+    def due(self, now: float) -> list[Substation]:
         """Return those that do not stand any more where they belong: time has passed."""
         due = []
         while self._due and self._due[0][0] < now:
-            _, order, site = self._due[0]
-            in_cell = self._in_cell.get(site)
+            _, order, substation = self._due[0]
+            in_cell = self._in_cell.get(substation)
             if in_cell is not None and in_cell[-1] >= now:
-                heapreplace(self._due, (in_cell[-1], order, site))
+                heapreplace(self._due, (in_cell[-1], order, substation))
                 continue
             heappop(self._due)
-            self._has_due.discard(site)
+            self._has_due.discard(substation)
             if in_cell is not None:
-                due.append(site)
+                due.append(substation)
         return due
 
-    def options(self, request: Request, option_of: Callable[[Site], Option | None]) -> list[Option]:
+    def options(
+        self, request: Request, option_of: Callable[[Substation], Option | None]
+    ) -> list[Option]:
         """List the options of a vehicle that may be among the best two, or equal to them.
 
         Args:
             request: the vehicle's.
-            option_of: how a site stands now; None where the vehicle cannot go there.
+            option_of: how a substation stands now; None where the vehicle cannot go there.
         """
         search = Search(request, option_of)
         for tier, ranks in self._tiers.items():

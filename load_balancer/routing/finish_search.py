@@ -16,9 +16,10 @@ from load_balancer.routing.demand import Stage
 from load_balancer.routing.earliest_finish import ROUNDING, draw, latest_start_s_of, thrift_of
 from load_balancer.routing.policy import Option, Request
 from load_balancer.routing.prediction import Supply, alone_s, predict
-from load_balancer.routing.substation import Site
+from load_balancer.routing.substation import Substation
 
-Rank: TypeAlias = tuple[float, int, int, Site]  # score, last chosen, order: of no two the same
+# score, last chosen, order: of no two the same
+Rank: TypeAlias = tuple[float, int, int, Substation]
 
 # What is equal may differ by a rounding.
 _BELOW, _ABOVE = 1 - ROUNDING, 1 + 3 * ROUNDING
@@ -27,7 +28,7 @@ _BELOW, _ABOVE = 1 - ROUNDING, 1 + 3 * ROUNDING
 class Search:
     """For one vehicle: what was found so far, and what the best two of it cost."""
 
-    def __init__(self, request: Request, option_of: Callable[[Site], Option | None]) -> None:
+    def __init__(self, request: Request, option_of: Callable[[Substation], Option | None]) -> None:
         self._demand = request.demand
         self._thrift = thrift_of(request)
         self._latest_start_s = latest_start_s_of(request)
@@ -45,11 +46,11 @@ class Search:
     def look_at_first(self, tier: Tier, ranks: list[Rank]) -> None:
         """Look at the best two of a tier that the vehicle can go to."""
         looked = 0
-        for score, _, _, site in ranks:
+        for score, _, _, substation in ranks:
             cost_s = self._least_s(tier, score)
             if cost_s > self._second_s * _ABOVE:
                 return
-            option = self._option_of(site)
+            option = self._option_of(substation)
             if option is not None:
                 self._note(cost_s, option)
                 looked += 1
@@ -69,16 +70,16 @@ class Search:
         while heap and heap[0][0] <= self._second_s * _ABOVE:
             _, number, cell, place, count = heap[0]
             # A bound takes as long as a look: after each of a cell twice as many are looked at.
-            for _, _, site in cell.sites[place : place + count]:
-                self._look_at(site)
+            for _, _, substation in cell.substations[place : place + count]:
+                self._look_at(substation)
             bound_s = self._bound_s(cell, place + count)
             if bound_s is None:
                 heappop(heap)
             else:
                 heapreplace(heap, (bound_s, number, cell, place + count, max(1, 2 * count)))
 
-    def _look_at(self, site: Site) -> None:
-        option = self._option_of(site)
+    def _look_at(self, substation: Substation) -> None:
+        option = self._option_of(substation)
         if option is None or option.supply is None:
             return
         supply = option.supply
@@ -102,7 +103,7 @@ class Search:
         return hours / hours_per_s * _BELOW
 
     def _least_s(self, tier: Tier, score: float) -> float:
-        """Return what it costs at a site of a tier by itself."""
+        """Return what it costs at a substation of a tier by itself."""
         stages, unused = self._draw(tier[0])
         alone = self._alone_s.get(tier)
         if alone is None:

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from load_balancer.routing.substation import Site
+from load_balancer.routing.substation import Substation
 
 
 class Finishes(NamedTuple):
@@ -15,11 +15,11 @@ class Finishes(NamedTuple):
     last_s: float
 
     @classmethod
-    def of(cls, site: Site, now: float) -> "Finishes | None":
+    def of(cls, substation: Substation, now: float) -> "Finishes | None":
         """Look at a substation; None where nothing is predicted for any vehicle there."""
         finishes = [
             max(0.0, dispatch.decision.at + prediction.finish_s - now)
-            for dispatch in site.in_flight
+            for dispatch in substation.in_flight
             if (prediction := dispatch.decision.prediction) is not None
         ]
         return cls(min(finishes), max(finishes)) if finishes else None

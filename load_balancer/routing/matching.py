@@ -1,4 +1,7 @@
-"""The choice itself: which waiting vehicle goes where next, as sites and line are now. Pure."""
+"""The choice itself: which waiting vehicle goes where next, as substations and line are now.
+
+Pure.
+"""
 
 from collections.abc import Mapping
 from random import Random
@@ -43,7 +46,7 @@ class Matcher:
         left: list[LeftInLine] = []
         if not view.has_point():
             return None, left
-        kept: dict[str, int] = {}  # points of full sites, for those who are left in line
+        kept: dict[str, int] = {}  # points of full substations, for those who are left in line
         waiting = len(line) - 1
         for ticket in line:
             # Thousands may have been rejected by the one that has a point.

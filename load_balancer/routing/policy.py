@@ -1,4 +1,4 @@
-"""Policies: which of the sites takes the next vehicle. Pure functions.
+"""Policies: which of the substations takes the next vehicle. Pure functions.
 
 Sources: least-loaded with an estimate in place of a stale gauge: Dahlin, Interpreting Stale Load
 Information, TPDS 2000; power of two choices: Mitzenmacher, TPDS 2001.
@@ -13,13 +13,13 @@ from load_balancer.routing.prediction import Prediction, Supply
 
 
 class Candidate(NamedTuple):
-    """A site that could take the vehicle, as it stood when the choice was made."""
+    """A substation that could take the vehicle, as it stood when the choice was made."""
 
     address: str
     name: str
     load: int  # estimated vehicles there, without the one that is to be placed
     capacity: int
-    score: float  # (load + 1) / capacity: how full the site would be with this vehicle
+    score: float  # (load + 1) / capacity: how full the substation would be with this vehicle
     gauge_age_s: float
     last_chosen: int  # sequence number of the decision that chose it last; 0: never
 
@@ -29,7 +29,7 @@ class Option(NamedTuple):
 
     candidate: Candidate
     free: int  # points; under 1 where so many more sessions have to end first
-    supply: Supply | None = None  # None where the site does not publish what it takes
+    supply: Supply | None = None  # None where the substation does not publish what it takes
 
 
 class Request(NamedTuple):
@@ -47,16 +47,17 @@ class Choice(NamedTuple):
     reason: str
     waits: bool = False  # left in line for the candidate, which has no free point yet
     prediction: Prediction | None = None
-    next_best: tuple[str, Prediction] | None = None  # name of a site
+    next_best: tuple[str, Prediction] | None = None  # name of a substation
 
 
 Pick = Callable[[Sequence[Candidate], Random], Candidate]
 
 
 class Policy:
-    """A way to choose among the sites with a free point, and the words that explain it in logs."""
+    """A way to choose among substations with a free point, and its explanation for logs."""
 
-    predicts = False  # whether it looks at the sites' power, and at those without a free point
+    # whether it looks at the substations' power, and at those without a free point
+    predicts = False
 
     def __init__(self, name: str, reason: str, pick: Pick) -> None:
         self.name = name
@@ -65,7 +66,10 @@ class Policy:
 
     @property
     def takes_least(self) -> bool:
-        """Whether it takes the least `(load + 1) / capacity`, and needs to see no other site."""
+        """Whether it takes the least `(load + 1) / capacity`.
+
+        And needs to see no other substation.
+        """
         return self._pick is least_loaded
 
     def choose(self, options: Sequence[Option], request: Request, random: Random) -> Choice:  # noqa: ARG002 - the vehicle matters to policies that predict
@@ -85,15 +89,15 @@ def least_loaded(candidates: Sequence[Candidate], _random: Random) -> Candidate:
 
 
 def power_of_two_choices(candidates: Sequence[Candidate], random: Random) -> Candidate:
-    """Draw two sites and take the less loaded of them."""
+    """Draw two substations and take the less loaded of them."""
     return min(random.sample(candidates, min(2, len(candidates))), key=least)
 
 
 def round_robin(candidates: Sequence[Candidate], _random: Random) -> Candidate:
-    """Take the site that was chosen longest ago, whatever its load. A yardstick."""
+    """Take the substation that was chosen longest ago, whatever its load. A yardstick."""
     return min(candidates, key=lambda candidate: candidate.last_chosen)
 
 
 def uniformly_random(candidates: Sequence[Candidate], random: Random) -> Candidate:
-    """Draw a site, whatever its load. A yardstick."""
+    """Draw a substation, whatever its load. A yardstick."""
     return random.choice(candidates)

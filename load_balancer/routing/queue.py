@@ -12,7 +12,7 @@ from load_balancer.routing.demand import Demand
 if TYPE_CHECKING:
     from load_balancer.routing.policy import Candidate
     from load_balancer.routing.prediction import Prediction
-    from load_balancer.routing.substation import Site
+    from load_balancer.routing.substation import Substation
 
 # Longest that a vehicle whose attempts keep failing pauses between two of them, seconds.
 _LONGEST_PAUSE_S = 8.0
@@ -32,20 +32,21 @@ class Decision(NamedTuple):
     policy: str
     reason: str
     candidates: tuple[Candidate, ...]  # all, or a shortlist
-    passed_over: tuple[tuple[str, str], ...]  # name of a site and why it was not a candidate
+    passed_over: tuple[tuple[str, str], ...]  # name of a substation and why it was not a candidate
     candidates_left_out: int = 0
     passed_over_left_out: int = 0
     prediction: Prediction | None = None
-    next_best: tuple[str, Prediction] | None = None  # name of a site
-    left_in_line_for: str | None = None  # site for which it was left before, beside a free point
+    next_best: tuple[str, Prediction] | None = None  # name of a substation
+    # substation for which it was left before, beside a free point
+    left_in_line_for: str | None = None
 
 
 @dataclass(eq=False, slots=True)
 class Dispatch:
-    """One attempt: a vehicle handed to a site. `open` until the pool knows how it ended."""
+    """One attempt: a vehicle handed to a substation. `open` until the pool knows how it ended."""
 
     ticket: Ticket
-    site: Site
+    substation: Substation
     decision: Decision
     open: bool = True
 
@@ -60,26 +61,26 @@ class Ticket:
 
     session_id: str
     vehicle_id: str
-    arrived: float  # moved on, as is the deadline, by the time spent at sites that failed it
+    arrived: float  # moved on, as is the deadline, by the time spent at substations that failed it
     deadline: float  # not dispatched after this moment
     demand: Demand
     request_id: str = ""  # passed on, so that one grep finds the vehicle in every log
     on_dispatch: Callable[[Dispatch], Any] = nobody
     on_taken_back: Callable[[Dispatch], Any] = nobody
-    place: int = 0  # order of arrival; kept when the vehicle comes back from a lost site
+    place: int = 0  # order of arrival; kept when the vehicle comes back from a lost substation
     attempts: int = 0
     failures: int = 0  # attempts that broke
     costs_budget: bool = False  # the next attempt is paid from the budget for repeats
     not_before: float = float("-inf")  # not dispatched again before this moment
     dispatch: Dispatch | None = None
-    left_in_line_for: str | None = None  # site for which it was left, beside a free point
+    left_in_line_for: str | None = None  # substation for which it was left, beside a free point
     rejected_by: set[str] = field(default_factory=set)
 
     def failed(self, now: float) -> None:
         """Note that its attempt broke.
 
-        From the second time on it pauses, each time for longer: a vehicle that breaks every site
-        it comes to (each is ejected for it) must not hold the whole grid down.
+        From the second time on it pauses, each time for longer: a vehicle that breaks every
+        substation it comes to (each is ejected for it) must not hold the whole grid down.
         """
         self.failures += 1
         if self.failures > 1:
@@ -88,7 +89,10 @@ class Ticket:
 
 
 class WaitingLine:
-    """First come, first served; a vehicle that comes back from a lost site has its old place."""
+    """First come, first served.
+
+    A vehicle that comes back from a lost substation has its old place.
+    """
 
     def __init__(self) -> None:
         self._tickets: list[Ticket] = []

@@ -2,7 +2,8 @@
 
 A token bucket filled by a share of the first dispatches and by a floor over time (the scheme of
 Finagle's RetryBudget). Moving on a vehicle that had charged for a while is free, so that all that a
-lost site held moves at once; the bucket bounds what fails at once. Pure: the clock is passed in.
+lost substation held moves at once; the bucket bounds what fails at once. Pure: the clock is passed
+in.
 """
 
 

@@ -10,11 +10,11 @@ balancers are taken to have done since τ what this one did (after Dahlin, Inter
 Information, TPDS 2000). Balancers that tell each other what they hold (`peers`) are no others: what
 they hold is counted as own(t) is, by their last words. Pure: the clock is passed in.
 
-The estimate says which site is the better one. Whether a site has a free point at all goes by what
-is known alone, `own(t) + max(0, g(τ) - own(τ))`: a guess at what the others did would keep vehicles
-waiting beside free points for several polls (each poll would fill 1/R of what is left), and, as own
-vehicles end, would count R points free for each. Where the others were faster the site says so,
-which costs a re-choice.
+The estimate says which substation is the better one. Whether a substation has a free point at all
+goes by what is known alone, `own(t) + max(0, g(τ) - own(τ))`: a guess at what the others did would
+keep vehicles waiting beside free points for several polls (each poll would fill 1/R of what is
+left), and, as own vehicles end, would count R points free for each. Where the others were faster
+the substation says so, which costs a re-choice.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _SHARE_WHEN_PRESSING = 0.25
 
 
 class Health(StrEnum):
-    """Whether a site can be given vehicles."""
+    """Whether a substation can be given vehicles."""
 
     UNKNOWN = "unknown"  # not polled yet
     UP = "up"
@@ -48,7 +48,7 @@ class Health(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What one poll of a site's metrics page found."""
+    """What one poll of a substation's metrics page found."""
 
     load: int
     capacity: int
@@ -63,29 +63,29 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """When a site is believed, doubted and asked again. Times in seconds."""
+    """When a substation is believed, doubted and asked again. Times in seconds."""
 
-    interval_s: float = 0.5  # between polls of a healthy site
+    interval_s: float = 0.5  # between polls of a healthy substation
     trust_intervals: float = 3  # a gauge older than this many intervals is not believed
-    misses: int = 2  # polls in a row without an answer that make a site lost
-    longest_pause_s: float = 2  # between probes of an ejected site
-    polls_per_s: float = inf  # at most, of all sites together
-    least_pause_s: float = 0  # between polls of one site, whatever may be gained by them
+    misses: int = 2  # polls in a row without an answer that make a substation lost
+    longest_pause_s: float = 2  # between probes of an ejected substation
+    polls_per_s: float = inf  # at most, of all substations together
+    least_pause_s: float = 0  # between polls of one substation, whatever may be gained by them
 
     @property
     def trust_s(self) -> float:
         """Age at which a gauge is no longer believed."""
         return self.interval_s * self.trust_intervals
 
-    def among(self, sites: int) -> Patience:
-        """Slow down as far as so many sites need."""
-        pause_s = sites / self.polls_per_s
+    def among(self, substations: int) -> Patience:
+        """Slow down as far as so many substations need."""
+        pause_s = substations / self.polls_per_s
         if pause_s <= self.interval_s:
             return self
         return replace(self, interval_s=pause_s, least_pause_s=pause_s)
 
 
-class Site:
+class Substation:
     """One address that charges vehicles."""
 
     def __init__(self, name: str, address: str, *, balancers: int, patience: Patience) -> None:
@@ -179,7 +179,7 @@ class Site:
 
     @property
     def capacity(self) -> int:
-        """Vehicles the site can hold; 0 before the first poll."""
+        """Vehicles the substation can hold; 0 before the first poll."""
         return self.reading.capacity if self.reading else 0
 
     def supply(self, now: float) -> Supply | None:
@@ -244,7 +244,7 @@ class Site:
         self._unconfirmed.append(now)
 
     def found_full(self) -> None:
-        """Take the site's own word that it is full: as good as a gauge that shows it."""
+        """Take the substation's own word that it is full: as good as a gauge that shows it."""
         if self.reading is not None:
             self.reading = replace(self.reading, load=self.reading.capacity)
             self._own_at_reading = self.own
@@ -282,7 +282,7 @@ class Site:
         self._others_at_poll = self.known_load - len(self.in_flight)
 
     def read(self, reading: Reading, now: float) -> None:
-        """Take in a poll's answer: whatever was wrong before the poll, the site is well."""
+        """Take in a poll's answer: whatever was wrong before the poll, the substation is well."""
         self._misses = 0
         if self._failed_since_poll_began:
             return  # the page may have been written before; the next one will tell
@@ -316,7 +316,7 @@ class Site:
         return self.eject(why)
 
     def missed(self, why: str) -> bool:
-        """Count a poll without an answer; True if that makes the site lost."""
+        """Count a poll without an answer; True if that makes the substation lost."""
         self._misses += 1
         self._failed_probes += 1
         if self._misses < self._patience.misses:
@@ -353,7 +353,7 @@ class Site:
         if self.drained:
             self.reason = "drained by an operator"
         else:
-            self.reason = "the site says so" if draining else None
+            self.reason = "the substation says so" if draining else None
 
     def proved_well(self) -> None:
         """Forget past failures: it has charged a vehicle."""
@@ -363,10 +363,10 @@ class Site:
     def pause_s(self, random: Random, *, pressing: bool) -> float:
         """Seconds until the next poll: steady while well, at once after a first miss, then growing.
 
-        Jittered, so that balancers do not poll in step nor probe a waking site all at once. While
-        it is `pressing`, for vehicles wait that this site might take, pauses do not grow with the
-        probes that fail, and are short where nobody answers, whom it costs nothing; with the times
-        that it came back and failed its vehicles they grow.
+        Jittered, so that balancers do not poll in step nor probe a waking substation all at once.
+        While it is `pressing`, for vehicles wait that this substation might take, pauses do not
+        grow with the probes that fail, and are short where nobody answers, whom it costs nothing;
+        with the times that it came back and failed its vehicles they grow.
         """
         patience = self._patience
         if self.health is not Health.DOWN:

@@ -14,45 +14,49 @@ from load_balancer.routing.finish_index import FinishIndex
 from load_balancer.routing.finish_search import Rank
 from load_balancer.routing.policy import Candidate, Option, Policy, Request
 from load_balancer.routing.shortlist import MOST_LISTED
-from load_balancer.routing.substation import Patience, Site
+from load_balancer.routing.substation import Patience, Substation
 from load_balancer.routing.view import Explanation, candidate_of
 
-# While its energy falls a site stands where it was put for so many intervals between polls.
+# While its energy falls a substation stands where it was put for so many intervals between polls.
 _VALID_INTERVALS = 1.5
 
 
 class _Entry(NamedTuple):
-    """Where a site stands: in which lists, as what."""
+    """Where a substation stands: in which lists, as what."""
 
     places: tuple[tuple[list[Any], Any], ...]
     capacity: int = 0  # if it is well
     is_silent: bool = False  # it is open, and does not publish its power
 
 
-class SiteIndex:
-    """A view of many sites, which goes along with them."""
+class SubstationIndex:
+    """A view of many substations, which goes along with them."""
 
-    def __init__(self, sites: Mapping[str, Site], policy: Policy, patience: Patience) -> None:
+    def __init__(
+        self, substations: Mapping[str, Substation], policy: Policy, patience: Patience
+    ) -> None:
         """Begin without any.
 
         Args:
-            sites: all that there are, by address.
+            substations: all that there are, by address.
             policy: for whose choices they are kept in order.
             patience: how long a gauge is believed.
         """
         self.capacity = 0  # of those that are well
-        self._sites = sites
+        self._substations = substations
         self._policy = policy
         self._trust_s = 0.0
         self._now = float("-inf")
-        self._entries: dict[Site, _Entry] = {}
+        self._entries: dict[Substation, _Entry] = {}
         self._open: list[Rank] = []
-        self._open_by_load: list[tuple[int, int, Site]] = []  # of equals the first is the last
-        self._full: list[tuple[int, Site]] = []
-        self._unwell: list[tuple[int, Site]] = []
+        # of equals the first is the last
+        self._open_by_load: list[tuple[int, int, Substation]] = []
+        self._full: list[tuple[int, Substation]] = []
+        self._unwell: list[tuple[int, Substation]] = []
         self._silent = 0
-        self._ages: list[tuple[float, int, Site]] = []  # each site once, by a time of its reading
-        self._aging: set[Site] = set()
+        # each substation once, by a time of its reading
+        self._ages: list[tuple[float, int, Substation]] = []
+        self._aging: set[Substation] = set()
         self._finishes = FinishIndex()
         self.patience = patience
 
@@ -67,76 +71,79 @@ class SiteIndex:
         self._trust_s = patience.trust_s
         self._finishes.valid_s = _VALID_INTERVALS * patience.interval_s
 
-    def at(self, now: float, changed: Iterable[Site]) -> "SiteIndex":
+    def at(self, now: float, changed: Iterable[Substation]) -> "SubstationIndex":
         """Go on to a moment.
 
         Args:
             now: the time.
-            changed: the sites that are new, have changed or are gone since the last one.
+            changed: the substations that are new, have changed or are gone since the last one.
         """
         self._now = now
-        for site in changed:
-            self._put(site)
+        for substation in changed:
+            self._put(substation)
         while self._ages and now - self._ages[0][0] > self._trust_s:
-            _, order, site = self._ages[0]
-            if now - site.read_at > self._trust_s:
+            _, order, substation = self._ages[0]
+            if now - substation.read_at > self._trust_s:
                 heappop(self._ages)
-                self._aging.discard(site)
-                self._put(site)
+                self._aging.discard(substation)
+                self._put(substation)
             else:
-                heapreplace(self._ages, (site.read_at, order, site))
-        for site in self._finishes.due(now):
-            self._put(site)
+                heapreplace(self._ages, (substation.read_at, order, substation))
+        for substation in self._finishes.due(now):
+            self._put(substation)
         return self
 
-    def _put(self, site: Site) -> None:
-        """Put a site where it belongs now."""
-        before = self._entries.pop(site, None)
+    def _put(self, substation: Substation) -> None:
+        """Put a substation where it belongs now."""
+        before = self._entries.pop(substation, None)
         if before is not None:
             for ordered, key in before.places:
                 del ordered[bisect_left(ordered, key)]
             self.capacity -= before.capacity
             self._silent -= before.is_silent
-            self._finishes.take_out(site)
-        if self._sites.get(site.address) is site:
-            entry = self._entries[site] = self._entry(site)
+            self._finishes.take_out(substation)
+        if self._substations.get(substation.address) is substation:
+            entry = self._entries[substation] = self._entry(substation)
             for ordered, key in entry.places:
                 insort(ordered, key)
             self.capacity += entry.capacity
             self._silent += entry.is_silent
 
-    def _entry(self, site: Site) -> _Entry:
-        order, capacity = site.order, site.capacity
-        if site.what_is_wrong(self._now) is not None:
-            return _Entry(((self._unwell, (order, site)),))
-        if site not in self._aging:
-            self._aging.add(site)
-            heappush(self._ages, (site.read_at, order, site))
-        is_full = site.known_load >= capacity
+    def _entry(self, substation: Substation) -> _Entry:
+        order, capacity = substation.order, substation.capacity
+        if substation.what_is_wrong(self._now) is not None:
+            return _Entry(((self._unwell, (order, substation)),))
+        if substation not in self._aging:
+            self._aging.add(substation)
+            heappush(self._ages, (substation.read_at, order, substation))
+        is_full = substation.known_load >= capacity
         if is_full and not capacity:
-            return _Entry(((self._full, (order, site)),))
-        load = site.load
-        rank = (load + 1) / capacity, site.last_chosen, order, site
+            return _Entry(((self._full, (order, substation)),))
+        load = substation.load
+        rank = (load + 1) / capacity, substation.last_chosen, order, substation
         if self._policy.predicts:
             self._finishes.put(rank, self._now)
         if is_full:
-            return _Entry(((self._full, (order, site)),), capacity)
-        places = (self._open, rank), (self._open_by_load, (load, -order, site))
-        return _Entry(places, capacity, self._policy.predicts and site.energy is None)
+            return _Entry(((self._full, (order, substation)),), capacity)
+        places = (self._open, rank), (self._open_by_load, (load, -order, substation))
+        return _Entry(places, capacity, self._policy.predicts and substation.energy is None)
 
     # The view
 
     def has_point(self, barred: Collection[str] = ()) -> bool:
-        """Tell whether any site has a free point."""
+        """Tell whether any substation has a free point."""
         return len(self._open) > self._open_among(barred)
 
     def options(
         self, request: Request, barred: Collection[str], kept: Mapping[str, int]
     ) -> list[Option]:
-        """List what may be among the best two of a vehicle's options, in the order of the sites."""
+        """List what may be among the best two of a vehicle's options.
 
-        def option_of(site: Site) -> Option | None:
-            return None if site.address in barred else self._option(site, kept)
+        In the order of the substations.
+        """
+
+        def option_of(substation: Substation) -> Option | None:
+            return None if substation.address in barred else self._option(substation, kept)
 
         if self._policy.predicts:
             options = self._finishes.options(request, option_of)
@@ -145,57 +152,75 @@ class SiteIndex:
         elif self._policy.takes_least:
             options = [self._option(next(self._best(barred)), kept)]
         else:
-            options = [self._option(site, kept) for site in self._best(barred)]
+            options = [self._option(substation, kept) for substation in self._best(barred)]
         found = {one.candidate.address: one for one in options}
         return sorted(found.values(), key=self._order)
 
     def explain(self, chosen: Candidate, barred: Collection[str]) -> Explanation:
-        """Tell among which sites one was chosen: of many the best, the fullest and that one."""
+        """Tell among which substations one was chosen.
+
+        Of many the best, the fullest and that one.
+        """
         listed = {
-            self._sites[chosen.address],
-            next(site for *_, site in reversed(self._open) if site.address not in barred),
-            next(site for *_, site in reversed(self._open_by_load) if site.address not in barred),
+            self._substations[chosen.address],
+            next(
+                substation
+                for *_, substation in reversed(self._open)
+                if substation.address not in barred
+            ),
+            next(
+                substation
+                for *_, substation in reversed(self._open_by_load)
+                if substation.address not in barred
+            ),
         }
-        for site in self._best(barred):
+        for substation in self._best(barred):
             if len(listed) == MOST_LISTED:
                 break
-            listed.add(site)
+            listed.add(substation)
         candidates = sorted(listed, key=_order_of)
         passed_over = list(islice(chain(self._unwell, self._full), MOST_LISTED))
         if len(self._unwell) + len(self._full) == len(passed_over):
             passed_over.sort()
         return Explanation(
-            tuple([self._candidate(site) for site in candidates]),
-            tuple([(site.name, site.why_not(self._now) or "") for _, site in passed_over]),
+            tuple([self._candidate(substation) for substation in candidates]),
+            tuple(
+                [
+                    (substation.name, substation.why_not(self._now) or "")
+                    for _, substation in passed_over
+                ]
+            ),
             len(self._open) - self._open_among(barred) - len(candidates),
             len(self._unwell) + len(self._full) - len(passed_over),
         )
 
-    def _best(self, barred: Collection[str]) -> Iterator[Site]:
+    def _best(self, barred: Collection[str]) -> Iterator[Substation]:
         """Give those with a free point, the least loaded first."""
-        return (site for *_, site in self._open if site.address not in barred)
+        return (substation for *_, substation in self._open if substation.address not in barred)
 
     def _open_among(self, addresses: Collection[str]) -> int:
-        sites = (self._sites.get(address) for address in addresses)
-        return sum(site is not None and self._is_open(site) for site in sites)
+        substations = (self._substations.get(address) for address in addresses)
+        return sum(
+            substation is not None and self._is_open(substation) for substation in substations
+        )
 
-    def _is_open(self, site: Site) -> bool:
-        entry = self._entries.get(site)
+    def _is_open(self, substation: Substation) -> bool:
+        entry = self._entries.get(substation)
         return entry is not None and len(entry.places) > 1
 
-    def _option(self, site: Site, kept: Mapping[str, int]) -> Option:
-        known_load, supply = site.known_load, None
-        if self._policy.predicts and site.energy is not None:
-            supply = site.energy.supply(known_load, self._now)
-        free = site.capacity - known_load - kept.get(site.address, 0)
-        return Option(self._candidate(site), free, supply)
+    def _option(self, substation: Substation, kept: Mapping[str, int]) -> Option:
+        known_load, supply = substation.known_load, None
+        if self._policy.predicts and substation.energy is not None:
+            supply = substation.energy.supply(known_load, self._now)
+        free = substation.capacity - known_load - kept.get(substation.address, 0)
+        return Option(self._candidate(substation), free, supply)
 
-    def _candidate(self, site: Site) -> Candidate:
-        return candidate_of(site, site.capacity, site.known_load, self._now)
+    def _candidate(self, substation: Substation) -> Candidate:
+        return candidate_of(substation, substation.capacity, substation.known_load, self._now)
 
     def _order(self, option: Option) -> int:
-        return self._sites[option.candidate.address].order
+        return self._substations[option.candidate.address].order
 
 
-def _order_of(site: Site) -> int:
-    return site.order
+def _order_of(substation: Substation) -> int:
+    return substation.order

@@ -4,49 +4,52 @@ from collections.abc import Collection, Mapping
 from typing import NamedTuple, Protocol
 
 from load_balancer.routing.policy import Candidate, Option, Request
-from load_balancer.routing.substation import Site
+from load_balancer.routing.substation import Substation
 
 
 class Explanation(NamedTuple):
     """What a decision tells of the substations: a few of many, and how many more there are."""
 
     candidates: tuple[Candidate, ...]  # with a free point
-    passed_over: tuple[tuple[str, str], ...]  # name of a site and why it was not a candidate
+    passed_over: tuple[tuple[str, str], ...]  # name of a substation and why it was not a candidate
     candidates_left_out: int = 0
     passed_over_left_out: int = 0
 
 
 class View(Protocol):
-    """What a matcher asks. `barred` has the addresses of sites that have rejected a vehicle."""
+    """What a matcher asks.
+
+    `barred` has the addresses of substations that have rejected a vehicle.
+    """
 
     def has_point(self, barred: Collection[str] = ()) -> bool:
-        """Tell whether any site has a free point."""
+        """Tell whether any substation has a free point."""
         ...
 
     def options(
         self, request: Request, barred: Collection[str], kept: Mapping[str, int]
     ) -> list[Option]:
-        """List the options of a vehicle, in the order of the sites; some may be left out.
+        """List the options of a vehicle, in the order of the substations; some may be left out.
 
-        Those are left out that are not among the best two by the pool's policy. At full sites so
-        many points are `kept` for others that wait for them, by address.
+        Those are left out that are not among the best two by the pool's policy. At full substations
+        so many points are `kept` for others that wait for them, by address.
         """
         ...
 
     def explain(self, chosen: Candidate, barred: Collection[str]) -> Explanation:
-        """Tell among which sites one was chosen."""
+        """Tell among which substations one was chosen."""
         ...
 
 
-def candidate_of(site: Site, capacity: int, known_load: int, now: float) -> Candidate:
-    """Tell how a site stands that has this capacity, and this load as far as it is known."""
-    load = site.load if site.others else known_load
+def candidate_of(substation: Substation, capacity: int, known_load: int, now: float) -> Candidate:
+    """Tell how a substation stands that has this capacity, and this load as far as it is known."""
+    load = substation.load if substation.others else known_load
     return Candidate(
-        site.address,
-        site.name,
+        substation.address,
+        substation.name,
         load,
         capacity,
         (load + 1) / capacity,
-        now - site.read_at,
-        site.last_chosen,
+        now - substation.read_at,
+        substation.last_chosen,
     )

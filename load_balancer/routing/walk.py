@@ -4,36 +4,43 @@ from collections.abc import Collection, Iterable, Mapping
 
 from load_balancer.routing.policy import Candidate, Option, Request
 from load_balancer.routing.shortlist import shortlist, shortlist_reasons
-from load_balancer.routing.substation import Site
+from load_balancer.routing.substation import Substation
 from load_balancer.routing.view import Explanation, candidate_of
 
 
 class Walk:
-    """A view of all sites. One for each vehicle that is placed: sites change with it."""
+    """A view of all substations.
 
-    def __init__(self, sites: Iterable[Site], now: float, *, predicts: bool) -> None:
-        """Look at each site.
+    One for each vehicle that is placed: substations change with it.
+    """
+
+    def __init__(self, substations: Iterable[Substation], now: float, *, predicts: bool) -> None:
+        """Look at each substation.
 
         Args:
-            sites: all that there are, in their order.
+            substations: all that there are, in their order.
             now: the time.
             predicts: whether those that are full are options too, where it is known when they end.
         """
         self._options: list[Option] = []
         self._passed_over: list[tuple[str, str]] = []
-        for site in sites:
-            known_load, capacity = site.known_load, site.capacity
-            if known_load >= capacity or site.what_is_wrong(now) is not None:
-                self._passed_over.append((site.name, site.why_not(now) or ""))
-                if not (predicts and site.energy and capacity and site.is_well(now)):
+        for substation in substations:
+            known_load, capacity = substation.known_load, substation.capacity
+            if known_load >= capacity or substation.what_is_wrong(now) is not None:
+                self._passed_over.append((substation.name, substation.why_not(now) or ""))
+                if not (predicts and substation.energy and capacity and substation.is_well(now)):
                     continue
-            supply = site.energy.supply(known_load, now) if predicts and site.energy else None
-            candidate = candidate_of(site, capacity, known_load, now)
+            supply = (
+                substation.energy.supply(known_load, now)
+                if predicts and substation.energy
+                else None
+            )
+            candidate = candidate_of(substation, capacity, known_load, now)
             self._options.append(Option(candidate, capacity - known_load, supply))
         self._open = {one.candidate.address for one in self._options if one.free > 0}
 
     def has_point(self, barred: Collection[str] = ()) -> bool:
-        """Tell whether any site has a free point."""
+        """Tell whether any substation has a free point."""
         return bool(self._open.difference(barred) if barred else self._open)
 
     def options(
@@ -50,7 +57,7 @@ class Walk:
         return options
 
     def explain(self, chosen: Candidate, barred: Collection[str]) -> Explanation:
-        """Tell among which sites one was chosen."""
+        """Tell among which substations one was chosen."""
         all_candidates = [one.candidate for one in self._options if one.free > 0]
         if barred:
             all_candidates = [one for one in all_candidates if one.address not in barred]

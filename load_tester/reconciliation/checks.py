@@ -31,16 +31,16 @@ def check_books(
     began: float,
     *,
     several_gateways: bool = False,
-    site_names: Mapping[str, str] | None = None,
+    substation_names: Mapping[str, str] | None = None,
     ledger: LedgerBook | None = None,
     keyed_view: bool = False,
 ) -> Books:
     """Make all checks that the readable books allow.
 
     `began`: the start of the run, seconds since 1970. `several_gateways`: answers come from more
-    than one process, so that no counter of one can be held against them. `site_names`: names by
-    address, so that sites can still be compared where others cannot be read. `keyed_view`: the
-    ledger shows the sessions of one API key alone.
+    than one process, so that no counter of one can be held against them. `substation_names`: names
+    by address, so that substations can still be compared where others cannot be read. `keyed_view`:
+    the ledger shows the sessions of one API key alone.
     """
     books, ledger = Books(), ledger or LedgerBook("", fault="")
     own = OwnSide.of(charges)
@@ -63,19 +63,19 @@ def check_books(
     books.ledger_kwh = ledger.kwh
     check_ledger(books, charges, ledger, several_gateways=several_gateways)
     others = max(others, sum(entry.state == "charged" for entry in ledger.others))
-    for address in sorted({*before.sites, *after.sites}):
+    for address in sorted({*before.substations, *after.substations}):
         books.growth[address] = growth_of(
-            before.sites.get(address),
-            after.sites.get(address),
-            known_before=address in before.sites,
+            before.substations.get(address),
+            after.substations.get(address),
+            known_before=address in before.substations,
             began=began,
         )
-    if not any((*before.sites.values(), *after.sites.values())):
+    if not any((*before.substations.values(), *after.substations.values())):
         _note_unreachable(books, after)
     else:
-        _check_sites(books, charges, others, after, site_names or {})
+        _check_substations(books, charges, others, after, substation_names or {})
         plain = bool(ledger.others) or any(not charge.keys for charge in charges)
-        check_meters(books, ledger, site_names or {}, keyed_view=keyed_view, plain=plain)
+        check_meters(books, ledger, substation_names or {}, keyed_view=keyed_view, plain=plain)
     return books
 
 
@@ -107,32 +107,34 @@ def _check_decisions(books: Books, charges: Sequence[Charge], decisions: Decisio
     charged = [
         charge for charge in charges if charge.outcome is Outcome.CHARGED and charge.session_id
     ]
-    unsent = sum(charge.session_id not in decisions.sites for charge in charged)
+    unsent = sum(charge.session_id not in decisions.substations for charge in charged)
     if unsent:
         books.add(
             "dispatches",
             Verdict.ERROR,
-            f"{unsent:,} vehicles were answered as charged but never dispatched to a site",
+            f"{unsent:,} vehicles were answered as charged but never dispatched to a substation",
         )
-    # A site may call itself by another name than the balancer does; then they cannot be compared.
-    names = set(decisions.sites.values())
+    # A substation may call itself by another name than the balancer does; then they cannot be
+    # compared.
+    names = set(decisions.substations.values())
     elsewhere = sum(
-        charge.site in names
-        and charge.session_id in decisions.sites
-        and decisions.sites[charge.session_id] != charge.site
+        charge.substation in names
+        and charge.session_id in decisions.substations
+        and decisions.substations[charge.session_id] != charge.substation
         for charge in charged
     )
     if elsewhere:
         books.add(
             "dispatches",
             Verdict.ERROR,
-            f"{elsewhere:,} vehicles were answered by another site than they were sent to",
+            f"{elsewhere:,} vehicles were answered by another substation than they were sent to",
         )
     if not (twice or unsent or elsewhere):
         books.add(
             "dispatches",
             Verdict.OK,
-            f"each of {len(charged):,} charged vehicles was dispatched, to the site that answered",
+            f"each of {len(charged):,} charged vehicles was dispatched, to the substation that "
+            "answered",
         )
 
 
@@ -168,64 +170,70 @@ def _check_gateway(books: Books, own: OwnSide, before: GridCounters, after: Grid
 
 
 def _note_unreachable(books: Books, after: GridCounters) -> None:
-    """Say that no site's counters could be read."""
+    """Say that no substation's counters could be read."""
     reasons = sorted(text for key, text in after.faults.items() if key != "gateway")
     books.add(
-        "sites",
+        "substations",
         Verdict.UNKNOWN,
-        "the sites' counters are not reachable from here"
+        "the substations' counters are not reachable from here"
         + (f" ({'; '.join(reasons)})" if reasons else "")
         + "; name their metrics pages with --site-metrics",
     )
 
 
-def _check_sites(
+def _check_substations(
     books: Books,
     charges: Sequence[Charge],
     others: int,
     after: GridCounters,
     names: Mapping[str, str],
 ) -> None:
-    """Compare sessions and energy, with the sites that can be compared."""
+    """Compare sessions and energy, with the substations that can be compared."""
     growth = books.growth
     gaps = [address for address in growth if growth[address].gap]
     for address in gaps:
         fault = after.faults.get(address, f"{address} {growth[address].gap}")
-        books.add("sites", Verdict.UNKNOWN, fault)
+        books.add("substations", Verdict.UNKNOWN, fault)
     whole = {names.get(address): growth[address] for address in growth if address not in gaps}
     if not gaps:
-        _compare(books, OwnSide.of(charges), list(growth.values()), others, "the sites")
+        _compare(books, OwnSide.of(charges), list(growth.values()), others, "the substations")
     elif whole and None not in whole:
-        # Leave out what was charged at the sites whose books have gaps.
+        # Leave out what was charged at the substations whose books have gaps.
         own = OwnSide.of(charges, whole)
-        _compare(books, own, list(whole.values()), others, "the other sites")
+        _compare(books, own, list(whole.values()), others, "the other substations")
     else:
         _check_not_too_many(books, OwnSide.of(charges), others)
 
 
 def _check_not_too_many(books: Books, own: OwnSide, others: int) -> None:
-    """Hold what is left of the sites' counters against all answers: more is an error even so."""
+    """Hold what is left of the substations' counters against all answers.
+
+    More is an error even so.
+    """
     charged = round(sum(growth.charged for growth in books.growth.values()))
     present = round(sum(growth.load_before for growth in books.growth.values()))
     allowed = own.loose + own.further_legs + others + present
     if charged > own.charged + allowed:
-        books.add("sessions", Verdict.ERROR, _too_many("the sites", own, charged, allowed))
+        books.add("sessions", Verdict.ERROR, _too_many("the substations", own, charged, allowed))
 
 
-def _too_many(sites: str, own: OwnSide, charged: int, allowed: int) -> str:
+def _too_many(substations: str, own: OwnSide, charged: int, allowed: int) -> str:
     more = charged - own.charged - allowed
     known = f" and at most {allowed:,} of others or unknown end" if allowed else ""
     return (
-        f"{sites} charged {charged:,} vehicles, {more:,} more than {own.charged:,} of this run"
-        f"{known}: charged twice, or sent to the sites past the gateway"
+        f"{substations} charged {charged:,} vehicles, {more:,} more than {own.charged:,} of this "
+        "run"
+        f"{known}: charged twice, or sent to the substations past the gateway"
     )
 
 
-def _compare(books: Books, own: OwnSide, growth: Sequence[Growth], others: int, sites: str) -> None:
+def _compare(
+    books: Books, own: OwnSide, growth: Sequence[Growth], others: int, substations: str
+) -> None:
     charged = round(sum(one.charged for one in growth))
     present = round(sum(one.load_before for one in growth))
     allowed = own.loose + own.further_legs + others + present
-    books.add("sessions", *_judge_sessions(sites, own, charged, allowed))
+    books.add("sessions", *_judge_sessions(substations, own, charged, allowed))
     delivered = [one.kwh for one in growth if one.kwh is not None]
     with_others = own.charged < charged <= own.charged + allowed
     metered = [one.metered_kwh for one in growth if one.metered_kwh is not None]
@@ -235,24 +243,26 @@ def _compare(books: Books, own: OwnSide, growth: Sequence[Growth], others: int, 
         delivered, with_others = metered, own.loose + others + present > 0
     if len(delivered) == len(growth):
         verdict, text = _judge_energy(own, sum(delivered), with_others)
-        books.add("energy", verdict, f"{sites} delivered {sum(delivered):,.3f} kWh, {text}")
+        books.add("energy", verdict, f"{substations} delivered {sum(delivered):,.3f} kWh, {text}")
 
 
-def _judge_sessions(sites: str, own: OwnSide, charged: int, allowed: int) -> tuple[Verdict, str]:
+def _judge_sessions(
+    substations: str, own: OwnSide, charged: int, allowed: int
+) -> tuple[Verdict, str]:
     more = charged - own.charged
     if more < 0:
         return Verdict.ERROR, (
-            f"{-more:,} of {own.charged:,} vehicles were answered as charged but no site has "
-            f"charged them: {sites} count {charged:,}"
+            f"{-more:,} of {own.charged:,} vehicles were answered as charged but no substation has "
+            f"charged them: {substations} count {charged:,}"
         )
     if more > allowed:
-        return Verdict.ERROR, _too_many(sites, own, charged, allowed)
+        return Verdict.ERROR, _too_many(substations, own, charged, allowed)
     if more:
         return Verdict.NOTE, (
-            f"{sites} charged {charged:,} vehicles: {own.charged:,} of this run, {more:,} of "
+            f"{substations} charged {charged:,} vehicles: {own.charged:,} of this run, {more:,} of "
             "others, whose answer was lost, or in further legs"
         )
-    return Verdict.OK, f"{sites} charged {charged:,} vehicles, as answered"
+    return Verdict.OK, f"{substations} charged {charged:,} vehicles, as answered"
 
 
 def _judge_energy(own: OwnSide, kwh: float, with_others: bool) -> tuple[Verdict, str]:

@@ -34,19 +34,19 @@ def _total(samples: Samples, name: str, **labels: str) -> float | None:
 
 
 @dataclass(frozen=True, slots=True)
-class SiteCounters:
-    """A site's books at one moment."""
+class SubstationCounters:
+    """A substation's books at one moment."""
 
     charged: float
-    kwh: float | None  # delivered to vehicles that got all; None where the site does not tell
+    kwh: float | None  # delivered to vehicles that got all; None where the substation does not tell
     load: float
     started: float | None  # when the process began, seconds since 1970
     point: Point | None = None  # None where it does not tell
     meter_kwh: float | None = None  # delivered to anybody, over all of its lives; likewise
 
     @classmethod
-    def from_page(cls, page: str) -> "SiteCounters":
-        """Read a site's metrics page.
+    def from_page(cls, page: str) -> "SubstationCounters":
+        """Read a substation's metrics page.
 
         Raises:
             ValueError: the page does not count sessions.
@@ -100,8 +100,8 @@ class GatewayCounters:
 
 @dataclass(frozen=True, slots=True)
 class GridCounters:
-    """All books at one moment. A site is known by its address; None: could not be read."""
+    """All books at one moment. A substation is known by its address; None: could not be read."""
 
     gateway: GatewayCounters | None
-    sites: Mapping[str, SiteCounters | None]
+    substations: Mapping[str, SubstationCounters | None]
     faults: Mapping[str, str]  # address or "gateway": why it could not be read

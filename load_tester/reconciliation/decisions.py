@@ -18,7 +18,7 @@ class Imbalance:
     gap: float  # between the most and the least loaded, in `unit`
     unit: str  # vehicles, or percentage points of load over capacity
     time: float  # seconds after the start of the run, by the balancer's clock
-    loads: Mapping[str, tuple[int, int]]  # the most and the least loaded site: load, capacity
+    loads: Mapping[str, tuple[int, int]]  # the most and the least loaded substation: load, capacity
 
     def describe(self) -> str:
         """Put it into words."""
@@ -85,7 +85,7 @@ class DecisionBook:
     misjudged: list[Misjudged] = field(default_factory=list)
     policies: Counter[str] = field(default_factory=Counter)
     chosen: Counter[str] = field(default_factory=Counter)
-    peaks: dict[str, tuple[int, int]] = field(default_factory=dict)  # site: load, capacity
+    peaks: dict[str, tuple[int, int]] = field(default_factory=dict)  # substation: load, capacity
     over_capacity: int = 0
     repeated: int = 0  # dispatches after a session's first
     longest_wait_s: float = 0.0
@@ -95,7 +95,7 @@ class DecisionBook:
     restarts: int = 0
     unreadable: int = 0
     cut_off: bool = False  # the last decisions could not be had
-    sites: dict[str, str] = field(default_factory=dict)  # our session: where it was sent last
+    substations: dict[str, str] = field(default_factory=dict)  # our session: where it was sent last
     sessions: dict[str, set[str]] = field(default_factory=dict)  # our vehicle: its sessions
     foreign: set[str] = field(default_factory=set)  # sessions of others
     _cursors: dict[str, _Cursor] = field(default_factory=dict)  # by balancer
@@ -152,8 +152,8 @@ class DecisionBook:
         cursor.since, cursor.last_seen = sequence, _mark(decision)
         chosen = decision["substation"]
         candidates = [
-            (str(site["substation"]), int(site["load"]), int(site["capacity"]))
-            for site in decision["candidates"]
+            (str(substation["substation"]), int(substation["load"]), int(substation["capacity"]))
+            for substation in decision["candidates"]
         ]
         time = datetime.fromisoformat(decision["time"]).timestamp() - self.began
         self.total += 1
@@ -168,7 +168,7 @@ class DecisionBook:
     def _count_session(self, decision: Mapping[str, Any], chosen: str) -> None:
         session_id, vehicle_id = decision["session_id"], decision["vehicle_id"]
         if vehicle_id.startswith(self.own_prefix):
-            self.sites[session_id] = chosen
+            self.substations[session_id] = chosen
             self.sessions.setdefault(vehicle_id, set()).add(session_id)
         else:
             self.foreign.add(session_id)
@@ -202,10 +202,10 @@ class DecisionBook:
         load, capacity = loads[chosen]
         self.over_capacity += load > capacity
         self.peaks[chosen] = max(self.peaks.get(chosen, (0, 0)), (load, capacity))
-        gap, ends = _spread(loads, lambda site: site[0])
+        gap, ends = _spread(loads, lambda substation: substation[0])
         if self.widest is None or gap > self.widest.gap:
             self.widest = Imbalance(gap, "vehicles", time, ends)
-        share_gap, ends = _spread(loads, lambda site: 100 * site[0] / site[1])
+        share_gap, ends = _spread(loads, lambda substation: 100 * substation[0] / substation[1])
         if self.widest_share is None or share_gap > self.widest_share.gap:
             self.widest_share = Imbalance(share_gap, "points", time, ends)
 
@@ -217,7 +217,7 @@ def _mark(decision: Mapping[str, Any]) -> tuple[object, object]:
 def _spread(
     loads: Mapping[str, tuple[int, int]], measure: Callable[[tuple[int, int]], float]
 ) -> tuple[float, dict[str, tuple[int, int]]]:
-    """Return how far the most and the least loaded site are apart, and these two."""
+    """Return how far the most and the least loaded substation are apart, and these two."""
     most = max(loads, key=lambda name: measure(loads[name]))
     least = min(loads, key=lambda name: measure(loads[name]))
     return (

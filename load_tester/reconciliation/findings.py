@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from load_tester.reconciliation.counters import SiteCounters
+from load_tester.reconciliation.counters import SubstationCounters
 from load_tester.vehicle import Charge, Outcome
 
 RELATIVE_TOLERANCE = 1e-6  # of sums of floats over a long-lived counter
@@ -30,7 +30,10 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Growth:
-    """What a site's books grew by. `gap` tells what is missing from them; empty when nothing is."""
+    """What a substation's books grew by.
+
+    `gap` tells what is missing from them; empty when nothing is.
+    """
 
     charged: float = 0.0
     kwh: float | None = None
@@ -44,8 +47,8 @@ class Books:
     """The outcome of all checks."""
 
     findings: list[Finding] = field(default_factory=list)
-    growth: dict[str, Growth] = field(default_factory=dict)  # by the site's address
-    ledger_kwh: Mapping[str, float] = field(default_factory=dict)  # by the site's name
+    growth: dict[str, Growth] = field(default_factory=dict)  # by the substation's address
+    ledger_kwh: Mapping[str, float] = field(default_factory=dict)  # by the substation's name
 
     @property
     def in_order(self) -> bool:
@@ -68,29 +71,29 @@ class OwnSide:
     charged: int
     kwh: float
     loose: int
-    # Of charged vehicles, beside one visit each: a site may count them too. What a lost substation
-    # may have delivered is charged last, so the last leg may be two visits.
+    # Of charged vehicles, beside one visit each: a substation may count them too. What a lost
+    # substation may have delivered is charged last, so the last leg may be two visits.
     further_legs: int = 0
     partial: int = 0
     answers: int = 0  # with status 200
     replayed: int = 0  # with one that the gateway had given before
 
     @classmethod
-    def of(cls, charges: Sequence[Charge], sites: Collection[str | None] = ()) -> "OwnSide":
-        """Add up a run; what was charged at some `sites` alone, where these are given."""
+    def of(cls, charges: Sequence[Charge], substations: Collection[str | None] = ()) -> "OwnSide":
+        """Add up a run; what was charged at some `substations` alone, where these are given."""
         charged, kwh, loose, further_legs, partial, answers, replayed = 0, 0.0, 0, 0, 0, 0, 0
         for charge in charges:
             loose += charge.unanswered
             here = {
-                site: part
-                for site, part in charge.answered_kwh.items()
-                if not sites or site in sites
+                substation: part
+                for substation, part in charge.answered_kwh.items()
+                if not substations or substation in substations
             }
             kwh += sum(here.values())
             if charge.status == 200 and charge.outcome in (Outcome.CHARGED, Outcome.STOPPED):
                 answers, replayed = answers + 1, replayed + charge.replayed
             if charge.outcome is Outcome.CHARGED:
-                ended_here = not sites or charge.site in sites
+                ended_here = not substations or charge.substation in substations
                 charged += ended_here
                 moved = len(charge.energies) > 1 or charge.attempts > 1
                 further_legs += max(0, len(here) - ended_here) + (moved and ended_here)
@@ -105,13 +108,13 @@ class OwnSide:
 
 
 def growth_of(
-    before: SiteCounters | None,
-    after: SiteCounters | None,
+    before: SubstationCounters | None,
+    after: SubstationCounters | None,
     *,
     known_before: bool,
     began: float,
 ) -> Growth:
-    """Compare a site's books. `began`: the start of the run, seconds since 1970."""
+    """Compare a substation's books. `began`: the start of the run, seconds since 1970."""
     if after is None:
         return Growth(gap="could not be read at the end")
     if before is None:

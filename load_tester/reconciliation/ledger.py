@@ -60,8 +60,8 @@ class LedgerBook:
         """What all of them got, by substation."""
         totals: defaultdict[str, float] = defaultdict(float)
         for entry in self.entries:
-            for site, kwh in entry.energies.items():
-                totals[site] += kwh
+            for substation, kwh in entry.energies.items():
+                totals[substation] += kwh
         return totals
 
     def begin(self, get: Callable[[str], Mapping[str, Any]]) -> None:

@@ -72,8 +72,8 @@ def _differences(charge: Charge, rows: Sequence[Entry]) -> list[tuple[Verdict, s
 def _alike(answered: Mapping[str, float], written: Mapping[str, float]) -> bool:
     """Compare by substation, where both tell."""
     return not (answered and written) or all(
-        abs(answered.get(site, 0.0) - written.get(site, 0.0)) <= ENERGY_TOLERANCE_KWH
-        for site in {*answered, *written}
+        abs(answered.get(substation, 0.0) - written.get(substation, 0.0)) <= ENERGY_TOLERANCE_KWH
+        for substation in {*answered, *written}
     )
 
 
@@ -109,18 +109,19 @@ def check_meters(
     restarted = {names.get(address) for address, growth in books.growth.items() if growth.gap}
     differences = [
         (
-            site,
-            f"{site} metered {metered[site]:,.3f} kWh, the ledger {written.get(site, 0.0):,.3f}",
+            substation,
+            f"{substation} metered {metered[substation]:,.3f} kWh, the ledger "
+            f"{written.get(substation, 0.0):,.3f}",
             more,
         )
-        for site in sorted(metered)
-        if abs(more := metered[site] - written.get(site, 0.0))
-        > RELATIVE_TOLERANCE * max(1.0, metered[site])
+        for substation in sorted(metered)
+        if abs(more := metered[substation] - written.get(substation, 0.0))
+        > RELATIVE_TOLERANCE * max(1.0, metered[substation])
     ]
-    for site, text, more in differences:
-        explained = unsure if more > 0 else plain and site in restarted
+    for substation, text, more in differences:
+        explained = unsure if more > 0 else plain and substation in restarted
         books.add("meters", Verdict.NOTE if explained else Verdict.ERROR, text)
-    unmetered = sorted(site for site in written if site not in metered)
+    unmetered = sorted(substation for substation in written if substation not in metered)
     if unmetered:
         books.add("meters", Verdict.UNKNOWN, f"no meter was read of {', '.join(unmetered)}")
     if not (differences or unmetered):

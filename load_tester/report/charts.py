@@ -68,7 +68,7 @@ def timeline(strips: Sequence[Strip], end: float) -> str:
     parts = _time_axis(end, bottom)
     for index, strip in enumerate(strips):
         parts.extend(_strip(strip, _GAP / 2 + index * (_STRIP + _GAP)))
-    return _svg(bottom + _AXIS, "arrivals and load by site over time", parts)
+    return _svg(bottom + _AXIS, "arrivals and load by substation over time", parts)
 
 
 def _strip(strip: Strip, top: float) -> list[str]:
@@ -146,7 +146,7 @@ def _marks(marks: Mapping[str, float], end: float, height: float) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """A site's part: of the vehicles, and of the grid's capacity if that is known. 0 to 1."""
+    """A substation's part: of the vehicles, and of the grid's capacity if that is known. 0 to 1."""
 
     name: str
     vehicles: int
@@ -155,7 +155,7 @@ class Share:
 
 
 def share_bars(shares: Sequence[Share]) -> str:
-    """Draw each site's share of the vehicles, with a mark at its share of the capacity."""
+    """Draw each substation's share of the vehicles, with a mark at its share of the capacity."""
     row, inner = 34, _WIDTH - _LEFT - 170
     scale = max([*(max(item.share, item.of_capacity or 0) for item in shares), 1e-9])
     parts = []
@@ -174,4 +174,4 @@ def share_bars(shares: Sequence[Share]) -> str:
             parts.append(_line(x, y - 3, x, y + 25, "limit"))
         text = f"{100 * item.share:.1f}%, {item.vehicles:,} vehicles"
         parts.append(_text(_LEFT + edge + 10, y + 16, text, "start", "tick"))
-    return _svg(len(shares) * row + 6, "share of vehicles by site", parts)
+    return _svg(len(shares) * row + 6, "share of vehicles by substation", parts)

@@ -49,7 +49,7 @@ def write_each(charges: Sequence[Charge], points: Sequence[Point], file: TextIO)
                 _seconds(charge.delay),
                 _seconds(charge.waited_s),
                 _seconds(charge.charging_s),
-                charge.site,
+                charge.substation,
                 charge.session_id,
                 charge.attempts,
                 charge.tries,
@@ -61,7 +61,7 @@ def write_each(charges: Sequence[Charge], points: Sequence[Point], file: TextIO)
                 charge.mean_power_kw,
                 charge.peak_power_kw,
                 _ratio(slowdown(charge, points)),
-                " ".join(f"{site}={kwh:.10g}" for site, kwh in charge.energies.items()),
+                " ".join(f"{substation}={kwh:.10g}" for substation, kwh in charge.energies.items()),
             )
         )
 

@@ -11,7 +11,7 @@ from load_tester.latency import Spread, round_width
 from load_tester.report.charts import Share, Strip, histogram, share_bars, timeline
 from load_tester.report.tables import (
     NOTHING,
-    SITES,
+    SUBSTATIONS,
     TIMES,
     Row,
     Sheet,
@@ -27,7 +27,7 @@ from load_tester.vehicle import Outcome
 _BINS = 240  # stretches of time that a curve is made of
 _RATE_BINS = 60
 _BARS = 60
-_MOST_SITES = 24
+_MOST_SUBSTATIONS = 24
 
 
 class _Section(NamedTuple):
@@ -63,7 +63,7 @@ def render_page(result: Result) -> str:
 def _sections(result: Result) -> Iterator[_Section]:
     """Yield the parts of the page in reading order."""
     yield from _over_time(result)
-    pictures = {TIMES: (_distribution(result), ""), SITES: _shares(result)}
+    pictures = {TIMES: (_distribution(result), ""), SUBSTATIONS: _shares(result)}
     for sheet in [*all_sheets(result), _setting_sheet(result)]:
         figures, legend = pictures.get(sheet.title, ([], ""))
         yield _Section(sheet.title, sheet.note, sheet, figures, legend)
@@ -97,17 +97,19 @@ def _over_time(result: Result) -> Iterator[_Section]:
     if samples.peak_waiting:
         waiting = _resample(samples.waiting, end)
         strips.append(Strip("waiting", f"peak {samples.peak_waiting:,}", waiting, "waiting"))
-    reports = {site.name: site for site in result.sites}
+    reports = {substation.name: substation for substation in result.substations}
     loads = load_over_time(charges, _BINS, end)
-    for name, values in list(loads.items())[:_MOST_SITES]:
+    for name, values in list(loads.items())[:_MOST_SUBSTATIONS]:
         limit = reports[name].capacity
         caption = f"peak {count(reports[name].peak_load)}"
         strips.append(Strip(name, caption, values, "load", None if limit is None else float(limit)))
-    left = len(loads) - _MOST_SITES
-    text = "Each site's load of this run's vehicles, after their answers; dashed: its capacity."
+    left = len(loads) - _MOST_SUBSTATIONS
+    text = (
+        "Each substation's load of this run's vehicles, after their answers; dashed: its capacity."
+    )
     if left > 0:
-        text += f" {left} more sites are not drawn."
-    yield _Section("Arrivals and load by site", text, figures=[timeline(strips, end)])
+        text += f" {left} more substations are not drawn."
+    yield _Section("Arrivals and load by substation", text, figures=[timeline(strips, end)])
 
 
 def _rates(due: Sequence[float], end: float) -> list[float]:
@@ -153,23 +155,27 @@ def _distribution(result: Result) -> list[str]:
 
 
 def _shares(result: Result) -> tuple[list[str], str]:
-    """Draw the sites' shares; return the pictures and what their marks mean."""
-    sites = result.sites[:_MOST_SITES]
-    if not sites:
+    """Draw the substations' shares; return the pictures and what their marks mean."""
+    substations = result.substations[:_MOST_SUBSTATIONS]
+    if not substations:
         return [], ""
-    total = sum(site.vehicles for site in result.sites) or 1
-    known = [site.capacity for site in result.sites if site.capacity is not None]
-    capacity = sum(known) if len(known) == len(result.sites) else 0
+    total = sum(substation.vehicles for substation in result.substations) or 1
+    known = [
+        substation.capacity for substation in result.substations if substation.capacity is not None
+    ]
+    capacity = sum(known) if len(known) == len(result.substations) else 0
     shares = [
         Share(
-            site.name,
-            site.vehicles,
-            site.vehicles / total,
-            site.capacity / capacity if capacity and site.capacity is not None else None,
+            substation.name,
+            substation.vehicles,
+            substation.vehicles / total,
+            substation.capacity / capacity
+            if capacity and substation.capacity is not None
+            else None,
         )
-        for site in sites
+        for substation in substations
     ]
-    legend = "Dashed: the site's share of the capacity of all." if capacity else ""
+    legend = "Dashed: the substation's share of the capacity of all." if capacity else ""
     return [share_bars(shares)], legend
 
 

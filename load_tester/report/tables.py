@@ -10,7 +10,7 @@ from load_tester.result import Result
 from load_tester.vehicle import Outcome
 
 NOTHING = "-"
-TIMES, SITES = "Times of charged vehicles", "Sites"
+TIMES, SUBSTATIONS = "Times of charged vehicles", "Substations"
 _MOST_ANSWERS = 12
 _SPREAD_COLUMNS = ("", ">p50", ">p90", ">p99", ">max", ">mean")
 _WINDOW_COLUMNS = (">due", ">charged", ">lost", ">p50", ">p99", ">p99 delay")
@@ -61,7 +61,7 @@ def all_sheets(result: Result) -> list[Sheet]:
         _answers_sheet(result),
         _times_sheet(result),
         _power_sheet(result),
-        _sites_sheet(result),
+        _substations_sheet(result),
         _moments_sheet(result),
         _choices_sheet(result),
         _books_sheet(result),
@@ -130,7 +130,7 @@ def _power_sheet(result: Result) -> Sheet:
     if power is None:
         return Sheet(title, _SPREAD_COLUMNS, [])
     if power.slowdown is None:
-        note = "The sites' pages do not tell: give --point-power-kw and --time-scale."
+        note = "The substations' pages do not tell: give --point-power-kw and --time-scale."
     else:
         note = "The fastest point: " + " or ".join(
             f"{point.power_kw:g} kW, {point.time_scale:g} times as fast as real time"
@@ -145,41 +145,43 @@ def _power_sheet(result: Result) -> Sheet:
             _spread_row("peak power", power.peak_power_kw, "{:,.4g} kW".format),
             _spread_row("slowdown", power.slowdown, "{:,.4g}".format),
         ],
-        "Of charged vehicles; powers as the sites told. Slowdown: the time to charge over what the "
+        "Of charged vehicles; powers as the substations told. Slowdown: the time to charge over "
+        "what the "
         f"vehicle would take alone at the fastest point. {note}",
     )
 
 
-def _sites_sheet(result: Result) -> Sheet:
-    """Vehicles and loads by site."""
-    total = sum(site.vehicles for site in result.sites)
+def _substations_sheet(result: Result) -> Sheet:
+    """Vehicles and loads by substation."""
+    total = sum(substation.vehicles for substation in result.substations)
     rows = [
         Row(
             (
-                site.name,
-                count(site.vehicles),
-                f"{100 * site.vehicles / total:.1f}%" if total else NOTHING,
-                _kwh(site.kwh),
-                count(site.capacity),
-                count(site.peak_load),
-                count(site.counted),
-                _kwh(site.counted_kwh),
-                _kwh(site.ledger_kwh),
-                _kwh(site.metered_kwh),
+                substation.name,
+                count(substation.vehicles),
+                f"{100 * substation.vehicles / total:.1f}%" if total else NOTHING,
+                _kwh(substation.kwh),
+                count(substation.capacity),
+                count(substation.peak_load),
+                count(substation.counted),
+                _kwh(substation.counted_kwh),
+                _kwh(substation.ledger_kwh),
+                _kwh(substation.metered_kwh),
             )
         )
-        for site in result.sites
+        for substation in result.substations
     ]
     columns = (
         *(">vehicles", ">share", ">kWh", ">capacity", ">peak load"),
         *(">counted", ">counted kWh", ">ledger kWh", ">metered kWh"),
     )
     return Sheet(
-        SITES,
-        ("site", *columns),
+        SUBSTATIONS,
+        ("substation", *columns),
         rows,
         "kWh: as answered, by legs. Peak load: of anybody's vehicles, as the balancer showed it. "
-        "Counted, metered: by the site itself; ledger: the gateway's. These two are of anybody's.",
+        "Counted, metered: by the substation itself; ledger: the gateway's. These two are of "
+        "anybody's.",
     )
 
 
@@ -228,7 +230,7 @@ def _mood_of(bad: bool) -> Mood:
 
 
 def _choices_sheet(result: Result) -> Sheet:
-    """Tell whether the balancer took the least loaded site, and how uneven it got."""
+    """Tell whether the balancer took the least loaded substation, and how uneven it got."""
     columns = ("what", "found")
     book = result.recording.decisions
     if book is None:

@@ -11,11 +11,11 @@ import pytest
 from local_stack.grid import Ports
 from local_stack.process import Process
 
-StartFieldSite = Callable[..., Process]
+StartFieldSubstation = Callable[..., Process]
 
 
 @pytest.fixture
-def start_field_site(tmp_path: Path) -> Iterator[StartFieldSite]:
+def start_field_substation(tmp_path: Path) -> Iterator[StartFieldSubstation]:
     """Start `field_substation.py` with some behaviour."""
     started: list[Process] = []
 
@@ -23,11 +23,11 @@ def start_field_site(tmp_path: Path) -> Iterator[StartFieldSite]:
         port = Ports.free(0).gateway
         program = Path(__file__).parents[1] / "support" / "field_substation.py"
         process = Process(
-            f"site{len(started)}",
+            f"substation{len(started)}",
             [sys.executable, str(program), json.dumps({"port": port, **behaviour})],
             env=os.environ,
             port=port,
-            log=tmp_path / f"site{len(started)}.log",
+            log=tmp_path / f"substation{len(started)}.log",
         )
         started.append(process)
         process.start()

@@ -9,34 +9,34 @@ import requests
 
 from local_stack.scrape import scrape
 from tests.conftest import StartService
-from tests.support.balancer import sites, start_balancer, wait_for_health
+from tests.support.balancer import start_balancer, substations, wait_for_health
 from tests.support.deadline import eventually
 from tests.support.decisions import all_decisions
 from tests.support.fleet import Fleet
 
 
-def test_24_vehicles_at_once_on_three_sites_with_10_points_each_are_all_charged(
+def test_24_vehicles_at_once_on_three_substations_with_10_points_each_are_all_charged(
     start_service: StartService,
 ) -> None:
     urls = [start_service("substation_service", CHARGING_POINTS=10).url for _ in range(3)]
     balancer = start_balancer(start_service, *urls)
     for number in (1, 2, 3):
-        wait_for_health(balancer, f"site{number}", "up")
+        wait_for_health(balancer, f"substation{number}", "up")
 
     fleet = Fleet(balancer.url).send(24).wait()
 
     assert fleet.statuses() == {200: 24}
-    assert set(fleet.by_site().values()) == {8}
+    assert set(fleet.by_substation().values()) == {8}
     assert max(ride.document["waited_s"] for ride in fleet.rides) == 0
 
 
-def test_100_vehicles_at_once_never_leave_two_alike_sites_more_than_two_apart(
+def test_100_vehicles_at_once_never_leave_two_alike_substations_more_than_two_apart(
     start_service: StartService,
 ) -> None:
     urls = [start_service("substation_service", CHARGING_POINTS=40).url for _ in range(3)]
     balancer = start_balancer(start_service, *urls)
     for number in (1, 2, 3):
-        wait_for_health(balancer, f"site{number}", "up")
+        wait_for_health(balancer, f"substation{number}", "up")
 
     fleet = Fleet(balancer.url).send(100).wait()
 
@@ -52,9 +52,9 @@ def test_100_vehicles_at_once_never_leave_two_alike_sites_more_than_two_apart(
 def test_a_vehicle_waits_for_a_free_point_and_those_in_line_go_first(
     start_service: StartService,
 ) -> None:
-    site = start_service("substation_service", CHARGING_POINTS=1, TIME_SCALE=720)  # 1 s each
-    balancer = start_balancer(start_service, site.url)
-    wait_for_health(balancer, "site1", "up")
+    substation = start_service("substation_service", CHARGING_POINTS=1, TIME_SCALE=720)  # 1 s each
+    balancer = start_balancer(start_service, substation.url)
+    wait_for_health(balancer, "substation1", "up")
 
     fleet = Fleet(balancer.url).send(5, rate=5).wait()
 
@@ -69,9 +69,9 @@ def test_a_vehicle_waits_for_a_free_point_and_those_in_line_go_first(
 def test_prefer_wait_shortens_the_wait_and_the_refusal_estimates_when_to_come_back(
     start_service: StartService,
 ) -> None:
-    site = start_service("substation_service", CHARGING_POINTS=1, TIME_SCALE=360)
-    balancer = start_balancer(start_service, site.url)
-    wait_for_health(balancer, "site1", "up")
+    substation = start_service("substation_service", CHARGING_POINTS=1, TIME_SCALE=360)
+    balancer = start_balancer(start_service, substation.url)
+    wait_for_health(balancer, "substation1", "up")
     assert Fleet(balancer.url).send(1).wait().statuses() == {200: 1}  # 2 s: what sessions take here
     fleet = Fleet(balancer.url).send(3)  # one charges, two wait
 
@@ -93,9 +93,9 @@ def test_prefer_wait_shortens_the_wait_and_the_refusal_estimates_when_to_come_ba
 
 
 def test_a_line_that_is_full_refuses_at_once(start_service: StartService) -> None:
-    site = start_service("substation_service", CHARGING_POINTS=1, TIME_SCALE=720)
-    balancer = start_balancer(start_service, site.url, QUEUE_LIMIT=2)
-    wait_for_health(balancer, "site1", "up")
+    substation = start_service("substation_service", CHARGING_POINTS=1, TIME_SCALE=720)
+    balancer = start_balancer(start_service, substation.url, QUEUE_LIMIT=2)
+    wait_for_health(balancer, "substation1", "up")
 
     fleet = Fleet(balancer.url).send(8).wait()
 
@@ -107,9 +107,9 @@ def test_a_line_that_is_full_refuses_at_once(start_service: StartService) -> Non
 def test_a_caller_that_hangs_up_in_line_or_at_a_point_leaves_nothing_behind(
     start_service: StartService,
 ) -> None:
-    site = start_service("substation_service", CHARGING_POINTS=1, TIME_SCALE=36)
-    balancer = start_balancer(start_service, site.url)
-    wait_for_health(balancer, "site1", "up")
+    substation = start_service("substation_service", CHARGING_POINTS=1, TIME_SCALE=36)
+    balancer = start_balancer(start_service, substation.url)
+    wait_for_health(balancer, "substation1", "up")
 
     def give_up() -> None:
         with pytest.raises(requests.Timeout):
@@ -125,10 +125,10 @@ def test_a_caller_that_hangs_up_in_line_or_at_a_point_leaves_nothing_behind(
         state = requests.get(f"{balancer.url}/substations", timeout=5).json()
         assert state["waiting"] == 0
         assert state["substations"][0]["load"] == 0
-        assert scrape(site.url)["substation_current_load"] == 0
+        assert scrape(substation.url)["substation_current_load"] == 0
 
     eventually(nothing_left)
-    metrics = scrape(site.url)
+    metrics = scrape(substation.url)
     assert metrics['substation_sessions_total{outcome="aborted"}'] >= 1
     assert metrics['substation_sessions_total{outcome="charged"}'] == 0
     assert Fleet(balancer.url, kwh=0.1).send(1).wait().statuses() == {200: 1}
@@ -141,62 +141,62 @@ def test_vehicles_that_came_past_the_balancer_count_as_foreign_load(
         start_service("substation_service", CHARGING_POINTS=4, TIME_SCALE=150).url for _ in "ab"
     ]
     balancer = start_balancer(start_service, *urls)
-    wait_for_health(balancer, "site1", "up")
-    wait_for_health(balancer, "site2", "up")
+    wait_for_health(balancer, "substation1", "up")
+    wait_for_health(balancer, "substation2", "up")
     direct = Fleet(urls[0]).send(3)
 
     def seen() -> None:
-        assert sites(balancer)["site1"]["foreign_load"] == 3
+        assert substations(balancer)["substation1"]["foreign_load"] == 3
 
     eventually(seen)
     fleet = Fleet(balancer.url).send(3).wait()
 
-    assert fleet.by_site() == {"site2": 3}
+    assert fleet.by_substation() == {"substation2": 3}
     assert direct.wait().statuses() == {200: 3}
 
 
 def test_a_balancer_that_restarts_sees_the_real_load_within_one_poll(
     start_service: StartService,
 ) -> None:
-    site = start_service("substation_service", CHARGING_POINTS=4, TIME_SCALE=60)
-    balancer = start_balancer(start_service, site.url)
-    wait_for_health(balancer, "site1", "up")
-    direct = Fleet(site.url).send(3)
+    substation = start_service("substation_service", CHARGING_POINTS=4, TIME_SCALE=60)
+    balancer = start_balancer(start_service, substation.url)
+    wait_for_health(balancer, "substation1", "up")
+    direct = Fleet(substation.url).send(3)
 
     balancer.kill()
     balancer.start()
     balancer.wait_until(lambda: balancer.answers("/readyz"), timeout_s=10)
 
-    assert sites(balancer)["site1"]["load"] == 3
+    assert substations(balancer)["substation1"]["load"] == 3
     assert direct.statuses() == {0: 3}  # charging still
 
 
 def test_each_decision_is_logged_with_its_candidates(start_service: StartService) -> None:
     urls = [start_service("substation_service", TIME_SCALE=3600).url for _ in "ab"]
     balancer = start_balancer(start_service, *urls)
-    wait_for_health(balancer, "site1", "up")
-    wait_for_health(balancer, "site2", "up")
+    wait_for_health(balancer, "substation1", "up")
+    wait_for_health(balancer, "substation2", "up")
 
     session = requests.post(f"{balancer.url}/charge", timeout=10).json()["session_id"]
 
     lines = [json.loads(line) for line in balancer.log_file.read_text().splitlines()]
     [decision] = [line for line in lines if line["event"] == "dispatched"]
     assert decision["session_id"] == session
-    assert decision["substation"] == "site1"
-    assert [one["substation"] for one in decision["candidates"]] == ["site1", "site2"]
+    assert decision["substation"] == "substation1"
+    assert [one["substation"] for one in decision["candidates"]] == ["substation1", "substation2"]
     assert decision["candidates"][0]["score"] == 0.25
     assert decision["candidates"][0]["gauge_age_s"] >= 0
     assert decision["reason"].startswith("equal predicted finish, least (load + 1) / capacity")
 
 
-def test_the_balancer_is_ready_only_while_some_site_can_be_used(
+def test_the_balancer_is_ready_only_while_some_substation_can_be_used(
     start_service: StartService,
 ) -> None:
-    site = start_service("substation_service")
-    balancer = start_balancer(start_service, site.url)
+    substation = start_service("substation_service")
+    balancer = start_balancer(start_service, substation.url)
     balancer.wait_until(lambda: balancer.answers("/readyz"), timeout_s=10)
 
-    site.kill()
+    substation.kill()
 
     def unready() -> None:
         assert requests.get(f"{balancer.url}/readyz", timeout=5).status_code == 503
@@ -219,7 +219,7 @@ def test_decisions_are_read_page_by_page_however_many_substations_there_are(
     urls = [f"http://127.0.{n // 200}.{n % 200 + 1}:{process.port}" for n in range(substations)]
     balancer = start_balancer(start_service, *urls, POLL_INTERVAL=10)
     gateway = start_service("charge_request_service", BALANCER_URL=balancer.url)
-    wait_for_health(balancer, f"site{substations}", "up", within_s=20)
+    wait_for_health(balancer, f"substation{substations}", "up", within_s=20)
     with requests.Session() as vehicle:
         for _ in range(150):
             assert vehicle.post(f"{gateway.url}/charge", timeout=10).status_code == 200

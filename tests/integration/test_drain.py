@@ -85,8 +85,8 @@ def test_with_every_substation_drained_a_vehicle_waits_until_one_is_not(
 def test_any_name_that_a_substation_may_have_can_be_drained(
     start_service: StartService, name: str
 ) -> None:
-    site = start_service("substation_service")
-    balancer = start_service("load_balancer", SUBSTATIONS=f"{name}={site.url}")
+    substation = start_service("substation_service")
+    balancer = start_service("load_balancer", SUBSTATIONS=f"{name}={substation.url}")
     gateway = start_service("charge_request_service", BALANCER_URL=balancer.url)
 
     def is_found() -> None:

@@ -19,7 +19,7 @@ from tests.conftest import StartGrid, StartService
 from tests.integration.test_substation import BAD_BODIES, JSON
 from tests.support.deadline import eventually
 from tests.support.fleet import Fleet
-from tests.support.raw_substation import http, raw_site
+from tests.support.raw_substation import http, raw_substation
 
 COUNTERS = ("charge_requests_total", "balancer_dispatches_total", "substation_sessions_total")
 
@@ -109,21 +109,23 @@ def test_the_gateway_answers_as_its_openapi_description_says(start_grid: StartGr
     assert document == description(1000)
 
 
-def test_what_a_vehicle_told_reaches_its_site_and_nothing_else_does(
+def test_what_a_vehicle_told_reaches_its_substation_and_nothing_else_does(
     start_service: StartService,
 ) -> None:
     told = {"kwh": 3, "max_power_kw": 22.5, "battery_kwh": 60, "soc": 0.9}
-    with raw_site(http(b'{"energy_kwh": 2.5, "mean_power_kw": "7", "peak_power_kw": -1}')) as site:
-        balancer = start_service("load_balancer", SUBSTATIONS=site.url)
+    with raw_substation(
+        http(b'{"energy_kwh": 2.5, "mean_power_kw": "7", "peak_power_kw": -1}')
+    ) as substation:
+        balancer = start_service("load_balancer", SUBSTATIONS=substation.url)
         gateway = start_service("charge_request_service", BALANCER_URL=balancer.url)
         for wish in ({"kwh": 3}, told, {"kwh": 3, "max_power_kw": 11, "soc": None}):
             answer = requests.post(f"{gateway.url}/charge", json=wish, timeout=10)
             assert answer.status_code == 200
-            # Of what the site says of its energy, what can be true.
+            # Of what the substation says of its energy, what can be true.
             assert answer.json()["energy_kwh"] == 2.5
             assert not {"mean_power_kw", "peak_power_kw"} & set(answer.json())
 
-        bodies = [json.loads(body) for body in site.charges]
+        bodies = [json.loads(body) for body in substation.charges]
 
     names = ("vehicle_id", "session_id")
     assert all(set(names) < set(body) for body in bodies)
@@ -145,8 +147,8 @@ def test_a_charge_tells_its_energy_and_power_through_every_hop(start_grid: Start
 
 
 def test_the_gateway_waits_for_a_balancer_that_restarts(start_service: StartService) -> None:
-    site = start_service("substation_service", TIME_SCALE=3600)
-    balancer = start_service("load_balancer", SUBSTATIONS=site.url)
+    substation = start_service("substation_service", TIME_SCALE=3600)
+    balancer = start_service("load_balancer", SUBSTATIONS=substation.url)
     gateway = start_service("charge_request_service", BALANCER_URL=balancer.url)
     balancer.stop()
     fleet = Fleet(gateway.url).send(5)
@@ -202,7 +204,12 @@ def test_a_balancer_that_dies_with_vehicles_in_hand_frees_every_point(
     fleet = Fleet(grid.url).send(6)
 
     def six_charge() -> None:
-        assert sum(scrape(site.url)["substation_current_load"] for site in grid.substations) == 6
+        assert (
+            sum(
+                scrape(substation.url)["substation_current_load"] for substation in grid.substations
+            )
+            == 6
+        )
 
     eventually(six_charge)
     grid.balancer.kill()
@@ -211,7 +218,12 @@ def test_a_balancer_that_dies_with_vehicles_in_hand_frees_every_point(
     assert {ride.document["type"] for ride in fleet.rides} == {"urn:ev-grid:problem:balancer-lost"}
 
     def all_free() -> None:
-        assert sum(scrape(site.url)["substation_current_load"] for site in grid.substations) == 0
+        assert (
+            sum(
+                scrape(substation.url)["substation_current_load"] for substation in grid.substations
+            )
+            == 0
+        )
 
     eventually(all_free, within_s=2)
 

@@ -115,8 +115,8 @@ def delivered_kwh(grid: Grid) -> float:
     """Return what the substations' own counters say."""
     return sum(
         value
-        for site in grid.substations
-        for name, value in scrape(site.url).items()
+        for substation in grid.substations
+        for name, value in scrape(substation.url).items()
         if name.startswith("substation_energy_delivered_kwh_total")
     )
 
@@ -154,7 +154,7 @@ def test_one_that_was_refused_and_one_that_hung_up_are_in_the_ledger(grid: Grid)
 
 
 def _full(grid: Grid) -> None:
-    assert sum(site["load"] for site in grid.get("/substations")["substations"]) == 8
+    assert sum(substation["load"] for substation in grid.get("/substations")["substations"]) == 8
 
 
 def test_the_same_key_gets_the_same_answer_byte_for_byte(grid: Grid) -> None:
@@ -328,7 +328,7 @@ def test_a_session_is_stopped_and_stopping_twice_is_no_error(grid: Grid) -> None
 
 
 def _idle(grid: Grid) -> None:
-    assert sum(site["load"] for site in grid.get("/substations")["substations"]) == 0
+    assert sum(substation["load"] for substation in grid.get("/substations")["substations"]) == 0
 
 
 def test_a_held_charge_that_is_stopped_answers_its_caller(grid: Grid) -> None:
@@ -676,5 +676,5 @@ def _in_the_ledger(grid: Grid, count: int) -> None:
 
 
 def _at_the_substations(grid: Grid, vehicles: int) -> None:
-    sites = grid.get("/substations")["substations"]
-    assert sum(site["load"] for site in sites) == vehicles
+    substations = grid.get("/substations")["substations"]
+    assert sum(substation["load"] for substation in substations) == vehicles

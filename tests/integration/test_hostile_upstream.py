@@ -1,4 +1,4 @@
-"""A site that attacks whoever asks it: the client towards the next hop.
+"""A substation that attacks whoever asks it: the client towards the next hop.
 
 Whatever comes back ends in bounded time and memory, as an answer within limits or an UpstreamError,
 and the next request gets the answer to itself. `tests/e2e/hostile` does it to a running balancer.
@@ -18,10 +18,10 @@ import pytest
 from grid_common.http.client import Answer, Garbled, Reset, Upstream, UpstreamError
 from grid_common.http.response import AnswerReader
 from tests.support.hostile_answers import BOMB, GARBAGE, MUDDLE
-from tests.support.raw_substation import MOMENT_S, Bytes, RawSite, http, raw_site
+from tests.support.raw_substation import MOMENT_S, Bytes, RawSubstation, http, raw_substation
 
 LIMIT = 65_536
-# The client may hold a few header lines of 64 KiB; it may not hold what a site cares to send.
+# The client may hold a few header lines of 64 KiB; it may not hold what a substation cares to send.
 MOST_MEMORY = 16_000_000
 
 
@@ -37,7 +37,7 @@ def peak() -> Iterator[None]:
         tracemalloc.stop()
 
 
-def ask(site: RawSite, upstream: Upstream) -> Answer | UpstreamError:
+def ask(substation: RawSubstation, upstream: Upstream) -> Answer | UpstreamError:
     """Ask in a thread, so that a client that does not come to an end fails the test."""
     came: list[Answer | UpstreamError] = []
 
@@ -51,24 +51,24 @@ def ask(site: RawSite, upstream: Upstream) -> Answer | UpstreamError:
     thread.start()
     thread.join(5)
     if thread.is_alive():
-        site.close()
+        substation.close()
         thread.join(5)
         pytest.fail("the client was still reading after 5 s")
     assert came, "the client raised something else"
     return came[0]
 
 
-def client(site: RawSite) -> Upstream:
-    return Upstream(site.url, connect_timeout_s=1, connections=1)
+def client(substation: RawSubstation) -> Upstream:
+    return Upstream(substation.url, connect_timeout_s=1, connections=1)
 
 
 @pytest.mark.usefixtures("peak")
 @pytest.mark.parametrize("attack", GARBAGE.values(), ids=GARBAGE)
 def test_garbage_is_an_error_and_the_next_request_gets_its_own_answer(attack: Bytes) -> None:
-    with raw_site(attack, http(b"mine")) as site:
-        upstream = client(site)
+    with raw_substation(attack, http(b"mine")) as substation:
+        upstream = client(substation)
 
-        first, second = ask(site, upstream), ask(site, upstream)
+        first, second = ask(substation, upstream), ask(substation, upstream)
 
     assert isinstance(first, Garbled | Reset)
     assert 0 < len(str(first)) < 300
@@ -79,10 +79,10 @@ def test_garbage_is_an_error_and_the_next_request_gets_its_own_answer(attack: By
 @pytest.mark.usefixtures("peak")
 @pytest.mark.parametrize("attack", MUDDLE.values(), ids=MUDDLE)
 def test_a_muddled_answer_ends_and_the_next_request_gets_its_own_answer(attack: Bytes) -> None:
-    with raw_site(attack, http(b"mine")) as site:
-        upstream = client(site)
+    with raw_substation(attack, http(b"mine")) as substation:
+        upstream = client(substation)
 
-        first, second = ask(site, upstream), ask(site, upstream)
+        first, second = ask(substation, upstream), ask(substation, upstream)
 
     if isinstance(first, Answer):
         assert len(first.body) <= LIMIT
@@ -99,12 +99,12 @@ FORGED = http(b"forged").first
     ids=["at once", "a moment later"],
 )
 def test_what_follows_an_answer_is_nobodys_answer(answer: Bytes) -> None:
-    with raw_site(answer, http(b"mine")) as site:
-        upstream = client(site)
+    with raw_substation(answer, http(b"mine")) as substation:
+        upstream = client(substation)
 
-        first = ask(site, upstream)
+        first = ask(substation, upstream)
         time.sleep(2 * MOMENT_S)
-        second = ask(site, upstream)
+        second = ask(substation, upstream)
 
     assert isinstance(first, Answer)
     assert first.body == b"first"
@@ -112,7 +112,7 @@ def test_what_follows_an_answer_is_nobodys_answer(answer: Bytes) -> None:
     assert second.body == b"mine"
 
 
-def pieces_site(*pieces: bytes, pause_s: float, hang_up: bool = False) -> str:
+def pieces_substation(*pieces: bytes, pause_s: float, hang_up: bool = False) -> str:
     """Answer one charge in pieces; return where."""
     door = socket.create_server(("127.0.0.1", 0))
 
@@ -135,7 +135,7 @@ HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n"
 
 
 def test_a_poll_must_end_however_its_answer_drips() -> None:
-    url = pieces_site(HEAD, *[b"x"] * 100, pause_s=0.05)
+    url = pieces_substation(HEAD, *[b"x"] * 100, pause_s=0.05)
     upstream = Upstream(url, connect_timeout_s=1, connections=1)
     began = time.monotonic()
     with pytest.raises(Reset, match="no answer"):
@@ -155,7 +155,7 @@ def test_an_answer_that_drips_does_not_wake_the_client_for_each_byte(
         return feed(self, data)
 
     monkeypatch.setattr(AnswerReader, "feed", count)
-    url = pieces_site(HEAD, *[b"x"] * 100, pause_s=0.01)  # 1 s
+    url = pieces_substation(HEAD, *[b"x"] * 100, pause_s=0.01)  # 1 s
     answer = Upstream(url, connect_timeout_s=1, connections=1).request("POST", "/charge")
 
     assert answer.body == b"x" * 100
@@ -163,7 +163,7 @@ def test_an_answer_that_drips_does_not_wake_the_client_for_each_byte(
 
 
 def test_a_held_answer_that_breaks_off_is_an_error() -> None:
-    url = pieces_site(HEAD, b"x", pause_s=0.1, hang_up=True)
+    url = pieces_substation(HEAD, b"x", pause_s=0.1, hang_up=True)
     with pytest.raises(Reset, match="ended before the answer did"):
         Upstream(url, connect_timeout_s=1, connections=1).request("POST", "/charge")
 
@@ -172,14 +172,14 @@ def test_signs_of_life_may_come_for_hours(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr("grid_common.http.response.HEAD_LIMIT", 100)
     monkeypatch.setattr("grid_common.http.client_connection.HEAD_LIMIT", 100)
     processing = b"HTTP/1.1 102 Processing\r\n\r\n"
-    url = pieces_site(*[processing] * 20, http(b"charged").first, pause_s=0.1)
+    url = pieces_substation(*[processing] * 20, http(b"charged").first, pause_s=0.1)
     upstream = Upstream(url, connect_timeout_s=1, connections=1)
     assert upstream.request("POST", "/charge").body == b"charged"
 
 
 def test_but_not_all_at_once() -> None:
     processing = b"HTTP/1.1 102 Processing\r\n\r\n"
-    url = pieces_site(*[processing * 100] * 100, pause_s=0)
+    url = pieces_substation(*[processing * 100] * 100, pause_s=0)
     with pytest.raises(Garbled, match="its headers are over"):
         Upstream(url, connect_timeout_s=1, connections=1).request("POST", "/charge")
 
@@ -194,7 +194,7 @@ def test_idle_connections_give_way_where_no_file_is_left(monkeypatch: pytest.Mon
         return real(*args)
 
     monkeypatch.setattr("socket.create_connection", connect)
-    with raw_site() as idle, raw_site() as wanted:
+    with raw_substation() as idle, raw_substation() as wanted:
         first, second = client(idle), client(wanted)
         first.request("POST", "/charge")
         second.request("POST", "/charge")
@@ -204,8 +204,8 @@ def test_idle_connections_give_way_where_no_file_is_left(monkeypatch: pytest.Mon
 
 
 def test_a_compressed_bomb_is_not_unpacked() -> None:
-    with raw_site(BOMB) as site:
-        came = ask(site, client(site))
+    with raw_substation(BOMB) as substation:
+        came = ask(substation, client(substation))
 
     assert isinstance(came, Answer)
     assert BOMB.first.endswith(came.body)
@@ -214,17 +214,17 @@ def test_a_compressed_bomb_is_not_unpacked() -> None:
 
 def test_a_redirect_is_an_answer_and_not_followed() -> None:
     with (
-        raw_site() as trap,
-        raw_site(
+        raw_substation() as trap,
+        raw_substation(
             http(
                 b"",
                 b"Content-Length: 0",
                 b"Location: %s/charge" % trap.url.encode(),
                 status=b"302 Go",
             )
-        ) as site,
+        ) as substation,
     ):
-        came = ask(site, client(site))
+        came = ask(substation, client(substation))
 
     assert isinstance(came, Answer)
     assert came.status == 302
@@ -232,7 +232,9 @@ def test_a_redirect_is_an_answer_and_not_followed() -> None:
 
 
 def test_a_100_continue_before_the_answer_is_passed_over() -> None:
-    with raw_site(Bytes(b"HTTP/1.1 100 Continue\r\n\r\n" + http(b"mine").first)) as site:
-        came = ask(site, client(site))
+    with raw_substation(
+        Bytes(b"HTTP/1.1 100 Continue\r\n\r\n" + http(b"mine").first)
+    ) as substation:
+        came = ask(substation, client(substation))
 
     assert came == Answer(200, "", None, b"mine")

@@ -17,9 +17,11 @@ from tests.support.balancer import start_balancer, wait_for_health
 def balancer(start_service: StartService) -> Process:
     hub = {"CHARGING_POINTS": 12, "POINT_POWER_KW": 50, "POWER_LIMIT_KW": 300}
     motorway = {"CHARGING_POINTS": 4, "POINT_POWER_KW": 350, "POWER_LIMIT_KW": 700}
-    sites = [start_service("substation_service", TIME_SCALE=3600, **one) for one in (hub, motorway)]
-    started = start_balancer(start_service, *(site.url for site in sites))
-    for name in ("site1", "site2"):
+    substations = [
+        start_service("substation_service", TIME_SCALE=3600, **one) for one in (hub, motorway)
+    ]
+    started = start_balancer(start_service, *(substation.url for substation in substations))
+    for name in ("substation1", "substation2"):
         wait_for_health(started, name, "up")
     return started
 

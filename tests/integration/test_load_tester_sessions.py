@@ -66,12 +66,12 @@ def test_asked_answered_ledger_and_meters_agree(grid: Grid, tmp_path: Path) -> N
     assert findings(report) == dict.fromkeys(
         ["dispatches", "gateway", "ledger", "sessions", "energy", "meters"], "ok"
     )
-    for site in report["sites"]:
-        assert site["kwh"] == pytest.approx(site["ledger_kwh"])
-        assert site["kwh"] == pytest.approx(site["metered_kwh"])
+    for substation in report["sites"]:
+        assert substation["kwh"] == pytest.approx(substation["ledger_kwh"])
+        assert substation["kwh"] == pytest.approx(substation["metered_kwh"])
     # A second run counts from where the first one ended.
     again = Running(grid.url, tmp_path / "b.json", *FEW).report()
-    assert sum(site["ledger_kwh"] for site in again["sites"]) == pytest.approx(300)
+    assert sum(substation["ledger_kwh"] for substation in again["sites"]) == pytest.approx(300)
 
 
 def test_asynchronous_sessions_are_followed_to_their_own_end(grid: Grid, tmp_path: Path) -> None:
@@ -100,7 +100,7 @@ def test_vehicles_with_keys_outlast_a_gateway_that_is_killed(
     assert report["vehicles"]["retries"] >= (1 if held else 10)
     found = findings(report)
     assert (found["ledger"], found["meters"], found["sessions"]) == ("ok", "ok", "ok")
-    assert sum(site["metered_kwh"] for site in report["sites"]) == pytest.approx(600)
+    assert sum(substation["metered_kwh"] for substation in report["sites"]) == pytest.approx(600)
 
 
 def test_vehicles_that_are_moved_are_reconciled_by_their_legs(grid: Grid, tmp_path: Path) -> None:

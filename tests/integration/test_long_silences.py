@@ -19,14 +19,14 @@ from tests.support.memory import family
 def test_a_service_that_its_supervisor_takes_for_hung_keeps_its_vehicles(
     start_service: StartService,
 ) -> None:
-    site = start_service("substation_service")
-    fleet = Fleet(site.url).send(3)
+    substation = start_service("substation_service")
+    fleet = Fleet(substation.url).send(3)
 
     def three_charge() -> None:
-        assert scrape(site.url)["substation_current_load"] == 3
+        assert scrape(substation.url)["substation_current_load"] == 3
 
     eventually(three_charge)
-    for pid in family(site.pid)[1:]:
+    for pid in family(substation.pid)[1:]:
         # What gunicorn does to a worker that was silent for 30 s; both may have been frozen.
         os.kill(pid, signal.SIGABRT)
 
@@ -60,16 +60,16 @@ def port(address: str) -> int:
 def test_the_kernel_soon_asks_whether_the_callers_of_held_connections_are_there(
     start_service: StartService,
 ) -> None:
-    site = start_service("substation_service")
-    balancer = start_balancer(start_service, site.url)
-    wait_for_health(balancer, "site1", "up")
+    substation = start_service("substation_service")
+    balancer = start_balancer(start_service, substation.url)
+    wait_for_health(balancer, "substation1", "up")
     fleet = Fleet(balancer.url, kwh=5).send(1)
     time.sleep(0.5)
 
-    # The ends that accepted: the site's, and the one at which the balancer holds its caller.
-    ends = [timer for timer in timers() if timer.local_port in (site.port, balancer.port)]
+    # The ends that accepted: the substation's, and the one at which the balancer holds its caller.
+    ends = [timer for timer in timers() if timer.local_port in (substation.port, balancer.port)]
 
     held = [timer for timer in ends if timer.is_keep_alive]
-    assert {timer.local_port for timer in held} >= {site.port, balancer.port}
+    assert {timer.local_port for timer in held} >= {substation.port, balancer.port}
     assert max(timer.due_s for timer in held) <= 15
     assert fleet.wait().statuses() == {200: 1}

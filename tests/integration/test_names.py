@@ -6,7 +6,7 @@ import requests
 
 from local_stack.scrape import scrape
 from tests.conftest import StartService
-from tests.support.balancer import sites, wait_for_health
+from tests.support.balancer import substations, wait_for_health
 
 LOST = "no-such-name.invalid"
 
@@ -58,7 +58,7 @@ def test_a_second_name_of_an_address_is_down_and_says_whose_it_is(
         f"leads to http://127.0.0.1:{port}, which is north already: leave one of them out"
     )
     wait_for_health(balancer, "north", "up")
-    assert len(sites(balancer)) == 2
+    assert len(substations(balancer)) == 2
     assert scrape(balancer.url)['balancer_substation_up{substation="south"}'] == 0
     targets = requests.get(f"{balancer.url}/targets", timeout=5).json()
     assert [one["labels"]["substation"] for one in targets] == ["north"]

@@ -113,7 +113,8 @@ def test_behind_it_a_vehicle_is_charged_with_a_key_however_long_and_stopped_by_h
     assert charged.json()["charging_s"] >= LONG_S
     assert charged.headers["X-Request-ID"] == "trip-42"
 
-    page = {**bearer, "Origin": caller.site}  # as a browser sends it that knows no Sec-Fetch-Site
+    # as a browser sends it that knows no Sec-Fetch-Site
+    page = {**bearer, "Origin": caller.substation}
     assert caller.ask("GET", "/").status_code == 200
     assert caller.ask("POST", "/charge", page, json={"kwh": 1}).status_code == 200
     begun = caller.ask("POST", "/rush-hour", page, json={"vehicles": 1, "over_s": 600})

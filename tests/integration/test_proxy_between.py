@@ -11,7 +11,7 @@ from local_stack.grid import Ports
 from local_stack.process import Process
 from local_stack.scrape import scrape
 from tests.conftest import StartService
-from tests.support.balancer import sites, start_balancer, wait_for_health
+from tests.support.balancer import start_balancer, substations, wait_for_health
 from tests.support.fleet import Fleet
 
 HAPROXY = shutil.which("haproxy")
@@ -68,7 +68,7 @@ def test_no_vehicle_is_lost_to_a_proxy_that_closes_idle_connections(
     to_substation = start_proxy(substation.port)
     balancer = start_balancer(start_service, to_substation.url)
     to_balancer = start_proxy(balancer.port)
-    wait_for_health(balancer, "site1", "up")
+    wait_for_health(balancer, "substation1", "up")
     gateway = start_service("charge_request_service", BALANCER_URL=to_balancer.url)
 
     fleet = Fleet(gateway.url, kwh=0.001)
@@ -78,7 +78,7 @@ def test_no_vehicle_is_lost_to_a_proxy_that_closes_idle_connections(
 
     assert fleet.statuses() == {200: VEHICLES}, fleet.troubles()
     assert {ride.document["attempts"] for ride in fleet.rides} == {1}
-    assert sites(balancer)["site1"]["health"] == "up"
+    assert substations(balancer)["substation1"]["health"] == "up"
     assert scrape(balancer.url)[
-        'balancer_dispatches_total{outcome="charged",substation="site1"}'
+        'balancer_dispatches_total{outcome="charged",substation="substation1"}'
     ] == (VEHICLES)

@@ -39,15 +39,15 @@ def test_a_service_that_is_told_to_stop_while_it_starts_does_so(
 
 
 def test_ctrl_c_ends_a_service_at_once_and_needs_no_traceback(start_service: StartService) -> None:
-    site = start_service("substation_service")
+    substation = start_service("substation_service")
     with requests.Session() as caller:
-        caller.get(f"{site.url}/healthz", timeout=5)
+        caller.get(f"{substation.url}/healthz", timeout=5)
 
-        os.killpg(site.pid, signal.SIGINT)  # a terminal tells the worker too
+        os.killpg(substation.pid, signal.SIGINT)  # a terminal tells the worker too
 
         def is_over() -> None:
-            assert not site.running
+            assert not substation.running
 
         eventually(is_over, within_s=20)
-    assert site.stop() == 0
-    assert "Traceback" not in site.log_file.read_text()
+    assert substation.stop() == 0
+    assert "Traceback" not in substation.log_file.read_text()

@@ -63,7 +63,7 @@ def start_substation(start_service: StartService, tmp_path: Path) -> Callable[..
             "CHARGING_POINTS": 2,
             "POINT_POWER_KW": POWER_KW,
             "TIME_SCALE": TIME_SCALE,
-            "SUBSTATION_NAME": f"site{count}",
+            "SUBSTATION_NAME": f"substation{count}",
             "JOURNAL": tmp_path / f"journal{count}",
         }
         return start_service("substation_service", **(options | settings))
@@ -93,7 +93,7 @@ def register(substation: Process, session_id: str) -> float:
 
 def two(start_substation: Callable[..., Process], **settings: object) -> dict[str, Process]:
     """Start two substations, by the names that the balancer will give them."""
-    return {f"site{number}": start_substation(**settings) for number in (1, 2)}
+    return {f"substation{number}": start_substation(**settings) for number in (1, 2)}
 
 
 def start_before(
@@ -190,7 +190,7 @@ def test_a_session_that_may_have_ended_waits_for_the_word_of_its_substation(
     substations = two(start_substation)
     links = {name: cut_link(one) for name, one in substations.items()}
     balancer = start_before(start_service, links, LAST_WORD_WAIT=30)
-    asked = Asked(balancer.url, "s1", 0.9, DURABLE)  # 1.5 s: over before the site is given up
+    asked = Asked(balancer.url, "s1", 0.9, DURABLE)  # 1.5 s: over before the substation is given up
     first = charging_at(balancer, "s1")
 
     links[first].cut()
@@ -233,7 +233,7 @@ def test_a_session_that_ended_while_its_balancer_was_away_is_answered_from_its_r
 ) -> None:
     substation = start_substation()
     balancer = start_balancer(start_service, substation.url)
-    wait_for_health(balancer, "site1", "up")
+    wait_for_health(balancer, "substation1", "up")
     Asked(balancer.url, "s1", 0.9, DURABLE)
     charging_at(balancer, "s1")
     balancer.kill()
@@ -324,7 +324,7 @@ def test_a_session_is_stopped_while_it_waits(
 ) -> None:
     substation = start_substation(CHARGING_POINTS=1)
     balancer = start_balancer(start_service, substation.url)
-    wait_for_health(balancer, "site1", "up")
+    wait_for_health(balancer, "substation1", "up")
     first = Asked(balancer.url, "s1", 3.0, DURABLE)
     charging_at(balancer, "s1")
     waiting = Asked(balancer.url, "s2", 3.0, DURABLE)
@@ -355,7 +355,7 @@ def test_a_session_is_stopped_while_it_charges(
 ) -> None:
     substation = start_substation()
     balancer = start_balancer(start_service, substation.url)
-    wait_for_health(balancer, "site1", "up")
+    wait_for_health(balancer, "substation1", "up")
     asked = Asked(balancer.url, "s1", 6.0, headers)
     charging_at(balancer, "s1")
 
@@ -377,7 +377,7 @@ def test_a_durable_session_outlives_who_asked_and_a_second_request_is_answered(
 ) -> None:
     substation = start_substation()
     balancer = start_balancer(start_service, substation.url)
-    wait_for_health(balancer, "site1", "up")
+    wait_for_health(balancer, "substation1", "up")
     body = {"session_id": "s1", "kwh": 2.0}
     with pytest.raises(requests.ReadTimeout):
         requests.post(f"{balancer.url}/charge", json=body, headers=DURABLE, timeout=1)
@@ -396,7 +396,7 @@ def test_a_durable_session_to_which_nobody_comes_back_ends_with_its_grace(
 ) -> None:
     substation = start_substation()
     balancer = start_balancer(start_service, substation.url)
-    wait_for_health(balancer, "site1", "up")
+    wait_for_health(balancer, "substation1", "up")
     body = {"session_id": "s1", "kwh": 6.0}
     with pytest.raises(requests.ReadTimeout):
         requests.post(
@@ -413,7 +413,7 @@ def test_what_a_plain_session_got_whose_caller_hung_up_is_told(
 ) -> None:
     substation = start_substation()
     balancer = start_balancer(start_service, substation.url)
-    wait_for_health(balancer, "site1", "up")
+    wait_for_health(balancer, "substation1", "up")
     with pytest.raises(requests.ReadTimeout):
         requests.post(f"{balancer.url}/charge", json={"session_id": "s1", "kwh": 6.0}, timeout=1)
     eventually(lambda: _is(scrape(balancer.url)["balancer_open_legs"], 0), 5)
@@ -431,7 +431,7 @@ def test_an_unknown_session_is_a_404_and_a_wrong_header_a_400(
     start_service: StartService, start_substation: Callable[..., Process]
 ) -> None:
     balancer = start_balancer(start_service, start_substation().url)
-    wait_for_health(balancer, "site1", "up")
+    wait_for_health(balancer, "substation1", "up")
 
     for call in (requests.get, requests.delete):
         answer = call(f"{balancer.url}/sessions/nobody", timeout=5)
@@ -450,7 +450,7 @@ def test_a_frozen_balancer_s_sessions_stop_with_the_lease_and_go_on_once_it_thaw
 ) -> None:
     substation = start_substation()
     balancer = start_balancer(start_service, substation.url)
-    wait_for_health(balancer, "site1", "up")
+    wait_for_health(balancer, "substation1", "up")
     asked = Asked(balancer.url, "s1", 3.0, DURABLE)
     charging_at(balancer, "s1")
 
@@ -469,10 +469,10 @@ def test_a_frozen_balancer_s_sessions_stop_with_the_lease_and_go_on_once_it_thaw
 def test_a_substation_that_forgets_its_registers_is_another_meter_from_then_on(
     start_service: StartService, start_substation: Callable[..., Process]
 ) -> None:
-    # One site alone, so that the session comes back to it.
+    # One substation alone, so that the session comes back to it.
     substation = start_substation(JOURNAL="")
     balancer = start_balancer(start_service, substation.url)
-    wait_for_health(balancer, "site1", "up")
+    wait_for_health(balancer, "substation1", "up")
     asked = Asked(balancer.url, "s1", 3.0, DURABLE)
     charging_at(balancer, "s1")
     time.sleep(1.5)
@@ -520,10 +520,10 @@ def test_a_hundred_sessions_of_a_killed_substation_get_the_rest_elsewhere(
     charging_at(balancer, "s99")
     time.sleep(1)
 
-    substations["site1"].kill()
+    substations["substation1"].kill()
     for one in asked:
         one.wait(60)
-    start_again(substations["site1"])
+    start_again(substations["substation1"])
 
     assert [one.document for one in asked if one.document.get("status") != "charged"] == []
     for number in range(100):
@@ -540,12 +540,12 @@ def test_a_substation_that_comes_back_elsewhere_with_its_journal_is_the_same_met
     journal, file = tmp_path / "journal", tmp_path / "substations.toml"
 
     def point_to(process: Process) -> None:
-        file.write_text(f'[substations.site]\nurl = "{process.url}"\n')
+        file.write_text(f'[substations.substation]\nurl = "{process.url}"\n')
 
     first = start_substation(JOURNAL=journal)
     point_to(first)
     balancer = start_service("load_balancer", path="/healthz", SUBSTATIONS_FILE=file)
-    wait_for_health(balancer, "site", "up")
+    wait_for_health(balancer, "substation", "up")
     asked = Asked(balancer.url, "s1", 3.0, DURABLE)
     charging_at(balancer, "s1")
     time.sleep(1.5)
@@ -603,7 +603,7 @@ def test_a_stop_waits_for_the_word_of_a_substation_that_was_just_killed(
 ) -> None:
     substation = start_substation()
     balancer = start_before(
-        start_service, {"site1": substation}, POLL_INTERVAL=2, LAST_WORD_WAIT=30
+        start_service, {"substation1": substation}, POLL_INTERVAL=2, LAST_WORD_WAIT=30
     )
     Asked(balancer.url, "s1", 6.0, DURABLE)
     charging_at(balancer, "s1")
@@ -649,7 +649,7 @@ def test_a_session_that_was_stopped_is_not_resumed(
     start_service: StartService, start_substation: Callable[..., Process]
 ) -> None:
     substation = start_substation()
-    balancer = start_before(start_service, {"site1": substation})
+    balancer = start_before(start_service, {"substation1": substation})
     Asked(balancer.url, "s1", 6.0, DURABLE)
     charging_at(balancer, "s1")
     balancer.kill()
@@ -667,7 +667,7 @@ def test_a_session_that_is_overtaken_by_its_stop_does_not_charge(
     start_service: StartService, start_substation: Callable[..., Process]
 ) -> None:
     substation = start_substation()
-    balancer = start_before(start_service, {"site1": substation})
+    balancer = start_before(start_service, {"substation1": substation})
     first = requests.delete(f"{balancer.url}/sessions/s1", timeout=10)
 
     document = Asked(balancer.url, "s1", 6.0, DURABLE).wait(10)

@@ -192,8 +192,10 @@ def test_a_substation_is_drained_at_every_balancer(start_grid: StartGrid) -> Non
 
     assert answer.status_code == 200, answer.text
     for balancer in grid.balancers:
-        sites = {one["name"]: one for one in grid.get("/substations", of=balancer)["substations"]}
-        assert sites["substation1"]["health"] == "draining"
+        substations = {
+            one["name"]: one for one in grid.get("/substations", of=balancer)["substations"]
+        }
+        assert substations["substation1"]["health"] == "draining"
 
 
 def all_charge(grid: Grid, count: int) -> None:

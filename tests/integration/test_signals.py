@@ -34,23 +34,23 @@ PASSED_OVER = [
 TARGETS = ("master", "worker", "both")
 
 
-def full_site(start_service: StartService, kwh: float) -> tuple[Process, Fleet]:
+def full_substation(start_service: StartService, kwh: float) -> tuple[Process, Fleet]:
     """Start a substation, and have a vehicle charge at each of its points; 1 kWh takes 0.2 s."""
-    site = start_service("substation_service", CHARGING_POINTS=POINTS, TIME_SCALE=360)
-    fleet = Fleet(site.url, kwh=kwh).send(POINTS)
-    eventually(lambda: has_load(site, POINTS))
-    return site, fleet
+    substation = start_service("substation_service", CHARGING_POINTS=POINTS, TIME_SCALE=360)
+    fleet = Fleet(substation.url, kwh=kwh).send(POINTS)
+    eventually(lambda: has_load(substation, POINTS))
+    return substation, fleet
 
 
-def has_load(site: Process, load: int) -> None:
-    assert scrape(site.url)["substation_current_load"] == load
+def has_load(substation: Process, load: int) -> None:
+    assert scrape(substation.url)["substation_current_load"] == load
 
 
-def tell(site: Process, number: int, target: str) -> None:
+def tell(substation: Process, number: int, target: str) -> None:
     """Send a signal to gunicorn's master, to its worker, or to both as a terminal does."""
-    master, worker = family(site.pid)
+    master, worker = family(substation.pid)
     if target == "both":
-        os.killpg(site.pid, number)
+        os.killpg(substation.pid, number)
     else:
         os.kill(master if target == "master" else worker, number)
 
@@ -59,31 +59,33 @@ def tell(site: Process, number: int, target: str) -> None:
 def test_a_full_substation_keeps_its_one_state(
     start_service: StartService, number: signal.Signals
 ) -> None:
-    site, fleet = full_site(start_service, kwh=15)
-    before = family(site.pid)
+    substation, fleet = full_substation(start_service, kwh=15)
+    before = family(substation.pid)
 
     for target in TARGETS:
-        tell(site, number, target)
+        tell(substation, number, target)
     for _ in range(5):
         time.sleep(0.3)
-        assert family(site.pid) == before
-        too_many = requests.post(f"{site.url}/charge", json={"kwh": 1}, timeout=5)
+        assert family(substation.pid) == before
+        too_many = requests.post(f"{substation.url}/charge", json={"kwh": 1}, timeout=5)
         assert too_many.status_code == 503
         assert too_many.json()["type"].endswith(":full")
-        has_load(site, POINTS)
+        has_load(substation, POINTS)
 
     assert fleet.wait().statuses() == {200: POINTS}
-    assert scrape(site.url)['substation_sessions_total{outcome="charged"}'] == POINTS
-    assert family(site.pid) == before
-    assert site.stop() == 0
+    assert scrape(substation.url)['substation_sessions_total{outcome="charged"}'] == POINTS
+    assert family(substation.pid) == before
+    assert substation.stop() == 0
 
 
 def test_what_is_passed_over_is_logged_with_what_to_do(start_service: StartService) -> None:
-    site = start_service("substation_service")
-    tell(site, signal.SIGHUP, "master")
+    substation = start_service("substation_service")
+    tell(substation, signal.SIGHUP, "master")
 
     def is_logged() -> None:
-        events = [json.loads(line)["event"] for line in site.log_file.read_text().splitlines()]
+        events = [
+            json.loads(line)["event"] for line in substation.log_file.read_text().splitlines()
+        ]
         assert any("SIGHUP" in event and "restart" in event for event in events), events
 
     eventually(is_logged)
@@ -91,17 +93,17 @@ def test_what_is_passed_over_is_logged_with_what_to_do(start_service: StartServi
 
 @pytest.mark.parametrize("target", ["master", "both"])
 def test_sigterm_finishes_what_charges(start_service: StartService, target: str) -> None:
-    site, fleet = full_site(start_service, kwh=8)
-    tell(site, signal.SIGTERM, target)
+    substation, fleet = full_substation(start_service, kwh=8)
+    tell(substation, signal.SIGTERM, target)
     assert fleet.wait().statuses() == {200: POINTS}
-    eventually(lambda: has_ended(site))
-    assert site.stop() == 0
+    eventually(lambda: has_ended(substation))
+    assert substation.stop() == 0
 
 
-def has_ended(site: Process) -> None:
-    assert not site.running
+def has_ended(substation: Process) -> None:
+    assert not substation.running
     with closing(socket.socket()) as caller:
-        assert caller.connect_ex(("127.0.0.1", site.port)) != 0  # nobody listens any more
+        assert caller.connect_ex(("127.0.0.1", substation.port)) != 0  # nobody listens any more
 
 
 def were_stopped(fleet: Fleet) -> None:
@@ -117,20 +119,20 @@ def were_stopped(fleet: Fleet) -> None:
 def test_sigint_and_sigquit_stop_at_once(
     start_service: StartService, number: signal.Signals, target: str
 ) -> None:
-    site, fleet = full_site(start_service, kwh=200)
-    tell(site, number, target)
-    eventually(lambda: has_ended(site), within_s=10)
+    substation, fleet = full_substation(start_service, kwh=200)
+    tell(substation, number, target)
+    eventually(lambda: has_ended(substation), within_s=10)
     were_stopped(fleet)
-    assert site.stop() == 0
+    assert substation.stop() == 0
 
 
 @pytest.mark.parametrize("number", [signal.SIGABRT, signal.SIGKILL], ids=lambda number: number.name)
 def test_a_master_that_is_ended_takes_its_worker_along(
     start_service: StartService, number: signal.Signals
 ) -> None:
-    site, fleet = full_site(start_service, kwh=200)
-    tell(site, number, "master")
-    eventually(lambda: has_ended(site), within_s=10)
+    substation, fleet = full_substation(start_service, kwh=200)
+    tell(substation, number, "master")
+    eventually(lambda: has_ended(substation), within_s=10)
     were_stopped(fleet)
 
 
@@ -138,40 +140,40 @@ def test_a_master_that_is_ended_takes_its_worker_along(
 def test_a_worker_that_ends_is_followed_by_one_and_never_beside_it(
     start_service: StartService, number: signal.Signals
 ) -> None:
-    site, fleet = full_site(start_service, kwh=8)
-    before = family(site.pid)
-    tell(site, number, "worker")
+    substation, fleet = full_substation(start_service, kwh=8)
+    before = family(substation.pid)
+    tell(substation, number, "worker")
 
     def is_followed() -> None:
-        now = family(site.pid)
+        now = family(substation.pid)
         assert len(now) == 2, now
         assert now != before
-        assert site.answers("/readyz") is None
+        assert substation.answers("/readyz") is None
 
     most = 0
     deadline = time.monotonic() + 2
     while time.monotonic() < deadline:
-        most = max(most, len(family(site.pid)))
+        most = max(most, len(family(substation.pid)))
         time.sleep(0.02)
     assert most == 2
     eventually(is_followed, within_s=10)
     assert fleet.wait().statuses() == {200 if number == signal.SIGTERM else 0: POINTS}
-    has_load(site, 0)
+    has_load(substation, 0)
 
 
 def test_a_closed_terminal_stops_a_service_that_was_started_at_it(tmp_path: Path) -> None:
     port = Ports.free(0).gateway
     env = {**os.environ, "PORT": str(port), "LOG_FORMAT": "json", "TIME_SCALE": "360"}
     command = [sys.executable, "-m", "substation_service"]
-    site = Process("site", command, env=env, port=port, log=tmp_path / "log")
+    substation = Process("substation", command, env=env, port=port, log=tmp_path / "log")
     pid, terminal = pty.fork()
     if not pid:
         os.chdir(ROOT)
         os.execve(command[0], command, env)  # noqa: S606 - the project's own program
     try:
-        eventually(lambda: is_ready(site), within_s=20)
-        fleet = Fleet(site.url, kwh=5).send(1)
-        eventually(lambda: has_load(site, 1))
+        eventually(lambda: is_ready(substation), within_s=20)
+        fleet = Fleet(substation.url, kwh=5).send(1)
+        eventually(lambda: has_load(substation, 1))
         os.close(terminal)  # the kernel sends SIGHUP
         assert fleet.wait().statuses() == {200: 1}
 
@@ -181,11 +183,11 @@ def test_a_closed_terminal_stops_a_service_that_was_started_at_it(tmp_path: Path
             return status
 
         assert os.waitstatus_to_exitcode(eventually(is_over, within_s=10)) == 0
-        has_ended(site)
+        has_ended(substation)
     except BaseException:
         os.killpg(pid, signal.SIGKILL)
         raise
 
 
-def is_ready(site: Process) -> None:
-    assert site.answers("/readyz") is None
+def is_ready(substation: Process) -> None:
+    assert substation.answers("/readyz") is None

@@ -10,7 +10,7 @@ from local_stack.scrape import scrape
 from tests.conftest import StartGrid, StartService
 from tests.support.deadline import eventually
 from tests.support.fleet import Fleet
-from tests.support.raw_substation import CHARGED, Bytes, http, raw_site
+from tests.support.raw_substation import CHARGED, Bytes, http, raw_substation
 
 _FAST = {"CHECK_INTERVAL": "0.2", "CHECK_UNHEALTHY_THRESHOLD": "2"}
 
@@ -46,7 +46,7 @@ def test_a_new_vehicle_is_not_given_to_a_silent_balancer(start_grid: StartGrid) 
     assert answer.json()["type"] == "urn:ev-grid:problem:balancer-unreachable"
     assert int(answer.headers["Retry-After"]) >= 1
     late = Fleet(grid.url).send(3)
-    time.sleep(2)  # those in its hands are done at their site by now
+    time.sleep(2)  # those in its hands are done at their substation by now
     assert fleet.statuses() == {0: 2}
     grid.balancer.thaw()
     assert fleet.wait(10).statuses() == {200: 2}, fleet.troubles()
@@ -56,7 +56,7 @@ def test_a_new_vehicle_is_not_given_to_a_silent_balancer(start_grid: StartGrid) 
 
 def test_a_balancer_that_knows_no_health_check_is_not_silent(start_service: StartService) -> None:
     unknown, charges = http(b"", status=b"404 Not Found"), Bytes(b"", later=http(CHARGED).first)
-    with raw_site(charges, health=[unknown]) as balancer:
+    with raw_substation(charges, health=[unknown]) as balancer:
         gateway = start_service(
             "charge_request_service",
             path="/healthz",
@@ -96,7 +96,7 @@ def test_a_balancer_that_woke_when_nobody_was_there_is_used_at_once(start_grid: 
     grid.balancer.thaw()
 
     eventually(lambda: answers_again(grid))
-    # It slept for as long as it trusts a gauge, and has to read the site's anew.
+    # It slept for as long as it trusts a gauge, and has to read the substation's anew.
     grid.balancer.wait_until(lambda: grid.balancer.answers("/readyz"), timeout_s=5)
 
     answer = requests.post(f"{grid.url}/charge", headers={"Prefer": "wait=0"}, timeout=10)

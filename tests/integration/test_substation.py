@@ -29,10 +29,12 @@ def wait_for_load(url: str, expected: float, within_s: float = 5) -> None:
 
 
 def test_a_vehicle_is_charged_for_as_long_as_its_energy_takes(start_service: StartService) -> None:
-    site = start_service("substation_service", POINT_POWER_KW=50, TIME_SCALE=720)
+    substation = start_service("substation_service", POINT_POWER_KW=50, TIME_SCALE=720)
 
     began = time.monotonic()
-    answer = requests.post(f"{site.url}/charge", json={"kwh": 5, "vehicle_id": "EV-1"}, timeout=10)
+    answer = requests.post(
+        f"{substation.url}/charge", json={"kwh": 5, "vehicle_id": "EV-1"}, timeout=10
+    )
     took_s = time.monotonic() - began
 
     assert answer.status_code == 200
@@ -45,34 +47,34 @@ def test_a_vehicle_is_charged_for_as_long_as_its_energy_takes(start_service: Sta
 
 
 def test_no_body_at_all_means_10_kwh(start_service: StartService) -> None:
-    site = start_service("substation_service", TIME_SCALE=36_000)
+    substation = start_service("substation_service", TIME_SCALE=36_000)
 
-    assert requests.post(f"{site.url}/charge", timeout=10).json()["kwh"] == 10
+    assert requests.post(f"{substation.url}/charge", timeout=10).json()["kwh"] == 10
 
 
-def test_a_full_site_answers_503_with_the_time_until_a_point_frees(
+def test_a_full_substation_answers_503_with_the_time_until_a_point_frees(
     start_service: StartService,
 ) -> None:
-    site = start_service("substation_service", CHARGING_POINTS=1, TIME_SCALE=36)
-    parked = Fleet(site.url, kwh=10).send(1)  # 20 s
-    wait_for_load(site.url, 1)
+    substation = start_service("substation_service", CHARGING_POINTS=1, TIME_SCALE=36)
+    parked = Fleet(substation.url, kwh=10).send(1)  # 20 s
+    wait_for_load(substation.url, 1)
 
-    answer = requests.post(f"{site.url}/charge", timeout=10)
+    answer = requests.post(f"{substation.url}/charge", timeout=10)
 
     assert answer.status_code == 503
-    assert f'"session_id":"{answer.json()["session_id"]}"' in site.log_file.read_text()
+    assert f'"session_id":"{answer.json()["session_id"]}"' in substation.log_file.read_text()
     assert answer.headers["Content-Type"] == "application/problem+json"
     assert answer.json()["type"] == "urn:ev-grid:problem:full"
     assert answer.json()["session_id"]
     assert 15 <= int(answer.headers["Retry-After"]) <= 20
-    assert scrape(site.url)['substation_sessions_total{outcome="refused"}'] == 1
+    assert scrape(substation.url)['substation_sessions_total{outcome="refused"}'] == 1
     assert parked.statuses() == {0: 1}
 
 
 def test_vehicles_share_the_power_limit_and_each_is_woken_when_it_is_charged(
     start_service: StartService,
 ) -> None:
-    site = start_service(
+    substation = start_service(
         "substation_service",
         CHARGING_POINTS=8,
         POWER_LIMIT_KW=50,
@@ -80,12 +82,12 @@ def test_vehicles_share_the_power_limit_and_each_is_woken_when_it_is_charged(
         TIME_SCALE=720,
     )
     began = time.monotonic()
-    alone = Fleet(site.url, kwh=10).send(1)  # 1 s alone
-    wait_for_load(site.url, 1)
-    late = Fleet(site.url, kwh=5).send(3)  # from here on a quarter each
-    wait_for_load(site.url, 4)
+    alone = Fleet(substation.url, kwh=10).send(1)  # 1 s alone
+    wait_for_load(substation.url, 1)
+    late = Fleet(substation.url, kwh=5).send(3)  # from here on a quarter each
+    wait_for_load(substation.url, 4)
 
-    metrics = scrape(site.url)
+    metrics = scrape(substation.url)
     assert metrics["substation_capacity"] == 8
     assert metrics["substation_power_limit_kw"] == metrics["substation_power_kw"] == 50
     assert metrics["substation_committed_power_kw"] == 200
@@ -95,21 +97,21 @@ def test_vehicles_share_the_power_limit_and_each_is_woken_when_it_is_charged(
 
     assert (alone.wait().statuses(), late.wait().statuses()) == ({200: 1}, {200: 3})
     assert 2.5 <= time.monotonic() - began < 3.5  # 25 kWh at 10 a second, with never a pause
-    assert scrape(site.url)["substation_power_kw"] == 0
+    assert scrape(substation.url)["substation_power_kw"] == 0
 
 
 def test_who_hangs_up_leaves_its_power_to_the_others_at_once(start_service: StartService) -> None:
-    site = start_service("substation_service", POWER_LIMIT_KW=50, TIME_SCALE=180)
+    substation = start_service("substation_service", POWER_LIMIT_KW=50, TIME_SCALE=180)
     began = time.monotonic()
-    with socket.create_connection(("127.0.0.1", site.port)) as caller:
+    with socket.create_connection(("127.0.0.1", substation.port)) as caller:
         caller.sendall(b"POST /charge HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n")
-        wait_for_load(site.url, 1)
-        stays = Fleet(site.url, kwh=5).send(
+        wait_for_load(substation.url, 1)
+        stays = Fleet(substation.url, kwh=5).send(
             1
         )  # 8 s at the quarter that it is guaranteed, 2 s alone
-        wait_for_load(site.url, 2)
-        assert scrape(site.url)["substation_power_kw"] == 50
-    wait_for_load(site.url, 1, within_s=1)
+        wait_for_load(substation.url, 2)
+        assert scrape(substation.url)["substation_power_kw"] == 50
+    wait_for_load(substation.url, 1, within_s=1)
 
     assert stays.wait().statuses() == {200: 1}
     assert 2 <= time.monotonic() - began < 5
@@ -125,24 +127,24 @@ def put_limit(url: str, **body: object) -> requests.Response:
 def test_the_limit_can_be_lowered_for_a_time_while_vehicles_charge(
     start_service: StartService,
 ) -> None:
-    site = start_service("substation_service", TIME_SCALE=720)  # 10 kWh at 50 kW take 1 s
+    substation = start_service("substation_service", TIME_SCALE=720)  # 10 kWh at 50 kW take 1 s
     standing = {"power_limit_kw": 200, "standing_limit_kw": 200, "returns_in_s": None}
-    assert requests.get(f"{site.url}/power-limit", timeout=5).json() == standing
+    assert requests.get(f"{substation.url}/power-limit", timeout=5).json() == standing
     began = time.monotonic()
-    fleet = Fleet(site.url, kwh=10).send(2)
-    wait_for_load(site.url, 2)
+    fleet = Fleet(substation.url, kwh=10).send(2)
+    wait_for_load(substation.url, 2)
 
-    answer = put_limit(site.url, power_limit_kw=20, for_s=1)
+    answer = put_limit(substation.url, power_limit_kw=20, for_s=1)
 
     assert answer.status_code == 200
     assert answer.json() == {**standing, "power_limit_kw": 20, "returns_in_s": 1}
-    metrics = scrape(site.url)
+    metrics = scrape(substation.url)
     assert metrics["substation_power_limit_kw"] == metrics["substation_power_kw"] == 20
     assert fleet.wait().statuses() == {200: 2}
     # A second at a fifth of their power costs each 0.8 s.
     assert 1.75 <= time.monotonic() - began < 2.8
-    assert requests.get(f"{site.url}/power-limit", timeout=5).json() == standing
-    told = [json.loads(line) for line in site.log_file.read_text().splitlines()]
+    assert requests.get(f"{substation.url}/power-limit", timeout=5).json() == standing
+    told = [json.loads(line) for line in substation.log_file.read_text().splitlines()]
     changes = {one["event"]: one for one in told if one["event"].startswith("power limit")}
     assert changes["power limit changed"]["before_kw"] == 200
     assert changes["power limit changed"]["power_limit_kw"] == 20
@@ -153,17 +155,17 @@ def test_the_limit_can_be_lowered_for_a_time_while_vehicles_charge(
 def test_a_limit_of_0_pauses_what_charges_and_a_higher_one_wakes_it(
     start_service: StartService,
 ) -> None:
-    site = start_service("substation_service", CHARGING_POINTS=1, TIME_SCALE=720)
-    fleet = Fleet(site.url, kwh=10).send(1)
-    wait_for_load(site.url, 1)
+    substation = start_service("substation_service", CHARGING_POINTS=1, TIME_SCALE=720)
+    fleet = Fleet(substation.url, kwh=10).send(1)
+    wait_for_load(substation.url, 1)
 
-    put_limit(site.url, power_limit_kw=0)
-    full = requests.post(f"{site.url}/charge", timeout=5)
+    put_limit(substation.url, power_limit_kw=0)
+    full = requests.post(f"{substation.url}/charge", timeout=5)
     assert (full.status_code, full.headers["Retry-After"]) == (503, "86400")
     time.sleep(1.2)
     assert fleet.statuses() == {0: 1}
 
-    put_limit(site.url, power_limit_kw=1000)
+    put_limit(substation.url, power_limit_kw=1000)
     assert fleet.wait().statuses() == {200: 1}
 
 
@@ -183,29 +185,29 @@ BAD_LIMITS = {
 
 
 def test_a_bad_limit_is_refused_by_field_and_changes_nothing(start_service: StartService) -> None:
-    site = start_service("substation_service")
+    substation = start_service("substation_service")
 
     for what, (body, field) in BAD_LIMITS.items():
-        answer = requests.put(f"{site.url}/power-limit", json=body, timeout=5)
+        answer = requests.put(f"{substation.url}/power-limit", json=body, timeout=5)
         assert answer.status_code == 400, what
         assert [one["field"] for one in answer.json()["errors"]] == [field], what
-    no_json = requests.put(f"{site.url}/power-limit", data=b"power_limit_kw=10", timeout=5)
+    no_json = requests.put(f"{substation.url}/power-limit", data=b"power_limit_kw=10", timeout=5)
     assert no_json.status_code == 415
-    in_query = requests.put(f"{site.url}/power-limit?power_limit_kw=10", timeout=5)
+    in_query = requests.put(f"{substation.url}/power-limit?power_limit_kw=10", timeout=5)
     assert in_query.json()["errors"][0]["field"] == "power_limit_kw"
 
-    assert scrape(site.url)["substation_power_limit_kw"] == 200
+    assert scrape(substation.url)["substation_power_limit_kw"] == 200
 
 
 def test_of_60_vehicles_at_once_exactly_as_many_charge_as_there_are_points(
     start_service: StartService,
 ) -> None:
-    site = start_service("substation_service", CHARGING_POINTS=10, TIME_SCALE=180)
+    substation = start_service("substation_service", CHARGING_POINTS=10, TIME_SCALE=180)
 
-    fleet = Fleet(site.url, kwh=10).send(60).wait()
+    fleet = Fleet(substation.url, kwh=10).send(60).wait()
 
     assert fleet.statuses() == {200: 10, 503: 50}
-    metrics = scrape(site.url)
+    metrics = scrape(substation.url)
     assert metrics["substation_current_load"] == 0
     assert metrics['substation_sessions_total{outcome="charged"}'] == 10
     assert metrics['substation_sessions_total{outcome="refused"}'] == 50
@@ -216,55 +218,55 @@ def test_of_60_vehicles_at_once_exactly_as_many_charge_as_there_are_points(
 def test_a_caller_that_hangs_up_frees_the_point(
     start_service: StartService, sent_ahead: bytes
 ) -> None:
-    site = start_service("substation_service", TIME_SCALE=36)
-    with socket.create_connection(("127.0.0.1", site.port)) as caller:
+    substation = start_service("substation_service", TIME_SCALE=36)
+    with socket.create_connection(("127.0.0.1", substation.port)) as caller:
         caller.sendall(
             b"POST /charge HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n" + sent_ahead
         )
-        wait_for_load(site.url, 1)
+        wait_for_load(substation.url, 1)
 
-    wait_for_load(site.url, 0, within_s=0.5)
-    assert scrape(site.url)['substation_sessions_total{outcome="aborted"}'] == 1
+    wait_for_load(substation.url, 0, within_s=0.5)
+    assert scrape(substation.url)['substation_sessions_total{outcome="aborted"}'] == 1
 
 
 @pytest.mark.parametrize("waits_for_the_first", [True, False], ids=["", "pipelined"])
 def test_a_caller_that_hangs_up_on_its_second_vehicle_frees_the_point(
     start_service: StartService, *, waits_for_the_first: bool
 ) -> None:
-    site = start_service("substation_service", TIME_SCALE=36)
+    substation = start_service("substation_service", TIME_SCALE=36)
     quick = b'{"kwh": 0.5}'  # 1 s
-    with socket.create_connection(("127.0.0.1", site.port)) as caller:
+    with socket.create_connection(("127.0.0.1", substation.port)) as caller:
         caller.sendall(
             b"POST /charge HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
             b"Content-Length: %d\r\n\r\n%b" % (len(quick), quick)
         )
-        wait_for_load(site.url, 1)
+        wait_for_load(substation.url, 1)
         if waits_for_the_first:
             assert caller.recv(1000).startswith(b"HTTP/1.1 200 OK")
         caller.sendall(b"POST /charge HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n")
         if not waits_for_the_first:
             assert caller.recv(1000).startswith(b"HTTP/1.1 200 OK")
-        wait_for_load(site.url, 1)
+        wait_for_load(substation.url, 1)
 
-    wait_for_load(site.url, 0, within_s=0.5)
-    metrics = scrape(site.url)
+    wait_for_load(substation.url, 0, within_s=0.5)
+    metrics = scrape(substation.url)
     assert metrics['substation_sessions_total{outcome="charged"}'] == 1
     assert metrics['substation_sessions_total{outcome="aborted"}'] == 1
 
 
-def test_a_site_that_wakes_from_a_freeze_charges_no_one_whose_caller_is_gone(
+def test_a_substation_that_wakes_from_a_freeze_charges_no_one_whose_caller_is_gone(
     start_service: StartService,
 ) -> None:
-    site = start_service("substation_service", TIME_SCALE=360)
-    with socket.create_connection(("127.0.0.1", site.port)) as caller:
+    substation = start_service("substation_service", TIME_SCALE=360)
+    with socket.create_connection(("127.0.0.1", substation.port)) as caller:
         caller.sendall(b"POST /charge HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n")
-        wait_for_load(site.url, 1)
-        site.freeze()
+        wait_for_load(substation.url, 1)
+        substation.freeze()
     time.sleep(2.2)  # its 2 s of charging are over while it is frozen
-    site.thaw()
+    substation.thaw()
 
-    wait_for_load(site.url, 0)
-    metrics = scrape(site.url)
+    wait_for_load(substation.url, 0)
+    metrics = scrape(substation.url)
     assert metrics['substation_sessions_total{outcome="aborted"}'] == 1
     assert metrics['substation_sessions_total{outcome="charged"}'] == 0
 
@@ -314,8 +316,12 @@ BAD_BODIES = {
 def test_bad_input_gets_a_problem_that_names_the_field_and_nothing_is_counted(
     start_service: StartService, service: str
 ) -> None:
-    site = start_service("substation_service")
-    door = site if service == "substation_service" else start_service(service, SUBSTATIONS=site.url)
+    substation = start_service("substation_service")
+    door = (
+        substation
+        if service == "substation_service"
+        else start_service(service, SUBSTATIONS=substation.url)
+    )
 
     for what, (body, field) in BAD_BODIES.items():
         answer = requests.post(f"{door.url}/charge", data=body, headers=JSON, timeout=10)
@@ -331,16 +337,16 @@ def test_bad_input_gets_a_problem_that_names_the_field_and_nothing_is_counted(
     assert too_large.json()["type"] == "urn:ev-grid:problem:body-too-large"
     assert not any(
         value
-        for name, value in scrape(site.url).items()
+        for name, value in scrape(substation.url).items()
         if name.startswith("substation_sessions_t")
     )
 
 
 def test_unknown_paths_and_methods_are_problems_too(start_service: StartService) -> None:
-    site = start_service("substation_service")
+    substation = start_service("substation_service")
 
-    missing = requests.get(f"{site.url}/nowhere", timeout=5)
-    wrong = requests.get(f"{site.url}/charge", timeout=5)
+    missing = requests.get(f"{substation.url}/nowhere", timeout=5)
+    wrong = requests.get(f"{substation.url}/charge", timeout=5)
 
     assert (missing.status_code, wrong.status_code) == (404, 405)
     assert {missing.headers["Content-Type"], wrong.headers["Content-Type"]} == {
@@ -352,10 +358,12 @@ def test_unknown_paths_and_methods_are_problems_too(start_service: StartService)
 def test_a_harmless_request_id_is_taken_over_and_any_other_replaced(
     start_service: StartService,
 ) -> None:
-    site = start_service("substation_service")
+    substation = start_service("substation_service")
 
     def sent_back(given: str) -> str:
-        answer = requests.get(f"{site.url}/healthz", headers={"X-Request-ID": given}, timeout=5)
+        answer = requests.get(
+            f"{substation.url}/healthz", headers={"X-Request-ID": given}, timeout=5
+        )
         return answer.headers["X-Request-ID"]
 
     assert sent_back("trip-7:a.b_c") == "trip-7:a.b_c"
@@ -364,36 +372,38 @@ def test_a_harmless_request_id_is_taken_over_and_any_other_replaced(
 
 
 def test_sigterm_finishes_the_vehicles_and_takes_no_new_one(start_service: StartService) -> None:
-    site = start_service("substation_service", TIME_SCALE=360)
-    fleet = Fleet(site.url).send(3)
-    wait_for_load(site.url, 3)
+    substation = start_service("substation_service", TIME_SCALE=360)
+    fleet = Fleet(substation.url).send(3)
+    wait_for_load(substation.url, 3)
     keeps_asking = requests.Session()
 
-    os.kill(site.pid, signal.SIGTERM)
+    os.kill(substation.pid, signal.SIGTERM)
 
     def drains() -> None:
-        assert keeps_asking.get(f"{site.url}/readyz", timeout=5).status_code == 503
+        assert keeps_asking.get(f"{substation.url}/readyz", timeout=5).status_code == 503
 
     eventually(drains)
-    late = keeps_asking.post(f"{site.url}/charge", timeout=5)
+    late = keeps_asking.post(f"{substation.url}/charge", timeout=5)
     assert late.status_code == 503
     assert late.json()["type"] == "urn:ev-grid:problem:draining"
-    assert scrape(site.url)["substation_draining"] == 1
+    assert scrape(substation.url)["substation_draining"] == 1
     assert fleet.wait().statuses() == {200: 3}
-    assert site.stop() == 0
-    assert all(line.startswith("{") for line in site.log_tail().splitlines())  # no last traceback
+    assert substation.stop() == 0
+    # no last traceback
+    assert all(line.startswith("{") for line in substation.log_tail().splitlines())
 
 
 def test_a_drain_waits_for_the_last_vehicle_and_ends_promptly_after_it(
     start_service: StartService,
 ) -> None:
-    site = start_service("substation_service", TIME_SCALE=360, DRAIN_TIMEOUT=60)
-    first, last = Fleet(site.url, kwh=5), Fleet(site.url, kwh=15)  # 1 s and 3 s at 50 kW
+    substation = start_service("substation_service", TIME_SCALE=360, DRAIN_TIMEOUT=60)
+    # 1 s and 3 s at 50 kW
+    first, last = Fleet(substation.url, kwh=5), Fleet(substation.url, kwh=15)
     first.send(1)
     last.send(1)
-    wait_for_load(site.url, 2)
+    wait_for_load(substation.url, 2)
 
-    assert site.stop(timeout_s=30) == 0
+    assert substation.stop(timeout_s=30) == 0
 
     stopped = time.monotonic()
     assert (first.wait().statuses(), last.wait().statuses()) == ({200: 1}, {200: 1})
@@ -405,18 +415,21 @@ def test_a_drain_waits_for_the_last_vehicle_and_ends_promptly_after_it(
 def test_vehicles_that_outlast_the_drain_are_hung_up_on_and_accounted_for(
     start_service: StartService,
 ) -> None:
-    site = start_service("substation_service", CHARGING_POINTS=60, TIME_SCALE=36, DRAIN_TIMEOUT=1)
-    fleet = Fleet(site.url, kwh=100).send(60)
-    wait_for_load(site.url, 60)
+    substation = start_service(
+        "substation_service", CHARGING_POINTS=60, TIME_SCALE=36, DRAIN_TIMEOUT=1
+    )
+    fleet = Fleet(substation.url, kwh=100).send(60)
+    wait_for_load(substation.url, 60)
 
-    assert site.stop() == 0
+    assert substation.stop() == 0
 
-    ended = [json.loads(line) for line in site.log_file.read_text().splitlines()]
+    ended = [json.loads(line) for line in substation.log_file.read_text().splitlines()]
     assert [event["outcome"] for event in ended if "outcome" in event] == ["aborted"] * 60
     assert fleet.wait().statuses() == {0: 60}
 
 
 def test_an_ipv6_address_needs_no_brackets(start_service: StartService) -> None:
-    site = start_service("substation_service", BIND_HOST="::")  # 127.0.0.1 too, for the fixture
+    # 127.0.0.1 too, for the fixture
+    substation = start_service("substation_service", BIND_HOST="::")
 
-    assert requests.get(f"http://[::1]:{site.port}/healthz", timeout=5).text == "alive\n"
+    assert requests.get(f"http://[::1]:{substation.port}/healthz", timeout=5).text == "alive\n"

@@ -15,7 +15,7 @@ from local_stack.process import Process
 from substation_service.journal_format import encode
 from tests.conftest import StartService
 from tests.support.deadline import eventually
-from tests.support.sessions_at import DURABLE, Site
+from tests.support.sessions_at import DURABLE, Substation
 
 
 @pytest.fixture
@@ -34,33 +34,33 @@ def test_a_killed_substation_knows_what_it_last_told_and_goes_on_from_there(
     start_service: StartService, journal: Path
 ) -> None:
     process = start_service("substation_service", TIME_SCALE=90, JOURNAL=journal)
-    site = Site(process)
-    site.charge("ended", 1, DURABLE)
-    ended = site.show("ended")
+    substation = Substation(process)
+    substation.charge("ended", 1, DURABLE)
+    ended = substation.show("ended")
     for session in ("durable", "plain"):
-        site.begin(session, 10, DURABLE if session == "durable" else None)
+        substation.begin(session, 10, DURABLE if session == "durable" else None)
     time.sleep(0.3)
-    words = {name: kwh for name, kwh in site.progress("b").items() if name != "ended"}
+    words = {name: kwh for name, kwh in substation.progress("b").items() if name != "ended"}
     assert set(words) == {"durable", "plain"}
     time.sleep(0.3)
 
     restart(process)
 
-    assert site.show("ended") == ended
+    assert substation.show("ended") == ended
     for session, word in words.items():
-        shown = site.show(session)
+        shown = substation.show(session)
         assert (shown["state"], shown["reason"]) == ("stopped", "restarted")
         assert shown["energy_kwh"] == word > 0
-    assert site.metrics()["substation_meter_kwh"] == pytest.approx(1 + sum(words.values()))
-    again = site.charge("ended", 1, DURABLE).json()
+    assert substation.metrics()["substation_meter_kwh"] == pytest.approx(1 + sum(words.values()))
+    again = substation.charge("ended", 1, DURABLE).json()
     assert again["energy_kwh"] == 1
-    rest = site.charge("durable", 2, DURABLE).json()
+    rest = substation.charge("durable", 2, DURABLE).json()
     assert (rest["status"], rest["energy_kwh"]) == ("charged", 2)
     began = time.monotonic()
     restart(process)
     assert time.monotonic() - began < 10
-    assert site.show("durable")["energy_kwh"] == 2
-    assert site.metrics()["substation_meter_kwh"] == pytest.approx(3 + words["plain"])
+    assert substation.show("durable")["energy_kwh"] == 2
+    assert substation.metrics()["substation_meter_kwh"] == pytest.approx(3 + words["plain"])
 
 
 @pytest.mark.parametrize("moment", ["unwritten", "torn", "synced"])
@@ -70,18 +70,18 @@ def test_a_substation_killed_around_a_commit_delivers_each_kwh_once(
     process = start_service(
         "tests.support.dying_substation", TIME_SCALE=360, JOURNAL=journal, DIES=moment
     )
-    site = Site(process)
-    held = site.begin("s", 10, DURABLE)  # 2 s
+    substation = Substation(process)
+    held = substation.begin("s", 10, DURABLE)  # 2 s
     time.sleep(1)
-    word = site.progress("b")["s"]
+    word = substation.progress("b")["s"]
     with pytest.raises(requests.ConnectionError):
         held.result()
     assert journal.with_name("died").exists()
     process.wait_until(lambda: process.answers("/readyz"), timeout_s=20)  # gunicorn's next worker
 
-    shown = site.show("s")
+    shown = substation.show("s")
     began = time.monotonic()
-    document = site.charge("s", 10, DURABLE).json()
+    document = substation.charge("s", 10, DURABLE).json()
     took_s = time.monotonic() - began
 
     if moment == "synced":
@@ -92,42 +92,43 @@ def test_a_substation_killed_around_a_commit_delivers_each_kwh_once(
         assert shown["energy_kwh"] == word
         assert took_s == pytest.approx((10 - word) / 5, abs=0.4)
     assert (document["status"], document["energy_kwh"]) == ("charged", 10)
-    assert site.metrics()["substation_meter_kwh"] == 10
+    assert substation.metrics()["substation_meter_kwh"] == 10
 
 
 def test_the_end_of_a_plain_session_is_on_the_disk_within_a_second(
     start_service: StartService, journal: Path
 ) -> None:
     process = start_service("substation_service", TIME_SCALE=36_000, JOURNAL=journal)
-    site = Site(process)
-    document = site.charge("s", 10).json()
+    substation = Substation(process)
+    document = substation.charge("s", 10).json()
     time.sleep(1)
 
     restart(process)
 
-    assert site.charge("s", 10).json() == document
-    assert site.metrics()["substation_meter_kwh"] == 10
-    assert site.metrics()['substation_sessions_total{outcome="charged"}'] == 0  # of this process
+    assert substation.charge("s", 10).json() == document
+    assert substation.metrics()["substation_meter_kwh"] == 10
+    # of this process
+    assert substation.metrics()['substation_sessions_total{outcome="charged"}'] == 0
 
 
 def test_what_outlasts_a_drain_is_kept_to_its_last_kwh(
     start_service: StartService, journal: Path
 ) -> None:
     process = start_service("substation_service", TIME_SCALE=36, JOURNAL=journal, DRAIN_TIMEOUT=1)
-    site = Site(process)
-    site.hang_up("durable", 10, DURABLE)
-    site.begin("plain", 10)
-    word = site.progress()["durable"]
+    substation = Substation(process)
+    substation.hang_up("durable", 10, DURABLE)
+    substation.begin("plain", 10)
+    word = substation.progress()["durable"]
 
     assert process.stop() == 0
     process.start()
     process.wait_until(lambda: process.answers("/readyz"), timeout_s=20)
 
-    shown = {name: site.show(name) for name in ("durable", "plain")}
+    shown = {name: substation.show(name) for name in ("durable", "plain")}
     assert shown["durable"]["reason"] == "shut down"
     assert shown["plain"]["reason"] == "disconnected"
     assert word + 0.3 < shown["durable"]["energy_kwh"] < word + 2  # 0.5 a second
-    meter = site.metrics()["substation_meter_kwh"]
+    meter = substation.metrics()["substation_meter_kwh"]
     assert meter == pytest.approx(sum(one["energy_kwh"] for one in shown.values()))
 
 
@@ -137,41 +138,41 @@ def test_on_a_full_disk_charging_goes_on_and_new_durable_sessions_are_refused(
     process = start_service(
         "substation_service", TIME_SCALE=360, JOURNAL=journal, LOG_LEVEL="warning"
     )
-    site = Site(process)
+    substation = Substation(process)
     for number in range(20):
-        site.charge(f"before-{number}", 0.01, DURABLE)
-    running = site.begin("running", 10, DURABLE)
-    word = site.progress()["running"]
+        substation.charge(f"before-{number}", 0.01, DURABLE)
+    running = substation.begin("running", 10, DURABLE)
+    word = substation.progress()["running"]
     worker = psutil.Process(process.pid).children()[0].pid
     full = journal.stat().st_size + 10
     assert full > process.log_file.stat().st_size + 1000  # the log has room
     resource.prlimit(worker, resource.RLIMIT_FSIZE, (full, resource.RLIM_INFINITY))
 
-    assert site.progress()["running"] == word  # what is on the disk, and not more
+    assert substation.progress()["running"] == word  # what is on the disk, and not more
     assert running.result().json()["energy_kwh"] == 10
 
-    assert site.metrics()["substation_journal_failing"] == 1
-    refused = site.charge("new", 1, DURABLE)
+    assert substation.metrics()["substation_journal_failing"] == 1
+    refused = substation.charge("new", 1, DURABLE)
     assert refused.status_code == 503
     assert refused.json()["type"] == "urn:ev-grid:problem:journal"
     assert "journal" in refused.json()["detail"]
     assert refused.headers["Retry-After"] == "5"
-    assert site.charge("running", 10, DURABLE).json()["energy_kwh"] == 10
-    assert site.charge("plain", 1).json()["status"] == "charged"
+    assert substation.charge("running", 10, DURABLE).json()["energy_kwh"] == 10
+    assert substation.charge("plain", 1).json()["status"] == "charged"
     assert "journal cannot be written" in process.log_file.read_text()
     assert journal.stat().st_size < full
 
     resource.prlimit(worker, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
 
     def writes_again() -> None:
-        assert site.metrics()["substation_journal_failing"] == 0
+        assert substation.metrics()["substation_journal_failing"] == 0
 
     eventually(writes_again)
     restart(process)
     for session, kwh in (("running", 10), ("plain", 1), ("before-7", 0.01)):
-        shown = site.show(session)
+        shown = substation.show(session)
         assert (shown["state"], shown["energy_kwh"]) == ("charged", kwh)
-    assert site.metrics()["substation_meter_kwh"] == pytest.approx(11.2)
+    assert substation.metrics()["substation_meter_kwh"] == pytest.approx(11.2)
 
 
 def start_for_naught(journal: Path) -> str:
@@ -193,9 +194,9 @@ def test_a_corrupt_journal_stops_the_start_and_says_what_to_do(
     start_service: StartService, journal: Path
 ) -> None:
     process = start_service("substation_service", TIME_SCALE=36_000, JOURNAL=journal)
-    site = Site(process)
+    substation = Substation(process)
     for number in range(5):
-        site.charge(f"s-{number}", 1, DURABLE)
+        substation.charge(f"s-{number}", 1, DURABLE)
     process.kill()
     whole = journal.read_bytes()
     at = whole.index(b'"s-2"') + 2
@@ -212,7 +213,7 @@ def test_a_corrupt_journal_stops_the_start_and_says_what_to_do(
     journal.write_bytes(whole + b'5d3b12aa {"registers":[["s-5","EV')  # torn
     process.start()
     process.wait_until(lambda: process.answers("/readyz"), timeout_s=20)
-    assert site.metrics()["substation_meter_kwh"] == 5
+    assert substation.metrics()["substation_meter_kwh"] == 5
 
 
 @pytest.mark.parametrize(

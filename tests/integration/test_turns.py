@@ -78,38 +78,40 @@ class Busy:
 
 
 @pytest.fixture
-def site(start_service: StartService) -> Process:
+def substation(start_service: StartService) -> Process:
     return start_service("substation_service")
 
 
-def be_answered(site: Process, times: int) -> None:
-    with closing(http.client.HTTPConnection("127.0.0.1", site.port, timeout=10)) as caller:
+def be_answered(substation: Process, times: int) -> None:
+    with closing(http.client.HTTPConnection("127.0.0.1", substation.port, timeout=10)) as caller:
         for _ in range(times):
             caller.request("GET", "/healthz")
             assert caller.getresponse().read() == b"alive\n"
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_others_are_answered_beside_a_caller_that_never_pauses(site: Process, way: str) -> None:
+def test_others_are_answered_beside_a_caller_that_never_pauses(
+    substation: Process, way: str
+) -> None:
     def is_under_way(beyond: int) -> None:
         assert busy.moved > beyond
 
-    with Busy(site.port, WAYS[way]) as busy:
+    with Busy(substation.port, WAYS[way]) as busy:
         eventually(lambda: is_under_way(beyond=200_000))
-        be_answered(site, OTHERS)
+        be_answered(substation, OTHERS)
         before = busy.moved
         eventually(lambda: is_under_way(before))  # it was one among them, and goes on
 
 
-def test_others_have_their_turn_after_each_answer(site: Process) -> None:
+def test_others_have_their_turn_after_each_answer(substation: Process) -> None:
     ahead = 10_000
 
     def is_one_among_them() -> None:
         taken = b""
-        with socket.create_connection(("127.0.0.1", site.port), timeout=30) as line:
+        with socket.create_connection(("127.0.0.1", substation.port), timeout=30) as line:
             line.sendall(GET * ahead)
             line.recv(1, socket.MSG_PEEK)
-            be_answered(site, OTHERS)
+            be_answered(substation, OTHERS)
             with suppress(TimeoutError):
                 line.settimeout(0.001)
                 while taken.count(b"alive") < ahead:

@@ -15,7 +15,7 @@ from tests.mutants.workspace import bring_in_line, decorators_as_calls, forget_t
 
 def test_a_decorator_is_written_as_the_call_that_it_is() -> None:
     code = """
-        class Site:
+        class Substation:
             @property
             def load(self):
                 return 1
@@ -35,7 +35,7 @@ def test_a_decorator_is_written_as_the_call_that_it_is() -> None:
                     return 2
         """
     assert decorators_as_calls(dedent(code)) == dedent("""
-        class Site:
+        class Substation:
             def load(self):
                 return 1
             load = property(load)
@@ -57,7 +57,7 @@ def test_a_decorator_is_written_as_the_call_that_it_is() -> None:
 
 def test_code_with_its_decorators_as_calls_does_the_same() -> None:
     code = """
-        class Site:
+        class Substation:
             @property
             def load(self):
                 return 3
@@ -68,8 +68,8 @@ def test_code_with_its_decorators_as_calls_does_the_same() -> None:
         """
     names: dict[str, type] = {}
     exec(decorators_as_calls(dedent(code)), names)  # noqa: S102 - the test's own code
-    site = names["Site"]()
-    assert (site.load, site.name()) == (3, "a")
+    substation = names["Substation"]()
+    assert (substation.load, substation.name()) == (3, "a")
 
 
 PROJECT = {
@@ -84,25 +84,25 @@ PROJECT = {
             return points - load
 
 
-        class Site:
+        class Substation:
             def is_full(self, load):
                 if load >= 4:
                     return True
                 return False
         """,
     "tests/test_points.py": """
-        from core.points import Site, free
+        from core.points import Substation, free
 
         def test_points():
             assert free(4, 1) == 3
-            assert Site().is_full(9)
-            assert not Site().is_full(3)
+            assert Substation().is_full(9)
+            assert not Substation().is_full(3)
         """,
 }
 EQUIVALENT = """
     [[equivalent]]
     reason = "for the test"
-    function = "core.points.Site.is_full"
+    function = "core.points.Substation.is_full"
     was = "if load >= 4:"
     becomes = ["if load > 4:", "if load >= 6:"]
     """
@@ -122,7 +122,7 @@ def test_what_the_tests_do_not_notice_is_alive_unless_it_is_listed(tmp_path: Pat
     mutants = list(read(tmp_path, ["core/*.py"]))
     result = score(tmp_path, mutants, Equivalents(EQUIVALENT), whole=True)
 
-    function = "core.points.Site.is_full"
+    function = "core.points.Substation.is_full"
     assert result.alive == [Change(function, "if load >= 4:", "if load >= 5:")]
     assert result.unmet == [Change(function, "if load >= 4:", "if load >= 6:")]
     [row] = result.rows
@@ -243,7 +243,7 @@ def test_what_tests_reach_is_asked_again_of_those_that_may_reach_other_functions
 
 
 def test_an_equivalent_without_a_reason_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"no reason is given for core.points.Site.is_full"):
+    with pytest.raises(ValueError, match=r"no reason is given for core.points.Substation.is_full"):
         Equivalents(EQUIVALENT.replace("for the test", ""))
 
 

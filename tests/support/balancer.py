@@ -1,4 +1,4 @@
-"""A real balancer in front of some sites, for tests."""
+"""A real balancer in front of some substations, for tests."""
 
 from typing import Any
 
@@ -9,13 +9,13 @@ from tests.conftest import StartService
 from tests.support.deadline import eventually
 
 
-def sites(balancer: Process) -> dict[str, dict[str, Any]]:
+def substations(balancer: Process) -> dict[str, dict[str, Any]]:
     grid = requests.get(f"{balancer.url}/substations", timeout=5).json()
-    return {site["name"]: site for site in grid["substations"]}
+    return {substation["name"]: substation for substation in grid["substations"]}
 
 
 def start_balancer(start_service: StartService, *urls: str, **settings: object) -> Process:
-    named = ",".join(f"site{number}={url}" for number, url in enumerate(urls, start=1))
+    named = ",".join(f"substation{number}={url}" for number, url in enumerate(urls, start=1))
     return start_service("load_balancer", path="/healthz", SUBSTATIONS=named, **settings)
 
 
@@ -23,8 +23,8 @@ def wait_for_health(
     balancer: Process, name: str, health: str, within_s: float = 5
 ) -> dict[str, Any]:
     def check() -> dict[str, Any]:
-        site = sites(balancer).get(name, {})
-        assert site.get("health") == health, site
-        return site
+        substation = substations(balancer).get(name, {})
+        assert substation.get("health") == health, substation
+        return substation
 
     return eventually(check, within_s)

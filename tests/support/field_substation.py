@@ -34,7 +34,7 @@ charging = charged = peak = 0
 lock = threading.Lock()
 
 
-class Site(BaseHTTPRequestHandler):
+class Substation(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
@@ -108,9 +108,9 @@ class Site(BaseHTTPRequestHandler):
 
 
 def main() -> None:
-    doors = [ThreadingHTTPServer(("127.0.0.1", BEHAVIOUR["port"]), Site)]
+    doors = [ThreadingHTTPServer(("127.0.0.1", BEHAVIOUR["port"]), Substation)]
     if BEHAVIOUR["metrics_port"]:
-        doors.append(ThreadingHTTPServer(("127.0.0.1", BEHAVIOUR["metrics_port"]), Site))
+        doors.append(ThreadingHTTPServer(("127.0.0.1", BEHAVIOUR["metrics_port"]), Substation))
     for door in doors:
         threading.Thread(target=door.serve_forever, daemon=True).start()
     threading.Event().wait()

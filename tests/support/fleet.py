@@ -76,8 +76,8 @@ class Fleet:
             f"{one.status} {one.document or one.error}" for one in self.rides if one.status != 200
         ]
 
-    def by_site(self) -> Counter[str]:
-        """Count the charged vehicles by site."""
+    def by_substation(self) -> Counter[str]:
+        """Count the charged vehicles by substation."""
         return Counter(ride.document["substation"] for ride in self.rides if ride.status == 200)
 
     def _wish_of(self, number: int) -> dict[str, object]:

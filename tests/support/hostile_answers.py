@@ -1,4 +1,4 @@
-"""Answers of a site that means harm, or that is broken badly."""
+"""Answers of a substation that means harm, or that is broken badly."""
 
 import gzip
 

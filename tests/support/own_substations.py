@@ -11,7 +11,7 @@ import requests
 from local_stack.grid import Ports
 from local_stack.process import Process
 from local_stack.scrape import samples
-from tests.integration.conftest import StartFieldSite
+from tests.integration.conftest import StartFieldSubstation
 
 PAGE = Path(__file__).parents[2] / "docs" / "your-own-substations.md"
 POINTS = 4
@@ -29,7 +29,7 @@ KINDS: dict[str, dict[str, Any]] = {
         "charge_status": 202,
     },
     "market": {"page": _WITH_CAPACITY, "answers_at_start": True},
-    "depot": {"page": f"site_power_kw {{kw}}\nsite_power_limit_kw {22 * POINTS}\n{_COUNTS}"},
+    "depot": {"page": f"depot_power_kw {{kw}}\nsite_power_limit_kw {22 * POINTS}\n{_COUNTS}"},
     "station": {
         "page": _WITH_CAPACITY,
         "charge_path": r"/api/v1/vehicles/[A-Za-z0-9._:-]+/charge",
@@ -56,9 +56,13 @@ class OwnWays:
     """The substations, by name, and the file that tells the balancer of them."""
 
     def __init__(
-        self, start_field_site: StartFieldSite, *, charge_s: float, names: Iterable[str] = KINDS
+        self,
+        start_field_substation: StartFieldSubstation,
+        *,
+        charge_s: float,
+        names: Iterable[str] = KINDS,
     ) -> None:
-        self.sites: dict[str, Process] = {}
+        self.substations: dict[str, Process] = {}
         self.file = ""
         for name in names:
             text = example(name)
@@ -66,11 +70,11 @@ class OwnWays:
             if "metrics_port" in text:
                 own["metrics_port"] = Ports.free(0).balancer
                 text = re.sub(r"metrics_port = \d+", f"metrics_port = {own['metrics_port']}", text)
-            self.sites[name] = start_field_site(**own)
-            self.file += re.sub(r'url = ".*"', f'url = "{self.sites[name].url}"', text)
+            self.substations[name] = start_field_substation(**own)
+            self.file += re.sub(r'url = ".*"', f'url = "{self.substations[name].url}"', text)
 
     def figure(self, name: str, figure: str) -> float:
         """Return what a substation counted itself."""
         path = KINDS[name].get("metrics_path", "/metrics")
-        page = requests.get(f"{self.sites[name].url}{path}", timeout=5).text
+        page = requests.get(f"{self.substations[name].url}{path}", timeout=5).text
         return samples(page)[figure]

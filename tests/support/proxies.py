@@ -42,7 +42,7 @@ _CADDY = """
 	admin off
 	auto_https disable_redirects
 }}
-{sites}
+{substations}
 """
 
 
@@ -195,7 +195,7 @@ class Caddy(Proxy):
             f"\ttls {at.own.certificate} {at.own.key}\n",
             "127.0.0.1:8080": at.gateway,
         }
-        return _CADDY.format(sites=fill_in(text, changes))
+        return _CADDY.format(substations=fill_in(text, changes))
 
     def command(self, path: str, file: Path) -> list[str]:
         return [path, "run", "--adapter", "caddyfile", "--config", str(file)]
@@ -219,7 +219,7 @@ class Caller:
 
     def __init__(self, proxy: Proxy, *, trusts: Path | None = None, name: str = NAME) -> None:
         scheme = "https" if trusts else "http"
-        self.site = f"{scheme}://{name}:{proxy.port}"
+        self.substation = f"{scheme}://{name}:{proxy.port}"
         self._url = f"{scheme}://127.0.0.1:{proxy.port}"
         self._host = f"{name}:{proxy.port}"
         self._session = requests.Session()

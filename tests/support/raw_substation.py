@@ -1,4 +1,4 @@
-"""A site that answers with whatever bytes it is told, on real sockets."""
+"""A substation that answers with whatever bytes it is told, on real sockets."""
 
 import socket
 import threading
@@ -38,7 +38,7 @@ def http(body: bytes, *headers: bytes, status: bytes = b"200 OK") -> Bytes:
     return Bytes(b"\r\n".join((b"HTTP/1.1 " + status, *lines, b"", body)))
 
 
-class RawSite:
+class RawSubstation:
     """Answers by path; the last answer of a path's list is given again and again."""
 
     def __init__(self, answers: Mapping[str, Sequence[Bytes]]) -> None:
@@ -104,20 +104,20 @@ class RawSite:
 
 
 @contextmanager
-def raw_site(
+def raw_substation(
     *charge: Bytes,
     metrics: Sequence[Bytes] = (http(GAUGES),),
     health: Sequence[Bytes] = (http(b"alive"),),
     progress: Sequence[Bytes] = (),
-) -> Iterator[RawSite]:
-    """Run a site that answers charges, its page, and the question whether it lives, with these.
+) -> Iterator[RawSubstation]:
+    """Run a substation that answers charges, its page and its health check with these.
 
     One that is given answers to it also tells the progress of its sessions.
     """
     answers = {"/charge": charge or (http(CHARGED),), "/metrics": metrics, "/healthz": health}
-    site = RawSite(answers | ({"/progress": progress} if progress else {}))
-    threading.Thread(target=site.serve, daemon=True).start()
+    substation = RawSubstation(answers | ({"/progress": progress} if progress else {}))
+    threading.Thread(target=substation.serve, daemon=True).start()
     try:
-        yield site
+        yield substation
     finally:
-        site.close()
+        substation.close()

@@ -14,7 +14,7 @@ from tests.support.deadline import eventually
 DURABLE = {"Session-Grace": "60"}
 
 
-class Site:
+class Substation:
     """A substation, and calls about one session."""
 
     def __init__(self, process: Process) -> None:

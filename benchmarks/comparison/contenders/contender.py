@@ -14,7 +14,7 @@ from benchmarks.comparison.scenes import Scene
 from local_stack.process import Process
 
 
-class PlacedSite(NamedTuple):
+class PlacedSubstation(NamedTuple):
     """A substation as a rival is told of it."""
 
     name: str
@@ -31,11 +31,11 @@ class PlacedSite(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """The balancer's place: where to listen, which sites there are, where files may go."""
+    """The balancer's place: where to listen, which substations there are, where files may go."""
 
     port: int
     admin_port: int
-    sites: Sequence[PlacedSite]
+    substations: Sequence[PlacedSubstation]
     folder: Path
     longest_s: float  # longest that a vehicle charges
 
@@ -68,7 +68,7 @@ class Rival(ABC):
 
 
 def answer_limit_s(place: Place) -> float:
-    """Tell how long a rival without a better way waits for a site's answer before it tries another.
+    """Tell how long a rival without a better way waits for a substation's answer before it tries another.
 
     Generous to them: the operator knows the longest charge of the day and adds but 2 s.
     """

@@ -20,7 +20,7 @@ _TEMPLATE = Path(__file__).with_name("envoy.yaml")
 
 
 class Envoy(Rival):
-    """Least request over all sites, with health checks and retries."""
+    """Least request over all substations, with health checks and retries."""
 
     key = "envoy"
     name = "Envoy least-request"
@@ -46,9 +46,9 @@ class Envoy(Rival):
                 "retries": 1000,
                 "endpoints": "\n".join(
                     "              - endpoint: {address: {socket_address: "
-                    f"{{address: 127.0.0.1, port_value: {site.port}}}}}}}\n"
-                    f"                load_balancing_weight: {site.capacity}"
-                    for site in place.sites
+                    f"{{address: 127.0.0.1, port_value: {substation.port}}}}}}}\n"
+                    f"                load_balancing_weight: {substation.capacity}"
+                    for substation in place.substations
                 ),
             },
         )
@@ -68,14 +68,16 @@ class Envoy(Rival):
         )
 
     def not_ready(self, process: Process, place: Place) -> str | None:
-        """Wait until its health checks have found every site."""
+        """Wait until its health checks have found every substation."""
         try:
-            stats = fetch(place.admin_port, "/stats?filter=^cluster.sites.membership_healthy$")
+            stats = fetch(
+                place.admin_port, "/stats?filter=^cluster.substations.membership_healthy$"
+            )
         except OSError as error:
             return str(error)
         healthy = stats.rpartition(":")[2].strip()
-        if healthy != str(len(place.sites)):
-            return f"it sees {healthy or 0} of {len(place.sites)} sites"
+        if healthy != str(len(place.substations)):
+            return f"it sees {healthy or 0} of {len(place.substations)} substations"
         return process.answers("/readyz")
 
 

@@ -1,4 +1,4 @@
-"""HAProxy with leastconn, its weights by the sites' points or by their power limits."""
+"""HAProxy with leastconn, its weights by the substations' points or by their power limits."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from benchmarks.comparison.contenders.contender import (
     Place,
-    PlacedSite,
+    PlacedSubstation,
     Rival,
     answer_limit_s,
     fill_in,
@@ -21,14 +21,14 @@ _MOST_WEIGHT = 256
 
 
 class HAProxy(Rival):
-    """`balance leastconn`, with a limit and a queue for each site's points."""
+    """`balance leastconn`, with a limit and a queue for each substation's points."""
 
     key = "haproxy"
     name = "HAProxy leastconn"
 
-    def weighs(self, site: PlacedSite) -> float:
-        """Return what a site's share of the vehicles is by."""
-        return site.capacity
+    def weighs(self, substation: PlacedSubstation) -> float:
+        """Return what a substation's share of the vehicles is by."""
+        return substation.capacity
 
     def missing(self) -> str | None:
         """Look for the program."""
@@ -46,13 +46,14 @@ class HAProxy(Rival):
             place.folder / "haproxy.cfg",
             {
                 "port": place.port,
-                "count": len(place.sites),
+                "count": len(place.substations),
                 "answer_ms": round(answer_limit_s(place) * 1000),
                 "retries": 1000,
                 "servers": "\n".join(
-                    f"    server {site.name} {site.address} maxconn {site.capacity} weight {weight}"
-                    for site, weight in zip(
-                        place.sites, _weights(place.sites, self.weighs), strict=True
+                    f"    server {substation.name} {substation.address} maxconn "
+                    f"{substation.capacity} weight {weight}"
+                    for substation, weight in zip(
+                        place.substations, _weights(place.substations, self.weighs), strict=True
                     )
                 ),
             },
@@ -67,7 +68,7 @@ class HAProxy(Rival):
 
 
 class HAProxyByLimits(HAProxy):
-    """The same with weights by the sites' power limits, which only matter where power is shared."""
+    """The same with weights by power limits, which only matter where power is shared."""
 
     key = "haproxy-limits"
     name = "HAProxy, weights = limits"
@@ -76,12 +77,17 @@ class HAProxyByLimits(HAProxy):
         """Tell whether limits are anything but the points once more."""
         return scene.shares_power
 
-    def weighs(self, site: PlacedSite) -> float:
-        """Return the most power that the site gives."""
-        return site.power_limit_kw
+    def weighs(self, substation: PlacedSubstation) -> float:
+        """Return the most power that the substation gives."""
+        return substation.power_limit_kw
 
 
-def _weights(sites: Sequence[PlacedSite], weighs: Callable[[PlacedSite], float]) -> list[int]:
-    """Return each site's share of the vehicles as a whole number that HAProxy takes."""
-    largest = max(weighs(site) for site in sites)
-    return [max(1, int(weighs(site) * min(largest, _MOST_WEIGHT) / largest)) for site in sites]
+def _weights(
+    substations: Sequence[PlacedSubstation], weighs: Callable[[PlacedSubstation], float]
+) -> list[int]:
+    """Return each substation's share of the vehicles as a whole number that HAProxy takes."""
+    largest = max(weighs(substation) for substation in substations)
+    return [
+        max(1, int(weighs(substation) * min(largest, _MOST_WEIGHT) / largest))
+        for substation in substations
+    ]

@@ -17,7 +17,10 @@ _TEMPLATE = Path(__file__).with_name("nginx.conf")
 
 
 class Nginx(Rival):
-    """`least_conn`, with a limit for each site's points; a queue is in its paid edition alone."""
+    """`least_conn`, with a limit for each substation's points.
+
+    A queue is in its paid edition alone.
+    """
 
     key = "nginx"
     name = "nginx least_conn"
@@ -40,9 +43,9 @@ class Nginx(Rival):
                 "folder": place.folder,
                 "answer_ms": round(answer_limit_s(place) * 1000),
                 "servers": "\n".join(
-                    f"        server {site.address} max_conns={site.capacity} "
-                    f"weight={site.capacity} max_fails=0;"
-                    for site in place.sites
+                    f"        server {substation.address} max_conns={substation.capacity} "
+                    f"weight={substation.capacity} max_fails=0;"
+                    for substation in place.substations
                 ),
             },
         )

@@ -8,7 +8,10 @@ from local_stack.process import Process, service
 
 
 class Ours(Rival):
-    """The load balancer of this repository: its sites are set, and a policy where one is named."""
+    """The load balancer of this repository.
+
+    Its substations are set, and a policy where one is named.
+    """
 
     def __init__(self, key: str, name: str, policy: str | None = None) -> None:
         self.key = key
@@ -25,27 +28,29 @@ class Ours(Rival):
 
     def process(self, place: Place) -> Process:
         """Set it up as `make run` does."""
-        sites = ",".join(f"{site.name}=http://{site.address}" for site in place.sites)
+        substations = ",".join(
+            f"{substation.name}=http://{substation.address}" for substation in place.substations
+        )
         return service(
             self.key,
             "load_balancer",
-            env={"SUBSTATIONS": sites, **self._policy},
+            env={"SUBSTATIONS": substations, **self._policy},
             port=place.port,
             log=place.folder / f"{self.key}.log",
         )
 
     def not_ready(self, process: Process, place: Place) -> str | None:
-        """Wait until it sees every site, not just one."""
-        return process.answers("/readyz") or _sites_missing(process, len(place.sites))
+        """Wait until it sees every substation, not just one."""
+        return process.answers("/readyz") or _substations_missing(process, len(place.substations))
 
 
-def _sites_missing(process: Process, count: int) -> str | None:
+def _substations_missing(process: Process, count: int) -> str | None:
     try:
-        sites = json.loads(fetch(process.port, "/substations"))["substations"]
+        substations = json.loads(fetch(process.port, "/substations"))["substations"]
     except OSError as error:
         return str(error)
-    up = sum(site["health"] == "up" for site in sites)
-    return None if up == count else f"it sees {up} of {count} sites"
+    up = sum(substation["health"] == "up" for substation in substations)
+    return None if up == count else f"it sees {up} of {count} substations"
 
 
 OURS = Ours("ours", "this balancer")

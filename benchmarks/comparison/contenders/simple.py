@@ -41,8 +41,10 @@ class SimpleWay(Rival):
             ],
             env={
                 **os.environ,
-                "no_proxy": "*",  # requests would ask a proxy of the shell for the sites
-                "SUBSTATIONS": ",".join(f"http://{site.address}" for site in place.sites),
+                "no_proxy": "*",  # requests would ask a proxy of the shell for the substations
+                "SUBSTATIONS": ",".join(
+                    f"http://{substation.address}" for substation in place.substations
+                ),
             },
             port=place.port,
             log=place.folder / "simple.log",

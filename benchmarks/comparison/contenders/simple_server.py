@@ -1,8 +1,8 @@
 """The plainest balancer there is: fetch every gauge, take the least, forward. Nothing else.
 
 It is written as one would write it in an afternoon: synchronous, with requests, a time limit on
-each fetch, and a site whose gauge cannot be fetched left out. Nothing is counted, nothing waits,
-nothing is tried twice.
+each fetch, and a substation whose gauge cannot be fetched left out. Nothing is counted, nothing
+waits, nothing is tried twice.
 """
 
 import os
@@ -17,9 +17,9 @@ _CHARGE_TIMEOUT_S = 60
 
 
 def create_app() -> Flask:
-    """Build the app for the sites in SUBSTATIONS."""
+    """Build the app for the substations in SUBSTATIONS."""
     app = Flask(__name__)
-    sites = os.environ["SUBSTATIONS"].split(",")
+    substations = os.environ["SUBSTATIONS"].split(",")
 
     @app.get("/readyz")
     def readyz() -> str:
@@ -27,10 +27,14 @@ def create_app() -> Flask:
 
     @app.post("/charge")
     def charge() -> Response:
-        loads = {site: load for site in sites if (load := _gauge(site)) is not None}
+        loads = {
+            substation: load
+            for substation in substations
+            if (load := _gauge(substation)) is not None
+        }
         if not loads:
             return Response("no substation answers\n", status=503)
-        least = min(loads, key=lambda site: loads[site])
+        least = min(loads, key=lambda substation: loads[substation])
         try:
             answer = requests.post(
                 f"{least}/charge",
@@ -47,9 +51,9 @@ def create_app() -> Flask:
     return app
 
 
-def _gauge(site: str) -> float | None:
+def _gauge(substation: str) -> float | None:
     try:
-        page = requests.get(f"{site}/metrics", timeout=_GAUGE_TIMEOUT_S).text
+        page = requests.get(f"{substation}/metrics", timeout=_GAUGE_TIMEOUT_S).text
     except requests.RequestException:
         return None
     found = _GAUGE.search(page)

@@ -1,1 +1,4 @@
-"""Scenes in which power is scarce and sites differ: where the choice decides what drivers feel."""
+"""Scenes in which power is scarce and substations differ.
+
+Where the choice decides what drivers feel.
+"""

@@ -79,14 +79,22 @@ def _worst_of_all(measure: Callable[[PowerFigures], float]) -> Callable[[Results
 
 
 BARS = (
-    Bar("unlike sites, 80%: mean time / least-loaded", 0.42, _over(UNLIKE_80, LEAST_LOADED)),
-    Bar("unlike sites, 95%: mean time / least-loaded", 0.37, _over(UNLIKE_95, LEAST_LOADED)),
-    Bar("unlike sites, 80%: mean time / HAProxy's rule, limits", 0.56, _over(UNLIKE_80, _HAPROXY)),
-    Bar("unlike sites, 95%: mean time / HAProxy's rule, limits", 0.42, _over(UNLIKE_95, _HAPROXY)),
-    Bar("unlike sites, 80%: mean time / lower bound", 1.06, _over_bound(UNLIKE_80)),
-    Bar("unlike sites, 95%: mean time / lower bound", 1.10, _over_bound(UNLIKE_95)),
+    Bar("unlike substations, 80%: mean time / least-loaded", 0.42, _over(UNLIKE_80, LEAST_LOADED)),
+    Bar("unlike substations, 95%: mean time / least-loaded", 0.37, _over(UNLIKE_95, LEAST_LOADED)),
     Bar(
-        "unlike sites: vehicles an hour / least-loaded",
+        "unlike substations, 80%: mean time / HAProxy's rule, limits",
+        0.56,
+        _over(UNLIKE_80, _HAPROXY),
+    ),
+    Bar(
+        "unlike substations, 95%: mean time / HAProxy's rule, limits",
+        0.42,
+        _over(UNLIKE_95, _HAPROXY),
+    ),
+    Bar("unlike substations, 80%: mean time / lower bound", 1.06, _over_bound(UNLIKE_80)),
+    Bar("unlike substations, 95%: mean time / lower bound", 1.10, _over_bound(UNLIKE_95)),
+    Bar(
+        "unlike substations: vehicles an hour / least-loaded",
         1.40,
         lambda results: (
             an_hour(results, SATURATED, OURS) / an_hour(results, SATURATED, LEAST_LOADED)
@@ -94,18 +102,18 @@ BARS = (
         at_least=True,
     ),
     Bar(
-        "equal sites with a limit, 95%: mean time / least-loaded",
+        "equal substations with a limit, 95%: mean time / least-loaded",
         0.95,
         _over(EQUAL_95, LEAST_LOADED),
     ),
     Bar(
-        "equal sites without a limit: mean time / least-loaded",
+        "equal substations without a limit: mean time / least-loaded",
         1,
         _over(UNLIMITED_95, LEAST_LOADED),
     ),
-    Bar("unlike sites, 80%: mean error of the predicted time, %", 1, _error(UNLIKE_80)),
-    Bar("unlike sites, 95%: mean error of the predicted time, %", 1.5, _error(UNLIKE_95)),
-    Bar("equal sites with a limit, 95%: mean error, %", 10, _error(EQUAL_95)),
+    Bar("unlike substations, 80%: mean error of the predicted time, %", 1, _error(UNLIKE_80)),
+    Bar("unlike substations, 95%: mean error of the predicted time, %", 1.5, _error(UNLIKE_95)),
+    Bar("equal substations with a limit, 95%: mean error, %", 10, _error(EQUAL_95)),
     Bar(
         "foreign load: mean time, stale / fresh gauges",
         1.10,
@@ -113,7 +121,7 @@ BARS = (
     ),
     Bar("misreports: mean time / least-loaded", 0.40, _over(MISREPORTS, LEAST_LOADED)),
     Bar(
-        "unlike sites, 95%: longest wait, minutes",
+        "unlike substations, 95%: longest wait, minutes",
         35,
         _worst(UNLIKE_95, lambda one: one.longest_wait_min),
     ),

@@ -1,8 +1,8 @@
 """A lower bound of the mean time to charged: no choice, however clever, can do better.
 
-Each vehicle takes at least as long at a site as it would by itself there, and the sites together
-cannot deliver more than their limits nor hold more vehicles than their points. A linear program
-finds the best way to part the vehicles, even in fractions, that breaks none of this.
+Each vehicle takes at least as long at a substation as it would by itself there, and the substations
+together cannot deliver more than their limits nor hold more vehicles than their points. A linear
+program finds the best way to part the vehicles, even in fractions, that breaks none of this.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from scipy.sparse import lil_array  # type: ignore[import-untyped] # scipy has n
 from benchmarks.simulation.demand import Arrival
 from benchmarks.simulation.power.demand import HOUR_S, MINUTE_S
 from benchmarks.simulation.power.scenes import MEASURED_H
-from benchmarks.simulation.scenes import Scene, SiteSpec
+from benchmarks.simulation.scenes import Scene, SubstationSpec
 from load_balancer.routing.prediction import Supply, alone_s
 
 
@@ -24,29 +24,35 @@ def bound_min(scene: Scene, seed: int) -> float:
     vehicles = [one for one in arrivals if since <= one.at < until]
     # Some are charged after the last has come; a day is more than enough for them.
     span_s = until - since + 24 * HOUR_S
-    return lower_bound_s(vehicles, scene.sites, scene.time_scale, span_s) / MINUTE_S
+    return lower_bound_s(vehicles, scene.substations, scene.time_scale, span_s) / MINUTE_S
 
 
 def lower_bound_s(
-    vehicles: Sequence[Arrival], sites: Sequence[SiteSpec], time_scale: float, span_s: float
+    vehicles: Sequence[Arrival],
+    substations: Sequence[SubstationSpec],
+    time_scale: float,
+    span_s: float,
 ) -> float:
     """Bound the mean time that vehicles take, seconds.
 
     Args:
         vehicles: who is charged.
-        sites: where.
+        substations: where.
         time_scale: how many times faster than the clock vehicles charge.
-        span_s: the time in which the sites can charge them.
+        span_s: the time in which the substations can charge them.
     """
-    alone = [[_alone_s(vehicle, site, time_scale) for site in sites] for vehicle in vehicles]
-    many, choices = len(vehicles), len(sites)
+    alone = [
+        [_alone_s(vehicle, substation, time_scale) for substation in substations]
+        for vehicle in vehicles
+    ]
+    many, choices = len(vehicles), len(substations)
     limits = lil_array((2 * choices, many * choices))
     bounds = []
-    for column, site in enumerate(sites):
+    for column, substation in enumerate(substations):
         for row, vehicle in enumerate(vehicles):
             limits[2 * column, row * choices + column] = vehicle.demand.kwh
             limits[2 * column + 1, row * choices + column] = alone[row][column]
-        bounds += [site.limit_kw * span_s * time_scale / 3600, site.capacity * span_s]
+        bounds += [substation.limit_kw * span_s * time_scale / 3600, substation.capacity * span_s]
     whole = lil_array((many, many * choices))
     for row in range(many):
         for column in range(choices):
@@ -64,6 +70,6 @@ def lower_bound_s(
     return float(solution.fun) / many
 
 
-def _alone_s(vehicle: Arrival, site: SiteSpec, time_scale: float) -> float:
-    supply = Supply(0, 0.0, 0.0, site.point_power_kw, site.limit_kw, time_scale / 3600)
-    return alone_s(supply, vehicle.demand.stages(site.point_power_kw))
+def _alone_s(vehicle: Arrival, substation: SubstationSpec, time_scale: float) -> float:
+    supply = Supply(0, 0.0, 0.0, substation.point_power_kw, substation.limit_kw, time_scale / 3600)
+    return alone_s(supply, vehicle.demand.stages(substation.point_power_kw))

@@ -5,14 +5,17 @@ from random import Random
 
 from benchmarks.simulation.balancer import PooledBalancer
 from benchmarks.simulation.contenders import pooled
-from benchmarks.simulation.scenes import SiteSpec
+from benchmarks.simulation.scenes import SubstationSpec
 from benchmarks.simulation.world import Contender, Entry, World
 from load_balancer.routing.policies import DEFAULT_POLICY, POLICIES
 from load_balancer.routing.policy import Candidate, Pick, Policy
 
 
 def _leastconn(weights: Mapping[str, float]) -> Pick:
-    """Choose as HAProxy's leastconn does: an idle site first, then the least (n + 1) / weight."""
+    """Choose as HAProxy's leastconn does.
+
+    An idle substation first, then the least (n + 1) / weight.
+    """
 
     def pick(candidates: Sequence[Candidate], _random: Random) -> Candidate:
         return min(
@@ -26,9 +29,9 @@ def _leastconn(weights: Mapping[str, float]) -> Pick:
     return pick
 
 
-def _haproxy(name: str, weight: Callable[[SiteSpec], float]) -> Entry:
+def _haproxy(name: str, weight: Callable[[SubstationSpec], float]) -> Entry:
     def enter(world: World, random: Random) -> Contender:
-        weights = {site.name: weight(site) for site in world.scene.sites}
+        weights = {substation.name: weight(substation) for substation in world.scene.substations}
         return PooledBalancer(world, Policy(name, "least connections", _leastconn(weights)), random)
 
     return Entry(name, enter)
@@ -36,10 +39,12 @@ def _haproxy(name: str, weight: Callable[[SiteSpec], float]) -> Entry:
 
 OURS = DEFAULT_POLICY
 LEAST_LOADED = "least-loaded"
-HAPROXY_POINTS = _haproxy("HAProxy's rule, weights = points", lambda site: site.capacity)
+HAPROXY_POINTS = _haproxy(
+    "HAProxy's rule, weights = points", lambda substation: substation.capacity
+)
 HAPROXY_LIMITS = _haproxy(
     "HAProxy's rule, weights = limits",
-    lambda site: site.limit_kw,
+    lambda substation: substation.limit_kw,
 )
 CONTENDERS: tuple[Entry, ...] = (
     *(pooled(policy) for policy in POLICIES.values()),

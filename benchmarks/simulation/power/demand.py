@@ -35,7 +35,7 @@ def in_turn(*draws: Draw) -> Draw:
 
 
 def tells_energy_alone(draw: Draw) -> Draw:
-    """Have vehicles tell nothing of their power and battery; the sites find out."""
+    """Have vehicles tell nothing of their power and battery; the substations find out."""
     return lambda random: [
         arrival._replace(demand=Demand(arrival.demand.kwh), is_in_truth=arrival.demand)
         for arrival in draw(random)
@@ -58,7 +58,7 @@ def misreports(draw: Draw, *, wrong: float, leaves: float) -> Draw:
             told = told._replace(kwh=min(room, told.kwh * random.uniform(0.5, 1.5)))
         if random.random() < leaves:
             taken = taken._replace(kwh=taken.kwh * random.uniform(0.05, 1))
-        # A site gives no more than it was asked for.
+        # A substation gives no more than it was asked for.
         taken = taken._replace(kwh=min(taken.kwh, told.kwh))
         return arrival._replace(demand=told, is_in_truth=taken)
 

@@ -19,7 +19,10 @@ _DIGITS = 6
 
 
 class PowerFigures(NamedTuple):
-    """Of one run; of the vehicles that came while it was measured. Minutes of the sites' time."""
+    """Of one run; of the vehicles that came while it was measured.
+
+    Minutes of the substations' time.
+    """
 
     vehicles: int
     lost: int
@@ -30,7 +33,7 @@ class PowerFigures(NamedTuple):
     longest_wait_min: float
     error: float  # of the predicted charging time, mean, as a share of the real one; 0 if none was
     charged_an_hour: float  # all that were charged while it was measured
-    over_limit_kw: float  # most that a site ever drew beyond its limit
+    over_limit_kw: float  # most that a substation ever drew beyond its limit
     moved: int
 
     @classmethod
@@ -54,7 +57,9 @@ class PowerFigures(NamedTuple):
             rounded(max(waits)),
             rounded(fmean(errors) if errors else 0.0),
             rounded(in_time / (MEASURED_H[1] - MEASURED_H[0])),
-            rounded(max(site.worst_over_limit_kw for site in world.sites.values())),
+            rounded(
+                max(substation.worst_over_limit_kw for substation in world.substations.values())
+            ),
             sum(balancer.failovers for balancer in world.balancers),
         )
 

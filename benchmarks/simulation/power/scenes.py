@@ -12,24 +12,24 @@ from benchmarks.simulation.power.demand import (
     steady,
     tells_energy_alone,
 )
-from benchmarks.simulation.scenes import Event, Scene, SiteSpec
+from benchmarks.simulation.scenes import Event, Scene, SubstationSpec
 
-# Vehicles are measured that come between these hours of a scene; before them the sites fill, and
-# after them as many more come, so that the last ones are not better off.
+# Vehicles are measured that come between these hours of a scene; before them the substations fill,
+# and after them as many more come, so that the last ones are not better off.
 MEASURED_H = (15.0, 75.0)
 _ENDS_H = 80.0
 _DAY_S = 86_400.0
 
 UNLIKE = (
-    SiteSpec("hub", 12, point_power_kw=50, power_limit_kw=300),
-    SiteSpec("motorway", 4, point_power_kw=350, power_limit_kw=700),
-    SiteSpec("workplace", 24, point_power_kw=11, power_limit_kw=150),
+    SubstationSpec("hub", 12, point_power_kw=50, power_limit_kw=300),
+    SubstationSpec("motorway", 4, point_power_kw=350, power_limit_kw=700),
+    SubstationSpec("workplace", 24, point_power_kw=11, power_limit_kw=150),
 )
 EQUAL = tuple(
-    SiteSpec(f"substation{number}", 8, point_power_kw=50, power_limit_kw=200)
+    SubstationSpec(f"substation{number}", 8, point_power_kw=50, power_limit_kw=200)
     for number in range(1, 5)
 )
-UNLIMITED = tuple(site._replace(power_limit_kw=None) for site in EQUAL)
+UNLIMITED = tuple(substation._replace(power_limit_kw=None) for substation in EQUAL)
 
 # Vehicles an hour that least-loaded carries there: what it charges while a line never ends, as the
 # report has it.
@@ -39,7 +39,7 @@ CARRIED = {UNLIKE: 19.7, EQUAL: 24.8, UNLIMITED: 34.3}
 def _scene(
     name: str,
     story: str,
-    sites: tuple[SiteSpec, ...],
+    substations: tuple[SubstationSpec, ...],
     arrivals: Draw,
     *,
     strangers: Draw = lambda _random: (),
@@ -51,7 +51,7 @@ def _scene(
     return Scene(
         name=name,
         story=story,
-        sites=sites,
+        substations=substations,
         arrivals=arrivals,
         strangers=strangers,
         events=events,
@@ -64,16 +64,16 @@ def _scene(
     )
 
 
-def _at_load(name: str, sites: tuple[SiteSpec, ...], load: float, story: str) -> Scene:
-    return _scene(f"{name}, {load:.0%}", story, sites, _load(sites, load))
+def _at_load(name: str, substations: tuple[SubstationSpec, ...], load: float, story: str) -> Scene:
+    return _scene(f"{name}, {load:.0%}", story, substations, _load(substations, load))
 
 
-def _load(sites: tuple[SiteSpec, ...], load: float, until_h: float = _ENDS_H) -> Draw:
-    return steady(load * CARRIED[sites], until_h)
+def _load(substations: tuple[SubstationSpec, ...], load: float, until_h: float = _ENDS_H) -> Draw:
+    return steady(load * CARRIED[substations], until_h)
 
 
-def _event(hour: float, what: str, site: str) -> Event:
-    return Event(hour * HOUR_S, what, site)
+def _event(hour: float, what: str, substation: str) -> Event:
+    return Event(hour * HOUR_S, what, substation)
 
 
 _RUSH_H = (30.0, 34.0)
@@ -81,23 +81,23 @@ _UNLIKE_STORY = (
     "A hub (12 x 50 kW, limit 300), a motorway (4 x 350, limit 700), a workplace (24 x 11, limit "
     "150)."
 )
-_EQUAL_STORY = "Four alike sites of 8 x 50 kW, each with a limit of half of that."
+_EQUAL_STORY = "Four alike substations of 8 x 50 kW, each with a limit of half of that."
 
 UNLIKE_60, UNLIKE_80, UNLIKE_95, UNLIKE_124 = (
-    _at_load("unlike sites", UNLIKE, load, _UNLIKE_STORY) for load in (0.6, 0.8, 0.95, 1.24)
+    _at_load("unlike substations", UNLIKE, load, _UNLIKE_STORY) for load in (0.6, 0.8, 0.95, 1.24)
 )
 EQUAL_80, EQUAL_95 = (
-    _at_load("equal sites with a limit", EQUAL, load, _EQUAL_STORY) for load in (0.8, 0.95)
+    _at_load("equal substations with a limit", EQUAL, load, _EQUAL_STORY) for load in (0.8, 0.95)
 )
 UNLIMITED_95 = _at_load(
-    "equal sites without a limit",
+    "equal substations without a limit",
     UNLIMITED,
     0.95,
-    "The same sites without limits.",
+    "The same substations without limits.",
 )
 RUSH_HOUR = _scene(
     "rush hour",
-    "Unlike sites at 50%, and for four hours at 150%.",
+    "Unlike substations at 50%, and for four hours at 150%.",
     UNLIKE,
     in_turn(
         _load(UNLIKE, 0.5, _RUSH_H[0]),
@@ -118,35 +118,38 @@ FRESH, STALE = (
     for name, story, poll_interval_s in (
         (
             "foreign load, fresh gauges",
-            "Unlike sites at 80%; 30% of the vehicles come past the balancer, each to a site at "
-            "random, and drive on where that is full. Gauges are polled every 18 s of the sites' "
+            "Unlike substations at 80%; 30% of the vehicles come past the balancer, each to a "
+            "substation at "
+            "random, and drive on where that is full. Gauges are polled every 18 s of the "
+            "substations' "
             "time.",
             0.05,
         ),
         (
             "foreign load, stale gauges",
-            "The same vehicles; gauges are polled every 30 minutes of the sites' time.",
+            "The same vehicles; gauges are polled every 30 minutes of the substations' time.",
             5.0,
         ),
     )
 )
 MISREPORTS = _scene(
     "misreports",
-    "Unlike sites at 95%; 30% of the vehicles tell half to one and a half of the energy that they "
+    "Unlike substations at 95%; 30% of the vehicles tell half to one and a half of the energy that "
+    "they "
     "take, 10% leave before they have it.",
     UNLIKE,
     misreports(_load(UNLIKE, 0.95), wrong=0.3, leaves=0.1),
 )
 UNTOLD = _scene(
     "nobody tells its maximum",
-    "Unlike sites at 80%; vehicles tell their energy alone.",
+    "Unlike substations at 80%; vehicles tell their energy alone.",
     UNLIKE,
     tells_energy_alone(_load(UNLIKE, 0.8)),
     draws_as=UNLIKE_80.name,
 )
 CUT = _scene(
     "a limit is cut",
-    "Unlike sites at 80%; for ten hours the motorway may draw half of its limit.",
+    "Unlike substations at 80%; for ten hours the motorway may draw half of its limit.",
     UNLIKE,
     _load(UNLIKE, 0.8),
     events=(
@@ -156,8 +159,8 @@ CUT = _scene(
     draws_as=UNLIKE_80.name,
 )
 KILLED = _scene(
-    "a site is killed",
-    "Unlike sites at 80%; the motorway is killed, and starts again four hours later.",
+    "a substation is killed",
+    "Unlike substations at 80%; the motorway is killed, and starts again four hours later.",
     UNLIKE,
     _load(UNLIKE, 0.8),
     events=(_event(30, "is killed", "motorway"), _event(34, "starts", "motorway")),
@@ -167,14 +170,14 @@ SATURATED, SATURATED_EQUAL, SATURATED_UNLIMITED = (
     _scene(
         f"{name}, a line that never ends",
         "Twice as many vehicles as any choice can have charged: how many are, in an hour.",
-        sites,
+        substations,
         steady(2 * most, _ENDS_H),
         afterwards_s=0.0,
     )
-    for name, sites, most in (
-        ("unlike sites", UNLIKE, 31.0),
-        ("equal sites with a limit", EQUAL, 25.0),
-        ("equal sites without a limit", UNLIMITED, 40.0),
+    for name, substations, most in (
+        ("unlike substations", UNLIKE, 31.0),
+        ("equal substations with a limit", EQUAL, 25.0),
+        ("equal substations without a limit", UNLIMITED, 40.0),
     )
 )
 

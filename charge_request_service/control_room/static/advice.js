@@ -7,14 +7,14 @@ import { needs } from "./attention.js";
 import { counted } from "./formatting.js";
 
 /**
- * @param {Substation} site
+ * @param {Substation} substation
  * @returns {{todo: string, look: string} | null} null where nothing needs to be done
  */
-export function advice(site) {
-  const { name, reason, warning, drained, load } = site;
+export function advice(substation) {
+  const { name, reason, warning, drained, load } = substation;
   const log = `the log of ${name}`;
   const runbook = (/** @type {string} */ section) => `docs/runbook.md, ${section}`;
-  switch (needs(site)) {
+  switch (needs(substation)) {
     case "down":
       return { todo: whatToDoWhenDown(reason ?? ""), look: `${log}; ${runbook("SubstationDown")}` };
     case "over":
@@ -31,10 +31,10 @@ export function advice(site) {
           look: "the balancer's log, “substation drained”",
         };
       }
-      if (site.health === "draining") {
+      if (substation.health === "draining") {
         return { todo: "If nobody restarts it on purpose, find out why it shuts down.", look: log };
       }
-      if (site.health === "unknown") {
+      if (substation.health === "unknown") {
         return { todo: "Wait a moment: it has not been polled yet.", look: "the balancer's log" };
       }
       if (warning) {

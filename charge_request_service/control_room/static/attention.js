@@ -4,7 +4,7 @@
  * @import { Substation } from "./api.js"
  */
 
-/** Vehicles beyond the points that there are. @param {Substation} site */
+/** Vehicles beyond the points that there are. @param {Substation} substation */
 export function overCapacity({ capacity, load }) {
   return capacity === null ? 0 : Math.max(0, load - capacity);
 }
@@ -12,13 +12,13 @@ export function overCapacity({ capacity, load }) {
 /**
  * What is wrong, from the most urgent on; null where nothing is. To be full is no fault.
  *
- * @param {Substation} site
+ * @param {Substation} substation
  * @returns {"down" | "over" | "doubt" | null}
  */
-export function needs(site) {
-  if (site.health === "down") return "down";
-  if (overCapacity(site)) return "over";
-  if (site.health !== "up" || site.reason || site.warning) return "doubt";
+export function needs(substation) {
+  if (substation.health === "down") return "down";
+  if (overCapacity(substation)) return "over";
+  if (substation.health !== "up" || substation.reason || substation.warning) return "doubt";
   return null;
 }
 

@@ -17,8 +17,8 @@ const MOST_CELLS = 48;
 const HEALTH = { unknown: "Not known yet", up: "Up", draining: "Draining", down: "Down" };
 
 export class Card {
-  /** @param {Substation} site */
-  constructor(site) {
+  /** @param {Substation} substation */
+  constructor(substation) {
     const { root, slots } = stamp("card");
     this.root = root;
     this.slots = slots;
@@ -28,34 +28,34 @@ export class Card {
     /** @type {string | null} */
     this.health = null;
     this.drawn = "";
-    root.title = site.address;
-    this.site = site;
-    slots.drain.addEventListener("click", () => askToDrain(this.site));
+    root.title = substation.address;
+    this.substation = substation;
+    slots.drain.addEventListener("click", () => askToDrain(this.substation));
   }
 
-  /** @param {Substation} site */
-  show(site) {
+  /** @param {Substation} substation */
+  show(substation) {
     const { slots } = this;
-    this.site = site;
-    const known = site.capacity !== null;
-    const isUp = site.health === "up";
-    this.tellName(site.name);
-    this.tellHealth(site);
-    this.root.dataset.needs = needs(site) ?? "nothing";
-    say(slots.load, known ? number(site.load) : "–");
-    say(slots.of, known ? `of ${counted(site.capacity ?? 0, "point")}` : "");
-    say(slots.free, freeText(site));
-    this.root.dataset.full = String(known && isUp && site.load >= (site.capacity ?? 0));
-    this.drawPoints(site);
-    show(slots.reason, site.reason ?? "");
-    show(slots.warning, site.warning ?? "");
-    this.showAdvice(site);
-    this.showPower(site);
-    say(slots.own, number(site.own_load));
-    say(slots.foreign, number(site.foreign_load));
+    this.substation = substation;
+    const known = substation.capacity !== null;
+    const isUp = substation.health === "up";
+    this.tellName(substation.name);
+    this.tellHealth(substation);
+    this.root.dataset.needs = needs(substation) ?? "nothing";
+    say(slots.load, known ? number(substation.load) : "–");
+    say(slots.of, known ? `of ${counted(substation.capacity ?? 0, "point")}` : "");
+    say(slots.free, freeText(substation));
+    this.root.dataset.full = String(known && isUp && substation.load >= (substation.capacity ?? 0));
+    this.drawPoints(substation);
+    show(slots.reason, substation.reason ?? "");
+    show(slots.warning, substation.warning ?? "");
+    this.showAdvice(substation);
+    this.showPower(substation);
+    say(slots.own, number(substation.own_load));
+    say(slots.foreign, number(substation.foreign_load));
     say(
       slots.gauge,
-      site.gauge_age_s === null ? "never read" : `${site.gauge}, ${lasting(site.gauge_age_s)} old`,
+      substation.gauge_age_s === null ? "never read" : `${substation.gauge}, ${lasting(substation.gauge_age_s)} old`,
     );
   }
 
@@ -68,35 +68,35 @@ export class Card {
     paint(this.root, name);
   }
 
-  /** @param {Substation} site */
-  tellHealth(site) {
-    if (site.health === this.health) return;
+  /** @param {Substation} substation */
+  tellHealth(substation) {
+    if (substation.health === this.health) return;
     if (this.health !== null) {
-      announce(`${site.name}: ${HEALTH[site.health]}${site.reason ? `, ${site.reason}` : ""}`);
+      announce(`${substation.name}: ${HEALTH[substation.health]}${substation.reason ? `, ${substation.reason}` : ""}`);
     }
-    this.health = site.health;
-    this.root.dataset.health = site.health;
-    say(this.slots.health, HEALTH[site.health]);
+    this.health = substation.health;
+    this.root.dataset.health = substation.health;
+    say(this.slots.health, HEALTH[substation.health]);
   }
 
-  /** @param {Substation} site */
-  showAdvice(site) {
+  /** @param {Substation} substation */
+  showAdvice(substation) {
     const { slots } = this;
-    const told = advice(site);
+    const told = advice(substation);
     slots.advice.hidden = told === null;
     tell(slots.todo, told?.todo ?? "");
     tell(slots.look, told ? `Look at ${told.look}.` : "");
-    const action = site.drained ? "Undrain" : "Drain";
+    const action = substation.drained ? "Undrain" : "Drain";
     say(slots.drain, action);
-    if (slots.drain.ariaLabel !== `${action} ${site.name}`) slots.drain.ariaLabel = `${action} ${site.name}`;
+    if (slots.drain.ariaLabel !== `${action} ${substation.name}`) slots.drain.ariaLabel = `${action} ${substation.name}`;
   }
 
-  /** What it drew when it was last heard of says nothing of now. @param {Substation} site */
-  showPower(site) {
+  /** What it drew when it was last heard of says nothing of now. @param {Substation} substation */
+  showPower(substation) {
     const { slots } = this;
-    const isKnown = site.health === "up" || site.health === "draining";
-    const { power_kw: drawn, power_limit_kw: limit } = site;
-    const { committed_power_kw: committed, remaining_energy_kwh: energy } = site;
+    const isKnown = substation.health === "up" || substation.health === "draining";
+    const { power_kw: drawn, power_limit_kw: limit } = substation;
+    const { committed_power_kw: committed, remaining_energy_kwh: energy } = substation;
     say(slots.power, isKnown ? powerText(drawn, limit) : "–");
     const measured = isKnown && drawn !== null && limit !== null && limit > 0;
     slots["power-bar"].hidden = !measured;
@@ -109,7 +109,7 @@ export class Card {
     const cells = {
       committed: `${power(committed ?? 0)} kW`,
       energy: `${power(energy ?? 0)} kWh`,
-      done: doneText(site),
+      done: doneText(substation),
     };
     for (const [name, text] of Object.entries(cells)) {
       slots[`${name}-cell`].hidden = !isKnown || committed === null;
@@ -131,12 +131,12 @@ export class Card {
     );
   }
 
-  /** One cell for each point, own vehicles first; then one for each vehicle beyond them. @param {Substation} site */
-  drawPoints(site) {
-    const capacity = site.capacity ?? 0;
-    const own = Math.min(site.own_load, capacity);
-    const foreign = Math.min(site.foreign_load, capacity - own);
-    const over = overCapacity(site);
+  /** One cell for each point, own vehicles first; then one for each vehicle beyond them. @param {Substation} substation */
+  drawPoints(substation) {
+    const capacity = substation.capacity ?? 0;
+    const own = Math.min(substation.own_load, capacity);
+    const foreign = Math.min(substation.foreign_load, capacity - own);
+    const over = overCapacity(substation);
     const drawn = `${own} ${foreign} ${capacity} ${over}`;
     if (drawn === this.drawn) return;
     this.drawn = drawn;
@@ -173,7 +173,7 @@ function powerText(drawn, limit) {
 /**
  * When its own vehicles are predicted to be charged, first to last.
  *
- * @param {Substation} site
+ * @param {Substation} substation
  */
 function doneText({ next_finish_s: first, last_finish_s: last }) {
   if (last === null) return "–";
@@ -181,13 +181,13 @@ function doneText({ next_finish_s: first, last_finish_s: last }) {
   return soonest === latest ? latest : `${soonest} to ${latest}`;
 }
 
-/** @param {Substation} site */
-function freeText(site) {
-  if (site.capacity === null) return "";
-  if (site.health === "down") return "As last known";
-  if (site.health === "draining") return "Takes no new vehicle";
-  const over = overCapacity(site);
+/** @param {Substation} substation */
+function freeText(substation) {
+  if (substation.capacity === null) return "";
+  if (substation.health === "down") return "As last known";
+  if (substation.health === "draining") return "Takes no new vehicle";
+  const over = overCapacity(substation);
   if (over) return `${number(over)} over capacity`;
-  const free = site.capacity - site.load;
+  const free = substation.capacity - substation.load;
   return free > 0 ? counted(free, "point free", "points free") : "Full";
 }

@@ -16,7 +16,7 @@ export class Cards {
   constructor() {
     this.list = byId("cards");
     this.problem = byId("cards-problem");
-    /** @type {Map<string, Card>} by address: two sites may share a name */
+    /** @type {Map<string, Card>} by address: two substations may share a name */
     this.cards = new Map();
     this.sparked = -Infinity;
   }
@@ -26,17 +26,17 @@ export class Cards {
     tell(this.problem, problem ? `The file of substations is not in use: ${problem}` : "");
     this.problem.hidden = !problem;
     byId("cards-nothing").hidden = substations.length > 0;
-    const present = new Set(substations.map((site) => site.address));
+    const present = new Set(substations.map((substation) => substation.address));
     for (const [address, card] of this.cards) {
       if (!present.has(address)) {
         card.root.remove();
         this.cards.delete(address);
       }
     }
-    for (const site of substations) {
-      const card = this.cards.get(site.address) ?? new Card(site);
-      this.cards.set(site.address, card);
-      card.show(site);
+    for (const substation of substations) {
+      const card = this.cards.get(substation.address) ?? new Card(substation);
+      this.cards.set(substation.address, card);
+      card.show(substation);
     }
     this.order(byUrgency(substations));
     this.countThoseInNeed(substations);
@@ -57,7 +57,7 @@ export class Cards {
 
   /** @param {Substation[]} substations */
   countThoseInNeed(substations) {
-    const count = substations.filter((site) => needs(site)).length;
+    const count = substations.filter((substation) => needs(substation)).length;
     const verb = count === 1 ? "needs" : "need";
     say(byId("cards-needs"), count ? `${number(count)} of ${number(substations.length)} ${verb} attention` : "");
   }

@@ -45,7 +45,7 @@ export class Chart {
     const right = this.width - EDGE.right;
     const drawn = substations.toSorted((one, other) => other.load - one.load).slice(0, MOST_LINES);
     // In the order of the substations, so that lines do not change places as loads change.
-    const names = substations.filter((site) => drawn.includes(site)).map(({ name }) => name);
+    const names = substations.filter((substation) => drawn.includes(substation)).map(({ name }) => name);
     const lines = history.lines("load", names);
     const high = roundUp(Math.max(4, ...drawn.map(({ capacity }) => capacity ?? 0), peak(lines)));
     const x = (/** @type {number} */ at) => right - ((now - at) / span) * (right - EDGE.left);

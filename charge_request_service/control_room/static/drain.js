@@ -7,7 +7,7 @@ import { call } from "./api.js";
 import { confirm } from "./confirm.js";
 import { counted } from "./formatting.js";
 
-/** @param {Substation} site */
+/** @param {Substation} substation */
 export function askToDrain({ name, drained, load }) {
   const here = load ? `It finishes the ${counted(load, "vehicle")} there` : "No vehicle is there";
   confirm({

@@ -18,8 +18,8 @@
 import { call } from "./api.js";
 
 /**
- * How often to ask for the sites; for the decisions and the rush hour every second time, which keeps
- * these at five calls a second. With the balancer's defaults a site that freezes is found out after at
+ * How often to ask for the substations; for the decisions and the rush hour every second time, which keeps
+ * these at five calls a second. With the balancer's defaults a substation that freezes is found out after at
  * most 2.2 s: asking this often, the page shows it within three.
  */
 const EVERY_MS = 400;
@@ -44,7 +44,7 @@ export class Feed {
     this.skew = 0;
     /** When the grid last answered, ms of performance.now(). */
     this.heard = -Infinity;
-    /** Whether the next round asks for all there is, and not for the sites alone. */
+    /** Whether the next round asks for all there is, and not for the substations alone. */
     this.whole = true;
     this.running = false;
     /** Whether to ask now; a gateway that wants a key is asked once there is one, or after a while. */

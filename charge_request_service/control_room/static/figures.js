@@ -10,11 +10,11 @@ import { counted, number } from "./formatting.js";
 export class Figures {
   /** @param {Grid} grid @param {number | null} pace charges a minute */
   show(grid, pace) {
-    // A site that is down may hold anything: it is counted neither way.
+    // A substation that is down may hold anything: it is counted neither way.
     const alive = grid.substations.filter(({ health }) => health === "up" || health === "draining");
     const total = (/** @type {"load" | "capacity"} */ what) =>
-      alive.reduce((sum, site) => sum + (site[what] ?? 0), 0);
-    const over = alive.reduce((sum, site) => sum + overCapacity(site), 0);
+      alive.reduce((sum, substation) => sum + (substation[what] ?? 0), 0);
+    const over = alive.reduce((sum, substation) => sum + overCapacity(substation), 0);
     const up = alive.filter(({ health }) => health === "up").length;
     say(byId("figure-charging"), number(total("load")));
     say(byId("figure-points"), `of ${counted(total("capacity"), "point")}`);
@@ -24,7 +24,7 @@ export class Figures {
     say(byId("figure-purpose"), left ? `${number(left)} on purpose` : "");
     say(byId("figure-pace"), pace === null ? "–" : number(pace));
     say(byId("figure-up"), number(up));
-    say(byId("figure-sites"), `of ${number(grid.substations.length)}`);
+    say(byId("figure-substations"), `of ${number(grid.substations.length)}`);
     const [drawn, limit] = totalPower(alive);
     say(byId("figure-power"), drawn);
     say(byId("figure-limit"), limit);

@@ -55,7 +55,7 @@ export class History {
     this.samples.push({
       at,
       reach: REACH_MS,
-      values: new Map(known.map((site) => [site.name, site])),
+      values: new Map(known.map((substation) => [substation.name, substation])),
     });
     while (this.samples[0].at < at - KEPT_MS) this.samples.shift();
   }

@@ -58,7 +58,7 @@ def test_a_run_that_is_interrupted_ends_every_process(
     run = start(*_QUICK, "--rivals", "ours")
 
     def all_are_up() -> None:
-        # The benchmark, its guardian, and of 3 sites and the balancer a master and a worker.
+        # The benchmark, its guardian, and of 3 substations and the balancer a master and a worker.
         assert len(carrying(mark)) == 2 + 4 * 2
 
     eventually(all_are_up, within_s=20)

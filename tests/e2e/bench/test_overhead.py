@@ -14,18 +14,20 @@ from tests.e2e.bench.marked import none_is_left
 def test_a_run_ends_with_a_report_and_nothing_running(
     start: Start, mark: str, tmp_path: Path
 ) -> None:
-    run = start("benchmarks.overhead", "--quick", "--ways", "site,whole", "--out", str(tmp_path))
+    run = start(
+        "benchmarks.overhead", "--quick", "--ways", "substation,whole", "--out", str(tmp_path)
+    )
     said, _ = run.communicate(timeout=110)
 
     assert run.returncode == 0, said
-    site, whole = load(tmp_path / "overhead.json").ways
+    substation, whole = load(tmp_path / "overhead.json").ways
     assert [rush.at_a_time for rush in whole.rushes] == [1, 32]
-    for alone, all_three in zip(site.rushes, whole.rushes, strict=True):
+    for alone, all_three in zip(substation.rushes, whole.rushes, strict=True):
         assert alone.cpu_s.keys() == {"substation"}
         assert all_three.cpu_s.keys() == {"gateway", "balancer", "substation"}
         assert min(all_three.cpu_s.values()) > 0
         assert alone.per_s > all_three.per_s > 0
-    assert site.held == []
+    assert substation.held == []
     [held] = whole.held
     assert (held.vehicles, held.charged, held.lost) == (300, 300, 0)
     assert all(1_000 < held.memory_bytes[part] < 100_000 for part in held.memory_bytes)
@@ -34,8 +36,8 @@ def test_a_run_ends_with_a_report_and_nothing_running(
 
 
 def test_a_way_that_is_not_known_is_named(start: Start) -> None:
-    run = start("benchmarks.overhead", "--ways", "site,tram")
+    run = start("benchmarks.overhead", "--ways", "substation,tram")
     said, _ = run.communicate(timeout=20)
 
     assert run.returncode == 2
-    assert "'tram' is not one of site, balancer, haproxy, whole, whole-haproxy" in said
+    assert "'tram' is not one of substation, balancer, haproxy, whole, whole-haproxy" in said

@@ -15,7 +15,7 @@ import yaml
 
 ROOT = Path(__file__).parents[3]
 COMPOSE_FILE = ROOT / "docker-compose.yml"
-SITES = {"substation1": 4, "substation2": 8, "substation3": 12}
+SUBSTATIONS = {"substation1": 4, "substation2": 8, "substation3": 12}
 # A first build downloads the locked libraries.
 _UP_TIMEOUT_S = 600
 _PULL_TIMEOUT_S = 300
@@ -178,8 +178,10 @@ class Stack:
         return answer.json()
 
     def substations(self) -> dict[str, dict[str, Any]]:
-        """Return the balancer's view of its sites, by name."""
-        return {site["name"]: site for site in self.get("/substations")["substations"]}
+        """Return the balancer's view of its substations, by name."""
+        return {
+            substation["name"]: substation for substation in self.get("/substations")["substations"]
+        }
 
     def ask(self, path: str, **parameters: str) -> Any:
         """Ask Prometheus' API; return its data."""

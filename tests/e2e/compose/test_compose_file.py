@@ -158,13 +158,15 @@ def test_three_ports_are_published_and_on_this_machine_alone(document: dict[str,
     }
 
 
-def test_sites_and_balancer_are_on_the_internal_network_alone(document: dict[str, Any]) -> None:
+def test_substations_and_balancer_are_on_the_internal_network_alone(
+    document: dict[str, Any],
+) -> None:
     internal = {name for name, net in document["networks"].items() if net.get("internal")}
     assert internal == {"grid"}
     for service in OWN:
         networks = set(document["services"][service]["networks"])
         assert networks == {"grid"} | ({"public"} if service == "charge_request_service" else set())
-    # Grafana and Alertmanager need no site, and reach none.
+    # Grafana and Alertmanager need no substation, and reach none.
     assert set(document["services"]["grafana"]["networks"]) == {"monitoring"}
     assert set(document["services"]["alertmanager"]["networks"]) == {"monitoring"}
     assert set(document["services"]["prometheus"]["networks"]) == {"grid", "monitoring"}

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 import requests
 
-from tests.e2e.compose.stack import SITES, Stack
+from tests.e2e.compose.stack import SUBSTATIONS, Stack
 from tests.support.deadline import eventually
 
-_POINTS = sum(SITES.values())
+_POINTS = sum(SUBSTATIONS.values())
 _FOUND_WITHIN_S = 5
 
 
@@ -24,7 +24,7 @@ def charge_at_once(stack: Stack, vehicles: int, kwh: float = 5) -> list[dict[str
 
 def test_every_container_is_healthy(stack: Stack) -> None:
     containers = stack.containers()
-    assert len(containers) == len(SITES) + len(stack.services) + 1  # the balancer
+    assert len(containers) == len(SUBSTATIONS) + len(stack.services) + 1  # the balancer
     for container in containers:
         assert container["State"]["Health"]["Status"] == "healthy", container["Name"]
         assert container["Config"]["User"] not in ("", "0", "root")
@@ -36,15 +36,15 @@ def test_a_charge_without_a_body_is_charged(stack: Stack) -> None:
     charged = answer.json()
     assert charged["status"] == "charged"
     assert charged["kwh"] == 10
-    assert charged["substation"] in SITES
+    assert charged["substation"] in SUBSTATIONS
 
 
-def test_three_sites_share_the_vehicles_by_their_points(stack: Stack) -> None:
+def test_three_substations_share_the_vehicles_by_their_points(stack: Stack) -> None:
     charged = charge_at_once(stack, _POINTS, kwh=20)
-    by_site = dict.fromkeys(SITES, 0)
+    by_substation = dict.fromkeys(SUBSTATIONS, 0)
     for vehicle in charged:
-        by_site[vehicle["substation"]] += 1
-    assert by_site == SITES
+        by_substation[vehicle["substation"]] += 1
+    assert by_substation == SUBSTATIONS
     assert all(vehicle["attempts"] == 1 for vehicle in charged)
 
 
@@ -101,11 +101,13 @@ def test_no_health_check_asks_a_proxy(stack: Stack) -> None:
         assert done.returncode == 0, f"{service}: {done.stdout}{done.stderr}"
 
 
-def test_scaled_sites_are_found_by_dns_and_get_vehicles(stack: Stack) -> None:
+def test_scaled_substations_are_found_by_dns_and_get_vehicles(stack: Stack) -> None:
     before = set(stack.substations())
 
-    def scraped(sites: set[str]) -> None:
-        assert sites <= {sample["metric"].get("substation") for sample in stack.query("up == 1")}
+    def scraped(substations: set[str]) -> None:
+        assert substations <= {
+            sample["metric"].get("substation") for sample in stack.query("up == 1")
+        }
 
     def gone() -> None:
         assert set(stack.substations()) == before
@@ -115,19 +117,19 @@ def test_scaled_sites_are_found_by_dns_and_get_vehicles(stack: Stack) -> None:
         stack.compose("up", "--wait", "--no-recreate", "--scale", "substation2=4", "substation2")
 
         def found() -> set[str]:
-            sites = stack.substations()
-            up = {name for name, site in sites.items() if site["health"] == "up"}
-            assert len(up) == len(before) + 3, sites
+            substations = stack.substations()
+            up = {name for name, substation in substations.items() if substation["health"] == "up"}
+            assert len(up) == len(before) + 3, substations
             return up - before
 
         new = eventually(found, _FOUND_WITHIN_S)
         # On an idle grid the least loaded come first in turn: as many vehicles as points fill all.
-        charged = charge_at_once(stack, _POINTS + 3 * SITES["substation2"], kwh=20)
-        by_site = dict.fromkeys(new, 0)
+        charged = charge_at_once(stack, _POINTS + 3 * SUBSTATIONS["substation2"], kwh=20)
+        by_substation = dict.fromkeys(new, 0)
         for vehicle in charged:
             if vehicle["substation"] in new:
-                by_site[vehicle["substation"]] += 1
-        assert by_site == dict.fromkeys(new, SITES["substation2"])
+                by_substation[vehicle["substation"]] += 1
+        assert by_substation == dict.fromkeys(new, SUBSTATIONS["substation2"])
         # Prometheus knows them by the balancer's names.
         eventually(lambda: scraped(new), 15)
     finally:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import requests
 
-from tests.e2e.compose.stack import SITES, Stack
+from tests.e2e.compose.stack import SUBSTATIONS, Stack
 from tests.support.deadline import eventually
 from tests.unit.grafana.dashboards import FILES, Query, load, queries
 from tests.unit.prometheus.rules import alerts, recordings
@@ -56,7 +56,7 @@ def busy(stack: Stack) -> Iterator[Stack]:
         while not stop.is_set():
             stack.charge(kwh=2)
 
-    drivers = [threading.Thread(target=drive) for _ in range(sum(SITES.values()) // 2)]
+    drivers = [threading.Thread(target=drive) for _ in range(sum(SUBSTATIONS.values()) // 2)]
     for driver in drivers:
         driver.start()
     yield stack
@@ -122,7 +122,7 @@ def test_prometheus_scrapes_every_service_under_the_names_that_the_balancer_give
             ("charge_request_service", ""),
             ("load_balancer", ""),
             ("prometheus", ""),
-            *(("substation", name) for name in SITES),
+            *(("substation", name) for name in SUBSTATIONS),
         ]
         assert found == expected, found
 
@@ -168,7 +168,9 @@ def test_grafana_opens_on_the_glance_for_anyone_and_lets_nobody_change_it(
     assert 400 <= login.status_code < 500
 
 
-def test_the_alert_of_a_killed_site_fires_in_its_time_and_ends_with_the_fault(stack: Stack) -> None:
+def test_the_alert_of_a_killed_substation_fires_in_its_time_and_ends_with_the_fault(
+    stack: Stack,
+) -> None:
     def alert_is(wanted: str) -> None:
         states = [
             alert["state"]

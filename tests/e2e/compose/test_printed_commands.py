@@ -11,7 +11,7 @@ import yaml
 
 from tests.docs.commands import Command, classes, commands
 from tests.docs.terminal import Terminal, make_checkout
-from tests.e2e.compose.stack import SITES, Stack
+from tests.e2e.compose.stack import SUBSTATIONS, Stack
 
 _AGAIN = Command("the beginning of a page", 0, "docker compose up --wait")
 
@@ -71,8 +71,8 @@ class Reader:
         self._scaled |= {name: int(count) for name, count in scaled.items()}
 
     def _hold_to_what_was_asked_for(self, command: Command) -> None:
-        here = {name: len(self.stack.containers(name)) for name in SITES}
-        wanted = dict.fromkeys(SITES, 1) | self._scaled
+        here = {name: len(self.stack.containers(name)) for name in SUBSTATIONS}
+        wanted = dict.fromkeys(SUBSTATIONS, 1) | self._scaled
         assert here == wanted, f"{command.page}, line {command.line}: {command.text}"
 
 

@@ -1,4 +1,7 @@
-"""Whether what vehicles were told, what sites logged and what everybody counted agree. Pure."""
+"""Whether what vehicles were told, what substations logged and what everybody counted agree.
+
+Pure.
+"""
 
 import math
 from collections import Counter, defaultdict
@@ -13,7 +16,7 @@ from tests.support.fleet import Ride
 _ROUNDED_KWH = 0.00051
 
 Counters = Mapping[str, float]
-VisitsBySite = Mapping[str, Sequence[Visit]]
+VisitsBySubstation = Mapping[str, Sequence[Visit]]
 
 
 @dataclass(frozen=True)
@@ -25,7 +28,7 @@ class Figures:
         charged: those that were told that they are charged.
         came_again: those that were told to come back, or lost their connection, and came again.
         lost: those that were never charged.
-        charged_twice: those that sites charged to the end more than once.
+        charged_twice: those that substations charged to the end more than once.
         back_s: seconds from the end of the fault until the grid saw every part well.
     """
 
@@ -37,12 +40,12 @@ class Figures:
     back_s: float
 
 
-def add_up(rides: Sequence[Ride], visits: VisitsBySite, back_s: float) -> Figures:
+def add_up(rides: Sequence[Ride], visits: VisitsBySubstation, back_s: float) -> Figures:
     """Count what became of a scene's vehicles."""
     charges = Counter(
         visit.vehicle_id
-        for sites_visits in visits.values()
-        for visit in sites_visits
+        for substations_visits in visits.values()
+        for visit in substations_visits
         if visit.outcome == "charged"
     )
     charged = sum(ride.status == 200 for ride in rides)
@@ -57,17 +60,17 @@ def add_up(rides: Sequence[Ride], visits: VisitsBySite, back_s: float) -> Figure
 
 
 def check_answers(
-    rides: Sequence[Ride], visits: VisitsBySite, *, most_over_kwh: float = 0.0
+    rides: Sequence[Ride], visits: VisitsBySubstation, *, most_over_kwh: float = 0.0
 ) -> None:
-    """Assert that each vehicle told it is charged was, in the session and at the site told.
+    """Assert that each vehicle told it is charged was, in the session and at the substation told.
 
-    And that all of that session's visits together gave it what it asked for, and that no site
+    And that all of that session's visits together gave it what it asked for, and that no substation
     charged anybody else.
 
     Args:
         rides: the vehicles.
-        visits: what the sites logged.
-        most_over_kwh: what a vehicle may have got on top, as where its site was cut off.
+        visits: what the substations logged.
+        most_over_kwh: what a vehicle may have got on top, as where its substation was cut off.
     """
     told = {
         (ride.document["session_id"], ride.document["vehicle_id"], ride.document["substation"])
@@ -75,9 +78,9 @@ def check_answers(
         if ride.status == 200
     }
     got = {
-        (visit.session_id, visit.vehicle_id, site)
-        for site, sites_visits in visits.items()
-        for visit in sites_visits
+        (visit.session_id, visit.vehicle_id, substation)
+        for substation, substations_visits in visits.items()
+        for visit in substations_visits
         if visit.outcome == "charged"
     }
     assert told == got, f"told but not charged: {told - got}; charged but not told: {got - told}"
@@ -99,7 +102,7 @@ def check_counters(
     before: Mapping[str, Counters],
     after: Mapping[str, Counters],
     rides: Sequence[Ride],
-    visits: VisitsBySite,
+    visits: VisitsBySubstation,
 ) -> None:
     """Assert that the counters of all parts that lived through the scene add up."""
     moved = {
@@ -107,12 +110,14 @@ def check_counters(
         for name in before
         if _started(before[name]) == _started(after[name])
     }
-    for site, logged in visits.items():
-        if site in moved:
+    for substation, logged in visits.items():
+        if substation in moved:
             amended = _sum(
-                moved.get("balancer", {}), "balancer_amended_charges_total", f'substation="{site}"'
+                moved.get("balancer", {}),
+                "balancer_amended_charges_total",
+                f'substation="{substation}"',
             )
-            _check_site(site, moved[site], logged, amended)
+            _check_substation(substation, moved[substation], logged, amended)
     if "gateway" in moved:
         _equal(
             "the gateway's vehicles and answers",
@@ -125,26 +130,30 @@ def check_counters(
             sum(ride.status == 200 for ride in rides),
         )
     if "balancer" in moved:
-        for site, logged in visits.items():
+        for substation, logged in visits.items():
             _equal(
-                f"what the balancer says was charged at {site} and what {site} logged",
+                f"what the balancer says was charged at {substation} and what {substation} logged",
                 _sum(
-                    moved["balancer"], "balancer_dispatches_total", f'"charged",substation="{site}"'
+                    moved["balancer"],
+                    "balancer_dispatches_total",
+                    f'"charged",substation="{substation}"',
                 ),
                 sum(visit.outcome == "charged" for visit in logged),
             )
 
 
-def _check_site(site: str, moved: Counters, logged: Sequence[Visit], amended: float) -> None:
+def _check_substation(
+    substation: str, moved: Counters, logged: Sequence[Visit], amended: float
+) -> None:
     outcomes = Counter(visit.outcome for visit in logged)
     for outcome in ("charged", "aborted"):
         _equal(
-            f"{site}'s count of {outcome} and its log",
+            f"{substation}'s count of {outcome} and its log",
             _sum(moved, "substation_sessions_total", f'outcome="{outcome}"'),
             outcomes[outcome],
         )
         _equal(
-            f"{site}'s kWh to those {outcome} and its log",
+            f"{substation}'s kWh to those {outcome} and its log",
             _sum(moved, "substation_energy_delivered_kwh_total", f'outcome="{outcome}"'),
             sum(visit.delivered_kwh for visit in logged if visit.outcome == outcome),
         )
@@ -153,8 +162,8 @@ def _check_site(site: str, moved: Counters, logged: Sequence[Visit], amended: fl
     came = _sum(moved, "http_requests_total", 'method="POST",route="/charge"')
     ended = _sum(moved, "substation_sessions_total")
     assert came - amended <= ended <= came, (
-        f"{site}'s vehicles and its charged, aborted and refused together: {came:g} and {ended:g}"
-        + (f", {amended:g} asked for anew" if amended else "")
+        f"{substation}'s vehicles and its charged, aborted and refused together: {came:g} and "
+        f"{ended:g}" + (f", {amended:g} asked for anew" if amended else "")
     )
 
 

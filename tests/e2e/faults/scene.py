@@ -10,7 +10,7 @@ from tests.e2e.faults.world import World, expect_full, expect_idle, expect_norma
 from tests.support.deadline import eventually
 from tests.support.fleet import Fleet
 
-_POINTS = 24  # of all sites together
+_POINTS = 24  # of all substations together
 _LATER = 26  # vehicles that come while the fault lasts, and after it
 _RATE = 10  # of those a second
 # What vehicles ask for, kWh; at TIME_SCALE=360, 5 kWh take a second. Those at the points when the
@@ -19,8 +19,8 @@ _RATE = 10  # of those a second
 _EARLY_KWH = 20
 _KWH = (5, 10, 15)
 _PATIENCE_S = 45
-# What a vehicle takes within the time after which a site that hears nothing of the balancer stops
-# it, 2.8 s, and within which the balancer charges it elsewhere.
+# What a vehicle takes within the time after which a substation that hears nothing of the balancer
+# stops it, 2.8 s, and within which the balancer charges it elsewhere.
 LEASE_KWH = 2.8 * 5
 _BACK_WITHIN_S = 30
 
@@ -49,7 +49,7 @@ class Scene:
             title: what happens, for the table in docs/reliability.md.
             fault: strikes, holds, puts right, and returns.
             early_kwh: what those ask for that are there when the fault strikes.
-            most_over_kwh: what each may get on top: of a site that charges on unheard.
+            most_over_kwh: what each may get on top: of a substation that charges on unheard.
         """
         eventually(lambda: expect_idle(self.world), _PATIENCE_S)  # whatever came of the last scene
         before = self.world.counters()
@@ -72,12 +72,12 @@ class Scene:
         eventually(lambda: expect_idle(self.world))
 
         visits = {
-            site: [
+            substation: [
                 visit
-                for visit in self.world.visits(site)
+                for visit in self.world.visits(substation)
                 if visit.vehicle_id.startswith(f"{self._name}-")
             ]
-            for site in self.world.sites
+            for substation in self.world.substations
         }
         figures = add_up(fleet.rides, visits, back_s)
         self._record(title, figures)

@@ -19,14 +19,14 @@ class World(Protocol):
         """Where vehicles find the gateway."""
 
     @property
-    def sites(self) -> Sequence[str]:
+    def substations(self) -> Sequence[str]:
         """Names of the substations."""
 
     def part(self, name: str) -> Part:
-        """Return a part by its name: gateway, balancer, or a site's."""
+        """Return a part by its name: gateway, balancer, or a substation's."""
 
-    def visits(self, site: str) -> list[Visit]:
-        """Read the sessions that a site has logged, over all of its restarts."""
+    def visits(self, substation: str) -> list[Visit]:
+        """Read the sessions that a substation has logged, over all of its restarts."""
 
     def counters(self) -> Mapping[str, Mapping[str, float]]:
         """Read every part's metrics, by the part's name."""
@@ -36,9 +36,9 @@ class Processes:
     """The grid as processes."""
 
     def __init__(self, grid: Grid) -> None:
-        self._parts = {site.name: site for site in grid.substations}
+        self._parts = {substation.name: substation for substation in grid.substations}
         self._parts |= {"balancer": grid.balancer, "gateway": grid.gateway}
-        self.sites = [site.name for site in grid.substations]
+        self.substations = [substation.name for substation in grid.substations]
         self.grid = grid
 
     @property
@@ -48,28 +48,30 @@ class Processes:
     def part(self, name: str) -> Part:
         return self._parts[name]
 
-    def visits(self, site: str) -> list[Visit]:
-        return visits(self._parts[site].log_file)
+    def visits(self, substation: str) -> list[Visit]:
+        return visits(self._parts[substation].log_file)
 
     def counters(self) -> Mapping[str, Mapping[str, float]]:
         return {name: scrape(part.url) for name, part in self._parts.items()}
 
 
 def expect_normal(world: World) -> None:
-    """Assert that the grid takes vehicles and sees every site of the world up."""
+    """Assert that the grid takes vehicles and sees every substation of the world up."""
     ready = requests.get(f"{world.url}/readyz", timeout=2)
     assert ready.status_code == 200, ready.text
     view = requests.get(f"{world.url}/substations", timeout=2).json()
-    health = {site["name"]: site["health"] for site in view["substations"]}
-    not_up = {name: health.get(name) for name in world.sites if health.get(name) != "up"}
+    health = {substation["name"]: substation["health"] for substation in view["substations"]}
+    not_up = {name: health.get(name) for name in world.substations if health.get(name) != "up"}
     assert not not_up, f"not up: {not_up}"
 
 
 def expect_full(world: World, points: int) -> None:
     """Assert that as many vehicles charge as there are points."""
     view = requests.get(f"{world.url}/substations", timeout=2).json()
-    sites = [site for site in view["substations"] if site["name"] in world.sites]
-    charging = sum(site["own_load"] for site in sites)
+    substations = [
+        substation for substation in view["substations"] if substation["name"] in world.substations
+    ]
+    charging = sum(substation["own_load"] for substation in substations)
     assert charging == points, f"{charging} vehicles charge, {view['waiting']} wait"
 
 

@@ -197,7 +197,7 @@ BODIES = {
 EVERYWHERE = {**FRAMING, **HEADS, **BODIES}
 
 
-# What sites have no use for.
+# What substations have no use for.
 PREFERENCES = {
     "Prefer: wait and 8,000 spaces": head(
         b"Prefer: wait=" + b" " * 8_000 + b"x", b"Content-Length: 2", body=b"[]"

@@ -16,11 +16,11 @@ from local_stack.scrape import scrape
 from tests.conftest import StartService
 from tests.e2e.hostile.honest import Seen, Vehicles
 from tests.e2e.hostile.table import Table
-from tests.support.balancer import sites, start_balancer, wait_for_health
+from tests.support.balancer import start_balancer, substations, wait_for_health
 from tests.support.deadline import eventually
 from tests.support.fleet import Fleet
 from tests.support.memory import family
-from tests.support.raw_substation import CHARGED, GAUGES, Bytes, RawSite, http, raw_site
+from tests.support.raw_substation import CHARGED, GAUGES, Bytes, RawSubstation, http, raw_substation
 
 LASTS_S = 5
 LIARS = 3
@@ -92,7 +92,7 @@ EMPTY = http(b"substation_current_load 0\nsubstation_capacity %d\n" % POINTS)
 
 
 class Stage(NamedTuple):
-    """A grid with one honest substation, named site1; the liars follow."""
+    """A grid with one honest substation, named substation1; the liars follow."""
 
     gateway: Process
     balancer: Process
@@ -112,10 +112,10 @@ def liars() -> Iterator[ExitStack]:
         yield stack
 
 
-def start(start_service: StartService, *lying: RawSite) -> Stage:
+def start(start_service: StartService, *lying: RawSubstation) -> Stage:
     honest = start_service("substation_service", CHARGING_POINTS=POINTS, TIME_SCALE=3600)
     balancer = start_balancer(start_service, honest.url, *(one.url for one in lying))
-    wait_for_health(balancer, "site1", "up", within_s=15)
+    wait_for_health(balancer, "substation1", "up", within_s=15)
     gateway = start_service("charge_request_service", BALANCER_URL=balancer.url)
     return Stage(gateway, balancer, honest)
 
@@ -138,7 +138,7 @@ def note(table: Table, attack: str, answer: str, attacks: int, seen: Seen) -> No
 def test_a_page_that_is_dear_to_read_is_dear_to_its_substation_alone(
     start_service: StartService, liars: ExitStack, table: Table, page: str
 ) -> None:
-    lying = [liars.enter_context(raw_site(metrics=[PAGES[page]])) for _ in range(LIARS)]
+    lying = [liars.enter_context(raw_substation(metrics=[PAGES[page]])) for _ in range(LIARS)]
     stage = start(start_service, *lying)
     began, spent_s = time.monotonic(), cpu_s(stage.balancer)
 
@@ -155,10 +155,12 @@ def test_a_page_that_is_dear_to_read_is_dear_to_its_substation_alone(
 def test_a_vehicle_that_a_substation_took_is_charged_once(
     start_service: StartService, liars: ExitStack, table: Table, answer: str
 ) -> None:
-    lying = [liars.enter_context(raw_site(ANSWERS[answer], metrics=[EMPTY])) for _ in range(LIARS)]
+    lying = [
+        liars.enter_context(raw_substation(ANSWERS[answer], metrics=[EMPTY])) for _ in range(LIARS)
+    ]
     stage = start(start_service, *lying)
     for number in range(2, LIARS + 2):
-        wait_for_health(stage.balancer, f"site{number}", "up")
+        wait_for_health(stage.balancer, f"substation{number}", "up")
 
     with stage.vehicles() as vehicles:
         time.sleep(LASTS_S)
@@ -175,12 +177,12 @@ def test_progress_that_is_a_lie_is_dear_to_its_substation_alone(
     start_service: StartService, liars: ExitStack, table: Table, told: str
 ) -> None:
     lying = [
-        liars.enter_context(raw_site(metrics=[EMPTY], progress=PROGRESS[told]))
+        liars.enter_context(raw_substation(metrics=[EMPTY], progress=PROGRESS[told]))
         for _ in range(LIARS)
     ]
     stage = start(start_service, *lying)
     for number in range(2, LIARS + 2):
-        wait_for_health(stage.balancer, f"site{number}", "up")
+        wait_for_health(stage.balancer, f"substation{number}", "up")
     began, spent_s = time.monotonic(), cpu_s(stage.balancer)
 
     with stage.vehicles() as vehicles:
@@ -201,10 +203,10 @@ def test_a_connection_that_closes_as_a_charge_is_sent_costs_nobody_anything(
     start_service: StartService, liars: ExitStack, table: Table
 ) -> None:
     closing = [http(CHARGED), CLOSES] * 500  # every kept connection is closed by the next charge
-    lying = [liars.enter_context(raw_site(*closing, metrics=[EMPTY])) for _ in range(LIARS)]
+    lying = [liars.enter_context(raw_substation(*closing, metrics=[EMPTY])) for _ in range(LIARS)]
     stage = start(start_service, *lying)
     for number in range(2, LIARS + 2):
-        wait_for_health(stage.balancer, f"site{number}", "up")
+        wait_for_health(stage.balancer, f"substation{number}", "up")
 
     with stage.vehicles() as vehicles:
         time.sleep(LASTS_S)
@@ -225,15 +227,17 @@ def test_answers_that_drip_hold_their_own_vehicles_alone(
     victims = LIARS * each
     drip = Bytes(b"HTTP/1.1 200 OK\r\nContent-Length: 60000\r\n\r\n", b"x", forever_every_s=0.1)
     gauges = b"substation_current_load 0\nsubstation_capacity %d\n" % each
-    lying = [liars.enter_context(raw_site(drip, metrics=[http(gauges)])) for _ in range(LIARS)]
+    lying = [
+        liars.enter_context(raw_substation(drip, metrics=[http(gauges)])) for _ in range(LIARS)
+    ]
     stage = start(start_service, *lying)
     for number in range(2, LIARS + 2):
-        wait_for_health(stage.balancer, f"site{number}", "up")
+        wait_for_health(stage.balancer, f"substation{number}", "up")
     Fleet(stage.gateway.url, kwh=250).send(victims + POINTS)  # for 5 s at the honest one
 
     def only_liars_hold_vehicles() -> None:
-        loads = {name: one["own_load"] for name, one in sites(stage.balancer).items()}
-        assert loads.pop("site1") == 0
+        loads = {name: one["own_load"] for name, one in substations(stage.balancer).items()}
+        assert loads.pop("substation1") == 0
         assert set(loads.values()) == {each}
 
     eventually(only_liars_hold_vehicles, within_s=30)

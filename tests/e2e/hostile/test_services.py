@@ -54,10 +54,12 @@ def charged(grid: Grid) -> dict[str, float]:
         "gateway": total(grid.gateway.url, "charge_requests_total"),
         "balancer": total(grid.balancer.url, "balancer_dispatches_total"),
         "substations": sum(
-            total(site.url, "substation_sessions_total") for site in grid.substations
+            total(substation.url, "substation_sessions_total") for substation in grid.substations
         ),
     }
-    assert all(scrape(site.url)["substation_current_load"] == 0 for site in grid.substations)
+    assert all(
+        scrape(substation.url)["substation_current_load"] == 0 for substation in grid.substations
+    )
     return counts
 
 
@@ -198,5 +200,5 @@ def test_a_vehicle_that_hung_up_half_way_or_all_the_way_leaves_no_session(
                 eventually(lambda: charged(grid), within_s=3)
                 table.row(name, service, "stopped", time.monotonic() - began)
     assert charged(grid)["substations"] == before + 2 * len(SERVICES)
-    for site in grid.substations:
-        assert scrape(site.url)['substation_sessions_total{outcome="refused"}'] == 0
+    for substation in grid.substations:
+        assert scrape(substation.url)['substation_sessions_total{outcome="refused"}'] == 0

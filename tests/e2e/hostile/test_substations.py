@@ -1,7 +1,7 @@
-"""A running balancer among sites that attack it: every vehicle is charged at the honest one.
+"""A running balancer among substations that attack it: every vehicle is charged at the honest one.
 
-A few attackers at a time: a site is chosen again after each good poll, and a vehicle that meets bad
-sites only pauses for longer each time.
+A few attackers at a time: a substation is chosen again after each good poll, and a vehicle that
+meets bad substations only pauses for longer each time.
 """
 
 import time
@@ -13,11 +13,11 @@ import requests
 
 from local_stack.scrape import scrape
 from tests.conftest import StartService
-from tests.support.balancer import sites, start_balancer, wait_for_health
+from tests.support.balancer import start_balancer, substations, wait_for_health
 from tests.support.fleet import Fleet
 from tests.support.hostile_answers import BOMB, GARBAGE, MUDDLE
 from tests.support.memory import Memory
-from tests.support.raw_substation import GAUGES, Bytes, http, raw_site
+from tests.support.raw_substation import GAUGES, Bytes, http, raw_substation
 
 AT_ONCE = 10
 VEHICLES = 30
@@ -45,15 +45,15 @@ def groups(attacks: Mapping[str, Bytes]) -> list[object]:
 
 
 @pytest.mark.parametrize("attacks", groups(GARBAGE))
-def test_vehicles_are_charged_beside_sites_that_answer_a_charge_with_an_attack(
+def test_vehicles_are_charged_beside_substations_that_answer_a_charge_with_an_attack(
     start_service: StartService, attacks: list[Bytes]
 ) -> None:
     honest = start_service("substation_service", CHARGING_POINTS=10, TIME_SCALE=3600)
     with ExitStack() as stack:
-        hostile = [stack.enter_context(raw_site(attack)) for attack in attacks]
+        hostile = [stack.enter_context(raw_substation(attack)) for attack in attacks]
         balancer = start_balancer(start_service, honest.url, *(one.url for one in hostile))
         for number in range(1, len(hostile) + 2):
-            wait_for_health(balancer, f"site{number}", "up", within_s=15)
+            wait_for_health(balancer, f"substation{number}", "up", within_s=15)
         memory = Memory(balancer)
 
         fleet = Fleet(balancer.url, kwh=3).send(VEHICLES)
@@ -64,20 +64,20 @@ def test_vehicles_are_charged_beside_sites_that_answer_a_charge_with_an_attack(
         assert memory.grown_mb < MOST_GROWTH_MB
     assert slowest_s < SLOWEST_S
     assert fleet.statuses() == {200: VEHICLES}, fleet.troubles()
-    assert fleet.by_site() == {"site1": VEHICLES}
-    assert {one["own_load"] for one in sites(balancer).values()} == {0}
+    assert fleet.by_substation() == {"substation1": VEHICLES}
+    assert {one["own_load"] for one in substations(balancer).values()} == {0}
     assert scrape(honest.url)['substation_sessions_total{outcome="charged"}'] == VEHICLES
 
 
 @pytest.mark.parametrize("attacks", groups(PAGES))
-def test_vehicles_are_charged_beside_sites_whose_page_is_an_attack(
+def test_vehicles_are_charged_beside_substations_whose_page_is_an_attack(
     start_service: StartService, attacks: list[Bytes]
 ) -> None:
     honest = start_service("substation_service", CHARGING_POINTS=10, TIME_SCALE=3600)
     with ExitStack() as stack:
-        hostile = [stack.enter_context(raw_site(metrics=[page])) for page in attacks]
+        hostile = [stack.enter_context(raw_substation(metrics=[page])) for page in attacks]
         balancer = start_balancer(start_service, honest.url, *(one.url for one in hostile))
-        wait_for_health(balancer, "site1", "up", within_s=15)
+        wait_for_health(balancer, "substation1", "up", within_s=15)
         memory = Memory(balancer)
 
         fleet = Fleet(balancer.url, kwh=3).send(VEHICLES, rate=20)
@@ -86,11 +86,13 @@ def test_vehicles_are_charged_beside_sites_whose_page_is_an_attack(
 
         assert all("/metrics" in one.asked for one in hostile)
         assert memory.grown_mb < MOST_GROWTH_MB
-        health = {name: site["health"] for name, site in sites(balancer).items()}
+        health = {name: substation["health"] for name, substation in substations(balancer).items()}
     assert slowest_s < SLOWEST_S
     assert fleet.statuses() == {200: VEHICLES}, fleet.troubles()
-    assert fleet.by_site() == {"site1": VEHICLES}
-    assert health == {"site1": "up"} | {f"site{n}": "down" for n in range(2, len(attacks) + 2)}
+    assert fleet.by_substation() == {"substation1": VEHICLES}
+    assert health == {"substation1": "up"} | {
+        f"substation{n}": "down" for n in range(2, len(attacks) + 2)
+    }
 
 
 def slowest_answer_s(url: str, times: int = 10) -> float:

@@ -100,7 +100,7 @@ class Pods:
         """Return the health of each substation."""
         headers = {"Authorization": f"Bearer {self.key}"}
         view = requests.get(f"{self.url}/substations", headers=headers, timeout=5).json()
-        return {site["name"]: site["health"] for site in view["substations"]}
+        return {substation["name"]: substation["health"] for substation in view["substations"]}
 
     def exec(self, service: str, *command: str, check: bool = True) -> str:
         """Run a command in a service's container; return what it prints, errors too."""

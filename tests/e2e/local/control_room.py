@@ -53,12 +53,12 @@ def go(page: Page, url: str, tries: int = 5) -> None:
         go(page, url, tries - 1)
 
 
-def card(page: Page, site: str) -> Locator:
-    return page.locator(f'.card[data-substation="{site}"]')
+def card(page: Page, substation: str) -> Locator:
+    return page.locator(f'.card[data-substation="{substation}"]')
 
 
-def slot(page: Page, site: str, name: str) -> Locator:
-    return card(page, site).locator(f'[data-slot="{name}"]')
+def slot(page: Page, substation: str, name: str) -> Locator:
+    return card(page, substation).locator(f'[data-slot="{name}"]')
 
 
 def order(page: Page) -> list[str]:

@@ -48,7 +48,7 @@ def field(page: Page, label: str) -> Locator:
 
 
 def charge_directly(url: str, kwh: float) -> threading.Thread:
-    """Send a vehicle to a site past the balancer, without waiting for its answer."""
+    """Send a vehicle to a substation past the balancer, without waiting for its answer."""
     send = partial(requests.post, f"{url}/charge", json={"kwh": kwh}, timeout=60)
     thread = threading.Thread(target=send, daemon=True)
     thread.start()
@@ -62,7 +62,7 @@ def bring_back(process: Process, fault: str) -> None:
         process.start()
 
 
-def test_what_looks_wrong_is_told_of_a_site_that_is_up_and_of_the_file_of_sites(
+def test_what_looks_wrong_is_told_of_a_substation_that_is_up_and_of_the_file_of_substations(
     page: Page,
 ) -> None:
     expect(slot(page, "substation1", "warning")).to_be_hidden()
@@ -88,16 +88,16 @@ def test_what_looks_wrong_is_told_of_a_site_that_is_up_and_of_the_file_of_sites(
     page.unroute_all(behavior="wait")
 
 
-def test_every_site_is_shown_live_with_its_numbers(
+def test_every_substation_is_shown_live_with_its_numbers(
     page: Page, grid: Grid, complaints: list[str]
 ) -> None:
-    for site, points in zip(grid.substations, grid.points, strict=True):
-        expect(slot(page, site.name, "health")).to_have_text("Up")
-        expect(slot(page, site.name, "of")).to_have_text(f"of {points} points")
-        expect(slot(page, site.name, "points").locator("i")).to_have_count(points)
-        expect(slot(page, site.name, "power")).to_have_text(f"0 of {points * 50} kW")
-        expect(slot(page, site.name, "gauge")).to_have_text(re.compile(r"^0, 0\.\d s old$"))
-        expect(slot(page, site.name, "reason")).to_be_hidden()
+    for substation, points in zip(grid.substations, grid.points, strict=True):
+        expect(slot(page, substation.name, "health")).to_have_text("Up")
+        expect(slot(page, substation.name, "of")).to_have_text(f"of {points} points")
+        expect(slot(page, substation.name, "points").locator("i")).to_have_count(points)
+        expect(slot(page, substation.name, "power")).to_have_text(f"0 of {points * 50} kW")
+        expect(slot(page, substation.name, "gauge")).to_have_text(re.compile(r"^0, 0\.\d s old$"))
+        expect(slot(page, substation.name, "reason")).to_be_hidden()
     expect(page.locator("#figure-up")).to_have_text("3")
     expect(page.locator("#figure-points")).to_have_text("of 24 points")
     expect(page.locator("#link-text")).to_contain_text("Live")
@@ -253,31 +253,31 @@ def test_a_rush_hour_can_be_stopped_and_is_refused_with_the_reason(page: Page) -
 
 
 @pytest.mark.parametrize("fault", ["kill", "freeze"])
-def test_a_site_that_stops_turns_unhealthy_within_three_seconds_and_comes_back(
+def test_a_substation_that_stops_turns_unhealthy_within_three_seconds_and_comes_back(
     page: Page, grid: Grid, fault: str
 ) -> None:
-    site = grid.substations[1]
+    substation = grid.substations[1]
 
-    getattr(site, fault)()
+    getattr(substation, fault)()
     stopped = time.monotonic()
 
     # Looked at in each frame: `expect` looks twice a second.
     page.wait_for_function(
         "health => health.textContent === 'Down'",
-        arg=slot(page, site.name, "health").element_handle(),
+        arg=slot(page, substation.name, "health").element_handle(),
         timeout=3000,
     )
     assert time.monotonic() - stopped < 3
-    expect(slot(page, site.name, "reason")).not_to_be_empty()
-    expect(page.locator("#announcer")).to_contain_text(f"{site.name}: Down")
+    expect(slot(page, substation.name, "reason")).not_to_be_empty()
+    expect(page.locator("#announcer")).to_contain_text(f"{substation.name}: Down")
     expect(page.locator("#figure-up")).to_have_text("2")
     expect(page.locator("#figure-points")).to_have_text("of 16 points")
     expect(page.locator("#link-text")).to_contain_text("Live")
 
-    bring_back(site, fault)
+    bring_back(substation, fault)
 
-    expect(slot(page, site.name, "health")).to_have_text("Up", timeout=15_000)
-    expect(slot(page, site.name, "reason")).to_be_hidden()
+    expect(slot(page, substation.name, "health")).to_have_text("Up", timeout=15_000)
+    expect(slot(page, substation.name, "reason")).to_be_hidden()
 
 
 @pytest.mark.parametrize(
@@ -402,16 +402,16 @@ def test_the_history_leaves_out_what_is_not_known(page: Page) -> None:
         """async () => {
           const { History } = await import("/control-room/history.js");
           const history = new History();
-          const site = (name, load, health = "up") => ({ name, load, health });
+          const substation = (name, load, health = "up") => ({ name, load, health });
           const names = ["a", "b"];
-          history.add(1000, [site("a", 1), site("b", 5)]);
-          history.add(2000, [site("a", 2), site("b", 5, "down")]);
-          history.add(3000, [site("a", 3), site("b", 6)]);
-          history.add(13000, [site("a", 4)]);  // nothing was heard for 10 s
+          history.add(1000, [substation("a", 1), substation("b", 5)]);
+          history.add(2000, [substation("a", 2), substation("b", 5, "down")]);
+          history.add(3000, [substation("a", 3), substation("b", 6)]);
+          history.add(13000, [substation("a", 4)]);  // nothing was heard for 10 s
           const loads = [...history.lines("load", names)].map(([name, pieces]) =>
             [name, pieces.map((piece) => piece.map(({ value }) => value))]);
           const spans = [history.span(13000), history.span(200000)];
-          history.add(700000, [site("a", 5)]);
+          history.add(700000, [substation("a", 5)]);
           return [loads, [...spans, history.samples.length]];
         }"""
     )

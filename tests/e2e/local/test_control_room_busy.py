@@ -105,8 +105,8 @@ def test_the_chart_stays_in_its_panel_when_load_exceeds_capacity(page: Page) -> 
 def test_labels_of_many_full_substations_stay_in_the_panel_and_apart(page: Page) -> None:
     def full(grid: dict[str, Any]) -> None:
         many(30)(grid)
-        for site in grid["substations"]:
-            site["load"] = site["own_load"] = site["capacity"]
+        for substation in grid["substations"]:
+            substation["load"] = substation["own_load"] = substation["capacity"]
 
     with told(page, full):
         expect(page.locator("#chart path.line")).to_have_count(24)
@@ -152,10 +152,10 @@ def test_a_substation_that_is_down_shows_no_power(page: Page, grid: Grid) -> Non
 
 
 def test_power_that_is_not_published_is_not_shown_as_none(page: Page) -> None:
-    def publish(power_kw: float | None, limit_kw: float | None, *, sites: int = 3) -> Any:
+    def publish(power_kw: float | None, limit_kw: float | None, *, substations: int = 3) -> Any:
         def edit(grid: dict[str, Any]) -> None:
-            for site in grid["substations"][:sites]:
-                site |= {"power_kw": power_kw, "power_limit_kw": limit_kw}
+            for substation in grid["substations"][:substations]:
+                substation |= {"power_kw": power_kw, "power_limit_kw": limit_kw}
 
         return edit
 
@@ -165,10 +165,10 @@ def test_power_that_is_not_published_is_not_shown_as_none(page: Page) -> None:
         expect(limit).to_have_text("not published")
         expect(slot(page, "substation1", "power")).to_have_text("not published")
         expect(slot(page, "substation1", "power-bar")).to_be_hidden()
-    with told(page, publish(None, None, sites=1)):
+    with told(page, publish(None, None, substations=1)):
         expect(figure).to_have_text("0")
         expect(limit).to_have_text("of 1,000 kW, 2 substations")
-    with told(page, publish(None, None, sites=2)):
+    with told(page, publish(None, None, substations=2)):
         expect(limit).to_have_text("of 600 kW, 1 substation")
     with told(page, publish(42.5, None)):
         expect(limit).to_have_text("kW")
@@ -318,9 +318,9 @@ def test_terms_explain_themselves_on_hover_and_on_focus(page: Page, term: str, s
 def test_the_chart_begins_with_the_balancers_history(browser: Browser, grid: Grid) -> None:
     def ten_seconds_are_known() -> None:
         (load,) = (
-            site["load"]
-            for site in grid.get("/history")["substations"]
-            if site["name"] == "substation3"
+            substation["load"]
+            for substation in grid.get("/history")["substations"]
+            if substation["name"] == "substation3"
         )
         assert len([one for one in load if one is not None]) >= 10
         assert max(one or 0 for one in load) > 0
@@ -346,13 +346,13 @@ def test_the_chart_begins_with_the_balancers_history(browser: Browser, grid: Gri
 
 @pytest.mark.usefixtures("charging")
 def test_a_changed_limit_is_told_and_power_has_a_line(page: Page, grid: Grid) -> None:
-    site = grid.substations[2]
+    substation = grid.substations[2]
     told_limit = slot(page, "substation3", "limit")
     expect(slot(page, "substation3", "power")).to_have_text(re.compile(r"of 600 kW$"))
     expect(told_limit).to_be_hidden()
     eventually(lambda: limits_known(grid, 600.0), 5)
 
-    requests.put(f"{site.url}/power-limit", json={"power_limit_kw": 140}, timeout=5)
+    requests.put(f"{substation.url}/power-limit", json={"power_limit_kw": 140}, timeout=5)
 
     expect(slot(page, "substation3", "power")).to_have_text("140 of 140 kW")
     expect(told_limit).to_have_text(
@@ -364,7 +364,7 @@ def test_a_changed_limit_is_told_and_power_has_a_line(page: Page, grid: Grid) ->
     )
     assert min(heights) > 5
 
-    requests.put(f"{site.url}/power-limit", json={"power_limit_kw": 600}, timeout=5)
+    requests.put(f"{substation.url}/power-limit", json={"power_limit_kw": 600}, timeout=5)
     expect(told_limit).to_contain_text("Limit raised from 140 to 600 kW at ")
 
 
@@ -384,7 +384,9 @@ def test_a_limit_that_is_lowered_for_less_than_a_second_is_told_all_the_same(pag
 
 
 def limits_known(grid: Grid, limit_kw: float) -> None:
-    limits = [site["power_limit_kw"][-1] for site in grid.get("/history")["substations"]]
+    limits = [
+        substation["power_limit_kw"][-1] for substation in grid.get("/history")["substations"]
+    ]
     assert limit_kw in limits
 
 
@@ -393,18 +395,18 @@ def test_the_history_joins_what_the_balancer_kept_and_what_the_page_saw(page: Pa
         """async () => {
           const { History } = await import("/control-room/history.js");
           const history = new History();
-          const site = (load, limit) => ({ name: "a", health: "up", load,
+          const substation = (load, limit) => ({ name: "a", health: "up", load,
             power_kw: load * 50, power_limit_kw: limit });
           const kept = { age_s: 0.5, interval_s: 1, substations: [{ name: "a",
             load: [null, 1, 1, null, 3], power_kw: [null, 50, 50, null, 150],
             power_limit_kw: [null, 200, 200, null, 80] }] };
           const none = new History();
           none.begin({ age_s: 0, interval_s: 1, substations: [] }, 100000);
-          history.add(100000, [site(9, 80)]);  // the balancer knows it better
+          history.add(100000, [substation(9, 80)]);  // the balancer knows it better
           history.begin(kept, 100600);
-          history.add(100700, [site(4, 80)]);
+          history.add(100700, [substation(4, 80)]);
           history.begin({ ...kept, age_s: 0 }, 140000);  // the page was hidden for a while
-          history.add(140500, [site(5, 80)]);
+          history.add(140500, [substation(5, 80)]);
           const lines = history.line("load", "a");
           return [lines.map((piece) => piece.map(({ at, value }) => [at, value])),
             history.span(141000), history.limitChange("a"), none.samples.length];

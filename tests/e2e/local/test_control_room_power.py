@@ -1,4 +1,4 @@
-"""What the control room shows of power and of predictions, over a real grid of unlike sites."""
+"""What the control room shows of power and predictions, over unlike substations."""
 
 import re
 import threading
@@ -14,7 +14,7 @@ from local_stack.process import Process
 from tests.conftest import StartService
 from tests.e2e.local.control_room import card, go, opened, slot
 from tests.e2e.local.page_checks import contrast_faults, structure_faults
-from tests.support.raw_substation import http, raw_site
+from tests.support.raw_substation import http, raw_substation
 
 # 15 kWh take 9 s at the fast point and 123 s at a slow one.
 TIME_SCALE = 40
@@ -25,8 +25,8 @@ ENERGY = {"kwh": 15, "max_power_kw": FAST_KW}
 
 @pytest.fixture
 def gateway(start_service: StartService) -> Process:
-    """A gateway before a fast site with one point and a slow one with four."""
-    sites = {
+    """A gateway before a fast substation with one point and a slow one with four."""
+    substations = {
         name: start_service(
             "substation_service",
             SUBSTATION_NAME=name,
@@ -36,7 +36,7 @@ def gateway(start_service: StartService) -> Process:
         )
         for name, points, power_kw in (("fast", 1, FAST_KW), ("slow", 4, SLOW_KW))
     }
-    urls = ",".join(f"{name}={site.url}" for name, site in sites.items())
+    urls = ",".join(f"{name}={substation.url}" for name, substation in substations.items())
     balancer = start_service("load_balancer", SUBSTATIONS=urls, ROUTING_POLICY="earliest-finish")
     return start_service("charge_request_service", BALANCER_URL=balancer.url)
 
@@ -122,8 +122,8 @@ def test_a_vehicle_that_is_left_in_line_on_purpose_is_shown_so(
 def test_a_substation_that_answers_too_soon_is_warned_of(
     browser: Browser, start_service: StartService
 ) -> None:
-    with raw_site(http(b"{}")) as site:  # it answers when charging begins
-        balancer = start_service("load_balancer", SUBSTATIONS=f"hasty={site.url}")
+    with raw_substation(http(b"{}")) as substation:  # it answers when charging begins
+        balancer = start_service("load_balancer", SUBSTATIONS=f"hasty={substation.url}")
         gateway = start_service("charge_request_service", BALANCER_URL=balancer.url)
         page = browser.new_page()
         go(page, gateway.url)

@@ -1,6 +1,6 @@
 """The control room behind an nginx that changes `Host`, by plain HTTP under a name of a LAN.
 
-There a browser sends no `Sec-Fetch-Site`. What it lets pages of other sites send, it alone decides:
+There a browser sends no `Sec-Fetch-Site`. What it lets pages of other site send, it alone decides:
 so it is a real one.
 """
 
@@ -21,7 +21,7 @@ from tests.support.proxies import Certificate, PlainNginx
 # All three lead to this machine: a name of the own network, another machine there, and a public
 # name that its owner led here (DNS rebinding).
 OWN, NEIGHBOUR, REBOUND = "grid.local", "neighbour.local", "elsewhere.example"
-# Each way in which a page can have its visitor's browser send something to another site.
+# Each way in which a page can have its visitor's browser send something to another substation.
 ATTACKS = """
 async ([target, json]) => {
     const url = target + "/charge";

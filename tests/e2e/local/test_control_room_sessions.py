@@ -49,8 +49,8 @@ def left_as_it_was(whole_grid: Grid) -> Iterator[None]:
     url = whole_grid.url
     for session in requests.get(f"{url}/sessions?state=open", timeout=10).json()["sessions"]:
         requests.delete(f"{url}/sessions/{session['session_id']}", timeout=20)
-    for site in whole_grid.substations:
-        requests.delete(f"{url}/substations/{site.name}/drain", timeout=10)
+    for substation in whole_grid.substations:
+        requests.delete(f"{url}/substations/{substation.name}/drain", timeout=10)
 
 
 @pytest.fixture

@@ -42,8 +42,8 @@ def charging(program: Program) -> "subprocess.Popen[str]":
     )
 
     def is_charging() -> None:
-        site = requests.get(f"{url}/substations", timeout=5).json()["substations"][0]
-        assert site["load"] == 1
+        substation = requests.get(f"{url}/substations", timeout=5).json()["substations"][0]
+        assert substation["load"] == 1
 
     eventually(is_charging)
     return sent

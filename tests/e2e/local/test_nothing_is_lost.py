@@ -1,4 +1,4 @@
-"""The whole grid as processes, under load, while a site dies, freezes or drains.
+"""The whole grid as processes, under load, while a substation dies, freezes or drains.
 
 Faults of every part, of links and of what they stand on are in `tests/e2e/faults`.
 """
@@ -23,46 +23,46 @@ from tests.support.decisions import all_decisions
 from tests.support.fleet import Fleet
 
 
-def dispatched_to(grid: Grid, site: str, *, after: float, before: float) -> list[str]:
-    """List the sessions sent to a site between two moments (seconds of the epoch)."""
+def dispatched_to(grid: Grid, substation: str, *, after: float, before: float) -> list[str]:
+    """List the sessions sent to a substation between two moments (seconds of the epoch)."""
     return [
         one["session_id"]
         for one in all_decisions(grid.url)
-        if one["substation"] == site
+        if one["substation"] == substation
         and after < datetime.fromisoformat(one["time"]).timestamp() < before
     ]
 
 
-def logged_failovers(grid: Grid, site: str) -> set[str]:
-    """List the sessions for which the balancer logged why they moved on from a site."""
+def logged_failovers(grid: Grid, substation: str) -> set[str]:
+    """List the sessions for which the balancer logged why they moved on from a substation."""
     events = map(json.loads, grid.balancer.log_file.read_text().splitlines())
     return {
         event["session_id"]
         for event in events
-        if event["event"] == "failover" and event["substation"] == site and event["why"]
+        if event["event"] == "failover" and event["substation"] == substation and event["why"]
     }
 
 
 def delivered_by_session(grid: Grid) -> dict[str, float]:
-    """Add up what each session got, kWh, over all of its visits at all sites."""
+    """Add up what each session got, kWh, over all of its visits at all substations."""
     delivered: defaultdict[str, float] = defaultdict(float)
-    for site in grid.substations:
-        for visit in visits(site.log_file):
+    for substation in grid.substations:
+        for visit in visits(substation.log_file):
             delivered[visit.session_id] += visit.delivered_kwh
     return delivered
 
 
 def charged_by_session(grid: Grid) -> Counter[str]:
-    """Count, over all sites, how often each session was charged to its end."""
+    """Count, over all substations, how often each session was charged to its end."""
     return Counter(
         visit.session_id
-        for site in grid.substations
-        for visit in visits(site.log_file)
+        for substation in grid.substations
+        for visit in visits(substation.log_file)
         if visit.outcome == "charged"
     )
 
 
-def test_300_vehicles_at_once_on_24_points_are_all_charged_and_no_site_is_over_capacity(
+def test_300_vehicles_at_once_on_24_points_are_all_charged_and_no_substation_is_over_capacity(
     start_grid: StartGrid,
 ) -> None:
     grid = start_grid(env={"TIME_SCALE": "3600"})
@@ -70,14 +70,16 @@ def test_300_vehicles_at_once_on_24_points_are_all_charged_and_no_site_is_over_c
     fleet = Fleet(grid.url).send(300).wait()
 
     assert fleet.statuses() == {200: 300}, fleet.troubles()
-    for site, points in zip(grid.substations, grid.points, strict=True):
-        assert peak_load(visits(site.log_file)) <= points
-        assert scrape(site.url)['substation_sessions_total{outcome="refused"}'] == 0
+    for substation, points in zip(grid.substations, grid.points, strict=True):
+        assert peak_load(visits(substation.log_file)) <= points
+        assert scrape(substation.url)['substation_sessions_total{outcome="refused"}'] == 0
     assert set(charged_by_session(grid).values()) == {1}
 
 
 @pytest.mark.parametrize("fault", ["killed", "frozen"])
-def test_a_site_that_is_lost_mid_way_loses_no_vehicle(start_grid: StartGrid, fault: str) -> None:
+def test_a_substation_that_is_lost_mid_way_loses_no_vehicle(
+    start_grid: StartGrid, fault: str
+) -> None:
     grid = start_grid(points=(30, 30, 30))
     fleet = Fleet(grid.url)
     victim = grid.substations[1]
@@ -96,17 +98,17 @@ def test_a_site_that_is_lost_mid_way_loses_no_vehicle(start_grid: StartGrid, fau
     listed = all_decisions(grid.url)
     assert dispatched_to(grid, victim.name, after=at_fault + 3, before=thawed_at) == []
     retried = {one["session_id"] for one in listed if one["attempt"] != 1}
-    assert retried, "the site held vehicles when it was lost"
+    assert retried, "the substation held vehicles when it was lost"
     assert retried <= logged_failovers(grid, victim.name)
     attempts = {ride.document["attempts"] for ride in fleet.rides}
-    # What the site may have delivered since its last word is charged last: a third attempt.
+    # What the substation may have delivered since its last word is charged last: a third attempt.
     assert {1} < attempts <= {1, 2, 3}
     if fault == "frozen":
         eventually(lambda: _all_sessions_ended(grid))
         delivered = delivered_by_session(grid)
         assert len(delivered) == 200
         assert min(delivered.values()) > DEFAULT_KWH - 0.003
-        # The frozen site went by its last word and a lease; what that is too much is counted.
+        # The frozen substation went by its last word and a lease; what that is too much is counted.
         counted = sum(
             kwh
             for name, kwh in scrape(grid.balancer.url).items()
@@ -116,11 +118,11 @@ def test_a_site_that_is_lost_mid_way_loses_no_vehicle(start_grid: StartGrid, fau
 
 
 def _all_sessions_ended(grid: Grid) -> None:
-    for site in grid.substations:
-        assert scrape(site.url)["substation_current_load"] == 0, site.name
+    for substation in grid.substations:
+        assert scrape(substation.url)["substation_current_load"] == 0, substation.name
 
 
-def test_a_site_that_comes_back_is_used_again(start_grid: StartGrid) -> None:
+def test_a_substation_that_comes_back_is_used_again(start_grid: StartGrid) -> None:
     grid = start_grid(points=(8, 8), env={"TIME_SCALE": "3600"})
     victim = grid.substations[0]
     victim.kill()
@@ -134,17 +136,18 @@ def test_a_site_that_comes_back_is_used_again(start_grid: StartGrid) -> None:
 
     fleet = Fleet(grid.url).send(8).wait()
 
-    assert fleet.by_site() == {"substation1": 4, "substation2": 4}
+    assert fleet.by_substation() == {"substation1": 4, "substation2": 4}
 
 
-def test_a_full_site_is_busy_not_dead(start_grid: StartGrid) -> None:
+def test_a_full_substation_is_busy_not_dead(start_grid: StartGrid) -> None:
     grid = start_grid(points=(1, 1), env={"TIME_SCALE": "240"})
 
     def ejections(metrics: dict[str, float]) -> dict[str, float]:
         name = "balancer_ejections_total"
         return {series: metrics[series] for series in metrics if series.startswith(name)}
 
-    at_first = ejections(scrape(grid.balancer.url))  # one where a site came after the balancer
+    # one where a substation came after the balancer
+    at_first = ejections(scrape(grid.balancer.url))
     fleet = Fleet(grid.url).send(4).wait()  # 6 s of a full grid, many polls long
 
     assert fleet.statuses() == {200: 4}
@@ -153,7 +156,7 @@ def test_a_full_site_is_busy_not_dead(start_grid: StartGrid) -> None:
     assert metrics['balancer_polls_total{outcome="ok",substation="substation1"}'] > 5
 
 
-def test_sigterm_to_a_site_under_load_loses_no_vehicle(start_grid: StartGrid) -> None:
+def test_sigterm_to_a_substation_under_load_loses_no_vehicle(start_grid: StartGrid) -> None:
     grid = start_grid(points=(10, 10))
     fleet = Fleet(grid.url).send(16)
     victim = grid.substations[0]
@@ -171,7 +174,7 @@ def test_sigterm_to_a_site_under_load_loses_no_vehicle(start_grid: StartGrid) ->
     fleet.send(4)
 
     assert fleet.wait().statuses() == {200: 20}, fleet.troubles()
-    assert fleet.by_site() == {"substation1": 8, "substation2": 12}
+    assert fleet.by_substation() == {"substation1": 8, "substation2": 12}
     assert {ride.document["attempts"] for ride in fleet.rides} == {1}
     assert victim.stop() == 0
 
@@ -186,7 +189,7 @@ def test_counters_add_up_over_all_hops(start_grid: StartGrid) -> None:
 
     assert fleet.statuses() == {200: 20}
     gateway, balancer = scrape(grid.gateway.url), scrape(grid.balancer.url)
-    sites = [scrape(site.url) for site in grid.substations]
+    substations = [scrape(substation.url) for substation in grid.substations]
     assert gateway['charge_requests_total{status="200"}'] == 20
     assert gateway['charge_requests_total{status="499"}'] == 1
     for outcome, count in (("charged", 20), ("aborted", 1)):
@@ -194,9 +197,13 @@ def test_counters_add_up_over_all_hops(start_grid: StartGrid) -> None:
             balancer[f'balancer_dispatches_total{{outcome="{outcome}",substation="{name}"}}']
             for name in ("substation1", "substation2")
         )
-        held = sum(site[f'substation_sessions_total{{outcome="{outcome}"}}'] for site in sites)
+        held = sum(
+            substation[f'substation_sessions_total{{outcome="{outcome}"}}']
+            for substation in substations
+        )
         assert dispatched == held == count
     delivered = sum(
-        site['substation_energy_delivered_kwh_total{outcome="charged"}'] for site in sites
+        substation['substation_energy_delivered_kwh_total{outcome="charged"}']
+        for substation in substations
     )
     assert delivered == pytest.approx(20 * 7.5)

@@ -19,7 +19,7 @@ from tests.support.deadline import eventually
 
 def substations(program: Program) -> dict[str, str]:
     found = requests.get(f"{program.url}/substations", timeout=5).json()["substations"]
-    return {site["name"]: site["health"] for site in found}
+    return {substation["name"]: substation["health"] for substation in found}
 
 
 def are_up(program: Program, count: int) -> None:

@@ -43,8 +43,8 @@ def reaches(grid: Grid, is_there: Callable[[dict[str, Any]], bool], within_s: fl
     return eventually(check, within_s)
 
 
-def at_the_sites(grid: Grid, sample: str) -> float:
-    return sum(scrape(site.url)[sample] for site in grid.substations)
+def at_the_substations(grid: Grid, sample: str) -> float:
+    return sum(scrape(substation.url)[sample] for substation in grid.substations)
 
 
 def answered(grid: Grid, status: int) -> float:
@@ -72,7 +72,7 @@ def test_there_is_one_at_a_time_and_stopping_it_hangs_up_on_its_vehicles(grid: G
     before = answered(grid, 499)
     ask(grid, vehicles=40, kwh=500, over_s=0)
     reaches(grid, lambda progress: progress["arrived"] == 40)
-    eventually(lambda: is_at_the_sites(grid, 24))
+    eventually(lambda: is_at_the_substations(grid, 24))
 
     second = ask(grid, vehicles=1)
     assert second.status_code == 409
@@ -80,37 +80,40 @@ def test_there_is_one_at_a_time_and_stopping_it_hangs_up_on_its_vehicles(grid: G
 
     stopped = requests.delete(f"{grid.url}/rush-hour", timeout=10).json()
     assert (stopped["state"], stopped["hung_up"], stopped["in_progress"]) == ("stopped", 40, 0)
-    eventually(lambda: is_at_the_sites(grid, 0), within_s=2)
+    eventually(lambda: is_at_the_substations(grid, 0), within_s=2)
     assert answered(grid, 499) - before == 40
     assert grid.get("/substations")["waiting"] == 0
     assert ask(grid, vehicles=1, kwh=0.01, over_s=0).status_code == 202  # the next may begin
     reaches(grid, lambda progress: progress["state"] == "finished")
 
 
-def is_at_the_sites(grid: Grid, vehicles: int) -> None:
-    assert at_the_sites(grid, "substation_current_load") == vehicles
+def is_at_the_substations(grid: Grid, vehicles: int) -> None:
+    assert at_the_substations(grid, "substation_current_load") == vehicles
 
 
-def test_vehicles_that_no_site_can_take_in_time_are_lost_with_the_reason(grid: Grid) -> None:
+def test_vehicles_that_no_substation_can_take_in_time_are_lost_with_the_reason(grid: Grid) -> None:
     ask(grid, vehicles=27, kwh=500, over_s=0)  # 24 points, and MAX_WAIT is 2 s
 
     end = reaches(grid, lambda progress: progress["lost"] == 3)
     assert (end["charged"], end["in_progress"]) == (0, 24)
     assert "No charging point became free" in end["why_lost"]
     requests.delete(f"{grid.url}/rush-hour", timeout=10)
-    eventually(lambda: is_at_the_sites(grid, 0), within_s=2)
+    eventually(lambda: is_at_the_substations(grid, 0), within_s=2)
 
 
 def test_sigterm_ends_it_but_finishes_the_vehicles_that_are_here(grid: Grid) -> None:
     charged, aborted = (
         f'substation_sessions_total{{outcome="{outcome}"}}' for outcome in ("charged", "aborted")
     )
-    before = at_the_sites(grid, charged), at_the_sites(grid, aborted)
+    before = at_the_substations(grid, charged), at_the_substations(grid, aborted)
     ask(grid, vehicles=400, kwh=10, over_s=30)  # 2 s at a point for each
     here = reaches(grid, lambda progress: progress["arrived"] >= 6)["arrived"]
 
     status = grid.gateway.stop(timeout_s=20)
-    counts = at_the_sites(grid, charged) - before[0], at_the_sites(grid, aborted) - before[1]
+    counts = (
+        at_the_substations(grid, charged) - before[0],
+        at_the_substations(grid, aborted) - before[1],
+    )
 
     assert status == 0
     assert counts[1] == 0

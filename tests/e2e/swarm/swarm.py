@@ -221,9 +221,9 @@ class Swarm:
     def expect_all_up(self) -> None:
         """Assert that the balancers see every substation that should be there."""
         wanted = sum(len(self.containers(f"substation{number}")) for number in (1, 2, 3))
-        sites = self.get("/substations")["substations"]
-        up = [site["name"] for site in sites if site["health"] == "up"]
-        assert len(up) == wanted, sites
+        substations = self.get("/substations")["substations"]
+        up = [substation["name"] for substation in substations if substation["health"] == "up"]
+        assert len(up) == wanted, substations
 
     def counters(self, service: str, port: int) -> list[dict[str, float]]:
         """Read the metrics of each task of a service, from inside."""

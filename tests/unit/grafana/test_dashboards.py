@@ -199,13 +199,13 @@ def test_the_alerts_queries_give_each_alert_the_labels_that_are_shown(
 
 
 def test_substations_on_the_glance_lead_to_their_own_dashboard() -> None:
-    by_site = [
+    by_substation = [
         panel
         for panel in panels(load(GLANCE))
         if any(target.get("legendFormat") == "{{substation}}" for target in panel["targets"])
     ]
-    assert len(by_site) >= 4
-    for panel in by_site:
+    assert len(by_substation) >= 4
+    for panel in by_substation:
         (link,) = panel["fieldConfig"]["defaults"]["links"]
         assert link["url"].startswith(f"/d/{load(SUBSTATION)['uid']}?var-substation="), panel[
             "title"

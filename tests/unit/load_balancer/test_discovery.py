@@ -4,10 +4,10 @@ from collections.abc import Sequence
 import pytest
 
 from load_balancer.discovery import Answer, Directory, Known, look_up_all
-from load_balancer.substation_entries import SiteUrl
+from load_balancer.substation_entries import SubstationUrl
 
-ONE = SiteUrl("substation1", "substation1", 5002)
-TWO = SiteUrl("substation2", "substation2", 5002)
+ONE = SubstationUrl("substation1", "substation1", 5002)
+TWO = SubstationUrl("substation2", "substation2", 5002)
 NOT_FOUND = Answer(fault="the name substation1 cannot be found (name or service not known)")
 
 
@@ -18,23 +18,23 @@ def update(directory: Directory, **answers: Sequence[str]) -> list[tuple[str, st
     return [(one.name, one.address) for one in known if one.fault is None]
 
 
-def test_a_name_with_one_address_gives_its_site_its_own_name() -> None:
-    sites = update(Directory([ONE, TWO]), substation1=["10.0.0.1"], substation2=["10.0.0.2"])
-    assert sites == [
+def test_a_name_with_one_address_gives_its_substation_its_own_name() -> None:
+    substations = update(Directory([ONE, TWO]), substation1=["10.0.0.1"], substation2=["10.0.0.2"])
+    assert substations == [
         ("substation1", "http://10.0.0.1:5002"),
         ("substation2", "http://10.0.0.2:5002"),
     ]
 
 
-def test_every_address_behind_a_name_is_a_site_of_its_own() -> None:
-    sites = update(Directory([TWO]), substation2=["10.0.0.2", "10.0.0.3"])
-    assert sites == [
+def test_every_address_behind_a_name_is_a_substation_of_its_own() -> None:
+    substations = update(Directory([TWO]), substation2=["10.0.0.2", "10.0.0.3"])
+    assert substations == [
         ("substation2@10.0.0.2", "http://10.0.0.2:5002"),
         ("substation2@10.0.0.3", "http://10.0.0.3:5002"),
     ]
 
 
-def test_a_site_keeps_its_name_when_others_come_and_go_beside_it() -> None:
+def test_a_substation_keeps_its_name_when_others_come_and_go_beside_it() -> None:
     directory = Directory([TWO])
     assert update(directory, substation2=["10.0.0.2"])[0][0] == "substation2"
     grown = update(directory, substation2=["10.0.0.1", "10.0.0.2", "10.0.0.3"])
@@ -112,12 +112,12 @@ def test_what_is_known_of_entries_that_stay_is_kept_when_others_come_and_go() ->
 
 
 def test_a_failed_look_up_tells_why_and_stops_no_other() -> None:
-    def find(entry: SiteUrl) -> Sequence[str]:
+    def find(entry: SubstationUrl) -> Sequence[str]:
         if entry == ONE:
             raise socket.gaierror(-2, "Name or service not known")
         return ["10.0.0.2"] if entry == TWO else []
 
-    three = SiteUrl("substation3", "nowhere.example", 5002)
+    three = SubstationUrl("substation3", "nowhere.example", 5002)
     assert look_up_all([ONE, TWO, three], find) == {
         ONE: NOT_FOUND,
         TWO: Answer(["10.0.0.2"]),
@@ -158,7 +158,7 @@ def test_an_entry_that_was_gone_and_is_back_is_named_anew() -> None:
 
 
 def test_a_look_up_that_fails_without_a_number_or_by_surprise_tells_what_it_can() -> None:
-    def find(entry: SiteUrl) -> Sequence[str]:
+    def find(entry: SubstationUrl) -> Sequence[str]:
         raise OSError("No Way") if entry == ONE else ValueError("odd")
 
     assert look_up_all([ONE, TWO], find) == {

@@ -131,7 +131,7 @@ def test_a_name_that_only_begins_alike_is_another_gauge() -> None:
     assert read_gauge(text, NAMES) == Reading(3, 8)
 
 
-def test_a_site_that_publishes_no_capacity_has_the_default_one() -> None:
+def test_a_substation_that_publishes_no_capacity_has_the_default_one() -> None:
     names = GaugeNames(default_capacity=6)
     assert read_gauge("substation_current_load 2\n", names) == Reading(2, 6)
 
@@ -141,7 +141,7 @@ def test_a_capacity_that_is_published_comes_before_the_default() -> None:
 
 
 def test_blanks_and_tabs_may_separate_the_parts_of_a_line() -> None:
-    text = '  substation_current_load\t4\nsubstation_capacity {site="x y"}\t 8\r\n'
+    text = '  substation_current_load\t4\nsubstation_capacity {substation="x y"}\t 8\r\n'
     assert read_gauge(text, NAMES) == Reading(4, 8)
 
 
@@ -155,13 +155,13 @@ def test_garbage_in_lines_that_do_not_matter_is_not_looked_at() -> None:
 
 
 @pytest.mark.parametrize("draining", ["1", "1.0", '{worker="1"} 1\nsubstation_draining 1'])
-def test_a_site_says_that_it_drains(draining: str) -> None:
+def test_a_substation_says_that_it_drains(draining: str) -> None:
     line = f"substation_draining{'' if draining.startswith('{') else ' '}{draining}"
     assert read_gauge(page(3, 8, line), NAMES).draining
 
 
 @pytest.mark.parametrize("line", ["substation_draining 0", "substation_draining NaN"])
-def test_a_site_that_does_not_say_so_does_not_drain(line: str) -> None:
+def test_a_substation_that_does_not_say_so_does_not_drain(line: str) -> None:
     assert not read_gauge(page(3, 8, line), NAMES).draining
 
 
@@ -182,9 +182,11 @@ def test_a_gauge_that_counts_no_vehicles_makes_the_page_unreadable(name: str, va
 
 @pytest.mark.parametrize("value", ["1000001", "1e20", "1.7e308"])
 @pytest.mark.parametrize("name", ["substation_current_load", "substation_capacity"])
-def test_more_than_any_site_holds_makes_the_page_unreadable(name: str, value: str) -> None:
+def test_more_than_any_substation_holds_makes_the_page_unreadable(name: str, value: str) -> None:
     text = f"{page()}{name} {value}\n".replace(f"{name} 3\n", "").replace(f"{name} 8\n", "")
-    with pytest.raises(UnreadableGauge, match=f"{name} is .*; no site has more than 1,000,000"):
+    with pytest.raises(
+        UnreadableGauge, match=f"{name} is .*; no substation has more than 1,000,000"
+    ):
         read_gauge(text, NAMES)
 
 
@@ -295,10 +297,10 @@ def test_the_load_may_exceed_the_capacity_and_is_passed_on_as_it_is() -> None:
 
 def test_a_series_that_stands_twice_counts_once() -> None:
     text = (
-        'substation_current_load{point="1",site="a"} 1\n'
-        'substation_current_load{site="a", point="1",} 1\n'
-        'substation_current_load{point="2",site="a"} 2\n'
-        'substation_current_load{point="1",site="a"} 3\n'
+        'substation_current_load{point="1",substation="a"} 1\n'
+        'substation_current_load{substation="a", point="1",} 1\n'
+        'substation_current_load{point="2",substation="a"} 2\n'
+        'substation_current_load{point="1",substation="a"} 3\n'
         "substation_capacity 8\nsubstation_capacity 8\n"
     )
     assert read_gauge(text, NAMES) == Reading(3, 8)
@@ -309,7 +311,7 @@ def points(count: int, more: str = "") -> str:
     return "\n".join([*series, "substation_capacity 8", ""])
 
 
-def test_a_site_may_have_a_series_for_each_of_many_points() -> None:
+def test_a_substation_may_have_a_series_for_each_of_many_points() -> None:
     assert read_gauge(points(999), NAMES).load == 999
 
 
@@ -406,7 +408,11 @@ def test_whatever_a_page_says_it_is_read_or_refused_in_a_few_words(text: str) ->
         ),
         (page(2.5), NAMES, "substation_current_load is 2.5, which is no number of vehicles"),
         (page(3, -1), NAMES, "substation_capacity is -1, which is no number of vehicles"),
-        (page(1000001), NAMES, "substation_current_load is 1e+06; no site has more than 1,000,000"),
+        (
+            page(1000001),
+            NAMES,
+            "substation_current_load is 1e+06; no substation has more than 1,000,000",
+        ),
         ("power_kw -1\nlimit_kw 8\n", IN_KW, "power_kw is -1, which is no power"),
         ("power_kw 1\nlimit_kw NaN\n", IN_KW, "limit_kw is nan, which is no power"),
         (
@@ -453,7 +459,7 @@ def test_the_series_may_have_as_many_characters_as_are_read() -> None:
         read_gauge("\n".join([*series, capacity + " "]), NAMES)
 
 
-def test_power_that_cannot_be_negative_is_told_from_what_a_site_feeds_back() -> None:
+def test_power_that_cannot_be_negative_is_told_from_what_a_substation_feeds_back() -> None:
     reading = read_gauge(page(3, 8, "substation_power_kw -5", "substation_power_limit_kw 7"), NAMES)
     assert (reading.power_kw, reading.power_limit_kw) == (-5, 7)
 

@@ -18,7 +18,7 @@ def listed(history: History, now: float) -> dict[str, Any]:
 
 def polled(grid: Grid, name: str, **reading: Any) -> None:
     grid.poll_begins(name)
-    grid.pool.poll_read(grid.site(name), Reading(**reading), grid.now)
+    grid.pool.poll_read(grid.substation(name), Reading(**reading), grid.now)
 
 
 def test_it_begins_empty() -> None:
@@ -30,7 +30,7 @@ def test_load_power_and_limit_are_listed_oldest_first() -> None:
     history = History()
     for load, limit in ((1, 200.0), (3, 200.0), (2, 80.0)):
         polled(grid, "a", load=load, capacity=4, power_kw=load * 7.26, power_limit_kw=limit)
-        history.sample(grid.pool.sites.values(), grid.now)
+        history.sample(grid.pool.substations.values(), grid.now)
         grid.pass_time(1)
 
     assert listed(history, grid.now - 0.75) == {
@@ -58,16 +58,16 @@ def test_load_power_and_limit_are_listed_oldest_first() -> None:
 def test_what_was_not_known_is_null() -> None:
     grid = Grid(4)
     history = History()
-    history.sample(grid.pool.sites.values(), grid.now)
+    history.sample(grid.pool.substations.values(), grid.now)
     for _ in range(2):
         grid.poll_missed("a")  # it is down from now on
     grid.pass_time(1)
-    history.sample(grid.pool.sites.values(), grid.now)
+    history.sample(grid.pool.substations.values(), grid.now)
     grid.poll("a", 2)
     grid.know("a", "b")  # never polled
     grid.pass_time(3)  # nothing was sampled for two seconds, as where the process was stopped
-    history.sample(grid.pool.sites.values(), grid.now)
-    history.sample(grid.pool.sites.values(), grid.now + 0.1)  # the same second
+    history.sample(grid.pool.substations.values(), grid.now)
+    history.sample(grid.pool.substations.values(), grid.now + 0.1)  # the same second
 
     a, b = listed(history, grid.now)["substations"]
     assert a["load"] == [0, None, None, None, 2]
@@ -79,15 +79,15 @@ def test_ten_minutes_are_kept_and_a_substation_that_is_gone_is_not() -> None:
     history = History()
     for second in range(KEPT + 100):
         polled(grid, "a", load=second, capacity=1000)
-        history.sample(grid.pool.sites.values(), grid.now)
+        history.sample(grid.pool.substations.values(), grid.now)
         grid.pass_time(1)
     assert listed(history, grid.now)["substations"][0]["load"] == list(range(100, KEPT + 100))
 
     grid.know("b")
-    history.sample(grid.pool.sites.values(), grid.now)
+    history.sample(grid.pool.substations.values(), grid.now)
     assert [one["name"] for one in listed(history, grid.now)["substations"]] == ["b"]
     grid.pass_time(10 * KEPT)  # stopped for longer than is kept
-    history.sample(grid.pool.sites.values(), grid.now)
+    history.sample(grid.pool.substations.values(), grid.now)
     assert listed(history, grid.now)["substations"][0]["load"] == [None] * (KEPT - 1) + [0]
 
 
@@ -102,12 +102,12 @@ def test_memory_size_and_cost_are_bounded_for_300_substations() -> None:
 
     tracemalloc.start()
     for _ in range(KEPT + 5):
-        history.sample(grid.pool.sites.values(), grid.now)
+        history.sample(grid.pool.substations.values(), grid.now)
         grid.pass_time(1)
     grown = tracemalloc.get_traced_memory()[0]
     tracemalloc.stop()
     began = time.thread_time()
-    history.sample(grid.pool.sites.values(), grid.now)
+    history.sample(grid.pool.substations.values(), grid.now)
     sampled_s = time.thread_time() - began
     began = time.thread_time()
     document = history.document(grid.now)

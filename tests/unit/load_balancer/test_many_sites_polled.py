@@ -1,4 +1,4 @@
-"""Of many sites each is polled less often, and its gauge trusted for longer."""
+"""Of many substations each is polled less often, and its gauge trusted for longer."""
 
 from random import Random
 
@@ -7,14 +7,17 @@ import pytest
 from load_balancer.routing.policies import POLICIES
 from load_balancer.routing.pool import Pool
 from load_balancer.routing.retry_budget import RetryBudget
-from load_balancer.routing.substation import Patience, Reading, Site
+from load_balancer.routing.substation import Patience, Reading, Substation
 
 BUDGET = Patience(interval_s=0.5, longest_pause_s=2, polls_per_s=100)
 
 
-def pool_of(sites: int) -> tuple[Pool, list[Site]]:
-    """A pool with a budget of 100 polls a second, and the sites of which a poll was wanted."""
-    wanted: list[Site] = []
+def pool_of(substations: int) -> tuple[Pool, list[Substation]]:
+    """A pool with a budget of 100 polls a second.
+
+    And the substations of which a poll was wanted.
+    """
+    wanted: list[Substation] = []
     pool = Pool(
         POLICIES["least-loaded"],
         random=Random(1),
@@ -22,24 +25,32 @@ def pool_of(sites: int) -> tuple[Pool, list[Site]]:
         budget=RetryBudget(share=0.2, floor_per_s=50, burst=500),
         on_poll_wanted=wanted.append,
     )
-    know(pool, sites)
-    for site in pool.sites.values():
-        pool.poll_began(site, 0.0)
-        pool.poll_read(site, Reading(0, 4), 0.0)
+    know(pool, substations)
+    for substation in pool.substations.values():
+        pool.poll_began(substation, 0.0)
+        pool.poll_read(substation, Reading(0, 4), 0.0)
     return pool, wanted
 
 
-def know(pool: Pool, sites: int) -> None:
-    pool.set_sites([(f"s{number}", f"http://s{number}") for number in range(sites)], 0.0)
+def know(pool: Pool, substations: int) -> None:
+    pool.set_substations(
+        [(f"s{number}", f"http://s{number}") for number in range(substations)], 0.0
+    )
 
 
-@pytest.mark.parametrize(("sites", "interval_s"), [(1, 0.5), (50, 0.5), (51, 0.51), (400, 4.0)])
+@pytest.mark.parametrize(
+    ("substations", "interval_s"), [(1, 0.5), (50, 0.5), (51, 0.51), (400, 4.0)]
+)
 def test_all_together_are_polled_as_often_as_the_budget_allows(
-    sites: int, interval_s: float
+    substations: int, interval_s: float
 ) -> None:
-    pool, _ = pool_of(sites)
+    pool, _ = pool_of(substations)
     random = Random(2)
-    pauses = [pool.pause_s(site, random) for site in pool.sites.values() for _ in range(200)]
+    pauses = [
+        pool.pause_s(substation, random)
+        for substation in pool.substations.values()
+        for _ in range(200)
+    ]
     assert pool.patience.interval_s == pytest.approx(interval_s)
     assert sum(pauses) / len(pauses) == pytest.approx(interval_s, rel=0.02)
     assert len({round(pause, 6) for pause in pauses}) > 20  # not in step
@@ -47,44 +58,46 @@ def test_all_together_are_polled_as_often_as_the_budget_allows(
 
 def test_a_gauge_is_trusted_for_three_intervals_of_those_that_there_are() -> None:
     pool, _ = pool_of(400)
-    sites = list(pool.sites.values())
+    substations = list(pool.substations.values())
     assert pool.trust_s == 12
-    assert all(site.is_well(11.9) and not site.is_well(12.1) for site in sites)
+    assert all(
+        substation.is_well(11.9) and not substation.is_well(12.1) for substation in substations
+    )
     assert pool.retry_after_s(11.9) == pool.trust_s  # there is one, and no session to go by
     assert pool.retry_after_s(12.1) == 2
 
 
 @pytest.mark.parametrize("pressing", [False, True])
-def test_sites_that_are_down_are_not_probed_more_often_than_that(pressing: bool) -> None:
+def test_substations_that_are_down_are_not_probed_more_often_than_that(pressing: bool) -> None:
     pool, _ = pool_of(400)
-    site = next(iter(pool.sites.values()))
+    substation = next(iter(pool.substations.values()))
     for _ in range(3):
-        site.missed("no answer")
+        substation.missed("no answer")
     random = Random(2)
-    assert all(site.pause_s(random, pressing=pressing) >= 4 for _ in range(50))
+    assert all(substation.pause_s(random, pressing=pressing) >= 4 for _ in range(50))
 
 
 def test_those_that_missed_a_poll_are_not_all_asked_again_at_once() -> None:
     pool, _ = pool_of(400)
     random = Random(2)
-    for site in pool.sites.values():
-        site.missed("no answer")
-    pauses = [pool.pause_s(site, random) for site in pool.sites.values()]
+    for substation in pool.substations.values():
+        substation.missed("no answer")
+    pauses = [pool.pause_s(substation, random) for substation in pool.substations.values()]
     assert 0 <= min(pauses) < 0.1
     assert 1.9 < max(pauses) <= 2
     few, _ = pool_of(3)
-    for site in few.sites.values():
-        site.missed("no answer")
-    assert {few.pause_s(site, random) for site in few.sites.values()} == {0}
+    for substation in few.substations.values():
+        substation.missed("no answer")
+    assert {few.pause_s(substation, random) for substation in few.substations.values()} == {0}
 
 
 def test_where_most_are_gone_the_others_are_polled_at_once() -> None:
     pool, wanted = pool_of(400)
     know(pool, 3)
     assert pool.patience == BUDGET
-    assert {site.name for site in wanted} >= {"s0", "s1", "s2"}
-    assert not pool.sites["http://s0"].is_well(1.6)
+    assert {substation.name for substation in wanted} >= {"s0", "s1", "s2"}
+    assert not pool.substations["http://s0"].is_well(1.6)
     wanted.clear()
     know(pool, 400)
     assert not wanted
-    assert pool.sites["http://s399"].patience.interval_s == 4
+    assert pool.substations["http://s399"].patience.interval_s == 4

@@ -15,7 +15,7 @@ from tests.unit.load_balancer.routing.grid import Grid
 
 
 def samples(grid: Grid) -> list[tuple[str, str, float]]:
-    """List what is shown of sites: name, site and value."""
+    """List what is shown of substations: name, substation and value."""
     shown = CollectorRegistry()
     waits, errors = (
         Durations(name, "Of a test", registry=shown).labels() for name in ("waits", "errors")
@@ -33,7 +33,7 @@ def samples(grid: Grid) -> list[tuple[str, str, float]]:
     ]
 
 
-def test_a_site_is_up_while_vehicles_can_be_given_to_it() -> None:
+def test_a_substation_is_up_while_vehicles_can_be_given_to_it() -> None:
     grid = Grid(4)
     grid.now = time.monotonic()
     grid.poll("a")
@@ -54,7 +54,7 @@ def test_a_substation_that_says_so_drains_and_is_not_up() -> None:
 def test_power_is_shown_where_it_is_published_and_the_substation_is_not_down() -> None:
     grid = Grid(4, 4)
     reading = Reading(1, 4, power_kw=50.0, power_limit_kw=200.0, remaining_energy_kwh=7.0)
-    grid.pool.poll_read(grid.site("a"), reading, grid.now)
+    grid.pool.poll_read(grid.substation("a"), reading, grid.now)
     assert {sample for sample in samples(grid) if sample[0].endswith(("_kw", "_kwh"))} == {
         ("balancer_substation_power_kw", "a", 50.0),
         ("balancer_substation_power_limit_kw", "a", 200.0),
@@ -71,10 +71,10 @@ def test_of_two_addresses_of_one_name_the_one_that_is_there_is_shown() -> None:
     grid = Grid(4)
     grid.arrive()
     assert ("balancer_substation_own_load", "a", 1) in samples(grid)
-    grid.pool.set_sites([("a", "http://elsewhere:5002")], grid.now)
+    grid.pool.set_substations([("a", "http://elsewhere:5002")], grid.now)
 
     shown = samples(grid)
 
-    assert len(grid.pool.sites) == 2
-    assert max(Counter((name, site) for name, site, _ in shown).values()) == 1
+    assert len(grid.pool.substations) == 2
+    assert max(Counter((name, substation) for name, substation, _ in shown).values()) == 1
     assert ("balancer_substation_own_load", "a", 0) in shown

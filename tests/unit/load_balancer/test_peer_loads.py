@@ -6,73 +6,78 @@ from tests.unit.load_balancer.routing.grid import Grid
 
 def test_what_others_hold_is_counted_as_soon_as_they_tell() -> None:
     grid = Grid(8)
-    site = grid.site("a")
+    substation = grid.substation("a")
     grid.poll("a", load=0)
     grid.arrive()
-    grid.pool.peer_holds("p", {site.address: 3}, grid.now)
-    assert (site.own, site.foreign, site.load, site.known_load) == (1, 3, 4, 4)
-    grid.pool.peer_holds("p", {site.address: 1}, grid.now)
-    assert site.load == 2
+    grid.pool.peer_holds("p", {substation.address: 3}, grid.now)
+    assert (substation.own, substation.foreign, substation.load, substation.known_load) == (
+        1,
+        3,
+        4,
+        4,
+    )
+    grid.pool.peer_holds("p", {substation.address: 1}, grid.now)
+    assert substation.load == 2
 
 
 def test_what_the_gauge_shows_beyond_all_that_is_told_is_strangers() -> None:
     grid = Grid(8)
-    site = grid.site("a")
-    grid.pool.peer_holds("p", {site.address: 2}, grid.now)
+    substation = grid.substation("a")
+    grid.pool.peer_holds("p", {substation.address: 2}, grid.now)
     grid.poll("a", load=5)
-    grid.pool.peer_holds("p", {site.address: 2}, grid.now)
-    assert site.load == 5
+    grid.pool.peer_holds("p", {substation.address: 2}, grid.now)
+    assert substation.load == 5
     grid.pool.peer_holds("p", {}, grid.now)
-    assert site.load == 3
+    assert substation.load == 3
 
 
 def test_a_vehicle_that_a_poll_shows_before_its_balancer_tells_of_it_is_counted_once() -> None:
     grid = Grid(8)
-    site = grid.site("a")
+    substation = grid.substation("a")
     grid.pool.peer_holds("p", {}, grid.now)
     grid.poll("a", load=1)
-    assert site.load == 1
-    grid.pool.peer_holds("p", {site.address: 1}, grid.now)
-    assert site.load == 1
-    grid.pool.peer_holds("p", {site.address: 2}, grid.now)
-    assert site.load == 2
+    assert substation.load == 1
+    grid.pool.peer_holds("p", {substation.address: 1}, grid.now)
+    assert substation.load == 1
+    grid.pool.peer_holds("p", {substation.address: 2}, grid.now)
+    assert substation.load == 2
 
 
 def test_what_a_balancer_holds_that_tells_for_the_first_time_is_in_the_gauge_already() -> None:
     grid = Grid(8)
-    site = grid.site("a")
+    substation = grid.substation("a")
     grid.poll("a", load=4)
-    grid.pool.peer_holds("p", {site.address: 3}, grid.now)
-    assert site.load == 4
+    grid.pool.peer_holds("p", {substation.address: 3}, grid.now)
+    assert substation.load == 4
 
 
 def test_a_balancer_that_tells_no_more_left_what_it_held() -> None:
     grid = Grid(8)
-    site = grid.site("a")
-    grid.pool.peer_holds("p", {site.address: 3}, grid.now)
+    substation = grid.substation("a")
+    grid.pool.peer_holds("p", {substation.address: 3}, grid.now)
     grid.poll("a", load=3)
     grid.pool.forget_peer("p")
-    assert (site.load, grid.pool.peers) == (3, set())
+    assert (substation.load, grid.pool.peers) == (3, set())
 
 
 def test_an_answer_that_tells_of_the_substation_is_as_good_as_a_poll() -> None:
     grid = Grid(8)
-    site = grid.site("a")
+    substation = grid.substation("a")
     grid.poll("a", load=0)
     tickets = [grid.arrive(), grid.arrive()]
     dispatch = tickets[0].dispatch
     assert dispatch is not None
     grid.pool.completed(dispatch, grid.now, Reading(load=5, capacity=8))
-    assert (site.own, site.foreign, site.load) == (1, 4, 5)
+    assert (substation.own, substation.foreign, substation.load) == (1, 4, 5)
 
 
 def test_an_answer_does_not_bring_a_lost_substation_back() -> None:
     grid = Grid(8)
-    site = grid.site("a")
+    substation = grid.substation("a")
     grid.poll("a", load=0)
-    site.eject("gone")
-    site.told(Reading(load=5, capacity=8), grid.now)
-    assert site.load == 0
+    substation.eject("gone")
+    substation.told(Reading(load=5, capacity=8), grid.now)
+    assert substation.load == 0
 
 
 def test_the_version_of_what_is_held_rises_with_each_vehicle_that_comes_or_leaves() -> None:
@@ -80,7 +85,7 @@ def test_the_version_of_what_is_held_rises_with_each_vehicle_that_comes_or_leave
     versions = [grid.pool.held_version]
     ticket = grid.arrive()
     versions.append(grid.pool.held_version)
-    assert grid.pool.holds() == {grid.site("a").address: 1}
+    assert grid.pool.holds() == {grid.substation("a").address: 1}
     grid.complete(ticket)
     versions.append(grid.pool.held_version)
     assert grid.pool.holds() == {}

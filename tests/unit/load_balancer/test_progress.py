@@ -72,14 +72,16 @@ def test_one_whose_registers_take_long_to_read_is_asked_less_often(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     grid, teller = Grid(4), Teller(told(10))
-    client, site = teller.client(), grid.site("a")
+    client, substation = teller.client(), grid.substation("a")
     log = configure_logs("balancer", ServiceSettings.model_validate({"port": 0}))
     registers = Registers(grid.pool, timeout_s=5, last_word_wait_s=0, lease_s=3, log=log)
-    registers.clients[site.address] = client
+    registers.clients[substation.address] = client
     steps = count()
     monkeypatch.setattr(time, "thread_time", lambda: 0.02 * next(steps))  # each reading takes 20 ms
     grid.pool.patience = Patience(interval_s=0.01)
-    asks = Turns(Progress(site, client, grid.pool, registers, random=Random(1), log=log).take_turn)
+    asks = Turns(
+        Progress(substation, client, grid.pool, registers, random=Random(1), log=log).take_turn
+    )
 
     asks.start()
     gevent.sleep(0.5)
@@ -92,8 +94,8 @@ def test_one_whose_registers_take_long_to_read_is_asked_less_often(
 @pytest.mark.parametrize("health", [Health.UP, Health.DRAINING])
 def test_one_that_answers_polls_alone_is_taken_to_keep_no_registers(health: Health) -> None:
     grid = Grid(4)
-    site = grid.site("a")
-    site.health = health
+    substation = grid.substation("a")
+    substation.health = health
     with socket.socket() as unheard:  # bound, and nobody listens
         unheard.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{unheard.getsockname()[1]}"
@@ -102,9 +104,9 @@ def test_one_that_answers_polls_alone_is_taken_to_keep_no_registers(health: Heal
         client = SubstationClient(url, upstream, profile, Owner("one", 0.05, 3))
         log = configure_logs("balancer", ServiceSettings.model_validate({"port": 0}))
         registers = Registers(grid.pool, timeout_s=5, last_word_wait_s=0, lease_s=3, log=log)
-        registers.clients[site.address] = client
+        registers.clients[substation.address] = client
         grid.pool.patience = Patience(interval_s=0.01)
-        progress = Progress(site, client, grid.pool, registers, random=Random(1), log=log)
+        progress = Progress(substation, client, grid.pool, registers, random=Random(1), log=log)
         asking = Turns(progress.take_turn)
         asking.start()
         gevent.sleep(0.3)
@@ -118,10 +120,10 @@ def test_registers_whose_id_becomes_known_later_are_not_counted_twice(
     charges_there: bool,
 ) -> None:
     grid, teller = Grid(4), Teller({"s1": 2.5}, register="id")
-    client, site = teller.client(), grid.site("a")
+    client, substation = teller.client(), grid.substation("a")
     log = configure_logs("balancer", ServiceSettings.model_validate({"port": 0}))
     registers = Registers(grid.pool, timeout_s=5, last_word_wait_s=0, lease_s=3, log=log)
-    registers.clients[site.address] = client
+    registers.clients[substation.address] = client
     led = LedSession(
         Session("s1", "EV-1", 4.0, None, None, None),
         request_id="r",
@@ -135,7 +137,7 @@ def test_registers_whose_id_becomes_known_later_are_not_counted_twice(
     else:  # it was asked for after this balancer's start
         led.legs.hear(client.register, 2.0, 0.0, "a")
 
-    registers.refresh(client, site)
+    registers.refresh(client, substation)
     client.close()
 
     assert client.register == "id"
@@ -150,12 +152,12 @@ def test_what_may_flow_at_a_substation_that_is_lost_before_its_registers_are_kno
     keeps: bool | None, reserved_kwh: float
 ) -> None:
     grid = Grid(4)
-    site = grid.site("a")
+    substation = grid.substation("a")
     client = Teller({}).client()
     client.keeps_registers = keeps
     log = configure_logs("balancer", ServiceSettings.model_validate({"port": 0}))
     registers = Registers(grid.pool, timeout_s=0.1, last_word_wait_s=9, lease_s=3, log=log)
-    registers.clients[site.address] = client
+    registers.clients[substation.address] = client
     led = LedSession(
         Session("s1", "EV-1", 4.0, None, None, None),
         request_id="r",

@@ -9,7 +9,7 @@ def told(grid: Grid, reason: str, *failures: str) -> str:
         reason,
         waited_s=1.04,
         waiting=7,
-        sites=grid.pool.sites.values(),
+        substations=grid.pool.substations.values(),
         failures=failures,
     )
 
@@ -24,7 +24,9 @@ def test_nothing_is_added_where_all_substations_are_well() -> None:
 def test_those_that_are_down_say_why() -> None:
     grid = Grid(4, 4)
     grid.poll_all()
-    grid.pool.poll_unreadable(grid.site("a"), "its page has no capacity: set DEFAULT_CAPACITY")
+    grid.pool.poll_unreadable(
+        grid.substation("a"), "its page has no capacity: set DEFAULT_CAPACITY"
+    )
     assert told(grid, "deadline").endswith(
         "Substations that are down: a: its page has no capacity: set DEFAULT_CAPACITY."
     )
@@ -73,7 +75,7 @@ def test_both_who_failed_it_and_who_is_down_are_told() -> None:
     grid = Grid(4, 4, 4)
     grid.poll_all()
     for name in "ab":
-        grid.pool.poll_unreadable(grid.site(name), "it is empty")
+        grid.pool.poll_unreadable(grid.substation(name), "it is empty")
     assert told(grid, "queue_full", "a answered 500", "b answered 502") == (
         "7 vehicles wait already; no more may. Substations that failed it: a answered 500; "
         "b answered 502. Substations that are down: a: it is empty; b: it is empty."

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from load_balancer.profile import SubstationProfile
 from load_balancer.substation_entries import (
     EntriesFault,
-    SiteUrl,
+    SubstationUrl,
     parse_urls,
     read_entries,
 )
@@ -25,8 +25,8 @@ def read(file: str, urls: str = "") -> dict[str, SubstationProfile]:
 def test_urls_alone_have_the_profile_of_the_settings() -> None:
     urls = "north=http://10.0.0.1:8000, http://Substation2"
     assert read_entries(urls, None, DEFAULTS) == {
-        SiteUrl("north", "10.0.0.1", 8000): DEFAULTS,
-        SiteUrl("substation2", "substation2", 80): DEFAULTS,
+        SubstationUrl("north", "10.0.0.1", 8000): DEFAULTS,
+        SubstationUrl("substation2", "substation2", 80): DEFAULTS,
     }
 
 
@@ -40,11 +40,11 @@ def test_a_file_adds_substations_and_says_what_differs() -> None:
         url = "http://10.0.0.2:8000"
     """
     assert read_entries("http://substation1:5002", file, DEFAULTS) == {
-        SiteUrl("substation1", "substation1", 5002): DEFAULTS,
-        SiteUrl("north", "10.0.0.1", 8000): SubstationProfile(
+        SubstationUrl("substation1", "substation1", 5002): DEFAULTS,
+        SubstationUrl("north", "10.0.0.1", 8000): SubstationProfile(
             gauge_name="ev_load", default_capacity=4, answer="accepted"
         ),
-        SiteUrl("südlich 1", "10.0.0.2", 8000): DEFAULTS,
+        SubstationUrl("südlich 1", "10.0.0.2", 8000): DEFAULTS,
     }
 
 
@@ -52,7 +52,7 @@ def test_a_table_without_a_url_is_about_one_that_stands_in_the_urls() -> None:
     entries = read_entries(
         "http://a:1,b=http://c:2", "[substations.b]\nmetrics_port = 9100", DEFAULTS
     )
-    assert list(entries) == [SiteUrl("a", "a", 1), SiteUrl("b", "c", 2)]
+    assert list(entries) == [SubstationUrl("a", "a", 1), SubstationUrl("b", "c", 2)]
     assert [one.metrics_port for one in entries.values()] == [None, 9100]
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from load_tester.reconciliation.counters import GatewayCounters, GridCounters, SiteCounters
+from load_tester.reconciliation.counters import GatewayCounters, GridCounters, SubstationCounters
 from load_tester.vehicle import Charge, Outcome, Vehicle
 
 TAG = "lt-test-"
@@ -19,10 +19,10 @@ def charge(
     outcome: Outcome = Outcome.CHARGED,
     **fields: Any,
 ) -> Charge:
-    """Make a vehicle's way: charged at site1 for all of the time that it took."""
+    """Make a vehicle's way: charged at substation1 for all of the time that it took."""
     made = Charge(Vehicle(number, due, kwh), f"{TAG}{number:06d}", due, due, due + took, outcome)
     if outcome is Outcome.CHARGED:
-        made.status, made.session_id, made.site = 200, f"session-{number}", "site1"
+        made.status, made.session_id, made.substation = 200, f"session-{number}", "substation1"
         made.charging_s = took
     for name, value in fields.items():
         setattr(made, name, value)
@@ -32,7 +32,7 @@ def charge(
 def decision(
     sequence: int, chosen: str, loads: dict[str, tuple[int, int]], **fields: Any
 ) -> dict[str, Any]:
-    """Make a decision as the balancer tells it; `loads` are load and capacity by site."""
+    """Make a decision as the balancer tells it; `loads` are load and capacity by substation."""
     return {
         "sequence": sequence,
         "time": "2027-01-15T08:00:01.500000Z",  # BEGAN + 1.5 s
@@ -58,21 +58,23 @@ def decision(
     }
 
 
-def site(
+def substation(
     charged: float,
     kwh: float | None,
     load: float = 0,
     started: float = 1.0,
     meter: float | None = None,
-) -> SiteCounters:
-    """Make a site's books."""
-    return SiteCounters(charged, kwh, load, started, meter_kwh=meter)
+) -> SubstationCounters:
+    """Make a substation's books."""
+    return SubstationCounters(charged, kwh, load, started, meter_kwh=meter)
 
 
 def grid(
-    sites: Mapping[str, SiteCounters | None], answers: float | None = None, started: float = 1.0
+    substations: Mapping[str, SubstationCounters | None],
+    answers: float | None = None,
+    started: float = 1.0,
 ) -> GridCounters:
     """Make the grid's books; `answers` are the gateway's 200s, None where it has no counter."""
     gateway = None if answers is None else GatewayCounters({"200": answers}, started)
-    faults = {name: f"{name} refused" for name, books in sites.items() if books is None}
-    return GridCounters(gateway, sites, faults)
+    faults = {name: f"{name} refused" for name, books in substations.items() if books is None}
+    return GridCounters(gateway, substations, faults)

@@ -21,11 +21,11 @@ Json = dict[str, Any]
 Reply = tuple[int, Json, dict[str, str]]
 
 DEFAULTS: Json = {
-    "sites": {"site1": 4, "site2": 8, "site3": 12},
+    "substations": {"substation1": 4, "substation2": 8, "substation3": 12},
     "kwh_per_s": 100.0,
     "max_wait": 60.0,
     "decisions": True,
-    "site_metrics": True,
+    "substation_metrics": True,
     "choose": "least",  # or "most": the wrong one
     "refuse_every": 0,  # 503 at once, with Retry-After
     "refuse_first": 0,  # the same for the first N tries
@@ -37,7 +37,7 @@ DEFAULTS: Json = {
     "stranger_every": 0,  # another vehicle's answer
     "accept_every": 0,  # 202
     "phantom_every": 0,  # answered as charged, counted nowhere
-    "twice_every": 0,  # charged once more, at a site that was not asked to
+    "twice_every": 0,  # charged once more, at a substation that was not asked to
     "guest_every": 0,  # somebody else's vehicle is charged beside
     "frozen_after": 0,  # from this vehicle on nobody is answered for `frozen_s`
     "frozen_s": 0.0,
@@ -58,13 +58,13 @@ AT_ONCE: dict[str, Reply | bytes] = {
 
 
 class Grid:
-    """Sites with points, one queue, and books."""
+    """Substations with points, one queue, and books."""
 
     def __init__(self, settings: Json) -> None:
         self.settings = settings
-        self.load = dict.fromkeys(settings["sites"], 0)
-        self.charged = dict.fromkeys(settings["sites"], 0)
-        self.kwh = dict.fromkeys(settings["sites"], 0.0)
+        self.load = dict.fromkeys(settings["substations"], 0)
+        self.charged = dict.fromkeys(settings["substations"], 0)
+        self.kwh = dict.fromkeys(settings["substations"], 0.0)
         self.answers: dict[int, int] = {}
         self.decisions: list[Json] = []
         self.waiting = 0
@@ -84,7 +84,7 @@ class Grid:
         self.waiting += 1
         try:
             while True:
-                free = [n for n, c in self.settings["sites"].items() if self.load[n] < c]
+                free = [n for n, c in self.settings["substations"].items() if self.load[n] < c]
                 if free:
                     break
                 self.freed.clear()
@@ -93,7 +93,7 @@ class Grid:
                     return None
         finally:
             self.waiting -= 1
-        capacity = self.settings["sites"]
+        capacity = self.settings["substations"]
         candidates = [
             {
                 "substation": name,
@@ -105,7 +105,7 @@ class Grid:
             for name in free
         ]
         pick = min if self.settings["choose"] == "least" else max
-        chosen: str = pick(candidates, key=lambda site: site["score"])["substation"]
+        chosen: str = pick(candidates, key=lambda substation: substation["score"])["substation"]
         self.load[chosen] += 1
         self.decisions.append(
             {
@@ -128,24 +128,24 @@ class Grid:
         """Charge a vehicle; return the body of its answer, None when the time is up."""
         session_id = f"session-{next(self.sessions)}"
         began = time.monotonic()
-        site = self.take(vehicle_id, session_id, began + (wait or self.settings["max_wait"]))
-        if site is None:
+        substation = self.take(vehicle_id, session_id, began + (wait or self.settings["max_wait"]))
+        if substation is None:
             return None
         waited = time.monotonic() - began
         charging = time.monotonic()
         try:
             gevent.sleep(kwh / self.settings["kwh_per_s"])
-            self.charged[site] += 1
-            self.kwh[site] += kwh
+            self.charged[substation] += 1
+            self.kwh[substation] += kwh
         finally:
-            self.load[site] -= 1
+            self.load[substation] -= 1
             self.freed.set()
         return {
             "status": "charged",
             "session_id": session_id,
             "vehicle_id": vehicle_id,
             "kwh": kwh,
-            "substation": site,
+            "substation": substation,
             "attempts": 1,
             "waited_s": waited,
             "charging_s": time.monotonic() - charging,
@@ -165,7 +165,7 @@ class Grid:
         vehicle_id, kwh = document["vehicle_id"], document["kwh"]
         fields = {"session_id": f"session-x{number}", "vehicle_id": vehicle_id, "kwh": kwh}
         if self.due("phantom", number):
-            return 200, {"status": "charged", "substation": "site1", **fields}, {}
+            return 200, {"status": "charged", "substation": "substation1", **fields}, {}
         if self.due("accept", number):
             gevent.spawn(self.charge, vehicle_id, kwh)
             return 202, {"status": "charging", **fields}, {}
@@ -178,8 +178,8 @@ class Grid:
         if self.due("guest", number):
             gevent.spawn(self.charge, f"guest-{number}", kwh)
         if self.due("twice", number):
-            self.charged["site2"] += 1
-            self.kwh["site2"] += kwh
+            self.charged["substation2"] += 1
+            self.kwh["substation2"] += kwh
         body = self.charge(vehicle_id, kwh, wait)
         if body is None:
             return 503, {"title": "Unavailable", "detail": "waited in vain"}, {"Retry-After": "1"}
@@ -193,7 +193,7 @@ class Grid:
         """Return the status and body of a GET."""
         page, _, query = path.partition("?")
         if page == "/substations":
-            sites = [
+            substations = [
                 {
                     "name": name,
                     "address": f"http://127.0.0.1:{port}/{name}",
@@ -201,9 +201,9 @@ class Grid:
                     "load": self.load[name],
                     "capacity": capacity,
                 }
-                for name, capacity in self.settings["sites"].items()
+                for name, capacity in self.settings["substations"].items()
             ]
-            body = {"policy": "least-loaded", "waiting": self.waiting, "substations": sites}
+            body = {"policy": "least-loaded", "waiting": self.waiting, "substations": substations}
             return 200, json.dumps(body)
         if page == "/decisions" and self.settings["decisions"]:
             since = int(query.removeprefix("since="))
@@ -214,13 +214,18 @@ class Grid:
             lines.append("# TYPE charge_requests_total counter")
             lines += [f'charge_requests_total{{status="{s}"}} {n}' for s, n in self.answers.items()]
             return 200, "\n".join(lines)
-        site = page.removesuffix("/metrics").removeprefix("/")
-        if page.endswith("/metrics") and site in self.load and self.settings["site_metrics"]:
+        substation = page.removesuffix("/metrics").removeprefix("/")
+        if (
+            page.endswith("/metrics")
+            and substation in self.load
+            and self.settings["substation_metrics"]
+        ):
             return 200, (
                 f"process_start_time_seconds {self.started}\n"
-                f"substation_current_load {self.load[site]}\n"
-                f'substation_sessions_total{{outcome="charged"}} {self.charged[site]}\n'
-                f'substation_energy_delivered_kwh_total{{outcome="charged"}} {self.kwh[site]!r}\n'
+                f"substation_current_load {self.load[substation]}\n"
+                f'substation_sessions_total{{outcome="charged"}} {self.charged[substation]}\n'
+                f'substation_energy_delivered_kwh_total{{outcome="charged"}} '
+                f"{self.kwh[substation]!r}\n"
             )
         return 404, "{}"
 

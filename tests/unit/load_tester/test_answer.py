@@ -16,7 +16,7 @@ CHARGED = {
     "session_id": "s-1",
     "vehicle_id": f"{TAG}000001",
     "kwh": 10.0,
-    "substation": "site2",
+    "substation": "substation2",
     "attempts": 2,
     "waited_s": 0.5,
     "charging_s": 2.1,
@@ -33,7 +33,7 @@ def answered(status: int, body: Any, **headers: str) -> Charge:
 def test_a_charged_vehicle_takes_over_what_the_grid_says() -> None:
     one = answered(200, CHARGED)
     assert one.outcome is Outcome.CHARGED
-    assert (one.session_id, one.site, one.attempts) == ("s-1", "site2", 2)
+    assert (one.session_id, one.substation, one.attempts) == ("s-1", "substation2", 2)
     assert (one.waited_s, one.charging_s, one.reason) == (0.5, 2.1, "")
 
 
@@ -77,7 +77,12 @@ def test_a_time_that_is_no_number_is_not_taken(value: object) -> None:
 
 def test_an_answer_may_say_less_than_ours_do() -> None:
     one = answered(200, {"status": "charged"})
-    assert (one.outcome, one.site, one.charging_s, one.delay) == (Outcome.CHARGED, None, None, None)
+    assert (one.outcome, one.substation, one.charging_s, one.delay) == (
+        Outcome.CHARGED,
+        None,
+        None,
+        None,
+    )
 
 
 @pytest.mark.parametrize(
@@ -139,20 +144,20 @@ def test_a_date_to_come_back_at_is_taken_by_the_clock_that_wrote_it() -> None:
 
 
 LEGS = [
-    {"substation": "site1", "energy_kwh": 4.0, "charging_s": 1.0},
-    {"substation": "site2", "energy_kwh": 6.0, "charging_s": 1.1},
+    {"substation": "substation1", "energy_kwh": 4.0, "charging_s": 1.0},
+    {"substation": "substation2", "energy_kwh": 6.0, "charging_s": 1.1},
 ]
 
 
 def test_energy_is_told_by_leg_or_of_the_one_substation() -> None:
-    assert answered(200, {**CHARGED, "energy_kwh": 10.0}).energies == {"site2": 10.0}
+    assert answered(200, {**CHARGED, "energy_kwh": 10.0}).energies == {"substation2": 10.0}
     moved = answered(200, {**CHARGED, "energy_kwh": 10.0, "legs": LEGS})
-    assert moved.energies == {"site1": 4.0, "site2": 6.0}
-    back = answered(200, {**CHARGED, "legs": [*LEGS[:1], {**LEGS[1], "substation": "site1"}]})
-    assert back.energies == {"site1": 10.0}
+    assert moved.energies == {"substation1": 4.0, "substation2": 6.0}
+    back = answered(200, {**CHARGED, "legs": [*LEGS[:1], {**LEGS[1], "substation": "substation1"}]})
+    assert back.energies == {"substation1": 10.0}
     # An older gateway tells none: all that was asked for, at the one that answered.
     plain = answered(200, CHARGED)
-    assert (plain.energies, plain.answered_kwh) == ({}, {"site2": 10.0})
+    assert (plain.energies, plain.answered_kwh) == ({}, {"substation2": 10.0})
 
 
 @pytest.mark.parametrize("legs", [3, [None], [{"substation": 1, "energy_kwh": 2}], [{}]])
@@ -175,11 +180,11 @@ def test_a_session_that_was_stopped_is_a_loss_with_what_it_got() -> None:
     one = answered(200, body)
     assert (one.outcome, one.reason) == (Outcome.STOPPED, "grace")
     assert one.outcome.lost
-    assert one.answered_kwh == {"site2": 4.0}
+    assert one.answered_kwh == {"substation2": 4.0}
 
 
 def test_a_refusal_may_tell_what_was_delivered_before() -> None:
-    assert answered(503, {"energy_kwh": 4.0, "legs": LEGS[:1]}).answered_kwh == {"site1": 4.0}
+    assert answered(503, {"energy_kwh": 4.0, "legs": LEGS[:1]}).answered_kwh == {"substation1": 4.0}
 
 
 def test_an_answer_says_that_it_was_given_before() -> None:

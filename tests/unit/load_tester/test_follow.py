@@ -17,7 +17,7 @@ URL = "http://gateway:8080/grid"
 ACCEPTED = {"location": "/grid/sessions/s-1"}
 CHARGED = {
     "state": "charged",
-    "substation": "site1",
+    "substation": "substation1",
     "energy_kwh": 10.0,
     "began": "2026-11-26T16:00:00.250Z",
     "ended": "2026-11-26T16:00:03.750Z",
@@ -59,7 +59,7 @@ def test_a_session_is_asked_for_until_its_end_also_past_a_gateway_that_is_away(
     pages.documents = [{"state": "charging", "predicted_end_s": 0.1}, AWAY, CHARGED]
     one, took_s = followed(ACCEPTED)
     assert pages.asked == ["http://gateway:8080/grid/sessions/s-1"] * 3
-    assert (one.outcome, one.energies, took_s) == (Outcome.CHARGED, {"site1": 10.0}, 3.5)
+    assert (one.outcome, one.energies, took_s) == (Outcome.CHARGED, {"substation1": 10.0}, 3.5)
 
 
 def test_a_session_that_does_not_tell_its_times_has_none(pages: type[Pages]) -> None:

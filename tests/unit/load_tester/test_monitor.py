@@ -11,7 +11,7 @@ from load_tester.reconciliation.decisions import DecisionBook
 from load_tester.reconciliation.ledger import LedgerBook
 from tests.unit.load_tester.builders import BEGAN, TAG, decision
 
-SITE_PAGE = 'substation_sessions_total{outcome="charged"} 1\n'
+SUBSTATION_PAGE = 'substation_sessions_total{outcome="charged"} 1\n'
 
 
 class Pages:
@@ -24,7 +24,7 @@ class Pages:
 
     def text(self, url: str) -> str:
         self.asked.append(url)
-        return SITE_PAGE
+        return SUBSTATION_PAGE
 
     def document(self, url: str) -> dict[str, Any]:
         self.asked.append(url)
@@ -41,22 +41,22 @@ def pages(monkeypatch: pytest.MonkeyPatch) -> type[Pages]:
     return Pages
 
 
-def made(*site_metrics: str, book: DecisionBook | None = None) -> Watch:
-    return Watch("http://gateway", lambda: 0.0, book, LedgerBook(TAG), site_metrics)
+def made(*substation_metrics: str, book: DecisionBook | None = None) -> Watch:
+    return Watch("http://gateway", lambda: 0.0, book, LedgerBook(TAG), substation_metrics)
 
 
-def test_each_named_site_page_is_read_also_without_a_path(pages: type[Pages]) -> None:
+def test_each_named_substation_page_is_read_also_without_a_path(pages: type[Pages]) -> None:
     counters = made("http://a:5002", "http://b:5003", "http://c:5004/metrics").read_counters()
-    assert list(counters.sites) == ["http://a:5002", "http://b:5003", "http://c:5004/metrics"]
+    assert list(counters.substations) == ["http://a:5002", "http://b:5003", "http://c:5004/metrics"]
     assert {"http://a:5002", "http://b:5003", "http://c:5004/metrics"} < {*pages.asked}
 
 
-def test_a_named_page_of_a_site_that_the_balancer_knows_goes_by_its_address(
+def test_a_named_page_of_a_substation_that_the_balancer_knows_goes_by_its_address(
     pages: type[Pages],
 ) -> None:
     watch = made("http://a:5002/metrics")
-    watch.samples.addresses["site1"] = "http://a:5002/"
-    assert list(watch.read_counters().sites) == ["http://a:5002/"]
+    watch.samples.addresses["substation1"] = "http://a:5002/"
+    assert list(watch.read_counters().substations) == ["http://a:5002/"]
     assert "http://a:5002/metrics" in pages.asked
 
 

@@ -65,7 +65,7 @@ def test_values_arrive_as_what_they_are() -> None:
     )
     assert options.vehicles == 5000
     assert options.kwh is FAST_CHARGING
-    assert options.site_metrics == ("http://a:1/metrics", "http://b:1/m")
+    assert options.substation_metrics == ("http://a:1/metrics", "http://b:1/m")
     assert options.url == "http://gateway:8080/grid"
     assert options.json == Path("-")
     assert parse_options(["--kwh", "6.5"]).kwh == FixedDemand(6.5)

@@ -42,8 +42,12 @@ def test_a_sound_grid_charges_all_and_its_books_agree(
     )
     choices = run.report["choices"]
     assert (choices["decisions"], choices["least_loaded"], choices["missed"]) == (60, 60, 0)
-    assert {site["name"] for site in run.report["sites"]} == {"site1", "site2", "site3"}
-    assert sum(site["counted"] for site in run.report["sites"]) == 60
+    assert {substation["name"] for substation in run.report["sites"]} == {
+        "substation1",
+        "substation2",
+        "substation3",
+    }
+    assert sum(substation["counted"] for substation in run.report["sites"]) == 60
     assert "60 of 60 vehicles charged" in page.read_text()
     assert len(each.read_text().splitlines()) == 61
     assert run.output.rstrip().splitlines()[-2].endswith("60 of 60 vehicles charged")
@@ -64,14 +68,14 @@ def test_a_grid_that_stalls_cannot_hide_its_queue(
 def test_vehicles_arrive_whatever_is_still_charging(
     counterpart: StartCounterpart, load_test: LoadTest
 ) -> None:
-    url = counterpart(sites={"only": 100}, kwh_per_s=5.0)
+    url = counterpart(substations={"only": 100}, kwh_per_s=5.0)
     run = load_test("--url", url, *CLOCK)  # each charges for 1 s, all are sent within 1 s
     assert run.report["sites"][0]["peak_load"] > 50
     assert run.report["end_s"] < 10  # after each other they take 60 s
 
 
 def test_callers_hold_one_vehicle_each(counterpart: StartCounterpart, load_test: LoadTest) -> None:
-    url = counterpart(sites={"only": 100}, kwh_per_s=50.0)
+    url = counterpart(substations={"only": 100}, kwh_per_s=50.0)
     run = load_test("--url", url, "--concurrency", "8", "--vehicles", "80", "--kwh", "5")
     assert run.status == 0, run.output
     assert 4 < run.report["sites"][0]["peak_load"] <= 8
@@ -104,7 +108,7 @@ def test_a_vehicle_that_the_grid_fails_is_lost_with_its_reason(
 @pytest.mark.parametrize(
     ("fault", "check", "words"),
     [
-        ("phantom", "sessions", "3 of 60 vehicles were answered as charged but no site"),
+        ("phantom", "sessions", "3 of 60 vehicles were answered as charged but no substation"),
         ("twice", "sessions", "3 more than 60 of this run: charged twice"),
     ],
 )
@@ -166,24 +170,26 @@ def test_a_key_that_is_not_heeded_shows_as_two_sessions(
 def test_a_wrong_choice_is_found(counterpart: StartCounterpart, load_test: LoadTest) -> None:
     run = load_test("--url", counterpart(choose="most"), *QUICK)
     assert run.report["choices"]["not_least_loaded"] > 30
-    assert run.report["choices"]["examples"][0]["chosen"] != "site3"
+    assert run.report["choices"]["examples"][0]["chosen"] != "substation3"
 
 
-def test_a_grid_without_decisions_and_site_counters_can_still_be_tested(
+def test_a_grid_without_decisions_and_substation_counters_can_still_be_tested(
     counterpart: StartCounterpart, load_test: LoadTest
 ) -> None:
-    run = load_test("--url", counterpart(decisions=False, site_metrics=False), *QUICK)
+    run = load_test("--url", counterpart(decisions=False, substation_metrics=False), *QUICK)
     assert run.status == 0, run.output
     assert run.report["choices"] == {"available": False, "reason": "/decisions answered 404"}
-    assert verdicts(run.report) == {"gateway": "ok", "sites": "not checked"}
+    assert verdicts(run.report) == {"gateway": "ok", "substations": "not checked"}
     assert "not reachable from here" in run.output
 
 
-def test_site_metrics_can_be_named(counterpart: StartCounterpart, load_test: LoadTest) -> None:
+def test_substation_metrics_can_be_named(
+    counterpart: StartCounterpart, load_test: LoadTest
+) -> None:
     url = counterpart()
-    pages = ",".join(f"{url}/site{number}/metrics" for number in (1, 2))
+    pages = ",".join(f"{url}/substation{number}/metrics" for number in (1, 2))
     run = load_test("--url", url, *QUICK, "--site-metrics", pages)
-    assert run.status == 1  # the third site's vehicles are in no book that was named
+    assert run.status == 1  # the third substation's vehicles are in no book that was named
     assert verdicts(run.report)["sessions"] == "error"
 
 
@@ -214,7 +220,7 @@ def test_patience_outlasts_a_gateway_that_is_away(
 
 
 def test_a_vehicle_can_ask_to_wait_less(counterpart: StartCounterpart, load_test: LoadTest) -> None:
-    url = counterpart(sites={"only": 1}, kwh_per_s=10.0)
+    url = counterpart(substations={"only": 1}, kwh_per_s=10.0)
     run = load_test(
         "--url", url, "--vehicles", "5", "--rate", "100", "--kwh", "10", "--wait", "0.3"
     )
@@ -225,7 +231,7 @@ def test_a_vehicle_can_ask_to_wait_less(counterpart: StartCounterpart, load_test
 def test_a_vehicle_without_an_answer_is_lost_after_its_timeout(
     counterpart: StartCounterpart, load_test: LoadTest
 ) -> None:
-    url = counterpart(sites={"only": 100}, kwh_per_s=1.0)
+    url = counterpart(substations={"only": 100}, kwh_per_s=1.0)
     run = load_test(
         "--url", url, "--vehicles", "4", "--rate", "100", "--kwh", "30", "--timeout", "0.5"
     )
@@ -255,7 +261,7 @@ def test_a_signal_stops_the_run_hangs_up_and_still_reports(
     status: int,
 ) -> None:
     file = tmp_path / "result.json"
-    url = counterpart(sites={"only": 5}, kwh_per_s=20.0)
+    url = counterpart(substations={"only": 5}, kwh_per_s=20.0)
     arguments = ("--vehicles", "2000", "--rate", "40", "--kwh", "5", "--json", str(file))
     process = start_load_test("--url", url, *arguments)
     wait_until_charged(url, 20)  # by then others charge and wait
@@ -413,12 +419,12 @@ def test_localhost_is_reached_whatever_family_the_gateway_listens_on(
 def test_two_thousand_vehicles_at_once_are_held_by_one_process(
     counterpart: StartCounterpart, load_test: LoadTest
 ) -> None:
-    url = counterpart(sites={"a": 1000, "b": 1000}, kwh_per_s=10.0)
+    url = counterpart(substations={"a": 1000, "b": 1000}, kwh_per_s=10.0)
     # 6 s each: a busy machine must not let the first leave before the last is there.
     arguments = ("--scenario", "spike", "--share", "1", "--vehicles", "2000", "--kwh", "60")
     run = load_test("--url", url, *arguments)
     assert run.status == 0, run.output
-    assert sum(site["peak_load"] for site in run.report["sites"]) == 2000
+    assert sum(substation["peak_load"] for substation in run.report["sites"]) == 2000
 
 
 def test_a_gateway_that_stalls_its_pages_does_not_hold_up_the_vehicles(

@@ -30,19 +30,21 @@ HOSTILE = '<script>alert("1")</script> & [bold]'
 
 
 def made(charges: list[Charge], *, thresholds: Thresholds | None = None, **fields: Any) -> Result:
-    """Sum a run up whose balancer sent each of its vehicles to site1 of two sites."""
+    """Sum a run up whose balancer sent each of its vehicles to substation1 of two substations."""
     book = DecisionBook(TAG, BEGAN)
-    loads = {"site1": (0, 4), "site2": (1, 8)}
+    loads = {"substation1": (0, 4), "substation2": (1, 8)}
     book.absorb(
         {
             "last": len(charges),
-            "decisions": [decision(n, "site1", loads) for n in range(1, len(charges) + 1)],
+            "decisions": [decision(n, "substation1", loads) for n in range(1, len(charges) + 1)],
         }
     )
     samples = GridSamples()
     for at in range(5):
-        sites = [{"name": "site1", "load": at, "capacity": 4, "address": "http://a"}]
-        samples.absorb({"policy": "least-loaded", "waiting": at, "substations": sites}, float(at))
+        substations = [{"name": "substation1", "load": at, "capacity": 4, "address": "http://a"}]
+        samples.absorb(
+            {"policy": "least-loaded", "waiting": at, "substations": substations}, float(at)
+        )
     books = Books()
     books.add("sessions", Verdict.OK, "as answered")
     recording = Recording(
@@ -67,7 +69,7 @@ def mixed() -> list[Charge]:
         *[charge(n, due=n / 10, took=2 + n / 10, charging_s=2.0) for n in range(1, 31)],
         charge(31, due=3.1, outcome=Outcome.REFUSED, status=503, reason=HOSTILE),
         charge(32, due=3.2, outcome=Outcome.FAILED, reason="connection refused", tries=3),
-        charge(33, due=3.3, outcome=Outcome.ACCEPTED, status=202, site="site2"),
+        charge(33, due=3.3, outcome=Outcome.ACCEPTED, status=202, substation="substation2"),
         charge(34, due=3.4, outcome=Outcome.CUT_SHORT),
     ]
 
@@ -156,18 +158,18 @@ def test_the_page_needs_nothing_else_and_runs_nothing() -> None:
 
 
 def test_the_page_escapes_whatever_a_service_answered() -> None:
-    result = made([*mixed(), charge(40, site=HOSTILE)])
+    result = made([*mixed(), charge(40, substation=HOSTILE)])
     text = render_page(result).replace("&#34;", "&quot;")  # two ways to write one character
     assert HOSTILE not in text
     assert text.count("&lt;script&gt;alert(&quot;1&quot;)&lt;/script&gt; &amp; [bold]") >= 3
 
 
-def test_the_pictures_are_well_formed_and_draw_every_site_and_percentile() -> None:
-    text = render_page(made([*mixed(), charge(40, due=2.0, site="north & south")]))
+def test_the_pictures_are_well_formed_and_draw_every_substation_and_percentile() -> None:
+    text = render_page(made([*mixed(), charge(40, due=2.0, substation="north & south")]))
     pictures = [ElementTree.fromstring(one) for one in re.findall(r"<svg.*?</svg>", text, re.S)]  # noqa: S314 - our own page
     words = [" ".join(picture.itertext()) for picture in pictures]
     assert len(pictures) == 4
-    assert all(name in words[0] for name in ("arrivals", "waiting", "site1", "north & south"))
+    assert all(name in words[0] for name in ("arrivals", "waiting", "substation1", "north & south"))
     assert all(mark in words[1] for mark in ("p50", "p90", "p99"))
     assert "north & south" in words[3]
     numbers = re.findall(r'(?:x|y|x1|y1|x2|y2|width|height)="(-?[\d.]+|nan|inf)"', text)

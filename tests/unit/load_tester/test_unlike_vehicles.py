@@ -13,7 +13,7 @@ from load_tester.demand import MIXES, FixedDemand, PowerDemand
 from load_tester.options import parse_options
 from load_tester.planning import make_plan
 from load_tester.power import Point, alone_s, known_points, report_power, slowdown
-from load_tester.reconciliation.counters import SiteCounters
+from load_tester.reconciliation.counters import SubstationCounters
 from load_tester.replay import plan_replay
 from load_tester.report.csv_export import write_each
 from load_tester.trace import TraceError, read_trace
@@ -228,12 +228,14 @@ def test_the_fastest_point_is_as_the_pages_tell_or_as_the_options_say() -> None:
     assert known_points([], None, 60) == []
 
 
-def test_a_sites_page_tells_of_its_points() -> None:
+def test_a_substations_page_tells_of_its_points() -> None:
     page = 'substation_sessions_total{outcome="charged"} 1\nsubstation_point_power_kw 150\n'
-    assert SiteCounters.from_page(page).point == Point(150, 1.0)
-    assert SiteCounters.from_page(f"{page}substation_time_scale 360\n").point == Point(150, 360)
-    assert SiteCounters.from_page(page.replace("150", "NaN")).point is None
-    assert SiteCounters.from_page(page.partition("substation_point")[0]).point is None
+    assert SubstationCounters.from_page(page).point == Point(150, 1.0)
+    assert SubstationCounters.from_page(f"{page}substation_time_scale 360\n").point == Point(
+        150, 360
+    )
+    assert SubstationCounters.from_page(page.replace("150", "NaN")).point is None
+    assert SubstationCounters.from_page(page.partition("substation_point")[0]).point is None
 
 
 def test_slowdown_is_the_time_to_charge_over_that_alone() -> None:

@@ -18,7 +18,7 @@ def test_sessions_are_read_from_a_log_also_when_its_last_line_is_cut_off(tmp_pat
         "time": "2026-11-20T05:00:02.500000Z",
     }
     aborted = {**line, "vehicle_id": "ev-000002", "outcome": "aborted"}
-    log = tmp_path / "site.log"
+    log = tmp_path / "substation.log"
     log.write_text(
         "\n".join(
             [

@@ -16,9 +16,9 @@ class World:
     """A substation whose vehicles get 1 kWh a second, and what ended there."""
 
     def __init__(self, points: int = 4, limits: Limits | None = None) -> None:
-        self.site = Substation(points, 60, time_scale=60)
+        self.substation = Substation(points, 60, time_scale=60)
         self.visits: list[Visit] = []
-        self.registers = Registers(self.site, self.visits.append, 1000.0, limits or Limits())
+        self.registers = Registers(self.substation, self.visits.append, 1000.0, limits or Limits())
 
     def ask(
         self, name: str, kwh: float, now: float, terms: Terms = PLAIN, **told: float
@@ -52,7 +52,7 @@ def test_an_unknown_session_plugs_in_and_the_register_is_what_it_gets() -> None:
     assert [visit.kwh for visit in world.visits] == [5]
 
 
-def test_a_full_site_refuses_and_knows_nothing_of_the_session() -> None:
+def test_a_full_substation_refuses_and_knows_nothing_of_the_session() -> None:
     world = World(points=1)
     world.begin("s", 5, 0)
 
@@ -210,7 +210,7 @@ def test_a_lease_is_over_with_the_connection_and_not_that_of_the_next_caller() -
 
 def test_the_events_of_a_frozen_time_happen_in_their_order_with_the_power_of_their_time() -> None:
     world = World(points=2)
-    world.site.set_limit(60, 0)  # half a kWh a second each
+    world.substation.set_limit(60, 0)  # half a kWh a second each
     first = world.begin("first", 100, 0, Terms(None, "b", 10))
     second = world.begin("second", 100, 0, DURABLE)
     world.registers.leave(second, 10)

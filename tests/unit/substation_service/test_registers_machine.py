@@ -37,8 +37,8 @@ class Machine(RuleBasedStateMachine):
         self.begin()
 
     def begin(self) -> None:
-        self.site = Substation(3, 60, 90, time_scale=60)
-        self.registers = Registers(self.site, self.ended, limits=Limits(1, 2))
+        self.substation = Substation(3, 60, 90, time_scale=60)
+        self.registers = Registers(self.substation, self.ended, limits=Limits(1, 2))
         self.callers: list[Register] = []
         self.left: dict[Register, float] = {}
         self.most_kwh: dict[str, float] = {}
@@ -71,7 +71,7 @@ class Machine(RuleBasedStateMachine):
             register, meaning = self.registers.ask(session, terms, self.now)
         except SubstationFull:
             assert needs_power
-            assert self.site.load == self.site.capacity
+            assert self.substation.load == self.substation.capacity
             return
         assert needs_power == (meaning is Meaning.PLUGGED_IN)
         assert abs(register.kwh(self.now) - before_kwh) <= DUST
@@ -104,7 +104,7 @@ class Machine(RuleBasedStateMachine):
         """Let time pass; if not late, drivers look at each event as a scheduler has them do."""
         then = self.now + seconds
         while not late:
-            event = self.site.next_event(self.now)
+            event = self.substation.next_event(self.now)
             self.now = min(then, max(self.now, self.registers.due), event or inf)
             self.registers.settle(self.now)
             self.finish()
@@ -116,7 +116,7 @@ class Machine(RuleBasedStateMachine):
 
     def finish(self) -> None:
         for register in self.registers.running:
-            if register.charging and not self.site.remaining_s(register.charging, self.now):
+            if register.charging and not self.substation.remaining_s(register.charging, self.now):
                 self.registers.finish(register, self.now)
 
     @rule(name=NAMES, sure=st.booleans())
@@ -178,17 +178,19 @@ class Machine(RuleBasedStateMachine):
         charging = fsum(
             one.charging.delivered_kwh(now) for one in registers.running if one.charging
         )
-        by_site = self.delivered + fsum(self.site.energy_delivered_kwh.values()) + charging
-        assert abs(by_site - meter) <= DUST
+        by_substation = (
+            self.delivered + fsum(self.substation.energy_delivered_kwh.values()) + charging
+        )
+        assert abs(by_substation - meter) <= DUST
         assert len({one.session_id for one in known}) == len(known)
 
     @invariant()
     def each_stands_where_it_says(self) -> None:
         registers, now = self.registers, self.now
-        assert len(registers.running) == self.site.load
+        assert len(registers.running) == self.substation.load
         for one in registers.running:
             assert one.charging is not None
-            assert self.site.has(one.charging)
+            assert self.substation.has(one.charging)
             assert one.callers == self.callers.count(one)
             assert one.callers or (one.grace_ends is not None and one.grace_ends >= now)
             if one.callers and one.owner is not None:

@@ -53,7 +53,7 @@ class Limit(NamedTuple):
 
 
 class Scene(NamedTuple):
-    """A site, and what happens after how many hours each."""
+    """A substation, and what happens after how many hours each."""
 
     points: int
     point_power_kw: float
@@ -104,7 +104,7 @@ class Meter:
 
     def __init__(self, scene: Scene) -> None:
         self.full_kw = scene.points * scene.point_power_kw
-        self.site = Substation(
+        self.substation = Substation(
             scene.points,
             scene.point_power_kw,
             scene.share * self.full_kw,
@@ -120,7 +120,7 @@ class Meter:
     def until(self, then: float) -> None:
         """Go from event to event, and look at each, and in the middle between each two."""
         for _ in range(10_000):
-            event = self.site.next_event(self.now)
+            event = self.substation.next_event(self.now)
             self.check()
             if event is None or event > then:
                 break
@@ -138,13 +138,13 @@ class Meter:
             middle = self.now + (then - self.now) / 2
             for one in self.plugged:
                 hours = (min(then, max(one.ends, self.now)) - self.now) * self.hours_per_s
-                if self.site.is_shared:  # else each may taper by itself, within the stretch
+                if self.substation.is_shared:  # else each may taper by itself, within the stretch
                     self.kwh[one] += one.power_kw(min(middle, one.ends)) * hours
                     # Two neighbouring floats have no middle: it would be one of them.
                     assert one.cap_kw(middle) == one.cap_kw(self.now) or middle == then
             before = {one: one.delivered_kwh(self.now) for one in self.plugged}
-            shared = self.site.is_shared
-            self.site.advance(then)
+            shared = self.substation.is_shared
+            self.substation.advance(then)
             for one in self.plugged:
                 if not shared:
                     self.kwh[one] += one.delivered_kwh(then) - before[one]
@@ -152,17 +152,19 @@ class Meter:
 
     def check(self) -> None:
         """Hold what is to what must be, at this moment."""
-        site, now = self.site, self.now
-        site.advance(now)
+        substation, now = self.substation, self.now
+        substation.advance(now)
         powers = [one.power_kw(now) for one in self.plugged]
         caps = [one.cap_kw(now) for one in self.plugged]
-        assert site.load == len(self.plugged) <= site.capacity
-        assert fsum(powers) == site.power_kw <= site.power_limit_kw
+        assert substation.load == len(self.plugged) <= substation.capacity
+        assert fsum(powers) == substation.power_kw <= substation.power_limit_kw
         assert all(power <= cap for power, cap in zip(powers, caps, strict=True))
-        assert site.power_kw >= min(fsum(caps), site.power_limit_kw) * (1 - SHARE) - DUST
-        assert fsum(caps) <= site.committed_power_kw
+        assert (
+            substation.power_kw >= min(fsum(caps), substation.power_limit_kw) * (1 - SHARE) - DUST
+        )
+        assert fsum(caps) <= substation.committed_power_kw
         if charging := [cap for cap in caps if cap]:
-            half = site.power_limit_kw / len(charging) / 2
+            half = substation.power_limit_kw / len(charging) / 2
             for power, cap in zip(powers, caps, strict=True):
                 assert power >= min(cap, half) * (1 - SHARE) - DUST
         for one in self.plugged:
@@ -173,19 +175,19 @@ class Meter:
             assert (got == one.demand.kwh) == (one.cap_kw(now) == 0) == (one.ends <= now)
             self._check_taper(one, got)
         left = fsum(one.remaining_kwh(now) for one in self.plugged)
-        assert site.remaining_energy_kwh(now) == left
+        assert substation.remaining_energy_kwh(now) == left
 
     def _check_taper(self, one: Charging, got: float) -> None:
         demand, cap = one.demand, one.cap_kw(self.now)
         if cap == 0:
             return
-        full = demand.max_power_kw or self.site.point_power_kw
+        full = demand.max_power_kw or self.substation.point_power_kw
         if demand.battery_kwh is None or demand.soc is None:
-            assert cap == min(full, self.site.point_power_kw)
+            assert cap == min(full, self.substation.point_power_kw)
             return
         soc = demand.soc + got / demand.battery_kwh
         most, least = (
-            min(self.site.point_power_kw, full * min(1.0, 1 - 0.9 * (at - 0.8) / 0.2))
+            min(self.substation.point_power_kw, full * min(1.0, 1 - 0.9 * (at - 0.8) / 0.2))
             for at in (soc - 0.01, soc + 0.01)
         )
         assert least * (1 - 1e-6) <= cap <= most * (1 + 1e-6)
@@ -195,7 +197,7 @@ class Meter:
         match what:
             case Plug(demand):
                 try:
-                    one = self.site.plug_in(demand, self.now)
+                    one = self.substation.plug_in(demand, self.now)
                 except SubstationFull as full:
                     free_in_s = full.free_in_s
                 else:
@@ -210,7 +212,7 @@ class Meter:
                     self._amend(self.plugged[which % len(self.plugged)], share)
             case Limit(share, hours):
                 until = None if hours is None else self.now + hours / self.hours_per_s
-                self.site.set_limit(share * self.full_kw, self.now, until)
+                self.substation.set_limit(share * self.full_kw, self.now, until)
         self.check()
 
     def _amend(self, one: Charging, share: float) -> None:
@@ -218,15 +220,15 @@ class Meter:
         most_kwh = 200.0
         if demand.battery_kwh is not None and demand.soc is not None:
             most_kwh = (1 - demand.soc) * demand.battery_kwh
-        self.site.amend(one, share * most_kwh, self.now)
+        self.substation.amend(one, share * most_kwh, self.now)
         assert one.delivered_kwh(self.now) == got
         assert one.demand.kwh == max(got, share * most_kwh)
 
     def _leaves(self, one: Charging) -> None:
-        done = one in self.site.finished(self.now)
+        done = one in self.substation.finished(self.now)
         got = one.delivered_kwh(self.now)
         self.plugged.remove(one)
-        kwh = self.site.unplug(one, self.now, Outcome.CHARGED if done else Outcome.ABORTED)
+        kwh = self.substation.unplug(one, self.now, Outcome.CHARGED if done else Outcome.ABORTED)
         assert kwh == got
         assert (kwh == one.demand.kwh) == done
         assert 0 <= one.mean_power_kw <= one.peak_power_kw <= one.max_power_kw
@@ -234,17 +236,17 @@ class Meter:
 
     def drain(self) -> None:
         """Lift the limit to a tenth at least, and let all be charged and go."""
-        self.site.set_limit(max(self.site.power_limit_kw, self.full_kw / 10), self.now)
+        self.substation.set_limit(max(self.substation.power_limit_kw, self.full_kw / 10), self.now)
         self.until(inf)
-        assert self.site.finished(self.now) == self.plugged
-        assert self.site.power_kw == 0
+        assert self.substation.finished(self.now) == self.plugged
+        assert self.substation.power_kw == 0
         for one in list(self.plugged):
             self._leaves(one)
-        by_outcome = self.site.energy_delivered_kwh
+        by_outcome = self.substation.energy_delivered_kwh
         total = fsum(kwh for _, kwh in self.ended)
         assert abs(fsum(by_outcome.values()) - total) <= SHARE * total
-        assert self.site.load == 0
-        assert self.site.next_event(self.now) is None
+        assert self.substation.load == 0
+        assert self.substation.next_event(self.now) is None
 
 
 @given(scene=SCENES)
@@ -257,7 +259,9 @@ def test_the_limit_holds_and_the_sums_agree_at_every_event_of_every_scene(scene:
     meter.drain()
 
 
-def course(site: Substation, demands: Sequence[Demand], looks: Sequence[float]) -> list[float]:
+def course(
+    substation: Substation, demands: Sequence[Demand], looks: Sequence[float]
+) -> list[float]:
     """Plug vehicles in an hour apart, look now and then, and tell when each had it all."""
     charging = []
     times = sorted(
@@ -265,10 +269,10 @@ def course(site: Substation, demands: Sequence[Demand], looks: Sequence[float]) 
     )
     for now, comes in times:
         if comes:
-            charging.append(site.plug_in(demands[int(now)], now * 3600))
+            charging.append(substation.plug_in(demands[int(now)], now * 3600))
         else:
-            site.remaining_energy_kwh(now * 3600)
-    site.advance(1e9)
+            substation.remaining_energy_kwh(now * 3600)
+    substation.advance(1e9)
     return [one.ends for one in charging]
 
 

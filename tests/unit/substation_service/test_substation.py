@@ -1,4 +1,4 @@
-"""The site's model, under a clock of the test's own."""
+"""The substation's model, under a clock of the test's own."""
 
 import math
 from threading import Barrier, Thread
@@ -16,18 +16,18 @@ from substation_service.substation import (
 )
 
 
-def site(
+def make_substation(
     points: int = 2, *, power_limit_kw: float | None = None, sharing: Sharing = Sharing.EQUAL
 ) -> Substation:
     return Substation(points, 50, power_limit_kw, sharing, time_scale=360)
 
 
 def test_10_kwh_at_50_kw_take_2_seconds_at_the_default_time_scale() -> None:
-    assert site().plug_in(Demand(10), now=100).ends == 102
+    assert make_substation().plug_in(Demand(10), now=100).ends == 102
 
 
 def test_load_and_power_follow_the_vehicles() -> None:
-    substation = site()
+    substation = make_substation()
 
     first = substation.plug_in(Demand(10), now=0)
     substation.plug_in(Demand(20), now=0)
@@ -37,8 +37,8 @@ def test_load_and_power_follow_the_vehicles() -> None:
     assert (substation.load, substation.power_kw) == (1, 50)
 
 
-def test_a_full_site_tells_when_its_next_point_frees() -> None:
-    substation = site()
+def test_a_full_substation_tells_when_its_next_point_frees() -> None:
+    substation = make_substation()
     substation.plug_in(Demand(50), now=0)
     substation.plug_in(Demand(20), now=0)
 
@@ -51,13 +51,13 @@ def test_a_full_site_tells_when_its_next_point_frees() -> None:
 
 
 def test_capacity_is_the_number_of_points_whatever_the_limit() -> None:
-    assert site(10, power_limit_kw=149).capacity == 10
-    assert site(2, power_limit_kw=1).capacity == 2
-    assert site(10).power_limit_kw == 500
+    assert make_substation(10, power_limit_kw=149).capacity == 10
+    assert make_substation(2, power_limit_kw=1).capacity == 2
+    assert make_substation(10).power_limit_kw == 500
 
 
 def test_two_vehicles_share_a_limit_and_the_one_that_stays_has_what_the_other_leaves() -> None:
-    substation = site(power_limit_kw=60)
+    substation = make_substation(power_limit_kw=60)
     first = substation.plug_in(Demand(10), now=0)
     assert substation.power_kw == 50
     assert not substation.is_shared
@@ -76,7 +76,7 @@ def test_two_vehicles_share_a_limit_and_the_one_that_stays_has_what_the_other_le
 
 
 def test_a_newcomer_hardly_slows_who_was_there_before_and_does_not_starve() -> None:
-    substation = site(power_limit_kw=60, sharing=Sharing.FIRST_COME)
+    substation = make_substation(power_limit_kw=60, sharing=Sharing.FIRST_COME)
     first = substation.plug_in(Demand(10), now=0)
     second = substation.plug_in(Demand(10), now=0)
 
@@ -84,7 +84,7 @@ def test_a_newcomer_hardly_slows_who_was_there_before_and_does_not_starve() -> N
 
 
 def test_a_lowered_limit_holds_at_once_and_the_standing_one_returns() -> None:
-    substation = site(power_limit_kw=60)
+    substation = make_substation(power_limit_kw=60)
     charging = [substation.plug_in(Demand(100), now=0) for _ in "ab"]
 
     substation.set_limit(10, now=1, until=3)
@@ -104,7 +104,7 @@ def test_a_lowered_limit_holds_at_once_and_the_standing_one_returns() -> None:
 
 
 def test_at_a_limit_of_0_everything_stands_still_until_it_is_lifted() -> None:
-    substation = site()
+    substation = make_substation()
     charging = substation.plug_in(Demand(10), now=0)
     substation.set_limit(0, now=1)
 
@@ -123,13 +123,13 @@ def test_at_a_limit_of_0_everything_stands_still_until_it_is_lifted() -> None:
 @pytest.mark.parametrize("limit", [-1, math.inf, math.nan])
 def test_a_limit_is_a_number_of_kilowatts(limit: float) -> None:
     with pytest.raises(ValueError, match="no limit"):
-        site().set_limit(limit, now=0)
+        make_substation().set_limit(limit, now=0)
 
 
 def test_who_loses_power_loses_it_before_another_gains_it(monkeypatch: pytest.MonkeyPatch) -> None:
     turns = [[50.0, 10.0], [10.0, 50.0], [50.0, 10.0], [20.0, 20.0, 20.0]]
     monkeypatch.setitem(ALLOCATIONS, Sharing.EQUAL, lambda _caps, _limit: turns.pop(0))
-    substation = site(3, power_limit_kw=60)
+    substation = make_substation(3, power_limit_kw=60)
     drawn: list[float] = []
     advance = Charging.advance
 
@@ -149,7 +149,7 @@ def test_who_loses_power_loses_it_before_another_gains_it(monkeypatch: pytest.Mo
 
 
 def test_a_limit_until_a_time_that_is_over_is_over_at_once() -> None:
-    substation = site()
+    substation = make_substation()
     charging = substation.plug_in(Demand(10), now=10)
 
     substation.set_limit(10, now=11, until=10.5)
@@ -160,7 +160,7 @@ def test_a_limit_until_a_time_that_is_over_is_over_at_once() -> None:
 
 
 def test_a_clock_that_goes_back_counts_as_standing_still() -> None:
-    substation = site()
+    substation = make_substation()
     charging = substation.plug_in(Demand(10), now=10)
     substation.advance(11)
 
@@ -169,7 +169,7 @@ def test_a_clock_that_goes_back_counts_as_standing_still() -> None:
 
 
 def test_committed_power_is_what_vehicles_could_draw_and_remaining_energy_what_they_lack() -> None:
-    substation = site(power_limit_kw=60)
+    substation = make_substation(power_limit_kw=60)
     substation.plug_in(Demand(10, max_power_kw=11), now=0)
     substation.plug_in(Demand(10, max_power_kw=150), now=0)
 
@@ -179,7 +179,7 @@ def test_committed_power_is_what_vehicles_could_draw_and_remaining_energy_what_t
 
 
 def test_a_vehicle_that_leaves_early_got_its_share_so_far() -> None:
-    substation = site()
+    substation = make_substation()
 
     assert substation.unplug(substation.plug_in(Demand(10), now=0), 0.5, Outcome.ABORTED) == 2.5
     assert substation.unplug(substation.plug_in(Demand(10), now=0), 60, Outcome.ABORTED) == 10
@@ -187,7 +187,7 @@ def test_a_vehicle_that_leaves_early_got_its_share_so_far() -> None:
 
 
 def test_the_check_and_the_count_are_one_step_for_threads_too() -> None:
-    substation = site(points=5)
+    substation = make_substation(points=5)
     together = Barrier(40)
     refused: list[SubstationFull] = []
 
@@ -208,7 +208,7 @@ def test_the_check_and_the_count_are_one_step_for_threads_too() -> None:
 
 
 def test_the_time_that_is_left_falls_to_nothing() -> None:
-    substation = site()
+    substation = make_substation()
     charging = substation.plug_in(Demand(10), now=100)
     assert [substation.remaining_s(charging, now) for now in (100, 101.5, 102, 200)] == [
         2,
@@ -218,13 +218,13 @@ def test_the_time_that_is_left_falls_to_nothing() -> None:
     ]
 
 
-def test_a_full_site_says_how_many_points_are_taken() -> None:
+def test_a_full_substation_says_how_many_points_are_taken() -> None:
     full = SubstationFull(4, 1.5)
     assert (str(full), full.free_in_s) == ("all 4 charging points are taken", 1.5)
 
 
 def test_each_end_of_a_visit_and_each_limit_that_ended_is_counted() -> None:
-    substation = site(1)
+    substation = make_substation(1)
     assert (substation.time_scale, substation.limits_ended) == (360, 0)
     assert Substation(1, 50).time_scale == 1
     for count in (1, 2, 3):

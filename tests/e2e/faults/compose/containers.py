@@ -7,14 +7,14 @@ from collections.abc import Mapping
 
 from local_stack.scrape import samples
 from local_stack.session_logs import Visit, visits
-from tests.e2e.compose.stack import SITES, Stack, docker
+from tests.e2e.compose.stack import SUBSTATIONS, Stack, docker
 from tests.support.deadline import eventually
 
 _SERVICES = {"balancer": "load_balancer", "gateway": "charge_request_service"}
 _PAGES = {
     "balancer": "http://load_balancer:5001/metrics",
     "gateway": "http://charge_request_service:8080/metrics",
-    **{site: f"http://{site}:5002/metrics" for site in SITES},
+    **{substation: f"http://{substation}:5002/metrics" for substation in SUBSTATIONS},
 }
 # Reads all pages from inside the grid's network, where alone they can be reached.
 _READ = (
@@ -75,15 +75,15 @@ class Containers:
     def __init__(self, stack: Stack) -> None:
         self.stack = stack
         self.url = stack.url("gateway", "")
-        self.sites = list(SITES)
+        self.substations = list(SUBSTATIONS)
 
     def part(self, name: str) -> Container:
-        """Return a part by its name: gateway, balancer, a site's or another service's."""
+        """Return a part by its name: gateway, balancer, a substation's or another service's."""
         return Container(self.stack, _SERVICES.get(name, name))
 
-    def visits(self, site: str) -> list[Visit]:
-        """Read the sessions that a site has logged, over all of its restarts."""
-        return visits(docker("logs", self.part(site).name).stdout)
+    def visits(self, substation: str) -> list[Visit]:
+        """Read the sessions that a substation has logged, over all of its restarts."""
+        return visits(docker("logs", self.part(substation).name).stdout)
 
     def counters(self) -> Mapping[str, Mapping[str, float]]:
         """Read every part's metrics, by the part's name."""

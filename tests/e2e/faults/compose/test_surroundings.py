@@ -11,14 +11,14 @@ from tests.e2e.faults.scene import LEASE_KWH, Scene
 from tests.support.deadline import eventually
 
 _HOLD_S = 4
-_LIMIT_MB = 512  # of a site in docker-compose.yml
+_LIMIT_MB = 512  # of a substation in docker-compose.yml
 
 
-def test_a_site_that_is_cut_off_the_network(scene: Scene, world: Containers) -> None:
+def test_a_substation_that_is_cut_off_the_network(scene: Scene, world: Containers) -> None:
     scene.play(
         f"substation2 disconnected from the network for {_HOLD_S} s",
         lambda: world.part("substation2").disconnect(_HOLD_S),
-        early_kwh=50,  # those at the site charge on; none is done before it is back
+        early_kwh=50,  # those at the substation charge on; none is done before it is back
         most_over_kwh=LEASE_KWH,
     )
 
@@ -45,17 +45,17 @@ def test_names_that_are_not_found(scene: Scene, world: Containers) -> None:
     assert '"name not found"' in docker("logs", balancer).stdout
 
 
-def test_a_site_that_reaches_its_memory_limit(scene: Scene, world: Containers) -> None:
-    site = world.part("substation2")
+def test_a_substation_that_reaches_its_memory_limit(scene: Scene, world: Containers) -> None:
+    substation = world.part("substation2")
     began = int(time.time())
 
     def starve() -> None:
-        site.limit_memory_to_what_it_uses()
+        substation.limit_memory_to_what_it_uses()
         # What a health check takes is too much now; the kernel ends the largest process.
         ends = time.monotonic() + _HOLD_S
         while time.monotonic() < ends:
-            docker("exec", site.name, "python", "-c", "bytes(4_000_000)")
-        site.limit_memory(_LIMIT_MB)
+            docker("exec", substation.name, "python", "-c", "bytes(4_000_000)")
+        substation.limit_memory(_LIMIT_MB)
 
     scene.play(
         f"substation2 gets no more memory for {_HOLD_S} s",
@@ -64,7 +64,7 @@ def test_a_site_that_reaches_its_memory_limit(scene: Scene, world: Containers) -
     )
     told = run(
         *("events", "--since", str(began), "--until", str(int(time.time()) + 1)),
-        *("--filter", f"container={site.name}", "--filter", "event=oom"),
+        *("--filter", f"container={substation.name}", "--filter", "event=oom"),
     )
     assert told, "nothing in it met its memory limit"
 

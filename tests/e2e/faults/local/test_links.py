@@ -13,10 +13,10 @@ from tests.e2e.faults.scene import LEASE_KWH, Scene
 
 
 class Links(NamedTuple):
-    """The links of a grid; those to the sites in the sites' order."""
+    """The links of a grid; those to the substations in the substations' order."""
 
     to_balancer: Relay
-    to_sites: list[Relay]
+    to_substations: list[Relay]
 
 
 class LinkedGrid(NamedTuple):
@@ -31,16 +31,18 @@ def linked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LinkedGrid]:
         Relay(own.balancer, ports.balancer),
         [Relay(*ends) for ends in zip(own.substations, ports.substations, strict=True)],
     )
-    sites = ",".join(f"substation{n}={link.url}" for n, link in enumerate(links.to_sites, start=1))
+    substations = ",".join(
+        f"substation{n}={link.url}" for n, link in enumerate(links.to_substations, start=1)
+    )
     with Grid(
         tmp_path_factory.mktemp("grid"),
         points=POINTS,
         ports=ports,
-        balancer_env={"SUBSTATIONS": sites},
+        balancer_env={"SUBSTATIONS": substations},
         gateway_env={"BALANCER_URL": links.to_balancer.url},
     ) as grid:
         yield LinkedGrid(grid, links)
-    for link in (links.to_balancer, *links.to_sites):
+    for link in (links.to_balancer, *links.to_substations):
         link.close()
 
 
@@ -54,10 +56,10 @@ def links(linked: LinkedGrid) -> Links:
     return linked.links
 
 
-def test_a_slow_link_to_a_site(scene: Scene, links: Links) -> None:
+def test_a_slow_link_to_a_substation(scene: Scene, links: Links) -> None:
     scene.play(
         "the link between balancer and substation2 slow (0.2 s each way) for 4 s",
-        lambda: slow(links.to_sites[1], 4),
+        lambda: slow(links.to_substations[1], 4),
     )
 
 
@@ -68,11 +70,11 @@ def test_a_slow_link_to_the_balancer(scene: Scene, links: Links) -> None:
     )
 
 
-def test_a_link_to_a_site_that_is_cut(scene: Scene, links: Links) -> None:
+def test_a_link_to_a_substation_that_is_cut(scene: Scene, links: Links) -> None:
     scene.play(
         "the link between balancer and substation2 cut for 4 s",
-        lambda: cut(links.to_sites[1], 4),
-        early_kwh=30,  # those at the site charge on; none is done before the link is back
+        lambda: cut(links.to_substations[1], 4),
+        early_kwh=30,  # those at the substation charge on; none is done before the link is back
         most_over_kwh=LEASE_KWH,
     )
 

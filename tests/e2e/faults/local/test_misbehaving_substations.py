@@ -1,4 +1,4 @@
-"""A fourth site comes up while vehicles charge, and answers as no site should."""
+"""A fourth substation comes up while vehicles charge, and answers as no substation should."""
 
 import time
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from local_stack.grid import Grid, Ports
 from tests.e2e.faults.local.conftest import POINTS
 from tests.e2e.faults.scene import Scene
 from tests.support.memory import Memory
-from tests.support.raw_substation import Bytes, http, raw_site
+from tests.support.raw_substation import Bytes, http, raw_substation
 
 _STAYS_S = 4
 # What 50 vehicles and their connections may take in the balancer; a page of 50 MB would not fit.
@@ -39,14 +39,14 @@ def bad_port() -> int:
 @pytest.fixture(scope="module")
 def grid(tmp_path_factory: pytest.TempPathFactory, bad_port: int) -> Iterator[Grid]:
     ports = Ports.free(len(POINTS))
-    sites = [
+    substations = [
         f"substation{n}=http://127.0.0.1:{port}" for n, port in enumerate(ports.substations, 1)
     ]
     with Grid(
         tmp_path_factory.mktemp("grid"),
         points=POINTS,
         ports=ports,
-        balancer_env={"SUBSTATIONS": ",".join([*sites, f"bad=http://127.0.0.1:{bad_port}"])},
+        balancer_env={"SUBSTATIONS": ",".join([*substations, f"bad=http://127.0.0.1:{bad_port}"])},
     ) as grid:
         yield grid
 
@@ -56,29 +56,34 @@ def port_of(url: str) -> int:
 
 
 @pytest.mark.parametrize("what", _ANSWERS)
-def test_a_site_that_answers_vehicles_with(scene: Scene, bad_port: int, what: str) -> None:
+def test_a_substation_that_answers_vehicles_with(scene: Scene, bad_port: int, what: str) -> None:
     asked: list[str] = []
 
     def comes_up_and_goes() -> None:
-        with raw_site(_ANSWERS[what]) as site, Relay(bad_port, port_of(site.url)):
+        with raw_substation(_ANSWERS[what]) as substation, Relay(bad_port, port_of(substation.url)):
             time.sleep(_STAYS_S)
-            asked.extend(site.asked)
+            asked.extend(substation.asked)
 
-    scene.play(f"a site answers vehicles with {what}", comes_up_and_goes)
+    scene.play(f"a substation answers vehicles with {what}", comes_up_and_goes)
     assert "/charge" in asked
 
 
 @pytest.mark.parametrize("what", _PAGES)
-def test_a_site_whose_metrics_page_is(scene: Scene, grid: Grid, bad_port: int, what: str) -> None:
+def test_a_substation_whose_metrics_page_is(
+    scene: Scene, grid: Grid, bad_port: int, what: str
+) -> None:
     def comes_up_and_goes() -> None:
         memory = Memory(grid.balancer)
-        with raw_site(metrics=[_PAGES[what]]) as site, Relay(bad_port, port_of(site.url)):
+        with (
+            raw_substation(metrics=[_PAGES[what]]) as substation,
+            Relay(bad_port, port_of(substation.url)),
+        ):
             time.sleep(_STAYS_S)
-            assert site.asked
-            assert set(site.asked) == {"/metrics"}
+            assert substation.asked
+            assert set(substation.asked) == {"/metrics"}
         assert memory.grown_mb < _GROWTH_MB
 
     scene.play(
-        f"a site's metrics page is {what}; the balancer grows by < {_GROWTH_MB} MB",
+        f"a substation's metrics page is {what}; the balancer grows by < {_GROWTH_MB} MB",
         comes_up_and_goes,
     )

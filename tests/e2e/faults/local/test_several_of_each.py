@@ -216,7 +216,9 @@ def test_load_is_shared_evenly_five_seconds_after_a_restart(stage: Stage) -> Non
     for _ in range(10):
         for number, one in enumerate(grid.balancers):
             view = grid.get("/substations", of=one)
-            held[number] += view["waiting"] + sum(site["own_load"] for site in view["substations"])
+            held[number] += view["waiting"] + sum(
+                substation["own_load"] for substation in view["substations"]
+            )
         time.sleep(0.1)
     arrivals.join()
     vehicles.answers()

@@ -103,13 +103,15 @@ def test_names_that_are_not_found(scene_in: SceneIn, start_grid: StartGrid, tmp_
     known = "".join(f"127.0.0.1 {name}.invalid\n" for name in _NAMES)
     hosts.write_text(known)
     resolver = {"LD_PRELOAD": _RESOLVER, "NSS_WRAPPER_HOSTS": str(hosts)}
-    sites = zip(_NAMES[1:], ports.substations, strict=True)
+    substations = zip(_NAMES[1:], ports.substations, strict=True)
     grid = start_grid(
         POINTS,
         ports=ports,
         balancer_env={
             **resolver,
-            "SUBSTATIONS": ",".join(f"{name}=http://{name}.invalid:{port}" for name, port in sites),
+            "SUBSTATIONS": ",".join(
+                f"{name}=http://{name}.invalid:{port}" for name, port in substations
+            ),
             "RESOLVE_INTERVAL": "0.5",
         },
         gateway_env={**resolver, "BALANCER_URL": f"http://balancer.invalid:{ports.balancer}"},
@@ -137,18 +139,18 @@ def test_prometheus_that_is_down(scene_in: SceneIn, start_grid: StartGrid) -> No
 def test_what_came_while_a_service_was_frozen_is_read_before_its_caller_is_overdue(
     start_service: StartService,
 ) -> None:
-    site = start_service("substation_service")
+    substation = start_service("substation_service")
     body = b'{"kwh": 1}'
     head = (
         f"POST /charge HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n"
         f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
     )
-    with socket.create_connection(("127.0.0.1", site.port)) as caller:
+    with socket.create_connection(("127.0.0.1", substation.port)) as caller:
         caller.sendall(head.encode())
         time.sleep(0.3)  # it is read, and from here on the rest is due
-        site.freeze()
+        substation.freeze()
         caller.sendall(body)
         time.sleep(_LONGER_THAN_A_REQUEST_MAY_TAKE_S)
-        site.thaw()
+        substation.thaw()
         caller.settimeout(10)
         assert caller.recv(4096).startswith(b"HTTP/1.1 200 ")

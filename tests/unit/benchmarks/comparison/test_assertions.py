@@ -14,7 +14,7 @@ def broken(**scenes: Mapping[str, Figures]) -> list[str]:
 
 def test_a_flawless_run_keeps_every_promise() -> None:
     runs = {"ours": make_figures(), "haproxy": make_figures(lost=3)}
-    assert broken(burst=runs, site_killed=runs) == []
+    assert broken(burst=runs, substation_killed=runs) == []
 
 
 @pytest.mark.parametrize(
@@ -22,9 +22,9 @@ def test_a_flawless_run_keeps_every_promise() -> None:
     [
         ("lost", "no vehicle is lost"),
         ("refused_while_free", "no vehicle is refused while a point is free"),
-        ("over_capacity", "no site is over capacity"),
+        ("over_capacity", "no substation is over capacity"),
         ("charged_twice", "no vehicle is charged twice"),
-        ("sent_to_full", "no vehicle is sent to a full site"),
+        ("sent_to_full", "no vehicle is sent to a full substation"),
     ],
 )
 def test_one_vehicle_is_enough_to_break_a_promise(field: str, words: str) -> None:
@@ -37,7 +37,7 @@ def test_one_vehicle_is_enough_to_break_a_promise(field: str, words: str) -> Non
     assert finding.evidence == "1 in rush hour"
 
 
-def test_where_strangers_come_a_full_site_may_be_met() -> None:
+def test_where_strangers_come_a_full_substation_may_be_met() -> None:
     assert broken(foreign_load={"ours": make_figures(sent_to_full=2, strangers=50)}) == []
 
 
@@ -53,7 +53,7 @@ def test_a_rival_that_lost_vehicles_is_not_compared_by_time() -> None:
     assert broken(burst=runs) == []
 
 
-@pytest.mark.parametrize("scene", ["steady", "site_frozen"])
+@pytest.mark.parametrize("scene", ["steady", "substation_frozen"])
 def test_what_two_runs_of_a_program_differ_by_is_no_difference(scene: str) -> None:
     def runs(mean_s: float) -> dict[str, Figures]:
         return {"ours": make_figures(mean_s=mean_s), "haproxy": make_figures()}
@@ -62,10 +62,10 @@ def test_what_two_runs_of_a_program_differ_by_is_no_difference(scene: str) -> No
     assert broken(**{scene: runs(2.03)}) != []
 
 
-def test_the_limit_must_be_near_where_no_site_fails() -> None:
+def test_the_limit_must_be_near_where_no_substation_fails() -> None:
     far = {"ours": make_figures(mean_s=2.12)}
     assert any("all-knowing" in words for words in broken(rush_hour=far))
-    assert not any("all-knowing" in words for words in broken(site_killed=far))
+    assert not any("all-knowing" in words for words in broken(substation_killed=far))
 
 
 BOUND = Limit(mean_s=1.0)

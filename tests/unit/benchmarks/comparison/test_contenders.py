@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import pytest
 
-from benchmarks.comparison.contenders import RIVALS, Place, PlacedSite, Rival
+from benchmarks.comparison.contenders import RIVALS, Place, PlacedSubstation, Rival
 from benchmarks.comparison.contenders.contender import find
 from benchmarks.comparison.contenders.simple_server import create_app
 from benchmarks.comparison.scenes import scenes
@@ -20,11 +20,11 @@ BY_KEY = {rival.key: rival for rival in RIVALS}
 @pytest.fixture
 def place(tmp_path: Path) -> Place:
     ports = Ports.free(2)
-    sites = [
-        PlacedSite("substation1", ports.substations[0], 4, 350.0, 700.0),
-        PlacedSite("substation2", ports.substations[1], 12, 50.0, 300.0),
+    substations = [
+        PlacedSubstation("substation1", ports.substations[0], 4, 350.0, 700.0),
+        PlacedSubstation("substation2", ports.substations[1], 12, 50.0, 300.0),
     ]
-    return Place(ports.balancer, ports.prometheus, sites, tmp_path, longest_s=2.123456)
+    return Place(ports.balancer, ports.prometheus, substations, tmp_path, longest_s=2.123456)
 
 
 @pytest.mark.parametrize("key", ["haproxy", "nginx", "envoy"])
@@ -74,19 +74,19 @@ def _command(rival: Rival, place: Place) -> list[str]:
         ("envoy", "envoy.yaml", "load_balancing_weight: {capacity}"),
     ],
 )
-def test_each_site_has_its_own_capacity_in_a_rivals_configuration(
+def test_each_substation_has_its_own_capacity_in_a_rivals_configuration(
     key: str, file: str, words: str, place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(f"benchmarks.comparison.contenders.{key}.find", lambda program: program)
     BY_KEY[key].process(place)
     text = (place.folder / file).read_text()
-    for site in place.sites:
-        assert words.format(capacity=site.capacity) in text
-        assert str(site.port) in text
+    for substation in place.substations:
+        assert words.format(capacity=substation.capacity) in text
+        assert str(substation.port) in text
     assert "$" not in text
 
 
-def test_haproxy_can_weigh_sites_by_their_power_limits(
+def test_haproxy_can_weigh_substations_by_their_power_limits(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("benchmarks.comparison.contenders.haproxy.find", lambda program: program)
@@ -112,7 +112,7 @@ def test_a_server_outside_a_users_path_is_found(
 
 
 class Stub(NamedTuple):
-    """A site that shows a load and counts who comes."""
+    """A substation that shows a load and counts who comes."""
 
     url: str
     came: list[bytes]

@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from benchmarks.comparison.figures import as_seen, figures, occupancies
-from benchmarks.comparison.scenes import Fault, Scene, Strangers, held_s, scenes, sites_of
+from benchmarks.comparison.scenes import Fault, Scene, Strangers, held_s, scenes, substations_of
 from benchmarks.comparison.testbed import Run
 from benchmarks.comparison.traffic import Trip
 from load_tester.vehicle import Charge, Outcome, Vehicle
@@ -12,8 +12,8 @@ from local_stack.session_logs import Visit
 BEGAN = 1000.0  # of the run, seconds of the epoch
 SCENE = Scene(
     "test",
-    "Two sites of one point each.",
-    sites_of(1, 1),
+    "Two substations of one point each.",
+    substations_of(1, 1),
     tuple(Vehicle(number, 0.0, 5.0) for number in (1, 2, 3)),
     ends_at=2.0,
 )
@@ -60,7 +60,7 @@ def test_a_vehicle_that_got_no_answer_is_lost_but_was_not_refused() -> None:
     assert (found.lost, found.refused_while_free) == (1, 0)
 
 
-def test_a_free_point_at_a_dead_site_does_not_count_as_free() -> None:
+def test_a_free_point_at_a_dead_substation_does_not_count_as_free() -> None:
     seen = run(
         [charge(1, 3.0), charge(2, 2.5, 503)],
         [visit(1, 2.0, 3.0)],
@@ -70,7 +70,7 @@ def test_a_free_point_at_a_dead_site_does_not_count_as_free() -> None:
     assert figures(SCENE, seen).refused_while_free == 0
 
 
-def test_a_vehicle_that_two_sites_charged_to_the_end_is_charged_twice() -> None:
+def test_a_vehicle_that_two_substations_charged_to_the_end_is_charged_twice() -> None:
     twice = run(
         [charge(1, 2.0), charge(2, 1.0)],
         [visit(1, 0.0, 1.0)],
@@ -93,13 +93,13 @@ def test_what_strangers_found_is_told_apart() -> None:
     assert (found.strangers, found.strangers_turned_away, found.lost) == (2, 1, 0)
 
 
-def test_a_site_counts_as_back_from_the_moment_at_which_it_was_ready() -> None:
+def test_a_substation_counts_as_back_from_the_moment_at_which_it_was_ready() -> None:
     faults = [Fault(1.0, "is killed", 1), Fault(3.0, "starts", 1)]
     trip = Trip(BEGAN, [], [], faults)
     assert as_seen(faults, Run(trip, (), 0, {1: 3.8}))[1] == Fault(3.8, "starts", 1)
-    _, site = occupancies(SCENE, Run(trip, ([], []), 0, {1: 3.8}))
-    assert not site.is_usable(3.7)
-    assert site.is_usable(3.8)
+    _, substation = occupancies(SCENE, Run(trip, ([], []), 0, {1: 3.8}))
+    assert not substation.is_usable(3.7)
+    assert substation.is_usable(3.8)
 
 
 def test_a_run_as_the_all_knowing_chooser_would_have_it_is_at_the_limit() -> None:
@@ -108,12 +108,12 @@ def test_a_run_as_the_all_knowing_chooser_would_have_it_is_at_the_limit() -> Non
     charges, logs = [], [[] for _ in scene.capacities]  # type: ignore[var-annotated]
     for vehicle in scene.vehicles:
         free_at.sort()
-        since, site = free_at[0]
+        since, substation = free_at[0]
         began = max(since, vehicle.due)
         ended = began + held_s(vehicle)
-        free_at[0] = (ended, site)
+        free_at[0] = (ended, substation)
         name = f"ev-{vehicle.number}"
-        logs[site].append(visit(vehicle.number, began, ended))
+        logs[substation].append(visit(vehicle.number, began, ended))
         due = vehicle.due
         charges.append(Charge(vehicle, name, due, due, ended, Outcome.CHARGED, 200))
 

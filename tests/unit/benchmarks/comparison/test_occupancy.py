@@ -11,8 +11,8 @@ STAYS = st.lists(
 
 
 def test_load_follows_the_stays() -> None:
-    site = Occupancy(4, [(1.0, 3.0), (2.0, 4.0)])
-    assert [site.load(at) for at in (0.5, 1.0, 2.5, 3.5, 4.0)] == [0, 1, 2, 1, 0]
+    substation = Occupancy(4, [(1.0, 3.0), (2.0, 4.0)])
+    assert [substation.load(at) for at in (0.5, 1.0, 2.5, 3.5, 4.0)] == [0, 1, 2, 1, 0]
 
 
 @given(STAYS, st.floats(0, 15))
@@ -24,38 +24,38 @@ def test_load_is_the_number_of_stays_that_a_moment_falls_into(
 
 
 def test_a_point_that_has_just_become_free_was_not_free_for_long() -> None:
-    site = Occupancy(1, [(0.0, 2.0)])
-    assert not site.was_free(1.9, 0.05)
-    assert not site.was_free(2.03, 0.05)
-    assert site.was_free(2.06, 0.05)
+    substation = Occupancy(1, [(0.0, 2.0)])
+    assert not substation.was_free(1.9, 0.05)
+    assert not substation.was_free(2.03, 0.05)
+    assert substation.was_free(2.06, 0.05)
 
 
-def test_a_site_that_is_away_has_no_free_point_until_it_is_back_for_a_while() -> None:
-    site = Occupancy(4, [], [Away(1.0, 2.0)])
-    assert site.was_free(0.9, 0.05)
-    assert not site.is_usable(1.0)
-    assert not site.was_free(1.5, 0.05)
-    assert not site.was_free(2.03, 0.05)
-    assert site.is_usable(2.0)
-    assert site.was_free(2.06, 0.05)
+def test_a_substation_that_is_away_has_no_free_point_until_it_is_back_for_a_while() -> None:
+    substation = Occupancy(4, [], [Away(1.0, 2.0)])
+    assert substation.was_free(0.9, 0.05)
+    assert not substation.is_usable(1.0)
+    assert not substation.was_free(1.5, 0.05)
+    assert not substation.was_free(2.03, 0.05)
+    assert substation.is_usable(2.0)
+    assert substation.was_free(2.06, 0.05)
 
 
 def test_imbalance_is_the_time_mean_of_fullest_less_emptiest() -> None:
     # For the first second 4 of 4 against 0 of 8; then 0 against 0.
-    sites = [Occupancy(4, [(0.0, 1.0)] * 4), Occupancy(8, [])]
-    found = imbalance(sites, until=2.0)
+    substations = [Occupancy(4, [(0.0, 1.0)] * 4), Occupancy(8, [])]
+    found = imbalance(substations, until=2.0)
     assert found.mean == pytest.approx(0.5)
     assert found.worst == pytest.approx(1.0)
 
 
 def test_an_imbalance_that_lasts_for_a_moment_is_not_the_worst() -> None:
-    sites = [Occupancy(1, [(1.01, 1.02)]), Occupancy(1, [])]
-    assert imbalance(sites, until=2.0).worst == pytest.approx(0.1)
+    substations = [Occupancy(1, [(1.01, 1.02)]), Occupancy(1, [])]
+    assert imbalance(substations, until=2.0).worst == pytest.approx(0.1)
 
 
-def test_a_site_that_is_away_does_not_count_as_empty() -> None:
-    sites = [Occupancy(4, [(0.0, 9.0)] * 4), Occupancy(4, [], [Away(0.0, 9.0)])]
-    assert imbalance(sites, until=2.0).mean == 0
+def test_a_substation_that_is_away_does_not_count_as_empty() -> None:
+    substations = [Occupancy(4, [(0.0, 9.0)] * 4), Occupancy(4, [], [Away(0.0, 9.0)])]
+    assert imbalance(substations, until=2.0).mean == 0
 
 
 @given(STAYS, STAYS)

@@ -13,8 +13,8 @@ def test_a_whole_run_writes_to_the_results_and_a_part_of_one_does_not(tmp_path: 
 
 
 def test_scenes_and_rivals_can_be_picked() -> None:
-    options = parse(["--scenes", "site-frozen,burst", "--rivals", "simple, ours"])
-    assert [scene.name for scene in options.scenes] == ["burst", "site frozen"]
+    options = parse(["--scenes", "substation-frozen,burst", "--rivals", "simple, ours"])
+    assert [scene.name for scene in options.scenes] == ["burst", "substation frozen"]
     assert [rival.key for rival in options.rivals] == ["ours", "simple"]
 
 

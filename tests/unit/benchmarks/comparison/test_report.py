@@ -98,7 +98,7 @@ def test_pictures_are_well_formed_and_say_what_was_lost() -> None:
     assert "40 lost" in pictures["overview"]
 
 
-def test_a_site_that_was_away_leaves_a_gap_in_its_line() -> None:
+def test_a_substation_that_was_away_leaves_a_gap_in_its_line() -> None:
     text = dict(picture.pictures(SOME))["burst"]
     lines = [line for line in text.splitlines() if line.startswith("<polyline")]
     assert len(lines) == 2 * (1 + 2), "for each rival one whole line, and one in two pieces"

@@ -33,7 +33,7 @@ def test_every_scene_is_one_that_can_be_played(scene: Scene) -> None:
     assert dues == sorted(dues)
     assert 0 <= dues[0] <= dues[-1] <= scene.ends_at
     assert all(0 < fault.at < scene.ends_at for fault in scene.faults)
-    assert all(0 <= fault.site < len(scene.capacities) for fault in scene.faults)
+    assert all(0 <= fault.substation < len(scene.capacities) for fault in scene.faults)
     assert len(scene.vehicles) / scene.ends_at < 60, "the machine is not what is measured"
 
 
@@ -43,7 +43,7 @@ def test_where_power_is_not_shared_a_charge_takes_as_long_as_is_told(scene: Scen
 
 
 def test_where_power_is_shared_vehicles_are_those_of_the_simulated_scenes() -> None:
-    assert UNLIKE.sites == power_scenes.UNLIKE
+    assert UNLIKE.substations == power_scenes.UNLIKE
     drawn = power_scenes.UNLIKE_95.arrivals(Random("unlike substations/1"))
     told = [(one.kwh, one.max_power_kw, one.battery_kwh, one.soc) for one in UNLIKE.vehicles]
     assert told == [tuple(one.demand) for one in drawn[: len(told)]]
@@ -52,16 +52,16 @@ def test_where_power_is_shared_vehicles_are_those_of_the_simulated_scenes() -> N
     assert 0.8 <= load <= 0.95
 
 
-def test_no_charge_takes_longer_than_a_silent_site_is_waited_for() -> None:
+def test_no_charge_takes_longer_than_a_silent_substation_is_waited_for() -> None:
     # The least that a vehicle gets while all points are taken is half of an equal share.
-    shares_kw = [site.limit_kw / site.capacity / 2 for site in UNLIKE.sites]
+    shares_kw = [substation.limit_kw / substation.capacity / 2 for substation in UNLIKE.substations]
     slowest_s = max(one.kwh for one in UNLIKE.vehicles) / min(shares_kw) * 3600 / UNLIKE.time_scale
     assert slowest_s <= UNLIKE.longest_s < UNLIKE.patience_s
 
 
 def test_where_power_is_shared_the_limit_is_a_lower_bound() -> None:
     bound = limit(UNLIKE, ())
-    best_kw = max(site.point_power_kw for site in UNLIKE.sites)
+    best_kw = max(substation.point_power_kw for substation in UNLIKE.substations)
     alone_s = [
         one.kwh / min(best_kw, one.max_power_kw or best_kw) * 3600 / UNLIKE.time_scale
         for one in UNLIKE.vehicles
@@ -88,6 +88,6 @@ def test_the_limit_of_a_burst_is_what_a_line_before_all_points_takes() -> None:
     assert limit(scene, ()).mean_s == pytest.approx(sum(times) / len(times), abs=1e-6)
 
 
-def test_a_site_that_is_away_longer_makes_even_the_limit_worse() -> None:
-    scene = next(one for one in ALL if one.name == "site recovering")
+def test_a_substation_that_is_away_longer_makes_even_the_limit_worse() -> None:
+    scene = next(one for one in ALL if one.name == "substation recovering")
     assert limit(scene, scene.faults[:1]).mean_s > limit(scene, scene.faults).mean_s * 1.02

@@ -24,7 +24,7 @@ def test_too_few_open_files_are_told_before_anything_is_measured(
     monkeypatch.setattr(resource, "getrlimit", lambda _which: (1024, 4096))
     monkeypatch.setattr(cli._Measurement, "_rush_all", measure)
     monkeypatch.setattr(cli._Measurement, "_hold_all", measure)
-    assert cli.main(["--quick", "--ways", "site"]) == 1
+    assert cli.main(["--quick", "--ways", "substation"]) == 1
     assert "error: 20000 open files are needed and 4096 allowed" in capsys.readouterr().out
 
 

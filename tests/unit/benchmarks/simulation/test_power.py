@@ -33,7 +33,7 @@ from benchmarks.simulation.power.scenes import (
     UNLIKE_95,
     UNLIMITED_95,
 )
-from benchmarks.simulation.scenes import Scene, SiteSpec
+from benchmarks.simulation.scenes import Scene, SubstationSpec
 from benchmarks.simulation.world import Entry, World
 from load_balancer.routing.demand import Demand
 from load_balancer.routing.policy import Candidate, Option, Request
@@ -87,7 +87,7 @@ def test_least_loaded_carries_what_loads_are_shares_of(results: Results) -> None
     for scene in SATURATIONS:
         figures = results.figures[scene.name][LEAST_LOADED]
         carried = sum(one.charged_an_hour for one in figures) / len(figures)
-        assert CARRIED[scene.sites] == pytest.approx(carried, rel=0.01)
+        assert CARRIED[scene.substations] == pytest.approx(carried, rel=0.01)
 
 
 @pytest.mark.parametrize("scene", [UNLIKE_80, UNLIKE_95], ids=lambda scene: scene.name)
@@ -138,8 +138,8 @@ def test_the_bound_comes_out_as_it_is_checked_in(results: Results) -> None:
 
 
 def test_the_bound_of_few_vehicles_is_what_can_be_worked_out_by_hand() -> None:
-    fast = SiteSpec("fast", 1, point_power_kw=100)
-    slow = SiteSpec("slow", 10, point_power_kw=10)
+    fast = SubstationSpec("fast", 1, point_power_kw=100)
+    slow = SubstationSpec("slow", 10, point_power_kw=10)
     vehicles = [Arrival(0.0, Demand(50.0), 0.0) for _ in range(4)]
     # At a time scale of 1, half an hour each at the fast point, five hours at the slow ones.
     long = lower_bound_s(vehicles, [fast, slow], 1.0, 10 * 3600)
@@ -189,7 +189,7 @@ def test_vehicles_that_tell_their_energy_alone_are_what_they_were() -> None:
 @pytest.mark.parametrize(
     ("entry", "chosen"), [(HAPROXY_POINTS, "workplace"), (HAPROXY_LIMITS, "motorway")]
 )
-def test_haproxy_takes_an_idle_site_then_the_least_for_its_weight(
+def test_haproxy_takes_an_idle_substation_then_the_least_for_its_weight(
     entry: Entry, chosen: str
 ) -> None:
     (balancer,) = World(UNLIKE_80, entry).balancers

@@ -73,14 +73,14 @@ def test_equal_substations_are_rarely_found_full_by_several_balancers(scene: Sce
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
-def test_unequal_sites_charge_as_fast_with_other_vehicles(seed: int) -> None:
+def test_unequal_substations_charge_as_fast_with_other_vehicles(seed: int) -> None:
     ours, best = (World(UNEQUAL, entry, seed).run() for entry in (DEFAULT, ALL_KNOWING))
     assert ours.mean_s <= 1.05 * best.mean_s
     assert ours.refused == ours.lost == 0
 
 
 @pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.name)
-def test_where_sites_are_alike_without_limits_each_choice_is_the_least_loaded_one(
+def test_where_substations_are_alike_without_limits_each_choice_is_the_least_loaded_one(
     scene: Scene,
 ) -> None:
     def choices(entry: Entry) -> list[tuple[float, str, str]]:
@@ -98,6 +98,6 @@ def test_where_sites_are_alike_without_limits_each_choice_is_the_least_loaded_on
 
 
 def test_a_scene_has_the_same_course_each_time() -> None:
-    scene = next(scene for scene in SCENES if scene.name == "site killed")
+    scene = next(scene for scene in SCENES if scene.name == "substation killed")
     for entry in CONTENDERS:
         assert World(scene, entry).run() == World(scene, entry).run()

@@ -1,24 +1,26 @@
-"""The simulated site admits, answers and fails as a real one does."""
+"""The simulated substation admits, answers and fails as a real one does."""
 
 from random import Random
 
 import pytest
 
 from benchmarks.simulation.demand import TIME_SCALE, Arrival, lasting
-from benchmarks.simulation.scenes import SiteSpec
-from benchmarks.simulation.substation import Answer, Call, Substation
+from benchmarks.simulation.scenes import SubstationSpec
+from benchmarks.simulation.substation import Answer, Call, SimulatedSubstation
 from benchmarks.simulation.timeline import NoDistance, Timeline, Wires
 from load_balancer.routing.demand import Demand
 from load_balancer.routing.substation import Reading
 
 
 class Visitors:
-    """Calls a site with two points, and notes what they hear."""
+    """Calls a substation with two points, and notes what they hear."""
 
     def __init__(self, power_limit_kw: float | None = None) -> None:
         self.timeline = Timeline()
-        spec = SiteSpec("substation1", 2, power_limit_kw=power_limit_kw)
-        self.site = Substation(spec, TIME_SCALE, self.timeline, lambda _site: None)
+        spec = SubstationSpec("substation1", 2, power_limit_kw=power_limit_kw)
+        self.substation = SimulatedSubstation(
+            spec, TIME_SCALE, self.timeline, lambda _substation: None
+        )
         self.heard: list[tuple[float, str, Answer]] = []
 
     def call(self, name: str, held_s: float = 10, truth: Demand | None = None) -> Call:
@@ -26,13 +28,13 @@ class Visitors:
             self.heard.append((self.timeline.now, name, answer))
 
         arrival = Arrival(self.timeline.now, lasting(held_s), 0.0, truth)
-        call = Call(self.site, NoDistance(), arrival, None, hear)
+        call = Call(self.substation, NoDistance(), arrival, None, hear)
         call.send()
         return call
 
     def page(self) -> Reading | None:
         pages: list[Reading | None] = []
-        self.site.page_requested(pages.append)
+        self.substation.page_requested(pages.append)
         return pages[0] if pages else None
 
     def gauge(self) -> tuple[int, int, bool] | None:
@@ -85,34 +87,36 @@ def test_a_hang_up_frees_the_point(visitors: Visitors) -> None:
     assert visitors.heard == []
 
 
-def test_a_killed_site_resets_what_it_holds_and_refuses_what_comes(visitors: Visitors) -> None:
+def test_a_killed_substation_resets_what_it_holds_and_refuses_what_comes(
+    visitors: Visitors,
+) -> None:
     visitors.call("a")
-    visitors.site.kill()
+    visitors.substation.kill()
     visitors.call("b")
     assert [answer for _, _, answer in visitors.heard] == [Answer.RESET, Answer.REFUSED]
     assert visitors.gauge() is None
-    visitors.site.start()
+    visitors.substation.start()
     visitors.timeline.run(until=20)
     assert len(visitors.heard) == 2
     assert visitors.gauge() == (0, 2, False)
 
 
-def test_a_frozen_site_that_wakes_sees_first_who_is_gone(visitors: Visitors) -> None:
+def test_a_frozen_substation_that_wakes_sees_first_who_is_gone(visitors: Visitors) -> None:
     gone, staying = visitors.call("gone"), visitors.call("staying")
-    visitors.site.freeze()
+    visitors.substation.freeze()
     assert visitors.gauge() is None
     visitors.timeline.run(until=15)
     gone.hang_up()
     assert visitors.heard == []
-    visitors.site.thaw()
+    visitors.substation.thaw()
     assert visitors.heard == [(15, "staying", Answer.CHARGED)]
     assert not staying.gone
     assert visitors.gauge() == (0, 2, False)
 
 
-def test_a_draining_site_finishes_what_it_has_then_exits(visitors: Visitors) -> None:
+def test_a_draining_substation_finishes_what_it_has_then_exits(visitors: Visitors) -> None:
     visitors.call("a")
-    visitors.site.drain()
+    visitors.substation.drain()
     visitors.call("b")
     assert visitors.heard == [(0, "b", Answer.DRAINING)]
     assert visitors.gauge() == (1, 2, True)
@@ -140,21 +144,21 @@ def test_its_power_and_energy_are_the_real_substation_s() -> None:
     (first, *_), (second, *_) = visitors.heard
     assert first == pytest.approx(50 / 4.5)
     assert second == pytest.approx(first + (50 - 1.5 * first) / 5)
-    assert visitors.site.worst_over_limit_kw == 0
+    assert visitors.substation.worst_over_limit_kw == 0
 
 
 def test_its_limit_can_be_halved_and_come_back() -> None:
     visitors = Visitors(power_limit_kw=100)
     visitors.call("a")
-    visitors.timeline.at(2, lambda: visitors.site.befall("has its limit halved"))
+    visitors.timeline.at(2, lambda: visitors.substation.befall("has its limit halved"))
     visitors.timeline.at(4, lambda: visitors.call("b"))
-    visitors.timeline.at(6, lambda: visitors.site.befall("has its limit back"))
+    visitors.timeline.at(6, lambda: visitors.substation.befall("has its limit back"))
     visitors.timeline.run(until=30)
     (first, *_), (second, *_) = visitors.heard
     # From 4 s to 6 s they share 50 kW, of which the second has a quarter.
     assert first == pytest.approx(10.5)
     assert second == pytest.approx(6 + 10 - 0.5)
-    assert visitors.site.worst_over_limit_kw == 0
+    assert visitors.substation.worst_over_limit_kw == 0
 
 
 def test_a_vehicle_may_take_less_than_it_told(visitors: Visitors) -> None:

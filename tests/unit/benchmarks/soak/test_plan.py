@@ -4,13 +4,15 @@ from collections import Counter
 
 from benchmarks.soak.plan import HOLD_S, Strike, plan
 
-SITES = ["substation1", "substation2"]
+SUBSTATIONS = ["substation1", "substation2"]
 PROXIES = ["balancer", "gateway"]
 STEADFAST = ["substation1", *PROXIES]
 
 
 def drawn(seed: int = 1, minutes: float = 20) -> list[Strike]:
-    return plan(minutes * 60, 15, seed, sites=SITES, proxies=PROXIES, steadfast=STEADFAST)
+    return plan(
+        minutes * 60, 15, seed, substations=SUBSTATIONS, proxies=PROXIES, steadfast=STEADFAST
+    )
 
 
 def test_a_fault_is_due_every_15_seconds_and_none_at_the_very_end() -> None:
@@ -34,8 +36,8 @@ def test_the_steadfast_are_killed_and_restarted_in_the_first_fifth_alone() -> No
 def test_every_kind_strikes_every_target_about_equally_often() -> None:
     count = Counter((one.what, one.target) for one in drawn() if one.at_s > 240)
     assert set(count) == {
-        *(("freeze", target) for target in (*SITES, *PROXIES)),
-        *((what, site) for what in ("slow", "cut") for site in SITES),
+        *(("freeze", target) for target in (*SUBSTATIONS, *PROXIES)),
+        *((what, substation) for what in ("slow", "cut") for substation in SUBSTATIONS),
         *((what, "substation2") for what in ("kill", "restart")),
     }
     assert max(count.values()) - min(count.values()) <= 1

@@ -10,7 +10,7 @@ AGAIN = {
     "substation1": [visit(session_id="first", ended=90.0)],
     "substation2": [visit(session_id="of-EV", ended=100.0)],
 }
-ANSWER = [told(site="substation2", tries=2)]
+ANSWER = [told(substation="substation2", tries=2)]
 
 
 def test_a_vehicle_that_was_charged_once_is_in_order() -> None:
@@ -25,7 +25,7 @@ def test_a_vehicle_that_was_not_charged_is_lost_with_the_reason() -> None:
     assert found.lost == ["EV: no point in time"]
 
 
-def test_an_answer_that_no_site_stands_for_does_not_add_up() -> None:
+def test_an_answer_that_no_substation_stands_for_does_not_add_up() -> None:
     found = books([told()], {"substation1": [], "substation2": [visit()]})
     assert found.unknown_charges == 1
     assert not found.add_up
@@ -35,7 +35,7 @@ def test_energy_that_differs_does_not_add_up() -> None:
     assert not books([told(kwh=5.0)], {"substation1": [visit(delivered_kwh=4.9)]}).add_up
 
 
-def test_energy_of_one_vehicle_that_no_site_delivered_is_seen_among_many() -> None:
+def test_energy_of_one_vehicle_that_no_substation_delivered_is_seen_among_many() -> None:
     names = [f"EV{number}" for number in range(20_000)]
     vehicles = [told(name) for name in names]
     visits = [visit(name) for name in names]
@@ -64,7 +64,7 @@ def test_two_charges_are_twice_when_nothing_excuses_it() -> None:
     assert found.answer_lost == []
 
 
-def test_two_charges_in_one_session_at_one_site_are_twice_all_the_same() -> None:
+def test_two_charges_in_one_session_at_one_substation_are_twice_all_the_same() -> None:
     found = books([told()], {"substation1": [visit(ended=90.0), visit()]})
     assert len(found.twice) == 1
     assert found.add_up
@@ -94,7 +94,7 @@ def test_a_fault_that_took_the_first_answer_away_excuses_a_second_charge(fault: 
 @pytest.mark.parametrize(
     "fault",
     [
-        struck("kill", "substation2", 90.1, 92.0),  # not the site that charged first
+        struck("kill", "substation2", 90.1, 92.0),  # not the substation that charged first
         struck("kill", "substation1", 95.0, 97.0),  # long after the answer
         struck("cut", "substation2", 88.0, 91.0),
         struck("freeze", "substation1", 88.0, 91.0),  # it sees the hang-up before it counts
@@ -121,7 +121,7 @@ def counted(**changed: float) -> dict[str, float]:
     }
 
 
-def test_a_site_counts_what_it_has_logged_since_it_started() -> None:
+def test_a_substation_counts_what_it_has_logged_since_it_started() -> None:
     before_its_start = visit("earlier", ended=40.0)
     assert miscounts("substation1", counted(), [before_its_start, visit()]) == []
 
@@ -141,7 +141,7 @@ def test_a_request_that_ended_in_nothing_is_named() -> None:
 
 
 def many(count: int, off_kwh: float) -> tuple[dict[str, float], list[Visit]]:
-    """A site that was visited so often, and whose energy counter is off by so much."""
+    """A substation that was visited so often, and whose energy counter is off by so much."""
     counters = counted(
         **{
             'substation_sessions_total{outcome="charged"}': count,

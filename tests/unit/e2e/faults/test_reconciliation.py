@@ -6,7 +6,7 @@ from local_stack.session_logs import Visit
 from tests.e2e.faults.reconciliation import add_up, check_answers, check_counters
 from tests.support.fleet import Ride
 
-SITE = "substation1"
+SUBSTATION = "substation1"
 
 
 def ride(number: int, *, status: int = 200, session: str = "", kwh: float = 5) -> Ride:
@@ -14,7 +14,7 @@ def ride(number: int, *, status: int = 200, session: str = "", kwh: float = 5) -
     document = {
         "session_id": session or f"session{number}",
         "vehicle_id": vehicle,
-        "substation": SITE,
+        "substation": SUBSTATION,
         "kwh": kwh,
     }
     return Ride(0, status=status, document=document, wish={"kwh": kwh}, tries=1)
@@ -26,9 +26,9 @@ def visit(number: int, *, session: str = "", outcome: str = "charged", kwh: floa
 
 
 def page(*, charged: float = 0, kwh: float = 0, asked: float = 0) -> dict[str, dict[str, float]]:
-    """A site's counters."""
+    """A substation's counters."""
     return {
-        SITE: {
+        SUBSTATION: {
             "process_start_time_seconds": 1,
             'substation_sessions_total{outcome="charged"}': charged,
             'substation_sessions_total{outcome="refused"}': asked - charged,
@@ -40,7 +40,7 @@ def page(*, charged: float = 0, kwh: float = 0, asked: float = 0) -> dict[str, d
 
 def test_lost_and_twice_charged_vehicles_are_counted() -> None:
     rides = [ride(1), ride(2), ride(3, status=503)]
-    visits = {SITE: [visit(1), visit(2)], "substation2": [visit(2, session="another")]}
+    visits = {SUBSTATION: [visit(1), visit(2)], "substation2": [visit(2, session="another")]}
 
     figures = add_up(rides, visits, 1.5)
 
@@ -63,21 +63,21 @@ def test_lost_and_twice_charged_vehicles_are_counted() -> None:
     ],
 )
 def test_an_answer_that_no_log_bears_out_is_found(visits: list[Visit]) -> None:
-    check_answers([ride(1)], {SITE: [visit(1)]})
+    check_answers([ride(1)], {SUBSTATION: [visit(1)]})
 
     with pytest.raises(AssertionError):
-        check_answers([ride(1)], {SITE: visits})
+        check_answers([ride(1)], {SUBSTATION: visits})
 
 
 @pytest.mark.parametrize("outcome", ["aborted", "cut off"])
 def test_one_that_was_moved_adds_up_over_its_visits(outcome: str) -> None:
-    visits = {SITE: [visit(1, kwh=3)], "substation2": [visit(1, outcome=outcome, kwh=2)]}
+    visits = {SUBSTATION: [visit(1, kwh=3)], "substation2": [visit(1, outcome=outcome, kwh=2)]}
 
     check_answers([ride(1)], visits)
 
 
-def test_one_whose_site_charged_on_unheard_may_have_got_so_much_on_top_and_no_more() -> None:
-    visits = {SITE: [visit(1, kwh=3)], "substation2": [visit(1, outcome="aborted", kwh=4)]}
+def test_one_whose_substation_charged_on_unheard_may_have_got_so_much_on_top_and_no_more() -> None:
+    visits = {SUBSTATION: [visit(1, kwh=3)], "substation2": [visit(1, outcome="aborted", kwh=4)]}
 
     check_answers([ride(1)], visits, most_over_kwh=2)
     with pytest.raises(AssertionError, match=r"5\.0 kWh asked for, 7\.000 delivered"):
@@ -93,26 +93,26 @@ def test_one_whose_site_charged_on_unheard_may_have_got_so_much_on_top_and_no_mo
     ids=["one too many", "too much energy"],
 )
 def test_counters_that_differ_from_the_log_are_found(after: dict[str, dict[str, float]]) -> None:
-    visits = {SITE: [visit(1)]}
+    visits = {SUBSTATION: [visit(1)]}
     check_counters(page(), page(charged=1, kwh=5, asked=3), [], visits)
 
-    with pytest.raises(AssertionError, match=SITE):
+    with pytest.raises(AssertionError, match=SUBSTATION):
         check_counters(page(), after, [], visits)
 
 
-def test_vehicles_that_a_site_took_in_and_never_counted_are_found() -> None:
+def test_vehicles_that_a_substation_took_in_and_never_counted_are_found() -> None:
     after = page(charged=1, kwh=5, asked=3)
-    after[SITE]['substation_sessions_total{outcome="refused"}'] = 1
+    after[SUBSTATION]['substation_sessions_total{outcome="refused"}'] = 1
 
     with pytest.raises(AssertionError, match="together: 3 and 2"):
-        check_counters(page(), after, [], {SITE: [visit(1)]})
+        check_counters(page(), after, [], {SUBSTATION: [visit(1)]})
 
 
 def test_a_part_that_started_anew_is_not_held_to_its_counters() -> None:
     after = page(charged=7)
-    after[SITE]["process_start_time_seconds"] = 2
+    after[SUBSTATION]["process_start_time_seconds"] = 2
 
-    check_counters(page(), after, [], {SITE: [visit(1)]})
+    check_counters(page(), after, [], {SUBSTATION: [visit(1)]})
 
 
 def test_a_gateway_that_counts_another_number_of_answers_is_found() -> None:

@@ -16,7 +16,7 @@ from grid_common.http.url import hide_passwords, parse_host, parse_http_url, quo
         ("http://substation1:5002", "substation1", 5002),
         ("http://substation1:5002/", "substation1", 5002),
         ("http://load_balancer", "load_balancer", 80),
-        ("HTTP://Sites.Example.:8000", "sites.example.", 8000),
+        ("HTTP://Substations.Example.:8000", "substations.example.", 8000),
         ("http://10.0.0.1:1", "10.0.0.1", 1),
         ("http://[FD00:0::1]:65535", "fd00::1", 65535),
         ("http://[::ffff:10.0.0.1]:80", "10.0.0.1", 80),

@@ -1,4 +1,4 @@
-"""A pool whose every choice by its index is compared with a walk over all of its sites."""
+"""A pool whose every choice by its index is compared with a walk over all of its substations."""
 
 from collections.abc import Collection, Mapping
 from random import Random
@@ -11,12 +11,15 @@ from load_balancer.routing.walk import Walk
 
 
 class Compared:
-    """A view by the index that is compared with a walk over all sites, question by question."""
+    """A view by the index that is compared with a walk over all substations.
+
+    Question by question.
+    """
 
     def __init__(self, pool: Pool, index: View, now: float) -> None:
         self._pool = pool
         self._index = index
-        self._walk = Walk(pool.sites.values(), now, predicts=pool.policy.predicts)
+        self._walk = Walk(pool.substations.values(), now, predicts=pool.policy.predicts)
 
     def has_point(self, barred: Collection[str] = ()) -> bool:
         found = self._index.has_point(barred)
@@ -52,7 +55,7 @@ class Compared:
 
 
 class ComparedPool(Pool):
-    """A pool that asks its index, however few sites there are, and compares."""
+    """A pool that asks its index, however few substations there are, and compares."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named, most_walked=0)

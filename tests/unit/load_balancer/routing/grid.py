@@ -1,4 +1,4 @@
-"""A pool with a clock of its own and sites that answer as a test tells them to."""
+"""A pool with a clock of its own and substations that answer as a test tells them to."""
 
 from random import Random
 
@@ -8,13 +8,13 @@ from load_balancer.routing.policies import POLICIES
 from load_balancer.routing.pool import Pool
 from load_balancer.routing.queue import Decision, Dispatch, Ticket
 from load_balancer.routing.retry_budget import RetryBudget
-from load_balancer.routing.substation import Patience, Reading, Site
+from load_balancer.routing.substation import Patience, Reading, Substation
 
 TEN_KWH = Demand(10.0)
 
 
 class Grid:
-    """The sites `a`, `b` and so on with these capacities, each polled once."""
+    """The substations `a`, `b` and so on with these capacities, each polled once."""
 
     def __init__(
         self,
@@ -38,7 +38,7 @@ class Grid:
             queue_limit=queue_limit,
             on_decision=self.decisions.append,
             on_left_in_line=self.told_left.append,
-            on_poll_wanted=lambda site: self.polls_wanted.append(site.name),
+            on_poll_wanted=lambda substation: self.polls_wanted.append(substation.name),
         )
         self.capacities = dict(zip("abcdefgh", capacities, strict=False))
         self.know(*self.capacities)
@@ -46,14 +46,14 @@ class Grid:
             self.poll(name)
 
     def know(self, *names: str) -> None:
-        """Take in that these sites are there."""
-        self.pool.set_sites([(name, f"http://{name}:5002") for name in names], self.now)
+        """Take in that these substations are there."""
+        self.pool.set_substations([(name, f"http://{name}:5002") for name in names], self.now)
 
-    def site(self, name: str) -> Site:
-        return self.pool.sites[f"http://{name}:5002"]
+    def substation(self, name: str) -> Substation:
+        return self.pool.substations[f"http://{name}:5002"]
 
     def knows(self, name: str) -> bool:
-        return f"http://{name}:5002" in self.pool.sites
+        return f"http://{name}:5002" in self.pool.substations
 
     def pass_time(self, seconds: float) -> None:
         self.now += seconds
@@ -69,7 +69,10 @@ class Grid:
         draining: bool = False,
         **power: float | None,
     ) -> None:
-        """Poll a site; its gauge shows what this balancer has there if nothing else is said."""
+        """Poll a substation.
+
+        Its gauge shows what this balancer has there if nothing else is said.
+        """
         self.poll_begins(name)
         self.poll_ends(name, load, capacity=capacity, draining=draining, **power)
 
@@ -78,7 +81,7 @@ class Grid:
             self.poll(name)
 
     def poll_begins(self, name: str) -> None:
-        self.pool.poll_began(self.site(name), self.now)
+        self.pool.poll_began(self.substation(name), self.now)
 
     def poll_ends(
         self,
@@ -89,15 +92,15 @@ class Grid:
         draining: bool = False,
         **power: float | None,
     ) -> None:
-        site = self.site(name)
-        shown = len(site.in_flight) if load is None else load
+        substation = self.substation(name)
+        shown = len(substation.in_flight) if load is None else load
         points = self.capacities[name] if capacity is None else capacity
         reading = Reading(shown, points, draining, **power)  # type: ignore[arg-type] # by name
-        self.pool.poll_read(site, reading, self.now)
+        self.pool.poll_read(substation, reading, self.now)
 
     def poll_missed(self, name: str) -> None:
         self.poll_begins(name)
-        self.pool.poll_missed(self.site(name), "no answer within 0.8 s", self.now)
+        self.pool.poll_missed(self.substation(name), "no answer within 0.8 s", self.now)
 
     # Vehicles
 
@@ -116,14 +119,14 @@ class Grid:
         return ticket
 
     def fill(self, name: str) -> list[Ticket]:
-        """Have vehicles charge until a grid of one site, or of one that is left, is full."""
+        """Have vehicles charge until a grid of one substation, or of one that is left, is full."""
         tickets: list[Ticket] = []
-        while self.site(name).why_not(self.now) is None:
+        while self.substation(name).why_not(self.now) is None:
             tickets.append(self.arrive(f"filler-{name}-{len(tickets)}"))
         return tickets
 
     def where(self, ticket: Ticket) -> str | None:
-        return ticket.dispatch.site.name if ticket.dispatch else None
+        return ticket.dispatch.substation.name if ticket.dispatch else None
 
     def complete(self, ticket: Ticket) -> None:
         self.pool.completed(self._dispatch(ticket), self.now)
@@ -147,5 +150,5 @@ class Grid:
         self.pool.leave(ticket, self.now)
 
     def _dispatch(self, ticket: Ticket) -> Dispatch:
-        assert ticket.dispatch is not None, f"{ticket.session_id} is at no site"
+        assert ticket.dispatch is not None, f"{ticket.session_id} is at no substation"
         return ticket.dispatch

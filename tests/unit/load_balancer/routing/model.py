@@ -1,7 +1,7 @@
-"""Model sites and callers around a real pool, for tests that try any order of events.
+"""Model substations and callers around a real pool, for tests that try any order of events.
 
 Every message is a thing of its own that arrives when the test says so: a request on its way to a
-site, the answer on its way back, a hang-up, a poll and its page.
+substation, the answer on its way back, a hang-up, a poll and its page.
 """
 
 from collections import Counter
@@ -14,7 +14,7 @@ from load_balancer.routing.policies import POLICIES
 from load_balancer.routing.pool import LineFull, Pool
 from load_balancer.routing.queue import Decision, Dispatch, Ticket
 from load_balancer.routing.retry_budget import RetryBudget
-from load_balancer.routing.substation import Health, Patience, Reading, Site
+from load_balancer.routing.substation import Health, Patience, Reading, Substation
 
 SHARE, FLOOR_PER_S, BURST = 0.2, 0.5, 3.0
 QUEUE_LIMIT = 6
@@ -31,7 +31,7 @@ class Answer(Enum):
 
 @dataclass(eq=False)
 class Visit:
-    """A request to charge: first on its way, then at the site, then answered."""
+    """A request to charge: first on its way, then at the substation, then answered."""
 
     dispatch: Dispatch
     arrived: bool = False
@@ -41,7 +41,7 @@ class Visit:
 
 
 @dataclass(eq=False)
-class ModelSite:
+class ModelSubstation:
     address: str
     capacity: int
     point_power_kw: float | None = None  # None: it publishes load and capacity alone
@@ -51,7 +51,7 @@ class ModelSite:
     strangers: int = 0  # and vehicles that charge on after a 202, or whose hang-up is on its way
     charging: list[Visit] = field(default_factory=list)
     page: Reading | None = None  # of the poll that is under way
-    polled: Site | None = None  # the pool's site that is being polled
+    polled: Substation | None = None  # the pool's substation that is being polled
     polls: int = 0  # begun so far
     # For each vehicle that was let go while its point may still be taken: polls begun before that.
     unconfirmed: list[int] = field(default_factory=list)
@@ -77,7 +77,7 @@ class ModelSite:
 
 
 class Model:
-    """A pool, its sites, its callers, and the checks that hold at every dispatch."""
+    """A pool, its substations, its callers, and the checks that hold at every dispatch."""
 
     def __init__(self, policy: str, balancers: int, pool: type[Pool] = Pool) -> None:
         self.now = 100.0
@@ -90,7 +90,7 @@ class Model:
             queue_limit=QUEUE_LIMIT,
             on_decision=self._decided,
         )
-        self.sites: dict[str, ModelSite] = {}
+        self.substations: dict[str, ModelSubstation] = {}
         self.visits: list[Visit] = []  # neither answered nor given up
         self.tickets: list[Ticket] = []  # neither answered nor given up
         self.ended: Counter[str] = Counter()
@@ -99,48 +99,53 @@ class Model:
         self.arrivals: dict[str, int] = {}  # by session, which one it was
         self.last_call: Ticket | None = None
 
-    def add_site(
+    def add_substation(
         self, name: str, capacity: int, power_kw: tuple[float | None, float | None] = (None, None)
     ) -> None:
-        """Add a site; `power_kw` is that of a point, and the limit, where it publishes them."""
+        """Add a substation.
+
+        `power_kw` is that of a point, and the limit, where it publishes them.
+        """
         address = f"http://{name}:5002"
-        self.sites[address] = ModelSite(address, capacity, *power_kw)
+        self.substations[address] = ModelSubstation(address, capacity, *power_kw)
 
     def know(self, addresses: list[str]) -> None:
-        self.pool.set_sites([(address, address) for address in addresses], self.now)
+        self.pool.set_substations([(address, address) for address in addresses], self.now)
 
     # Polls
 
-    def poll_begins(self, site: ModelSite) -> None:
-        site.polls += 1
-        site.polled = self.pool.sites[site.address]
-        self.pool.poll_began(site.polled, self.now)
+    def poll_begins(self, substation: ModelSubstation) -> None:
+        substation.polls += 1
+        substation.polled = self.pool.substations[substation.address]
+        self.pool.poll_began(substation.polled, self.now)
 
-    def page_is_written(self, site: ModelSite) -> None:
-        if site.polled is not None and site.alive:
-            site.page = site.write_page()
+    def page_is_written(self, substation: ModelSubstation) -> None:
+        if substation.polled is not None and substation.alive:
+            substation.page = substation.write_page()
 
-    def page_is_read(self, site: ModelSite) -> None:
-        if site.polled is not None and site.page is not None:
-            polled, page = site.polled, site.page
-            self.poll_is_over(site)
-            site.unconfirmed = [poll for poll in site.unconfirmed if poll >= site.polls]
+    def page_is_read(self, substation: ModelSubstation) -> None:
+        if substation.polled is not None and substation.page is not None:
+            polled, page = substation.polled, substation.page
+            self.poll_is_over(substation)
+            substation.unconfirmed = [
+                poll for poll in substation.unconfirmed if poll >= substation.polls
+            ]
             self.pool.poll_read(polled, page, self.now)
 
-    def poll_is_over(self, site: ModelSite) -> None:
-        site.polled = site.page = None
+    def poll_is_over(self, substation: ModelSubstation) -> None:
+        substation.polled = substation.page = None
 
-    def poll(self, site: ModelSite) -> None:
-        if site.alive and site.address in self.pool.sites:
-            self.poll_begins(site)
-            self.page_is_written(site)
-            self.page_is_read(site)
+    def poll(self, substation: ModelSubstation) -> None:
+        if substation.alive and substation.address in self.pool.substations:
+            self.poll_begins(substation)
+            self.page_is_written(substation)
+            self.page_is_read(substation)
 
-    def poll_is_missed(self, site: ModelSite) -> None:
-        known = self.pool.sites.get(site.address)
-        self.poll_is_over(site)
+    def poll_is_missed(self, substation: ModelSubstation) -> None:
+        known = self.pool.substations.get(substation.address)
+        self.poll_is_over(substation)
         if known is not None:
-            site.polls += 1
+            substation.polls += 1
             self.pool.poll_began(known, self.now)
             self.pool.poll_missed(known, "no answer", self.now)
 
@@ -177,7 +182,9 @@ class Model:
                 self.pool.last_call(ticket, self.now)
                 self.last_call = None
                 if ticket.dispatch is None:
-                    free = [one for one in self.pool.sites.values() if not one.why_not(self.now)]
+                    free = [
+                        one for one in self.pool.substations.values() if not one.why_not(self.now)
+                    ]
                     barred = (
                         ticket.rejected_by or ticket.costs_budget or (ticket.not_before > self.now)
                     )
@@ -196,37 +203,38 @@ class Model:
         if ticket in self.tickets:
             self.tickets.remove(ticket)
 
-    # Requests on their way to the sites, and what comes back
+    # Requests on their way to the substations, and what comes back
 
-    def reach_site(self, visit: Visit) -> None:
-        site = self.sites[visit.dispatch.site.address]
+    def reach_substation(self, visit: Visit) -> None:
+        substation = self.substations[visit.dispatch.substation.address]
         visit.arrived = True
         if visit.caller_gone:
             self.visits.remove(visit)
-        elif not site.alive:
+        elif not substation.alive:
             visit.answer = Answer.BROKEN
-        elif site.draining:
+        elif substation.draining:
             visit.answer = Answer.DRAINING
-        elif site.load >= site.capacity:
+        elif substation.load >= substation.capacity:
             visit.answer = Answer.FULL
         else:
-            site.charging.append(visit)
+            substation.charging.append(visit)
 
-    def site_answers(self, visit: Visit, answer: Answer) -> None:
-        site = self.sites[visit.dispatch.site.address]
-        site.charging.remove(visit)
+    def substation_answers(self, visit: Visit, answer: Answer) -> None:
+        substation = self.substations[visit.dispatch.substation.address]
+        substation.charging.remove(visit)
         if answer is Answer.ACCEPTED:
-            site.strangers += 1
+            substation.strangers += 1
         visit.answer = answer
 
-    def site_sees_hang_up(self, visit: Visit) -> None:
-        self.sites[visit.dispatch.site.address].charging.remove(visit)
+    def substation_sees_hang_up(self, visit: Visit) -> None:
+        self.substations[visit.dispatch.substation.address].charging.remove(visit)
         self.visits.remove(visit)
 
     def hear(self, visit: Visit, *, late: bool = False) -> None:
         """Have the answer arrive at the balancer.
 
-        `late`: also where the site was lost meanwhile, as when both happen in one turn of the loop.
+        `late`: also where the substation was lost meanwhile, as when both happen in one turn of the
+            loop.
         """
         self.visits.remove(visit)
         dispatch, ticket = visit.dispatch, visit.dispatch.ticket
@@ -261,12 +269,12 @@ class Model:
             case _:
                 raise AssertionError(f"{answer} sends nobody elsewhere")
 
-    def kill(self, site: ModelSite) -> None:
-        site.alive = False
-        site.strangers = 0
-        for visit in site.charging:
+    def kill(self, substation: ModelSubstation) -> None:
+        substation.alive = False
+        substation.strangers = 0
+        for visit in substation.charging:
             visit.answer = Answer.BROKEN
-        site.charging.clear()
+        substation.charging.clear()
 
     # What the pool does
 
@@ -279,7 +287,7 @@ class Model:
 
     def _dispatched(self, dispatch: Dispatch) -> None:
         self.started += 1
-        ticket, site = dispatch.ticket, dispatch.site
+        ticket, substation = dispatch.ticket, dispatch.substation
         if ticket.attempts == 1:
             self.first_attempts += 1
         self.paid_attempts += ticket.costs_budget
@@ -287,13 +295,17 @@ class Model:
         in_time = self.now <= ticket.deadline
         assert in_time or ticket is self.last_call, "dispatched after its deadline"
         assert self.now >= ticket.not_before, "dispatched while it pauses"
-        assert site.address not in ticket.rejected_by, "dispatched to a site that rejected it"
-        assert site.health is Health.UP, f"dispatched to a site that is {site.health}"
-        assert not site.leaving, "dispatched to a site that vanished"
-        assert site.gauge_age_s(self.now) <= self.pool.trust_s, "dispatched on a stale gauge"
-        assert site.known_load <= site.capacity, "dispatched over capacity"
-        taken = len(site.in_flight) + len(self.sites[site.address].unconfirmed)
-        assert taken <= site.capacity, "dispatched to a point that may still be taken"
+        assert substation.address not in ticket.rejected_by, (
+            "dispatched to a substation that rejected it"
+        )
+        assert substation.health is Health.UP, (
+            f"dispatched to a substation that is {substation.health}"
+        )
+        assert not substation.leaving, "dispatched to a substation that vanished"
+        assert substation.gauge_age_s(self.now) <= self.pool.trust_s, "dispatched on a stale gauge"
+        assert substation.known_load <= substation.capacity, "dispatched over capacity"
+        taken = len(substation.in_flight) + len(self.substations[substation.address].unconfirmed)
+        assert taken <= substation.capacity, "dispatched to a point that may still be taken"
         for other in self.pool.waiting:
             came_first = self.arrivals[other.session_id] < self.arrivals[ticket.session_id]
             overtaken = came_first and self.is_eligible_anywhere(other) and not self.is_left(other)
@@ -310,8 +322,8 @@ class Model:
 
     def _let_go(self, dispatch: Dispatch) -> None:
         """Note that a point may still be taken though its vehicle is no longer in flight."""
-        site = self.sites[dispatch.site.address]
-        site.unconfirmed.append(site.polls)
+        substation = self.substations[dispatch.substation.address]
+        substation.unconfirmed.append(substation.polls)
 
     def is_eligible_anywhere(self, ticket: Ticket) -> bool:
         """Tell whether nothing but a free point is wanting."""

@@ -12,8 +12,8 @@ from substation_service.substation import Substation
 
 def real_s(demand: Demand, point_power_kw: float) -> float:
     """Charge it at a real substation with one point."""
-    site = Substation(1, point_power_kw, time_scale=360)
-    return site.plug_in(charging.Demand(*demand), 0.0).ends
+    substation = Substation(1, point_power_kw, time_scale=360)
+    return substation.plug_in(charging.Demand(*demand), 0.0).ends
 
 
 def told_s(demand: Demand, point_power_kw: float) -> float:

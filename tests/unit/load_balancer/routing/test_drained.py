@@ -13,8 +13,8 @@ def test_a_drained_substation_gets_nothing_new_and_keeps_what_it_has() -> None:
     grid.pool.set_drained("a", True, grid.now)
     later = [grid.arrive() for _ in range(2)]
 
-    site = grid.site("a")
-    assert (site.health, site.reason) == (Health.DRAINING, "drained by an operator")
+    substation = grid.substation("a")
+    assert (substation.health, substation.reason) == (Health.DRAINING, "drained by an operator")
     assert {grid.where(ticket) for ticket in later} == {"b"}
     assert all(grid.where(ticket) == "a" for ticket in there)
 
@@ -24,12 +24,12 @@ def test_a_poll_does_not_end_a_drain_nor_does_a_time_of_silence() -> None:
     grid.pool.set_drained("a", True, grid.now)
 
     grid.poll("a", load=0)
-    assert grid.site("a").health is Health.DRAINING
-    grid.site("a").eject("no answer")
+    assert grid.substation("a").health is Health.DRAINING
+    grid.substation("a").eject("no answer")
     grid.pool.set_drained("a", True, grid.now)
-    assert (grid.site("a").health, grid.site("a").reason) == (Health.DOWN, "no answer")
+    assert (grid.substation("a").health, grid.substation("a").reason) == (Health.DOWN, "no answer")
     grid.poll("a", load=0)
-    assert grid.site("a").health is Health.DRAINING
+    assert grid.substation("a").health is Health.DRAINING
 
 
 def test_who_waits_is_sent_there_as_soon_as_it_is_drained_no_more() -> None:
@@ -41,19 +41,19 @@ def test_who_waits_is_sent_there_as_soon_as_it_is_drained_no_more() -> None:
     grid.pool.set_drained("a", False, grid.now)
 
     assert grid.where(ticket) == "a"
-    assert grid.site("a").reason is None
+    assert grid.substation("a").reason is None
 
 
 def test_one_that_drains_by_itself_does_so_after_an_operators_drain_too() -> None:
     grid = Grid(4)
-    grid.site("a").drain()
+    grid.substation("a").drain()
     grid.pool.set_drained("a", True, grid.now)
 
     grid.pool.set_drained("a", False, grid.now)
 
-    assert (grid.site("a").health, grid.site("a").reason) == (
+    assert (grid.substation("a").health, grid.substation("a").reason) == (
         Health.DRAINING,
-        "the site says so",
+        "the substation says so",
     )
 
 
@@ -61,9 +61,9 @@ def test_a_container_that_is_replaced_stays_drained() -> None:
     grid = Grid(4)
     grid.pool.set_drained("a", True, grid.now)
 
-    grid.pool.set_sites([("a", "http://10.0.0.9:5002")], grid.now)
+    grid.pool.set_substations([("a", "http://10.0.0.9:5002")], grid.now)
 
-    assert [site.drained for site in grid.pool.sites.values()] == [True]
+    assert [substation.drained for substation in grid.pool.substations.values()] == [True]
     assert grid.pool.set_drained("b", True, grid.now) == []
     assert grid.pool.drained == {"a"}
 
@@ -71,9 +71,9 @@ def test_a_container_that_is_replaced_stays_drained() -> None:
 def test_one_that_is_gone_need_not_come_back_drained() -> None:
     grid = Grid(4)
     grid.pool.set_drained("a", True, grid.now)
-    grid.pool.set_sites([], grid.now)
+    grid.pool.set_substations([], grid.now)
 
     assert grid.pool.set_drained("a", False, grid.now) == []
 
-    grid.pool.set_sites([("a", "http://10.0.0.9:5002")], grid.now)
-    assert [site.drained for site in grid.pool.sites.values()] == [False]
+    grid.pool.set_substations([("a", "http://10.0.0.9:5002")], grid.now)
+    assert [substation.drained for substation in grid.pool.substations.values()] == [False]

@@ -31,7 +31,7 @@ def option(
     each_kwh: float = 20,
     last_chosen: int = 0,
 ) -> Option:
-    """Give a site with so many vehicles; one without a point power publishes none."""
+    """Give a substation with so many vehicles; one without a point power publishes none."""
     candidate = Candidate(
         f"http://{name}:5002", name, load, points, (load + 1) / points, 0.1, last_chosen
     )
@@ -63,7 +63,7 @@ def chosen(*options: Option, demand: Demand = CAR) -> str:
 # Where
 
 
-def test_a_vehicle_goes_to_the_fastest_point_rather_than_to_the_emptiest_site() -> None:
+def test_a_vehicle_goes_to_the_fastest_point_rather_than_to_the_emptiest_substation() -> None:
     assert chosen(option("slow", 0), option("fast", 3, point_power_kw=150)) == "fast"
 
 
@@ -110,7 +110,7 @@ def test_finishes_that_differ_by_a_rounding_alone_are_equal() -> None:
 
 
 def predicted(monkeypatch: pytest.MonkeyPatch, *options: Option, demand: Demand = CAR) -> int:
-    """Count the sites that are looked at closely."""
+    """Count the substations that are looked at closely."""
     looked_at: list[Supply] = []
 
     def note(supply: Supply, stages: Sequence[Stage], *, after_ends: int) -> Prediction:
@@ -139,11 +139,11 @@ def test_nor_one_of_which_the_vehicle_leaves_more_unused(
     assert predicted(monkeypatch, *fast, full, demand=Demand(30, 40)) == 2
 
 
-def test_the_only_site_has_no_next_best() -> None:
+def test_the_only_substation_has_no_next_best() -> None:
     assert choose(option("only")).next_best is None
 
 
-def test_without_power_anywhere_the_least_loaded_site_is_as_good_as_any() -> None:
+def test_without_power_anywhere_the_least_loaded_substation_is_as_good_as_any() -> None:
     assert chosen(option("a", 2, limit_kw=0), option("b", 1, limit_kw=0)) == "b"
 
 
@@ -182,7 +182,7 @@ def test_it_is_where_that_frees_at_half_the_time_that_it_may_wait_to_the_moment(
     assert choose(option("slow"), full, patience_s=2 * start.start_s).waits
 
 
-def test_of_a_full_site_a_vehicle_leaves_no_more_unused_than_of_one_that_it_fills() -> None:
+def test_of_a_full_substation_a_vehicle_leaves_no_more_unused_than_of_one_that_it_fills() -> None:
     # 30 kWh at 75 kW take 4 s; half of the point unused counts for 35% of that, not for 70%.
     full = option("fast", 1, points=1, point_power_kw=150, each_kw=150, each_kwh=0.1)
     choice = choose(option("slow"), full, demand=Demand(30, 75), patience_s=60)
@@ -242,10 +242,12 @@ def test_a_slow_vehicle_leaves_the_fast_point_to_others_the_more_of_them_wait() 
     assert choose(option("slow"), fuller, demand=slow, waiting=30).candidate.name == "slow"
 
 
-# Sites that publish only load and capacity
+# Substations that publish only load and capacity
 
 
-def test_a_site_that_publishes_no_power_gets_the_vehicle_where_it_is_the_least_loaded() -> None:
+def test_a_substation_that_publishes_no_power_gets_the_vehicle_where_it_is_the_least_loaded() -> (
+    None
+):
     fast = option("fast", 1, point_power_kw=350)
     assert chosen(option("silent", 0, point_power_kw=None), fast) == "silent"
     assert chosen(option("silent", 2, point_power_kw=None), fast) == "fast"
@@ -273,9 +275,9 @@ DEMANDS = st.one_of(
 )
 
 
-@given(sites=OPTIONS, demand=DEMANDS, silent=st.booleans(), waiting=st.integers(0, 50))
-def test_where_sites_are_alike_and_unlimited_or_silent_it_is_least_loaded(
-    sites: list[tuple[int, float, int]], demand: Demand, silent: bool, waiting: int
+@given(substations=OPTIONS, demand=DEMANDS, silent=st.booleans(), waiting=st.integers(0, 50))
+def test_where_substations_are_alike_and_unlimited_or_silent_it_is_least_loaded(
+    substations: list[tuple[int, float, int]], demand: Demand, silent: bool, waiting: int
 ) -> None:
     options = [
         option(
@@ -286,7 +288,7 @@ def test_where_sites_are_alike_and_unlimited_or_silent_it_is_least_loaded(
             limit_kw=50 * points,
             last_chosen=last_chosen,
         )
-        for number, (points, share, last_chosen) in enumerate(sites)
+        for number, (points, share, last_chosen) in enumerate(substations)
     ]
     if not any(one.free > 0 for one in options):
         return
@@ -299,7 +301,7 @@ def test_where_sites_are_alike_and_unlimited_or_silent_it_is_least_loaded(
 
 
 @given(
-    sites=st.lists(
+    substations=st.lists(
         st.builds(
             option,
             st.sampled_from("abcdefgh"),
@@ -317,17 +319,17 @@ def test_where_sites_are_alike_and_unlimited_or_silent_it_is_least_loaded(
     demand=DEMANDS,
     patience_s=st.sampled_from([0.0, 1.0, 60.0]),
 )
-def test_sites_that_are_not_looked_at_are_not_among_the_best_two(
-    sites: list[Option], demand: Demand, patience_s: float
+def test_substations_that_are_not_looked_at_are_not_among_the_best_two(
+    substations: list[Option], demand: Demand, patience_s: float
 ) -> None:
-    if not any(one.free > 0 for one in sites):
+    if not any(one.free > 0 for one in substations):
         return
     request = Request(demand, patience_s)
-    choice = POLICY.choose(sites, request, Random(1))
+    choice = POLICY.choose(substations, request, Random(1))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(earliest_finish, "alone_s", lambda *_: 0.0)  # so that none is left out
-        assert POLICY.choose(sites, request, Random(1)) == choice
-    free = [one.candidate for one in sites if one.free > 0]
+        assert POLICY.choose(substations, request, Random(1)) == choice
+    free = [one.candidate for one in substations if one.free > 0]
     assert any(choice.candidate is one for one in free) != choice.waits
 
 

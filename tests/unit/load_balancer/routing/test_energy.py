@@ -40,16 +40,16 @@ def poll(
 
 
 def supply(grid: Grid, name: str = "a") -> Supply:
-    found = grid.site(name).supply(grid.now)
+    found = grid.substation(name).supply(grid.now)
     assert found is not None
     return found
 
 
-def test_a_site_that_publishes_only_its_load_supplies_nothing_that_is_known() -> None:
+def test_a_substation_that_publishes_only_its_load_supplies_nothing_that_is_known() -> None:
     grid = Grid(4)
-    assert grid.site("a").supply(grid.now) is None
+    assert grid.substation("a").supply(grid.now) is None
     grid.poll("a", point_power_kw=50.0, committed_power_kw=0.0)  # and no energy
-    assert grid.site("a").supply(grid.now) is None
+    assert grid.substation("a").supply(grid.now) is None
 
 
 def test_without_a_limit_or_a_time_scale_there_is_none_and_time_is_real() -> None:

@@ -19,7 +19,7 @@ UNTOLD = Demand(15)
 
 
 class TwoKinds(Grid):
-    """A fast site `a` with one point and a slow one `b` with plenty, at a time scale of 360."""
+    """A fast substation `a` with one point, a slow one `b` with plenty, at a time scale of 360."""
 
     def __init__(self, fast_points: int = 1, slow_points: int = 20) -> None:
         super().__init__(fast_points, slow_points, policy="earliest-finish")
@@ -28,7 +28,7 @@ class TwoKinds(Grid):
     def refresh(self, strangers: int = 0) -> None:
         """Poll both; their gauges show what this balancer has there, and strangers at `a`."""
         for name, point_power_kw, others in (("a", 150.0, strangers), ("b", 11.0, 0)):
-            demands = [dispatch.ticket.demand for dispatch in self.site(name).in_flight]
+            demands = [dispatch.ticket.demand for dispatch in self.substation(name).in_flight]
             demands += [FAST] * others
             self.poll(
                 name,
@@ -132,7 +132,7 @@ def test_the_metrics_tell_when_the_first_and_the_last_are_charged(
         grid.arrive(demand=Demand(kwh, 11))
     grid.pass_time(0.4)
 
-    shown = {(name, site): value for name, site, value in samples(grid)}
+    shown = {(name, substation): value for name, substation, value in samples(grid)}
 
     assert shown["balancer_substation_next_finish_seconds", "b"] == pytest.approx(0.6)
     assert shown["balancer_substation_last_finish_seconds", "b"] == pytest.approx(1.6)
@@ -234,12 +234,12 @@ def test_at_its_last_call_one_that_is_left_in_line_takes_what_is_free() -> None:
     assert predicted.charging_s == pytest.approx(15 / 11 * 10)
 
 
-def test_a_site_that_says_that_it_drains_has_nothing_left_of_the_vehicle() -> None:
+def test_a_substation_that_says_that_it_drains_has_nothing_left_of_the_vehicle() -> None:
     grid, first = fast_point_taken()
     grid.pass_time(0.1)
     grid.find_draining(first)
     assert grid.where(first) == "b"
-    energy = grid.site("a").energy
+    energy = grid.substation("a").energy
     assert energy is not None
     assert energy.supply(0, grid.now).committed_kw == 0
 
@@ -252,7 +252,7 @@ def test_the_last_call_finds_nothing_where_nothing_is_free() -> None:
     assert grid.where(ticket) is None
 
 
-def test_a_site_that_rejected_a_vehicle_is_not_waited_for() -> None:
+def test_a_substation_that_rejected_a_vehicle_is_not_waited_for() -> None:
     grid, first = fast_point_taken()
     ticket = grid.arrive(demand=FAST)
     grid.complete(first)
@@ -260,7 +260,7 @@ def test_a_site_that_rejected_a_vehicle_is_not_waited_for() -> None:
     assert grid.where(ticket) == "b"
 
 
-def test_a_site_that_is_lost_is_not_waited_for() -> None:
+def test_a_substation_that_is_lost_is_not_waited_for() -> None:
     grid, _ = fast_point_taken()
     ticket = grid.arrive(demand=FAST)
     assert grid.where(ticket) is None
@@ -275,7 +275,7 @@ def test_one_that_hangs_up_is_no_longer_listed() -> None:
     assert grid.left() == []
 
 
-def test_those_left_in_line_are_looked_at_once_an_interval_however_many_sites_are_polled(
+def test_those_left_in_line_are_looked_at_once_an_interval_however_many_substations_are_polled(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     grid, first = fast_point_taken()
@@ -297,7 +297,7 @@ def test_those_left_in_line_are_looked_at_once_an_interval_however_many_sites_ar
     assert grid.where(ticket) == "a"
 
 
-def test_a_site_that_a_poll_finds_open_is_looked_at_at_once() -> None:
+def test_a_substation_that_a_poll_finds_open_is_looked_at_at_once() -> None:
     grid = TwoKinds()
     grid.refresh(strangers=1)
     ticket = grid.arrive("EV", demand=FAST)

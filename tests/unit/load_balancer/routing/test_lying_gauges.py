@@ -24,7 +24,7 @@ GAUGES = (
 EXTREMES = st.sampled_from([0.0, -1.0, 5e-324, 1e-320, 1e-300, 1e-9, 1.0, 50.0, 1e12, 1e300, 1e308])
 VALUES = st.fixed_dictionaries({name: EXTREMES | st.floats() for name in GAUGES})
 HONEST = dict(zip(GAUGES, (50.0, 200.0, 50.0, 50.0, 20.0, 360.0), strict=True))
-SITES = st.lists(st.tuples(st.integers(0, CAPACITY), VALUES), min_size=1, max_size=3)
+SUBSTATIONS = st.lists(st.tuples(st.integers(0, CAPACITY), VALUES), min_size=1, max_size=3)
 DEMANDS = st.sampled_from(
     [Demand(6), Demand(1000, 150), Demand(5e-324, 1), Demand(1, 10_000, 60, 0.98)]
 )
@@ -43,7 +43,7 @@ def option(number: int, load: int, values: dict[str, float], passed_s: float) ->
 
 
 @given(
-    sites=SITES,
+    substations=SUBSTATIONS,
     demand=DEMANDS,
     passed_s=st.sampled_from([0.0, 1.0, 1e6]),
     patience_s=st.sampled_from([0.0, 60.0]),
@@ -52,10 +52,16 @@ def option(number: int, load: int, values: dict[str, float], passed_s: float) ->
 @example([(1, HONEST | {"substation_power_limit_kw": 1e-320})], Demand(1000, 150), 0.0, 0.0)
 @example([(1, HONEST | {"substation_point_power_kw": 5e-324})], Demand(6, 1, 60, 0.9), 0.0, 0.0)
 def test_a_vehicle_goes_somewhere_whatever_gauges_say(
-    sites: list[tuple[int, dict[str, float]]], demand: Demand, passed_s: float, patience_s: float
+    substations: list[tuple[int, dict[str, float]]],
+    demand: Demand,
+    passed_s: float,
+    patience_s: float,
 ) -> None:
     free = (0, HONEST)
-    options = [option(number, *site, passed_s) for number, site in enumerate([*sites, free])]
+    options = [
+        option(number, *substation, passed_s)
+        for number, substation in enumerate([*substations, free])
+    ]
     choice = EarliestFinish().choose(options, Request(demand, patience_s, 3), Random(1))
     assert choice.waits or choice.candidate.load < CAPACITY
     if choice.prediction is not None:

@@ -98,7 +98,7 @@ def test_only_a_503_can_say_that_a_substation_drains(status: int) -> None:
     assert outcome_of(status, PROBLEM, problem(type=DRAINING)) is not Outcome.DRAINING
 
 
-def test_what_a_site_tells_of_its_energy_is_passed_on() -> None:
+def test_what_a_substation_tells_of_its_energy_is_passed_on() -> None:
     body = orjson.dumps({"energy_kwh": 6, "mean_power_kw": 49.5, "peak_power_kw": 50.0, "kwh": 6})
 
     assert metered(body) == {"energy_kwh": 6.0, "mean_power_kw": 49.5, "peak_power_kw": 50.0}

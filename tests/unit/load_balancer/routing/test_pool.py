@@ -18,25 +18,25 @@ def test_vehicles_are_spread_by_capacity() -> None:
     grid = Grid(4, 8, 12)
     for _ in range(12):
         grid.arrive()
-    assert [grid.site(name).load for name in "abc"] == [2, 4, 6]
+    assert [grid.substation(name).load for name in "abc"] == [2, 4, 6]
 
 
-def test_choosing_and_counting_are_one_step_so_a_burst_fills_each_site_and_no_more() -> None:
+def test_choosing_and_counting_are_one_step_so_a_burst_fills_each_substation_and_no_more() -> None:
     grid = Grid(4, 8, 12)
     tickets = [grid.arrive() for _ in range(300)]
-    assert [grid.site(name).load for name in "abc"] == [4, 8, 12]
+    assert [grid.substation(name).load for name in "abc"] == [4, 8, 12]
     assert sum(grid.where(ticket) is not None for ticket in tickets) == 24
     assert len(grid.pool.waiting) == 276
 
 
-def test_foreign_load_makes_a_site_less_liked() -> None:
+def test_foreign_load_makes_a_substation_less_liked() -> None:
     grid = Grid(8, 8)
     grid.poll("a", load=5)
     assert [grid.where(grid.arrive()) for _ in range(6)] == ["b"] * 5 + ["a"]
 
 
 @pytest.mark.parametrize("policy", ["round-robin", "random", "power-of-two-choices"])
-def test_no_policy_sends_a_vehicle_to_a_full_site(policy: str) -> None:
+def test_no_policy_sends_a_vehicle_to_a_full_substation(policy: str) -> None:
     grid = Grid(1, 2, 3, policy=policy)
     tickets = [grid.arrive() for _ in range(10)]
     assert sorted(str(grid.where(ticket)) for ticket in tickets[:6]) == list("abbccc")
@@ -46,7 +46,7 @@ def test_no_policy_sends_a_vehicle_to_a_full_site(policy: str) -> None:
 # Waiting
 
 
-def test_a_vehicle_waits_when_all_sites_are_full_and_goes_as_soon_as_a_point_frees() -> None:
+def test_a_vehicle_waits_when_all_substations_are_full_and_goes_as_soon_as_a_point_frees() -> None:
     grid = Grid(1)
     first, second = grid.arrive(), grid.arrive()
     assert grid.where(second) is None
@@ -140,7 +140,7 @@ def test_a_line_with_no_room_still_lets_vehicles_through_to_free_points() -> Non
         grid.arrive()
 
 
-def test_a_site_is_polled_at_once_where_a_hang_up_may_have_freed_a_point() -> None:
+def test_a_substation_is_polled_at_once_where_a_hang_up_may_have_freed_a_point() -> None:
     grid = Grid(1)
     first = grid.arrive()
     grid.arrive()
@@ -148,7 +148,7 @@ def test_a_site_is_polled_at_once_where_a_hang_up_may_have_freed_a_point() -> No
     assert grid.polls_wanted == ["a"]
 
 
-def test_a_site_is_polled_at_once_when_a_vehicle_comes_after_the_hang_up() -> None:
+def test_a_substation_is_polled_at_once_when_a_vehicle_comes_after_the_hang_up() -> None:
     grid = Grid(1)
     grid.hang_up(grid.arrive())
     assert grid.polls_wanted == []
@@ -156,14 +156,14 @@ def test_a_site_is_polled_at_once_when_a_vehicle_comes_after_the_hang_up() -> No
     assert grid.polls_wanted == ["a"]
 
 
-def test_a_site_that_has_just_failed_is_not_polled_out_of_turn() -> None:
+def test_a_substation_that_has_just_failed_is_not_polled_out_of_turn() -> None:
     grid = Grid(1)
     grid.fail(grid.arrive())
     grid.arrive()
     assert grid.polls_wanted == []
 
 
-def test_sites_that_are_gone_are_probed_at_once_when_the_line_begins() -> None:
+def test_substations_that_are_gone_are_probed_at_once_when_the_line_begins() -> None:
     grid = Grid(1, 1)
     for _ in range(3):
         grid.poll_missed("a")
@@ -190,7 +190,7 @@ def test_the_line_begins_anew_after_the_last_in_it_hung_up() -> None:
     assert grid.polls_wanted == ["a", "a"]
 
 
-def test_a_site_that_came_back_and_failed_its_vehicle_waits_for_its_turn() -> None:
+def test_a_substation_that_came_back_and_failed_its_vehicle_waits_for_its_turn() -> None:
     grid = Grid(1)
     for _ in range(2):
         vehicle = grid.arrive()
@@ -207,7 +207,7 @@ def test_a_site_that_came_back_and_failed_its_vehicle_waits_for_its_turn() -> No
     assert grid.polls_wanted == []
 
 
-def test_a_site_that_restarted_often_while_idle_is_still_probed_at_once() -> None:
+def test_a_substation_that_restarted_often_while_idle_is_still_probed_at_once() -> None:
     grid = Grid(1)
     for _ in range(5):
         for _ in range(2):
@@ -217,7 +217,7 @@ def test_a_site_that_restarted_often_while_idle_is_still_probed_at_once() -> Non
         grid.poll_missed("a")
     grid.arrive()
     assert grid.polls_wanted == ["a"]
-    assert max(grid.site("a").pause_s(Random(1), pressing=True) for _ in range(50)) <= 0.125
+    assert max(grid.substation("a").pause_s(Random(1), pressing=True) for _ in range(50)) <= 0.125
 
 
 # Retry-After
@@ -253,7 +253,7 @@ def test_retry_after_follows_the_length_of_sessions() -> None:
     assert grid.pool.retry_after_s(grid.now) == pytest.approx(2, rel=0.01)
 
 
-def test_retry_after_counts_no_site_that_takes_nothing() -> None:
+def test_retry_after_counts_no_substation_that_takes_nothing() -> None:
     grid = Grid(5, 5)
     ticket = grid.arrive()
     grid.pass_time(1)
@@ -264,7 +264,7 @@ def test_retry_after_counts_no_site_that_takes_nothing() -> None:
     assert grid.pool.retry_after_s(grid.now) == pytest.approx(2 * both)
 
 
-def test_retry_after_without_a_site_is_the_longest_pause_between_probes() -> None:
+def test_retry_after_without_a_substation_is_the_longest_pause_between_probes() -> None:
     assert Grid().pool.retry_after_s(0) == 10
 
 
@@ -281,7 +281,7 @@ def test_a_full_answer_costs_nothing_but_a_re_choice() -> None:
     assert grid.pool.dispatches == {("a", "full"): 1}
     assert not grid.pool.failovers
     assert not grid.pool.ejections
-    assert grid.site("a").health is Health.UP
+    assert grid.substation("a").health is Health.UP
 
 
 def test_full_answers_cost_no_budget() -> None:
@@ -296,13 +296,13 @@ def test_full_answers_cost_no_budget() -> None:
 # Failover
 
 
-def test_a_refused_dispatch_goes_elsewhere_at_once_and_ejects_the_site() -> None:
+def test_a_refused_dispatch_goes_elsewhere_at_once_and_ejects_the_substation() -> None:
     grid = Grid(4, 4)
     ticket = grid.arrive("EV-1")
     grid.fail(ticket, "refused")
     assert grid.where(ticket) == "b"
     assert (ticket.session_id, ticket.attempts) == ("EV-1", 2)
-    assert grid.site("a").health is Health.DOWN
+    assert grid.substation("a").health is Health.DOWN
     assert grid.pool.failovers == {"refused": 1}
     assert grid.pool.ejections == {("a", "refused"): 1}
     assert grid.pool.dispatches == {("a", "failed"): 1}
@@ -310,12 +310,12 @@ def test_a_refused_dispatch_goes_elsewhere_at_once_and_ejects_the_site() -> None
 
 def test_a_substation_without_an_address_gets_nothing_and_says_why() -> None:
     grid = Grid(4)
-    grid.pool.cannot_be_reached(grid.site("a"), "the name a cannot be found")
+    grid.pool.cannot_be_reached(grid.substation("a"), "the name a cannot be found")
     assert grid.where(grid.arrive()) is None
-    assert grid.site("a").why_not(grid.now) == "down: the name a cannot be found"
+    assert grid.substation("a").why_not(grid.now) == "down: the name a cannot be found"
 
 
-def test_an_ejected_site_gets_nothing() -> None:
+def test_an_ejected_substation_gets_nothing() -> None:
     grid = Grid(4, 4)
     grid.fail(grid.arrive())
     assert [grid.where(grid.arrive()) for _ in range(5)] == ["b", "b", "b", None, None]
@@ -332,7 +332,7 @@ def test_a_substation_that_is_back_takes_the_waiting_line_at_once() -> None:
     assert [grid.where(ticket) for ticket in waiting] == ["a", "a", "a", None]
 
 
-def test_all_that_a_lost_site_held_is_taken_back_and_goes_elsewhere() -> None:
+def test_all_that_a_lost_substation_held_is_taken_back_and_goes_elsewhere() -> None:
     grid = Grid(4, 20)
     tickets = [grid.arrive(f"EV-{number}") for number in range(12)]
     lost = [ticket for ticket in tickets if grid.where(ticket) == "a"]
@@ -355,16 +355,16 @@ def test_vehicles_that_are_taken_back_have_their_old_places_in_line() -> None:
     assert list(grid.pool.waiting) == [*moved, waiting]
 
 
-def test_a_thousand_vehicles_of_a_lost_site_go_on_at_once_where_there_is_room() -> None:
+def test_a_thousand_vehicles_of_a_lost_substation_go_on_at_once_where_there_is_room() -> None:
     grid = Grid(1000, 2000, budget=RetryBudget(share=0.2, floor_per_s=20, burst=200))
     tickets = [grid.arrive() for _ in range(1200)]
-    assert grid.site("a").own == 400
+    assert grid.substation("a").own == 400
     for _ in range(2):
         grid.poll_missed("a")
     assert [grid.where(ticket) for ticket in tickets] == ["b"] * 1200
 
 
-def test_time_at_a_site_that_was_lost_is_no_waiting_time() -> None:
+def test_time_at_a_substation_that_was_lost_is_no_waiting_time() -> None:
     grid = Grid(1, 1)
     other = grid.arrive()
     ticket = grid.arrive(wait_s=5)
@@ -394,7 +394,7 @@ def test_time_spent_waiting_stays_spent_when_a_vehicle_comes_back() -> None:
     assert grid.where(ticket) is None
 
 
-def test_a_late_answer_from_a_site_that_was_lost_changes_no_count() -> None:
+def test_a_late_answer_from_a_substation_that_was_lost_changes_no_count() -> None:
     grid = Grid(4, 4)
     ticket = grid.arrive()
     stale = ticket.dispatch
@@ -406,7 +406,7 @@ def test_a_late_answer_from_a_site_that_was_lost_changes_no_count() -> None:
     grid.pool.completed(stale, grid.now)
     assert grid.where(ticket) == "b"
     assert grid.pool.dispatches == {("a", "taken_back"): 1}
-    assert grid.site("b").load == 1
+    assert grid.substation("b").load == 1
 
 
 def test_what_fails_at_once_is_sent_on_only_within_the_budget() -> None:
@@ -446,7 +446,7 @@ def test_a_vehicle_that_keeps_failing_pauses_for_longer_each_time() -> None:
     assert pauses == [0, 0.5, 1, 2, 4, 8, 8]
 
 
-def test_a_vehicle_that_breaks_each_site_does_not_keep_the_others_from_charging() -> None:
+def test_a_vehicle_that_breaks_each_substation_does_not_keep_the_others_from_charging() -> None:
     grid = Grid(4, 4, 4)
     poison = grid.arrive(wait_s=3600)
     served = 0
@@ -461,12 +461,12 @@ def test_a_vehicle_that_breaks_each_site_does_not_keep_the_others_from_charging(
     assert served >= 238
 
 
-def test_a_rejected_vehicle_goes_to_the_sites_that_have_not_rejected_it() -> None:
+def test_a_rejected_vehicle_goes_to_the_substations_that_have_not_rejected_it() -> None:
     grid = Grid(4, 4)
     ticket = grid.arrive()
     grid.reject(ticket)
     assert grid.where(ticket) == "b"
-    assert grid.site("a").health is Health.UP
+    assert grid.substation("a").health is Health.UP
     grid.reject(ticket)
     assert grid.where(ticket) is None
     assert grid.pool.is_rejected_everywhere(ticket)
@@ -500,7 +500,7 @@ def test_a_vehicle_that_one_substation_rejected_waits_while_the_others_are_full(
     assert grid.where(ticket) == "b"
 
 
-def test_a_site_that_is_about_to_go_need_not_have_rejected_it_too() -> None:
+def test_a_substation_that_is_about_to_go_need_not_have_rejected_it_too() -> None:
     grid = Grid(4, 4)
     grid.arrive()
     ticket = grid.arrive()
@@ -518,7 +518,7 @@ def test_a_vehicle_that_nobody_rejected_is_not_rejected_everywhere() -> None:
 # Draining
 
 
-def test_a_draining_site_gets_nothing_new_and_finishes_what_it_has() -> None:
+def test_a_draining_substation_gets_nothing_new_and_finishes_what_it_has() -> None:
     grid = Grid(4, 4)
     ticket = grid.arrive()
     assert grid.where(ticket) == "a"
@@ -529,12 +529,12 @@ def test_a_draining_site_gets_nothing_new_and_finishes_what_it_has() -> None:
     assert grid.pool.dispatches == {("a", "charged"): 1}
 
 
-def test_a_vehicle_that_meets_a_site_on_its_way_out_goes_elsewhere_for_nothing() -> None:
+def test_a_vehicle_that_meets_a_substation_on_its_way_out_goes_elsewhere_for_nothing() -> None:
     grid = Grid(4, 4)
     ticket = grid.arrive()
     grid.find_draining(ticket)
     assert grid.where(ticket) == "b"
-    assert grid.site("a").health is Health.DRAINING
+    assert grid.substation("a").health is Health.DRAINING
     assert grid.pool.dispatches == {("a", "full"): 1}
     assert not grid.pool.ejections
     assert not grid.pool.failovers
@@ -543,7 +543,7 @@ def test_a_vehicle_that_meets_a_site_on_its_way_out_goes_elsewhere_for_nothing()
 # Discovery
 
 
-def test_a_new_site_is_used_after_its_first_poll() -> None:
+def test_a_new_substation_is_used_after_its_first_poll() -> None:
     grid = Grid(1)
     grid.fill("a")
     waiting = grid.arrive()
@@ -553,31 +553,31 @@ def test_a_new_site_is_used_after_its_first_poll() -> None:
     assert grid.where(waiting) == "b"
 
 
-def test_a_site_that_vanished_is_let_go_when_its_last_vehicle_is_done() -> None:
+def test_a_substation_that_vanished_is_let_go_when_its_last_vehicle_is_done() -> None:
     grid = Grid(4, 4)
     ticket = grid.arrive()
     grid.know("b")
-    assert grid.site("a").why_not(grid.now) == "no longer behind its name"
+    assert grid.substation("a").why_not(grid.now) == "no longer behind its name"
     assert grid.where(grid.arrive()) == "b"
     grid.complete(ticket)
     assert not grid.knows("a")
 
 
-def test_an_idle_site_that_vanished_is_let_go_at_once() -> None:
+def test_an_idle_substation_that_vanished_is_let_go_at_once() -> None:
     grid = Grid(4, 4)
     grid.know("b")
     assert not grid.knows("a")
 
 
-def test_a_site_that_comes_back_before_it_was_let_go_is_used_again() -> None:
+def test_a_substation_that_comes_back_before_it_was_let_go_is_used_again() -> None:
     grid = Grid(4, 4)
     grid.arrive()
     grid.know("b")
     grid.know("a", "b")
-    assert grid.site("a").why_not(grid.now) is None
+    assert grid.substation("a").why_not(grid.now) is None
 
 
-def test_a_vanished_site_that_dies_gives_its_vehicles_back() -> None:
+def test_a_vanished_substation_that_dies_gives_its_vehicles_back() -> None:
     grid = Grid(4, 4)
     ticket = grid.arrive()
     grid.know("b")
@@ -635,7 +635,7 @@ def test_a_decision_tells_who_was_chosen_among_whom_and_why_not_the_others() -> 
     assert candidate.gauge_age_s == pytest.approx(0.2)
     assert decision.passed_over == (
         ("a", "full (4 of 4)"),
-        ("c", "draining: the site says so"),
+        ("c", "draining: the substation says so"),
     )
 
 
@@ -658,8 +658,8 @@ def test_each_end_of_a_dispatch_and_each_ejection_is_counted() -> None:
         grid.pass_time(1)
         grid.poll_all()
         for name in "ab":
-            grid.pool.poll_unreadable(grid.site(name), "it is empty")
-            grid.pool.poll_unreadable(grid.site(name), "it is empty")
+            grid.pool.poll_unreadable(grid.substation(name), "it is empty")
+            grid.pool.poll_unreadable(grid.substation(name), "it is empty")
         grid.pass_time(1)
         grid.poll_all()
         ticket = grid.arrive()
@@ -740,7 +740,7 @@ def test_what_happened_to_a_substation_is_why_it_takes_nothing() -> None:
     grid.poll_missed("a")
     grid.poll_missed("a")
     grid.fail(grid.arrive())
-    assert [grid.site(name).reason for name in "ab"] == [
+    assert [grid.substation(name).reason for name in "ab"] == [
         "no answer within 0.8 s",
         "the connection was refused",
     ]
@@ -757,7 +757,7 @@ def test_what_fails_within_an_interval_of_polls_failed_at_once(
     assert grid.where(ticket) == goes_to
 
 
-def test_those_whom_the_only_free_site_rejected_cost_next_to_nothing(
+def test_those_whom_the_only_free_substation_rejected_cost_next_to_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     grid = Grid(4, 1)
@@ -776,6 +776,6 @@ def test_those_whom_the_only_free_site_rejected_cost_next_to_nothing(
 
     grid.pool.match(grid.now)
 
-    assert grid.site("a").why_not(grid.now) is None
+    assert grid.substation("a").why_not(grid.now) is None
     assert len(grid.pool.waiting) == 100
     assert not looked_at

@@ -10,19 +10,23 @@ def ticket(grid: Grid, name: str = "EV") -> Ticket:
     return Ticket(name, name, arrived=grid.now, deadline=grid.now + 60, demand=TEN_KWH)
 
 
-def test_one_that_charges_at_a_full_site_is_attached_there_and_is_no_longer_foreign() -> None:
+def test_one_that_charges_at_a_full_substation_is_attached_there_and_is_no_longer_foreign() -> None:
     grid = Grid(2, 2)
     grid.poll("a", load=2)
     found = ticket(grid)
 
-    grid.pool.attach(found, grid.site("a"), grid.now)
+    grid.pool.attach(found, grid.substation("a"), grid.now)
 
     assert grid.where(found) == "a"
-    assert (grid.site("a").own, grid.site("a").foreign, grid.site("a").load) == (1, 1, 2)
+    assert (grid.substation("a").own, grid.substation("a").foreign, grid.substation("a").load) == (
+        1,
+        1,
+        2,
+    )
     assert grid.decisions[-1].reason == "charges there already"
     assert found.attempts == 1
     grid.complete(found)
-    assert grid.site("a").load == 1
+    assert grid.substation("a").load == 1
 
 
 def test_one_that_is_attached_during_a_poll_is_not_counted_twice_after_it() -> None:
@@ -30,10 +34,10 @@ def test_one_that_is_attached_during_a_poll_is_not_counted_twice_after_it() -> N
     grid.poll("a", load=1)
     found = ticket(grid)
     grid.poll_begins("a")
-    grid.pool.attach(found, grid.site("a"), grid.now)
+    grid.pool.attach(found, grid.substation("a"), grid.now)
     grid.poll_ends("a", load=1)
 
-    assert (grid.site("a").own, grid.site("a").foreign) == (1, 0)
+    assert (grid.substation("a").own, grid.substation("a").foreign) == (1, 0)
 
 
 def test_one_that_was_stopped_early_goes_on_at_its_old_place_and_nobody_is_ejected() -> None:
@@ -51,7 +55,7 @@ def test_one_that_was_stopped_early_goes_on_at_its_old_place_and_nobody_is_eject
     assert not grid.pool.ejections
 
 
-def test_one_that_a_site_stops_again_and_again_pauses() -> None:
+def test_one_that_a_substation_stops_again_and_again_pauses() -> None:
     grid = Grid(1)
     stopped = grid.arrive()
     for _ in range(2):

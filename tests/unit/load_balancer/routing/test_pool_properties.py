@@ -28,7 +28,7 @@ from tests.unit.load_balancer.routing.model import (
     SHARE,
     Answer,
     Model,
-    ModelSite,
+    ModelSubstation,
     Visit,
 )
 
@@ -53,7 +53,7 @@ HAPPENINGS = st.lists(
     max_size=6,
 )
 
-# Of a point, and the limit. Many sites publish neither, as before there were gauges of them.
+# Of a point, and the limit. Many substations publish neither, as before there were gauges of them.
 POWERS_KW = [(None, None), (11.0, 22.0), (50.0, None), (150.0, 150.0)]
 DEMANDS = (
     Demand(10.0),
@@ -70,7 +70,7 @@ def _pick(index: int, choices: Sequence[T]) -> T:
 
 
 class AnyGrid(RuleBasedStateMachine):
-    """Three sites at most, a few points each, and polls that race with all that happens."""
+    """Three substations at most, a few points each, and polls that race with all that happens."""
 
     policies: ClassVar[list[str]] = list(POLICIES)
     most_balancers: ClassVar[int] = 3
@@ -91,14 +91,14 @@ class AnyGrid(RuleBasedStateMachine):
         for name, capacity in zip(
             "abc", data.draw(st.lists(self.capacities, min_size=1, max_size=3)), strict=False
         ):
-            self.model.add_site(name, capacity, data.draw(st.sampled_from(self.powers_kw)))
-        self.model.know(list(self.model.sites))
-        for site in self.model.sites.values():
-            self.model.poll(site)
+            self.model.add_substation(name, capacity, data.draw(st.sampled_from(self.powers_kw)))
+        self.model.know(list(self.model.substations))
+        for substation in self.model.substations.values():
+            self.model.poll(substation)
 
-    def _site(self, index: int) -> ModelSite:
-        sites = list(self.model.sites.values())
-        return sites[index % len(sites)]
+    def _substation(self, index: int) -> ModelSubstation:
+        substations = list(self.model.substations.values())
+        return substations[index % len(substations)]
 
     def _happens(self, what: str, index: int) -> None:
         """Let one of the things happen that are happening all the time."""
@@ -106,15 +106,15 @@ class AnyGrid(RuleBasedStateMachine):
         if what == "arrival":
             model.arrive(60.0, _pick(index, DEMANDS))
         elif what == "request" and (on_their_way := self._on_their_way()):
-            model.reach_site(_pick(index, on_their_way))
+            model.reach_substation(_pick(index, on_their_way))
         elif what == "charged" and (charging := self._charging()):
-            model.site_answers(_pick(index, charging), Answer.CHARGED)
+            model.substation_answers(_pick(index, charging), Answer.CHARGED)
         elif what == "answer" and (answered := self._answered()):
             model.hear(_pick(index, answered))
         elif what == "hang-up" and model.tickets and self.callers_hang_up:
             model.hang_up(_pick(index, model.tickets))
         elif what == "hang-up seen" and (gone := self._charging(gone=True)):
-            model.site_sees_hang_up(_pick(index, gone))
+            model.substation_sees_hang_up(_pick(index, gone))
 
     def _on_their_way(self) -> list[Visit]:
         return [visit for visit in self.model.visits if not visit.arrived]
@@ -122,8 +122,8 @@ class AnyGrid(RuleBasedStateMachine):
     def _charging(self, *, gone: bool = False) -> list[Visit]:
         return [
             visit
-            for site in self.model.sites.values()
-            for visit in site.charging
+            for substation in self.model.substations.values()
+            for visit in substation.charging
             if visit.caller_gone is gone
         ]
 
@@ -149,7 +149,7 @@ class AnyGrid(RuleBasedStateMachine):
     @rule()
     def all_requests_arrive(self) -> None:
         for visit in self._on_their_way():
-            self.model.reach_site(visit)
+            self.model.reach_substation(visit)
 
     @rule(late=st.booleans())
     def all_answers_are_heard(self, late: bool) -> None:
@@ -161,29 +161,29 @@ class AnyGrid(RuleBasedStateMachine):
         self.model.now += seconds
         self.model.give_up_late_ones()
         if polled:
-            self.all_sites_are_polled()
+            self.all_substations_are_polled()
 
     # Polls
 
     @rule()
-    def all_sites_are_polled(self) -> None:
-        for site in self.model.sites.values():
-            if site.polled is None:
-                self.model.poll(site)
+    def all_substations_are_polled(self) -> None:
+        for substation in self.model.substations.values():
+            if substation.polled is None:
+                self.model.poll(substation)
 
     @rule(index=INDEX)
     def a_poll_begins(self, index: int) -> None:
-        site = self._site(index)
-        if site.polled is None and site.address in self.model.pool.sites:
-            self.model.poll_begins(site)
+        substation = self._substation(index)
+        if substation.polled is None and substation.address in self.model.pool.substations:
+            self.model.poll_begins(substation)
 
     @rule(index=INDEX)
     def a_page_is_written(self, index: int) -> None:
-        self.model.page_is_written(self._site(index))
+        self.model.page_is_written(self._substation(index))
 
     @rule(index=INDEX)
     def a_page_is_read(self, index: int) -> None:
-        self.model.page_is_read(self._site(index))
+        self.model.page_is_read(self._substation(index))
 
     @rule(index=INDEX, before=HAPPENINGS, after=HAPPENINGS)
     def much_happens_during_a_poll(
@@ -203,11 +203,15 @@ class AnyGrid(RuleBasedStateMachine):
     def every_vehicle_is_in_one_place(self) -> None:
         pool = self.model.pool
         waiting = list(pool.waiting)
-        at_sites = [dispatch for site in pool.sites.values() for dispatch in site.in_flight]
-        assert all(dispatch.open for dispatch in at_sites)
-        assert all(dispatch.ticket.dispatch is dispatch for dispatch in at_sites)
+        at_substations = [
+            dispatch
+            for substation in pool.substations.values()
+            for dispatch in substation.in_flight
+        ]
+        assert all(dispatch.open for dispatch in at_substations)
+        assert all(dispatch.ticket.dispatch is dispatch for dispatch in at_substations)
         assert all(ticket.dispatch is None for ticket in waiting)
-        placed = [*waiting, *(dispatch.ticket for dispatch in at_sites)]
+        placed = [*waiting, *(dispatch.ticket for dispatch in at_substations)]
         assert sorted(map(id, placed)) == sorted(map(id, self.model.tickets))
 
     @invariant()
@@ -221,7 +225,7 @@ class AnyGrid(RuleBasedStateMachine):
         outcomes: dict[str, int] = dict.fromkeys(("charged", "accepted", "aborted"), 0)
         for (_, outcome), count in pool.dispatches.items():
             outcomes[outcome] = outcomes.get(outcome, 0) + count
-        still_open = sum(len(site.in_flight) for site in pool.sites.values())
+        still_open = sum(len(substation.in_flight) for substation in pool.substations.values())
         assert self.model.started == sum(outcomes.values()) + still_open
         assert outcomes["charged"] == ended["charged"]
         assert outcomes["accepted"] == ended["accepted"]
@@ -241,7 +245,7 @@ class AnyGrid(RuleBasedStateMachine):
     @invariant()
     def no_vehicle_waits_beside_a_point_that_is_known_to_be_free(self) -> None:
         model = self.model
-        free = [one for one in model.pool.sites.values() if one.why_not(model.now) is None]
+        free = [one for one in model.pool.substations.values() if one.why_not(model.now) is None]
         left = model.pool.left_in_line
         stuck = [
             one
@@ -252,7 +256,9 @@ class AnyGrid(RuleBasedStateMachine):
         assert not (free and stuck), f"{stuck[0].session_id} waits beside {free[0].name}"
 
     @invariant()
-    def who_is_left_in_line_has_told_its_power_and_waits_for_a_site_that_is_well(self) -> None:
+    def who_is_left_in_line_has_told_its_power_and_waits_for_a_substation_that_is_well(
+        self,
+    ) -> None:
         pool = self.model.pool
         assert len(pool.left_in_line) <= MOST_LEFT_IN_LINE
         assert pool.policy.predicts or not pool.left_in_line
@@ -263,9 +269,9 @@ class AnyGrid(RuleBasedStateMachine):
             assert choice.candidate.address not in ticket.rejected_by
 
     @invariant()
-    def no_site_is_over_its_capacity(self) -> None:
-        for site in self.model.sites.values():
-            assert site.load <= site.capacity
+    def no_substation_is_over_its_capacity(self) -> None:
+        for substation in self.model.substations.values():
+            assert substation.load <= substation.capacity
 
     def teardown(self) -> None:
         """Let everybody leave: nothing is left behind."""
@@ -286,83 +292,83 @@ class TroubledGrid(AnyGrid):
         answer=st.sampled_from([Answer.ACCEPTED, Answer.REJECTED, Answer.BROKEN]),
         heard=st.booleans(),
     )
-    def a_site_answers_otherwise(self, index: int, answer: Answer, heard: bool) -> None:
+    def a_substation_answers_otherwise(self, index: int, answer: Answer, heard: bool) -> None:
         visit = _pick(index, self._charging())
-        self.model.site_answers(visit, answer)
+        self.model.substation_answers(visit, answer)
         if heard:
             self.model.hear(visit)
 
     @rule(times=st.integers(1, 6))
-    def all_sites_break_all_vehicles(self, times: int) -> None:
+    def all_substations_break_all_vehicles(self, times: int) -> None:
         for _ in range(times):
             self.all_requests_arrive()
             for visit in self._charging():
-                self.model.site_answers(visit, Answer.BROKEN)
+                self.model.substation_answers(visit, Answer.BROKEN)
             self.all_answers_are_heard(late=False)
             self.time_passes(0.5, polled=True)
 
     @precondition(lambda self: self._charging())
     @rule(index=INDEX)
-    def all_sites_reject_a_vehicle(self, index: int) -> None:
+    def all_substations_reject_a_vehicle(self, index: int) -> None:
         ticket = _pick(index, self._charging()).dispatch.ticket
-        for _ in self.model.sites:
+        for _ in self.model.substations:
             for visit in self._charging():
                 if visit.dispatch.ticket is ticket:
-                    self.model.site_answers(visit, Answer.REJECTED)
+                    self.model.substation_answers(visit, Answer.REJECTED)
                     self.model.hear(visit)
             self.all_requests_arrive()
 
     @rule(index=INDEX, strangers=st.integers(1, 4))
     def strangers_come(self, index: int, strangers: int) -> None:
-        site = self._site(index)
-        if site.alive:
-            site.strangers += min(strangers, site.capacity - site.load)
+        substation = self._substation(index)
+        if substation.alive:
+            substation.strangers += min(strangers, substation.capacity - substation.load)
 
     @rule(index=INDEX)
     def strangers_go(self, index: int) -> None:
-        self._site(index).strangers = 0
+        self._substation(index).strangers = 0
 
     @rule(index=INDEX, noticed=st.booleans(), late=st.booleans())
-    def a_site_dies(self, index: int, noticed: bool, late: bool) -> None:
-        site = self._site(index)
-        self.model.kill(site)
+    def a_substation_dies(self, index: int, noticed: bool, late: bool) -> None:
+        substation = self._substation(index)
+        self.model.kill(substation)
         if noticed:
             self.polls_are_missed(index, 2)
             self.all_answers_are_heard(late=late)
 
     @rule(index=INDEX, late=st.booleans())
-    def a_site_freezes_and_wakes(self, index: int, late: bool) -> None:
+    def a_substation_freezes_and_wakes(self, index: int, late: bool) -> None:
         self.polls_are_missed(index, 2)
-        for visit in self._site(index).charging[:]:
-            self.model.site_answers(visit, Answer.CHARGED)
+        for visit in self._substation(index).charging[:]:
+            self.model.substation_answers(visit, Answer.CHARGED)
         self.all_answers_are_heard(late=late)
 
     @rule(index=INDEX)
-    def a_site_starts(self, index: int) -> None:
-        site = self._site(index)
-        site.alive, site.draining = True, False
-        self.all_sites_are_polled()
+    def a_substation_starts(self, index: int) -> None:
+        substation = self._substation(index)
+        substation.alive, substation.draining = True, False
+        self.all_substations_are_polled()
 
     @rule(index=INDEX)
-    def a_site_drains(self, index: int) -> None:
-        self._site(index).draining = True
+    def a_substation_drains(self, index: int) -> None:
+        self._substation(index).draining = True
 
     @rule(index=INDEX, times=st.integers(1, 3))
     def polls_are_missed(self, index: int, times: int) -> None:
-        site = self._site(index)
-        known = self.model.pool.sites.get(site.address)
+        substation = self._substation(index)
+        known = self.model.pool.substations.get(substation.address)
         for _ in range(times):
-            self.model.poll_is_missed(site)
+            self.model.poll_is_missed(substation)
         if known is not None and times > 1:
             assert known.health is Health.DOWN
             assert not known.in_flight
 
     @rule(index=INDEX)
     def a_page_is_garbled(self, index: int) -> None:
-        site = self._site(index)
-        known = self.model.pool.sites.get(site.address)
+        substation = self._substation(index)
+        known = self.model.pool.substations.get(substation.address)
         if known is not None:
-            self.model.poll_is_over(site)
+            self.model.poll_is_over(substation)
             held = list(known.in_flight)
             self.model.pool.poll_unreadable(known, "garbled")
             assert known.health is Health.DOWN
@@ -371,11 +377,15 @@ class TroubledGrid(AnyGrid):
     @rule(listed=st.lists(st.booleans(), min_size=3, max_size=3))
     def names_change(self, listed: list[bool]) -> None:
         self.model.know(
-            [address for address, is_in in zip(self.model.sites, listed, strict=False) if is_in]
+            [
+                address
+                for address, is_in in zip(self.model.substations, listed, strict=False)
+                if is_in
+            ]
         )
-        for address, site in self.model.sites.items():
-            if self.model.pool.sites.get(address) is not site.polled:
-                self.model.poll_is_over(site)
+        for address, substation in self.model.substations.items():
+            if self.model.pool.substations.get(address) is not substation.polled:
+                self.model.poll_is_over(substation)
 
 
 class LoneBalancer(AnyGrid):
@@ -386,17 +396,17 @@ class LoneBalancer(AnyGrid):
 
     @invariant()
     def the_estimate_is_exact(self) -> None:
-        for site in self.model.pool.sites.values():
-            assert site.foreign == 0
-            assert site.load == len(site.in_flight)
+        for substation in self.model.pool.substations.values():
+            assert substation.foreign == 0
+            assert substation.load == len(substation.in_flight)
 
     @invariant()
-    def no_site_ever_answers_full(self) -> None:
+    def no_substation_ever_answers_full(self) -> None:
         assert all(visit.answer is not Answer.FULL for visit in self.model.visits)
 
 
 class UnlikeGrid(TroubledGrid):
-    """Sites between which it is worth waiting: few fast points, and slow ones."""
+    """Substations between which it is worth waiting: few fast points, and slow ones."""
 
     policies: ClassVar[list[str]] = ["earliest-finish"]
     powers_kw: ClassVar[list[tuple[float | None, float | None]]] = [(11.0, None), (150.0, 200.0)]
@@ -404,7 +414,10 @@ class UnlikeGrid(TroubledGrid):
 
 
 class IndexedGrid(TroubledGrid):
-    """The same with the index that is there for many sites, whose every choice is compared."""
+    """The same with the index that is there for many substations.
+
+    Whose every choice is compared.
+    """
 
     pool = ComparedPool
 
@@ -421,7 +434,7 @@ def test_a_lone_balancer_that_owns_all_traffic_is_exact() -> None:
     run_state_machine_as_test(LoneBalancer, settings=PROFILE)
 
 
-def test_a_grid_of_fast_and_slow_sites_keeps_its_word() -> None:
+def test_a_grid_of_fast_and_slow_substations_keeps_its_word() -> None:
     run_state_machine_as_test(UnlikeGrid, settings=PROFILE)
 
 
@@ -429,5 +442,5 @@ def test_any_grid_keeps_its_word_with_an_index() -> None:
     run_state_machine_as_test(IndexedGrid, settings=PROFILE)
 
 
-def test_a_grid_of_fast_and_slow_sites_keeps_its_word_with_an_index() -> None:
+def test_a_grid_of_fast_and_slow_substations_keeps_its_word_with_an_index() -> None:
     run_state_machine_as_test(UnlikeIndexedGrid, settings=PROFILE)

@@ -33,30 +33,30 @@ def spread(sessions: int, remaining_kwh: float) -> list[float]:
     return [(2 * index + 1) * remaining_kwh / sessions**2 for index in range(sessions)]
 
 
-def real_s(site: Substation, demand: Demand) -> tuple[float, float]:
+def real_s(substation: Substation, demand: Demand) -> tuple[float, float]:
     """Let a vehicle wait at a real substation; return when it starts and how long it charges."""
     now = 0.0
     mine = None
     while True:
-        if mine is None and site.load < site.capacity:
-            mine, started = site.plug_in(charging.Demand(*demand), now), now
-        for one in site.finished(now):
-            site.unplug(one, now, Outcome.CHARGED)
+        if mine is None and substation.load < substation.capacity:
+            mine, started = substation.plug_in(charging.Demand(*demand), now), now
+        for one in substation.finished(now):
+            substation.unplug(one, now, Outcome.CHARGED)
             if one is mine:
                 return started, now - started
-        if mine is not None or site.load == site.capacity:
-            event = site.next_event(now)
+        if mine is not None or substation.load == substation.capacity:
+            event = substation.next_event(now)
             assert event is not None
             now = max(now, event)
 
 
-def real_site(
+def real_substation(
     points: int, sessions: int, each_kw: float, remaining_kwh: float, limit_kw: float
 ) -> Substation:
-    site = Substation(points, 50, limit_kw, time_scale=360)
+    substation = Substation(points, 50, limit_kw, time_scale=360)
     for kwh in spread(sessions, remaining_kwh):
-        site.plug_in(charging.Demand(kwh, each_kw), 0.0)
-    return site
+        substation.plug_in(charging.Demand(kwh, each_kw), 0.0)
+    return substation
 
 
 def test_an_empty_substation_gives_all_that_the_vehicle_can_draw() -> None:
@@ -186,8 +186,8 @@ def test_it_is_right_to_the_second_where_the_limit_holds_back_none_of_the_others
     limit_kw = sessions * each_kw + room * demand.cap_kw(50)
     gauges = supply(sessions, sessions * each_kw, remaining_kwh, limit_kw=limit_kw)
     predicted = predict(gauges, demand.stages(50), after_ends=int(full))
-    site = real_site(sessions + (not full), sessions, each_kw, remaining_kwh, limit_kw)
-    start_s, charging_s = real_s(site, demand)
+    substation = real_substation(sessions + (not full), sessions, each_kw, remaining_kwh, limit_kw)
+    start_s, charging_s = real_s(substation, demand)
     assert predicted.start_s == pytest.approx(start_s, rel=1e-6)
     # Where the newcomer's guaranteed share takes from the last that came, it is a little less.
     share = limit_kw - sessions * each_kw
@@ -211,8 +211,8 @@ def test_it_is_near_where_all_are_held_back(
     demand = Demand(kwh)
     gauges = supply(sessions, sessions * each_kw, remaining_kwh, limit_kw=limit_kw)
     predicted = predict(gauges, demand.stages(50)).charging_s
-    site = real_site(sessions + 1, sessions, each_kw, remaining_kwh, limit_kw)
-    _, charging_s = real_s(site, demand)
+    substation = real_substation(sessions + 1, sessions, each_kw, remaining_kwh, limit_kw)
+    _, charging_s = real_s(substation, demand)
     assert predicted == pytest.approx(charging_s, rel=0.25)
 
 

@@ -8,7 +8,7 @@ from load_balancer.routing.shortlist import shortlist, shortlist_reasons
 
 
 def candidate(number: int, load: int, capacity: int) -> Candidate:
-    name = f"site{number}"
+    name = f"substation{number}"
     score = (load + 1) / capacity
     return Candidate(f"http://{name}", name, load, capacity, score, 0.0, 0)
 
@@ -35,15 +35,19 @@ def test_the_chosen_the_best_and_the_fullest_are_kept(
 
 
 def test_of_those_passed_over_the_merely_full_go_first() -> None:
-    passed_over = [(f"site{n}", "full (4 of 4)" if n % 2 else "down: refused") for n in range(40)]
+    passed_over = [
+        (f"substation{n}", "full (4 of 4)" if n % 2 else "down: refused") for n in range(40)
+    ]
 
     kept = shortlist_reasons(passed_over)
 
-    assert kept == tuple((f"site{n}", "down: refused") for n in range(0, 32, 2))
+    assert kept == tuple((f"substation{n}", "down: refused") for n in range(0, 32, 2))
 
 
 def test_a_few_passed_over_are_all_kept_in_order() -> None:
-    passed_over = [(f"site{n}", "full (4 of 4)" if n % 2 else "down: refused") for n in range(16)]
+    passed_over = [
+        (f"substation{n}", "full (4 of 4)" if n % 2 else "down: refused") for n in range(16)
+    ]
     assert shortlist_reasons(passed_over) == tuple(passed_over)
 
 

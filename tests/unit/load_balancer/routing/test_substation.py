@@ -1,4 +1,4 @@
-"""One site's estimate and health. A `Grid` of one site stands for it."""
+"""One substation's estimate and health. A `Grid` of one substation stands for it."""
 
 from random import Random
 
@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from load_balancer.routing.queue import Ticket
-from load_balancer.routing.substation import Health, Patience, Site
+from load_balancer.routing.substation import Health, Patience, Substation
 from tests.unit.load_balancer.routing.grid import Grid
 
 # The estimate
@@ -17,10 +17,10 @@ def test_a_lone_balancer_that_owns_all_traffic_is_exact_between_polls() -> None:
     grid = Grid(8)
     tickets = [grid.arrive() for _ in range(5)]
     grid.complete(tickets[0])
-    site = grid.site("a")
-    assert (site.own, site.foreign, site.load) == (4, 0, 4)
+    substation = grid.substation("a")
+    assert (substation.own, substation.foreign, substation.load) == (4, 0, 4)
     grid.poll("a", load=4)
-    assert (site.own, site.foreign, site.load) == (4, 0, 4)
+    assert (substation.own, substation.foreign, substation.load) == (4, 0, 4)
 
 
 def test_what_the_gauge_shows_beyond_its_own_vehicles_is_foreign() -> None:
@@ -28,8 +28,8 @@ def test_what_the_gauge_shows_beyond_its_own_vehicles_is_foreign() -> None:
     grid.arrive()
     grid.poll("a", load=4)
     grid.arrive()
-    site = grid.site("a")
-    assert (site.own, site.foreign, site.load) == (2, 3, 5)
+    substation = grid.substation("a")
+    assert (substation.own, substation.foreign, substation.load) == (2, 3, 5)
 
 
 def test_foreign_load_stays_counted_as_own_vehicles_end() -> None:
@@ -37,7 +37,7 @@ def test_foreign_load_stays_counted_as_own_vehicles_end() -> None:
     ticket = grid.arrive()
     grid.poll("a", load=4)
     grid.complete(ticket)
-    assert grid.site("a").load == 3
+    assert grid.substation("a").load == 3
 
 
 def test_vehicles_that_come_and_go_during_a_poll_are_not_taken_for_foreign_ones() -> None:
@@ -48,7 +48,7 @@ def test_vehicles_that_come_and_go_during_a_poll_are_not_taken_for_foreign_ones(
     # The page was written here, with two vehicles; one of them ends before the answer is in.
     grid.complete(staying)
     grid.poll_ends("a", load=2)
-    assert grid.site("a").foreign == 0
+    assert grid.substation("a").foreign == 0
 
 
 def test_other_balancers_are_taken_to_have_done_what_this_one_did() -> None:
@@ -59,7 +59,7 @@ def test_other_balancers_are_taken_to_have_done_what_this_one_did() -> None:
     for _ in range(2):
         grid.arrive()
     # 4 own and 6 foreign at the poll; 2 own since, so 2 x 2 by the other two.
-    assert grid.site("a").load == 4 + 6 + 2 + 4
+    assert grid.substation("a").load == 4 + 6 + 2 + 4
 
 
 def test_other_balancers_are_taken_to_have_ended_what_this_one_ended() -> None:
@@ -69,18 +69,18 @@ def test_other_balancers_are_taken_to_have_ended_what_this_one_ended() -> None:
     for ticket in tickets:
         grid.complete(ticket)
     # 3 foreign at the poll, less 2 x 4: never below nothing.
-    assert grid.site("a").load == 0
+    assert grid.substation("a").load == 0
 
 
-def test_a_guess_at_the_other_balancers_never_makes_a_site_full() -> None:
+def test_a_guess_at_the_other_balancers_never_makes_a_substation_full() -> None:
     grid = Grid(8, balancers=3)
     tickets = [grid.arrive() for _ in range(8)]
     # By the estimate it was full after three; but the points were there, and nobody came.
     assert [grid.where(ticket) for ticket in tickets] == ["a"] * 8
-    assert grid.site("a").why_not(grid.now) == "full (8 of 8)"
+    assert grid.substation("a").why_not(grid.now) == "full (8 of 8)"
 
 
-def test_one_own_vehicle_that_ends_at_a_full_site_frees_one_point() -> None:
+def test_one_own_vehicle_that_ends_at_a_full_substation_frees_one_point() -> None:
     grid = Grid(4, balancers=3)
     mine = grid.arrive()
     grid.poll("a", load=4)
@@ -89,18 +89,18 @@ def test_one_own_vehicle_that_ends_at_a_full_site_frees_one_point() -> None:
     assert [grid.where(ticket) for ticket in waiting] == ["a", None, None]
 
 
-def test_a_site_that_answers_full_counts_as_full_until_an_own_vehicle_ends_there() -> None:
+def test_a_substation_that_answers_full_counts_as_full_until_an_own_vehicle_ends_there() -> None:
     grid = Grid(4)
     mine = grid.arrive()
     unlucky = grid.arrive()
     grid.find_full(unlucky)
-    assert grid.site("a").load == 4
+    assert grid.substation("a").load == 4
     assert grid.where(unlucky) is None
     grid.complete(mine)
     assert grid.where(unlucky) == "a"
 
 
-def test_a_site_that_answers_full_counts_as_full_until_a_gauge_says_otherwise() -> None:
+def test_a_substation_that_answers_full_counts_as_full_until_a_gauge_says_otherwise() -> None:
     grid = Grid(4)
     unlucky = grid.arrive()
     grid.find_full(unlucky)
@@ -111,13 +111,13 @@ def test_a_site_that_answers_full_counts_as_full_until_a_gauge_says_otherwise() 
 def test_a_vehicle_accepted_with_202_counts_until_a_gauge_that_shows_it() -> None:
     grid = Grid(8)
     grid.accept(grid.arrive())
-    site = grid.site("a")
-    assert (site.own, site.foreign) == (1, 0)
+    substation = grid.substation("a")
+    assert (substation.own, substation.foreign) == (1, 0)
     grid.pass_time(0.5)
     grid.poll("a", load=1)
-    assert (site.own, site.foreign) == (0, 1)
+    assert (substation.own, substation.foreign) == (0, 1)
     grid.poll("a", load=0)
-    assert site.load == 0
+    assert substation.load == 0
 
 
 def test_a_vehicle_accepted_during_a_poll_counts_until_a_poll_that_began_later() -> None:
@@ -127,11 +127,11 @@ def test_a_vehicle_accepted_during_a_poll_counts_until_a_poll_that_began_later()
     grid.pass_time(0.01)
     grid.accept(ticket)
     grid.poll_ends("a", load=1)
-    assert grid.site("a").load == 1
+    assert grid.substation("a").load == 1
     grid.pass_time(0.5)
     grid.poll("a", load=1)
-    assert grid.site("a").load == 1
-    assert grid.site("a").own == 0
+    assert grid.substation("a").load == 1
+    assert grid.substation("a").own == 0
 
 
 def test_one_on_its_way_during_a_poll_is_not_taken_for_one_that_was_accepted_before() -> None:
@@ -144,12 +144,12 @@ def test_one_on_its_way_during_a_poll_is_not_taken_for_one_that_was_accepted_bef
     fourth = grid.arrive()
     grid.poll_ends("a", load=3)  # the page was written before it came
     grid.accept(fourth)
-    assert grid.site("a").load == 4
+    assert grid.substation("a").load == 4
     assert grid.where(grid.arrive()) is None
 
 
-class AcceptingSite:
-    """A site that answers when charging begins, in front of it messages that take their time."""
+class AcceptingSubstation:
+    """A substation that answers when charging begins, and messages that take their time."""
 
     def __init__(self, capacity: int) -> None:
         self.capacity = capacity
@@ -183,7 +183,7 @@ class AcceptingSite:
                     self.polling = False
                     self.grid.poll_ends("a", load=self.page)
         known = {*self.on_the_way, *self.unanswered}
-        sent = [dispatch.ticket for dispatch in self.grid.site("a").in_flight]
+        sent = [dispatch.ticket for dispatch in self.grid.substation("a").in_flight]
         self.on_the_way += [ticket for ticket in sent if ticket not in known]
 
 
@@ -196,17 +196,17 @@ class AcceptingSite:
     ),
 )
 @settings(max_examples=300)
-def test_a_site_that_answers_when_charging_begins_is_never_given_one_too_many(
+def test_a_substation_that_answers_when_charging_begins_is_never_given_one_too_many(
     capacity: int, steps: list[str]
 ) -> None:
-    site = AcceptingSite(capacity)
+    substation = AcceptingSubstation(capacity)
     for what in steps:
-        site.step(what)
+        substation.step(what)
     # And all who wait are taken in the end.
     for _ in range(100):
         for what in ("come", "answer", "poll", "poll", "poll", "end"):
-            site.step(what)
-    assert not site.grid.pool.waiting
+            substation.step(what)
+    assert not substation.grid.pool.waiting
 
 
 def test_a_vehicle_that_hung_up_counts_until_a_poll_that_began_later() -> None:
@@ -223,15 +223,15 @@ def test_a_vehicle_that_hung_up_counts_until_a_poll_that_began_later() -> None:
     assert grid.where(next_one) == "a"
 
 
-def test_a_capacity_that_shrinks_below_the_load_makes_the_site_full() -> None:
+def test_a_capacity_that_shrinks_below_the_load_makes_the_substation_full() -> None:
     grid = Grid(4)
     for _ in range(3):
         grid.arrive()
     grid.poll("a", load=3, capacity=2)
-    assert grid.site("a").why_not(grid.now) == "full (3 of 2)"
+    assert grid.substation("a").why_not(grid.now) == "full (3 of 2)"
 
 
-def test_a_site_without_a_point_takes_nothing() -> None:
+def test_a_substation_without_a_point_takes_nothing() -> None:
     grid = Grid(0)
     assert grid.where(grid.arrive()) is None
 
@@ -239,25 +239,25 @@ def test_a_site_without_a_point_takes_nothing() -> None:
 # Health
 
 
-def test_a_site_takes_nothing_before_its_first_poll() -> None:
+def test_a_substation_takes_nothing_before_its_first_poll() -> None:
     grid = Grid(4)
     grid.know("a", "new")
-    assert grid.site("new").health is Health.UNKNOWN
-    assert grid.site("new").why_not(grid.now) == "unknown: not polled yet"
+    assert grid.substation("new").health is Health.UNKNOWN
+    assert grid.substation("new").why_not(grid.now) == "unknown: not polled yet"
 
 
-def test_a_site_that_is_full_for_ten_minutes_is_never_ejected() -> None:
+def test_a_substation_that_is_full_for_ten_minutes_is_never_ejected() -> None:
     grid = Grid(4)
     tickets = grid.fill("a")
     for _ in range(1200):
         grid.pass_time(0.5)
         grid.poll("a")
-        assert grid.site("a").health is Health.UP
+        assert grid.substation("a").health is Health.UP
     assert [grid.where(ticket) for ticket in tickets] == ["a"] * 4
     assert not grid.pool.ejections
 
 
-def test_a_site_that_answers_full_for_ten_minutes_is_never_ejected() -> None:
+def test_a_substation_that_answers_full_for_ten_minutes_is_never_ejected() -> None:
     grid = Grid(4)
     ticket = grid.arrive(wait_s=3600)
     for _ in range(1200):
@@ -265,32 +265,32 @@ def test_a_site_that_answers_full_for_ten_minutes_is_never_ejected() -> None:
         assert grid.where(ticket) is None
         grid.pass_time(0.5)
         grid.poll("a", load=3)
-    assert grid.site("a").health is Health.UP
+    assert grid.substation("a").health is Health.UP
 
 
-def test_a_gauge_older_than_three_intervals_makes_a_site_unhealthy_never_empty() -> None:
+def test_a_gauge_older_than_three_intervals_makes_a_substation_unhealthy_never_empty() -> None:
     grid = Grid(4)
     grid.pass_time(1.5)
-    assert grid.site("a").is_well(grid.now)
+    assert grid.substation("a").is_well(grid.now)
     grid.pass_time(0.1)
-    assert not grid.site("a").is_well(grid.now)
-    assert grid.site("a").why_not(grid.now) == "gauge is 1.6 s old"
+    assert not grid.substation("a").is_well(grid.now)
+    assert grid.substation("a").why_not(grid.now) == "gauge is 1.6 s old"
     assert grid.where(grid.arrive()) is None
 
 
-def test_a_page_that_is_no_gauge_ejects_the_site_at_once() -> None:
+def test_a_page_that_is_no_gauge_ejects_the_substation_at_once() -> None:
     grid = Grid(4)
-    grid.pool.poll_unreadable(grid.site("a"), "substation_current_load is nan")
-    assert grid.site("a").health is Health.DOWN
-    assert grid.site("a").why_not(grid.now) == "down: substation_current_load is nan"
+    grid.pool.poll_unreadable(grid.substation("a"), "substation_current_load is nan")
+    assert grid.substation("a").health is Health.DOWN
+    assert grid.substation("a").why_not(grid.now) == "down: substation_current_load is nan"
     assert grid.pool.ejections == {("a", "unreadable"): 1}
 
 
-def test_a_site_whose_page_is_no_gauge_keeps_what_charges_there() -> None:
+def test_a_substation_whose_page_is_no_gauge_keeps_what_charges_there() -> None:
     grid = Grid(4)
     ticket = grid.arrive()
     for _ in range(20):
-        grid.pool.poll_unreadable(grid.site("a"), "garbled")
+        grid.pool.poll_unreadable(grid.substation("a"), "garbled")
     assert grid.where(ticket) == "a"
     grid.complete(ticket)
     assert grid.pool.dispatches == {("a", "charged"): 1}
@@ -299,12 +299,12 @@ def test_a_site_whose_page_is_no_gauge_keeps_what_charges_there() -> None:
 def test_one_missed_poll_is_nothing_two_in_a_row_eject() -> None:
     grid = Grid(4)
     grid.poll_missed("a")
-    assert grid.site("a").health is Health.UP
+    assert grid.substation("a").health is Health.UP
     grid.poll("a")
     grid.poll_missed("a")
-    assert grid.site("a").health is Health.UP
+    assert grid.substation("a").health is Health.UP
     grid.poll_missed("a")
-    assert grid.site("a").health is Health.DOWN
+    assert grid.substation("a").health is Health.DOWN
     assert grid.pool.ejections == {("a", "missed_polls"): 1}
 
 
@@ -312,38 +312,38 @@ def test_an_answer_that_is_no_gauge_is_still_an_answer() -> None:
     grid = Grid(4, 1)
     ticket = grid.arrive()
     grid.poll_missed("a")
-    grid.pool.poll_unreadable(grid.site("a"), "garbled")
+    grid.pool.poll_unreadable(grid.substation("a"), "garbled")
     grid.poll_missed("a")
     assert grid.where(ticket) == "a"
     assert not grid.taken_back
 
 
-def test_an_ejected_site_is_taken_back_on_the_first_good_poll() -> None:
+def test_an_ejected_substation_is_taken_back_on_the_first_good_poll() -> None:
     grid = Grid(4)
     for _ in range(5):
         grid.poll_missed("a")
     waiting = grid.arrive()
     grid.poll("a", load=0)
-    assert grid.site("a").health is Health.UP
-    assert grid.site("a").reason is None
+    assert grid.substation("a").health is Health.UP
+    assert grid.substation("a").reason is None
     assert grid.where(waiting) == "a"
 
 
-def test_a_page_that_was_asked_for_before_the_site_failed_does_not_take_it_back() -> None:
+def test_a_page_that_was_asked_for_before_the_substation_failed_does_not_take_it_back() -> None:
     grid = Grid(4)
     ticket = grid.arrive()
     grid.poll_begins("a")
     grid.fail(ticket, "reset")
     grid.poll_ends("a", load=1)
-    assert grid.site("a").health is Health.DOWN
+    assert grid.substation("a").health is Health.DOWN
     grid.poll("a", load=0)
-    assert grid.site("a").health is Health.UP
+    assert grid.substation("a").health is Health.UP
 
 
-def test_a_site_says_by_its_gauge_that_it_drains_and_that_it_does_no_longer() -> None:
+def test_a_substation_says_by_its_gauge_that_it_drains_and_that_it_does_no_longer() -> None:
     grid = Grid(4)
     grid.poll("a", load=0, draining=True)
-    assert grid.site("a").why_not(grid.now) == "draining: the site says so"
+    assert grid.substation("a").why_not(grid.now) == "draining: the substation says so"
     waiting = grid.arrive()
     assert grid.where(waiting) is None
     grid.poll("a", load=0)
@@ -353,24 +353,24 @@ def test_a_site_says_by_its_gauge_that_it_drains_and_that_it_does_no_longer() ->
 # Pauses between polls
 
 
-def pauses(site: Site, tries: int = 200, *, pressing: bool = False) -> list[float]:
+def pauses(substation: Substation, tries: int = 200, *, pressing: bool = False) -> list[float]:
     random = Random(7)
-    return [site.pause_s(random, pressing=pressing) for _ in range(tries)]
+    return [substation.pause_s(random, pressing=pressing) for _ in range(tries)]
 
 
-def test_a_site_that_is_well_is_polled_at_its_interval_within_a_tenth() -> None:
-    seen = pauses(Grid(4).site("a"))
+def test_a_substation_that_is_well_is_polled_at_its_interval_within_a_tenth() -> None:
+    seen = pauses(Grid(4).substation("a"))
     assert 0.45 <= min(seen) < 0.47
     assert 0.53 < max(seen) <= 0.55
 
 
-def test_a_site_is_asked_again_at_once_after_its_first_miss() -> None:
+def test_a_substation_is_asked_again_at_once_after_its_first_miss() -> None:
     grid = Grid(4)
     grid.poll_missed("a")
-    assert pauses(grid.site("a"), 1) == [0.0]
+    assert pauses(grid.substation("a"), 1) == [0.0]
 
 
-def test_a_frozen_site_is_ejected_within_three_seconds_at_the_defaults() -> None:
+def test_a_frozen_substation_is_ejected_within_three_seconds_at_the_defaults() -> None:
     patience = Patience(longest_pause_s=10)
     last_good_poll_to_next = patience.interval_s * 1.1
     poll_timeout = 0.8
@@ -380,62 +380,62 @@ def test_a_frozen_site_is_ejected_within_three_seconds_at_the_defaults() -> None
 @pytest.mark.parametrize("how", ["missed", "unreadable"])
 def test_pauses_between_probes_grow_up_to_the_longest(how: str) -> None:
     grid = Grid(4)
-    site = grid.site("a")
+    substation = grid.substation("a")
     for _ in range(2):
         grid.poll_missed("a")
     longest = []
     for _ in range(8):
-        longest.append(max(pauses(site)))
+        longest.append(max(pauses(substation)))
         if how == "missed":
             grid.poll_missed("a")
         else:
-            grid.pool.poll_unreadable(site, "garbled")
+            grid.pool.poll_unreadable(substation, "garbled")
     assert longest == pytest.approx([0.5, 1, 2, 4, 8, 10, 10, 10], rel=0.02)
 
 
-def test_pauses_do_not_grow_while_vehicles_wait_that_the_site_might_take() -> None:
+def test_pauses_do_not_grow_while_vehicles_wait_that_the_substation_might_take() -> None:
     grid = Grid(1)
     for _ in range(8):
         grid.poll_missed("a")
-    site, random = grid.site("a"), Random(7)
-    assert max(pauses(site)) > 9
-    assert max(pauses(site, pressing=True)) <= 0.125  # nobody is there to be bothered
-    assert max(grid.pool.pause_s(site, random) for _ in range(200)) > 9
+    substation, random = grid.substation("a"), Random(7)
+    assert max(pauses(substation)) > 9
+    assert max(pauses(substation, pressing=True)) <= 0.125  # nobody is there to be bothered
+    assert max(grid.pool.pause_s(substation, random) for _ in range(200)) > 9
     assert grid.where(grid.arrive()) is None
-    assert max(grid.pool.pause_s(site, random) for _ in range(200)) <= 0.125
+    assert max(grid.pool.pause_s(substation, random) for _ in range(200)) <= 0.125
 
 
-def test_a_site_that_answers_nonsense_is_not_pressed_beyond_its_interval() -> None:
+def test_a_substation_that_answers_nonsense_is_not_pressed_beyond_its_interval() -> None:
     grid = Grid(1)
-    site = grid.site("a")
+    substation = grid.substation("a")
     for _ in range(8):
-        grid.pool.poll_unreadable(site, "garbled")
-    assert 0.4 < max(pauses(site, pressing=True)) <= 0.5
+        grid.pool.poll_unreadable(substation, "garbled")
+    assert 0.4 < max(pauses(substation, pressing=True)) <= 0.5
 
 
 def test_pauses_between_probes_are_jittered() -> None:
     grid = Grid(4)
     for _ in range(5):
         grid.poll_missed("a")
-    seen = pauses(grid.site("a"))
+    seen = pauses(grid.substation("a"))
     assert min(seen) == pytest.approx(max(seen) / 2, rel=0.05)
     assert len(set(seen)) == len(seen)
 
 
-def test_a_site_that_fails_each_time_it_comes_back_is_probed_ever_more_rarely() -> None:
+def test_a_substation_that_fails_each_time_it_comes_back_is_probed_ever_more_rarely() -> None:
     grid = Grid(4)
     longest = []
     for _ in range(5):
         ticket = grid.arrive()
         grid.fail(ticket, "reset")
         grid.hang_up(ticket)
-        longest.append(max(pauses(grid.site("a"))))
+        longest.append(max(pauses(grid.substation("a"))))
         grid.pass_time(0.1)
         grid.poll("a", load=0)
     assert longest == pytest.approx([0.5, 1, 2, 4, 8], rel=0.02)
 
 
-def test_a_site_that_has_charged_a_vehicle_is_forgiven() -> None:
+def test_a_substation_that_has_charged_a_vehicle_is_forgiven() -> None:
     grid = Grid(4)
     for _ in range(5):
         ticket = grid.arrive()
@@ -445,43 +445,45 @@ def test_a_site_that_has_charged_a_vehicle_is_forgiven() -> None:
         grid.poll("a", load=0)
     grid.complete(grid.arrive())
     grid.fail(grid.arrive(), "reset")
-    assert max(pauses(grid.site("a"))) <= 0.5
+    assert max(pauses(grid.substation("a"))) <= 0.5
 
 
 def test_a_substation_says_in_words_why_it_takes_no_vehicle() -> None:
     grid = Grid(2, 2)
-    site, other = grid.site("a"), grid.site("b")
-    assert (site.why_not(grid.now), site.reason) == (None, None)
+    substation, other = grid.substation("a"), grid.substation("b")
+    assert (substation.why_not(grid.now), substation.reason) == (None, None)
     grid.poll("a", load=2)
-    assert site.why_not(grid.now) == "full (2 of 2)"
-    assert site.what_is_wrong(grid.now) is None
+    assert substation.why_not(grid.now) == "full (2 of 2)"
+    assert substation.what_is_wrong(grid.now) is None
     grid.pass_time(1.5)
-    assert site.why_not(grid.now) == "full (2 of 2)"
+    assert substation.why_not(grid.now) == "full (2 of 2)"
     grid.pass_time(0.06)
-    assert site.why_not(grid.now) == site.what_is_wrong(grid.now) == "gauge is 1.6 s old"
+    assert (
+        substation.why_not(grid.now) == substation.what_is_wrong(grid.now) == "gauge is 1.6 s old"
+    )
     grid.poll("a", draining=True)
-    assert site.why_not(grid.now) == "draining: the site says so"
-    site.eject("the connection was refused")
-    assert site.why_not(grid.now) == "down: the connection was refused"
-    assert site.what_is_wrong(grid.now) == "the connection was refused"
+    assert substation.why_not(grid.now) == "draining: the substation says so"
+    substation.eject("the connection was refused")
+    assert substation.why_not(grid.now) == "down: the connection was refused"
+    assert substation.what_is_wrong(grid.now) == "the connection was refused"
     other.drain()
-    assert other.why_not(grid.now) == "draining: the site says so"
+    assert other.why_not(grid.now) == "draining: the substation says so"
     other.leaving = True
     assert other.why_not(grid.now) == "no longer behind its name"
-    new = Site("c", "http://c:5002", balancers=1, patience=Patience())
+    new = Substation("c", "http://c:5002", balancers=1, patience=Patience())
     assert new.why_not(grid.now) == "unknown: not polled yet"
     assert (new.capacity, new.load, new.gauge_age_s(0)) == (0, 0, float("inf"))
 
 
 def test_a_page_that_can_be_read_forgets_what_was_wrong() -> None:
     grid = Grid(2)
-    site = grid.site("a")
+    substation = grid.substation("a")
     grid.poll_missed("a")
-    assert site.pause_s(Random(1), pressing=False) == 0
+    assert substation.pause_s(Random(1), pressing=False) == 0
     grid.poll("a")
-    assert site.pause_s(Random(1), pressing=False) > 0.4
+    assert substation.pause_s(Random(1), pressing=False) > 0.4
     grid.poll_missed("a")
-    assert site.health is Health.UP  # the misses were not in a row
+    assert substation.health is Health.UP  # the misses were not in a row
 
 
 def test_vehicles_that_end_and_come_during_a_poll_leave_foreign_ones_counted() -> None:
@@ -492,10 +494,10 @@ def test_vehicles_that_end_and_come_during_a_poll_leave_foreign_ones_counted() -
     grid.arrive()
     grid.arrive()
     grid.poll_ends("a", load=3)
-    assert (grid.site("a").own, grid.site("a").foreign) == (2, 1)
+    assert (grid.substation("a").own, grid.substation("a").foreign) == (2, 1)
 
 
-def test_a_site_that_was_never_read_has_no_vehicle() -> None:
+def test_a_substation_that_was_never_read_has_no_vehicle() -> None:
     grid = Grid(4, balancers=3)
     grid.know("a", "z")
-    assert (grid.site("z").foreign, grid.site("z").load) == (0, 0)
+    assert (grid.substation("z").foreign, grid.substation("z").load) == (0, 0)

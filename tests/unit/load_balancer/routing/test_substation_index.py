@@ -1,4 +1,4 @@
-"""Among many sites each choice is the one that a walk over all of them makes."""
+"""Among many substations each choice is the one that a walk over all of them makes."""
 
 import gc
 import weakref
@@ -15,13 +15,13 @@ from load_balancer.routing.policy import Option
 from load_balancer.routing.pool import Pool
 from load_balancer.routing.queue import Decision, Ticket
 from load_balancer.routing.retry_budget import RetryBudget
-from load_balancer.routing.substation import Patience, Reading, Site
-from load_balancer.routing.substation_index import SiteIndex
+from load_balancer.routing.substation import Patience, Reading, Substation
+from load_balancer.routing.substation_index import SubstationIndex
 from tests.unit.load_balancer.routing.compared import ComparedPool
 
 
 class Region:
-    """Many sites, alike or not, at which whatever can happen happens."""
+    """Many substations, alike or not, at which whatever can happen happens."""
 
     def __init__(self, policy: str, random: Random, *, pool: type[Pool] = ComparedPool) -> None:
         self.random = random
@@ -37,7 +37,7 @@ class Region:
         )
         self.names = [f"s{number}" for number in range(random.choice([2, 5, 17, 40]))]
         self.sessions: list[Ticket] = []
-        # Where sites are alike in all, many finishes are equal.
+        # Where substations are alike in all, many finishes are equal.
         self.are_alike = random.random() < 0.5
         self.busy = random.random()
         self.time_scale = random.choice([1.0, 36.0, 360.0])
@@ -56,23 +56,23 @@ class Region:
         self.poll_most(1.0)
 
     def know(self, names: list[str]) -> None:
-        self.pool.set_sites([(name, f"http://{name}") for name in names], self.now)
+        self.pool.set_substations([(name, f"http://{name}") for name in names], self.now)
 
     def poll_most(self, share: float) -> None:
-        for site in list(self.pool.sites.values()):
+        for substation in list(self.pool.substations.values()):
             if self.random.random() < share:
-                self.poll(site)
+                self.poll(substation)
 
-    def poll(self, site: Site) -> None:
+    def poll(self, substation: Substation) -> None:
         random = self.random
-        points, point_power_kw, limit_kw = self.kinds[site.address]
-        each_kw, share_left, own = min(point_power_kw, 110.0), 0.7, len(site.in_flight)
+        points, point_power_kw, limit_kw = self.kinds[substation.address]
+        each_kw, share_left, own = min(point_power_kw, 110.0), 0.7, len(substation.in_flight)
         load = max(own, round(self.busy * points))
         if not self.are_alike:
             each_kw, share_left = min(point_power_kw, random.uniform(0, 250)), random.random()
             load = min(points, own + sum(random.random() < self.busy for _ in range(points)))
         reading = Reading(load, points, draining=random.random() < 0.02)
-        if site.address not in self.silent:
+        if substation.address not in self.silent:
             reading = replace(
                 reading,
                 power_kw=random.choice([None, 0.7 * load * each_kw]),
@@ -82,8 +82,8 @@ class Region:
                 remaining_energy_kwh=load * 20 * share_left,
                 time_scale=self.time_scale,
             )
-        self.pool.poll_began(site, self.now)
-        self.pool.poll_read(site, reading, self.now)
+        self.pool.poll_began(substation, self.now)
+        self.pool.poll_read(substation, reading, self.now)
 
     def go_on(self) -> None:
         """Have one thing happen."""
@@ -97,9 +97,9 @@ class Region:
             case "end" if self.sessions:
                 self.end(self.sessions.pop(random.randrange(len(self.sessions))))
             case "poll":
-                self.poll(self.any_site())
+                self.poll(self.any_substation())
             case "miss":
-                pool.poll_missed(self.any_site(), "no answer", self.now)
+                pool.poll_missed(self.any_substation(), "no answer", self.now)
             case "drain":
                 pool.set_drained(random.choice(self.names), random.random() < 0.3, self.now)
             case "names":
@@ -108,8 +108,8 @@ class Region:
                 self.now += 0.3
                 self.poll_most(0.8)
 
-    def any_site(self) -> Site:
-        return self.random.choice(list(self.pool.sites.values()))
+    def any_substation(self) -> Substation:
+        return self.random.choice(list(self.pool.substations.values()))
 
     def arrive(self) -> None:
         random = self.random
@@ -153,7 +153,7 @@ class Region:
 
 
 @pytest.mark.parametrize("policy", POLICIES)
-def test_each_choice_is_that_of_a_walk_over_all_sites(policy: str) -> None:
+def test_each_choice_is_that_of_a_walk_over_all_substations(policy: str) -> None:
     decisions = 0
     for seed in range(60 if policy == DEFAULT_POLICY else 8):
         region = Region(policy, Random(seed))
@@ -173,8 +173,8 @@ def test_a_pool_that_walks_and_one_with_an_index_decide_the_same_for_long() -> N
     assert told[0] == told[1]
 
 
-def large(policy: str, sites: int, taken: float = 0.8) -> Pool:
-    """Sites of three kinds, each with vehicles and energy of its own."""
+def large(policy: str, substations: int, taken: float = 0.8) -> Pool:
+    """Substations of three kinds, each with vehicles and energy of its own."""
     random = Random(5)
     pool = Pool(
         POLICIES[policy],
@@ -182,8 +182,10 @@ def large(policy: str, sites: int, taken: float = 0.8) -> Pool:
         patience=Patience(),
         budget=RetryBudget(share=0.2, floor_per_s=50, burst=500),
     )
-    pool.set_sites([(f"s{number}", f"http://s{number}") for number in range(sites)], 0.0)
-    for number, site in enumerate(pool.sites.values()):
+    pool.set_substations(
+        [(f"s{number}", f"http://s{number}") for number in range(substations)], 0.0
+    )
+    for number, substation in enumerate(pool.substations.values()):
         points, point_power_kw, limit_kw = ((12, 50, 300), (4, 350, 700), (24, 11, 150))[number % 3]
         load = sum(random.random() < taken for _ in range(points))
         each_kw = min(point_power_kw, random.uniform(40, 200))
@@ -195,41 +197,43 @@ def large(policy: str, sites: int, taken: float = 0.8) -> Pool:
             committed_power_kw=load * each_kw,
             remaining_energy_kwh=load * random.uniform(5, 25),
         )
-        pool.poll_began(site, 0.0)
-        pool.poll_read(site, reading, 0.0)
+        pool.poll_began(substation, 0.0)
+        pool.poll_read(substation, reading, 0.0)
     return pool
 
 
 @pytest.mark.parametrize("policy", ["least-loaded", "earliest-finish"])
 @pytest.mark.parametrize("taken", [0.5, 0.8, 0.95])
-def test_most_sites_are_never_looked_at(
+def test_most_substations_are_never_looked_at(
     policy: str, taken: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pool = large(policy, 1500, taken)
     looked_at: Counter[str] = Counter()
-    option = SiteIndex._option
+    option = SubstationIndex._option
 
-    def noted(index: SiteIndex, site: Site, kept: Mapping[str, int]) -> Option:
-        looked_at[site.name] += 1
-        return option(index, site, kept)
+    def noted(index: SubstationIndex, substation: Substation, kept: Mapping[str, int]) -> Option:
+        looked_at[substation.name] += 1
+        return option(index, substation, kept)
 
-    monkeypatch.setattr(SiteIndex, "_option", noted)
+    monkeypatch.setattr(SubstationIndex, "_option", noted)
     for number in range(50):
         demand = Demand(5.0 + number, 50.0 + 4 * number)
         pool.arrive(Ticket(f"session-{number}", "EV", 0.0, 60.0, demand), 0.0)
     assert 50 <= looked_at.total() < 50 * 30
 
 
-def test_nothing_is_kept_of_sites_that_are_gone() -> None:
+def test_nothing_is_kept_of_substations_that_are_gone() -> None:
     pool = large("earliest-finish", 100)
     for number in range(300):
         pool.arrive(Ticket(f"session-{number}", "EV", 0.0, 60.0, Demand(9.0)), 0.0)
-    gone = [weakref.ref(site) for site in pool.sites.values()]
-    pool.set_sites([], 1.0)
-    for dispatch in [one for site in pool.sites.values() for one in site.in_flight]:
+    gone = [weakref.ref(substation) for substation in pool.substations.values()]
+    pool.set_substations([], 1.0)
+    for dispatch in [
+        one for substation in pool.substations.values() for one in substation.in_flight
+    ]:
         pool.completed(dispatch, 1.0)
-    assert not pool.sites
-    pool.set_sites([(f"t{number}", f"http://t{number}") for number in range(100)], 2.0)
+    assert not pool.substations
+    pool.set_substations([(f"t{number}", f"http://t{number}") for number in range(100)], 2.0)
     pool.match(9.0)
     del dispatch
     gc.collect()

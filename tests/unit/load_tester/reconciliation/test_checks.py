@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from load_tester.reconciliation.checks import check_books
-from load_tester.reconciliation.counters import GatewayCounters, GridCounters, SiteCounters
+from load_tester.reconciliation.counters import GatewayCounters, GridCounters, SubstationCounters
 from load_tester.reconciliation.decisions import DecisionBook
 from load_tester.reconciliation.findings import Books, Verdict
 from load_tester.vehicle import Charge, Outcome
-from tests.unit.load_tester.builders import BEGAN, TAG, charge, decision, grid, site
+from tests.unit.load_tester.builders import BEGAN, TAG, charge, decision, grid, substation
 
 TEN = [charge(number) for number in range(1, 11)]  # of 10 kWh each
 
@@ -19,7 +19,11 @@ def book_for(charges: Sequence[Charge], **fields: Any) -> DecisionBook:
     book = DecisionBook(TAG, BEGAN)
     decisions = [
         decision(
-            index, "site1", {"site1": (0, 40)}, session_id=one.session_id, vehicle_id=one.vehicle_id
+            index,
+            "substation1",
+            {"substation1": (0, 40)},
+            session_id=one.session_id,
+            vehicle_id=one.vehicle_id,
         )
         for index, one in enumerate(charges, start=1)
     ]
@@ -39,11 +43,13 @@ def check(
     load: float = 0.0,
     **options: Any,
 ) -> Books:
-    """Check against two sites that had charged 7 and 5 before, and share `charged` and `kwh`."""
-    before = grid({"a": site(7, 70.0, load), "b": site(5, 50.0)}, None if answers is None else 12)
+    """Check against two substations that charged 7 and 5 before and share `charged` and `kwh`."""
+    before = grid(
+        {"a": substation(7, 70.0, load), "b": substation(5, 50.0)}, None if answers is None else 12
+    )
     more = None if kwh is None else 70.0 + kwh
     after = grid(
-        {"a": site(7 + charged, more), "b": site(5, 50.0)},
+        {"a": substation(7 + charged, more), "b": substation(5, 50.0)},
         None if answers is None else 12 + answers,
     )
     return check_books(charges, before, after, decisions, BEGAN, **options)
@@ -67,10 +73,10 @@ def test_a_vehicle_that_was_answered_and_not_charged_is_an_error() -> None:
     books = check(TEN, 9, 90.0, answers=10)
     verdict, text = found(books, "sessions")
     assert verdict is Verdict.ERROR
-    assert text.startswith("1 of 10 vehicles were answered as charged but no site")
+    assert text.startswith("1 of 10 vehicles were answered as charged but no substation")
     assert found(books, "energy") == (
         Verdict.ERROR,
-        "the sites delivered 90.000 kWh, 10.000 less than was answered",
+        "the substations delivered 90.000 kWh, 10.000 less than was answered",
     )
     assert not books.in_order
 
@@ -142,59 +148,64 @@ def test_a_vehicle_refused_by_the_grid_may_not_have_been_charged(outcome: Outcom
     assert not check([*TEN, refused], 11, 110.0, answers=10).in_order
 
 
-def test_a_site_that_restarted_leaves_too_few_undecided_and_too_many_an_error() -> None:
-    before = grid({"a": site(700, 7000.0), "b": site(5, 50.0)})
-    again = {"a": site(3, 30.0, started=BEGAN + 5), "b": site(6, 60.0)}
+def test_a_substation_that_restarted_leaves_too_few_undecided_and_too_many_an_error() -> None:
+    before = grid({"a": substation(700, 7000.0), "b": substation(5, 50.0)})
+    again = {"a": substation(3, 30.0, started=BEGAN + 5), "b": substation(6, 60.0)}
     books = check_books(TEN, before, grid(again), None, BEGAN)
     assert books.in_order
-    assert found(books, "sites") == (
+    assert found(books, "substations") == (
         Verdict.UNKNOWN,
         "a restarted, its counters with it",
     )
-    twice = {"a": site(3, 30.0, started=BEGAN + 5), "b": site(25, 250.0)}
+    twice = {"a": substation(3, 30.0, started=BEGAN + 5), "b": substation(25, 250.0)}
     assert not check_books(TEN, before, grid(twice), None, BEGAN).in_order
 
 
 @pytest.mark.parametrize(("charged", "verdict"), [(5, "error"), (6, "ok"), (7, "error")])
-def test_sites_that_can_be_read_are_checked_beside_one_that_cannot(
+def test_substations_that_can_be_read_are_checked_beside_one_that_cannot(
     charged: int, verdict: str
 ) -> None:
-    charges = [*TEN[:4], *[charge(number, site="north") for number in range(5, 11)]]
-    before = grid({"a": site(7, 70.0), "b": site(50, 500.0)})
-    after = grid({"a": None, "b": site(50 + charged, 500.0 + 10 * charged)})
-    names = {"a": "site1", "b": "north"}
-    books = check_books(charges, before, after, None, BEGAN, site_names=names)
-    assert found(books, "sites") == (Verdict.UNKNOWN, "a refused")
+    charges = [*TEN[:4], *[charge(number, substation="north") for number in range(5, 11)]]
+    before = grid({"a": substation(7, 70.0), "b": substation(50, 500.0)})
+    after = grid({"a": None, "b": substation(50 + charged, 500.0 + 10 * charged)})
+    names = {"a": "substation1", "b": "north"}
+    books = check_books(charges, before, after, None, BEGAN, substation_names=names)
+    assert found(books, "substations") == (Verdict.UNKNOWN, "a refused")
     assert found(books, "sessions")[0] == verdict
     assert found(books, "energy")[0] == verdict
 
 
-def test_a_site_that_began_during_the_run_counts_from_its_start() -> None:
-    before = grid({"a": site(7, 70.0)})
-    after = grid({"a": site(13, 130.0), "new": site(4, 40.0, started=BEGAN + 3)})
+def test_a_substation_that_began_during_the_run_counts_from_its_start() -> None:
+    before = grid({"a": substation(7, 70.0)})
+    after = grid({"a": substation(13, 130.0), "new": substation(4, 40.0, started=BEGAN + 3)})
     books = check_books(TEN, before, after, None, BEGAN)
-    assert found(books, "sessions") == (Verdict.OK, "the sites charged 10 vehicles, as answered")
+    assert found(books, "sessions") == (
+        Verdict.OK,
+        "the substations charged 10 vehicles, as answered",
+    )
 
 
-def test_a_site_that_had_been_there_unseen_is_not_counted_from_its_start() -> None:
-    before = grid({"a": site(7, 70.0)})
-    after = grid({"a": site(13, 130.0), "old": site(400, 4000.0, started=BEGAN - 900)})
+def test_a_substation_that_had_been_there_unseen_is_not_counted_from_its_start() -> None:
+    before = grid({"a": substation(7, 70.0)})
+    after = grid({"a": substation(13, 130.0), "old": substation(400, 4000.0, started=BEGAN - 900)})
     books = check_books(TEN, before, after, None, BEGAN)
-    assert found(books, "sites")[1] == "old could not be read at the start"
+    assert found(books, "substations")[1] == "old could not be read at the start"
     assert books.in_order
 
 
-def test_sites_that_cannot_be_reached_are_said_to_be_so() -> None:
-    none: dict[str, SiteCounters | None] = {"http://10.0.0.3:5002": None}
+def test_substations_that_cannot_be_reached_are_said_to_be_so() -> None:
+    none: dict[str, SubstationCounters | None] = {"http://10.0.0.3:5002": None}
     books = check_books(TEN, grid(none), grid(none), None, BEGAN)
-    verdict, text = found(books, "sites")
+    verdict, text = found(books, "substations")
     assert verdict is Verdict.UNKNOWN
-    assert text.startswith("the sites' counters are not reachable from here (http://10.0.0.3:5002")
+    assert text.startswith(
+        "the substations' counters are not reachable from here (http://10.0.0.3:5002"
+    )
     assert text.endswith("name their metrics pages with --site-metrics")
     assert books.in_order
 
 
-def test_sites_that_do_not_tell_their_energy_are_checked_by_sessions_alone() -> None:
+def test_substations_that_do_not_tell_their_energy_are_checked_by_sessions_alone() -> None:
     books = check(TEN, 10, None)
     assert books.in_order
     assert "energy" not in {finding.check for finding in books.findings}
@@ -211,17 +222,17 @@ def test_missing_decisions_leave_the_dispatches_unchecked() -> None:
     assert found(check(TEN, 10, 100.0, decisions=decisions), "dispatches")[0] is Verdict.UNKNOWN
 
 
-def test_an_answer_from_another_site_than_the_dispatch_is_an_error() -> None:
+def test_an_answer_from_another_substation_than_the_dispatch_is_an_error() -> None:
     decisions = book_for(TEN)
-    decisions.sites["session-3"] = "site2"
-    elsewhere = [*TEN[:9], charge(10, site="site2")]
-    decisions.sites["session-10"] = "site2"
+    decisions.substations["session-3"] = "substation2"
+    elsewhere = [*TEN[:9], charge(10, substation="substation2")]
+    decisions.substations["session-10"] = "substation2"
     verdict, text = found(check(elsewhere, 10, 100.0, decisions=decisions), "dispatches")
     assert (verdict, text[:10]) == (Verdict.ERROR, "1 vehicles")
 
 
-def test_a_site_that_calls_itself_otherwise_than_the_balancer_does_is_no_error() -> None:
-    renamed = [charge(number, site="north") for number in range(1, 11)]
+def test_a_substation_that_calls_itself_otherwise_than_the_balancer_does_is_no_error() -> None:
+    renamed = [charge(number, substation="north") for number in range(1, 11)]
     assert check(renamed, 10, 100.0, decisions=book_for(renamed)).in_order
 
 
@@ -249,8 +260,8 @@ def test_a_gateway_that_restarted_or_is_one_of_several_is_not_checked() -> None:
     assert found(several, "gateway")[0] is Verdict.UNKNOWN
 
 
-def test_a_site_page_is_read_by_outcome() -> None:
-    counters = SiteCounters.from_page(
+def test_a_substation_page_is_read_by_outcome() -> None:
+    counters = SubstationCounters.from_page(
         "# HELP substation_sessions_total Visits\n"
         'substation_sessions_total{outcome="charged"} 12.0\n'
         'substation_sessions_total{outcome="aborted"} 3.0\n'
@@ -258,12 +269,12 @@ def test_a_site_page_is_read_by_outcome() -> None:
         'substation_energy_delivered_kwh_total{outcome="aborted"} 7.5\n'
         "substation_current_load 2.0\nprocess_start_time_seconds 1.7e+09\n"
     )
-    assert counters == SiteCounters(12.0, 125.0, 2.0, 1.7e9)
+    assert counters == SubstationCounters(12.0, 125.0, 2.0, 1.7e9)
 
 
 def test_energy_that_is_not_told_by_outcome_is_not_taken() -> None:
     page = 'substation_sessions_total{outcome="charged"} 1\nsubstation_energy_delivered_kwh_total 9'
-    assert SiteCounters.from_page(page).kwh is None
+    assert SubstationCounters.from_page(page).kwh is None
 
 
 def test_a_gateway_page_is_read_by_status_whatever_other_labels_it_has() -> None:
@@ -278,7 +289,7 @@ def test_a_gateway_page_is_read_by_status_whatever_other_labels_it_has() -> None
 @pytest.mark.parametrize("page", ["", "up 1\n", "<html></html>"])
 def test_a_page_of_something_else_is_refused(page: str) -> None:
     with pytest.raises(ValueError, match="the page has no"):
-        SiteCounters.from_page(page)
+        SubstationCounters.from_page(page)
     with pytest.raises(ValueError, match="the page has no"):
         GatewayCounters.from_page(page)
 

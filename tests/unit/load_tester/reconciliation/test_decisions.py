@@ -50,7 +50,7 @@ def test_imbalance_is_taken_just_after_the_dispatch() -> None:
     assert book.widest.describe() == "2 vehicles at 1.5 s (a 5 of 8, b 3 of 12)"
 
 
-def test_peak_loads_count_the_vehicle_itself_and_show_a_site_over_its_capacity() -> None:
+def test_peak_loads_count_the_vehicle_itself_and_show_a_substation_over_its_capacity() -> None:
     book = book_of(
         decision(1, "a", {"a": (3, 4)}),
         decision(2, "a", {"a": (4, 4)}),
@@ -68,7 +68,7 @@ def test_sessions_of_others_are_told_from_this_runs() -> None:
     )
     assert book.foreign == {"theirs"}
     assert book.sessions == {f"{TAG}000001": {"session-1"}}
-    assert book.sites == {"session-1": "b"}  # where it was sent last
+    assert book.substations == {"session-1": "b"}  # where it was sent last
 
 
 def test_decisions_that_the_ring_had_dropped_are_counted_as_missed() -> None:

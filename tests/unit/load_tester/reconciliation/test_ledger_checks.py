@@ -8,13 +8,13 @@ import pytest
 
 from load_tester.pages import PageMissing
 from load_tester.reconciliation.checks import check_books
-from load_tester.reconciliation.counters import SiteCounters
+from load_tester.reconciliation.counters import SubstationCounters
 from load_tester.reconciliation.findings import Books, Verdict
 from load_tester.reconciliation.ledger import LedgerBook
 from load_tester.vehicle import Charge, Outcome
-from tests.unit.load_tester.builders import BEGAN, TAG, charge, grid, site
+from tests.unit.load_tester.builders import BEGAN, TAG, charge, grid, substation
 
-NAMES = {"a": "site1", "b": "site2"}
+NAMES = {"a": "substation1", "b": "substation2"}
 NEWEST = {"session_id": "000", "vehicle_id": "x", "state": "charged", "began": "2026-11-26T16:00Z"}
 
 
@@ -39,15 +39,15 @@ def ledger_of(rows: Sequence[Mapping[str, Any]]) -> LedgerBook:
 def check(
     charges: Sequence[Charge], rows: Sequence[Mapping[str, Any]], a: float, b: float, **how: Any
 ) -> Books:
-    """Check against two sites whose meters grew by `a` and `b` kWh."""
+    """Check against two substations whose meters grew by `a` and `b` kWh."""
     load = how.pop("load", 0.0)
-    before = grid({"a": site(0, 0.0, load, meter=500.0), "b": site(0, 0.0, meter=0.25)})
+    before = grid({"a": substation(0, 0.0, load, meter=500.0), "b": substation(0, 0.0, meter=0.25)})
     charged = sum(one.outcome is Outcome.CHARGED for one in charges)
     after = grid(
-        {"a": site(charged, a, meter=500.0 + a), "b": site(0, b, meter=0.25 + b)},
+        {"a": substation(charged, a, meter=500.0 + a), "b": substation(0, b, meter=0.25 + b)},
     )
     return check_books(
-        charges, before, after, None, BEGAN, site_names=NAMES, ledger=ledger_of(rows), **how
+        charges, before, after, None, BEGAN, substation_names=NAMES, ledger=ledger_of(rows), **how
     )
 
 
@@ -64,7 +64,10 @@ def verdict_of(books: Books, check: str) -> Verdict:
     return found
 
 
-TWO = [charge(1, energies={"site1": 10.0}), charge(2, energies={"site1": 4.0, "site2": 6.0})]
+TWO = [
+    charge(1, energies={"substation1": 10.0}),
+    charge(2, energies={"substation1": 4.0, "substation2": 6.0}),
+]
 
 
 def test_a_session_in_two_legs_is_held_against_both_meters() -> None:
@@ -74,34 +77,34 @@ def test_a_session_in_two_legs_is_held_against_both_meters() -> None:
         finding.check: finding.text for finding in books.findings if finding.check != "gateway"
     } == {
         "ledger": "its 2 sessions of this run are as answered",
-        "sessions": "the sites charged 2 vehicles, as answered",
-        "energy": "the sites delivered 20.000 kWh, as answered",
+        "sessions": "the substations charged 2 vehicles, as answered",
+        "energy": "the substations delivered 20.000 kWh, as answered",
         "meters": "20.000 kWh metered, at each substation as in the ledger",
     }
-    assert books.ledger_kwh == {"site1": 14.0, "site2": 6.0}
+    assert books.ledger_kwh == {"substation1": 14.0, "substation2": 6.0}
 
 
 def test_a_substation_may_count_the_first_leg_of_a_session_too_and_the_last_one_twice() -> None:
-    before = grid({"a": site(0, 0.0), "b": site(0, 0.0)})
-    after = grid({"a": site(2, 14.0), "b": site(1, 6.0)})
+    before = grid({"a": substation(0, 0.0), "b": substation(0, 0.0)})
+    after = grid({"a": substation(2, 14.0), "b": substation(1, 6.0)})
     assert check_books(TWO, before, after, None, BEGAN).in_order
     # What a lost substation may have delivered is charged last, in a visit of its own.
-    in_two_visits = grid({"a": site(2, 14.0), "b": site(2, 6.0)})
+    in_two_visits = grid({"a": substation(2, 14.0), "b": substation(2, 6.0)})
     assert check_books(TWO, before, in_two_visits, None, BEGAN).in_order
-    once_more = grid({"a": site(2, 14.0), "b": site(3, 6.0)})
+    once_more = grid({"a": substation(2, 14.0), "b": substation(3, 6.0)})
     assert not check_books(TWO, before, once_more, None, BEGAN).in_order
 
 
 def test_energy_at_the_wrong_substation_is_found_though_the_sum_is_right() -> None:
     assert errors(check(TWO, rows_of(TWO), 13.0, 7.0)) == [
-        "meters: site1 metered 13.000 kWh, the ledger 14.000",
-        "meters: site2 metered 7.000 kWh, the ledger 6.000",
+        "meters: substation1 metered 13.000 kWh, the ledger 14.000",
+        "meters: substation2 metered 7.000 kWh, the ledger 6.000",
     ]
 
 
 def test_a_watt_hour_over_is_found() -> None:
     found = errors(check(TWO, rows_of(TWO), 14.001, 6.0))
-    assert "meters: site1 metered 14.001 kWh, the ledger 14.000" in found
+    assert "meters: substation1 metered 14.001 kWh, the ledger 14.000" in found
 
 
 @pytest.mark.parametrize(
@@ -116,16 +119,21 @@ def test_energy_that_may_be_of_others_is_a_note_but_too_little_an_error(
 
 
 def test_sessions_of_others_are_in_the_ledger_and_in_the_meters() -> None:
-    rows = [*rows_of(TWO), row("s-9", "guest", site2=5.0)]
+    rows = [*rows_of(TWO), row("s-9", "guest", substation2=5.0)]
     assert verdict_of(check(TWO, rows, 14.0, 11.0), "meters") is Verdict.OK
     assert verdict_of(check(TWO, rows, 14.0, 12.0), "meters") is Verdict.ERROR
 
 
 def test_a_restarted_substation_is_held_by_its_meter_alone() -> None:
-    before = grid({"a": site(50, 400.0, meter=500.0), "b": site(0, 0.0, meter=0.25)})
-    again = grid({"a": site(1, 10.0, started=BEGAN + 1, meter=514.0), "b": site(0, 0, meter=6.25)})
+    before = grid({"a": substation(50, 400.0, meter=500.0), "b": substation(0, 0.0, meter=0.25)})
+    again = grid(
+        {
+            "a": substation(1, 10.0, started=BEGAN + 1, meter=514.0),
+            "b": substation(0, 0, meter=6.25),
+        }
+    )
     books = check_books(
-        TWO, before, again, None, BEGAN, site_names=NAMES, ledger=ledger_of(rows_of(TWO))
+        TWO, before, again, None, BEGAN, substation_names=NAMES, ledger=ledger_of(rows_of(TWO))
     )
     assert verdict_of(books, "meters") is Verdict.OK
     assert books.in_order
@@ -143,19 +151,29 @@ def test_a_killed_substation_may_have_metered_less_than_it_told_plain_vehicles(
     keys: int, started: float, verdict: Verdict
 ) -> None:
     charges = [replace(one, keys=keys) for one in TWO]
-    before = grid({"a": site(0, 0.0, meter=500.0), "b": site(0, 0.0, meter=0.25)})
-    again = site(1, 13.9, started=started, meter=513.9)
-    after = grid({"a": again, "b": site(0, 6.0, meter=6.25)})
+    before = grid({"a": substation(0, 0.0, meter=500.0), "b": substation(0, 0.0, meter=0.25)})
+    again = substation(1, 13.9, started=started, meter=513.9)
+    after = grid({"a": again, "b": substation(0, 6.0, meter=6.25)})
     books = check_books(
-        charges, before, after, None, BEGAN, site_names=NAMES, ledger=ledger_of(rows_of(charges))
+        charges,
+        before,
+        after,
+        None,
+        BEGAN,
+        substation_names=NAMES,
+        ledger=ledger_of(rows_of(charges)),
     )
     assert verdict_of(books, "meters") is verdict
 
 
-def test_the_other_sites_are_held_against_the_energy_that_was_answered_there() -> None:
-    before = grid({"a": site(7, 70.0, meter=70.0), "b": site(5, 50.0, meter=50.0)})
-    # The second vehicle ended at the other site, and this one may have counted its leg here or not.
-    ended = [TWO[0], charge(2, energies={"site1": 4.0, "site2": 6.0}, site="site2")]
+def test_the_other_substations_are_held_against_the_energy_that_was_answered_there() -> None:
+    before = grid({"a": substation(7, 70.0, meter=70.0), "b": substation(5, 50.0, meter=50.0)})
+    # The second vehicle ended at the other substation, and this one may have counted its leg here
+    # or not.
+    ended = [
+        TWO[0],
+        charge(2, energies={"substation1": 4.0, "substation2": 6.0}, substation="substation2"),
+    ]
     for charges, charged, in_order in (
         (TWO, 2, True),
         (TWO, 1, False),
@@ -163,25 +181,27 @@ def test_the_other_sites_are_held_against_the_energy_that_was_answered_there() -
         (ended, 2, True),
         (ended, 3, False),
     ):
-        after = grid({"a": site(7 + charged, 90.0, meter=84.0), "b": None})
-        books = check_books(charges, before, after, None, BEGAN, site_names=NAMES)
+        after = grid({"a": substation(7 + charged, 90.0, meter=84.0), "b": None})
+        books = check_books(charges, before, after, None, BEGAN, substation_names=NAMES)
         assert books.in_order is in_order
-        assert "the other sites delivered 14.000 kWh" in str(books.findings)
+        assert "the other substations delivered 14.000 kWh" in str(books.findings)
 
 
 def test_a_meter_that_began_anew_is_none() -> None:
-    before = grid({"a": site(0, 0.0, meter=500.0), "b": site(0, 0.0, meter=0.0)})
-    after = grid({"a": site(1, 14.0, started=BEGAN + 1, meter=14.0), "b": site(0, 0, meter=6.0)})
+    before = grid({"a": substation(0, 0.0, meter=500.0), "b": substation(0, 0.0, meter=0.0)})
+    after = grid(
+        {"a": substation(1, 14.0, started=BEGAN + 1, meter=14.0), "b": substation(0, 0, meter=6.0)}
+    )
     books = check_books(
-        TWO, before, after, None, BEGAN, site_names=NAMES, ledger=ledger_of(rows_of(TWO))
+        TWO, before, after, None, BEGAN, substation_names=NAMES, ledger=ledger_of(rows_of(TWO))
     )
     assert verdict_of(books, "meters") is Verdict.UNKNOWN
-    assert "no meter was read of site1" in [finding.text for finding in books.findings]
+    assert "no meter was read of substation1" in [finding.text for finding in books.findings]
 
 
 def test_pages_of_substations_that_nobody_names_are_compared_in_sum() -> None:
-    before = grid({"x": site(0, 0.0, meter=0.0), "y": site(0, 0.0, meter=0.0)})
-    after = grid({"x": site(2, 13.0, meter=13.0), "y": site(0, 0, meter=8.0)})
+    before = grid({"x": substation(0, 0.0, meter=0.0), "y": substation(0, 0.0, meter=0.0)})
+    after = grid({"x": substation(2, 13.0, meter=13.0), "y": substation(0, 0, meter=8.0)})
     books = check_books(TWO, before, after, None, BEGAN, ledger=ledger_of(rows_of(TWO)))
     assert "meters: all substations metered 21.000 kWh, the ledger 20.000" in errors(books)
 
@@ -195,27 +215,27 @@ FIRST = f"{TAG}000001"
         ({}, [], f"1 vehicles were answered as charged but are not in it: {FIRST}"),
         (
             {},
-            [{**row("session-1", FIRST, site1=10.0), "state": "stopped"}],
+            [{**row("session-1", FIRST, substation1=10.0), "state": "stopped"}],
             f"1 vehicles were answered as charged but are stopped in it: {FIRST}",
         ),
         (
             {},
-            [row("session-1", FIRST, site2=10.0)],
+            [row("session-1", FIRST, substation2=10.0)],
             f"1 vehicles were told other energies than it has: {FIRST}",
         ),
         (
             {"outcome": Outcome.REFUSED, "session_id": "session-1"},
-            [row("session-1", FIRST, site1=10.0)],
+            [row("session-1", FIRST, substation1=10.0)],
             f"1 vehicles were answered as refused but are charged in it: {FIRST}",
         ),
         (
             {"keys": 1, "tries": 3},
-            [row("session-1", FIRST, site1=10.0), row("s-2", FIRST, site1=10.0)],
+            [row("session-1", FIRST, substation1=10.0), row("s-2", FIRST, substation1=10.0)],
             f"1 vehicles have more sessions in it than they asked for: {FIRST}",
         ),
         (
             {"tries": 2},  # the first was refused, so only one may be charged
-            [row("session-1", FIRST, site1=10.0), row("s-2", FIRST, site1=10.0)],
+            [row("session-1", FIRST, substation1=10.0), row("s-2", FIRST, substation1=10.0)],
             f"1 vehicles were charged more than once, in tries without an answer: {FIRST}",
         ),
     ],
@@ -223,7 +243,7 @@ FIRST = f"{TAG}000001"
 def test_what_the_ledger_has_otherwise_is_told_by_name(
     first: dict[str, Any], rows: list[dict[str, Any]], fault: str
 ) -> None:
-    one = charge(1, **{"energies": {"site1": 10.0}, **first})
+    one = charge(1, **{"energies": {"substation1": 10.0}, **first})
     rest = [charge(2)]
     found = errors(check([one, *rest], [*rows, *rows_of(rest)], 0.0, 0.0))
     assert f"ledger: {fault}" in found
@@ -239,8 +259,8 @@ def test_many_vehicles_are_told_by_the_first_few() -> None:
 
 
 def test_a_try_without_an_answer_may_be_charged_beside_the_one_that_had_one() -> None:
-    one = charge(1, tries=2, unanswered=1, energies={"site1": 10.0})
-    rows = [row("session-1", FIRST, site1=10.0), row("s-2", FIRST, site1=10.0)]
+    one = charge(1, tries=2, unanswered=1, energies={"substation1": 10.0})
+    rows = [row("session-1", FIRST, substation1=10.0), row("s-2", FIRST, substation1=10.0)]
     books = check([one], rows, 20.0, 0.0)
     assert verdict_of(books, "ledger") is Verdict.NOTE
     assert verdict_of(books, "meters") is Verdict.OK
@@ -248,7 +268,7 @@ def test_a_try_without_an_answer_may_be_charged_beside_the_one_that_had_one() ->
 
 def test_sessions_of_vehicles_that_were_cut_short_may_go_on() -> None:
     one = charge(1, outcome=Outcome.CUT_SHORT, keys=1)
-    going = {**row("session-1", FIRST, site1=2.0), "state": "charging"}
+    going = {**row("session-1", FIRST, substation1=2.0), "state": "charging"}
     books = check([one], [going], 3.0, 0.0)
     assert verdict_of(books, "ledger") is Verdict.OK
     assert verdict_of(books, "meters") is Verdict.NOTE
@@ -279,10 +299,10 @@ class Gateway:
 def test_the_ledger_is_read_by_cursor_from_the_newest_session_before_the_run() -> None:
     gateway, ledger = Gateway(NEWEST), LedgerBook(TAG)
     ledger.begin(gateway.get)
-    mine = [row(f"00{n}", FIRST, site1=1.0) for n in (5, 4, 2, 1)]
+    mine = [row(f"00{n}", FIRST, substation1=1.0) for n in (5, 4, 2, 1)]
     # Others of before may have begun in the same millisecond.
-    before = [NEWEST, row("-01", "guest", site1=9.0), row("-02", "guest", site1=9.0)]
-    gateway.rows = [*mine[:2], row("003", "guest", site2=2.0), *mine[2:], *before]
+    before = [NEWEST, row("-01", "guest", substation1=9.0), row("-02", "guest", substation1=9.0)]
+    gateway.rows = [*mine[:2], row("003", "guest", substation2=2.0), *mine[2:], *before]
     assert ledger.read(gateway.get)
     since = "since=2026-11-26T16%3A00Z"
     assert gateway.asked == [
@@ -291,7 +311,7 @@ def test_the_ledger_is_read_by_cursor_from_the_newest_session_before_the_run() -
     ]
     assert [entry.session_id for entry in ledger.own[FIRST]] == ["005", "004", "002", "001"]
     assert [entry.session_id for entry in ledger.others] == ["003"]
-    assert ledger.kwh == {"site1": 4.0, "site2": 2.0}
+    assert ledger.kwh == {"substation1": 4.0, "substation2": 2.0}
     gateway.rows[0]["state"] = "charging"
     assert not ledger.read(gateway.get)
     assert len(ledger.own[FIRST]) == 4  # not added to what was read before
@@ -305,9 +325,9 @@ def test_a_gateway_without_a_ledger_is_checked_as_ever(status: int) -> None:
     ledger = LedgerBook(TAG)
     ledger.begin(get)
     assert ledger.read(get)
-    nothing: dict[str, SiteCounters | None] = {}
+    nothing: dict[str, SubstationCounters | None] = {}
     books = check_books(TWO, grid(nothing), grid(nothing), None, BEGAN, ledger=ledger)
-    assert {finding.check for finding in books.findings} == {"gateway", "sites"}
+    assert {finding.check for finding in books.findings} == {"gateway", "substations"}
 
 
 @pytest.mark.parametrize(
