@@ -38,7 +38,7 @@ class Account:
         why: str | None = None,
         caller: Mapping[str, str] = _NOBODY,
     ) -> None:
-        """Note an answer, or that the vehicle hung up.
+        """Note an answer, or that the vehicle disconnected.
 
         Args:
             session: what it asked for.

@@ -30,7 +30,7 @@ from grid_common.api.charge import ChargeRequest
 from grid_common.api.prefer import wait_s
 from grid_common.api.problems import Unavailable
 from grid_common.http.cancellation import Caller
-from grid_common.http.client import Answer
+from grid_common.http.client import UpstreamResponse
 from grid_common.lean_flask import current_g, current_request
 from grid_common.service import BytesResponse, ServiceApp, json_response
 
@@ -48,7 +48,7 @@ def create_app(settings: Settings) -> ServiceApp:
     account = Account(app.registry, app.log)
     Gauge(
         "charge_requests_in_progress", "Vehicles that wait or charge now", registry=app.registry
-    ).set_function(lambda: app.drain.in_hand)
+    ).set_function(lambda: app.drain.in_flight)
     openapi = orjson.dumps(
         description(
             settings.max_kwh,
@@ -213,7 +213,7 @@ def _replied(reply: Reply, begin: Begin) -> Response:
     return response
 
 
-def _passed_on(answer: Answer) -> Response:
+def _passed_on(answer: UpstreamResponse) -> Response:
     response = BytesResponse(answer.body, answer.status, answer.content_type)
     if answer.retry_after is not None:
         response.headers["Retry-After"] = answer.retry_after

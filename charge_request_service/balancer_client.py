@@ -8,7 +8,7 @@ from charge_request_service.balancer_watch import BalancerWatch, Sign
 from charge_request_service.settings import Settings
 from grid_common.api import session_headers
 from grid_common.api.charge import Session
-from grid_common.http.client import Answer, Refused, Upstream, UpstreamError
+from grid_common.http.client import ConnectError, Upstream, UpstreamError, UpstreamResponse
 from grid_common.logs import Log
 
 # Views are a few hundred KB with thousands of substations.
@@ -75,7 +75,7 @@ class Balancer:
         grace_s: float | None,
         resumed: bool,
         is_alone: bool,
-    ) -> Answer:
+    ) -> UpstreamResponse:
         """Hand a vehicle over and wait for its answer.
 
         Args:
@@ -87,7 +87,7 @@ class Balancer:
             is_alone: whether there is no other balancer that could lead it.
 
         Raises:
-            Refused: it was not handed over.
+            ConnectError: it was not handed over.
             UpstreamError, BalancerLost: the balancer broke off, or was silent for too long.
         """
         headers = {
@@ -105,8 +105,8 @@ class Balancer:
             headers[session_headers.LEASE] = self._lease
             headers[session_headers.SENT] = f"{time.monotonic():.3f}"
         if self.watch.is_silent():
-            raise Refused("it has stopped answering")
-        with self.watch.vehicle_in_hand(movable=movable):
+            raise ConnectError("it has stopped answering")
+        with self.watch.vehicle_in_flight(movable=movable):
             return self._upstream.request("POST", "/charge", body=session.body(), headers=headers)
 
     def ask(
@@ -116,7 +116,7 @@ class Balancer:
         request_id: str,
         timeout_s: float,
         method: str = "GET",
-    ) -> Answer:
+    ) -> UpstreamResponse:
         """Ask for one of its views.
 
         Raises:
@@ -131,7 +131,7 @@ class Balancer:
         )
 
     def close(self) -> None:
-        """Hang up, on vehicles once their answers have come."""
+        """Disconnect, on vehicles once their answers have come."""
         self.watch.close()
         self._upstream.close()
 

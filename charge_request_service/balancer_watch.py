@@ -1,4 +1,4 @@
-"""Tells whether a balancer lives while it has vehicles in hand.
+"""Tells whether a balancer lives while it has vehicles in flight.
 
 Its connections cannot tell: those to a balancer that is frozen, or cut off, stand as if it worked.
 """
@@ -10,12 +10,12 @@ from enum import Enum, auto
 
 import gevent
 
-from grid_common.http.cancellation import Interrupt
+from grid_common.http.cancellation import CancelScope
 from grid_common.logs import Log
 
 
 class BalancerLost(BaseException):
-    """The balancer was silent for too long with this vehicle in its hands.
+    """The balancer was silent for too long with this vehicle in flight.
 
     A BaseException, like gevent.Timeout, so that no library on the way swallows it.
     """
@@ -66,27 +66,28 @@ class Pulse:
         self._missed = 0 if answered else self._missed + 1
 
 
-class _InHand(Interrupt):
-    """The block of a vehicle that the balancer has, which is among `those_in_hand` meanwhile."""
+class _InFlight(CancelScope):
+    """The block of a vehicle that the balancer has, which is among `those_in_flight` meanwhile."""
 
-    def __init__(self, *those_in_hand: set[Interrupt]) -> None:
+    def __init__(self, *those_in_flight: set[CancelScope]) -> None:
         super().__init__()
-        self._those_in_hand = those_in_hand
-        for those in those_in_hand:
+        self._those_in_flight = those_in_flight
+        for those in those_in_flight:
             those.add(self)
 
     def close(self) -> None:
         super().close()
-        for those in self._those_in_hand:
+        for those in self._those_in_flight:
             those.discard(self)
 
 
 class BalancerWatch:
-    """Checks one balancer for as long as it has vehicles in hand or is not well.
+    """Checks one balancer for as long as it has vehicles in flight or is not well.
 
     A vehicle that is broken off may be charged again by the next balancer while this one's
     substation charges it still; one that waits is answered as soon as a frozen balancer goes on. So
-    the patience with those in hand is long, and new vehicles are kept from a silent balancer early.
+    the patience with those in flight is long, and new vehicles are kept from a silent balancer
+    early.
     """
 
     def __init__(
@@ -99,7 +100,7 @@ class BalancerWatch:
         is_other_well: Callable[[], bool],
         log: Log,
     ) -> None:
-        """Prepare; nothing is checked before a vehicle is in hand.
+        """Prepare; nothing is checked before a vehicle is in flight.
 
         Args:
             check: tells what the balancer answers, None for nothing; takes `interval_s` at most.
@@ -118,8 +119,8 @@ class BalancerWatch:
         self._log = log
         # How often sessions were moved on from here: those of before are not led there any more.
         self.term = 0
-        self._movable: set[Interrupt] = set()
-        self._in_hand: set[Interrupt] = set()
+        self._movable: set[CancelScope] = set()
+        self._in_flight: set[CancelScope] = set()
         self._watching = False
         # What an attempt to hand a vehicle over found, until a check finds otherwise.
         self._refuses = self._drains = False
@@ -128,7 +129,7 @@ class BalancerWatch:
     @property
     def held(self) -> int:
         """Vehicles of this gateway in the balancer's hands."""
-        return len(self._in_hand)
+        return len(self._in_flight)
 
     @property
     def is_well(self) -> bool:
@@ -151,7 +152,7 @@ class BalancerWatch:
         self._drains = True
         self._see_to_it()
 
-    def vehicle_in_hand(self, *, movable: bool = False) -> Interrupt:
+    def vehicle_in_flight(self, *, movable: bool = False) -> CancelScope:
         """Watch the balancer for as long as the block leaves a vehicle to it.
 
         Args:
@@ -161,7 +162,7 @@ class BalancerWatch:
             BalancerLost: in the block, it has been silent for longer than the patience.
         """
         self._see_to_it()
-        return _InHand(self._in_hand, *([self._movable] if movable else []))
+        return _InFlight(self._in_flight, *([self._movable] if movable else []))
 
     def close(self) -> None:
         """Ask no more once the last vehicle is done."""
@@ -173,7 +174,7 @@ class BalancerWatch:
             gevent.spawn(self._watch)
 
     def _is_wanted(self) -> bool:
-        return bool(self._in_hand or not (self._closed or self.is_well))
+        return bool(self._in_flight or not (self._closed or self.is_well))
 
     def _watch(self) -> None:
         pause_s = self._interval_s
@@ -196,12 +197,12 @@ class BalancerWatch:
             self._refuses, self._drains = False, sign is Sign.DRAINS
         if self._pulse.silent is not was_silent:
             news = "balancer answers again" if was_silent else "balancer silent"
-            self._log.warning(news, vehicles_in_its_hands=len(self._in_hand))
+            self._log.warning(news, vehicles_in_flight=len(self._in_flight))
         if self._pulse.silent and self._movable and self._is_other_well():
             self.term += 1
             self._log.warning("sessions moved on", sessions=len(self._movable))
-            for interrupt in self._movable:
-                interrupt.throw(BalancerLost())
+            for cancel_scope in self._movable:
+                cancel_scope.throw(BalancerLost())
         if self._pulse.lost:
-            for interrupt in self._in_hand:
-                interrupt.throw(BalancerLost())
+            for cancel_scope in self._in_flight:
+                cancel_scope.throw(BalancerLost())

@@ -20,7 +20,7 @@ from grid_common.api.charge import Session
 from grid_common.api.problems import BadRequest, Fault, Unavailable
 from grid_common.drain import says_it_drains
 from grid_common.held_limit import has_no_connection_free
-from grid_common.http.client import Answer, Refused, UpstreamError
+from grid_common.http.client import ConnectError, UpstreamError, UpstreamResponse
 from grid_common.http.url import HttpUrl, in_url
 from grid_common.logs import Log
 from grid_common.names import choose_family, listens, resolve
@@ -70,7 +70,7 @@ class Balancers:
         wait_s: float,
         grace_s: float | None = None,
         resumed: bool = False,
-    ) -> Answer:
+    ) -> UpstreamResponse:
         """Forward a vehicle to a balancer and wait for its answer.
 
         One that refuses the connection, is known to be silent, drains, or has as many vehicles as
@@ -110,13 +110,13 @@ class Balancers:
                     )
                     if not _has_not_taken_it(balancer, answer):
                         return answer
-            except Refused as error:
+            except ConnectError as error:
                 why = str(error)
                 self._refused(balancer)
             except (UpstreamError, BalancerLost) as error:
                 raise Unavailable(
                     "balancer-lost",
-                    "The balancer broke off, or fell silent, while this vehicle was in its hands; "
+                    "The balancer broke off, or fell silent, while this vehicle was in flight; "
                     "its charge, if it had begun, is stopped.",
                     retry_after_s=_RETRY_AFTER_S,
                     session_id=session.session_id,
@@ -232,7 +232,7 @@ class Balancers:
 
     # Views
 
-    def get(self, path: str, *, request_id: str, of: str | None = None) -> Answer:
+    def get(self, path: str, *, request_id: str, of: str | None = None) -> UpstreamResponse:
         """Ask for one of the views: the same balancer each time, for as long as it answers.
 
         Args:
@@ -255,7 +255,7 @@ class Balancers:
             for url, one in self._known.items()
         ]
 
-    def tell_all(self, path: str, *, request_id: str, method: str) -> Answer:
+    def tell_all(self, path: str, *, request_id: str, method: str) -> UpstreamResponse:
         """Have every balancer do something; answer as the first does that would not.
 
         Raises:
@@ -285,14 +285,14 @@ class Balancers:
         method: str = "GET",
         timeout_s: float = _VIEW_TIMEOUT_S,
         of: Balancer | None = None,
-    ) -> Answer:
+    ) -> UpstreamResponse:
         why = self._fault
         for balancer in [of] if of is not None else self._asked():
             try:
                 return balancer.ask(path, request_id=request_id, method=method, timeout_s=timeout_s)
             except UpstreamError as error:
                 why = str(error)
-                if isinstance(error, Refused):
+                if isinstance(error, ConnectError):
                     self._refused(balancer)
         raise _unreachable(why)
 
@@ -303,14 +303,14 @@ class Balancers:
         request_id: str,
         method: str = "GET",
         of: Sequence[Balancer] | None = None,
-    ) -> list[tuple[Balancer, Answer]]:
+    ) -> list[tuple[Balancer, UpstreamResponse]]:
         """Ask all at once, and return the answers of those that do."""
         asked = self._asked() if of is None else of
         if len(asked) == 1:
             answer = self._ask(path, request_id=request_id, method=method, of=asked[0])
             return [(asked[0], answer)]
 
-        def ask(balancer: Balancer) -> Answer | UpstreamError:
+        def ask(balancer: Balancer) -> UpstreamResponse | UpstreamError:
             try:
                 return balancer.ask(
                     path, request_id=request_id, method=method, timeout_s=_VIEW_TIMEOUT_S
@@ -320,7 +320,7 @@ class Balancers:
 
         jobs = [(balancer, gevent.spawn(ask, balancer)) for balancer in asked]
         gevent.joinall([job for _, job in jobs])
-        answers = [(one, job.value) for one, job in jobs if isinstance(job.value, Answer)]
+        answers = [(one, job.value) for one, job in jobs if isinstance(job.value, UpstreamResponse)]
         if not answers:
             raise _unreachable(str(jobs[0][1].value) if jobs else self._fault)
         return answers
@@ -401,7 +401,7 @@ def _told(error: OSError) -> str:
     return (error.strerror or str(error)).lower()
 
 
-def _found(answer: Answer) -> dict[str, Any] | None:
+def _found(answer: UpstreamResponse) -> dict[str, Any] | None:
     if answer.status == HTTPStatus.OK:
         found: dict[str, Any] = orjson.loads(answer.body)
         return found
@@ -419,7 +419,7 @@ def _unreachable(why: str, session: Session | None = None) -> Unavailable:
     )
 
 
-def _has_not_taken_it(balancer: Balancer, answer: Answer) -> bool:
+def _has_not_taken_it(balancer: Balancer, answer: UpstreamResponse) -> bool:
     """Tell whether a balancer takes no vehicle now, and take note of one that drains."""
     if says_it_drains(answer):
         balancer.watch.drains()

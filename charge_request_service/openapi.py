@@ -186,7 +186,7 @@ def _control_room() -> dict[str, Any]:
                 },
             },
             "delete": {
-                "summary": "Stop the rush hour: hang up on its vehicles",
+                "summary": "Stop the rush hour: disconnect its vehicles",
                 "responses": {
                     "200": content("Its progress; `stopped` if one ran", ref("RushHour")),
                     "403": cross_site,

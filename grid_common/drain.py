@@ -6,7 +6,7 @@ from gevent.event import Event
 
 from grid_common.api.problem_type import problem_type, unavailable_type
 from grid_common.api.problems import Unavailable
-from grid_common.http.response import Answer
+from grid_common.http.response import UpstreamResponse
 
 # By then whatever stands in for this process can be expected to answer, seconds.
 _RETRY_AFTER_S = 2.0
@@ -14,20 +14,20 @@ _REASON = "draining"
 _TYPE = unavailable_type(_REASON)
 
 
-def says_it_drains(answer: Answer) -> bool:
+def says_it_drains(answer: UpstreamResponse) -> bool:
     """Tell whether a service refused a vehicle because it shuts down."""
     return answer.status == 503 and problem_type(answer.content_type, answer.body) == _TYPE
 
 
 class Drain:
-    """Counts the vehicles in hand, refuses new ones once draining, tells when the last has left."""
+    """Counts the vehicles in flight, refuses new ones while draining, tells when all have left."""
 
     def __init__(self, service: str) -> None:
         self._service = service
         self._idle = Event()
         self._idle.set()
         self.active = False
-        self.in_hand = 0
+        self.in_flight = 0
         self._vehicle = _Vehicle(self.took, self.left)
         self._any_vehicle = _Vehicle(self.kept, self.left)
 
@@ -57,13 +57,13 @@ class Drain:
 
     def kept(self) -> None:
         """Count one more vehicle that is no new one, as `left` counts one less."""
-        self.in_hand += 1
+        self.in_flight += 1
         self._idle.clear()
 
     def left(self) -> None:
         """Count one vehicle less."""
-        self.in_hand -= 1
-        if not self.in_hand:
+        self.in_flight -= 1
+        if not self.in_flight:
             self._idle.set()
 
     def refuse(self) -> None:
@@ -84,7 +84,7 @@ class Drain:
         self.active = True
 
     def wait_idle(self, timeout_s: float) -> bool:
-        """Wait until no vehicle is in hand; False when `timeout_s` passed first."""
+        """Wait until no vehicle is in flight; False when `timeout_s` passed first."""
         return self._idle.wait(timeout_s)
 
 

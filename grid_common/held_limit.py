@@ -8,7 +8,7 @@ import math
 
 from grid_common.api.problem_type import problem_type, unavailable_type
 from grid_common.api.problems import Unavailable
-from grid_common.http.response import Answer
+from grid_common.http.response import UpstreamResponse
 
 __all__ = ["HeldLimit", "has_no_connection_free"]
 
@@ -19,7 +19,7 @@ _REASON = "connections"
 _TYPE = unavailable_type(_REASON)
 
 
-def has_no_connection_free(answer: Answer) -> bool:
+def has_no_connection_free(answer: UpstreamResponse) -> bool:
     """Tell whether a service refused a vehicle because its connections are taken."""
     return answer.status == 503 and problem_type(answer.content_type, answer.body) == _TYPE
 

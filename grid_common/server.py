@@ -119,7 +119,7 @@ def _at_exit(_master: Any, worker: Any) -> None:
 def _collect_rarely() -> None:
     """Keep the garbage collector from stopping the service to look at all that it holds.
 
-    With thousands of vehicles in hand a full collection takes up to half a second, and by default
+    With thousands of vehicles in flight a full collection takes up to half a second, and by default
     one comes with each quarter more of them. There is next to nothing for it to find: a charge
     leaves no cycle behind, and those of werkzeug's router, where a path has variables, die young.
     """

@@ -21,7 +21,7 @@ from grid_common.api.problems import Unavailable, problem_response, register_pro
 from grid_common.drain import Drain
 from grid_common.durations import Duration, Durations
 from grid_common.held_limit import HeldLimit
-from grid_common.http.cancellation import Caller, CallerGone
+from grid_common.http.cancellation import Caller, ClientDisconnected
 from grid_common.lean_flask import LeanFlask, current_g, current_request
 from grid_common.logs import Log, configure_logs
 from grid_common.malformed import MalformedRequests
@@ -102,7 +102,7 @@ class ServiceApp(LeanFlask):
         self.on_check: Callable[[WSGIEnvironment], object] = lambda _environ: None  # of /healthz
         self.at_exit: list[Callable[[], object]] = []  # called as the process ends, if it can
         # Once it has drained the process is gone from one moment to the next, and its connections
-        # with it. Else those who are left are hung up on one by one, and may still be answered.
+        # with it. Else those who are left are disconnected one by one, and may still be answered.
         self.leaves_at_once = False
         self._ready = ready
         self._register_metrics()
@@ -119,9 +119,9 @@ class ServiceApp(LeanFlask):
         """Decorate a view that holds its request while a vehicle charges.
 
         With `while_draining` the view itself refuses new ones, and those that are too many. The
-        vehicle counts as in hand until
-        the view returns; the caller's hang-up ends the view with CallerGone, which this turns into
-        an answer that nobody reads.
+        vehicle counts as in flight until
+        the view returns; the caller's disconnect ends the view with ClientDisconnected, which this
+        turns into an answer that nobody reads.
         """
         vehicle = self.drain.any_vehicle() if while_draining else self.drain.vehicle()
         limit = self.held_limit
@@ -131,7 +131,7 @@ class ServiceApp(LeanFlask):
             try:
                 with vehicle, _caller() as caller:
                     return view(caller)
-            except CallerGone:
+            except ClientDisconnected:
                 return Response(status=_CLIENT_CLOSED_REQUEST)
 
         @wraps(view)

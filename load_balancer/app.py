@@ -54,7 +54,7 @@ class Balancer:
         self._settings = settings
         self._random = Random()  # noqa: S311 - jitter and tie-breaks, no secrets
         self.app = ServiceApp("balancer", settings, ready=self._why_not_ready)
-        # Hanging up on thousands takes seconds, in which no substation hears from this balancer:
+        # Disconnecting thousands takes seconds, in which no substation hears from this balancer:
         # each would take it for frozen, and stop its sessions (their lease).
         self.app.leaves_at_once = True
         self._record = DecisionRecord(self.app.log)

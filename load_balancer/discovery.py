@@ -9,7 +9,7 @@ from grid_common.http.url import HttpUrl
 from load_balancer.substation_entries import SubstationUrl
 
 
-class Answer(NamedTuple):
+class Resolution(NamedTuple):
     """What a look-up found: addresses, or why there are none."""
 
     addresses: Sequence[str] = ()
@@ -29,7 +29,7 @@ class Directory:
     """Remembers the last good answer for each name, and the name that each address was given."""
 
     def __init__(self, entries: Iterable[SubstationUrl]) -> None:
-        self._answers = {entry: Answer(fault="not looked up yet") for entry in entries}
+        self._answers = {entry: Resolution(fault="not looked up yet") for entry in entries}
         self._names: dict[SubstationUrl, dict[str, str]] = {}  # by address
         self._known: list[Known] | None = None  # as long as no answer is another
         self._called: Mapping[str, str] = {}
@@ -50,13 +50,13 @@ class Directory:
         """Take other entries in; what is known of those that stay is kept."""
         before = self._answers
         self._answers = {
-            entry: before.get(entry, Answer(fault="not looked up yet")) for entry in entries
+            entry: before.get(entry, Resolution(fault="not looked up yet")) for entry in entries
         }
         self._names = {key: names for key, names in self._names.items() if key in self._answers}
         if list(before) != list(self._answers):
             self._known = None
 
-    def update(self, answers: Mapping[SubstationUrl, Answer]) -> list[Known]:
+    def update(self, answers: Mapping[SubstationUrl, Resolution]) -> list[Known]:
         """Take in what the look-ups found and list every substation.
 
         A failed or empty look-up keeps the last good answer; an entry that never had one is listed
@@ -100,17 +100,19 @@ class Directory:
 
 def look_up_all(
     entries: Iterable[SubstationUrl], find: Callable[[SubstationUrl], Sequence[str]]
-) -> dict[SubstationUrl, Answer]:
+) -> dict[SubstationUrl, Resolution]:
     """Look all names up at once."""
 
-    def look_up(entry: SubstationUrl) -> Answer:
+    def look_up(entry: SubstationUrl) -> Resolution:
         try:
             addresses = find(entry)
         except OSError as error:
             why = (error.strerror or str(error)).lower()
-            return Answer(fault=f"the name {entry.host} cannot be found ({why})")
-        return Answer(addresses, None if addresses else f"the name {entry.host} has no address")
+            return Resolution(fault=f"the name {entry.host} cannot be found ({why})")
+        return Resolution(addresses, None if addresses else f"the name {entry.host} has no address")
 
     jobs = {entry: gevent.spawn(look_up, entry) for entry in entries}
     gevent.joinall(list(jobs.values()))
-    return {entry: job.value or Answer(fault="its look-up failed") for entry, job in jobs.items()}
+    return {
+        entry: job.value or Resolution(fault="its look-up failed") for entry, job in jobs.items()
+    }

@@ -9,8 +9,8 @@ import gevent
 from grid_common.api.charge import Session
 from grid_common.api.problems import Unavailable
 from grid_common.durations import Duration
-from grid_common.http.cancellation import CallerGone, Interrupt
-from grid_common.http.client import Answer, UpstreamError
+from grid_common.http.cancellation import CancelScope, ClientDisconnected
+from grid_common.http.client import UpstreamError, UpstreamResponse
 from grid_common.logs import Log
 from load_balancer.gauge import GaugeNames, read_told
 from load_balancer.led_session import (
@@ -74,7 +74,7 @@ class Dispatcher:
         """Have a session charged, in the caller's greenlet.
 
         Raises:
-            CallerGone: its caller hung up.
+            ClientDisconnected: its caller disconnected.
             Unavailable: no substation could take it in time, or too many wait.
         """
         ticket = led.ticket
@@ -92,9 +92,9 @@ class Dispatcher:
                     return result
         except LineFull:
             raise self._refusal(led, "queue_full") from None
-        except CallerGone:
+        except ClientDisconnected:
             self._log.info(
-                "hung up",
+                "disconnected",
                 session_id=ticket.session_id,
                 vehicle_id=ticket.vehicle_id,
                 request_id=ticket.request_id,
@@ -103,7 +103,7 @@ class Dispatcher:
             )
             raise
         finally:
-            # Done, refused or hung up: whatever the pool still holds of it is given back.
+            # Done, refused or disconnected: whatever the pool still holds of it is given back.
             if ticket.dispatch is not None:
                 self._registers.left(led, ticket.dispatch)
             self._pool.leave(ticket, time.monotonic())
@@ -159,7 +159,7 @@ class Dispatcher:
         """Hand the session to the substation; None when it has to go elsewhere."""
         client = self._clients[dispatch.substation.address]
         try:
-            with Interrupt() as led.attempt:
+            with CancelScope() as led.attempt:
                 register = self._begin(led, dispatch, client)
                 session = led.session_at(register)
                 led.target_kwh = session.kwh
@@ -245,7 +245,7 @@ class Dispatcher:
         led: LedSession,
         register: str,
         outcome: Outcome,
-        answer: Answer,
+        answer: UpstreamResponse,
     ) -> ChargeResult | None:
         """Tell the pool what a substation's answer means."""
         now = time.monotonic()
@@ -283,7 +283,7 @@ class Dispatcher:
                 self._pool.rejected(dispatch, now)
         return None
 
-    def _told(self, dispatch: Dispatch, answer: Answer) -> Reading | None:
+    def _told(self, dispatch: Dispatch, answer: UpstreamResponse) -> Reading | None:
         """Read what the substation told of itself, where others have vehicles there too."""
         client = self._clients.get(dispatch.substation.address)
         if client is None or not (self._pool.peers and answer.load_metrics):
@@ -291,7 +291,7 @@ class Dispatcher:
         return read_told(answer.load_metrics, GaugeNames.of(client.profile))
 
     def _is_partial(
-        self, led: LedSession, dispatch: Dispatch, register: str, answer: Answer
+        self, led: LedSession, dispatch: Dispatch, register: str, answer: UpstreamResponse
     ) -> bool:
         """Have it go on that has got less than it asked for: the rest was reserved."""
         kwh = metered(answer.body).get("energy_kwh")
@@ -308,7 +308,12 @@ class Dispatcher:
         return True
 
     def _end_visit(
-        self, led: LedSession, status: str, dispatch: Dispatch, register: str, answer: Answer
+        self,
+        led: LedSession,
+        status: str,
+        dispatch: Dispatch,
+        register: str,
+        answer: UpstreamResponse,
     ) -> ChargeResult:
         """Take in the last word of a visit that went as it should."""
         told, legs = metered(answer.body), led.legs
@@ -326,7 +331,7 @@ class Dispatcher:
         return self._result(led, status, dispatch, told)
 
     def _stopped(
-        self, dispatch: Dispatch, led: LedSession, register: str, answer: Answer
+        self, dispatch: Dispatch, led: LedSession, register: str, answer: UpstreamResponse
     ) -> ChargeResult | None:
         """Its substation ended it early: for its caller, or for a reason of its own."""
         now, reason = time.monotonic(), stop_reason(answer.body)
@@ -376,7 +381,7 @@ class Dispatcher:
         return _result(led, status, dispatch, told, legs.charging_s, records)
 
     @staticmethod
-    def _note_failure(dispatch: Dispatch, led: LedSession, answer: Answer) -> str:
+    def _note_failure(dispatch: Dispatch, led: LedSession, answer: UpstreamResponse) -> str:
         """Keep what a substation answered for whoever asks why; return it in words."""
         substation, why = dispatch.substation, describe(answer.status, answer.location)
         led.failures[substation.name] = f"{substation.name} {why}{quoted(answer.body)}"

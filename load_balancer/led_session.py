@@ -8,8 +8,8 @@ from gevent import Greenlet
 from gevent.event import Event
 
 from grid_common.api.charge import Session
-from grid_common.http.cancellation import Interrupt
-from grid_common.http.client import Answer
+from grid_common.http.cancellation import CancelScope
+from grid_common.http.client import UpstreamResponse
 from load_balancer.routing.demand import Demand
 from load_balancer.routing.legs import LegRecord, Legs
 from load_balancer.routing.outcome import Outcome
@@ -67,7 +67,7 @@ class LedSession:
     """One session from its arrival to its end. Lets the pool wake it, or break off its attempt."""
 
     # Most sessions need none of these: what stays as it is here costs them nothing.
-    attempt: Interrupt | None = None
+    attempt: CancelScope | None = None
     attach_to: Substation | None = None  # where it charges already
     target_kwh = 0.0  # what its substation was asked for last
     was_settled = False  # a substation that it left was asked to stop it
@@ -118,7 +118,7 @@ class LedSession:
             on_taken_back=self._on_taken_back,
         )
         self.failures: dict[str, str] = {}  # by substation, what came of the last attempt there
-        self.amendments: list[Greenlet[..., tuple[Outcome, Answer] | None]] = []
+        self.amendments: list[Greenlet[..., tuple[Outcome, UpstreamResponse] | None]] = []
         self.settling: dict[str, Event] = {}  # by register, set once its DELETE was answered
 
     def is_vouched_for(self) -> bool:

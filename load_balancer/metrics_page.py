@@ -2,7 +2,7 @@
 
 import zlib
 
-from grid_common.http.response import Answer
+from grid_common.http.response import UpstreamResponse
 from grid_common.shown import shown
 from load_balancer.gauge import UnreadableGauge, beginning
 from load_balancer.routing.outcome import describe
@@ -12,7 +12,7 @@ _GZIP = frozenset({"gzip", "x-gzip"})
 _GZIP_WITH_HEADER = 31  # zlib's number for it
 
 
-def page_text(answer: Answer, limit: int) -> str:
+def page_text(answer: UpstreamResponse, limit: int) -> str:
     """Return the page.
 
     Args:

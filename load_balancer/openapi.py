@@ -18,7 +18,7 @@ _HEADERS = [
         "name": "Session-Grace",
         "in": "header",
         "description": "Seconds that the session goes on once nobody waits for it: it is durable, "
-        "and the same `session_id` attaches to it. Left out, a hang-up stops it.",
+        "and the same `session_id` attaches to it. Left out, a disconnect stops it.",
         "schema": {"type": "string", "pattern": r"^[0-9]{1,4}$"},
         "example": "300",
     },

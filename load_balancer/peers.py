@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import gevent
 import orjson
 
-from grid_common.http.client import Answer, Garbled, Upstream, UpstreamError
+from grid_common.http.client import ProtocolError, Upstream, UpstreamError, UpstreamResponse
 from grid_common.http.url import HttpUrl, in_url
 from grid_common.logs import Log
 from grid_common.names import choose_family, listens, resolve
@@ -183,7 +183,7 @@ class Peers:
                 self._pool.forget_peer(name)
 
 
-def _read(answer: Answer) -> _Word:
+def _read(answer: UpstreamResponse) -> _Word:
     try:
         told: Mapping[str, Any] = orjson.loads(answer.body)
         holds = {str(at): min(_MOST_HELD, max(0, int(n))) for at, n in told["holds"].items()}
@@ -193,4 +193,4 @@ def _read(answer: Answer) -> _Word:
             str(told["balancer"]), float(told["began"]), int(told["version"]), pause_s, holds, names
         )
     except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
-        raise Garbled(f"answered {answer.status} where it was asked what it holds") from error
+        raise ProtocolError(f"answered {answer.status} where it was asked what it holds") from error

@@ -7,7 +7,7 @@ from random import Random
 import gevent
 from prometheus_client import Counter
 
-from grid_common.http.client import Garbled, TooLarge, Upstream, UpstreamError
+from grid_common.http.client import ProtocolError, ResponseTooLarge, Upstream, UpstreamError
 from grid_common.logs import Log
 from load_balancer.gauge import GaugeNames, UnreadableGauge, read_gauge
 from load_balancer.metrics_page import over_limit, page_text
@@ -119,7 +119,7 @@ class Poller:
         self._work = _Work()
         try:
             reading = self._read()
-        except (UnreadableGauge, Garbled) as error:
+        except (UnreadableGauge, ProtocolError) as error:
             outcome = "bad_page"
             self._pool.poll_unreadable(self._substation, str(error))
         except UpstreamError as error:
@@ -138,7 +138,7 @@ class Poller:
                 within_s=self._timeout_s,
                 limit=self._limit,
             )
-        except TooLarge:
+        except ResponseTooLarge:
             raise over_limit(self._limit) from None
         with self._work:
             page = page_text(answer, self._limit)

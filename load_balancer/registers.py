@@ -12,7 +12,7 @@ from collections import Counter, OrderedDict, defaultdict
 import gevent
 from gevent.event import Event
 
-from grid_common.http.client import Answer, Refused, UpstreamError
+from grid_common.http.client import ConnectError, UpstreamError, UpstreamResponse
 from grid_common.logs import Log
 from load_balancer.led_session import LedSession, StopRequested
 from load_balancer.routing.legs import NOTHING_KWH
@@ -125,7 +125,7 @@ class Registers:
         if register is None:
             return
         client = self.clients.get(dispatch.substation.address)
-        if isinstance(error, Refused):
+        if isinstance(error, ConnectError):
             led.legs.withdraw(register)
         elif client is None or client.keeps_registers is False:
             self._end_visit(led, dispatch)
@@ -345,7 +345,7 @@ class Registers:
 
     def _send(
         self, led: LedSession, client: SubstationClient, name: str
-    ) -> tuple[Outcome, Answer] | None:
+    ) -> tuple[Outcome, UpstreamResponse] | None:
         """Ask anew; this is answered when the session ends there, as is the attempt itself."""
         session = led.session_at(client.register)
         self._log.info(

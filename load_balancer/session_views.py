@@ -17,7 +17,7 @@ def ended_document(led: LedSession) -> dict[str, Any]:
     legs = led.legs
     if isinstance(led.outcome, ChargeResult):
         document = led.outcome.document()
-    else:  # its caller hung up, it was refused, or it has not ended yet
+    else:  # its caller disconnected, it was refused, or it has not ended yet
         document = {
             "status": "charged" if legs and legs.is_complete else "stopped",
             **led.session.members(),
@@ -65,7 +65,7 @@ def _state(led: LedSession) -> str:
         return led.outcome.status
     if isinstance(led.outcome, Problem):
         return "refused"
-    if led.expires:  # its caller hung up
+    if led.expires:  # its caller disconnected
         return "stopped"
     return "waiting" if led.ticket.dispatch is None else "charging"
 

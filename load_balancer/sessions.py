@@ -30,7 +30,7 @@ from load_balancer.session_views import ended_document
 from load_balancer.substation_client import SubstationClient
 from load_balancer.vouchers import Gateways, Vouchers
 
-# How long it is remembered what a plain session got whose caller hung up, seconds.
+# How long it is remembered what a plain session got whose caller disconnected, seconds.
 _KEPT_S = 300.0
 # A stop may overtake the charge on its way: asked again after so long, each time twice. Seconds.
 _STOP_AGAIN_S = 0.02
@@ -78,7 +78,7 @@ class Sessions:
             sent: when its gateway sent it, by a clock of its own.
 
         Raises:
-            CallerGone: the caller hung up.
+            ClientDisconnected: the caller disconnected.
             Unavailable: no substation could take it in time, or too many wait.
         """
         registers, session_id, grace_s = self._registers, session.session_id, on.grace_s

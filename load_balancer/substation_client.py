@@ -12,7 +12,7 @@ import orjson
 
 from grid_common.api.charge import Session
 from grid_common.api.session_headers import GRACE, LEASE, OWNER
-from grid_common.http.client import Answer, Garbled, Upstream
+from grid_common.http.client import ProtocolError, Upstream, UpstreamResponse
 from load_balancer.profile import SubstationProfile
 from load_balancer.routing.outcome import Outcome, outcome_of, says_stopped
 
@@ -71,7 +71,7 @@ class SubstationClient:
 
     def charge(
         self, session: Session, *, request_id: str, grace_s: float | None = None
-    ) -> tuple[Outcome, Answer]:
+    ) -> tuple[Outcome, UpstreamResponse]:
         """Hand a vehicle over and wait for the answer; tell what it means too.
 
         Args:
@@ -115,7 +115,7 @@ class SubstationClient:
         finally:
             self.progress_cpu_s = time.thread_time() - began
 
-    def _read_progress(self, answer: Answer) -> dict[str, float] | None:
+    def _read_progress(self, answer: UpstreamResponse) -> dict[str, float] | None:
         document = _document(answer) if answer.status == 200 else None
         sessions = document.get("sessions") if document is not None else None
         if document is None or not isinstance(sessions, dict):
@@ -124,7 +124,7 @@ class SubstationClient:
             self.is_known = not self.keeps_registers
             return None
         if len(sessions) > _MOST_TOLD:
-            raise Garbled(f"its progress tells of over {_MOST_TOLD:,} sessions")
+            raise ProtocolError(f"its progress tells of over {_MOST_TOLD:,} sessions")
         register = document.get("register")
         if isinstance(register, str) and 0 < len(register) <= 64:
             self.register = register
@@ -147,17 +147,19 @@ class SubstationClient:
         """
         return _word(self._ask("DELETE", f"/sessions/{session_id}", within_s))
 
-    def _ask(self, method: str, path: str, within_s: float, limit: int = 65_536) -> Answer:
+    def _ask(
+        self, method: str, path: str, within_s: float, limit: int = 65_536
+    ) -> UpstreamResponse:
         return self._upstream.request(
             method, path, headers=self._owner, within_s=within_s, limit=limit
         )
 
     def close(self) -> None:
-        """Hang up, on vehicles once their answers have come."""
+        """Disconnect, on vehicles once their answers have come."""
         self._upstream.close()
 
 
-def _document(answer: Answer) -> dict[str, Any] | None:
+def _document(answer: UpstreamResponse) -> dict[str, Any] | None:
     try:
         document = orjson.loads(answer.body)
     except ValueError:
@@ -165,12 +167,12 @@ def _document(answer: Answer) -> dict[str, Any] | None:
     return document if isinstance(document, dict) else None
 
 
-def _word(answer: Answer) -> Word | None:
+def _word(answer: UpstreamResponse) -> Word | None:
     if answer.status == 404:
         return None
     document = _document(answer) if answer.status == 200 else None
     if document is None or not _is_energy(document.get("energy_kwh")):
-        raise Garbled(f"answered {answer.status} where it was asked of a session")
+        raise ProtocolError(f"answered {answer.status} where it was asked of a session")
     told: list[Any] = [document.get(name) for name in ("power_kw", "predicted_s")]
     power_kw, ends_in_s = (float(value) if _is_energy(value) else None for value in told)
     state = document.get("state", document.get("status"))

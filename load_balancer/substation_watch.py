@@ -14,7 +14,7 @@ from grid_common.http.url import HttpUrl, in_url
 from grid_common.logs import Log
 from grid_common.names import choose_family, is_address, listens, resolve
 from load_balancer import views
-from load_balancer.discovery import Answer, Directory, Known, look_up_all
+from load_balancer.discovery import Directory, Known, Resolution, look_up_all
 from load_balancer.dispatcher import Dispatcher
 from load_balancer.entries_file import EntriesFile
 from load_balancer.gauge import GaugeNames
@@ -114,7 +114,7 @@ class SubstationWatch:
         )
         return list(chosen)
 
-    def _tell_faults(self, answers: dict[SubstationUrl, Answer]) -> None:
+    def _tell_faults(self, answers: dict[SubstationUrl, Resolution]) -> None:
         """Log what cannot be found once, and once more when it is found again."""
         self._faults = {entry: why for entry, why in self._faults.items() if entry in answers}
         for entry, (_, fault) in answers.items():

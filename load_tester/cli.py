@@ -119,14 +119,17 @@ def _delay_limit(options: Options) -> float | None:
 
 @contextlib.contextmanager
 def _stopping(runner: Runner) -> Iterator[list[int]]:
-    """Stop the run on Ctrl-C or SIGTERM: no more vehicles, those out hang up. Yields the signal."""
+    """Stop the run on Ctrl-C or SIGTERM: no more vehicles, those out disconnect.
+
+    Yields the signal.
+    """
     received: list[int] = []
 
     def stop(number: int) -> None:
         if received:  # the second time: at once, without a report
             raise SystemExit(128 + number)
         received.append(number)
-        runner.stop(hang_up=True)
+        runner.stop(disconnect=True)
 
     handlers = [
         gevent.signal_handler(number, stop, number) for number in (signal.SIGINT, signal.SIGTERM)

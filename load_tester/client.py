@@ -130,13 +130,14 @@ class Caller:
             last = ended or not self._keep_alive
         finally:
             if last:
-                connection.close()  # also when the vehicle is cut short: the grid sees it hang up
+                # also when the vehicle is cut short: the grid sees it disconnect
+                connection.close()
             else:
                 self._connection = connection
         return answer
 
     def close(self) -> None:
-        """Hang up."""
+        """Disconnect."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None

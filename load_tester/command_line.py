@@ -92,7 +92,7 @@ exit status:
   2  a wrong option or file, or a gateway that cannot be reached: nothing was sent
   3  a fault of the load tester's own
   4  as 0, but an output could not be written; 5: as 1, and so
-  130 (Ctrl-C), 143 (SIGTERM)  stopped: sends no more, hangs up, reports what was done
+  130 (Ctrl-C), 143 (SIGTERM)  stopped: sends no more, disconnects, reports what was done
 """
 
 

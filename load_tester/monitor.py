@@ -183,7 +183,7 @@ class Watch:
         """Read counters and ledger after the run, again for a moment while they do not suffice.
 
         A service may count a vehicle just after it answered it, and end a session just after the
-        vehicle hung up.
+        vehicle disconnected.
         """
         deadline = time.monotonic() + _SETTLE_S
         ended, counters = self.ledger.read(self._page), self.read_counters()

@@ -100,10 +100,10 @@ class Runner:
                 self._out.spawn(self._send_one_by_one, rest)
         self._out.join()
 
-    def stop(self, *, hang_up: bool) -> None:
+    def stop(self, *, disconnect: bool) -> None:
         """Send no more vehicles; with `hang_up` also cut those short that are out."""
         self._stopped.set()
-        if hang_up:
+        if disconnect:
             self._out.kill(block=False)
 
     def _send_when_due(self) -> None:

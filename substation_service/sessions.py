@@ -40,7 +40,7 @@ class Sessions:
             registers: what each session got; `ended` has to be told of each visit that ends.
             scheduler: wakes who waits for a vehicle to be charged.
             journal: keeps what it is told of them.
-            drain: counts the vehicles in hand.
+            drain: counts the vehicles in flight.
             clock: tells the time, once all that was due by then has been seen to.
         """
         self._registers = registers
@@ -57,7 +57,7 @@ class Sessions:
         """Return a session's register once it ended, be it charged or stopped.
 
         Raises:
-            CallerGone: the caller hung up.
+            ClientDisconnected: the caller disconnected.
             SubstationFull: no point is free.
             Unavailable: this would begin a visit, and the substation drains, or the session is a
                 durable one and its journal cannot be written.

@@ -77,6 +77,6 @@ def _bound_s(scene: Scene) -> float:
         Arrival(one.due, Demand(one.kwh, one.max_power_kw, one.battery_kwh, one.soc), 0.0)
         for one in scene.vehicles
     ]
-    # Whoever is not charged by then has hung up.
+    # Whoever is not charged by then has disconnected.
     until = scene.ends_at + scene.patience_s
     return lower_bound_s(vehicles, scene.substations, scene.time_scale, until)

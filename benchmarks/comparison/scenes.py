@@ -21,7 +21,7 @@ from load_tester.vehicle import Vehicle
 
 SHORTEST_S, LONGEST_S = 1.0, 2.0
 MEAN_S = (SHORTEST_S + LONGEST_S) / 2
-# A vehicle that has no answer by then hangs up: lost, seconds.
+# A vehicle that has no answer by then disconnects: lost, seconds.
 PATIENCE_S = 25.0
 _LENGTH_S = 9.0
 # Between two vehicles of a burst: so that they are in the same order for every rival. Who is first

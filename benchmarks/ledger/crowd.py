@@ -136,7 +136,7 @@ class _Scene:
         return round(time.monotonic() - began, 1)
 
     def _wait_until_led(self, within_s: float, vehicles: int) -> None:
-        """Wait until all charge, and the balancer has each in its hands."""
+        """Wait until all charge, and the balancer has each in flight."""
         deadline = time.monotonic() + within_s
         charging = led = 0
         while time.monotonic() < deadline:

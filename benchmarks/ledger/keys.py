@@ -20,8 +20,8 @@ _CALLERS = 24
 _POINTS = (60, 60, 60)
 # A point of 50 kW gives so much in a second, kWh: a charge takes a tenth of one.
 _KWH_PER_S, _KWH = 1.0, 0.1
-# Of so many keys one is hung up on by all of its callers while it charges.
-_HANGS_UP, _HANG_UP_AFTER_S = 10, 0.03
+# Of so many keys one is disconnected by all of its callers while it charges.
+_HANGS_UP, _DISCONNECT_AFTER_S = 10, 0.03
 _KILLS = ("charge_request_service", "load_balancer", "substation1", "charge_request_service")
 _WITHIN_S = 60.0
 _ASK_AGAIN_S = 0.05
@@ -36,7 +36,7 @@ class Keys:
         keys: how many.
         answers: by what they were: `charged`, `running` (409 with Location), `replayed` (the same
             bytes as before), `another body` (422), `unavailable` (503), `broken off`.
-        taken_over: keys that were answered after all of their callers had hung up.
+        taken_over: keys that were answered after all of their callers had disconnected.
         kills: parts that were killed.
         sessions: rows in the ledger.
         kwh_asked, kwh_metered: of all keys together, and by the meters.
@@ -150,10 +150,10 @@ class _Scene:
 
     def _first(self, lines: "_Lines", key: str) -> None:
         """Send a key several times at once, then until it has its answer."""
-        hangs_up = int(key[-4:], 16) % _HANGS_UP == 0
-        if hangs_up:
-            lines.hang_up(key, _KWH, after_s=_HANG_UP_AFTER_S)
-            self._count("hung up on", AT_ONCE)
+        disconnects = int(key[-4:], 16) % _HANGS_UP == 0
+        if disconnects:
+            lines.disconnect(key, _KWH, after_s=_DISCONNECT_AFTER_S)
+            self._count("disconnected", AT_ONCE)
         else:
             for told in lines.send(key, _KWH, AT_ONCE):
                 self._take(key, told)
@@ -167,7 +167,7 @@ class _Scene:
                 self._wrong(key, "has no answer")
                 return
             time.sleep(_ASK_AGAIN_S)
-        if hangs_up:
+        if disconnects:
             with self._mutex:
                 self._found.taken_over += 1
 
@@ -251,7 +251,7 @@ class _Lines:
             self._read(line) if is_sent else None for line, is_sent in zip(lines, sent, strict=True)
         ]
 
-    def hang_up(self, key: str, kwh: float, *, after_s: float) -> None:
+    def disconnect(self, key: str, kwh: float, *, after_s: float) -> None:
         """Send a key several times at once, and close all lines a moment later."""
         lines = [self._new() for _ in range(AT_ONCE)]
         for line in lines:

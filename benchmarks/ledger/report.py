@@ -34,7 +34,7 @@ def _machine(one: Mapping[str, str]) -> str:
 def _keys(found: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
     yield "## Keys\n"
     yield (
-        "Each key is sent five times at once, one in ten of them by callers that all hang up; a "
+        "Each key is sent five times at once, one in ten of them by callers that all disconnect; a "
         "caller that was not answered sends it again. Meanwhile gateway, balancer and a substation "
         "are killed. Then the gateway is killed once more, and each key is sent five times at once "
         "again, and once with another body. A charge takes 0.1 s.\n"
@@ -52,7 +52,7 @@ def _keys(found: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
             *(
                 (text, *(f"{one[name]:,}" for one in found.values()))
                 for text, name in (
-                    ("keys that were taken over after all had hung up", "taken_over"),
+                    ("keys that were taken over after all had disconnected", "taken_over"),
                     ("parts killed", "kills"),
                     ("kWh asked for", "kwh_asked"),
                     ("kWh on the meters", "kwh_metered"),
@@ -69,7 +69,7 @@ _ANSWERS = {
     "another body": "422: the key with another body",
     "broken off": "no answer, for a part was killed",
     "charged": "200: charged",
-    "hung up on": "requests whose callers hung up",
+    "disconnected": "requests whose callers disconnected",
     "replayed": "200: the same bytes again",
     "running": "409 with `Location`: it runs, and another waits",
     "unavailable": "503: the balancer cannot be reached",
@@ -147,7 +147,7 @@ def _crowd(found: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     yield (
         "They come 300 a second to three substations with journals, the ledger in a file of "
         "SQLite, and all charge at the same time. The balancer is killed under those that outlive "
-        "their request, and restarted gracefully; both times it has each of them in its hands "
+        "their request, and restarted gracefully; both times it has each of them in flight "
         "again. Memory is the processes' own for each vehicle. A pause is the time in which a "
         "vehicle is at its point and gets nothing.\n"
     )

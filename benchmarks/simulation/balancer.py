@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from random import Random
 from typing import TYPE_CHECKING
 
-from benchmarks.simulation.substation import Answer, Call, SimulatedSubstation
+from benchmarks.simulation.substation import Call, CallResult, SimulatedSubstation
 from load_balancer.peers import PAUSE_S
 from load_balancer.routing.policy import Policy
 from load_balancer.routing.pool import LineFull, Pool
@@ -173,20 +173,20 @@ class _Ride:
 
     def _taken_back(self, _dispatch: Dispatch) -> None:
         if self._call is not None:
-            self._call.hang_up()
+            self._call.disconnect()
         # It has its old place in line again, and goes on from there in this very moment if it can.
         self._world.timeline.at(self._world.now, self.plan_deadline)
 
-    def _answered(self, dispatch: Dispatch, answer: Answer, reading: Reading | None) -> None:
+    def _answered(self, dispatch: Dispatch, answer: CallResult, reading: Reading | None) -> None:
         now = self._world.now
-        if answer is Answer.CHARGED:
+        if answer is CallResult.CHARGED:
             self._world.charged(self._vehicle)
             self._pool.completed(dispatch, now, reading if self._pool.peers else None)
             self._end()
             return
-        if answer is Answer.FULL:
+        if answer is CallResult.FULL:
             self._pool.found_full(dispatch, now)
-        elif answer is Answer.DRAINING:
+        elif answer is CallResult.DRAINING:
             self._pool.found_draining(dispatch, now)
         else:
             reason = answer.name.lower()

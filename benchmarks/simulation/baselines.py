@@ -9,7 +9,7 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from benchmarks.simulation.balancer import POLL_TIMEOUT_S
-from benchmarks.simulation.substation import Answer, Call, SimulatedSubstation
+from benchmarks.simulation.substation import Call, CallResult, SimulatedSubstation
 from benchmarks.simulation.timeline import NoDistance
 
 if TYPE_CHECKING:
@@ -79,14 +79,14 @@ class SimpleProxy(_Yardstick, ABC):
             call = Call(substation, self._world.network, vehicle.arrival, vehicle, answered)
             call.send()
 
-        def answered(answer: Answer, _reading: Reading | None) -> None:
-            if answer is Answer.CHARGED:
+        def answered(answer: CallResult, _reading: Reading | None) -> None:
+            if answer is CallResult.CHARGED:
                 self._world.charged(vehicle)
-            elif answer is Answer.RESET:
+            elif answer is CallResult.RESET:
                 self._world.lost()
             else:
-                self.full_answers += answer is Answer.FULL
-                self.failovers += answer is Answer.REFUSED
+                self.full_answers += answer is CallResult.FULL
+                self.failovers += answer is CallResult.REFUSED
                 try_next()
 
         try_next()
@@ -177,7 +177,7 @@ class AllKnowing(_Yardstick, ABC):
             for call in reversed(lost):
                 del self._calls[call]
                 call.gone = True
-                substation.hung_up(call)
+                substation.disconnected(call)
                 self.failovers += 1
                 if call.vehicle is not None:
                     self._line.appendleft(call.vehicle)
@@ -210,8 +210,8 @@ class AllKnowing(_Yardstick, ABC):
         self._is_choosing = False
 
     def _place(self, vehicle: Vehicle, substation: SimulatedSubstation) -> None:
-        def answered(answer: Answer, _reading: Reading | None) -> None:
-            if answer is Answer.CHARGED:
+        def answered(answer: CallResult, _reading: Reading | None) -> None:
+            if answer is CallResult.CHARGED:
                 del self._calls[call]
                 self._world.charged(vehicle)
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from benchmarks.simulation.timeline import Action, Network, Timeline
 
 
-class Answer(Enum):
+class CallResult(Enum):
     """What comes back for a request to charge."""
 
     CHARGED = auto()
@@ -32,7 +32,7 @@ class Answer(Enum):
 
 
 class Call:
-    """A request to charge, held until it is answered or its caller hangs up."""
+    """A request to charge, held until it is answered or its caller disconnects."""
 
     __slots__ = ("_network", "_on_answer", "_substation", "arrival", "gone", "vehicle")
 
@@ -42,25 +42,25 @@ class Call:
         network: Network,
         arrival: Arrival,
         vehicle: Vehicle | None,
-        on_answer: Callable[[Answer, Reading | None], object],
+        on_answer: Callable[[CallResult, Reading | None], object],
     ) -> None:
         self._substation = substation
         self._network = network
         self._on_answer = on_answer
         self.arrival = arrival
         self.vehicle = vehicle  # None: a stranger, who came past the balancers
-        self.gone = False  # the caller hung up
+        self.gone = False  # the caller disconnected
 
     def send(self) -> None:
         """Send the request on its way."""
         self._network.carry(lambda: self._substation.receive(self))
 
-    def hang_up(self) -> None:
+    def disconnect(self) -> None:
         """Give up the request; whatever is on its way back is not heard any more."""
         self.gone = True
-        self._network.carry(lambda: self._substation.hung_up(self))
+        self._network.carry(lambda: self._substation.disconnected(self))
 
-    def answer(self, answer: Answer, reading: Reading | None = None) -> None:
+    def answer(self, answer: CallResult, reading: Reading | None = None) -> None:
         """Send the substation's answer on its way back.
 
         With what the substation tells of itself.
@@ -126,13 +126,13 @@ class SimulatedSubstation:
     def receive(self, call: Call) -> None:
         """Take a request to charge in, or turn it away."""
         if not self.alive:
-            call.answer(Answer.REFUSED)
+            call.answer(CallResult.REFUSED)
         elif self.frozen:
             self._backlog.append(lambda: self.receive(call))
         elif call.gone:
             return
         elif self.draining:
-            call.answer(Answer.DRAINING)
+            call.answer(CallResult.DRAINING)
         else:
             self._plug_in(call)
 
@@ -145,10 +145,10 @@ class SimulatedSubstation:
         else:
             reply(None)
 
-    def hung_up(self, call: Call) -> None:
+    def disconnected(self, call: Call) -> None:
         """See that a caller is gone: its point is free."""
         if self.frozen:
-            self._backlog.append(lambda: self.hung_up(call))
+            self._backlog.append(lambda: self.disconnected(call))
         elif call in self._charging:
             self._unplug(call, Outcome.ABORTED)
 
@@ -176,7 +176,7 @@ class SimulatedSubstation:
         self._backlog.clear()
         self.alive = self.frozen = False
         for call in calls:
-            call.answer(Answer.RESET)
+            call.answer(CallResult.RESET)
         self._on_change(self)
 
     def start(self) -> None:
@@ -229,7 +229,7 @@ class SimulatedSubstation:
         try:
             self._charging[call] = self._model.plug_in(Demand(*demand), self._now)
         except SubstationFull:
-            call.answer(Answer.FULL)
+            call.answer(CallResult.FULL)
             return
         if not self._model.is_shared:
             self._plan_end(call)
@@ -279,7 +279,7 @@ class SimulatedSubstation:
         if call.vehicle is not None:
             call.vehicle.charges += 1
         self._unplug(call, Outcome.CHARGED)
-        call.answer(Answer.CHARGED, self._gauges() if self.alive else None)
+        call.answer(CallResult.CHARGED, self._gauges() if self.alive else None)
 
     def _unplug(self, call: Call, outcome: Outcome) -> None:
         self._model.unplug(self._charging.pop(call), self._now, outcome)

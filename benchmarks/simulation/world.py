@@ -11,7 +11,7 @@ from benchmarks.simulation.demand import Arrival, Vehicle
 from benchmarks.simulation.figures import Figures, Watch
 from benchmarks.simulation.substation import Call, SimulatedSubstation
 from benchmarks.simulation.timeline import Timeline, Wires
-from load_balancer.discovery import Answer, Directory
+from load_balancer.discovery import Directory, Resolution
 from load_balancer.substation_entries import SubstationUrl
 
 if TYPE_CHECKING:
@@ -180,7 +180,7 @@ class World:
     ) -> None:
         def look_up() -> None:
             answers = {
-                entry: Answer(
+                entry: Resolution(
                     [
                         self._ips[id(substation)]
                         for substation in substations

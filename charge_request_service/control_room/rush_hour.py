@@ -24,7 +24,7 @@ from charge_request_service.sessions.record import new_session_id
 from grid_common.api.charge import Session
 from grid_common.api.problems import Problem
 from grid_common.drain import Drain
-from grid_common.http.client import Answer
+from grid_common.http.client import UpstreamResponse
 from grid_common.logs import Log
 
 __all__ = [
@@ -35,10 +35,10 @@ __all__ = [
     "arrival_times",
 ]
 
-# As the gateway counts a caller that hung up.
-_HUNG_UP = 499
-# Hanging up takes no longer than closing sockets, seconds.
-_HANG_UP_TIMEOUT_S = 5.0
+# As the gateway counts a caller that disconnected.
+_DISCONNECTED = 499
+# Disconnecting takes no longer than closing sockets, seconds.
+_DISCONNECT_TIMEOUT_S = 5.0
 
 
 class AlreadyRunning(Problem):
@@ -68,7 +68,7 @@ class State(StrEnum):
 
     IDLE = "idle"  # there was none yet
     RUNNING = "running"
-    STOPPING = "stopping"  # hanging up on its vehicles
+    STOPPING = "stopping"  # disconnecting its vehicles
     STOPPED = "stopped"  # ended early, on demand or because the gateway drains
     FINISHED = "finished"  # every vehicle has had its answer
 
@@ -83,7 +83,7 @@ class RushHour:
     arrived: int = 0
     charged: int = 0
     lost: int = 0
-    hung_up: int = 0
+    disconnected: int = 0
     why_lost: str | None = None
     ended: float | None = None
 
@@ -95,14 +95,14 @@ class RushHour:
     @property
     def in_progress(self) -> int:
         """Vehicles that wait for a point or charge."""
-        return self.arrived - self.charged - self.lost - self.hung_up
+        return self.arrived - self.charged - self.lost - self.disconnected
 
     def end_vehicle(self, status: int, why: str | None = None) -> None:
         """Count a vehicle's answer; `why` tells what was wrong where it was not charged."""
         if status in (HTTPStatus.OK, HTTPStatus.ACCEPTED):
             self.charged += 1
-        elif status == _HUNG_UP:
-            self.hung_up += 1
+        elif status == _DISCONNECTED:
+            self.disconnected += 1
         else:
             self.lost += 1
             self.why_lost = why
@@ -125,7 +125,7 @@ class RushHour:
             "in_progress": self.in_progress,
             "charged": self.charged,
             "lost": self.lost,
-            "hung_up": self.hung_up,
+            "hung_up": self.disconnected,
             "why_lost": self.why_lost,
             "elapsed_s": round(elapsed_s, 3),
         }
@@ -134,7 +134,7 @@ class RushHour:
 class Charge(Protocol):
     """Forwards a vehicle and waits for its answer, as `POST /charge` does."""
 
-    def __call__(self, session: Session, *, request_id: str, owner: str) -> Answer:
+    def __call__(self, session: Session, *, request_id: str, owner: str) -> UpstreamResponse:
         """Charge it. Raises a Problem where the grid cannot be reached."""
 
 
@@ -181,7 +181,7 @@ class RushHours:
         self._arrivals.spawn(self._run, self._rush, wish, request_id, owner)
 
     def stop(self, *, request_id: str, caller: Mapping[str, str]) -> None:
-        """End it: no further vehicle arrives, and those that did are hung up on.
+        """End it: no further vehicle arrives, and those that did are disconnected.
 
         `caller` is what the log tells of who asked.
         """
@@ -190,8 +190,8 @@ class RushHours:
             return
         rush.state = State.STOPPING
         self._log.info("rush hour stopped", request_id=request_id, **caller)
-        self._arrivals.kill(timeout=_HANG_UP_TIMEOUT_S)
-        self._vehicles.kill(timeout=_HANG_UP_TIMEOUT_S)
+        self._arrivals.kill(timeout=_DISCONNECT_TIMEOUT_S)
+        self._vehicles.kill(timeout=_DISCONNECT_TIMEOUT_S)
         self._end(rush, State.STOPPED)
 
     def _run(self, rush: RushHour, wish: RushHourRequest, request_id: str, owner: str) -> None:
@@ -220,7 +220,7 @@ class RushHours:
             except Problem as problem:
                 status, why = int(problem.status), problem.detail
             except GreenletExit:
-                status, why = _HUNG_UP, "the rush hour was stopped"
+                status, why = _DISCONNECTED, "the rush hour was stopped"
             except Exception:
                 self._log.exception("unexpected error", request_id=request_id)
             finally:
@@ -238,7 +238,7 @@ class RushHours:
         self._log.info("rush hour ended", **self.document())
 
 
-def _detail(answer: Answer) -> str:
+def _detail(answer: UpstreamResponse) -> str:
     """Say what is wrong in an answer that is a problem document."""
     try:
         return str(orjson.loads(answer.body)["detail"])

@@ -7,7 +7,7 @@ import orjson
 from charge_request_service.sessions.record import Begin, End, Record, State
 from grid_common.api.problem_type import CONTENT_TYPE
 from grid_common.api.problems import Problem
-from grid_common.http.response import Answer
+from grid_common.http.response import UpstreamResponse
 
 _NUMBERS = (
     "attempts",
@@ -22,7 +22,7 @@ _NO_ANSWER = (None, None, None)
 _TOLD = 3 + len(_NUMBERS) + 2
 
 
-def end_of(session_id: str, answer: Answer, ended_us: int, *, keep: bool) -> End:
+def end_of(session_id: str, answer: UpstreamResponse, ended_us: int, *, keep: bool) -> End:
     """Return how the session ended whose answer this is.
 
     Args:
@@ -43,7 +43,9 @@ def end_of(session_id: str, answer: Answer, ended_us: int, *, keep: bool) -> End
     return with_answer(end, answer) if keep else end
 
 
-def stopped(begin: Begin, told: dict[str, Any], why: str, ended_us: int) -> tuple[End, Answer]:
+def stopped(
+    begin: Begin, told: dict[str, Any], why: str, ended_us: int
+) -> tuple[End, UpstreamResponse]:
     """Return how a session ended that was told to stop, without its answer, and that answer.
 
     Args:
@@ -66,7 +68,9 @@ def stopped(begin: Begin, told: dict[str, Any], why: str, ended_us: int) -> tupl
         **told,
         "status": state,
     }
-    return with_told(end, told), Answer(200, "application/json", None, orjson.dumps(document))
+    return with_told(end, told), UpstreamResponse(
+        200, "application/json", None, orjson.dumps(document)
+    )
 
 
 def with_told(end: End, told: dict[str, Any]) -> End:
@@ -84,7 +88,7 @@ def _told(told: dict[str, Any]) -> tuple[Any, ...]:
     )
 
 
-def with_answer(end: End, answer: Answer) -> End:
+def with_answer(end: End, answer: UpstreamResponse) -> End:
     """Add the answer, to be given again."""
     return end._replace(
         status=answer.status,
@@ -94,18 +98,18 @@ def with_answer(end: End, answer: Answer) -> End:
     )
 
 
-def answer_of(record: Record) -> Answer | None:
+def answer_of(record: Record) -> UpstreamResponse | None:
     """Return the answer that was kept of a finished session."""
     if record.body is None or record.status is None:
         return None
-    return Answer(
+    return UpstreamResponse(
         record.status, record.content_type or "", record.retry_after, record.body.encode()
     )
 
 
-def problem_answer(problem: Problem) -> Answer:
+def problem_answer(problem: Problem) -> UpstreamResponse:
     """Return a problem as the answer that it is rendered as."""
-    return Answer(
+    return UpstreamResponse(
         int(problem.status),
         CONTENT_TYPE,
         problem.headers.get("Retry-After"),

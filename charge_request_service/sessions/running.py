@@ -8,8 +8,8 @@ import gevent
 from gevent.event import Event
 
 from charge_request_service.sessions.record import Begin, End, Kind
-from grid_common.http.cancellation import Interrupt
-from grid_common.http.response import Answer
+from grid_common.http.cancellation import CancelScope
+from grid_common.http.response import UpstreamResponse
 
 
 class ToStop(BaseException):
@@ -33,10 +33,10 @@ class Running:
 
     __slots__ = (
         "_callers",
+        "_cancel_scope",
         "_ended",
         "_grace",
         "_grace_s",
-        "_interrupt",
         "_stop_asked",
         "answer",
         "begin",
@@ -63,8 +63,8 @@ class Running:
         self.resumed = resumed
         self.stopping: str | None = None
         self._stop_asked: Event | None = None
-        self._interrupt: Interrupt | None = None
-        self.answer: Answer | None = None
+        self._cancel_scope: CancelScope | None = None
+        self.answer: UpstreamResponse | None = None
         self.end: End | None = None
         self.kind = begin.kind
         self.started = False
@@ -102,20 +102,20 @@ class Running:
         self._end_grace()
 
     @contextmanager
-    def in_hand(self) -> Iterator[None]:
+    def in_flight(self) -> Iterator[None]:
         """Leave the session to the balancer, until it is to stop.
 
         Raises:
             ToStop: it is to stop.
         """
-        with Interrupt() as interrupt:
-            self._interrupt = interrupt
+        with CancelScope() as cancel_scope:
+            self._cancel_scope = cancel_scope
             try:
                 if self.stopping is not None:
                     raise ToStop
                 yield
             finally:
-                self._interrupt = None
+                self._cancel_scope = None
 
     def stop(self, why: str) -> None:
         """Have it stop, unless it has ended; `wait` tells when it has."""
@@ -123,8 +123,8 @@ class Running:
             self.stopping = why
             if self._stop_asked is not None:
                 self._stop_asked.set()
-            if self._interrupt is not None:
-                self._interrupt.throw(ToStop())
+            if self._cancel_scope is not None:
+                self._cancel_scope.throw(ToStop())
 
     def pause(self, seconds: float) -> None:
         """Wait before the next attempt, or until it is to stop."""
@@ -132,13 +132,13 @@ class Running:
             self._stop_asked = Event()
             self._stop_asked.wait(seconds)
 
-    def finish(self, end: End, answer: Answer) -> None:
+    def finish(self, end: End, answer: UpstreamResponse) -> None:
         """Note how it ended, and wake those that wait."""
         self.end, self.answer = end, answer
         self._end_grace()
         self._ended.set()
 
-    def wait(self, timeout_s: float | None = None) -> Answer | None:
+    def wait(self, timeout_s: float | None = None) -> UpstreamResponse | None:
         """Wait for its answer; None when `timeout_s` passed first."""
         self._ended.wait(timeout_s)
         return self.answer

@@ -27,7 +27,7 @@ from grid_common.api.charge import Session
 from grid_common.api.problems import Problem, Unavailable
 from grid_common.drain import Drain, says_it_drains
 from grid_common.held_limit import has_no_connection_free
-from grid_common.http.response import Answer
+from grid_common.http.response import UpstreamResponse
 from grid_common.logs import Log
 
 __all__ = ["Reply", "Sessions"]
@@ -38,7 +38,7 @@ _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 2.0
 _STOP_S = 15.0
 # How long a caller waits for a session that another process of this gateway left, seconds.
 _TAKE_OVER_S, _LOOK_EVERY_S = 10.0, 0.1
-_HUNG_UP = "its caller hung up"
+_DISCONNECTED = "its caller disconnected"
 _STOPPED = "stopped by its caller"
 _RESTARTED = "its gateway was restarted"
 
@@ -53,7 +53,7 @@ class Reply(NamedTuple):
     """
 
     session_id: str
-    answer: Answer | None
+    answer: UpstreamResponse | None
     replayed: bool = False
 
 
@@ -108,7 +108,7 @@ class Sessions:
         wait_s: float,
         owner: str = "",
         told_vehicle: bool = True,
-    ) -> Answer:
+    ) -> UpstreamResponse:
         """Charge a vehicle for as long as its caller waits.
 
         Raises:
@@ -125,7 +125,7 @@ class Sessions:
 
     def _charge_plain(
         self, begin: Begin, session: Session, *, request_id: str, wait_s: float
-    ) -> Answer:
+    ) -> UpstreamResponse:
         try:
             # Neither the beginning nor the end is waited for. Were a killed gateway's last rows
             # lost: what it held stops with it, and the next asks the balancer for what has no end.
@@ -142,7 +142,7 @@ class Sessions:
                 self._ledger.note_end(end_of(session.session_id, answer, now_us(), keep=False))
             raise
         except BaseException:
-            gevent.spawn(self._settle, begin, _HUNG_UP, request_id)
+            gevent.spawn(self._settle, begin, _DISCONNECTED, request_id)
             raise
         self._ledger.note_end(end_of(session.session_id, answer, now_us(), keep=False))
         return answer
@@ -368,11 +368,11 @@ class Sessions:
             self._ledger.end(end, patience_s=None)
         self._gone(running)
 
-    def _outcome(self, running: Running) -> tuple[End, Answer]:
+    def _outcome(self, running: Running) -> tuple[End, UpstreamResponse]:
         begin, pause_s = running.begin, _FIRST_PAUSE_S
         while True:
             try:
-                with running.in_hand():
+                with running.in_flight():
                     answer = self._balancer.charge(
                         begin.session(),
                         request_id=running.request_id,
@@ -396,7 +396,7 @@ class Sessions:
             running.pause(pause_s)
             pause_s = min(_LONGEST_PAUSE_S, 2 * pause_s)
 
-    def _stop(self, begin: Begin, why: str, request_id: str) -> tuple[End, Answer]:
+    def _stop(self, begin: Begin, why: str, request_id: str) -> tuple[End, UpstreamResponse]:
         """Stop a session at the balancer, however long that takes; tell how it ended."""
         pause_s = _FIRST_PAUSE_S
         while True:

@@ -61,7 +61,7 @@ def charge(*, waits: bool = True) -> dict[str, Any]:
     """Describe `POST /charge`."""
     return {
         "summary": "Charge a vehicle",
-        "description": "Held while the vehicle charges; hang up to stop. No body means 10 kWh.",
+        "description": "Held while the vehicle charges; disconnect to stop. No body means 10 kWh.",
         "parameters": [_PREFER] if waits else [],
         "requestBody": {
             "required": False,

@@ -1,4 +1,6 @@
-"""Breaking into a greenlet that waits: for a caller that hangs up, for a substation that is lost.
+"""Breaking into a greenlet that waits.
+
+For a caller that disconnects, for a substation that is lost.
 
 The way is that of `gevent.Timeout`: a callback in gevent's hub throws into the greenlet at whatever
 it waits for. Because the hub runs only while no greenlet does, the throw never lands outside the
@@ -11,22 +13,25 @@ from typing import Any, Self
 from gevent import get_hub, getcurrent
 from gevent.socket import wait
 
-from grid_common.http.sockets import has_hung_up
+from grid_common.http.sockets import has_disconnected
 
-__all__ = ["Caller", "CallerGone", "Interrupt"]
+__all__ = ["Caller", "CancelScope", "ClientDisconnected"]
 
-# How often to look for a hang-up behind bytes that the caller sent ahead (pipelining), seconds.
+# How often to look for a disconnect behind bytes that the caller sent ahead (pipelining), seconds.
 # Such bytes hide the end of the stream from a peek, so the kernel's own state is asked instead.
 _LOOK_AGAIN_S = 0.25
 _READABLE = 1  # libev's EV_READ
 
 
-class CallerGone(BaseException):
-    """The caller hung up. A BaseException, like gevent.Timeout, so that no library swallows it."""
+class ClientDisconnected(BaseException):
+    """The caller disconnected.
+
+    A BaseException, like gevent.Timeout, so that no library swallows it.
+    """
 
 
-class Interrupt:
-    """A block that others can break into: `with Interrupt() as interrupt` is the block's handle."""
+class CancelScope:
+    """A block that others can break into: `with CancelScope() as scope` is the block's handle."""
 
     def __init__(self) -> None:
         self._greenlet: Any = getcurrent()
@@ -57,7 +62,7 @@ class Caller:
     """The other end of a connection: `with caller:` runs only for as long as it is connected.
 
     Raises:
-        CallerGone: in the block, when the caller closes its side of the connection.
+        ClientDisconnected: in the block, when the caller closes its side of the connection.
     """
 
     def __init__(self, sock: socket.socket | None) -> None:
@@ -68,7 +73,7 @@ class Caller:
 
     def __enter__(self) -> Self:
         if self._watcher is not None:
-            self._interrupt = Interrupt()
+            self._cancel_scope = CancelScope()
             self._watcher.start(self._readable)
         return self
 
@@ -76,7 +81,7 @@ class Caller:
         # Stopped, neither knows this object any more: what a held vehicle leaves behind must not be
         # a cycle, which would be found by a full garbage collection alone.
         if self._watcher is not None:
-            self._interrupt.close()
+            self._cancel_scope.close()
             self._watcher.stop()
         if self._timer is not None:
             self._timer.close()
@@ -97,20 +102,20 @@ class Caller:
             self._watcher.close()
 
     def check(self) -> None:
-        """Raise CallerGone if the caller hung up.
+        """Raise ClientDisconnected if the caller disconnected.
 
-        Where a timer and the hang-up are due together, as when this process wakes from a freeze,
+        Where a timer and the disconnect are due together, as when this process wakes from a freeze,
         the timer may come first: whoever is about to count a success asks here before.
         """
         if self._is_gone():
-            raise CallerGone
+            raise ClientDisconnected
 
     def is_there(self) -> bool:
-        """Tell whether the caller has not hung up, as far as this machine knows."""
+        """Tell whether the caller has not disconnected, as far as this machine knows."""
         return not self._is_gone()
 
     def _is_gone(self) -> bool:
-        return self._sock is not None and has_hung_up(self._sock)
+        return self._sock is not None and has_disconnected(self._sock)
 
     # Both run in the hub.
 
@@ -122,4 +127,4 @@ class Caller:
 
     def _look(self) -> None:
         if self._is_gone():
-            self._interrupt.throw_from_hub(CallerGone())
+            self._cancel_scope.throw_from_hub(ClientDisconnected())

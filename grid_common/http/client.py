@@ -1,10 +1,10 @@
 """The HTTP client towards the next hop: kept-alive connections, one retry in one case.
 
 UpstreamError
- ├── Refused     no connection: nothing was sent
- ├── Reset       the connection broke before the answer was whole
- └── Garbled     what came back is not an HTTP answer within bounds
-      └── TooLarge    its body is larger than was allowed
+ ├── ConnectError           no connection: nothing was sent
+ ├── ReadError              the connection broke before the answer was whole
+ └── ProtocolError          what came back is not an HTTP answer within bounds
+      └── ResponseTooLarge  its body is larger than was allowed
 
 Written by hand over llhttp: a client library took four times as long (docs/performance.md), and
 each sends again by itself in some case where a vehicle might be charged twice. This one sends again
@@ -20,9 +20,17 @@ from weakref import WeakSet
 import gevent
 
 from grid_common.http.client_connection import Connection
-from grid_common.http.response import Answer, BodyOverLimit, NotAnAnswer
+from grid_common.http.response import BodyOverLimit, InvalidResponse, UpstreamResponse
 
-__all__ = ["Answer", "Garbled", "Refused", "Reset", "TooLarge", "Upstream", "UpstreamError"]
+__all__ = [
+    "ConnectError",
+    "ProtocolError",
+    "ReadError",
+    "ResponseTooLarge",
+    "Upstream",
+    "UpstreamError",
+    "UpstreamResponse",
+]
 
 # Answers of the grid are a few hundred bytes; more than this is not one of them.
 _ANSWER_LIMIT = 65_536
@@ -40,29 +48,29 @@ class UpstreamError(Exception):
     reason = "error"
 
 
-class Refused(UpstreamError):
+class ConnectError(UpstreamError):
     """No connection was made, so nothing was sent."""
 
     reason = "refused"
 
 
-class Reset(UpstreamError):
+class ReadError(UpstreamError):
     """The connection broke, or fell silent, before the answer was whole."""
 
     reason = "reset"
 
 
-class Garbled(UpstreamError):
+class ProtocolError(UpstreamError):
     """What came back is not an answer."""
 
     reason = "garbled"
 
 
-class TooLarge(Garbled):
+class ResponseTooLarge(ProtocolError):
     """The answer's body is larger than was allowed."""
 
 
-class _Unheard(Reset):
+class _NoResponse(ReadError):
     """It broke before any byte of an answer came."""
 
 
@@ -107,7 +115,7 @@ class Upstream:
         within_s: float | None = None,
         limit: int = _ANSWER_LIMIT,
         keep: int | None = None,
-    ) -> Answer:
+    ) -> UpstreamResponse:
         """Send a request and read its whole answer.
 
         Args:
@@ -140,26 +148,26 @@ class Upstream:
         except gevent.Timeout as expired:
             if expired is not timeout:
                 raise
-            raise Reset(f"no answer within {within_s:g} s") from None
+            raise ReadError(f"no answer within {within_s:g} s") from None
         finally:
             timeout.close()
 
     def _send(
         self, request: bytes, limit: int, keep: int | None, timeout_s: float | None
-    ) -> Answer:
+    ) -> UpstreamResponse:
         connection = self._kept()
         if connection is None:
             return self._exchange(self._connected(), request, limit, keep, timeout_s)
         sent = time.monotonic()
         try:
             return self._exchange(connection, request, limit, keep, timeout_s)
-        except _Unheard as unheard:
+        except _NoResponse as unheard:
             if time.monotonic() - sent > _STALE_S:
                 raise
             try:
                 connection = self._connected()
-            except Refused:
-                raise unheard from None  # not `Refused`: something was sent after all
+            except ConnectError:
+                raise unheard from None  # not `ConnectError`: something was sent after all
         return self._exchange(connection, request, limit, keep, timeout_s)
 
     def _exchange(
@@ -169,22 +177,22 @@ class Upstream:
         limit: int,
         keep: int | None,
         timeout_s: float | None,
-    ) -> Answer:
+    ) -> UpstreamResponse:
         connection.reader.begin(limit, keep)
         answer = None
         try:
             answer = connection.exchange(request, timeout_s)
         except BodyOverLimit as error:
-            raise TooLarge(str(error)) from None
-        except NotAnAnswer as error:
-            raise Garbled(f"not an HTTP answer: {error}") from None
+            raise ResponseTooLarge(str(error)) from None
+        except InvalidResponse as error:
+            raise ProtocolError(f"not an HTTP answer: {error}") from None
         except TimeoutError:
-            raise Reset("no answer in time") from None
+            raise ReadError("no answer in time") from None
         except OSError as error:
-            raise (Reset if connection.heard else _Unheard)(_told(error)) from error
+            raise (ReadError if connection.heard else _NoResponse)(_told(error)) from error
         finally:
             # A connection whose answer was not read to its end, whatever the reason, an interrupt
-            # too, is closed: the other side takes that as the vehicle's hang-up.
+            # too, is closed: the other side takes that as the vehicle's disconnect.
             if answer and connection.reader.reusable and len(self._idle) < self._connections:
                 self._keep(connection)
             else:
@@ -230,9 +238,9 @@ class Upstream:
         try:
             sock = self._connect()
         except TimeoutError:
-            raise Refused("no connection in time") from None
+            raise ConnectError("no connection in time") from None
         except OSError as error:
-            raise Refused(_told(error)) from error
+            raise ConnectError(_told(error)) from error
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return Connection(sock)
 

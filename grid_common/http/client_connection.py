@@ -9,7 +9,7 @@ import gevent
 from gevent.monkey import get_original
 from gevent.socket import wait
 
-from grid_common.http.response import HEAD_LIMIT, Answer, AnswerReader
+from grid_common.http.response import HEAD_LIMIT, ResponseReader, UpstreamResponse
 from grid_common.http.sockets import send_whole
 
 # The system's own: gevent's would give others their turn, and each takes a watcher.
@@ -32,14 +32,14 @@ class Connection:
 
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
-        self.reader = AnswerReader()
+        self.reader = ResponseReader()
         self._news = _poll()  # of the end, or of bytes that nobody asked for
         self._news.register(sock.fileno(), select.POLLIN)
         self._loop: Any = None
         self.idle_since = 0.0
         self.heard = False  # something came for the request that was sent last
 
-    def exchange(self, request: bytes, timeout_s: float | None) -> Answer:
+    def exchange(self, request: bytes, timeout_s: float | None) -> UpstreamResponse:
         """Send a request, for whose answer the reader is ready, and read the answer."""
         self.heard = False
         # The timeout of `Upstream.request` comes only where gevent's hub runs: not while a socket
@@ -77,7 +77,7 @@ class Connection:
         return self.idle_since > freshest and not self._news.poll(0)
 
     def close(self) -> None:
-        """Hang up."""
+        """Disconnect."""
         if self._loop is not None:
             self._readable.close()
         self.sock.close()

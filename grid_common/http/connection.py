@@ -95,8 +95,8 @@ class Connection:
     """One caller's connection.
 
     Attributes:
-        due: when to hang up if nothing has changed by then, seconds of the monotonic clock; never
-            while the app has a request, for a vehicle charges as long as it takes.
+        due: when to disconnect if nothing has changed by then, seconds of the monotonic clock;
+            never while the app has a request, for a vehicle charges as long as it takes.
     """
 
     def __init__(
@@ -143,12 +143,12 @@ class Connection:
             if ends:
                 self._linger()
         except OSError:
-            pass  # the caller broke off; what it had in hand, the app has seen to
+            pass  # the caller broke off; what it had in flight, the app has seen to
         finally:
             self._caller.close()
             self._sock.close()
 
-    def hang_up(self) -> None:
+    def disconnect(self) -> None:
         """End the connection, whatever it does."""
         with suppress(OSError):
             self._sock.shutdown(socket.SHUT_RDWR)

@@ -11,7 +11,7 @@ from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 from grid_common.shown import shown
 
-__all__ = ["Answer", "AnswerReader", "BodyOverLimit", "NotAnAnswer"]
+__all__ = ["BodyOverLimit", "InvalidResponse", "ResponseReader", "UpstreamResponse"]
 
 # Status line and headers together, those of informational answers before it too, bytes.
 HEAD_LIMIT = 16_384
@@ -32,15 +32,15 @@ _HEADERS = frozenset(
 _CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 
 
-class NotAnAnswer(Exception):
+class InvalidResponse(Exception):
     """The bytes are no answer, or one beyond its bounds."""
 
 
-class BodyOverLimit(NotAnAnswer):
+class BodyOverLimit(InvalidResponse):
     """The answer's body is larger than was allowed."""
 
 
-class Answer(NamedTuple):
+class UpstreamResponse(NamedTuple):
     """An HTTP answer: status, the headers that matter, body."""
 
     status: int
@@ -52,7 +52,7 @@ class Answer(NamedTuple):
     load_metrics: str = ""  # `endpoint-load-metrics`: how busy who answered is
 
 
-class AnswerReader:
+class ResponseReader:
     """The answers of one connection, one after the other.
 
     Attributes:
@@ -86,32 +86,32 @@ class AnswerReader:
         self._length: int | None = None  # of the body, where the parser does not go by it
         self._status = 0
         self._head_whole = self._whole = False
-        self._fault: NotAnAnswer | None = None
+        self._fault: InvalidResponse | None = None
         self.overhead_limit = HEAD_LIMIT
         self.reusable = False
 
-    def feed(self, data: bytes) -> Answer | None:
+    def feed(self, data: bytes) -> UpstreamResponse | None:
         """Take what the connection brought; return the answer once it is whole.
 
         Raises:
-            NotAnAnswer: it is none, or beyond its bounds.
+            InvalidResponse: it is none, or beyond its bounds.
         """
         self._wire_bytes += len(data)
         try:
             self._parser.feed_data(data)
         except HttpParserUpgrade:
-            raise NotAnAnswer("it changes to a protocol that nobody asked for") from None
+            raise InvalidResponse("it changes to a protocol that nobody asked for") from None
         except HttpParserError as error:
             if not self._whole:
-                raise self._fault or NotAnAnswer(str(error).lower()) from None
+                raise self._fault or InvalidResponse(str(error).lower()) from None
         if self._whole:
             return self._answer()
         if self._wire_bytes > self.overhead_limit + _WIRE_BYTES_PER_BYTE * self._body_bytes:
             what = "the wrapping of its body is" if self._head_whole else "its headers are"
-            raise NotAnAnswer(f"{what} over {self.overhead_limit} bytes")
+            raise InvalidResponse(f"{what} over {self.overhead_limit} bytes")
         return None
 
-    def end(self) -> Answer | None:
+    def end(self) -> UpstreamResponse | None:
         """Take it that nothing more comes; return the answer if this is how its end is told."""
         told = (
             b"content-length" in self._headers
@@ -119,9 +119,9 @@ class AnswerReader:
         )
         return self._answer() if self._head_whole and not told else None
 
-    def _answer(self) -> Answer:
+    def _answer(self) -> UpstreamResponse:
         headers = self._headers
-        return Answer(
+        return UpstreamResponse(
             self._status,
             headers.get(b"content-type", b"").decode("latin-1"),
             _text(headers.get(b"retry-after")),
@@ -131,7 +131,7 @@ class AnswerReader:
             headers.get(b"endpoint-load-metrics", b"").decode("latin-1"),
         )
 
-    def _refuse(self, fault: NotAnAnswer) -> NoReturn:
+    def _refuse(self, fault: InvalidResponse) -> NoReturn:
         self._fault = fault
         raise fault
 
@@ -145,7 +145,7 @@ class AnswerReader:
     def on_status(self, reason: bytes) -> None:
         """The words behind the status have come, or a part of them."""
         if reason != b"OK" and _CONTROL.search(reason) and not self._whole:
-            self._refuse(NotAnAnswer("its reason phrase has a control character"))
+            self._refuse(InvalidResponse("its reason phrase has a control character"))
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A header has come."""
@@ -171,9 +171,11 @@ class AnswerReader:
                 self._end_at_length()
         elif coding.lower() != b"chunked":
             what = shown(coding.decode("latin-1"))
-            self._refuse(NotAnAnswer(f"its Transfer-Encoding is {what}, which nobody asked for"))
+            self._refuse(
+                InvalidResponse(f"its Transfer-Encoding is {what}, which nobody asked for")
+            )
         elif length is not None:
-            self._refuse(NotAnAnswer("it has a Content-Length beside a Transfer-Encoding"))
+            self._refuse(InvalidResponse("it has a Content-Length beside a Transfer-Encoding"))
 
     def on_body(self, piece: bytes) -> None:
         """A piece of the body has come."""

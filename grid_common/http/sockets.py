@@ -2,12 +2,12 @@
 
 import socket
 
-__all__ = ["has_hung_up", "send_whole"]
+__all__ = ["has_disconnected", "send_whole"]
 
 _TCP_ESTABLISHED = 1
 
 
-def has_hung_up(sock: socket.socket) -> bool:
+def has_disconnected(sock: socket.socket) -> bool:
     """Tell whether the peer closed its side, or the connection broke, without consuming bytes.
 
     A caller that closes only its sending side counts as gone, as it does for most proxies.

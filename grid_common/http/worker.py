@@ -31,7 +31,7 @@ _HEARTBEAT_S = 1.0
 # Else each greenlet keeps in mind where it was spawned, ten frames of it: 1 KB for every vehicle.
 gevent.config.track_greenlet_tree = False
 # What the worker itself pays no heed to: its master does, or nobody. By default some of these would
-# end it with all vehicles in hand, and some would freeze it.
+# end it with all vehicles in flight, and some would freeze it.
 _IGNORED = {
     signal.SIGHUP,
     signal.SIGUSR1,
@@ -83,9 +83,9 @@ class DrainingWorker(GeventWorker):
         for server in servers:
             server.close()
         # Idle connections end here; so do vehicles that outlasted the drain, whose points are freed
-        # as by any hang-up.
+        # as by any disconnect.
         for connection in list(self._connections):
-            connection.hang_up()
+            connection.disconnect()
         pool.join(timeout=_LINGER_S)
         beat.kill()
 
@@ -115,11 +115,11 @@ class DrainingWorker(GeventWorker):
         drain = self.app_served.drain
         drain.begin()
         if not drain.wait_idle(max(0, self.cfg.graceful_timeout - MARGIN_S - _LINGER_S)):
-            self.log.warning("%d vehicles still charging at the end of the drain", drain.in_hand)
+            self.log.warning("%d vehicles still charging at the end of the drain", drain.in_flight)
         gevent.sleep(_LINGER_S)
 
     def _beat(self, pool: Pool) -> None:
-        """Tell gunicorn that all is well, and hang up on callers that are overdue."""
+        """Tell gunicorn that all is well, and disconnect callers that are overdue."""
         now, was_late = time.monotonic(), False
         while True:
             self.notify()
@@ -127,32 +127,32 @@ class DrainingWorker(GeventWorker):
             # After a freeze, what came meanwhile is read before anyone counts as overdue.
             is_late = now - before > 2 * _HEARTBEAT_S
             if was_late or not is_late:
-                self._hang_up_on_overdue(now, make_room=pool.full())
+                self._disconnect_on_overdue(now, make_room=pool.full())
             was_late = is_late
             gevent.sleep(_HEARTBEAT_S)
 
-    def _hang_up_on_overdue(self, now: float, *, make_room: bool) -> None:
+    def _disconnect_on_overdue(self, now: float, *, make_room: bool) -> None:
         for connection in list(self._connections):
             if connection.due < now:
-                connection.hang_up()
+                connection.disconnect()
         if make_room:
             self._make_room()
 
     def _make_room(self) -> None:
-        """Hang up on a quarter of the callers for whom nothing is being done, the first due first.
+        """Disconnect a quarter of the callers for whom nothing is being done, the first due first.
 
         Else whoever opens enough connections, and says nothing, keeps all vehicles out.
         """
         waiting = [one for one in self._connections if one.due < math.inf]
         for connection in sorted(waiting, key=lambda one: one.due)[: math.ceil(len(waiting) / 4)]:
-            connection.hang_up()
+            connection.disconnect()
 
     def handle_exit(self, sig: int, frame: object) -> None:  # noqa: ARG002 - gunicorn's signature
         """Begin to drain on SIGTERM."""
         self._stopping.set()
 
     def handle_quit(self, sig: int, frame: FrameType | None) -> None:
-        """Leave at once on SIGINT or SIGQUIT: who charges here is hung up on.
+        """Leave at once on SIGINT or SIGQUIT: who charges here is disconnected.
 
         Once: of a Ctrl-C the terminal tells all processes, and gunicorn's master then its worker.
         """

@@ -239,7 +239,7 @@ class Pool:
         ticket.on_dispatch(ticket.dispatch)
 
     def leave(self, ticket: Ticket, now: float) -> None:
-        """Let go of a vehicle wherever it is: its caller hung up, or its time is over."""
+        """Let go of a vehicle wherever it is: its caller disconnected, or its time is over."""
         self.waiting.remove(ticket)
         if self.left_in_line:
             self.left_in_line = [one for one in self.left_in_line if one.ticket is not ticket]

@@ -109,8 +109,8 @@ class Substation:
         self.patience = patience
         self.read_at = float("-inf")
         self._own_at_reading = 0
-        # When each vehicle was let go whose point may still be taken: answered 202, or hung up.
-        # It counts until a poll that began later can show it.
+        # When each vehicle was let go whose point may still be taken: answered 202, or
+        # disconnected. It counts until a poll that began later can show it.
         self._unconfirmed: list[float] = []
         self._others_at_poll = 0
         self._poll_began = float("-inf")

@@ -104,7 +104,7 @@ def test_a_line_that_is_full_refuses_at_once(start_service: StartService) -> Non
     assert {ride.document["type"] for ride in refused} == {"urn:ev-grid:problem:queue-full"}
 
 
-def test_a_caller_that_hangs_up_in_line_or_at_a_point_leaves_nothing_behind(
+def test_a_caller_that_disconnects_in_line_or_at_a_point_leaves_nothing_behind(
     start_service: StartService,
 ) -> None:
     substation = start_service("substation_service", CHARGING_POINTS=1, TIME_SCALE=36)

@@ -297,7 +297,7 @@ def test_half_an_answer_is_waited_for_until_polls_go_unanswered(
         assert lost.asked.count("/charge") == 1
 
 
-def test_half_an_answer_is_waited_for_until_the_caller_hangs_up(
+def test_half_an_answer_is_waited_for_until_the_caller_disconnects(
     start_service: StartService,
 ) -> None:
     with raw_substation(HALF) as substation:

@@ -178,7 +178,7 @@ def test_a_balancer_that_stays_away_is_a_503_with_retry_after(start_service: Sta
     assert line["why"].startswith("The balancer cannot be reached")
 
 
-def test_a_vehicle_that_hangs_up_has_its_line_too(start_grid: StartGrid) -> None:
+def test_a_vehicle_that_disconnects_has_its_line_too(start_grid: StartGrid) -> None:
     grid = start_grid(points=(4,), env={"TIME_SCALE": "60"})
     with pytest.raises(requests.ReadTimeout):
         requests.post(f"{grid.url}/charge", json={"vehicle_id": "EV-1"}, timeout=0.5)
@@ -186,7 +186,7 @@ def test_a_vehicle_that_hangs_up_has_its_line_too(start_grid: StartGrid) -> None
     def told() -> None:
         lines = [(line["vehicle_id"], line["status"]) for line in answered(grid.gateway)]
         assert lines == [("EV-1", 499)]
-        assert '"event":"hung up"' in grid.balancer.log_file.read_text()
+        assert '"event":"disconnected"' in grid.balancer.log_file.read_text()
 
     eventually(told)
 
@@ -197,7 +197,7 @@ def answered(gateway: Process) -> list[dict[str, Any]]:
     return [event for event in events if event["event"] == "answered"]
 
 
-def test_a_balancer_that_dies_with_vehicles_in_hand_frees_every_point(
+def test_a_balancer_that_dies_with_vehicles_in_flight_frees_every_point(
     start_grid: StartGrid,
 ) -> None:
     grid = start_grid(points=(4, 4), env={"TIME_SCALE": "60"})

@@ -64,7 +64,7 @@ def post(grid: Grid, body: dict[str, Any] | None = None, **headers: str) -> requ
     return requests.post(f"{grid.url}/charge", json=body or {}, headers=given, timeout=60)
 
 
-def hang_up_after(seconds: float, grid: Grid, body: dict[str, Any], **headers: str) -> None:
+def disconnect_after(seconds: float, grid: Grid, body: dict[str, Any], **headers: str) -> None:
     given = {name.replace("_", "-"): value for name, value in headers.items()}
     with pytest.raises(requests.exceptions.Timeout):
         requests.post(f"{grid.url}/charge", json=body, headers=given, timeout=seconds)
@@ -135,7 +135,7 @@ def test_a_plain_charge_is_in_the_ledger(grid: Grid) -> None:
     assert "Idempotency-Replayed" not in answer.headers
 
 
-def test_one_that_was_refused_and_one_that_hung_up_are_in_the_ledger(grid: Grid) -> None:
+def test_one_that_was_refused_and_one_that_disconnected_are_in_the_ledger(grid: Grid) -> None:
     holding = [Asked(grid.url, {}, {"kwh": 50}) for _ in range(8)]
     eventually(lambda: _full(grid))
     refused = post(grid, {"vehicle_id": "EV-refused"}, Prefer="wait=0")
@@ -144,11 +144,11 @@ def test_one_that_was_refused_and_one_that_hung_up_are_in_the_ledger(grid: Grid)
     assert found["vehicle_id"] == "EV-refused"
     assert found["reason"] == refused.json()["detail"]
 
-    hang_up_after(0.3, grid, {"vehicle_id": "EV-gone"})
+    disconnect_after(0.3, grid, {"vehicle_id": "EV-gone"})
 
     [one] = ended(grid, 1, vehicle_id="EV-gone")
     assert one["state"] == "stopped"
-    assert "hung up" in one["reason"]
+    assert "disconnected" in one["reason"]
     for held in holding:
         assert held.wait().status_code == 200
 
@@ -237,7 +237,7 @@ def test_a_key_that_has_its_answer_gets_it_however_often_it_comes_at_once(grid: 
 
 
 def test_a_session_whose_caller_is_gone_is_taken_over(grid: Grid) -> None:
-    hang_up_after(0.7, grid, {"kwh": 10}, Idempotency_Key="k")
+    disconnect_after(0.7, grid, {"kwh": 10}, Idempotency_Key="k")
 
     answer = post(grid, {"kwh": 10}, Idempotency_Key="k")
 
@@ -253,7 +253,7 @@ def test_a_session_whose_caller_does_not_come_back_stops_after_the_grace(
 ) -> None:
     grid = start_grid(points=(4,), gateway_env=ledger_env(tmp_path, RECONNECT_GRACE="1"))
 
-    hang_up_after(0.5, grid, {"kwh": 100}, Idempotency_Key="k")
+    disconnect_after(0.5, grid, {"kwh": 100}, Idempotency_Key="k")
     [running] = sessions(grid)
     assert running["state"] in ("charging", "waiting")
     stopped = eventually(in_state(grid, running["session_id"], "stopped"), 10)
@@ -299,7 +299,7 @@ def test_an_asynchronous_charge_with_a_key_is_begun_once(grid: Grid) -> None:
 
 def test_one_that_waited_may_have_it_go_on_by_itself(start_grid: StartGrid, tmp_path: Path) -> None:
     grid = start_grid(points=(4,), gateway_env=ledger_env(tmp_path, RECONNECT_GRACE="0.5"))
-    hang_up_after(0.3, grid, {"kwh": 15}, Idempotency_Key="k")
+    disconnect_after(0.3, grid, {"kwh": 15}, Idempotency_Key="k")
 
     answer = post(grid, {"kwh": 15}, Prefer="respond-async", Idempotency_Key="k")
 
@@ -589,7 +589,7 @@ def test_a_ledger_that_is_locked_costs_new_charges_and_nothing_else(
 def test_one_that_cannot_be_made_asynchronous_while_the_ledger_is_away_is_told_so(
     grid: Grid, tmp_path: Path
 ) -> None:
-    hang_up_after(0.3, grid, {"kwh": 40}, Idempotency_Key="k")
+    disconnect_after(0.3, grid, {"kwh": 40}, Idempotency_Key="k")
     locked = sqlite3.connect(tmp_path / "ledger.sqlite", isolation_level=None)
     locked.execute("BEGIN IMMEDIATE")
     try:

@@ -15,8 +15,14 @@ from typing import Any
 
 import pytest
 
-from grid_common.http.client import Answer, Garbled, Reset, Upstream, UpstreamError
-from grid_common.http.response import AnswerReader
+from grid_common.http.client import (
+    ProtocolError,
+    ReadError,
+    Upstream,
+    UpstreamError,
+    UpstreamResponse,
+)
+from grid_common.http.response import ResponseReader
 from tests.support.hostile_answers import BOMB, GARBAGE, MUDDLE
 from tests.support.raw_substation import MOMENT_S, Bytes, RawSubstation, http, raw_substation
 
@@ -37,9 +43,9 @@ def peak() -> Iterator[None]:
         tracemalloc.stop()
 
 
-def ask(substation: RawSubstation, upstream: Upstream) -> Answer | UpstreamError:
+def ask(substation: RawSubstation, upstream: Upstream) -> UpstreamResponse | UpstreamError:
     """Ask in a thread, so that a client that does not come to an end fails the test."""
-    came: list[Answer | UpstreamError] = []
+    came: list[UpstreamResponse | UpstreamError] = []
 
     def request() -> None:
         try:
@@ -70,9 +76,9 @@ def test_garbage_is_an_error_and_the_next_request_gets_its_own_answer(attack: By
 
         first, second = ask(substation, upstream), ask(substation, upstream)
 
-    assert isinstance(first, Garbled | Reset)
+    assert isinstance(first, ProtocolError | ReadError)
     assert 0 < len(str(first)) < 300
-    assert isinstance(second, Answer)
+    assert isinstance(second, UpstreamResponse)
     assert second.body == b"mine"
 
 
@@ -84,9 +90,9 @@ def test_a_muddled_answer_ends_and_the_next_request_gets_its_own_answer(attack: 
 
         first, second = ask(substation, upstream), ask(substation, upstream)
 
-    if isinstance(first, Answer):
+    if isinstance(first, UpstreamResponse):
         assert len(first.body) <= LIMIT
-    assert isinstance(second, Answer)
+    assert isinstance(second, UpstreamResponse)
     assert second.body == b"mine"
 
 
@@ -106,13 +112,13 @@ def test_what_follows_an_answer_is_nobodys_answer(answer: Bytes) -> None:
         time.sleep(2 * MOMENT_S)
         second = ask(substation, upstream)
 
-    assert isinstance(first, Answer)
+    assert isinstance(first, UpstreamResponse)
     assert first.body == b"first"
-    assert isinstance(second, Answer)
+    assert isinstance(second, UpstreamResponse)
     assert second.body == b"mine"
 
 
-def pieces_substation(*pieces: bytes, pause_s: float, hang_up: bool = False) -> str:
+def pieces_substation(*pieces: bytes, pause_s: float, disconnect: bool = False) -> str:
     """Answer one charge in pieces; return where."""
     door = socket.create_server(("127.0.0.1", 0))
 
@@ -124,7 +130,7 @@ def pieces_substation(*pieces: bytes, pause_s: float, hang_up: bool = False) -> 
             for piece in pieces:
                 line.sendall(piece)
                 time.sleep(pause_s)
-            if not hang_up:
+            if not disconnect:
                 line.recv(1000)
 
     threading.Thread(target=answer, daemon=True).start()
@@ -138,7 +144,7 @@ def test_a_poll_must_end_however_its_answer_drips() -> None:
     url = pieces_substation(HEAD, *[b"x"] * 100, pause_s=0.05)
     upstream = Upstream(url, connect_timeout_s=1, connections=1)
     began = time.monotonic()
-    with pytest.raises(Reset, match="no answer"):
+    with pytest.raises(ReadError, match="no answer"):
         upstream.request("GET", "/metrics", within_s=0.4)
     assert time.monotonic() - began < 2
 
@@ -148,13 +154,13 @@ def test_an_answer_that_drips_does_not_wake_the_client_for_each_byte(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     fed: list[int] = []
-    feed = AnswerReader.feed
+    feed = ResponseReader.feed
 
-    def count(self: AnswerReader, data: bytes) -> Answer | None:
+    def count(self: ResponseReader, data: bytes) -> UpstreamResponse | None:
         fed.append(len(data))
         return feed(self, data)
 
-    monkeypatch.setattr(AnswerReader, "feed", count)
+    monkeypatch.setattr(ResponseReader, "feed", count)
     url = pieces_substation(HEAD, *[b"x"] * 100, pause_s=0.01)  # 1 s
     answer = Upstream(url, connect_timeout_s=1, connections=1).request("POST", "/charge")
 
@@ -163,8 +169,8 @@ def test_an_answer_that_drips_does_not_wake_the_client_for_each_byte(
 
 
 def test_a_held_answer_that_breaks_off_is_an_error() -> None:
-    url = pieces_substation(HEAD, b"x", pause_s=0.1, hang_up=True)
-    with pytest.raises(Reset, match="ended before the answer did"):
+    url = pieces_substation(HEAD, b"x", pause_s=0.1, disconnect=True)
+    with pytest.raises(ReadError, match="ended before the answer did"):
         Upstream(url, connect_timeout_s=1, connections=1).request("POST", "/charge")
 
 
@@ -180,7 +186,7 @@ def test_signs_of_life_may_come_for_hours(monkeypatch: pytest.MonkeyPatch) -> No
 def test_but_not_all_at_once() -> None:
     processing = b"HTTP/1.1 102 Processing\r\n\r\n"
     url = pieces_substation(*[processing * 100] * 100, pause_s=0)
-    with pytest.raises(Garbled, match="its headers are over"):
+    with pytest.raises(ProtocolError, match="its headers are over"):
         Upstream(url, connect_timeout_s=1, connections=1).request("POST", "/charge")
 
 
@@ -207,7 +213,7 @@ def test_a_compressed_bomb_is_not_unpacked() -> None:
     with raw_substation(BOMB) as substation:
         came = ask(substation, client(substation))
 
-    assert isinstance(came, Answer)
+    assert isinstance(came, UpstreamResponse)
     assert BOMB.first.endswith(came.body)
     assert len(came.body) > 50_000
 
@@ -226,7 +232,7 @@ def test_a_redirect_is_an_answer_and_not_followed() -> None:
     ):
         came = ask(substation, client(substation))
 
-    assert isinstance(came, Answer)
+    assert isinstance(came, UpstreamResponse)
     assert came.status == 302
     assert trap.asked == []
 
@@ -237,4 +243,4 @@ def test_a_100_continue_before_the_answer_is_passed_over() -> None:
     ) as substation:
         came = ask(substation, client(substation))
 
-    assert came == Answer(200, "", None, b"mine")
+    assert came == UpstreamResponse(200, "", None, b"mine")

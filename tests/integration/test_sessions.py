@@ -408,7 +408,7 @@ def test_a_durable_session_to_which_nobody_comes_back_ends_with_its_grace(
     assert 2.5 * KWH_PER_S < register(substation, "s1") < 4.5 * KWH_PER_S
 
 
-def test_what_a_plain_session_got_whose_caller_hung_up_is_told(
+def test_what_a_plain_session_got_whose_caller_disconnected_is_told(
     start_service: StartService, start_substation: Callable[..., Process]
 ) -> None:
     substation = start_substation()

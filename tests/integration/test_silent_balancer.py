@@ -46,7 +46,7 @@ def test_a_new_vehicle_is_not_given_to_a_silent_balancer(start_grid: StartGrid) 
     assert answer.json()["type"] == "urn:ev-grid:problem:balancer-unreachable"
     assert int(answer.headers["Retry-After"]) >= 1
     late = Fleet(grid.url).send(3)
-    time.sleep(2)  # those in its hands are done at their substation by now
+    time.sleep(2)  # those in flight are done at their substation by now
     assert fleet.statuses() == {0: 2}
     grid.balancer.thaw()
     assert fleet.wait(10).statuses() == {200: 2}, fleet.troubles()

@@ -100,7 +100,9 @@ def test_vehicles_share_the_power_limit_and_each_is_woken_when_it_is_charged(
     assert scrape(substation.url)["substation_power_kw"] == 0
 
 
-def test_who_hangs_up_leaves_its_power_to_the_others_at_once(start_service: StartService) -> None:
+def test_who_disconnects_leaves_its_power_to_the_others_at_once(
+    start_service: StartService,
+) -> None:
     substation = start_service("substation_service", POWER_LIMIT_KW=50, TIME_SCALE=180)
     began = time.monotonic()
     with socket.create_connection(("127.0.0.1", substation.port)) as caller:
@@ -215,7 +217,7 @@ def test_of_60_vehicles_at_once_exactly_as_many_charge_as_there_are_points(
 
 
 @pytest.mark.parametrize("sent_ahead", [b"", b"POST /charge HTTP/1.1\r\n"], ids=["", "pipelined"])
-def test_a_caller_that_hangs_up_frees_the_point(
+def test_a_caller_that_disconnects_frees_the_point(
     start_service: StartService, sent_ahead: bytes
 ) -> None:
     substation = start_service("substation_service", TIME_SCALE=36)
@@ -230,7 +232,7 @@ def test_a_caller_that_hangs_up_frees_the_point(
 
 
 @pytest.mark.parametrize("waits_for_the_first", [True, False], ids=["", "pipelined"])
-def test_a_caller_that_hangs_up_on_its_second_vehicle_frees_the_point(
+def test_a_caller_that_disconnects_on_its_second_vehicle_frees_the_point(
     start_service: StartService, *, waits_for_the_first: bool
 ) -> None:
     substation = start_service("substation_service", TIME_SCALE=36)
@@ -412,7 +414,7 @@ def test_a_drain_waits_for_the_last_vehicle_and_ends_promptly_after_it(
     assert stopped - left[1] < 5
 
 
-def test_vehicles_that_outlast_the_drain_are_hung_up_on_and_accounted_for(
+def test_vehicles_that_outlast_the_drain_are_disconnected_on_and_accounted_for(
     start_service: StartService,
 ) -> None:
     substation = start_service(

@@ -116,7 +116,7 @@ def test_what_outlasts_a_drain_is_kept_to_its_last_kwh(
 ) -> None:
     process = start_service("substation_service", TIME_SCALE=36, JOURNAL=journal, DRAIN_TIMEOUT=1)
     substation = Substation(process)
-    substation.hang_up("durable", 10, DURABLE)
+    substation.disconnect("durable", 10, DURABLE)
     substation.begin("plain", 10)
     word = substation.progress()["durable"]
 

@@ -17,7 +17,7 @@ def test_a_durable_session_goes_on_without_its_connection_and_is_attached_to(
 ) -> None:
     substation = Substation(start_service("substation_service", TIME_SCALE=360))  # 10 kWh in 2 s
     began = time.monotonic()
-    substation.hang_up("s", 10, DURABLE)
+    substation.disconnect("s", 10, DURABLE)
     shown = substation.show("s")
     assert shown["state"] == "charging"
     assert 0 < shown["energy_kwh"] < 10
@@ -88,7 +88,7 @@ def test_a_session_is_stopped_by_id_and_goes_on_where_it_stopped(
 
 def test_the_grace_ends_a_session_that_nobody_comes_back_for(start_service: StartService) -> None:
     substation = Substation(start_service("substation_service", TIME_SCALE=36))  # 10 kWh in 20 s
-    substation.hang_up("s", 10, {"Session-Grace": "1"})
+    substation.disconnect("s", 10, {"Session-Grace": "1"})
 
     def stopped() -> None:
         shown = substation.show("s")
@@ -138,7 +138,7 @@ def test_a_substation_that_was_frozen_stopped_delivering_when_the_lease_ended(
 
 def test_a_plain_session_ends_with_its_last_connection(start_service: StartService) -> None:
     substation = Substation(start_service("substation_service", TIME_SCALE=360))
-    substation.hang_up("alone", 10)
+    substation.disconnect("alone", 10)
     eventually(lambda: _is(substation, "alone", "stopped", "disconnected"))
 
     second = []
@@ -147,7 +147,7 @@ def test_a_plain_session_ends_with_its_last_connection(start_service: StartServi
         second.append(substation.begin("s", 10))
 
     with ThreadPoolExecutor() as others:
-        gone = others.submit(substation.hang_up, "s", 10, after_s=0.6)
+        gone = others.submit(substation.disconnect, "s", 10, after_s=0.6)
         time.sleep(0.2)
         come_back()
         gone.result()
@@ -224,7 +224,7 @@ def test_a_substation_that_drains_finishes_durable_sessions_and_lets_others_atta
 ) -> None:
     process = start_service("substation_service", TIME_SCALE=360)
     substation = Substation(process)
-    substation.hang_up("s", 15, DURABLE)  # 3 s
+    substation.disconnect("s", 15, DURABLE)  # 3 s
     with ThreadPoolExecutor() as pool:
         stopping = pool.submit(process.stop)
 

@@ -31,13 +31,13 @@ GARBAGE = {
     ),
     "two Content-Lengths that differ": http(CHARGED, b"Content-Length: 21", b"Content-Length: 2"),
     "a Content-Length that is too long": Bytes(
-        OK + b"Content-Length: 22\r\n\r\n" + CHARGED, hang_up=True
+        OK + b"Content-Length: 22\r\n\r\n" + CHARGED, disconnect=True
     ),
-    "nothing": Bytes(b"", hang_up=True),
-    "another protocol": Bytes(b"SSH-2.0-OpenSSH_9.6\r\n", hang_up=True),
-    "a TLS alert": Bytes(b"\x15\x03\x01\x00\x02\x02\x46", hang_up=True),
-    "HTTP/2": Bytes(b"\x00\x00\x12\x04\x00\x00\x00\x00\x00" + b"\x00" * 18, hang_up=True),
-    "HTTP/0.9": Bytes(CHARGED, hang_up=True),
+    "nothing": Bytes(b"", disconnect=True),
+    "another protocol": Bytes(b"SSH-2.0-OpenSSH_9.6\r\n", disconnect=True),
+    "a TLS alert": Bytes(b"\x15\x03\x01\x00\x02\x02\x46", disconnect=True),
+    "HTTP/2": Bytes(b"\x00\x00\x12\x04\x00\x00\x00\x00\x00" + b"\x00" * 18, disconnect=True),
+    "HTTP/0.9": Bytes(CHARGED, disconnect=True),
     "a status of -1": http(CHARGED, status=b"-1 OK"),
     "a status that is no number": http(CHARGED, status=b"OK"),
 }

@@ -19,7 +19,7 @@ class Bytes(NamedTuple):
         first: what is sent once.
         forever: what is then sent again and again, for as long as the other side takes it.
         later: what follows a moment after that.
-        hang_up: whether the connection is closed after that; else it stays open.
+        disconnect: whether the connection is closed after that; else it stays open.
         later_s: how long that moment is.
         forever_every_s: pause between what is sent again and again.
     """
@@ -27,7 +27,7 @@ class Bytes(NamedTuple):
     first: bytes
     forever: bytes = b""
     later: bytes = b""
-    hang_up: bool = False
+    disconnect: bool = False
     later_s: float = MOMENT_S
     forever_every_s: float = 0
 
@@ -91,7 +91,7 @@ class RawSubstation:
                 if answer.later:
                     time.sleep(answer.later_s)
                     line.sendall(answer.later)
-                if answer.hang_up:
+                if answer.disconnect:
                     return
 
     def _next(self, path: str) -> Bytes:

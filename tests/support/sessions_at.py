@@ -43,14 +43,14 @@ class Substation:
         eventually(lambda: self._charges(session))
         return future
 
-    def hang_up(
+    def disconnect(
         self,
         session: str,
         kwh: float,
         headers: Mapping[str, str] | None = None,
         after_s: float = 0.3,
     ) -> None:
-        """Ask for a session, and hang up on it."""
+        """Ask for a session, and disconnect it."""
         with pytest.raises(requests.Timeout):
             self.charge(session, kwh, headers, after_s)
 

@@ -30,7 +30,7 @@ export class ChargeForm {
       tell(this.answer, told(answer));
     } catch (error) {
       const hungUp = error instanceof Error && error.name === "AbortError";
-      say(this.answer, hungUp ? "Hung up; the vehicle stopped charging." : "");
+      say(this.answer, hungUp ? "Disconnected; the vehicle stopped charging." : "");
       if (!hungUp) this.entry.show(error);
     }
     this.turn(false);

@@ -76,7 +76,7 @@ function summed(rush) {
     case "running":
       return `Running for ${took}`;
     case "stopping":
-      return "Stopping: hanging up on its vehicles";
+      return "Stopping: disconnecting its vehicles";
     case "stopped":
       return `Stopped after ${took}`;
     default: {
@@ -89,7 +89,7 @@ function summed(rush) {
 /** @param {RushHour} rush */
 function why(rush) {
   const parts = [];
-  if (rush.hung_up) parts.push(`${counted(rush.hung_up, "vehicle")} hung up on.`);
+  if (rush.hung_up) parts.push(`${counted(rush.hung_up, "vehicle")} disconnected.`);
   if (rush.why_lost) parts.push(`Last one lost: ${rush.why_lost}`);
   return parts.join(" ");
 }

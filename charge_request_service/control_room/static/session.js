@@ -16,7 +16,7 @@ import { clock, lasting, number, power } from "./formatting.js";
 const EVERY_MS = 1000;
 const HASH = /^#session\/([A-Za-z0-9._:-]{1,64})$/;
 const KIND = {
-  plain: "held by its caller, who stops it by hanging up",
+  plain: "held by its caller, who stops it by disconnecting",
   keyed: "with an Idempotency-Key: its caller may come back",
   async: "goes on by itself",
 };

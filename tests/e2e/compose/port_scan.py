@@ -42,7 +42,7 @@ def knock(door: Door, selector: selectors.BaseSelector) -> None:
 
 
 def answers(selector: selectors.BaseSelector) -> Iterator[Door]:
-    """Yield the doors that open in time; hang up on all."""
+    """Yield the doors that open in time; disconnect all."""
     deadline = time.monotonic() + _WAIT_S
     while selector.get_map() and (left := deadline - time.monotonic()) > 0:
         for key, _ in selector.select(left):

@@ -33,7 +33,7 @@ def tell(port: int, data: bytes, within_s: float = 5, quiet_s: float = 0.1) -> T
     began = last = time.monotonic()
     raw = b""
     with socket.create_connection(("127.0.0.1", port), timeout=within_s) as line:
-        with suppress(ConnectionError):  # hung up on in the middle; what was said is still read
+        with suppress(ConnectionError):  # disconnected in the middle; what was said is still read
             line.sendall(data)
         while (now := time.monotonic()) < began + within_s:
             line.settimeout(quiet_s if raw else began + within_s - now)

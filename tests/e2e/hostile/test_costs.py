@@ -139,7 +139,7 @@ class Caller:
         if self._line is None:
             self._line = socket.create_connection(("127.0.0.1", self._port), timeout=10)
         answer = b""
-        with suppress(ConnectionError):  # hung up on in the middle; what was said is still read
+        with suppress(ConnectionError):  # disconnected in the middle; what was said is still read
             self._line.sendall(request)
         while not (found := re.search(rb"Content-Length: (\d+)(?s:.*?)\r\n\r\n", answer)):
             data = self._line.recv(65_536)

@@ -103,7 +103,7 @@ def test_a_shell_that_allows_few_open_files_does_not_shut_vehicles_out(
     table.row("500 idle connections where 256 files may be open", "gateway", "held", slowest_s)
 
 
-def test_callers_that_never_read_their_answers_are_hung_up_on(
+def test_callers_that_never_read_their_answers_are_disconnected_on(
     start_grid: StartGrid, table: Table
 ) -> None:
     grid = start_grid(points=(8, 8, 8), env={"TIME_SCALE": "360000"})

@@ -62,7 +62,7 @@ ANSWERS = {
         CHARGED, b"Transfer-Encoding: identity", b"Content-Length: %d" % len(CHARGED)
     ),
     "Transfer-Encoding: identity, and its end": Bytes(
-        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: identity\r\n\r\n" + CHARGED, hang_up=True
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: identity\r\n\r\n" + CHARGED, disconnect=True
     ),
 }
 PROGRESS = {
@@ -86,7 +86,7 @@ PROGRESS = {
         for number in range(1_000)
     ],
 }
-CLOSES = Bytes(b"", hang_up=True)
+CLOSES = Bytes(b"", disconnect=True)
 POINTS = 10
 EMPTY = http(b"substation_current_load 0\nsubstation_capacity %d\n" % POINTS)
 

@@ -130,7 +130,7 @@ SLOW = {
 }
 
 
-def test_callers_that_take_their_time_are_hung_up_on(grid: Grid, table: Table) -> None:
+def test_callers_that_take_their_time_are_disconnected_on(grid: Grid, table: Table) -> None:
     before = charged(grid)
     memory = {service: Memory(process(grid, service)) for service in SERVICES}
     callers = [
@@ -160,7 +160,7 @@ def test_callers_that_take_their_time_are_hung_up_on(grid: Grid, table: Table) -
 
 
 class Trickle(threading.Thread):
-    """A caller that says the rest a piece a second; notes when it was hung up on."""
+    """A caller that says the rest a piece a second; notes when it was disconnected."""
 
     def __init__(self, target: Process, attack: str, service: str, first: bytes, more: bytes):
         super().__init__(daemon=True, name=f"{attack} to {service}")
@@ -182,7 +182,7 @@ class Trickle(threading.Thread):
         self.took_s = time.monotonic() - began
 
 
-def test_a_vehicle_that_hung_up_half_way_or_all_the_way_leaves_no_session(
+def test_a_vehicle_that_disconnected_half_way_or_all_the_way_leaves_no_session(
     grid: Grid, table: Table
 ) -> None:
     before = charged(grid)["substations"]
@@ -190,7 +190,7 @@ def test_a_vehicle_that_hung_up_half_way_or_all_the_way_leaves_no_session(
     for service in SERVICES:
         for how, name in (
             (socket.SHUT_WR, "a vehicle that closes its sending side"),
-            (socket.SHUT_RDWR, "a vehicle that hangs up"),
+            (socket.SHUT_RDWR, "a vehicle that disconnects"),
         ):
             with socket.create_connection(("127.0.0.1", process(grid, service).port)) as line:
                 line.sendall(whole)

@@ -177,9 +177,9 @@ def test_hanging_up_stops_the_charge(page: Page, grid: Grid) -> None:
     page.get_by_role("button", name="Charge").click()
     expect(page.locator("#figure-charging")).to_have_text("1")
 
-    page.get_by_role("button", name="Hang up").click()
+    page.get_by_role("button", name="Disconnect").click()
 
-    expect(page.locator("#charge-answer")).to_contain_text("Hung up")
+    expect(page.locator("#charge-answer")).to_contain_text("Disconnected")
     expect(page.locator("#figure-charging")).to_have_text("0")
     assert grid.get("/substations")["waiting"] == 0
 
@@ -248,7 +248,7 @@ def test_a_rush_hour_can_be_stopped_and_is_refused_with_the_reason(page: Page) -
     page.get_by_role("button", name="Stop").click()
 
     expect(page.locator("#rush-summary")).to_contain_text("Stopped after")
-    expect(page.locator("#rush-why")).to_have_text("30 vehicles hung up on.")
+    expect(page.locator("#rush-why")).to_have_text("30 vehicles disconnected.")
     expect(page.locator("#figure-charging")).to_have_text("0")
 
 

@@ -60,7 +60,7 @@ def charging(grid: Grid) -> Iterator[None]:
         try:
             session.post(f"{grid.url}/charge", json={"kwh": 500}, timeout=1)
         except requests.RequestException:
-            return  # hung up
+            return  # disconnected
 
     stop = threading.Event()
 

@@ -20,7 +20,7 @@ _NAMES = ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY",
 
 
 class Proxy:
-    """A proxy that hangs up on everybody, and knows what they asked it for."""
+    """A proxy that disconnects everybody, and knows what they asked it for."""
 
     def __init__(self) -> None:
         self.asked: list[bytes] = []

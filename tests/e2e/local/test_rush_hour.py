@@ -68,7 +68,7 @@ def test_all_of_its_vehicles_are_charged_and_counted_like_any_other(grid: Grid) 
         assert request_id in service.log_file.read_text(), service.name
 
 
-def test_there_is_one_at_a_time_and_stopping_it_hangs_up_on_its_vehicles(grid: Grid) -> None:
+def test_there_is_one_at_a_time_and_stopping_it_disconnects_on_its_vehicles(grid: Grid) -> None:
     before = answered(grid, 499)
     ask(grid, vehicles=40, kwh=500, over_s=0)
     reaches(grid, lambda progress: progress["arrived"] == 40)

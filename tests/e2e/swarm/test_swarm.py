@@ -8,7 +8,7 @@ from tests.support.deadline import eventually
 VEHICLES = 300
 RATE = 15.0
 _FOUND_WITHIN_S = 10
-# A vehicle in hand was broken off, for one of these reasons of the balancer's.
+# A vehicle in flight was broken off, for one of these reasons of the balancer's.
 _CUT = ("reset", "garbled", "error", "lost", "stopped")
 
 

@@ -97,7 +97,7 @@ _PRODUCTION: dict[str, list[Difference]] = {
     ],
 }
 # Compose tells of a service that is not ready, and does nothing. The others end one that does not
-# live, with the vehicles in its hands: only after a minute of silence, however busy its machine is.
+# live, with the vehicles in flight: only after a minute of silence, however busy its machine is.
 _ALIVE = {
     "alive.every_s": 10.0,
     "alive.within_s": 10.0,

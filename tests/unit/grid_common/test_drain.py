@@ -1,4 +1,4 @@
-"""A drain counts who is in hand, turns newcomers away, and is over once the last has left."""
+"""A drain counts who is in flight, turns newcomers away, and is over once the last has left."""
 
 import time
 
@@ -7,7 +7,7 @@ import pytest
 
 from grid_common.api.problems import Unavailable, problem_response
 from grid_common.drain import Drain, says_it_drains
-from grid_common.http.response import Answer
+from grid_common.http.response import UpstreamResponse
 
 
 def a_vehicle(drain: Drain, seconds: float) -> None:
@@ -15,30 +15,30 @@ def a_vehicle(drain: Drain, seconds: float) -> None:
         gevent.sleep(seconds)
 
 
-def test_who_is_in_hand_is_counted_until_it_leaves() -> None:
+def test_who_is_in_flight_is_counted_until_it_leaves() -> None:
     drain = Drain("substation")
     with drain.vehicle():
         with drain.vehicle():
-            assert drain.in_hand == 2
-        assert drain.in_hand == 1
-    assert drain.in_hand == 0
+            assert drain.in_flight == 2
+        assert drain.in_flight == 1
+    assert drain.in_flight == 0
 
 
 def test_one_that_is_no_new_one_is_counted_while_the_service_drains_too() -> None:
     drain = Drain("substation")
     drain.begin()
     with drain.any_vehicle():
-        assert drain.in_hand == 1
+        assert drain.in_flight == 1
         assert not drain.wait_idle(0)
-    assert drain.in_hand == 0
+    assert drain.in_flight == 0
     assert drain.wait_idle(0)
 
 
-def test_a_vehicle_that_fails_is_no_longer_in_hand() -> None:
+def test_a_vehicle_that_fails_is_no_longer_in_flight() -> None:
     drain = Drain("substation")
     with pytest.raises(ZeroDivisionError), drain.vehicle():
         _ = 1 / 0
-    assert drain.in_hand == 0
+    assert drain.in_flight == 0
     assert drain.wait_idle(0)
 
 
@@ -86,7 +86,7 @@ def test_a_newcomer_to_a_drain_is_told_who_drains_and_when_to_come_back() -> Non
         drain.begin()
         with pytest.raises(Unavailable) as refused, drain.vehicle():
             pass
-        assert drain.in_hand == 1
+        assert drain.in_flight == 1
 
     assert refused.value.document() == {
         "type": "urn:ev-grid:problem:draining",
@@ -97,9 +97,9 @@ def test_a_newcomer_to_a_drain_is_told_who_drains_and_when_to_come_back() -> Non
     assert refused.value.headers == {"Retry-After": "2"}
 
 
-def answer_of(problem: Unavailable, status: int = 503) -> Answer:
+def answer_of(problem: Unavailable, status: int = 503) -> UpstreamResponse:
     response = problem_response(problem)
-    return Answer(status, response.content_type, None, response.get_data())
+    return UpstreamResponse(status, response.content_type, None, response.get_data())
 
 
 def test_a_draining_503_is_told_from_a_full_one() -> None:
@@ -108,4 +108,4 @@ def test_a_draining_503_is_told_from_a_full_one() -> None:
     assert says_it_drains(answer_of(draining))
     assert not says_it_drains(answer_of(full))
     assert not says_it_drains(answer_of(draining, status=500))
-    assert not says_it_drains(Answer(503, "", None, b"draining"))
+    assert not says_it_drains(UpstreamResponse(503, "", None, b"draining"))

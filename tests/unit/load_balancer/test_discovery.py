@@ -3,18 +3,18 @@ from collections.abc import Sequence
 
 import pytest
 
-from load_balancer.discovery import Answer, Directory, Known, look_up_all
+from load_balancer.discovery import Directory, Known, Resolution, look_up_all
 from load_balancer.substation_entries import SubstationUrl
 
 ONE = SubstationUrl("substation1", "substation1", 5002)
 TWO = SubstationUrl("substation2", "substation2", 5002)
-NOT_FOUND = Answer(fault="the name substation1 cannot be found (name or service not known)")
+NOT_FOUND = Resolution(fault="the name substation1 cannot be found (name or service not known)")
 
 
 def update(directory: Directory, **answers: Sequence[str]) -> list[tuple[str, str]]:
     """Take in addresses and list what is there, name and address."""
     entries = {one.name: one for one in (ONE, TWO)}
-    known = directory.update({entries[name]: Answer(found) for name, found in answers.items()})
+    known = directory.update({entries[name]: Resolution(found) for name, found in answers.items()})
     return [(one.name, one.address) for one in known if one.fault is None]
 
 
@@ -53,16 +53,18 @@ def test_a_container_that_comes_back_at_another_address_has_its_name_again() -> 
     assert update(directory, substation2=["10.0.0.9"]) == [("substation2", "http://10.0.0.9:5002")]
 
 
-@pytest.mark.parametrize("answer", [Answer(), NOT_FOUND])
-def test_an_answer_without_addresses_keeps_the_last_good_list(answer: Answer) -> None:
+@pytest.mark.parametrize("answer", [Resolution(), NOT_FOUND])
+def test_an_answer_without_addresses_keeps_the_last_good_list(answer: Resolution) -> None:
     directory = Directory([ONE, TWO])
-    before = directory.update({ONE: Answer(["10.0.0.1"]), TWO: Answer(["10.0.0.2", "10.0.0.3"])})
+    before = directory.update(
+        {ONE: Resolution(["10.0.0.1"]), TWO: Resolution(["10.0.0.2", "10.0.0.3"])}
+    )
     assert directory.update({ONE: answer, TWO: answer}) == before
     assert directory.update({}) == before
 
 
 def test_a_name_that_was_never_found_is_a_substation_with_a_fault_and_stops_no_other() -> None:
-    known = Directory([ONE, TWO]).update({ONE: NOT_FOUND, TWO: Answer(["10.0.0.2"])})
+    known = Directory([ONE, TWO]).update({ONE: NOT_FOUND, TWO: Resolution(["10.0.0.2"])})
     assert known == [
         Known("substation1", "http://substation1:5002", ONE, NOT_FOUND.fault),
         Known("substation2", "http://10.0.0.2:5002", TWO),
@@ -77,11 +79,11 @@ def test_a_name_that_is_found_at_last_has_no_fault_left() -> None:
 
 
 def test_one_address_behind_two_names_is_the_first_ones_and_a_fault_of_the_second() -> None:
-    first, second = Directory([ONE, TWO]).update({ONE: Answer(["10.0.0.1"])} | {TWO: NOT_FOUND})
+    first, second = Directory([ONE, TWO]).update({ONE: Resolution(["10.0.0.1"])} | {TWO: NOT_FOUND})
     assert (first.fault, second.fault) == (None, NOT_FOUND.fault)
 
     known = Directory([ONE, TWO]).update(
-        {ONE: Answer(["10.0.0.1"]), TWO: Answer(["10.0.0.1", "10.0.0.2"])}
+        {ONE: Resolution(["10.0.0.1"]), TWO: Resolution(["10.0.0.1", "10.0.0.2"])}
     )
 
     assert [(one.name, one.address) for one in known] == [
@@ -101,7 +103,7 @@ def test_an_ipv6_address_is_put_in_brackets() -> None:
 
 def test_what_is_known_of_entries_that_stay_is_kept_when_others_come_and_go() -> None:
     directory = Directory([TWO])
-    directory.update({TWO: Answer(["10.0.0.2"])})
+    directory.update({TWO: Resolution(["10.0.0.2"])})
     directory.set_entries([ONE, TWO])
     assert update(directory, substation1=["10.0.0.1"]) == [
         ("substation1", "http://10.0.0.1:5002"),
@@ -120,8 +122,8 @@ def test_a_failed_look_up_tells_why_and_stops_no_other() -> None:
     three = SubstationUrl("substation3", "nowhere.example", 5002)
     assert look_up_all([ONE, TWO, three], find) == {
         ONE: NOT_FOUND,
-        TWO: Answer(["10.0.0.2"]),
-        three: Answer([], "the name nowhere.example has no address"),
+        TWO: Resolution(["10.0.0.2"]),
+        three: Resolution([], "the name nowhere.example has no address"),
     }
 
 
@@ -162,8 +164,8 @@ def test_a_look_up_that_fails_without_a_number_or_by_surprise_tells_what_it_can(
         raise OSError("No Way") if entry == ONE else ValueError("odd")
 
     assert look_up_all([ONE, TWO], find) == {
-        ONE: Answer(fault="the name substation1 cannot be found (no way)"),
-        TWO: Answer(fault="its look-up failed"),
+        ONE: Resolution(fault="the name substation1 cannot be found (no way)"),
+        TWO: Resolution(fault="its look-up failed"),
     }
 
 

@@ -4,7 +4,7 @@ import gzip
 
 import pytest
 
-from grid_common.http.response import Answer
+from grid_common.http.response import UpstreamResponse
 from load_balancer.gauge import UnreadableGauge
 from load_balancer.metrics_page import over_limit, page_text
 
@@ -12,7 +12,7 @@ LIMIT = 100_000
 
 
 def page(body: bytes, coding: str = "", status: int = 200, location: str | None = None) -> str:
-    return page_text(Answer(status, "text/plain", None, body, location, coding), LIMIT)
+    return page_text(UpstreamResponse(status, "text/plain", None, body, location, coding), LIMIT)
 
 
 @pytest.mark.parametrize("coding", ["", "identity", " Identity "])

@@ -12,7 +12,7 @@ import orjson
 import pytest
 
 from grid_common.api.charge import Session
-from grid_common.http.client import Garbled, TooLarge, Upstream
+from grid_common.http.client import ProtocolError, ResponseTooLarge, Upstream
 from grid_common.logs import configure_logs
 from grid_common.settings import ServiceSettings
 from load_balancer.led_session import LedSession
@@ -59,9 +59,14 @@ def test_all_that_a_substation_of_this_make_can_tell_is_read() -> None:
 
 @pytest.mark.parametrize(
     ("sessions", "error"),
-    [({str(number): 0.0 for number in range(20_001)}, Garbled), (told(40_000), TooLarge)],
+    [
+        ({str(number): 0.0 for number in range(20_001)}, ProtocolError),
+        (told(40_000), ResponseTooLarge),
+    ],
 )
-def test_more_than_any_has_is_not_read(sessions: dict[str, float], error: type[Garbled]) -> None:
+def test_more_than_any_has_is_not_read(
+    sessions: dict[str, float], error: type[ProtocolError]
+) -> None:
     client = Teller(sessions).client()
 
     with pytest.raises(error):

@@ -58,7 +58,7 @@ def test_a_plain_request_for_a_durable_session_that_runs_waits_for_it_too() -> N
 
     durable = charge(60.0)
     plain = charge(None)
-    plain.kill()  # its caller hung up
+    plain.kill()  # its caller disconnected
 
     assert len(held.led) == 1
     assert registers.find("s1") is held.led[0]

@@ -30,8 +30,8 @@ DEFAULTS: Json = {
     "refuse_every": 0,  # 503 at once, with Retry-After
     "refuse_first": 0,  # the same for the first N tries
     "reject_every": 0,  # 400
-    "drop_every": 0,  # hang up without an answer
-    "half_every": 0,  # hang up within the answer
+    "drop_every": 0,  # disconnect without an answer
+    "half_every": 0,  # disconnect within the answer
     "half_late_every": 0,  # the same, once it is charged
     "garble_every": 0,  # not HTTP
     "stranger_every": 0,  # another vehicle's answer
@@ -152,7 +152,7 @@ class Grid:
         }
 
     def answer_vehicle(self, document: Json) -> Reply | bytes:
-        """Return status, body and headers; bytes to send as they are before hanging up."""
+        """Return status, body and headers; bytes to send as they are before disconnecting."""
         number, settings = next(self.count), self.settings
         if settings["frozen_after"] and number == settings["frozen_after"]:
             self.thaw = time.monotonic() + settings["frozen_s"]

@@ -253,7 +253,7 @@ def wait_until_charged(url: str, vehicles: int) -> None:
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_stops_the_run_hangs_up_and_still_reports(
+def test_a_signal_stops_the_run_disconnects_and_still_reports(
     counterpart: StartCounterpart,
     start_load_test: Callable[..., "subprocess.Popen[str]"],
     tmp_path: Path,

@@ -18,9 +18,9 @@ _STAYS_S = 4
 _GROWTH_MB = 30
 
 _ANSWERS = {
-    "garbage": Bytes(b"\x00\xff nonsense\r\n\r\n", hang_up=True),
-    "half an answer": Bytes(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nhalf", hang_up=True),
-    "nothing, and hangs up": Bytes(b"", hang_up=True),
+    "garbage": Bytes(b"\x00\xff nonsense\r\n\r\n", disconnect=True),
+    "half an answer": Bytes(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nhalf", disconnect=True),
+    "nothing, and disconnects": Bytes(b"", disconnect=True),
     "nothing, ever": Bytes(b""),
     "500": http(b"oh no", status=b"500 Internal Server Error"),
 }

@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks.simulation.demand import TIME_SCALE, Arrival, lasting
 from benchmarks.simulation.scenes import SubstationSpec
-from benchmarks.simulation.substation import Answer, Call, SimulatedSubstation
+from benchmarks.simulation.substation import Call, CallResult, SimulatedSubstation
 from benchmarks.simulation.timeline import NoDistance, Timeline, Wires
 from load_balancer.routing.demand import Demand
 from load_balancer.routing.substation import Reading
@@ -21,10 +21,10 @@ class Visitors:
         self.substation = SimulatedSubstation(
             spec, TIME_SCALE, self.timeline, lambda _substation: None
         )
-        self.heard: list[tuple[float, str, Answer]] = []
+        self.heard: list[tuple[float, str, CallResult]] = []
 
     def call(self, name: str, held_s: float = 10, truth: Demand | None = None) -> Call:
-        def hear(answer: Answer, _told: Reading | None) -> None:
+        def hear(answer: CallResult, _told: Reading | None) -> None:
             self.heard.append((self.timeline.now, name, answer))
 
         arrival = Arrival(self.timeline.now, lasting(held_s), 0.0, truth)
@@ -73,15 +73,15 @@ def test_messages_overtake_each_other_within_their_limits() -> None:
 def test_it_takes_no_more_than_its_points(visitors: Visitors) -> None:
     for name in "abc":
         visitors.call(name)
-    assert visitors.heard == [(0, "c", Answer.FULL)]
+    assert visitors.heard == [(0, "c", CallResult.FULL)]
     assert visitors.gauge() == (2, 2, False)
     visitors.timeline.run(until=20)
-    assert visitors.heard[1:] == [(10, "a", Answer.CHARGED), (10, "b", Answer.CHARGED)]
+    assert visitors.heard[1:] == [(10, "a", CallResult.CHARGED), (10, "b", CallResult.CHARGED)]
     assert visitors.gauge() == (0, 2, False)
 
 
-def test_a_hang_up_frees_the_point(visitors: Visitors) -> None:
-    visitors.call("a").hang_up()
+def test_a_disconnect_frees_the_point(visitors: Visitors) -> None:
+    visitors.call("a").disconnect()
     assert visitors.gauge() == (0, 2, False)
     visitors.timeline.run(until=20)
     assert visitors.heard == []
@@ -93,7 +93,7 @@ def test_a_killed_substation_resets_what_it_holds_and_refuses_what_comes(
     visitors.call("a")
     visitors.substation.kill()
     visitors.call("b")
-    assert [answer for _, _, answer in visitors.heard] == [Answer.RESET, Answer.REFUSED]
+    assert [answer for _, _, answer in visitors.heard] == [CallResult.RESET, CallResult.REFUSED]
     assert visitors.gauge() is None
     visitors.substation.start()
     visitors.timeline.run(until=20)
@@ -106,10 +106,10 @@ def test_a_frozen_substation_that_wakes_sees_first_who_is_gone(visitors: Visitor
     visitors.substation.freeze()
     assert visitors.gauge() is None
     visitors.timeline.run(until=15)
-    gone.hang_up()
+    gone.disconnect()
     assert visitors.heard == []
     visitors.substation.thaw()
-    assert visitors.heard == [(15, "staying", Answer.CHARGED)]
+    assert visitors.heard == [(15, "staying", CallResult.CHARGED)]
     assert not staying.gone
     assert visitors.gauge() == (0, 2, False)
 
@@ -118,10 +118,10 @@ def test_a_draining_substation_finishes_what_it_has_then_exits(visitors: Visitor
     visitors.call("a")
     visitors.substation.drain()
     visitors.call("b")
-    assert visitors.heard == [(0, "b", Answer.DRAINING)]
+    assert visitors.heard == [(0, "b", CallResult.DRAINING)]
     assert visitors.gauge() == (1, 2, True)
     visitors.timeline.run(until=20)
-    assert visitors.heard[1:] == [(10, "a", Answer.CHARGED)]
+    assert visitors.heard[1:] == [(10, "a", CallResult.CHARGED)]
     assert visitors.gauge() is None
 
 
@@ -169,7 +169,7 @@ def test_a_vehicle_may_take_less_than_it_told(visitors: Visitors) -> None:
     assert page.remaining_energy_kwh == pytest.approx(45)
     visitors.timeline.run(until=3)
     ((at, name, answer),) = visitors.heard
-    assert (name, answer) == ("a", Answer.CHARGED)
+    assert (name, answer) == ("a", CallResult.CHARGED)
     assert at == pytest.approx(2)
     page = visitors.page()
     assert page is not None

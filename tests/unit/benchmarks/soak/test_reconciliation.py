@@ -97,7 +97,7 @@ def test_a_fault_that_took_the_first_answer_away_excuses_a_second_charge(fault: 
         struck("kill", "substation2", 90.1, 92.0),  # not the substation that charged first
         struck("kill", "substation1", 95.0, 97.0),  # long after the answer
         struck("cut", "substation2", 88.0, 91.0),
-        struck("freeze", "substation1", 88.0, 91.0),  # it sees the hang-up before it counts
+        struck("freeze", "substation1", 88.0, 91.0),  # it sees the disconnect before it counts
         struck("slow", "substation1", 88.0, 91.0),
         struck("restart", "load_balancer", 89.9, 92.0),  # drains
     ],

@@ -11,7 +11,7 @@ import gevent
 import pytest
 
 from grid_common.http import client as upstream
-from grid_common.http.client import Refused, Reset, Upstream
+from grid_common.http.client import ConnectError, ReadError, Upstream
 
 IDLE_S = 0.3
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
@@ -25,7 +25,7 @@ def answer(line: socket.socket) -> bool:
     return True
 
 
-def hang_up(_line: socket.socket) -> bool:
+def disconnect(_line: socket.socket) -> bool:
     return False
 
 
@@ -114,7 +114,7 @@ def test_no_connection_is_kept_where_none_may_be_idle() -> None:
         assert it.requests == [1, 1]
 
 
-@pytest.mark.parametrize("close", [hang_up, reset])
+@pytest.mark.parametrize("close", [disconnect, reset])
 def test_a_request_on_a_kept_connection_that_was_closed_is_sent_once_more(
     close: Callable[[socket.socket], bool],
 ) -> None:
@@ -132,7 +132,7 @@ def test_it_is_sent_once_more_on_a_new_connection_for_others_may_be_closed_too()
         both_there.wait(5)
         return answer(line)
 
-    with hop([answer_both, hang_up], [answer_both, hang_up], [answer]) as it:
+    with hop([answer_both, disconnect], [answer_both, disconnect], [answer]) as it:
         client = it.client()
         with ThreadPoolExecutor(2) as pool:
             list(pool.map(lambda _: client.request("GET", "/"), range(2)))
@@ -141,17 +141,17 @@ def test_it_is_sent_once_more_on_a_new_connection_for_others_may_be_closed_too()
 
 
 def test_it_is_sent_no_third_time() -> None:
-    with hop([answer, hang_up], [hang_up], [answer]) as it:
+    with hop([answer, disconnect], [disconnect], [answer]) as it:
         client = it.client()
         client.request("GET", "/")
-        with pytest.raises(Reset, match="the connection ended before the answer did"):
+        with pytest.raises(ReadError, match="the connection ended before the answer did"):
             client.request("POST", "/charge")
         assert it.requests == [2, 1]
 
 
 def test_a_request_on_a_new_connection_is_sent_once() -> None:
-    with hop([hang_up], [answer]) as it:
-        with pytest.raises(Reset):
+    with hop([disconnect], [answer]) as it:
+        with pytest.raises(ReadError):
             it.client().request("POST", "/charge")
         assert it.requests == [1]
 
@@ -163,7 +163,7 @@ def test_a_request_that_was_answered_in_part_is_sent_once(
     with hop([answer, act], [answer]) as it:
         client = it.client()
         client.request("GET", "/")
-        with pytest.raises(Reset):
+        with pytest.raises(ReadError):
             client.request("POST", "/charge")
         assert it.requests == [2]
 
@@ -180,7 +180,7 @@ def test_a_request_that_the_next_hop_may_have_worked_on_is_sent_once(
     with hop([answer, work], [answer]) as it:
         client = it.client()
         client.request("GET", "/")
-        with pytest.raises(Reset):
+        with pytest.raises(ReadError):
             client.request("POST", "/charge")
         assert it.requests == [2]
 
@@ -193,18 +193,18 @@ def test_silence_is_no_closed_connection() -> None:
     with hop([answer, keep_silent], [answer]) as it:
         client = it.client()
         client.request("GET", "/")
-        with pytest.raises(Reset, match="no answer"):
+        with pytest.raises(ReadError, match="no answer"):
             client.request("GET", "/", within_s=0.1)
         assert it.requests == [2]
 
 
 def test_where_no_new_connection_can_be_made_something_was_sent_nonetheless() -> None:
-    with hop([answer, hang_up]) as it:
+    with hop([answer, disconnect]) as it:
         client = it.client()
         client.request("GET", "/")
         # A closed door still takes a connection that its thread waits for.
         it.door.shutdown(socket.SHUT_RDWR)
-        with pytest.raises(Reset):
+        with pytest.raises(ReadError):
             client.request("POST", "/charge")
-        with pytest.raises(Refused):
+        with pytest.raises(ConnectError):
             client.request("POST", "/charge")

@@ -2,15 +2,20 @@
 
 import pytest
 
-from grid_common.http.response import Answer, AnswerReader, BodyOverLimit, NotAnAnswer
+from grid_common.http.response import (
+    BodyOverLimit,
+    InvalidResponse,
+    ResponseReader,
+    UpstreamResponse,
+)
 
 LIMIT = 64
 OK = b"HTTP/1.1 200 OK\r\n"
 
 
-def read(*pieces: bytes) -> tuple[Answer | None, bool]:
+def read(*pieces: bytes) -> tuple[UpstreamResponse | None, bool]:
     """Return the answer and whether the connection may be used again."""
-    reader = AnswerReader()
+    reader = ResponseReader()
     reader.begin(LIMIT)
     answer = None
     for piece in pieces:
@@ -28,13 +33,13 @@ def read(*pieces: bytes) -> tuple[Answer | None, bool]:
     ids=["whole", "chunked"],
 )
 def test_it_does_not_matter_how_an_answer_is_cut(answer_bytes: bytes) -> None:
-    expected = (Answer(200, "text/plain", None, b"hello"), True)
+    expected = (UpstreamResponse(200, "text/plain", None, b"hello"), True)
     assert read(answer_bytes) == expected
     assert read(*[answer_bytes[i : i + 1] for i in range(len(answer_bytes))]) == expected
 
 
 def test_one_reader_reads_one_answer_after_the_other() -> None:
-    reader = AnswerReader()
+    reader = ResponseReader()
     for number in (b"1", b"2"):
         reader.begin(LIMIT)
         answer = reader.feed(OK + b"Content-Length: 1\r\n\r\n" + number)
@@ -67,19 +72,19 @@ def test_what_a_problem_says_about_coming_again_is_kept() -> None:
     answer, _ = read(
         b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 2\r\nContent-Length: 0\r\n\r\n"
     )
-    assert answer == Answer(503, "", "2", b"")
+    assert answer == UpstreamResponse(503, "", "2", b"")
 
 
 def test_informational_answers_come_before_the_answer() -> None:
     answer, reusable = read(
         b"HTTP/1.1 100 Continue\r\nRetry-After: 9\r\n\r\n" * 3 + OK + b"Content-Length: 1\r\n\r\n1"
     )
-    assert answer == Answer(200, "", None, b"1")
+    assert answer == UpstreamResponse(200, "", None, b"1")
     assert reusable
 
 
 def test_an_answer_without_a_body_needs_no_length() -> None:
-    assert read(b"HTTP/1.1 204 No Content\r\n\r\n") == (Answer(204, "", None, b""), True)
+    assert read(b"HTTP/1.1 204 No Content\r\n\r\n") == (UpstreamResponse(204, "", None, b""), True)
 
 
 @pytest.mark.parametrize(
@@ -128,7 +133,7 @@ def test_a_connection_that_the_other_side_will_close_is_not_used_again() -> None
 )
 def test_what_is_no_answer_within_bounds_is_refused(answer_bytes: bytes) -> None:
     for size in (len(answer_bytes), 1000, 7):
-        with pytest.raises(NotAnAnswer):
+        with pytest.raises(InvalidResponse):
             read(*[answer_bytes[i : i + size] for i in range(0, len(answer_bytes), size)])
 
 
@@ -142,34 +147,34 @@ def test_identity_is_no_coding_and_its_length_counts(coding: bytes, length_first
     for size in (len(answer_bytes), 7, 1):
         pieces = [answer_bytes[i : i + size] for i in range(0, len(answer_bytes), size)]
         answer, reusable = read(*pieces)
-        assert answer == Answer(200, "", None, b"hello")
+        assert answer == UpstreamResponse(200, "", None, b"hello")
         assert not reusable
 
 
 def test_identity_without_a_length_ends_with_its_connection() -> None:
     answer, reusable = read(OK + b"Transfer-Encoding: identity\r\n\r\nhel", b"lo")
-    assert answer == Answer(200, "", None, b"hello")
+    assert answer == UpstreamResponse(200, "", None, b"hello")
     assert not reusable
 
 
 def test_identity_of_no_length_is_whole_at_once() -> None:
-    reader = AnswerReader()
+    reader = ResponseReader()
     reader.begin(LIMIT)
     head = OK + b"Transfer-Encoding: identity\r\nContent-Length: 0\r\n\r\n"
-    assert reader.feed(head) == Answer(200, "", None, b"")
+    assert reader.feed(head) == UpstreamResponse(200, "", None, b"")
 
 
 def test_what_follows_an_answer_of_identity_is_nobodys_answer() -> None:
     head = OK + b"Transfer-Encoding: identity\r\nContent-Length: 1\r\n\r\n"
     answer, reusable = read(head + b"1HTTP/1.1 200 OK\r\n\r\n")
-    assert answer == Answer(200, "", None, b"1")
+    assert answer == UpstreamResponse(200, "", None, b"1")
     assert not reusable
 
 
 @pytest.mark.parametrize("reason", [b"", b"Very Fine", b"\xc3\xa9t\xc3\xa9", b"a\tb"])
 def test_a_reason_phrase_says_what_it_likes(reason: bytes) -> None:
     answer, _ = read(b"HTTP/1.1 200 " + reason + b"\r\nContent-Length: 1\r\n\r\n1")
-    assert answer == Answer(200, "", None, b"1")
+    assert answer == UpstreamResponse(200, "", None, b"1")
 
 
 def test_where_it_leads_and_how_it_is_packed_is_kept() -> None:
@@ -177,7 +182,7 @@ def test_where_it_leads_and_how_it_is_packed_is_kept() -> None:
         b"HTTP/1.1 301 Gone\r\nLocation: /there\r\nContent-Encoding: gzip\r\n"
         b"Content-Length: 1\r\n\r\n1"
     )
-    assert answer == Answer(301, "", None, b"1", "/there", "gzip")
+    assert answer == UpstreamResponse(301, "", None, b"1", "/there", "gzip")
 
 
 def test_a_body_beyond_its_limit_is_told_apart() -> None:
@@ -186,7 +191,7 @@ def test_a_body_beyond_its_limit_is_told_apart() -> None:
 
 
 def test_the_beginning_of_a_body_can_be_enough() -> None:
-    reader = AnswerReader()
+    reader = ResponseReader()
     reader.begin(LIMIT, keep=3)
     reader.feed(OK + b"Content-Length: 64\r\n\r\nab")
     answer = reader.feed(b"cd" + b"x" * 60)
@@ -198,7 +203,7 @@ def test_the_beginning_of_a_body_can_be_enough() -> None:
 
 
 def test_signs_of_life_have_room_that_can_grow() -> None:
-    reader = AnswerReader()
+    reader = ResponseReader()
     reader.begin(LIMIT)
     processing = b"HTTP/1.1 102 Processing\r\n\r\n"
     most = reader.overhead_limit // len(processing)
@@ -206,7 +211,7 @@ def test_signs_of_life_have_room_that_can_grow() -> None:
         reader.feed(processing)
     reader.overhead_limit += len(processing)
     reader.feed(processing)
-    with pytest.raises(NotAnAnswer, match="its headers are over"):
+    with pytest.raises(InvalidResponse, match="its headers are over"):
         reader.feed(processing)
 
 
@@ -228,7 +233,7 @@ def test_signs_of_life_have_room_that_can_grow() -> None:
     ],
 )
 def test_an_answer_of_no_clear_length_is_told_why(headers: bytes, why: str) -> None:
-    with pytest.raises(NotAnAnswer) as raised:
+    with pytest.raises(InvalidResponse) as raised:
         read(OK + headers + b"\r\n0\r\n\r\n")
     assert str(raised.value) == why
 
@@ -236,7 +241,7 @@ def test_an_answer_of_no_clear_length_is_told_why(headers: bytes, why: str) -> N
 def test_a_body_of_identity_that_comes_in_pieces_ends_with_its_length() -> None:
     head = OK + b"Transfer-Encoding: identity\r\nContent-Length: 4\r\n\r\n"
     answer, _ = read(head + b"ab", b"cdXX")
-    assert answer == Answer(200, "", None, b"abcd")
+    assert answer == UpstreamResponse(200, "", None, b"abcd")
 
 
 @pytest.mark.parametrize(
@@ -259,22 +264,22 @@ def test_a_body_of_identity_that_comes_in_pieces_ends_with_its_length() -> None:
     ],
 )
 def test_what_is_no_answer_says_what_is_wrong_with_it(answer_bytes: bytes, why: str) -> None:
-    with pytest.raises(NotAnAnswer) as raised:
+    with pytest.raises(InvalidResponse) as raised:
         read(answer_bytes)
     assert str(raised.value) == why
 
 
 def test_headers_have_room_for_16_kib() -> None:
-    reader = AnswerReader()
+    reader = ResponseReader()
     reader.begin(LIMIT)
     head = OK + b"X: "
     assert reader.feed(head + b"a" * (16_384 - len(head))) is None
-    with pytest.raises(NotAnAnswer, match="its headers are over 16384 bytes"):
+    with pytest.raises(InvalidResponse, match="its headers are over 16384 bytes"):
         reader.feed(b"a")
 
 
 def test_a_body_makes_room_for_itself() -> None:
-    reader = AnswerReader()
+    reader = ResponseReader()
     reader.begin(100_000)
     reader.feed(OK + b"Content-Length: 60000\r\n\r\n")
     assert reader.feed(b"x" * 40_000) is None
@@ -287,4 +292,4 @@ def test_a_trailer_is_no_header() -> None:
     answer, _ = read(
         OK + b"Content-Type: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nContent-Type: b\r\n\r\n"
     )
-    assert answer == Answer(200, "a", None, b"")
+    assert answer == UpstreamResponse(200, "a", None, b"")

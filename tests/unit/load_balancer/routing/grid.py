@@ -146,7 +146,7 @@ class Grid:
     def fail(self, ticket: Ticket, reason: str = "refused") -> None:
         self.pool.failed(self._dispatch(ticket), reason, f"the connection was {reason}", self.now)
 
-    def hang_up(self, ticket: Ticket) -> None:
+    def disconnect(self, ticket: Ticket) -> None:
         self.pool.leave(ticket, self.now)
 
     def _dispatch(self, ticket: Ticket) -> Dispatch:

@@ -1,7 +1,7 @@
 """Model substations and callers around a real pool, for tests that try any order of events.
 
 Every message is a thing of its own that arrives when the test says so: a request on its way to a
-substation, the answer on its way back, a hang-up, a poll and its page.
+substation, the answer on its way back, a disconnect, a poll and its page.
 """
 
 from collections import Counter
@@ -20,7 +20,7 @@ SHARE, FLOOR_PER_S, BURST = 0.2, 0.5, 3.0
 QUEUE_LIMIT = 6
 
 
-class Answer(Enum):
+class UpstreamResponse(Enum):
     CHARGED = auto()
     ACCEPTED = auto()
     FULL = auto()
@@ -35,8 +35,8 @@ class Visit:
 
     dispatch: Dispatch
     arrived: bool = False
-    answer: Answer | None = None
-    caller_gone: bool = False
+    answer: UpstreamResponse | None = None
+    client_disconnected: bool = False
     taken_back: bool = False
 
 
@@ -48,7 +48,7 @@ class ModelSubstation:
     power_limit_kw: float | None = None
     alive: bool = True
     draining: bool = False
-    strangers: int = 0  # and vehicles that charge on after a 202, or whose hang-up is on its way
+    strangers: int = 0  # and vehicles that charge on after a 202, or whose disconnect is on its way
     charging: list[Visit] = field(default_factory=list)
     page: Reading | None = None  # of the poll that is under way
     polled: Substation | None = None  # the pool's substation that is being polled
@@ -171,8 +171,8 @@ class Model:
         else:
             self.tickets.append(ticket)
 
-    def hang_up(self, ticket: Ticket) -> None:
-        self._end(ticket, "hung up")
+    def disconnect(self, ticket: Ticket) -> None:
+        self._end(ticket, "disconnected")
 
     def give_up_late_ones(self) -> None:
         """Do what the dispatcher does: refuse who has waited for as long as it may."""
@@ -195,7 +195,7 @@ class Model:
         assert ticket.session_id not in self.left, f"{ticket.session_id} ends a second time"
         for visit in self.visits:
             if visit.dispatch is ticket.dispatch:
-                visit.caller_gone = True
+                visit.client_disconnected = True
                 self._let_go(visit.dispatch)
         self.pool.leave(ticket, self.now)
         self.left.add(ticket.session_id)
@@ -208,25 +208,25 @@ class Model:
     def reach_substation(self, visit: Visit) -> None:
         substation = self.substations[visit.dispatch.substation.address]
         visit.arrived = True
-        if visit.caller_gone:
+        if visit.client_disconnected:
             self.visits.remove(visit)
         elif not substation.alive:
-            visit.answer = Answer.BROKEN
+            visit.answer = UpstreamResponse.BROKEN
         elif substation.draining:
-            visit.answer = Answer.DRAINING
+            visit.answer = UpstreamResponse.DRAINING
         elif substation.load >= substation.capacity:
-            visit.answer = Answer.FULL
+            visit.answer = UpstreamResponse.FULL
         else:
             substation.charging.append(visit)
 
-    def substation_answers(self, visit: Visit, answer: Answer) -> None:
+    def substation_answers(self, visit: Visit, answer: UpstreamResponse) -> None:
         substation = self.substations[visit.dispatch.substation.address]
         substation.charging.remove(visit)
-        if answer is Answer.ACCEPTED:
+        if answer is UpstreamResponse.ACCEPTED:
             substation.strangers += 1
         visit.answer = answer
 
-    def substation_sees_hang_up(self, visit: Visit) -> None:
+    def substation_sees_disconnect(self, visit: Visit) -> None:
         self.substations[visit.dispatch.substation.address].charging.remove(visit)
         self.visits.remove(visit)
 
@@ -239,32 +239,32 @@ class Model:
         self.visits.remove(visit)
         dispatch, ticket = visit.dispatch, visit.dispatch.ticket
         comes_late = visit.taken_back and late and ticket.session_id not in self.left
-        if visit.caller_gone and not comes_late:
+        if visit.client_disconnected and not comes_late:
             return
-        if dispatch.open and visit.answer in (Answer.ACCEPTED, Answer.BROKEN):
+        if dispatch.open and visit.answer in (UpstreamResponse.ACCEPTED, UpstreamResponse.BROKEN):
             self._let_go(dispatch)
         match visit.answer:
-            case Answer.CHARGED:
+            case UpstreamResponse.CHARGED:
                 self.pool.completed(dispatch, self.now)
                 self._end(ticket, "charged late" if comes_late else "charged")
-            case Answer.ACCEPTED:
+            case UpstreamResponse.ACCEPTED:
                 self.pool.accepted(dispatch, self.now)
                 self._end(ticket, "accepted late" if comes_late else "accepted")
             case _:
                 self._goes_elsewhere(dispatch, visit.answer)
 
-    def _goes_elsewhere(self, dispatch: Dispatch, answer: Answer | None) -> None:
+    def _goes_elsewhere(self, dispatch: Dispatch, answer: UpstreamResponse | None) -> None:
         ticket = dispatch.ticket
         match answer:
-            case Answer.FULL:
+            case UpstreamResponse.FULL:
                 self.pool.found_full(dispatch, self.now)
-            case Answer.DRAINING:
+            case UpstreamResponse.DRAINING:
                 self.pool.found_draining(dispatch, self.now)
-            case Answer.REJECTED:
+            case UpstreamResponse.REJECTED:
                 self.pool.rejected(dispatch, self.now)
                 if ticket.dispatch is None and self.pool.is_rejected_everywhere(ticket):
                     self._end(ticket, "rejected")
-            case Answer.BROKEN:
+            case UpstreamResponse.BROKEN:
                 self.pool.failed(dispatch, "reset", "the connection was reset", self.now)
             case _:
                 raise AssertionError(f"{answer} sends nobody elsewhere")
@@ -273,7 +273,7 @@ class Model:
         substation.alive = False
         substation.strangers = 0
         for visit in substation.charging:
-            visit.answer = Answer.BROKEN
+            visit.answer = UpstreamResponse.BROKEN
         substation.charging.clear()
 
     # What the pool does
@@ -317,7 +317,7 @@ class Model:
     def _taken_back(self, dispatch: Dispatch) -> None:
         for visit in self.visits:
             if visit.dispatch is dispatch:
-                visit.caller_gone = visit.taken_back = True
+                visit.client_disconnected = visit.taken_back = True
         self._let_go(dispatch)
 
     def _let_go(self, dispatch: Dispatch) -> None:

@@ -269,9 +269,9 @@ def test_a_substation_that_is_lost_is_not_waited_for() -> None:
     assert grid.where(ticket) == "b"
 
 
-def test_one_that_hangs_up_is_no_longer_listed() -> None:
+def test_one_that_disconnects_is_no_longer_listed() -> None:
     grid, _ = fast_point_taken()
-    grid.hang_up(grid.arrive("EV", demand=FAST))
+    grid.disconnect(grid.arrive("EV", demand=FAST))
     assert grid.left() == []
 
 

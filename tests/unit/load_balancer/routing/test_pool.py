@@ -114,10 +114,10 @@ def test_a_vehicle_that_does_not_want_to_wait_may_still_be_sent_on() -> None:
     assert grid.where(ticket) == "b"
 
 
-def test_nothing_is_dispatched_after_its_caller_hung_up() -> None:
+def test_nothing_is_dispatched_after_its_caller_disconnected() -> None:
     grid = Grid(1)
     first, gone, patient = (grid.arrive() for _ in range(3))
-    grid.hang_up(gone)
+    grid.disconnect(gone)
     grid.complete(first)
     assert (grid.where(gone), grid.where(patient)) == (None, "a")
 
@@ -140,17 +140,17 @@ def test_a_line_with_no_room_still_lets_vehicles_through_to_free_points() -> Non
         grid.arrive()
 
 
-def test_a_substation_is_polled_at_once_where_a_hang_up_may_have_freed_a_point() -> None:
+def test_a_substation_is_polled_at_once_where_a_disconnect_may_have_freed_a_point() -> None:
     grid = Grid(1)
     first = grid.arrive()
     grid.arrive()
-    grid.hang_up(first)
+    grid.disconnect(first)
     assert grid.polls_wanted == ["a"]
 
 
-def test_a_substation_is_polled_at_once_when_a_vehicle_comes_after_the_hang_up() -> None:
+def test_a_substation_is_polled_at_once_when_a_vehicle_comes_after_the_disconnect() -> None:
     grid = Grid(1)
-    grid.hang_up(grid.arrive())
+    grid.disconnect(grid.arrive())
     assert grid.polls_wanted == []
     grid.arrive()
     assert grid.polls_wanted == ["a"]
@@ -174,18 +174,18 @@ def test_substations_that_are_gone_are_probed_at_once_when_the_line_begins() -> 
     assert grid.polls_wanted == ["a"]
     grid.arrive()
     assert grid.polls_wanted == ["a"]  # from here on its pauses are short
-    grid.hang_up(waiting)
+    grid.disconnect(waiting)
     grid.complete(first)
     assert len(grid.pool.waiting) == 0
     grid.arrive()
     assert grid.polls_wanted == ["a", "a"]
 
 
-def test_the_line_begins_anew_after_the_last_in_it_hung_up() -> None:
+def test_the_line_begins_anew_after_the_last_in_it_disconnected() -> None:
     grid = Grid(1)
     for _ in range(3):
         grid.poll_missed("a")
-    grid.hang_up(grid.arrive())
+    grid.disconnect(grid.arrive())
     grid.arrive()
     assert grid.polls_wanted == ["a", "a"]
 
@@ -195,13 +195,13 @@ def test_a_substation_that_came_back_and_failed_its_vehicle_waits_for_its_turn()
     for _ in range(2):
         vehicle = grid.arrive()
         grid.fail(vehicle)
-        grid.hang_up(vehicle)
+        grid.disconnect(vehicle)
         grid.pass_time(1)
         grid.poll("a")
     vehicle = grid.arrive()
     grid.fail(vehicle)
     grid.poll_missed("a")
-    grid.hang_up(vehicle)
+    grid.disconnect(vehicle)
     grid.polls_wanted.clear()
     grid.arrive()
     assert grid.polls_wanted == []
@@ -455,7 +455,7 @@ def test_a_vehicle_that_breaks_each_substation_does_not_keep_the_others_from_cha
             grid.fail(poison, "error")
         ticket = grid.arrive(wait_s=0)
         served += grid.where(ticket) is not None
-        grid.hang_up(ticket)
+        grid.disconnect(ticket)
         grid.pass_time(0.25)
         grid.poll_all()
     assert served >= 238
@@ -594,7 +594,7 @@ def test_an_accepted_vehicle_is_done_with_and_its_point_stays_taken() -> None:
     grid = Grid(1)
     ticket = grid.arrive()
     grid.accept(ticket)
-    grid.hang_up(ticket)  # its request ends with the answer
+    grid.disconnect(ticket)  # its request ends with the answer
     waiting = grid.arrive()
     assert grid.where(waiting) is None
     assert grid.pool.dispatches == {("a", "accepted"): 1}
@@ -654,7 +654,7 @@ def test_each_end_of_a_dispatch_and_each_ejection_is_counted() -> None:
     for _ in range(2):
         grid.complete(grid.arrive())
         grid.accept(grid.arrive())
-        grid.hang_up(grid.arrive())
+        grid.disconnect(grid.arrive())
         grid.pass_time(1)
         grid.poll_all()
         for name in "ab":
@@ -710,13 +710,13 @@ def test_retry_after_goes_by_a_mean_in_which_the_newest_session_weighs_a_twentie
     assert grid.pool.retry_after_s(grid.now) == 10
 
 
-def test_a_line_that_goes_on_after_one_hung_up_does_not_begin_anew() -> None:
+def test_a_line_that_goes_on_after_one_disconnected_does_not_begin_anew() -> None:
     grid = Grid(1)
     for _ in range(3):
         grid.poll_missed("a")
     first, _ = grid.arrive(), grid.arrive()
     assert grid.polls_wanted == ["a"]
-    grid.hang_up(first)
+    grid.disconnect(first)
     grid.arrive()
     assert grid.polls_wanted == ["a"]
 

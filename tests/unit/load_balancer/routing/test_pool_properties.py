@@ -26,9 +26,9 @@ from tests.unit.load_balancer.routing.model import (
     BURST,
     FLOOR_PER_S,
     SHARE,
-    Answer,
     Model,
     ModelSubstation,
+    UpstreamResponse,
     Visit,
 )
 
@@ -47,7 +47,9 @@ PROFILE = settings.get_profile(os.environ.get("HYPOTHESIS_PROFILE", "routing"))
 INDEX = st.integers(min_value=0, max_value=20)
 HAPPENINGS = st.lists(
     st.tuples(
-        st.sampled_from(["arrival", "request", "charged", "answer", "hang-up", "hang-up seen"]),
+        st.sampled_from(
+            ["arrival", "request", "charged", "answer", "disconnect", "disconnect seen"]
+        ),
         INDEX,
     ),
     max_size=6,
@@ -76,7 +78,7 @@ class AnyGrid(RuleBasedStateMachine):
     most_balancers: ClassVar[int] = 3
     powers_kw: ClassVar[list[tuple[float | None, float | None]]] = POWERS_KW
     capacities: ClassVar[st.SearchStrategy[int]] = st.integers(0, 4)
-    callers_hang_up: ClassVar[bool] = True
+    callers_disconnect: ClassVar[bool] = True
     pool: ClassVar[type[Pool]] = Pool
     began: float
 
@@ -108,13 +110,13 @@ class AnyGrid(RuleBasedStateMachine):
         elif what == "request" and (on_their_way := self._on_their_way()):
             model.reach_substation(_pick(index, on_their_way))
         elif what == "charged" and (charging := self._charging()):
-            model.substation_answers(_pick(index, charging), Answer.CHARGED)
+            model.substation_answers(_pick(index, charging), UpstreamResponse.CHARGED)
         elif what == "answer" and (answered := self._answered()):
             model.hear(_pick(index, answered))
-        elif what == "hang-up" and model.tickets and self.callers_hang_up:
-            model.hang_up(_pick(index, model.tickets))
-        elif what == "hang-up seen" and (gone := self._charging(gone=True)):
-            model.substation_sees_hang_up(_pick(index, gone))
+        elif what == "disconnect" and model.tickets and self.callers_disconnect:
+            model.disconnect(_pick(index, model.tickets))
+        elif what == "disconnect seen" and (gone := self._charging(gone=True)):
+            model.substation_sees_disconnect(_pick(index, gone))
 
     def _on_their_way(self) -> list[Visit]:
         return [visit for visit in self.model.visits if not visit.arrived]
@@ -124,7 +126,7 @@ class AnyGrid(RuleBasedStateMachine):
             visit
             for substation in self.model.substations.values()
             for visit in substation.charging
-            if visit.caller_gone is gone
+            if visit.client_disconnected is gone
         ]
 
     def _answered(self) -> list[Visit]:
@@ -230,7 +232,7 @@ class AnyGrid(RuleBasedStateMachine):
         assert outcomes["charged"] == ended["charged"]
         assert outcomes["accepted"] == ended["accepted"]
         assert outcomes["aborted"] <= (
-            ended["hung up"] + ended["charged late"] + ended["accepted late"]
+            ended["disconnected"] + ended["charged late"] + ended["accepted late"]
         )
         assert sum(pool.failovers.values()) == sum(
             outcomes.get(one, 0) for one in ("failed", "taken_back", "rejected")
@@ -278,7 +280,7 @@ class AnyGrid(RuleBasedStateMachine):
         if hasattr(self, "model"):
             tickets: list[Ticket] = list(self.model.tickets)
             for ticket in tickets:
-                self.model.hang_up(ticket)
+                self.model.disconnect(ticket)
             self.every_vehicle_is_in_one_place()
             self.counters_add_up()
 
@@ -289,10 +291,14 @@ class TroubledGrid(AnyGrid):
     @precondition(lambda self: self._charging())
     @rule(
         index=INDEX,
-        answer=st.sampled_from([Answer.ACCEPTED, Answer.REJECTED, Answer.BROKEN]),
+        answer=st.sampled_from(
+            [UpstreamResponse.ACCEPTED, UpstreamResponse.REJECTED, UpstreamResponse.BROKEN]
+        ),
         heard=st.booleans(),
     )
-    def a_substation_answers_otherwise(self, index: int, answer: Answer, heard: bool) -> None:
+    def a_substation_answers_otherwise(
+        self, index: int, answer: UpstreamResponse, heard: bool
+    ) -> None:
         visit = _pick(index, self._charging())
         self.model.substation_answers(visit, answer)
         if heard:
@@ -303,7 +309,7 @@ class TroubledGrid(AnyGrid):
         for _ in range(times):
             self.all_requests_arrive()
             for visit in self._charging():
-                self.model.substation_answers(visit, Answer.BROKEN)
+                self.model.substation_answers(visit, UpstreamResponse.BROKEN)
             self.all_answers_are_heard(late=False)
             self.time_passes(0.5, polled=True)
 
@@ -314,7 +320,7 @@ class TroubledGrid(AnyGrid):
         for _ in self.model.substations:
             for visit in self._charging():
                 if visit.dispatch.ticket is ticket:
-                    self.model.substation_answers(visit, Answer.REJECTED)
+                    self.model.substation_answers(visit, UpstreamResponse.REJECTED)
                     self.model.hear(visit)
             self.all_requests_arrive()
 
@@ -340,7 +346,7 @@ class TroubledGrid(AnyGrid):
     def a_substation_freezes_and_wakes(self, index: int, late: bool) -> None:
         self.polls_are_missed(index, 2)
         for visit in self._substation(index).charging[:]:
-            self.model.substation_answers(visit, Answer.CHARGED)
+            self.model.substation_answers(visit, UpstreamResponse.CHARGED)
         self.all_answers_are_heard(late=late)
 
     @rule(index=INDEX)
@@ -389,10 +395,10 @@ class TroubledGrid(AnyGrid):
 
 
 class LoneBalancer(AnyGrid):
-    """A balancer that owns all traffic, with nobody hanging up: it is never wrong."""
+    """A balancer that owns all traffic, with nobody disconnecting: it is never wrong."""
 
     most_balancers = 1
-    callers_hang_up = False
+    callers_disconnect = False
 
     @invariant()
     def the_estimate_is_exact(self) -> None:
@@ -402,7 +408,7 @@ class LoneBalancer(AnyGrid):
 
     @invariant()
     def no_substation_ever_answers_full(self) -> None:
-        assert all(visit.answer is not Answer.FULL for visit in self.model.visits)
+        assert all(visit.answer is not UpstreamResponse.FULL for visit in self.model.visits)
 
 
 class UnlikeGrid(TroubledGrid):

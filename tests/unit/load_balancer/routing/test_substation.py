@@ -209,12 +209,12 @@ def test_a_substation_that_answers_when_charging_begins_is_never_given_one_too_m
     assert not substation.grid.pool.waiting
 
 
-def test_a_vehicle_that_hung_up_counts_until_a_poll_that_began_later() -> None:
+def test_a_vehicle_that_disconnected_counts_until_a_poll_that_began_later() -> None:
     grid = Grid(1)
     ticket = grid.arrive()
     grid.poll_begins("a")
     grid.pass_time(0.01)
-    grid.hang_up(ticket)
+    grid.disconnect(ticket)
     grid.poll_ends("a", load=1)
     next_one = grid.arrive()
     assert grid.where(next_one) is None
@@ -428,7 +428,7 @@ def test_a_substation_that_fails_each_time_it_comes_back_is_probed_ever_more_rar
     for _ in range(5):
         ticket = grid.arrive()
         grid.fail(ticket, "reset")
-        grid.hang_up(ticket)
+        grid.disconnect(ticket)
         longest.append(max(pauses(grid.substation("a"))))
         grid.pass_time(0.1)
         grid.poll("a", load=0)
@@ -440,7 +440,7 @@ def test_a_substation_that_has_charged_a_vehicle_is_forgiven() -> None:
     for _ in range(5):
         ticket = grid.arrive()
         grid.fail(ticket, "reset")
-        grid.hang_up(ticket)
+        grid.disconnect(ticket)
         grid.pass_time(0.1)
         grid.poll("a", load=0)
     grid.complete(grid.arrive())

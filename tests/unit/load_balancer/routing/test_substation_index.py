@@ -133,7 +133,8 @@ class Region:
             pool.leave(ticket, now)
             return
         how = self.random.choices(
-            ["charged", "full", "rejected", "failed", "accepted", "hung up"], [6, 1, 1, 0.5, 0.5, 1]
+            ["charged", "full", "rejected", "failed", "accepted", "disconnected"],
+            [6, 1, 1, 0.5, 0.5, 1],
         )[0]
         if how in ("full", "rejected", "failed"):
             self.sessions.append(ticket)
@@ -148,7 +149,7 @@ class Region:
                 pool.failed(dispatch, "reset", "the connection was reset", now)
             case "accepted":
                 pool.accepted(dispatch, now)
-            case "hung up":
+            case "disconnected":
                 pool.leave(ticket, now)
 
 
