@@ -7,7 +7,7 @@ STATUS = 130
 WORDS = "interrupted; every process that was started has been ended"
 
 
-def raise_when_told() -> None:
+def raise_on_signal() -> None:
     """Have Ctrl-C and SIGTERM raise KeyboardInterrupt, once.
 
     A second signal, from an impatient finger, would break off the end of the processes.

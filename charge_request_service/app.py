@@ -38,10 +38,10 @@ from grid_common.service import BytesResponse, ServiceApp, json_response
 def create_app(settings: Settings) -> ServiceApp:
     """Build a gateway."""
 
-    def why_not_ready() -> str | None:
-        return balancer.why_not_ready(g.request_id)
+    def reason_not_ready() -> str | None:
+        return balancer.reason_not_ready(g.request_id)
 
-    app = ServiceApp("gateway", settings, ready=why_not_ready)
+    app = ServiceApp("gateway", settings, ready=reason_not_ready)
     add_doors(app, settings)
     random = Random()  # noqa: S311 - jitter, no secrets
     balancer = Balancers(settings, random=random, log=app.log)
@@ -108,10 +108,10 @@ def _add_charge(app: ServiceApp, settings: Settings, sessions: Sessions) -> None
     @app.held
     def charge(_caller: Caller) -> Response:
         asked, noted = current_request(), current_g()
-        wish = ChargeRequest.from_request(asked, max_kwh=settings.max_kwh)
+        charge_request = ChargeRequest.from_request(asked, max_kwh=settings.max_kwh)
         terms = read_terms(asked)
         longest_s = wait_s(asked, settings.max_wait)
-        session = wish.start_session(new_session_id(time.time_ns() // 1_000_000))
+        session = charge_request.start_session(new_session_id(time.time_ns() // 1_000_000))
         noted.session = session  # from here on it is a vehicle
         owner = noted.caller.get("caller", "")
         try:
@@ -121,7 +121,7 @@ def _add_charge(app: ServiceApp, settings: Settings, sessions: Sessions) -> None
                     request_id=noted.request_id,
                     wait_s=longest_s,
                     owner=owner,
-                    told_vehicle=wish.vehicle_id is not None,
+                    named_vehicle=charge_request.vehicle_id is not None,
                 )
                 return _passed_on(answer)
             begin = sessions.begin(
@@ -129,9 +129,9 @@ def _add_charge(app: ServiceApp, settings: Settings, sessions: Sessions) -> None
                 kind=terms.kind,
                 owner=owner,
                 wait_s=longest_s,
-                told_vehicle=wish.vehicle_id is not None,
+                named_vehicle=charge_request.vehicle_id is not None,
             )
-            begin = begin._replace(key=terms.key, digest=digest(session, wish.vehicle_id))
+            begin = begin._replace(key=terms.key, digest=digest(session, charge_request.vehicle_id))
             reply = sessions.charge(begin, request_id=noted.request_id)
         except (KeyReused, SessionRunning):
             del noted.session  # nor is it one that came before

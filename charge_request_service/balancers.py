@@ -268,7 +268,7 @@ class Balancers:
             raise _unreachable(f"no answer from {', '.join(sorted(silent))}")
         return max((answer for _, answer in answers), key=lambda answer: answer.status)
 
-    def why_not_ready(self, request_id: str) -> str | None:
+    def reason_not_ready(self, request_id: str) -> str | None:
         """Tell why no balancer can be given vehicles; None where one can."""
         try:
             answers = self._ask_all("/readyz", request_id=request_id)
@@ -334,15 +334,15 @@ class Balancers:
 
     def _follow(self, url: HttpUrl) -> None:
         """Look a name up, again and again."""
-        told: str | None = None
+        reported: str | None = None
         while True:
             fault = self._look_up(url)
-            if fault != told:
+            if fault != reported:
                 if fault is None:
                     self._log.info("name found again", host=url.host)
                 else:
                     self._log.warning("name not found", host=url.host, error=fault)
-                told = fault
+                reported = fault
             gevent.sleep(_LOOK_UP_PAUSE_S)
             pause_s = self._settings.resolve_interval * self._random.uniform(0.9, 1.1)
             self._look_up_now.wait(max(0.0, pause_s - _LOOK_UP_PAUSE_S))
@@ -353,7 +353,7 @@ class Balancers:
         try:
             families = resolve(url.host, url.port)
         except OSError as error:
-            self._fault = f"the name {url.host} cannot be found ({_told(error)})"
+            self._fault = f"the name {url.host} cannot be found ({_reported(error)})"
             return self._fault
         last = self._found.get(url, ())
         self._found[url] = choose_family(
@@ -397,7 +397,7 @@ def _rank(document: dict[str, Any]) -> int:
     return {"charging": 0, "waiting": 1}.get(str(document.get("state")), 2)
 
 
-def _told(error: OSError) -> str:
+def _reported(error: OSError) -> str:
     return (error.strerror or str(error)).lower()
 
 

@@ -82,7 +82,7 @@ def _decisions() -> list[p.Panel]:
         p.lines(
             "Dispatches by outcome",
             "What became of the vehicles that were sent, a second: charged, accepted (202, charges "
-            "on), full (re-chosen), rejected, failed, taken back from a substation that died, "
+            "on), full (re-chosen), rejected, failed, revoked from a substation that died, "
             "aborted by the caller.",
             Query(
                 "sum by (outcome) "

@@ -72,7 +72,7 @@ def stat(
 ) -> Panel:
     """Build the figures of this moment."""
     panel = _figures(stat_panel.Panel(), queries, steps, texts or {}, no_value)
-    panel = _told(panel, title, description, unit).span(span).height(4)
+    panel = _reported(panel, title, description, unit).span(span).height(4)
     panel = panel.reduce_options(_last()).graph_mode(c.BigValueGraphMode.NONE)
     if decimals is not None:
         panel = panel.decimals(decimals)
@@ -82,14 +82,14 @@ def stat(
 def share(title: str, description: str, query: Query, *, span: int = 4) -> Panel:
     """Build a gauge from 0 to 1."""
     panel = _figures(gauge.Panel(), [query], SHARE, {}, "unknown")
-    panel = _told(panel, title, description, "percentunit").span(span).height(4)
+    panel = _reported(panel, title, description, "percentunit").span(span).height(4)
     return panel.min(0).max(1).reduce_options(_last())
 
 
 def shares_by_substation(title: str, description: str, query: Query, *, span: int) -> Panel:
     """Build a bar from 0 to 1 for each substation, which leads to its dashboard."""
     panel = _figures(bargauge.Panel(), [query], SHARE, {}, "unknown")
-    panel = _told(panel, title, description, "percentunit").span(span).height(9)
+    panel = _reported(panel, title, description, "percentunit").span(span).height(9)
     panel = panel.min(0).max(1).reduce_options(_last()).data_links([to_substation()])
     panel = panel.orientation(c.VizOrientation.HORIZONTAL).value_mode(c.BarGaugeValueMode.COLOR)
     return panel.display_mode(c.BarGaugeDisplayMode.BASIC)
@@ -97,7 +97,7 @@ def shares_by_substation(title: str, description: str, query: Query, *, span: in
 
 def pie_by_substation(title: str, description: str, query: Query, *, span: int) -> Panel:
     """Build the whole that substations share, each of which leads to its dashboard."""
-    panel = _told(piechart.Panel(), title, description, "none").span(span).height(9).decimals(0)
+    panel = _reported(piechart.Panel(), title, description, "none").span(span).height(9).decimals(0)
     panel = panel.with_target(query.target("A", instant=True)).reduce_options(_last())
     panel = panel.no_value("No vehicle was charged.").data_links([to_substation()])
     panel = panel.color_scheme(_by_name()).pie_type(pie.PieChartType.DONUT)
@@ -109,7 +109,7 @@ def pie_by_substation(title: str, description: str, query: Query, *, span: int) 
 
 def health(title: str, description: str, query: Query, *, span: int, link: bool) -> Panel:
     """Build the states that substations went through."""
-    panel = _told(statetimeline.Panel(), title, description, "none").span(span).height(8)
+    panel = _reported(statetimeline.Panel(), title, description, "none").span(span).height(8)
     panel = panel.with_target(query.target("A", instant=False)).no_value("unknown")
     panel = panel.thresholds(_thresholds(HEALTH)).color_scheme(_by_threshold())
     panel = panel.mappings(_mappings(HEALTH_TEXTS)).line_width(0).fill_opacity(80)
@@ -151,7 +151,7 @@ def lines(
         span: width, in columns of 24.
         no_value: what is said in the place of lines when there are none.
     """
-    panel = _told(timeseries.Panel(), title, description, unit).span(span).height(9)
+    panel = _reported(timeseries.Panel(), title, description, unit).span(span).height(9)
     panel = panel.color_scheme(_by_name()).no_value(no_value).line_width(1)
     panel = panel.fill_opacity(30 if stacked else 8).show_points(c.VisibilityMode.NEVER)
     for ref_id, query in zip("ABCDEFGH", queries, strict=False):
@@ -204,7 +204,7 @@ def value_mapping(texts: dict[str, tuple[str, str | None]]) -> d.ValueMap:
     )
 
 
-def _told(panel: P, title: str, description: str, unit: str) -> P:
+def _reported(panel: P, title: str, description: str, unit: str) -> P:
     return panel.title(title).description(description).unit(unit).datasource(DATASOURCE)
 
 

@@ -203,8 +203,8 @@ class ServiceApp(LeanFlask):
     def _healthz(self) -> Response:
         self.on_check(current_request().environ)
         # A service that drains lives: who restarts what does not must wait for its last vehicles.
-        told = "draining\n" if self.drain.active else "alive\n"
-        return Response(told, content_type="text/plain; charset=utf-8")
+        reported = "draining\n" if self.drain.active else "alive\n"
+        return Response(reported, content_type="text/plain; charset=utf-8")
 
     def _readyz(self) -> Response:
         reason = "the service drains" if self.drain.active else self._ready()

@@ -31,7 +31,7 @@ from load_balancer.resume import HOW, Resume
 from load_balancer.routing.policies import POLICIES
 from load_balancer.routing.pool import Pool
 from load_balancer.routing.retry_budget import RetryBudget
-from load_balancer.routing.substation import Patience
+from load_balancer.routing.substation import HealthCheck
 from load_balancer.session_routes import read_session_id, session_routes
 from load_balancer.sessions import Sessions
 from load_balancer.settings import Settings
@@ -53,7 +53,7 @@ class Balancer:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._random = Random()  # noqa: S311 - jitter and tie-breaks, no secrets
-        self.app = ServiceApp("balancer", settings, ready=self._why_not_ready)
+        self.app = ServiceApp("balancer", settings, ready=self._reason_not_ready)
         # Disconnecting thousands takes seconds, in which no substation hears from this balancer:
         # each would take it for frozen, and stop its sessions (their lease).
         self.app.leaves_at_once = True
@@ -61,7 +61,7 @@ class Balancer:
         self._pool = Pool(
             POLICIES[settings.routing_policy],
             random=self._random,
-            patience=Patience(
+            health_check=HealthCheck(
                 interval_s=settings.poll_interval,
                 misses=settings.poll_unhealthy_threshold,
                 longest_pause_s=settings.max_probe_pause,
@@ -226,7 +226,7 @@ class Balancer:
         if name is not None:
             self._gateways.hear(name, sent_of(environ), time.monotonic())
 
-    def _why_not_ready(self) -> str | None:
+    def _reason_not_ready(self) -> str | None:
         now = time.monotonic()
         if any(substation.is_well(now) for substation in self._pool.substations.values()):
             return None

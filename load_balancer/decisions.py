@@ -22,7 +22,7 @@ _MOST_BYTES = 262_144
 # poll may free points for dozens of vehicles. Dozens at a time, for to be woken costs as much as a
 # line. So another line of a vehicle may stand before this one, though it has the time of the
 # choice; and who is killed meanwhile tells nothing. Seconds.
-_TOLD_AFTER_S = 0.01
+_REPORTED_AFTER_S = 0.01
 
 
 class DecisionRecord:
@@ -32,20 +32,20 @@ class DecisionRecord:
         self._log = log
         self._kept: deque[_Kept] = deque(maxlen=_KEPT)
         self._last = 0
-        self._untold: list[tuple[datetime, Decision]] = []
+        self._unreported: list[tuple[datetime, Decision]] = []
 
     def add(self, decision: Decision) -> None:
         """Record a decision as it is made."""
         at = datetime.now(UTC)
         self._kept.append(_Kept(at, decision))
         self._last = decision.sequence
-        if not self._untold:
-            gevent.spawn_later(_TOLD_AFTER_S, self._tell)
-        self._untold.append((at, decision))
+        if not self._unreported:
+            gevent.spawn_later(_REPORTED_AFTER_S, self._tell)
+        self._unreported.append((at, decision))
 
     def _tell(self) -> None:
-        untold, self._untold = self._untold, []
-        for at, decision in untold:
+        unreported, self._unreported = self._unreported, []
+        for at, decision in unreported:
             self._log.info(
                 "dispatched",
                 time=_time(at),
@@ -59,8 +59,8 @@ class DecisionRecord:
                 reason=decision.reason,
                 candidates=[_shown(one) for one in decision.candidates],
                 candidates_left_out=decision.candidates_left_out,
-                passed_over=dict(decision.passed_over),
-                passed_over_left_out=decision.passed_over_left_out,
+                passed_over=dict(decision.ineligible),
+                passed_over_left_out=decision.ineligible_left_out,
                 predicted=_predicted(decision.prediction),
                 next_best=_next_best(decision),
                 left_in_line_for=decision.left_in_line_for,
@@ -68,12 +68,12 @@ class DecisionRecord:
 
     def left_in_line(self, left: LeftInLine) -> None:
         """Tell that a vehicle waits beside a free point, once for each."""
-        ticket, choice = left
+        queued, choice = left
         self._log.info(
             "left in line",
-            session_id=ticket.session_id,
-            vehicle_id=ticket.vehicle_id,
-            request_id=ticket.request_id,
+            session_id=queued.session_id,
+            vehicle_id=queued.vehicle_id,
+            request_id=queued.request_id,
             substation=choice.candidate.name,
             predicted=_predicted(choice.prediction),
             next_best=_next_best(choice),
@@ -149,8 +149,8 @@ def _document(at: datetime, decision: Decision) -> dict[str, Any]:
         "reason": decision.reason,
         "candidates": [_shown(one) for one in decision.candidates],
         "candidates_left_out": decision.candidates_left_out,
-        "passed_over": [{"substation": name, "why": why} for name, why in decision.passed_over],
-        "passed_over_left_out": decision.passed_over_left_out,
+        "passed_over": [{"substation": name, "why": why} for name, why in decision.ineligible],
+        "passed_over_left_out": decision.ineligible_left_out,
         "predicted": _predicted(decision.prediction),
         "next_best": _next_best(decision),
         "left_in_line_for": decision.left_in_line_for,

@@ -12,7 +12,7 @@ from grid_common.durations import Duration
 from grid_common.http.cancellation import CancelScope, ClientDisconnected
 from grid_common.http.client import UpstreamError, UpstreamResponse
 from grid_common.logs import Log
-from load_balancer.gauge import GaugeNames, read_told
+from load_balancer.gauge import GaugeNames, read_reported
 from load_balancer.led_session import (
     STOPPED_BY_CALLER,
     AttemptRevoked,
@@ -26,7 +26,7 @@ from load_balancer.refusal import explain, quoted
 from load_balancer.registers import Registers
 from load_balancer.routing.legs import NOTHING_KWH, LegRecord
 from load_balancer.routing.outcome import Outcome, describe, metered, stop_reason, takes_no_charge
-from load_balancer.routing.pool import LineFull, Pool
+from load_balancer.routing.pool import Pool, QueueFull
 from load_balancer.routing.queue import Dispatch
 from load_balancer.routing.substation import Reading, Substation
 from load_balancer.substation_client import SubstationClient
@@ -77,7 +77,7 @@ class Dispatcher:
             ClientDisconnected: its caller disconnected.
             Unavailable: no substation could take it in time, or too many wait.
         """
-        ticket = led.ticket
+        queued = led.queued
         try:
             self._take_in(led)
             while True:
@@ -90,69 +90,69 @@ class Dispatcher:
                 result = self._attempt(dispatch, led)
                 if result is not None:
                     return result
-        except LineFull:
+        except QueueFull:
             raise self._refusal(led, "queue_full") from None
         except ClientDisconnected:
             self._log.info(
                 "disconnected",
-                session_id=ticket.session_id,
-                vehicle_id=ticket.vehicle_id,
-                request_id=ticket.request_id,
-                substation=ticket.dispatch.substation.name if ticket.dispatch else None,
-                attempts=ticket.attempts,
+                session_id=queued.session_id,
+                vehicle_id=queued.vehicle_id,
+                request_id=queued.request_id,
+                substation=queued.dispatch.substation.name if queued.dispatch else None,
+                attempts=queued.attempts,
             )
             raise
         finally:
             # Done, refused or disconnected: whatever the pool still holds of it is given back.
-            if ticket.dispatch is not None:
-                self._registers.left(led, ticket.dispatch)
-            self._pool.leave(ticket, time.monotonic())
+            if queued.dispatch is not None:
+                self._registers.left(led, queued.dispatch)
+            self._pool.leave(queued, time.monotonic())
             led.close()
 
     def _take_in(self, led: LedSession) -> None:
         now, substation = time.monotonic(), led.attach_to
         if substation is not None and self._pool.substations.get(substation.address) is substation:
-            self._pool.attach(led.ticket, substation, now)
+            self._pool.attach(led.queued, substation, now)
         elif led.stop_reason is None and not (led.legs and led.legs.is_complete):
-            self._pool.arrive(led.ticket, now, has_begun=bool(led.legs))
+            self._pool.arrive(led.queued, now, has_begun=bool(led.legs))
 
     def _wait_for_dispatch(self, led: LedSession) -> Dispatch | None:
         """Wait in the queue; None where it has ended there."""
-        ticket = led.ticket
-        while ticket.dispatch is None:
+        queued = led.queued
+        while queued.dispatch is None:
             if led.stop_reason is not None or (led.legs and led.legs.is_complete):
                 return None
-            if self._pool.is_rejected_everywhere(ticket):
+            if self._pool.is_rejected_everywhere(queued):
                 raise self._refusal(led, "rejected")
             now = time.monotonic()
-            if now >= ticket.deadline:
-                self._pool.last_call(ticket, now)
-                if ticket.dispatch is not None:
+            if now >= queued.deadline:
+                self._pool.last_call(queued, now)
+                if queued.dispatch is not None:
                     break
                 if not (led.is_durable and led.legs.delivered_kwh):
                     raise self._refusal(led, "deadline")
-                ticket.deadline = now + self._longest_wait_s  # it was taken in: it is not let down
-            led.wait_for_dispatch(ticket.deadline - now)
-        self._waits.observe(ticket.dispatch.decision.waited_s)
-        return ticket.dispatch if led.stop_reason is None else None
+                queued.deadline = now + self._longest_wait_s  # it was taken in: it is not let down
+            led.wait_for_dispatch(queued.deadline - now)
+        self._waits.observe(queued.dispatch.decision.waited_s)
+        return queued.dispatch if led.stop_reason is None else None
 
     def _set_aside(self, dispatch: Dispatch, led: LedSession) -> None:
         """Have another take its point while it may be another balancer's, and wait until it is not.
 
         It ends so, too: its gateway has it led elsewhere, or is gone, and another one comes for it.
         """
-        ticket, began = dispatch.ticket, time.monotonic()
+        queued, began = dispatch.queued, time.monotonic()
         self._log.info(
-            "set aside", session_id=ticket.session_id, why="its gateway was not heard from lately"
+            "set aside", session_id=queued.session_id, why="its gateway was not heard from lately"
         )
-        ticket.not_before = math.inf
+        queued.not_before = math.inf
         self._pool.stopped(dispatch, began, goes_on=True, failed=False)
         while led.stop_reason is None and not led.is_vouched_for():
             gevent.sleep(_LOOK_AGAIN_S)
         now = time.monotonic()
-        ticket.deadline += now - began
+        queued.deadline += now - began
         if led.stop_reason is None:
-            ticket.not_before = -math.inf
+            queued.not_before = -math.inf
             self._pool.match(now)
 
     def _attempt(self, dispatch: Dispatch, led: LedSession) -> ChargeResult | None:
@@ -164,7 +164,7 @@ class Dispatcher:
                 session = led.session_at(register)
                 led.target_kwh = session.kwh
                 outcome, answer = client.charge(
-                    session, request_id=dispatch.ticket.request_id, grace_s=led.grace_s
+                    session, request_id=dispatch.queued.request_id, grace_s=led.grace_s
                 )
                 while led.amendments and outcome is Outcome.CHARGED:
                     outcome, answer = led.amendments.pop().get() or (outcome, answer)
@@ -195,7 +195,7 @@ class Dispatcher:
         return self._settle(dispatch, led, register, outcome, answer)
 
     def _begin(self, led: LedSession, dispatch: Dispatch, client: SubstationClient) -> str:
-        """Begin a visit, and return the register to which it adds.
+        """Begin an attempt, and return the register to which it adds.
 
         Raises:
             UpstreamError: the substation keeps registers, and does not say which.
@@ -204,7 +204,7 @@ class Dispatcher:
             self._get_to_know(client, dispatch.substation)
         register, legs = client.register, led.legs
         if register in led.settling:
-            led.settling[register].wait()  # or that might stop this visit
+            led.settling[register].wait()  # or that might stop this attempt
         legs.begin(register, dispatch.substation.name, dispatch.decision.at)
         if legs and legs.has_to_wait:  # its time to wait is over
             legs.release_all()
@@ -234,7 +234,7 @@ class Dispatcher:
             self._log.warning(
                 "charged too fast",
                 session_id=session.session_id,
-                request_id=dispatch.ticket.request_id,
+                request_id=dispatch.queued.request_id,
                 substation=substation.name,
                 why=warning,
             )
@@ -254,16 +254,16 @@ class Dispatcher:
                 return None
             case Outcome.CHARGED:
                 someone_waits = bool(self._pool.waiting)
-                self._pool.completed(dispatch, now, self._told(dispatch, answer))
+                self._pool.completed(dispatch, now, self._reported(dispatch, answer))
                 if someone_waits:
                     # Whoever got this point sets out before this vehicle's answer is written: it is
                     # the point that is scarce (docs/performance.md).
                     gevent.sleep(0)
                 self._note_error(dispatch, now)
-                return self._end_visit(led, "charged", dispatch, register, answer)
+                return self._end_attempt(led, "charged", dispatch, register, answer)
             case Outcome.ACCEPTED:
                 self._pool.accepted(dispatch, now)
-                return self._end_visit(led, "charging", dispatch, register, answer)
+                return self._end_attempt(led, "charging", dispatch, register, answer)
             case Outcome.STOPPED:
                 return self._stopped(dispatch, led, register, answer)
             case Outcome.FAILED:
@@ -283,12 +283,12 @@ class Dispatcher:
                 self._pool.rejected(dispatch, now)
         return None
 
-    def _told(self, dispatch: Dispatch, answer: UpstreamResponse) -> Reading | None:
+    def _reported(self, dispatch: Dispatch, answer: UpstreamResponse) -> Reading | None:
         """Read what the substation told of itself, where others have vehicles there too."""
         client = self._clients.get(dispatch.substation.address)
         if client is None or not (self._pool.peers and answer.load_metrics):
             return None
-        return read_told(answer.load_metrics, GaugeNames.of(client.profile))
+        return read_reported(answer.load_metrics, GaugeNames.of(client.profile))
 
     def _is_partial(
         self, led: LedSession, dispatch: Dispatch, register: str, answer: UpstreamResponse
@@ -307,7 +307,7 @@ class Dispatcher:
         self._pool.stopped(dispatch, now, goes_on=True, failed=False)
         return True
 
-    def _end_visit(
+    def _end_attempt(
         self,
         led: LedSession,
         status: str,
@@ -315,20 +315,20 @@ class Dispatcher:
         register: str,
         answer: UpstreamResponse,
     ) -> ChargeResult:
-        """Take in the last word of a visit that went as it should."""
-        told, legs = metered(answer.body), led.legs
+        """Take in the last word of an attempt that went as it should."""
+        reported, legs = metered(answer.body), led.legs
         if not (legs or led.is_durable):  # as a rule
             legs.current = None
-            visit_s = time.monotonic() - dispatch.decision.at
-            return _result(led, status, dispatch, told, visit_s, [])
-        kwh = told.get("energy_kwh")
+            attempt_s = time.monotonic() - dispatch.decision.at
+            return _result(led, status, dispatch, reported, attempt_s, [])
+        kwh = reported.get("energy_kwh")
         if kwh is None and status == "charged":
             kwh = legs.target_kwh(register)
         legs.end(register, time.monotonic() - dispatch.decision.at, kwh)
         if legs.elsewhere_kwh(register):
             self._registers.count_twice(led)
-            told["energy_kwh"] = legs.delivered_kwh
-        return self._result(led, status, dispatch, told)
+            reported["energy_kwh"] = legs.delivered_kwh
+        return self._result(led, status, dispatch, reported)
 
     def _stopped(
         self, dispatch: Dispatch, led: LedSession, register: str, answer: UpstreamResponse
@@ -367,18 +367,18 @@ class Dispatcher:
         led: LedSession,
         status: str,
         dispatch: Dispatch | None = None,
-        told: dict[str, float] | None = None,
+        reported: dict[str, float] | None = None,
     ) -> ChargeResult:
         """Put the answer together by the legs; without a dispatch if it ended in the queue."""
         legs = led.legs
-        if told is None:
-            told = {"energy_kwh": legs.delivered_kwh}
+        if reported is None:
+            reported = {"energy_kwh": legs.delivered_kwh}
         records = legs.records()
         if len(records) > 1:
             self._registers.moved += 1
         else:
             records = []
-        return _result(led, status, dispatch, told, legs.charging_s, records)
+        return _result(led, status, dispatch, reported, legs.charging_s, records)
 
     @staticmethod
     def _note_failure(dispatch: Dispatch, led: LedSession, answer: UpstreamResponse) -> str:
@@ -398,8 +398,8 @@ class Dispatcher:
     def _tell(self, dispatch: Dispatch, reason: str, why: str) -> None:
         self._log.warning(
             "failover",
-            session_id=dispatch.ticket.session_id,
-            request_id=dispatch.ticket.request_id,
+            session_id=dispatch.queued.session_id,
+            request_id=dispatch.queued.request_id,
             substation=dispatch.substation.name,
             attempt=dispatch.decision.attempt,
             reason=reason,
@@ -407,26 +407,26 @@ class Dispatcher:
         )
 
     def _refusal(self, led: LedSession, reason: str) -> Unavailable:
-        now, ticket = time.monotonic(), led.ticket
+        now, queued = time.monotonic(), led.queued
         self.refusals[reason] += 1
-        self._pool.leave(ticket, now)  # it is not in its own way when it comes back
+        self._pool.leave(queued, now)  # it is not in its own way when it comes back
         retry_after_s = self._pool.retry_after_s(now)
         detail = explain(
             reason,
-            waited_s=now - ticket.arrived,
+            waited_s=now - queued.arrived,
             waiting=len(self._pool.waiting),
             substations=self._pool.substations.values(),
             failures=list(led.failures.values()),
         )
         self._log.warning(
             "refused",
-            session_id=ticket.session_id,
-            vehicle_id=ticket.vehicle_id,
-            request_id=ticket.request_id,
+            session_id=queued.session_id,
+            vehicle_id=queued.vehicle_id,
+            request_id=queued.request_id,
             reason=reason,
             detail=detail,
-            attempts=ticket.attempts,
-            waited_s=round(now - ticket.arrived, 3),
+            attempts=queued.attempts,
+            waited_s=round(now - queued.arrived, 3),
             waiting=len(self._pool.waiting),
             retry_after_s=round(retry_after_s, 1),
         )
@@ -434,7 +434,7 @@ class Dispatcher:
             reason.replace("_", "-"),
             detail,
             retry_after_s=retry_after_s,
-            session_id=ticket.session_id,
+            session_id=queued.session_id,
         )
         if led.legs.delivered_kwh:
             refusal.members = {
@@ -448,28 +448,28 @@ def _result(
     led: LedSession,
     status: str,
     dispatch: Dispatch | None,
-    told: dict[str, float],
+    reported: dict[str, float],
     charging_s: float,
     records: list[LegRecord],
 ) -> ChargeResult:
     if dispatch is None:
         last = led.legs.last
         substation = last.substation if last is not None else None
-        waited_s = time.monotonic() - led.ticket.arrived
+        waited_s = time.monotonic() - led.queued.arrived
     else:
         decision = dispatch.decision
         substation, waited_s = decision.substation, decision.waited_s
         prediction = decision.prediction
         if prediction is not None and math.isfinite(prediction.charging_s):
-            told = {_PREDICTED: round(prediction.charging_s, 3), **told}
+            reported = {_PREDICTED: round(prediction.charging_s, 3), **reported}
     return ChargeResult(
         status,
         led.session,
         substation,
-        led.ticket.attempts,
+        led.queued.attempts,
         waited_s,
         charging_s,
-        told,
+        reported,
         records,
         led.stop_reason if status == "stopped" else None,
     )

@@ -97,19 +97,19 @@ def read_gauge(
     return _reading(values, names)
 
 
-def read_told(text: str, names: GaugeNames) -> Reading | None:
+def read_reported(text: str, names: GaugeNames) -> Reading | None:
     """Read the same from an answer's `endpoint-load-metrics`, where it is there, and whole.
 
     Args:
         text: ORCA's text format, with a page's gauges as `named_metrics`.
         names: what the gauges are called.
     """
-    form, _, told = text.partition(" ")
-    if form != "TEXT" or len(told) > _LONGEST_SERIES:
+    form, _, reported = text.partition(" ")
+    if form != "TEXT" or len(reported) > _LONGEST_SERIES:
         return None
     values = {}
     try:
-        for one in told.split(","):
+        for one in reported.split(","):
             name, _, value = one.partition("=")
             if name.startswith(_NAMED):
                 values[name[len(_NAMED) :]] = float(value)

@@ -13,7 +13,7 @@ from grid_common.http.client import UpstreamResponse
 from load_balancer.routing.demand import Demand
 from load_balancer.routing.legs import LegRecord, Legs
 from load_balancer.routing.outcome import Outcome
-from load_balancer.routing.queue import Dispatch, Ticket, nobody
+from load_balancer.routing.queue import Dispatch, QueuedSession, nobody
 from load_balancer.routing.substation import Substation
 from load_balancer.vouchers import Vouchers
 
@@ -41,7 +41,8 @@ class ChargeResult(NamedTuple):
     attempts: int
     waited_s: float
     charging_s: float
-    told: dict[str, float]  # the predicted charging time, what the substation told of the energy
+    # the predicted charging time, what the substation told of the energy
+    reported: dict[str, float]
     legs: list[LegRecord]  # where there was more than one
     reason: str | None = None  # of one that was stopped
 
@@ -54,7 +55,7 @@ class ChargeResult(NamedTuple):
             "attempts": self.attempts,
             "waited_s": round(self.waited_s, 3),
             "charging_s": round(self.charging_s, 3),
-            **self.told,
+            **self.reported,
         }
         if self.legs:
             document["legs"] = [leg._asdict() for leg in self.legs]
@@ -107,7 +108,7 @@ class LedSession:
         self.grace_s = grace_s
         self.on_revoked = on_revoked
         self.legs = Legs(session.kwh)
-        self.ticket = Ticket(
+        self.queued = QueuedSession(
             session.session_id,
             session.vehicle_id,
             arrived=now,
@@ -115,7 +116,7 @@ class LedSession:
             demand=Demand(*session[2:]),
             request_id=request_id,
             on_dispatch=self._on_dispatch,
-            on_taken_back=self._on_taken_back,
+            on_revoked=self._on_revoked,
         )
         self.failures: dict[str, str] = {}  # by substation, what came of the last attempt there
         self.amendments: list[Greenlet[..., tuple[Outcome, UpstreamResponse] | None]] = []
@@ -135,7 +136,7 @@ class LedSession:
     def session_at(self, register: str) -> Session:
         """Return what is asked of a substation: to bring its register to what the others leave.
 
-        The battery is as it was before the substation's own visits, and after those elsewhere.
+        The battery is as it was before the substation's own attempts, and after those elsewhere.
         """
         if not self.legs:
             return self.session
@@ -145,7 +146,7 @@ class LedSession:
     def update_demand(self) -> None:
         """Have its next substation chosen by what it still has to get."""
         if self.legs.delivered_kwh:
-            self.ticket.demand = Demand(*self._after(self.legs.delivered_kwh)[2:])
+            self.queued.demand = Demand(*self._after(self.legs.delivered_kwh)[2:])
 
     def _after(self, delivered_kwh: float) -> Session:
         session = self.session
@@ -162,7 +163,7 @@ class LedSession:
 
     def close(self) -> None:
         """End its part in the pool: what is left must not be a cycle, for those collect late."""
-        self.ticket.on_dispatch = self.ticket.on_taken_back = nobody
+        self.queued.on_dispatch = self.queued.on_revoked = nobody
 
     def wake(self) -> None:
         """Have it look at where it stands, if it waits."""
@@ -173,7 +174,7 @@ class LedSession:
         if self._dispatched is not None:
             self._dispatched.set()
 
-    def _on_taken_back(self, dispatch: Dispatch) -> None:
+    def _on_revoked(self, dispatch: Dispatch) -> None:
         self.on_revoked(self, dispatch)
         if self.attempt is not None:
             self.attempt.throw(AttemptRevoked())

@@ -50,11 +50,13 @@ class BalancerCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         """Yield the metrics as they are now."""
         yield GaugeMetricFamily(
-            "balancer_waiting_sessions", "Vehicles in line for a point", len(self._pool.waiting)
+            "balancer_waiting_sessions",
+            "Vehicles in the queue for a point",
+            len(self._pool.waiting),
         )
         yield GaugeMetricFamily(
             "balancer_left_in_line_sessions",
-            "Vehicles in line beside a free point, for a better one that frees soon",
+            "Vehicles in the queue beside a free point, for a better one that frees soon",
             len(self._pool.left_in_line),
         )
         yield from self._legs()
@@ -133,7 +135,7 @@ class BalancerCollector(Collector):
                 ("substation_up", "1 while the substation can be given vehicles"),
                 ("substation_draining", "1 while the substation takes no new vehicle, but is well"),
                 ("substation_drained", "1 while an operator has it take no new vehicle"),
-                *((name, f"{told}, where published") for name, told in _POWER.items()),
+                *((name, f"{reported}, where published") for name, reported in _POWER.items()),
                 ("gauge_age_seconds", "Age of the gauge"),
                 ("substation_next_finish_seconds", f"{_FINISH} first is charged"),
                 ("substation_last_finish_seconds", f"{_FINISH} last is charged"),
@@ -167,11 +169,11 @@ class BalancerCollector(Collector):
                     "gauge_age_seconds": substation.gauge_age_s(now),
                 }
                 if substation.health is not Health.DOWN:  # what it drew then, nobody knows now
-                    told = {
+                    reported = {
                         name: getattr(substation.reading, name.removeprefix("substation_"))
                         for name in _POWER
                     }
-                    values |= {name: value for name, value in told.items() if value is not None}
+                    values |= {name: value for name, value in reported.items() if value is not None}
             for name, value in values.items():
                 if math.isfinite(value):
                     gauges[name].add_metric([substation.name], value)

@@ -185,12 +185,17 @@ class Peers:
 
 def _read(answer: UpstreamResponse) -> _Word:
     try:
-        told: Mapping[str, Any] = orjson.loads(answer.body)
-        holds = {str(at): min(_MOST_HELD, max(0, int(n))) for at, n in told["holds"].items()}
-        names = {str(at): str(name) for at, name in told["names"].items()}
-        pause_s = min(_LONGEST_S, max(PAUSE_S, float(told["pause_s"])))
+        reported: Mapping[str, Any] = orjson.loads(answer.body)
+        holds = {str(at): min(_MOST_HELD, max(0, int(n))) for at, n in reported["holds"].items()}
+        names = {str(at): str(name) for at, name in reported["names"].items()}
+        pause_s = min(_LONGEST_S, max(PAUSE_S, float(reported["pause_s"])))
         return _Word(
-            str(told["balancer"]), float(told["began"]), int(told["version"]), pause_s, holds, names
+            str(reported["balancer"]),
+            float(reported["began"]),
+            int(reported["version"]),
+            pause_s,
+            holds,
+            names,
         )
     except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
         raise ProtocolError(f"answered {answer.status} where it was asked what it holds") from error

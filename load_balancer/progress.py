@@ -75,7 +75,7 @@ class Progress:
 
     def _interval_s(self) -> float:
         """Ask as often as its gauge is polled; what charges there was promised so many words."""
-        interval_s = self._pool.patience.interval_s
+        interval_s = self._pool.health_check.interval_s
         return (
             min(interval_s, self._client.promised_s) if self._substation.in_flight else interval_s
         )

@@ -32,13 +32,13 @@ def explain(
     down = _listed(
         [f"{one.name}: {one.reason}" for one in substations if one.health is Health.DOWN]
     )
-    told = {
+    reported = {
         "deadline": f"No charging point became free within {waited_s:.1f} s.",
         "queue_full": f"{waiting} vehicles wait already; no more may.",
     }[reason]
     if failures:
-        told = f"{told} Substations that failed it: {_listed(failures)}."
-    return f"{told} Substations that are down: {down}." if down else told
+        reported = f"{reported} Substations that failed it: {_listed(failures)}."
+    return f"{reported} Substations that are down: {down}." if down else reported
 
 
 def quoted(body: bytes) -> str:

@@ -100,14 +100,14 @@ class Registers:
         """How many legs there are whose last word is not known."""
         return sum(len(legs) for legs in self._open.values())
 
-    # How visits end
+    # How attempts end
 
     def revoked(self, led: LedSession, dispatch: Dispatch) -> None:
         """Its substation fell silent, or is gone, and may charge on until the lease is over."""
         if led.legs.current is None:
             return
         client = self.clients.get(dispatch.substation.address)
-        register = self._end_visit(led, dispatch)
+        register = self._end_attempt(led, dispatch)
         if client is not None and client.keeps_registers is not False:
             client.is_known = False
             leg = led.legs.leg(register)
@@ -128,10 +128,10 @@ class Registers:
         if isinstance(error, ConnectError):
             led.legs.withdraw(register)
         elif client is None or client.keeps_registers is False:
-            self._end_visit(led, dispatch)
+            self._end_attempt(led, dispatch)
         else:
             broke_at = time.monotonic()
-            self._end_visit(led, dispatch)
+            self._end_attempt(led, dispatch)
             client.is_known = False
             if not self._ask_at_once(led, client, register):
                 self.lost(led, register, dispatch.substation, broke_at)
@@ -149,9 +149,9 @@ class Registers:
     def left(self, led: LedSession, dispatch: Dispatch) -> None:
         """Nobody listens to its attempt any more; the substation's progress tells what it got."""
         if led.legs.current is not None:
-            self._end_visit(led, dispatch)
+            self._end_attempt(led, dispatch)
 
-    def _end_visit(self, led: LedSession, dispatch: Dispatch) -> str:
+    def _end_attempt(self, led: LedSession, dispatch: Dispatch) -> str:
         register = led.legs.current or ""
         led.legs.end(register, time.monotonic() - dispatch.decision.at)
         client = self.clients.get(dispatch.substation.address)
@@ -189,8 +189,8 @@ class Registers:
 
     def hold(self, led: LedSession) -> None:
         """Have a session wait for the words of those that were lost."""
-        led.ticket.not_before = math.inf
-        led.ticket.deadline += self.last_word_wait_s
+        led.queued.not_before = math.inf
+        led.queued.deadline += self.last_word_wait_s
 
     def _give_up(self, led: LedSession, register: str) -> None:
         if led.legs.release(register):
@@ -206,8 +206,8 @@ class Registers:
                 self.ends(led)
             else:
                 led.update_demand()
-                if not led.legs.has_to_wait and led.ticket.not_before == math.inf:
-                    led.ticket.not_before = -math.inf
+                if not led.legs.has_to_wait and led.queued.not_before == math.inf:
+                    led.queued.not_before = -math.inf
                     self._pool.match(time.monotonic())
         elif led.stop_reason is not None:
             led.wake()  # it may wait to be told what it got
@@ -287,7 +287,7 @@ class Registers:
 
     def ends(self, led: LedSession) -> None:
         """Have a session that is complete, or to be stopped, dispatched no more."""
-        led.ticket.not_before = math.inf
+        led.queued.not_before = math.inf
         led.wake()
 
     def _renamed(self, before: str, now: str) -> None:
@@ -332,7 +332,7 @@ class Registers:
 
     def _amend(self, led: LedSession) -> None:
         """Have the substation where a session charges now bring it to what is left now."""
-        dispatch = led.ticket.dispatch
+        dispatch = led.queued.dispatch
         client = self.clients.get(dispatch.substation.address) if dispatch is not None else None
         if dispatch is None or client is None or not client.keeps_registers:
             return
@@ -354,7 +354,7 @@ class Registers:
         try:
             if session.kwh > 0:
                 self.amended[name] += 1
-                return client.charge(session, request_id=led.ticket.request_id, grace_s=led.grace_s)
+                return client.charge(session, request_id=led.queued.request_id, grace_s=led.grace_s)
             client.stop(session.session_id, self.timeout_s)
         except UpstreamError:
             pass  # the attempt will tell
@@ -374,5 +374,5 @@ def _named(led: LedSession) -> dict[str, str]:
     return {
         "session_id": led.session.session_id,
         "vehicle_id": led.session.vehicle_id,
-        "request_id": led.ticket.request_id,
+        "request_id": led.queued.request_id,
     }

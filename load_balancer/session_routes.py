@@ -36,12 +36,12 @@ def session_routes(sessions: Sessions, registers: Registers) -> Blueprint:
 
     @routes.get("/sessions")
     def some() -> Response:
-        told = request.args.get("ids", "")
-        if not _IDS.fullmatch(told):
+        reported = request.args.get("ids", "")
+        if not _IDS.fullmatch(reported):
             raise BadRequest(
                 [Fault("ids", f"it takes 1 to {MOST_IDS} sessions' ids, comma-separated")]
             )
-        known = [(one, registers.shown(one)) for one in dict.fromkeys(told.split(","))]
+        known = [(one, registers.shown(one)) for one in dict.fromkeys(reported.split(","))]
         return json_response(
             {
                 "sessions": [
@@ -68,15 +68,15 @@ def session_routes(sessions: Sessions, registers: Registers) -> Blueprint:
     return routes
 
 
-def read_session_id(told: str | None) -> str | None:
+def read_session_id(reported: str | None) -> str | None:
     """Read a parameter that names one session, if it is given.
 
     Raises:
         BadRequest: it is no name of a session.
     """
-    if told is not None and not _ONE_ID.fullmatch(told):
+    if reported is not None and not _ONE_ID.fullmatch(reported):
         raise BadRequest([Fault("session_id", "it takes a session's id")])
-    return told
+    return reported
 
 
 _ID = {

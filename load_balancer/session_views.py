@@ -22,7 +22,7 @@ def ended_document(led: LedSession) -> dict[str, Any]:
             "status": "charged" if legs and legs.is_complete else "stopped",
             **led.session.members(),
             "substation": legs.last.substation if legs.last is not None else None,
-            "attempts": led.ticket.attempts,
+            "attempts": led.queued.attempts,
         }
     # A charge that was sent once tells what its substation told, which may be nothing.
     if document.get("energy_kwh") is None:
@@ -40,7 +40,7 @@ def session_document(led: LedSession, registers: Registers, *, ask: bool = True)
         registers: where its substation is found.
         ask: whether to ask the substation where it charges; else its last progress is told.
     """
-    dispatch, power_kw, ends_in_s = led.ticket.dispatch, None, None
+    dispatch, power_kw, ends_in_s = led.queued.dispatch, None, None
     if dispatch is not None and led.legs.current is not None:
         word = _ask(led, registers) if ask else None
         if word is None:
@@ -55,7 +55,7 @@ def session_document(led: LedSession, registers: Registers, *, ask: bool = True)
         "substation": dispatch.substation.name if dispatch else last.substation if last else None,
         "power_kw": power_kw,
         "predicted_end_s": ends_in_s,
-        "attempts": led.ticket.attempts,
+        "attempts": led.queued.attempts,
         "legs": [leg._asdict() for leg in led.legs.records()],
     }
 
@@ -67,11 +67,11 @@ def _state(led: LedSession) -> str:
         return "refused"
     if led.expires:  # its caller disconnected
         return "stopped"
-    return "waiting" if led.ticket.dispatch is None else "charging"
+    return "waiting" if led.queued.dispatch is None else "charging"
 
 
 def _ask(led: LedSession, registers: Registers) -> Word | None:
-    dispatch = led.ticket.dispatch
+    dispatch = led.queued.dispatch
     client = registers.clients.get(dispatch.substation.address) if dispatch is not None else None
     if client is None or not client.keeps_registers:
         return None
@@ -86,7 +86,7 @@ def _ask(led: LedSession, registers: Registers) -> Word | None:
 
 def _estimate(led: LedSession) -> tuple[float | None, float | None]:
     """Tell the power, kW, and the seconds to the end, by the last two words or the prediction."""
-    now, dispatch = time.monotonic(), led.ticket.dispatch
+    now, dispatch = time.monotonic(), led.queued.dispatch
     leg = led.legs.leg(led.legs.current or "")
     if dispatch is None or leg is None:
         return None, None

@@ -35,7 +35,7 @@ _KEPT_S = 300.0
 # A stop may overtake the charge on its way: asked again after so long, each time twice. Seconds.
 _STOP_AGAIN_S = 0.02
 _STOPS = 6
-# Longest that a stopped session may take to end in the balancer's own books.
+# Longest that a stopped session may take to end in the balancer's own records.
 _END_S = 2.0
 
 
@@ -197,7 +197,7 @@ class Sessions:
             led.stop_reason = reason
             self._log.info("stopping", session_id=led.session.session_id, why=reason)
         self._registers.ends(led)
-        dispatch = led.ticket.dispatch
+        dispatch = led.queued.dispatch
         client = None
         if dispatch is not None:
             client = self._registers.clients.get(dispatch.substation.address)

@@ -88,9 +88,9 @@ def read_entries(urls: str, file: str | None, defaults: SubstationProfile) -> En
     if not entries and not faults:
         faults.append(f"it has no table {_table('NAME')}; add one for each substation")
     if faults:
-        told = list(dict.fromkeys(faults))
-        more = f"; and {len(told) - _MOST_FAULTS} more" if len(told) > _MOST_FAULTS else ""
-        raise EntriesFault("; ".join(told[:_MOST_FAULTS]) + more)
+        reported = list(dict.fromkeys(faults))
+        more = f"; and {len(reported) - _MOST_FAULTS} more" if len(reported) > _MOST_FAULTS else ""
+        raise EntriesFault("; ".join(reported[:_MOST_FAULTS]) + more)
     return entries
 
 

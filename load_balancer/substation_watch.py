@@ -129,7 +129,7 @@ class SubstationWatch:
 
     def _take_in(self, known: list[Known], entries: Entries) -> None:
         self._pool.set_substations([(one.name, one.address) for one in known], time.monotonic())
-        self._promise(self._pool.patience.interval_s)
+        self._promise(self._pool.health_check.interval_s)
         before = self.profiles
         # One that leaves keeps its own until its last vehicle is done.
         kept = {

@@ -28,13 +28,13 @@ def substations(pool: Pool, configuration_problem: str | None) -> dict[str, Any]
 
 def _left_in_line(left: LeftInLine, now: float) -> dict[str, Any]:
     """Show a vehicle that waits for a better point beside a free one; there are 8 at most."""
-    ticket, choice = left
+    queued, choice = left
     prediction = choice.prediction
     return {
-        "session_id": ticket.session_id,
-        "vehicle_id": ticket.vehicle_id,
+        "session_id": queued.session_id,
+        "vehicle_id": queued.vehicle_id,
         "substation": choice.candidate.name,
-        "waited_s": round(now - ticket.arrived, 3),
+        "waited_s": round(now - queued.arrived, 3),
         "predicted_start_s": round(prediction.start_s, 3) if prediction else None,
         "predicted_finish_s": round(prediction.finish_s, 3) if prediction else None,
     }

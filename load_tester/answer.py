@@ -36,7 +36,7 @@ def apply_answer(charge: Charge, answer: Answer) -> None:
         outcome = Outcome.CHARGED if answer.status == 200 else Outcome.ACCEPTED
         _apply_success(charge, Outcome.STOPPED if stopped else outcome, document)
     elif answer.status in (429, 503):
-        charge.energies = told_energies(document or {})
+        charge.energies = reported_energies(document or {})
         charge.outcome = Outcome.REFUSED
         charge.reason = _problem_text(document) or f"{answer.status} without a problem body"
     else:
@@ -58,7 +58,7 @@ def apply_session(charge: Charge, document: dict[str, Any]) -> bool:
     if state not in _ENDS:
         return False
     if state == "refused":
-        charge.outcome, charge.energies = Outcome.REFUSED, told_energies(document)
+        charge.outcome, charge.energies = Outcome.REFUSED, reported_energies(document)
         charge.reason = _reason(document)
     else:
         _apply_success(charge, _ENDS[state], document)
@@ -66,7 +66,7 @@ def apply_session(charge: Charge, document: dict[str, Any]) -> bool:
 
 
 def _apply_success(charge: Charge, outcome: Outcome, document: dict[str, Any] | None) -> None:
-    energies = {} if document is None else told_energies(document)
+    energies = {} if document is None else reported_energies(document)
     fault = _fault(charge, document, energies, whole=outcome is Outcome.CHARGED)
     if document is None or fault:
         charge.outcome = Outcome.FAILED
@@ -86,7 +86,7 @@ def _apply_success(charge: Charge, outcome: Outcome, document: dict[str, Any] | 
     charge.attempts = attempts if isinstance(attempts, int) else 1
 
 
-def told_energies(document: Mapping[str, Any]) -> dict[str, float]:
+def reported_energies(document: Mapping[str, Any]) -> dict[str, float]:
     """Return what was told to be delivered, kWh by substation: its legs, or all at the one."""
     energies: dict[str, float] = {}
     legs = document.get("legs")
@@ -114,9 +114,9 @@ def _fault(
     number = _number(kwh)
     if number is None or abs(number - charge.vehicle.kwh) > ENERGY_TOLERANCE_KWH:
         return _short(f"charged {kwh!r} kWh where {charge.vehicle.kwh:g} were asked for")
-    got, told = sum(energies.values()), _number(document.get("energy_kwh"))
-    if energies and told is not None and abs(got - told) > ENERGY_TOLERANCE_KWH:
-        return f"its legs are {got:g} kWh where its energy is {told:g}"
+    got, reported = sum(energies.values()), _number(document.get("energy_kwh"))
+    if energies and reported is not None and abs(got - reported) > ENERGY_TOLERANCE_KWH:
+        return f"its legs are {got:g} kWh where its energy is {reported:g}"
     if energies and whole and got < charge.vehicle.kwh - ENERGY_TOLERANCE_KWH:
         return f"charged {got:g} kWh where {charge.vehicle.kwh:g} were asked for"
     return ""

@@ -96,8 +96,8 @@ def _run(
         faults = reports.write(result)
         _print(result, reports, console)
     stdout.flush()
-    told = options.json == STDOUT or isinstance(stdout.fault, BrokenPipeError)
-    if stdout.fault is not None and not told:
+    reported = options.json == STDOUT or isinstance(stdout.fault, BrokenPipeError)
+    if stdout.fault is not None and not reported:
         faults.append(f"standard output: {reason(stdout.fault)}; the rest was not written")
     if recording.interrupted:
         return 128 + signals[0], faults

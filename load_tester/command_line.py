@@ -32,7 +32,7 @@ COLUMNS = {  # of a trace
 SCENARIOS = ("steady", "rush-hour", "spike", "stress", "soak", "replay")
 
 _DESCRIPTION = """\
-Send electric vehicles to the grid, watch where they go, and check the grid's books.
+Send electric vehicles to the grid, watch where they go, and check the grid's counters.
 
 Vehicles arrive when they are due, whatever is still charging (open loop), and every time is taken
 from that moment. At the end: answers by status, times, vehicles and peak load by substation, the
@@ -87,8 +87,8 @@ outputs:
   `| head -1` does, ends only what it read.
 
 exit status:
-  0  every vehicle charged (--max-lost may be lost), thresholds met, books in order
-  1  vehicles lost, a threshold missed, or books that do not add up
+  0  every vehicle charged (--max-lost may be lost), thresholds met, counters in order
+  1  vehicles lost, a threshold missed, or counters that do not add up
   2  a wrong option or file, or a gateway that cannot be reached: nothing was sent
   3  a fault of the load tester's own
   4  as 0, but an output could not be written; 5: as 1, and so

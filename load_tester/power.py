@@ -56,17 +56,17 @@ def _of_known(values: Sequence[float | None]) -> Spread | None:
 
 
 def known_points(
-    told: Sequence[Point], power_kw: float | None, time_scale: float | None
+    reported: Sequence[Point], power_kw: float | None, time_scale: float | None
 ) -> list[Point]:
     """Return the kinds of points among which the fastest is, by substations and options.
 
     At one time scale that is the most powerful kind alone.
     """
-    scales = {point.time_scale for point in told} if time_scale is None else {time_scale}
+    scales = {point.time_scale for point in reported} if time_scale is None else {time_scale}
     points = []
     for scale in sorted(scales):
         # An option holds for all substations, whatever their pages say.
-        alike = [point.power_kw for point in told if time_scale or point.time_scale == scale]
+        alike = [point.power_kw for point in reported if time_scale or point.time_scale == scale]
         powers = alike if power_kw is None else [power_kw]
         if powers:
             points.append(Point(max(powers), scale))
@@ -82,8 +82,8 @@ def slowdown(charge: Charge, points: Sequence[Point]) -> float | None:
 
 def alone_s(vehicle: Vehicle, point: Point) -> float:
     """Return how long a vehicle takes at a point with nobody beside it, seconds of the clock."""
-    told_kw = vehicle.max_power_kw
-    full_kw = point.power_kw if told_kw is None else told_kw
+    reported_kw = vehicle.max_power_kw
+    full_kw = point.power_kw if reported_kw is None else reported_kw
     most_kw = min(full_kw, point.power_kw)
     if vehicle.battery_kwh is None or vehicle.soc is None:
         hours = vehicle.kwh / most_kw

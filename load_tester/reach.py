@@ -50,13 +50,13 @@ def reach(options: Options, tell: Callable[[str], object]) -> Gateway:
     # Without a wait, what it answers is the run's own matter.
     pages = Pages(_PAGE_TIMEOUT_S) if options.wait_for_gateway else None
     deadline = time.monotonic() + options.wait_for_gateway
-    told = False
+    reported = False
     while fault := _fault(gateway, options.url, pages):
         if not fault.passing or time.monotonic() >= deadline:
             raise NotReached(f"--url {options.url}: {fault.text}; {fault.remedy}")
-        if not told:
+        if not reported:
             tell(f"{options.url}: {fault.text}; waiting for it\n")
-            told = True
+            reported = True
         gevent.sleep(_LOOK_EVERY_S)
     return gateway
 

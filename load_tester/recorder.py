@@ -89,12 +89,12 @@ class Recorder:
         )
 
     def _points(self, before: GridCounters) -> list[Point]:
-        told = [
+        reported = [
             substation.point
             for substation in before.substations.values()
             if substation and substation.point
         ]
-        return known_points(told, self._point_power_kw, self._time_scale)
+        return known_points(reported, self._point_power_kw, self._time_scale)
 
     def _run(self) -> Cost:
         self.began = datetime.now(UTC)

@@ -101,7 +101,7 @@ class Runner:
         self._out.join()
 
     def stop(self, *, disconnect: bool) -> None:
-        """Send no more vehicles; with `hang_up` also cut those short that are out."""
+        """Send no more vehicles; with `disconnect` also cut those short that are out."""
         self._stopped.set()
         if disconnect:
             self._out.kill(block=False)

@@ -33,14 +33,14 @@ class Vehicle:
     def body(self, vehicle_id: str) -> bytes:
         """Write the JSON that it sends; what it does not tell is left out."""
         body = f'{{"vehicle_id":"{vehicle_id}","kwh":{self.kwh!r}'
-        for name in _TOLD:
+        for name in _REPORTED:
             value = getattr(self, name)
             if value is not None:
                 body += f',"{name}":{value!r}'
         return f"{body}}}".encode()
 
 
-_TOLD = Need._fields[1:]
+_REPORTED = Need._fields[1:]
 
 
 class Outcome(StrEnum):

@@ -32,13 +32,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     # A plain list: a handler runs in the middle of anything, so it must not take a lock, as
     # threading.Event does.
-    told: list[int] = []
+    reported: list[int] = []
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         # What runs under nohup goes on when its terminal is closed.
         if (number, signal.getsignal(number)) != (signal.SIGHUP, signal.SIG_IGN):
-            signal.signal(number, lambda number, _frame: told.append(number))
+            signal.signal(number, lambda number, _frame: reported.append(number))
     try:
-        return _run(grid, options, told)
+        return _run(grid, options, reported)
     except StartError as error:
         print(f"local_stack: {error}", file=sys.stderr)
         return 1
@@ -46,11 +46,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         grid.kill()  # whatever happened
 
 
-def _run(grid: Grid, options: Options, told: Sequence[int]) -> int:
+def _run(grid: Grid, options: Options, reported: Sequence[int]) -> int:
     """Run the grid until it is told to stop; it may not all have ended then."""
     _say("Starting the grid ...")
     try:
-        grid.start(hurry=lambda: bool(told))
+        grid.start(hurry=lambda: bool(reported))
     except StartInterrupted:
         _say("\nStopped before it was up.")
         return 0
@@ -60,13 +60,13 @@ def _run(grid: Grid, options: Options, told: Sequence[int]) -> int:
     supervisor = Supervisor(
         grid.processes, say=_say, clock=time.monotonic, restarts=options.restart
     )
-    while not told:
+    while not reported:
         time.sleep(_LOOK_EVERY_S)
         supervisor.look()
-    before = len(told)
+    before = len(reported)
     _say("\nStopping: vehicles that charge are finished first (Ctrl-C again to stop at once).")
     try:
-        grid.stop(hurry=lambda: signal.SIGINT in told[before:])
+        grid.stop(hurry=lambda: signal.SIGINT in reported[before:])
     except subprocess.TimeoutExpired as error:
         _say(f"A part did not end within {error.timeout:g} s: all are ended now.")
         return 1
@@ -123,16 +123,16 @@ Ctrl-C stops it."""
 
 def _misspelt(grid: Grid) -> list[str]:
     """List the settings that the services found to be misspelt, each once."""
-    told = []
+    reported = []
     for process in grid.services:
         with suppress(OSError):  # somebody removed the log
             for line in process.log_lines():
                 if '"event":"setting not known"' in line:
                     said = json.loads(line)
-                    told.append(
+                    reported.append(
                         f"{said['name']} is no setting; did you mean {said['did_you_mean']}?"
                     )
-    return list(dict.fromkeys(told))
+    return list(dict.fromkeys(reported))
 
 
 def _python() -> str:

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 
-class Visit(NamedTuple):
+class Attempt(NamedTuple):
     """One vehicle at one point. Times in seconds of the epoch.
 
     Attributes:
-        delivered_kwh: what it got in this visit.
-        earlier_kwh: what it got there in visits before.
+        delivered_kwh: what it got in this attempt.
+        earlier_kwh: what it got there in attempts before.
     """
 
     session_id: str
@@ -35,20 +35,20 @@ class Visit(NamedTuple):
         return round(self.earlier_kwh + self.delivered_kwh, 3)  # as each was
 
 
-def visits(log: Path | str) -> list[Visit]:
+def attempts(log: Path | str) -> list[Attempt]:
     """Read the sessions from a substation's log (its file or its text), as they began."""
     text = log if isinstance(log, str) else log.read_text(errors="replace")
-    return sorted(_read(text), key=lambda visit: visit.began)
+    return sorted(_read(text), key=lambda attempt: attempt.began)
 
 
-def peak_load(sessions: Sequence[Visit], *, blur_s: float = 0.001) -> int:
+def peak_load(sessions: Sequence[Attempt], *, blur_s: float = 0.001) -> int:
     """Count the most vehicles at once; where one ends as another begins, the end comes first.
 
     Overlaps shorter than twice `blur_s`, seconds, are none: logged times are cut to the
     millisecond.
     """
-    changes = [(visit.began + blur_s, 1) for visit in sessions]
-    changes += [(visit.ended - blur_s, -1) for visit in sessions]
+    changes = [(attempt.began + blur_s, 1) for attempt in sessions]
+    changes += [(attempt.ended - blur_s, -1) for attempt in sessions]
     load = peak = 0
     for _, change in sorted(changes):
         load += change
@@ -56,12 +56,12 @@ def peak_load(sessions: Sequence[Visit], *, blur_s: float = 0.001) -> int:
     return peak
 
 
-def _read(text: str) -> Iterator[Visit]:
+def _read(text: str) -> Iterator[Attempt]:
     for line in text.splitlines():
         event = _event(line) if '"session ' in line else {}
         if event.get("event") == "session cut off by a restart":
             again = datetime.fromisoformat(event["time"]).timestamp()
-            yield Visit(
+            yield Attempt(
                 event["session_id"],
                 "cut off",
                 event["kwh"],
@@ -72,7 +72,7 @@ def _read(text: str) -> Iterator[Visit]:
             )
         if event.get("event") == "session ended":
             ended = datetime.fromisoformat(event["time"]).timestamp()
-            yield Visit(
+            yield Attempt(
                 event["session_id"],
                 event["outcome"],
                 event["kwh"],

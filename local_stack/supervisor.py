@@ -17,7 +17,7 @@ class _Part:
     started: float  # of the clock
     tries: int = 0
     due: float | None = None  # when it is started again
-    told_ready: bool = True
+    reported_ready: bool = True
     left_down: bool = False
 
 
@@ -51,14 +51,14 @@ class Supervisor:
                     self._start(part)
             elif not part.process.running:
                 self._ended(part, part.process.ending)
-            elif not part.told_ready and part.process.missing() is None:
-                part.told_ready = True
+            elif not part.reported_ready and part.process.missing() is None:
+                part.reported_ready = True
                 self._say(f"{part.process.name} is ready again.")
 
     def _start(self, part: _Part) -> None:
         part.due = None
         part.started = self._clock()
-        part.told_ready = False
+        part.reported_ready = False
         try:
             part.process.start()
         except StartError as error:

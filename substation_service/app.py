@@ -24,7 +24,7 @@ from substation_service.journal_file import JournalFile, UnusableJournal
 from substation_service.load_report import HEADER, LoadReport
 from substation_service.metrics import SubstationCollector
 from substation_service.register import Reason, State
-from substation_service.registers import Registers, Visit
+from substation_service.registers import Attempt, Registers
 from substation_service.scheduler import Scheduler
 from substation_service.session_views import ended as answer
 from substation_service.sessions import Sessions
@@ -53,24 +53,24 @@ def create_app(settings: Settings) -> ServiceApp:
     ).labels()
     log = app.log.bind(substation=name)
 
-    def ended(visit: Visit) -> None:
-        sessions.ended(visit)
-        durations.observe(visit.charging_s)
-        register = visit.register
+    def ended(attempt: Attempt) -> None:
+        sessions.ended(attempt)
+        durations.observe(attempt.charging_s)
+        register = attempt.register
         tell = log.info
         if register.reason is not None:
             tell = partial(tell, reason=register.reason.value)
-        if register.ended_kwh != visit.kwh:  # it was here before
+        if register.ended_kwh != attempt.kwh:  # it was here before
             tell = partial(tell, energy_kwh=round(register.ended_kwh, 3))
         tell(
             "session ended",
             session_id=register.session_id,
             vehicle_id=register.vehicle_id,
             request_id=register.request_id,
-            outcome=visit.outcome.value,
+            outcome=attempt.outcome.value,
             kwh=register.target_kwh,
-            delivered_kwh=round(visit.kwh, 3),
-            charging_s=round(visit.charging_s, 3),
+            delivered_kwh=round(attempt.kwh, 3),
+            charging_s=round(attempt.charging_s, 3),
         )
 
     def clock() -> float:

@@ -61,10 +61,12 @@ class Charging:
             now: the time.
             hours_per_s: hours of charging in a second of the clock.
         """
-        told_kw = demand.max_power_kw
+        reported_kw = demand.max_power_kw
         self.demand = demand
         self.began = now
-        self.max_power_kw = point_power_kw if told_kw is None else min(point_power_kw, told_kw)
+        self.max_power_kw = (
+            point_power_kw if reported_kw is None else min(point_power_kw, reported_kw)
+        )
         self.share_kw = inf
         self._hours_per_s = hours_per_s
         self._steps = _steps(demand, point_power_kw)
@@ -168,8 +170,13 @@ class Charging:
 def _steps(demand: Demand, point_power_kw: float) -> tuple[_Step, ...]:
     """Cut a session into steps; where its battery is not known it is one, at its full power."""
     if demand.battery_kwh is None or demand.soc is None:
-        told_kw = demand.max_power_kw
-        return ((demand.kwh, point_power_kw if told_kw is None else min(point_power_kw, told_kw)),)
+        reported_kw = demand.max_power_kw
+        return (
+            (
+                demand.kwh,
+                point_power_kw if reported_kw is None else min(point_power_kw, reported_kw),
+            ),
+        )
     return _taper(demand, demand.battery_kwh, demand.soc, point_power_kw)
 
 

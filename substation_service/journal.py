@@ -33,7 +33,7 @@ _RETRY_S = 1.0
 # anew from what is known.
 _MOST_PENDING = 20_000
 
-Told = Sequence[tuple[Register, float]]
+Reported = Sequence[tuple[Register, float]]
 
 
 class NoJournal:
@@ -56,9 +56,9 @@ class NoJournal:
         """Claim nothing."""
         return True
 
-    def tell(self, told: Told) -> Told:
+    def tell(self, reported: Reported) -> Reported:
         """Return what is to be told, as it is."""
-        return told
+        return reported
 
     def close(self) -> None:
         """Have nothing to write."""
@@ -145,22 +145,22 @@ class Journal(NoJournal):
         """Wait until all that was noted is on the disk; False where it cannot be said to be."""
         return self._commit(_PATIENCE_S)
 
-    def tell(self, told: Told) -> Told:
+    def tell(self, reported: Reported) -> Reported:
         """Return what can be told of registers and their kWh: what is on the disk, as a rule now.
 
         Where that cannot be written, it is what was told before.
         """
         batch = self._batch
-        for register, kwh in told:
+        for register, kwh in reported:
             if register.charging is not None:
                 batch.words[register] = kwh
                 if not register.noted:
                     batch.registers[register] = None
         if not (batch.words or batch.registers) and self._in_flight is None:
-            return told
+            return reported
         if self._commit(_POLL_PATIENCE_S):
-            return told
-        return [(register, register.word_kwh) for register, _ in told]
+            return reported
+        return [(register, register.word_kwh) for register, _ in reported]
 
     def close(self) -> None:
         """Write what was noted, at the end of the process, on whose loop nothing runs any more."""

@@ -109,15 +109,15 @@ class Kept:
     def registers(self, time_scale: float) -> tuple[list[Register], list[tuple[Register, float]]]:
         """Return all registers in the order of their ends.
 
-        And those of them that charged when the journal ended, each with the kWh of its last visit:
-        they got what they were last told to have got, and their power was cut.
+        And those of them that charged when the journal ended, each with the kWh of its last
+        attempt: they got what they were last told to have got, and their power was cut.
         """
         registers, cut = [], []
         for one in self._rows.values():
             register = _register(one)
             if register.state is State.CHARGING:
-                visit_kwh = self._cut(register, one[12], time_scale)
-                cut.append((register, visit_kwh))
+                attempt_kwh = self._cut(register, one[12], time_scale)
+                cut.append((register, attempt_kwh))
             registers.append(register)
         registers.sort(key=lambda register: register.ended_at or 0.0)
         return registers, cut
@@ -125,12 +125,12 @@ class Kept:
     def _cut(self, register: Register, plugged_in_at: float, time_scale: float) -> float:
         word = self._words.get(register.session_id, 0.0)
         kwh = max(0.0, word - register.ended_kwh)
-        visit_s = max(0.0, self._at - plugged_in_at)
-        hours = visit_s * time_scale / _SECONDS_PER_HOUR
+        attempt_s = max(0.0, self._at - plugged_in_at)
+        hours = attempt_s * time_scale / _SECONDS_PER_HOUR
         mean_kw = kwh / hours if hours else 0.0
-        register.add(kwh, visit_s, mean_kw, mean_kw)
+        register.add(kwh, attempt_s, mean_kw, mean_kw)
         register.state, register.reason = State.STOPPED, Reason.RESTARTED
-        register.ended_at = plugged_in_at + visit_s
+        register.ended_at = plugged_in_at + attempt_s
         return kwh
 
 

@@ -87,7 +87,7 @@ class SubstationCollector(Collector):
             energy.add_metric([outcome.value], kwh)
         yield energy
         sessions = CounterMetricFamily(
-            "substation_sessions", "Vehicles' visits that ended, by how", labels=["outcome"]
+            "substation_sessions", "Attempts that ended, by how", labels=["outcome"]
         )
         for outcome, count in substation.sessions.items():
             sessions.add_metric([outcome.value], count)

@@ -19,14 +19,14 @@ _ENDED_FOR_S = 60.0
 
 
 class _Owner:
-    __slots__ = ("before_s", "connected", "heard", "lease_s", "told", "told_before")
+    __slots__ = ("before_s", "connected", "heard", "lease_s", "reported", "reported_before")
 
     def __init__(self, now: float) -> None:
         self.heard = now
         self.lease_s = inf
         self.connected: dict[Register, None] = {}
         # The number up to which its last answer, and the one before, told of what ended.
-        self.told = self.told_before = 0
+        self.reported = self.reported_before = 0
 
     @property
     def due(self) -> float:
@@ -96,8 +96,8 @@ class Owners:
         since = -1
         if name is not None:
             owner = self._known(name, now)
-            since = owner.told_before
-            owner.told_before, owner.told = owner.told, number
+            since = owner.reported_before
+            owner.reported_before, owner.reported = owner.reported, number
         return _unlike(one for _, one in self._ended if one.number > since)
 
     def _known(self, name: str, now: float) -> _Owner:

@@ -1,4 +1,7 @@
-"""A session at this substation: what it asked for here and what it got, over all of its visits."""
+"""A session at this substation.
+
+What it asked for here and what it got, over all of its attempts.
+"""
 
 from enum import StrEnum
 
@@ -30,14 +33,14 @@ class Reason(StrEnum):
 
 
 class Register:
-    """A session's register. Energy in kWh, as absolute sums over all visits here.
+    """A session's register. Energy in kWh, as absolute sums over all attempts here.
 
     Attributes:
         session_id: names the session.
         vehicle_id: names its vehicle.
         target_kwh: the register at which it is charged.
-        ended_kwh: what its visits that ended delivered.
-        charging: its visit, while it charges.
+        ended_kwh: what its attempts that ended delivered.
+        charging: its attempt, while it charges.
         state: where it stands.
         reason: why it stopped.
         grace_s: how long it goes on without a connection, seconds; None for a plain session.
@@ -46,9 +49,9 @@ class Register:
         grace_ends: when it stops for want of a connection, of the clock; None while it has one.
         began_at: its first plug-in, seconds of the epoch.
         ended_at: its last end, seconds of the epoch; None while it charges.
-        charging_s: time at a point in visits that ended, seconds.
-        mean_power_kw: over those visits.
-        peak_power_kw: over those visits.
+        charging_s: time at a point in attempts that ended, seconds.
+        mean_power_kw: over those attempts.
+        peak_power_kw: over those attempts.
         number: grows with each plug-in and each end.
         word_kwh: the register as it was last told and kept, for while nothing can be kept.
         request_id: of the last call that asked for it, for the log.
@@ -112,15 +115,15 @@ class Register:
         return self.ended_kwh + self.charging.delivered_kwh(now)
 
     def has(self, target_kwh: float) -> bool:
-        """Tell whether the visits that ended brought it to a target."""
+        """Tell whether the attempts that ended brought it to a target."""
         return target_kwh <= self.ended_kwh + EPSILON_KWH
 
-    def add(self, kwh: float, visit_s: float, mean_power_kw: float, peak_power_kw: float) -> None:
-        """Add a visit that ended."""
-        whole_s = self.charging_s + visit_s
+    def add(self, kwh: float, attempt_s: float, mean_power_kw: float, peak_power_kw: float) -> None:
+        """Add an attempt that ended."""
+        whole_s = self.charging_s + attempt_s
         if self.charging_s and whole_s:
             mean_power_kw = (
-                self.mean_power_kw * self.charging_s + mean_power_kw * visit_s
+                self.mean_power_kw * self.charging_s + mean_power_kw * attempt_s
             ) / whole_s
         self.ended_kwh += kwh
         self.charging_s = whole_s

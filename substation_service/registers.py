@@ -19,7 +19,7 @@ from substation_service.owners import Owners
 from substation_service.register import EPSILON_KWH, Reason, Register, State
 from substation_service.substation import Outcome, Substation
 
-__all__ = ["DEFAULT_LIMITS", "Limits", "Meaning", "Registers", "Visit"]
+__all__ = ["DEFAULT_LIMITS", "Attempt", "Limits", "Meaning", "Registers"]
 
 
 class Limits(NamedTuple):
@@ -46,7 +46,7 @@ _DONE, _ABORTED = Outcome.CHARGED, Outcome.ABORTED
 class Meaning(Enum):
     """What a call that asks for a session came to."""
 
-    PLUGGED_IN = auto()  # a visit began
+    PLUGGED_IN = auto()  # an attempt began
     ATTACHED = auto()  # it charges already
     ENDED = auto()  # it has what is asked for
 
@@ -54,12 +54,12 @@ class Meaning(Enum):
 _PLUGGED_IN, _ATTACHED, _ENDED = Meaning
 
 
-class Visit(NamedTuple):
-    """One visit that ended.
+class Attempt(NamedTuple):
+    """One attempt that ended.
 
     Attributes:
         register: whose.
-        charging: the visit itself.
+        charging: the attempt itself.
         outcome: how it ended.
         kwh: what it delivered.
         charging_s: time at the point, seconds.
@@ -82,7 +82,7 @@ class Registers:
     def __init__(
         self,
         substation: Substation,
-        on_ended: Callable[[Visit], object],
+        on_ended: Callable[[Attempt], object],
         epoch_s: float = 0.0,
         limits: Limits = DEFAULT_LIMITS,
         id_: str = "",
@@ -91,7 +91,7 @@ class Registers:
 
         Args:
             substation: where they charge.
-            on_ended: told of each visit that ended.
+            on_ended: told of each attempt that ended.
             epoch_s: what added to the clock gives seconds of the epoch.
             limits: how many that ended are known.
             id_: names this set of registers, over restarts if it is kept over them.
@@ -138,7 +138,7 @@ class Registers:
         )
 
     def needs_power(self, session: Session) -> bool:
-        """Tell whether asking for a session would begin a visit."""
+        """Tell whether asking for a session would begin an attempt."""
         register = self.get(session.session_id)
         return register is None or (register.charging is None and not register.has(session.kwh))
 
@@ -204,13 +204,13 @@ class Registers:
         self.due = min(self.due, register.grace_ends)
 
     def finish(self, register: Register, now: float) -> None:
-        """End a visit that has got all that it asked for."""
+        """End an attempt that has got all that it asked for."""
         if self.due <= now:
             self.settle(now)
         self._end(register, now, _DONE, None)
 
     def stop(self, register: Register, now: float, reason: Reason) -> None:
-        """End a visit, if there is one: one that has got all that it asked for is charged."""
+        """End an attempt, if there is one: one that has got all that it asked for is charged."""
         self.settle(now)
         self._stop(register, now, reason)
 
@@ -301,8 +301,8 @@ class Registers:
         if charging is None:
             return
         kwh = self._substation.unplug(charging, now, outcome)
-        visit_s = now - charging.began
-        register.add(kwh, visit_s, charging.mean_power_kw, charging.peak_power_kw)
+        attempt_s = now - charging.began
+        register.add(kwh, attempt_s, charging.mean_power_kw, charging.peak_power_kw)
         if abs(register.ended_kwh - register.target_kwh) < EPSILON_KWH:
             register.ended_kwh = register.target_kwh
         self._past_kwh += kwh
@@ -311,13 +311,13 @@ class Registers:
         register.grace_ends = None
         register.ended_at = self._epoch_s + now
         del self._running[register.session_id]
-        is_told = register.callers > 0 and reason is None and register.grace_s is None
+        is_reported = register.callers > 0 and reason is None and register.grace_s is None
         if register.owner is not None:
             self._owners.disconnect(register)
-        if not is_told:
+        if not is_reported:
             self._owners.end(register, now)
         self._keep(register)
-        self._on_ended(Visit(register, charging, outcome, kwh, visit_s))
+        self._on_ended(Attempt(register, charging, outcome, kwh, attempt_s))
 
     def _keep(self, register: Register) -> None:
         """Know one that ended, and forget the oldest beyond the limits."""

@@ -82,7 +82,10 @@ class Scheduler:
         return is_woken
 
     def wake(self, charging: Charging) -> None:
-        """Have whoever waits for a vehicle look again: its visit ended, or will at another time."""
+        """Have whoever waits for a vehicle look again.
+
+        Its attempt ended, or will at another time.
+        """
         for waiting in (self._waiting, self._sleeping):
             if waiting and (event := waiting.get(charging)) is not None:
                 waiting[charging] = None

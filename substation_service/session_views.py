@@ -82,14 +82,14 @@ def session_views(
     blueprint = Blueprint("sessions", __name__)
 
     def shown_all(rows: Sequence[Register]) -> list[dict[str, Any]]:
-        told = sessions.kwh(rows)
+        reported = sessions.kwh(rows)
         now = clock()
-        return [_shown(one, kwh, now) for one, kwh in zip(rows, told, strict=True)]
+        return [_shown(one, kwh, now) for one, kwh in zip(rows, reported, strict=True)]
 
     @blueprint.get("/progress")
     def progress() -> Response:
-        told = sessions.progress(owner_of(current_request().environ))
-        return json_response({"register": registers.id, "sessions": told})
+        reported = sessions.progress(owner_of(current_request().environ))
+        return json_response({"register": registers.id, "sessions": reported})
 
     @blueprint.get("/sessions")
     def page() -> Response:

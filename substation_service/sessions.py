@@ -14,7 +14,7 @@ from grid_common.http.cancellation import Caller
 from substation_service.charging import Charging
 from substation_service.journal import NoJournal
 from substation_service.register import Reason, Register
-from substation_service.registers import Meaning, Registers, Visit
+from substation_service.registers import Attempt, Meaning, Registers
 from substation_service.scheduler import Scheduler
 
 # A full disk is not soon made room on.
@@ -37,7 +37,7 @@ class Sessions:
         """Begin to watch over leases and graces.
 
         Args:
-            registers: what each session got; `ended` has to be told of each visit that ends.
+            registers: what each session got; `ended` has to be told of each attempt that ends.
             scheduler: wakes who waits for a vehicle to be charged.
             journal: keeps what it is told of them.
             drain: counts the vehicles in flight.
@@ -59,7 +59,7 @@ class Sessions:
         Raises:
             ClientDisconnected: the caller disconnected.
             SubstationFull: no point is free.
-            Unavailable: this would begin a visit, and the substation drains, or the session is a
+            Unavailable: this would begin an attempt, and the substation drains, or the session is a
                 durable one and its journal cannot be written.
         """
         registers = self._registers
@@ -115,25 +115,25 @@ class Sessions:
     def progress(self, owner: str | None) -> dict[str, float]:
         """Return what a balancer that asks for progress is told: kWh by session."""
         now = self._clock()
-        told = [(one, one.kwh(now)) for one in self._registers.tell(owner, now)]
-        return {one.session_id: kwh for one, kwh in self._journal.tell(told)}
+        reported = [(one, one.kwh(now)) for one in self._registers.tell(owner, now)]
+        return {one.session_id: kwh for one, kwh in self._journal.tell(reported)}
 
     def kwh(self, registers: Iterable[Register]) -> list[float]:
         """Return what these can be told to have got, in order."""
         now = self._clock()
         return [kwh for _, kwh in self._journal.tell([(one, one.kwh(now)) for one in registers])]
 
-    def ended(self, visit: Visit) -> None:
-        """Keep how a visit ended, and wake who waits for it."""
-        self._journal.note(visit.register)
-        self._scheduler.wake(visit.charging)
+    def ended(self, attempt: Attempt) -> None:
+        """Keep how an attempt ended, and wake who waits for it."""
+        self._journal.note(attempt.register)
+        self._scheduler.wake(attempt.charging)
         self._scheduler.changed()
-        end = self._ends.pop(visit.register, None)
+        end = self._ends.pop(attempt.register, None)
         if end is not None:
             end.set()
 
     def _refuse(self, session: Session) -> None:
-        """Refuse what would begin a visit and must not.
+        """Refuse what would begin an attempt and must not.
 
         Raises:
             Unavailable: it is refused.
@@ -165,7 +165,7 @@ class Sessions:
         return end
 
     def _drive(self, register: Register, charging: Charging) -> None:
-        """See a visit to its end that no connection sees to."""
+        """See an attempt to its end that no connection sees to."""
         try:
             if self._is_charged(register, charging):
                 self._registers.finish(register, self._clock())
@@ -173,7 +173,7 @@ class Sessions:
             self._drain.left()
 
     def _is_charged(self, register: Register, charging: Charging) -> bool:
-        """Wait until a visit has got all that it asked for; False when it ended before."""
+        """Wait until an attempt has got all that it asked for; False when it ended before."""
         while not self._scheduler.wait(charging):
             if register.charging is not charging:
                 return False

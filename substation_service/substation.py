@@ -16,7 +16,7 @@ _SECONDS_PER_HOUR = 3600
 
 
 class Outcome(StrEnum):
-    """How a vehicle's visit to the substation ended."""
+    """How a vehicle's attempt to the substation ended."""
 
     CHARGED = "charged"  # took all that it asked for
     ABORTED = "aborted"  # left, or was taken elsewhere, before that
@@ -132,7 +132,7 @@ class Substation:
         return delivered
 
     def amend(self, charging: Charging, kwh: float, now: float) -> None:
-        """Have a visit end with another energy, at once where the vehicle has got that already."""
+        """Have an attempt end with another energy, now if the vehicle has got that already."""
         self.advance(now)
         charging.amend(kwh, self._now, self.point_power_kw)
         if self.load * self.point_power_kw > self.power_limit_kw:

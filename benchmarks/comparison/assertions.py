@@ -67,8 +67,8 @@ def _no_slower(scene: SceneResult) -> Finding:
     ours = scene.runs[OURS].figures
     rivals = dict(_comparable(scene))
     faster = [key for key, ratio in rivals.items() if ours.ratio > ratio * (1 + SAME)]
-    told = faster or sorted(rivals, key=lambda key: rivals[key])[:1]
-    against = ", ".join(f"{key} {rivals[key]:.3f}" for key in told) or "none that charged all"
+    reported = faster or sorted(rivals, key=lambda key: rivals[key])[:1]
+    against = ", ".join(f"{key} {rivals[key]:.3f}" for key in reported) or "none that charged all"
     return Finding(
         f"{scene.name}: mean time to charge no worse than any rival's (by {SAME:.0%})",
         not faster and ours.charged_all,

@@ -100,12 +100,12 @@ class Benchmark:
             is_kept = rival is OURS and is_flawed(best.figures)
             if is_kept or _others_share(best) <= QUIET or self._time_is_up():
                 break
-            self._say(f"        {rival.name}: once more, for {_told_of_others(best.figures)}")
+            self._say(f"        {rival.name}: once more, for {_reported_of_others(best.figures)}")
             again = self._play_once(scene, rival, folder)
             is_kept = rival is OURS and is_flawed(again.figures)
             best = again if is_kept else min(best, again, key=_others_share)
         self._done += 1
-        self._say(f"[{self._done:>2}/{self._total}] {rival.name:<26} {_told(best.figures)}")
+        self._say(f"[{self._done:>2}/{self._total}] {rival.name:<26} {_reported(best.figures)}")
         return best
 
     def _time_is_up(self) -> bool:
@@ -149,7 +149,7 @@ def _others_share(run: RivalRun) -> float:
     return run.figures.others_share or 0.0
 
 
-def _told(found: Figures) -> str:
+def _reported(found: Figures) -> str:
     text = (
         f"{found.vehicles} vehicles, {found.lost} lost, mean {found.mean_s:.2f} s "
         f"({found.ratio:.3f} of the limit), sent to a full substation {found.sent_to_full}"
@@ -157,11 +157,11 @@ def _told(found: Figures) -> str:
     if found.latest_send_s > _LATE_S:
         text += f"; the generator itself was late by up to {found.latest_send_s * 1000:.0f} ms"
     if (found.others_share or 0.0) > QUIET:
-        text += f"; {_told_of_others(found)}"
+        text += f"; {_reported_of_others(found)}"
     return text
 
 
-def _told_of_others(found: Figures) -> str:
+def _reported_of_others(found: Figures) -> str:
     return f"others used {found.others_share or 0.0:.0%} of the machine"
 
 

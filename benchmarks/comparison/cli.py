@@ -50,12 +50,12 @@ def _interrupt_cleanly() -> None:
     finger, would break off the end of the processes that the first has begun.
     """
     here = gevent.getcurrent()
-    told = False
+    reported = False
 
     def interrupt() -> None:
-        nonlocal told
-        if not told:
-            told = True
+        nonlocal reported
+        if not reported:
+            reported = True
             gevent.get_hub().loop.run_callback(here.throw, KeyboardInterrupt())
 
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -15,7 +15,7 @@ from local_stack.session_logs import peak_load
 # A point counts as free for a refused vehicle if it had been free for longer than this, seconds.
 FREE_FOR_S = 0.05
 # A log line is written a moment after what it tells of, and a busy machine makes that moment long:
-# visits that overlap by less than twice this, seconds, are taken to have followed each other.
+# attempts that overlap by less than twice this, seconds, are taken to have followed each other.
 _BLUR_S = 0.005
 _NEVER = 1e9
 
@@ -61,7 +61,10 @@ def figures(scene: Scene, run: Run) -> Figures:
     )
     balance = imbalance(substations, scene.ends_at)
     charged = Counter(
-        visit.vehicle_id for substation in run.visits for visit in substation if visit.charged
+        attempt.vehicle_id
+        for substation in run.attempts
+        for attempt in substation
+        if attempt.charged
     )
     return Figures(
         vehicles=len(trip.charges),
@@ -76,7 +79,7 @@ def figures(scene: Scene, run: Run) -> Figures:
         worst_imbalance=balance.worst,
         over_capacity=max(
             max(0, peak_load(substation, blur_s=_BLUR_S) - points)
-            for substation, points in zip(run.visits, scene.capacities, strict=True)
+            for substation, points in zip(run.attempts, scene.capacities, strict=True)
         ),
         sent_to_full=run.refused_by_substations,
         strangers=len(trip.strangers),
@@ -104,10 +107,10 @@ def occupancies(scene: Scene, run: Run) -> list[Occupancy]:
     return [
         Occupancy(
             points,
-            [(visit.began - run.trip.began, visit.ended - run.trip.began) for visit in log],
+            [(attempt.began - run.trip.began, attempt.ended - run.trip.began) for attempt in log],
             _away(faults, number, scene.longest_s),
         )
-        for number, (points, log) in enumerate(zip(scene.capacities, run.visits, strict=True))
+        for number, (points, log) in enumerate(zip(scene.capacities, run.attempts, strict=True))
     ]
 
 

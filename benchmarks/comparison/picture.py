@@ -98,11 +98,11 @@ def loads(scene: SceneResult, results: Results) -> str:
         run = scene.runs[entrant.key]
         figures = run.figures
         parts.append(text(8, top + 18, entrant.name, "bold" if row == 0 else ""))
-        told = f"{figures.lost} lost, sent to full {figures.sent_to_full}"
-        parts.append(text(8, top + 35, told, "small"))
+        reported = f"{figures.lost} lost, sent to full {figures.sent_to_full}"
+        parts.append(text(8, top + 35, reported, "small"))
         if figures.strangers:
-            told = f"strangers turned away {figures.strangers_turned_away}"
-            parts.append(text(8, top + 50, told, "small"))
+            reported = f"strangers turned away {figures.strangers_turned_away}"
+            parts.append(text(8, top + 50, reported, "small"))
         parts.extend(_panel(scene, run, top, steps))
     bottom = 66 + len(entrants) * (_PANEL_HEIGHT + _PANEL_GAP) - 2
     every = max(1, round(2 / results.step_s))

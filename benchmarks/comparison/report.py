@@ -146,11 +146,11 @@ def _limit(scene: SceneResult) -> str:
     figures = next(iter(scene.runs.values())).figures
     best = figures.limit
     points = ", ".join(str(points) for points in scene.capacities)
-    told = f"{figures.vehicles} vehicles; points: {points}."
+    reported = f"{figures.vehicles} vehicles; points: {points}."
     if best.p50_s is None or best.p99_s is None or best.imbalance is None:
-        return f"{told} Lower bound: mean {scene.minutes(best.mean_s):.1f} minutes."
+        return f"{reported} Lower bound: mean {scene.minutes(best.mean_s):.1f} minutes."
     return (
-        f"{told} The all-knowing chooser: mean "
+        f"{reported} The all-knowing chooser: mean "
         f"{best.mean_s:.2f} s, p50 {best.p50_s:.2f} s, p99 {best.p99_s:.2f} s, imbalance "
         f"{best.imbalance * 100:.1f}."
     )

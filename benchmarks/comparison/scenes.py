@@ -25,7 +25,7 @@ MEAN_S = (SHORTEST_S + LONGEST_S) / 2
 PATIENCE_S = 25.0
 _LENGTH_S = 9.0
 # Between two vehicles of a burst: so that they are in the same order for every rival. Who is first
-# in line changes the mean time by more than what there is to measure.
+# in the queue changes the mean time by more than what there is to measure.
 _BURST_SPACING_S = 0.0025
 KWH_PER_S = POINT_POWER_KW * TIME_SCALE / 3600
 # Where power is shared, an hour of the substations takes a second: what the hops and polls between

@@ -19,7 +19,7 @@ from benchmarks.comparison.traffic import Traffic, Trip
 from local_stack.grid import Ports
 from local_stack.process import Process, service
 from local_stack.scrape import scrape
-from local_stack.session_logs import Visit, visits
+from local_stack.session_logs import Attempt, attempts
 
 _START_TIMEOUT_S = 30.0
 _SETTLE_TIMEOUT_S = 10.0
@@ -31,7 +31,7 @@ class Run:
     """What was seen of a rival in a scene."""
 
     trip: Trip
-    visits: Sequence[Sequence[Visit]]  # by substation, in order
+    attempts: Sequence[Sequence[Attempt]]  # by substation, in order
     refused_by_substations: int  # times that a vehicle (no stranger) came to a full substation
     ready_again: dict[int, float]  # by substation that was started again: when, seconds of the run
     others_share: float | None = None  # of the processors' time, used by others; None: not known
@@ -99,7 +99,7 @@ class Stage:
         refused -= sum(charge.status == 503 for charge in trip.strangers)
         return Run(
             trip,
-            [visits(substation.log_file) for substation in self._substations],
+            [attempts(substation.log_file) for substation in self._substations],
             round(refused),
             self._ready_again,
             others_share,

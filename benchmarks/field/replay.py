@@ -62,14 +62,14 @@ def charge_all(
 
 def energies(substation: Substation, sessions: Sequence[RecordedSession]) -> dict[str, float]:
     """Let each vehicle come and leave when it did, and return the kWh that each got by then."""
-    visits = sorted(
+    attempts = sorted(
         [(one.arrival, True, one) for one in sessions]
         + [(one.departure, False, one) for one in sessions],
-        key=lambda visit: visit[:2],  # who leaves makes room for who comes at the same time
+        key=lambda attempt: attempt[:2],  # who leaves makes room for who comes at the same time
     )
     charging: dict[str, Charging] = {}
     got = {}
-    for now, comes, one in visits:
+    for now, comes, one in attempts:
         if comes:
             charging[one.session_id] = substation.plug_in(one.demand, now)
         else:

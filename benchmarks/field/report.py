@@ -16,12 +16,14 @@ _STATIONS = 47
 
 def epfl(sessions: Sequence[RecordedSession]) -> Iterator[str]:
     """Compare charging times with the stays at EPFL's fast charger."""
-    told: Mapping[str, Callable[[RecordedSession], Demand]] = {
+    reported: Mapping[str, Callable[[RecordedSession], Demand]] = {
         "greatest power, battery and state of charge": lambda one: one.demand,
         "greatest power": lambda one: one.demand._replace(battery_kwh=None, soc=None),
         "nothing but the energy": lambda one: Demand(one.demand.kwh),
     }
-    replayed = {name: charge_all(two_plugs(), sessions, demand) for name, demand in told.items()}
+    replayed = {
+        name: charge_all(two_plugs(), sessions, demand) for name, demand in reported.items()
+    }
     full = replayed["greatest power, battery and state of charge"]
     yield from (
         "## EPFL: charging times beside recorded stays",

@@ -21,7 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run it; the exit status is 1 where something is lost, twice or does not agree."""
     options = parse(arguments)
     console = Console(highlight=False, soft_wrap=True)
-    interruption.raise_when_told()
+    interruption.raise_on_signal()
     try:
         segments = Segments(options.out and options.out / "kills.part.json")
     except (OSError, ValueError) as error:

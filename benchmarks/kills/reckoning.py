@@ -12,7 +12,7 @@ WH = 0.001  # kWh: to the Wh
 _UNDER_WAY_S = 1.0
 
 
-class Visit(NamedTuple):
+class Attempt(NamedTuple):
     """What a substation's meter gave to a session, kWh, and when, seconds since 1970."""
 
     kwh: float
@@ -69,7 +69,7 @@ class Reckoning:
 def reckon(
     vehicles: Sequence[Vehicle],
     ledger: Iterable[Mapping[str, Any]],
-    registers: Mapping[str, Mapping[str, Visit]],
+    registers: Mapping[str, Mapping[str, Attempt]],
     *,
     silences: Iterable[Silence],
     lease_kwh: float,
@@ -89,12 +89,12 @@ def reckon(
     allowed: defaultdict[str, float] = defaultdict(float)
     silences = list(silences)
     for substation, register in registers.items():
-        for session_id, visit in register.items():
-            metered[session_id] += visit.kwh
+        for session_id, attempt in register.items():
+            metered[session_id] += attempt.kwh
             allowed[session_id] += lease_kwh * sum(
                 one.substation == substation
-                and one.began <= visit.ended
-                and visit.began <= one.ended + _UNDER_WAY_S
+                and one.began <= attempt.ended
+                and attempt.began <= one.ended + _UNDER_WAY_S
                 for one in silences
             )
     found.kwh_metered = sum(metered.values())
@@ -135,11 +135,14 @@ def _check(
     if state is None or row is None:
         note(found.lost, f"session {session_id}: no {'end' if row else 'row'}")
         return
-    told = ", ".join(f"{end} {kwh:.3f} kWh" for end, kwh in vehicle.ends)
+    reported = ", ".join(f"{end} {kwh:.3f} kWh" for end, kwh in vehicle.ends)
     if any(end != vehicle.ends[0] for end in vehicle.ends) or row["state"] != state:
-        note(found.twice, f"session {session_id}: told {told}; ledger {row['state']}")
+        note(found.twice, f"session {session_id}: told {reported}; ledger {row['state']}")
     if not vehicle.asked_again:
-        note(found.strange, f"session {session_id}: told {told}; its key had no such answer again")
+        note(
+            found.strange,
+            f"session {session_id}: told {reported}; its key had no such answer again",
+        )
     _check_energy(vehicle, session_id, row, metered, allowed, found)
 
 

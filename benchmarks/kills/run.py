@@ -126,7 +126,7 @@ class Run:
             committing=stage.committing,
             links=list(stage.links),
         )
-        told = 0
+        reported = 0
         time.sleep(1.0)
         with (self._folder / evidence.FAULTS).open("w", encoding="utf-8") as log:
             while results.kills < self._segment.kills:
@@ -137,8 +137,8 @@ class Run:
                 print(json.dumps(line), file=log, flush=True)
                 self._play(stage, fault, results)
                 results.kills += fault.kills
-                if not self._tells and results.kills >= told + _TELL_EVERY:
-                    told = results.kills
+                if not self._tells and results.kills >= reported + _TELL_EVERY:
+                    reported = results.kills
                     self._tell(results)
                 time.sleep(rng.uniform(*_CALM_S))
             for timer in self._timers:

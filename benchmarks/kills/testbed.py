@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from benchmarks.kills.plan import Way
-from benchmarks.kills.reckoning import Visit
+from benchmarks.kills.reckoning import Attempt
 from local_stack.fault_proxy import Relay
 from local_stack.grid import DEFAULT_POINTS, Grid, Ports
 from local_stack.postgresql import PostgreSQL, find_programs
@@ -150,11 +150,11 @@ class Stage:
         """Read all sessions from the gateway, page by page."""
         return list(self.grid.sessions(self.grid.gateway))
 
-    def registers(self) -> dict[str, dict[str, Visit]]:
+    def registers(self) -> dict[str, dict[str, Attempt]]:
         """Read what each substation's meters gave to each session."""
         return {
             part.name: {
-                row["session_id"]: Visit(
+                row["session_id"]: Attempt(
                     row["energy_kwh"], row["began_at"], row["ended_at"] or math.inf
                 )
                 for row in self.grid.sessions(part)

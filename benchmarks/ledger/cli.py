@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Play the scenes; the exit status is 1 where a session was lost, or a bound is not kept."""
     options = parse(arguments)
     console = Console(highlight=False, soft_wrap=True)
-    interruption.raise_when_told()
+    interruption.raise_on_signal()
 
     def say(text: str) -> None:
         console.print(text, markup=False)

@@ -55,7 +55,7 @@ class Keys:
     troubles: list[str] = field(default_factory=list)
 
 
-class Told(NamedTuple):
+class Reported(NamedTuple):
     """An answer."""
 
     status: int
@@ -155,12 +155,12 @@ class _Scene:
             lines.disconnect(key, _KWH, after_s=_DISCONNECT_AFTER_S)
             self._count("disconnected", AT_ONCE)
         else:
-            for told in lines.send(key, _KWH, AT_ONCE):
-                self._take(key, told)
+            for reported in lines.send(key, _KWH, AT_ONCE):
+                self._take(key, reported)
         deadline = time.monotonic() + _WITHIN_S
         while key not in self._bodies:
-            [told] = lines.send(key, _KWH, 1)
-            self._take(key, told)
+            [reported] = lines.send(key, _KWH, 1)
+            self._take(key, reported)
             if key in self._bodies:
                 break
             if time.monotonic() > deadline:
@@ -173,35 +173,35 @@ class _Scene:
 
     def _again(self, lines: "_Lines", key: str) -> None:
         """Send a key again that has its answer, and once with another body."""
-        for told in lines.send(key, _KWH, AT_ONCE):
-            self._take(key, told)
-            if told is None or not told.replayed:
-                self._wrong(key, f"was answered {told} after its end")
-        [told] = lines.send(key, 2 * _KWH, 1)
-        if told is None or told.status != HTTPStatus.UNPROCESSABLE_ENTITY:
-            self._wrong(key, f"with another body was answered {told}")
+        for reported in lines.send(key, _KWH, AT_ONCE):
+            self._take(key, reported)
+            if reported is None or not reported.replayed:
+                self._wrong(key, f"was answered {reported} after its end")
+        [reported] = lines.send(key, 2 * _KWH, 1)
+        if reported is None or reported.status != HTTPStatus.UNPROCESSABLE_ENTITY:
+            self._wrong(key, f"with another body was answered {reported}")
         else:
             self._count("another body")
 
-    def _take(self, key: str, told: Told | None) -> None:
-        if told is None:
+    def _take(self, key: str, reported: Reported | None) -> None:
+        if reported is None:
             self._count("broken off")
             return
-        document = json.loads(told.body)
-        if told.status == HTTPStatus.CONFLICT and told.location:
+        document = json.loads(reported.body)
+        if reported.status == HTTPStatus.CONFLICT and reported.location:
             self._count("running")
-            self._sessions[key].add(told.location.removeprefix("/sessions/"))
-        elif told.status == HTTPStatus.SERVICE_UNAVAILABLE:
+            self._sessions[key].add(reported.location.removeprefix("/sessions/"))
+        elif reported.status == HTTPStatus.SERVICE_UNAVAILABLE:
             self._count("unavailable")
-        elif told.status == HTTPStatus.OK and document["status"] == "charged":
+        elif reported.status == HTTPStatus.OK and document["status"] == "charged":
             with self._mutex:
-                before = self._bodies.setdefault(key, told.body)
+                before = self._bodies.setdefault(key, reported.body)
             self._sessions[key].add(document["session_id"])
-            if before != told.body:
-                self._wrong(key, f"was answered {before!r}, then {told.body!r}")
-            self._count("replayed" if told.replayed else "charged")
+            if before != reported.body:
+                self._wrong(key, f"was answered {before!r}, then {reported.body!r}")
+            self._count("replayed" if reported.replayed else "charged")
         else:
-            self._wrong(key, f"was answered {told}")
+            self._wrong(key, f"was answered {reported}")
 
     def _count(self, what: str, times: int = 1) -> None:
         with self._mutex:
@@ -243,7 +243,7 @@ class _Lines:
         self._port = gateway.port
         self._open: list[http.client.HTTPConnection] = []
 
-    def send(self, key: str, kwh: float, times: int) -> list[Told | None]:
+    def send(self, key: str, kwh: float, times: int) -> list[Reported | None]:
         """Send a key at once so many times; None stands for what broke off."""
         lines = [self._open.pop() if self._open else self._new() for _ in range(times)]
         sent = [self._sent(line, key, kwh) for line in lines]
@@ -272,7 +272,7 @@ class _Lines:
             return False
         return True
 
-    def _read(self, line: http.client.HTTPConnection) -> Told | None:
+    def _read(self, line: http.client.HTTPConnection) -> Reported | None:
         try:
             answer = line.getresponse()
             body = answer.read()
@@ -281,4 +281,4 @@ class _Lines:
             return None
         self._open.append(line)
         replayed = answer.headers.get("Idempotency-Replayed") == "true"
-        return Told(answer.status, body, answer.headers.get("Location"), replayed)
+        return Reported(answer.status, body, answer.headers.get("Location"), replayed)

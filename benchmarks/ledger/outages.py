@@ -15,7 +15,7 @@ from typing import Any
 
 import requests
 
-from benchmarks.kills.reckoning import Reckoning, Visit, reckon
+from benchmarks.kills.reckoning import Attempt, Reckoning, reckon
 from benchmarks.kills.vehicles import Driver, Manner, Vehicle
 from benchmarks.ledger import databases
 from local_stack.grid import Grid, Ports
@@ -197,25 +197,25 @@ class _Scene:
         rows = list(self._grid.sessions(self._grid.gateway))
         registers = {
             one.name: {
-                row["session_id"]: Visit(row["energy_kwh"], row["began_at"], row["ended_at"])
+                row["session_id"]: Attempt(row["energy_kwh"], row["began_at"], row["ended_at"])
                 for row in self._grid.sessions(one)
             }
             for one in self._grid.substations
         }
         probed = set(self._probes.taken)
         own = {
-            substation: {name: visit for name, visit in one.items() if name not in probed}
+            substation: {name: attempt for name, attempt in one.items() if name not in probed}
             for substation, one in registers.items()
         }
         reckoning = reckon(self._vehicles, rows, own, silences=(), lease_kwh=0.0)
         found.vehicles, found.charged = reckoning.vehicles, reckoning.charged
         found.stopped = reckoning.stopped
         found.kwh_metered = round(
-            sum(visit.kwh for one in registers.values() for visit in one.values()), 3
+            sum(attempt.kwh for one in registers.values() for attempt in one.values()), 3
         )
         found.kwh_written = round(sum(row["energy_kwh"] or 0.0 for row in rows), 3)
         found.troubles = [
-            *_told(reckoning),
+            *_reported(reckoning),
             *(f"a new charge was answered {text}" for text in self._probes.wrong),
             *self._unwritten(rows),
         ]
@@ -307,8 +307,8 @@ class _Scene:
     def _written(self, since: float) -> float:
         """Wait until no row waits; return how long that took since then, seconds."""
         while time.monotonic() - since < _LAST_VEHICLES_S:
-            told = scrape(self._grid.url)
-            if told["ledger_up"] and not told["ledger_waiting_rows"]:
+            reported = scrape(self._grid.url)
+            if reported["ledger_up"] and not reported["ledger_waiting_rows"]:
                 break
             time.sleep(0.05)
         return time.monotonic() - since
@@ -362,6 +362,6 @@ def _stopped(server: PostgreSQL) -> Iterator[None]:
         server.start()
 
 
-def _told(found: Reckoning) -> Iterator[str]:
+def _reported(found: Reckoning) -> Iterator[str]:
     for kind in ("lost", "twice", "unequal", "strange"):
         yield from (f"{kind}: {text}" for text in getattr(found, kind))

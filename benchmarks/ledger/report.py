@@ -84,8 +84,8 @@ def _loop(found: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> Iterator[str]
         "beside as many that only sleep.\n"
     )
     rows = [
-        (f"{kind}, {words}", told[name])
-        for kind, told in found.items()
+        (f"{kind}, {words}", reported[name])
+        for kind, reported in found.items()
         for name, words in (("ledger", "with the ledger"), ("none", "without"))
     ]
     yield from table(
@@ -135,10 +135,15 @@ def _reads(found: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
     columns = [(kind, when) for kind in found for when in ("alone_ms", "under_writes_ms")]
     words = {"alone_ms": "alone", "under_writes_ms": "under writes"}
     names = [one["name"] for one in next(iter(found.values()))["readings"]]
-    told = {(kind, one["name"]): one for kind, part in found.items() for one in part["readings"]}
+    reported = {
+        (kind, one["name"]): one for kind, part in found.items() for one in part["readings"]
+    }
     yield from table(
         ("", *(f"{kind}, {words[when]}" for kind, when in columns)),
-        [(name, *(f"{told[kind, name][when]:.1f}" for kind, when in columns)) for name in names],
+        [
+            (name, *(f"{reported[kind, name][when]:.1f}" for kind, when in columns))
+            for name in names
+        ],
     )
 
 

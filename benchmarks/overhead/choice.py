@@ -12,9 +12,9 @@ from benchmarks.overhead.results import ChoiceCost
 from load_balancer.routing.demand import Demand
 from load_balancer.routing.policies import DEFAULT_POLICY, POLICIES
 from load_balancer.routing.pool import Pool
-from load_balancer.routing.queue import Ticket
+from load_balancer.routing.queue import QueuedSession
 from load_balancer.routing.retry_budget import RetryBudget
-from load_balancer.routing.substation import Patience, Reading
+from load_balancer.routing.substation import HealthCheck, Reading
 from load_tester.mix import FAST_MIX
 
 CHOOSERS = ("least-loaded", DEFAULT_POLICY)
@@ -38,14 +38,16 @@ def measure(policy: str, substations: int, *, vehicles: int = 2_000) -> ChoiceCo
     now, times_us = 0.0, []
     for number in range(_WARM_UP + vehicles):
         now += 1e-6
-        ticket = Ticket(f"session-{number}", "EV", now, now + 60, Demand(*FAST_MIX.draw(random)))
+        queued = QueuedSession(
+            f"session-{number}", "EV", now, now + 60, Demand(*FAST_MIX.draw(random))
+        )
         began = time.perf_counter_ns()
-        pool.arrive(ticket, now)
+        pool.arrive(queued, now)
         times_us.append((time.perf_counter_ns() - began) / 1000)
-        if ticket.dispatch is None:
-            pool.leave(ticket, now)
+        if queued.dispatch is None:
+            pool.leave(queued, now)
         else:
-            pool.completed(ticket.dispatch, now)
+            pool.completed(queued.dispatch, now)
     return ChoiceCost(policy, substations, round(median(times_us[_WARM_UP:]), 1))
 
 
@@ -53,7 +55,7 @@ def _pool(policy: str, substations: int) -> Pool:
     pool = Pool(
         POLICIES[policy],
         random=Random(1),
-        patience=Patience(),
+        health_check=HealthCheck(),
         budget=RetryBudget(share=0.2, floor_per_s=50, burst=500),
     )
     pool.set_substations(

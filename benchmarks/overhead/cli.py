@@ -31,7 +31,7 @@ _MOST_HELD = {WHOLE: 1_000_000, WHOLE_HAPROXY: 1_000}
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure; the exit status is 1 where a vehicle was lost, or a choice is too dear."""
     options = parse(arguments)
-    interruption.raise_when_told()
+    interruption.raise_on_signal()
     measurement = _Measurement(options, Console(highlight=False))
     try:
         results = measurement.run()

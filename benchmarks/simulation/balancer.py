@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from benchmarks.simulation.substation import Call, CallResult, SimulatedSubstation
 from load_balancer.peers import PAUSE_S
 from load_balancer.routing.policy import Policy
-from load_balancer.routing.pool import LineFull, Pool
-from load_balancer.routing.queue import Decision, Dispatch, Ticket
+from load_balancer.routing.pool import Pool, QueueFull
+from load_balancer.routing.queue import Decision, Dispatch, QueuedSession
 from load_balancer.routing.retry_budget import RetryBudget
-from load_balancer.routing.substation import Patience, Reading, Substation
+from load_balancer.routing.substation import HealthCheck, Reading, Substation
 from load_balancer.settings import Settings
 
 if TYPE_CHECKING:
@@ -36,13 +36,13 @@ class PooledBalancer:
         self._world = world
         self._random = random
         self._arrived = 0
-        self._told_version = -1
+        self._reported_version = -1
         self._pollers: dict[str, _Poller] = {}
         self.on_decision: Callable[[Decision], object] = lambda _decision: None
         self.pool = Pool(
             policy,
             random=random,
-            patience=Patience(
+            health_check=HealthCheck(
                 interval_s=world.scene.poll_interval_s,
                 misses=int(_default("poll_unhealthy_threshold")),
                 longest_pause_s=_default("max_probe_pause"),
@@ -61,7 +61,7 @@ class PooledBalancer:
 
     @property
     def waiting(self) -> int:
-        """Vehicles in line."""
+        """Vehicles in the queue."""
         return len(self.pool.waiting)
 
     @property
@@ -76,8 +76,8 @@ class PooledBalancer:
 
     def _tell_peers(self) -> None:
         """Tell the other balancers what this one holds, as each asks in its own time."""
-        if self._told_version != self.pool.held_version:
-            self._told_version = self.pool.held_version
+        if self._reported_version != self.pool.held_version:
+            self._reported_version = self.pool.held_version
             for peer in self._world.balancers:
                 if peer is not self and isinstance(peer, PooledBalancer):
                     self._tell(peer)
@@ -103,13 +103,13 @@ class PooledBalancer:
     def arrive(self, vehicle: Vehicle) -> None:
         """Have a vehicle charged."""
         self._arrived += 1
-        ride = _Ride(self._world, self.pool, vehicle, str(self._arrived))
+        session = _SimulatedSession(self._world, self.pool, vehicle, str(self._arrived))
         try:
-            self.pool.arrive(ride.ticket, self._world.now)
-        except LineFull:
-            ride.refuse()
+            self.pool.arrive(session.queued, self._world.now)
+        except QueueFull:
+            session.refuse()
         else:
-            ride.plan_deadline()
+            session.plan_deadline()
 
     def _want_poll(self, substation: Substation) -> None:
         poller = self._pollers.get(substation.address)
@@ -117,7 +117,7 @@ class PooledBalancer:
             poller.want_poll()
 
 
-class _Ride:
+class _SimulatedSession:
     """One vehicle's request, from its arrival to its answer."""
 
     def __init__(self, world: World, pool: Pool, vehicle: Vehicle, session_id: str) -> None:
@@ -126,26 +126,26 @@ class _Ride:
         self._vehicle = vehicle
         self._call: Call | None = None
         self._ended = False
-        self.ticket = Ticket(
+        self.queued = QueuedSession(
             session_id,
             f"EV-{session_id}",
             arrived=world.now,
             deadline=world.now + world.scene.max_wait_s,
             demand=vehicle.arrival.demand,
             on_dispatch=self._dispatched,
-            on_taken_back=self._taken_back,
+            on_revoked=self._revoked,
         )
 
     def plan_deadline(self) -> None:
-        """Plan to refuse the vehicle if it is in line still when its time is over."""
-        if self.ticket.dispatch is None:
-            self._world.timeline.at(self.ticket.deadline, self._check_deadline)
+        """Plan to refuse the vehicle if it is in the queue still when its time is over."""
+        if self.queued.dispatch is None:
+            self._world.timeline.at(self.queued.deadline, self._check_deadline)
 
     def _check_deadline(self) -> None:
-        over = self._world.now >= self.ticket.deadline
-        if over and self.ticket.dispatch is None and not self._ended:
-            self._pool.last_call(self.ticket, self._world.now)
-            if self.ticket.dispatch is None:
+        over = self._world.now >= self.queued.deadline
+        if over and self.queued.dispatch is None and not self._ended:
+            self._pool.last_call(self.queued, self._world.now)
+            if self.queued.dispatch is None:
                 self.refuse()
 
     def refuse(self) -> None:
@@ -155,7 +155,7 @@ class _Ride:
 
     def _end(self) -> None:
         self._ended = True
-        self._pool.leave(self.ticket, self._world.now)
+        self._pool.leave(self.queued, self._world.now)
         self._world.observe()
 
     def _dispatched(self, dispatch: Dispatch) -> None:
@@ -171,10 +171,11 @@ class _Ride:
         )
         self._call.send()
 
-    def _taken_back(self, _dispatch: Dispatch) -> None:
+    def _revoked(self, _dispatch: Dispatch) -> None:
         if self._call is not None:
             self._call.disconnect()
-        # It has its old place in line again, and goes on from there in this very moment if it can.
+        # It has its old place in the queue again, and goes on from there in this very moment if it
+        # can.
         self._world.timeline.at(self._world.now, self.plan_deadline)
 
     def _answered(self, dispatch: Dispatch, answer: CallResult, reading: Reading | None) -> None:

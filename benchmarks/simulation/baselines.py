@@ -31,7 +31,7 @@ class _Yardstick:
 class SimpleProxy(_Yardstick, ABC):
     """Polls gauges, tries the substations in the order it prefers, refuses when all were full.
 
-    As the simple way has it: there is no line to wait in, and a vehicle whose substation dies is
+    As the simple way has it: there is no queue to wait in, and a vehicle whose substation dies is
     lost. A substation that did not answer its last poll is left out.
     """
 
@@ -137,7 +137,7 @@ class GaugeAndSent(SimpleProxy):
 
 
 class AllKnowing(_Yardstick, ABC):
-    """Sees every substation as it is, at once and from everywhere, with one line for all balancers.
+    """Sees every substation as it is at this moment, with one queue for all balancers.
 
     It moves what a dead or frozen substation held in the same moment. No balancer can do so; it is
     the limit that the others are measured by.
@@ -146,7 +146,7 @@ class AllKnowing(_Yardstick, ABC):
     def __init__(self, world: World, _random: Random) -> None:
         self._world = world
         self._network = NoDistance()
-        self._line: deque[Vehicle] = deque()
+        self._queue: deque[Vehicle] = deque()
         self._calls: dict[Call, SimulatedSubstation] = {}
         self._chosen: dict[str, int] = {}  # by substation, when last
         self._choices = 0
@@ -160,14 +160,14 @@ class AllKnowing(_Yardstick, ABC):
 
     @property
     def waiting(self) -> int:
-        """Vehicles in line."""
-        return len(self._line)
+        """Vehicles in the queue."""
+        return len(self._queue)
 
     def arrive(self, vehicle: Vehicle) -> None:
-        """Put a vehicle in line, and the line to the points that are free."""
-        self._line.append(vehicle)
+        """Put a vehicle in the queue, and the queue to the points that are free."""
+        self._queue.append(vehicle)
         self._choose()
-        if vehicle in self._line:
+        if vehicle in self._queue:
             self._world.timeline.after(self._world.scene.max_wait_s, lambda: self._give_up(vehicle))
 
     def substation_changed(self, substation: SimulatedSubstation) -> None:
@@ -180,19 +180,19 @@ class AllKnowing(_Yardstick, ABC):
                 substation.disconnected(call)
                 self.failovers += 1
                 if call.vehicle is not None:
-                    self._line.appendleft(call.vehicle)
+                    self._queue.appendleft(call.vehicle)
         self._choose()
 
     def _give_up(self, vehicle: Vehicle) -> None:
-        if vehicle in self._line:
-            self._line.remove(vehicle)
+        if vehicle in self._queue:
+            self._queue.remove(vehicle)
             self._world.refused(vehicle)
 
     def _choose(self) -> None:
         if self._is_choosing:  # called back from the choice that is under way
             return
         self._is_choosing = True
-        while self._line:
+        while self._queue:
             free = [
                 substation
                 for substation in self._world.substations.values()
@@ -205,7 +205,7 @@ class AllKnowing(_Yardstick, ABC):
             )
             self._choices += 1
             self._chosen[substation.name] = self._choices
-            vehicle = self._line.popleft()
+            vehicle = self._queue.popleft()
             self._place(vehicle, substation)
         self._is_choosing = False
 

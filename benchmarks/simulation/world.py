@@ -28,7 +28,7 @@ class Contender(Protocol):
 
     @property
     def waiting(self) -> int:
-        """Vehicles in line."""
+        """Vehicles in the queue."""
 
     @property
     def full_answers(self) -> int:

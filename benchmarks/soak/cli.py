@@ -17,7 +17,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run it; the exit status is 1 where something does not hold."""
     options = parse(arguments)
     console = Console(highlight=False)
-    interruption.raise_when_told()
+    interruption.raise_on_signal()
     try:
         results = Soak(options, console).run()
     except KeyboardInterrupt:

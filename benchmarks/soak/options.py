@@ -31,7 +31,8 @@ def parse(arguments: Sequence[str] | None) -> Options:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.soak",
         description="Charge vehicles for a long time while parts of the grid die, freeze, restart "
-        "and lose their links; hold memory, open files and the grid's books to what they must be.",
+        "and lose their links; hold memory, open files and the grid's counters to what they must "
+        "be.",
     )
     parser.add_argument(
         "--minutes",

@@ -7,20 +7,20 @@ from dataclasses import dataclass
 from typing import NamedTuple, TextIO
 
 from benchmarks.soak.plan import Strike
-from local_stack.session_logs import Visit
+from local_stack.session_logs import Attempt
 
-VisitsBySubstation = Mapping[str, Sequence[Visit]]
+AttemptsBySubstation = Mapping[str, Sequence[Attempt]]
 
 # An answer takes this long from a substation to the vehicle at most, seconds: a fault that takes
 # away one of the hops within it takes the answer with it.
 _ON_ITS_WAY_S = 0.5
-# What a visit's kWh may differ by between vehicle and substation, which rounds to a thousandth.
+# What an attempt's kWh may differ by between vehicle and substation, which rounds to a thousandth.
 _MOST_OFF_KWH = 0.002
-# What rounding takes from a visit's kWh in the log, or adds to it, at most.
+# What rounding takes from an attempt's kWh in the log, or adds to it, at most.
 _ROUNDED_KWH = 0.0005
 
 
-class Told(NamedTuple):
+class Reported(NamedTuple):
     """What a vehicle was told in the end."""
 
     vehicle_id: str
@@ -53,7 +53,7 @@ class Books:
         answer_lost: those charged more than once because a fault took the answer to the first
             charge away: its substation was behind a cut link when it was charged, or a part on the
             answer's way was killed just then. Without a ledger that cannot be promised away.
-        kwh_told: energy that vehicles were told they got, kWh.
+        kwh_reported: energy that vehicles were told they got, kWh.
         kwh_logged: energy that the substations' logs tell of those same charges, kWh.
         unknown_charges: answers for which no substation has logged a charge.
         otherwise_delivered: vehicles that were told another energy than their substation logged.
@@ -66,7 +66,7 @@ class Books:
     lost: Sequence[str]
     twice: Sequence[str]
     answer_lost: Sequence[str]
-    kwh_told: float
+    kwh_reported: float
     kwh_logged: float
     unknown_charges: int
     otherwise_delivered: Sequence[str]
@@ -78,10 +78,10 @@ class Books:
         return not (self.unknown_charges or self.otherwise_delivered or self.miscounted)
 
 
-def read_told(file: TextIO) -> list[Told]:
+def read_reported(file: TextIO) -> list[Reported]:
     """Read what the load tester wrote, a row a vehicle."""
     return [
-        Told(
+        Reported(
             row["vehicle_id"],
             row["outcome"],
             float(row["kwh"]),
@@ -95,20 +95,20 @@ def read_told(file: TextIO) -> list[Told]:
 
 
 def add_up(
-    told: Sequence[Told],
-    visits: VisitsBySubstation,
+    reported: Sequence[Reported],
+    attempts: AttemptsBySubstation,
     struck: Sequence[Struck],
     miscounted: Sequence[str],
     *,
     proxies: Iterable[str],
 ) -> Books:
     """Bring the vehicles' side and the substations' side together."""
-    charges: dict[str, list[tuple[str, Visit]]] = defaultdict(list)
-    for substation, logged in visits.items():
-        for visit in logged:
-            if visit.outcome == "charged":
-                charges[visit.vehicle_id].append((substation, visit))
-    answers = {one.vehicle_id: one for one in told if one.outcome == "charged"}
+    charges: dict[str, list[tuple[str, Attempt]]] = defaultdict(list)
+    for substation, logged in attempts.items():
+        for attempt in logged:
+            if attempt.outcome == "charged":
+                charges[attempt.vehicle_id].append((substation, attempt))
+    answers = {one.vehicle_id: one for one in reported if one.outcome == "charged"}
     kwh_logged, known = 0.0, 0
     twice: list[str] = []
     answer_lost: list[str] = []
@@ -118,13 +118,13 @@ def add_up(
         # The last one that fits: the same session may have been tried twice at the same substation.
         answered = [one for one in found if answer and _is_of(answer, *one)][-1:]
         known += len(answered)
-        for substation, visit in answered:
-            kwh_logged += visit.delivered_kwh
+        for substation, attempt in answered:
+            kwh_logged += attempt.delivered_kwh
             # One by one: in a sum over the whole run, a vehicle's error is next to nothing.
-            if abs(answers[vehicle_id].kwh - visit.energy_kwh) > _MOST_OFF_KWH:
+            if abs(answers[vehicle_id].kwh - attempt.energy_kwh) > _MOST_OFF_KWH:
                 otherwise.append(
                     f"{vehicle_id} was told {answers[vehicle_id].kwh:g} kWh, {substation} logged "
-                    f"{visit.energy_kwh:g}"
+                    f"{attempt.energy_kwh:g}"
                 )
         if len(found) > 1:
             # The one that was answered is as it should be; where none was, the last is.
@@ -133,13 +133,13 @@ def add_up(
             excused = all(_was_cut_off(*one, struck, set(proxies)) for one in extra)
             (answer_lost if excused else twice).append(_tell(vehicle_id, found))
     return Books(
-        vehicles=len(told),
+        vehicles=len(reported),
         charged=len(answers),
-        came_again=sum(one.tries > 1 for one in told),
-        lost=[f"{one.vehicle_id}: {one.reason}" for one in told if one.outcome != "charged"],
+        came_again=sum(one.tries > 1 for one in reported),
+        lost=[f"{one.vehicle_id}: {one.reason}" for one in reported if one.outcome != "charged"],
         twice=twice,
         answer_lost=answer_lost,
-        kwh_told=sum(one.kwh for one in answers.values()),
+        kwh_reported=sum(one.kwh for one in answers.values()),
         kwh_logged=kwh_logged,
         unknown_charges=len(answers) - known,
         otherwise_delivered=otherwise,
@@ -147,46 +147,48 @@ def add_up(
     )
 
 
-def _is_of(answer: Told, substation: str, visit: Visit) -> bool:
-    return (substation, visit.session_id) == (answer.substation, answer.session_id)
+def _is_of(answer: Reported, substation: str, attempt: Attempt) -> bool:
+    return (substation, attempt.session_id) == (answer.substation, answer.session_id)
 
 
-def _tell(vehicle_id: str, found: Sequence[tuple[str, Visit]]) -> str:
+def _tell(vehicle_id: str, found: Sequence[tuple[str, Attempt]]) -> str:
     return f"{vehicle_id}: " + ", ".join(
-        f"{substation} until {visit.ended:.3f} (session {visit.session_id})"
-        for substation, visit in found
+        f"{substation} until {attempt.ended:.3f} (session {attempt.session_id})"
+        for substation, attempt in found
     )
 
 
 def _was_cut_off(
-    substation: str, visit: Visit, struck: Sequence[Struck], proxies: set[str]
+    substation: str, attempt: Attempt, struck: Sequence[Struck], proxies: set[str]
 ) -> bool:
     """Tell whether a fault took away the answer to a charge."""
     for one in struck:
         on_the_way = one.strike.target in {substation, *proxies}
         match one.strike.what:
             case "kill" if on_the_way:
-                if one.began - _ON_ITS_WAY_S <= visit.ended <= one.began + _ON_ITS_WAY_S:
+                if one.began - _ON_ITS_WAY_S <= attempt.ended <= one.began + _ON_ITS_WAY_S:
                     return True
             case "cut" if one.strike.target == substation:
-                if one.began - _ON_ITS_WAY_S <= visit.ended <= one.ended + _ON_ITS_WAY_S:
+                if one.began - _ON_ITS_WAY_S <= attempt.ended <= one.ended + _ON_ITS_WAY_S:
                     return True
     return False
 
 
-def miscounts(substation: str, counters: Mapping[str, float], visits: Sequence[Visit]) -> list[str]:
+def miscounts(
+    substation: str, counters: Mapping[str, float], attempts: Sequence[Attempt]
+) -> list[str]:
     """Compare what a substation that lives has counted with what it has logged since it started."""
     since = counters["process_start_time_seconds"]
-    logged = [visit for visit in visits if visit.ended > since]
+    logged = [attempt for attempt in attempts if attempt.ended > since]
     found = []
     for outcome in ("charged", "aborted"):
-        those = [visit for visit in logged if visit.outcome == outcome]
+        those = [attempt for attempt in logged if attempt.outcome == outcome]
         for what, name, log, most_off in (
             ("vehicles", "substation_sessions_total", float(len(those)), 0.0),
             (
                 "kWh",
                 "substation_energy_delivered_kwh_total",
-                sum(visit.delivered_kwh for visit in those),
+                sum(attempt.delivered_kwh for attempt in those),
                 # and what adding up costs
                 _ROUNDED_KWH * len(those) + 1e-6,
             ),

@@ -66,8 +66,8 @@ def _circumstances(results: Results) -> Iterator[str]:
 
 
 def _verdict(results: Results) -> Iterator[str]:
-    told = {True: "yes", False: "**NO**", None: "-"}
-    rows = [(one.words, one.evidence, told[one.kept]) for one in findings(results)]
+    reported = {True: "yes", False: "**NO**", None: "-"}
+    rows = [(one.words, one.evidence, reported[one.kept]) for one in findings(results)]
     yield from table(("must hold", "is", "holds"), rows)
 
 

@@ -97,7 +97,7 @@ def findings(results: Results) -> Iterator[Finding]:
     yield Finding(
         "answers, logs and counters add up",
         _first(
-            f"{books.kwh_told:,.1f} kWh told, {books.kwh_logged:,.1f} logged; "
+            f"{books.kwh_reported:,.1f} kWh told, {books.kwh_logged:,.1f} logged; "
             f"{books.unknown_charges} answers without a charge",
             [*books.otherwise_delivered, *books.miscounted, *results.findings],
         ),

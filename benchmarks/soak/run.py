@@ -1,4 +1,4 @@
-"""One soak, from the grid's start to its books."""
+"""One soak, from the grid's start to its counters."""
 
 import json
 import tempfile
@@ -12,12 +12,12 @@ from benchmarks import machine
 from benchmarks.soak.meter import Meter, Sample
 from benchmarks.soak.options import Options
 from benchmarks.soak.plan import plan
-from benchmarks.soak.reconciliation import Books, Struck, add_up, miscounts, read_told
+from benchmarks.soak.reconciliation import Books, Struck, add_up, miscounts, read_reported
 from benchmarks.soak.results import MOST_FILES_LEFT, Results
 from benchmarks.soak.testbed import Stage, rate
 from local_stack.process import Process
 from local_stack.scrape import scrape
-from local_stack.session_logs import visits
+from local_stack.session_logs import attempts
 
 _LOOK_EVERY_S = 0.2
 _TELL_EVERY_S = 10.0
@@ -36,7 +36,7 @@ class Soak:
         self._console = console
         self._seconds = options.minutes * 60
         self._began = 0.0  # when the first vehicle comes, seconds of the epoch
-        self._told = 0.0
+        self._reported = 0.0
 
     def run(self) -> Results:
         """Run it.
@@ -88,8 +88,8 @@ class Soak:
     def _wait(self, meter: Meter, vehicles: Process, *, until_s: float) -> None:
         """Wait for a moment, or for the last vehicle."""
         while vehicles.running and self._now() < until_s:
-            if self._now() - self._told > _TELL_EVERY_S:
-                self._told = self._now()
+            if self._now() - self._reported > _TELL_EVERY_S:
+                self._reported = self._now()
                 self._tell(_last_line(vehicles))
                 self._tell(_use(meter.latest()))
             time.sleep(_LOOK_EVERY_S)
@@ -135,16 +135,16 @@ class Soak:
 
     def _books(self, stage: Stage, struck: list[Struck]) -> Books:
         logged = {
-            substation.name: visits(substation.log_file) for substation in stage.grid.substations
+            substation.name: attempts(substation.log_file) for substation in stage.grid.substations
         }
         with stage.each_file.open(encoding="utf-8", newline="") as file:
-            told = read_told(file)
+            reported = read_reported(file)
         miscounted = [
             text
             for substation in stage.grid.substations
             for text in miscounts(substation.name, scrape(substation.url), logged[substation.name])
         ]
-        return add_up(told, logged, struck, miscounted, proxies=stage.proxies)
+        return add_up(reported, logged, struck, miscounted, proxies=stage.proxies)
 
     def _tell(self, text: str) -> None:
         minutes, seconds = divmod(max(0, int(self._now())), 60)

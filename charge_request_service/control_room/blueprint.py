@@ -38,8 +38,8 @@ def control_room(rush_hours: RushHours, *, max_kwh: float) -> Blueprint:
     @blueprint.post("/rush-hour")
     def start() -> Response:
         refuse_query(request, RushHourRequest.model_fields)
-        wish = RushHourRequest.from_document(read_document(request), max_kwh=max_kwh)
-        rush_hours.start(wish, request_id=g.request_id, caller=g.caller)
+        rush_request = RushHourRequest.from_document(read_document(request), max_kwh=max_kwh)
+        rush_hours.start(rush_request, request_id=g.request_id, caller=g.caller)
         return _shown(rush_hours, status=202)
 
     @blueprint.delete("/rush-hour")

@@ -77,7 +77,7 @@ class State(StrEnum):
 class RushHour:
     """One rush hour's progress. Pure: the clock is passed in, in seconds."""
 
-    wish: RushHourRequest | None = None
+    rush_request: RushHourRequest | None = None
     began: float = 0.0
     state: State = State.IDLE
     arrived: int = 0
@@ -114,13 +114,15 @@ class RushHour:
 
     def document(self, now: float) -> dict[str, Any]:
         """Build the answer of `GET /rush-hour`."""
-        wish = self.wish
-        elapsed_s = (now if self.ended is None else self.ended) - self.began if wish else 0.0
+        rush_request = self.rush_request
+        elapsed_s = (
+            (now if self.ended is None else self.ended) - self.began if rush_request else 0.0
+        )
         return {
             "state": self.state.value,
-            "vehicles": wish.vehicles if wish else 0,
-            "kwh": wish.kwh if wish else None,
-            "over_s": wish.over_s if wish else None,
+            "vehicles": rush_request.vehicles if rush_request else 0,
+            "kwh": rush_request.kwh if rush_request else None,
+            "over_s": rush_request.over_s if rush_request else None,
             "arrived": self.arrived,
             "in_progress": self.in_progress,
             "charged": self.charged,
@@ -162,7 +164,9 @@ class RushHours:
         """Build the answer of `GET /rush-hour`."""
         return self._rush.document(time.monotonic())
 
-    def start(self, wish: RushHourRequest, *, request_id: str, caller: Mapping[str, str]) -> None:
+    def start(
+        self, rush_request: RushHourRequest, *, request_id: str, caller: Mapping[str, str]
+    ) -> None:
         """Begin a rush hour; `caller` is what the log tells of who asked.
 
         Raises:
@@ -175,10 +179,12 @@ class RushHours:
                     "One rush hour runs at a time: wait for its end, or stop it with "
                     "DELETE /rush-hour."
                 )
-            self._rush = RushHour(wish, time.monotonic(), State.RUNNING)
-        self._log.info("rush hour began", request_id=request_id, **wish.model_dump(), **caller)
+            self._rush = RushHour(rush_request, time.monotonic(), State.RUNNING)
+        self._log.info(
+            "rush hour began", request_id=request_id, **rush_request.model_dump(), **caller
+        )
         owner = caller.get("caller", "")
-        self._arrivals.spawn(self._run, self._rush, wish, request_id, owner)
+        self._arrivals.spawn(self._run, self._rush, rush_request, request_id, owner)
 
     def stop(self, *, request_id: str, caller: Mapping[str, str]) -> None:
         """End it: no further vehicle arrives, and those that did are disconnected.
@@ -194,17 +200,21 @@ class RushHours:
         self._vehicles.kill(timeout=_DISCONNECT_TIMEOUT_S)
         self._end(rush, State.STOPPED)
 
-    def _run(self, rush: RushHour, wish: RushHourRequest, request_id: str, owner: str) -> None:
+    def _run(
+        self, rush: RushHour, rush_request: RushHourRequest, request_id: str, owner: str
+    ) -> None:
         name = f"RUSH-{secrets.token_hex(2)}"
-        for number, due_s in enumerate(arrival_times(wish.vehicles, wish.over_s), start=1):
+        for number, due_s in enumerate(
+            arrival_times(rush_request.vehicles, rush_request.over_s), start=1
+        ):
             gevent.sleep(max(0.0, rush.began + due_s - time.monotonic()))
             if self._drain.active:
                 break  # those that are here already are finished, as any vehicle is
             session_id = new_session_id(time.time_ns() // 1_000_000)
-            session = Session(session_id, f"{name}-{number:03}", wish.kwh)
+            session = Session(session_id, f"{name}-{number:03}", rush_request.kwh)
             self._vehicles.spawn(self._vehicle, rush, session, request_id, owner)
         self._vehicles.join()
-        self._end(rush, State.FINISHED if rush.arrived == wish.vehicles else State.STOPPED)
+        self._end(rush, State.FINISHED if rush.arrived == rush_request.vehicles else State.STOPPED)
 
     def _vehicle(self, rush: RushHour, session: Session, request_id: str, owner: str) -> None:
         if self._drain.active:

@@ -41,7 +41,7 @@ class RushHourRequest(BaseModel):
             "kwh": f"a number over 0 and at most {max_kwh:g} (kWh)",
             "over_s": f"a number from 0 to {_LONGEST_S:g} (seconds)",
         }
-        wish = checked(cls, document, takes=takes, example='{"vehicles": 100}')
-        if wish.kwh > max_kwh:
-            raise BadRequest([Fault("kwh", f"is {wish.kwh:g}; it takes {takes['kwh']}")])
-        return wish
+        rush_request = checked(cls, document, takes=takes, example='{"vehicles": 100}')
+        if rush_request.kwh > max_kwh:
+            raise BadRequest([Fault("kwh", f"is {rush_request.kwh:g}; it takes {takes['kwh']}")])
+        return rush_request

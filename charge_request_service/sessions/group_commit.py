@@ -23,7 +23,7 @@ _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 1.0
 _MOST = 256
 
 
-class Ticket(Generic[_Job]):
+class PendingWrite(Generic[_Job]):
     """A job that was handed in, and that somebody waits for."""
 
     __slots__ = ("_result", "handed_in", "job", "lasting")
@@ -43,10 +43,10 @@ class Ticket(Generic[_Job]):
         """
         return self._result is not None and bool(self._result.get(timeout=timeout_s))
 
-    def done(self, told: bool) -> None:
+    def done(self, reported: bool) -> None:
         """Have it committed."""
         if self._result is not None:
-            self._result.set(told)
+            self._result.set(reported)
 
     def fail(self, error: LedgerAway) -> None:
         """Give it up."""
@@ -89,7 +89,7 @@ class GroupCommit(Generic[_Job]):
         self._pause_s, self._long_pause_s = pause_s, long_pause_s
         self._committed = committed
         self._changed = changed
-        self._tickets: list[Ticket[_Job]] = []
+        self._pending: list[PendingWrite[_Job]] = []
         self._handed_in, self._awaited = Event(), Event()
         self._writing_since = math.inf
         self._greenlet: gevent.Greenlet[Any, None] | None = None
@@ -99,13 +99,13 @@ class GroupCommit(Generic[_Job]):
     @property
     def waiting(self) -> int:
         """How many jobs wait to be written."""
-        return len(self._tickets)
+        return len(self._pending)
 
     def stalled_s(self) -> float:
         """Tell for how long the commit that is being made has taken, seconds."""
         return max(0.0, time.monotonic() - self._writing_since)
 
-    def hand_in(self, job: _Job, *, lasting: bool, awaited: bool) -> Ticket[_Job]:
+    def hand_in(self, job: _Job, *, lasting: bool, awaited: bool) -> PendingWrite[_Job]:
         """Have a job written.
 
         Args:
@@ -118,21 +118,21 @@ class GroupCommit(Generic[_Job]):
         """
         if self.away is not None and not lasting:
             raise LedgerAway(self.away)
-        ticket = Ticket(job, lasting=lasting, awaited=awaited)
-        self._tickets.append(ticket)
-        if len(self._tickets) == 1:
+        pending = PendingWrite(job, lasting=lasting, awaited=awaited)
+        self._pending.append(pending)
+        if len(self._pending) == 1:
             self._handed_in.set()
-        if awaited or len(self._tickets) >= _MOST:
+        if awaited or len(self._pending) >= _MOST:
             self._awaited.set()
         if self._greenlet is None:
             self._greenlet = gevent.spawn(self._run)
-        return ticket
+        return pending
 
-    def withdraw(self, ticket: Ticket[_Job]) -> bool:
+    def withdraw(self, pending: PendingWrite[_Job]) -> bool:
         """Take a job back; False where it may be written already."""
-        if ticket not in self._tickets:
+        if pending not in self._pending:
             return False
-        self._tickets.remove(ticket)
+        self._pending.remove(pending)
         return True
 
     def close(self, timeout_s: float) -> int:
@@ -143,12 +143,12 @@ class GroupCommit(Generic[_Job]):
         if self._greenlet is not None:
             self._greenlet.join(timeout=timeout_s)
             self._greenlet.kill(block=False)
-        return len(self._tickets)
+        return len(self._pending)
 
     def _run(self) -> None:
         began, pause_s = 0.0, _FIRST_PAUSE_S
         while True:
-            if not self._tickets and self.away is None:
+            if not self._pending and self.away is None:
                 if self._closing:
                     return
                 self._handed_in.clear()
@@ -170,27 +170,27 @@ class GroupCommit(Generic[_Job]):
 
     def _commit(self) -> bool:
         """Write a batch; tell whether it could be."""
-        batch, self._tickets = self._tickets[:_MOST], self._tickets[_MOST:]
-        if len(self._tickets) >= _MOST:
+        batch, self._pending = self._pending[:_MOST], self._pending[_MOST:]
+        if len(self._pending) >= _MOST:
             self._awaited.set()
         self._writing_since = time.monotonic()
         try:
-            told = self._threads.run(self._write, [ticket.job for ticket in batch])
+            reported = self._threads.run(self._write, [pending.job for pending in batch])
         except Exception as error:
             why = str(error) if isinstance(error, LedgerAway) else repr(error)
-            waiting = batch + self._tickets
-            self._tickets = [ticket for ticket in waiting if ticket.lasting]
-            for ticket in waiting:
-                if not ticket.lasting:
-                    ticket.fail(LedgerAway(why))
+            waiting = batch + self._pending
+            self._pending = [pending for pending in waiting if pending.lasting]
+            for pending in waiting:
+                if not pending.lasting:
+                    pending.fail(LedgerAway(why))
             self._tell(why)
             return False
         finally:
             self._writing_since = math.inf
         if batch:
             self._committed(len(batch), time.monotonic() - batch[0].handed_in)
-        for ticket, one in zip(batch, told, strict=True):
-            ticket.done(one)
+        for pending, one in zip(batch, reported, strict=True):
+            pending.done(one)
         self._tell(None)
         return True
 

@@ -126,11 +126,11 @@ class Ledger:
         """
         if why := self.why_away():
             raise LedgerAway(why)
-        ticket = self._commits.hand_in(begin, lasting=False, awaited=True)
+        pending = self._commits.hand_in(begin, lasting=False, awaited=True)
         try:
-            is_new = ticket.wait(self._patience_s)
+            is_new = pending.wait(self._patience_s)
         except BaseException as error:
-            if not (isinstance(error, LedgerAway) or self._commits.withdraw(ticket)):
+            if not (isinstance(error, LedgerAway) or self._commits.withdraw(pending)):
                 self.forget(begin.session_id)  # it may yet be written
             if isinstance(error, gevent.Timeout):
                 raise LedgerAway("the ledger does not answer") from None
@@ -157,9 +157,9 @@ class Ledger:
 
         Then it is written as soon as it can be. Of two ends the first one counts.
         """
-        ticket = self._commits.hand_in(end, lasting=True, awaited=True)
+        pending = self._commits.hand_in(end, lasting=True, awaited=True)
         try:
-            ticket.wait(patience_s)
+            pending.wait(patience_s)
         except gevent.Timeout:
             return False
         return True

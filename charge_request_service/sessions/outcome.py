@@ -19,7 +19,7 @@ _NUMBERS = (
 )
 _NOTHING_KWH = 1e-6
 _NO_ANSWER = (None, None, None)
-_TOLD = 3 + len(_NUMBERS) + 2
+_REPORTED = 3 + len(_NUMBERS) + 2
 
 
 def end_of(session_id: str, answer: UpstreamResponse, ended_us: int, *, keep: bool) -> End:
@@ -31,33 +31,41 @@ def end_of(session_id: str, answer: UpstreamResponse, ended_us: int, *, keep: bo
         ended_us: when it came, microseconds since 1970.
         keep: whether the answer is kept, to be given again.
     """
-    told = _document(answer.body)
+    reported = _document(answer.body)
     if answer.status >= 300:
-        state, reason = State.REFUSED, told.get("detail")
-    elif told.get("status") == "stopped":
-        state, reason = State.STOPPED, told.get("reason") or "stopped by its caller"
+        state, reason = State.REFUSED, reported.get("detail")
+    elif reported.get("status") == "stopped":
+        state, reason = State.STOPPED, reported.get("reason") or "stopped by its caller"
     else:  # a substation that goes on after its answer has taken it: that is its end here
         state, reason = State.CHARGED, None
-    members = (session_id, state, ended_us, *_told(told), _text(reason), answer.status, *_NO_ANSWER)
+    members = (
+        session_id,
+        state,
+        ended_us,
+        *_reported(reported),
+        _text(reason),
+        answer.status,
+        *_NO_ANSWER,
+    )
     end = End._make(members)
     return with_answer(end, answer) if keep else end
 
 
 def stopped(
-    begin: Begin, told: dict[str, Any], why: str, ended_us: int
+    begin: Begin, reported: dict[str, Any], why: str, ended_us: int
 ) -> tuple[End, UpstreamResponse]:
     """Return how a session ended that was told to stop, without its answer, and that answer.
 
     Args:
         begin: what was asked for.
-        told: what the balancer tells of it. One that started lately knows what substations
+        reported: what the balancer tells of it. One that started lately knows what substations
             charged, and not what was asked for.
         why: it was told to stop.
         ended_us: when, microseconds since 1970.
     """
-    kwh = _number(told.get("energy_kwh"))
+    kwh = _number(reported.get("energy_kwh"))
     has_all = kwh is None or begin.kwh is None or kwh > begin.kwh - _NOTHING_KWH
-    state = State.CHARGED if told.get("status") == "charged" and has_all else State.STOPPED
+    state = State.CHARGED if reported.get("status") == "charged" and has_all else State.STOPPED
     reason = None if state is State.CHARGED else why
     end = End(begin.session_id, state, ended_us, reason=reason)
     document = {
@@ -65,25 +73,25 @@ def stopped(
         "vehicle_id": begin.session().vehicle_id,
         "kwh": begin.kwh,
         **({} if reason is None else {"reason": reason}),
-        **told,
+        **reported,
         "status": state,
     }
-    return with_told(end, told), UpstreamResponse(
+    return with_reported(end, reported), UpstreamResponse(
         200, "application/json", None, orjson.dumps(document)
     )
 
 
-def with_told(end: End, told: dict[str, Any]) -> End:
+def with_reported(end: End, reported: dict[str, Any]) -> End:
     """Add what the balancer tells of a session."""
-    return End._make((*end[:3], *_told(told), *end[_TOLD:]))
+    return End._make((*end[:3], *_reported(reported), *end[_REPORTED:]))
 
 
-def _told(told: dict[str, Any]) -> tuple[Any, ...]:
+def _reported(reported: dict[str, Any]) -> tuple[Any, ...]:
     """Return the members of `End` from `substation` to `legs`."""
-    legs = told.get("legs")
+    legs = reported.get("legs")
     return (
-        _text(told.get("substation")),
-        *(_number(told.get(name)) for name in _NUMBERS),
+        _text(reported.get("substation")),
+        *(_number(reported.get(name)) for name in _NUMBERS),
         orjson.dumps(legs).decode() if legs and isinstance(legs, list) else None,
     )
 
@@ -119,10 +127,10 @@ def problem_answer(problem: Problem) -> UpstreamResponse:
 
 def _document(body: bytes) -> dict[str, Any]:
     try:
-        told = orjson.loads(body)
+        reported = orjson.loads(body)
     except ValueError:
         return {}
-    return told if isinstance(told, dict) else {}
+    return reported if isinstance(reported, dict) else {}
 
 
 def _number(value: Any) -> Any:

@@ -57,10 +57,10 @@ def read_query(
     }
     if faults:
         raise BadRequest(faults)
-    told = {name: value for name, value in values.items() if value is not None}
-    if told.get("state") == OPEN:
-        told = {**told, "state": None, "open": True}
-    return Query(**{"limit": most, **told}, owner=owner, ended=records)  # type: ignore[arg-type] # as parsed
+    reported = {name: value for name, value in values.items() if value is not None}
+    if reported.get("state") == OPEN:
+        reported = {**reported, "state": None, "open": True}
+    return Query(**{"limit": most, **reported}, owner=owner, ended=records)  # type: ignore[arg-type] # as parsed
 
 
 def _state(text: str) -> str:

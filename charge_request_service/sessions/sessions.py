@@ -84,12 +84,12 @@ class Sessions:
         self._recovered = False
 
     def begin(
-        self, session: Session, *, kind: Kind, owner: str, wait_s: float, told_vehicle: bool
+        self, session: Session, *, kind: Kind, owner: str, wait_s: float, named_vehicle: bool
     ) -> Begin:
         """Return the row of a session that begins now."""
         return Begin(
             session.session_id,
-            session.vehicle_id if told_vehicle else None,
+            session.vehicle_id if named_vehicle else None,
             *session[2:6],
             kind=kind,
             owner=owner,
@@ -107,7 +107,7 @@ class Sessions:
         request_id: str,
         wait_s: float,
         owner: str = "",
-        told_vehicle: bool = True,
+        named_vehicle: bool = True,
     ) -> UpstreamResponse:
         """Charge a vehicle for as long as its caller waits.
 
@@ -115,7 +115,7 @@ class Sessions:
             Unavailable: the ledger is away, or the balancer.
         """
         begin = self.begin(
-            session, kind=Kind.PLAIN, owner=owner, wait_s=wait_s, told_vehicle=told_vehicle
+            session, kind=Kind.PLAIN, owner=owner, wait_s=wait_s, named_vehicle=named_vehicle
         )
         self._plain.add(session.session_id)
         try:
@@ -205,8 +205,8 @@ class Sessions:
 
     def _stop_elsewhere(self, record: Record, request_id: str) -> None:
         """Stop a session that does not run here."""
-        told = self._balancer.stop(record.session_id, request_id=request_id)
-        if told is None:
+        reported = self._balancer.stop(record.session_id, request_id=request_id)
+        if reported is None:
             raise Unavailable(
                 "balancer-unreachable",
                 "The balancer does not know this session yet.",
@@ -216,7 +216,7 @@ class Sessions:
         # Its own caller is answered, too, and writes the same; the first to write it counts. So
         # this one has the answer as well, where a key may ask for it again.
         begin = record.begin()
-        end, answer = stopped(begin, told, _STOPPED, now_us())
+        end, answer = stopped(begin, reported, _STOPPED, now_us())
         self._ledger.end(end if begin.kind is Kind.PLAIN else with_answer(end, answer))
 
     def recover(self) -> None:
@@ -401,12 +401,12 @@ class Sessions:
         pause_s = _FIRST_PAUSE_S
         while True:
             try:
-                told = self._balancer.stop(begin.session_id, request_id=request_id)
+                reported = self._balancer.stop(begin.session_id, request_id=request_id)
                 break
             except Unavailable:
                 gevent.sleep(pause_s)
                 pause_s = min(_LONGEST_PAUSE_S, 2 * pause_s)
-        return stopped(begin, told or {}, why, now_us())
+        return stopped(begin, reported or {}, why, now_us())
 
     def _settle(self, begin: Begin, why: str, request_id: str) -> None:
         """Write how a plain session ended whose caller is gone, with what it got."""

@@ -50,7 +50,7 @@ class Writer:
                 )
                 return [False]
         # One of them cannot be written: the others are.
-        return [told for job in jobs for told in self.write([job])]
+        return [reported for job in jobs for reported in self.write([job])]
 
     def do(self, work: Callable[[Connection], _Result]) -> _Result:
         """Do something in a transaction of its own.

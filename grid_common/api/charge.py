@@ -39,7 +39,7 @@ Identifier = Annotated[str, Field(pattern=_ID, max_length=64, min_length=1)]
 
 
 class ChargeRequest(BaseModel):
-    """One vehicle's wish as the gateway takes it.
+    """One vehicle's request as the gateway takes it.
 
     A field that is left out gets its default; one that is unknown is a fault.
     """
@@ -97,11 +97,11 @@ class ChargeRequest(BaseModel):
     def _from_body(cls, body: bytes, max_kwh: float) -> Self:
         if len(body) <= _USUAL_BYTES:
             try:
-                wish: Self = cls.__pydantic_validator__.validate_json(body)
+                asked: Self = cls.__pydantic_validator__.validate_json(body)
             except ValidationError:
                 pass  # what is wrong is told below
             else:
-                return wish._within(max_kwh)
+                return asked._within(max_kwh)
         return cls.from_document(parse_body(body), max_kwh=max_kwh)
 
     @classmethod
@@ -112,11 +112,11 @@ class ChargeRequest(BaseModel):
             BadRequest: not an object, or a field is wrong; each is named.
         """
         try:
-            wish = cls.model_validate(document)
+            asked = cls.model_validate(document)
         except ValidationError as error:
             faults = error.errors()[:MOST_FAULTS]
             raise BadRequest([cls._fault(item, max_kwh) for item in faults]) from None
-        return wish._within(max_kwh)
+        return asked._within(max_kwh)
 
     def _within(self, max_kwh: float) -> Self:
         """Return it, checked for what fields allow by themselves and not together.
@@ -143,7 +143,7 @@ class ChargeRequest(BaseModel):
         return Fault(field, _kwh_help(value, max_kwh) if field == "kwh" else _id_help(value))
 
     def start_session(self, session_id: str | None = None) -> "Session":
-        """Give the wish its session, with a name made up where there is none."""
+        """Give the request its session, with a name made up where there is none."""
         name = session_id or os.urandom(8).hex()
         return Session(
             name,
@@ -156,7 +156,7 @@ class ChargeRequest(BaseModel):
 
 
 class SessionRequest(ChargeRequest):
-    """The wish as it goes from gateway to balancer to substation: its session has a name."""
+    """The request as it goes from gateway to balancer to substation: its session has a name."""
 
     session_id: Identifier | None = Field(
         None, description="Names the session; the gateway sets it, left out one is made up."
@@ -189,13 +189,13 @@ class Session(NamedTuple):
     def body(self) -> bytes:
         """Write it as the JSON body for the next hop: a member that was not told is left out."""
         members = self.members()
-        if self[3:] != _NOTHING_TOLD:
-            told = zip(Session._fields[3:], self[3:], strict=True)
-            members.update({name: value for name, value in told if value is not None})
+        if self[3:] != _NOTHING_STATED:
+            reported = zip(Session._fields[3:], self[3:], strict=True)
+            members.update({name: value for name, value in reported if value is not None})
         return orjson.dumps(members)
 
 
-_NOTHING_TOLD = (None, None, None)
+_NOTHING_STATED = (None, None, None)
 
 
 def _id_help(value: object) -> str:
@@ -206,21 +206,22 @@ def _id_help(value: object) -> str:
     return f'is {shown(value)}; it takes a string, such as "{example}": {_ID_HELP}'
 
 
-def _check_battery(wish: ChargeRequest) -> None:
+def _check_battery(asked: ChargeRequest) -> None:
     """Check that what is wanted fits into the battery.
 
     Raises:
         BadRequest: it does not, or the battery's state is told without its capacity.
     """
-    if wish.battery_kwh is None:
+    if asked.battery_kwh is None:
         raise BadRequest([Fault("soc", "is of no use without battery_kwh; send both or neither")])
-    fits_kwh = (1 - (wish.soc or 0.0)) * wish.battery_kwh
-    if wish.kwh > fits_kwh + _ROUNDING * wish.battery_kwh:
-        left_out = "" if "kwh" in wish.model_fields_set else " (left out)"
-        at = "" if wish.soc is None else f" at a soc of {wish.soc:g}"
+    fits_kwh = (1 - (asked.soc or 0.0)) * asked.battery_kwh
+    if asked.kwh > fits_kwh + _ROUNDING * asked.battery_kwh:
+        left_out = "" if "kwh" in asked.model_fields_set else " (left out)"
+        at = "" if asked.soc is None else f" at a soc of {asked.soc:g}"
         takes = f"it takes {fits_kwh:g} at most" if fits_kwh > 0 else "it is full"
         detail = (
-            f"is {wish.kwh:g}{left_out}, more than fits into {wish.battery_kwh:g} kWh{at}; {takes}"
+            f"is {asked.kwh:g}{left_out}, more than fits into {asked.battery_kwh:g} kWh{at}; "
+            f"{takes}"
         )
         raise BadRequest([Fault("kwh", detail)])
 

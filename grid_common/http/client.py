@@ -189,7 +189,7 @@ class Upstream:
         except TimeoutError:
             raise ReadError("no answer in time") from None
         except OSError as error:
-            raise (ReadError if connection.heard else _NoResponse)(_told(error)) from error
+            raise (ReadError if connection.heard else _NoResponse)(_reported(error)) from error
         finally:
             # A connection whose answer was not read to its end, whatever the reason, an interrupt
             # too, is closed: the other side takes that as the vehicle's disconnect.
@@ -240,7 +240,7 @@ class Upstream:
         except TimeoutError:
             raise ConnectError("no connection in time") from None
         except OSError as error:
-            raise ConnectError(_told(error)) from error
+            raise ConnectError(_reported(error)) from error
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return Connection(sock)
 
@@ -259,6 +259,6 @@ class Upstream:
 _upstreams: WeakSet[Upstream] = WeakSet()
 
 
-def _told(error: OSError) -> str:
+def _reported(error: OSError) -> str:
     """Say in plain words what went wrong."""
     return (error.strerror or str(error) or type(error).__name__).lower()

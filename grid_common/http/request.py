@@ -147,7 +147,7 @@ class RequestReader(HeadReader):
             else:
                 self._parser.feed_data(piece)
         except HttpParserUpgrade:
-            # Only HTTP/1.1 is spoken here, so a wish to change is passed over. llhttp leaves the
+            # Only HTTP/1.1 is spoken here, so a request to change is passed over. llhttp leaves the
             # body to the other protocol: it is read here, and the connection ends with its answer.
             self._upgraded = True
         except HttpParserError as error:

@@ -113,11 +113,11 @@ class ResponseReader:
 
     def end(self) -> UpstreamResponse | None:
         """Take it that nothing more comes; return the answer if this is how its end is told."""
-        told = (
+        reported = (
             b"content-length" in self._headers
             or self._headers.get(b"transfer-encoding", b"identity").lower() != b"identity"
         )
-        return self._answer() if self._head_whole and not told else None
+        return self._answer() if self._head_whole and not reported else None
 
     def _answer(self) -> UpstreamResponse:
         headers = self._headers

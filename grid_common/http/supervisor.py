@@ -51,23 +51,23 @@ class Supervisor(Arbiter):
         self._pass_over("SIGHUP")
 
     def handle_usr1(self) -> None:
-        """Pass over the wish to open logs again."""
+        """Pass over the request to open logs again."""
         self._pass_over("SIGUSR1")
 
     def handle_usr2(self) -> None:
-        """Pass over the wish for another master."""
+        """Pass over the request for another master."""
         self._pass_over("SIGUSR2")
 
     def handle_ttin(self) -> None:
-        """Pass over the wish for one worker more."""
+        """Pass over the request for one worker more."""
         self._pass_over("SIGTTIN")
 
     def handle_ttou(self) -> None:
-        """Pass over the wish for one worker less."""
+        """Pass over the request for one worker less."""
         self._pass_over("SIGTTOU")
 
     def handle_winch(self) -> None:
-        """Pass over the wish to stop the worker, which a terminal's change of size also is."""
+        """Pass over the request to stop the worker, which a terminal's change of size also is."""
 
     def _pass_over(self, name: str) -> None:
         cast("Logger", self.log).warning("%s is passed over: %s", name, _WHY[name])

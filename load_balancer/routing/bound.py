@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from math import inf
 from typing import NamedTuple
 
-from load_balancer.routing.demand import Stage
+from load_balancer.routing.demand import ChargingStage
 from load_balancer.routing.prediction import MOST_ENDS, guaranteed_kw
 
 
@@ -33,7 +33,9 @@ def least_start_hours(alike: Alike) -> float:
     )
 
 
-def least_cost_hours(alike: Alike, stages: Sequence[Stage], factor: float, *, waits: bool) -> float:
+def least_cost_hours(
+    alike: Alike, stages: Sequence[ChargingStage], factor: float, *, waits: bool
+) -> float:
     """Return the least that a vehicle costs, from now on: its own time, and what others lose by it.
 
     Args:

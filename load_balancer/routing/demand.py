@@ -10,7 +10,7 @@ _POWER_WHEN_FULL = 0.1
 _FULL = 1.0
 
 
-class Stage(NamedTuple):
+class ChargingStage(NamedTuple):
     """A part of a session and the most power that the vehicle draws across it."""
 
     kwh: float
@@ -27,10 +27,10 @@ class Demand(NamedTuple):
 
     def cap_kw(self, point_power_kw: float) -> float:
         """Return the most that it draws at such a point."""
-        told_kw = self.max_power_kw
-        return point_power_kw if told_kw is None else min(told_kw, point_power_kw)
+        reported_kw = self.max_power_kw
+        return point_power_kw if reported_kw is None else min(reported_kw, point_power_kw)
 
-    def stages(self, point_power_kw: float) -> tuple[Stage, ...]:
+    def stages(self, point_power_kw: float) -> tuple[ChargingStage, ...]:
         """Say how it draws its energy at such a point: at full power, then while that falls.
 
         The second stage has the logarithmic mean of the powers at its ends, so that the vehicle by
@@ -39,19 +39,19 @@ class Demand(NamedTuple):
         battery_kwh, soc = self.battery_kwh, self.soc
         cap_kw = self.cap_kw(point_power_kw)
         if battery_kwh is None or soc is None:
-            return (Stage(self.kwh, cap_kw),)
+            return (ChargingStage(self.kwh, cap_kw),)
         full_kw = point_power_kw if self.max_power_kw is None else self.max_power_kw
         slope_kw = full_kw * (1 - _POWER_WHEN_FULL) / (_FULL - _TAPER_FROM)  # per state of charge
         # The point may be what holds a vehicle back up to a higher state of charge.
         bend = _TAPER_FROM + (full_kw - cap_kw) / slope_kw
         before_kwh = (bend - soc) * battery_kwh
         if before_kwh >= self.kwh:
-            return (Stage(self.kwh, cap_kw),)
+            return (ChargingStage(self.kwh, cap_kw),)
         begins = max(soc, bend)
         ends = min(_FULL, soc + self.kwh / battery_kwh)
         low_kw = full_kw - (ends - _TAPER_FROM) * slope_kw
         falls_kw = (ends - begins) * slope_kw
         taper_kw = falls_kw / log1p(falls_kw / low_kw) if falls_kw > 0 else low_kw
         if before_kwh <= 0:
-            return (Stage(self.kwh, taper_kw),)
-        return Stage(before_kwh, cap_kw), Stage(self.kwh - before_kwh, taper_kw)
+            return (ChargingStage(self.kwh, taper_kw),)
+        return ChargingStage(before_kwh, cap_kw), ChargingStage(self.kwh - before_kwh, taper_kw)

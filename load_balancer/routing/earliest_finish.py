@@ -11,7 +11,7 @@ from math import inf
 from random import Random
 from typing import NamedTuple
 
-from load_balancer.routing.demand import Demand, Stage
+from load_balancer.routing.demand import ChargingStage, Demand
 from load_balancer.routing.policy import Choice, Option, Policy, Request, least, least_loaded
 from load_balancer.routing.prediction import Prediction, Supply, alone_s, predict
 
@@ -88,7 +88,7 @@ def latest_start_s_of(request: Request) -> float:
     return _SHARE_OF_PATIENCE * request.patience_s
 
 
-def draw(demand: Demand, point_power_kw: float) -> tuple[tuple[Stage, ...], float]:
+def draw(demand: Demand, point_power_kw: float) -> tuple[tuple[ChargingStage, ...], float]:
     """Say how a vehicle draws its energy at such a point, and which share of it stays unused."""
     return demand.stages(point_power_kw), 1 - demand.cap_kw(point_power_kw) / point_power_kw
 
@@ -100,7 +100,7 @@ def _rate(options: Sequence[Option], request: Request) -> list[_Rated]:
     supplies = [(one.supply, one) for one in options if one.supply is not None]
     supplies.sort(key=_point_power_kw, reverse=True)
     # By the power of a point: how the vehicle draws its energy, and the share that it cannot use.
-    drawn: dict[float, tuple[tuple[Stage, ...], float]] = {}
+    drawn: dict[float, tuple[tuple[ChargingStage, ...], float]] = {}
     rated: list[_Rated] = []
     best_s = second_s = inf
     for supply, option in supplies:

@@ -72,13 +72,13 @@ class EnergyEstimate:
     def add(self, dispatch: Dispatch, now: float) -> None:
         """Count a vehicle that is handed over."""
         self._advance(now)
-        demand = dispatch.ticket.demand
+        demand = dispatch.queued.demand
         self._change(1, demand.cap_kw(self.point_power_kw), demand.kwh)
 
     def remove(self, dispatch: Dispatch, now: float) -> None:
         """Uncount a vehicle whose point is free: with what it was expected to get still."""
         self._advance(now)
-        demand, prediction = dispatch.ticket.demand, dispatch.decision.prediction
+        demand, prediction = dispatch.queued.demand, dispatch.decision.prediction
         left = 0.0
         if prediction is not None and 0 < prediction.charging_s < inf:
             left = max(0.0, 1 - (now - dispatch.decision.at) / prediction.charging_s)

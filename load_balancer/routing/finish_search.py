@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from load_balancer.routing.bound import least_cost_hours, least_start_hours
 from load_balancer.routing.cells import Cell, Tier
-from load_balancer.routing.demand import Stage
+from load_balancer.routing.demand import ChargingStage
 from load_balancer.routing.earliest_finish import ROUNDING, draw, latest_start_s_of, thrift_of
 from load_balancer.routing.policy import Option, Request
 from load_balancer.routing.prediction import Supply, alone_s, predict
@@ -33,7 +33,7 @@ class Search:
         self._thrift = thrift_of(request)
         self._latest_start_s = latest_start_s_of(request)
         self._option_of = option_of
-        self._drawn: dict[float, tuple[tuple[Stage, ...], float]] = {}
+        self._drawn: dict[float, tuple[tuple[ChargingStage, ...], float]] = {}
         self._alone_s: dict[Tier, float] = {}
         self._costs: list[tuple[float, Option]] = []
         self._best_s = self._second_s = inf
@@ -112,7 +112,7 @@ class Search:
             alone = self._alone_s[tier] = alone_s(supply, stages)
         return alone * self._factor(score, unused)
 
-    def _draw(self, point_power_kw: float) -> tuple[tuple[Stage, ...], float]:
+    def _draw(self, point_power_kw: float) -> tuple[tuple[ChargingStage, ...], float]:
         drawn = self._drawn.get(point_power_kw)
         if drawn is None:
             drawn = self._drawn[point_power_kw] = draw(self._demand, point_power_kw)

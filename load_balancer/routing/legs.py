@@ -1,6 +1,6 @@
 """One session's legs: what each substation's register says of it, and what that leaves. Pure.
 
-A session's **register** at a substation is the energy that it got there in all of its visits. A
+A session's **register** at a substation is the energy that it got there in all of its attempts. A
 substation is asked to bring it to a total (`target_kwh`), so asking twice does no harm, and what it
 delivered unheard, as while its link was cut, counts there by itself. Registers never fall. What
 the balancer knows of them is the last word of each: the truth, or less until the next word.
@@ -25,10 +25,10 @@ class Leg:
     def __init__(self, substation: str, kwh: float, now: float) -> None:
         self.substation = substation  # its name
         self.kwh = kwh  # the last word of its register
-        self.heard_at = now  # when that was said, or when its visit began
+        self.heard_at = now  # when that was said, or when its attempt began
         self.kwh_per_s: float | None = None  # between the last two words
         self.reserved_kwh = 0.0  # that may have flowed here beyond that word
-        self.charging_s = 0.0  # of the visits that ended
+        self.charging_s = 0.0  # of the attempts that ended
 
 
 class LegRecord(NamedTuple):
@@ -68,12 +68,12 @@ class Legs:
 
     @property
     def charging_s(self) -> float:
-        """The time of all visits that ended."""
+        """The time of all attempts that ended."""
         return sum(leg.charging_s for leg in self._legs.values())
 
     @property
     def last(self) -> Leg | None:
-        """The leg of the last visit."""
+        """The leg of the last attempt."""
         return next(reversed(self._legs.values()), None)
 
     @property
@@ -115,18 +115,18 @@ class Legs:
         return leg
 
     def begin(self, register: str, substation: str, now: float) -> None:
-        """Send it there: a visit begins."""
+        """Send it there: an attempt begins."""
         self.current, self._substation, self._began = register, substation, now
         if self._legs and (leg := self._legs.pop(register, None)) is not None:
             leg.heard_at, leg.kwh_per_s, leg.reserved_kwh = now, None, 0.0
             self._legs[register] = leg  # the last
 
-    def end(self, register: str, visit_s: float, kwh: float | None = None) -> None:
-        """A visit is over.
+    def end(self, register: str, attempt_s: float, kwh: float | None = None) -> None:
+        """An attempt is over.
 
         Args:
             register: where.
-            visit_s: how long it took, seconds.
+            attempt_s: how long it took, seconds.
             kwh: the substation's last word of it; None where it gave none.
         """
         leg = self.leg(register)
@@ -134,7 +134,7 @@ class Legs:
             self.current = None
         if leg is None:
             return
-        leg.charging_s += visit_s
+        leg.charging_s += attempt_s
         if kwh is not None and kwh > leg.kwh:
             leg.kwh = kwh
 
@@ -239,7 +239,7 @@ class Legs:
         return new_kwh
 
     def records(self) -> list[LegRecord]:
-        """Show the legs that gave any energy, the one of the last visit last."""
+        """Show the legs that gave any energy, the one of the last attempt last."""
         return [
             LegRecord(leg.substation, leg.kwh, round(leg.charging_s, 3))
             for leg in self._legs.values()

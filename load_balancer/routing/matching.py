@@ -1,4 +1,4 @@
-"""The choice itself: which waiting vehicle goes where next, as substations and line are now.
+"""The choice itself: which waiting vehicle goes where next, as substations and queue are now.
 
 Pure.
 """
@@ -8,7 +8,7 @@ from random import Random
 from typing import NamedTuple
 
 from load_balancer.routing.policy import Choice, Policy, Request
-from load_balancer.routing.queue import Ticket, WaitingLine
+from load_balancer.routing.queue import QueuedSession, WaitQueue
 from load_balancer.routing.retry_budget import RetryBudget
 from load_balancer.routing.view import Explanation, View
 
@@ -19,7 +19,7 @@ MOST_LEFT_IN_LINE = 8
 class Match(NamedTuple):
     """A vehicle and where it goes."""
 
-    ticket: Ticket
+    queued: QueuedSession
     choice: Choice
     among: Explanation
 
@@ -27,7 +27,7 @@ class Match(NamedTuple):
 class LeftInLine(NamedTuple):
     """A vehicle that waits although a point is free: for a better one, which frees soon."""
 
-    ticket: Ticket
+    queued: QueuedSession
     choice: Choice
 
 
@@ -40,51 +40,51 @@ class Matcher:
         self._random = random
 
     def first_of(
-        self, line: WaitingLine, view: View, now: float
+        self, queue: WaitQueue, view: View, now: float
     ) -> tuple[Match | None, list[LeftInLine]]:
-        """Match the first of the line that takes a free point; list those left before it."""
+        """Match the first of the queue that takes a free point; list those left before it."""
         left: list[LeftInLine] = []
         if not view.has_point():
             return None, left
         kept: dict[str, int] = {}  # points of full substations, for those who are left in line
-        waiting = len(line) - 1
-        for ticket in line:
+        waiting = len(queue) - 1
+        for queued in queue:
             # Thousands may have been rejected by the one that has a point.
-            if ticket.deadline < now or not view.has_point(ticket.rejected_by):
+            if queued.deadline < now or not view.has_point(queued.rejected_by):
                 continue
-            if not self._may_go(ticket, now):
+            if not self._may_go(queued, now):
                 continue
-            told = ticket.demand.max_power_kw is not None
+            reported = queued.demand.max_power_kw is not None
             # Whoever may not be left in line takes what is free, so that this ends there.
-            may_wait = told and len(left) < MOST_LEFT_IN_LINE
-            patience_s = ticket.deadline - now if may_wait else 0.0
-            choice = self._choose(ticket, Request(ticket.demand, patience_s, waiting), view, kept)
+            may_wait = reported and len(left) < MOST_LEFT_IN_LINE
+            patience_s = queued.deadline - now if may_wait else 0.0
+            choice = self._choose(queued, Request(queued.demand, patience_s, waiting), view, kept)
             if not choice.waits:
-                return _match(ticket, choice, view), left
-            left.append(LeftInLine(ticket, choice))
+                return _match(queued, choice, view), left
+            left.append(LeftInLine(queued, choice))
             address = choice.candidate.address
             kept[address] = kept.get(address, 0) + 1
         return None, left
 
-    def match(self, ticket: Ticket, view: View, now: float) -> Match | None:
+    def match(self, queued: QueuedSession, view: View, now: float) -> Match | None:
         """Match a vehicle that can wait no longer with a free point, if there is one."""
-        if not (self._may_go(ticket, now) and view.has_point(ticket.rejected_by)):
+        if not (self._may_go(queued, now) and view.has_point(queued.rejected_by)):
             return None
-        choice = self._choose(ticket, Request(ticket.demand), view, {})
-        return _match(ticket, choice, view)
+        choice = self._choose(queued, Request(queued.demand), view, {})
+        return _match(queued, choice, view)
 
-    def _may_go(self, ticket: Ticket, now: float) -> bool:
+    def _may_go(self, queued: QueuedSession, now: float) -> bool:
         """Tell whether it neither pauses nor wants a repeat that the budget has not."""
-        if ticket.not_before > now:
+        if queued.not_before > now:
             return False
-        return not ticket.costs_budget or self._budget.available(now)
+        return not queued.costs_budget or self._budget.available(now)
 
     def _choose(
-        self, ticket: Ticket, request: Request, view: View, kept: Mapping[str, int]
+        self, queued: QueuedSession, request: Request, view: View, kept: Mapping[str, int]
     ) -> Choice:
-        options = view.options(request, ticket.rejected_by, kept)
+        options = view.options(request, queued.rejected_by, kept)
         return self.policy.choose(options, request, self._random)
 
 
-def _match(ticket: Ticket, choice: Choice, view: View) -> Match:
-    return Match(ticket, choice, view.explain(choice.candidate, ticket.rejected_by))
+def _match(queued: QueuedSession, choice: Choice, view: View) -> Match:
+    return Match(queued, choice, view.explain(choice.candidate, queued.rejected_by))

@@ -51,12 +51,12 @@ def outcome_of(status: int, content_type: str, body: bytes) -> Outcome:
 def metered(body: bytes) -> dict[str, float]:
     """Return what an answer tells of a charge's energy and power; what it does not is left out."""
     document = _members(body)
-    told: dict[str, float] = {}
+    reported: dict[str, float] = {}
     for name in METERED:
         value: Any = document.get(name)
         if type(value) in _NUMBERS and value >= 0:  # JSON has no infinity
-            told[name] = float(value)
-    return told
+            reported[name] = float(value)
+    return reported
 
 
 def says_stopped(body: bytes) -> bool:

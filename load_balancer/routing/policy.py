@@ -37,7 +37,7 @@ class Request(NamedTuple):
 
     demand: Demand
     patience_s: float = 0.0  # how long it may be left in line beside a free point; 0: not at all
-    waiting: int = 0  # other vehicles in line
+    waiting: int = 0  # other vehicles in the queue
 
 
 class Choice(NamedTuple):
@@ -94,10 +94,10 @@ def power_of_two_choices(candidates: Sequence[Candidate], random: Random) -> Can
 
 
 def round_robin(candidates: Sequence[Candidate], _random: Random) -> Candidate:
-    """Take the substation that was chosen longest ago, whatever its load. A yardstick."""
+    """Take the substation that was chosen longest ago, whatever its load. A baseline."""
     return min(candidates, key=lambda candidate: candidate.last_chosen)
 
 
 def uniformly_random(candidates: Sequence[Candidate], random: Random) -> Candidate:
-    """Draw a substation, whatever its load. A yardstick."""
+    """Draw a substation, whatever its load. A baseline."""
     return random.choice(candidates)

@@ -11,9 +11,9 @@ from random import Random
 
 from load_balancer.routing.matching import MOST_LEFT_IN_LINE, LeftInLine, Match, Matcher
 from load_balancer.routing.policy import Candidate, Choice, Policy
-from load_balancer.routing.queue import Decision, Dispatch, Ticket, WaitingLine
+from load_balancer.routing.queue import Decision, Dispatch, QueuedSession, WaitQueue
 from load_balancer.routing.retry_budget import RetryBudget
-from load_balancer.routing.substation import Health, Patience, Reading, Substation
+from load_balancer.routing.substation import Health, HealthCheck, Reading, Substation
 from load_balancer.routing.substation_index import SubstationIndex
 from load_balancer.routing.view import Explanation, View
 from load_balancer.routing.walk import Walk
@@ -24,7 +24,7 @@ _MOST_WALKED = 32
 _NEWEST = 0.05
 
 
-class LineFull(Exception):
+class QueueFull(Exception):
     """As many vehicles wait as may."""
 
 
@@ -36,7 +36,7 @@ class Pool:
         policy: Policy,
         *,
         random: Random,
-        patience: Patience,
+        health_check: HealthCheck,
         budget: RetryBudget,
         balancers: int = 1,
         queue_limit: int = 10_000,
@@ -48,14 +48,14 @@ class Pool:
         self.policy = policy
         self.substations: dict[str, Substation] = {}
         self.drained: set[str] = set()  # by name: a container that is replaced stays drained
-        self.waiting = WaitingLine()
+        self.waiting = WaitQueue()
         self.left_in_line: list[LeftInLine] = []  # at the last match
         self.dispatches: Counter[tuple[str, str]] = Counter()  # by substation and outcome
         self.failovers: Counter[str] = Counter()  # by reason
         self.ejections: Counter[tuple[str, str]] = Counter()  # by substation and reason
         self._matcher = Matcher(policy, budget=budget, random=random)
-        self.patience = patience  # as so many substations need it
-        self._patience = patience
+        self.health_check = health_check  # as so many substations need it
+        self._health_check = health_check
         self._budget = budget
         self._balancers = balancers
         self._queue_limit = queue_limit
@@ -63,7 +63,7 @@ class Pool:
         self._on_left_in_line = on_left_in_line
         self._on_poll_wanted = on_poll_wanted
         self._most_walked = most_walked
-        self._index = SubstationIndex(self.substations, policy, patience)
+        self._index = SubstationIndex(self.substations, policy, health_check)
         self._changed: dict[Substation, None] = {}  # since the index was last asked
         # down, or with points that are not known to be free
         self._ailing: dict[Substation, None] = {}
@@ -96,23 +96,28 @@ class Pool:
         self._be_patient()
         # the index is not in use, and forgets nothing
         if len(self.substations) <= self._most_walked:
-            self._index = SubstationIndex(self.substations, self.policy, self.patience)
+            self._index = SubstationIndex(self.substations, self.policy, self.health_check)
             self._changed = dict.fromkeys(self.substations.values())
         self.match(now)
 
     def _be_patient(self) -> None:
         """Poll each substation as often as so many may be polled."""
-        before, self.patience = self.patience, self._patience.among(len(self.substations))
-        if self.patience == before:
+        before, self.health_check = (
+            self.health_check,
+            self._health_check.among(len(self.substations)),
+        )
+        if self.health_check == before:
             return
-        self._index.patience = self.patience
+        self._index.health_check = self.health_check
         for substation in self.substations.values():
-            substation.patience = self.patience
-            if self.patience.interval_s < before.interval_s:
+            substation.health_check = self.health_check
+            if self.health_check.interval_s < before.interval_s:
                 self._on_poll_wanted(substation)  # what is read so rarely would be too old at once
 
     def _add_substation(self, name: str, address: str) -> Substation:
-        substation = Substation(name, address, balancers=self._balancers, patience=self.patience)
+        substation = Substation(
+            name, address, balancers=self._balancers, health_check=self.health_check
+        )
         self._substations_found += 1
         substation.order = self._substations_found
         self.substations[address] = substation
@@ -154,7 +159,7 @@ class Pool:
 
     def poll_read(self, substation: Substation, reading: Reading, now: float) -> None:
         """Take in a good poll."""
-        was_open = substation.why_not(now) is None
+        was_open = substation.ineligible_reason(now) is None
         substation.read(reading, now)
         self._changed[substation] = None
         if len(self.substations) > self._most_walked:
@@ -163,8 +168,8 @@ class Pool:
         # substation: among hundreds of substations that alone would keep a processor busy.
         left = len(self.left_in_line)
         only_they_wait = left > 0 and left == min(len(self.waiting), MOST_LEFT_IN_LINE)
-        opened = not was_open and substation.why_not(now) is None
-        if opened or not only_they_wait or now >= self._matched_at + self._patience.interval_s:
+        opened = not was_open and substation.ineligible_reason(now) is None
+        if opened or not only_they_wait or now >= self._matched_at + self._health_check.interval_s:
             self.match(now)
 
     def poll_unreadable(self, substation: Substation, why: str) -> None:
@@ -179,7 +184,7 @@ class Pool:
     def poll_missed(self, substation: Substation, why: str, now: float) -> None:
         """A poll went unanswered.
 
-        After some in a row all that the substation held is taken back.
+        After some in a row all that the substation held is revoked.
         """
         was_down = substation.health is Health.DOWN
         if not substation.missed(why):
@@ -194,33 +199,33 @@ class Pool:
 
     # Vehicles
 
-    def arrive(self, ticket: Ticket, now: float, *, has_begun: bool = False) -> None:
-        """Take a vehicle in: it is dispatched now or waits in line.
+    def arrive(self, queued: QueuedSession, now: float, *, has_begun: bool = False) -> None:
+        """Take a vehicle in: it is dispatched now or waits in the queue.
 
         Args:
-            ticket: the vehicle's.
+            queued: the vehicle's.
             now: the time.
-            has_begun: it has charged before, and is not turned away for the length of the line.
+            has_begun: it has charged before, and is not turned away for the length of the queue.
 
         Raises:
-            LineFull: it could not be dispatched and as many wait as may.
+            QueueFull: it could not be dispatched and as many wait as may.
         """
         self._arrivals += 1
-        ticket.place = self._arrivals
-        self.waiting.add(ticket)
+        queued.place = self._arrivals
+        self.waiting.add(queued)
         self.match(now)
-        if ticket.dispatch is None and not has_begun and len(self.waiting) > self._queue_limit:
-            self.waiting.remove(ticket)
-            raise LineFull
-        if ticket.dispatch is None:
+        if queued.dispatch is None and not has_begun and len(self.waiting) > self._queue_limit:
+            self.waiting.remove(queued)
+            raise QueueFull
+        if queued.dispatch is None:
             for substation in self._ailing_substations():
                 if substation.awaits_confirmation:
                     self._on_poll_wanted(substation)
 
-    def attach(self, ticket: Ticket, substation: Substation, now: float) -> None:
+    def attach(self, queued: QueuedSession, substation: Substation, now: float) -> None:
         """Take in a vehicle that charges at a substation already, free points or not."""
         self._arrivals += 1
-        ticket.place = self._arrivals
+        queued.place = self._arrivals
         load, capacity = substation.load, max(1, substation.capacity)
         candidate = Candidate(
             substation.address,
@@ -232,20 +237,20 @@ class Pool:
             substation.last_chosen,
         )
         choice = Choice(candidate, "charges there already")
-        match = Match(ticket, choice, Explanation((candidate,), ()))
-        ticket.dispatch = self._decide(match, choice.reason, now)
-        substation.attach(ticket.dispatch)
-        self._on_decision(ticket.dispatch.decision)
-        ticket.on_dispatch(ticket.dispatch)
+        match = Match(queued, choice, Explanation((candidate,), ()))
+        queued.dispatch = self._decide(match, choice.reason, now)
+        substation.attach(queued.dispatch)
+        self._on_decision(queued.dispatch.decision)
+        queued.on_dispatch(queued.dispatch)
 
-    def leave(self, ticket: Ticket, now: float) -> None:
+    def leave(self, queued: QueuedSession, now: float) -> None:
         """Let go of a vehicle wherever it is: its caller disconnected, or its time is over."""
-        self.waiting.remove(ticket)
+        self.waiting.remove(queued)
         if self.left_in_line:
-            self.left_in_line = [one for one in self.left_in_line if one.ticket is not ticket]
+            self.left_in_line = [one for one in self.left_in_line if one.queued is not queued]
         self._had_waiting = bool(self.waiting)
-        if ticket.dispatch is not None:
-            self._release(ticket.dispatch, "aborted", now)
+        if queued.dispatch is not None:
+            self._release(queued.dispatch, "aborted", now)
             self.match(now)
 
     # What other balancers tell
@@ -282,7 +287,7 @@ class Pool:
         if self._close(dispatch, "charged"):
             dispatch.substation.remove(dispatch, now)
             if reading is not None:
-                dispatch.substation.told(reading, now)
+                dispatch.substation.reported(reading, now)
             self._forget_if_empty(dispatch.substation)
         dispatch.substation.proved_well()
         duration = now - dispatch.decision.at
@@ -319,7 +324,7 @@ class Pool:
             if goes_on:
                 if failed:
                     self.failovers["stopped"] += 1
-                    dispatch.ticket.failed(now)
+                    dispatch.queued.failed(now)
                 self._put_back(dispatch, now)
             self.match(now)
 
@@ -347,7 +352,7 @@ class Pool:
         if self._close(dispatch, "rejected"):
             dispatch.substation.remove(dispatch, now)
             self.failovers["rejected"] += 1
-            dispatch.ticket.rejected_by.add(dispatch.substation.address)
+            dispatch.queued.rejected_by.add(dispatch.substation.address)
             self._put_back(dispatch, now, costs_budget=True)
             self.match(now)
 
@@ -356,19 +361,19 @@ class Pool:
         if self._close(dispatch, "failed"):
             self.failovers[reason] += 1
             self._eject(dispatch.substation, reason, why)
-            # The line is cut, so the substation's own end of it is too: but it may take a moment.
+            # The queue is cut, so the substation's own end of it is too: but it may take a moment.
             self._release_point(dispatch, now)
-            dispatch.ticket.failed(now)
+            dispatch.queued.failed(now)
             # A vehicle that had charged for a while is moved on for nothing, so that all that a
             # lost substation held goes on at once; what fails at once is what floods a sick grid.
-            at_once = now - dispatch.decision.at < self._patience.interval_s
+            at_once = now - dispatch.decision.at < self._health_check.interval_s
             self._put_back(dispatch, now, costs_budget=at_once)
             self.match(now)
 
-    def is_rejected_everywhere(self, ticket: Ticket) -> bool:
+    def is_rejected_everywhere(self, queued: QueuedSession) -> bool:
         """Tell whether every substation there is has rejected this vehicle."""
-        return bool(ticket.rejected_by) and all(
-            substation.address in ticket.rejected_by
+        return bool(queued.rejected_by) and all(
+            substation.address in queued.rejected_by
             for substation in self.substations.values()
             if not substation.leaving
         )
@@ -389,13 +394,13 @@ class Pool:
                 if substation.is_well(now)
             )
         if not capacity or self._mean_session_s is None:
-            return self._patience.longest_pause_s if not capacity else self.trust_s
+            return self._health_check.longest_pause_s if not capacity else self.trust_s
         return (len(self.waiting) + 1) * self._mean_session_s / capacity
 
     @property
     def trust_s(self) -> float:
         """Age at which a gauge is no longer believed."""
-        return self.patience.trust_s
+        return self.health_check.trust_s
 
     # The one step
 
@@ -432,14 +437,14 @@ class Pool:
                 break
             self._dispatch(match, now)
         for left in self.left_in_line:
-            if left.ticket.left_in_line_for is None:
+            if left.queued.left_in_line_for is None:
                 self._on_left_in_line(left)
-            left.ticket.left_in_line_for = left.choice.candidate.name
+            left.queued.left_in_line_for = left.choice.candidate.name
 
-    def last_call(self, ticket: Ticket, now: float) -> None:
+    def last_call(self, queued: QueuedSession, now: float) -> None:
         """Dispatch a vehicle whose deadline has come, if there is a free point of whatever kind."""
-        if ticket.dispatch is None:
-            match = self._matcher.match(ticket, self._view(now), now)
+        if queued.dispatch is None:
+            match = self._matcher.match(queued, self._view(now), now)
             if match is not None:
                 self._dispatch(match, now)
 
@@ -453,50 +458,50 @@ class Pool:
         return self._index.at(now, changed)
 
     def _dispatch(self, match: Match, now: float) -> None:
-        ticket = match.ticket
+        queued = match.queued
         free = len(match.among.candidates) + match.among.candidates_left_out
         reason = f"{match.choice.reason} of {free} with a free point"
         dispatch = self._decide(match, reason, now)
-        self.waiting.remove(ticket)
-        ticket.left_in_line_for = None
-        ticket.dispatch = dispatch
+        self.waiting.remove(queued)
+        queued.left_in_line_for = None
+        queued.dispatch = dispatch
         dispatch.substation.add(dispatch)
         self._on_decision(dispatch.decision)
-        ticket.on_dispatch(dispatch)
+        queued.on_dispatch(dispatch)
 
     def _decide(self, match: Match, reason: str, now: float) -> Dispatch:
-        ticket, choice = match.ticket, match.choice
+        queued, choice = match.queued, match.choice
         substation = self.substations[choice.candidate.address]
         self._decisions += 1
         self.held_version += 1
         substation.last_chosen = self._decisions
         self._changed[substation] = None
-        if ticket.costs_budget:
+        if queued.costs_budget:
             self._budget.withdraw()
-        elif not ticket.attempts:
+        elif not queued.attempts:
             self._budget.deposit()
-        ticket.attempts += 1
+        queued.attempts += 1
         among = match.among
         decision = Decision(
             sequence=self._decisions,
             at=now,
-            session_id=ticket.session_id,
-            vehicle_id=ticket.vehicle_id,
-            request_id=ticket.request_id,
+            session_id=queued.session_id,
+            vehicle_id=queued.vehicle_id,
+            request_id=queued.request_id,
             substation=choice.candidate.name,
-            attempt=ticket.attempts,
-            waited_s=now - ticket.arrived,
+            attempt=queued.attempts,
+            waited_s=now - queued.arrived,
             policy=self.policy.name,
             reason=reason,
             candidates=among.candidates,
-            passed_over=among.passed_over,
+            ineligible=among.ineligible,
             candidates_left_out=among.candidates_left_out,
-            passed_over_left_out=among.passed_over_left_out,
+            ineligible_left_out=among.ineligible_left_out,
             prediction=choice.prediction,
             next_best=choice.next_best,
-            left_in_line_for=ticket.left_in_line_for,
+            left_in_line_for=queued.left_in_line_for,
         )
-        return Dispatch(ticket, substation, decision)
+        return Dispatch(queued, substation, decision)
 
     # How dispatches end
 
@@ -509,7 +514,7 @@ class Pool:
             return False
         dispatch.open = False
         self.held_version += 1
-        dispatch.ticket.dispatch = None
+        dispatch.queued.dispatch = None
         self._changed[dispatch.substation] = None
         self.dispatches[dispatch.substation.name, outcome] += 1
         return True
@@ -529,20 +534,20 @@ class Pool:
         if self._close(dispatch, "taken_back"):
             self._release_point(dispatch, now)
             self.failovers["lost"] += 1
-            dispatch.ticket.failed(now)
+            dispatch.queued.failed(now)
             self._put_back(dispatch, now)
-            dispatch.ticket.on_taken_back(dispatch)
+            dispatch.queued.on_revoked(dispatch)
 
     def _put_back(self, dispatch: Dispatch, now: float, *, costs_budget: bool = False) -> None:
         """Give a vehicle its old place, and what was left of its wait when it was dispatched."""
-        ticket = dispatch.ticket
-        ticket.costs_budget = costs_budget
-        # Its time at the substation is not time in line, neither for the deadline nor in any
+        queued = dispatch.queued
+        queued.costs_budget = costs_budget
+        # Its time at the substation is not time in the queue, neither for the deadline nor in any
         # figure.
         away_s = now - dispatch.decision.at
-        ticket.arrived += away_s
-        ticket.deadline += away_s
-        self.waiting.add(ticket)
+        queued.arrived += away_s
+        queued.deadline += away_s
+        self.waiting.add(queued)
 
     def _eject(self, substation: Substation, reason: str, why: str) -> None:
         self._changed[substation] = self._ailing[substation] = None

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from math import inf
 from typing import NamedTuple
 
-from load_balancer.routing.demand import Stage
+from load_balancer.routing.demand import ChargingStage
 
 _GUARANTEED = 0.5  # of an equal share
 # So many ends are followed: each takes time, and a page may tell of a million sessions.
@@ -42,7 +42,7 @@ class Prediction(NamedTuple):
         return self.start_s + self.charging_s
 
 
-def predict(supply: Supply, stages: Sequence[Stage], *, after_ends: int = 0) -> Prediction:
+def predict(supply: Supply, stages: Sequence[ChargingStage], *, after_ends: int = 0) -> Prediction:
     """Predict the session of a vehicle that plugs in next.
 
     Where more than 256 others end before it is charged, it is taken to gain no power from then on;
@@ -52,7 +52,7 @@ def predict(supply: Supply, stages: Sequence[Stage], *, after_ends: int = 0) -> 
         supply: what the substation has to give.
         stages: how the vehicle draws its energy at a point there.
         after_ends: how many sessions have to end before a point is free for it; the points of all
-            but the last go to vehicles that are in line for them.
+            but the last go to vehicles that are in the queue for them.
     """
     if not after_ends and supply.limit_kw - supply.committed_kw >= supply.point_power_kw:
         return Prediction(0.0, alone_s(supply, stages))  # nobody is held back
@@ -70,7 +70,7 @@ def predict(supply: Supply, stages: Sequence[Stage], *, after_ends: int = 0) -> 
             start += _hours(to_next_kwh, min(each_kw, supply.limit_kw / left))
             ends.append(start)
             to_next_kwh = apart_kwh
-        # Those before it in line are taken to charge for as long as it would by itself.
+        # Those before it in the queue are taken to charge for as long as it would by itself.
         while len(ends) < after_ends:
             start = max(start, ends[-sessions] + _alone(supply, stages))
             ends.append(start)
@@ -80,12 +80,12 @@ def predict(supply: Supply, stages: Sequence[Stage], *, after_ends: int = 0) -> 
     return Prediction(start * an_hour_s, charging * an_hour_s, slows * an_hour_s)
 
 
-def alone_s(supply: Supply, stages: Sequence[Stage]) -> float:
+def alone_s(supply: Supply, stages: Sequence[ChargingStage]) -> float:
     """Return the time that a vehicle takes there by itself, the least that it can, seconds."""
     return _alone(supply, stages) / supply.hours_per_s
 
 
-def _alone(supply: Supply, stages: Sequence[Stage]) -> float:
+def _alone(supply: Supply, stages: Sequence[ChargingStage]) -> float:
     hours = 0.0
     for kwh, cap_kw in stages:
         hours += _hours(kwh, min(cap_kw, supply.limit_kw))
@@ -98,7 +98,7 @@ def _beside(
     to_next_kwh: float,
     apart_kwh: float,
     limit_kw: float,
-    stages: Sequence[Stage],
+    stages: Sequence[ChargingStage],
 ) -> tuple[float, float]:
     """Return the hours that a newcomer takes beside others, the first of which ends next.
 

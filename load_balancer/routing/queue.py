@@ -1,4 +1,7 @@
-"""A vehicle's way through the balancer: its ticket, its dispatches, the line it waits in."""
+"""A vehicle's way through the balancer.
+
+Its queued session, its dispatches, the queue it waits in.
+"""
 
 from __future__ import annotations
 
@@ -32,9 +35,9 @@ class Decision(NamedTuple):
     policy: str
     reason: str
     candidates: tuple[Candidate, ...]  # all, or a shortlist
-    passed_over: tuple[tuple[str, str], ...]  # name of a substation and why it was not a candidate
+    ineligible: tuple[tuple[str, str], ...]  # name of a substation and why it was not a candidate
     candidates_left_out: int = 0
-    passed_over_left_out: int = 0
+    ineligible_left_out: int = 0
     prediction: Prediction | None = None
     next_best: tuple[str, Prediction] | None = None  # name of a substation
     # substation for which it was left before, beside a free point
@@ -45,7 +48,7 @@ class Decision(NamedTuple):
 class Dispatch:
     """One attempt: a vehicle handed to a substation. `open` until the pool knows how it ended."""
 
-    ticket: Ticket
+    queued: QueuedSession
     substation: Substation
     decision: Decision
     open: bool = True
@@ -56,7 +59,7 @@ def nobody(_dispatch: Dispatch) -> None:
 
 
 @dataclass(eq=False, slots=True)
-class Ticket:
+class QueuedSession:
     """A vehicle's place in the balancer from its arrival to its end."""
 
     session_id: str
@@ -66,7 +69,7 @@ class Ticket:
     demand: Demand
     request_id: str = ""  # passed on, so that one grep finds the vehicle in every log
     on_dispatch: Callable[[Dispatch], Any] = nobody
-    on_taken_back: Callable[[Dispatch], Any] = nobody
+    on_revoked: Callable[[Dispatch], Any] = nobody
     place: int = 0  # order of arrival; kept when the vehicle comes back from a lost substation
     attempts: int = 0
     failures: int = 0  # attempts that broke
@@ -88,36 +91,36 @@ class Ticket:
             self.not_before = max(self.not_before, now + pause_s)
 
 
-class WaitingLine:
+class WaitQueue:
     """First come, first served.
 
     A vehicle that comes back from a lost substation has its old place.
     """
 
     def __init__(self) -> None:
-        self._tickets: list[Ticket] = []
+        self._queue: list[QueuedSession] = []
 
     def __len__(self) -> int:
-        return len(self._tickets)
+        return len(self._queue)
 
-    def __iter__(self) -> Iterator[Ticket]:
-        return iter(self._tickets)
+    def __iter__(self) -> Iterator[QueuedSession]:
+        return iter(self._queue)
 
-    def add(self, ticket: Ticket) -> None:
-        """Put a ticket at its place."""
-        if not self._tickets or self._tickets[-1].place < ticket.place:
-            self._tickets.append(ticket)
+    def add(self, queued: QueuedSession) -> None:
+        """Put a queued session at its place."""
+        if not self._queue or self._queue[-1].place < queued.place:
+            self._queue.append(queued)
         else:
-            insort(self._tickets, ticket, key=_place)
+            insort(self._queue, queued, key=_place)
 
-    def remove(self, ticket: Ticket) -> bool:
-        """Take a ticket out; False if it was not in line."""
-        index = bisect_left(self._tickets, ticket.place, key=_place)
-        if index < len(self._tickets) and self._tickets[index] is ticket:
-            del self._tickets[index]
+    def remove(self, queued: QueuedSession) -> bool:
+        """Take a queued session out; False if it was not in the queue."""
+        index = bisect_left(self._queue, queued.place, key=_place)
+        if index < len(self._queue) and self._queue[index] is queued:
+            del self._queue[index]
             return True
         return False
 
 
-def _place(ticket: Ticket) -> int:
-    return ticket.place
+def _place(queued: QueuedSession) -> int:
+    return queued.place

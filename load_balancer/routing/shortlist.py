@@ -21,11 +21,11 @@ def shortlist(candidates: Sequence[Candidate], chosen: Candidate) -> tuple[Candi
     return tuple(one for one in candidates if one.address in kept)
 
 
-def shortlist_reasons(passed_over: Sequence[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+def shortlist_reasons(ineligible: Sequence[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
     """Keep a few of those passed over, those first that are not merely full."""
-    if len(passed_over) <= MOST_LISTED:
-        return tuple(passed_over)
-    return tuple(sorted(passed_over, key=_is_full)[:MOST_LISTED])
+    if len(ineligible) <= MOST_LISTED:
+        return tuple(ineligible)
+    return tuple(sorted(ineligible, key=_is_full)[:MOST_LISTED])
 
 
 def _score(candidate: Candidate) -> float:
@@ -36,5 +36,5 @@ def _load(candidate: Candidate) -> int:
     return candidate.load
 
 
-def _is_full(passed_over: tuple[str, str]) -> bool:
-    return passed_over[1].startswith("full")
+def _is_full(ineligible: tuple[str, str]) -> bool:
+    return ineligible[1].startswith("full")

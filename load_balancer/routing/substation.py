@@ -62,7 +62,7 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class HealthCheck:
     """When a substation is believed, doubted and asked again. Times in seconds."""
 
     interval_s: float = 0.5  # between polls of a healthy substation
@@ -77,7 +77,7 @@ class Patience:
         """Age at which a gauge is no longer believed."""
         return self.interval_s * self.trust_intervals
 
-    def among(self, substations: int) -> Patience:
+    def among(self, substations: int) -> HealthCheck:
         """Slow down as far as so many substations need."""
         pause_s = substations / self.polls_per_s
         if pause_s <= self.interval_s:
@@ -88,7 +88,9 @@ class Patience:
 class Substation:
     """One address that charges vehicles."""
 
-    def __init__(self, name: str, address: str, *, balancers: int, patience: Patience) -> None:
+    def __init__(
+        self, name: str, address: str, *, balancers: int, health_check: HealthCheck
+    ) -> None:
         self.name = name
         self.address = address
         self.order = 0  # of those that a pool knows, the longer known ones first
@@ -106,7 +108,7 @@ class Substation:
         self.peers = PeerLoads()
         self.others = balancers - 1  # balancers that do not tell what they hold
         self._balancers = balancers
-        self.patience = patience
+        self.health_check = health_check
         self.read_at = float("-inf")
         self._own_at_reading = 0
         # When each vehicle was let go whose point may still be taken: answered 202, or
@@ -122,14 +124,14 @@ class Substation:
         self._failed_probes = 0  # since it was ejected
 
     @property
-    def patience(self) -> Patience:
+    def health_check(self) -> HealthCheck:
         """When it is polled, and for how long its gauge is trusted."""
-        return self._patience
+        return self._health_check
 
-    @patience.setter
-    def patience(self, patience: Patience) -> None:
-        self._patience = patience
-        self._trust_s = patience.trust_s
+    @health_check.setter
+    def health_check(self, health_check: HealthCheck) -> None:
+        self._health_check = health_check
+        self._trust_s = health_check.trust_s
 
     @property
     def own(self) -> int:
@@ -204,7 +206,7 @@ class Substation:
             return f"gauge is {self.gauge_age_s(now):.1f} s old"
         return None
 
-    def why_not(self, now: float) -> str | None:
+    def ineligible_reason(self, now: float) -> str | None:
         """Say why no vehicle can go here now; None if one can."""
         wrong = self.what_is_wrong(now)
         if wrong is not None:
@@ -250,7 +252,7 @@ class Substation:
             self._own_at_reading = self.own
             self.peers.read()
 
-    def told(self, reading: Reading, now: float) -> None:
+    def reported(self, reading: Reading, now: float) -> None:
         """Take in what it told of itself in an answer, which is as good as a poll of that moment.
 
         Whether it is well is for polls to say.
@@ -319,7 +321,7 @@ class Substation:
         """Count a poll without an answer; True if that makes the substation lost."""
         self._misses += 1
         self._failed_probes += 1
-        if self._misses < self._patience.misses:
+        if self._misses < self._health_check.misses:
             return False
         self.eject(why)
         return True
@@ -368,14 +370,16 @@ class Substation:
         grow with the probes that fail, and are short where nobody answers, whom it costs nothing;
         with the times that it came back and failed its vehicles they grow.
         """
-        patience = self._patience
+        health_check = self._health_check
         if self.health is not Health.DOWN:
             if self._misses:
                 # Of thousands hundreds may have missed at once: not all are asked again at once.
-                spread_s = patience.least_pause_s / 2
+                spread_s = health_check.least_pause_s / 2
                 return spread_s and random.uniform(0.0, spread_s)
-            return patience.interval_s * random.uniform(0.9, 1.1)
+            return health_check.interval_s * random.uniform(0.9, 1.1)
         tries = max(self._failures - 1, 0 if pressing else self._failed_probes)
-        first_s = patience.interval_s * (_SHARE_WHEN_PRESSING if pressing and self._misses else 1)
-        pause = min(patience.longest_pause_s, first_s * 2.0 ** min(tries, 30))
-        return max(patience.least_pause_s, pause * random.uniform(0.5, 1.0))
+        first_s = health_check.interval_s * (
+            _SHARE_WHEN_PRESSING if pressing and self._misses else 1
+        )
+        pause = min(health_check.longest_pause_s, first_s * 2.0 ** min(tries, 30))
+        return max(health_check.least_pause_s, pause * random.uniform(0.5, 1.0))

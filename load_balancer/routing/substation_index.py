@@ -14,7 +14,7 @@ from load_balancer.routing.finish_index import FinishIndex
 from load_balancer.routing.finish_search import Rank
 from load_balancer.routing.policy import Candidate, Option, Policy, Request
 from load_balancer.routing.shortlist import MOST_LISTED
-from load_balancer.routing.substation import Patience, Substation
+from load_balancer.routing.substation import HealthCheck, Substation
 from load_balancer.routing.view import Explanation, candidate_of
 
 # While its energy falls a substation stands where it was put for so many intervals between polls.
@@ -33,14 +33,14 @@ class SubstationIndex:
     """A view of many substations, which goes along with them."""
 
     def __init__(
-        self, substations: Mapping[str, Substation], policy: Policy, patience: Patience
+        self, substations: Mapping[str, Substation], policy: Policy, health_check: HealthCheck
     ) -> None:
         """Begin without any.
 
         Args:
             substations: all that there are, by address.
             policy: for whose choices they are kept in order.
-            patience: how long a gauge is believed.
+            health_check: how long a gauge is believed.
         """
         self.capacity = 0  # of those that are well
         self._substations = substations
@@ -58,18 +58,18 @@ class SubstationIndex:
         self._ages: list[tuple[float, int, Substation]] = []
         self._aging: set[Substation] = set()
         self._finishes = FinishIndex()
-        self.patience = patience
+        self.health_check = health_check
 
     @property
-    def patience(self) -> Patience:
+    def health_check(self) -> HealthCheck:
         """How long a gauge is believed."""
-        return self._patience
+        return self._health_check
 
-    @patience.setter
-    def patience(self, patience: Patience) -> None:
-        self._patience = patience
-        self._trust_s = patience.trust_s
-        self._finishes.valid_s = _VALID_INTERVALS * patience.interval_s
+    @health_check.setter
+    def health_check(self, health_check: HealthCheck) -> None:
+        self._health_check = health_check
+        self._trust_s = health_check.trust_s
+        self._finishes.valid_s = _VALID_INTERVALS * health_check.interval_s
 
     def at(self, now: float, changed: Iterable[Substation]) -> "SubstationIndex":
         """Go on to a moment.
@@ -179,19 +179,19 @@ class SubstationIndex:
                 break
             listed.add(substation)
         candidates = sorted(listed, key=_order_of)
-        passed_over = list(islice(chain(self._unwell, self._full), MOST_LISTED))
-        if len(self._unwell) + len(self._full) == len(passed_over):
-            passed_over.sort()
+        ineligible = list(islice(chain(self._unwell, self._full), MOST_LISTED))
+        if len(self._unwell) + len(self._full) == len(ineligible):
+            ineligible.sort()
         return Explanation(
             tuple([self._candidate(substation) for substation in candidates]),
             tuple(
                 [
-                    (substation.name, substation.why_not(self._now) or "")
-                    for _, substation in passed_over
+                    (substation.name, substation.ineligible_reason(self._now) or "")
+                    for _, substation in ineligible
                 ]
             ),
             len(self._open) - self._open_among(barred) - len(candidates),
-            len(self._unwell) + len(self._full) - len(passed_over),
+            len(self._unwell) + len(self._full) - len(ineligible),
         )
 
     def _best(self, barred: Collection[str]) -> Iterator[Substation]:

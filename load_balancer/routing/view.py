@@ -11,9 +11,9 @@ class Explanation(NamedTuple):
     """What a decision tells of the substations: a few of many, and how many more there are."""
 
     candidates: tuple[Candidate, ...]  # with a free point
-    passed_over: tuple[tuple[str, str], ...]  # name of a substation and why it was not a candidate
+    ineligible: tuple[tuple[str, str], ...]  # name of a substation and why it was not a candidate
     candidates_left_out: int = 0
-    passed_over_left_out: int = 0
+    ineligible_left_out: int = 0
 
 
 class View(Protocol):

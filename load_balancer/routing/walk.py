@@ -27,7 +27,7 @@ class Walk:
         for substation in substations:
             known_load, capacity = substation.known_load, substation.capacity
             if known_load >= capacity or substation.what_is_wrong(now) is not None:
-                self._passed_over.append((substation.name, substation.why_not(now) or ""))
+                self._passed_over.append((substation.name, substation.ineligible_reason(now) or ""))
                 if not (predicts and substation.energy and capacity and substation.is_well(now)):
                     continue
             supply = (
@@ -62,10 +62,10 @@ class Walk:
         if barred:
             all_candidates = [one for one in all_candidates if one.address not in barred]
         candidates = shortlist(all_candidates, chosen)
-        passed_over = shortlist_reasons(self._passed_over)
+        ineligible = shortlist_reasons(self._passed_over)
         return Explanation(
             candidates,
-            passed_over,
+            ineligible,
             len(all_candidates) - len(candidates),
-            len(self._passed_over) - len(passed_over),
+            len(self._passed_over) - len(ineligible),
         )

@@ -65,14 +65,14 @@ class OwnSide:
     """What the tester itself knows: sessions that were answered as charged, and kWh as answered.
 
     `loose` are tries whose end it does not know: the grid may have charged them or not. `partial`
-    are sessions of which no single visit has all: in several legs, or stopped.
+    are sessions of which no single attempt has all: in several legs, or stopped.
     """
 
     charged: int
     kwh: float
     loose: int
-    # Of charged vehicles, beside one visit each: a substation may count them too. What a lost
-    # substation may have delivered is charged last, so the last leg may be two visits.
+    # Of charged vehicles, beside one attempt each: a substation may count them too. What a lost
+    # substation may have delivered is charged last, so the last leg may be two attempts.
     further_legs: int = 0
     partial: int = 0
     answers: int = 0  # with status 200

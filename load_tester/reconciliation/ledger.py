@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
-from load_tester.answer import told_energies
+from load_tester.answer import reported_energies
 from load_tester.pages import PageMissing
 
 _MOST_PAGES = 10_000
@@ -108,7 +108,7 @@ class LedgerBook:
         """Take a session in; return whether there may be more of the run."""
         if self._newest is not None and row["session_id"] == self._newest["session_id"]:
             return False
-        entry = Entry(row["session_id"], str(row["state"]), told_energies(row))
+        entry = Entry(row["session_id"], str(row["state"]), reported_energies(row))
         vehicle_id = row["vehicle_id"]
         if vehicle_id.startswith(self.own_prefix):
             self.own.setdefault(vehicle_id, []).append(entry)

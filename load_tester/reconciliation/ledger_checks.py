@@ -14,7 +14,7 @@ from load_tester.reconciliation.ledger import Entry, LedgerBook
 from load_tester.vehicle import Charge, Outcome
 
 _MOST_NAMED = 3
-_TOLD = {
+_REPORTED = {
     Outcome.CHARGED: "charged",
     Outcome.STOPPED: "stopped",
     Outcome.REFUSED: "refused",
@@ -47,24 +47,24 @@ def check_ledger(
 def _differences(charge: Charge, rows: Sequence[Entry]) -> list[tuple[Verdict, str]]:
     """Return what is not as this vehicle was answered."""
     found = []
-    told = _TOLD.get(charge.outcome)
+    reported = _REPORTED.get(charge.outcome)
     row = next((one for one in rows if one.session_id == charge.session_id), None)
-    if told is not None and charge.session_id is not None:
-        if row is not None and row.state != told:
-            found.append((Verdict.ERROR, f"were answered as {told} but are {row.state} in it"))
+    if reported is not None and charge.session_id is not None:
+        if row is not None and row.state != reported:
+            found.append((Verdict.ERROR, f"were answered as {reported} but are {row.state} in it"))
         elif row is not None and not _alike(charge.energies, row.energies):
             found.append((Verdict.ERROR, "were told other energies than it has"))
-        elif row is None and told != "refused":
-            found.append((Verdict.ERROR, f"were answered as {told} but are not in it"))
+        elif row is None and reported != "refused":
+            found.append((Verdict.ERROR, f"were answered as {reported} but are not in it"))
     charged = sum(one.state == "charged" for one in rows)
     if len(rows) > charge.most_sessions:
         found.append((Verdict.ERROR, "have more sessions in it than they asked for"))
     elif charged > 1:  # each try without a key is a session of its own
         verdict = Verdict.NOTE if charged <= charge.unanswered + 1 else Verdict.ERROR
         found.append((verdict, "were charged more than once, in tries without an answer"))
-    elif charged and told not in (None, "charged") and (row is None or row.state != "charged"):
-        found.append((Verdict.NOTE, f"were {told}, and charged in a try without an answer"))
-    if told is not None and any(one.open for one in rows):
+    elif charged and reported not in (None, "charged") and (row is None or row.state != "charged"):
+        found.append((Verdict.NOTE, f"were {reported}, and charged in a try without an answer"))
+    if reported is not None and any(one.open for one in rows):
         found.append((Verdict.NOTE, "have sessions in it that have not ended"))
     return found
 

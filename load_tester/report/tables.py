@@ -296,7 +296,7 @@ def _books_sheet(result: Result) -> Sheet:
         for finding in result.recording.books.findings
     ]
     return Sheet(
-        "The grid's books",
+        "The grid's counters",
         ("check", "", "finding"),
         rows,
         "What came back to the vehicles against the grid's own ledger, counters and meters.",

@@ -40,7 +40,7 @@ def print_result(console: Console, result: Result) -> None:
     for line in result.missed:
         console.print(Text(f"missed: {line}", "bold red"))
     if not recording.books.in_order:
-        console.print(Text("the grid's books do not add up, see above", "bold red"))
+        console.print(Text("the grid's counters do not add up, see above", "bold red"))
     good = result.passed and not recording.interrupted
     console.print(Text(result.verdict, "bold green" if good else "bold red"))
 

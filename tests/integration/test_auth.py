@@ -103,8 +103,8 @@ def test_health_metrics_the_page_and_the_description_are_open(grid: Grid) -> Non
 def test_the_log_names_the_holder_and_never_the_key(grid: Grid, key: str) -> None:
     wrong = "evgrid_wrong"
     charge(grid.url, wrong)
-    told = {"Authorization": f"Bearer {key}", "X-Request-ID": "by-name"}
-    requests.post(f"{grid.url}/charge", headers=told, timeout=10)
+    reported = {"Authorization": f"Bearer {key}", "X-Request-ID": "by-name"}
+    requests.post(f"{grid.url}/charge", headers=reported, timeout=10)
 
     logged = grid.gateway.log_file.read_text()
 
@@ -180,7 +180,7 @@ def test_the_load_tester_sends_the_key_from_its_file_and_its_books_agree(
     assert run("--api-key-file", str(tmp_path / "none")) == 2
 
 
-def test_told_in_so_many_words_it_is_open_beyond_loopback_within_a_rate(
+def test_reported_in_so_many_words_it_is_open_beyond_loopback_within_a_rate(
     start_service: StartService,
 ) -> None:
     gateway = start_service(

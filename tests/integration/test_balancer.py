@@ -27,7 +27,7 @@ def test_24_vehicles_at_once_on_three_substations_with_10_points_each_are_all_ch
 
     assert fleet.statuses() == {200: 24}
     assert set(fleet.by_substation().values()) == {8}
-    assert max(ride.document["waited_s"] for ride in fleet.rides) == 0
+    assert max(session.document["waited_s"] for session in fleet.sessions) == 0
 
 
 def test_100_vehicles_at_once_never_leave_two_alike_substations_more_than_two_apart(
@@ -59,9 +59,9 @@ def test_a_vehicle_waits_for_a_free_point_and_those_in_line_go_first(
     fleet = Fleet(balancer.url).send(5, rate=5).wait()
 
     assert fleet.statuses() == {200: 5}
-    ends = [ride.answered for ride in fleet.rides]
+    ends = [session.answered for session in fleet.sessions]
     assert ends == sorted(ends)
-    waits = [ride.document["waited_s"] for ride in fleet.rides]
+    waits = [session.document["waited_s"] for session in fleet.sessions]
     assert waits == sorted(waits)
     assert waits[0] == 0 < waits[1]
 
@@ -100,8 +100,8 @@ def test_a_line_that_is_full_refuses_at_once(start_service: StartService) -> Non
     fleet = Fleet(balancer.url).send(8).wait()
 
     assert fleet.statuses() == {200: 3, 503: 5}
-    refused = [ride for ride in fleet.rides if ride.status == 503]
-    assert {ride.document["type"] for ride in refused} == {"urn:ev-grid:problem:queue-full"}
+    refused = [session for session in fleet.sessions if session.status == 503]
+    assert {session.document["type"] for session in refused} == {"urn:ev-grid:problem:queue-full"}
 
 
 def test_a_caller_that_disconnects_in_line_or_at_a_point_leaves_nothing_behind(

@@ -21,8 +21,8 @@ def drain(url: str, name: str, method: str = "PUT", key: str | None = None) -> r
 
 
 def drained(balancer: Process) -> list[str]:
-    told = requests.get(f"{balancer.url}/substations", timeout=10).json()["substations"]
-    return [one["name"] for one in told if one["drained"]]
+    reported = requests.get(f"{balancer.url}/substations", timeout=10).json()["substations"]
+    return [one["name"] for one in reported if one["drained"]]
 
 
 def key_and_line(name: str, *options: str) -> tuple[str, str]:
@@ -49,8 +49,12 @@ def test_with_keys_only_an_operator_drains(start_grid: StartGrid, tmp_path: Path
     for _ in range(2):
         answer = drain(grid.url, "substation1", key=desk)
         assert answer.status_code == 200
-        [told] = answer.json()["substations"]
-        assert (told["name"], told["health"], told["drained"]) == ("substation1", "draining", True)
+        [reported] = answer.json()["substations"]
+        assert (reported["name"], reported["health"], reported["drained"]) == (
+            "substation1",
+            "draining",
+            True,
+        )
     assert drained(grid.balancer) == ["substation1"]
     log = (grid.folder / "charge_request_service.log").read_text()
     assert '"caller":"desk"' in next(line for line in log.splitlines() if "drained" in line)
@@ -68,8 +72,10 @@ def test_with_every_substation_drained_a_vehicle_waits_until_one_is_not(
     for name in ("substation1", "substation2"):
         assert drain(grid.url, name).status_code == 200
     headers = {"Prefer": "respond-async"}
-    told = requests.post(f"{grid.url}/charge", json={"kwh": 1}, headers=headers, timeout=10).json()
-    path = f"{grid.url}/sessions/{told['session_id']}"
+    reported = requests.post(
+        f"{grid.url}/charge", json={"kwh": 1}, headers=headers, timeout=10
+    ).json()
+    path = f"{grid.url}/sessions/{reported['session_id']}"
     assert requests.get(path, timeout=10).json()["state"] == "waiting"
 
     assert drain(grid.url, "substation2", "DELETE").status_code == 200

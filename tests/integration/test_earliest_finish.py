@@ -29,8 +29,8 @@ def two_kinds(start_service: StartService, **settings: Any) -> Process:
     return balancer
 
 
-def charge(balancer: Process, **wish: object) -> dict[str, Any]:
-    answer = requests.post(f"{balancer.url}/charge", json=CAR | wish, timeout=30)
+def charge(balancer: Process, **charge_request: object) -> dict[str, Any]:
+    answer = requests.post(f"{balancer.url}/charge", json=CAR | charge_request, timeout=30)
     assert answer.status_code == 200, answer.text
     document: dict[str, Any] = answer.json()
     return document
@@ -58,7 +58,7 @@ def test_a_vehicle_goes_to_the_fast_point_and_is_charged_as_promised(
     assert metrics['balancer_prediction_error_ratio_bucket{le="-0.01"}'] == 0
 
 
-def test_a_vehicle_is_left_in_line_for_the_fast_point_and_told_so(
+def test_a_vehicle_is_left_in_line_for_the_fast_point_and_reported_so(
     start_service: StartService,
 ) -> None:
     balancer = two_kinds(start_service)

@@ -35,8 +35,8 @@ def test_a_substation_with_another_gauge_on_another_port_is_as_good(
     fleet = Fleet(balancer.url, kwh=3).send(5).wait()
 
     assert fleet.statuses() == {200: 5}
-    assert fleet.rides[0].document["kwh"] == 3
-    assert fleet.rides[0].document["substation"] == "substation1"
+    assert fleet.sessions[0].document["kwh"] == 3
+    assert fleet.sessions[0].document["substation"] == "substation1"
     target = requests.get(f"{balancer.url}/targets", timeout=5).json()[0]
     assert target["targets"] == [f"127.0.0.1:{metrics_port}"]
 
@@ -61,7 +61,7 @@ def test_a_session_that_outlives_its_202_answer_counts_until_the_gauge_shows_it(
     fourth = requests.post(f"{balancer.url}/charge", headers={"Prefer": "wait=5"}, timeout=10)
 
     assert fleet.statuses() == {202: 2}
-    assert {ride.document["status"] for ride in fleet.rides} == {"charging"}
+    assert {session.document["status"] for session in fleet.sessions} == {"charging"}
     assert third.status_code == 503
     assert fourth.status_code == 202
 
@@ -197,7 +197,7 @@ def test_a_page_that_comes_compressed_is_read(start_service: StartService) -> No
     ],
     ids=["401", "301", "HTML"],
 )
-def test_a_page_that_is_none_is_told_apart(
+def test_a_page_that_is_none_is_reported_apart(
     start_service: StartService, answer: Bytes, reason: str
 ) -> None:
     with raw_substation(metrics=[answer]) as substation:
@@ -258,7 +258,7 @@ def test_an_answer_that_begins_at_once_may_end_when_the_vehicle_is_charged(
     ],
     ids=["307", "301", "401"],
 )
-def test_a_substation_that_leads_elsewhere_or_wants_a_password_is_told_apart(
+def test_a_substation_that_leads_elsewhere_or_wants_a_password_is_reported_apart(
     start_service: StartService, answer: Bytes, words: str
 ) -> None:
     with raw_substation(answer, http(CHARGED)) as substation:

@@ -109,17 +109,17 @@ def test_the_gateway_answers_as_its_openapi_description_says(start_grid: StartGr
     assert document == description(1000)
 
 
-def test_what_a_vehicle_told_reaches_its_substation_and_nothing_else_does(
+def test_what_a_vehicle_reported_reaches_its_substation_and_nothing_else_does(
     start_service: StartService,
 ) -> None:
-    told = {"kwh": 3, "max_power_kw": 22.5, "battery_kwh": 60, "soc": 0.9}
+    reported = {"kwh": 3, "max_power_kw": 22.5, "battery_kwh": 60, "soc": 0.9}
     with raw_substation(
         http(b'{"energy_kwh": 2.5, "mean_power_kw": "7", "peak_power_kw": -1}')
     ) as substation:
         balancer = start_service("load_balancer", SUBSTATIONS=substation.url)
         gateway = start_service("charge_request_service", BALANCER_URL=balancer.url)
-        for wish in ({"kwh": 3}, told, {"kwh": 3, "max_power_kw": 11, "soc": None}):
-            answer = requests.post(f"{gateway.url}/charge", json=wish, timeout=10)
+        for charge_request in ({"kwh": 3}, reported, {"kwh": 3, "max_power_kw": 11, "soc": None}):
+            answer = requests.post(f"{gateway.url}/charge", json=charge_request, timeout=10)
             assert answer.status_code == 200
             # Of what the substation says of its energy, what can be true.
             assert answer.json()["energy_kwh"] == 2.5
@@ -131,15 +131,15 @@ def test_what_a_vehicle_told_reaches_its_substation_and_nothing_else_does(
     assert all(set(names) < set(body) for body in bodies)
     assert [
         {name: value for name, value in body.items() if name not in names} for body in bodies
-    ] == [{"kwh": 3}, told, {"kwh": 3, "max_power_kw": 11}]
+    ] == [{"kwh": 3}, reported, {"kwh": 3, "max_power_kw": 11}]
 
 
 def test_a_charge_tells_its_energy_and_power_through_every_hop(start_grid: StartGrid) -> None:
     grid = start_grid(points=(4,), env={"TIME_SCALE": "36000"})
-    wish = {"kwh": 6, "max_power_kw": 40, "battery_kwh": 60, "soc": 0.9}
+    charge_request = {"kwh": 6, "max_power_kw": 40, "battery_kwh": 60, "soc": 0.9}
 
     for service in grid.services:
-        answer = requests.post(f"{service.url}/charge", json=wish, timeout=10).json()
+        answer = requests.post(f"{service.url}/charge", json=charge_request, timeout=10).json()
         assert answer["energy_kwh"] == answer["kwh"] == 6
         # From 55% of 40 kW down to 10%: the mean over time of a line is that of its logarithm.
         assert answer["mean_power_kw"] == pytest.approx(40 * 0.45 / math.log(5.5), rel=1e-3)
@@ -183,12 +183,12 @@ def test_a_vehicle_that_disconnects_has_its_line_too(start_grid: StartGrid) -> N
     with pytest.raises(requests.ReadTimeout):
         requests.post(f"{grid.url}/charge", json={"vehicle_id": "EV-1"}, timeout=0.5)
 
-    def told() -> None:
+    def reported() -> None:
         lines = [(line["vehicle_id"], line["status"]) for line in answered(grid.gateway)]
         assert lines == [("EV-1", 499)]
         assert '"event":"disconnected"' in grid.balancer.log_file.read_text()
 
-    eventually(told)
+    eventually(reported)
 
 
 def answered(gateway: Process) -> list[dict[str, Any]]:
@@ -215,7 +215,9 @@ def test_a_balancer_that_dies_with_vehicles_in_flight_frees_every_point(
     grid.balancer.kill()
 
     assert fleet.wait(10).statuses() == {503: 6}
-    assert {ride.document["type"] for ride in fleet.rides} == {"urn:ev-grid:problem:balancer-lost"}
+    assert {session.document["type"] for session in fleet.sessions} == {
+        "urn:ev-grid:problem:balancer-lost"
+    }
 
     def all_free() -> None:
         assert (

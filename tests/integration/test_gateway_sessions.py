@@ -125,13 +125,13 @@ def test_a_plain_charge_is_in_the_ledger(grid: Grid) -> None:
     answer = post(grid, {"vehicle_id": "EV-1", "kwh": 2})
 
     [found] = ended(grid, 1)
-    told = answer.json()
-    assert found["session_id"] == told["session_id"]
+    reported = answer.json()
+    assert found["session_id"] == reported["session_id"]
     assert (found["state"], found["kind"], found["vehicle_id"]) == ("charged", "plain", "EV-1")
     for name in ("kwh", "substation", "energy_kwh", "charging_s", "mean_power_kw", "attempts"):
-        assert found[name] == told[name]
-    assert found["legs"][0]["energy_kwh"] == told["energy_kwh"]
-    assert session(grid, told["session_id"]) == found
+        assert found[name] == reported[name]
+    assert found["legs"][0]["energy_kwh"] == reported["energy_kwh"]
+    assert session(grid, reported["session_id"]) == found
     assert "Idempotency-Replayed" not in answer.headers
 
 
@@ -211,7 +211,7 @@ def test_a_key_that_is_none_is_refused(grid: Grid, key: str) -> None:
     assert answer.json()["errors"][0]["field"] == "Idempotency-Key"
 
 
-def test_of_many_at_once_one_charges_and_the_others_are_told_where(grid: Grid) -> None:
+def test_of_many_at_once_one_charges_and_the_others_are_reported_where(grid: Grid) -> None:
     asked = [Asked(grid.url, {"Idempotency-Key": "k"}, {"kwh": 5}) for _ in range(10)]
     answers = [one.wait() for one in asked]
 
@@ -315,14 +315,14 @@ def test_a_session_is_stopped_and_stopping_twice_is_no_error(grid: Grid) -> None
     stopped = requests.delete(f"{grid.url}/sessions/{session_id}", timeout=20)
 
     assert stopped.status_code == 200
-    told = stopped.json()
-    assert (told["state"], told["reason"]) == ("stopped", "stopped by its caller")
+    reported = stopped.json()
+    assert (reported["state"], reported["reason"]) == ("stopped", "stopped by its caller")
     again = requests.delete(f"{grid.url}/sessions/{session_id}", timeout=20)
-    assert (again.status_code, again.json()) == (200, told)
+    assert (again.status_code, again.json()) == (200, reported)
     assert eventually(lambda: _idle(grid)) is None
     assert 2 < delivered_kwh(grid) < 30
-    if told["energy_kwh"] is not None:
-        assert told["energy_kwh"] == pytest.approx(delivered_kwh(grid))
+    if reported["energy_kwh"] is not None:
+        assert reported["energy_kwh"] == pytest.approx(delivered_kwh(grid))
     missing = requests.delete(f"{grid.url}/sessions/none", timeout=20)
     assert missing.status_code == 404
 
@@ -445,7 +445,7 @@ def test_charge_detail_records_say_what_the_meters_say(grid: Grid, tmp_path: Pat
     ended(grid, 4)
     stopped = post(grid, {"kwh": 500}, Prefer="respond-async").json()["session_id"]
     time.sleep(0.5)
-    told = requests.delete(f"{grid.url}/sessions/{stopped}", timeout=20).json()
+    reported = requests.delete(f"{grid.url}/sessions/{stopped}", timeout=20).json()
     running = post(grid, {"kwh": 500}, Prefer="respond-async").json()["session_id"]
 
     answer = requests.get(f"{grid.url}/sessions.csv", params={"limit": 3}, timeout=10)
@@ -462,7 +462,7 @@ def test_charge_detail_records_say_what_the_meters_say(grid: Grid, tmp_path: Pat
     energy_kwh = sum(float(row["energy_kwh"]) for row in rows if row["energy_kwh"])
     assert energy_kwh == pytest.approx(sum(cdr["total_energy"] for cdr in cdrs))
     requests.delete(f"{grid.url}/sessions/{running}", timeout=20)
-    if told["energy_kwh"] is not None:  # the balancer tells
+    if reported["energy_kwh"] is not None:  # the balancer tells
         everything = requests.get(f"{grid.url}/sessions.json", timeout=10).json()["cdrs"]
         total = sum(cdr["total_energy"] for cdr in everything)
         assert total == pytest.approx(delivered_kwh(grid), abs=0.001)
@@ -586,7 +586,7 @@ def test_a_ledger_that_is_locked_costs_new_charges_and_nothing_else(
     assert scrape(grid.url)["ledger_up"] == 1
 
 
-def test_one_that_cannot_be_made_asynchronous_while_the_ledger_is_away_is_told_so(
+def test_one_that_cannot_be_made_asynchronous_while_the_ledger_is_away_is_reported_so(
     grid: Grid, tmp_path: Path
 ) -> None:
     disconnect_after(0.3, grid, {"kwh": 40}, Idempotency_Key="k")
@@ -632,7 +632,7 @@ def test_the_ledger_tells_prometheus_how_it_is(grid: Grid) -> None:
         post(grid, {"kwh": 0.1})
     running = post(grid, {"kwh": 100}, Prefer="respond-async").json()["session_id"]
 
-    def told() -> None:
+    def reported() -> None:
         found = scrape(grid.url)
         assert found["ledger_up"] == 1
         assert found["ledger_waiting_rows"] == 0
@@ -643,7 +643,7 @@ def test_the_ledger_tells_prometheus_how_it_is(grid: Grid) -> None:
         assert found["ledger_disk_free_bytes"] > 0
         assert found["ledger_oldest_open_session_seconds"] > 0
 
-    eventually(told, 15)
+    eventually(reported, 15)
     requests.delete(f"{grid.url}/sessions/{running}", timeout=20)
 
 

@@ -123,7 +123,7 @@ def test_vehicles_that_are_moved_are_reconciled_by_their_legs(grid: Grid, tmp_pa
     assert 0 < second["kwh"] == pytest.approx(second["metered_kwh"])
 
 
-def test_a_session_that_an_operator_stopped_is_told_and_its_energy_agrees(
+def test_a_session_that_an_operator_stopped_is_reported_and_its_energy_agrees(
     grid: Grid, tmp_path: Path
 ) -> None:
     options = ("--vehicles", "4", "--rate", "50", "--kwh", "30", "--async")

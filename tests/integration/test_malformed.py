@@ -25,7 +25,7 @@ def substation(start_service: StartService) -> Process:
     return start_service("substation_service")
 
 
-def told(substation: Process, *pieces: bytes) -> bytes:
+def reported(substation: Process, *pieces: bytes) -> bytes:
     """Send pieces, and return all that comes until the service ends the connection."""
     with closing(socket.create_connection(("127.0.0.1", substation.port), timeout=10)) as line:
         for piece in pieces:
@@ -46,7 +46,7 @@ def test_what_follows_a_whole_request_does_not_take_its_answer_away(
     substation: Process, behind: bytes
 ) -> None:
     request = GET + b"\r\n"
-    in_one, in_two = told(substation, request + behind), told(substation, request, behind)
+    in_one, in_two = reported(substation, request + behind), reported(substation, request, behind)
     assert statuses(in_one) == statuses(in_two) == [200, 400]
     assert b"alive\n" in in_one
 
@@ -57,11 +57,11 @@ def test_what_follows_the_last_request_does_not_reset_its_answer(
 ) -> None:
     last = GET.replace(b"1.1", version) + b"Connection: close\r\n\r\n"
     for _ in range(8):
-        assert statuses(told(substation, last + b"x" * 300_000)) == [200]
-        assert statuses(told(substation, last, b"x" * 300_000)) == [200]
+        assert statuses(reported(substation, last + b"x" * 300_000)) == [200]
+        assert statuses(reported(substation, last, b"x" * 300_000)) == [200]
 
 
-def test_a_caller_that_is_told_that_the_connection_ends_is_not_waited_for(
+def test_a_caller_that_is_reported_that_the_connection_ends_is_not_waited_for(
     substation: Process,
 ) -> None:
     began = time.monotonic()
@@ -84,9 +84,9 @@ def test_a_caller_that_is_told_that_the_connection_ends_is_not_waited_for(
 def test_malformed_requests_are_counted_and_logged_now_and_then_with_their_id(
     substation: Process,
 ) -> None:
-    answers = [told(substation, b"no request\r\n\r\n") for _ in range(5)]
-    long = told(substation, b"GET /" + b"a" * 9_000 + b" HTTP/1.1\r\n")
-    named = told(substation, GET + b"X-Request-ID: trip-42\r\nX: a\x00b\r\n\r\n")
+    answers = [reported(substation, b"no request\r\n\r\n") for _ in range(5)]
+    long = reported(substation, b"GET /" + b"a" * 9_000 + b" HTTP/1.1\r\n")
+    named = reported(substation, GET + b"X-Request-ID: trip-42\r\nX: a\x00b\r\n\r\n")
 
     assert [statuses(answer) for answer in answers] == [[400]] * 5
     assert statuses(long) == [414]
@@ -134,7 +134,7 @@ def test_large_requests_have_so_much_memory_together_and_ordinary_ones_go_on(
     whole = large + b" " * 5_000 + GET + b"Connection: close\r\n\r\n"
 
     def takes_a_large_one_again() -> None:
-        assert statuses(told(substation, whole)) == [405, 200]
+        assert statuses(reported(substation, whole)) == [405, 200]
 
     eventually(takes_a_large_one_again)
 
@@ -164,7 +164,7 @@ def test_large_requests_of_vehicles_that_charge_count_too(start_service: StartSe
 
     assert scrape(substation.url)["substation_current_load"] == 0
     again = large.replace(b'"kwh": 3', b'"kwh": 0') + GET + b"Connection: close\r\n\r\n"
-    assert statuses(told(substation, again)) == [400, 200]  # not of its size, but of its energy
+    assert statuses(reported(substation, again)) == [400, 200]  # not of its size, but of its energy
 
 
 def some_answered(lines: list[socket.socket], count: int) -> list[socket.socket]:

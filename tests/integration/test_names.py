@@ -38,8 +38,8 @@ def test_a_name_that_cannot_be_found_is_a_substation_that_is_down(
     decision = requests.get(f"{balancer.url}/decisions", timeout=5).json()["decisions"][0]
     assert LOST in str(decision["passed_over"])
     lines = [json.loads(line) for line in balancer.log_file.read_text().splitlines()]
-    told = [line for line in lines if line["event"] == "name not found"]
-    assert [line["host"] for line in told] == [LOST]  # once, however often it is looked up
+    reported = [line for line in lines if line["event"] == "name not found"]
+    assert [line["host"] for line in reported] == [LOST]  # once, however often it is looked up
 
 
 def test_a_second_name_of_an_address_is_down_and_says_whose_it_is(

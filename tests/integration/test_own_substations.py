@@ -136,9 +136,9 @@ def test_the_file_is_followed_and_a_bad_edit_keeps_the_last_good_one(
     eventually(lambda: assert_names(balancer, {"first"}), 5)
     assert scrape(balancer.url)["balancer_config_last_reload_successful"] == 1
     assert charging.wait().by_substation() == {"first": 1}  # whatever changed meanwhile
-    told = [line["event"] for line in log_lines(balancer)]
-    assert told.count("substations reloaded") == 2
-    assert told.count("substations not reloaded") == 1
+    reported = [line["event"] for line in log_lines(balancer)]
+    assert reported.count("substations reloaded") == 2
+    assert reported.count("substations not reloaded") == 1
 
 
 def assert_load(balancer: Process, name: str, load: int) -> None:
@@ -176,9 +176,9 @@ def test_a_substation_that_is_charged_before_it_can_be_gets_one_warning(
     assert 'answer = "accepted"' in warning
     assert re.search(r"40 kWh were charged after \S+ s, for which 1000 kW need 144 s", warning)
     assert scrape(balancer.url)['balancer_too_fast_charges_total{substation="substation1"}'] == 3
-    told = [line for line in log_lines(balancer) if line["event"] == "charged too fast"]
-    assert [line["why"] for line in told] == [warning]
-    assert [line["substation"] for line in told] == ["substation1"]
+    reported = [line for line in log_lines(balancer) if line["event"] == "charged too fast"]
+    assert [line["why"] for line in reported] == [warning]
+    assert [line["substation"] for line in reported] == ["substation1"]
 
 
 @pytest.mark.parametrize("time_scale", [360, 1e9])
@@ -211,7 +211,7 @@ def test_a_page_without_a_capacity_says_what_to_set_wherever_one_looks(
     assert remedy in changes[0]["reason"]
 
 
-def test_a_vehicle_that_all_rejected_is_told_what_they_answered(
+def test_a_vehicle_that_all_rejected_is_reported_what_they_answered(
     start_service: StartService, start_field_substation: StartFieldSubstation
 ) -> None:
     page = "substation_current_load {load}\nsubstation_capacity 4\n"
@@ -227,10 +227,10 @@ def test_a_vehicle_that_all_rejected_is_told_what_they_answered(
 
     assert answer.status_code == 503
     assert answer.json()["type"].endswith(":rejected")
-    told = answer.json()["detail"]
-    assert "substation1 answered 404 Not Found: 'no such path'" in told
-    assert "substation2 answered 422 Unprocessable" in told  # which its own words follow
-    assert "'ev_id is missing or wrong'" in told
+    reported = answer.json()["detail"]
+    assert "substation1 answered 404 Not Found: 'no such path'" in reported
+    assert "substation2 answered 422 Unprocessable" in reported  # which its own words follow
+    assert "'ev_id is missing or wrong'" in reported
 
 
 def test_a_substation_is_called_by_the_name_that_it_was_given(

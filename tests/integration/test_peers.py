@@ -73,6 +73,6 @@ def test_one_that_is_killed_holds_nothing_any_more(grid: Grid) -> None:
 
 def test_a_substation_tells_its_load_in_its_answer(grid: Grid) -> None:
     answer = requests.post(f"{grid.substations[0].url}/charge", json={"kwh": 1}, timeout=10)
-    told = answer.headers["endpoint-load-metrics"]
-    assert told.startswith("TEXT application_utilization=0,")
-    assert "named_metrics.substation_current_load=0," in told
+    reported = answer.headers["endpoint-load-metrics"]
+    assert reported.startswith("TEXT application_utilization=0,")
+    assert "named_metrics.substation_current_load=0," in reported

@@ -77,7 +77,7 @@ def test_no_vehicle_is_lost_to_a_proxy_that_closes_idle_connections(
         time.sleep(IDLE_S + (number % 11 - 7) / 1000)
 
     assert fleet.statuses() == {200: VEHICLES}, fleet.troubles()
-    assert {ride.document["attempts"] for ride in fleet.rides} == {1}
+    assert {session.document["attempts"] for session in fleet.sessions} == {1}
     assert substations(balancer)["substation1"]["health"] == "up"
     assert scrape(balancer.url)[
         'balancer_dispatches_total{outcome="charged",substation="substation1"}'

@@ -17,7 +17,7 @@ from tests.support.deadline import eventually
 
 
 @pytest.mark.parametrize("later_s", [0, 0.05, 0.1], ids="{} s after it listens".format)
-def test_a_service_that_is_told_to_stop_while_it_starts_does_so(
+def test_a_service_that_is_reported_to_stop_while_it_starts_does_so(
     tmp_path: Path, later_s: float
 ) -> None:
     port, log = Ports.free(0).gateway, tmp_path / "log"

@@ -408,7 +408,7 @@ def test_a_durable_session_to_which_nobody_comes_back_ends_with_its_grace(
     assert 2.5 * KWH_PER_S < register(substation, "s1") < 4.5 * KWH_PER_S
 
 
-def test_what_a_plain_session_got_whose_caller_disconnected_is_told(
+def test_what_a_plain_session_got_whose_caller_disconnected_is_reported(
     start_service: StartService, start_substation: Callable[..., Process]
 ) -> None:
     substation = start_substation()
@@ -418,13 +418,13 @@ def test_what_a_plain_session_got_whose_caller_disconnected_is_told(
         requests.post(f"{balancer.url}/charge", json={"session_id": "s1", "kwh": 6.0}, timeout=1)
     eventually(lambda: _is(scrape(balancer.url)["balancer_open_legs"], 0), 5)
 
-    told = requests.delete(f"{balancer.url}/sessions/s1", timeout=5).json()
+    reported = requests.delete(f"{balancer.url}/sessions/s1", timeout=5).json()
     balancer.kill()
     start_again(balancer)
     by_another = requests.delete(f"{balancer.url}/sessions/s1", timeout=5).json()
 
-    assert told["status"] == by_another["status"] == "stopped"
-    assert told["energy_kwh"] == by_another["energy_kwh"] == register(substation, "s1") > 0
+    assert reported["status"] == by_another["status"] == "stopped"
+    assert reported["energy_kwh"] == by_another["energy_kwh"] == register(substation, "s1") > 0
 
 
 def test_an_unknown_session_is_a_404_and_a_wrong_header_a_400(

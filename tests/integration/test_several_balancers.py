@@ -115,7 +115,7 @@ def test_a_balancer_that_drains_gets_nothing_new_while_another_is_there(
     late = Fleet(grid.url, kwh=1).send(20, rate=20).wait()
 
     assert late.statuses() == {200: 20}, late.troubles()
-    assert max(ride.answered - ride.sent for ride in late.rides) < 1
+    assert max(session.answered - session.sent for session in late.sessions) < 1
     assert held.wait().statuses() == {200: 4}, held.troubles()
 
 

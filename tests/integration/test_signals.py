@@ -22,7 +22,7 @@ from tests.support.fleet import Fleet
 from tests.support.memory import family
 
 POINTS = 2
-PASSED_OVER = [
+INELIGIBLE = [
     signal.SIGHUP,
     signal.SIGUSR1,
     signal.SIGUSR2,
@@ -55,7 +55,7 @@ def tell(substation: Process, number: int, target: str) -> None:
         os.kill(master if target == "master" else worker, number)
 
 
-@pytest.mark.parametrize("number", PASSED_OVER, ids=lambda number: number.name)
+@pytest.mark.parametrize("number", INELIGIBLE, ids=lambda number: number.name)
 def test_a_full_substation_keeps_its_one_state(
     start_service: StartService, number: signal.Signals
 ) -> None:
@@ -109,9 +109,9 @@ def has_ended(substation: Process) -> None:
 def were_stopped(fleet: Fleet) -> None:
     """Each vehicle was told what it got, and why no more."""
     assert fleet.wait().statuses() == {200: POINTS}
-    for ride in fleet.rides:
-        assert (ride.document["status"], ride.document["reason"]) == ("stopped", "shut down")
-        assert 0 < ride.document["energy_kwh"] < ride.document["kwh"]
+    for session in fleet.sessions:
+        assert (session.document["status"], session.document["reason"]) == ("stopped", "shut down")
+        assert 0 < session.document["energy_kwh"] < session.document["kwh"]
 
 
 @pytest.mark.parametrize("target", ["master", "both"])

@@ -77,9 +77,9 @@ def test_vehicles_in_the_hands_of_a_silent_balancer_are_broken_off_after_the_pat
     grid, fleet = with_a_frozen_balancer(start_grid, vehicles=3, BALANCER_PATIENCE="1")
 
     assert fleet.wait(5).statuses() == {503: 3}
-    for ride in fleet.rides:
-        assert ride.document["type"] == "urn:ev-grid:problem:balancer-lost"
-        assert 0.5 < ride.answered - ride.sent < 3
+    for session in fleet.sessions:
+        assert session.document["type"] == "urn:ev-grid:problem:balancer-lost"
+        assert 0.5 < session.answered - session.sent < 3
     grid.balancer.thaw()
 
     def every_point_is_free() -> None:

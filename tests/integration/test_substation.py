@@ -117,7 +117,7 @@ def test_who_disconnects_leaves_its_power_to_the_others_at_once(
 
     assert stays.wait().statuses() == {200: 1}
     assert 2 <= time.monotonic() - began < 5
-    answer = stays.rides[0].document
+    answer = stays.sessions[0].document
     assert answer["peak_power_kw"] == 50
     assert 12.5 < answer["mean_power_kw"] <= 50
 
@@ -146,8 +146,8 @@ def test_the_limit_can_be_lowered_for_a_time_while_vehicles_charge(
     # A second at a fifth of their power costs each 0.8 s.
     assert 1.75 <= time.monotonic() - began < 2.8
     assert requests.get(f"{substation.url}/power-limit", timeout=5).json() == standing
-    told = [json.loads(line) for line in substation.log_file.read_text().splitlines()]
-    changes = {one["event"]: one for one in told if one["event"].startswith("power limit")}
+    reported = [json.loads(line) for line in substation.log_file.read_text().splitlines()]
+    changes = {one["event"]: one for one in reported if one["event"].startswith("power limit")}
     assert changes["power limit changed"]["before_kw"] == 200
     assert changes["power limit changed"]["power_limit_kw"] == 20
     assert changes["power limit changed"]["for_s"] == 1
@@ -409,7 +409,7 @@ def test_a_drain_waits_for_the_last_vehicle_and_ends_promptly_after_it(
 
     stopped = time.monotonic()
     assert (first.wait().statuses(), last.wait().statuses()) == ({200: 1}, {200: 1})
-    left = [fleet.rides[0].answered for fleet in (first, last)]
+    left = [fleet.sessions[0].answered for fleet in (first, last)]
     assert left[1] - left[0] > 1
     assert stopped - left[1] < 5
 

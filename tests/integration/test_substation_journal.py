@@ -30,7 +30,7 @@ def restart(process: Process) -> None:
     process.wait_until(lambda: process.answers("/readyz"), timeout_s=20)
 
 
-def test_a_killed_substation_knows_what_it_last_told_and_goes_on_from_there(
+def test_a_killed_substation_knows_what_it_last_reported_and_goes_on_from_there(
     start_service: StartService, journal: Path
 ) -> None:
     process = start_service("substation_service", TIME_SCALE=90, JOURNAL=journal)

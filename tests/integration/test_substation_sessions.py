@@ -48,7 +48,7 @@ def test_a_lower_target_ends_a_session_earlier_and_a_higher_one_goes_on_from_its
     assert amended["energy_kwh"] == first.result().json()["energy_kwh"] == 10
     more = substation.charge("s", 15, DURABLE).json()
     assert (more["status"], more["energy_kwh"]) == ("charged", 15)
-    assert more["charging_s"] == pytest.approx(3, abs=0.3)  # both visits
+    assert more["charging_s"] == pytest.approx(3, abs=0.3)  # both attempts
     assert substation.charge("s", 1, DURABLE).json() == more
     below = substation.begin("below", 100, DURABLE)
     time.sleep(0.5)
@@ -160,7 +160,7 @@ def _is(substation: Substation, session: str, state: str, reason: str) -> None:
     assert (shown["state"], shown["reason"]) == (state, reason)
 
 
-def test_progress_tells_the_last_word_of_sessions_that_ended_until_it_was_told(
+def test_progress_tells_the_last_word_of_sessions_that_ended_until_it_was_reported(
     start_service: StartService,
 ) -> None:
     substation = Substation(start_service("substation_service", TIME_SCALE=360))

@@ -47,12 +47,12 @@ def all_charge(grid: Grid, count: int) -> None:
 
 def check(grid: Grid, answers: Sequence[requests.Response], kwh: float = _KWH) -> None:
     """Hold the answers to what was asked for, and the substations' meters to the answers."""
-    told = [answer.json() for answer in answers]
-    assert [one.get("status") for one in told] == ["charged"] * len(told), told
-    assert [one["energy_kwh"] for one in told] == pytest.approx([kwh] * len(told))
+    reported = [answer.json() for answer in answers]
+    assert [one.get("status") for one in reported] == ["charged"] * len(reported), reported
+    assert [one["energy_kwh"] for one in reported] == pytest.approx([kwh] * len(reported))
     time.sleep(2)  # whoever would charge one twice begins now
     assert loads(grid) == 0
-    assert metered_kwh(grid) == pytest.approx(kwh * len(told))
+    assert metered_kwh(grid) == pytest.approx(kwh * len(reported))
 
 
 @pytest.fixture

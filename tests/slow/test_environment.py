@@ -99,7 +99,7 @@ def test_two_at_once_in_a_fresh_checkout_set_up_one_environment(checkout: Checko
     checkout.works()
 
 
-def test_a_full_disk_is_told_each_time_and_then_mended(checkout: Checkout) -> None:
+def test_a_full_disk_is_reported_each_time_and_then_mended(checkout: Checkout) -> None:
     for _ in range(2):
         said = checkout.make(before=_NO_ROOM, fails=True)
         assert "File too large" in said
@@ -109,7 +109,7 @@ def test_a_full_disk_is_told_each_time_and_then_mended(checkout: Checkout) -> No
     checkout.works()
 
 
-def test_libraries_that_could_not_be_installed_are_told_and_then_mended(
+def test_libraries_that_could_not_be_installed_are_reported_and_then_mended(
     checkout: Checkout,
 ) -> None:
     wheel = next(checkout.folder.glob("*.whl"))

@@ -14,7 +14,7 @@ _AGAIN_S = 0.1
 
 
 @dataclass
-class Ride:
+class FleetSession:
     """One vehicle's request and what came of it."""
 
     sent: float
@@ -22,27 +22,27 @@ class Ride:
     status: int = 0  # 0: no answer
     document: Mapping[str, Any] = field(default_factory=dict)
     error: str = ""
-    wish: Mapping[str, object] = field(default_factory=dict)
+    charge_request: Mapping[str, object] = field(default_factory=dict)
     tries: int = 0
 
 
 class Fleet:
     """Sends vehicles to `POST {url}/charge` and keeps what came back."""
 
-    def __init__(self, url: str, *, patience_s: float = 0, **wish: object) -> None:
+    def __init__(self, url: str, *, patience_s: float = 0, **charge_request: object) -> None:
         """Prepare to send vehicles.
 
         Args:
             url: of the gateway, balancer or substation.
             patience_s: how long a vehicle tries again when it finds the door shut (no connection)
                 or is told to come back (503 with Retry-After), seconds.
-            wish: what each asks for, such as `kwh=6`; a function is given the vehicle's number, as
-                `vehicle_id="EV-{}".format` is.
+            charge_request: what each asks for, such as `kwh=6`; a function is given the vehicle's
+                number, as `vehicle_id="EV-{}".format` is.
         """
-        self.rides: list[Ride] = []
+        self.sessions: list[FleetSession] = []
         self._patience_s = patience_s
         self._url = f"{url}/charge"
-        self._wish = wish
+        self._charge_request = charge_request
         self._threads: list[threading.Thread] = []
 
     def send(self, count: int, *, rate: float = 0) -> "Fleet":
@@ -51,9 +51,11 @@ class Fleet:
         for number in range(count):
             if rate:
                 time.sleep(max(0.0, began + number / rate - time.monotonic()))
-            ride = Ride(time.monotonic(), wish=self._wish_of(len(self.rides)))
-            self.rides.append(ride)
-            thread = threading.Thread(target=self._charge, args=(ride,), daemon=True)
+            session = FleetSession(
+                time.monotonic(), charge_request=self._request_of(len(self.sessions))
+            )
+            self.sessions.append(session)
+            thread = threading.Thread(target=self._charge, args=(session,), daemon=True)
             self._threads.append(thread)
             thread.start()
         return self
@@ -68,37 +70,44 @@ class Fleet:
 
     def statuses(self) -> Counter[int]:
         """Count the answers by status."""
-        return Counter(ride.status for ride in self.rides)
+        return Counter(session.status for session in self.sessions)
 
     def troubles(self) -> list[str]:
         """Describe every vehicle that was not charged."""
         return [
-            f"{one.status} {one.document or one.error}" for one in self.rides if one.status != 200
+            f"{one.status} {one.document or one.error}"
+            for one in self.sessions
+            if one.status != 200
         ]
 
     def by_substation(self) -> Counter[str]:
         """Count the charged vehicles by substation."""
-        return Counter(ride.document["substation"] for ride in self.rides if ride.status == 200)
+        return Counter(
+            session.document["substation"] for session in self.sessions if session.status == 200
+        )
 
-    def _wish_of(self, number: int) -> dict[str, object]:
+    def _request_of(self, number: int) -> dict[str, object]:
         return {
-            name: value(number) if callable(value) else value for name, value in self._wish.items()
+            name: value(number) if callable(value) else value
+            for name, value in self._charge_request.items()
         }
 
-    def _charge(self, ride: Ride) -> None:
-        deadline = ride.sent + self._patience_s
-        while (pause_s := self._try(ride)) is not None and time.monotonic() + pause_s <= deadline:
+    def _charge(self, session: FleetSession) -> None:
+        deadline = session.sent + self._patience_s
+        while (
+            pause_s := self._try(session)
+        ) is not None and time.monotonic() + pause_s <= deadline:
             time.sleep(pause_s)
-        ride.answered = time.monotonic()
+        session.answered = time.monotonic()
 
-    def _try(self, ride: Ride) -> float | None:
+    def _try(self, session: FleetSession) -> float | None:
         """Ask once; return the seconds after which to ask again, None not to."""
-        ride.tries += 1
+        session.tries += 1
         try:
-            answer = requests.post(self._url, json=ride.wish or None, timeout=120)
-            ride.status, ride.document = answer.status_code, answer.json()
+            answer = requests.post(self._url, json=session.charge_request or None, timeout=120)
+            session.status, session.document = answer.status_code, answer.json()
         except (requests.RequestException, ValueError) as error:
-            ride.status, ride.error = 0, str(error)
+            session.status, session.error = 0, str(error)
             return _AGAIN_S
-        told = answer.headers.get("Retry-After")
-        return float(told) if answer.status_code == 503 and told else None
+        reported = answer.headers.get("Retry-After")
+        return float(reported) if answer.status_code == 503 and reported else None

@@ -66,8 +66,8 @@ class Substation:
     def progress(self, owner: str | None = None) -> dict[str, float]:
         headers = {"Session-Owner": owner} if owner else {}
         answer = requests.get(f"{self.process.url}/progress", headers=headers, timeout=5)
-        told: dict[str, float] = answer.json()["sessions"]
-        return told
+        reported: dict[str, float] = answer.json()["sessions"]
+        return reported
 
     def metrics(self) -> dict[str, float]:
         return scrape(self.process.url)

@@ -52,14 +52,14 @@ def misreports(draw: Draw, *, wrong: float, leaves: float) -> Draw:
     """
 
     def one(arrival: Arrival, random: Random) -> Arrival:
-        told = taken = arrival.demand
+        reported = taken = arrival.demand
         if random.random() < wrong:
-            room = (1 - (told.soc or 0.0)) * (told.battery_kwh or told.kwh)
-            told = told._replace(kwh=min(room, told.kwh * random.uniform(0.5, 1.5)))
+            room = (1 - (reported.soc or 0.0)) * (reported.battery_kwh or reported.kwh)
+            reported = reported._replace(kwh=min(room, reported.kwh * random.uniform(0.5, 1.5)))
         if random.random() < leaves:
             taken = taken._replace(kwh=taken.kwh * random.uniform(0.05, 1))
         # A substation gives no more than it was asked for.
-        taken = taken._replace(kwh=min(taken.kwh, told.kwh))
-        return arrival._replace(demand=told, is_in_truth=taken)
+        taken = taken._replace(kwh=min(taken.kwh, reported.kwh))
+        return arrival._replace(demand=reported, is_in_truth=taken)
 
     return lambda random: [one(arrival, random) for arrival in draw(random)]

@@ -29,7 +29,7 @@ class PowerFigures(NamedTuple):
     refused: int
     mean_min: float  # from arrival to charged
     p95_min: float
-    wait_min: float  # of it in line, mean
+    wait_min: float  # of it in the queue, mean
     longest_wait_min: float
     error: float  # of the predicted charging time, mean, as a share of the real one; 0 if none was
     charged_an_hour: float  # all that were charged while it was measured

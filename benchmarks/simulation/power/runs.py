@@ -90,8 +90,11 @@ def play(run: Run) -> PowerFigures:
     return PowerFigures.of(world)
 
 
-def play_all(processes: int, told: Callable[[int, int], object]) -> Results:
-    """Play everything in so many processes; `told` hears how many runs are done, of how many."""
+def play_all(processes: int, reported: Callable[[int, int], object]) -> Results:
+    """Play everything in so many processes.
+
+    `reported` hears how many runs are done, of how many.
+    """
     planned = runs()
     figures: dict[str, dict[str, list[PowerFigures]]] = defaultdict(lambda: defaultdict(list))
     with get_context("spawn").Pool(processes) as pool:
@@ -99,7 +102,7 @@ def play_all(processes: int, told: Callable[[int, int], object]) -> Results:
             zip(planned, pool.imap(play, planned), strict=True), start=1
         ):
             figures[run.scene][run.contender].append(found)
-            told(done, len(planned))
+            reported(done, len(planned))
         bounds = {
             scene.name: pool.starmap(_bound_min, [(scene.name, seed) for seed in SEEDS])
             for scene in _OPEN_TO_ALL
@@ -112,7 +115,7 @@ def _bound_min(scene: str, seed: int) -> float:
 
 
 def _one_line_each(text: str) -> str:
-    """Join the numbers of each innermost list into one line."""
+    """Join the numbers of each innermost list into one queue."""
     parts = text.split("[")
     joined = [parts[0]]
     for part in parts[1:]:

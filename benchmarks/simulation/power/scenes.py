@@ -140,7 +140,7 @@ MISREPORTS = _scene(
     UNLIKE,
     misreports(_load(UNLIKE, 0.95), wrong=0.3, leaves=0.1),
 )
-UNTOLD = _scene(
+UNREPORTED = _scene(
     "nobody tells its maximum",
     "Unlike substations at 80%; vehicles tell their energy alone.",
     UNLIKE,
@@ -185,6 +185,6 @@ SATURATIONS = (SATURATED, SATURATED_EQUAL, SATURATED_UNLIMITED)
 SCENES = (
     *(UNLIKE_60, UNLIKE_80, UNLIKE_95, UNLIKE_124),
     *(EQUAL_80, EQUAL_95, UNLIMITED_95),
-    *(RUSH_HOUR, FRESH, STALE, MISREPORTS, UNTOLD, CUT, KILLED),
+    *(RUSH_HOUR, FRESH, STALE, MISREPORTS, UNREPORTED, CUT, KILLED),
     *SATURATIONS,
 )

@@ -24,7 +24,7 @@ def mark() -> Iterator[str]:
         os.kill(pid, signal.SIGKILL)
 
 
-def ends_cleanly_when_told(run: "subprocess.Popen[str]", mark: str, how: signal.Signals) -> None:
+def ends_cleanly_on_signal(run: "subprocess.Popen[str]", mark: str, how: signal.Signals) -> None:
     """Hold a run to its end by a signal: it says so, and leaves no process."""
     run.send_signal(how)
     said, _ = run.communicate(timeout=20)

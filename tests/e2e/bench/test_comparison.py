@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.comparison.contenders.contender import find
 from benchmarks.comparison.results import load
-from tests.e2e.bench.conftest import Start, ends_cleanly_when_told
+from tests.e2e.bench.conftest import Start, ends_cleanly_on_signal
 from tests.e2e.bench.marked import carrying, none_is_left
 from tests.support.deadline import eventually
 
@@ -62,4 +62,4 @@ def test_a_run_that_is_interrupted_ends_every_process(
         assert len(carrying(mark)) == 2 + 4 * 2
 
     eventually(all_are_up, within_s=20)
-    ends_cleanly_when_told(run, mark, how)
+    ends_cleanly_on_signal(run, mark, how)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.bench.conftest import Start, ends_cleanly_when_told
+from tests.e2e.bench.conftest import Start, ends_cleanly_on_signal
 from tests.e2e.bench.marked import carrying, none_is_left
 from tests.support.deadline import eventually
 
@@ -42,7 +42,7 @@ def test_a_run_that_is_interrupted_ends_every_process(
         assert len(carrying(mark)) == 3 + 5 * 2
 
     eventually(vehicles_are_out, within_s=40)
-    ends_cleanly_when_told(run, mark, how)
+    ends_cleanly_on_signal(run, mark, how)
 
 
 def test_a_wrong_option_is_named_with_what_it_takes(start: Start) -> None:

@@ -118,10 +118,10 @@ def test_no_key_is_in_an_environment_a_command_or_a_log(guarded: tuple[Guarded, 
     grid, key = guarded
     digest = grid.file.read_text().split(":")[1][:64]
 
-    told = str(grid.stack.containers()) + grid.stack.compose("logs", "--no-color").stdout
+    reported = str(grid.stack.containers()) + grid.stack.compose("logs", "--no-color").stdout
 
-    assert key not in told
-    assert digest not in told
+    assert key not in reported
+    assert digest not in reported
 
 
 def test_published_to_others_it_does_not_start_without_keys(guarded: tuple[Guarded, str]) -> None:

@@ -21,7 +21,7 @@ NETWORKS = ("grid", "public", "monitoring", "bridge")
 Door = tuple[str, int]
 
 
-def told(network: str) -> set[Door]:
+def reported(network: str) -> set[Door]:
     """Read a row of the table in docs/operations.md: what can be reached from a network."""
     text = (ROOT / "docs" / "operations.md").read_text()
     row = re.search(rf"^\| `{network}` \|([^|]*)\|", text, re.MULTILINE)
@@ -77,7 +77,7 @@ def test_a_container_reaches_what_the_docs_tell_and_nothing_else(
 
     running = set(services.values())
     assert {(services[address], port) for address, port in doors} == {
-        door for door in told(network) if door[0] in running
+        door for door in reported(network) if door[0] in running
     }
 
 

@@ -9,14 +9,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
-from local_stack.session_logs import Visit
-from tests.support.fleet import Ride
+from local_stack.session_logs import Attempt
+from tests.support.fleet import FleetSession
 
-# What rounding takes from a visit's kWh in the log, or adds to it, at most.
+# What rounding takes from an attempt's kWh in the log, or adds to it, at most.
 _ROUNDED_KWH = 0.00051
 
 Counters = Mapping[str, float]
-VisitsBySubstation = Mapping[str, Sequence[Visit]]
+AttemptsBySubstation = Mapping[str, Sequence[Attempt]]
 
 
 @dataclass(frozen=True)
@@ -40,58 +40,69 @@ class Figures:
     back_s: float
 
 
-def add_up(rides: Sequence[Ride], visits: VisitsBySubstation, back_s: float) -> Figures:
+def add_up(
+    sessions: Sequence[FleetSession], attempts: AttemptsBySubstation, back_s: float
+) -> Figures:
     """Count what became of a scene's vehicles."""
     charges = Counter(
-        visit.vehicle_id
-        for substations_visits in visits.values()
-        for visit in substations_visits
-        if visit.outcome == "charged"
+        attempt.vehicle_id
+        for substations_attempts in attempts.values()
+        for attempt in substations_attempts
+        if attempt.outcome == "charged"
     )
-    charged = sum(ride.status == 200 for ride in rides)
+    charged = sum(session.status == 200 for session in sessions)
     return Figures(
-        tried=len(rides),
+        tried=len(sessions),
         charged=charged,
-        came_again=sum(ride.tries > 1 for ride in rides),
-        lost=len(rides) - charged,
+        came_again=sum(session.tries > 1 for session in sessions),
+        lost=len(sessions) - charged,
         charged_twice=sum(count > 1 for count in charges.values()),
         back_s=back_s,
     )
 
 
 def check_answers(
-    rides: Sequence[Ride], visits: VisitsBySubstation, *, most_over_kwh: float = 0.0
+    sessions: Sequence[FleetSession], attempts: AttemptsBySubstation, *, most_over_kwh: float = 0.0
 ) -> None:
     """Assert that each vehicle told it is charged was, in the session and at the substation told.
 
-    And that all of that session's visits together gave it what it asked for, and that no substation
-    charged anybody else.
+    And that all of that session's attempts together gave it what it asked for, and that no
+    substation charged anybody else.
 
     Args:
-        rides: the vehicles.
-        visits: what the substations logged.
+        sessions: the vehicles.
+        attempts: what the substations logged.
         most_over_kwh: what a vehicle may have got on top, as where its substation was cut off.
     """
-    told = {
-        (ride.document["session_id"], ride.document["vehicle_id"], ride.document["substation"])
-        for ride in rides
-        if ride.status == 200
+    reported = {
+        (
+            session.document["session_id"],
+            session.document["vehicle_id"],
+            session.document["substation"],
+        )
+        for session in sessions
+        if session.status == 200
     }
     got = {
-        (visit.session_id, visit.vehicle_id, substation)
-        for substation, substations_visits in visits.items()
-        for visit in substations_visits
-        if visit.outcome == "charged"
+        (attempt.session_id, attempt.vehicle_id, substation)
+        for substation, substations_attempts in attempts.items()
+        for attempt in substations_attempts
+        if attempt.outcome == "charged"
     }
-    assert told == got, f"told but not charged: {told - got}; charged but not told: {got - told}"
+    assert reported == got, (
+        f"told but not charged: {reported - got}; charged but not told: {got - reported}"
+    )
     delivered: dict[str, float] = defaultdict(float)
     rounding: dict[str, float] = defaultdict(float)
-    for visit in chain.from_iterable(visits.values()):
-        delivered[visit.session_id] += visit.delivered_kwh
-        rounding[visit.session_id] += _ROUNDED_KWH
-    for ride in rides:
-        if ride.status == 200:
-            session_id, asked = ride.document["session_id"], float(str(ride.wish["kwh"]))
+    for attempt in chain.from_iterable(attempts.values()):
+        delivered[attempt.session_id] += attempt.delivered_kwh
+        rounding[attempt.session_id] += _ROUNDED_KWH
+    for session in sessions:
+        if session.status == 200:
+            session_id, asked = (
+                session.document["session_id"],
+                float(str(session.charge_request["kwh"])),
+            )
             over, off = delivered[session_id] - asked, rounding[session_id]
             assert -off <= over <= most_over_kwh + off, (
                 f"{session_id}: {asked} kWh asked for, {delivered[session_id]:.3f} delivered"
@@ -101,8 +112,8 @@ def check_answers(
 def check_counters(
     before: Mapping[str, Counters],
     after: Mapping[str, Counters],
-    rides: Sequence[Ride],
-    visits: VisitsBySubstation,
+    sessions: Sequence[FleetSession],
+    attempts: AttemptsBySubstation,
 ) -> None:
     """Assert that the counters of all parts that lived through the scene add up."""
     moved = {
@@ -110,7 +121,7 @@ def check_counters(
         for name in before
         if _started(before[name]) == _started(after[name])
     }
-    for substation, logged in visits.items():
+    for substation, logged in attempts.items():
         if substation in moved:
             amended = _sum(
                 moved.get("balancer", {}),
@@ -127,10 +138,10 @@ def check_counters(
         _equal(
             "the gateway's vehicles charged and those told so",
             _sum(moved["gateway"], "charge_requests_total", 'status="200"'),
-            sum(ride.status == 200 for ride in rides),
+            sum(session.status == 200 for session in sessions),
         )
     if "balancer" in moved:
-        for substation, logged in visits.items():
+        for substation, logged in attempts.items():
             _equal(
                 f"what the balancer says was charged at {substation} and what {substation} logged",
                 _sum(
@@ -138,14 +149,14 @@ def check_counters(
                     "balancer_dispatches_total",
                     f'"charged",substation="{substation}"',
                 ),
-                sum(visit.outcome == "charged" for visit in logged),
+                sum(attempt.outcome == "charged" for attempt in logged),
             )
 
 
 def _check_substation(
-    substation: str, moved: Counters, logged: Sequence[Visit], amended: float
+    substation: str, moved: Counters, logged: Sequence[Attempt], amended: float
 ) -> None:
-    outcomes = Counter(visit.outcome for visit in logged)
+    outcomes = Counter(attempt.outcome for attempt in logged)
     for outcome in ("charged", "aborted"):
         _equal(
             f"{substation}'s count of {outcome} and its log",
@@ -155,10 +166,10 @@ def _check_substation(
         _equal(
             f"{substation}'s kWh to those {outcome} and its log",
             _sum(moved, "substation_energy_delivered_kwh_total", f'outcome="{outcome}"'),
-            sum(visit.delivered_kwh for visit in logged if visit.outcome == outcome),
+            sum(attempt.delivered_kwh for attempt in logged if attempt.outcome == outcome),
         )
     # A charge that is asked for anew attaches to the one that runs; or, where that has just ended,
-    # it is a visit of its own.
+    # it is an attempt of its own.
     came = _sum(moved, "http_requests_total", 'method="POST",route="/charge"')
     ended = _sum(moved, "substation_sessions_total")
     assert came - amended <= ended <= came, (

@@ -71,16 +71,16 @@ class Scene:
         fleet.wait(_PATIENCE_S + 20)
         eventually(lambda: expect_idle(self.world))
 
-        visits = {
+        attempts = {
             substation: [
-                visit
-                for visit in self.world.visits(substation)
-                if visit.vehicle_id.startswith(f"{self._name}-")
+                attempt
+                for attempt in self.world.attempts(substation)
+                if attempt.vehicle_id.startswith(f"{self._name}-")
             ]
             for substation in self.world.substations
         }
-        figures = add_up(fleet.rides, visits, back_s)
+        figures = add_up(fleet.sessions, attempts, back_s)
         self._record(title, figures)
         assert (figures.lost, figures.charged_twice) == (0, 0), (asdict(figures), fleet.troubles())
-        check_answers(fleet.rides, visits, most_over_kwh=most_over_kwh)
-        check_counters(before, self.world.counters(), fleet.rides, visits)
+        check_answers(fleet.sessions, attempts, most_over_kwh=most_over_kwh)
+        check_counters(before, self.world.counters(), fleet.sessions, attempts)

@@ -8,7 +8,7 @@ import requests
 from local_stack.faults import Part
 from local_stack.grid import Grid
 from local_stack.scrape import scrape
-from local_stack.session_logs import Visit, visits
+from local_stack.session_logs import Attempt, attempts
 
 
 class World(Protocol):
@@ -25,7 +25,7 @@ class World(Protocol):
     def part(self, name: str) -> Part:
         """Return a part by its name: gateway, balancer, or a substation's."""
 
-    def visits(self, substation: str) -> list[Visit]:
+    def attempts(self, substation: str) -> list[Attempt]:
         """Read the sessions that a substation has logged, over all of its restarts."""
 
     def counters(self) -> Mapping[str, Mapping[str, float]]:
@@ -48,8 +48,8 @@ class Processes:
     def part(self, name: str) -> Part:
         return self._parts[name]
 
-    def visits(self, substation: str) -> list[Visit]:
-        return visits(self._parts[substation].log_file)
+    def attempts(self, substation: str) -> list[Attempt]:
+        return attempts(self._parts[substation].log_file)
 
     def counters(self) -> Mapping[str, Mapping[str, float]]:
         return {name: scrape(part.url) for name, part in self._parts.items()}

@@ -127,7 +127,7 @@ HEADS = {
     "HTTP/0.9": Attack(b"GET /charge\r\n\r\n", "505"),
     "HTTP/9.9": Attack(b"GET /healthz HTTP/9.9\r\nHost: a\r\n\r\n", "400"),
     "HTTP/2 at once": Attack(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0", "400 505"),
-    "a wish to speak HTTP/2": get(
+    "a request to speak HTTP/2": get(
         b"/nowhere", b"Upgrade: h2c", b"HTTP2-Settings: AAMAAABk", answers="404"
     ),
     "TLS": Attack(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(range(256)) * 2, "400"),

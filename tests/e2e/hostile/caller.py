@@ -9,7 +9,7 @@ from typing import NamedTuple
 _STATUS = re.compile(rb"(?:^|\r\n\r\n|\})HTTP/1\.1 ([2-9]\d\d) ")
 
 
-class Told(NamedTuple):
+class Reported(NamedTuple):
     """What came back.
 
     Attributes:
@@ -28,7 +28,7 @@ class Told(NamedTuple):
         return " ".join(code.decode() for code in _STATUS.findall(self.raw))
 
 
-def tell(port: int, data: bytes, within_s: float = 5, quiet_s: float = 0.1) -> Told:
+def tell(port: int, data: bytes, within_s: float = 5, quiet_s: float = 0.1) -> Reported:
     """Send bytes and listen until the connection ends, or is quiet after an answer."""
     began = last = time.monotonic()
     raw = b""
@@ -45,6 +45,6 @@ def tell(port: int, data: bytes, within_s: float = 5, quiet_s: float = 0.1) -> T
                 piece = b""
             last = time.monotonic()
             if not piece:
-                return Told(raw, True, last - began)
+                return Reported(raw, True, last - began)
             raw += piece
-    return Told(raw, False, last - began)
+    return Reported(raw, False, last - began)

@@ -69,7 +69,7 @@ class Vehicles:
         """Every vehicle was charged, soon, and no service took much memory; return the figures."""
         self.fleet.wait()
         assert set(self.fleet.statuses()) == {200}, self.fleet.troubles()
-        took_s = sorted(ride.answered - ride.sent for ride in self.fleet.rides)
+        took_s = sorted(session.answered - session.sent for session in self.fleet.sessions)
         seen = Seen(
             vehicles=len(took_s),
             p99_s=took_s[math.ceil(0.99 * len(took_s)) - 1],

@@ -65,8 +65,8 @@ class Table:
         columns = ("gateway", "balancer", "substation")
         lines = ["| attack | gateway | balancer | substation | longest |", "| --- " * 5 + "|"]
         for attack, answers in self._answers.items():
-            told = " | ".join(answers.get(service, "-") for service in columns)
-            lines.append(f"| {attack} | {told} | {self._slowest_s[attack]:.2f} s |")
+            reported = " | ".join(answers.get(service, "-") for service in columns)
+            lines.append(f"| {attack} | {reported} | {self._slowest_s[attack]:.2f} s |")
         lines += ["", "| attacked | attacks | memory, at its peak | vehicles charged beside them |"]
         return [*lines, "| --- " * 4 + "|", *self._totals]
 

@@ -54,7 +54,7 @@ def test_5000_idle_connections_cost_little_and_vehicles_are_charged_beside_them(
 
     with connections(grid.gateway.port, IDLE):
         fleet = Fleet(grid.url, kwh=1).send(20, rate=20).wait()
-        slowest_s = max(ride.answered - ride.sent for ride in fleet.rides)
+        slowest_s = max(session.answered - session.sent for session in fleet.sessions)
 
     assert fleet.statuses() == {200: 20}, fleet.troubles()
     assert slowest_s < SLOWEST_S
@@ -76,7 +76,7 @@ def test_when_all_connections_are_taken_idle_ones_make_room(
 
     with connections(grid.gateway.port, 2 * most):
         fleet = Fleet(grid.url, kwh=1).send(20).wait()
-    slowest_s = max(ride.answered - ride.sent for ride in fleet.rides)
+    slowest_s = max(session.answered - session.sent for session in fleet.sessions)
 
     assert fleet.statuses() == {200: 20}, fleet.troubles()
     assert slowest_s < 2 * SLOWEST_S
@@ -99,7 +99,7 @@ def test_a_shell_that_allows_few_open_files_does_not_shut_vehicles_out(
         fleet = Fleet(grid.url, kwh=1).send(20).wait()
 
     assert fleet.statuses() == {200: 20}, fleet.troubles()
-    slowest_s = max(ride.answered - ride.sent for ride in fleet.rides)
+    slowest_s = max(session.answered - session.sent for session in fleet.sessions)
     table.row("500 idle connections where 256 files may be open", "gateway", "held", slowest_s)
 
 
@@ -120,7 +120,7 @@ def test_callers_that_never_read_their_answers_are_disconnected_on(
             line.connect(("127.0.0.1", grid.gateway.port))
             line.sendall(ask * 100)
         fleet = Fleet(grid.url, kwh=1).send(20, rate=10).wait()
-    slowest_s = max(ride.answered - ride.sent for ride in fleet.rides)
+    slowest_s = max(session.answered - session.sent for session in fleet.sessions)
 
     assert fleet.statuses() == {200: 20}, fleet.troubles()
     assert memory.grown_mb < MOST_UNREAD_MB

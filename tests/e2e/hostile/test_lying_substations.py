@@ -172,12 +172,12 @@ def test_a_vehicle_that_a_substation_took_is_charged_once(
     note(table, f"{answer} to a charge", "charged once", elsewhere, seen)
 
 
-@pytest.mark.parametrize("told", PROGRESS)
+@pytest.mark.parametrize("reported", PROGRESS)
 def test_progress_that_is_a_lie_is_dear_to_its_substation_alone(
-    start_service: StartService, liars: ExitStack, table: Table, told: str
+    start_service: StartService, liars: ExitStack, table: Table, reported: str
 ) -> None:
     lying = [
-        liars.enter_context(raw_substation(metrics=[EMPTY], progress=PROGRESS[told]))
+        liars.enter_context(raw_substation(metrics=[EMPTY], progress=PROGRESS[reported]))
         for _ in range(LIARS)
     ]
     stage = start(start_service, *lying)
@@ -196,7 +196,7 @@ def test_progress_that_is_a_lie_is_dear_to_its_substation_alone(
     assert stage.charged() + elsewhere == seen.vehicles
     asked = [one.asked.count("/progress") for one in lying]
     assert min(asked) > 0
-    note(table, f"{LIARS} /progress {told}", "charged once", sum(asked), seen)
+    note(table, f"{LIARS} /progress {reported}", "charged once", sum(asked), seen)
 
 
 def test_a_connection_that_closes_as_a_charge_is_sent_costs_nobody_anything(
@@ -212,7 +212,7 @@ def test_a_connection_that_closes_as_a_charge_is_sent_costs_nobody_anything(
         time.sleep(LASTS_S)
     seen = vehicles.check()
 
-    assert {ride.document["attempts"] for ride in vehicles.fleet.rides} == {1}
+    assert {session.document["attempts"] for session in vehicles.fleet.sessions} == {1}
     ejections = [n for name, n in scrape(stage.balancer.url).items() if "ejections_total{" in name]
     assert set(ejections) == {0}
     closed = sum(one.asked.count("/charge") for one in lying) + stage.charged() - seen.vehicles

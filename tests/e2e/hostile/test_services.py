@@ -86,18 +86,18 @@ def test_what_is_no_request_is_refused_and_vehicles_are_charged_beside_it(
 
     with Vehicles(grid.url) as vehicles:
         for name, attack in attacks_on(service).items():
-            told = tell(target.port, attack.data)
-            answers = set(told.answers.split())
+            reported = tell(target.port, attack.data)
+            answers = set(reported.answers.split())
 
-            assert len(answers) == 1, (name, told)
-            assert answers <= set(attack.answers.split()), (name, told)
-            assert told.took_s < SLOWEST_S, name
-            for part in told.raw.split(b"\r\n\r\n"):
+            assert len(answers) == 1, (name, reported)
+            assert answers <= set(attack.answers.split()), (name, reported)
+            assert reported.took_s < SLOWEST_S, name
+            for part in reported.raw.split(b"\r\n\r\n"):
                 assert not (part.startswith(b"HTTP/") and attacks.MARK.encode() in part), name
             if answers != {"200"}:
-                assert len(told.raw) < LONGEST_ANSWER + len(attack.data), name
-                assert b"application/problem+json" in told.raw, (name, told)
-            table.row(name, service, told.answers.split()[0], told.took_s)
+                assert len(reported.raw) < LONGEST_ANSWER + len(attack.data), name
+                assert b"application/problem+json" in reported.raw, (name, reported)
+            table.row(name, service, reported.answers.split()[0], reported.took_s)
 
     count = vehicles.check().vehicles
     assert memory.grown_mb < MOST_GROWTH_MB

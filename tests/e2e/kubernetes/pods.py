@@ -109,11 +109,11 @@ class Pods:
 
     def report(self) -> str:
         """Say how the containers stand and what they logged last."""
-        told = self._run("podman", "ps", "--all", check=False)
+        reported = self._run("podman", "ps", "--all", check=False)
         for service in OWN:
             container = f"{service.replace('_', '-')}-service"
-            told += self._run("podman", "logs", "--tail", "10", container, check=False)
-        return told
+            reported += self._run("podman", "logs", "--tail", "10", container, check=False)
+        return reported
 
     def _expect_ready(self) -> None:
         answer = requests.get(f"{self.url}/readyz", timeout=2)

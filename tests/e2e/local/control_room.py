@@ -73,7 +73,7 @@ def breaks_within_words(element: Locator) -> list[list[str]]:
 
 
 @contextmanager
-def told(page: Page, edit: Callable[[dict[str, Any]], object]) -> Iterator[None]:
+def reported(page: Page, edit: Callable[[dict[str, Any]], object]) -> Iterator[None]:
     """Have the page see what the balancer says of the grid as `edit` changes it."""
 
     def answer(route: Route) -> None:

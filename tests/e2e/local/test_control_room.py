@@ -62,7 +62,7 @@ def bring_back(process: Process, fault: str) -> None:
         process.start()
 
 
-def test_what_looks_wrong_is_told_of_a_substation_that_is_up_and_of_the_file_of_substations(
+def test_what_looks_wrong_is_reported_of_a_substation_that_is_up_and_of_the_file_of_substations(
     page: Page,
 ) -> None:
     expect(slot(page, "substation1", "warning")).to_be_hidden()

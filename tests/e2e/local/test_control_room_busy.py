@@ -20,8 +20,8 @@ from tests.e2e.local.control_room import (
     many,
     opened,
     order,
+    reported,
     slot,
-    told,
 )
 from tests.e2e.local.page_checks import contrast_faults, structure_faults
 from tests.support.deadline import eventually
@@ -93,7 +93,7 @@ def chart_overflow(page: Page) -> list[str]:
 
 
 def test_the_chart_stays_in_its_panel_when_load_exceeds_capacity(page: Page) -> None:
-    with told(page, overfull):
+    with reported(page, overfull):
         label = page.locator("#chart .name").filter(has_text="substation2")
         expect(label).to_have_text("30 substation2")
         assert chart_overflow(page) == []
@@ -108,7 +108,7 @@ def test_labels_of_many_full_substations_stay_in_the_panel_and_apart(page: Page)
         for substation in grid["substations"]:
             substation["load"] = substation["own_load"] = substation["capacity"]
 
-    with told(page, full):
+    with reported(page, full):
         expect(page.locator("#chart path.line")).to_have_count(24)
         expect(page.locator("#chart-span")).to_contain_text("busiest")
         assert chart_overflow(page) == []
@@ -123,7 +123,7 @@ def test_labels_of_many_full_substations_stay_in_the_panel_and_apart(page: Page)
 
 
 def test_more_vehicles_than_points_are_marked(page: Page) -> None:
-    with told(page, overfull):
+    with reported(page, overfull):
         expect(card(page, "substation2")).to_have_attribute("data-needs", "over")
         expect(slot(page, "substation2", "of")).to_have_text("of 24 points")
         expect(slot(page, "substation2", "free")).to_have_text("6 over capacity")
@@ -160,17 +160,17 @@ def test_power_that_is_not_published_is_not_shown_as_none(page: Page) -> None:
         return edit
 
     figure, limit = page.locator("#figure-power"), page.locator("#figure-limit")
-    with told(page, publish(None, None)):
+    with reported(page, publish(None, None)):
         expect(figure).to_have_text(NOTHING)
         expect(limit).to_have_text("not published")
         expect(slot(page, "substation1", "power")).to_have_text("not published")
         expect(slot(page, "substation1", "power-bar")).to_be_hidden()
-    with told(page, publish(None, None, substations=1)):
+    with reported(page, publish(None, None, substations=1)):
         expect(figure).to_have_text("0")
         expect(limit).to_have_text("of 1,000 kW, 2 substations")
-    with told(page, publish(None, None, substations=2)):
+    with reported(page, publish(None, None, substations=2)):
         expect(limit).to_have_text("of 600 kW, 1 substation")
-    with told(page, publish(42.5, None)):
+    with reported(page, publish(42.5, None)):
         expect(limit).to_have_text("kW")
         expect(slot(page, "substation1", "power")).to_have_text("42.5 kW")
         expect(slot(page, "substation1", "power-bar")).to_be_hidden()
@@ -195,7 +195,7 @@ def oklab(color: str) -> tuple[float, float, float]:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_colours_are_distinct_and_beyond_eight_are_joined_by_marks(page: Page, scheme: Any) -> None:
     page.emulate_media(color_scheme=scheme)
-    with told(page, many(30)):
+    with reported(page, many(30)):
         expect(page.locator(".card")).to_have_count(30)
         looks = page.evaluate(
             """() => [...document.querySelectorAll(".card")].map((card) => {
@@ -235,7 +235,7 @@ def test_addresses_stay_whole_or_break_between_their_parts(page: Page, width: in
         }
 
     page.set_viewport_size({"width": width, "height": 800})
-    with told(page, edit):
+    with reported(page, edit):
         expect(card(page, "192.168.117.204:5002")).to_be_visible()
         assert breaks_within_words(slot(page, "192.168.117.204:5002", "name")) == []
         for text in page.locator(".card :is([data-slot=name], .reason, .warning)").all():
@@ -262,7 +262,7 @@ def test_what_needs_attention_comes_first_and_looks_it(page: Page, grid: Grid) -
     def doubt(grid: dict[str, Any]) -> None:
         grid["substations"][1]["warning"] = "answered that 40 kWh were charged after 0.01 s"
 
-    with told(page, doubt):
+    with reported(page, doubt):
         expect(page.locator("#cards-needs")).to_have_text("2 of 3 need attention")
         assert order(page) == ["substation3", "substation2", "substation1"]
         assert len({calm, alarm, card(page, "substation2").evaluate(paper)}) == 3
@@ -345,17 +345,17 @@ def test_the_chart_begins_with_the_balancers_history(browser: Browser, grid: Gri
 
 
 @pytest.mark.usefixtures("charging")
-def test_a_changed_limit_is_told_and_power_has_a_line(page: Page, grid: Grid) -> None:
+def test_a_changed_limit_is_reported_and_power_has_a_line(page: Page, grid: Grid) -> None:
     substation = grid.substations[2]
-    told_limit = slot(page, "substation3", "limit")
+    reported_limit = slot(page, "substation3", "limit")
     expect(slot(page, "substation3", "power")).to_have_text(re.compile(r"of 600 kW$"))
-    expect(told_limit).to_be_hidden()
+    expect(reported_limit).to_be_hidden()
     eventually(lambda: limits_known(grid, 600.0), 5)
 
     requests.put(f"{substation.url}/power-limit", json={"power_limit_kw": 140}, timeout=5)
 
     expect(slot(page, "substation3", "power")).to_have_text("140 of 140 kW")
-    expect(told_limit).to_have_text(
+    expect(reported_limit).to_have_text(
         re.compile(r"^Limit lowered from 600 to 140 kW at \d\d:\d\d:\d\d$")
     )
     heights = page.locator(".card").last.evaluate(
@@ -365,10 +365,12 @@ def test_a_changed_limit_is_told_and_power_has_a_line(page: Page, grid: Grid) ->
     assert min(heights) > 5
 
     requests.put(f"{substation.url}/power-limit", json={"power_limit_kw": 600}, timeout=5)
-    expect(told_limit).to_contain_text("Limit raised from 140 to 600 kW at ")
+    expect(reported_limit).to_contain_text("Limit raised from 140 to 600 kW at ")
 
 
-def test_a_limit_that_is_lowered_for_less_than_a_second_is_told_all_the_same(page: Page) -> None:
+def test_a_limit_that_is_lowered_for_less_than_a_second_is_reported_all_the_same(
+    page: Page,
+) -> None:
     change = page.evaluate(
         """async () => {
           const { History } = await import("/control-room/history.js");
@@ -427,6 +429,6 @@ def test_a_name_that_changes_is_shown(page: Page) -> None:
     def rename(grid: dict[str, Any]) -> None:
         grid["substations"][0]["name"] = "north"
 
-    with told(page, rename):
+    with reported(page, rename):
         expect(slot(page, "north", "name")).to_have_text("north")
     expect(slot(page, "substation1", "name")).to_have_text("substation1")

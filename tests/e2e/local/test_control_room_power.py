@@ -48,12 +48,14 @@ def page(browser: Browser, gateway: Process) -> Iterator[Page]:
         yield page
 
 
-def send(gateway: Process, vehicle: str, **told: Any) -> None:
+def send(gateway: Process, vehicle: str, **reported: Any) -> None:
     """Send a vehicle and do not wait for its answer."""
 
     def charge() -> None:
         with suppress(requests.RequestException):  # the grid ends before a slow charge does
-            requests.post(f"{gateway.url}/charge", json={"vehicle_id": vehicle, **told}, timeout=60)
+            requests.post(
+                f"{gateway.url}/charge", json={"vehicle_id": vehicle, **reported}, timeout=60
+            )
 
     threading.Thread(target=charge, daemon=True).start()
 

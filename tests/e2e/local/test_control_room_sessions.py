@@ -299,8 +299,8 @@ def test_a_substation_is_drained_and_undrained(page: Page, grid: Grid) -> None:
         assert session(grid, other)["substation"] != name
     eventually(state_is(grid, vehicle, "charged"), within_s=30)  # it was let finish
     expect(slot(page, name, "todo")).to_have_text("It is empty: do the work, then undrain it.")
-    [told] = [one for one in grid.get("/substations")["substations"] if one["name"] == name]
-    assert (told["drained"], told["health"]) == (True, "draining")
+    [reported] = [one for one in grid.get("/substations")["substations"] if one["name"] == name]
+    assert (reported["drained"], reported["health"]) == (True, "draining")
     metrics = grid.balancer.get("/metrics", timeout_s=5).decode()
     assert f'balancer_substation_drained{{substation="{name}"}} 1.0' in metrics
     log = (grid.folder / "load_balancer.log").read_text()

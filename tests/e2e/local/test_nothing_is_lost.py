@@ -16,7 +16,7 @@ import requests
 from grid_common.api.charge import DEFAULT_KWH
 from local_stack.grid import Grid
 from local_stack.scrape import scrape
-from local_stack.session_logs import peak_load, visits
+from local_stack.session_logs import attempts, peak_load
 from tests.conftest import StartGrid
 from tests.support.deadline import eventually
 from tests.support.decisions import all_decisions
@@ -44,21 +44,21 @@ def logged_failovers(grid: Grid, substation: str) -> set[str]:
 
 
 def delivered_by_session(grid: Grid) -> dict[str, float]:
-    """Add up what each session got, kWh, over all of its visits at all substations."""
+    """Add up what each session got, kWh, over all of its attempts at all substations."""
     delivered: defaultdict[str, float] = defaultdict(float)
     for substation in grid.substations:
-        for visit in visits(substation.log_file):
-            delivered[visit.session_id] += visit.delivered_kwh
+        for attempt in attempts(substation.log_file):
+            delivered[attempt.session_id] += attempt.delivered_kwh
     return delivered
 
 
 def charged_by_session(grid: Grid) -> Counter[str]:
     """Count, over all substations, how often each session was charged to its end."""
     return Counter(
-        visit.session_id
+        attempt.session_id
         for substation in grid.substations
-        for visit in visits(substation.log_file)
-        if visit.outcome == "charged"
+        for attempt in attempts(substation.log_file)
+        if attempt.outcome == "charged"
     )
 
 
@@ -71,7 +71,7 @@ def test_300_vehicles_at_once_on_24_points_are_all_charged_and_no_substation_is_
 
     assert fleet.statuses() == {200: 300}, fleet.troubles()
     for substation, points in zip(grid.substations, grid.points, strict=True):
-        assert peak_load(visits(substation.log_file)) <= points
+        assert peak_load(attempts(substation.log_file)) <= points
         assert scrape(substation.url)['substation_sessions_total{outcome="refused"}'] == 0
     assert set(charged_by_session(grid).values()) == {1}
 
@@ -100,7 +100,7 @@ def test_a_substation_that_is_lost_mid_way_loses_no_vehicle(
     retried = {one["session_id"] for one in listed if one["attempt"] != 1}
     assert retried, "the substation held vehicles when it was lost"
     assert retried <= logged_failovers(grid, victim.name)
-    attempts = {ride.document["attempts"] for ride in fleet.rides}
+    attempts = {session.document["attempts"] for session in fleet.sessions}
     # What the substation may have delivered since its last word is charged last: a third attempt.
     assert {1} < attempts <= {1, 2, 3}
     if fault == "frozen":
@@ -175,7 +175,7 @@ def test_sigterm_to_a_substation_under_load_loses_no_vehicle(start_grid: StartGr
 
     assert fleet.wait().statuses() == {200: 20}, fleet.troubles()
     assert fleet.by_substation() == {"substation1": 8, "substation2": 12}
-    assert {ride.document["attempts"] for ride in fleet.rides} == {1}
+    assert {session.document["attempts"] for session in fleet.sessions} == {1}
     assert victim.stop() == 0
 
 

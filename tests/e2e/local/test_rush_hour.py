@@ -28,8 +28,8 @@ def grid(whole_grid: Grid) -> Grid:
     return whole_grid
 
 
-def ask(grid: Grid, **wish: object) -> requests.Response:
-    return requests.post(f"{grid.url}/rush-hour", json=wish, timeout=10)
+def ask(grid: Grid, **rush_request: object) -> requests.Response:
+    return requests.post(f"{grid.url}/rush-hour", json=rush_request, timeout=10)
 
 
 def reaches(grid: Grid, is_there: Callable[[dict[str, Any]], bool], within_s: float = 15) -> Any:
@@ -122,7 +122,7 @@ def test_sigterm_ends_it_but_finishes_the_vehicles_that_are_here(grid: Grid) -> 
 
 def test_its_sessions_stand_in_the_ledger_in_the_order_in_which_they_came(grid: Grid) -> None:
     ask(grid, vehicles=20, kwh=0.01, over_s=1)
-    reaches(grid, lambda told: told["state"] == "finished")
+    reaches(grid, lambda reported: reported["state"] == "finished")
 
     found = [one["began"] for one in grid.get("/sessions?limit=20")["sessions"]]
 

@@ -236,12 +236,12 @@ class Swarm:
 
     def report(self) -> str:
         """Say how the tasks stand and what they logged last."""
-        told = docker("stack", "ps", "--no-trunc", self.name).stdout
+        reported = docker("stack", "ps", "--no-trunc", self.name).stdout
         mark = f"label=com.docker.stack.namespace={self.name}"
         for name in _run("ps", "--all", "--format", "{{.Names}}", "--filter", mark).split():
             logs = docker("logs", "--tail", "15", name)
-            told += f"{name}:\n{logs.stdout}{logs.stderr}"
-        return told
+            reported += f"{name}:\n{logs.stdout}{logs.stderr}"
+        return reported
 
 
 @contextmanager

@@ -58,10 +58,10 @@ def test_the_gateway_alone_is_published_and_asks_for_a_key(swarm: Swarm) -> None
 
 def test_no_secret_is_in_an_environment_or_a_log(swarm: Swarm) -> None:
     (password,) = swarm.exec("ledger", "cat", "/run/secrets/ledger_password").split()
-    told = str([swarm.containers(name) for name in (*OWN, "ledger")]) + swarm.report()
-    assert "ledger_password" in told
-    assert password not in told
-    assert swarm.key not in told
+    reported = str([swarm.containers(name) for name in (*OWN, "ledger")]) + swarm.report()
+    assert "ledger_password" in reported
+    assert password not in reported
+    assert swarm.key not in reported
 
 
 def test_what_is_printed_for_a_look_shows_all_of_it(swarm: Swarm) -> None:

@@ -9,9 +9,9 @@ from charge_request_service.sessions.record import Begin, End, Kind, State, new_
 _numbers = count()
 
 
-def a_begin(ledger: Any, **told: Any) -> Begin:
+def a_begin(ledger: Any, **reported: Any) -> Begin:
     """Return a session that begins; each later than those before."""
-    began_us = told.pop("began_us", now_us() + 1000 * next(_numbers))
+    began_us = reported.pop("began_us", now_us() + 1000 * next(_numbers))
     return Begin(
         **{
             "session_id": new_session_id(began_us // 1000),
@@ -20,19 +20,19 @@ def a_begin(ledger: Any, **told: Any) -> Begin:
             "max_power_kw": None,
             "battery_kwh": None,
             "soc": None,
-            "kind": Kind.KEYED if told.get("key") else Kind.PLAIN,
+            "kind": Kind.KEYED if reported.get("key") else Kind.PLAIN,
             "owner": "",
             "key": None,
             "digest": None,
             "wait_s": 60.0,
             "began_us": began_us,
             "gateway": ledger.gateway,
-            **told,
+            **reported,
         }
     )
 
 
-def an_end(begin: Begin, state: State = State.CHARGED, **told: Any) -> End:
+def an_end(begin: Begin, state: State = State.CHARGED, **reported: Any) -> End:
     """Return how it ended."""
     return End(
         **{
@@ -47,6 +47,6 @@ def an_end(begin: Begin, state: State = State.CHARGED, **told: Any) -> End:
             "mean_power_kw": 50.0,
             "peak_power_kw": 50.0,
             "status": 200,
-            **told,
+            **reported,
         }
     )

@@ -58,7 +58,7 @@ def test_a_session_that_nobody_began_is_not_found(ledger: Ledger) -> None:
     assert ledger.by_key("", "nobody") is None
 
 
-def test_a_key_has_one_session_and_the_second_is_told_of_it(ledger: Ledger) -> None:
+def test_a_key_has_one_session_and_the_second_is_reported_of_it(ledger: Ledger) -> None:
     first = a_begin(ledger, owner="alice", key="k", digest="d")
     assert ledger.begin(first) is None
 
@@ -75,13 +75,13 @@ def test_a_key_has_one_session_and_the_second_is_told_of_it(ledger: Ledger) -> N
 def test_of_many_at_once_with_one_key_one_begins(ledger: Ledger) -> None:
     begins = [a_begin(ledger, key=f"k{number % 20}") for number in range(100)]
 
-    told = [gevent.spawn(ledger.begin, begin) for begin in begins]
-    gevent.joinall(told)
+    reported = [gevent.spawn(ledger.begin, begin) for begin in begins]
+    gevent.joinall(reported)
 
-    began = [begin for begin, one in zip(begins, told, strict=True) if one.get() is None]
+    began = [begin for begin, one in zip(begins, reported, strict=True) if one.get() is None]
     assert sorted(begin.key or "" for begin in began) == sorted(f"k{n}" for n in range(20))
     by_key = {begin.key: begin.session_id for begin in began}
-    for begin, one in zip(begins, told, strict=True):
+    for begin, one in zip(begins, reported, strict=True):
         there = one.get()
         assert there is None or there.session_id == by_key[begin.key]
 

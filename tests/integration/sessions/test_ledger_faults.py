@@ -116,8 +116,8 @@ def test_a_folder_that_cannot_be_written_to_stops_the_start() -> None:
             finally:
                 os._exit(0)
         os.close(write)
-        with open(read, encoding="utf-8") as told:
-            fault = told.read()
+        with open(read, encoding="utf-8") as reported:
+            fault = reported.read()
         os.waitpid(child, 0)
 
     assert f"{folder} cannot be written to by user 65534" in fault

@@ -97,7 +97,7 @@ class LedgerStates(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         try:
-            self.every_session_is_as_it_was_told()
+            self.every_session_is_as_it_was_reported()
         finally:
             self.ledger.close()
 
@@ -180,7 +180,7 @@ class LedgerStates(RuleBasedStateMachine):
         assert found == expected
 
     @rule()
-    def every_session_is_as_it_was_told(self) -> None:
+    def every_session_is_as_it_was_reported(self) -> None:
         self.flush()
         for session_id, row in self.model.rows.items():
             record = self.ledger.get(session_id)

@@ -38,9 +38,9 @@ def write(
 
 
 def counts(totals: Totals, owner: str | None = None) -> tuple[int, int, int, int, int, float]:
-    told = totals.document(owner)
+    reported = totals.document(owner)
     names = ("vehicles", "open", "charged", "stopped", "refused", "energy_kwh")
-    vehicles, *others = (told[name] for name in names)
+    vehicles, *others = (reported[name] for name in names)
     return (vehicles, *others)
 
 
@@ -55,9 +55,9 @@ def test_totals_are_of_the_sessions_that_began_today(url: str, open_ledger: Open
 
     assert counts(totals) == (6, 1, 3, 1, 1, 24.0)
     assert counts(totals, "alice") == (1, 0, 1, 0, 0, 6.0)
-    told = totals.document(None)
-    assert datetime.fromisoformat(told["since"]) == began.astimezone()
-    assert told["complete"]
+    reported = totals.document(None)
+    assert datetime.fromisoformat(reported["since"]) == began.astimezone()
+    assert reported["complete"]
 
 
 def test_totals_are_kept_for_a_while_and_begin_anew_with_the_day(

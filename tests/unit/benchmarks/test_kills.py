@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from benchmarks.kills.plan import Fault, Moment, What, faults
-from benchmarks.kills.reckoning import Reckoning, Silence, Visit, reckon
+from benchmarks.kills.reckoning import Attempt, Reckoning, Silence, reckon
 from benchmarks.kills.vehicles import Manner, Vehicle
 
 PARTS = ["gateway", "balancer", "substation1", "substation2"]
@@ -61,14 +61,14 @@ def reckoned(
     registers: dict[str, dict[str, float]] | None = None,
     silences: tuple[Silence, ...] = (),
 ) -> Reckoning:
-    """Reckon up; all visits are from 100 to 102."""
+    """Reckon up; all attempts are from 100 to 102."""
     rows = [{"session_id": "s1", "state": "charged", "energy_kwh": 10.0}]
     given = {"a": {"s1": 4.0}, "b": {"s1": 6.0}} if registers is None else registers
     return reckon(
         vehicles or (vehicle(),),
         rows if ledger is None else ledger,
         {
-            name: {session: Visit(kwh, 100.0, 102.0) for session, kwh in register.items()}
+            name: {session: Attempt(kwh, 100.0, 102.0) for session, kwh in register.items()}
             for name, register in given.items()
         },
         silences=silences,
@@ -88,7 +88,7 @@ def test_legs_that_add_up_to_what_was_asked_agree() -> None:
         ("lost", {"ends": []}),
         ("lost", {"sessions": set()}),
         ("lost", {"ends": [("refused", 0.0)], "state": "refused"}),
-        ("lost", {"ends": [("stopped", 10.0)], "state": "stopped"}),  # by nobody's wish
+        ("lost", {"ends": [("stopped", 10.0)], "state": "stopped"}),  # nobody asked for that
         ("twice", {"sessions": {"s1", "s2"}}),
         ("twice", {"ends": [("charged", 10.0), ("charged", 9.0)]}),
         ("twice", {"state": "stopped"}),
@@ -96,7 +96,9 @@ def test_legs_that_add_up_to_what_was_asked_agree() -> None:
         ("strange", {"asked_again": False}),
     ],
 )
-def test_a_vehicle_that_was_told_otherwise_is_found(fault: str, changes: dict[str, Any]) -> None:
+def test_a_vehicle_that_was_reported_otherwise_is_found(
+    fault: str, changes: dict[str, Any]
+) -> None:
     changes = dict(changes)
     row = {"session_id": "s1", "state": changes.pop("state", "charged"), "energy_kwh": 10.0}
     found = reckoned(vehicle(**changes), ledger=[row])
@@ -138,7 +140,7 @@ def test_too_much_where_a_substation_was_silent_is_bounded_by_its_lease() -> Non
 @pytest.mark.parametrize(
     "silence", [Silence("c", 100, 102), Silence("a", 90, 98.9), Silence("a", 102.1, 110)]
 )
-def test_too_much_is_unequal_where_no_visit_met_a_silence(silence: Silence) -> None:
+def test_too_much_is_unequal_where_no_attempt_met_a_silence(silence: Silence) -> None:
     registers = {"a": {"s1": 6.0}, "b": {"s1": 6.0}}
     assert reckoned(registers=registers, silences=(silence,)).unequal
 
@@ -153,7 +155,7 @@ def test_a_record_has_what_was_asked_or_also_what_was_too_much_and_nothing_else(
         assert bool(found.unequal) != is_fine
 
 
-def test_energy_that_a_stopped_vehicle_was_told_is_what_its_meters_say() -> None:
+def test_energy_that_a_stopped_vehicle_was_reported_is_what_its_meters_say() -> None:
     stopped = vehicle(manner=Manner.STOPPED, ends=[("stopped", 2.5)])
     row = {"session_id": "s1", "state": "stopped", "energy_kwh": 2.5}
     assert not reckoned(stopped, ledger=[row], registers={"a": {"s1": 2.5}}).troubles

@@ -16,7 +16,7 @@ Parse = Callable[[list[str]], object]
 
 
 @COMMANDS
-def test_a_folder_that_cannot_be_written_is_told_at_once(
+def test_a_folder_that_cannot_be_written_is_reported_at_once(
     parse: Parse, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "file"
@@ -24,8 +24,8 @@ def test_a_folder_that_cannot_be_written_is_told_at_once(
     with pytest.raises(SystemExit) as ended:
         parse(["--out", str(file / "folder")])
     assert ended.value.code == 2
-    told = capsys.readouterr().err
-    assert f"--out: {file / 'folder'}: not a directory; name a folder to write to" in told
+    reported = capsys.readouterr().err
+    assert f"--out: {file / 'folder'}: not a directory; name a folder to write to" in reported
 
 
 @COMMANDS

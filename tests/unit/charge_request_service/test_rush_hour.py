@@ -27,9 +27,9 @@ def test_the_middle_of_a_rush_hour_sees_twice_the_mean_rate_and_its_ends_far_les
 
 
 def test_what_is_left_out_gets_its_default() -> None:
-    wish = RushHourRequest.from_document({"vehicles": 3}, max_kwh=1000)
+    rush_request = RushHourRequest.from_document({"vehicles": 3}, max_kwh=1000)
 
-    assert (wish.vehicles, wish.kwh, wish.over_s) == (3, 10, 20)
+    assert (rush_request.vehicles, rush_request.kwh, rush_request.over_s) == (3, 10, 20)
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_what_is_left_out_gets_its_default() -> None:
         ([7], "body", "is a list; send a JSON object such as"),
     ],
 )
-def test_a_fault_is_told_by_its_field_with_what_it_takes(
+def test_a_fault_is_reported_by_its_field_with_what_it_takes(
     document: object, field: str, says: str
 ) -> None:
     with pytest.raises(BadRequest) as raised:

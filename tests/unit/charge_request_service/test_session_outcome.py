@@ -24,7 +24,7 @@ BEGIN = Begin(
 
 
 @pytest.mark.parametrize(
-    ("told", "state"),
+    ("reported", "state"),
     [
         ({"status": "charged", "energy_kwh": 6.285}, State.CHARGED),
         ({"status": "charged", "energy_kwh": None}, State.CHARGED),  # one without a meter
@@ -35,11 +35,11 @@ BEGIN = Begin(
     ],
 )
 def test_it_is_charged_where_it_got_all_that_it_asked_for(
-    told: dict[str, object], state: State
+    reported: dict[str, object], state: State
 ) -> None:
-    end, answer = stopped(BEGIN, told, "stopped by its caller", 7)
+    end, answer = stopped(BEGIN, reported, "stopped by its caller", 7)
     document = orjson.loads(answer.body)
     assert (end.state, document["status"]) == (state, state)
-    assert end.energy_kwh == told.get("energy_kwh")
+    assert end.energy_kwh == reported.get("energy_kwh")
     reason = None if state is State.CHARGED else "stopped by its caller"
     assert (end.reason, document.get("reason")) == (reason, reason)

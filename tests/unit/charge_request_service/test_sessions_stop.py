@@ -56,7 +56,7 @@ def test_it_does_not_go_on_after_it_was_stopped() -> None:
     )
     balancer.sessions = sessions
     begin = sessions.begin(
-        Session("s1", "EV-1", 7.88), kind=Kind.ASYNC, owner="", wait_s=60, told_vehicle=True
+        Session("s1", "EV-1", 7.88), kind=Kind.ASYNC, owner="", wait_s=60, named_vehicle=True
     )
     try:
         # An earlier process of the gateway began it.

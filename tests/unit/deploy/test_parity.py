@@ -66,12 +66,12 @@ def compared(engine: str, documents: Documents) -> list[str]:
     found = facts_of(engine, documents[engine])
     reference = facts_of_compose(documents["compose"])
     if engine != "kubernetes":
-        told = facts_of_stack(documents["swarm"])["ledger"]
-        checked = {f"ready.{name}": told[f"alive.{name}"] for name in ("asks", "asks_with")}
+        reported = facts_of_stack(documents["swarm"])["ledger"]
+        checked = {f"ready.{name}": reported[f"alive.{name}"] for name in ("asks", "asks_with")}
         as_others = {
             name: value for name, value in reference["prometheus"].items() if "ready." in name
         }
-        alike = {name: value for name, value in told.items() if not name.startswith("alive.")}
+        alike = {name: value for name, value in reported.items() if not name.startswith("alive.")}
         reference["ledger"] = alike | as_others | checked
     return differences(expected(engine, reference), found)
 
@@ -155,15 +155,17 @@ def changed(value: Any) -> Any:
 
 def shown(document: Any, path: Path) -> str:
     """Write where a value stands, with the names of volumes in the place of their numbers."""
-    told: list[str] = []
+    reported: list[str] = []
     node = document
     for key in path:
         node = node[key]
-        is_volume = isinstance(key, int) and told and told[-1] in ("volumes", "volumeMounts")
-        told.append(
+        is_volume = (
+            isinstance(key, int) and reported and reported[-1] in ("volumes", "volumeMounts")
+        )
+        reported.append(
             str(node.get("name", key)) if is_volume and isinstance(node, dict) else str(key)
         )
-    return ".".join(told).replace(".spec.template.spec.", ".pod.")
+    return ".".join(reported).replace(".spec.template.spec.", ".pod.")
 
 
 @each_engine

@@ -69,11 +69,11 @@ def test_every_colour_can_be_seen_on_both_themes(file: Path) -> None:
 
 
 @each_dashboard
-def test_the_series_of_a_panel_can_be_told_apart_on_both_themes(file: Path) -> None:
+def test_the_series_of_a_panel_can_be_reported_apart_on_both_themes(file: Path) -> None:
     are_apart(*map(colours_of_series, panels(load(file))))
 
 
-def test_substations_can_be_seen_and_told_apart_on_both_themes() -> None:
+def test_substations_can_be_seen_and_reported_apart_on_both_themes() -> None:
     """By name, so that each has one colour on every panel; the three of the stack differ."""
     color = panel_of(GLANCE, "Load by substation")["fieldConfig"]["defaults"]["color"]
     names = ["substation1", "substation2", "substation3"]

@@ -80,7 +80,7 @@ def test_a_service_takes_vehicles_until_it_drains() -> None:
     assert drain.active is True
 
 
-def test_a_newcomer_to_a_drain_is_told_who_drains_and_when_to_come_back() -> None:
+def test_a_newcomer_to_a_drain_is_reported_who_drains_and_when_to_come_back() -> None:
     drain = Drain("substation")
     with drain.vehicle():
         drain.begin()
@@ -102,7 +102,7 @@ def answer_of(problem: Unavailable, status: int = 503) -> UpstreamResponse:
     return UpstreamResponse(status, response.content_type, None, response.get_data())
 
 
-def test_a_draining_503_is_told_from_a_full_one() -> None:
+def test_a_draining_503_is_reported_from_a_full_one() -> None:
     draining = Unavailable("draining", "it stops", retry_after_s=2)
     full = Unavailable("full", "draining", retry_after_s=2)
     assert says_it_drains(answer_of(draining))

@@ -198,10 +198,10 @@ def with_teardown(blueprint: Blueprint) -> Blueprint:
 
 
 def test_a_request_can_be_asked_for_all_that_flasks_tells() -> None:
-    told = {}
+    reported = {}
     for app in (service(), Flask("plain")):
         with app.test_request_context("/a?b=c", method="PUT", headers={"X-Of": "1"}, json={"d": 1}):
-            told[type(app)] = {
+            reported[type(app)] = {
                 "method": request.method,
                 "url": request.url,
                 "args": request.args,
@@ -211,7 +211,7 @@ def test_a_request_can_be_asked_for_all_that_flasks_tells() -> None:
                 "odd": getattr(request, "odd", "none"),
             }
 
-    assert told[ServiceApp] == told[Flask]
+    assert reported[ServiceApp] == reported[Flask]
 
 
 def test_a_request_leaves_nothing_behind() -> None:

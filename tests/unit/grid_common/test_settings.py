@@ -50,13 +50,13 @@ def test_an_odd_value_is_taken_or_refused_by_name(
     settings: type[ServiceSettings], odd: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in settings.model_fields:
-        told = ""
+        reported = ""
         try:
             taken = getattr(load(settings, monkeypatch, **{name.upper(): odd}), name)
         except SettingsError as error:
-            taken, told = "", str(error)
+            taken, reported = "", str(error)
         assert str(taken).isprintable(), f"{name} takes {odd!a}"
-        assert not told or f"{name.upper()}=" in told
+        assert not reported or f"{name.upper()}=" in reported
 
 
 RENAMED = [(service, old, now) for service in SERVICES for old, now in service.renamed.items()]
@@ -199,7 +199,7 @@ def test_a_setting_without_a_description_has_an_empty_one() -> None:
     assert rows(Bare)[-1] == ("BARE", "1", "")
 
 
-def test_a_misspelt_setting_is_told_from_those_of_other_services() -> None:
+def test_a_misspelt_setting_is_reported_from_those_of_other_services() -> None:
     variables = ["TIME_SCALES", "time_scal", "TIME_SCALE", "time_scale", "PATH", "PORT\udcff", ""]
     found = misspelt(substation_service.settings.Settings, variables)
     assert found == {"TIME_SCALES": "TIME_SCALE", "time_scal": "TIME_SCALE"}
@@ -207,7 +207,7 @@ def test_a_misspelt_setting_is_told_from_those_of_other_services() -> None:
     assert [misspelt(service, every) for service in SERVICES] == [{}, {}, {}]
 
 
-def test_what_stops_a_start_is_told_with_the_misspelt_setting_beside_it(
+def test_what_stops_a_start_is_reported_with_the_misspelt_setting_beside_it(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     _, _, errors = started(monkeypatch, capsys, NEDED="x")

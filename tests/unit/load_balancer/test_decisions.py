@@ -15,7 +15,7 @@ from load_balancer.routing.demand import Demand
 from load_balancer.routing.matching import LeftInLine
 from load_balancer.routing.policy import Candidate, Choice
 from load_balancer.routing.prediction import Prediction
-from load_balancer.routing.queue import Decision, Ticket
+from load_balancer.routing.queue import Decision, QueuedSession
 
 
 def decision(sequence: int, name: str = "north", substations: int = 1) -> Decision:
@@ -31,7 +31,7 @@ def decision(sequence: int, name: str = "north", substations: int = 1) -> Decisi
         policy="least-loaded",
         reason="least (load + 1) / capacity of 1 with a free point",
         candidates=(Candidate("http://north", name, 1, 4, 0.5, 0.25, 0),) * substations,
-        passed_over=(("south", "full (4 of 4)"),),
+        ineligible=(("south", "full (4 of 4)"),),
     )
 
 
@@ -122,7 +122,7 @@ def test_a_decision_is_at_hand_at_once_and_in_the_log_a_moment_later(
     assert lines[0]["passed_over"] == {"south": "full (4 of 4)"}
 
 
-def test_a_prediction_and_what_would_have_come_second_are_told_where_there_are_any(
+def test_a_prediction_and_what_would_have_come_second_are_reported_where_there_are_any(
     record: DecisionRecord,
 ) -> None:
     predicted = decision(1)._replace(
@@ -145,16 +145,16 @@ def test_a_prediction_and_what_would_have_come_second_are_told_where_there_are_a
     assert [second[name] for name in ("predicted", "next_best", "left_in_line_for")] == [None] * 3
 
 
-def test_a_vehicle_that_is_left_in_line_is_told_in_the_log(
+def test_a_vehicle_that_is_left_in_line_is_reported_in_the_log(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     settings = ServiceSettings.model_validate({"port": 0, "log_format": "json"})
     record = DecisionRecord(configure_logs("balancer", settings))
-    ticket = Ticket("session-1", "EV-1", 0.0, 60.0, Demand(10.0, 50.0), request_id="request")
+    queued = QueuedSession("session-1", "EV-1", 0.0, 60.0, Demand(10.0, 50.0), request_id="request")
     north = Candidate("http://north", "north", 4, 4, 1.25, 0.25, 0)
     south = ("south", Prediction(0.0, 9.0))
     record.left_in_line(
-        LeftInLine(ticket, Choice(north, "earliest", True, Prediction(1.0, 4.0), south))
+        LeftInLine(queued, Choice(north, "earliest", True, Prediction(1.0, 4.0), south))
     )
     (line,) = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert line["event"] == "left in line"

@@ -29,7 +29,7 @@ class Followed:
     def names(self) -> list[str]:
         return [entry.name for entry in self.file.entries]
 
-    def told(self) -> list[str]:
+    def reported(self) -> list[str]:
         return [line["event"] for line in self.lines.entries]
 
 
@@ -45,13 +45,13 @@ def test_a_change_is_noticed_and_an_unchanged_file_is_not_read(followed: Followe
     assert followed.file.look()
     assert followed.names() == ["north", "south"]
     assert not followed.file.look()
-    assert followed.told() == ["substations reloaded"]
+    assert followed.reported() == ["substations reloaded"]
 
 
 def test_a_change_that_says_the_same_changes_nothing(followed: Followed) -> None:
     followed.path.write_text(f"# a comment\n{ONE}")
     assert not followed.file.look()
-    assert followed.told() == []
+    assert followed.reported() == []
 
 
 @pytest.mark.parametrize("bad", ["[", "", '[substations.x]\nurl = "a"', None])
@@ -71,7 +71,7 @@ def test_a_bad_edit_keeps_the_last_good_one_and_says_so_until_it_is_mended(
     followed.file.look()
 
     assert followed.file.problem is None
-    assert followed.told() == ["substations not reloaded", "substations reloaded"]
+    assert followed.reported() == ["substations not reloaded", "substations reloaded"]
 
 
 def test_a_process_that_comes_later_reads_the_file_as_it_is_then(followed: Followed) -> None:

@@ -88,7 +88,7 @@ def test_what_cannot_be_is_as_good_as_not_published(value: str) -> None:
         ("-1", None),
     ],
 )
-def test_an_amount_beyond_measure_is_not_told_and_dust_is_nothing(
+def test_an_amount_beyond_measure_is_not_reported_and_dust_is_nothing(
     value: str, amount: float | None
 ) -> None:
     names = (
@@ -105,9 +105,11 @@ def test_an_amount_beyond_measure_is_not_told_and_dust_is_nothing(
     assert reading.time_scale == (amount or 1)
 
 
-@pytest.mark.parametrize(("sign", "told"), [("", "inf"), ("-", "-inf")])
-def test_more_digits_than_a_number_has_are_infinite(sign: str, told: str) -> None:
-    with pytest.raises(UnreadableGauge, match=f"substation_current_load is {told}, which is no"):
+@pytest.mark.parametrize(("sign", "reported"), [("", "inf"), ("-", "-inf")])
+def test_more_digits_than_a_number_has_are_infinite(sign: str, reported: str) -> None:
+    with pytest.raises(
+        UnreadableGauge, match=f"substation_current_load is {reported}, which is no"
+    ):
         read_gauge(page(sign + "9" * 400), NAMES)
 
 
@@ -248,7 +250,7 @@ IN_KW = GaugeNames("power_kw", "limit_kw", None, vehicle_kw=22)
         (0.1 + 0.2, 1000, 0, 45),
     ],
 )
-def test_a_load_in_kilowatts_is_told_in_vehicles(
+def test_a_load_in_kilowatts_is_reported_in_vehicles(
     power_kw: float, limit_kw: float, load: int, capacity: int
 ) -> None:
     reading = read_gauge(f"power_kw {power_kw}\nlimit_kw {limit_kw}\n", IN_KW)
@@ -459,7 +461,7 @@ def test_the_series_may_have_as_many_characters_as_are_read() -> None:
         read_gauge("\n".join([*series, capacity + " "]), NAMES)
 
 
-def test_power_that_cannot_be_negative_is_told_from_what_a_substation_feeds_back() -> None:
+def test_power_that_cannot_be_negative_is_reported_from_what_a_substation_feeds_back() -> None:
     reading = read_gauge(page(3, 8, "substation_power_kw -5", "substation_power_limit_kw 7"), NAMES)
     assert (reading.power_kw, reading.power_limit_kw) == (-5, 7)
 

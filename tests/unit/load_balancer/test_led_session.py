@@ -48,7 +48,7 @@ def test_one_that_comes_back_is_asked_for_by_its_register_and_what_others_gave()
     assert asked.soc == pytest.approx(0.55)  # the substation adds its own 4
 
 
-def test_a_battery_is_never_told_to_be_more_than_full() -> None:
+def test_a_battery_is_never_reported_to_be_more_than_full() -> None:
     one = led(Session("s1", "EV-1", 10.0, None, 40.0, 0.75))
     one.legs.hear("a", 11.0, now=0.0, substation="A")
 
@@ -61,8 +61,8 @@ def test_the_choice_goes_by_what_is_left() -> None:
 
     one.update_demand()
 
-    assert one.ticket.demand.kwh == 6.0
-    assert one.ticket.demand.soc == pytest.approx(0.6)
+    assert one.queued.demand.kwh == 6.0
+    assert one.queued.demand.soc == pytest.approx(0.6)
 
 
 def test_one_that_was_closed_leaves_no_cycle_behind() -> None:

@@ -7,9 +7,9 @@ import pytest
 from load_balancer.routing.policies import POLICIES
 from load_balancer.routing.pool import Pool
 from load_balancer.routing.retry_budget import RetryBudget
-from load_balancer.routing.substation import Patience, Reading, Substation
+from load_balancer.routing.substation import HealthCheck, Reading, Substation
 
-BUDGET = Patience(interval_s=0.5, longest_pause_s=2, polls_per_s=100)
+BUDGET = HealthCheck(interval_s=0.5, longest_pause_s=2, polls_per_s=100)
 
 
 def pool_of(substations: int) -> tuple[Pool, list[Substation]]:
@@ -21,7 +21,7 @@ def pool_of(substations: int) -> tuple[Pool, list[Substation]]:
     pool = Pool(
         POLICIES["least-loaded"],
         random=Random(1),
-        patience=BUDGET,
+        health_check=BUDGET,
         budget=RetryBudget(share=0.2, floor_per_s=50, burst=500),
         on_poll_wanted=wanted.append,
     )
@@ -51,7 +51,7 @@ def test_all_together_are_polled_as_often_as_the_budget_allows(
         for substation in pool.substations.values()
         for _ in range(200)
     ]
-    assert pool.patience.interval_s == pytest.approx(interval_s)
+    assert pool.health_check.interval_s == pytest.approx(interval_s)
     assert sum(pauses) / len(pauses) == pytest.approx(interval_s, rel=0.02)
     assert len({round(pause, 6) for pause in pauses}) > 20  # not in step
 
@@ -94,10 +94,10 @@ def test_those_that_missed_a_poll_are_not_all_asked_again_at_once() -> None:
 def test_where_most_are_gone_the_others_are_polled_at_once() -> None:
     pool, wanted = pool_of(400)
     know(pool, 3)
-    assert pool.patience == BUDGET
+    assert pool.health_check == BUDGET
     assert {substation.name for substation in wanted} >= {"s0", "s1", "s2"}
     assert not pool.substations["http://s0"].is_well(1.6)
     wanted.clear()
     know(pool, 400)
     assert not wanted
-    assert pool.substations["http://s399"].patience.interval_s == 4
+    assert pool.substations["http://s399"].health_check.interval_s == 4

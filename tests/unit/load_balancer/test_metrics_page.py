@@ -42,7 +42,7 @@ def test_a_compressed_page_is_unpacked_to_the_limit_alone(size: int) -> None:
     ],
     ids=["cut short", "empty", "plain"],
 )
-def test_what_is_no_gzip_is_told(body: bytes, why: str) -> None:
+def test_what_is_no_gzip_is_reported(body: bytes, why: str) -> None:
     with pytest.raises(UnreadableGauge, match=why):
         page(body, "gzip")
 

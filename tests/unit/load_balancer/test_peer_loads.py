@@ -20,7 +20,7 @@ def test_what_others_hold_is_counted_as_soon_as_they_tell() -> None:
     assert substation.load == 2
 
 
-def test_what_the_gauge_shows_beyond_all_that_is_told_is_strangers() -> None:
+def test_what_the_gauge_shows_beyond_all_that_is_reported_is_strangers() -> None:
     grid = Grid(8)
     substation = grid.substation("a")
     grid.pool.peer_holds("p", {substation.address: 2}, grid.now)
@@ -64,8 +64,8 @@ def test_an_answer_that_tells_of_the_substation_is_as_good_as_a_poll() -> None:
     grid = Grid(8)
     substation = grid.substation("a")
     grid.poll("a", load=0)
-    tickets = [grid.arrive(), grid.arrive()]
-    dispatch = tickets[0].dispatch
+    queued_sessions = [grid.arrive(), grid.arrive()]
+    dispatch = queued_sessions[0].dispatch
     assert dispatch is not None
     grid.pool.completed(dispatch, grid.now, Reading(load=5, capacity=8))
     assert (substation.own, substation.foreign, substation.load) == (1, 4, 5)
@@ -76,17 +76,17 @@ def test_an_answer_does_not_bring_a_lost_substation_back() -> None:
     substation = grid.substation("a")
     grid.poll("a", load=0)
     substation.eject("gone")
-    substation.told(Reading(load=5, capacity=8), grid.now)
+    substation.reported(Reading(load=5, capacity=8), grid.now)
     assert substation.load == 0
 
 
 def test_the_version_of_what_is_held_rises_with_each_vehicle_that_comes_or_leaves() -> None:
     grid = Grid(8)
     versions = [grid.pool.held_version]
-    ticket = grid.arrive()
+    queued = grid.arrive()
     versions.append(grid.pool.held_version)
     assert grid.pool.holds() == {grid.substation("a").address: 1}
-    grid.complete(ticket)
+    grid.complete(queued)
     versions.append(grid.pool.held_version)
     assert grid.pool.holds() == {}
     assert versions == sorted(set(versions))

@@ -27,7 +27,7 @@ def reading(point_power_kw: float | None = None, time_scale: float = 1.0) -> Rea
         (40, 400, reading(), {"max_point_power_kw": 150}),
     ],
 )
-def test_an_answer_before_the_energy_can_have_flowed_is_told_with_the_remedy(
+def test_an_answer_before_the_energy_can_have_flowed_is_reported_with_the_remedy(
     kwh: float, took_s: float, page: Reading | None, fields: dict[str, Any]
 ) -> None:
     warning = too_fast(kwh, took_s, page, SubstationProfile(**fields))

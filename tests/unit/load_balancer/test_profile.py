@@ -70,8 +70,8 @@ def test_power_and_time_are_computed_from_the_energy(
 def test_what_a_vehicle_did_not_tell_is_left_out() -> None:
     body = {"id": "{vehicle_id}", "soc": "{soc}", "limits": ["{max_power_kw}", "{battery_kwh}"]}
     assert posted(body=body)[1] == {"id": "EV-1", "limits": []}
-    told = Session("s-1", "EV-1", 10.0, 150.0, 77.0, 0.25)
-    assert posted(told, body=body)[1] == {"id": "EV-1", "soc": 0.25, "limits": [150, 77]}
+    reported = Session("s-1", "EV-1", 10.0, 150.0, 77.0, 0.25)
+    assert posted(reported, body=body)[1] == {"id": "EV-1", "soc": 0.25, "limits": [150, 77]}
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from load_balancer.led_session import LedSession
 from load_balancer.profile import SubstationProfile
 from load_balancer.progress import Progress
 from load_balancer.registers import Registers
-from load_balancer.routing.substation import Health, Patience
+from load_balancer.routing.substation import Health, HealthCheck
 from load_balancer.substation_client import Owner, SubstationClient
 from load_balancer.turns import Turns
 from tests.unit.load_balancer.routing.grid import Grid
@@ -49,19 +49,19 @@ class Teller:
                 line.sendall(head + self._body)
 
 
-def told(sessions: int) -> dict[str, float]:
+def reported(sessions: int) -> dict[str, float]:
     return {f"{number:064}": 1.5 for number in range(sessions)}
 
 
 def test_all_that_a_substation_of_this_make_can_tell_is_read() -> None:
-    assert Teller(told(13_000)).client().progress(10) == told(13_000)
+    assert Teller(reported(13_000)).client().progress(10) == reported(13_000)
 
 
 @pytest.mark.parametrize(
     ("sessions", "error"),
     [
         ({str(number): 0.0 for number in range(20_001)}, ProtocolError),
-        (told(40_000), ResponseTooLarge),
+        (reported(40_000), ResponseTooLarge),
     ],
 )
 def test_more_than_any_has_is_not_read(
@@ -76,14 +76,14 @@ def test_more_than_any_has_is_not_read(
 def test_one_whose_registers_take_long_to_read_is_asked_less_often(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    grid, teller = Grid(4), Teller(told(10))
+    grid, teller = Grid(4), Teller(reported(10))
     client, substation = teller.client(), grid.substation("a")
     log = configure_logs("balancer", ServiceSettings.model_validate({"port": 0}))
     registers = Registers(grid.pool, timeout_s=5, last_word_wait_s=0, lease_s=3, log=log)
     registers.clients[substation.address] = client
     steps = count()
     monkeypatch.setattr(time, "thread_time", lambda: 0.02 * next(steps))  # each reading takes 20 ms
-    grid.pool.patience = Patience(interval_s=0.01)
+    grid.pool.health_check = HealthCheck(interval_s=0.01)
     asks = Turns(
         Progress(substation, client, grid.pool, registers, random=Random(1), log=log).take_turn
     )
@@ -110,7 +110,7 @@ def test_one_that_answers_polls_alone_is_taken_to_keep_no_registers(health: Heal
         log = configure_logs("balancer", ServiceSettings.model_validate({"port": 0}))
         registers = Registers(grid.pool, timeout_s=5, last_word_wait_s=0, lease_s=3, log=log)
         registers.clients[substation.address] = client
-        grid.pool.patience = Patience(interval_s=0.01)
+        grid.pool.health_check = HealthCheck(interval_s=0.01)
         progress = Progress(substation, client, grid.pool, registers, random=Random(1), log=log)
         asking = Turns(progress.take_turn)
         asking.start()
@@ -171,8 +171,8 @@ def test_what_may_flow_at_a_substation_that_is_lost_before_its_registers_are_kno
         on_revoked=registers.revoked,
     )
     registers.running["s1"] = led
-    grid.pool.arrive(led.ticket, grid.now)
-    dispatch = led.ticket.dispatch
+    grid.pool.arrive(led.queued, grid.now)
+    dispatch = led.queued.dispatch
     assert dispatch is not None
     led.legs.begin(client.register, "a", time.monotonic())
 

@@ -4,7 +4,7 @@ from load_balancer.refusal import explain, quoted
 from tests.unit.load_balancer.routing.grid import Grid
 
 
-def told(grid: Grid, reason: str, *failures: str) -> str:
+def reported(grid: Grid, reason: str, *failures: str) -> str:
     return explain(
         reason,
         waited_s=1.04,
@@ -17,8 +17,8 @@ def told(grid: Grid, reason: str, *failures: str) -> str:
 def test_nothing_is_added_where_all_substations_are_well() -> None:
     grid = Grid(4, 4)
     grid.poll_all()
-    assert told(grid, "deadline") == "No charging point became free within 1.0 s."
-    assert told(grid, "queue_full") == "7 vehicles wait already; no more may."
+    assert reported(grid, "deadline") == "No charging point became free within 1.0 s."
+    assert reported(grid, "queue_full") == "7 vehicles wait already; no more may."
 
 
 def test_those_that_are_down_say_why() -> None:
@@ -27,30 +27,30 @@ def test_those_that_are_down_say_why() -> None:
     grid.pool.poll_unreadable(
         grid.substation("a"), "its page has no capacity: set DEFAULT_CAPACITY"
     )
-    assert told(grid, "deadline").endswith(
+    assert reported(grid, "deadline").endswith(
         "Substations that are down: a: its page has no capacity: set DEFAULT_CAPACITY."
     )
-    assert "DEFAULT_CAPACITY" in told(grid, "queue_full")
+    assert "DEFAULT_CAPACITY" in reported(grid, "queue_full")
 
 
-def test_what_the_substations_answered_is_told() -> None:
-    assert told(Grid(4), "rejected", "a answered 404: 'no such car'", "b answered 400") == (
+def test_what_the_substations_answered_is_reported() -> None:
+    assert reported(Grid(4), "rejected", "a answered 404: 'no such car'", "b answered 400") == (
         "Every substation rejected this vehicle: a answered 404: 'no such car'; b answered 400."
     )
 
 
-def test_what_failed_a_vehicle_is_told_whatever_ended_its_wait() -> None:
+def test_what_failed_a_vehicle_is_reported_whatever_ended_its_wait() -> None:
     grid = Grid(4)
     grid.poll_all()
-    assert told(grid, "deadline", "a answered 500") == (
+    assert reported(grid, "deadline", "a answered 500") == (
         "No charging point became free within 1.0 s. Substations that failed it: a answered 500."
     )
-    assert told(grid, "queue_full", "a: refused").endswith("that failed it: a: refused.")
+    assert reported(grid, "queue_full", "a: refused").endswith("that failed it: a: refused.")
 
 
 def test_however_many_and_long_the_reasons_are_the_message_is_short() -> None:
-    assert len(told(Grid(4), "rejected", *["x" * 9999] * 500)) < 1000
-    assert told(Grid(4), "rejected", *["x"] * 500).endswith("x; x; x; and 497 more.")
+    assert len(reported(Grid(4), "rejected", *["x" * 9999] * 500)) < 1000
+    assert reported(Grid(4), "rejected", *["x"] * 500).endswith("x; x; x; and 497 more.")
 
 
 def test_what_an_answer_said_is_quoted_on_one_short_line() -> None:
@@ -60,23 +60,23 @@ def test_what_an_answer_said_is_quoted_on_one_short_line() -> None:
     assert len(quoted(b"x" * 4096)) < 110
 
 
-def test_of_a_long_reason_the_beginning_is_told_and_of_three_substations_all() -> None:
-    assert told(Grid(4), "rejected", "x" * 240) == (
+def test_of_a_long_reason_the_beginning_is_reported_and_of_three_substations_all() -> None:
+    assert reported(Grid(4), "rejected", "x" * 240) == (
         f"Every substation rejected this vehicle: {'x' * 240}."
     )
-    assert told(Grid(4), "rejected", "x" * 241) == (
+    assert reported(Grid(4), "rejected", "x" * 241) == (
         f"Every substation rejected this vehicle: {'x' * 240}…."
     )
-    assert told(Grid(4), "rejected", "a", "b", "c").endswith(": a; b; c.")
-    assert told(Grid(4), "rejected", "a", "b", "c", "d").endswith(": a; b; c; and 1 more.")
+    assert reported(Grid(4), "rejected", "a", "b", "c").endswith(": a; b; c.")
+    assert reported(Grid(4), "rejected", "a", "b", "c", "d").endswith(": a; b; c; and 1 more.")
 
 
-def test_both_who_failed_it_and_who_is_down_are_told() -> None:
+def test_both_who_failed_it_and_who_is_down_are_reported() -> None:
     grid = Grid(4, 4, 4)
     grid.poll_all()
     for name in "ab":
         grid.pool.poll_unreadable(grid.substation(name), "it is empty")
-    assert told(grid, "queue_full", "a answered 500", "b answered 502") == (
+    assert reported(grid, "queue_full", "a answered 500", "b answered 502") == (
         "7 vehicles wait already; no more may. Substations that failed it: a answered 500; "
         "b answered 502. Substations that are down: a: it is empty; b: it is empty."
     )

@@ -133,10 +133,10 @@ def test_the_default_capacity_of_the_settings_counts_vehicles_and_never_kilowatt
 def test_a_file_that_cannot_be_used_names_table_field_and_remedy(file: str, why: str) -> None:
     with pytest.raises(EntriesFault) as raised:
         read(file)
-    told = str(raised.value)
-    assert why in told
-    assert told.isprintable()
-    assert len(told) < 700
+    reported = str(raised.value)
+    assert why in reported
+    assert reported.isprintable()
+    assert len(reported) < 700
 
 
 @pytest.mark.parametrize("field", ["metrics_path", "body"])
@@ -152,7 +152,7 @@ def test_a_url_stands_in_one_place_alone() -> None:
         read("[substations.a]\nurl = 'http://b:1'", "http://a:1")
 
 
-def test_a_fault_of_the_defaults_is_told_once_and_many_faults_are_counted() -> None:
+def test_a_fault_of_the_defaults_is_reported_once_and_many_faults_are_counted() -> None:
     tables = "".join(f"[substations.s{n}]\nurl = 'http://s{n}:1'\nx{n} = 1\n" for n in range(30))
     with pytest.raises(EntriesFault) as raised:
         read(f"[defaults]\nanswer = 1\n{tables}")

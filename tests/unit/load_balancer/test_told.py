@@ -2,7 +2,7 @@
 
 import pytest
 
-from load_balancer.gauge import GaugeNames, read_told
+from load_balancer.gauge import GaugeNames, read_reported
 from load_balancer.routing.substation import Reading
 from substation_service.charging import Demand
 from substation_service.load_report import LoadReport
@@ -18,7 +18,7 @@ def test_the_balancer_reads_what_our_substation_writes() -> None:
     substation = Substation(4, 50, 120, time_scale=360)
     substation.plug_in(Demand(10), 0.0)
     report = LoadReport(substation, lambda: now[0])
-    reading = read_told(report.text(), GaugeNames())
+    reading = read_reported(report.text(), GaugeNames())
     assert reading == Reading(
         load=1,
         capacity=4,
@@ -38,9 +38,9 @@ def test_its_load_is_always_that_of_now_and_its_power_that_of_a_moment_ago() -> 
     report = LoadReport(substation, lambda: now[0])
     report.text()
     substation.plug_in(Demand(10), 0.0)
-    early = read_told(report.text(), GaugeNames())
+    early = read_reported(report.text(), GaugeNames())
     now[0] = 0.06
-    late = read_told(report.text(), GaugeNames())
+    late = read_reported(report.text(), GaugeNames())
     assert early is not None
     assert late is not None
     assert (early.load, early.power_kw) == (1, 0)
@@ -49,12 +49,12 @@ def test_its_load_is_always_that_of_now_and_its_power_that_of_a_moment_ago() -> 
 
 def test_other_makes_may_name_their_gauges_as_on_their_page() -> None:
     names = GaugeNames("busy", "points")
-    assert read_told(named(busy=3, points=8), names) == Reading(load=3, capacity=8)
-    assert read_told(named(busy=3), GaugeNames("busy", "points", 12)) == Reading(3, 12)
+    assert read_reported(named(busy=3, points=8), names) == Reading(load=3, capacity=8)
+    assert read_reported(named(busy=3), GaugeNames("busy", "points", 12)) == Reading(3, 12)
 
 
 @pytest.mark.parametrize(
-    "told",
+    "reported",
     [
         "",
         "TEXT ",
@@ -69,5 +69,5 @@ def test_other_makes_may_name_their_gauges_as_on_their_page() -> None:
         named(substation_current_load=1, substation_capacity=4) + ",x" * 5000,
     ],
 )
-def test_what_cannot_be_read_is_passed_over(told: str) -> None:
-    assert read_told(told, GaugeNames()) is None
+def test_what_cannot_be_read_is_passed_over(reported: str) -> None:
+    assert read_reported(reported, GaugeNames()) is None

@@ -83,7 +83,7 @@ def test_a_hurry_during_a_turn_brings_one_more() -> None:
     turns.stop()
 
 
-def test_the_last_turn_is_told() -> None:
+def test_the_last_turn_is_reported() -> None:
     taken, turns, ended = counted(None)
     turns.start()
     assert until(lambda: bool(ended))
@@ -91,7 +91,7 @@ def test_the_last_turn_is_told() -> None:
     assert (len(taken), ended) == (1, ["end"])
 
 
-def test_a_turn_that_fails_is_the_last_and_told_too(
+def test_a_turn_that_fails_is_the_last_and_reported_too(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(gevent.get_hub(), "print_exception", lambda *_: None)

@@ -5,7 +5,7 @@ from load_balancer.profile import SubstationProfile
 from tests.unit.load_balancer.routing.grid import Grid
 
 
-def test_prometheus_is_told_a_query_in_its_own_way() -> None:
+def test_prometheus_is_reported_a_query_in_its_own_way() -> None:
     profile = SubstationProfile(
         metrics_port=9100, metrics_path="/probe?module=ev&target=a%20b&target=c"
     )

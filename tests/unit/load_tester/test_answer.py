@@ -149,7 +149,7 @@ LEGS = [
 ]
 
 
-def test_energy_is_told_by_leg_or_of_the_one_substation() -> None:
+def test_energy_is_reported_by_leg_or_of_the_one_substation() -> None:
     assert answered(200, {**CHARGED, "energy_kwh": 10.0}).energies == {"substation2": 10.0}
     moved = answered(200, {**CHARGED, "energy_kwh": 10.0, "legs": LEGS})
     assert moved.energies == {"substation1": 4.0, "substation2": 6.0}

@@ -26,7 +26,7 @@ def test_no_options_are_a_steady_run_against_the_default_gateway(
     assert (options.idempotent, options.respond_async) == (False, False)
 
 
-def test_vehicles_with_keys_come_back_for_as_long_as_they_wait_unless_told_otherwise() -> None:
+def test_vehicles_with_keys_come_back_for_as_long_as_they_wait_unless_reported_otherwise() -> None:
     assert parse_options(["--idempotent"]).patience == 600
     assert parse_options(["--idempotent", "--timeout", "90"]).patience == 90
     assert parse_options(["--idempotent", "--patience", "5"]).patience == 5

@@ -130,12 +130,12 @@ def test_a_decimal_comma_that_makes_another_cell_is_not_cut_off(write: Write) ->
     assert "line 2: the row has 3 cells where the header has 2" in trace.notes[0]
 
 
-def test_a_quote_that_is_never_closed_is_told_by_its_line(write: Write) -> None:
+def test_a_quote_that_is_never_closed_is_reported_by_its_line(write: Write) -> None:
     with pytest.raises(TraceError, match=r"line 3: a quote is opened and never closed"):
         read_trace(write('arrival,kwh,note\n0,5,x\n1,5,"in\n2,5,x\n3,5,x\n'))
 
 
-def test_a_quote_that_the_next_one_closes_is_told_by_its_lines(write: Write) -> None:
+def test_a_quote_that_the_next_one_closes_is_reported_by_its_lines(write: Write) -> None:
     with pytest.raises(TraceError, match=r"lines 2 to 4: is not CSV .*a quote that is not closed"):
         read_trace(write('arrival,kwh,note\n0,5,"in\n1,5,x\n2,5,"out"\n'))
 

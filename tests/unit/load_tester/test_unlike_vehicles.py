@@ -42,7 +42,7 @@ def test_what_the_mix_draws_fits_into_the_battery_as_it_is_sent() -> None:
         assert need.max_power_kw in (11, 50, 100, 150, 250)
 
 
-def test_the_mix_is_told_in_the_vehicles_requests() -> None:
+def test_the_mix_is_reported_in_the_vehicles_requests() -> None:
     plan = make_plan(parse_options(["--mix", "fast", "--vehicles", "200"]))
     for vehicle in plan.vehicles:
         body = json.loads(vehicle.body("EV-1"))
@@ -134,7 +134,7 @@ def test_states_of_charge_up_to_1_are_shares(tmp_path: Path) -> None:
         ("0,10", Traits()),
     ],
 )
-def test_what_cannot_be_used_is_not_told_and_the_row_stays(
+def test_what_cannot_be_used_is_not_reported_and_the_row_stays(
     tmp_path: Path, row: str, traits: Traits
 ) -> None:
     file = written(tmp_path, f"arrival,kwh,max_power_kw,battery_kwh,soc\n{row}\n")
@@ -160,9 +160,11 @@ def test_the_real_fast_chargers_sessions_are_replayed_with_their_vehicles() -> N
     assert (first.kwh, first.max_power_kw) == (5.16, 80.238)
     assert (first.battery_kwh, first.soc) == pytest.approx((81.677, 0.83), abs=0.001)
     assert all(one.max_power_kw and 13 < one.max_power_kw < 175 for one in plan.vehicles)
-    told = [one for one in plan.vehicles if one.battery_kwh is not None and one.soc is not None]
-    assert len(told) > 1500
-    assert all(one.kwh <= (1.000000001 - (one.soc or 0)) * (one.battery_kwh or 0) for one in told)
+    reported = [one for one in plan.vehicles if one.battery_kwh is not None and one.soc is not None]
+    assert len(reported) > 1500
+    assert all(
+        one.kwh <= (1.000000001 - (one.soc or 0)) * (one.battery_kwh or 0) for one in reported
+    )
 
 
 def test_vehicles_that_take_less_than_a_point_gives_are_replayed_slower(tmp_path: Path) -> None:
@@ -177,8 +179,8 @@ def test_vehicles_that_take_less_than_a_point_gives_are_replayed_slower(tmp_path
     assert slow.duration == pytest.approx(50.5)
 
 
-def vehicle(kwh: float, *told: float) -> Vehicle:
-    return Vehicle(1, 0.0, kwh, *told)
+def vehicle(kwh: float, *reported: float) -> Vehicle:
+    return Vehicle(1, 0.0, kwh, *reported)
 
 
 @pytest.mark.parametrize(
@@ -255,14 +257,14 @@ def test_slowdown_is_the_time_to_charge_over_that_alone() -> None:
     assert (found.mean_power_kw.p50, found.peak_power_kw.p50) == (16.7, 50)
 
 
-def test_a_row_a_vehicle_keeps_what_it_told(tmp_path: Path) -> None:
-    told = charge(kwh=6.0)
-    told.vehicle = Vehicle(1, 0.0, 6.0, 11.0, 60.0, 0.9)
+def test_a_row_a_vehicle_keeps_what_it_reported(tmp_path: Path) -> None:
+    reported = charge(kwh=6.0)
+    reported.vehicle = Vehicle(1, 0.0, 6.0, 11.0, 60.0, 0.9)
     file = tmp_path / "each.csv"
     with file.open("w", newline="") as out:
-        write_each([told], [Point(11, HOURLY)], out)
+        write_each([reported], [Point(11, HOURLY)], out)
     (row,) = csv.DictReader(file.open())
     assert float(row["slowdown"]) == pytest.approx(
-        2.0 / alone_s(told.vehicle, Point(11, HOURLY)), 1e-4
+        2.0 / alone_s(reported.vehicle, Point(11, HOURLY)), 1e-4
     )
     assert read_trace(file).sessions[0].need == Need(6, 11, 60, 0.9)

@@ -23,21 +23,21 @@ def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
 
 @pytest.mark.parametrize("port", ["99999", "0", "-1", "http"])
 def test_a_port_that_is_none_is_named(port: str, capsys: pytest.CaptureFixture[str]) -> None:
-    told = refusal(capsys, f"--gateway-port={port}")
-    assert f"--gateway-port: {port!r}: it takes a port from 1 to 65535" in told
+    reported = refusal(capsys, f"--gateway-port={port}")
+    assert f"--gateway-port: {port!r}: it takes a port from 1 to 65535" in reported
 
 
 def test_a_port_that_is_none_is_named_with_its_variable(
     environment: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     environment.setenv("PROMETHEUS_PORT", "localhost:9091")
-    told = refusal(capsys)
-    assert "PROMETHEUS_PORT: 'localhost:9091': it takes a port from 1 to 65535" in told
+    reported = refusal(capsys)
+    assert "PROMETHEUS_PORT: 'localhost:9091': it takes a port from 1 to 65535" in reported
 
 
 def test_substations_past_the_last_port_are_named(capsys: pytest.CaptureFixture[str]) -> None:
-    told = refusal(capsys, "--substation-port", "65534", "--points", "2,2,2")
-    assert "3 substations from 65534 on go past port 65535" in told
+    reported = refusal(capsys, "--substation-port", "65534", "--points", "2,2,2")
+    assert "3 substations from 65534 on go past port 65535" in reported
 
 
 def test_the_variables_of_the_compose_file_have_its_defaults(

@@ -56,7 +56,7 @@ def test_a_program_that_is_not_there_is_named_in_its_log(tmp_path: Path) -> None
         ("kill -40 $$", "was killed by signal 40"),  # one that Python has no name for
     ],
 )
-def test_how_one_ended_is_told(tmp_path: Path, command: str, ending: str) -> None:
+def test_how_one_ended_is_reported(tmp_path: Path, command: str, ending: str) -> None:
     part = process(tmp_path, "sh", "-c", command)
     ended(part)
     assert part.ending == ending

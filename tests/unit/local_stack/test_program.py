@@ -83,11 +83,11 @@ def test_what_it_prints_to_type_brings_a_key_where_one_is_needed(
     monkeypatch.setattr(Grid, "stop", lambda _grid, **_: None)
     assert run(tmp_path) == 0
     assert killed == EVERY
-    told = capsys.readouterr().out
-    assert "curl" in told
-    assert "-m load_tester --url http://127.0.0.1:8080" in told
-    assert ("-H 'Authorization: Bearer KEY'" in told) == bool(keys)
-    assert ("--api-key-file FILE" in told) == bool(keys)
+    reported = capsys.readouterr().out
+    assert "curl" in reported
+    assert "-m load_tester --url http://127.0.0.1:8080" in reported
+    assert ("-H 'Authorization: Bearer KEY'" in reported) == bool(keys)
+    assert ("--api-key-file FILE" in reported) == bool(keys)
 
 
 def test_a_folder_that_cannot_be_made_is_named(
@@ -96,8 +96,8 @@ def test_a_folder_that_cannot_be_made_is_named(
     file = tmp_path / "file"
     file.touch()
     assert run(file / "folder") == 1
-    told = capsys.readouterr().err
-    assert told == (
+    reported = capsys.readouterr().err
+    assert reported == (
         f"local_stack: {file / 'folder'}: not a directory; choose another folder "
         "(`make run ARGS=--help`)\n"
     )

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from local_stack.session_logs import Visit, peak_load, visits
+from local_stack.session_logs import Attempt, attempts, peak_load
 
 
 def test_sessions_are_read_from_a_log_also_when_its_last_line_is_cut_off(tmp_path: Path) -> None:
@@ -31,15 +31,15 @@ def test_sessions_are_read_from_a_log_also_when_its_last_line_is_cut_off(tmp_pat
         )
     )
 
-    first, second = visits(log)
+    first, second = attempts(log)
 
-    assert first == Visit("s-1", "charged", 6.0, second.began, second.ended, "ev-000001", 6.0)
+    assert first == Attempt("s-1", "charged", 6.0, second.began, second.ended, "ev-000001", 6.0)
     assert first.charged
     assert first.ended - first.began == 1.5
     assert not second.charged
 
 
-def test_what_a_restart_cut_off_is_a_visit_too() -> None:
+def test_what_a_restart_cut_off_is_a_attempt_too() -> None:
     line = {
         "event": "session cut off by a restart",
         "session_id": "s-1",
@@ -49,13 +49,13 @@ def test_what_a_restart_cut_off_is_a_visit_too() -> None:
         "time": "2026-11-20T05:00:02.500000Z",
     }
 
-    (one,) = visits(json.dumps(line))
+    (one,) = attempts(json.dumps(line))
 
     assert (one.outcome, one.delivered_kwh, one.charged) == ("cut off", 2.5, False)
 
 
-def stays(*times: tuple[float, float]) -> list[Visit]:
-    return [Visit("s", "charged", 6.0, began, ended, "ev", 6.0) for began, ended in times]
+def stays(*times: tuple[float, float]) -> list[Attempt]:
+    return [Attempt("s", "charged", 6.0, began, ended, "ev", 6.0) for began, ended in times]
 
 
 def test_a_peak_is_counted_but_not_where_log_lines_merely_blur() -> None:

@@ -21,7 +21,7 @@ class Watched:
     def __init__(self, folder: Path, code: str, *, restarts: bool = True) -> None:
         port = Ports.free(0).gateway
         self.now = 0.0
-        self.told: list[str] = []
+        self.reported: list[str] = []
         self.process = Process(
             "part",
             [sys.executable, "-c", code, str(port)],
@@ -32,7 +32,7 @@ class Watched:
         )
         self.process.start()
         self.supervisor = Supervisor(
-            [self.process], say=self.told.append, clock=lambda: self.now, restarts=restarts
+            [self.process], say=self.reported.append, clock=lambda: self.now, restarts=restarts
         )
 
     def has_ended(self) -> None:
@@ -41,9 +41,9 @@ class Watched:
     def ends(self) -> str:
         """Wait for its end, and let the supervisor find it; return what that said."""
         eventually(self.has_ended, 10)
-        self.told.clear()
+        self.reported.clear()
         self.supervisor.look()
-        return "\n".join(self.told)
+        return "\n".join(self.reported)
 
     def waits(self, pause: float) -> None:
         """Hold it to starting the process after `pause` seconds, and no sooner."""
@@ -88,22 +88,22 @@ def test_a_part_that_ran_for_long_begins_with_the_first_pause_again(failing: Wat
     failing.process.kill()
 
 
-def test_a_part_that_answers_again_is_told_once(tmp_path: Path) -> None:
+def test_a_part_that_answers_again_is_reported_once(tmp_path: Path) -> None:
     watched = Watched(tmp_path, _SERVE)
     watched.process.kill()
     assert watched.ends() == (
         "part was killed by SIGKILL. It is started again in 0.5 s (restart 1 of 5)."
     )
     watched.waits(0.5)
-    watched.told.clear()
+    watched.reported.clear()
 
-    def is_told() -> None:
+    def is_reported() -> None:
         watched.supervisor.look()
-        assert watched.told == ["part is ready again."]
+        assert watched.reported == ["part is ready again."]
 
-    eventually(is_told, 10)
+    eventually(is_reported, 10)
     watched.supervisor.look()
-    assert watched.told == ["part is ready again."]
+    assert watched.reported == ["part is ready again."]
     watched.process.kill()
 
 
@@ -112,11 +112,11 @@ def test_a_program_that_has_gone_is_a_try(failing: Watched) -> None:
     failing.process.log_file.unlink()
     failing.process.log_file.mkdir()
     failing.now += 0.5
-    failing.told.clear()
+    failing.reported.clear()
     failing.supervisor.look()
-    (told,) = failing.told
-    assert told.startswith("part did not start (part cannot be started: ")
-    assert "restart 2 of 5" in told
+    (reported,) = failing.reported
+    assert reported.startswith("part did not start (part cannot be started: ")
+    assert "restart 2 of 5" in reported
 
 
 def test_nothing_is_started_again_unless_wanted(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ class World:
         self.kept = self.file.read()
         self.registers = Registers(
             Substation(100, 60, time_scale=6e7),
-            lambda visit: self.journal.note(visit.register),
+            lambda attempt: self.journal.note(attempt.register),
             limits=Limits(50, 50),
         )
         known, _ = self.kept.registers(6e7)
@@ -96,11 +96,11 @@ def test_the_file_stays_within_its_bound_and_keeps_the_meter(world: World) -> No
     }
 
 
-def test_what_is_told_while_nothing_can_be_written_is_what_was_told_before(
+def test_what_is_reported_while_nothing_can_be_written_is_what_was_reported_before(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world.registers = Registers(
-        Substation(100, 60, time_scale=60), lambda visit: world.journal.note(visit.register)
+        Substation(100, 60, time_scale=60), lambda attempt: world.journal.note(attempt.register)
     )
     register = world.begin("s")
     assert world.journal.tell([(register, 0.25)]) == [(register, 0.25)]

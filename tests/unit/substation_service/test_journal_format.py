@@ -89,7 +89,7 @@ def test_the_last_word_counts_for_what_charged() -> None:
     assert again.peak_power_kw == 50
 
 
-def test_what_never_was_told_in_this_visit_has_what_it_had_before() -> None:
+def test_what_never_was_reported_in_this_attempt_has_what_it_had_before() -> None:
     one = register(kwh=2, state=State.CHARGING)
 
     (again,), cut = kept({"at": 1020, "registers": [row(one, 1020.0)]}).registers(360)
@@ -98,7 +98,7 @@ def test_what_never_was_told_in_this_visit_has_what_it_had_before() -> None:
     assert (again.charging_s, again.mean_power_kw) == (10, 40)
 
 
-def test_what_never_was_told_at_all_has_nothing() -> None:
+def test_what_never_was_reported_at_all_has_nothing() -> None:
     one = Register("s", "EV", 10, 1000)
     one.state, one.ended_kwh = State.CHARGING, 0.0
 
@@ -119,7 +119,7 @@ def test_registers_come_in_the_order_of_their_ends() -> None:
     assert [one.session_id for one in found] == ["soon", "late"]
 
 
-def test_a_word_of_before_the_end_is_nothing_to_a_later_visit() -> None:
+def test_a_word_of_before_the_end_is_nothing_to_a_later_attempt() -> None:
     first, ended = register(kwh=0, state=State.CHARGING), register(kwh=5)
     later = register(kwh=5, state=State.CHARGING)
 
@@ -132,7 +132,7 @@ def test_a_word_of_before_the_end_is_nothing_to_a_later_visit() -> None:
     assert again.ended_kwh == 5
 
 
-def test_what_was_told_before_an_end_counts_no_more_though_it_was_more() -> None:
+def test_what_was_reported_before_an_end_counts_no_more_though_it_was_more() -> None:
     first, ended = register(kwh=0, state=State.CHARGING), register(kwh=3)
     later = register(kwh=3, state=State.CHARGING)
 
@@ -162,7 +162,7 @@ def test_each_session_has_its_own_word() -> None:
 
     kwh = {one.session_id: one.ended_kwh for one in found}
     assert kwh == {"a": 2.5, "b": 3, "c": 4}
-    assert {one.session_id: visit_kwh for one, visit_kwh in cut} == {"b": 2, "c": 3}
+    assert {one.session_id: attempt_kwh for one, attempt_kwh in cut} == {"b": 2, "c": 3}
 
 
 def test_a_word_of_another_session_of_the_same_name_counts_for_that_alone() -> None:

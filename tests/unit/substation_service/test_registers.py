@@ -5,7 +5,7 @@ import pytest
 from grid_common.api.charge import Session
 from grid_common.api.session_headers import Terms
 from substation_service.register import Reason, Register, State
-from substation_service.registers import Limits, Meaning, Registers, Visit
+from substation_service.registers import Attempt, Limits, Meaning, Registers
 from substation_service.substation import Outcome, Substation, SubstationFull
 
 PLAIN = Terms()
@@ -17,13 +17,15 @@ class World:
 
     def __init__(self, points: int = 4, limits: Limits | None = None) -> None:
         self.substation = Substation(points, 60, time_scale=60)
-        self.visits: list[Visit] = []
-        self.registers = Registers(self.substation, self.visits.append, 1000.0, limits or Limits())
+        self.attempts: list[Attempt] = []
+        self.registers = Registers(
+            self.substation, self.attempts.append, 1000.0, limits or Limits()
+        )
 
     def ask(
-        self, name: str, kwh: float, now: float, terms: Terms = PLAIN, **told: float
+        self, name: str, kwh: float, now: float, terms: Terms = PLAIN, **reported: float
     ) -> tuple[Register, Meaning]:
-        return self.registers.ask(Session(name, "EV", kwh, **told), terms, now)
+        return self.registers.ask(Session(name, "EV", kwh, **reported), terms, now)
 
     def begin(self, name: str, kwh: float, now: float, terms: Terms = PLAIN) -> Register:
         register, meaning = self.ask(name, kwh, now, terms)
@@ -49,7 +51,7 @@ def test_an_unknown_session_plugs_in_and_the_register_is_what_it_gets() -> None:
     assert world.ask("s", 5, 100) == (register, Meaning.ENDED)
     assert world.ask("s", 3, 100) == (register, Meaning.ENDED)
     assert register.target_kwh == 5
-    assert [visit.kwh for visit in world.visits] == [5]
+    assert [attempt.kwh for attempt in world.attempts] == [5]
 
 
 def test_a_full_substation_refuses_and_knows_nothing_of_the_session() -> None:
@@ -77,13 +79,13 @@ def test_a_stopped_session_is_refused_where_full_and_keeps_its_register() -> Non
 
 def test_a_higher_target_goes_on_from_the_register_at_the_state_of_charge_that_it_made() -> None:
     world = World()
-    told = {"battery_kwh": 100.0, "soc": 0.7}  # tapers from 80% on
-    register, _ = world.ask("s", 10, 0, PLAIN, **told)
+    reported = {"battery_kwh": 100.0, "soc": 0.7}  # tapers from 80% on
+    register, _ = world.ask("s", 10, 0, PLAIN, **reported)
     world.registers.finish(register, 10)
     alone = World()
-    whole, _ = alone.ask("s", 20, 0, PLAIN, **told)
+    whole, _ = alone.ask("s", 20, 0, PLAIN, **reported)
 
-    again, meaning = world.ask("s", 20, 50, PLAIN, **told)
+    again, meaning = world.ask("s", 20, 50, PLAIN, **reported)
 
     assert (again, meaning) == (register, Meaning.PLUGGED_IN)
     assert register.charging is not None
@@ -121,7 +123,7 @@ def test_a_plain_session_ends_with_its_last_caller() -> None:
     world.registers.leave(register, 3)
 
     assert (register.state, register.reason) == (State.STOPPED, Reason.DISCONNECTED)
-    assert [(visit.outcome, visit.kwh) for visit in world.visits] == [(Outcome.ABORTED, 3)]
+    assert [(attempt.outcome, attempt.kwh) for attempt in world.attempts] == [(Outcome.ABORTED, 3)]
 
 
 def test_a_durable_session_has_its_grace_from_its_last_caller_on() -> None:
@@ -223,7 +225,7 @@ def test_the_events_of_a_frozen_time_happen_in_their_order_with_the_power_of_the
     assert second.reason is Reason.GRACE
 
 
-def test_each_balancer_is_told_twice_of_what_ended_without_an_answer() -> None:
+def test_each_balancer_is_reported_twice_of_what_ended_without_an_answer() -> None:
     world = World()
     stopped = world.begin("stopped", 100, 0, DURABLE)
     assert world.registers.tell("b", 1) == [stopped]
@@ -231,9 +233,9 @@ def test_each_balancer_is_told_twice_of_what_ended_without_an_answer() -> None:
     durable = world.charged("durable", 1, 3, DURABLE)
     world.charged("answered", 1, 3)
 
-    told = [world.registers.tell("b", 10) for _ in range(3)]
+    reported = [world.registers.tell("b", 10) for _ in range(3)]
 
-    assert told == [[stopped, durable], [stopped, durable], []]
+    assert reported == [[stopped, durable], [stopped, durable], []]
     assert world.registers.tell("c", 11) == world.registers.tell(None, 11) == [stopped, durable]
     assert world.registers.tell("d", 63) == [durable]  # of a minute
     again = world.begin("stopped", 100, 65, DURABLE)
@@ -271,7 +273,7 @@ def test_what_is_forgotten_is_the_oldest_of_its_kind_and_stays_in_the_meter() ->
     )
 
 
-def test_what_is_told_of_a_name_is_never_of_one_that_was_forgotten() -> None:
+def test_what_is_reported_of_a_name_is_never_of_one_that_was_forgotten() -> None:
     world = World(limits=Limits(plain=1, others=1))
     first = world.begin("s", 5, 0, DURABLE)
     world.registers.stop(first, 2, Reason.CALLER)
@@ -289,7 +291,7 @@ def test_stopping_what_has_all_charges_it_and_stopping_twice_is_nothing() -> Non
     world.registers.stop(register, 9, Reason.CALLER)
     assert register.state is State.CHARGED
     world.registers.stop(register, 10, Reason.CALLER)
-    assert len(world.visits) == 1
+    assert len(world.attempts) == 1
 
 
 def test_a_stopped_session_that_has_what_is_asked_for_now_is_charged() -> None:
@@ -299,7 +301,7 @@ def test_a_stopped_session_that_has_what_is_asked_for_now_is_charged() -> None:
 
     assert world.ask("s", 1.5, 3) == (register, Meaning.ENDED)
     assert (register.state, register.reason, register.target_kwh) == (State.CHARGED, None, 1.5)
-    assert register.callers == 1  # of the visit that was stopped: an answer at once is none
+    assert register.callers == 1  # of the attempt that was stopped: an answer at once is none
 
 
 def test_a_session_needs_power_unless_it_charges_or_has_what_it_asks_for() -> None:
@@ -314,7 +316,7 @@ def test_a_session_needs_power_unless_it_charges_or_has_what_it_asks_for() -> No
     assert world.registers.needs_power(Session("s", "EV", 5.5))
 
 
-def test_a_visit_that_begins_again_is_as_its_caller_says_now() -> None:
+def test_a_attempt_that_begins_again_is_as_its_caller_says_now() -> None:
     world = World()
     register = world.begin("s", 5, 0, Terms(10, "b", 3))
     world.registers.stop(register, 2, Reason.CALLER)
@@ -335,15 +337,15 @@ def test_a_visit_that_begins_again_is_as_its_caller_says_now() -> None:
     assert list(world.registers.ended) == [register]
 
 
-def test_a_battery_is_full_at_the_most_when_a_visit_begins_again() -> None:
+def test_a_battery_is_full_at_the_most_when_a_attempt_begins_again() -> None:
     world = World()
-    told = {"battery_kwh": 10.0, "soc": 0.9}
-    register, _ = world.ask("s", 4, 0, PLAIN, **told)
+    reported = {"battery_kwh": 10.0, "soc": 0.9}
+    register, _ = world.ask("s", 4, 0, PLAIN, **reported)
     world.registers.stop(register, 8, Reason.CALLER)
     full = World()
     other, _ = full.ask("s", 4 - register.ended_kwh, 50, PLAIN, battery_kwh=10.0, soc=1.0)
 
-    world.ask("s", 4, 50, PLAIN, **told)
+    world.ask("s", 4, 50, PLAIN, **reported)
 
     assert register.ended_kwh > 1  # so that what was told would make more than a full battery
     assert register.charging is not None

@@ -11,7 +11,7 @@ from grid_common.api.charge import Session
 from grid_common.api.session_headers import Terms
 from substation_service.journal_format import Kept, decode, encode, row
 from substation_service.register import EPSILON_KWH, Reason, Register, State
-from substation_service.registers import Limits, Meaning, Registers, Visit
+from substation_service.registers import Attempt, Limits, Meaning, Registers
 from substation_service.substation import Substation, SubstationFull
 
 DUST = 1e-6
@@ -32,7 +32,7 @@ class Machine(RuleBasedStateMachine):
         super().__init__()
         self.now = 0.0
         self.lines = [encode({"at": 0.0, "forgotten_kwh": 0.0})]
-        self.told: dict[str, float] = {}
+        self.reported: dict[str, float] = {}
         self.delivered = 0.0  # in lives that ended
         self.begin()
 
@@ -49,8 +49,8 @@ class Machine(RuleBasedStateMachine):
     def keep(self, **document: Any) -> None:
         self.lines.append(encode({"at": self.now, **document}))
 
-    def ended(self, visit: Visit) -> None:
-        one = visit.register
+    def ended(self, attempt: Attempt) -> None:
+        one = attempt.register
         if one.reason is Reason.LEASE:
             assert one.owner is not None
             ends = self.heard[one.owner] + self.leases[one.owner]
@@ -58,7 +58,7 @@ class Machine(RuleBasedStateMachine):
         if one.reason is Reason.GRACE:
             assert abs((one.ended_at or 0.0) - self.left[one] - (one.grace_s or 0.0)) <= DUST
         self.keep(registers=[row(one, None)])
-        self.told[one.session_id] = max(self.told.get(one.session_id, 0.0), one.ended_kwh)
+        self.reported[one.session_id] = max(self.reported.get(one.session_id, 0.0), one.ended_kwh)
 
     @rule(name=NAMES, kwh=st.sampled_from([1.0, 5.0, 20.0, 100.0]), terms=TERMS)
     def ask(self, name: str, kwh: float, terms: Terms) -> None:
@@ -81,7 +81,7 @@ class Machine(RuleBasedStateMachine):
             return
         self.most_kwh[name] = max(kwh, before_kwh)
         if before is None:  # new, or forgotten
-            self.told.pop(name, None)
+            self.reported.pop(name, None)
         assert register.target_kwh == kwh
         self.callers.append(register)
         if terms.owner is not None:
@@ -128,10 +128,10 @@ class Machine(RuleBasedStateMachine):
 
     @rule(owner=st.none() | OWNERS)
     def tell(self, owner: str | None) -> None:
-        told = [(one, one.kwh(self.now)) for one in self.registers.tell(owner, self.now)]
+        reported = [(one, one.kwh(self.now)) for one in self.registers.tell(owner, self.now)]
         if owner is not None:
             self.heard[owner] = self.now
-        running = [(one, kwh) for one, kwh in told if one.charging]
+        running = [(one, kwh) for one, kwh in reported if one.charging]
         assert {one for one, _ in running} == set(self.registers.running)
         self.keep(
             registers=[
@@ -139,9 +139,9 @@ class Machine(RuleBasedStateMachine):
             ],
             progress={one.session_id: kwh for one, kwh in running},
         )
-        for one, kwh in told:
+        for one, kwh in reported:
             one.noted = one.charging is not None
-            self.told[one.session_id] = max(self.told.get(one.session_id, 0.0), kwh)
+            self.reported[one.session_id] = max(self.reported.get(one.session_id, 0.0), kwh)
 
     @precondition(lambda self: self.steps > 10)
     @rule(torn=st.booleans())
@@ -154,7 +154,7 @@ class Machine(RuleBasedStateMachine):
         self.registers.restore(known, kept.forgotten_kwh)
         for register in known:
             assert register.state is not State.CHARGING
-            assert register.ended_kwh >= self.told.get(register.session_id, 0.0) - DUST
+            assert register.ended_kwh >= self.reported.get(register.session_id, 0.0) - DUST
         assert all(register.reason is Reason.RESTARTED for register, _ in cut)
         self.lines = [encode({"at": self.now, "forgotten_kwh": self.registers.forgotten_kwh})]
         self.keep(registers=[row(one, None) for one in reversed(list(self.registers.ended))])

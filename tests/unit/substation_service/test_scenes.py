@@ -70,9 +70,9 @@ def demands() -> st.SearchStrategy[Demand]:
         return Demand(fraction * (1 - soc) * battery_kwh, max_power_kw, battery_kwh, soc)
 
     power = st.none() | st.sampled_from([11.0, 50.0, 100.0, 150.0, 250.0]) | st.floats(1, 400)
-    return st.tuples(st.floats(0.001, 200), power).map(lambda told: Demand(*told)) | st.builds(
-        battery, st.floats(0.001, 1), st.floats(1, 200), st.floats(0, 0.999), power
-    )
+    return st.tuples(st.floats(0.001, 200), power).map(
+        lambda reported: Demand(*reported)
+    ) | st.builds(battery, st.floats(0.001, 1), st.floats(1, 200), st.floats(0, 0.999), power)
 
 
 SHARES = st.sampled_from([0.0, 0.25, 0.5, 1.0, 2.0]) | st.floats(0, 1.5)

@@ -28,7 +28,7 @@ class Counted(Register):
 
 
 def registers() -> Registers:
-    known = Registers(Substation(4, 50.0), lambda _visit: None, limits=Limits(ENDED, ENDED))
+    known = Registers(Substation(4, 50.0), lambda _attempt: None, limits=Limits(ENDED, ENDED))
     ended = []
     for index in range(ENDED):
         register = Counted(f"s{index}", "v", 1.0, 0.0)

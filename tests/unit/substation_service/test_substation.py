@@ -223,7 +223,7 @@ def test_a_full_substation_says_how_many_points_are_taken() -> None:
     assert (str(full), full.free_in_s) == ("all 4 charging points are taken", 1.5)
 
 
-def test_each_end_of_a_visit_and_each_limit_that_ended_is_counted() -> None:
+def test_each_end_of_a_attempt_and_each_limit_that_ended_is_counted() -> None:
     substation = make_substation(1)
     assert (substation.time_scale, substation.limits_ended) == (360, 0)
     assert Substation(1, 50).time_scale == 1

@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 
 from local_stack.scrape import samples
-from local_stack.session_logs import Visit, visits
+from local_stack.session_logs import Attempt, attempts
 from tests.e2e.compose.stack import SUBSTATIONS, Stack, docker
 from tests.support.deadline import eventually
 
@@ -81,9 +81,9 @@ class Containers:
         """Return a part by its name: gateway, balancer, a substation's or another service's."""
         return Container(self.stack, _SERVICES.get(name, name))
 
-    def visits(self, substation: str) -> list[Visit]:
+    def attempts(self, substation: str) -> list[Attempt]:
         """Read the sessions that a substation has logged, over all of its restarts."""
-        return visits(docker("logs", self.part(substation).name).stdout)
+        return attempts(docker("logs", self.part(substation).name).stdout)
 
     def counters(self) -> Mapping[str, Mapping[str, float]]:
         """Read every part's metrics, by the part's name."""

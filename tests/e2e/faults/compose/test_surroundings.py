@@ -62,11 +62,11 @@ def test_a_substation_that_reaches_its_memory_limit(scene: Scene, world: Contain
         starve,
         early_kwh=50,  # it may die of it at any moment: none of them is done before
     )
-    told = run(
+    reported = run(
         *("events", "--since", str(began), "--until", str(int(time.time()) + 1)),
         *("--filter", f"container={substation.name}", "--filter", "event=oom"),
     )
-    assert told, "nothing in it met its memory limit"
+    assert reported, "nothing in it met its memory limit"
 
 
 @pytest.mark.parametrize("service", ["prometheus", "grafana"])

@@ -196,8 +196,8 @@ def test_nobody_is_lost_and_nobody_charged_twice(
     eventually(lambda: is_idle(grid), 30)
     # What a frozen substation, cut off from its balancer, delivers until its lease ends.
     over_kwh = metered_kwh(grid) - before - _KWH * _VEHICLES
-    told = f"{vehicles.again} came again, {over_kwh:.3f} kWh over"
-    assert -0.01 <= over_kwh <= _VEHICLES * most_over_kwh + 0.01, told
+    reported = f"{vehicles.again} came again, {over_kwh:.3f} kWh over"
+    assert -0.01 <= over_kwh <= _VEHICLES * most_over_kwh + 0.01, reported
 
 
 def test_load_is_shared_evenly_five_seconds_after_a_restart(stage: Stage) -> None:

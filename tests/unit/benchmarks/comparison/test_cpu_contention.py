@@ -42,7 +42,7 @@ def test_what_any_process_of_the_run_used_before_it_is_not_its_own_in_it(proc: P
     assert watch.share() == pytest.approx(0.2)
 
 
-def test_others_are_told_as_a_share_of_all_processors_time(proc: Path) -> None:
+def test_others_are_reported_as_a_share_of_all_processors_time(proc: Path) -> None:
     watch = Bystanders(lambda: {OURS}, proc)
     write(proc, work=1300, rest=1700, used={OURS: 110, OTHERS: 1190})
     assert watch.share() == pytest.approx(0.2)
@@ -60,12 +60,12 @@ def test_a_process_of_the_run_that_is_killed_and_one_that_is_started_count_as_it
     assert watch.share() == 0.0
 
 
-def test_nothing_is_told_where_the_figures_are_those_of_other_processors(
+def test_nothing_is_reported_where_the_figures_are_those_of_other_processors(
     proc: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: {0})
     assert Bystanders(set, proc).share() is None
 
 
-def test_nothing_is_told_where_there_are_no_figures(tmp_path: Path) -> None:
+def test_nothing_is_reported_where_there_are_no_figures(tmp_path: Path) -> None:
     assert Bystanders(set, tmp_path).share() is None

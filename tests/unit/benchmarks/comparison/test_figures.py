@@ -7,7 +7,7 @@ from benchmarks.comparison.scenes import Fault, Scene, Strangers, held_s, scenes
 from benchmarks.comparison.testbed import Run
 from benchmarks.comparison.traffic import Trip
 from load_tester.vehicle import Charge, Outcome, Vehicle
-from local_stack.session_logs import Visit
+from local_stack.session_logs import Attempt
 
 BEGAN = 1000.0  # of the run, seconds of the epoch
 SCENE = Scene(
@@ -26,20 +26,20 @@ def charge(number: int, ended: float, status: int | None = 200) -> Charge:
     return made
 
 
-def visit(number: int, began: float, ended: float, *, charged: bool = True) -> Visit:
+def attempt(number: int, began: float, ended: float, *, charged: bool = True) -> Attempt:
     outcome = "charged" if charged else "aborted"
-    return Visit("", outcome, 6.0, BEGAN + began, BEGAN + ended, f"ev-{number}", 6.0)
+    return Attempt("", outcome, 6.0, BEGAN + began, BEGAN + ended, f"ev-{number}", 6.0)
 
 
-def run(charges: list[Charge], *logs: list[Visit], faults: list[Fault] | None = None) -> Run:
+def run(charges: list[Charge], *logs: list[Attempt], faults: list[Fault] | None = None) -> Run:
     return Run(Trip(BEGAN, charges, [], faults or []), logs, 0, {})
 
 
 def test_vehicles_without_a_200_are_lost_and_do_not_enter_the_times() -> None:
     seen = run(
         [charge(1, 1.0), charge(2, 1.4), charge(3, 0.01, 503)],
-        [visit(1, 0.0, 1.0)],
-        [visit(2, 0.0, 1.0)],
+        [attempt(1, 0.0, 1.0)],
+        [attempt(2, 0.0, 1.0)],
     )
 
     found = figures(SCENE, seen)
@@ -50,12 +50,12 @@ def test_vehicles_without_a_200_are_lost_and_do_not_enter_the_times() -> None:
 
 
 def test_a_refusal_beside_a_point_that_was_free_is_counted() -> None:
-    seen = run([charge(1, 1.0), charge(2, 0.5, 503)], [visit(1, 0.0, 1.0)], [])
+    seen = run([charge(1, 1.0), charge(2, 0.5, 503)], [attempt(1, 0.0, 1.0)], [])
     assert figures(SCENE, seen).refused_while_free == 1
 
 
 def test_a_vehicle_that_got_no_answer_is_lost_but_was_not_refused() -> None:
-    seen = run([charge(1, 1.0), charge(2, 25.0, None)], [visit(1, 0.0, 1.0)], [])
+    seen = run([charge(1, 1.0), charge(2, 25.0, None)], [attempt(1, 0.0, 1.0)], [])
     found = figures(SCENE, seen)
     assert (found.lost, found.refused_while_free) == (1, 0)
 
@@ -63,7 +63,7 @@ def test_a_vehicle_that_got_no_answer_is_lost_but_was_not_refused() -> None:
 def test_a_free_point_at_a_dead_substation_does_not_count_as_free() -> None:
     seen = run(
         [charge(1, 3.0), charge(2, 2.5, 503)],
-        [visit(1, 2.0, 3.0)],
+        [attempt(1, 2.0, 3.0)],
         [],
         faults=[Fault(2.2, "is killed", 1)],
     )
@@ -73,23 +73,23 @@ def test_a_free_point_at_a_dead_substation_does_not_count_as_free() -> None:
 def test_a_vehicle_that_two_substations_charged_to_the_end_is_charged_twice() -> None:
     twice = run(
         [charge(1, 2.0), charge(2, 1.0)],
-        [visit(1, 0.0, 1.0)],
-        [visit(2, 0.0, 0.9), visit(1, 1.0, 2.0)],
+        [attempt(1, 0.0, 1.0)],
+        [attempt(2, 0.0, 0.9), attempt(1, 1.0, 2.0)],
     )
-    moved = run([charge(1, 2.0)], [visit(1, 0.0, 0.5, charged=False)], [visit(1, 0.5, 1.5)])
+    moved = run([charge(1, 2.0)], [attempt(1, 0.0, 0.5, charged=False)], [attempt(1, 0.5, 1.5)])
     assert figures(SCENE, twice).charged_twice == 1
     assert figures(SCENE, moved).charged_twice == 0
 
 
 def test_two_vehicles_at_one_point_are_over_capacity() -> None:
-    seen = run([charge(1, 1.0), charge(2, 1.0)], [visit(1, 0.0, 1.0), visit(2, 0.5, 1.5)], [])
+    seen = run([charge(1, 1.0), charge(2, 1.0)], [attempt(1, 0.0, 1.0), attempt(2, 0.5, 1.5)], [])
     assert figures(SCENE, seen).over_capacity == 1
 
 
-def test_what_strangers_found_is_told_apart() -> None:
+def test_what_strangers_found_is_reported_apart() -> None:
     scene = replace(SCENE, strangers=Strangers(0, SCENE.vehicles[:2]))
     trip = Trip(BEGAN, [charge(1, 1.0)], [charge(1, 1.0), charge(2, 0.01, 503)], [])
-    found = figures(scene, Run(trip, ([visit(1, 0.0, 1.0)], []), 0, {}))
+    found = figures(scene, Run(trip, ([attempt(1, 0.0, 1.0)], []), 0, {}))
     assert (found.strangers, found.strangers_turned_away, found.lost) == (2, 1, 0)
 
 
@@ -113,7 +113,7 @@ def test_a_run_as_the_all_knowing_chooser_would_have_it_is_at_the_limit() -> Non
         ended = began + held_s(vehicle)
         free_at[0] = (ended, substation)
         name = f"ev-{vehicle.number}"
-        logs[substation].append(visit(vehicle.number, began, ended))
+        logs[substation].append(attempt(vehicle.number, began, ended))
         due = vehicle.due
         charges.append(Charge(vehicle, name, due, due, ended, Outcome.CHARGED, 200))
 

@@ -38,17 +38,17 @@ def test_every_scene_is_one_that_can_be_played(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize("scene", ALIKE_IN_POWER, ids=lambda scene: scene.name)
-def test_where_power_is_not_shared_a_charge_takes_as_long_as_is_told(scene: Scene) -> None:
+def test_where_power_is_not_shared_a_charge_takes_as_long_as_is_reported(scene: Scene) -> None:
     assert all(SHORTEST_S <= held_s(vehicle) <= LONGEST_S for vehicle in scene.vehicles)
 
 
 def test_where_power_is_shared_vehicles_are_those_of_the_simulated_scenes() -> None:
     assert UNLIKE.substations == power_scenes.UNLIKE
     drawn = power_scenes.UNLIKE_95.arrivals(Random("unlike substations/1"))
-    told = [(one.kwh, one.max_power_kw, one.battery_kwh, one.soc) for one in UNLIKE.vehicles]
-    assert told == [tuple(one.demand) for one in drawn[: len(told)]]
+    reported = [(one.kwh, one.max_power_kw, one.battery_kwh, one.soc) for one in UNLIKE.vehicles]
+    assert reported == [tuple(one.demand) for one in drawn[: len(reported)]]
     hours = UNLIKE.ends_at * UNLIKE.time_scale / 3600
-    load = len(told) / hours / power_scenes.CARRIED[power_scenes.UNLIKE]
+    load = len(reported) / hours / power_scenes.CARRIED[power_scenes.UNLIKE]
     assert 0.8 <= load <= 0.95
 
 

@@ -14,13 +14,13 @@ from benchmarks.overhead.results import ChoiceCost, Many, load
 from load_balancer.routing.policies import DEFAULT_POLICY
 
 
-def test_too_few_open_files_are_told_before_anything_is_measured(
+def test_too_few_open_files_are_reported_before_anything_is_measured(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def measure(*_: object) -> None:
         pytest.fail("it measured")
 
-    monkeypatch.setattr(interruption, "raise_when_told", lambda: None)
+    monkeypatch.setattr(interruption, "raise_on_signal", lambda: None)
     monkeypatch.setattr(resource, "getrlimit", lambda _which: (1024, 4096))
     monkeypatch.setattr(cli._Measurement, "_rush_all", measure)
     monkeypatch.setattr(cli._Measurement, "_hold_all", measure)
@@ -50,9 +50,9 @@ def test_many_substations_are_shown_beside_the_fewest() -> None:
     ]
     assert kb_for_each(rows, "least-loaded") == 20
     assert kb_for_each(rows, "earliest-finish") == 0
-    told = report.write(replace(load(cli.RESULTS / "overhead.json"), many=rows))
-    assert re.search(r"least-loaded +\| +1,003 \| +2,100 \| +70%", told)
-    assert "least-loaded: 20.0 KB for each substation." in told
+    reported = report.write(replace(load(cli.RESULTS / "overhead.json"), many=rows))
+    assert re.search(r"least-loaded +\| +1,003 \| +2,100 \| +70%", reported)
+    assert "least-loaded: 20.0 KB for each substation." in reported
 
 
 def test_many_substations_answer_and_the_balancer_reaches_each(tmp_path: Path) -> None:
@@ -63,7 +63,7 @@ def test_many_substations_answer_and_the_balancer_reaches_each(tmp_path: Path) -
     assert row.memory_bytes > 1_000_000
 
 
-def test_a_choice_is_timed_and_one_that_costs_too_much_is_told() -> None:
+def test_a_choice_is_timed_and_one_that_costs_too_much_is_reported() -> None:
     found = choice.measure(DEFAULT_POLICY, 3, vehicles=50)
     assert (found.policy, found.substations) == (DEFAULT_POLICY, 3)
     assert 1 < found.median_us < 5_000

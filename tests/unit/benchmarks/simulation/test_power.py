@@ -167,9 +167,9 @@ def test_vehicles_come_at_their_rate_and_tell_what_they_are() -> None:
 
 def test_some_misreport_and_some_leave_early() -> None:
     arrivals = list(misreports(steady(20, 500), wrong=0.3, leaves=0.1)(Random(1)))
-    as_told = [one for one in arrivals if one.is_in_truth == one.demand]
+    as_reported = [one for one in arrivals if one.is_in_truth == one.demand]
     # Half of those that misreport tell less than they take, and are given what they told.
-    assert len(as_told) / len(arrivals) == pytest.approx((0.7 + 0.3 / 2) * 0.9, abs=0.03)
+    assert len(as_reported) / len(arrivals) == pytest.approx((0.7 + 0.3 / 2) * 0.9, abs=0.03)
     for one in arrivals:
         assert one.is_in_truth is not None
         assert 0 < one.is_in_truth.kwh <= one.demand.kwh
@@ -179,11 +179,11 @@ def test_some_misreport_and_some_leave_early() -> None:
 
 
 def test_vehicles_that_tell_their_energy_alone_are_what_they_were() -> None:
-    told, plain = (
+    reported, plain = (
         list(draw(Random(1))) for draw in (tells_energy_alone(steady(20, 50)), steady(20, 50))
     )
-    assert [one.is_in_truth for one in told] == [one.demand for one in plain]
-    assert {one.demand[1:] for one in told} == {(None, None, None)}
+    assert [one.is_in_truth for one in reported] == [one.demand for one in plain]
+    assert {one.demand[1:] for one in reported} == {(None, None, None)}
 
 
 @pytest.mark.parametrize(

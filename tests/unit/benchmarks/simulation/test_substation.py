@@ -12,7 +12,7 @@ from load_balancer.routing.demand import Demand
 from load_balancer.routing.substation import Reading
 
 
-class Visitors:
+class Callers:
     """Calls a substation with two points, and notes what they hear."""
 
     def __init__(self, power_limit_kw: float | None = None) -> None:
@@ -24,7 +24,7 @@ class Visitors:
         self.heard: list[tuple[float, str, CallResult]] = []
 
     def call(self, name: str, held_s: float = 10, truth: Demand | None = None) -> Call:
-        def hear(answer: CallResult, _told: Reading | None) -> None:
+        def hear(answer: CallResult, _reported: Reading | None) -> None:
             self.heard.append((self.timeline.now, name, answer))
 
         arrival = Arrival(self.timeline.now, lasting(held_s), 0.0, truth)
@@ -43,8 +43,8 @@ class Visitors:
 
 
 @pytest.fixture
-def visitors() -> Visitors:
-    return Visitors()
+def callers() -> Callers:
+    return Callers()
 
 
 def test_the_clock_runs_actions_in_the_order_of_their_times_then_of_their_planning() -> None:
@@ -70,107 +70,107 @@ def test_messages_overtake_each_other_within_their_limits() -> None:
     assert all(0.001 <= at <= 0.002 for _, at in arrived)
 
 
-def test_it_takes_no_more_than_its_points(visitors: Visitors) -> None:
+def test_it_takes_no_more_than_its_points(callers: Callers) -> None:
     for name in "abc":
-        visitors.call(name)
-    assert visitors.heard == [(0, "c", CallResult.FULL)]
-    assert visitors.gauge() == (2, 2, False)
-    visitors.timeline.run(until=20)
-    assert visitors.heard[1:] == [(10, "a", CallResult.CHARGED), (10, "b", CallResult.CHARGED)]
-    assert visitors.gauge() == (0, 2, False)
+        callers.call(name)
+    assert callers.heard == [(0, "c", CallResult.FULL)]
+    assert callers.gauge() == (2, 2, False)
+    callers.timeline.run(until=20)
+    assert callers.heard[1:] == [(10, "a", CallResult.CHARGED), (10, "b", CallResult.CHARGED)]
+    assert callers.gauge() == (0, 2, False)
 
 
-def test_a_disconnect_frees_the_point(visitors: Visitors) -> None:
-    visitors.call("a").disconnect()
-    assert visitors.gauge() == (0, 2, False)
-    visitors.timeline.run(until=20)
-    assert visitors.heard == []
+def test_a_disconnect_frees_the_point(callers: Callers) -> None:
+    callers.call("a").disconnect()
+    assert callers.gauge() == (0, 2, False)
+    callers.timeline.run(until=20)
+    assert callers.heard == []
 
 
 def test_a_killed_substation_resets_what_it_holds_and_refuses_what_comes(
-    visitors: Visitors,
+    callers: Callers,
 ) -> None:
-    visitors.call("a")
-    visitors.substation.kill()
-    visitors.call("b")
-    assert [answer for _, _, answer in visitors.heard] == [CallResult.RESET, CallResult.REFUSED]
-    assert visitors.gauge() is None
-    visitors.substation.start()
-    visitors.timeline.run(until=20)
-    assert len(visitors.heard) == 2
-    assert visitors.gauge() == (0, 2, False)
+    callers.call("a")
+    callers.substation.kill()
+    callers.call("b")
+    assert [answer for _, _, answer in callers.heard] == [CallResult.RESET, CallResult.REFUSED]
+    assert callers.gauge() is None
+    callers.substation.start()
+    callers.timeline.run(until=20)
+    assert len(callers.heard) == 2
+    assert callers.gauge() == (0, 2, False)
 
 
-def test_a_frozen_substation_that_wakes_sees_first_who_is_gone(visitors: Visitors) -> None:
-    gone, staying = visitors.call("gone"), visitors.call("staying")
-    visitors.substation.freeze()
-    assert visitors.gauge() is None
-    visitors.timeline.run(until=15)
+def test_a_frozen_substation_that_wakes_sees_first_who_is_gone(callers: Callers) -> None:
+    gone, staying = callers.call("gone"), callers.call("staying")
+    callers.substation.freeze()
+    assert callers.gauge() is None
+    callers.timeline.run(until=15)
     gone.disconnect()
-    assert visitors.heard == []
-    visitors.substation.thaw()
-    assert visitors.heard == [(15, "staying", CallResult.CHARGED)]
+    assert callers.heard == []
+    callers.substation.thaw()
+    assert callers.heard == [(15, "staying", CallResult.CHARGED)]
     assert not staying.gone
-    assert visitors.gauge() == (0, 2, False)
+    assert callers.gauge() == (0, 2, False)
 
 
-def test_a_draining_substation_finishes_what_it_has_then_exits(visitors: Visitors) -> None:
-    visitors.call("a")
-    visitors.substation.drain()
-    visitors.call("b")
-    assert visitors.heard == [(0, "b", CallResult.DRAINING)]
-    assert visitors.gauge() == (1, 2, True)
-    visitors.timeline.run(until=20)
-    assert visitors.heard[1:] == [(10, "a", CallResult.CHARGED)]
-    assert visitors.gauge() is None
+def test_a_draining_substation_finishes_what_it_has_then_exits(callers: Callers) -> None:
+    callers.call("a")
+    callers.substation.drain()
+    callers.call("b")
+    assert callers.heard == [(0, "b", CallResult.DRAINING)]
+    assert callers.gauge() == (1, 2, True)
+    callers.timeline.run(until=20)
+    assert callers.heard[1:] == [(10, "a", CallResult.CHARGED)]
+    assert callers.gauge() is None
 
 
 def test_its_power_and_energy_are_the_real_substation_s() -> None:
-    visitors = Visitors(power_limit_kw=60)
-    visitors.call("a")
-    visitors.call("b")
-    page = visitors.page()
+    callers = Callers(power_limit_kw=60)
+    callers.call("a")
+    callers.call("b")
+    page = callers.page()
     assert page is not None
     assert (page.point_power_kw, page.power_limit_kw, page.time_scale) == (50, 60, 360)
     assert page.committed_power_kw == 100
     assert page.power_kw == pytest.approx(60)
     assert page.remaining_energy_kwh == pytest.approx(100)
     # First come, first served, but for half of an equal share.
-    visitors.timeline.run(until=5)
-    page = visitors.page()
+    callers.timeline.run(until=5)
+    page = callers.page()
     assert page is not None
     assert page.remaining_energy_kwh == pytest.approx(100 - 5 * 60 * 0.1)
-    visitors.timeline.run(until=30)
-    (first, *_), (second, *_) = visitors.heard
+    callers.timeline.run(until=30)
+    (first, *_), (second, *_) = callers.heard
     assert first == pytest.approx(50 / 4.5)
     assert second == pytest.approx(first + (50 - 1.5 * first) / 5)
-    assert visitors.substation.worst_over_limit_kw == 0
+    assert callers.substation.worst_over_limit_kw == 0
 
 
 def test_its_limit_can_be_halved_and_come_back() -> None:
-    visitors = Visitors(power_limit_kw=100)
-    visitors.call("a")
-    visitors.timeline.at(2, lambda: visitors.substation.befall("has its limit halved"))
-    visitors.timeline.at(4, lambda: visitors.call("b"))
-    visitors.timeline.at(6, lambda: visitors.substation.befall("has its limit back"))
-    visitors.timeline.run(until=30)
-    (first, *_), (second, *_) = visitors.heard
+    callers = Callers(power_limit_kw=100)
+    callers.call("a")
+    callers.timeline.at(2, lambda: callers.substation.befall("has its limit halved"))
+    callers.timeline.at(4, lambda: callers.call("b"))
+    callers.timeline.at(6, lambda: callers.substation.befall("has its limit back"))
+    callers.timeline.run(until=30)
+    (first, *_), (second, *_) = callers.heard
     # From 4 s to 6 s they share 50 kW, of which the second has a quarter.
     assert first == pytest.approx(10.5)
     assert second == pytest.approx(6 + 10 - 0.5)
-    assert visitors.substation.worst_over_limit_kw == 0
+    assert callers.substation.worst_over_limit_kw == 0
 
 
-def test_a_vehicle_may_take_less_than_it_told(visitors: Visitors) -> None:
-    visitors.call("a", 10, truth=Demand(10))
-    visitors.timeline.run(until=1)
-    page = visitors.page()
+def test_a_vehicle_may_take_less_than_it_reported(callers: Callers) -> None:
+    callers.call("a", 10, truth=Demand(10))
+    callers.timeline.run(until=1)
+    page = callers.page()
     assert page is not None
     assert page.remaining_energy_kwh == pytest.approx(45)
-    visitors.timeline.run(until=3)
-    ((at, name, answer),) = visitors.heard
+    callers.timeline.run(until=3)
+    ((at, name, answer),) = callers.heard
     assert (name, answer) == ("a", CallResult.CHARGED)
     assert at == pytest.approx(2)
-    page = visitors.page()
+    page = callers.page()
     assert page is not None
     assert page.remaining_energy_kwh == 0

@@ -1,22 +1,22 @@
-"""Vehicles, visits and faults for tests of a soak's books."""
+"""Vehicles, attempts and faults for tests of a soak's books."""
 
 from typing import Any
 
 from benchmarks.soak.plan import Strike, What
-from benchmarks.soak.reconciliation import Books, Struck, Told, add_up
-from local_stack.session_logs import Visit
+from benchmarks.soak.reconciliation import Books, Reported, Struck, add_up
+from local_stack.session_logs import Attempt
 
 
-def told(vehicle_id: str = "EV", **changed: Any) -> Told:
+def reported(vehicle_id: str = "EV", **changed: Any) -> Reported:
     """A vehicle that was told that it is charged, at the first try."""
-    return Told(vehicle_id, "charged", 5.0, "substation1", f"of-{vehicle_id}", 1, "")._replace(
+    return Reported(vehicle_id, "charged", 5.0, "substation1", f"of-{vehicle_id}", 1, "")._replace(
         **changed
     )
 
 
-def visit(vehicle_id: str = "EV", **changed: Any) -> Visit:
-    """The visit that goes with it."""
-    return Visit(f"of-{vehicle_id}", "charged", 5.0, 99.0, 100.0, vehicle_id, 5.0)._replace(
+def attempt(vehicle_id: str = "EV", **changed: Any) -> Attempt:
+    """The attempt that goes with it."""
+    return Attempt(f"of-{vehicle_id}", "charged", 5.0, 99.0, 100.0, vehicle_id, 5.0)._replace(
         **changed
     )
 
@@ -27,7 +27,7 @@ def struck(what: What, target: str, began: float, ended: float) -> Struck:
 
 
 def books(
-    vehicles: list[Told], visits: dict[str, list[Visit]], faults: tuple[Struck, ...] = ()
+    vehicles: list[Reported], attempts: dict[str, list[Attempt]], faults: tuple[Struck, ...] = ()
 ) -> Books:
     """Bring them together."""
-    return add_up(vehicles, visits, faults, [], proxies=["load_balancer"])
+    return add_up(vehicles, attempts, faults, [], proxies=["load_balancer"])

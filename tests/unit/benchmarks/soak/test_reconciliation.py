@@ -3,58 +3,58 @@
 import pytest
 
 from benchmarks.soak.reconciliation import Struck, miscounts
-from local_stack.session_logs import Visit
-from tests.unit.benchmarks.soak.builders import books, struck, told, visit
+from local_stack.session_logs import Attempt
+from tests.unit.benchmarks.soak.builders import attempt, books, reported, struck
 
 AGAIN = {
-    "substation1": [visit(session_id="first", ended=90.0)],
-    "substation2": [visit(session_id="of-EV", ended=100.0)],
+    "substation1": [attempt(session_id="first", ended=90.0)],
+    "substation2": [attempt(session_id="of-EV", ended=100.0)],
 }
-ANSWER = [told(substation="substation2", tries=2)]
+ANSWER = [reported(substation="substation2", tries=2)]
 
 
 def test_a_vehicle_that_was_charged_once_is_in_order() -> None:
-    found = books([told()], {"substation1": [visit(), visit("other", outcome="aborted")]})
+    found = books([reported()], {"substation1": [attempt(), attempt("other", outcome="aborted")]})
     assert found.add_up
     assert (found.vehicles, found.charged, found.came_again) == (1, 1, 0)
     assert (found.lost, found.twice, found.answer_lost) == ([], [], [])
 
 
 def test_a_vehicle_that_was_not_charged_is_lost_with_the_reason() -> None:
-    found = books([told(outcome="refused", reason="no point in time")], {"substation1": []})
+    found = books([reported(outcome="refused", reason="no point in time")], {"substation1": []})
     assert found.lost == ["EV: no point in time"]
 
 
 def test_an_answer_that_no_substation_stands_for_does_not_add_up() -> None:
-    found = books([told()], {"substation1": [], "substation2": [visit()]})
+    found = books([reported()], {"substation1": [], "substation2": [attempt()]})
     assert found.unknown_charges == 1
     assert not found.add_up
 
 
 def test_energy_that_differs_does_not_add_up() -> None:
-    assert not books([told(kwh=5.0)], {"substation1": [visit(delivered_kwh=4.9)]}).add_up
+    assert not books([reported(kwh=5.0)], {"substation1": [attempt(delivered_kwh=4.9)]}).add_up
 
 
 def test_energy_of_one_vehicle_that_no_substation_delivered_is_seen_among_many() -> None:
     names = [f"EV{number}" for number in range(20_000)]
-    vehicles = [told(name) for name in names]
-    visits = [visit(name) for name in names]
-    assert books(vehicles, {"substation1": visits}).add_up
-    vehicles[7] = told("EV7", kwh=14.0)
-    found = books(vehicles, {"substation1": visits})
+    vehicles = [reported(name) for name in names]
+    attempts = [attempt(name) for name in names]
+    assert books(vehicles, {"substation1": attempts}).add_up
+    vehicles[7] = reported("EV7", kwh=14.0)
+    found = books(vehicles, {"substation1": attempts})
     assert not found.add_up
     assert found.otherwise_delivered == ["EV7 was told 14 kWh, substation1 logged 5"]
 
 
 def test_energies_that_make_up_for_each_other_do_not_add_up() -> None:
-    vehicles = [told("A", kwh=6.0), told("B", kwh=4.0)]
-    found = books(vehicles, {"substation1": [visit("A"), visit("B")]})
-    assert found.kwh_told == found.kwh_logged
+    vehicles = [reported("A", kwh=6.0), reported("B", kwh=4.0)]
+    found = books(vehicles, {"substation1": [attempt("A"), attempt("B")]})
+    assert found.kwh_reported == found.kwh_logged
     assert not found.add_up
 
 
 def test_what_a_log_rounds_off_is_no_difference() -> None:
-    assert books([told(kwh=5.0004)], {"substation1": [visit()]}).add_up
+    assert books([reported(kwh=5.0004)], {"substation1": [attempt()]}).add_up
 
 
 def test_two_charges_are_twice_when_nothing_excuses_it() -> None:
@@ -65,12 +65,12 @@ def test_two_charges_are_twice_when_nothing_excuses_it() -> None:
 
 
 def test_two_charges_in_one_session_at_one_substation_are_twice_all_the_same() -> None:
-    found = books([told()], {"substation1": [visit(ended=90.0), visit()]})
+    found = books([reported()], {"substation1": [attempt(ended=90.0), attempt()]})
     assert len(found.twice) == 1
     assert found.add_up
     found = books(
-        [told()],
-        {"substation1": [visit(ended=90.0), visit()]},
+        [reported()],
+        {"substation1": [attempt(ended=90.0), attempt()]},
         (struck("cut", "substation1", 88.0, 91.0),),
     )
     assert (len(found.twice), len(found.answer_lost)) == (0, 1)
@@ -122,12 +122,12 @@ def counted(**changed: float) -> dict[str, float]:
 
 
 def test_a_substation_counts_what_it_has_logged_since_it_started() -> None:
-    before_its_start = visit("earlier", ended=40.0)
-    assert miscounts("substation1", counted(), [before_its_start, visit()]) == []
+    before_its_start = attempt("earlier", ended=40.0)
+    assert miscounts("substation1", counted(), [before_its_start, attempt()]) == []
 
 
 def test_a_count_that_its_log_does_not_tell_of_is_named() -> None:
-    found = miscounts("substation1", counted(), [visit(), visit("more")])
+    found = miscounts("substation1", counted(), [attempt(), attempt("more")])
     assert found == [
         "substation1 counts 1 vehicles charged, its log tells of 2",
         "substation1 counts 5 kWh charged, its log tells of 10",
@@ -136,11 +136,11 @@ def test_a_count_that_its_log_does_not_tell_of_is_named() -> None:
 
 def test_a_request_that_ended_in_nothing_is_named() -> None:
     more = {'http_requests_total{method="POST",route="/charge",status="499"}': 1.0}
-    (found,) = miscounts("substation1", counted(**more), [visit()])
+    (found,) = miscounts("substation1", counted(**more), [attempt()])
     assert "asked for 3 charges and counts 2" in found
 
 
-def many(count: int, off_kwh: float) -> tuple[dict[str, float], list[Visit]]:
+def many(count: int, off_kwh: float) -> tuple[dict[str, float], list[Attempt]]:
     """A substation that was visited so often, and whose energy counter is off by so much."""
     counters = counted(
         **{
@@ -149,13 +149,13 @@ def many(count: int, off_kwh: float) -> tuple[dict[str, float], list[Visit]]:
             'http_requests_total{method="POST",route="/charge",status="200"}': count,
         }
     )
-    return counters, [visit(str(number)) for number in range(count)]
+    return counters, [attempt(str(number)) for number in range(count)]
 
 
 def test_vehicles_are_counted_to_the_last_one_however_many_they_are() -> None:
-    counters, visits = many(20_000, 0.0)
-    assert miscounts("substation1", counters, visits) == []
-    assert miscounts("substation1", counters, visits[1:])[0] == (
+    counters, attempts = many(20_000, 0.0)
+    assert miscounts("substation1", counters, attempts) == []
+    assert miscounts("substation1", counters, attempts[1:])[0] == (
         "substation1 counts 20000 vehicles charged, its log tells of 19999"
     )
 

@@ -7,7 +7,7 @@ import pytest
 from benchmarks.soak import picture, report
 from benchmarks.soak.meter import Life, Sample
 from benchmarks.soak.results import Results, findings
-from tests.unit.benchmarks.soak.builders import books, struck, told, visit
+from tests.unit.benchmarks.soak.builders import attempt, books, reported, struck
 
 MIB = 1 << 20
 PARTS = ("substation1", "gateway")
@@ -34,7 +34,7 @@ def results(**changed: Any) -> Results:
         "lives": [life(part) for part in PARTS],
         "steadfast": PARTS,
         "at_rest": dict.fromkeys(PARTS, (15, 15)),
-        "books": books([told()], {"substation1": [visit()]}),
+        "books": books([reported()], {"substation1": [attempt()]}),
         "findings": [],
         "machine": {"processor": "a processor", "cores": "2", "system": "Linux", "python": "3.11"},
     }
@@ -52,13 +52,17 @@ def test_a_grid_that_leaks_and_loses_nothing_holds() -> None:
 @pytest.mark.parametrize(
     ("changed", "words"),
     [
-        ({"books": books([told(outcome="failed")], {})}, "no vehicle is lost"),
+        ({"books": books([reported(outcome="failed")], {})}, "no vehicle is lost"),
         ({"books": books([], {})}, "no vehicle is lost"),
         (
-            {"books": books([told()], {"substation1": [visit(), visit(session_id="more")]})},
+            {
+                "books": books(
+                    [reported()], {"substation1": [attempt(), attempt(session_id="more")]}
+                )
+            },
             "no vehicle is charged twice",
         ),
-        ({"books": books([told()], {})}, "answers, logs and counters add up"),
+        ({"books": books([reported()], {})}, "answers, logs and counters add up"),
         ({"findings": ["two answers for a session"]}, "answers, logs and counters add up"),
         ({"lives": [life("substation1"), life("gateway", grows=1.1)]}, "gateway's memory is flat"),
         ({"lives": [life("substation1")]}, "gateway's memory is flat"),

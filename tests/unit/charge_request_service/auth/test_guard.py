@@ -98,7 +98,7 @@ def test_who_brings_no_key_is_challenged(tmp_path: Path, header: str | None) -> 
     assert "Authorization: Bearer" in document["detail"]
 
 
-def test_a_wrong_key_is_told_from_none_and_not_repeated(
+def test_a_wrong_key_is_reported_from_none_and_not_repeated(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     client = app_with(tmp_path, log_format="json").test_client()

@@ -25,7 +25,7 @@ def test_a_key_that_was_made_is_known_by_its_line() -> None:
     assert len({make_key("same")[0] for _ in range(100)}) == 100
 
 
-def test_an_operators_key_is_told_by_its_line() -> None:
+def test_an_operators_key_is_reported_by_its_line() -> None:
     (_, plain), (_, operator) = make_key("ops"), make_key("chief", operator=True)
     ring = KeyRing.parse(f"{plain}\n{operator}")
 

@@ -8,7 +8,7 @@ from charge_request_service.auth.problems import (
 )
 
 
-def test_who_asks_too_often_is_told_the_limit_and_when_to_come_back() -> None:
+def test_who_asks_too_often_is_reported_the_limit_and_when_to_come_back() -> None:
     limited = RateLimited("3/minute", retry_after_s=19.2)
     assert limited.document() == {
         "type": "urn:ev-grid:problem:rate-limited",
@@ -20,7 +20,7 @@ def test_who_asks_too_often_is_told_the_limit_and_when_to_come_back() -> None:
     assert RateLimited("3/minute", retry_after_s=0.01).headers == {"Retry-After": "1"}
 
 
-def test_who_brings_no_key_is_told_how_to_and_who_brings_another_that_it_is_not_known() -> None:
+def test_who_brings_no_key_is_reported_how_to_and_who_brings_another_that_it_is_not_known() -> None:
     without, wrong = Unauthorized(presented=False), Unauthorized(presented=True)
     assert without.detail == (
         "This gateway takes API keys: send yours in the header 'Authorization: Bearer KEY'. "
@@ -33,7 +33,7 @@ def test_who_brings_no_key_is_told_how_to_and_who_brings_another_that_it_is_not_
     assert wrong.headers == {"WWW-Authenticate": 'Bearer realm="ev-grid", error="invalid_token"'}
 
 
-def test_who_calls_another_name_is_told_the_setting_that_lists_names() -> None:
+def test_who_calls_another_name_is_reported_the_setting_that_lists_names() -> None:
     assert Misdirected("é.example").detail == (
         r"This gateway does not answer to '\xe9.example'. If it should, list the name in its "
         "setting ALLOWED_HOSTS."
@@ -41,7 +41,7 @@ def test_who_calls_another_name_is_told_the_setting_that_lists_names() -> None:
     assert f"'{'x' * 80}'" in Misdirected("x" * 81).detail
 
 
-def test_who_is_no_operator_is_told_what_makes_one() -> None:
+def test_who_is_no_operator_is_reported_what_makes_one() -> None:
     assert OperatorsOnly().detail == (
         "This needs an operator's key: in the file of API keys its line ends in `:operator`."
     )

@@ -130,14 +130,14 @@ def test_a_long_origin_is_not_echoed() -> None:
     assert len(raised.value.detail) < 500
 
 
-def told(headers: dict[str, str]) -> str:
+def reported(headers: dict[str, str]) -> str:
     with pytest.raises(CrossSite) as raised:
         refuse_cross_site(request_with(headers), NAMED)
     return raised.value.detail
 
 
-def test_what_another_sites_page_sent_is_told_why_and_what_to_do() -> None:
-    assert told({"Sec-Fetch-Site": "cross-site"}) == (
+def test_what_another_sites_page_sent_is_reported_why_and_what_to_do() -> None:
+    assert reported({"Sec-Fetch-Site": "cross-site"}) == (
         "A page of another site made this browser send the request. Use the control room that this "
         "gateway serves, or send it from a program."
     )
@@ -146,13 +146,13 @@ def test_what_another_sites_page_sent_is_told_why_and_what_to_do() -> None:
         "in between pass `Host` on as it came, or list the page's name in the gateway's setting "
         "ALLOWED_HOSTS and send a body of JSON."
     )
-    assert told({"Origin": "https://elsewhere.example"}) == (
+    assert reported({"Origin": "https://elsewhere.example"}) == (
         f"The browser says that a page of https://elsewhere.example{rest}"
     )
-    assert told({"Origin": ""}) == f"The browser says that a page of no site{rest}"
+    assert reported({"Origin": ""}) == f"The browser says that a page of no site{rest}"
     long = "https://" + "x" * 73
-    assert told({"Origin": long}).startswith(
+    assert reported({"Origin": long}).startswith(
         f"The browser says that a page of {long[:80]}… sent the request"
     )
     host = "y" * 81
-    assert f"which came to {host[:80]}…. If" in told({"Origin": "null", "Host": host})
+    assert f"which came to {host[:80]}…. If" in reported({"Origin": "null", "Host": host})

@@ -2,14 +2,14 @@
 
 import pytest
 
-from local_stack.session_logs import Visit
+from local_stack.session_logs import Attempt
 from tests.e2e.faults.reconciliation import add_up, check_answers, check_counters
-from tests.support.fleet import Ride
+from tests.support.fleet import FleetSession
 
 SUBSTATION = "substation1"
 
 
-def ride(number: int, *, status: int = 200, session: str = "", kwh: float = 5) -> Ride:
+def session(number: int, *, status: int = 200, session: str = "", kwh: float = 5) -> FleetSession:
     vehicle = f"S1-{number}"
     document = {
         "session_id": session or f"session{number}",
@@ -17,12 +17,12 @@ def ride(number: int, *, status: int = 200, session: str = "", kwh: float = 5) -
         "substation": SUBSTATION,
         "kwh": kwh,
     }
-    return Ride(0, status=status, document=document, wish={"kwh": kwh}, tries=1)
+    return FleetSession(0, status=status, document=document, charge_request={"kwh": kwh}, tries=1)
 
 
-def visit(number: int, *, session: str = "", outcome: str = "charged", kwh: float = 5) -> Visit:
+def attempt(number: int, *, session: str = "", outcome: str = "charged", kwh: float = 5) -> Attempt:
     name = session or f"session{number}"
-    return Visit(name, outcome, 5, 0, 1, f"S1-{number}", kwh)
+    return Attempt(name, outcome, 5, 0, 1, f"S1-{number}", kwh)
 
 
 def page(*, charged: float = 0, kwh: float = 0, asked: float = 0) -> dict[str, dict[str, float]]:
@@ -39,49 +39,58 @@ def page(*, charged: float = 0, kwh: float = 0, asked: float = 0) -> dict[str, d
 
 
 def test_lost_and_twice_charged_vehicles_are_counted() -> None:
-    rides = [ride(1), ride(2), ride(3, status=503)]
-    visits = {SUBSTATION: [visit(1), visit(2)], "substation2": [visit(2, session="another")]}
+    sessions = [session(1), session(2), session(3, status=503)]
+    attempts = {
+        SUBSTATION: [attempt(1), attempt(2)],
+        "substation2": [attempt(2, session="another")],
+    }
 
-    figures = add_up(rides, visits, 1.5)
+    figures = add_up(sessions, attempts, 1.5)
 
     assert (figures.tried, figures.charged, figures.lost, figures.charged_twice) == (3, 2, 1, 1)
 
 
 @pytest.mark.parametrize(
-    "visits",
+    "attempts",
     [
         [],
-        [visit(1, outcome="aborted")],
-        [visit(1, session="another")],
-        [visit(1, kwh=4)],
-        [visit(1), visit(2)],
-        [visit(1), visit(1, outcome="aborted", kwh=1)],
+        [attempt(1, outcome="aborted")],
+        [attempt(1, session="another")],
+        [attempt(1, kwh=4)],
+        [attempt(1), attempt(2)],
+        [attempt(1), attempt(1, outcome="aborted", kwh=1)],
     ],
     ids=[
         *("nowhere", "cut short", "in another session", "too little", "another vehicle too"),
         "too much",
     ],
 )
-def test_an_answer_that_no_log_bears_out_is_found(visits: list[Visit]) -> None:
-    check_answers([ride(1)], {SUBSTATION: [visit(1)]})
+def test_an_answer_that_no_log_bears_out_is_found(attempts: list[Attempt]) -> None:
+    check_answers([session(1)], {SUBSTATION: [attempt(1)]})
 
     with pytest.raises(AssertionError):
-        check_answers([ride(1)], {SUBSTATION: visits})
+        check_answers([session(1)], {SUBSTATION: attempts})
 
 
 @pytest.mark.parametrize("outcome", ["aborted", "cut off"])
-def test_one_that_was_moved_adds_up_over_its_visits(outcome: str) -> None:
-    visits = {SUBSTATION: [visit(1, kwh=3)], "substation2": [visit(1, outcome=outcome, kwh=2)]}
+def test_one_that_was_moved_adds_up_over_its_attempts(outcome: str) -> None:
+    attempts = {
+        SUBSTATION: [attempt(1, kwh=3)],
+        "substation2": [attempt(1, outcome=outcome, kwh=2)],
+    }
 
-    check_answers([ride(1)], visits)
+    check_answers([session(1)], attempts)
 
 
 def test_one_whose_substation_charged_on_unheard_may_have_got_so_much_on_top_and_no_more() -> None:
-    visits = {SUBSTATION: [visit(1, kwh=3)], "substation2": [visit(1, outcome="aborted", kwh=4)]}
+    attempts = {
+        SUBSTATION: [attempt(1, kwh=3)],
+        "substation2": [attempt(1, outcome="aborted", kwh=4)],
+    }
 
-    check_answers([ride(1)], visits, most_over_kwh=2)
+    check_answers([session(1)], attempts, most_over_kwh=2)
     with pytest.raises(AssertionError, match=r"5\.0 kWh asked for, 7\.000 delivered"):
-        check_answers([ride(1)], visits, most_over_kwh=1.9)
+        check_answers([session(1)], attempts, most_over_kwh=1.9)
 
 
 @pytest.mark.parametrize(
@@ -93,11 +102,11 @@ def test_one_whose_substation_charged_on_unheard_may_have_got_so_much_on_top_and
     ids=["one too many", "too much energy"],
 )
 def test_counters_that_differ_from_the_log_are_found(after: dict[str, dict[str, float]]) -> None:
-    visits = {SUBSTATION: [visit(1)]}
-    check_counters(page(), page(charged=1, kwh=5, asked=3), [], visits)
+    attempts = {SUBSTATION: [attempt(1)]}
+    check_counters(page(), page(charged=1, kwh=5, asked=3), [], attempts)
 
     with pytest.raises(AssertionError, match=SUBSTATION):
-        check_counters(page(), after, [], visits)
+        check_counters(page(), after, [], attempts)
 
 
 def test_vehicles_that_a_substation_took_in_and_never_counted_are_found() -> None:
@@ -105,14 +114,14 @@ def test_vehicles_that_a_substation_took_in_and_never_counted_are_found() -> Non
     after[SUBSTATION]['substation_sessions_total{outcome="refused"}'] = 1
 
     with pytest.raises(AssertionError, match="together: 3 and 2"):
-        check_counters(page(), after, [], {SUBSTATION: [visit(1)]})
+        check_counters(page(), after, [], {SUBSTATION: [attempt(1)]})
 
 
 def test_a_part_that_started_anew_is_not_held_to_its_counters() -> None:
     after = page(charged=7)
     after[SUBSTATION]["process_start_time_seconds"] = 2
 
-    check_counters(page(), after, [], {SUBSTATION: [visit(1)]})
+    check_counters(page(), after, [], {SUBSTATION: [attempt(1)]})
 
 
 def test_a_gateway_that_counts_another_number_of_answers_is_found() -> None:
@@ -125,7 +134,7 @@ def test_a_gateway_that_counts_another_number_of_answers_is_found() -> None:
             }
         }
 
-    check_counters(gateway(3), gateway(4), [ride(1), ride(2, status=503)], {})
+    check_counters(gateway(3), gateway(4), [session(1), session(2, status=503)], {})
 
     with pytest.raises(AssertionError, match="told so: 2 and 1"):
-        check_counters(gateway(3), gateway(5), [ride(1)], {})
+        check_counters(gateway(3), gateway(5), [session(1)], {})

@@ -38,8 +38,8 @@ def test_what_fits_is_taken_and_handed_on_as_it_came(document: dict[str, Any]) -
     handed_on = json.loads(session.body())
     again = SessionRequest.from_document(handed_on, max_kwh=1000).session()
     assert again == session
-    told = {name: value for name, value in document.items() if value is not None}
-    assert handed_on == {**session.members(), **told}
+    reported = {name: value for name, value in document.items() if value is not None}
+    assert handed_on == {**session.members(), **reported}
 
 
 def test_more_than_fits_is_refused_with_what_would() -> None:
@@ -56,7 +56,7 @@ def test_a_state_of_charge_without_a_battery_says_what_is_missing() -> None:
     assert refused(soc=0.5) == "soc: is of no use without battery_kwh; send both or neither"
 
 
-def test_each_number_is_told_its_bounds() -> None:
+def test_each_number_is_reported_its_bounds() -> None:
     assert refused(soc=80, battery_kwh=9) == "soc: is 80; it takes a number from 0 to 1, 0.8 at 80%"
     assert refused(max_power_kw="11").endswith("a number from 1 to 10000 (kW), without quotes")
     assert refused(battery_kwh=0).endswith("a number over 0 and at most 1000000 (kWh)")
@@ -80,7 +80,7 @@ def test_another_string_is_no_name(name: str) -> None:
         SessionRequest.from_document({"session_id": name}, max_kwh=1000)
 
 
-def test_what_is_no_string_is_told_the_string_that_was_meant() -> None:
+def test_what_is_no_string_is_reported_the_string_that_was_meant() -> None:
     letters = "1 to 64 characters of A-Z a-z 0-9 . _ : -"
     assert refused(vehicle_id=7) == f'vehicle_id: is 7; it takes a string, such as "7": {letters}'
     for odd, shown in ((True, "true"), (-1e300, "-1e+300"), (["EV"], "a list")):
@@ -99,8 +99,8 @@ def test_a_session_without_names_has_them_made_up() -> None:
 
 
 def test_a_session_has_the_names_that_it_was_given() -> None:
-    wish = ChargeRequest.from_document({"vehicle_id": "mine", "kwh": 3}, max_kwh=1000)
-    assert wish.start_session("trip").members() == {
+    charge_request = ChargeRequest.from_document({"vehicle_id": "mine", "kwh": 3}, max_kwh=1000)
+    assert charge_request.start_session("trip").members() == {
         "session_id": "trip",
         "vehicle_id": "mine",
         "kwh": 3.0,
@@ -126,7 +126,7 @@ def test_the_default_too_is_held_to_the_setting() -> None:
         ChargeRequest.from_document({}, max_kwh=5)
 
 
-def test_each_fault_is_told_up_to_ten() -> None:
+def test_each_fault_is_reported_up_to_ten() -> None:
     with pytest.raises(BadRequest) as raised:
         ChargeRequest.from_document({"kwh": -1, "vehicle_id": "", "speed": 3}, max_kwh=1000)
     faults = cast("list[dict[str, str]]", raised.value.members["errors"])
@@ -162,15 +162,15 @@ def request(
 
 
 def test_no_body_asks_for_every_default() -> None:
-    wish = ChargeRequest.from_request(request(), max_kwh=1000)
-    assert wish == ChargeRequest()
+    charge_request = ChargeRequest.from_request(request(), max_kwh=1000)
+    assert charge_request == ChargeRequest()
     assert isinstance(SessionRequest.from_request(request(), max_kwh=1000), SessionRequest)
 
 
 @pytest.mark.parametrize("content_type", ["application/json", "application/json; charset=utf-8"])
 def test_a_body_declared_as_json_is_read(content_type: str) -> None:
-    wish = ChargeRequest.from_request(request(b'{"kwh": 6}', content_type), max_kwh=1000)
-    assert wish.kwh == 6
+    charge_request = ChargeRequest.from_request(request(b'{"kwh": 6}', content_type), max_kwh=1000)
+    assert charge_request.kwh == 6
     with pytest.raises(BadRequest, match="at most 5"):
         ChargeRequest.from_request(request(b'{"kwh": 6}', content_type), max_kwh=5)
 
@@ -224,10 +224,10 @@ BODIES = [
 def test_a_body_that_is_read_in_one_step_is_taken_as_in_two(body: bytes) -> None:
     def outcome(read: Callable[[], ChargeRequest]) -> object:
         try:
-            wish = read()
+            charge_request = read()
         except BadRequest as problem:
             return problem.document()
-        return wish, repr(wish.kwh), wish.model_fields_set
+        return charge_request, repr(charge_request.kwh), charge_request.model_fields_set
 
     for kind in (ChargeRequest, SessionRequest):
         asked = request(body, "application/json", limit=None)
@@ -236,7 +236,7 @@ def test_a_body_that_is_read_in_one_step_is_taken_as_in_two(body: bytes) -> None
         assert in_one == in_two
 
 
-def test_a_body_of_another_type_is_told_the_header_to_send() -> None:
+def test_a_body_of_another_type_is_reported_the_header_to_send() -> None:
     with pytest.raises(NotJson) as raised:
         ChargeRequest.from_request(request(b'{"kwh": 6}', "text/plain"), max_kwh=1000)
     assert raised.value.detail == (
@@ -258,7 +258,7 @@ def test_a_body_may_be_as_large_as_the_limit_and_no_larger() -> None:
     assert raised.value.detail == "The body is over 256 bytes; a charge needs far less."
 
 
-def test_a_length_that_nobody_told_is_none() -> None:
+def test_a_length_that_nobody_reported_is_none() -> None:
     bare = request()
     bare.environ.pop("CONTENT_LENGTH", None)
     bare.max_content_length = 0

@@ -92,14 +92,16 @@ def test_what_is_meant_is_a_field_that_is_taken_there() -> None:
     [(17, '"17"'), (1.5, '"1.5"'), (-3, '"-3"'), (True, '"EV-31"'), ([17], '"EV-31"'),
      ({}, '"EV-31"'), (10**80, '"EV-31"')],
 )  # fmt: skip
-def test_an_identifier_that_is_no_string_is_told_so(value: object, example: str) -> None:
+def test_an_identifier_that_is_no_string_is_reported_so(value: object, example: str) -> None:
     [fault] = refused({"vehicle_id": value})
 
     assert fault["field"] == "vehicle_id"
     assert f"it takes a string, such as {example}: 1 to 64 characters" in fault["detail"]
 
 
-def test_a_string_for_an_identifier_is_told_its_characters_and_one_for_a_number_its_kind() -> None:
+def test_a_string_for_an_identifier_is_reported_its_characters_and_one_for_a_number_its_kind() -> (
+    None
+):
     bad_id, bad_number = refused({"vehicle_id": "EV 1", "kwh": "6"})
 
     assert bad_id["detail"] == "is 'EV 1'; it takes 1 to 64 characters of A-Z a-z 0-9 . _ : -"
@@ -183,7 +185,7 @@ class Amount(BaseModel):
         ({"kw": "x"}, "kw", "is 'x'; it takes a number (kW)"),
     ],
 )
-def test_a_body_of_another_kind_is_told_what_it_takes(
+def test_a_body_of_another_kind_is_reported_what_it_takes(
     document: object, field: str, detail: str
 ) -> None:
     with pytest.raises(BadRequest) as raised:

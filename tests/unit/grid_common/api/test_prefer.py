@@ -75,7 +75,7 @@ def test_a_header_made_to_take_long_does_not(header: str) -> None:
     assert time.thread_time() - began < 0.5
 
 
-def test_a_preference_that_is_no_time_is_told_what_it_takes_and_shown_short() -> None:
+def test_a_preference_that_is_no_time_is_reported_what_it_takes_and_shown_short() -> None:
     with pytest.raises(BadRequest) as raised:
         preferred('handling=lenient, wait="2 minutes"')
     assert raised.value.document()["errors"] == [

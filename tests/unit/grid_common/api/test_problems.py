@@ -61,7 +61,7 @@ def test_a_problem_is_answered_with_its_document_and_headers() -> None:
     assert not log.said
 
 
-def test_each_fault_of_a_request_is_told_in_words_and_by_field() -> None:
+def test_each_fault_of_a_request_is_reported_in_words_and_by_field() -> None:
     answer, _ = answer_to(raising(BadRequest([Fault("kwh", "is 0"), Fault("soc", "is 9")])))
 
     assert answer.status_code == 400
@@ -74,15 +74,15 @@ def test_each_fault_of_a_request_is_told_in_words_and_by_field() -> None:
     }
 
 
-@pytest.mark.parametrize(("after_s", "told"), [(-1, "1"), (0, "1"), (1, "1"), (1.01, "2")])
+@pytest.mark.parametrize(("after_s", "reported"), [(-1, "1"), (0, "1"), (1, "1"), (1.01, "2")])
 def test_what_is_not_available_says_when_to_come_back_in_whole_seconds(
-    after_s: float, told: str
+    after_s: float, reported: str
 ) -> None:
     problem = Unavailable("full", "no point is free", retry_after_s=after_s, session_id="s1")
     answer, _ = answer_to(raising(problem))
 
     assert problem.reason == "full"
-    assert (answer.status_code, answer.headers["Retry-After"]) == (503, told)
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, reported)
     assert answer.get_json()["type"] == "urn:ev-grid:problem:full"
     assert answer.get_json()["session_id"] == "s1"
 

@@ -144,7 +144,7 @@ def test_a_wish_for_another_protocol_is_passed_over_and_its_body_read(cut: int) 
     assert not request.keep_alive
 
 
-def test_a_caller_that_waits_to_be_told_to_send_is_noticed() -> None:
+def test_a_caller_that_waits_to_be_reported_to_send_is_noticed() -> None:
     reader = RequestReader({}, BODY_LIMIT)
     assert not feed(reader, HEAD + b"Expect: 100-continue\r\nContent-Length: 1\r\n\r\n")
     assert reader.expects_continue
@@ -252,7 +252,7 @@ REQUESTS = (
 def test_requests_are_the_same_one_by_one_and_sent_ahead_however_they_are_cut(
     requests: list[bytes], data: st.DataObject
 ) -> None:
-    def told(request: Request) -> dict[str, Any]:
+    def reported(request: Request) -> dict[str, Any]:
         return request.environ | {"wsgi.input": request.environ["wsgi.input"].read()}
 
     stream = b"".join(requests)
@@ -260,8 +260,8 @@ def test_requests_are_the_same_one_by_one_and_sent_ahead_however_they_are_cut(
     edges = [0, *sorted(cuts), len(stream)]
     pieces = [stream[a:b] for a, b in itertools.pairwise(edges)]
 
-    assert [told(one) for one in read(*pieces)] == [
-        told(one) for request in requests for one in read(request)
+    assert [reported(one) for one in read(*pieces)] == [
+        reported(one) for request in requests for one in read(request)
     ]
 
 
@@ -448,7 +448,7 @@ LONG_HOST = (
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_what_is_no_request_is_told_why_word_for_word(
+def test_what_is_no_request_is_reported_why_word_for_word(
     request_bytes: bytes, status: int, detail: str
 ) -> None:
     with pytest.raises(Malformed) as refused:
@@ -486,13 +486,13 @@ def test_of_a_value_only_blanks_and_tabs_are_cut_off() -> None:
     assert made["HTTP_X_A"] == "\xa0X1X\xa0"
 
 
-def test_a_value_that_is_too_long_is_told_by_the_name_of_its_header() -> None:
+def test_a_value_that_is_too_long_is_reported_by_the_name_of_its_header() -> None:
     with pytest.raises(Malformed) as raised:
         read(b"GET / HTTP/1.1\r\nHost: grid\r\nX-Long: " + b"x" * 8_193 + b"\r\n\r\n")
     assert raised.value.detail == "X-Long: it is over 8192 bytes."
 
 
-def test_a_body_in_too_many_chunks_is_told_so() -> None:
+def test_a_body_in_too_many_chunks_is_reported_so() -> None:
     with pytest.raises(Malformed) as raised:
         read(HEAD + CHUNKED + b"1\r\nx\r\n" * 1_001, body_limit=5_000)
     assert raised.value.detail == "The body comes in over 1000 chunks."

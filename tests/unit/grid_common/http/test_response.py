@@ -185,7 +185,7 @@ def test_where_it_leads_and_how_it_is_packed_is_kept() -> None:
     assert answer == UpstreamResponse(301, "", None, b"1", "/there", "gzip")
 
 
-def test_a_body_beyond_its_limit_is_told_apart() -> None:
+def test_a_body_beyond_its_limit_is_reported_apart() -> None:
     with pytest.raises(BodyOverLimit, match="its body is over 64 bytes"):
         read(OK + b"Content-Length: 65\r\n\r\n" + b"x" * 65)
 
@@ -232,7 +232,7 @@ def test_signs_of_life_have_room_that_can_grow() -> None:
         ),
     ],
 )
-def test_an_answer_of_no_clear_length_is_told_why(headers: bytes, why: str) -> None:
+def test_an_answer_of_no_clear_length_is_reported_why(headers: bytes, why: str) -> None:
     with pytest.raises(InvalidResponse) as raised:
         read(OK + headers + b"\r\n0\r\n\r\n")
     assert str(raised.value) == why

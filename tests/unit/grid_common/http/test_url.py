@@ -81,11 +81,11 @@ def test_it_is_written_as_it_is_sent() -> None:
 def test_what_cannot_be_connected_to_is_refused_with_the_reason(text: str, why: str) -> None:
     with pytest.raises(ValueError, match="http") as raised:
         parse_http_url(text)
-    told = str(raised.value)
-    assert why in told
-    assert told.isprintable()
-    assert told.isascii()
-    assert len(told) < 600
+    reported = str(raised.value)
+    assert why in reported
+    assert reported.isprintable()
+    assert reported.isascii()
+    assert len(reported) < 600
 
 
 @pytest.mark.parametrize(
@@ -159,7 +159,7 @@ def test_every_host_that_passes_can_be_given_to_a_resolver(text: str) -> None:
         ("http://127.1:1", "'http://127.1:1': '127.1' is no IPv4 address"),
     ],
 )
-def test_a_reason_is_told_word_for_word(text: str, why: str) -> None:
+def test_a_reason_is_reported_word_for_word(text: str, why: str) -> None:
     with pytest.raises(ValueError, match="http") as raised:
         parse_http_url(text)
     assert str(raised.value) == why

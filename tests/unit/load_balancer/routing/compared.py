@@ -39,17 +39,18 @@ class Compared:
     def explain(self, chosen: Candidate, barred: Collection[str]) -> Explanation:
         every, found = (one.explain(chosen, barred) for one in (self._walk, self._index))
         assert found.candidates_left_out == every.candidates_left_out
-        assert found.passed_over_left_out == every.passed_over_left_out
-        assert found.passed_over == every.passed_over
+        assert found.ineligible_left_out == every.ineligible_left_out
+        assert found.ineligible == every.ineligible
         assert chosen in found.candidates
         if not found.candidates_left_out:
             assert found.candidates == every.candidates
         for rank in ("score", "load"):
             ours, all_of_them = (
-                sorted(getattr(one, rank) for one in told.candidates) for told in (found, every)
+                sorted(getattr(one, rank) for one in reported.candidates)
+                for reported in (found, every)
             )
             assert ours[-1] == all_of_them[-1]
-        scores = [sorted(one.score for one in told.candidates) for told in (found, every)]
+        scores = [sorted(one.score for one in reported.candidates) for reported in (found, every)]
         assert scores[0][:13] == scores[1][:13]
         return found
 

@@ -6,9 +6,9 @@ from load_balancer.routing.demand import Demand
 from load_balancer.routing.matching import LeftInLine
 from load_balancer.routing.policies import POLICIES
 from load_balancer.routing.pool import Pool
-from load_balancer.routing.queue import Decision, Dispatch, Ticket
+from load_balancer.routing.queue import Decision, Dispatch, QueuedSession
 from load_balancer.routing.retry_budget import RetryBudget
-from load_balancer.routing.substation import Patience, Reading, Substation
+from load_balancer.routing.substation import HealthCheck, Reading, Substation
 
 TEN_KWH = Demand(10.0)
 
@@ -26,18 +26,18 @@ class Grid:
     ) -> None:
         self.now = 1000.0
         self.decisions: list[Decision] = []
-        self.taken_back: list[Dispatch] = []
-        self.told_left: list[LeftInLine] = []
+        self.revoked: list[Dispatch] = []
+        self.reported_left: list[LeftInLine] = []
         self.polls_wanted: list[str] = []
         self.pool = Pool(
             POLICIES[policy],
             random=Random(1),
-            patience=Patience(longest_pause_s=10),
+            health_check=HealthCheck(longest_pause_s=10),
             budget=budget or RetryBudget(share=0.2, floor_per_s=20, burst=200),
             balancers=balancers,
             queue_limit=queue_limit,
             on_decision=self.decisions.append,
-            on_left_in_line=self.told_left.append,
+            on_left_in_line=self.reported_left.append,
             on_poll_wanted=lambda substation: self.polls_wanted.append(substation.name),
         )
         self.capacities = dict(zip("abcdefgh", capacities, strict=False))
@@ -106,49 +106,49 @@ class Grid:
 
     def arrive(
         self, vehicle: str = "EV", *, wait_s: float = 60, demand: Demand = TEN_KWH
-    ) -> Ticket:
-        ticket = Ticket(
+    ) -> QueuedSession:
+        queued = QueuedSession(
             vehicle,
             vehicle,
             arrived=self.now,
             deadline=self.now + wait_s,
             demand=demand,
-            on_taken_back=self.taken_back.append,
+            on_revoked=self.revoked.append,
         )
-        self.pool.arrive(ticket, self.now)
-        return ticket
+        self.pool.arrive(queued, self.now)
+        return queued
 
-    def fill(self, name: str) -> list[Ticket]:
+    def fill(self, name: str) -> list[QueuedSession]:
         """Have vehicles charge until a grid of one substation, or of one that is left, is full."""
-        tickets: list[Ticket] = []
-        while self.substation(name).why_not(self.now) is None:
-            tickets.append(self.arrive(f"filler-{name}-{len(tickets)}"))
-        return tickets
+        queued_sessions: list[QueuedSession] = []
+        while self.substation(name).ineligible_reason(self.now) is None:
+            queued_sessions.append(self.arrive(f"filler-{name}-{len(queued_sessions)}"))
+        return queued_sessions
 
-    def where(self, ticket: Ticket) -> str | None:
-        return ticket.dispatch.substation.name if ticket.dispatch else None
+    def where(self, queued: QueuedSession) -> str | None:
+        return queued.dispatch.substation.name if queued.dispatch else None
 
-    def complete(self, ticket: Ticket) -> None:
-        self.pool.completed(self._dispatch(ticket), self.now)
+    def complete(self, queued: QueuedSession) -> None:
+        self.pool.completed(self._dispatch(queued), self.now)
 
-    def accept(self, ticket: Ticket) -> None:
-        self.pool.accepted(self._dispatch(ticket), self.now)
+    def accept(self, queued: QueuedSession) -> None:
+        self.pool.accepted(self._dispatch(queued), self.now)
 
-    def find_full(self, ticket: Ticket) -> None:
-        self.pool.found_full(self._dispatch(ticket), self.now)
+    def find_full(self, queued: QueuedSession) -> None:
+        self.pool.found_full(self._dispatch(queued), self.now)
 
-    def find_draining(self, ticket: Ticket) -> None:
-        self.pool.found_draining(self._dispatch(ticket), self.now)
+    def find_draining(self, queued: QueuedSession) -> None:
+        self.pool.found_draining(self._dispatch(queued), self.now)
 
-    def reject(self, ticket: Ticket) -> None:
-        self.pool.rejected(self._dispatch(ticket), self.now)
+    def reject(self, queued: QueuedSession) -> None:
+        self.pool.rejected(self._dispatch(queued), self.now)
 
-    def fail(self, ticket: Ticket, reason: str = "refused") -> None:
-        self.pool.failed(self._dispatch(ticket), reason, f"the connection was {reason}", self.now)
+    def fail(self, queued: QueuedSession, reason: str = "refused") -> None:
+        self.pool.failed(self._dispatch(queued), reason, f"the connection was {reason}", self.now)
 
-    def disconnect(self, ticket: Ticket) -> None:
-        self.pool.leave(ticket, self.now)
+    def disconnect(self, queued: QueuedSession) -> None:
+        self.pool.leave(queued, self.now)
 
-    def _dispatch(self, ticket: Ticket) -> Dispatch:
-        assert ticket.dispatch is not None, f"{ticket.session_id} is at no substation"
-        return ticket.dispatch
+    def _dispatch(self, queued: QueuedSession) -> Dispatch:
+        assert queued.dispatch is not None, f"{queued.session_id} is at no substation"
+        return queued.dispatch

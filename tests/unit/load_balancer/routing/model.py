@@ -11,10 +11,10 @@ from random import Random
 
 from load_balancer.routing.demand import Demand
 from load_balancer.routing.policies import POLICIES
-from load_balancer.routing.pool import LineFull, Pool
-from load_balancer.routing.queue import Decision, Dispatch, Ticket
+from load_balancer.routing.pool import Pool, QueueFull
+from load_balancer.routing.queue import Decision, Dispatch, QueuedSession
 from load_balancer.routing.retry_budget import RetryBudget
-from load_balancer.routing.substation import Health, Patience, Reading, Substation
+from load_balancer.routing.substation import Health, HealthCheck, Reading, Substation
 
 SHARE, FLOOR_PER_S, BURST = 0.2, 0.5, 3.0
 QUEUE_LIMIT = 6
@@ -30,14 +30,14 @@ class UpstreamResponse(Enum):
 
 
 @dataclass(eq=False)
-class Visit:
+class Attempt:
     """A request to charge: first on its way, then at the substation, then answered."""
 
     dispatch: Dispatch
     arrived: bool = False
     answer: UpstreamResponse | None = None
     client_disconnected: bool = False
-    taken_back: bool = False
+    revoked: bool = False
 
 
 @dataclass(eq=False)
@@ -49,7 +49,7 @@ class ModelSubstation:
     alive: bool = True
     draining: bool = False
     strangers: int = 0  # and vehicles that charge on after a 202, or whose disconnect is on its way
-    charging: list[Visit] = field(default_factory=list)
+    charging: list[Attempt] = field(default_factory=list)
     page: Reading | None = None  # of the poll that is under way
     polled: Substation | None = None  # the pool's substation that is being polled
     polls: int = 0  # begun so far
@@ -64,7 +64,7 @@ class ModelSubstation:
         page = Reading(self.load, self.capacity, self.draining)
         if self.point_power_kw is None:
             return page
-        demands = [visit.dispatch.ticket.demand for visit in self.charging]
+        demands = [attempt.dispatch.queued.demand for attempt in self.charging]
         demands += [Demand(10.0)] * self.strangers
         return replace(
             page,
@@ -84,20 +84,20 @@ class Model:
         self.pool = pool(
             POLICIES[policy],
             random=Random(3),
-            patience=Patience(),
+            health_check=HealthCheck(),
             budget=RetryBudget(share=SHARE, floor_per_s=FLOOR_PER_S, burst=BURST),
             balancers=balancers,
             queue_limit=QUEUE_LIMIT,
             on_decision=self._decided,
         )
         self.substations: dict[str, ModelSubstation] = {}
-        self.visits: list[Visit] = []  # neither answered nor given up
-        self.tickets: list[Ticket] = []  # neither answered nor given up
+        self.attempts: list[Attempt] = []  # neither answered nor given up
+        self.queued_sessions: list[QueuedSession] = []  # neither answered nor given up
         self.ended: Counter[str] = Counter()
         self.left: set[str] = set()
         self.started = self.first_attempts = self.paid_attempts = 0
         self.arrivals: dict[str, int] = {}  # by session, which one it was
-        self.last_call: Ticket | None = None
+        self.last_call: QueuedSession | None = None
 
     def add_substation(
         self, name: str, capacity: int, power_kw: tuple[float | None, float | None] = (None, None)
@@ -154,107 +154,109 @@ class Model:
     def arrive(self, wait_s: float, demand: Demand) -> None:
         number = len(self.arrivals)
         self.arrivals[f"session-{number}"] = number
-        ticket = Ticket(
+        queued = QueuedSession(
             f"session-{number}",
             f"EV-{number}",
             arrived=self.now,
             deadline=self.now + wait_s,
             demand=demand,
             on_dispatch=self._dispatched,
-            on_taken_back=self._taken_back,
+            on_revoked=self._revoked,
         )
         try:
-            self.pool.arrive(ticket, self.now)
-        except LineFull:
+            self.pool.arrive(queued, self.now)
+        except QueueFull:
             assert len(self.pool.waiting) >= QUEUE_LIMIT
-            self._end(ticket, "queue full")
+            self._end(queued, "queue full")
         else:
-            self.tickets.append(ticket)
+            self.queued_sessions.append(queued)
 
-    def disconnect(self, ticket: Ticket) -> None:
-        self._end(ticket, "disconnected")
+    def disconnect(self, queued: QueuedSession) -> None:
+        self._end(queued, "disconnected")
 
     def give_up_late_ones(self) -> None:
         """Do what the dispatcher does: refuse who has waited for as long as it may."""
-        for ticket in list(self.tickets):
-            if ticket.dispatch is None and self.now > ticket.deadline:
-                self.last_call = ticket
-                self.pool.last_call(ticket, self.now)
+        for queued in list(self.queued_sessions):
+            if queued.dispatch is None and self.now > queued.deadline:
+                self.last_call = queued
+                self.pool.last_call(queued, self.now)
                 self.last_call = None
-                if ticket.dispatch is None:
+                if queued.dispatch is None:
                     free = [
-                        one for one in self.pool.substations.values() if not one.why_not(self.now)
+                        one
+                        for one in self.pool.substations.values()
+                        if not one.ineligible_reason(self.now)
                     ]
                     barred = (
-                        ticket.rejected_by or ticket.costs_budget or (ticket.not_before > self.now)
+                        queued.rejected_by or queued.costs_budget or (queued.not_before > self.now)
                     )
-                    assert barred or not free, f"{ticket.session_id} is refused beside a free point"
-                    self._end(ticket, "deadline")
+                    assert barred or not free, f"{queued.session_id} is refused beside a free point"
+                    self._end(queued, "deadline")
 
-    def _end(self, ticket: Ticket, how: str) -> None:
-        assert ticket.session_id not in self.left, f"{ticket.session_id} ends a second time"
-        for visit in self.visits:
-            if visit.dispatch is ticket.dispatch:
-                visit.client_disconnected = True
-                self._let_go(visit.dispatch)
-        self.pool.leave(ticket, self.now)
-        self.left.add(ticket.session_id)
+    def _end(self, queued: QueuedSession, how: str) -> None:
+        assert queued.session_id not in self.left, f"{queued.session_id} ends a second time"
+        for attempt in self.attempts:
+            if attempt.dispatch is queued.dispatch:
+                attempt.client_disconnected = True
+                self._let_go(attempt.dispatch)
+        self.pool.leave(queued, self.now)
+        self.left.add(queued.session_id)
         self.ended[how] += 1
-        if ticket in self.tickets:
-            self.tickets.remove(ticket)
+        if queued in self.queued_sessions:
+            self.queued_sessions.remove(queued)
 
     # Requests on their way to the substations, and what comes back
 
-    def reach_substation(self, visit: Visit) -> None:
-        substation = self.substations[visit.dispatch.substation.address]
-        visit.arrived = True
-        if visit.client_disconnected:
-            self.visits.remove(visit)
+    def reach_substation(self, attempt: Attempt) -> None:
+        substation = self.substations[attempt.dispatch.substation.address]
+        attempt.arrived = True
+        if attempt.client_disconnected:
+            self.attempts.remove(attempt)
         elif not substation.alive:
-            visit.answer = UpstreamResponse.BROKEN
+            attempt.answer = UpstreamResponse.BROKEN
         elif substation.draining:
-            visit.answer = UpstreamResponse.DRAINING
+            attempt.answer = UpstreamResponse.DRAINING
         elif substation.load >= substation.capacity:
-            visit.answer = UpstreamResponse.FULL
+            attempt.answer = UpstreamResponse.FULL
         else:
-            substation.charging.append(visit)
+            substation.charging.append(attempt)
 
-    def substation_answers(self, visit: Visit, answer: UpstreamResponse) -> None:
-        substation = self.substations[visit.dispatch.substation.address]
-        substation.charging.remove(visit)
+    def substation_answers(self, attempt: Attempt, answer: UpstreamResponse) -> None:
+        substation = self.substations[attempt.dispatch.substation.address]
+        substation.charging.remove(attempt)
         if answer is UpstreamResponse.ACCEPTED:
             substation.strangers += 1
-        visit.answer = answer
+        attempt.answer = answer
 
-    def substation_sees_disconnect(self, visit: Visit) -> None:
-        self.substations[visit.dispatch.substation.address].charging.remove(visit)
-        self.visits.remove(visit)
+    def substation_sees_disconnect(self, attempt: Attempt) -> None:
+        self.substations[attempt.dispatch.substation.address].charging.remove(attempt)
+        self.attempts.remove(attempt)
 
-    def hear(self, visit: Visit, *, late: bool = False) -> None:
+    def hear(self, attempt: Attempt, *, late: bool = False) -> None:
         """Have the answer arrive at the balancer.
 
         `late`: also where the substation was lost meanwhile, as when both happen in one turn of the
             loop.
         """
-        self.visits.remove(visit)
-        dispatch, ticket = visit.dispatch, visit.dispatch.ticket
-        comes_late = visit.taken_back and late and ticket.session_id not in self.left
-        if visit.client_disconnected and not comes_late:
+        self.attempts.remove(attempt)
+        dispatch, queued = attempt.dispatch, attempt.dispatch.queued
+        comes_late = attempt.revoked and late and queued.session_id not in self.left
+        if attempt.client_disconnected and not comes_late:
             return
-        if dispatch.open and visit.answer in (UpstreamResponse.ACCEPTED, UpstreamResponse.BROKEN):
+        if dispatch.open and attempt.answer in (UpstreamResponse.ACCEPTED, UpstreamResponse.BROKEN):
             self._let_go(dispatch)
-        match visit.answer:
+        match attempt.answer:
             case UpstreamResponse.CHARGED:
                 self.pool.completed(dispatch, self.now)
-                self._end(ticket, "charged late" if comes_late else "charged")
+                self._end(queued, "charged late" if comes_late else "charged")
             case UpstreamResponse.ACCEPTED:
                 self.pool.accepted(dispatch, self.now)
-                self._end(ticket, "accepted late" if comes_late else "accepted")
+                self._end(queued, "accepted late" if comes_late else "accepted")
             case _:
-                self._goes_elsewhere(dispatch, visit.answer)
+                self._goes_elsewhere(dispatch, attempt.answer)
 
     def _goes_elsewhere(self, dispatch: Dispatch, answer: UpstreamResponse | None) -> None:
-        ticket = dispatch.ticket
+        queued = dispatch.queued
         match answer:
             case UpstreamResponse.FULL:
                 self.pool.found_full(dispatch, self.now)
@@ -262,8 +264,8 @@ class Model:
                 self.pool.found_draining(dispatch, self.now)
             case UpstreamResponse.REJECTED:
                 self.pool.rejected(dispatch, self.now)
-                if ticket.dispatch is None and self.pool.is_rejected_everywhere(ticket):
-                    self._end(ticket, "rejected")
+                if queued.dispatch is None and self.pool.is_rejected_everywhere(queued):
+                    self._end(queued, "rejected")
             case UpstreamResponse.BROKEN:
                 self.pool.failed(dispatch, "reset", "the connection was reset", self.now)
             case _:
@@ -272,8 +274,8 @@ class Model:
     def kill(self, substation: ModelSubstation) -> None:
         substation.alive = False
         substation.strangers = 0
-        for visit in substation.charging:
-            visit.answer = UpstreamResponse.BROKEN
+        for attempt in substation.charging:
+            attempt.answer = UpstreamResponse.BROKEN
         substation.charging.clear()
 
     # What the pool does
@@ -287,15 +289,15 @@ class Model:
 
     def _dispatched(self, dispatch: Dispatch) -> None:
         self.started += 1
-        ticket, substation = dispatch.ticket, dispatch.substation
-        if ticket.attempts == 1:
+        queued, substation = dispatch.queued, dispatch.substation
+        if queued.attempts == 1:
             self.first_attempts += 1
-        self.paid_attempts += ticket.costs_budget
-        assert ticket.session_id not in self.left, "dispatched after it left"
-        in_time = self.now <= ticket.deadline
-        assert in_time or ticket is self.last_call, "dispatched after its deadline"
-        assert self.now >= ticket.not_before, "dispatched while it pauses"
-        assert substation.address not in ticket.rejected_by, (
+        self.paid_attempts += queued.costs_budget
+        assert queued.session_id not in self.left, "dispatched after it left"
+        in_time = self.now <= queued.deadline
+        assert in_time or queued is self.last_call, "dispatched after its deadline"
+        assert self.now >= queued.not_before, "dispatched while it pauses"
+        assert substation.address not in queued.rejected_by, (
             "dispatched to a substation that rejected it"
         )
         assert substation.health is Health.UP, (
@@ -307,17 +309,17 @@ class Model:
         taken = len(substation.in_flight) + len(self.substations[substation.address].unconfirmed)
         assert taken <= substation.capacity, "dispatched to a point that may still be taken"
         for other in self.pool.waiting:
-            came_first = self.arrivals[other.session_id] < self.arrivals[ticket.session_id]
+            came_first = self.arrivals[other.session_id] < self.arrivals[queued.session_id]
             overtaken = came_first and self.is_eligible_anywhere(other) and not self.is_left(other)
-            assert not overtaken or ticket is self.last_call, (
-                f"{ticket.session_id} overtook {other.session_id}"
+            assert not overtaken or queued is self.last_call, (
+                f"{queued.session_id} overtook {other.session_id}"
             )
-        self.visits.append(Visit(dispatch))
+        self.attempts.append(Attempt(dispatch))
 
-    def _taken_back(self, dispatch: Dispatch) -> None:
-        for visit in self.visits:
-            if visit.dispatch is dispatch:
-                visit.client_disconnected = visit.taken_back = True
+    def _revoked(self, dispatch: Dispatch) -> None:
+        for attempt in self.attempts:
+            if attempt.dispatch is dispatch:
+                attempt.client_disconnected = attempt.revoked = True
         self._let_go(dispatch)
 
     def _let_go(self, dispatch: Dispatch) -> None:
@@ -325,14 +327,14 @@ class Model:
         substation = self.substations[dispatch.substation.address]
         substation.unconfirmed.append(substation.polls)
 
-    def is_eligible_anywhere(self, ticket: Ticket) -> bool:
+    def is_eligible_anywhere(self, queued: QueuedSession) -> bool:
         """Tell whether nothing but a free point is wanting."""
         return (
-            ticket.not_before <= self.now <= ticket.deadline
-            and not ticket.rejected_by
-            and not ticket.costs_budget
+            queued.not_before <= self.now <= queued.deadline
+            and not queued.rejected_by
+            and not queued.costs_budget
         )
 
-    def is_left(self, ticket: Ticket) -> bool:
-        """Tell whether the pool left it in line on purpose, for a better point."""
-        return any(left.ticket is ticket for left in self.pool.left_in_line)
+    def is_left(self, queued: QueuedSession) -> bool:
+        """Tell whether the pool left it in the queue on purpose, for a better point."""
+        return any(left.queued is queued for left in self.pool.left_in_line)

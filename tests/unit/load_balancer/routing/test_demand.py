@@ -4,7 +4,7 @@ from itertools import product
 
 import pytest
 
-from load_balancer.routing.demand import Demand, Stage
+from load_balancer.routing.demand import ChargingStage, Demand
 from load_balancer.routing.prediction import Supply, alone_s
 from substation_service import charging
 from substation_service.substation import Substation
@@ -16,25 +16,25 @@ def real_s(demand: Demand, point_power_kw: float) -> float:
     return substation.plug_in(charging.Demand(*demand), 0.0).ends
 
 
-def told_s(demand: Demand, point_power_kw: float) -> float:
+def reported_s(demand: Demand, point_power_kw: float) -> float:
     supply = Supply(0, 0.0, 0.0, point_power_kw, point_power_kw, 360 / 3600)
     return alone_s(supply, demand.stages(point_power_kw))
 
 
 def test_a_vehicle_that_tells_nothing_draws_all_that_the_point_gives() -> None:
-    assert Demand(20).stages(50) == (Stage(20, 50),)
+    assert Demand(20).stages(50) == (ChargingStage(20, 50),)
     assert Demand(20).cap_kw(50) == 50
 
 
 def test_a_vehicle_draws_no_more_than_its_maximum() -> None:
-    assert Demand(20, 11).stages(50) == (Stage(20, 11),)
-    assert Demand(20, 150).stages(50) == (Stage(20, 50),)
+    assert Demand(20, 11).stages(50) == (ChargingStage(20, 11),)
+    assert Demand(20, 150).stages(50) == (ChargingStage(20, 50),)
     assert (Demand(20, 11).cap_kw(50), Demand(20, 150).cap_kw(50)) == (11, 50)
 
 
 def test_power_falls_from_four_fifths_of_the_battery_on() -> None:
     below = Demand(40, 100, battery_kwh=100, soc=0.4)
-    assert below.stages(150) == (Stage(40, 100),)
+    assert below.stages(150) == (ChargingStage(40, 100),)
     beyond = below._replace(kwh=50)
     full, falling = beyond.stages(150)
     assert tuple(full) == pytest.approx((40, 100))
@@ -61,12 +61,14 @@ def test_it_takes_as_long_as_at_a_real_substation(
     soc: float, share: float, max_power_kw: float | None, point_power_kw: float
 ) -> None:
     demand = Demand(share * (1 - soc) * 75, max_power_kw, 75, soc)
-    assert told_s(demand, point_power_kw) == pytest.approx(real_s(demand, point_power_kw), rel=1e-9)
+    assert reported_s(demand, point_power_kw) == pytest.approx(
+        real_s(demand, point_power_kw), rel=1e-9
+    )
     assert sum(stage.kwh for stage in demand.stages(point_power_kw)) == pytest.approx(demand.kwh)
 
 
 @pytest.mark.parametrize(("battery_kwh", "soc"), [(None, None), (60.0, None), (None, 0.9)])
-def test_of_a_battery_of_which_not_all_is_told_nothing_is_made(
+def test_of_a_battery_of_which_not_all_is_reported_nothing_is_made(
     battery_kwh: float | None, soc: float | None
 ) -> None:
     assert Demand(6, 40, battery_kwh, soc).stages(50) == ((6, 40),)

@@ -7,7 +7,7 @@ from tests.unit.load_balancer.routing.grid import Grid
 def test_a_drained_substation_gets_nothing_new_and_keeps_what_it_has() -> None:
     grid = Grid(4, 4)
     first = [grid.arrive() for _ in range(4)]
-    there = [ticket for ticket in first if grid.where(ticket) == "a"]
+    there = [queued for queued in first if grid.where(queued) == "a"]
     assert there
 
     grid.pool.set_drained("a", True, grid.now)
@@ -15,8 +15,8 @@ def test_a_drained_substation_gets_nothing_new_and_keeps_what_it_has() -> None:
 
     substation = grid.substation("a")
     assert (substation.health, substation.reason) == (Health.DRAINING, "drained by an operator")
-    assert {grid.where(ticket) for ticket in later} == {"b"}
-    assert all(grid.where(ticket) == "a" for ticket in there)
+    assert {grid.where(queued) for queued in later} == {"b"}
+    assert all(grid.where(queued) == "a" for queued in there)
 
 
 def test_a_poll_does_not_end_a_drain_nor_does_a_time_of_silence() -> None:
@@ -35,12 +35,12 @@ def test_a_poll_does_not_end_a_drain_nor_does_a_time_of_silence() -> None:
 def test_who_waits_is_sent_there_as_soon_as_it_is_drained_no_more() -> None:
     grid = Grid(4)
     grid.pool.set_drained("a", True, grid.now)
-    ticket = grid.arrive()
-    assert grid.where(ticket) is None
+    queued = grid.arrive()
+    assert grid.where(queued) is None
 
     grid.pool.set_drained("a", False, grid.now)
 
-    assert grid.where(ticket) == "a"
+    assert grid.where(queued) == "a"
     assert grid.substation("a").reason is None
 
 

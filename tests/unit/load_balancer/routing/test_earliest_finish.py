@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from load_balancer.routing import earliest_finish
-from load_balancer.routing.demand import Demand, Stage
+from load_balancer.routing.demand import ChargingStage, Demand
 from load_balancer.routing.earliest_finish import EarliestFinish
 from load_balancer.routing.policies import POLICIES
 from load_balancer.routing.policy import Candidate, Choice, Option, Request
@@ -88,7 +88,7 @@ def test_the_choice_tells_the_finish_and_what_the_next_best_would_have_been() ->
     assert prediction.finish_s == pytest.approx(30 / 50 / HOURS_PER_S)
 
 
-def test_of_next_bests_that_finish_at_the_same_time_the_first_is_told() -> None:
+def test_of_next_bests_that_finish_at_the_same_time_the_first_is_reported() -> None:
     choice = choose(option("best"), option("c", 1), option("b", 1), option("d", 1))
     assert choice.candidate.name == "best"
     assert choice.next_best is not None
@@ -113,7 +113,7 @@ def predicted(monkeypatch: pytest.MonkeyPatch, *options: Option, demand: Demand 
     """Count the substations that are looked at closely."""
     looked_at: list[Supply] = []
 
-    def note(supply: Supply, stages: Sequence[Stage], *, after_ends: int) -> Prediction:
+    def note(supply: Supply, stages: Sequence[ChargingStage], *, after_ends: int) -> Prediction:
         looked_at.append(supply)
         return predict(supply, stages, after_ends=after_ends)
 
@@ -268,9 +268,9 @@ OPTIONS = st.lists(
 )
 DEMANDS = st.one_of(
     st.floats(0.01, 100).map(Demand),
-    st.tuples(st.floats(0.01, 100), st.floats(1, 300)).map(lambda told: Demand(*told)),
+    st.tuples(st.floats(0.01, 100), st.floats(1, 300)).map(lambda reported: Demand(*reported)),
     st.tuples(st.floats(0.01, 20), st.floats(1, 300), st.just(100.0), st.floats(0, 0.8)).map(
-        lambda told: Demand(*told)
+        lambda reported: Demand(*reported)
     ),
 )
 

@@ -96,28 +96,28 @@ def test_a_vehicle_that_is_handed_over_counts_at_once() -> None:
 
 def test_a_vehicle_that_ends_as_predicted_takes_its_power_with_it_and_no_energy() -> None:
     grid = grid_of(8)
-    ticket = grid.arrive(demand=Demand(20))  # 4 s at 50 kW
+    queued = grid.arrive(demand=Demand(20))  # 4 s at 50 kW
     grid.arrive(demand=Demand(40, 40))
     grid.pass_time(4)
-    grid.complete(ticket)
+    grid.complete(queued)
     assert tuple(supply(grid)) == pytest.approx((1, 40, 40 - 16, 50, 200, 0.1))
 
 
 def test_a_vehicle_that_leaves_early_takes_its_energy_with_it() -> None:
     grid = grid_of(8)
-    ticket = grid.arrive(demand=Demand(20))
+    queued = grid.arrive(demand=Demand(20))
     grid.arrive(demand=Demand(40, 40))
     grid.pass_time(1)
-    grid.complete(ticket)
+    grid.complete(queued)
     assert tuple(supply(grid)) == pytest.approx((1, 40, 40 - 4, 50, 200, 0.1))
 
 
 def test_a_vehicle_that_was_turned_away_leaves_nothing_behind() -> None:
     grid = grid_of(8)
     poll(grid, load=4, committed_kw=160, remaining_kwh=80)
-    ticket = grid.arrive(demand=Demand(20))
+    queued = grid.arrive(demand=Demand(20))
     grid.pass_time(0.01)
-    grid.find_full(ticket)
+    grid.find_full(queued)
     # Its four unknown vehicles are taken to be like the four that are known.
     assert tuple(supply(grid)) == pytest.approx((8, 320, 160, 50, 200, 0.1), rel=0.01)
 
@@ -137,9 +137,9 @@ def test_a_page_written_before_a_vehicle_came_counts_it_all_the_same() -> None:
 
 def test_a_page_written_before_a_vehicle_went_counts_the_others_alone() -> None:
     grid = grid_of(8)
-    tickets = [grid.arrive(demand=Demand(30, 40)) for _ in range(4)]
+    queued_sessions = [grid.arrive(demand=Demand(30, 40)) for _ in range(4)]
     grid.poll_begins("a")
-    grid.complete(tickets[0])
+    grid.complete(queued_sessions[0])
     grid.poll_ends(
         "a", 4, committed_power_kw=160.0, remaining_energy_kwh=120.0, power_kw=None, **POWER
     )
@@ -157,9 +157,9 @@ def test_a_poll_sets_right_what_was_estimated() -> None:
 
 def test_a_vehicle_of_which_nothing_was_predicted_takes_no_energy_with_it() -> None:
     grid = grid_of(8, policy="least-loaded")
-    ticket = grid.arrive(demand=Demand(20))
+    queued = grid.arrive(demand=Demand(20))
     grid.arrive(demand=Demand(20))
-    grid.complete(ticket)
+    grid.complete(queued)
     assert supply(grid) == Supply(1, 50, 40, 50, 200, 0.1)
 
 
@@ -170,14 +170,14 @@ def test_what_a_vehicle_takes_with_it_is_what_was_left_of_its_prediction(
     charging_s: float, remaining_kwh: float
 ) -> None:
     grid = grid_of(8)
-    ticket = grid.arrive(demand=Demand(20))
+    queued = grid.arrive(demand=Demand(20))
     grid.arrive(demand=Demand(20))
-    assert ticket.dispatch is not None
-    ticket.dispatch.decision = ticket.dispatch.decision._replace(
+    assert queued.dispatch is not None
+    queued.dispatch.decision = queued.dispatch.decision._replace(
         prediction=Prediction(0.0, charging_s)
     )
     grid.pass_time(0.25)  # in which 2.5 kWh are drawn
-    grid.complete(ticket)
+    grid.complete(queued)
     assert supply(grid).remaining_kwh == pytest.approx(remaining_kwh)
 
 

@@ -9,13 +9,13 @@ from load_balancer import views
 from load_balancer.routing.demand import Demand
 from load_balancer.routing.matching import MOST_LEFT_IN_LINE
 from load_balancer.routing.policy import Choice
-from load_balancer.routing.queue import Ticket
+from load_balancer.routing.queue import QueuedSession
 from tests.unit.load_balancer.routing.grid import Grid
 from tests.unit.load_balancer.test_metrics import samples
 
 FAST = Demand(15, 150)  # a second at a fast point, 14 s at a slow one
 SLOW = Demand(15, 11)
-UNTOLD = Demand(15)
+UNREPORTED = Demand(15)
 
 
 class TwoKinds(Grid):
@@ -28,7 +28,7 @@ class TwoKinds(Grid):
     def refresh(self, strangers: int = 0) -> None:
         """Poll both; their gauges show what this balancer has there, and strangers at `a`."""
         for name, point_power_kw, others in (("a", 150.0, strangers), ("b", 11.0, 0)):
-            demands = [dispatch.ticket.demand for dispatch in self.substation(name).in_flight]
+            demands = [dispatch.queued.demand for dispatch in self.substation(name).in_flight]
             demands += [FAST] * others
             self.poll(
                 name,
@@ -40,7 +40,7 @@ class TwoKinds(Grid):
             )
 
     def left(self) -> list[str]:
-        return [left.ticket.vehicle_id for left in self.pool.left_in_line]
+        return [left.queued.vehicle_id for left in self.pool.left_in_line]
 
     def wait_until(self, moment: float) -> None:
         """Let time pass, with polls on the way."""
@@ -49,7 +49,7 @@ class TwoKinds(Grid):
             self.refresh()
 
 
-def fast_point_taken(**sizes: int) -> tuple[TwoKinds, Ticket]:
+def fast_point_taken(**sizes: int) -> tuple[TwoKinds, QueuedSession]:
     grid = TwoKinds(**sizes)
     first = grid.arrive("first", demand=FAST)
     assert grid.where(first) == "a"
@@ -58,33 +58,35 @@ def fast_point_taken(**sizes: int) -> tuple[TwoKinds, Ticket]:
 
 def test_a_vehicle_waits_beside_a_slow_point_for_a_fast_one_and_gets_it() -> None:
     grid, first = fast_point_taken()
-    ticket = grid.arrive("EV", demand=FAST)
-    assert (grid.where(ticket), grid.left()) == (None, ["EV"])
+    queued = grid.arrive("EV", demand=FAST)
+    assert (grid.where(queued), grid.left()) == (None, ["EV"])
     grid.pass_time(0.9)
     grid.complete(first)
-    assert (grid.where(ticket), grid.left()) == ("a", [])
+    assert (grid.where(queued), grid.left()) == ("a", [])
     decision = grid.decisions[-1]
     assert decision.left_in_line_for == "a"
     assert decision.waited_s == pytest.approx(0.9)
 
 
-def test_each_vehicle_that_is_left_in_line_is_told_of_once() -> None:
+def test_each_vehicle_that_is_left_in_line_is_reported_of_once() -> None:
     grid, first = fast_point_taken()
     for name in ("EV-1", "EV-2"):
         grid.arrive(name, demand=FAST)
     for _ in range(3):
         grid.refresh()
-    assert [left.ticket.vehicle_id for left in grid.told_left] == ["EV-1", "EV-2"]
-    assert {left.choice.candidate.name for left in grid.told_left} == {"a"}
+    assert [left.queued.vehicle_id for left in grid.reported_left] == ["EV-1", "EV-2"]
+    assert {left.choice.candidate.name for left in grid.reported_left} == {"a"}
     grid.complete(first)
-    assert len(grid.told_left) == 2
+    assert len(grid.reported_left) == 2
 
 
 def test_each_that_is_left_in_line_counts_on_one_end_more_than_the_one_before_it() -> None:
     grid, _ = fast_point_taken()
     for name in ("EV-1", "EV-2", "EV-3"):
         grid.arrive(name, demand=FAST)
-    starts_s = [left.choice.prediction.start_s for left in grid.told_left if left.choice.prediction]
+    starts_s = [
+        left.choice.prediction.start_s for left in grid.reported_left if left.choice.prediction
+    ]
     # Each charges for a second.
     assert [one - starts_s[0] for one in starts_s] == pytest.approx([0, 1, 2])
 
@@ -153,14 +155,14 @@ def test_those_behind_pass_one_that_waits_and_do_not_take_its_point() -> None:
 def test_the_more_wait_for_a_point_the_sooner_the_next_takes_a_slow_one() -> None:
     grid, _ = fast_point_taken()
     middling = Demand(15, 60)  # 2.5 s at a fast point
-    tickets = [grid.arrive(f"EV-{number}", demand=middling) for number in range(20)]
+    queued_sessions = [grid.arrive(f"EV-{number}", demand=middling) for number in range(20)]
     assert 0 < len(grid.left()) < MOST_LEFT_IN_LINE
-    assert any(grid.where(ticket) == "b" for ticket in tickets)
+    assert any(grid.where(queued) == "b" for queued in queued_sessions)
 
 
 def test_a_vehicle_that_did_not_tell_its_maximum_is_never_left_in_line() -> None:
     grid, _ = fast_point_taken()
-    assert grid.where(grid.arrive(demand=UNTOLD)) == "b"
+    assert grid.where(grid.arrive(demand=UNREPORTED)) == "b"
 
 
 def test_where_no_point_is_free_nobody_is_left_on_purpose() -> None:
@@ -177,10 +179,10 @@ def test_a_vehicle_that_may_not_wait_takes_what_is_free() -> None:
 
 def test_it_takes_what_is_free_long_before_its_deadline_where_the_fast_point_stays_taken() -> None:
     grid, _ = fast_point_taken()
-    ticket = grid.arrive(demand=FAST, wait_s=4)
-    assert grid.where(ticket) is None
-    grid.wait_until(ticket.deadline - 0.3)
-    assert grid.where(ticket) == "b"
+    queued = grid.arrive(demand=FAST, wait_s=4)
+    assert grid.where(queued) is None
+    grid.wait_until(queued.deadline - 0.3)
+    assert grid.where(queued) == "b"
 
 
 def most_left_in_line(slow_points: int = 20) -> TwoKinds:
@@ -195,7 +197,7 @@ def most_left_in_line(slow_points: int = 20) -> TwoKinds:
     return grid
 
 
-@pytest.mark.parametrize("demand", [FAST, SLOW, UNTOLD])
+@pytest.mark.parametrize("demand", [FAST, SLOW, UNREPORTED])
 def test_those_behind_the_most_that_are_left_in_line_take_what_is_free(demand: Demand) -> None:
     grid = most_left_in_line(slow_points=3)
     behind = [grid.arrive(f"behind-{number}", demand=demand) for number in range(4)]
@@ -225,10 +227,10 @@ def test_however_many_wait_a_few_are_looked_at_for_each_that_goes(
 
 def test_at_its_last_call_one_that_is_left_in_line_takes_what_is_free() -> None:
     grid, _ = fast_point_taken()
-    ticket = grid.arrive(demand=FAST)
-    assert grid.where(ticket) is None
-    grid.pool.last_call(ticket, grid.now)
-    assert grid.where(ticket) == "b"
+    queued = grid.arrive(demand=FAST)
+    assert grid.where(queued) is None
+    grid.pool.last_call(queued, grid.now)
+    assert grid.where(queued) == "b"
     predicted = grid.decisions[-1].prediction
     assert predicted is not None
     assert predicted.charging_s == pytest.approx(15 / 11 * 10)
@@ -247,26 +249,26 @@ def test_a_substation_that_says_that_it_drains_has_nothing_left_of_the_vehicle()
 def test_the_last_call_finds_nothing_where_nothing_is_free() -> None:
     grid, _ = fast_point_taken(slow_points=1)
     grid.arrive(demand=SLOW)
-    ticket = grid.arrive(demand=FAST, wait_s=0)
-    grid.pool.last_call(ticket, grid.now)
-    assert grid.where(ticket) is None
+    queued = grid.arrive(demand=FAST, wait_s=0)
+    grid.pool.last_call(queued, grid.now)
+    assert grid.where(queued) is None
 
 
 def test_a_substation_that_rejected_a_vehicle_is_not_waited_for() -> None:
     grid, first = fast_point_taken()
-    ticket = grid.arrive(demand=FAST)
+    queued = grid.arrive(demand=FAST)
     grid.complete(first)
-    grid.reject(ticket)
-    assert grid.where(ticket) == "b"
+    grid.reject(queued)
+    assert grid.where(queued) == "b"
 
 
 def test_a_substation_that_is_lost_is_not_waited_for() -> None:
     grid, _ = fast_point_taken()
-    ticket = grid.arrive(demand=FAST)
-    assert grid.where(ticket) is None
+    queued = grid.arrive(demand=FAST)
+    assert grid.where(queued) is None
     for _ in range(2):
         grid.poll_missed("a")
-    assert grid.where(ticket) == "b"
+    assert grid.where(queued) == "b"
 
 
 def test_one_that_disconnects_is_no_longer_listed() -> None:
@@ -279,7 +281,7 @@ def test_those_left_in_line_are_looked_at_once_an_interval_however_many_substati
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     grid, first = fast_point_taken()
-    ticket = grid.arrive("EV", demand=FAST)
+    queued = grid.arrive("EV", demand=FAST)
     matches: list[float] = []
     match = grid.pool.match
 
@@ -292,15 +294,15 @@ def test_those_left_in_line_are_looked_at_once_an_interval_however_many_substati
         grid.pass_time(0.05)
         grid.refresh()
     assert 1 <= len(matches) <= 2  # of 40 polls
-    assert grid.where(ticket) is None
+    assert grid.where(queued) is None
     grid.complete(first)
-    assert grid.where(ticket) == "a"
+    assert grid.where(queued) == "a"
 
 
 def test_a_substation_that_a_poll_finds_open_is_looked_at_at_once() -> None:
     grid = TwoKinds()
     grid.refresh(strangers=1)
-    ticket = grid.arrive("EV", demand=FAST)
+    queued = grid.arrive("EV", demand=FAST)
     grid.pass_time(0.01)
     grid.refresh()
-    assert grid.where(ticket) == "a"
+    assert grid.where(queued) == "a"

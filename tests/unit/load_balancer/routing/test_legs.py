@@ -26,11 +26,11 @@ def test_one_that_moves_asks_for_the_rest_and_adds_up() -> None:
     legs = Legs(10.0)
     legs.begin("a", "A", now=0.0)
     legs.hear("a", 4.0, now=5.0)
-    legs.end("a", visit_s=6.0)
+    legs.end("a", attempt_s=6.0)
 
     legs.begin("b", "B", now=7.0)
     assert legs.target_kwh("b") == 6
-    legs.end("b", visit_s=9.0, kwh=6.0)
+    legs.end("b", attempt_s=9.0, kwh=6.0)
 
     assert legs.is_complete
     assert legs.delivered_kwh == 10
@@ -42,13 +42,13 @@ def test_one_that_comes_back_asks_for_its_register_there_and_what_is_left() -> N
     legs = Legs(10.0)
     for register, kwh in (("a", 4.0), ("b", 3.0)):
         legs.begin(register, register.upper(), now=0.0)
-        legs.end(register, visit_s=1.0, kwh=kwh)
+        legs.end(register, attempt_s=1.0, kwh=kwh)
 
     legs.begin("a", "A", now=9.0)
 
     assert legs.target_kwh("a") == 7  # 4 there before, 3 still to come
     assert [leg.substation for leg in legs.records()] == ["B", "A"]
-    legs.end("a", visit_s=1.0, kwh=7.0)
+    legs.end("a", attempt_s=1.0, kwh=7.0)
     assert legs.is_complete
 
 
@@ -59,7 +59,7 @@ def test_words_that_come_late_or_twice_never_lower_a_register() -> None:
     assert legs.hear("a", 4.0, now=2.0)
     assert not legs.hear("a", 4.0, now=3.0)
     assert not legs.hear("a", 3.0, now=4.0)
-    legs.end("a", visit_s=5.0, kwh=2.0)
+    legs.end("a", attempt_s=5.0, kwh=2.0)
 
     assert legs.delivered_kwh == 4
 
@@ -92,7 +92,7 @@ def test_what_was_sent_to_nobody_is_no_leg_but_energy_of_before_stays_one() -> N
     assert legs.delivered_kwh == 4
 
 
-def test_a_register_that_was_lost_begins_at_0_and_what_it_told_still_counts() -> None:
+def test_a_register_that_was_lost_begins_at_0_and_what_it_reported_still_counts() -> None:
     legs = Legs(10.0)
     legs.hear("a", 4.0, now=0.0, substation="A")
 
@@ -107,7 +107,7 @@ def test_nobody_is_asked_for_what_may_have_flowed_where_it_was_lost() -> None:
     legs = Legs(10.0)
     legs.begin("a", "A", now=0.0)
     legs.hear("a", 4.0, now=100.0)
-    legs.end("a", visit_s=101.0)
+    legs.end("a", attempt_s=101.0)
 
     legs.reserve("a", "A", now=101.5, most_kwh_per_s=2.0)
 
@@ -129,7 +129,7 @@ def test_it_has_to_wait_where_all_that_is_left_may_have_flowed(
     legs = Legs(5.0)
     legs.begin("a", "A", now=0.0)
     legs.hear("a", 4.0, now=100.0)
-    legs.end("a", visit_s=101.0)
+    legs.end("a", attempt_s=101.0)
 
     legs.reserve("a", "A", 100.0 + silent_s, most_kwh_per_s)
 
@@ -158,11 +158,11 @@ def test_all_may_have_flowed_where_nothing_is_known() -> None:
     assert legs.records() == [("A", 1.0, 0.0)]
 
 
-def test_a_visit_that_begins_again_reserves_nothing_and_counts_from_its_begin() -> None:
+def test_a_attempt_that_begins_again_reserves_nothing_and_counts_from_its_begin() -> None:
     legs = Legs(5.0)
     legs.begin("a", "A", now=0.0)
     legs.hear("a", 4.0, now=4.0)
-    legs.end("a", visit_s=4.0)
+    legs.end("a", attempt_s=4.0)
     legs.reserve("a", "A", 5.0, 1.0)
 
     legs.begin("a", "A", now=60.0)
@@ -194,7 +194,7 @@ def test_energy_over_what_was_asked_is_counted_once() -> None:
     assert legs.newly_counted_twice_kwh() == 0
 
 
-def test_power_is_told_by_the_last_two_words() -> None:
+def test_power_is_reported_by_the_last_two_words() -> None:
     legs = Legs(5.0)
     legs.begin("a", "A", now=0.0)
     leg = legs.leg("a")
@@ -212,12 +212,12 @@ def test_power_is_told_by_the_last_two_words() -> None:
     assert leg.kwh_per_s == 0
 
 
-def test_visits_at_one_substation_add_up_to_the_millisecond() -> None:
+def test_attempts_at_one_substation_add_up_to_the_millisecond() -> None:
     legs = Legs(10.0)
     for kwh in (1.0, 2.0):
         legs.begin("a", "A", now=0.0)
         assert "a" in legs
-        legs.end("a", visit_s=1.2341, kwh=kwh)
+        legs.end("a", attempt_s=1.2341, kwh=kwh)
 
     assert legs.charging_s == KWH(2.4682)
     assert legs.records() == [("A", 2.0, 2.468)]
@@ -241,24 +241,24 @@ def test_a_session_without_legs_has_no_last_one() -> None:
     assert last.substation == "B"
 
 
-def test_the_late_end_of_another_visit_leaves_the_one_that_goes_on() -> None:
+def test_the_late_end_of_another_attempt_leaves_the_one_that_goes_on() -> None:
     legs = Legs(10.0)
     legs.begin("a", "A", now=0.0)
     legs.hear("a", 1.0, now=1.0)
     legs.begin("b", "B", now=2.0)
 
-    legs.end("a", visit_s=2.0, kwh=1.5)
+    legs.end("a", attempt_s=2.0, kwh=1.5)
     assert legs.current == "b"
     legs.withdraw("a")
     assert legs.current == "b"
-    legs.end("c", visit_s=2.0, kwh=3.0)  # where it never was
+    legs.end("c", attempt_s=2.0, kwh=3.0)  # where it never was
     assert (legs.current, legs.delivered_kwh) == ("b", 1.5)
 
 
-def test_a_visit_without_energy_stays_a_leg_for_the_time_that_it_took() -> None:
+def test_a_attempt_without_energy_stays_a_leg_for_the_time_that_it_took() -> None:
     legs = Legs(10.0)
     legs.begin("a", "A", now=0.0)
-    legs.end("a", visit_s=5.0)
+    legs.end("a", attempt_s=5.0)
     legs.begin("a", "A", now=9.0)
     legs.withdraw("a")
 
@@ -289,7 +289,7 @@ def test_two_legs_of_one_register_become_one_that_never_falls() -> None:
         legs = Legs(10.0)
         for register, kwh in (("address", first_kwh), ("id", second_kwh)):
             legs.begin(register, "A", now=0.0)
-            legs.end(register, visit_s=kwh, kwh=kwh)
+            legs.end(register, attempt_s=kwh, kwh=kwh)
             legs.reserve(register, "A", now=10 * kwh, most_kwh_per_s=0.1)
 
         legs.rename("address", "id")

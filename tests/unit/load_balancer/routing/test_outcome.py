@@ -140,7 +140,7 @@ def test_what_cannot_be_an_energy_is_left_out(body: bytes) -> None:
         (302, "/\r\nX: \x1b[31m", r"redirects to '/\r\nX: \x1b[31m' (302 Found)"),
     ],
 )
-def test_an_answer_is_told_in_words(status: int, location: str | None, words: str) -> None:
+def test_an_answer_is_reported_in_words(status: int, location: str | None, words: str) -> None:
     assert describe(status, location).startswith(words)
 
 

@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 
-from load_balancer.routing.pool import LineFull
+from load_balancer.routing.pool import QueueFull
 from load_balancer.routing.retry_budget import RetryBudget
 from load_balancer.routing.substation import Health
 from tests.unit.load_balancer.routing.grid import Grid
@@ -23,9 +23,9 @@ def test_vehicles_are_spread_by_capacity() -> None:
 
 def test_choosing_and_counting_are_one_step_so_a_burst_fills_each_substation_and_no_more() -> None:
     grid = Grid(4, 8, 12)
-    tickets = [grid.arrive() for _ in range(300)]
+    queued_sessions = [grid.arrive() for _ in range(300)]
     assert [grid.substation(name).load for name in "abc"] == [4, 8, 12]
-    assert sum(grid.where(ticket) is not None for ticket in tickets) == 24
+    assert sum(grid.where(queued) is not None for queued in queued_sessions) == 24
     assert len(grid.pool.waiting) == 276
 
 
@@ -38,9 +38,9 @@ def test_foreign_load_makes_a_substation_less_liked() -> None:
 @pytest.mark.parametrize("policy", ["round-robin", "random", "power-of-two-choices"])
 def test_no_policy_sends_a_vehicle_to_a_full_substation(policy: str) -> None:
     grid = Grid(1, 2, 3, policy=policy)
-    tickets = [grid.arrive() for _ in range(10)]
-    assert sorted(str(grid.where(ticket)) for ticket in tickets[:6]) == list("abbccc")
-    assert [grid.where(ticket) for ticket in tickets[6:]] == [None] * 4
+    queued_sessions = [grid.arrive() for _ in range(10)]
+    assert sorted(str(grid.where(queued)) for queued in queued_sessions[:6]) == list("abbccc")
+    assert [grid.where(queued) for queued in queued_sessions[6:]] == [None] * 4
 
 
 # Waiting
@@ -108,10 +108,10 @@ def test_a_vehicle_that_does_not_want_to_wait_is_dispatched_if_it_can_be_now() -
 
 def test_a_vehicle_that_does_not_want_to_wait_may_still_be_sent_on() -> None:
     grid = Grid(4, 4)
-    ticket = grid.arrive(wait_s=0)
+    queued = grid.arrive(wait_s=0)
     grid.pass_time(0.003)
-    grid.find_full(ticket)
-    assert grid.where(ticket) == "b"
+    grid.find_full(queued)
+    assert grid.where(queued) == "b"
 
 
 def test_nothing_is_dispatched_after_its_caller_disconnected() -> None:
@@ -127,7 +127,7 @@ def test_the_line_has_a_bound() -> None:
     grid.fill("a")
     grid.arrive()
     grid.arrive()
-    with pytest.raises(LineFull):
+    with pytest.raises(QueueFull):
         grid.arrive()
     assert len(grid.pool.waiting) == 2
 
@@ -136,7 +136,7 @@ def test_a_line_with_no_room_still_lets_vehicles_through_to_free_points() -> Non
     grid = Grid(2, queue_limit=0)
     grid.arrive()
     assert grid.where(grid.arrive()) == "a"
-    with pytest.raises(LineFull):
+    with pytest.raises(QueueFull):
         grid.arrive()
 
 
@@ -225,11 +225,11 @@ def test_a_substation_that_restarted_often_while_idle_is_still_probed_at_once() 
 
 def test_retry_after_is_what_the_line_takes_by_littles_law() -> None:
     grid = Grid(10)
-    tickets = grid.fill("a")
+    queued_sessions = grid.fill("a")
     grid.pass_time(1)
     grid.poll("a")
     grid.pass_time(1)
-    grid.complete(tickets[0])  # the first session that ends tells their length: 2 s
+    grid.complete(queued_sessions[0])  # the first session that ends tells their length: 2 s
     for _ in range(50):
         grid.arrive()
     # 49 wait beside 10 points that free every 2 s; a fiftieth is served after 50 x 2 / 10.
@@ -239,25 +239,25 @@ def test_retry_after_is_what_the_line_takes_by_littles_law() -> None:
 def test_retry_after_follows_the_length_of_sessions() -> None:
     grid = Grid(1)
     for _ in range(200):
-        ticket = grid.arrive()
+        queued = grid.arrive()
         grid.pass_time(1)
-        grid.complete(ticket)
+        grid.complete(queued)
         grid.poll("a")
     for _ in range(200):
-        ticket = grid.arrive()
+        queued = grid.arrive()
         grid.pass_time(1)
         grid.poll("a")
         grid.pass_time(1)
         grid.poll("a")
-        grid.complete(ticket)
+        grid.complete(queued)
     assert grid.pool.retry_after_s(grid.now) == pytest.approx(2, rel=0.01)
 
 
 def test_retry_after_counts_no_substation_that_takes_nothing() -> None:
     grid = Grid(5, 5)
-    ticket = grid.arrive()
+    queued = grid.arrive()
     grid.pass_time(1)
-    grid.complete(ticket)
+    grid.complete(queued)
     grid.poll_all()
     both = grid.pool.retry_after_s(grid.now)
     grid.poll("b", load=0, draining=True)
@@ -273,11 +273,11 @@ def test_retry_after_without_a_substation_is_the_longest_pause_between_probes() 
 
 def test_a_full_answer_costs_nothing_but_a_re_choice() -> None:
     grid = Grid(4, 4)
-    ticket = grid.arrive()
-    assert grid.where(ticket) == "a"
-    grid.find_full(ticket)
-    assert grid.where(ticket) == "b"
-    assert ticket.attempts == 2
+    queued = grid.arrive()
+    assert grid.where(queued) == "a"
+    grid.find_full(queued)
+    assert grid.where(queued) == "b"
+    assert queued.attempts == 2
     assert grid.pool.dispatches == {("a", "full"): 1}
     assert not grid.pool.failovers
     assert not grid.pool.ejections
@@ -286,11 +286,11 @@ def test_a_full_answer_costs_nothing_but_a_re_choice() -> None:
 
 def test_full_answers_cost_no_budget() -> None:
     grid = Grid(4, 4, budget=RetryBudget(share=0, floor_per_s=0.001, burst=1))
-    ticket = grid.arrive()
+    queued = grid.arrive()
     for _ in range(50):
-        grid.find_full(ticket)
+        grid.find_full(queued)
         grid.poll_all()
-        assert grid.where(ticket) is not None
+        assert grid.where(queued) is not None
 
 
 # Failover
@@ -298,10 +298,10 @@ def test_full_answers_cost_no_budget() -> None:
 
 def test_a_refused_dispatch_goes_elsewhere_at_once_and_ejects_the_substation() -> None:
     grid = Grid(4, 4)
-    ticket = grid.arrive("EV-1")
-    grid.fail(ticket, "refused")
-    assert grid.where(ticket) == "b"
-    assert (ticket.session_id, ticket.attempts) == ("EV-1", 2)
+    queued = grid.arrive("EV-1")
+    grid.fail(queued, "refused")
+    assert grid.where(queued) == "b"
+    assert (queued.session_id, queued.attempts) == ("EV-1", 2)
     assert grid.substation("a").health is Health.DOWN
     assert grid.pool.failovers == {"refused": 1}
     assert grid.pool.ejections == {("a", "refused"): 1}
@@ -312,7 +312,7 @@ def test_a_substation_without_an_address_gets_nothing_and_says_why() -> None:
     grid = Grid(4)
     grid.pool.cannot_be_reached(grid.substation("a"), "the name a cannot be found")
     assert grid.where(grid.arrive()) is None
-    assert grid.substation("a").why_not(grid.now) == "down: the name a cannot be found"
+    assert grid.substation("a").ineligible_reason(grid.now) == "down: the name a cannot be found"
 
 
 def test_an_ejected_substation_gets_nothing() -> None:
@@ -326,21 +326,21 @@ def test_a_substation_that_is_back_takes_the_waiting_line_at_once() -> None:
     grid.poll_missed("a")
     grid.poll_missed("a")
     waiting = [grid.arrive() for _ in range(4)]
-    assert [grid.where(ticket) for ticket in waiting] == [None] * 4
+    assert [grid.where(queued) for queued in waiting] == [None] * 4
     grid.pass_time(5)
     grid.poll("a")
-    assert [grid.where(ticket) for ticket in waiting] == ["a", "a", "a", None]
+    assert [grid.where(queued) for queued in waiting] == ["a", "a", "a", None]
 
 
 def test_all_that_a_lost_substation_held_is_taken_back_and_goes_elsewhere() -> None:
     grid = Grid(4, 20)
-    tickets = [grid.arrive(f"EV-{number}") for number in range(12)]
-    lost = [ticket for ticket in tickets if grid.where(ticket) == "a"]
+    queued_sessions = [grid.arrive(f"EV-{number}") for number in range(12)]
+    lost = [queued for queued in queued_sessions if grid.where(queued) == "a"]
     assert len(lost) == 2
     for _ in range(2):
         grid.poll_missed("a")
-    assert [grid.where(ticket) for ticket in tickets] == ["b"] * 12
-    assert [dispatch.ticket for dispatch in grid.taken_back] == lost
+    assert [grid.where(queued) for queued in queued_sessions] == ["b"] * 12
+    assert [dispatch.queued for dispatch in grid.revoked] == lost
     assert grid.pool.failovers == {"lost": 2}
     assert grid.pool.dispatches == {("a", "taken_back"): 2}
 
@@ -351,39 +351,39 @@ def test_vehicles_that_are_taken_back_have_their_old_places_in_line() -> None:
     waiting = grid.arrive()
     for _ in range(2):
         grid.poll_missed("a")
-    moved = [ticket for ticket in early if grid.where(ticket) is None]
+    moved = [queued for queued in early if grid.where(queued) is None]
     assert list(grid.pool.waiting) == [*moved, waiting]
 
 
 def test_a_thousand_vehicles_of_a_lost_substation_go_on_at_once_where_there_is_room() -> None:
     grid = Grid(1000, 2000, budget=RetryBudget(share=0.2, floor_per_s=20, burst=200))
-    tickets = [grid.arrive() for _ in range(1200)]
+    queued_sessions = [grid.arrive() for _ in range(1200)]
     assert grid.substation("a").own == 400
     for _ in range(2):
         grid.poll_missed("a")
-    assert [grid.where(ticket) for ticket in tickets] == ["b"] * 1200
+    assert [grid.where(queued) for queued in queued_sessions] == ["b"] * 1200
 
 
 def test_time_at_a_substation_that_was_lost_is_no_waiting_time() -> None:
     grid = Grid(1, 1)
     other = grid.arrive()
-    ticket = grid.arrive(wait_s=5)
+    queued = grid.arrive(wait_s=5)
     for _ in range(240):
         grid.pass_time(0.5)
         grid.poll_all()
     for _ in range(2):
         grid.poll_missed("b")
-    assert grid.where(ticket) is None
+    assert grid.where(queued) is None
     grid.pass_time(1.4)
     grid.complete(other)
-    assert grid.where(ticket) == "a"  # two minutes after it came, of which it waited 1.4 s
+    assert grid.where(queued) == "a"  # two minutes after it came, of which it waited 1.4 s
     assert grid.decisions[-1].waited_s == pytest.approx(1.4)
 
 
 def test_time_spent_waiting_stays_spent_when_a_vehicle_comes_back() -> None:
     grid = Grid(1)
     first = grid.arrive()
-    ticket = grid.arrive(wait_s=2)
+    queued = grid.arrive(wait_s=2)
     grid.pass_time(1.5)
     grid.poll("a")
     grid.complete(first)
@@ -391,55 +391,55 @@ def test_time_spent_waiting_stays_spent_when_a_vehicle_comes_back() -> None:
         grid.poll_missed("a")
     grid.pass_time(0.6)
     grid.poll("a", load=0)
-    assert grid.where(ticket) is None
+    assert grid.where(queued) is None
 
 
 def test_a_late_answer_from_a_substation_that_was_lost_changes_no_count() -> None:
     grid = Grid(4, 4)
-    ticket = grid.arrive()
-    stale = ticket.dispatch
+    queued = grid.arrive()
+    stale = queued.dispatch
     assert stale is not None
     for _ in range(2):
         grid.poll_missed("a")
     grid.pool.failed(stale, "reset", "reset", grid.now)
     grid.pool.found_full(stale, grid.now)
     grid.pool.completed(stale, grid.now)
-    assert grid.where(ticket) == "b"
+    assert grid.where(queued) == "b"
     assert grid.pool.dispatches == {("a", "taken_back"): 1}
     assert grid.substation("b").load == 1
 
 
 def test_what_fails_at_once_is_sent_on_only_within_the_budget() -> None:
     grid = Grid(4, 4, 4, budget=RetryBudget(share=0, floor_per_s=0.001, burst=1))
-    ticket = grid.arrive()
-    grid.fail(ticket)
-    assert grid.where(ticket) == "b"  # by the one token
-    grid.fail(ticket)
+    queued = grid.arrive()
+    grid.fail(queued)
+    assert grid.where(queued) == "b"  # by the one token
+    grid.fail(queued)
     grid.pass_time(30)
     for name in "abc":
         grid.poll(name, load=0)
-    assert grid.where(ticket) is None
+    assert grid.where(queued) is None
     assert grid.where(grid.arrive()) is not None  # it holds up nobody else
 
 
 def test_what_had_charged_for_a_while_is_sent_on_for_nothing() -> None:
     grid = Grid(40, 80, budget=RetryBudget(share=0, floor_per_s=0.001, burst=1))
-    tickets = [grid.arrive(f"EV-{number}") for number in range(60)]
-    held = [ticket for ticket in tickets if grid.where(ticket) == "a"]
+    queued_sessions = [grid.arrive(f"EV-{number}") for number in range(60)]
+    held = [queued for queued in queued_sessions if grid.where(queued) == "a"]
     grid.pass_time(1)
-    for ticket in held:  # a is killed: every connection breaks
-        grid.fail(ticket, "reset")
-    assert [grid.where(ticket) for ticket in tickets] == ["b"] * 60
+    for queued in held:  # a is killed: every connection breaks
+        grid.fail(queued, "reset")
+    assert [grid.where(queued) for queued in queued_sessions] == ["b"] * 60
 
 
 def test_a_vehicle_that_keeps_failing_pauses_for_longer_each_time() -> None:
     grid = Grid(4, 4)
-    ticket = grid.arrive(wait_s=600)
+    queued = grid.arrive(wait_s=600)
     moments = []
     for _ in range(8):
         moments.append(grid.now)
-        grid.fail(ticket, "error")
-        while grid.where(ticket) is None:
+        grid.fail(queued, "error")
+        while grid.where(queued) is None:
             grid.pass_time(0.25)
             grid.poll_all()
     pauses = [after - before for before, after in pairwise(moments)]
@@ -453,9 +453,9 @@ def test_a_vehicle_that_breaks_each_substation_does_not_keep_the_others_from_cha
     for _ in range(240):
         if grid.where(poison):
             grid.fail(poison, "error")
-        ticket = grid.arrive(wait_s=0)
-        served += grid.where(ticket) is not None
-        grid.disconnect(ticket)
+        queued = grid.arrive(wait_s=0)
+        served += grid.where(queued) is not None
+        grid.disconnect(queued)
         grid.pass_time(0.25)
         grid.poll_all()
     assert served >= 238
@@ -463,51 +463,51 @@ def test_a_vehicle_that_breaks_each_substation_does_not_keep_the_others_from_cha
 
 def test_a_rejected_vehicle_goes_to_the_substations_that_have_not_rejected_it() -> None:
     grid = Grid(4, 4)
-    ticket = grid.arrive()
-    grid.reject(ticket)
-    assert grid.where(ticket) == "b"
+    queued = grid.arrive()
+    grid.reject(queued)
+    assert grid.where(queued) == "b"
     assert grid.substation("a").health is Health.UP
-    grid.reject(ticket)
-    assert grid.where(ticket) is None
-    assert grid.pool.is_rejected_everywhere(ticket)
+    grid.reject(queued)
+    assert grid.where(queued) is None
+    assert grid.pool.is_rejected_everywhere(queued)
     assert grid.pool.failovers == {"rejected": 2}
     assert grid.pool.dispatches == {("a", "rejected"): 1, ("b", "rejected"): 1}
 
 
 def test_what_is_rejected_is_sent_on_only_within_the_budget() -> None:
     grid = Grid(4, 4, 4, budget=RetryBudget(share=0, floor_per_s=0.001, burst=1))
-    ticket = grid.arrive()
-    grid.reject(ticket)
-    assert grid.where(ticket) == "b"
-    grid.reject(ticket)
-    assert grid.where(ticket) is None
+    queued = grid.arrive()
+    grid.reject(queued)
+    assert grid.where(queued) == "b"
+    grid.reject(queued)
+    assert grid.where(queued) is None
 
 
 def test_a_vehicle_that_one_substation_rejected_waits_while_the_others_are_full() -> None:
     grid = Grid(2, 1)
-    ticket = grid.arrive()
+    queued = grid.arrive()
     other = grid.arrive()
-    assert (grid.where(ticket), grid.where(other)) == ("a", "b")
-    grid.reject(ticket)
-    assert grid.where(ticket) is None
-    assert list(grid.pool.waiting) == [ticket]
-    assert not grid.pool.is_rejected_everywhere(ticket)
+    assert (grid.where(queued), grid.where(other)) == ("a", "b")
+    grid.reject(queued)
+    assert grid.where(queued) is None
+    assert list(grid.pool.waiting) == [queued]
+    assert not grid.pool.is_rejected_everywhere(queued)
     grid.poll_all()
-    assert grid.where(ticket) is None  # the other substation has points, and will not have it
+    assert grid.where(queued) is None  # the other substation has points, and will not have it
     newcomer = grid.arrive()
     assert grid.where(newcomer) == "a"  # nor does it keep others from them
     grid.complete(other)
-    assert grid.where(ticket) == "b"
+    assert grid.where(queued) == "b"
 
 
 def test_a_substation_that_is_about_to_go_need_not_have_rejected_it_too() -> None:
     grid = Grid(4, 4)
     grid.arrive()
-    ticket = grid.arrive()
-    assert grid.where(ticket) == "b"
+    queued = grid.arrive()
+    assert grid.where(queued) == "b"
     grid.know("b")
-    grid.reject(ticket)
-    assert grid.pool.is_rejected_everywhere(ticket)
+    grid.reject(queued)
+    assert grid.pool.is_rejected_everywhere(queued)
 
 
 def test_a_vehicle_that_nobody_rejected_is_not_rejected_everywhere() -> None:
@@ -520,20 +520,20 @@ def test_a_vehicle_that_nobody_rejected_is_not_rejected_everywhere() -> None:
 
 def test_a_draining_substation_gets_nothing_new_and_finishes_what_it_has() -> None:
     grid = Grid(4, 4)
-    ticket = grid.arrive()
-    assert grid.where(ticket) == "a"
+    queued = grid.arrive()
+    assert grid.where(queued) == "a"
     grid.poll("a", draining=True)
     assert [grid.where(grid.arrive()) for _ in range(3)] == ["b"] * 3
-    assert grid.where(ticket) == "a"
-    grid.complete(ticket)
+    assert grid.where(queued) == "a"
+    grid.complete(queued)
     assert grid.pool.dispatches == {("a", "charged"): 1}
 
 
 def test_a_vehicle_that_meets_a_substation_on_its_way_out_goes_elsewhere_for_nothing() -> None:
     grid = Grid(4, 4)
-    ticket = grid.arrive()
-    grid.find_draining(ticket)
-    assert grid.where(ticket) == "b"
+    queued = grid.arrive()
+    grid.find_draining(queued)
+    assert grid.where(queued) == "b"
     assert grid.substation("a").health is Health.DRAINING
     assert grid.pool.dispatches == {("a", "full"): 1}
     assert not grid.pool.ejections
@@ -555,11 +555,11 @@ def test_a_new_substation_is_used_after_its_first_poll() -> None:
 
 def test_a_substation_that_vanished_is_let_go_when_its_last_vehicle_is_done() -> None:
     grid = Grid(4, 4)
-    ticket = grid.arrive()
+    queued = grid.arrive()
     grid.know("b")
-    assert grid.substation("a").why_not(grid.now) == "no longer behind its name"
+    assert grid.substation("a").ineligible_reason(grid.now) == "no longer behind its name"
     assert grid.where(grid.arrive()) == "b"
-    grid.complete(ticket)
+    grid.complete(queued)
     assert not grid.knows("a")
 
 
@@ -574,16 +574,16 @@ def test_a_substation_that_comes_back_before_it_was_let_go_is_used_again() -> No
     grid.arrive()
     grid.know("b")
     grid.know("a", "b")
-    assert grid.substation("a").why_not(grid.now) is None
+    assert grid.substation("a").ineligible_reason(grid.now) is None
 
 
 def test_a_vanished_substation_that_dies_gives_its_vehicles_back() -> None:
     grid = Grid(4, 4)
-    ticket = grid.arrive()
+    queued = grid.arrive()
     grid.know("b")
     for _ in range(2):
         grid.poll_missed("a")
-    assert grid.where(ticket) == "b"
+    assert grid.where(queued) == "b"
     assert not grid.knows("a")
 
 
@@ -592,9 +592,9 @@ def test_a_vanished_substation_that_dies_gives_its_vehicles_back() -> None:
 
 def test_an_accepted_vehicle_is_done_with_and_its_point_stays_taken() -> None:
     grid = Grid(1)
-    ticket = grid.arrive()
-    grid.accept(ticket)
-    grid.disconnect(ticket)  # its request ends with the answer
+    queued = grid.arrive()
+    grid.accept(queued)
+    grid.disconnect(queued)  # its request ends with the answer
     waiting = grid.arrive()
     assert grid.where(waiting) is None
     assert grid.pool.dispatches == {("a", "accepted"): 1}
@@ -611,9 +611,9 @@ def test_a_balancer_that_starts_under_load_knows_it_from_the_first_poll() -> Non
     grid.know("a", "b")
     waiting = [grid.arrive() for _ in range(4)]
     grid.poll("a", load=4)
-    assert [grid.where(ticket) for ticket in waiting] == [None] * 4
+    assert [grid.where(queued) for queued in waiting] == [None] * 4
     grid.poll("b", load=6)
-    assert [grid.where(ticket) for ticket in waiting] == ["b", "b", None, None]
+    assert [grid.where(queued) for queued in waiting] == ["b", "b", None, None]
 
 
 # Explained
@@ -633,7 +633,7 @@ def test_a_decision_tells_who_was_chosen_among_whom_and_why_not_the_others() -> 
     assert (candidate.name, candidate.load, candidate.capacity) == ("b", 0, 8)
     assert candidate.score == pytest.approx(1 / 8)
     assert candidate.gauge_age_s == pytest.approx(0.2)
-    assert decision.passed_over == (
+    assert decision.ineligible == (
         ("a", "full (4 of 4)"),
         ("c", "draining: the substation says so"),
     )
@@ -662,9 +662,9 @@ def test_each_end_of_a_dispatch_and_each_ejection_is_counted() -> None:
             grid.pool.poll_unreadable(grid.substation(name), "it is empty")
         grid.pass_time(1)
         grid.poll_all()
-        ticket = grid.arrive()
-        grid.fail(ticket, "reset")
-        grid.complete(ticket)
+        queued = grid.arrive()
+        grid.fail(queued, "reset")
+        grid.complete(queued)
         grid.pass_time(1)
         grid.poll_all()
         charging = [grid.arrive() for _ in range(2)]
@@ -672,8 +672,8 @@ def test_each_end_of_a_dispatch_and_each_ejection_is_counted() -> None:
             grid.poll_missed("a")
         grid.pass_time(1)
         grid.poll_all()
-        for ticket in charging:
-            grid.complete(ticket)
+        for queued in charging:
+            grid.complete(queued)
     ends: Counter[str] = Counter()
     for (_, outcome), count in grid.pool.dispatches.items():
         ends[outcome] += count
@@ -701,9 +701,9 @@ def test_retry_after_goes_by_a_mean_in_which_the_newest_session_weighs_a_twentie
     grid = Grid(4)
     assert grid.pool.retry_after_s(grid.now) == grid.pool.trust_s == 1.5
     for session_s, mean_s in ((10, 10), (30, 11)):
-        ticket = grid.arrive()
+        queued = grid.arrive()
         grid.pass_time(session_s)
-        grid.complete(ticket)
+        grid.complete(queued)
         grid.poll("a")
         assert grid.pool.retry_after_s(grid.now) == pytest.approx(mean_s / 4)
     grid.fail(grid.arrive())
@@ -723,16 +723,16 @@ def test_a_line_that_goes_on_after_one_disconnected_does_not_begin_anew() -> Non
 
 def test_a_vehicle_that_is_taken_back_again_pauses() -> None:
     grid = Grid(1, 1)
-    ticket = grid.arrive()
+    queued = grid.arrive()
     for name, other in (("a", "b"), ("b", "a")):
-        assert grid.where(ticket) == name
+        assert grid.where(queued) == name
         grid.poll_missed(name)
         grid.poll_missed(name)
         grid.poll(other)
-    assert grid.where(ticket) is None
+    assert grid.where(queued) is None
     grid.pass_time(0.5)
     grid.poll("a")
-    assert grid.where(ticket) == "a"
+    assert grid.where(queued) == "a"
 
 
 def test_what_happened_to_a_substation_is_why_it_takes_nothing() -> None:
@@ -751,10 +751,10 @@ def test_what_fails_within_an_interval_of_polls_failed_at_once(
     after_s: float, goes_to: str | None
 ) -> None:
     grid = Grid(4, 4, budget=RetryBudget(share=0, floor_per_s=0.001, burst=0))
-    ticket = grid.arrive()
+    queued = grid.arrive()
     grid.pass_time(after_s)
-    grid.fail(ticket)
-    assert grid.where(ticket) == goes_to
+    grid.fail(queued)
+    assert grid.where(queued) == goes_to
 
 
 def test_those_whom_the_only_free_substation_rejected_cost_next_to_nothing(
@@ -776,6 +776,6 @@ def test_those_whom_the_only_free_substation_rejected_cost_next_to_nothing(
 
     grid.pool.match(grid.now)
 
-    assert grid.substation("a").why_not(grid.now) is None
+    assert grid.substation("a").ineligible_reason(grid.now) is None
     assert len(grid.pool.waiting) == 100
     assert not looked_at

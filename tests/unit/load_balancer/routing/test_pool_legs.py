@@ -2,18 +2,18 @@
 
 from math import inf
 
-from load_balancer.routing.queue import Ticket
+from load_balancer.routing.queue import QueuedSession
 from tests.unit.load_balancer.routing.grid import TEN_KWH, Grid
 
 
-def ticket(grid: Grid, name: str = "EV") -> Ticket:
-    return Ticket(name, name, arrived=grid.now, deadline=grid.now + 60, demand=TEN_KWH)
+def queued(grid: Grid, name: str = "EV") -> QueuedSession:
+    return QueuedSession(name, name, arrived=grid.now, deadline=grid.now + 60, demand=TEN_KWH)
 
 
 def test_one_that_charges_at_a_full_substation_is_attached_there_and_is_no_longer_foreign() -> None:
     grid = Grid(2, 2)
     grid.poll("a", load=2)
-    found = ticket(grid)
+    found = queued(grid)
 
     grid.pool.attach(found, grid.substation("a"), grid.now)
 
@@ -32,7 +32,7 @@ def test_one_that_charges_at_a_full_substation_is_attached_there_and_is_no_longe
 def test_one_that_is_attached_during_a_poll_is_not_counted_twice_after_it() -> None:
     grid = Grid(2)
     grid.poll("a", load=1)
-    found = ticket(grid)
+    found = queued(grid)
     grid.poll_begins("a")
     grid.pool.attach(found, grid.substation("a"), grid.now)
     grid.poll_ends("a", load=1)
@@ -93,7 +93,7 @@ def test_one_that_is_held_back_stays_so_when_its_attempt_fails() -> None:
 def test_one_that_has_charged_is_not_turned_away_for_the_length_of_the_line() -> None:
     grid = Grid(1, queue_limit=0)
     grid.fill("a")
-    begun = ticket(grid)
+    begun = queued(grid)
 
     grid.pool.arrive(begun, grid.now, has_begun=True)
 

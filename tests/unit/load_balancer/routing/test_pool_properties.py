@@ -19,17 +19,17 @@ from load_balancer.routing.demand import Demand
 from load_balancer.routing.matching import MOST_LEFT_IN_LINE
 from load_balancer.routing.policies import POLICIES
 from load_balancer.routing.pool import Pool
-from load_balancer.routing.queue import Ticket
+from load_balancer.routing.queue import QueuedSession
 from load_balancer.routing.substation import Health
 from tests.unit.load_balancer.routing.compared import ComparedPool
 from tests.unit.load_balancer.routing.model import (
     BURST,
     FLOOR_PER_S,
     SHARE,
+    Attempt,
     Model,
     ModelSubstation,
     UpstreamResponse,
-    Visit,
 )
 
 # `HYPOTHESIS_PROFILE=explore` looks at new examples, and more of them, each time.
@@ -113,24 +113,24 @@ class AnyGrid(RuleBasedStateMachine):
             model.substation_answers(_pick(index, charging), UpstreamResponse.CHARGED)
         elif what == "answer" and (answered := self._answered()):
             model.hear(_pick(index, answered))
-        elif what == "disconnect" and model.tickets and self.callers_disconnect:
-            model.disconnect(_pick(index, model.tickets))
+        elif what == "disconnect" and model.queued_sessions and self.callers_disconnect:
+            model.disconnect(_pick(index, model.queued_sessions))
         elif what == "disconnect seen" and (gone := self._charging(gone=True)):
             model.substation_sees_disconnect(_pick(index, gone))
 
-    def _on_their_way(self) -> list[Visit]:
-        return [visit for visit in self.model.visits if not visit.arrived]
+    def _on_their_way(self) -> list[Attempt]:
+        return [attempt for attempt in self.model.attempts if not attempt.arrived]
 
-    def _charging(self, *, gone: bool = False) -> list[Visit]:
+    def _charging(self, *, gone: bool = False) -> list[Attempt]:
         return [
-            visit
+            attempt
             for substation in self.model.substations.values()
-            for visit in substation.charging
-            if visit.client_disconnected is gone
+            for attempt in substation.charging
+            if attempt.client_disconnected is gone
         ]
 
-    def _answered(self) -> list[Visit]:
-        return [visit for visit in self.model.visits if visit.answer is not None]
+    def _answered(self) -> list[Attempt]:
+        return [attempt for attempt in self.model.attempts if attempt.answer is not None]
 
     # Vehicles, requests, answers
 
@@ -150,13 +150,13 @@ class AnyGrid(RuleBasedStateMachine):
 
     @rule()
     def all_requests_arrive(self) -> None:
-        for visit in self._on_their_way():
-            self.model.reach_substation(visit)
+        for attempt in self._on_their_way():
+            self.model.reach_substation(attempt)
 
     @rule(late=st.booleans())
     def all_answers_are_heard(self, late: bool) -> None:
-        for visit in self._answered():
-            self.model.hear(visit, late=late)
+        for attempt in self._answered():
+            self.model.hear(attempt, late=late)
 
     @rule(seconds=st.sampled_from([0.001, 0.1, 0.5, 1.6, 8.0]), polled=st.booleans())
     def time_passes(self, seconds: float, polled: bool) -> None:
@@ -211,14 +211,14 @@ class AnyGrid(RuleBasedStateMachine):
             for dispatch in substation.in_flight
         ]
         assert all(dispatch.open for dispatch in at_substations)
-        assert all(dispatch.ticket.dispatch is dispatch for dispatch in at_substations)
-        assert all(ticket.dispatch is None for ticket in waiting)
-        placed = [*waiting, *(dispatch.ticket for dispatch in at_substations)]
-        assert sorted(map(id, placed)) == sorted(map(id, self.model.tickets))
+        assert all(dispatch.queued.dispatch is dispatch for dispatch in at_substations)
+        assert all(queued.dispatch is None for queued in waiting)
+        placed = [*waiting, *(dispatch.queued for dispatch in at_substations)]
+        assert sorted(map(id, placed)) == sorted(map(id, self.model.queued_sessions))
 
     @invariant()
     def the_line_is_in_the_order_of_arrival(self) -> None:
-        order = [self.model.arrivals[ticket.session_id] for ticket in self.model.pool.waiting]
+        order = [self.model.arrivals[queued.session_id] for queued in self.model.pool.waiting]
         assert order == sorted(order)
 
     @invariant()
@@ -247,7 +247,11 @@ class AnyGrid(RuleBasedStateMachine):
     @invariant()
     def no_vehicle_waits_beside_a_point_that_is_known_to_be_free(self) -> None:
         model = self.model
-        free = [one for one in model.pool.substations.values() if one.why_not(model.now) is None]
+        free = [
+            one
+            for one in model.pool.substations.values()
+            if one.ineligible_reason(model.now) is None
+        ]
         left = model.pool.left_in_line
         stuck = [
             one
@@ -258,17 +262,17 @@ class AnyGrid(RuleBasedStateMachine):
         assert not (free and stuck), f"{stuck[0].session_id} waits beside {free[0].name}"
 
     @invariant()
-    def who_is_left_in_line_has_told_its_power_and_waits_for_a_substation_that_is_well(
+    def who_is_left_in_line_has_reported_its_power_and_waits_for_a_substation_that_is_well(
         self,
     ) -> None:
         pool = self.model.pool
         assert len(pool.left_in_line) <= MOST_LEFT_IN_LINE
         assert pool.policy.predicts or not pool.left_in_line
-        for ticket, choice in pool.left_in_line:
-            assert ticket.demand.max_power_kw is not None
+        for queued, choice in pool.left_in_line:
+            assert queued.demand.max_power_kw is not None
             assert choice.prediction is not None
-            assert ticket.left_in_line_for == choice.candidate.name
-            assert choice.candidate.address not in ticket.rejected_by
+            assert queued.left_in_line_for == choice.candidate.name
+            assert choice.candidate.address not in queued.rejected_by
 
     @invariant()
     def no_substation_is_over_its_capacity(self) -> None:
@@ -278,9 +282,9 @@ class AnyGrid(RuleBasedStateMachine):
     def teardown(self) -> None:
         """Let everybody leave: nothing is left behind."""
         if hasattr(self, "model"):
-            tickets: list[Ticket] = list(self.model.tickets)
-            for ticket in tickets:
-                self.model.disconnect(ticket)
+            queued_sessions: list[QueuedSession] = list(self.model.queued_sessions)
+            for queued in queued_sessions:
+                self.model.disconnect(queued)
             self.every_vehicle_is_in_one_place()
             self.counters_add_up()
 
@@ -299,29 +303,29 @@ class TroubledGrid(AnyGrid):
     def a_substation_answers_otherwise(
         self, index: int, answer: UpstreamResponse, heard: bool
     ) -> None:
-        visit = _pick(index, self._charging())
-        self.model.substation_answers(visit, answer)
+        attempt = _pick(index, self._charging())
+        self.model.substation_answers(attempt, answer)
         if heard:
-            self.model.hear(visit)
+            self.model.hear(attempt)
 
     @rule(times=st.integers(1, 6))
     def all_substations_break_all_vehicles(self, times: int) -> None:
         for _ in range(times):
             self.all_requests_arrive()
-            for visit in self._charging():
-                self.model.substation_answers(visit, UpstreamResponse.BROKEN)
+            for attempt in self._charging():
+                self.model.substation_answers(attempt, UpstreamResponse.BROKEN)
             self.all_answers_are_heard(late=False)
             self.time_passes(0.5, polled=True)
 
     @precondition(lambda self: self._charging())
     @rule(index=INDEX)
     def all_substations_reject_a_vehicle(self, index: int) -> None:
-        ticket = _pick(index, self._charging()).dispatch.ticket
+        queued = _pick(index, self._charging()).dispatch.queued
         for _ in self.model.substations:
-            for visit in self._charging():
-                if visit.dispatch.ticket is ticket:
-                    self.model.substation_answers(visit, UpstreamResponse.REJECTED)
-                    self.model.hear(visit)
+            for attempt in self._charging():
+                if attempt.dispatch.queued is queued:
+                    self.model.substation_answers(attempt, UpstreamResponse.REJECTED)
+                    self.model.hear(attempt)
             self.all_requests_arrive()
 
     @rule(index=INDEX, strangers=st.integers(1, 4))
@@ -345,8 +349,8 @@ class TroubledGrid(AnyGrid):
     @rule(index=INDEX, late=st.booleans())
     def a_substation_freezes_and_wakes(self, index: int, late: bool) -> None:
         self.polls_are_missed(index, 2)
-        for visit in self._substation(index).charging[:]:
-            self.model.substation_answers(visit, UpstreamResponse.CHARGED)
+        for attempt in self._substation(index).charging[:]:
+            self.model.substation_answers(attempt, UpstreamResponse.CHARGED)
         self.all_answers_are_heard(late=late)
 
     @rule(index=INDEX)
@@ -408,7 +412,7 @@ class LoneBalancer(AnyGrid):
 
     @invariant()
     def no_substation_ever_answers_full(self) -> None:
-        assert all(visit.answer is not UpstreamResponse.FULL for visit in self.model.visits)
+        assert all(attempt.answer is not UpstreamResponse.FULL for attempt in self.model.attempts)
 
 
 class UnlikeGrid(TroubledGrid):

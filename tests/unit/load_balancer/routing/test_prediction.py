@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from load_balancer.routing import prediction
-from load_balancer.routing.demand import Demand, Stage
+from load_balancer.routing.demand import ChargingStage, Demand
 from load_balancer.routing.prediction import Supply, alone_s, predict
 from substation_service import charging
 from substation_service.substation import Outcome, Substation
@@ -105,10 +105,10 @@ def test_what_it_takes_from_others_is_summed_up_from_end_to_end() -> None:
     taken_kwh = 12.5 * 3 / 87.5 + 100 / 6 * 0.048
     hours = 3 / 87.5 + 0.048 + (5 - taken_kwh) / 50
 
-    told = predict(CROWDED, [Stage(5, 50)])
+    reported = predict(CROWDED, [ChargingStage(5, 50)])
 
-    assert told.charging_s == pytest.approx(hours / HOURS_PER_S)
-    assert told.slows_s == pytest.approx(taken_kwh / 50 / HOURS_PER_S)
+    assert reported.charging_s == pytest.approx(hours / HOURS_PER_S)
+    assert reported.slows_s == pytest.approx(taken_kwh / 50 / HOURS_PER_S)
 
 
 def test_from_the_last_end_that_is_followed_it_takes_from_those_who_are_left(
@@ -117,10 +117,10 @@ def test_from_the_last_end_that_is_followed_it_takes_from_those_who_are_left(
     monkeypatch.setattr(prediction, "MOST_ENDS", 1)
     left_kwh = 5 - 12.5 * 3 / 87.5
 
-    told = predict(CROWDED, [Stage(5, 50)])
+    reported = predict(CROWDED, [ChargingStage(5, 50)])
 
-    assert told.charging_s == pytest.approx((3 / 87.5 + left_kwh / (100 / 6)) / HOURS_PER_S)
-    assert told.slows_s == pytest.approx(5 / 50 / HOURS_PER_S)
+    assert reported.charging_s == pytest.approx((3 / 87.5 + left_kwh / (100 / 6)) / HOURS_PER_S)
+    assert reported.slows_s == pytest.approx(5 / 50 / HOURS_PER_S)
 
 
 @pytest.mark.parametrize("limit_kw", [60, 100, 110, 130])
@@ -130,9 +130,9 @@ def test_a_session_in_parts_is_predicted_as_one_in_whole(
 ) -> None:
     monkeypatch.setattr(prediction, "MOST_ENDS", most_ends)
     crowded = supply(3, 150, 9, limit_kw=limit_kw)
-    parts = [Stage(kwh, 50) for kwh in (0.1, 0.2, 0.3, 0.4, 0.5, 1.5, 2)]
+    parts = [ChargingStage(kwh, 50) for kwh in (0.1, 0.2, 0.3, 0.4, 0.5, 1.5, 2)]
 
-    assert tuple(predict(crowded, parts)) == pytest.approx(predict(crowded, [Stage(5, 50)]))
+    assert tuple(predict(crowded, parts)) == pytest.approx(predict(crowded, [ChargingStage(5, 50)]))
 
 
 def test_without_power_a_vehicle_is_never_charged() -> None:
@@ -147,14 +147,14 @@ def test_a_full_substation_frees_a_point_when_its_first_session_ends() -> None:
     assert predict(full, Demand(25).stages(50), after_ends=1).start_s == pytest.approx(2)
     assert predict(full, Demand(25).stages(50), after_ends=2).start_s == pytest.approx(6)
     held_back = supply(4, 200, 160, limit_kw=100)  # the first gets 25 kW, the next 33.3 kW
-    assert predict(held_back, [Stage(1, 50)], after_ends=1).start_s == pytest.approx(4)
-    assert predict(held_back, [Stage(1, 50)], after_ends=2).start_s == pytest.approx(10)
+    assert predict(held_back, [ChargingStage(1, 50)], after_ends=1).start_s == pytest.approx(4)
+    assert predict(held_back, [ChargingStage(1, 50)], after_ends=2).start_s == pytest.approx(10)
 
 
 def test_256_ends_are_waited_for_and_no_more() -> None:
     crowd = supply(300, 15_000, 300)
-    assert predict(crowd, [Stage(1, 50)], after_ends=256).start_s < inf
-    assert predict(crowd, [Stage(1, 50)], after_ends=257).start_s == inf
+    assert predict(crowd, [ChargingStage(1, 50)], after_ends=256).start_s < inf
+    assert predict(crowd, [ChargingStage(1, 50)], after_ends=257).start_s == inf
 
 
 def test_where_more_are_in_line_than_points_their_sessions_end_first_too() -> None:

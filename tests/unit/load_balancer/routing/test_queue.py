@@ -1,48 +1,48 @@
 from load_balancer.routing.demand import Demand
-from load_balancer.routing.queue import Ticket, WaitingLine
+from load_balancer.routing.queue import QueuedSession, WaitQueue
 
 
-def ticket(place: int) -> Ticket:
-    return Ticket(
+def queued(place: int) -> QueuedSession:
+    return QueuedSession(
         f"session-{place}", f"EV-{place}", arrived=0, deadline=60, demand=Demand(10.0), place=place
     )
 
 
 def test_it_is_first_come_first_served() -> None:
-    line = WaitingLine()
-    tickets = [ticket(place) for place in (1, 2, 3)]
-    for one in tickets:
-        line.add(one)
-    assert list(line) == tickets
+    queue = WaitQueue()
+    queued_sessions = [queued(place) for place in (1, 2, 3)]
+    for one in queued_sessions:
+        queue.add(one)
+    assert list(queue) == queued_sessions
 
 
 def test_a_vehicle_that_comes_back_has_its_old_place() -> None:
-    line = WaitingLine()
-    first, second, third = (ticket(place) for place in (1, 2, 3))
-    line.add(first)
-    line.add(third)
-    line.add(second)
-    assert list(line) == [first, second, third]
+    queue = WaitQueue()
+    first, second, third = (queued(place) for place in (1, 2, 3))
+    queue.add(first)
+    queue.add(third)
+    queue.add(second)
+    assert list(queue) == [first, second, third]
 
 
 def test_a_vehicle_can_leave_from_anywhere() -> None:
-    line = WaitingLine()
-    tickets = [ticket(place) for place in range(1, 6)]
-    for one in tickets:
-        line.add(one)
-    assert line.remove(tickets[2])
-    assert line.remove(tickets[0])
-    assert list(line) == [tickets[1], tickets[3], tickets[4]]
-    assert len(line) == 3
+    queue = WaitQueue()
+    queued_sessions = [queued(place) for place in range(1, 6)]
+    for one in queued_sessions:
+        queue.add(one)
+    assert queue.remove(queued_sessions[2])
+    assert queue.remove(queued_sessions[0])
+    assert list(queue) == [queued_sessions[1], queued_sessions[3], queued_sessions[4]]
+    assert len(queue) == 3
 
 
 def test_taking_out_a_vehicle_that_is_not_in_line_changes_nothing() -> None:
-    line = WaitingLine()
-    line.add(ticket(1))
-    assert not line.remove(ticket(1))
-    assert not line.remove(ticket(7))
-    assert len(line) == 1
+    queue = WaitQueue()
+    queue.add(queued(1))
+    assert not queue.remove(queued(1))
+    assert not queue.remove(queued(7))
+    assert len(queue) == 1
 
 
 def test_an_empty_line_is_false() -> None:
-    assert not WaitingLine()
+    assert not WaitQueue()

@@ -35,20 +35,20 @@ def test_the_chosen_the_best_and_the_fullest_are_kept(
 
 
 def test_of_those_passed_over_the_merely_full_go_first() -> None:
-    passed_over = [
+    ineligible = [
         (f"substation{n}", "full (4 of 4)" if n % 2 else "down: refused") for n in range(40)
     ]
 
-    kept = shortlist_reasons(passed_over)
+    kept = shortlist_reasons(ineligible)
 
     assert kept == tuple((f"substation{n}", "down: refused") for n in range(0, 32, 2))
 
 
 def test_a_few_passed_over_are_all_kept_in_order() -> None:
-    passed_over = [
+    ineligible = [
         (f"substation{n}", "full (4 of 4)" if n % 2 else "down: refused") for n in range(16)
     ]
-    assert shortlist_reasons(passed_over) == tuple(passed_over)
+    assert shortlist_reasons(ineligible) == tuple(ineligible)
 
 
 def test_those_kept_are_16_of_17() -> None:

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from load_balancer.routing.queue import Ticket
-from load_balancer.routing.substation import Health, Patience, Substation
+from load_balancer.routing.queue import QueuedSession
+from load_balancer.routing.substation import Health, HealthCheck, Substation
 from tests.unit.load_balancer.routing.grid import Grid
 
 # The estimate
@@ -15,8 +15,8 @@ from tests.unit.load_balancer.routing.grid import Grid
 
 def test_a_lone_balancer_that_owns_all_traffic_is_exact_between_polls() -> None:
     grid = Grid(8)
-    tickets = [grid.arrive() for _ in range(5)]
-    grid.complete(tickets[0])
+    queued_sessions = [grid.arrive() for _ in range(5)]
+    grid.complete(queued_sessions[0])
     substation = grid.substation("a")
     assert (substation.own, substation.foreign, substation.load) == (4, 0, 4)
     grid.poll("a", load=4)
@@ -34,9 +34,9 @@ def test_what_the_gauge_shows_beyond_its_own_vehicles_is_foreign() -> None:
 
 def test_foreign_load_stays_counted_as_own_vehicles_end() -> None:
     grid = Grid(8)
-    ticket = grid.arrive()
+    queued = grid.arrive()
     grid.poll("a", load=4)
-    grid.complete(ticket)
+    grid.complete(queued)
     assert grid.substation("a").load == 3
 
 
@@ -64,20 +64,20 @@ def test_other_balancers_are_taken_to_have_done_what_this_one_did() -> None:
 
 def test_other_balancers_are_taken_to_have_ended_what_this_one_ended() -> None:
     grid = Grid(100, balancers=3)
-    tickets = [grid.arrive() for _ in range(4)]
+    queued_sessions = [grid.arrive() for _ in range(4)]
     grid.poll("a", load=7)
-    for ticket in tickets:
-        grid.complete(ticket)
+    for queued in queued_sessions:
+        grid.complete(queued)
     # 3 foreign at the poll, less 2 x 4: never below nothing.
     assert grid.substation("a").load == 0
 
 
 def test_a_guess_at_the_other_balancers_never_makes_a_substation_full() -> None:
     grid = Grid(8, balancers=3)
-    tickets = [grid.arrive() for _ in range(8)]
+    queued_sessions = [grid.arrive() for _ in range(8)]
     # By the estimate it was full after three; but the points were there, and nobody came.
-    assert [grid.where(ticket) for ticket in tickets] == ["a"] * 8
-    assert grid.substation("a").why_not(grid.now) == "full (8 of 8)"
+    assert [grid.where(queued) for queued in queued_sessions] == ["a"] * 8
+    assert grid.substation("a").ineligible_reason(grid.now) == "full (8 of 8)"
 
 
 def test_one_own_vehicle_that_ends_at_a_full_substation_frees_one_point() -> None:
@@ -86,7 +86,7 @@ def test_one_own_vehicle_that_ends_at_a_full_substation_frees_one_point() -> Non
     grid.poll("a", load=4)
     waiting = [grid.arrive() for _ in range(3)]
     grid.complete(mine)
-    assert [grid.where(ticket) for ticket in waiting] == ["a", None, None]
+    assert [grid.where(queued) for queued in waiting] == ["a", None, None]
 
 
 def test_a_substation_that_answers_full_counts_as_full_until_an_own_vehicle_ends_there() -> None:
@@ -122,10 +122,10 @@ def test_a_vehicle_accepted_with_202_counts_until_a_gauge_that_shows_it() -> Non
 
 def test_a_vehicle_accepted_during_a_poll_counts_until_a_poll_that_began_later() -> None:
     grid = Grid(8)
-    ticket = grid.arrive()
+    queued = grid.arrive()
     grid.poll_begins("a")
     grid.pass_time(0.01)
-    grid.accept(ticket)
+    grid.accept(queued)
     grid.poll_ends("a", load=1)
     assert grid.substation("a").load == 1
     grid.pass_time(0.5)
@@ -154,8 +154,8 @@ class AcceptingSubstation:
     def __init__(self, capacity: int) -> None:
         self.capacity = capacity
         self.grid = Grid(capacity)
-        self.on_the_way: list[Ticket] = []
-        self.unanswered: list[Ticket] = []
+        self.on_the_way: list[QueuedSession] = []
+        self.unanswered: list[QueuedSession] = []
         self.charging = self.pages = 0
         self.page: int | None = None
         self.polling = False
@@ -183,8 +183,8 @@ class AcceptingSubstation:
                     self.polling = False
                     self.grid.poll_ends("a", load=self.page)
         known = {*self.on_the_way, *self.unanswered}
-        sent = [dispatch.ticket for dispatch in self.grid.substation("a").in_flight]
-        self.on_the_way += [ticket for ticket in sent if ticket not in known]
+        sent = [dispatch.queued for dispatch in self.grid.substation("a").in_flight]
+        self.on_the_way += [queued for queued in sent if queued not in known]
 
 
 @given(
@@ -211,10 +211,10 @@ def test_a_substation_that_answers_when_charging_begins_is_never_given_one_too_m
 
 def test_a_vehicle_that_disconnected_counts_until_a_poll_that_began_later() -> None:
     grid = Grid(1)
-    ticket = grid.arrive()
+    queued = grid.arrive()
     grid.poll_begins("a")
     grid.pass_time(0.01)
-    grid.disconnect(ticket)
+    grid.disconnect(queued)
     grid.poll_ends("a", load=1)
     next_one = grid.arrive()
     assert grid.where(next_one) is None
@@ -228,7 +228,7 @@ def test_a_capacity_that_shrinks_below_the_load_makes_the_substation_full() -> N
     for _ in range(3):
         grid.arrive()
     grid.poll("a", load=3, capacity=2)
-    assert grid.substation("a").why_not(grid.now) == "full (3 of 2)"
+    assert grid.substation("a").ineligible_reason(grid.now) == "full (3 of 2)"
 
 
 def test_a_substation_without_a_point_takes_nothing() -> None:
@@ -243,26 +243,26 @@ def test_a_substation_takes_nothing_before_its_first_poll() -> None:
     grid = Grid(4)
     grid.know("a", "new")
     assert grid.substation("new").health is Health.UNKNOWN
-    assert grid.substation("new").why_not(grid.now) == "unknown: not polled yet"
+    assert grid.substation("new").ineligible_reason(grid.now) == "unknown: not polled yet"
 
 
 def test_a_substation_that_is_full_for_ten_minutes_is_never_ejected() -> None:
     grid = Grid(4)
-    tickets = grid.fill("a")
+    queued_sessions = grid.fill("a")
     for _ in range(1200):
         grid.pass_time(0.5)
         grid.poll("a")
         assert grid.substation("a").health is Health.UP
-    assert [grid.where(ticket) for ticket in tickets] == ["a"] * 4
+    assert [grid.where(queued) for queued in queued_sessions] == ["a"] * 4
     assert not grid.pool.ejections
 
 
 def test_a_substation_that_answers_full_for_ten_minutes_is_never_ejected() -> None:
     grid = Grid(4)
-    ticket = grid.arrive(wait_s=3600)
+    queued = grid.arrive(wait_s=3600)
     for _ in range(1200):
-        grid.find_full(ticket)
-        assert grid.where(ticket) is None
+        grid.find_full(queued)
+        assert grid.where(queued) is None
         grid.pass_time(0.5)
         grid.poll("a", load=3)
     assert grid.substation("a").health is Health.UP
@@ -274,7 +274,7 @@ def test_a_gauge_older_than_three_intervals_makes_a_substation_unhealthy_never_e
     assert grid.substation("a").is_well(grid.now)
     grid.pass_time(0.1)
     assert not grid.substation("a").is_well(grid.now)
-    assert grid.substation("a").why_not(grid.now) == "gauge is 1.6 s old"
+    assert grid.substation("a").ineligible_reason(grid.now) == "gauge is 1.6 s old"
     assert grid.where(grid.arrive()) is None
 
 
@@ -282,17 +282,19 @@ def test_a_page_that_is_no_gauge_ejects_the_substation_at_once() -> None:
     grid = Grid(4)
     grid.pool.poll_unreadable(grid.substation("a"), "substation_current_load is nan")
     assert grid.substation("a").health is Health.DOWN
-    assert grid.substation("a").why_not(grid.now) == "down: substation_current_load is nan"
+    assert (
+        grid.substation("a").ineligible_reason(grid.now) == "down: substation_current_load is nan"
+    )
     assert grid.pool.ejections == {("a", "unreadable"): 1}
 
 
 def test_a_substation_whose_page_is_no_gauge_keeps_what_charges_there() -> None:
     grid = Grid(4)
-    ticket = grid.arrive()
+    queued = grid.arrive()
     for _ in range(20):
         grid.pool.poll_unreadable(grid.substation("a"), "garbled")
-    assert grid.where(ticket) == "a"
-    grid.complete(ticket)
+    assert grid.where(queued) == "a"
+    grid.complete(queued)
     assert grid.pool.dispatches == {("a", "charged"): 1}
 
 
@@ -310,12 +312,12 @@ def test_one_missed_poll_is_nothing_two_in_a_row_eject() -> None:
 
 def test_an_answer_that_is_no_gauge_is_still_an_answer() -> None:
     grid = Grid(4, 1)
-    ticket = grid.arrive()
+    queued = grid.arrive()
     grid.poll_missed("a")
     grid.pool.poll_unreadable(grid.substation("a"), "garbled")
     grid.poll_missed("a")
-    assert grid.where(ticket) == "a"
-    assert not grid.taken_back
+    assert grid.where(queued) == "a"
+    assert not grid.revoked
 
 
 def test_an_ejected_substation_is_taken_back_on_the_first_good_poll() -> None:
@@ -331,9 +333,9 @@ def test_an_ejected_substation_is_taken_back_on_the_first_good_poll() -> None:
 
 def test_a_page_that_was_asked_for_before_the_substation_failed_does_not_take_it_back() -> None:
     grid = Grid(4)
-    ticket = grid.arrive()
+    queued = grid.arrive()
     grid.poll_begins("a")
-    grid.fail(ticket, "reset")
+    grid.fail(queued, "reset")
     grid.poll_ends("a", load=1)
     assert grid.substation("a").health is Health.DOWN
     grid.poll("a", load=0)
@@ -343,7 +345,7 @@ def test_a_page_that_was_asked_for_before_the_substation_failed_does_not_take_it
 def test_a_substation_says_by_its_gauge_that_it_drains_and_that_it_does_no_longer() -> None:
     grid = Grid(4)
     grid.poll("a", load=0, draining=True)
-    assert grid.substation("a").why_not(grid.now) == "draining: the substation says so"
+    assert grid.substation("a").ineligible_reason(grid.now) == "draining: the substation says so"
     waiting = grid.arrive()
     assert grid.where(waiting) is None
     grid.poll("a", load=0)
@@ -371,10 +373,10 @@ def test_a_substation_is_asked_again_at_once_after_its_first_miss() -> None:
 
 
 def test_a_frozen_substation_is_ejected_within_three_seconds_at_the_defaults() -> None:
-    patience = Patience(longest_pause_s=10)
-    last_good_poll_to_next = patience.interval_s * 1.1
+    health_check = HealthCheck(longest_pause_s=10)
+    last_good_poll_to_next = health_check.interval_s * 1.1
     poll_timeout = 0.8
-    assert last_good_poll_to_next + patience.misses * (poll_timeout + 0.05) < 3
+    assert last_good_poll_to_next + health_check.misses * (poll_timeout + 0.05) < 3
 
 
 @pytest.mark.parametrize("how", ["missed", "unreadable"])
@@ -426,9 +428,9 @@ def test_a_substation_that_fails_each_time_it_comes_back_is_probed_ever_more_rar
     grid = Grid(4)
     longest = []
     for _ in range(5):
-        ticket = grid.arrive()
-        grid.fail(ticket, "reset")
-        grid.disconnect(ticket)
+        queued = grid.arrive()
+        grid.fail(queued, "reset")
+        grid.disconnect(queued)
         longest.append(max(pauses(grid.substation("a"))))
         grid.pass_time(0.1)
         grid.poll("a", load=0)
@@ -438,9 +440,9 @@ def test_a_substation_that_fails_each_time_it_comes_back_is_probed_ever_more_rar
 def test_a_substation_that_has_charged_a_vehicle_is_forgiven() -> None:
     grid = Grid(4)
     for _ in range(5):
-        ticket = grid.arrive()
-        grid.fail(ticket, "reset")
-        grid.disconnect(ticket)
+        queued = grid.arrive()
+        grid.fail(queued, "reset")
+        grid.disconnect(queued)
         grid.pass_time(0.1)
         grid.poll("a", load=0)
     grid.complete(grid.arrive())
@@ -451,27 +453,29 @@ def test_a_substation_that_has_charged_a_vehicle_is_forgiven() -> None:
 def test_a_substation_says_in_words_why_it_takes_no_vehicle() -> None:
     grid = Grid(2, 2)
     substation, other = grid.substation("a"), grid.substation("b")
-    assert (substation.why_not(grid.now), substation.reason) == (None, None)
+    assert (substation.ineligible_reason(grid.now), substation.reason) == (None, None)
     grid.poll("a", load=2)
-    assert substation.why_not(grid.now) == "full (2 of 2)"
+    assert substation.ineligible_reason(grid.now) == "full (2 of 2)"
     assert substation.what_is_wrong(grid.now) is None
     grid.pass_time(1.5)
-    assert substation.why_not(grid.now) == "full (2 of 2)"
+    assert substation.ineligible_reason(grid.now) == "full (2 of 2)"
     grid.pass_time(0.06)
     assert (
-        substation.why_not(grid.now) == substation.what_is_wrong(grid.now) == "gauge is 1.6 s old"
+        substation.ineligible_reason(grid.now)
+        == substation.what_is_wrong(grid.now)
+        == "gauge is 1.6 s old"
     )
     grid.poll("a", draining=True)
-    assert substation.why_not(grid.now) == "draining: the substation says so"
+    assert substation.ineligible_reason(grid.now) == "draining: the substation says so"
     substation.eject("the connection was refused")
-    assert substation.why_not(grid.now) == "down: the connection was refused"
+    assert substation.ineligible_reason(grid.now) == "down: the connection was refused"
     assert substation.what_is_wrong(grid.now) == "the connection was refused"
     other.drain()
-    assert other.why_not(grid.now) == "draining: the substation says so"
+    assert other.ineligible_reason(grid.now) == "draining: the substation says so"
     other.leaving = True
-    assert other.why_not(grid.now) == "no longer behind its name"
-    new = Substation("c", "http://c:5002", balancers=1, patience=Patience())
-    assert new.why_not(grid.now) == "unknown: not polled yet"
+    assert other.ineligible_reason(grid.now) == "no longer behind its name"
+    new = Substation("c", "http://c:5002", balancers=1, health_check=HealthCheck())
+    assert new.ineligible_reason(grid.now) == "unknown: not polled yet"
     assert (new.capacity, new.load, new.gauge_age_s(0)) == (0, 0, float("inf"))
 
 
@@ -488,9 +492,9 @@ def test_a_page_that_can_be_read_forgets_what_was_wrong() -> None:
 
 def test_vehicles_that_end_and_come_during_a_poll_leave_foreign_ones_counted() -> None:
     grid = Grid(8)
-    ticket = grid.arrive()
+    queued = grid.arrive()
     grid.poll_begins("a")
-    grid.complete(ticket)
+    grid.complete(queued)
     grid.arrive()
     grid.arrive()
     grid.poll_ends("a", load=3)

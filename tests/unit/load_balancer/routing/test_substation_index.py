@@ -13,9 +13,9 @@ from load_balancer.routing.demand import Demand
 from load_balancer.routing.policies import DEFAULT_POLICY, POLICIES
 from load_balancer.routing.policy import Option
 from load_balancer.routing.pool import Pool
-from load_balancer.routing.queue import Decision, Ticket
+from load_balancer.routing.queue import Decision, QueuedSession
 from load_balancer.routing.retry_budget import RetryBudget
-from load_balancer.routing.substation import Patience, Reading, Substation
+from load_balancer.routing.substation import HealthCheck, Reading, Substation
 from load_balancer.routing.substation_index import SubstationIndex
 from tests.unit.load_balancer.routing.compared import ComparedPool
 
@@ -30,13 +30,13 @@ class Region:
         self.pool = pool(
             POLICIES[policy],
             random=Random(1),
-            patience=Patience(),
+            health_check=HealthCheck(),
             budget=RetryBudget(share=0.2, floor_per_s=50, burst=500),
             balancers=random.choice([1, 1, 2]),
             on_decision=self.decisions.append,
         )
         self.names = [f"s{number}" for number in range(random.choice([2, 5, 17, 40]))]
-        self.sessions: list[Ticket] = []
+        self.sessions: list[QueuedSession] = []
         # Where substations are alike in all, many finishes are equal.
         self.are_alike = random.random() < 0.5
         self.busy = random.random()
@@ -123,21 +123,21 @@ class Region:
             ]
         )
         wait_s = random.choice([0, 1, 60, 3600])
-        ticket = Ticket("session", "EV", self.now, self.now + wait_s, demand)
-        self.pool.arrive(ticket, self.now)
-        self.sessions.append(ticket)
+        queued = QueuedSession("session", "EV", self.now, self.now + wait_s, demand)
+        self.pool.arrive(queued, self.now)
+        self.sessions.append(queued)
 
-    def end(self, ticket: Ticket) -> None:
-        pool, dispatch, now = self.pool, ticket.dispatch, self.now
+    def end(self, queued: QueuedSession) -> None:
+        pool, dispatch, now = self.pool, queued.dispatch, self.now
         if dispatch is None:
-            pool.leave(ticket, now)
+            pool.leave(queued, now)
             return
         how = self.random.choices(
             ["charged", "full", "rejected", "failed", "accepted", "disconnected"],
             [6, 1, 1, 0.5, 0.5, 1],
         )[0]
         if how in ("full", "rejected", "failed"):
-            self.sessions.append(ticket)
+            self.sessions.append(queued)
         match how:
             case "charged":
                 pool.completed(dispatch, now)
@@ -150,7 +150,7 @@ class Region:
             case "accepted":
                 pool.accepted(dispatch, now)
             case "disconnected":
-                pool.leave(ticket, now)
+                pool.leave(queued, now)
 
 
 @pytest.mark.parametrize("policy", POLICIES)
@@ -165,13 +165,13 @@ def test_each_choice_is_that_of_a_walk_over_all_substations(policy: str) -> None
 
 
 def test_a_pool_that_walks_and_one_with_an_index_decide_the_same_for_long() -> None:
-    told = []
+    reported = []
     for pool in (Pool, ComparedPool):
         region = Region("earliest-finish", Random(11), pool=pool)
         for _ in range(400):
             region.go_on()
-        told.append([(one.substation, one.reason, one.next_best) for one in region.decisions])
-    assert told[0] == told[1]
+        reported.append([(one.substation, one.reason, one.next_best) for one in region.decisions])
+    assert reported[0] == reported[1]
 
 
 def large(policy: str, substations: int, taken: float = 0.8) -> Pool:
@@ -180,7 +180,7 @@ def large(policy: str, substations: int, taken: float = 0.8) -> Pool:
     pool = Pool(
         POLICIES[policy],
         random=random,
-        patience=Patience(),
+        health_check=HealthCheck(),
         budget=RetryBudget(share=0.2, floor_per_s=50, burst=500),
     )
     pool.set_substations(
@@ -219,14 +219,14 @@ def test_most_substations_are_never_looked_at(
     monkeypatch.setattr(SubstationIndex, "_option", noted)
     for number in range(50):
         demand = Demand(5.0 + number, 50.0 + 4 * number)
-        pool.arrive(Ticket(f"session-{number}", "EV", 0.0, 60.0, demand), 0.0)
+        pool.arrive(QueuedSession(f"session-{number}", "EV", 0.0, 60.0, demand), 0.0)
     assert 50 <= looked_at.total() < 50 * 30
 
 
 def test_nothing_is_kept_of_substations_that_are_gone() -> None:
     pool = large("earliest-finish", 100)
     for number in range(300):
-        pool.arrive(Ticket(f"session-{number}", "EV", 0.0, 60.0, Demand(9.0)), 0.0)
+        pool.arrive(QueuedSession(f"session-{number}", "EV", 0.0, 60.0, Demand(9.0)), 0.0)
     gone = [weakref.ref(substation) for substation in pool.substations.values()]
     pool.set_substations([], 1.0)
     for dispatch in [

@@ -262,7 +262,7 @@ def test_a_gateway_that_restarted_or_is_one_of_several_is_not_checked() -> None:
 
 def test_a_substation_page_is_read_by_outcome() -> None:
     counters = SubstationCounters.from_page(
-        "# HELP substation_sessions_total Visits\n"
+        "# HELP substation_sessions_total Attempts\n"
         'substation_sessions_total{outcome="charged"} 12.0\n'
         'substation_sessions_total{outcome="aborted"} 3.0\n'
         'substation_energy_delivered_kwh_total{outcome="charged"} 1.25e+02\n'
@@ -272,7 +272,7 @@ def test_a_substation_page_is_read_by_outcome() -> None:
     assert counters == SubstationCounters(12.0, 125.0, 2.0, 1.7e9)
 
 
-def test_energy_that_is_not_told_by_outcome_is_not_taken() -> None:
+def test_energy_that_is_not_reported_by_outcome_is_not_taken() -> None:
     page = 'substation_sessions_total{outcome="charged"} 1\nsubstation_energy_delivered_kwh_total 9'
     assert SubstationCounters.from_page(page).kwh is None
 

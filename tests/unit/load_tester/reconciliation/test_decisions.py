@@ -60,7 +60,7 @@ def test_peak_loads_count_the_vehicle_itself_and_show_a_substation_over_its_capa
     assert book.over_capacity == 1
 
 
-def test_sessions_of_others_are_told_from_this_runs() -> None:
+def test_sessions_of_others_are_reported_from_this_runs() -> None:
     book = book_of(
         decision(1, "a", {"a": (0, 4)}),
         decision(2, "a", {"a": (1, 4)}, vehicle_id="EV-1", session_id="theirs"),
@@ -135,7 +135,7 @@ def test_a_page_that_ends_before_last_asks_for_the_next() -> None:
     assert not book.absorb({"last": 9, "decisions": []})  # nothing more to be had: do not spin
 
 
-def test_decisions_that_could_not_be_had_at_the_end_are_told() -> None:
+def test_decisions_that_could_not_be_had_at_the_end_are_reported() -> None:
     book = book_of(decision(1, "a", {"a": (0, 4)}))
     book.cut_off = True
     assert not book.complete

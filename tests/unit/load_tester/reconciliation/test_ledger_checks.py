@@ -88,9 +88,9 @@ def test_a_substation_may_count_the_first_leg_of_a_session_too_and_the_last_one_
     before = grid({"a": substation(0, 0.0), "b": substation(0, 0.0)})
     after = grid({"a": substation(2, 14.0), "b": substation(1, 6.0)})
     assert check_books(TWO, before, after, None, BEGAN).in_order
-    # What a lost substation may have delivered is charged last, in a visit of its own.
-    in_two_visits = grid({"a": substation(2, 14.0), "b": substation(2, 6.0)})
-    assert check_books(TWO, before, in_two_visits, None, BEGAN).in_order
+    # What a lost substation may have delivered is charged last, in an attempt of its own.
+    in_two_attempts = grid({"a": substation(2, 14.0), "b": substation(2, 6.0)})
+    assert check_books(TWO, before, in_two_attempts, None, BEGAN).in_order
     once_more = grid({"a": substation(2, 14.0), "b": substation(3, 6.0)})
     assert not check_books(TWO, before, once_more, None, BEGAN).in_order
 
@@ -147,7 +147,7 @@ def test_a_restarted_substation_is_held_by_its_meter_alone() -> None:
         (0, 1.0, Verdict.ERROR),  # it was not restarted
     ],
 )
-def test_a_killed_substation_may_have_metered_less_than_it_told_plain_vehicles(
+def test_a_killed_substation_may_have_metered_less_than_it_reported_plain_vehicles(
     keys: int, started: float, verdict: Verdict
 ) -> None:
     charges = [replace(one, keys=keys) for one in TWO]
@@ -240,7 +240,7 @@ FIRST = f"{TAG}000001"
         ),
     ],
 )
-def test_what_the_ledger_has_otherwise_is_told_by_name(
+def test_what_the_ledger_has_otherwise_is_reported_by_name(
     first: dict[str, Any], rows: list[dict[str, Any]], fault: str
 ) -> None:
     one = charge(1, **{"energies": {"substation1": 10.0}, **first})
@@ -249,7 +249,7 @@ def test_what_the_ledger_has_otherwise_is_told_by_name(
     assert f"ledger: {fault}" in found
 
 
-def test_many_vehicles_are_told_by_the_first_few() -> None:
+def test_many_vehicles_are_reported_by_the_first_few() -> None:
     (text,) = [
         text
         for text in errors(check([charge(n) for n in range(1, 10)], [], 0.0, 0.0))
