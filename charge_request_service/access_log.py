@@ -13,7 +13,7 @@ from grid_common.logs import Log
 _NOBODY: Mapping[str, str] = MappingProxyType({})
 
 
-class Account:
+class AccessLog:
     """One for the gateway."""
 
     def __init__(self, registry: CollectorRegistry, log: Log) -> None:

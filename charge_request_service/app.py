@@ -11,8 +11,8 @@ import orjson
 from flask import Response, g, request
 from prometheus_client import Gauge
 
-from charge_request_service.access_log import Account
-from charge_request_service.auth.guard import add_doors
+from charge_request_service.access_log import AccessLog
+from charge_request_service.auth.guard import add_auth
 from charge_request_service.auth.problems import OperatorsOnly
 from charge_request_service.balancers import Balancers
 from charge_request_service.control_room.blueprint import control_room
@@ -42,10 +42,10 @@ def create_app(settings: Settings) -> ServiceApp:
         return balancer.reason_not_ready(g.request_id)
 
     app = ServiceApp("gateway", settings, ready=reason_not_ready)
-    add_doors(app, settings)
+    add_auth(app, settings)
     random = Random()  # noqa: S311 - jitter, no secrets
     balancer = Balancers(settings, random=random, log=app.log)
-    account = Account(app.registry, app.log)
+    access_log = AccessLog(app.registry, app.log)
     Gauge(
         "charge_requests_in_progress", "Vehicles that wait or charge now", registry=app.registry
     ).set_function(lambda: app.drain.in_flight)
@@ -67,14 +67,14 @@ def create_app(settings: Settings) -> ServiceApp:
     _add_charge(app, settings, sessions)
     _add_views(app, balancer)
     _add_drain(app, balancer)
-    _add_control_room(app, settings, sessions, account)
+    _add_control_room(app, settings, sessions, access_log)
     app.register_blueprint(session_routes(sessions, ledger, balancer))
 
     @app.after_request
     def note(response: Response) -> Response:
         noted = current_g()
         if "session" in noted:  # what was refused as malformed was no vehicle
-            account.answered(
+            access_log.answered(
                 noted.session,
                 request_id=noted.request_id,
                 status=response.status_code,
@@ -186,11 +186,11 @@ def _add_drain(app: ServiceApp, balancer: Balancers) -> None:
 
 
 def _add_control_room(
-    app: ServiceApp, settings: Settings, sessions: Sessions, account: Account
+    app: ServiceApp, settings: Settings, sessions: Sessions, access_log: AccessLog
 ) -> None:
     if settings.control_room:
         charge = partial(sessions.charge_plain, wait_s=settings.max_wait)
-        rush_hours = RushHours(charge, drain=app.drain, account=account, log=app.log)
+        rush_hours = RushHours(charge, drain=app.drain, access_log=access_log, log=app.log)
         app.register_blueprint(control_room(rush_hours, max_kwh=settings.max_kwh))
 
 

@@ -28,7 +28,7 @@ class Sign(Enum):
     DRAINS = auto()  # it finishes what it has
 
 
-class Pulse:
+class MissCounter:
     """What checks that went unanswered in a row mean. Pure.
 
     It counts checks and not time: a gateway that was itself frozen then takes only the one check
@@ -112,7 +112,7 @@ class BalancerWatch:
         """
         self._check = check
         self._interval_s = interval_s
-        self._pulse = Pulse(
+        self._misses = MissCounter(
             silent_after=checks_missed, lost_after=math.ceil(patience_s / interval_s)
         )
         self._is_other_well = is_other_well
@@ -134,13 +134,13 @@ class BalancerWatch:
     @property
     def is_well(self) -> bool:
         """Whether nothing speaks against giving it a vehicle."""
-        return not (self._refuses or self._drains or self._pulse.doubtful)
+        return not (self._refuses or self._drains or self._misses.doubtful)
 
     def is_silent(self) -> bool:
         """Tell whether the balancer has stopped answering; it is asked on until it does again."""
-        if self._pulse.silent:
+        if self._misses.silent:
             self._see_to_it()
-        return self._pulse.silent
+        return self._misses.silent
 
     def refused(self) -> None:
         """Note that it took no connection: others are better until a check is answered."""
@@ -190,19 +190,19 @@ class BalancerWatch:
             self._watching = False
 
     def _look(self) -> None:
-        was_silent = self._pulse.silent
+        was_silent = self._misses.silent
         sign = self._check()
-        self._pulse.check_ended(answered=sign is not None)
+        self._misses.check_ended(answered=sign is not None)
         if sign is not None:
             self._refuses, self._drains = False, sign is Sign.DRAINS
-        if self._pulse.silent is not was_silent:
+        if self._misses.silent is not was_silent:
             news = "balancer answers again" if was_silent else "balancer silent"
             self._log.warning(news, vehicles_in_flight=len(self._in_flight))
-        if self._pulse.silent and self._movable and self._is_other_well():
+        if self._misses.silent and self._movable and self._is_other_well():
             self.term += 1
             self._log.warning("sessions moved on", sessions=len(self._movable))
             for cancel_scope in self._movable:
                 cancel_scope.throw(BalancerLost())
-        if self._pulse.lost:
+        if self._misses.lost:
             for cancel_scope in self._in_flight:
                 cancel_scope.throw(BalancerLost())

@@ -17,7 +17,7 @@ from charge_request_service.balancer_client import Balancer
 from charge_request_service.balancer_watch import BalancerLost
 from charge_request_service.settings import Settings
 from grid_common.api.charge import Session
-from grid_common.api.problems import BadRequest, Fault, Unavailable
+from grid_common.api.problems import BadRequest, FieldFault, Unavailable
 from grid_common.drain import says_it_drains
 from grid_common.held_limit import has_no_connection_free
 from grid_common.http.client import ConnectError, UpstreamError, UpstreamResponse
@@ -245,7 +245,7 @@ class Balancers:
             Unavailable: none can be reached.
         """
         if of is not None and of not in self._known:
-            raise BadRequest([Fault("balancer", "it takes a `url` of GET /balancers")])
+            raise BadRequest([FieldFault("balancer", "it takes a `url` of GET /balancers")])
         return self._ask(path, request_id=request_id, of=None if of is None else self._known[of])
 
     def shown(self) -> list[dict[str, Any]]:

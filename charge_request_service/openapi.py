@@ -78,7 +78,7 @@ def description(
         | (_control_room() if control_room else {}),
         _schemas(max_kwh),
     )
-    _add_doors(document, keys=keys, rate_limit=rate_limit)
+    _add_auth(document, keys=keys, rate_limit=rate_limit)
     return document
 
 
@@ -131,7 +131,7 @@ def _drain(summary: str) -> dict[str, Any]:
     }
 
 
-def _add_doors(document: dict[str, Any], *, keys: bool, rate_limit: bool) -> None:
+def _add_auth(document: dict[str, Any], *, keys: bool, rate_limit: bool) -> None:
     """Say of every operation who is let in."""
     for path, operations in document["paths"].items():
         for operation in operations.values():

@@ -8,7 +8,7 @@ _EVERY_S = 10.0
 _MOST_CALLERS = 1000
 
 
-class Repeats:
+class LogThrottle:
     """Lets one event of a caller into the log in ten seconds. Pure: the clock is passed in."""
 
     def __init__(self) -> None:

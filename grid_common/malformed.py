@@ -7,7 +7,7 @@ from prometheus_client import CollectorRegistry, Counter
 
 from grid_common.addresses import network
 from grid_common.http.head import Malformed
-from grid_common.log_throttle import Repeats
+from grid_common.log_throttle import LogThrottle
 from grid_common.logs import Log
 from grid_common.request_id import REQUEST_ID_HEADER, request_id
 
@@ -26,7 +26,7 @@ class MalformedRequests:
             registry=registry,
         )
         self._log = log
-        self._repeats = Repeats()
+        self._log_throttle = LogThrottle()
 
     def note(self, problem: Malformed, environ: "WSGIEnvironment") -> dict[str, str]:
         """Count one, log it unless its caller's last was logged just now, and return its id.
@@ -40,7 +40,7 @@ class MalformedRequests:
         """
         self._answers.labels(str(problem.status.value)).inc()
         address, given_id = environ.get("REMOTE_ADDR", ""), request_id(environ)
-        not_logged = self._repeats.count(network(address), time.monotonic())
+        not_logged = self._log_throttle.count(network(address), time.monotonic())
         if not_logged is not None:
             self._log.warning(
                 problem.event,

@@ -12,7 +12,7 @@ from prometheus_client import Counter, Gauge
 
 from grid_common.api.charge import SessionRequest
 from grid_common.api.prefer import wait_s
-from grid_common.api.problems import BadRequest, Fault
+from grid_common.api.problems import BadRequest, FieldFault
 from grid_common.api.session_headers import owner_of, sent_of, terms
 from grid_common.durations import Durations
 from grid_common.http.cancellation import Caller
@@ -242,4 +242,4 @@ def _whole_number(name: str, default: int, least: int, most: int, takes: str) ->
     value = request.args.get(name, str(default))
     if value.isascii() and value.isdigit() and len(value) < 16 and least <= int(value) <= most:
         return int(value)
-    raise BadRequest([Fault(name, f"it takes {takes}")])
+    raise BadRequest([FieldFault(name, f"it takes {takes}")])

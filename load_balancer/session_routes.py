@@ -17,7 +17,7 @@ from grid_common.api.openapi import (
     problem,
     ref,
 )
-from grid_common.api.problems import BadRequest, Fault
+from grid_common.api.problems import BadRequest, FieldFault
 from grid_common.service import json_response
 from load_balancer.registers import Registers
 from load_balancer.session_views import session_document
@@ -39,7 +39,7 @@ def session_routes(sessions: Sessions, registers: Registers) -> Blueprint:
         reported = request.args.get("ids", "")
         if not _IDS.fullmatch(reported):
             raise BadRequest(
-                [Fault("ids", f"it takes 1 to {MOST_IDS} sessions' ids, comma-separated")]
+                [FieldFault("ids", f"it takes 1 to {MOST_IDS} sessions' ids, comma-separated")]
             )
         known = [(one, registers.shown(one)) for one in dict.fromkeys(reported.split(","))]
         return json_response(
@@ -75,7 +75,7 @@ def read_session_id(reported: str | None) -> str | None:
         BadRequest: it is no name of a session.
     """
     if reported is not None and not _ONE_ID.fullmatch(reported):
-        raise BadRequest([Fault("session_id", "it takes a session's id")])
+        raise BadRequest([FieldFault("session_id", "it takes a session's id")])
     return reported
 
 

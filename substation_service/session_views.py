@@ -18,7 +18,7 @@ from grid_common.api.openapi import (
     problem,
     ref,
 )
-from grid_common.api.problems import BadRequest, Fault, shown
+from grid_common.api.problems import BadRequest, FieldFault, shown
 from grid_common.api.session_headers import GRACE, LEASE, OWNER, owner_of
 from grid_common.lean_flask import current_request
 from grid_common.service import json_response
@@ -254,7 +254,7 @@ def _cursor(text: str | None) -> tuple[str, int]:
         return "c", 10**18
     if text[:1] not in ("c", "e") or not text[1:].isdecimal() or len(text) > 19:
         detail = f"is {shown(text)}; it takes what `next` of another page says, or leave it out"
-        raise BadRequest([Fault("cursor", detail)])
+        raise BadRequest([FieldFault("cursor", detail)])
     return text[0], int(text[1:])
 
 
@@ -263,7 +263,7 @@ def _limit(text: str | None) -> int:
         return _PAGE
     if not (text.isdecimal() and len(text) <= 4 and 1 <= int(text) <= _LONGEST_PAGE):
         detail = f"is {shown(text)}; it takes a number from 1 to {_LONGEST_PAGE}"
-        raise BadRequest([Fault("limit", detail)])
+        raise BadRequest([FieldFault("limit", detail)])
     return int(text)
 
 

@@ -10,7 +10,7 @@ from charge_request_service.auth.same_origin import refuse_cross_site
 from charge_request_service.settings import Settings
 from grid_common.addresses import network
 from grid_common.lean_flask import current_g, current_request
-from grid_common.log_throttle import Repeats
+from grid_common.log_throttle import LogThrottle
 from grid_common.service import ServiceApp
 
 # What anyone may ask for: health for those who restart this process, metrics for Prometheus (sums
@@ -63,7 +63,7 @@ class Guard:
             _spend(self._rate, f"open {network(address)}")
 
 
-def add_doors(app: ServiceApp, settings: Settings) -> None:
+def add_auth(app: ServiceApp, settings: Settings) -> None:
     """Guard an app's routes.
 
     `g.caller` is then what a log line tells of a request's caller, `g.operator` whether it sees,
@@ -80,7 +80,7 @@ def add_doors(app: ServiceApp, settings: Settings) -> None:
         KeyFile(keys_file, app.log) if keys_file is not None else None,
         RateLimit(settings.rate_limit) if settings.rate_limit else None,
     )
-    unauthorized = Repeats()
+    unauthorized = LogThrottle()
 
     @app.before_request
     def admit() -> None:

@@ -18,7 +18,7 @@ import orjson
 from gevent import GreenletExit
 from gevent.pool import Group
 
-from charge_request_service.access_log import Account
+from charge_request_service.access_log import AccessLog
 from charge_request_service.control_room.rush_hour_request import RushHourRequest
 from charge_request_service.sessions.record import new_session_id
 from grid_common.api.charge import Session
@@ -133,7 +133,7 @@ class RushHour:
         }
 
 
-class Charge(Protocol):
+class ChargeOne(Protocol):
     """Forwards a vehicle and waits for its answer, as `POST /charge` does."""
 
     def __call__(self, session: Session, *, request_id: str, owner: str) -> UpstreamResponse:
@@ -143,18 +143,18 @@ class Charge(Protocol):
 class RushHours:
     """Runs rush hours, one at a time. Its vehicles count like any other's."""
 
-    def __init__(self, charge: Charge, *, drain: Drain, account: Account, log: Log) -> None:
+    def __init__(self, charge: ChargeOne, *, drain: Drain, access_log: AccessLog, log: Log) -> None:
         """Prepare; nothing runs until `start`.
 
         Args:
             charge: what `POST /charge` uses.
             drain: counts the vehicles, so that SIGTERM finishes them first.
-            account: takes down each vehicle's answer, as any other's.
+            access_log: takes down each vehicle's answer, as any other's.
             log: the service's log.
         """
         self._charge = charge
         self._drain = drain
-        self._account = account
+        self._access_log = access_log
         self._log = log
         self._rush = RushHour()
         self._arrivals = Group()
@@ -235,7 +235,7 @@ class RushHours:
                 self._log.exception("unexpected error", request_id=request_id)
             finally:
                 rush.end_vehicle(status, why)
-        self._account.answered(
+        self._access_log.answered(
             session,
             request_id=request_id,
             status=status,

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from grid_common.api.charge import DEFAULT_KWH
 from grid_common.api.fields import checked
-from grid_common.api.problems import BadRequest, Fault
+from grid_common.api.problems import BadRequest, FieldFault
 
 _MOST_VEHICLES = 500
 _LONGEST_S = 600.0
@@ -43,5 +43,7 @@ class RushHourRequest(BaseModel):
         }
         rush_request = checked(cls, document, takes=takes, example='{"vehicles": 100}')
         if rush_request.kwh > max_kwh:
-            raise BadRequest([Fault("kwh", f"is {rush_request.kwh:g}; it takes {takes['kwh']}")])
+            raise BadRequest(
+                [FieldFault("kwh", f"is {rush_request.kwh:g}; it takes {takes['kwh']}")]
+            )
         return rush_request

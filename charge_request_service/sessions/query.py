@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from charge_request_service.sessions.record import State
 from charge_request_service.sessions.store import Query
-from grid_common.api.problems import BadRequest, Fault, shown, shown_name
+from grid_common.api.problems import BadRequest, FieldFault, shown, shown_name
 
 MOST = 100
 # Beside the states: of all that have not ended.
@@ -29,12 +29,12 @@ def read_query(
     Raises:
         BadRequest: a parameter is not known, or not valid; each is named.
     """
-    faults: list[Fault] = []
+    faults: list[FieldFault] = []
     taken = {"vehicle_id", "since", "until", "limit", "cursor"} | (set() if records else {"state"})
     for name in given:
         if name not in taken:
             known = ", ".join(sorted(taken))
-            faults.append(Fault(shown_name(name), f"is not known; {known} are taken"))
+            faults.append(FieldFault(shown_name(name), f"is not known; {known} are taken"))
 
     def read(name: str, parse: Callable[[str], object], takes: str) -> object:
         if name not in given or name not in taken:
@@ -42,7 +42,7 @@ def read_query(
         try:
             return parse(given[name])
         except ValueError:
-            faults.append(Fault(name, f"is {shown(given[name])}; it takes {takes}"))
+            faults.append(FieldFault(name, f"is {shown(given[name])}; it takes {takes}"))
             return None
 
     name_of = "a session's id, the `next` of the page before"

@@ -10,7 +10,7 @@ from flask import Request
 from charge_request_service.sessions.record import Kind
 from grid_common.api.charge import Session
 from grid_common.api.prefer import prefers_async
-from grid_common.api.problems import BadRequest, Fault, shown
+from grid_common.api.problems import BadRequest, FieldFault, shown
 
 _KEY = re.compile(r"[!-~]{1,255}", re.ASCII)
 # A string of RFC 9651, which is what the draft of the IETF has.
@@ -63,5 +63,5 @@ def _key(given: str) -> str:
         text = _ESCAPED.sub(r"\1", quoted[1])
     if not _KEY.fullmatch(text):
         fault = f"is {shown(given)}; it takes 1 to 255 visible characters of ASCII, such as a UUID"
-        raise BadRequest([Fault("Idempotency-Key", fault)])
+        raise BadRequest([FieldFault("Idempotency-Key", fault)])
     return text

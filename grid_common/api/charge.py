@@ -11,7 +11,7 @@ from pydantic_core import ErrorDetails
 
 from grid_common.api.fields import refuse_query, unknown_field
 from grid_common.api.json_body import WHOLE_BODY, is_json, media_type, parse_body, read_body
-from grid_common.api.problems import MOST_FAULTS, BadRequest, Fault, NotJson, shown
+from grid_common.api.problems import MOST_FAULTS, BadRequest, FieldFault, NotJson, shown
 
 DEFAULT_KWH = 10.0
 # What a charge's answer tells of its energy and power; a substation of another make may not.
@@ -125,22 +125,24 @@ class ChargeRequest(BaseModel):
             BadRequest: it is more than a vehicle may ask for, or than fits into its battery.
         """
         if self.kwh > max_kwh:
-            raise BadRequest([Fault("kwh", _kwh_help(self.kwh, max_kwh))])
+            raise BadRequest([FieldFault("kwh", _kwh_help(self.kwh, max_kwh))])
         if self.battery_kwh is not None or self.soc is not None:
             _check_battery(self)
         return self
 
     @classmethod
-    def _fault(cls, error: ErrorDetails, max_kwh: float) -> Fault:
+    def _fault(cls, error: ErrorDetails, max_kwh: float) -> FieldFault:
         value = error["input"]
         if not error["loc"]:
-            return Fault(WHOLE_BODY, f'is {shown(value)}; send a JSON object such as {{"kwh": 6}}')
+            return FieldFault(
+                WHOLE_BODY, f'is {shown(value)}; send a JSON object such as {{"kwh": 6}}'
+            )
         field = str(error["loc"][0])
         if error["type"] == "extra_forbidden":
             return unknown_field(field, cls.model_fields)
         if field in _TAKES:
-            return Fault(field, _number_help(value, _TAKES[field]))
-        return Fault(field, _kwh_help(value, max_kwh) if field == "kwh" else _id_help(value))
+            return FieldFault(field, _number_help(value, _TAKES[field]))
+        return FieldFault(field, _kwh_help(value, max_kwh) if field == "kwh" else _id_help(value))
 
     def start_session(self, session_id: str | None = None) -> "Session":
         """Give the request its session, with a name made up where there is none."""
@@ -213,7 +215,9 @@ def _check_battery(asked: ChargeRequest) -> None:
         BadRequest: it does not, or the battery's state is told without its capacity.
     """
     if asked.battery_kwh is None:
-        raise BadRequest([Fault("soc", "is of no use without battery_kwh; send both or neither")])
+        raise BadRequest(
+            [FieldFault("soc", "is of no use without battery_kwh; send both or neither")]
+        )
     fits_kwh = (1 - (asked.soc or 0.0)) * asked.battery_kwh
     if asked.kwh > fits_kwh + _ROUNDING * asked.battery_kwh:
         left_out = "" if "kwh" in asked.model_fields_set else " (left out)"
@@ -223,7 +227,7 @@ def _check_battery(asked: ChargeRequest) -> None:
             f"is {asked.kwh:g}{left_out}, more than fits into {asked.battery_kwh:g} kWh{at}; "
             f"{takes}"
         )
-        raise BadRequest([Fault("kwh", detail)])
+        raise BadRequest([FieldFault("kwh", detail)])
 
 
 def _kwh_help(value: object, max_kwh: float) -> str:

@@ -9,7 +9,7 @@ from flask import Request
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from grid_common.api.problems import MOST_FAULTS, BadRequest, Fault, shown, shown_name
+from grid_common.api.problems import MOST_FAULTS, BadRequest, FieldFault, shown, shown_name
 
 _Model = TypeVar("_Model", bound=BaseModel)
 
@@ -60,16 +60,16 @@ def checked(
         raise BadRequest([_fault(item, takes, example) for item in faults]) from None
 
 
-def _fault(error: ErrorDetails, takes: Mapping[str, str], example: str) -> Fault:
+def _fault(error: ErrorDetails, takes: Mapping[str, str], example: str) -> FieldFault:
     value = error["input"]
     if not error["loc"]:
-        return Fault("body", f"is {shown(value)}; send a JSON object such as {example}")
+        return FieldFault("body", f"is {shown(value)}; send a JSON object such as {example}")
     field = str(error["loc"][0])
     if field not in takes:
         return unknown_field(field, takes)
     if error["type"] == "missing":
-        return Fault(field, f"is missing; it takes {takes[field]}")
-    return Fault(field, f"is {shown(value)}; it takes {takes[field]}")
+        return FieldFault(field, f"is missing; it takes {takes[field]}")
+    return FieldFault(field, f"is {shown(value)}; it takes {takes[field]}")
 
 
 def meant(name: str, known: Collection[str]) -> str | None:
@@ -86,11 +86,11 @@ def meant(name: str, known: Collection[str]) -> str | None:
     return own[near[0]] if near else None
 
 
-def unknown_field(name: str, known: Collection[str]) -> Fault:
+def unknown_field(name: str, known: Collection[str]) -> FieldFault:
     """Describe a field of a body that is not among those known."""
     field = meant(name, known)
     advice = f"did you mean {field}?" if field else "leave it out"
-    return Fault(shown_name(name), f"is not known; {advice} ({_listed(known)} are taken)")
+    return FieldFault(shown_name(name), f"is not known; {advice} ({_listed(known)} are taken)")
 
 
 def refuse_query(request: Request, known: Collection[str]) -> None:
@@ -109,11 +109,11 @@ def refuse_query(request: Request, known: Collection[str]) -> None:
         raise BadRequest([_in_query(part.partition("=")[0], known) for part in parts])
 
 
-def _in_query(name: str, known: Collection[str]) -> Fault:
+def _in_query(name: str, known: Collection[str]) -> FieldFault:
     text = unquote_plus(name[: 3 * _LONGEST])
     field = text if text in known else meant(text, known)
     fields = f"the field {field}" if field else f"fields ({_listed(known)} are taken)"
-    return Fault(
+    return FieldFault(
         shown_name(text) or "query",
         "is in the query, where nothing is taken; send a JSON body with "
         f"{fields} and the header 'Content-Type: application/json'",

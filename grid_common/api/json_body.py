@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Request
 from pydantic_core import from_json
 
-from grid_common.api.problems import BadRequest, BodyTooLarge, Fault, NotJson
+from grid_common.api.problems import BadRequest, BodyTooLarge, FieldFault, NotJson
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -68,9 +68,11 @@ def parse_body(body: bytes) -> Any:
         document = from_json(body)
     except ValueError as error:
         raise BadRequest(
-            [Fault(WHOLE_BODY, f"is not JSON ({error}); send a JSON object")]
+            [FieldFault(WHOLE_BODY, f"is not JSON ({error}); send a JSON object")]
         ) from None
     if isinstance(document, dict) and len(document) > _MOST_FIELDS:
-        fault = Fault(WHOLE_BODY, f"has {len(document)} fields; send only those that are described")
+        fault = FieldFault(
+            WHOLE_BODY, f"has {len(document)} fields; send only those that are described"
+        )
         raise BadRequest([fault])
     return document

@@ -4,7 +4,7 @@ import re
 
 from flask import Request
 
-from grid_common.api.problems import BadRequest, Fault
+from grid_common.api.problems import BadRequest, FieldFault
 
 # RFC 7240 has whole seconds; the grid's own hops also tell each other parts of one.
 _SECONDS = re.compile(r"\d{1,9}(\.\d{1,9})?", re.ASCII)
@@ -35,5 +35,7 @@ def wait_s(request: Request, longest_s: float) -> float:
 
 def _seconds(value: str) -> float:
     if not _SECONDS.fullmatch(value):
-        raise BadRequest([Fault("Prefer", f"wait={value[:20]!r}: it takes seconds, as in wait=30")])
+        raise BadRequest(
+            [FieldFault("Prefer", f"wait={value[:20]!r}: it takes seconds, as in wait=30")]
+        )
     return float(value)

@@ -24,7 +24,7 @@ __all__ = [
     "MOST_FAULTS",
     "BadRequest",
     "BodyTooLarge",
-    "Fault",
+    "FieldFault",
     "NotJson",
     "Problem",
     "Unavailable",
@@ -38,7 +38,7 @@ __all__ = [
 MOST_FAULTS = 10
 
 
-class Fault(NamedTuple):
+class FieldFault(NamedTuple):
     """One thing that is wrong with a request."""
 
     field: str
@@ -87,7 +87,7 @@ class BadRequest(Problem):
     type = "urn:ev-grid:problem:bad-request"
     title = "The request is not valid"
 
-    def __init__(self, faults: Sequence[Fault]) -> None:
+    def __init__(self, faults: Sequence[FieldFault]) -> None:
         detail = "; ".join(f"{fault.field}: {fault.detail}" for fault in faults)
         super().__init__(detail, errors=[fault._asdict() for fault in faults])
 

@@ -7,7 +7,7 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from grid_common.api.problems import BadRequest, Fault, shown
+from grid_common.api.problems import BadRequest, FieldFault, shown
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -78,7 +78,7 @@ def sent_of(environ: "WSGIEnvironment") -> float | None:
     if text is None:
         return None
     if not _CLOCK.fullmatch(text):
-        raise BadRequest([Fault(SENT, f"is {shown(text)}; it takes a number of seconds")])
+        raise BadRequest([FieldFault(SENT, f"is {shown(text)}; it takes a number of seconds")])
     return float(text)
 
 
@@ -96,12 +96,12 @@ def _terms(grace: str | None, owner: str | None, lease: str | None, resumed: str
 def _owner(owner: str | None) -> str | None:
     if owner is not None and not _OWNER.fullmatch(owner):
         takes = "1 to 64 characters of A-Z a-z 0-9 . _ : -"
-        raise BadRequest([Fault(OWNER, f"is {shown(owner)}; it takes {takes}")])
+        raise BadRequest([FieldFault(OWNER, f"is {shown(owner)}; it takes {takes}")])
     return owner
 
 
 def _seconds(header: str, text: str) -> float:
     if not _SECONDS.fullmatch(text) or float(text) > _LONGEST_S:
         takes = f"a number of seconds from 0 to {_LONGEST_S}, as in {header}: 300"
-        raise BadRequest([Fault(header, f"is {shown(text)}; it takes {takes}")])
+        raise BadRequest([FieldFault(header, f"is {shown(text)}; it takes {takes}")])
     return float(text)

@@ -9,7 +9,7 @@ from werkzeug.test import TestResponse
 
 from grid_common.api import problems
 from grid_common.api.problem_type import problem_type
-from grid_common.api.problems import BadRequest, Fault, Problem, Unavailable
+from grid_common.api.problems import BadRequest, FieldFault, Problem, Unavailable
 
 
 class Log:
@@ -62,7 +62,9 @@ def test_a_problem_is_answered_with_its_document_and_headers() -> None:
 
 
 def test_each_fault_of_a_request_is_reported_in_words_and_by_field() -> None:
-    answer, _ = answer_to(raising(BadRequest([Fault("kwh", "is 0"), Fault("soc", "is 9")])))
+    answer, _ = answer_to(
+        raising(BadRequest([FieldFault("kwh", "is 0"), FieldFault("soc", "is 9")]))
+    )
 
     assert answer.status_code == 400
     assert answer.get_json() == {
