@@ -1,1 +1,1 @@
-"""Sends vehicles to the grid, times them from when they were due, and checks the grid's books."""
+"""Sends vehicles to the grid, times them from when they were due, checks the grid's counters."""

@@ -15,7 +15,7 @@ _LONGEST_REASON = 160
 _LONGEST_RETRY_S = 1e6
 
 
-class Answer(NamedTuple):
+class HttpResponse(NamedTuple):
     """An HTTP answer. `headers` has names in lower case."""
 
     status: int
@@ -23,7 +23,7 @@ class Answer(NamedTuple):
     body: bytes
 
 
-def apply_answer(charge: Charge, answer: Answer) -> None:
+def apply_answer(charge: Charge, answer: HttpResponse) -> None:
     """Enter into a charge what an answer says; one that cannot be right makes it failed."""
     charge.status = answer.status
     charge.reason = ""
@@ -122,7 +122,7 @@ def _fault(
     return ""
 
 
-def retry_after(answer: Answer, now: datetime) -> float | None:
+def retry_after(answer: HttpResponse, now: datetime) -> float | None:
     """Return the seconds of a Retry-After header, None without a usable one.
 
     Args:

@@ -19,7 +19,7 @@ from enum import StrEnum
 from typing import Any
 from urllib.parse import SplitResult
 
-from load_tester.answer import Answer
+from load_tester.answer import HttpResponse
 
 _MOST_ANSWER_BYTES = 1 << 20
 _RESOLVE_AGAIN_S = 5.0
@@ -30,7 +30,7 @@ _OWN_LIMITS = {
 }
 
 
-class Silence(StrEnum):
+class FailureKind(StrEnum):
     """How a request went unanswered."""
 
     REFUSED = "connection refused"
@@ -45,24 +45,26 @@ class Silence(StrEnum):
 class NoAnswer(Exception):
     """A request that got no answer."""
 
-    def __init__(self, silence: Silence, detail: str = "") -> None:
-        super().__init__(f"{silence}: {detail}" if detail else silence.value)
-        self.silence = silence
+    def __init__(self, kind: FailureKind, detail: str = "") -> None:
+        super().__init__(f"{kind}: {detail}" if detail else kind.value)
+        self.kind = kind
 
     @property
     def sent(self) -> bool:
         """Whether the request may have reached the grid."""
-        return self.silence not in _NOT_SENT
+        return self.kind not in _NOT_SENT
 
     @property
     def passing(self) -> bool:
         """Whether trying again may help: the gateway was away, or went away."""
-        return self.silence in (Silence.REFUSED, Silence.UNREACHABLE, Silence.RESET)
+        return self.kind in (FailureKind.REFUSED, FailureKind.UNREACHABLE, FailureKind.RESET)
 
 
 # OpenSSL's words for bytes that are no TLS, as of a server that speaks HTTP on that port.
 _OTHER_PROTOCOL = frozenset({"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE"})
-_NOT_SENT = frozenset({Silence.REFUSED, Silence.UNREACHABLE, Silence.UNTRUSTED, Silence.NO_TLS})
+_NOT_SENT = frozenset(
+    {FailureKind.REFUSED, FailureKind.UNREACHABLE, FailureKind.UNTRUSTED, FailureKind.NO_TLS}
+)
 _Address = tuple[socket.AddressFamily, tuple[Any, ...]]
 
 
@@ -100,7 +102,7 @@ class Addresses:
             except (OSError, UnicodeError) as error:
                 if not self._found:
                     detail = f"the name {self._host} was not found ({error})"
-                    raise NoAnswer(Silence.UNREACHABLE, detail) from None
+                    raise NoAnswer(FailureKind.UNREACHABLE, detail) from None
         turn = next(self._turn) % len(self._found)
         return self._found[turn:] + self._found[:turn]
 
@@ -113,7 +115,7 @@ class Caller:
         self._keep_alive = keep_alive
         self._connection: socket.socket | None = None
 
-    def charge(self, body: bytes, key: str | None = None) -> Answer:
+    def charge(self, body: bytes, key: str | None = None) -> HttpResponse:
         """Send one `POST /charge`, with a key if it has one, and wait for the answer.
 
         Raises:
@@ -123,7 +125,7 @@ class Caller:
         self._connection = None
         last = True
         try:
-            with _silences():
+            with _failures():
                 # One piece, so that head and body travel in one packet.
                 connection.sendall(self._gateway.head(len(body), key, self._keep_alive) + body)
                 answer, ended = _read_answer(connection)
@@ -143,7 +145,7 @@ class Caller:
             self._connection = None
 
 
-def _read_answer(connection: socket.socket) -> tuple[Answer, bool]:
+def _read_answer(connection: socket.socket) -> tuple[HttpResponse, bool]:
     """Read an answer, and whether the connection ends with it."""
     response = http.client.HTTPResponse(connection, method="POST")
     try:
@@ -155,7 +157,7 @@ def _read_answer(connection: socket.socket) -> tuple[Answer, bool]:
             raise http.client.IncompleteRead(content, response.length)
         headers = {name.lower(): value for name, value in response.getheaders()}
         last = response.will_close or not response.isclosed()
-        return Answer(response.status, headers, content), last
+        return HttpResponse(response.status, headers, content), last
     finally:
         response.close()
 
@@ -211,18 +213,18 @@ class Gateway:
                 return self._connect(family, address)
             except NoAnswer as error:
                 fault = error
-        raise fault or NoAnswer(Silence.UNREACHABLE)
+        raise fault or NoAnswer(FailureKind.UNREACHABLE)
 
     def _connect(self, family: socket.AddressFamily, address: tuple[Any, ...]) -> socket.socket:
-        with _silences():  # here too: there may be no descriptor left for it
+        with _failures():  # here too: there may be no descriptor left for it
             connection = socket.socket(family, socket.SOCK_STREAM)
         try:
-            with _silences():
+            with _failures():
                 connection.settimeout(_CONNECT_TIMEOUT_S)
                 try:
                     connection.connect(address)
                 except TimeoutError:  # a container that is stopped leaves no one to refuse
-                    raise NoAnswer(Silence.UNREACHABLE, "no connection in time") from None
+                    raise NoAnswer(FailureKind.UNREACHABLE, "no connection in time") from None
                 connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 if self._tls is not None:
                     connection = self._tls.wrap_socket(connection, server_hostname=self._host)
@@ -239,27 +241,27 @@ def _plain(seconds: float) -> str:
 
 
 @contextmanager
-def _silences() -> Iterator[None]:
+def _failures() -> Iterator[None]:
     """Turn the many ways of not being answered into NoAnswer."""
     try:
         yield
     except ConnectionRefusedError:
-        raise NoAnswer(Silence.REFUSED) from None
+        raise NoAnswer(FailureKind.REFUSED) from None
     except ssl.SSLCertVerificationError as error:
-        raise NoAnswer(Silence.UNTRUSTED, error.verify_message) from None
+        raise NoAnswer(FailureKind.UNTRUSTED, error.verify_message) from None
     except (ssl.SSLEOFError, ssl.SSLZeroReturnError):
-        raise NoAnswer(Silence.RESET) from None
+        raise NoAnswer(FailureKind.RESET) from None
     except ssl.SSLError as error:
         if error.reason in _OTHER_PROTOCOL:
-            raise NoAnswer(Silence.NO_TLS) from None
+            raise NoAnswer(FailureKind.NO_TLS) from None
         reason = (error.reason or "failed").replace("_", " ").lower()
-        raise NoAnswer(Silence.UNREACHABLE, f"TLS: {reason}") from None
+        raise NoAnswer(FailureKind.UNREACHABLE, f"TLS: {reason}") from None
     except (ConnectionError, http.client.IncompleteRead):  # RemoteDisconnected among them
-        raise NoAnswer(Silence.RESET) from None
+        raise NoAnswer(FailureKind.RESET) from None
     except TimeoutError:
-        raise NoAnswer(Silence.TIMEOUT) from None
+        raise NoAnswer(FailureKind.TIMEOUT) from None
     except (http.client.HTTPException, ValueError) as error:
-        raise NoAnswer(Silence.GARBLED, str(error) or type(error).__name__) from None
+        raise NoAnswer(FailureKind.GARBLED, str(error) or type(error).__name__) from None
     except OSError as error:
         reason = _OWN_LIMITS.get(error.errno or 0) or error.strerror or type(error).__name__
-        raise NoAnswer(Silence.UNREACHABLE, reason) from None
+        raise NoAnswer(FailureKind.UNREACHABLE, reason) from None

@@ -7,7 +7,7 @@ from urllib.parse import urljoin, urlsplit
 import gevent
 from gevent.lock import BoundedSemaphore
 
-from load_tester.answer import Answer, apply_session
+from load_tester.answer import HttpResponse, apply_session
 from load_tester.pages import PageMissing, Pages
 from load_tester.vehicle import Charge, Outcome
 
@@ -31,7 +31,7 @@ class Follower:
         self._turn = BoundedSemaphore(1)
         self._connections = BoundedSemaphore(_AT_ONCE)
 
-    def follow(self, charge: Charge, answer: Answer) -> float | None:
+    def follow(self, charge: Charge, answer: HttpResponse) -> float | None:
         """Wait until the session of a 202 has ended, and enter its end.
 
         A gateway that tells no `Location` leaves the vehicle accepted. One that is away is asked

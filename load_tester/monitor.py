@@ -10,8 +10,8 @@ import gevent
 
 from load_tester.pages import PageMissing, Pages
 from load_tester.reconciliation.counters import GatewayCounters, GridCounters, SubstationCounters
-from load_tester.reconciliation.decisions import DecisionBook
-from load_tester.reconciliation.ledger import LedgerBook
+from load_tester.reconciliation.decisions import DecisionRecords
+from load_tester.reconciliation.ledger import LedgerRecords
 from load_tester.substation import GridSamples
 
 _DECISIONS_EVERY_S = 0.25
@@ -25,7 +25,7 @@ _AFTER_ALL = 10**12  # a sequence that no balancer reaches: asks for `last` alon
 
 
 @dataclass(slots=True)
-class Watch:
+class Monitor:
     """Polls the pages that the gateway passes on, and the substations' own.
 
     `now` tells seconds since the start of the run. Pages that are not there end their own poll and
@@ -34,8 +34,8 @@ class Watch:
 
     url: str
     now: Callable[[], float]
-    book: DecisionBook | None
-    ledger: LedgerBook
+    records: DecisionRecords | None
+    ledger: LedgerRecords
     substation_metrics: Sequence[str] = ()
     api_key: str | None = field(default=None, repr=False)
     on_waiting: Callable[[int], None] = lambda _: None
@@ -63,12 +63,12 @@ class Watch:
         return self._pages.document(self._at(page))
 
     def _find_last_decision(self) -> None:
-        if self.book is None:
+        if self.records is None:
             return
         try:
             for balancer in self._balancers():
                 page = self._page(_decisions(_AFTER_ALL, balancer))
-                self.book.cursor(balancer).since = int(page["last"])
+                self.records.cursor(balancer).since = int(page["last"])
         except PageMissing as error:
             self._give_up_decisions(f"/decisions {error}")
         except (KeyError, TypeError, ValueError):
@@ -77,17 +77,17 @@ class Watch:
     def start(self) -> None:
         """Poll in the background until `finish`."""
         self._polls.append(gevent.spawn(self._repeat, _LOADS_EVERY_S, self._sample_loads))
-        if self.book is not None:
+        if self.records is not None:
             self._polls.append(gevent.spawn(self._repeat, _DECISIONS_EVERY_S, self._read_decisions))
 
     def finish(self) -> None:
         """Stop polling and read the decisions that are left."""
         gevent.killall(self._polls)
         for _ in range(_LAST_TRIES):
-            if self.book is None or self._read_decisions():
+            if self.records is None or self._read_decisions():
                 return
-        if self.book is not None:
-            self.book.cut_off = True
+        if self.records is not None:
+            self.records.cut_off = True
 
     @staticmethod
     def _repeat(every: float, action: Callable[[], object]) -> None:
@@ -127,10 +127,10 @@ class Watch:
         return balancers if len(balancers) > 1 else [""]
 
     def _read_decisions_of(self, balancer: str) -> bool:
-        while self.book is not None:
+        while self.records is not None:
             try:
-                page = self._page(_decisions(self.book.cursor(balancer).overlap, balancer))
-                if not self.book.absorb(page, balancer):
+                page = self._page(_decisions(self.records.cursor(balancer).overlap, balancer))
+                if not self.records.absorb(page, balancer):
                     return True
             except PageMissing as error:
                 if error.status not in (404, 405, 501):
@@ -141,7 +141,7 @@ class Watch:
         return True
 
     def _give_up_decisions(self, reason: str) -> None:
-        self.book, self.decisions_fault = None, reason
+        self.records, self.decisions_fault = None, reason
 
     def read_counters(self) -> GridCounters:
         """Read the metrics pages of the gateway and of every substation, all at once."""

@@ -8,7 +8,7 @@ from urllib.parse import urljoin, urlsplit
 
 import gevent
 
-from load_tester.client import Gateway, NoAnswer, Silence
+from load_tester.client import FailureKind, Gateway, NoAnswer
 from load_tester.options import Options
 from load_tester.pages import PageMissing, Pages
 
@@ -16,9 +16,10 @@ _LOOK_EVERY_S = 0.25
 _PAGE_TIMEOUT_S = 2.0
 _START = "start the grid with `make run` or `docker compose up --wait`, or name another gateway"
 _REMEDIES = {
-    Silence.UNTRUSTED: "name a file with its issuer's certificate in SSL_CERT_FILE, or give --url "
+    FailureKind.UNTRUSTED: "name a file with its issuer's certificate in SSL_CERT_FILE, or give "
+    "--url "
     "the name that the certificate has",
-    Silence.NO_TLS: "give --url with http://, or the port where it speaks TLS",
+    FailureKind.NO_TLS: "give --url with http://, or the port where it speaks TLS",
 }
 
 
@@ -65,7 +66,7 @@ def _fault(gateway: Gateway, url: str, pages: Pages | None) -> _Fault | None:
     try:
         gateway.connect().close()
     except NoAnswer as error:
-        return _Fault(str(error), _REMEDIES.get(error.silence, _START), error.passing)
+        return _Fault(str(error), _REMEDIES.get(error.kind, _START), error.passing)
     try:
         if pages:
             pages.text(urljoin(f"{url}/", "readyz"))

@@ -13,15 +13,15 @@ from load_tester.client import Gateway
 from load_tester.follow import Follower
 from load_tester.latency import Spread
 from load_tester.limits import Breaking, ServiceWatch, Thresholds
-from load_tester.monitor import Watch
+from load_tester.monitor import Monitor
 from load_tester.options import Options
 from load_tester.power import Point, known_points
 from load_tester.progress import Progress
-from load_tester.reconciliation.checks import check_books
+from load_tester.reconciliation.checks import reconcile
 from load_tester.reconciliation.counters import GridCounters
-from load_tester.reconciliation.decisions import DecisionBook
-from load_tester.reconciliation.findings import Books
-from load_tester.reconciliation.ledger import LedgerBook
+from load_tester.reconciliation.decisions import DecisionRecords
+from load_tester.reconciliation.findings import Reconciliation
+from load_tester.reconciliation.ledger import LedgerRecords
 from load_tester.result import Cost, Recording
 from load_tester.runner import Manners, Runner
 from load_tester.vehicle import Outcome, Plan
@@ -60,11 +60,11 @@ class Recorder:
             watch=self._service.observe if plan.stages else lambda _: False,
             follow=Follower(options.url, options.api_key).follow if options.respond_async else None,
         )
-        self._watch = Watch(
+        self._watch = Monitor(
             options.url,
             now=lambda: self.runner.now,
-            book=DecisionBook(tag) if options.decisions else None,
-            ledger=LedgerBook(tag),
+            records=DecisionRecords(tag) if options.decisions else None,
+            ledger=LedgerRecords(tag),
             substation_metrics=options.substation_metrics,
             api_key=options.api_key,
             on_waiting=self.runner.tally.note_waiting,
@@ -80,9 +80,9 @@ class Recorder:
             self._plan,
             self.runner.charges,
             self._watch.samples,
-            self._watch.book,
+            self._watch.records,
             self._watch.decisions_fault,
-            self._check_books(before),
+            self._reconcile(before),
             self._find_breaking(),
             cost,
             self._points(before),
@@ -98,8 +98,8 @@ class Recorder:
 
     def _run(self) -> Cost:
         self.began = datetime.now(UTC)
-        if self._watch.book is not None:
-            self._watch.book.began = self.began.timestamp()
+        if self._watch.records is not None:
+            self._watch.records.began = self.began.timestamp()
         gc.collect()
         gc.freeze()  # what is there already needs no look at each collection
         cpu, wall = time.process_time(), time.perf_counter()
@@ -116,16 +116,16 @@ class Recorder:
             Spread.of(charge.lag for charge in self.runner.charges),
         )
 
-    def _check_books(self, before: GridCounters) -> Books:
+    def _reconcile(self, before: GridCounters) -> Reconciliation:
         charges = self.runner.charges
         if not (self._check and charges):
-            return Books()
+            return Reconciliation()
         charged = sum(charge.outcome is Outcome.CHARGED for charge in charges)
-        return check_books(
+        return reconcile(
             charges,
             before,
             self._watch.settle(_enough(before, charged)),
-            self._watch.book,
+            self._watch.records,
             self.began.timestamp(),
             several_gateways=self._gateway.addresses.several,
             substation_names={

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from statistics import median
 
-from load_tester.trace import Session, Trace, TraceError
+from load_tester.trace import Trace, TraceError, TraceSession
 from load_tester.vehicle import Plan, Vehicle
 
 # What the replay asks of the grid in the mean when no speed is given: five sixths of what the
@@ -74,7 +74,7 @@ def plan_replay(
     return Plan("replay", summary, planned, tuple(notes))
 
 
-def _point_share(session: Session) -> float:
+def _point_share(session: TraceSession) -> float:
     """Tell how much longer than with a point's power it holds a point of the default grid."""
     most_kw = session.traits.max_power_kw
     return 1.0 if most_kw is None else max(1.0, _DEFAULT_POINT_KW / most_kw)
@@ -105,7 +105,7 @@ def _speed(speed: float) -> str:
     return f"{speed:,.0f}" if speed >= 100 else f"{speed:.3g}"
 
 
-def _period(sessions: Sequence[Session]) -> str:
+def _period(sessions: Sequence[TraceSession]) -> str:
     first, last = sessions[0].arrival, sessions[-1].arrival
     if first < _PLAUSIBLE_EPOCH:
         return f"{last - first:,.0f} s"

@@ -9,8 +9,8 @@ from typing import Any
 from load_tester.latency import Spread, Window, window_of, windows, worst_windows
 from load_tester.limits import Breaking, Thresholds
 from load_tester.power import Point, PowerReport, report_power
-from load_tester.reconciliation.decisions import DecisionBook
-from load_tester.reconciliation.findings import Books
+from load_tester.reconciliation.decisions import DecisionRecords
+from load_tester.reconciliation.findings import Reconciliation
 from load_tester.substation import GridSamples, SubstationReport, report_substations
 from load_tester.vehicle import Charge, Outcome, Plan, Stage
 
@@ -34,9 +34,9 @@ class Recording:
     plan: Plan
     charges: Sequence[Charge]
     samples: GridSamples
-    decisions: DecisionBook | None
+    decisions: DecisionRecords | None
     decisions_fault: str  # why there are none
-    books: Books
+    reconciliation: Reconciliation
     breaking: Breaking | None
     cost: Cost
     points: Sequence[Point] = ()  # a kind each; none: not known
@@ -92,8 +92,8 @@ class Result:
 
     @property
     def passed(self) -> bool:
-        """Whether every threshold was held and the grid's books are in order."""
-        return not self.missed and self.recording.books.in_order
+        """Whether every threshold was held and the grid's counters are in order."""
+        return not self.missed and self.recording.reconciliation.in_order
 
     @property
     def end(self) -> float:
@@ -143,7 +143,9 @@ def sum_up(recording: Recording, setting: Setting) -> Result:
         time_to_charge,
         delay,
         report_power(charged, recording.points),
-        report_substations(charges, recording.samples, recording.decisions, recording.books),
+        report_substations(
+            charges, recording.samples, recording.decisions, recording.reconciliation
+        ),
         cut,
         worst_windows(cut),
         _stages(recording),
@@ -230,8 +232,10 @@ def as_json(result: Result) -> dict[str, Any]:
         },
         "choices": _choices(recording.decisions, recording.decisions_fault),
         "books": {
-            "in_order": recording.books.in_order,
-            "findings": [dataclasses.asdict(finding) for finding in recording.books.findings],
+            "in_order": recording.reconciliation.in_order,
+            "findings": [
+                dataclasses.asdict(finding) for finding in recording.reconciliation.findings
+            ],
         },
         "stress": None if recording.breaking is None else dataclasses.asdict(recording.breaking),
         "stages": [
@@ -252,26 +256,26 @@ def _spread(spread: Spread | None) -> dict[str, float] | None:
     return None if spread is None else dataclasses.asdict(spread)
 
 
-def _choices(book: DecisionBook | None, fault: str) -> dict[str, Any]:
-    if book is None:
+def _choices(records: DecisionRecords | None, fault: str) -> dict[str, Any]:
+    if records is None:
         return {"available": False, "reason": fault}
     return {
         "available": True,
-        "decisions": book.total,
-        "least_loaded": book.least_loaded,
-        "not_least_loaded": book.total - book.least_loaded,
-        "examples": [dataclasses.asdict(example) for example in book.misjudged],
-        "policies": dict(book.policies),
-        "chosen": dict(book.chosen),
-        "peak_load": {name: load for name, (load, _) in book.peaks.items()},
-        "over_capacity": book.over_capacity,
-        "repeated_dispatches": book.repeated,
-        "largest_imbalance": None if book.widest is None else dataclasses.asdict(book.widest),
+        "decisions": records.total,
+        "least_loaded": records.least_loaded,
+        "not_least_loaded": records.total - records.least_loaded,
+        "examples": [dataclasses.asdict(example) for example in records.misjudged],
+        "policies": dict(records.policies),
+        "chosen": dict(records.chosen),
+        "peak_load": {name: load for name, (load, _) in records.peaks.items()},
+        "over_capacity": records.over_capacity,
+        "repeated_dispatches": records.repeated,
+        "largest_imbalance": None if records.widest is None else dataclasses.asdict(records.widest),
         "largest_imbalance_points": None
-        if book.widest_share is None
-        else dataclasses.asdict(book.widest_share),
-        "foreign_sessions": len(book.foreign),
-        "missed": book.missed,
-        "unreadable": book.unreadable,
-        "balancer_restarts": book.restarts,
+        if records.widest_share is None
+        else dataclasses.asdict(records.widest_share),
+        "foreign_sessions": len(records.foreign),
+        "missed": records.missed,
+        "unreadable": records.unreadable,
+        "balancer_restarts": records.restarts,
     }

@@ -14,8 +14,8 @@ import gevent
 from gevent.event import Event
 from gevent.pool import Group
 
-from load_tester.answer import Answer, apply_answer, retry_after
-from load_tester.client import Caller, Gateway, NoAnswer, Silence
+from load_tester.answer import HttpResponse, apply_answer, retry_after
+from load_tester.client import Caller, FailureKind, Gateway, NoAnswer
 from load_tester.vehicle import Charge, Outcome, Plan, Vehicle
 
 _BATCH = 64  # vehicles started in a row before those already started get a turn
@@ -24,7 +24,7 @@ _LONGEST_PAUSE_S = 5.0
 _BEGAN = (Outcome.CHARGED, Outcome.ACCEPTED, Outcome.STOPPED)
 
 # Given a charge and the 202, it returns how long the session took, seconds; None: not known.
-Follow = Callable[[Charge, Answer], float | None]
+Follow = Callable[[Charge, HttpResponse], float | None]
 
 
 @dataclass(slots=True)
@@ -55,7 +55,7 @@ class Manners:
 
     patience: float
     timeout: float
-    tag: str  # begins every vehicle's id, so that a run finds its own in the grid's books
+    tag: str  # begins every vehicle's id, so that a run finds its own in the grid's counters
     idempotent: bool = False  # it sends a key, and comes back with the same one
 
 
@@ -169,7 +169,7 @@ class Runner:
             charge.unanswered += error.sent
             passing = error.passing
         except gevent.Timeout:
-            charge.outcome, charge.reason = Outcome.FAILED, Silence.TIMEOUT.value
+            charge.outcome, charge.reason = Outcome.FAILED, FailureKind.TIMEOUT.value
             charge.unanswered += charge.status is None
         else:
             # A key's earlier request, whose connection broke, may still be being answered.
@@ -189,7 +189,7 @@ class Runner:
             return None
         return pause
 
-    def _take(self, charge: Charge, answer: Answer) -> None:
+    def _take(self, charge: Charge, answer: HttpResponse) -> None:
         apply_answer(charge, answer)
         if charge.keys and (charge.replayed or charge.outcome in _BEGAN):
             charge.unanswered = 0  # this is what became of the tries before

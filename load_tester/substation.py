@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from load_tester.reconciliation.decisions import DecisionBook
-from load_tester.reconciliation.findings import Books
+from load_tester.reconciliation.decisions import DecisionRecords
+from load_tester.reconciliation.findings import Reconciliation
 from load_tester.vehicle import Charge
 
 
@@ -82,7 +82,10 @@ class SubstationReport:
 
 
 def report_substations(
-    charges: Sequence[Charge], samples: GridSamples, decisions: DecisionBook | None, books: Books
+    charges: Sequence[Charge],
+    samples: GridSamples,
+    decisions: DecisionRecords | None,
+    reconciliation: Reconciliation,
 ) -> list[SubstationReport]:
     """Build the table of substations, by name."""
     vehicles: Counter[str] = Counter()
@@ -98,7 +101,7 @@ def report_substations(
     rows = []
     for name in names:
         seen = samples.substations.get(name, [])
-        growth = books.growth.get(samples.addresses.get(name, ""))
+        growth = reconciliation.growth.get(samples.addresses.get(name, ""))
         counted = growth is not None and not growth.gap
         rows.append(
             SubstationReport(
@@ -109,7 +112,7 @@ def report_substations(
                 max([sample.load for sample in seen] + [peaks.get(name, (0, 0))[0]], default=None),
                 round(growth.charged) if growth is not None and counted else None,
                 growth.kwh if growth is not None and counted else None,
-                books.ledger_kwh.get(name),
+                reconciliation.ledger_kwh.get(name),
                 growth.metered_kwh if growth is not None else None,
                 sum(sample.health != "up" for sample in seen),
             )

@@ -25,7 +25,7 @@ class TraceError(PlanError):
     """A trace that cannot be replayed; the message names file, fault and remedy."""
 
 
-class Session(NamedTuple):
+class TraceSession(NamedTuple):
     """One row: arrival in seconds (since 1970 where the file has dates), energy, and the rest."""
 
     arrival: float
@@ -58,7 +58,7 @@ class Trace:
     """The readable sessions of a file in order of arrival, and what was left out."""
 
     name: str
-    sessions: tuple[Session, ...]
+    sessions: tuple[TraceSession, ...]
     arrival_column: str
     energy_column: str
     trait_columns: tuple[str, ...] = ()
@@ -109,7 +109,7 @@ def read_trace(
             _check_width(row, len(names), max(arrival_at, energy_at))
             arrival = reader.moment(row.cells[arrival_at], compact=compact)
             kwh = reader.kwh(row.cells[energy_at], unit)
-            sessions.append(Session(arrival, kwh, traits.read(row.cells, kwh)))
+            sessions.append(TraceSession(arrival, kwh, traits.read(row.cells, kwh)))
         except ValueError as error:
             faults.append(f"{row.place}: {error}")
     if not sessions:

@@ -7,8 +7,8 @@ from typing import Self
 _PIECE_BYTES = 16_384
 
 
-class Relay:
-    """A TCP relay on loopback, from a port of its own to a target's.
+class FaultProxy:
+    """A TCP fault proxy on loopback, from a port of its own to a target's.
 
     It passes bytes, ends of streams and resets on as they come. While it is cut it passes none of
     them and closes nothing: both ends see silence, as when a cable is pulled; what was under way
@@ -16,7 +16,7 @@ class Relay:
     """
 
     def __init__(self, port: int, target_port: int, target_host: str = "127.0.0.1") -> None:
-        """Start to relay; `close` ends it."""
+        """Start to fault proxy; `close` ends it."""
         self.name = f"the link to port {target_port}"
         self._port = port
         self._target_port = target_port
@@ -29,7 +29,7 @@ class Relay:
         self._back.set()
         self._calls: set[asyncio.Task[None] | None] = set()
         self._server = self._loop.run_until_complete(
-            asyncio.start_server(self._relay, "127.0.0.1", port, backlog=1024)
+            asyncio.start_server(self._fault_proxy, "127.0.0.1", port, backlog=1024)
         )
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
@@ -78,7 +78,7 @@ class Relay:
             call.cancel()
         await asyncio.gather(*calls, return_exceptions=True)
 
-    async def _relay(self, near: asyncio.StreamReader, answers: asyncio.StreamWriter) -> None:
+    async def _fault_proxy(self, near: asyncio.StreamReader, answers: asyncio.StreamWriter) -> None:
         call = asyncio.current_task()
         self._calls.add(call)
         try:

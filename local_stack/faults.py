@@ -7,7 +7,7 @@ that strike processes strike containers too: anything with the methods of a `Par
 import time
 from typing import Protocol
 
-from local_stack.fault_proxy import Relay
+from local_stack.fault_proxy import FaultProxy
 
 # Half of a poll's time limit there and half back would be too slow for the balancer; this is not.
 _DELAY_S = 0.2
@@ -57,7 +57,7 @@ def restart(part: Part, _hold_s: float = 0) -> None:
     part.restart()
 
 
-def slow(link: Relay, hold_s: float) -> None:
+def slow(link: FaultProxy, hold_s: float) -> None:
     """Hold each piece of every stream up by 0.2 s, each way; for `hold_s`."""
     link.slow(_DELAY_S)
     try:
@@ -66,7 +66,7 @@ def slow(link: Relay, hold_s: float) -> None:
         link.heal()
 
 
-def cut(link: Relay, hold_s: float) -> None:
+def cut(link: FaultProxy, hold_s: float) -> None:
     """Pass nothing on, not even that a stream ended, for `hold_s`."""
     link.cut()
     try:

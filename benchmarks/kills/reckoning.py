@@ -20,7 +20,7 @@ class Attempt(NamedTuple):
     ended: float
 
 
-class Silence(NamedTuple):
+class FailureKind(NamedTuple):
     """When a substation was cut off or frozen, seconds since 1970."""
 
     substation: str
@@ -71,7 +71,7 @@ def reckon(
     ledger: Iterable[Mapping[str, Any]],
     registers: Mapping[str, Mapping[str, Attempt]],
     *,
-    silences: Iterable[Silence],
+    silences: Iterable[FailureKind],
     lease_kwh: float,
 ) -> Reckoning:
     """Compare.

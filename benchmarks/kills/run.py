@@ -16,7 +16,7 @@ from benchmarks import commit, machine
 from benchmarks.kills import evidence, moments
 from benchmarks.kills.options import Options
 from benchmarks.kills.plan import Fault, Moment, What, faults
-from benchmarks.kills.reckoning import Reckoning, Silence, reckon
+from benchmarks.kills.reckoning import FailureKind, Reckoning, reckon
 from benchmarks.kills.segments import Segment
 from benchmarks.kills.testbed import LEASE_KWH, Stage
 from benchmarks.kills.vehicles import Driver, Vehicle, draw
@@ -82,7 +82,7 @@ class Run:
         self._drivers: list[threading.Thread] = []
         self._give_up = threading.Event()
         self._arrive = threading.Event()
-        self._silences: list[Silence] = []
+        self._failures: list[FailureKind] = []
         self._timers: list[threading.Timer] = []
 
     def run(self) -> Results:
@@ -170,7 +170,7 @@ class Run:
 
         def over() -> None:
             end()
-            self._silences.append(Silence(fault.targets[0], began, time.time()))
+            self._failures.append(FailureKind(fault.targets[0], began, time.time()))
 
         timer = threading.Timer(fault.hold_s, over)
         timer.daemon = True
@@ -218,7 +218,7 @@ class Run:
             text = json.dumps(read, indent=1, default=sorted)
             (self._folder / f"{name}.json").write_text(text, encoding="utf-8")
         return reckon(
-            self._vehicles, ledger, registers, silences=self._silences, lease_kwh=LEASE_KWH
+            self._vehicles, ledger, registers, silences=self._failures, lease_kwh=LEASE_KWH
         )
 
     def _tell(self, results: Results) -> None:

@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from benchmarks.kills.plan import Way
 from benchmarks.kills.reckoning import Attempt
-from local_stack.fault_proxy import Relay
+from local_stack.fault_proxy import FaultProxy
 from local_stack.grid import DEFAULT_POINTS, Grid, Ports
 from local_stack.postgresql import PostgreSQL, find_programs
 from local_stack.process import Process
@@ -73,7 +73,7 @@ class Database(Process):
 
 
 class Stage:
-    """A grid with a relay on each link. As a context manager it starts and ends all."""
+    """A grid with a fault proxy on each link. As a context manager it starts and ends all."""
 
     def __init__(self, folder: Path, *, postgresql: bool) -> None:
         """Lay everything out on free ports of loopback; logs, ledger and journals go to a folder.
@@ -119,7 +119,7 @@ class Stage:
             part.name: part
             for part in [*self.grid.services, *([self._database] if self._database else [])]
         }
-        self.links: dict[str, Relay] = {}
+        self.links: dict[str, FaultProxy] = {}
         self._opened = ExitStack()
 
     @property
@@ -133,7 +133,7 @@ class Stage:
             if self._database:
                 opened.callback(self._database.kill)
             for name, (front, port) in self._routes.items():
-                self.links[name] = opened.enter_context(Relay(front, port))
+                self.links[name] = opened.enter_context(FaultProxy(front, port))
             opened.callback(self.grid.kill)
             self.grid.start()
             self._opened = opened.pop_all()

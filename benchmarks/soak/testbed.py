@@ -1,6 +1,6 @@
 """The grid on stage.
 
-Its processes, a relay in front of each substation, and vehicles that drive in.
+Its processes, a fault proxy in front of each substation, and vehicles that drive in.
 """
 
 import os
@@ -14,7 +14,7 @@ from typing import Self
 from benchmarks.soak.plan import Strike
 from load_tester.demand import WORKPLACE
 from local_stack import faults
-from local_stack.fault_proxy import Relay
+from local_stack.fault_proxy import FaultProxy
 from local_stack.grid import DEFAULT_POINTS, Grid, Ports
 from local_stack.process import Process
 
@@ -58,7 +58,7 @@ class Stage:
                 )
             },
         )
-        self.links: dict[str, Relay] = {}
+        self.links: dict[str, FaultProxy] = {}
         self.parts: Mapping[str, Process] = {part.name: part for part in self.grid.services}
         self.substations = [substation.name for substation in self.grid.substations]
         self.proxies = [self.grid.balancer.name, self.grid.gateway.name]
@@ -69,7 +69,9 @@ class Stage:
     def __enter__(self) -> Self:
         try:
             for substation in self.grid.substations:
-                self.links[substation.name] = Relay(self._fronts[substation.port], substation.port)
+                self.links[substation.name] = FaultProxy(
+                    self._fronts[substation.port], substation.port
+                )
             self.grid.start()
         except BaseException:
             self.__exit__()

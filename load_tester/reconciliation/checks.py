@@ -9,77 +9,79 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from load_tester.reconciliation.counters import GridCounters
-from load_tester.reconciliation.decisions import DecisionBook
+from load_tester.reconciliation.decisions import DecisionRecords
 from load_tester.reconciliation.findings import (
     RELATIVE_TOLERANCE,
-    Books,
     Growth,
     OwnSide,
+    Reconciliation,
     Verdict,
     growth_of,
 )
-from load_tester.reconciliation.ledger import LedgerBook
+from load_tester.reconciliation.ledger import LedgerRecords
 from load_tester.reconciliation.ledger_checks import check_ledger, check_meters
 from load_tester.vehicle import Charge, Outcome
 
 
-def check_books(
+def reconcile(
     charges: Sequence[Charge],
     before: GridCounters,
     after: GridCounters,
-    decisions: DecisionBook | None,
+    decisions: DecisionRecords | None,
     began: float,
     *,
     several_gateways: bool = False,
     substation_names: Mapping[str, str] | None = None,
-    ledger: LedgerBook | None = None,
+    ledger: LedgerRecords | None = None,
     keyed_view: bool = False,
-) -> Books:
-    """Make all checks that the readable books allow.
+) -> Reconciliation:
+    """Make all checks that the readable counters allow.
 
     `began`: the start of the run, seconds since 1970. `several_gateways`: answers come from more
     than one process, so that no counter of one can be held against them. `substation_names`: names
     by address, so that substations can still be compared where others cannot be read. `keyed_view`:
     the ledger shows the sessions of one API key alone.
     """
-    books, ledger = Books(), ledger or LedgerBook("", fault="")
+    reconciliation, ledger = Reconciliation(), ledger or LedgerRecords("", fault="")
     own = OwnSide.of(charges)
-    _check_answers(books, charges)
+    _check_answers(reconciliation, charges)
     if decisions is not None and decisions.total:
-        _check_decisions(books, charges, decisions)
+        _check_decisions(reconciliation, charges, decisions)
     others = 0
     if several_gateways:
-        books.add("gateway", Verdict.UNKNOWN, "several gateways share the vehicles")
+        reconciliation.add("gateway", Verdict.UNKNOWN, "several gateways share the vehicles")
     else:
-        others = _check_gateway(books, own, before, after)
+        others = _check_gateway(reconciliation, own, before, after)
     if decisions is not None:
         others = max(others, len(decisions.foreign))
         if decisions.foreign:
-            books.add(
+            reconciliation.add(
                 "others",
                 Verdict.NOTE,
                 f"the balancer dispatched {len(decisions.foreign):,} sessions of others meanwhile",
             )
-    books.ledger_kwh = ledger.kwh
-    check_ledger(books, charges, ledger, several_gateways=several_gateways)
+    reconciliation.ledger_kwh = ledger.kwh
+    check_ledger(reconciliation, charges, ledger, several_gateways=several_gateways)
     others = max(others, sum(entry.state == "charged" for entry in ledger.others))
     for address in sorted({*before.substations, *after.substations}):
-        books.growth[address] = growth_of(
+        reconciliation.growth[address] = growth_of(
             before.substations.get(address),
             after.substations.get(address),
             known_before=address in before.substations,
             began=began,
         )
     if not any((*before.substations.values(), *after.substations.values())):
-        _note_unreachable(books, after)
+        _note_unreachable(reconciliation, after)
     else:
-        _check_substations(books, charges, others, after, substation_names or {})
+        _check_substations(reconciliation, charges, others, after, substation_names or {})
         plain = bool(ledger.others) or any(not charge.keys for charge in charges)
-        check_meters(books, ledger, substation_names or {}, keyed_view=keyed_view, plain=plain)
-    return books
+        check_meters(
+            reconciliation, ledger, substation_names or {}, keyed_view=keyed_view, plain=plain
+        )
+    return reconciliation
 
 
-def _check_answers(books: Books, charges: Sequence[Charge]) -> None:
+def _check_answers(reconciliation: Reconciliation, charges: Sequence[Charge]) -> None:
     sessions = Counter(
         charge.session_id
         for charge in charges
@@ -87,18 +89,24 @@ def _check_answers(books: Books, charges: Sequence[Charge]) -> None:
     )
     shared = sum(count - 1 for count in sessions.values())
     if shared:
-        books.add("answers", Verdict.ERROR, f"{shared:,} answers name a session already answered")
+        reconciliation.add(
+            "answers", Verdict.ERROR, f"{shared:,} answers name a session already answered"
+        )
 
 
-def _check_decisions(books: Books, charges: Sequence[Charge], decisions: DecisionBook) -> None:
+def _check_decisions(
+    reconciliation: Reconciliation, charges: Sequence[Charge], decisions: DecisionRecords
+) -> None:
     twice = sum(
         len(decisions.sessions.get(charge.vehicle_id, ())) > charge.most_sessions
         for charge in charges
     )
     if twice:
-        books.add("dispatches", Verdict.ERROR, f"{twice:,} vehicles were given two sessions")
+        reconciliation.add(
+            "dispatches", Verdict.ERROR, f"{twice:,} vehicles were given two sessions"
+        )
     if not decisions.complete:
-        books.add(
+        reconciliation.add(
             "dispatches",
             Verdict.UNKNOWN,
             f"the decisions are incomplete: {decisions.describe_gaps()}",
@@ -109,7 +117,7 @@ def _check_decisions(books: Books, charges: Sequence[Charge], decisions: Decisio
     ]
     unsent = sum(charge.session_id not in decisions.substations for charge in charged)
     if unsent:
-        books.add(
+        reconciliation.add(
             "dispatches",
             Verdict.ERROR,
             f"{unsent:,} vehicles were answered as charged but never dispatched to a substation",
@@ -124,13 +132,13 @@ def _check_decisions(books: Books, charges: Sequence[Charge], decisions: Decisio
         for charge in charged
     )
     if elsewhere:
-        books.add(
+        reconciliation.add(
             "dispatches",
             Verdict.ERROR,
             f"{elsewhere:,} vehicles were answered by another substation than they were sent to",
         )
     if not (twice or unsent or elsewhere):
-        books.add(
+        reconciliation.add(
             "dispatches",
             Verdict.OK,
             f"each of {len(charged):,} charged vehicles was dispatched, to the substation that "
@@ -138,19 +146,23 @@ def _check_decisions(books: Books, charges: Sequence[Charge], decisions: Decisio
         )
 
 
-def _check_gateway(books: Books, own: OwnSide, before: GridCounters, after: GridCounters) -> int:
+def _check_gateway(
+    reconciliation: Reconciliation, own: OwnSide, before: GridCounters, after: GridCounters
+) -> int:
     """Compare answers; return how many vehicles of others the gateway charged."""
     if before.gateway is None or after.gateway is None:
         fault = after.faults.get("gateway") or before.faults.get("gateway") or "could not be read"
-        books.add("gateway", Verdict.UNKNOWN, f"the gateway's counters: {fault}")
+        reconciliation.add("gateway", Verdict.UNKNOWN, f"the gateway's counters: {fault}")
         return 0
     if before.gateway.started != after.gateway.started:
-        books.add("gateway", Verdict.UNKNOWN, "the gateway restarted, its counters with it")
+        reconciliation.add(
+            "gateway", Verdict.UNKNOWN, "the gateway restarted, its counters with it"
+        )
         return 0
     answered = after.gateway.answers.get("200", 0.0) - before.gateway.answers.get("200", 0.0)
     others = round(answered) - own.answers
     if others < -own.replayed:  # to give an answer again is not to charge another vehicle
-        books.add(
+        reconciliation.add(
             "gateway",
             Verdict.ERROR,
             f"the gateway counts {answered:,.0f} vehicles charged, {-others:,} fewer than came "
@@ -158,21 +170,23 @@ def _check_gateway(books: Books, own: OwnSide, before: GridCounters, after: Grid
         )
         return 0
     if others > own.loose:
-        books.add(
+        reconciliation.add(
             "gateway",
             Verdict.NOTE,
             f"the gateway counts {answered:,.0f} vehicles charged: {own.answers:,} of this run, "
             f"{others:,} of others",
         )
         return others
-    books.add("gateway", Verdict.OK, f"the gateway counts {answered:,.0f} vehicles charged")
+    reconciliation.add(
+        "gateway", Verdict.OK, f"the gateway counts {answered:,.0f} vehicles charged"
+    )
     return 0
 
 
-def _note_unreachable(books: Books, after: GridCounters) -> None:
+def _note_unreachable(reconciliation: Reconciliation, after: GridCounters) -> None:
     """Say that no substation's counters could be read."""
     reasons = sorted(text for key, text in after.faults.items() if key != "gateway")
-    books.add(
+    reconciliation.add(
         "substations",
         Verdict.UNKNOWN,
         "the substations' counters are not reachable from here"
@@ -182,39 +196,43 @@ def _note_unreachable(books: Books, after: GridCounters) -> None:
 
 
 def _check_substations(
-    books: Books,
+    reconciliation: Reconciliation,
     charges: Sequence[Charge],
     others: int,
     after: GridCounters,
     names: Mapping[str, str],
 ) -> None:
     """Compare sessions and energy, with the substations that can be compared."""
-    growth = books.growth
+    growth = reconciliation.growth
     gaps = [address for address in growth if growth[address].gap]
     for address in gaps:
         fault = after.faults.get(address, f"{address} {growth[address].gap}")
-        books.add("substations", Verdict.UNKNOWN, fault)
+        reconciliation.add("substations", Verdict.UNKNOWN, fault)
     whole = {names.get(address): growth[address] for address in growth if address not in gaps}
     if not gaps:
-        _compare(books, OwnSide.of(charges), list(growth.values()), others, "the substations")
+        _compare(
+            reconciliation, OwnSide.of(charges), list(growth.values()), others, "the substations"
+        )
     elif whole and None not in whole:
-        # Leave out what was charged at the substations whose books have gaps.
+        # Leave out what was charged at the substations whose counters have gaps.
         own = OwnSide.of(charges, whole)
-        _compare(books, own, list(whole.values()), others, "the other substations")
+        _compare(reconciliation, own, list(whole.values()), others, "the other substations")
     else:
-        _check_not_too_many(books, OwnSide.of(charges), others)
+        _check_not_too_many(reconciliation, OwnSide.of(charges), others)
 
 
-def _check_not_too_many(books: Books, own: OwnSide, others: int) -> None:
+def _check_not_too_many(reconciliation: Reconciliation, own: OwnSide, others: int) -> None:
     """Hold what is left of the substations' counters against all answers.
 
     More is an error even so.
     """
-    charged = round(sum(growth.charged for growth in books.growth.values()))
-    present = round(sum(growth.load_before for growth in books.growth.values()))
+    charged = round(sum(growth.charged for growth in reconciliation.growth.values()))
+    present = round(sum(growth.load_before for growth in reconciliation.growth.values()))
     allowed = own.loose + own.further_legs + others + present
     if charged > own.charged + allowed:
-        books.add("sessions", Verdict.ERROR, _too_many("the substations", own, charged, allowed))
+        reconciliation.add(
+            "sessions", Verdict.ERROR, _too_many("the substations", own, charged, allowed)
+        )
 
 
 def _too_many(substations: str, own: OwnSide, charged: int, allowed: int) -> str:
@@ -228,12 +246,16 @@ def _too_many(substations: str, own: OwnSide, charged: int, allowed: int) -> str
 
 
 def _compare(
-    books: Books, own: OwnSide, growth: Sequence[Growth], others: int, substations: str
+    reconciliation: Reconciliation,
+    own: OwnSide,
+    growth: Sequence[Growth],
+    others: int,
+    substations: str,
 ) -> None:
     charged = round(sum(one.charged for one in growth))
     present = round(sum(one.load_before for one in growth))
     allowed = own.loose + own.further_legs + others + present
-    books.add("sessions", *_judge_sessions(substations, own, charged, allowed))
+    reconciliation.add("sessions", *_judge_sessions(substations, own, charged, allowed))
     delivered = [one.kwh for one in growth if one.kwh is not None]
     with_others = own.charged < charged <= own.charged + allowed
     metered = [one.metered_kwh for one in growth if one.metered_kwh is not None]
@@ -243,7 +265,9 @@ def _compare(
         delivered, with_others = metered, own.loose + others + present > 0
     if len(delivered) == len(growth):
         verdict, text = _judge_energy(own, sum(delivered), with_others)
-        books.add("energy", verdict, f"{substations} delivered {sum(delivered):,.3f} kWh, {text}")
+        reconciliation.add(
+            "energy", verdict, f"{substations} delivered {sum(delivered):,.3f} kWh, {text}"
+        )
 
 
 def _judge_sessions(

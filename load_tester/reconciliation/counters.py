@@ -35,7 +35,7 @@ def _total(samples: Samples, name: str, **labels: str) -> float | None:
 
 @dataclass(frozen=True, slots=True)
 class SubstationCounters:
-    """A substation's books at one moment."""
+    """A substation's counters at one moment."""
 
     charged: float
     kwh: float | None  # delivered to vehicles that got all; None where the substation does not tell
@@ -100,7 +100,7 @@ class GatewayCounters:
 
 @dataclass(frozen=True, slots=True)
 class GridCounters:
-    """All books at one moment. A substation is known by its address; None: could not be read."""
+    """All counters at one moment. A substation is known by its address; None: could not be read."""
 
     gateway: GatewayCounters | None
     substations: Mapping[str, SubstationCounters | None]

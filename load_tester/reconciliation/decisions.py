@@ -72,7 +72,7 @@ class _Cursor:
 
 
 @dataclass(slots=True)
-class DecisionBook:
+class DecisionRecords:
     """Takes pages of decisions in and keeps what the report needs.
 
     `own_prefix` marks this run's vehicles; `began` is the run's start, seconds since 1970.

@@ -30,7 +30,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Growth:
-    """What a substation's books grew by.
+    """What a substation's counters grew by.
 
     `gap` tells what is missing from them; empty when nothing is.
     """
@@ -43,7 +43,7 @@ class Growth:
 
 
 @dataclass(slots=True)
-class Books:
+class Reconciliation:
     """The outcome of all checks."""
 
     findings: list[Finding] = field(default_factory=list)
@@ -114,7 +114,7 @@ def growth_of(
     known_before: bool,
     began: float,
 ) -> Growth:
-    """Compare a substation's books. `began`: the start of the run, seconds since 1970."""
+    """Compare a substation's counters. `began`: the start of the run, seconds since 1970."""
     if after is None:
         return Growth(gap="could not be read at the end")
     if before is None:

@@ -37,7 +37,7 @@ class Entry(NamedTuple):
 
 
 @dataclass(slots=True)
-class LedgerBook:
+class LedgerRecords:
     """Sessions that began within the run. `fault` tells why they are not known; empty: they are.
 
     `own_prefix` marks this run's vehicles.

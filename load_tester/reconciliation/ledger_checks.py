@@ -9,8 +9,8 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from load_tester.answer import ENERGY_TOLERANCE_KWH
-from load_tester.reconciliation.findings import RELATIVE_TOLERANCE, Books, Verdict
-from load_tester.reconciliation.ledger import Entry, LedgerBook
+from load_tester.reconciliation.findings import RELATIVE_TOLERANCE, Reconciliation, Verdict
+from load_tester.reconciliation.ledger import Entry, LedgerRecords
 from load_tester.vehicle import Charge, Outcome
 
 _MOST_NAMED = 3
@@ -22,12 +22,16 @@ _REPORTED = {
 
 
 def check_ledger(
-    books: Books, charges: Sequence[Charge], ledger: LedgerBook, *, several_gateways: bool
+    reconciliation: Reconciliation,
+    charges: Sequence[Charge],
+    ledger: LedgerRecords,
+    *,
+    several_gateways: bool,
 ) -> None:
     """Compare each vehicle's answer with its sessions in the ledger."""
     if not ledger.readable:
         if ledger.fault:
-            books.add("ledger", Verdict.UNKNOWN, f"the gateway's ledger: {ledger.fault}")
+            reconciliation.add("ledger", Verdict.UNKNOWN, f"the gateway's ledger: {ledger.fault}")
         return
     found: defaultdict[tuple[Verdict, str], list[str]] = defaultdict(list)
     for charge in charges:
@@ -38,10 +42,12 @@ def check_ledger(
             found[verdict, text].append(charge.vehicle_id)
     for (verdict, text), vehicles in found.items():
         named = ", ".join(vehicles[:_MOST_NAMED]) + (", …" if len(vehicles) > _MOST_NAMED else "")
-        books.add("ledger", verdict, f"{len(vehicles):,} vehicles {text}: {named}")
+        reconciliation.add("ledger", verdict, f"{len(vehicles):,} vehicles {text}: {named}")
     if not found:
         own = sum(len(rows) for rows in ledger.own.values())
-        books.add("ledger", Verdict.OK, f"its {own:,} sessions of this run are as answered")
+        reconciliation.add(
+            "ledger", Verdict.OK, f"its {own:,} sessions of this run are as answered"
+        )
 
 
 def _differences(charge: Charge, rows: Sequence[Entry]) -> list[tuple[Verdict, str]]:
@@ -78,12 +84,17 @@ def _alike(answered: Mapping[str, float], written: Mapping[str, float]) -> bool:
 
 
 def check_meters(
-    books: Books, ledger: LedgerBook, names: Mapping[str, str], *, keyed_view: bool, plain: bool
+    reconciliation: Reconciliation,
+    ledger: LedgerRecords,
+    names: Mapping[str, str],
+    *,
+    keyed_view: bool,
+    plain: bool,
 ) -> None:
     """Compare what each substation metered with what the ledger says was charged there.
 
     Args:
-        books: has the growth of the meters.
+        reconciliation: has the growth of the meters.
         ledger: has the sessions.
         names: of the substations, by address.
         keyed_view: the ledger shows the sessions of one API key alone.
@@ -92,7 +103,7 @@ def check_meters(
     """
     grown = {
         address: growth.metered_kwh
-        for address, growth in books.growth.items()
+        for address, growth in reconciliation.growth.items()
         if growth.metered_kwh is not None
     }
     if not (ledger.readable and grown):
@@ -104,9 +115,11 @@ def check_meters(
         metered = {"all substations": sum(grown.values())}
         written = {"all substations": sum(written.values())}
     # Energy that no row of the ledger has, or not yet.
-    present = sum(growth.load_before for growth in books.growth.values())
+    present = sum(growth.load_before for growth in reconciliation.growth.values())
     unsure = keyed_view or present > 0 or any(one.open for one in ledger.entries)
-    restarted = {names.get(address) for address, growth in books.growth.items() if growth.gap}
+    restarted = {
+        names.get(address) for address, growth in reconciliation.growth.items() if growth.gap
+    }
     differences = [
         (
             substation,
@@ -120,12 +133,14 @@ def check_meters(
     ]
     for substation, text, more in differences:
         explained = unsure if more > 0 else plain and substation in restarted
-        books.add("meters", Verdict.NOTE if explained else Verdict.ERROR, text)
+        reconciliation.add("meters", Verdict.NOTE if explained else Verdict.ERROR, text)
     unmetered = sorted(substation for substation in written if substation not in metered)
     if unmetered:
-        books.add("meters", Verdict.UNKNOWN, f"no meter was read of {', '.join(unmetered)}")
+        reconciliation.add(
+            "meters", Verdict.UNKNOWN, f"no meter was read of {', '.join(unmetered)}"
+        )
     if not (differences or unmetered):
         total = sum(metered.values())
-        books.add(
+        reconciliation.add(
             "meters", Verdict.OK, f"{total:,.3f} kWh metered, at each substation as in the ledger"
         )

@@ -1,4 +1,4 @@
-"""The pictures of the report, as SVG text. Pure; colours come from the page's style sheet."""
+"""The pictures of the report, as SVG text. Pure; colours come from the page's style table."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -19,7 +19,7 @@ class Strip:
     name: str
     caption: str
     values: Sequence[float]
-    kind: str  # style sheet class: arrivals, load, waiting
+    kind: str  # style table class: arrivals, load, waiting
     limit: float | None = None  # drawn as a dashed line, such as a capacity
 
 

@@ -33,7 +33,7 @@ _HEADER = (
 )
 
 
-def write_each(charges: Sequence[Charge], points: Sequence[Point], file: TextIO) -> None:
+def write_csv(charges: Sequence[Charge], points: Sequence[Point], file: TextIO) -> None:
     """Write the vehicles in the order in which they were due; `points` are the grid's kinds."""
     writer = csv.writer(file)
     writer.writerow(_HEADER)

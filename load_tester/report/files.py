@@ -9,7 +9,7 @@ from typing import Self, TextIO
 
 from load_tester.options import STDOUT, Options
 from load_tester.outputs import Output, OutputError, check_apart, reason
-from load_tester.report.csv_export import write_each
+from load_tester.report.csv_export import write_csv
 from load_tester.report.page import render_page
 from load_tester.result import Result, as_json
 from load_tester.streams import Lasting
@@ -23,7 +23,7 @@ def _write_json(result: Result, file: TextIO) -> None:
 _WRITERS: dict[str, Callable[[Result, TextIO], object]] = {
     "--json": _write_json,
     "--report": lambda result, file: file.write(render_page(result)),
-    "--each": lambda result, file: write_each(
+    "--each": lambda result, file: write_csv(
         result.recording.charges, result.recording.points, file
     ),
 }

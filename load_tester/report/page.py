@@ -13,9 +13,9 @@ from load_tester.report.tables import (
     NOTHING,
     SUBSTATIONS,
     TIMES,
+    ReportTable,
     Row,
-    Sheet,
-    all_sheets,
+    all_tables,
     breaking_text,
     count,
     seconds,
@@ -35,7 +35,7 @@ class _Section(NamedTuple):
 
     title: str
     note: str
-    table: Sheet | None = None
+    table: ReportTable | None = None
     figures: Sequence[str] = ()
     legend: str = ""
 
@@ -64,15 +64,15 @@ def _sections(result: Result) -> Iterator[_Section]:
     """Yield the parts of the page in reading order."""
     yield from _over_time(result)
     pictures = {TIMES: (_distribution(result), ""), SUBSTATIONS: _shares(result)}
-    for sheet in [*all_sheets(result), _setting_sheet(result)]:
-        figures, legend = pictures.get(sheet.title, ([], ""))
-        yield _Section(sheet.title, sheet.note, sheet, figures, legend)
+    for report_table in [*all_tables(result), _setting_table(result)]:
+        figures, legend = pictures.get(report_table.title, ([], ""))
+        yield _Section(report_table.title, report_table.note, report_table, figures, legend)
 
 
 def _tiles(result: Result) -> dict[str, str]:
-    book = result.recording.decisions
+    records = result.recording.decisions
     spread, delay = result.time_to_charge, result.delay
-    judged = book is not None and book.total
+    judged = records is not None and records.total
     return {
         "charged": count(result.outcomes[Outcome.CHARGED] + result.outcomes[Outcome.ACCEPTED]),
         "lost": count(result.lost),
@@ -80,8 +80,8 @@ def _tiles(result: Result) -> dict[str, str]:
         "time to charge, p99": seconds(spread.p99 if spread else None),
         "delay, p99": seconds(delay.p99 if delay else None),
         "most waiting": count(result.recording.samples.peak_waiting),
-        "least loaded chosen": f"{100 * book.least_loaded / book.total:.4g}%"
-        if book is not None and judged
+        "least loaded chosen": f"{100 * records.least_loaded / records.total:.4g}%"
+        if records is not None and judged
         else NOTHING,
         "done a second": f"{result.rate:.1f}",
     }
@@ -179,7 +179,7 @@ def _shares(result: Result) -> tuple[list[str], str]:
     return [share_bars(shares)], legend
 
 
-def _setting_sheet(result: Result) -> Sheet:
+def _setting_table(result: Result) -> ReportTable:
     setting, cost = result.setting, result.recording.cost
     lag = cost.lag
     spent = 1000 * cost.cpu_s / max(1, len(result.recording.charges))
@@ -194,4 +194,4 @@ def _setting_sheet(result: Result) -> Sheet:
         else f"p99 {seconds(lag.p99)}, at most {seconds(lag.max)}",
         "the tester's CPU": f"{spent:.2f} ms a vehicle",
     }
-    return Sheet("Setting", ("what", "value"), [Row(row) for row in rows.items()])
+    return ReportTable("Setting", ("what", "value"), [Row(row) for row in rows.items()])

@@ -16,7 +16,7 @@ _SPREAD_COLUMNS = ("", ">p50", ">p90", ">p99", ">max", ">mean")
 _WINDOW_COLUMNS = (">due", ">charged", ">lost", ">p50", ">p99", ">p99 delay")
 
 
-class Mood(StrEnum):
+class Severity(StrEnum):
     """How a row is meant."""
 
     PLAIN = "plain"
@@ -30,11 +30,11 @@ class Row:
     """Cells, as plain text that may hold what a service answered: escape it where it is shown."""
 
     cells: Sequence[str]
-    mood: Mood = Mood.PLAIN
+    severity: Severity = Severity.PLAIN
 
 
 @dataclass(frozen=True, slots=True)
-class Sheet:
+class ReportTable:
     """A table. A column that begins with > holds numbers."""
 
     title: str
@@ -55,18 +55,18 @@ def count(value: int | None) -> str:
     return NOTHING if value is None else f"{value:,}"
 
 
-def all_sheets(result: Result) -> list[Sheet]:
+def all_tables(result: Result) -> list[ReportTable]:
     """Return the tables of a report in reading order, without those that have nothing to say."""
-    sheets = [
-        _answers_sheet(result),
-        _times_sheet(result),
-        _power_sheet(result),
-        _substations_sheet(result),
-        _moments_sheet(result),
-        _choices_sheet(result),
-        _books_sheet(result),
+    report_tables = [
+        _answers_table(result),
+        _times_table(result),
+        _power_table(result),
+        _substations_table(result),
+        _moments_table(result),
+        _choices_table(result),
+        _books_table(result),
     ]
-    return [sheet for sheet in sheets if sheet.rows]
+    return [report_table for report_table in report_tables if report_table.rows]
 
 
 def breaking_text(result: Result) -> str:
@@ -79,20 +79,20 @@ def breaking_text(result: Result) -> str:
     return f"the service level ({breaking.level}) held up to {held}{broke}: {breaking.reason}"
 
 
-def _answers_sheet(result: Result) -> Sheet:
+def _answers_table(result: Result) -> ReportTable:
     """Answers by status, with what they meant."""
-    groups: dict[tuple[str, str, Mood], int] = {}
+    groups: dict[tuple[str, str, Severity], int] = {}
     for charge in result.recording.charges:
         status = "no answer" if charge.status is None else str(charge.status)
         if charge.outcome is Outcome.CUT_SHORT:
             status = NOTHING
         text = f"{charge.outcome}: {charge.reason}" if charge.reason else charge.outcome.value
-        key = (status, text, Mood.BAD if charge.outcome.lost else Mood.PLAIN)
+        key = (status, text, Severity.BAD if charge.outcome.lost else Severity.PLAIN)
         groups[key] = groups.get(key, 0) + 1
     ordered = sorted(groups.items(), key=lambda group: -group[1])
     rows = [
-        Row((status, count(vehicles), text), mood)
-        for (status, text, mood), vehicles in ordered[:_MOST_ANSWERS]
+        Row((status, count(vehicles), text), severity)
+        for (status, text, severity), vehicles in ordered[:_MOST_ANSWERS]
     ]
     rest = ordered[_MOST_ANSWERS:]
     if rest:
@@ -100,7 +100,7 @@ def _answers_sheet(result: Result) -> Sheet:
         rows.append(Row(("", count(vehicles), f"{len(rest)} other reasons")))
     if result.retries:
         rows.append(Row(("", count(result.retries), "tries again, by vehicles with patience")))
-    return Sheet("Answers", ("answer", ">vehicles", "outcome and reason"), rows)
+    return ReportTable("Answers", ("answer", ">vehicles", "outcome and reason"), rows)
 
 
 def _spread_row(name: str, spread: Spread | None, show: Callable[[float], str]) -> Row:
@@ -110,9 +110,9 @@ def _spread_row(name: str, spread: Spread | None, show: Callable[[float], str]) 
     return Row((name, *map(show, values)))
 
 
-def _times_sheet(result: Result) -> Sheet:
+def _times_table(result: Result) -> ReportTable:
     """Time to charge and delay."""
-    return Sheet(
+    return ReportTable(
         TIMES,
         _SPREAD_COLUMNS,
         [
@@ -124,11 +124,11 @@ def _times_sheet(result: Result) -> Sheet:
     )
 
 
-def _power_sheet(result: Result) -> Sheet:
+def _power_table(result: Result) -> ReportTable:
     """Energy, power and slowdown."""
     title, power = "Energy and power", result.power
     if power is None:
-        return Sheet(title, _SPREAD_COLUMNS, [])
+        return ReportTable(title, _SPREAD_COLUMNS, [])
     if power.slowdown is None:
         note = "The substations' pages do not tell: give --point-power-kw and --time-scale."
     else:
@@ -136,7 +136,7 @@ def _power_sheet(result: Result) -> Sheet:
             f"{point.power_kw:g} kW, {point.time_scale:g} times as fast as real time"
             for point in power.points
         )
-    return Sheet(
+    return ReportTable(
         title,
         _SPREAD_COLUMNS,
         [
@@ -151,7 +151,7 @@ def _power_sheet(result: Result) -> Sheet:
     )
 
 
-def _substations_sheet(result: Result) -> Sheet:
+def _substations_table(result: Result) -> ReportTable:
     """Vehicles and loads by substation."""
     total = sum(substation.vehicles for substation in result.substations)
     rows = [
@@ -175,7 +175,7 @@ def _substations_sheet(result: Result) -> Sheet:
         *(">vehicles", ">share", ">kWh", ">capacity", ">peak load"),
         *(">counted", ">counted kWh", ">ledger kWh", ">metered kWh"),
     )
-    return Sheet(
+    return ReportTable(
         SUBSTATIONS,
         ("substation", *columns),
         rows,
@@ -201,23 +201,23 @@ def _window_cells(window: Window) -> list[str]:
     ]
 
 
-def _moments_sheet(result: Result) -> Sheet:
+def _moments_table(result: Result) -> ReportTable:
     """Return the steps of a stress run, the windows of a soak, or the worst windows."""
     if result.stages:
         breaking = result.recording.breaking
         broke = breaking.broke if breaking else None
         rows = [
-            Row((stage.name, *_window_cells(window)), _mood_of(stage.rate == broke))
+            Row((stage.name, *_window_cells(window)), _severity_of(stage.rate == broke))
             for stage, window in result.stages
         ]
-        return Sheet("Steps", (">rate", *_WINDOW_COLUMNS), rows)
+        return ReportTable("Steps", (">rate", *_WINDOW_COLUMNS), rows)
     soak = result.recording.plan.scenario == "soak"
     shown = result.windows if soak else result.worst
     rows = [
         Row((f"{window.start:g} to {window.end:g} s", *_window_cells(window)))
         for window in (shown if len(result.windows) > 1 else [])
     ]
-    return Sheet(
+    return ReportTable(
         "Windows" if soak else "The worst moments",
         ("when due", *_WINDOW_COLUMNS),
         rows,
@@ -225,29 +225,33 @@ def _moments_sheet(result: Result) -> Sheet:
     )
 
 
-def _mood_of(bad: bool) -> Mood:
-    return Mood.BAD if bad else Mood.PLAIN
+def _severity_of(bad: bool) -> Severity:
+    return Severity.BAD if bad else Severity.PLAIN
 
 
-def _choices_sheet(result: Result) -> Sheet:
+def _choices_table(result: Result) -> ReportTable:
     """Tell whether the balancer took the least loaded substation, and how uneven it got."""
     columns = ("what", "found")
-    book = result.recording.decisions
-    if book is None:
-        row = Row(("not available", result.recording.decisions_fault), Mood.DOUBT)
-        return Sheet("Choices", columns, [row])
-    if not book.total:
-        return Sheet("Choices", columns, [Row(("decisions", "none"))])
+    records = result.recording.decisions
+    if records is None:
+        row = Row(("not available", result.recording.decisions_fault), Severity.DOUBT)
+        return ReportTable("Choices", columns, [row])
+    if not records.total:
+        return ReportTable("Choices", columns, [Row(("decisions", "none"))])
     policy = result.recording.samples.policy or "not told"
-    wrong = book.total - book.least_loaded
+    wrong = records.total - records.least_loaded
     rows = [
         Row(
             (
                 "least loaded chosen",
-                f"{book.least_loaded:,} of {book.total:,} times, policy {policy}",
+                f"{records.least_loaded:,} of {records.total:,} times, policy {policy}",
             ),
             # Other policies have reasons for another choice.
-            Mood.GOOD if not wrong else Mood.BAD if policy == "least-loaded" else Mood.PLAIN,
+            Severity.GOOD
+            if not wrong
+            else Severity.BAD
+            if policy == "least-loaded"
+            else Severity.PLAIN,
         ),
         *[
             Row(
@@ -257,22 +261,25 @@ def _choices_sheet(result: Result) -> Sheet:
                     f"was at {example.least_score:.3f}",
                 )
             )
-            for example in book.misjudged
+            for example in records.misjudged
         ],
-        Row(("largest imbalance", book.widest.describe() if book.widest else "none")),
+        Row(("largest imbalance", records.widest.describe() if records.widest else "none")),
         Row(
-            ("largest, by capacity", book.widest_share.describe() if book.widest_share else "none")
+            (
+                "largest, by capacity",
+                records.widest_share.describe() if records.widest_share else "none",
+            )
         ),
         Row(
-            ("sent over capacity", f"{book.over_capacity:,} times"),
-            _mood_of(book.over_capacity > 0),
+            ("sent over capacity", f"{records.over_capacity:,} times"),
+            _severity_of(records.over_capacity > 0),
         ),
-        Row(("dispatched again", f"{book.repeated:,} times, after a failed dispatch")),
-        Row(("longest wait", seconds(book.longest_wait_s))),
+        Row(("dispatched again", f"{records.repeated:,} times, after a failed dispatch")),
+        Row(("longest wait", seconds(records.longest_wait_s))),
     ]
-    if not book.complete:
-        rows.append(Row(("not seen", book.describe_gaps()), Mood.DOUBT))
-    return Sheet(
+    if not records.complete:
+        rows.append(Row(("not seen", records.describe_gaps()), Severity.DOUBT))
+    return ReportTable(
         "Choices",
         columns,
         rows,
@@ -281,21 +288,24 @@ def _choices_sheet(result: Result) -> Sheet:
     )
 
 
-_MOOD_OF_VERDICT = {
-    Verdict.OK: Mood.GOOD,
-    Verdict.NOTE: Mood.PLAIN,
-    Verdict.UNKNOWN: Mood.DOUBT,
-    Verdict.ERROR: Mood.BAD,
+_SEVERITY_OF_VERDICT = {
+    Verdict.OK: Severity.GOOD,
+    Verdict.NOTE: Severity.PLAIN,
+    Verdict.UNKNOWN: Severity.DOUBT,
+    Verdict.ERROR: Severity.BAD,
 }
 
 
-def _books_sheet(result: Result) -> Sheet:
+def _books_table(result: Result) -> ReportTable:
     """Tell whether the grid's counters agree with the answers."""
     rows = [
-        Row((finding.check, finding.verdict.value, finding.text), _MOOD_OF_VERDICT[finding.verdict])
-        for finding in result.recording.books.findings
+        Row(
+            (finding.check, finding.verdict.value, finding.text),
+            _SEVERITY_OF_VERDICT[finding.verdict],
+        )
+        for finding in result.recording.reconciliation.findings
     ]
-    return Sheet(
+    return ReportTable(
         "The grid's counters",
         ("check", "", "finding"),
         rows,

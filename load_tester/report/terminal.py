@@ -6,12 +6,17 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from load_tester.report.tables import Mood, Sheet, all_sheets, breaking_text
+from load_tester.report.tables import ReportTable, Severity, all_tables, breaking_text
 from load_tester.result import Result
 from load_tester.streams import Lasting
 
 _LOG_WIDTH = 120
-_STYLES = {Mood.PLAIN: "", Mood.GOOD: "green", Mood.DOUBT: "yellow", Mood.BAD: "bold red"}
+_STYLES = {
+    Severity.PLAIN: "",
+    Severity.GOOD: "green",
+    Severity.DOUBT: "yellow",
+    Severity.BAD: "bold red",
+}
 
 
 def report_console(stream: Lasting) -> Console:
@@ -24,9 +29,9 @@ def report_console(stream: Lasting) -> Console:
 
 def print_result(console: Console, result: Result) -> None:
     """Print a run's tables, then its verdict, which so is what the eye finds last."""
-    for sheet in all_sheets(result):
+    for report_table in all_tables(result):
         console.print()
-        console.print(_table(sheet))
+        console.print(_table(report_table))
     recording, cost = result.recording, result.recording.cost
     lag = f", sent at most {cost.lag.max * 1000:.0f} ms late" if cost.lag else ""
     spent = 1000 * cost.cpu_s / max(1, len(recording.charges))
@@ -39,27 +44,27 @@ def print_result(console: Console, result: Result) -> None:
         console.print(Text(breaking_text(result)))
     for line in result.missed:
         console.print(Text(f"missed: {line}", "bold red"))
-    if not recording.books.in_order:
+    if not recording.reconciliation.in_order:
         console.print(Text("the grid's counters do not add up, see above", "bold red"))
     good = result.passed and not recording.interrupted
     console.print(Text(result.verdict, "bold green" if good else "bold red"))
 
 
-def _table(sheet: Sheet) -> Table:
+def _table(report_table: ReportTable) -> Table:
     table = Table(
-        title=sheet.title,
+        title=report_table.title,
         title_justify="left",
         title_style="bold",
         header_style="dim",
         box=SIMPLE_HEAD,
     )
-    for column in sheet.columns:
+    for column in report_table.columns:
         number = column.startswith(">")
         table.add_column(
             column.removeprefix(">"),
             justify="right" if number else "left",
             no_wrap=number,
         )
-    for row in sheet.rows:
-        table.add_row(*[escape(cell) for cell in row.cells], style=_STYLES[row.mood])
+    for row in report_table.rows:
+        table.add_row(*[escape(cell) for cell in row.cells], style=_STYLES[row.severity])
     return table

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import requests
 
-from local_stack.fault_proxy import Relay
+from local_stack.fault_proxy import FaultProxy
 from local_stack.grid import Ports
 from local_stack.process import Process
 from local_stack.scrape import scrape
@@ -72,16 +72,16 @@ def start_substation(start_service: StartService, tmp_path: Path) -> Callable[..
 
 
 @pytest.fixture
-def cut_link() -> Iterator[Callable[[Process], Relay]]:
+def cut_link() -> Iterator[Callable[[Process], FaultProxy]]:
     """Put a link that can be cut in front of a process."""
-    relays: list[Relay] = []
+    fault_proxies: list[FaultProxy] = []
 
-    def relay(process: Process) -> Relay:
-        relays.append(Relay(Ports.free(0).gateway, process.port))
-        return relays[-1]
+    def fault_proxy(process: Process) -> FaultProxy:
+        fault_proxies.append(FaultProxy(Ports.free(0).gateway, process.port))
+        return fault_proxies[-1]
 
-    yield relay
-    for one in relays:
+    yield fault_proxy
+    for one in fault_proxies:
         one.close()
 
 
@@ -97,7 +97,7 @@ def two(start_substation: Callable[..., Process], **settings: object) -> dict[st
 
 
 def start_before(
-    start_service: StartService, substations: Mapping[str, Process | Relay], **settings: object
+    start_service: StartService, substations: Mapping[str, Process | FaultProxy], **settings: object
 ) -> Process:
     """Start a balancer before substations, or links to them, and wait until it has all up."""
     balancer = start_balancer(start_service, *(one.url for one in substations.values()), **settings)
@@ -185,7 +185,7 @@ def _is(value: float, wanted: float) -> None:
 def test_a_session_that_may_have_ended_waits_for_the_word_of_its_substation(
     start_service: StartService,
     start_substation: Callable[..., Process],
-    cut_link: Callable[[Process], Relay],
+    cut_link: Callable[[Process], FaultProxy],
 ) -> None:
     substations = two(start_substation)
     links = {name: cut_link(one) for name, one in substations.items()}
@@ -272,7 +272,7 @@ def test_a_balancer_and_a_substation_killed_at_once_leave_a_session_that_goes_on
 def test_a_cut_link_costs_a_lease_s_energy_at_most(
     start_service: StartService,
     start_substation: Callable[..., Process],
-    cut_link: Callable[[Process], Relay],
+    cut_link: Callable[[Process], FaultProxy],
     headers: dict[str, str],
 ) -> None:
     substations = two(start_substation)
@@ -299,7 +299,7 @@ def test_a_cut_link_costs_a_lease_s_energy_at_most(
 def test_what_flowed_behind_a_cut_link_that_healed_too_late_is_counted(
     start_service: StartService,
     start_substation: Callable[..., Process],
-    cut_link: Callable[[Process], Relay],
+    cut_link: Callable[[Process], FaultProxy],
 ) -> None:
     substations = two(start_substation)
     links = {name: cut_link(one) for name, one in substations.items()}

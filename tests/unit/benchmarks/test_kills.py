@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from benchmarks.kills.plan import Fault, Moment, What, faults
-from benchmarks.kills.reckoning import Attempt, Reckoning, Silence, reckon
+from benchmarks.kills.reckoning import Attempt, FailureKind, Reckoning, reckon
 from benchmarks.kills.vehicles import Manner, Vehicle
 
 PARTS = ["gateway", "balancer", "substation1", "substation2"]
@@ -59,7 +59,7 @@ def reckoned(
     *vehicles: Vehicle,
     ledger: list[dict[str, Any]] | None = None,
     registers: dict[str, dict[str, float]] | None = None,
-    silences: tuple[Silence, ...] = (),
+    silences: tuple[FailureKind, ...] = (),
 ) -> Reckoning:
     """Reckon up; all attempts are from 100 to 102."""
     rows = [{"session_id": "s1", "state": "charged", "energy_kwh": 10.0}]
@@ -127,20 +127,21 @@ def test_a_ledger_that_differs_from_the_meters_is_unequal() -> None:
 
 def test_too_much_where_a_substation_was_silent_is_bounded_by_its_lease() -> None:
     registers = {"a": {"s1": 6.0}, "b": {"s1": 6.0}}
-    found = reckoned(registers=registers, silences=(Silence("a", 101.0, 105.0),))
+    found = reckoned(registers=registers, silences=(FailureKind("a", 101.0, 105.0),))
     assert not found.troubles
     assert found.excess == {"s1": 2.0}
-    assert not reckoned(registers=registers, silences=(Silence("a", 90.0, 99.9),)).troubles
+    assert not reckoned(registers=registers, silences=(FailureKind("a", 90.0, 99.9),)).troubles
     more = {"a": {"s1": 6.0}, "b": {"s1": 7.1}}
-    assert reckoned(registers=more, silences=(Silence("a", 101.0, 105.0),)).unequal
-    twice = (Silence("a", 101.0, 105.0), Silence("b", 100.5, 101.0))
+    assert reckoned(registers=more, silences=(FailureKind("a", 101.0, 105.0),)).unequal
+    twice = (FailureKind("a", 101.0, 105.0), FailureKind("b", 100.5, 101.0))
     assert reckoned(registers=more, silences=twice).excess == {"s1": pytest.approx(3.1)}
 
 
 @pytest.mark.parametrize(
-    "silence", [Silence("c", 100, 102), Silence("a", 90, 98.9), Silence("a", 102.1, 110)]
+    "silence",
+    [FailureKind("c", 100, 102), FailureKind("a", 90, 98.9), FailureKind("a", 102.1, 110)],
 )
-def test_too_much_is_unequal_where_no_attempt_met_a_silence(silence: Silence) -> None:
+def test_too_much_is_unequal_where_no_attempt_met_a_silence(silence: FailureKind) -> None:
     registers = {"a": {"s1": 6.0}, "b": {"s1": 6.0}}
     assert reckoned(registers=registers, silences=(silence,)).unequal
 
@@ -150,7 +151,7 @@ def test_a_record_has_what_was_asked_or_also_what_was_too_much_and_nothing_else(
         found = reckoned(
             ledger=[{"session_id": "s1", "state": "charged", "energy_kwh": written}],
             registers={"a": {"s1": 6.0}, "b": {"s1": 6.0}},
-            silences=(Silence("a", 101.0, 105.0),),
+            silences=(FailureKind("a", 101.0, 105.0),),
         )
         assert bool(found.unequal) != is_fine
 

@@ -65,7 +65,7 @@ def substation(
     started: float = 1.0,
     meter: float | None = None,
 ) -> SubstationCounters:
-    """Make a substation's books."""
+    """Make a substation's counters."""
     return SubstationCounters(charged, kwh, load, started, meter_kwh=meter)
 
 
@@ -74,7 +74,11 @@ def grid(
     answers: float | None = None,
     started: float = 1.0,
 ) -> GridCounters:
-    """Make the grid's books; `answers` are the gateway's 200s, None where it has no counter."""
+    """Make the grid's counters; `answers` are the gateway's 200s, None where it has no counter."""
     gateway = None if answers is None else GatewayCounters({"200": answers}, started)
-    faults = {name: f"{name} refused" for name, books in substations.items() if books is None}
+    faults = {
+        name: f"{name} refused"
+        for name, reconciliation in substations.items()
+        if reconciliation is None
+    }
     return GridCounters(gateway, substations, faults)

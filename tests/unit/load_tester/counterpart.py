@@ -58,7 +58,7 @@ AT_ONCE: dict[str, Reply | bytes] = {
 
 
 class Grid:
-    """Substations with points, one queue, and books."""
+    """Substations with points, one queue, and counters."""
 
     def __init__(self, settings: Json) -> None:
         self.settings = settings

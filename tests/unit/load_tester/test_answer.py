@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from load_tester.answer import Answer, apply_answer, apply_session, retry_after
+from load_tester.answer import HttpResponse, apply_answer, apply_session, retry_after
 from load_tester.vehicle import Charge, Outcome
 from tests.unit.load_tester.builders import TAG, charge
 
@@ -26,7 +26,7 @@ CHARGED = {
 def answered(status: int, body: Any, **headers: str) -> Charge:
     one = charge(outcome=Outcome.CUT_SHORT)
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
-    apply_answer(one, Answer(status, headers, content))
+    apply_answer(one, HttpResponse(status, headers, content))
     return one
 
 
@@ -132,7 +132,7 @@ def test_retry_after_is_seconds_or_a_date_or_nothing(
     text: str | None, seconds: float | None
 ) -> None:
     headers = {} if text is None else {"retry-after": text}
-    assert retry_after(Answer(503, headers, b""), NOW) == seconds
+    assert retry_after(HttpResponse(503, headers, b""), NOW) == seconds
 
 
 def test_a_date_to_come_back_at_is_taken_by_the_clock_that_wrote_it() -> None:
@@ -140,7 +140,7 @@ def test_a_date_to_come_back_at_is_taken_by_the_clock_that_wrote_it() -> None:
         "date": "Sun, 06 Nov 1994 12:00:00 GMT",
         "retry-after": "Sun, 06 Nov 1994 12:00:07 GMT",
     }
-    assert retry_after(Answer(503, headers, b""), NOW) == 7.0
+    assert retry_after(HttpResponse(503, headers, b""), NOW) == 7.0
 
 
 LEGS = [

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from load_tester.client import Caller, Gateway, NoAnswer, Silence
+from load_tester.client import Caller, FailureKind, Gateway, NoAnswer
 
 Serve = Callable[[socket.socket], None]
 
@@ -87,7 +87,7 @@ def test_a_certificate_that_is_not_trusted_is_called_that(
 
     error = unanswered(f"https://localhost:{listen(shake_hands)}")
 
-    assert error.silence is Silence.UNTRUSTED
+    assert error.kind is FailureKind.UNTRUSTED
     assert str(error) == "the certificate is not trusted: self-signed certificate"
     assert not error.sent
     assert not error.passing
@@ -100,7 +100,7 @@ def test_a_port_that_speaks_no_tls_is_called_that(listen: Callable[[Serve], int]
 
     error = unanswered(f"https://127.0.0.1:{listen(speak_http)}")
 
-    assert (error.silence, error.sent) == (Silence.NO_TLS, False)
+    assert (error.kind, error.sent) == (FailureKind.NO_TLS, False)
 
 
 def test_a_connection_that_breaks_off_under_tls_is_broken_off(
@@ -108,4 +108,4 @@ def test_a_connection_that_breaks_off_under_tls_is_broken_off(
 ) -> None:
     error = unanswered(f"https://127.0.0.1:{listen(lambda _: None)}")
 
-    assert error.silence is Silence.RESET
+    assert error.kind is FailureKind.RESET

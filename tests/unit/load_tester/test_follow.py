@@ -7,7 +7,7 @@ import gevent
 import pytest
 
 from load_tester import follow as under_test
-from load_tester.answer import Answer
+from load_tester.answer import HttpResponse
 from load_tester.follow import Follower
 from load_tester.pages import PageMissing
 from load_tester.vehicle import Charge, Outcome
@@ -50,7 +50,7 @@ def pages(monkeypatch: pytest.MonkeyPatch) -> type[Pages]:
 
 def followed(headers: dict[str, str]) -> tuple[Charge, float | None]:
     one = charge(outcome=Outcome.ACCEPTED, status=202)
-    return one, Follower(URL, None).follow(one, Answer(202, headers, b"{}"))
+    return one, Follower(URL, None).follow(one, HttpResponse(202, headers, b"{}"))
 
 
 def test_a_session_is_asked_for_until_its_end_also_past_a_gateway_that_is_away(
@@ -89,7 +89,10 @@ def test_all_sessions_together_are_asked_for_a_hundred_times_a_second_at_most(
     follower = Follower(URL, None)
     began = time.monotonic()
     gevent.joinall(
-        [gevent.spawn(follower.follow, charge(n), Answer(202, ACCEPTED, b"{}")) for n in range(60)],
+        [
+            gevent.spawn(follower.follow, charge(n), HttpResponse(202, ACCEPTED, b"{}"))
+            for n in range(60)
+        ],
         raise_error=True,
     )
     assert len(pages.asked) == 60

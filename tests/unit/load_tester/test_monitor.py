@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 
 from load_tester import monitor as under_test
-from load_tester.monitor import Watch
+from load_tester.monitor import Monitor
 from load_tester.pages import PageMissing
-from load_tester.reconciliation.decisions import DecisionBook
-from load_tester.reconciliation.ledger import LedgerBook
+from load_tester.reconciliation.decisions import DecisionRecords
+from load_tester.reconciliation.ledger import LedgerRecords
 from tests.unit.load_tester.builders import BEGAN, TAG, decision
 
 SUBSTATION_PAGE = 'substation_sessions_total{outcome="charged"} 1\n'
@@ -41,8 +41,8 @@ def pages(monkeypatch: pytest.MonkeyPatch) -> type[Pages]:
     return Pages
 
 
-def made(*substation_metrics: str, book: DecisionBook | None = None) -> Watch:
-    return Watch("http://gateway", lambda: 0.0, book, LedgerBook(TAG), substation_metrics)
+def made(*substation_metrics: str, records: DecisionRecords | None = None) -> Monitor:
+    return Monitor("http://gateway", lambda: 0.0, records, LedgerRecords(TAG), substation_metrics)
 
 
 def test_each_named_substation_page_is_read_also_without_a_path(pages: type[Pages]) -> None:
@@ -63,11 +63,11 @@ def test_a_named_page_of_a_substation_that_the_balancer_knows_goes_by_its_addres
 def test_a_balancer_that_restarted_and_decided_more_than_before_is_noticed(
     pages: type[Pages],
 ) -> None:
-    watch = made(book=DecisionBook(TAG, BEGAN))
+    watch = made(records=DecisionRecords(TAG, BEGAN))
     pages.decisions = [decision(n, "a", {"a": (0, 9)}) for n in (1, 2)]
     watch.finish()
     pages.decisions = [decision(n, "a", {"a": (0, 9)}, session_id=f"new-{n}") for n in (1, 2, 3)]
     watch.finish()
-    assert watch.book is not None
-    assert (watch.book.restarts, watch.book.total) == (1, 5)
-    assert not watch.book.complete
+    assert watch.records is not None
+    assert (watch.records.restarts, watch.records.total) == (1, 5)
+    assert not watch.records.complete

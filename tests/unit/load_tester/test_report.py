@@ -14,10 +14,10 @@ from rich.console import Console
 
 from load_tester.latency import Spread
 from load_tester.limits import Breaking, Thresholds
-from load_tester.reconciliation.decisions import DecisionBook
-from load_tester.reconciliation.findings import Books, Verdict
+from load_tester.reconciliation.decisions import DecisionRecords
+from load_tester.reconciliation.findings import Reconciliation, Verdict
 from load_tester.report.charts import nice_ceiling
-from load_tester.report.csv_export import write_each
+from load_tester.report.csv_export import write_csv
 from load_tester.report.page import render_page
 from load_tester.report.terminal import print_result
 from load_tester.result import Cost, Recording, Result, Setting, as_json, sum_up
@@ -31,9 +31,9 @@ HOSTILE = '<script>alert("1")</script> & [bold]'
 
 def made(charges: list[Charge], *, thresholds: Thresholds | None = None, **fields: Any) -> Result:
     """Sum a run up whose balancer sent each of its vehicles to substation1 of two substations."""
-    book = DecisionBook(TAG, BEGAN)
+    records = DecisionRecords(TAG, BEGAN)
     loads = {"substation1": (0, 4), "substation2": (1, 8)}
-    book.absorb(
+    records.absorb(
         {
             "last": len(charges),
             "decisions": [decision(n, "substation1", loads) for n in range(1, len(charges) + 1)],
@@ -45,15 +45,15 @@ def made(charges: list[Charge], *, thresholds: Thresholds | None = None, **field
         samples.absorb(
             {"policy": "least-loaded", "waiting": at, "substations": substations}, float(at)
         )
-    books = Books()
-    books.add("sessions", Verdict.OK, "as answered")
+    reconciliation = Reconciliation()
+    reconciliation.add("sessions", Verdict.OK, "as answered")
     recording = Recording(
         Plan("steady", "some vehicles", [one.vehicle for one in charges] + [Vehicle(99, 60.0, 1)]),
         charges,
         samples,
-        book,
+        records,
         "",
-        books,
+        reconciliation,
         None,
         Cost(10.0, 0.05, Spread.of([0.001, 0.002])),
     )
@@ -127,9 +127,9 @@ def test_a_vehicle_without_an_outcome_fails_a_run_that_nobody_stopped() -> None:
 
 
 def test_books_that_do_not_add_up_fail_a_run_that_lost_nobody() -> None:
-    books = Books()
-    books.add("sessions", Verdict.ERROR, "one too few")
-    assert not made([charge()], books=books).passed
+    reconciliation = Reconciliation()
+    reconciliation.add("sessions", Verdict.ERROR, "one too few")
+    assert not made([charge()], reconciliation=reconciliation).passed
 
 
 def test_a_stress_run_passes_when_it_breaks_and_fails_below_the_rate_that_is_wanted() -> None:
@@ -202,7 +202,7 @@ def test_the_tables_show_texts_as_they_are_and_the_verdict_last() -> None:
 def test_one_row_a_vehicle_can_be_replayed(tmp_path: Path) -> None:
     file = tmp_path / "each.csv"
     with file.open("w", newline="") as out:
-        write_each(list(reversed(mixed())), [], out)
+        write_csv(list(reversed(mixed())), [], out)
     rows = list(csv.DictReader(file.open()))
     assert [row["due_s"] for row in rows] == sorted(row["due_s"] for row in rows)
     assert rows[30]["reason"] == HOSTILE

@@ -12,20 +12,20 @@ import gevent
 import pytest
 
 from load_tester import runner as under_test
-from load_tester.answer import Answer
-from load_tester.client import Gateway, NoAnswer, Silence
+from load_tester.answer import HttpResponse
+from load_tester.client import FailureKind, Gateway, NoAnswer
 from load_tester.limits import ServiceWatch, Thresholds
 from load_tester.reconciliation.findings import OwnSide
 from load_tester.runner import Follow, Manners, Runner
 from load_tester.vehicle import Charge, Outcome, Plan, Stage, Vehicle
 from tests.unit.load_tester.builders import TAG
 
-REFUSED = Answer(503, {"retry-after": "0.05"}, b"{}")
-REJECTED = Answer(400, {}, b"{}")
-CHARGED = Answer(200, {}, b"{}")
+REFUSED = HttpResponse(503, {"retry-after": "0.05"}, b"{}")
+REJECTED = HttpResponse(400, {}, b"{}")
+CHARGED = HttpResponse(200, {}, b"{}")
 GATEWAY = Gateway(urlsplit("http://127.0.0.1:9"), timeout=5.0)
 
-Give = Callable[[bytes], Answer]
+Give = Callable[[bytes], HttpResponse]
 
 
 def run(
@@ -34,7 +34,7 @@ def run(
     *due: float,
     patience: float = 0.0,
     watch: Callable[[Charge], bool] = lambda _: False,
-    keyed: Callable[[str], Answer] | None = None,
+    keyed: Callable[[str], HttpResponse] | None = None,
     follow: Follow | None = None,
 ) -> list[Charge]:
     """Run vehicles that are answered by `give`."""
@@ -42,7 +42,7 @@ def run(
     class Caller:
         def __init__(self, *_: object, **__: object) -> None: ...
 
-        def charge(self, body: bytes, key: str | None) -> Answer:
+        def charge(self, body: bytes, key: str | None) -> HttpResponse:
             return give(body) if keyed is None else keyed(key or "")
 
     monkeypatch.setattr(under_test, "Caller", Caller)
@@ -56,7 +56,7 @@ def run(
 def test_a_fault_of_the_tester_itself_fails_the_vehicle_with_its_reason(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def give(body: bytes) -> Answer:
+    def give(body: bytes) -> HttpResponse:
         if b"000001" in body:
             raise RuntimeError("out of luck")
         return CHARGED
@@ -79,7 +79,7 @@ def test_a_tester_without_descriptors_says_so(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(socket, "socket", none_left)
     with pytest.raises(NoAnswer, match="out of file descriptors; raise `ulimit -n`") as caught:
         GATEWAY.connect()
-    assert caught.value.silence is Silence.UNREACHABLE
+    assert caught.value.kind is FailureKind.UNREACHABLE
     assert not caught.value.sent
 
 
@@ -108,7 +108,7 @@ def test_a_vehicle_cut_short_on_its_second_try_may_have_been_charged(
 ) -> None:
     tries = iter([REFUSED])
 
-    def give(_: bytes) -> Answer:
+    def give(_: bytes) -> HttpResponse:
         for answer in tries:
             return answer
         raise gevent.GreenletExit
@@ -125,11 +125,11 @@ def test_a_vehicle_out_of_patience_is_refused_though_the_run_was_stopped(
     assert {one.outcome for one in charges} == {Outcome.REFUSED}
 
 
-def replay(*answers: Answer | NoAnswer) -> tuple[list[str], Callable[[str], Answer]]:
+def replay(*answers: HttpResponse | NoAnswer) -> tuple[list[str], Callable[[str], HttpResponse]]:
     """Answer keys one after the other; return also the list of keys that came."""
     keys: list[str] = []
 
-    def give(key: str) -> Answer:
+    def give(key: str) -> HttpResponse:
         keys.append(key)
         answer = answers[len(keys) - 1]
         if isinstance(answer, NoAnswer):
@@ -143,17 +143,17 @@ def unused(_: bytes) -> NoReturn:
     raise AssertionError
 
 
-RUNNING = Answer(409, {"location": "/sessions/s-1"}, b"{}")
+RUNNING = HttpResponse(409, {"location": "/sessions/s-1"}, b"{}")
 REPLAYED = {"idempotency-replayed": "true"}
 
 
 @pytest.mark.parametrize(
     "first",
-    [NoAnswer(Silence.RESET), NoAnswer(Silence.REFUSED), RUNNING, REFUSED],
+    [NoAnswer(FailureKind.RESET), NoAnswer(FailureKind.REFUSED), RUNNING, REFUSED],
     ids=["broken", "refused", "still running", "told to come back"],
 )
 def test_a_vehicle_with_a_key_comes_back_with_the_same_one(
-    monkeypatch: pytest.MonkeyPatch, first: Answer | NoAnswer
+    monkeypatch: pytest.MonkeyPatch, first: HttpResponse | NoAnswer
 ) -> None:
     keys, give = replay(first, CHARGED)
     (one,) = run(monkeypatch, unused, 0.0, patience=60.0, keyed=give)
@@ -182,24 +182,24 @@ def test_a_refusal_that_is_replayed_ends_the_keys_session_and_the_next_key_begin
 def test_a_try_whose_key_never_gets_an_answer_may_have_been_charged(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    _, give = replay(NoAnswer(Silence.RESET), REFUSED._replace(headers={}))
+    _, give = replay(NoAnswer(FailureKind.RESET), REFUSED._replace(headers={}))
     (one,) = run(monkeypatch, unused, 0.0, patience=60.0, keyed=give)
     assert OwnSide.of([one]).loose == 1
 
 
-ACCEPTED = Answer(202, {"location": "/sessions/s-1"}, b"{}")
+ACCEPTED = HttpResponse(202, {"location": "/sessions/s-1"}, b"{}")
 
 
 def test_an_accepted_vehicles_time_is_that_of_its_session_from_the_request_that_began_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def follow(charge: Charge, answer: Answer) -> float:
+    def follow(charge: Charge, answer: HttpResponse) -> float:
         assert answer is ACCEPTED
         gevent.sleep(0.4)
         charge.outcome = Outcome.CHARGED
         return 0.3
 
-    keys, give = replay(NoAnswer(Silence.RESET), ACCEPTED)
+    keys, give = replay(NoAnswer(FailureKind.RESET), ACCEPTED)
     (one,) = run(monkeypatch, unused, 0.0, patience=60.0, keyed=give, follow=follow)
     assert len(keys) == 2
     # The first request, of which there was no answer, may have begun it.
@@ -210,7 +210,7 @@ def test_an_accepted_vehicles_time_is_that_of_its_session_from_the_request_that_
 def test_a_session_that_is_followed_past_the_timeout_is_lost_and_may_be_charged(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def follow(_: Charge, __: Answer) -> float:
+    def follow(_: Charge, __: HttpResponse) -> float:
         raise gevent.Timeout(5)
 
     (one,) = run(monkeypatch, lambda _: ACCEPTED, 0.0, follow=follow)

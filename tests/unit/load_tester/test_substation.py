@@ -2,8 +2,8 @@
 
 import pytest
 
-from load_tester.reconciliation.decisions import DecisionBook
-from load_tester.reconciliation.findings import Books, Growth
+from load_tester.reconciliation.decisions import DecisionRecords
+from load_tester.reconciliation.findings import Growth, Reconciliation
 from load_tester.substation import GridSamples, load_over_time, report_substations
 from load_tester.vehicle import Outcome
 from tests.unit.load_tester.builders import TAG, charge
@@ -65,8 +65,8 @@ def test_substations_without_a_name_are_passed_over() -> None:
 def test_the_table_of_substations_joins_answers_samples_decisions_and_counters() -> None:
     samples = GridSamples()
     samples.absorb(page(0, substation1=2, substation2=9), 0.0)
-    decisions = DecisionBook(TAG, peaks={"substation1": (5, 8), "substation10": (1, 3)})
-    books = Books(
+    decisions = DecisionRecords(TAG, peaks={"substation1": (5, 8), "substation10": (1, 3)})
+    reconciliation = Reconciliation(
         growth={"http://substation1": Growth(2, 20.0), "http://substation2": Growth(gap="gone")}
     )
     charges = [
@@ -75,7 +75,7 @@ def test_the_table_of_substations_joins_answers_samples_decisions_and_counters()
         charge(3, outcome=Outcome.ACCEPTED, substation="substation2"),
         charge(4, outcome=Outcome.FAILED, substation="substation2"),
     ]
-    one, two, ten = report_substations(charges, samples, decisions, books)
+    one, two, ten = report_substations(charges, samples, decisions, reconciliation)
     assert (one.name, two.name, ten.name) == ("substation1", "substation2", "substation10")
     assert (one.vehicles, one.kwh, one.capacity, one.peak_load) == (2, 20.0, 8, 5)
     assert (one.counted, one.counted_kwh) == (2, 20.0)

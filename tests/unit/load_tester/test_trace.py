@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from load_tester.replay import DEFAULT_KWH_PER_S, plan_replay
-from load_tester.trace import Session, Trace, TraceError, read_trace
+from load_tester.trace import Trace, TraceError, TraceSession, read_trace
 
 Write = Callable[..., Path]
 DATA = Path(__file__).parents[4] / "shared" / "data"
@@ -114,7 +114,7 @@ def test_columns_are_recognised_however_they_are_spelled(write: Write) -> None:
 
 def test_a_decimal_comma_is_read_where_it_can_be_nothing_else_and_noted(write: Write) -> None:
     trace = read_trace(write("arrival;kwh\n0,5;12,25\n1;1,234\n"))
-    assert trace.sessions == (Session(0.5, 12.25), Session(1.0, 1.234))
+    assert trace.sessions == (TraceSession(0.5, 12.25), TraceSession(1.0, 1.234))
     assert trace.notes == ("read with a decimal comma, such as '0,5'",)
     assert read_trace(write('arrival,kwh\n0,"12,5"\n')).sessions[0].kwh == 12.5
 
@@ -164,7 +164,7 @@ def test_what_is_quoted_back_is_short(write: Write) -> None:
 
 def test_a_file_from_a_spreadsheet_is_read(write: Write) -> None:
     trace = read_trace(write("\ufeffarrival\tkwh\r\n5\t1\r\n\r\n2\t2\r\n"))
-    assert trace.sessions == (Session(2.0, 2.0), Session(5.0, 1.0))
+    assert trace.sessions == (TraceSession(2.0, 2.0), TraceSession(5.0, 1.0))
 
 
 def test_unusable_rows_are_left_out_and_counted(write: Write) -> None:
@@ -203,7 +203,7 @@ def test_a_file_that_is_not_text_says_so(write: Write, tmp_path: Path) -> None:
 
 
 def made(*sessions: tuple[float, float]) -> Trace:
-    return Trace("made.csv", tuple(Session(*one) for one in sessions), "arrival", "kwh")
+    return Trace("made.csv", tuple(TraceSession(*one) for one in sessions), "arrival", "kwh")
 
 
 def test_with_a_speed_each_gap_stays_as_it_was() -> None:
@@ -264,7 +264,7 @@ def test_at_the_chosen_speed_nobody_waits_long_for_a_point_of_the_default_grid(
 
 
 def test_arrivals_in_milliseconds_are_refused_with_a_remedy() -> None:
-    sessions = (Session(1.714557610e12, 5.0), Session(1.714557611e12, 5.0))
+    sessions = (TraceSession(1.714557610e12, 5.0), TraceSession(1.714557611e12, 5.0))
     trace = Trace("sessions.csv", sessions, "start", "kwh")
     with pytest.raises(TraceError, match=r"sessions\.csv: the arrivals in start look like milli"):
         plan_replay(trace)

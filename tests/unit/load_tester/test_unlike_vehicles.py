@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from load_tester.answer import Answer, apply_answer
+from load_tester.answer import HttpResponse, apply_answer
 from load_tester.demand import MIXES, FixedDemand, PowerDemand
 from load_tester.options import parse_options
 from load_tester.planning import make_plan
 from load_tester.power import Point, alone_s, known_points, report_power, slowdown
 from load_tester.reconciliation.counters import SubstationCounters
 from load_tester.replay import plan_replay
-from load_tester.report.csv_export import write_each
+from load_tester.report.csv_export import write_csv
 from load_tester.trace import TraceError, read_trace
 from load_tester.traits import TraitColumns, Traits
 from load_tester.vehicle import Need, Outcome, Vehicle
@@ -246,7 +246,7 @@ def test_slowdown_is_the_time_to_charge_over_that_alone() -> None:
     assert slowdown(one, []) is None
     assert slowdown(charge(outcome=Outcome.REFUSED), [Point(50, HOURLY)]) is None
     answer = {"kwh": 50.0, "mean_power_kw": 16.7, "peak_power_kw": 50.0, "charging_s": 3.0}
-    apply_answer(one, Answer(200, {}, json.dumps(answer).encode()))
+    apply_answer(one, HttpResponse(200, {}, json.dumps(answer).encode()))
     found = report_power([one], [Point(50, HOURLY)])
     assert found is not None
     assert found.slowdown is not None
@@ -262,7 +262,7 @@ def test_a_row_a_vehicle_keeps_what_it_reported(tmp_path: Path) -> None:
     reported.vehicle = Vehicle(1, 0.0, 6.0, 11.0, 60.0, 0.9)
     file = tmp_path / "each.csv"
     with file.open("w", newline="") as out:
-        write_each([reported], [Point(11, HOURLY)], out)
+        write_csv([reported], [Point(11, HOURLY)], out)
     (row,) = csv.DictReader(file.open())
     assert float(row["slowdown"]) == pytest.approx(
         2.0 / alone_s(reported.vehicle, Point(11, HOURLY)), 1e-4

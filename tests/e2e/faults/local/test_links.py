@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import pytest
 
-from local_stack.fault_proxy import Relay
+from local_stack.fault_proxy import FaultProxy
 from local_stack.faults import cut, slow
 from local_stack.grid import Grid, Ports
 from tests.e2e.faults.local.conftest import POINTS
@@ -15,8 +15,8 @@ from tests.e2e.faults.scene import LEASE_KWH, Scene
 class Links(NamedTuple):
     """The links of a grid; those to the substations in the substations' order."""
 
-    to_balancer: Relay
-    to_substations: list[Relay]
+    to_balancer: FaultProxy
+    to_substations: list[FaultProxy]
 
 
 class LinkedGrid(NamedTuple):
@@ -28,8 +28,8 @@ class LinkedGrid(NamedTuple):
 def linked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LinkedGrid]:
     ports, own = Ports.free(len(POINTS)), Ports.free(len(POINTS))
     links = Links(
-        Relay(own.balancer, ports.balancer),
-        [Relay(*ends) for ends in zip(own.substations, ports.substations, strict=True)],
+        FaultProxy(own.balancer, ports.balancer),
+        [FaultProxy(*ends) for ends in zip(own.substations, ports.substations, strict=True)],
     )
     substations = ",".join(
         f"substation{n}={link.url}" for n, link in enumerate(links.to_substations, start=1)

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from local_stack.fault_proxy import Relay
+from local_stack.fault_proxy import FaultProxy
 from local_stack.grid import Grid, Ports
 from tests.e2e.faults.local.conftest import POINTS
 from tests.e2e.faults.scene import Scene
@@ -60,7 +60,10 @@ def test_a_substation_that_answers_vehicles_with(scene: Scene, bad_port: int, wh
     asked: list[str] = []
 
     def comes_up_and_goes() -> None:
-        with raw_substation(_ANSWERS[what]) as substation, Relay(bad_port, port_of(substation.url)):
+        with (
+            raw_substation(_ANSWERS[what]) as substation,
+            FaultProxy(bad_port, port_of(substation.url)),
+        ):
             time.sleep(_STAYS_S)
             asked.extend(substation.asked)
 
@@ -76,7 +79,7 @@ def test_a_substation_whose_metrics_page_is(
         memory = Memory(grid.balancer)
         with (
             raw_substation(metrics=[_PAGES[what]]) as substation,
-            Relay(bad_port, port_of(substation.url)),
+            FaultProxy(bad_port, port_of(substation.url)),
         ):
             time.sleep(_STAYS_S)
             assert substation.asked

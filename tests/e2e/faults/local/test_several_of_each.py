@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import pytest
 import requests
 
-from local_stack.fault_proxy import Relay
+from local_stack.fault_proxy import FaultProxy
 from local_stack.faults import Part
 from local_stack.grid import Grid, Ports
 from local_stack.postgresql import PostgreSQL, find_programs
@@ -30,8 +30,8 @@ class Stage(NamedTuple):
     """The grid, and the links to each balancer and each gateway."""
 
     grid: Grid
-    to_balancers: list[Relay]
-    to_gateways: list[Relay]
+    to_balancers: list[FaultProxy]
+    to_gateways: list[FaultProxy]
 
 
 @pytest.fixture(scope="module")
@@ -42,11 +42,11 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     ports, own, more = Ports.free(len(_POINTS)), Ports.free(3), Ports.free(0)
     fronts = list(own.substations)
     to_balancers = [
-        Relay(port, ports.balancer, f"127.0.0.{number}")
+        FaultProxy(port, ports.balancer, f"127.0.0.{number}")
         for number, port in enumerate(fronts, start=1)
     ]
     to_gateways = [
-        Relay(port, ports.gateway, f"127.0.0.{number}")
+        FaultProxy(port, ports.gateway, f"127.0.0.{number}")
         for number, port in enumerate((more.gateway, more.balancer), start=1)
     ]
     server = PostgreSQL(programs)
@@ -150,7 +150,7 @@ def frozen(part: Callable[[Grid], Part]) -> Strike:
     return strike
 
 
-def cut(link: Callable[[Stage], Relay]) -> Strike:
+def cut(link: Callable[[Stage], FaultProxy]) -> Strike:
     def strike(stage: Stage) -> None:
         one = link(stage)
         one.cut()

@@ -5,18 +5,18 @@ from typing import Any
 
 import pytest
 
-from load_tester.reconciliation.checks import check_books
+from load_tester.reconciliation.checks import reconcile
 from load_tester.reconciliation.counters import GatewayCounters, GridCounters, SubstationCounters
-from load_tester.reconciliation.decisions import DecisionBook
-from load_tester.reconciliation.findings import Books, Verdict
+from load_tester.reconciliation.decisions import DecisionRecords
+from load_tester.reconciliation.findings import Reconciliation, Verdict
 from load_tester.vehicle import Charge, Outcome
 from tests.unit.load_tester.builders import BEGAN, TAG, charge, decision, grid, substation
 
 TEN = [charge(number) for number in range(1, 11)]  # of 10 kWh each
 
 
-def book_for(charges: Sequence[Charge], **fields: Any) -> DecisionBook:
-    book = DecisionBook(TAG, BEGAN)
+def records_for(charges: Sequence[Charge], **fields: Any) -> DecisionRecords:
+    records = DecisionRecords(TAG, BEGAN)
     decisions = [
         decision(
             index,
@@ -27,10 +27,10 @@ def book_for(charges: Sequence[Charge], **fields: Any) -> DecisionBook:
         )
         for index, one in enumerate(charges, start=1)
     ]
-    book.absorb({"last": len(decisions), "decisions": decisions})
+    records.absorb({"last": len(decisions), "decisions": decisions})
     for name, value in fields.items():
-        setattr(book, name, value)
-    return book
+        setattr(records, name, value)
+    return records
 
 
 def check(
@@ -39,10 +39,10 @@ def check(
     kwh: float | None,
     *,
     answers: float | None = None,
-    decisions: DecisionBook | None = None,
+    decisions: DecisionRecords | None = None,
     load: float = 0.0,
     **options: Any,
-) -> Books:
+) -> Reconciliation:
     """Check against two substations that charged 7 and 5 before and share `charged` and `kwh`."""
     before = grid(
         {"a": substation(7, 70.0, load), "b": substation(5, 50.0)}, None if answers is None else 12
@@ -52,38 +52,38 @@ def check(
         {"a": substation(7 + charged, more), "b": substation(5, 50.0)},
         None if answers is None else 12 + answers,
     )
-    return check_books(charges, before, after, decisions, BEGAN, **options)
+    return reconcile(charges, before, after, decisions, BEGAN, **options)
 
 
-def found(books: Books, check: str) -> tuple[Verdict, str]:
+def found(reconciliation: Reconciliation, check: str) -> tuple[Verdict, str]:
     """Return the one finding of a check."""
-    (finding,) = [finding for finding in books.findings if finding.check == check]
+    (finding,) = [finding for finding in reconciliation.findings if finding.check == check]
     return finding.verdict, finding.text
 
 
 def test_books_that_agree_are_in_order() -> None:
-    books = check(TEN, 10, 100.0, answers=10, decisions=book_for(TEN))
-    assert {finding.check: finding.verdict for finding in books.findings} == dict.fromkeys(
+    reconciliation = check(TEN, 10, 100.0, answers=10, decisions=records_for(TEN))
+    assert {finding.check: finding.verdict for finding in reconciliation.findings} == dict.fromkeys(
         ["dispatches", "gateway", "sessions", "energy"], Verdict.OK
     )
-    assert books.in_order
+    assert reconciliation.in_order
 
 
 def test_a_vehicle_that_was_answered_and_not_charged_is_an_error() -> None:
-    books = check(TEN, 9, 90.0, answers=10)
-    verdict, text = found(books, "sessions")
+    reconciliation = check(TEN, 9, 90.0, answers=10)
+    verdict, text = found(reconciliation, "sessions")
     assert verdict is Verdict.ERROR
     assert text.startswith("1 of 10 vehicles were answered as charged but no substation")
-    assert found(books, "energy") == (
+    assert found(reconciliation, "energy") == (
         Verdict.ERROR,
         "the substations delivered 90.000 kWh, 10.000 less than was answered",
     )
-    assert not books.in_order
+    assert not reconciliation.in_order
 
 
 def test_a_vehicle_that_was_charged_twice_is_an_error() -> None:
-    books = check(TEN, 11, 110.0, answers=10, decisions=book_for(TEN))
-    verdict, text = found(books, "sessions")
+    reconciliation = check(TEN, 11, 110.0, answers=10, decisions=records_for(TEN))
+    verdict, text = found(reconciliation, "sessions")
     assert verdict is Verdict.ERROR
     assert "charged 11 vehicles, 1 more than 10 of this run: charged twice" in text
 
@@ -95,16 +95,19 @@ def test_energy_that_nobody_asked_for_is_an_error() -> None:
 
 
 def test_sessions_of_others_are_reported_and_no_error() -> None:
-    decisions = book_for(TEN, foreign={"x", "y", "z"})
-    books = check(TEN, 13, 160.0, answers=13, decisions=decisions)
-    assert books.in_order
-    assert found(books, "others")[1] == "the balancer dispatched 3 sessions of others meanwhile"
-    assert found(books, "gateway")[1].endswith("10 of this run, 3 of others")
-    assert found(books, "sessions")[0] is Verdict.NOTE
+    decisions = records_for(TEN, foreign={"x", "y", "z"})
+    reconciliation = check(TEN, 13, 160.0, answers=13, decisions=decisions)
+    assert reconciliation.in_order
+    assert (
+        found(reconciliation, "others")[1]
+        == "the balancer dispatched 3 sessions of others meanwhile"
+    )
+    assert found(reconciliation, "gateway")[1].endswith("10 of this run, 3 of others")
+    assert found(reconciliation, "sessions")[0] is Verdict.NOTE
 
 
 def test_more_than_the_sessions_of_others_is_an_error() -> None:
-    decisions = book_for(TEN, foreign={"x", "y"})
+    decisions = records_for(TEN, foreign={"x", "y"})
     verdict, text = found(check(TEN, 13, 160.0, answers=12, decisions=decisions), "sessions")
     assert verdict is Verdict.ERROR
     assert "1 more than 10 of this run and at most 2 of others" in text
@@ -116,9 +119,9 @@ def test_vehicles_of_others_that_were_charging_at_the_start_may_end_within_the_r
 
 
 def test_the_gateways_counter_alone_tells_of_others_where_there_are_no_decisions() -> None:
-    books = check(TEN, 12, 130.0, answers=12)
-    assert books.in_order
-    assert found(books, "gateway")[0] is Verdict.NOTE
+    reconciliation = check(TEN, 12, 130.0, answers=12)
+    assert reconciliation.in_order
+    assert found(reconciliation, "gateway")[0] is Verdict.NOTE
 
 
 def test_a_gateway_that_counts_fewer_than_came_back_is_an_error() -> None:
@@ -151,14 +154,14 @@ def test_a_vehicle_refused_by_the_grid_may_not_have_been_charged(outcome: Outcom
 def test_a_substation_that_restarted_leaves_too_few_undecided_and_too_many_an_error() -> None:
     before = grid({"a": substation(700, 7000.0), "b": substation(5, 50.0)})
     again = {"a": substation(3, 30.0, started=BEGAN + 5), "b": substation(6, 60.0)}
-    books = check_books(TEN, before, grid(again), None, BEGAN)
-    assert books.in_order
-    assert found(books, "substations") == (
+    reconciliation = reconcile(TEN, before, grid(again), None, BEGAN)
+    assert reconciliation.in_order
+    assert found(reconciliation, "substations") == (
         Verdict.UNKNOWN,
         "a restarted, its counters with it",
     )
     twice = {"a": substation(3, 30.0, started=BEGAN + 5), "b": substation(25, 250.0)}
-    assert not check_books(TEN, before, grid(twice), None, BEGAN).in_order
+    assert not reconcile(TEN, before, grid(twice), None, BEGAN).in_order
 
 
 @pytest.mark.parametrize(("charged", "verdict"), [(5, "error"), (6, "ok"), (7, "error")])
@@ -169,17 +172,17 @@ def test_substations_that_can_be_read_are_checked_beside_one_that_cannot(
     before = grid({"a": substation(7, 70.0), "b": substation(50, 500.0)})
     after = grid({"a": None, "b": substation(50 + charged, 500.0 + 10 * charged)})
     names = {"a": "substation1", "b": "north"}
-    books = check_books(charges, before, after, None, BEGAN, substation_names=names)
-    assert found(books, "substations") == (Verdict.UNKNOWN, "a refused")
-    assert found(books, "sessions")[0] == verdict
-    assert found(books, "energy")[0] == verdict
+    reconciliation = reconcile(charges, before, after, None, BEGAN, substation_names=names)
+    assert found(reconciliation, "substations") == (Verdict.UNKNOWN, "a refused")
+    assert found(reconciliation, "sessions")[0] == verdict
+    assert found(reconciliation, "energy")[0] == verdict
 
 
 def test_a_substation_that_began_during_the_run_counts_from_its_start() -> None:
     before = grid({"a": substation(7, 70.0)})
     after = grid({"a": substation(13, 130.0), "new": substation(4, 40.0, started=BEGAN + 3)})
-    books = check_books(TEN, before, after, None, BEGAN)
-    assert found(books, "sessions") == (
+    reconciliation = reconcile(TEN, before, after, None, BEGAN)
+    assert found(reconciliation, "sessions") == (
         Verdict.OK,
         "the substations charged 10 vehicles, as answered",
     )
@@ -188,42 +191,42 @@ def test_a_substation_that_began_during_the_run_counts_from_its_start() -> None:
 def test_a_substation_that_had_been_there_unseen_is_not_counted_from_its_start() -> None:
     before = grid({"a": substation(7, 70.0)})
     after = grid({"a": substation(13, 130.0), "old": substation(400, 4000.0, started=BEGAN - 900)})
-    books = check_books(TEN, before, after, None, BEGAN)
-    assert found(books, "substations")[1] == "old could not be read at the start"
-    assert books.in_order
+    reconciliation = reconcile(TEN, before, after, None, BEGAN)
+    assert found(reconciliation, "substations")[1] == "old could not be read at the start"
+    assert reconciliation.in_order
 
 
 def test_substations_that_cannot_be_reached_are_said_to_be_so() -> None:
     none: dict[str, SubstationCounters | None] = {"http://10.0.0.3:5002": None}
-    books = check_books(TEN, grid(none), grid(none), None, BEGAN)
-    verdict, text = found(books, "substations")
+    reconciliation = reconcile(TEN, grid(none), grid(none), None, BEGAN)
+    verdict, text = found(reconciliation, "substations")
     assert verdict is Verdict.UNKNOWN
     assert text.startswith(
         "the substations' counters are not reachable from here (http://10.0.0.3:5002"
     )
     assert text.endswith("name their metrics pages with --site-metrics")
-    assert books.in_order
+    assert reconciliation.in_order
 
 
 def test_substations_that_do_not_tell_their_energy_are_checked_by_sessions_alone() -> None:
-    books = check(TEN, 10, None)
-    assert books.in_order
-    assert "energy" not in {finding.check for finding in books.findings}
+    reconciliation = check(TEN, 10, None)
+    assert reconciliation.in_order
+    assert "energy" not in {finding.check for finding in reconciliation.findings}
 
 
 def test_a_charged_vehicle_that_was_never_dispatched_is_an_error() -> None:
-    verdict, text = found(check(TEN, 10, 100.0, decisions=book_for(TEN[:9])), "dispatches")
+    verdict, text = found(check(TEN, 10, 100.0, decisions=records_for(TEN[:9])), "dispatches")
     assert verdict is Verdict.ERROR
     assert text.startswith("1 vehicles were answered as charged but never dispatched")
 
 
 def test_missing_decisions_leave_the_dispatches_unchecked() -> None:
-    decisions = book_for(TEN[:9], missed=3)
+    decisions = records_for(TEN[:9], missed=3)
     assert found(check(TEN, 10, 100.0, decisions=decisions), "dispatches")[0] is Verdict.UNKNOWN
 
 
 def test_an_answer_from_another_substation_than_the_dispatch_is_an_error() -> None:
-    decisions = book_for(TEN)
+    decisions = records_for(TEN)
     decisions.substations["session-3"] = "substation2"
     elsewhere = [*TEN[:9], charge(10, substation="substation2")]
     decisions.substations["session-10"] = "substation2"
@@ -233,11 +236,11 @@ def test_an_answer_from_another_substation_than_the_dispatch_is_an_error() -> No
 
 def test_a_substation_that_calls_itself_otherwise_than_the_balancer_does_is_no_error() -> None:
     renamed = [charge(number, substation="north") for number in range(1, 11)]
-    assert check(renamed, 10, 100.0, decisions=book_for(renamed)).in_order
+    assert check(renamed, 10, 100.0, decisions=records_for(renamed)).in_order
 
 
 def test_two_sessions_for_one_vehicle_are_an_error_unless_it_tried_twice() -> None:
-    decisions = book_for(TEN)
+    decisions = records_for(TEN)
     decisions.sessions[TEN[0].vehicle_id].add("another")
     assert not check(TEN, 10, 100.0, decisions=decisions).in_order
     patient = [charge(1, tries=2), *TEN[1:]]
@@ -251,8 +254,8 @@ def test_two_answers_for_one_session_are_an_error() -> None:
 
 def test_a_gateway_that_restarted_or_is_one_of_several_is_not_checked() -> None:
     before, after = grid({}, 500.0), grid({}, 3.0, started=BEGAN + 1)
-    books = check_books(TEN, before, after, None, BEGAN)
-    assert found(books, "gateway") == (
+    reconciliation = reconcile(TEN, before, after, None, BEGAN)
+    assert found(reconciliation, "gateway") == (
         Verdict.UNKNOWN,
         "the gateway restarted, its counters with it",
     )
@@ -296,6 +299,6 @@ def test_a_page_of_something_else_is_refused(page: str) -> None:
 
 def test_nothing_to_read_leaves_everything_unchecked() -> None:
     nothing = GridCounters(None, {}, {"gateway": "answered 404"})
-    books = check_books(TEN, nothing, nothing, None, BEGAN)
-    assert {finding.verdict for finding in books.findings} == {Verdict.UNKNOWN}
-    assert found(books, "gateway")[1] == "the gateway's counters: answered 404"
+    reconciliation = reconcile(TEN, nothing, nothing, None, BEGAN)
+    assert {finding.verdict for finding in reconciliation.findings} == {Verdict.UNKNOWN}
+    assert found(reconciliation, "gateway")[1] == "the gateway's counters: answered 404"

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from load_tester.pages import PageMissing
-from load_tester.reconciliation.checks import check_books
+from load_tester.reconciliation.checks import reconcile
 from load_tester.reconciliation.counters import SubstationCounters
-from load_tester.reconciliation.findings import Books, Verdict
-from load_tester.reconciliation.ledger import LedgerBook
+from load_tester.reconciliation.findings import Reconciliation, Verdict
+from load_tester.reconciliation.ledger import LedgerRecords
 from load_tester.vehicle import Charge, Outcome
 from tests.unit.load_tester.builders import BEGAN, TAG, charge, grid, substation
 
@@ -29,8 +29,8 @@ def rows_of(charges: Sequence[Charge]) -> list[dict[str, Any]]:
     return [row(str(one.session_id), one.vehicle_id, **one.answered_kwh) for one in charges]
 
 
-def ledger_of(rows: Sequence[Mapping[str, Any]]) -> LedgerBook:
-    ledger = LedgerBook(TAG)
+def ledger_of(rows: Sequence[Mapping[str, Any]]) -> LedgerRecords:
+    ledger = LedgerRecords(TAG)
     ledger.begin(lambda _: {"sessions": [], "next": None})
     ledger.read(lambda _: {"sessions": rows, "next": None})
     return ledger
@@ -38,7 +38,7 @@ def ledger_of(rows: Sequence[Mapping[str, Any]]) -> LedgerBook:
 
 def check(
     charges: Sequence[Charge], rows: Sequence[Mapping[str, Any]], a: float, b: float, **how: Any
-) -> Books:
+) -> Reconciliation:
     """Check against two substations whose meters grew by `a` and `b` kWh."""
     load = how.pop("load", 0.0)
     before = grid({"a": substation(0, 0.0, load, meter=500.0), "b": substation(0, 0.0, meter=0.25)})
@@ -46,21 +46,21 @@ def check(
     after = grid(
         {"a": substation(charged, a, meter=500.0 + a), "b": substation(0, b, meter=0.25 + b)},
     )
-    return check_books(
+    return reconcile(
         charges, before, after, None, BEGAN, substation_names=NAMES, ledger=ledger_of(rows), **how
     )
 
 
-def errors(books: Books) -> list[str]:
+def errors(reconciliation: Reconciliation) -> list[str]:
     return [
         f"{finding.check}: {finding.text}"
-        for finding in books.findings
+        for finding in reconciliation.findings
         if finding.verdict is Verdict.ERROR
     ]
 
 
-def verdict_of(books: Books, check: str) -> Verdict:
-    (found,) = {finding.verdict for finding in books.findings if finding.check == check}
+def verdict_of(reconciliation: Reconciliation, check: str) -> Verdict:
+    (found,) = {finding.verdict for finding in reconciliation.findings if finding.check == check}
     return found
 
 
@@ -71,28 +71,30 @@ TWO = [
 
 
 def test_a_session_in_two_legs_is_held_against_both_meters() -> None:
-    books = check(TWO, rows_of(TWO), 14.0, 6.0)
-    assert books.in_order
+    reconciliation = check(TWO, rows_of(TWO), 14.0, 6.0)
+    assert reconciliation.in_order
     assert {
-        finding.check: finding.text for finding in books.findings if finding.check != "gateway"
+        finding.check: finding.text
+        for finding in reconciliation.findings
+        if finding.check != "gateway"
     } == {
         "ledger": "its 2 sessions of this run are as answered",
         "sessions": "the substations charged 2 vehicles, as answered",
         "energy": "the substations delivered 20.000 kWh, as answered",
         "meters": "20.000 kWh metered, at each substation as in the ledger",
     }
-    assert books.ledger_kwh == {"substation1": 14.0, "substation2": 6.0}
+    assert reconciliation.ledger_kwh == {"substation1": 14.0, "substation2": 6.0}
 
 
 def test_a_substation_may_count_the_first_leg_of_a_session_too_and_the_last_one_twice() -> None:
     before = grid({"a": substation(0, 0.0), "b": substation(0, 0.0)})
     after = grid({"a": substation(2, 14.0), "b": substation(1, 6.0)})
-    assert check_books(TWO, before, after, None, BEGAN).in_order
+    assert reconcile(TWO, before, after, None, BEGAN).in_order
     # What a lost substation may have delivered is charged last, in an attempt of its own.
     in_two_attempts = grid({"a": substation(2, 14.0), "b": substation(2, 6.0)})
-    assert check_books(TWO, before, in_two_attempts, None, BEGAN).in_order
+    assert reconcile(TWO, before, in_two_attempts, None, BEGAN).in_order
     once_more = grid({"a": substation(2, 14.0), "b": substation(3, 6.0)})
-    assert not check_books(TWO, before, once_more, None, BEGAN).in_order
+    assert not reconcile(TWO, before, once_more, None, BEGAN).in_order
 
 
 def test_energy_at_the_wrong_substation_is_found_though_the_sum_is_right() -> None:
@@ -132,11 +134,11 @@ def test_a_restarted_substation_is_held_by_its_meter_alone() -> None:
             "b": substation(0, 0, meter=6.25),
         }
     )
-    books = check_books(
+    reconciliation = reconcile(
         TWO, before, again, None, BEGAN, substation_names=NAMES, ledger=ledger_of(rows_of(TWO))
     )
-    assert verdict_of(books, "meters") is Verdict.OK
-    assert books.in_order
+    assert verdict_of(reconciliation, "meters") is Verdict.OK
+    assert reconciliation.in_order
 
 
 @pytest.mark.parametrize(
@@ -154,7 +156,7 @@ def test_a_killed_substation_may_have_metered_less_than_it_reported_plain_vehicl
     before = grid({"a": substation(0, 0.0, meter=500.0), "b": substation(0, 0.0, meter=0.25)})
     again = substation(1, 13.9, started=started, meter=513.9)
     after = grid({"a": again, "b": substation(0, 6.0, meter=6.25)})
-    books = check_books(
+    reconciliation = reconcile(
         charges,
         before,
         after,
@@ -163,7 +165,7 @@ def test_a_killed_substation_may_have_metered_less_than_it_reported_plain_vehicl
         substation_names=NAMES,
         ledger=ledger_of(rows_of(charges)),
     )
-    assert verdict_of(books, "meters") is verdict
+    assert verdict_of(reconciliation, "meters") is verdict
 
 
 def test_the_other_substations_are_held_against_the_energy_that_was_answered_there() -> None:
@@ -182,9 +184,9 @@ def test_the_other_substations_are_held_against_the_energy_that_was_answered_the
         (ended, 3, False),
     ):
         after = grid({"a": substation(7 + charged, 90.0, meter=84.0), "b": None})
-        books = check_books(charges, before, after, None, BEGAN, substation_names=NAMES)
-        assert books.in_order is in_order
-        assert "the other substations delivered 14.000 kWh" in str(books.findings)
+        reconciliation = reconcile(charges, before, after, None, BEGAN, substation_names=NAMES)
+        assert reconciliation.in_order is in_order
+        assert "the other substations delivered 14.000 kWh" in str(reconciliation.findings)
 
 
 def test_a_meter_that_began_anew_is_none() -> None:
@@ -192,18 +194,20 @@ def test_a_meter_that_began_anew_is_none() -> None:
     after = grid(
         {"a": substation(1, 14.0, started=BEGAN + 1, meter=14.0), "b": substation(0, 0, meter=6.0)}
     )
-    books = check_books(
+    reconciliation = reconcile(
         TWO, before, after, None, BEGAN, substation_names=NAMES, ledger=ledger_of(rows_of(TWO))
     )
-    assert verdict_of(books, "meters") is Verdict.UNKNOWN
-    assert "no meter was read of substation1" in [finding.text for finding in books.findings]
+    assert verdict_of(reconciliation, "meters") is Verdict.UNKNOWN
+    assert "no meter was read of substation1" in [
+        finding.text for finding in reconciliation.findings
+    ]
 
 
 def test_pages_of_substations_that_nobody_names_are_compared_in_sum() -> None:
     before = grid({"x": substation(0, 0.0, meter=0.0), "y": substation(0, 0.0, meter=0.0)})
     after = grid({"x": substation(2, 13.0, meter=13.0), "y": substation(0, 0, meter=8.0)})
-    books = check_books(TWO, before, after, None, BEGAN, ledger=ledger_of(rows_of(TWO)))
-    assert "meters: all substations metered 21.000 kWh, the ledger 20.000" in errors(books)
+    reconciliation = reconcile(TWO, before, after, None, BEGAN, ledger=ledger_of(rows_of(TWO)))
+    assert "meters: all substations metered 21.000 kWh, the ledger 20.000" in errors(reconciliation)
 
 
 FIRST = f"{TAG}000001"
@@ -261,24 +265,24 @@ def test_many_vehicles_are_reported_by_the_first_few() -> None:
 def test_a_try_without_an_answer_may_be_charged_beside_the_one_that_had_one() -> None:
     one = charge(1, tries=2, unanswered=1, energies={"substation1": 10.0})
     rows = [row("session-1", FIRST, substation1=10.0), row("s-2", FIRST, substation1=10.0)]
-    books = check([one], rows, 20.0, 0.0)
-    assert verdict_of(books, "ledger") is Verdict.NOTE
-    assert verdict_of(books, "meters") is Verdict.OK
+    reconciliation = check([one], rows, 20.0, 0.0)
+    assert verdict_of(reconciliation, "ledger") is Verdict.NOTE
+    assert verdict_of(reconciliation, "meters") is Verdict.OK
 
 
 def test_sessions_of_vehicles_that_were_cut_short_may_go_on() -> None:
     one = charge(1, outcome=Outcome.CUT_SHORT, keys=1)
     going = {**row("session-1", FIRST, substation1=2.0), "state": "charging"}
-    books = check([one], [going], 3.0, 0.0)
-    assert verdict_of(books, "ledger") is Verdict.OK
-    assert verdict_of(books, "meters") is Verdict.NOTE
+    reconciliation = check([one], [going], 3.0, 0.0)
+    assert verdict_of(reconciliation, "ledger") is Verdict.OK
+    assert verdict_of(reconciliation, "meters") is Verdict.NOTE
     ended = check([charge(1, session_id="s-2", tries=2)], [going, row("s-2", FIRST)], 10.0, 0.0)
     assert "1 vehicles have sessions in it that have not ended" in ended.findings[1].text
 
 
 def test_several_gateways_may_each_have_a_ledger() -> None:
-    books = check(TWO, rows_of(TWO[:1]), 14.0, 6.0, several_gateways=True)
-    assert verdict_of(books, "ledger") is Verdict.UNKNOWN
+    reconciliation = check(TWO, rows_of(TWO[:1]), 14.0, 6.0, several_gateways=True)
+    assert verdict_of(reconciliation, "ledger") is Verdict.UNKNOWN
 
 
 class Gateway:
@@ -297,7 +301,7 @@ class Gateway:
 
 
 def test_the_ledger_is_read_by_cursor_from_the_newest_session_before_the_run() -> None:
-    gateway, ledger = Gateway(NEWEST), LedgerBook(TAG)
+    gateway, ledger = Gateway(NEWEST), LedgerRecords(TAG)
     ledger.begin(gateway.get)
     mine = [row(f"00{n}", FIRST, substation1=1.0) for n in (5, 4, 2, 1)]
     # Others of before may have begun in the same millisecond.
@@ -322,12 +326,12 @@ def test_a_gateway_without_a_ledger_is_checked_as_ever(status: int) -> None:
     def get(_: str) -> dict[str, Any]:
         raise PageMissing(f"answered {status}", status)
 
-    ledger = LedgerBook(TAG)
+    ledger = LedgerRecords(TAG)
     ledger.begin(get)
     assert ledger.read(get)
     nothing: dict[str, SubstationCounters | None] = {}
-    books = check_books(TWO, grid(nothing), grid(nothing), None, BEGAN, ledger=ledger)
-    assert {finding.check for finding in books.findings} == {"gateway", "substations"}
+    reconciliation = reconcile(TWO, grid(nothing), grid(nothing), None, BEGAN, ledger=ledger)
+    assert {finding.check for finding in reconciliation.findings} == {"gateway", "substations"}
 
 
 @pytest.mark.parametrize(
@@ -349,20 +353,20 @@ def test_a_ledger_that_cannot_be_read_leaves_it_unchecked(
 
     ledger = ledger_of([])
     ledger.read(get)
-    books = check_books(TWO, grid({}), grid({}), None, BEGAN, ledger=ledger)
-    assert verdict_of(books, "ledger") is Verdict.UNKNOWN
-    assert any(fault in finding.text for finding in books.findings)
-    assert "meters" not in {finding.check for finding in books.findings}
+    reconciliation = reconcile(TWO, grid({}), grid({}), None, BEGAN, ledger=ledger)
+    assert verdict_of(reconciliation, "ledger") is Verdict.UNKNOWN
+    assert any(fault in finding.text for finding in reconciliation.findings)
+    assert "meters" not in {finding.check for finding in reconciliation.findings}
 
 
 def test_answers_that_were_given_again_need_not_be_counted_again() -> None:
     before, after = grid({}, answers=12), grid({}, answers=21)
     ten = [charge(n, replayed=n == 1) for n in range(1, 11)]
-    assert check_books(ten, before, after, None, BEGAN).in_order
+    assert reconcile(ten, before, after, None, BEGAN).in_order
     fewer = grid({}, answers=20)
-    assert not check_books(ten, before, fewer, None, BEGAN).in_order
+    assert not reconcile(ten, before, fewer, None, BEGAN).in_order
 
 
 def test_accepted_vehicles_are_no_answers_with_a_200() -> None:
     ten = [charge(n, status=202) for n in range(1, 11)]
-    assert check_books(ten, grid({}, answers=3), grid({}, answers=3), None, BEGAN).in_order
+    assert reconcile(ten, grid({}, answers=3), grid({}, answers=3), None, BEGAN).in_order
