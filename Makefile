@@ -58,7 +58,7 @@ faults: faults-local faults-compose ## Play every fault, as processes and on Com
 faults-local: $(VENV)/dev ## Play every fault that needs no Docker
 	@$(BIN)/python -m pytest -n 5 --dist worksteal tests/e2e/faults/local $(ARGS)
 
-faults-compose: $(VENV)/dev ## Play every fault that strikes containers
+faults-compose: $(VENV)/dev ## Play every fault of containers
 	@$(BIN)/python -m pytest tests/e2e/faults/compose $(ARGS)
 
 kills: $(VENV)/dev ## Kill parts of the grid under load, 30 times with each ledger; is anything lost or charged twice? (3 minutes)

@@ -1,7 +1,7 @@
-"""The faults: each strikes, holds for a while, puts right what it struck, and returns.
+"""The faults: each is injected, holds for a while, is undone, and returns.
 
 A part that was killed or restarted has been started again by then, but may not be ready yet. Those
-that strike processes strike containers too: anything with the methods of a `Part`.
+for processes are for containers too: anything with the methods of a `Part`.
 """
 
 import time
@@ -14,7 +14,7 @@ _DELAY_S = 0.2
 
 
 class Part(Protocol):
-    """What can be struck: a `local_stack.process.Process`, or a container."""
+    """What can be faulted: a `local_stack.process.Process`, or a container."""
 
     @property
     def name(self) -> str:

@@ -7,7 +7,8 @@ from benchmarks.comparison.figures import Figures
 from benchmarks.comparison.results import Results, SceneResult
 
 OURS = "ours"
-# "No worse than a rival": by no more than runs of a rival differ among themselves, by chance.
+# "No worse than a contender": by no more than runs of a contender differ among themselves, by
+# chance.
 SAME = 0.01
 # Within so much of the all-knowing chooser, in the scenes in which no substation fails.
 NEAR_THE_LIMIT = 0.05
@@ -24,7 +25,7 @@ _NEVER: Sequence[tuple[str, Callable[[Figures], int]]] = (
     ("no vehicle is charged twice", lambda one: one.charged_twice),
     (
         "no vehicle is sent to a full substation, where none come past the balancer",
-        lambda one: 0 if one.strangers else one.sent_to_full,
+        lambda one: 0 if one.bypass_vehicles else one.sent_to_full,
     ),
 )
 
@@ -65,12 +66,14 @@ def _none(scenes: list[SceneResult], what: str, count: Callable[[Figures], int])
 
 def _no_slower(scene: SceneResult) -> Finding:
     ours = scene.runs[OURS].figures
-    rivals = dict(_comparable(scene))
-    faster = [key for key, ratio in rivals.items() if ours.ratio > ratio * (1 + SAME)]
-    reported = faster or sorted(rivals, key=lambda key: rivals[key])[:1]
-    against = ", ".join(f"{key} {rivals[key]:.3f}" for key in reported) or "none that charged all"
+    contenders = dict(_comparable(scene))
+    faster = [key for key, ratio in contenders.items() if ours.ratio > ratio * (1 + SAME)]
+    reported = faster or sorted(contenders, key=lambda key: contenders[key])[:1]
+    against = (
+        ", ".join(f"{key} {contenders[key]:.3f}" for key in reported) or "none that charged all"
+    )
     return Finding(
-        f"{scene.name}: mean time to charge no worse than any rival's (by {SAME:.0%})",
+        f"{scene.name}: mean time to charge no worse than any contender's (by {SAME:.0%})",
         not faster and ours.charged_all,
         f"{ours.ratio:.3f} against {against}",
         is_timed=True,
@@ -78,7 +81,7 @@ def _no_slower(scene: SceneResult) -> Finding:
 
 
 def _comparable(scene: SceneResult) -> Iterator[tuple[str, float]]:
-    """List the rivals that charged every vehicle: the others' times are of other vehicles."""
+    """List the contenders that charged every vehicle: the others' times are of other vehicles."""
     for key, run in scene.runs.items():
         if key != OURS and run.figures.charged_all:
             yield key, run.figures.ratio
@@ -96,9 +99,9 @@ def _near_the_limit(scene: SceneResult) -> Finding:
 
 def _of_haproxy(scene: SceneResult) -> Finding:
     ours = scene.runs[OURS].figures
-    rivals = {key: ratio for key, ratio in _comparable(scene) if key in _HAPROXY}
-    better = min(rivals, key=lambda key: rivals[key], default=None)
-    share = ours.ratio / rivals[better] if better else 0.0
+    contenders = {key: ratio for key, ratio in _comparable(scene) if key in _HAPROXY}
+    better = min(contenders, key=lambda key: contenders[key], default=None)
+    share = ours.ratio / contenders[better] if better else 0.0
     against = f"{share:.3f} of {better}" if better else "none that charged all"
     return Finding(
         f"{scene.name}: mean time to charge at most {OF_HAPROXY:g} of the better HAProxy's",

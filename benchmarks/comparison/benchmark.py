@@ -1,4 +1,4 @@
-"""The whole benchmark: every scene with every rival that is there, one run after the other."""
+"""The whole benchmark: every scene with every contender that is there, one run after the other."""
 
 import tempfile
 import time
@@ -10,12 +10,12 @@ from rich.console import Console
 
 from benchmarks import machine
 from benchmarks.comparison.assertions import is_flawed
-from benchmarks.comparison.contenders import OURS, Rival
+from benchmarks.comparison.contenders import OURS, Contender
 from benchmarks.comparison.figures import Figures, figures, occupancies
 from benchmarks.comparison.options import Options
-from benchmarks.comparison.results import Entrant, Results, RivalRun, SceneResult
+from benchmarks.comparison.results import ContenderRun, Entrant, Results, SceneResult
 from benchmarks.comparison.scenes import Scene
-from benchmarks.comparison.testbed import Run, Stage
+from benchmarks.comparison.testbed import GridUnderTest, Run
 from load_tester.progress import Progress
 
 # Between two looks at the substations' loads, as they are kept for the pictures, seconds.
@@ -36,7 +36,7 @@ class Benchmark:
         self._began = time.monotonic()
         self._done = 0
         self._runs = 0
-        self._rivals: list[Rival] = []
+        self._contenders: list[Contender] = []
         self._skipped: dict[str, str] = {}
 
     def run(self) -> Results:
@@ -44,7 +44,7 @@ class Benchmark:
 
         Raises:
             StartError: a process did not come up.
-            RuntimeError: no rival is installed, or the generator failed.
+            RuntimeError: no contender is installed, or the generator failed.
         """
         self._look_around()
         with tempfile.TemporaryDirectory(prefix="side-by-side-") as folder:
@@ -55,24 +55,29 @@ class Benchmark:
             step_s=STEP_S,
             took_s=time.monotonic() - self._began,
             machine=machine.describe(),
-            entrants=[Entrant(rival.key, rival.name, rival.version()) for rival in self._rivals],
+            entrants=[
+                Entrant(contender.key, contender.name, contender.version())
+                for contender in self._contenders
+            ],
             skipped=self._skipped,
             scenes=scenes,
         )
 
     def _look_around(self) -> None:
-        for rival in self._options.rivals:
-            why = rival.missing()
+        for contender in self._options.contenders:
+            why = contender.missing()
             if why is None:
-                self._rivals.append(rival)
-                self._say(f"{rival.name}: {rival.version()}")
+                self._contenders.append(contender)
+                self._say(f"{contender.name}: {contender.version()}")
             else:
-                self._skipped[rival.name] = why
-                self._say(f"{rival.name}: skipped, {why}")
-        if not self._rivals:
-            raise RuntimeError("none of the rivals is installed, so nothing can be measured")
+                self._skipped[contender.name] = why
+                self._say(f"{contender.name}: skipped, {why}")
+        if not self._contenders:
+            raise RuntimeError("none of the contenders is installed, so nothing can be measured")
         if not self._scenes:
-            raise RuntimeError("none of the rivals plays these scenes, so nothing can be measured")
+            raise RuntimeError(
+                "none of the contenders plays these scenes, so nothing can be measured"
+            )
 
     def _play_all(self, scene: Scene, folder: Path) -> SceneResult:
         self._say(f"\n{scene.name}: {scene.story}")
@@ -82,30 +87,32 @@ class Benchmark:
             [substation.name for substation in scene.substations],
             list(scene.capacities),
             {
-                rival.key: self._play(scene, rival, folder)
-                for rival in self._rivals
-                if rival.plays(scene)
+                contender.key: self._play(scene, contender, folder)
+                for contender in self._contenders
+                if contender.plays(scene)
             },
             scene.time_scale if scene.shares_power else None,
         )
 
-    def _play(self, scene: Scene, rival: Rival, folder: Path) -> RivalRun:
+    def _play(self, scene: Scene, contender: Contender, folder: Path) -> ContenderRun:
         """Play a scene, and once more where others kept the machine too busy to tell times.
 
         A run in which this balancer did what it must not is never thrown away, however busy the
         machine was: neither the first one nor one that was meant to be quieter.
         """
-        best = self._play_once(scene, rival, folder)
+        best = self._play_once(scene, contender, folder)
         for _ in range(_MOST_REPEATS):
-            is_kept = rival is OURS and is_flawed(best.figures)
+            is_kept = contender is OURS and is_flawed(best.figures)
             if is_kept or _others_share(best) <= QUIET or self._time_is_up():
                 break
-            self._say(f"        {rival.name}: once more, for {_reported_of_others(best.figures)}")
-            again = self._play_once(scene, rival, folder)
-            is_kept = rival is OURS and is_flawed(again.figures)
+            self._say(
+                f"        {contender.name}: once more, for {_reported_of_others(best.figures)}"
+            )
+            again = self._play_once(scene, contender, folder)
+            is_kept = contender is OURS and is_flawed(again.figures)
             best = again if is_kept else min(best, again, key=_others_share)
         self._done += 1
-        self._say(f"[{self._done:>2}/{self._total}] {rival.name:<26} {_reported(best.figures)}")
+        self._say(f"[{self._done:>2}/{self._total}] {contender.name:<26} {_reported(best.figures)}")
         return best
 
     def _time_is_up(self) -> bool:
@@ -117,7 +124,9 @@ class Benchmark:
 
     @property
     def _total(self) -> int:
-        return sum(rival.plays(scene) for scene in self._scenes for rival in self._rivals)
+        return sum(
+            contender.plays(scene) for scene in self._scenes for contender in self._contenders
+        )
 
     @property
     def _scenes(self) -> list[Scene]:
@@ -125,27 +134,27 @@ class Benchmark:
         return [
             scene
             for scene in self._options.scenes
-            if any(rival.plays(scene) for rival in self._rivals)
+            if any(contender.plays(scene) for contender in self._contenders)
         ]
 
-    def _play_once(self, scene: Scene, rival: Rival, folder: Path) -> RivalRun:
+    def _play_once(self, scene: Scene, contender: Contender, folder: Path) -> ContenderRun:
         self._runs += 1
-        with Stage(scene, rival, folder / f"{self._runs}-{rival.key}") as stage:
-            progress = Progress(self._console, stage.traffic.tally, lambda: stage.traffic.now)
+        with GridUnderTest(scene, contender, folder / f"{self._runs}-{contender.key}") as testbed:
+            progress = Progress(self._console, testbed.traffic.tally, lambda: testbed.traffic.now)
             if self._console.is_terminal:
                 progress.start()
             try:
-                run = stage.play()
+                run = testbed.play()
             finally:
                 if self._console.is_terminal:
                     progress.finish()
-        return RivalRun(figures(scene, run), list(_loads(scene, run)))
+        return ContenderRun(figures(scene, run), list(_loads(scene, run)))
 
     def _say(self, text: str) -> None:
         self._console.print(text, markup=False, soft_wrap=True)
 
 
-def _others_share(run: RivalRun) -> float:
+def _others_share(run: ContenderRun) -> float:
     return run.figures.others_share or 0.0
 
 
@@ -171,7 +180,7 @@ _LATE_S = 0.1
 
 def _loads(scene: Scene, run: Run) -> Iterator[list[int | None]]:
     """Look at each substation every `STEP_S`, until the last vehicle has its end."""
-    last = max(charge.ended for charge in run.trip.charges)
+    last = max(charge.ended for charge in run.record.charges)
     steps = ceil(min(last, 2 * scene.ends_at) / STEP_S)
     for substation in occupancies(scene, run):
         moments = (step * STEP_S for step in range(steps))

@@ -17,7 +17,7 @@ _WORK = (0, 1, 2, 5, 6, 7)
 _SESSION, _USER, _SYSTEM = 3, 11, 12
 
 
-class Bystanders:
+class CpuContention:
     """Watches the processors for one run."""
 
     def __init__(self, sessions: Callable[[], Collection[int]], proc: Path = _PROC) -> None:

@@ -1,4 +1,7 @@
-"""What a run shows of a rival: how its vehicles fared, and how it used the substations. Pure."""
+"""What a run shows of a contender: how its vehicles fared, and how it used the substations.
+
+Pure.
+"""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -22,7 +25,10 @@ _NEVER = 1e9
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Of one rival in one scene. Times in seconds; imbalance in shares of a substation's points."""
+    """Of one contender in one scene.
+
+    Times in seconds; imbalance in shares of a substation's points.
+    """
 
     vehicles: int
     lost: int  # got no 200: refused, broken off, or gave up
@@ -36,8 +42,8 @@ class Figures:
     worst_imbalance: float
     over_capacity: int  # most vehicles at a substation beyond its capacity
     sent_to_full: int  # times that a vehicle came to a substation that had to turn it away
-    strangers: int
-    strangers_turned_away: int
+    bypass_vehicles: int
+    bypass_vehicles_turned_away: int
     latest_send_s: float  # how late the generator itself was, at worst
     others_share: float | None  # of the processors' time, used by others meanwhile; None: not known
 
@@ -54,10 +60,10 @@ class Figures:
 
 def figures(scene: Scene, run: Run) -> Figures:
     """Sum a run up."""
-    trip = run.trip
+    record = run.record
     substations = occupancies(scene, run)
     spread = Spread.of(
-        charge.time_to_charge for charge in trip.charges if charge.outcome is Outcome.CHARGED
+        charge.time_to_charge for charge in record.charges if charge.outcome is Outcome.CHARGED
     )
     balance = imbalance(substations, scene.ends_at)
     charged = Counter(
@@ -67,14 +73,14 @@ def figures(scene: Scene, run: Run) -> Figures:
         if attempt.charged
     )
     return Figures(
-        vehicles=len(trip.charges),
-        lost=sum(charge.outcome is not Outcome.CHARGED for charge in trip.charges),
-        refused_while_free=sum(_was_avoidable(charge, substations) for charge in trip.charges),
+        vehicles=len(record.charges),
+        lost=sum(charge.outcome is not Outcome.CHARGED for charge in record.charges),
+        refused_while_free=sum(_was_avoidable(charge, substations) for charge in record.charges),
         charged_twice=sum(times > 1 for times in charged.values()),
         mean_s=spread.mean if spread else 0.0,
         p50_s=spread.p50 if spread else 0.0,
         p99_s=spread.p99 if spread else 0.0,
-        limit=limit(scene, as_seen(trip.faults, run)),
+        limit=limit(scene, as_seen(record.faults, run)),
         mean_imbalance=balance.mean,
         worst_imbalance=balance.worst,
         over_capacity=max(
@@ -82,11 +88,11 @@ def figures(scene: Scene, run: Run) -> Figures:
             for substation, points in zip(run.attempts, scene.capacities, strict=True)
         ),
         sent_to_full=run.refused_by_substations,
-        strangers=len(trip.strangers),
-        strangers_turned_away=sum(
-            charge.outcome is not Outcome.CHARGED for charge in trip.strangers
+        bypass_vehicles=len(record.bypass_vehicles),
+        bypass_vehicles_turned_away=sum(
+            charge.outcome is not Outcome.CHARGED for charge in record.bypass_vehicles
         ),
-        latest_send_s=max(charge.lag for charge in trip.charges),
+        latest_send_s=max(charge.lag for charge in record.charges),
         others_share=run.others_share,
     )
 
@@ -103,11 +109,14 @@ def as_seen(faults: Sequence[Fault], run: Run) -> list[Fault]:
 
 def occupancies(scene: Scene, run: Run) -> list[Occupancy]:
     """Tell how full each substation was over the run."""
-    faults = as_seen(run.trip.faults, run)
+    faults = as_seen(run.record.faults, run)
     return [
         Occupancy(
             points,
-            [(attempt.began - run.trip.began, attempt.ended - run.trip.began) for attempt in log],
+            [
+                (attempt.began - run.record.began, attempt.ended - run.record.began)
+                for attempt in log
+            ],
             _away(faults, number, scene.longest_s),
         )
         for number, (points, log) in enumerate(zip(scene.capacities, run.attempts, strict=True))

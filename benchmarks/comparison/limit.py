@@ -53,18 +53,20 @@ def simulated(scene: Scene, faults: Sequence[Fault]) -> SimulatedScene:
     def vehicles(_random: Random) -> list[Arrival]:
         return [Arrival(one.due, lasting(held_s(one)), 0.0) for one in scene.vehicles]
 
-    def strangers(_random: Random) -> list[Arrival]:
-        if scene.strangers is None:
+    def bypass_vehicles(_random: Random) -> list[Arrival]:
+        if scene.bypass_vehicles is None:
             return []
-        door = (scene.strangers.substation + 0.5) / len(names)  # leads to that substation
-        return [Arrival(one.due, lasting(held_s(one)), door) for one in scene.strangers.vehicles]
+        door = (scene.bypass_vehicles.substation + 0.5) / len(names)  # leads to that substation
+        return [
+            Arrival(one.due, lasting(held_s(one)), door) for one in scene.bypass_vehicles.vehicles
+        ]
 
     return SimulatedScene(
         name=scene.name,
         story=scene.story,
         substations=scene.substations,
         arrivals=vehicles,
-        strangers=strangers,
+        bypass_vehicles=bypass_vehicles,
         events=tuple(Event(fault.at, fault.what, names[fault.substation]) for fault in faults),
         measured_from=0.0,
         ends_at=scene.ends_at,

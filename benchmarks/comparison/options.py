@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from benchmarks import out
-from benchmarks.comparison.contenders import RIVALS, Rival
+from benchmarks.comparison.contenders import CONTENDERS, Contender
 from benchmarks.comparison.scenes import Scene, scenes
 
 RESULTS = Path(__file__).resolve().parent.parent / "results"
@@ -21,14 +21,14 @@ class Options:
     quick: bool
     seed: int
     scenes: Sequence[Scene]
-    rivals: Sequence[Rival]
+    contenders: Sequence[Contender]
     out: Path | None  # None: nothing is written
 
 
 def parse(arguments: Sequence[str] | None) -> Options:
     """Read the command line; one that cannot be read ends the program with a message."""
     every = {_slug(scene.name): scene for scene in scenes(quick=False)}
-    rivals = {rival.key: rival for rival in RIVALS}
+    contenders = {contender.key: contender for contender in CONTENDERS}
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.comparison",
         description="Put this balancer and others in the same place, before the same substations "
@@ -38,7 +38,9 @@ def parse(arguments: Sequence[str] | None) -> Options:
         "--quick", action="store_true", help="three scenes at half their length: under 3 minutes"
     )
     parser.add_argument("--scenes", metavar="A,B", help=f"only these of {_listed(every)}")
-    parser.add_argument("--rivals", metavar="A,B", help=f"only these of {_listed(rivals)}")
+    parser.add_argument(
+        "--rivals", dest="contenders", metavar="A,B", help=f"only these of {_listed(contenders)}"
+    )
     parser.add_argument("--seed", type=int, default=1, help="draw other vehicles (default: 1)")
     parser.add_argument(
         "--out",
@@ -48,7 +50,7 @@ def parse(arguments: Sequence[str] | None) -> Options:
         "writes nothing unless told where",
     )
     given = parser.parse_args(arguments)
-    in_part = given.quick or given.scenes or given.rivals or given.seed != 1
+    in_part = given.quick or given.scenes or given.contenders or given.seed != 1
     drawn = {
         _slug(scene.name): scene
         for scene in scenes(quick=given.quick, seed=given.seed, every=bool(given.scenes))
@@ -57,7 +59,7 @@ def parse(arguments: Sequence[str] | None) -> Options:
         given.quick,
         given.seed,
         _choose(parser, "--scenes", given.scenes, drawn),
-        _choose(parser, "--rivals", given.rivals, rivals),
+        _choose(parser, "--rivals", given.contenders, contenders),
         out.made(parser, given.out or (None if in_part else RESULTS)),
     )
 

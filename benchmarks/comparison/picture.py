@@ -5,7 +5,7 @@ from html import escape
 from itertools import groupby
 
 from benchmarks.comparison.figures import Figures
-from benchmarks.comparison.results import Results, RivalRun, SceneResult
+from benchmarks.comparison.results import ContenderRun, Results, SceneResult
 from benchmarks.svg import box, svg, text
 
 _SUBSTATION_STYLES = 4
@@ -20,24 +20,26 @@ _PANEL_LEFT, _PANEL_WIDTH, _PANEL_HEIGHT, _PANEL_GAP = 250, 620, 58, 16
 
 
 def pictures(results: Results) -> Iterator[tuple[str, str]]:
-    """Draw an overview, and the loads where substations are unlike or something befalls them."""
+    """Draw an overview, and the loads where substations are unlike or something happens to them."""
     yield "overview", overview(results)
     for scene in results.scenes:
         if scene.shares_power or any(_has_a_story(run) for run in scene.runs.values()):
             yield scene.name, loads(scene, results)
 
 
-def _has_a_story(run: RivalRun) -> bool:
-    return bool(run.figures.strangers) or any(None in substation for substation in run.loads)
+def _has_a_story(run: ContenderRun) -> bool:
+    return bool(run.figures.bypass_vehicles) or any(None in substation for substation in run.loads)
 
 
 def overview(results: Results) -> str:
-    """Draw a cell for each rival and scene: time over the limit, and vehicles lost."""
+    """Draw a cell for each contender and scene: time over the limit, and vehicles lost."""
     width = _NAME_WIDTH + len(results.scenes) * (_CELL_WIDTH + _GAP)
     height = _HEAD + len(results.entrants) * (_CELL_HEIGHT + _GAP) + 4
     parts = [
         text(8, 20, "Mean time to charge over an all-knowing chooser's, vehicles lost,", "bold"),
-        text(8, 38, "and strangers (past the balancer) turned away by a full substation", "bold"),
+        text(
+            8, 38, "and vehicles that bypass the balancer turned away by a full substation", "bold"
+        ),
         *(
             [
                 text(
@@ -63,7 +65,7 @@ def overview(results: Results) -> str:
             title = f"{entrant.name}, {scene.name}"
             if run := scene.runs.get(entrant.key):
                 parts.extend(_cell(x, y, title, run.figures))
-    return svg(width, height, "time to charge and vehicles lost, by rival and scene", parts)
+    return svg(width, height, "time to charge and vehicles lost, by contender and scene", parts)
 
 
 def _cell(x: float, y: float, title: str, figures: Figures) -> Iterator[str]:
@@ -74,8 +76,8 @@ def _cell(x: float, y: float, title: str, figures: Figures) -> Iterator[str]:
     middle = x + _CELL_WIDTH / 2
     if figures.charged_all:
         yield text(middle, y + 24, ratio, "middle")
-        away = figures.strangers_turned_away
-        yield text(middle, y + 39, f"{away} strangers" if away else "0 lost", "small middle")
+        away = figures.bypass_vehicles_turned_away
+        yield text(middle, y + 39, f"{away} bypass vehicles" if away else "0 lost", "small middle")
         share = min(1.0, max(0.0, figures.ratio - 1) / _FULL_BAR)
         yield box(x, y + _CELL_HEIGHT - 5, _CELL_WIDTH * share, 5, "time")
     else:
@@ -87,7 +89,7 @@ def _cell(x: float, y: float, title: str, figures: Figures) -> Iterator[str]:
 
 
 def loads(scene: SceneResult, results: Results) -> str:
-    """Draw, for each rival, how full each substation was over time."""
+    """Draw, for each contender, how full each substation was over time."""
     steps = max(len(substation) for run in scene.runs.values() for substation in run.loads)
     width = _PANEL_LEFT + _PANEL_WIDTH + 20
     entrants = [entrant for entrant in results.entrants if entrant.key in scene.runs]
@@ -100,8 +102,8 @@ def loads(scene: SceneResult, results: Results) -> str:
         parts.append(text(8, top + 18, entrant.name, "bold" if row == 0 else ""))
         reported = f"{figures.lost} lost, sent to full {figures.sent_to_full}"
         parts.append(text(8, top + 35, reported, "small"))
-        if figures.strangers:
-            reported = f"strangers turned away {figures.strangers_turned_away}"
+        if figures.bypass_vehicles:
+            reported = f"bypass vehicles turned away {figures.bypass_vehicles_turned_away}"
             parts.append(text(8, top + 50, reported, "small"))
         parts.extend(_panel(scene, run, top, steps))
     bottom = 66 + len(entrants) * (_PANEL_HEIGHT + _PANEL_GAP) - 2
@@ -124,7 +126,7 @@ def _legend(scene: SceneResult) -> Iterator[str]:
     yield text(x, 46, "grey: it is away", "small")
 
 
-def _panel(scene: SceneResult, run: RivalRun, top: float, steps: int) -> Iterator[str]:
+def _panel(scene: SceneResult, run: ContenderRun, top: float, steps: int) -> Iterator[str]:
     for substation in run.loads:
         for begin, end in _stretches(substation, away=True):
             x = _PANEL_LEFT + _PANEL_WIDTH * begin / steps

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from benchmarks.comparison.assertions import findings
 from benchmarks.comparison.figures import Figures
-from benchmarks.comparison.results import Results, RivalRun, SceneResult
+from benchmarks.comparison.results import ContenderRun, Results, SceneResult
 from benchmarks.tables import table
 
 _INTRODUCTION = """\
@@ -30,7 +30,7 @@ _LEGEND = """\
 - to full: number of vehicles sent to a substation that had to turn them away
 - over: maximum number of vehicles at a substation beyond its capacity (substations enforce it)
 - twice: vehicles fully charged at two substations
-- strangers: vehicles that bypass the balancer and found their substation full
+- bypass vehicles: vehicles that bypass the balancer and found their substation full
 """
 
 _Column = tuple[str, Callable[[Figures], str]]
@@ -50,7 +50,7 @@ _AT_THE_SUBSTATIONS: Sequence[_Column] = (
     ("over", lambda one: str(one.over_capacity)),
     ("twice", lambda one: str(one.charged_twice)),
 )
-_STRANGERS: _Column = ("strangers", lambda one: str(one.strangers_turned_away))
+_BYPASS_VEHICLES: _Column = ("bypass vehicles", lambda one: str(one.bypass_vehicles_turned_away))
 
 
 def write(results: Results) -> str:
@@ -71,7 +71,7 @@ def write(results: Results) -> str:
 def overview(results: Results) -> Iterator[str]:
     """Lay out the one table that says most: mean time over the limit, and vehicles lost."""
     yield "Mean time to charge relative to an all-knowing chooser (where unlike substations share"
-    yield "power: to a lower bound), vehicles lost, and strangers: vehicles that bypass the"
+    yield "power: to a lower bound), vehicles lost, and bypass vehicles: vehicles that bypass the"
     yield "balancer and found their substation full. -: not run, because it would equal another"
     yield "contender:\n"
     rows = [
@@ -93,7 +93,7 @@ def _circumstances(results: Results) -> Iterator[str]:
         f"{results.took_s / 60:.1f} minutes, seed {results.seed}.\n"
     )
     yield from table(
-        ("rival", "version"), [(entrant.name, entrant.version) for entrant in results.entrants]
+        ("contender", "version"), [(entrant.name, entrant.version) for entrant in results.entrants]
     )
     shares = [run.figures.others_share for scene in results.scenes for run in scene.runs.values()]
     if None not in shares:
@@ -119,8 +119,8 @@ def _scenes(results: Results) -> Iterator[str]:
             *(_in_minutes(scene) if scene.shares_power else _BESIDE_ALL_KNOWING),
             *_AT_THE_SUBSTATIONS,
         ]
-        if any(one.strangers for one in figures.values()):
-            columns.append(_STRANGERS)
+        if any(one.bypass_vehicles for one in figures.values()):
+            columns.append(_BYPASS_VEHICLES)
         yield from table(
             ("", *(heading for heading, _ in columns)),
             [
@@ -165,13 +165,13 @@ def _over(figures: Figures, value: float, limit: float | None) -> str:
     return _bracketed(figures, value / limit) if limit else "-"
 
 
-def _summed_up(run: RivalRun | None) -> str:
+def _summed_up(run: ContenderRun | None) -> str:
     if run is None:
         return "-"
     figures = run.figures
     text = _bracketed(figures, figures.ratio)
     if figures.lost:
         text += f", {figures.lost} lost"
-    if figures.strangers_turned_away:
-        text += f", {figures.strangers_turned_away} strangers"
+    if figures.bypass_vehicles_turned_away:
+        text += f", {figures.bypass_vehicles_turned_away} bypass vehicles"
     return text

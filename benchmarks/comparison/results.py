@@ -14,8 +14,8 @@ _NUMBERS = re.compile(r"\[\s*((?:(?:\d+|null),?\s*)+)\]")
 
 
 @dataclass(frozen=True, slots=True)
-class RivalRun:
-    """One rival in one scene."""
+class ContenderRun:
+    """One contender in one scene."""
 
     figures: Figures
     # By substation: vehicles there at the end of each `Results.step_s`; None while it could not be
@@ -25,13 +25,13 @@ class RivalRun:
 
 @dataclass(frozen=True, slots=True)
 class SceneResult:
-    """One scene with all rivals, by their keys."""
+    """One scene with all contenders, by their keys."""
 
     name: str
     story: str
     substation_names: list[str]
     capacities: list[int]
-    runs: dict[str, RivalRun]  # of those that play it
+    runs: dict[str, ContenderRun]  # of those that play it
     # Where substations share power, times are told in their minutes, and the limit is a lower
     # bound.
     time_scale: float | None = None
@@ -48,7 +48,7 @@ class SceneResult:
 
 @dataclass(frozen=True, slots=True)
 class Entrant:
-    """A rival that took part."""
+    """A contender that took part."""
 
     key: str
     name: str
@@ -65,7 +65,7 @@ class Results:
     took_s: float
     machine: dict[str, str]
     entrants: list[Entrant]
-    skipped: dict[str, str]  # by name of a rival: why it did not take part
+    skipped: dict[str, str]  # by name of a contender: why it did not take part
     scenes: list[SceneResult]
 
     def save(self, file: Path) -> None:

@@ -1,4 +1,4 @@
-"""The scenes: which substations, which vehicles, and what befalls the substations.
+"""The scenes: which substations, which vehicles, and what happens to the substations.
 
 Pure, drawn from a seed.
 
@@ -24,8 +24,8 @@ MEAN_S = (SHORTEST_S + LONGEST_S) / 2
 # A vehicle that has no answer by then disconnects: lost, seconds.
 PATIENCE_S = 25.0
 _LENGTH_S = 9.0
-# Between two vehicles of a burst: so that they are in the same order for every rival. Who is first
-# in the queue changes the mean time by more than what there is to measure.
+# Between two vehicles of a burst: so that they are in the same order for every contender. Who is
+# first in the queue changes the mean time by more than what there is to measure.
 _BURST_SPACING_S = 0.0025
 KWH_PER_S = POINT_POWER_KW * TIME_SCALE / 3600
 # Where power is shared, an hour of the substations takes a second: what the hops and polls between
@@ -39,7 +39,7 @@ What = Literal["is killed", "starts", "freezes", "thaws"]
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Something that befalls a substation (by its number, from 0) at a moment."""
+    """Something that happens to a substation (by its number, from 0) at a moment."""
 
     at: float
     what: What
@@ -47,7 +47,7 @@ class Fault:
 
 
 @dataclass(frozen=True, slots=True)
-class Strangers:
+class BypassTraffic:
     """Vehicles that drive straight to a substation (by its number, from 0), past the balancer."""
 
     substation: int
@@ -56,14 +56,14 @@ class Strangers:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """A story that every rival is put through."""
+    """A story that every contender is put through."""
 
     name: str
     story: str
     substations: tuple[SubstationSpec, ...]
     vehicles: tuple[Vehicle, ...]
     ends_at: float  # no vehicle comes later, or (burst) the substations still have enough to do
-    strangers: Strangers | None = None
+    bypass_vehicles: BypassTraffic | None = None
     faults: tuple[Fault, ...] = ()
     time_scale: float = TIME_SCALE
     longest_s: float = LONGEST_S  # no charge takes longer
@@ -167,7 +167,7 @@ def _foreign_load(random: Random, scale: float) -> Scene:
         substations_of(16, 16, 16),
         _steadily(random, 18.0, _LENGTH_S * scale),
         ends_at=_LENGTH_S * scale,
-        strangers=Strangers(0, _steadily(random, 7.5, _LENGTH_S * scale)),
+        bypass_vehicles=BypassTraffic(0, _steadily(random, 7.5, _LENGTH_S * scale)),
     )
 
 

@@ -1,6 +1,6 @@
 """One run.
 
-Starts the substations and a rival, lets a scene happen, gathers what was seen, cleans up.
+Starts the substations and a contender, lets a scene happen, gathers what was seen, cleans up.
 """
 
 import time
@@ -12,10 +12,10 @@ from types import TracebackType
 
 import gevent
 
-from benchmarks.comparison.contenders.contender import Place, PlacedSubstation, Rival
-from benchmarks.comparison.cpu_contention import Bystanders
+from benchmarks.comparison.contenders.contender import Contender, Place, PlacedSubstation
+from benchmarks.comparison.cpu_contention import CpuContention
 from benchmarks.comparison.scenes import Fault, Scene
-from benchmarks.comparison.traffic import Traffic, Trip
+from benchmarks.comparison.traffic import Traffic, TrafficRecord
 from local_stack.grid import Ports
 from local_stack.process import Process, service
 from local_stack.scrape import scrape
@@ -28,19 +28,20 @@ _LOAD, _REFUSED = "substation_current_load", 'substation_sessions_total{outcome=
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What was seen of a rival in a scene."""
+    """What was seen of a contender in a scene."""
 
-    trip: Trip
+    record: TrafficRecord
     attempts: Sequence[Sequence[Attempt]]  # by substation, in order
-    refused_by_substations: int  # times that a vehicle (no stranger) came to a full substation
+    # times that a vehicle (no bypass vehicle) came to a full substation
+    refused_by_substations: int
     ready_again: dict[int, float]  # by substation that was started again: when, seconds of the run
     others_share: float | None = None  # of the processors' time, used by others; None: not known
 
 
-class Stage:
+class GridUnderTest:
     """The processes of one run. As a context manager it starts them and ends them all."""
 
-    def __init__(self, scene: Scene, rival: Rival, folder: Path) -> None:
+    def __init__(self, scene: Scene, contender: Contender, folder: Path) -> None:
         """Lay everything out on free ports of loopback; logs and configurations go to a folder."""
         folder.mkdir(parents=True, exist_ok=True)
         ports = Ports.free(len(scene.substations))
@@ -56,11 +57,11 @@ class Stage:
         ]
         self._scene = scene
         self._place = Place(ports.balancer, ports.prometheus, placed, folder, scene.longest_s)
-        self._rival = rival
+        self._contender = contender
         self._substations = [
             _substation(substation, folder, scene.time_scale) for substation in placed
         ]
-        self._balancer = rival.process(self._place)
+        self._balancer = contender.process(self._place)
         self._refused_before: list[float] = [0.0] * len(placed)
         self._restarts: list[gevent.Greenlet[[int], None]] = []
         self._ready_again: dict[int, float] = {}
@@ -68,7 +69,7 @@ class Stage:
             scene, self._balancer.url, [substation.url for substation in self._substations]
         )
 
-    def __enter__(self) -> "Stage":
+    def __enter__(self) -> "GridUnderTest":
         try:
             self._start()
         except BaseException:
@@ -86,19 +87,19 @@ class Stage:
 
     def play(self) -> Run:
         """Let the scene happen."""
-        bystanders = Bystanders(self._sessions)
+        contention = CpuContention(self._sessions)
 
-        def befall(fault: Fault) -> None:
-            bystanders.look()
-            self._befall(fault)
+        def inject(fault: Fault) -> None:
+            contention.look()
+            self._inject(fault)
 
-        trip = self.traffic.run(befall)
-        others_share = bystanders.share()
+        record = self.traffic.run(inject)
+        others_share = contention.share()
         gevent.joinall(self._restarts, raise_error=True)
         refused = sum(self._refused_before) + sum(self._settle())
-        refused -= sum(charge.status == 503 for charge in trip.strangers)
+        refused -= sum(charge.status == 503 for charge in record.bypass_vehicles)
         return Run(
-            trip,
+            record,
             [attempts(substation.log_file) for substation in self._substations],
             round(refused),
             self._ready_again,
@@ -116,14 +117,14 @@ class Stage:
             substation.wait_until(partial(substation.answers, "/readyz"), _START_TIMEOUT_S)
         self._balancer.start()
         self._balancer.wait_until(
-            lambda: self._rival.not_ready(self._balancer, self._place), _START_TIMEOUT_S
+            lambda: self._contender.not_ready(self._balancer, self._place), _START_TIMEOUT_S
         )
 
     def _end(self) -> None:
         for process in (self._balancer, *self._substations):
             process.kill()
 
-    def _befall(self, fault: Fault) -> None:
+    def _inject(self, fault: Fault) -> None:
         substation = self._substations[fault.substation]
         match fault.what:
             case "is killed":

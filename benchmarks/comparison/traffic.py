@@ -1,4 +1,4 @@
-"""Sends a scene's vehicles to whatever stands in the balancer's place, and its strangers past it.
+"""Sends a scene's vehicles to the contender, and its bypass vehicles straight to a substation.
 
 Open loop: each vehicle goes out when it is due, and its time runs from that moment. It asks once:
 one that is refused drives away, as most would.
@@ -18,16 +18,16 @@ from load_tester.client import Gateway
 from load_tester.runner import Manners, Runner, Tally
 from load_tester.vehicle import Charge, Outcome, Plan, Vehicle
 
-VEHICLE_TAG, STRANGER_TAG = "ev-", "stranger-"
+VEHICLE_TAG, BYPASS_TAG = "ev-", "bypass vehicle-"
 
 
 @dataclass(frozen=True, slots=True)
-class Trip:
+class TrafficRecord:
     """What became of all vehicles. `began` is in seconds of the epoch, the rest counts from it."""
 
     began: float
     charges: Sequence[Charge]
-    strangers: Sequence[Charge]
+    bypass_vehicles: Sequence[Charge]
     faults: Sequence[Fault]  # at the moments at which they were over
 
 
@@ -35,13 +35,13 @@ class Traffic:
     """One scene's vehicles on the road."""
 
     def __init__(self, scene: Scene, balancer: str, substations: Sequence[str]) -> None:
-        """Plan to send a scene's vehicles to a balancer's URL, its strangers to a substation's."""
+        """Plan to send vehicles to a balancer's URL, bypass vehicles to a substation's."""
         self._scene = scene
         self._runners = [_runner(balancer, scene.vehicles, VEHICLE_TAG, scene.patience_s)]
-        if scene.strangers is not None:
-            url = substations[scene.strangers.substation]
+        if scene.bypass_vehicles is not None:
+            url = substations[scene.bypass_vehicles.substation]
             self._runners.append(
-                _runner(url, scene.strangers.vehicles, STRANGER_TAG, scene.patience_s)
+                _runner(url, scene.bypass_vehicles.vehicles, BYPASS_TAG, scene.patience_s)
             )
 
     @property
@@ -54,7 +54,7 @@ class Traffic:
         """Seconds since the first could have been due."""
         return self._runners[0].now
 
-    def run(self, befall: Callable[[Fault], object]) -> Trip:
+    def run(self, inject: Callable[[Fault], object]) -> TrafficRecord:
         """Send all, let the scene's faults happen, and wait until every vehicle has its end."""
         began = time.time()
         group = Group()
@@ -64,15 +64,17 @@ class Traffic:
         happened: list[Fault] = []
         for fault in self._scene.faults:
             gevent.sleep(max(0.0, fault.at - self.now))
-            befall(fault)
+            inject(fault)
             happened.append(Fault(self.now, fault.what, fault.substation))
         group.join(raise_error=True)
-        charges, *strangers = (_whole(runner) for runner in self._runners)
-        return Trip(began, charges, strangers[0] if strangers else [], happened)
+        charges, *bypass_vehicles = (_whole(runner) for runner in self._runners)
+        return TrafficRecord(
+            began, charges, bypass_vehicles[0] if bypass_vehicles else [], happened
+        )
 
 
 def _whole(runner: Runner) -> Sequence[Charge]:
-    """Return all charges; a fault of the generator must not pass for a rival's."""
+    """Return all charges; a fault of the generator must not pass for a contender's."""
     unended = sum(charge.outcome is Outcome.CUT_SHORT for charge in runner.charges)
     missing = len(runner.plan.vehicles) - len(runner.charges) + unended
     if missing:

@@ -23,8 +23,8 @@ def tell(folder: Path, sessions: Sequence[str]) -> Iterator[str]:
             yield "  no part logged anything of it"
             continue
         first, last = found[0][0], found[-1][0]
-        strikes = [(one["time"], one["event"]) for one in faults if first <= one["time"] <= last]
-        for time, text in sorted([*found, *strikes])[:_MOST_LINES]:
+        injections = [(one["time"], one["event"]) for one in faults if first <= one["time"] <= last]
+        for time, text in sorted([*found, *injections])[:_MOST_LINES]:
             yield f"  {time[11:23]} {text}"
     if len(sessions) > _MOST_SESSIONS:
         yield f"and {len(sessions) - _MOST_SESSIONS} more sessions"

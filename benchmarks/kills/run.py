@@ -18,7 +18,7 @@ from benchmarks.kills.options import Options
 from benchmarks.kills.plan import Fault, Moment, What, faults
 from benchmarks.kills.reckoning import FailureKind, Reckoning, reckon
 from benchmarks.kills.segments import Segment
-from benchmarks.kills.testbed import LEASE_KWH, Stage
+from benchmarks.kills.testbed import LEASE_KWH, GridUnderTest
 from benchmarks.kills.vehicles import Driver, Vehicle, draw
 from local_stack.process import Process, StartError
 
@@ -90,18 +90,20 @@ class Run:
         began = time.monotonic()
         results = Results(self._segment, traced=moments.can_trace())
         try:
-            with Stage(self._folder, postgresql=self._segment.ledger == "postgresql") as stage:
-                arrivals = threading.Thread(target=self._arrivals, args=(stage.grid.url,))
+            with GridUnderTest(
+                self._folder, postgresql=self._segment.ledger == "postgresql"
+            ) as testbed:
+                arrivals = threading.Thread(target=self._arrivals, args=(testbed.grid.url,))
                 arrivals.start()
                 try:
-                    self._strike(stage, results)
+                    self._inject(testbed, results)
                     self._finish(arrivals, results)
                 finally:
                     self._arrive.set()
                     self._give_up.set()
                     for timer in self._timers:
                         timer.cancel()
-                results.reckoning = self._reckon(stage)
+                results.reckoning = self._reckon(testbed)
         except (StartError, RuntimeError, OSError) as error:
             results.broke_off = f"{type(error).__name__}: {error}"
         results.seconds = time.monotonic() - began
@@ -118,13 +120,13 @@ class Run:
             self._drivers.append(driver)
             driver.start()
 
-    def _strike(self, stage: Stage, results: Results) -> None:
+    def _inject(self, testbed: GridUnderTest, results: Results) -> None:
         rng = random.Random(f"pauses/{self._segment.seed}")
         drawn = faults(
             self._segment.seed,
-            parts=list(stage.parts),
-            committing=stage.committing,
-            links=list(stage.links),
+            parts=list(testbed.parts),
+            committing=testbed.committing,
+            links=list(testbed.links),
         )
         reported = 0
         time.sleep(1.0)
@@ -135,7 +137,7 @@ class Run:
                     self._console.print(f"{results.kills:>5}  {fault}", markup=False)
                 line = {"time": datetime.now(UTC).isoformat(), "event": str(fault)}
                 print(json.dumps(line), file=log, flush=True)
-                self._play(stage, fault, results)
+                self._play(testbed, fault, results)
                 results.kills += fault.kills
                 if not self._tells and results.kills >= reported + _TELL_EVERY:
                     reported = results.kills
@@ -143,22 +145,22 @@ class Run:
                 time.sleep(rng.uniform(*_CALM_S))
             for timer in self._timers:
                 timer.join()
-            for part in stage.parts.values():
+            for part in testbed.parts.values():
                 part.wait_until(part.missing, _READY_WITHIN_S)
 
-    def _play(self, stage: Stage, fault: Fault, results: Results) -> None:
-        parts = [stage.parts[name] for name in fault.targets if name in stage.parts]
+    def _play(self, testbed: GridUnderTest, fault: Fault, results: Results) -> None:
+        parts = [testbed.parts[name] for name in fault.targets if name in testbed.parts]
         moment = fault.moment
         match fault.what:
             case What.CUT:
-                link = stage.links[fault.targets[0]]
-                stage.cut(fault.targets[0], fault.way)
+                link = testbed.links[fault.targets[0]]
+                testbed.cut(fault.targets[0], fault.way)
                 self._end_later(fault, link.heal)
             case What.FREEZE:
                 parts[0].freeze()
                 self._end_later(fault, parts[0].thaw)
             case What.KILL:
-                moment = self._kill(stage, fault, parts, traced=results.traced)
+                moment = self._kill(testbed, fault, parts, traced=results.traced)
         results.by_fault[f"{fault.what} {moment}" if fault.what is What.KILL else fault.what] += 1
         if fault.what is What.KILL and fault.waits:
             for part in parts:
@@ -180,14 +182,14 @@ class Run:
             timer.join()
 
     def _kill(
-        self, stage: Stage, fault: Fault, parts: Sequence[Process], *, traced: bool
+        self, testbed: GridUnderTest, fault: Fault, parts: Sequence[Process], *, traced: bool
     ) -> Moment:
         """Kill parts and start them again; return at which moment they died."""
         moment = fault.moment
         if moment is Moment.ENDED:
-            moments.wait_for_end(stage.log_files)
+            moments.wait_for_end(testbed.log_files)
         elif moment in (Moment.COMMIT, Moment.SEND):
-            pids = stage.children(fault.targets[0])
+            pids = testbed.children(fault.targets[0])
             if not (traced and pids and moments.kill_at_call(pids, moment, fault.nth)):
                 moment = Moment.ANY
         for part in parts:
@@ -208,8 +210,8 @@ class Run:
         results.settle_s = time.monotonic() - began
         time.sleep(_SETTLE_S)  # what was cut off settles with its balancer
 
-    def _reckon(self, stage: Stage) -> Reckoning:
-        ledger, registers = stage.ledger(), stage.registers()
+    def _reckon(self, testbed: GridUnderTest) -> Reckoning:
+        ledger, registers = testbed.ledger(), testbed.registers()
         for name, read in (
             ("vehicles", [asdict(one) for one in self._vehicles]),
             ("ledger", ledger),

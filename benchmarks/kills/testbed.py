@@ -72,7 +72,7 @@ class Database(Process):
         return None
 
 
-class Stage:
+class GridUnderTest:
     """A grid with a fault proxy on each link. As a context manager it starts and ends all."""
 
     def __init__(self, folder: Path, *, postgresql: bool) -> None:

@@ -111,7 +111,7 @@ def play(kind: str, *, seconds: float) -> Outage:
         CannotFail: that fault cannot be made here.
         RuntimeError: nothing was refused.
     """
-    with databases.folder_of("outage") as folder, _faulty(kind, folder) as (url, strike):
+    with databases.folder_of("outage") as folder, _faulty(kind, folder) as (url, inject):
         grid = Grid(
             folder / "grid",
             points=POINTS,
@@ -121,7 +121,7 @@ def play(kind: str, *, seconds: float) -> Outage:
             gateway_env={"LEDGER_URL": url},
         )
         with grid:
-            return _Scene(kind, grid, seconds).play(strike)
+            return _Scene(kind, grid, seconds).play(inject)
 
 
 class _Scene:
@@ -132,7 +132,7 @@ class _Scene:
         self._drivers: list[threading.Thread] = []
         self._probes = Probes()
 
-    def play(self, strike: _Strike) -> Outage:
+    def play(self, inject: _Strike) -> Outage:
         callers = [
             threading.Thread(target=work, daemon=True)
             for work in (self._arrivals, self._probe_keyed, self._probe_plain)
@@ -142,10 +142,10 @@ class _Scene:
         try:
             time.sleep(_BEFORE_S)
             running, ended_before = self._load(), self._ended()
-            struck = time.monotonic()
+            injected = time.monotonic()
             waiting = 0
-            with strike():
-                first = self._first_refusal(struck)
+            with inject():
+                first = self._first_refusal(injected)
                 while (left_s := first + self._seconds - time.monotonic()) > 0:
                     waiting = max(waiting, self._waiting())
                     time.sleep(min(0.5, left_s))
@@ -166,7 +166,7 @@ class _Scene:
             Outage(
                 kind=self._kind,
                 away_s=round(mended - first, 1),
-                refused_after_s=round(first - struck, 2),
+                refused_after_s=round(first - injected, 2),
                 taken_after_s=round(min(self._after(mended), default=0.0), 2),
                 written_after_s=round(written_after_s, 2),
                 running=running,
@@ -186,9 +186,9 @@ class _Scene:
     def _after(self, mended: float) -> list[float]:
         return [at - mended for at in self._probes.taken_at if at > mended]
 
-    def _first_refusal(self, struck: float) -> float:
+    def _first_refusal(self, injected: float) -> float:
         while not self._probes.refusals_at:
-            if time.monotonic() - struck > _FIRST_REFUSAL_WITHIN_S:
+            if time.monotonic() - injected > _FIRST_REFUSAL_WITHIN_S:
                 raise RuntimeError(f"{self._kind}: no charge was refused")
             time.sleep(0.02)
         return self._probes.refusals_at[0]
@@ -331,8 +331,8 @@ def _faulty(kind: str, folder: Path) -> Iterator[tuple[str, _Strike]]:
         if why := databases.missing(databases.POSTGRESQL):
             raise CannotFail(why)
         with databases.server() as server:
-            strike = _frozen if kind == "postgresql frozen" else _stopped
-            yield server.new_database(), partial(strike, server)
+            inject = _frozen if kind == "postgresql frozen" else _stopped
+            yield server.new_database(), partial(inject, server)
 
 
 @contextmanager

@@ -15,8 +15,8 @@ from rich.console import Console
 
 from benchmarks import interruption, machine, out
 from benchmarks.overhead import choice, holding, many, report, throughput
-from benchmarks.overhead.results import ChoiceCost, Held, Many, Results, Rush, WayResult, load
-from benchmarks.overhead.topologies import WAYS, WHOLE, WHOLE_HAPROXY, Way, running
+from benchmarks.overhead.results import ChoiceCost, Held, Many, Results, Rush, TopologyResult, load
+from benchmarks.overhead.topologies import TOPOLOGIES, WHOLE, WHOLE_HAPROXY, Topology, running
 from local_stack.process import StartError
 
 RESULTS = Path(__file__).resolve().parent.parent / "results"
@@ -51,7 +51,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     dear = [one for one in results.choices if choice.is_too_dear(one)]
     for one in dear:
         measurement.say(f"error: a choice among {one.substations} costs {one.median_us} µs")
-    return int(bool(dear) or any(held.lost for way in results.ways for held in way.held))
+    return int(
+        bool(dear) or any(held.lost for topology in results.topologies for held in topology.held)
+    )
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -67,10 +69,11 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument(
         "--ways",
-        type=_ways,
-        default=list(WAYS),
+        dest="topologies",
+        type=_topologies,
+        default=list(TOPOLOGIES),
         metavar="A,B",
-        help=f"only these of {', '.join(way.key for way in WAYS)}",
+        help=f"only these of {', '.join(topology.key for topology in TOPOLOGIES)}",
     )
     parser.add_argument(
         "--many",
@@ -95,14 +98,14 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     options.rounds, options.seconds = (1, 2) if options.quick else (options.rounds, 5)
     options.vehicles = (300,) if options.quick else (1_000, 5_000, 9_000)
     options.probes = 100 if options.quick else 400
-    if options.out is None and not options.quick and options.ways == list(WAYS):
+    if options.out is None and not options.quick and options.topologies == list(TOPOLOGIES):
         options.out = RESULTS
     options.out = out.made(parser, options.out)
     return options
 
 
-def _ways(given: str) -> list[Way]:
-    every = {way.key: way for way in WAYS}
+def _topologies(given: str) -> list[Topology]:
+    every = {topology.key: topology for topology in TOPOLOGIES}
     try:
         return [every[key.strip()] for key in given.split(",")]
     except KeyError as error:
@@ -116,8 +119,8 @@ class _Measurement:
         self._options = options
         self._console = console
         self._skipped: dict[str, str] = {}
-        self._rushes: dict[Way, dict[int, list[Rush]]] = defaultdict(lambda: defaultdict(list))
-        self._held: dict[Way, list[Held]] = defaultdict(list)
+        self._rushes: dict[Topology, dict[int, list[Rush]]] = defaultdict(lambda: defaultdict(list))
+        self._held: dict[Topology, list[Held]] = defaultdict(list)
 
     def say(self, text: str) -> None:
         self._console.print(text, markup=False, soft_wrap=True)
@@ -139,30 +142,38 @@ class _Measurement:
                     choices=choices,
                     many=self._be_many(Path(folder)),
                 )
-        ways = [way for way in self._options.ways if not self._skip(way.name, way.missing())]
+        topologies = [
+            topology
+            for topology in self._options.topologies
+            if not self._skip(topology.name, topology.missing())
+        ]
         with tempfile.TemporaryDirectory(prefix="cost-") as folder:
             crowds: list[Many] = []
             if not self._skip("charges of no length", throughput.missing()):
                 crowds = self._be_many(Path(folder))
-                self._rush_all(ways, Path(folder))
-            self._hold_all(ways, Path(folder))
+                self._rush_all(topologies, Path(folder))
+            self._hold_all(topologies, Path(folder))
         return Results(
             machine=machine.describe(),
             versions={name: version(name) for name in ("flask", "gevent", "gunicorn", "httptools")}
-            | {way.balancer.name: way.balancer.version() for way in ways if way.balancer},
+            | {
+                topology.balancer.name: topology.balancer.version()
+                for topology in topologies
+                if topology.balancer
+            },
             took_s=time.monotonic() - began,
             rounds=self._options.rounds,
             skipped=self._skipped,
             choices=choices,
             many=crowds,
-            ways=[
-                WayResult(
-                    way.key,
-                    way.name,
-                    [_median(rounds) for rounds in self._rushes[way].values()],
-                    self._held[way],
+            topologies=[
+                TopologyResult(
+                    topology.key,
+                    topology.name,
+                    [_median(rounds) for rounds in self._rushes[topology].values()],
+                    self._held[topology],
                 )
-                for way in ways
+                for topology in topologies
             ],
         )
 
@@ -202,12 +213,12 @@ class _Measurement:
             self.say(f"{name}: skipped, {why}")
         return why is not None
 
-    def _rush_all(self, ways: Sequence[Way], folder: Path) -> None:
+    def _rush_all(self, topologies: Sequence[Topology], folder: Path) -> None:
         for number in range(1, self._options.rounds + 1):
-            for way in ways:
+            for topology in topologies:
                 with running(
-                    way,
-                    folder / f"{number}-{way.key}",
+                    topology,
+                    folder / f"{number}-{topology.key}",
                     points=throughput.POINTS,
                     time_scale=throughput.TIME_SCALE,
                 ) as hops:
@@ -215,32 +226,33 @@ class _Measurement:
                         rush = throughput.rush(
                             hops, folder, at_a_time=at_a_time, seconds=self._options.seconds
                         )
-                        self._rushes[way][at_a_time].append(rush)
+                        self._rushes[topology][at_a_time].append(rush)
                         self.say(
-                            f"round {number} of {self._options.rounds}, {way.name}, {at_a_time} at "
+                            f"round {number} of {self._options.rounds}, {topology.name}, "
+                            f"{at_a_time} at "
                             f"a time: {rush.per_s:,.0f} a second, p99 {rush.p99_s * 1000:.1f} ms"
                         )
 
-    def _hold_all(self, ways: Sequence[Way], folder: Path) -> None:
+    def _hold_all(self, topologies: Sequence[Topology], folder: Path) -> None:
         allow_files(_FILES)
         probes = self._options.probes
         for vehicles in self._options.vehicles:
-            for way in ways:
-                if vehicles > _MOST_HELD.get(way, 0):
+            for topology in topologies:
+                if vehicles > _MOST_HELD.get(topology, 0):
                     continue
                 self.say(
-                    f"{way.name}, {vehicles:,} vehicles at once: "
+                    f"{topology.name}, {vehicles:,} vehicles at once: "
                     f"about {holding.charging_s(vehicles, probes) * 1.5:.0f} s ..."
                 )
-                place = folder / f"held-{vehicles}-{way.key}"
+                place = folder / f"held-{vehicles}-{topology.key}"
                 with running(
-                    way,
+                    topology,
                     place,
                     points=holding.points(vehicles),
                     time_scale=holding.time_scale(vehicles, probes),
                 ) as hops:
                     held = holding.hold(hops, place, vehicles=vehicles, probes=probes)
-                self._held[way].append(held)
+                self._held[topology].append(held)
                 self.say(
                     f"    {held.lost} lost; others' p99 "
                     f"{held.while_they_charge.p99_s * 1000:.1f} ms, alone "

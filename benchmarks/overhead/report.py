@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from benchmarks.overhead.choice import CHOOSERS, LIMITS_US
 from benchmarks.overhead.many import AT_A_TIME, kb_for_each
-from benchmarks.overhead.results import Results, Rush, WayResult
+from benchmarks.overhead.results import Results, Rush, TopologyResult
 from benchmarks.tables import table
 from load_balancer.routing.policies import DEFAULT_POLICY
 
@@ -86,10 +86,10 @@ def _many(results: Results) -> Iterator[str]:
 
 
 def _rushes(results: Results) -> Iterator[str]:
-    ways = [way for way in results.ways if way.rushes]
-    if not ways:
+    topologies = [topology for topology in results.topologies if topology.rushes]
+    if not topologies:
         return
-    for index, rush in enumerate(ways[0].rushes):
+    for index, rush in enumerate(topologies[0].rushes):
         yield f"## Charges of no length, {rush.at_a_time} at a time\n"
         yield (
             f"Medians of {results.rounds} rounds, in which the ways take turns. CPU time of each "
@@ -97,7 +97,7 @@ def _rushes(results: Results) -> Iterator[str]:
         )
         yield from table(
             ("", "charges/s", "p50 ms", "p99 ms", "CPU µs", "gateway", "balancer", "substation"),
-            [(way.name, *_rush(way.rushes[index])) for way in ways],
+            [(topology.name, *_rush(topology.rushes[index])) for topology in topologies],
         )
 
 
@@ -111,7 +111,7 @@ def _rush(rush: Rush) -> Iterator[str]:
 
 
 def _held(results: Results) -> Iterator[str]:
-    rows = [row for way in results.ways for row in _held_rows(way)]
+    rows = [row for topology in results.topologies for row in _held_rows(topology)]
     if not rows:
         return
     yield "## Vehicles held at once\n"
@@ -130,10 +130,10 @@ def _held(results: Results) -> Iterator[str]:
     )
 
 
-def _held_rows(way: WayResult) -> Iterator[tuple[str, ...]]:
-    for held in way.held:
+def _held_rows(topology: TopologyResult) -> Iterator[tuple[str, ...]]:
+    for held in topology.held:
         yield (
-            way.name,
+            topology.name,
             f"{held.vehicles:,}",
             str(held.lost),
             *(

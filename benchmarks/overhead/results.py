@@ -63,7 +63,7 @@ class Many:
 
 
 @dataclass(frozen=True, slots=True)
-class WayResult:
+class TopologyResult:
     """One way; the rushes one at a time and many at a time are each the median of their rounds."""
 
     key: str
@@ -83,7 +83,7 @@ class Results:
     skipped: dict[str, str]
     choices: list[ChoiceCost]
     many: list[Many]
-    ways: list[WayResult]
+    topologies: list[TopologyResult]
 
     def save(self, file: Path) -> None:
         """Write everything as JSON."""

@@ -1,4 +1,4 @@
-"""The ways that a charge can take: with fewer hops, or another in the balancer's place."""
+"""The topologies that a charge can take: with fewer hops, or another in the balancer's place."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -6,24 +6,25 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from benchmarks.comparison.contenders import OURS, RIVALS, Place, PlacedSubstation, Rival
+from benchmarks.comparison.contenders import CONTENDERS, OURS, Contender, Place, PlacedSubstation
 from benchmarks.simulation.demand import POINT_POWER_KW
 from local_stack.grid import Ports
 from local_stack.process import Process, service
 
 _READY_WITHIN_S = 30.0
 _HAPROXY, _SIMPLE = (
-    next(rival for rival in RIVALS if rival.key == key) for key in ("haproxy", "simple")
+    next(contender for contender in CONTENDERS if contender.key == key)
+    for key in ("haproxy", "simple")
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class Topology:
     """From the caller to a substation. `balancer` is who stands in the balancer's place, if any."""
 
     key: str
     name: str
-    balancer: Rival | None
+    balancer: Contender | None
     with_gateway: bool
 
     def missing(self) -> str | None:
@@ -31,15 +32,17 @@ class Way:
         return self.balancer.missing() if self.balancer else None
 
 
-SUBSTATION = Way("substation", "substation alone", None, with_gateway=False)
-BALANCER = Way("balancer", "balancer, substation", OURS, with_gateway=False)
-HAPROXY = Way("haproxy", "HAProxy, substation", _HAPROXY, with_gateway=False)
-WHOLE = Way("whole", "**gateway, balancer, substation**", OURS, with_gateway=True)
-WHOLE_HAPROXY = Way("whole-haproxy", "gateway, HAProxy, substation", _HAPROXY, with_gateway=True)
-WHOLE_SIMPLE = Way(
+SUBSTATION = Topology("substation", "substation alone", None, with_gateway=False)
+BALANCER = Topology("balancer", "balancer, substation", OURS, with_gateway=False)
+HAPROXY = Topology("haproxy", "HAProxy, substation", _HAPROXY, with_gateway=False)
+WHOLE = Topology("whole", "**gateway, balancer, substation**", OURS, with_gateway=True)
+WHOLE_HAPROXY = Topology(
+    "whole-haproxy", "gateway, HAProxy, substation", _HAPROXY, with_gateway=True
+)
+WHOLE_SIMPLE = Topology(
     "whole-simple", "gateway, the simple way, substation", _SIMPLE, with_gateway=True
 )
-WAYS = (SUBSTATION, BALANCER, HAPROXY, WHOLE, WHOLE_HAPROXY, WHOLE_SIMPLE)
+TOPOLOGIES = (SUBSTATION, BALANCER, HAPROXY, WHOLE, WHOLE_HAPROXY, WHOLE_SIMPLE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +68,13 @@ class Hops:
 
 
 @contextmanager
-def running(way: Way, folder: Path, *, points: Sequence[int], time_scale: float) -> Iterator[Hops]:
+def running(
+    topology: Topology, folder: Path, *, points: Sequence[int], time_scale: float
+) -> Iterator[Hops]:
     """Run a way's processes until the block ends.
 
     Args:
-        way: which.
+        topology: which.
         folder: for logs; a new one.
         points: charging points of each substation.
         time_scale: how many times faster than real time vehicles charge.
@@ -104,10 +109,10 @@ def running(way: Way, folder: Path, *, points: Sequence[int], time_scale: float)
         folder,
         longest_s=600,
     )
-    balancer = way.balancer.process(place) if way.balancer else None
+    balancer = topology.balancer.process(place) if topology.balancer else None
     gateway = (
         _service("charge_request_service", ports.gateway, folder, {"BALANCER_URL": balancer.url})
-        if way.with_gateway and balancer
+        if topology.with_gateway and balancer
         else None
     )
     started: list[Process] = []
@@ -117,11 +122,11 @@ def running(way: Way, folder: Path, *, points: Sequence[int], time_scale: float)
             started.append(process)
         for process in substations:
             process.wait_until(partial(process.answers, "/readyz"), _READY_WITHIN_S)
-        if way.balancer and balancer:
-            rival = way.balancer
+        if topology.balancer and balancer:
+            contender = topology.balancer
             balancer.start()
             started.append(balancer)
-            balancer.wait_until(lambda: rival.not_ready(balancer, place), _READY_WITHIN_S)
+            balancer.wait_until(lambda: contender.not_ready(balancer, place), _READY_WITHIN_S)
         if gateway:
             gateway.start()
             started.append(gateway)

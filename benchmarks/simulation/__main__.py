@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from benchmarks.simulation import report
-from benchmarks.simulation.assertions import PROMISES
+from benchmarks.simulation.assertions import ASSERTIONS
 
 REPORT = Path(__file__).with_name("report.md")
 
@@ -25,7 +25,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     results = report.play_all()
     now = report.write(results)
-    broken = [promise.words for promise in PROMISES if not promise.is_kept(results)]
+    broken = [assertion.words for assertion in ASSERTIONS if not assertion.is_kept(results)]
     for words in broken:
         print(f"not kept: {words}", file=sys.stderr)
     before = REPORT.read_text(encoding="utf-8") if REPORT.exists() else ""

@@ -13,7 +13,7 @@ OURS = DEFAULT_POLICY
 Results = Mapping[str, Mapping[str, Figures]]  # by scene, then by contender
 
 
-class Promise(NamedTuple):
+class Assertion(NamedTuple):
     """A figure and the most that it may be."""
 
     words: str
@@ -46,16 +46,16 @@ def _idle(results: Results) -> float:
     return max(results[scene][OURS].worst_idle_s for scene in scenes)
 
 
-PROMISES = (
-    Promise("stale gauge: mean gap, vehicles", 1.7, _gap(STALE.name)),
-    Promise("stale gauge, three balancers: mean gap, vehicles", 1.7, _gap(STALE_THREE.name)),
-    Promise("stale gauge, three in step: mean gap, vehicles", 1.7, _gap(STALE_IN_STEP.name)),
-    Promise("unequal substations: mean time to charge / all-knowing", 1.05, _ratio(UNEQUAL.name)),
-    Promise("every scene: vehicles lost", 0, _worst(lambda one: one.lost)),
-    Promise("every scene: avoidable refusals", 0, _worst(lambda one: one.avoidable)),
-    Promise("every scene: vehicles over capacity", 0, _worst(lambda one: one.over_capacity)),
-    Promise("every scene: vehicles charged twice", 0, _worst(lambda one: one.charged_twice)),
-    Promise(
+ASSERTIONS = (
+    Assertion("stale gauge: mean gap, vehicles", 1.7, _gap(STALE.name)),
+    Assertion("stale gauge, three balancers: mean gap, vehicles", 1.7, _gap(STALE_THREE.name)),
+    Assertion("stale gauge, three in step: mean gap, vehicles", 1.7, _gap(STALE_IN_STEP.name)),
+    Assertion("unequal substations: mean time to charge / all-knowing", 1.05, _ratio(UNEQUAL.name)),
+    Assertion("every scene: vehicles lost", 0, _worst(lambda one: one.lost)),
+    Assertion("every scene: avoidable refusals", 0, _worst(lambda one: one.avoidable)),
+    Assertion("every scene: vehicles over capacity", 0, _worst(lambda one: one.over_capacity)),
+    Assertion("every scene: vehicles charged twice", 0, _worst(lambda one: one.charged_twice)),
+    Assertion(
         "no substation coming back: a point free beside a waiting vehicle, s",
         0.6,
         _idle,

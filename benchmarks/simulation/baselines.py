@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from load_balancer.routing.substation import Reading
 
 
-class _Yardstick:
+class _Baseline:
     """What is common to them: they learn of the substations in one way or another."""
 
     def know(self, known: Iterable[tuple[str, str]]) -> None:
@@ -28,7 +28,7 @@ class _Yardstick:
         """See that a substation changed."""
 
 
-class SimpleProxy(_Yardstick, ABC):
+class SimpleProxy(_Baseline, ABC):
     """Polls gauges, tries the substations in the order it prefers, refuses when all were full.
 
     As the simple way has it: there is no queue to wait in, and a vehicle whose substation dies is
@@ -136,7 +136,7 @@ class GaugeAndSent(SimpleProxy):
         return self.gauges[address] + self.sent[address]
 
 
-class AllKnowing(_Yardstick, ABC):
+class AllKnowing(_Baseline, ABC):
     """Sees every substation as it is at this moment, with one queue for all balancers.
 
     It moves what a dead or frozen substation held in the same moment. No balancer can do so; it is

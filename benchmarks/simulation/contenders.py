@@ -1,4 +1,4 @@
-"""The contenders: the balancer with each of its policies, and the yardsticks."""
+"""The contenders: the balancer with each of its policies, and the baselines."""
 
 from random import Random
 

@@ -19,7 +19,7 @@ class Arrival(NamedTuple):
 
     at: float
     demand: Demand  # as it tells it
-    # in [0, 1): which of several balancers it comes to, or which substation a stranger picks
+    # in [0, 1): which of several balancers it comes to, or which substation a bypass vehicle picks
     door: float
     is_in_truth: Demand | None = None  # what it takes and can draw, where it tells otherwise
 

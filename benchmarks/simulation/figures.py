@@ -38,7 +38,7 @@ class Figures(NamedTuple):
     failovers: int
 
 
-class Watch:
+class Recorder:
     """Looks at the grid whenever something changes."""
 
     def __init__(

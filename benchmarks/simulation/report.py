@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from math import isfinite
 
-from benchmarks.simulation.assertions import OURS, PROMISES, Results
+from benchmarks.simulation.assertions import ASSERTIONS, OURS, Results
 from benchmarks.simulation.contenders import ALL_KNOWING, CONTENDERS
 from benchmarks.simulation.figures import Figures
 from benchmarks.simulation.scenes import SCENES, Scene
@@ -70,19 +70,19 @@ def play_all() -> Results:
 
 def write(results: Results) -> str:
     """Write the report."""
-    return "\n".join([_INTRODUCTION, *_promises(results), *_scenes(results)])
+    return "\n".join([_INTRODUCTION, *_assertions(results), *_scenes(results)])
 
 
-def _promises(results: Results) -> Iterator[str]:
+def _assertions(results: Results) -> Iterator[str]:
     yield f"## What must hold for {OURS}\n"
     rows = [
         (
-            promise.words,
-            f"{promise.limit:g}",
-            f"{promise.figure(results):.3f}",
-            "yes" if promise.is_kept(results) else "NO",
+            assertion.words,
+            f"{assertion.limit:g}",
+            f"{assertion.figure(results):.3f}",
+            "yes" if assertion.is_kept(results) else "NO",
         )
-        for promise in PROMISES
+        for assertion in ASSERTIONS
     ]
     yield from table(("figure", "at most", "is", "holds"), rows)
 

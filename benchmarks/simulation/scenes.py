@@ -34,7 +34,7 @@ class SubstationSpec(NamedTuple):
 
 
 class Event(NamedTuple):
-    """Something that befalls a substation, or the names (`substation` is None) at a moment.
+    """Something that happens to a substation, or the names (`substation` is None) at a moment.
 
     Seconds.
     """
@@ -57,7 +57,7 @@ class Scene:
     substations: tuple[SubstationSpec, ...]
     arrivals: Callable[[Random], Sequence[Arrival]]
     ends_at: float  # no vehicle comes later; those that are there are seen to their end
-    strangers: Callable[[Random], Sequence[Arrival]] = _nobody  # who come past the balancers
+    bypass_vehicles: Callable[[Random], Sequence[Arrival]] = _nobody  # who come past the balancers
     events: tuple[Event, ...] = ()
     balancers: int = 1
     in_step: bool = False  # whether all balancers poll at the same moments
@@ -264,7 +264,7 @@ SCENES: tuple[Scene, ...] = (
         story="A third of all vehicles comes past the balancer: 83% of 36 points together.",
         substations=_substations(12, 12, 12),
         arrivals=_steady(10, 150),
-        strangers=_steady(5, 150),
+        bypass_vehicles=_steady(5, 150),
         ends_at=150,
     ),
     Scene(

@@ -48,7 +48,7 @@ class Call:
         self._network = network
         self._on_answer = on_answer
         self.arrival = arrival
-        self.vehicle = vehicle  # None: a stranger, who came past the balancers
+        self.vehicle = vehicle  # None: a bypass vehicle, who came past the balancers
         self.gone = False  # the caller disconnected
 
     def send(self) -> None:
@@ -152,9 +152,9 @@ class SimulatedSubstation:
         elif call in self._charging:
             self._unplug(call, Outcome.ABORTED)
 
-    # What befalls it
+    # What happens to it
 
-    def befall(self, what: str) -> None:
+    def inject(self, what: str) -> None:
         """Let one of the things happen that a scene may plan."""
         happens: dict[str, Action] = {
             "is killed": self.kill,

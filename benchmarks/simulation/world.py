@@ -8,7 +8,7 @@ from random import Random
 from typing import TYPE_CHECKING, Protocol
 
 from benchmarks.simulation.demand import Arrival, Vehicle
-from benchmarks.simulation.figures import Figures, Watch
+from benchmarks.simulation.figures import Figures, Recorder
 from benchmarks.simulation.substation import Call, SimulatedSubstation
 from benchmarks.simulation.timeline import Timeline, Wires
 from load_balancer.discovery import Directory, Resolution
@@ -82,7 +82,7 @@ class World:
         self.vehicles: list[Vehicle] = []
         self._unsettled = 0
         self.balancers: list[Contender] = []
-        self.watch = Watch(list(self.substations.values()), self.balancers)
+        self.watch = Recorder(list(self.substations.values()), self.balancers)
         # The balancers start before the first vehicle comes, each at a moment of its own unless
         # they are in step.
         self.timeline.now = -2 * scene.poll_interval_s
@@ -105,8 +105,8 @@ class World:
         self._unsettled = len(self.vehicles)
         for vehicle in self.vehicles:
             self._plan_arrival(vehicle)
-        for stranger in scene.strangers(self._random("strangers")):
-            self._plan_stranger(stranger)
+        for bypass_vehicle in scene.bypass_vehicles(self._random("strangers")):
+            self._plan_bypass_vehicle(bypass_vehicle)
         for event in scene.events:
             self._plan_event(event)
         timeline.at(scene.measured_from, lambda: self.watch.begin(self.now))
@@ -156,24 +156,24 @@ class World:
 
         self.timeline.at(vehicle.arrival.at, arrive)
 
-    def _plan_stranger(self, stranger: Arrival) -> None:
+    def _plan_bypass_vehicle(self, bypass_vehicle: Arrival) -> None:
         """Have a vehicle go to a substation past the balancers; where it is full, it drives on."""
         substations = list(self.substations.values())
-        substation = substations[int(stranger.door * len(substations))]
-        call = Call(substation, self.network, stranger, None, lambda _answer, _reading: None)
-        self.timeline.at(stranger.at, call.send)
+        substation = substations[int(bypass_vehicle.door * len(substations))]
+        call = Call(substation, self.network, bypass_vehicle, None, lambda _answer, _reading: None)
+        self.timeline.at(bypass_vehicle.at, call.send)
 
     def _plan_event(self, event: Event) -> None:
-        def befall() -> None:
+        def inject() -> None:
             if event.substation is None:
                 self._names_fail = event.what == "names fail"
                 return
             substation = next(
                 one for one in self.substations.values() if one.name == event.substation
             )
-            substation.befall(event.what)
+            substation.inject(event.what)
 
-        self.timeline.at(event.at, befall)
+        self.timeline.at(event.at, inject)
 
     def _plan_look_up(
         self, balancer: Contender, directory: Directory, random: Random, delay_s: float

@@ -39,8 +39,8 @@ def _panel(results: Results, part: str, top: float) -> Iterator[str]:
     low, high = _scale(results)
     half = _x(results, results.seconds / 2)
     yield box(half, top, _LEFT + _WIDTH - half, _HEIGHT, "away")
-    for one in results.struck:
-        if one.strike.target == part:
+    for one in results.injected:
+        if one.inject.target == part:
             yield box(_x(results, one.began - results.began), top + _HEIGHT - 5, 2, 5, "lost")
     yield text(8, top + 20, part)
     yield text(_LEFT - 6, top + 9, f"{high}", "small end")

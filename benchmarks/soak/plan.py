@@ -24,7 +24,7 @@ _CALM_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class Strike:
+class Injection:
     """A fault to come. `target` is a part's name; a link is named by the substation at its end."""
 
     at_s: float
@@ -46,7 +46,7 @@ def plan(
     substations: Sequence[str],
     proxies: Sequence[str],
     steadfast: Sequence[str],
-) -> list[Strike]:
+) -> list[Injection]:
     """Draw the faults of a run.
 
     They are dealt from two shuffled decks: in the first fifth of the run the steadfast parts are
@@ -68,12 +68,12 @@ def plan(
     ]
     harsh = [one for one in every if one[0] in ("kill", "restart") and one[1] in steadfast]
     first, later = _deal(harsh, rng), _deal([one for one in every if one not in harsh], rng)
-    strikes = []
+    injections = []
     for number in range(1, int((duration_s - _CALM_S) / every_s) + 1):
         at_s = number * every_s
         what, target = next(first if at_s <= duration_s * _HARSH_SHARE else later)
-        strikes.append(Strike(at_s, what, target, round(rng.uniform(*HOLD_S[what]), 1)))
-    return strikes
+        injections.append(Injection(at_s, what, target, round(rng.uniform(*HOLD_S[what]), 1)))
+    return injections
 
 
 def _deal(deck: Sequence[tuple[What, str]], rng: random.Random) -> Iterator[tuple[What, str]]:

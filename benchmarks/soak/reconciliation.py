@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, TextIO
 
-from benchmarks.soak.plan import Strike
+from benchmarks.soak.plan import Injection
 from local_stack.session_logs import Attempt
 
 AttemptsBySubstation = Mapping[str, Sequence[Attempt]]
@@ -32,16 +32,16 @@ class Reported(NamedTuple):
     reason: str
 
 
-class Struck(NamedTuple):
+class Injected(NamedTuple):
     """A fault that happened; times in seconds of the epoch."""
 
-    strike: Strike
+    inject: Injection
     began: float
     ended: float
 
 
 @dataclass(frozen=True, slots=True)
-class Books:
+class Reconciliation:
     """What became of the vehicles.
 
     Attributes:
@@ -97,11 +97,11 @@ def read_reported(file: TextIO) -> list[Reported]:
 def add_up(
     reported: Sequence[Reported],
     attempts: AttemptsBySubstation,
-    struck: Sequence[Struck],
+    injected: Sequence[Injected],
     miscounted: Sequence[str],
     *,
     proxies: Iterable[str],
-) -> Books:
+) -> Reconciliation:
     """Bring the vehicles' side and the substations' side together."""
     charges: dict[str, list[tuple[str, Attempt]]] = defaultdict(list)
     for substation, logged in attempts.items():
@@ -130,9 +130,9 @@ def add_up(
             # The one that was answered is as it should be; where none was, the last is.
             kept = (answered or found[-1:])[0]
             extra = [one for one in found if one is not kept]
-            excused = all(_was_cut_off(*one, struck, set(proxies)) for one in extra)
+            excused = all(_was_cut_off(*one, injected, set(proxies)) for one in extra)
             (answer_lost if excused else twice).append(_tell(vehicle_id, found))
-    return Books(
+    return Reconciliation(
         vehicles=len(reported),
         charged=len(answers),
         came_again=sum(one.tries > 1 for one in reported),
@@ -159,16 +159,16 @@ def _tell(vehicle_id: str, found: Sequence[tuple[str, Attempt]]) -> str:
 
 
 def _was_cut_off(
-    substation: str, attempt: Attempt, struck: Sequence[Struck], proxies: set[str]
+    substation: str, attempt: Attempt, injected: Sequence[Injected], proxies: set[str]
 ) -> bool:
     """Tell whether a fault took away the answer to a charge."""
-    for one in struck:
-        on_the_way = one.strike.target in {substation, *proxies}
-        match one.strike.what:
+    for one in injected:
+        on_the_way = one.inject.target in {substation, *proxies}
+        match one.inject.what:
             case "kill" if on_the_way:
                 if one.began - _ON_ITS_WAY_S <= attempt.ended <= one.began + _ON_ITS_WAY_S:
                     return True
-            case "cut" if one.strike.target == substation:
+            case "cut" if one.inject.target == substation:
                 if one.began - _ON_ITS_WAY_S <= attempt.ended <= one.ended + _ON_ITS_WAY_S:
                     return True
     return False

@@ -59,7 +59,7 @@ def _circumstances(results: Results) -> Iterator[str]:
     machine = results.machine
     yield (
         f"{day}: {results.minutes:g} minutes at {results.load:.0%} load ({results.rate:.1f} "
-        f"vehicles a second), seed {results.seed}, {len(results.struck)} faults. "
+        f"vehicles a second), seed {results.seed}, {len(results.injected)} faults. "
         f"{machine['processor']}, {machine['cores']} cores; {machine['system']}; "
         f"Python {machine['python']}.\n"
     )
@@ -95,7 +95,7 @@ def _parts(results: Results) -> Iterator[str]:
 
 
 def _faults(results: Results) -> Iterator[str]:
-    count = Counter((one.strike.what, one.strike.target) for one in results.struck)
+    count = Counter((one.inject.what, one.inject.target) for one in results.injected)
     rows = [
         (
             what,
@@ -109,17 +109,17 @@ def _faults(results: Results) -> Iterator[str]:
 
 
 def _vehicles(results: Results) -> Iterator[str]:
-    books = results.books
+    reconciliation = results.reconciliation
     yield from table(
         ("vehicles", "charged", "came again", "lost", "charged twice", "answer lost"),
         [
             (
-                str(books.vehicles),
-                str(books.charged),
-                str(books.came_again),
-                str(len(books.lost)),
-                str(len(books.twice)),
-                str(len(books.answer_lost)),
+                str(reconciliation.vehicles),
+                str(reconciliation.charged),
+                str(reconciliation.came_again),
+                str(len(reconciliation.lost)),
+                str(len(reconciliation.twice)),
+                str(len(reconciliation.answer_lost)),
             )
         ],
     )

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from benchmarks.soak.meter import Life, Sample
-from benchmarks.soak.reconciliation import Books, Struck
+from benchmarks.soak.reconciliation import Injected, Reconciliation
 from benchmarks.soak.slope import Slope, binned, theil_sen
 
 # Growth of a part's memory over the second half that is taken for none: with 95% confidence it is
@@ -27,11 +27,11 @@ class Results:
         seed: of vehicles and faults.
         rate: vehicles a second.
         began: when the run began, seconds of the epoch.
-        struck: the faults, in order.
+        injected: the faults, in order.
         lives: each part's measurements, from each start to its end.
         steadfast: the parts that live through the second half.
         at_rest: open files of each part before the first vehicle, and after the last.
-        books: what became of the vehicles.
+        reconciliation: what became of the vehicles.
         findings: errors that the load tester's own check of the books found.
         machine: what it ran on.
     """
@@ -41,11 +41,11 @@ class Results:
     seed: int
     rate: float
     began: float
-    struck: Sequence[Struck]
+    injected: Sequence[Injected]
     lives: Sequence[Life]
     steadfast: Sequence[str]
     at_rest: Mapping[str, tuple[int, int]]
-    books: Books
+    reconciliation: Reconciliation
     findings: Sequence[str]
     machine: Mapping[str, str]
 
@@ -83,25 +83,28 @@ class Finding:
 
 def findings(results: Results) -> Iterator[Finding]:
     """Hold the results to what they must be."""
-    books = results.books
+    reconciliation = results.reconciliation
     yield Finding(
         "no vehicle is lost",
-        _first(f"{books.charged} of {books.vehicles} charged", books.lost),
-        not books.lost and books.vehicles > 0,
+        _first(
+            f"{reconciliation.charged} of {reconciliation.vehicles} charged", reconciliation.lost
+        ),
+        not reconciliation.lost and reconciliation.vehicles > 0,
     )
     yield Finding(
         "no vehicle is charged twice",
-        _first(f"{len(books.twice)} twice", books.twice),
-        not books.twice,
+        _first(f"{len(reconciliation.twice)} twice", reconciliation.twice),
+        not reconciliation.twice,
     )
     yield Finding(
         "answers, logs and counters add up",
         _first(
-            f"{books.kwh_reported:,.1f} kWh told, {books.kwh_logged:,.1f} logged; "
-            f"{books.unknown_charges} answers without a charge",
-            [*books.otherwise_delivered, *books.miscounted, *results.findings],
+            f"{reconciliation.kwh_reported:,.1f} kWh told, {reconciliation.kwh_logged:,.1f} "
+            "logged; "
+            f"{reconciliation.unknown_charges} answers without a charge",
+            [*reconciliation.otherwise_delivered, *reconciliation.miscounted, *results.findings],
         ),
-        books.add_up and not results.findings,
+        reconciliation.add_up and not results.findings,
     )
     for part in results.steadfast:
         yield _memory(results, part)

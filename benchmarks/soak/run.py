@@ -12,9 +12,15 @@ from benchmarks import machine
 from benchmarks.soak.meter import Meter, Sample
 from benchmarks.soak.options import Options
 from benchmarks.soak.plan import plan
-from benchmarks.soak.reconciliation import Books, Struck, add_up, miscounts, read_reported
+from benchmarks.soak.reconciliation import (
+    Injected,
+    Reconciliation,
+    add_up,
+    miscounts,
+    read_reported,
+)
 from benchmarks.soak.results import MOST_FILES_LEFT, Results
-from benchmarks.soak.testbed import Stage, rate
+from benchmarks.soak.testbed import GridUnderTest, rate
 from local_stack.process import Process
 from local_stack.scrape import scrape
 from local_stack.session_logs import attempts
@@ -45,45 +51,50 @@ class Soak:
             StartError: a part of the grid did not come up (again).
             RuntimeError: the load tester did not do its work.
         """
-        with tempfile.TemporaryDirectory(prefix="soak-") as folder, Stage(Path(folder)) as stage:
+        with (
+            tempfile.TemporaryDirectory(prefix="soak-") as folder,
+            GridUnderTest(Path(folder)) as testbed,
+        ):
             self._began = time.time() + _REST_S
-            meter = Meter(stage.parts, self._now)
+            meter = Meter(testbed.parts, self._now)
             meter.start()
             time.sleep(_REST_S)
             before = meter.latest()
-            vehicles = stage.vehicles(
+            vehicles = testbed.vehicles(
                 seconds=self._seconds, load=self._options.load, seed=self._options.seed
             )
             try:
                 vehicles.start()
-                struck = self._strike_all(stage, meter, vehicles)
+                injected = self._inject_all(testbed, meter, vehicles)
                 self._wait(meter, vehicles, until_s=self._seconds + _LAST_VEHICLES_S)
             finally:
                 vehicles.kill()
             after = self._rest(meter, before)
             meter.stop()
-            return self._results(stage, meter, struck, before, after)
+            return self._results(testbed, meter, injected, before, after)
 
     def _now(self) -> float:
         return time.time() - self._began
 
-    def _strike_all(self, stage: Stage, meter: Meter, vehicles: Process) -> list[Struck]:
-        strikes = plan(
+    def _inject_all(
+        self, testbed: GridUnderTest, meter: Meter, vehicles: Process
+    ) -> list[Injected]:
+        injections = plan(
             self._seconds,
             self._options.every_s,
             self._options.seed,
-            substations=stage.substations,
-            proxies=stage.proxies,
-            steadfast=stage.steadfast,
+            substations=testbed.substations,
+            proxies=testbed.proxies,
+            steadfast=testbed.steadfast,
         )
-        struck = []
-        for number, strike in enumerate(strikes, start=1):
-            self._wait(meter, vehicles, until_s=strike.at_s)
+        injected = []
+        for number, inject in enumerate(injections, start=1):
+            self._wait(meter, vehicles, until_s=inject.at_s)
             if not vehicles.running:
                 raise RuntimeError(f"the load tester ended early:\n{vehicles.log_tail()}")
-            self._tell(f"fault {number}/{len(strikes)}: {strike}")
-            struck.append(Struck(strike, *stage.strike(strike)))
-        return struck
+            self._tell(f"fault {number}/{len(injections)}: {inject}")
+            injected.append(Injected(inject, *testbed.inject(inject)))
+        return injected
 
     def _wait(self, meter: Meter, vehicles: Process, *, until_s: float) -> None:
         """Wait for a moment, or for the last vehicle."""
@@ -109,42 +120,43 @@ class Soak:
 
     def _results(
         self,
-        stage: Stage,
+        testbed: GridUnderTest,
         meter: Meter,
-        struck: list[Struck],
+        injected: list[Injected],
         before: Mapping[str, Sample],
         after: Mapping[str, Sample],
     ) -> Results:
-        if not stage.json_file.exists() or not stage.json_file.stat().st_size:
+        if not testbed.json_file.exists() or not testbed.json_file.stat().st_size:
             raise RuntimeError("the load tester wrote no result")
-        checked = json.loads(stage.json_file.read_text())["books"]["findings"]
+        checked = json.loads(testbed.json_file.read_text())["books"]["findings"]
         return Results(
             minutes=self._options.minutes,
             load=self._options.load,
             seed=self._options.seed,
             rate=rate(self._options.load),
             began=self._began,
-            struck=struck,
+            injected=injected,
             lives=meter.lives,
-            steadfast=stage.steadfast,
+            steadfast=testbed.steadfast,
             at_rest={part: (before[part].files, after[part].files) for part in before},
-            books=self._books(stage, struck),
+            reconciliation=self._reconciliation(testbed, injected),
             findings=[one["text"] for one in checked if one["verdict"] == "error"],
             machine=machine.describe(),
         )
 
-    def _books(self, stage: Stage, struck: list[Struck]) -> Books:
+    def _reconciliation(self, testbed: GridUnderTest, injected: list[Injected]) -> Reconciliation:
         logged = {
-            substation.name: attempts(substation.log_file) for substation in stage.grid.substations
+            substation.name: attempts(substation.log_file)
+            for substation in testbed.grid.substations
         }
-        with stage.each_file.open(encoding="utf-8", newline="") as file:
+        with testbed.each_file.open(encoding="utf-8", newline="") as file:
             reported = read_reported(file)
         miscounted = [
             text
-            for substation in stage.grid.substations
+            for substation in testbed.grid.substations
             for text in miscounts(substation.name, scrape(substation.url), logged[substation.name])
         ]
-        return add_up(reported, logged, struck, miscounted, proxies=stage.proxies)
+        return add_up(reported, logged, injected, miscounted, proxies=testbed.proxies)
 
     def _tell(self, text: str) -> None:
         minutes, seconds = divmod(max(0, int(self._now())), 60)

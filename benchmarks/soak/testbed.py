@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Self
 
-from benchmarks.soak.plan import Strike
+from benchmarks.soak.plan import Injection
 from load_tester.demand import WORKPLACE
 from local_stack import faults
 from local_stack.fault_proxy import FaultProxy
@@ -34,8 +34,8 @@ def rate(load: float) -> float:
     return load * kwh_per_s / WORKPLACE.mean
 
 
-class Stage:
-    """A grid whose parts and links can be struck. As a context manager it starts and ends all."""
+class GridUnderTest:
+    """A grid whose parts and links can be faulted. As a context manager it starts and ends all."""
 
     def __init__(self, folder: Path) -> None:
         """Lay everything out on free ports of loopback; logs go to a folder."""
@@ -105,24 +105,24 @@ class Stage:
             log=self._folder / "load_tester.log",
         )
 
-    def strike(self, strike: Strike) -> tuple[float, float]:
+    def inject(self, inject: Injection) -> tuple[float, float]:
         """Let a fault happen, and wait until its target is ready again.
 
         Returns when it began and ended, seconds of the epoch.
         """
         began = time.time()
-        match strike.what:
+        match inject.what:
             case "slow":
-                faults.slow(self.links[strike.target], strike.hold_s)
+                faults.slow(self.links[inject.target], inject.hold_s)
             case "cut":
-                faults.cut(self.links[strike.target], strike.hold_s)
+                faults.cut(self.links[inject.target], inject.hold_s)
             case "kill":
-                faults.kill(self.parts[strike.target], strike.hold_s)
+                faults.kill(self.parts[inject.target], inject.hold_s)
             case "freeze":
-                faults.freeze(self.parts[strike.target], strike.hold_s)
+                faults.freeze(self.parts[inject.target], inject.hold_s)
             case "restart":
-                faults.restart(self.parts[strike.target])
+                faults.restart(self.parts[inject.target])
         ended = time.time()
-        part = self.parts[strike.target]
+        part = self.parts[inject.target]
         part.wait_until(partial(part.answers, "/readyz"), _READY_WITHIN_S)
         return began, ended

@@ -1,15 +1,15 @@
 """Who is compared: this balancer, and those that are put in its place."""
 
-from benchmarks.comparison.contenders.contender import Place, PlacedSubstation, Rival
+from benchmarks.comparison.contenders.contender import Contender, Place, PlacedSubstation
 from benchmarks.comparison.contenders.envoy import Envoy
 from benchmarks.comparison.contenders.haproxy import HAProxy, HAProxyByLimits
 from benchmarks.comparison.contenders.nginx import Nginx
 from benchmarks.comparison.contenders.ours import OURS, ROUND_ROBIN
 from benchmarks.comparison.contenders.simple import SimpleWay
 
-__all__ = ["OURS", "RIVALS", "Place", "PlacedSubstation", "Rival"]
+__all__ = ["CONTENDERS", "OURS", "Contender", "Place", "PlacedSubstation"]
 
-RIVALS: tuple[Rival, ...] = (
+CONTENDERS: tuple[Contender, ...] = (
     OURS,
     HAProxy(),
     HAProxyByLimits(),

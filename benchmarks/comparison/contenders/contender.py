@@ -1,4 +1,4 @@
-"""What a rival has to be able to do, and the place that it is put in."""
+"""What a contender has to be able to do, and the place that it is put in."""
 
 import http.client
 import shutil
@@ -15,7 +15,7 @@ from local_stack.process import Process
 
 
 class PlacedSubstation(NamedTuple):
-    """A substation as a rival is told of it."""
+    """A substation as a contender is told of it."""
 
     name: str
     port: int
@@ -40,7 +40,7 @@ class Place:
     longest_s: float  # longest that a vehicle charges
 
 
-class Rival(ABC):
+class Contender(ABC):
     """Something that takes the balancer's place."""
 
     key: str  # for the command line
@@ -68,7 +68,7 @@ class Rival(ABC):
 
 
 def answer_limit_s(place: Place) -> float:
-    """Tell how long a rival without a better way waits for a substation's answer before it tries another.
+    """Tell after what silence of a substation a contender without a better way tries another.
 
     Generous to them: the operator knows the longest charge of the day and adds but 2 s.
     """

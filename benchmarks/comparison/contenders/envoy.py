@@ -6,8 +6,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from benchmarks.comparison.contenders.contender import (
+    Contender,
     Place,
-    Rival,
     answer_limit_s,
     fetch,
     fill_in,
@@ -19,7 +19,7 @@ from local_stack.process import Process
 _TEMPLATE = Path(__file__).with_name("envoy.yaml")
 
 
-class Envoy(Rival):
+class Envoy(Contender):
     """Least request over all substations, with health checks and retries."""
 
     key = "envoy"

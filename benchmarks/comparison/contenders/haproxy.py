@@ -5,9 +5,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from benchmarks.comparison.contenders.contender import (
+    Contender,
     Place,
     PlacedSubstation,
-    Rival,
     answer_limit_s,
     fill_in,
     find,
@@ -20,7 +20,7 @@ _TEMPLATE = Path(__file__).with_name("haproxy.cfg")
 _MOST_WEIGHT = 256
 
 
-class HAProxy(Rival):
+class HAProxy(Contender):
     """`balance leastconn`, with a limit and a queue for each substation's points."""
 
     key = "haproxy"

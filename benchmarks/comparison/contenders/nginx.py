@@ -4,8 +4,8 @@ import os
 from pathlib import Path
 
 from benchmarks.comparison.contenders.contender import (
+    Contender,
     Place,
-    Rival,
     answer_limit_s,
     fill_in,
     find,
@@ -16,7 +16,7 @@ from local_stack.process import Process
 _TEMPLATE = Path(__file__).with_name("nginx.conf")
 
 
-class Nginx(Rival):
+class Nginx(Contender):
     """`least_conn`, with a limit for each substation's points.
 
     A queue is in its paid edition alone.

@@ -3,11 +3,11 @@
 import json
 from importlib.metadata import version
 
-from benchmarks.comparison.contenders.contender import Place, Rival, fetch
+from benchmarks.comparison.contenders.contender import Contender, Place, fetch
 from local_stack.process import Process, service
 
 
-class Ours(Rival):
+class Ours(Contender):
     """The load balancer of this repository.
 
     Its substations are set, and a policy where one is named.

@@ -4,14 +4,14 @@ import os
 import sys
 from importlib.metadata import version
 
-from benchmarks.comparison.contenders.contender import Place, Rival
+from benchmarks.comparison.contenders.contender import Contender, Place
 from local_stack.process import Process
 
 # Vehicles that it can hold at once; far more than a scene has, so that threads are not what fails.
 _THREADS = 400
 
 
-class SimpleWay(Rival):
+class SimpleWay(Contender):
     """Before each vehicle it fetches every gauge, takes the least, forwards; nothing else."""
 
     key = "simple"

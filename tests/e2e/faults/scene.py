@@ -1,4 +1,7 @@
-"""A scene: vehicles take every point, a fault strikes, more arrive: everybody is charged once."""
+"""A scene: vehicles take every point, a fault is injected, more arrive.
+
+Everybody is charged once.
+"""
 
 import threading
 import time
@@ -14,8 +17,8 @@ _POINTS = 24  # of all substations together
 _LATER = 26  # vehicles that come while the fault lasts, and after it
 _RATE = 10  # of those a second
 # What vehicles ask for, kWh; at TIME_SCALE=360, 5 kWh take a second. Those at the points when the
-# fault strikes take long enough for none of them to be done just then: a part that is killed with
-# an answer on its way through it is what cannot be promised (see docs/reliability.md).
+# fault is injected take long enough for none of them to be done just then: a part that is killed
+# with an answer on its way through it is what cannot be promised (see docs/reliability.md).
 _EARLY_KWH = 20
 _KWH = (5, 10, 15)
 _PATIENCE_S = 45
@@ -41,14 +44,14 @@ class Scene:
         early_kwh: float = _EARLY_KWH,
         most_over_kwh: float = 0.0,
     ) -> None:
-        """Let the fault strike under load, and hold the grid to the scene's end.
+        """Inject the fault under load, and hold the grid to the scene's end.
 
         Nobody is lost, nobody is charged twice, and all counters agree.
 
         Args:
             title: what happens, for the table in docs/reliability.md.
-            fault: strikes, holds, puts right, and returns.
-            early_kwh: what those ask for that are there when the fault strikes.
+            fault: is injected, holds, is undone, and returns.
+            early_kwh: what those ask for that are there when the fault is injected.
             most_over_kwh: what each may get on top: of a substation that charges on unheard.
         """
         eventually(lambda: expect_idle(self.world), _PATIENCE_S)  # whatever came of the last scene

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.comparison import options as side_by_side
-from benchmarks.overhead import cli as cost
+from benchmarks.comparison import options as comparison
+from benchmarks.overhead import cli as overhead
 from benchmarks.soak import options as soak
 
 COMMANDS = pytest.mark.parametrize(
-    "parse", [soak.parse, side_by_side.parse, cost.parse], ids=["soak", "side by side", "cost"]
+    "parse", [soak.parse, comparison.parse, overhead.parse], ids=["soak", "comparison", "overhead"]
 )
 Parse = Callable[[list[str]], object]
 

@@ -20,7 +20,7 @@ def test_what_others_hold_is_counted_as_soon_as_they_tell() -> None:
     assert substation.load == 2
 
 
-def test_what_the_gauge_shows_beyond_all_that_is_reported_is_strangers() -> None:
+def test_what_the_gauge_shows_beyond_all_that_is_reported_is_foreign() -> None:
     grid = Grid(8)
     substation = grid.substation("a")
     grid.pool.peer_holds("p", {substation.address: 2}, grid.now)

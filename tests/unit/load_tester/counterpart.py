@@ -34,7 +34,7 @@ DEFAULTS: Json = {
     "half_every": 0,  # disconnect within the answer
     "half_late_every": 0,  # the same, once it is charged
     "garble_every": 0,  # not HTTP
-    "stranger_every": 0,  # another vehicle's answer
+    "other_vehicle_every": 0,  # another vehicle's answer
     "accept_every": 0,  # 202
     "phantom_every": 0,  # answered as charged, counted nowhere
     "twice_every": 0,  # charged once more, at a substation that was not asked to
@@ -185,7 +185,7 @@ class Grid:
             return 503, {"title": "Unavailable", "detail": "waited in vain"}, {"Retry-After": "1"}
         if self.due("half_late", number):
             return AT_ONCE["half"]
-        if self.due("stranger", number):
+        if self.due("other_vehicle", number):
             body["vehicle_id"] = "somebody-else"
         return 200, body, {}
 

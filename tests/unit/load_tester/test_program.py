@@ -90,7 +90,7 @@ def test_callers_hold_one_vehicle_each(counterpart: StartCounterpart, load_test:
         ("drop", "failed", "connection broken off before the answer"),
         ("half", "failed", "connection broken off before the answer"),
         ("garble", "failed", "the answer is not HTTP"),
-        ("stranger", "failed", "the answer is for another vehicle, 'somebody-else'"),
+        ("other_vehicle", "failed", "the answer is for another vehicle, 'somebody-else'"),
     ],
 )
 def test_a_vehicle_that_the_grid_fails_is_lost_with_its_reason(

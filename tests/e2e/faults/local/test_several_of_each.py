@@ -127,41 +127,41 @@ def is_well(stage: Stage) -> None:
         assert one.missing() is None, one.missing()
 
 
-Strike = Callable[[Stage], None]
+Injection = Callable[[Stage], None]
 
 
-def killed(part: Callable[[Grid], Part], hold_s: float = _HOLD_S) -> Strike:
-    def strike(stage: Stage) -> None:
+def killed(part: Callable[[Grid], Part], hold_s: float = _HOLD_S) -> Injection:
+    def inject(stage: Stage) -> None:
         one = part(stage.grid)
         one.kill()
         time.sleep(hold_s)
         one.start()
 
-    return strike
+    return inject
 
 
-def frozen(part: Callable[[Grid], Part]) -> Strike:
-    def strike(stage: Stage) -> None:
+def frozen(part: Callable[[Grid], Part]) -> Injection:
+    def inject(stage: Stage) -> None:
         one = part(stage.grid)
         one.freeze()
         time.sleep(_HOLD_S)
         one.thaw()
 
-    return strike
+    return inject
 
 
-def cut(link: Callable[[Stage], FaultProxy]) -> Strike:
-    def strike(stage: Stage) -> None:
+def cut(link: Callable[[Stage], FaultProxy]) -> Injection:
+    def inject(stage: Stage) -> None:
         one = link(stage)
         one.cut()
         time.sleep(_HOLD_S)
         one.heal()
 
-    return strike
+    return inject
 
 
 @pytest.mark.parametrize(
-    ("strike", "most_over_kwh"),
+    ("inject", "most_over_kwh"),
     [
         pytest.param(killed(lambda grid: grid.balancers[0]), 0.0, id="balancer-killed"),
         pytest.param(frozen(lambda grid: grid.balancers[1]), 0.0, id="balancer-frozen"),
@@ -175,7 +175,7 @@ def cut(link: Callable[[Stage], FaultProxy]) -> Strike:
     ],
 )
 def test_nobody_is_lost_and_nobody_charged_twice(
-    stage: Stage, strike: Strike, most_over_kwh: float, request: pytest.FixtureRequest
+    stage: Stage, inject: Injection, most_over_kwh: float, request: pytest.FixtureRequest
 ) -> None:
     grid = stage.grid
     request.node.logs = lambda: {one.name: one.log_tail() for one in grid.processes}
@@ -186,7 +186,7 @@ def test_nobody_is_lost_and_nobody_charged_twice(
     arrivals = threading.Thread(target=vehicles.send)
     arrivals.start()
     time.sleep(_STRIKES_AFTER_S)
-    strike(stage)
+    inject(stage)
     arrivals.join()
     answers = vehicles.answers()
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from benchmarks.comparison.figures import Figures
 from benchmarks.comparison.limit import Limit
-from benchmarks.comparison.results import Entrant, Results, RivalRun, SceneResult
+from benchmarks.comparison.results import ContenderRun, Entrant, Results, SceneResult
 
 _FIGURES = Figures(
     vehicles=100,
@@ -21,8 +21,8 @@ _FIGURES = Figures(
     worst_imbalance=0.3,
     over_capacity=0,
     sent_to_full=0,
-    strangers=0,
-    strangers_turned_away=0,
+    bypass_vehicles=0,
+    bypass_vehicles_turned_away=0,
     latest_send_s=0.001,
     others_share=0.01,
 )
@@ -33,7 +33,7 @@ def make_figures(**values: Any) -> Figures:
 
 
 def make_results(**scenes: Mapping[str, Figures]) -> Results:
-    """Make results of scenes (their names with _ for a blank), each with figures by rival.
+    """Make results of scenes (their names with _ for a blank), each with figures by contender.
 
     A scene shares power, an hour of it in a second, where its limit is a bound of the mean alone.
     """
@@ -59,7 +59,7 @@ def make_results(**scenes: Mapping[str, Figures]) -> Results:
                 ["first", "second"],
                 [4, 4],
                 {
-                    key: RivalRun(figures, [[0, 1, 2], [0, None, 4]])
+                    key: ContenderRun(figures, [[0, 1, 2], [0, None, 4]])
                     for key, figures in runs.items()
                 },
                 3600.0 if any(one.limit.p50_s is None for one in runs.values()) else None,

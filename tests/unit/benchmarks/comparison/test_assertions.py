@@ -37,18 +37,18 @@ def test_one_vehicle_is_enough_to_break_a_promise(field: str, words: str) -> Non
     assert finding.evidence == "1 in rush hour"
 
 
-def test_where_strangers_come_a_full_substation_may_be_met() -> None:
-    assert broken(foreign_load={"ours": make_figures(sent_to_full=2, strangers=50)}) == []
+def test_where_bypass_vehicles_come_a_full_substation_may_be_met() -> None:
+    assert broken(foreign_load={"ours": make_figures(sent_to_full=2, bypass_vehicles=50)}) == []
 
 
-def test_a_rival_that_charged_all_and_was_faster_is_named() -> None:
+def test_a_contender_that_charged_all_and_was_faster_is_named() -> None:
     runs = {"ours": make_figures(mean_s=2.1), "envoy": make_figures(mean_s=2.0)}
     (finding,) = [one for one in findings(make_results(steady=runs)) if not one.kept]
     assert finding.evidence == "1.050 against envoy 1.000"
     assert finding.is_timed
 
 
-def test_a_rival_that_lost_vehicles_is_not_compared_by_time() -> None:
+def test_a_contender_that_lost_vehicles_is_not_compared_by_time() -> None:
     runs = {"ours": make_figures(mean_s=2.0), "nginx": make_figures(mean_s=1.0, lost=40)}
     assert broken(burst=runs) == []
 
@@ -119,6 +119,6 @@ def test_without_this_balancer_there_is_nothing_to_judge() -> None:
 
 def test_a_flaw_is_what_needs_no_clock_to_be_seen() -> None:
     assert not is_flawed(make_figures(mean_s=9.0, others_share=0.9))
-    assert not is_flawed(make_figures(sent_to_full=2, strangers=50))
+    assert not is_flawed(make_figures(sent_to_full=2, bypass_vehicles=50))
     for count in ("lost", "refused_while_free", "over_capacity", "charged_twice", "sent_to_full"):
         assert is_flawed(make_figures(**{count: 1})), count

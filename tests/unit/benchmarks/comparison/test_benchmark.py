@@ -9,15 +9,15 @@ from rich.console import Console
 
 from benchmarks.comparison.benchmark import Benchmark
 from benchmarks.comparison.cli import main
-from benchmarks.comparison.contenders import RIVALS, Rival
+from benchmarks.comparison.contenders import CONTENDERS, Contender
 from benchmarks.comparison.contenders.haproxy import HAProxy
 from benchmarks.comparison.figures import Figures
 from benchmarks.comparison.options import parse
-from benchmarks.comparison.results import RivalRun
+from benchmarks.comparison.results import ContenderRun
 from benchmarks.comparison.scenes import Scene
 from tests.unit.benchmarks.comparison.builders import make_figures
 
-SIMPLE = next(rival for rival in RIVALS if rival.key == "simple")
+SIMPLE = next(contender for contender in CONTENDERS if contender.key == "simple")
 BUSY, BUSIER, QUIET = 0.3, 0.5, 0.02
 
 
@@ -33,16 +33,16 @@ class Scripted(Benchmark):
     def said(self) -> str:
         return self._output.getvalue()
 
-    def _play_once(self, _scene: Scene, _rival: Rival, _folder: Path) -> RivalRun:
+    def _play_once(self, _scene: Scene, _contender: Contender, _folder: Path) -> ContenderRun:
         self._runs += 1
-        return RivalRun(next(self.left), [])
+        return ContenderRun(next(self.left), [])
 
 
-def counts(rival: str, runs: Sequence[Figures]) -> tuple[Figures, int]:
+def counts(contender: str, runs: Sequence[Figures]) -> tuple[Figures, int]:
     """Return the run that counts, and how many were not played."""
-    benchmark = Scripted(runs, "--scenes", "burst", "--rivals", rival)
+    benchmark = Scripted(runs, "--scenes", "burst", "--rivals", contender)
     (scene,) = benchmark.run().scenes
-    return scene.runs[rival].figures, len(list(benchmark.left))
+    return scene.runs[contender].figures, len(list(benchmark.left))
 
 
 def test_a_busy_run_is_played_again_until_one_is_quiet() -> None:
@@ -66,7 +66,7 @@ def test_a_run_in_which_this_balancer_did_what_it_must_not_counts(flaw: str) -> 
     assert counts("ours", [flawless, flawless, flawed]) == (flawed, 0)
 
 
-def test_what_a_rival_lost_on_a_busy_machine_is_not_held_against_it() -> None:
+def test_what_a_contender_lost_on_a_busy_machine_is_not_held_against_it() -> None:
     lost, lost_none = make_figures(others_share=BUSY, lost=3), make_figures(others_share=QUIET)
     assert counts("simple", [lost, lost_none]) == (lost_none, 0)
 
@@ -76,7 +76,7 @@ def _have_haproxy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(HAProxy, "version", lambda _self: "1.0")
 
 
-def test_a_rival_plays_only_the_scenes_that_show_anything_of_it(
+def test_a_contender_plays_only_the_scenes_that_show_anything_of_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     _have_haproxy(monkeypatch)
@@ -100,11 +100,11 @@ def test_scenes_that_nobody_plays_are_nothing_to_measure(
         benchmark.run()
 
 
-def test_without_any_rival_there_is_nothing_to_measure(
+def test_without_any_contender_there_is_nothing_to_measure(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     monkeypatch.setattr(type(SIMPLE), "missing", lambda _self: "it is not installed")
     monkeypatch.setattr("benchmarks.comparison.cli._interrupt_cleanly", lambda: None)
     assert main(["--rivals", "simple", "--out", str(tmp_path)]) == 1
-    assert "error: none of the rivals is installed" in capsys.readouterr().out
+    assert "error: none of the contenders is installed" in capsys.readouterr().out
     assert list(tmp_path.iterdir()) == []

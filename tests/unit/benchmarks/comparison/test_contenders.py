@@ -8,13 +8,13 @@ from typing import NamedTuple
 
 import pytest
 
-from benchmarks.comparison.contenders import RIVALS, Place, PlacedSubstation, Rival
+from benchmarks.comparison.contenders import CONTENDERS, Contender, Place, PlacedSubstation
 from benchmarks.comparison.contenders.contender import find
 from benchmarks.comparison.contenders.simple_server import create_app
 from benchmarks.comparison.scenes import scenes
 from local_stack.grid import Ports
 
-BY_KEY = {rival.key: rival for rival in RIVALS}
+BY_KEY = {contender.key: contender for contender in CONTENDERS}
 
 
 @pytest.fixture
@@ -47,23 +47,23 @@ def test_a_program_that_is_not_installed_is_named(
         ("envoy", ["--mode", "validate", "-l", "error", "-c", "envoy.yaml"]),
     ],
 )
-def test_a_rival_takes_the_configuration_that_is_written_for_it(
+def test_a_contender_takes_the_configuration_that_is_written_for_it(
     key: str, check: list[str], place: Place
 ) -> None:
-    rival = BY_KEY[key]
-    if why := rival.missing():
+    contender = BY_KEY[key]
+    if why := contender.missing():
         pytest.skip(why)
-    rival.process(place)
-    command = _command(rival, place)[0]
+    contender.process(place)
+    command = _command(contender, place)[0]
     check = [str(place.folder / arg) if "." in arg else arg for arg in check]
     done = subprocess.run([command, *check], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     # A version is in the report, so it must be found.
-    assert re.search(r"\d+\.\d+", rival.version())
+    assert re.search(r"\d+\.\d+", contender.version())
 
 
-def _command(rival: Rival, place: Place) -> list[str]:
-    return rival.process(place)._command
+def _command(contender: Contender, place: Place) -> list[str]:
+    return contender.process(place)._command
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def _command(rival: Rival, place: Place) -> list[str]:
         ("envoy", "envoy.yaml", "load_balancing_weight: {capacity}"),
     ],
 )
-def test_each_substation_has_its_own_capacity_in_a_rivals_configuration(
+def test_each_substation_has_its_own_capacity_in_a_contenders_configuration(
     key: str, file: str, words: str, place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(f"benchmarks.comparison.contenders.{key}.find", lambda program: program)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.comparison.cpu_contention import Bystanders
+from benchmarks.comparison.cpu_contention import CpuContention
 
 OURS, OTHERS = 100, 200
 
@@ -30,20 +30,20 @@ def write(proc: Path, *, work: int, rest: int, used: Mapping[int, int]) -> None:
 
 
 def test_what_the_run_itself_uses_is_not_others(proc: Path) -> None:
-    watch = Bystanders(lambda: {OURS}, proc)
+    watch = CpuContention(lambda: {OURS}, proc)
     write(proc, work=1100, rest=1900, used={OURS: 110, OTHERS: 990})
     assert watch.share() == 0.0
 
 
 def test_what_any_process_of_the_run_used_before_it_is_not_its_own_in_it(proc: Path) -> None:
     write(proc, work=1000, rest=1000, used={OURS: 10, 101: 300, OTHERS: 690})
-    watch = Bystanders(lambda: {OURS, 101}, proc)
+    watch = CpuContention(lambda: {OURS, 101}, proc)
     write(proc, work=1300, rest=1700, used={OURS: 60, 101: 350, OTHERS: 890})
     assert watch.share() == pytest.approx(0.2)
 
 
 def test_others_are_reported_as_a_share_of_all_processors_time(proc: Path) -> None:
-    watch = Bystanders(lambda: {OURS}, proc)
+    watch = CpuContention(lambda: {OURS}, proc)
     write(proc, work=1300, rest=1700, used={OURS: 110, OTHERS: 1190})
     assert watch.share() == pytest.approx(0.2)
 
@@ -52,7 +52,7 @@ def test_a_process_of_the_run_that_is_killed_and_one_that_is_started_count_as_it
     proc: Path,
 ) -> None:
     sessions = {OURS}
-    watch = Bystanders(lambda: sessions, proc)
+    watch = CpuContention(lambda: sessions, proc)
     write(proc, work=1050, rest=1450, used={OURS: 60, OTHERS: 990})
     watch.look()
     sessions = {101}
@@ -64,8 +64,8 @@ def test_nothing_is_reported_where_the_figures_are_those_of_other_processors(
     proc: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: {0})
-    assert Bystanders(set, proc).share() is None
+    assert CpuContention(set, proc).share() is None
 
 
 def test_nothing_is_reported_where_there_are_no_figures(tmp_path: Path) -> None:
-    assert Bystanders(set, tmp_path).share() is None
+    assert CpuContention(set, tmp_path).share() is None

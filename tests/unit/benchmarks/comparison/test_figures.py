@@ -3,9 +3,9 @@ from dataclasses import replace
 import pytest
 
 from benchmarks.comparison.figures import as_seen, figures, occupancies
-from benchmarks.comparison.scenes import Fault, Scene, Strangers, held_s, scenes, substations_of
+from benchmarks.comparison.scenes import BypassTraffic, Fault, Scene, held_s, scenes, substations_of
 from benchmarks.comparison.testbed import Run
-from benchmarks.comparison.traffic import Trip
+from benchmarks.comparison.traffic import TrafficRecord
 from load_tester.vehicle import Charge, Outcome, Vehicle
 from local_stack.session_logs import Attempt
 
@@ -32,7 +32,7 @@ def attempt(number: int, began: float, ended: float, *, charged: bool = True) ->
 
 
 def run(charges: list[Charge], *logs: list[Attempt], faults: list[Fault] | None = None) -> Run:
-    return Run(Trip(BEGAN, charges, [], faults or []), logs, 0, {})
+    return Run(TrafficRecord(BEGAN, charges, [], faults or []), logs, 0, {})
 
 
 def test_vehicles_without_a_200_are_lost_and_do_not_enter_the_times() -> None:
@@ -86,18 +86,18 @@ def test_two_vehicles_at_one_point_are_over_capacity() -> None:
     assert figures(SCENE, seen).over_capacity == 1
 
 
-def test_what_strangers_found_is_reported_apart() -> None:
-    scene = replace(SCENE, strangers=Strangers(0, SCENE.vehicles[:2]))
-    trip = Trip(BEGAN, [charge(1, 1.0)], [charge(1, 1.0), charge(2, 0.01, 503)], [])
-    found = figures(scene, Run(trip, ([attempt(1, 0.0, 1.0)], []), 0, {}))
-    assert (found.strangers, found.strangers_turned_away, found.lost) == (2, 1, 0)
+def test_what_bypass_vehicles_found_is_reported_apart() -> None:
+    scene = replace(SCENE, bypass_vehicles=BypassTraffic(0, SCENE.vehicles[:2]))
+    record = TrafficRecord(BEGAN, [charge(1, 1.0)], [charge(1, 1.0), charge(2, 0.01, 503)], [])
+    found = figures(scene, Run(record, ([attempt(1, 0.0, 1.0)], []), 0, {}))
+    assert (found.bypass_vehicles, found.bypass_vehicles_turned_away, found.lost) == (2, 1, 0)
 
 
 def test_a_substation_counts_as_back_from_the_moment_at_which_it_was_ready() -> None:
     faults = [Fault(1.0, "is killed", 1), Fault(3.0, "starts", 1)]
-    trip = Trip(BEGAN, [], [], faults)
-    assert as_seen(faults, Run(trip, (), 0, {1: 3.8}))[1] == Fault(3.8, "starts", 1)
-    _, substation = occupancies(SCENE, Run(trip, ([], []), 0, {1: 3.8}))
+    record = TrafficRecord(BEGAN, [], [], faults)
+    assert as_seen(faults, Run(record, (), 0, {1: 3.8}))[1] == Fault(3.8, "starts", 1)
+    _, substation = occupancies(SCENE, Run(record, ([], []), 0, {1: 3.8}))
     assert not substation.is_usable(3.7)
     assert substation.is_usable(3.8)
 

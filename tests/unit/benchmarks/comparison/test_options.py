@@ -12,10 +12,10 @@ def test_a_whole_run_writes_to_the_results_and_a_part_of_one_does_not(tmp_path: 
     assert parse(["--quick", "--out", str(tmp_path)]).out == tmp_path
 
 
-def test_scenes_and_rivals_can_be_picked() -> None:
+def test_scenes_and_contenders_can_be_picked() -> None:
     options = parse(["--scenes", "substation-frozen,burst", "--rivals", "simple, ours"])
     assert [scene.name for scene in options.scenes] == ["burst", "substation frozen"]
-    assert [rival.key for rival in options.rivals] == ["ours", "simple"]
+    assert [contender.key for contender in options.contenders] == ["ours", "simple"]
 
 
 def test_a_scene_that_a_quick_run_leaves_out_can_be_asked_for() -> None:

@@ -14,8 +14,8 @@ from tests.unit.benchmarks.comparison.builders import make_figures, make_results
 SOME = make_results(
     burst={"ours": make_figures(), "nginx": make_figures(mean_s=1.0, lost=40)},
     foreign_load={
-        "ours": make_figures(strangers=20),
-        "nginx": make_figures(strangers=20, strangers_turned_away=7),
+        "ours": make_figures(bypass_vehicles=20),
+        "nginx": make_figures(bypass_vehicles=20, bypass_vehicles_turned_away=7),
     },
 )
 
@@ -31,10 +31,10 @@ IN_PART = make_results(
 )
 
 
-def cells(text: str, scene: str, rival: str) -> list[str]:
-    """Return the cells of a rival's line in a scene's table."""
+def cells(text: str, scene: str, contender: str) -> list[str]:
+    """Return the cells of a contender's line in a scene's table."""
     section = text.split(f"## {scene}\n")[1].split("\n## ")[0]
-    (line,) = [line for line in section.splitlines() if line.startswith(f"| {rival}")]
+    (line,) = [line for line in section.splitlines() if line.startswith(f"| {contender}")]
     return [cell.strip() for cell in line.strip("|").split("|")]
 
 
@@ -44,7 +44,7 @@ def test_a_time_of_other_vehicles_stands_in_brackets() -> None:
     assert cells(text, "burst", "the nginx")[1:4] == ["40", "0", "(0.500)"]
 
 
-def test_strangers_have_a_column_where_there_are_any() -> None:
+def test_bypass_vehicles_have_a_column_where_there_are_any() -> None:
     text = report.write(SOME)
     assert cells(text, "foreign load", "the nginx")[-1] == "7"
     assert (
@@ -55,7 +55,7 @@ def test_strangers_have_a_column_where_there_are_any() -> None:
 def test_the_overview_says_what_was_lost() -> None:
     text = "\n".join(report.overview(SOME))
     assert "(0.500), 40 lost" in text
-    assert "1.000, 7 strangers" in text
+    assert "1.000, 7 bypass vehicles" in text
 
 
 def test_where_power_is_shared_times_are_in_minutes_and_over_a_bound() -> None:
@@ -67,7 +67,7 @@ def test_where_power_is_shared_times_are_in_minutes_and_over_a_bound() -> None:
     assert "imbalance" not in heading
 
 
-def test_a_rival_is_left_out_of_a_scene_that_it_does_not_play() -> None:
+def test_a_contender_is_left_out_of_a_scene_that_it_does_not_play() -> None:
     text = report.write(IN_PART)
     assert "the nginx" not in text.split("## unlike\n")[1]
     assert "the haproxy-limits" not in text.split("## burst\n")[1].split("\n## ")[0]
@@ -101,7 +101,7 @@ def test_pictures_are_well_formed_and_say_what_was_lost() -> None:
 def test_a_substation_that_was_away_leaves_a_gap_in_its_line() -> None:
     text = dict(picture.pictures(SOME))["burst"]
     lines = [line for line in text.splitlines() if line.startswith("<polyline")]
-    assert len(lines) == 2 * (1 + 2), "for each rival one whole line, and one in two pieces"
+    assert len(lines) == 2 * (1 + 2), "for each contender one whole line, and one in two pieces"
 
 
 def test_results_survive_their_file(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from benchmarks.simulation import __main__ as command
 from benchmarks.simulation import report
-from benchmarks.simulation.assertions import OURS, PROMISES, Promise, Results
+from benchmarks.simulation.assertions import ASSERTIONS, OURS, Assertion, Results
 from benchmarks.simulation.balancer import PooledBalancer
 from benchmarks.simulation.contenders import ALL_KNOWING, CONTENDERS
 from benchmarks.simulation.scenes import SCENES, STALE, STALE_IN_STEP, STALE_THREE, UNEQUAL, Scene
@@ -42,7 +42,7 @@ def rows(text: str) -> list[tuple[str, ...]]:
 def test_the_checked_in_report_says_what_the_routing_core_does_now(results: Results) -> None:
     checked_in = set(rows(command.REPORT.read_text(encoding="utf-8")))
     now = rows(report.write(results))
-    assert len(now) == 1 + len(PROMISES) + len(SCENES) * (1 + len(PLAYED))
+    assert len(now) == 1 + len(ASSERTIONS) + len(SCENES) * (1 + len(PLAYED))
     differing = [row for row in now if row not in checked_in]
     assert not differing, (
         "routing behaves differently; if it is meant, run `python -m benchmarks.simulation` and "
@@ -50,9 +50,11 @@ def test_the_checked_in_report_says_what_the_routing_core_does_now(results: Resu
     )
 
 
-@pytest.mark.parametrize("promise", PROMISES, ids=lambda promise: promise.words)
-def test_what_must_hold_holds(promise: Promise, results: Results) -> None:
-    assert promise.is_kept(results), f"{promise.figure(results):.3f} is over {promise.limit:g}"
+@pytest.mark.parametrize("assertion", ASSERTIONS, ids=lambda assertion: assertion.words)
+def test_what_must_hold_holds(assertion: Assertion, results: Results) -> None:
+    assert assertion.is_kept(results), (
+        f"{assertion.figure(results):.3f} is over {assertion.limit:g}"
+    )
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])

@@ -150,9 +150,9 @@ def test_its_power_and_energy_are_the_real_substation_s() -> None:
 def test_its_limit_can_be_halved_and_come_back() -> None:
     callers = Callers(power_limit_kw=100)
     callers.call("a")
-    callers.timeline.at(2, lambda: callers.substation.befall("has its limit halved"))
+    callers.timeline.at(2, lambda: callers.substation.inject("has its limit halved"))
     callers.timeline.at(4, lambda: callers.call("b"))
-    callers.timeline.at(6, lambda: callers.substation.befall("has its limit back"))
+    callers.timeline.at(6, lambda: callers.substation.inject("has its limit back"))
     callers.timeline.run(until=30)
     (first, *_), (second, *_) = callers.heard
     # From 4 s to 6 s they share 50 kW, of which the second has a quarter.

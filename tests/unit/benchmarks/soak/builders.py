@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from benchmarks.soak.plan import Strike, What
-from benchmarks.soak.reconciliation import Books, Reported, Struck, add_up
+from benchmarks.soak.plan import Injection, What
+from benchmarks.soak.reconciliation import Injected, Reconciliation, Reported, add_up
 from local_stack.session_logs import Attempt
 
 
@@ -21,13 +21,13 @@ def attempt(vehicle_id: str = "EV", **changed: Any) -> Attempt:
     )
 
 
-def struck(what: What, target: str, began: float, ended: float) -> Struck:
+def injected(what: What, target: str, began: float, ended: float) -> Injected:
     """A fault that happened."""
-    return Struck(Strike(0, what, target, ended - began), began, ended)
+    return Injected(Injection(0, what, target, ended - began), began, ended)
 
 
-def books(
-    vehicles: list[Reported], attempts: dict[str, list[Attempt]], faults: tuple[Struck, ...] = ()
-) -> Books:
+def reconciliation(
+    vehicles: list[Reported], attempts: dict[str, list[Attempt]], faults: tuple[Injected, ...] = ()
+) -> Reconciliation:
     """Bring them together."""
     return add_up(vehicles, attempts, faults, [], proxies=["load_balancer"])

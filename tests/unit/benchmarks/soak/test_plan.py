@@ -2,14 +2,14 @@
 
 from collections import Counter
 
-from benchmarks.soak.plan import HOLD_S, Strike, plan
+from benchmarks.soak.plan import HOLD_S, Injection, plan
 
 SUBSTATIONS = ["substation1", "substation2"]
 PROXIES = ["balancer", "gateway"]
 STEADFAST = ["substation1", *PROXIES]
 
 
-def drawn(seed: int = 1, minutes: float = 20) -> list[Strike]:
+def drawn(seed: int = 1, minutes: float = 20) -> list[Injection]:
     return plan(
         minutes * 60, 15, seed, substations=SUBSTATIONS, proxies=PROXIES, steadfast=STEADFAST
     )
@@ -25,8 +25,10 @@ def test_a_seed_draws_the_same_faults_again_and_another_one_others() -> None:
 
 
 def test_the_steadfast_are_killed_and_restarted_in_the_first_fifth_alone() -> None:
-    strikes = drawn()
-    ends = [one for one in strikes if one.what in ("kill", "restart") and one.target in STEADFAST]
+    injections = drawn()
+    ends = [
+        one for one in injections if one.what in ("kill", "restart") and one.target in STEADFAST
+    ]
     assert {(one.what, one.target) for one in ends} == {
         (what, target) for what in ("kill", "restart") for target in STEADFAST
     }
@@ -47,5 +49,5 @@ def test_a_fault_holds_within_its_bounds_and_says_so() -> None:
     for one in drawn():
         low, high = HOLD_S[one.what]
         assert low <= one.hold_s <= high
-    assert str(Strike(15, "cut", "substation1", 2.5)) == "cut the link to substation1 for 2.5 s"
-    assert str(Strike(15, "restart", "gateway", 0)) == "restart gateway"
+    assert str(Injection(15, "cut", "substation1", 2.5)) == "cut the link to substation1 for 2.5 s"
+    assert str(Injection(15, "restart", "gateway", 0)) == "restart gateway"

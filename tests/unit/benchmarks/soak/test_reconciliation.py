@@ -2,9 +2,9 @@
 
 import pytest
 
-from benchmarks.soak.reconciliation import Struck, miscounts
+from benchmarks.soak.reconciliation import Injected, miscounts
 from local_stack.session_logs import Attempt
-from tests.unit.benchmarks.soak.builders import attempt, books, reported, struck
+from tests.unit.benchmarks.soak.builders import attempt, injected, reconciliation, reported
 
 AGAIN = {
     "substation1": [attempt(session_id="first", ended=90.0)],
@@ -14,64 +14,70 @@ ANSWER = [reported(substation="substation2", tries=2)]
 
 
 def test_a_vehicle_that_was_charged_once_is_in_order() -> None:
-    found = books([reported()], {"substation1": [attempt(), attempt("other", outcome="aborted")]})
+    found = reconciliation(
+        [reported()], {"substation1": [attempt(), attempt("other", outcome="aborted")]}
+    )
     assert found.add_up
     assert (found.vehicles, found.charged, found.came_again) == (1, 1, 0)
     assert (found.lost, found.twice, found.answer_lost) == ([], [], [])
 
 
 def test_a_vehicle_that_was_not_charged_is_lost_with_the_reason() -> None:
-    found = books([reported(outcome="refused", reason="no point in time")], {"substation1": []})
+    found = reconciliation(
+        [reported(outcome="refused", reason="no point in time")], {"substation1": []}
+    )
     assert found.lost == ["EV: no point in time"]
 
 
 def test_an_answer_that_no_substation_stands_for_does_not_add_up() -> None:
-    found = books([reported()], {"substation1": [], "substation2": [attempt()]})
+    found = reconciliation([reported()], {"substation1": [], "substation2": [attempt()]})
     assert found.unknown_charges == 1
     assert not found.add_up
 
 
 def test_energy_that_differs_does_not_add_up() -> None:
-    assert not books([reported(kwh=5.0)], {"substation1": [attempt(delivered_kwh=4.9)]}).add_up
+    assert not reconciliation(
+        [reported(kwh=5.0)], {"substation1": [attempt(delivered_kwh=4.9)]}
+    ).add_up
 
 
 def test_energy_of_one_vehicle_that_no_substation_delivered_is_seen_among_many() -> None:
     names = [f"EV{number}" for number in range(20_000)]
     vehicles = [reported(name) for name in names]
     attempts = [attempt(name) for name in names]
-    assert books(vehicles, {"substation1": attempts}).add_up
+    assert reconciliation(vehicles, {"substation1": attempts}).add_up
     vehicles[7] = reported("EV7", kwh=14.0)
-    found = books(vehicles, {"substation1": attempts})
+    found = reconciliation(vehicles, {"substation1": attempts})
     assert not found.add_up
     assert found.otherwise_delivered == ["EV7 was told 14 kWh, substation1 logged 5"]
 
 
 def test_energies_that_make_up_for_each_other_do_not_add_up() -> None:
     vehicles = [reported("A", kwh=6.0), reported("B", kwh=4.0)]
-    found = books(vehicles, {"substation1": [attempt("A"), attempt("B")]})
+    found = reconciliation(vehicles, {"substation1": [attempt("A"), attempt("B")]})
     assert found.kwh_reported == found.kwh_logged
     assert not found.add_up
 
 
 def test_what_a_log_rounds_off_is_no_difference() -> None:
-    assert books([reported(kwh=5.0004)], {"substation1": [attempt()]}).add_up
+    assert reconciliation([reported(kwh=5.0004)], {"substation1": [attempt()]}).add_up
 
 
 def test_two_charges_are_twice_when_nothing_excuses_it() -> None:
-    found = books(ANSWER, AGAIN)
+    found = reconciliation(ANSWER, AGAIN)
     assert len(found.twice) == 1
     assert "substation1 until 90.000" in found.twice[0]
     assert found.answer_lost == []
 
 
 def test_two_charges_in_one_session_at_one_substation_are_twice_all_the_same() -> None:
-    found = books([reported()], {"substation1": [attempt(ended=90.0), attempt()]})
+    found = reconciliation([reported()], {"substation1": [attempt(ended=90.0), attempt()]})
     assert len(found.twice) == 1
     assert found.add_up
-    found = books(
+    found = reconciliation(
         [reported()],
         {"substation1": [attempt(ended=90.0), attempt()]},
-        (struck("cut", "substation1", 88.0, 91.0),),
+        (injected("cut", "substation1", 88.0, 91.0),),
     )
     assert (len(found.twice), len(found.answer_lost)) == (0, 1)
 
@@ -79,14 +85,14 @@ def test_two_charges_in_one_session_at_one_substation_are_twice_all_the_same() -
 @pytest.mark.parametrize(
     "fault",
     [
-        struck("kill", "substation1", 90.1, 92.0),
-        struck("kill", "load_balancer", 90.1, 92.0),
-        struck("cut", "substation1", 88.0, 91.0),
+        injected("kill", "substation1", 90.1, 92.0),
+        injected("kill", "load_balancer", 90.1, 92.0),
+        injected("cut", "substation1", 88.0, 91.0),
     ],
     ids=str,
 )
-def test_a_fault_that_took_the_first_answer_away_excuses_a_second_charge(fault: Struck) -> None:
-    found = books(ANSWER, AGAIN, (fault,))
+def test_a_fault_that_took_the_first_answer_away_excuses_a_second_charge(fault: Injected) -> None:
+    found = reconciliation(ANSWER, AGAIN, (fault,))
     assert found.twice == []
     assert len(found.answer_lost) == 1
 
@@ -94,17 +100,17 @@ def test_a_fault_that_took_the_first_answer_away_excuses_a_second_charge(fault: 
 @pytest.mark.parametrize(
     "fault",
     [
-        struck("kill", "substation2", 90.1, 92.0),  # not the substation that charged first
-        struck("kill", "substation1", 95.0, 97.0),  # long after the answer
-        struck("cut", "substation2", 88.0, 91.0),
-        struck("freeze", "substation1", 88.0, 91.0),  # it sees the disconnect before it counts
-        struck("slow", "substation1", 88.0, 91.0),
-        struck("restart", "load_balancer", 89.9, 92.0),  # drains
+        injected("kill", "substation2", 90.1, 92.0),  # not the substation that charged first
+        injected("kill", "substation1", 95.0, 97.0),  # long after the answer
+        injected("cut", "substation2", 88.0, 91.0),
+        injected("freeze", "substation1", 88.0, 91.0),  # it sees the disconnect before it counts
+        injected("slow", "substation1", 88.0, 91.0),
+        injected("restart", "load_balancer", 89.9, 92.0),  # drains
     ],
     ids=str,
 )
-def test_no_other_fault_does(fault: Struck) -> None:
-    assert len(books(ANSWER, AGAIN, (fault,)).twice) == 1
+def test_no_other_fault_does(fault: Injected) -> None:
+    assert len(reconciliation(ANSWER, AGAIN, (fault,)).twice) == 1
 
 
 def counted(**changed: float) -> dict[str, float]:

@@ -7,7 +7,7 @@ import pytest
 from benchmarks.soak import picture, report
 from benchmarks.soak.meter import Life, Sample
 from benchmarks.soak.results import Results, findings
-from tests.unit.benchmarks.soak.builders import attempt, books, reported, struck
+from tests.unit.benchmarks.soak.builders import attempt, injected, reconciliation, reported
 
 MIB = 1 << 20
 PARTS = ("substation1", "gateway")
@@ -30,11 +30,11 @@ def results(**changed: Any) -> Results:
         "seed": 1,
         "rate": 10.0,
         "began": 1_700_000_000.0,
-        "struck": [struck("kill", "gateway", 1_700_000_015.0, 1_700_000_017.0)],
+        "injected": [injected("kill", "gateway", 1_700_000_015.0, 1_700_000_017.0)],
         "lives": [life(part) for part in PARTS],
         "steadfast": PARTS,
         "at_rest": dict.fromkeys(PARTS, (15, 15)),
-        "books": books([reported()], {"substation1": [attempt()]}),
+        "reconciliation": reconciliation([reported()], {"substation1": [attempt()]}),
         "findings": [],
         "machine": {"processor": "a processor", "cores": "2", "system": "Linux", "python": "3.11"},
     }
@@ -52,17 +52,20 @@ def test_a_grid_that_leaks_and_loses_nothing_holds() -> None:
 @pytest.mark.parametrize(
     ("changed", "words"),
     [
-        ({"books": books([reported(outcome="failed")], {})}, "no vehicle is lost"),
-        ({"books": books([], {})}, "no vehicle is lost"),
+        (
+            {"reconciliation": reconciliation([reported(outcome="failed")], {})},
+            "no vehicle is lost",
+        ),
+        ({"reconciliation": reconciliation([], {})}, "no vehicle is lost"),
         (
             {
-                "books": books(
+                "reconciliation": reconciliation(
                     [reported()], {"substation1": [attempt(), attempt(session_id="more")]}
                 )
             },
             "no vehicle is charged twice",
         ),
-        ({"books": books([reported()], {})}, "answers, logs and counters add up"),
+        ({"reconciliation": reconciliation([reported()], {})}, "answers, logs and counters add up"),
         ({"findings": ["two answers for a session"]}, "answers, logs and counters add up"),
         ({"lives": [life("substation1"), life("gateway", grows=1.1)]}, "gateway's memory is flat"),
         ({"lives": [life("substation1")]}, "gateway's memory is flat"),

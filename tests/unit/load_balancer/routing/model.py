@@ -48,7 +48,7 @@ class ModelSubstation:
     power_limit_kw: float | None = None
     alive: bool = True
     draining: bool = False
-    strangers: int = 0  # and vehicles that charge on after a 202, or whose disconnect is on its way
+    foreign: int = 0  # and vehicles that charge on after a 202, or whose disconnect is on its way
     charging: list[Attempt] = field(default_factory=list)
     page: Reading | None = None  # of the poll that is under way
     polled: Substation | None = None  # the pool's substation that is being polled
@@ -58,14 +58,14 @@ class ModelSubstation:
 
     @property
     def load(self) -> int:
-        return len(self.charging) + self.strangers
+        return len(self.charging) + self.foreign
 
     def write_page(self) -> Reading:
         page = Reading(self.load, self.capacity, self.draining)
         if self.point_power_kw is None:
             return page
         demands = [attempt.dispatch.queued.demand for attempt in self.charging]
-        demands += [Demand(10.0)] * self.strangers
+        demands += [Demand(10.0)] * self.foreign
         return replace(
             page,
             power_limit_kw=self.power_limit_kw,
@@ -225,7 +225,7 @@ class Model:
         substation = self.substations[attempt.dispatch.substation.address]
         substation.charging.remove(attempt)
         if answer is UpstreamResponse.ACCEPTED:
-            substation.strangers += 1
+            substation.foreign += 1
         attempt.answer = answer
 
     def substation_sees_disconnect(self, attempt: Attempt) -> None:
@@ -273,7 +273,7 @@ class Model:
 
     def kill(self, substation: ModelSubstation) -> None:
         substation.alive = False
-        substation.strangers = 0
+        substation.foreign = 0
         for attempt in substation.charging:
             attempt.answer = UpstreamResponse.BROKEN
         substation.charging.clear()

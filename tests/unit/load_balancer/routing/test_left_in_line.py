@@ -25,9 +25,12 @@ class TwoKinds(Grid):
         super().__init__(fast_points, slow_points, policy="earliest-finish")
         self.refresh()
 
-    def refresh(self, strangers: int = 0) -> None:
-        """Poll both; their gauges show what this balancer has there, and strangers at `a`."""
-        for name, point_power_kw, others in (("a", 150.0, strangers), ("b", 11.0, 0)):
+    def refresh(self, foreign: int = 0) -> None:
+        """Poll both.
+
+        Their gauges show what this balancer has there, and foreign vehicles at `a`.
+        """
+        for name, point_power_kw, others in (("a", 150.0, foreign), ("b", 11.0, 0)):
             demands = [dispatch.queued.demand for dispatch in self.substation(name).in_flight]
             demands += [FAST] * others
             self.poll(
@@ -301,7 +304,7 @@ def test_those_left_in_line_are_looked_at_once_an_interval_however_many_substati
 
 def test_a_substation_that_a_poll_finds_open_is_looked_at_at_once() -> None:
     grid = TwoKinds()
-    grid.refresh(strangers=1)
+    grid.refresh(foreign=1)
     queued = grid.arrive("EV", demand=FAST)
     grid.pass_time(0.01)
     grid.refresh()

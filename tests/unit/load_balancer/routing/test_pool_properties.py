@@ -290,7 +290,7 @@ class AnyGrid(RuleBasedStateMachine):
 
 
 class TroubledGrid(AnyGrid):
-    """With strangers, failures, 202 answers, drains and changes of names."""
+    """With foreign vehicles, failures, 202 answers, drains and changes of names."""
 
     @precondition(lambda self: self._charging())
     @rule(
@@ -328,15 +328,15 @@ class TroubledGrid(AnyGrid):
                     self.model.hear(attempt)
             self.all_requests_arrive()
 
-    @rule(index=INDEX, strangers=st.integers(1, 4))
-    def strangers_come(self, index: int, strangers: int) -> None:
+    @rule(index=INDEX, foreign=st.integers(1, 4))
+    def foreign_come(self, index: int, foreign: int) -> None:
         substation = self._substation(index)
         if substation.alive:
-            substation.strangers += min(strangers, substation.capacity - substation.load)
+            substation.foreign += min(foreign, substation.capacity - substation.load)
 
     @rule(index=INDEX)
-    def strangers_go(self, index: int) -> None:
-        self._substation(index).strangers = 0
+    def foreign_go(self, index: int) -> None:
+        self._substation(index).foreign = 0
 
     @rule(index=INDEX, noticed=st.booleans(), late=st.booleans())
     def a_substation_dies(self, index: int, noticed: bool, late: bool) -> None:
