@@ -27,7 +27,7 @@ from grid_common.names import choose_family, listens, resolve
 
 # Pauses between attempts to reach a balancer that is restarting grow between these, seconds.
 _FIRST_PAUSE_S = 0.05
-_LONGEST_PAUSE_S = 1.0
+_MAX_PAUSE_S = 1.0
 # By then a balancer that was killed can be expected to be back, seconds.
 _RETRY_AFTER_S = 2.0
 # The balancer asks the session's substation, or all of them after a restart, seconds.
@@ -131,7 +131,7 @@ class Balancers:
                 raise _unreachable(why, session)
             tried.clear()
             gevent.sleep(min(remaining_s, pause_s * self._random.uniform(0.5, 1.0)))
-            pause_s = min(_LONGEST_PAUSE_S, pause_s * 2)
+            pause_s = min(_MAX_PAUSE_S, pause_s * 2)
 
     def _choose(self, tried: set[Balancer]) -> Balancer | None:
         """Choose the one that holds the fewest of this gateway's vehicles, of those that are well.

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-_MOST_BYTES = 1_048_576
+_MAX_BYTES = 1_048_576
 
 Signature = tuple[int, ...] | None
 
@@ -22,12 +22,12 @@ def read_text(path: Path) -> str:
         if not path.is_file():  # a pipe would be waited for
             raise FileFault("there is no such file")
         with path.open("rb") as file:
-            content = file.read(_MOST_BYTES + 1)
+            content = file.read(_MAX_BYTES + 1)
     except OSError as error:
         reason = (error.strerror or "unknown fault").lower()
         raise FileFault(f"it cannot be read ({reason})") from None
-    if len(content) > _MOST_BYTES:
-        raise FileFault(f"it is over {_MOST_BYTES} bytes long")
+    if len(content) > _MAX_BYTES:
+        raise FileFault(f"it is over {_MAX_BYTES} bytes long")
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:

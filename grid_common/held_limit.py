@@ -13,7 +13,7 @@ from grid_common.http.response import UpstreamResponse
 __all__ = ["HeldLimit", "has_no_connection_free"]
 
 # Of all connections a tenth is kept free, and so many at most.
-_SHARE, _MOST_KEPT_FREE = 10, 100
+_SHARE, _MAX_KEPT_FREE = 10, 100
 _RETRY_AFTER_S = 2.0
 _REASON = "connections"
 _TYPE = unavailable_type(_REASON)
@@ -34,7 +34,7 @@ class HeldLimit:
 
     def allow(self, connections: int) -> None:
         """Have a limit that goes with so many connections in all."""
-        self._most = connections - min(_MOST_KEPT_FREE, connections // _SHARE)
+        self._most = connections - min(_MAX_KEPT_FREE, connections // _SHARE)
 
     def take(self) -> None:
         """Count one more.

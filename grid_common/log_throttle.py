@@ -5,7 +5,7 @@ from collections import OrderedDict
 
 _EVERY_S = 10.0
 # Beyond these the caller that was logged longest ago is forgotten, and logged again when it comes.
-_MOST_CALLERS = 1000
+_MAX_CALLERS = 1000
 
 
 class LogThrottle:
@@ -22,6 +22,6 @@ class LogThrottle:
             return None
         self._logged[caller] = now_s, 0
         self._logged.move_to_end(caller)
-        if len(self._logged) > _MOST_CALLERS:
+        if len(self._logged) > _MAX_CALLERS:
             self._logged.popitem(last=False)
         return left_out

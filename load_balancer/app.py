@@ -19,7 +19,7 @@ from grid_common.http.cancellation import Caller
 from grid_common.lean_flask import current_g, current_request
 from grid_common.service import ServiceApp, json_response
 from load_balancer import views
-from load_balancer.decisions import MOST_OF_A_PAGE, DecisionRecord
+from load_balancer.decisions import MAX_OF_A_PAGE, DecisionRecord
 from load_balancer.dispatcher import Dispatcher
 from load_balancer.drain_routes import drain_routes
 from load_balancer.history import INTERVAL_S, History
@@ -188,10 +188,10 @@ class Balancer:
             since = _whole_number("since", 0, 0, 10**15 - 1, "the sequence number of a decision")
             limit = _whole_number(
                 "limit",
-                MOST_OF_A_PAGE,
+                MAX_OF_A_PAGE,
                 1,
-                MOST_OF_A_PAGE,
-                f"how many decisions a page lists at most, 1 to {MOST_OF_A_PAGE}",
+                MAX_OF_A_PAGE,
+                f"how many decisions a page lists at most, 1 to {MAX_OF_A_PAGE}",
             )
             session_id = read_session_id(request.args.get("session_id"))
             return json_response(self._record.page(since, limit, session_id))

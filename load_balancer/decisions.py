@@ -16,8 +16,8 @@ from load_balancer.routing.queue import Decision
 
 _KEPT = 4096
 # A page ends at whichever comes first; one decision takes 10 KB at most.
-MOST_OF_A_PAGE = 100
-_MOST_BYTES = 262_144
+MAX_OF_A_PAGE = 100
+_MAX_BYTES = 262_144
 # The log is told once the vehicles are on their way: a line takes longer than a choice, and one
 # poll may free points for dozens of vehicles. Dozens at a time, for to be woken costs as much as a
 # line. So another line of a vehicle may stand before this one, though it has the time of the
@@ -79,7 +79,7 @@ class DecisionRecord:
             next_best=_next_best(choice),
         )
 
-    def page(self, since: int, limit: int = MOST_OF_A_PAGE, session_id: str | None = None) -> bytes:
+    def page(self, since: int, limit: int = MAX_OF_A_PAGE, session_id: str | None = None) -> bytes:
         """Write the decisions after `since`, oldest first, as `GET /decisions` answers.
 
         Args:
@@ -89,7 +89,7 @@ class DecisionRecord:
         """
         newer = min(max(0, self._last - since), len(self._kept))
         listed: list[bytes] = []
-        room = _MOST_BYTES
+        room = _MAX_BYTES
         follows = b"null"
         newest_before = self._last - newer
         for kept in islice(self._kept, len(self._kept) - newer, None):

@@ -32,15 +32,15 @@ _NAMED = "named_metrics."  # of ORCA's, before a name of one's own
 _MOST = 1_000_000  # vehicles, or kW
 # Of a power, an energy or a factor: less counts as nothing, more as not published. In between no
 # prediction overflows or divides by zero, whatever a page says.
-_LEAST_AMOUNT, _MOST_AMOUNT = 1e-9, 1e12
+_LEAST_AMOUNT, _MAX_AMOUNT = 1e-9, 1e12
 _NOISE = 0.1  # of a vehicle
 _DUST = 1e-9  # of a division
-_LONGEST_REASON = 100
+_MAX_REASON_LENGTH = 100
 # The parser is the cost of a poll: 10 µs a series. A substation with a series for each of so many
 # points is read in some 10 ms.
-_MOST_SERIES = 1_000
-_MOST_CHARACTERS = 131_072  # of all these series together
-_LONGEST_SERIES = 4_096  # the parser's time grows with the square of what is escaped
+_MAX_SERIES = 1_000
+_MAX_CHARACTERS = 131_072  # of all these series together
+_MAX_SERIES_LENGTH = 4_096  # the parser's time grows with the square of what is escaped
 # Work between two calls of `give_way`, characters of the page and of series: about a millisecond.
 _SCANNED_AT_ONCE = 16_384
 _PARSED_AT_ONCE = 4_096
@@ -105,7 +105,7 @@ def read_reported(text: str, names: GaugeNames) -> Reading | None:
         names: what the gauges are called.
     """
     form, _, reported = text.partition(" ")
-    if form != "TEXT" or len(reported) > _LONGEST_SERIES:
+    if form != "TEXT" or len(reported) > _MAX_SERIES_LENGTH:
         return None
     values = {}
     try:
@@ -148,14 +148,14 @@ def _lines(page: str, wanted: tuple[str, ...], give_way: Callable[[], object]) -
             if line.lstrip().startswith(wanted) and line.partition("{")[0].split()[0] in wanted:
                 series += 1
                 characters += len(line)
-                if len(line) > _LONGEST_SERIES:
+                if len(line) > _MAX_SERIES_LENGTH:
                     raise UnreadableGauge(
                         f"its page has a series of {wanted[0]} or the like that is over "
-                        f"{_LONGEST_SERIES:,} characters; it begins {shown(line, 60)}"
+                        f"{_MAX_SERIES_LENGTH:,} characters; it begins {shown(line, 60)}"
                     )
-                if series > _MOST_SERIES or characters > _MOST_CHARACTERS:
+                if series > _MAX_SERIES or characters > _MAX_CHARACTERS:
                     raise UnreadableGauge(
-                        f"its page has over {_MOST_SERIES:,} series, or {_MOST_CHARACTERS:,} "
+                        f"its page has over {_MAX_SERIES:,} series, or {_MAX_CHARACTERS:,} "
                         f"characters, of {wanted[0]} and the like; publish their sums"
                     )
                 yield line
@@ -189,7 +189,7 @@ def _sums(pieces: Iterator[str], page: str, give_way: Callable[[], object]) -> d
         except Exception as error:  # the parser raises whatever it stumbles over
             # What it says quotes the page, and ends up in every decision that passes the substation
             # over.
-            why = f"{type(error).__name__}: {shown(str(error), _LONGEST_REASON)}"
+            why = f"{type(error).__name__}: {shown(str(error), _MAX_REASON_LENGTH)}"
             raise UnreadableGauge(f"not Prometheus text ({why}); {beginning(page)}") from None
         for sample in samples:
             series = sample.name, tuple(sorted(sample.labels.items()))
@@ -253,6 +253,6 @@ def _number(values: dict[str, float], name: str) -> float | None:
 def _amount(values: dict[str, float], name: str) -> float | None:
     """Return a power, an energy or a factor; None where the page tells none that can be."""
     value = _number(values, name)
-    if value is None or not 0 <= value <= _MOST_AMOUNT:
+    if value is None or not 0 <= value <= _MAX_AMOUNT:
         return None
     return value if value >= _LEAST_AMOUNT else 0.0

@@ -13,7 +13,7 @@ INTERVAL_S = 1.0
 KEPT = 600  # samples: ten minutes
 # Most numbers that an answer lists, some 250 KB: of many substations every second sample is listed,
 # or every third, and so on.
-_MOST_VALUES = 40_000
+_MAX_VALUES = 40_000
 _SERIES = ("load", "power_kw", "power_limit_kw")
 _NOTHING = array("f", [nan])
 
@@ -58,7 +58,7 @@ class History:
         return b'{"age_s":%.3f,%b' % (age_s, self._document)
 
     def _written(self) -> dict[str, object]:
-        step = max(1, ceil(len(self._rings) * len(_SERIES) * self._kept / _MOST_VALUES))
+        step = max(1, ceil(len(self._rings) * len(_SERIES) * self._kept / _MAX_VALUES))
         oldest = ((self._last or 0) + 1) % KEPT
         return {
             "interval_s": INTERVAL_S * step,

@@ -27,11 +27,11 @@ __all__ = ["PAUSE_S", "Holdings", "Peers"]
 # substation, for all of them are listed.
 PAUSE_S, _PAUSE_EACH_S = 0.05, 0.0002
 # An answer comes after this at the latest, seconds, and is waited for as much longer.
-_LONGEST_S, _LATE_S = 1.0, 1.5
+_MAX_S, _LATE_S = 1.0, 1.5
 # Pauses until one that does not answer, or is this balancer itself, is asked again, seconds.
 _ASK_AGAIN_S, _ITSELF_S = 0.5, 5.0
 _LIMIT = 4_194_304
-_MOST_HELD = 1_000_000
+_MAX_HELD = 1_000_000
 
 
 class Holdings:
@@ -56,7 +56,7 @@ class Holdings:
         """
         pool = self._pool
         pause_s = PAUSE_S + _PAUSE_EACH_S * len(pool.substations)
-        until = time.monotonic() + _LONGEST_S
+        until = time.monotonic() + _MAX_S
         while pool.held_version == since and time.monotonic() < until:
             gevent.sleep(pause_s)
         return orjson.dumps(
@@ -146,7 +146,7 @@ class Peers:
                     upstream.request(
                         "GET",
                         f"/holds?since={since}",
-                        within_s=_LONGEST_S + _LATE_S,
+                        within_s=_MAX_S + _LATE_S,
                         limit=_LIMIT,
                     )
                 )
@@ -186,9 +186,9 @@ class Peers:
 def _read(answer: UpstreamResponse) -> _Word:
     try:
         reported: Mapping[str, Any] = orjson.loads(answer.body)
-        holds = {str(at): min(_MOST_HELD, max(0, int(n))) for at, n in reported["holds"].items()}
+        holds = {str(at): min(_MAX_HELD, max(0, int(n))) for at, n in reported["holds"].items()}
         names = {str(at): str(name) for at, name in reported["names"].items()}
-        pause_s = min(_LONGEST_S, max(PAUSE_S, float(reported["pause_s"])))
+        pause_s = min(_MAX_S, max(PAUSE_S, float(reported["pause_s"])))
         return _Word(
             str(reported["balancer"]),
             float(reported["began"]),

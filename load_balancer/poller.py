@@ -16,9 +16,9 @@ from load_balancer.routing.substation import Reading, Substation
 from load_balancer.turns import Pause, Turns
 
 # Polls that are asked for out of turn keep this distance, seconds.
-_SHORTEST_PAUSE_S = 0.05
+_MIN_PAUSE_S = 0.05
 # One substation's page takes no more than this share of a CPU: if it is dear it is read less often.
-MOST_OF_A_CPU = 0.02
+MAX_OF_A_CPU = 0.02
 # Others have their turn after so much reading, and for as long at least. Seconds.
 _WORK_AT_ONCE_S = 0.001
 
@@ -99,7 +99,7 @@ class Poller:
                 reason=self._substation.reason,
             )
         pause_s = self._pool.pause_s(self._substation, self._random) - (time.monotonic() - began)
-        shortest_s = max(_SHORTEST_PAUSE_S, self._work.spent_s / MOST_OF_A_CPU)
+        shortest_s = max(_MIN_PAUSE_S, self._work.spent_s / MAX_OF_A_CPU)
         self._tell_if_dear(shortest_s)
         return Pause(shortest_s, pause_s)
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from grid_common.shown import shown
 from load_balancer.routing.substation import Health, Substation
 
-_MOST_NAMED = 3
+_MAX_NAMED = 3
 _LONGEST = 240
 _SHOWN_BYTES = 100
 
@@ -49,5 +49,5 @@ def quoted(body: bytes) -> str:
 
 def _listed(parts: Sequence[str]) -> str:
     named = [part if len(part) <= _LONGEST else f"{part[:_LONGEST]}…" for part in parts]
-    more = [f"and {len(parts) - _MOST_NAMED} more"] if len(parts) > _MOST_NAMED else []
-    return "; ".join(named[:_MOST_NAMED] + more)
+    more = [f"and {len(parts) - _MAX_NAMED} more"] if len(parts) > _MAX_NAMED else []
+    return "; ".join(named[:_MAX_NAMED] + more)

@@ -24,9 +24,9 @@ from load_balancer.substation_client import SubstationClient
 
 _SECONDS_PER_HOUR = 3600
 # Ended sessions, and open legs, that are kept at most; the oldest go first.
-_MOST_KEPT = 10_000
+_MAX_KEPT = 10_000
 # Of thousands of sessions whose attempts break at once no more ask what they got before they go on.
-_MOST_ASKING = 16
+_MAX_ASKING = 16
 # A substation that is no longer behind its name may be found at another address for so long.
 _FORGOTTEN_AFTER_S = 600.0
 
@@ -91,7 +91,7 @@ class Registers:
         self.ended.move_to_end(led.session.session_id)
         while self.ended:
             oldest = next(iter(self.ended.values()))
-            if len(self.ended) <= _MOST_KEPT and oldest.expires > now:
+            if len(self.ended) <= _MAX_KEPT and oldest.expires > now:
                 break
             self.ended.popitem(last=False)
 
@@ -138,7 +138,7 @@ class Registers:
         led.update_demand()
 
     def _ask_at_once(self, led: LedSession, client: SubstationClient, register: str) -> bool:
-        if self._asking >= _MOST_ASKING or not led.is_vouched_for():
+        if self._asking >= _MAX_ASKING or not led.is_vouched_for():
             return False
         self._asking += 1
         try:
@@ -165,7 +165,7 @@ class Registers:
             return
         legs = self._open[register]
         legs[led.session.session_id] = led
-        if len(legs) > _MOST_KEPT:
+        if len(legs) > _MAX_KEPT:
             del legs[next(iter(legs))]
 
     def lost(self, led: LedSession, register: str, substation: Substation, until: float) -> None:

@@ -22,10 +22,10 @@ from load_balancer.substation_client import SubstationClient, Word
 HOW = ("attached", "complete", "dispatched")
 _LOOK_AGAIN_S = 0.05
 # Sessions that are looked for at once: thousands come back together.
-_MOST_AT_ONCE = 16
+_MAX_AT_ONCE = 16
 # Times that a substation which is up is asked, and the pause between two of them, seconds.
 _TRIES, _TRY_AGAIN_S = 5, 0.2
-_FORGOTTEN_AFTER_S, _MOST_STOPPED = 60.0, 10_000
+_FORGOTTEN_AFTER_S, _MAX_STOPPED = 60.0, 10_000
 _CHARGING = "charging"
 
 
@@ -37,7 +37,7 @@ class Resume:
         self._registers = registers
         self._resumed = resumed
         self._log = log
-        self._turns = BoundedSemaphore(_MOST_AT_ONCE)
+        self._turns = BoundedSemaphore(_MAX_AT_ONCE)
         # Until when those that are stopped wait for substations that do not answer.
         self._stopped: OrderedDict[str, float] = OrderedDict()
 
@@ -126,7 +126,7 @@ class Resume:
         """Until when to wait for substations that do not answer, however often this is asked."""
         now, stopped = time.monotonic(), self._stopped
         while stopped and (
-            len(stopped) > _MOST_STOPPED or next(iter(stopped.values())) < now - _FORGOTTEN_AFTER_S
+            len(stopped) > _MAX_STOPPED or next(iter(stopped.values())) < now - _FORGOTTEN_AFTER_S
         ):
             stopped.popitem(last=False)
         return stopped.setdefault(session_id, now + self._registers.last_word_wait_s)

@@ -23,10 +23,10 @@ from load_balancer.registers import Registers
 from load_balancer.session_views import session_document
 from load_balancer.sessions import Sessions
 
-MOST_IDS = 100
+MAX_IDS = 100
 _ONE_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}", re.ASCII)
 _IDS = re.compile(
-    rf"[A-Za-z0-9._:-]{{1,64}}(,[A-Za-z0-9._:-]{{1,64}}){{0,{MOST_IDS - 1}}}", re.ASCII
+    rf"[A-Za-z0-9._:-]{{1,64}}(,[A-Za-z0-9._:-]{{1,64}}){{0,{MAX_IDS - 1}}}", re.ASCII
 )
 
 
@@ -39,7 +39,7 @@ def session_routes(sessions: Sessions, registers: Registers) -> Blueprint:
         reported = request.args.get("ids", "")
         if not _IDS.fullmatch(reported):
             raise BadRequest(
-                [FieldFault("ids", f"it takes 1 to {MOST_IDS} sessions' ids, comma-separated")]
+                [FieldFault("ids", f"it takes 1 to {MAX_IDS} sessions' ids, comma-separated")]
             )
         known = [(one, registers.shown(one)) for one in dict.fromkeys(reported.split(","))]
         return json_response(
@@ -98,7 +98,7 @@ def paths() -> dict[str, Any]:
                         "name": "ids",
                         "in": "query",
                         "required": True,
-                        "description": f"1 to {MOST_IDS} ids, comma-separated",
+                        "description": f"1 to {MAX_IDS} ids, comma-separated",
                         "schema": {"type": "string", "pattern": "^[A-Za-z0-9._:-]{1,64}$"},
                     }
                 ],

@@ -21,7 +21,7 @@ from load_balancer.routing.outcome import Outcome, outcome_of, says_stopped
 _KEPT_BYTES = 4_096
 # A substation tells of what charges there, and of some 10,000 sessions that ended: an answer with
 # more, or of more bytes, is none. To read a million would hold everyone up for seconds.
-_MOST_REPORTED = 20_000
+_MAX_REPORTED = 20_000
 _PROGRESS_LIMIT = 2_097_152
 
 
@@ -123,8 +123,8 @@ class SubstationClient:
             self.keeps_registers = bool(self.keeps_registers) and answer.status >= 500
             self.is_known = not self.keeps_registers
             return None
-        if len(sessions) > _MOST_REPORTED:
-            raise ProtocolError(f"its progress tells of over {_MOST_REPORTED:,} sessions")
+        if len(sessions) > _MAX_REPORTED:
+            raise ProtocolError(f"its progress tells of over {_MAX_REPORTED:,} sessions")
         register = document.get("register")
         if isinstance(register, str) and 0 < len(register) <= 64:
             self.register = register

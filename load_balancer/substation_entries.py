@@ -14,8 +14,8 @@ from grid_common.api.fields import meant
 from grid_common.http.url import parse_http_url, quoted_url
 from load_balancer.profile import SubstationProfile
 
-_LONGEST_NAME = 64
-_MOST_FAULTS = 10
+_MAX_NAME_LENGTH = 64
+_MAX_FAULTS = 10
 _DEFAULTS, _SUBSTATIONS = "defaults", "substations"
 
 
@@ -89,8 +89,8 @@ def read_entries(urls: str, file: str | None, defaults: SubstationProfile) -> En
         faults.append(f"it has no table {_table('NAME')}; add one for each substation")
     if faults:
         reported = list(dict.fromkeys(faults))
-        more = f"; and {len(reported) - _MOST_FAULTS} more" if len(reported) > _MOST_FAULTS else ""
-        raise EntriesFault("; ".join(reported[:_MOST_FAULTS]) + more)
+        more = f"; and {len(reported) - _MAX_FAULTS} more" if len(reported) > _MAX_FAULTS else ""
+        raise EntriesFault("; ".join(reported[:_MAX_FAULTS]) + more)
     return entries
 
 
@@ -179,8 +179,8 @@ def _parse_url(entry: str) -> SubstationUrl:
 
 def _check_name(name: str) -> None:
     # A name goes into logs, labels and pages; after @ stands which of its addresses is meant.
-    if not (1 <= len(name) <= _LONGEST_NAME and name.isprintable() and "@" not in name):
-        raise ValueError(f"a name is 1 to {_LONGEST_NAME} printable characters, without @")
+    if not (1 <= len(name) <= _MAX_NAME_LENGTH and name.isprintable() and "@" not in name):
+        raise ValueError(f"a name is 1 to {_MAX_NAME_LENGTH} printable characters, without @")
 
 
 def _check_differ(entries: list[SubstationUrl]) -> None:
@@ -196,4 +196,4 @@ def _check_differ(entries: list[SubstationUrl]) -> None:
 
 
 def _table(name: str) -> str:
-    return f"[{_SUBSTATIONS}.{name[:_LONGEST_NAME]}]"
+    return f"[{_SUBSTATIONS}.{name[:_MAX_NAME_LENGTH]}]"

@@ -11,8 +11,8 @@ from load_tester.cells import plain_number
 from load_tester.vehicle import Charge, Outcome
 
 ENERGY_TOLERANCE_KWH = 1e-6
-_LONGEST_REASON = 160
-_LONGEST_RETRY_S = 1e6
+_MAX_REASON_LENGTH = 160
+_MAX_RETRY_S = 1e6
 
 
 class HttpResponse(NamedTuple):
@@ -138,7 +138,7 @@ def retry_after(answer: HttpResponse, now: datetime) -> float | None:
         # By the clock that wrote it, which may be another than ours.
         written = _http_date(answer.headers.get("date", "")) or now
         seconds = max(0.0, (moment - written).total_seconds())
-    return seconds if 0 <= seconds < _LONGEST_RETRY_S else None
+    return seconds if 0 <= seconds < _MAX_RETRY_S else None
 
 
 def _http_date(text: str) -> datetime | None:
@@ -181,4 +181,4 @@ def _problem_text(document: dict[str, Any] | None) -> str:
 
 
 def _short(text: str) -> str:
-    return text if len(text) <= _LONGEST_REASON else f"{text[: _LONGEST_REASON - 1]}…"
+    return text if len(text) <= _MAX_REASON_LENGTH else f"{text[: _MAX_REASON_LENGTH - 1]}…"

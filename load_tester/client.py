@@ -21,7 +21,7 @@ from urllib.parse import SplitResult
 
 from load_tester.answer import HttpResponse
 
-_MOST_ANSWER_BYTES = 1 << 20
+_MAX_ANSWER_BYTES = 1 << 20
 _RESOLVE_AGAIN_S = 5.0
 _CONNECT_TIMEOUT_S = 10.0
 _OWN_LIMITS = {
@@ -150,8 +150,8 @@ def _read_answer(connection: socket.socket) -> tuple[HttpResponse, bool]:
     response = http.client.HTTPResponse(connection, method="POST")
     try:
         response.begin()
-        content = response.read(_MOST_ANSWER_BYTES)
-        if len(content) == _MOST_ANSWER_BYTES:
+        content = response.read(_MAX_ANSWER_BYTES)
+        if len(content) == _MAX_ANSWER_BYTES:
             raise http.client.HTTPException("too long")
         if response.length:  # told to be longer than it was
             raise http.client.IncompleteRead(content, response.length)

@@ -11,11 +11,11 @@ from load_tester.answer import HttpResponse, apply_session
 from load_tester.pages import PageMissing, Pages
 from load_tester.vehicle import Charge, Outcome
 
-_MOST_A_SECOND = 100
+_MAX_A_SECOND = 100
 _AT_ONCE = 8
 _PAGE_TIMEOUT_S = 5.0
-_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.2, 5.0
-_LONGEST_PREDICTED_S = 60.0  # so that thousands that charge for hours leave others their turn
+_FIRST_PAUSE_S, _MAX_PAUSE_S = 0.2, 5.0
+_MAX_PREDICTED_S = 60.0  # so that thousands that charge for hours leave others their turn
 _NOT_THERE = (401, 403, 404, 405, 410, 501)
 
 
@@ -46,7 +46,7 @@ class Follower:
         pause = _FIRST_PAUSE_S
         while True:
             gevent.sleep(pause)
-            pause = min(_LONGEST_PAUSE_S, 2 * pause)
+            pause = min(_MAX_PAUSE_S, 2 * pause)
             try:
                 document = self._ask(address)
             except PageMissing as error:
@@ -59,7 +59,7 @@ class Follower:
                 return _took_s(document)
             left = document.get("predicted_end_s")
             if isinstance(left, (int, float)):
-                pause = min(_LONGEST_PREDICTED_S, max(_FIRST_PAUSE_S, left))
+                pause = min(_MAX_PREDICTED_S, max(_FIRST_PAUSE_S, left))
 
     def _address(self, location: str) -> str | None:
         try:
@@ -72,7 +72,7 @@ class Follower:
 
     def _ask(self, address: str) -> dict[str, Any]:
         with self._turn:
-            gevent.sleep(1 / _MOST_A_SECOND)
+            gevent.sleep(1 / _MAX_A_SECOND)
         with self._connections:
             return self._pages.document(address)
 

@@ -11,9 +11,9 @@ from load_tester.cells import plain_number
 from load_tester.demand import FITTED, Demand, FixedDemand
 from load_tester.quoting import quoted
 
-MOST_VEHICLES = 1_000_000
+MAX_VEHICLES = 1_000_000
 _GROUPS = re.compile(r"[+-]?\d{1,3}(_\d{3})+(\.\d*)?", re.ASCII)
-_MOST_DIGITS = 20
+_MAX_DIGITS = 20
 _KEY = re.compile(r"[\x21-\x7e]{1,1000}")
 
 
@@ -35,12 +35,12 @@ def number(
     return read
 
 
-def count(what: str, least: int = 1, most: int = MOST_VEHICLES) -> Callable[[str], int]:
+def count(what: str, least: int = 1, most: int = MAX_VEHICLES) -> Callable[[str], int]:
     """Make a reader of whole numbers."""
 
     def read(text: str) -> int:
         digits = _without_groups(text)
-        short = digits.isascii() and digits.isdigit() and len(digits) <= _MOST_DIGITS
+        short = digits.isascii() and digits.isdigit() and len(digits) <= _MAX_DIGITS
         if not (short and least <= int(digits) <= most):
             raise argparse.ArgumentTypeError(
                 f"{quoted(text)} is not {what}: give a whole number from {least} to {most:,}"

@@ -8,7 +8,7 @@ import requests
 
 from load_tester.answer import json_object
 
-_MOST_PAGE_BYTES = 16 << 20
+_MAX_PAGE_BYTES = 16 << 20
 _PART_BYTES = 1 << 16
 
 
@@ -43,7 +43,7 @@ class Pages:
                 content = b""
                 for part in response.iter_content(_PART_BYTES):
                     content += part
-                    if len(content) >= _MOST_PAGE_BYTES:
+                    if len(content) >= _MAX_PAGE_BYTES:
                         break
         except requests.RequestException as error:
             raise PageMissing(_page_fault(error)) from None

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import partial
 
 from load_tester.demand import MIXES, WORKPLACE, Demand, PowerDemand
-from load_tester.option_values import MOST_VEHICLES
+from load_tester.option_values import MAX_VEHICLES
 from load_tester.options import Options
 from load_tester.replay import plan_replay
 from load_tester.scenarios import (
@@ -108,9 +108,9 @@ def _plan_steps(options: Options, spacing: Spacing, demand: Demand, streams: Str
 
 
 def _check_count(options: str, vehicles: float) -> None:
-    if vehicles > MOST_VEHICLES:
+    if vehicles > MAX_VEHICLES:
         raise PlanError(
-            f"{options}: make {vehicles:,.0f} vehicles; ask for at most {MOST_VEHICLES:,}"
+            f"{options}: make {vehicles:,.0f} vehicles; ask for at most {MAX_VEHICLES:,}"
         )
 
 

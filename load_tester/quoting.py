@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 _MOST = 40
-_MOST_NAMES = 12
+_MAX_NAMES = 12
 
 
 def quoted(text: str) -> str:
@@ -13,6 +13,6 @@ def quoted(text: str) -> str:
 
 def listed(names: Sequence[str]) -> str:
     """Show names with commas between them, the first where there are many."""
-    first = [name if len(name) <= _MOST else f"{name[:_MOST]}…" for name in names[:_MOST_NAMES]]
+    first = [name if len(name) <= _MOST else f"{name[:_MOST]}…" for name in names[:_MAX_NAMES]]
     left = len(names) - len(first)
     return f"{', '.join(first)} and {left:,} more" if left else ", ".join(first)

@@ -15,7 +15,7 @@ from load_tester.substation import GridSamples, SubstationReport, report_substat
 from load_tester.vehicle import Charge, Outcome, Plan, Stage
 
 FORMAT = "load_tester/1"
-_MOST_REASONS = 8
+_MAX_REASONS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +138,7 @@ def sum_up(recording: Recording, setting: Setting) -> Result:
         recording,
         outcomes,
         Counter(_answer(charge) for charge in charges),
-        reasons.most_common(_MOST_REASONS),
+        reasons.most_common(_MAX_REASONS),
         sum(charge.tries - 1 for charge in charges),
         time_to_charge,
         delay,

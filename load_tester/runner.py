@@ -20,7 +20,7 @@ from load_tester.vehicle import Charge, Outcome, Plan, Vehicle
 
 _BATCH = 64  # vehicles started in a row before those already started get a turn
 _FIRST_PAUSE_S = 0.2
-_LONGEST_PAUSE_S = 5.0
+_MAX_PAUSE_S = 5.0
 _BEGAN = (Outcome.CHARGED, Outcome.ACCEPTED, Outcome.STOPPED)
 
 # Given a charge and the 202, it returns how long the session took, seconds; None: not known.
@@ -199,5 +199,5 @@ class Runner:
                 charge.ended = min(self.now, charge.asked + took_s)
 
     def _pause(self, tries: int) -> float:
-        longest: float = min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2.0 ** min(tries - 1, 10))
+        longest: float = min(_MAX_PAUSE_S, _FIRST_PAUSE_S * 2.0 ** min(tries - 1, 10))
         return longest * self.rng.uniform(0.5, 1.0)

@@ -17,8 +17,8 @@ BATTERY_COLUMNS = ("battery_kwh", "energy_capacity_wh")
 SOC_COLUMNS = ("soc", "soc_arrival")
 _UNITS = {"mw": 1e3, "kw": 1.0, "w": 1e-3, "mwh": 1e3, "kwh": 1.0, "wh": 1e-3}
 # What a charge takes; less power, or more, is a fault of the meter's.
-_LEAST_KW, _MOST_KW = 1.0, 10_000.0
-_MOST_BATTERY_KWH = 1e6
+_LEAST_KW, _MAX_KW = 1.0, 10_000.0
+_MAX_BATTERY_KWH = 1e6
 _ROUNDING = 1e-9
 
 
@@ -80,14 +80,14 @@ class TraitReader:
     def read(self, cells: Sequence[str], kwh: float) -> Traits:
         """Read a row that has so much energy, kWh."""
         power_kw = self._amount(cells, self._power)
-        if power_kw is not None and not _LEAST_KW <= power_kw <= _MOST_KW:
+        if power_kw is not None and not _LEAST_KW <= power_kw <= _MAX_KW:
             power_kw = None
         battery_kwh = self._amount(cells, self._battery)
         soc = self._value(cells, self._soc)
         traits = Traits(power_kw)
         if battery_kwh is not None and soc is not None:
             soc = round(soc * self._soc_unit, 6)
-            if 0 < battery_kwh <= _MOST_BATTERY_KWH and 0 <= soc <= 1:
+            if 0 < battery_kwh <= _MAX_BATTERY_KWH and 0 <= soc <= 1:
                 traits = Traits(power_kw, battery_kwh, soc).that_fit(round(kwh, 3))
         self._unusable["power"] += self._power is not None and power_kw is None
         has_battery = self._battery is not None and self._soc is not None

@@ -32,7 +32,7 @@ from substation_service.settings import Settings
 from substation_service.substation import Substation, SubstationFull
 
 # Told where the next point frees later than that, or nobody knows when: the limit may be 0.
-_LONGEST_RETRY_AFTER_S = 86_400.0
+_MAX_RETRY_AFTER_S = 86_400.0
 
 
 def create_app(settings: Settings) -> ServiceApp:
@@ -111,7 +111,7 @@ def create_app(settings: Settings) -> ServiceApp:
             raise Unavailable(
                 "full",
                 f"Substation {name}: {full}.",
-                retry_after_s=min(full.free_in_s, _LONGEST_RETRY_AFTER_S),
+                retry_after_s=min(full.free_in_s, _MAX_RETRY_AFTER_S),
                 session_id=session.session_id,
             ) from None
         response = json_response(answer(register, name))

@@ -31,7 +31,7 @@ _POLL_PATIENCE_S = 0.25
 _RETRY_S = 1.0
 # Of a journal that cannot be written, so much is held back to be added; more, and it is written
 # anew from what is known.
-_MOST_PENDING = 20_000
+_MAX_PENDING = 20_000
 
 Reported = Sequence[tuple[Register, float]]
 
@@ -204,7 +204,7 @@ class Journal(NoJournal):
             register.noted = True
         self._began_writing = began = time.monotonic()
         try:
-            if not self._file.is_sound or len(batch.registers) > _MOST_PENDING:
+            if not self._file.is_sound or len(batch.registers) > _MAX_PENDING:
                 self._write_anew()
             self._thread.apply(self._file.append, (self._document(batch),))
         except OSError as error:

@@ -14,7 +14,7 @@ __all__ = ["Owners"]
 # Balancers known. Beyond, the one that was silent for longest and leads nothing is forgotten.
 _MOST = 64
 # Of those that ended, so many are told again for so long, seconds.
-_MOST_ENDED = 10_000
+_MAX_ENDED = 10_000
 _ENDED_FOR_S = 60.0
 
 
@@ -38,7 +38,7 @@ class Owners:
 
     def __init__(self) -> None:
         self._owners: dict[str, _Owner] = {}
-        self._ended: deque[tuple[float, Register]] = deque(maxlen=_MOST_ENDED)
+        self._ended: deque[tuple[float, Register]] = deque(maxlen=_MAX_ENDED)
 
     @property
     def due(self) -> float:

@@ -15,11 +15,11 @@ from grid_common.service import json_response
 from substation_service.scheduler import Scheduler
 from substation_service.substation import Substation
 
-_MOST_KW = 1e9
-_LONGEST_S = 30 * 86_400.0
+_MAX_KW = 1e9
+_MAX_S = 30 * 86_400.0
 _TAKES = {
-    "power_limit_kw": f"a number from 0 to {_MOST_KW:.0f} (kW)",
-    "for_s": f"a number over 0 and at most {_LONGEST_S:.0f} (seconds)",
+    "power_limit_kw": f"a number from 0 to {_MAX_KW:.0f} (kW)",
+    "for_s": f"a number over 0 and at most {_MAX_S:.0f} (seconds)",
 }
 
 
@@ -28,10 +28,10 @@ class PowerLimitRequest(BaseModel):
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
-    power_limit_kw: Annotated[float, Field(ge=0, le=_MOST_KW, allow_inf_nan=False)] = Field(
+    power_limit_kw: Annotated[float, Field(ge=0, le=_MAX_KW, allow_inf_nan=False)] = Field(
         description="The most that all vehicles together may draw from now on, kW; at 0 all pause."
     )
-    for_s: Annotated[float, Field(gt=0, le=_LONGEST_S, allow_inf_nan=False)] | None = Field(
+    for_s: Annotated[float, Field(gt=0, le=_MAX_S, allow_inf_nan=False)] | None = Field(
         None,
         description="Seconds of real time after which the standing limit returns. Left out, this "
         "one stands.",

@@ -10,11 +10,11 @@ from substation_service.substation import Charging, Substation
 
 # A charge of no length gives way too: answers to those that came together then go out together,
 # which takes a tenth less of the processor's time.
-_SHORTEST_SLEEP_S = 1e-9
+_MIN_SLEEP_S = 1e-9
 # Nobody can wake what is over so soon: to sleep costs less than to wait for an event.
 _SHORT_S = 0.001
 # libev's timers take no length of time that a clock cannot hold, seconds.
-_LONGEST_SLEEP_S = 86_400.0
+_MAX_SLEEP_S = 86_400.0
 
 
 class Scheduler:
@@ -59,10 +59,10 @@ class Scheduler:
                 if self._is_woken(self._waiting, charging, None):
                     return False
             elif remaining_s > _SHORT_S:
-                if self._is_woken(self._sleeping, charging, min(remaining_s, _LONGEST_SLEEP_S)):
+                if self._is_woken(self._sleeping, charging, min(remaining_s, _MAX_SLEEP_S)):
                     return False
             else:
-                gevent.sleep(max(remaining_s, _SHORTEST_SLEEP_S))
+                gevent.sleep(max(remaining_s, _MIN_SLEEP_S))
             remaining_s = substation.remaining_s(charging, self._clock())
             if not substation.has(charging):
                 return False
@@ -112,4 +112,4 @@ class Scheduler:
             if event is None or not (self._waiting or substation.limit_ends < inf):
                 self._changed.wait()
             else:
-                self._changed.wait(min(event - now, _LONGEST_SLEEP_S))
+                self._changed.wait(min(event - now, _MAX_SLEEP_S))

@@ -26,7 +26,7 @@ from substation_service.register import Reason, Register, State
 from substation_service.registers import Registers
 from substation_service.sessions import Sessions
 
-_PAGE, _LONGEST_PAGE = 100, 1000
+_PAGE, _MAX_PAGE_LENGTH = 100, 1000
 _OWNER = {
     "name": OWNER,
     "in": "header",
@@ -176,7 +176,7 @@ def paths() -> dict[str, Any]:
                         "schema": {
                             "type": "integer",
                             "minimum": 1,
-                            "maximum": _LONGEST_PAGE,
+                            "maximum": _MAX_PAGE_LENGTH,
                             "default": _PAGE,
                         },
                     },
@@ -261,8 +261,8 @@ def _cursor(text: str | None) -> tuple[str, int]:
 def _limit(text: str | None) -> int:
     if text is None:
         return _PAGE
-    if not (text.isdecimal() and len(text) <= 4 and 1 <= int(text) <= _LONGEST_PAGE):
-        detail = f"is {shown(text)}; it takes a number from 1 to {_LONGEST_PAGE}"
+    if not (text.isdecimal() and len(text) <= 4 and 1 <= int(text) <= _MAX_PAGE_LENGTH):
+        detail = f"is {shown(text)}; it takes a number from 1 to {_MAX_PAGE_LENGTH}"
         raise BadRequest([FieldFault("limit", detail)])
     return int(text)
 

@@ -20,7 +20,7 @@ from substation_service.scheduler import Scheduler
 # A full disk is not soon made room on.
 _JOURNAL_RETRY_AFTER_S = 5.0
 # gevent's timers take no length of time that a clock cannot hold, seconds.
-_LONGEST_SLEEP_S = 86_400.0
+_MAX_SLEEP_S = 86_400.0
 
 
 class Sessions:
@@ -186,4 +186,4 @@ class Sessions:
             now = self._clock()
             self._registers.settle(now)
             due = self._watched_until = self._registers.due
-            self._due_sooner.wait(None if due == inf else min(due - now, _LONGEST_SLEEP_S))
+            self._due_sooner.wait(None if due == inf else min(due - now, _MAX_SLEEP_S))

@@ -23,8 +23,8 @@ STEP_S = 0.1
 # Others may use this share of the processors during a run; else it is played again, so many times
 # at most, and only as long as the whole benchmark keeps to its time, seconds.
 QUIET = 0.1
-_MOST_REPEATS = 2
-_MOST_S, _MOST_QUICK_S = 1080.0, 165.0
+_MAX_REPEATS = 2
+_MAX_S, _MAX_QUICK_S = 1080.0, 165.0
 
 
 class Benchmark:
@@ -101,7 +101,7 @@ class Benchmark:
         machine was: neither the first one nor one that was meant to be quieter.
         """
         best = self._play_once(scene, contender, folder)
-        for _ in range(_MOST_REPEATS):
+        for _ in range(_MAX_REPEATS):
             is_kept = contender is OURS and is_flawed(best.figures)
             if is_kept or _others_share(best) <= QUIET or self._time_is_up():
                 break
@@ -119,7 +119,7 @@ class Benchmark:
         """Tell whether one more run would take the whole benchmark past its time."""
         took_s = time.monotonic() - self._began
         left = self._total - self._done
-        most_s = _MOST_QUICK_S if self._options.quick else _MOST_S
+        most_s = _MAX_QUICK_S if self._options.quick else _MAX_S
         return took_s * (1 + (left + 1) / self._runs) > most_s
 
     @property

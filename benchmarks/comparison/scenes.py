@@ -19,8 +19,8 @@ from load_balancer.routing.prediction import Supply, alone_s
 from load_tester.scenarios import RateCurve, Spacing, arrivals
 from load_tester.vehicle import Vehicle
 
-SHORTEST_S, LONGEST_S = 1.0, 2.0
-MEAN_S = (SHORTEST_S + LONGEST_S) / 2
+MIN_S, MAX_S = 1.0, 2.0
+MEAN_S = (MIN_S + MAX_S) / 2
 # A vehicle that has no answer by then disconnects: lost, seconds.
 PATIENCE_S = 25.0
 _LENGTH_S = 9.0
@@ -66,7 +66,7 @@ class Scene:
     bypass_vehicles: BypassTraffic | None = None
     faults: tuple[Fault, ...] = ()
     time_scale: float = TIME_SCALE
-    longest_s: float = LONGEST_S  # no charge takes longer
+    longest_s: float = MAX_S  # no charge takes longer
     patience_s: float = PATIENCE_S
 
     @property
@@ -116,7 +116,7 @@ def _come(random: Random, knots: Sequence[tuple[float, float]]) -> tuple[Vehicle
 
 
 def _vehicle(random: Random, number: int, at: float) -> Vehicle:
-    return Vehicle(number, at, round(random.uniform(SHORTEST_S, LONGEST_S) * KWH_PER_S, 3))
+    return Vehicle(number, at, round(random.uniform(MIN_S, MAX_S) * KWH_PER_S, 3))
 
 
 def _steadily(random: Random, rate_per_s: float, length_s: float) -> tuple[Vehicle, ...]:

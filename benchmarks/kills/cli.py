@@ -14,7 +14,7 @@ from benchmarks.kills.run import Results, Run
 from benchmarks.kills.segments import Segment, Segments, agrees, next_segment, write_whole
 
 # So many segments in which something does not agree end a run; the next one goes on.
-_MOST_FAILURES = 3
+_MAX_FAILURES = 3
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run_all(options: Options, segments: Segments, console: Console) -> int:
     """Run what is left; return in how many segments something did not agree."""
     failures = 0
-    while failures < _MOST_FAILURES:
+    while failures < _MAX_FAILURES:
         segment = next_segment(segments.done, options)
         if segment is None:
             break

@@ -5,14 +5,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-_MOST_SESSIONS, _MOST_LINES, _WIDEST = 5, 40, 400
+_MAX_SESSIONS, _MAX_LINES, _WIDEST = 5, 40, 400
 FAULTS = "faults.log"
 
 
 def tell(folder: Path, sessions: Sequence[str]) -> Iterator[str]:
     """Yield what each part logged of each session, in order, between the faults of that time."""
     faults = _lines(folder / FAULTS)
-    for session_id in sessions[:_MOST_SESSIONS]:
+    for session_id in sessions[:_MAX_SESSIONS]:
         found = sorted(
             (line["time"], f"{line.pop('service')}: {_short(line)}")
             for log in sorted((folder / "grid").glob("*.log"))
@@ -24,10 +24,10 @@ def tell(folder: Path, sessions: Sequence[str]) -> Iterator[str]:
             continue
         first, last = found[0][0], found[-1][0]
         injections = [(one["time"], one["event"]) for one in faults if first <= one["time"] <= last]
-        for time, text in sorted([*found, *injections])[:_MOST_LINES]:
+        for time, text in sorted([*found, *injections])[:_MAX_LINES]:
             yield f"  {time[11:23]} {text}"
-    if len(sessions) > _MOST_SESSIONS:
-        yield f"and {len(sessions) - _MOST_SESSIONS} more sessions"
+    if len(sessions) > _MAX_SESSIONS:
+        yield f"and {len(sessions) - _MAX_SESSIONS} more sessions"
 
 
 def _lines(log: Path, about: str = "") -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ from benchmarks.kills.segments import agrees
 from benchmarks.kills.testbed import LEASE_KWH
 from benchmarks.tables import table
 
-_MOST_SHOWN = 20
+_MAX_SHOWN = 20
 _SUMMED = (
     *("kills", "seconds", "vehicles", "charged", "stopped", "lost", "charged_twice"),
     *("unequal", "strange", "excess_sessions", "tries"),
@@ -65,9 +65,9 @@ def document(results: Results) -> dict[str, Any]:
 def trouble_lines(troubles: Mapping[str, Sequence[str]]) -> Iterator[str]:
     """Yield what does not agree, in words."""
     for kind, texts in troubles.items():
-        yield from (f"{kind}: {text}" for text in texts[:_MOST_SHOWN])
-        if len(texts) > _MOST_SHOWN:
-            yield f"{kind}: {len(texts) - _MOST_SHOWN} more"
+        yield from (f"{kind}: {text}" for text in texts[:_MAX_SHOWN])
+        if len(texts) > _MAX_SHOWN:
+            yield f"{kind}: {len(texts) - _MAX_SHOWN} more"
 
 
 def sentence(one: Document) -> str:

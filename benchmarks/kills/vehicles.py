@@ -14,7 +14,7 @@ import requests
 
 _FINAL = ("charged", "stopped", "refused")
 _ASK_AGAIN_S = 0.15
-_LONGEST_PAUSE_S = 0.5
+_MAX_PAUSE_S = 0.5
 _TIMEOUT_S = 30.0
 
 
@@ -166,7 +166,7 @@ class Driver:
             return False
         if response.status_code == 503:
             pause_s = float(response.headers.get("Retry-After", "0"))
-            self._give_up.wait(min(_LONGEST_PAUSE_S, pause_s))
+            self._give_up.wait(min(_MAX_PAUSE_S, pause_s))
             return False
         text = f"{response.status_code} {response.text[:200]}"
         if text not in self._vehicle.troubles:

@@ -25,7 +25,7 @@ _HANGS_UP, _DISCONNECT_AFTER_S = 10, 0.03
 _KILLS = ("charge_request_service", "load_balancer", "substation1", "charge_request_service")
 _WITHIN_S = 60.0
 _ASK_AGAIN_S = 0.05
-_MOST_TROUBLES = 20
+_MAX_TROUBLES = 20
 
 
 @dataclass
@@ -113,7 +113,7 @@ class _Scene:
             thread.join()
         self._compare()
         found.seconds = round(time.monotonic() - began, 1)
-        del found.troubles[_MOST_TROUBLES:]
+        del found.troubles[_MAX_TROUBLES:]
         return found
 
     def _start(self, work: Callable[["_Lines", str], None]) -> list[threading.Thread]:

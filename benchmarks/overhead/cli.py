@@ -25,7 +25,7 @@ _SUBSTATIONS = (3, 30, 300, 3_000)
 # A proxy has two descriptors for each vehicle that it holds.
 _FILES = 20_000
 # HAProxy is there for its memory, which grows as evenly as ours.
-_MOST_HELD = {WHOLE: 1_000_000, WHOLE_HAPROXY: 1_000}
+_MAX_HELD = {WHOLE: 1_000_000, WHOLE_HAPROXY: 1_000}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -238,7 +238,7 @@ class _Measurement:
         probes = self._options.probes
         for vehicles in self._options.vehicles:
             for topology in topologies:
-                if vehicles > _MOST_HELD.get(topology, 0):
+                if vehicles > _MAX_HELD.get(topology, 0):
                     continue
                 self.say(
                     f"{topology.name}, {vehicles:,} vehicles at once: "

@@ -26,7 +26,7 @@ def _default(setting: str) -> float:
 
 
 POLL_TIMEOUT_S = _default("poll_timeout")
-_SHORTEST_PAUSE_S = 0.05  # between two polls of a substation
+_MIN_PAUSE_S = 0.05  # between two polls of a substation
 
 
 class PooledBalancer:
@@ -249,7 +249,7 @@ class _Poller:
         else:
             self._pool.poll_read(self._substation, reading, now)
         self._world.observe()
-        self._world.timeline.after(_SHORTEST_PAUSE_S, lambda: self._sleep(poll))
+        self._world.timeline.after(_MIN_PAUSE_S, lambda: self._sleep(poll))
 
     def _sleep(self, poll: int) -> None:
         if self._wanted:

@@ -15,7 +15,7 @@ AttemptsBySubstation = Mapping[str, Sequence[Attempt]]
 # away one of the hops within it takes the answer with it.
 _ON_ITS_WAY_S = 0.5
 # What an attempt's kWh may differ by between vehicle and substation, which rounds to a thousandth.
-_MOST_OFF_KWH = 0.002
+_MAX_OFF_KWH = 0.002
 # What rounding takes from an attempt's kWh in the log, or adds to it, at most.
 _ROUNDED_KWH = 0.0005
 
@@ -121,7 +121,7 @@ def add_up(
         for substation, attempt in answered:
             kwh_logged += attempt.delivered_kwh
             # One by one: in a sum over the whole run, a vehicle's error is next to nothing.
-            if abs(answers[vehicle_id].kwh - attempt.energy_kwh) > _MOST_OFF_KWH:
+            if abs(answers[vehicle_id].kwh - attempt.energy_kwh) > _MAX_OFF_KWH:
                 otherwise.append(
                     f"{vehicle_id} was told {answers[vehicle_id].kwh:g} kWh, {substation} logged "
                     f"{attempt.energy_kwh:g}"

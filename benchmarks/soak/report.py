@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from benchmarks.soak.plan import HOLD_S
-from benchmarks.soak.results import BIN_S, MOST_FILES_LEFT, Results, findings, tell_growth
+from benchmarks.soak.results import BIN_S, MAX_FILES_LEFT, Results, findings, tell_growth
 from benchmarks.tables import table
 
 PICTURE = "images/soak-memory.svg"
@@ -27,7 +27,7 @@ _RULES = f"""\
   over a long time. All other faults follow in random order, each kind equally often for each part.
 - Memory is flat if its growth over the second half (Theil-Sen over medians of {BIN_S:g} s, with
   Sen's 95% interval) is below 1 MiB in 10 minutes at the interval's upper end.
-- Files are closed if a part has at most {MOST_FILES_LEFT} more open after the run than before it.
+- Files are closed if a part has at most {MAX_FILES_LEFT} more open after the run than before it.
 - *Charged twice* counts vehicles that were fully charged more than once. *Answer lost* counts
   vehicles whose first charge ended while its substation was behind a cut link, or while a part on
   the response's path was killed. Such a vehicle retries, and nobody can know that it was charged

@@ -9,12 +9,12 @@ from benchmarks.soak.slope import Slope, binned, theil_sen
 
 # Growth of a part's memory over the second half that is taken for none: with 95% confidence it is
 # less, bytes a second. 1 MiB in 10 minutes would take a container of 512 MiB three days to fill.
-MOST_GROWTH = (1 << 20) / 600
+MAX_GROWTH = (1 << 20) / 600
 # A shorter second half tells allocators' habits, not leaks, seconds.
-SHORTEST_HALF_S = 480.0
+MIN_HALF_S = 480.0
 BIN_S = 10.0
 # Open files at rest may differ by this many: connections that are kept alive.
-MOST_FILES_LEFT = 16
+MAX_FILES_LEFT = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +112,7 @@ def findings(results: Results) -> Iterator[Finding]:
         yield Finding(
             f"{part} has closed its files and connections",
             f"{before} open before the first vehicle, {after} after the last",
-            after <= before + MOST_FILES_LEFT,
+            after <= before + MAX_FILES_LEFT,
         )
 
 
@@ -120,9 +120,9 @@ def _memory(results: Results, part: str) -> Finding:
     words = f"{part}'s memory is flat"
     growth = results.growth(part)
     evidence = f"{tell_growth(growth)} MiB in 10 minutes" if growth else "not measured"
-    if results.seconds / 2 < SHORTEST_HALF_S:
+    if results.seconds / 2 < MIN_HALF_S:
         return Finding(words, f"{evidence}; too short a run to tell", kept=None)
-    return Finding(words, evidence, growth is not None and growth.high < MOST_GROWTH)
+    return Finding(words, evidence, growth is not None and growth.high < MAX_GROWTH)
 
 
 def tell_growth(growth: Slope) -> str:

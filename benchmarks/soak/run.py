@@ -19,7 +19,7 @@ from benchmarks.soak.reconciliation import (
     miscounts,
     read_reported,
 )
-from benchmarks.soak.results import MOST_FILES_LEFT, Results
+from benchmarks.soak.results import MAX_FILES_LEFT, Results
 from benchmarks.soak.testbed import GridUnderTest, rate
 from local_stack.process import Process
 from local_stack.scrape import scrape
@@ -113,7 +113,7 @@ class Soak:
             time.sleep(_REST_S)
             after = meter.latest()
             at_rest = all(
-                after[part].files <= before[part].files + MOST_FILES_LEFT for part in before
+                after[part].files <= before[part].files + MAX_FILES_LEFT for part in before
             )
             if at_rest or time.monotonic() > deadline:
                 return after

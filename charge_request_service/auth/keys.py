@@ -18,7 +18,7 @@ _KEY_BYTES = 32
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 _LINE = re.compile(r"([A-Za-z0-9._-]{1,64}):([0-9A-Fa-f]{64})(:operator)?", re.ASCII)
 # Each request is held against all of them, at less than 0.1 µs each.
-_MOST_KEYS = 1000
+_MAX_KEYS = 1000
 
 NAME_HELP = "1 to 64 characters of A-Z a-z 0-9 . _ -"
 
@@ -67,8 +67,8 @@ class KeyRing:
                 raise KeysError(f"line {number} names {name} again; each key has its own name")
             if digest in names:
                 raise KeysError(f"line {number} has the key of {names[digest]}; remove one of them")
-            if len(names) == _MOST_KEYS:
-                raise KeysError(f"line {number} is one too many: at most {_MOST_KEYS} are taken")
+            if len(names) == _MAX_KEYS:
+                raise KeysError(f"line {number} is one too many: at most {_MAX_KEYS} are taken")
             names[digest] = name
             if found[3]:
                 operators.add(name)

@@ -8,7 +8,7 @@ from throttled import MemoryStore, Quota, RateLimiterType, Throttled, per_durati
 _RATE = re.compile(r"([1-9]\d{0,8})/(second|minute|hour|day)( burst ([1-9]\d{0,8}))?", re.ASCII)
 # Beyond these the caller that was not seen for longest is forgotten: its limit begins anew, and
 # memory stays bounded (a few MB).
-_MOST_CALLERS = 10_000
+_MAX_CALLERS = 10_000
 
 
 def read_rate(text: str) -> Quota:
@@ -40,7 +40,7 @@ class RateLimit:
         self._throttle = Throttled(
             using=RateLimiterType.GCRA.value,
             quota=read_rate(rate),
-            store=MemoryStore(options={"MAX_SIZE": _MOST_CALLERS}),
+            store=MemoryStore(options={"MAX_SIZE": _MAX_CALLERS}),
         )
 
     def spend(self, caller: str) -> float | None:

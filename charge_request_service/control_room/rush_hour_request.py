@@ -8,8 +8,8 @@ from grid_common.api.charge import DEFAULT_KWH
 from grid_common.api.fields import checked
 from grid_common.api.problems import BadRequest, FieldFault
 
-_MOST_VEHICLES = 500
-_LONGEST_S = 600.0
+_MAX_VEHICLES = 500
+_MAX_S = 600.0
 _DEFAULT_OVER_S = 20.0
 
 
@@ -18,15 +18,15 @@ class RushHourRequest(BaseModel):
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
-    vehicles: Annotated[int, Field(ge=1, le=_MOST_VEHICLES)] = Field(
-        description=f"How many vehicles arrive: 1 to {_MOST_VEHICLES}."
+    vehicles: Annotated[int, Field(ge=1, le=_MAX_VEHICLES)] = Field(
+        description=f"How many vehicles arrive: 1 to {_MAX_VEHICLES}."
     )
     kwh: Annotated[float, Field(gt=0, allow_inf_nan=False)] = Field(
         DEFAULT_KWH, description="Energy each wants, kWh: over 0 and at most MAX_KWH (1000)."
     )
-    over_s: Annotated[float, Field(ge=0, le=_LONGEST_S, allow_inf_nan=False)] = Field(
+    over_s: Annotated[float, Field(ge=0, le=_MAX_S, allow_inf_nan=False)] = Field(
         _DEFAULT_OVER_S,
-        description=f"Seconds across which they arrive, most of them midway: 0 to {_LONGEST_S:g}.",
+        description=f"Seconds across which they arrive, most of them midway: 0 to {_MAX_S:g}.",
     )
 
     @classmethod
@@ -37,9 +37,9 @@ class RushHourRequest(BaseModel):
             BadRequest: not an object, or a field is wrong; each is named with its remedy.
         """
         takes = {
-            "vehicles": f"a whole number from 1 to {_MOST_VEHICLES}",
+            "vehicles": f"a whole number from 1 to {_MAX_VEHICLES}",
             "kwh": f"a number over 0 and at most {max_kwh:g} (kWh)",
-            "over_s": f"a number from 0 to {_LONGEST_S:g} (seconds)",
+            "over_s": f"a number from 0 to {_MAX_S:g} (seconds)",
         }
         rush_request = checked(cls, document, takes=takes, example='{"vehicles": 100}')
         if rush_request.kwh > max_kwh:

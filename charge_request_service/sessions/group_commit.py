@@ -18,7 +18,7 @@ from charge_request_service.sessions.threads import Threads
 _Job = TypeVar("_Job")
 
 # Between attempts to write what could not be written, seconds.
-_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 1.0
+_FIRST_PAUSE_S, _MAX_PAUSE_S = 0.1, 1.0
 # More rows in one transaction save nothing, and hold up those that come next.
 _MOST = 256
 
@@ -159,7 +159,7 @@ class GroupCommit(Generic[_Job]):
                 pause_s = _FIRST_PAUSE_S
             else:
                 gevent.sleep(pause_s)
-                pause_s = min(_LONGEST_PAUSE_S, 2 * pause_s)
+                pause_s = min(_MAX_PAUSE_S, 2 * pause_s)
 
     def _gather(self, began: float) -> None:
         """Let jobs come together, after a commit that began then."""

@@ -21,7 +21,7 @@ from charge_request_service.sessions.threads import Threads
 from charge_request_service.sessions.writer import Writer
 from grid_common.logs import Log
 
-__all__ = ["MOST_IN_MEMORY", "Ledger", "LedgerAway"]
+__all__ = ["MAX_IN_MEMORY", "Ledger", "LedgerAway"]
 
 _Result = TypeVar("_Result")
 
@@ -38,7 +38,7 @@ _HOUSEKEEPING_S = 5.0
 # Rows that one transaction removes, and the pause between two, seconds.
 _REMOVED_AT_ONCE, _REMOVAL_PAUSE_S = 200, 0.05
 # Sessions that a ledger in memory keeps of those that have ended.
-MOST_IN_MEMORY = 10_000
+MAX_IN_MEMORY = 10_000
 
 
 def now_us() -> int:
@@ -257,7 +257,7 @@ class Ledger:
         now = self._clock_us()
         before = now - int(1e6 * self._retention_s)
         if self._database.in_memory:
-            oldest = self._read(self._store.nth_newest_us, MOST_IN_MEMORY)
+            oldest = self._read(self._store.nth_newest_us, MAX_IN_MEMORY)
             before = max(before, oldest or 0)
         keys_before = max(before, now - int(1e6 * self._key_retention_s))
         self._in_batches(self._store.free_keys, keys_before)

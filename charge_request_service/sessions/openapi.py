@@ -4,7 +4,7 @@ from typing import Any
 
 from charge_request_service.sessions.query import MOST, OPEN
 from charge_request_service.sessions.record import Kind, State
-from charge_request_service.sessions.routes import MOST_RECORDS
+from charge_request_service.sessions.routes import MAX_RECORDS
 from grid_common.api.openapi import (
     COUNT,
     NULLABLE_COUNT,
@@ -122,7 +122,7 @@ def paths() -> dict[str, Any]:
         "/sessions.csv": {
             "get": {
                 "summary": "Charge detail records as CSV, newest first, a page",
-                "parameters": [*page, _limit(MOST_RECORDS)],
+                "parameters": [*page, _limit(MAX_RECORDS)],
                 "responses": {
                     "200": {
                         "description": "One row a finished session",
@@ -138,7 +138,7 @@ def paths() -> dict[str, Any]:
             "get": {
                 "summary": "Charge detail records with the fields of OCPI 2.2.1, newest first, a "
                 "page",
-                "parameters": [*page, _limit(MOST_RECORDS)],
+                "parameters": [*page, _limit(MAX_RECORDS)],
                 "responses": {
                     "200": content("The page", ref("ChargeDetailRecords")) | {"headers": _LINK},
                     "400": problem("A parameter is not valid"),

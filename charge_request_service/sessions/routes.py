@@ -22,7 +22,7 @@ from grid_common.service import BytesResponse, json_response
 
 _Result = TypeVar("_Result")
 
-MOST_RECORDS = 1000
+MAX_RECORDS = 1000
 
 
 def session_routes(sessions: Sessions, ledger: Ledger, balancer: Balancers) -> Blueprint:
@@ -66,7 +66,7 @@ def session_routes(sessions: Sessions, ledger: Ledger, balancer: Balancers) -> B
         return _records("application/json", _json_page)
 
     def _records(content_type: str, write: Callable[[Page], bytes]) -> Response:
-        query = read_query(request.args, owner=_owner(), most=MOST_RECORDS, records=True)
+        query = read_query(request.args, owner=_owner(), most=MAX_RECORDS, records=True)
         body, after = _ask(lambda: ledger.written(query, write))
         response = BytesResponse(body, 200, content_type)
         if after is not None:

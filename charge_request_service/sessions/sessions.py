@@ -33,7 +33,7 @@ from grid_common.logs import Log
 __all__ = ["Reply", "Sessions"]
 
 # Pauses between attempts to go on with a session, or to stop one, grow between these, seconds.
-_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 2.0
+_FIRST_PAUSE_S, _MAX_PAUSE_S = 0.1, 2.0
 # How long a caller that stops a session waits to learn what it got, seconds.
 _STOP_S = 15.0
 # How long a caller waits for a session that another process of this gateway left, seconds.
@@ -190,7 +190,7 @@ class Sessions:
                 raise Unavailable(
                     "balancer-unreachable",
                     "The balancer cannot be reached. The session is stopped as soon as it can be.",
-                    retry_after_s=_LONGEST_PAUSE_S,
+                    retry_after_s=_MAX_PAUSE_S,
                     session_id=record.session_id,
                 )
             return
@@ -210,7 +210,7 @@ class Sessions:
             raise Unavailable(
                 "balancer-unreachable",
                 "The balancer does not know this session yet.",
-                retry_after_s=_LONGEST_PAUSE_S,
+                retry_after_s=_MAX_PAUSE_S,
                 session_id=record.session_id,
             )
         # Its own caller is answered, too, and writes the same; the first to write it counts. So
@@ -230,13 +230,13 @@ class Sessions:
                 self._recovered = True
             except LedgerAway as error:
                 self._log.debug("sessions cannot be recovered yet", why=str(error))
-                gevent.sleep(_LONGEST_PAUSE_S)
+                gevent.sleep(_MAX_PAUSE_S)
                 continue
             except Exception:
                 self._log.exception("unexpected error")
             if not self._ledger.is_shared:
                 return
-            gevent.sleep(_LONGEST_PAUSE_S)
+            gevent.sleep(_MAX_PAUSE_S)
 
     def _go_on(self) -> None:
         for record in self._ledger.open_sessions():
@@ -394,7 +394,7 @@ class Sessions:
                 if not (running.resumed and is_to_come_again):
                     return end_of(begin.session_id, answer, now_us(), keep=True), answer
             running.pause(pause_s)
-            pause_s = min(_LONGEST_PAUSE_S, 2 * pause_s)
+            pause_s = min(_MAX_PAUSE_S, 2 * pause_s)
 
     def _stop(self, begin: Begin, why: str, request_id: str) -> tuple[End, UpstreamResponse]:
         """Stop a session at the balancer, however long that takes; tell how it ended."""
@@ -405,7 +405,7 @@ class Sessions:
                 break
             except Unavailable:
                 gevent.sleep(pause_s)
-                pause_s = min(_LONGEST_PAUSE_S, 2 * pause_s)
+                pause_s = min(_MAX_PAUSE_S, 2 * pause_s)
         return stopped(begin, reported or {}, why, now_us())
 
     def _settle(self, begin: Begin, why: str, request_id: str) -> None:

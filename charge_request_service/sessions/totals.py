@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from gevent.lock import RLock
 
 from charge_request_service.sessions.documents import iso
-from charge_request_service.sessions.ledger import MOST_IN_MEMORY, Ledger
+from charge_request_service.sessions.ledger import MAX_IN_MEMORY, Ledger
 from charge_request_service.sessions.record import State
 
 # Found again no sooner than after so long, seconds, nor than after so many times as long as it
@@ -81,7 +81,7 @@ class Totals:
             "stopped": counts[State.STOPPED],
             "refused": counts[State.REFUSED],
             "energy_kwh": round(sum(one.energy_kwh for one in tallies), 6),
-            "complete": not (in_memory and vehicles >= MOST_IN_MEMORY),
+            "complete": not (in_memory and vehicles >= MAX_IN_MEMORY),
         }
         found = self._found[owner] = _Found(document, at, at - began)
         return found

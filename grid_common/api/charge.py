@@ -11,7 +11,7 @@ from pydantic_core import ErrorDetails
 
 from grid_common.api.fields import refuse_query, unknown_field
 from grid_common.api.json_body import WHOLE_BODY, is_json, media_type, parse_body, read_body
-from grid_common.api.problems import MOST_FAULTS, BadRequest, FieldFault, NotJson, shown
+from grid_common.api.problems import MAX_FAULTS, BadRequest, FieldFault, NotJson, shown
 
 DEFAULT_KWH = 10.0
 # What a charge's answer tells of its energy and power; a substation of another make may not.
@@ -21,13 +21,13 @@ _ID_HELP = "1 to 64 characters of A-Z a-z 0-9 . _ : -"
 _EXAMPLE_ID = "EV-31"
 
 # Below 6 A at one phase of 230 V (IEC 61851) nothing charges; less would hold a point for weeks.
-_LEAST_MAX_POWER_KW, _MOST_MAX_POWER_KW = 1.0, 10_000.0
-_MOST_BATTERY_KWH = 1_000_000.0
+_LEAST_MAX_POWER_KW, _MAX_MAX_POWER_KW = 1.0, 10_000.0
+_MAX_BATTERY_KWH = 1_000_000.0
 # Rounding, as a share of the battery: 6 kWh fit into 60 at 90%.
 _ROUNDING = 1e-9
 _TAKES = {
-    "max_power_kw": f"a number from {_LEAST_MAX_POWER_KW:g} to {_MOST_MAX_POWER_KW:g} (kW)",
-    "battery_kwh": f"a number over 0 and at most {_MOST_BATTERY_KWH:.0f} (kWh)",
+    "max_power_kw": f"a number from {_LEAST_MAX_POWER_KW:g} to {_MAX_MAX_POWER_KW:g} (kW)",
+    "battery_kwh": f"a number over 0 and at most {_MAX_BATTERY_KWH:.0f} (kWh)",
     "soc": "a number from 0 to 1, 0.8 at 80%",
 }
 
@@ -60,10 +60,10 @@ class ChargeRequest(BaseModel):
         "and no more than fits into the battery, if that is told.",
     )
     max_power_kw: (
-        Annotated[float, Field(ge=_LEAST_MAX_POWER_KW, le=_MOST_MAX_POWER_KW, allow_inf_nan=False)]
+        Annotated[float, Field(ge=_LEAST_MAX_POWER_KW, le=_MAX_MAX_POWER_KW, allow_inf_nan=False)]
         | None
     ) = Field(None, description="Most power that the vehicle takes, kW. Left out, any.")
-    battery_kwh: Annotated[float, Field(gt=0, le=_MOST_BATTERY_KWH, allow_inf_nan=False)] | None = (
+    battery_kwh: Annotated[float, Field(gt=0, le=_MAX_BATTERY_KWH, allow_inf_nan=False)] | None = (
         Field(None, description="Capacity of its battery, kWh. Left out, it is not known.")
     )
     soc: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] | None = Field(
@@ -114,7 +114,7 @@ class ChargeRequest(BaseModel):
         try:
             asked = cls.model_validate(document)
         except ValidationError as error:
-            faults = error.errors()[:MOST_FAULTS]
+            faults = error.errors()[:MAX_FAULTS]
             raise BadRequest([cls._fault(item, max_kwh) for item in faults]) from None
         return asked._within(max_kwh)
 

@@ -9,7 +9,7 @@ from flask import Request
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from grid_common.api.problems import MOST_FAULTS, BadRequest, FieldFault, shown, shown_name
+from grid_common.api.problems import MAX_FAULTS, BadRequest, FieldFault, shown, shown_name
 
 _Model = TypeVar("_Model", bound=BaseModel)
 
@@ -56,7 +56,7 @@ def checked(
     try:
         return model.model_validate(document)
     except ValidationError as error:
-        faults = error.errors()[:MOST_FAULTS]
+        faults = error.errors()[:MAX_FAULTS]
         raise BadRequest([_fault(item, takes, example) for item in faults]) from None
 
 
@@ -105,7 +105,7 @@ def refuse_query(request: Request, known: Collection[str]) -> None:
     """
     query: str = request.environ.get("QUERY_STRING", "")
     if query:
-        parts = query.split("&", MOST_FAULTS)[:MOST_FAULTS]
+        parts = query.split("&", MAX_FAULTS)[:MAX_FAULTS]
         raise BadRequest([_in_query(part.partition("=")[0], known) for part in parts])
 
 

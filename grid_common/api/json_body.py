@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 WHOLE_BODY = "body"  # in a fault that is of no field
 _JSON = "application/json"
 # An object of thousands takes milliseconds to refuse field by field.
-_MOST_FIELDS = 100
+_MAX_FIELDS = 100
 
 
 def media_type(environ: "WSGIEnvironment") -> str:
@@ -70,7 +70,7 @@ def parse_body(body: bytes) -> Any:
         raise BadRequest(
             [FieldFault(WHOLE_BODY, f"is not JSON ({error}); send a JSON object")]
         ) from None
-    if isinstance(document, dict) and len(document) > _MOST_FIELDS:
+    if isinstance(document, dict) and len(document) > _MAX_FIELDS:
         fault = FieldFault(
             WHOLE_BODY, f"has {len(document)} fields; send only those that are described"
         )

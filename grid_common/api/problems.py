@@ -21,7 +21,7 @@ from grid_common.api.problem_type import CONTENT_TYPE, unavailable_type
 from grid_common.shown import shown, shown_name
 
 __all__ = [
-    "MOST_FAULTS",
+    "MAX_FAULTS",
     "BadRequest",
     "BodyTooLarge",
     "FieldFault",
@@ -35,7 +35,7 @@ __all__ = [
 ]
 
 # Faults that an answer lists; a body has room for thousands, each longer in the answer than there.
-MOST_FAULTS = 10
+MAX_FAULTS = 10
 
 
 class FieldFault(NamedTuple):

@@ -21,7 +21,7 @@ SENT = "Session-Sent"
 # A boolean of RFC 9651: this session was forwarded before.
 YES = "?1"
 
-_LONGEST_S = 86_400
+_MAX_S = 86_400
 _SECONDS = re.compile(r"\d{1,5}(\.\d{1,9})?", re.ASCII)
 _CLOCK = re.compile(r"\d{1,12}(\.\d{1,9})?", re.ASCII)
 _OWNER = re.compile(r"[A-Za-z0-9._:-]{1,64}", re.ASCII)
@@ -101,7 +101,7 @@ def _owner(owner: str | None) -> str | None:
 
 
 def _seconds(header: str, text: str) -> float:
-    if not _SECONDS.fullmatch(text) or float(text) > _LONGEST_S:
-        takes = f"a number of seconds from 0 to {_LONGEST_S}, as in {header}: 300"
+    if not _SECONDS.fullmatch(text) or float(text) > _MAX_S:
+        takes = f"a number of seconds from 0 to {_MAX_S}, as in {header}: 300"
         raise BadRequest([FieldFault(header, f"is {shown(text)}; it takes {takes}")])
     return float(text)

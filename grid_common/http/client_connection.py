@@ -22,7 +22,7 @@ _RECEIVE_BYTES = 65_536
 _PROMPT_PIECES = 8
 _SMALL_PIECE = 4_096
 _PAUSE_S = 0.01
-_LONGEST_PAUSE_S = 0.25
+_MAX_PAUSE_S = 0.25
 # What signs of life, such as `102 Processing`, may take of an answer that takes long, bytes.
 _OVERHEAD_BYTES_PER_S = 1_000
 
@@ -56,7 +56,7 @@ class Connection:
             # There is more to come: whoever sends it must not keep others from their turn.
             small_pieces += len(data) < _SMALL_PIECE
             pause_s = _PAUSE_S * max(0, small_pieces - _PROMPT_PIECES)
-            gevent.sleep(min(_LONGEST_PAUSE_S, pause_s))
+            gevent.sleep(min(_MAX_PAUSE_S, pause_s))
             passed_s = time.monotonic() - began
             self.reader.overhead_limit = HEAD_LIMIT + int(_OVERHEAD_BYTES_PER_S * passed_s)
         answer = self.reader.end()

@@ -20,15 +20,15 @@ _BEFORE = len(END) - 1  # bytes of it that may have come earlier
 # head is cut. What reads one value, such as a list of tags, takes a millisecond for 8 KB at most.
 _LINE_LIMIT = _VALUE_LIMIT = 8_192
 _HEAD_LIMIT = 32_768
-_MOST_HEADERS = 100
+_MAX_HEADERS = 100
 # How far before a line's feed its protocol and version begin. llhttp reads other protocols of the
 # same form, such as RTSP/1.0, and does not tell.
 _TO_PROTOCOL, _TO_VERSION = len("HTTP/1.1\r"), len("1.1\r")
 # No header that is of use here has a longer name.
-_LONGEST_NAME = 64
+_MAX_NAME_LENGTH = 64
 # The longest name that DNS has, and a port. What reads names (IDNA, routing) takes time for each
 # letter, and most of it for those that are not ASCII: 115 ms for 48 KB.
-_LONGEST_HOST = 255 + len(":65535")
+_MAX_HOST_LENGTH = 255 + len(":65535")
 # What Python keeps for a header beside its bytes: two strings, and a place in a dictionary.
 _HEADER_BYTES = 256
 
@@ -133,9 +133,9 @@ class HeadReader:
         if self._head_whole:  # a trailer is no header
             return
         self._headers += 1
-        if self._headers > _MOST_HEADERS:
+        if self._headers > _MAX_HEADERS:
             raise Malformed(
-                f"There are over {_MOST_HEADERS} headers.",
+                f"There are over {_MAX_HEADERS} headers.",
                 HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
             )
         if len(value) > _VALUE_LIMIT:
@@ -143,7 +143,7 @@ class HeadReader:
                 f"{shown_name(name.decode('latin-1'))}: it is over {_VALUE_LIMIT} bytes.",
                 HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
             )
-        key = _environ_key(name) if len(name) <= _LONGEST_NAME else None
+        key = _environ_key(name) if len(name) <= _MAX_NAME_LENGTH else None
         if key is None:
             return
         text = value.decode("latin-1").strip(" \t")
@@ -175,10 +175,10 @@ class HeadReader:
         if host is None:
             if version == "1.1":
                 raise Malformed("Host: it is missing; send the name or address that was called.")
-        elif len(host) > _LONGEST_HOST or "," in host or not host.isascii():
+        elif len(host) > _MAX_HOST_LENGTH or "," in host or not host.isascii():
             raise Malformed(
                 "Host: it takes one, with the name or address that was called, at most "
-                f"{_LONGEST_HOST} characters of ASCII."
+                f"{_MAX_HOST_LENGTH} characters of ASCII."
             )
         environ["REQUEST_METHOD"] = method.decode("latin-1")
         environ["SERVER_PROTOCOL"] = f"HTTP/{version}"

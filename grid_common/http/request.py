@@ -18,7 +18,7 @@ from grid_common.http.head import END, HeadReader, Malformed, after
 __all__ = ["Malformed", "Request", "RequestReader"]
 
 # What a body in chunks may have: so many of them, for each takes time, and so many bytes around.
-_MOST_CHUNKS = 1_000
+_MAX_CHUNKS = 1_000
 _WRAPPING_LIMIT = 32_768
 # How much of what was parsed is kept while a request is not whole: its end may come in pieces.
 _KEPT = len(END) - 1
@@ -177,8 +177,8 @@ class RequestReader(HeadReader):
     def on_chunk_header(self) -> None:
         """A chunk begins."""
         self._chunks += 1
-        if self._chunks > _MOST_CHUNKS:
-            raise Malformed(f"The body comes in over {_MOST_CHUNKS} chunks.")
+        if self._chunks > _MAX_CHUNKS:
+            raise Malformed(f"The body comes in over {_MAX_CHUNKS} chunks.")
 
     def on_body(self, piece: bytes) -> None:
         """A piece of the body has come."""

@@ -5,7 +5,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import NamedTuple
 
 _HIGHEST_PORT = 65_535
-_LONGEST_NAME = 253
+_MAX_NAME_LENGTH = 253
 _LABEL = re.compile(r"[a-z0-9_-]{1,63}", re.ASCII)
 # Resolvers read a name that ends like this as an address, in forms that nobody means.
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*", re.ASCII)
@@ -73,10 +73,10 @@ def parse_host(text: str) -> str:
     labels = host.removesuffix(".").split(".")
     if _NUMBER.fullmatch(labels[-1]):
         return _ipv4(host)
-    if len(host) > _LONGEST_NAME or not all(_LABEL.fullmatch(label) for label in labels):
+    if len(host) > _MAX_NAME_LENGTH or not all(_LABEL.fullmatch(label) for label in labels):
         raise ValueError(
             f"{host[:80]!r} is no host name; it takes labels of 1 to 63 characters of "
-            f"A-Z a-z 0-9 _ - with dots between them, {_LONGEST_NAME} characters in all"
+            f"A-Z a-z 0-9 _ - with dots between them, {_MAX_NAME_LENGTH} characters in all"
         )
     return host
 

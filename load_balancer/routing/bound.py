@@ -11,7 +11,7 @@ from math import inf
 from typing import NamedTuple
 
 from load_balancer.routing.demand import ChargingStage
-from load_balancer.routing.prediction import MOST_ENDS, guaranteed_kw
+from load_balancer.routing.prediction import MAX_ENDS, guaranteed_kw
 
 
 class Alike(NamedTuple):
@@ -52,7 +52,7 @@ def least_cost_hours(
         cost = least_start_hours(alike)
         others -= 1
         to_next_kwh = apart_kwh
-    fewest = max(0, others - MOST_ENDS)
+    fewest = max(0, others - MAX_ENDS)
     for left_kwh, cap_kw in stages:
         while others > fewest:
             room_kw = alike.most_limit_kw - others * alike.least_each_kw

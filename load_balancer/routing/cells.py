@@ -12,7 +12,7 @@ Energy: TypeAlias = tuple[float, int, Substation]  # the least that is left, ord
 
 # So many powers to an octave are told apart, between a watt and more than any substation has.
 _PARTS = 8
-_LEAST_KW, _MOST_KW = 1e-3, 1e12
+_LEAST_KW, _MAX_KW = 1e-3, 1e12
 
 
 class Kind(NamedTuple):
@@ -68,7 +68,7 @@ class Cell:
 
 def part_of_octave(kw: float) -> int:
     """Number the part of an octave where a power is."""
-    return int(_PARTS * log2(min(max(kw, _LEAST_KW), _MOST_KW)))
+    return int(_PARTS * log2(min(max(kw, _LEAST_KW), _MAX_KW)))
 
 
 def _with(bounds: tuple[float, float], value: float) -> tuple[float, float]:

@@ -20,7 +20,7 @@ from load_balancer.routing.prediction import Prediction, Supply, alone_s, predic
 # the substation is and the more vehicles wait (up to so many).
 _THRIFT = 0.7
 _THRIFT_PER_WAITING = 0.3
-_MOST_WAITING = 10
+_MAX_WAITING = 10
 # Finishes that differ by a smaller share are equal.
 ROUNDING = 1e-9
 # A vehicle is left in line only for a point that frees within this share of the time that it may
@@ -80,7 +80,7 @@ def thrift_of(request: Request) -> float:
 
     In times of the used.
     """
-    return _THRIFT + _THRIFT_PER_WAITING * min(request.waiting, _MOST_WAITING)
+    return _THRIFT + _THRIFT_PER_WAITING * min(request.waiting, _MAX_WAITING)
 
 
 def latest_start_s_of(request: Request) -> float:

@@ -13,7 +13,7 @@ from load_balancer.routing.retry_budget import RetryBudget
 from load_balancer.routing.view import Explanation, View
 
 # Vehicles that may be left in line at once beside a free point: those behind them go first.
-MOST_LEFT_IN_LINE = 8
+MAX_LEFT_IN_LINE = 8
 
 
 class Match(NamedTuple):
@@ -56,7 +56,7 @@ class Matcher:
                 continue
             reported = queued.demand.max_power_kw is not None
             # Whoever may not be left in line takes what is free, so that this ends there.
-            may_wait = reported and len(left) < MOST_LEFT_IN_LINE
+            may_wait = reported and len(left) < MAX_LEFT_IN_LINE
             patience_s = queued.deadline - now if may_wait else 0.0
             choice = self._choose(queued, Request(queued.demand, patience_s, waiting), view, kept)
             if not choice.waits:

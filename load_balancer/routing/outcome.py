@@ -13,7 +13,7 @@ from grid_common.shown import shown
 _KNOWN = frozenset(HTTPStatus)
 _NUMBERS = frozenset({int, float})  # not bool, which is an int by class alone
 _WANT_A_PASSWORD = (401, 407)
-_LONGEST_REASON = 100
+_MAX_REASON_LENGTH = 100
 _DRAINING = unavailable_type("draining")
 
 
@@ -67,7 +67,7 @@ def says_stopped(body: bytes) -> bool:
 def stop_reason(body: bytes) -> str:
     """Return why a substation ended a session, in its own words."""
     reason = _members(body).get("reason")
-    return reason[:_LONGEST_REASON] if isinstance(reason, str) else "not said"
+    return reason[:_MAX_REASON_LENGTH] if isinstance(reason, str) else "not said"
 
 
 def _members(body: bytes) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from random import Random
 
-from load_balancer.routing.matching import MOST_LEFT_IN_LINE, LeftInLine, Match, Matcher
+from load_balancer.routing.matching import MAX_LEFT_IN_LINE, LeftInLine, Match, Matcher
 from load_balancer.routing.policy import Candidate, Choice, Policy
 from load_balancer.routing.queue import Decision, Dispatch, QueuedSession, WaitQueue
 from load_balancer.routing.retry_budget import RetryBudget
@@ -19,7 +19,7 @@ from load_balancer.routing.view import Explanation, View
 from load_balancer.routing.walk import Walk
 
 # So many substations are looked at one by one: that is faster than to keep them in order.
-_MOST_WALKED = 32
+_MAX_WALKED = 32
 # Weight of the newest session in the running mean of session lengths.
 _NEWEST = 0.05
 
@@ -43,7 +43,7 @@ class Pool:
         on_decision: Callable[[Decision], object] = lambda _decision: None,
         on_left_in_line: Callable[[LeftInLine], object] = lambda _left: None,
         on_poll_wanted: Callable[[Substation], object] = lambda _substation: None,
-        most_walked: int = _MOST_WALKED,
+        most_walked: int = _MAX_WALKED,
     ) -> None:
         self.policy = policy
         self.substations: dict[str, Substation] = {}
@@ -167,7 +167,7 @@ class Pool:
         # Those who are left in line beside a free point are not looked at with every poll of every
         # substation: among hundreds of substations that alone would keep a processor busy.
         left = len(self.left_in_line)
-        only_they_wait = left > 0 and left == min(len(self.waiting), MOST_LEFT_IN_LINE)
+        only_they_wait = left > 0 and left == min(len(self.waiting), MAX_LEFT_IN_LINE)
         opened = not was_open and substation.ineligible_reason(now) is None
         if opened or not only_they_wait or now >= self._matched_at + self._health_check.interval_s:
             self.match(now)

@@ -15,7 +15,7 @@ from load_balancer.routing.demand import ChargingStage
 
 _GUARANTEED = 0.5  # of an equal share
 # So many ends are followed: each takes time, and a page may tell of a million sessions.
-MOST_ENDS = 256
+MAX_ENDS = 256
 
 
 class Supply(NamedTuple):
@@ -56,7 +56,7 @@ def predict(supply: Supply, stages: Sequence[ChargingStage], *, after_ends: int 
     """
     if not after_ends and supply.limit_kw - supply.committed_kw >= supply.point_power_kw:
         return Prediction(0.0, alone_s(supply, stages))  # nobody is held back
-    if after_ends > MOST_ENDS:
+    if after_ends > MAX_ENDS:
         return Prediction(inf, inf)
     sessions = supply.sessions
     each_kw = min(supply.committed_kw / sessions, supply.point_power_kw) if sessions else 0.0
@@ -105,7 +105,7 @@ def _beside(
     And those that the others lose to it: what it draws beyond the room that they leave is theirs.
     """
     hours = taken_kwh = 0.0
-    last = others - MOST_ENDS
+    last = others - MAX_ENDS
     for left_kwh, cap_kw in stages:
         while (room_kw := limit_kw - others * each_kw) < cap_kw and others:
             own_kw = max(room_kw, guaranteed_kw(others, each_kw, limit_kw, cap_kw))

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from load_balancer.routing.substation import Substation
 
 # Longest that a vehicle whose attempts keep failing pauses between two of them, seconds.
-_LONGEST_PAUSE_S = 8.0
+_MAX_PAUSE_S = 8.0
 
 
 class Decision(NamedTuple):
@@ -87,7 +87,7 @@ class QueuedSession:
         """
         self.failures += 1
         if self.failures > 1:
-            pause_s = min(_LONGEST_PAUSE_S, 0.5 * 2.0 ** (self.failures - 2))
+            pause_s = min(_MAX_PAUSE_S, 0.5 * 2.0 ** (self.failures - 2))
             self.not_before = max(self.not_before, now + pause_s)
 
 

@@ -5,17 +5,17 @@ from collections.abc import Sequence
 from load_balancer.routing.policy import Candidate
 
 # All are kept of so many; in flight there may be thousands of decisions, each among hundreds.
-MOST_LISTED = 16
+MAX_LISTED = 16
 
 
 def shortlist(candidates: Sequence[Candidate], chosen: Candidate) -> tuple[Candidate, ...]:
     """Keep the chosen one, the best ones, and the fullest ones, in the order they came in."""
-    if len(candidates) <= MOST_LISTED:
+    if len(candidates) <= MAX_LISTED:
         return tuple(candidates)
     ranked = sorted(candidates, key=_score)
     kept = {chosen.address, ranked[-1].address, max(candidates, key=_load).address}
     for one in ranked:
-        if len(kept) == MOST_LISTED:
+        if len(kept) == MAX_LISTED:
             break
         kept.add(one.address)
     return tuple(one for one in candidates if one.address in kept)
@@ -23,9 +23,9 @@ def shortlist(candidates: Sequence[Candidate], chosen: Candidate) -> tuple[Candi
 
 def shortlist_reasons(ineligible: Sequence[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
     """Keep a few of those passed over, those first that are not merely full."""
-    if len(ineligible) <= MOST_LISTED:
+    if len(ineligible) <= MAX_LISTED:
         return tuple(ineligible)
-    return tuple(sorted(ineligible, key=_is_full)[:MOST_LISTED])
+    return tuple(sorted(ineligible, key=_is_full)[:MAX_LISTED])
 
 
 def _score(candidate: Candidate) -> float:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from load_balancer.routing.finish_index import FinishIndex
 from load_balancer.routing.finish_search import Rank
 from load_balancer.routing.policy import Candidate, Option, Policy, Request
-from load_balancer.routing.shortlist import MOST_LISTED
+from load_balancer.routing.shortlist import MAX_LISTED
 from load_balancer.routing.substation import HealthCheck, Substation
 from load_balancer.routing.view import Explanation, candidate_of
 
@@ -175,11 +175,11 @@ class SubstationIndex:
             ),
         }
         for substation in self._best(barred):
-            if len(listed) == MOST_LISTED:
+            if len(listed) == MAX_LISTED:
                 break
             listed.add(substation)
         candidates = sorted(listed, key=_order_of)
-        ineligible = list(islice(chain(self._unwell, self._full), MOST_LISTED))
+        ineligible = list(islice(chain(self._unwell, self._full), MAX_LISTED))
         if len(self._unwell) + len(self._full) == len(ineligible):
             ineligible.sort()
         return Explanation(

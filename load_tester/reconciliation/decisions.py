@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import Any
 
 _SCORE_TOLERANCE = 1e-9
-_MOST_EXAMPLES = 5
-_MOST_RESTARTS = 20
+_MAX_EXAMPLES = 5
+_MAX_RESTARTS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +130,7 @@ class DecisionRecords:
         if last < cursor.since or cursor.is_renumbered(decisions):
             self.restarts += 1
             cursor.since, cursor.last_seen = 0, None
-            return self.restarts < _MOST_RESTARTS
+            return self.restarts < _MAX_RESTARTS
         before = cursor.since
         for decision in decisions:
             try:
@@ -183,7 +183,7 @@ class DecisionRecords:
         least = min(scores, key=scores.__getitem__)
         if scores[chosen] <= scores[least] + _SCORE_TOLERANCE:
             self.least_loaded += 1
-        elif len(self.misjudged) < _MOST_EXAMPLES:
+        elif len(self.misjudged) < _MAX_EXAMPLES:
             self.misjudged.append(
                 Misjudged(
                     decision["sequence"],

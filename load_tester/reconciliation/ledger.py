@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 from load_tester.answer import reported_energies
 from load_tester.pages import PageMissing
 
-_MOST_PAGES = 10_000
+_MAX_PAGES = 10_000
 _NOT_THERE = (400, 404, 405, 501)
 FINAL = ("charged", "stopped", "refused")
 
@@ -85,14 +85,14 @@ class LedgerRecords:
         if self._newest is not None:
             query["since"] = self._newest["began"]
         try:
-            for _ in range(_MOST_PAGES):
+            for _ in range(_MAX_PAGES):
                 page = get(f"sessions?{urlencode(query)}")
                 # `since` counts milliseconds, so that there may be others of before in the same.
                 if not all(self._take(row) for row in _rows(page)) or page.get("next") is None:
                     break
                 query["cursor"] = page["next"]
             else:
-                self.fault = f"has over {_MOST_PAGES:,} pages"
+                self.fault = f"has over {_MAX_PAGES:,} pages"
         except PageMissing as error:
             self.fault = f"/sessions {error}"
         except ValueError as error:

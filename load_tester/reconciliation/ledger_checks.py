@@ -13,7 +13,7 @@ from load_tester.reconciliation.findings import RELATIVE_TOLERANCE, Reconciliati
 from load_tester.reconciliation.ledger import Entry, LedgerRecords
 from load_tester.vehicle import Charge, Outcome
 
-_MOST_NAMED = 3
+_MAX_NAMED = 3
 _REPORTED = {
     Outcome.CHARGED: "charged",
     Outcome.STOPPED: "stopped",
@@ -41,7 +41,7 @@ def check_ledger(
                 verdict, text = Verdict.UNKNOWN, "are in no ledger that was read"
             found[verdict, text].append(charge.vehicle_id)
     for (verdict, text), vehicles in found.items():
-        named = ", ".join(vehicles[:_MOST_NAMED]) + (", …" if len(vehicles) > _MOST_NAMED else "")
+        named = ", ".join(vehicles[:_MAX_NAMED]) + (", …" if len(vehicles) > _MAX_NAMED else "")
         reconciliation.add("ledger", verdict, f"{len(vehicles):,} vehicles {text}: {named}")
     if not found:
         own = sum(len(rows) for rows in ledger.own.values())

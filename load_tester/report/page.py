@@ -27,7 +27,7 @@ from load_tester.vehicle import Outcome
 _BINS = 240  # stretches of time that a curve is made of
 _RATE_BINS = 60
 _BARS = 60
-_MOST_SUBSTATIONS = 24
+_MAX_SUBSTATIONS = 24
 
 
 class _Section(NamedTuple):
@@ -99,11 +99,11 @@ def _over_time(result: Result) -> Iterator[_Section]:
         strips.append(Strip("waiting", f"peak {samples.peak_waiting:,}", waiting, "waiting"))
     reports = {substation.name: substation for substation in result.substations}
     loads = load_over_time(charges, _BINS, end)
-    for name, values in list(loads.items())[:_MOST_SUBSTATIONS]:
+    for name, values in list(loads.items())[:_MAX_SUBSTATIONS]:
         limit = reports[name].capacity
         caption = f"peak {count(reports[name].peak_load)}"
         strips.append(Strip(name, caption, values, "load", None if limit is None else float(limit)))
-    left = len(loads) - _MOST_SUBSTATIONS
+    left = len(loads) - _MAX_SUBSTATIONS
     text = (
         "Each substation's load of this run's vehicles, after their answers; dashed: its capacity."
     )
@@ -156,7 +156,7 @@ def _distribution(result: Result) -> list[str]:
 
 def _shares(result: Result) -> tuple[list[str], str]:
     """Draw the substations' shares; return the pictures and what their marks mean."""
-    substations = result.substations[:_MOST_SUBSTATIONS]
+    substations = result.substations[:_MAX_SUBSTATIONS]
     if not substations:
         return [], ""
     total = sum(substation.vehicles for substation in result.substations) or 1

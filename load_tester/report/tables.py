@@ -11,7 +11,7 @@ from load_tester.vehicle import Outcome
 
 NOTHING = "-"
 TIMES, SUBSTATIONS = "Times of charged vehicles", "Substations"
-_MOST_ANSWERS = 12
+_MAX_ANSWERS = 12
 _SPREAD_COLUMNS = ("", ">p50", ">p90", ">p99", ">max", ">mean")
 _WINDOW_COLUMNS = (">due", ">charged", ">lost", ">p50", ">p99", ">p99 delay")
 
@@ -92,9 +92,9 @@ def _answers_table(result: Result) -> ReportTable:
     ordered = sorted(groups.items(), key=lambda group: -group[1])
     rows = [
         Row((status, count(vehicles), text), severity)
-        for (status, text, severity), vehicles in ordered[:_MOST_ANSWERS]
+        for (status, text, severity), vehicles in ordered[:_MAX_ANSWERS]
     ]
-    rest = ordered[_MOST_ANSWERS:]
+    rest = ordered[_MAX_ANSWERS:]
     if rest:
         vehicles = sum(vehicles for _, vehicles in rest)
         rows.append(Row(("", count(vehicles), f"{len(rest)} other reasons")))

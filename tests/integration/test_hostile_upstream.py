@@ -28,7 +28,7 @@ from tests.support.raw_substation import MOMENT_S, Bytes, RawSubstation, http, r
 
 LIMIT = 65_536
 # The client may hold a few header lines of 64 KiB; it may not hold what a substation cares to send.
-MOST_MEMORY = 16_000_000
+MAX_MEMORY = 16_000_000
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def peak() -> Iterator[None]:
     try:
         yield
         most = tracemalloc.get_traced_memory()[1]
-        assert most < MOST_MEMORY, f"{most:,} bytes at the peak"
+        assert most < MAX_MEMORY, f"{most:,} bytes at the peak"
     finally:
         tracemalloc.stop()
 

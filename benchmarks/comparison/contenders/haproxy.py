@@ -17,7 +17,7 @@ from benchmarks.comparison.scenes import Scene
 from local_stack.process import Process
 
 _TEMPLATE = Path(__file__).with_name("haproxy.cfg")
-_MOST_WEIGHT = 256
+_MAX_WEIGHT = 256
 
 
 class HAProxy(Contender):
@@ -88,6 +88,6 @@ def _weights(
     """Return each substation's share of the vehicles as a whole number that HAProxy takes."""
     largest = max(weighs(substation) for substation in substations)
     return [
-        max(1, int(weighs(substation) * min(largest, _MOST_WEIGHT) / largest))
+        max(1, int(weighs(substation) * min(largest, _MAX_WEIGHT) / largest))
         for substation in substations
     ]

@@ -13,7 +13,7 @@ import { Spark } from "./spark.js";
 import { ahead, clock, counted, lasting, number, power } from "./formatting.js";
 
 /** More points than this are drawn as shares of one bar. */
-const MOST_CELLS = 48;
+const MAX_CELLS = 48;
 const HEALTH = { unknown: "Not known yet", up: "Up", draining: "Draining", down: "Down" };
 
 export class Card {
@@ -148,7 +148,7 @@ export class Card {
     ]);
     const { points } = this.slots;
     const cells = parts.flatMap(([kind, count]) => {
-      if (capacity + over <= MOST_CELLS) return Array.from({ length: count }, () => make("i", kind));
+      if (capacity + over <= MAX_CELLS) return Array.from({ length: count }, () => make("i", kind));
       if (!count) return [];
       const part = make("i", kind);
       part.style.flexGrow = String(count);

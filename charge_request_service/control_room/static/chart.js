@@ -15,7 +15,7 @@ const TICK_PX = 72;
 const STEPS_MS = [15_000, 30_000, 60_000, 120_000];
 const LABEL_PX = 16;
 /** More lines cannot be told apart: the busiest are drawn. */
-const MOST_LINES = 24;
+const MAX_LINES = 24;
 
 export class Chart {
   constructor() {
@@ -43,7 +43,7 @@ export class Chart {
     if (!this.width) return;
     const span = history.span(now);
     const right = this.width - EDGE.right;
-    const drawn = substations.toSorted((one, other) => other.load - one.load).slice(0, MOST_LINES);
+    const drawn = substations.toSorted((one, other) => other.load - one.load).slice(0, MAX_LINES);
     // In the order of the substations, so that lines do not change places as loads change.
     const names = substations.filter((substation) => drawn.includes(substation)).map(({ name }) => name);
     const lines = history.lines("load", names);

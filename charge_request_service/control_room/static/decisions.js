@@ -9,7 +9,7 @@ import { clock, lasting } from "./formatting.js";
 
 const SHOWN = 60;
 /** Candidates beyond these are counted, not listed. */
-const MOST_SCORES = 6;
+const MAX_SCORES = 6;
 
 export class DecisionList {
   constructor() {
@@ -85,7 +85,7 @@ function scores(decision) {
   const rank = (/** @type {Candidate} */ { substation, score }) =>
     substation === decision.substation ? -1 : score;
   const ranked = [...decision.candidates].sort((one, other) => rank(one) - rank(other));
-  const list = ranked.slice(0, MOST_SCORES).map((candidate) => {
+  const list = ranked.slice(0, MAX_SCORES).map((candidate) => {
     const { substation, load, capacity, score } = candidate;
     const chosen = substation === decision.substation;
     const item = make("span", chosen ? "score chosen" : "score");

@@ -31,7 +31,7 @@ const LOCKED_MS = 30_000;
 /** How many decisions to begin with: enough for the list, and for a pace to start from. */
 const BACKLOG = 300;
 /** Of a busier grid's decisions the rest is skipped: each page is a call. */
-const MOST_PAGES = 10;
+const MAX_PAGES = 10;
 /** Higher than any sequence number: asks for the last number alone. */
 const BEYOND = 999_999_999_999_999;
 
@@ -143,7 +143,7 @@ export class Feed {
       page = (await call("GET", `decisions?since=${since}`, { signal })).answer;
       decisions.push(...page.decisions);
       since = page.next ?? since;
-    } while (page.next !== null && ++pages < MOST_PAGES);
+    } while (page.next !== null && ++pages < MAX_PAGES);
     return { last: page.last, decisions };
   }
 }

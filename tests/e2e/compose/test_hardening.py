@@ -14,7 +14,7 @@ import requests
 from tests.e2e.compose.stack import ROOT, Stack, docker
 from tests.e2e.compose.test_compose_file import BASE_IMAGE, USERS, looks_secret
 
-_MOST_KEY_BYTES = 1 << 20
+_MAX_KEY_BYTES = 1 << 20
 _PRIVATE_KEY = re.compile(rb"-----BEGIN [A-Z ]*PRIVATE KEY-----")
 # What would be a key, a secret or a history by its name alone.
 _TELLTALE = re.compile(
@@ -139,7 +139,7 @@ def files_on_top(archive: tarfile.TarFile, image: str) -> Iterator[tuple[str, by
             for member in files:
                 content = files.extractfile(member) if member.isfile() else None
                 if not member.isdir():
-                    yield member.name, content.read(_MOST_KEY_BYTES) if content else b""
+                    yield member.name, content.read(_MAX_KEY_BYTES) if content else b""
 
 
 @each_image

@@ -21,7 +21,7 @@ from tests.e2e.hostile import attacks
 
 GET = b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n"
 _STATUS = re.compile(rb"HTTP/1\.1 ([2-9]\d\d) ")
-_LONGEST_STATUS = len(b"HTTP/1.1 200")
+_MAX_STATUS_LENGTH = len(b"HTTP/1.1 200")
 _MEGABYTE = 1_000_000
 # Between two connections, seconds. More at once than are accepted would be another attack: a flood,
 # which is for a firewall.
@@ -121,7 +121,7 @@ class _Line:
         data = self.sock.recv(_MEGABYTE)
         found = _STATUS.findall(self._tail + data)
         seen.update(code.decode() for code in found)
-        self._tail = (b"" if found else self._tail + data)[-_LONGEST_STATUS:]
+        self._tail = (b"" if found else self._tail + data)[-_MAX_STATUS_LENGTH:]
         return bool(data)
 
 

@@ -12,7 +12,7 @@ from tests.support.fleet import Fleet
 from tests.support.memory import Memory
 
 SLOWEST_P99_S = 0.5
-MOST_MB = 250
+MAX_MB = 250
 
 
 class Seen(NamedTuple):
@@ -77,7 +77,7 @@ class Vehicles:
             grown_mb={name: memory.grown_mb for name, memory in self._memory.items()},
         )
         assert seen.p99_s < SLOWEST_P99_S, seen
-        assert max(seen.peak_mb.values(), default=0) < MOST_MB, seen
+        assert max(seen.peak_mb.values(), default=0) < MAX_MB, seen
         return seen
 
     def _send(self) -> None:

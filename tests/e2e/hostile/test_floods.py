@@ -16,10 +16,10 @@ from tests.support.memory import Memory
 
 IDLE = 5_000
 # A connection costs its socket, a greenlet and a reader.
-MOST_KB_EACH = 40
+MAX_KB_EACH = 40
 SLOWEST_S = 5
 # 32 MB of large answers may wait to be taken; each is joined from as large pieces before that.
-MOST_UNREAD_MB = 192
+MAX_UNREAD_MB = 192
 CALLERS = 100
 
 
@@ -58,7 +58,7 @@ def test_5000_idle_connections_cost_little_and_vehicles_are_charged_beside_them(
 
     assert fleet.statuses() == {200: 20}, fleet.troubles()
     assert slowest_s < SLOWEST_S
-    assert memory.grown_mb < IDLE * MOST_KB_EACH / 1000
+    assert memory.grown_mb < IDLE * MAX_KB_EACH / 1000
     table.row("5,000 idle connections", "gateway", "held", slowest_s)
     table.total("gateway, 5,000 idle connections", IDLE, memory.grown_mb, 20)
 
@@ -81,7 +81,7 @@ def test_when_all_connections_are_taken_idle_ones_make_room(
     assert fleet.statuses() == {200: 20}, fleet.troubles()
     assert slowest_s < 2 * SLOWEST_S
     assert charging.wait().statuses() == {200: 4}
-    assert memory.grown_mb < 2 * most * MOST_KB_EACH / 1000 + 8
+    assert memory.grown_mb < 2 * most * MAX_KB_EACH / 1000 + 8
     table.row("twice as many idle connections as are held", "gateway", "closed", slowest_s)
 
 
@@ -123,7 +123,7 @@ def test_callers_that_never_read_their_answers_are_disconnected_on(
     slowest_s = max(session.answered - session.sent for session in fleet.sessions)
 
     assert fleet.statuses() == {200: 20}, fleet.troubles()
-    assert memory.grown_mb < MOST_UNREAD_MB
+    assert memory.grown_mb < MAX_UNREAD_MB
     table.row(
         f"{CALLERS} callers that ask for all decisions and never read",
         "gateway",

@@ -25,7 +25,7 @@ from tests.support.raw_substation import CHARGED, GAUGES, Bytes, RawSubstation, 
 LASTS_S = 5
 LIARS = 3
 # Three pages of 25,000 series took half of the balancer's CPU.
-MOST_OF_A_CPU = 0.25
+MAX_OF_A_CPU = 0.25
 MEGABYTE = 950_000
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 SERIES = GAUGES + b"".join(b'substation_current_load{x="%d"} 0\n' % n for n in range(25_000))
@@ -147,7 +147,7 @@ def test_a_page_that_is_dear_to_read_is_dear_to_its_substation_alone(
     seen = vehicles.check()
 
     share = (cpu_s(stage.balancer) - spent_s) / (time.monotonic() - began)
-    assert share < MOST_OF_A_CPU
+    assert share < MAX_OF_A_CPU
     note(table, f"{LIARS} pages of {page}", "bounded", sum(len(one.asked) for one in lying), seen)
 
 
@@ -190,7 +190,7 @@ def test_progress_that_is_a_lie_is_dear_to_its_substation_alone(
     seen = vehicles.check()
 
     share = (cpu_s(stage.balancer) - spent_s) / (time.monotonic() - began)
-    assert share < MOST_OF_A_CPU
+    assert share < MAX_OF_A_CPU
     elsewhere = sum(one.asked.count("/charge") for one in lying)
     assert elsewhere > LASTS_S
     assert stage.charged() + elsewhere == seen.vehicles
@@ -248,7 +248,7 @@ def test_answers_that_drip_hold_their_own_vehicles_alone(
     seen = vehicles.check()
 
     share = (cpu_s(stage.balancer) - spent_s) / (time.monotonic() - began)
-    assert share < MOST_OF_A_CPU
+    assert share < MAX_OF_A_CPU
     note(table, f"{victims} answers of a byte every 0.1 s", "held", victims, seen)
 
 

@@ -14,7 +14,7 @@ SERVICES = ("gateway", "balancer", "substation")
 LASTS_S = 6
 # Vehicles a second beside it.
 RATE = 20
-MOST_GROWTH_MB = 64
+MAX_GROWTH_MB = 64
 ANSWERS = {
     "requests sent ahead without a pause": "200",
     "bodies sent ahead in chunks of one byte": "405",
@@ -53,7 +53,7 @@ def test_vehicles_are_charged_beside_a_caller_that_tries_to_stop_the_grid(
     ):
         time.sleep(LASTS_S)
     found = vehicles.check()
-    assert max(found.grown_mb.values()) < MOST_GROWTH_MB, found
+    assert max(found.grown_mb.values()) < MAX_GROWTH_MB, found
 
     statuses = {status for status in seen if status != "ended"}
     assert statuses <= {ANSWERS[name]}, seen

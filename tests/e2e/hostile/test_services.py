@@ -26,8 +26,8 @@ from tests.support.memory import Memory
 
 SERVICES = ("gateway", "balancer", "substation")
 SLOWEST_S = 3
-MOST_GROWTH_MB = 16
-LONGEST_ANSWER = 20_000
+MAX_GROWTH_MB = 16
+MAX_ANSWER_LENGTH = 20_000
 
 
 @pytest.fixture(scope="module")
@@ -95,12 +95,12 @@ def test_what_is_no_request_is_refused_and_vehicles_are_charged_beside_it(
             for part in reported.raw.split(b"\r\n\r\n"):
                 assert not (part.startswith(b"HTTP/") and attacks.MARK.encode() in part), name
             if answers != {"200"}:
-                assert len(reported.raw) < LONGEST_ANSWER + len(attack.data), name
+                assert len(reported.raw) < MAX_ANSWER_LENGTH + len(attack.data), name
                 assert b"application/problem+json" in reported.raw, (name, reported)
             table.row(name, service, reported.answers.split()[0], reported.took_s)
 
     count = vehicles.check().vehicles
-    assert memory.grown_mb < MOST_GROWTH_MB
+    assert memory.grown_mb < MAX_GROWTH_MB
     table.total(service, len(attacks_on(service)), memory.grown_mb, count)
     assert {key: after - before[key] for key, after in charged(grid).items()} == dict.fromkeys(
         before, count
@@ -151,7 +151,7 @@ def test_callers_that_take_their_time_are_disconnected_on(grid: Grid, table: Tab
         table.row(one.attack, one.service, "closed", one.took_s)
     count = vehicles.check().vehicles
     for service in SERVICES:
-        assert memory[service].grown_mb < MOST_GROWTH_MB
+        assert memory[service].grown_mb < MAX_GROWTH_MB
         table.total(f"{service}, slowly", len(callers) // 3, memory[service].grown_mb, count)
     assert {key: after - before[key] for key, after in charged(grid).items()} == dict.fromkeys(
         before, count

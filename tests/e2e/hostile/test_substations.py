@@ -22,7 +22,7 @@ from tests.support.raw_substation import GAUGES, Bytes, http, raw_substation
 AT_ONCE = 10
 VEHICLES = 30
 # Each attacker is good for a page of 1 MB that is read and parsed.
-MOST_GROWTH_MB = 32
+MAX_GROWTH_MB = 32
 SLOWEST_S = 3
 PAGES = {
     **GARBAGE,
@@ -61,7 +61,7 @@ def test_vehicles_are_charged_beside_substations_that_answer_a_charge_with_an_at
         fleet.wait()
 
         assert all("/charge" in one.asked for one in hostile)
-        assert memory.grown_mb < MOST_GROWTH_MB
+        assert memory.grown_mb < MAX_GROWTH_MB
     assert slowest_s < SLOWEST_S
     assert fleet.statuses() == {200: VEHICLES}, fleet.troubles()
     assert fleet.by_substation() == {"substation1": VEHICLES}
@@ -85,7 +85,7 @@ def test_vehicles_are_charged_beside_substations_whose_page_is_an_attack(
         fleet.wait()
 
         assert all("/metrics" in one.asked for one in hostile)
-        assert memory.grown_mb < MOST_GROWTH_MB
+        assert memory.grown_mb < MAX_GROWTH_MB
         health = {name: substation["health"] for name, substation in substations(balancer).items()}
     assert slowest_s < SLOWEST_S
     assert fleet.statuses() == {200: VEHICLES}, fleet.troubles()

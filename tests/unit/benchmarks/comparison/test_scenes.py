@@ -4,7 +4,7 @@ from statistics import fmean
 import pytest
 
 from benchmarks.comparison.limit import limit, simulated
-from benchmarks.comparison.scenes import LONGEST_S, SHORTEST_S, Scene, held_s, scenes
+from benchmarks.comparison.scenes import MAX_S, MIN_S, Scene, held_s, scenes
 from benchmarks.simulation.contenders import ALL_KNOWING
 from benchmarks.simulation.power import scenes as power_scenes
 from benchmarks.simulation.world import World
@@ -39,7 +39,7 @@ def test_every_scene_is_one_that_can_be_played(scene: Scene) -> None:
 
 @pytest.mark.parametrize("scene", ALIKE_IN_POWER, ids=lambda scene: scene.name)
 def test_where_power_is_not_shared_a_charge_takes_as_long_as_is_reported(scene: Scene) -> None:
-    assert all(SHORTEST_S <= held_s(vehicle) <= LONGEST_S for vehicle in scene.vehicles)
+    assert all(MIN_S <= held_s(vehicle) <= MAX_S for vehicle in scene.vehicles)
 
 
 def test_where_power_is_shared_vehicles_are_those_of_the_simulated_scenes() -> None:

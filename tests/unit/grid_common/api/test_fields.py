@@ -10,7 +10,7 @@ from werkzeug.test import create_environ
 from charge_request_service.control_room.rush_hour_request import RushHourRequest
 from grid_common.api.charge import ChargeRequest, SessionRequest
 from grid_common.api.fields import checked, meant, refuse_query, unknown_field
-from grid_common.api.problems import MOST_FAULTS, BadRequest
+from grid_common.api.problems import MAX_FAULTS, BadRequest
 
 GATEWAY = tuple(ChargeRequest.model_fields)
 
@@ -128,7 +128,7 @@ def test_a_name_is_shown_short_and_printable(name: str) -> None:
 
 
 def test_only_the_first_faults_are_listed() -> None:
-    assert len(refused({f"field{number}": 0 for number in range(7000)})) == MOST_FAULTS
+    assert len(refused({f"field{number}": 0 for number in range(7000)})) == MAX_FAULTS
 
 
 def in_query(query: str) -> list[dict[str, str]]:
@@ -166,7 +166,7 @@ def test_parameters_in_the_query_are_refused_by_name(
 def test_a_long_query_is_not_echoed(query: str) -> None:
     found = in_query(query)
 
-    assert len(found) <= MOST_FAULTS
+    assert len(found) <= MAX_FAULTS
     assert all(len(fault["field"]) <= 41 for fault in found)
     assert all(not re.search("x{50}", fault["detail"]) for fault in found)
 

@@ -7,7 +7,7 @@ import pytest
 
 from load_balancer import views
 from load_balancer.routing.demand import Demand
-from load_balancer.routing.matching import MOST_LEFT_IN_LINE
+from load_balancer.routing.matching import MAX_LEFT_IN_LINE
 from load_balancer.routing.policy import Choice
 from load_balancer.routing.queue import QueuedSession
 from tests.unit.load_balancer.routing.grid import Grid
@@ -159,7 +159,7 @@ def test_the_more_wait_for_a_point_the_sooner_the_next_takes_a_slow_one() -> Non
     grid, _ = fast_point_taken()
     middling = Demand(15, 60)  # 2.5 s at a fast point
     queued_sessions = [grid.arrive(f"EV-{number}", demand=middling) for number in range(20)]
-    assert 0 < len(grid.left()) < MOST_LEFT_IN_LINE
+    assert 0 < len(grid.left()) < MAX_LEFT_IN_LINE
     assert any(grid.where(queued) == "b" for queued in queued_sessions)
 
 
@@ -193,7 +193,7 @@ def most_left_in_line(slow_points: int = 20) -> TwoKinds:
     grid = TwoKinds(fast_points=40, slow_points=slow_points)
     for _ in range(40):
         grid.arrive(demand=FAST)
-    names = [f"waiting-{number}" for number in range(MOST_LEFT_IN_LINE)]
+    names = [f"waiting-{number}" for number in range(MAX_LEFT_IN_LINE)]
     for name in names:
         grid.arrive(name, demand=FAST)
     assert grid.left() == names
@@ -225,7 +225,7 @@ def test_however_many_wait_a_few_are_looked_at_for_each_that_goes(
     assert looked_at == []  # no point is free
     grid.complete(goes)
     assert grid.where(behind[0]) == "b"
-    assert len(looked_at) == MOST_LEFT_IN_LINE + 1
+    assert len(looked_at) == MAX_LEFT_IN_LINE + 1
 
 
 def test_at_its_last_call_one_that_is_left_in_line_takes_what_is_free() -> None:

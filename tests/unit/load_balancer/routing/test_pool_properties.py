@@ -16,7 +16,7 @@ from hypothesis.stateful import (
 )
 
 from load_balancer.routing.demand import Demand
-from load_balancer.routing.matching import MOST_LEFT_IN_LINE
+from load_balancer.routing.matching import MAX_LEFT_IN_LINE
 from load_balancer.routing.policies import POLICIES
 from load_balancer.routing.pool import Pool
 from load_balancer.routing.queue import QueuedSession
@@ -258,7 +258,7 @@ class AnyGrid(RuleBasedStateMachine):
             for one in model.pool.waiting
             if model.is_eligible_anywhere(one) and not model.is_left(one)
         ]
-        stuck = stuck if len(left) < MOST_LEFT_IN_LINE else []
+        stuck = stuck if len(left) < MAX_LEFT_IN_LINE else []
         assert not (free and stuck), f"{stuck[0].session_id} waits beside {free[0].name}"
 
     @invariant()
@@ -266,7 +266,7 @@ class AnyGrid(RuleBasedStateMachine):
         self,
     ) -> None:
         pool = self.model.pool
-        assert len(pool.left_in_line) <= MOST_LEFT_IN_LINE
+        assert len(pool.left_in_line) <= MAX_LEFT_IN_LINE
         assert pool.policy.predicts or not pool.left_in_line
         for queued, choice in pool.left_in_line:
             assert queued.demand.max_power_kw is not None

@@ -114,7 +114,7 @@ def test_what_it_takes_from_others_is_summed_up_from_end_to_end() -> None:
 def test_from_the_last_end_that_is_followed_it_takes_from_those_who_are_left(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(prediction, "MOST_ENDS", 1)
+    monkeypatch.setattr(prediction, "MAX_ENDS", 1)
     left_kwh = 5 - 12.5 * 3 / 87.5
 
     reported = predict(CROWDED, [ChargingStage(5, 50)])
@@ -128,7 +128,7 @@ def test_from_the_last_end_that_is_followed_it_takes_from_those_who_are_left(
 def test_a_session_in_parts_is_predicted_as_one_in_whole(
     monkeypatch: pytest.MonkeyPatch, limit_kw: float, most_ends: int
 ) -> None:
-    monkeypatch.setattr(prediction, "MOST_ENDS", most_ends)
+    monkeypatch.setattr(prediction, "MAX_ENDS", most_ends)
     crowded = supply(3, 150, 9, limit_kw=limit_kw)
     parts = [ChargingStage(kwh, 50) for kwh in (0.1, 0.2, 0.3, 0.4, 0.5, 1.5, 2)]
 
