@@ -1,8 +1,8 @@
 """The limit: an all-knowing chooser, simulated on the vehicles and faults of a run.
 
 It sees every substation as it is, at once and without any distance, has one line for all, and moves
-what a dead or frozen substation held in the same moment (`benchmarks/simulation` has it as a
-yardstick). No balancer can do so. It chooses by load alone, so it is no limit where unlike
+what a dead or frozen substation held in the same moment (`benchmarks/simulation` has it as A
+baseline). No balancer can do so. It chooses by load alone, so it is no limit where unlike
 substations share
 power: a lower bound stands in for it there.
 """

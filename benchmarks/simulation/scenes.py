@@ -34,10 +34,7 @@ class SubstationSpec(NamedTuple):
 
 
 class Event(NamedTuple):
-    """Something that happens to a substation, or the names (`substation` is None) at a moment.
-
-    Seconds.
-    """
+    """What happens to a substation, or to names (`substation` is None), at a moment, seconds."""
 
     at: float
     what: str

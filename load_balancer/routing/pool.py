@@ -182,10 +182,7 @@ class Pool:
             self.ejections[substation.name, "unreadable"] += 1
 
     def poll_missed(self, substation: Substation, why: str, now: float) -> None:
-        """A poll went unanswered.
-
-        After some in a row all that the substation held is revoked.
-        """
+        """A poll went unanswered; after some in a row all that the substation held is revoked."""
         was_down = substation.health is Health.DOWN
         if not substation.missed(why):
             return
@@ -382,8 +379,8 @@ class Pool:
         """Estimate when a vehicle that is refused now would find a free point, seconds.
 
         By Little's law the substations free `capacity / mean session` points a second, and those in
-        line come first. Without a substation or a finished session to go by: when the next probe is
-        due.
+        the queue come first. Without a substation or a finished session to go by: when the next
+        probe is due.
         """
         if len(self.substations) > self._most_walked:
             capacity = self._indexed(now).capacity

@@ -87,9 +87,7 @@ def test_a_disconnect_frees_the_point(callers: Callers) -> None:
     assert callers.heard == []
 
 
-def test_a_killed_substation_resets_what_it_holds_and_refuses_what_comes(
-    callers: Callers,
-) -> None:
+def test_a_killed_substation_resets_what_it_holds_and_refuses_what_comes(callers: Callers) -> None:
     callers.call("a")
     callers.substation.kill()
     callers.call("b")
