@@ -34,21 +34,21 @@ class PeerLoads:
         """Take in a balancer's word."""
         peer = self._peers.get(name)
         if peer is None:
-            # What it holds is in the gauge, as a stranger's; of that nothing is counted twice.
+            # What it holds is in the gauge, as foreign load: nothing of that is counted twice.
             peer = self._peers[name] = _Peer(0)
             peer.heard_since = False
         self.now += vehicles - peer.now
         peer.now = vehicles
         if not peer.heard_since:
             # The gauge was read between its last word and this one: it shows the one or the other.
-            # With the greater, a balancer's vehicles are never taken for a stranger's.
+            # With the greater, a balancer's vehicles are never taken for foreign load.
             peer.heard_since = True
             rise = max(0, vehicles - peer.at_reading)
             peer.at_reading += rise
             self.at_reading += rise
 
     def forget(self, name: str) -> None:
-        """A balancer tells no more: what it holds is a stranger's again."""
+        """A balancer tells no more: what it holds is foreign load again."""
         peer = self._peers.pop(name, None)
         if peer is not None:
             self.now -= peer.now

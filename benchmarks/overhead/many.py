@@ -6,9 +6,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from benchmarks.overhead.many_substations import address
-
 from benchmarks.overhead import meter, throughput
+from benchmarks.overhead.many_substations import address
 from benchmarks.overhead.results import Many
 from benchmarks.overhead.topologies import Hops
 from local_stack.grid import Ports
@@ -53,18 +52,18 @@ def measure(policy: str, substations: int, folder: Path, *, idle_s: float, secon
 
 
 @contextmanager
-def _running(policy: str, substations: int, folder: Path, ports: Ports) -> Iterator[Hops]:
+def _running(policy: str, count: int, folder: Path, ports: Ports) -> Iterator[Hops]:
     port = ports.substations[0]
     substations = Process(
         "substations",
-        [sys.executable, "-m", "benchmarks.overhead.many_sites", str(port), str(substations)],
+        [sys.executable, "-m", "benchmarks.overhead.many_substations", str(port), str(count)],
         env={"PYTHONPATH": str(ROOT)},
         host=address(0),
         port=port,
         log=folder / "substations.log",
         ready_path="/metrics",
     )
-    urls = ",".join(f"s{number}=http://{address(number)}:{port}" for number in range(substations))
+    urls = ",".join(f"s{number}=http://{address(number)}:{port}" for number in range(count))
     balancer = service(
         "balancer",
         "load_balancer",
@@ -78,7 +77,7 @@ def _running(policy: str, substations: int, folder: Path, ports: Ports) -> Itera
             process.start()
             started.append(process)
         substations.wait_until(lambda: substations.answers("/metrics"), _READY_WITHIN_S)
-        balancer.wait_until(lambda: _missing(balancer, substations), _READY_WITHIN_S)
+        balancer.wait_until(lambda: _missing(balancer, count), _READY_WITHIN_S)
         yield Hops(None, balancer, [substations])
     finally:
         for process in reversed(started):

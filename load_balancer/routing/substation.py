@@ -142,7 +142,7 @@ class Substation:
     def foreign(self) -> int:
         """Estimated vehicles here that this balancer did not dispatch."""
         since = self.own - self._own_at_reading
-        return self.peers.now + max(0, self._strangers_at_reading + self.others * since)
+        return self.peers.now + max(0, self._foreign_at_reading + self.others * since)
 
     @property
     def load(self) -> int:
@@ -155,11 +155,11 @@ class Substation:
         own, reading = len(self.in_flight) + len(self._unconfirmed), self.reading
         peers = self.peers
         own += peers.now
-        strangers = reading.load - self._own_at_reading - peers.at_reading if reading else 0
-        return own + strangers if strangers > 0 else own
+        foreign = reading.load - self._own_at_reading - peers.at_reading if reading else 0
+        return own + foreign if foreign > 0 else own
 
     @property
-    def _strangers_at_reading(self) -> int:
+    def _foreign_at_reading(self) -> int:
         if self.reading is None:
             return 0
         return self.reading.load - self._own_at_reading - self.peers.at_reading
@@ -270,7 +270,7 @@ class Substation:
         return before != (self.peers.now, self.peers.count, self.peers.at_reading)
 
     def forget_peer(self, name: str) -> None:
-        """Take what another balancer holds here for a stranger's."""
+        """Take what another balancer holds here for foreign load."""
         self.peers.forget(name)
         self.others = max(0, self._balancers - 1 - self.peers.count)
 

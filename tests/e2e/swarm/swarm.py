@@ -167,28 +167,30 @@ class Swarm:
         """End a task as a crash does."""
         _run("kill", self.containers(service)[0]["Id"])
 
-    def doors(self) -> list[str]:
+    def addresses(self) -> list[str]:
         """List the addresses of the gateways on this machine."""
         return [
-            f"http://127.0.0.1:{door['HostPort']}"
+            f"http://127.0.0.1:{address['HostPort']}"
             for one in self.containers("charge_request_service")
-            for doors in one["NetworkSettings"]["Ports"].values()
-            for door in doors or ()
-            if door["HostIp"] == "0.0.0.0"  # noqa: S104 - what Swarm does
+            for published in one["NetworkSettings"]["Ports"].values()
+            for address in published or ()
+            if address["HostIp"] == "0.0.0.0"  # noqa: S104 - what Swarm does
         ]
 
     def get(self, path: str) -> Any:
         """Return one of the gateways' documents."""
         answer = requests.get(
-            f"{self.doors()[0]}{path}", headers={"Authorization": f"Bearer {self.key}"}, timeout=5
+            f"{self.addresses()[0]}{path}",
+            headers={"Authorization": f"Bearer {self.key}"},
+            timeout=5,
         )
         assert answer.status_code == 200, answer.text
         return answer.json()
 
-    def charge(self, *, key: str, door: str | None = None) -> requests.Response:
+    def charge(self, *, key: str, gateway: str | None = None) -> requests.Response:
         """Charge one vehicle through a gateway."""
         return requests.post(
-            f"{door or self.doors()[0]}/charge",
+            f"{gateway or self.addresses()[0]}/charge",
             json={"kwh": 1},
             headers={"Authorization": f"Bearer {key}"} if key else {},
             timeout=60,

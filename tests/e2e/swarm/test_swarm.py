@@ -95,9 +95,9 @@ def test_more_balancers_and_gateways_join_under_load(swarm: Swarm) -> None:
     def both_gateways_use_all_balancers() -> None:
         before = dispatched(swarm)
         assert len(before) == 3
-        assert len(swarm.doors()) == 2
-        for door in swarm.doors() * 6:
-            assert swarm.charge(key=swarm.key, door=door).status_code == 200
+        assert len(swarm.addresses()) == 2
+        for gateway in swarm.addresses() * 6:
+            assert swarm.charge(key=swarm.key, gateway=gateway).status_code == 200
         after = dispatched(swarm)
         assert all(now > then for now, then in zip(after, before, strict=True)), (before, after)
 
