@@ -1,7 +1,7 @@
 """Substations that cost next to nothing: one process that answers on an address for each.
 
-`python -m benchmarks.overhead.many_substations PORT COUNT`. A charge is over as it begins; the page tells
-of others' vehicles too, which stay. What is drawn by lot is the same each time.
+`python -m benchmarks.overhead.many_substations PORT COUNT`. A charge is over as it begins. The page
+tells of others' vehicles too, which stay. What is drawn by lot is the same each time.
 """
 
 import asyncio
