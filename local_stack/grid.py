@@ -1,7 +1,10 @@
 """The grid: substations, balancer, gateway and, where it is installed, Prometheus."""
 
+import contextlib
 import errno
+import itertools
 import json
+import random
 import socket
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -257,12 +260,20 @@ def _check_free(process: Process) -> None:
             ) from None
 
 
+# Below those from which the kernel takes a port for each outgoing connection: one of these may be
+# taken for a moment just as the service starts.
+_PORTS = range(20_000, 32_000)
+# Each process goes on from a port of its own, so that several seldom pick the same one at once.
+_next_port = itertools.count(random.SystemRandom().randrange(len(_PORTS)))
+
+
 def _free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
-    finally:
-        for one in sockets:
-            one.close()
+    found: list[int] = []
+    for number in itertools.islice(_next_port, len(_PORTS)):
+        port = _PORTS[number % len(_PORTS)]
+        with socket.socket() as one, contextlib.suppress(OSError):
+            one.bind(("127.0.0.1", port))
+            found.append(port)
+        if len(found) == count:
+            return found
+    raise StartError(f"none of the ports {_PORTS.start} to {_PORTS.stop - 1} is free")

@@ -278,11 +278,16 @@ class SimulatedSubstation:
     def _charged(self, call: Call) -> None:
         if call.vehicle is not None:
             call.vehicle.charges += 1
-        self._unplug(call, Outcome.CHARGED)
-        call.answer(CallResult.CHARGED, self._gauges() if self.alive else None)
+        self._model.unplug(self._charging.pop(call), self._now, Outcome.CHARGED)
+        # Before anybody sees it gone: it may have waited for this vehicle alone.
+        call.answer(CallResult.CHARGED, self._gauges())
+        self._free_a_point()
 
     def _unplug(self, call: Call, outcome: Outcome) -> None:
         self._model.unplug(self._charging.pop(call), self._now, outcome)
+        self._free_a_point()
+
+    def _free_a_point(self) -> None:
         self._exit_if_done()
         self._changed()
 

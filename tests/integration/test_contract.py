@@ -1,5 +1,6 @@
 """Each service against its own OpenAPI description: generated requests, good and bad."""
 
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -72,6 +73,9 @@ def test_every_answer_is_one_that_the_description_promises(
     @settings(max_examples=25 if operation.body else 8, suppress_health_check=list(HealthCheck))
     def call(data: st.DataObject) -> None:
         case = data.draw(operation.as_strategy(generation_mode=mode))
+        if mode is GenerationMode.POSITIVE and "Session-Sent" in (case.headers or {}):
+            # A clock goes on, which no schema can say: a word from before another came late.
+            case.headers["Session-Sent"] = f"{time.monotonic():.3f}"
         case.call_and_validate(
             base_url=url(grid, service),
             checks=[

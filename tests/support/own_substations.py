@@ -29,7 +29,7 @@ KINDS: dict[str, dict[str, Any]] = {
         "charge_status": 202,
     },
     "market": {"page": _WITH_CAPACITY, "answers_at_start": True},
-    "depot": {"page": f"depot_power_kw {{kw}}\nsite_power_limit_kw {22 * POINTS}\n{_COUNTS}"},
+    "depot": {"page": f"depot_power_kw {{kw}}\ndepot_power_limit_kw {22 * POINTS}\n{_COUNTS}"},
     "station": {
         "page": _WITH_CAPACITY,
         "charge_path": r"/api/v1/vehicles/[A-Za-z0-9._:-]+/charge",

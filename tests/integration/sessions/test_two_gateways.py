@@ -10,6 +10,7 @@ from local_stack.grid import Ports
 from local_stack.postgresql import PostgreSQL
 from local_stack.process import Process, service
 from tests.conftest import StartGrid
+from tests.support.deadline import eventually
 
 
 @pytest.fixture
@@ -54,9 +55,15 @@ def test_what_is_stopped_elsewhere_is_answered_to_its_key(
     began, other = gateways
     first = ask(began, Prefer="respond-async")
     assert first.status_code == 202
+    session = first.headers["Location"]
+
+    def charges() -> None:
+        assert requests.get(f"{began.url}{session}", timeout=5).json()["state"] == "charging"
+
+    eventually(charges)  # before that the balancer need not know it
     # Whoever began it is too slow to write its end, as one that is killed is.
     began.freeze()
-    stopped = requests.delete(f"{other.url}{first.headers['Location']}", timeout=10)
+    stopped = requests.delete(f"{other.url}{session}", timeout=10)
     assert (stopped.status_code, stopped.json()["state"]) == (200, "stopped")
     answers = [ask(other) for _ in range(2)]
     began.thaw()
