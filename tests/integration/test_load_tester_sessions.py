@@ -93,6 +93,7 @@ def test_vehicles_with_keys_outlast_a_gateway_that_is_killed(
     run = Running(grid.url, tmp_path / "a.json", *options)
     wait_until(grid, "charging", 10)
     grid.gateway.kill()
+    time.sleep(0.5)  # vehicles come meanwhile
     grid.gateway.start()
     report = run.report()
     assert (report["vehicles"]["charged"], report["answers"]) == (60, {status: 60})
