@@ -39,8 +39,8 @@ _HEADERS = [
         "name": "Session-Lease",
         "in": "header",
         "description": "Seconds without a word from that gateway after which the session is "
-        "dispatched no more: another balancer may lead it.",
-        "schema": {"type": "string", "pattern": r"^[1-9][0-9]{0,3}(\.[0-9]{1,9})?$"},
+        "dispatched no more: another balancer may lead it. Less than 0.1 counts as 0.1.",
+        "schema": {"type": "string", "pattern": r"^[0-9]{1,4}(\.[0-9]{1,9})?$"},
         "example": "3",
     },
     {

@@ -16,6 +16,8 @@ __all__ = ["Gateways", "Vouchers"]
 
 # Names of gateways that are remembered; the one that was silent for longest is forgotten first.
 _MOST = 256
+# With less a session could not be dispatched at all, and its caller would be held for nothing.
+_LEAST_LEASE_S = 0.1
 
 
 class Gateways:
@@ -82,6 +84,7 @@ class Vouchers:
         """
         self._callers[caller] = None
         self._name, self._lease_s = (None, 0.0) if lease_s is None else (name, lease_s)
+        self._lease_s = max(self._lease_s, _LEAST_LEASE_S)
         if self._name is not None:
             self._gateways.hear(self._name, sent, now)
 

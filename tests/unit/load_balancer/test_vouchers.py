@@ -88,3 +88,10 @@ def test_a_session_whose_request_was_held_up_is_not_vouched_for() -> None:
     made = Vouchers(gateways)
     made.add(HERE, "g.0", 3.0, 8.0, 106.0)
     assert not made.hold(106.0)
+
+
+def test_a_lease_of_no_time_is_long_enough_to_dispatch() -> None:
+    made = Vouchers(Gateways())
+    made.add(HERE, "g.0", 0.0, None, 100.0)
+    assert made.hold(100.05)
+    assert not made.hold(100.2)
