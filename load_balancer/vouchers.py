@@ -83,8 +83,9 @@ class Vouchers:
             now: the time.
         """
         self._callers[caller] = None
-        self._name, self._lease_s = (None, 0.0) if lease_s is None else (name, lease_s)
-        self._lease_s = max(self._lease_s, _LEAST_LEASE_S)
+        self._name, self._lease_s = None, 0.0
+        if lease_s is not None:
+            self._name, self._lease_s = name, max(lease_s, _LEAST_LEASE_S)
         if self._name is not None:
             self._gateways.hear(self._name, sent, now)
 

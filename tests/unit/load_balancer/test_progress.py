@@ -120,6 +120,19 @@ def test_one_that_answers_polls_alone_is_taken_to_keep_no_registers(health: Heal
     assert client.keeps_registers is False
 
 
+def lead(registers: Registers) -> LedSession:
+    """Have the balancer lead the durable session s1, which asks for 4 kWh."""
+    led = LedSession(
+        Session("s1", "EV-1", 4.0, None, None, None),
+        request_id="r",
+        wait_s=9,
+        grace_s=60,
+        on_revoked=registers.revoked,
+    )
+    registers.running["s1"] = led
+    return led
+
+
 @pytest.mark.parametrize("charges_there", [True, False])
 def test_registers_whose_id_becomes_known_later_are_not_counted_twice(
     charges_there: bool,
@@ -129,14 +142,7 @@ def test_registers_whose_id_becomes_known_later_are_not_counted_twice(
     log = configure_logs("balancer", ServiceSettings.model_validate({"port": 0}))
     registers = Registers(grid.pool, timeout_s=5, last_word_wait_s=0, lease_s=3, log=log)
     registers.clients[substation.address] = client
-    led = LedSession(
-        Session("s1", "EV-1", 4.0, None, None, None),
-        request_id="r",
-        wait_s=9,
-        grace_s=60,
-        on_revoked=registers.revoked,
-    )
-    registers.running["s1"] = led
+    led = lead(registers)
     if charges_there:
         led.legs.begin(client.register, "a", 0.0)
     else:  # it was asked for after this balancer's start
@@ -163,14 +169,7 @@ def test_what_may_flow_at_a_substation_that_is_lost_before_its_registers_are_kno
     log = configure_logs("balancer", ServiceSettings.model_validate({"port": 0}))
     registers = Registers(grid.pool, timeout_s=0.1, last_word_wait_s=9, lease_s=3, log=log)
     registers.clients[substation.address] = client
-    led = LedSession(
-        Session("s1", "EV-1", 4.0, None, None, None),
-        request_id="r",
-        wait_s=9,
-        grace_s=60,
-        on_revoked=registers.revoked,
-    )
-    registers.running["s1"] = led
+    led = lead(registers)
     grid.pool.arrive(led.queued, grid.now)
     dispatch = led.queued.dispatch
     assert dispatch is not None
