@@ -57,10 +57,15 @@ def peak_load(sessions: Sequence[Attempt], *, blur_s: float = 0.001) -> int:
 
 
 def _read(text: str) -> Iterator[Attempt]:
+    cut_off = set()
     for line in text.splitlines():
         event = _event(line) if '"session ' in line else {}
         if event.get("event") == "session cut off by a restart":
             again = datetime.fromisoformat(event["time"]).timestamp()
+            one = (event["session_id"], event["energy_kwh"])
+            if one in cut_off:  # killed as it started, it logs them again
+                continue
+            cut_off.add(one)
             yield Attempt(
                 event["session_id"],
                 "cut off",
@@ -69,6 +74,7 @@ def _read(text: str) -> Iterator[Attempt]:
                 again,
                 event["vehicle_id"],
                 event["delivered_kwh"],
+                event["energy_kwh"] - event["delivered_kwh"],
             )
         if event.get("event") == "session ended":
             ended = datetime.fromisoformat(event["time"]).timestamp()

@@ -144,6 +144,17 @@ def _journal(
         file = JournalFile(settings.journal)
         kept = file.read()
         known, cut = kept.registers(settings.time_scale)
+        # Before the journal says that they have ended: killed between the two, it logs them twice
+        # rather than never.
+        for register, kwh in cut:
+            log.info(
+                "session cut off by a restart",
+                session_id=register.session_id,
+                vehicle_id=register.vehicle_id,
+                kwh=register.target_kwh,
+                delivered_kwh=round(kwh, 3),
+                energy_kwh=round(register.ended_kwh, 3),
+            )
         registers.restore(known, kept.forgotten_kwh)
         registers.id = kept.id or registers.id
         registered = Counter(
@@ -169,14 +180,6 @@ def _journal(
         log.critical("journal cannot be used", journal=str(settings.journal), error=str(error))
         # Ends gunicorn too: to try again would change nothing.
         raise SystemExit(Arbiter.WORKER_BOOT_ERROR) from None
-    for register, kwh in cut:
-        log.info(
-            "session cut off by a restart",
-            session_id=register.session_id,
-            vehicle_id=register.vehicle_id,
-            kwh=register.target_kwh,
-            delivered_kwh=round(kwh, 3),
-        )
     return journal
 
 

@@ -12,6 +12,7 @@ import pytest
 import requests
 
 from local_stack.process import Process
+from local_stack.session_logs import attempts
 from substation_service.journal_format import encode
 from tests.conftest import StartService
 from tests.support.deadline import eventually
@@ -61,6 +62,25 @@ def test_a_killed_substation_knows_what_it_last_reported_and_goes_on_from_there(
     assert time.monotonic() - began < 10
     assert substation.show("durable")["energy_kwh"] == 2
     assert substation.metrics()["substation_meter_kwh"] == pytest.approx(3 + words["plain"])
+
+
+def test_what_was_cut_off_is_in_the_log_though_the_start_that_found_it_was_killed(
+    start_service: StartService, journal: Path
+) -> None:
+    process = start_service(
+        "tests.support.dying_substation", TIME_SCALE=90, JOURNAL=journal, DIES="replaced"
+    )
+    substation = Substation(process)
+    substation.begin("cut", 10, DURABLE)
+    time.sleep(0.3)
+    word = substation.progress("b")["cut"]
+
+    restart(process)
+
+    assert journal.with_name("died").exists()
+    (attempt,) = attempts(process.log_file)
+    assert (attempt.session_id, attempt.outcome) == ("cut", "cut off")
+    assert attempt.delivered_kwh == pytest.approx(word, abs=0.001)
 
 
 @pytest.mark.parametrize("moment", ["unwritten", "torn", "synced"])

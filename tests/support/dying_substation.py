@@ -1,7 +1,8 @@
-"""A substation whose process dies once, at a moment of the commit that says a session is charged.
+"""A substation whose process dies once, at the moment that `DIES` names.
 
-`DIES` names the moment: `unwritten`, before anything is written; `torn`, when half of it is;
-`synced`, when it is on the disk and nobody has been told.
+Of the commit that says that a session is charged: `unwritten`, before anything is written; `torn`,
+when half of it is; `synced`, when it is on the disk and nobody has been told. Of a start that finds
+a session cut off: `replaced`, when the journal says that it has ended.
 """
 
 import os
@@ -21,7 +22,7 @@ def die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-write, sync = journal_file._write, os.fdatasync
+write, sync, replace = journal_file._write, os.fdatasync, os.replace
 written = b""
 
 
@@ -43,6 +44,13 @@ def dying_sync(fd: Any) -> None:
         die()
 
 
+def dying_replace(src: Any, dst: Any, **folders: Any) -> None:
+    replace(src, dst, **folders)
+    if MOMENT == "replaced" and b'"restarted"' in Path(dst).read_bytes() and not DIED.exists():
+        die()
+
+
 journal_file._write = dying_write
+os.replace = dying_replace
 os.fdatasync = dying_sync
 runpy.run_module("substation_service", run_name="__main__")

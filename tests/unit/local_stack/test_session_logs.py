@@ -39,19 +39,31 @@ def test_sessions_are_read_from_a_log_also_when_its_last_line_is_cut_off(tmp_pat
     assert not second.charged
 
 
-def test_what_a_restart_cut_off_is_a_attempt_too() -> None:
-    line = {
-        "event": "session cut off by a restart",
-        "session_id": "s-1",
-        "vehicle_id": "ev-000001",
-        "kwh": 6.0,
-        "delivered_kwh": 2.5,
-        "time": "2026-11-20T05:00:02.500000Z",
-    }
+def cut_off(delivered_kwh: float, energy_kwh: float) -> str:
+    return json.dumps(
+        {
+            "event": "session cut off by a restart",
+            "session_id": "s-1",
+            "vehicle_id": "ev-000001",
+            "kwh": 6.0,
+            "delivered_kwh": delivered_kwh,
+            "energy_kwh": energy_kwh,
+            "time": "2026-11-20T05:00:02.500000Z",
+        }
+    )
 
-    (one,) = attempts(json.dumps(line))
 
-    assert (one.outcome, one.delivered_kwh, one.charged) == ("cut off", 2.5, False)
+def test_what_a_restart_cut_off_is_an_attempt_too() -> None:
+    (one,) = attempts(cut_off(2.5, 3.5))
+
+    assert (one.outcome, one.delivered_kwh, one.energy_kwh) == ("cut off", 2.5, 3.5)
+    assert not one.charged
+
+
+def test_what_was_cut_off_counts_once_though_the_next_start_logs_it_again() -> None:
+    log = "\n".join([cut_off(2.5, 2.5), cut_off(2.5, 2.5), cut_off(1.0, 3.5)])
+
+    assert [one.delivered_kwh for one in attempts(log)] == [2.5, 1.0]
 
 
 def stays(*times: tuple[float, float]) -> list[Attempt]:
