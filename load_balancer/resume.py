@@ -47,6 +47,7 @@ class Resume:
         session_id = led.session.session_id
         charging: list[tuple[Substation, SubstationClient]] = []
         with self._turns:
+            asked_at = time.monotonic()
             answers = self._ask_all(
                 lambda client: client.ask(session_id, self._registers.timeout_s)
             )
@@ -54,7 +55,7 @@ class Resume:
         silent: list[tuple[Substation, SubstationClient]] = []
         for substation, client, word in answers:
             if isinstance(word, Word):
-                led.legs.hear(client.register, word.kwh, now, substation.name)
+                led.legs.hear(client.register, word.kwh, asked_at, substation.name)
                 if word.state == _CHARGING:
                     charging.append((substation, client))
             elif isinstance(word, UpstreamError) and client.keeps_registers is not False:
@@ -88,32 +89,34 @@ class Resume:
         """
         deadline = self._stop_deadline(session_id)
         self._wait_until_heard_of(deadline)
-        words: dict[str, tuple[str, Word]] = {}  # by register
+        words: dict[SubstationClient, tuple[str, Word]] = {}
         while True:
             answers = self._ask_all(
                 lambda client: client.stop(session_id, self._registers.timeout_s)
             )
             for substation, client, word in answers:
                 if isinstance(word, Word):
-                    words[client.register] = (substation.name, word)
+                    words[client] = (substation.name, word)
             silent = [
                 client
                 for _, client, word in answers
-                if isinstance(word, UpstreamError) and client.register not in words
+                if isinstance(word, UpstreamError) and client not in words
             ]
             if not silent or time.monotonic() >= deadline:
                 break
             gevent.sleep(_TRY_AGAIN_S)
         if not words:
             return None
-        states = {word.state for _, word in words.values()}
+        # By register as it is known now: while a substation was asked, its id may have become so.
+        registers = {client.register: one for client, one in words.items()}
+        states = {word.state for _, word in registers.values()}
         return {
             "status": "charged" if states == {"charged"} else "stopped",
             "session_id": session_id,
-            "energy_kwh": sum(word.kwh for _, word in words.values()),
+            "energy_kwh": sum(word.kwh for _, word in registers.values()),
             "legs": [
                 {"substation": name, "energy_kwh": word.kwh}
-                for name, word in words.values()
+                for name, word in registers.values()
                 if word.kwh
             ],
         }

@@ -75,12 +75,13 @@ def _ask(led: LedSession, registers: Registers) -> Word | None:
     client = registers.clients.get(dispatch.substation.address) if dispatch is not None else None
     if client is None or not client.keeps_registers:
         return None
+    asked_at = time.monotonic()  # it may wait for its disk: its word can be as old as that
     try:
         word = client.ask(led.session.session_id, registers.timeout_s)
     except UpstreamError:
         return None
     if word is not None:
-        led.legs.hear(client.register, word.kwh, time.monotonic())
+        led.legs.hear(client.register, word.kwh, asked_at)
     return word
 
 

@@ -1,5 +1,6 @@
-"""Requests of one session id: which of them wait for the same session."""
+"""Requests of one session id: which of them wait for the same session, and what it got where."""
 
+import time
 from typing import cast
 
 import gevent
@@ -9,13 +10,17 @@ from prometheus_client import CollectorRegistry, Counter
 from grid_common.api.charge import Session
 from grid_common.api.session_headers import Terms
 from grid_common.http.cancellation import Caller
+from grid_common.http.client import ReadError, Upstream
 from grid_common.logs import configure_logs
 from grid_common.settings import ServiceSettings
 from load_balancer.dispatcher import Dispatcher
 from load_balancer.led_session import ChargeResult, LedSession
+from load_balancer.profile import SubstationProfile
 from load_balancer.registers import Registers
 from load_balancer.resume import Resume
+from load_balancer.session_views import session_document
 from load_balancer.sessions import Sessions
+from load_balancer.substation_client import Owner, SubstationClient, Word
 from load_balancer.vouchers import Gateways
 from tests.unit.load_balancer.routing.grid import Grid
 
@@ -67,11 +72,88 @@ def test_a_plain_request_for_a_durable_session_that_runs_waits_for_it_too() -> N
     assert again.get().status == durable.get().status == "charged"
 
 
-def test_a_stop_without_any_substation_ends() -> None:
+def recovery(grid: Grid, *clients: SubstationClient) -> tuple[Registers, Resume]:
+    """Have a balancer without sessions find again those of before; a client for each substation."""
     log = configure_logs("balancer", ServiceSettings.model_validate({"port": 0}))
-    pool = Grid().pool
-    registers = Registers(pool, timeout_s=1, last_word_wait_s=0.2, lease_s=3, log=log)
+    registers = Registers(grid.pool, timeout_s=1, last_word_wait_s=2, lease_s=3, log=log)
+    registers.clients.update(zip(grid.pool.substations, clients, strict=True))
+    for client in clients:
+        client.keeps_registers = True
     resumed = Counter("resumed", "Sessions resumed", ["how"], registry=CollectorRegistry())
-    resume = Resume(pool, registers, resumed=resumed, log=log)
+    return registers, Resume(grid.pool, registers, resumed=resumed, log=log)
+
+
+def test_a_stop_without_any_substation_ends() -> None:
+    _, resume = recovery(Grid())
 
     assert gevent.spawn(resume.stop_everywhere, "s1").get(timeout=5) is None
+
+
+class Asked(SubstationClient):
+    """A substation that has a word of each session, after a while."""
+
+    def __init__(self, word: Word, *, errors: int = 0, answers_in_s: float = 0.0) -> None:
+        url = "http://127.0.0.1:9"
+        upstream = Upstream(url, connect_timeout_s=1, connections=1)
+        profile = SubstationProfile.model_validate({})
+        super().__init__(url, upstream, profile, Owner("b", 1.0, 3.0))
+        self.word, self.errors, self.answers_in_s = word, errors, answers_in_s
+        self.asked_at: list[float] = []
+
+    def ask(self, session_id: str, within_s: float) -> Word | None:
+        assert session_id == "s1"
+        self.asked_at.append(time.monotonic())
+        gevent.sleep(min(self.answers_in_s, within_s))
+        if self.errors:
+            self.errors -= 1
+            raise ReadError("nothing came")
+        return self.word
+
+    stop = ask
+
+
+def test_a_substation_whose_id_becomes_known_while_a_session_is_stopped_is_counted_once() -> None:
+    early, late = Asked(Word("charged", 6.0)), Asked(Word("charged", 0.0), errors=6)
+    _, resume = recovery(Grid(4, 4), early, late)
+    early.register, late.register = "http://a", "two"
+    stop = gevent.spawn(resume.stop_everywhere, "s1")
+    while len(early.asked_at) < 2:
+        gevent.sleep(0.01)
+    early.register = "one"  # its progress told of it
+
+    told = stop.get(timeout=9)
+
+    assert told is not None
+    assert told["energy_kwh"] == 6.0
+    assert told["legs"] == [{"substation": "a", "energy_kwh": 6.0}]
+
+
+def led_by(registers: Registers) -> LedSession:
+    return LedSession(SESSION, request_id="r", wait_s=9, grace_s=60, on_revoked=registers.revoked)
+
+
+def test_a_word_is_as_old_as_the_question_when_a_session_is_looked_for() -> None:
+    client = Asked(Word("charging", 1.0), answers_in_s=0.2)
+    registers, resume = recovery(Grid(4), client)
+    led = led_by(registers)
+
+    gevent.spawn(resume.look_for, led).get(timeout=5)
+
+    (leg,) = [led.legs.leg(client.register)]
+    assert leg is not None
+    assert leg.heard_at <= client.asked_at[0]
+
+
+def test_a_word_is_as_old_as_the_question_when_somebody_asks_where_a_session_stands() -> None:
+    client, grid = Asked(Word("charging", 1.0), answers_in_s=0.2), Grid(4)
+    registers, _ = recovery(grid, client)
+    led = led_by(registers)
+    grid.pool.arrive(led.queued, grid.now)
+    led.legs.begin(client.register, "a", time.monotonic() - 1)
+
+    document = gevent.spawn(session_document, led, registers).get(timeout=5)
+
+    leg = led.legs.leg(client.register)
+    assert document["energy_kwh"] == 1.0
+    assert leg is not None
+    assert leg.heard_at <= client.asked_at[0]
