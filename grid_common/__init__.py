@@ -1,1 +1,1 @@
-"""Plumbing that every service shares, and nothing else."""
+"""Plumbing shared by all services, and nothing else."""

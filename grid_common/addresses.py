@@ -1,12 +1,12 @@
-"""Which addresses are one caller's."""
+"""Map the addresses of one caller to one key."""
 
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_network
 
 
-@lru_cache(1024)  # reading an address costs more than what it is read for
+@lru_cache(1024)  # parsing an address costs more than any use of the result
 def network(address: str) -> str:
-    """Return what one caller's addresses have in common: of IPv6 it has 2^64 to choose from."""
+    """Return the network that identifies a caller: the IPv4 address, or the IPv6 /64 prefix."""
     if ":" not in address:
         return address
     bare = address.partition("%")[0]

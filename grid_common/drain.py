@@ -1,4 +1,4 @@
-"""Draining: after SIGTERM a service takes nothing new and finishes what it has."""
+"""Draining: after SIGTERM a service accepts no new vehicle and finishes those in flight."""
 
 from collections.abc import Callable
 
@@ -8,19 +8,19 @@ from grid_common.api.problem_type import problem_type, unavailable_type
 from grid_common.api.problems import Unavailable
 from grid_common.http.response import UpstreamResponse
 
-# By then whatever stands in for this process can be expected to answer, seconds.
+# By then the replacement of this process should respond, seconds.
 _RETRY_AFTER_S = 2.0
 _REASON = "draining"
 _TYPE = unavailable_type(_REASON)
 
 
 def says_it_drains(answer: UpstreamResponse) -> bool:
-    """Tell whether a service refused a vehicle because it shuts down."""
+    """Return whether a service refused a vehicle because it is shutting down."""
     return answer.status == 503 and problem_type(answer.content_type, answer.body) == _TYPE
 
 
 class Drain:
-    """Counts the vehicles in flight, refuses new ones while draining, tells when all have left."""
+    """Counts vehicles in flight, refuses new ones while draining, reports when all have left."""
 
     def __init__(self, service: str) -> None:
         self._service = service
@@ -32,17 +32,17 @@ class Drain:
         self._any_vehicle = _Vehicle(self.kept, self.left)
 
     def vehicle(self) -> "_Vehicle":
-        """Count one vehicle for as long as the block runs.
+        """Return a block that counts one vehicle while it runs.
 
         Raises:
-            Unavailable: on entering the block, the service drains.
+            Unavailable: on entering the block, if the service drains.
         """
         return self._vehicle
 
     def any_vehicle(self) -> "_Vehicle":
-        """Count one vehicle as `vehicle` does, but also while the service drains.
+        """Return a block that counts one vehicle while it runs, also while the service drains.
 
-        It is no new one, or the block refuses it if it is.
+        For vehicles that are not new, or that the block itself refuses.
         """
         return self._any_vehicle
 
@@ -50,27 +50,27 @@ class Drain:
         """Count one more vehicle.
 
         Raises:
-            Unavailable: the service drains.
+            Unavailable: the service is draining.
         """
         self.refuse()
         self.kept()
 
     def kept(self) -> None:
-        """Count one more vehicle that is no new one, as `left` counts one less."""
+        """Count one more vehicle that is not new; `left` counts it out again."""
         self.in_flight += 1
         self._idle.clear()
 
     def left(self) -> None:
-        """Count one vehicle less."""
+        """Count one vehicle fewer."""
         self.in_flight -= 1
         if not self.in_flight:
             self._idle.set()
 
     def refuse(self) -> None:
-        """Refuse a new vehicle where the service drains.
+        """Refuse a new vehicle if the service is draining.
 
         Raises:
-            Unavailable: it does.
+            Unavailable: it is.
         """
         if self.active:
             raise Unavailable(
@@ -80,16 +80,16 @@ class Drain:
             )
 
     def begin(self) -> None:
-        """Take nothing new from now on."""
+        """Start to drain: accept no new vehicle from now on."""
         self.active = True
 
     def wait_idle(self, timeout_s: float) -> bool:
-        """Wait until no vehicle is in flight; False when `timeout_s` passed first."""
+        """Wait until no vehicle is in flight; return False if `timeout_s` passed first."""
         return self._idle.wait(timeout_s)
 
 
 class _Vehicle:
-    """The block of a vehicle; written out, for `contextmanager` takes three times as long."""
+    """The block of a vehicle. A class, because `contextmanager` takes three times as long."""
 
     def __init__(self, took: Callable[[], object], left: Callable[[], object]) -> None:
         self._took = took

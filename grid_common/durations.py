@@ -1,6 +1,7 @@
-"""Histograms of times for a process of one thread: the library's own take a lock for each bucket.
+"""Histograms of durations for a single-threaded process.
 
-What Prometheus reads is the same; counting takes a fifth of the time (docs/performance.md).
+The library's own histograms take a lock for each bucket. Prometheus reads the same from these, and
+observing takes a fifth of the time (docs/performance.md).
 """
 
 from bisect import bisect_left
@@ -13,12 +14,12 @@ from prometheus_client.registry import Collector
 
 __all__ = ["DURATION_BUCKETS", "Duration", "Durations"]
 
-# Charges take seconds to minutes, everything else milliseconds: buckets for both.
+# Charges take seconds to minutes, everything else milliseconds: the buckets cover both.
 DURATION_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 80, 160, 320)
 
 
 class Duration:
-    """The times of one set of labels, seconds."""
+    """The durations of one label set, seconds."""
 
     __slots__ = ("_bounds", "_counts", "_names", "_sum")
 
@@ -29,18 +30,18 @@ class Duration:
         self._sum = 0.0
 
     def observe(self, seconds: float) -> None:
-        """Count a time: a bucket's bound is in it."""
+        """Count a duration in seconds; a bucket includes its bound."""
         self._counts[bisect_left(self._bounds, seconds)] += 1
         self._sum += seconds
 
     def show(self) -> tuple[list[tuple[str, float]], float]:
-        """Return the count up to each bound, and the sum."""
+        """Return the cumulative count at each bound, and the sum."""
         counts = [float(count) for count in accumulate(self._counts)]
         return list(zip(self._names, counts, strict=True)), self._sum
 
 
 class Durations(Collector):
-    """A histogram, by labels."""
+    """A histogram with labels."""
 
     def __init__(
         self,
@@ -51,15 +52,15 @@ class Durations(Collector):
         registry: CollectorRegistry,
         bounds: Sequence[float] = DURATION_BUCKETS,
     ) -> None:
-        """Build it, with nothing counted.
+        """Create an empty histogram.
 
         Args:
-            name: of the metric.
-            help_text: says what it counts.
-            labels: their names.
-            registry: shows it.
-            bounds: of its buckets, up to 100,000 and no finer than 0.001, in ascending order,
-                without infinity.
+            name: name of the metric.
+            help_text: its help text.
+            labels: names of the labels.
+            registry: where to register it.
+            bounds: upper bounds of the buckets, seconds: ascending, at most 100,000, no finer than
+                0.001, without infinity.
         """
         self._name, self._help, self._label_names = name, help_text, labels
         self._bounds = bounds
@@ -70,18 +71,18 @@ class Durations(Collector):
         registry.register(self)
 
     def labels(self, *values: str) -> Duration:
-        """Return the part of these labels."""
+        """Return the histogram of one label set."""
         found = self._by_labels.get(values)
         if found is None:
             found = self._by_labels[values] = Duration(self._bounds, self._names)
         return found
 
     def describe(self) -> Iterator[HistogramMetricFamily]:
-        """Yield its name, so that no other metric takes it."""
+        """Yield the name, so that no other metric takes it."""
         yield HistogramMetricFamily(self._name, self._help)
 
     def collect(self) -> Iterator[HistogramMetricFamily]:
-        """Yield what was counted."""
+        """Yield the counts."""
         family = HistogramMetricFamily(self._name, self._help, labels=self._label_names)
         for values, duration in self._by_labels.items():
             family.add_metric(values, *duration.show())

@@ -1,4 +1,4 @@
-"""Files that a service reads at its start, and again whenever they change."""
+"""Files that a service reads at start and again whenever they change."""
 
 import os
 from pathlib import Path
@@ -9,35 +9,35 @@ Signature = tuple[int, ...] | None
 
 
 class FileFault(ValueError):
-    """The file cannot be read; the message says why."""
+    """The file is unusable; the message says why."""
 
 
 def read_text(path: Path) -> str:
-    """Read a file of UTF-8 text.
+    """Read a UTF-8 text file.
 
     Raises:
-        FileFault: it cannot be read, is too long, or no such text.
+        FileFault: it cannot be read, is too long, or is not UTF-8.
     """
     try:
-        if not path.is_file():  # a pipe would be waited for
+        if not path.is_file():  # reading a pipe would block
             raise FileFault("there is no such file")
         with path.open("rb") as file:
             content = file.read(_MAX_BYTES + 1)
     except OSError as error:
-        reason = (error.strerror or "unknown fault").lower()
+        reason = (error.strerror or "unknown error").lower()
         raise FileFault(f"it cannot be read ({reason})") from None
     if len(content) > _MAX_BYTES:
         raise FileFault(f"it is over {_MAX_BYTES} bytes long")
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise FileFault("it is not text in UTF-8") from None
+        raise FileFault("it is not UTF-8 text") from None
 
 
 def file_signature(path: Path) -> Signature:
-    """Tell one state of a file from the next; None if there is none.
+    """Return a value that changes when the file changes; None if there is no file.
 
-    Taken before the file is read: a change meanwhile then shows at the next look.
+    Take it before reading the file: a change in between then shows at the next check.
     """
     try:
         found = os.stat(path)

@@ -1,8 +1,8 @@
-"""Ask a service whether it is well, for container health checks.
+"""Check whether a service is healthy, for container health checks.
 
-`python -m grid_common.healthcheck URL` exits with status 0 when the URL answers 200; otherwise it
-prints what came instead and exits with 1 (2 when it was called wrongly). It needs Python's own
-library only: it runs every few seconds in every container, beside the service.
+`python -m grid_common.healthcheck URL` exits with status 0 if the URL answers 200. Otherwise it
+prints what it got and exits with 1, or with 2 if the arguments are wrong. It uses the standard
+library only, because it runs every few seconds in every container.
 """
 
 import http.client
@@ -14,7 +14,7 @@ _SHOWN_CHARACTERS = 300
 
 
 def fault(url: str, timeout_s: float = _TIMEOUT_S) -> str | None:
-    """Tell what is wrong with the service behind an http URL, or None when it answers 200.
+    """Return what is wrong with the service behind an http URL, or None if it answers 200.
 
     Raises:
         ValueError: the URL is not of the form http://host[:port]/path.
@@ -22,9 +22,9 @@ def fault(url: str, timeout_s: float = _TIMEOUT_S) -> str | None:
     parts = urlsplit(url)
     if parts.scheme != "http" or not parts.hostname:
         raise ValueError(
-            f"{url!r} is no address to check; give one like http://127.0.0.1:8080/readyz"
+            f"{url!r} is not a URL to check; give one like http://127.0.0.1:8080/readyz"
         )
-    # http.client and not urllib.request: a proxy set in the environment must not answer for us.
+    # http.client, not urllib.request: it ignores proxies set in the environment.
     connection = http.client.HTTPConnection(parts.hostname, parts.port or 80, timeout=timeout_s)
     try:
         connection.request("GET", parts.path or "/")
@@ -41,7 +41,7 @@ def fault(url: str, timeout_s: float = _TIMEOUT_S) -> str | None:
 
 
 def main(arguments: list[str]) -> int:
-    """Check the one URL given; return the exit status."""
+    """Check the given URL; return the exit status."""
     if len(arguments) != 1:
         sys.stderr.write("usage: python -m grid_common.healthcheck URL\n")
         return 2

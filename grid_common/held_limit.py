@@ -1,7 +1,7 @@
-"""How many connections may hold a vehicle: some stay free for what holds none.
+"""Limits how many connections may hold a vehicle, so that some stay free for other requests.
 
-Else a service whose every connection has a vehicle shows none of its lists, and stops nobody, until
-one leaves.
+Otherwise a service with a vehicle on every connection could neither show its lists nor stop a
+session until a vehicle leaves.
 """
 
 import math
@@ -12,7 +12,7 @@ from grid_common.http.response import UpstreamResponse
 
 __all__ = ["HeldLimit", "has_no_connection_free"]
 
-# Of all connections a tenth is kept free, and so many at most.
+# A tenth of the connections is reserved, up to this maximum.
 _SHARE, _MAX_KEPT_FREE = 10, 100
 _RETRY_AFTER_S = 2.0
 _REASON = "connections"
@@ -20,12 +20,12 @@ _TYPE = unavailable_type(_REASON)
 
 
 def has_no_connection_free(answer: UpstreamResponse) -> bool:
-    """Tell whether a service refused a vehicle because its connections are taken."""
+    """Return whether a service refused a vehicle because all its connections are in use."""
     return answer.status == 503 and problem_type(answer.content_type, answer.body) == _TYPE
 
 
 class HeldLimit:
-    """Counts the requests that hold a vehicle, and refuses one too many."""
+    """Counts the requests that hold a vehicle, and refuses those over the limit."""
 
     def __init__(self, service: str) -> None:
         self._service = service
@@ -33,14 +33,14 @@ class HeldLimit:
         self._most = math.inf
 
     def allow(self, connections: int) -> None:
-        """Have a limit that goes with so many connections in all."""
+        """Set the limit for a total number of connections."""
         self._most = connections - min(_MAX_KEPT_FREE, connections // _SHARE)
 
     def take(self) -> None:
-        """Count one more.
+        """Count one more request.
 
         Raises:
-            Unavailable: that would be one too many.
+            Unavailable: the limit is reached.
         """
         if self._held >= self._most:
             raise Unavailable(
@@ -52,5 +52,5 @@ class HeldLimit:
         self._held += 1
 
     def leave(self) -> None:
-        """Count one less."""
+        """Count one request fewer."""
         self._held -= 1

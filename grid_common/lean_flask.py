@@ -1,13 +1,13 @@
-"""Flask without what no service here uses, and without doing twice what it does for each request.
+"""Flask without the parts that no service here uses, and without repeated work per request.
 
-The app has no sessions, no teardown functions, no URL value preprocessors and no listeners to
-Flask's signals, and what was asked for is read from the WSGI environ: that is most of what Flask
-does for a request, and was most of what a request cost (docs/performance.md). A path without
-variables is looked up, together with all that is called for it. All others, and whatever raises, go
-Flask's own way.
+The app has no cookie sessions, no teardown functions, no URL value preprocessors and no signal
+listeners, and reads requests from the WSGI environ. These are most of what Flask does for a
+request, and were most of its cost (docs/performance.md). A path without variables is looked up
+together with everything that is called for it. All other paths, and all errors, go through Flask
+itself.
 
-This is the one file that touches names which Flask keeps to itself: pyproject.toml bounds Flask's
-version for its sake.
+This is the only file that uses private names of Flask. pyproject.toml has an upper bound on Flask's
+version because of it.
 """
 
 from collections.abc import Callable
@@ -28,39 +28,39 @@ __all__ = ["LeanFlask", "current_g", "current_request"]
 
 
 def current_request() -> Request:
-    """Return what Flask's `request` stands for: each look through that takes a microsecond."""
+    """Return the object behind Flask's `request`, whose proxy takes a microsecond per access."""
     return _cv_request.get().request
 
 
 def current_g() -> "_AppCtxGlobals":
-    """Return what Flask's `g` stands for: each look through that takes a microsecond."""
+    """Return the object behind Flask's `g`: each access through the proxy takes a microsecond."""
     return _cv_app.get().g
 
 
 class LeanFlask(Flask):
-    """A Flask app whose requests cost less."""
+    """A Flask app with a lower cost per request."""
 
     def __init__(self, name: str) -> None:
-        """Build an app without static files."""
+        """Create an app without static files."""
         super().__init__(name, static_folder=None)
         self.request_class = _LeanRequest
         self.session_interface = _NoSessions()
 
     def _check_setup_finished(self, f_name: str) -> None:
-        """Look routes up anew after each change of the app, which Flask announces by this call."""
+        """Rebuild the routes after each change of the app, which Flask announces by this call."""
         super()._check_setup_finished(f_name)
         self.__dict__.pop("_routes", None)
 
     @cached_property
     def _routes(self) -> "dict[tuple[str, str], _Route]":
-        """What is called for paths without variables, by method; OPTIONS needs Flask's adapter.
+        """The calls for each path without variables, by method; OPTIONS needs Flask's adapter.
 
         Raises:
             RuntimeError: the app has functions that would never be called.
         """
         for kind in ("teardown_request", "teardown_appcontext", "url_value_preprocessor"):
             if getattr(self, f"{kind}s", None) or getattr(self, f"{kind}_funcs", None):
-                raise RuntimeError(f"{kind}: a service's app calls no such functions")
+                raise RuntimeError(f"{kind}: a service's app does not call such functions")
         return {
             (method, rule.rule): self._route(rule)
             for rule in self.url_map.iter_rules()
@@ -79,17 +79,18 @@ class LeanFlask(Flask):
         )
 
     def request_context(self, environ: "WSGIEnvironment") -> RequestContext:
-        """Build the context of one request."""
+        """Create the context of one request."""
         return _LeanContext(self, environ)
 
     def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
-        """Find a fixed path's rule at once; Flask's adapter, which finds the others, costs more."""
+        """Match a fixed path at once; Flask's adapter, which matches the others, costs more."""
         if request is None:
-            return None  # no service has a name of its own (SERVER_NAME) to build URLs from
+            return None  # no service sets SERVER_NAME, from which to build URLs
         if isinstance(request, _LeanRequest):
             environ = request.environ
             route = self._routes.get((environ["REQUEST_METHOD"], environ["PATH_INFO"]))
-            # What Flask refuses by its host, or takes for a websocket's, is left to it.
+            # Requests that Flask refuses by their host, or treats as a websocket's, are
+            # left to it.
             if (
                 route is not None
                 and "HTTP_UPGRADE" not in environ
@@ -101,7 +102,7 @@ class LeanFlask(Flask):
         return super().create_url_adapter(request)
 
     def full_dispatch_request(self) -> Response:
-        """Answer the current request as Flask does."""
+        """Handle the current request as Flask does."""
         context = _cv_request.get()
         route: _Route | None = context.request.route  # type: ignore[attr-defined] # a _LeanRequest
         if route is None:
@@ -124,16 +125,16 @@ class LeanFlask(Flask):
         return response
 
     def make_response(self, rv: Any) -> Response:
-        """Take what a view returned for a response, which it is as a rule."""
+        """Return a view's result unchanged if it is a response, which is the usual case."""
         return rv if isinstance(rv, self.response_class) else super().make_response(rv)
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
-        """Take a function as it is: Flask would look at each request whether it is a coroutine."""
+        """Return the function unchanged; Flask would check each time if it is a coroutine."""
         return func
 
 
 class _Route(NamedTuple):
-    """A path without variables, and what is called for it in this order."""
+    """A path without variables, and its calls in their order."""
 
     rule: Rule
     before: list[Callable[[], Any]]
@@ -142,7 +143,7 @@ class _Route(NamedTuple):
 
 
 class _LeanRequest(Request):
-    """Flask's request, which takes itself apart once any part of it is asked for."""
+    """Flask's request, parsed only when a part of it is accessed."""
 
     route: _Route | None = None
 
@@ -158,7 +159,7 @@ class _LeanRequest(Request):
 
 
 class _LeanContext(RequestContext):
-    """Makes `request` and `g` stand for those of one request, and does nothing else."""
+    """Binds `request` and `g` to one request, and does nothing else."""
 
     def push(self) -> None:
         self._tokens = _cv_app.set(self.app.app_context()), _cv_request.set(self)
@@ -177,7 +178,7 @@ class _NoSessions(SessionInterface):
 
 @lru_cache(1024)
 def _is_host(text: str) -> bool:
-    """Tell whether a `Host` can be one, as Flask tells it."""
+    """Return whether Flask accepts a `Host` value."""
     try:
         text.partition(":")[0].encode("idna")
     except UnicodeError:

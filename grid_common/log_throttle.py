@@ -1,21 +1,21 @@
-"""Which of a caller's like events to log: one that repeats itself must not fill the log."""
+"""Chooses which of a caller's repeated events to log, so that they do not fill the log."""
 
 import math
 from collections import OrderedDict
 
 _EVERY_S = 10.0
-# Beyond these the caller that was logged longest ago is forgotten, and logged again when it comes.
+# Above this number the caller logged longest ago is forgotten, and logged when it returns.
 _MAX_CALLERS = 1000
 
 
 class LogThrottle:
-    """Lets one event of a caller into the log in ten seconds. Pure: the clock is passed in."""
+    """Passes one event per caller and ten seconds. Pure: the clock is passed in."""
 
     def __init__(self) -> None:
         self._logged: OrderedDict[str, tuple[float, int]] = OrderedDict()
 
     def count(self, caller: str, now_s: float) -> int | None:
-        """Count an event; return how many were left out since the last logged, None to leave it."""
+        """Count an event; return how many were suppressed before it, or None to suppress it."""
         at_s, left_out = self._logged.get(caller, (-math.inf, 0))
         if now_s - at_s < _EVERY_S:
             self._logged[caller] = at_s, left_out + 1

@@ -1,6 +1,6 @@
-"""Logs: one JSON line an event on stdout, or coloured text at a terminal.
+"""Logs: one JSON line per event on stdout, or coloured text at a terminal.
 
-JSON escapes whatever a caller sends, so nothing can forge a line; the console renderer prints
+JSON escapes whatever a caller sends, so that nobody can forge a line; the console renderer prints
 values with `repr` for the same reason.
 """
 
@@ -44,10 +44,10 @@ def configure_logs(service: str, settings: ServiceSettings) -> Log:
         processors=processors,
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=lambda *_: sink,
-        # Loggers are bound once for a process; caching saves the lookup on each line.
+        # Loggers are bound once per process; caching saves the lookup on each line.
         cache_logger_on_first_use=True,
     )
-    # Libraries (gunicorn, and urllib3 in the load tester) write through the same door.
+    # Libraries (gunicorn, and urllib3 in the load tester) log through the same pipeline.
     logging.basicConfig(level=max(level, logging.WARNING), handlers=[_Forward()], force=True)
     log: Log = structlog.get_logger()
     return log
@@ -56,8 +56,8 @@ def configure_logs(service: str, settings: ServiceSettings) -> Log:
 class _Sink(Generic[AnyStr]):
     """Writes lines, and drops those that cannot be written: the disk is full, or nobody reads.
 
-    A vehicle that is charged must not be told that it is not, nor a substation be given up, for a
-    line of the log.
+    A failed log line must not turn a successful charge into an error, nor mark a substation as
+    failed.
     """
 
     def __init__(self, stream: IO[AnyStr], end: AnyStr) -> None:
@@ -65,7 +65,7 @@ class _Sink(Generic[AnyStr]):
         self._end: AnyStr = end
 
     def msg(self, line: AnyStr) -> None:
-        try:  # `suppress` would take longer than the writing
+        try:  # `suppress` would take longer than the write
             self._stream.write(line + self._end)
             self._stream.flush()
         except OSError:
@@ -75,7 +75,7 @@ class _Sink(Generic[AnyStr]):
 
 
 class _Forward(logging.Handler):
-    """Hands records of the standard library's logging to structlog."""
+    """Forwards records of the standard library's logging to structlog."""
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
@@ -89,7 +89,7 @@ class _Forward(logging.Handler):
 def _as_json(logger: WrappedLogger, method: str, event: EventDict) -> bytes:
     if "exc_info" in event:
         event = structlog.processors.format_exc_info(logger, method, event)
-    if "time" not in event:  # a line may tell of what was before
+    if "time" not in event:  # an event may carry an earlier time
         event["time"] = datetime.now(UTC)
-    # `default=str` is how orjson is told to write what it does not know.
+    # `default=str` tells orjson how to write unknown types.
     return orjson.dumps(event, default=str, option=orjson.OPT_UTC_Z)

@@ -1,4 +1,4 @@
-"""Counts and logs what reached a service and was no request, so that no app answered it."""
+"""Counts and logs malformed requests, which never reach an app."""
 
 import time
 from typing import TYPE_CHECKING
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 
 class MalformedRequests:
-    """One for a service."""
+    """The malformed requests of one service."""
 
     def __init__(self, registry: CollectorRegistry, log: Log) -> None:
         self._answers = Counter(
             "http_malformed_requests",
-            "Answers to what is no request, or too large for now; none is in http_requests_total",
+            "Malformed requests, and those too large for now; not in http_requests_total",
             ["status"],
             registry=registry,
         )
@@ -29,14 +29,14 @@ class MalformedRequests:
         self._log_throttle = LogThrottle()
 
     def note(self, problem: Malformed, environ: "WSGIEnvironment") -> dict[str, str]:
-        """Count one, log it unless its caller's last was logged just now, and return its id.
+        """Count a malformed request, log it unless the caller repeats itself, return its ID.
 
         Args:
-            problem: what it is answered with.
-            environ: what was read of it.
+            problem: the response.
+            environ: the part of the request that was parsed.
 
         Returns:
-            The header for its answer that names it.
+            The response header that carries the ID.
         """
         self._answers.labels(str(problem.status.value)).inc()
         address, given_id = environ.get("REMOTE_ADDR", ""), request_id(environ)

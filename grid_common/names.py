@@ -1,4 +1,4 @@
-"""Names of hosts: the addresses that they lead to."""
+"""Host names and the addresses that they resolve to."""
 
 import socket
 from collections.abc import Callable, Collection, Sequence
@@ -8,10 +8,10 @@ __all__ = ["choose_family", "is_address", "listens", "resolve"]
 
 
 def resolve(host: str, port: int) -> list[list[str]]:
-    """Look a host's addresses up: those of IPv4, then those of IPv6, where there are any; sorted.
+    """Look up a host's addresses: a sorted list of IPv4, then one of IPv6, without empty lists.
 
     Raises:
-        OSError: it cannot be found.
+        OSError: the name does not resolve.
     """
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     families = (
@@ -22,7 +22,7 @@ def resolve(host: str, port: int) -> list[list[str]]:
 
 
 def is_address(host: str) -> bool:
-    """Tell whether a host is an address rather than a name."""
+    """Return whether a host is an address rather than a name."""
     try:
         ip_address(host)
     except ValueError:
@@ -37,16 +37,16 @@ def choose_family(
     is_well: Callable[[str], bool],
     listens: Callable[[str], bool],
 ) -> Sequence[str]:
-    """Choose between the IPv4 and the IPv6 addresses of a host: they lead to the same servers.
+    """Choose between the IPv4 and the IPv6 addresses of a host, which lead to the same servers.
 
-    The family chosen last stays as long as it serves, so that no server changes its address
-    for nothing; only when none of its addresses is well are both tried.
+    The last choice stays while it serves, so that no server changes its address without need. Both
+    families are tried only if none of its addresses is healthy.
 
     Args:
-        families: as `resolve` gives them.
-        last: what was chosen last.
-        is_well: tells whether an address is in use and serves.
-        listens: tells whether a connection to an address can be made.
+        families: the result of `resolve`.
+        last: the last choice.
+        is_well: returns whether an address is in use and serves.
+        listens: returns whether an address accepts connections.
     """
     if len(families) < 2:
         return families[0] if families else ()
@@ -57,7 +57,7 @@ def choose_family(
 
 
 def listens(address: str, port: int, timeout_s: float) -> bool:
-    """Tell whether a connection can be made."""
+    """Return whether an address accepts a connection within `timeout_s` seconds."""
     try:
         socket.create_connection((address, port), timeout_s).close()
     except OSError:

@@ -1,29 +1,32 @@
-"""How many connections the system's limit on open files leaves room for."""
+"""How many connections fit into the system's limit on open files."""
 
 import resource
 
 __all__ = ["TooFewFiles", "make_room"]
 
-# Files that a service has open beside those of its callers: its door, its log, its polls.
+# Files that a service has open besides those of its callers: listening socket, log, polls.
 _OTHER_FILES = 100
-# A vehicle takes two: to its caller, and to the next hop. A service that accepts callers until it
-# has no file left can send no vehicle on.
+# A vehicle takes two: one for its caller, one for the next hop. A service that used all files for
+# callers could forward no vehicle.
 _FILES_EACH = 2
 
 
 class TooFewFiles(RuntimeError):
-    """A service cannot do its work with so few open files; the message says how many it needs."""
+    """The limit on open files is too low for the service; the message says how many it needs."""
 
 
 def make_room(*, least: int, wanted: int) -> int:
-    """Have as many files open as connections need, where that is allowed; return how many fit.
+    """Raise the limit on open files as far as connections need and the system allows.
 
     Args:
-        least: fewest connections that are of use.
-        wanted: most connections.
+        least: minimum number of connections.
+        wanted: maximum number of connections.
+
+    Returns:
+        How many connections fit.
 
     Raises:
-        TooFewFiles: not even the fewest fit.
+        TooFewFiles: not even the minimum fits.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     files = all_files = _files(wanted)
@@ -32,8 +35,8 @@ def make_room(*, least: int, wanted: int) -> int:
     needed = min(_files(least), all_files)
     if files < needed:
         raise TooFewFiles(
-            f"only {files} files may be open here, and at least {needed} are needed, "
-            f"{all_files} for MAX_CONNECTIONS={wanted}. Allow them with `ulimit -n {all_files}` "
+            f"the limit on open files is {files}, and at least {needed} are needed, "
+            f"{all_files} for MAX_CONNECTIONS={wanted}. Raise it with `ulimit -n {all_files}` "
             "(with Docker: ulimits.nofile)"
         )
     if soft != resource.RLIM_INFINITY and soft < files:

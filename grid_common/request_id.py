@@ -1,4 +1,4 @@
-"""The id that a request has in every log line and answer on its way."""
+"""The request ID that identifies a request in log lines and responses of every hop."""
 
 import os
 import re
@@ -12,6 +12,6 @@ _FORM = re.compile(r"[A-Za-z0-9._:-]{1,64}", re.ASCII)
 
 
 def request_id(environ: "WSGIEnvironment") -> str:
-    """Take over the caller's request id where it is of a harmless form, or make one."""
+    """Return the caller's request ID if its form is harmless; otherwise generate one."""
     given = environ.get("HTTP_X_REQUEST_ID", "")
     return given if _FORM.fullmatch(given) else os.urandom(8).hex()

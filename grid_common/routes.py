@@ -1,4 +1,4 @@
-"""What to say of a path that a service does not have, or of a method that a path does not take."""
+"""Error messages for unknown paths and for methods that a path does not take."""
 
 import re
 from collections import defaultdict
@@ -13,24 +13,24 @@ from grid_common.api.problems import shown_name
 _DESCRIBED = "GET /openapi.json describes every path."
 # Methods that Flask adds by itself.
 _IMPLIED = frozenset({"HEAD", "OPTIONS"})
-# A longer path is looked at no further: comparing takes time that grows with its square.
+# Longer paths get no suggestion: comparison takes quadratic time.
 _LONGEST = 64
 _LIKENESS = 0.7
 
 
 def explain(error: HTTPException, method: str, path: str, routes: Map) -> str:
-    """Word one of Flask's own errors; of a wrong path or method it tells the nearest that is right.
+    """Return the message for one of Flask's own errors, with the nearest valid path or method.
 
     Args:
         error: what Flask raised.
-        method: the request's.
-        path: the request's.
-        routes: those that there are.
+        method: the request's method.
+        path: the request's path.
+        routes: the existing routes.
     """
     if isinstance(error, MethodNotAllowed):
         right = _with_methods(shown_name(path), error.valid_methods or ())
         return f"{shown_name(path)} does not take {shown_name(method)}. Use {right}. {_DESCRIBED}"
-    # A view that aborts says itself what is missing.
+    # A view that aborts gives its own description.
     if isinstance(error, NotFound) and error.description == NotFound.description:
         known = _known(routes)
         near = nearest(path, known)
@@ -44,9 +44,9 @@ def explain(error: HTTPException, method: str, path: str, routes: Map) -> str:
 
 
 def nearest(path: str, known: Collection[str]) -> str | None:
-    """Return the known path that is nearest to another one, None where none is near.
+    """Return the known path that is nearest to another one, or None if none is close.
 
-    A part of the other that is like a known path will do, as in `/api/v1/charges`.
+    A part of the other path may match, as in `/api/v1/charges`.
     """
     parts = re.split(r"/+", path[:_LONGEST].lower())
     words = {_folded(word) for part in parts for word in (part, *re.split(r"[^a-z0-9]+", part))}
@@ -66,7 +66,7 @@ def _folded(path: str) -> str:
 
 
 def _known(routes: Map) -> dict[str, set[str]]:
-    """List the paths without variables and the methods that each takes."""
+    """Return the paths without variables, with the methods that each takes."""
     known: dict[str, set[str]] = defaultdict(set)
     for rule in routes.iter_rules():
         if not rule.arguments:

@@ -1,8 +1,8 @@
-"""The server in front of every Flask app: gunicorn with one gevent worker.
+"""The server of every Flask app: gunicorn with one gevent worker.
 
-One worker, because gauges and the balancer's state live in one process; a service grows by
-containers. SIGTERM drains: the worker goes on listening, so that it can say that it drains,
-finishes the vehicles it has, and then leaves.
+One worker, because gauges and the balancer's state live in one process; a service scales with
+containers. On SIGTERM the worker drains: it keeps listening to report that it drains, finishes its
+vehicles, and then exits.
 """
 
 import atexit
@@ -26,7 +26,7 @@ from grid_common.settings import ServiceSettings, in_use_by_old_name, misspelt
 
 
 class _ThroughOurLog(GunicornLogger):
-    """Gunicorn's own messages, handed to the one log of the service."""
+    """Sends gunicorn's own messages to the service's log."""
 
     def setup(self, cfg: Any) -> None:
         super().setup(cfg)
@@ -35,19 +35,19 @@ class _ThroughOurLog(GunicornLogger):
 
 
 class Server(BaseApplication):
-    """Gunicorn with the grid's configuration, which is the same in containers and without."""
+    """gunicorn with the grid's configuration, the same with and without containers."""
 
     def __init__(
         self, service: str, settings: ServiceSettings, create_app: Callable[[], Any]
     ) -> None:
-        """Prepare to serve; `run` does, until SIGTERM.
+        """Prepare to serve; `run` serves until SIGTERM.
 
         Args:
-            service: the name that the log uses.
-            settings: where to listen, and the rest.
+            service: the service's name in the log.
+            settings: the service's settings.
             create_app: builds the Flask app; called in the worker.
 
-        Exits with status 2 where too few files may be open.
+        Exits with status 2 if the limit on open files is too low.
         """
         try:
             self._connections = make_room(
@@ -71,12 +71,12 @@ class Server(BaseApplication):
             before=lambda: signal.pthread_sigmask(signal.SIG_BLOCK, HELD_BACK),
             after_in_parent=lambda: signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD_BACK),
         )
-        gc.freeze()  # what is loaded stays; a worker that collects would take a copy of all of it
-        atexit.register(gc.unfreeze)  # the interpreter takes everything apart in its own order
+        gc.freeze()  # loaded modules stay; a collection in the worker would copy all their pages
+        atexit.register(gc.unfreeze)  # the interpreter shuts down in its own order
         Supervisor(self).run()
 
     def load_config(self) -> None:
-        """Tell gunicorn its settings."""
+        """Set gunicorn's options."""
         settings = self._settings
         for name, value in {
             "bind": f"{in_url(settings.bind_host)}:{settings.port}",
@@ -86,7 +86,7 @@ class Server(BaseApplication):
             "backlog": 4096,
             "graceful_timeout": math.ceil(settings.drain_timeout) + MARGIN_S,
             "timeout": 30,
-            # The heartbeat file belongs in memory: a slow disk must not look like a hung worker.
+            # The heartbeat file belongs in memory: a slow disk must not make a worker look hung.
             "worker_tmp_dir": "/dev/shm" if os.path.isdir("/dev/shm") else None,  # noqa: S108
             "logger_class": _ThroughOurLog,
             "loglevel": "warning",
@@ -96,14 +96,14 @@ class Server(BaseApplication):
             self.cfg.set(name, value)
 
     def load(self) -> Any:
-        """Build the app, in the worker, once gevent has patched the standard library."""
+        """Build the app in the worker, after gevent has patched the standard library."""
         app = self._create_app()
         _collect_rarely()
         return app
 
 
 def _at_exit(_master: Any, worker: Any) -> None:
-    """Have the app do what is to be done at its end, unless it did not come to be."""
+    """Run the app's exit functions, unless the app failed to start."""
     app = getattr(worker, "wsgi", None)
     if app is None:
         return
@@ -117,12 +117,13 @@ def _at_exit(_master: Any, worker: Any) -> None:
 
 
 def _collect_rarely() -> None:
-    """Keep the garbage collector from stopping the service to look at all that it holds.
+    """Run the garbage collector rarely, because a collection pauses the service.
 
     With thousands of vehicles in flight a full collection takes up to half a second, and by default
-    one comes with each quarter more of them. There is next to nothing for it to find: a charge
-    leaves no cycle behind, and those of werkzeug's router, where a path has variables, die young.
+    one runs each time their number grows by a quarter. It would find next to nothing: a charge
+    leaves no reference cycle, and those of werkzeug's router, for paths with variables, are
+    collected young.
     """
     gc.collect()
-    gc.freeze()  # what the app is made of stays for good
+    gc.freeze()  # the app's own objects stay for good
     gc.set_threshold(5_000, 10, 100)

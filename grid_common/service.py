@@ -1,4 +1,4 @@
-"""The Flask app that every service starts from: its health, its metrics, its errors, its logs."""
+"""The Flask app that every service builds on: health, metrics, errors, logs."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -32,28 +32,27 @@ from grid_common.settings import ServiceSettings
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
-# nginx's number for "the caller closed the request": for logs and metrics, nobody else reads it.
+# nginx's status for "client closed request": for logs and metrics only, because nobody reads it.
 _CLIENT_CLOSED_REQUEST = 499
-# Counted, and not timed: these times tell nothing, and anyone could add a histogram's many lines
-# for each to every scrape from then on.
+# Counted but not timed: these durations mean nothing, and any client could add a histogram's many
+# series to every scrape.
 _TURNED_AWAY = frozenset({401, 421, 429})
 _BODILESS = frozenset({"HEAD", "OPTIONS"})
-# Not behind our server, as in a unit test, there is no connection to watch.
+# Without our server, as in a unit test, there is no connection to watch.
 _NOBODY = Caller(None)
 
 
 class ServiceResponse(Response):
-    """Flask's response, but one of status 200, if not streamed, goes to the server as it is.
+    """Flask's response, except that a non-streamed 200 goes to the server without a copy.
 
-    Flask's own goes through a copy of the headers first, to add a length, or to take the body from
-    the answer to a HEAD: both the server does anyway. What asks to be called once the answer is
-    closed is called only of others.
+    Flask copies the headers first to add a length, or to drop the body of a HEAD response; the
+    server does both anyway. Functions registered with `call_on_close` run only for other responses.
     """
 
     def __call__(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
-        """Answer a WSGI request."""
+        """Return the response as a WSGI app does."""
         if self.status_code != 200 or not self.is_sequence:
             return super().__call__(environ, start_response)
         start_response(self.status, self.headers.to_wsgi_list())
@@ -61,10 +60,10 @@ class ServiceResponse(Response):
 
 
 class BytesResponse(ServiceResponse):
-    """A response whose body is in bytes: nothing of it is left to encode."""
+    """A response whose body is already encoded."""
 
     def __init__(self, body: bytes, status: int, content_type: str) -> None:
-        """Answer with this body."""
+        """Create a response with this body."""
         super().__init__([body], status=status, content_type=content_type)
 
     def iter_encoded(self) -> Iterator[bytes]:
@@ -73,23 +72,23 @@ class BytesResponse(ServiceResponse):
 
 
 def json_response(document: Any, status: int = 200) -> ServiceResponse:
-    """Answer with a document; one in bytes is JSON already."""
+    """Return a JSON response; a document of type bytes is JSON already."""
     body = document if isinstance(document, bytes) else orjson.dumps(document)
     return BytesResponse(body, status, "application/json")
 
 
 class ServiceApp(LeanFlask):
-    """A Flask app with what every service has: a log, a registry of metrics and a drain."""
+    """A Flask app with the common parts of every service: log, metrics registry and drain."""
 
     response_class = ServiceResponse
 
     def __init__(self, service: str, settings: ServiceSettings, *, ready: Callable[[], str | None]):
-        """Build the app.
+        """Create the app.
 
         Args:
-            service: the name that logs and metrics use.
+            service: the service's name in logs and metrics.
             settings: the service's settings.
-            ready: tells why the service cannot do its job now, or None when it can.
+            ready: returns why the service cannot do its job now, or None if it can.
         """
         super().__init__(service)
         self.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
@@ -99,10 +98,10 @@ class ServiceApp(LeanFlask):
         self.held_limit = HeldLimit(service)
         self.registry = CollectorRegistry()
         self.malformed = MalformedRequests(self.registry, self.log)
-        self.on_check: Callable[[WSGIEnvironment], object] = lambda _environ: None  # of /healthz
-        self.at_exit: list[Callable[[], object]] = []  # called as the process ends, if it can
-        # Once it has drained the process is gone from one moment to the next, and its connections
-        # with it. Else those who are left are disconnected one by one, and may still be answered.
+        self.on_check: Callable[[WSGIEnvironment], object] = lambda _environ: None  # on /healthz
+        self.at_exit: list[Callable[[], object]] = []  # called when the process exits regularly
+        # True: after the drain the process exits at once, and its connections with it. False:
+        # remaining callers are disconnected one by one, and may still get a response.
         self.leaves_at_once = False
         self._ready = ready
         self._register_metrics()
@@ -118,10 +117,10 @@ class ServiceApp(LeanFlask):
     ) -> Callable[[], Response]:
         """Decorate a view that holds its request while a vehicle charges.
 
-        With `while_draining` the view itself refuses new ones, and those that are too many. The
-        vehicle counts as in flight until
-        the view returns; the caller's disconnect ends the view with ClientDisconnected, which this
-        turns into an answer that nobody reads.
+        The vehicle counts as in flight until the view returns. If the caller disconnects,
+        ClientDisconnected ends the view and is turned into a response that nobody reads.
+
+        With `while_draining` the view itself refuses new vehicles, and those over the limit.
         """
         vehicle = self.drain.any_vehicle() if while_draining else self.drain.vehicle()
         limit = self.held_limit
@@ -169,7 +168,8 @@ class ServiceApp(LeanFlask):
             registry=self.registry,
         )
 
-        # The children of both by their labels: looking them up there takes longer than counting.
+        # The children of both metrics by label values: the library's own lookup takes longer than
+        # counting.
         self._meters: dict[tuple[str, str, int], tuple[Counter, Duration | None]] = {}
 
     def _begin(self) -> None:
@@ -180,7 +180,7 @@ class ServiceApp(LeanFlask):
     def _end(self, response: Response) -> Response:
         asked, noted = current_request(), current_g()
         response.headers.add(REQUEST_ID_HEADER, noted.request_id)
-        # An unknown path is the caller's choice and must not become a label, nor must its method.
+        # An unknown path or method must not become a label: the caller chooses it.
         rule = asked.url_rule
         method, route = (
             (asked.environ["REQUEST_METHOD"], rule.rule) if rule else ("other", "unknown")
@@ -202,18 +202,19 @@ class ServiceApp(LeanFlask):
 
     def _healthz(self) -> Response:
         self.on_check(current_request().environ)
-        # A service that drains lives: who restarts what does not must wait for its last vehicles.
+        # A service that drains is alive: a liveness probe must not kill it before its last vehicles
+        # leave.
         reported = "draining\n" if self.drain.active else "alive\n"
         return Response(reported, content_type="text/plain; charset=utf-8")
 
     def _readyz(self) -> Response:
-        reason = "the service drains" if self.drain.active else self._ready()
+        reason = "the service is draining" if self.drain.active else self._ready()
         if reason is None:
             return Response("ready\n", content_type="text/plain; charset=utf-8")
         return problem_response(Unavailable("not-ready", reason, retry_after_s=1))
 
     def _metrics(self) -> Response:
-        # One format for all: the library fails on, and echoes, odd versions in `Accept`.
+        # One format for all: the library fails on odd versions in `Accept`, and echoes them.
         return Response(generate_latest(self.registry), content_type=CONTENT_TYPE_PLAIN_0_0_4)
 
 

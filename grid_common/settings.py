@@ -1,6 +1,7 @@
-"""Settings: each declared once with its type, default, unit and meaning, read from the environment.
+"""Settings: each declared once with type, default, unit and meaning, read from the environment.
 
-A wrong one stops the service at start with a line that names the setting, its value and the remedy.
+An invalid one stops the service at start with a line that names the setting, its value and the
+remedy.
 """
 
 import os
@@ -16,18 +17,19 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from grid_common.http.url import hide_passwords, parse_host
 
-# A service that can hold fewer is of no use: others' checks and polls need some of them.
+# With fewer connections a service is of no use: health checks and polls need some of them.
 _LEAST_CONNECTIONS = 32
-# Of a setting that may hold a secret by mistake (`repr=False`), this many characters are shown.
+# How many characters are shown of a setting that may contain a secret by mistake (`repr=False`).
 _SHOWN = 20
-# From this on a variable is likely a misspelt setting: those of other services are less alike.
+# From this similarity on a variable is likely a misspelt setting; settings of other services are
+# less similar.
 _LIKENESS = 0.9
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 
 
 def _can_be_shown(path: Path) -> Path:
     if not str(path).isprintable():
-        raise ValueError("the log could not name it; give a path in UTF-8, of printable characters")
+        raise ValueError("it cannot be logged; give a path of printable UTF-8 characters")
     return path
 
 
@@ -35,26 +37,26 @@ FilePath = Annotated[Path, AfterValidator(_can_be_shown)]
 
 
 class SettingsError(ValueError):
-    """One or more settings cannot be used; the message has a line for each."""
+    """One or more settings are invalid; the message has a line for each."""
 
 
 class ServiceSettings(BaseSettings):
-    """What every service of the grid can be told.
+    """The settings that all services have.
 
-    Field names in upper case are the environment variables. A field's `description` is its meaning,
-    with the unit where it has one. One that is set but empty counts as not set.
+    Field names in upper case are the environment variables. A field's `description` gives its
+    meaning, with the unit if it has one. A variable that is set but empty counts as not set.
     """
 
-    # Old names of settings, and what each is called now. They work for one release, with a warning.
+    # Old names of settings and their new names. The old ones work for one release, with a warning.
     renamed: ClassVar[dict[str, str]] = {}
 
-    # Compose and shells hand on what is not set as empty (`METRICS_PORT=${METRICS_PORT:-}`).
+    # Compose and shells pass unset variables as empty ones (`METRICS_PORT=${METRICS_PORT:-}`).
     model_config = SettingsConfigDict(extra="ignore", frozen=True, env_ignore_empty=True)
 
     bind_host: str = Field("127.0.0.1", description="Address to listen on")
     port: int = Field(ge=0, le=65_535, description="TCP port to listen on")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
-        "info", description="Least severe level that is logged"
+        "info", description="Minimum severity that is logged"
     )
     log_format: Literal["auto", "json", "console"] = Field(
         "auto",
@@ -80,7 +82,7 @@ class ServiceSettings(BaseSettings):
 
     @property
     def least_connections(self) -> int:
-        """Fewest connections with which the service does its work."""
+        """Minimum number of connections with which the service can work."""
         return min(_LEAST_CONNECTIONS, self.max_connections)
 
     @field_validator("bind_host")
@@ -93,7 +95,7 @@ class ServiceSettings(BaseSettings):
         """Read the settings from the environment.
 
         Raises:
-            SettingsError: a setting is missing or wrong.
+            SettingsError: a setting is missing or invalid.
         """
         given: dict[str, Any] = {
             now.lower(): os.environ[old]
@@ -107,13 +109,13 @@ class ServiceSettings(BaseSettings):
 
     @classmethod
     def load_or_exit(cls, program: str) -> Self:
-        """Read a program's settings: `--help` prints them, a wrong one exits with status 2."""
+        """Read a program's settings. `--help` prints them; an invalid one exits with status 2."""
         if {"-h", "--help"} & set(sys.argv[1:]):
             sys.stdout.write(help_text(cls, program))
             sys.exit(0)
         if len(sys.argv) > 1:
             sys.stderr.write(
-                f"{program}: no argument {sys.argv[1]!r}: settings come from the environment, "
+                f"{program}: unknown argument {sys.argv[1]!r}: settings come from the environment, "
                 f"see `python -m {program} --help`\n"
             )
             sys.exit(2)
@@ -122,13 +124,13 @@ class ServiceSettings(BaseSettings):
         except SettingsError as error:
             lines = str(error).splitlines()
             for name, meant in misspelt(cls, os.environ).items():
-                lines.append(f"{name} is no setting; did you mean {meant}?")
+                lines.append(f"{name} is not a setting; did you mean {meant}?")
             sys.stderr.write("".join(f"{program}: {line}\n" for line in lines))
             sys.exit(2)
 
 
 def rows(settings: type[ServiceSettings]) -> list[tuple[str, str, str]]:
-    """List (environment variable, default, meaning) of each setting, in order of declaration."""
+    """Return (environment variable, default, meaning) of each setting, in order of declaration."""
     return [
         (name.upper(), _default(field), field.description or "")
         for name, field in settings.model_fields.items()
@@ -138,12 +140,12 @@ def rows(settings: type[ServiceSettings]) -> list[tuple[str, str, str]]:
 def in_use_by_old_name(
     settings: type[ServiceSettings], variables: Mapping[str, str]
 ) -> dict[str, str]:
-    """Return the old names of settings that are set, each with the name to use."""
+    """Return the old names of settings that are set, each with its new name."""
     return {old: now for old, now in settings.renamed.items() if variables.get(old)}
 
 
 def misspelt(settings: type[ServiceSettings], variables: Iterable[str]) -> dict[str, str]:
-    """Return the variables that are no setting, each with the one that was likely meant."""
+    """Return the variables that are not settings but close to one, each with that setting."""
     known = {name.upper() for name in settings.model_fields}
     found: dict[str, str] = {}
     for name in variables:
@@ -158,7 +160,7 @@ def misspelt(settings: type[ServiceSettings], variables: Iterable[str]) -> dict[
 
 
 def help_text(settings: type[ServiceSettings], program: str) -> str:
-    """Describe a program's settings as its `--help` prints them."""
+    """Return the `--help` text of a program's settings."""
     table = rows(settings)
     width = max(len(name) for name, _, _ in table)
     lines = [f"usage: python -m {program}", "", "Settings (environment variables):"]
@@ -168,7 +170,7 @@ def help_text(settings: type[ServiceSettings], program: str) -> str:
 
 
 def explain(settings: type[ServiceSettings], error: ValidationError) -> str:
-    """Turn a validation error into a line for each wrong setting: name, value, fault, remedy."""
+    """Return a line for each invalid setting of a validation error: name, value, fault, remedy."""
     lines = []
     for fault in error.errors(include_url=False):
         field = str(fault["loc"][0]) if fault["loc"] else ""

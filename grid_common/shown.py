@@ -1,8 +1,8 @@
-"""How a value that others sent is shown in a message. Pure."""
+"""How to show untrusted values in messages. Pure."""
 
 
 def shown(value: object, limit: int = 40) -> str:
-    """Show a caller's value in a message: printable, short, of bounded cost, spelled as in JSON."""
+    """Show a caller's value in a message: printable, short, at bounded cost, written as in JSON."""
     if isinstance(value, dict):
         return "an object"
     if isinstance(value, list):
@@ -14,6 +14,6 @@ def shown(value: object, limit: int = 40) -> str:
 
 
 def shown_name(name: str, limit: int = 40) -> str:
-    """Show a name that a caller made up: printable and short as with `shown`, but not quoted."""
+    """Show a caller's name in a message: printable and short like `shown`, but not quoted."""
     text = ascii(name[: limit + 1])[1:-1]
     return text if len(text) <= limit else f"{text[:limit]}…"

@@ -130,7 +130,7 @@ def _misspelt(grid: Grid) -> list[str]:
                 if '"event":"setting not known"' in line:
                     said = json.loads(line)
                     reported.append(
-                        f"{said['name']} is no setting; did you mean {said['did_you_mean']}?"
+                        f"{said['name']} is not a setting; did you mean {said['did_you_mean']}?"
                     )
     return list(dict.fromkeys(reported))
 

@@ -251,8 +251,8 @@ def _check_free(process: Process) -> None:
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
                 raise StartError(
-                    f"port {process.port} for {process.name} is taken: stop what listens there, or "
-                    "choose other ports (`make run ARGS=--help`)"
+                    f"port {process.port} for {process.name} is taken: stop the process that "
+                    "uses it, or choose other ports (`make run ARGS=--help`)"
                 ) from None
             raise StartError(
                 f"{process.name} cannot listen on {process.host}, port {process.port}: "

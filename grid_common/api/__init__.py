@@ -1,1 +1,1 @@
-"""What is sent between the hops: charge requests, sessions, problems, descriptions."""
+"""The data that travels between the hops: charge requests, sessions, problems, descriptions."""

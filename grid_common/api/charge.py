@@ -1,4 +1,4 @@
-"""The body of `POST /charge`: what a vehicle asks for, checked the same way on every hop."""
+"""The body of `POST /charge`, validated the same way on every hop."""
 
 import os
 import re
@@ -14,16 +14,17 @@ from grid_common.api.json_body import WHOLE_BODY, is_json, media_type, parse_bod
 from grid_common.api.problems import MAX_FAULTS, BadRequest, FieldFault, NotJson, shown
 
 DEFAULT_KWH = 10.0
-# What a charge's answer tells of its energy and power; a substation of another make may not.
+# Energy and power members of a charge response. Third-party substations may omit them.
 METERED = ("energy_kwh", "mean_power_kw", "peak_power_kw")
 _ID = r"^[A-Za-z0-9._:-]{1,64}$"
 _ID_HELP = "1 to 64 characters of A-Z a-z 0-9 . _ : -"
 _EXAMPLE_ID = "EV-31"
 
-# Below 6 A at one phase of 230 V (IEC 61851) nothing charges; less would hold a point for weeks.
+# IEC 61851 does not charge below 6 A (1.4 kW on one phase of 230 V). A lower limit would occupy a
+# point for weeks.
 _LEAST_MAX_POWER_KW, _MAX_MAX_POWER_KW = 1.0, 10_000.0
 _MAX_BATTERY_KWH = 1_000_000.0
-# Rounding, as a share of the battery: 6 kWh fit into 60 at 90%.
+# Rounding tolerance as a share of the battery: 6 kWh must fit into 60 kWh at 90%.
 _ROUNDING = 1e-9
 _TAKES = {
     "max_power_kw": f"a number from {_LEAST_MAX_POWER_KW:g} to {_MAX_MAX_POWER_KW:g} (kW)",
@@ -31,17 +32,17 @@ _TAKES = {
     "soc": "a number from 0 to 1, 0.8 at 80%",
 }
 
-# A body up to this size is read and checked in one step. One of many fields takes longer to check
-# than to read, and is refused in between.
+# A body up to this size is parsed and validated in one step. A larger one is parsed first, because
+# validating many fields takes longer than parsing them.
 _USUAL_BYTES = 512
 
 Identifier = Annotated[str, Field(pattern=_ID, max_length=64, min_length=1)]
 
 
 class ChargeRequest(BaseModel):
-    """One vehicle's request as the gateway takes it.
+    """One vehicle's request as the gateway accepts it.
 
-    A field that is left out gets its default; one that is unknown is a fault.
+    A missing field gets its default; an unknown field is a fault.
     """
 
     model_config = ConfigDict(
@@ -52,35 +53,35 @@ class ChargeRequest(BaseModel):
     )
 
     vehicle_id: Identifier | None = Field(
-        None, description=f"Names the vehicle: {_ID_HELP}. Left out, one is made up."
+        None, description=f"Vehicle ID: {_ID_HELP}. Generated if omitted."
     )
     kwh: Annotated[float, Field(gt=0, allow_inf_nan=False)] = Field(
         DEFAULT_KWH,
-        description="Energy wanted, kWh: over 0 and at most MAX_KWH (default 1000), "
-        "and no more than fits into the battery, if that is told.",
+        description="Requested energy, kWh: over 0 and at most MAX_KWH (default 1000). "
+        "If the battery is given, no more than fits into it.",
     )
     max_power_kw: (
         Annotated[float, Field(ge=_LEAST_MAX_POWER_KW, le=_MAX_MAX_POWER_KW, allow_inf_nan=False)]
         | None
-    ) = Field(None, description="Most power that the vehicle takes, kW. Left out, any.")
+    ) = Field(None, description="Maximum charging power of the vehicle, kW. Unlimited if omitted.")
     battery_kwh: Annotated[float, Field(gt=0, le=_MAX_BATTERY_KWH, allow_inf_nan=False)] | None = (
-        Field(None, description="Capacity of its battery, kWh. Left out, it is not known.")
+        Field(None, description="Capacity of the battery, kWh. Unknown if omitted.")
     )
     soc: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] | None = Field(
         None,
-        description="State of charge of its battery, 0 to 1. From 0.8 on a battery takes less and "
-        "less power; left out, its full power to the end.",
+        description="State of charge of the battery, 0 to 1. From 0.8 on the charging power "
+        "falls; if omitted, it stays constant to the end.",
     )
 
     @classmethod
     def from_request(cls, request: Request, *, max_kwh: float) -> Self:
-        """Read a request's body; none at all means every default.
+        """Parse and validate a request's body; an empty body means all defaults.
 
         Raises:
-            BadRequest: not JSON, not an object, a field is wrong, or parameters are in the query;
-                each is named.
-            BodyTooLarge: over the app's MAX_CONTENT_LENGTH.
-            NotJson: a body of another content type.
+            BadRequest: the body is not JSON or not an object, a field is wrong, or the query has
+                parameters; each fault is named.
+            BodyTooLarge: the body exceeds the app's MAX_CONTENT_LENGTH.
+            NotJson: the body has another content type.
         """
         refuse_query(request, cls.model_fields)
         body = read_body(request)
@@ -99,17 +100,17 @@ class ChargeRequest(BaseModel):
             try:
                 asked: Self = cls.__pydantic_validator__.validate_json(body)
             except ValidationError:
-                pass  # what is wrong is told below
+                pass  # validated again below, where each fault is described
             else:
                 return asked._within(max_kwh)
         return cls.from_document(parse_body(body), max_kwh=max_kwh)
 
     @classmethod
     def from_document(cls, document: Any, *, max_kwh: float) -> Self:
-        """Check a parsed body.
+        """Validate a parsed body.
 
         Raises:
-            BadRequest: not an object, or a field is wrong; each is named.
+            BadRequest: it is not an object, or a field is wrong; each fault is named.
         """
         try:
             asked = cls.model_validate(document)
@@ -119,10 +120,10 @@ class ChargeRequest(BaseModel):
         return asked._within(max_kwh)
 
     def _within(self, max_kwh: float) -> Self:
-        """Return it, checked for what fields allow by themselves and not together.
+        """Return the request, checked against limits that depend on settings or on several fields.
 
         Raises:
-            BadRequest: it is more than a vehicle may ask for, or than fits into its battery.
+            BadRequest: it asks for more than max_kwh, or for more than fits into its battery.
         """
         if self.kwh > max_kwh:
             raise BadRequest([FieldFault("kwh", _kwh_help(self.kwh, max_kwh))])
@@ -145,7 +146,7 @@ class ChargeRequest(BaseModel):
         return FieldFault(field, _kwh_help(value, max_kwh) if field == "kwh" else _id_help(value))
 
     def start_session(self, session_id: str | None = None) -> "Session":
-        """Give the request its session, with a name made up where there is none."""
+        """Create the request's session; generate an ID if none is given."""
         name = session_id or os.urandom(8).hex()
         return Session(
             name,
@@ -158,24 +159,24 @@ class ChargeRequest(BaseModel):
 
 
 class SessionRequest(ChargeRequest):
-    """The request as it goes from gateway to balancer to substation: its session has a name."""
+    """The request from gateway to balancer to substation, which carries the session's ID."""
 
     session_id: Identifier | None = Field(
-        None, description="Names the session; the gateway sets it, left out one is made up."
+        None, description="Session ID; set by the gateway, generated if omitted."
     )
 
     def session(self) -> "Session":
-        """Return the session that is asked for."""
+        """Return the requested session."""
         return self.start_session(self.session_id)
 
 
 def vehicle_of(session_id: str) -> str:
-    """Name a vehicle that told no name."""
+    """Return an ID for a vehicle that gave none."""
     return f"EV-{session_id[-8:]}"
 
 
 class Session(NamedTuple):
-    """One vehicle's charge, with every name filled in."""
+    """One vehicle's charge, with every ID filled in."""
 
     session_id: str
     vehicle_id: str
@@ -185,11 +186,11 @@ class Session(NamedTuple):
     soc: float | None = None
 
     def members(self) -> dict[str, str | float]:
-        """Return what every answer about it repeats."""
+        """Return the members that every response about the session repeats."""
         return {"session_id": self.session_id, "vehicle_id": self.vehicle_id, "kwh": self.kwh}
 
     def body(self) -> bytes:
-        """Write it as the JSON body for the next hop: a member that was not told is left out."""
+        """Return the JSON body for the next hop, without members that were not given."""
         members = self.members()
         if self[3:] != _NOTHING_STATED:
             reported = zip(Session._fields[3:], self[3:], strict=True)
@@ -209,18 +210,18 @@ def _id_help(value: object) -> str:
 
 
 def _check_battery(asked: ChargeRequest) -> None:
-    """Check that what is wanted fits into the battery.
+    """Check that the requested energy fits into the battery.
 
     Raises:
-        BadRequest: it does not, or the battery's state is told without its capacity.
+        BadRequest: it does not, or a state of charge is given without a capacity.
     """
     if asked.battery_kwh is None:
         raise BadRequest(
-            [FieldFault("soc", "is of no use without battery_kwh; send both or neither")]
+            [FieldFault("soc", "has no meaning without battery_kwh; send both or neither")]
         )
     fits_kwh = (1 - (asked.soc or 0.0)) * asked.battery_kwh
     if asked.kwh > fits_kwh + _ROUNDING * asked.battery_kwh:
-        left_out = "" if "kwh" in asked.model_fields_set else " (left out)"
+        left_out = "" if "kwh" in asked.model_fields_set else " (omitted)"
         at = "" if asked.soc is None else f" at a soc of {asked.soc:g}"
         takes = f"it takes {fits_kwh:g} at most" if fits_kwh > 0 else "it is full"
         detail = (

@@ -1,4 +1,4 @@
-"""Faults in the fields of a body: which one was meant, what it takes, in a bounded message."""
+"""Faults in the fields of a body: the field that was likely meant, and what it takes."""
 
 from collections.abc import Collection, Mapping
 from difflib import get_close_matches
@@ -13,9 +13,9 @@ from grid_common.api.problems import MAX_FAULTS, BadRequest, FieldFault, shown, 
 
 _Model = TypeVar("_Model", bound=BaseModel)
 
-# What others call the fields, spelled as `_folded` has it: charging protocols (OCPP, OCPI,
-# ISO 15118), records of sessions (ACN-Data) and other simulators. What is merely spelled in another
-# way, or nearly so, needs no entry.
+# Names that others use for the fields, normalized by `_folded`: charging protocols (OCPP, OCPI, ISO
+# 15118), session data sets (ACN-Data) and other simulators. Spelling variants and typos need no
+# entry.
 _SYNONYMS = {
     "vehicle_id": "car carid carname ev evccid evid evname id idtag licenseplate name "
     "plate vehicle vehiclename vin",
@@ -34,7 +34,7 @@ _SYNONYMS = {
     "power_limit_kw": "kw limit limitkw maxpower power powerkw powerlimit",
     "for_s": "duration durations for forseconds seconds until",
 }
-# A longer name is nobody's slip, and comparing takes time that grows with its square.
+# Longer names are not typos, and comparison takes quadratic time.
 _LONGEST = 64
 _LIKENESS = 0.75
 
@@ -42,16 +42,16 @@ _LIKENESS = 0.75
 def checked(
     model: type[_Model], document: Any, *, takes: Mapping[str, str], example: str
 ) -> _Model:
-    """Check a parsed body against its model.
+    """Validate a parsed body against its model.
 
     Args:
-        model: of the body.
-        document: the body.
-        takes: says of each field what it takes.
-        example: a body that would do, in JSON.
+        model: the model of the body.
+        document: the parsed body.
+        takes: what each field takes, by field.
+        example: a valid body, as JSON.
 
     Raises:
-        BadRequest: not an object, or a field is wrong; each is named with its remedy.
+        BadRequest: it is not an object, or a field is wrong; each fault is named with its remedy.
     """
     try:
         return model.model_validate(document)
@@ -73,7 +73,7 @@ def _fault(error: ErrorDetails, takes: Mapping[str, str], example: str) -> Field
 
 
 def meant(name: str, known: Collection[str]) -> str | None:
-    """Return the known field that an unknown name likely stands for, None where none is near."""
+    """Return the known field that an unknown name likely means, or None if none is close."""
     if len(name) > _LONGEST:
         return None
     word, own = _folded(name), {_folded(field): field for field in known}
@@ -87,21 +87,21 @@ def meant(name: str, known: Collection[str]) -> str | None:
 
 
 def unknown_field(name: str, known: Collection[str]) -> FieldFault:
-    """Describe a field of a body that is not among those known."""
+    """Describe an unknown field of a body."""
     field = meant(name, known)
     advice = f"did you mean {field}?" if field else "leave it out"
     return FieldFault(shown_name(name), f"is not known; {advice} ({_listed(known)} are taken)")
 
 
 def refuse_query(request: Request, known: Collection[str]) -> None:
-    """Refuse parameters in the query: to pass over them would do what nobody asked for.
+    """Refuse query parameters: to ignore them would do something other than what was asked.
 
     Args:
-        request: what takes its parameters in a JSON body.
+        request: a request whose parameters belong in a JSON body.
         known: the fields of that body.
 
     Raises:
-        BadRequest: there are some; the first are named.
+        BadRequest: the query has parameters; the first ones are named.
     """
     query: str = request.environ.get("QUERY_STRING", "")
     if query:
@@ -115,13 +115,13 @@ def _in_query(name: str, known: Collection[str]) -> FieldFault:
     fields = f"the field {field}" if field else f"fields ({_listed(known)} are taken)"
     return FieldFault(
         shown_name(text) or "query",
-        "is in the query, where nothing is taken; send a JSON body with "
+        "is in the query, which takes no parameters; send a JSON body with "
         f"{fields} and the header 'Content-Type: application/json'",
     )
 
 
 def _folded(name: str) -> str:
-    """Spell a name without what spellings differ in: case, underscores and the like."""
+    """Normalize a name: lower case, without underscores and other separators."""
     return "".join(letter for letter in name.casefold() if letter.isalnum())
 
 

@@ -1,4 +1,4 @@
-"""Bodies of requests, as JSON."""
+"""JSON bodies of requests."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -10,21 +10,21 @@ from grid_common.api.problems import BadRequest, BodyTooLarge, FieldFault, NotJs
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-WHOLE_BODY = "body"  # in a fault that is of no field
+WHOLE_BODY = "body"  # names the body in a fault that concerns no single field
 _JSON = "application/json"
-# An object of thousands takes milliseconds to refuse field by field.
+# To refuse thousands of fields one by one takes milliseconds.
 _MAX_FIELDS = 100
 
 
 def media_type(environ: "WSGIEnvironment") -> str:
-    """Return the content type without its parameters, which Flask would take apart, in ms."""
+    """Return the content type without parameters, which Flask takes milliseconds to parse."""
     given: str = environ.get("CONTENT_TYPE", "")
     return given.partition(";")[0].strip().lower()
 
 
 def is_json(environ: "WSGIEnvironment") -> bool:
-    """Tell whether the body is declared as JSON."""
-    if environ.get("CONTENT_TYPE") == _JSON:  # as a rule
+    """Return whether the body is declared as JSON."""
+    if environ.get("CONTENT_TYPE") == _JSON:  # the usual case
         return True
     kind = media_type(environ)
     return kind == _JSON or (kind.startswith("application/") and kind.endswith("+json"))
@@ -34,9 +34,9 @@ def read_body(request: Request) -> bytes:
     """Read the whole body.
 
     Raises:
-        BodyTooLarge: it is, or claims to be, over the app's MAX_CONTENT_LENGTH.
+        BodyTooLarge: it exceeds, or declares to exceed, the app's MAX_CONTENT_LENGTH.
     """
-    # The server has read it whole and tells its true length: there is no more to guard against.
+    # The server has already read the whole body, so its length can be trusted.
     limit, environ = request.max_content_length, request.environ
     if limit is not None and int(environ.get("CONTENT_LENGTH") or 0) > limit:
         raise BodyTooLarge(f"The body is over {limit} bytes; a charge needs far less.")
@@ -45,12 +45,12 @@ def read_body(request: Request) -> bytes:
 
 
 def read_document(request: Request) -> Any:
-    """Read a body that has to be there and declared as JSON.
+    """Read and parse a body that is required and must be declared as JSON.
 
     Raises:
-        BadRequest: it is no JSON.
-        BodyTooLarge: it is, or claims to be, over the app's MAX_CONTENT_LENGTH.
-        NotJson: it is of another content type.
+        BadRequest: it is not JSON.
+        BodyTooLarge: it exceeds, or declares to exceed, the app's MAX_CONTENT_LENGTH.
+        NotJson: it has another content type.
     """
     body = read_body(request)
     if not is_json(request.environ):
@@ -59,10 +59,10 @@ def read_document(request: Request) -> Any:
 
 
 def parse_body(body: bytes) -> Any:
-    """Parse a body as JSON; the parser bounds depth and the length of numbers by itself.
+    """Parse a body as JSON; the parser limits depth and the length of numbers.
 
     Raises:
-        BadRequest: it is no JSON, or an object of far more fields than any body has.
+        BadRequest: it is not JSON, or an object with far more fields than any valid body.
     """
     try:
         document = from_json(body)

@@ -1,4 +1,4 @@
-"""What the services' OpenAPI 3.1 descriptions have in common: `POST /charge`, health, problems."""
+"""Common parts of the services' OpenAPI 3.1 descriptions: `POST /charge`, health, problems."""
 
 from typing import Any
 
@@ -16,22 +16,23 @@ RETRY_AFTER = {"headers": {"Retry-After": {"description": "Seconds", "schema": C
 _PREFER = {
     "name": "Prefer",
     "in": "header",
-    "description": "`wait=N` (RFC 7240): refuse after N seconds without a free point.",
+    "description": "`wait=N` (RFC 7240): refuse if no point is free within N seconds.",
     "schema": {"type": "string", "pattern": r"^wait=\d{1,9}$"},
     "example": "wait=30",
 }
 
 
 def inner_description(title: str, max_kwh: float, *, waits: bool) -> dict[str, Any]:
-    """Describe a service behind the gateway, to those who build or call one of their own.
+    """Describe a service behind the gateway, for those who build or call a compatible one.
 
     Args:
-        title: names the service.
-        max_kwh: most energy that one vehicle may ask for.
-        waits: whether a vehicle waits there for a free point, as at a balancer, or is refused.
+        title: the name of the service.
+        max_kwh: maximum energy that one vehicle may request, kWh.
+        waits: True if a vehicle waits there for a free point, as at a balancer; False if it is
+            refused.
     """
     schemas = charge_schemas(SessionRequest, max_kwh)
-    if not waits:  # nor does a substation try again
+    if not waits:  # a substation does not retry either
         for name in ("attempts", "waited_s"):
             del schemas["Charged"]["properties"][name]
             schemas["Charged"]["required"].remove(name)
@@ -39,7 +40,7 @@ def inner_description(title: str, max_kwh: float, *, waits: bool) -> dict[str, A
         schemas["Charged"]["required"] += METERED
     return document(
         title,
-        "Behind the gateway; it takes vehicles as the gateway hands them on.",
+        "Behind the gateway: accepts the vehicles that the gateway forwards.",
         {"/charge": {"post": charge(waits=waits)}} | common_paths("It can be given vehicles"),
         schemas,
     )
@@ -48,7 +49,7 @@ def inner_description(title: str, max_kwh: float, *, waits: bool) -> dict[str, A
 def document(
     title: str, about: str, paths: dict[str, Any], schemas: dict[str, Any]
 ) -> dict[str, Any]:
-    """Put a description together."""
+    """Assemble a description."""
     return {
         "openapi": "3.1.0",
         "info": {"title": title, "version": "1.0.0", "description": about},
@@ -69,19 +70,21 @@ def charge(*, waits: bool = True) -> dict[str, Any]:
         },
         "responses": {
             "200": content("Charged", ref("Charged")),
-            "202": content("Charging goes on after this answer", ref("Charged")),
-            "400": problem("Body, header or query are not valid; `errors` names each field"),
+            "202": content("Charging continues after this response", ref("Charged")),
+            "400": problem(
+                "The body, a header or the query is not valid; `errors` names each field"
+            ),
             "413": problem("The body is too large"),
             "415": problem("The body is not declared as JSON"),
-            "503": problem("No substation can take the vehicle in time") | RETRY_AFTER,
+            "503": problem("No substation can accept the vehicle in time") | RETRY_AFTER,
         },
     }
 
 
 def common_paths(ready: str) -> dict[str, Any]:
-    """Describe what every service answers; `ready` says what it is ready for."""
+    """Describe the paths that every service has; `ready` says what it is ready for."""
     return {
-        "/healthz": {"get": text("The process lives")},
+        "/healthz": {"get": text("Liveness check")},
         "/readyz": {"get": text(ready)},
         "/metrics": {"get": text("Prometheus metrics")},
         "/openapi.json": {
@@ -94,7 +97,7 @@ def common_paths(ready: str) -> dict[str, Any]:
 
 
 def charge_schemas(request: type[ChargeRequest], max_kwh: float) -> dict[str, Any]:
-    """Describe what `POST /charge` takes and answers."""
+    """Describe the request and response of `POST /charge`."""
     takes = request.model_json_schema()
     takes["properties"]["kwh"]["maximum"] = max_kwh
     return {
@@ -129,7 +132,7 @@ def charge_schemas(request: type[ChargeRequest], max_kwh: float) -> dict[str, An
 
 
 def text(summary: str) -> dict[str, Any]:
-    """Describe a page of plain text."""
+    """Describe a plain-text page."""
     return {
         "summary": summary,
         "responses": {
@@ -140,17 +143,17 @@ def text(summary: str) -> dict[str, Any]:
 
 
 def content(summary: str, schema: dict[str, Any]) -> dict[str, Any]:
-    """Describe a JSON answer."""
+    """Describe a JSON response."""
     return {"description": summary, "content": {"application/json": {"schema": schema}}}
 
 
 def problem(summary: str) -> dict[str, Any]:
-    """Describe an answer that is a problem document."""
+    """Describe a problem document as a response."""
     return {"description": summary, "content": {CONTENT_TYPE: {"schema": ref("Problem")}}}
 
 
 def ref(schema: str) -> dict[str, Any]:
-    """Refer to one of the description's schemas."""
+    """Return a reference to one of the description's schemas."""
     return {"$ref": f"#/components/schemas/{schema}"}
 
 

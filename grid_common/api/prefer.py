@@ -1,4 +1,4 @@
-"""The `Prefer` header (RFC 7240): how long a caller is ready to wait, and whether at all."""
+"""The `Prefer` header (RFC 7240): how long a caller will wait, and whether it waits at all."""
 
 import re
 
@@ -6,12 +6,12 @@ from flask import Request
 
 from grid_common.api.problems import BadRequest, FieldFault
 
-# RFC 7240 has whole seconds; the grid's own hops also tell each other parts of one.
+# RFC 7240 allows whole seconds only; the grid's own hops also send fractions.
 _SECONDS = re.compile(r"\d{1,9}(\.\d{1,9})?", re.ASCII)
 
 
 def prefers_async(header: str | None) -> bool:
-    """Tell whether the header has `respond-async`."""
+    """Return whether the header contains `respond-async`."""
     return header is not None and any(
         preference.partition(";")[0].strip().lower() == "respond-async"
         for preference in header.split(",")
@@ -19,13 +19,13 @@ def prefers_async(header: str | None) -> bool:
 
 
 def wait_s(request: Request, longest_s: float) -> float:
-    """Return how long to wait: what the caller prefers, `longest_s` at most.
+    """Return the wait that the caller prefers, seconds; at most `longest_s`.
 
     Raises:
-        BadRequest: the preference is no number of seconds.
+        BadRequest: the preference is not a number of seconds.
     """
     header = request.environ.get("HTTP_PREFER")
-    # Split and not searched: a pattern over the whole header can take minutes for a hostile one.
+    # Split, not searched: a regular expression over a hostile header can take minutes.
     for preference in header.split(",") if header else ():
         name, _, value = preference.partition(";")[0].partition("=")
         if name.strip().lower() == "wait":

@@ -1,4 +1,4 @@
-"""Names of problem types (RFC 9457), and how one is read from an answer. Pure."""
+"""Problem types (RFC 9457): their names, and how to read one from a response. Pure."""
 
 from typing import Any
 
@@ -8,14 +8,14 @@ CONTENT_TYPE = "application/problem+json"
 
 
 def unavailable_type(reason: str) -> str:
-    """Name the problem type of an answer 503 with this reason."""
+    """Return the problem type of a 503 response with this reason."""
     return f"urn:ev-grid:problem:{reason}"
 
 
 def problem_type(content_type: str, body: bytes) -> str | None:
-    """Read the type of a problem document; None if the answer is no such document.
+    """Return the type of a problem document, or None if the response is not one.
 
-    The `type` member alone counts: any other may quote what a caller sent.
+    Only the `type` member is read: any other member may quote a caller's input.
     """
     if content_type.partition(";")[0].strip().lower() != CONTENT_TYPE:
         return None

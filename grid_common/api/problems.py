@@ -1,7 +1,7 @@
 """Errors as callers see them: `application/problem+json` (RFC 9457).
 
 Problem
- ├── BadRequest          400  names each field, its fault and the remedy
+ ├── BadRequest          400  names each field, the fault and the remedy
  ├── BodyTooLarge        413
  ├── NotJson             415
  └── Unavailable         503  with Retry-After
@@ -34,7 +34,8 @@ __all__ = [
     "shown_name",
 ]
 
-# Faults that an answer lists; a body has room for thousands, each longer in the answer than there.
+# Maximum number of faults in a response: a body can contain thousands, and each takes more space in
+# the response.
 MAX_FAULTS = 10
 
 
@@ -46,7 +47,7 @@ class FieldFault(NamedTuple):
 
 
 class Problem(Exception):
-    """An answer other than success; raised anywhere in a request, rendered in one place."""
+    """An error response; raised anywhere in a request and rendered in one place."""
 
     status = HTTPStatus.INTERNAL_SERVER_ERROR
     type = "about:blank"
@@ -67,7 +68,7 @@ class Problem(Exception):
         self.members = members
 
     def document(self) -> dict[str, Any]:
-        """Build the RFC 9457 document."""
+        """Return the RFC 9457 document."""
         document = {
             "type": self.type,
             "title": self.title,
@@ -81,7 +82,7 @@ class Problem(Exception):
 
 
 class BadRequest(Problem):
-    """The request says something that cannot be done; `faults` names each field."""
+    """The request is not valid; `faults` names each field."""
 
     status = HTTPStatus.BAD_REQUEST
     type = "urn:ev-grid:problem:bad-request"
@@ -93,7 +94,7 @@ class BadRequest(Problem):
 
 
 class BodyTooLarge(Problem):
-    """The body is larger than this service reads."""
+    """The body is larger than this service accepts."""
 
     status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
     type = "urn:ev-grid:problem:body-too-large"
@@ -101,7 +102,7 @@ class BodyTooLarge(Problem):
 
 
 class NotJson(Problem):
-    """The body is declared to be something other than JSON."""
+    """The body's content type is not JSON."""
 
     status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
     type = "urn:ev-grid:problem:not-json"
@@ -109,7 +110,10 @@ class NotJson(Problem):
 
 
 class Unavailable(Problem):
-    """Not now: `reason` says why (it ends the type URN), `retry_after_s` when to come back."""
+    """A temporary refusal.
+
+    `reason` ends the type URN; `retry_after_s` says when to retry, seconds.
+    """
 
     status = HTTPStatus.SERVICE_UNAVAILABLE
     title = "Not available now"
@@ -134,11 +138,11 @@ def problem_response(problem: Problem) -> Response:
 
 
 def register_problem_handlers(app: Flask, explain: Callable[[HTTPException], str]) -> None:
-    """Make every error of an app, Flask's own too, a problem document.
+    """Render every error of an app, including Flask's own, as a problem document.
 
     Args:
         app: the app.
-        explain: words the detail of one of Flask's own.
+        explain: returns the detail text for one of Flask's own errors.
     """
 
     def own(problem: Problem) -> Response:
@@ -151,16 +155,16 @@ def register_problem_handlers(app: Flask, explain: Callable[[HTTPException], str
         response = problem_response(problem)
         for name, value in error.get_headers():
             if name.lower() != "content-type":
-                response.headers[name] = value  # such as Allow on a 405
+                response.headers[name] = value  # for example Allow on a 405
         return response
 
     def unexpected(error: Exception) -> Response:
         if isinstance(error, MemoryError):
-            # What else it broke in this process, nobody knows. Its end frees all that it holds,
-            # and gunicorn starts another.
+            # The state of this process is now unknown. Ending it frees all that it holds, and
+            # gunicorn starts another.
             os._exit(1)
         app.extensions["log"].exception("unexpected error", request_id=g.get("request_id"))
-        return problem_response(Problem("The service met an unexpected error; its log tells more."))
+        return problem_response(Problem("The service met an unexpected error; see its log."))
 
     app.register_error_handler(Problem, own)
     app.register_error_handler(HTTPException, http)

@@ -1,6 +1,6 @@
-"""Headers with which the hops tell each other on what terms a session goes on.
+"""Headers in which the hops tell each other the terms of a session.
 
-A substation of another make passes over them.
+Third-party substations ignore them.
 """
 
 import re
@@ -16,7 +16,8 @@ GRACE = "Session-Grace"
 LEASE = "Session-Lease"
 OWNER = "Session-Owner"
 RESUMED = "Session-Resumed"
-# When the gateway sent this, by a clock of its own, seconds: what comes late is no sign of life.
+# When the gateway sent the request, by its own monotonic clock, seconds. A delayed request does not
+# count as a sign of life.
 SENT = "Session-Sent"
 # A boolean of RFC 9651: this session was forwarded before.
 YES = "?1"
@@ -28,13 +29,14 @@ _OWNER = re.compile(r"[A-Za-z0-9._:-]{1,64}", re.ASCII)
 
 
 class Terms(NamedTuple):
-    """On what terms a session is asked for.
+    """The terms of a session.
 
     Attributes:
-        grace_s: how long it goes on after the last connection that asked for it is gone, seconds;
+        grace_s: how long it continues after the last connection that asked for it is gone, seconds;
             None for a plain session, which ends with its connection.
         owner: the balancer that leads it.
-        lease_s: the owner's silence after which it ends though its connection is open, seconds.
+        lease_s: how long its owner may be silent before it ends although its connection is open,
+            seconds.
         resumed: whether it was forwarded before.
     """
 
@@ -45,10 +47,10 @@ class Terms(NamedTuple):
 
 
 def terms(environ: "WSGIEnvironment") -> Terms:
-    """Read the terms of a request.
+    """Read the terms from a request's headers.
 
     Raises:
-        BadRequest: a header is not what it takes; each is named.
+        BadRequest: a header has an invalid value; each is named.
     """
     get = environ.get
     return _terms(
@@ -60,19 +62,19 @@ def terms(environ: "WSGIEnvironment") -> Terms:
 
 
 def owner_of(environ: "WSGIEnvironment") -> str | None:
-    """Read which balancer asks, None where it does not say.
+    """Return the balancer that sent the request, or None if it does not say.
 
     Raises:
-        BadRequest: the header is not what it takes.
+        BadRequest: the header has an invalid value.
     """
     return _owner(environ.get("HTTP_SESSION_OWNER"))
 
 
 def sent_of(environ: "WSGIEnvironment") -> float | None:
-    """Read when a gateway sent a request, by its own clock, seconds; None where it does not say.
+    """Return when a gateway sent the request, by its own clock, seconds; None if it does not say.
 
     Raises:
-        BadRequest: the header is not what it takes.
+        BadRequest: the header has an invalid value.
     """
     text = environ.get("HTTP_SESSION_SENT")
     if text is None:
@@ -82,7 +84,7 @@ def sent_of(environ: "WSGIEnvironment") -> float | None:
     return float(text)
 
 
-# A balancer says the same with each charge.
+# A balancer sends the same values with each charge.
 @lru_cache(256)
 def _terms(grace: str | None, owner: str | None, lease: str | None, resumed: str | None) -> Terms:
     return Terms(

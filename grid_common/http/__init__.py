@@ -1,1 +1,1 @@
-"""HTTP between the hops: server, client, cancellation. It knows nothing of charging."""
+"""HTTP between the hops: server, client, cancellation. Independent of charging."""

@@ -1,10 +1,8 @@
-"""Breaking into a greenlet that waits.
+"""Interrupt a waiting greenlet when a caller disconnects or a substation is lost.
 
-For a caller that disconnects, for a substation that is lost.
-
-The way is that of `gevent.Timeout`: a callback in gevent's hub throws into the greenlet at whatever
-it waits for. Because the hub runs only while no greenlet does, the throw never lands outside the
-`with` block.
+It works like `gevent.Timeout`: a callback in gevent's hub throws into the greenlet wherever it
+waits. The hub runs only while no greenlet does, so the exception is never raised outside the `with`
+block.
 """
 
 import socket
@@ -17,8 +15,8 @@ from grid_common.http.sockets import has_disconnected
 
 __all__ = ["Caller", "CancelScope", "ClientDisconnected"]
 
-# How often to look for a disconnect behind bytes that the caller sent ahead (pipelining), seconds.
-# Such bytes hide the end of the stream from a peek, so the kernel's own state is asked instead.
+# How often to look for a disconnect behind pipelined bytes, seconds. Such bytes hide the end of the
+# stream from a peek, so the kernel's connection state is read instead.
 _LOOK_AGAIN_S = 0.25
 _READABLE = 1  # libev's EV_READ
 
@@ -31,7 +29,7 @@ class ClientDisconnected(BaseException):
 
 
 class CancelScope:
-    """A block that others can break into: `with CancelScope() as scope` is the block's handle."""
+    """A block that others can interrupt; `with CancelScope() as scope` yields its handle."""
 
     def __init__(self) -> None:
         self._greenlet: Any = getcurrent()
@@ -44,7 +42,7 @@ class CancelScope:
         self.close()
 
     def throw(self, error: BaseException) -> None:
-        """Raise `error` in the block at the hub's next turn, unless the block has ended."""
+        """Raise `error` in the block when the hub next runs, unless the block has ended."""
         get_hub().loop.run_callback(self.throw_from_hub, error)
 
     def throw_from_hub(self, error: BaseException) -> None:
@@ -54,19 +52,19 @@ class CancelScope:
             self._greenlet.throw(error)
 
     def close(self) -> None:
-        """End the block: a throw that is still on its way is dropped."""
+        """End the block: an exception that is still scheduled is dropped."""
         self._open = False
 
 
 class Caller:
-    """The other end of a connection: `with caller:` runs only for as long as it is connected.
+    """The peer of a connection: `with caller:` runs only while it is connected.
 
     Raises:
         ClientDisconnected: in the block, when the caller closes its side of the connection.
     """
 
     def __init__(self, sock: socket.socket | None) -> None:
-        """Prepare to watch; without a connection, as in a unit test, there is nothing to see."""
+        """Prepare to watch. Without a connection, as in a unit test, nothing is watched."""
         self._sock = sock
         self._watcher: Any = None if sock is None else get_hub().loop.io(sock.fileno(), _READABLE)
         self._timer: Any = None
@@ -78,8 +76,8 @@ class Caller:
         return self
 
     def __exit__(self, *_error: object) -> None:
-        # Stopped, neither knows this object any more: what a held vehicle leaves behind must not be
-        # a cycle, which would be found by a full garbage collection alone.
+        # Once stopped, neither refers to this object. A held vehicle must leave no reference cycle
+        # behind, which only a full garbage collection would find.
         if self._watcher is not None:
             self._cancel_scope.close()
             self._watcher.stop()
@@ -88,30 +86,31 @@ class Caller:
             self._timer = None
 
     def wait_readable(self) -> None:
-        """Wait until bytes have come, or the connection's end; others have their turn before.
+        """Wait until bytes arrive or the connection ends; other greenlets run first.
 
-        A socket's own `recv` waits only where there is nothing to read: one that is always fed
-        would keep the event loop to itself. And one that is not is asked in vain each time.
+        A socket's own `recv` waits only if there is nothing to read, so a caller that always sends
+        would monopolize the event loop. If there is nothing to read, it costs a failed system call
+        first.
         """
         if self._watcher is not None:
             wait(self._watcher)
 
     def close(self) -> None:
-        """Let go of the connection, before it is closed."""
+        """Release the connection, before it is closed."""
         if self._watcher is not None:
             self._watcher.close()
 
     def check(self) -> None:
         """Raise ClientDisconnected if the caller disconnected.
 
-        Where a timer and the disconnect are due together, as when this process wakes from a freeze,
-        the timer may come first: whoever is about to count a success asks here before.
+        If a timer and the disconnect are due together, for example when this process resumes after
+        a freeze, the timer may run first. Call this before counting a success.
         """
         if self._is_gone():
             raise ClientDisconnected
 
     def is_there(self) -> bool:
-        """Tell whether the caller has not disconnected, as far as this machine knows."""
+        """Return whether the caller is still connected, as far as the kernel knows."""
         return not self._is_gone()
 
     def _is_gone(self) -> bool:
@@ -120,7 +119,7 @@ class Caller:
     # Both run in the hub.
 
     def _readable(self) -> None:
-        self._watcher.stop()  # bytes sent ahead keep it readable: look now and then instead
+        self._watcher.stop()  # pipelined bytes keep it readable: poll instead
         self._timer = get_hub().loop.timer(_LOOK_AGAIN_S, _LOOK_AGAIN_S)
         self._timer.start(self._look)
         self._look()

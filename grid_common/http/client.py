@@ -1,14 +1,14 @@
-"""The HTTP client towards the next hop: kept-alive connections, one retry in one case.
+"""The HTTP client for the next hop: persistent connections, and one retry in one case.
 
 UpstreamError
  ├── ConnectError           no connection: nothing was sent
- ├── ReadError              the connection broke before the answer was whole
- └── ProtocolError          what came back is not an HTTP answer within bounds
-      └── ResponseTooLarge  its body is larger than was allowed
+ ├── ReadError              the connection broke before the response was complete
+ └── ProtocolError          what came back is not a valid HTTP response
+      └── ResponseTooLarge  the body is larger than allowed
 
-Written by hand over llhttp: a client library took four times as long (docs/performance.md), and
-each sends again by itself in some case where a vehicle might be charged twice. This one sends again
-where a kept-alive connection turns out to be closed: docs/reliability.md tells when and why.
+Written on top of llhttp: a client library took four times as long (docs/performance.md), and each
+resends by itself in some case where a vehicle might be charged twice. This one resends only if a
+kept-alive connection turns out to be closed; docs/reliability.md says when and why.
 """
 
 import errno
@@ -32,18 +32,19 @@ __all__ = [
     "UpstreamResponse",
 ]
 
-# Answers of the grid are a few hundred bytes; more than this is not one of them.
+# Responses of the grid have a few hundred bytes; anything larger is not one of them.
 _ANSWER_LIMIT = 65_536
-# The next hop closes idle connections after 75 s, and must not do so while a vehicle is on its way.
+# The next hop closes idle connections after 75 s. This side must close them first, so that none
+# closes while a request is on its way.
 _IDLE_S = 60.0
-# A connection that was idle and breaks within this time of a request, before any byte of an answer,
-# was closed by then: the news takes a round trip. Seconds.
+# If an idle connection breaks within this time of a request, before any byte of a response, it was
+# already closed: the notice takes a round trip. Seconds.
 _STALE_S = 1.0
 _NO_FILE_LEFT = (errno.EMFILE, errno.ENFILE)
 
 
 class UpstreamError(Exception):
-    """The next hop gave no answer; `reason` is a word for logs and metrics."""
+    """The next hop gave no response; `reason` is a label for logs and metrics."""
 
     reason = "error"
 
@@ -55,23 +56,23 @@ class ConnectError(UpstreamError):
 
 
 class ReadError(UpstreamError):
-    """The connection broke, or fell silent, before the answer was whole."""
+    """The connection broke, or timed out, before the response was complete."""
 
     reason = "reset"
 
 
 class ProtocolError(UpstreamError):
-    """What came back is not an answer."""
+    """What came back is not a valid response."""
 
     reason = "garbled"
 
 
 class ResponseTooLarge(ProtocolError):
-    """The answer's body is larger than was allowed."""
+    """The response's body is larger than allowed."""
 
 
 class _NoResponse(ReadError):
-    """It broke before any byte of an answer came."""
+    """The connection broke before the first byte of a response."""
 
 
 class Upstream:
@@ -86,14 +87,15 @@ class Upstream:
         idle_s: float = _IDLE_S,
         host: str | None = None,
     ) -> None:
-        """Prepare a client; nothing is connected yet.
+        """Create a client; nothing is connected yet.
 
         Args:
             url: `http://host:port`.
-            connect_timeout_s: longest that making a connection may take.
-            connections: how many idle connections are kept.
-            idle_s: how long each is kept.
-            host: what `Host` says, where the URL has one address of the name that was given.
+            connect_timeout_s: maximum time to connect, seconds.
+            connections: maximum number of idle connections.
+            idle_s: how long each is kept, seconds.
+            host: value of the `Host` header, if the URL holds a resolved address instead of the
+                name.
         """
         where = urlsplit(url)
         self._address = (where.hostname or "", where.port or 80)
@@ -116,21 +118,20 @@ class Upstream:
         limit: int = _ANSWER_LIMIT,
         keep: int | None = None,
     ) -> UpstreamResponse:
-        """Send a request and read its whole answer.
+        """Send a request and read the whole response.
 
         Args:
             method: the HTTP method.
             path: path and query.
             body: the body, if any.
-            headers: headers beyond the usual.
-            within_s: longest that all of it may take, from connecting to the answer's end; None
-                waits for the answer's end as long as the connection stands, as a charge takes as
-                long as it takes.
-            limit: most bytes of body that are read.
-            keep: most bytes of body that are kept, the first; None keeps all.
+            headers: additional headers.
+            within_s: maximum time from connecting to the end of the response, seconds. None waits
+                as long as the connection lasts, because a charge has no fixed length.
+            limit: maximum size of the response's body, bytes.
+            keep: how many bytes of the body to keep, from its start; None keeps all.
 
         Raises:
-            UpstreamError: there is no (usable) answer; its subclass tells what happened.
+            UpstreamError: there is no usable response; the subclass says what happened.
         """
         head = [f"{method} {path} HTTP/1.1", f"Host: {self._host}"]
         if headers:
@@ -139,7 +140,7 @@ class Upstream:
             head.append(f"Content-Length: {len(body)}")
         head.append("\r\n")
         request = "\r\n".join(head).encode("latin-1") + body
-        del head, headers  # a vehicle may be waited for, and thousands at a time
+        del head, headers  # thousands of vehicles may wait here at once
         if within_s is None:
             return self._send(request, limit, keep, None)
         timeout = gevent.Timeout.start_new(within_s)
@@ -148,7 +149,7 @@ class Upstream:
         except gevent.Timeout as expired:
             if expired is not timeout:
                 raise
-            raise ReadError(f"no answer within {within_s:g} s") from None
+            raise ReadError(f"no response within {within_s:g} s") from None
         finally:
             timeout.close()
 
@@ -167,7 +168,7 @@ class Upstream:
             try:
                 connection = self._connected()
             except ConnectError:
-                raise unheard from None  # not `ConnectError`: something was sent after all
+                raise unheard from None  # not `ConnectError`: the first attempt did send something
         return self._exchange(connection, request, limit, keep, timeout_s)
 
     def _exchange(
@@ -185,14 +186,14 @@ class Upstream:
         except BodyOverLimit as error:
             raise ResponseTooLarge(str(error)) from None
         except InvalidResponse as error:
-            raise ProtocolError(f"not an HTTP answer: {error}") from None
+            raise ProtocolError(f"not an HTTP response: {error}") from None
         except TimeoutError:
-            raise ReadError("no answer in time") from None
+            raise ReadError("no response in time") from None
         except OSError as error:
             raise (ReadError if connection.heard else _NoResponse)(_reported(error)) from error
         finally:
-            # A connection whose answer was not read to its end, whatever the reason, an interrupt
-            # too, is closed: the other side takes that as the vehicle's disconnect.
+            # A connection whose response was not read to its end, for whatever reason, is closed.
+            # The other side takes that as the vehicle's disconnect.
             if answer and connection.reader.reusable and len(self._idle) < self._connections:
                 self._keep(connection)
             else:
@@ -200,7 +201,7 @@ class Upstream:
         return answer
 
     def close(self) -> None:
-        """Close the idle connections, and each other once its answer has come."""
+        """Close the idle connections now, and every other once its response has arrived."""
         self._connections = 0
         self.close_idle()
 
@@ -216,16 +217,16 @@ class Upstream:
             self._tidying = gevent.spawn_later(self._idle_s, self._tidy)
 
     def _tidy(self) -> None:
-        """Close what is idle for too long: a rush hour's connections, once it is over."""
+        """Close connections that were idle for too long, such as those of a past rush hour."""
         freshest = time.monotonic() - self._idle_s
-        while self._idle and self._idle[0].idle_since <= freshest:  # the first are the oldest
+        while self._idle and self._idle[0].idle_since <= freshest:  # oldest first
             self._idle.pop(0).close()
         self._tidying = None
         if self._idle:
             self._tidying = gevent.spawn_later(self._idle[0].idle_since - freshest, self._tidy)
 
     def _kept(self) -> Connection | None:
-        """Take the connection that was used last, if one can still be used."""
+        """Take the most recently used connection that is still usable."""
         freshest = time.monotonic() - self._idle_s
         while self._idle:
             connection = self._idle.pop()
@@ -250,7 +251,7 @@ class Upstream:
         except OSError as error:
             if error.errno not in _NO_FILE_LEFT:
                 raise
-        # What this process keeps open for later is no reason not to reach anyone now.
+        # Idle connections must not keep this process from making new ones.
         for upstream in list(_upstreams):
             upstream.close_idle()
         return socket.create_connection(self._address, self._connect_timeout_s)
@@ -260,5 +261,5 @@ _upstreams: WeakSet[Upstream] = WeakSet()
 
 
 def _reported(error: OSError) -> str:
-    """Say in plain words what went wrong."""
+    """Return what went wrong, in plain words."""
     return (error.strerror or str(error) or type(error).__name__).lower()

@@ -1,10 +1,10 @@
-"""Serves one connection: its requests in, through the WSGI app, its answers out.
+"""Serves one connection: reads requests, calls the WSGI app, writes responses.
 
-In gunicorn's place, whose own way takes five times as long for a request (docs/performance.md),
-most of it for reading headers.
+It replaces gunicorn's own handling, which takes five times as long for a request
+(docs/performance.md), most of it for parsing headers.
 
-Whatever a caller sends, others have their turn after each reading and each answer: a socket that
-always has bytes, and always takes some, would never let gevent go on to the next.
+Other greenlets run after each read and each response, whatever a caller sends. gevent would not
+switch away from a socket that always has bytes to read and always accepts bytes to write.
 """
 
 import math
@@ -34,23 +34,23 @@ if TYPE_CHECKING:
 
 __all__ = ["Connection"]
 
-# How long a connection may stay without a request before it is closed, seconds.
+# How long a connection may stay idle before it is closed, seconds.
 _KEEPALIVE_S = 75
-# How long a request may take to arrive, and an answer to be taken, seconds.
+# How long a request may take to arrive, and a response to be accepted, seconds.
 _REQUEST_S = 15
 _ANSWER_S = 30
-# A connection that ends before all was read is read on for this long, seconds, and for this many
-# bytes, so that a caller that is still sending comes to read its answer.
+# If the connection ends before everything was read, reading continues for this long, seconds, and
+# this many bytes, so that a caller that is still sending gets to read the response.
 _LINGER_S = 2
 _LINGER_BYTES = 4_194_304
 _RECEIVE_BYTES = 16_384
-# Answers over this may together take as much memory as `_unsent` has, while they wait for their
-# callers to take them: 10,000 callers that ask for all decisions, and never read, want 30 GB.
+# Responses larger than this share the memory budget `_unsent` until their callers accept them:
+# 10,000 callers that request all decisions and never read would need 30 GB.
 _LARGE_ANSWER_BYTES = 65_536
 _unsent = Budget(33_554_432)
-# What a request may take without being counted, bytes: a vehicle's takes a few hundred, one of a
-# browser some 4,000. What goes beyond comes out of one budget for all, for as long as the request
-# is being sent or its vehicle charges: 2,500 callers with 32 KB each want 100 MB and more.
+# Memory that a request may take without being counted, bytes: a vehicle's takes a few hundred, a
+# browser's some 4,000. Anything beyond comes out of one budget for all, while the request is sent
+# or its vehicle charges: 2,500 callers with 32 KB each need 100 MB or more.
 _ORDINARY_REQUEST_BYTES = 8_192
 _requests = Budget(16_777_216)
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -58,7 +58,7 @@ _WITHOUT_BODY = ("204", "304")
 
 
 def _environ_of(sock: socket.socket, address: tuple[Any, ...], caller: Caller) -> dict[str, Any]:
-    """Return what the WSGI environs of all requests of a connection have in common."""
+    """Return the common part of the WSGI environs of a connection's requests."""
     host, port = sock.getsockname()[:2]
     return {
         "REMOTE_ADDR": address[0],
@@ -78,14 +78,14 @@ def _environ_of(sock: socket.socket, address: tuple[Any, ...], caller: Caller) -
 
 
 class TooMuchHeld(Malformed):
-    """Requests take all the memory that they may: this one, which is large, has to come again."""
+    """Requests use all the memory they may; this large one must be sent again later."""
 
     type = unavailable_type("requests-too-large")
     event = "large request turned away"
 
     def __init__(self) -> None:
         super().__init__(
-            "Too many large requests are being sent or served; send less, or come again.",
+            "Too many large requests are in flight; send a smaller one, or try again later.",
             HTTPStatus.SERVICE_UNAVAILABLE,
             {"Retry-After": "1"},
         )
@@ -95,8 +95,8 @@ class Connection:
     """One caller's connection.
 
     Attributes:
-        due: when to disconnect if nothing has changed by then, seconds of the monotonic clock;
-            never while the app has a request, for a vehicle charges as long as it takes.
+        due: when to disconnect unless something happens before, seconds of the monotonic clock;
+            infinite while the app handles a request, because a charge has no fixed length.
     """
 
     def __init__(
@@ -112,13 +112,14 @@ class Connection:
         """Prepare to serve.
 
         Args:
-            sock: connected; closed at the end.
-            address: the caller's, as `accept` gives it.
-            app: answers requests.
-            body_limit: most bytes of a body that the app takes.
-            is_ending: tells after each whether the service wants the connection to end.
-            note_refused: counts and logs what is no request, with what is known of it, and returns
-                headers for its answer.
+            sock: connected socket; closed at the end.
+            address: the caller's address, as `accept` returns it.
+            app: the WSGI app.
+            body_limit: maximum size of a body that the app accepts, bytes.
+            is_ending: returns, after each response, whether the service wants to close the
+                connection.
+            note_refused: counts and logs a malformed request, with the part of the environ that is
+                known, and returns headers for the response.
         """
         self._sock = sock
         self._caller = Caller(sock)
@@ -133,7 +134,7 @@ class Connection:
         self.due = time.monotonic() + _KEEPALIVE_S
 
     def serve(self) -> None:
-        """Answer requests for as long as the connection stands."""
+        """Serve requests until the connection ends."""
         try:
             try:
                 ends = self._answer_all()
@@ -143,18 +144,18 @@ class Connection:
             if ends:
                 self._linger()
         except OSError:
-            pass  # the caller broke off; what it had in flight, the app has seen to
+            pass  # the caller broke off; the app has already handled what was in flight
         finally:
             self._caller.close()
             self._sock.close()
 
     def disconnect(self) -> None:
-        """End the connection, whatever it does."""
+        """Close the connection, whatever its state."""
         with suppress(OSError):
             self._sock.shutdown(socket.SHUT_RDWR)
 
     def _answer_all(self) -> bool:
-        """Answer until the connection ends; tell whether it was this side that ended it."""
+        """Serve until the connection ends; return whether this side ended it."""
         try:
             return self._answer_each()
         except Malformed as problem:
@@ -166,7 +167,7 @@ class Connection:
         while data := self._receive():
             was_idle = reader.idle
             request = self._read(data)
-            del data  # the next wait may be long, and so may a vehicle's charge
+            del data  # the next wait may be long, and so may a charge
             while request:
                 if self._answer(request):
                     return True
@@ -177,8 +178,8 @@ class Connection:
                     if self._share.size:
                         self._share.resize(0)
                     break
-                # A turn of all sockets. A mere sleep(0) comes back before any of them is looked at,
-                # for as long as gevent's switch interval lasts.
+                # Let all sockets take their turn. sleep(0) returns before any of them is polled
+                # until gevent's switch interval has passed.
                 wait_write(self._sock.fileno())
                 request = self._read(b"")
             if reader.idle:
@@ -203,7 +204,7 @@ class Connection:
         return request
 
     def _answer(self, request: "Request") -> bool:
-        """Answer a request and tell whether the connection ends with it."""
+        """Respond to a request; return whether the connection ends with it."""
         self.due = math.inf
         self._written = []
         pieces = self._app(request.environ, self._start_response)
@@ -221,7 +222,7 @@ class Connection:
         if without_body:
             self._sock.sendall(head)
         elif len(body) <= _LARGE_ANSWER_BYTES:
-            send_whole(self._sock, head + body)  # one piece, so that they travel in one packet
+            send_whole(self._sock, head + body)  # one piece, so that both share a packet
         else:
             self._send_large(head, body)
         return ends
@@ -229,7 +230,7 @@ class Connection:
     def _send_large(self, head: bytes, body: bytes) -> None:
         with Share(_unsent) as share:
             if not share.resize(len(body)):
-                raise OSError("too many large answers wait to be taken")
+                raise OSError("too many large responses wait to be accepted")
             self._sock.sendall(head)
             self._sock.sendall(body)
 
@@ -251,9 +252,9 @@ class Connection:
         self._sock.sendall(_head(status, list(headers.items()), len(body), ends=True) + body)
 
     def _linger(self) -> None:
-        """Read on until the caller ends too: what is unread at the end would reset the connection.
+        """Keep reading until the caller closes too: unread bytes would reset the connection.
 
-        A reset can take the answer away that is on its way.
+        A reset can discard the response that is on its way.
         """
         self.due = time.monotonic() + _LINGER_S
         self._sock.shutdown(socket.SHUT_WR)
@@ -263,7 +264,7 @@ class Connection:
 
 
 def _head(status: str, headers: list[tuple[str, str]], length: int, *, ends: bool) -> bytes:
-    """Write status line and headers, with those that are the server's to add."""
+    """Return status line and headers, with those that the server adds."""
     lines = [f"HTTP/1.1 {status}", f"Date: {_date(int(time.time()))}"]
     lines += [f"{name}: {value}" for name, value in headers]
     if status[:3] not in _WITHOUT_BODY and not any(

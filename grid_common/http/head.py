@@ -1,4 +1,4 @@
-"""The head of a request: its line and its headers, made into a WSGI environ. Pure: no sockets."""
+"""The head of a request: request line and headers, as a WSGI environ. Pure: no sockets."""
 
 from functools import lru_cache
 from http import HTTPStatus
@@ -11,30 +11,31 @@ from grid_common.api.problems import Problem, shown_name
 
 __all__ = ["END", "HeadReader", "Malformed", "after"]
 
-# The end of a head, and of a body in chunks.
+# The end of a head, and of a chunked body.
 END = b"\r\n\r\n"
-_BEFORE = len(END) - 1  # bytes of it that may have come earlier
+_BEFORE = len(END) - 1  # bytes of it that an earlier piece may have contained
 
-# Bounds of a request line, a header's value, and of line and headers together, bytes; those of
-# vehicles have some hundred. They are counted as they come, so that a limit is the same however a
-# head is cut. What reads one value, such as a list of tags, takes a millisecond for 8 KB at most.
+# Limits of the request line, of a header's value, and of line and headers together, bytes. A
+# vehicle's have some hundred. They are counted as bytes arrive, so that a limit does not depend on
+# how a head is split. To parse one value, such as a list of tags, takes at most a millisecond for 8
+# KB.
 _LINE_LIMIT = _VALUE_LIMIT = 8_192
 _HEAD_LIMIT = 32_768
 _MAX_HEADERS = 100
-# How far before a line's feed its protocol and version begin. llhttp reads other protocols of the
-# same form, such as RTSP/1.0, and does not tell.
+# How far before a line feed the protocol and the version begin. llhttp also accepts other protocols
+# of the same form, such as RTSP/1.0, without saying so.
 _TO_PROTOCOL, _TO_VERSION = len("HTTP/1.1\r"), len("1.1\r")
-# No header that is of use here has a longer name.
+# No header used here has a longer name.
 _MAX_NAME_LENGTH = 64
-# The longest name that DNS has, and a port. What reads names (IDNA, routing) takes time for each
-# letter, and most of it for those that are not ASCII: 115 ms for 48 KB.
+# The longest DNS name, and a port. IDNA decoding and routing take time for each letter, most of it
+# if they are not ASCII: 115 ms for 48 KB.
 _MAX_HOST_LENGTH = 255 + len(":65535")
-# What Python keeps for a header beside its bytes: two strings, and a place in a dictionary.
+# Overhead of a header in Python, bytes: two strings and a dictionary entry.
 _HEADER_BYTES = 256
 
 
 class Malformed(Problem):
-    """The bytes are no request that is served; the connection ends with this answer."""
+    """The bytes are not a request that can be served; the connection ends with this response."""
 
     type = "urn:ev-grid:problem:malformed"
     event = "malformed request"  # in the log
@@ -51,17 +52,17 @@ class Malformed(Problem):
 
 
 class HeadReader:
-    """Reads the head of one request after the other; llhttp calls what begins with `on_`.
+    """Reads the heads of successive requests; llhttp calls the methods that begin with `on_`.
 
     Attributes:
-        environ: what is known of the request that is being read.
+        environ: what is known of the request being read.
     """
 
     environ: dict[str, Any]
     _is_http: bool
 
     def __init__(self, common: dict[str, Any]) -> None:
-        """Begin; `common` is what the environs of all requests of a connection have in common."""
+        """Start reading; `common` is the part of the environ that all requests share."""
         self._common = common
         self._begin_head()
 
@@ -72,22 +73,22 @@ class HeadReader:
         self._line_whole = self._head_whole = False
 
     def _head_size(self) -> int:
-        """About how much memory it takes, bytes."""
+        """Return about how much memory the head takes, bytes."""
         return self._head_bytes + self._headers * _HEADER_BYTES
 
     def _end_of_head_piece(self, buffer: bytes, at: int) -> int:
-        """Return where its next piece for the parser ends, which is with the head at the latest.
+        """Return where the next piece for the parser ends: at the latest with the head.
 
         Args:
-            buffer: what came, from somewhere before `at` on where pieces came before.
+            buffer: the received bytes; includes bytes before `at` if there were earlier pieces.
             at: where the piece begins.
 
         Raises:
-            Malformed: it is over a limit.
+            Malformed: the head is over a limit.
         """
         if not self._head_bytes:
             end = buffer.find(END, at) + len(END)
-            if len(END) <= end <= at + _LINE_LIMIT:  # as a rule all of it came at once
+            if len(END) <= end <= at + _LINE_LIMIT:  # the usual case: the whole head came at once
                 feed = buffer.find(b"\n", at)
                 self._is_http = buffer[feed - _TO_PROTOCOL : feed - _TO_VERSION] == b"HTTP/"
                 self._line_whole = True
@@ -103,7 +104,7 @@ class HeadReader:
         return end
 
     def _room(self) -> int:
-        """Return how many bytes more may come of the line, or of all of it once the line is whole.
+        """Return how many more bytes may come: of the line, or of the head after the line.
 
         Raises:
             Malformed: none.
@@ -121,16 +122,16 @@ class HeadReader:
         )
 
     def on_url(self, url: bytes) -> None:
-        """A piece of the target has come."""
+        """Handle a piece of the target."""
         self._url = self._url + url if self._url else url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """A header has come.
+        """Handle a header.
 
         Raises:
-            Malformed: it is one too many, or too long.
+            Malformed: there are too many, or it is too long.
         """
-        if self._head_whole:  # a trailer is no header
+        if self._head_whole:  # a trailer is not a header
             return
         self._headers += 1
         if self._headers > _MAX_HEADERS:
@@ -152,40 +153,40 @@ class HeadReader:
         self.environ[key] = text
 
     def _complete_head(self, method: bytes, version: str) -> None:
-        """Note that all of it has come.
+        """Complete the head.
 
         Args:
-            method: as it was parsed.
-            version: the protocol's, such as 1.1.
+            method: the parsed method.
+            version: the protocol version, such as 1.1.
 
         Raises:
-            Malformed: it is no head of a request that is served.
+            Malformed: it is not the head of a request that can be served.
         """
         environ = self.environ
         if version not in ("1.1", "1.0"):
             raise Malformed(
-                f"HTTP/{version} is not spoken here; use HTTP/1.1.",
+                f"HTTP/{version} is not supported; use HTTP/1.1.",
                 HTTPStatus.HTTP_VERSION_NOT_SUPPORTED,
             )
         if not self._is_http:
-            raise Malformed("Only HTTP is spoken here; use HTTP/1.1.")
+            raise Malformed("Only HTTP is supported; use HTTP/1.1.")
         if version == "1.0" and "HTTP_TRANSFER_ENCODING" in environ:
-            raise Malformed("Transfer-Encoding: HTTP/1.0 has none; use HTTP/1.1.")
+            raise Malformed("Transfer-Encoding is not part of HTTP/1.0; use HTTP/1.1.")
         host = environ.get("HTTP_HOST")
         if host is None:
             if version == "1.1":
-                raise Malformed("Host: it is missing; send the name or address that was called.")
+                raise Malformed("Host: is missing; send the name or address of this server.")
         elif len(host) > _MAX_HOST_LENGTH or "," in host or not host.isascii():
             raise Malformed(
-                "Host: it takes one, with the name or address that was called, at most "
-                f"{_MAX_HOST_LENGTH} characters of ASCII."
+                "Host: takes one value, the name or address of this server, at most "
+                f"{_MAX_HOST_LENGTH} ASCII characters."
             )
         environ["REQUEST_METHOD"] = method.decode("latin-1")
         environ["SERVER_PROTOCOL"] = f"HTTP/{version}"
         try:
             url = parse_url(self._url)
         except HttpParserError:
-            raise Malformed("The request's target is no path.") from None
+            raise Malformed("The request target is not a path.") from None
         path = url.path or b"/"
         if b"%" in path:
             path = unquote_to_bytes(path)
@@ -196,14 +197,14 @@ class HeadReader:
 
 
 def after(buffer: bytes, at: int) -> int:
-    """Return where the next end of a head, or of chunks, ends; it may have begun before `at`."""
+    """Return the position behind the next end of a head or of chunks; it may begin before `at`."""
     found = buffer.find(END, max(0, at - _BEFORE))
     return len(buffer) if found < 0 else found + len(END)
 
 
 @lru_cache(maxsize=512)
 def _environ_key(name: bytes) -> str | None:
-    """Name a header as WSGI does; None for one that could pass for another (`X_Request_ID`)."""
+    """Return a header's WSGI name, or None if it could pass for another (`X_Request_ID`)."""
     if b"_" in name:
         return None
     key = name.decode("latin-1").upper().replace("-", "_")

@@ -1,4 +1,4 @@
-"""Bounds what all connections of a process may hold together. Pure."""
+"""Limits the memory that all connections of a process use together. Pure."""
 
 from typing import Self
 
@@ -6,15 +6,15 @@ __all__ = ["Budget", "Share"]
 
 
 class Budget:
-    """So many bytes, from which holders take shares."""
+    """A number of bytes that holders share."""
 
     def __init__(self, most: int) -> None:
-        """Begin with `most` bytes left."""
+        """Create a budget of `most` bytes."""
         self.left = most
 
 
 class Share:
-    """What one holder has of a budget; as a context manager it gives it back.
+    """One holder's part of a budget; as a context manager it returns its part at the end.
 
     Attributes:
         size: how much it holds, bytes.
@@ -23,7 +23,7 @@ class Share:
     __slots__ = ("_budget", "size")
 
     def __init__(self, budget: Budget) -> None:
-        """Begin with nothing."""
+        """Create an empty share."""
         self._budget = budget
         self.size = 0
 
@@ -34,7 +34,7 @@ class Share:
         self.resize(0)
 
     def resize(self, size: int) -> bool:
-        """Hold `size` bytes from now on; where they are not left, hold on and return False."""
+        """Change the share to `size` bytes; if the budget has too little left, return False."""
         more = size - self.size
         if more > self._budget.left:
             return False

@@ -1,11 +1,10 @@
-"""Reads HTTP/1.1 requests from the bytes of one connection, into WSGI environs. Pure: no sockets.
+"""Reads HTTP/1.1 requests from the bytes of one connection, as WSGI environs. Pure: no sockets.
 
-llhttp, through httptools, parses and is strict: whatever two readers could take differently
-(lengths that contradict each other, bare line feeds, odd spaces) is no request.
+llhttp, through httptools, parses strictly: anything that two parsers could read differently
+(contradicting lengths, bare line feeds, odd spaces) is rejected.
 
-It is given no more at a time than belongs to one request, so that what comes behind a request waits
-as the bytes that it is until that one is answered: it takes no time before, nearly no memory, and
-cannot take the answer away.
+It gets the bytes of one request at a time. Pipelined requests stay unparsed until the current one
+is answered: until then they cost no time and nearly no memory, and cannot affect the response.
 """
 
 from io import BytesIO
@@ -17,19 +16,20 @@ from grid_common.http.head import END, HeadReader, Malformed, after
 
 __all__ = ["Malformed", "Request", "RequestReader"]
 
-# What a body in chunks may have: so many of them, for each takes time, and so many bytes around.
+# Limits of a chunked body: the number of chunks, because each takes time, and the bytes around
+# them.
 _MAX_CHUNKS = 1_000
 _WRAPPING_LIMIT = 32_768
-# How much of what was parsed is kept while a request is not whole: its end may come in pieces.
+# How much parsed input is kept while a request is incomplete: its end may be split across pieces.
 _KEPT = len(END) - 1
 
 
 class Request(NamedTuple):
-    """A request to be answered.
+    """A request to be served.
 
     Attributes:
-        environ: for the app.
-        keep_alive: whether the connection may bring another.
+        environ: the WSGI environ for the app.
+        keep_alive: whether another request may follow on the connection.
         size: about how much memory it takes, bytes.
     """
 
@@ -39,13 +39,13 @@ class Request(NamedTuple):
 
 
 class RequestReader(HeadReader):
-    """The requests of one connection.
+    """Reads the requests of one connection.
 
     Attributes:
-        idle: no request has begun that is not whole.
-        expects_continue: the caller sends its body once it is told to.
-        has_more: bytes have come that `read` has not looked at.
-        size: about how much memory is taken by what is no whole request yet, bytes.
+        idle: no request is partly read.
+        expects_continue: the caller sends its body only after `100 Continue`.
+        has_more: there are bytes that `read` has not parsed.
+        size: about how much memory an incomplete request takes, bytes.
     """
 
     idle: bool
@@ -55,41 +55,41 @@ class RequestReader(HeadReader):
     _upgraded: bool
 
     def __init__(self, common: dict[str, Any], body_limit: int) -> None:
-        """Begin to read a connection.
+        """Start to read a connection.
 
         Args:
-            common: what the environs of all its requests have in common.
-            body_limit: most bytes of a body that are kept. A request with a longer one is handed on
-                with its length alone, for the app to refuse.
+            common: the part of the environs that all its requests share.
+            body_limit: maximum size of a body to keep, bytes. A request with a longer one is passed
+                on with its length only, for the app to refuse.
         """
         super().__init__(common)
         self._body_limit = body_limit
         self._parser = HttpRequestParser(self)
         self._made: Request | None = None
-        self._buffer, self._at = b"", 0  # what came, and how much of it was read
+        self._buffer, self._at = b"", 0  # received bytes, and how many of them were parsed
         self._ended = False
         self.has_more = False
         self.size = 0
         self._begin_body()
 
     def close(self) -> None:
-        """Let go of all that came, and of the parser: each knows the other, a cycle for the GC."""
+        """Release the buffer and the parser, which refer to each other in a cycle."""
         del self._parser, self._buffer, self._body, self.environ
 
     def read(self, data: bytes = b"") -> Request | None:
-        """Take what the connection brought, and return the next request that is whole by now.
+        """Take received bytes and return the next complete request, if there is one.
 
-        There may be another after it, for which no more has to come: `has_more` tells.
+        Another may already be complete behind it: see `has_more`.
 
         Raises:
-            Malformed: it cannot be a request.
+            Malformed: the bytes are not a valid request.
         """
         buffer, at = self._buffer + data, self._at
         length = len(buffer)
         if at == length or self._ended:
             return None
         if self.idle:
-            if buffer[at] in b"\r\n":  # blank lines before a request are nothing
+            if buffer[at] in b"\r\n":  # blank lines before a request are ignored
                 at = length - len(buffer[at:].lstrip(b"\r\n"))
             self.idle = at == length
         while at < length and self._made is None:
@@ -117,11 +117,11 @@ class RequestReader(HeadReader):
         self.expects_continue = False
         self._body = b""
         self._body_bytes = self._wire_bytes = self._chunks = 0
-        self._left = 0  # bytes of the body to come, None where it comes in chunks
+        self._left = 0  # bytes of the body to come, None if it is chunked
         self._upgraded = False
 
     def _end_of_body_piece(self, buffer: bytes, at: int) -> int:
-        """Return where the next piece of the body ends, with the body at the latest."""
+        """Return where the next piece of the body ends: at the latest with the body."""
         if self._left is not None:
             end = at + self._left
             if end > len(buffer):
@@ -130,7 +130,7 @@ class RequestReader(HeadReader):
             return end
         end = after(buffer, at)
         self._wire_bytes += end - at
-        if buffer.endswith(END, 0, end):  # as dear as a chunk: a body can be full of such
+        if buffer.endswith(END, 0, end):  # costs as much as a chunk: a body can be full of them
             self.on_chunk_header()
         return end
 
@@ -147,27 +147,27 @@ class RequestReader(HeadReader):
             else:
                 self._parser.feed_data(piece)
         except HttpParserUpgrade:
-            # Only HTTP/1.1 is spoken here, so a request to change is passed over. llhttp leaves the
-            # body to the other protocol: it is read here, and the connection ends with its answer.
+            # Only HTTP/1.1 is supported, so an upgrade is ignored. llhttp leaves the body to the
+            # other protocol: it is read here, and the connection ends with the response.
             self._upgraded = True
         except HttpParserError as error:
-            if self._made is None:  # what follows a body that is too long is nobody's business
+            if self._made is None:  # bytes behind a body that is too long do not matter
                 raise _fault(error) from None
         if self._upgraded and not self._left and self._made is None:
             self._hand_on(self._body_bytes, keep_alive=False)
 
-    # What else llhttp calls, in this order.
+    # The other callbacks of llhttp, in the order of their calls.
 
     def on_headers_complete(self) -> None:
-        """All headers have come."""
+        """Handle the end of the headers."""
         parser, environ = self._parser, self.environ
         self._complete_head(parser.get_method(), parser.get_http_version())
         if "HTTP_TRANSFER_ENCODING" in environ:
             if parser.should_upgrade():
-                raise Malformed("Upgrade: leave it out of a request with a Transfer-Encoding.")
+                raise Malformed("Upgrade: omit it from a request with a Transfer-Encoding.")
             self._left = None
         elif "CONTENT_LENGTH" in environ:
-            # llhttp has seen to it that there is one at most, and that it is a number.
+            # llhttp has checked that there is at most one, and that it is a number.
             self._left = int(environ["CONTENT_LENGTH"])
             if self._left > self._body_limit:
                 self._hand_on(self._left, keep_alive=False)
@@ -175,29 +175,29 @@ class RequestReader(HeadReader):
             self.expects_continue = environ["HTTP_EXPECT"].lower() == "100-continue"
 
     def on_chunk_header(self) -> None:
-        """A chunk begins."""
+        """Handle the start of a chunk."""
         self._chunks += 1
         if self._chunks > _MAX_CHUNKS:
             raise Malformed(f"The body comes in over {_MAX_CHUNKS} chunks.")
 
     def on_body(self, piece: bytes) -> None:
-        """A piece of the body has come."""
+        """Handle a piece of the body."""
         self._body_bytes += len(piece)
         if self._made is not None:
             return
         if self._body_bytes > self._body_limit:
             self._hand_on(self._body_bytes, keep_alive=False)
         elif not self._body:
-            self._body = piece  # as a rule all of it
+            self._body = piece  # usually all of it
         else:
             if isinstance(self._body, bytes):
                 self._body = bytearray(self._body)
             self._body += piece
 
     def on_message_complete(self) -> None:
-        """The request is whole."""
+        """Handle the end of the request."""
         if self._made is None and not self._parser.should_upgrade():
-            # HTTP/1.0 would have to be told that the connection is kept: it is not.
+            # HTTP/1.0 keeps the connection only on request; this server does not.
             is_current = self.environ["SERVER_PROTOCOL"] == "HTTP/1.1"
             self._hand_on(
                 self._body_bytes, keep_alive=is_current and self._parser.should_keep_alive()
@@ -206,10 +206,11 @@ class RequestReader(HeadReader):
             self._begin_body()
 
     def _hand_on(self, length: int, *, keep_alive: bool) -> None:
-        """Give the request to the app, with all of its body or, if that is too long, none."""
+        """Pass the request to the app, with its whole body, or without one if it is too long."""
         environ = self.environ
         environ["CONTENT_LENGTH"] = str(length)
-        # No chunks are left; with this the app would pass over the length, and so over the limit.
+        # The body is no longer chunked. With this header the app would ignore the length, and so
+        # the limit.
         environ.pop("HTTP_TRANSFER_ENCODING", None)
         body = bytes(self._body) if length == len(self._body) else b""
         environ["wsgi.input"] = BytesIO(body)
@@ -218,7 +219,7 @@ class RequestReader(HeadReader):
 
 
 def _fault(error: HttpParserError) -> Malformed:
-    """Return what was raised by what llhttp called, or tell what it met itself."""
+    """Return the exception that a callback raised, or describe the parser's own error."""
     if isinstance(error.__context__, Malformed):
         return error.__context__
     return Malformed(f"The request cannot be read: {error}.")

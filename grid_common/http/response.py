@@ -1,7 +1,7 @@
-"""Reads HTTP/1.1 answers from the bytes of one connection. Pure: no sockets.
+"""Reads HTTP/1.1 responses from the bytes of one connection. Pure: no sockets.
 
-llhttp, through httptools, parses: to read headers as the standard library does, with its e-mail
-parser, was a tenth of all that a proxied request cost.
+llhttp, through httptools, parses: the standard library parses headers with its e-mail parser, which
+took a tenth of the cost of a proxied request.
 """
 
 import re
@@ -13,11 +13,12 @@ from grid_common.shown import shown
 
 __all__ = ["BodyOverLimit", "InvalidResponse", "ResponseReader", "UpstreamResponse"]
 
-# Status line and headers together, those of informational answers before it too, bytes.
+# Limit of status line and headers together, including those of interim responses, bytes.
 HEAD_LIMIT = 16_384
-# What the wrapping of a body may add to it: chunks of 10 bytes on average. Each chunk is a call.
+# Overhead that transfer coding may add to a body: chunks of 10 bytes on average. Each chunk is a
+# call.
 _WIRE_BYTES_PER_BYTE = 1.5
-# The rest is not kept: thousands of headers would take a hundred times their bytes.
+# Other headers are not kept: thousands of them would take a hundred times their size.
 _HEADERS = frozenset(
     {
         b"content-encoding",
@@ -33,15 +34,15 @@ _CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 
 
 class InvalidResponse(Exception):
-    """The bytes are no answer, or one beyond its bounds."""
+    """The bytes are not a response, or exceed a limit."""
 
 
 class BodyOverLimit(InvalidResponse):
-    """The answer's body is larger than was allowed."""
+    """The response's body is larger than allowed."""
 
 
 class UpstreamResponse(NamedTuple):
-    """An HTTP answer: status, the headers that matter, body."""
+    """An HTTP response: status, the relevant headers, body."""
 
     status: int
     content_type: str
@@ -49,41 +50,42 @@ class UpstreamResponse(NamedTuple):
     body: bytes
     location: str | None = None
     content_encoding: str = ""
-    load_metrics: str = ""  # `endpoint-load-metrics`: how busy who answered is
+    load_metrics: str = ""  # `endpoint-load-metrics`: the load of the responding service
 
 
 class ResponseReader:
-    """The answers of one connection, one after the other.
+    """Reads the successive responses of one connection.
 
     Attributes:
-        reusable: the connection may carry another request; true of whole answers alone.
-        overhead_limit: bytes beyond those of the body that an answer may have; may be raised while
-            it arrives.
+        reusable: whether the connection may carry another request; true only after a complete
+            response.
+        overhead_limit: maximum number of bytes beyond the body; may be raised while the response
+            arrives.
     """
 
     def __init__(self) -> None:
         self._parser = HttpResponseParser(self)
-        # A length beside a Transfer-Encoding is judged here: `identity` is none (RFC 2616).
+        # A length next to a Transfer-Encoding is checked here: `identity` is no coding (RFC 2616).
         self._parser.set_dangerous_leniencies(lenient_chunked_length=True)
         self.begin(0)
 
     def close(self) -> None:
-        """Let go of the parser: each knows the other, a cycle for the garbage collector."""
+        """Release the parser, which refers back to this object in a cycle."""
         del self._parser
 
     def begin(self, limit: int, keep: int | None = None) -> None:
-        """Get ready for the next answer.
+        """Prepare for the next response.
 
         Args:
-            limit: most bytes of body that it may have.
-            keep: most bytes of body that are kept, the first; None keeps all.
+            limit: maximum size of its body, bytes.
+            keep: how many bytes of the body to keep, from its start; None keeps all.
         """
         self._limit = limit
         self._keep = limit if keep is None else keep
         self._headers: dict[bytes, bytes] = {}
         self._body = bytearray()
         self._body_bytes = self._wire_bytes = 0
-        self._length: int | None = None  # of the body, where the parser does not go by it
+        self._length: int | None = None  # of the body, if the parser does not count it
         self._status = 0
         self._head_whole = self._whole = False
         self._fault: InvalidResponse | None = None
@@ -91,28 +93,28 @@ class ResponseReader:
         self.reusable = False
 
     def feed(self, data: bytes) -> UpstreamResponse | None:
-        """Take what the connection brought; return the answer once it is whole.
+        """Take received bytes; return the response once it is complete.
 
         Raises:
-            InvalidResponse: it is none, or beyond its bounds.
+            InvalidResponse: it is not a response, or exceeds a limit.
         """
         self._wire_bytes += len(data)
         try:
             self._parser.feed_data(data)
         except HttpParserUpgrade:
-            raise InvalidResponse("it changes to a protocol that nobody asked for") from None
+            raise InvalidResponse("it switches to a protocol that was not requested") from None
         except HttpParserError as error:
             if not self._whole:
                 raise self._fault or InvalidResponse(str(error).lower()) from None
         if self._whole:
             return self._answer()
         if self._wire_bytes > self.overhead_limit + _WIRE_BYTES_PER_BYTE * self._body_bytes:
-            what = "the wrapping of its body is" if self._head_whole else "its headers are"
+            what = "the overhead of its body is" if self._head_whole else "its headers are"
             raise InvalidResponse(f"{what} over {self.overhead_limit} bytes")
         return None
 
     def end(self) -> UpstreamResponse | None:
-        """Take it that nothing more comes; return the answer if this is how its end is told."""
+        """Handle the end of the stream; return the response if it is delimited by that."""
         reported = (
             b"content-length" in self._headers
             or self._headers.get(b"transfer-encoding", b"identity").lower() != b"identity"
@@ -135,28 +137,28 @@ class ResponseReader:
         self._fault = fault
         raise fault
 
-    # What llhttp calls, in this order.
+    # The callbacks of llhttp, in the order of their calls.
 
     def on_message_begin(self) -> None:
-        """An answer begins."""
+        """Handle the start of a response."""
         if self._whole:
-            self.reusable = False  # more than was asked for: whose answer would it be?
+            self.reusable = False  # a response that no request asked for
 
     def on_status(self, reason: bytes) -> None:
-        """The words behind the status have come, or a part of them."""
+        """Handle the reason phrase, or a part of it."""
         if reason != b"OK" and _CONTROL.search(reason) and not self._whole:
             self._refuse(InvalidResponse("its reason phrase has a control character"))
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """A header has come."""
+        """Handle a header."""
         name = name.lower()
-        if name in _HEADERS and not self._head_whole:  # a trailer is no header
+        if name in _HEADERS and not self._head_whole:  # a trailer is not a header
             if name == b"transfer-encoding" and name in self._headers:
                 value = self._headers[name] + b"," + value
             self._headers[name] = value
 
     def on_headers_complete(self) -> None:
-        """All headers have come."""
+        """Handle the end of the headers."""
         if not self._whole:
             self._status = self._parser.get_status_code()
             self._head_whole = self._status >= 200
@@ -172,13 +174,13 @@ class ResponseReader:
         elif coding.lower() != b"chunked":
             what = shown(coding.decode("latin-1"))
             self._refuse(
-                InvalidResponse(f"its Transfer-Encoding is {what}, which nobody asked for")
+                InvalidResponse(f"its Transfer-Encoding is {what}, which was not requested")
             )
         elif length is not None:
-            self._refuse(InvalidResponse("it has a Content-Length beside a Transfer-Encoding"))
+            self._refuse(InvalidResponse("it has both a Content-Length and a Transfer-Encoding"))
 
     def on_body(self, piece: bytes) -> None:
-        """A piece of the body has come."""
+        """Handle a piece of the body."""
         if not self._whole:
             if self._length is not None:
                 piece = piece[: self._length - self._body_bytes]
@@ -194,13 +196,13 @@ class ResponseReader:
             self._whole = True
 
     def on_message_complete(self) -> None:
-        """The answer is whole."""
+        """Handle the end of the response."""
         if self._head_whole:
             if not self._whole:
                 self._whole = True
                 self.reusable = self._parser.should_keep_alive()
         else:
-            self._headers.clear()  # an informational answer: the real one follows, in its own time
+            self._headers.clear()  # an interim response: the final one follows
 
 
 def _text(value: bytes | None) -> str | None:

@@ -1,4 +1,4 @@
-"""What a socket's own methods do not tell, or do at too high a price."""
+"""Socket operations that the socket's own methods lack, or do at a higher cost."""
 
 import socket
 
@@ -8,15 +8,15 @@ _TCP_ESTABLISHED = 1
 
 
 def has_disconnected(sock: socket.socket) -> bool:
-    """Tell whether the peer closed its side, or the connection broke, without consuming bytes.
+    """Return whether the peer closed its side, or the connection broke, without consuming bytes.
 
-    A caller that closes only its sending side counts as gone, as it does for most proxies.
+    A caller that closes only its sending side counts as disconnected, as it does for most proxies.
     """
-    if hasattr(socket, "TCP_INFO"):  # Linux: the kernel's own state, whatever bytes are queued
+    if hasattr(socket, "TCP_INFO"):  # Linux: the kernel's state, whatever bytes are queued
         state: int = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0]
         return state != _TCP_ESTABLISHED
     timeout = sock.gettimeout()
-    sock.settimeout(0)  # elsewhere a peek; it must not wait
+    sock.settimeout(0)  # elsewhere a peek, which must not block
     try:
         return sock.recv(1, socket.MSG_PEEK) == b""
     except BlockingIOError:
@@ -28,7 +28,7 @@ def has_disconnected(sock: socket.socket) -> bool:
 
 
 def send_whole(sock: socket.socket, data: bytes) -> None:
-    """Send all of a message; of a small one without gevent's look at the size of the buffer."""
+    """Send a whole message; a small one without gevent's check of the send buffer's size."""
     sent = sock.send(data)
     if sent < len(data):
         sock.sendall(data[sent:])

@@ -1,7 +1,7 @@
-"""gunicorn's master, which keeps one worker whatever it is told.
+"""gunicorn's master process, restricted to exactly one worker.
 
-A second one would have a state of its own: vehicles that do not know of each other, on points that
-are taken. gunicorn starts more on SIGTTIN, and a new one beside the old on SIGHUP and SIGUSR2.
+A second worker would have a state of its own and assign points that are already taken. gunicorn
+starts more on SIGTTIN, and a new one next to the old on SIGHUP and SIGUSR2.
 """
 
 import sys
@@ -14,60 +14,60 @@ __all__ = ["Supervisor"]
 
 _WHY = {
     "SIGHUP": "settings are read at start; restart the service to change them",
-    "SIGUSR1": "there is no log file to open again; the log goes to stdout",
-    "SIGUSR2": "one process holds the state; restart the service to renew it",
-    "SIGTTIN": "one process holds the state; a service grows by containers",
+    "SIGUSR1": "there is no log file to reopen; the log goes to stdout",
+    "SIGUSR2": "one process holds the state; restart the service to replace it",
+    "SIGTTIN": "one process holds the state; scale with more containers",
     "SIGTTOU": "one process holds the state",
 }
 
 
 class Supervisor(Arbiter):
-    """Starts the worker, starts another when it has ended, and stops it."""
+    """Starts the worker, replaces it if it ends, and stops it."""
 
     def __init__(self, app: Any) -> None:
-        """Prepare; `run` does all of it."""
+        """Prepare; `run` does the rest."""
         super().__init__(app)
-        # Asked now: one that was closed is none any more.
+        # Checked now: a terminal that was closed is not recognized as one.
         self._has_terminal = sys.stdin is not None and sys.stdin.isatty()
 
     def start(self) -> None:
-        """Listen; where that cannot be, name the settings that would mend it, and exit."""
+        """Listen. On failure, log the settings that would fix it, and exit."""
         try:
             super().start()
         except SystemExit:
             host, port = cast("tuple[str, int]", self.address[0])  # the one that the server set
             cast("Logger", self.log).error(
-                "cannot listen on %s port %s: stop what listens there, or set PORT (or BIND_HOST, "
-                "where this machine has no such address)",
+                "cannot listen on %s port %s: stop the process that uses the port, or set PORT (or "
+                "BIND_HOST, if this machine does not have that address)",
                 host,
                 port,
             )
             raise
 
     def handle_hup(self) -> None:
-        """Stop as on SIGTERM where a terminal was closed; elsewhere it would mean a reload."""
+        """Stop as on SIGTERM if a terminal was closed; otherwise ignore the request to reload."""
         if self._has_terminal:
             self.handle_term()
         self._pass_over("SIGHUP")
 
     def handle_usr1(self) -> None:
-        """Pass over the request to open logs again."""
+        """Ignore the request to reopen logs."""
         self._pass_over("SIGUSR1")
 
     def handle_usr2(self) -> None:
-        """Pass over the request for another master."""
+        """Ignore the request for another master."""
         self._pass_over("SIGUSR2")
 
     def handle_ttin(self) -> None:
-        """Pass over the request for one worker more."""
+        """Ignore the request for one more worker."""
         self._pass_over("SIGTTIN")
 
     def handle_ttou(self) -> None:
-        """Pass over the request for one worker less."""
+        """Ignore the request for one worker fewer."""
         self._pass_over("SIGTTOU")
 
     def handle_winch(self) -> None:
-        """Pass over the request to stop the worker, which a terminal's change of size also is."""
+        """Ignore the request to stop the worker: resizing a terminal sends SIGWINCH, too."""
 
     def _pass_over(self, name: str) -> None:
-        cast("Logger", self.log).warning("%s is passed over: %s", name, _WHY[name])
+        cast("Logger", self.log).warning("%s ignored: %s", name, _WHY[name])

@@ -1,4 +1,4 @@
-"""The process that holds a service's state: gunicorn's worker, with one greenlet a connection."""
+"""The process that holds a service's state: gunicorn's worker, with one greenlet per connection."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ if TYPE_CHECKING:
 
     from grid_common.service import ServiceApp
 
-# A worker that drained listens this much longer, so that callers whose request is just on its way
-# still read that it drains, seconds.
+# After the drain a worker listens this much longer, so that callers whose request is on its way
+# still learn that it is draining, seconds.
 _LINGER_S = 0.2
-# gunicorn kills a worker this much later than its drain had to end, seconds.
+# gunicorn kills a worker this long after the deadline of its drain, seconds.
 MARGIN_S = 2
 _HEARTBEAT_S = 1.0
-# Else each greenlet keeps in mind where it was spawned, ten frames of it: 1 KB for every vehicle.
+# Otherwise each greenlet keeps the stack of where it was spawned: 1 KB for every vehicle.
 gevent.config.track_greenlet_tree = False
-# What the worker itself pays no heed to: its master does, or nobody. By default some of these would
-# end it with all vehicles in flight, and some would freeze it.
+# Signals that the worker ignores: its master handles them, or nobody does. By default some would
+# end it with all vehicles in flight, and some would stop it.
 _IGNORED = {
     signal.SIGHUP,
     signal.SIGUSR1,
@@ -40,17 +40,17 @@ _IGNORED = {
     signal.SIGTTOU,
     signal.SIGWINCH,
 }
-# Until the worker has handlers of its own it has those of gunicorn's master, which would swallow
-# these, or none, and would be ended: so they are held back from its fork until then.
+# Until the worker installs its own handlers it has those of gunicorn's master, which would swallow
+# these signals, or none, and would be killed. So they are blocked across the fork until then.
 HELD_BACK = {signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGABRT, *_IGNORED}
 
 
 class DrainingWorker(GeventWorker):
-    """A gevent worker whose SIGTERM loses no vehicle."""
+    """A gevent worker that loses no vehicle on SIGTERM."""
 
     def init_signals(self) -> None:
-        """Take signals from here on, and those that came since the fork."""
-        self._stopping = Event()  # before the handler that sets it
+        """Handle signals from here on, including those that arrived since the fork."""
+        self._stopping = Event()  # before installing the handler that sets it
         super().init_signals()
         for number in _IGNORED:
             signal.signal(number, signal.SIG_IGN)
@@ -58,7 +58,7 @@ class DrainingWorker(GeventWorker):
 
     def run(self) -> None:
         """Serve until told to stop, then until the last vehicle has left."""
-        # A greenlet that runs out of memory leaves others waiting: let it end the process instead.
+        # A greenlet that runs out of memory would leave others waiting: end the process instead.
         hub = gevent.get_hub()
         hub.SYSTEM_ERROR = (*hub.SYSTEM_ERROR, MemoryError)
         self._connections: set[Connection] = set()
@@ -66,8 +66,8 @@ class DrainingWorker(GeventWorker):
         self.app_served.held_limit.allow(self.worker_connections)
         servers: list[StreamServer] = []
         for sock in self.sockets:
-            # Answers are small and waited for: never hold one back to fill a packet (inherited by
-            # accepted connections, as the next is).
+            # Responses are small and awaited: never delay one to fill a packet. Accepted
+            # connections inherit this, and the next option.
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             notice_a_vanished_peer(sock)
             sock.setblocking(False)
@@ -82,8 +82,8 @@ class DrainingWorker(GeventWorker):
             return
         for server in servers:
             server.close()
-        # Idle connections end here; so do vehicles that outlasted the drain, whose points are freed
-        # as by any disconnect.
+        # Idle connections end here. So do vehicles that outlast the drain; their points are freed
+        # as after any disconnect.
         for connection in list(self._connections):
             connection.disconnect()
         pool.join(timeout=_LINGER_S)
@@ -101,7 +101,7 @@ class DrainingWorker(GeventWorker):
             address,
             app,
             body_limit=app.config["MAX_CONTENT_LENGTH"],
-            # Kept alive, a connection would hold its caller to a service that drains.
+            # A kept-alive connection would tie its caller to a service that drains.
             is_ending=lambda: app.drain.active,
             note_refused=app.malformed.note,
         )
@@ -119,12 +119,12 @@ class DrainingWorker(GeventWorker):
         gevent.sleep(_LINGER_S)
 
     def _beat(self, pool: Pool) -> None:
-        """Tell gunicorn that all is well, and disconnect callers that are overdue."""
+        """Notify gunicorn that the worker is alive, and disconnect overdue callers."""
         now, was_late = time.monotonic(), False
         while True:
             self.notify()
             before, now = now, time.monotonic()
-            # After a freeze, what came meanwhile is read before anyone counts as overdue.
+            # After a freeze, read what arrived meanwhile before anyone counts as overdue.
             is_late = now - before > 2 * _HEARTBEAT_S
             if was_late or not is_late:
                 self._disconnect_on_overdue(now, make_room=pool.full())
@@ -139,9 +139,9 @@ class DrainingWorker(GeventWorker):
             self._make_room()
 
     def _make_room(self) -> None:
-        """Disconnect a quarter of the callers for whom nothing is being done, the first due first.
+        """Disconnect a quarter of the callers that have no request in progress, earliest due first.
 
-        Else whoever opens enough connections, and says nothing, keeps all vehicles out.
+        Otherwise a client could keep all vehicles out by opening many silent connections.
         """
         waiting = [one for one in self._connections if one.due < math.inf]
         for connection in sorted(waiting, key=lambda one: one.due)[: math.ceil(len(waiting) / 4)]:
@@ -152,17 +152,18 @@ class DrainingWorker(GeventWorker):
         self._stopping.set()
 
     def handle_quit(self, sig: int, frame: FrameType | None) -> None:
-        """Leave at once on SIGINT or SIGQUIT: who charges here is disconnected.
+        """Leave at once on SIGINT or SIGQUIT, which disconnects the charging vehicles.
 
-        Once: of a Ctrl-C the terminal tells all processes, and gunicorn's master then its worker.
+        Only once: on Ctrl-C the terminal signals all processes, and gunicorn's master then its
+        worker again.
         """
         for number in (signal.SIGINT, signal.SIGQUIT):
-            signal.signal(number, lambda *_: None)  # SIG_IGN complains of one that is on its way
+            signal.signal(number, lambda *_: None)  # SIG_IGN fails if one is already pending
         super().handle_quit(sig, frame)
 
     def handle_abort(self, sig: int, frame: object) -> None:  # noqa: ARG002 - gunicorn's signature
-        """Live on where gunicorn takes this process for hung, for it was frozen with it.
+        """Stay alive if gunicorn takes this process for hung after both were frozen.
 
-        One that is hung stays silent after this, and is killed.
+        A process that really hangs stays silent after this, and is killed.
         """
         self.notify()

@@ -74,8 +74,8 @@ def test_a_session_that_outlives_its_202_answer_counts_until_the_gauge_shows_it(
         ({"page": "something_else 3\n"}, "no ev_charging_load"),
         ({"page": "ev_charging_load {{{\n"}, "not Prometheus text"),
         ({"page": "<html>\n", "page_times": 200_000}, "over 1000000 bytes (MAX_METRICS_BYTES)"),
-        ({"page_delay_s": 30}, "no answer within"),
-        ({"page_drip_s": 0.5}, "no answer within"),
+        ({"page_delay_s": 30}, "no response within"),
+        ({"page_drip_s": 0.5}, "no response within"),
     ],
     ids=["NaN", "negative", "missing", "garbled", "huge", "frozen", "dripping"],
 )

@@ -144,7 +144,7 @@ def test_a_poll_must_end_however_its_answer_drips() -> None:
     url = pieces_substation(HEAD, *[b"x"] * 100, pause_s=0.05)
     upstream = Upstream(url, connect_timeout_s=1, connections=1)
     began = time.monotonic()
-    with pytest.raises(ReadError, match="no answer"):
+    with pytest.raises(ReadError, match="no response"):
         upstream.request("GET", "/metrics", within_s=0.4)
     assert time.monotonic() - began < 2
 
@@ -170,7 +170,7 @@ def test_an_answer_that_drips_does_not_wake_the_client_for_each_byte(
 
 def test_a_held_answer_that_breaks_off_is_an_error() -> None:
     url = pieces_substation(HEAD, b"x", pause_s=0.1, disconnect=True)
-    with pytest.raises(ReadError, match="ended before the answer did"):
+    with pytest.raises(ReadError, match="ended before the response did"):
         Upstream(url, connect_timeout_s=1, connections=1).request("POST", "/charge")
 
 

@@ -38,7 +38,7 @@ def run(
 def test_a_service_refuses_to_start_and_says_how_many_it_needs(service: str) -> None:
     ended = run([service], 64, PORT=str(Ports.free(0).gateway))
     assert ended.returncode == 2
-    assert "only 64 files may be open here, and at least 164 are needed" in ended.stderr
+    assert "the limit on open files is 64, and at least 164 are needed" in ended.stderr
     assert "`ulimit -n 20100`" in ended.stderr
     assert "Traceback" not in ended.stderr
     assert ended.stderr.count("\n") == 1
@@ -47,7 +47,7 @@ def test_a_service_refuses_to_start_and_says_how_many_it_needs(service: str) -> 
 def test_a_substation_needs_files_for_all_of_its_points() -> None:
     ended = run(["substation_service"], 300, PORT="0", CHARGING_POINTS="200")
     assert ended.returncode == 2
-    assert "only 300 files may be open here, and at least 556 are needed" in ended.stderr
+    assert "the limit on open files is 300, and at least 556 are needed" in ended.stderr
 
 
 def test_a_whole_grid_says_it_too(tmp_path: Path) -> None:
@@ -62,5 +62,5 @@ def test_a_whole_grid_says_it_too(tmp_path: Path) -> None:
         timeout_s=60,
     )
     assert ended.returncode != 0
-    assert "only 64 files may be open here, and at least 164 are needed" in ended.stderr
+    assert "the limit on open files is 64, and at least 164 are needed" in ended.stderr
     assert "The grid is up" not in ended.stdout

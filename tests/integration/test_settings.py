@@ -42,7 +42,11 @@ def run(module: str, *arguments: str, **settings: str) -> subprocess.CompletedPr
         ("load_balancer", {"SUBSTATIONS": " , "}, ["SUBSTATIONS", "no substation"]),
         ("load_balancer", {"SUBSTATIONS": "http://a:1,http://a:2"}, ["named 'a'", "name=http"]),
         ("load_balancer", {"SUBSTATIONS": ""}, ["SUBSTATIONS is missing", "set it"]),
-        ("load_balancer", {"SUBSTATIONS": "http://a..b:1"}, ["http://a..b:1", "is no host name"]),
+        (
+            "load_balancer",
+            {"SUBSTATIONS": "http://a..b:1"},
+            ["http://a..b:1", "is not a host name"],
+        ),
         ("load_balancer", {"SUBSTATIONS": "http://a:99999"}, ["http://a:99999", "1 to 65535"]),
         ("load_balancer", {"SUBSTATIONS": "http://a:0"}, ["http://a:0", "1 to 65535"]),
         (
@@ -53,7 +57,7 @@ def run(module: str, *arguments: str, **settings: str) -> subprocess.CompletedPr
         (
             "load_balancer",
             {"SUBSTATIONS": "http://grid:hidden@a:1"},
-            ["SUBSTATIONS=http://***@a:1", "leave them out"],
+            ["SUBSTATIONS=http://***@a:1", "remove them"],
         ),
         (
             "load_balancer",
@@ -91,7 +95,7 @@ def run(module: str, *arguments: str, **settings: str) -> subprocess.CompletedPr
         (
             "charge_request_service",
             {"BALANCER_URL": "http://u:hidden@b:1"},
-            ["BALANCER_URL=http://***@b:1", "leave them out"],
+            ["BALANCER_URL=http://***@b:1", "remove them"],
         ),
         ("charge_request_service", {"BALANCER_URL": "http://b:70000"}, ["b:70000", "1 to 65535"]),
         ("charge_request_service", {"PUBLISHED_HOST": "a:80"}, ["PUBLISHED_HOST=a:80", "address"]),
@@ -202,8 +206,8 @@ def test_a_port_that_is_taken_is_named_with_its_setting(
     port, logged = started_in_vain
     assert logged[-1]["level"] == "error"
     assert (
-        f"cannot listen on 127.0.0.1 port {port}: stop what listens there, or set PORT"
-        in (logged[-1]["event"])
+        f"cannot listen on 127.0.0.1 port {port}: stop the process that uses the port, "
+        "or set PORT" in (logged[-1]["event"])
     )
 
 

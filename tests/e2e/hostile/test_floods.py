@@ -40,7 +40,7 @@ def _many_files() -> Iterator[None]:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = IDLE + 1_000
     if soft < wanted and hard != resource.RLIM_INFINITY and hard < wanted:
-        pytest.skip(f"only {hard} files may be open here; {wanted} are needed")
+        pytest.skip(f"the limit on open files is {hard}; {wanted} are needed")
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
     yield
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

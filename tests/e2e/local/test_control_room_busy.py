@@ -226,7 +226,7 @@ def test_addresses_stay_whole_or_break_between_their_parts(page: Page, width: in
             "name": "substation-north.charging.example.internal:5002",
             "health": "down",
             "reason": "http://substation-north.charging.example.internal:5002/metrics?module=ev: "
-            "no answer within 0.8 s from 192.168.117.204:5002",
+            "no response within 0.8 s from 192.168.117.204:5002",
         }
         second["name"] = "192.168.117.204:5002"
         third |= {

@@ -53,7 +53,7 @@ def test_it_tells_where_the_grid_is_and_what_is_misspelt_and_the_grid_charges(
     start_program: StartProgram,
 ) -> None:
     program = start_program(env={"TIME_SCALES": "60"}).is_up()
-    program.says(r"Note: TIME_SCALES is no setting; did you mean TIME_SCALE\?")
+    program.says(r"Note: TIME_SCALES is not a setting; did you mean TIME_SCALE\?")
 
     url = program.says(r"gateway +(\S+)")[1]
     assert requests.post(f"{url}/charge", timeout=10).status_code == 200

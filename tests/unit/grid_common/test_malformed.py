@@ -54,7 +54,7 @@ class Service:
 
 
 TOO_LONG = Malformed("The request line is over 8192 bytes.", HTTPStatus.REQUEST_URI_TOO_LONG)
-NO_PATH = Malformed("The request's target is no path.")
+NO_PATH = Malformed("The request target is not a path.")
 
 
 def test_what_is_no_request_is_counted_by_status_and_logged_with_its_id(clock: Clock) -> None:  # noqa: ARG001
@@ -67,8 +67,8 @@ def test_what_is_no_request_is_counted_by_status_and_logged_with_its_id(clock: C
     assert len(made) == 16
     assert (service.counted(414), service.counted(400), service.counted(431)) == (1, 1, None)
     assert (
-        "# HELP http_malformed_requests_total Answers to what is no request, or too large for now; "
-        "none is in http_requests_total\n"
+        "# HELP http_malformed_requests_total Malformed requests, and those too large for now; "
+        "not in http_requests_total\n"
     ) in service.page
     common = {"event": "malformed request", "log_level": "warning", "not_logged": 0}
     assert service.said == [
@@ -83,7 +83,7 @@ def test_what_is_no_request_is_counted_by_status_and_logged_with_its_id(clock: C
             **common,
             "address": "",
             "status": 400,
-            "why": "The request's target is no path.",
+            "why": "The request target is not a path.",
             "request_id": made,
         },
     ]

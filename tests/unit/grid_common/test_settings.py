@@ -143,7 +143,7 @@ def test_a_program_takes_no_arguments_and_says_where_its_settings_come_from(
         assert started(monkeypatch, capsys, *arguments, NEEDED="x") == (
             2,
             "",
-            "some: no argument '--port': settings come from the environment, "
+            "some: unknown argument '--port': settings come from the environment, "
             "see `python -m some --help`\n",
         )
 
@@ -211,4 +211,4 @@ def test_what_stops_a_start_is_reported_with_the_misspelt_setting_beside_it(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     _, _, errors = started(monkeypatch, capsys, NEDED="x")
-    assert errors.splitlines()[-1] == "some: NEDED is no setting; did you mean NEEDED?"
+    assert errors.splitlines()[-1] == "some: NEDED is not a setting; did you mean NEEDED?"

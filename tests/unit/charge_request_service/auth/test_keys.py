@@ -129,7 +129,7 @@ def test_a_file_that_cannot_be_read_says_why(tmp_path: Path) -> None:
         tmp_path / "none": "no such file",
         tmp_path: "no such file",
         pipe: "no such file",  # would be waited for
-        binary: "not text in UTF-8",
+        binary: "not UTF-8 text",
         large: "over 1048576 bytes",
     }.items():
         with pytest.raises(KeysError, match=why):

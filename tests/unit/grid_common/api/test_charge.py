@@ -47,13 +47,13 @@ def test_more_than_fits_is_refused_with_what_would() -> None:
         "kwh: is 7, more than fits into 60 kWh at a soc of 0.9; it takes 6 at most"
     )
     assert refused(kwh=61, battery_kwh=60).endswith("fits into 60 kWh; it takes 60 at most")
-    assert "is 10 (left out), more than fits" in refused(battery_kwh=60, soc=0.9)
+    assert "is 10 (omitted), more than fits" in refused(battery_kwh=60, soc=0.9)
     assert refused(kwh=1, battery_kwh=60, soc=1).endswith("it is full")
     assert refused(kwh=2, battery_kwh=1).endswith("it takes 1 at most")
 
 
 def test_a_state_of_charge_without_a_battery_says_what_is_missing() -> None:
-    assert refused(soc=0.5) == "soc: is of no use without battery_kwh; send both or neither"
+    assert refused(soc=0.5) == "soc: has no meaning without battery_kwh; send both or neither"
 
 
 def test_each_number_is_reported_its_bounds() -> None:

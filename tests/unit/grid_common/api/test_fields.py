@@ -204,7 +204,7 @@ def test_of_a_long_query_the_first_parameters_are_named() -> None:
     faults = errors(raised.value)
     assert [fault["field"] for fault in faults] == [f"p{n}" for n in range(10)]
     assert faults[0]["detail"] == (
-        "is in the query, where nothing is taken; send a JSON body with fields (kwh and soc are "
+        "is in the query, which takes no parameters; send a JSON body with fields (kwh and soc are "
         "taken) and the header 'Content-Type: application/json'"
     )
 

@@ -107,9 +107,7 @@ def test_an_error_that_nobody_expected_is_logged_and_not_shown() -> None:
     answer, log = answer_to(raising(RuntimeError("a secret")))
 
     assert answer.status_code == 500
-    assert answer.get_json()["detail"] == (
-        "The service met an unexpected error; its log tells more."
-    )
+    assert answer.get_json()["detail"] == ("The service met an unexpected error; see its log.")
     assert log.said == [("unexpected error", {"request_id": "r1"})]
 
 

@@ -144,7 +144,7 @@ def test_it_is_sent_no_third_time() -> None:
     with hop([answer, disconnect], [disconnect], [answer]) as it:
         client = it.client()
         client.request("GET", "/")
-        with pytest.raises(ReadError, match="the connection ended before the answer did"):
+        with pytest.raises(ReadError, match="the connection ended before the response did"):
             client.request("POST", "/charge")
         assert it.requests == [2, 1]
 
@@ -193,7 +193,7 @@ def test_silence_is_no_closed_connection() -> None:
     with hop([answer, keep_silent], [answer]) as it:
         client = it.client()
         client.request("GET", "/")
-        with pytest.raises(ReadError, match="no answer"):
+        with pytest.raises(ReadError, match="no response"):
             client.request("GET", "/", within_s=0.1)
         assert it.requests == [2]
 

@@ -385,7 +385,7 @@ def test_a_reader_that_has_nothing_has_no_more() -> None:
 
 
 LONG_HOST = (
-    "Host: it takes one, with the name or address that was called, at most 261 characters of ASCII."
+    "Host: takes one value, the name or address of this server, at most 261 ASCII characters."
 )
 
 
@@ -400,34 +400,34 @@ LONG_HOST = (
         (
             b"GET /\r\n\r\n",
             505,
-            "HTTP/0.9 is not spoken here; use HTTP/1.1.",
+            "HTTP/0.9 is not supported; use HTTP/1.1.",
         ),
         (
             b"GET / HTTP/1.1\r\n\r\n",
             400,
-            "Host: it is missing; send the name or address that was called.",
+            "Host: is missing; send the name or address of this server.",
         ),
         (
             b"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
             400,
-            "Transfer-Encoding: HTTP/1.0 has none; use HTTP/1.1.",
+            "Transfer-Encoding is not part of HTTP/1.0; use HTTP/1.1.",
         ),
         (HEAD + b"Host: other\r\n\r\n", 400, LONG_HOST),
         (b"GET / HTTP/1.1\r\nHost: " + b"a" * 262 + b"\r\n\r\n", 400, LONG_HOST),
         (
             HEAD + b"Transfer-Encoding: chunked\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n",
             400,
-            "Upgrade: leave it out of a request with a Transfer-Encoding.",
+            "Upgrade: omit it from a request with a Transfer-Encoding.",
         ),
         (
             b"CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n",
             400,
-            "The request's target is no path.",
+            "The request target is not a path.",
         ),
         (
             b"OPTIONS /healthz RTSP/1.0\r\nHost: a\r\n\r\n",
             400,
-            "Only HTTP is spoken here; use HTTP/1.1.",
+            "Only HTTP is supported; use HTTP/1.1.",
         ),
         (line_of(8_193), 414, "The request line is over 8192 bytes."),
         (

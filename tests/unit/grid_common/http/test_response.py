@@ -220,15 +220,15 @@ def test_signs_of_life_have_room_that_can_grow() -> None:
     [
         (
             b"Transfer-Encoding: gzip\r\n",
-            "its Transfer-Encoding is 'gzip', which nobody asked for",
+            "its Transfer-Encoding is 'gzip', which was not requested",
         ),
         (
             b"Transfer-Encoding: gz\xe9p\r\n",
-            "its Transfer-Encoding is 'gz\\xe9p', which nobody asked for",
+            "its Transfer-Encoding is 'gz\\xe9p', which was not requested",
         ),
         (
             b"Transfer-Encoding: chunked\r\nContent-Length: 5\r\n",
-            "it has a Content-Length beside a Transfer-Encoding",
+            "it has both a Content-Length and a Transfer-Encoding",
         ),
     ],
 )
@@ -251,15 +251,15 @@ def test_a_body_of_identity_that_comes_in_pieces_ends_with_its_length() -> None:
         (b"HTTP/1.1 200 O\0K\r\n", "its reason phrase has a control character"),
         (
             b"HTTP/1.1 101 Switching\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n",
-            "it changes to a protocol that nobody asked for",
+            "it switches to a protocol that was not requested",
         ),
         (
             OK + b"Transfer-Encoding: chunked\r\nTransfer-Encoding: gzip\r\n\r\n",
-            "its Transfer-Encoding is 'chunked,gzip', which nobody asked for",
+            "its Transfer-Encoding is 'chunked,gzip', which was not requested",
         ),
         (
             OK + b"Transfer-Encoding: chunked\r\n\r\n" + b"0" * 17_000,
-            "the wrapping of its body is over 16384 bytes",
+            "the overhead of its body is over 16384 bytes",
         ),
     ],
 )

@@ -35,34 +35,34 @@ def test_it_is_written_as_it_is_sent() -> None:
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("", "is no `http://host:port`"),
-        ("substation1:5002", "is no `http://host:port`"),
-        ("https://substation1:5002", "is no `http://host:port`"),
-        ("http://substation1:5002/charge", "is no `http://host:port`"),
-        ("http://substation1:5002?x=1", "is no `http://host:port`"),
-        ("http://substation1:5002/#x", "is no `http://host:port`"),
-        ("http://[::1]x:5002", "is no `http://host:port`"),
-        ("http://:5002", "is no host name"),
-        ("http://a..b:1", "is no host name"),
-        ("http://.a:1", "is no host name"),
-        ("http://a b:1", "is no host name"),
-        ("http://a\tb:1", "is no host name"),
-        ("http://a\n:1", "is no host name"),
-        ("http://a%20b:1", "is no host name"),
-        (f"http://{'a' * 64}:1", "is no host name"),
-        (f"http://{'a.' * 130}b:1", "is no host name"),
+        ("", "is not of the form `http://host:port`"),
+        ("substation1:5002", "is not of the form `http://host:port`"),
+        ("https://substation1:5002", "is not of the form `http://host:port`"),
+        ("http://substation1:5002/charge", "is not of the form `http://host:port`"),
+        ("http://substation1:5002?x=1", "is not of the form `http://host:port`"),
+        ("http://substation1:5002/#x", "is not of the form `http://host:port`"),
+        ("http://[::1]x:5002", "is not of the form `http://host:port`"),
+        ("http://:5002", "is not a host name"),
+        ("http://a..b:1", "is not a host name"),
+        ("http://.a:1", "is not a host name"),
+        ("http://a b:1", "is not a host name"),
+        ("http://a\tb:1", "is not a host name"),
+        ("http://a\n:1", "is not a host name"),
+        ("http://a%20b:1", "is not a host name"),
+        (f"http://{'a' * 64}:1", "is not a host name"),
+        (f"http://{'a.' * 130}b:1", "is not a host name"),
         ("http://süd.example:1", "xn--"),
         ("http://\udcff:1", "xn--"),
         ("http://\uff11.0.0.1:1", "xn--"),
-        ("http://127.1:1", "is no IPv4 address"),
-        ("http://1:1", "is no IPv4 address"),
-        ("http://010.0.0.1:1", "is no IPv4 address"),
-        ("http://256.0.0.1:1", "is no IPv4 address"),
-        ("http://0x7f000001:1", "is no IPv4 address"),
-        ("http://[::g]:1", "is no IPv6 address"),
-        ("http://[]:1", "is no IPv6 address"),
-        ("http://[10.0.0.1]:1", "is no IPv6 address"),
-        ("http://[fe80::1%eth0]:1", "one link alone"),
+        ("http://127.1:1", "is not an IPv4 address"),
+        ("http://1:1", "is not an IPv4 address"),
+        ("http://010.0.0.1:1", "is not an IPv4 address"),
+        ("http://256.0.0.1:1", "is not an IPv4 address"),
+        ("http://0x7f000001:1", "is not an IPv4 address"),
+        ("http://[::g]:1", "is not an IPv6 address"),
+        ("http://[]:1", "is not an IPv6 address"),
+        ("http://[10.0.0.1]:1", "is not an IPv6 address"),
+        ("http://[fe80::1%eth0]:1", "a link-local address with a zone"),
         ("http://0.0.0.0:1", "nothing can be connected to"),
         ("http://[::]:1", "nothing can be connected to"),
         ("http://224.0.0.1:1", "nothing can be connected to"),
@@ -74,8 +74,8 @@ def test_it_is_written_as_it_is_sent() -> None:
         ("http://a:5 002", "it takes 1 to 65535"),
         ("http://a:٣", "it takes 1 to 65535"),
         (f"http://a:{'9' * 5000}", "it takes 1 to 65535"),
-        ("http://user:secret@a:1", "leave them out"),
-        ("http://user@a:1", "leave them out"),
+        ("http://user:secret@a:1", "remove them"),
+        ("http://user@a:1", "remove them"),
     ],
 )
 def test_what_cannot_be_connected_to_is_refused_with_the_reason(text: str, why: str) -> None:
@@ -124,39 +124,40 @@ def test_every_host_that_passes_can_be_given_to_a_resolver(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("x", "'x' is no `http://host:port`"),
+        ("x", "'x' is not of the form `http://host:port`"),
         (
             "http://user@a:1",
-            "'http://***@a:1' has a user or a password, and none is sent: leave them out, and have "
-            "a proxy in front of that host add them where it asks for them",
+            "'http://***@a:1' has a user or a password, which are never sent: remove "
+            "them, and if the host requires them, let a proxy in front of it add them",
         ),
-        ("http://a:0", "'http://a:0': port '0' is none; it takes 1 to 65535"),
+        ("http://a:0", "'http://a:0': port '0' is not valid; it takes 1 to 65535"),
         (
             f"http://a:{'9' * 21}",
-            f"'http://a:{'9' * 21}': port '{'9' * 20}' is none; it takes 1 to 65535",
+            f"'http://a:{'9' * 21}': port '{'9' * 20}' is not valid; it takes 1 to 65535",
         ),
         (
             "http://a..b:1",
-            "'http://a..b:1': 'a..b' is no host name; it takes labels of 1 to 63 characters of "
+            "'http://a..b:1': 'a..b' is not a host name; it takes labels of 1 to 63 characters of "
             "A-Z a-z 0-9 _ - with dots between them, 253 characters in all",
         ),
         (
             "http://s\xfcd.example:1",
             r"'http://s\xfcd.example:1': the host 's\xfcd.example' is not ASCII; give the name in "
-            "the form that DNS has, `xn--...`",
+            "its DNS form, `xn--...`",
         ),
         (
             "http://[fe80::1%eth0]:1",
-            "'http://[fe80::1%eth0]:1': 'fe80::1%eth0' is an address of one link alone, which "
-            "cannot be used; give the host's global or private address, or a name that leads to it",
+            "'http://[fe80::1%eth0]:1': 'fe80::1%eth0' is a link-local address with a zone, "
+            "which cannot be used; give the host's global or private address, or a name that "
+            "resolves to it",
         ),
         (
             "http://0.0.0.0:1",
             "'http://0.0.0.0:1': nothing can be connected to at 0.0.0.0; give the address of one "
             "host",
         ),
-        ("http://[::g]:1", "'http://[::g]:1': '::g' is no IPv6 address"),
-        ("http://127.1:1", "'http://127.1:1': '127.1' is no IPv4 address"),
+        ("http://[::g]:1", "'http://[::g]:1': '::g' is not an IPv6 address"),
+        ("http://127.1:1", "'http://127.1:1': '127.1' is not an IPv4 address"),
     ],
 )
 def test_a_reason_is_reported_word_for_word(text: str, why: str) -> None:
@@ -176,7 +177,7 @@ def test_a_reason_is_reported_word_for_word(text: str, why: str) -> None:
 def test_a_long_host_is_shown_in_part(host: str, shown: str) -> None:
     with pytest.raises(ValueError, match="is no") as raised:
         parse_host(host)
-    assert str(raised.value).startswith(f"'{shown}' is no ")
+    assert str(raised.value).startswith(f"'{shown}' is not a")
 
 
 def test_a_long_url_is_shown_in_part() -> None:
@@ -187,5 +188,5 @@ def test_a_name_may_have_253_characters() -> None:
     longest = ".".join(["a" * 63] * 3 + ["b" * 61])
     assert len(longest) == 253
     assert parse_host(longest) == longest
-    with pytest.raises(ValueError, match="is no host name"):
+    with pytest.raises(ValueError, match="is not a host name"):
         parse_host(f"{longest}b")

@@ -100,7 +100,7 @@ class Grid:
 
     def poll_missed(self, name: str) -> None:
         self.poll_begins(name)
-        self.pool.poll_missed(self.substation(name), "no answer within 0.8 s", self.now)
+        self.pool.poll_missed(self.substation(name), "no response within 0.8 s", self.now)
 
     # Vehicles
 

@@ -741,7 +741,7 @@ def test_what_happened_to_a_substation_is_why_it_takes_nothing() -> None:
     grid.poll_missed("a")
     grid.fail(grid.arrive())
     assert [grid.substation(name).reason for name in "ab"] == [
-        "no answer within 0.8 s",
+        "no response within 0.8 s",
         "the connection was refused",
     ]
 
