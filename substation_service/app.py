@@ -1,4 +1,4 @@
-"""The substation's Flask app: parses, asks the substation, maps its answers."""
+"""The substation's Flask app: parses requests, calls the substation, maps results to responses."""
 
 import secrets
 import time
@@ -31,12 +31,12 @@ from substation_service.sessions import Sessions
 from substation_service.settings import Settings
 from substation_service.substation import Substation, SubstationFull
 
-# Told where the next point frees later than that, or nobody knows when: the limit may be 0.
+# Upper bound if the next point frees later, or never: the power limit may be 0.
 _MAX_RETRY_AFTER_S = 86_400.0
 
 
 def create_app(settings: Settings) -> ServiceApp:
-    """Build a substation with its own state."""
+    """Create a substation's app with its own state."""
     substation = Substation(
         settings.charging_points,
         settings.point_power_kw,
@@ -74,7 +74,7 @@ def create_app(settings: Settings) -> ServiceApp:
         )
 
     def clock() -> float:
-        """Tell the time, once the leases and graces that ended by then have been seen to."""
+        """Return the time, after ending the leases and grace periods that are over by then."""
         now = time.monotonic()
         if registers.due <= now:
             registers.settle(now)
@@ -136,7 +136,7 @@ def _journal(
     registers: Registers,
     epoch_s: float,
 ) -> NoJournal:
-    """Take up what the journal keeps, where there is one."""
+    """Open the journal, if one is set, and restore the registers that it holds."""
     if settings.journal is None:
         return NoJournal()
     log = app.log.bind(substation=settings.substation_name)
@@ -164,7 +164,7 @@ def _journal(
         )
         seconds = Durations(
             "substation_journal_commit_seconds",
-            "Time until a commit to the journal was on the disk",
+            "Time until a commit to the journal was on disk",
             registry=app.registry,
             bounds=(0.001, 0.005, 0.025, 0.1, 0.5, 2.5),
         ).labels()
@@ -178,20 +178,20 @@ def _journal(
         )
     except (UnusableJournal, OSError) as error:
         log.critical("journal cannot be used", journal=str(settings.journal), error=str(error))
-        # Ends gunicorn too: to try again would change nothing.
+        # Ends gunicorn too: a retry would change nothing.
         raise SystemExit(Arbiter.WORKER_BOOT_ERROR) from None
     return journal
 
 
 def description(max_kwh: float) -> dict[str, Any]:
-    """Describe a substation for OpenAPI."""
+    """Return the substation's OpenAPI description."""
     document = inner_description("Substation", max_kwh, waits=False)
     document["paths"] |= power_limit.paths() | session_views.paths()
     charge = document["paths"]["/charge"]["post"]
     charge["parameters"] = session_views.TERMS
     charge["description"] += (
-        " `kwh` is what the session is to have got here in all: the same call again is the same "
-        "charge. `status` is `stopped` where it ended before, and `reason` tells why."
+        " `kwh` is the session's total energy here, so that a repeated call does not charge twice. "
+        "`status` is `stopped` if the session ended before it had that; `reason` says why."
     )
     schemas = document["components"]["schemas"]
     schemas |= power_limit.schemas() | session_views.schemas()

@@ -1,21 +1,21 @@
-"""A vehicle at a point: its demand, what it can draw, what it got. Pure: the clock is passed in."""
+"""A vehicle at a point: its demand, its power, its energy. Pure: the clock is passed in."""
 
 from math import inf, log1p, nextafter
 from typing import NamedTuple
 
 __all__ = ["Charging", "Demand"]
 
-# Batteries take their full power up to this state of charge, then linearly less, down to the tenth
-# part when full: the two-stage battery of ACN-Sim.
+# Batteries take full power up to this state of charge. From there power falls linearly to a tenth
+# when full: the two-stage battery model of ACN-Sim.
 _TAPER_FROM = 0.8
 _POWER_WHEN_FULL = 0.1
-# The taper is followed in steps that end at these states of charge.
+# The taper is approximated in steps that end at these states of charge.
 _FULL = 1.0
 _ENDS = tuple(percent / 100 for percent in range(81, 101))
 
 
 class Demand(NamedTuple):
-    """What a vehicle asks for, and what it told of itself."""
+    """What a vehicle asks for, and what is known of its battery."""
 
     kwh: float
     max_power_kw: float | None = None
@@ -23,17 +23,17 @@ class Demand(NamedTuple):
     soc: float | None = None  # state of charge, 0 to 1
 
 
-# A part of a session across which the most that the vehicle can draw stays the same: the kWh at its
-# end, and that power.
+# A part of a session during which the vehicle's maximum power is constant: the kWh at its end, and
+# that power.
 _Step = tuple[float, float]
 
 
 class Charging:
     """A session from plug-in to unplug. Times in seconds of the clock that is passed in.
 
-    It draws the most that the vehicle can take at its state of charge, and never more than its part
-    of a limit, `share_kw`. As long as that does not change all of its course is known, so nothing
-    here ticks: energy is worked out where it is asked for.
+    It draws the maximum that the vehicle can take at its state of charge, but never more than its
+    share of a limit, `share_kw`. While that share is constant its whole course is known, so nothing
+    here ticks: energy is computed when it is asked for.
     """
 
     __slots__ = (
@@ -57,9 +57,9 @@ class Charging:
 
         Args:
             demand: what the vehicle asks for.
-            point_power_kw: the most that its point can give.
-            now: the time.
-            hours_per_s: hours of charging in a second of the clock.
+            point_power_kw: maximum power of its point, kW.
+            now: the current time.
+            hours_per_s: hours of charging per second of the clock.
         """
         reported_kw = demand.max_power_kw
         self.demand = demand
@@ -70,7 +70,7 @@ class Charging:
         self.share_kw = inf
         self._hours_per_s = hours_per_s
         self._steps = _steps(demand, point_power_kw)
-        # Where it stood when its share last changed.
+        # Its state when its share last changed.
         self._since = now
         self._kwh = 0.0
         self._step = 0
@@ -78,7 +78,7 @@ class Charging:
         self._ends: float | None = None
 
     def _at(self, now: float) -> tuple[int, float, float]:
-        """Give the step, the kWh so far and their time: now, or when the session had it all."""
+        """Return the step, the kWh so far and their time: now, or when charging was complete."""
         step, kwh, since = self._step, self._kwh, self._since
         while step < len(self._steps):
             until_kwh, cap_kw = self._steps[step]
@@ -92,7 +92,7 @@ class Charging:
         return step, kwh, since
 
     def advance(self, now: float, share_kw: float | None = None) -> float:
-        """Note the kWh up to now and return them; from now on draw no more than another share."""
+        """Update and return the kWh so far; from now on draw no more than the given share."""
         step, kwh, since = self._at(now)
         if kwh > self._kwh:
             self._peak_kw = max(self._peak_kw, min(self._steps[self._step][1], self.share_kw))
@@ -102,7 +102,7 @@ class Charging:
         return kwh
 
     def amend(self, kwh: float, now: float, point_power_kw: float) -> None:
-        """Have it end with another energy since plug-in, at once where it has got that already."""
+        """Change the total energy since plug-in at which it ends; that may be at once."""
         got = self.advance(now)
         demand = self.demand
         left = kwh - got
@@ -111,7 +111,7 @@ class Charging:
         if left <= 0:
             self._steps = ()
             return
-        # One that had it all has drawn nothing since.
+        # If it was complete, it has drawn nothing since.
         self._since = max(self._since, now)
         soc = demand.soc
         if soc is not None and demand.battery_kwh is not None:
@@ -119,36 +119,36 @@ class Charging:
         steps = _steps(demand._replace(kwh=left, soc=soc), point_power_kw)
         self._steps = (*((got + until, cap) for until, cap in steps[:-1]), (kwh, steps[-1][1]))
         if self.delivered_kwh(now) > got:
-            # It would take none of the clock's time: what it got up to now stays what it is.
+            # The change would take no time on the clock: keep the energy received so far.
             self._since = nextafter(self._since, inf)
 
     def delivered_kwh(self, now: float) -> float:
-        """Return the kWh that it got so far."""
+        """Return the kWh received so far."""
         return self._at(now)[1]
 
     def remaining_kwh(self, now: float) -> float:
-        """Return the kWh that it still has to get."""
+        """Return the kWh still to be delivered."""
         return self.demand.kwh - self._at(now)[1]
 
     def cap_kw(self, now: float) -> float:
-        """Return the most that it can draw at its state of charge; 0 once it has it all."""
+        """Return the maximum power at its state of charge, kW; 0 once it is complete."""
         step = self._at(now)[0]
         return self._steps[step][1] if step < len(self._steps) else 0.0
 
     def power_kw(self, now: float) -> float:
-        """Return what it draws."""
+        """Return the power that it draws, kW."""
         return min(self.cap_kw(now), self.share_kw)
 
     @property
     def ends(self) -> float:
-        """When it will have all that it asked for, or when it had it, if its share stays."""
+        """When it will be complete, or was, if its share stays the same."""
         if self._ends is None:
             self._ends = self._at(inf)[2]
         return self._ends
 
     @property
     def cap_changes(self) -> float:
-        """When it will be at the end of its step, seen from when its energy was last noted."""
+        """When its current step ends, computed from the last update."""
         if self._step == len(self._steps):
             return inf
         until_kwh, cap_kw = self._steps[self._step]
@@ -157,18 +157,18 @@ class Charging:
 
     @property
     def mean_power_kw(self) -> float:
-        """The mean of what it drew from plug-in to when its energy was last noted."""
+        """Mean power from plug-in to the last update, kW."""
         hours = (self._since - self.began) * self._hours_per_s
         return min(self._kwh / hours, self._peak_kw) if hours > 0 else self._peak_kw
 
     @property
     def peak_power_kw(self) -> float:
-        """The most that it drew up to when its energy was last noted."""
+        """Peak power up to the last update, kW."""
         return self._peak_kw
 
 
 def _steps(demand: Demand, point_power_kw: float) -> tuple[_Step, ...]:
-    """Cut a session into steps; where its battery is not known it is one, at its full power."""
+    """Divide a session into steps: a single one at full power if its battery is unknown."""
     if demand.battery_kwh is None or demand.soc is None:
         reported_kw = demand.max_power_kw
         return (
@@ -183,14 +183,14 @@ def _steps(demand: Demand, point_power_kw: float) -> tuple[_Step, ...]:
 def _taper(
     demand: Demand, battery_kwh: float, soc: float, point_power_kw: float
 ) -> tuple[_Step, ...]:
-    """Cut a session into steps.
+    """Divide a session into steps.
 
-    A step of the taper has the logarithmic mean of the powers at its ends: alone, the vehicle is at
-    each end at the very time at which a power that falls linearly would bring it there.
+    Each step of the taper has the logarithmic mean of the powers at its ends. Charging alone, the
+    vehicle then reaches the end of each step exactly when it would with linearly falling power.
     """
     full_kw = point_power_kw if demand.max_power_kw is None else demand.max_power_kw
     slope_kw = full_kw * (1 - _POWER_WHEN_FULL) / (_FULL - _TAPER_FROM)  # per state of charge
-    # The point may be what holds a vehicle back up to a higher state of charge.
+    # If the point limits the power, the taper starts at a higher state of charge.
     bend = _TAPER_FROM + max(0.0, full_kw - point_power_kw) / slope_kw
 
     def mean_kw(low: float, high: float) -> float:

@@ -1,7 +1,7 @@
-"""The journal: what this substation says of a session is on the disk before it says it.
+"""The journal: whatever this substation reports of a session is on disk before it is reported.
 
-Group commit off the event loop: one greenlet gathers what was noted, a thread writes it, and
-everyone who waited for that commit goes on together.
+Group commit off the event loop: changes are collected, a thread writes them, and everyone who
+waited for that commit continues together.
 """
 
 import time
@@ -20,67 +20,67 @@ from substation_service.registers import Registers
 
 __all__ = ["Journal", "NoJournal"]
 
-# What nobody waits for is written this often, seconds, or when there is this much of it.
+# Changes that nobody waits for are written this often, seconds, or when this many are pending.
 _LAZY_S = 0.5
 _MANY = 500
-# How long an answer waits for its commit. A disk that takes longer counts as failing.
+# How long a response waits for its commit, seconds. A disk that takes longer counts as failing.
 _PATIENCE_S = 2.0
-# A balancer's poll has to be answered sooner.
+# A balancer's poll needs a response sooner, seconds.
 _POLL_PATIENCE_S = 0.25
-# A journal that could not be written is tried again this often.
+# How often to retry writing a failing journal, seconds.
 _RETRY_S = 1.0
-# Of a journal that cannot be written, so much is held back to be added; more, and it is written
-# anew from what is known.
+# How many registers are kept for appending while the journal cannot be written. With more, it is
+# rewritten from memory.
 _MAX_PENDING = 20_000
 
 Reported = Sequence[tuple[Register, float]]
 
 
 class NoJournal:
-    """For a substation that keeps what it delivered in memory alone."""
+    """For a substation that records deliveries in memory only."""
 
     @property
     def size(self) -> int:
-        """Bytes of its file."""
+        """Size of the file, bytes."""
         return 0
 
     @property
     def failing_since(self) -> float | None:
-        """Since when it cannot be written, of the monotonic clock; None while it can be."""
+        """Monotonic time since which it cannot be written, seconds; None while it can be."""
         return None
 
     def note(self, register: Register) -> None:
-        """Pass over a register that changed."""
+        """Ignore a changed register."""
 
     def commit(self) -> bool:
-        """Claim nothing."""
+        """Return True: there is nothing to wait for."""
         return True
 
-    def tell(self, reported: Reported) -> Reported:
-        """Return what is to be told, as it is."""
+    def reportable(self, reported: Reported) -> Reported:
+        """Return what may be reported: all of it."""
         return reported
 
     def close(self) -> None:
-        """Have nothing to write."""
+        """Do nothing."""
 
 
 class _Batch:
-    """What is written with one commit."""
+    """The changes of one commit."""
 
     def __init__(self) -> None:
         self.registers: dict[Register, None] = {}
-        self.words: dict[Register, float] = {}
+        self.progress: dict[Register, float] = {}
         self.over = Event()
         self.is_kept = False
 
-    def take_back(self, other: "_Batch") -> None:
-        """Take what another did not get written; what is newer here counts."""
+    def add_older(self, other: "_Batch") -> None:
+        """Add the changes of a failed batch; newer ones take precedence."""
         self.registers = {**other.registers, **self.registers}
-        self.words = {**other.words, **self.words}
+        self.progress = {**other.progress, **self.progress}
 
 
 class Journal(NoJournal):
-    """A substation's journal in a file. One for the process."""
+    """A substation's journal in a file. One per process."""
 
     def __init__(
         self,
@@ -91,18 +91,19 @@ class Journal(NoJournal):
         log: Log,
         on_commit: Callable[[int, float], object],
     ) -> None:
-        """Begin to write.
+        """Rewrite the file and start to write changes.
 
         Args:
-            file: read, and written anew.
-            registers: those it keeps.
-            most_bytes: of the file, beyond which it is written anew with what is known.
-            epoch_s: what added to the monotonic clock gives seconds of the epoch.
-            log: told when it cannot be written, and when it can be again.
-            on_commit: told of each commit: its registers, and the seconds that it took.
+            file: the journal's file.
+            registers: the registers to record.
+            most_bytes: size of the file beyond which it is rewritten from memory, bytes.
+            epoch_s: offset from the monotonic clock to seconds of the epoch.
+            log: logs failures and recovery.
+            on_commit: called after each commit with the number of registers and the seconds it
+                took.
 
         Raises:
-            OSError: the file cannot be written anew.
+            OSError: the file cannot be rewritten.
         """
         self._file = file
         self._registers = registers
@@ -110,7 +111,7 @@ class Journal(NoJournal):
         self._epoch_s = epoch_s
         self._log = log
         self._on_commit = on_commit
-        file.write_anew(self._all())
+        file.rewrite(self._all())
         self._batch = _Batch()
         self._in_flight: _Batch | None = None
         self._began_writing: float | None = None
@@ -121,12 +122,12 @@ class Journal(NoJournal):
 
     @property
     def size(self) -> int:
-        """Bytes of its file."""
+        """Size of the file, bytes."""
         return self._file.size
 
     @property
     def failing_since(self) -> float | None:
-        """Since when it cannot be written, of the monotonic clock; None while it can be."""
+        """Monotonic time since which it cannot be written, seconds; None while it can be."""
         if self._error_since is not None:
             return self._error_since
         began = self._began_writing
@@ -135,45 +136,45 @@ class Journal(NoJournal):
         return None
 
     def note(self, register: Register) -> None:
-        """Have a register that changed written within half a second."""
+        """Schedule a changed register for writing within half a second."""
         noted = self._batch.registers
         noted[register] = None
         if len(noted) >= _MANY:
             self._asked.set()
 
     def commit(self) -> bool:
-        """Wait until all that was noted is on the disk; False where it cannot be said to be."""
+        """Wait until all noted changes are on disk; return False if they may not be."""
         return self._commit(_PATIENCE_S)
 
-    def tell(self, reported: Reported) -> Reported:
-        """Return what can be told of registers and their kWh: what is on the disk, as a rule now.
+    def reportable(self, reported: Reported) -> Reported:
+        """Return which kWh of these registers may be reported: those on disk, after a commit.
 
-        Where that cannot be written, it is what was told before.
+        If the commit fails, these are the values reported before.
         """
         batch = self._batch
         for register, kwh in reported:
             if register.charging is not None:
-                batch.words[register] = kwh
+                batch.progress[register] = kwh
                 if not register.noted:
                     batch.registers[register] = None
-        if not (batch.words or batch.registers) and self._in_flight is None:
+        if not (batch.progress or batch.registers) and self._in_flight is None:
             return reported
         if self._commit(_POLL_PATIENCE_S):
             return reported
-        return [(register, register.word_kwh) for register, _ in reported]
+        return [(register, register.reported_kwh) for register, _ in reported]
 
     def close(self) -> None:
-        """Write what was noted, at the end of the process, on whose loop nothing runs any more."""
+        """Write what is pending when the process ends and its event loop no longer runs."""
         batch = _Batch()
         for one in (self._in_flight, self._batch):
             if one is not None:
-                one.take_back(batch)
+                one.add_older(batch)
                 batch = one
         try:
             if self._file.is_sound:
                 self._file.append(self._document(batch))
             else:
-                self._file.write_anew(self._all())
+                self._file.rewrite(self._all())
         except OSError as error:
             self._log.error("journal not written at the end", error=str(error))
 
@@ -181,7 +182,7 @@ class Journal(NoJournal):
         if self.failing_since is not None:
             return False
         batch = self._batch
-        if not (batch.registers or batch.words):
+        if not (batch.registers or batch.progress):
             if self._in_flight is None:
                 return True
             batch = self._in_flight
@@ -192,7 +193,7 @@ class Journal(NoJournal):
         while True:
             self._asked.wait(_LAZY_S)
             self._asked.clear()
-            if self._batch.registers or self._batch.words or self._error_since is not None:
+            if self._batch.registers or self._batch.progress or self._error_since is not None:
                 self._write()
             if self._error_since is not None:
                 gevent.sleep(_RETRY_S)
@@ -205,7 +206,7 @@ class Journal(NoJournal):
         self._began_writing = began = time.monotonic()
         try:
             if not self._file.is_sound or len(batch.registers) > _MAX_PENDING:
-                self._write_anew()
+                self._rewrite()
             self._thread.apply(self._file.append, (self._document(batch),))
         except OSError as error:
             self._failed(batch, error)
@@ -218,10 +219,10 @@ class Journal(NoJournal):
             self._compact()
 
     def _compact(self) -> None:
-        """Write it anew because it has grown; while that cannot be done, it is added to."""
+        """Rewrite the file because it has grown; while that fails, it is appended to."""
         before = self._file.size
         try:
-            self._write_anew()
+            self._rewrite()
         except OSError as error:
             self._log.warning("journal not compacted", error=str(error))
             self._most_bytes = 2 * before
@@ -229,7 +230,7 @@ class Journal(NoJournal):
             self._log.info("journal compacted", before_bytes=before, bytes=self._file.size)
             self._most_bytes = max(self._most_bytes, 2 * self._file.size)
 
-    def _write_anew(self) -> None:
+    def _rewrite(self) -> None:
         fd = self._thread.apply(self._file.begin)
         try:
             for document in self._all():
@@ -242,21 +243,21 @@ class Journal(NoJournal):
     def _failed(self, batch: _Batch, error: OSError) -> None:
         for register in batch.registers:
             register.noted = register.charging is None
-        self._batch.take_back(batch)
+        self._batch.add_older(batch)
         if self._error_since is None:
             self._error_since = time.monotonic()
             self._log.error(
-                "journal cannot be written: charging goes on, new durable sessions are refused",
+                "journal cannot be written: charging continues, new durable sessions are refused",
                 journal=str(self._file.path),
                 error=str(error),
             )
 
     def _kept(self, batch: _Batch, took_s: float) -> None:
         batch.is_kept = True
-        for register, kwh in batch.words.items():
-            register.word_kwh = max(register.word_kwh, kwh)
+        for register, kwh in batch.progress.items():
+            register.reported_kwh = max(register.reported_kwh, kwh)
         for register in batch.registers:
-            register.word_kwh = max(register.word_kwh, register.ended_kwh)
+            register.reported_kwh = max(register.reported_kwh, register.ended_kwh)
         self._on_commit(len(batch.registers), took_s)
         if self._error_since is not None:
             failed_s = round(time.monotonic() - self._error_since, 3)
@@ -267,22 +268,22 @@ class Journal(NoJournal):
         document: dict[str, Any] = {"at": self._epoch_s + time.monotonic()}
         if batch.registers:
             document["registers"] = self._rows(batch.registers)
-        if batch.words:
+        if batch.progress:
             document["progress"] = {
-                one.session_id: kwh for one, kwh in batch.words.items() if one.charging
+                one.session_id: kwh for one, kwh in batch.progress.items() if one.charging
             }
         return document
 
     def _all(self) -> Iterator[dict[str, Any]]:
-        """Write all that is known, a part at a time."""
+        """Yield all registers as documents, some at a time."""
         registers = self._registers
         known = [*reversed(list(registers.ended)), *registers.running]
         at = self._epoch_s + time.monotonic()
         yield {"at": at, "id": registers.id, "forgotten_kwh": registers.forgotten_kwh}
         for first in range(0, len(known), _MANY):
             part = known[first : first + _MANY]
-            words = {one.session_id: one.word_kwh for one in part if one.charging}
-            yield {"at": at, "registers": self._rows(part), "progress": words}
+            progress = {one.session_id: one.reported_kwh for one in part if one.charging}
+            yield {"at": at, "registers": self._rows(part), "progress": progress}
 
     def _rows(self, registers: Iterable[Register]) -> list[list[Any]]:
         return [

@@ -1,4 +1,4 @@
-"""The journal's file: locked, appended to, replaced. Blocks; any thread may call it."""
+"""The journal's file: locked, appended to, replaced. Blocking; safe to call from any thread."""
 
 import errno
 import fcntl
@@ -16,32 +16,32 @@ from substation_service.journal_format import CorruptJournal, Kept, decode, enco
 
 __all__ = ["JournalFile", "UnusableJournal", "check_journal"]
 
-# What ran before may take this long to let go of the file, seconds.
+# How long a previous process may take to release the file, seconds.
 _PATIENCE_S = 10.0
 _LOOK_AGAIN_S = 0.1
-# After any of these the file holds what it held before, once what was added is cut off.
+# After any of these errors the file is intact once the appended part is truncated.
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 class UnusableJournal(Exception):
-    """The journal cannot be used; the message says why, and what to do."""
+    """The journal cannot be used; the message says why and what to do."""
 
 
 class JournalFile:
-    """A journal's file, held for this process alone by a lock that ends with it."""
+    """A journal's file, locked for this process; the lock ends with the process."""
 
     def __init__(self, path: Path) -> None:
-        """Take the file, which is made where it is missing.
+        """Open and lock the file; create it if it does not exist.
 
         Raises:
-            UnusableJournal: it cannot be written, or another process has it.
+            UnusableJournal: it cannot be written, or another process uses it.
         """
         self.path = path
         self.size = 0
         self._new = path.with_name(f"{path.name}.new")
-        # Not gevent's: a thread of its own may hold it while the event loop waits for it.
+        # Not gevent's lock: a native thread may hold it while the event loop waits for it.
         self._mutex = get_original("_thread", "allocate_lock")()
-        self._is_sound = False  # what is in the file is what was written, and no more
+        self._is_sound = False  # whether the file contains exactly what was written
         try:
             self._lock = os.open(
                 path.with_name(f"{path.name}.lock"), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o644
@@ -50,7 +50,7 @@ class JournalFile:
         except OSError as error:
             raise UnusableJournal(
                 f"JOURNAL={path}: {(error.strerror or 'cannot be opened').lower()}; give the path "
-                "of a file, in a folder that is there, that this user may write"
+                "of a file in an existing directory that this user may write"
             ) from None
         self._take()
 
@@ -64,32 +64,32 @@ class JournalFile:
                 if time.monotonic() >= until:
                     raise UnusableJournal(
                         f"JOURNAL={self.path}: another substation uses it; stop that one, or give "
-                        "each a file of its own"
+                        "each its own file"
                     ) from None
                 sleep(_LOOK_AGAIN_S)
             else:
                 return
 
     def close(self) -> None:
-        """Let go of it."""
+        """Close the file and release the lock."""
         os.close(self._fd)
         os.close(self._lock)
 
     def read(self) -> Kept:
-        """Read what it keeps.
+        """Read the journal.
 
         Raises:
-            UnusableJournal: it is no journal, or a part of it was changed.
+            UnusableJournal: it is not a journal, or a part of it was changed.
         """
         try:
             with open(self.path, "rb") as lines:
                 return Kept(decode(lines))
         except (CorruptJournal, KeyError, TypeError, ValueError, IndexError) as error:
             raise UnusableJournal(
-                f"JOURNAL={self.path} is corrupt: {error}. What sessions got here cannot be told "
-                "from it. Restore the file from a copy; or, if there is none, move it away: then "
-                "this substation begins anew, and a session that was here may be given energy a "
-                "second time"
+                f"JOURNAL={self.path} is corrupt: {error}. The energy delivered to sessions here "
+                "cannot be read from it. Restore the file from a copy. If there is none, move it "
+                "away: the substation then starts with an empty journal, and a session that was "
+                "here may be given its energy a second time"
             ) from None
         except OSError as error:
             raise UnusableJournal(
@@ -97,31 +97,31 @@ class JournalFile:
             ) from None
 
     def append(self, document: Mapping[str, Any]) -> None:
-        """Add a commit; it is on the disk when this returns.
+        """Append a commit; it is on disk when this returns.
 
         Raises:
-            OSError: it could not be written. The file holds what it held before; where even that is
-                not sure, it has to be replaced.
+            OSError: it could not be written. The file is unchanged, or, if `is_sound` is False, has
+                to be replaced.
         """
         line = encode(document)
         with self._mutex:
             if not self._is_sound:
-                raise OSError(errno.EIO, "the journal has to be written anew")
+                raise OSError(errno.EIO, "the journal has to be rewritten")
             try:
                 _write(self._fd, line)
                 os.fdatasync(self._fd)
             except OSError as error:
-                # After a sync that failed the kernel may have dropped what it could not write.
-                self._is_sound = error.errno in _NO_ROOM and self._cut()
+                # After a failed sync the kernel may have dropped the data that it could not write.
+                self._is_sound = error.errno in _NO_ROOM and self._truncate()
                 raise
             self.size += len(line)
 
     @property
     def is_sound(self) -> bool:
-        """Whether it can be appended to; else it has to be replaced."""
+        """Whether it can be appended to; if not, it has to be replaced."""
         return self._is_sound
 
-    def _cut(self) -> bool:
+    def _truncate(self) -> bool:
         try:
             os.ftruncate(self._fd, self.size)
             os.fdatasync(self._fd)
@@ -130,11 +130,11 @@ class JournalFile:
         return True
 
     def begin(self) -> int:
-        """Begin the file that replaces this one, and return its descriptor."""
+        """Create the file that is to replace this one; return its descriptor."""
         return os.open(self._new, os.O_CREAT | os.O_TRUNC | os.O_RDWR | os.O_APPEND, 0o644)
 
     def add(self, fd: int, document: Mapping[str, Any]) -> None:
-        """Add a commit to the file that replaces this one; not yet on the disk.
+        """Append a commit to the new file, without syncing it.
 
         Raises:
             OSError: it could not be written.
@@ -142,10 +142,10 @@ class JournalFile:
         _write(fd, encode(document))
 
     def replace(self, fd: int) -> None:
-        """Put the new file in the place of this one; that is on the disk when this returns.
+        """Replace this file with the new one; that is on disk when this returns.
 
         Raises:
-            OSError: it could not be.
+            OSError: it failed.
         """
         os.fdatasync(fd)
         with self._mutex:
@@ -159,17 +159,17 @@ class JournalFile:
             self._fd, self.size, self._is_sound = fd, os.fstat(fd).st_size, True
 
     def abandon(self, fd: int) -> None:
-        """Do without the new file."""
+        """Delete the new file."""
         with suppress(OSError):
             os.close(fd)
         with suppress(OSError):
             self._new.unlink()
 
-    def write_anew(self, documents: Iterable[Mapping[str, Any]]) -> None:
-        """Replace the file in one go.
+    def rewrite(self, documents: Iterable[Mapping[str, Any]]) -> None:
+        """Replace the file in one step.
 
         Raises:
-            OSError: it could not be.
+            OSError: it failed.
         """
         fd = self.begin()
         try:
@@ -183,7 +183,7 @@ class JournalFile:
 
 
 def check_journal(path: Path | None) -> None:
-    """Exit with status 2, and say why, where a substation could not use its journal."""
+    """Exit with status 2 and an error message if a substation could not use its journal."""
     if path is None:
         return
     try:

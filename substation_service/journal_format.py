@@ -1,9 +1,9 @@
-"""What a journal's lines say. Pure: bytes in, registers out.
+"""The format of the journal's lines. Pure: bytes in, registers out.
 
-A line is one commit: a checksum of what follows it, a space, a JSON document. Its `registers` are
-rows as `row` makes them, the last of a session counts; its `progress` are the kWh that sessions
-which charge were told to have got; in the first line `id` names the set of registers, and
-`forgotten_kwh` is the energy of those that are no longer listed.
+A line is one commit: a checksum of the rest, a space, a JSON document. `registers` are rows as
+`row` builds them; the last row of a session counts. `progress` is the kWh reported for sessions
+that are charging. In the first line `id` names the set of registers, and `forgotten_kwh` is the
+energy of sessions that are no longer listed.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -21,7 +21,7 @@ _SECONDS_PER_HOUR = 3600
 
 
 class CorruptJournal(Exception):
-    """A line that was on the disk is not what was written; `offset` is its first byte."""
+    """A line on disk differs from what was written; `offset` is the position of its first byte."""
 
     def __init__(self, offset: int) -> None:
         super().__init__(f"the line at byte {offset} does not match its checksum")
@@ -29,16 +29,16 @@ class CorruptJournal(Exception):
 
 
 def encode(document: Mapping[str, Any]) -> bytes:
-    """Write a commit as a line."""
+    """Encode a commit as a line."""
     body = orjson.dumps(document)
     return b"%08x %b\n" % (crc32(body), body)
 
 
 def decode(lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:
-    """Read the commits of a journal; a last one that is not whole was never told, and is left out.
+    """Decode the commits of a journal; an incomplete last one was never reported, and is skipped.
 
     Raises:
-        CorruptJournal: one that is not whole is followed by one that is, or the first is not.
+        CorruptJournal: a damaged line is followed by an intact one, or the first line is damaged.
     """
     offset, broken = 0, None
     for line in lines:
@@ -46,7 +46,7 @@ def decode(lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:
         if broken is None:
             if document is not None:
                 yield document
-            elif offset == 0:  # a file is put in its place only when that line is whole
+            elif offset == 0:  # a file is only put in place once that line is complete
                 raise CorruptJournal(0)
             else:
                 broken = offset
@@ -56,14 +56,14 @@ def decode(lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:
 
 
 def row(register: Register, plugged_in_at: float | None) -> list[Any]:
-    """Write a register; `plugged_in_at`, seconds of the epoch, where it charges."""
+    """Encode a register as a row; `plugged_in_at`, seconds of the epoch, if it is charging."""
     return [
         register.session_id,
         register.vehicle_id,
         register.grace_s,
         register.target_kwh,
         register.ended_kwh,
-        str.__str__(register.state),  # orjson asks members of an Enum in Python what they are
+        str.__str__(register.state),  # orjson is slow for members of an Enum
         register.reason,
         register.began_at,
         register.ended_at,
@@ -75,18 +75,18 @@ def row(register: Register, plugged_in_at: float | None) -> list[Any]:
 
 
 class Kept:
-    """What a journal keeps, from its first line to its last."""
+    """The contents of a journal, from its first line to its last."""
 
     def __init__(self, documents: Iterable[Mapping[str, Any]] = ()) -> None:
-        """Read commits.
+        """Apply commits in order.
 
         Raises:
-            KeyError, TypeError, ValueError: a document is none of a journal's.
+            KeyError, TypeError, ValueError: a document is not from a journal.
         """
-        self.id: str | None = None  # of this set of registers
+        self.id: str | None = None  # ID of this set of registers
         self.forgotten_kwh = 0.0
         self._rows: dict[str, list[Any]] = {}
-        self._words: dict[str, float] = {}
+        self._progress: dict[str, float] = {}
         self._at = 0.0
         for document in documents:
             self._apply(document)
@@ -97,20 +97,20 @@ class Kept:
         for one in document.get("registers", ()):
             session_id = one[0]
             before = self._rows.pop(session_id, None)
-            if before is not None and before[7] != one[7]:  # another of the same name
+            if before is not None and before[7] != one[7]:  # another session of the same ID
                 self.forgotten_kwh += before[4]
-                self._words.pop(session_id, None)
+                self._progress.pop(session_id, None)
             self._rows[session_id] = one
             if one[5] != State.CHARGING:
-                self._words.pop(session_id, None)
-        self._words.update(document.get("progress", ()))
+                self._progress.pop(session_id, None)
+        self._progress.update(document.get("progress", ()))
         self._at = max(self._at, document["at"])
 
     def registers(self, time_scale: float) -> tuple[list[Register], list[tuple[Register, float]]]:
-        """Return all registers in the order of their ends.
+        """Return all registers in the order of their ends, and those interrupted while charging.
 
-        And those of them that charged when the journal ended, each with the kWh of its last
-        attempt: they got what they were last told to have got, and their power was cut.
+        The latter come with the kWh of their last attempt: the energy that was last reported,
+        because the power was cut.
         """
         registers, cut = [], []
         for one in self._rows.values():
@@ -123,8 +123,8 @@ class Kept:
         return registers, cut
 
     def _cut(self, register: Register, plugged_in_at: float, time_scale: float) -> float:
-        word = self._words.get(register.session_id, 0.0)
-        kwh = max(0.0, word - register.ended_kwh)
+        reported_kwh = self._progress.get(register.session_id, 0.0)
+        kwh = max(0.0, reported_kwh - register.ended_kwh)
         attempt_s = max(0.0, self._at - plugged_in_at)
         hours = attempt_s * time_scale / _SECONDS_PER_HOUR
         mean_kw = kwh / hours if hours else 0.0

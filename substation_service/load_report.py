@@ -1,6 +1,6 @@
-"""Tells in each answer to a charge how busy the substation is, as its metrics page does.
+"""Reports the substation's load in each response to a charge, as its metrics page does.
 
-In the text format of ORCA's header `endpoint-load-metrics`, which Envoy and gRPC read too.
+It uses the text format of ORCA's header `endpoint-load-metrics`, which Envoy and gRPC read, too.
 """
 
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from substation_service.substation import Substation
 __all__ = ["HEADER", "LoadReport"]
 
 HEADER = "endpoint-load-metrics"
-# Power is summed up over all vehicles: no more often than this, seconds.
+# The power of all vehicles is added up at most this often, seconds.
 _POWER_EVERY_S = 0.05
 
 
@@ -24,7 +24,7 @@ class LoadReport:
         self._power_at = float("-inf")
 
     def text(self) -> str:
-        """Tell how it is now: its load exactly, its power as of 50 ms ago at most."""
+        """Return the header's value: the load is exact, the power at most 50 ms old."""
         substation, now = self._substation, self._clock()
         if now - self._power_at > _POWER_EVERY_S:
             substation.advance(now)

@@ -1,6 +1,6 @@
 """The substation's metrics, read from the substation itself at each scrape.
 
-No second count can drift.
+There is no second count that could drift.
 """
 
 from collections.abc import Callable, Iterator
@@ -15,7 +15,7 @@ from substation_service.substation import Substation
 
 
 class SubstationCollector(Collector):
-    """Shows a substation to Prometheus and to the balancer's polls."""
+    """Exports a substation to Prometheus and to the balancer's polls."""
 
     def __init__(
         self,
@@ -32,7 +32,7 @@ class SubstationCollector(Collector):
         self._drain = drain
 
     def collect(self) -> Iterator[Metric]:
-        """Yield the metrics as they are now."""
+        """Yield the current metrics."""
         substation, now = self._substation, self._clock()
         substation.advance(now)
         for name, help_text, value in (
@@ -47,25 +47,25 @@ class SubstationCollector(Collector):
             ),
             (
                 "substation_power_limit_kw",
-                "Most power the substation may draw, kW",
+                "Maximum power that the substation may draw, kW",
                 substation.power_limit_kw,
             ),
             (
                 "substation_remaining_energy_kwh",
-                "Energy that the vehicles still have to get, kWh",
+                "Energy still to be delivered to the vehicles, kWh",
                 substation.remaining_energy_kwh(now),
             ),
             (
                 "substation_time_scale",
-                "How many times faster than real time vehicles charge",
+                "Charging speed relative to real time",
                 substation.time_scale,
             ),
             (
                 "substation_meter_kwh",
-                "Energy that all sessions' registers here add up to, kWh",
+                "Sum of the energy in all session registers, kWh",
                 self._registers.meter_kwh(now),
             ),
-            ("substation_journal_bytes", "Size of the journal's file", self._journal.size),
+            ("substation_journal_bytes", "Size of the journal's file, bytes", self._journal.size),
             (
                 "substation_journal_failing",
                 "1 while the journal cannot be written",
@@ -73,21 +73,21 @@ class SubstationCollector(Collector):
             ),
             (
                 "substation_draining",
-                "1 while the substation takes no new vehicle",
+                "1 while the substation accepts no new vehicle",
                 self._drain.active,
             ),
         ):
             yield GaugeMetricFamily(name, help_text, float(value))
         energy = CounterMetricFamily(
             "substation_energy_delivered_kwh",
-            "Energy delivered, kWh, to vehicles that got all they asked for and to those that left",
+            "Energy delivered, kWh, to vehicles that were fully charged and to those that left",
             labels=["outcome"],
         )
         for outcome, kwh in substation.energy_delivered_kwh.items():
             energy.add_metric([outcome.value], kwh)
         yield energy
         sessions = CounterMetricFamily(
-            "substation_sessions", "Attempts that ended, by how", labels=["outcome"]
+            "substation_sessions", "Attempts that ended, by outcome", labels=["outcome"]
         )
         for outcome, count in substation.sessions.items():
             sessions.add_metric([outcome.value], count)

@@ -1,4 +1,4 @@
-"""The balancers that lead sessions here: when each was heard from, what each has been told.
+"""The balancers that lead sessions here: when each last called, and what was reported to each.
 
 Pure: the clock is passed in.
 """
@@ -11,9 +11,10 @@ from substation_service.register import Register
 
 __all__ = ["Owners"]
 
-# Balancers known. Beyond, the one that was silent for longest and leads nothing is forgotten.
-_MOST = 64
-# Of those that ended, so many are told again for so long, seconds.
+# Maximum number of known balancers. Above it, the one that was silent for longest and leads nothing
+# is forgotten.
+_MAX_OWNERS = 64
+# How many ended sessions are reported again, and for how long, seconds.
 _MAX_ENDED = 10_000
 _ENDED_FOR_S = 60.0
 
@@ -25,7 +26,7 @@ class _Owner:
         self.heard = now
         self.lease_s = inf
         self.connected: dict[Register, None] = {}
-        # The number up to which its last answer, and the one before, told of what ended.
+        # Up to which number the last response, and the one before, reported ended sessions.
         self.reported = self.reported_before = 0
 
     @property
@@ -34,7 +35,7 @@ class _Owner:
 
 
 class Owners:
-    """All of them, by the ids that they made up at their start."""
+    """All owners, by the IDs that they generated at their start."""
 
     def __init__(self) -> None:
         self._owners: dict[str, _Owner] = {}
@@ -42,14 +43,14 @@ class Owners:
 
     @property
     def due(self) -> float:
-        """When the next lease ends, if its owner stays silent."""
+        """When the next lease ends if its owner stays silent."""
         return min((owner.due for owner in self._owners.values()), default=inf)
 
     def lead(self, register: Register, name: str, lease_s: float | None, now: float) -> float:
-        """Give a session that has a connection to its owner, who thereby was heard from.
+        """Assign a connected session to its owner, and note that the owner called.
 
         Returns:
-            when its lease ends, if the owner stays silent.
+            when its lease ends if the owner stays silent.
         """
         if register.owner is not None and register.owner != name:
             self.disconnect(register)
@@ -61,11 +62,11 @@ class Owners:
         return now + lease_s
 
     def hear(self, name: str, now: float) -> None:
-        """Note that an owner was heard from."""
+        """Note that an owner called."""
         self._known(name, now).heard = now
 
     def silent(self, now: float) -> list[Register]:
-        """Return the connected sessions of those who were silent for their lease."""
+        """Return the connected sessions whose owners were silent for their whole lease."""
         return [
             register
             for owner in self._owners.values()
@@ -74,22 +75,22 @@ class Owners:
         ]
 
     def disconnect(self, register: Register) -> None:
-        """Note that nothing is connected to a session any more."""
+        """Note that a session has no connection any more."""
         owner = self._owners.get(register.owner or "")
         if owner is not None:
             owner.connected.pop(register, None)
 
     def end(self, register: Register, now: float) -> None:
-        """Note that a session ended, and that its caller is not being told so, or may not hear."""
+        """Note that a session ended whose caller gets no response, or may not receive it."""
         self._ended.append((now, register))
 
     def ended_since(self, name: str | None, number: int, now: float) -> Iterator[Register]:
-        """Give those that ended since the answer before an owner's last one, without repeats.
+        """Yield sessions that ended since an owner's last response but one, without duplicates.
 
         Args:
-            name: of the owner; without, all that are remembered are given.
-            number: the last that there is.
-            now: the time.
+            name: the owner; None yields all that are remembered.
+            number: the highest number so far.
+            now: the current time.
         """
         while self._ended and self._ended[0][0] < now - _ENDED_FOR_S:
             self._ended.popleft()
@@ -103,7 +104,7 @@ class Owners:
     def _known(self, name: str, now: float) -> _Owner:
         owner = self._owners.get(name)
         if owner is None:
-            if len(self._owners) >= _MOST:
+            if len(self._owners) >= _MAX_OWNERS:
                 self._forget_one()
             owner = self._owners[name] = _Owner(now)
         return owner
@@ -115,5 +116,5 @@ class Owners:
 
 
 def _unlike(registers: Iterable[Register]) -> Iterator[Register]:
-    """Leave out repeats and those that charge again."""
+    """Skip duplicates and sessions that are charging again."""
     return iter({one: None for one in registers if one.charging is None})

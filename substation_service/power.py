@@ -1,8 +1,8 @@
 """How the sessions of a substation share its power limit. Pure: powers in, powers out.
 
-Each function takes the sessions' caps, the most that each can draw now, in the order in which they
-plugged in, and the limit, all in kW, and returns the power of each in the same order. Their sum is
-never over the limit, not by a rounding error either.
+Each function takes the limit and the sessions' caps, the maximum that each can draw now, in the
+order of plug-in, all in kW. It returns the power of each in the same order. Their sum never exceeds
+the limit, not even by a rounding error.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,9 +13,9 @@ __all__ = ["ALLOCATIONS", "Allocation", "Sharing", "equal", "first_come"]
 
 Allocation = Callable[[Sequence[float], float], list[float]]
 
-# What `first_come` guarantees, as a share of what `equal` would give.
+# The share of an equal split that `first_come` guarantees.
 _GUARANTEED = 0.5
-# Scales a sum that is over the limit by its rounding errors to just below it.
+# Scales a sum that exceeds the limit by rounding errors to just below it.
 _JUST_BELOW = 1 - 2**-50
 
 
@@ -27,15 +27,15 @@ class Sharing(StrEnum):
 
 
 def equal(caps: Sequence[float], limit: float) -> list[float]:
-    """Share max-min fairly: nobody could have more without taking it from one who has no more."""
+    """Share max-min fairly: nobody can get more except from someone who has no more."""
     level = _level(caps, limit)
     return _within(limit, [min(cap, level) for cap in caps])
 
 
 def first_come(caps: Sequence[float], limit: float) -> list[float]:
-    """Guarantee each half of its equal share, or its cap; what is left goes in order of arrival.
+    """Guarantee each half of its equal share, or its cap; the rest goes in order of arrival.
 
-    So a newcomer hardly slows those who were there before, and yet nobody starves.
+    A newcomer then hardly slows earlier vehicles, and nobody starves.
     """
     guaranteed = _GUARANTEED * _level(caps, limit)
     powers = [min(cap, guaranteed) for cap in caps]
@@ -56,7 +56,7 @@ ALLOCATIONS: dict[Sharing, Allocation] = {
 
 
 def _level(caps: Sequence[float], limit: float) -> float:
-    """Find the most that anybody gets when all get as equal a power as their caps allow."""
+    """Return the highest power that anybody gets if all are as equal as their caps allow."""
     left, sharers = limit, len(caps)
     for cap in sorted(caps):
         if cap * sharers >= left:
@@ -72,5 +72,5 @@ def _within(limit: float, powers: list[float]) -> list[float]:
         return powers
     scale = limit / total * _JUST_BELOW
     scaled = [power * scale for power in powers]
-    # Next to nothing (1e-320 kW) cannot be scaled.
+    # Denormal numbers (1e-320 kW) cannot be scaled.
     return scaled if fsum(scaled) <= limit else [0.0] * len(powers)

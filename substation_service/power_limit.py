@@ -1,4 +1,4 @@
-"""The substation's power limit over HTTP: it can be read, and changed while vehicles charge."""
+"""The substation's power limit over HTTP: read it, or change it while vehicles charge."""
 
 from collections.abc import Callable
 from math import inf
@@ -24,24 +24,24 @@ _TAKES = {
 
 
 class PowerLimitRequest(BaseModel):
-    """What `PUT /power-limit` takes."""
+    """The body of `PUT /power-limit`."""
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
     power_limit_kw: Annotated[float, Field(ge=0, le=_MAX_KW, allow_inf_nan=False)] = Field(
-        description="The most that all vehicles together may draw from now on, kW; at 0 all pause."
+        description="Maximum power of all vehicles together from now on, kW; 0 pauses all."
     )
     for_s: Annotated[float, Field(gt=0, le=_MAX_S, allow_inf_nan=False)] | None = Field(
         None,
-        description="Seconds of real time after which the standing limit returns. Left out, this "
-        "one stands.",
+        description="Seconds of real time after which the standing limit returns. If omitted, "
+        "this becomes the standing limit.",
     )
 
 
 def power_limit(
     substation: Substation, scheduler: Scheduler, clock: Callable[[], float], log: Log
 ) -> Blueprint:
-    """Build the blueprint."""
+    """Create the blueprint."""
     blueprint = Blueprint("power_limit", __name__)
 
     @blueprint.get("/power-limit")
@@ -78,8 +78,8 @@ def power_limit(
 
 
 def paths() -> dict[str, Any]:
-    """Describe them for OpenAPI."""
-    shown = {"200": content("The limit as it is now", ref("PowerLimit"))}
+    """Return the paths for OpenAPI."""
+    shown = {"200": content("The current limit", ref("PowerLimit"))}
     refused = {
         "400": problem("The body is not valid; `errors` names each field"),
         "413": problem("The body is too large"),
@@ -87,10 +87,10 @@ def paths() -> dict[str, Any]:
     }
     return {
         "/power-limit": {
-            "get": {"summary": "The most that all vehicles may draw", "responses": shown},
+            "get": {"summary": "Maximum power of all vehicles together", "responses": shown},
             "put": {
-                "summary": "Change the limit, for good or for a time",
-                "description": "Holds at once. A restart begins with POWER_LIMIT_KW again.",
+                "summary": "Change the limit, permanently or for a time",
+                "description": "Takes effect at once. A restart returns to POWER_LIMIT_KW.",
                 "requestBody": {
                     "required": True,
                     "content": {"application/json": {"schema": ref("PowerLimitRequest")}},
@@ -102,7 +102,7 @@ def paths() -> dict[str, Any]:
 
 
 def schemas() -> dict[str, Any]:
-    """Describe what they take and answer."""
+    """Return the schemas for OpenAPI."""
     return {
         "PowerLimitRequest": PowerLimitRequest.model_json_schema(),
         "PowerLimit": an_object(

@@ -1,7 +1,4 @@
-"""A session at this substation.
-
-What it asked for here and what it got, over all of its attempts.
-"""
+"""A session at this substation: what it asked for and what it received, over all its attempts."""
 
 from enum import StrEnum
 
@@ -9,12 +6,12 @@ from substation_service.charging import Charging
 
 __all__ = ["EPSILON_KWH", "Reason", "Register", "State"]
 
-# Less than this is nothing: rounding of sums.
+# Below this energy is zero: sums have rounding errors.
 EPSILON_KWH = 1e-9
 
 
 class State(StrEnum):
-    """Where a session stands here."""
+    """The state of a session here."""
 
     CHARGING = "charging"
     CHARGED = "charged"
@@ -22,7 +19,7 @@ class State(StrEnum):
 
 
 class Reason(StrEnum):
-    """Why a session stopped before it had all that it asked for."""
+    """Why a session stopped before it was fully charged."""
 
     CALLER = "stopped by its caller"
     DISCONNECTED = "disconnected"
@@ -36,26 +33,27 @@ class Register:
     """A session's register. Energy in kWh, as absolute sums over all attempts here.
 
     Attributes:
-        session_id: names the session.
-        vehicle_id: names its vehicle.
-        target_kwh: the register at which it is charged.
-        ended_kwh: what its attempts that ended delivered.
-        charging: its attempt, while it charges.
-        state: where it stands.
+        session_id: ID of the session.
+        vehicle_id: ID of its vehicle.
+        target_kwh: the total at which it is fully charged.
+        ended_kwh: energy delivered by attempts that ended.
+        charging: its attempt, while it is charging.
+        state: its state.
         reason: why it stopped.
-        grace_s: how long it goes on without a connection, seconds; None for a plain session.
-        owner: the balancer that leads it, where it says so.
-        callers: connections that wait for it.
-        grace_ends: when it stops for want of a connection, of the clock; None while it has one.
+        grace_s: how long it continues without a connection, seconds; None for a plain session.
+        owner: the balancer that leads it, if known.
+        callers: number of connections that wait for it.
+        grace_ends: when it stops unless a connection returns, by the clock; None while it has one.
         began_at: its first plug-in, seconds of the epoch.
-        ended_at: its last end, seconds of the epoch; None while it charges.
+        ended_at: its last end, seconds of the epoch; None while it is charging.
         charging_s: time at a point in attempts that ended, seconds.
         mean_power_kw: over those attempts.
         peak_power_kw: over those attempts.
-        number: grows with each plug-in and each end.
-        word_kwh: the register as it was last told and kept, for while nothing can be kept.
+        number: increases with each plug-in and each end.
+        reported_kwh: the value last reported and journaled; reported while the journal cannot be
+            written.
         request_id: of the last call that asked for it, for the log.
-        noted: whether a journal knows that it charges, for this target.
+        noted: whether the journal has recorded that it is charging, with this target.
     """
 
     __slots__ = (
@@ -73,12 +71,12 @@ class Register:
         "owner",
         "peak_power_kw",
         "reason",
+        "reported_kwh",
         "request_id",
         "session_id",
         "state",
         "target_kwh",
         "vehicle_id",
-        "word_kwh",
     )
 
     def __init__(self, session_id: str, vehicle_id: str, target_kwh: float, began_at: float):
@@ -99,7 +97,7 @@ class Register:
         self.mean_power_kw = 0.0
         self.peak_power_kw = 0.0
         self.number = 0
-        self.word_kwh = 0.0
+        self.reported_kwh = 0.0
         self.request_id = ""
         self.noted = False
 
@@ -109,13 +107,13 @@ class Register:
         return self.grace_s is not None
 
     def kwh(self, now: float) -> float:
-        """Return what it got here so far."""
+        """Return the energy received here so far, kWh."""
         if self.charging is None:
             return self.ended_kwh
         return self.ended_kwh + self.charging.delivered_kwh(now)
 
     def has(self, target_kwh: float) -> bool:
-        """Tell whether the attempts that ended brought it to a target."""
+        """Return whether the attempts that ended reached a target."""
         return target_kwh <= self.ended_kwh + EPSILON_KWH
 
     def add(self, kwh: float, attempt_s: float, mean_power_kw: float, peak_power_kw: float) -> None:

@@ -1,4 +1,4 @@
-"""The sessions of a substation: what a call about one means, when one ends by itself.
+"""The sessions of a substation: what a call about one means, and when one ends by itself.
 
 Pure: the clock is passed in, and nothing here waits.
 """
@@ -23,10 +23,10 @@ __all__ = ["DEFAULT_LIMITS", "Attempt", "Limits", "Meaning", "Registers"]
 
 
 class Limits(NamedTuple):
-    """How many sessions that ended are known for how long.
+    """How many ended sessions are remembered, and for how long.
 
     Attributes:
-        plain: charged plain ones: their results are asked for again within seconds, if at all.
+        plain: fully charged plain sessions: their results are requested within seconds, if at all.
         others: all others.
     """
 
@@ -35,20 +35,20 @@ class Limits(NamedTuple):
 
 
 DEFAULT_LIMITS = Limits()
-# Beyond its limit this part is forgotten at once: dicts are slow to give up their first.
+# At the limit, this part is forgotten in one go: removing a dict's first entries is slow.
 _FORGOTTEN = 1 / 8
-# Members of an enumeration take longer to look up, each time.
+# Looking up members of an enumeration is slow.
 _NUMBER = attrgetter("number")
 _CHARGED, _CHARGING, _STOPPED = State.CHARGED, State.CHARGING, State.STOPPED
 _DONE, _ABORTED = Outcome.CHARGED, Outcome.ABORTED
 
 
 class Meaning(Enum):
-    """What a call that asks for a session came to."""
+    """What a call that asks for a session did."""
 
     PLUGGED_IN = auto()  # an attempt began
-    ATTACHED = auto()  # it charges already
-    ENDED = auto()  # it has what is asked for
+    ATTACHED = auto()  # it was already charging
+    ENDED = auto()  # it already had the requested energy
 
 
 _PLUGGED_IN, _ATTACHED, _ENDED = Meaning
@@ -58,10 +58,10 @@ class Attempt(NamedTuple):
     """One attempt that ended.
 
     Attributes:
-        register: whose.
-        charging: the attempt itself.
+        register: the session's register.
+        charging: the attempt.
         outcome: how it ended.
-        kwh: what it delivered.
+        kwh: energy that it delivered.
         charging_s: time at the point, seconds.
     """
 
@@ -75,8 +75,8 @@ class Attempt(NamedTuple):
 class Registers:
     """All sessions that the substation knows.
 
-    Of every method the clock may not go back. `settle` has to be first at each moment: what was due
-    before, a lease's end, is then seen to as of when it was due, however late this process looks.
+    The clock must not go back between calls. Call `settle` first at each moment: it ends what was
+    due before, such as a lease, as of the time when it was due, however late this process runs.
     """
 
     def __init__(
@@ -87,14 +87,14 @@ class Registers:
         limits: Limits = DEFAULT_LIMITS,
         id_: str = "",
     ) -> None:
-        """Begin with none.
+        """Start without sessions.
 
         Args:
             substation: where they charge.
-            on_ended: told of each attempt that ended.
-            epoch_s: what added to the clock gives seconds of the epoch.
-            limits: how many that ended are known.
-            id_: names this set of registers, over restarts if it is kept over them.
+            on_ended: called with each attempt that ended.
+            epoch_s: offset from the clock to seconds of the epoch.
+            limits: how many ended sessions are remembered.
+            id_: ID of this set of registers; kept over restarts if the registers are.
         """
         self._substation = substation
         self._on_ended = on_ended
@@ -107,22 +107,22 @@ class Registers:
         self._graces: list[tuple[float, int, Register]] = []
         self._numbers = 0
         self._past_kwh = 0.0
-        self.id = id_  # names this set of them, as long as it is kept
-        self.forgotten_kwh = 0.0  # of those that are no longer known
+        self.id = id_  # ID of this set, for as long as it is kept
+        self.forgotten_kwh = 0.0  # energy of sessions that are no longer known
         self.due = inf
 
     @property
     def running(self) -> list[Register]:
-        """Those that charge, as they plugged in."""
+        """The sessions that are charging, in order of plug-in."""
         return list(self._running.values())
 
     @property
     def ended(self) -> Iterator[Register]:
-        """Those that ended and are known, the last first."""
+        """The known sessions that ended, most recent first."""
         return self.ended_from(self._numbers)
 
     def ended_from(self, number: int) -> Iterator[Register]:
-        """Give those that ended and are known, from the last with at most this number on."""
+        """Yield the known sessions that ended, most recent first, from this number down."""
         return merge(
             _down_from(number, self._ended),
             _down_from(number, self._charged_plain),
@@ -130,7 +130,7 @@ class Registers:
         )
 
     def get(self, session_id: str) -> Register | None:
-        """Return a session, None where it is not known."""
+        """Return a session, or None if it is not known."""
         return (
             self._running.get(session_id)
             or self._charged_plain.get(session_id)
@@ -138,23 +138,23 @@ class Registers:
         )
 
     def needs_power(self, session: Session) -> bool:
-        """Tell whether asking for a session would begin an attempt."""
+        """Return whether asking for this session would begin an attempt."""
         register = self.get(session.session_id)
         return register is None or (register.charging is None and not register.has(session.kwh))
 
     def meter_kwh(self, now: float) -> float:
-        """Return all that was ever delivered here: the sum of all registers, forgotten ones too."""
+        """Return all energy ever delivered here, including that of forgotten registers, kWh."""
         charging = (one.charging for one in self._running.values())
         return self._past_kwh + sum(one.delivered_kwh(now) for one in charging if one)
 
     def ask(self, session: Session, terms: Terms, now: float) -> tuple[Register, Meaning]:
-        """Bring a session's register to the energy asked for, and count its caller.
+        """Charge a session until its register has the requested energy, and count its caller.
 
         Args:
-            session: its `kwh` is the register to reach; its `soc`, where it is told, the state of
-                charge less what this register delivered.
-            terms: how it goes on.
-            now: the time.
+            session: its `kwh` is the register's target; its `soc`, if given, is the state of charge
+                without what this register delivered.
+            terms: how it continues.
+            now: the current time.
 
         Raises:
             SubstationFull: no point is free.
@@ -185,32 +185,33 @@ class Registers:
         return register, meaning
 
     def leave(self, register: Register, now: float) -> None:
-        """Count one caller less: it is answered, or gone."""
+        """Count one caller fewer: it got its response, or disconnected."""
         if self.due <= now:
             self.settle(now)
         register.callers -= 1
         if register.callers or register.charging is None:
             return
         if register.owner is not None:
-            # One that dies with thousands here is not silent while their ends are being read.
+            # An owner that dies with thousands of sessions must not count as silent while their
+            # disconnects are still being processed.
             self._owners.hear(register.owner, now)
         if register.grace_s is None:
             self._end(register, now, _ABORTED, Reason.DISCONNECTED)
             return
         self._owners.disconnect(register)
-        register.owner = None  # until it says so again
+        register.owner = None  # until a call names one again
         register.grace_ends = now + register.grace_s
         heappush(self._graces, (register.grace_ends, register.number, register))
         self.due = min(self.due, register.grace_ends)
 
     def finish(self, register: Register, now: float) -> None:
-        """End an attempt that has got all that it asked for."""
+        """End an attempt that is fully charged."""
         if self.due <= now:
             self.settle(now)
         self._end(register, now, _DONE, None)
 
     def stop(self, register: Register, now: float, reason: Reason) -> None:
-        """End an attempt, if there is one: one that has got all that it asked for is charged."""
+        """End an attempt, if there is one; if it is fully charged, it ends as charged."""
         self.settle(now)
         self._stop(register, now, reason)
 
@@ -224,22 +225,23 @@ class Registers:
             self._end(register, now, _DONE, None)
 
     def hear(self, owner: str, now: float) -> None:
-        """Note that a balancer was heard from."""
+        """Note that a balancer called."""
         self.settle(now)
         self._owners.hear(owner, now)
 
     def tell(self, owner: str | None, now: float) -> list[Register]:
-        """Return what a balancer that asks for progress is told of.
+        """Return the sessions to report to a balancer that asks for progress.
 
-        All that charge; and those that ended since the answer before its last one, for the last may
-        have been lost, unless they ended as an answer said that they should.
+        These are all that are charging, and those that ended since its last response but one,
+        because the last may have been lost. Sessions that ended as a response had announced are
+        left out.
         """
         if owner is not None:
             self.hear(owner, now)
         else:
             self.settle(now)
         ended = self._owners.ended_since(owner, self._numbers, now)
-        # One that was forgotten may have been followed by another of its name.
+        # A forgotten session may have been followed by another with the same ID.
         known = (one for one in ended if self.get(one.session_id) is one)
         return [*self._running.values(), *known]
 
@@ -258,7 +260,7 @@ class Registers:
             self.due = min(self._owners.due, self._graces[0][0] if self._graces else inf)
 
     def restore(self, registers: Iterable[Register], forgotten_kwh: float) -> None:
-        """Begin with those that ended before, in the order of their ends."""
+        """Restore sessions that ended before, in the order of their ends."""
         self.forgotten_kwh = self._past_kwh = forgotten_kwh
         for register in registers:
             self._past_kwh += register.ended_kwh
@@ -288,7 +290,7 @@ class Registers:
             self._ended.pop(session.session_id, None)
             register.vehicle_id, register.target_kwh = session.vehicle_id, session.kwh
             register.ended_at = register.grace_s = register.owner = None
-        register.word_kwh = register.ended_kwh
+        register.reported_kwh = register.ended_kwh
         register.charging, register.noted = charging, False
         register.state, register.reason = _CHARGING, None
         self._numbers += 1
@@ -320,7 +322,7 @@ class Registers:
         self._on_ended(Attempt(register, charging, outcome, kwh, attempt_s))
 
     def _keep(self, register: Register) -> None:
-        """Know one that ended, and forget the oldest beyond the limits."""
+        """Remember an ended session, and forget the oldest beyond the limits."""
         self._numbers += 1
         register.number = self._numbers
         if register.grace_s is None and register.state is _CHARGED:
@@ -334,7 +336,7 @@ class Registers:
 
 
 def _down_from(number: int, known: Mapping[str, Register]) -> Iterator[Register]:
-    """Find the place by halves: pages are asked for one after the other, of ten thousands."""
+    """Find the position by bisection: pages are read one after the other, among ten thousands."""
     registers = list(known.values())
     end = bisect_right(registers, number, key=_NUMBER)
     return reversed(registers[:end])

@@ -1,4 +1,4 @@
-"""Holds each session until it is charged, also while the others at the substation move its end."""
+"""Holds each session until it is charged, even if other sessions change when that is."""
 
 from collections.abc import Callable
 from math import inf
@@ -8,21 +8,21 @@ from gevent.event import Event
 
 from substation_service.substation import Charging, Substation
 
-# A charge of no length gives way too: answers to those that came together then go out together,
-# which takes a tenth less of the processor's time.
+# A charge of no length yields too: responses to requests that came together then leave together,
+# which takes a tenth less CPU time.
 _MIN_SLEEP_S = 1e-9
-# Nobody can wake what is over so soon: to sleep costs less than to wait for an event.
+# Nobody can wake a charge this short: to sleep costs less than to wait for an event.
 _SHORT_S = 0.001
-# libev's timers take no length of time that a clock cannot hold, seconds.
+# libev's timers accept no longer time, seconds.
 _MAX_SLEEP_S = 86_400.0
 
 
 class Scheduler:
-    """Wakes sessions. One for the process.
+    """Wakes sessions. One per process.
 
-    A session that charges by itself sleeps until its end, which then can only move to later, unless
-    whoever moves it wakes it. One that shares the limit is woken by a greenlet that follows the
-    substation from event to event, so that a change of power wakes nobody but it.
+    A session that charges at its own pace sleeps until its end, which can only move to later unless
+    whoever moves it wakes it. A session that shares the limit is woken by a greenlet that follows
+    the substation's events, so that a change of power wakes no other greenlet.
     """
 
     def __init__(
@@ -31,26 +31,26 @@ class Scheduler:
         clock: Callable[[], float],
         on_limit_ended: Callable[[], object],
     ) -> None:
-        """Begin to follow a substation.
+        """Start to follow a substation.
 
         Args:
             substation: the substation.
-            clock: tells the time, once all that was due by then has been seen to.
-            on_limit_ended: told when the substation's standing limit is back.
+            clock: returns the time, after ending everything that was due by then.
+            on_limit_ended: called when the substation's standing limit returns.
         """
         self._substation = substation
         self._clock = clock
         self._on_limit_ended = on_limit_ended
-        # Those that share the limit, and those that charge by themselves; None where one was woken.
+        # Sessions that share the limit, and those at their own pace; None once woken.
         self._waiting: dict[Charging, Event | None] = {}
         self._sleeping: dict[Charging, Event | None] = {}
         self._changed = Event()
         gevent.spawn(self._follow)
 
     def wait(self, charging: Charging) -> bool:
-        """Return True once a vehicle has all that it asked for.
+        """Return True once a vehicle is fully charged.
 
-        False when it is woken before, or is no longer plugged in.
+        Return False if it is woken before, or is no longer plugged in.
         """
         substation = self._substation
         remaining_s = substation.remaining_s(charging, self._clock())
@@ -82,9 +82,9 @@ class Scheduler:
         return is_woken
 
     def wake(self, charging: Charging) -> None:
-        """Have whoever waits for a vehicle look again.
+        """Make whoever waits for a vehicle check it again.
 
-        Its attempt ended, or will at another time.
+        Call it if the attempt ended, or will end at another time.
         """
         for waiting in (self._waiting, self._sleeping):
             if waiting and (event := waiting.get(charging)) is not None:

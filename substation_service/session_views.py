@@ -1,4 +1,4 @@
-"""Sessions over HTTP: what they got, which there are, and a stop for each."""
+"""Sessions over HTTP: their progress, a list, and a stop for each."""
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain, dropwhile, islice
@@ -30,26 +30,26 @@ _PAGE, _MAX_PAGE_LENGTH = 100, 1000
 _OWNER = {
     "name": OWNER,
     "in": "header",
-    "description": "The balancer that asks, by the id that it made up at its start: counts as a "
-    "sign of life for the sessions that it leads.",
+    "description": "ID of the calling balancer, generated at its start: the call counts as a sign "
+    "of life for the sessions that it leads.",
     "schema": {"type": "string", "pattern": "^[A-Za-z0-9._:-]{1,64}$"},
 }
 _SECONDS = {"type": "string", "pattern": r"^[0-9]{1,4}(\.[0-9]{1,9})?$"}
-# Of `POST /charge`.
+# Headers of `POST /charge`.
 TERMS = [
     {
         "name": GRACE,
         "in": "header",
-        "description": "The session outlives its connections by so many seconds (86,400 at most). "
-        "Without, it ends with the last of them.",
+        "description": "The session outlives its last connection by this many seconds, at most "
+        "86,400. Without it, the session ends with its last connection.",
         "schema": _SECONDS,
         "example": "300",
     },
     {
         "name": LEASE,
         "in": "header",
-        "description": "Seconds without a word from its owner after which the session stops, "
-        "though its connection stands.",
+        "description": "Seconds without a call from its owner after which the session stops, "
+        "even if its connection is open.",
         "schema": _SECONDS,
         "example": "3.2",
     },
@@ -58,7 +58,7 @@ TERMS = [
 
 
 def ended(register: Register, substation: str) -> dict[str, Any]:
-    """Tell how a session ended, as it is answered."""
+    """Return the response document of a session that ended."""
     document: dict[str, Any] = {
         "status": str.__str__(register.state),
         "session_id": register.session_id,
@@ -78,7 +78,7 @@ def ended(register: Register, substation: str) -> dict[str, Any]:
 def session_views(
     registers: Registers, sessions: Sessions, clock: Callable[[], float], substation: str
 ) -> Blueprint:
-    """Build the blueprint."""
+    """Create the blueprint."""
     blueprint = Blueprint("sessions", __name__)
 
     def shown_all(rows: Sequence[Register]) -> list[dict[str, Any]]:
@@ -118,7 +118,7 @@ def session_views(
 
 
 def _shown(register: Register, kwh: float, now: float) -> dict[str, Any]:
-    """Show a session as it is now."""
+    """Return a session's current state as a document."""
     charging = register.charging
     ends = inf if charging is None else charging.ends
     return {
@@ -136,16 +136,16 @@ def _shown(register: Register, kwh: float, now: float) -> dict[str, Any]:
 
 
 def paths() -> dict[str, Any]:
-    """Describe them for OpenAPI."""
+    """Return the paths for OpenAPI."""
     known = [{"name": "session_id", "in": "path", "required": True, "schema": TEXT}]
     unknown = {"404": problem("The session is not known here")}
     wrong = {"400": problem("A parameter or header is not valid; `errors` names it")}
     return {
         "/progress": {
             "get": {
-                "summary": "The energy that each session got here",
-                "description": "Of all that charge, and of those that ended since the answer "
-                "before this balancer's last one. Without `Session-Owner`: in the last minute.",
+                "summary": "The energy that each session received here",
+                "description": "Of all that are charging, and of those that ended since this "
+                "balancer's last response but one. Without `Session-Owner`: in the last minute.",
                 "parameters": [_OWNER],
                 "responses": {
                     "200": content(
@@ -154,8 +154,8 @@ def paths() -> dict[str, Any]:
                             {
                                 "register": TEXT
                                 | {
-                                    "description": "Names the set of registers: another one where "
-                                    "they were lost, the same one where the journal is kept."
+                                    "description": "ID of the set of registers: kept if the "
+                                    "journal is kept, new if they were lost."
                                 },
                                 "sessions": {"type": "object", "additionalProperties": NUMBER},
                             }
@@ -167,8 +167,8 @@ def paths() -> dict[str, Any]:
         },
         "/sessions": {
             "get": {
-                "summary": "The sessions that are known here, those that charge first",
-                "description": "Newest first. Of those that ended, some ten thousands are known.",
+                "summary": "The known sessions, those that are charging first",
+                "description": "Newest first. Of those that ended, some ten thousand are known.",
                 "parameters": [
                     {
                         "name": "limit",
@@ -183,7 +183,7 @@ def paths() -> dict[str, Any]:
                     {
                         "name": "cursor",
                         "in": "query",
-                        "description": "`next` of the page before",
+                        "description": "`next` of the previous page",
                         "schema": {"type": "string", "pattern": r"^[ce][0-9]{1,18}$"},
                     },
                 ],
@@ -205,10 +205,10 @@ def paths() -> dict[str, Any]:
             "get": {
                 "summary": "One session",
                 "parameters": known,
-                "responses": {"200": content("As it is now", ref("Session"))} | unknown,
+                "responses": {"200": content("Its current state", ref("Session"))} | unknown,
             },
             "delete": {
-                "summary": "Stop a session; of one that ended, tell how",
+                "summary": "Stop a session; if it has ended, return how",
                 "parameters": known,
                 "responses": {"200": content("How it ended", ref("Charged"))} | unknown,
             },
@@ -217,7 +217,7 @@ def paths() -> dict[str, Any]:
 
 
 def schemas() -> dict[str, Any]:
-    """Describe what they answer."""
+    """Return the schemas for OpenAPI."""
     return {
         "Session": an_object(
             {
@@ -237,7 +237,7 @@ def schemas() -> dict[str, Any]:
 
 
 def _from(registers: Registers, cursor: tuple[str, int]) -> Iterator[Register]:
-    """Give the sessions from a cursor on: each has one, by its state and number."""
+    """Yield the sessions from a cursor on. A session's cursor is its state and number."""
     state, number = cursor
     if state == "e":
         return registers.ended_from(number)
@@ -253,7 +253,7 @@ def _cursor(text: str | None) -> tuple[str, int]:
     if text is None:
         return "c", 10**18
     if text[:1] not in ("c", "e") or not text[1:].isdecimal() or len(text) > 19:
-        detail = f"is {shown(text)}; it takes what `next` of another page says, or leave it out"
+        detail = f"is {shown(text)}; it takes the `next` of a page, or leave it out"
         raise BadRequest([FieldFault("cursor", detail)])
     return text[0], int(text[1:])
 
@@ -268,4 +268,4 @@ def _limit(text: str | None) -> int:
 
 
 def _unknown(session_id: str) -> str:
-    return f"No session {shown(session_id)} is known here: it never came, or ended long ago."
+    return f"No session {shown(session_id)} is known here: it never arrived, or ended long ago."

@@ -1,4 +1,4 @@
-"""Holds sessions: plugs them in, waits for them, ends them, for callers that come and go."""
+"""Runs sessions: plugs them in, waits for them and ends them, while callers come and go."""
 
 from collections.abc import Callable, Iterable
 from math import inf
@@ -17,14 +17,14 @@ from substation_service.register import Reason, Register
 from substation_service.registers import Attempt, Meaning, Registers
 from substation_service.scheduler import Scheduler
 
-# A full disk is not soon made room on.
+# A full disk takes a while to be cleared, seconds.
 _JOURNAL_RETRY_AFTER_S = 5.0
-# gevent's timers take no length of time that a clock cannot hold, seconds.
+# gevent's timers accept no longer time, seconds.
 _MAX_SLEEP_S = 86_400.0
 
 
 class Sessions:
-    """The sessions of this process. One for it."""
+    """The sessions of this process."""
 
     def __init__(
         self,
@@ -34,14 +34,14 @@ class Sessions:
         drain: Drain,
         clock: Callable[[], float],
     ) -> None:
-        """Begin to watch over leases and graces.
+        """Start to watch leases and grace periods.
 
         Args:
-            registers: what each session got; `ended` has to be told of each attempt that ends.
-            scheduler: wakes who waits for a vehicle to be charged.
-            journal: keeps what it is told of them.
+            registers: the energy of each session; must call `ended` with each attempt that ends.
+            scheduler: wakes those who wait for a vehicle to be charged.
+            journal: records sessions.
             drain: counts the vehicles in flight.
-            clock: tells the time, once all that was due by then has been seen to.
+            clock: returns the time, after ending everything that was due by then.
         """
         self._registers = registers
         self._scheduler = scheduler
@@ -54,13 +54,13 @@ class Sessions:
         gevent.spawn(self._watch)
 
     def charge(self, session: Session, terms: Terms, caller: Caller, request_id: str) -> Register:
-        """Return a session's register once it ended, be it charged or stopped.
+        """Return a session's register once it has ended, whether charged or stopped.
 
         Raises:
             ClientDisconnected: the caller disconnected.
             SubstationFull: no point is free.
-            Unavailable: this would begin an attempt, and the substation drains, or the session is a
-                durable one and its journal cannot be written.
+            Unavailable: this would begin an attempt, but the substation drains, or the session is
+                durable and the journal cannot be written.
         """
         registers = self._registers
         durable = terms.grace_s is not None
@@ -82,7 +82,7 @@ class Sessions:
                         caller.check()
                     registers.finish(register, self._clock())
             else:
-                self._scheduler.wake(charging)  # it may end at another time now
+                self._scheduler.wake(charging)  # its end may have moved
                 self._scheduler.changed()
             while register.charging is not None:
                 self._end_of(register).wait()
@@ -98,7 +98,7 @@ class Sessions:
         return register
 
     def stop(self, session_id: str) -> Register | None:
-        """Stop a session, unless it ended before; None where it is not known."""
+        """Stop a session unless it has ended; return None if it is not known."""
         now = self._clock()
         register = self._registers.get(session_id)
         if register is not None:
@@ -107,24 +107,26 @@ class Sessions:
         return register
 
     def stop_all(self) -> None:
-        """Stop all that charge: the process ends."""
+        """Stop all sessions because the process ends."""
         now = self._clock()
         for register in self._registers.running:
             self._registers.stop(register, now, Reason.SHUT_DOWN)
 
     def progress(self, owner: str | None) -> dict[str, float]:
-        """Return what a balancer that asks for progress is told: kWh by session."""
+        """Return the progress to report to a balancer: kWh by session."""
         now = self._clock()
         reported = [(one, one.kwh(now)) for one in self._registers.tell(owner, now)]
-        return {one.session_id: kwh for one, kwh in self._journal.tell(reported)}
+        return {one.session_id: kwh for one, kwh in self._journal.reportable(reported)}
 
     def kwh(self, registers: Iterable[Register]) -> list[float]:
-        """Return what these can be told to have got, in order."""
+        """Return the kWh that may be reported for these registers, in order."""
         now = self._clock()
-        return [kwh for _, kwh in self._journal.tell([(one, one.kwh(now)) for one in registers])]
+        return [
+            kwh for _, kwh in self._journal.reportable([(one, one.kwh(now)) for one in registers])
+        ]
 
     def ended(self, attempt: Attempt) -> None:
-        """Keep how an attempt ended, and wake who waits for it."""
+        """Record how an attempt ended, and wake those who wait for it."""
         self._journal.note(attempt.register)
         self._scheduler.wake(attempt.charging)
         self._scheduler.changed()
@@ -133,7 +135,7 @@ class Sessions:
             end.set()
 
     def _refuse(self, session: Session) -> None:
-        """Refuse what would begin an attempt and must not.
+        """Refuse a session that would begin an attempt and must not.
 
         Raises:
             Unavailable: it is refused.
@@ -142,14 +144,14 @@ class Sessions:
             self._drain.refuse()
             raise Unavailable(
                 "journal",
-                "The substation cannot write its journal, so it takes no new session that is to "
-                "outlive its connection; its log says why.",
+                "The substation cannot write its journal, so it accepts no new session that "
+                "outlives its connection; see its log for the reason.",
                 retry_after_s=_JOURNAL_RETRY_AFTER_S,
                 session_id=session.session_id,
             )
 
     def _keep(self, register: Register) -> None:
-        """Have the end of a durable session on the disk before it is told."""
+        """Wait until the end of a durable session is on disk, before it is reported."""
         if register.is_durable:
             self._journal.commit()
 
@@ -165,7 +167,7 @@ class Sessions:
         return end
 
     def _drive(self, register: Register, charging: Charging) -> None:
-        """See an attempt to its end that no connection sees to."""
+        """Complete an attempt that no connection waits for."""
         try:
             if self._is_charged(register, charging):
                 self._registers.finish(register, self._clock())
@@ -173,14 +175,14 @@ class Sessions:
             self._drain.left()
 
     def _is_charged(self, register: Register, charging: Charging) -> bool:
-        """Wait until an attempt has got all that it asked for; False when it ended before."""
+        """Wait until an attempt is fully charged; return False if it ended before."""
         while not self._scheduler.wait(charging):
             if register.charging is not charging:
                 return False
         return register.charging is charging
 
     def _watch(self) -> None:
-        """End sessions by their leases and graces when these are over, not when next asked."""
+        """End sessions when their leases and grace periods are over, without waiting for a call."""
         while True:
             self._due_sooner.clear()
             now = self._clock()

@@ -7,14 +7,14 @@ from pydantic import Field, field_validator, model_validator
 from grid_common.settings import FilePath, ServiceSettings
 from substation_service.power import Sharing
 
-# Connections kept for balancers' polls, Prometheus and those who are refused.
+# Connections reserved for balancers' polls, Prometheus and refused vehicles.
 _OTHER_CALLERS = 100
-# Fewest of them.
+# Minimum number of them.
 _LEAST_OTHER_CALLERS = 28
 
 
 class Settings(ServiceSettings):
-    """What a substation can be told, beyond what every service can."""
+    """The settings of a substation, in addition to those of every service."""
 
     port: int = Field(5002, ge=0, le=65_535, description="TCP port to listen on")
     substation_name: str = Field(
@@ -60,7 +60,7 @@ class Settings(ServiceSettings):
 
     @property
     def least_connections(self) -> int:
-        """Fewest connections with which a full substation still answers polls."""
+        """Minimum number of connections with which a full substation still answers polls."""
         return self.charging_points + _LEAST_OTHER_CALLERS
 
     @model_validator(mode="after")
@@ -69,7 +69,7 @@ class Settings(ServiceSettings):
         if self.max_connections < needed:
             raise ValueError(
                 f"CHARGING_POINTS={self.charging_points} leaves MAX_CONNECTIONS="
-                f"{self.max_connections} no room for those who poll: with every point taken the "
+                f"{self.max_connections} no room for polls: with every point taken the "
                 f"substation would look dead; set MAX_CONNECTIONS to {needed} or more"
             )
         return self
@@ -79,7 +79,7 @@ class Settings(ServiceSettings):
     def _deadlines_are_not_known(cls, value: object) -> object:
         if value == "deadline":
             raise ValueError(
-                "vehicles cannot tell a departure yet, so nothing can be shared by it; "
-                "take first-come or equal"
+                "vehicles cannot state a departure yet, so power cannot be shared by it; "
+                "use first-come or equal"
             )
         return value

@@ -258,4 +258,4 @@ def test_a_journal_that_cannot_be_opened_stops_the_start(journal: Path) -> None:
     said = start_for_naught(journal.parent / "missing" / "journal")
 
     assert "no such file or directory" in said
-    assert "in a folder that is there" in said
+    assert "in an existing directory" in said

@@ -103,15 +103,15 @@ def test_what_is_reported_while_nothing_can_be_written_is_what_was_reported_befo
         Substation(100, 60, time_scale=60), lambda attempt: world.journal.note(attempt.register)
     )
     register = world.begin("s")
-    assert world.journal.tell([(register, 0.25)]) == [(register, 0.25)]
+    assert world.journal.reportable([(register, 0.25)]) == [(register, 0.25)]
     fail_syncs(monkeypatch, errno.EIO)
 
-    assert world.journal.tell([(register, 0.5)]) == [(register, 0.25)]
+    assert world.journal.reportable([(register, 0.5)]) == [(register, 0.25)]
     assert world.journal.failing_since is not None
     assert not world.journal.commit()
     monkeypatch.undo()
     eventually(lambda: world.journal.failing_since is None)
-    assert world.journal.tell([(register, 0.75)]) == [(register, 0.75)]
+    assert world.journal.reportable([(register, 0.75)]) == [(register, 0.75)]
 
 
 @pytest.mark.parametrize("fault", [errno.EIO, errno.ENOSPC])
@@ -149,7 +149,7 @@ def test_a_disk_that_is_slow_holds_nobody_up_for_long(
 
     monkeypatch.setattr(os, "fdatasync", slow)
     began = time.monotonic()
-    assert world.journal.tell([(register, 0.5)]) == [(register, 0.0)]
+    assert world.journal.reportable([(register, 0.5)]) == [(register, 0.0)]
     assert time.monotonic() - began < 1
     assert world.journal.failing_since is None
     assert not world.journal.commit()

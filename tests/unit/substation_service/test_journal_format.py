@@ -67,7 +67,7 @@ def test_a_register_comes_back_as_it_was() -> None:
 
     assert cut == []
     left_out = {"charging", "callers", "grace_ends", "number", "noted", "owner", "request_id"}
-    for name in set(Register.__slots__) - left_out - {"word_kwh"}:
+    for name in set(Register.__slots__) - left_out - {"reported_kwh"}:
         assert getattr(again, name) == getattr(one, name), name
 
 

@@ -325,7 +325,7 @@ def test_a_attempt_that_begins_again_is_as_its_caller_says_now() -> None:
     session = Session("s", "another EV", 4.0)
     assert world.registers.ask(session, PLAIN, 50) == (register, Meaning.PLUGGED_IN)
 
-    assert (register.vehicle_id, register.target_kwh, register.word_kwh) == ("another EV", 4, 2)
+    assert (register.vehicle_id, register.target_kwh, register.reported_kwh) == ("another EV", 4, 2)
     assert (register.grace_s, register.owner, register.ended_at) == (None, None, None)
     assert (register.state, register.reason, register.noted) == (State.CHARGING, None, False)
     assert (register.began_at, register.number) == (1000, before + 1)
