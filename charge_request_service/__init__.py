@@ -1,1 +1,1 @@
-"""The gateway: the one door for vehicles."""
+"""The gateway: the single entry point for vehicles."""

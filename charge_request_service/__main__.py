@@ -8,7 +8,7 @@ from charge_request_service.sessions.errors import LedgerUnusable
 from charge_request_service.settings import Settings
 from grid_common.server import Server
 
-# A database server that was started, or killed, together with the gateway is up within seconds.
+# A database server that is started, or restarted, together with the gateway is up within seconds.
 _LEDGER_PATIENCE_S = 30.0
 
 

@@ -1,4 +1,4 @@
-"""Counts each vehicle's answer and tells the log of it, a caller's and a rush hour's alike."""
+"""Counts and logs the response to each vehicle, from callers and from rush hours alike."""
 
 from collections.abc import Mapping
 from functools import lru_cache
@@ -14,15 +14,15 @@ _NOBODY: Mapping[str, str] = MappingProxyType({})
 
 
 class AccessLog:
-    """One for the gateway."""
+    """The gateway's access log."""
 
     def __init__(self, registry: CollectorRegistry, log: Log) -> None:
         answers = Counter("charge_requests", "Vehicles answered", ["status"], registry=registry)
-        # Kept: looking a child up there takes longer than counting.
+        # Cached: the library's lookup of a child takes longer than counting.
         self._answers_with = lru_cache(answers.labels)
         self._duration = Histogram(
             "charge_request_duration_seconds",
-            "Time from a vehicle's arrival to its answer",
+            "Time from a vehicle's arrival to its response",
             buckets=DURATION_BUCKETS,
             registry=registry,
         )
@@ -38,15 +38,15 @@ class AccessLog:
         why: str | None = None,
         caller: Mapping[str, str] = _NOBODY,
     ) -> None:
-        """Note an answer, or that the vehicle disconnected.
+        """Record a response, or that the vehicle disconnected.
 
         Args:
-            session: what it asked for.
-            request_id: as in every log line on the way.
-            status: the HTTP status of its answer.
-            took_s: from its arrival, seconds.
-            why: what went wrong, where it is the gateway that knows; the balancer logs the rest.
-            caller: what the log tells of who asked.
+            session: what the vehicle asked for.
+            request_id: ID of the request in all log lines.
+            status: HTTP status of the response.
+            took_s: time since the vehicle's arrival, seconds.
+            why: what went wrong, if it is the gateway that knows; the balancer logs the rest.
+            caller: log fields that identify the caller.
         """
         self._answers_with(str(status)).inc()
         self._duration.observe(took_s)

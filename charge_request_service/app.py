@@ -1,4 +1,4 @@
-"""The gateway's Flask app: validates, names the session, forwards, passes the answer on."""
+"""The gateway's Flask app: validates, assigns a session ID, forwards, returns the response."""
 
 import time
 from functools import partial
@@ -36,18 +36,18 @@ from grid_common.service import BytesResponse, ServiceApp, json_response
 
 
 def create_app(settings: Settings) -> ServiceApp:
-    """Build a gateway."""
+    """Create a gateway's app."""
 
     def reason_not_ready() -> str | None:
         return balancer.reason_not_ready(g.request_id)
 
     app = ServiceApp("gateway", settings, ready=reason_not_ready)
     add_auth(app, settings)
-    random = Random()  # noqa: S311 - jitter, no secrets
+    random = Random()  # noqa: S311 - jitter, not security
     balancer = Balancers(settings, random=random, log=app.log)
     access_log = AccessLog(app.registry, app.log)
     Gauge(
-        "charge_requests_in_progress", "Vehicles that wait or charge now", registry=app.registry
+        "charge_requests_in_progress", "Vehicles waiting or charging now", registry=app.registry
     ).set_function(lambda: app.drain.in_flight)
     openapi = orjson.dumps(
         description(
@@ -73,7 +73,7 @@ def create_app(settings: Settings) -> ServiceApp:
     @app.after_request
     def note(response: Response) -> Response:
         noted = current_g()
-        if "session" in noted:  # what was refused as malformed was no vehicle
+        if "session" in noted:  # a malformed request is not counted as a vehicle
             access_log.answered(
                 noted.session,
                 request_id=noted.request_id,
@@ -112,7 +112,7 @@ def _add_charge(app: ServiceApp, settings: Settings, sessions: Sessions) -> None
         terms = read_terms(asked)
         longest_s = wait_s(asked, settings.max_wait)
         session = charge_request.start_session(new_session_id(time.time_ns() // 1_000_000))
-        noted.session = session  # from here on it is a vehicle
+        noted.session = session  # from here on it counts as a vehicle
         owner = noted.caller.get("caller", "")
         try:
             if terms.kind is Kind.PLAIN:
@@ -134,7 +134,7 @@ def _add_charge(app: ServiceApp, settings: Settings, sessions: Sessions) -> None
             begin = begin._replace(key=terms.key, digest=digest(session, charge_request.vehicle_id))
             reply = sessions.charge(begin, request_id=noted.request_id)
         except (KeyReused, SessionRunning):
-            del noted.session  # nor is it one that came before
+            del noted.session  # a repeated request does not count as a vehicle
             raise
         except Unavailable as problem:
             noted.why = problem.detail
@@ -167,7 +167,7 @@ def _add_views(app: ServiceApp, balancer: Balancers) -> None:
 
 
 def _add_drain(app: ServiceApp, balancer: Balancers) -> None:
-    # A substation's name may hold a slash.
+    # A substation's name may contain a slash.
     @app.route("/substations/<path:name>/drain", methods=["PUT", "DELETE"])
     def drain(name: str) -> Response:
         if not g.operator:
@@ -195,7 +195,7 @@ def _add_control_room(
 
 
 def _replied(reply: Reply, begin: Begin) -> Response:
-    """Answer the caller of a session that outlives it."""
+    """Respond to the caller of a session that outlives its connection."""
     if reply.answer is not None:
         response = _passed_on(reply.answer)
     else:

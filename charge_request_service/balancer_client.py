@@ -1,4 +1,4 @@
-"""One balancer, at one address: takes vehicles, is asked where sessions stand, and is watched."""
+"""One balancer at one address: forwards vehicles, queries sessions, and watches its health."""
 
 import time
 from collections.abc import Callable
@@ -11,18 +11,18 @@ from grid_common.api.charge import Session
 from grid_common.http.client import ConnectError, Upstream, UpstreamError, UpstreamResponse
 from grid_common.logs import Log
 
-# Views are a few hundred KB with thousands of substations.
+# Views take a few hundred KB with thousands of substations.
 _VIEW_LIMIT = 16_777_216
 _DRAINING = b"draining"
 
 
 class Balancer:
-    """Talks to one address.
+    """The client of one address.
 
     Attributes:
         url: `http://address:port`.
-        watch: tells how it is.
-        last_chosen: the number of the choice that took it last.
+        watch: the balancer's health.
+        last_chosen: sequence number of the last choice that took this balancer.
     """
 
     def __init__(
@@ -35,15 +35,16 @@ class Balancer:
         is_other_well: Callable[[str], bool],
         log: Log,
     ) -> None:
-        """Prepare; nothing is connected yet.
+        """Create a client; nothing is connected yet.
 
         Args:
             url: `http://address:port`.
-            host: what `Host` says: the name that led to the address, and the port.
-            settings: the gateway's.
-            gateway: this process' name.
-            is_other_well: tells whether there is another than that of this URL to go on with.
-            log: the gateway's.
+            host: value of the `Host` header: the name that resolved to the address, and the port.
+            settings: the gateway's settings.
+            gateway: name of this process.
+            is_other_well: returns whether a healthy balancer other than that of the given URL
+                exists.
+            log: the gateway's log.
         """
         self.url = url
         self.last_chosen = 0
@@ -60,7 +61,7 @@ class Balancer:
         self.watch = BalancerWatch(
             self._check,
             interval_s=settings.check_interval,
-            checks_missed=settings.check_unhealthy_threshold,
+            unhealthy_threshold=settings.check_unhealthy_threshold,
             patience_s=settings.balancer_patience,
             is_other_well=partial(is_other_well, url),
             log=log.bind(balancer=url),
@@ -76,19 +77,20 @@ class Balancer:
         resumed: bool,
         is_alone: bool,
     ) -> UpstreamResponse:
-        """Hand a vehicle over and wait for its answer.
+        """Forward a vehicle and wait for its response.
 
         Args:
             session: what is asked for.
-            request_id: as in every log line on the way.
+            request_id: ID of the request in all log lines.
             wait_s: how long the vehicle may wait for a free point, seconds.
-            grace_s: how long it goes on where the connection is lost, seconds; None to stop then.
+            grace_s: how long it continues if the connection is lost, seconds; None stops it then.
             resumed: whether it may have been forwarded before.
-            is_alone: whether there is no other balancer that could lead it.
+            is_alone: whether no other balancer could lead it.
 
         Raises:
-            ConnectError: it was not handed over.
-            UpstreamError, BalancerLost: the balancer broke off, or was silent for too long.
+            ConnectError: it was not forwarded.
+            UpstreamError, BalancerLost: the balancer broke the connection, or was silent for too
+            long.
         """
         headers = {
             "Content-Type": "application/json",
@@ -117,10 +119,10 @@ class Balancer:
         timeout_s: float,
         method: str = "GET",
     ) -> UpstreamResponse:
-        """Ask for one of its views.
+        """Query one of its views.
 
         Raises:
-            UpstreamError: there is no answer.
+            UpstreamError: there is no response.
         """
         return self._upstream.request(
             method,
@@ -131,17 +133,17 @@ class Balancer:
         )
 
     def close(self) -> None:
-        """Disconnect, on vehicles once their answers have come."""
+        """Close the connections; those with vehicles once their responses have arrived."""
         self.watch.close()
         self._upstream.close()
 
     @property
     def _name(self) -> str:
-        """This gateway's name at that balancer: another one after its sessions were moved on."""
+        """This gateway's name at that balancer; it changes after its sessions were moved away."""
         return f"{self._gateway}.{self.watch.term}"
 
     def _check(self) -> Sign | None:
-        """Ask for a sign of life: any answer is one."""
+        """Check for a sign of life: any response is one."""
         try:
             answer = self._upstream.request(
                 "GET",

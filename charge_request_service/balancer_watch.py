@@ -1,6 +1,6 @@
-"""Tells whether a balancer lives while it has vehicles in flight.
+"""Detects whether a balancer is alive while it has vehicles in flight.
 
-Its connections cannot tell: those to a balancer that is frozen, or cut off, stand as if it worked.
+Its connections do not show it: those to a frozen or unreachable balancer stay open as if it worked.
 """
 
 import math
@@ -15,32 +15,32 @@ from grid_common.logs import Log
 
 
 class BalancerLost(BaseException):
-    """The balancer was silent for too long with this vehicle in flight.
+    """The balancer was silent for too long while it had this vehicle.
 
-    A BaseException, like gevent.Timeout, so that no library on the way swallows it.
+    A BaseException, like gevent.Timeout, so that no library swallows it.
     """
 
 
 class Sign(Enum):
-    """What a balancer answers to a check."""
+    """A balancer's response to a health check."""
 
     LIVES = auto()
-    DRAINS = auto()  # it finishes what it has
+    DRAINS = auto()  # it finishes its vehicles and accepts no new ones
 
 
 class MissCounter:
-    """What checks that went unanswered in a row mean. Pure.
+    """What consecutive failed checks mean. Pure.
 
-    It counts checks and not time: a gateway that was itself frozen then takes only the one check
-    that it slept through for the balancer's silence.
+    It counts checks, not time: if the gateway itself was frozen, only the one check in progress
+    counts as the balancer's silence.
     """
 
     def __init__(self, *, silent_after: int, lost_after: int) -> None:
-        """Start with a balancer that is believed to live.
+        """Start with a balancer that is assumed to be alive.
 
         Args:
-            silent_after: checks missed in a row that make the balancer silent.
-            lost_after: checks missed in a row that make what it holds lost.
+            silent_after: consecutive failed checks after which the balancer counts as silent.
+            lost_after: consecutive failed checks after which its vehicles count as lost.
         """
         self._silent_after = silent_after
         self._lost_after = max(silent_after, lost_after)
@@ -48,17 +48,17 @@ class MissCounter:
 
     @property
     def doubtful(self) -> bool:
-        """Whether its last check went unanswered: another balancer is the better choice."""
+        """Whether the last check failed, so that another balancer is preferable."""
         return self._missed > 0
 
     @property
     def silent(self) -> bool:
-        """Whether no vehicle should be sent to the balancer now."""
+        """Whether the balancer should get no vehicle now."""
         return self._missed >= self._silent_after
 
     @property
     def lost(self) -> bool:
-        """Whether to wait no longer for the vehicles that it holds."""
+        """Whether to give up waiting for the vehicles that it has."""
         return self._missed >= self._lost_after
 
     def check_ended(self, *, answered: bool) -> None:
@@ -67,7 +67,7 @@ class MissCounter:
 
 
 class _InFlight(CancelScope):
-    """The block of a vehicle that the balancer has, which is among `those_in_flight` meanwhile."""
+    """The block of a vehicle at the balancer; it is in the `those_in_flight` sets while it runs."""
 
     def __init__(self, *those_in_flight: set[CancelScope]) -> None:
         super().__init__()
@@ -82,12 +82,12 @@ class _InFlight(CancelScope):
 
 
 class BalancerWatch:
-    """Checks one balancer for as long as it has vehicles in flight or is not well.
+    """Checks one balancer while it has vehicles in flight or is not healthy.
 
-    A vehicle that is broken off may be charged again by the next balancer while this one's
-    substation charges it still; one that waits is answered as soon as a frozen balancer goes on. So
-    the patience with those in flight is long, and new vehicles are kept from a silent balancer
-    early.
+    A vehicle that is given up may be charged again through the next balancer while this one's
+    substation is still charging it. A vehicle that keeps waiting gets its response as soon as a
+    frozen balancer resumes. So the timeout for vehicles in flight is long, but new vehicles are
+    kept from a silent balancer early.
     """
 
     def __init__(
@@ -95,77 +95,80 @@ class BalancerWatch:
         check: Callable[[], Sign | None],
         *,
         interval_s: float,
-        checks_missed: int,
+        unhealthy_threshold: int,
         patience_s: float,
         is_other_well: Callable[[], bool],
         log: Log,
     ) -> None:
-        """Prepare; nothing is checked before a vehicle is in flight.
+        """Create a watch; nothing is checked until a vehicle is in flight.
 
         Args:
-            check: tells what the balancer answers, None for nothing; takes `interval_s` at most.
-            interval_s: time between two checks.
-            checks_missed: missed in a row, they make the balancer silent.
-            patience_s: how long a silent balancer may keep the vehicles that it holds.
-            is_other_well: tells whether there is another balancer to go on with.
+            check: returns the balancer's response, or None; takes at most `interval_s`.
+            interval_s: time between two checks, seconds.
+            unhealthy_threshold: consecutive failed checks after which the balancer counts as
+                silent.
+            patience_s: maximum time that vehicles in flight wait for a silent balancer, seconds.
+            is_other_well: returns whether another healthy balancer exists.
             log: the service's log, bound to the balancer.
         """
         self._check = check
         self._interval_s = interval_s
         self._misses = MissCounter(
-            silent_after=checks_missed, lost_after=math.ceil(patience_s / interval_s)
+            silent_after=unhealthy_threshold, lost_after=math.ceil(patience_s / interval_s)
         )
         self._is_other_well = is_other_well
         self._log = log
-        # How often sessions were moved on from here: those of before are not led there any more.
+        # How often sessions were moved away from here. Sessions of earlier terms are no longer led
+        # there.
         self.term = 0
         self._movable: set[CancelScope] = set()
         self._in_flight: set[CancelScope] = set()
         self._watching = False
-        # What an attempt to hand a vehicle over found, until a check finds otherwise.
+        # Found by an attempt to forward a vehicle; holds until the next check.
         self._refuses = self._drains = False
         self._closed = False
 
     @property
     def held(self) -> int:
-        """Vehicles of this gateway in the balancer's hands."""
+        """Number of this gateway's vehicles at the balancer."""
         return len(self._in_flight)
 
     @property
     def is_well(self) -> bool:
-        """Whether nothing speaks against giving it a vehicle."""
+        """Whether nothing is known against giving it a vehicle."""
         return not (self._refuses or self._drains or self._misses.doubtful)
 
     def is_silent(self) -> bool:
-        """Tell whether the balancer has stopped answering; it is asked on until it does again."""
+        """Return whether the balancer has stopped responding; checks continue meanwhile."""
         if self._misses.silent:
             self._see_to_it()
         return self._misses.silent
 
     def refused(self) -> None:
-        """Note that it took no connection: others are better until a check is answered."""
+        """Note that it refused a connection: prefer others until a check succeeds."""
         self._refuses = True
         self._see_to_it()
 
     def drains(self) -> None:
-        """Note that it said that it drains: others are better until it is another's turn there."""
+        """Note that it drains: prefer others until a check finds its replacement."""
         self._drains = True
         self._see_to_it()
 
     def vehicle_in_flight(self, *, movable: bool = False) -> CancelScope:
-        """Watch the balancer for as long as the block leaves a vehicle to it.
+        """Watch the balancer while the block waits for one of its vehicles.
 
         Args:
-            movable: whether another balancer can go on with it as soon as this one is silent.
+            movable: whether another balancer can take the vehicle over as soon as this one is
+                silent.
 
         Raises:
-            BalancerLost: in the block, it has been silent for longer than the patience.
+            BalancerLost: in the block, if it was silent for longer than the patience.
         """
         self._see_to_it()
         return _InFlight(self._in_flight, *([self._movable] if movable else []))
 
     def close(self) -> None:
-        """Ask no more once the last vehicle is done."""
+        """Stop checking once the last vehicle is done."""
         self._closed = True
 
     def _see_to_it(self) -> None:

@@ -1,4 +1,4 @@
-"""All balancers as one: finds them by their names, spreads vehicles over them, outlasts each."""
+"""All balancers as one: resolves their names, distributes vehicles, copes with failures."""
 
 import time
 from collections.abc import Sequence
@@ -25,15 +25,15 @@ from grid_common.http.url import HttpUrl, in_url
 from grid_common.logs import Log
 from grid_common.names import choose_family, listens, resolve
 
-# Pauses between attempts to reach a balancer that is restarting grow between these, seconds.
+# Bounds of the growing pauses between attempts to reach a restarting balancer, seconds.
 _FIRST_PAUSE_S = 0.05
 _MAX_PAUSE_S = 1.0
-# By then a balancer that was killed can be expected to be back, seconds.
+# By then a killed balancer should be back, seconds.
 _RETRY_AFTER_S = 2.0
-# The balancer asks the session's substation, or all of them after a restart, seconds.
+# The balancer asks the session's substation, or all of them after a restart. Seconds.
 _STOP_TIMEOUT_S = 10.0
 _VIEW_TIMEOUT_S = 2.0
-# Look-ups that are asked for out of turn keep this distance, seconds.
+# Minimum time between unscheduled look-ups, seconds.
 _LOOK_UP_PAUSE_S = 0.25
 
 
@@ -41,7 +41,7 @@ class Balancers:
     """The balancers behind `BALANCER_URL`."""
 
     def __init__(self, settings: Settings, *, random: Random, log: Log) -> None:
-        """Prepare, and begin to look the names up."""
+        """Start to look up the names."""
         self._settings = settings
         self._random = random
         self._log = log
@@ -71,24 +71,23 @@ class Balancers:
         grace_s: float | None = None,
         resumed: bool = False,
     ) -> UpstreamResponse:
-        """Forward a vehicle to a balancer and wait for its answer.
+        """Forward a vehicle to a balancer and wait for the response.
 
-        One that refuses the connection, is known to be silent, drains, or has as many vehicles as
-        its connections allow, has not seen the vehicle: the others are tried, and all of them again
-        until `wait_s` is over. One that breaks off, or falls silent for long, may have had it
-        charged: no other is tried, but for a kept-alive connection that was closed before the
-        vehicle was sent on it (`Upstream`).
+        A balancer has not seen the vehicle if it refuses the connection, is known to be silent,
+        drains, or is out of connections. Then the others are tried, and all of them again until
+        `wait_s` is over. A balancer that breaks the connection or stays silent may have charged it.
+        Then no other is tried, except after a stale kept-alive connection (see `Upstream`).
 
         Args:
             session: what is asked for.
-            request_id: as in every log line on the way.
+            request_id: ID of the request in all log lines.
             wait_s: how long to try, and how long the vehicle may wait for a free point, seconds.
-            grace_s: how long it goes on where the connection is lost, seconds; None to stop then.
+            grace_s: how long it continues if the connection is lost, seconds; None stops it then.
             resumed: whether it may have been forwarded before.
 
         Raises:
-            Unavailable: no balancer can be reached in time, or the one that had it broke off, or
-                fell silent.
+            Unavailable: no balancer can be reached in time, or the one that had the vehicle broke
+                the connection or fell silent.
         """
         deadline = time.monotonic() + wait_s
         pause_s = _FIRST_PAUSE_S
@@ -116,8 +115,8 @@ class Balancers:
             except (UpstreamError, BalancerLost) as error:
                 raise Unavailable(
                     "balancer-lost",
-                    "The balancer broke off, or fell silent, while this vehicle was in flight; "
-                    "its charge, if it had begun, is stopped.",
+                    "The balancer closed the connection, or fell silent, while this vehicle was in "
+                    "flight; if it was charging, it was stopped.",
                     retry_after_s=_RETRY_AFTER_S,
                     session_id=session.session_id,
                 ) from error
@@ -134,9 +133,9 @@ class Balancers:
             pause_s = min(_MAX_PAUSE_S, pause_s * 2)
 
     def _choose(self, tried: set[Balancer]) -> Balancer | None:
-        """Choose the one that holds the fewest of this gateway's vehicles, of those that are well.
+        """Choose the healthy balancer with the fewest of this gateway's vehicles.
 
-        The one that was chosen longest ago, where several do; None where none is known.
+        Among several, the one chosen least recently; None if there is none.
         """
         if not self._known:
             return None
@@ -154,10 +153,9 @@ class Balancers:
         return chosen
 
     def _leader(self, session: Session, request_id: str, tried: set[Balancer]) -> Balancer | None:
-        """Find who leads a session that was forwarded before; None where there is no choice.
+        """Find the leader of a session that was forwarded before; None if there is no choice.
 
-        Where nobody does, it is the same balancer for whichever gateway asks: it leads one session
-        of an id, not two.
+        If it has no leader, every gateway gets the same balancer, so that it cannot get two.
         """
         well = [one for one in self._known.values() if one not in tried and one.watch.is_well]
         if len(self._known) < 2 or not well:
@@ -172,14 +170,14 @@ class Balancers:
         return any(one.watch.is_well for one in self._known.values() if one.url != url)
 
     def _refused(self, balancer: Balancer | None) -> None:
-        self._look_up_now.set()  # it may be at another address by now
+        self._look_up_now.set()  # its address may have changed
         if balancer is not None and len(self._known) > 1:
             balancer.watch.refused()
 
     # Sessions
 
     def sessions(self, session_ids: Sequence[str], *, request_id: str) -> list[dict[str, Any]]:
-        """Ask where some sessions stand, 100 at most; those that nobody knows are left out.
+        """Query the state of some sessions, at most 100; unknown ones are left out.
 
         Raises:
             Unavailable: no balancer can be reached.
@@ -195,7 +193,7 @@ class Balancers:
         return list(found.values())
 
     def session(self, session_id: str, *, request_id: str) -> dict[str, Any] | None:
-        """Ask where a session stands; None where it is not known.
+        """Query a session's state; None if it is not known.
 
         Raises:
             Unavailable: no balancer can be reached.
@@ -204,9 +202,9 @@ class Balancers:
         return None if found is None else found[1]
 
     def stop(self, session_id: str, *, request_id: str) -> dict[str, Any] | None:
-        """Stop a session, and tell what it got; None where it is not known. Twice is no error.
+        """Stop a session and return its result; None if it is not known. Idempotent.
 
-        The balancer that leads it is asked; where none does, any: it asks all substations.
+        The balancer that leads it is asked. If none does, any is: it asks all substations.
 
         Raises:
             Unavailable: no balancer can be reached.
@@ -233,12 +231,12 @@ class Balancers:
     # Views
 
     def get(self, path: str, *, request_id: str, of: str | None = None) -> UpstreamResponse:
-        """Ask for one of the views: the same balancer each time, for as long as it answers.
+        """Query a view, from the same balancer for as long as it responds.
 
         Args:
-            path: the view's.
-            request_id: as in every log line on the way.
-            of: the URL of the only balancer that is asked; None for any.
+            path: the view's path.
+            request_id: ID of the request in all log lines.
+            of: URL of the only balancer to ask; None for any.
 
         Raises:
             BadRequest: there is no such balancer.
@@ -249,14 +247,14 @@ class Balancers:
         return self._ask(path, request_id=request_id, of=None if of is None else self._known[of])
 
     def shown(self) -> list[dict[str, Any]]:
-        """Tell which balancers there are, and how they are."""
+        """Return the balancers and their states."""
         return [
             {"url": url, "held": one.watch.held, "well": one.watch.is_well}
             for url, one in self._known.items()
         ]
 
     def tell_all(self, path: str, *, request_id: str, method: str) -> UpstreamResponse:
-        """Have every balancer do something; answer as the first does that would not.
+        """Send a command to every balancer; return the first failure, or a success.
 
         Raises:
             Unavailable: not all can be reached.
@@ -265,11 +263,11 @@ class Balancers:
         answers = self._ask_all(path, request_id=request_id, method=method, of=asked)
         if len(answers) < len(asked):
             silent = {one.url for one in asked} - {one.url for one, _ in answers}
-            raise _unreachable(f"no answer from {', '.join(sorted(silent))}")
+            raise _unreachable(f"no response from {', '.join(sorted(silent))}")
         return max((answer for _, answer in answers), key=lambda answer: answer.status)
 
     def reason_not_ready(self, request_id: str) -> str | None:
-        """Tell why no balancer can be given vehicles; None where one can."""
+        """Return why no balancer can be given vehicles, or None if one can."""
         try:
             answers = self._ask_all("/readyz", request_id=request_id)
         except Unavailable as problem:
@@ -304,7 +302,7 @@ class Balancers:
         method: str = "GET",
         of: Sequence[Balancer] | None = None,
     ) -> list[tuple[Balancer, UpstreamResponse]]:
-        """Ask all at once, and return the answers of those that do."""
+        """Ask all balancers at once; return the responses that arrive."""
         asked = self._asked() if of is None else of
         if len(asked) == 1:
             answer = self._ask(path, request_id=request_id, method=method, of=asked[0])
@@ -326,14 +324,14 @@ class Balancers:
         return answers
 
     def _asked(self) -> list[Balancer]:
-        """List those that are worth a question; all, where none is."""
+        """List the balancers that may respond; all, if none is known to."""
         known = list(self._known.values())
         return [one for one in known if not one.watch.is_silent()] or known
 
     # Names
 
     def _follow(self, url: HttpUrl) -> None:
-        """Look a name up, again and again."""
+        """Look up a name repeatedly."""
         reported: str | None = None
         while True:
             fault = self._look_up(url)
@@ -349,11 +347,11 @@ class Balancers:
             self._look_up_now.clear()
 
     def _look_up(self, url: HttpUrl) -> str | None:
-        """Take in what a name leads to; one that fails keeps its last addresses. Say why it did."""
+        """Update a name's addresses; if the look-up fails, keep them and return why."""
         try:
             families = resolve(url.host, url.port)
         except OSError as error:
-            self._fault = f"the name {url.host} cannot be found ({_reported(error)})"
+            self._fault = f"the name {url.host} cannot be resolved ({_reported(error)})"
             return self._fault
         last = self._found.get(url, ())
         self._found[url] = choose_family(
@@ -371,7 +369,7 @@ class Balancers:
         return balancer is not None and balancer.watch.held > 0 and balancer.watch.is_well
 
     def _take_in(self) -> None:
-        """Use the addresses that are known now; those that are gone finish what they have."""
+        """Use the addresses known now; removed ones finish their vehicles."""
         before, self._known = self._known, {}
         for url in self._urls:
             for address in self._found.get(url, ()):
@@ -393,7 +391,7 @@ class Balancers:
 
 
 def _rank(document: dict[str, Any]) -> int:
-    """Order what several balancers say of one session: the one that charges it knows best."""
+    """Rank a balancer's information on a session: the one that charges it knows best."""
     return {"charging": 0, "waiting": 1}.get(str(document.get("state")), 2)
 
 
@@ -420,7 +418,7 @@ def _unreachable(why: str, session: Session | None = None) -> Unavailable:
 
 
 def _has_not_taken_it(balancer: Balancer, answer: UpstreamResponse) -> bool:
-    """Tell whether a balancer takes no vehicle now, and take note of one that drains."""
+    """Return whether a balancer accepts no vehicle now; note it if it drains."""
     if says_it_drains(answer):
         balancer.watch.drains()
         return True

@@ -1,7 +1,7 @@
-"""Make an API key: `python -m charge_request_service.keys [--operator] NAME >> FILE`.
+"""Generate an API key: `python -m charge_request_service.keys [--operator] NAME >> FILE`.
 
-The line for the file goes to stdout, the key to stderr: so the key is shown once, to whoever runs
-this, and is kept nowhere.
+The line for the file goes to stdout, the key to stderr. So the key is shown once, to whoever runs
+this, and is stored nowhere.
 """
 
 import sys
@@ -12,14 +12,14 @@ _OPERATOR = "--operator"
 
 
 def main(arguments: list[str]) -> int:
-    """Make a key for the one name given; return the exit status."""
+    """Generate a key for the given name; return the exit status."""
     operator = _OPERATOR in arguments
     arguments = [one for one in arguments if one != _OPERATOR]
     if len(arguments) != 1 or arguments[0].startswith("-"):
         sys.stderr.write(
             "usage: python -m charge_request_service.keys [--operator] NAME >> FILE\n"
             "Shows a new API key, and writes the line for CHARGE_API_KEYS_FILE to stdout.\n"
-            "A key sees and stops its own sessions; an operator's those of all.\n"
+            "A key sees and stops its own sessions; an operator's key sees and stops all.\n"
         )
         return 2
     try:
@@ -28,7 +28,7 @@ def main(arguments: list[str]) -> int:
         sys.stderr.write(f"{error}\n")
         return 2
     sys.stderr.write(
-        f"The key of {arguments[0]}, shown this once; callers send it as\n"
+        f"The key of {arguments[0]}, shown only once; callers send it as\n"
         f"  Authorization: Bearer {key}\n"
         "The line for CHARGE_API_KEYS_FILE:\n"
     )

@@ -1,6 +1,6 @@
-"""The gateway's OpenAPI 3.1 description, built from the model that validates.
+"""The gateway's OpenAPI 3.1 description, built from the models that validate.
 
-A contract test calls every line of it.
+A contract test calls every path in it.
 """
 
 from typing import Any
@@ -28,39 +28,39 @@ from grid_common.api.openapi import (
     ref,
 )
 
-# Seconds from the decision; null where a substation has no power at all.
+# Seconds from the decision; null if a substation has no power at all.
 _PREDICTED = dict.fromkeys(("start_s", "charging_s", "finish_s"), NULLABLE_NUMBER)
 
 
 def description(
     max_kwh: float, *, control_room: bool = True, keys: bool = False, rate_limit: bool = False
 ) -> dict[str, Any]:
-    """Build the description of a gateway.
+    """Return the description of a gateway.
 
     Args:
-        max_kwh: most energy that one vehicle may ask for.
+        max_kwh: maximum energy that one vehicle may request, kWh.
         control_room: whether it serves one.
         keys: whether callers need an API key.
         rate_limit: whether it limits each caller's rate.
     """
     charge = openapi.charge()
     add_to_charge(charge)
-    charge["responses"]["403"] = problem("The page of another site made a browser send this")
+    charge["responses"]["403"] = problem("A page of another site made a browser send this")
     document = openapi.document(
         "EV charging grid",
-        "Vehicles ask for energy here; the grid finds each the substation where it is charged "
-        "first, and answers when it is charged.",
+        "Vehicles request energy here. The grid chooses the substation where each is charged "
+        "first, and responds when it is charged.",
         {
             "/charge": {"post": charge},
             "/substations": {"get": _view("Every substation as the balancer sees it", "Grid")},
             "/substations/{name}/drain": {
-                "put": _drain("Have a substation finish what it has, and give it nothing new"),
-                "delete": _drain("Give a drained substation vehicles again"),
+                "put": _drain("Drain a substation: it finishes its vehicles and gets no new ones"),
+                "delete": _drain("Return a drained substation to service"),
             },
             "/history": {"get": _view("The last ten minutes of every substation", "History")},
             "/decisions": {
                 "get": _view(
-                    "The last decisions of the balancer, a page",
+                    "The last decisions of the balancer, in pages",
                     "Decisions",
                     [_SINCE, _LIMIT, _SESSION_ID, _BALANCER],
                     bad=True,
@@ -69,12 +69,12 @@ def description(
             "/balancers": {
                 "get": {
                     "summary": "The balancers that this gateway knows",
-                    "responses": {"200": content("How each is", ref("Balancers"))},
+                    "responses": {"200": content("The state of each", ref("Balancers"))},
                 }
             },
         }
         | session_paths()
-        | openapi.common_paths("The grid can take vehicles")
+        | openapi.common_paths("The grid can accept vehicles")
         | (_control_room() if control_room else {}),
         _schemas(max_kwh),
     )
@@ -91,7 +91,8 @@ _SINCE = {
 _LIMIT = {
     "name": "limit",
     "in": "query",
-    "description": "List so many at most; a page also ends at 256 KiB. Ask on with `since=next`.",
+    "description": "Maximum number in a page, which also ends at 256 KiB. Continue with "
+    "`since=next`.",
     "schema": {"type": "integer", "minimum": 1, "maximum": 100, "default": 100},
 }
 
@@ -99,21 +100,21 @@ _LIMIT = {
 _SESSION_ID = {
     "name": "session_id",
     "in": "query",
-    "description": "List the decisions about this session alone.",
+    "description": "List only the decisions about this session.",
     "schema": {"type": "string", "pattern": "^[A-Za-z0-9._:-]{1,64}$"},
 }
 _BALANCER = {
     "name": "balancer",
     "in": "query",
-    "description": "Ask the balancer with this `url` of `GET /balancers`: each counts its own "
-    "decisions. Left out, the first that answers is asked.",
+    "description": "Ask the balancer with this `url` of `GET /balancers`: each numbers its own "
+    "decisions. If omitted, the first that responds is asked.",
     "schema": {"type": "string"},
 }
 _SUBSTATION_NAME = {
     "name": "name",
     "in": "path",
     "required": True,
-    "description": "As `GET /substations` has it, percent-encoded",
+    "description": "As in `GET /substations`, percent-encoded",
     "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"},
 }
 
@@ -124,7 +125,7 @@ def _drain(summary: str) -> dict[str, Any]:
         "parameters": [_SUBSTATION_NAME],
         "responses": {
             "200": content("The substations of that name", ref("Substations")),
-            "403": problem("The key is no operator's, or another site's page sent this"),
+            "403": problem("The key is not an operator's, or a page of another site sent this"),
             "404": problem("No substation has that name"),
             "503": problem("The balancer cannot be reached"),
         },
@@ -132,15 +133,15 @@ def _drain(summary: str) -> dict[str, Any]:
 
 
 def _add_auth(document: dict[str, Any], *, keys: bool, rate_limit: bool) -> None:
-    """Say of every operation who is let in."""
+    """Add the responses to callers that are not admitted."""
     for path, operations in document["paths"].items():
         for operation in operations.values():
             responses = operation["responses"]
             responses["421"] = problem("Sent to a name that is not this gateway's")
             if rate_limit and path != UNLIMITED:
-                responses["429"] = problem("This caller asks too often") | RETRY_AFTER
+                responses["429"] = problem("The caller exceeds the rate limit") | RETRY_AFTER
             if keys and path not in OPEN:
-                responses["401"] = problem("No API key, or none that is known here") | {
+                responses["401"] = problem("No API key, or an unknown one") | {
                     "headers": {"WWW-Authenticate": {"schema": TEXT}}
                 }
                 operation["security"] = [{"key": []}]
@@ -165,11 +166,11 @@ def _control_room() -> dict[str, Any]:
         },
         "/rush-hour": {
             "get": {
-                "summary": "How far the rush hour is, or the last one was",
+                "summary": "Progress of the current or the last rush hour",
                 "responses": {"200": content("Its progress", ref("RushHour"))},
             },
             "post": {
-                "summary": "Start a rush hour of vehicles that this gateway sends itself",
+                "summary": "Start a rush hour: vehicles that this gateway sends itself",
                 "description": "One at a time. Its vehicles ramp up to the middle and down again.",
                 "requestBody": {
                     "required": True,

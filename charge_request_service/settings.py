@@ -15,7 +15,7 @@ from grid_common.settings import FilePath, Seconds, ServiceSettings
 
 
 class Settings(ServiceSettings):
-    """What the gateway can be told, beyond what every service can."""
+    """The settings of the gateway, in addition to those of every service."""
 
     renamed: ClassVar[dict[str, str]] = {"CHECKS_MISSED": "CHECK_UNHEALTHY_THRESHOLD"}
 
@@ -63,7 +63,7 @@ class Settings(ServiceSettings):
     )
     charge_api_keys_file: FilePath | None = Field(
         None,
-        repr=False,  # someone may set it to a key
+        repr=False,  # a user may set it to a key by mistake
         description="File of the accepted API keys, one `name:sha256` per line. If unset: "
         "callers need no key",
     )
@@ -91,8 +91,8 @@ class Settings(ServiceSettings):
 
     ledger_url: str = Field(
         "sqlite://",
-        repr=False,  # it may have a password
-        description="Where the ledger of sessions is: `sqlite:////folder/file`; "
+        repr=False,  # it may contain a password
+        description="URL of the session ledger: `sqlite:////folder/file`; "
         "`postgresql://user:password@host/database` for several gateways (or, with "
         "the password in a file, "
         "`postgresql://user@host/database?password_file=/run/secrets/NAME`); or "
@@ -116,7 +116,7 @@ class Settings(ServiceSettings):
 
     @property
     def balancer_urls(self) -> list[HttpUrl]:
-        """Where balancers are: names, and addresses."""
+        """URLs of the balancers, with names or addresses."""
         return [parse_http_url(url) for url in self.balancer_url.split(",")]
 
     @field_validator("ledger_url")
@@ -161,7 +161,7 @@ class Settings(ServiceSettings):
         if self.key_retention > self.ledger_retention:
             raise ValueError(
                 f"KEY_RETENTION={self.key_retention:g} is longer than "
-                f"LEDGER_RETENTION={self.ledger_retention:g}, with which a session's key goes, too"
+                f"LEDGER_RETENTION={self.ledger_retention:g}, but a key is deleted with its session"
             )
         return self
 
@@ -170,10 +170,10 @@ class Settings(ServiceSettings):
         host = self.published_host or self.bind_host
         if not (self.charge_api_keys_file or self.open_to_all != "no" or _is_loopback(host)):
             raise ValueError(
-                f"{'PUBLISHED_HOST' if self.published_host else 'BIND_HOST'}={host} lets others "
-                "than this machine in, and no API keys are set, so that anyone may charge. Set "
+                f"{'PUBLISHED_HOST' if self.published_host else 'BIND_HOST'}={host} admits other "
+                "machines, but no API keys are set, so that anyone may charge. Set "
                 "CHARGE_API_KEYS_FILE (`python -m charge_request_service.keys NAME` makes a key), "
-                "keep to 127.0.0.1, or say OPEN_TO_ALL=yes-anyone-may-charge"
+                "use 127.0.0.1, or set OPEN_TO_ALL=yes-anyone-may-charge"
             )
         return self
 
@@ -182,4 +182,4 @@ def _is_loopback(host: str) -> bool:
     try:
         return ip_address(host).is_loopback
     except ValueError:
-        return host == "localhost"  # any other name may lead anywhere
+        return host == "localhost"  # any other name may resolve to any address

@@ -108,7 +108,7 @@ def look_up_all(
             addresses = find(entry)
         except OSError as error:
             why = (error.strerror or str(error)).lower()
-            return Resolution(fault=f"the name {entry.host} cannot be found ({why})")
+            return Resolution(fault=f"the name {entry.host} cannot be resolved ({why})")
         return Resolution(addresses, None if addresses else f"the name {entry.host} has no address")
 
     jobs = {entry: gevent.spawn(look_up, entry) for entry in entries}

@@ -1,1 +1,1 @@
-"""Who may come in: API keys, a rate limit, names that this gateway answers to, its own pages."""
+"""Access control: API keys, rate limits, host names, and cross-site requests."""

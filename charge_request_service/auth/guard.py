@@ -1,4 +1,4 @@
-"""Stands before the app's routes: which name was called, who calls, how often, from which page."""
+"""Checks requests before the app's routes: host name, API key, rate, origin of the page."""
 
 import time
 
@@ -13,33 +13,34 @@ from grid_common.lean_flask import current_g, current_request
 from grid_common.log_throttle import LogThrottle
 from grid_common.service import ServiceApp
 
-# What anyone may ask for: health for those who restart this process, metrics for Prometheus (sums
-# that name nobody, read by what need not hold a key), the description, and the control room's page
-# and files, which are public and hold no data. All else is guarded.
+# Open to anyone: health for orchestrators, metrics for Prometheus (sums that name nobody, so that
+# the scraper needs no key), the description, and the control room's page and files, which are
+# public and contain no data. Everything else is guarded.
 OPEN = frozenset({"/healthz", "/readyz", "/metrics", "/openapi.json", "/", "/control-room/<name>"})
-# And as often as they like: it costs next to nothing, and a limit would have the process restarted.
+# Without a rate limit: it costs next to nothing, and an orchestrator that is refused would restart
+# the process.
 UNLIMITED = "/healthz"
-# Methods that change nothing: what they answer, the browser shows no other site's page.
+# Methods that change nothing: the browser does not let another site's page read their response.
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 
 
 class Guard:
-    """Lets callers in by their keys and within their rate; either may be off."""
+    """Admits callers by API key and rate; either check may be off."""
 
     def __init__(self, keys: KeyFile | None, rate: RateLimit | None) -> None:
         self._keys = keys
         self._rate = rate
 
     def admit(self, authorization: str | None, address: str) -> str | None:
-        """Let a caller in; return the name of its key, None where none is needed.
+        """Admit a caller; return the name of its key, or None if keys are off.
 
         Args:
-            authorization: the header of this name.
-            address: the caller's, which is limited where no key names the caller.
+            authorization: the `Authorization` header.
+            address: the caller's address; the rate is limited by it if keys are off.
 
         Raises:
-            RateLimited: too many requests with this key, or without one from this address.
-            Unauthorized: keys are needed, and this is none.
+            RateLimited: too many requests with this key, or from this address without one.
+            Unauthorized: keys are on, and this is not a valid one.
         """
         key = _bearer(authorization)
         name = self._keys.holder(key) if self._keys is not None and key is not None else None
@@ -50,11 +51,11 @@ class Guard:
         return name
 
     def is_operator(self, name: str | None) -> bool:
-        """Tell whether a caller of that name sees everybody's sessions: without keys any does."""
+        """Return whether a caller sees everybody's sessions; if keys are off, all callers do."""
         return self._keys is None or (name is not None and self._keys.is_operator(name))
 
     def admit_to_open(self, address: str) -> None:
-        """Let a caller in to what needs no key: within the rate too, but counted apart.
+        """Admit a caller to an open route: with the same rate limit, but counted separately.
 
         Raises:
             RateLimited: too many such requests from this address.
@@ -66,15 +67,15 @@ class Guard:
 def add_auth(app: ServiceApp, settings: Settings) -> None:
     """Guard an app's routes.
 
-    `g.caller` is then what a log line tells of a request's caller, `g.operator` whether it sees,
-    and may stop, everybody's sessions.
+    Sets `g.caller` to the log fields that identify a request's caller, and `g.operator` to whether
+    it may see and stop everybody's sessions.
 
     Raises:
-        KeysError: the file of keys cannot be used.
+        KeysError: the key file is invalid.
     """
     keys_file, names = settings.charge_api_keys_file, read_names(settings.allowed_hosts)
-    own_name = (settings.published_host or settings.bind_host).lower()  # or an address: no matter
-    # A page that rebinds a name has no key to send: with keys, names need no list.
+    own_name = (settings.published_host or settings.bind_host).lower()  # an address does no harm
+    # A page that uses DNS rebinding has no key to send: with keys, host names need no check.
     hosts = Hosts((*names, own_name)) if names or keys_file is None else None
     guard = Guard(
         KeyFile(keys_file, app.log) if keys_file is not None else None,
@@ -86,11 +87,11 @@ def add_auth(app: ServiceApp, settings: Settings) -> None:
     def admit() -> None:
         asked, noted = current_request(), current_g()
         noted.caller, noted.operator = {}, False
-        environ = asked.environ  # a tenth of what `request.headers` costs
+        environ = asked.environ  # costs a tenth of `request.headers`
         host = environ.get("HTTP_HOST")
         if hosts is not None and not hosts.allows(host):
             raise Misdirected(host or "")
-        route = asked.url_rule  # None where there is none: guarded, as all that is not named open
+        route = asked.url_rule  # None for an unknown path, which is guarded, too
         address = environ.get("REMOTE_ADDR", "")
         if route is not None and route.rule in OPEN:
             if route.rule != UNLIMITED:
@@ -122,6 +123,6 @@ def _spend(rate: RateLimit, caller: str) -> None:
 
 
 def _bearer(authorization: str | None) -> str | None:
-    """Return the key in `Authorization: Bearer KEY` (RFC 6750), None where there is none."""
+    """Return the key in `Authorization: Bearer KEY` (RFC 6750), or None if there is none."""
     scheme, _, key = (authorization or "").partition(" ")
     return key.strip() or None if scheme.lower() == "bearer" else None

@@ -1,4 +1,4 @@
-"""The file of API keys: read at start, and again whenever it changes."""
+"""The file of API keys: read at start and again whenever it changes."""
 
 import time
 from collections.abc import Callable
@@ -8,15 +8,15 @@ from charge_request_service.auth.keys import KeyRing, KeysError
 from grid_common.followed_file import FileFault, file_signature, read_text
 from grid_common.logs import Log
 
-# How long a change may go unnoticed, seconds. Looking costs a few microseconds, once in that time.
+# How long a change may go unnoticed, seconds. A check takes a few microseconds.
 _LOOK_EVERY_S = 1.0
 
 
 def read_keys(path: Path) -> KeyRing:
-    """Read a file of keys.
+    """Read a key file.
 
     Raises:
-        KeysError: it cannot be read, or not be used; the message says why.
+        KeysError: it cannot be read or is invalid; the message says why.
     """
     try:
         return KeyRing.parse(read_text(path))
@@ -25,9 +25,9 @@ def read_keys(path: Path) -> KeyRing:
 
 
 class KeyFile:
-    """A ring of keys that follows its file; one that cannot be used leaves the old keys in force.
+    """A key ring that follows its file; if a new version is invalid, the old keys stay in force.
 
-    It looks at the file when a key is presented, so that it needs no task of its own.
+    The file is checked when a key is presented, so no separate task is needed.
     """
 
     def __init__(
@@ -36,17 +36,17 @@ class KeyFile:
         """Read the file.
 
         Raises:
-            KeysError: it cannot be used.
+            KeysError: it is invalid.
         """
         self._path = path
         self._log = log
         self._clock = clock
-        self._signature = file_signature(path)  # from before the reading: a later change differs
+        self._signature = file_signature(path)  # taken before reading, so that later changes show
         self._ring = read_keys(path)
         self._look_again = clock() + _LOOK_EVERY_S
 
     def holder(self, key: str) -> str | None:
-        """Return the name of a key's holder, None if nobody has it."""
+        """Return the name of a key's holder, or None if the key is unknown."""
         now = self._clock()
         if now >= self._look_again:
             self._look_again = now + _LOOK_EVERY_S
@@ -54,7 +54,7 @@ class KeyFile:
         return self._ring.holder(key)
 
     def is_operator(self, name: str) -> bool:
-        """Tell whether a holder sees, and may stop, everybody's sessions."""
+        """Return whether a holder may see and stop everybody's sessions."""
         return name in self._ring.operators
 
     def _follow(self) -> None:

@@ -1,4 +1,4 @@
-"""What callers are told who are not let in."""
+"""Error responses to callers that are not admitted."""
 
 import math
 from http import HTTPStatus
@@ -9,7 +9,7 @@ _CHALLENGE = 'Bearer realm="ev-grid"'
 
 
 class Misdirected(Problem):
-    """The request was sent to a name that is not this gateway's."""
+    """The request's host name is not this gateway's."""
 
     status = HTTPStatus.MISDIRECTED_REQUEST
     type = "urn:ev-grid:problem:misdirected"
@@ -17,24 +17,24 @@ class Misdirected(Problem):
 
     def __init__(self, host: str) -> None:
         super().__init__(
-            f"This gateway does not answer to {host[:80]!a}. If it should, list the name in its "
-            "setting ALLOWED_HOSTS."
+            f"This gateway does not serve the name {host[:80]!a}. If it should, list the name in "
+            "its setting ALLOWED_HOSTS."
         )
 
 
 class Unauthorized(Problem):
-    """No key, or none that is known here."""
+    """The request has no API key, or an unknown one."""
 
     status = HTTPStatus.UNAUTHORIZED
     type = "urn:ev-grid:problem:unauthorized"
-    title = "An API key is needed"
+    title = "An API key is required"
 
     def __init__(self, *, presented: bool) -> None:
         super().__init__(
-            "This API key is not known here, or no longer. Ask those who run this gateway for one."
+            "This API key is unknown or was revoked. Ask the operators of this gateway for one."
             if presented
-            else "This gateway takes API keys: send yours in the header 'Authorization: Bearer "
-            "KEY'. Those who run it give them out.",
+            else "This gateway requires an API key: send yours in the header 'Authorization: "
+            "Bearer KEY'. The operators of the gateway issue them.",
             headers={
                 "WWW-Authenticate": f'{_CHALLENGE}, error="invalid_token"'
                 if presented
@@ -44,20 +44,20 @@ class Unauthorized(Problem):
 
 
 class OperatorsOnly(Problem):
-    """The caller's key is good, but does not let it do this."""
+    """The caller's key is valid, but not an operator's."""
 
     status = HTTPStatus.FORBIDDEN
     type = "urn:ev-grid:problem:operators-only"
-    title = "This is for operators"
+    title = "Operators only"
 
     def __init__(self) -> None:
         super().__init__(
-            "This needs an operator's key: in the file of API keys its line ends in `:operator`."
+            "This requires an operator's key: in the key file its line ends in `:operator`."
         )
 
 
 class RateLimited(Problem):
-    """This caller asks too often."""
+    """The caller exceeds the rate limit."""
 
     status = HTTPStatus.TOO_MANY_REQUESTS
     type = "urn:ev-grid:problem:rate-limited"
@@ -66,6 +66,6 @@ class RateLimited(Problem):
     def __init__(self, rate: str, *, retry_after_s: float) -> None:
         seconds = max(1, math.ceil(retry_after_s))
         super().__init__(
-            f"The limit is {rate} for each caller; come back in {seconds} s.",
+            f"The limit is {rate} per caller; try again in {seconds} s.",
             headers={"Retry-After": str(seconds)},
         )

@@ -1,4 +1,4 @@
-"""A rate limit for each caller, kept in memory. Knows nothing of HTTP."""
+"""A rate limit per caller, in memory. Independent of HTTP."""
 
 import re
 from datetime import timedelta
@@ -6,36 +6,36 @@ from datetime import timedelta
 from throttled import MemoryStore, Quota, RateLimiterType, Throttled, per_duration
 
 _RATE = re.compile(r"([1-9]\d{0,8})/(second|minute|hour|day)( burst ([1-9]\d{0,8}))?", re.ASCII)
-# Beyond these the caller that was not seen for longest is forgotten: its limit begins anew, and
-# memory stays bounded (a few MB).
+# Above this number the caller not seen for longest is forgotten: its limit starts again, and memory
+# stays bounded (a few MB).
 _MAX_CALLERS = 10_000
 
 
 def read_rate(text: str) -> Quota:
-    """Read a rate such as `600/minute` or `600/minute burst 50`.
+    """Parse a rate such as `600/minute` or `600/minute burst 50`.
 
     Raises:
-        ValueError: it is none.
+        ValueError: it is not a rate.
     """
     found = _RATE.fullmatch(text.strip())
     if found is None:
         raise ValueError(
-            "it takes a number over 0 and second, minute, hour or day, such as `600/minute`, and "
-            "if wanted how many may come at once, such as `600/minute burst 50`"
+            "it takes a number over 0 and second, minute, hour or day, such as `600/minute`, "
+            "optionally with a burst size, such as `600/minute burst 50`"
         )
     requests, unit, _, burst = found.groups()
     return per_duration(timedelta(**{f"{unit}s": 1}), int(requests), int(burst or requests))
 
 
 class RateLimit:
-    """Lets each caller make as many requests at once as the rate has, then one as each falls due.
+    """Allows each caller a burst of requests, and then one whenever the rate permits.
 
-    By the generic cell rate algorithm: no window whose edge lets twice as many pass, a moment to
-    come back that is exact, and a clock that does not step.
+    Uses the generic cell rate algorithm: no window whose edge lets twice as many pass, an exact
+    time to retry, and a monotonic clock.
     """
 
     def __init__(self, rate: str) -> None:
-        """Prepare; the rate is one that `read_rate` takes."""
+        """Create a limit from a rate that `read_rate` accepts."""
         self.rate = rate
         self._throttle = Throttled(
             using=RateLimiterType.GCRA.value,
@@ -44,9 +44,9 @@ class RateLimit:
         )
 
     def spend(self, caller: str) -> float | None:
-        """Count a request of a caller; return None, or the seconds to wait if it is one too many.
+        """Count a request of a caller; return None, or the seconds to wait if it exceeds the rate.
 
-        One too many is not counted: a caller that keeps asking is let in when the time has come.
+        A request over the limit is not counted: a caller that keeps trying is admitted in due time.
         """
         result = self._throttle.limit(caller)
         return result.state.retry_after if result.limited else None

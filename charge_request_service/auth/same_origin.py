@@ -1,19 +1,18 @@
-"""Tells requests that another site's page makes a browser send from those of this page.
+"""Rejects requests that a page of another site makes a browser send.
 
-A page on any site can make its visitor's browser send a request to `http://localhost:8080`: the
-browser refuses to show that page the answer, but the vehicles would be on their way.
+A page on any site can make its visitor's browser send a request to `http://localhost:8080`. The
+browser does not let that page read the response, but the vehicles would be on their way.
 
-The headers that a browser sets itself, and no script can, decide. `Sec-Fetch-Site` says it in so
-many words; browsers without it, and all browsers where a name is reached without TLS, send `Origin`
-with every POST and DELETE. A request with neither comes from no browser (curl, a test): nobody's
-visit can be abused there. Another port of the same host is another origin ("same-site"), and
-refused.
+Headers that only the browser itself can set decide. `Sec-Fetch-Site` says it explicitly. Browsers
+without it, and all browsers if the host is reached without TLS, send `Origin` with every POST and
+DELETE. A request with neither comes from no browser (curl, a test), so there is no visit that could
+be abused. Another port of the same host is another origin ("same-site"), and is refused.
 
-`Origin` is this page's where it is the `Host` that was asked. A proxy may have changed `Host`, as
-nginx does unless it is told otherwise. Then two things together show it. The browser asks before it
-sends what no form can (another method than POST, a body of JSON) for the page of another origin
-(CORS), and no service here ever says yes: so a page of this gateway sent it. And `Origin` is a name
-that the gateway goes by: so no page had its own name lead here (see `hosts.py`).
+`Origin` is this page's if it equals the `Host` of the request. A proxy may have changed `Host`, as
+nginx does by default. Then two conditions together show it. First, the browser asks for permission
+(CORS) before it sends for another origin what no form can (a method other than POST, a JSON body),
+and no service here ever grants it: so a page of this gateway sent the request. Second, `Origin` is
+a name of this gateway: so no page had its own name resolve to it (see `hosts.py`).
 """
 
 from http import HTTPStatus
@@ -24,12 +23,12 @@ from charge_request_service.auth.hosts import Hosts
 from grid_common.api.json_body import is_json
 from grid_common.api.problems import Problem, shown_name
 
-# "none": the user's own doing, such as a bookmark.
+# "none": started by the user, for example from a bookmark.
 _OWN = frozenset({"same-origin", "none"})
 
 
 class CrossSite(Problem):
-    """Another site's page made the browser send this."""
+    """A page of another site made the browser send this."""
 
     status = HTTPStatus.FORBIDDEN
     type = "urn:ev-grid:problem:cross-site"
@@ -37,11 +36,13 @@ class CrossSite(Problem):
 
 
 def refuse_cross_site(request: Request, hosts: Hosts | None) -> None:
-    """Let pass what this service's own page sends, and what no browser sends.
+    """Refuse a request that comes from another site's page.
+
+    Requests of this service's own page pass, and so do those that no browser sends.
 
     Args:
-        request: one that changes something.
-        hosts: the names that the gateway goes by, None for any.
+        request: a request that changes something.
+        hosts: the names of this gateway, None for any.
 
     Raises:
         CrossSite: the request comes from another site's page.
@@ -59,16 +60,16 @@ def refuse_cross_site(request: Request, hosts: Hosts | None) -> None:
         raise CrossSite(
             f"The browser says that a page of {shown_name(origin, 80) or 'no site'} sent the "
             f"request, which came to {shown_name(request.host, 80)}. If both are this gateway, "
-            "let the proxy in between pass `Host` on as it came, or list the page's name in the "
-            "gateway's setting ALLOWED_HOSTS and send a body of JSON."
+            "configure the proxy in between to pass `Host` unchanged, or list the page's name in "
+            "the gateway's setting ALLOWED_HOSTS and send a JSON body."
         )
 
 
 def _is_own(origin: str, request: Request, hosts: Hosts | None) -> bool:
-    # The scheme is not compared: TLS may end in a proxy before this service.
+    # The scheme is not compared: a proxy may terminate TLS before this service.
     scheme, _, host = origin.partition("://")
     if scheme not in ("http", "https"):
-        return False  # such as "null", a sandboxed frame's or a local file's
+        return False  # for example "null", from a sandboxed frame or a local file
     if host == request.host:
         return True
     sent_with_leave = request.method != "POST" or is_json(request.environ)

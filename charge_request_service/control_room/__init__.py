@@ -1,1 +1,1 @@
-"""The control room: one page at `/` that shows the grid live, and can start a rush hour."""
+"""The control room: a page at `/` that shows the grid live and can start a rush hour."""

@@ -1,4 +1,4 @@
-"""The control room's routes: the page, its files, and the rush hour that the page can start."""
+"""The control room's routes: the page, its files, and the rush hour."""
 
 from flask import Blueprint, Response, abort, g, request
 
@@ -11,11 +11,11 @@ from grid_common.service import json_response
 
 
 def control_room(rush_hours: RushHours, *, max_kwh: float) -> Blueprint:
-    """Build the blueprint.
+    """Create the blueprint.
 
     Args:
-        rush_hours: runs them.
-        max_kwh: most energy that one vehicle may ask for.
+        rush_hours: runs rush hours.
+        max_kwh: maximum energy that one vehicle may request, kWh.
     """
     blueprint = Blueprint("control_room", __name__)
     files = read_files()

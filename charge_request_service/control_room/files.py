@@ -1,4 +1,4 @@
-"""The page and what it is made of: read once, served from memory, sent again only when changed."""
+"""The page and its files: read once, served from memory, sent again only if changed."""
 
 from hashlib import blake2b
 from pathlib import Path
@@ -7,14 +7,14 @@ from typing import NamedTuple
 from flask import Response, request
 
 _FOLDER = Path(__file__).parent / "static"
-# Not the machine's own table, which may lack modules or call them plain text.
+# Not the machine's own table, which may lack JavaScript modules or serve them as plain text.
 _CONTENT_TYPES = {
     ".html": "text/html; charset=utf-8",
     ".css": "text/css; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
 }
-# Nothing inline, nothing from elsewhere, no frames; scripts cannot write markup from strings.
+# No inline code, nothing from other hosts, no frames; scripts cannot create markup from strings.
 _POLICY = "; ".join(
     (
         "default-src 'none'",
@@ -35,7 +35,7 @@ _HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
-    # Kept by the browser, but asked about each time: the answer is 304 unless it changed.
+    # Cached by the browser but revalidated each time: 304 unless it changed.
     "Cache-Control": "no-cache",
 }
 
@@ -48,11 +48,11 @@ class File(NamedTuple):
     etag: str
 
     def response(self) -> Response:
-        """Answer the current request with it, or with 304 where the browser has it already."""
+        """Respond with the file, or with 304 if the browser has it already."""
         response = Response(self.body, content_type=self.content_type, headers=_HEADERS)
         response.set_etag(self.etag)
         response.make_conditional(request)
-        del response.headers["Date"]  # werkzeug's; the server writes one into every answer
+        del response.headers["Date"]  # werkzeug's; the server adds its own to every response
         return response
 
 

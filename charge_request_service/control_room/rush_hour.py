@@ -1,6 +1,6 @@
-"""A rush hour on demand: many vehicles that arrive here within a short time.
+"""A rush hour on demand: many vehicles that arrive within a short time.
 
-It runs inside the gateway because a browser holds only about six connections to a host, and each
+It runs inside the gateway because a browser opens only about six connections to a host, and each
 vehicle holds one while it charges.
 """
 
@@ -35,14 +35,14 @@ __all__ = [
     "arrival_times",
 ]
 
-# As the gateway counts a caller that disconnected.
+# The status that the gateway counts for a disconnected caller.
 _DISCONNECTED = 499
-# Disconnecting takes no longer than closing sockets, seconds.
+# Disconnecting only closes sockets, seconds.
 _DISCONNECT_TIMEOUT_S = 5.0
 
 
 class AlreadyRunning(Problem):
-    """There is one rush hour at a time."""
+    """Only one rush hour can run at a time."""
 
     status = HTTPStatus.CONFLICT
     type = "urn:ev-grid:problem:rush-hour-running"
@@ -50,10 +50,10 @@ class AlreadyRunning(Problem):
 
 
 def arrival_times(vehicles: int, over_s: float) -> list[float]:
-    """Tell when each vehicle is due, seconds from the start, in order.
+    """Return when each vehicle arrives, seconds from the start, in order.
 
-    They ramp up to the middle and down again, so that the busiest moment sees twice the mean rate:
-    evenly spaced quantiles of a triangular distribution.
+    Arrivals ramp up to the middle and down again, so that the peak rate is twice the mean: evenly
+    spaced quantiles of a triangular distribution.
     """
     times = []
     for number in range(vehicles):
@@ -64,18 +64,18 @@ def arrival_times(vehicles: int, over_s: float) -> list[float]:
 
 
 class State(StrEnum):
-    """How far a rush hour is."""
+    """The state of a rush hour."""
 
-    IDLE = "idle"  # there was none yet
+    IDLE = "idle"  # there has been none yet
     RUNNING = "running"
     STOPPING = "stopping"  # disconnecting its vehicles
     STOPPED = "stopped"  # ended early, on demand or because the gateway drains
-    FINISHED = "finished"  # every vehicle has had its answer
+    FINISHED = "finished"  # every vehicle got its response
 
 
 @dataclass
 class RushHour:
-    """One rush hour's progress. Pure: the clock is passed in, in seconds."""
+    """The progress of one rush hour. Pure: the clock is passed in, in seconds."""
 
     rush_request: RushHourRequest | None = None
     began: float = 0.0
@@ -89,16 +89,16 @@ class RushHour:
 
     @property
     def is_on(self) -> bool:
-        """Whether another has to wait for its end."""
+        """Whether it is still running, so that another must wait."""
         return self.state in (State.RUNNING, State.STOPPING)
 
     @property
     def in_progress(self) -> int:
-        """Vehicles that wait for a point or charge."""
+        """Number of vehicles that are waiting for a point or charging."""
         return self.arrived - self.charged - self.lost - self.disconnected
 
     def end_vehicle(self, status: int, why: str | None = None) -> None:
-        """Count a vehicle's answer; `why` tells what was wrong where it was not charged."""
+        """Count a vehicle's response; `why` says what was wrong if it was not charged."""
         if status in (HTTPStatus.OK, HTTPStatus.ACCEPTED):
             self.charged += 1
         elif status == _DISCONNECTED:
@@ -113,7 +113,7 @@ class RushHour:
         self.ended = now
 
     def document(self, now: float) -> dict[str, Any]:
-        """Build the answer of `GET /rush-hour`."""
+        """Return the response of `GET /rush-hour`."""
         rush_request = self.rush_request
         elapsed_s = (
             (now if self.ended is None else self.ended) - self.began if rush_request else 0.0
@@ -134,22 +134,22 @@ class RushHour:
 
 
 class ChargeOne(Protocol):
-    """Forwards a vehicle and waits for its answer, as `POST /charge` does."""
+    """Forwards a vehicle and waits for its response, as `POST /charge` does."""
 
     def __call__(self, session: Session, *, request_id: str, owner: str) -> UpstreamResponse:
-        """Charge it. Raises a Problem where the grid cannot be reached."""
+        """Charge a vehicle. Raises a Problem if the grid cannot be reached."""
 
 
 class RushHours:
-    """Runs rush hours, one at a time. Its vehicles count like any other's."""
+    """Runs rush hours, one at a time. Their vehicles count like any other's."""
 
     def __init__(self, charge: ChargeOne, *, drain: Drain, access_log: AccessLog, log: Log) -> None:
         """Prepare; nothing runs until `start`.
 
         Args:
-            charge: what `POST /charge` uses.
+            charge: forwards a vehicle, as `POST /charge` does.
             drain: counts the vehicles, so that SIGTERM finishes them first.
-            access_log: takes down each vehicle's answer, as any other's.
+            access_log: records the response to each vehicle.
             log: the service's log.
         """
         self._charge = charge
@@ -161,17 +161,17 @@ class RushHours:
         self._vehicles = Group()
 
     def document(self) -> dict[str, Any]:
-        """Build the answer of `GET /rush-hour`."""
+        """Return the response of `GET /rush-hour`."""
         return self._rush.document(time.monotonic())
 
     def start(
         self, rush_request: RushHourRequest, *, request_id: str, caller: Mapping[str, str]
     ) -> None:
-        """Begin a rush hour; `caller` is what the log tells of who asked.
+        """Start a rush hour; `caller` has the log fields that identify the caller.
 
         Raises:
             AlreadyRunning: the last one has not ended.
-            Unavailable: the service drains.
+            Unavailable: the service is draining.
         """
         with self._drain.vehicle():  # refuses while draining
             if self._rush.is_on:
@@ -187,9 +187,9 @@ class RushHours:
         self._arrivals.spawn(self._run, self._rush, rush_request, request_id, owner)
 
     def stop(self, *, request_id: str, caller: Mapping[str, str]) -> None:
-        """End it: no further vehicle arrives, and those that did are disconnected.
+        """Stop the rush hour: no more vehicles arrive, and those in progress are disconnected.
 
-        `caller` is what the log tells of who asked.
+        `caller` has the log fields that identify the caller.
         """
         rush = self._rush
         if rush.state is not State.RUNNING:
@@ -209,7 +209,7 @@ class RushHours:
         ):
             gevent.sleep(max(0.0, rush.began + due_s - time.monotonic()))
             if self._drain.active:
-                break  # those that are here already are finished, as any vehicle is
+                break  # vehicles that have arrived are finished, like any other
             session_id = new_session_id(time.time_ns() // 1_000_000)
             session = Session(session_id, f"{name}-{number:03}", rush_request.kwh)
             self._vehicles.spawn(self._vehicle, rush, session, request_id, owner)
@@ -249,7 +249,7 @@ class RushHours:
 
 
 def _detail(answer: UpstreamResponse) -> str:
-    """Say what is wrong in an answer that is a problem document."""
+    """Return what went wrong according to a response, which should be a problem document."""
     try:
         return str(orjson.loads(answer.body)["detail"])
     except (ValueError, KeyError, TypeError):

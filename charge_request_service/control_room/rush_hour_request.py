@@ -1,4 +1,4 @@
-"""The body of `POST /rush-hour`: what is asked for, checked field by field."""
+"""The body of `POST /rush-hour`, validated field by field."""
 
 from typing import Annotated, Any, Self
 
@@ -14,27 +14,28 @@ _DEFAULT_OVER_S = 20.0
 
 
 class RushHourRequest(BaseModel):
-    """What `POST /rush-hour` takes."""
+    """The body of `POST /rush-hour`."""
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
     vehicles: Annotated[int, Field(ge=1, le=_MAX_VEHICLES)] = Field(
-        description=f"How many vehicles arrive: 1 to {_MAX_VEHICLES}."
+        description=f"Number of vehicles: 1 to {_MAX_VEHICLES}."
     )
     kwh: Annotated[float, Field(gt=0, allow_inf_nan=False)] = Field(
-        DEFAULT_KWH, description="Energy each wants, kWh: over 0 and at most MAX_KWH (1000)."
+        DEFAULT_KWH, description="Energy for each, kWh: over 0 and at most MAX_KWH (1000)."
     )
     over_s: Annotated[float, Field(ge=0, le=_MAX_S, allow_inf_nan=False)] = Field(
         _DEFAULT_OVER_S,
-        description=f"Seconds across which they arrive, most of them midway: 0 to {_MAX_S:g}.",
+        description=f"Period over which they arrive, seconds: 0 to {_MAX_S:g}; most come midway.",
     )
 
     @classmethod
     def from_document(cls, document: Any, *, max_kwh: float) -> Self:
-        """Check a parsed body.
+        """Validate a parsed body.
 
         Raises:
-            BadRequest: not an object, or a field is wrong; each is named with its remedy.
+            BadRequest: it is not an object, or a field is wrong; each fault is named with its
+                remedy.
         """
         takes = {
             "vehicles": f"a whole number from 1 to {_MAX_VEHICLES}",

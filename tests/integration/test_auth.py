@@ -251,4 +251,4 @@ def test_the_command_takes_one_name() -> None:
     assert run().returncode == run("a", "b").returncode == run("--help").returncode == 2
     wrong = run("a:b")
     assert (wrong.returncode, wrong.stdout) == (2, "")
-    assert "is no name for a key; it takes" in wrong.stderr
+    assert "is not a valid name for a key; it takes" in wrong.stderr

@@ -25,7 +25,7 @@ def test_a_name_that_cannot_be_found_is_a_substation_that_is_down(
     north = wait_for_health(balancer, "north", "down")
 
     assert LOST in north["reason"]
-    assert "cannot be found" in north["reason"]
+    assert "cannot be resolved" in north["reason"]
     assert scrape(balancer.url)['balancer_substation_up{substation="north"}'] == 0
     targets = requests.get(f"{balancer.url}/targets", timeout=5).json()
     assert {one["labels"]["substation"]: one["targets"] for one in targets} == {

@@ -131,5 +131,5 @@ def test_published_to_others_it_does_not_start_without_keys(guarded: tuple[Guard
     refused = alone.compose("run", "--rm", "--no-deps", "-T", "charge_request_service", check=False)
 
     assert refused.returncode == 2
-    assert "PUBLISHED_HOST=0.0.0.0 lets others than this machine in" in refused.stderr
+    assert "PUBLISHED_HOST=0.0.0.0 admits other machines" in refused.stderr
     assert "CHARGE_API_KEYS_FILE" in refused.stderr

@@ -83,7 +83,7 @@ def test_the_page_asks_for_the_key_once_and_all_of_it_works_with_it(
     page.get_by_role("button", name="Drain substation1").click()  # its key is no operator's
     dialog = page.get_by_role("dialog")
     dialog.get_by_role("button", name="Drain", exact=True).click()
-    expect(dialog.get_by_role("alert")).to_contain_text("This needs an operator's key")
+    expect(dialog.get_by_role("alert")).to_contain_text("This requires an operator's key")
     page.keyboard.press("Escape")
     expect(page.locator('.card[data-health="up"]')).to_have_count(3)
 

@@ -183,7 +183,7 @@ def test_the_variables_of_the_compose_file_move_the_gateway(
 
     refused = start_program(env=moved)
     assert refused.ends() == 1
-    assert "BIND_HOST=0.0.0.0 lets others than this machine in" in refused.said()
+    assert "BIND_HOST=0.0.0.0 admits other machines" in refused.said()
 
     program = start_program(env={**moved, "CHARGE_API_KEYS_FILE": str(keys)}).is_up()
     assert program.says(r"gateway +(\S+)")[1] == f"http://127.0.0.1:{port}"

@@ -8,7 +8,7 @@ from load_balancer.substation_entries import SubstationUrl
 
 ONE = SubstationUrl("substation1", "substation1", 5002)
 TWO = SubstationUrl("substation2", "substation2", 5002)
-NOT_FOUND = Resolution(fault="the name substation1 cannot be found (name or service not known)")
+NOT_FOUND = Resolution(fault="the name substation1 cannot be resolved (name or service not known)")
 
 
 def update(directory: Directory, **answers: Sequence[str]) -> list[tuple[str, str]]:
@@ -164,7 +164,7 @@ def test_a_look_up_that_fails_without_a_number_or_by_surprise_tells_what_it_can(
         raise OSError("No Way") if entry == ONE else ValueError("odd")
 
     assert look_up_all([ONE, TWO], find) == {
-        ONE: Resolution(fault="the name substation1 cannot be found (no way)"),
+        ONE: Resolution(fault="the name substation1 cannot be resolved (no way)"),
         TWO: Resolution(fault="its look-up failed"),
     }
 

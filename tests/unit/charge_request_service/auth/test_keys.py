@@ -78,11 +78,11 @@ A, B = "a" * 64, "b" * 64
         (f"{'n' * 65}:{A}", "line 1 is not"),
         (f"ops:{A}a", "line 1 is not"),
         (f"ops:{'g' * 64}", "line 1 is not"),
-        (f"ops:{A}\nops:{B}", "line 2 names ops again; each key has its own name"),
+        (f"ops:{A}\nops:{B}", "line 2 repeats the name ops; each key has its own name"),
         (f"ops:{A}\nown:{A}", "line 2 has the key of ops; remove one of them"),
         (
             "\n".join(f"k{n}:{n:064x}" for n in range(1001)),
-            "line 1001 is one too many: at most 1000 are taken",
+            "line 1001 is over the limit of 1000 keys",
         ),
     ],
 )
@@ -101,12 +101,12 @@ def test_a_key_is_not_made_for_what_is_no_name(name: str) -> None:
     with pytest.raises(KeysError) as raised:
         make_key(name)
     assert str(raised.value) == (
-        f"{name!r} is no name for a key; it takes 1 to 64 characters of A-Z a-z 0-9 . _ -"
+        f"{name!r} is not a valid name for a key; it takes 1 to 64 characters of A-Z a-z 0-9 . _ -"
     )
 
 
 def test_what_is_no_name_for_a_key_is_shown_short() -> None:
-    with pytest.raises(KeysError, match=f"^'{'n' * 80}' is no name"):
+    with pytest.raises(KeysError, match=f"^'{'n' * 80}' is not a valid name"):
         make_key("n" * 81)
 
 

@@ -142,9 +142,9 @@ def test_what_another_sites_page_sent_is_reported_why_and_what_to_do() -> None:
         "gateway serves, or send it from a program."
     )
     rest = (
-        " sent the request, which came to localhost:8080. If both are this gateway, let the proxy "
-        "in between pass `Host` on as it came, or list the page's name in the gateway's setting "
-        "ALLOWED_HOSTS and send a body of JSON."
+        " sent the request, which came to localhost:8080. If both are this gateway, configure "
+        "the proxy in between to pass `Host` unchanged, or list the page's name in the gateway's "
+        "setting ALLOWED_HOSTS and send a JSON body."
     )
     assert reported({"Origin": "https://elsewhere.example"}) == (
         f"The browser says that a page of https://elsewhere.example{rest}"

@@ -310,9 +310,9 @@ def test_a_refused_dispatch_goes_elsewhere_at_once_and_ejects_the_substation() -
 
 def test_a_substation_without_an_address_gets_nothing_and_says_why() -> None:
     grid = Grid(4)
-    grid.pool.cannot_be_reached(grid.substation("a"), "the name a cannot be found")
+    grid.pool.cannot_be_reached(grid.substation("a"), "the name a cannot be resolved")
     assert grid.where(grid.arrive()) is None
-    assert grid.substation("a").ineligible_reason(grid.now) == "down: the name a cannot be found"
+    assert grid.substation("a").ineligible_reason(grid.now) == "down: the name a cannot be resolved"
 
 
 def test_an_ejected_substation_gets_nothing() -> None:
