@@ -1,1 +1,1 @@
-"""Hands each vehicle to the substation that is least loaded, and loses none."""
+"""Assigns each vehicle to the least-loaded substation, and loses none."""

@@ -1,4 +1,4 @@
-"""The balancer's Flask app: wires the pool to the world; its views parse, call and map."""
+"""The balancer's Flask app: connects the pool to the network; its views parse, call and map."""
 
 import secrets
 import time
@@ -22,10 +22,11 @@ from load_balancer import views
 from load_balancer.decisions import MAX_OF_A_PAGE, DecisionRecord
 from load_balancer.dispatcher import Dispatcher
 from load_balancer.drain_routes import drain_routes
+from load_balancer.gateway_lease import Gateways
 from load_balancer.history import INTERVAL_S, History
 from load_balancer.metrics import PREDICTION_ERRORS, BalancerCollector
 from load_balancer.openapi import description
-from load_balancer.peers import Holdings, Peers
+from load_balancer.peers import OwnLoads, Peers
 from load_balancer.registers import Registers
 from load_balancer.resume import HOW, Resume
 from load_balancer.routing.policies import POLICIES
@@ -36,26 +37,26 @@ from load_balancer.session_routes import read_session_id, session_routes
 from load_balancer.sessions import Sessions
 from load_balancer.settings import Settings
 from load_balancer.substation_watch import SubstationWatch
-from load_balancer.vouchers import Gateways
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
 
 def create_app(settings: Settings) -> ServiceApp:
-    """Build a balancer with its own state and start to watch its substations."""
+    """Create a balancer with its own state, and start to watch its substations."""
     return Balancer(settings).app
 
 
 class Balancer:
-    """One balancer: the pool, and what keeps it true and uses it."""
+    """One balancer: the pool, and everything that updates and uses it."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._random = Random()  # noqa: S311 - jitter and tie-breaks, no secrets
+        self._random = Random()  # noqa: S311 - jitter and tie-breaking, not security
         self.app = ServiceApp("balancer", settings, ready=self._reason_not_ready)
-        # Disconnecting thousands takes seconds, in which no substation hears from this balancer:
-        # each would take it for frozen, and stop its sessions (their lease).
+        # Disconnecting thousands of vehicles one by one takes seconds without a sign of life from
+        # this balancer. Substations would take it for frozen, and stop its sessions when their
+        # lease ends.
         self.app.leaves_at_once = True
         self._record = DecisionRecord(self.app.log)
         self._pool = Pool(
@@ -80,28 +81,28 @@ class Balancer:
         )
         waits = Durations(
             "balancer_wait_seconds",
-            "Time that vehicles waited for a point before their dispatch",
+            "Time that vehicles waited for a point before dispatch",
             registry=self.app.registry,
         ).labels()
         polls = Counter(
             "balancer_polls",
-            "Polls of the substations' gauges, by how they ended",
+            "Polls of the substations' gauges, by result",
             ["substation", "outcome"],
             registry=self.app.registry,
         )
         errors = Durations(
             "balancer_prediction_error_ratio",
-            "Real charging time over the predicted one, less 1: over 0 where it took longer",
+            "Actual charging time over the predicted one, minus 1: positive if it took longer",
             bounds=PREDICTION_ERRORS,
             registry=self.app.registry,
         ).labels()
         resumed = Counter(
             "balancer_resumed_sessions",
-            "Sessions from before this balancer's start, by how they went on",
+            "Sessions from before this balancer's start, by how they continued",
             ["how"],
             registry=self.app.registry,
         )
-        for how in HOW:  # so that the first is seen as an increase
+        for how in HOW:  # initialized to 0, so that the first one shows as an increase
             resumed.labels(how)
         self._registers = Registers(
             self._pool,
@@ -139,15 +140,15 @@ class Balancer:
         )
         Gauge(
             "balancer_config_last_reload_successful",
-            "1 while SUBSTATIONS_FILE, as it is now, is in use",
+            "1 while the current SUBSTATIONS_FILE is in use",
             registry=self.app.registry,
         ).set_function(lambda: self._watch.file.problem is None)
-        self._holdings = Holdings(self._pool, secrets.token_hex(8))
+        self._own_loads = OwnLoads(self._pool, secrets.token_hex(8))
         Peers(
             settings,
             self._pool,
             self._watch.directory,
-            self._holdings,
+            self._own_loads,
             random=self._random,
             log=self.app.log,
         )
@@ -191,7 +192,7 @@ class Balancer:
                 MAX_OF_A_PAGE,
                 1,
                 MAX_OF_A_PAGE,
-                f"how many decisions a page lists at most, 1 to {MAX_OF_A_PAGE}",
+                f"the maximum number of decisions in a page, 1 to {MAX_OF_A_PAGE}",
             )
             session_id = read_session_id(request.args.get("session_id"))
             return json_response(self._record.page(since, limit, session_id))
@@ -204,7 +205,7 @@ class Balancer:
         def holds() -> Response:
             since = request.args.get("since", "-1")
             version = int(since) if since.isdecimal() and len(since) < 16 else -1
-            return json_response(self._holdings.wait(version))
+            return json_response(self._own_loads.wait(version))
 
         document = orjson.dumps(description(settings.max_kwh))
 
@@ -230,14 +231,14 @@ class Balancer:
         now = time.monotonic()
         if any(substation.is_well(now) for substation in self._pool.substations.values()):
             return None
-        return "no substation can be given vehicles"
+        return "no substation can accept vehicles"
 
 
 def _whole_number(name: str, default: int, least: int, most: int, takes: str) -> int:
-    """Read a parameter of the query.
+    """Read a query parameter.
 
     Raises:
-        BadRequest: it is no whole number, or out of bounds.
+        BadRequest: it is not a whole number, or out of bounds.
     """
     value = request.args.get(name, str(default))
     if value.isascii() and value.isdigit() and len(value) < 16 and least <= int(value) <= most:

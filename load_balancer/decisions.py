@@ -1,4 +1,4 @@
-"""The record of decisions: a log line each, and the last few thousand, by pages, for who asks."""
+"""The record of decisions: one log line each, and the last few thousand in pages on request."""
 
 from collections import deque
 from datetime import UTC, datetime
@@ -15,18 +15,19 @@ from load_balancer.routing.prediction import Prediction
 from load_balancer.routing.queue import Decision
 
 _KEPT = 4096
-# A page ends at whichever comes first; one decision takes 10 KB at most.
+# A page ends at whichever limit comes first; a decision takes at most 10 KB.
 MAX_OF_A_PAGE = 100
 _MAX_BYTES = 262_144
-# The log is told once the vehicles are on their way: a line takes longer than a choice, and one
-# poll may free points for dozens of vehicles. Dozens at a time, for to be woken costs as much as a
-# line. So another line of a vehicle may stand before this one, though it has the time of the
-# choice; and who is killed meanwhile tells nothing. Seconds.
+# Decisions are logged once the vehicles are on their way: a line takes longer than a choice, and
+# one poll may free points for dozens of vehicles. They are logged in batches, because a wake-up
+# costs as much as a line. So another log line of a vehicle may come before this one, although this
+# one has the time of the choice. Decisions are not logged if the process is killed meanwhile.
+# Seconds.
 _REPORTED_AFTER_S = 0.01
 
 
 class DecisionRecord:
-    """Keeps decisions and explains them."""
+    """Stores decisions and explains them."""
 
     def __init__(self, log: Log) -> None:
         self._log = log
@@ -35,15 +36,15 @@ class DecisionRecord:
         self._unreported: list[tuple[datetime, Decision]] = []
 
     def add(self, decision: Decision) -> None:
-        """Record a decision as it is made."""
+        """Record a decision when it is made."""
         at = datetime.now(UTC)
         self._kept.append(_Kept(at, decision))
         self._last = decision.sequence
         if not self._unreported:
-            gevent.spawn_later(_REPORTED_AFTER_S, self._tell)
+            gevent.spawn_later(_REPORTED_AFTER_S, self._log_pending)
         self._unreported.append((at, decision))
 
-    def _tell(self) -> None:
+    def _log_pending(self) -> None:
         unreported, self._unreported = self._unreported, []
         for at, decision in unreported:
             self._log.info(
@@ -67,7 +68,7 @@ class DecisionRecord:
             )
 
     def left_in_line(self, left: LeftInLine) -> None:
-        """Tell that a vehicle waits beside a free point, once for each."""
+        """Log, once per vehicle, that it waits although a point is free."""
         queued, choice = left
         self._log.info(
             "left in line",
@@ -80,12 +81,12 @@ class DecisionRecord:
         )
 
     def page(self, since: int, limit: int = MAX_OF_A_PAGE, session_id: str | None = None) -> bytes:
-        """Write the decisions after `since`, oldest first, as `GET /decisions` answers.
+        """Return the decisions after `since`, oldest first, as the JSON of `GET /decisions`.
 
         Args:
             since: a sequence number.
-            limit: most decisions that are listed.
-            session_id: the only session whose decisions are; None for all.
+            limit: maximum number of decisions.
+            session_id: return only the decisions about this session; None for all.
         """
         newer = min(max(0, self._last - since), len(self._kept))
         listed: list[bytes] = []
@@ -105,7 +106,7 @@ class DecisionRecord:
 
 
 class _Kept:
-    """A decision, which is written as JSON when it is first asked for."""
+    """A decision that is encoded as JSON when it is first requested."""
 
     __slots__ = ("_at", "_decision", "_document", "session_id")
 
@@ -158,7 +159,7 @@ def _document(at: datetime, decision: Decision) -> dict[str, Any]:
 
 
 def _predicted(prediction: Prediction | None) -> dict[str, float] | None:
-    """Show a prediction: seconds from the decision; what is never is null in JSON."""
+    """Return a prediction as a document: seconds from the decision; infinity is null in JSON."""
     if prediction is None:
         return None
     return {

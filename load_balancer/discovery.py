@@ -1,4 +1,4 @@
-"""Discovery: the addresses behind the names in SUBSTATIONS, looked up again and again."""
+"""Discovery: looks up the addresses behind the names in SUBSTATIONS repeatedly."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
@@ -10,44 +10,45 @@ from load_balancer.substation_entries import SubstationUrl
 
 
 class Resolution(NamedTuple):
-    """What a look-up found: addresses, or why there are none."""
+    """The result of a look-up: addresses, or why there are none."""
 
     addresses: Sequence[str] = ()
     fault: str | None = None
 
 
 class Known(NamedTuple):
-    """A substation that is known of; one with a `fault` cannot be reached, for it says why."""
+    """A known substation; if it cannot be reached, `fault` says why."""
 
     name: str
-    address: str  # `http://address:port`; with a fault, what stands in SUBSTATIONS
+    address: str  # `http://address:port`; with a fault, the entry in SUBSTATIONS
     entry: SubstationUrl
     fault: str | None = None
 
 
 class Directory:
-    """Remembers the last good answer for each name, and the name that each address was given."""
+    """Remembers the last good answer for each name, and the name of each address."""
 
     def __init__(self, entries: Iterable[SubstationUrl]) -> None:
         self._answers = {entry: Resolution(fault="not looked up yet") for entry in entries}
         self._names: dict[SubstationUrl, dict[str, str]] = {}  # by address
-        self._known: list[Known] | None = None  # as long as no answer is another
+        self._known: list[Known] | None = None  # valid until an answer changes
         self._called: Mapping[str, str] = {}
 
     def call(self, names: Mapping[str, str]) -> None:
-        """Call substations as a balancer does that was there before, by their addresses.
+        """Use the names that another balancer gave to substations, by address.
 
-        So each has one name at all balancers, though they saw it come at different times.
+        Each substation then has the same name at all balancers, even if they found it at different
+        times.
         """
         if names != self._called:
             self._called, self._known = dict(names), None
 
     def addresses(self, entry: SubstationUrl) -> Sequence[str]:
-        """List the addresses that a name last led to."""
+        """Return the addresses that a name last resolved to."""
         return self._answers[entry].addresses
 
     def set_entries(self, entries: Iterable[SubstationUrl]) -> None:
-        """Take other entries in; what is known of those that stay is kept."""
+        """Replace the entries; what is known of those that stay is kept."""
         before = self._answers
         self._answers = {
             entry: before.get(entry, Resolution(fault="not looked up yet")) for entry in entries
@@ -57,12 +58,12 @@ class Directory:
             self._known = None
 
     def update(self, answers: Mapping[SubstationUrl, Resolution]) -> list[Known]:
-        """Take in what the look-ups found and list every substation.
+        """Update the look-ups' results and return every substation.
 
-        A failed or empty look-up keeps the last good answer; an entry that never had one is listed
-        as it stands, with the fault. An address keeps its name for as long as it is there: the
-        entry's own for one that is alone, `name@address` for one among several. It belongs to the
-        first entry that leads to it, and is a fault of the others.
+        A failed or empty look-up keeps the last good answer. An entry that never had one is listed
+        as it is, with the fault. An address keeps its name while it exists: the entry's own name
+        for a single address, `name@address` for one of several. It belongs to the first entry that
+        resolves to it, and is a fault of the others.
         """
         for entry, before in self._answers.items():
             answer = answers.get(entry, before)
@@ -93,7 +94,7 @@ class Directory:
             if other == name:
                 known.append(Known(name, url, entry))
             else:
-                fault = f"leads to {url}, which is {other} already: leave one of them out"
+                fault = f"resolves to {url}, which is {other} already: remove one of them"
                 known.append(Known(name, f"{name}={url}", entry, fault))
         return known
 

@@ -31,13 +31,13 @@ from load_balancer.routing.queue import Dispatch
 from load_balancer.routing.substation import Reading, Substation
 from load_balancer.substation_client import SubstationClient
 
-# How soon it is noticed that a session's gateway is heard from again, seconds.
+# How soon a new sign of life from a session's gateway is noticed, seconds.
 _LOOK_AGAIN_S = 0.2
 _PREDICTED = "predicted_charging_s"
 
 
 class Dispatcher:
-    """Proxies sessions to substations. One for the process."""
+    """Proxies sessions to substations. One per process."""
 
     def __init__(
         self,
@@ -50,7 +50,7 @@ class Dispatcher:
         log: Log,
     ) -> None:
         self.refusals: Counter[str] = Counter()
-        self.too_fast: Counter[str] = Counter()  # implausible answers by substation
+        self.too_fast: Counter[str] = Counter()  # implausible responses, by substation
         self._pool = pool
         self._registers = registers
         self._longest_wait_s = longest_wait_s
@@ -64,18 +64,18 @@ class Dispatcher:
         self._clients[address] = client
 
     def disconnect(self, address: str) -> None:
-        """Let go of a substation's client."""
+        """Discard a substation's client."""
         client = self._clients.pop(address, None)
         if client is not None:
             self._registers.forget(client)
             client.close()
 
     def lead(self, led: LedSession) -> ChargeResult:
-        """Have a session charged, in the caller's greenlet.
+        """Charge a session, in the caller's greenlet.
 
         Raises:
             ClientDisconnected: its caller disconnected.
-            Unavailable: no substation could take it in time, or too many wait.
+            Unavailable: no substation could accept it in time, or too many are waiting.
         """
         queued = led.queued
         try:
@@ -84,7 +84,7 @@ class Dispatcher:
                 dispatch = self._wait_for_dispatch(led)
                 if dispatch is None:
                     return self._ended_early(led)
-                if not led.is_vouched_for():
+                if not led.has_lease():
                     self._set_aside(dispatch, led)
                     continue
                 result = self._attempt(dispatch, led)
@@ -103,7 +103,7 @@ class Dispatcher:
             )
             raise
         finally:
-            # Done, refused or disconnected: whatever the pool still holds of it is given back.
+            # Done, refused or disconnected: release whatever the pool still holds of it.
             if queued.dispatch is not None:
                 self._registers.left(led, queued.dispatch)
             self._pool.leave(queued, time.monotonic())
@@ -117,7 +117,7 @@ class Dispatcher:
             self._pool.arrive(led.queued, now, has_begun=bool(led.legs))
 
     def _wait_for_dispatch(self, led: LedSession) -> Dispatch | None:
-        """Wait in the queue; None where it has ended there."""
+        """Wait in the queue; return None if the session ended there."""
         queued = led.queued
         while queued.dispatch is None:
             if led.stop_reason is not None or (led.legs and led.legs.is_complete):
@@ -131,23 +131,24 @@ class Dispatcher:
                     break
                 if not (led.is_durable and led.legs.delivered_kwh):
                     raise self._refusal(led, "deadline")
-                queued.deadline = now + self._longest_wait_s  # it was taken in: it is not let down
+                queued.deadline = now + self._longest_wait_s  # already accepted, so not refused now
             led.wait_for_dispatch(queued.deadline - now)
         self._waits.observe(queued.dispatch.decision.waited_s)
         return queued.dispatch if led.stop_reason is None else None
 
     def _set_aside(self, dispatch: Dispatch, led: LedSession) -> None:
-        """Have another take its point while it may be another balancer's, and wait until it is not.
+        """Release its point while another balancer may be leading it, and wait until that is clear.
 
-        It ends so, too: its gateway has it led elsewhere, or is gone, and another one comes for it.
+        That also ends if its gateway moves it to another balancer or is gone, and another gateway
+        asks for it.
         """
         queued, began = dispatch.queued, time.monotonic()
         self._log.info(
-            "set aside", session_id=queued.session_id, why="its gateway was not heard from lately"
+            "set aside", session_id=queued.session_id, why="no recent sign of life from its gateway"
         )
         queued.not_before = math.inf
         self._pool.stopped(dispatch, began, goes_on=True, failed=False)
-        while led.stop_reason is None and not led.is_vouched_for():
+        while led.stop_reason is None and not led.has_lease():
             gevent.sleep(_LOOK_AGAIN_S)
         now = time.monotonic()
         queued.deadline += now - began
@@ -156,7 +157,7 @@ class Dispatcher:
             self._pool.match(now)
 
     def _attempt(self, dispatch: Dispatch, led: LedSession) -> ChargeResult | None:
-        """Hand the session to the substation; None when it has to go elsewhere."""
+        """Send the session to the substation; return None if it has to go elsewhere."""
         client = self._clients[dispatch.substation.address]
         try:
             with CancelScope() as led.attempt:
@@ -169,17 +170,17 @@ class Dispatcher:
                 while led.amendments and outcome is Outcome.CHARGED:
                     outcome, answer = led.amendments.pop().get() or (outcome, answer)
         except AttemptRevoked:
-            self._tell(dispatch, "lost", "the substation stopped answering its polls")
+            self._log_failover(dispatch, "lost", "the substation stopped answering its polls")
             return None
         except StopRequested:
-            if led.dropped or led.has_last_word:
+            if led.dropped or led.has_final_report:
                 self._registers.left(led, dispatch)
             else:
                 self._registers.revoked(led, dispatch)
             return self._ended_early(led, dispatch)
         except UpstreamError as error:
             if dispatch.open:
-                self._tell(dispatch, error.reason, str(error))
+                self._log_failover(dispatch, error.reason, str(error))
                 led.failures[dispatch.substation.name] = f"{dispatch.substation.name}: {error}"
                 self._registers.broke_off(led, dispatch, error)
             self._pool.failed(dispatch, error.reason, str(error), time.monotonic())
@@ -195,26 +196,26 @@ class Dispatcher:
         return self._settle(dispatch, led, register, outcome, answer)
 
     def _begin(self, led: LedSession, dispatch: Dispatch, client: SubstationClient) -> str:
-        """Begin an attempt, and return the register to which it adds.
+        """Begin an attempt; return the register that it adds to.
 
         Raises:
-            UpstreamError: the substation keeps registers, and does not say which.
+            UpstreamError: the substation keeps registers, but does not say which.
         """
         if not client.is_known:
             self._get_to_know(client, dispatch.substation)
         register, legs = client.register, led.legs
         if register in led.settling:
-            led.settling[register].wait()  # or that might stop this attempt
+            led.settling[register].wait()  # otherwise that stop might end this attempt
         legs.begin(register, dispatch.substation.name, dispatch.decision.at)
-        if legs and legs.has_to_wait:  # its time to wait is over
+        if legs and legs.has_to_wait:  # it has waited long enough
             legs.release_all()
         return register
 
     def _get_to_know(self, client: SubstationClient, substation: Substation) -> None:
-        """Learn whose registers are there, of a substation that may have started again.
+        """Identify the register set of a substation that may have restarted.
 
         Raises:
-            UpstreamError: it keeps registers, and does not answer.
+            UpstreamError: it keeps registers, but does not respond.
         """
         try:
             self._registers.refresh(client, substation)
@@ -223,7 +224,7 @@ class Dispatcher:
                 raise
 
     def _doubt(self, dispatch: Dispatch, session: Session, profile: SubstationProfile) -> None:
-        """Count an answer that came before the energy can have flowed, and say so once."""
+        """Count a response that came before the energy can have flowed, and log it once."""
         substation, took_s = dispatch.substation, time.monotonic() - dispatch.decision.at
         warning = too_fast(session.kwh, took_s, substation.reading, profile)
         if warning is None:
@@ -247,7 +248,7 @@ class Dispatcher:
         outcome: Outcome,
         answer: UpstreamResponse,
     ) -> ChargeResult | None:
-        """Tell the pool what a substation's answer means."""
+        """Report to the pool what a substation's response means."""
         now = time.monotonic()
         match outcome:
             case Outcome.CHARGED if led.legs and self._is_partial(led, dispatch, register, answer):
@@ -256,8 +257,8 @@ class Dispatcher:
                 someone_waits = bool(self._pool.waiting)
                 self._pool.completed(dispatch, now, self._reported(dispatch, answer))
                 if someone_waits:
-                    # Whoever got this point sets out before this vehicle's answer is written: it is
-                    # the point that is scarce (docs/performance.md).
+                    # Let the next vehicle at this point start before this one's response is
+                    # written: points are the scarce resource (docs/performance.md).
                     gevent.sleep(0)
                 self._note_error(dispatch, now)
                 return self._end_attempt(led, "charged", dispatch, register, answer)
@@ -268,23 +269,23 @@ class Dispatcher:
                 return self._stopped(dispatch, led, register, answer)
             case Outcome.FAILED:
                 why = self._note_failure(dispatch, led, answer)
-                self._tell(dispatch, "error", why)
+                self._log_failover(dispatch, "error", why)
                 self._registers.broke_off(led, dispatch)
                 self._pool.failed(dispatch, "error", why, time.monotonic())
                 return None
         led.legs.withdraw(register)
         match outcome:
-            case Outcome.FULL:  # busy is not dead: no ejection, just another choice
+            case Outcome.FULL:  # busy, not dead: no ejection, just another choice
                 self._pool.found_full(dispatch, now)
             case Outcome.DRAINING:
                 self._pool.found_draining(dispatch, now)
             case Outcome.REJECTED:
-                self._tell(dispatch, "rejected", self._note_failure(dispatch, led, answer))
+                self._log_failover(dispatch, "rejected", self._note_failure(dispatch, led, answer))
                 self._pool.rejected(dispatch, now)
         return None
 
     def _reported(self, dispatch: Dispatch, answer: UpstreamResponse) -> Reading | None:
-        """Read what the substation told of itself, where others have vehicles there too."""
+        """Read the load report in the response, if other vehicles are there, too."""
         client = self._clients.get(dispatch.substation.address)
         if client is None or not (self._pool.peers and answer.load_metrics):
             return None
@@ -293,7 +294,7 @@ class Dispatcher:
     def _is_partial(
         self, led: LedSession, dispatch: Dispatch, register: str, answer: UpstreamResponse
     ) -> bool:
-        """Have it go on that has got less than it asked for: the rest was reserved."""
+        """Continue a session that received less than it asked for: the rest was reserved."""
         kwh = metered(answer.body).get("energy_kwh")
         if kwh is None or led.legs.elsewhere_kwh(register) + kwh > led.session.kwh - NOTHING_KWH:
             return False
@@ -315,9 +316,9 @@ class Dispatcher:
         register: str,
         answer: UpstreamResponse,
     ) -> ChargeResult:
-        """Take in the last word of an attempt that went as it should."""
+        """Record the final report of a completed attempt."""
         reported, legs = metered(answer.body), led.legs
-        if not (legs or led.is_durable):  # as a rule
+        if not (legs or led.is_durable):  # the usual case
             legs.current = None
             attempt_s = time.monotonic() - dispatch.decision.at
             return _result(led, status, dispatch, reported, attempt_s, [])
@@ -333,7 +334,7 @@ class Dispatcher:
     def _stopped(
         self, dispatch: Dispatch, led: LedSession, register: str, answer: UpstreamResponse
     ) -> ChargeResult | None:
-        """Its substation ended it early: for its caller, or for a reason of its own."""
+        """Handle a session that its substation stopped: on request, or for its own reasons."""
         now, reason = time.monotonic(), stop_reason(answer.body)
         kwh = metered(answer.body).get("energy_kwh")
         led.legs.end(register, now - dispatch.decision.at, kwh)
@@ -344,15 +345,15 @@ class Dispatcher:
         if led.stop_reason is not None or led.legs.is_complete:
             self._pool.stopped(dispatch, now, goes_on=False)
             return self._ended_early(led, dispatch)
-        self._tell(dispatch, "stopped", reason)
+        self._log_failover(dispatch, "stopped", reason)
         led.update_demand()
         self._pool.stopped(dispatch, now, goes_on=True)
         return None
 
     def _ended_early(self, led: LedSession, dispatch: Dispatch | None = None) -> ChargeResult:
-        """End what is stopped, or complete before its substation says so.
+        """End a session that is stopped, or complete before its substation says so.
 
-        What is told now is final: where it was lost, what it got there is waited for.
+        This report is final: where a substation was lost, wait for what it delivered.
         """
         deadline, legs = time.monotonic() + self._registers.last_word_wait_s, led.legs
         while legs.reserved_kwh and not (led.dropped or (legs and legs.is_complete)):
@@ -369,7 +370,7 @@ class Dispatcher:
         dispatch: Dispatch | None = None,
         reported: dict[str, float] | None = None,
     ) -> ChargeResult:
-        """Put the answer together by the legs; without a dispatch if it ended in the queue."""
+        """Build the result from the legs; without a dispatch if it ended in the queue."""
         legs = led.legs
         if reported is None:
             reported = {"energy_kwh": legs.delivered_kwh}
@@ -382,7 +383,7 @@ class Dispatcher:
 
     @staticmethod
     def _note_failure(dispatch: Dispatch, led: LedSession, answer: UpstreamResponse) -> str:
-        """Keep what a substation answered for whoever asks why; return it in words."""
+        """Keep a substation's response as the reason of a failure; return its description."""
         substation, why = dispatch.substation, describe(answer.status, answer.location)
         led.failures[substation.name] = f"{substation.name} {why}{quoted(answer.body)}"
         if takes_no_charge(answer.status):
@@ -395,7 +396,7 @@ class Dispatcher:
             real_s = now - dispatch.decision.at
             self._errors.observe(real_s / prediction.charging_s - 1)
 
-    def _tell(self, dispatch: Dispatch, reason: str, why: str) -> None:
+    def _log_failover(self, dispatch: Dispatch, reason: str, why: str) -> None:
         self._log.warning(
             "failover",
             session_id=dispatch.queued.session_id,

@@ -1,4 +1,4 @@
-"""The balancer's routes that drain a substation: it finishes what it has and gets nothing new."""
+"""Routes that drain a substation: it finishes its vehicles and gets no new ones."""
 
 import time
 from typing import Any
@@ -13,10 +13,10 @@ from load_balancer.routing.pool import Pool
 
 
 def drain_routes(pool: Pool, log: Log) -> Blueprint:
-    """Build the routes."""
+    """Create the routes."""
     routes = Blueprint("drain", __name__)
 
-    # A substation's name may hold a slash.
+    # A substation's name may contain a slash.
     @routes.route("/substations/<path:name>/drain", methods=["PUT", "DELETE"])
     def drain(name: str) -> Response:
         drained = request.method == "PUT"
@@ -44,7 +44,7 @@ def drain_routes(pool: Pool, log: Log) -> Blueprint:
 
 
 def paths() -> dict[str, Any]:
-    """Describe the routes for OpenAPI."""
+    """Return the paths for OpenAPI."""
 
     def operation(summary: str) -> dict[str, Any]:
         return {
@@ -54,7 +54,7 @@ def paths() -> dict[str, Any]:
                     "name": "name",
                     "in": "path",
                     "required": True,
-                    "description": "As `GET /substations` has it, percent-encoded",
+                    "description": "As in `GET /substations`, percent-encoded",
                     "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"},
                 }
             ],
@@ -67,8 +67,8 @@ def paths() -> dict[str, Any]:
     return {
         "/substations/{name}/drain": {
             "put": operation(
-                "Have a substation finish what it has, and give it nothing new. Again is no error"
+                "Drain a substation: it finishes its vehicles and gets no new ones. Idempotent"
             ),
-            "delete": operation("Give a drained substation vehicles again. Again is no error"),
+            "delete": operation("Return a drained substation to service. Idempotent"),
         }
     }

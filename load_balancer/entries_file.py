@@ -1,4 +1,4 @@
-"""The substations that are set, followed while SUBSTATIONS_FILE changes."""
+"""The configured substations, reloaded when SUBSTATIONS_FILE changes."""
 
 from grid_common.followed_file import file_signature
 from grid_common.logs import Log
@@ -6,19 +6,19 @@ from load_balancer.settings import Settings
 
 
 class EntriesFile:
-    """Reads the entries again when the file has changed; a bad edit leaves the last good ones."""
+    """Reloads the entries when the file changes; an invalid file leaves the last valid ones."""
 
     def __init__(self, settings: Settings, log: Log) -> None:
-        self.entries = settings.entries  # as they were when the service was started
-        self.problem: str | None = None  # why the file as it is now cannot be used
+        self.entries = settings.entries  # as of the start of the service
+        self.problem: str | None = None  # why the current file is not in use
         self._settings = settings
         self._path = settings.substations_file
         self._log = log
         self._signature = None if self._path is None else file_signature(self._path)
-        self._read()  # this process may be a later one, or the file another by now
+        self._read()  # the worker may have been restarted, and the file changed since
 
     def look(self) -> bool:
-        """Look whether the file has changed; return whether there are other entries now."""
+        """Check whether the file has changed; return whether the entries have."""
         if self._path is None:
             return False
         signature = file_signature(self._path)

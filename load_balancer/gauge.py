@@ -1,6 +1,6 @@
 """Reads a substation's load from its metrics page.
 
-Pure; bad pages are told apart from empty substations.
+Pure. A bad page is never mistaken for an empty substation.
 """
 
 import math
@@ -28,19 +28,19 @@ _POWER = (
     _REMAINING_ENERGY_KWH,
     _TIME_SCALE,
 )
-_NAMED = "named_metrics."  # of ORCA's, before a name of one's own
+_NAMED = "named_metrics."  # ORCA's prefix of custom metrics
 _MOST = 1_000_000  # vehicles, or kW
-# Of a power, an energy or a factor: less counts as nothing, more as not published. In between no
-# prediction overflows or divides by zero, whatever a page says.
+# Bounds of a power, an energy or a factor: anything less counts as 0, anything more as not
+# published. Within them no prediction overflows or divides by zero.
 _LEAST_AMOUNT, _MAX_AMOUNT = 1e-9, 1e12
-_NOISE = 0.1  # of a vehicle
-_DUST = 1e-9  # of a division
+_NOISE = 0.1  # measurement noise, vehicles
+_DUST = 1e-9  # rounding error of a division
 _MAX_REASON_LENGTH = 100
-# The parser is the cost of a poll: 10 µs a series. A substation with a series for each of so many
-# points is read in some 10 ms.
+# The parser dominates the cost of a poll: 10 µs a series. This many series, for example one per
+# charging point, take some 10 ms.
 _MAX_SERIES = 1_000
-_MAX_CHARACTERS = 131_072  # of all these series together
-_MAX_SERIES_LENGTH = 4_096  # the parser's time grows with the square of what is escaped
+_MAX_CHARACTERS = 131_072  # of all relevant series together
+_MAX_SERIES_LENGTH = 4_096  # the parser takes quadratic time for escapes
 # Work between two calls of `give_way`, characters of the page and of series: about a millisecond.
 _SCANNED_AT_ONCE = 16_384
 _PARSED_AT_ONCE = 4_096
@@ -49,20 +49,20 @@ Series = tuple[str, tuple[tuple[str, str], ...]]  # name and sorted labels
 
 
 class UnreadableGauge(ValueError):
-    """The page does not tell the substation's load; the message says why."""
+    """The page does not contain the substation's load; the message says why."""
 
 
 class GaugeNames(NamedTuple):
-    """What a substation's page calls its gauges."""
+    """The names of a substation's gauges."""
 
     load: str = "substation_current_load"
     capacity: str = "substation_capacity"
     default_capacity: float | None = None  # for substations that publish none, in the same unit
-    vehicle_kw: float | None = None  # where both are in kW: what a vehicle takes of them
+    vehicle_kw: float | None = None  # kW per vehicle, if both gauges are in kW
 
     @classmethod
     def of(cls, profile: SubstationProfile) -> Self:
-        """Take them from a substation's profile."""
+        """Return the names from a substation's profile."""
         in_kw = profile.load_unit == "kW"
         return cls(
             profile.gauge_name,
@@ -75,20 +75,19 @@ class GaugeNames(NamedTuple):
 def read_gauge(
     page: str, names: GaugeNames, give_way: Callable[[], object] = lambda: None
 ) -> Reading:
-    """Read the load and its companions from a page of Prometheus text.
+    """Read the load and related gauges from a page of Prometheus text.
 
-    A gauge of several series, one a charging point say, is their sum; a series that stands twice
-    counts once, as Prometheus takes it: the first.
+    A gauge with several series, for example one per charging point, is their sum. A duplicated
+    series counts once, like in Prometheus: the first one.
 
     Args:
         page: the whole page.
-        names: what the gauges are called.
-        give_way: called about once a millisecond, for others to have their turn.
+        names: names of the gauges.
+        give_way: called about once a millisecond to let other greenlets run.
 
     Raises:
-        UnreadableGauge: the load or the capacity is missing, NaN, infinite, negative, no whole
-            number or beyond all measure, there are too many series of them, or the page is not
-            Prometheus text.
+        UnreadableGauge: the load or the capacity is missing, NaN, infinite, negative, not a whole
+            number or out of range, it has too many series, or the page is not Prometheus text.
     """
     wanted = (names.load, names.capacity, _DRAINING, *_POWER)
     values = _sums(_pieces(_lines(page, wanted, give_way)), page, give_way)
@@ -98,11 +97,11 @@ def read_gauge(
 
 
 def read_reported(text: str, names: GaugeNames) -> Reading | None:
-    """Read the same from an answer's `endpoint-load-metrics`, where it is there, and whole.
+    """Read the same from a response's `endpoint-load-metrics`; None if it is missing or incomplete.
 
     Args:
         text: ORCA's text format, with a page's gauges as `named_metrics`.
-        names: what the gauges are called.
+        names: names of the gauges.
     """
     form, _, reported = text.partition(" ")
     if form != "TEXT" or len(reported) > _MAX_SERIES_LENGTH:
@@ -114,7 +113,7 @@ def read_reported(text: str, names: GaugeNames) -> Reading | None:
             if name.startswith(_NAMED):
                 values[name[len(_NAMED) :]] = float(value)
         return _reading(values, names) if names.load in values else None
-    except ValueError:  # an unreadable gauge, too
+    except ValueError:  # includes an unreadable gauge
         return None
 
 
@@ -134,13 +133,13 @@ def _reading(values: dict[str, float], names: GaugeNames) -> Reading:
 
 
 def beginning(page: str) -> str:
-    """Show how a page begins: printable, short."""
+    """Quote the beginning of a page: printable, short."""
     page = page.lstrip()
     return f"it begins {shown(page, 60)}" if page else "it is empty"
 
 
 def _lines(page: str, wanted: tuple[str, ...], give_way: Callable[[], object]) -> Iterator[str]:
-    """Find the lines that matter."""
+    """Yield the relevant lines."""
     series = characters = start = 0
     while start < len(page):
         end = page.find("\n", start + _SCANNED_AT_ONCE) + 1 or len(page)
@@ -150,13 +149,13 @@ def _lines(page: str, wanted: tuple[str, ...], give_way: Callable[[], object]) -
                 characters += len(line)
                 if len(line) > _MAX_SERIES_LENGTH:
                     raise UnreadableGauge(
-                        f"its page has a series of {wanted[0]} or the like that is over "
+                        f"its page has a series of {wanted[0]} or a related gauge that is over "
                         f"{_MAX_SERIES_LENGTH:,} characters; it begins {shown(line, 60)}"
                     )
                 if series > _MAX_SERIES or characters > _MAX_CHARACTERS:
                     raise UnreadableGauge(
                         f"its page has over {_MAX_SERIES:,} series, or {_MAX_CHARACTERS:,} "
-                        f"characters, of {wanted[0]} and the like; publish their sums"
+                        f"characters, of {wanted[0]} and related gauges; publish their sums"
                     )
                 yield line
         start = end
@@ -164,7 +163,7 @@ def _lines(page: str, wanted: tuple[str, ...], give_way: Callable[[], object]) -
 
 
 def _pieces(lines: Iterator[str]) -> Iterator[str]:
-    """Join lines for the parser; a page that has too many of them is refused before the first."""
+    """Join lines for the parser; a page with too many is refused before the first."""
     piece: list[str] = []
     characters = 0
     for line in list(lines):
@@ -186,9 +185,9 @@ def _sums(pieces: Iterator[str], page: str, give_way: Callable[[], object]) -> d
                 for family in text_string_to_metric_families(piece)
                 for sample in family.samples
             ]
-        except Exception as error:  # the parser raises whatever it stumbles over
-            # What it says quotes the page, and ends up in every decision that passes the substation
-            # over.
+        except Exception as error:  # the parser raises many kinds of exceptions
+            # The message quotes the page, and is repeated in every decision that rules out the
+            # substation.
             why = f"{type(error).__name__}: {shown(str(error), _MAX_REASON_LENGTH)}"
             raise UnreadableGauge(f"not Prometheus text ({why}); {beginning(page)}") from None
         for sample in samples:
@@ -201,7 +200,7 @@ def _sums(pieces: Iterator[str], page: str, give_way: Callable[[], object]) -> d
 
 
 def _float(value: float) -> float:
-    """Take a number as Prometheus does; the parser makes integers of any length."""
+    """Return a number as Prometheus reads it; the parser returns integers of any length."""
     try:
         return float(value)
     except OverflowError:
@@ -212,7 +211,7 @@ def _load(values: dict[str, float], names: GaugeNames) -> int:
     value = values[names.load]
     if names.vehicle_kw is None:
         return _vehicles(value, names.load)
-    # What others draw counts, if only in part, as a vehicle; a little is the noise of a meter.
+    # A partial load by others counts as a whole vehicle; a little is measurement noise.
     return max(0, math.ceil(_in_bounds(value, names.load, "power") / names.vehicle_kw - _NOISE))
 
 
@@ -233,13 +232,13 @@ def _capacity(values: dict[str, float], names: GaugeNames) -> int:
 def _vehicles(value: float, name: str) -> int:
     count = _in_bounds(value, name, "number of vehicles")
     if count != int(count):
-        raise UnreadableGauge(f"{name} is {value:g}, which is no number of vehicles")
+        raise UnreadableGauge(f"{name} is {value:g}, which is not a number of vehicles")
     return int(count)
 
 
 def _in_bounds(value: float, name: str, what: str) -> float:
     if not math.isfinite(value) or value < 0:
-        raise UnreadableGauge(f"{name} is {value:g}, which is no {what}")
+        raise UnreadableGauge(f"{name} is {value:g}, which is not a {what}")
     if value > _MOST:
         raise UnreadableGauge(f"{name} is {value:g}; no substation has more than {_MOST:,}")
     return value
@@ -251,7 +250,7 @@ def _number(values: dict[str, float], name: str) -> float | None:
 
 
 def _amount(values: dict[str, float], name: str) -> float | None:
-    """Return a power, an energy or a factor; None where the page tells none that can be."""
+    """Return a power, an energy or a factor; None if the page has no plausible value."""
     value = _number(values, name)
     if value is None or not 0 <= value <= _MAX_AMOUNT:
         return None

@@ -1,4 +1,4 @@
-"""The last minutes of every substation, sampled steadily: bounded in memory, size and cost."""
+"""The last minutes of every substation, sampled regularly, with bounded memory and cost."""
 
 from array import array
 from collections.abc import Iterable
@@ -11,34 +11,34 @@ from load_balancer.routing.substation import Health, Substation
 
 INTERVAL_S = 1.0
 KEPT = 600  # samples: ten minutes
-# Most numbers that an answer lists, some 250 KB: of many substations every second sample is listed,
-# or every third, and so on.
+# Maximum number of values in a response, some 250 KB: with many substations only every second
+# sample is listed, or every third, and so on.
 _MAX_VALUES = 40_000
 _SERIES = ("load", "power_kw", "power_limit_kw")
 _NOTHING = array("f", [nan])
 
 
 class History:
-    """A ring of samples for each substation: 7 KB each, whatever happens there."""
+    """A ring buffer of samples per substation, 7 KB each."""
 
     def __init__(self) -> None:
         self._rings: dict[str, _Ring] = {}  # by address
         self._last: int | None = None  # number of the newest sample, counted on the clock
         self._sampled_at = 0.0
         self._kept = 0
-        self._document: bytes | None = None  # of the newest sample; written when it is asked for
+        self._document: bytes | None = None  # of the newest sample; encoded on request
 
     def sample(self, substations: Iterable[Substation], now: float) -> None:
-        """Take a sample; what is not known now, or was not while nobody sampled, is left empty.
+        """Take a sample; unknown values, and samples that were not taken, stay empty.
 
         Args:
-            substations: all that there are; one that is not there any more is forgotten.
-            now: any steady clock, seconds.
+            substations: all substations; others are forgotten.
+            now: any monotonic clock, seconds.
         """
         number = int(now / INTERVAL_S)
         skipped = 0 if self._last is None else min(KEPT, number - self._last) - 1
         if skipped < 0:
-            return  # this one has been taken
+            return  # this sample has been taken
         self._last, self._sampled_at, self._document = number, now, None
         self._kept = min(KEPT, self._kept + skipped + 1)
         place = number % KEPT
@@ -51,7 +51,7 @@ class History:
         self._rings = rings
 
     def document(self, now: float) -> bytes:
-        """Write all samples, oldest first, as `GET /history` answers."""
+        """Return all samples, oldest first, as the JSON of `GET /history`."""
         if self._document is None:
             self._document = orjson.dumps(self._written())[1:]
         age_s = max(0.0, now - self._sampled_at) if self._kept else 0.0
@@ -70,7 +70,7 @@ class History:
 
 
 class _Ring:
-    """One substation's samples. NaN, which is written as null, is what was not known."""
+    """One substation's samples. NaN, which becomes null in JSON, means unknown."""
 
     __slots__ = ("_series", "name")
 
@@ -85,7 +85,7 @@ class _Ring:
             series[place] = value
 
     def read(self, oldest: int, kept: int, step: int) -> dict[str, list[float]]:
-        """List every `step`th of those kept, up to the newest."""
+        """Return every `step`th sample up to the newest."""
         newest_first = ((series[oldest:] + series[:oldest])[::-1] for series in self._series)
         return {
             name: [round(value, 1) for value in series[:kept:step][::-1]]

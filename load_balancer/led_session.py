@@ -1,4 +1,4 @@
-"""A session that this balancer leads: what it asks for, where it stands, who waits for its end."""
+"""A session that this balancer leads: its request, its state, and who waits for its end."""
 
 import time
 from collections.abc import Callable
@@ -10,26 +10,26 @@ from gevent.event import Event
 from grid_common.api.charge import Session
 from grid_common.http.cancellation import CancelScope
 from grid_common.http.client import UpstreamResponse
+from load_balancer.gateway_lease import GatewayLease
 from load_balancer.routing.demand import Demand
 from load_balancer.routing.legs import LegRecord, Legs
 from load_balancer.routing.outcome import Outcome
 from load_balancer.routing.queue import Dispatch, QueuedSession, nobody
 from load_balancer.routing.substation import Substation
-from load_balancer.vouchers import Vouchers
 
 FULL_BATTERY = 1.0
 STOPPED_BY_CALLER = "stopped by its caller"
 
 
 class AttemptRevoked(BaseException):
-    """The substation of this attempt is lost; the pool has the session in its queue again.
+    """The substation of this attempt is lost; the pool has queued the session again.
 
-    A BaseException, like gevent.Timeout, so that no library on the way swallows it.
+    A BaseException, like gevent.Timeout, so that no library swallows it.
     """
 
 
 class StopRequested(BaseException):
-    """The session is to end, and its substation did not say that it has."""
+    """The session is to end, but its substation has not confirmed it."""
 
 
 class ChargeResult(NamedTuple):
@@ -41,13 +41,13 @@ class ChargeResult(NamedTuple):
     attempts: int
     waited_s: float
     charging_s: float
-    # the predicted charging time, what the substation told of the energy
+    # the predicted charging time, and the energy values that the substation reported
     reported: dict[str, float]
-    legs: list[LegRecord]  # where there was more than one
-    reason: str | None = None  # of one that was stopped
+    legs: list[LegRecord]  # if there was more than one
+    reason: str | None = None  # why it was stopped
 
     def document(self) -> dict[str, Any]:
-        """Build the answer of `POST /charge`."""
+        """Return the response document of `POST /charge`."""
         document: dict[str, Any] = {
             "status": self.status,
             **self.session.members(),
@@ -65,20 +65,20 @@ class ChargeResult(NamedTuple):
 
 
 class LedSession:
-    """One session from its arrival to its end. Lets the pool wake it, or break off its attempt."""
+    """One session from arrival to end. The pool uses it to wake it, or to interrupt its attempt."""
 
-    # Most sessions need none of these: what stays as it is here costs them nothing.
+    # Most sessions need none of these: as class attributes they cost no memory per session.
     attempt: CancelScope | None = None
-    attach_to: Substation | None = None  # where it charges already
-    target_kwh = 0.0  # what its substation was asked for last
+    attach_to: Substation | None = None  # where it is already charging
+    target_kwh = 0.0  # the last target sent to its substation
     was_settled = False  # a substation that it left was asked to stop it
-    resuming = False  # it is being looked for at the substations
-    dropped = False  # another balancer leads it, or this one does so anew: nothing is done for it
-    vouchers: Vouchers | None = None  # of a durable one
+    resuming = False  # the substations are being searched for it
+    dropped = False  # led by another balancer, or started again by this one: nothing more to do
+    lease: GatewayLease | None = None  # of a durable one
     stop_reason: str | None = None
-    has_last_word = False  # the substation at which it charged has said what it got until its stop
-    _dispatched: Event | None = None  # only where it has to wait
-    # Of durable ones, and of those that are stopped:
+    has_final_report = False  # its substation has reported its energy up to its stop
+    _dispatched: Event | None = None  # only if it has to wait
+    # Only for durable and stopped sessions:
     waiters = 0
     done: Event | None = None
     grace_timer: "Greenlet[..., None] | None" = None
@@ -94,13 +94,13 @@ class LedSession:
         grace_s: float | None,
         on_revoked: "Callable[[LedSession, Dispatch], None]",
     ) -> None:
-        """Take a session in.
+        """Create a session.
 
         Args:
             session: what is asked for.
-            request_id: passed on, so that one grep finds it in every log.
-            wait_s: longest that it waits for a free point, seconds.
-            grace_s: how long it goes on when nobody waits for it; None: not at all.
+            request_id: ID of the request in all log lines.
+            wait_s: maximum wait for a free point, seconds.
+            grace_s: how long it continues if nobody waits for it, seconds; None stops it then.
             on_revoked: called when its substation is lost, before it is dispatched again.
         """
         now = time.monotonic()
@@ -118,25 +118,26 @@ class LedSession:
             on_dispatch=self._on_dispatch,
             on_revoked=self._on_revoked,
         )
-        self.failures: dict[str, str] = {}  # by substation, what came of the last attempt there
+        self.failures: dict[str, str] = {}  # by substation, the result of the last attempt there
         self.amendments: list[Greenlet[..., tuple[Outcome, UpstreamResponse] | None]] = []
         self.settling: dict[str, Event] = {}  # by register, set once its DELETE was answered
 
-    def is_vouched_for(self) -> bool:
-        """Whether it is this balancer's to dispatch, to amend and to stop elsewhere."""
+    def has_lease(self) -> bool:
+        """Return whether this balancer may dispatch it, amend it, and stop it elsewhere."""
         if self.dropped:
             return False
-        return self.vouchers is None or self.vouchers.hold(time.monotonic())
+        return self.lease is None or self.lease.is_valid(time.monotonic())
 
     @property
     def is_durable(self) -> bool:
-        """Whether it outlives the connection of who asked for it."""
+        """Whether it outlives the connection of its caller."""
         return self.grace_s is not None
 
     def session_at(self, register: str) -> Session:
-        """Return what is asked of a substation: to bring its register to what the others leave.
+        """Return the request to a substation: its register is to reach what the others leave over.
 
-        The battery is as it was before the substation's own attempts, and after those elsewhere.
+        The state of charge is the one before the substation's own attempts and after those
+        elsewhere.
         """
         if not self.legs:
             return self.session
@@ -144,7 +145,7 @@ class LedSession:
         return asked._replace(kwh=self.legs.target_kwh(register))
 
     def update_demand(self) -> None:
-        """Have its next substation chosen by what it still has to get."""
+        """Have its next substation chosen by the energy that it still needs."""
         if self.legs.delivered_kwh:
             self.queued.demand = Demand(*self._after(self.legs.delivered_kwh)[2:])
 
@@ -162,11 +163,11 @@ class LedSession:
         self._dispatched = None
 
     def close(self) -> None:
-        """End its part in the pool: what is left must not be a cycle, for those collect late."""
+        """End its part in the pool, without a reference cycle, which would be collected late."""
         self.queued.on_dispatch = self.queued.on_revoked = nobody
 
     def wake(self) -> None:
-        """Have it look at where it stands, if it waits."""
+        """Make it check its state, if it is waiting."""
         if self._dispatched is not None:
             self._dispatched.set()
 

@@ -1,4 +1,4 @@
-"""The balancer's metrics, read from the pool at each scrape: there is no second count to drift."""
+"""The balancer's metrics, read from the pool at each scrape: no second count that could drift."""
 
 import math
 import time
@@ -26,21 +26,21 @@ OUTCOMES = (
 FAILOVERS = ("refused", "reset", "garbled", "error", "rejected", "lost", "stopped")
 REFUSALS = ("deadline", "queue_full", "rejected")
 EJECTIONS = ("refused", "reset", "garbled", "error", "unreadable", "missed_polls")
-# What of a reading is shown under its own name.
+# Values of a reading that are exported under their own names.
 _POWER = {
-    "substation_point_power_kw": "Most power that one point gives, kW",
+    "substation_point_power_kw": "Maximum power of one point, kW",
     "substation_power_kw": "Power drawn at the last poll, kW",
     "substation_committed_power_kw": "Power that its vehicles could draw without a limit, kW",
-    "substation_power_limit_kw": "Most power it may draw, kW",
-    "substation_remaining_energy_kwh": "Energy that its vehicles still have to get, kWh",
+    "substation_power_limit_kw": "Maximum power that it may draw, kW",
+    "substation_remaining_energy_kwh": "Energy still to be delivered to its vehicles, kWh",
 }
-_FINISH = "Time until, as predicted, of the vehicles that this balancer dispatched there the"
-# Bounds of the histogram of predictions' errors, as shares of the predicted time.
+_FINISH = "Predicted time until, of the vehicles that this balancer dispatched there, the"
+# Buckets of the histogram of prediction errors, relative to the predicted time.
 PREDICTION_ERRORS = (-0.5, -0.2, -0.1, -0.05, -0.02, -0.01, 0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1)
 
 
 class BalancerCollector(Collector):
-    """Shows the pool to Prometheus."""
+    """Exports the pool to Prometheus."""
 
     def __init__(self, pool: Pool, dispatcher: Dispatcher, registers: Registers) -> None:
         self._pool = pool
@@ -48,15 +48,15 @@ class BalancerCollector(Collector):
         self._registers = registers
 
     def collect(self) -> Iterator[Metric]:
-        """Yield the metrics as they are now."""
+        """Yield the current metrics."""
         yield GaugeMetricFamily(
             "balancer_waiting_sessions",
-            "Vehicles in the queue for a point",
+            "Vehicles in the wait queue",
             len(self._pool.waiting),
         )
         yield GaugeMetricFamily(
             "balancer_left_in_line_sessions",
-            "Vehicles in the queue beside a free point, for a better one that frees soon",
+            "Vehicles in the wait queue that left a free point for a better one that frees soon",
             len(self._pool.left_in_line),
         )
         yield from self._legs()
@@ -64,7 +64,7 @@ class BalancerCollector(Collector):
         substations = [substation.name for substation in self._pool.substations.values()]
         yield _by_substation(
             "balancer_dispatches",
-            "Dispatches that ended, by how",
+            "Dispatches that ended, by outcome",
             "outcome",
             self._pool.dispatches,
             substations,
@@ -72,7 +72,7 @@ class BalancerCollector(Collector):
         )
         yield _by_substation(
             "balancer_ejections",
-            "Times that a substation was ejected, by why",
+            "Ejections of a substation, by reason",
             "reason",
             self._pool.ejections,
             substations,
@@ -80,7 +80,7 @@ class BalancerCollector(Collector):
         )
         too_fast = CounterMetricFamily(
             "balancer_too_fast_charges",
-            "Answers that a vehicle is charged before its energy can have flowed",
+            "Responses that report a vehicle as charged before its energy can have flowed",
             labels=["substation"],
         )
         for name, count in {**dict.fromkeys(substations, 0), **self._dispatcher.too_fast}.items():
@@ -88,12 +88,12 @@ class BalancerCollector(Collector):
         yield too_fast
         yield _by_reason(
             "balancer_failovers",
-            "Vehicles sent on to another substation, by why",
+            "Vehicles sent on to another substation, by reason",
             self._pool.failovers,
             FAILOVERS,
         )
         yield _by_reason(
-            "balancer_refusals", "Vehicles refused, by why", self._dispatcher.refusals, REFUSALS
+            "balancer_refusals", "Vehicles refused, by reason", self._dispatcher.refusals, REFUSALS
         )
 
     def _legs(self) -> Iterator[Metric]:
@@ -104,12 +104,12 @@ class BalancerCollector(Collector):
         )
         yield CounterMetricFamily(
             "balancer_energy_delivered_twice_kwh",
-            "Energy that sessions got over what they asked for, as far as it is known by now, kWh",
+            "Energy delivered to sessions beyond their requests, as far as it is known, kWh",
             self._registers.counted_twice_kwh,
         )
         amended = CounterMetricFamily(
             "balancer_amended_charges",
-            "Running charges that were asked for anew with less, for more came from elsewhere",
+            "Running charges whose target was reduced because of energy delivered elsewhere",
             labels=["substation"],
         )
         substations = {substation.name: 0 for substation in self._pool.substations.values()}
@@ -118,7 +118,7 @@ class BalancerCollector(Collector):
         yield amended
         yield GaugeMetricFamily(
             "balancer_open_legs",
-            "Sessions' parts at substations that were lost before they told how it ended",
+            "Legs at substations that were lost before they reported how the leg ended",
             self._registers.open_legs,
         )
 
@@ -130,18 +130,30 @@ class BalancerCollector(Collector):
                 ("substation_load", "Estimated vehicles at the substation"),
                 ("substation_own_load", "Vehicles at the substation that this balancer dispatched"),
                 ("substation_foreign_load", "Estimated vehicles at the substation from elsewhere"),
-                ("substation_gauge", "The substation's load as its gauge said at the last poll"),
-                ("substation_capacity", "Vehicles that the substation can hold"),
+                (
+                    "substation_gauge",
+                    "The substation's load according to its gauge at the last poll",
+                ),
+                (
+                    "substation_capacity",
+                    "Number of vehicles that the substation can charge at once",
+                ),
                 ("substation_up", "1 while the substation can be given vehicles"),
-                ("substation_draining", "1 while the substation takes no new vehicle, but is well"),
-                ("substation_drained", "1 while an operator has it take no new vehicle"),
+                (
+                    "substation_draining",
+                    "1 while the substation is healthy but accepts no new vehicle",
+                ),
+                (
+                    "substation_drained",
+                    "1 while an operator keeps new vehicles from the substation",
+                ),
                 *((name, f"{reported}, where published") for name, reported in _POWER.items()),
-                ("gauge_age_seconds", "Age of the gauge"),
+                ("gauge_age_seconds", "Age of the gauge reading, seconds"),
                 ("substation_next_finish_seconds", f"{_FINISH} first is charged"),
                 ("substation_last_finish_seconds", f"{_FINISH} last is charged"),
             )
         }
-        # Of two addresses of one name, as when a container was replaced, the one that is there.
+        # If a name has two addresses, for example of a replaced container, the one that exists.
         named = {
             substation.name: substation
             for substation in sorted(
@@ -168,7 +180,7 @@ class BalancerCollector(Collector):
                     "substation_capacity": substation.capacity,
                     "gauge_age_seconds": substation.gauge_age_s(now),
                 }
-                if substation.health is not Health.DOWN:  # what it drew then, nobody knows now
+                if substation.health is not Health.DOWN:  # while it is down, its power is unknown
                     reported = {
                         name: getattr(substation.reading, name.removeprefix("substation_"))
                         for name in _POWER
@@ -188,7 +200,7 @@ def _by_substation(
     substations: Iterable[str],
     known: Iterable[str],
 ) -> Metric:
-    """A counter by substation that starts at 0, so that the first increase is seen as one."""
+    """A counter by substation that starts at 0, so that the first event shows as an increase."""
     family = CounterMetricFamily(name, help_text, labels=["substation", label])
     zeros = {(substation, value): 0 for substation in substations for value in known}
     for (substation, value), count in {**zeros, **counts}.items():

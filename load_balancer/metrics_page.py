@@ -1,4 +1,4 @@
-"""A substation's answer to `GET /metrics`, turned into text. Pure."""
+"""Decodes a substation's response to `GET /metrics`. Pure."""
 
 import zlib
 
@@ -9,18 +9,18 @@ from load_balancer.routing.outcome import describe
 
 # Without an Accept-Encoding a substation may compress (RFC 9110, section 12.5.3).
 _GZIP = frozenset({"gzip", "x-gzip"})
-_GZIP_WITH_HEADER = 31  # zlib's number for it
+_GZIP_WITH_HEADER = 31  # wbits value of zlib for gzip
 
 
 def page_text(answer: UpstreamResponse, limit: int) -> str:
-    """Return the page.
+    """Return the page as text.
 
     Args:
-        answer: what came back.
-        limit: most bytes that the page may have once unpacked.
+        answer: the response.
+        limit: maximum size of the page after decompression, bytes.
 
     Raises:
-        UnreadableGauge: it is no page, or too large a one.
+        UnreadableGauge: it is not a page, or too large.
     """
     body, coding = answer.body, answer.content_encoding.strip().lower()
     if coding in _GZIP:
@@ -35,7 +35,7 @@ def page_text(answer: UpstreamResponse, limit: int) -> str:
 
 
 def over_limit(limit: int) -> UnreadableGauge:
-    """Say that the page is too large."""
+    """Return the error for a page that is too large."""
     return UnreadableGauge(f"its page is over {limit} bytes (MAX_METRICS_BYTES)")
 
 
@@ -44,9 +44,9 @@ def _unpacked(body: bytes, limit: int) -> bytes:
     try:
         page = unpacker.decompress(body, limit + 1)
     except zlib.error as error:
-        raise UnreadableGauge(f"its page says that it is gzip, and is not ({error})") from None
+        raise UnreadableGauge(f"its page is declared as gzip, but is not ({error})") from None
     if len(page) > limit:
         raise over_limit(limit)
     if not unpacker.eof:
-        raise UnreadableGauge("its page is gzip that ends too early")
+        raise UnreadableGauge("its gzip page is truncated")
     return page

@@ -1,4 +1,4 @@
-"""Describes the balancer for OpenAPI."""
+"""The balancer's OpenAPI description."""
 
 from typing import Any
 
@@ -17,37 +17,37 @@ _HEADERS = [
     {
         "name": "Session-Grace",
         "in": "header",
-        "description": "Seconds that the session goes on once nobody waits for it: it is durable, "
-        "and the same `session_id` attaches to it. Left out, a disconnect stops it.",
+        "description": "Seconds that the session continues once nobody waits for it: it is "
+        "durable, and the same `session_id` attaches to it. If omitted, a disconnect stops it.",
         "schema": {"type": "string", "pattern": r"^[0-9]{1,4}$"},
         "example": "300",
     },
     {
         "name": "Session-Resumed",
         "in": "header",
-        "description": "`?1`: this id was sent before, so it is looked for at the substations.",
+        "description": "`?1`: this ID was sent before, so the substations are searched for it.",
         "schema": {"enum": ["?1"]},
     },
     {
         "name": "Session-Owner",
         "in": "header",
-        "description": "The gateway that asks, which has other balancers too: by this name it is "
-        "heard from, here and with `GET /healthz`.",
+        "description": "Name of the calling gateway, if it has other balancers, too. Requests with "
+        "this name, here and to `GET /healthz`, are its signs of life.",
         "schema": {"type": "string", "pattern": "^[A-Za-z0-9._:-]{1,64}$"},
     },
     {
         "name": "Session-Lease",
         "in": "header",
-        "description": "Seconds without a word from that gateway after which the session is "
-        "dispatched no more: another balancer may lead it. Less than 0.1 counts as 0.1.",
+        "description": "Seconds without a sign of life from that gateway after which the session "
+        "is not dispatched any more: another balancer may lead it. At least 0.1.",
         "schema": {"type": "string", "pattern": r"^[0-9]{1,4}(\.[0-9]{1,9})?$"},
         "example": "3",
     },
     {
         "name": "Session-Sent",
         "in": "header",
-        "description": "When that gateway sent this, by a clock of its own, seconds: it was heard "
-        "from then, however late this comes.",
+        "description": "When that gateway sent this, by its own monotonic clock, seconds: the sign "
+        "of life counts from then, however late it arrives.",
         "schema": {"type": "string", "pattern": r"^[0-9]{1,12}(\.[0-9]{1,9})?$"},
         "example": "12.345",
     },
@@ -57,19 +57,19 @@ _HEADERS = [
 _HOLDS = {
     "/holds": {
         "get": {
-            "summary": "What this balancer holds, for those that share its substations",
+            "summary": "The vehicles of this balancer, for those that share its substations",
             "parameters": [
                 {
                     "name": "since",
                     "in": "query",
-                    "description": "`version` of the answer before: answered once it is another "
-                    "one, or after a second",
+                    "description": "`version` of the previous response: answered once it has "
+                    "changed, or after a second",
                     "schema": {"type": "integer", "minimum": 0},
                 }
             ],
             "responses": {
                 "200": content(
-                    "Vehicles and names by the substations' addresses",
+                    "Vehicles and names, by the substations' addresses",
                     an_object(
                         {
                             "balancer": TEXT,
@@ -88,7 +88,7 @@ _HOLDS = {
 
 
 def description(max_kwh: float) -> dict[str, Any]:
-    """Describe a balancer."""
+    """Return the balancer's description."""
     document = inner_description("Balancer", max_kwh, waits=True)
     document["paths"] |= session_routes.paths() | drain_routes.paths()
     document["paths"] |= _HOLDS

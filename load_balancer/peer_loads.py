@@ -1,4 +1,4 @@
-"""What other balancers hold at one substation, by their own words. Pure."""
+"""The vehicles that other balancers report to have at one substation. Pure."""
 
 from dataclasses import dataclass
 
@@ -13,11 +13,11 @@ class _Peer:
 
 
 class PeerLoads:
-    """Vehicles of each other balancer that tells, now and when the gauge was read.
+    """Vehicles of each other balancer that reports, now and when the gauge was read.
 
     Attributes:
-        now: vehicles of all together, by their last words.
-        at_reading: of all together, when the gauge was read: the most that each may have had.
+        now: vehicles of all of them, by their last reports.
+        at_reading: vehicles of all of them when the gauge was read: the maximum for each.
     """
 
     def __init__(self) -> None:
@@ -27,35 +27,35 @@ class PeerLoads:
 
     @property
     def count(self) -> int:
-        """How many balancers tell."""
+        """Number of balancers that report."""
         return len(self._peers)
 
     def hold(self, name: str, vehicles: int) -> None:
-        """Take in a balancer's word."""
+        """Record a balancer's report."""
         peer = self._peers.get(name)
         if peer is None:
-            # What it holds is in the gauge, as foreign load: nothing of that is counted twice.
+            # The gauge contains its vehicles as foreign load already: do not count them twice.
             peer = self._peers[name] = _Peer(0)
             peer.heard_since = False
         self.now += vehicles - peer.now
         peer.now = vehicles
         if not peer.heard_since:
-            # The gauge was read between its last word and this one: it shows the one or the other.
-            # With the greater, a balancer's vehicles are never taken for foreign load.
+            # The gauge was read between its last report and this one, and shows one or the other.
+            # Take the greater, so that a balancer's vehicles never count as foreign load.
             peer.heard_since = True
             rise = max(0, vehicles - peer.at_reading)
             peer.at_reading += rise
             self.at_reading += rise
 
     def forget(self, name: str) -> None:
-        """A balancer tells no more: what it holds is foreign load again."""
+        """Drop a balancer that no longer reports: its vehicles are foreign load again."""
         peer = self._peers.pop(name, None)
         if peer is not None:
             self.now -= peer.now
             self.at_reading -= peer.at_reading
 
     def read(self) -> None:
-        """The gauge was read."""
+        """Note that the gauge was read."""
         self.at_reading = self.now
         for peer in self._peers.values():
             peer.at_reading, peer.heard_since = peer.now, False

@@ -1,8 +1,8 @@
-"""Has the balancers that share substations know what each of them holds there.
+"""Shares between balancers how many vehicles each has at the substations.
 
-Each asks every other one, again and again; an answer comes as soon as something has changed, and
-within a second in any case. So an estimate is as good as that of one balancer alone, less what the
-others did within some 50 ms.
+Each balancer queries every other one repeatedly. A response comes as soon as something changes, and
+after a second at the latest. So an estimate is as good as that of a single balancer, except for
+what the others did within some 50 ms.
 """
 
 import time
@@ -21,38 +21,38 @@ from load_balancer.discovery import Directory
 from load_balancer.routing.pool import Pool
 from load_balancer.settings import Settings
 
-__all__ = ["PAUSE_S", "Holdings", "Peers"]
+__all__ = ["PAUSE_S", "OwnLoads", "Peers"]
 
-# Two answers to one balancer are so far apart at least, seconds, and so much more for each
-# substation, for all of them are listed.
+# Minimum time between two responses to one balancer, seconds, and additional time per substation,
+# because all of them are listed.
 PAUSE_S, _PAUSE_EACH_S = 0.05, 0.0002
-# An answer comes after this at the latest, seconds, and is waited for as much longer.
+# Maximum time until a response, seconds, and how much longer to wait for it.
 _MAX_S, _LATE_S = 1.0, 1.5
-# Pauses until one that does not answer, or is this balancer itself, is asked again, seconds.
+# Pauses before retrying a balancer that does not respond, or that is this balancer itself, seconds.
 _ASK_AGAIN_S, _ITSELF_S = 0.5, 5.0
 _LIMIT = 4_194_304
 _MAX_HELD = 1_000_000
 
 
-class Holdings:
-    """What this balancer tells the others."""
+class OwnLoads:
+    """The vehicles of this balancer, as reported to the others."""
 
     def __init__(self, pool: Pool, name: str) -> None:
-        """Prepare.
+        """Create a report.
 
         Args:
-            pool: knows what is held.
-            name: this balancer's, made up at its start.
+            pool: the pool that holds the vehicles.
+            name: this balancer's name, generated at its start.
         """
         self.name = name
         self.began = time.time()
         self._pool = pool
 
     def wait(self, since: int) -> bytes:
-        """Answer once this balancer's vehicles are not where they were at that version.
+        """Return the report once it has changed since that version.
 
         Args:
-            since: `version` of the answer before.
+            since: `version` of the previous response.
         """
         pool = self._pool
         pause_s = PAUSE_S + _PAUSE_EACH_S * len(pool.substations)
@@ -73,7 +73,7 @@ class Holdings:
         )
 
 
-class _Word(NamedTuple):
+class _PeerReport(NamedTuple):
     name: str
     began: float
     version: int
@@ -83,32 +83,32 @@ class _Word(NamedTuple):
 
 
 class Peers:
-    """Follows the other balancers. One for the process."""
+    """Follows the other balancers. One per process."""
 
     def __init__(
         self,
         settings: Settings,
         pool: Pool,
         directory: Directory,
-        holdings: Holdings,
+        own_loads: OwnLoads,
         *,
         random: Random,
         log: Log,
     ) -> None:
-        """Begin to look for them, where `PEERS` says where they are."""
+        """Start to look up the URLs in `PEERS`, if any."""
         self._settings = settings
         self._pool = pool
         self._directory = directory
-        self._holdings = holdings
+        self._own_loads = own_loads
         self._random = random
         self._log = log
-        self._followed: dict[str, set[str]] = {}  # addresses, by the URL that led to them
+        self._followed: dict[str, set[str]] = {}  # addresses, by the URL that resolved to them
         self._heard: dict[str, str] = {}  # names of balancers, by address
         for url in settings.peer_urls:
             gevent.spawn(self._look_up, url)
 
     def _look_up(self, url: HttpUrl) -> None:
-        """Follow all that a name leads to, as that changes."""
+        """Follow the addresses that a name resolves to."""
         found: set[str] = set()
         while True:
             try:
@@ -132,7 +132,7 @@ class Peers:
             gevent.sleep(self._settings.resolve_interval * self._random.uniform(0.9, 1.1))
 
     def _follow(self, url: HttpUrl, address: str) -> None:
-        """Ask one balancer for as long as its name leads to it."""
+        """Query one balancer while its name resolves to it."""
         upstream = Upstream(
             address,
             connect_timeout_s=self._settings.connect_timeout,
@@ -142,7 +142,7 @@ class Peers:
         since = -1
         while address in self._followed[str(url)]:
             try:
-                word = _read(
+                report = _read(
                     upstream.request(
                         "GET",
                         f"/holds?since={since}",
@@ -155,25 +155,25 @@ class Peers:
                 since = -1
                 gevent.sleep(_ASK_AGAIN_S * self._random.uniform(0.8, 1.2))
                 continue
-            if word.name == self._holdings.name:
+            if report.name == self._own_loads.name:
                 gevent.sleep(_ITSELF_S)
                 continue
-            since = word.version
-            self._take(address, word)
-            gevent.sleep(word.pause_s)
-        self._lost(address, "its name leads elsewhere")
+            since = report.version
+            self._take(address, report)
+            gevent.sleep(report.pause_s)
+        self._lost(address, "its name resolves to other addresses")
         upstream.close()
 
-    def _take(self, address: str, word: _Word) -> None:
+    def _take(self, address: str, report: _PeerReport) -> None:
         before = self._heard.get(address)
-        if before != word.name:
+        if before != report.name:
             if before is not None:
                 self._pool.forget_peer(before)
-            self._heard[address] = word.name
-            self._log.info("balancer found", balancer=word.name, address=address)
-        if (word.began, word.name) < (self._holdings.began, self._holdings.name):
-            self._directory.call(word.names)
-        self._pool.peer_holds(word.name, word.holds, time.monotonic())
+            self._heard[address] = report.name
+            self._log.info("balancer found", balancer=report.name, address=address)
+        if (report.began, report.name) < (self._own_loads.began, self._own_loads.name):
+            self._directory.call(report.names)
+        self._pool.peer_holds(report.name, report.holds, time.monotonic())
 
     def _lost(self, address: str, why: str) -> None:
         name = self._heard.pop(address, None)
@@ -183,13 +183,13 @@ class Peers:
                 self._pool.forget_peer(name)
 
 
-def _read(answer: UpstreamResponse) -> _Word:
+def _read(answer: UpstreamResponse) -> _PeerReport:
     try:
         reported: Mapping[str, Any] = orjson.loads(answer.body)
         holds = {str(at): min(_MAX_HELD, max(0, int(n))) for at, n in reported["holds"].items()}
         names = {str(at): str(name) for at, name in reported["names"].items()}
         pause_s = min(_MAX_S, max(PAUSE_S, float(reported["pause_s"])))
-        return _Word(
+        return _PeerReport(
             str(reported["balancer"]),
             float(reported["began"]),
             int(reported["version"]),
@@ -198,4 +198,4 @@ def _read(answer: UpstreamResponse) -> _Word:
             names,
         )
     except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
-        raise ProtocolError(f"answered {answer.status} where it was asked what it holds") from error
+        raise ProtocolError(f"answered {answer.status} when asked for its vehicles") from error

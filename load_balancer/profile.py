@@ -1,4 +1,4 @@
-"""What differs from substation to substation: how each is asked, and what its words mean. Pure."""
+"""How substations differ: how to call each, and what its responses mean. Pure."""
 
 from typing import Annotated, Any, Literal, NamedTuple, Self
 
@@ -8,41 +8,41 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from grid_common.api.charge import Session
 from load_balancer.template import FROM_POWER, fields_of, filled, values_of
 
-# In ASCII, and without what a browser keeps to itself (#).
+# ASCII, without the fragment (#), which is never sent.
 UrlPath = Annotated[str, Field(pattern=r'^/[!-"$-~]*$', max_length=2000)]
 GaugeName = Annotated[str, Field(pattern=r"^[a-zA-Z_:][a-zA-Z0-9_:]*$", max_length=200)]
 Port = Annotated[int, Field(ge=1, le=65_535)]
-# A watt at the least: what is divided by next to nothing is no number of vehicles, nor of seconds.
+# At least a watt: dividing by nearly nothing gives no useful number of vehicles or seconds.
 Kilowatts = Annotated[float, Field(ge=0.001, le=1_000_000, allow_inf_nan=False)]
 
 _EXAMPLE = Session("s", "v", 1.0, 1.0, 1.0, 0.5)
 
 
 def check_gauges_differ(load: str, capacity: str) -> None:
-    """Check the names of the two gauges.
+    """Check that the names of the two gauges differ.
 
     Raises:
-        ValueError: they are one, so that the substation would always be full.
+        ValueError: they are the same, so that the substation would always be full.
     """
     if load == capacity:
         raise ValueError(
-            f"gauge_name and capacity_gauge_name are both {load}; where there is no gauge of the "
-            "capacity, set default_capacity and leave capacity_gauge_name out"
+            f"gauge_name and capacity_gauge_name are both {load}; if there is no gauge of the "
+            "capacity, set default_capacity and omit capacity_gauge_name"
         )
 
 
 class ChargeCall(NamedTuple):
-    """What is posted to a substation for one vehicle."""
+    """The request to a substation for one vehicle."""
 
     path: str
     body: bytes
 
 
 class SubstationProfile(BaseModel):
-    """How one substation is asked to charge a vehicle, and how its page and its answers are read.
+    """How to ask one substation to charge a vehicle, and how to read its page and responses.
 
-    Each field can be set for one substation, or for all, in SUBSTATIONS_FILE; see
-    docs/your-own-substations.md. A template is a text with {vehicle_id} and the like in it.
+    Each field can be set in SUBSTATIONS_FILE, for one substation or for all; see
+    docs/your-own-substations.md. A template is a text that contains {vehicle_id} or similar.
     """
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
@@ -116,8 +116,8 @@ class SubstationProfile(BaseModel):
     def _units_fit(self) -> Self:
         if self.load_unit == "vehicles" and not float(self.default_capacity or 1).is_integer():
             raise ValueError(
-                f"default_capacity = {self.default_capacity:g} is no number of vehicles; give a "
-                'whole one, or set load_unit = "kW"'
+                f"default_capacity = {self.default_capacity:g} is not a number of vehicles; give a "
+                'whole number, or set load_unit = "kW"'
             )
         if self.vehicle_kw is None:
             if self.load_unit == "kW":
@@ -128,7 +128,7 @@ class SubstationProfile(BaseModel):
         return self
 
     def call(self, session: Session) -> ChargeCall:
-        """Write what is posted for a vehicle."""
+        """Return the request for a vehicle."""
         if self.body is None and "{" not in self.charge_path:
             return ChargeCall(self.charge_path, session.body())
         values = values_of(session, self.vehicle_kw)

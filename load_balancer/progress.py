@@ -1,4 +1,4 @@
-"""Asks one substation, with each poll's interval, how far its sessions are."""
+"""Queries the progress of one substation's sessions, as often as it is polled."""
 
 import time
 from random import Random
@@ -14,21 +14,22 @@ from load_balancer.routing.substation import Health, Substation
 from load_balancer.substation_client import SubstationClient
 from load_balancer.turns import Pause, Turns
 
-# One that keeps no registers may be replaced by one that does: asked again after this, seconds.
+# A substation without registers may be replaced by one with them: ask it again after this time,
+# seconds.
 _ASK_AGAIN_S = 60.0
-# Until its gauge is read for the first time a substation is not asked for more, seconds.
+# Pause until a substation's gauge was read for the first time, seconds.
 _NOT_YET_S = 0.25
 _ANSWERS = (Health.UP, Health.DRAINING)
-# Questions in a row that one which answers its polls may leave unanswered until it is taken to keep
-# no registers.
+# Consecutive failures after which a substation that answers its polls is assumed to have no
+# registers.
 _UNANSWERED = 3
 
 
 class Progress:
-    """Keeps the registers of one substation heard for as long as the pool knows it.
+    """Keeps the registers of one substation up to date while the pool knows it.
 
-    It is this balancer's sign of life there too: a substation that hears nothing for the lease
-    stops what this balancer leads.
+    These queries are also this balancer's signs of life: without one, a substation stops the
+    sessions that this balancer leads after the lease.
     """
 
     def __init__(
@@ -53,16 +54,16 @@ class Progress:
         self._was_down = False
 
     def start(self) -> None:
-        """Ask until the substation is forgotten."""
+        """Query until the substation is forgotten."""
         Turns(self.take_turn).start()
 
     def take_turn(self) -> Pause | None:
-        """Ask, if it is time to; None once the substation is forgotten."""
+        """Query, if it is time to; return None once the substation is forgotten."""
         client, substation, began = self._client, self._substation, time.monotonic()
         if self._registers.clients.get(substation.address) is not client:
             return None
         if client.keeps_registers is None and substation.health not in _ANSWERS:
-            return Pause(_NOT_YET_S, _NOT_YET_S)  # hundreds at once are asked for gauges first
+            return Pause(_NOT_YET_S, _NOT_YET_S)  # with hundreds at once, gauges come first
         interval_s = self._interval_s()
         if self._is_left_alone(began):
             return Pause(interval_s, interval_s)
@@ -74,14 +75,14 @@ class Progress:
         return Pause(shortest_s, pause_s - (time.monotonic() - began))
 
     def _interval_s(self) -> float:
-        """Ask as often as its gauge is polled; what charges there was promised so many words."""
+        """Return the interval of polls, or a shorter one that was promised with running charges."""
         interval_s = self._pool.health_check.interval_s
         return (
             min(interval_s, self._client.promised_s) if self._substation.in_flight else interval_s
         )
 
     def _is_left_alone(self, now: float) -> bool:
-        """Tell whether it keeps no registers; one that was down meanwhile may be another now."""
+        """Return whether it has no registers; one that was down may have been replaced."""
         was_down, self._was_down = self._was_down, self._substation.health is Health.DOWN
         if was_down and not self._was_down:
             self._asked_again_at = now
@@ -102,14 +103,14 @@ class Progress:
             gevent.spawn(self._settle)
 
     def _settle(self) -> None:
-        """Read last words, one by one: there may be thousands, and this must go on meanwhile."""
+        """Read final reports one by one, while queries continue: there may be thousands."""
         try:
             self._registers.settle(self._client, self._substation.name)
         finally:
             self._settles = False
 
     def _note_silence(self) -> None:
-        # One that drains answers its polls too; sessions of before wait until it is heard of.
+        # A draining substation answers its polls, too; resumed sessions wait for its response.
         answers = self._substation.health in (Health.UP, Health.DRAINING)
         if self._client.keeps_registers is None and answers:
             self._unanswered += 1

@@ -1,4 +1,4 @@
-"""What a vehicle that no substation took is told, in a bounded message. Pure."""
+"""Explains to a vehicle why no substation accepted it, in a bounded message. Pure."""
 
 from collections.abc import Iterable, Sequence
 
@@ -18,14 +18,14 @@ def explain(
     substations: Iterable[Substation],
     failures: Sequence[str],
 ) -> str:
-    """Tell why a vehicle is refused.
+    """Return why a vehicle is refused.
 
     Args:
         reason: `deadline`, `queue_full` or `rejected`.
         waited_s: how long it waited, seconds.
-        waiting: how many vehicles wait.
-        substations: the substations; of those that are down it is told why.
-        failures: what came of its attempts, a substation each.
+        waiting: number of waiting vehicles.
+        substations: the substations; for those that are down the reason is included.
+        failures: the result of its last attempt, by substation.
     """
     if reason == "rejected":
         return f"Every substation rejected this vehicle: {_listed(failures)}."
@@ -34,7 +34,7 @@ def explain(
     )
     reported = {
         "deadline": f"No charging point became free within {waited_s:.1f} s.",
-        "queue_full": f"{waiting} vehicles wait already; no more may.",
+        "queue_full": f"{waiting} vehicles are waiting, which is the limit.",
     }[reason]
     if failures:
         reported = f"{reported} Substations that failed it: {_listed(failures)}."
@@ -42,7 +42,7 @@ def explain(
 
 
 def quoted(body: bytes) -> str:
-    """Quote the first words of an answer, after a colon; nothing where it has none."""
+    """Quote the beginning of a response after a colon; empty if it has no body."""
     text = body[:_SHOWN_BYTES].decode("utf-8", "replace").strip()
     return f": {shown(text, _SHOWN_BYTES)}" if text else ""
 

@@ -1,8 +1,8 @@
-"""Keeps each session's legs true to what substations say of their registers.
+"""Updates each session's legs from the reports of substations about their registers.
 
-Words come with the progress of all that charge, with an answer's end, and where an attempt broke
-off by asking. A leg that was left without its last word is **open**: as soon as its substation
-answers again the session is stopped there, if it still charges, and the word read.
+Reports come with the progress of all charging sessions, with the end of a response, and from a
+query if an attempt broke off. A leg without a final report is **open**: as soon as its substation
+responds again, the session is stopped there if it is still charging, and the report is read.
 """
 
 import math
@@ -23,35 +23,36 @@ from load_balancer.routing.substation import Substation
 from load_balancer.substation_client import SubstationClient
 
 _SECONDS_PER_HOUR = 3600
-# Ended sessions, and open legs, that are kept at most; the oldest go first.
+# Maximum number of ended sessions and of open legs to keep; the oldest are dropped first.
 _MAX_KEPT = 10_000
-# Of thousands of sessions whose attempts break at once no more ask what they got before they go on.
+# Maximum number of sessions that query their energy at once when thousands of attempts break.
 _MAX_ASKING = 16
-# A substation that is no longer behind its name may be found at another address for so long.
+# How long a removed substation may reappear at another address, seconds.
 _FORGOTTEN_AFTER_S = 600.0
 
 
 class Registers:
-    """The sessions that this balancer leads or led lately, and what they got where."""
+    """The sessions that this balancer leads or led recently, with their energy by register."""
 
     def __init__(
         self, pool: Pool, *, timeout_s: float, last_word_wait_s: float, lease_s: float, log: Log
     ) -> None:
-        """Begin without any session.
+        """Start without sessions.
 
         Args:
-            pool: where sessions wait and are dispatched.
-            timeout_s: longest that a substation may take to say what it knows.
-            last_word_wait_s: longest that nobody else is asked for what may have flowed at a
-                substation that was lost.
-            lease_s: silence after which a substation stops what this balancer leads.
-            log: of the balancer.
+            pool: the pool in which sessions wait and are dispatched.
+            timeout_s: maximum time for a substation's report, seconds.
+            last_word_wait_s: how long energy that may have flowed unreported at a lost substation
+                is not requested elsewhere, seconds.
+            lease_s: silence after which a substation stops the sessions that this balancer leads,
+                seconds.
+            log: the balancer's log.
         """
         self.clients: dict[str, SubstationClient] = {}  # by address
         self.running: dict[str, LedSession] = {}
         self.ended: OrderedDict[str, LedSession] = OrderedDict()
         self.counted_twice_kwh = 0.0
-        self.amended: Counter[str] = Counter()  # charges asked for anew with less, by substation
+        self.amended: Counter[str] = Counter()  # charges with a reduced target, by substation
         self.moved = 0  # sessions that charged at more than one substation
         self.timeout_s = timeout_s
         self._pool = pool
@@ -64,16 +65,16 @@ class Registers:
     # Sessions
 
     def find(self, session_id: str) -> LedSession | None:
-        """Return a session that is led, or was lately."""
+        """Return a session that this balancer leads, or led recently."""
         return self.running.get(session_id) or self.ended.get(session_id)
 
     def shown(self, session_id: str) -> LedSession | None:
-        """Return a session for who asks where it stands: another balancer may know better."""
+        """Return a session for display, unless another balancer may know better."""
         led = self.find(session_id)
-        return None if led is None or (led.outcome is None and not led.is_vouched_for()) else led
+        return None if led is None or (led.outcome is None and not led.has_lease()) else led
 
     def drop(self, led: LedSession) -> None:
-        """Lead a session no longer, and leave it as it is wherever it charges."""
+        """Stop leading a session; it continues unchanged wherever it is charging."""
         led.dropped, led.stop_reason = True, "led elsewhere"
         if self.running.get(led.session.session_id) is led:
             del self.running[led.session.session_id]
@@ -82,7 +83,7 @@ class Registers:
         self.ends(led)
 
     def keep(self, led: LedSession, for_s: float) -> None:
-        """Remember a session that ended, for so long at most."""
+        """Remember an ended session, for this long at most (seconds)."""
         if led.dropped:
             return
         now = time.monotonic()
@@ -97,13 +98,13 @@ class Registers:
 
     @property
     def open_legs(self) -> int:
-        """How many legs there are whose last word is not known."""
+        """Return the number of legs without a final report."""
         return sum(len(legs) for legs in self._open.values())
 
     # How attempts end
 
     def revoked(self, led: LedSession, dispatch: Dispatch) -> None:
-        """Its substation fell silent, or is gone, and may charge on until the lease is over."""
+        """Handle a lost substation, which may continue to charge until the lease ends."""
         if led.legs.current is None:
             return
         client = self.clients.get(dispatch.substation.address)
@@ -113,14 +114,14 @@ class Registers:
             leg = led.legs.leg(register)
             heard_at = leg.heard_at if leg is not None else 0.0
             self.lost(led, register, dispatch.substation, heard_at + self.lease_s)
-            # It may hear though it is not heard.
+            # It may receive requests although its responses do not arrive.
             gevent.spawn(self._ask_at_once, led, client, register)
         led.update_demand()
 
     def broke_off(
         self, led: LedSession, dispatch: Dispatch, error: UpstreamError | None = None
     ) -> None:
-        """Its attempt broke: ask the substation, if it answers, what it got there."""
+        """Handle a broken attempt: query the substation for the energy, if it responds."""
         register = led.legs.current
         if register is None:
             return
@@ -138,7 +139,7 @@ class Registers:
         led.update_demand()
 
     def _ask_at_once(self, led: LedSession, client: SubstationClient, register: str) -> bool:
-        if self._asking >= _MAX_ASKING or not led.is_vouched_for():
+        if self._asking >= _MAX_ASKING or not led.has_lease():
             return False
         self._asking += 1
         try:
@@ -147,7 +148,7 @@ class Registers:
             self._asking -= 1
 
     def left(self, led: LedSession, dispatch: Dispatch) -> None:
-        """Nobody listens to its attempt any more; the substation's progress tells what it got."""
+        """Handle an attempt that nobody listens to any more; progress will report its energy."""
         if led.legs.current is not None:
             self._end_attempt(led, dispatch)
 
@@ -160,7 +161,7 @@ class Registers:
         return register
 
     def leave_open(self, register: str, led: LedSession) -> None:
-        """Have a session's last word read there, as soon as that can be."""
+        """Have a session's final report read there as soon as possible."""
         if led.dropped:
             return
         legs = self._open[register]
@@ -169,13 +170,13 @@ class Registers:
             del legs[next(iter(legs))]
 
     def lost(self, led: LedSession, register: str, substation: Substation, until: float) -> None:
-        """Ask nobody else for what may have flowed at a substation that cannot be asked.
+        """Do not request elsewhere the energy that may have flowed at an unreachable substation.
 
         Args:
             led: the session.
-            register: the substation's.
+            register: the substation's register set.
             substation: the substation.
-            until: when it stopped at the latest.
+            until: the latest time at which it stopped.
         """
         until = max(until, time.monotonic())
         led.legs.reserve(register, substation.name, until, _most_kwh_per_s(led, substation))
@@ -184,11 +185,13 @@ class Registers:
             return
         gevent.spawn_later(self.last_word_wait_s, self._give_up, led, register)
         if led.legs.has_to_wait:
-            self._log.info("waits for the last word", **_named(led), substation=substation.name)
+            self._log.info(
+                "waiting for the final report", **_named(led), substation=substation.name
+            )
             self.hold(led)
 
     def hold(self, led: LedSession) -> None:
-        """Have a session wait for the words of those that were lost."""
+        """Make a session wait for the reports of lost substations."""
         led.queued.not_before = math.inf
         led.queued.deadline += self.last_word_wait_s
 
@@ -197,7 +200,7 @@ class Registers:
             self._reconsider(led)
 
     def _reconsider(self, led: LedSession) -> None:
-        """Ask for what is left now: more was delivered than was known, or is not to be expected."""
+        """Update what is left to request: more was delivered, or a report is given up."""
         goes_on = led.stop_reason is None and not led.resuming
         if goes_on and self.running.get(led.session.session_id) is led:
             if led.legs.current is not None:
@@ -210,16 +213,16 @@ class Registers:
                     led.queued.not_before = -math.inf
                     self._pool.match(time.monotonic())
         elif led.stop_reason is not None:
-            led.wake()  # it may wait to be told what it got
+            led.wake()  # it may be waiting for its energy
         self.count_twice(led)
 
-    # Words
+    # Reports
 
     def refresh(self, client: SubstationClient, substation: Substation) -> None:
-        """Ask a substation how far its sessions are.
+        """Query a substation for the progress of its sessions.
 
         Raises:
-            UpstreamError: there is no answer.
+            UpstreamError: there is no response.
         """
         register, began = client.register, time.monotonic()
         sessions = client.progress(self.timeout_s)
@@ -231,7 +234,7 @@ class Registers:
     def hear(
         self, client: SubstationClient, name: str, sessions: dict[str, float], at: float
     ) -> None:
-        """Take in a substation's progress, for which it was asked at this time."""
+        """Record a substation's progress, which was requested at this time."""
         register = client.register
         for session_id, kwh in sessions.items():
             led = self.running.get(session_id) or self.ended.get(session_id)
@@ -245,34 +248,34 @@ class Registers:
                 self._reconsider(led)
 
     def settle(self, client: SubstationClient, name: str) -> None:
-        """Read the last words that are missing of a substation that answers."""
+        """Read the missing final reports of a substation that responds."""
         for led in list(self._open.get(client.register, {}).values()):
             if led.dropped or led.legs.current == client.register:
-                self._close(client.register, led)  # it came back there: the end will tell
-            elif not led.is_vouched_for():
-                continue  # whoever leads it may have it charge there
+                self._close(client.register, led)  # it returned there: its end will report
+            elif not led.has_lease():
+                continue  # the balancer that leads it may have it charge there
             elif not self._settle(led, client, client.register, name):
                 return
 
     def _settle(
         self, led: LedSession, client: SubstationClient, register: str, name: str | None = None
     ) -> bool:
-        """Stop a session that was left behind there and read its word; False if nobody answers."""
+        """Stop a session left behind there and read its report; return False without a response."""
         if register in led.settling:
             return True
         led.settling[register], led.was_settled = Event(), True
         try:
-            word = client.stop(led.session.session_id, self.timeout_s)
+            report = client.stop(led.session.session_id, self.timeout_s)
         except UpstreamError:
             return False
         finally:
             led.settling.pop(register).set()
         if led.legs.current == register:
-            return True  # sent there again meanwhile: the end will tell
+            return True  # sent there again meanwhile: its end will report
         self._close(register, led)
-        rose = word is not None and led.legs.hear(register, word.kwh, time.monotonic(), name)
+        rose = report is not None and led.legs.hear(register, report.kwh, time.monotonic(), name)
         released = led.legs.release(register)
-        if word is None:
+        if report is None:
             led.legs.lose(register)
         if rose or released:
             self._reconsider(led)
@@ -286,12 +289,12 @@ class Registers:
                 del self._open[register]
 
     def ends(self, led: LedSession) -> None:
-        """Have a session that is complete, or to be stopped, dispatched no more."""
+        """Stop dispatching a session that is complete, or to be stopped."""
         led.queued.not_before = math.inf
         led.wake()
 
     def _renamed(self, before: str, now: str) -> None:
-        """A substation's registers have another id: it lost them, or its id is known only now."""
+        """Handle a changed ID of a register set: it was lost, or the ID is known only now."""
         if any(one.register == before for one in self.clients.values()):
             return
         left = self._open.pop(before, {})
@@ -300,7 +303,7 @@ class Registers:
                 if led.legs.release(before):
                     self._reconsider(led)
             return
-        # An address, in place of the id: sessions that charge there, or did, have it too.
+        # If the address was used in place of the ID, sessions that charge there use it, too.
         for led in [*self.running.values(), *self.ended.values()]:
             if before in led.legs:
                 led.legs.rename(before, now)
@@ -310,7 +313,7 @@ class Registers:
             self.leave_open(now, led)
 
     def forget(self, client: SubstationClient) -> None:
-        """A substation is gone; it may be found elsewhere, with its registers."""
+        """Handle a removed substation; it may reappear elsewhere with its registers."""
         gevent.spawn_later(_FORGOTTEN_AFTER_S, self._forget, client.register)
 
     def _forget(self, register: str) -> None:
@@ -318,7 +321,7 @@ class Registers:
             self._open.pop(register, None)
 
     def count_twice(self, led: LedSession) -> None:
-        """Count the energy that a session got over what it asked for."""
+        """Count the energy that a session received beyond its request."""
         kwh = led.legs.newly_counted_twice_kwh()
         if kwh:
             self.counted_twice_kwh += kwh
@@ -331,13 +334,13 @@ class Registers:
             )
 
     def _amend(self, led: LedSession) -> None:
-        """Have the substation where a session charges now bring it to what is left now."""
+        """Send the substation where a session is charging the amount that is left now."""
         dispatch = led.queued.dispatch
         client = self.clients.get(dispatch.substation.address) if dispatch is not None else None
         if dispatch is None or client is None or not client.keeps_registers:
             return
-        if not led.is_vouched_for():
-            return  # another balancer may have asked it for something else
+        if not led.has_lease():
+            return  # another balancer may have sent it another target
         kwh = led.legs.target_kwh(client.register)
         if abs(kwh - led.target_kwh) > NOTHING_KWH:
             led.target_kwh = kwh
@@ -346,7 +349,7 @@ class Registers:
     def _send(
         self, led: LedSession, client: SubstationClient, name: str
     ) -> tuple[Outcome, UpstreamResponse] | None:
-        """Ask anew; this is answered when the session ends there, as is the attempt itself."""
+        """Repeat the charge with another target; the response comes when the session ends there."""
         session = led.session_at(client.register)
         self._log.info(
             "amended", **_named(led), substation=name, kwh=led.session.kwh, target_kwh=session.kwh
@@ -357,12 +360,12 @@ class Registers:
                 return client.charge(session, request_id=led.queued.request_id, grace_s=led.grace_s)
             client.stop(session.session_id, self.timeout_s)
         except UpstreamError:
-            pass  # the attempt will tell
+            pass  # the attempt itself will report
         return None
 
 
 def _most_kwh_per_s(led: LedSession, substation: Substation) -> float | None:
-    """Return the most that a session can get there, None where that is not known."""
+    """Return the maximum rate at which a session can charge there, or None if unknown."""
     reading = substation.reading
     if reading is None or reading.point_power_kw is None:
         return None

@@ -1,4 +1,4 @@
-"""Finds sessions of before this balancer's start again, by the substations' registers."""
+"""Finds sessions from before this balancer's start through the substations' registers."""
 
 import math
 import time
@@ -16,21 +16,21 @@ from load_balancer.led_session import LedSession
 from load_balancer.registers import Registers
 from load_balancer.routing.pool import Pool
 from load_balancer.routing.substation import Health, Substation
-from load_balancer.substation_client import SubstationClient, Word
+from load_balancer.substation_client import SessionReport, SubstationClient
 
-# How a session of before goes on: where it charges, by what it got already, or with the rest.
+# How an earlier session continues: where it is charging, with what it has, or with the rest.
 HOW = ("attached", "complete", "dispatched")
 _LOOK_AGAIN_S = 0.05
-# Sessions that are looked for at once: thousands come back together.
+# Maximum number of searches at once: thousands of sessions return together.
 _MAX_AT_ONCE = 16
-# Times that a substation which is up is asked, and the pause between two of them, seconds.
+# How often a healthy substation is asked, and the pause between two tries, seconds.
 _TRIES, _TRY_AGAIN_S = 5, 0.2
 _FORGOTTEN_AFTER_S, _MAX_STOPPED = 60.0, 10_000
 _CHARGING = "charging"
 
 
 class Resume:
-    """Asks every substation for a session, once each has been heard of or is known to be down."""
+    """Asks every substation for a session, once each has responded or is known to be down."""
 
     def __init__(self, pool: Pool, registers: Registers, *, resumed: Counter, log: Log) -> None:
         self._pool = pool
@@ -38,11 +38,11 @@ class Resume:
         self._resumed = resumed
         self._log = log
         self._turns = BoundedSemaphore(_MAX_AT_ONCE)
-        # Until when those that are stopped wait for substations that do not answer.
+        # Until when stopped sessions wait for substations that do not respond.
         self._stopped: OrderedDict[str, float] = OrderedDict()
 
     def look_for(self, led: LedSession) -> None:
-        """Find out what a session got where, and where it charges now."""
+        """Find out what a session received at each substation, and where it is charging now."""
         self._wait_until_heard_of()
         session_id = led.session.session_id
         charging: list[tuple[Substation, SubstationClient]] = []
@@ -53,16 +53,16 @@ class Resume:
             )
         now = time.monotonic()
         silent: list[tuple[Substation, SubstationClient]] = []
-        for substation, client, word in answers:
-            if isinstance(word, Word):
-                led.legs.hear(client.register, word.kwh, asked_at, substation.name)
-                if word.state == _CHARGING:
+        for substation, client, report in answers:
+            if isinstance(report, SessionReport):
+                led.legs.hear(client.register, report.kwh, asked_at, substation.name)
+                if report.state == _CHARGING:
                     charging.append((substation, client))
-            elif isinstance(word, UpstreamError) and client.keeps_registers is not False:
+            elif isinstance(report, UpstreamError) and client.keeps_registers is not False:
                 silent.append((substation, client))
         if charging and led.stop_reason is None:
             led.attach_to = charging.pop(0)[0]
-        for substation, client in silent:  # asked once they answer
+        for substation, client in silent:  # queried once they respond
             self._registers.leave_open(client.register, led)
             if led.attach_to is None and not _is_complete(led):
                 self._registers.lost(led, client.register, substation, now)
@@ -82,51 +82,51 @@ class Resume:
         led.resuming = False
 
     def stop_everywhere(self, session_id: str) -> dict[str, Any] | None:
-        """Stop a session that this balancer does not lead, and tell what it got.
+        """Stop a session that this balancer does not lead, and return its result.
 
-        Substations that do not answer are waited for: what is told is final. None where no
-        substation that answers knows of it.
+        The result is final, so substations that do not respond are waited for. None if no
+        substation that responds knows the session.
         """
         deadline = self._stop_deadline(session_id)
         self._wait_until_heard_of(deadline)
-        words: dict[SubstationClient, tuple[str, Word]] = {}
+        reports: dict[SubstationClient, tuple[str, SessionReport]] = {}
         while True:
             answers = self._ask_all(
                 lambda client: client.stop(session_id, self._registers.timeout_s)
             )
-            for substation, client, word in answers:
-                if isinstance(word, Word):
-                    words[client] = (substation.name, word)
+            for substation, client, report in answers:
+                if isinstance(report, SessionReport):
+                    reports[client] = (substation.name, report)
             silent = [
                 client
-                for _, client, word in answers
-                if isinstance(word, UpstreamError) and client not in words
+                for _, client, report in answers
+                if isinstance(report, UpstreamError) and client not in reports
             ]
             if not silent or time.monotonic() >= deadline:
                 break
             gevent.sleep(_TRY_AGAIN_S)
-        if not words:
+        if not reports:
             return None
         # By register as it is known now: while a substation was asked, its id may have become so.
-        registers = {client.register: one for client, one in words.items()}
-        states = {word.state for _, word in registers.values()}
+        registers = {client.register: one for client, one in reports.items()}
+        states = {report.state for _, report in registers.values()}
         return {
             "status": "charged" if states == {"charged"} else "stopped",
             "session_id": session_id,
-            "energy_kwh": sum(word.kwh for _, word in registers.values()),
+            "energy_kwh": sum(report.kwh for _, report in registers.values()),
             "legs": [
-                {"substation": name, "energy_kwh": word.kwh}
-                for name, word in registers.values()
-                if word.kwh
+                {"substation": name, "energy_kwh": report.kwh}
+                for name, report in registers.values()
+                if report.kwh
             ],
         }
 
     def is_stopped(self, session_id: str) -> bool:
-        """Whether a session of before was stopped lately, or is being stopped."""
+        """Return whether an earlier session was stopped recently, or is being stopped."""
         return session_id in self._stopped
 
     def _stop_deadline(self, session_id: str) -> float:
-        """Until when to wait for substations that do not answer, however often this is asked."""
+        """Return until when to wait for silent substations, however often this is asked."""
         now, stopped = time.monotonic(), self._stopped
         while stopped and (
             len(stopped) > _MAX_STOPPED or next(iter(stopped.values())) < now - _FORGOTTEN_AFTER_S
@@ -135,7 +135,7 @@ class Resume:
         return stopped.setdefault(session_id, now + self._registers.last_word_wait_s)
 
     def _wait_until_heard_of(self, deadline: float = math.inf) -> None:
-        """Wait until each substation has been asked, or is known not to answer."""
+        """Wait until each substation has responded, or is known to be down."""
         while (
             not self._pool.substations
             or any(map(self._is_unheard, self._pool.substations.values()))
@@ -149,9 +149,11 @@ class Resume:
         return substation.health is Health.UNKNOWN or client.keeps_registers is None
 
     def _ask_all(
-        self, ask: Callable[[SubstationClient], Word | None]
-    ) -> list[tuple[Substation, SubstationClient, Word | UpstreamError | None]]:
-        def one(substation: Substation, client: SubstationClient) -> Word | UpstreamError | None:
+        self, ask: Callable[[SubstationClient], SessionReport | None]
+    ) -> list[tuple[Substation, SubstationClient, SessionReport | UpstreamError | None]]:
+        def one(
+            substation: Substation, client: SubstationClient
+        ) -> SessionReport | UpstreamError | None:
             for turn in range(_TRIES):
                 try:
                     return ask(client)

@@ -1,4 +1,4 @@
-"""The balancer's routes of sessions: where each stands, and how to stop one."""
+"""The balancer's session routes: show sessions, and stop one."""
 
 import re
 from typing import Any
@@ -31,7 +31,7 @@ _IDS = re.compile(
 
 
 def session_routes(sessions: Sessions, registers: Registers) -> Blueprint:
-    """Build the routes."""
+    """Create the routes."""
     routes = Blueprint("sessions", __name__)
 
     @routes.get("/sessions")
@@ -39,7 +39,7 @@ def session_routes(sessions: Sessions, registers: Registers) -> Blueprint:
         reported = request.args.get("ids", "")
         if not _IDS.fullmatch(reported):
             raise BadRequest(
-                [FieldFault("ids", f"it takes 1 to {MAX_IDS} sessions' ids, comma-separated")]
+                [FieldFault("ids", f"it takes 1 to {MAX_IDS} session IDs, comma-separated")]
             )
         known = [(one, registers.shown(one)) for one in dict.fromkeys(reported.split(","))]
         return json_response(
@@ -55,27 +55,27 @@ def session_routes(sessions: Sessions, registers: Registers) -> Blueprint:
     def one(session_id: str) -> Response:
         led = registers.shown(session_id)
         if led is None:
-            abort(404, "This balancer leads no session of that id, and led none lately.")
+            abort(404, "This balancer leads no session with that ID, and led none recently.")
         return json_response(session_document(led, registers))
 
     @routes.delete("/sessions/<session_id>")
     def stop(session_id: str) -> Response:
         document = sessions.stop(session_id)
         if document is None:
-            abort(404, "No session of that id is known, here or at a substation that answers.")
+            abort(404, "No session with that ID is known, here or at a substation that responds.")
         return json_response(document)
 
     return routes
 
 
 def read_session_id(reported: str | None) -> str | None:
-    """Read a parameter that names one session, if it is given.
+    """Read a parameter with a session ID, if it is given.
 
     Raises:
-        BadRequest: it is no name of a session.
+        BadRequest: it is not a session ID.
     """
     if reported is not None and not _ONE_ID.fullmatch(reported):
-        raise BadRequest([FieldFault("session_id", "it takes a session's id")])
+        raise BadRequest([FieldFault("session_id", "it takes a session ID")])
     return reported
 
 
@@ -88,17 +88,17 @@ _ID = {
 
 
 def paths() -> dict[str, Any]:
-    """Describe the routes for OpenAPI."""
+    """Return the paths for OpenAPI."""
     return {
         "/sessions": {
             "get": {
-                "summary": "Where some sessions stand, by the last words of their substations",
+                "summary": "The states of some sessions, as last reported by their substations",
                 "parameters": [
                     {
                         "name": "ids",
                         "in": "query",
                         "required": True,
-                        "description": f"1 to {MAX_IDS} ids, comma-separated",
+                        "description": f"1 to {MAX_IDS} IDs, comma-separated",
                         "schema": {"type": "string", "pattern": "^[A-Za-z0-9._:-]{1,64}$"},
                     }
                 ],
@@ -110,7 +110,7 @@ def paths() -> dict[str, Any]:
         },
         "/sessions/{session_id}": {
             "get": {
-                "summary": "Where a session stands; its substation is asked",
+                "summary": "The state of a session, as its substation reports it now",
                 "parameters": [_ID],
                 "responses": {
                     "200": content("The session", ref("Session")),
@@ -118,11 +118,11 @@ def paths() -> dict[str, Any]:
                 },
             },
             "delete": {
-                "summary": "Stop a session; stopping twice is no error",
+                "summary": "Stop a session. Idempotent",
                 "parameters": [_ID],
                 "responses": {
-                    "200": content("What it got", ref("Ended")),
-                    "404": problem("It is not known, here or at any substation that answers"),
+                    "200": content("The energy that it received", ref("Ended")),
+                    "404": problem("It is not known, here or at any substation that responds"),
                 },
             },
         },
@@ -130,7 +130,7 @@ def paths() -> dict[str, Any]:
 
 
 def schemas() -> dict[str, Any]:
-    """Describe what the routes answer."""
+    """Return the schemas for OpenAPI."""
     leg = an_object(
         {"substation": TEXT, "energy_kwh": NUMBER, "charging_s": NUMBER}, optional=("charging_s",)
     )

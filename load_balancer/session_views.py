@@ -1,4 +1,4 @@
-"""What the balancer shows of one session, as JSON documents."""
+"""The balancer's sessions as JSON documents."""
 
 import time
 from typing import Any
@@ -7,13 +7,13 @@ from grid_common.api.problems import Problem
 from grid_common.http.client import UpstreamError
 from load_balancer.led_session import ChargeResult, LedSession
 from load_balancer.registers import Registers
-from load_balancer.substation_client import Word
+from load_balancer.substation_client import SessionReport
 
 _SECONDS_PER_HOUR = 3600
 
 
 def ended_document(led: LedSession) -> dict[str, Any]:
-    """Build the answer of `DELETE /sessions/ID`: how it ended, and what it got."""
+    """Return the response of `DELETE /sessions/ID`: how it ended, and its energy."""
     legs = led.legs
     if isinstance(led.outcome, ChargeResult):
         document = led.outcome.document()
@@ -24,7 +24,7 @@ def ended_document(led: LedSession) -> dict[str, Any]:
             "substation": legs.last.substation if legs.last is not None else None,
             "attempts": led.queued.attempts,
         }
-    # A charge that was sent once tells what its substation told, which may be nothing.
+    # A session that was sent only once has the values of its substation, or none.
     if document.get("energy_kwh") is None:
         document["energy_kwh"] = legs.delivered_kwh
     if document["status"] == "stopped":
@@ -33,20 +33,21 @@ def ended_document(led: LedSession) -> dict[str, Any]:
 
 
 def session_document(led: LedSession, registers: Registers, *, ask: bool = True) -> dict[str, Any]:
-    """Build the answer of `GET /sessions/ID`.
+    """Return the response of `GET /sessions/ID`.
 
     Args:
         led: the session.
-        registers: where its substation is found.
-        ask: whether to ask the substation where it charges; else its last progress is told.
+        registers: finds its substation.
+        ask: whether to query the substation where it is charging; if not, its last progress is
+            used.
     """
     dispatch, power_kw, ends_in_s = led.queued.dispatch, None, None
     if dispatch is not None and led.legs.current is not None:
-        word = _ask(led, registers) if ask else None
-        if word is None:
+        report = _ask(led, registers) if ask else None
+        if report is None:
             power_kw, ends_in_s = _estimate(led)
         else:
-            power_kw, ends_in_s = word.power_kw, word.ends_in_s
+            power_kw, ends_in_s = report.power_kw, report.ends_in_s
     last = led.legs.last
     return {
         "state": _state(led),
@@ -70,23 +71,23 @@ def _state(led: LedSession) -> str:
     return "waiting" if led.queued.dispatch is None else "charging"
 
 
-def _ask(led: LedSession, registers: Registers) -> Word | None:
+def _ask(led: LedSession, registers: Registers) -> SessionReport | None:
     dispatch = led.queued.dispatch
     client = registers.clients.get(dispatch.substation.address) if dispatch is not None else None
     if client is None or not client.keeps_registers:
         return None
-    asked_at = time.monotonic()  # it may wait for its disk: its word can be as old as that
+    asked_at = time.monotonic()  # it may wait for its disk: its report can be as old as that
     try:
-        word = client.ask(led.session.session_id, registers.timeout_s)
+        report = client.ask(led.session.session_id, registers.timeout_s)
     except UpstreamError:
         return None
-    if word is not None:
-        led.legs.hear(client.register, word.kwh, asked_at)
-    return word
+    if report is not None:
+        led.legs.hear(client.register, report.kwh, asked_at)
+    return report
 
 
 def _estimate(led: LedSession) -> tuple[float | None, float | None]:
-    """Tell the power, kW, and the seconds to the end, by the last two words or the prediction."""
+    """Return power, kW, and seconds to the end, from the last two reports or the prediction."""
     now, dispatch = time.monotonic(), led.queued.dispatch
     leg = led.legs.leg(led.legs.current or "")
     if dispatch is None or leg is None:

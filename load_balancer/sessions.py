@@ -1,7 +1,7 @@
-"""The balancer's sessions: who waits for which, and those that go on while nobody does.
+"""The balancer's sessions: who waits for which, and which continue while nobody does.
 
-A **plain** session lives as long as the request that asked for it. A **durable** one has a greenlet
-of its own; requests wait for it, come and go, and it ends when nobody has come for its grace.
+A **plain** session lives as long as its request. A **durable** one has its own greenlet: requests
+wait for it, come and go, and it ends when nobody has returned within its grace.
 """
 
 import time
@@ -18,6 +18,7 @@ from grid_common.http.cancellation import Caller
 from grid_common.http.client import UpstreamError
 from grid_common.logs import Log
 from load_balancer.dispatcher import Dispatcher
+from load_balancer.gateway_lease import GatewayLease, Gateways
 from load_balancer.led_session import (
     STOPPED_BY_CALLER,
     ChargeResult,
@@ -28,19 +29,18 @@ from load_balancer.registers import Registers
 from load_balancer.resume import Resume
 from load_balancer.session_views import ended_document
 from load_balancer.substation_client import SubstationClient
-from load_balancer.vouchers import Gateways, Vouchers
 
-# How long it is remembered what a plain session got whose caller disconnected, seconds.
+# How long the energy of a plain session is remembered after its caller disconnected, seconds.
 _KEPT_S = 300.0
-# A stop may overtake the charge on its way: asked again after so long, each time twice. Seconds.
+# A stop may overtake the charge: retry after this time, doubled each time. Seconds.
 _STOP_AGAIN_S = 0.02
 _STOPS = 6
-# Longest that a stopped session may take to end in the balancer's own records.
+# How long a stopped session may take to end in the balancer's own records, seconds.
 _END_S = 2.0
 
 
 class Sessions:
-    """Starts sessions, attaches requests to them, stops them. One for the process."""
+    """Starts sessions, attaches requests to them, stops them. One per process."""
 
     def __init__(
         self,
@@ -67,25 +67,25 @@ class Sessions:
         on: Terms = Terms(),  # noqa: B008 - a tuple
         sent: float | None = None,
     ) -> ChargeResult:
-        """Have a vehicle charged, or wait for what is under way under the same id.
+        """Charge a vehicle, or wait for the session in progress with the same ID.
 
         Args:
             session: what it asks for.
-            request_id: passed on, so that one grep finds it in every log.
-            wait_s: longest that it waits for a free point.
+            request_id: ID of the request in all log lines.
+            wait_s: maximum wait for a free point, seconds.
             caller: the connection that waits for it.
-            on: on what terms it is asked for.
-            sent: when its gateway sent it, by a clock of its own.
+            on: the terms of the session.
+            sent: when its gateway sent the request, by the gateway's own clock.
 
         Raises:
             ClientDisconnected: the caller disconnected.
-            Unavailable: no substation could take it in time, or too many wait.
+            Unavailable: no substation could accept it in time, or too many are waiting.
         """
         registers, session_id, grace_s = self._registers, session.session_id, on.grace_s
-        # One that runs is attached to in any case: two of one id would not know of each other.
+        # Always attach to a running session: two with the same ID would not know of each other.
         known = registers.running.get(session_id) if grace_s is None else registers.find(session_id)
         if known is not None and known.is_durable:
-            if known.outcome is not None or known.is_vouched_for() or not on.resumed:
+            if known.outcome is not None or known.has_lease() or not on.resumed:
                 return self._await(known, caller, on, sent)
             registers.drop(known)  # another balancer may have led it since
         led = LedSession(
@@ -99,8 +99,8 @@ class Sessions:
             return self._lead_plain(led)
         led.done, led.resuming = Event(), on.resumed
         if self._resume.is_stopped(session_id):
-            led.stop_reason = STOPPED_BY_CALLER  # its stop overtook it, or its gateway's restart
-        led.vouchers = Vouchers(self._gateways)
+            led.stop_reason = STOPPED_BY_CALLER  # its stop overtook it, or a restart of its gateway
+        led.lease = GatewayLease(self._gateways)
         registers.ended.pop(session_id, None)
         registers.running[session_id] = led
         gevent.spawn(self._lead_durable, led)
@@ -142,8 +142,8 @@ class Sessions:
         self, led: LedSession, caller: Caller, on: Terms, sent: float | None
     ) -> ChargeResult:
         led.waiters += 1
-        if led.vouchers is not None:
-            led.vouchers.add(caller, on.owner, on.lease_s, sent, time.monotonic())
+        if led.lease is not None:
+            led.lease.add(caller, on.owner, on.lease_s, sent, time.monotonic())
         if led.grace_timer is not None:
             led.grace_timer.kill(block=False)
             led.grace_timer = None
@@ -152,14 +152,14 @@ class Sessions:
                 led.done.wait()
         finally:
             led.waiters -= 1
-            if led.vouchers is not None:
-                led.vouchers.remove(caller)
+            if led.lease is not None:
+                led.lease.remove(caller)
             if not led.waiters and led.outcome is None:
                 self._log.info("nobody waits", session_id=led.session.session_id, for_s=led.grace_s)
                 led.grace_timer = gevent.spawn_later(led.grace_s or 0.0, self._end_grace, led)
         if isinstance(led.outcome, ChargeResult):
             return led.outcome
-        # Refused: told once. Who comes again with this id wants to be taken in again.
+        # A refusal is reported once. A new request with this ID starts the session again.
         self._registers.ended.pop(led.session.session_id, None)
         raise led.outcome or RuntimeError("a session ended without an outcome")
 
@@ -167,21 +167,21 @@ class Sessions:
         led.grace_timer = None
         if led.waiters or led.outcome is not None:
             return
-        if led.is_vouched_for():
-            with suppress(Unavailable):  # nobody is there to be told what it got
+        if led.has_lease():
+            with suppress(Unavailable):  # nobody is left to learn its energy
                 self._stop(led, "nobody came back for it")
-        else:  # another balancer may lead it: where it charges its grace begins
+        else:  # another balancer may lead it: the grace begins where it is charging
             self._registers.drop(led)
 
     # Stopping
 
     def stop(self, session_id: str) -> dict[str, Any] | None:
-        """Stop a session wherever it is and tell what it got; None where nobody knows of it.
+        """Stop a session wherever it is and return its result; None if nobody knows it.
 
-        One that this balancer does not know of, as after its restart, is asked for everywhere.
+        If this balancer does not know it, for example after a restart, all substations are asked.
         """
         led = self._registers.find(session_id)
-        if led is not None and led.outcome is None and not led.is_vouched_for():
+        if led is not None and led.outcome is None and not led.has_lease():
             self._registers.drop(led)
             led = None
         if led is None:
@@ -210,21 +210,21 @@ class Sessions:
         if not led.done.wait(self._registers.last_word_wait_s):
             raise Unavailable(
                 "words-missing",
-                "The session stops, but not every substation has said yet what it got there.",
+                "The session is stopping, but not every substation has reported its energy yet.",
                 retry_after_s=_END_S,
                 session_id=led.session.session_id,
             )
 
     def _stop_at(self, led: LedSession, client: SubstationClient) -> bool:
-        """Have a substation stop it; False where that cannot be told."""
+        """Make a substation stop it; return False if the result is unknown."""
         for turn in range(_STOPS):
             try:
-                word = client.stop(led.session.session_id, self._registers.timeout_s)
+                report = client.stop(led.session.session_id, self._registers.timeout_s)
             except UpstreamError:
                 return False
-            if word is not None:
-                led.legs.hear(client.register, word.kwh, time.monotonic())
-                led.has_last_word = True
+            if report is not None:
+                led.legs.hear(client.register, report.kwh, time.monotonic())
+                led.has_final_report = True
                 return True
             if led.done is not None and led.done.wait(_STOP_AGAIN_S * 2**turn):
                 return True

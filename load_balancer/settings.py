@@ -18,13 +18,13 @@ from load_balancer.profile import (
 from load_balancer.routing.policies import DEFAULT_POLICY, POLICIES
 from load_balancer.substation_entries import Entries, parse_urls, read_entries
 
-# A poll comes after this many intervals at the latest; one that follows a miss after this time.
+# A poll is late by at most this factor of the interval; the one after a failure, too.
 _LATEST_POLL = 1.1
 _POLLS_APART_S = 0.05
 
 
 class Settings(ServiceSettings):
-    """What the balancer can be told, beyond what every service can."""
+    """The settings of the balancer, in addition to those of every service."""
 
     renamed: ClassVar[dict[str, str]] = {
         "LONGEST_PROBE_PAUSE": "MAX_PROBE_PAUSE",
@@ -50,14 +50,14 @@ class Settings(ServiceSettings):
     peers: str = Field(
         "",
         description="URLs of all balancers that share these substations, comma-separated: they "
-        "tell each other what they hold. A name may lead to several; this balancer itself may be "
-        "among them",
+        "report their vehicles to each other. A name may have several addresses; this balancer "
+        "itself may be among them",
     )
     balancers: int = Field(
         1,
         ge=1,
         le=1000,
-        description="Number of balancers that share these substations, where some cannot be named "
+        description="Number of balancers that share these substations, if some cannot be named "
         "in `PEERS`",
     )
     poll_interval: Annotated[float, Field(ge=0.05, le=3600)] = Field(
@@ -65,9 +65,9 @@ class Settings(ServiceSettings):
     )
     poll_budget: Annotated[float, Field(ge=1, le=100_000)] = Field(
         600,
-        description="Maximum number of polls of gauges a second. Of more substations "
-        "than POLL_BUDGET times POLL_INTERVAL each is polled less often, and its gauge trusted for "
-        "longer",
+        description="Maximum number of gauge polls per second. With more substations "
+        "than POLL_BUDGET times POLL_INTERVAL each is polled less often, and its gauge trusted "
+        "for longer",
     )
     poll_timeout: Seconds = Field(0.8, description="Timeout of a poll, seconds")
     max_metrics_bytes: int = Field(
@@ -115,7 +115,7 @@ class Settings(ServiceSettings):
         50, description="Retries allowed per second, regardless of arrivals"
     )
     retry_burst: Annotated[float, Field(ge=1, le=1_000_000)] = Field(
-        500, description="Maximum number of retries at one moment"
+        500, description="Maximum number of retries in a burst"
     )
     gauge_name: GaugeName = Field(
         "substation_current_load", description="Name of the gauge with a substation's load"
@@ -148,12 +148,12 @@ class Settings(ServiceSettings):
 
     @property
     def peer_urls(self) -> list[HttpUrl]:
-        """Where the balancers are that share these substations."""
+        """URLs of the balancers that share these substations."""
         return [parse_http_url(url.strip()) for url in self.peers.split(",") if url.strip()]
 
     @property
     def profile(self) -> SubstationProfile:
-        """What holds for each substation that SUBSTATIONS_FILE says nothing else of."""
+        """The profile of each substation, unless SUBSTATIONS_FILE says otherwise."""
         return SubstationProfile(
             gauge_name=self.gauge_name,
             capacity_gauge_name=self.capacity_gauge_name,
@@ -164,27 +164,27 @@ class Settings(ServiceSettings):
         )
 
     def lease_s(self, interval_s: float) -> float:
-        """Silence after which a substation can take it that this balancer has given it up.
+        """Return the silence after which a substation is given up by this balancer, seconds.
 
-        The longest from one word to it until enough polls in a row have gone unanswered, and one
-        more poll: seconds.
+        It is the longest time from one sign of life until enough consecutive polls have failed,
+        plus one more poll. A substation then stops this balancer's sessions.
 
         Args:
-            interval_s: time between two polls, as so many substations need it, seconds.
+            interval_s: time between two polls, seconds; grows with the number of substations.
         """
         unanswered_s = self.poll_unhealthy_threshold * (self.poll_timeout + _POLLS_APART_S)
         return 2 * _LATEST_POLL * interval_s + unanswered_s
 
     @property
     def entries(self) -> Entries:
-        """Which substations there were when the settings were read."""
+        """The substations as of the time when the settings were read."""
         return self._entries
 
     def read_entries(self) -> Entries:
-        """Read which substations there are, from SUBSTATIONS and from the file as it is now.
+        """Return the substations, from SUBSTATIONS and from the current file.
 
         Raises:
-            ValueError: the file cannot be used; the message says why.
+            ValueError: the file is invalid; the message says why.
         """
         file = None if self.substations_file is None else read_text(self.substations_file)
         return read_entries(self.substations, file, self.profile)

@@ -1,7 +1,7 @@
-"""One substation as the balancer asks it: to charge, in its own way, and of its registers.
+"""The balancer's client of one substation: charges in its own way, and queries its registers.
 
-A substation of this make keeps a register of each session (docs/your-own-substations.md). One of
-another make answers 404 where it is asked of them: it is charged at as ever, and its word is 0.
+A substation of this project keeps a register of each session (docs/your-own-substations.md). A
+third-party one answers queries for them with 404: it is charged at as usual, and reports 0.
 """
 
 import math
@@ -16,11 +16,11 @@ from grid_common.http.client import ProtocolError, Upstream, UpstreamResponse
 from load_balancer.profile import SubstationProfile
 from load_balancer.routing.outcome import Outcome, outcome_of, says_stopped
 
-# Of an answer's body only a few members are looked at; thousands of answers that drip in for
-# hours must not fill the memory.
+# Only a few members of a response's body are used, and thousands of responses that take hours must
+# not fill the memory.
 _KEPT_BYTES = 4_096
-# A substation tells of what charges there, and of some 10,000 sessions that ended: an answer with
-# more, or of more bytes, is none. To read a million would hold everyone up for seconds.
+# A substation reports what is charging, and some 10,000 sessions that ended. A response with more
+# sessions, or more bytes, is invalid: to read a million would block everyone for seconds.
 _MAX_REPORTED = 20_000
 _PROGRESS_LIMIT = 2_097_152
 
@@ -33,18 +33,19 @@ class Owner:
         self.promise(interval_s, lease_s)
 
     def promise(self, interval_s: float, lease_s: float) -> None:
-        """Say more often than that that it is there.
+        """Set how often this balancer gives a sign of life.
 
         Args:
-            interval_s: between two words of it.
-            lease_s: of silence, after which a substation stops what this balancer leads there.
+            interval_s: time between two of them, seconds.
+            lease_s: silence after which a substation stops the sessions that this balancer leads,
+                seconds.
         """
         self.interval_s = interval_s
         self.lease = f"{lease_s:.3f}"
 
 
-class Word(NamedTuple):
-    """What a substation says of a session."""
+class SessionReport(NamedTuple):
+    """A substation's report of a session."""
 
     state: str
     kwh: float
@@ -53,18 +54,18 @@ class Word(NamedTuple):
 
 
 class SubstationClient:
-    """Asks one address."""
+    """The client of one address."""
 
     def __init__(
         self, address: str, upstream: Upstream, profile: SubstationProfile, owner: Owner
     ) -> None:
         self.profile = profile  # may change while vehicles charge
-        self.register = address  # names its set of registers; its own id, once that is known
+        self.register = address  # ID of its register set; the address until the ID is known
         self.keeps_registers: bool | None = None  # None: not known yet
-        self.is_known = False  # what is said above is so, unless it has started again since
-        self.progress_cpu_s = 0.0  # what its last progress took to read
+        self.is_known = False  # the two above are valid, unless it has restarted since
+        self.progress_cpu_s = 0.0  # CPU time to read its last progress
         self._upstream = upstream
-        self.promised_s = owner.interval_s  # between two words, with the last charge
+        self.promised_s = owner.interval_s  # time between signs of life, as of the last charge
         self._promises = owner
         self._owner = {OWNER: owner.name}
         self._charge = {"Content-Type": "application/json", **self._owner}
@@ -72,15 +73,15 @@ class SubstationClient:
     def charge(
         self, session: Session, *, request_id: str, grace_s: float | None = None
     ) -> tuple[Outcome, UpstreamResponse]:
-        """Hand a vehicle over and wait for the answer; tell what it means too.
+        """Send a vehicle, wait for the response, and return it with its meaning.
 
         Args:
-            session: whose register is to be brought to its kWh.
-            request_id: passed on.
-            grace_s: how long it goes on when this connection is gone; None: not at all.
+            session: its register is to reach its kWh.
+            request_id: ID of the request in all log lines.
+            grace_s: how long it continues when this connection is gone, seconds; None stops it.
 
         Raises:
-            UpstreamError: there is no answer.
+            UpstreamError: there is no response.
         """
         profile = self.profile
         call = profile.call(session)
@@ -101,12 +102,12 @@ class SubstationClient:
         return outcome, answer
 
     def progress(self, within_s: float) -> dict[str, float] | None:
-        """Ask for the registers of all that charge there; None where it keeps none.
+        """Query the registers of all that are charging there; None if it keeps none.
 
-        It is this balancer's sign of life too.
+        The query is also this balancer's sign of life.
 
         Raises:
-            UpstreamError: there is no answer.
+            UpstreamError: there is no response.
         """
         answer = self._ask("GET", "/progress", within_s, limit=_PROGRESS_LIMIT)
         began = time.thread_time()
@@ -119,33 +120,33 @@ class SubstationClient:
         document = _document(answer) if answer.status == 200 else None
         sessions = document.get("sessions") if document is not None else None
         if document is None or not isinstance(sessions, dict):
-            # A substation that knows registers and cannot tell them now is none without them.
+            # A substation with registers that cannot report them now still has them.
             self.keeps_registers = bool(self.keeps_registers) and answer.status >= 500
             self.is_known = not self.keeps_registers
             return None
         if len(sessions) > _MAX_REPORTED:
-            raise ProtocolError(f"its progress tells of over {_MAX_REPORTED:,} sessions")
+            raise ProtocolError(f"its progress has over {_MAX_REPORTED:,} sessions")
         register = document.get("register")
         if isinstance(register, str) and 0 < len(register) <= 64:
             self.register = register
         self.keeps_registers = self.is_known = True
         return {key: kwh for key, kwh in sessions.items() if _is_energy(kwh)}
 
-    def ask(self, session_id: str, within_s: float) -> Word | None:
-        """Ask for its word of a session; None where it knows nothing of it.
+    def ask(self, session_id: str, within_s: float) -> SessionReport | None:
+        """Query its report of a session; None if it does not know it.
 
         Raises:
-            UpstreamError: there is no answer.
+            UpstreamError: there is no response.
         """
-        return _word(self._ask("GET", f"/sessions/{session_id}", within_s))
+        return _report(self._ask("GET", f"/sessions/{session_id}", within_s))
 
-    def stop(self, session_id: str, within_s: float) -> Word | None:
-        """Stop a session there, and return its last word of it; None where it knows nothing of it.
+    def stop(self, session_id: str, within_s: float) -> SessionReport | None:
+        """Stop a session there and return its final report; None if it does not know it.
 
         Raises:
-            UpstreamError: there is no answer.
+            UpstreamError: there is no response.
         """
-        return _word(self._ask("DELETE", f"/sessions/{session_id}", within_s))
+        return _report(self._ask("DELETE", f"/sessions/{session_id}", within_s))
 
     def _ask(
         self, method: str, path: str, within_s: float, limit: int = 65_536
@@ -155,7 +156,7 @@ class SubstationClient:
         )
 
     def close(self) -> None:
-        """Disconnect, on vehicles once their answers have come."""
+        """Close the connections; those with vehicles once their responses have arrived."""
         self._upstream.close()
 
 
@@ -167,16 +168,16 @@ def _document(answer: UpstreamResponse) -> dict[str, Any] | None:
     return document if isinstance(document, dict) else None
 
 
-def _word(answer: UpstreamResponse) -> Word | None:
+def _report(answer: UpstreamResponse) -> SessionReport | None:
     if answer.status == 404:
         return None
     document = _document(answer) if answer.status == 200 else None
     if document is None or not _is_energy(document.get("energy_kwh")):
-        raise ProtocolError(f"answered {answer.status} where it was asked of a session")
+        raise ProtocolError(f"answered {answer.status} when asked for a session")
     reported: list[Any] = [document.get(name) for name in ("power_kw", "predicted_s")]
     power_kw, ends_in_s = (float(value) if _is_energy(value) else None for value in reported)
     state = document.get("state", document.get("status"))
-    return Word(str(state), float(document["energy_kwh"]), power_kw, ends_in_s)
+    return SessionReport(str(state), float(document["energy_kwh"]), power_kw, ends_in_s)
 
 
 def _is_energy(value: Any) -> bool:

@@ -1,4 +1,4 @@
-"""The substations that SUBSTATIONS and SUBSTATIONS_FILE name, each with its profile. Pure.
+"""The substations in SUBSTATIONS and SUBSTATIONS_FILE, each with its profile. Pure.
 
 The file is TOML: a table `[substations.NAME]` for each, and `[defaults]` for all of them.
 """
@@ -31,14 +31,14 @@ Entries = Mapping[SubstationUrl, SubstationProfile]
 
 
 class EntriesFault(ValueError):
-    """The entries cannot be used; the message names each fault with its table and the remedy."""
+    """The entries are invalid; the message names each fault with its table and the remedy."""
 
 
 def parse_urls(text: str) -> list[SubstationUrl]:
-    """Read URLs with commas between them, each `http://host:port` or `name=http://host:port`.
+    """Parse comma-separated URLs of the form `http://host:port` or `name=http://host:port`.
 
     Raises:
-        ValueError: one of them cannot be used.
+        ValueError: one of them is invalid.
     """
     entries = [_parse_url(entry) for entry in text.split(",") if entry.strip()]
     _check_differ(entries)
@@ -46,15 +46,15 @@ def parse_urls(text: str) -> list[SubstationUrl]:
 
 
 def read_entries(urls: str, file: str | None, defaults: SubstationProfile) -> Entries:
-    """Put together what the two settings say.
+    """Combine the two settings.
 
     Args:
         urls: the value of SUBSTATIONS.
-        file: what stands in SUBSTATIONS_FILE; None where that is not set.
-        defaults: the profile of each that says nothing else.
+        file: the contents of SUBSTATIONS_FILE; None if it is not set.
+        defaults: the default profile.
 
     Raises:
-        EntriesFault: the file cannot be used, or does not fit the URLs.
+        EntriesFault: the file is invalid, or does not fit the URLs.
     """
     named = {entry.name: entry for entry in parse_urls(urls)}
     if file is None:
@@ -72,7 +72,9 @@ def read_entries(urls: str, file: str | None, defaults: SubstationProfile) -> En
         try:
             profile = _profile(table, common, defaults)
         except RecursionError:
-            faults.append(f"{_table(name)} its values, or those of [{_DEFAULTS}], are too deep")
+            faults.append(
+                f"{_table(name)} has values, or those of [{_DEFAULTS}], that are nested too deep"
+            )
             continue
         if isinstance(profile, SubstationProfile):
             if entry is not None:
@@ -95,7 +97,7 @@ def read_entries(urls: str, file: str | None, defaults: SubstationProfile) -> En
 
 
 def _read_tables(text: str) -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:
-    """Read the tables of the substations by name, and the one for all of them."""
+    """Return the substations' tables by name, and the table of defaults."""
     try:
         document = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
@@ -104,23 +106,23 @@ def _read_tables(text: str) -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:
         if key not in (_DEFAULTS, _SUBSTATIONS):
             raise EntriesFault(
                 f"{key[:80]!a} is not known there; it takes tables {_table('NAME')}, and "
-                f"[{_DEFAULTS}] for what holds for all of them"
+                f"[{_DEFAULTS}] for the defaults of all of them"
             )
     tables, common = document.get(_SUBSTATIONS, {}), document.get(_DEFAULTS, {})
     if not isinstance(tables, dict) or not isinstance(common, dict):
         raise EntriesFault(f"it takes a table {_table('NAME')} for each, and one [{_DEFAULTS}]")
     for name, table in tables.items():
         if not isinstance(table, dict):
-            raise EntriesFault(f"{_SUBSTATIONS}.{name[:80]} is no table; write {_table(name)}")
+            raise EntriesFault(f"{_SUBSTATIONS}.{name[:80]} is not a table; write {_table(name)}")
     return tables, common
 
 
 def _entry(name: str, table: Mapping[str, Any], known: SubstationUrl | None) -> SubstationUrl:
-    """Tell which entry a table is about; `known` is the one of its name in SUBSTATIONS."""
+    """Return the entry of a table; `known` is the one with its name in SUBSTATIONS."""
     url = table.get("url")
     if known is not None:
         if url is not None:
-            raise ValueError("url: SUBSTATIONS has this name too; leave the URL out in one of them")
+            raise ValueError("url: SUBSTATIONS has this name, too; omit the URL in one of them")
         return known
     if not isinstance(url, str):
         raise ValueError('url is missing; set url = "http://host:port"')  # noqa: TRY004 - a fault of the file
@@ -132,7 +134,7 @@ def _entry(name: str, table: Mapping[str, Any], known: SubstationUrl | None) -> 
 def _profile(
     table: Mapping[str, Any], common: Mapping[str, Any], defaults: SubstationProfile
 ) -> SubstationProfile | list[tuple[bool, str]]:
-    """Return a profile, or its faults, each with whether it is of the substation's own table."""
+    """Return a profile, or its faults, each with whether it is in the substation's own table."""
     own = {name: value for name, value in table.items() if name != "url"}
     members = {**defaults.model_dump(), **common, **own}
     if members["load_unit"] == "kW" and "default_capacity" not in {**common, **own}:
@@ -157,7 +159,7 @@ def _explain(fault: ErrorDetails, *, with_url: bool) -> str:
         got = ascii(fault["input"])[:80]
         return f"{field} = {got} cannot be used: {message}. {info.description}"
     if isinstance(fault["input"], dict):
-        return f"{field[:80]!a} is not known; put a name with a dot into quotes"
+        return f"{field[:80]!a} is not known; put a name with a dot in quotes"
     fields = [*(["url"] if with_url else []), *SubstationProfile.model_fields]
     near = meant(field, fields)
     advice = f"did you mean {near}?" if near else "leave it out"
@@ -178,7 +180,7 @@ def _parse_url(entry: str) -> SubstationUrl:
 
 
 def _check_name(name: str) -> None:
-    # A name goes into logs, labels and pages; after @ stands which of its addresses is meant.
+    # A name goes into logs, labels and pages; behind @ follows the address of one among several.
     if not (1 <= len(name) <= _MAX_NAME_LENGTH and name.isprintable() and "@" not in name):
         raise ValueError(f"a name is 1 to {_MAX_NAME_LENGTH} printable characters, without @")
 
@@ -192,7 +194,7 @@ def _check_differ(entries: list[SubstationUrl]) -> None:
         names.add(name)
         other = there.setdefault((host, port), name)
         if other != name:
-            raise ValueError(f"{other} and {name} have one address; leave one of them out")
+            raise ValueError(f"{other} and {name} have the same address; remove one of them")
 
 
 def _table(name: str) -> str:

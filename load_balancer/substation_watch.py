@@ -1,4 +1,4 @@
-"""Keeps the pool's substations in line with what is behind their names, and has each polled."""
+"""Keeps the pool's substations up to date with their names, and has each polled."""
 
 import secrets
 import time
@@ -33,7 +33,7 @@ _LOOK_EVERY_S = 1.0
 
 
 class SubstationWatch:
-    """Finds substations, lets the dispatcher reach them and polls them. One for the process."""
+    """Finds substations, connects the dispatcher to them and polls them. One per process."""
 
     def __init__(
         self,
@@ -54,7 +54,7 @@ class SubstationWatch:
         self._registers = registers
         interval_s = settings.poll_interval
         self._owner = Owner(secrets.token_hex(8), interval_s, settings.lease_s(interval_s))
-        self._first_poll_at = 0.0  # of the substation that was found last
+        self._first_poll_at = 0.0  # of the substation found last
         self._random = random
         self._polls = polls
         self._log = log
@@ -65,7 +65,7 @@ class SubstationWatch:
         self._changed = Event()
 
     def run(self) -> None:
-        """Look the names up, for ever."""
+        """Look up the names forever."""
         if self._settings.substations_file is not None:
             gevent.spawn(self._follow_file)
         known: list[Known] | None = None
@@ -75,7 +75,7 @@ class SubstationWatch:
             entries = self.file.entries
             self.directory.set_entries(entries)
             answers = look_up_all(filter(self._may_move, entries), self._find)
-            self._tell_faults(answers)
+            self._log_faults(answers)
             before, known = known, self.directory.update(answers)
             if has_changed or known != before:
                 self._take_in(known, entries)
@@ -83,7 +83,7 @@ class SubstationWatch:
             has_changed = self._changed.wait(pause_s)
 
     def want_poll(self, substation: Substation) -> None:
-        """Have a substation polled now rather than in turn."""
+        """Poll a substation as soon as possible."""
         poller = self._pollers.get(substation.address)
         if poller is not None:
             poller.want_poll()
@@ -95,12 +95,12 @@ class SubstationWatch:
                 self._changed.set()
 
     def _may_move(self, entry: SubstationUrl) -> bool:
-        """Tell whether a look-up can bring anything: an address leads to itself for ever."""
+        """Return whether a look-up can change anything: an address never changes."""
         return not (is_address(entry.host) and self.directory.addresses(entry))
 
     def _find(self, entry: SubstationUrl) -> list[str]:
         if is_address(entry.host):
-            return [entry.host]  # thousands of look-ups at once take threads, and memory
+            return [entry.host]  # thousands of look-ups at once take threads and memory
 
         def is_well(address: str) -> bool:
             substation = self._pool.substations.get(str(HttpUrl(address, entry.port)))
@@ -114,8 +114,8 @@ class SubstationWatch:
         )
         return list(chosen)
 
-    def _tell_faults(self, answers: dict[SubstationUrl, Resolution]) -> None:
-        """Log what cannot be found once, and once more when it is found again."""
+    def _log_faults(self, answers: dict[SubstationUrl, Resolution]) -> None:
+        """Log each failed look-up once, and once more when it succeeds again."""
         self._faults = {entry: why for entry, why in self._faults.items() if entry in answers}
         for entry, (_, fault) in answers.items():
             if fault == self._faults.get(entry):
@@ -131,7 +131,7 @@ class SubstationWatch:
         self._pool.set_substations([(one.name, one.address) for one in known], time.monotonic())
         self._promise(self._pool.health_check.interval_s)
         before = self.profiles
-        # One that leaves keeps its own until its last vehicle is done.
+        # A removed substation keeps its own until its last vehicle is done.
         kept = {
             address: one for address, one in before.items() if address in self._pool.substations
         }
@@ -142,7 +142,7 @@ class SubstationWatch:
                 profile = self.profiles[substation.address]
                 if substation.address not in self._pollers:
                     self._watch(substation, one.entry, profile)
-                    gevent.sleep(0)  # thousands at once would keep polls from their answers
+                    gevent.sleep(0)  # thousands at once would delay the responses to polls
                 elif profile != before.get(substation.address):
                     self._change(substation, one.entry, profile)
             elif substation.reason != one.fault:
@@ -156,10 +156,10 @@ class SubstationWatch:
                 )
 
     def _promise(self, interval_s: float) -> None:
-        """Tell substations how often they hear of this balancer, the more of them the less."""
+        """Set how often substations get a sign of life: the more of them, the less often."""
         lease_s = self._settings.lease_s(interval_s)
         self._owner.promise(interval_s, lease_s)
-        # What charges now may have been promised more.
+        # Running charges may have been promised a shorter interval.
         self._registers.lease_s = max(self._registers.lease_s, lease_s)
 
     def _watch(
@@ -190,7 +190,7 @@ class SubstationWatch:
     def _change(
         self, substation: Substation, entry: SubstationUrl, profile: SubstationProfile
     ) -> None:
-        """Ask a substation in another way from now on."""
+        """Call a substation in another way from now on."""
         self._log.info("substation changed", substation=substation.name, address=substation.address)
         substation.warning = substation.takes_none = None
         self._clients[substation.address].profile = profile
@@ -224,13 +224,13 @@ class SubstationWatch:
         self._first_poll_at = max(now, self._first_poll_at + 1 / self._settings.poll_budget)
 
         def end() -> None:
-            if self._pollers.get(substation.address) is poller:  # no other has taken its place
+            if self._pollers.get(substation.address) is poller:  # not replaced by another
                 del self._pollers[substation.address], self._clients[substation.address]
                 self._dispatcher.disconnect(substation.address)
                 self._log.info(
                     "substation gone", substation=substation.name, address=substation.address
                 )
                 if substation.address in self._pool.substations:
-                    self._changed.set()  # it came back meanwhile, and nobody polls it
+                    self._changed.set()  # it reappeared meanwhile, and is not polled
 
-        poller.start(self._first_poll_at - now, end)  # hundreds at once would time out
+        poller.start(self._first_poll_at - now, end)  # spread: hundreds at once would time out

@@ -1,4 +1,4 @@
-"""Templates: JSON, or a path, in whose texts `{vehicle_id}` and the like are filled in. Pure."""
+"""Templates: JSON, or a path, whose texts contain `{vehicle_id}` and similar placeholders. Pure."""
 
 import math
 from string import Formatter
@@ -6,16 +6,16 @@ from typing import Any
 
 from grid_common.api.charge import Session
 
-# Computed from the power at which a vehicle charges.
+# Computed from the charging power of a vehicle.
 FROM_POWER = frozenset({"kw", "minutes", "seconds"})
-# Not every vehicle tells these; a member that is one of them is left out then.
+# Not every vehicle gives these; a member with only such a placeholder is then omitted.
 OPTIONAL = frozenset({"max_power_kw", "battery_kwh", "soc"})
 FIELDS = ("vehicle_id", "session_id", "kwh", "wh", *sorted(FROM_POWER), *sorted(OPTIONAL))
 _LEFT_OUT = object()
 
 
 def values_of(session: Session, vehicle_kw: float | None) -> dict[str, Any]:
-    """List what templates can name; whole numbers without a decimal point, None what is unknown."""
+    """Return the values of placeholders; whole numbers as integers, None if unknown."""
     values: dict[str, Any] = {
         **session._asdict(),
         "wh": round(session.kwh * 1000),
@@ -23,7 +23,7 @@ def values_of(session: Session, vehicle_kw: float | None) -> dict[str, Any]:
     }
     if vehicle_kw is not None:
         kw = min(vehicle_kw, session.max_power_kw or math.inf)
-        # Rounded up, so that the vehicle gets its energy; but not for the dust of a division.
+        # Rounded up, so that the vehicle gets its energy, but not because of a rounding error.
         seconds = math.ceil(round(session.kwh / kw * 3600, 6))
         values |= {"kw": kw, "seconds": seconds, "minutes": math.ceil(seconds / 60)}
     return {
@@ -33,7 +33,7 @@ def values_of(session: Session, vehicle_kw: float | None) -> dict[str, Any]:
 
 
 def filled(part: Any, values: dict[str, Any]) -> Any:
-    """Fill the placeholders of a template in; a text that is one placeholder becomes its value."""
+    """Fill in the placeholders of a template; a text that is one placeholder becomes its value."""
     if isinstance(part, dict):
         members = ((name, filled(one, values)) for name, one in part.items())
         return {name: value for name, value in members if value is not _LEFT_OUT}
@@ -48,10 +48,10 @@ def filled(part: Any, values: dict[str, Any]) -> Any:
 
 
 def fields_of(part: Any) -> set[str]:
-    """List the placeholders of a template.
+    """Return the placeholders of a template.
 
     Raises:
-        ValueError: one is not known, or the template cannot be read.
+        ValueError: one is unknown, or the template is malformed.
     """
     if isinstance(part, dict):
         return set().union(*(fields_of(one) for one in part.values()))
@@ -63,7 +63,7 @@ def fields_of(part: Any) -> set[str]:
     try:
         pieces = list(Formatter().parse(part))
     except ValueError as error:
-        raise ValueError(f"{part[:80]!r}: {error}; a brace that is meant is doubled") from None
+        raise ValueError(f"{part[:80]!r}: {error}; write a literal brace twice") from None
     for _, field, form, conversion in pieces:
         if field is None:
             continue
@@ -74,8 +74,8 @@ def fields_of(part: Any) -> set[str]:
             )
         if field in OPTIONAL and part != f"{{{field}}}":
             raise ValueError(
-                f"{part[:80]!r}: only some vehicles tell {{{field}}}, so it stands alone, as a "
-                "member that can be left out"
+                f"{part[:80]!r}: only some vehicles give {{{field}}}, so it must stand alone, as a "
+                "member that can be omitted"
             )
         fields.add(field)
     return fields

@@ -1,6 +1,6 @@
-"""Has something done again and again, with no greenlet of its own in between.
+"""Runs a piece of work repeatedly, without a greenlet in between.
 
-A greenlet that sleeps keeps its stack: thousands of them took more memory than all they work on.
+A sleeping greenlet keeps its stack: thousands of them took more memory than the data they work on.
 """
 
 import time
@@ -11,7 +11,7 @@ import gevent
 
 
 class Pause(NamedTuple):
-    """Until the next turn, seconds: `least_s` of it whoever is in a hurry."""
+    """Time until the next turn, seconds; `least_s` is the minimum if the turn is urgent."""
 
     least_s: float
     usual_s: float
@@ -23,11 +23,11 @@ class Turns:
     def __init__(
         self, turn: Callable[[], Pause | None], at_end: Callable[[], object] = lambda: None
     ) -> None:
-        """Prepare it.
+        """Prepare; nothing runs until `start`.
 
         Args:
-            turn: does a turn, and returns how long to wait for the next; None if it was the last.
-            at_end: called after the last one, also where that failed.
+            turn: runs a turn; returns how long to wait for the next, or None after the last.
+            at_end: called after the last turn, even if that failed.
         """
         self._turn = turn
         self._at_end = at_end
@@ -36,18 +36,18 @@ class Turns:
         self._is_hurried = False
 
     def start(self, after_s: float = 0.0) -> None:
-        """Have the first turn after so many seconds."""
+        """Run the first turn after this time, seconds."""
         self._next = gevent.spawn_later(after_s, self._take_turn)
 
     def hurry(self) -> None:
-        """Have the next turn now rather than in time; after this one, if one is under way."""
+        """Run the next turn now; if one is running, right after it."""
         self._is_hurried = True
         if self._next is not None:
             self._next.kill(block=False)
             self.start(max(0.0, self._not_before - time.monotonic()))
 
     def stop(self) -> None:
-        """Have no turn any more; one that is under way goes on."""
+        """Run no more turns; one that is running continues."""
         if self._next is not None:
             self._next.kill(block=False)
             self._next = None

@@ -55,7 +55,7 @@ def test_a_second_name_of_an_address_is_down_and_says_whose_it_is(
     south = wait_for_health(balancer, "south", "down")
 
     assert south["reason"] == (
-        f"leads to http://127.0.0.1:{port}, which is north already: leave one of them out"
+        f"resolves to http://127.0.0.1:{port}, which is north already: remove one of them"
     )
     wait_for_health(balancer, "north", "up")
     assert len(substations(balancer)) == 2

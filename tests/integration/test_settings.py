@@ -62,7 +62,7 @@ def run(module: str, *arguments: str, **settings: str) -> subprocess.CompletedPr
         (
             "load_balancer",
             {"SUBSTATIONS": "north=http://a:1,south=http://A:1/"},
-            ["north and south", "leave one of them out"],
+            ["north and south", "remove one of them"],
         ),
         (
             "load_balancer",

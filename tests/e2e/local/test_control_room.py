@@ -71,13 +71,13 @@ def test_what_looks_wrong_is_reported_of_a_substation_that_is_up_and_of_the_file
     def change(route: Route) -> None:
         grid = route.fetch().json()
         grid["configuration_problem"] = "substations.toml: [substations.north] url is missing"
-        grid["substations"][0]["warning"] = "answered that 40 kWh were charged after 0.01 s"
+        grid["substations"][0]["warning"] = "reported 40 kWh as charged after 0.01 s"
         route.fulfill(json=grid)
 
     page.route("**/substations", change)
 
     expect(slot(page, "substation1", "warning")).to_have_text(
-        "answered that 40 kWh were charged after 0.01 s"
+        "reported 40 kWh as charged after 0.01 s"
     )
     expect(slot(page, "substation2", "warning")).to_be_hidden()
     expect(page.locator("#cards-problem")).to_have_text(

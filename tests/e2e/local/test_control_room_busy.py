@@ -260,7 +260,7 @@ def test_what_needs_attention_comes_first_and_looks_it(page: Page, grid: Grid) -
     assert alarm != calm
 
     def doubt(grid: dict[str, Any]) -> None:
-        grid["substations"][1]["warning"] = "answered that 40 kWh were charged after 0.01 s"
+        grid["substations"][1]["warning"] = "reported 40 kWh as charged after 0.01 s"
 
     with reported(page, doubt):
         expect(page.locator("#cards-needs")).to_have_text("2 of 3 need attention")

@@ -135,7 +135,7 @@ def test_a_substation_that_answers_too_soon_is_warned_of(
         requests.post(f"{gateway.url}/charge", json={"kwh": 40}, timeout=5)
 
         warning = slot(page, "hasty", "warning")
-        expect(warning).to_contain_text("answered that 40 kWh were charged after 0.0")
+        expect(warning).to_contain_text("reported 40 kWh as charged after 0.0")
         expect(card(page, "hasty")).to_have_attribute("data-needs", "doubt")
         expect(slot(page, "hasty", "power")).to_have_text("not published")
         page.close()

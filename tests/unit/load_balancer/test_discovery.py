@@ -91,7 +91,7 @@ def test_one_address_behind_two_names_is_the_first_ones_and_a_fault_of_the_secon
         ("substation2@10.0.0.1", "substation2@10.0.0.1=http://10.0.0.1:5002"),
         ("substation2@10.0.0.2", "http://10.0.0.2:5002"),
     ]
-    fault = "leads to http://10.0.0.1:5002, which is substation1 already: leave one of them out"
+    fault = "resolves to http://10.0.0.1:5002, which is substation1 already: remove one of them"
     assert [one.fault for one in known] == [None, fault, None]
 
 

@@ -108,7 +108,7 @@ def test_an_amount_beyond_measure_is_not_reported_and_dust_is_nothing(
 @pytest.mark.parametrize(("sign", "reported"), [("", "inf"), ("-", "-inf")])
 def test_more_digits_than_a_number_has_are_infinite(sign: str, reported: str) -> None:
     with pytest.raises(
-        UnreadableGauge, match=f"substation_current_load is {reported}, which is no"
+        UnreadableGauge, match=f"substation_current_load is {reported}, which is not a"
     ):
         read_gauge(page(sign + "9" * 400), NAMES)
 
@@ -178,7 +178,7 @@ def test_power_that_is_no_number_is_left_out() -> None:
 @pytest.mark.parametrize("name", ["substation_current_load", "substation_capacity"])
 def test_a_gauge_that_counts_no_vehicles_makes_the_page_unreadable(name: str, value: str) -> None:
     text = page(value, 8) if name == NAMES.load else page(3, value)
-    with pytest.raises(UnreadableGauge, match=f"{name} is .*, which is no number of vehicles"):
+    with pytest.raises(UnreadableGauge, match=f"{name} is .*, which is not a number of vehicles"):
         read_gauge(text, NAMES)
 
 
@@ -408,26 +408,26 @@ def test_whatever_a_page_says_it_is_read_or_refused_in_a_few_words(text: str) ->
             "its page has no limit_kw: set default_capacity in SUBSTATIONS_FILE, "
             "to its limit in kW",
         ),
-        (page(2.5), NAMES, "substation_current_load is 2.5, which is no number of vehicles"),
-        (page(3, -1), NAMES, "substation_capacity is -1, which is no number of vehicles"),
+        (page(2.5), NAMES, "substation_current_load is 2.5, which is not a number of vehicles"),
+        (page(3, -1), NAMES, "substation_capacity is -1, which is not a number of vehicles"),
         (
             page(1000001),
             NAMES,
             "substation_current_load is 1e+06; no substation has more than 1,000,000",
         ),
-        ("power_kw -1\nlimit_kw 8\n", IN_KW, "power_kw is -1, which is no power"),
-        ("power_kw 1\nlimit_kw NaN\n", IN_KW, "limit_kw is nan, which is no power"),
+        ("power_kw -1\nlimit_kw 8\n", IN_KW, "power_kw is -1, which is not a power"),
+        ("power_kw 1\nlimit_kw NaN\n", IN_KW, "limit_kw is nan, which is not a power"),
         (
             points(1000),
             NAMES,
             "its page has over 1,000 series, or 131,072 characters, of substation_current_load and "
-            "the like; publish their sums",
+            "related gauges; publish their sums",
         ),
         (
             "substation_current_load{" + "x" * 4096,
             NAMES,
-            "its page has a series of substation_current_load or the like that is over 4,096 "
-            f"characters; it begins 'substation_current_load{{{'x' * 35}…",
+            "its page has a series of substation_current_load or a related gauge that is over "
+            f"4,096 characters; it begins 'substation_current_load{{{'x' * 35}…",
         ),
         (
             "substation_current_load three\n",

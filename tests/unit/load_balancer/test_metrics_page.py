@@ -36,9 +36,9 @@ def test_a_compressed_page_is_unpacked_to_the_limit_alone(size: int) -> None:
 @pytest.mark.parametrize(
     ("body", "why"),
     [
-        (gzip.compress(b"x" * 1000, mtime=0)[:-1], "ends too early"),
-        (b"", "ends too early"),
-        (b"substation_current_load 3", "says that it is gzip, and is not"),
+        (gzip.compress(b"x" * 1000, mtime=0)[:-1], "is truncated"),
+        (b"", "is truncated"),
+        (b"substation_current_load 3", "is declared as gzip, but is not"),
     ],
     ids=["cut short", "empty", "plain"],
 )

@@ -57,8 +57,8 @@ def test_an_answer_in_the_time_that_the_energy_takes_is_believed(
 
 def test_a_warning_names_the_figures_and_what_to_set() -> None:
     assert too_fast(40, 0.0123, reading(50), SubstationProfile()) == (
-        "answered that 40 kWh were charged after 0.0123 s, for which 50 kW need 2.88e+03 s: if it "
-        'answers when charging begins, set answer = "accepted" for it in SUBSTATIONS_FILE; if its '
-        "points are stronger, or its time is simulated, set max_point_power_kw or time_scale"
+        "reported 40 kWh as charged after 0.0123 s, for which 50 kW need 2.88e+03 s: if it "
+        'responds when charging begins, set answer = "accepted" for it in SUBSTATIONS_FILE; if its '
+        "points have more power, or its time is simulated, set max_point_power_kw or time_scale"
     )
     assert "for which 1000 kW need 144 s" in str(too_fast(40, 1, None, SubstationProfile()))

@@ -18,7 +18,7 @@ def test_nothing_is_added_where_all_substations_are_well() -> None:
     grid = Grid(4, 4)
     grid.poll_all()
     assert reported(grid, "deadline") == "No charging point became free within 1.0 s."
-    assert reported(grid, "queue_full") == "7 vehicles wait already; no more may."
+    assert reported(grid, "queue_full") == "7 vehicles are waiting, which is the limit."
 
 
 def test_those_that_are_down_say_why() -> None:
@@ -77,7 +77,7 @@ def test_both_who_failed_it_and_who_is_down_are_reported() -> None:
     for name in "ab":
         grid.pool.poll_unreadable(grid.substation(name), "it is empty")
     assert reported(grid, "queue_full", "a answered 500", "b answered 502") == (
-        "7 vehicles wait already; no more may. Substations that failed it: a answered 500; "
+        "7 vehicles are waiting, which is the limit. Substations that failed it: a answered 500; "
         "b answered 502. Substations that are down: a: it is empty; b: it is empty."
     )
 

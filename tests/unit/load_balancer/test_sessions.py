@@ -14,14 +14,14 @@ from grid_common.http.client import ReadError, Upstream
 from grid_common.logs import configure_logs
 from grid_common.settings import ServiceSettings
 from load_balancer.dispatcher import Dispatcher
+from load_balancer.gateway_lease import Gateways
 from load_balancer.led_session import ChargeResult, LedSession
 from load_balancer.profile import SubstationProfile
 from load_balancer.registers import Registers
 from load_balancer.resume import Resume
 from load_balancer.session_views import session_document
 from load_balancer.sessions import Sessions
-from load_balancer.substation_client import Owner, SubstationClient, Word
-from load_balancer.vouchers import Gateways
+from load_balancer.substation_client import Owner, SessionReport, SubstationClient
 from tests.unit.load_balancer.routing.grid import Grid
 
 SESSION = Session("s1", "EV-1", 10.0)
@@ -92,7 +92,7 @@ def test_a_stop_without_any_substation_ends() -> None:
 class Asked(SubstationClient):
     """A substation that has a word of each session, after a while."""
 
-    def __init__(self, word: Word, *, errors: int = 0, answers_in_s: float = 0.0) -> None:
+    def __init__(self, word: SessionReport, *, errors: int = 0, answers_in_s: float = 0.0) -> None:
         url = "http://127.0.0.1:9"
         upstream = Upstream(url, connect_timeout_s=1, connections=1)
         profile = SubstationProfile.model_validate({})
@@ -100,7 +100,7 @@ class Asked(SubstationClient):
         self.word, self.errors, self.answers_in_s = word, errors, answers_in_s
         self.asked_at: list[float] = []
 
-    def ask(self, session_id: str, within_s: float) -> Word | None:
+    def ask(self, session_id: str, within_s: float) -> SessionReport | None:
         assert session_id == "s1"
         self.asked_at.append(time.monotonic())
         gevent.sleep(min(self.answers_in_s, within_s))
@@ -113,7 +113,10 @@ class Asked(SubstationClient):
 
 
 def test_a_substation_whose_id_becomes_known_while_a_session_is_stopped_is_counted_once() -> None:
-    early, late = Asked(Word("charged", 6.0)), Asked(Word("charged", 0.0), errors=6)
+    early, late = (
+        Asked(SessionReport("charged", 6.0)),
+        Asked(SessionReport("charged", 0.0), errors=6),
+    )
     _, resume = recovery(Grid(4, 4), early, late)
     early.register, late.register = "http://a", "two"
     stop = gevent.spawn(resume.stop_everywhere, "s1")
@@ -133,7 +136,7 @@ def led_by(registers: Registers) -> LedSession:
 
 
 def test_a_word_is_as_old_as_the_question_when_a_session_is_looked_for() -> None:
-    client = Asked(Word("charging", 1.0), answers_in_s=0.2)
+    client = Asked(SessionReport("charging", 1.0), answers_in_s=0.2)
     registers, resume = recovery(Grid(4), client)
     led = led_by(registers)
 
@@ -145,7 +148,7 @@ def test_a_word_is_as_old_as_the_question_when_a_session_is_looked_for() -> None
 
 
 def test_a_word_is_as_old_as_the_question_when_somebody_asks_where_a_session_stands() -> None:
-    client, grid = Asked(Word("charging", 1.0), answers_in_s=0.2), Grid(4)
+    client, grid = Asked(SessionReport("charging", 1.0), answers_in_s=0.2), Grid(4)
     registers, _ = recovery(grid, client)
     led = led_by(registers)
     grid.pool.arrive(led.queued, grid.now)

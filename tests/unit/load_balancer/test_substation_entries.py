@@ -89,7 +89,7 @@ def test_the_default_capacity_of_the_settings_counts_vehicles_and_never_kilowatt
         ("[substation.north]", "'substation' is not known there"),
         ("[[substations]]\nurl = 'http://a:1'", "it takes a table [substations.NAME] for each"),
         ("defaults = 3", "it takes a table [substations.NAME] for each"),
-        ("substations.north = 'http://a:1'", "substations.north is no table"),
+        ("substations.north = 'http://a:1'", "substations.north is not a table"),
         ("[substations.north]", "[substations.north] url is missing; set url ="),
         ("[substations.north]\nurl = 5", "[substations.north] url is missing; set url ="),
         (
@@ -99,7 +99,7 @@ def test_the_default_capacity_of_the_settings_counts_vehicles_and_never_kilowatt
         ("[substations.north]\nurl = 'http://u:pw@a:1'", "'http://***@a:1' has a user"),
         ("[substations.'a@b']\nurl = 'http://a:1'", "[substations.a@b] a name is 1 to 64"),
         ("[substations.a.b]\nurl = 'http://a:1'", "[substations.a] url is missing"),
-        ("[substations.a.b]\nx = 1\n[substations.a]\nurl = 'http://a:1'", "a dot into quotes"),
+        ("[substations.a.b]\nx = 1\n[substations.a]\nurl = 'http://a:1'", "a dot in quotes"),
         (
             "[substations.a]\nurl = 'http://a:1'\nmetrics_port = 99999",
             "[substations.a] metrics_port = 99999 cannot be used: Input should be less than or "
@@ -129,7 +129,7 @@ def test_the_default_capacity_of_the_settings_counts_vehicles_and_never_kilowatt
         ),
         (
             "[substations.a]\nurl = 'http://a:1'\n[substations.b]\nurl = 'http://A:1/'",
-            "a and b have one address; leave one of them out",
+            "a and b have the same address; remove one of them",
         ),
     ],
 )
@@ -146,12 +146,12 @@ def test_a_file_that_cannot_be_used_names_table_field_and_remedy(file: str, why:
 @pytest.mark.parametrize("after", ["", "[defaults]\n"])
 def test_values_that_are_too_deep_are_a_fault(field: str, after: str) -> None:
     deep = f"{field}.{'a.' * 3000}a = 1"
-    with pytest.raises(EntriesFault, match="are too deep"):
+    with pytest.raises(EntriesFault, match="are nested too deep"):
         read(f"[substations.a]\nurl = 'http://a:1'\n{after}{deep}")
 
 
 def test_a_url_stands_in_one_place_alone() -> None:
-    with pytest.raises(EntriesFault, match="leave the URL out in one of them"):
+    with pytest.raises(EntriesFault, match="omit the URL in one of them"):
         read("[substations.a]\nurl = 'http://b:1'", "http://a:1")
 
 
@@ -174,8 +174,8 @@ def test_a_fault_of_the_defaults_is_reported_once_and_many_faults_are_counted() 
         ("a=b", "is not of the form `http://host:port`"),
         ("a=http://x:1?q=2", "is not of the form `http://host:port`"),
         ("http://a:1,http://a:2", "two are named 'a'"),
-        ("a=http://x:1,b=http://X:1", "a and b have one address"),
-        ("a=http://[::1]:1,b=http://[0::1]:1", "a and b have one address"),
+        ("a=http://x:1,b=http://X:1", "a and b have the same address"),
+        ("a=http://[::1]:1,b=http://[0::1]:1", "a and b have the same address"),
     ],
 )
 def test_urls_that_cannot_be_used_are_refused(urls: str, why: str) -> None:

@@ -122,7 +122,7 @@ def test_at_a_limit_of_0_everything_stands_still_until_it_is_lifted() -> None:
 
 @pytest.mark.parametrize("limit", [-1, math.inf, math.nan])
 def test_a_limit_is_a_number_of_kilowatts(limit: float) -> None:
-    with pytest.raises(ValueError, match="no limit"):
+    with pytest.raises(ValueError, match="not a power limit"):
         make_substation().set_limit(limit, now=0)
 
 

@@ -204,8 +204,8 @@ def test_a_file_that_is_replaced_and_one_of_the_same_size_are_changes(followed: 
         (
             "hunter2\n",
             "line 1 is not `name:sha256`, a name of 1 to 64 characters of A-Z a-z 0-9 . _ - and "
-            "the SHA-256 of the key in 64 hexadecimal digits, with `:operator` behind it or "
-            "nothing",
+            "the SHA-256 of the key in 64 hexadecimal digits, optionally followed by "
+            "`:operator`",
         ),
         (
             "",

@@ -63,6 +63,6 @@ def test_what_is_no_rate_is_refused_with_what_it_takes(text: str) -> None:
     with pytest.raises(ValueError, match="such as `600/minute`") as raised:
         read_rate(text)
     assert str(raised.value) == (
-        "it takes a number over 0 and second, minute, hour or day, such as `600/minute`, and if "
-        "wanted how many may come at once, such as `600/minute burst 50`"
+        "it takes a number over 0 and second, minute, hour or day, such as `600/minute`, "
+        "optionally with a burst size, such as `600/minute burst 50`"
     )

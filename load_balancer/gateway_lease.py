@@ -1,43 +1,43 @@
-"""Whether a durable session may still be dispatched by this balancer, where there are several.
+"""Whether this balancer, as one of several, may still dispatch a durable session.
 
-A gateway that no longer hears this balancer has another one lead its sessions. This one may not
-know it: it was frozen, or cut off. So each gateway says by which name it is heard from, and after
-which silence its sessions are not this balancer's any more (`Session-Owner`, `Session-Lease`); it
-takes another name here once it has moved its sessions on. A session is **vouched for** while its
-gateway was heard from lately by that name, and waits at the other end of a connection. One that is
-not goes on where it charges, and is dispatched nowhere else.
+A gateway that no longer hears from this balancer moves its sessions to another one. This balancer
+may not know it, because it was frozen or cut off. So each gateway sends its name and a lease
+(`Session-Owner`, `Session-Lease`): how long it may be silent before its sessions no longer belong
+to this balancer. After it has moved its sessions it uses another name here. A session holds its
+lease while its gateway recently gave a sign of life under that name, and waits at the other end of
+a connection. Without the lease it continues where it is charging, but is not dispatched elsewhere.
 """
 
 from collections import OrderedDict
 
 from grid_common.http.cancellation import Caller
 
-__all__ = ["Gateways", "Vouchers"]
+__all__ = ["GatewayLease", "Gateways"]
 
-# Names of gateways that are remembered; the one that was silent for longest is forgotten first.
+# Maximum number of known gateways; the one that was silent for longest is forgotten first.
 _MOST = 256
-# With less a session could not be dispatched at all, and its caller would be held for nothing.
+# With a shorter lease the session could never be dispatched, and its caller would wait in vain.
 _LEAST_LEASE_S = 0.1
 
 
 class Gateways:
-    """When each gateway was heard from. Pure: the clock is passed in."""
+    """When each gateway last gave a sign of life. Pure: the clock is passed in."""
 
     def __init__(self) -> None:
         self._heard: OrderedDict[str, float] = OrderedDict()
-        # By how much this clock is ahead of a gateway's, at the least: what came the fastest.
+        # Minimum offset of this clock from a gateway's: that of the fastest request.
         self._ahead: OrderedDict[str, float] = OrderedDict()
 
     def hear(self, name: str, sent: float | None, now: float) -> None:
-        """Note that a gateway was heard from.
+        """Note a gateway's sign of life.
 
-        A word may come late: it was held up on its way, or this process was frozen. It counts from
-        when it was sent.
+        It may arrive late, because it was delayed or this process was frozen. It counts from when
+        it was sent.
 
         Args:
-            name: the gateway's, as it is now.
-            sent: when it says that it sent this, by its own clock, seconds; None: now.
-            now: the time.
+            name: the gateway's current name.
+            sent: when it sent the request, by its own clock, seconds; None: now.
+            now: the current time.
         """
         if sent is not None:
             gateway = name.rpartition(".")[0]
@@ -52,12 +52,12 @@ class Gateways:
             self._heard.popitem(last=False)
 
     def is_silent(self, name: str, lease_s: float, now: float) -> bool:
-        """Tell whether nothing was heard from it for so long, seconds."""
+        """Return whether it gave no sign of life for this long, seconds."""
         return now - self._heard.get(name, float("-inf")) > lease_s
 
 
-class Vouchers:
-    """Who vouches for one session: its gateway, by the connections that wait for it."""
+class GatewayLease:
+    """The lease of one session: held by its gateway through the connections that wait for it."""
 
     def __init__(self, gateways: Gateways) -> None:
         self._gateways = gateways
@@ -73,14 +73,14 @@ class Vouchers:
         sent: float | None,
         now: float,
     ) -> None:
-        """Take in a connection that waits for the session, and on what terms.
+        """Add a connection that waits for the session, with its terms.
 
         Args:
             caller: the connection.
-            name: the gateway's; None where it has no other balancer.
-            lease_s: silence after which it has moved the session on, seconds.
-            sent: when it sent the request, by its own clock.
-            now: the time.
+            name: the gateway's name; None if it has no other balancer.
+            lease_s: silence after which it has moved the session, seconds.
+            sent: when it sent the request, by its own clock, seconds.
+            now: the current time.
         """
         self._callers[caller] = None
         self._name, self._lease_s = None, 0.0
@@ -90,11 +90,11 @@ class Vouchers:
             self._gateways.hear(self._name, sent, now)
 
     def remove(self, caller: Caller) -> None:
-        """A connection waits no more."""
+        """Remove a connection."""
         self._callers.pop(caller, None)
 
-    def hold(self, now: float) -> bool:
-        """Tell whether the session may be dispatched."""
+    def is_valid(self, now: float) -> bool:
+        """Return whether the session may be dispatched."""
         if self._name is None:
             return True
         if self._gateways.is_silent(self._name, self._lease_s, now):
