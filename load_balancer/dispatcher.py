@@ -139,8 +139,8 @@ class Dispatcher:
     def _set_aside(self, dispatch: Dispatch, led: LedSession) -> None:
         """Release its point while another balancer may be leading it, and wait until that is clear.
 
-        That also ends if its gateway moves it to another balancer or is gone, and another gateway
-        asks for it.
+        That also ends once its gateway says that it has moved it to another balancer, and where the
+        gateway is gone and another one asks for it.
         """
         queued, began = dispatch.queued, time.monotonic()
         self._log.info(
@@ -149,7 +149,10 @@ class Dispatcher:
         queued.not_before = math.inf
         self._pool.stopped(dispatch, began, goes_on=True, failed=False)
         while led.stop_reason is None and not led.has_lease():
-            gevent.sleep(_LOOK_AGAIN_S)
+            if led.has_moved():
+                self._registers.drop(led)
+            else:
+                gevent.sleep(_LOOK_AGAIN_S)
         now = time.monotonic()
         queued.deadline += now - began
         if led.stop_reason is None:

@@ -9,6 +9,7 @@ a connection. Without the lease it continues where it is charging, but is not di
 """
 
 from collections import OrderedDict
+from typing import TypeVar
 
 from grid_common.http.cancellation import Caller
 
@@ -19,6 +20,8 @@ _MOST = 256
 # With a shorter lease the session could never be dispatched, and its caller would wait in vain.
 _LEAST_LEASE_S = 0.1
 
+_Value = TypeVar("_Value", int, float)
+
 
 class Gateways:
     """When each gateway last gave a sign of life. Pure: the clock is passed in."""
@@ -27,6 +30,8 @@ class Gateways:
         self._heard: OrderedDict[str, float] = OrderedDict()
         # Minimum offset of this clock from a gateway's: that of the fastest request.
         self._ahead: OrderedDict[str, float] = OrderedDict()
+        # How often each gateway has moved its sessions away from here.
+        self._terms: OrderedDict[str, int] = OrderedDict()
 
     def hear(self, name: str, sent: float | None, now: float) -> None:
         """Note a gateway's sign of life.
@@ -39,21 +44,22 @@ class Gateways:
             sent: when it sent the request, by its own clock, seconds; None: now.
             now: the current time.
         """
+        gateway, term = _gateway_and_term(name)
+        _keep(self._terms, gateway, max(term, self._terms.get(gateway, 0)))
         if sent is not None:
-            gateway = name.rpartition(".")[0]
-            ahead = self._ahead[gateway] = min(now - sent, self._ahead.get(gateway, now - sent))
-            self._ahead.move_to_end(gateway)
-            if len(self._ahead) > _MOST:
-                self._ahead.popitem(last=False)
+            ahead = min(now - sent, self._ahead.get(gateway, now - sent))
+            _keep(self._ahead, gateway, ahead)
             now = sent + ahead
-        self._heard[name] = max(now, self._heard.get(name, now))
-        self._heard.move_to_end(name)
-        if len(self._heard) > _MOST:
-            self._heard.popitem(last=False)
+        _keep(self._heard, name, max(now, self._heard.get(name, now)))
 
     def is_silent(self, name: str, lease_s: float, now: float) -> bool:
         """Return whether it gave no sign of life for this long, seconds."""
         return now - self._heard.get(name, float("-inf")) > lease_s
+
+    def has_moved(self, name: str) -> bool:
+        """Return whether the gateway has moved its sessions of this name to another balancer."""
+        gateway, term = _gateway_and_term(name)
+        return term < self._terms.get(gateway, 0)
 
 
 class GatewayLease:
@@ -100,3 +106,19 @@ class GatewayLease:
         if self._gateways.is_silent(self._name, self._lease_s, now):
             return False
         return any(caller.is_there() for caller in self._callers)
+
+    def has_moved(self) -> bool:
+        """Return whether another balancer has the session now, by the gateway's own word."""
+        return self._name is not None and self._gateways.has_moved(self._name)
+
+
+def _gateway_and_term(name: str) -> tuple[str, int]:
+    gateway, _, term = name.rpartition(".")
+    return (gateway, int(term)) if gateway and term.isdecimal() else (name, 0)
+
+
+def _keep(known: OrderedDict[str, _Value], name: str, value: _Value) -> None:
+    known[name] = value
+    known.move_to_end(name)
+    if len(known) > _MOST:
+        known.popitem(last=False)

@@ -128,6 +128,10 @@ class LedSession:
             return False
         return self.lease is None or self.lease.is_valid(time.monotonic())
 
+    def has_moved(self) -> bool:
+        """Return whether its gateway has moved it to another balancer."""
+        return self.lease is not None and self.lease.has_moved()
+
     @property
     def is_durable(self) -> bool:
         """Whether it outlives the connection of its caller."""

@@ -40,6 +40,21 @@ def test_a_gateway_that_moved_its_sessions_on_has_another_name() -> None:
     assert made.is_valid(105.0)
 
 
+def test_a_later_name_of_the_gateway_says_that_the_session_was_moved() -> None:
+    gateways = Gateways()
+    made = lease(gateways)
+    for name in ("g.0", "h.1", "other"):
+        gateways.hear(name, None, 104.0)
+    assert not made.has_moved()
+    gateways.hear("g.2", None, 104.0)
+    gateways.hear("g.0", None, 104.1)  # was held up on its way
+    assert made.has_moved()
+    made.add(HERE, "g.2", 3.0, None, 105.0)  # it came back
+    assert not made.has_moved()
+    made.add(HERE, None, None, None, 106.0)
+    assert not made.has_moved()
+
+
 def test_a_session_that_no_connection_waits_for_has_no_lease() -> None:
     made = lease(Gateways())
     made.remove(HERE)
