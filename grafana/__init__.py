@@ -1,1 +1,1 @@
-"""The dashboards, as a program that writes them. Grafana itself reads only what it wrote."""
+"""The program that writes the dashboards. Grafana reads only its output."""

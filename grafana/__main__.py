@@ -1,4 +1,4 @@
-"""Writes grafana/dashboards: `python -m grafana`, after a change to this package or the runbook."""
+"""Writes grafana/dashboards: run `python -m grafana` after changing this package or the runbook."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ FOLDER = Path(__file__).parent / "dashboards"
 
 
 def dashboards() -> dict[str, str]:
-    """Build the text of each dashboard's file, by name."""
+    """Return the text of each dashboard's file, by name."""
     return {
         "grid-at-a-glance.json": text_of(glance.dashboard()),
         "load-balancer.json": text_of(balancer.dashboard()),

@@ -1,4 +1,4 @@
-"""Tables of the alerts that fire or are about to, each row of which leads on."""
+"""Tables of firing and pending alerts, with links."""
 
 from grafana_foundation_sdk.builders import table
 from grafana_foundation_sdk.models import common as c
@@ -11,20 +11,20 @@ from grafana.queries import DATASOURCE, Query
 
 BALANCER_UID = "ev-grid-balancer"
 _STATES = {"firing": ("firing", colours.BAD), "pending": ("pending", colours.WARNING)}
-# Grafana's own page of a rule, whichever Prometheus file it stands in.
+# Grafana's own page of a rule, whichever Prometheus file contains it.
 _RULE = ("Rule", "/alerting/Prometheus/${__value.raw}/find")
 _RUNBOOK = ("What to do", runbook.section_url("${__value.text}"))
 
 
 def of_substations(selector: str = "", *, span: int = 12) -> Panel:
-    """Build the table of the alerts that concern one substation each."""
+    """Build the table of alerts about one substation each."""
     substation = (
         "Open ${__value.raw}",
         f"/d/{SUBSTATION_UID}?var-substation=${{__value.raw}}&${{__url_time_range}}",
     )
     return _table(
         "Alerts of substations",
-        "Alerts about one substation that fire or are about to, those that fire first.",
+        "Firing and pending alerts about one substation, firing ones first.",
         f'{{substation!=""{selector}}}',
         {"substation": "Substation", "status": "Status"},
         {"Substation": [substation]},
@@ -33,12 +33,12 @@ def of_substations(selector: str = "", *, span: int = 12) -> Panel:
 
 
 def of_the_grid(*, span: int = 12) -> Panel:
-    """Build the table of the alerts that concern the grid or one of its services."""
+    """Build the table of alerts about the grid or one of its services."""
     to_dashboard = ("Load balancer", f"/d/{BALANCER_UID}?${{__url_time_range}}")
     return _table(
         "Alerts of the whole grid",
-        "Alerts about the grid or one of its services that fire or are about to, those that fire "
-        "first. No choice of a substation hides them.",
+        "Firing and pending alerts about the grid or one of its services, firing ones first. "
+        "The choice of a substation does not filter them.",
         '{substation=""}',
         {"job": "Service", "reason": "Reason", "status": "Status"},
         {"Alert": [to_dashboard]},
@@ -59,7 +59,7 @@ def _table(
         name: more for name, more in links.items() if name != "Alert"
     }
     rows = f"sum by ({', '.join(columns)}) (ALERTS{selector})"
-    # The section of the runbook is found by the alert's name, in a column of its own.
+    # A separate column holds the alert's name, which links to its section of the runbook.
     query = Query(f'label_join({rows}, "runbook", "", "alertname")')
     columns["runbook"] = "Runbook"
     panel = table.Panel().title(title).description(description).datasource(DATASOURCE)
@@ -68,7 +68,7 @@ def _table(
     )
     panel = panel.unit("none").span(span).height(8).align(c.FieldTextAlignment.LEFT)
     panel = panel.no_value("No such alert is pending or firing.")
-    # That is for a table without rows; a cell whose label is missing says no such thing.
+    # That is for a table without rows; a cell without a value gets a dash.
     panel = panel.override_by_field_type("string", properties({"noValue": "-"}))
     states = [value_mapping({**_STATES}).to_json()]
     coloured = {"type": "color-text"}

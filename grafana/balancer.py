@@ -1,4 +1,4 @@
-"""The balancer: how it chooses, what it knows, what it moves and refuses."""
+"""The balancer's dashboard: its choices, its knowledge, failovers and refusals."""
 
 from grafana_foundation_sdk.builders import dashboard as dashboards
 
@@ -9,7 +9,7 @@ from grafana.queries import QUANTILES, Query, quantiles
 from load_balancer.metrics import EJECTIONS, OUTCOMES
 
 POLLS = ("ok", "bad_page", "unreachable")
-# What the variable can filter has it in its heading; all else is the whole grid's.
+# Row titles name the variable if it filters the row; all other rows cover the whole grid.
 _CHOSEN = 'substation=~"$substation"'
 
 
@@ -35,7 +35,7 @@ def _now() -> list[p.Panel]:
     return [
         p.stat(
             "Dispatched",
-            "Vehicles charged a second, over the last minute.",
+            "Vehicles charged per second, over the last minute.",
             Query('sum(rate(balancer_dispatches_total{outcome=~"charged|accepted"}[1m]))'),
             unit="ops",
             decimals=1,
@@ -43,8 +43,8 @@ def _now() -> list[p.Panel]:
         glance.waiting(span=4),
         p.stat(
             "Unequal by",
-            "Gap between the fullest and the emptiest substation that takes vehicles, in shares of "
-            "their points.",
+            "Difference between the fullest and the emptiest substation that accepts vehicles, as "
+            "a share of their points.",
             Query("grid:substation_load:spread"),
             unit="percentunit",
             decimals=0,
@@ -52,8 +52,8 @@ def _now() -> list[p.Panel]:
         ),
         p.stat(
             "Oldest gauge",
-            "Age of the oldest gauge that the balancer has. Above three polls (1.5 s) its "
-            "substation gets no vehicle.",
+            "Age of the oldest gauge reading. A substation whose gauge is older than three polls "
+            "(1.5 s) gets no vehicle.",
             Query("max(balancer_gauge_age_seconds)"),
             unit="s",
             decimals=2,
@@ -74,16 +74,16 @@ def _decisions() -> list[p.Panel]:
     return [
         p.lines(
             "Vehicles by substation",
-            "Vehicles that each substation charged, a second.",
+            "Vehicles that each substation charged, per second.",
             Query(f"sum by (substation) (rate({charged}[$__rate_interval]))", "{{substation}}"),
             unit="ops",
             by_substation=True,
         ),
         p.lines(
             "Dispatches by outcome",
-            "What became of the vehicles that were sent, a second: charged, accepted (202, charges "
-            "on), full (re-chosen), rejected, failed, revoked from a substation that died, "
-            "aborted by the caller.",
+            "Results of dispatches, per second: charged, accepted (202, charging continues), full "
+            "(dispatched again), rejected, failed, revoked from a substation that died, aborted by "
+            "the caller.",
             Query(
                 "sum by (outcome) "
                 f"(rate(balancer_dispatches_total{{{_CHOSEN}}}[$__rate_interval]))",
@@ -95,7 +95,7 @@ def _decisions() -> list[p.Panel]:
         ),
         p.lines(
             "Points in use by substation",
-            "Share of each substation's points in use: the nearer the lines, the better the "
+            "Share of each substation's points in use. The closer the lines, the better the "
             "choices.",
             Query(f"substation:substation_load:ratio{{{_CHOSEN}}}", "{{substation}}"),
             unit="percentunit",
@@ -118,8 +118,8 @@ def _knowledge() -> list[p.Panel]:
         ),
         p.lines(
             "Estimate minus gauge",
-            "How far the estimate has gone from what the gauge said at the last poll: the vehicles "
-            "that came and went since, as the balancer counted them.",
+            "Difference between the estimate and the gauge at the last poll: the vehicles that "
+            "came and went since, as counted by the balancer.",
             Query(
                 f"max by (substation) ({estimate}{{{_CHOSEN}}} - {gauge}{{{_CHOSEN}}})",
                 "{{substation}}",
@@ -129,14 +129,14 @@ def _knowledge() -> list[p.Panel]:
         ),
         p.lines(
             "Foreign load",
-            "Vehicles that came to a substation past this balancer, as it estimates them.",
+            "Estimated vehicles at each substation that did not come through this balancer.",
             by_substation("balancer_substation_foreign_load"),
             by_substation=True,
         ),
         p.lines(
             "Gauge age",
-            "How long ago each substation's gauge was read; dashed line: three polls, after which "
-            "it is not trusted.",
+            "Age of each substation's gauge reading; dashed line: three polls, after which it is "
+            "not trusted.",
             by_substation("balancer_gauge_age_seconds"),
             unit="s",
             alarm=(1.5, colours.WARNING),
@@ -144,7 +144,7 @@ def _knowledge() -> list[p.Panel]:
         ),
         p.lines(
             "Polls",
-            "Readings of the substations' gauges, a second.",
+            "Polls of the substations' gauges, per second.",
             Query(
                 f"sum by (outcome) (rate(balancer_polls_total{{{_CHOSEN}}}[$__rate_interval]))",
                 "{{outcome}}",
@@ -154,7 +154,7 @@ def _knowledge() -> list[p.Panel]:
         ),
         p.lines(
             "Ejections",
-            "Times that a substation was no longer used, a minute, by reason.",
+            "Ejections of a substation per minute, by reason.",
             Query(
                 "60 * sum by (reason) "
                 f"(rate(balancer_ejections_total{{{_CHOSEN}}}[$__rate_interval]))",
@@ -172,7 +172,7 @@ def _failures() -> list[p.Panel]:
         glance.refusals(span=8),
         p.lines(
             "Time waited",
-            "How long vehicles waited for a point: half, nine in ten and 99 in 100 at most this "
+            "How long vehicles waited for a point: 50%, 90% and 99% of them waited at most this "
             "long.",
             *quantiles("balancer_wait_seconds"),
             unit="s",
@@ -187,13 +187,13 @@ def _prediction() -> p.Panel:
     spread = {"p10": 0.1, "p50": 0.5, "p90": 0.9}
     return p.lines(
         "Prediction error",
-        "How much longer vehicles charged than was predicted when they were sent, as a share of "
-        "the prediction; below 0: sooner. One in ten at most p10, half at most p50, nine in ten at "
-        "most p90.",
+        "How much longer vehicles charged than predicted at their dispatch, as a share of the "
+        "prediction; negative if it was shorter. 10% are at most p10, 50% at most p50, 90% at most "
+        "p90.",
         *quantiles("balancer_prediction_error_ratio", of=spread),
         unit="percentunit",
         names=spread,
         minimum=None,
         span=24,
-        no_value="No substation publishes what a prediction takes, or no vehicle was charged.",
+        no_value="No substation publishes what a prediction needs, or no vehicle was charged.",
     )

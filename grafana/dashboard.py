@@ -1,4 +1,4 @@
-"""What all dashboards have in common, and how one becomes the text of a file."""
+"""The common parts of all dashboards, and how to write one to a file."""
 
 import json
 from collections.abc import Iterable
@@ -12,11 +12,11 @@ from grafana.panels import Panel
 from grafana.queries import DATASOURCE
 
 _TAG = "ev-grid"
-_WIDTH = 80  # of a line of the files; the name before a value comes on top
+_WIDTH = 80  # of a line of the files, not counting the key before a value
 
 
 def base(uid: str, title: str, description: str) -> dashboard.Dashboard:
-    """Begin a dashboard that leads to the others."""
+    """Create a dashboard with links to the others."""
     link = dashboard.DashboardLink("Dashboards").type(d.DashboardLinkType.DASHBOARDS)
     link = link.icon("external link").tags([_TAG]).keep_time(True)
     built = dashboard.Dashboard(title).uid(uid).description(description).tags([_TAG]).link(link)
@@ -30,7 +30,7 @@ def base(uid: str, title: str, description: str) -> dashboard.Dashboard:
 
 
 def row(built: dashboard.Dashboard, title: str, panels: Iterable[Panel]) -> dashboard.Dashboard:
-    """Add a heading, and the panels below it."""
+    """Add a row title and its panels."""
     built = built.with_row(dashboard.Row(title))
     for panel in panels:
         built = built.with_panel(panel)
@@ -38,7 +38,7 @@ def row(built: dashboard.Dashboard, title: str, panels: Iterable[Panel]) -> dash
 
 
 def substation_variable(description: str, *, several: bool) -> dashboard.QueryVariable:
-    """Build the choice of a substation, or of several and all of them at first."""
+    """Build the variable that selects a substation, or several, with all of them as default."""
     values = "label_values(balancer_substation_up, substation)"
     variable = dashboard.QueryVariable("substation").label("Substation").description(description)
     variable = variable.datasource(DATASOURCE).definition(values)
@@ -52,10 +52,10 @@ def substation_variable(description: str, *, several: bool) -> dashboard.QueryVa
 
 
 def alerts_annotation(selector: str) -> dashboard.AnnotationQuery:
-    """Build the marks of alerts that fire.
+    """Build the annotations of firing alerts.
 
-    Where a series lacks a label Grafana writes the label's name, so that all of them become one
-    label that no series lacks.
+    If a series lacks a label, Grafana writes the label's name. So they are joined into one label
+    that every series has.
     """
     labels = ("severity", "substation", "job", "reason")
     firing = f'max by (alertname, {", ".join(labels)}) (ALERTS{{alertstate="firing"{selector}}})'
@@ -67,10 +67,10 @@ def alerts_annotation(selector: str) -> dashboard.AnnotationQuery:
 
 
 def text_of(built: dashboard.Dashboard) -> str:
-    """Write a dashboard as its file holds it: what fits into a line stands in one."""
+    """Return the text of a dashboard's file: whatever fits into a line is written in one."""
     document: Any = json.loads(json.dumps(built.build(), cls=JSONEncoder))
     for annotation in document["annotations"].get("list", []):
-        del annotation["placement"]  # the library has one alone, in a menu
+        del annotation["placement"]  # the library knows only one value, "in a menu"
     for panel in document["panels"]:
         if panel["type"] == "row":
             del panel["id"]  # 0 for each

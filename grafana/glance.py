@@ -1,4 +1,4 @@
-"""The grid at a glance: which substation carries what, what waits, what goes wrong."""
+"""The dashboard "Grid at a glance": substations, waiting vehicles, failures."""
 
 from grafana_foundation_sdk.builders import dashboard as dashboards
 
@@ -8,7 +8,7 @@ from grafana.dashboard import alerts_annotation, base, row
 from grafana.queries import QUANTILES, Query, quantiles
 from load_balancer.metrics import FAILOVERS, REFUSALS
 
-# 0 as long as the balancer tells anything: without it nothing is known, not even that all is well.
+# 0 while the balancer is scraped. Without the balancer nothing is known, so there is no value.
 ZERO = "0 * sum(balancer_waiting_sessions)"
 STATUSES = ("200", "202", "400", "429", "503", "499")
 
@@ -28,7 +28,7 @@ def dashboard() -> dashboards.Dashboard:
 
 
 def health(selector: str = "") -> str:
-    """Ask for a substation's state: 0 down, 1 up, 2 draining."""
+    """Return the query of a substation's state: 0 down, 1 up, 2 draining."""
     return (
         f"2 * (max by (substation) (balancer_substation_draining{selector}) == 1)"
         f" or max by (substation) (balancer_substation_up{selector})"
@@ -36,11 +36,11 @@ def health(selector: str = "") -> str:
 
 
 def waiting(*, span: int) -> p.Panel:
-    """Build the number of vehicles that wait."""
+    """Build the panel of waiting vehicles."""
     return p.stat(
         "Waiting",
-        "Vehicles waiting for a point. Some may wait by choice, for a better point than one that "
-        "is free.",
+        "Vehicles waiting for a point. Some may wait by choice: a better point than the free one "
+        "is expected soon.",
         Query("grid:balancer_waiting_sessions:sum"),
         steps=p.WAITING,
         span=span,
@@ -48,10 +48,10 @@ def waiting(*, span: int) -> p.Panel:
 
 
 def refused(*, span: int) -> p.Panel:
-    """Build the number of vehicles that were turned away."""
+    """Build the panel of refused vehicles."""
     return p.stat(
         "Refused in 5 min",
-        "Vehicles that the gateway turned away in the last 5 minutes, whatever the reason.",
+        "Vehicles that the gateway refused in the last 5 minutes, for any reason.",
         Query("round(grid:charge_requests_refused:increase5m)"),
         steps=p.ANY_IS_BAD,
         span=span,
@@ -59,10 +59,10 @@ def refused(*, span: int) -> p.Panel:
 
 
 def refusals(*, span: int) -> p.Panel:
-    """Build the refusals over time."""
+    """Build the panel of refusals over time."""
     return p.lines(
         "Refusals",
-        "Vehicles turned away by the balancer, a minute, by reason.",
+        "Vehicles refused by the balancer per minute, by reason.",
         Query(
             "60 * sum by (reason) (rate(balancer_refusals_total[$__rate_interval]))", "{{reason}}"
         ),
@@ -73,10 +73,10 @@ def refusals(*, span: int) -> p.Panel:
 
 
 def failovers(*, span: int) -> p.Panel:
-    """Build the failovers over time."""
+    """Build the panel of failovers over time."""
     return p.lines(
         "Failovers",
-        "Dispatches that failed, a minute, by reason; their vehicles were sent elsewhere.",
+        "Dispatches that failed, per minute, by reason; their vehicles were sent elsewhere.",
         Query(
             "60 * sum by (reason) (rate(balancer_failovers_total[$__rate_interval]))", "{{reason}}"
         ),
@@ -94,21 +94,21 @@ def _now() -> list[p.Panel]:
     return [
         p.stat(
             "Substations up",
-            "Substations that the balancer sends vehicles to, and all that it knows.",
+            "Substations that get vehicles, and all known substations.",
             Query("sum(max by (substation) (balancer_substation_up))", "up"),
             Query("count(max by (substation) (balancer_substation_up))", "known"),
         ),
         p.stat(
             "Substations down",
-            "Substations that the balancer cannot use: unreachable, without a gauge that can be "
-            "trusted, or about to leave. Those that drain are not counted.",
+            "Substations that the balancer cannot use: unreachable, without a trustworthy gauge, "
+            "or about to be removed. Draining ones are not counted.",
             Query(f"count({down}) or {ZERO}"),
             steps=p.ANY_IS_BAD,
             span=3,
         ),
         p.share(
             "Points in use",
-            "Share of the charging points that are in use, over all substations that are up.",
+            "Share of charging points in use, over all substations that are up.",
             Query("grid:substation_load:ratio"),
         ),
         p.stat(
@@ -121,7 +121,7 @@ def _now() -> list[p.Panel]:
         refused(span=3),
         p.stat(
             "Alerts",
-            "Alerts that fire now; the tables below name them.",
+            "Firing alerts; the tables below list them.",
             Query(f'count(ALERTS{{alertstate="firing"}}) or {ZERO}'),
             steps=p.ANY_IS_BAD,
             span=3,
@@ -146,8 +146,8 @@ def _substations() -> list[p.Panel]:
         ),
         p.pie_by_substation(
             "Share of vehicles by substation",
-            "Vehicles that each substation charged in the time that is shown. They share in "
-            "proportion to their points when the grid is busy.",
+            "Vehicles that each substation charged in the selected time range. In a busy grid the "
+            "shares are in proportion to the points.",
             Query(
                 "round(sum by (substation) (increase("
                 'balancer_dispatches_total{outcome=~"charged|accepted"}[$__range]))) > 0',
@@ -157,7 +157,7 @@ def _substations() -> list[p.Panel]:
         ),
         p.health(
             "Health",
-            "Each substation as the balancer sees it.",
+            "State of each substation as the balancer sees it.",
             Query(health(), "{{substation}}"),
             span=14,
             link=True,
@@ -165,7 +165,7 @@ def _substations() -> list[p.Panel]:
         p.lines(
             "Power",
             "Power that the vehicles draw, and what they could draw without limits, at all "
-            "substations that publish it; dashed: the most that these may draw.",
+            "substations that publish it; dashed: their maximum power.",
             Query("sum(max by (substation) (balancer_substation_power_kw))", "drawn"),
             Query("sum(max by (substation) (balancer_substation_committed_power_kw))", "committed"),
             Query("sum(max by (substation) (balancer_substation_power_limit_kw))", "limit"),
@@ -182,8 +182,8 @@ def _vehicles() -> list[p.Panel]:
     return [
         p.lines(
             "Time to charge",
-            "From a vehicle's request to its answer, waiting and failovers included: half, nine in "
-            "ten and 99 in 100 of the vehicles took at most this long.",
+            "From a vehicle's request to its response, including waiting and failovers: 50%, 90% "
+            "and 99% of the vehicles took at most this long.",
             *quantiles("charge_request_duration_seconds"),
             unit="s",
             names=QUANTILES,
@@ -192,8 +192,8 @@ def _vehicles() -> list[p.Panel]:
         ),
         p.lines(
             "Vehicles waiting",
-            "Vehicles in the balancer's queue, those of them that wait beside a free point for a "
-            "better one, and those held by the gateway altogether, waiting or charging.",
+            "Vehicles in the wait queue, those of them that left a free point for a better one, "
+            "and all vehicles held by the gateway, waiting or charging.",
             Query("grid:balancer_waiting_sessions:sum", "waiting"),
             Query("sum(balancer_left_in_line_sessions)", "for a better point"),
             Query("sum(charge_requests_in_progress)", "in the grid"),
@@ -202,8 +202,8 @@ def _vehicles() -> list[p.Panel]:
         ),
         p.lines(
             "Answers by status",
-            "What the gateway answered, a second: 200 charged, 202 charges on, 503 refused, 499 "
-            "the caller left.",
+            "Responses of the gateway per second: 200 charged, 202 charging continues, 503 "
+            "refused, 499 the caller disconnected.",
             Query("sum by (status) (rate(charge_requests_total[$__rate_interval]))", "{{status}}"),
             unit="reqps",
             names=STATUSES,

@@ -1,11 +1,11 @@
-"""The ledger of sessions: panels of the balancer's dashboard."""
+"""The session ledger: panels of the balancer's dashboard."""
 
 from grafana import colours
 from grafana import panels as p
 from grafana.queries import QUANTILES, Query, quantiles
 
 _MIB = 1 << 20
-# As the alert LedgerDiskNearlyFull has it.
+# The same as in the alert LedgerDiskNearlyFull.
 _LITTLE_ROOM_BYTES = 512 * _MIB
 _LEDGER = {"0": ("cannot be written", colours.BAD), "1": ("written", colours.GOOD)}
 
@@ -15,35 +15,35 @@ def panels() -> list[p.Panel]:
     return [
         p.stat(
             "Ledger",
-            "Whether the gateways can write their ledgers. Where one cannot, new vehicles are told "
-            "to come back; what charges goes on, and its end is written later.",
+            "Whether the gateways can write their ledgers. If one cannot, it refuses new vehicles; "
+            "running charges continue, and their ends are written later.",
             Query("min(ledger_up)"),
             steps=[(None, colours.BAD), (1, colours.GOOD)],
             texts=_LEDGER,
         ),
         p.stat(
             "Rows that wait",
-            "Rows that are not on the disk yet: a few at any time.",
+            "Rows that are not on disk yet: usually a few.",
             Query("max(ledger_waiting_rows)"),
             steps=[(None, colours.GOOD), (1000, colours.WARNING)],
         ),
         p.stat(
             "Oldest open session",
-            "Time since the oldest session began that has not ended.",
+            "Age of the oldest session that has not ended.",
             Query("max(ledger_oldest_open_session_seconds)"),
             unit="s",
             decimals=0,
         ),
         p.stat(
             "Size",
-            "Room that the largest ledger takes.",
+            "Size of the largest ledger.",
             Query("max(ledger_size_bytes)"),
             unit="bytes",
             decimals=1,
         ),
         p.stat(
             "Room left",
-            "Room left on the disk of the ledger's file; unknown where it is a server's.",
+            "Free space on the disk of the ledger's file; unknown for a database server.",
             Query("min(ledger_disk_free_bytes > 0)"),
             unit="bytes",
             decimals=1,
@@ -52,13 +52,13 @@ def panels() -> list[p.Panel]:
         ),
         p.lines(
             "Commits",
-            "Commits a second. Rows that come together share one.",
+            "Commits per second. Rows that arrive together share one.",
             Query("sum(rate(ledger_commit_rows_count[$__rate_interval]))", "commits"),
             unit="ops",
         ),
         p.lines(
-            "Rows a commit",
-            "Rows that a commit wrote, on average: the busier, the more.",
+            "Rows per commit",
+            "Mean number of rows per commit, which grows with the load.",
             Query(
                 "sum(rate(ledger_commit_rows_sum[$__rate_interval]))"
                 " / sum(rate(ledger_commit_rows_count[$__rate_interval]))",
@@ -68,8 +68,8 @@ def panels() -> list[p.Panel]:
         ),
         p.lines(
             "Time to a commit",
-            "Time until a row was on the disk: half, nine in ten and 99 in 100 commits at most "
-            "this long. A vehicle waits for two of them.",
+            "Time until a row was on disk: 50%, 90% and 99% of the commits took at most this long. "
+            "A vehicle waits for two of them.",
             *quantiles("ledger_commit_wait_seconds"),
             unit="s",
             names=QUANTILES,

@@ -1,4 +1,4 @@
-"""The kinds of panel that the dashboards are made of, each with all that its kind has in common."""
+"""The kinds of panels in the dashboards, each with the common options of its kind."""
 
 from collections.abc import Iterable, Sequence
 from typing import Protocol, Self, TypeVar
@@ -23,7 +23,7 @@ from grafana import colours
 from grafana.queries import DATASOURCE, Query
 
 Panel = Builder[d.Panel]
-# From which value on which colour is shown.
+# The value from which each colour applies.
 Steps = Sequence[tuple[float | None, str]]
 
 SUBSTATION_UID = "ev-grid-site"
@@ -41,7 +41,7 @@ HEALTH_TEXTS = {"0": ("down", colours.BAD), "1": ("up", colours.GOOD)} | {
 
 
 class _AnyPanel(Protocol):
-    """What the library's builders of panels share, though it names no base for them."""
+    """The common methods of the library's panel builders, which have no common base."""
 
     def title(self, title: str) -> Self: ...
     def description(self, description: str) -> Self: ...
@@ -70,7 +70,7 @@ def stat(
     span: int = 4,
     no_value: str = "unknown",
 ) -> Panel:
-    """Build the figures of this moment."""
+    """Build a panel of current values."""
     panel = _figures(stat_panel.Panel(), queries, steps, texts or {}, no_value)
     panel = _reported(panel, title, description, unit).span(span).height(4)
     panel = panel.reduce_options(_last()).graph_mode(c.BigValueGraphMode.NONE)
@@ -87,7 +87,7 @@ def share(title: str, description: str, query: Query, *, span: int = 4) -> Panel
 
 
 def shares_by_substation(title: str, description: str, query: Query, *, span: int) -> Panel:
-    """Build a bar from 0 to 1 for each substation, which leads to its dashboard."""
+    """Build a bar from 0 to 1 for each substation, with a link to its dashboard."""
     panel = _figures(bargauge.Panel(), [query], SHARE, {}, "unknown")
     panel = _reported(panel, title, description, "percentunit").span(span).height(9)
     panel = panel.min(0).max(1).reduce_options(_last()).data_links([to_substation()])
@@ -96,7 +96,7 @@ def shares_by_substation(title: str, description: str, query: Query, *, span: in
 
 
 def pie_by_substation(title: str, description: str, query: Query, *, span: int) -> Panel:
-    """Build the whole that substations share, each of which leads to its dashboard."""
+    """Build a pie chart of the substations, with links to their dashboards."""
     panel = _reported(piechart.Panel(), title, description, "none").span(span).height(9).decimals(0)
     panel = panel.with_target(query.target("A", instant=True)).reduce_options(_last())
     panel = panel.no_value("No vehicle was charged.").data_links([to_substation()])
@@ -108,7 +108,7 @@ def pie_by_substation(title: str, description: str, query: Query, *, span: int) 
 
 
 def health(title: str, description: str, query: Query, *, span: int, link: bool) -> Panel:
-    """Build the states that substations went through."""
+    """Build a timeline of the substations' states."""
     panel = _reported(statetimeline.Panel(), title, description, "none").span(span).height(8)
     panel = panel.with_target(query.target("A", instant=False)).no_value("unknown")
     panel = panel.thresholds(_thresholds(HEALTH)).color_scheme(_by_threshold())
@@ -136,20 +136,20 @@ def lines(
     """Build lines over time, with a table of the last and the highest value of each.
 
     Args:
-        title: of the panel.
+        title: title of the panel.
         description: what it shows.
-        queries: what it asks.
-        unit: Grafana's name of it.
-        names: of the series that are known beforehand, each of which has a colour of its own; other
-            series have one by their name.
-        limits: names of the series that are dashed, in the colour of text.
-        stacked: add the series up.
-        maximum: of the axis.
-        minimum: of the axis.
-        alarm: a value at which there is a dashed line, and its colour.
-        by_substation: each series leads to its substation's dashboard.
+        queries: its queries.
+        unit: unit, as Grafana names it.
+        names: series that are known beforehand, which get distinct colours; other series get a
+            colour by their name.
+        limits: names of series that are dashed, in the colour of text.
+        stacked: whether to stack the series.
+        maximum: maximum of the axis.
+        minimum: minimum of the axis.
+        alarm: value and colour of a dashed line.
+        by_substation: whether each series links to its substation's dashboard.
         span: width, in columns of 24.
-        no_value: what is said in the place of lines when there are none.
+        no_value: text that is shown if there are no lines.
     """
     panel = _reported(timeseries.Panel(), title, description, unit).span(span).height(9)
     panel = panel.color_scheme(_by_name()).no_value(no_value).line_width(1)
@@ -183,7 +183,7 @@ def lines(
 
 
 def to_substation() -> dashboard.DashboardLink:
-    """Build the link from a series to the dashboard of its substation."""
+    """Build the link from a series to its substation's dashboard."""
     name = "${__field.labels.substation}"
     url = f"/d/{SUBSTATION_UID}?var-substation={name}&${{__url_time_range}}"
     return dashboard.DashboardLink(f"Open {name}").url(url)
@@ -195,7 +195,7 @@ def properties(values: dict[str, object]) -> list[d.DynamicConfigValue]:
 
 
 def value_mapping(texts: dict[str, tuple[str, str | None]]) -> d.ValueMap:
-    """Build what is shown, and in which colour, in the place of values."""
+    """Build the texts and colours that replace values."""
     return d.ValueMap(
         options={
             value: d.ValueMappingResult(text=text, color=colour, index=index)
@@ -217,7 +217,7 @@ def _figures(
 ) -> P:
     for ref_id, query in zip("ABCDEFGH", queries, strict=False):
         panel = panel.with_target(query.target(ref_id, instant=True))
-    # Without a value Grafana takes the first step's colour, which is most often the all-clear's.
+    # Without a value Grafana uses the colour of the first step, which usually means "good".
     nothing = d.SpecialValueMap(
         options=d.DashboardSpecialValueMapOptions(
             match=d.SpecialValueMatch.NULL_AND_NAN,

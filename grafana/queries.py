@@ -1,4 +1,4 @@
-"""What panels ask Prometheus."""
+"""The panels' Prometheus queries."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,20 +7,20 @@ from grafana_foundation_sdk.builders import prometheus
 from grafana_foundation_sdk.models import common as c
 
 DATASOURCE = c.DataSourceRef(type_val="prometheus", uid="prometheus")
-# Rates look back over four of these, a minute, and further where the points of a line lie further
-# apart: however long a time is shown, no event falls between two of them.
+# Rates look back over four of these, a minute, or further if the points of a line are further
+# apart: whatever the time range, no event falls between two of them.
 _RATE_STEP = "15s"
 
 
 @dataclass(frozen=True)
 class Query:
-    """What a panel asks Prometheus, and what it calls the answer."""
+    """A Prometheus query, and the name of its result."""
 
     expr: str
     legend: str = ""
 
     def target(self, ref_id: str, *, instant: bool) -> prometheus.Dataquery:
-        """Build the query: of this moment, or of the time that is shown."""
+        """Build the query: an instant query, or one over the selected time range."""
         target = prometheus.Dataquery().expr(self.expr).ref_id(ref_id)
         target = target.instant() if instant else target.range()
         if self.legend:
@@ -36,6 +36,6 @@ QUANTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99}
 def quantiles(
     histogram: str, selector: str = "", *, of: Mapping[str, float] = QUANTILES
 ) -> list[Query]:
-    """Build what shares of a histogram's observations were at most, by the names of the shares."""
+    """Build the queries of a histogram's quantiles, by the names of the shares."""
     rate = f"sum by (le) (rate({histogram}_bucket{selector}[$__rate_interval]))"
     return [Query(f"histogram_quantile({share}, {rate})", name) for name, share in of.items()]

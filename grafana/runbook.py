@@ -1,4 +1,4 @@
-"""The runbook as a dashboard, so that an alert can lead to what to do about it."""
+"""The runbook as a dashboard, so that alerts can link to their sections."""
 
 import re
 from pathlib import Path
@@ -12,22 +12,22 @@ from grafana.dashboard import base
 UID = "ev-grid-runbook"
 _FILE = Path(__file__).parents[1] / "docs" / "runbook.md"
 _WIDTH = 12
-# What a panel of half a page holds: so many letters a line, so many lines a row of the grid.
+# Capacity of a panel of half a page: characters per line, lines per row of the grid.
 _LETTERS, _LINES = 90, 1.4
 
 
 def section_url(number: object) -> str:
-    """Give the address of a section: the panel of its number, alone."""
+    """Return the URL of a section: only the panel with its number."""
     return f"/d/{UID}?viewPanel=panel-{number}"
 
 
 def numbers() -> dict[str, int]:
-    """Number the sections, by the names of their alerts."""
+    """Return the numbers of the sections, by the names of their alerts."""
     return {name: number for number, name in enumerate(_sections(), start=1)}
 
 
 def dashboard() -> dashboards.Dashboard:
-    """Build the dashboard: a panel for each section, with the section's number as its id."""
+    """Build the dashboard: one panel per section, with the section's number as its ID."""
     built = base(UID, "Runbook", "What each alert means, how to look, what to do.")
     for (name, number), content in zip(numbers().items(), _sections().values(), strict=True):
         rows = 2 + sum(-(-len(part) // _LETTERS) for part in content.splitlines()) / _LINES
@@ -42,12 +42,12 @@ def _sections() -> dict[str, str]:
     found = {}
     for section in _FILE.read_text(encoding="utf-8").split("\n## ")[1:]:
         name, _, content = section.partition("\n")
-        # One line a paragraph: the file's own line ends are none on a page of another width.
+        # One line per paragraph: the file's line breaks do not fit a page of another width.
         found[name] = re.sub(r"(?<!\n)\n(?!\n)", " ", content.strip())
     return found
 
 
 def _linked(content: str) -> str:
-    """Have links to other sections lead to their panels."""
+    """Turn links to other sections into links to their panels."""
     by_anchor = {name.lower(): number for name, number in numbers().items()}
     return re.sub(r"\(#(\w+)\)", lambda found: f"({section_url(by_anchor[found[1]])})", content)

@@ -1,4 +1,4 @@
-"""One substation: its load, its vehicles, its power, its health."""
+"""The dashboard of one substation: its load, vehicles, power and health."""
 
 from grafana_foundation_sdk.builders import dashboard as dashboards
 
@@ -12,7 +12,7 @@ from load_balancer.metrics import EJECTIONS, OUTCOMES
 _SESSIONS = ("charged", "aborted", "refused")
 _STATUSES = ("200", "202", "400", "404", "429", "503", "500", "405")
 _CHOSEN = '{substation="$substation"}'
-# Substations that others built publish what they like.
+# Third-party substations may not publish everything.
 _UNPUBLISHED = "not published"
 _UNPUBLISHED_LINES = "The substation does not publish this."
 
@@ -21,7 +21,7 @@ def dashboard() -> dashboards.Dashboard:
     """Build the dashboard."""
     built = base(p.SUBSTATION_UID, "Substation", "One substation: its load, power and health.")
     built = built.with_variable(substation_variable("The substation that is shown", several=False))
-    # With the alerts of the whole grid, which concern this substation too.
+    # With the alerts of the whole grid, which concern this substation, too.
     built = built.annotation(alerts_annotation(',substation=~"$substation|"'))
     for title, panels in (
         ("Now: $substation", _now()),
@@ -43,7 +43,7 @@ def _now() -> list[p.Panel]:
     return [
         p.stat(
             "Health",
-            "The substation as the balancer sees it.",
+            "State of the substation as the balancer sees it.",
             Query(glance.health(_CHOSEN)),
             steps=p.HEALTH,
             texts=p.HEALTH_TEXTS,
@@ -56,14 +56,14 @@ def _now() -> list[p.Panel]:
         ),
         p.stat(
             "Charging",
-            "Vehicles charging now as the balancer estimates them, and the points there are.",
+            "Vehicles charging now, as the balancer estimates them, and the number of points.",
             Query(f"max(balancer_substation_load{_CHOSEN})", "vehicles"),
             Query(f"max(balancer_substation_capacity{_CHOSEN})", "points"),
         ),
         p.stat(
             "In 10 minutes",
-            "Share of the points in use 10 minutes from now, if the load goes on as in the last "
-            "10.",
+            "Share of the points in use in 10 minutes, if the trend of the last 10 minutes "
+            "continues.",
             Query(
                 f"clamp_min(predict_linear(substation:substation_load:ratio{_CHOSEN}[10m], 600), 0)"
             ),
@@ -74,7 +74,7 @@ def _now() -> list[p.Panel]:
         ),
         p.stat(
             "Power",
-            "Power drawn now, and the most that the substation may draw.",
+            "Power drawn now, and the maximum power of the substation.",
             Query(f"max(balancer_substation_power_kw{_CHOSEN})", "drawn"),
             Query(f"max(balancer_substation_power_limit_kw{_CHOSEN})", "limit"),
             unit="kwatt",
@@ -82,8 +82,8 @@ def _now() -> list[p.Panel]:
         ),
         p.stat(
             "Gauge age",
-            "How long ago the balancer last read the substation's gauge. Older than three polls it "
-            "is not trusted and the substation gets no vehicle.",
+            "Age of the balancer's last reading of the substation's gauge. After three polls it is "
+            "not trusted, and the substation gets no vehicle.",
             Query(f"max(balancer_gauge_age_seconds{_CHOSEN})"),
             unit="s",
             decimals=2,
@@ -92,7 +92,7 @@ def _now() -> list[p.Panel]:
         ),
         p.stat(
             "Delivered",
-            "Energy delivered in the time that is shown.",
+            "Energy delivered in the selected time range.",
             Query(f"sum(increase(substation_energy_delivered_kwh_total{_CHOSEN}[$__range]))"),
             unit="kwatth",
             decimals=0,
@@ -106,8 +106,8 @@ def _load() -> list[p.Panel]:
     return [
         p.lines(
             "Load",
-            "Vehicles charging as the gauge said at the last poll, and as the balancer estimates "
-            "them; dashed: the points.",
+            "Charging vehicles according to the gauge at the last poll, and as the balancer "
+            "estimates them; dashed: the points.",
             Query(f"max(balancer_substation_gauge{_CHOSEN})", "gauge"),
             Query(f"max(balancer_substation_load{_CHOSEN})", "estimate"),
             Query(f"max(balancer_substation_capacity{_CHOSEN})", "points"),
@@ -116,7 +116,7 @@ def _load() -> list[p.Panel]:
         ),
         p.lines(
             "Whose load",
-            "Vehicles that this balancer sent, and those that came some other way.",
+            "Vehicles that this balancer sent, and those that came another way.",
             Query(f"sum(balancer_substation_own_load{_CHOSEN})", "sent by the balancer"),
             Query(f"sum(balancer_substation_foreign_load{_CHOSEN})", "came otherwise"),
             names=["sent by the balancer", "came otherwise"],
@@ -124,7 +124,7 @@ def _load() -> list[p.Panel]:
         ),
         p.health(
             "Health",
-            "The substation as the balancer sees it.",
+            "State of the substation as the balancer sees it.",
             Query(glance.health(_CHOSEN), "{{substation}}"),
             span=8,
             link=False,
@@ -137,7 +137,7 @@ def _power() -> list[p.Panel]:
         p.lines(
             "Power",
             "Power that the vehicles draw, and what they could draw without a limit; dashed: the "
-            "most that the substation may draw.",
+            "maximum power of the substation.",
             Query(f"max(balancer_substation_power_kw{_CHOSEN})", "drawn"),
             Query(f"max(balancer_substation_committed_power_kw{_CHOSEN})", "committed"),
             Query(f"max(balancer_substation_power_limit_kw{_CHOSEN})", "limit"),
@@ -149,7 +149,7 @@ def _power() -> list[p.Panel]:
         ),
         p.lines(
             "Energy left",
-            "Energy that the vehicles at the substation still have to get.",
+            "Energy still to be delivered to the vehicles at the substation.",
             Query(f"max(balancer_substation_remaining_energy_kwh{_CHOSEN})", "left"),
             unit="kwatth",
             names=["left"],
@@ -165,7 +165,7 @@ def _power() -> list[p.Panel]:
             unit="s",
             names=["first", "last"],
             span=8,
-            no_value="Nobody charges, or the substation does not publish its power.",
+            no_value="No vehicle is charging, or the substation does not publish its power.",
         ),
     ]
 
@@ -176,7 +176,7 @@ def _vehicles() -> list[p.Panel]:
     return [
         p.lines(
             "Sessions that ended",
-            "Sessions a second: charged to the end, aborted (the caller left) or refused (full or "
+            "Sessions per second: charged, aborted (the caller left) or refused (full or "
             "draining).",
             Query(
                 f"sum by (outcome) (rate(substation_sessions_total{_CHOSEN}[$__rate_interval]))",
@@ -188,7 +188,7 @@ def _vehicles() -> list[p.Panel]:
         ),
         p.lines(
             "Time on the point",
-            "How long sessions lasted at the substation: half, nine in ten and 99 in 100 at most "
+            "How long sessions lasted at the substation: 50%, 90% and 99% of them took at most "
             "this long.",
             *quantiles("substation_session_duration_seconds", _CHOSEN),
             unit="s",
@@ -197,8 +197,7 @@ def _vehicles() -> list[p.Panel]:
         ),
         p.lines(
             "Share of vehicles",
-            "The substation's share of all vehicles that were charged; dashed: its share of all "
-            "points.",
+            "The substation's share of all charged vehicles; dashed: its share of all points.",
             Query(
                 f"sum(rate({here}[$__rate_interval]))"
                 f" / sum(rate({charged % ''}[$__rate_interval]))",
@@ -216,7 +215,7 @@ def _vehicles() -> list[p.Panel]:
         ),
         p.lines(
             "Dispatches",
-            "What became of the vehicles that the balancer sent here, a second.",
+            "Results of the balancer's dispatches to this substation, per second.",
             Query(
                 f"sum by (outcome) (rate(balancer_dispatches_total{_CHOSEN}[$__rate_interval]))",
                 "{{outcome}}",
@@ -227,7 +226,7 @@ def _vehicles() -> list[p.Panel]:
         ),
         p.lines(
             "Polls",
-            "The balancer's readings of the substation's gauge, a second.",
+            "The balancer's polls of the substation's gauge, per second.",
             Query(
                 f"sum by (outcome) (rate(balancer_polls_total{_CHOSEN}[$__rate_interval]))",
                 "{{outcome}}",
@@ -237,7 +236,7 @@ def _vehicles() -> list[p.Panel]:
         ),
         p.lines(
             "Ejections",
-            "Times that the balancer stopped using the substation, a minute, by reason.",
+            "Times that the balancer stopped using the substation, per minute, by reason.",
             Query(
                 f"60 * sum by (reason) (rate(balancer_ejections_total{_CHOSEN}[$__rate_interval]))",
                 "{{reason}}",
@@ -252,8 +251,9 @@ def _journal() -> list[p.Panel]:
     return [
         p.stat(
             "Journal",
-            "Whether the substation can write what it delivered. Where it cannot, it takes no new "
-            "session that outlives its connection; what charges goes on, and is written later.",
+            "Whether the substation can write its journal. If it cannot, it accepts no new "
+            "session that outlives its connection; running charges continue, and are written "
+            "later.",
             Query(f"max(substation_journal_failing{_CHOSEN})"),
             steps=[(None, colours.GOOD), (1, colours.BAD)],
             texts={"0": ("written", colours.GOOD), "1": ("cannot be written", colours.BAD)},
@@ -261,7 +261,7 @@ def _journal() -> list[p.Panel]:
         ),
         p.stat(
             "Size",
-            "Size of the journal's file. Beyond JOURNAL_MAX_MB it is written anew.",
+            "Size of the journal's file. Beyond JOURNAL_MAX_MB it is compacted.",
             Query(f"max(substation_journal_bytes{_CHOSEN})"),
             unit="bytes",
             decimals=1,
@@ -269,7 +269,7 @@ def _journal() -> list[p.Panel]:
         ),
         p.lines(
             "Time of a commit",
-            "How long commits of the journal took: half, nine in ten and 99 in 100 at most this "
+            "How long commits of the journal took: 50%, 90% and 99% of them took at most this "
             "long.",
             *quantiles("substation_journal_commit_seconds", _CHOSEN),
             unit="s",
@@ -279,7 +279,7 @@ def _journal() -> list[p.Panel]:
         ),
         p.lines(
             "Registers written",
-            "Sessions' registers that were written to the journal, a second.",
+            "Session registers written to the journal, per second.",
             Query(
                 f"sum(rate(substation_journal_registers_total{_CHOSEN}[$__rate_interval]))",
                 "registers",
@@ -296,7 +296,7 @@ def _process() -> list[p.Panel]:
     return [
         p.lines(
             "Answers by status",
-            "HTTP answers a second.",
+            "HTTP responses per second.",
             Query(
                 f"sum by (status) (rate(http_requests_total{_CHOSEN}[$__rate_interval]))",
                 "{{status}}",
@@ -307,7 +307,7 @@ def _process() -> list[p.Panel]:
         ),
         p.lines(
             "Processor",
-            "Share of one processor that the substation's process uses.",
+            "Share of one CPU that the substation's process uses.",
             Query(f"sum(rate(process_cpu_seconds_total{_CHOSEN}[$__rate_interval]))", "processor"),
             unit="percentunit",
             names=["processor"],
@@ -315,7 +315,7 @@ def _process() -> list[p.Panel]:
         ),
         p.lines(
             "Memory",
-            "Memory that the substation's process holds.",
+            "Memory of the substation's process.",
             Query(f"sum(process_resident_memory_bytes{_CHOSEN})", "memory"),
             unit="bytes",
             names=["memory"],
