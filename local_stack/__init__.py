@@ -1,1 +1,1 @@
-"""The whole grid as local processes on loopback, without Docker; the tests start it too."""
+"""The whole grid as local processes on loopback, without Docker; also used by the tests."""

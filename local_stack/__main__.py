@@ -16,12 +16,12 @@ from local_stack.options import Options, parse_options
 from local_stack.process import StartError, StartInterrupted
 from local_stack.supervisor import Supervisor
 
-# How often to look for a signal, and for a part that has ended, seconds.
+# How often to check for signals and for ended processes, seconds.
 _LOOK_EVERY_S = 0.2
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Start the grid, tell where it is, and stop it cleanly on Ctrl-C, SIGTERM or SIGHUP."""
+    """Start the grid, print its addresses, and stop it cleanly on Ctrl-C, SIGTERM or SIGHUP."""
     options = parse_options(arguments)
     grid = Grid(
         options.folder,
@@ -30,11 +30,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         gateway_host=options.gateway_host,
         with_prometheus=options.prometheus,
     )
-    # A plain list: a handler runs in the middle of anything, so it must not take a lock, as
+    # A plain list: a signal handler may interrupt anything, so it must not take a lock as
     # threading.Event does.
     reported: list[int] = []
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        # What runs under nohup goes on when its terminal is closed.
+        # Under nohup the grid continues when its terminal is closed.
         if (number, signal.getsignal(number)) != (signal.SIGHUP, signal.SIG_IGN):
             signal.signal(number, lambda number, _frame: reported.append(number))
     try:
@@ -47,12 +47,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(grid: Grid, options: Options, reported: Sequence[int]) -> int:
-    """Run the grid until it is told to stop; it may not all have ended then."""
+    """Run the grid until it is told to stop; some processes may still be running then."""
     _say("Starting the grid ...")
     try:
         grid.start(hurry=lambda: bool(reported))
     except StartInterrupted:
-        _say("\nStopped before it was up.")
+        _say("\nStopped before it was ready.")
         return 0
     _say(_welcome(grid, options))
     for line in _misspelt(grid):
@@ -64,18 +64,18 @@ def _run(grid: Grid, options: Options, reported: Sequence[int]) -> int:
         time.sleep(_LOOK_EVERY_S)
         supervisor.look()
     before = len(reported)
-    _say("\nStopping: vehicles that charge are finished first (Ctrl-C again to stop at once).")
+    _say("\nStopping: charging vehicles are finished first (Ctrl-C again to stop at once).")
     try:
         grid.stop(hurry=lambda: signal.SIGINT in reported[before:])
     except subprocess.TimeoutExpired as error:
-        _say(f"A part did not end within {error.timeout:g} s: all are ended now.")
+        _say(f"A process did not end within {error.timeout:g} s: all have been killed.")
         return 1
     _say("Stopped.")
     return 0
 
 
 def _say(text: str) -> None:
-    """Print a line; where the terminal or its reader is gone, go on without them."""
+    """Print a line; continue without output if the terminal or the reader is gone."""
     try:
         print(text, flush=True)
     except OSError:
@@ -87,12 +87,12 @@ def _welcome(grid: Grid, options: Options) -> str:
         f"{substation.name} ({points} points)"
         for substation, points in zip(grid.substations, grid.points, strict=True)
     )
-    prometheus = "left out"
+    prometheus = "not started"
     if grid.prometheus:
         prometheus = grid.prometheus.url
     elif options.prometheus:
-        prometheus = "not installed, so left out (it is the program `prometheus`)"
-    # curl asks the proxy of the environment even for this machine.
+        prometheus = "not installed, so not started (the program `prometheus` was not found)"
+    # curl uses the environment's proxy even for this machine.
     proxies = urllib.request.getproxies_environment().keys() - {"no"}
     direct = " --noproxy '*'" if proxies else ""
     keys = os.environ.get("CHARGE_API_KEYS_FILE")
@@ -114,7 +114,7 @@ Charge a vehicle:
   curl{direct} -X POST {grid.url}/charge -H 'Content-Type: application/json' \\
     -d '{{"vehicle_id": "EV-0031", "kwh": 6}}'{authorization}
 
-Charge 100 vehicles, and see how it went:
+Charge 100 vehicles, and print a report:
 
   {_python()} -m load_tester --url {grid.url}{key_file}
 
@@ -122,10 +122,10 @@ Ctrl-C stops it."""
 
 
 def _misspelt(grid: Grid) -> list[str]:
-    """List the settings that the services found to be misspelt, each once."""
+    """Return the misspelt settings that the services logged, each once."""
     reported = []
     for process in grid.services:
-        with suppress(OSError):  # somebody removed the log
+        with suppress(OSError):  # the log was removed
             for line in process.log_lines():
                 if '"event":"setting not known"' in line:
                     said = json.loads(line)
@@ -136,7 +136,7 @@ def _misspelt(grid: Grid) -> list[str]:
 
 
 def _python() -> str:
-    """Return the Python that runs this, as one would type it here."""
+    """Return the path of this Python as one would type it here."""
     python = Path(sys.executable)
     return str(python.relative_to(Path.cwd()) if python.is_relative_to(Path.cwd()) else python)
 

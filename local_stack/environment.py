@@ -1,7 +1,8 @@
-"""Sets up the Python environment that `make` runs everything in: `VENV LOCK STAMP...`.
+"""Sets up the Python environment of `make`: `VENV LOCK STAMP...`.
 
-It is whole or made again. One set-up at a time works on it, and others wait. The stamps, files in
-the environment, say that the lock file's libraries are installed. Needs Python's own library alone.
+It is either complete or created again. Only one set-up at a time works on it, and others wait. The
+stamps, files in the environment, record that the lock file's libraries are installed. Uses only the
+standard library.
 """
 
 import contextlib
@@ -14,21 +15,21 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-# In an environment that was made here: whether a set-up began that did not come to its end.
+# In an environment created here: whether a set-up started without finishing.
 _STATE = "set-up"
 _BEGUN, _WHOLE = "begun\n", "whole\n"
 
 
 class SetUpError(Exception):
-    """The environment cannot be set up; the message says why, where the output did not."""
+    """The environment cannot be set up; the message says why, unless the output did."""
 
 
 class Environment:
-    """A virtual environment, made by this program or brought by its user.
+    """A virtual environment, created by this program or provided by its user.
 
     Raises:
         SetUpError: from each method that changes it.
-        OSError: likewise; the disk is full, or a folder cannot be written.
+        OSError: likewise; for example the disk is full, or a directory cannot be written.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -37,23 +38,23 @@ class Environment:
         self._state = folder / _STATE
 
     def is_current(self, lock: Path, stamps: Sequence[str]) -> bool:
-        """Tell whether the lock file's libraries are installed, as the stamps say."""
+        """Return whether the lock file's libraries are installed, according to the stamps."""
         files = [self.folder / stamp for stamp in stamps]
         return self._python.exists() and all(
             file.exists() and file.stat().st_mtime >= lock.stat().st_mtime for file in files
         )
 
     def make(self) -> None:
-        """Make it where it is missing or half made; only what was made here is removed for that."""
+        """Create it if it is missing or incomplete; remove only what was created here."""
         made_here = self._state.exists()
         half_made = made_here and self._state.read_text() != _WHOLE
         if half_made or (made_here and not self._works()):
-            _say(f"{self.folder} is half made, or its Python is gone: it is made again")
+            _say(f"{self.folder} is incomplete, or its Python is gone: creating it again")
             shutil.rmtree(self.folder)
         elif made_here or self._works():
             return
         elif self.folder.exists():
-            _say(f"{self.folder} has no Python with pip: it is set up again")
+            _say(f"{self.folder} has no Python with pip: setting it up again")
         if importlib.util.find_spec("ensurepip") is None:
             raise SetUpError(
                 f"{sys.executable} has no ensurepip, which installs pip: install it (Debian: "
@@ -63,12 +64,12 @@ class Environment:
         if not self.folder.exists():
             self.folder.mkdir(parents=True)
             self._state.write_text(_BEGUN)
-        # Not in one step: venv keeps to itself what ensurepip has to say.
+        # In two steps, because venv hides the output of ensurepip.
         _run([sys.executable, "-m", "venv", "--without-pip", str(self.folder)])
         _run([str(self._python), "-m", "ensurepip", "--default-pip"])
 
     def install(self, lock: Path, stamps: Sequence[str]) -> None:
-        """Install the lock file's libraries, and set the stamps."""
+        """Install the lock file's libraries, and write the stamps."""
         made_here = self._state.exists()
         if made_here:
             self._state.write_text(_BEGUN)
@@ -80,7 +81,7 @@ class Environment:
             (self.folder / stamp).touch()
 
     def _works(self) -> bool:
-        """Whether its Python runs, and has pip."""
+        """Return whether its Python runs and has pip."""
         try:
             return not subprocess.run(  # noqa: S603 - its own Python
                 [self._python, "-m", "pip", "--version"], capture_output=True, check=False
@@ -122,15 +123,15 @@ def _alone(lock: Path) -> Iterator[None]:
 
 
 def _run(command: Sequence[str]) -> None:
-    """Run a command, and show what it has to say of a fault."""
-    # It holds the lock too: where this program is killed, the next set-up waits for its end.
+    """Run a command; on failure, show its output."""
+    # It inherits the lock: if this program is killed, the next set-up waits for its end.
     status = subprocess.run(  # noqa: S603 - venv, ensurepip, pip
         command, stdout=subprocess.DEVNULL, check=False, close_fds=False
     ).returncode
     if status:
         raise SetUpError(
-            f"`{' '.join(command)}` ended with exit status {status}; its reason stands above, and "
-            "the next make begins anew"
+            f"`{' '.join(command)}` ended with exit status {status}; see its output above. "
+            "The next make starts again"
         )
 
 

@@ -1,4 +1,4 @@
-"""A link between two parts of the grid that can be made slow, or cut without a word."""
+"""A link between two parts of the grid that can be delayed, or cut silently."""
 
 import asyncio
 import threading
@@ -8,22 +8,22 @@ _PIECE_BYTES = 16_384
 
 
 class FaultProxy:
-    """A TCP fault proxy on loopback, from a port of its own to a target's.
+    """A TCP proxy on loopback that forwards its own port to a target's.
 
-    It passes bytes, ends of streams and resets on as they come. While it is cut it passes none of
-    them and closes nothing: both ends see silence, as when a cable is pulled; what was under way
+    It forwards bytes, ends of streams and resets as they come. While it is cut it forwards nothing
+    and closes nothing: both ends see silence, as with a pulled cable. Whatever was in flight
     arrives once it is healed.
     """
 
     def __init__(self, port: int, target_port: int, target_host: str = "127.0.0.1") -> None:
-        """Start to fault proxy; `close` ends it."""
+        """Start to forward; `close` ends it."""
         self.name = f"the link to port {target_port}"
         self._port = port
         self._target_port = target_port
         self._target_host = target_host
         self._delay_s = 0.0
         self._loop = asyncio.new_event_loop()
-        # Which way passes: from the caller to the target, and back.
+        # Which direction passes: from the caller to the target, and back.
         self._there, self._back = asyncio.Event(), asyncio.Event()
         self._there.set()
         self._back.set()
@@ -36,28 +36,28 @@ class FaultProxy:
 
     @property
     def url(self) -> str:
-        """Where callers of the target find it."""
+        """URL under which callers reach the target."""
         return f"http://127.0.0.1:{self._port}"
 
     def slow(self, delay_s: float) -> None:
-        """Hold every piece of a stream up for so long, each way; 0 is as fast as can be."""
+        """Delay every piece of a stream, in both directions; 0 removes the delay."""
         self._delay_s = delay_s
 
     def cut(self, *, there: bool = True, back: bool = True) -> None:
-        """Pass nothing on from now on: to the target, back to its callers, or neither way."""
+        """Stop forwarding: to the target, back to its callers, or in both directions."""
         if there:
             self._loop.call_soon_threadsafe(self._there.clear)
         if back:
             self._loop.call_soon_threadsafe(self._back.clear)
 
     def heal(self) -> None:
-        """Pass everything on again, and what was held back first."""
+        """Forward everything again, starting with what was held back."""
         self._delay_s = 0.0
         self._loop.call_soon_threadsafe(self._there.set)
         self._loop.call_soon_threadsafe(self._back.set)
 
     def close(self) -> None:
-        """Break off all that is relayed, and listen no more."""
+        """Close all connections, and stop listening."""
         asyncio.run_coroutine_threadsafe(self._close(), self._loop).result(5)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(5)
@@ -84,7 +84,7 @@ class FaultProxy:
         try:
             await self._carry(near, answers)
         except asyncio.CancelledError:
-            pass  # by `close`; Python 3.11 would complain of a call that ends so
+            pass  # by `close`; Python 3.11 would report a callback that ends this way
         finally:
             self._calls.discard(call)
 
@@ -97,7 +97,7 @@ class FaultProxy:
                 self._pump(near, asks, self._there), self._pump(far, answers, self._back)
             )
         except OSError:
-            # Nobody listens there, or one end broke off: the other is told in the same way.
+            # Nobody listens there, or one end broke the connection: break the other one likewise.
             await self._back.wait()
             for end in ends:
                 end.transport.abort()

@@ -1,4 +1,4 @@
-"""The folder of a grid's logs and data, which one grid at a time may use."""
+"""The directory of a grid's logs and data, used by one grid at a time."""
 
 import fcntl
 import os
@@ -9,14 +9,14 @@ from local_stack.process import StartError
 
 
 class Folder:
-    """A folder that its grid holds for itself, by a lock that ends with the process."""
+    """A directory that a grid locks for itself; the lock ends with the process."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._lock: IO[str] | None = None
 
     def take(self) -> None:
-        """Make the folder where it is missing, and hold it until `release`.
+        """Create the directory if necessary, and lock it until `release`.
 
         Raises:
             StartError: it cannot be used, or another grid uses it.
@@ -37,7 +37,7 @@ class Folder:
             raise unusable(self.path, error) from None
 
     def release(self) -> None:
-        """Let another grid use it."""
+        """Unlock it for other grids."""
         if self._lock is not None:
             self._lock.close()
             self._lock = None
@@ -47,7 +47,7 @@ class Folder:
 
 
 def unusable(folder: Path, error: OSError) -> StartError:
-    """Say why a folder cannot be used, with the remedy."""
+    """Return the error of an unusable directory, with the remedy."""
     reason = (error.strerror or "cannot be written").lower()
     return StartError(
         f"{error.filename or folder}: {reason}; choose another folder (`make run ARGS=--help`)"

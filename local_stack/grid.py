@@ -1,4 +1,4 @@
-"""The grid: substations, balancer, gateway and, where it is installed, Prometheus."""
+"""The grid: substations, balancer, gateway and, if it is installed, Prometheus."""
 
 import contextlib
 import errno
@@ -19,13 +19,13 @@ from local_stack.prometheus import Prometheus, find_program
 
 DEFAULT_POINTS = (4, 8, 12)
 _START_TIMEOUT_S = 30.0
-# The most that a page may be of the gateway's sessions.
+# Maximum page length of the gateway's sessions.
 _PAGE = 100
 
 
 @dataclass(frozen=True)
 class Ports:
-    """Where everything listens."""
+    """The ports of all parts."""
 
     gateway: int = 8080
     balancer: int = 5001
@@ -34,27 +34,27 @@ class Ports:
 
     @classmethod
     def free(cls, substations: int) -> "Ports":
-        """Pick ports that nobody uses."""
+        """Return unused ports."""
         ports = _free_ports(substations + 3)
         return cls(ports[0], ports[1], ports[3:], ports[2])
 
 
 @dataclass
 class Grid:
-    """The processes of a grid. As a context manager it starts them and stops them all.
+    """The processes of a grid. As a context manager it starts and stops them.
 
     Attributes:
-        folder: where logs, the substations' journals and Prometheus' data go.
-        points: charging points of each substation.
-        ports: where each part listens.
-        env: settings for all parts, on top of this process' environment.
-        balancer_env: settings for the balancer alone.
-        substation_env: settings for the substations alone.
-        gateway_env: settings for the gateway alone.
-        gateway_host: the address that the gateway listens on; all else listens on loopback.
-        balancer_count: how many balancers; the second listens on 127.0.0.2, and so on.
-        gateway_count: how many gateways, likewise; several need `LEDGER_URL` of PostgreSQL.
-        with_prometheus: start Prometheus too, where it is installed.
+        folder: directory of logs, the substations' journals and Prometheus' data.
+        points: number of charging points of each substation.
+        ports: the ports of all parts.
+        env: settings for all parts, in addition to this process' environment.
+        balancer_env: settings for the balancers only.
+        substation_env: settings for the substations only.
+        gateway_env: settings for the gateways only.
+        gateway_host: address that the gateway listens on; all others listen on loopback.
+        balancer_count: number of balancers; the second listens on 127.0.0.2, and so on.
+        gateway_count: number of gateways, likewise; several need a PostgreSQL `LEDGER_URL`.
+        with_prometheus: whether to start Prometheus if it is installed.
     """
 
     folder: Path
@@ -117,18 +117,18 @@ class Grid:
 
     @property
     def _peers(self) -> str:
-        """Name all balancers to each, where there are several."""
+        """Return the URLs of all balancers, if there are several."""
         hosts = [_beside(LOOPBACK, number) for number in range(self.balancer_count)]
         return ",".join(f"http://{host}:{self.ports.balancer}" for host in hosts[1:] and hosts)
 
     @property
     def url(self) -> str:
-        """Where the gateway listens."""
+        """URL of the gateway."""
         return self.gateway.url
 
     @property
     def services(self) -> list[Process]:
-        """The grid's own processes, from the substations up."""
+        """The grid's own processes, starting with the substations."""
         return [*self.substations, *self.balancers, *self.gateways]
 
     @property
@@ -151,8 +151,8 @@ class Grid:
         """Start everything and wait until vehicles can be charged.
 
         Raises:
-            StartError: the folder cannot be used, a port is taken, or a part did not come up.
-            StartInterrupted: `hurry` says to wait no longer.
+            StartError: the directory cannot be used, a port is in use, or a part did not start.
+            StartInterrupted: `hurry` returned True.
         """
         self._folder.take()
         for process in self.processes:
@@ -176,24 +176,24 @@ class Grid:
             self.prometheus.wait_until(self.prometheus.missing, timeout_s, hurry)
 
     def stop(self, hurry: Hurry = never) -> None:
-        """Stop everything gracefully, vehicles' side first; at once when `hurry` says so."""
+        """Stop everything gracefully, the vehicles' side first; at once if `hurry` returns True."""
         for process in reversed(self.processes):
             if process.running:
                 process.thaw()
                 process.stop(hurry=hurry)
 
     def kill(self) -> None:
-        """End everything at once."""
+        """Kill everything at once."""
         for process in self.processes:
             process.kill()
         self._folder.release()
 
     def get(self, path: str, *, of: Process | None = None) -> Any:
-        """Ask the gateway, or another part, for one of its JSON views."""
+        """Return one of the JSON views of the gateway, or of another part."""
         return json.loads((of or self.gateway).get(path, timeout_s=5))
 
     def sessions(self, part: Process) -> Iterator[dict[str, Any]]:
-        """List all sessions that the gateway, or a substation, knows; page by page."""
+        """Yield all sessions that the gateway, or a substation, knows, page by page."""
         after = ""
         while True:
             page = self.get(f"/sessions?limit={_PAGE}{after}", of=part)
@@ -203,7 +203,7 @@ class Grid:
             after = f"&cursor={page['next']}"
 
     def _missing_substation(self, balancer: Process) -> str | None:
-        # Asked of the balancer itself: the gateway may want an API key.
+        # Asked at the balancer itself: the gateway may require an API key.
         try:
             grid = self.get("/substations", of=balancer)
         except OSError as error:
@@ -233,12 +233,12 @@ class Grid:
 
 
 def _numbered(name: str, number: int) -> str:
-    """Name one of several processes of a kind."""
+    """Return the name of one of several processes of a kind."""
     return name if number == 0 else f"{name}{number + 1}"
 
 
 def _beside(host: str, number: int) -> str:
-    """Return the address of one of several: 127.0.0.2 is beside 127.0.0.1."""
+    """Return the address of one of several: number 1 after 127.0.0.1 is 127.0.0.2."""
     return host if number == 0 else str(ip_address(host) + number)
 
 
@@ -260,10 +260,10 @@ def _check_free(process: Process) -> None:
             ) from None
 
 
-# Below those from which the kernel takes a port for each outgoing connection: one of these may be
-# taken for a moment just as the service starts.
+# Below the range from which the kernel takes ports for outgoing connections: one of those might be
+# in use just when the service starts.
 _PORTS = range(20_000, 32_000)
-# Each process goes on from a port of its own, so that several seldom pick the same one at once.
+# Each process starts at a random port, so that several rarely pick the same one at once.
 _next_port = itertools.count(random.SystemRandom().randrange(len(_PORTS)))
 
 

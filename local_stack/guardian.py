@@ -1,8 +1,8 @@
-"""Ends what a process has started when that process is gone, even where SIGKILL ended it.
+"""Kills the processes that another process has started when that one ends, even by SIGKILL.
 
-A guardian is a program of its own that reads a pipe: `+PID` puts a process group on its list,
-`-PID` takes it off. Only its owner holds the other end, so the pipe ends with the owner; then the
-guardian kills every group that is still on the list.
+A guardian is a separate program that reads a pipe: `+PID` adds a process group to its list, `-PID`
+removes it. Only its owner has the other end, so the pipe ends with the owner. Then the guardian
+kills every group that is still on the list.
 """
 
 import os
@@ -14,8 +14,9 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-# A program enters itself on the list before it is run, so that none is ever left out. The shell's
-# standard input is the pipe, which the program does not inherit: it would keep the pipe open.
+# A program adds itself to the list before it runs, so that none is ever missed. The shell's
+# standard input is the pipe, which the program does not inherit, because that would keep the pipe
+# open.
 _ENTER_THEN_RUN = 'echo "+$$" >&0; exec "$@" </dev/null'
 
 
@@ -27,11 +28,11 @@ class Guardian:
         self._popen: subprocess.Popen[bytes] | None = None
 
     def pipe(self) -> int:
-        """Return the pipe's file descriptor, to be the standard input of `guarded` commands."""
+        """Return the pipe's file descriptor, the standard input for `guarded` commands."""
         with self._lock:
             if self._popen is None or self._popen.poll() is not None:
                 self._popen = subprocess.Popen(  # noqa: S603 - this file
-                    # As text: a `pkill -f` with this package's name is to spare it.
+                    # As text, so that `pkill -f` with this package's name does not match it.
                     [sys.executable, "-I", "-S", "-c", Path(__file__).read_text()],
                     stdin=subprocess.PIPE,
                     stdout=subprocess.DEVNULL,
@@ -44,13 +45,13 @@ class Guardian:
             return self._popen.stdin.fileno()
 
     def release(self, group: int) -> None:
-        """Take a process group that has ended off the list."""
+        """Remove a process group that has ended from the list."""
         with suppress(BrokenPipeError):
             os.write(self.pipe(), f"-{group}\n".encode())
 
 
 def guarded(command: Sequence[str]) -> list[str]:
-    """Return a command that enters itself on the guardian's list and becomes `command`."""
+    """Return a command that adds itself to the guardian's list and then becomes `command`."""
     return ["/bin/sh", "-c", _ENTER_THEN_RUN, "sh", *command]
 
 

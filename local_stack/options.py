@@ -10,20 +10,20 @@ from local_stack.grid import DEFAULT_POINTS, Ports
 from local_stack.process import LOOPBACK, ROOT
 
 _LAST_PORT = 65_535
-# Those of the Compose file, by option.
+# The environment variables of the Compose file, by option.
 _VARIABLES = {"gateway_port": "GATEWAY_PORT", "prometheus_port": "PROMETHEUS_PORT"}
 
 
 @dataclass(frozen=True)
 class Options:
-    """What was asked for.
+    """The parsed options.
 
     Attributes:
-        points: charging points of each substation.
-        gateway_host: the address that the gateway listens on.
-        prometheus: whether to start Prometheus where it is installed.
-        restart: whether to start again what ended.
-        folder: for logs and Prometheus' data.
+        points: number of charging points of each substation.
+        gateway_host: address that the gateway listens on.
+        prometheus: whether to start Prometheus if it is installed.
+        restart: whether to restart processes that end.
+        folder: directory of logs and Prometheus' data.
     """
 
     points: Sequence[int]
@@ -35,11 +35,11 @@ class Options:
 
 
 def parse_options(arguments: Sequence[str] | None = None) -> Options:
-    """Read the command line, and the environment where that says nothing."""
+    """Parse the command line; the environment provides the defaults."""
     parser = _parser()
     found = parser.parse_args(arguments)
     for option, variable in _VARIABLES.items():
-        # Set but empty is not set, as in the Compose file.
+        # Set but empty counts as not set, as in the Compose file.
         if getattr(found, option) is None and (text := os.environ.get(variable)):
             try:
                 setattr(found, option, _port(text))
@@ -48,7 +48,7 @@ def parse_options(arguments: Sequence[str] | None = None) -> Options:
     count = len(found.points)
     if found.substation_port + count - 1 > _LAST_PORT:
         parser.error(
-            f"--substation-port: {count} substations from {found.substation_port} on go past port "
+            f"--substation-port: {count} substations from {found.substation_port} on exceed port "
             f"{_LAST_PORT}"
         )
     return Options(
@@ -69,10 +69,10 @@ def parse_options(arguments: Sequence[str] | None = None) -> Options:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m local_stack",
-        description="The whole grid as processes on this machine: substations, balancer, gateway "
-        "and, where it is installed, Prometheus. What ends is started again. Settings in the "
-        "environment reach every service, such as TIME_SCALE=60 or ROUTING_POLICY=random; "
-        "GATEWAY_HOST, GATEWAY_PORT and PROMETHEUS_PORT are those of the Compose file.",
+        description="Run the whole grid as processes on this machine: substations, balancer, "
+        "gateway and, if it is installed, Prometheus. Processes that end are restarted. Settings "
+        "in the environment apply to every service, such as TIME_SCALE=60 or ROUTING_POLICY=random; "
+        "GATEWAY_HOST, GATEWAY_PORT and PROMETHEUS_PORT are the same as for the Compose file.",
     )
     parser.add_argument(
         "--points",
@@ -86,7 +86,7 @@ def _parser() -> argparse.ArgumentParser:
         default=os.environ.get("GATEWAY_HOST") or LOOPBACK,
         metavar="ADDRESS",
         help=f"address that the gateway listens on (default: GATEWAY_HOST, or {LOOPBACK}); beyond "
-        "this machine it wants API keys (CHARGE_API_KEYS_FILE)",
+        "this machine it requires API keys (CHARGE_API_KEYS_FILE)",
     )
     for name, default, what in (
         ("gateway", Ports.gateway, "the gateway"),
@@ -102,15 +102,15 @@ def _parser() -> argparse.ArgumentParser:
             metavar="PORT",
             help=f"port of {what} (default: {f'{variable}, or ' if variable else ''}{default})",
         )
-    parser.add_argument("--no-prometheus", action="store_true", help="leave Prometheus out")
+    parser.add_argument("--no-prometheus", action="store_true", help="do not start Prometheus")
     parser.add_argument(
-        "--no-restart", action="store_true", help="leave a part down when it has ended"
+        "--no-restart", action="store_true", help="do not restart processes that end"
     )
     parser.add_argument(
         "--folder",
         type=Path,
         default=ROOT / ".local_stack",
-        help="folder for logs and Prometheus' data (default: .local_stack)",
+        help="directory of logs and Prometheus' data (default: .local_stack)",
     )
     return parser
 

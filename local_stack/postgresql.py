@@ -1,4 +1,4 @@
-"""A PostgreSQL server of one's own, where the programs are installed."""
+"""A private PostgreSQL server, if the programs are installed."""
 
 import os
 import shutil
@@ -13,19 +13,19 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
-# It will not run as root.
+# It refuses to run as root.
 _USER = "nobody"
 _START_TIMEOUT_S = 60
 _DEATH_TIMEOUT_S = 10.0
 _LOOK_EVERY_S = 0.02
 _LOG_TAIL = 20
-# States of proc(5): ended (Z: its parent has not asked for it yet), or stopped by a signal too.
+# States of proc(5): dead (Z: not reaped by its parent yet).
 _ENDED = ("Z", "X", None)
 _STILL = ("T", *_ENDED)
 
 
 def find_programs() -> Path | None:
-    """Find the folder of the newest server that is installed, None where there is none."""
+    """Return the directory of the newest installed server's programs, or None."""
     if found := shutil.which("initdb"):
         return Path(found).parent
     installed = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
@@ -33,14 +33,15 @@ def find_programs() -> Path | None:
 
 
 class PostgreSQL:
-    """A server that listens on a socket in a folder of its own."""
+    """A server that listens on a socket in its own directory."""
 
     def __init__(self, programs: Path, folder: Path | None = None) -> None:
-        """Make one.
+        """Create a server.
 
         Args:
-            programs: where they are installed.
-            folder: for its data, its log and its socket, which takes a short name; None: its own.
+            programs: directory of its programs.
+            folder: directory for its data, log and socket, which needs a short path; None: a
+                temporary one.
         """
         self._programs = programs
         if folder is None:
@@ -58,13 +59,13 @@ class PostgreSQL:
         self._run("initdb", "-D", str(self._data), "-A", "trust", "-U", "ledger")
 
     def start(self) -> None:
-        """Start it, and wait until it can be used."""
+        """Start it, and wait until it is ready."""
         with self.log_file.open("ab") as log:
             self._server = subprocess.Popen(  # noqa: S603 - PostgreSQL's own program
                 [
                     *(self._programs / "postgres", "-D", self._data),
                     *("-c", "listen_addresses=", "-k", self._folder),
-                    # After a crash: one call in place of one for each of a thousand files.
+                    # After a crash: one call instead of one for each of a thousand files.
                     *("-c", "recovery_init_sync_method=syncfs"),
                 ],
                 user=self._user,
@@ -80,20 +81,20 @@ class PostgreSQL:
             time.sleep(_LOOK_EVERY_S)
 
     def stop(self, how: str = "fast") -> None:
-        """Stop it; `immediate` is as good as a crash."""
+        """Stop it; `immediate` is equivalent to a crash."""
         self._run("pg_ctl", "-D", str(self._data), "-m", how, "stop")
         if self._server is not None:
             self._server.wait(_START_TIMEOUT_S)
 
     def kill(self) -> None:
-        """End it at once, the server and its helpers, and wait until they are gone.
+        """Kill the server and its helpers, and wait until they are gone.
 
-        Before that a new server would take the data for another one's.
+        Before that, a new server would take the data for that of a running one.
         """
         server = self._server
         if server is None or server.poll() is not None:
             return
-        server.send_signal(signal.SIGSTOP)  # it starts no helper from here on
+        server.send_signal(signal.SIGSTOP)  # so that it starts no more helpers
         _wait_for(lambda: _state(server.pid) in _STILL)
         helpers = self._helpers()
         for pid in (server.pid, *helpers):
@@ -103,15 +104,15 @@ class PostgreSQL:
         _wait_for(lambda: all(_state(pid) in _ENDED for pid in helpers))
 
     def freeze(self) -> None:
-        """Have it do nothing; what it was told stays told."""
+        """Stop its execution; whatever it has confirmed stays confirmed."""
         self._signal(signal.SIGSTOP)
 
     def thaw(self) -> None:
-        """Have it go on."""
+        """Resume it."""
         self._signal(signal.SIGCONT)
 
     def remove(self) -> None:
-        """End it, and take its folder away."""
+        """Stop it, and delete its directory."""
         self.kill()
         shutil.rmtree(self._folder)
 
@@ -121,7 +122,7 @@ class PostgreSQL:
         return "\n".join(text.splitlines()[-_LOG_TAIL:])
 
     def new_database(self) -> str:
-        """Make an empty database and return its URL."""
+        """Create an empty database and return its URL."""
         self._databases += 1
         name = f"ledger{self._databases}"
         with psycopg.connect(host=str(self._folder), user="ledger", dbname="postgres") as one:
@@ -131,7 +132,7 @@ class PostgreSQL:
 
     @property
     def pid(self) -> int:
-        """Process id of the server.
+        """Process ID of the server.
 
         Raises:
             RuntimeError: it was never started.
@@ -178,7 +179,7 @@ class PostgreSQL:
 
 
 def _state(pid: int) -> str | None:
-    """Return what a process does, as one letter of proc(5); None where it is gone."""
+    """Return a process' state as a letter of proc(5), or None if it is gone."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
     except (FileNotFoundError, ProcessLookupError):

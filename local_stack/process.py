@@ -1,4 +1,4 @@
-"""One process of the grid: started, waited for, and stopped, killed or frozen like a container."""
+"""One process of the grid: start, wait, stop, kill or freeze it like a container."""
 
 import http.client
 import os
@@ -20,24 +20,24 @@ _LOOK_EVERY_S = 0.05
 _guardian = Guardian()
 
 Hurry = Callable[[], bool]
-"""Tells whether to wait no longer."""
+"""Returns whether to stop waiting."""
 
 
 def never() -> bool:
-    """Wait for as long as it takes."""
+    """Return False: wait for as long as it takes."""
     return False
 
 
 class StartError(RuntimeError):
-    """A process did not come up; the message ends with the last lines of its log, if it has one."""
+    """A process did not start; the message ends with the last lines of its log, if any."""
 
 
 class StartInterrupted(Exception):
-    """Who started a process does not want to wait for it any longer."""
+    """The caller does not want to wait any longer for a process to start."""
 
 
 class Process:
-    """A program in a session of its own, so that signals reach it whole and Ctrl-C does not.
+    """A program in its own session: signals reach all of its processes, and Ctrl-C does not.
 
     It ends with the process that started it, however that one ends.
     """
@@ -53,7 +53,7 @@ class Process:
         host: str = LOOPBACK,
         ready_path: str = "/readyz",
     ) -> None:
-        """Prepare it; `ready_path` answers 200 once it can be used."""
+        """Prepare it; `ready_path` answers 200 once it is ready."""
         self.name = name
         self.host = host
         self.port = port
@@ -62,13 +62,13 @@ class Process:
         self._command = list(command)
         self._env = dict(env)
         self._popen: subprocess.Popen[bytes] | None = None
-        # None once all of it is gone: its id may be another's by then.
+        # None once all of it is gone: the ID may be reused then.
         self._group: int | None = None
-        self._log_begins = 0  # where in its log this run's lines begin, bytes
+        self._log_begins = 0  # offset of this run's lines in its log, bytes
 
     @property
     def url(self) -> str:
-        """Where it can be reached from here."""
+        """Its URL, as seen from this machine."""
         host = self._reachable_host
         return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
 
@@ -78,7 +78,7 @@ class Process:
 
     @property
     def pid(self) -> int:
-        """Process id of the program (gunicorn's master)."""
+        """Process ID of the program (gunicorn's master)."""
         return self._running().pid
 
     @property
@@ -87,7 +87,7 @@ class Process:
         return self._popen is not None and self._popen.poll() is None
 
     def start(self) -> None:
-        """Start it; `wait_until` tells when it can be used.
+        """Start it; `wait_until` waits until it is ready.
 
         Raises:
             StartError: its log cannot be written, or the program cannot be run.
@@ -118,17 +118,17 @@ class Process:
             return f"ended with exit status {status}"
         try:
             return f"was killed by {signal.Signals(-status).name}"
-        except ValueError:  # a real-time signal has no name there
+        except ValueError:  # a real-time signal has no name
             return f"was killed by signal {-status}"
 
     def wait_until(
         self, ready: Callable[[], str | None], timeout_s: float, hurry: Hurry = never
     ) -> None:
-        """Wait until `ready` returns None; what it returns otherwise says what is missing.
+        """Wait until `ready` returns None; until then it returns what is missing.
 
         Raises:
-            StartError: the process ended, or the time is over.
-            StartInterrupted: `hurry` says to wait no longer.
+            StartError: the process ended, or the timeout expired.
+            StartInterrupted: `hurry` returned True.
         """
         deadline = time.monotonic() + timeout_s
         while (missing := ready()) is not None:
@@ -143,10 +143,10 @@ class Process:
             time.sleep(_LOOK_EVERY_S)
 
     def get(self, path: str, timeout_s: float = 2) -> bytes:
-        """Return what `GET path` answers; asked directly, whatever proxy the environment names.
+        """Return the body of `GET path`, without the environment's proxy.
 
         Raises:
-            OSError: it does not answer in time, or not with 200.
+            OSError: there is no response in time, or not with 200.
         """
         connection = http.client.HTTPConnection(self._reachable_host, self.port, timeout=timeout_s)
         try:
@@ -162,7 +162,7 @@ class Process:
         return body
 
     def answers(self, path: str) -> str | None:
-        """Return None when `GET path` answers 200, or what it does instead."""
+        """Return None if `GET path` answers 200, otherwise what it does instead."""
         try:
             self.get(path)
         except OSError as error:
@@ -170,13 +170,13 @@ class Process:
         return None
 
     def missing(self) -> str | None:
-        """Return None when it can be used, or what is missing."""
+        """Return None if it is ready, otherwise what is missing."""
         return self.answers(self._ready_path)
 
     def stop(self, timeout_s: float = 90, hurry: Hurry = never) -> int:
-        """SIGTERM, as `docker stop`: it drains, then ends. Returns its exit status.
+        """Send SIGTERM, as `docker stop` does: it drains, then ends. Return its exit status.
 
-        It is killed when `hurry` says so, or after `timeout_s`.
+        It is killed if `hurry` returns True, or after `timeout_s` seconds.
 
         Raises:
             TimeoutExpired: it had to be killed after `timeout_s`.
@@ -194,7 +194,7 @@ class Process:
         return popen.wait()
 
     def kill(self) -> None:
-        """SIGKILL to all of it, and to what its program left behind when it ended."""
+        """Send SIGKILL to all of it, including what its program left behind when it ended."""
         self._signal(signal.SIGKILL)
         if self._popen is not None and self._group is not None:
             self._popen.wait()
@@ -202,15 +202,15 @@ class Process:
             self._group = None
 
     def freeze(self) -> None:
-        """SIGSTOP to all of it: connections stand, nothing answers."""
+        """Send SIGSTOP to all of it: connections stay open, nothing responds."""
         self._signal(signal.SIGSTOP)
 
     def thaw(self) -> None:
-        """SIGCONT to all of it."""
+        """Send SIGCONT to all of it."""
         self._signal(signal.SIGCONT)
 
     def restart(self) -> None:
-        """Stop it gracefully and start it again; `wait_until` tells when it can be used."""
+        """Stop it gracefully and start it again; `wait_until` waits until it is ready."""
         if self.running:
             self.stop()
         self.start()
@@ -219,14 +219,14 @@ class Process:
         """Return the last lines that it logged since its start, or why they cannot be read."""
         try:
             return "\n".join(self.log_lines()[-_LOG_TAIL:])
-        except OSError as error:  # somebody removed it
+        except OSError as error:  # the log was removed
             return f"({error})"
 
     def log_lines(self) -> list[str]:
-        """Return what it logged since its start.
+        """Return the lines that it logged since its start.
 
         Raises:
-            OSError: it cannot be read.
+            OSError: the log cannot be read.
         """
         with self.log_file.open("rb") as log:
             log.seek(self._log_begins)
@@ -252,7 +252,7 @@ def service(
     log: Path,
     host: str = LOOPBACK,
 ) -> Process:
-    """Prepare a service of the grid; `env` comes on top of this process' own."""
+    """Prepare a service of the grid; `env` is added to this process' environment."""
     return Process(
         name,
         [sys.executable, "-m", module],

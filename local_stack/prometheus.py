@@ -1,4 +1,4 @@
-"""Prometheus as a process beside the grid, with the configuration of the Compose stack."""
+"""Prometheus as a process next to the grid, configured as in the Compose stack."""
 
 import os
 import shutil
@@ -11,10 +11,10 @@ _SOURCE = ROOT / "prometheus"
 
 
 class Prometheus(Process):
-    """Where the program is installed: the Compose stack's scrapes and rules, on loopback."""
+    """Prometheus with the scrapes and rules of the Compose stack, on loopback."""
 
     def __init__(self, program: str, folder: Path, port: int, targets: Mapping[str, str]) -> None:
-        """Prepare it; `targets` are addresses here of those in the Compose stack."""
+        """Prepare it; `targets` maps addresses of the Compose stack to local ones."""
         self._folder = folder
         self._targets = {**targets, "localhost:9090": f"127.0.0.1:{port}"}
         super().__init__(
@@ -33,10 +33,10 @@ class Prometheus(Process):
         )
 
     def configure(self) -> None:
-        """Write its configuration into the folder; to be called before its first start.
+        """Write its configuration into the directory; call this before its first start.
 
         Raises:
-            OSError: the folder cannot be written.
+            OSError: the directory cannot be written.
         """
         config = (_SOURCE / "prometheus.yml").read_text()
         for inside, here in self._targets.items():
@@ -48,5 +48,5 @@ class Prometheus(Process):
 
 
 def find_program() -> str | None:
-    """Find the program `prometheus`, where it is installed."""
+    """Return the path of the program `prometheus`, or None."""
     return shutil.which("prometheus")

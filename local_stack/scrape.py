@@ -1,21 +1,21 @@
-"""Reads a service's own metrics, as Prometheus would."""
+"""Reads a service's metrics, as Prometheus does."""
 
 import urllib.request
 
 from prometheus_client.parser import text_string_to_metric_families
 
-# Not through a proxy of the environment: it has no way to this machine's loopback.
+# Without the environment's proxy, which cannot reach this machine's loopback.
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 def scrape(url: str) -> dict[str, float]:
-    """Return every sample of `GET {url}/metrics`, keyed `name{label="value"}`, labels sorted."""
+    """Return all samples of `GET {url}/metrics`, keyed `name{label="value"}`, labels sorted."""
     with _DIRECT.open(f"{url}/metrics", timeout=5) as page:
         return samples(page.read().decode())
 
 
 def samples(page: str) -> dict[str, float]:
-    """Return every sample of a metrics page, keyed in the same way."""
+    """Return all samples of a metrics page, keyed the same way."""
     return {
         _key(sample.name, sample.labels): sample.value
         for family in text_string_to_metric_families(page)

@@ -1,4 +1,4 @@
-"""What the substations' own logs tell of the sessions that they held."""
+"""Reads sessions from the substations' logs."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -11,8 +11,8 @@ class Attempt(NamedTuple):
     """One vehicle at one point. Times in seconds of the epoch.
 
     Attributes:
-        delivered_kwh: what it got in this attempt.
-        earlier_kwh: what it got there in attempts before.
+        delivered_kwh: energy of this attempt.
+        earlier_kwh: energy of earlier attempts at the same substation.
     """
 
     session_id: str
@@ -26,26 +26,26 @@ class Attempt(NamedTuple):
 
     @property
     def charged(self) -> bool:
-        """Whether it took all that it asked for; else it left before, or was taken away."""
+        """Whether it received all that it asked for; otherwise it left, or was moved, before."""
         return self.outcome == "charged"
 
     @property
     def energy_kwh(self) -> float:
-        """What it got there in all."""
-        return round(self.earlier_kwh + self.delivered_kwh, 3)  # as each was
+        """Its total energy there, kWh."""
+        return round(self.earlier_kwh + self.delivered_kwh, 3)  # rounded like its parts
 
 
 def attempts(log: Path | str) -> list[Attempt]:
-    """Read the sessions from a substation's log (its file or its text), as they began."""
+    """Read the sessions from a substation's log (its file or its text), in order of their start."""
     text = log if isinstance(log, str) else log.read_text(errors="replace")
     return sorted(_read(text), key=lambda attempt: attempt.began)
 
 
 def peak_load(sessions: Sequence[Attempt], *, blur_s: float = 0.001) -> int:
-    """Count the most vehicles at once; where one ends as another begins, the end comes first.
+    """Return the maximum number of vehicles at once; an end counts before a simultaneous start.
 
-    Overlaps shorter than twice `blur_s`, seconds, are none: logged times are cut to the
-    millisecond.
+    Overlaps shorter than twice `blur_s` (seconds) do not count, because logged times are truncated
+    to milliseconds.
     """
     changes = [(attempt.began + blur_s, 1) for attempt in sessions]
     changes += [(attempt.ended - blur_s, -1) for attempt in sessions]

@@ -1,31 +1,32 @@
-"""Starts again what ended: after a pause that grows, and not for ever."""
+"""Restarts processes that end, after growing pauses and a limited number of times."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from local_stack.process import Process, StartError
 
-# Before each start in a row, seconds. As many are tried.
+# Pauses before consecutive restarts, seconds. There are as many tries.
 PAUSES_S = (0.5, 1.0, 2.0, 4.0, 8.0)
-# What ran for so long is well: its next end is the first in a row.
+# After running this long a process counts as healthy, and its count of restarts starts again.
+# Seconds.
 WELL_AFTER_S = 30.0
 
 
 @dataclass
 class _Part:
     process: Process
-    started: float  # of the clock
+    started: float  # time of the last start
     tries: int = 0
-    due: float | None = None  # when it is started again
+    due: float | None = None  # when to restart it
     reported_ready: bool = True
     left_down: bool = False
 
 
 class Supervisor:
-    """Looks after processes that have been started, and says what happens to them.
+    """Watches processes that have been started, and reports what happens to them.
 
     Attributes:
-        restarts: whether to start anything again.
+        restarts: whether to restart processes.
     """
 
     def __init__(
@@ -42,7 +43,7 @@ class Supervisor:
         self._parts = [_Part(process, clock()) for process in processes]
 
     def look(self) -> None:
-        """Look at each process, and start what is due; to be called a few times a second."""
+        """Check each process, and restart those that are due; call this a few times a second."""
         for part in self._parts:
             if part.left_down:
                 continue
@@ -66,17 +67,17 @@ class Supervisor:
 
     def _ended(self, part: _Part, how: str) -> None:
         name = part.process.name
-        part.process.kill()  # its port may be held by what the program left behind
+        part.process.kill()  # processes that the program left behind may hold its port
         if not self.restarts:
             part.left_down = True
-            self._say(f"{name} {how}. It is left down.")
+            self._say(f"{name} {how}. It stays down.")
             return
         if self._clock() - part.started >= WELL_AFTER_S:
             part.tries = 0
         if part.tries == len(PAUSES_S):
             part.left_down = True
             self._say(
-                f"{name} {how}. It is left down after {part.tries} restarts; its log ends with:\n"
+                f"{name} {how}. It stays down after {part.tries} restarts; its log ends with:\n"
                 f"{part.process.log_tail()}"
             )
             return
@@ -84,6 +85,6 @@ class Supervisor:
         part.tries += 1
         part.due = self._clock() + pause
         self._say(
-            f"{name} {how}. It is started again in {pause:g} s "
+            f"{name} {how}. It will be restarted in {pause:g} s "
             f"(restart {part.tries} of {len(PAUSES_S)})."
         )

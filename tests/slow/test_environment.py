@@ -105,7 +105,7 @@ def test_a_full_disk_is_reported_each_time_and_then_mended(checkout: Checkout) -
         assert "File too large" in said
         assert ".venv could not be set up" in said
 
-    assert ".venv is half made" in checkout.make()
+    assert ".venv is incomplete" in checkout.make()
     checkout.works()
 
 
@@ -116,7 +116,7 @@ def test_libraries_that_could_not_be_installed_are_reported_and_then_mended(
     wheel.rename(checkout.folder / "elsewhere")
     said = checkout.make(fails=True)
     assert wheel.name in said
-    assert "its reason stands above, and the next make begins anew" in said
+    assert "see its output above. The next make starts again" in said
 
     (checkout.folder / "elsewhere").rename(wheel)
     checkout.make()
@@ -133,7 +133,7 @@ def test_a_set_up_that_was_killed_is_made_again(checkout: Checkout) -> None:
     process.communicate(timeout=100)
     assert not (checkout.venv / "runtime").exists()
 
-    assert ".venv is half made" in checkout.make()
+    assert ".venv is incomplete" in checkout.make()
     checkout.works()
 
 
@@ -161,7 +161,7 @@ def test_an_environment_without_pip_is_given_it_and_keeps_what_it_has(checkout: 
     venv.create(checkout.venv, with_pip=False, symlinks=True)
     (checkout.venv / "kept").touch()
 
-    assert ".venv has no Python with pip: it is set up again" in checkout.make()
+    assert ".venv has no Python with pip: setting it up again" in checkout.make()
 
     checkout.works()
     assert (checkout.venv / "kept").exists()

@@ -132,7 +132,7 @@ def test_it_can_be_stopped_while_it_starts(
 
     assert program.ends(number, within_s=10) == 0
 
-    assert program.said().endswith("Stopped before it was up.\n")
+    assert program.said().endswith("Stopped before it was ready.\n")
     program.leaves_nothing()
 
 

@@ -47,7 +47,7 @@ def test_vehicles_of_a_substation_that_is_killed_all_charge_and_it_comes_back(
     report: dict[str, Any] = json.loads(file.read_text())
     assert report["vehicles"]["charged"] == 200
     program.says(
-        r"substation2 was killed by SIGKILL\. It is started again in 0\.5 s \(restart 1 of 5\)\."
+        r"substation2 was killed by SIGKILL\. It will be restarted in 0\.5 s \(restart 1 of 5\)\."
     )
     program.says(r"substation2 is ready again\.")
     eventually(lambda: are_up(program, 3))
@@ -69,7 +69,7 @@ def test_a_part_can_be_left_down(start_program: StartProgram) -> None:
 
     program.kill_listeners(program.ports.substations[0])
 
-    program.says(r"substation1 was killed by SIGKILL\. It is left down\.")
+    program.says(r"substation1 was killed by SIGKILL\. It stays down\.")
     time.sleep(2)
     assert requests.post(f"{program.url}/charge", timeout=10).json()["substation"] == "substation2"
     assert substations(program)["substation1"] == "down"
@@ -102,7 +102,7 @@ def test_a_part_that_cannot_start_is_given_up_and_the_rest_stays(
         squatter.listen()
 
         program.says(
-            r"substation1 ended with exit status \d+\. It is left down after 5 restarts; "
+            r"substation1 ended with exit status \d+\. It stays down after 5 restarts; "
             r"its log ends with:\n(.*\n)*.*Address already in use",
             within_s=60,
         )

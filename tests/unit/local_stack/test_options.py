@@ -37,7 +37,7 @@ def test_a_port_that_is_none_is_named_with_its_variable(
 
 def test_substations_past_the_last_port_are_named(capsys: pytest.CaptureFixture[str]) -> None:
     reported = refusal(capsys, "--substation-port", "65534", "--points", "2,2,2")
-    assert "3 substations from 65534 on go past port 65535" in reported
+    assert "3 substations from 65534 on exceed port 65535" in reported
 
 
 def test_the_variables_of_the_compose_file_have_its_defaults(

@@ -67,7 +67,7 @@ def test_a_part_that_does_not_stop_leaves_no_other_running(
     monkeypatch.setattr(Grid, "start", lambda _grid, **_: signal.raise_signal(signal.SIGTERM))
     assert run(tmp_path) == 1
     assert killed == EVERY
-    assert "A part did not end within 90 s" in capsys.readouterr().out
+    assert "A process did not end within 90 s" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("keys", ["", "api_keys.txt"])

@@ -63,12 +63,12 @@ def test_the_pause_grows_and_the_part_is_given_up_after_some_tries(failing: Watc
     assert list(PAUSES_S) == sorted(set(PAUSES_S))
     for number, pause in enumerate(PAUSES_S, start=1):
         assert failing.ends() == (
-            f"part ended with exit status 3. It is started again in {pause:g} s "
+            f"part ended with exit status 3. It will be restarted in {pause:g} s "
             f"(restart {number} of {len(PAUSES_S)})."
         )
         failing.waits(pause)
     assert failing.ends() == (
-        "part ended with exit status 3. It is left down after 5 restarts; its log ends with:\n"
+        "part ended with exit status 3. It stays down after 5 restarts; its log ends with:\n"
         "no luck"  # of the last start alone
     )
 
@@ -92,7 +92,7 @@ def test_a_part_that_answers_again_is_reported_once(tmp_path: Path) -> None:
     watched = Watched(tmp_path, _SERVE)
     watched.process.kill()
     assert watched.ends() == (
-        "part was killed by SIGKILL. It is started again in 0.5 s (restart 1 of 5)."
+        "part was killed by SIGKILL. It will be restarted in 0.5 s (restart 1 of 5)."
     )
     watched.waits(0.5)
     watched.reported.clear()
@@ -121,7 +121,7 @@ def test_a_program_that_has_gone_is_a_try(failing: Watched) -> None:
 
 def test_nothing_is_started_again_unless_wanted(tmp_path: Path) -> None:
     watched = Watched(tmp_path, _FAIL, restarts=False)
-    assert watched.ends() == "part ended with exit status 3. It is left down."
+    assert watched.ends() == "part ended with exit status 3. It stays down."
     watched.now += 3600
     watched.supervisor.look()
     assert not watched.process.running
