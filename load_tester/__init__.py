@@ -1,1 +1,1 @@
-"""Sends vehicles to the grid, times them from when they were due, checks the grid's counters."""
+"""Sends vehicles to the grid, measures from when each was due, and checks the grid's counters."""

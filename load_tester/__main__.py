@@ -1,8 +1,8 @@
-"""`python -m load_tester`: patches the sockets before anything else can take hold of them."""
+"""`python -m load_tester`: patches the sockets before anything else imports them."""
 
 import signal
 
-# While it loads there is nothing to tidy up: Ctrl-C ends it, without a traceback.
+# Nothing to clean up during the imports: Ctrl-C ends the program without a traceback.
 if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 

@@ -1,4 +1,4 @@
-"""What an answer to `POST /charge` means for the vehicle that asked. Pure."""
+"""What a response to `POST /charge` means for the vehicle. Pure."""
 
 import json
 import math
@@ -16,7 +16,7 @@ _MAX_RETRY_S = 1e6
 
 
 class HttpResponse(NamedTuple):
-    """An HTTP answer. `headers` has names in lower case."""
+    """An HTTP response. `headers` has names in lower case."""
 
     status: int
     headers: Mapping[str, str]
@@ -24,7 +24,7 @@ class HttpResponse(NamedTuple):
 
 
 def apply_answer(charge: Charge, answer: HttpResponse) -> None:
-    """Enter into a charge what an answer says; one that cannot be right makes it failed."""
+    """Record a response in a charge; an implausible one counts as failed."""
     charge.status = answer.status
     charge.reason = ""
     charge.replayed = answer.headers.get("idempotency-replayed") == "true"
@@ -53,7 +53,7 @@ _ENDS = {
 
 
 def apply_session(charge: Charge, document: dict[str, Any]) -> bool:
-    """Enter what `GET /sessions/ID` tells of a charge's session; return whether it has ended."""
+    """Record a charge's session from `GET /sessions/ID`; return whether it has ended."""
     state = str(document.get("state"))
     if state not in _ENDS:
         return False
@@ -87,13 +87,13 @@ def _apply_success(charge: Charge, outcome: Outcome, document: dict[str, Any] | 
 
 
 def reported_energies(document: Mapping[str, Any]) -> dict[str, float]:
-    """Return what was told to be delivered, kWh by substation: its legs, or all at the one."""
+    """Return the reported energy, kWh by substation: of its legs, or of its only substation."""
     energies: dict[str, float] = {}
     legs = document.get("legs")
     for leg in legs if isinstance(legs, list) else ():
         kwh = _number(leg.get("energy_kwh")) if isinstance(leg, dict) else None
         if kwh is not None and isinstance(leg.get("substation"), str):
-            # A substation may have had it twice, with another one between.
+            # A substation may have had it twice, with another one in between.
             energies[leg["substation"]] = energies.get(leg["substation"], 0.0) + kwh
     kwh, substation = _number(document.get("energy_kwh")), document.get("substation")
     if not energies and kwh is not None and isinstance(substation, str):
@@ -104,7 +104,7 @@ def reported_energies(document: Mapping[str, Any]) -> dict[str, float]:
 def _fault(
     charge: Charge, document: dict[str, Any] | None, energies: Mapping[str, float], *, whole: bool
 ) -> str:
-    """Say why an answer of success cannot be right; empty when it can."""
+    """Return why a successful response is implausible; empty if it is not."""
     if document is None:
         return "answered with a body that is not a JSON object"
     vehicle_id = document.get("vehicle_id", charge.vehicle_id)
@@ -123,11 +123,11 @@ def _fault(
 
 
 def retry_after(answer: HttpResponse, now: datetime) -> float | None:
-    """Return the seconds of a Retry-After header, None without a usable one.
+    """Return the seconds of a Retry-After header, or None without a usable one.
 
     Args:
-        answer: the answer.
-        now: the moment, where the header holds a date and the answer does not say its own.
+        answer: the response.
+        now: the current time, used if the header is a date and the response has no Date.
     """
     text = answer.headers.get("retry-after", "").strip()
     seconds = plain_number(text)
@@ -135,7 +135,7 @@ def retry_after(answer: HttpResponse, now: datetime) -> float | None:
         moment = _http_date(text)
         if moment is None:
             return None
-        # By the clock that wrote it, which may be another than ours.
+        # By the server's clock, which may differ from ours.
         written = _http_date(answer.headers.get("date", "")) or now
         seconds = max(0.0, (moment - written).total_seconds())
     return seconds if 0 <= seconds < _MAX_RETRY_S else None
@@ -150,7 +150,7 @@ def _http_date(text: str) -> datetime | None:
 
 
 def json_object(body: bytes | str) -> dict[str, Any] | None:
-    """Read a JSON object; None where it is something else."""
+    """Parse a JSON object; None if it is something else."""
     try:
         document = json.loads(body)
     except (ValueError, RecursionError):
@@ -163,7 +163,7 @@ def _number(value: object) -> float | None:
         return None
     try:
         number = float(value)
-    except OverflowError:  # JSON knows no largest integer
+    except OverflowError:  # JSON does not limit the size of integers
         return None
     return number if math.isfinite(number) else None
 

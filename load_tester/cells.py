@@ -1,4 +1,4 @@
-"""Reads the cells of a trace: numbers, energies and moments. Pure."""
+"""Parses the cells of a trace: numbers, energies and times. Pure."""
 
 import math
 import re
@@ -7,26 +7,26 @@ from datetime import UTC, datetime
 
 from load_tester.quoting import quoted
 
-# float() takes more: digits with underscores, those of other scripts, "nan".
+# float() accepts more: digits with underscores, digits of other scripts, "nan".
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
 _WITH_COMMA = re.compile(r"[+-]?\d*,\d+", re.ASCII)
 _MAYBE_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}", re.ASCII)
-# Dates that pass for numbers, by their length.
+# Formats of dates that look like numbers, by their length.
 _COMPACT = {8: "%Y%m%d", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
 _YEARS = range(1970, 2100)
 
 
 def plain_number(text: str) -> float | None:
-    """Read a number as everybody writes it; None where it is none, or has no end."""
+    """Parse an ordinary finite number; None if it is not one."""
     value = float(text) if _NUMBER.fullmatch(text) else math.nan
     return value if math.isfinite(value) else None
 
 
 class CellReader:
-    """Reads cells that have one separator between them.
+    """Parses cells of a file with one separator.
 
     Attributes:
-        comma: the first number that was read with a decimal comma, empty without one.
+        comma: the first number with a decimal comma, empty if there was none.
     """
 
     def __init__(self, separator: str) -> None:
@@ -34,10 +34,10 @@ class CellReader:
         self.comma = ""
 
     def kwh(self, text: str, unit: float) -> float:
-        """Read an energy; `unit` is what its column counts in, kWh.
+        """Parse an energy; `unit` is the unit of its column, kWh.
 
         Raises:
-            ValueError: it is no number over 0.
+            ValueError: it is not a number over 0.
         """
         number = self.number("energy", text)
         if number is None:
@@ -47,14 +47,14 @@ class CellReader:
         return number * unit
 
     def moment(self, text: str, *, compact: bool) -> float:
-        """Read an arrival; return seconds, since 1970 where it is a date.
+        """Parse an arrival; return seconds, since 1970 if it is a date.
 
         Args:
             text: the cell.
-            compact: whether a number that passes for a date is one.
+            compact: whether a number that looks like a date is one.
 
         Raises:
-            ValueError: it is neither.
+            ValueError: it is neither a date nor a number.
         """
         text = text.strip()
         moment = _compact_date(text) if compact else None
@@ -64,31 +64,31 @@ class CellReader:
                 return number
             moment = _iso_date(text)
         if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=UTC)  # only differences count
+            moment = moment.replace(tzinfo=UTC)  # only differences matter
         return moment.timestamp()
 
     def number(self, what: str, text: str) -> float | None:
-        """Read a number; None where it is none. `what` is what messages call it.
+        """Parse a number; None if it is not one. `what` names it in messages.
 
         Raises:
-            ValueError: its comma may be a decimal one or one between thousands.
+            ValueError: its comma may be a decimal or a thousands separator.
         """
         text = text.strip()
         if not _WITH_COMMA.fullmatch(text):
             return plain_number(text)
         if self._separator == "," and _MAYBE_THOUSANDS.fullmatch(text):
             raise ValueError(
-                f"{what} {quoted(text)} may have a decimal comma or one between thousands; write "
-                "it with a point, or without"
+                f"{what} {quoted(text)} has a comma that may separate decimals or thousands; write "
+                "it with a point, or without a separator"
             )
         self.comma = self.comma or text
         return plain_number(text.replace(",", "."))
 
 
 def are_compact_dates(texts: Sequence[str]) -> bool:
-    """Tell whether the numbers among a column's cells are dates such as 20190301, every one.
+    """Return whether all numbers among a column's cells are dates such as 20190301.
 
-    A column of seconds may hold a number that passes for a date, but not these alone.
+    A column of seconds may contain some numbers that look like dates, but not only such numbers.
     """
     numbers = [text for text in map(str.strip, texts) if _NUMBER.fullmatch(text)]
     return bool(numbers) and all(_compact_date(text) is not None for text in numbers)

@@ -1,4 +1,4 @@
-"""The program: wires options, plan, runner, watch and reports together."""
+"""The program: connects options, plan, runner, monitor and reports."""
 
 import contextlib
 import resource
@@ -31,7 +31,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the load tester; return its exit status."""
     options = parse_options(arguments)
     hub = gevent.get_hub()
-    hub.NOT_ERROR = (*hub.NOT_ERROR, KeyboardInterrupt)  # told below, and not by gevent as well
+    hub.NOT_ERROR = (
+        *hub.NOT_ERROR,
+        KeyboardInterrupt,
+    )  # handled below, so gevent need not print it
     stdout, stderr = standard_streams()
     try:
         plan = make_plan(options)
@@ -41,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             status, faults = _run(options, plan, gateway, reports, (stdout, stderr))
     except (PlanError, NotReached, OutputError) as error:
         status, faults = _MISUSED, [str(error)]
-    except KeyboardInterrupt:  # before the run, which takes the signal itself
+    except KeyboardInterrupt:  # before the run, which handles the signal itself
         status, faults = _INTERRUPTED, ["interrupted"]
     except Exception:
         status, faults = _BROKEN, [f"the tester itself failed:\n{traceback.format_exc().rstrip()}"]
@@ -51,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _allow_files(vehicles: int) -> None:
-    """Raise the limit of open files to what so many vehicles at once may need."""
+    """Raise the limit on open files to what this many vehicles at once may need."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = vehicles + _SPARE_FILES
     if soft != resource.RLIM_INFINITY and soft < wanted:
@@ -67,11 +70,11 @@ def _run(
     reports: Reports,
     streams: tuple[Lasting, Lasting],
 ) -> tuple[int, list[str]]:
-    """Run; return the exit status, and what could not be written."""
+    """Run; return the exit status and the outputs that could not be written."""
     stdout, stderr = streams
     # With the JSON on stdout, people read stderr.
     console = report_console(stderr if options.json == STDOUT else stdout)
-    # Without markup: names of files and columns may have brackets.
+    # Without markup: names of files and columns may contain brackets.
     console.print(f"{plan.scenario}: {plan.summary}", markup=False)
     for note in plan.notes:
         console.print(f"  {note}", markup=False)
@@ -111,7 +114,7 @@ def _print(result: Result, reports: Reports, console: Console) -> None:
 
 
 def _delay_limit(options: Options) -> float | None:
-    """Return the limit of the p99 delay: a stress run needs some service level to break."""
+    """Return the limit of the p99 delay: a stress run needs a service level that can break."""
     if options.scenario == "stress" and options.max_p99 is None and options.max_p99_delay is None:
         return DEFAULT_STRESS_DELAY_S
     return options.max_p99_delay
@@ -119,14 +122,14 @@ def _delay_limit(options: Options) -> float | None:
 
 @contextlib.contextmanager
 def _stopping(runner: Runner) -> Iterator[list[int]]:
-    """Stop the run on Ctrl-C or SIGTERM: no more vehicles, those out disconnect.
+    """Stop the run on Ctrl-C or SIGTERM: send no more vehicles, and disconnect those in flight.
 
-    Yields the signal.
+    Yields the received signals.
     """
     received: list[int] = []
 
     def stop(number: int) -> None:
-        if received:  # the second time: at once, without a report
+        if received:  # the second time: stop at once, without a report
             raise SystemExit(128 + number)
         received.append(number)
         runner.stop(disconnect=True)

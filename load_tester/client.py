@@ -1,10 +1,10 @@
-"""Speaks HTTP to the gateway for vehicles.
+"""The vehicles' HTTP client.
 
-A vehicle's request is written by hand and its answer read by the standard library. With thousands
-of vehicles from one process beside the grid itself, a client library's share is missed there: this
-way takes half the CPU of urllib3, on which requests stands.
+A vehicle's request is written by hand, and the response parsed by the standard library. That takes
+half the CPU time of urllib3, on which requests is built. With thousands of vehicles from one
+process next to the grid, the grid would miss that share.
 
-The sockets are gevent's once the program has patched them (see __main__), else blocking ones.
+The sockets are gevent's once the program has patched them (see __main__), otherwise blocking ones.
 """
 
 import errno
@@ -31,19 +31,19 @@ _OWN_LIMITS = {
 
 
 class FailureKind(StrEnum):
-    """How a request went unanswered."""
+    """Why a request got no response."""
 
     REFUSED = "connection refused"
     UNREACHABLE = "cannot be reached"
-    RESET = "connection broken off before the answer"
-    TIMEOUT = "no answer in time"
-    GARBLED = "the answer is not HTTP"
+    RESET = "connection broken before the response"
+    TIMEOUT = "no response in time"
+    GARBLED = "the response is not HTTP"
     UNTRUSTED = "the certificate is not trusted"
-    NO_TLS = "no TLS is spoken there"
+    NO_TLS = "it does not use TLS"
 
 
 class NoAnswer(Exception):
-    """A request that got no answer."""
+    """A request that got no response."""
 
     def __init__(self, kind: FailureKind, detail: str = "") -> None:
         super().__init__(f"{kind}: {detail}" if detail else kind.value)
@@ -56,11 +56,11 @@ class NoAnswer(Exception):
 
     @property
     def passing(self) -> bool:
-        """Whether trying again may help: the gateway was away, or went away."""
+        """Whether a retry may help: the gateway was down, or went down."""
         return self.kind in (FailureKind.REFUSED, FailureKind.UNREACHABLE, FailureKind.RESET)
 
 
-# OpenSSL's words for bytes that are no TLS, as of a server that speaks HTTP on that port.
+# OpenSSL's reasons for bytes that are not TLS, for example from an HTTP server on that port.
 _OTHER_PROTOCOL = frozenset({"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE"})
 _NOT_SENT = frozenset(
     {FailureKind.REFUSED, FailureKind.UNREACHABLE, FailureKind.UNTRUSTED, FailureKind.NO_TLS}
@@ -69,7 +69,7 @@ _Address = tuple[socket.AddressFamily, tuple[Any, ...]]
 
 
 class Addresses:
-    """The gateway's addresses, in turn, so that several behind one name share the vehicles."""
+    """The gateway's addresses, used in turn, so that several behind one name share the vehicles."""
 
     def __init__(self, host: str, port: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._host = host
@@ -81,19 +81,19 @@ class Addresses:
 
     @property
     def several(self) -> bool:
-        """Whether there is more than one in a family; localhost has one in each."""
+        """Whether a family has more than one address; localhost has one in each."""
         families = [family for family, _ in self._found]
         return len(families) > len(set(families))
 
     def in_turn(self) -> list[_Address]:
-        """Return all addresses, beginning with another one each time.
+        """Return all addresses, starting with a different one each time.
 
         Raises:
-            NoAnswer: the name has none, and never had one.
+            NoAnswer: the name does not resolve, and never did.
         """
         if self._clock() >= self._expires:
             if self._found:
-                # One vehicle looks up while the others go by what was found last.
+                # One vehicle looks the name up while the others use the last result.
                 self._expires = self._clock() + _RESOLVE_AGAIN_S
             try:
                 found = socket.getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM)
@@ -108,7 +108,7 @@ class Addresses:
 
 
 class Caller:
-    """One client of the gateway. `keep_alive` holds its connection from one vehicle to the next."""
+    """One client of the gateway. `keep_alive` keeps its connection between vehicles."""
 
     def __init__(self, gateway: "Gateway", *, keep_alive: bool) -> None:
         self._gateway = gateway
@@ -116,7 +116,7 @@ class Caller:
         self._connection: socket.socket | None = None
 
     def charge(self, body: bytes, key: str | None = None) -> HttpResponse:
-        """Send one `POST /charge`, with a key if it has one, and wait for the answer.
+        """Send one `POST /charge`, with a key if there is one, and wait for the response.
 
         Raises:
             NoAnswer: none came.
@@ -126,13 +126,13 @@ class Caller:
         last = True
         try:
             with _failures():
-                # One piece, so that head and body travel in one packet.
+                # One piece, so that head and body share a packet.
                 connection.sendall(self._gateway.head(len(body), key, self._keep_alive) + body)
                 answer, ended = _read_answer(connection)
             last = ended or not self._keep_alive
         finally:
             if last:
-                # also when the vehicle is cut short: the grid sees it disconnect
+                # also if the vehicle is cut short, so that the grid sees it disconnect
                 connection.close()
             else:
                 self._connection = connection
@@ -146,14 +146,14 @@ class Caller:
 
 
 def _read_answer(connection: socket.socket) -> tuple[HttpResponse, bool]:
-    """Read an answer, and whether the connection ends with it."""
+    """Read a response; return it, and whether the connection ends with it."""
     response = http.client.HTTPResponse(connection, method="POST")
     try:
         response.begin()
         content = response.read(_MAX_ANSWER_BYTES)
         if len(content) == _MAX_ANSWER_BYTES:
             raise http.client.HTTPException("too long")
-        if response.length:  # told to be longer than it was
+        if response.length:  # shorter than declared
             raise http.client.IncompleteRead(content, response.length)
         headers = {name.lower(): value for name, value in response.getheaders()}
         last = response.will_close or not response.isclosed()
@@ -163,7 +163,7 @@ def _read_answer(connection: socket.socket) -> tuple[HttpResponse, bool]:
 
 
 class Gateway:
-    """Where vehicles go: makes connections to the gateway's addresses."""
+    """Connects to the gateway's addresses."""
 
     def __init__(
         self,
@@ -195,7 +195,7 @@ class Gateway:
         self._head = head.encode("latin-1")
 
     def head(self, length: int, key: str | None, keep_alive: bool) -> bytes:
-        """Return a request's first lines for a body of `length` bytes."""
+        """Return a request's head for a body of `length` bytes."""
         more = b"" if key is None else b'Idempotency-Key: "%b"\r\n' % key.encode()
         if not keep_alive:
             more += b"Connection: close\r\n"
@@ -205,7 +205,7 @@ class Gateway:
         """Open a connection.
 
         Raises:
-            NoAnswer: it was not taken.
+            NoAnswer: it was not accepted.
         """
         fault: NoAnswer | None = None
         for family, address in self.addresses.in_turn():
@@ -216,14 +216,14 @@ class Gateway:
         raise fault or NoAnswer(FailureKind.UNREACHABLE)
 
     def _connect(self, family: socket.AddressFamily, address: tuple[Any, ...]) -> socket.socket:
-        with _failures():  # here too: there may be no descriptor left for it
+        with _failures():  # also for the socket itself: there may be no descriptor left
             connection = socket.socket(family, socket.SOCK_STREAM)
         try:
             with _failures():
                 connection.settimeout(_CONNECT_TIMEOUT_S)
                 try:
                     connection.connect(address)
-                except TimeoutError:  # a container that is stopped leaves no one to refuse
+                except TimeoutError:  # a stopped container refuses nothing
                     raise NoAnswer(FailureKind.UNREACHABLE, "no connection in time") from None
                 connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 if self._tls is not None:
@@ -236,13 +236,13 @@ class Gateway:
 
 
 def _plain(seconds: float) -> str:
-    """Write a number out, without an exponent."""
+    """Format a number without an exponent."""
     return f"{seconds:.9f}".rstrip("0").rstrip(".")
 
 
 @contextmanager
 def _failures() -> Iterator[None]:
-    """Turn the many ways of not being answered into NoAnswer."""
+    """Turn the many kinds of failures into NoAnswer."""
     try:
         yield
     except ConnectionRefusedError:
@@ -256,7 +256,7 @@ def _failures() -> Iterator[None]:
             raise NoAnswer(FailureKind.NO_TLS) from None
         reason = (error.reason or "failed").replace("_", " ").lower()
         raise NoAnswer(FailureKind.UNREACHABLE, f"TLS: {reason}") from None
-    except (ConnectionError, http.client.IncompleteRead):  # RemoteDisconnected among them
+    except (ConnectionError, http.client.IncompleteRead):  # includes RemoteDisconnected
         raise NoAnswer(FailureKind.RESET) from None
     except TimeoutError:
         raise NoAnswer(FailureKind.TIMEOUT) from None

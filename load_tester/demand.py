@@ -1,6 +1,6 @@
-"""What a vehicle asks for and tells of itself: fixed, or drawn as in real sessions. Pure.
+"""What a vehicle asks for, and its properties: fixed, or drawn as in real sessions. Pure.
 
-How the fits were made, and how to repeat them: docs/demand.md.
+docs/demand.md explains how the fits were made, and how to repeat them.
 """
 
 import math
@@ -13,38 +13,38 @@ from load_tester.vehicle import Need
 
 
 class Demand(Protocol):
-    """Says what the next vehicle asks for and tells of itself."""
+    """Decides what the next vehicle asks for, and its properties."""
 
     def draw(self, rng: random.Random) -> Need:
-        """Return one vehicle's need, its energy to the Wh."""
+        """Return one vehicle's need; its energy is rounded to the Wh."""
         ...
 
     def describe(self) -> str:
-        """Name the demand for a report."""
+        """Return the demand's name for a report."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class FixedDemand:
-    """Every vehicle asks for the same."""
+    """The same for every vehicle."""
 
     kwh: float
 
-    def draw(self, rng: random.Random) -> Need:  # noqa: ARG002 - nothing to draw, same call
+    def draw(self, rng: random.Random) -> Need:  # noqa: ARG002 - nothing is random here
         """Return the fixed energy."""
         return Need(self.kwh)
 
     def describe(self) -> str:
-        """Name the demand for a report."""
+        """Return the demand's name for a report."""
         return f"{self.kwh:g} kWh each"
 
 
 @dataclass(frozen=True, slots=True)
 class GammaDemand:
-    """Energy after a gamma distribution, kept within the range that was seen in the field.
+    """Energies from a gamma distribution, limited to the range observed in the field.
 
-    `shape` has no unit, the others are in kWh. A draw out of range is drawn again, which moves
-    `mean` a little from shape times scale.
+    `shape` has no unit, the others are in kWh. A draw out of range is repeated, which moves `mean`
+    slightly from shape times scale.
     """
 
     name: str
@@ -63,11 +63,11 @@ class GammaDemand:
                 return Need(kwh)
 
     def describe(self) -> str:
-        """Name the demand for a report."""
-        return f"{self.name} sessions, {self.mean:.1f} kWh in the mean"
+        """Return the demand's name for a report."""
+        return f"{self.name} sessions, mean {self.mean:.1f} kWh"
 
 
-# `python docs/fit_demand.py energy FILE.csv` prints these numbers; a test fits them again.
+# Output of `python docs/fit_demand.py energy FILE.csv`; a test repeats the fit.
 # DESL-EPFL Level-3 EV charging dataset, 2022-04 to 2023-07.
 FAST_CHARGING = GammaDemand(
     name="fast-charging",
@@ -93,27 +93,27 @@ FITTED: dict[str, GammaDemand] = {"fast": FAST_CHARGING, "workplace": WORKPLACE}
 
 @dataclass(frozen=True, slots=True)
 class MixDemand:
-    """Vehicles that differ, and tell it: all of a vehicle is drawn together."""
+    """Different vehicles that state their properties, all drawn together."""
 
     name: str
     mix: VehicleMix
 
     def draw(self, rng: random.Random) -> Need:
-        """Return one vehicle, its battery to the 10 Wh and its state of charge to the per mille."""
+        """Return one vehicle; its battery is rounded to 10 Wh, its state of charge to 0.001."""
         drawn = self.mix.draw(rng)
         battery_kwh, soc = round(drawn.battery_kwh, 2), round(drawn.soc, 3)
-        # Rounded down, so that it still fits; the least is a Wh.
+        # Rounded down, so that it still fits; at least a Wh.
         kwh = math.floor(1000 * min(drawn.kwh, (1 - soc) * battery_kwh)) / 1000 or 0.001
         return Need(kwh, drawn.max_power_kw, battery_kwh, soc)
 
     def describe(self) -> str:
-        """Name the demand for a report."""
-        return f"unlike vehicles as in {self.name} sessions"
+        """Return the demand's name for a report."""
+        return f"different vehicles as in {self.name} sessions"
 
 
 @dataclass(frozen=True, slots=True)
 class PowerDemand:
-    """Vehicles of another demand that tell a most power, drawn by weight."""
+    """Vehicles of another demand with a maximum power, drawn by weight."""
 
     demand: Demand
     max_power_kw: tuple[tuple[float, float], ...]  # power and its weight
@@ -125,7 +125,7 @@ class PowerDemand:
         return self.demand.draw(rng)._replace(max_power_kw=max_power_kw)
 
     def describe(self) -> str:
-        """Name the demand for a report."""
+        """Return the demand's name for a report."""
         powers = ", ".join(f"{power:g}" for power, _ in self.max_power_kw)
         return f"{self.demand.describe()}, at most {powers} kW"
 

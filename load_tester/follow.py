@@ -1,4 +1,4 @@
-"""Follows sessions that were accepted to their end, by asking the gateway for their state."""
+"""Follows accepted sessions to their end by querying the gateway for their state."""
 
 from datetime import datetime
 from typing import Any
@@ -15,14 +15,14 @@ _MAX_A_SECOND = 100
 _AT_ONCE = 8
 _PAGE_TIMEOUT_S = 5.0
 _FIRST_PAUSE_S, _MAX_PAUSE_S = 0.2, 5.0
-_MAX_PREDICTED_S = 60.0  # so that thousands that charge for hours leave others their turn
+_MAX_PREDICTED_S = 60.0  # so that thousands of sessions that charge for hours share the rate
 _NOT_THERE = (401, 403, 404, 405, 410, 501)
 
 
 class Follower:
-    """Asks for all sessions of a run together at most so often a second.
+    """Limits the queries of all sessions of a run together.
 
-    When a session ended is told by the gateway, to the millisecond: to ask seldom costs nothing.
+    The gateway reports to the millisecond when a session ended, so rare queries lose no precision.
     """
 
     def __init__(self, url: str, api_key: str | None) -> None:
@@ -32,13 +32,13 @@ class Follower:
         self._connections = BoundedSemaphore(_AT_ONCE)
 
     def follow(self, charge: Charge, answer: HttpResponse) -> float | None:
-        """Wait until the session of a 202 has ended, and enter its end.
+        """Wait until the session of a 202 has ended, and record its end.
 
-        A gateway that tells no `Location` leaves the vehicle accepted. One that is away is asked
-        again, for as long as the vehicle lasts.
+        Without a `Location` the vehicle stays accepted. A gateway that does not respond is queried
+        again until the vehicle's timeout.
 
         Returns:
-            How long the session took, seconds; None where that is not told.
+            How long the session took, seconds; None if unknown.
         """
         address = self._address(answer.headers.get("location", ""))
         if address is None:
@@ -64,7 +64,7 @@ class Follower:
     def _address(self, location: str) -> str | None:
         try:
             address = urljoin(self._url, location)
-            # The key of this gateway goes to no other.
+            # The key of this gateway is not sent to others.
             here = urlsplit(address)[:2] == urlsplit(self._url)[:2]
         except ValueError:
             return None

@@ -1,4 +1,4 @@
-"""Percentiles, and what happened in each window of a run. Pure."""
+"""Percentiles, and results for each time window of a run. Pure."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -11,7 +11,7 @@ _NICE = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 4
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """Values of a number of vehicles, such as times in seconds; all were measured as they are."""
+    """Statistics of values such as times in seconds; computed exactly, without buckets."""
 
     count: int
     mean: float
@@ -22,7 +22,7 @@ class Spread:
 
     @classmethod
     def of(cls, values: Iterable[float]) -> "Spread | None":
-        """Summarise values; None of none."""
+        """Summarize values; None if there are none."""
         ordered = sorted(values)
         if not ordered:
             return None
@@ -37,19 +37,19 @@ class Spread:
 
 
 def percentile(ordered: Sequence[float], percent: float) -> float:
-    """Return the least value that `percent` of all do not exceed (nearest rank)."""
+    """Return the smallest value that at least `percent` of all do not exceed (nearest rank)."""
     rank = math.ceil(len(ordered) * percent / 100)
     return ordered[max(0, rank - 1)]
 
 
 def round_width(duration: float, most: int) -> float:
-    """Return the least round window, seconds, of which at most `most` cover a duration."""
+    """Return the smallest round window, seconds, of which at most `most` cover a duration."""
     return next((float(w) for w in _NICE if duration / w <= most), duration / most)
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """What became of the vehicles due in a stretch of the run."""
+    """The results of the vehicles that were due in a time window."""
 
     start: float
     end: float
@@ -61,7 +61,7 @@ class Window:
 
 
 def window_of(charges: Sequence[Charge], start: float, end: float) -> Window:
-    """Summarise vehicles that were all due from `start` to `end`."""
+    """Summarize vehicles that were all due from `start` to `end`."""
     charged = [charge for charge in charges if charge.outcome is Outcome.CHARGED]
     return Window(
         start,
@@ -75,7 +75,7 @@ def window_of(charges: Sequence[Charge], start: float, end: float) -> Window:
 
 
 def windows(charges: Sequence[Charge], most: int = 24) -> list[Window]:
-    """Cut a run into at most `most` windows of a round width, by when the vehicles were due."""
+    """Divide a run into at most `most` windows of a round width, by when vehicles were due."""
     if not charges:
         return []
     last = max(charge.due for charge in charges)
@@ -87,7 +87,7 @@ def windows(charges: Sequence[Charge], most: int = 24) -> list[Window]:
 
 
 def worst_windows(cut: Sequence[Window], most: int = 5) -> list[Window]:
-    """Pick the windows that lost most, then those with the longest delay."""
+    """Return the windows that lost most vehicles, then those with the longest delay."""
 
     def badness(window: Window) -> tuple[int, float]:
         spread = window.delay or window.time_to_charge

@@ -1,4 +1,4 @@
-"""What a run must hold to, and the step of a `stress` run at which that breaks. Pure."""
+"""A run's thresholds, and the step of a `stress` run at which they break. Pure."""
 
 import math
 from bisect import bisect_right
@@ -13,10 +13,10 @@ _TOLERATED_SHARE = 0.01  # of a p99
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """Limits in seconds and vehicles; None: no limit. `min_rate` is for stress alone.
+    """Limits in seconds and vehicles; None: no limit. `min_rate` applies to stress only.
 
-    A run must hold them for exit status 0. In a stress run each step is held to them, and
-    `min_rate` tells how far they must hold.
+    A run must meet them for exit status 0. In a stress run each step is checked, and `min_rate` is
+    the rate up to which all must meet them.
     """
 
     max_lost: int = 0
@@ -27,7 +27,7 @@ class Thresholds:
     def missed(
         self, lost: int, time_to_charge: Spread | None, delay: Spread | None
     ) -> tuple[str, ...]:
-        """Return a line for each limit that was not held."""
+        """Return a line for each limit that was exceeded."""
         lines = []
         if lost > self.max_lost:
             lines.append(f"{lost:,} vehicles lost; at most {self.max_lost:,} may be")
@@ -44,7 +44,7 @@ class Thresholds:
         return tuple(lines)
 
     def describe(self) -> str:
-        """Put what each step of a stress run must hold to into words."""
+        """Describe the limits of each step of a stress run."""
         parts = [f"at most {self.max_lost} lost"]
         if self.max_p99 is not None:
             parts.append(f"p99 time to charge at most {self.max_p99:g} s")
@@ -56,17 +56,17 @@ class Thresholds:
 @dataclass(slots=True)
 class _Step:
     due: int = 0
-    ended: int = 0  # not those that the tester cut short
+    ended: int = 0  # without those that the tester cut short
     lost: int = 0
     late: int = 0
     late_by_delay: int = 0
 
 
 class ServiceWatch:
-    """Counts vehicles by the step in which they were due, and tells the first step that broke.
+    """Counts vehicles by the step in which they were due, and finds the first step that broke.
 
-    A p99 breaks for certain once more than 1% of all vehicles of a step were late, so a step can
-    fail before its last vehicle has been answered.
+    A p99 is certainly exceeded once more than 1% of a step's vehicles were late, so a step can fail
+    before its last vehicle has a response.
     """
 
     def __init__(self, stages: Sequence[Stage], level: Thresholds, due: Sequence[float]) -> None:
@@ -81,7 +81,7 @@ class ServiceWatch:
         return max(0, bisect_right(self._starts, due) - 1)
 
     def observe(self, charge: Charge) -> bool:
-        """Count a vehicle that has ended; return whether its step is broken now."""
+        """Count a vehicle that has ended; return whether its step has broken."""
         index = self._index(charge.due)
         step, level = self._steps[index], self.level
         step.ended += charge.outcome is not Outcome.CUT_SHORT
@@ -100,18 +100,18 @@ class ServiceWatch:
             return f"{step.late} of {step.due} took over {self.level.max_p99:g} s to charge"
         if step.late_by_delay > tolerated:
             return (
-                f"{step.late_by_delay} of {step.due} were held up for over "
+                f"{step.late_by_delay} of {step.due} were delayed by over "
                 f"{self.level.max_p99_delay:g} s"
             )
         return ""
 
     def finished(self) -> int:
-        """Return how many steps from the first on have seen all of their vehicles end."""
+        """Return how many steps, starting with the first, have seen all their vehicles end."""
         ends = (index for index, step in enumerate(self._steps) if step.ended < step.due)
         return next(ends, len(self._steps))
 
     def first_broken(self) -> tuple[int, str] | None:
-        """Return the index of the first broken step and what broke it; None if none did."""
+        """Return the index of the first broken step and why it broke; None if none did."""
         for index, step in enumerate(self._steps):
             reason = self._broken(step)
             if reason:
@@ -121,7 +121,7 @@ class ServiceWatch:
 
 @dataclass(frozen=True, slots=True)
 class Breaking:
-    """Where a stress run broke. Rates in vehicles a second; None: not within the run."""
+    """Where a stress run broke. Rates in vehicles per second; None: not within the run."""
 
     level: str
     held: float | None
@@ -130,7 +130,7 @@ class Breaking:
 
     @classmethod
     def from_watch(cls, watch: ServiceWatch, stages: Sequence[Stage]) -> "Breaking":
-        """Read off a finished run."""
+        """Return the result of a finished run."""
         found, level = watch.first_broken(), watch.level.describe()
         if found is None:
             finished = watch.finished()

@@ -1,9 +1,9 @@
-"""Vehicles that differ: energy, battery, state of charge and most power, drawn together. Pure.
+"""Different vehicles: energy, battery, state of charge and maximum power, drawn together. Pure.
 
-Battery, state of charge and the share of what fits that is taken follow their quantiles in real
-fast-charging sessions, and depend on one another as they do there (a Gaussian copula). What
-vehicles can draw at most is not in these sessions, which one charger held back: an assumption.
-How the fit was made, and how to repeat it: docs/demand.md.
+The battery, the state of charge, and the share of the free capacity that is charged follow their
+quantiles in real fast-charging sessions, with the same correlations (a Gaussian copula). The
+maximum powers are an assumption: in these sessions the charger limited the power. docs/demand.md
+explains how the fit was made, and how to repeat it.
 """
 
 import math
@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 
 class DrawnVehicle(NamedTuple):
-    """What a vehicle asks for and tells of itself."""
+    """What a vehicle asks for, and its properties."""
 
     kwh: float
     max_power_kw: float
@@ -24,16 +24,16 @@ class DrawnVehicle(NamedTuple):
 
 @dataclass(frozen=True)
 class VehicleMix:
-    """A fit of sessions, and a mix of most powers.
+    """A fit of sessions, and a mix of maximum powers.
 
-    Quantiles are evenly spaced, from the least to the greatest.
+    Quantiles are evenly spaced, from the minimum to the maximum.
     """
 
     sessions: int
-    battery_kwh: tuple[float, ...]  # seen from the plug: what fills it, losses included
+    battery_kwh: tuple[float, ...]  # measured at the plug, so losses are included
     soc: tuple[float, ...]
-    taken: tuple[float, ...]  # share of what fits
-    # Rank correlations: of battery and state of charge, of either and the share.
+    taken: tuple[float, ...]  # share of the free capacity
+    # Rank correlations: battery and state of charge, battery and share, state of charge and share.
     correlations: tuple[float, float, float]
     max_power_kw: tuple[tuple[float, float], ...]  # power and its weight
 
@@ -51,7 +51,7 @@ class VehicleMix:
         return DrawnVehicle(kwh, max_power_kw, battery_kwh, soc)
 
     def _scores(self, rng: random.Random) -> tuple[float, float, float]:
-        """Draw three standard normal numbers that are correlated as the sessions' ranks are."""
+        """Draw three standard normal numbers with the sessions' rank correlations."""
         first_second, first_third, second_third = (
             2 * math.sin(math.pi / 6 * rank) for rank in self.correlations
         )
@@ -76,7 +76,7 @@ def _quantile(quantiles: Sequence[float], share: float) -> float:
     return quantiles[below] + (quantiles[below + 1] - quantiles[below]) * (at - below)
 
 
-# `python docs/fit_demand.py mix FILE.csv` prints these numbers; a test fits them again.
+# Output of `python docs/fit_demand.py mix FILE.csv`; a test repeats the fit.
 # DESL-EPFL Level-3 EV charging dataset, 2022-04 to 2023-07 (MIT).
 FAST_MIX = VehicleMix(
     sessions=1835,

@@ -1,4 +1,4 @@
-"""Watches the grid beside a run: its decisions, its loads, and its counters before and after."""
+"""Monitors the grid during a run: decisions, loads, and counters before and after."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -21,15 +21,15 @@ _COUNTER_TIMEOUT_S = 1.5
 _SETTLE_S = 2.0
 _SETTLE_EVERY_S = 0.2
 _LAST_TRIES = 3
-_AFTER_ALL = 10**12  # a sequence that no balancer reaches: asks for `last` alone
+_AFTER_ALL = 10**12  # above any real sequence number: requests `last` only
 
 
 @dataclass(slots=True)
 class Monitor:
     """Polls the pages that the gateway passes on, and the substations' own.
 
-    `now` tells seconds since the start of the run. Pages that are not there end their own poll and
-    nothing else: any gateway will do for the run itself.
+    `now` returns seconds since the start of the run. A missing page ends its own poll and nothing
+    else, so any gateway will do for the run itself.
     """
 
     url: str
@@ -42,16 +42,16 @@ class Monitor:
     samples: GridSamples = field(default_factory=GridSamples)
     decisions_fault: str = ""
     _pages: Pages = field(init=False)
-    # Substations' pages among them, which have no business with the gateway's key.
+    # Includes substations' pages, to which the gateway's key must not be sent.
     _metrics: Pages = field(default_factory=lambda: Pages(_COUNTER_TIMEOUT_S))
-    # In quotes as only the stubs are generic.
+    # Quoted, because only the stubs are generic.
     _polls: "list[gevent.Greenlet[..., None]]" = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._pages = Pages(_PAGE_TIMEOUT_S, self.api_key)
 
     def begin(self) -> GridCounters:
-        """Look at the grid before the run and return its counters."""
+        """Read the grid's state before the run and return its counters."""
         looks = (self._sample_loads, self._find_last_decision, self._find_newest_session)
         gevent.joinall([gevent.spawn(look) for look in looks])
         return self.read_counters()
@@ -81,7 +81,7 @@ class Monitor:
             self._polls.append(gevent.spawn(self._repeat, _DECISIONS_EVERY_S, self._read_decisions))
 
     def finish(self) -> None:
-        """Stop polling and read the decisions that are left."""
+        """Stop polling and read the remaining decisions."""
         gevent.killall(self._polls)
         for _ in range(_LAST_TRIES):
             if self.records is None or self._read_decisions():
@@ -108,22 +108,22 @@ class Monitor:
             self.on_waiting(self.samples.waiting[-1][1])
 
     def _read_decisions(self) -> bool:
-        """Take in all decisions since the last; return whether that worked.
+        """Read all decisions since the last; return whether that succeeded.
 
-        What a lost page would have held comes with the next.
+        A failed read loses nothing: the next one includes it.
         """
         read = [self._read_decisions_of(balancer) for balancer in self._balancers()]
         return all(read)
 
     def _balancers(self) -> list[str]:
-        """List the gateway's balancers; one without a name where there is only one.
+        """Return the gateway's balancers; one without a name if there is only one.
 
-        One that is gone is asked no more: what it decided last cannot be had.
+        A balancer that is gone is not asked any more: its last decisions are lost.
         """
         try:
             balancers = [str(one["url"]) for one in self._page("balancers")["balancers"]]
         except (PageMissing, KeyError, TypeError):
-            return [""]  # any gateway will do
+            return [""]  # not every gateway has the list
         return balancers if len(balancers) > 1 else [""]
 
     def _read_decisions_of(self, balancer: str) -> bool:
@@ -144,7 +144,7 @@ class Monitor:
         self.records, self.decisions_fault = None, reason
 
     def read_counters(self) -> GridCounters:
-        """Read the metrics pages of the gateway and of every substation, all at once."""
+        """Read the metrics pages of the gateway and of every substation, concurrently."""
         faults: dict[str, str] = {}
         gateway: list[GatewayCounters] = []
         substations: dict[str, SubstationCounters | None] = {}
@@ -170,7 +170,7 @@ class Monitor:
         return GridCounters(gateway[0] if gateway else None, substations, faults)
 
     def _substation_pages(self) -> Mapping[str, str]:
-        """Return each substation's metrics page by the substation's address."""
+        """Return the metrics page of each substation, by the substation's address."""
         known = sorted(self.samples.addresses.values())
         if not self.substation_metrics:
             return {address: urljoin(f"{address}/", "metrics") for address in known}
@@ -180,9 +180,9 @@ class Monitor:
         }
 
     def settle(self, enough: Callable[[GridCounters], bool]) -> GridCounters:
-        """Read counters and ledger after the run, again for a moment while they do not suffice.
+        """Read counters and ledger after the run; retry for a moment while incomplete.
 
-        A service may count a vehicle just after it answered it, and end a session just after the
+        A service may count a vehicle just after its response, and end a session just after the
         vehicle disconnected.
         """
         deadline = time.monotonic() + _SETTLE_S

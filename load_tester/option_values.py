@@ -1,4 +1,4 @@
-"""Readers of option values; each names what is wrong with a value and what it takes."""
+"""Parsers of option values, which report what is wrong with a value and what it takes."""
 
 import argparse
 import math
@@ -20,7 +20,7 @@ _KEY = re.compile(r"[\x21-\x7e]{1,1000}")
 def number(
     what: str, *, over: float | None = None, least: float = 0.0, most: float = 1e9
 ) -> Callable[[str], float]:
-    """Make a reader of numbers: over a bound, or from one on, up to `most`."""
+    """Return a parser of numbers: over or from a minimum, up to `most`."""
     bounds = f"over {over:g}" if over is not None else f"from {least:g}"
     bounds += f" to {most:g}"
 
@@ -36,7 +36,7 @@ def number(
 
 
 def count(what: str, least: int = 1, most: int = MAX_VEHICLES) -> Callable[[str], int]:
-    """Make a reader of whole numbers."""
+    """Return a parser of whole numbers."""
 
     def read(text: str) -> int:
         digits = _without_groups(text)
@@ -51,7 +51,7 @@ def count(what: str, least: int = 1, most: int = MAX_VEHICLES) -> Callable[[str]
 
 
 def _number(text: str) -> float:
-    """Read a number, its thousands set apart as in Python where that is wanted; NaN for others."""
+    """Parse a number, optionally with Python's underscores as separators; otherwise NaN."""
     value = plain_number(_without_groups(text))
     return math.nan if value is None else value
 
@@ -61,21 +61,21 @@ def _without_groups(text: str) -> str:
 
 
 def read_demand(text: str) -> Demand:
-    """Read an energy: the name of a fit, or kWh."""
+    """Parse an energy: the name of a fit, or kWh."""
     if text in FITTED:
         return FITTED[text]
     kwh = _number(text)
     if not 0 < kwh < math.inf:
         names = ", ".join(FITTED)
         raise argparse.ArgumentTypeError(
-            f"{quoted(text)} is no energy: give {names}, or a number of kWh over 0"
+            f"{quoted(text)} is not an energy: give {names}, or a number of kWh over 0"
         )
     return FixedDemand(kwh)
 
 
 def read_powers(text: str) -> tuple[tuple[float, float], ...]:
-    """Read powers with commas between them, each with its weight behind a colon; 1 without."""
-    power = number("a power in kW", least=1, most=10_000)  # what a charge takes
+    """Parse comma-separated powers, each optionally with a colon and its weight; 1 by default."""
+    power = number("a power in kW", least=1, most=10_000)  # the range of a charge request
     weight = number("a weight", over=0)
     powers = []
     for part in text.split(","):
@@ -85,7 +85,7 @@ def read_powers(text: str) -> tuple[tuple[float, float], ...]:
 
 
 def read_url(text: str) -> str:
-    """Read an address; a slash at its end is dropped."""
+    """Parse a URL; a slash at its end is dropped."""
     if not _is_address(text):
         raise argparse.ArgumentTypeError(
             f"{quoted(text)} is not an address: give it as http://127.0.0.1:8080"
@@ -96,7 +96,7 @@ def read_url(text: str) -> str:
 def _is_address(text: str) -> bool:
     try:
         url = urlsplit(text)
-        port = url.port  # raises where it is no port
+        port = url.port  # raises if it is invalid
     except ValueError:
         return False
     userless = url.username is None and url.password is None
@@ -107,12 +107,12 @@ def _is_address(text: str) -> bool:
 
 
 def read_urls(text: str) -> tuple[str, ...]:
-    """Read addresses with commas between them."""
+    """Parse comma-separated URLs."""
     return tuple(read_url(part.strip()) for part in text.split(",") if part.strip())
 
 
 def read_key(text: str) -> str:
-    """Read an API key from the file of this name; the key itself is shown nowhere."""
+    """Read an API key from the named file; the key itself is never shown."""
     try:
         with Path(text).open(encoding="utf-8") as file:
             key = file.read(4096).strip()
@@ -122,5 +122,5 @@ def read_key(text: str) -> str:
             f"{text}: {reason.lower()}; name a file with a key"
         ) from None
     if not _KEY.fullmatch(key):
-        raise argparse.ArgumentTypeError(f"{text}: holds no key; it takes one word, the key itself")
+        raise argparse.ArgumentTypeError(f"{text}: has no key; it takes a single word, the key")
     return key

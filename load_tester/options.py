@@ -1,4 +1,4 @@
-"""What a run is asked for, checked: which option goes with which scenario."""
+"""The options of a run, checked: which option goes with which scenario."""
 
 import argparse
 from collections.abc import Sequence
@@ -10,10 +10,10 @@ from load_tester.demand import MIXES, Demand
 from load_tester.traits import TraitColumns
 
 STDOUT = Path("-")
-_NO_STDOUT = "{} -: goes to a file; name one (only --json takes -)"
-_CALLERS = "callers"  # --concurrency, which is no scenario of its own on the command line
+_NO_STDOUT = "{} -: needs a file; name one (only --json accepts -)"
+_CALLERS = "callers"  # --concurrency, which is not a scenario on the command line
 
-# Options that not every scenario takes, by the scenarios that do.
+# Options that only some scenarios accept, with these scenarios.
 _ANY_RATE = {"steady", "rush-hour", "spike", "soak"}
 _TAKEN_BY = {
     "vehicles": _ANY_RATE | {"replay", _CALLERS},
@@ -32,7 +32,7 @@ _TAKEN_BY = {
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """The command line, checked. Times in seconds; None: left to the scenario."""
+    """The command line, checked. Times in seconds; None: the scenario decides."""
 
     url: str
     api_key: str | None = field(repr=False)
@@ -78,12 +78,12 @@ class Options:
 
     @property
     def traits(self) -> TraitColumns:
-        """The columns of a trace that tell of vehicles."""
+        """The columns of a trace with properties of vehicles."""
         return TraitColumns(self.power_column, self.battery_column, self.soc_column)
 
 
 def parse_options(arguments: Sequence[str] | None = None) -> Options:
-    """Read the command line; a wrong one ends the program with status 2 and says why."""
+    """Parse the command line; an error ends the program with status 2 and a message."""
     parser = build_parser()
     found = parser.parse_args(arguments)
     scenario = _scenario(parser, found)
@@ -103,17 +103,17 @@ def parse_options(arguments: Sequence[str] | None = None) -> Options:
         ),
         (
             mixed and found.kwh is not None,
-            f"--kwh: the mix {found.mix} draws energies too; leave out one of the two",
+            f"--kwh: the mix {found.mix} draws energies, too; give one of the two",
         ),
         (
             mixed and scenario == "replay",
-            f"--mix {found.mix}: the trace tells of its vehicles; give none to replay energies "
-            "alone, or leave it out",
+            f"--mix {found.mix}: the trace has properties of its vehicles; use none to replay "
+            "only energies, or omit the option",
         ),
         (
             found.idempotent and found.patience == 0,
-            "--patience 0: with --idempotent vehicles come back; give the seconds for which, or "
-            "leave it out",
+            "--patience 0: with --idempotent vehicles retry; give the number of seconds, or omit "
+            "the option",
         ),
         (found.report == STDOUT, _NO_STDOUT.format("--report")),
         (found.each == STDOUT, _NO_STDOUT.format("--each")),
@@ -129,7 +129,7 @@ def _scenario(parser: argparse.ArgumentParser, found: argparse.Namespace) -> str
     asked: str | None = found.scenario
     if found.concurrency is not None:
         if asked is not None:
-            parser.error(f"--concurrency: is a closed loop, {asked} is not; leave out one of them")
+            parser.error(f"--concurrency: is a closed loop, {asked} is not; give one of them")
         return _CALLERS
     if found.trace is not None and asked is None:
         return "replay"
@@ -142,7 +142,7 @@ def _misplaced(name: str, scenario: str, scenarios: set[str]) -> str:
     option = f"--{name.replace('_', '-')}"
     ways = [_way(other) for other in (*SCENARIOS, _CALLERS) if other in scenarios]
     here = "--concurrency" if scenario == _CALLERS else f"the scenario {scenario}"
-    return f"{option}: {here} does not take it; it goes with {' or '.join(ways)}"
+    return f"{option}: {here} does not accept it; it goes with {' or '.join(ways)}"
 
 
 def _way(scenario: str) -> str:

@@ -1,7 +1,7 @@
-"""Files to write: each stands alone, is written aside and then renamed.
+"""Output files: each is independent, written to a temporary file and then renamed.
 
-So a run that is cut off leaves what was there before, and one that cannot be written takes no other
-along. What is no ordinary file (a pipe, a terminal, /dev/null) is written as it is.
+So an interrupted run keeps the old files, and a failed output does not affect the others. Anything
+but an ordinary file (a pipe, a terminal, /dev/null) is written directly.
 """
 
 import contextlib
@@ -15,21 +15,21 @@ from typing import TextIO
 
 
 class OutputError(Exception):
-    """An output that cannot be had; the message names option, path, fault and remedy."""
+    """An output cannot be written; the message names option, path, fault and remedy."""
 
 
 class Output:
-    """One file, opened before the run, so that a wrong path does not cost its results."""
+    """One file, opened before the run, so that a wrong path does not cost the results."""
 
     def __init__(self, name: str, path: Path) -> None:
-        """Open it; `name` is what messages call it.
+        """Open it; `name` is its name in messages.
 
         Raises:
             OutputError: it cannot be written.
         """
         self.path = path
         self._name = name
-        self._target = Path(os.path.realpath(path))  # a link stays one
+        self._target = Path(os.path.realpath(path))  # a symbolic link is kept
         self._aside: Path | None = None
         try:
             self._file = self._open()
@@ -46,10 +46,10 @@ class Output:
             return in_place
         try:
             aside = self._open_aside()
-        except OSError:  # the folder takes no other file
+        except OSError:  # no other file can be created in the directory
             return in_place
         in_place.close()
-        with contextlib.suppress(OSError):  # to whom it belongs only its owner can keep
+        with contextlib.suppress(OSError):  # only its owner can preserve the ownership
             os.fchmod(aside.fileno(), stat.S_IMODE(found.st_mode))
             os.fchown(aside.fileno(), found.st_uid, found.st_gid)
         return aside
@@ -61,7 +61,7 @@ class Output:
         return file
 
     def write(self, render: Callable[[TextIO], object]) -> None:
-        """Write all of it, and put it into its place.
+        """Write the contents, and put the file in place.
 
         Raises:
             OutputError: it could not be written.
@@ -87,13 +87,13 @@ class Output:
     def _put_in_place(self, aside: Path) -> None:
         try:
             aside.replace(self._target)
-        except OSError:  # such as a file that is mounted into a container
+        except OSError:  # for example a file that is mounted into a container
             shutil.copyfile(aside, self._target)
             aside.unlink()
         self._aside = None
 
     def close(self) -> None:
-        """Leave nothing behind of what was not written."""
+        """Remove the temporary file if it was not put in place."""
         with contextlib.suppress(OSError):
             self._file.close()
         if self._aside is not None:
@@ -101,7 +101,7 @@ class Output:
 
 
 def check_apart(places: Mapping[str, Path | int]) -> None:
-    """Check that no two places are one; each is a path or an open file, by what it is for.
+    """Check that no two outputs are the same file; each is a path or an open file, by its purpose.
 
     Raises:
         OutputError: two are.
@@ -116,7 +116,7 @@ def check_apart(places: Mapping[str, Path | int]) -> None:
 
 
 def _identity(place: Path | int) -> object:
-    """Return what tells a place from others; None for devices, which take whatever comes."""
+    """Return the identity of a file; None for devices, which several outputs may share."""
     try:
         found = os.stat(place)
     except FileNotFoundError:
@@ -128,12 +128,12 @@ def _identity(place: Path | int) -> object:
 
 
 def reason(error: OSError) -> str:
-    """Say in words what went wrong."""
+    """Return what went wrong, in words."""
     return (error.strerror or "cannot be written").lower()
 
 
 def _open(path: Path, flags: int) -> TextIO:
-    # A file's name may hold what UTF-8 cannot: in a report it is written as its number.
+    # A file's name may contain surrogates: in a report they are escaped.
     return os.fdopen(
         os.open(path, flags, 0o666), "w", encoding="utf-8", errors="backslashreplace", newline=""
     )

@@ -1,4 +1,4 @@
-"""Reads the grid's pages: what is there, or in a few words why it is not."""
+"""Reads the grid's pages."""
 
 import socket
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ _PART_BYTES = 1 << 16
 
 
 class PageMissing(Exception):
-    """A page that could not be read; the message says why, in a few words."""
+    """A page could not be read; the message says why in a few words."""
 
     def __init__(self, reason: str, status: int | None = None) -> None:
         super().__init__(reason)
@@ -21,20 +21,20 @@ class PageMissing(Exception):
 
 
 class Pages:
-    """Reads the grid's pages with GET, over connections of its own."""
+    """Reads the grid's pages with GET, over its own connections."""
 
     def __init__(self, timeout: float, api_key: str | None = None) -> None:
         self._session = requests.Session()
-        self._session.trust_env = False  # neither a proxy nor a password of the environment
+        self._session.trust_env = False  # use no proxy or password of the environment
         if api_key is not None:
             self._session.headers["Authorization"] = f"Bearer {api_key}"
         self._timeout = timeout
 
     def text(self, url: str) -> str:
-        """Return a page.
+        """Return a page's text.
 
         Raises:
-            PageMissing: none came, or not with status 200.
+            PageMissing: there is no response, or not with status 200.
         """
         try:
             with self._session.get(
@@ -55,7 +55,7 @@ class Pages:
         """Return a page that is a JSON object.
 
         Raises:
-            PageMissing: none came, or it is something else.
+            PageMissing: there is no response, or it is something else.
         """
         document = json_object(self.text(url))
         if document is None:
@@ -65,7 +65,7 @@ class Pages:
 
 def _page_fault(error: requests.RequestException) -> str:
     if isinstance(error, requests.Timeout):
-        return "did not answer in time"
+        return "did not respond in time"
     for cause in _causes(error):
         match cause:
             case socket.gaierror():
@@ -73,14 +73,14 @@ def _page_fault(error: requests.RequestException) -> str:
             case ConnectionRefusedError():
                 return "refused the connection"
             case ConnectionError():
-                return "broke the connection off"
+                return "broke the connection"
             case OSError(errno=int()):
                 return "cannot be reached"
-    return "broke the connection off"
+    return "broke the connection"
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """Yield what an error goes back to, nearest first."""
+    """Yield the causes of an error, nearest first."""
     cause = error.__cause__ or error.__context__
     while cause is not None:
         yield cause

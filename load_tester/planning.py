@@ -1,4 +1,4 @@
-"""From the command line to a plan: fills in each scenario's defaults. Pure but for reading a trace.
+"""Makes a plan from the options, with each scenario's defaults. Pure except for reading a trace.
 
 The defaults suit the default grid: 24 points of 50 kW with TIME_SCALE 360 deliver 120 kWh a second.
 """
@@ -22,7 +22,7 @@ from load_tester.scenarios import (
 from load_tester.trace import read_trace
 from load_tester.vehicle import Plan, PlanError
 
-# Vehicles and vehicles a second, where neither is given.
+# Vehicles, and vehicles per second, unless given.
 _DEFAULTS = {
     "steady": (100, 10.0),
     "rush-hour": (300, 15.0),
@@ -39,10 +39,10 @@ _SPIKE_SHARE = 0.5
 
 
 def make_plan(options: Options) -> Plan:
-    """Plan the run that the options ask for.
+    """Return the plan of the run that the options describe.
 
     Raises:
-        PlanError: the trace cannot be replayed, or the options make too many vehicles or none.
+        PlanError: the trace cannot be replayed, or the options make too many vehicles, or none.
     """
     streams = Streams.from_seed(options.seed)
     demand = _demand(options)
@@ -69,7 +69,7 @@ def make_plan(options: Options) -> Plan:
 
 
 def _demand(options: Options) -> Demand:
-    """Return who comes: with a most power of the options, whatever else is drawn."""
+    """Return the demand, with the maximum power of the options, if given."""
     demand: Demand = WORKPLACE
     if options.kwh is not None:
         demand = options.kwh
@@ -86,8 +86,8 @@ def _plan_steps(options: Options, spacing: Spacing, demand: Demand, streams: Str
     step = options.step or _STRESS_STEP_S
     factor = options.factor or _STRESS_FACTOR
     if most < rate:
-        raise PlanError(f"--max-rate {most:g}: is under the first rate, {rate:g}; give more")
-    # A geometric series up to the last rate, and its bound.
+        raise PlanError(f"--max-rate {most:g}: is below the first rate, {rate:g}; give more")
+    # The sum of the geometric series up to the last rate is bounded by this.
     _check_count("--max-rate, --step and --factor", most * step * factor / (factor - 1))
     plan = plan_stress(
         rate=rate,
@@ -101,7 +101,7 @@ def _plan_steps(options: Options, spacing: Spacing, demand: Demand, streams: Str
     last = plan.stages[-1].rate
     if options.min_rate is not None and options.min_rate > last:
         raise PlanError(
-            f"--min-rate {options.min_rate:g}: is over the last step's rate, {last:g}; give at "
+            f"--min-rate {options.min_rate:g}: is above the last step's rate, {last:g}; give at "
             "most that, or a higher --max-rate"
         )
     return plan
@@ -110,12 +110,12 @@ def _plan_steps(options: Options, spacing: Spacing, demand: Demand, streams: Str
 def _check_count(options: str, vehicles: float) -> None:
     if vehicles > MAX_VEHICLES:
         raise PlanError(
-            f"{options}: make {vehicles:,.0f} vehicles; ask for at most {MAX_VEHICLES:,}"
+            f"{options}: make {vehicles:,.0f} vehicles; give values for at most {MAX_VEHICLES:,}"
         )
 
 
 def _plan_trace(options: Options) -> Plan:
-    assert options.trace is not None  # noqa: S101 - the options see to it
+    assert options.trace is not None  # noqa: S101 - the options guarantee it
     trace = read_trace(
         options.trace,
         arrival_column=options.arrival_column,
@@ -130,9 +130,9 @@ def _plan_trace(options: Options) -> Plan:
 
 
 def _size(options: Options) -> tuple[int, float]:
-    """Return vehicles and rate: two of vehicles, rate and duration make the third."""
+    """Return vehicles and rate: two of vehicles, rate and duration determine the third."""
     vehicles, rate = _DEFAULTS[options.scenario]
-    # Two thirds of a rush hour's time at full rate is what its ramps and its height add up to.
+    # The ramps and the plateau of a rush hour add up to two thirds of its time at full rate.
     fullness = 2 / 3 if options.scenario == "rush-hour" else 1.0
     if options.duration is None:
         return options.vehicles or vehicles, options.rate or rate

@@ -1,4 +1,4 @@
-"""Progress while a run goes on: a bar at a terminal, plain lines elsewhere."""
+"""Shows the progress of a run: a bar at a terminal, plain lines elsewhere."""
 
 from collections.abc import Callable
 
@@ -30,7 +30,7 @@ class Progress:
         self._show: gevent.Greenlet[..., None] | None = None
 
     def start(self) -> None:
-        """Begin to show."""
+        """Start to show the progress."""
         if self._live is not None:
             self._live.start()
         self._show = gevent.spawn(self._repeat)

@@ -1,4 +1,4 @@
-"""Shows in messages what was read: of bounded length, whatever it was. Pure."""
+"""Quotes input in messages, with bounded length. Pure."""
 
 from collections.abc import Sequence
 
@@ -7,12 +7,12 @@ _MAX_NAMES = 12
 
 
 def quoted(text: str) -> str:
-    """Show a text in quotes, cut off where it is long."""
+    """Quote a text, shortened if it is long."""
     return repr(text) if len(text) <= _MOST else f"{text[:_MOST]!r}…"
 
 
 def listed(names: Sequence[str]) -> str:
-    """Show names with commas between them, the first where there are many."""
+    """List names, comma-separated; only the first ones if there are many."""
     first = [name if len(name) <= _MOST else f"{name[:_MOST]}…" for name in names[:_MAX_NAMES]]
     left = len(names) - len(first)
     return f"{', '.join(first)} and {left:,} more" if left else ", ".join(first)

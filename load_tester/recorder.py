@@ -1,4 +1,4 @@
-"""One run from its first look at the grid to its last: the runner with the watch beside it."""
+"""One run, from the first reading of the grid to the last: the runner and the monitor."""
 
 import gc
 import random
@@ -23,12 +23,12 @@ from load_tester.reconciliation.decisions import DecisionRecords
 from load_tester.reconciliation.findings import Reconciliation
 from load_tester.reconciliation.ledger import LedgerRecords
 from load_tester.result import Cost, Recording
-from load_tester.runner import Manners, Runner
+from load_tester.runner import Behaviour, Runner
 from load_tester.vehicle import Outcome, Plan
 
 
 class Recorder:
-    """Carries a plan out and records what became of it."""
+    """Executes a plan and records the results."""
 
     def __init__(
         self,
@@ -44,7 +44,7 @@ class Recorder:
         self._check, self._keyed_view = options.check, options.api_key is not None
         self._point_power_kw, self._time_scale = options.point_power_kw, options.time_scale
         self.began = datetime.now(UTC)
-        # Not from the seed: two runs with one seed must not take each other's vehicles for theirs.
+        # Not from the seed: two runs with the same seed must not confuse their vehicles.
         tag = f"lt-{secrets.token_hex(4)}-"
         self._service = ServiceWatch(
             plan.stages,
@@ -54,9 +54,9 @@ class Recorder:
         self.runner = Runner(
             plan,
             gateway,
-            Manners(options.patience, options.timeout, tag, options.idempotent),
+            Behaviour(options.patience, options.timeout, tag, options.idempotent),
             clock=time.perf_counter,
-            rng=random.Random(options.seed),  # noqa: S311 - jitter of pauses, not a secret
+            rng=random.Random(options.seed),  # noqa: S311 - jitter, not security
             watch=self._service.observe if plan.stages else lambda _: False,
             follow=Follower(options.url, options.api_key).follow if options.respond_async else None,
         )
@@ -72,7 +72,7 @@ class Recorder:
         )
 
     def record(self) -> Recording:
-        """Run, and return what is left of it."""
+        """Run, and return the recording."""
         before = self._watch.begin()
         cost = self._run()
         self._watch.finish()
@@ -101,7 +101,7 @@ class Recorder:
         if self._watch.records is not None:
             self._watch.records.began = self.began.timestamp()
         gc.collect()
-        gc.freeze()  # what is there already needs no look at each collection
+        gc.freeze()  # existing objects need no check at each collection
         cpu, wall = time.process_time(), time.perf_counter()
         progress = Progress(self._console, self.runner.tally, lambda: self.runner.now)
         self._watch.start()
@@ -141,7 +141,7 @@ class Recorder:
 
 
 def _enough(before: GridCounters, charged: int) -> Callable[[GridCounters], bool]:
-    """Make a test of whether the substations have counted all that were answered."""
+    """Return a test of whether the substations have counted all responses."""
 
     def enough(after: GridCounters) -> bool:
         if after.gateway is None and before.gateway is not None:

@@ -1,4 +1,4 @@
-"""Turns real sessions into a run: compresses months into a minute or two. Pure."""
+"""Plans a run from real sessions: compresses months into a minute or two. Pure."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -8,17 +8,17 @@ from statistics import median
 from load_tester.trace import Trace, TraceError, TraceSession
 from load_tester.vehicle import Plan, Vehicle
 
-# What the replay asks of the grid in the mean when no speed is given: five sixths of what the
-# default grid can give (24 points of 50 kW with TIME_SCALE 360 deliver 120 kWh a second). Busy,
-# with queues when vehicles come together, yet nobody waits for more than some seconds.
+# Mean demand of a replay without a given speed: five sixths of what the default grid can deliver
+# (24 points of 50 kW with TIME_SCALE 360: 120 kWh a second). The grid is busy, with queues when
+# vehicles arrive together, but nobody waits for more than some seconds.
 DEFAULT_KWH_PER_S = 100.0
 _DEFAULT_POINT_KW = 50.0
-# Idle gaps are cut to so many times the median gap when no speed is given, or nights and holidays
-# would make up most of the replay and its vehicles would come in clumps.
+# Without a given speed, idle gaps are limited to this multiple of the median gap. Otherwise nights
+# and holidays would make up most of the replay, and vehicles would arrive in clusters.
 GAP_LIMIT = 4.0
 _LEAST_DURATION_S = 1.0
-_PLAUSIBLE_EPOCH = 1e8  # arrivals over this are dates, under it seconds
-_LAST_EPOCH = datetime(9999, 12, 31, tzinfo=UTC).timestamp()  # the calendar ends here
+_PLAUSIBLE_EPOCH = 1e8  # arrivals over this are dates, below it seconds
+_LAST_EPOCH = datetime(9999, 12, 31, tzinfo=UTC).timestamp()  # the end of the calendar
 
 
 def plan_replay(
@@ -30,17 +30,17 @@ def plan_replay(
 ) -> Plan:
     """Plan the first `vehicles` sessions of a trace.
 
-    With `speed` the trace is replayed as it is, so many times faster. Without, idle gaps are cut
-    and the speed is chosen so that the replay lasts `duration` seconds; without that too, so that
-    it asks for DEFAULT_KWH_PER_S in the mean, where each vehicle takes what a point gives.
+    With `speed` the trace is replayed unchanged at that speed. Without it, idle gaps are shortened,
+    and the speed is chosen so that the replay lasts `duration` seconds. Without `duration`, the
+    mean demand is DEFAULT_KWH_PER_S, if each vehicle charges with a point's full power.
 
     Raises:
-        TraceError: more vehicles are asked for than the trace has, or its arrivals are no dates.
+        TraceError: the trace has fewer vehicles, or its arrivals are not plausible dates.
     """
     if vehicles is not None and vehicles > len(trace.sessions):
         raise TraceError(
             f"--vehicles {vehicles}: {trace.name} has only {len(trace.sessions):,} usable "
-            "sessions; ask for at most so many, or leave --vehicles out for all"
+            "sessions; give at most that number, or omit --vehicles for all"
         )
     sessions = trace.sessions[:vehicles]
     if sessions[-1].arrival > _LAST_EPOCH:
@@ -75,13 +75,13 @@ def plan_replay(
 
 
 def _point_share(session: TraceSession) -> float:
-    """Tell how much longer than with a point's power it holds a point of the default grid."""
+    """Return how much longer than at full power it occupies a point of the default grid."""
     most_kw = session.traits.max_power_kw
     return 1.0 if most_kw is None else max(1.0, _DEFAULT_POINT_KW / most_kw)
 
 
 def _cut_gaps(arrivals: Sequence[float]) -> tuple[list[float], str]:
-    """Return moments from 0 with idle gaps shortened, and a note of what was cut."""
+    """Return times from 0 with shortened idle gaps, and a note of what was shortened."""
     gaps = [later - earlier for earlier, later in pairwise(arrivals)]
     positive = [gap for gap in gaps if gap > 0]
     limit = GAP_LIMIT * median(positive) if positive else 0.0
@@ -92,9 +92,7 @@ def _cut_gaps(arrivals: Sequence[float]) -> tuple[list[float], str]:
     if not cut:
         return moments, ""
     what = "1 idle gap" if cut == 1 else f"{cut:,} idle gaps"
-    return moments, (
-        f"{what} over {_hours(limit)} shortened to that; give --speed to replay each as it was"
-    )
+    return moments, (f"{what} over {_hours(limit)} shortened to that; give --speed to keep them")
 
 
 def _hours(seconds: float) -> str:

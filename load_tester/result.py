@@ -1,4 +1,4 @@
-"""A finished run, summed up: what the tables, the page and the JSON show. Pure."""
+"""The summary of a finished run: what the tables, the page and the JSON show. Pure."""
 
 import dataclasses
 from collections import Counter
@@ -20,7 +20,7 @@ _MAX_REASONS = 8
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What the tester itself spent, so that a slow tester is not taken for a slow grid."""
+    """The tester's own cost, to tell a slow tester from a slow grid."""
 
     wall_s: float
     cpu_s: float
@@ -29,17 +29,17 @@ class Cost:
 
 @dataclass(slots=True)
 class Recording:
-    """All that a run left behind; each part None where it could not be had."""
+    """The results of a run; a part is None if it could not be read."""
 
     plan: Plan
     charges: Sequence[Charge]
     samples: GridSamples
     decisions: DecisionRecords | None
-    decisions_fault: str  # why there are none
+    decisions_fault: str  # why there are no decisions
     reconciliation: Reconciliation
     breaking: Breaking | None
     cost: Cost
-    points: Sequence[Point] = ()  # a kind each; none: not known
+    points: Sequence[Point] = ()  # one of each kind; empty: unknown
     interrupted: bool = False
 
     @property
@@ -50,7 +50,7 @@ class Recording:
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """How the run was asked for."""
+    """The parameters of the run."""
 
     url: str
     seed: int
@@ -63,7 +63,7 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """A run summed up."""
+    """The summary of a run."""
 
     setting: Setting
     recording: Recording
@@ -87,12 +87,12 @@ class Result:
 
     @property
     def unsent(self) -> int:
-        """Vehicles that were planned and never sent."""
+        """Vehicles that were planned but not sent."""
         return len(self.recording.plan.vehicles) - len(self.recording.charges)
 
     @property
     def passed(self) -> bool:
-        """Whether every threshold was held and the grid's counters are in order."""
+        """Whether every threshold was met and the grid's counters agree."""
         return not self.missed and self.recording.reconciliation.in_order
 
     @property
@@ -102,7 +102,7 @@ class Result:
 
     @property
     def rate(self) -> float:
-        """Vehicles charged or accepted a second, from the first due to the last done."""
+        """Vehicles charged or accepted per second, from the first due to the last done."""
         done = self.outcomes[Outcome.CHARGED] + self.outcomes[Outcome.ACCEPTED]
         return done / self.end if self.end else 0.0
 
@@ -124,7 +124,7 @@ class Result:
 
 
 def sum_up(recording: Recording, setting: Setting) -> Result:
-    """Sum a run up."""
+    """Summarize a run."""
     charges = recording.charges
     charged = [charge for charge in charges if charge.outcome is Outcome.CHARGED]
     time_to_charge = Spread.of(charge.time_to_charge for charge in charged)
@@ -170,7 +170,7 @@ def _stages(recording: Recording) -> list[tuple[Stage, Window]]:
 
 
 def _unfinished(recording: Recording, cut_short: int) -> tuple[str, ...]:
-    """Tell of vehicles without an end in a run that nobody stopped: it cannot vouch for them."""
+    """Report vehicles without an outcome in a run that was not stopped: it is incomplete."""
     if not cut_short or recording.stopped:
         return ()
     return (f"{cut_short:,} vehicles have no outcome though nobody stopped the run",)
@@ -185,7 +185,7 @@ def _missed(
 ) -> tuple[str, ...]:
     if recording.breaking is None:
         return thresholds.missed(lost, time_to_charge, delay)
-    # A stress run is meant to break; the question is where.
+    # A stress run is expected to break; the question is at which rate.
     wanted, held = thresholds.min_rate, recording.breaking.held or 0.0
     if wanted is not None and held < wanted:
         return (f"the service level held up to {held:g} vehicles a second; {wanted:g} are wanted",)
@@ -193,7 +193,7 @@ def _missed(
 
 
 def as_json(result: Result) -> dict[str, Any]:
-    """Return the run for machines; docs/load-testing.md explains each field."""
+    """Return the run as JSON; docs/load-testing.md explains each field."""
     recording, setting = result.recording, result.setting
     return {
         "format": FORMAT,

@@ -1,7 +1,7 @@
-"""Sends the vehicles of a plan, each a greenlet, and records what became of them.
+"""Sends the vehicles of a plan, each in a greenlet, and records the results.
 
-Open loop: a vehicle goes out when it is due, whatever the grid does with those before it, and its
-time runs from that moment. So a grid that stalls is asked for as much as one that does not.
+Open loop: a vehicle is sent when it is due, whatever happened to those before it, and its time is
+measured from then. So a grid that stalls gets as many requests as one that does not.
 """
 
 import random
@@ -18,18 +18,18 @@ from load_tester.answer import HttpResponse, apply_answer, retry_after
 from load_tester.client import Caller, FailureKind, Gateway, NoAnswer
 from load_tester.vehicle import Charge, Outcome, Plan, Vehicle
 
-_BATCH = 64  # vehicles started in a row before those already started get a turn
+_BATCH = 64  # vehicles started in a row before others get to run
 _FIRST_PAUSE_S = 0.2
 _MAX_PAUSE_S = 5.0
 _BEGAN = (Outcome.CHARGED, Outcome.ACCEPTED, Outcome.STOPPED)
 
-# Given a charge and the 202, it returns how long the session took, seconds; None: not known.
+# Called with a charge and its 202; returns how long the session took, seconds; None: unknown.
 Follow = Callable[[Charge, HttpResponse], float | None]
 
 
 @dataclass(slots=True)
 class Tally:
-    """The run so far, for the progress display."""
+    """The current state of the run, for the progress display."""
 
     planned: int
     sent: int = 0
@@ -37,39 +37,39 @@ class Tally:
     charged: int = 0
     lost: int = 0
     retries: int = 0
-    waiting: int = 0  # as the balancer said last
+    waiting: int = 0  # as last reported by the balancer
 
     @property
     def out(self) -> int:
-        """Vehicles that wait or charge now."""
+        """Vehicles that are waiting or charging now."""
         return self.sent - self.ended
 
     def note_waiting(self, vehicles: int) -> None:
-        """Take over how many vehicles the balancer says are waiting."""
+        """Record the number of waiting vehicles that the balancer reports."""
         self.waiting = vehicles
 
 
 @dataclass(frozen=True, slots=True)
-class Manners:
-    """How vehicles behave: seconds they try again for, seconds after which one gives up."""
+class Behaviour:
+    """How vehicles behave: how long one retries and when one gives up, seconds."""
 
     patience: float
     timeout: float
-    tag: str  # begins every vehicle's id, so that a run finds its own in the grid's counters
-    idempotent: bool = False  # it sends a key, and comes back with the same one
+    tag: str  # prefix of all vehicle IDs, by which a run finds its own vehicles in the grid's data
+    idempotent: bool = False  # each sends a key, and retries with the same one
 
 
 @dataclass(slots=True)
 class Runner:
-    """One run. `clock` counts seconds.
+    """One run. `clock` returns seconds.
 
-    `watch` is told of each vehicle that ended, and may stop the run by returning True. `follow`
-    sees an accepted vehicle's session to its end, where it can; without it that is not known.
+    `watch` is called with each vehicle that ended, and stops the run by returning True. `follow`
+    waits for the end of an accepted vehicle's session; without it the end is unknown.
     """
 
     plan: Plan
     gateway: Gateway
-    manners: Manners
+    behaviour: Behaviour
     clock: Callable[[], float]
     rng: random.Random
     watch: Callable[[Charge], bool] = lambda _: False
@@ -81,7 +81,7 @@ class Runner:
     _start: float | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
-        """Count what is planned."""
+        """Count the planned vehicles."""
         self.tally = Tally(len(self.plan.vehicles))
 
     @property
@@ -101,7 +101,7 @@ class Runner:
         self._out.join()
 
     def stop(self, *, disconnect: bool) -> None:
-        """Send no more vehicles; with `disconnect` also cut those short that are out."""
+        """Send no more vehicles; with `disconnect` also cut short those in flight."""
         self._stopped.set()
         if disconnect:
             self._out.kill(block=False)
@@ -124,15 +124,15 @@ class Runner:
         try:
             for vehicle in rest:
                 if self._stopped.is_set():
-                    # Already taken from the plan, and not to be sent any more.
+                    # Already taken from the plan, but the run has stopped.
                     return
                 self._send(vehicle, self.now, caller)
         finally:
             caller.close()
 
     def _send(self, vehicle: Vehicle, due: float, caller: Caller) -> None:
-        vehicle_id = f"{self.manners.tag}{vehicle.number:06d}"
-        charge = Charge(vehicle, vehicle_id, due, self.now, keys=int(self.manners.idempotent))
+        vehicle_id = f"{self.behaviour.tag}{vehicle.number:06d}"
+        charge = Charge(vehicle, vehicle_id, due, self.now, keys=int(self.behaviour.idempotent))
         self.charges.append(charge)
         self.tally.sent += 1
         body = vehicle.body(vehicle_id)
@@ -143,7 +143,7 @@ class Runner:
                 self.tally.retries += 1
         except gevent.GreenletExit:
             charge.outcome, charge.reason = Outcome.CUT_SHORT, ""
-        except Exception as error:  # else the vehicle would end without an outcome
+        except Exception as error:  # otherwise the vehicle would end without an outcome
             charge.outcome = Outcome.FAILED
             charge.reason = f"the tester itself failed: {type(error).__name__}: {error}"
             charge.unanswered += charge.status is None
@@ -155,13 +155,13 @@ class Runner:
             self._stopped.set()
 
     def _try(self, charge: Charge, caller: Caller, body: bytes) -> float | None:
-        """Ask for a charge once; return the seconds after which to ask again, None not to."""
-        charge.status = None  # of the try before
+        """Try once to charge; return the seconds until the next try, or None for no other."""
+        charge.status = None  # clears that of the previous try
         if not (charge.keys and charge.unanswered):
             charge.asked = self.now
         passing, asked = False, None
         try:
-            with gevent.Timeout(self.manners.timeout):
+            with gevent.Timeout(self.behaviour.timeout):
                 answer = caller.charge(body, charge.key)
                 self._take(charge, answer)
         except NoAnswer as error:
@@ -172,19 +172,19 @@ class Runner:
             charge.outcome, charge.reason = Outcome.FAILED, FailureKind.TIMEOUT.value
             charge.unanswered += charge.status is None
         else:
-            # A key's earlier request, whose connection broke, may still be being answered.
+            # An earlier request with the key may still be in progress after its connection broke.
             passing = charge.keys > 0 and answer.status == HTTPStatus.CONFLICT
             if charge.outcome is Outcome.REFUSED:
                 asked = retry_after(answer, datetime.now(UTC))
                 passing = asked is not None
-                charge.keys += passing and charge.replayed  # for that session is over
+                charge.keys += passing and charge.replayed  # because that session has ended
         if not passing:
             return None
         pause = self._pause(charge.tries) if asked is None else asked
-        if self.now + pause > charge.due + self.manners.patience:
+        if self.now + pause > charge.due + self.behaviour.patience:
             return None
         if self._stopped.is_set():
-            # It would have tried again: the stop ends it, not the grid.
+            # It would have retried: the stop ends it, not the grid.
             charge.outcome, charge.reason = Outcome.CUT_SHORT, ""
             return None
         return pause
@@ -192,10 +192,10 @@ class Runner:
     def _take(self, charge: Charge, answer: HttpResponse) -> None:
         apply_answer(charge, answer)
         if charge.keys and (charge.replayed or charge.outcome in _BEGAN):
-            charge.unanswered = 0  # this is what became of the tries before
+            charge.unanswered = 0  # this is the result of the previous tries
         if self.follow is not None and charge.outcome is Outcome.ACCEPTED:
             took_s = self.follow(charge, answer)
-            if took_s is not None:  # heard of late: so by the grid's own clock
+            if took_s is not None:  # learned late, so the grid's own time counts
                 charge.ended = min(self.now, charge.asked + took_s)
 
     def _pause(self, tries: int) -> float:

@@ -1,7 +1,7 @@
-"""The demand scenarios: who comes when, and wanting how much. Pure: the random numbers come in.
+"""The demand scenarios: when vehicles arrive, and what they ask for. Pure: randomness is passed in.
 
-Arrivals are a Poisson process given its count: so many moments drawn independently after the rate
-curve. Count and duration are then exact, and the clumps of real traffic are there all the same.
+Arrivals are a Poisson process with a given count: that many times, drawn independently from the
+rate curve. Count and duration are then exact, and arrivals cluster as in real traffic.
 """
 
 import math
@@ -20,54 +20,54 @@ class Spacing(StrEnum):
     """How arrivals follow each other."""
 
     POISSON = "poisson"  # independent of each other, as in the field
-    EVEN = "even"  # like a clock
+    EVEN = "even"  # at equal intervals
 
 
 @dataclass(frozen=True, slots=True)
 class Streams:
-    """Random numbers for arrivals and for energies, apart: a change to one leaves the other."""
+    """Separate random numbers for arrivals and energies: a change to one keeps the other."""
 
     arrivals: random.Random
     energies: random.Random
 
     @classmethod
     def from_seed(cls, seed: int) -> "Streams":
-        """Make both from one seed; the same seed gives the same vehicles."""
+        """Create both from one seed; the same seed gives the same vehicles."""
         return cls(
-            random.Random(f"arrivals/{seed}"),  # noqa: S311 - a model of demand, not a secret
+            random.Random(f"arrivals/{seed}"),  # noqa: S311 - a model of demand, not security
             random.Random(f"energies/{seed}"),  # noqa: S311 - likewise
         )
 
 
 class RateCurve:
-    """An arrival rate over time, vehicles a second, straight between its knots."""
+    """An arrival rate over time, vehicles per second, linear between its knots."""
 
     def __init__(self, knots: Sequence[tuple[float, float]]) -> None:
         self._knots = list(knots)
-        self._counts = [0.0]  # vehicles expected up to each knot
+        self._counts = [0.0]  # expected vehicles up to each knot
         for (start, low), (end, high) in pairwise(self._knots):
             self._counts.append(self._counts[-1] + (end - start) * (low + high) / 2)
 
     @property
     def total(self) -> float:
-        """Vehicles expected in all."""
+        """Expected total number of vehicles."""
         return self._counts[-1]
 
     def moment(self, count: float) -> float:
-        """Return when so many vehicles have come, seconds."""
+        """Return when this many vehicles have arrived, seconds."""
         piece = min(bisect_right(self._counts, count), len(self._counts) - 1) - 1
         (start, low), (end, high) = self._knots[piece], self._knots[piece + 1]
         missing = count - self._counts[piece]
         if missing <= 0:
             return start
-        # Solve low·t + growth·t²/2 = missing, in the form that stays exact as growth nears 0.
+        # Solve low·t + growth·t²/2 = missing, in the form that is stable as growth nears 0.
         growth = (high - low) / (end - start)
         root = math.sqrt(max(0.0, low * low + 2 * growth * missing))
         return min(end, start + 2 * missing / (low + root))
 
 
 def arrivals(curve: RateCurve, count: int, spacing: Spacing, rng: random.Random) -> list[float]:
-    """Return `count` moments after a rate curve, in order."""
+    """Return `count` arrival times that follow a rate curve, in order."""
     if spacing is Spacing.EVEN:
         shares = [index / count for index in range(count)]
     else:
@@ -91,7 +91,7 @@ def plan_steady(
     demand: Demand,
     streams: Streams,
 ) -> Plan:
-    """Plan vehicles at one rate: `steady`, and `soak` for a long time."""
+    """Plan a constant rate: `steady`, and `soak` for a long time."""
     duration = vehicles / rate
     curve = RateCurve([(0.0, rate), (duration, rate)])
     moments = arrivals(curve, vehicles, spacing, streams.arrivals)
@@ -167,7 +167,7 @@ def plan_stress(
 
 
 def plan_callers(*, vehicles: int, concurrency: int, demand: Demand, streams: Streams) -> Plan:
-    """Plan a closed loop: so many callers, each sending its next vehicle when its last is done."""
+    """Plan a closed loop: each caller sends its next vehicle when its last one is done."""
     summary = f"{vehicles:,} vehicles from {concurrency:,} callers, {demand.describe()}"
     notes = (
         "closed loop: a caller waits for its answer before it sends again, so a slow grid is "

@@ -8,9 +8,9 @@ from typing import Any, TextIO, cast
 
 
 class Lasting:
-    """A stream that drops what cannot be written, and remembers why; all else is the stream's own.
+    """A stream that drops what cannot be written, and remembers why; otherwise like the original.
 
-    So `| head -1` ends the output, and not the run.
+    So `| head -1` ends the output, but not the run.
     """
 
     def __init__(self, stream: TextIO) -> None:
@@ -19,15 +19,15 @@ class Lasting:
 
     @property
     def file(self) -> TextIO:
-        """The same, for those who want a file."""
+        """The same stream, as a file."""
         return cast("TextIO", self)
 
     def __getattr__(self, name: str) -> Any:
-        """Give what the stream has besides."""
+        """Return other attributes of the original stream."""
         return getattr(self._stream, name)
 
     def write(self, text: str) -> int:
-        """Write, or drop it."""
+        """Write, or drop the text."""
         if self.fault is None:
             try:
                 return self._stream.write(text)
@@ -36,7 +36,7 @@ class Lasting:
         return len(text)
 
     def flush(self) -> None:
-        """Send on what is still held, or drop it."""
+        """Flush, or drop what is pending."""
         if self.fault is None:
             try:
                 self._stream.flush()
@@ -45,18 +45,18 @@ class Lasting:
 
     def _give_up(self, error: OSError) -> None:
         self.fault = error
-        # What it still holds has to go somewhere, or the interpreter stumbles over it at its end.
+        # Redirect what is still buffered, or the interpreter fails when it exits.
         with contextlib.suppress(OSError), open(os.devnull, "wb") as nowhere:
             os.dup2(nowhere.fileno(), self._stream.fileno())
 
 
 def standard_streams() -> tuple[Lasting, Lasting]:
-    """Return standard output and error; one that is closed goes nowhere."""
-    # Without one it is None, whatever its type says.
+    """Return standard output and error; a closed one discards its output."""
+    # A closed stream is None, whatever its type says.
     nowhere = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - as long as they
     out, err = sys.stdout or nowhere, sys.stderr or nowhere
     for stream in (out, err):
         if isinstance(stream, io.TextIOWrapper):
-            # A letter that the terminal's encoding lacks is written as its number.
+            # Characters that the terminal's encoding lacks are escaped.
             stream.reconfigure(errors="backslashreplace")
     return Lasting(out), Lasting(err)

@@ -1,4 +1,4 @@
-"""Reads real charging sessions from a CSV file. Pure but for opening the file."""
+"""Reads real charging sessions from a CSV file. Pure except for opening the file."""
 
 import csv
 import dataclasses
@@ -14,7 +14,7 @@ from load_tester.quoting import listed, quoted
 from load_tester.traits import NO_COLUMNS, NO_TRAITS, TraitColumns, TraitReader, Traits
 from load_tester.vehicle import Need, PlanError
 
-# Recognised in this order, however they are spelled; the unit of an energy is the end of its name.
+# Recognized in this order, in any spelling; the end of a name is the unit of an energy.
 ARRIVAL_COLUMNS = ("arrival", "arrival_utc", "arrival_time", "connection_time", "start", "due_s")
 ENERGY_COLUMNS = ("energy_wh", "energy_kwh", "requested_energy_kwh", "kwh", "energy")
 _SEPARATORS = ",;\t"
@@ -22,11 +22,11 @@ _KWH_PER_UNIT = {"kwh": 1.0, "mwh": 1e3, "wh": 1e-3}
 
 
 class TraceError(PlanError):
-    """A trace that cannot be replayed; the message names file, fault and remedy."""
+    """A trace cannot be replayed; the message names file, fault and remedy."""
 
 
 class TraceSession(NamedTuple):
-    """One row: arrival in seconds (since 1970 where the file has dates), energy, and the rest."""
+    """One row: arrival in seconds (since 1970 if the file has dates), energy, properties."""
 
     arrival: float
     kwh: float
@@ -34,13 +34,13 @@ class TraceSession(NamedTuple):
 
     @property
     def need(self) -> Need:
-        """What its vehicle asks for, to the Wh, and tells of itself."""
+        """What its vehicle asks for, rounded to the Wh, and its properties."""
         kwh = round(self.kwh, 3) or 0.001
         return Need(kwh, *self.traits.that_fit(kwh))
 
 
 class _Row(NamedTuple):
-    """The cells of one row, and the lines that it takes."""
+    """The cells of one row, and its lines in the file."""
 
     cells: list[str]
     first: int
@@ -48,14 +48,14 @@ class _Row(NamedTuple):
 
     @property
     def place(self) -> str:
-        """Name its lines."""
+        """The line numbers, as text."""
         whole = self.first == self.last
         return f"line {self.first}" if whole else f"lines {self.first} to {self.last}"
 
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """The readable sessions of a file in order of arrival, and what was left out."""
+    """The readable sessions of a file in order of arrival, and notes on what was skipped."""
 
     name: str
     sessions: tuple[TraceSession, ...]
@@ -65,7 +65,7 @@ class Trace:
     notes: tuple[str, ...] = ()
 
     def without_traits(self) -> "Trace":
-        """Return the same sessions with their energies alone."""
+        """Return the same sessions with only their energies."""
         sessions = tuple(session._replace(traits=NO_TRAITS) for session in self.sessions)
         return dataclasses.replace(self, sessions=sessions, trait_columns=())
 
@@ -77,17 +77,17 @@ def read_trace(
     energy_column: str | None = None,
     columns: TraitColumns = NO_COLUMNS,
 ) -> Trace:
-    """Read a CSV file with one session a row.
+    """Read a CSV file with one session per row.
 
-    Rows whose arrival or energy cannot be read, or whose energy is not over 0, are left out and
+    Rows whose arrival or energy cannot be read, or whose energy is not over 0, are skipped and
     counted in the notes.
 
     Raises:
-        TraceError: no such file, no such column, or no usable row.
+        TraceError: there is no such file, no such column, or no usable row.
     """
     text = _read_text(path)
     if not text.strip():
-        raise TraceError(f"{path}: is empty; give a CSV file with a header and a session a row")
+        raise TraceError(f"{path}: is empty; give a CSV file with a header and a session per row")
     separator = max(_SEPARATORS, key=text.partition("\n")[0].count)
     header, *rows = _read_rows(path, text, separator)
     names = [name.strip() for name in header.cells]
@@ -136,7 +136,7 @@ def _read_text(path: Path) -> str:
 
 
 def _read_rows(path: Path, text: str, separator: str) -> list[_Row]:
-    """Take the text apart, without its empty rows; there is at least one other."""
+    """Parse the text, without empty rows; there is at least one other."""
     lines = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     rows, first = [], 1
     try:

@@ -1,7 +1,7 @@
-"""What a trace tells of a vehicle beside its energy: most power, battery, state of charge. Pure.
+"""Vehicle properties in a trace besides energy: maximum power, battery, state of charge. Pure.
 
-A row whose word on that cannot be used keeps its arrival and energy: it is replayed as a vehicle
-that does not tell.
+A row with unusable properties keeps its arrival and energy: it is replayed as a vehicle without
+them.
 """
 
 import re
@@ -11,29 +11,29 @@ from typing import NamedTuple
 from load_tester.cells import CellReader
 from load_tester.quoting import listed
 
-# Recognised in this order, however they are spelled.
+# Recognized in this order, in any spelling.
 POWER_COLUMNS = ("max_power_kw", "pmax_w")
 BATTERY_COLUMNS = ("battery_kwh", "energy_capacity_wh")
 SOC_COLUMNS = ("soc", "soc_arrival")
 _UNITS = {"mw": 1e3, "kw": 1.0, "w": 1e-3, "mwh": 1e3, "kwh": 1.0, "wh": 1e-3}
-# What a charge takes; less power, or more, is a fault of the meter's.
+# The range of a charge request; other powers are measurement errors.
 _LEAST_KW, _MAX_KW = 1.0, 10_000.0
 _MAX_BATTERY_KWH = 1e6
 _ROUNDING = 1e-9
 
 
 class Traits(NamedTuple):
-    """What a vehicle tells of itself; None: it does not. Battery and state come together."""
+    """Properties of a vehicle; None: unknown. Battery and state of charge come together."""
 
     max_power_kw: float | None = None
     battery_kwh: float | None = None
     soc: float | None = None  # 0 to 1
 
     def that_fit(self, kwh: float) -> "Traits":
-        """Return them; without the battery where so much energy would not fit into it."""
+        """Return them; without the battery if this energy would not fit into it."""
         if self.battery_kwh is None or self.soc is None:
             return self
-        # As the grid checks it, rounding set aside: 6 kWh fit into 60 at 90%.
+        # As the grid checks it, with a rounding tolerance: 6 kWh fit into 60 kWh at 90%.
         fits = kwh <= (1 - self.soc + _ROUNDING) * self.battery_kwh
         return self if fits else Traits(self.max_power_kw)
 
@@ -42,7 +42,7 @@ NO_TRAITS = Traits()
 
 
 class TraitColumns(NamedTuple):
-    """The columns that were asked for by name; None: the one that is recognised, if any."""
+    """The columns named by options; None: the recognized one, if any."""
 
     power: str | None = None
     battery: str | None = None
@@ -53,7 +53,7 @@ NO_COLUMNS = TraitColumns()
 
 
 class TraitReader:
-    """Reads the traits of one file's rows, and counts what could not be used."""
+    """Reads the properties in one file's rows, and counts unusable ones."""
 
     def __init__(
         self,
@@ -65,7 +65,7 @@ class TraitReader:
         """Find the columns.
 
         Raises:
-            LookupError: one was asked for that is not there; its argument is option and name.
+            LookupError: a named column does not exist; the argument is the option and the name.
         """
         self._cells = CellReader(separator)
         self._power = _column(names, columns.power, POWER_COLUMNS, "--power-column")
@@ -78,7 +78,7 @@ class TraitReader:
         self._unusable = {"power": 0, "battery": 0}
 
     def read(self, cells: Sequence[str], kwh: float) -> Traits:
-        """Read a row that has so much energy, kWh."""
+        """Read a row with this energy, kWh."""
         power_kw = self._amount(cells, self._power)
         if power_kw is not None and not _LEAST_KW <= power_kw <= _MAX_KW:
             power_kw = None
@@ -96,16 +96,16 @@ class TraitReader:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The columns that are read, by name."""
+        """The names of the columns that are read."""
         found = (self._power, self._battery, self._soc)
         return tuple(self._names[column] for column in found if column is not None)
 
     def notes(self) -> Iterator[str]:
-        """Tell of how many rows the columns say nothing that can be used."""
+        """Yield how many rows have no usable value in a column."""
         for what, count in self._unusable.items():
             if count:
                 rows = "1 row" if count == 1 else f"{count:,} rows"
-                yield f"{rows} without a usable {what}: that is not told"
+                yield f"{rows} without a usable {what}, which is then not sent"
 
     def _amount(self, cells: Sequence[str], column: int | None) -> float | None:
         value = self._value(cells, column)

@@ -1,4 +1,4 @@
-"""A vehicle as planned, and what became of it. Times in seconds after the start of the run."""
+"""A planned vehicle, and its results. Times in seconds after the start of the run."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 
 class PlanError(ValueError):
-    """A run that cannot be planned as asked; the message names option or file, fault and remedy."""
+    """A run cannot be planned as requested; the message names option or file, fault and remedy."""
 
 
 class Need(NamedTuple):
-    """What a vehicle asks for, and what it tells of itself. None: it does not tell."""
+    """What a vehicle asks for, and its properties. None: not sent."""
 
     kwh: float
     max_power_kw: float | None = None
@@ -21,7 +21,7 @@ class Need(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Vehicle:
-    """One vehicle as planned: when it is due, what it will ask for and tell of itself."""
+    """One planned vehicle: when it is due, what it asks for, and its properties."""
 
     number: int
     due: float
@@ -31,7 +31,7 @@ class Vehicle:
     soc: float | None = None
 
     def body(self, vehicle_id: str) -> bytes:
-        """Write the JSON that it sends; what it does not tell is left out."""
+        """Return the JSON body that it sends, without unknown properties."""
         body = f'{{"vehicle_id":"{vehicle_id}","kwh":{self.kwh!r}'
         for name in _REPORTED:
             value = getattr(self, name)
@@ -44,15 +44,15 @@ _REPORTED = Need._fields[1:]
 
 
 class Outcome(StrEnum):
-    """What became of a vehicle."""
+    """The outcome of a vehicle."""
 
-    CHARGED = "charged"  # 200: got all that it asked for
-    ACCEPTED = "accepted"  # 202: the substation goes on charging after its answer
-    STOPPED = "stopped"  # 200, or its session's state: ended before it had all that it asked for
-    REFUSED = "refused"  # 503: no substation could take it in time; 429: too many asked
-    REJECTED = "rejected"  # any other 4xx: the grid did not take the request
-    FAILED = "failed"  # no answer, another 5xx, or an answer that cannot be right
-    CUT_SHORT = "cut short"  # the tester was told to stop while the vehicle waited or charged
+    CHARGED = "charged"  # 200: received all that it asked for
+    ACCEPTED = "accepted"  # 202: the substation continues to charge after its response
+    STOPPED = "stopped"  # 200, or its session's state: ended before it was fully charged
+    REFUSED = "refused"  # 503: no substation could accept it in time; 429: rate limit
+    REJECTED = "rejected"  # any other 4xx: the grid did not accept the request
+    FAILED = "failed"  # no response, another 5xx, or an implausible response
+    CUT_SHORT = "cut short"  # the tester was told to stop while the vehicle was waiting or charging
 
     @property
     def lost(self) -> bool:
@@ -67,8 +67,9 @@ _LOST = frozenset({Outcome.STOPPED, Outcome.REFUSED, Outcome.REJECTED, Outcome.F
 class Charge:
     """A vehicle's way through the grid.
 
-    `status` is the last answer's, None without one; `reason` tells why a vehicle was not charged;
-    `attempts`, `waited_s`, `charging_s`, the powers and `energies` are the grid's own words.
+    `status` is that of the last response, None without one; `reason` says why a vehicle was not
+    charged; `attempts`, `waited_s`, `charging_s`, the powers and `energies` are as reported by the
+    grid.
     """
 
     vehicle: Vehicle
@@ -86,21 +87,21 @@ class Charge:
     charging_s: float | None = None
     mean_power_kw: float | None = None
     peak_power_kw: float | None = None
-    energies: Mapping[str, float] = field(default_factory=dict)  # kWh by substation, if told
+    energies: Mapping[str, float] = field(default_factory=dict)  # kWh by substation, if reported
     tries: int = 1
-    unanswered: int = 0  # tries that were sent and never answered: the grid may have served them
-    keys: int = 0  # idempotency keys that it used, a session each; 0: it asks without
-    replayed: bool = False  # the answer had been given before, or was its session's by then
+    unanswered: int = 0  # tries that were sent without a response: the grid may have served them
+    keys: int = 0  # idempotency keys that it used, one per session; 0: it sends none
+    replayed: bool = False  # the response was a repeated one, or its session had already ended
     asked: float = 0.0  # when the request was sent that began its session, as far as known
 
     @property
     def time_to_charge(self) -> float:
-        """From due to answered. Taken from due, so a grid that stalls cannot hide its queue."""
+        """Time from due to response: a grid that stalls cannot hide its queue."""
         return self.ended - self.due
 
     @property
     def delay(self) -> float | None:
-        """What waiting, hops and retries added to the charging itself; None where not told."""
+        """What waiting, hops and retries added to the charging itself; None if unknown."""
         if self.charging_s is None:
             return None
         return max(0.0, self.time_to_charge - self.charging_s)
@@ -114,25 +115,25 @@ class Charge:
 
     @property
     def most_sessions(self) -> int:
-        """How many sessions it asked for: one a key, else one a try."""
+        """How many sessions it asked for: one per key, otherwise one per try."""
         return self.keys or self.tries
 
     @property
     def answered_kwh(self) -> Mapping[str, float]:
-        """The energy that it was told to have got, by substation; none: not told where."""
+        """The energy that was reported to it, by substation; empty: no substation was reported."""
         if self.outcome is Outcome.CHARGED and not self.energies:
             return {self.substation or "": self.vehicle.kwh}
         return self.energies
 
     @property
     def lag(self) -> float:
-        """How late the tester itself was in sending the vehicle."""
+        """How late the tester itself sent the vehicle."""
         return self.started - self.due
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """A stretch of a run with a name of its own: a step of `stress`."""
+    """A named part of a run: a step of `stress`."""
 
     name: str
     start: float
@@ -144,8 +145,8 @@ class Stage:
 class Plan:
     """All vehicles of a run, in the order in which they are due.
 
-    With `concurrency`, due times are not used: each of so many callers sends its next vehicle as
-    soon as its last is done.
+    With `concurrency`, due times are not used: each of that many callers sends its next vehicle as
+    soon as its last one is done.
     """
 
     scenario: str

@@ -71,8 +71,9 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m local_stack",
         description="Run the whole grid as processes on this machine: substations, balancer, "
         "gateway and, if it is installed, Prometheus. Processes that end are restarted. Settings "
-        "in the environment apply to every service, such as TIME_SCALE=60 or ROUTING_POLICY=random; "
-        "GATEWAY_HOST, GATEWAY_PORT and PROMETHEUS_PORT are the same as for the Compose file.",
+        "in the environment apply to every service, such as TIME_SCALE=60 or "
+        "ROUTING_POLICY=random; GATEWAY_HOST, GATEWAY_PORT and PROMETHEUS_PORT are the same as for "
+        "the Compose file.",
     )
     parser.add_argument(
         "--points",

@@ -15,7 +15,7 @@ from gevent.pool import Group
 
 from benchmarks.comparison.scenes import Fault, Scene
 from load_tester.client import Gateway
-from load_tester.runner import Manners, Runner, Tally
+from load_tester.runner import Behaviour, Runner, Tally
 from load_tester.vehicle import Charge, Outcome, Plan, Vehicle
 
 VEHICLE_TAG, BYPASS_TAG = "ev-", "bypass vehicle-"
@@ -88,7 +88,7 @@ def _runner(url: str, vehicles: Sequence[Vehicle], tag: str, patience_s: float) 
     return Runner(
         Plan("side by side", "", vehicles),
         gateway,
-        Manners(patience=0.0, timeout=patience_s, tag=tag),
+        Behaviour(patience=0.0, timeout=patience_s, tag=tag),
         clock=time.perf_counter,
         rng=Random(0),
     )

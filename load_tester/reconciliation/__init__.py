@@ -1,1 +1,1 @@
-"""Holds what the vehicles were answered against the grid's own counters."""
+"""Compares the responses to vehicles with the grid's own counters."""

@@ -1,8 +1,8 @@
-"""Checks what came back to the vehicles against the grid's own counters and ledger. Pure.
+"""Compares the responses to vehicles with the grid's own counters and ledger. Pure.
 
 Others may use the grid at the same time. Their sessions are known from the balancer's decisions,
-from the gateway's counter and from its ledger; up to so many more than ours are theirs, any beyond
-that an error.
+the gateway's counter and its ledger. A surplus up to that number is attributed to them; anything
+beyond is an error.
 """
 
 from collections import Counter
@@ -35,12 +35,12 @@ def reconcile(
     ledger: LedgerRecords | None = None,
     keyed_view: bool = False,
 ) -> Reconciliation:
-    """Make all checks that the readable counters allow.
+    """Run all checks that the readable counters allow.
 
-    `began`: the start of the run, seconds since 1970. `several_gateways`: answers come from more
-    than one process, so that no counter of one can be held against them. `substation_names`: names
-    by address, so that substations can still be compared where others cannot be read. `keyed_view`:
-    the ledger shows the sessions of one API key alone.
+    `began`: start of the run, seconds since 1970. `several_gateways`: responses come from more than
+    one process, so that they cannot be compared with one process' counters. `substation_names`:
+    names by address, so that substations can still be compared if others cannot be read.
+    `keyed_view`: the ledger shows only the sessions of one API key.
     """
     reconciliation, ledger = Reconciliation(), ledger or LedgerRecords("", fault="")
     own = OwnSide.of(charges)
@@ -122,8 +122,7 @@ def _check_decisions(
             Verdict.ERROR,
             f"{unsent:,} vehicles were answered as charged but never dispatched to a substation",
         )
-    # A substation may call itself by another name than the balancer does; then they cannot be
-    # compared.
+    # A substation may use another name than the balancer does; then they cannot be compared.
     names = set(decisions.substations.values())
     elsewhere = sum(
         charge.substation in names
@@ -149,7 +148,7 @@ def _check_decisions(
 def _check_gateway(
     reconciliation: Reconciliation, own: OwnSide, before: GridCounters, after: GridCounters
 ) -> int:
-    """Compare answers; return how many vehicles of others the gateway charged."""
+    """Compare responses; return how many vehicles of others the gateway charged."""
     if before.gateway is None or after.gateway is None:
         fault = after.faults.get("gateway") or before.faults.get("gateway") or "could not be read"
         reconciliation.add("gateway", Verdict.UNKNOWN, f"the gateway's counters: {fault}")
@@ -161,7 +160,7 @@ def _check_gateway(
         return 0
     answered = after.gateway.answers.get("200", 0.0) - before.gateway.answers.get("200", 0.0)
     others = round(answered) - own.answers
-    if others < -own.replayed:  # to give an answer again is not to charge another vehicle
+    if others < -own.replayed:  # a repeated response charges no other vehicle
         reconciliation.add(
             "gateway",
             Verdict.ERROR,
@@ -184,7 +183,7 @@ def _check_gateway(
 
 
 def _note_unreachable(reconciliation: Reconciliation, after: GridCounters) -> None:
-    """Say that no substation's counters could be read."""
+    """Report that no substation's counters could be read."""
     reasons = sorted(text for key, text in after.faults.items() if key != "gateway")
     reconciliation.add(
         "substations",
@@ -202,7 +201,7 @@ def _check_substations(
     after: GridCounters,
     names: Mapping[str, str],
 ) -> None:
-    """Compare sessions and energy, with the substations that can be compared."""
+    """Compare sessions and energy, for the substations that can be compared."""
     growth = reconciliation.growth
     gaps = [address for address in growth if growth[address].gap]
     for address in gaps:
@@ -214,7 +213,7 @@ def _check_substations(
             reconciliation, OwnSide.of(charges), list(growth.values()), others, "the substations"
         )
     elif whole and None not in whole:
-        # Leave out what was charged at the substations whose counters have gaps.
+        # Exclude what was charged at the substations whose counters have gaps.
         own = OwnSide.of(charges, whole)
         _compare(reconciliation, own, list(whole.values()), others, "the other substations")
     else:
@@ -222,9 +221,9 @@ def _check_substations(
 
 
 def _check_not_too_many(reconciliation: Reconciliation, own: OwnSide, others: int) -> None:
-    """Hold what is left of the substations' counters against all answers.
+    """Compare the remaining counters of the substations with all responses.
 
-    More is an error even so.
+    More than these is an error in any case.
     """
     charged = round(sum(growth.charged for growth in reconciliation.growth.values()))
     present = round(sum(growth.load_before for growth in reconciliation.growth.values()))
@@ -260,8 +259,8 @@ def _compare(
     with_others = own.charged < charged <= own.charged + allowed
     metered = [one.metered_kwh for one in growth if one.metered_kwh is not None]
     if own.partial and len(metered) == len(growth):
-        # The counter of what went to charged vehicles has not all of theirs. The meter has, and
-        # that of vehicles that left early.
+        # The counter for charged vehicles does not include all of their energy. The meter does,
+        # together with vehicles that left early.
         delivered, with_others = metered, own.loose + others + present > 0
     if len(delivered) == len(growth):
         verdict, text = _judge_energy(own, sum(delivered), with_others)

@@ -1,4 +1,4 @@
-"""Reads the grid's own counters from its metrics pages. Pure."""
+"""Reads the grid's counters from its metrics pages. Pure."""
 
 import math
 from collections.abc import Mapping
@@ -13,10 +13,10 @@ Samples = dict[str, list[tuple[dict[str, str], float]]]
 
 
 def parse_samples(page: str) -> Samples:
-    """Read the samples of a page in Prometheus' text format; lines of another form are skipped."""
+    """Parse a page in Prometheus' text format; malformed lines are skipped."""
     samples: Samples = {}
     for line in page.splitlines():
-        with suppress(ValueError):  # one wrong line does not take the others along
+        with suppress(ValueError):  # one malformed line does not affect the others
             for family in text_string_to_metric_families(line):
                 for sample in family.samples:
                     samples.setdefault(sample.name, []).append((sample.labels, sample.value))
@@ -24,7 +24,7 @@ def parse_samples(page: str) -> Samples:
 
 
 def _total(samples: Samples, name: str, **labels: str) -> float | None:
-    """Add up a counter over the samples with these labels; None where it has none."""
+    """Sum a counter over the samples with these labels; None if there are none."""
     values = [
         value
         for found, value in samples.get(name, [])
@@ -35,21 +35,21 @@ def _total(samples: Samples, name: str, **labels: str) -> float | None:
 
 @dataclass(frozen=True, slots=True)
 class SubstationCounters:
-    """A substation's counters at one moment."""
+    """A substation's counters at one time."""
 
     charged: float
-    kwh: float | None  # delivered to vehicles that got all; None where the substation does not tell
+    kwh: float | None  # delivered to fully charged vehicles; None if it is not published
     load: float
-    started: float | None  # when the process began, seconds since 1970
-    point: Point | None = None  # None where it does not tell
-    meter_kwh: float | None = None  # delivered to anybody, over all of its lives; likewise
+    started: float | None  # start of the process, seconds since 1970
+    point: Point | None = None  # None if it is not published
+    meter_kwh: float | None = None  # delivered to anybody, including before restarts; likewise
 
     @classmethod
     def from_page(cls, page: str) -> "SubstationCounters":
         """Read a substation's metrics page.
 
         Raises:
-            ValueError: the page does not count sessions.
+            ValueError: the page has no count of sessions.
         """
         samples = parse_samples(page)
         if "substation_sessions_total" not in samples:
@@ -68,14 +68,14 @@ def _point(samples: Samples) -> Point | None:
     power_kw = samples.get("substation_point_power_kw")
     if not power_kw or not 0 < power_kw[0][1] < math.inf:
         return None
-    # Where none is told, time is what the clock says.
+    # The default is real time.
     scale = samples.get("substation_time_scale", [({}, 1.0)])[0][1]
     return Point(power_kw[0][1], scale) if 0 < scale < math.inf else None
 
 
 @dataclass(frozen=True, slots=True)
 class GatewayCounters:
-    """The gateway's answers to vehicles so far, by status."""
+    """The gateway's responses to vehicles so far, by status."""
 
     answers: Mapping[str, float]
     started: float | None
@@ -85,10 +85,10 @@ class GatewayCounters:
         """Read the gateway's metrics page.
 
         Raises:
-            ValueError: the page says nothing of a charging service.
+            ValueError: the page is not that of a charging service.
         """
         samples = parse_samples(page)
-        # A gateway that has answered nobody yet has the counter's name and no sample of it.
+        # Before its first response, a gateway has the counter's name without samples.
         if "charge_requests_total" not in page:
             raise ValueError("the page has no charge_requests_total")
         answers: dict[str, float] = {}
@@ -100,7 +100,7 @@ class GatewayCounters:
 
 @dataclass(frozen=True, slots=True)
 class GridCounters:
-    """All counters at one moment. A substation is known by its address; None: could not be read."""
+    """All counters at one time, substations by their address. None: could not be read."""
 
     gateway: GatewayCounters | None
     substations: Mapping[str, SubstationCounters | None]

@@ -1,4 +1,4 @@
-"""Judges the balancer's own account of its choices, `GET /decisions`. Pure."""
+"""Evaluates the balancer's record of its choices, `GET /decisions`. Pure."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -13,15 +13,15 @@ _MAX_RESTARTS = 20
 
 @dataclass(frozen=True, slots=True)
 class Imbalance:
-    """Loads among the candidates of one decision, just after its dispatch."""
+    """The loads of the candidates just after one decision's dispatch."""
 
     gap: float  # between the most and the least loaded, in `unit`
     unit: str  # vehicles, or percentage points of load over capacity
-    time: float  # seconds after the start of the run, by the balancer's clock
+    time: float  # seconds since the start of the run, by the balancer's clock
     loads: Mapping[str, tuple[int, int]]  # the most and the least loaded substation: load, capacity
 
     def describe(self) -> str:
-        """Put it into words."""
+        """Describe it in words."""
         ends = ", ".join(
             f"{name} {load} of {capacity}" for name, (load, capacity) in self.loads.items()
         )
@@ -31,7 +31,7 @@ class Imbalance:
 
 @dataclass(slots=True)
 class Misjudged:
-    """A decision that did not take the least loaded candidate."""
+    """A decision that did not choose the least-loaded candidate."""
 
     sequence: int
     session_id: str
@@ -46,8 +46,8 @@ class _Cursor:
     """How far one balancer's decisions have been read.
 
     Attributes:
-        since: the sequence number of the last one; each balancer counts its own.
-        last_seen: its session and time.
+        since: sequence number of the last one; each balancer has its own sequence.
+        last_seen: session and time of the last one.
     """
 
     since: int = 0
@@ -55,13 +55,13 @@ class _Cursor:
 
     @property
     def overlap(self) -> int:
-        """The sequence to ask from: one back, so that the last one seen comes along again."""
+        """The sequence number to read from: one back, so that the last one is read again."""
         return max(0, self.since - 1)
 
     def is_renumbered(self, decisions: Sequence[Any]) -> bool:
-        """Tell whether the last decision seen has become another: a balancer that began anew.
+        """Return whether the last decision seen has changed: the balancer has restarted.
 
-        It may have made more decisions than the one before, so its `last` alone does not show it.
+        It may already have made more decisions than before, so its `last` does not show it.
         """
         again = [
             _mark(decision)
@@ -73,7 +73,7 @@ class _Cursor:
 
 @dataclass(slots=True)
 class DecisionRecords:
-    """Takes pages of decisions in and keeps what the report needs.
+    """Collects pages of decisions and keeps what the report needs.
 
     `own_prefix` marks this run's vehicles; `began` is the run's start, seconds since 1970.
     """
@@ -87,30 +87,30 @@ class DecisionRecords:
     chosen: Counter[str] = field(default_factory=Counter)
     peaks: dict[str, tuple[int, int]] = field(default_factory=dict)  # substation: load, capacity
     over_capacity: int = 0
-    repeated: int = 0  # dispatches after a session's first
+    repeated: int = 0  # dispatches after the first of a session
     longest_wait_s: float = 0.0
     widest: Imbalance | None = None
     widest_share: Imbalance | None = None
     missed: int = 0
     restarts: int = 0
     unreadable: int = 0
-    cut_off: bool = False  # the last decisions could not be had
-    substations: dict[str, str] = field(default_factory=dict)  # our session: where it was sent last
+    cut_off: bool = False  # the last decisions could not be read
+    substations: dict[str, str] = field(default_factory=dict)  # our session: its last substation
     sessions: dict[str, set[str]] = field(default_factory=dict)  # our vehicle: its sessions
     foreign: set[str] = field(default_factory=set)  # sessions of others
     _cursors: dict[str, _Cursor] = field(default_factory=dict)  # by balancer
 
     def cursor(self, balancer: str = "") -> _Cursor:
-        """Tell how far a balancer's decisions have been read; where there is one it has no name."""
+        """Return a balancer's cursor; a single balancer has no name."""
         return self._cursors.setdefault(balancer, _Cursor())
 
     @property
     def complete(self) -> bool:
-        """Whether every decision of the run was seen and understood."""
+        """Whether every decision of the run was read and understood."""
         return not (self.missed or self.unreadable or self.restarts or self.cut_off)
 
     def describe_gaps(self) -> str:
-        """Tell what was not seen."""
+        """Describe what was not read."""
         return (
             f"{self.missed:,} decisions missed, {self.unreadable:,} unreadable, "
             f"{self.restarts} restarts of the balancer"
@@ -118,10 +118,10 @@ class DecisionRecords:
         )
 
     def absorb(self, page: Mapping[str, Any], balancer: str = "") -> bool:
-        """Take a page of a balancer's in; return whether there may be more.
+        """Add a page of a balancer's decisions; return whether there may be more.
 
         Raises:
-            ValueError: not a page of decisions at all.
+            ValueError: it is not a page of decisions.
         """
         last, decisions = page.get("last"), page.get("decisions")
         if not isinstance(last, int) or not isinstance(decisions, list):
@@ -137,15 +137,13 @@ class DecisionRecords:
                 self._take(decision, cursor)
             except (KeyError, TypeError, ValueError, ZeroDivisionError, AttributeError):
                 self.unreadable += 1
-        # What was read may end before `last`: the rest comes with the next page.
+        # A page may end before `last`: the rest comes with the next page.
         return before < cursor.since < last
 
     def _take(self, decision: Mapping[str, Any], cursor: _Cursor) -> None:
         sequence = decision["sequence"]
         if sequence == cursor.since and cursor.last_seen is None:
-            cursor.last_seen = _mark(
-                decision
-            )  # from before the run, of which only `last` was asked
+            cursor.last_seen = _mark(decision)  # from before the run, of which only `last` was read
         if sequence <= cursor.since:
             return
         self.missed += sequence - cursor.since - 1
@@ -217,7 +215,7 @@ def _mark(decision: Mapping[str, Any]) -> tuple[object, object]:
 def _spread(
     loads: Mapping[str, tuple[int, int]], measure: Callable[[tuple[int, int]], float]
 ) -> tuple[float, dict[str, tuple[int, int]]]:
-    """Return how far the most and the least loaded substation are apart, and these two."""
+    """Return the load difference of the most and the least loaded substation, and these two."""
     most = max(loads, key=lambda name: measure(loads[name]))
     least = min(loads, key=lambda name: measure(loads[name]))
     return (

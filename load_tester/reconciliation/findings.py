@@ -1,4 +1,4 @@
-"""What the grid's own counters and the tester's own answers add up to, and what a check found."""
+"""Sums of the grid's counters and of the responses, and the results of checks."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,21 +7,21 @@ from enum import StrEnum
 from load_tester.reconciliation.counters import SubstationCounters
 from load_tester.vehicle import Charge, Outcome
 
-RELATIVE_TOLERANCE = 1e-6  # of sums of floats over a long-lived counter
+RELATIVE_TOLERANCE = 1e-6  # for sums of floats in a long-lived counter
 
 
 class Verdict(StrEnum):
-    """How a check came out."""
+    """The result of a check."""
 
     OK = "ok"
-    NOTE = "note"  # worth knowing, nobody's fault
+    NOTE = "note"  # worth knowing, not an error
     UNKNOWN = "not checked"
     ERROR = "error"
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One check and its outcome in words."""
+    """One check and its result in words."""
 
     check: str
     verdict: Verdict
@@ -30,21 +30,21 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Growth:
-    """What a substation's counters grew by.
+    """How much a substation's counters grew.
 
-    `gap` tells what is missing from them; empty when nothing is.
+    `gap` says what is missing; empty if nothing is.
     """
 
     charged: float = 0.0
     kwh: float | None = None
     load_before: float = 0.0
     gap: str = ""
-    metered_kwh: float | None = None  # by its meter, which outlives its process
+    metered_kwh: float | None = None  # by its meter, which survives restarts
 
 
 @dataclass(slots=True)
 class Reconciliation:
-    """The outcome of all checks."""
+    """The results of all checks."""
 
     findings: list[Finding] = field(default_factory=list)
     growth: dict[str, Growth] = field(default_factory=dict)  # by the substation's address
@@ -56,31 +56,31 @@ class Reconciliation:
         return all(finding.verdict is not Verdict.ERROR for finding in self.findings)
 
     def add(self, check: str, verdict: Verdict, text: str) -> None:
-        """Enter a finding."""
+        """Add a finding."""
         self.findings.append(Finding(check, verdict, text))
 
 
 @dataclass(frozen=True, slots=True)
 class OwnSide:
-    """What the tester itself knows: sessions that were answered as charged, and kWh as answered.
+    """What the tester itself knows: the sessions and kWh that were reported as charged.
 
-    `loose` are tries whose end it does not know: the grid may have charged them or not. `partial`
-    are sessions of which no single attempt has all: in several legs, or stopped.
+    `loose` are tries with unknown end, which the grid may or may not have charged. `partial` are
+    sessions that no single attempt delivered completely: in several legs, or stopped.
     """
 
     charged: int
     kwh: float
     loose: int
-    # Of charged vehicles, beside one attempt each: a substation may count them too. What a lost
-    # substation may have delivered is charged last, so the last leg may be two attempts.
+    # Of charged vehicles, beyond one attempt each: substations may count them, too. Energy that a
+    # lost substation may have delivered is charged last, so the last leg may be two attempts.
     further_legs: int = 0
     partial: int = 0
-    answers: int = 0  # with status 200
-    replayed: int = 0  # with one that the gateway had given before
+    answers: int = 0  # responses with status 200
+    replayed: int = 0  # of them, those that the gateway had sent before
 
     @classmethod
     def of(cls, charges: Sequence[Charge], substations: Collection[str | None] = ()) -> "OwnSide":
-        """Add up a run; what was charged at some `substations` alone, where these are given."""
+        """Sum up a run; only what was charged at `substations`, if given."""
         charged, kwh, loose, further_legs, partial, answers, replayed = 0, 0.0, 0, 0, 0, 0, 0
         for charge in charges:
             loose += charge.unanswered
@@ -101,7 +101,7 @@ class OwnSide:
             else:
                 partial += bool(charge.energies)
                 loose += charge.outcome is Outcome.ACCEPTED
-                # With another status it was refused, and cut short before its next try.
+                # With another status it was refused, and cut short before the next try.
                 loose += charge.outcome is Outcome.CUT_SHORT and charge.status in (None, 202)
                 loose += charge.outcome is Outcome.FAILED and charge.status is not None
         return cls(charged, kwh, loose, further_legs, partial, answers, replayed)
@@ -114,7 +114,7 @@ def growth_of(
     known_before: bool,
     began: float,
 ) -> Growth:
-    """Compare a substation's counters. `began`: the start of the run, seconds since 1970."""
+    """Compare a substation's counters. `began`: start of the run, seconds since 1970."""
     if after is None:
         return Growth(gap="could not be read at the end")
     if before is None:
@@ -122,7 +122,7 @@ def growth_of(
         gap = "" if fresh else "could not be read at the start"
         return Growth(after.charged if fresh else 0.0, after.kwh if fresh else None, gap=gap)
     metered = _grown(before.meter_kwh, after.meter_kwh)
-    if metered is not None and metered < 0:  # it began anew
+    if metered is not None and metered < 0:  # the meter restarted from 0
         metered = None
     if after.started != before.started or after.charged < before.charged:
         gap = "restarted, its counters with it"

@@ -1,7 +1,7 @@
-"""The gateway's ledger of sessions, `GET /sessions`: what it says of a run's own, and of others'.
+"""The gateway's session ledger, `GET /sessions`: the sessions of the run and of others.
 
-Nobody's clock is compared with another's: the list is newest first, and is read up to the newest
-session that there was before the run.
+No clocks are compared: the list is newest first, and is read up to the newest session from before
+the run.
 """
 
 from collections import defaultdict
@@ -19,7 +19,7 @@ FINAL = ("charged", "stopped", "refused")
 
 
 class Entry(NamedTuple):
-    """A session as the ledger has it; `energies` in kWh by substation."""
+    """A session in the ledger; `energies` in kWh by substation."""
 
     session_id: str
     state: str
@@ -32,13 +32,13 @@ class Entry(NamedTuple):
 
     @property
     def kwh(self) -> float:
-        """What it got in all."""
+        """Its total energy."""
         return sum(self.energies.values())
 
 
 @dataclass(slots=True)
 class LedgerRecords:
-    """Sessions that began within the run. `fault` tells why they are not known; empty: they are.
+    """The sessions that began during the run. `fault` says why they are unknown; empty if known.
 
     `own_prefix` marks this run's vehicles.
     """
@@ -57,7 +57,7 @@ class LedgerRecords:
 
     @property
     def kwh(self) -> Mapping[str, float]:
-        """What all of them got, by substation."""
+        """The energy of all of them, by substation."""
         totals: defaultdict[str, float] = defaultdict(float)
         for entry in self.entries:
             for substation, kwh in entry.energies.items():
@@ -65,11 +65,11 @@ class LedgerRecords:
         return totals
 
     def begin(self, get: Callable[[str], Mapping[str, Any]]) -> None:
-        """See what there is before the run. `get` reads a page, or raises PageMissing."""
+        """Read what exists before the run. `get` reads a page, or raises PageMissing."""
         try:
             rows = _rows(get("sessions?limit=1"))
         except PageMissing as error:
-            # A gateway without a ledger is none the worse; one whose ledger is away is.
+            # A gateway without a ledger is fine; one whose ledger fails is not.
             self.fault = "" if error.status in _NOT_THERE else f"/sessions {error}"
         except ValueError as error:
             self.fault = str(error)
@@ -77,7 +77,7 @@ class LedgerRecords:
             self._there, self._newest = True, rows[0] if rows else None
 
     def read(self, get: Callable[[str], Mapping[str, Any]]) -> bool:
-        """Read all sessions of the run; return whether each of its own has ended."""
+        """Read all sessions of the run; return whether all of its own have ended."""
         if not self._there:
             return True
         self.own, self.others, self.fault = {}, [], ""
@@ -87,7 +87,7 @@ class LedgerRecords:
         try:
             for _ in range(_MAX_PAGES):
                 page = get(f"sessions?{urlencode(query)}")
-                # `since` counts milliseconds, so that there may be others of before in the same.
+                # `since` is in milliseconds, so earlier sessions may share the first one.
                 if not all(self._take(row) for row in _rows(page)) or page.get("next") is None:
                     break
                 query["cursor"] = page["next"]
@@ -101,11 +101,11 @@ class LedgerRecords:
 
     @property
     def readable(self) -> bool:
-        """Whether there is a ledger, and all of it was read."""
+        """Whether there is a ledger that was read completely."""
         return self._there and not self.fault
 
     def _take(self, row: Mapping[str, Any]) -> bool:
-        """Take a session in; return whether there may be more of the run."""
+        """Add a session; return whether there may be more of the run."""
         if self._newest is not None and row["session_id"] == self._newest["session_id"]:
             return False
         entry = Entry(row["session_id"], str(row["state"]), reported_energies(row))
@@ -121,7 +121,7 @@ def _rows(page: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """Return a page's sessions.
 
     Raises:
-        ValueError: it is no page of sessions.
+        ValueError: it is not a page of sessions.
     """
     rows = page.get("sessions")
     names = ("session_id", "vehicle_id", "state", "began")
@@ -129,5 +129,5 @@ def _rows(page: Mapping[str, Any]) -> list[Mapping[str, Any]]:
         isinstance(row, dict) and all(isinstance(row.get(name), str) for name in names)
         for row in rows
     ):
-        raise ValueError("/sessions answered with something else than sessions")
+        raise ValueError("/sessions answered with something other than sessions")
     return rows

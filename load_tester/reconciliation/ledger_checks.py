@@ -1,8 +1,9 @@
-"""Holds the gateway's ledger of sessions against the answers, and the meters against the ledger.
+"""Compares the gateway's session ledger with the responses, and the meters with the ledger.
 
-Asked, answered, ledger, meters: that an answer is of what was asked is seen when it comes (answer).
-From there each vehicle is held against its own rows of the ledger, and each substation's meter
-against what the ledger says was charged there, also for others, in each leg of a session. Pure.
+Request, response, ledger, meters: that a response matches its request is checked when it arrives
+(see `answer`). Here each vehicle is compared with its own rows in the ledger, and each substation's
+meter with the energy that the ledger has for it, in each leg of every session, including those of
+others. Pure.
 """
 
 from collections import defaultdict
@@ -28,7 +29,7 @@ def check_ledger(
     *,
     several_gateways: bool,
 ) -> None:
-    """Compare each vehicle's answer with its sessions in the ledger."""
+    """Compare each vehicle's response with its sessions in the ledger."""
     if not ledger.readable:
         if ledger.fault:
             reconciliation.add("ledger", Verdict.UNKNOWN, f"the gateway's ledger: {ledger.fault}")
@@ -51,7 +52,7 @@ def check_ledger(
 
 
 def _differences(charge: Charge, rows: Sequence[Entry]) -> list[tuple[Verdict, str]]:
-    """Return what is not as this vehicle was answered."""
+    """Return the differences for one vehicle."""
     found = []
     reported = _REPORTED.get(charge.outcome)
     row = next((one for one in rows if one.session_id == charge.session_id), None)
@@ -65,7 +66,7 @@ def _differences(charge: Charge, rows: Sequence[Entry]) -> list[tuple[Verdict, s
     charged = sum(one.state == "charged" for one in rows)
     if len(rows) > charge.most_sessions:
         found.append((Verdict.ERROR, "have more sessions in it than they asked for"))
-    elif charged > 1:  # each try without a key is a session of its own
+    elif charged > 1:  # each try without a key is its own session
         verdict = Verdict.NOTE if charged <= charge.unanswered + 1 else Verdict.ERROR
         found.append((verdict, "were charged more than once, in tries without an answer"))
     elif charged and reported not in (None, "charged") and (row is None or row.state != "charged"):
@@ -76,7 +77,7 @@ def _differences(charge: Charge, rows: Sequence[Entry]) -> list[tuple[Verdict, s
 
 
 def _alike(answered: Mapping[str, float], written: Mapping[str, float]) -> bool:
-    """Compare by substation, where both tell."""
+    """Compare by substation, if both have substations."""
     return not (answered and written) or all(
         abs(answered.get(substation, 0.0) - written.get(substation, 0.0)) <= ENERGY_TOLERANCE_KWH
         for substation in {*answered, *written}
@@ -91,15 +92,15 @@ def check_meters(
     keyed_view: bool,
     plain: bool,
 ) -> None:
-    """Compare what each substation metered with what the ledger says was charged there.
+    """Compare what each substation metered with what the ledger has for it.
 
     Args:
         reconciliation: has the growth of the meters.
         ledger: has the sessions.
-        names: of the substations, by address.
-        keyed_view: the ledger shows the sessions of one API key alone.
-        plain: some sessions have no key. A substation tells those their end before it is on its
-            disk, so one that was killed may have metered less than it told.
+        names: names of the substations, by address.
+        keyed_view: the ledger shows only the sessions of one API key.
+        plain: some sessions have no key. A substation reports their end before it is on disk, so a
+            killed one may have metered less than it reported.
     """
     grown = {
         address: growth.metered_kwh
@@ -111,10 +112,10 @@ def check_meters(
     written = ledger.kwh
     if all(address in names for address in grown):
         metered = {names[address]: kwh for address, kwh in grown.items()}
-    else:  # pages that were named, of substations that nobody else names
+    else:  # metrics pages that were given, of substations with unknown names
         metered = {"all substations": sum(grown.values())}
         written = {"all substations": sum(written.values())}
-    # Energy that no row of the ledger has, or not yet.
+    # Energy that no row of the ledger contains, or not yet.
     present = sum(growth.load_before for growth in reconciliation.growth.values())
     unsure = keyed_view or present > 0 or any(one.open for one in ledger.entries)
     restarted = {

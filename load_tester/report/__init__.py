@@ -1,1 +1,1 @@
-"""The report of a run: on the terminal, as a page, as rows."""
+"""The report of a run: on the terminal, as a page, as CSV rows."""

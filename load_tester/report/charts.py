@@ -1,4 +1,4 @@
-"""The pictures of the report, as SVG text. Pure; colours come from the page's style table."""
+"""The report's charts, as SVG. Pure; the page's style sheet sets the colours."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -6,25 +6,25 @@ from dataclasses import dataclass
 from html import escape
 
 _WIDTH = 960
-_LEFT, _RIGHT = 150, 44  # room for names on the left, for a scale on the right
+_LEFT, _RIGHT = 150, 44  # space for names on the left, for a scale on the right
 _STRIP, _GAP, _AXIS = 58, 14, 26
 _TICKS = 8
-_LABEL = 82  # room for a mark's label
+_LABEL = 82  # space for a mark's label
 
 
 @dataclass(frozen=True, slots=True)
 class Strip:
-    """One curve over time, in as many equal stretches as there are values."""
+    """One curve over time, with values at equal intervals."""
 
     name: str
     caption: str
     values: Sequence[float]
-    kind: str  # style table class: arrivals, load, waiting
-    limit: float | None = None  # drawn as a dashed line, such as a capacity
+    kind: str  # CSS class: arrivals, load, waiting
+    limit: float | None = None  # drawn as a dashed line, for example a capacity
 
 
 def nice_ceiling(value: float) -> float:
-    """Return the least of 1, 2, 5 times a power of ten that a value does not exceed."""
+    """Return the smallest of 1, 2, 5 times a power of ten that is at least `value`."""
     if value <= 0:
         return 1.0
     power = 10.0 ** math.floor(math.log10(value))
@@ -62,7 +62,7 @@ def _time_axis(end: float, bottom: float) -> list[str]:
 
 
 def timeline(strips: Sequence[Strip], end: float) -> str:
-    """Draw strips one above the other over the same time, 0 to `end` seconds."""
+    """Draw strips below each other over the same time, 0 to `end` seconds."""
     end = max(end, 1e-3)
     bottom = len(strips) * (_STRIP + _GAP)
     parts = _time_axis(end, bottom)
@@ -97,7 +97,7 @@ def _strip(strip: Strip, top: float) -> list[str]:
 
 
 def histogram(values: Sequence[float], marks: Mapping[str, float], label: str, bins: int) -> str:
-    """Draw how many of `values` (seconds) fall where, with named marks such as percentiles."""
+    """Draw a histogram of `values` (seconds) with named marks such as percentiles."""
     height, top = 190, 34
     inner = _WIDTH - _LEFT - _RIGHT
     end = max([*values, 1e-3]) * (1 + 1e-9)
@@ -127,10 +127,10 @@ def histogram(values: Sequence[float], marks: Mapping[str, float], label: str, b
 
 
 def _marks(marks: Mapping[str, float], end: float, height: float) -> list[str]:
-    """Draw marks; a label that would touch another goes a line lower."""
+    """Draw marks; a label that would touch another is moved one line down."""
     parts = []
     inner = _WIDTH - _LEFT - _RIGHT
-    rows: list[float] = []  # where the last label of each line ends
+    rows: list[float] = []  # the right end of each line's last label
     for name, value in sorted(marks.items(), key=lambda item: item[1]):
         x = _LEFT + inner * min(1.0, value / end)
         before = x + _LABEL > _WIDTH
@@ -146,7 +146,7 @@ def _marks(marks: Mapping[str, float], end: float, height: float) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """A substation's part: of the vehicles, and of the grid's capacity if that is known. 0 to 1."""
+    """A substation's share of the vehicles, and of the grid's capacity if known. 0 to 1."""
 
     name: str
     vehicles: int

@@ -1,4 +1,4 @@
-"""Writes one row a vehicle, for a closer look; the file can be replayed with --trace."""
+"""Writes one row per vehicle, for further analysis; --trace can replay the file."""
 
 import csv
 from collections.abc import Sequence
@@ -34,7 +34,7 @@ _HEADER = (
 
 
 def write_csv(charges: Sequence[Charge], points: Sequence[Point], file: TextIO) -> None:
-    """Write the vehicles in the order in which they were due; `points` are the grid's kinds."""
+    """Write the vehicles in the order in which they were due; `points` are the kinds of points."""
     writer = csv.writer(file)
     writer.writerow(_HEADER)
     for charge in sorted(charges, key=lambda charge: charge.due):

@@ -1,4 +1,4 @@
-"""What a run leaves behind, as the options ask: the page, the JSON, the rows."""
+"""The output files of a run: the page, the JSON, the rows."""
 
 import json
 from collections.abc import Callable
@@ -30,14 +30,14 @@ _WRITERS: dict[str, Callable[[Result, TextIO], object]] = {
 
 
 class Reports:
-    """The outputs of a run; as a context manager it leaves none half written.
+    """The outputs of a run; as a context manager it removes incomplete ones.
 
     Attributes:
-        page: the page, once it is written.
+        page: path of the page, once it is written.
     """
 
     def __init__(self, options: Options, stdout: Lasting) -> None:
-        """Open them.
+        """Open the outputs.
 
         Raises:
             OutputError: one cannot be written, or two are the same file.
@@ -52,7 +52,7 @@ class Reports:
         }
         paths = {option: path for option, path in files.items() if path is not None}
         places: dict[str, Path | int] = {} if options.trace is None else {"--trace": options.trace}
-        with suppress(OSError):  # it may be no open file
+        with suppress(OSError):  # it may have no file descriptor
             places["standard output"] = stdout.fileno()
         check_apart({**places, **{f"{option} {path}": path for option, path in paths.items()}})
         self._outputs: dict[str, Output] = {}
@@ -69,7 +69,7 @@ class Reports:
         self._opened.close()
 
     def write(self, result: Result) -> list[str]:
-        """Write each; return what is wrong with those that could not be written."""
+        """Write each; return the errors of those that could not be written."""
         faults = []
         for option, output in self._outputs.items():
             try:

@@ -1,4 +1,4 @@
-"""The report of a run as one page: what `page.html` shows, worked out here."""
+"""The report of a run as a page: computes what `page.html` shows."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,14 +24,14 @@ from load_tester.result import Result
 from load_tester.substation import load_over_time
 from load_tester.vehicle import Outcome
 
-_BINS = 240  # stretches of time that a curve is made of
+_BINS = 240  # number of values in a curve
 _RATE_BINS = 60
 _BARS = 60
 _MAX_SUBSTATIONS = 24
 
 
 class _Section(NamedTuple):
-    """A titled part of the page: pictures with their legend, then a table."""
+    """A section of the page: charts with a legend, then a table."""
 
     title: str
     note: str
@@ -61,7 +61,7 @@ def render_page(result: Result) -> str:
 
 
 def _sections(result: Result) -> Iterator[_Section]:
-    """Yield the parts of the page in reading order."""
+    """Yield the sections of the page in reading order."""
     yield from _over_time(result)
     pictures = {TIMES: (_distribution(result), ""), SUBSTATIONS: _shares(result)}
     for report_table in [*all_tables(result), _setting_table(result)]:
@@ -104,26 +104,24 @@ def _over_time(result: Result) -> Iterator[_Section]:
         caption = f"peak {count(reports[name].peak_load)}"
         strips.append(Strip(name, caption, values, "load", None if limit is None else float(limit)))
     left = len(loads) - _MAX_SUBSTATIONS
-    text = (
-        "Each substation's load of this run's vehicles, after their answers; dashed: its capacity."
-    )
+    text = "Load of each substation by this run's vehicles, from their responses; dashed: capacity."
     if left > 0:
         text += f" {left} more substations are not drawn."
     yield _Section("Arrivals and load by substation", text, figures=[timeline(strips, end)])
 
 
 def _rates(due: Sequence[float], end: float) -> list[float]:
-    """Return arrivals a second in stretches wide enough to be a rate, not single vehicles."""
+    """Return arrivals per second in intervals wide enough to average over single vehicles."""
     width = round_width(end, _RATE_BINS)
     counts = [0] * math.ceil(end / width)
     for moment in due:
         counts[min(len(counts) - 1, int(moment / width))] += 1
-    # Drawn in the same stretches as the other curves, whose last need not be a whole one.
+    # Drawn in the same intervals as the other curves; the last need not be complete.
     return [counts[int(index * end / _BINS / width)] / width for index in range(_BINS)]
 
 
 def _resample(points: Sequence[tuple[float, int]], end: float) -> list[float]:
-    """Return the highest value in each stretch; one without a sample repeats the last."""
+    """Return the highest value in each interval; one without a sample repeats the last."""
     values: list[float | None] = [None] * _BINS
     for time, sample in points:
         if 0 <= time <= end:
@@ -155,7 +153,7 @@ def _distribution(result: Result) -> list[str]:
 
 
 def _shares(result: Result) -> tuple[list[str], str]:
-    """Draw the substations' shares; return the pictures and what their marks mean."""
+    """Draw the substations' shares; return the charts and their legend."""
     substations = result.substations[:_MAX_SUBSTATIONS]
     if not substations:
         return [], ""

@@ -1,4 +1,4 @@
-"""The tables of a report, in words; the terminal and the page show the same ones. Pure."""
+"""The tables of a report, as text; the terminal and the page show the same ones. Pure."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ _WINDOW_COLUMNS = (">due", ">charged", ">lost", ">p50", ">p99", ">p99 delay")
 
 
 class Severity(StrEnum):
-    """How a row is meant."""
+    """The meaning of a row."""
 
     PLAIN = "plain"
     GOOD = "good"
@@ -27,7 +27,7 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """Cells, as plain text that may hold what a service answered: escape it where it is shown."""
+    """Cells, as plain text that may contain a service's response: escape it for display."""
 
     cells: Sequence[str]
     severity: Severity = Severity.PLAIN
@@ -35,7 +35,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class ReportTable:
-    """A table. A column that begins with > holds numbers."""
+    """A table. A column whose name begins with > has numbers."""
 
     title: str
     columns: Sequence[str]
@@ -44,19 +44,19 @@ class ReportTable:
 
 
 def seconds(value: float | None) -> str:
-    """Show a time."""
+    """Format a time."""
     if value is None:
         return NOTHING
     return f"{value:.3f} s" if value < 1 else f"{value:.2f} s"
 
 
 def count(value: int | None) -> str:
-    """Show a number of vehicles."""
+    """Format a number of vehicles."""
     return NOTHING if value is None else f"{value:,}"
 
 
 def all_tables(result: Result) -> list[ReportTable]:
-    """Return the tables of a report in reading order, without those that have nothing to say."""
+    """Return the tables of a report in reading order, without empty ones."""
     report_tables = [
         _answers_table(result),
         _times_table(result),
@@ -70,7 +70,7 @@ def all_tables(result: Result) -> list[ReportTable]:
 
 
 def breaking_text(result: Result) -> str:
-    """Tell where a stress run broke; empty for other runs."""
+    """Say where a stress run broke; empty for other runs."""
     breaking = result.recording.breaking
     if breaking is None:
         return ""
@@ -80,7 +80,7 @@ def breaking_text(result: Result) -> str:
 
 
 def _answers_table(result: Result) -> ReportTable:
-    """Answers by status, with what they meant."""
+    """Responses by status, with their meaning."""
     groups: dict[tuple[str, str, Severity], int] = {}
     for charge in result.recording.charges:
         status = "no answer" if charge.status is None else str(charge.status)
@@ -111,7 +111,7 @@ def _spread_row(name: str, spread: Spread | None, show: Callable[[float], str]) 
 
 
 def _times_table(result: Result) -> ReportTable:
-    """Time to charge and delay."""
+    """Time to charge, and delay."""
     return ReportTable(
         TIMES,
         _SPREAD_COLUMNS,
@@ -230,7 +230,7 @@ def _severity_of(bad: bool) -> Severity:
 
 
 def _choices_table(result: Result) -> ReportTable:
-    """Tell whether the balancer took the least loaded substation, and how uneven it got."""
+    """Whether the balancer chose the least-loaded substation, and the largest imbalance."""
     columns = ("what", "found")
     records = result.recording.decisions
     if records is None:
@@ -246,7 +246,7 @@ def _choices_table(result: Result) -> ReportTable:
                 "least loaded chosen",
                 f"{records.least_loaded:,} of {records.total:,} times, policy {policy}",
             ),
-            # Other policies have reasons for another choice.
+            # Other policies may have reasons for another choice.
             Severity.GOOD
             if not wrong
             else Severity.BAD
@@ -297,7 +297,7 @@ _SEVERITY_OF_VERDICT = {
 
 
 def _books_table(result: Result) -> ReportTable:
-    """Tell whether the grid's counters agree with the answers."""
+    """Whether the grid's counters agree with the responses."""
     rows = [
         Row(
             (finding.check, finding.verdict.value, finding.text),

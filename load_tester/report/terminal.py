@@ -1,4 +1,4 @@
-"""The report of a run for the terminal."""
+"""The report of a run on the terminal."""
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -20,7 +20,7 @@ _STYLES = {
 
 
 def report_console(stream: Lasting) -> Console:
-    """Make the console for a report: as wide as the terminal, and wide enough in a log."""
+    """Create the report's console: as wide as the terminal, and wide enough in a log."""
     console = Console(file=stream.file, highlight=False)
     if console.is_terminal:
         return console
@@ -28,7 +28,7 @@ def report_console(stream: Lasting) -> Console:
 
 
 def print_result(console: Console, result: Result) -> None:
-    """Print a run's tables, then its verdict, which so is what the eye finds last."""
+    """Print a run's tables, and then its verdict, so that it is seen first."""
     for report_table in all_tables(result):
         console.print()
         console.print(_table(report_table))

@@ -174,7 +174,7 @@ def test_a_substation_that_is_charged_before_it_can_be_gets_one_warning(
 
     warning = substations(balancer)["substation1"]["warning"]
     assert 'answer = "accepted"' in warning
-    assert re.search(r"40 kWh were charged after \S+ s, for which 1000 kW need 144 s", warning)
+    assert re.search(r"40 kWh as charged after \S+ s, for which 1000 kW need 144 s", warning)
     assert scrape(balancer.url)['balancer_too_fast_charges_total{substation="substation1"}'] == 3
     reported = [line for line in log_lines(balancer) if line["event"] == "charged too fast"]
     assert [line["why"] for line in reported] == [warning]

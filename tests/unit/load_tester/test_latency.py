@@ -83,7 +83,7 @@ def test_stress_breaks_where_over_one_percent_of_a_step_is_late() -> None:
     assert watch.observe(late[2])
     breaking = Breaking.from_watch(watch, STAGES)
     assert (breaking.held, breaking.broke) == (2, 4)
-    assert breaking.reason == "3 of 200 were held up for over 2 s"
+    assert breaking.reason == "3 of 200 were delayed by over 2 s"
 
 
 def test_stress_breaks_in_the_step_in_which_the_vehicle_was_due_not_where_it_ended() -> None:

@@ -87,9 +87,9 @@ def test_callers_hold_one_vehicle_each(counterpart: StartCounterpart, load_test:
     [
         ("refuse", "refused", "no point in time"),
         ("reject", "rejected", "kwh is wrong"),
-        ("drop", "failed", "connection broken off before the answer"),
-        ("half", "failed", "connection broken off before the answer"),
-        ("garble", "failed", "the answer is not HTTP"),
+        ("drop", "failed", "connection broken before the response"),
+        ("half", "failed", "connection broken before the response"),
+        ("garble", "failed", "the response is not HTTP"),
         ("other_vehicle", "failed", "the answer is for another vehicle, 'somebody-else'"),
     ],
 )
@@ -236,7 +236,7 @@ def test_a_vehicle_without_an_answer_is_lost_after_its_timeout(
         "--url", url, "--vehicles", "4", "--rate", "100", "--kwh", "30", "--timeout", "0.5"
     )
     assert run.status == 1
-    assert run.report["reasons"] == [{"reason": "no answer in time", "vehicles": 4}]
+    assert run.report["reasons"] == [{"reason": "no response in time", "vehicles": 4}]
     assert run.report["end_s"] < 3
 
 
@@ -336,7 +336,7 @@ def closed_port() -> int:
         ),
         (("--trace", "none.csv"), "none.csv: no such file or directory; give a CSV file"),
         (("--report", "no/such/folder/x.html"), "--report no/such/folder/x.html: no such file or"),
-        (("--scenario", "stress", "--rate", "9", "--max-rate", "3"), "--max-rate 3: is under"),
+        (("--scenario", "stress", "--rate", "9", "--max-rate", "3"), "--max-rate 3: is below"),
     ],
 )
 def test_a_run_that_cannot_begin_says_why_with_status_2(

@@ -16,7 +16,7 @@ from load_tester.answer import HttpResponse
 from load_tester.client import FailureKind, Gateway, NoAnswer
 from load_tester.limits import ServiceWatch, Thresholds
 from load_tester.reconciliation.findings import OwnSide
-from load_tester.runner import Follow, Manners, Runner
+from load_tester.runner import Behaviour, Follow, Runner
 from load_tester.vehicle import Charge, Outcome, Plan, Stage, Vehicle
 from tests.unit.load_tester.builders import TAG
 
@@ -47,8 +47,8 @@ def run(
 
     monkeypatch.setattr(under_test, "Caller", Caller)
     plan = Plan("steady", "", [Vehicle(n, at, 1.0) for n, at in enumerate(due, start=1)])
-    manners = Manners(patience, 5.0, TAG, idempotent=keyed is not None)
-    one = Runner(plan, GATEWAY, manners, time.monotonic, random.Random(1), watch, follow)
+    behaviour = Behaviour(patience, 5.0, TAG, idempotent=keyed is not None)
+    one = Runner(plan, GATEWAY, behaviour, time.monotonic, random.Random(1), watch, follow)
     one.run()
     return one.charges
 
@@ -214,5 +214,5 @@ def test_a_session_that_is_followed_past_the_timeout_is_lost_and_may_be_charged(
         raise gevent.Timeout(5)
 
     (one,) = run(monkeypatch, lambda _: ACCEPTED, 0.0, follow=follow)
-    assert (one.outcome, one.reason) == (Outcome.FAILED, "no answer in time")
+    assert (one.outcome, one.reason) == (Outcome.FAILED, "no response in time")
     assert OwnSide.of([one]).loose == 1

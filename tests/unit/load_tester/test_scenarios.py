@@ -115,10 +115,10 @@ def test_callers_have_no_due_times() -> None:
     ("arguments", "fault"),
     [
         (("--rate", "1e5", "--duration", "1e5"), "--rate and --duration: make 10,000,000,000"),
-        (("--scenario", "stress", "--rate", "9", "--max-rate", "3"), "--max-rate 3: is under"),
+        (("--scenario", "stress", "--rate", "9", "--max-rate", "3"), "--max-rate 3: is below"),
         (
             ("--scenario", "stress", "--max-rate", "10", "--min-rate", "10"),
-            "--min-rate 10: is over the last step's rate, 9.76562; give at most that, or a higher",
+            "--min-rate 10: is above the last step's rate, 9.76562; give at most that, or a higher",
         ),
         (("--scenario", "stress", "--max-rate", "1e5"), "--max-rate, --step and --factor: make"),
     ],

@@ -121,7 +121,7 @@ def test_a_decimal_comma_is_read_where_it_can_be_nothing_else_and_noted(write: W
 
 def test_a_comma_that_may_be_one_between_thousands_is_refused_by_name(write: Write) -> None:
     (note,) = read_trace(write('arrival,kwh\n0,"1,234"\n1,5\n')).notes
-    assert "line 2: energy '1,234' may have a decimal comma or one between thousands" in note
+    assert "line 2: energy '1,234' has a comma that may separate decimals or thousands" in note
 
 
 def test_a_decimal_comma_that_makes_another_cell_is_not_cut_off(write: Write) -> None:

@@ -78,13 +78,16 @@ def test_most_powers_can_be_chosen_by_weight_for_any_energy() -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--mix", "fast", "--kwh", "10"], "--kwh: the mix fast draws energies too"),
-        (["--mix", "fast", "--trace", "x.csv"], "--mix fast: the trace tells of its vehicles"),
+        (["--mix", "fast", "--kwh", "10"], "--kwh: the mix fast draws energies, too"),
+        (
+            ["--mix", "fast", "--trace", "x.csv"],
+            "--mix fast: the trace has properties of its vehicles",
+        ),
         (["--max-power-kw", "11:0"], "'0' is not a weight"),
         (["--max-power-kw", "11,fast"], "'fast' is not a power in kW"),
         (["--max-power-kw", "0.5"], "'0.5' is not a power in kW: give a number from 1 to 10000"),
         (["--max-power-kw", "11", "--trace", "x.csv"], "--max-power-kw: the scenario replay"),
-        (["--soc-column", "x"], "--soc-column: the scenario steady does not take it"),
+        (["--soc-column", "x"], "--soc-column: the scenario steady does not accept it"),
     ],
 )
 def test_options_that_do_not_go_together_say_why(
@@ -106,7 +109,7 @@ def test_a_trace_tells_of_its_vehicles_in_any_unit(tmp_path: Path) -> None:
         Traits(50, 60, 0.5),
         Traits(None, 60, 0.9),
     ]
-    assert trace.notes == ("1 row without a usable power: that is not told",)
+    assert trace.notes == ("1 row without a usable power, which is then not sent",)
     assert trace.sessions[1].need == Need(6, None, 60, 0.9)
     assert trace.without_traits().sessions[0].need == Need(10)
 

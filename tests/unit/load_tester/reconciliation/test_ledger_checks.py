@@ -338,8 +338,11 @@ def test_a_gateway_without_a_ledger_is_checked_as_ever(status: int) -> None:
     ("page", "fault"),
     [
         (PageMissing("answered 503", 503), "/sessions answered 503"),
-        ({"sessions": [{"session_id": 1}]}, "/sessions answered with something else than sessions"),
-        ({"sessions": {}}, "/sessions answered with something else than sessions"),
+        (
+            {"sessions": [{"session_id": 1}]},
+            "/sessions answered with something other than sessions",
+        ),
+        ({"sessions": {}}, "/sessions answered with something other than sessions"),
         ({"sessions": [], "next": "0"}, "has over 10,000 pages"),
     ],
 )
