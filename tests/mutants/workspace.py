@@ -21,6 +21,7 @@ LOG = "mutmut.log"
 _MUTMUTS = Path("mutants")
 # What mutmut makes plain by itself.
 _PLAIN = ("classmethod", "staticmethod")
+_OF_A_PROPERTY = ("setter", "deleter")
 _LEFT_OUT = (".*", "__pycache__", "node_modules", "results", "images")
 
 
@@ -33,7 +34,7 @@ class _DecoratorsAsCalls(cst.CSTTransformer):
         updated_node: cst.FunctionDef,
     ) -> cst.FunctionDef | cst.FlattenSentinel[cst.BaseStatement]:
         decorators = [one.decorator for one in updated_node.decorators]
-        if not decorators or _is_plain(decorators):
+        if not decorators or _is_plain(decorators) or any(map(_is_of_a_property, decorators)):
             return updated_node
         value: cst.BaseExpression = updated_node.name
         for decorator in reversed(decorators):
@@ -47,6 +48,11 @@ class _DecoratorsAsCalls(cst.CSTTransformer):
 def _is_plain(decorators: list[cst.BaseExpression]) -> bool:
     first = decorators[0]
     return len(decorators) == 1 and isinstance(first, cst.Name) and first.value in _PLAIN
+
+
+def _is_of_a_property(decorator: cst.BaseExpression) -> bool:
+    """Say whether it is `@name.setter`: a function of that name would hide the property."""
+    return isinstance(decorator, cst.Attribute) and decorator.attr.value in _OF_A_PROPERTY
 
 
 def decorators_as_calls(code: str) -> str:

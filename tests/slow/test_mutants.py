@@ -60,7 +60,11 @@ def test_code_with_its_decorators_as_calls_does_the_same() -> None:
         class Substation:
             @property
             def load(self):
-                return 3
+                return self.kept
+
+            @load.setter
+            def load(self, load):
+                self.kept = load
 
             @staticmethod
             def name():
@@ -69,6 +73,7 @@ def test_code_with_its_decorators_as_calls_does_the_same() -> None:
     names: dict[str, type] = {}
     exec(decorators_as_calls(dedent(code)), names)  # noqa: S102 - the test's own code
     substation = names["Substation"]()
+    substation.load = 3
     assert (substation.load, substation.name()) == (3, "a")
 
 
