@@ -4,7 +4,8 @@ Pure. A bad page is never mistaken for an empty substation.
 """
 
 import math
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple, Self
 
 from prometheus_client.parser import text_string_to_metric_families
@@ -36,8 +37,10 @@ _LEAST_AMOUNT, _MAX_AMOUNT = 1e-9, 1e12
 _NOISE = 0.1  # measurement noise, vehicles
 _DUST = 1e-9  # rounding error of a division
 _MAX_REASON_LENGTH = 100
-# The parser dominates the cost of a poll: 10 µs a series. This many series, for example one per
-# charging point, take some 10 ms.
+# A series without labels, as most pages have it, takes 1 µs this way.
+_PLAIN = re.compile(r"([A-Za-z_:][A-Za-z0-9_:]*) +([0-9]+(?:\.[0-9]+)?(?:e[+-]?[0-9]+)?) *")
+# The parser takes 10 µs a series. This many series, for example one per charging point, take some
+# 10 ms.
 _MAX_SERIES = 1_000
 _MAX_CHARACTERS = 131_072  # of all relevant series together
 _MAX_SERIES_LENGTH = 4_096  # the parser takes quadratic time for escapes
@@ -90,7 +93,11 @@ def read_gauge(
             number or out of range, it has too many series, or the page is not Prometheus text.
     """
     wanted = (names.load, names.capacity, _DRAINING, *_POWER)
-    values = _sums(_pieces(_lines(page, wanted, give_way)), page, give_way)
+    # All lines, before the first is read: a page with too many is refused.
+    lines = list(_lines(page, wanted, give_way))
+    values = _plain_values(lines, give_way)
+    if values is None:
+        values = _sums(_pieces(lines), page, give_way)
     if names.load not in values:
         raise UnreadableGauge(f"its page has no {names.load}; {beginning(page)}")
     return _reading(values, names)
@@ -162,11 +169,23 @@ def _lines(page: str, wanted: tuple[str, ...], give_way: Callable[[], object]) -
         give_way()
 
 
-def _pieces(lines: Iterator[str]) -> Iterator[str]:
-    """Join lines for the parser; a page with too many is refused before the first."""
+def _plain_values(lines: Sequence[str], give_way: Callable[[], object]) -> dict[str, float] | None:
+    """Read lines of a name and a number as the parser would; None if there is any other line."""
+    values: dict[str, float] = {}
+    for line in lines:
+        plain = _PLAIN.fullmatch(line)
+        if plain is None:
+            return None
+        values.setdefault(plain[1], float(plain[2]))
+    give_way()
+    return values
+
+
+def _pieces(lines: Sequence[str]) -> Iterator[str]:
+    """Join lines for the parser."""
     piece: list[str] = []
     characters = 0
-    for line in list(lines):
+    for line in lines:
         piece.append(line)
         characters += len(line)
         if characters >= _PARSED_AT_ONCE:

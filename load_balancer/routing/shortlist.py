@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from load_balancer.routing.policy import Candidate
 
 # All are kept of so many; in flight there may be thousands of decisions, each among hundreds.
-MAX_LISTED = 16
+MAX_LISTED = 8
 
 
 def shortlist(candidates: Sequence[Candidate], chosen: Candidate) -> tuple[Candidate, ...]:

@@ -29,6 +29,9 @@ class _Entry(NamedTuple):
     is_silent: bool = False  # it is open, and does not publish its power
 
 
+_NOWHERE = _Entry(())
+
+
 class SubstationIndex:
     """A view of many substations, which goes along with them."""
 
@@ -95,19 +98,23 @@ class SubstationIndex:
 
     def _put(self, substation: Substation) -> None:
         """Put a substation where it belongs now."""
-        before = self._entries.pop(substation, None)
-        if before is not None:
-            for ordered, key in before.places:
-                del ordered[bisect_left(ordered, key)]
-            self.capacity -= before.capacity
-            self._silent -= before.is_silent
+        before = self._entries.get(substation, _NOWHERE)
+        is_known = self._substations.get(substation.address) is substation
+        entry = self._entry(substation) if is_known else _NOWHERE
+        if not entry.capacity:
             self._finishes.take_out(substation)
-        if self._substations.get(substation.address) is substation:
-            entry = self._entries[substation] = self._entry(substation)
-            for ordered, key in entry.places:
-                insort(ordered, key)
-            self.capacity += entry.capacity
-            self._silent += entry.is_silent
+        if entry == before:  # most polls find what is known already
+            return
+        for ordered, key in before.places:
+            del ordered[bisect_left(ordered, key)]
+        for ordered, key in entry.places:
+            insort(ordered, key)
+        self.capacity += entry.capacity - before.capacity
+        self._silent += entry.is_silent - before.is_silent
+        if is_known:
+            self._entries[substation] = entry
+        else:
+            del self._entries[substation]
 
     def _entry(self, substation: Substation) -> _Entry:
         order, capacity = substation.order, substation.capacity

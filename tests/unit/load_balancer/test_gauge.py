@@ -392,6 +392,22 @@ def test_whatever_a_page_says_it_is_read_or_refused_in_a_few_words(text: str) ->
         assert 0 <= reading.capacity <= 1_000_000
 
 
+@given(st.lists(st.tuples(NAME, st.sampled_from([" ", "  ", "\t"]), VALUE), max_size=6))
+def test_series_without_labels_are_read_as_the_parser_reads_them(
+    lines: list[tuple[str, str, str]],
+) -> None:
+    without = "\n".join(f"{name}{space}{value}" for name, space, value in lines)
+    by_the_parser = "\n".join(f"{name}{{}}{space}{value}" for name, space, value in lines)
+    assert _reading_of(without) == _reading_of(by_the_parser)
+
+
+def _reading_of(text: str) -> Reading | None:
+    try:
+        return read_gauge(text, GaugeNames(default_capacity=4))
+    except UnreadableGauge:
+        return None
+
+
 @pytest.mark.parametrize(
     ("text", "names", "why"),
     [

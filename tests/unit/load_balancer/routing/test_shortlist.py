@@ -25,11 +25,11 @@ def test_the_chosen_the_best_and_the_fullest_are_kept(
 
     kept = shortlist(candidates, chosen)
 
-    assert len(kept) == min(16, len(candidates))
+    assert len(kept) == min(8, len(candidates))
     assert [one for one in candidates if one in kept] == list(kept)
     assert chosen in kept
     scores = sorted(one.score for one in candidates)
-    assert sorted(one.score for one in kept)[: min(13, len(kept))] == scores[: min(13, len(kept))]
+    assert sorted(one.score for one in kept)[: min(5, len(kept))] == scores[: min(5, len(kept))]
     assert max(one.score for one in kept) == scores[-1]
     assert max(one.load for one in kept) == max(one.load for one in candidates)
 
@@ -41,18 +41,18 @@ def test_of_those_passed_over_the_merely_full_go_first() -> None:
 
     kept = shortlist_reasons(ineligible)
 
-    assert kept == tuple((f"substation{n}", "down: refused") for n in range(0, 32, 2))
+    assert kept == tuple((f"substation{n}", "down: refused") for n in range(0, 16, 2))
 
 
 def test_a_few_passed_over_are_all_kept_in_order() -> None:
     ineligible = [
-        (f"substation{n}", "full (4 of 4)" if n % 2 else "down: refused") for n in range(16)
+        (f"substation{n}", "full (4 of 4)" if n % 2 else "down: refused") for n in range(8)
     ]
     assert shortlist_reasons(ineligible) == tuple(ineligible)
 
 
-def test_those_kept_are_16_of_17() -> None:
-    candidates = [candidate(n, n, 10) for n in range(17)]
-    assert shortlist(candidates[:16], candidates[3]) == tuple(candidates[:16])
-    assert shortlist(candidates, candidates[0]) == tuple(candidates[:15] + candidates[16:])
-    assert len(shortlist_reasons([("a", "down")] * 17)) == 16
+def test_those_kept_are_8_of_9() -> None:
+    candidates = [candidate(n, n, 10) for n in range(9)]
+    assert shortlist(candidates[:8], candidates[3]) == tuple(candidates[:8])
+    assert shortlist(candidates, candidates[0]) == tuple(candidates[:7] + candidates[8:])
+    assert len(shortlist_reasons([("a", "down")] * 9)) == 8
