@@ -19,7 +19,7 @@ export function advice(substation) {
       return { todo: whatToDoWhenDown(reason ?? ""), look: `${log}; ${runbook("SubstationDown")}` };
     case "over":
       return {
-        todo: "Find out who sends vehicles there past this balancer, or whether it has more points than it says.",
+        todo: "Find out who sends vehicles there without this balancer, or whether it has more points than it reports.",
         look: `Foreign and Gauge below; ${runbook("ChargesTooFast")}`,
       };
     case "doubt":
@@ -32,7 +32,7 @@ export function advice(substation) {
         };
       }
       if (substation.health === "draining") {
-        return { todo: "If nobody restarts it on purpose, find out why it shuts down.", look: log };
+        return { todo: "If nobody is restarting it, find out why it shuts down.", look: log };
       }
       if (substation.health === "unknown") {
         return { todo: "Wait a moment: it has not been polled yet.", look: "the balancer's log" };
@@ -44,7 +44,7 @@ export function advice(substation) {
         };
       }
       return {
-        todo: "See why its metrics page comes late: it is overloaded, or the network to it is.",
+        todo: "Find out why its metrics page is slow: the substation or its network may be overloaded.",
         look: `${log}; ${runbook("StaleGauge")}`,
       };
     default:
@@ -54,15 +54,15 @@ export function advice(substation) {
 
 /** @param {string} reason the balancer's */
 function whatToDoWhenDown(reason) {
-  if (/\b(page|prometheus|which is no)\b/i.test(reason)) {
-    return "Correct its metrics page, or its profile: it answers, but its load cannot be read.";
+  if (/\b(page|prometheus|which is not)\b/i.test(reason)) {
+    return "Correct its metrics page, or its profile: it responds, but its load cannot be read.";
   }
-  if (/refused/i.test(reason)) return "Start it: nothing listens at its address.";
+  if (/refused/i.test(reason)) return "Start it: nothing is listening at its address.";
   if (/\bname\b|looked up|no address/i.test(reason)) {
-    return "Correct its name in SUBSTATIONS, or have it found: its name leads nowhere.";
+    return "Correct its name in SUBSTATIONS, or the name server: its name does not resolve.";
   }
   if (/\b[45]\d\d\b|reset|broke|closed/i.test(reason)) {
-    return "See why it fails: it answers, but not as it should. Restart it if it does not recover.";
+    return "Find out why it fails: it responds with errors. Restart it if it does not recover.";
   }
-  return "See whether it is frozen, or cut off from the balancer; restart it if it is frozen.";
+  return "Check whether it is frozen or disconnected from the balancer; restart it if it is frozen.";
 }

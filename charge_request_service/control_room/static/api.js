@@ -6,7 +6,7 @@
  * @property {string} address
  * @property {"unknown" | "up" | "draining" | "down"} health
  * @property {string | null} reason
- * @property {boolean} drained whether an operator has it take nothing new
+ * @property {boolean} drained whether an operator is keeping new vehicles from it
  * @property {string | null} warning
  * @property {number | null} gauge
  * @property {number | null} gauge_age_s
@@ -41,7 +41,7 @@
  * @property {number | null} charging_s
  * @property {number | null} finish_s
  *
- * @typedef {object} SubstationHistory samples, oldest first; null is what was not known
+ * @typedef {object} SubstationHistory samples, oldest first; null if unknown
  * @property {string} name
  * @property {(number | null)[]} load
  * @property {(number | null)[]} power_kw
@@ -119,7 +119,7 @@
  */
 import { authorization } from "./key.js";
 
-/** An answer that says what is wrong (RFC 9457), by field where it can. */
+/** An error response (RFC 9457), with the fields at fault if it names them. */
 export class Problem extends Error {
   /**
    * @param {number} status
@@ -137,7 +137,7 @@ export class Problem extends Error {
   }
 }
 
-/** No answer at all: the gateway is gone, or silent for too long. */
+/** No response: the gateway is gone, or silent for too long. */
 export class NoAnswer extends Error {}
 
 /**
@@ -163,14 +163,14 @@ export async function call(method, path, { body, signal } = {}) {
     const name = error instanceof Error ? error.name : "";
     if (name === "AbortError") throw error;
     throw new NoAnswer(
-      name === "TimeoutError" ? "The gateway does not answer." : "The gateway cannot be reached.",
+      name === "TimeoutError" ? "The gateway does not respond." : "The gateway cannot be reached.",
     );
   }
   if (!response.ok) throw new Problem(response.status, answer);
   return { answer, date: Date.parse(response.headers.get("date") ?? "") };
 }
 
-/** What is no JSON counts as empty; a call that was broken off stays broken off.
+/** A response without JSON counts as empty; an aborted call stays aborted.
  * @param {unknown} error */
 function unlessAborted(error) {
   if (error instanceof SyntaxError) return {};

@@ -185,7 +185,7 @@ function doneText({ next_finish_s: first, last_finish_s: last }) {
 function freeText(substation) {
   if (substation.capacity === null) return "";
   if (substation.health === "down") return "As last known";
-  if (substation.health === "draining") return "Takes no new vehicle";
+  if (substation.health === "draining") return "Accepts no new vehicle";
   const over = overCapacity(substation);
   if (over) return `${number(over)} over capacity`;
   const free = substation.capacity - substation.load;

@@ -23,7 +23,7 @@ export class Cards {
 
   /** @param {Grid} grid @param {History} history @param {number} at */
   show({ substations, configuration_problem: problem }, history, at) {
-    tell(this.problem, problem ? `The file of substations is not in use: ${problem}` : "");
+    tell(this.problem, problem ? `The substations file is not in use: ${problem}` : "");
     this.problem.hidden = !problem;
     byId("cards-nothing").hidden = substations.length > 0;
     const present = new Set(substations.map((substation) => substation.address));

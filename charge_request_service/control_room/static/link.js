@@ -53,6 +53,6 @@ export class Link {
       this.seen === null
         ? "Nothing has been received yet."
         : `What is shown is from ${ago((performance.now() - this.seen) / 1000)}.`;
-    say(this.age, `${shown} Trying again by itself.`);
+    say(this.age, `${shown} Retrying automatically.`);
   }
 }

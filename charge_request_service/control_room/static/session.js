@@ -16,9 +16,9 @@ import { clock, lasting, number, power } from "./formatting.js";
 const EVERY_MS = 1000;
 const HASH = /^#session\/([A-Za-z0-9._:-]{1,64})$/;
 const KIND = {
-  plain: "held by its caller, who stops it by disconnecting",
+  plain: "plain: its caller waits, and stops it by disconnecting",
   keyed: "with an Idempotency-Key: its caller may come back",
-  async: "goes on by itself",
+  async: "asynchronous: continues without its caller",
 };
 
 export class SessionPanel {
@@ -154,7 +154,7 @@ export class SessionPanel {
     this.slots["decisions-table"].hidden = decisions.length === 0;
     say(
       this.slots["decisions-nothing"],
-      decisions.length ? "" : "The balancer has none: it was not sent anywhere yet, or that is too long ago.",
+      decisions.length ? "" : "The balancer has none: the session was not dispatched yet, or too long ago.",
     );
   }
 }

@@ -116,14 +116,14 @@ export class SessionList {
     enable(this.older, next !== null);
     const nothing = byId("sessions-nothing");
     nothing.hidden = sessions.length > 0;
-    say(nothing, next === null ? this.none() : "None of those looked at so far; there are older ones.");
+    say(nothing, next === null ? this.none() : "None so far; there are older sessions.");
     say(byId("sessions-page"), this.cursors.length > 1 ? `page ${this.cursors.length}` : "newest first");
   }
 
   none() {
-    if (this.cursors.length > 1) return "There are no older ones.";
-    if (this.vehicle.value.trim()) return "No session of a vehicle that told this name.";
-    return this.state.value === "open" ? "No vehicle waits or charges now." : "There is no such session.";
+    if (this.cursors.length > 1) return "There are no older sessions.";
+    if (this.vehicle.value.trim()) return "No session of a vehicle with this ID.";
+    return this.state.value === "open" ? "No vehicle is waiting or charging now." : "There is no such session.";
   }
 
   /** Take the rows away that are not listed any more. @param {Set<string>} listed */

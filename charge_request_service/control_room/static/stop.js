@@ -13,7 +13,7 @@ export function askToStop(session, stopped) {
   const got = number(session.energy_kwh ?? 0, 2);
   confirm({
     title: `Stop the charge of ${vehicle}?`,
-    text: `It has ${got} of ${number(kwh, 2)} kWh. It gets no more, and gives its point free.`,
+    text: `It has ${got} of ${number(kwh, 2)} kWh. It gets no more, and frees its point.`,
     action: "Stop the charge",
     async act() {
       const path = `sessions/${encodeURIComponent(session.session_id)}`;

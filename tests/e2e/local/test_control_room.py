@@ -81,8 +81,7 @@ def test_what_looks_wrong_is_reported_of_a_substation_that_is_up_and_of_the_file
     )
     expect(slot(page, "substation2", "warning")).to_be_hidden()
     expect(page.locator("#cards-problem")).to_have_text(
-        "The file of substations is not in use: substations.toml: [substations.north] url is "
-        "missing"
+        "The substations file is not in use: substations.toml: [substations.north] url is missing"
     )
     assert contrast_faults(page) == []
     page.unroute_all(behavior="wait")
@@ -284,7 +283,7 @@ def test_a_substation_that_stops_turns_unhealthy_within_three_seconds_and_comes_
     ("part", "fault", "says"),
     [
         ("gateway", "kill", "The gateway cannot be reached."),
-        ("gateway", "freeze", "The gateway does not answer."),
+        ("gateway", "freeze", "The gateway does not respond."),
         ("balancer", "kill", "The balancer cannot be reached"),
     ],
 )

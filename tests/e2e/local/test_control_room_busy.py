@@ -277,8 +277,8 @@ def test_what_needs_attention_comes_first_and_looks_it(page: Page, grid: Grid) -
     [
         ("Own", "this balancer sent there"),
         ("Foreign", "did not send"),
-        ("Gauge", "the substation itself said"),
-        ("Committed", "if the substation had no limit"),
+        ("Gauge", "that the substation reported"),
+        ("Committed", "together without a limit"),
     ],
 )
 def test_terms_explain_themselves_on_hover_and_on_focus(page: Page, term: str, says: str) -> None:

@@ -57,7 +57,7 @@ def test_the_page_asks_for_the_key_once_and_all_of_it_works_with_it(
 
     entry.fill("wrong")
     entry.press("Enter")
-    expect(page.locator("#key-fault")).to_contain_text("not known here")
+    expect(page.locator("#key-fault")).to_contain_text("unknown or was revoked")
     entry.fill("no key at all")
     entry.press("Enter")
     expect(page.locator("#key-fault")).to_contain_text("one word")
@@ -111,7 +111,7 @@ def test_a_key_that_is_revoked_is_asked_for_again_and_tried_again_by_itself(
     lines = file.read_text()
     file.write_text(f"another:{'0' * 64}\n")
 
-    expect(page.locator("#key-fault")).to_contain_text("not known here", timeout=15_000)
+    expect(page.locator("#key-fault")).to_contain_text("unknown or was revoked", timeout=15_000)
     file.write_text(lines)
 
     def is_let_in() -> None:

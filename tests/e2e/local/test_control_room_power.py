@@ -107,7 +107,9 @@ def test_a_vehicle_that_is_left_in_line_on_purpose_is_shown_so(
     expect(page.locator("#figure-waiting")).to_have_text("1")
     expect(page.locator("#figure-purpose")).to_have_text("1 on purpose")
     page.locator("#left").get_by_role("button").hover()
-    expect(page.get_by_role("tooltip")).to_contain_text("A point is free, but at a better one")
+    expect(page.get_by_role("tooltip")).to_contain_text(
+        "A point is free, but the vehicle will be charged sooner at a better one"
+    )
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
         assert contrast_faults(page) == []

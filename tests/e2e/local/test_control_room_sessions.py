@@ -316,7 +316,7 @@ def test_a_substation_that_is_down_says_what_to_do(page: Page, grid: Grid) -> No
     grid.substations[1].kill()
 
     expect(slot(page, "substation2", "todo")).to_have_text(
-        "Start it: nothing listens at its address.", timeout=10_000
+        "Start it: nothing is listening at its address.", timeout=10_000
     )
     expect(slot(page, "substation2", "look")).to_contain_text("the log of substation2")
     expect(card(page, "substation1").locator("[data-slot=advice]")).to_be_hidden()

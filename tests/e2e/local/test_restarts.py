@@ -107,7 +107,7 @@ def test_a_part_that_cannot_start_is_given_up_and_the_rest_stays(
             within_s=60,
         )
 
-    pauses = [f"started again in {pause} s" for pause in ("0.5", "1", "2", "4", "8")]
+    pauses = [f"restarted in {pause} s" for pause in ("0.5", "1", "2", "4", "8")]
     reported = program.said()
     assert [reported.count(pause) for pause in pauses] == [1] * 5
     assert requests.post(f"{program.url}/charge", timeout=10).json()["substation"] == "substation2"
