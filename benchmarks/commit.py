@@ -1,4 +1,4 @@
-"""The commit that a measurement ran on."""
+"""The commit of a measured version."""
 
 import subprocess
 
@@ -6,7 +6,7 @@ from local_stack.process import ROOT
 
 
 def describe() -> str | None:
-    """Tell the commit, with a plus where files differ from it; None outside a repository."""
+    """Return the commit, with a plus if files differ from it; None outside a repository."""
     try:
         commit = _git("rev-parse", "--short", "HEAD")
         changed = _git("status", "--porcelain", "--untracked-files=no", "--", ".", ":!*/results/*")

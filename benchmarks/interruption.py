@@ -1,4 +1,4 @@
-"""How a measurement ends that is told to stop."""
+"""How to end a measurement that is interrupted."""
 
 import signal
 from typing import NoReturn
@@ -8,9 +8,9 @@ WORDS = "interrupted; every process that was started has been ended"
 
 
 def raise_on_signal() -> None:
-    """Have Ctrl-C and SIGTERM raise KeyboardInterrupt, once.
+    """Raise KeyboardInterrupt on Ctrl-C and SIGTERM, once.
 
-    A second signal, from an impatient finger, would break off the end of the processes.
+    A second signal would interrupt the shutdown of the processes.
     """
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupt)

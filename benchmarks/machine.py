@@ -1,4 +1,4 @@
-"""The machine that a benchmark ran on, without a name by which it could be found."""
+"""The machine that a benchmark ran on, without identifying it."""
 
 import os
 import platform
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def describe() -> dict[str, str]:
-    """Tell processor, cores, memory, system and Python."""
+    """Return processor, cores, memory, system and Python version."""
     return {
         "processor": _processor(),
         "cores": str(cores()),
@@ -17,7 +17,7 @@ def describe() -> dict[str, str]:
 
 
 def cores() -> int:
-    """Count the processors that this process may use."""
+    """Return the number of CPUs that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1  # not Linux

@@ -1,4 +1,4 @@
-"""The folder that a measurement writes its results to."""
+"""The directory that a measurement writes its results to."""
 
 import argparse
 import tempfile
@@ -6,10 +6,10 @@ from pathlib import Path
 
 
 def made(parser: argparse.ArgumentParser, folder: Path | None) -> Path | None:
-    """Return a folder, made where it is missing; None, which is nothing to write, as it is.
+    """Create the directory if necessary and return it; return None for None.
 
-    One that cannot be written ends the program with a message before the measurement begins: its
-    results would be lost with it.
+    If it cannot be written, the program ends with a message before the measurement starts, whose
+    results would be lost.
     """
     if folder is None:
         return None

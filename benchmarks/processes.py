@@ -1,4 +1,4 @@
-"""The processes of a part, as the system sees them."""
+"""The operating system's view of a part's processes."""
 
 import psutil
 
@@ -6,6 +6,6 @@ from local_stack.process import Process
 
 
 def family(process: Process) -> list[psutil.Process]:
-    """List a process and all that it started."""
+    """Return a process and all its children."""
     top = psutil.Process(process.pid)
     return [top, *top.children(recursive=True)]

@@ -1,7 +1,4 @@
-"""The pieces of the benchmarks' pictures: SVG that follows the reader's light or dark setting.
-
-Pure.
-"""
+"""Elements of the benchmarks' charts: SVG with a light and a dark style. Pure."""
 
 from collections.abc import Sequence
 from html import escape
@@ -22,7 +19,7 @@ text{fill:#e6ebf0} .small{fill:#9fb0bf} .page{fill:#14191f} .cell{fill:#222b34} 
 
 
 def svg(width: float, height: float, label: str, parts: Sequence[str]) -> str:
-    """Put parts on a page of a size in pixels; `label` tells those who cannot see it."""
+    """Return an SVG of a size in pixels; `label` describes it for screen readers."""
     body = "\n".join(parts)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}" '
@@ -32,7 +29,7 @@ def svg(width: float, height: float, label: str, parts: Sequence[str]) -> str:
 
 
 def text(x: float, y: float, words: str, style: str = "") -> str:
-    """Write words, left-aligned on a base line unless the style says otherwise."""
+    """Draw a text, left-aligned on a baseline unless the style says otherwise."""
     kind = f' class="{style}"' if style else ""
     return f'<text x="{x:g}" y="{y:g}"{kind}>{escape(words)}</text>'
 

@@ -1,4 +1,1 @@
-"""This balancer and others in its place.
-
-The same real substations, the same vehicles, side by side.
-"""
+"""Compares this balancer with others in its place, with the same substations and vehicles."""

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.comparison`: patches the sockets before anything takes hold of them."""
+"""`python -m benchmarks.comparison`: patches the sockets before anything else imports them."""
 
 from gevent import monkey
 

@@ -1,4 +1,4 @@
-"""What must hold for this balancer, held against a benchmark's results. Pure."""
+"""The assertions on this balancer's results in a benchmark. Pure."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -7,17 +7,15 @@ from benchmarks.comparison.figures import Figures
 from benchmarks.comparison.results import Results, SceneResult
 
 OURS = "ours"
-# "No worse than a contender": by no more than runs of a contender differ among themselves, by
-# chance.
+# "No worse than a contender": within the random variation between runs of one contender.
 SAME = 0.01
-# Within so much of the all-knowing chooser, in the scenes in which no substation fails.
+# Maximum distance from the all-knowing chooser, in scenes in which no substation fails.
 NEAR_THE_LIMIT = 0.05
 _NEAR_THE_LIMIT_IN = ("burst", "rush hour", "unequal substations")
-# Where unlike substations share power: mean time over that of HAProxy with the better of its
-# weights.
+# If different substations share power: mean time relative to HAProxy with the better weights.
 OF_HAPROXY = 0.6
 _HAPROXY = ("haproxy", "haproxy-limits")
-# What must not happen, and how often it did; no clock is needed to see it.
+# What must never happen, with a count of how often it did; independent of timing.
 _NEVER: Sequence[tuple[str, Callable[[Figures], int]]] = (
     ("no vehicle is lost", lambda one: one.lost),
     ("no vehicle is refused while a point is free", lambda one: one.refused_while_free),
@@ -32,16 +30,16 @@ _NEVER: Sequence[tuple[str, Callable[[Figures], int]]] = (
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that must hold, and whether it does."""
+    """One assertion, and whether it holds."""
 
     words: str
     kept: bool
     evidence: str
-    is_timed: bool = False  # rests on times, which a busy machine blurs
+    is_timed: bool = False  # depends on times, which vary on a busy machine
 
 
 def findings(results: Results) -> list[Finding]:
-    """Judge this balancer; nothing where it did not take part."""
+    """Check this balancer; empty if it did not take part."""
     scenes = [scene for scene in results.scenes if OURS in scene.runs]
     if not scenes:
         return []
@@ -54,7 +52,7 @@ def findings(results: Results) -> list[Finding]:
 
 
 def is_flawed(figures: Figures) -> bool:
-    """Tell whether something happened in a run that must not, however busy the machine was."""
+    """Return whether a run has an error that a busy machine does not excuse."""
     return any(count(figures) for _, count in _NEVER)
 
 
@@ -81,7 +79,7 @@ def _no_slower(scene: SceneResult) -> Finding:
 
 
 def _comparable(scene: SceneResult) -> Iterator[tuple[str, float]]:
-    """List the contenders that charged every vehicle: the others' times are of other vehicles."""
+    """Yield the contenders that charged every vehicle: other times are not comparable."""
     for key, run in scene.runs.items():
         if key != OURS and run.figures.charged_all:
             yield key, run.figures.ratio

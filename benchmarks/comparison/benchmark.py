@@ -1,4 +1,4 @@
-"""The whole benchmark: every scene with every contender that is there, one run after the other."""
+"""The whole benchmark: every scene with every installed contender, one run after the other."""
 
 import tempfile
 import time
@@ -18,17 +18,17 @@ from benchmarks.comparison.scenes import Scene
 from benchmarks.comparison.testbed import GridUnderTest, Run
 from load_tester.progress import Progress
 
-# Between two looks at the substations' loads, as they are kept for the pictures, seconds.
+# Interval at which the substations' loads are recorded for the charts, seconds.
 STEP_S = 0.1
-# Others may use this share of the processors during a run; else it is played again, so many times
-# at most, and only as long as the whole benchmark keeps to its time, seconds.
+# Maximum share of the CPUs that other programs may use during a run. Above it the run is repeated,
+# this many times at most, and only while the benchmark keeps within its time, seconds.
 QUIET = 0.1
 _MAX_REPEATS = 2
 _MAX_S, _MAX_QUICK_S = 1080.0, 165.0
 
 
 class Benchmark:
-    """One benchmark under way, with its progress on a console."""
+    """One benchmark in progress, which it reports on a console."""
 
     def __init__(self, options: Options, console: Console) -> None:
         self._options = options
@@ -43,7 +43,7 @@ class Benchmark:
         """Run everything.
 
         Raises:
-            StartError: a process did not come up.
+            StartError: a process did not start.
             RuntimeError: no contender is installed, or the generator failed.
         """
         self._look_around()
@@ -95,10 +95,10 @@ class Benchmark:
         )
 
     def _play(self, scene: Scene, contender: Contender, folder: Path) -> ContenderRun:
-        """Play a scene, and once more where others kept the machine too busy to tell times.
+        """Play a scene; repeat it if other programs kept the machine too busy to measure times.
 
-        A run in which this balancer did what it must not is never thrown away, however busy the
-        machine was: neither the first one nor one that was meant to be quieter.
+        A run in which this balancer made an error is never discarded, however busy the machine was:
+        neither the first run nor a repetition.
         """
         best = self._play_once(scene, contender, folder)
         for _ in range(_MAX_REPEATS):
@@ -116,7 +116,7 @@ class Benchmark:
         return best
 
     def _time_is_up(self) -> bool:
-        """Tell whether one more run would take the whole benchmark past its time."""
+        """Return whether one more run would exceed the benchmark's time."""
         took_s = time.monotonic() - self._began
         left = self._total - self._done
         most_s = _MAX_QUICK_S if self._options.quick else _MAX_S
@@ -130,7 +130,7 @@ class Benchmark:
 
     @property
     def _scenes(self) -> list[Scene]:
-        """The scenes that anybody plays."""
+        """The scenes that at least one contender plays."""
         return [
             scene
             for scene in self._options.scenes
@@ -174,12 +174,12 @@ def _reported_of_others(found: Figures) -> str:
     return f"others used {found.others_share or 0.0:.0%} of the machine"
 
 
-# A vehicle that is sent later than this after it was due is worth a word, seconds.
+# Report a delay of the generator above this, seconds.
 _LATE_S = 0.1
 
 
 def _loads(scene: Scene, run: Run) -> Iterator[list[int | None]]:
-    """Look at each substation every `STEP_S`, until the last vehicle has its end."""
+    """Record the load of each substation every `STEP_S` until the last vehicle has ended."""
     last = max(charge.ended for charge in run.record.charges)
     steps = ceil(min(last, 2 * scene.ends_at) / STEP_S)
     for substation in occupancies(scene, run):

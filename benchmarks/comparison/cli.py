@@ -1,4 +1,4 @@
-"""The command: runs the benchmark, says what does not hold, writes the report."""
+"""The command: runs the benchmark, prints failed assertions, writes the report."""
 
 import signal
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ RESULTS_FILE, REPORT_FILE = "comparison.json", "comparison.md"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run it; the exit status is 1 where something is broken that needs no clock to be seen."""
+    """Run it; the exit status is 1 after an error that does not depend on timing."""
     options = parse(arguments)
     console = Console(highlight=False)
     _interrupt_cleanly()
@@ -44,10 +44,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _interrupt_cleanly() -> None:
-    """Have Ctrl-C and SIGTERM raise KeyboardInterrupt here, once, whatever greenlet runs.
+    """Raise KeyboardInterrupt here on Ctrl-C and SIGTERM, once, whatever greenlet is running.
 
-    Python would raise it in any greenlet, such as a vehicle's; and a second one, from an impatient
-    finger, would break off the end of the processes that the first has begun.
+    Python would raise it in any greenlet, such as a vehicle's. A second signal would interrupt the
+    shutdown of the processes.
     """
     here = gevent.getcurrent()
     reported = False
@@ -63,15 +63,15 @@ def _interrupt_cleanly() -> None:
 
 
 def write(results: Results, folder: Path) -> None:
-    """Write the results and what is drawn from them."""
+    """Write the results and everything derived from them."""
     results.save(folder / RESULTS_FILE)
-    # From the file, whose numbers are rounded: so it can be drawn again, to the letter.
+    # From the file, whose numbers are rounded: so the result can be reproduced exactly.
     for name, text in drawn_from(load(folder / RESULTS_FILE)).items():
         (folder / name).write_text(text, encoding="utf-8")
 
 
 def drawn_from(results: Results) -> dict[str, str]:
-    """Draw the report and its pictures, by the names of their files."""
+    """Return the report and its charts, by the names of their files."""
     pictures = {
         f"comparison-{name.replace(' ', '-')}.svg": text for name, text in picture.pictures(results)
     }

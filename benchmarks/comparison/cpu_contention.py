@@ -1,7 +1,7 @@
-"""How much of the machine others used during a run: what blurs times without being seen in them.
+"""How much CPU time other programs used during a run, which affects times without being visible.
 
-Linux only; elsewhere, and where the machine's figures are not those of the processors that this
-process may use (as in some containers), nothing is told.
+Linux only. Elsewhere, and if the system's figures do not cover exactly this process' CPUs (as in
+some containers), nothing is reported.
 """
 
 import os
@@ -11,21 +11,21 @@ from pathlib import Path
 from benchmarks.machine import cores
 
 _PROC = Path("/proc")
-# Of /proc/stat's columns: user, nice, system, irq, softirq and steal are work, the rest is rest.
+# Columns of /proc/stat: user, nice, system, irq, softirq and steal count as work.
 _WORK = (0, 1, 2, 5, 6, 7)
-# Of /proc/PID/stat's, after the name: session, user and system time in ticks.
+# Columns of /proc/PID/stat after the name: session, user and system time in ticks.
 _SESSION, _USER, _SYSTEM = 3, 11, 12
 
 
 class CpuContention:
-    """Watches the processors for one run."""
+    """Measures the CPUs during one run."""
 
     def __init__(self, sessions: Callable[[], Collection[int]], proc: Path = _PROC) -> None:
-        """Begin to watch.
+        """Start to measure.
 
         Args:
-            sessions: tells the sessions (ids of their leaders) that belong to the run.
-            proc: where the system's figures are.
+            sessions: returns the sessions (IDs of their leaders) of the run's own processes.
+            proc: the proc file system.
         """
         self._sessions = sessions
         self._proc = proc
@@ -35,9 +35,9 @@ class CpuContention:
         self.look()
 
     def look(self) -> None:
-        """Note what the run's own processes have used; to be called before one is killed."""
+        """Record the CPU time of the run's own processes; call this before killing one."""
         sessions = self._sessions()
-        # What is there at the first look has worked before; what comes later has not.
+        # Processes found at the first look have used time before; later ones have not.
         is_first = not self._last
         for entry in self._proc.iterdir():
             if not entry.name.isdigit():
@@ -53,7 +53,7 @@ class CpuContention:
                 self._last[pid] = used
 
     def share(self) -> float | None:
-        """Return the share (0 to 1) of the processors' time that others have used since."""
+        """Return the share (0 to 1) of CPU time that other programs have used since the start."""
         self.look()
         now = self._machine()
         if self._began is None or now is None or now[1] == self._began[1]:
@@ -63,7 +63,7 @@ class CpuContention:
         return max(0.0, (work - own) / time)
 
     def _machine(self) -> tuple[int, int] | None:
-        """Return the ticks worked and passed, over all processors."""
+        """Return the ticks of work and in total, over all CPUs."""
         try:
             lines = (self._proc / "stat").read_text().splitlines()
         except OSError:

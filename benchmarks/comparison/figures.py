@@ -1,7 +1,4 @@
-"""What a run shows of a contender: how its vehicles fared, and how it used the substations.
-
-Pure.
-"""
+"""The figures of a contender's run: times of its vehicles, and use of the substations. Pure."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -15,41 +12,41 @@ from load_tester.latency import Spread
 from load_tester.vehicle import Charge, Outcome
 from local_stack.session_logs import peak_load
 
-# A point counts as free for a refused vehicle if it had been free for longer than this, seconds.
+# A refusal counts as avoidable if a point had been free for longer than this, seconds.
 FREE_FOR_S = 0.05
-# A log line is written a moment after what it tells of, and a busy machine makes that moment long:
-# attempts that overlap by less than twice this, seconds, are taken to have followed each other.
+# A log line is written slightly after its event, on a busy machine even later. Attempts that
+# overlap by less than twice this count as consecutive, seconds.
 _BLUR_S = 0.005
 _NEVER = 1e9
 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Of one contender in one scene.
+    """The figures of one contender in one scene.
 
-    Times in seconds; imbalance in shares of a substation's points.
+    Times in seconds; imbalance as a share of a substation's points.
     """
 
     vehicles: int
-    lost: int  # got no 200: refused, broken off, or gave up
-    refused_while_free: int  # of the lost: told no although a point was free
+    lost: int  # got no 200: refused, disconnected, or gave up
+    refused_while_free: int  # of the lost: refused although a point was free
     charged_twice: int
-    mean_s: float  # from due to charged, of those charged; 0 where none was
+    mean_s: float  # from due to charged, for charged vehicles; 0 if there were none
     p50_s: float
     p99_s: float
     limit: Limit
     mean_imbalance: float
     worst_imbalance: float
-    over_capacity: int  # most vehicles at a substation beyond its capacity
-    sent_to_full: int  # times that a vehicle came to a substation that had to turn it away
+    over_capacity: int  # maximum number of vehicles at a substation beyond its capacity
+    sent_to_full: int  # number of vehicles sent to a substation that had to refuse them
     bypass_vehicles: int
     bypass_vehicles_turned_away: int
-    latest_send_s: float  # how late the generator itself was, at worst
-    others_share: float | None  # of the processors' time, used by others meanwhile; None: not known
+    latest_send_s: float  # maximum delay of the generator itself
+    others_share: float | None  # share of CPU time used by other programs; None: unknown
 
     @property
     def ratio(self) -> float:
-        """Mean time to charge over the limit's."""
+        """Mean time to charge relative to the limit's."""
         return self.mean_s / self.limit.mean_s
 
     @property
@@ -59,7 +56,7 @@ class Figures:
 
 
 def figures(scene: Scene, run: Run) -> Figures:
-    """Sum a run up."""
+    """Compute the figures of a run."""
     record = run.record
     substations = occupancies(scene, run)
     spread = Spread.of(
@@ -98,7 +95,7 @@ def figures(scene: Scene, run: Run) -> Figures:
 
 
 def as_seen(faults: Sequence[Fault], run: Run) -> list[Fault]:
-    """Have a substation that was started again start at the moment at which it was ready."""
+    """Return the faults, with restarted substations starting when they were ready."""
     return [
         Fault(run.ready_again.get(fault.substation, _NEVER), fault.what, fault.substation)
         if fault.what == "starts"
@@ -108,7 +105,7 @@ def as_seen(faults: Sequence[Fault], run: Run) -> list[Fault]:
 
 
 def occupancies(scene: Scene, run: Run) -> list[Occupancy]:
-    """Tell how full each substation was over the run."""
+    """Return how full each substation was over the run."""
     faults = as_seen(run.record.faults, run)
     return [
         Occupancy(
@@ -124,10 +121,10 @@ def occupancies(scene: Scene, run: Run) -> list[Occupancy]:
 
 
 def _away(faults: Sequence[Fault], substation: int, longest_s: float) -> list[Away]:
-    """List when a substation could not be used.
+    """Return when a substation could not be used.
 
-    What a killed substation held is not in its log, so it is not looked at from the moment on at
-    which the first of those vehicles may have come.
+    The log of a killed substation lacks the vehicles that it had, so it is excluded from when the
+    first of them may have arrived.
     """
     away: list[Away] = []
     since: float | None = None
@@ -145,7 +142,7 @@ def _away(faults: Sequence[Fault], substation: int, longest_s: float) -> list[Aw
 
 
 def _was_avoidable(charge: Charge, substations: Sequence[Occupancy]) -> bool:
-    """Tell whether a vehicle was told no although a point had been free for a while."""
+    """Return whether a vehicle was refused although a point had been free for a while."""
     if charge.outcome is Outcome.CHARGED or charge.status is None:
         return False
     return any(substation.was_free(charge.ended, FREE_FOR_S) for substation in substations)

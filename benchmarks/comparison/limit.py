@@ -1,10 +1,9 @@
-"""The limit: an all-knowing chooser, simulated on the vehicles and faults of a run.
+"""The limit: an all-knowing chooser, simulated with the vehicles and faults of a run.
 
-It sees every substation as it is, at once and without any distance, has one line for all, and moves
-what a dead or frozen substation held in the same moment (`benchmarks/simulation` has it as A
-baseline). No balancer can do so. It chooses by load alone, so it is no limit where unlike
-substations share
-power: a lower bound stands in for it there.
+It sees every substation immediately, has one queue for all, and moves the vehicles of a dead or
+frozen substation at once (`benchmarks/simulation` has it as a baseline). No real balancer can do
+so. It chooses by load only, so it is not a limit if different substations share power: a lower
+bound replaces it there.
 """
 
 from collections.abc import Sequence
@@ -23,22 +22,22 @@ from load_balancer.routing.demand import Demand
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """What the all-knowing chooser did with the same vehicles. Times in seconds.
+    """The result of the all-knowing chooser with the same vehicles. Times in seconds.
 
-    Of a lower bound there is only the mean.
+    A lower bound has only the mean.
     """
 
     mean_s: float
     p50_s: float | None = None
     p99_s: float | None = None
-    # Mean, of the fullest against the emptiest substation, as shares of their points.
+    # Mean difference between the fullest and the emptiest substation, as shares of their points.
     imbalance: float | None = None
 
 
 def limit(scene: Scene, faults: Sequence[Fault]) -> Limit:
-    """Simulate a scene, with the faults at the moments at which they happened in a run.
+    """Simulate a scene, with the faults at the times when they happened in a run.
 
-    Where substations share power: bound it, without faults.
+    If substations share power, compute the lower bound, without faults.
     """
     if scene.shares_power:
         return Limit(_bound_s(scene))
@@ -47,7 +46,7 @@ def limit(scene: Scene, faults: Sequence[Fault]) -> Limit:
 
 
 def simulated(scene: Scene, faults: Sequence[Fault]) -> SimulatedScene:
-    """Return a scene as it is simulated."""
+    """Return a scene in its simulated form."""
     names = [substation.name for substation in scene.substations]
 
     def vehicles(_random: Random) -> list[Arrival]:
@@ -74,11 +73,11 @@ def simulated(scene: Scene, faults: Sequence[Fault]) -> SimulatedScene:
 
 
 def _bound_s(scene: Scene) -> float:
-    """Bound the mean time, seconds."""
+    """Return the lower bound of the mean time, seconds."""
     vehicles = [
         Arrival(one.due, Demand(one.kwh, one.max_power_kw, one.battery_kwh, one.soc), 0.0)
         for one in scene.vehicles
     ]
-    # Whoever is not charged by then has disconnected.
+    # A vehicle that is not charged by then has disconnected.
     until = scene.ends_at + scene.patience_s
     return lower_bound_s(vehicles, scene.substations, scene.time_scale, until)

@@ -1,4 +1,4 @@
-"""How full each substation was at each moment, from its log. Pure; times in seconds of the run."""
+"""How full each substation was over time, from its log. Pure; times in seconds of the run."""
 
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
@@ -9,19 +9,19 @@ from math import inf
 
 @dataclass(frozen=True, slots=True)
 class Away:
-    """A stretch of time in which a substation could not be used, or its log does not tell."""
+    """A period in which a substation could not be used, or its log is incomplete."""
 
     since: float
     until: float
 
 
 class Occupancy:
-    """One substation's taken points over a run."""
+    """The occupied points of one substation over a run."""
 
     def __init__(
         self, capacity: int, stays: Iterable[tuple[float, float]], away: Sequence[Away] = ()
     ) -> None:
-        """Add up stays (begin and end of each) at a substation of a capacity."""
+        """Add up the stays (start and end of each) at a substation."""
         self.capacity = capacity
         self._away = tuple(away)
         changes: list[tuple[float, int]] = []
@@ -40,19 +40,19 @@ class Occupancy:
 
     @property
     def moments(self) -> Sequence[float]:
-        """When something changed."""
+        """The times at which something changed."""
         return self._moments[1:] + [at for one in self._away for at in (one.since, one.until)]
 
     def load(self, at: float) -> int:
-        """Count the vehicles there at a moment."""
+        """Return the number of vehicles there at a time."""
         return self._loads[bisect_right(self._moments, at) - 1]
 
     def is_usable(self, at: float) -> bool:
-        """Tell whether a vehicle could have been sent there at a moment."""
+        """Return whether a vehicle could have been sent there at a time."""
         return not any(one.since <= at < one.until for one in self._away)
 
     def was_free(self, at: float, for_s: float) -> bool:
-        """Tell whether a point of a usable substation had been free for some time at a moment."""
+        """Return whether a point of a usable substation had been free for some time."""
         since = at - for_s
         if any(one.since <= at and since < one.until for one in self._away):
             return False
@@ -63,10 +63,10 @@ class Occupancy:
 
 @dataclass(frozen=True, slots=True)
 class Imbalance:
-    """Between the fullest and the emptiest usable substation, as shares of their points (0 to 1).
+    """Difference between the fullest and the emptiest usable substation, as shares of their points.
 
-    `worst` is the worst tenth of a second, each taken at its mean: what lasts for a millisecond,
-    as while a burst is being handed out, is no imbalance.
+    `worst` is the maximum over intervals of a tenth of a second, each taken at its mean:
+    differences of a millisecond, as while a burst is distributed, do not count.
     """
 
     mean: float
@@ -77,7 +77,7 @@ _WINDOW_S = 0.1
 
 
 def imbalance(substations: Sequence[Occupancy], until: float) -> Imbalance:
-    """Measure from 0 to a moment, by the time that each state lasted."""
+    """Compute the imbalance from 0 to a time, weighted by how long each state lasted."""
     count = max(1, round(until / _WINDOW_S))
     windows = [0.0] * count
     edges = {index * until / count for index in range(count + 1)}

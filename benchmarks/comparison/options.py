@@ -1,4 +1,4 @@
-"""What the command can be told."""
+"""The options of the command."""
 
 import argparse
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """A benchmark as asked for."""
+    """The parsed options."""
 
     quick: bool
     seed: int
@@ -26,13 +26,13 @@ class Options:
 
 
 def parse(arguments: Sequence[str] | None) -> Options:
-    """Read the command line; one that cannot be read ends the program with a message."""
+    """Parse the command line; an error ends the program with a message."""
     every = {_slug(scene.name): scene for scene in scenes(quick=False)}
     contenders = {contender.key: contender for contender in CONTENDERS}
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.comparison",
-        description="Put this balancer and others in the same place, before the same substations "
-        "and the same vehicles, and compare.",
+        description="Put this balancer and others in the same place, with the same substations and "
+        "the same vehicles, and compare them.",
     )
     parser.add_argument(
         "--quick", action="store_true", help="three scenes at half their length: under 3 minutes"
@@ -41,13 +41,13 @@ def parse(arguments: Sequence[str] | None) -> Options:
     parser.add_argument(
         "--rivals", dest="contenders", metavar="A,B", help=f"only these of {_listed(contenders)}"
     )
-    parser.add_argument("--seed", type=int, default=1, help="draw other vehicles (default: 1)")
+    parser.add_argument("--seed", type=int, default=1, help="seed of the vehicles (default: 1)")
     parser.add_argument(
         "--out",
         type=Path,
         metavar="FOLDER",
-        help="where to write the report; a whole run writes to benchmarks/results, any other "
-        "writes nothing unless told where",
+        help="directory of the report; a whole run writes to benchmarks/results, any other "
+        "writes nothing by default",
     )
     given = parser.parse_args(arguments)
     in_part = given.quick or given.scenes or given.contenders or given.seed != 1
@@ -67,7 +67,7 @@ def parse(arguments: Sequence[str] | None) -> Options:
 def _choose(
     parser: argparse.ArgumentParser, option: str, given: str | None, known: Mapping[str, T]
 ) -> list[T]:
-    """Pick what is named, in the order in which it is known; all where nothing is."""
+    """Return the named items in their known order; all if none is named."""
     if given is None:
         return list(known.values())
     named = {name.strip() for name in given.split(",")}

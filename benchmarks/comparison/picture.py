@@ -1,4 +1,4 @@
-"""The pictures, as SVG text that follows the reader's light or dark setting. Pure."""
+"""The charts, as SVG with a light and a dark style. Pure."""
 
 from collections.abc import Iterator, Sequence
 from html import escape
@@ -10,17 +10,17 @@ from benchmarks.svg import box, svg, text
 
 _SUBSTATION_STYLES = 4
 
-# Of the overview.
+# Dimensions of the overview.
 _NAME_WIDTH, _CELL_WIDTH, _CELL_HEIGHT, _GAP, _HEAD = 210, 112, 52, 6, 84
-# A bar of the overview is full at this much over the limit.
+# Excess over the limit at which a bar of the overview is full.
 _FULL_BAR = 0.25
 
-# Of a scene's loads.
+# Dimensions of a scene's loads.
 _PANEL_LEFT, _PANEL_WIDTH, _PANEL_HEIGHT, _PANEL_GAP = 250, 620, 58, 16
 
 
 def pictures(results: Results) -> Iterator[tuple[str, str]]:
-    """Draw an overview, and the loads where substations are unlike or something happens to them."""
+    """Yield an overview, and the loads of scenes with different substations or with faults."""
     yield "overview", overview(results)
     for scene in results.scenes:
         if scene.shares_power or any(_has_a_story(run) for run in scene.runs.values()):
@@ -89,7 +89,7 @@ def _cell(x: float, y: float, title: str, figures: Figures) -> Iterator[str]:
 
 
 def loads(scene: SceneResult, results: Results) -> str:
-    """Draw, for each contender, how full each substation was over time."""
+    """Draw how full each substation was over time, for each contender."""
     steps = max(len(substation) for run in scene.runs.values() for substation in run.loads)
     width = _PANEL_LEFT + _PANEL_WIDTH + 20
     entrants = [entrant for entrant in results.entrants if entrant.key in scene.runs]
@@ -146,7 +146,7 @@ def _panel(scene: SceneResult, run: ContenderRun, top: float, steps: int) -> Ite
 
 
 def _stretches(substation: Sequence[int | None], *, away: bool) -> Iterator[tuple[int, int]]:
-    """List the stretches (first step, step after the last) with a substation away, or not."""
+    """Yield the periods (first step, step after the last) with a substation away, or not."""
     for is_away, group in groupby(enumerate(substation), key=lambda pair: pair[1] is None):
         steps = [step for step, _ in group]
         if is_away is away:

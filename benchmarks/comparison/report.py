@@ -1,4 +1,4 @@
-"""The report: how to read it, what holds, and one table a scene. Pure."""
+"""The report: how to read it, the assertions, and one table per scene. Pure."""
 
 from collections.abc import Callable, Iterator, Sequence
 
@@ -54,7 +54,7 @@ _BYPASS_VEHICLES: _Column = ("bypass vehicles", lambda one: str(one.bypass_vehic
 
 
 def write(results: Results) -> str:
-    """Write the report."""
+    """Return the report."""
     return "\n".join(
         [
             _INTRODUCTION,
@@ -69,7 +69,7 @@ def write(results: Results) -> str:
 
 
 def overview(results: Results) -> Iterator[str]:
-    """Lay out the one table that says most: mean time over the limit, and vehicles lost."""
+    """Yield the main table: mean time over the limit, and vehicles lost."""
     yield "Mean time to charge relative to an all-knowing chooser (where unlike substations share"
     yield "power: to a lower bound), vehicles lost, and bypass vehicles: vehicles that bypass the"
     yield "balancer and found their substation full. -: not run, because it would equal another"

@@ -1,4 +1,4 @@
-"""What a whole benchmark found, and how it is kept in a file: all else is drawn from this."""
+"""The results of a benchmark, and their file, from which everything else is derived."""
 
 import json
 import re
@@ -9,17 +9,17 @@ from pydantic import TypeAdapter, ValidationError
 
 from benchmarks.comparison.figures import Figures
 
-# A list of numbers, one a line, as `json` indents it; it reads and compares better on one line.
+# Lists of numbers, which `json` indents one per line: they are easier to compare on one line.
 _NUMBERS = re.compile(r"\[\s*((?:(?:\d+|null),?\s*)+)\]")
 
 
 @dataclass(frozen=True, slots=True)
 class ContenderRun:
-    """One contender in one scene."""
+    """One contender's run in one scene."""
 
     figures: Figures
-    # By substation: vehicles there at the end of each `Results.step_s`; None while it could not be
-    # used, or its log does not tell.
+    # By substation: vehicles at the end of each `Results.step_s`; None while it could not be used,
+    # or its log is incomplete.
     loads: list[list[int | None]]
 
 
@@ -31,18 +31,17 @@ class SceneResult:
     story: str
     substation_names: list[str]
     capacities: list[int]
-    runs: dict[str, ContenderRun]  # of those that play it
-    # Where substations share power, times are told in their minutes, and the limit is a lower
-    # bound.
+    runs: dict[str, ContenderRun]  # of the contenders that play it
+    # If substations share power, times are in their minutes, and the limit is a lower bound.
     time_scale: float | None = None
 
     @property
     def shares_power(self) -> bool:
-        """Whether substations give less than all of their points could."""
+        """Whether substations give less than the sum of their points."""
         return self.time_scale is not None
 
     def minutes(self, seconds: float) -> float:
-        """Tell a time in minutes of the substations."""
+        """Convert a time to minutes of the substations."""
         return seconds * (self.time_scale or 1.0) / 60
 
 
@@ -57,7 +56,7 @@ class Entrant:
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """A whole benchmark."""
+    """The results of a whole benchmark."""
 
     quick: bool
     seed: int
@@ -65,7 +64,7 @@ class Results:
     took_s: float
     machine: dict[str, str]
     entrants: list[Entrant]
-    skipped: dict[str, str]  # by name of a contender: why it did not take part
+    skipped: dict[str, str]  # by contender's name: why it did not take part
     scenes: list[SceneResult]
 
     def save(self, file: Path) -> None:
@@ -75,14 +74,14 @@ class Results:
 
 
 class ResultsError(ValueError):
-    """A file of results that cannot be read; the message names it and the fault."""
+    """A results file cannot be read; the message names it and the fault."""
 
 
 def load(file: Path) -> Results:
-    """Read what `Results.save` wrote.
+    """Read the file that `Results.save` wrote.
 
     Raises:
-        ResultsError: it is missing, or something else.
+        ResultsError: it does not exist, or is something else.
     """
     try:
         return TypeAdapter(Results).validate_json(file.read_bytes())
@@ -101,7 +100,7 @@ def _join(numbers: re.Match[str]) -> str:
 
 
 def _rounded(value: object) -> object:
-    """Keep figures to a tenth of a millisecond or of a per mille: the rest is noise."""
+    """Round figures to a tenth of a millisecond or of a per mille: the rest is noise."""
     if isinstance(value, float):
         return round(value, 4)
     if isinstance(value, dict):

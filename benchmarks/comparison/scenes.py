@@ -1,9 +1,7 @@
-"""The scenes: which substations, which vehicles, and what happens to the substations.
+"""The scenes: substations, vehicles, and faults of the substations.
 
-Pure, drawn from a seed.
-
-Times in seconds from the scene's beginning. Vehicles take 1 to 2 s each, but for the scene in which
-substations share power: there they are those of the simulated scenes.
+Pure, drawn from a seed. Times in seconds from the start of the scene. Vehicles take 1 to 2 s each,
+except if substations share power: that scene has the vehicles of the simulated scenes.
 """
 
 from collections.abc import Callable, Sequence
@@ -21,15 +19,15 @@ from load_tester.vehicle import Vehicle
 
 MIN_S, MAX_S = 1.0, 2.0
 MEAN_S = (MIN_S + MAX_S) / 2
-# A vehicle that has no answer by then disconnects: lost, seconds.
+# A vehicle that has no response by then disconnects and counts as lost, seconds.
 PATIENCE_S = 25.0
 _LENGTH_S = 9.0
-# Between two vehicles of a burst: so that they are in the same order for every contender. Who is
-# first in the queue changes the mean time by more than what there is to measure.
+# Time between two vehicles of a burst, so that every contender gets them in the same order. The
+# order in the queue changes the mean time by more than the differences to be measured.
 _BURST_SPACING_S = 0.0025
 KWH_PER_S = POINT_POWER_KW * TIME_SCALE / 3600
-# Where power is shared, an hour of the substations takes a second: what the hops and polls between
-# cost stays small, and the scene short (docs/benchmark.md).
+# If power is shared, an hour of the substations takes a second: hops and polls then cost little in
+# comparison, and the scene is short (docs/benchmark.md).
 _POWER_TIME_SCALE = 3600.0
 _POWER_LENGTH_H = 30.0
 _POWER_LOAD = 0.9
@@ -39,7 +37,7 @@ What = Literal["is killed", "starts", "freezes", "thaws"]
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Something that happens to a substation (by its number, from 0) at a moment."""
+    """A fault of a substation (by its number, from 0) at a time."""
 
     at: float
     what: What
@@ -48,7 +46,7 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class BypassTraffic:
-    """Vehicles that drive straight to a substation (by its number, from 0), past the balancer."""
+    """Vehicles that go directly to a substation (by its number, from 0), bypassing the balancer."""
 
     substation: int
     vehicles: tuple[Vehicle, ...]
@@ -56,13 +54,13 @@ class BypassTraffic:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """A story that every contender is put through."""
+    """A scene that every contender plays."""
 
     name: str
     story: str
     substations: tuple[SubstationSpec, ...]
     vehicles: tuple[Vehicle, ...]
-    ends_at: float  # no vehicle comes later, or (burst) the substations still have enough to do
+    ends_at: float  # no vehicle arrives later, or (burst) the substations still have enough to do
     bypass_vehicles: BypassTraffic | None = None
     faults: tuple[Fault, ...] = ()
     time_scale: float = TIME_SCALE
@@ -71,17 +69,17 @@ class Scene:
 
     @property
     def capacities(self) -> tuple[int, ...]:
-        """The substations' points, in order."""
+        """Number of points of each substation, in order."""
         return tuple(substation.capacity for substation in self.substations)
 
     @property
     def shares_power(self) -> bool:
-        """Whether the substations give less than all of their points could."""
+        """Whether the substations give less than the sum of their points."""
         return any(substation.power_limit_kw is not None for substation in self.substations)
 
 
 def substations_of(*capacities: int) -> tuple[SubstationSpec, ...]:
-    """Lay out substations that differ in nothing but how many points they have."""
+    """Create substations that differ only in their number of points."""
     return tuple(
         SubstationSpec(f"substation{number}", points)
         for number, points in enumerate(capacities, start=1)
@@ -89,17 +87,17 @@ def substations_of(*capacities: int) -> tuple[SubstationSpec, ...]:
 
 
 def held_s(vehicle: Vehicle) -> float:
-    """Tell how long a vehicle charges once it is at a point, where none is shared, seconds."""
+    """Return how long a vehicle charges at a point that shares no power, seconds."""
     return vehicle.kwh / KWH_PER_S
 
 
 def scenes(*, quick: bool, seed: int = 1, every: bool = False) -> list[Scene]:
-    """Draw the scenes, each from a randomness of its own.
+    """Draw the scenes, each with its own random numbers.
 
     Args:
-        quick: three of them, at half their length.
+        quick: only three of them, at half their length.
         seed: the same seed gives the same vehicles.
-        every: all of them, even so.
+        every: all of them, even if quick.
     """
     drawn = {
         name: draw(Random(f"{_DRAWN_AS.get(name, name)}/{seed}"), 0.5 if quick else 1.0)
@@ -109,7 +107,7 @@ def scenes(*, quick: bool, seed: int = 1, every: bool = False) -> list[Scene]:
 
 
 def _come(random: Random, knots: Sequence[tuple[float, float]]) -> tuple[Vehicle, ...]:
-    """Draw vehicles that come by chance after a rate curve (vehicles a second, over time)."""
+    """Draw random arrivals that follow a rate curve (vehicles per second, over time)."""
     curve = RateCurve(knots)
     moments = arrivals(curve, round(curve.total), Spacing.POISSON, random)
     return tuple(_vehicle(random, number, at) for number, at in enumerate(moments, start=1))
@@ -211,7 +209,7 @@ def _substation_recovering(random: Random, scale: float) -> Scene:
 
 def _unlike_substations(_random: Random, scale: float) -> Scene:
     hours = _POWER_LENGTH_H * scale
-    # As in the simulated scenes, whose second is another part of the substations' hour.
+    # As in the simulated scenes, where a second is another part of the substations' hour.
     drawn = steady(_POWER_LOAD * CARRIED[UNLIKE], hours)(_random)
     hour_s = 3600 / _POWER_TIME_SCALE
     return Scene(
@@ -232,7 +230,7 @@ def _unlike_substations(_random: Random, scale: float) -> Scene:
 
 
 def _longest_s(vehicle: Arrival, substation: SubstationSpec) -> float:
-    """Bound how long a vehicle charges at a substation: it always gets half of an equal share."""
+    """Return the maximum charging time: a vehicle always gets half of an equal share."""
     supply = Supply(
         0, 0.0, 0.0, substation.point_power_kw, substation.limit_kw, _POWER_TIME_SCALE / 3600
     )
@@ -252,8 +250,7 @@ _SCENES: dict[str, Callable[[Random, float], Scene]] = {
     "substation recovering": _substation_recovering,
     "unlike substations": _unlike_substations,
 }
-# The names that scenes had at first. Their draws are seeded with them, so that runs can be
-# compared.
+# The original names of scenes. They seed the draws, so that runs stay comparable.
 _DRAWN_AS = {
     "unequal substations": "unequal sites",
     "substation killed": "site killed",

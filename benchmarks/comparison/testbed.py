@@ -1,7 +1,4 @@
-"""One run.
-
-Starts the substations and a contender, lets a scene happen, gathers what was seen, cleans up.
-"""
+"""One run: starts the substations and a contender, plays a scene, collects results, cleans up."""
 
 import time
 from collections.abc import Sequence
@@ -28,21 +25,21 @@ _LOAD, _REFUSED = "substation_current_load", 'substation_sessions_total{outcome=
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What was seen of a contender in a scene."""
+    """The recorded events of a contender's run."""
 
     record: TrafficRecord
     attempts: Sequence[Sequence[Attempt]]  # by substation, in order
-    # times that a vehicle (no bypass vehicle) came to a full substation
+    # number of vehicles (without bypass vehicles) sent to a full substation
     refused_by_substations: int
-    ready_again: dict[int, float]  # by substation that was started again: when, seconds of the run
-    others_share: float | None = None  # of the processors' time, used by others; None: not known
+    ready_again: dict[int, float]  # by restarted substation: when it was ready, seconds of the run
+    others_share: float | None = None  # share of CPU time used by other programs; None: unknown
 
 
 class GridUnderTest:
-    """The processes of one run. As a context manager it starts them and ends them all."""
+    """The processes of one run. As a context manager it starts and ends them."""
 
     def __init__(self, scene: Scene, contender: Contender, folder: Path) -> None:
-        """Lay everything out on free ports of loopback; logs and configurations go to a folder."""
+        """Prepare everything on free loopback ports; logs and configurations go to a directory."""
         folder.mkdir(parents=True, exist_ok=True)
         ports = Ports.free(len(scene.substations))
         placed = [
@@ -86,7 +83,7 @@ class GridUnderTest:
         self._end()
 
     def play(self) -> Run:
-        """Let the scene happen."""
+        """Play the scene."""
         contention = CpuContention(self._sessions)
 
         def inject(fault: Fault) -> None:
@@ -107,7 +104,7 @@ class GridUnderTest:
         )
 
     def _sessions(self) -> set[int]:
-        """Each process leads a session of its own."""
+        """Return the sessions of the processes, which each lead their own."""
         return {process.pid for process in (self._balancer, *self._substations) if process.running}
 
     def _start(self) -> None:
@@ -144,9 +141,10 @@ class GridUnderTest:
         self._ready_again[number] = self.traffic.now
 
     def _settle(self) -> list[float]:
-        """Wait until every substation is empty, so that all is in its log.
+        """Wait until every substation is empty, so that its log is complete.
 
-        Return what each refused.
+        Returns:
+            How many vehicles each refused.
         """
         deadline = time.monotonic() + _SETTLE_TIMEOUT_S
         alive = [substation for substation in self._substations if substation.running]

@@ -1,7 +1,7 @@
-"""Sends a scene's vehicles to the contender, and its bypass vehicles straight to a substation.
+"""Sends a scene's vehicles to the contender, and its bypass vehicles directly to a substation.
 
-Open loop: each vehicle goes out when it is due, and its time runs from that moment. It asks once:
-one that is refused drives away, as most would.
+Open loop: each vehicle is sent when it is due, and its time is measured from then. It does not
+retry: a refused vehicle leaves, as most would.
 """
 
 import time
@@ -23,19 +23,19 @@ VEHICLE_TAG, BYPASS_TAG = "ev-", "bypass vehicle-"
 
 @dataclass(frozen=True, slots=True)
 class TrafficRecord:
-    """What became of all vehicles. `began` is in seconds of the epoch, the rest counts from it."""
+    """The results of all vehicles. `began` is in seconds of the epoch, times are relative to it."""
 
     began: float
     charges: Sequence[Charge]
     bypass_vehicles: Sequence[Charge]
-    faults: Sequence[Fault]  # at the moments at which they were over
+    faults: Sequence[Fault]  # with the times at which they were complete
 
 
 class Traffic:
-    """One scene's vehicles on the road."""
+    """The vehicles of one scene."""
 
     def __init__(self, scene: Scene, balancer: str, substations: Sequence[str]) -> None:
-        """Plan to send vehicles to a balancer's URL, bypass vehicles to a substation's."""
+        """Plan to send vehicles to a balancer's URL, and bypass vehicles to a substation's."""
         self._scene = scene
         self._runners = [_runner(balancer, scene.vehicles, VEHICLE_TAG, scene.patience_s)]
         if scene.bypass_vehicles is not None:
@@ -51,11 +51,11 @@ class Traffic:
 
     @property
     def now(self) -> float:
-        """Seconds since the first could have been due."""
+        """Seconds since the start of the scene."""
         return self._runners[0].now
 
     def run(self, inject: Callable[[Fault], object]) -> TrafficRecord:
-        """Send all, let the scene's faults happen, and wait until every vehicle has its end."""
+        """Send all vehicles, inject the scene's faults, and wait until every vehicle has ended."""
         began = time.time()
         group = Group()
         for runner in self._runners:
@@ -74,7 +74,7 @@ class Traffic:
 
 
 def _whole(runner: Runner) -> Sequence[Charge]:
-    """Return all charges; a fault of the generator must not pass for a contender's."""
+    """Return all charges; an error of the generator must not count against a contender."""
     unended = sum(charge.outcome is Outcome.CUT_SHORT for charge in runner.charges)
     missing = len(runner.plan.vehicles) - len(runner.charges) + unended
     if missing:
@@ -84,7 +84,7 @@ def _whole(runner: Runner) -> Sequence[Charge]:
 
 def _runner(url: str, vehicles: Sequence[Vehicle], tag: str, patience_s: float) -> Runner:
     gateway = Gateway(urlsplit(url), timeout=patience_s)
-    gateway.addresses.in_turn()  # looked up before the clock runs, not by the first vehicle
+    gateway.addresses.in_turn()  # resolved before the clock starts
     return Runner(
         Plan("side by side", "", vehicles),
         gateway,

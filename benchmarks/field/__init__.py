@@ -1,1 +1,1 @@
-"""The substation's model beside real charging sessions, and beside another simulator."""
+"""Compares the substation's model with real charging sessions, and with another simulator."""

@@ -1,4 +1,4 @@
-"""Compares the substation's model with the field, and writes the report and its pictures."""
+"""Compares the substation's model with the field; writes the report and its charts."""
 
 import argparse
 import csv
@@ -18,15 +18,15 @@ PICTURES = {
     ROOT / "docs" / "images" / "power-sharing.svg": picture.sharing,
     ROOT / "docs" / "images" / "power-taper.svg": picture.taper,
 }
-# By limit in kW, the steps in amperes and the periods in minutes in which acnportal shares: finer
-# where less is shared.
+# By limit in kW: acnportal's step of the shared current in amperes, and its period in minutes;
+# finer if less is shared.
 _RUNS = {25.0: (0.05, 5), 50.0: (0.1, 5)}
 _ENVIRONMENT = ROOT / ".acnportal"
 _LOCK = Path(__file__).with_name("acnportal.txt")
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Compare; what lacks its file of sessions is skipped by name."""
+    """Compare; parts without their data file are skipped with a message."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.field",
         description=f"Compare the substation's model with the field; write {REPORT.name}.",
@@ -35,13 +35,13 @@ def main(arguments: list[str] | None = None) -> int:
         "--data",
         type=Path,
         default=DATA,
-        help=f"folder with {EPFL} and {CALTECH} (docs/demand.md tells where they are from)",
+        help=f"directory with {EPFL} and {CALTECH} (sources: docs/demand.md)",
     )
     parser.add_argument(
         "--acnportal",
         action="store_true",
-        help="install acnportal in an environment of its own and run it again, some 15 minutes; "
-        f"without, its energies are those of {THEIRS.name}",
+        help="install acnportal in a separate environment and run it again, some 15 minutes; "
+        f"by default its energies are read from {THEIRS.name}",
     )
     options = parser.parse_args(arguments)
     for file, draw in PICTURES.items():
@@ -58,7 +58,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def written(data: Path) -> str:
-    """Write the report from a folder of sessions."""
+    """Return the report from a directory of sessions."""
     lines = [
         "# The substation's model beside the field",
         "",
@@ -71,7 +71,7 @@ def written(data: Path) -> str:
 
 
 def read_theirs() -> Mapping[float, Mapping[str, float]]:
-    """Read the energies that acnportal found: kWh by session, by limit in kW."""
+    """Read acnportal's energies: kWh by session, by limit in kW."""
     with THEIRS.open(newline="", encoding="utf-8") as lines:
         rows = list(csv.DictReader(lines))
     return {

@@ -1,7 +1,7 @@
-"""Charges recorded sessions in acnportal, Caltech's simulator, under a limit shared equally.
+"""Charges recorded sessions in acnportal, Caltech's simulator, with an equally shared limit.
 
-It runs in an environment of its own, where acnportal is installed, and prints the kWh of each
-session as CSV.
+It runs in a separate environment, where acnportal is installed, and prints the kWh of each session
+as CSV.
 """
 
 import argparse
@@ -21,7 +21,7 @@ from acnportal.algorithms import (  # type: ignore[import-not-found]
 from benchmarks.field.sessions import RecordedSession, read_caltech
 
 _VOLTS = 208
-_AMPERES = 32  # the most of one station
+_AMPERES = 32  # maximum of one station
 
 
 def energies(
@@ -31,9 +31,9 @@ def energies(
 
     Args:
         sessions: their times in minutes are multiples of the period.
-        limit_kw: what they share.
-        increment_a: the steps in which it is shared.
-        period_min: for which powers stay the same.
+        limit_kw: the shared limit, kW.
+        increment_a: the step of the shared current, amperes.
+        period_min: how long powers stay constant, minutes.
     """
     first = min(one.arrival for one in sessions)
     network = acnsim.ChargingNetwork()
@@ -60,7 +60,7 @@ def energies(
         [events.PluginEvent(vehicle.arrival, vehicle) for vehicle in vehicles.values()]
     )
     algorithm = RoundRobin(first_come_first_served, continuous_inc=increment_a)
-    algorithm.max_recompute = 1  # each period, for a vehicle that is full makes room
+    algorithm.max_recompute = 1  # every period, because a full vehicle frees power
     start = datetime.fromtimestamp(first, UTC)
     acnsim.Simulator(network, algorithm, queue, start, period=period_min, verbose=False).run()
     return {name: vehicle.energy_delivered for name, vehicle in vehicles.items()}

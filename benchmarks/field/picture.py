@@ -1,4 +1,4 @@
-"""The pictures of docs/power.md, drawn from the substation's own model. Pure."""
+"""The charts of docs/power.md, drawn from the substation's model. Pure."""
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
@@ -9,7 +9,7 @@ from substation_service.substation import Demand, Outcome, Sharing, Substation
 
 _LEFT, _WIDTH, _HEIGHT, _TOP, _GAP = 60, 560, 130, 72, 64
 _LIMIT_KW, _CUT_KW = 100.0, 60.0
-# When vehicles come, hours, and what they ask for.
+# Arrivals of vehicles, hours, and their demands.
 _ARRIVALS = (
     (0.0, Demand(55)),
     (0.25, Demand(45)),
@@ -21,7 +21,7 @@ _SHADES = ("s0", "s1", "s2", "s3")
 
 
 def sharing() -> str:
-    """Draw what four vehicles draw over time under one limit, with either sharing."""
+    """Draw the powers of four vehicles over time under one limit, for each way of sharing."""
     parts = [
         text(8, 20, "Four vehicles at points of 50 kW share 100 kW", "bold"),
         text(
@@ -35,7 +35,7 @@ def sharing() -> str:
 
 
 def taper() -> str:
-    """Draw what a battery takes by its state of charge: the line, and the model's steps."""
+    """Draw a battery's power by its state of charge: the linear taper, and the model's steps."""
     charging = Charging(Demand(60, 100, 60, 0.0), 100, 0.0, 1.0)
     steps = []
     while charging.cap_changes < float("inf"):
@@ -80,7 +80,7 @@ def _shared(kind: Sharing, top: float) -> Iterator[str]:
         for number, kw in enumerate(powers):
             if kw:
                 middle, height = y(below + kw / 2), y(below) - y(below + kw)
-                yield (  # a line as wide as the layer is high: lines have the colours
+                yield (  # a line as wide as the layer is high, because lines have the colours
                     f'<path class="{_SHADES[number]}" style="stroke-width:{height:.1f}" '
                     f'd="M{x(begin):.1f} {middle:.1f}H{x(end):.1f}"/>'
                 )
@@ -96,8 +96,8 @@ def _shared(kind: Sharing, top: float) -> Iterator[str]:
 
 
 def _course(kind: Sharing) -> Iterator[tuple[float, Sequence[float]]]:
-    """Give the power of each vehicle from each moment at which one changes, and of the end."""
-    substation = Substation(4, 50, _LIMIT_KW, kind, time_scale=3600)  # a second of it is an hour
+    """Yield the power of each vehicle from each time at which one changes, and at the end."""
+    substation = Substation(4, 50, _LIMIT_KW, kind, time_scale=3600)  # its hour takes a second
     charging: list[Charging] = []
     now = 0.0
     while now < _HOURS:

@@ -1,4 +1,4 @@
-"""Puts recorded sessions through the substation's model."""
+"""Replays recorded sessions with the substation's model."""
 
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -10,11 +10,11 @@ from substation_service.substation import Charging, Demand, Outcome, Sharing, Su
 
 
 class ReplayedSession(NamedTuple):
-    """How long a vehicle was there, and how long it charges in the model. Seconds."""
+    """How long a vehicle stayed, and how long it charges in the model, seconds."""
 
     recorded: RecordedSession
     charging_s: float
-    waited_s: float  # for a point: those before it charge longer than they stayed
+    waited_s: float  # for a point, because earlier vehicles charge longer than they stayed
 
     @property
     def stay_s(self) -> float:
@@ -23,7 +23,7 @@ class ReplayedSession(NamedTuple):
 
     @property
     def error(self) -> float:
-        """By which share of its stay the model is off; below 0 it is faster."""
+        """Error of the model as a share of the stay; negative if it is faster."""
         return self.charging_s / self.stay_s - 1
 
 
@@ -32,12 +32,12 @@ def charge_all(
     sessions: Sequence[RecordedSession],
     demand: Callable[[RecordedSession], Demand],
 ) -> list[ReplayedSession]:
-    """Let each vehicle come when it came, take its energy, and leave then.
+    """Replay arrivals; each vehicle takes its energy and then leaves.
 
     Args:
-        substation: an empty one.
-        sessions: by arrival.
-        demand: what is told of a session.
+        substation: an empty substation.
+        sessions: in order of arrival.
+        demand: returns what is known of a session's vehicle.
     """
     arrivals, line = deque(sessions), deque[RecordedSession]()
     charging: dict[Charging, RecordedSession] = {}
@@ -61,11 +61,11 @@ def charge_all(
 
 
 def energies(substation: Substation, sessions: Sequence[RecordedSession]) -> dict[str, float]:
-    """Let each vehicle come and leave when it did, and return the kWh that each got by then."""
+    """Replay arrivals and departures; return the kWh that each vehicle has by its departure."""
     attempts = sorted(
         [(one.arrival, True, one) for one in sessions]
         + [(one.departure, False, one) for one in sessions],
-        key=lambda attempt: attempt[:2],  # who leaves makes room for who comes at the same time
+        key=lambda attempt: attempt[:2],  # departures before simultaneous arrivals
     )
     charging: dict[str, Charging] = {}
     got = {}
@@ -79,5 +79,5 @@ def energies(substation: Substation, sessions: Sequence[RecordedSession]) -> dic
 
 
 def two_plugs() -> Substation:
-    """Build EPFL's charger: two plugs that share 172.5 kW, half each, and what one leaves."""
+    """Return EPFL's charger: two plugs that share 172.5 kW, half each, or what one leaves over."""
     return Substation(2, 172.5, 172.5, Sharing.EQUAL)

@@ -1,4 +1,4 @@
-"""The report: how the model's times and energies differ from what was recorded and from others'."""
+"""The report: differences of the model's times and energies from records and from acnportal."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from statistics import fmean, quantiles
@@ -9,7 +9,7 @@ from benchmarks.tables import table
 from substation_service.substation import Demand, Sharing, Substation
 
 _PERCENTILES = (5, 10, 25, 50, 75, 90, 95)
-# Of Caltech's stations: 32 A at 208 V.
+# Caltech's stations: 32 A at 208 V.
 _STATION_KW = 6.656
 _STATIONS = 47
 
@@ -52,10 +52,10 @@ def epfl(sessions: Sequence[RecordedSession]) -> Iterator[str]:
 def caltech(
     sessions: Sequence[RecordedSession], theirs: Mapping[float, Mapping[str, float]]
 ) -> Iterator[str]:
-    """Compare the energies of workplace sessions with those that acnportal finds.
+    """Compare the energies of workplace sessions with acnportal's.
 
     Args:
-        sessions: as recorded.
+        sessions: the recorded sessions.
         theirs: acnportal's kWh by session, by limit in kW.
     """
     yield from (
@@ -77,7 +77,7 @@ def caltech(
 def differences(
     sessions: Sequence[RecordedSession], limit_kw: float, theirs: Mapping[str, float]
 ) -> dict[str, float]:
-    """Return by which share of acnportal's each session's energy differs in the model."""
+    """Return the difference of each session's energy as a share of acnportal's."""
     ours = energies(_workplace(limit_kw), sessions)
     return {name: ours[name] / kwh - 1 for name, kwh in theirs.items()}
 

@@ -1,4 +1,4 @@
-"""Real charging sessions, as far as the comparisons need them."""
+"""Reads real charging sessions for the comparisons."""
 
 import csv
 from collections.abc import Iterator, Mapping
@@ -24,7 +24,7 @@ class RecordedSession(NamedTuple):
 
 
 def read_epfl(file: Path) -> list[RecordedSession]:
-    """Read the sessions of EPFL's fast charger, by arrival."""
+    """Read the sessions of EPFL's fast charger, in order of arrival."""
     return [
         RecordedSession(
             row["session_id"],
@@ -44,7 +44,7 @@ def read_epfl(file: Path) -> list[RecordedSession]:
 
 
 def read_caltech(file: Path) -> list[RecordedSession]:
-    """Read the sessions of Caltech's workplace chargers, by arrival."""
+    """Read the sessions of Caltech's workplace chargers, in order of arrival."""
     return [
         RecordedSession(
             row["session_id"],
@@ -63,5 +63,5 @@ def _rows(file: Path) -> Iterator[Mapping[str, str]]:
 
 
 def _time(text: str) -> float:
-    # A time without a zone is local there; that all are read in one zone is what matters.
+    # A time without a zone is local; it is enough that all are read in the same zone.
     return datetime.fromisoformat(text if text.endswith("Z") else f"{text}Z").timestamp()

@@ -1,1 +1,1 @@
-"""Kill parts of the grid again and again under load: is anything lost, or charged twice?"""
+"""Kills parts of the grid under load, and checks that nothing is lost or charged twice."""

@@ -1,4 +1,4 @@
-"""The command: runs segment after segment, says what does not agree, writes the report."""
+"""The command: runs segment after segment, prints differences, writes the report."""
 
 import shutil
 import tempfile
@@ -13,12 +13,12 @@ from benchmarks.kills.options import Options, parse
 from benchmarks.kills.run import Results, Run
 from benchmarks.kills.segments import Segment, Segments, agrees, next_segment, write_whole
 
-# So many segments in which something does not agree end a run; the next one goes on.
+# After this many failed segments the run ends; the next run continues.
 _MAX_FAILURES = 3
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run it; the exit status is 1 where something is lost, twice or does not agree."""
+    """Run it; the exit status is 1 if anything is lost, charged twice or different."""
     options = parse(arguments)
     console = Console(highlight=False, soft_wrap=True)
     interruption.raise_on_signal()
@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         console.print(f"error: {options.out}/kills.part.json: {error}", markup=False)
         return 2
     if segments.done:
-        console.print(f"going on after {len(segments.done)} segments", markup=False)
+        console.print(f"continuing after {len(segments.done)} segments", markup=False)
     try:
         failures = _run_all(options, segments, console)
     except KeyboardInterrupt:
@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run_all(options: Options, segments: Segments, console: Console) -> int:
-    """Run what is left; return in how many segments something did not agree."""
+    """Run the remaining segments; return how many failed."""
     failures = 0
     while failures < _MAX_FAILURES:
         segment = next_segment(segments.done, options)
@@ -52,14 +52,14 @@ def _run_all(options: Options, segments: Segments, console: Console) -> int:
         if not agrees(document):
             failures += 1
             if options.out is None:
-                break  # nothing says that it was one segment of many
+                break  # a single segment is not called one of many
     return failures
 
 
 def _run(segment: Segment, options: Options, console: Console) -> dict[str, object]:
-    """Run a segment and tell how it ended; its folder is kept where something does not agree."""
+    """Run a segment and return its document; keep its directory if it failed."""
     folder = Path(tempfile.mkdtemp(prefix="kills-", dir="/tmp"))
-    folder.chmod(0o755)  # PostgreSQL runs as another user
+    folder.chmod(0o755)  # for PostgreSQL, which runs as another user
     try:
         results = Run(segment, options, folder, console).run()
     except BaseException:
@@ -79,7 +79,7 @@ def _tell_troubles(results: Results, folder: Path, console: Console) -> None:
         console.print(line, markup=False)
     for line in evidence.tell(folder, list(results.reckoning.sessions)):
         console.print(line, markup=False)
-    console.print(f"logs, ledger, journals and all that was told: {folder}", markup=False)
+    console.print(f"logs, ledger, journals and all responses: {folder}", markup=False)
 
 
 def _finish(options: Options, segments: Segments, console: Console) -> None:

@@ -1,4 +1,4 @@
-"""What a segment's folder tells of sessions that do not agree."""
+"""Finds log lines about failed sessions in a segment's directory."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -10,7 +10,7 @@ FAULTS = "faults.log"
 
 
 def tell(folder: Path, sessions: Sequence[str]) -> Iterator[str]:
-    """Yield what each part logged of each session, in order, between the faults of that time."""
+    """Yield what each part logged about each session, in order, with the faults of that time."""
     faults = _lines(folder / FAULTS)
     for session_id in sessions[:_MAX_SESSIONS]:
         found = sorted(
@@ -39,7 +39,7 @@ def _lines(log: Path, about: str = "") -> list[dict[str, Any]]:
     for line in chosen:
         try:
             found.append(json.loads(line))
-        except json.JSONDecodeError:  # a part was killed as it wrote it
+        except json.JSONDecodeError:  # the part was killed while writing it
             continue
     return [one for one in found if "time" in one and ("service" in one or not about)]
 

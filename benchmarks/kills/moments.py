@@ -1,4 +1,4 @@
-"""Kills at moments that do most harm: at a system call, or as a vehicle has its last kWh."""
+"""Kills at critical moments: at a system call, or when a vehicle gets its last kWh."""
 
 import shutil
 import subprocess
@@ -10,7 +10,7 @@ from pathlib import Path
 from benchmarks.kills.plan import Moment
 
 _LOOK_EVERY_S = 0.001
-# What is traced runs slower; a part that makes no such call for so long is killed anyway.
+# Tracing slows a process; if it makes no such call for this long, it is killed anyway. Seconds.
 _PATIENCE_S = 3.0
 _ENDED = b'"session ended"'
 _CALLS = {
@@ -20,7 +20,7 @@ _CALLS = {
 
 
 def can_trace() -> bool:
-    """Tell whether a part can be killed at a system call: strace is there, and may trace."""
+    """Return whether parts can be killed at system calls: strace exists and may trace."""
     program = shutil.which("strace")
     if program is None:
         return False
@@ -34,9 +34,10 @@ def can_trace() -> bool:
 
 
 def kill_at_call(pids: Sequence[int], moment: Moment, nth: int) -> bool:
-    """Have each process killed at its nth call of the moment's kind; wait until one is.
+    """Kill each process at its nth call of the given kind; wait until one is dead.
 
-    Returns whether one was: none is where nothing was committed or sent in time.
+    Returns:
+        Whether one was killed; False if nothing was committed or sent in time.
     """
     calls = _CALLS[moment]
     options = ["-qq", "-f", "-o", "/dev/null", "-e", f"trace={calls}"]
@@ -52,7 +53,7 @@ def kill_at_call(pids: Sequence[int], moment: Moment, nth: int) -> bool:
             if not all(Path(f"/proc/{pid}").exists() for pid in pids):
                 return True
             time.sleep(_LOOK_EVERY_S)
-        return tracer.poll() is not None  # it ends with the last that it traces
+        return tracer.poll() is not None  # strace ends with the last traced process
     finally:
         tracer.terminate()
         with suppress(subprocess.TimeoutExpired):

@@ -1,4 +1,4 @@
-"""Which part dies when, drawn from a seed. Pure."""
+"""The faults and their times, drawn from a seed. Pure."""
 
 import random
 from collections.abc import Iterator, Sequence
@@ -7,24 +7,24 @@ from typing import NamedTuple
 
 
 class Moment(StrEnum):
-    """When a fault begins: at any time, or when it does most harm."""
+    """When a fault begins: at any time, or at a critical moment."""
 
     ANY = "at any time"
-    ENDED = "just as a vehicle has its last kWh"  # before its answer has gone all the way
+    ENDED = "just as a vehicle has its last kWh"  # before its response has arrived
     COMMIT = "in the middle of a commit"  # at its fsync
-    SEND = "as it sends"  # before a forward, or an answer, leaves
+    SEND = "as it sends"  # before a request or a response leaves
 
 
 class What(StrEnum):
-    """What happens to its targets."""
+    """The kind of fault."""
 
-    KILL = "kill"  # SIGKILL, then started again
+    KILL = "kill"  # SIGKILL, then restarted
     FREEZE = "freeze"  # SIGSTOP, then SIGCONT
-    CUT = "cut"  # the link passes nothing on, both ways or one way
+    CUT = "cut"  # the link forwards nothing, in both directions or in one
 
 
 class Way(StrEnum):
-    """Which direction of a link is cut."""
+    """The direction in which a link is cut."""
 
     BOTH = "both ways"
     THERE = "towards the substation's side"
@@ -35,14 +35,14 @@ class Fault(NamedTuple):
     """One fault.
 
     Attributes:
-        what: happens.
-        targets: names of parts, or of the link to a part.
+        what: its kind.
+        targets: names of parts, or of the part behind a link.
         moment: when it begins.
-        hold_s: how long a frozen or cut target stays so, or a killed one away, seconds.
-        nth: at which system call of its kind the target dies, for COMMIT and SEND.
-        way: of a cut.
-        waits: whether the next fault waits until what was killed is ready again, or what was
-            frozen or cut is back.
+        hold_s: how long a target stays frozen or cut, or a killed one is down, seconds.
+        nth: at which system call of its kind the target is killed, for COMMIT and SEND.
+        way: direction of a cut.
+        waits: whether the next fault waits until a killed target is ready again, or a frozen or cut
+            one is back.
     """
 
     what: What
@@ -55,11 +55,11 @@ class Fault(NamedTuple):
 
     @property
     def kills(self) -> int:
-        """How many parts it kills."""
+        """The number of parts that it kills."""
         return len(self.targets) if self.what is What.KILL else 0
 
     def __str__(self) -> str:
-        """Tell it as a line of a log."""
+        """Return it as a log line."""
         targets = " and ".join(self.targets)
         match self.what:
             case What.KILL:
@@ -70,27 +70,28 @@ class Fault(NamedTuple):
                 return f"cut the link to {targets} {self.way} for {self.hold_s:.1f} s"
 
 
-# Shares of the faults: of ten, eight kill, one freezes, one cuts.
+# Of ten faults, eight kill, one freezes, one cuts.
 _KINDS = ([What.KILL] * 8) + [What.FREEZE, What.CUT]
 _KILL_AWAY_S = (0.0, 1.2)
 _FREEZE_S = (0.3, 4.0)
 _CUT_S = (0.3, 4.0)
-# System calls to let pass before the deadly one: charges are a few a second, each has some.
+# Range of system calls to skip before the fatal one: there are a few charges per second, each with
+# some calls.
 _NTH = (1, 6)
 _TWO_AT_ONCE = 0.4
-# The others strike while the one before them is still being recovered from.
+# The other half strikes while the grid still recovers from the fault before.
 _WAITS = 0.5
 
 
 def faults(
     seed: int, *, parts: Sequence[str], committing: Sequence[str], links: Sequence[str]
 ) -> Iterator[Fault]:
-    """Yield faults without end; the same seed and targets give the same ones.
+    """Yield an endless sequence of faults; the same seed and targets give the same ones.
 
     Args:
-        seed: of the draw.
-        parts: what can be killed and frozen.
-        committing: those of the parts that commit to a disk.
+        seed: seed of the draw.
+        parts: parts that can be killed and frozen.
+        committing: those that commit to a disk.
         links: parts whose link can be cut.
     """
     rng = random.Random(f"kills/{seed}")

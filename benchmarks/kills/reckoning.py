@@ -1,4 +1,4 @@
-"""What was told, what the ledger holds, and what the meters say: do they agree? Pure."""
+"""Compares the responses, the ledger and the meters. Pure."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -8,12 +8,12 @@ from typing import Any, NamedTuple
 from benchmarks.kills.vehicles import Manner, Vehicle
 
 WH = 0.001  # kWh: to the Wh
-# A charge under way to a substation that is cut off or frozen is taken when that is over.
+# A charge on its way to a disconnected or frozen substation arrives when that is over. Seconds.
 _UNDER_WAY_S = 1.0
 
 
 class Attempt(NamedTuple):
-    """What a substation's meter gave to a session, kWh, and when, seconds since 1970."""
+    """What a substation's meter has for a session, kWh, and when, seconds since 1970."""
 
     kwh: float
     began: float
@@ -21,7 +21,7 @@ class Attempt(NamedTuple):
 
 
 class FailureKind(NamedTuple):
-    """When a substation was cut off or frozen, seconds since 1970."""
+    """When a substation was disconnected or frozen, seconds since 1970."""
 
     substation: str
     began: float
@@ -30,20 +30,20 @@ class FailureKind(NamedTuple):
 
 @dataclass
 class Reckoning:
-    """What does not agree, in words; all empty where nothing is lost and nobody charged twice.
+    """The differences, in words; all empty if nothing was lost or charged twice.
 
     Attributes:
-        vehicles: how many asked.
-        charged, stopped: how many ended so.
-        kwh_asked: of those that were charged, kWh.
-        kwh_metered: by all substations' registers, kWh.
+        vehicles: number of vehicles.
+        charged, stopped: how many ended that way.
+        kwh_asked: requested by the charged ones, kWh.
+        kwh_metered: in all substations' registers, kWh.
         kwh_written: in the ledger, kWh.
-        lost: sessions without an end, or with one that nobody asked for.
+        lost: sessions without an end, or with one that was not requested.
         twice: keys with several sessions, or ends that differ.
-        unequal: sessions whose registers do not add up to what was asked, or told.
-        excess: kWh over what was asked, by session, where its substation was cut off or frozen.
+        unequal: sessions whose registers differ from the request or the response.
+        excess: kWh beyond the request, by session, if its substation was disconnected or frozen.
         strange: registers of sessions that the ledger does not know, and other oddities.
-        sessions: those that are meant.
+        sessions: the sessions concerned.
     """
 
     vehicles: int = 0
@@ -61,7 +61,7 @@ class Reckoning:
 
     @property
     def troubles(self) -> dict[str, list[str]]:
-        """What does not agree, by kind; empty where all does."""
+        """The differences by kind; empty if there are none."""
         kinds = ("lost", "twice", "unequal", "strange")
         return {kind: texts for kind in kinds if (texts := getattr(self, kind))}
 
@@ -77,11 +77,11 @@ def reckon(
     """Compare.
 
     Args:
-        vehicles: what each asked for and was told.
-        ledger: its rows, as `GET /sessions` gives them.
-        registers: what each substation gave to each session.
-        silences: of substations that were cut off or frozen.
-        lease_kwh: the most that a session may get too much for each silence that it charged in.
+        vehicles: the requests and the responses of each.
+        ledger: its rows, as in `GET /sessions`.
+        registers: the energy that each substation has for each session.
+        silences: of substations that were disconnected or frozen.
+        lease_kwh: maximum excess of a session for each silence during which it charged.
     """
     found = Reckoning(vehicles=len(vehicles))
     rows = {str(row["session_id"]): row for row in ledger}
@@ -169,7 +169,7 @@ def _check_energy(
     text = f"{wanted:.3f} kWh wanted, {kwh:.3f} metered, {written:.3f} in the ledger"
     if WH / 2 < kwh - wanted <= allowed.get(session_id, 0.0):
         found.excess[session_id] = kwh - wanted
-        # What it got too much may be heard of after its end alone, so its record may lack it.
+        # Excess may be reported only after the session's end, so the record may lack it.
         agrees = wanted - WH / 2 <= written <= kwh + WH / 2
     else:
         agrees = max(abs(kwh - wanted), abs(written - kwh)) <= WH / 2
@@ -178,7 +178,7 @@ def _check_energy(
 
 
 class _Notes:
-    """Notes what is wrong with a vehicle, and its sessions."""
+    """Notes a vehicle's problems and its sessions."""
 
     def __init__(self, vehicle: Vehicle, found: Reckoning) -> None:
         self._name = f"vehicle {vehicle.number} ({vehicle.manner})"

@@ -17,7 +17,7 @@ _SUMMED = (
 )
 _KWH = ("kwh_asked", "kwh_metered", "kwh_written", "excess_kwh")
 _MOST = ("excess_most_kwh", "excess_bound_kwh", "longest_s", "settle_s")
-# What a segment's line in the report has, and the sums say for all.
+# The figures of a segment in the report; they are also summed over all segments.
 _OF_A_SEGMENT = (
     *("seed", "began", "commit", "kills", "vehicles", "seconds", "longest_s"),
     *("excess_sessions", "excess_most_kwh"),
@@ -29,7 +29,7 @@ Document = Mapping[str, Any]
 
 
 def document(results: Results) -> dict[str, Any]:
-    """Return a segment, as it is kept until the report is written."""
+    """Return a segment's document, which is kept until the report is written."""
     found, segment = results.reckoning, results.segment
     return {
         "ledger": segment.ledger,
@@ -63,7 +63,7 @@ def document(results: Results) -> dict[str, Any]:
 
 
 def trouble_lines(troubles: Mapping[str, Sequence[str]]) -> Iterator[str]:
-    """Yield what does not agree, in words."""
+    """Yield the differences, in words."""
     for kind, texts in troubles.items():
         yield from (f"{kind}: {text}" for text in texts[:_MAX_SHOWN])
         if len(texts) > _MAX_SHOWN:
@@ -71,7 +71,7 @@ def trouble_lines(troubles: Mapping[str, Sequence[str]]) -> Iterator[str]:
 
 
 def sentence(one: Document) -> str:
-    """Tell a segment, or the sum of a ledger's, in a sentence."""
+    """Describe a segment, or the sum of a ledger's segments, in a sentence."""
     return (
         f"{one['ledger']}: {one['kills']} kills in {one['seconds']} s: {one['vehicles']} vehicles, "
         f"{one['charged']} charged, {one['stopped']} stopped by their callers, {one['lost']} "
@@ -81,7 +81,7 @@ def sentence(one: Document) -> str:
 
 
 def summed(segments: Sequence[Document]) -> dict[str, Any]:
-    """Add up the segments in which all agrees, by ledger; list them, and the others."""
+    """Sum the segments without differences by ledger; list these, and the failed ones."""
     ledgers = sorted({one["ledger"] for one in segments}, reverse=True)  # SQLite is the default
     good = {
         ledger: [one for one in segments if one["ledger"] == ledger and agrees(one)]
@@ -112,12 +112,12 @@ def _sum(ledger: str, segments: Sequence[Document]) -> dict[str, Any]:
 
 
 def as_json(runs: Document) -> str:
-    """Return what is checked in, and held by a test."""
+    """Return the checked-in file, which a test compares."""
     return json.dumps(runs, indent=2) + "\n"
 
 
 def page(runs: Document) -> str:
-    """Write the page."""
+    """Return the page."""
     ledgers = list(runs["ledgers"].values())
     machine = ledgers[0]["machine"]
     parts = [
@@ -145,7 +145,7 @@ def page(runs: Document) -> str:
 
 
 def figures(runs: Document) -> str:
-    """Write the table of docs/reliability.md."""
+    """Return the table of docs/reliability.md."""
     ledgers = list(runs["ledgers"].values())
     rows = [
         [name, *(form.format(**one) for one in ledgers)]

@@ -1,4 +1,4 @@
-"""One run: vehicles come, parts die, and in the end everything is reckoned up."""
+"""One run: vehicles arrive, parts are killed, and in the end everything is compared."""
 
 import json
 import random
@@ -23,7 +23,7 @@ from benchmarks.kills.vehicles import Driver, Vehicle, draw
 from local_stack.process import Process, StartError
 
 _READY_WITHIN_S = 60.0
-# Between faults: from one that everything survived on its own to one that hits the recovery.
+# Pause between faults: short ones hit the recovery from the fault before.
 _CALM_S = (0.0, 0.5)
 _LAST_VEHICLES_S = 180.0
 _SETTLE_S = 5.0
@@ -32,19 +32,19 @@ _TELL_EVERY = 25
 
 @dataclass
 class Results:
-    """What was done and seen.
+    """The results of a run.
 
     Attributes:
-        segment: what was asked for.
-        began: when, UTC.
-        kills: parts that were killed.
-        by_fault: how often each kind struck, in words.
-        seconds: how long the run took.
-        tries: requests that the vehicles made.
+        segment: the segment.
+        began: start, UTC.
+        kills: number of parts that were killed.
+        by_fault: how often each kind of fault was injected, in words.
+        seconds: duration of the run.
+        tries: number of the vehicles' requests.
         longest_s: longest time from a vehicle's first request to its end, seconds.
-        settle_s: time from the last fault until every vehicle had its end, seconds.
+        settle_s: time from the last fault until every vehicle had ended, seconds.
         traced: whether parts could be killed at system calls.
-        broke_off: why it did not come to its end; None where it did.
+        broke_off: why the run was aborted; None if it was not.
     """
 
     segment: Segment
@@ -63,16 +63,16 @@ class Results:
 
     @property
     def troubles(self) -> dict[str, list[str]]:
-        """What does not agree, by kind, in words; empty where all does."""
+        """The differences by kind, in words; empty if there are none."""
         broke_off = {} if self.broke_off is None else {"broke off": [self.broke_off]}
         return {**self.reckoning.troubles, **broke_off}
 
 
 class Run:
-    """The run of one segment, told on a console as it goes."""
+    """The run of one segment, which it reports on a console."""
 
     def __init__(self, segment: Segment, options: Options, folder: Path, console: Console) -> None:
-        """Prepare; logs, ledger and journals go to a folder."""
+        """Prepare; logs, ledger and journals go to a directory."""
         self._segment = segment
         self._rate = options.rate
         self._tells = options.tell
@@ -86,7 +86,7 @@ class Run:
         self._timers: list[threading.Timer] = []
 
     def run(self) -> Results:
-        """Run it. What breaks it off is told in the results."""
+        """Run it. An exception that aborts it is recorded in the results."""
         began = time.monotonic()
         results = Results(self._segment, traced=moments.can_trace())
         try:
@@ -167,7 +167,7 @@ class Run:
                 part.wait_until(part.missing, _READY_WITHIN_S)
 
     def _end_later(self, fault: Fault, end: Callable[[], None]) -> None:
-        """End a silence when it is over, while other faults strike unless it is waited for."""
+        """End a silence when its time is over; other faults strike meanwhile unless it waits."""
         began = time.time()
 
         def over() -> None:
@@ -184,7 +184,7 @@ class Run:
     def _kill(
         self, testbed: GridUnderTest, fault: Fault, parts: Sequence[Process], *, traced: bool
     ) -> Moment:
-        """Kill parts and start them again; return at which moment they died."""
+        """Kill parts and restart them; return at which moment they died."""
         moment = fault.moment
         if moment is Moment.ENDED:
             moments.wait_for_end(testbed.log_files)
@@ -200,7 +200,7 @@ class Run:
         return moment
 
     def _finish(self, arrivals: threading.Thread, results: Results) -> None:
-        """Let the last vehicles come to their ends."""
+        """Wait until the last vehicles have ended."""
         self._arrive.set()
         arrivals.join()
         began = time.monotonic()
@@ -208,7 +208,7 @@ class Run:
         for driver in self._drivers:
             driver.join(max(0.0, deadline - time.monotonic()))
         results.settle_s = time.monotonic() - began
-        time.sleep(_SETTLE_S)  # what was cut off settles with its balancer
+        time.sleep(_SETTLE_S)  # so that broken sessions settle with the balancer
 
     def _reckon(self, testbed: GridUnderTest) -> Reckoning:
         ledger, registers = testbed.ledger(), testbed.registers()

@@ -1,4 +1,4 @@
-"""A run in segments, each with a grid, a ledger and a seed of its own."""
+"""A run in segments, each with its own grid, ledger and seed."""
 
 import json
 import os
@@ -15,9 +15,9 @@ class Segment(NamedTuple):
     """One segment to run.
 
     Attributes:
-        ledger: where the gateway keeps its sessions.
-        kills: parts to kill.
-        seed: draws its faults and vehicles.
+        ledger: kind of the gateway's ledger.
+        kills: number of parts to kill.
+        seed: seed of its faults and vehicles.
     """
 
     ledger: str
@@ -26,10 +26,10 @@ class Segment(NamedTuple):
 
 
 class Segments:
-    """Those that are done, in a file for as long as the run goes on, so that it can go on later."""
+    """The finished segments of a run, in a file from which an interrupted run continues."""
 
     def __init__(self, file: Path | None) -> None:
-        """Read those that are there; with None they are in memory alone.
+        """Read the finished ones; with None they are kept in memory only.
 
         Raises:
             OSError, ValueError: the file cannot be read.
@@ -40,26 +40,26 @@ class Segments:
             self.done = json.loads(file.read_text(encoding="utf-8"))
 
     def add(self, document: dict[str, Any]) -> None:
-        """Add one that is done."""
+        """Add a finished segment."""
         self.done.append(document)
         if self._file is not None:
             write_whole(self._file, json.dumps(self.done, indent=1) + "\n")
 
     def finish(self) -> None:
-        """Forget them: the report has them."""
+        """Delete the file: the report contains the segments."""
         if self._file is not None:
             self._file.unlink(missing_ok=True)
 
 
 def agrees(document: Document) -> bool:
-    """Whether a segment ran to its end, and all agrees."""
+    """Return whether a segment was completed without differences."""
     return not document["troubles"]
 
 
 def next_segment(done: Sequence[Document], options: Options) -> Segment | None:
-    """Return what to run next: the ledgers in turns; None where each has its kills.
+    """Return the next segment, with the ledgers in turn; None if each has its kills.
 
-    Those in which something did not agree count for nothing: others take their place.
+    Failed segments do not count: others take their place.
     """
     killed = dict.fromkeys(options.ledgers, 0)
     seeds: dict[str, set[int]] = {ledger: set() for ledger in options.ledgers}
@@ -78,7 +78,7 @@ def next_segment(done: Sequence[Document], options: Options) -> Segment | None:
 
 
 def write_whole(file: Path, text: str) -> None:
-    """Write a file in one go: who reads it finds the old one or the new one, never a half."""
+    """Write a file atomically: readers find the old or the new one, never a part."""
     part = file.with_name(f".{file.name}.{os.getpid()}")
     part.write_text(text, encoding="utf-8")
     part.replace(file)

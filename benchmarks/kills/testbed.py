@@ -1,4 +1,4 @@
-"""The grid on stage: its parts, the links between them, and its ledger."""
+"""The grid under test: its parts, the links between them, and its ledger."""
 
 import math
 import os
@@ -14,13 +14,14 @@ from local_stack.grid import DEFAULT_POINTS, Grid, Ports
 from local_stack.postgresql import PostgreSQL, find_programs
 from local_stack.process import Process
 
-# Longer than a substation is ever away here, dying again as it starts on a busy machine.
+# Longer than any absence of a substation here, even if it dies again at its start on a busy
+# machine.
 _LAST_WORD_WAIT_S = 30.0
 POINT_POWER_KW = 50.0
 # A vehicle with 9 kWh charges for a second.
 TIME_SCALE = 648.0
 _POLL_S = 0.25
-# A balancer gives a substation up after two missed polls, and a lease may last one poll longer.
+# A balancer gives a substation up after two failed polls, and a lease may last one poll longer.
 LEASE_KWH = (3 * _POLL_S + 1.0) * POINT_POWER_KW * TIME_SCALE / 3600
 
 
@@ -28,14 +29,14 @@ class Database(Process):
     """The PostgreSQL server, as a part that can be killed and frozen."""
 
     def __init__(self, folder: Path) -> None:
-        """Make a server with an empty database.
+        """Create a server with an empty database.
 
         Raises:
             RuntimeError: the programs are not installed.
         """
         programs = find_programs()
         if programs is None:
-            raise RuntimeError("PostgreSQL is not installed: install it, or leave --ledger out")
+            raise RuntimeError("PostgreSQL is not installed: install it, or omit --ledger")
         self._server = PostgreSQL(programs, folder / "postgresql")
         self._server.start()
         self.ledger_url = self._server.new_database()
@@ -43,43 +44,43 @@ class Database(Process):
 
     @property
     def running(self) -> bool:
-        """Whether it runs."""
+        """Whether it is running."""
         return True
 
     @property
     def pid(self) -> int:
-        """Process id of the server."""
+        """Process ID of the server."""
         return self._server.pid
 
     def start(self) -> None:
-        """Start it, and wait until it can be used."""
+        """Start it, and wait until it is ready."""
         self._server.start()
 
     def kill(self) -> None:
-        """End it at once."""
+        """Kill it."""
         self._server.kill()
 
     def freeze(self) -> None:
-        """Have it do nothing."""
+        """Stop its execution."""
         self._server.freeze()
 
     def thaw(self) -> None:
-        """Have it go on."""
+        """Resume it."""
         self._server.thaw()
 
     def missing(self) -> str | None:
-        """Return None: `start` waits."""
+        """Return None, because `start` waits."""
         return None
 
 
 class GridUnderTest:
-    """A grid with a fault proxy on each link. As a context manager it starts and ends all."""
+    """A grid with a fault proxy on each link. As a context manager it starts and ends it."""
 
     def __init__(self, folder: Path, *, postgresql: bool) -> None:
-        """Lay everything out on free ports of loopback; logs, ledger and journals go to a folder.
+        """Prepare everything on free loopback ports; logs, ledger and journals go to a directory.
 
         Raises:
-            RuntimeError: PostgreSQL is asked for and not installed.
+            RuntimeError: PostgreSQL is requested but not installed.
         """
         count = len(DEFAULT_POINTS)
         ports, fronts = Ports.free(count), Ports.free(count)
@@ -151,7 +152,7 @@ class GridUnderTest:
         return list(self.grid.sessions(self.grid.gateway))
 
     def registers(self) -> dict[str, dict[str, Attempt]]:
-        """Read what each substation's meters gave to each session."""
+        """Read the energy that each substation's registers have for each session."""
         return {
             part.name: {
                 row["session_id"]: Attempt(
@@ -164,11 +165,11 @@ class GridUnderTest:
 
     @property
     def log_files(self) -> list[Path]:
-        """The substations' logs, which tell of each end."""
+        """The substations' logs, which record the end of each session."""
         return [part.log_file for part in self.grid.substations]
 
     def children(self, name: str) -> list[int]:
-        """Return the process ids of a part's workers: gunicorn's, or PostgreSQL's own helpers."""
+        """Return the process IDs of a part's workers: gunicorn's, or PostgreSQL's helpers."""
         pid = self.parts[name].pid
         text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
         return [int(one) for one in text.split() if _alive(int(one))]

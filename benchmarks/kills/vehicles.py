@@ -1,4 +1,4 @@
-"""Vehicles that come back: each keeps asking under its own key until it knows its end."""
+"""Vehicles that retry with their own key until they know how their session ended."""
 
 import json
 import random
@@ -19,26 +19,26 @@ _TIMEOUT_S = 30.0
 
 
 class Manner(StrEnum):
-    """How a vehicle asks."""
+    """How a vehicle sends its requests."""
 
-    HELD = "held"  # POST with a key, waits for its answer
-    ASYNC = "async"  # respond-async with a key, asks for the session's state
-    STOPPED = "stopped"  # async, and stops it on the way
+    HELD = "held"  # POST with a key, waits for the response
+    ASYNC = "async"  # respond-async with a key, queries the session's state
+    STOPPED = "stopped"  # async, and stops the session on the way
 
 
 @dataclass
 class Vehicle:
-    """One vehicle and what it was told.
+    """One vehicle and the responses that it got.
 
     Attributes:
-        number: its own.
-        manner: how it asks.
-        kwh: energy that it asks for, kWh.
-        sessions: every session id that it was told; more than one is wrong.
-        ends: every end that it was told, as (state, energy in kWh); they have to agree.
-        asked_again: it knows its end, asked once more with its key, and was answered with an end.
-        troubles: answers that should not be.
-        tries: requests that it made.
+        number: its number.
+        manner: how it sends its requests.
+        kwh: requested energy, kWh.
+        sessions: every session ID that it was given; more than one is an error.
+        ends: every end that was reported to it, as (state, energy in kWh); all must agree.
+        asked_again: it knows its end, sent its key once more, and was told an end again.
+        troubles: unexpected responses.
+        tries: number of its requests.
         longest_s: its longest time without a session's end, seconds.
     """
 
@@ -61,7 +61,7 @@ class Vehicle:
 
     @property
     def state(self) -> str | None:
-        """How it ended, as it was told last."""
+        """How its session ended, as last reported."""
         return self.ends[-1][0] if self.ends else None
 
 
@@ -78,7 +78,7 @@ def draw(number: int, rng: random.Random) -> Vehicle:
 
 
 class Driver:
-    """Drives one vehicle from its first request to its end."""
+    """Runs one vehicle from its first request to its end."""
 
     def __init__(self, url: str, vehicle: Vehicle, give_up: threading.Event) -> None:
         self._url = url
@@ -89,7 +89,7 @@ class Driver:
         self._began = time.monotonic()
 
     def drive(self) -> None:
-        """Ask until the end is known, or all are told to give up."""
+        """Send requests until the end is known, or all vehicles are told to give up."""
         vehicle = self._vehicle
         if vehicle.doubled:  # a caller that sends twice at once, as impatient programs do
             twin = threading.Thread(target=Driver(self._url, vehicle, self._give_up)._ask_once)
@@ -103,7 +103,7 @@ class Driver:
                 self._until(self._stop)
             if vehicle.state is None:
                 self._until(self._look)
-        # The answer stays the answer: what is asked again is told the same.
+        # A repeated request must get the same response.
         if vehicle.state is not None:
             vehicle.asked_again = self._until(self._ask_held)
         vehicle.longest_s = time.monotonic() - self._began
@@ -116,7 +116,7 @@ class Driver:
                 if step():
                     return True
             except requests.RequestException:
-                pass  # the part that held it is gone: it comes back
+                pass  # the part that held the request is gone, and will return
             self._give_up.wait(_ASK_AGAIN_S)
         return False
 
@@ -158,11 +158,11 @@ class Driver:
         return False
 
     def _took_end(self, response: requests.Response) -> bool:
-        """Take an answer in; True where it is the end."""
+        """Process a response; return True if it reports the end."""
         self._note_session(response)
         if response.status_code == 200:
             return self._took_state(response.json())
-        if response.status_code == 409:  # the other request of the same key is still there
+        if response.status_code == 409:  # another request with the same key is in progress
             return False
         if response.status_code == 503:
             pause_s = float(response.headers.get("Retry-After", "0"))
@@ -182,7 +182,7 @@ class Driver:
 
     def _note_session(self, response: requests.Response) -> None:
         if response.status_code == 503:
-            return  # it names what was refused: no session began, or none under that name
+            return  # an error document: no session began, or none with that ID
         location = response.headers.get("Location", "")
         if location.startswith("/sessions/"):
             self._vehicle.sessions.add(location.removeprefix("/sessions/"))

@@ -1,1 +1,1 @@
-"""What the gateway's ledger costs, and what becomes of sessions while it is away."""
+"""Measures what the gateway's ledger costs, and what happens to sessions while it fails."""

@@ -1,4 +1,4 @@
-"""The command: plays the scenes that are asked for, says how far it is, writes the report."""
+"""The command: plays the selected scenes, prints progress, writes the report."""
 
 import argparse
 import json
@@ -19,12 +19,12 @@ from local_stack.process import ROOT, StartError
 
 RESULTS = ROOT / "benchmarks" / "results"
 Say = Callable[[str], None]
-# A scene returns what it found, and what is wrong with it.
+# A scene returns its results and a list of errors.
 Scene = Callable[[argparse.Namespace, Say], tuple[Any, list[str]]]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Play the scenes; the exit status is 1 where a session was lost, or a bound is not kept."""
+    """Play the scenes; the exit status is 1 if a session was lost or a bound exceeded."""
     options = parse(arguments)
     console = Console(highlight=False, soft_wrap=True)
     interruption.raise_on_signal()
@@ -58,28 +58,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    """Read the command line; one that cannot be read ends the program with a message."""
+    """Parse the command line; an error ends the program with a message."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.ledger",
-        description="Measure the gateway's ledger of sessions, on SQLite and on PostgreSQL where "
-        "that is installed, and have it fail under load.",
+        description="Measure the gateway's session ledger, on SQLite and, if it is installed, on "
+        "PostgreSQL, and make it fail under load.",
         epilog="Scenes: " + "; ".join(f"{name}: {text}" for name, text in _MEANINGS.items()) + ".",
     )
     parser.add_argument(
         "scenes", nargs="*", metavar="SCENE", help=f"{', '.join(SCENES)}; none: all of them"
     )
-    parser.add_argument("--quick", action="store_true", help="everything smaller, or shorter")
+    parser.add_argument("--quick", action="store_true", help="everything smaller or shorter")
     parser.add_argument(
         "--out",
         type=Path,
         metavar="FOLDER",
-        help="where to write the report, of which scenes that are not played stay as they are; a "
-        "whole run writes to benchmarks/results, any other prints its own unless told where",
+        help="directory of the report, in which other scenes are kept; a whole run writes to "
+        "benchmarks/results, any other prints its own scenes by default",
     )
     options = parser.parse_args(arguments)
     for name in options.scenes:
         if name not in SCENES:
-            parser.error(f"{name} is no scene; it takes {', '.join(SCENES)}")
+            parser.error(f"{name} is not a scene; it takes {', '.join(SCENES)}")
     if options.out is None and not options.quick and not options.scenes:
         options.out = RESULTS
     options.scenes = options.scenes or list(SCENES)
@@ -195,12 +195,12 @@ def _loop(options: argparse.Namespace, say: Say) -> tuple[Any, list[str]]:
 
 
 _MEANINGS = {
-    "loop": "how late the event loop comes round beside a ledger",
+    "loop": "delays of the event loop with a ledger",
     "rates": "charges of no length, 32 at a time",
     "reads": "lists and single sessions of a million",
-    "keys": "10,000 keys, each five times at once, and again after kills",
-    "crowd": "9,000 vehicles at once, and a balancer that is restarted",
-    "outages": "the ledger is away for 30 s under load",
+    "keys": "10,000 keys, each sent five times at once, and again after kills",
+    "crowd": "9,000 vehicles at once, and restarts of the balancer",
+    "outages": "the ledger fails for 30 s under load",
 }
 SCENES: dict[str, Scene] = {
     "loop": _loop,

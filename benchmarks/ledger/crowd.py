@@ -1,4 +1,4 @@
-"""Thousands of vehicles at once, in each manner, and a balancer that is restarted beneath them."""
+"""Thousands of vehicles at once, of each kind, and restarts of the balancer meanwhile."""
 
 import http.client
 import json
@@ -23,28 +23,28 @@ _SUBSTATIONS = 3
 _POINT_KW, _KWH = 50.0, 10.0
 _ARRIVALS_PER_S = 300.0
 _WARM_UP = 50
-# How long a vehicle charges after the last one came: to be measured, and for two restarts, seconds.
+# How long vehicles charge after the last arrival: time for measurements and two restarts, seconds.
 _AFTER_ARRIVALS_S = {PLAIN: 30.0, KEYED: 170.0, ASYNC: 170.0}
 _DRAIN_S = 5.0
-# A restarted balancer has them all again within, and the last is charged within, seconds.
+# Maximum time until a restarted balancer leads them all, and until the last is charged, seconds.
 _LED_WITHIN_S, _LAST_WITHIN_S = 120.0, 240.0
 _LISTS = 20
 
 
 @dataclass
 class Crowd:
-    """What was found.
+    """The results.
 
     Attributes:
         manner: one of `MANNERS`.
-        vehicles, charged: how many came, and were charged.
-        memory_kb: by hop, for each vehicle.
-        list_ms: longest that a page of the open sessions took, while all were held.
-        stop_ms: that a stop took.
-        restarts: by how, from the balancer's end until it led every session again, seconds.
-        longest_pause_s: longest that a charge stood still at its substation.
-        latest_s: longest from the end of a charge until it was written in the ledger.
-        troubles: what is wrong, in words.
+        vehicles, charged: how many arrived, and how many were charged.
+        memory_kb: memory per vehicle, by hop, KB.
+        list_ms: maximum time for a page of the open sessions while all were held.
+        stop_ms: time for a stop.
+        restarts: by kind, time from the balancer's end until it led every session again, seconds.
+        longest_pause_s: longest interruption of a charge at its substation.
+        latest_s: longest time from the end of a charge until it was in the ledger.
+        troubles: errors, in words.
     """
 
     manner: str
@@ -60,15 +60,15 @@ class Crowd:
 
 
 def hold(manner: str, vehicles: int) -> Crowd:
-    """Have so many vehicles charge at once, with the ledger in a file and journals on the disk.
+    """Let vehicles charge at once, with the ledger in a file and journals on disk.
 
     Args:
-        manner: one of `MANNERS`; the balancer is restarted beneath all but plain ones.
+        manner: one of `MANNERS`; the balancer is restarted meanwhile, except with plain ones.
         vehicles: how many.
 
     Raises:
-        StartError: a part did not come up.
-        RuntimeError: they did not all come to charge.
+        StartError: a part did not start.
+        RuntimeError: not all of them were charging at once.
     """
     share = min(1.0, 0.3 + vehicles / 9_000)
     charging_s = vehicles / _ARRIVALS_PER_S * 1.3 + share * _AFTER_ARRIVALS_S[manner]
@@ -136,7 +136,7 @@ class _Scene:
         return round(time.monotonic() - began, 1)
 
     def _wait_until_led(self, within_s: float, vehicles: int) -> None:
-        """Wait until all charge, and the balancer has each in flight."""
+        """Wait until all are charging, and the balancer has each in flight."""
         deadline = time.monotonic() + within_s
         charging = led = 0
         while time.monotonic() < deadline:
@@ -144,7 +144,7 @@ class _Scene:
                 substations = self._grid.get("/substations", of=self._grid.balancer)["substations"]
                 charging = sum(int(one["gauge"] or 0) for one in substations)
                 led = sum(int(one["own_load"]) for one in substations)
-            except OSError:  # it is on its way up, or has its hands full
+            except OSError:  # it is starting, or busy
                 pass
             if min(charging, led) >= vehicles:
                 return
@@ -157,7 +157,7 @@ class _Scene:
         return 1000 * (time.perf_counter() - began)
 
     def _timed_stop(self) -> float:
-        """Stop one session, which is not charged then; return how long that took, ms."""
+        """Stop one session, which is then not charged; return how long that took, ms."""
         page = self._grid.get("/sessions?state=open&limit=1")["sessions"]
         if not page:
             self._found.troubles.append("no session was open any more")
@@ -211,7 +211,7 @@ class _Scene:
 
 
 class _Callers:
-    """All vehicles, from this one thread: each held one on a connection of its own."""
+    """All vehicles, served by this one thread; each waits on its own connection."""
 
     def __init__(self, gateway: Process, manner: str) -> None:
         self._address = ("127.0.0.1", gateway.port)
@@ -221,7 +221,7 @@ class _Callers:
         self.troubles: list[str] = []
 
     def come(self, count: int, *, kwh: float) -> None:
-        """Arrive, one after the other."""
+        """Arrive one after the other."""
         began = time.monotonic()
         connection = http.client.HTTPConnection(*self._address, timeout=60)
         for number in range(count):
@@ -257,13 +257,13 @@ class _Callers:
         self._waiting += 1
 
     def finish(self, within_s: float) -> None:
-        """Wait until each that is held has its answer."""
+        """Wait until each waiting vehicle has its response."""
         deadline = time.monotonic() + within_s
         while self._waiting and time.monotonic() < deadline:
             for key, _ in self._selector.select(1.0):
                 line = key.fileobj
                 assert isinstance(line, socket.socket)  # noqa: S101 - as registered
-                said = line.recv(65_536)  # an answer is one packet here
+                said = line.recv(65_536)  # a response is one packet here
                 if b" 200 " not in said[:20] or not _ended(said):
                     self.troubles.append(f"answered {said[:300]!r}")
                 self._selector.unregister(line)

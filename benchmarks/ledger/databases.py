@@ -1,4 +1,4 @@
-"""Databases for the ledger, each of its own and empty, and what makes each fail."""
+"""Empty databases for the ledger, and ways to make each fail."""
 
 import shutil
 import subprocess
@@ -21,14 +21,14 @@ _LOCKER = (
 
 @contextmanager
 def folder_of(name: str) -> Iterator[Path]:
-    """Make a folder that PostgreSQL's own user can reach, and take it away in the end."""
+    """Create a directory that PostgreSQL's user can access, and delete it in the end."""
     with tempfile.TemporaryDirectory(prefix=f"ledger-{name}-", dir="/tmp") as folder:
         Path(folder).chmod(0o755)
         yield Path(folder)
 
 
 def missing(kind: str) -> str | None:
-    """Say what is not installed for it."""
+    """Return what is not installed for it."""
     if kind == POSTGRESQL and find_programs() is None:
         return "PostgreSQL's server is not installed (apt-get install postgresql)"
     return None
@@ -36,7 +36,7 @@ def missing(kind: str) -> str | None:
 
 @contextmanager
 def server() -> Iterator[PostgreSQL]:
-    """Run a PostgreSQL server of one's own.
+    """Run a private PostgreSQL server.
 
     Raises:
         RuntimeError: it is not installed, or does not start.
@@ -54,7 +54,7 @@ def server() -> Iterator[PostgreSQL]:
 
 @contextmanager
 def empty(kind: str, folder: Path) -> Iterator[str]:
-    """Make an empty ledger and give its LEDGER_URL.
+    """Create an empty ledger and yield its LEDGER_URL.
 
     Raises:
         RuntimeError: PostgreSQL is not installed, or does not start.
@@ -68,14 +68,14 @@ def empty(kind: str, folder: Path) -> Iterator[str]:
 
 @contextmanager
 def small_disk(folder: Path) -> Iterator[None]:
-    """Mount a disk of a few megabytes on a folder, as root may.
+    """Mount a disk of a few megabytes on a directory, which requires root.
 
     Raises:
         RuntimeError: it cannot be mounted here.
     """
     mount = ["mount", "-t", "tmpfs", "-o", f"size={_DISK_MB}m", "none", str(folder)]
     if subprocess.run(mount, capture_output=True, check=False).returncode:
-        raise RuntimeError("a small disk cannot be mounted here: it takes root")
+        raise RuntimeError("a small disk cannot be mounted here: this requires root")
     try:
         yield
     finally:
@@ -83,7 +83,7 @@ def small_disk(folder: Path) -> Iterator[None]:
 
 
 def fill_up(filler: Path) -> None:
-    """Write a file until there is no room left on its disk, not for a page."""
+    """Write a file until its disk has no free page left."""
     with filler.open("wb", buffering=0) as file:
         for size in (65_536, 4_096):
             try:
@@ -95,10 +95,10 @@ def fill_up(filler: Path) -> None:
 
 @contextmanager
 def locked(file: Path) -> Iterator[None]:
-    """Have another process hold SQLite's lock to write.
+    """Let another process hold SQLite's write lock.
 
     Raises:
-        RuntimeError: it did not get it.
+        RuntimeError: it did not get the lock.
     """
     with subprocess.Popen(
         [sys.executable, "-c", _LOCKER, str(file)],

@@ -18,9 +18,9 @@ from local_stack.process import Process
 AT_ONCE = 5
 _CALLERS = 24
 _POINTS = (60, 60, 60)
-# A point of 50 kW gives so much in a second, kWh: a charge takes a tenth of one.
+# A point of 50 kW delivers this many kWh in a second: a charge takes a tenth of one.
 _KWH_PER_S, _KWH = 1.0, 0.1
-# Of so many keys one is disconnected by all of its callers while it charges.
+# For one in this many keys, all callers disconnect while it is charging.
 _HANGS_UP, _DISCONNECT_AFTER_S = 10, 0.03
 _KILLS = ("charge_request_service", "load_balancer", "substation1", "charge_request_service")
 _WITHIN_S = 60.0
@@ -30,18 +30,18 @@ _MAX_TROUBLES = 20
 
 @dataclass
 class Keys:
-    """What was found.
+    """The results.
 
     Attributes:
-        keys: how many.
-        answers: by what they were: `charged`, `running` (409 with Location), `replayed` (the same
-            bytes as before), `another body` (422), `unavailable` (503), `broken off`.
+        keys: number of keys.
+        answers: number of responses by kind: `charged`, `running` (409 with Location), `replayed`
+            (the same bytes as before), `another body` (422), `unavailable` (503), `broken off`.
         taken_over: keys that were answered after all of their callers had disconnected.
-        kills: parts that were killed.
+        kills: number of parts that were killed.
         sessions: rows in the ledger.
         kwh_asked, kwh_metered: of all keys together, and by the meters.
-        seconds: how long it took.
-        troubles: what is wrong, in words.
+        seconds: duration.
+        troubles: errors, in words.
     """
 
     keys: int
@@ -56,7 +56,7 @@ class Keys:
 
 
 class Reported(NamedTuple):
-    """An answer."""
+    """A response."""
 
     status: int
     body: bytes
@@ -68,11 +68,11 @@ def send(kind: str, keys: int) -> Keys:
     """Send keys to a grid whose parts are killed, and compare.
 
     Args:
-        kind: of `databases.KINDS`.
+        kind: one of `databases.KINDS`.
         keys: how many.
 
     Raises:
-        StartError: a part did not come up.
+        StartError: a part did not start.
         RuntimeError: PostgreSQL is not installed.
     """
     with databases.folder_of("keys") as folder, databases.empty(kind, folder) as url:
@@ -117,7 +117,7 @@ class _Scene:
         return found
 
     def _start(self, work: Callable[["_Lines", str], None]) -> list[threading.Thread]:
-        """Have the callers do something for each key."""
+        """Start callers that do some work for each key."""
         left = iter(self._keys)
 
         def run() -> None:
@@ -129,7 +129,7 @@ class _Scene:
                     return
                 try:
                     work(lines, key)
-                except Exception as error:  # told, not lost with its thread
+                except Exception as error:  # reported, not lost with the thread
                     self._wrong(key, repr(error))
 
         threads = [threading.Thread(target=run, daemon=True) for _ in range(_CALLERS)]
@@ -149,7 +149,7 @@ class _Scene:
         self._found.kills += 1
 
     def _first(self, lines: "_Lines", key: str) -> None:
-        """Send a key several times at once, then until it has its answer."""
+        """Send a key several times at once, then until there is a response."""
         disconnects = int(key[-4:], 16) % _HANGS_UP == 0
         if disconnects:
             lines.disconnect(key, _KWH, after_s=_DISCONNECT_AFTER_S)
@@ -172,7 +172,7 @@ class _Scene:
                 self._found.taken_over += 1
 
     def _again(self, lines: "_Lines", key: str) -> None:
-        """Send a key again that has its answer, and once with another body."""
+        """Send an answered key again, and once with another body."""
         for reported in lines.send(key, _KWH, AT_ONCE):
             self._take(key, reported)
             if reported is None or not reported.replayed:
@@ -237,14 +237,14 @@ class _Scene:
 
 
 class _Lines:
-    """A caller's connections, on which it sends at once."""
+    """A caller's connections, on which it sends at the same time."""
 
     def __init__(self, gateway: Process) -> None:
         self._port = gateway.port
         self._open: list[http.client.HTTPConnection] = []
 
     def send(self, key: str, kwh: float, times: int) -> list[Reported | None]:
-        """Send a key at once so many times; None stands for what broke off."""
+        """Send a key this many times at once; None stands for a broken connection."""
         lines = [self._open.pop() if self._open else self._new() for _ in range(times)]
         sent = [self._sent(line, key, kwh) for line in lines]
         return [
@@ -252,7 +252,7 @@ class _Lines:
         ]
 
     def disconnect(self, key: str, kwh: float, *, after_s: float) -> None:
-        """Send a key several times at once, and close all lines a moment later."""
+        """Send a key several times at once, and close all connections a moment later."""
         lines = [self._new() for _ in range(AT_ONCE)]
         for line in lines:
             self._sent(line, key, kwh)

@@ -1,7 +1,7 @@
-"""How late the event loop comes round beside a ledger that is written and read, and without one.
+"""Measures delays of the event loop with a ledger that is written and read, and without one.
 
-It runs in a process of its own, for gevent patches the library under it:
-`python -m benchmarks.ledger.loop URL`.
+It runs in its own process, because gevent patches the standard library: `python -m
+benchmarks.ledger.loop URL`.
 """
 
 from gevent import monkey
@@ -27,7 +27,7 @@ from charge_request_service.sessions.store import Query
 from load_tester.latency import percentile
 
 _WRITERS, _READERS = 32, 4
-# Each writer begins and ends a session this often: 32 of them 300 a second together; a reader
+# Each writer begins and ends a session at this interval: 32 of them make 300 a second; a reader
 # lists 100 of them. Seconds.
 _WRITE_EVERY_S, _READ_EVERY_S = 0.1, 0.1
 _LATE_S = 0.005
@@ -35,7 +35,7 @@ _numbers = itertools.count()
 
 
 def main(url: str, seconds: float) -> None:
-    """Measure the loop beside a ledger, and beside as many greenlets that use none; print both."""
+    """Measure and print the loop's delays, with a ledger and with greenlets that use none."""
     where = read_ledger_url(url)
     prepare(where)
     ledger = Ledger(
@@ -96,7 +96,7 @@ def _again(work: Callable[[], object], every_s: float) -> None:
 
 
 def _watch(late: list[float]) -> None:
-    """Note how much later than due the loop comes round."""
+    """Record how much later than due the loop runs."""
     while True:
         due = time.perf_counter() + 0.001
         gevent.sleep(0.001)

@@ -1,4 +1,4 @@
-"""The ledger is away for a while, under load: what is told, what is lost, what is written later."""
+"""The ledger fails for a while under load: responses, losses, and rows that are written late."""
 
 import os
 import random
@@ -24,36 +24,36 @@ from local_stack.scrape import scrape
 
 KINDS = ("disk full", "file locked", "postgresql frozen", "postgresql stopped")
 POINTS = (60, 60, 60)
-# A point of 50 kW gives so much in a second, kWh: sessions take from 1 to 40 s, so that many
+# A point of 50 kW delivers this many kWh in a second: sessions take from 1 to 40 s, so that many
 # charge through the outage, end in it, or begin right before it.
 _KWH_PER_S = 1.0
 _TIME_SCALE = _KWH_PER_S * 3600 / 50
 _KWH = (1.0, 40.0)
 _RATE_PER_S = 4.0
 _BEFORE_S, _AFTER_S = 10.0, 8.0
-# One that sends a new charge so often, each with another key, or with none, and comes not back.
+# Interval of new charges that do not retry, each with another key or without one. Seconds.
 _PROBE_EVERY_S, _PROBE_KWH = 0.25, 0.5
 _FIRST_REFUSAL_WITHIN_S = 30.0
 _LAST_VEHICLES_S = 120.0
 
-# Another in each run.
+# Differs in each run.
 _FOLDER = re.compile(r"/tmp/[^/ ]+")  # noqa: S108 - read, not written
 _Strike = Callable[[], AbstractContextManager[None]]
 
 
 class CannotFail(RuntimeError):
-    """That fault cannot be made here; the message says why."""
+    """That fault cannot be injected here; the message says why."""
 
 
 @dataclass
 class Probes:
-    """New charges that do not come back, and what each was told.
+    """New charges that do not retry, and the responses to them.
 
     Attributes:
-        refused: answers 503 with why and when to come again, by their detail.
-        wrong: answers that should not be.
-        taken: sessions that were charged, or taken on.
-        refusals_at, taken_at: when, of the monotonic clock.
+        refused: 503 responses with a reason and Retry-After, by their detail.
+        wrong: unexpected responses.
+        taken: sessions that were charged or accepted.
+        refusals_at, taken_at: when, by the monotonic clock.
     """
 
     refused: Counter[str] = field(default_factory=Counter)
@@ -65,21 +65,21 @@ class Probes:
 
 @dataclass
 class Outage:
-    """What was found.
+    """The results.
 
     Attributes:
         kind: one of `KINDS`.
-        away_s: how long the ledger was away from the first refusal on, seconds.
+        away_s: how long the ledger was unavailable after the first refusal, seconds.
         refused_after_s: from the fault to the first refusal, seconds.
-        taken_after_s: from its end to the first charge that was taken again, seconds.
-        written_after_s: from its end until no row waited to be written any more, seconds.
-        running: vehicles that charged when it began.
-        ended: sessions that ended while it lasted, by the substations' meters.
-        waiting: most rows that waited to be written.
-        refused: new charges that were refused, by what they were told.
-        vehicles, charged, stopped: of those that come back with their keys.
+        taken_after_s: from its end to the first accepted charge, seconds.
+        written_after_s: from its end until no row was waiting to be written, seconds.
+        running: vehicles that were charging when it began.
+        ended: sessions that ended during it, by the substations' meters.
+        waiting: maximum number of rows waiting to be written.
+        refused: refused new charges, by the detail of the response.
+        vehicles, charged, stopped: of those that retry with their keys.
         kwh_metered, kwh_written: by the substations' meters, and in the ledger.
-        troubles: what does not agree, in words; empty where nothing was lost.
+        troubles: differences, in words; empty if nothing was lost.
     """
 
     kind: str
@@ -100,15 +100,15 @@ class Outage:
 
 
 def play(kind: str, *, seconds: float) -> Outage:
-    """Run a grid under load, have its ledger be away for so long, and compare.
+    """Run a grid under load, make its ledger fail for a while, and compare.
 
     Args:
         kind: one of `KINDS`.
-        seconds: how long, from the first refusal on.
+        seconds: how long, after the first refusal.
 
     Raises:
-        StartError: a part did not come up.
-        CannotFail: that fault cannot be made here.
+        StartError: a part did not start.
+        CannotFail: that fault cannot be injected here.
         RuntimeError: nothing was refused.
     """
     with databases.folder_of("outage") as folder, _faulty(kind, folder) as (url, inject):
@@ -234,7 +234,7 @@ class _Scene:
             if states.get(session_id) != "charged":
                 yield f"session {session_id} was charged; ledger: {states.get(session_id)}"
 
-    # Those who call.
+    # Callers.
 
     def _arrivals(self) -> None:
         rng = random.Random("outage")
@@ -287,7 +287,7 @@ class _Scene:
         else:
             probes.wrong.append(f"{answer.status_code} {answer.text[:200]}")
 
-    # What the parts tell.
+    # Reports of the parts.
 
     def _load(self) -> int:
         substations = self._grid.substations
@@ -305,7 +305,7 @@ class _Scene:
         return int(scrape(self._grid.url)["ledger_waiting_rows"])
 
     def _written(self, since: float) -> float:
-        """Wait until no row waits; return how long that took since then, seconds."""
+        """Wait until no row is waiting; return how long that took since then, seconds."""
         while time.monotonic() - since < _LAST_VEHICLES_S:
             reported = scrape(self._grid.url)
             if reported["ledger_up"] and not reported["ledger_waiting_rows"]:
@@ -316,7 +316,7 @@ class _Scene:
 
 @contextmanager
 def _faulty(kind: str, folder: Path) -> Iterator[tuple[str, _Strike]]:
-    """Make a ledger: its URL, and what has it be away for as long as a block runs."""
+    """Create a ledger; yield its URL, and a context manager during which it fails."""
     if kind == "disk full":
         disk = folder / "disk"
         disk.mkdir()

@@ -15,22 +15,22 @@ from local_stack.grid import Grid, Ports
 
 MEMORY = "memory"
 PLAIN, KEYED = "plain", "keyed"
-# Of the rate with the ledger in memory, at least.
+# Minimum share of the rate with the ledger in memory.
 LIMITS = {databases.SQLITE: 0.9, databases.POSTGRESQL: 0.8}
 _AT_A_TIME = 32
 
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """What one kind of ledger does for one manner of charges: the median round.
+    """The result of one kind of ledger for one manner of charges: the median round.
 
     Attributes:
-        ledger: `MEMORY`, or of `databases.KINDS`.
+        ledger: `MEMORY`, or one of `databases.KINDS`.
         manner: `PLAIN` or `KEYED`.
-        per_s: charges a second.
-        share: of what it is with the ledger in memory: the median of the rounds' own shares.
+        per_s: charges per second.
+        share: relative to the ledger in memory: the median of the rounds' shares.
         p50_ms, p99_ms: times of charges.
-        cpu_us: by hop, CPU time of a charge.
+        cpu_us: CPU time of a charge, by hop.
     """
 
     ledger: str
@@ -45,16 +45,16 @@ class Rate:
 def measure(
     kinds: Sequence[str], *, rounds: int, seconds: int, say: Callable[[str], None]
 ) -> list[Rate]:
-    """Have the kinds of ledger take turns.
+    """Measure the kinds of ledger in turn.
 
     Args:
-        kinds: of `databases.KINDS`; memory comes on top.
-        rounds: how many turns each has.
+        kinds: of `databases.KINDS`; memory is added.
+        rounds: number of turns of each.
         seconds: length of a turn for one manner.
-        say: is told of each.
+        say: called with a line for each.
 
     Raises:
-        StartError: a part did not come up.
+        StartError: a part did not start.
         RuntimeError: not every vehicle was charged.
     """
     found: dict[tuple[str, str], list[Rush]] = defaultdict(list)

@@ -1,4 +1,4 @@
-"""Sessions read over HTTP from a ledger of a million rows, alone and while others write."""
+"""Reads of sessions over HTTP from a ledger of a million rows, alone and during writes."""
 
 import http.client
 import random
@@ -23,10 +23,10 @@ from load_tester.latency import percentile
 from local_stack.grid import Grid, Ports
 from local_stack.process import ROOT
 
-# The most that the 99th percentile may be, ms.
+# Limits of the 99th percentile, ms.
 LIMIT_ONE_MS, LIMIT_LIST_MS = 10.0, 25.0
 ONE = "one session by its id"
-# Beside the others: what this machine does to the shortest of answers.
+# For comparison: the time of the shortest response on this machine.
 NOTHING = "no session: /healthz"
 _OPERATOR, _OWNER, _OTHERS = "room", "alice", "bob"
 _OWNED, _REFUSED, _STOPPED, _VEHICLES = 5, 99, 51, 5_000  # one row in so many; so many vehicles
@@ -39,7 +39,7 @@ _WRITES_PER_S = 150
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """How long a reading took, p99, ms: alone, and while charges are written."""
+    """The p99 of a read, ms: alone, and while charges are written."""
 
     name: str
     alone_ms: float
@@ -47,13 +47,13 @@ class Reading:
 
     @property
     def limit_ms(self) -> float:
-        """The most that it may take."""
+        """Its limit."""
         return LIMIT_ONE_MS if self.name == ONE else LIMIT_LIST_MS
 
 
 @dataclass(frozen=True, slots=True)
 class Reads:
-    """What was found: `rows` in the ledger, and each reading."""
+    """The results: `rows` in the ledger, and each read."""
 
     rows: int
     readings: list[Reading]
@@ -63,12 +63,12 @@ def read(kind: str, rows: int) -> Reads:
     """Fill a ledger, and read it through a gateway.
 
     Args:
-        kind: of `databases.KINDS`.
-        rows: how many sessions.
+        kind: one of `databases.KINDS`.
+        rows: number of sessions.
 
     Raises:
-        StartError: a part did not come up.
-        RuntimeError: PostgreSQL is not installed, or a reading was not answered.
+        StartError: a part did not start.
+        RuntimeError: PostgreSQL is not installed, or a read failed.
     """
     with databases.folder_of("reads") as folder, databases.empty(kind, folder) as url:
         ids = _fill(url, rows)
@@ -96,7 +96,7 @@ _NAMES = (_OPERATOR, _OWNER, _OTHERS)
 
 
 def _fill(url: str, rows: int) -> list[str]:
-    """Write sessions that ended in the last days; return the ids of some."""
+    """Write sessions that ended in the last days; return the IDs of some."""
     where = read_ledger_url(url)
     prepare(where)
     database = Database(where)
@@ -184,14 +184,14 @@ def _p99_ms(caller: "_Caller", path: Callable[[], str]) -> float:
 
 
 class _Caller:
-    """One that has a key, and a connection that is kept."""
+    """A client with a key and a persistent connection."""
 
     def __init__(self, port: int, key: str) -> None:
         self._line = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
         self._headers = {"Authorization": f"Bearer {key}"}
 
     def get(self, path: str) -> None:
-        """Read something; the connection may have been idle for too long before."""
+        """Read a path; the connection may have been idle for too long before."""
         try:
             self._line.request("GET", path, headers=self._headers)
             answer = self._line.getresponse()
@@ -205,7 +205,7 @@ class _Caller:
 
 @contextmanager
 def _writing(url: str, key_file: Path, folder: Path) -> Iterator[None]:
-    """Have charges come in for as long as the block runs."""
+    """Send charges while the block runs."""
     log = folder / "load_tester.log"
     with log.open("w") as out:
         tester = subprocess.Popen(

@@ -1,4 +1,4 @@
-"""The report: what was measured, as tables. Pure."""
+"""The report, as tables. Pure."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -15,7 +15,7 @@ those of one scene alone.
 
 
 def page(scenes: Mapping[str, Any]) -> str:
-    """Write the report of the scenes that there are."""
+    """Return the report of the available scenes."""
     lines = [_INTRODUCTION]
     for name, write in _PARTS.items():
         if name in scenes:
@@ -64,7 +64,7 @@ def _keys(found: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
     )
 
 
-# What answers to keys are counted as.
+# Descriptions of the kinds of responses to keys.
 _ANSWERS = {
     "another body": "422: the key with another body",
     "broken off": "no answer, for a part was killed",

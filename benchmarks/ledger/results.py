@@ -1,4 +1,4 @@
-"""What was found, as it is kept: each scene's part can be measured anew by itself."""
+"""The results and their file: each scene can be measured again by itself."""
 
 import json
 from dataclasses import asdict, is_dataclass
@@ -9,17 +9,17 @@ FILE = "ledger.json"
 
 
 class Results:
-    """The parts that were measured, by scene; a file keeps them together."""
+    """The results by scene; a file keeps them together."""
 
     def __init__(self, folder: Path | None) -> None:
-        """Begin with what a folder's file has; None for none."""
+        """Start with the results in a directory's file; None for none."""
         self._file = None if folder is None else folder / FILE
         self.scenes: dict[str, Any] = {}
         if self._file is not None and self._file.exists():
             self.scenes = json.loads(self._file.read_bytes())
 
     def add(self, scene: str, machine: dict[str, str], found: Any) -> None:
-        """Take a scene's findings in, in the place of those before, and keep them."""
+        """Replace a scene's results, and write the file."""
         document = json.loads(json.dumps(found, default=_plain))
         self.scenes[scene] = {"machine": machine, "found": document}
         if self._file is not None:

@@ -1,1 +1,1 @@
-"""What a charge costs: requests a second, added time, CPU and memory, hop by hop."""
+"""Measures the cost of a charge: throughput, added time, CPU time and memory, hop by hop."""

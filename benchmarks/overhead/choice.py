@@ -1,7 +1,8 @@
-"""What the balancer's choice costs by itself: the pool in this process, no network.
+"""Measures the cost of the balancer's choice: the pool in this process, without a network.
 
-Timed is all that happens when a vehicle arrives beside a free point: every substation is looked at,
-a finish predicted for each, one chosen and counted. Unlike substations, nine points in ten taken.
+Everything that happens when a vehicle arrives and a point is free is timed: every substation is
+examined, a finish predicted for each, one chosen and counted. The substations differ, and nine out
+of ten points are occupied.
 """
 
 import time
@@ -18,21 +19,21 @@ from load_balancer.routing.substation import HealthCheck, Reading
 from load_tester.mix import FAST_MIX
 
 CHOOSERS = ("least-loaded", DEFAULT_POLICY)
-# By substations, the most that a choice may cost the default policy, microseconds.
+# Maximum cost of a choice of the default policy, by number of substations, microseconds.
 LIMITS_US = {3: 60.0, 30: 400.0}
 _TAKEN = 0.9
-_KINDS = ((12, 50.0, 300.0), (4, 350.0, 700.0), (24, 11.0, 150.0))  # points, a point's kW, limit kW
+_KINDS = ((12, 50.0, 300.0), (4, 350.0, 700.0), (24, 11.0, 150.0))  # points, kW per point, limit kW
 _WARM_UP = 200
 
 
 def is_too_dear(cost: ChoiceCost) -> bool:
-    """Tell whether a choice of the default policy costs more than it may."""
+    """Return whether a choice of the default policy exceeds its limit."""
     limited = cost.policy == DEFAULT_POLICY and cost.substations in LIMITS_US
     return limited and cost.median_us > LIMITS_US[cost.substations]
 
 
 def measure(policy: str, substations: int, *, vehicles: int = 2_000) -> ChoiceCost:
-    """Time a policy among so many substations; the median of so many vehicles counts."""
+    """Measure a policy with this many substations; the result is the median over the vehicles."""
     pool = _pool(policy, substations)
     random = Random(1)
     now, times_us = 0.0, []

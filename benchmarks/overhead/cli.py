@@ -1,4 +1,4 @@
-"""The command: measures, says how far it is, writes the report."""
+"""The command: measures, prints progress, writes the report."""
 
 import argparse
 import resource
@@ -22,14 +22,14 @@ from local_stack.process import StartError
 RESULTS = Path(__file__).resolve().parent.parent / "results"
 _AT_A_TIME = (1, 32)
 _SUBSTATIONS = (3, 30, 300, 3_000)
-# A proxy has two descriptors for each vehicle that it holds.
+# A proxy has two file descriptors for each vehicle that it holds.
 _FILES = 20_000
-# HAProxy is there for its memory, which grows as evenly as ours.
+# HAProxy is measured only for its memory, which grows linearly like ours.
 _MAX_HELD = {WHOLE: 1_000_000, WHOLE_HAPROXY: 1_000}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure; the exit status is 1 where a vehicle was lost, or a choice is too dear."""
+    """Measure; the exit status is 1 if a vehicle was lost or a choice costs too much."""
     options = parse(arguments)
     interruption.raise_on_signal()
     measurement = _Measurement(options, Console(highlight=False))
@@ -57,12 +57,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    """Read the command line; one that cannot be read ends the program with a message."""
+    """Parse the command line; an error ends the program with a message."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.overhead",
-        description="Measure what the balancer's choice costs by itself, and a charge, hop by hop, "
-        "also with HAProxy or the simple way in the balancer's place; then hold thousands of "
-        "vehicles at once.",
+        description="Measure the cost of the balancer's choice, and of a charge, hop by hop, also "
+        "with HAProxy or the simple proxy in the balancer's place; then hold thousands of vehicles "
+        "at once.",
     )
     parser.add_argument(
         "--quick", action="store_true", help="one short round, and 300 vehicles held"
@@ -78,21 +78,21 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--many",
         action="store_true",
-        help="only the choice, and many substations; the rest of a report stays as it was",
+        help="only the choice, and many substations; the rest of a report is kept",
     )
     parser.add_argument(
         "--rounds",
         type=int,
         choices=range(1, 10),
         default=3,
-        help="rounds in which the ways take turns; the median counts (default: 3)",
+        help="rounds in which the topologies take turns; the result is the median (default: 3)",
     )
     parser.add_argument(
         "--out",
         type=Path,
         metavar="FOLDER",
-        help="where to write the report; a whole run writes to benchmarks/results, any other "
-        "prints it unless told where",
+        help="directory of the report; a whole run writes to benchmarks/results, any other prints "
+        "it by default",
     )
     options = parser.parse_args(arguments)
     options.rounds, options.seconds = (1, 2) if options.quick else (options.rounds, 5)
@@ -113,7 +113,7 @@ def _topologies(given: str) -> list[Topology]:
 
 
 class _Measurement:
-    """One measurement under way, with its progress on a console."""
+    """A measurement in progress, which it reports on a console."""
 
     def __init__(self, options: argparse.Namespace, console: Console) -> None:
         self._options = options
@@ -129,11 +129,11 @@ class _Measurement:
         """Measure everything.
 
         Raises:
-            StartError: a process did not come up.
+            StartError: a process did not start.
             RuntimeError: vehicles were not charged, or the limit on open files is too low.
         """
         began = time.monotonic()
-        _check_files(_FILES)  # now, not after all that comes before they are needed
+        _check_files(_FILES)  # now, before the long measurements that do not need them
         choices = self._choose()
         if self._options.many:
             with tempfile.TemporaryDirectory(prefix="cost-") as folder:
@@ -273,6 +273,6 @@ def _check_files(count: int) -> None:
 
 
 def allow_files(count: int) -> None:
-    """Have so many files open here, and in what is started from here."""
+    """Raise the limit on open files for this process and its children."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, count), hard))

@@ -1,4 +1,4 @@
-"""Vehicles that charge for long, thousands at once, and others that come meanwhile."""
+"""Thousands of vehicles that charge for long at once, and others that arrive meanwhile."""
 
 import http.client
 import json
@@ -18,34 +18,34 @@ from local_stack.scrape import scrape
 _SUBSTATIONS = 3
 _KWH, _POINT_KW = 10.0, 50.0
 _ARRIVALS_PER_S = 300.0
-# Between two of the charges that are timed, and how long one may take in the end, seconds.
+# Pause between two timed charges, and the maximum time of one under load, seconds.
 _PROBE_PAUSE_S, _PROBE_S = 0.02, 0.05
 _PROBE = b'{"kwh": 0.0001}'
 
 
 def charging_s(vehicles: int, probes: int) -> float:
-    """Return how long each has to charge so that all are there while others are timed, seconds."""
+    """Return how long each has to charge so that all are there during the measurement, seconds."""
     return 10 + vehicles / _ARRIVALS_PER_S * 1.2 + probes * (_PROBE_PAUSE_S + _PROBE_S)
 
 
 def time_scale(vehicles: int, probes: int) -> float:
-    """Return how many times faster than real time the substations run for that."""
+    """Return the charging speed of the substations that this requires."""
     return _KWH / _POINT_KW * 3600 / charging_s(vehicles, probes)
 
 
 def points(vehicles: int) -> list[int]:
-    """Return points for all of them at once, and for some besides, by substation."""
+    """Return the points of each substation: enough for all vehicles at once, and some others."""
     return [vehicles // _SUBSTATIONS + 50] * _SUBSTATIONS
 
 
 def hold(hops: Hops, folder: Path, *, vehicles: int, probes: int) -> Held:
-    """Have so many vehicles charge at once, and time others that come meanwhile.
+    """Let vehicles charge at once, and time others that arrive meanwhile.
 
     Args:
-        hops: the way, running with `points` and `time_scale`.
-        folder: for the load tester's files.
+        hops: the running topology, with `points` and `time_scale`.
+        folder: directory of the load tester's files.
         vehicles: how many.
-        probes: charges of next to nothing that are timed before, and again beside them.
+        probes: number of charges of nearly no energy that are timed before, and again meanwhile.
 
     Raises:
         RuntimeError: the load tester failed, or not all were held at once.
@@ -94,7 +94,7 @@ def hold(hops: Hops, folder: Path, *, vehicles: int, probes: int) -> Held:
 
 
 def _times(caller: http.client.HTTPConnection, count: int) -> list[float]:
-    """Charge next to nothing so many times, one after the other; return how long each took."""
+    """Send charges of nearly no energy one after the other; return how long each took."""
     times = []
     for _ in range(count):
         began = time.perf_counter()
@@ -109,7 +109,7 @@ def _times(caller: http.client.HTTPConnection, count: int) -> list[float]:
 
 
 def _load(substations: Sequence[Process]) -> int:
-    """Ask the substations how many vehicles charge now."""
+    """Return how many vehicles are charging, according to the substations."""
     return sum(int(scrape(substation.url)["substation_current_load"]) for substation in substations)
 
 

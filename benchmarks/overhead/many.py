@@ -1,4 +1,4 @@
-"""What the number of substations costs the balancer: charges of no length, and doing nothing."""
+"""What the number of substations costs the balancer: charges of no length, and idle time."""
 
 import sys
 import time
@@ -19,17 +19,17 @@ _LOOK_AGAIN_S = 2.0
 
 
 def measure(policy: str, substations: int, folder: Path, *, idle_s: float, seconds: int) -> Many:
-    """Run a balancer with so many substations, and charge.
+    """Run a balancer with this many substations, and charge.
 
     Args:
         policy: its ROUTING_POLICY.
         substations: how many there are.
-        folder: for logs; a new one.
-        idle_s: how long it is watched without a charge, seconds.
+        folder: directory of logs; a new one.
+        idle_s: how long to measure it without a charge, seconds.
         seconds: how long vehicles charge.
 
     Raises:
-        StartError: a process did not come up.
+        StartError: a process did not start.
         RuntimeError: not every vehicle was charged.
     """
     folder.mkdir()
@@ -85,17 +85,17 @@ def _running(policy: str, count: int, folder: Path, ports: Ports) -> Iterator[Ho
 
 
 def _missing(balancer: Process, substations: int) -> str | None:
-    """Wait for nearly every substation: on a busy machine a poll may be late now and then."""
+    """Wait for nearly every substation: on a busy machine some polls may be late."""
     unready = balancer.answers("/readyz")
     if unready is not None:
         return unready
-    time.sleep(_LOOK_AGAIN_S)  # to list thousands takes a while, in which nobody is polled
+    time.sleep(_LOOK_AGAIN_S)  # listing thousands takes a while, during which none is polled
     up = balancer.get("/substations", 10).count(b'"health":"up"')
     return None if up >= 0.99 * substations else f"{up} of {substations} are up"
 
 
 def kb_for_each(rows: Sequence[Many], policy: str) -> float:
-    """Return the memory that a substation takes, beyond the fewest that were measured, KB."""
+    """Return the memory of an additional substation, beyond the smallest number measured, KB."""
     ordered = sorted((row for row in rows if row.policy == policy), key=lambda row: row.substations)
     fewest, most = ordered[0], ordered[-1]
     more = most.substations - fewest.substations

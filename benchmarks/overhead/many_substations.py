@@ -1,7 +1,7 @@
-"""Substations that cost next to nothing: one process that answers on an address for each.
+"""Substations that cost next to nothing: one process with an address for each.
 
-`python -m benchmarks.overhead.many_substations PORT COUNT`. A charge is over as it begins. The page
-tells of others' vehicles too, which stay. What is drawn by lot is the same each time.
+`python -m benchmarks.overhead.many_substations PORT COUNT`. A charge ends as soon as it begins. The
+page also has vehicles of others, which stay. Random values are the same each time.
 """
 
 import asyncio
@@ -13,9 +13,9 @@ from typing import cast
 
 from load_tester.mix import FAST_MIX
 
-# Points, a point's kW and the limit, kW.
+# Points, kW per point, limit in kW.
 KINDS = ((40, 50.0, 1000.0), (16, 350.0, 2800.0), (80, 11.0, 500.0))
-_TAKEN = 0.6  # so that three have more free points than vehicles come at a time
+_TAKEN = 0.6  # so that three have more free points than vehicles arrive at a time
 _MEAN_KWH = 16.0
 _CHARGED = (
     b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 20\r\n\r\n"
@@ -25,12 +25,12 @@ _NOT_FOUND = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"
 
 
 def address(number: int) -> str:
-    """Return where a substation is."""
+    """Return the address of a substation."""
     return f"127.1.{number // 250}.{number % 250 + 1}"
 
 
 def pages(count: int) -> Iterator[bytes]:
-    """Write each one's metrics page."""
+    """Yield the metrics page of each."""
     random = Random(1)
     for number in range(count):
         points, point_power_kw, limit_kw = KINDS[number % len(KINDS)]
@@ -70,7 +70,7 @@ class _Substation(asyncio.Protocol):
         self._transport = cast("asyncio.WriteTransport", transport)
 
     def data_received(self, data: bytes) -> None:
-        """Answer a request: the balancer sends each in one piece."""
+        """Respond to a request; the balancer sends each in one piece."""
         if data.startswith(b"POST"):
             self._transport.write(_CHARGED)
         elif data.startswith(b"GET /metrics"):

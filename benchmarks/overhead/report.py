@@ -1,4 +1,4 @@
-"""The report: tables of what a charge costs. Pure."""
+"""The report: tables with the cost of a charge. Pure."""
 
 from collections.abc import Iterator
 
@@ -18,7 +18,7 @@ Figures depend on the machine; compare those of one run only.
 
 
 def write(results: Results) -> str:
-    """Write the report."""
+    """Return the report."""
     parts = (_circumstances, _choices, _many, _rushes, _held)
     return "\n".join([_INTRODUCTION, *(line for part in parts for line in part(results))])
 

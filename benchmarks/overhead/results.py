@@ -1,4 +1,4 @@
-"""What a measurement found, and how it is kept in a file: the report is drawn from it."""
+"""The results of a measurement, and their file, from which the report is derived."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -9,19 +9,19 @@ from pydantic import TypeAdapter
 
 @dataclass(frozen=True, slots=True)
 class Rush:
-    """Charges of no length, as fast as they are answered."""
+    """Charges of no length, sent as fast as they are answered."""
 
     at_a_time: int
     per_s: float
     p50_s: float
     p99_s: float
-    cpu_s: dict[str, float]  # by part: CPU time for each charge
-    machine_busy: float  # share of all processors, by whomever
+    cpu_s: dict[str, float]  # CPU time per charge, by part
+    machine_busy: float  # share of all CPUs in use, by any program
 
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """Times to charge of next to nothing, seconds."""
+    """Times to charge nearly no energy, seconds."""
 
     p50_s: float
     p99_s: float
@@ -29,12 +29,12 @@ class Times:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """Many vehicles at once, and others that came meanwhile."""
+    """Many vehicles at once, and others that arrived meanwhile."""
 
     vehicles: int
     charged: int
     lost: int
-    memory_bytes: dict[str, float]  # by part: for each vehicle
+    memory_bytes: dict[str, float]  # memory per vehicle, by part
     alone: Times
     while_they_arrive: Times
     while_they_charge: Times
@@ -42,7 +42,7 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class ChoiceCost:
-    """What a policy's choice among so many substations costs."""
+    """The cost of a policy's choice among this many substations."""
 
     policy: str
     substations: int
@@ -51,20 +51,20 @@ class ChoiceCost:
 
 @dataclass(frozen=True, slots=True)
 class Many:
-    """A balancer with so many substations, which themselves cost next to nothing."""
+    """A balancer with this many substations, which themselves cost next to nothing."""
 
     policy: str
     substations: int
     per_s: float  # charges of no length
     p99_s: float
-    cpu_s: float  # the balancer's CPU time for each charge
-    idle_cpu: float  # share of a processor that it takes without any
+    cpu_s: float  # the balancer's CPU time per charge
+    idle_cpu: float  # share of a CPU that it uses without charges
     memory_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
 class TopologyResult:
-    """One way; the rushes one at a time and many at a time are each the median of their rounds."""
+    """One topology; the rushes, one at a time and many at a time, are medians of their rounds."""
 
     key: str
     name: str
@@ -91,5 +91,5 @@ class Results:
 
 
 def load(file: Path) -> Results:
-    """Read what `Results.save` wrote."""
+    """Read the file that `Results.save` wrote."""
     return TypeAdapter(Results).validate_json(file.read_bytes())

@@ -1,4 +1,4 @@
-"""Charges of no length, as fast as they are answered: what the way itself costs."""
+"""Charges of no length, sent as fast as they are answered: the cost of the hops themselves."""
 
 import re
 import secrets
@@ -10,17 +10,17 @@ from benchmarks.overhead import meter
 from benchmarks.overhead.results import Rush
 from benchmarks.overhead.topologies import Hops
 
-# So little energy, at so fast a clock, that a charge is over as it begins.
+# So little energy, with such a fast clock, that a charge ends as soon as it begins.
 KWH = 0.0001
 TIME_SCALE = 100_000_000.0
-POINTS = (64,)  # more than vehicles come at a time, so that none waits
+POINTS = (64,)  # more than vehicles arrive at a time, so that none waits
 _WARM_UP_S = 1
 _SCRIPT = """\
 wrk.method = "POST"
 wrk.body = '{"kwh": %g}'
 wrk.headers["Content-Type"] = "application/json"
 """
-# Each charge with a key of its own.
+# A separate key for each charge.
 _KEYED = """\
 local sent = 0
 request = function()
@@ -33,19 +33,19 @@ _UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0}
 
 
 def missing() -> str | None:
-    """Say what is not installed to measure this."""
+    """Return what is not installed to measure this."""
     return None if shutil.which("wrk") else "wrk is not installed (apt-get install wrk)"
 
 
 def rush(hops: Hops, folder: Path, *, at_a_time: int, seconds: int, keyed: bool = False) -> Rush:
-    """Send charges to a way.
+    """Send charges to a topology.
 
     Args:
-        hops: the way, running.
-        folder: for the script.
-        at_a_time: vehicles; each comes again once it is charged.
-        seconds: how long they do.
-        keyed: each charge has an `Idempotency-Key` of its own.
+        hops: the running topology.
+        folder: directory of the script.
+        at_a_time: number of vehicles; each returns once it is charged.
+        seconds: duration.
+        keyed: whether each charge has its own `Idempotency-Key`.
 
     Raises:
         RuntimeError: not every vehicle was charged, or wrk did not run.

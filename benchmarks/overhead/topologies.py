@@ -1,4 +1,4 @@
-"""The topologies that a charge can take: with fewer hops, or another in the balancer's place."""
+"""The topologies for a charge: with fewer hops, or with another program in the balancer's place."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -20,7 +20,7 @@ _HAPROXY, _SIMPLE = (
 
 @dataclass(frozen=True, slots=True)
 class Topology:
-    """From the caller to a substation. `balancer` is who stands in the balancer's place, if any."""
+    """The hops from the caller to a substation, with the contender in the balancer's place."""
 
     key: str
     name: str
@@ -28,7 +28,7 @@ class Topology:
     with_gateway: bool
 
     def missing(self) -> str | None:
-        """Say what is not installed for it."""
+        """Return what is not installed for it."""
         return self.balancer.missing() if self.balancer else None
 
 
@@ -47,7 +47,7 @@ TOPOLOGIES = (SUBSTATION, BALANCER, HAPROXY, WHOLE, WHOLE_HAPROXY, WHOLE_SIMPLE)
 
 @dataclass(frozen=True, slots=True)
 class Hops:
-    """The processes of a way that runs."""
+    """The processes of a running topology."""
 
     gateway: Process | None
     balancer: Process | None
@@ -55,12 +55,12 @@ class Hops:
 
     @property
     def url(self) -> str:
-        """Where a charge is sent."""
+        """URL to which charges are sent."""
         return (self.gateway or self.balancer or self.substations[0]).url
 
     @property
     def parts(self) -> dict[str, list[Process]]:
-        """The processes by their place on the way, from the caller's side."""
+        """The processes by hop, starting on the caller's side."""
         named = {"gateway": self.gateway, "balancer": self.balancer}
         return {name: [process] for name, process in named.items() if process} | {
             "substation": list(self.substations)
@@ -71,16 +71,16 @@ class Hops:
 def running(
     topology: Topology, folder: Path, *, points: Sequence[int], time_scale: float
 ) -> Iterator[Hops]:
-    """Run a way's processes until the block ends.
+    """Run a topology's processes until the block ends.
 
     Args:
-        topology: which.
-        folder: for logs; a new one.
+        topology: the topology.
+        folder: directory of logs; a new one.
         points: charging points of each substation.
-        time_scale: how many times faster than real time vehicles charge.
+        time_scale: charging speed relative to real time.
 
     Raises:
-        StartError: a process did not come up.
+        StartError: a process did not start.
     """
     folder.mkdir()
     ports = Ports.free(len(points))

@@ -1,1 +1,1 @@
-"""The balancer's real routing core in scenes under a virtual clock, beside other ways to choose."""
+"""The balancer's real routing core in scenes with a virtual clock, compared with baselines."""

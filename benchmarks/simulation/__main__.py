@@ -1,4 +1,4 @@
-"""Writes the report of the simulation, or compares it with the one that is checked in."""
+"""Writes the report of the simulation, or compares it with the checked-in one."""
 
 import argparse
 import difflib
@@ -12,10 +12,10 @@ REPORT = Path(__file__).with_name("report.md")
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run all scenes; the exit status is 1 where the report differs or a promise is broken."""
+    """Run all scenes; the exit status is 1 if the report differs or an assertion fails."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.simulation",
-        description=f"Put the routing core through its scenes and write {REPORT.name}.",
+        description=f"Run the routing core through its scenes and write {REPORT.name}.",
     )
     parser.add_argument(
         "--check",
@@ -27,18 +27,18 @@ def main(arguments: list[str] | None = None) -> int:
     now = report.write(results)
     broken = [assertion.words for assertion in ASSERTIONS if not assertion.is_kept(results)]
     for words in broken:
-        print(f"not kept: {words}", file=sys.stderr)
+        print(f"failed: {words}", file=sys.stderr)
     before = REPORT.read_text(encoding="utf-8") if REPORT.exists() else ""
     if not options.check:
         REPORT.write_text(now, encoding="utf-8")
-        print(f"{REPORT.name} {'is as it was' if now == before else 'has changed'}")
+        print(f"{REPORT.name} {'is unchanged' if now == before else 'has changed'}")
         return bool(broken)
     sys.stdout.writelines(
         difflib.unified_diff(
             before.splitlines(keepends=True),
             now.splitlines(keepends=True),
             f"{REPORT.name} as checked in",
-            f"{REPORT.name} as it is now",
+            f"{REPORT.name} now",
         )
     )
     return now != before or bool(broken)

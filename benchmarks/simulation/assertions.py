@@ -1,4 +1,4 @@
-"""What the simulation has to show of the balancer's default policy, each with its limit."""
+"""The assertions on the balancer's default policy in the simulation, with their limits."""
 
 from collections.abc import Callable, Mapping
 from math import isfinite
@@ -14,14 +14,14 @@ Results = Mapping[str, Mapping[str, Figures]]  # by scene, then by contender
 
 
 class Assertion(NamedTuple):
-    """A figure and the most that it may be."""
+    """A figure and its maximum."""
 
     words: str
     limit: float
     figure: Callable[[Results], float]
 
     def is_kept(self, results: Results) -> bool:
-        """Tell whether the figure is within its limit."""
+        """Return whether the figure is within its limit."""
         figure = self.figure(results)
         return isfinite(figure) and figure <= self.limit
 

@@ -1,4 +1,4 @@
-"""A balancer of the simulation: the real pool, driven as the dispatcher and the poller drive it."""
+"""A simulated balancer: the real pool, driven like by the dispatcher and the poller."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def _default(setting: str) -> float:
-    """Look up what the service does where nothing else is said."""
+    """Return a setting's default value."""
     return float(Settings.model_fields[setting].default)
 
 
@@ -30,7 +30,7 @@ _MIN_PAUSE_S = 0.05  # between two polls of a substation
 
 
 class PooledBalancer:
-    """Takes vehicles to substations through the real pool, over a network that takes its time."""
+    """Sends vehicles to substations through the real pool, over a network with delays."""
 
     def __init__(self, world: World, policy: Policy, random: Random) -> None:
         self._world = world
@@ -61,21 +61,21 @@ class PooledBalancer:
 
     @property
     def waiting(self) -> int:
-        """Vehicles in the queue."""
+        """Number of vehicles in the queue."""
         return len(self.pool.waiting)
 
     @property
     def full_answers(self) -> int:
-        """Times that a substation was full after all."""
+        """Number of times that a substation was full after all."""
         return sum(n for (_, outcome), n in self.pool.dispatches.items() if outcome == "full")
 
     @property
     def failovers(self) -> int:
-        """Vehicles sent on because their substation failed."""
+        """Number of vehicles sent on because their substation failed."""
         return sum(self.pool.failovers.values())
 
     def _tell_peers(self) -> None:
-        """Tell the other balancers what this one holds, as each asks in its own time."""
+        """Report this balancer's vehicles to the other balancers, each after its own delay."""
         if self._reported_version != self.pool.held_version:
             self._reported_version = self.pool.held_version
             for peer in self._world.balancers:
@@ -88,10 +88,10 @@ class PooledBalancer:
         self._world.network.carry(lambda: peer.pool.peer_holds(name, held, self._world.now))
 
     def substation_changed(self, substation: SimulatedSubstation) -> None:
-        """Know nothing of it: this balancer learns from polls and answers alone."""
+        """Ignore it: this balancer only learns from polls and responses."""
 
     def know(self, known: Iterable[tuple[str, str]]) -> None:
-        """Take in what is behind the substations' names."""
+        """Update the addresses behind the substations' names."""
         self.pool.set_substations(known, self._world.now)
         for substation in list(self.pool.substations.values()):
             poller = self._pollers.get(substation.address)
@@ -101,7 +101,7 @@ class PooledBalancer:
                 )
 
     def arrive(self, vehicle: Vehicle) -> None:
-        """Have a vehicle charged."""
+        """Accept a vehicle's request."""
         self._arrived += 1
         session = _SimulatedSession(self._world, self.pool, vehicle, str(self._arrived))
         try:
@@ -118,7 +118,7 @@ class PooledBalancer:
 
 
 class _SimulatedSession:
-    """One vehicle's request, from its arrival to its answer."""
+    """One vehicle's request, from arrival to response."""
 
     def __init__(self, world: World, pool: Pool, vehicle: Vehicle, session_id: str) -> None:
         self._world = world
@@ -137,7 +137,7 @@ class _SimulatedSession:
         )
 
     def plan_deadline(self) -> None:
-        """Plan to refuse the vehicle if it is in the queue still when its time is over."""
+        """Schedule the refusal of the vehicle in case it is still in the queue at its deadline."""
         if self.queued.dispatch is None:
             self._world.timeline.at(self.queued.deadline, self._check_deadline)
 
@@ -149,7 +149,7 @@ class _SimulatedSession:
                 self.refuse()
 
     def refuse(self) -> None:
-        """Answer 503."""
+        """Respond with 503."""
         self._world.refused(self._vehicle)
         self._end()
 
@@ -174,8 +174,7 @@ class _SimulatedSession:
     def _revoked(self, _dispatch: Dispatch) -> None:
         if self._call is not None:
             self._call.disconnect()
-        # It has its old place in the queue again, and goes on from there in this very moment if it
-        # can.
+        # It is back at its old place in the queue, and may be dispatched at this very time.
         self._world.timeline.at(self._world.now, self.plan_deadline)
 
     def _answered(self, dispatch: Dispatch, answer: CallResult, reading: Reading | None) -> None:
@@ -197,15 +196,15 @@ class _SimulatedSession:
 
 
 class _Poller:
-    """Asks one substation for its gauge, again and again."""
+    """Polls one substation's gauge repeatedly."""
 
     def __init__(self, world: World, pool: Pool, substation: Substation, random: Random) -> None:
         self._world = world
         self._pool = pool
         self._substation = substation
         self._random = random
-        self._polls = 0  # begun so far
-        self._heard = 0  # the last one that an answer or its time limit has ended
+        self._polls = 0  # started so far
+        self._heard = 0  # the last one that ended, by a response or a timeout
         self._began = 0.0
         self._sleeps = False
         self._wanted = False
@@ -217,13 +216,13 @@ class _Poller:
         return self._pool.substations.get(self._substation.address) is self._substation
 
     def want_poll(self) -> None:
-        """Ask for a poll now rather than in turn."""
+        """Request a poll as soon as possible."""
         self._wanted = True
         if self._sleeps:
             self._begin(self._polls)
 
     def _begin(self, after: int) -> None:
-        """Poll, unless that was done already since the poll after which this one was planned."""
+        """Poll, unless a poll has started since this one was scheduled."""
         if after != self._polls or not self.runs:
             return
         self._polls += 1

@@ -1,4 +1,4 @@
-"""Other ways to choose, to measure the balancer by: simple proxies, and choosers that know all."""
+"""Baselines to compare the balancer with: simple proxies, and all-knowing choosers."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ if TYPE_CHECKING:
 
 
 class _Baseline:
-    """What is common to them: they learn of the substations in one way or another."""
+    """The common part of the baselines: ways to learn about substations."""
 
     def know(self, known: Iterable[tuple[str, str]]) -> None:
-        """Take in what is behind the substations' names."""
+        """Update the addresses behind the substations' names."""
 
     def substation_changed(self, substation: SimulatedSubstation) -> None:
-        """See that a substation changed."""
+        """Handle a changed substation."""
 
 
 class SimpleProxy(_Baseline, ABC):
-    """Polls gauges, tries the substations in the order it prefers, refuses when all were full.
+    """Polls gauges, tries the substations in order of preference, refuses if all were full.
 
-    As the simple way has it: there is no queue to wait in, and a vehicle whose substation dies is
-    lost. A substation that did not answer its last poll is left out.
+    It is a simple proxy: it has no queue, and a vehicle whose substation dies is lost. A substation
+    that did not answer its last poll is skipped.
     """
 
     def __init__(self, world: World, random: Random) -> None:
@@ -40,17 +40,17 @@ class SimpleProxy(_Baseline, ABC):
         self._random = random
         self._known: dict[str, None] = {}
         self.gauges: dict[str, int] = {}
-        self.sent: dict[str, int] = {}  # since the gauge was read
+        self.sent: dict[str, int] = {}  # since the last reading of the gauge
         self.waiting = 0
         self.full_answers = 0
         self.failovers = 0
 
     @abstractmethod
     def _score(self, address: str) -> float:
-        """Tell how little a substation is preferred."""
+        """Return a substation's score; the lowest is preferred."""
 
     def know(self, known: Iterable[tuple[str, str]]) -> None:
-        """Take in what is behind the substations' names."""
+        """Update the addresses behind the substations' names."""
         before = self._known
         self._known = {address: None for _, address in known}
         for address in self._known:
@@ -61,7 +61,7 @@ class SimpleProxy(_Baseline, ABC):
                 self.gauges.pop(address, None)
 
     def arrive(self, vehicle: Vehicle) -> None:
-        """Try the substations, one after the other."""
+        """Try the substations one after the other."""
         tried: set[str] = set()
         call: Call | None = None
 
@@ -71,7 +71,7 @@ class SimpleProxy(_Baseline, ABC):
             if not left:
                 self._world.refused(vehicle)
                 return
-            # Ties are broken at random, as simple proxies do at best.
+            # Ties are broken at random, which is the best that simple proxies do.
             address = min(left, key=lambda one: (self._score(one), self._random.random()))
             tried.add(address)
             self.sent[address] += 1
@@ -123,7 +123,7 @@ class SimpleProxy(_Baseline, ABC):
 
 
 class GaugeOnly(SimpleProxy):
-    """Takes the substation whose gauge was least when it was last polled."""
+    """Chooses the substation with the lowest gauge at the last poll."""
 
     def _score(self, address: str) -> float:
         return self.gauges[address]
@@ -137,10 +137,10 @@ class GaugeAndSent(SimpleProxy):
 
 
 class AllKnowing(_Baseline, ABC):
-    """Sees every substation as it is at this moment, with one queue for all balancers.
+    """Sees the current state of every substation, with one queue for all balancers.
 
-    It moves what a dead or frozen substation held in the same moment. No balancer can do so; it is
-    the limit that the others are measured by.
+    It moves the vehicles of a dead or frozen substation at once. No real balancer can do so: it is
+    the limit for the others.
     """
 
     def __init__(self, world: World, _random: Random) -> None:
@@ -148,7 +148,7 @@ class AllKnowing(_Baseline, ABC):
         self._network = NoDistance()
         self._queue: deque[Vehicle] = deque()
         self._calls: dict[Call, SimulatedSubstation] = {}
-        self._chosen: dict[str, int] = {}  # by substation, when last
+        self._chosen: dict[str, int] = {}  # by substation, sequence number of the last choice
         self._choices = 0
         self._is_choosing = False
         self.full_answers = 0
@@ -156,22 +156,22 @@ class AllKnowing(_Baseline, ABC):
 
     @abstractmethod
     def _score(self, substation: SimulatedSubstation) -> float:
-        """Tell how little a substation is preferred."""
+        """Return a substation's score; the lowest is preferred."""
 
     @property
     def waiting(self) -> int:
-        """Vehicles in the queue."""
+        """Number of vehicles in the queue."""
         return len(self._queue)
 
     def arrive(self, vehicle: Vehicle) -> None:
-        """Put a vehicle in the queue, and the queue to the points that are free."""
+        """Queue a vehicle, and assign queued vehicles to free points."""
         self._queue.append(vehicle)
         self._choose()
         if vehicle in self._queue:
             self._world.timeline.after(self._world.scene.max_wait_s, lambda: self._give_up(vehicle))
 
     def substation_changed(self, substation: SimulatedSubstation) -> None:
-        """Move what a failed substation held, and use points that have become free."""
+        """Move the vehicles of a failed substation, and use points that have become free."""
         if not substation.alive or substation.frozen:
             lost = [call for call, at in self._calls.items() if at is substation]
             for call in reversed(lost):
@@ -189,7 +189,7 @@ class AllKnowing(_Baseline, ABC):
             self._world.refused(vehicle)
 
     def _choose(self) -> None:
-        if self._is_choosing:  # called back from the choice that is under way
+        if self._is_choosing:  # called by a choice in progress
             return
         self._is_choosing = True
         while self._queue:
@@ -221,14 +221,14 @@ class AllKnowing(_Baseline, ABC):
 
 
 class LiveShortestQueue(AllKnowing):
-    """Takes the substation with the fewest vehicles, whatever its size."""
+    """Chooses the substation with the fewest vehicles, whatever its size."""
 
     def _score(self, substation: SimulatedSubstation) -> float:
         return substation.load
 
 
 class LiveShortestDelay(AllKnowing):
-    """Takes the substation that would be least full for its size: the shortest expected delay."""
+    """Chooses the substation that would be least full for its size: the shortest expected delay."""
 
     def _score(self, substation: SimulatedSubstation) -> float:
         return (substation.load + 1) / substation.capacity

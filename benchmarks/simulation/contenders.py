@@ -15,7 +15,7 @@ from load_balancer.routing.policy import Policy
 
 
 def pooled(policy: Policy) -> Entry:
-    """Enter the balancer with a policy."""
+    """Return the entry of the balancer with a policy."""
 
     def enter(world: World, random: Random) -> Contender:
         return PooledBalancer(world, policy, random)

@@ -1,4 +1,4 @@
-"""Vehicles and when they come. Drawn from a seed, so that every contender meets the same ones."""
+"""Vehicles and their arrivals, drawn from a seed, so that every contender gets the same ones."""
 
 from dataclasses import dataclass
 from math import log
@@ -8,32 +8,31 @@ from typing import NamedTuple
 from load_balancer.routing.demand import Demand
 from load_balancer.routing.prediction import Prediction
 
-# What a point gives, and how fast time passes there, where a scene says nothing else: as the
-# substation's settings have it.
+# Default power of a point and default charging speed, as in the substation's settings.
 POINT_POWER_KW = 50.0
 TIME_SCALE = 360.0
 
 
 class Arrival(NamedTuple):
-    """A vehicle's coming. Times in seconds."""
+    """A vehicle's arrival. Times in seconds."""
 
     at: float
-    demand: Demand  # as it tells it
-    # in [0, 1): which of several balancers it comes to, or which substation a bypass vehicle picks
+    demand: Demand  # as stated by the vehicle
+    # in [0, 1): selects one of several balancers, or the substation of a bypass vehicle
     door: float
-    is_in_truth: Demand | None = None  # what it takes and can draw, where it tells otherwise
+    is_in_truth: Demand | None = None  # its real demand, if it differs
 
 
 @dataclass(eq=False, slots=True)
 class Vehicle:
-    """A vehicle and how it fared."""
+    """A vehicle and its results."""
 
     arrival: Arrival
     charged_at: float | None = None
     refused: bool = False
     dispatched_at: float | None = None  # the last time
     prediction: Prediction | None = None  # made then
-    charges: int = 0  # substations that gave it all it asked for; more than one is an error
+    charges: int = 0  # number of substations that charged it fully; more than one is an error
 
 
 def poisson(
@@ -44,7 +43,7 @@ def poisson(
     since: float = 0.0,
     held_s: tuple[float, float] = (1, 7),
 ) -> list[Arrival]:
-    """Draw arrivals at a steady mean rate, each held uniformly between two lengths of time."""
+    """Draw arrivals at a constant mean rate, with uniformly distributed charging times."""
     arrivals = []
     at = since - log(1 - random.random()) / rate_per_s
     while at < until:
@@ -56,7 +55,7 @@ def poisson(
 def burst(
     random: Random, vehicles: int, at: float, *, held_s: tuple[float, float] = (1, 7)
 ) -> list[Arrival]:
-    """Draw vehicles that all come at the same moment."""
+    """Draw vehicles that all arrive at the same time."""
     return [_arrival(random, at, held_s) for _ in range(vehicles)]
 
 
@@ -67,5 +66,5 @@ def _arrival(random: Random, at: float, held_s: tuple[float, float]) -> Arrival:
 
 
 def lasting(held_s: float) -> Demand:
-    """Give the demand that holds a point for so long, where nothing limits its power."""
+    """Return the demand that occupies an unlimited point for this long."""
     return Demand(held_s * POINT_POWER_KW * TIME_SCALE / 3600)

@@ -1,4 +1,4 @@
-"""What a run shows: how the vehicles fared, and how evenly the substations were used."""
+"""The figures of a run: results of the vehicles, and how evenly the substations were used."""
 
 from __future__ import annotations
 
@@ -14,32 +14,32 @@ if TYPE_CHECKING:
     from benchmarks.simulation.substation import SimulatedSubstation
     from benchmarks.simulation.world import Contender
 
-# A point is not held to be free before word of it can have gone round, seconds.
+# A point counts as free only after the balancers can have learned of it, seconds.
 _WORD_GOES_ROUND_S = 0.01
 
 
 class Figures(NamedTuple):
-    """Of one contender in one scene. Times in seconds, loads in vehicles."""
+    """The figures of one contender in one scene. Times in seconds, loads in vehicles."""
 
     vehicles: int
-    lost: int  # told of a fault, or never answered
+    lost: int  # got an error, or no response
     refused: int
-    avoidable: int  # of those refused: though a substation had had a free point for some time
+    avoidable: int  # refused although a substation had had a free point for some time
     charged_twice: int
-    mean_s: float  # time from arrival to the answer that the vehicle is charged
+    mean_s: float  # time from arrival to the response that the vehicle is charged
     p50_s: float
     p99_s: float
     mean_gap: float  # between the most and the least loaded substation, over time
     worst_gap: int
     mean_spread: float  # the same with each load as a share of its substation's capacity
-    worst_idle_s: float  # longest that a substation had a free point while a vehicle waited
-    over_capacity: int  # most vehicles at a substation beyond its capacity
+    worst_idle_s: float  # longest time that a point was free while a vehicle waited
+    over_capacity: int  # maximum number of vehicles at a substation beyond its capacity
     full_answers: int
     failovers: int
 
 
 class Recorder:
-    """Looks at the grid whenever something changes."""
+    """Records the grid's state whenever something changes."""
 
     def __init__(
         self, substations: Sequence[SimulatedSubstation], balancers: Sequence[Contender]
@@ -53,19 +53,19 @@ class Recorder:
         self._spread = self._spread_time = 0.0
         self._measured_s = 0.0
         self._free_since: dict[int, float] = {}
-        self._idle_since: dict[int, float] = {}  # free while a vehicle waits
+        self._idle_since: dict[int, float] = {}  # points free while a vehicle waits
         self._worst_idle_s = 0.0
         self._over_capacity = 0
         self._avoidable = 0
 
     def begin(self, now: float) -> None:
-        """Measure gaps and idle points from here."""
+        """Start to measure gaps and idle points."""
         self._began_at = self._looked_at = now
         self._measures = True
         self.look(now)
 
     def end(self, now: float) -> None:
-        """Measure them no longer."""
+        """Stop measuring them."""
         self.look(now)
         self._worst_idle_s = max(
             (self._worst_idle_s, *(now - since for since in self._idle_since.values()))
@@ -74,13 +74,13 @@ class Recorder:
         self._measured_s = now - self._began_at
 
     def saw_refusal(self, now: float) -> None:
-        """Note a refusal, and whether it could have been avoided."""
+        """Record a refusal, and whether it was avoidable."""
         self._avoidable += any(
             now - since > _WORD_GOES_ROUND_S for since in self._free_since.values()
         )
 
     def look(self, now: float) -> None:
-        """See how things are, after a change."""
+        """Record the state after a change."""
         loads, shares = [], []
         some_wait = self._measures and any(balancer.waiting for balancer in self._balancers)
         for number, substation in enumerate(self._substations):
@@ -115,7 +115,7 @@ class Recorder:
             self._worst_idle_s = max(self._worst_idle_s, now - self._idle_since.pop(number))
 
     def figures(self, vehicles: Sequence[Vehicle]) -> Figures:
-        """Sum the run up."""
+        """Return the run's figures."""
         times = sorted(
             vehicle.charged_at - vehicle.arrival.at
             for vehicle in vehicles

@@ -1,4 +1,4 @@
-"""The report: one table a scene, one line a contender."""
+"""The report: one table per scene, one line per contender."""
 
 from collections.abc import Callable, Iterator, Sequence
 from math import isfinite
@@ -38,7 +38,7 @@ message delays. They are the optimum, and times are compared with *shortest dela
 - moved: vehicles sent elsewhere because their substation failed
 """
 
-# Times are compared where at most this share of the vehicles was charged by one alone.
+# Times are compared if at most this share of the vehicles was charged by only one of the two.
 _COMPARABLE = 0.01
 
 _COLUMNS: Sequence[tuple[str, Callable[[Scene, Figures, Figures], str]]] = (
@@ -61,7 +61,7 @@ _COLUMNS: Sequence[tuple[str, Callable[[Scene, Figures, Figures], str]]] = (
 
 
 def play_all() -> Results:
-    """Put every contender through every scene."""
+    """Run every contender through every scene."""
     return {
         scene.name: {entry.name: World(scene, entry).run() for entry in CONTENDERS}
         for scene in SCENES
@@ -69,7 +69,7 @@ def play_all() -> Results:
 
 
 def write(results: Results) -> str:
-    """Write the report."""
+    """Return the report."""
     return "\n".join([_INTRODUCTION, *_assertions(results), *_scenes(results)])
 
 

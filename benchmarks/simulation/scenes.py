@@ -1,4 +1,4 @@
-"""The scenes: what each is about, in the order of the report."""
+"""The scenes, in the order of the report."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import NamedTuple
 from benchmarks.simulation.demand import POINT_POWER_KW, TIME_SCALE, Arrival, burst, poisson
 from load_balancer.settings import Settings
 
-# Shortest and longest time that a vehicle is held, seconds, where a scene says nothing else.
+# Default minimum and maximum time that a vehicle charges, seconds.
 _HELD_S = (1, 3)
 MAX_WAIT_S = float(Settings.model_fields["max_wait"].default)
-# What scenes called a substation at first. Their draws are seeded with it.
+# The original word for substations in scenes, which seeds their draws.
 _FIRST_WORD = "site"
 
 
@@ -22,19 +22,19 @@ class SubstationSpec(NamedTuple):
 
     name: str
     capacity: int
-    host: str | None = None  # the name that it is behind; its own if none
-    listed: bool = True  # from the beginning
+    host: str | None = None  # the name that resolves to it; its own if None
+    listed: bool = True  # whether the name resolves to it from the start
     point_power_kw: float = POINT_POWER_KW
-    power_limit_kw: float | None = None  # none: all points at once
+    power_limit_kw: float | None = None  # None: the sum of all points
 
     @property
     def limit_kw(self) -> float:
-        """The most that the substation gives."""
+        """Maximum power of the substation."""
         return self.power_limit_kw or self.capacity * self.point_power_kw
 
 
 class Event(NamedTuple):
-    """What happens to a substation, or to names (`substation` is None), at a moment, seconds."""
+    """An event of a substation, or of names (`substation` is None), at a time, seconds."""
 
     at: float
     what: str
@@ -47,41 +47,41 @@ def _nobody(_random: Random) -> Sequence[Arrival]:
 
 @dataclass(frozen=True, kw_only=True)
 class Scene:
-    """A story that every contender is put through. Times in seconds from its beginning."""
+    """A scene that every contender plays. Times in seconds from its start."""
 
     name: str
     story: str
     substations: tuple[SubstationSpec, ...]
     arrivals: Callable[[Random], Sequence[Arrival]]
-    ends_at: float  # no vehicle comes later; those that are there are seen to their end
-    bypass_vehicles: Callable[[Random], Sequence[Arrival]] = _nobody  # who come past the balancers
+    ends_at: float  # no vehicle arrives later; vehicles in progress are finished
+    bypass_vehicles: Callable[[Random], Sequence[Arrival]] = _nobody  # bypass the balancers
     events: tuple[Event, ...] = ()
     balancers: int = 1
-    in_step: bool = False  # whether all balancers poll at the same moments
+    in_step: bool = False  # whether all balancers poll at the same times
     poll_interval_s: float = 0.5
     time_scale: float = TIME_SCALE
     max_wait_s: float = MAX_WAIT_S
     measured_from: float = 20.0
-    afterwards_s: float = 120.0  # how long it goes on for vehicles that are still on their way
-    draws_as: str = ""  # the scene whose vehicles come here too; its own if none
+    afterwards_s: float = 120.0  # how long it continues for vehicles in progress
+    draws_as: str = ""  # the scene whose vehicles it shares; its own if empty
 
     def random(self, use: str, seed: int) -> Random:
-        """Give each use a randomness of its own, so that every contender meets the same vehicles.
+        """Return random numbers for one use, so that every contender gets the same vehicles.
 
-        Seeded by a string: unlike a tuple's hash it is the same in each process. The seed has the
-        scene's first name, so that figures can be compared with older ones.
+        The seed is a string: unlike a tuple's hash it is the same in each process. It contains the
+        scene's original name, so that figures stay comparable with older ones.
         """
         first_name = (self.draws_as or self.name).replace("substation", _FIRST_WORD)
         return Random(f"{first_name}/{use}/{seed}")
 
     @property
     def has_a_return(self) -> bool:
-        """Whether a substation comes back, which is not known before the next probe finds it."""
+        """Whether a substation returns, which is unknown until the next probe."""
         return any(event.what in ("starts", "thaws") for event in self.events)
 
     @property
     def has_equal_substations(self) -> bool:
-        """Whether the gap between the substations' loads says anything."""
+        """Whether the gap between the substations' loads is meaningful."""
         return len({substation.capacity for substation in self.substations}) == 1
 
 

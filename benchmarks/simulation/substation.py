@@ -1,6 +1,6 @@
-"""A simulated substation: the real one's points and power, its gauges, and the ways it can fail.
+"""A simulated substation: the real points and power, its gauges, and its failures.
 
-The message delays between it and the balancers are what makes polls and dispatches race.
+The message delays between it and the balancers create races between polls and dispatches.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ if TYPE_CHECKING:
 
 
 class CallResult(Enum):
-    """What comes back for a request to charge."""
+    """The result of a charge request."""
 
     CHARGED = auto()
     FULL = auto()
     DRAINING = auto()
-    REFUSED = auto()  # nobody listens there
-    RESET = auto()  # the substation died on the way
+    REFUSED = auto()  # connection refused
+    RESET = auto()  # the substation died meanwhile
 
 
 class Call:
-    """A request to charge, held until it is answered or its caller disconnects."""
+    """A charge request, held until it is answered or its caller disconnects."""
 
     __slots__ = ("_network", "_on_answer", "_substation", "arrival", "gone", "vehicle")
 
@@ -48,28 +48,25 @@ class Call:
         self._network = network
         self._on_answer = on_answer
         self.arrival = arrival
-        self.vehicle = vehicle  # None: a bypass vehicle, who came past the balancers
-        self.gone = False  # the caller disconnected
+        self.vehicle = vehicle  # None: a bypass vehicle
+        self.gone = False  # whether the caller disconnected
 
     def send(self) -> None:
-        """Send the request on its way."""
+        """Send the request."""
         self._network.carry(lambda: self._substation.receive(self))
 
     def disconnect(self) -> None:
-        """Give up the request; whatever is on its way back is not heard any more."""
+        """Abandon the request; a response on its way is ignored."""
         self.gone = True
         self._network.carry(lambda: self._substation.disconnected(self))
 
     def answer(self, answer: CallResult, reading: Reading | None = None) -> None:
-        """Send the substation's answer on its way back.
-
-        With what the substation tells of itself.
-        """
+        """Send the substation's response, with its load report."""
         self._network.carry(lambda: None if self.gone else self._on_answer(answer, reading))
 
 
 class SimulatedSubstation:
-    """A substation whose points, sessions and power are the real substation's."""
+    """A substation with the real substation's points, sessions and power."""
 
     def __init__(
         self,
@@ -83,7 +80,7 @@ class SimulatedSubstation:
         self.alive = True
         self.frozen = False
         self.draining = False
-        self.listed = spec.listed  # among the addresses behind its name
+        self.listed = spec.listed  # whether its name resolves to it
         self.worst_over_limit_kw = 0.0
         self._spec = spec
         self._time_scale = time_scale
@@ -99,32 +96,32 @@ class SimulatedSubstation:
             spec.capacity, spec.point_power_kw, spec.power_limit_kw, time_scale=self._time_scale
         )
         self._charging: dict[Call, Charging] = {}
-        self._shares = False  # the limit holds back what charges here
+        self._shares = False  # whether the limit slows vehicles
 
     @property
     def load(self) -> int:
-        """Vehicles that charge here."""
+        """Number of charging vehicles."""
         return self._model.load
 
     @property
     def power_limit_kw(self) -> float:
-        """The most power that it may draw."""
+        """Maximum power that it may draw."""
         return self._model.power_limit_kw
 
     @property
     def is_usable(self) -> bool:
-        """Whether a vehicle that came here now would be served."""
+        """Whether a vehicle that arrived now would be served."""
         return self.alive and not self.frozen and not self.draining and self.listed
 
     @property
     def has_free_point(self) -> bool:
-        """Whether a vehicle that came here now would find a point."""
+        """Whether a vehicle that arrived now would find a free point."""
         return self.is_usable and self.load < self.capacity
 
     # Its two endpoints
 
     def receive(self, call: Call) -> None:
-        """Take a request to charge in, or turn it away."""
+        """Accept or refuse a charge request."""
         if not self.alive:
             call.answer(CallResult.REFUSED)
         elif self.frozen:
@@ -137,7 +134,7 @@ class SimulatedSubstation:
             self._plug_in(call)
 
     def page_requested(self, reply: Callable[[Reading | None], object]) -> None:
-        """Tell the gauge; None where nobody listens."""
+        """Reply with the gauge; None if nothing listens."""
         if self.frozen:
             self._backlog.append(lambda: self.page_requested(reply))
         elif self.alive:
@@ -146,16 +143,16 @@ class SimulatedSubstation:
             reply(None)
 
     def disconnected(self, call: Call) -> None:
-        """See that a caller is gone: its point is free."""
+        """Handle a caller's disconnect, which frees its point."""
         if self.frozen:
             self._backlog.append(lambda: self.disconnected(call))
         elif call in self._charging:
             self._unplug(call, Outcome.ABORTED)
 
-    # What happens to it
+    # Its events
 
     def inject(self, what: str) -> None:
-        """Let one of the things happen that a scene may plan."""
+        """Trigger an event of a scene."""
         happens: dict[str, Action] = {
             "is killed": self.kill,
             "starts": self.start,
@@ -170,7 +167,7 @@ class SimulatedSubstation:
         happens[what]()
 
     def kill(self) -> None:
-        """Die at once: every request that is held is reset."""
+        """Die at once: all held requests are reset."""
         calls = list(self._charging)
         self._empty()
         self._backlog.clear()
@@ -180,17 +177,17 @@ class SimulatedSubstation:
         self._on_change(self)
 
     def start(self) -> None:
-        """Come back, empty."""
+        """Start again, empty."""
         self.alive, self.draining = True, False
         self._on_change(self)
 
     def freeze(self) -> None:
-        """Stop, holding everything, and say nothing."""
+        """Freeze: keep everything, and send nothing."""
         self.frozen = True
         self._on_change(self)
 
     def thaw(self) -> None:
-        """Go on: what came in meanwhile is seen first, so callers that are gone are let go."""
+        """Resume: process what arrived meanwhile, including disconnects."""
         self.frozen = False
         backlog, self._backlog = self._backlog, []
         for action in backlog:
@@ -199,17 +196,17 @@ class SimulatedSubstation:
         self._on_change(self)
 
     def appear(self) -> None:
-        """Be among the addresses behind its name."""
+        """Add it to the addresses of its name."""
         self.listed = True
         self._on_change(self)
 
     def vanish(self) -> None:
-        """Be no longer among them; what is there is finished."""
+        """Remove it from the addresses of its name; its vehicles are finished."""
         self.listed = False
         self._on_change(self)
 
     def drain(self) -> None:
-        """Take nothing new, finish what is there, then exit."""
+        """Accept nothing new, finish its vehicles, then exit."""
         self.draining = True
         self._exit_if_done()
         self._on_change(self)
@@ -236,7 +233,7 @@ class SimulatedSubstation:
         self._changed()
 
     def _changed(self) -> None:
-        """Plan what happens by itself: each end where nobody shares, else the next event."""
+        """Schedule the next event: each end if the limit is not shared, otherwise the first."""
         model, shared_before = self._model, self._shares
         self._shares = model.is_shared
         if self._shares:
@@ -256,7 +253,7 @@ class SimulatedSubstation:
         self._timeline.at(charging.ends, lambda: self._look_at(call, charging))
 
     def _look_at(self, call: Call, charging: Charging) -> None:
-        """End a session, unless it has ended otherwise, or now shares and ends later."""
+        """End a session, unless it has ended, or now shares power and ends later."""
         if self._charging.get(call) is charging and not self.frozen and not self._shares:
             if charging.ends <= self._now:
                 self._charged(call)
@@ -264,7 +261,7 @@ class SimulatedSubstation:
                 self._plan_end(call)
 
     def _follow(self, plan: int) -> None:
-        """Go on from an event, unless there was another since."""
+        """Process an event, unless it was superseded."""
         if plan == self._plans and self.alive and not self.frozen:
             self._model.advance(self._now)
             self._see_who_is_charged()
@@ -279,7 +276,7 @@ class SimulatedSubstation:
         if call.vehicle is not None:
             call.vehicle.charges += 1
         self._model.unplug(self._charging.pop(call), self._now, Outcome.CHARGED)
-        # Before anybody sees it gone: it may have waited for this vehicle alone.
+        # Before the others learn of it: a drained substation may exit after its last vehicle.
         call.answer(CallResult.CHARGED, self._gauges())
         self._free_a_point()
 
@@ -297,7 +294,7 @@ class SimulatedSubstation:
 
     def _gauges(self) -> Reading:
         model = self._model
-        # The substation counts on what vehicles told, which need not be what they take.
+        # The substation uses what vehicles stated, which may differ from what they take.
         remaining_kwh = fsum(
             max(0.0, call.arrival.demand.kwh - charging.delivered_kwh(self._now))
             for call, charging in self._charging.items()

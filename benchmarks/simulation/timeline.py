@@ -1,4 +1,4 @@
-"""A virtual clock, and what is due on it."""
+"""A virtual clock with scheduled actions."""
 
 from collections.abc import Callable
 from heapq import heappop, heappush
@@ -9,7 +9,7 @@ Action = Callable[[], object]
 
 
 class Timeline:
-    """Runs actions in the order of their times; those due together in the order of planning."""
+    """Runs actions in the order of their times; simultaneous ones in the order of scheduling."""
 
     def __init__(self) -> None:
         self.now = 0.0  # seconds
@@ -17,16 +17,16 @@ class Timeline:
         self._planned = 0
 
     def at(self, when: float, action: Action) -> None:
-        """Plan an action for a moment, or for now if that has passed."""
+        """Schedule an action for a time, or for now if that has passed."""
         self._planned += 1
         heappush(self._due, (max(when, self.now), self._planned, action))
 
     def after(self, delay_s: float, action: Action) -> None:
-        """Plan an action for some seconds from now."""
+        """Schedule an action for some seconds from now."""
         self.at(self.now + delay_s, action)
 
     def run(self, until: float) -> None:
-        """Let time pass up to a moment."""
+        """Advance to a time."""
         while self._due and self._due[0][0] <= until:
             self.now, _, action = heappop(self._due)
             action()
@@ -37,11 +37,11 @@ class Network(Protocol):
     """Carries messages between balancers and substations."""
 
     def carry(self, arrive: Action) -> None:
-        """Have a message arrive."""
+        """Deliver a message."""
 
 
 class Wires:
-    """A network on which each message takes a time of its own, so that they overtake each other."""
+    """A network with random delays, so that messages can overtake each other."""
 
     def __init__(
         self, timeline: Timeline, random: Random, shortest_s: float, longest_s: float
@@ -52,14 +52,14 @@ class Wires:
         self._spread_s = longest_s - shortest_s
 
     def carry(self, arrive: Action) -> None:
-        """Have a message arrive some time from now."""
+        """Deliver a message after a delay."""
         delay_s = self._shortest_s + self._spread_s * self._random.random()
         self._timeline.after(delay_s, arrive)
 
 
 class NoDistance:
-    """A network without any."""
+    """A network without delays."""
 
     def carry(self, arrive: Action) -> None:
-        """Have a message arrive at once."""
+        """Deliver a message at once."""
         arrive()

@@ -1,4 +1,4 @@
-"""One run: a scene, its substations, the balancers of one contender, and what was seen of them."""
+"""One run: a scene, its substations, the balancers of one contender, and the results."""
 
 from __future__ import annotations
 
@@ -19,46 +19,46 @@ if TYPE_CHECKING:
 
 _PORT = 5002
 _RESOLVE_INTERVAL_S = 2.0
-# What a message between a balancer and a substation takes, shortest and longest, seconds.
+# Minimum and maximum delay of a message between a balancer and a substation, seconds.
 _MESSAGE_S = (0.0005, 0.002)
 
 
 class Contender(Protocol):
-    """A balancer, or what stands in for all of them."""
+    """A balancer, or a baseline in place of all of them."""
 
     @property
     def waiting(self) -> int:
-        """Vehicles in the queue."""
+        """Number of vehicles in the queue."""
 
     @property
     def full_answers(self) -> int:
-        """Times that a substation was full after all."""
+        """Number of times that a substation was full after all."""
 
     @property
     def failovers(self) -> int:
-        """Vehicles sent on because their substation failed."""
+        """Number of vehicles sent on because their substation failed."""
 
     def know(self, known: Iterable[tuple[str, str]]) -> None:
-        """Take in what is behind the substations' names."""
+        """Update the addresses behind the substations' names."""
 
     def arrive(self, vehicle: Vehicle) -> None:
-        """Have a vehicle charged."""
+        """Accept a vehicle's request."""
 
     def substation_changed(self, substation: SimulatedSubstation) -> None:
-        """See that a substation changed; only those who know all look at it."""
+        """Handle a changed substation; only all-knowing baselines use it."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A contender's name in the report and how it is made."""
+    """A contender's name in the report, and how to create it."""
 
     name: str
     enter: Callable[[World, Random], Contender]
-    knows_all: bool = False  # one stands in for all balancers
+    knows_all: bool = False  # a single one replaces all balancers
 
 
 class World:
-    """A scene under way."""
+    """A scene in progress."""
 
     def __init__(self, scene: Scene, entry: Entry, seed: int = 0) -> None:
         self.scene = scene
@@ -83,8 +83,8 @@ class World:
         self._unsettled = 0
         self.balancers: list[Contender] = []
         self.watch = Recorder(list(self.substations.values()), self.balancers)
-        # The balancers start before the first vehicle comes, each at a moment of its own unless
-        # they are in step.
+        # The balancers start before the first arrival, each at its own time unless they are in
+        # step.
         self.timeline.now = -2 * scene.poll_interval_s
         for number in range(1 if entry.knows_all else scene.balancers):
             own = self._random(f"balancer {number}")
@@ -95,11 +95,11 @@ class World:
 
     @property
     def now(self) -> float:
-        """Seconds since the scene began."""
+        """Seconds since the start of the scene."""
         return self.timeline.now
 
     def run(self) -> Figures:
-        """Play the scene to its end, and on until every vehicle has its answer."""
+        """Play the scene to its end, and until every vehicle has a response."""
         scene, timeline = self.scene, self.timeline
         self.vehicles = [Vehicle(one) for one in scene.arrivals(self._random("arrivals"))]
         self._unsettled = len(self.vehicles)
@@ -116,28 +116,28 @@ class World:
             timeline.run(until=self.now + 1)
         return self.watch.figures(self.vehicles)
 
-    # What happens
+    # Events
 
     def charged(self, vehicle: Vehicle) -> None:
-        """Note that a vehicle was told that it is charged."""
+        """Record that a vehicle was told that it is charged."""
         vehicle.charged_at = self.now
         self._unsettled -= 1
 
     def refused(self, vehicle: Vehicle) -> None:
-        """Note that a vehicle was refused."""
+        """Record that a vehicle was refused."""
         vehicle.refused = True
         self._unsettled -= 1
         self.watch.saw_refusal(self.now)
 
     def lost(self) -> None:
-        """Note that a vehicle was told of a fault, if anything."""
+        """Record that a vehicle got an error, or no response."""
         self._unsettled -= 1
 
     def _random(self, use: str) -> Random:
         return self.scene.random(use, self._seed)
 
     def observe(self) -> None:
-        """Look at the whole grid: something has just changed."""
+        """Record the state of the whole grid after a change."""
         self.watch.look(self.now)
 
     def _substation_changed(self, substation: SimulatedSubstation) -> None:
@@ -145,7 +145,7 @@ class World:
             balancer.substation_changed(substation)
         self.observe()
 
-    # What is planned
+    # Scheduling
 
     def _plan_arrival(self, vehicle: Vehicle) -> None:
         balancer = self.balancers[int(vehicle.arrival.door * len(self.balancers))]
@@ -157,7 +157,7 @@ class World:
         self.timeline.at(vehicle.arrival.at, arrive)
 
     def _plan_bypass_vehicle(self, bypass_vehicle: Arrival) -> None:
-        """Have a vehicle go to a substation past the balancers; where it is full, it drives on."""
+        """Send a vehicle to a substation directly; if that is full, it leaves."""
         substations = list(self.substations.values())
         substation = substations[int(bypass_vehicle.door * len(substations))]
         call = Call(substation, self.network, bypass_vehicle, None, lambda _answer, _reading: None)

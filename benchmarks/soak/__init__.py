@@ -1,1 +1,1 @@
-"""The grid under load and random faults for a long time: does it leak, lose, or charge twice."""
+"""Runs the grid under load and random faults for a long time: leaks, losses, double charges."""

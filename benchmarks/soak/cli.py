@@ -1,4 +1,4 @@
-"""The command: runs a soak, says what does not hold, writes the report."""
+"""The command: runs a soak, prints the findings, writes the report."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +14,7 @@ from local_stack.process import StartError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run it; the exit status is 1 where something does not hold."""
+    """Run it; the exit status is 1 if an assertion fails."""
     options = parse(arguments)
     console = Console(highlight=False)
     interruption.raise_on_signal()
@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def write(results: Results, folder: Path) -> None:
-    """Write the report and its picture."""
+    """Write the report and its chart."""
     file = folder / report.PICTURE
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(picture.draw(results), encoding="utf-8")

@@ -15,7 +15,7 @@ _EVERY_S = 2.0
 
 
 class Sample(NamedTuple):
-    """What a part's processes used at a moment. Memory is resident, bytes."""
+    """Resources of a part's processes at a time. Memory is resident, bytes."""
 
     at_s: float
     memory: int
@@ -25,22 +25,22 @@ class Sample(NamedTuple):
 
 @dataclass(slots=True)
 class Life:
-    """A part from its start to its end: the same processes all along."""
+    """A part from its start to its end, with the same processes."""
 
     part: str
     pids: tuple[int, ...]
     samples: list[Sample] = field(default_factory=list)
 
     def between(self, begin_s: float, end_s: float) -> list[Sample]:
-        """Return the samples of a time."""
+        """Return the samples of a period."""
         return [sample for sample in self.samples if begin_s <= sample.at_s <= end_s]
 
 
 class Meter:
-    """Watches parts from `start` to `stop`, in a thread of its own."""
+    """Measures parts from `start` to `stop`, in its own thread."""
 
     def __init__(self, parts: Mapping[str, Process], now: Callable[[], float]) -> None:
-        """Prepare; `now` tells the seconds of the run."""
+        """Prepare; `now` returns the seconds of the run."""
         self.lives: list[Life] = []
         self._parts = parts
         self._now = now
@@ -49,11 +49,11 @@ class Meter:
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     def start(self) -> None:
-        """Begin to measure."""
+        """Start to measure."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Measure no more."""
+        """Stop measuring."""
         self._stopped.set()
         self._thread.join()
 
@@ -79,12 +79,12 @@ class Meter:
                 sum(one.num_fds() for one in members),
                 sum(one.num_threads() for one in members),
             )
-        except psutil.Error:  # it ends just now
+        except psutil.Error:  # it is just ending
             return
         pids = tuple(sorted(one.pid for one in members))
         life = self._latest.get(name)
         if life is None or life.pids != pids:
-            if len(pids) < 2:  # a master whose worker has not begun, or has ended
+            if len(pids) < 2:  # a master without a worker
                 return
             life = Life(name, pids)
             self.lives.append(life)

@@ -1,4 +1,4 @@
-"""What the command can be told."""
+"""The options of the command."""
 
 import argparse
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ DOCS = ROOT / "docs"
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """A soak as asked for. `load` is a share of the grid's capacity (0 to 1)."""
+    """The parsed options. `load` is a share of the grid's capacity (0 to 1)."""
 
     minutes: float
     load: float
@@ -27,12 +27,11 @@ class Options:
 
 
 def parse(arguments: Sequence[str] | None) -> Options:
-    """Read the command line; one that cannot be read ends the program with a message."""
+    """Parse the command line; an error ends the program with a message."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.soak",
         description="Charge vehicles for a long time while parts of the grid die, freeze, restart "
-        "and lose their links; hold memory, open files and the grid's counters to what they must "
-        "be.",
+        "and lose their connections; check memory, open files and the grid's counters.",
     )
     parser.add_argument(
         "--minutes",
@@ -44,7 +43,7 @@ def parse(arguments: Sequence[str] | None) -> Options:
         "--load",
         type=number("a share", least=0.01, most=1),
         default=DEFAULT_LOAD,
-        help="of the grid's capacity that vehicles ask for (default: %(default)g)",
+        help="requested share of the grid's capacity (default: %(default)g)",
     )
     parser.add_argument(
         "--every",
@@ -52,18 +51,18 @@ def parse(arguments: Sequence[str] | None) -> Options:
         default=DEFAULT_EVERY_S,
         metavar="S",
         dest="every_s",
-        help="seconds from fault to fault (default: %(default)g)",
+        help="seconds between faults (default: %(default)g)",
     )
     parser.add_argument(
-        "--seed", type=int, default=1, help="draw other faults and vehicles (default: 1)"
+        "--seed", type=int, default=1, help="seed of the faults and vehicles (default: 1)"
     )
     parser.add_argument(
         "--out",
         type=Path,
         metavar="FOLDER",
-        help="where to write soak.md and its picture; a run of at least "
-        f"{DEFAULT_MINUTES:g} minutes with every other default writes to docs, any other writes "
-        "nothing unless told where",
+        help="directory of soak.md and its chart; a run of at least "
+        f"{DEFAULT_MINUTES:g} minutes with all other defaults writes to docs, any other writes "
+        "nothing by default",
     )
     given = parser.parse_args(arguments)
     whole = (

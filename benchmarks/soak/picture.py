@@ -1,4 +1,4 @@
-"""The picture: each part's memory over time, with its starts. Pure."""
+"""The chart: each part's memory over time, with its starts. Pure."""
 
 from collections.abc import Iterator
 
@@ -12,7 +12,7 @@ _STEP_MIB = 10
 
 
 def draw(results: Results) -> str:
-    """Draw a panel for each part, and the moments of the faults under all of them."""
+    """Draw a panel for each part, and the times of the faults below them."""
     bottom = _TOP + len(results.parts) * (_HEIGHT + _GAP)
     parts = [
         text(8, 20, "Resident memory of each part, MiB", "bold"),
@@ -29,7 +29,7 @@ def draw(results: Results) -> str:
 
 
 def _scale(results: Results) -> tuple[int, int]:
-    """Return the lowest and highest MiB that are drawn, the same for every part."""
+    """Return the lowest and highest MiB to draw, the same for every part."""
     seen = [sample.memory for life in results.lives for sample in life.samples] or [0]
     step = _STEP_MIB * _MIB
     return min(seen) // step * _STEP_MIB, (max(seen) // step + 1) * _STEP_MIB

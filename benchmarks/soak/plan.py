@@ -1,4 +1,4 @@
-"""Which fault strikes when, drawn from a seed. Pure."""
+"""The faults and their times, drawn from a seed. Pure."""
 
 import random
 from collections.abc import Iterator, Sequence

@@ -1,4 +1,4 @@
-"""A soak's results, and what they are held to. Pure."""
+"""A soak's results, and the assertions on them. Pure."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,33 +7,33 @@ from benchmarks.soak.meter import Life, Sample
 from benchmarks.soak.reconciliation import Injected, Reconciliation
 from benchmarks.soak.slope import Slope, binned, theil_sen
 
-# Growth of a part's memory over the second half that is taken for none: with 95% confidence it is
-# less, bytes a second. 1 MiB in 10 minutes would take a container of 512 MiB three days to fill.
+# Growth of a part's memory over the second half that is tolerated: with 95% confidence it is less,
+# bytes per second. At 1 MiB in 10 minutes a container of 512 MiB would take three days to fill.
 MAX_GROWTH = (1 << 20) / 600
-# A shorter second half tells allocators' habits, not leaks, seconds.
+# A shorter second half shows the allocator's behaviour, not leaks, seconds.
 MIN_HALF_S = 480.0
 BIN_S = 10.0
-# Open files at rest may differ by this many: connections that are kept alive.
+# Open files at rest may differ by this many: kept-alive connections.
 MAX_FILES_LEFT = 16
 
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """What was seen.
+    """The results of a run.
 
     Attributes:
         minutes: how long vehicles arrived.
-        load: share of the grid's capacity that they asked for.
-        seed: of vehicles and faults.
-        rate: vehicles a second.
-        began: when the run began, seconds of the epoch.
+        load: share of the grid's capacity that they requested.
+        seed: seed of vehicles and faults.
+        rate: vehicles per second.
+        began: start of the run, seconds of the epoch.
         injected: the faults, in order.
         lives: each part's measurements, from each start to its end.
         steadfast: the parts that live through the second half.
         at_rest: open files of each part before the first vehicle, and after the last.
-        reconciliation: what became of the vehicles.
-        findings: errors that the load tester's own check of the books found.
-        machine: what it ran on.
+        reconciliation: results of the vehicles.
+        findings: errors found by the load tester's own checks.
+        machine: the machine it ran on.
     """
 
     minutes: float
@@ -60,21 +60,21 @@ class Results:
         return list(self.at_rest)
 
     def second_half(self, part: str) -> list[Sample]:
-        """Return what was measured of a part in the second half, of the longest life there."""
+        """Return the second half's samples of a part's longest life in it."""
         halves = [
             life.between(self.seconds / 2, self.seconds) for life in self.lives if life.part == part
         ]
         return max(halves, key=len, default=[])
 
     def growth(self, part: str) -> Slope | None:
-        """Return how fast a part's memory grew in the second half, bytes a second."""
+        """Return the growth of a part's memory in the second half, bytes per second."""
         points = binned([(one.at_s, float(one.memory)) for one in self.second_half(part)], BIN_S)
         return theil_sen(points) if len(points) >= 3 else None
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something that must hold, and whether it does; None: the run was too short to tell."""
+    """An assertion, and whether it holds; None: the run was too short to tell."""
 
     words: str
     evidence: str
@@ -82,7 +82,7 @@ class Finding:
 
 
 def findings(results: Results) -> Iterator[Finding]:
-    """Hold the results to what they must be."""
+    """Check the results."""
     reconciliation = results.reconciliation
     yield Finding(
         "no vehicle is lost",
@@ -126,7 +126,7 @@ def _memory(results: Results, part: str) -> Finding:
 
 
 def tell_growth(growth: Slope) -> str:
-    """Tell a growth and its 95% interval, MiB in 10 minutes."""
+    """Format a growth and its 95% interval, MiB in 10 minutes."""
     mib = [value * 600 / (1 << 20) for value in (growth.estimate, growth.low, growth.high)]
     return f"{mib[0]:+.2f} ({mib[1]:+.2f} to {mib[2]:+.2f})"
 

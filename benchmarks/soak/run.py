@@ -27,29 +27,30 @@ from local_stack.session_logs import attempts
 
 _LOOK_EVERY_S = 0.2
 _TELL_EVERY_S = 10.0
-# From the grid's start to the first vehicle: until what stays open is open, seconds.
+# Time between the grid's start and the first vehicle, until permanent connections are open,
+# seconds.
 _REST_S = 5.0
-# The longest that the last vehicles may take, and that kept-alive connections may stay open, s.
+# Maximum time for the last vehicles, and until kept-alive connections are closed, seconds.
 _LAST_VEHICLES_S = 150.0
 _KEPT_ALIVE_S = 100.0
 
 
 class Soak:
-    """A run of it, told on a console as it goes."""
+    """A run, which it reports on a console."""
 
     def __init__(self, options: Options, console: Console) -> None:
         self._options = options
         self._console = console
         self._seconds = options.minutes * 60
-        self._began = 0.0  # when the first vehicle comes, seconds of the epoch
+        self._began = 0.0  # time of the first vehicle, seconds of the epoch
         self._reported = 0.0
 
     def run(self) -> Results:
         """Run it.
 
         Raises:
-            StartError: a part of the grid did not come up (again).
-            RuntimeError: the load tester did not do its work.
+            StartError: a part of the grid did not start (again).
+            RuntimeError: the load tester failed.
         """
         with (
             tempfile.TemporaryDirectory(prefix="soak-") as folder,
@@ -97,7 +98,7 @@ class Soak:
         return injected
 
     def _wait(self, meter: Meter, vehicles: Process, *, until_s: float) -> None:
-        """Wait for a moment, or for the last vehicle."""
+        """Wait for a time, or for the last vehicle."""
         while vehicles.running and self._now() < until_s:
             if self._now() - self._reported > _TELL_EVERY_S:
                 self._reported = self._now()
@@ -106,7 +107,7 @@ class Soak:
             time.sleep(_LOOK_EVERY_S)
 
     def _rest(self, meter: Meter, before: Mapping[str, Sample]) -> Mapping[str, Sample]:
-        """Wait until every part is at rest as before; return what it is like in the end."""
+        """Wait until every part is at rest as before; return its final state."""
         self._tell("all vehicles are gone; waiting for connections to close")
         deadline = time.monotonic() + _KEPT_ALIVE_S
         while True:

@@ -1,4 +1,4 @@
-"""How fast a measurement grows, without being fooled by steps and outliers. Pure."""
+"""Estimates how fast a measurement grows, robust against steps and outliers. Pure."""
 
 import math
 import statistics
@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
-# Of the normal distribution, for 95%.
+# Quantile of the normal distribution for 95%.
 _Z = 1.96
 
 
 @dataclass(frozen=True, slots=True)
 class Slope:
-    """A growth, and the interval in which it is with 95% confidence; in units of y over x."""
+    """A growth with its 95% confidence interval, in units of y over x."""
 
     estimate: float
     low: float
@@ -20,13 +20,13 @@ class Slope:
 
 
 def theil_sen(points: Sequence[tuple[float, float]]) -> Slope:
-    """Estimate a slope: the median of those of all pairs of points, with Sen's interval.
+    """Estimate a slope: the median of the slopes of all pairs of points, with Sen's interval.
 
     Raises:
-        ValueError: under three points.
+        ValueError: fewer than three points.
     """
     if len(points) < 3:
-        raise ValueError("a slope with an interval takes three points or more")
+        raise ValueError("a slope with an interval takes at least three points")
     slopes = sorted((y2 - y1) / (x2 - x1) for (x1, y1), (x2, y2) in combinations(points, 2))
     count = len(points)
     spread = _Z * math.sqrt(count * (count - 1) * (2 * count + 5) / 18)
@@ -36,7 +36,7 @@ def theil_sen(points: Sequence[tuple[float, float]]) -> Slope:
 
 
 def binned(points: Sequence[tuple[float, float]], width: float) -> list[tuple[float, float]]:
-    """Take the median of each bin: neighbours in time say the same thing twice."""
+    """Return the median of each bin, because neighbouring samples are correlated."""
     bins: dict[int, list[float]] = {}
     for x, y in points:
         bins.setdefault(math.floor(x / width), []).append(y)

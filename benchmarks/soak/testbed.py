@@ -1,7 +1,4 @@
-"""The grid on stage.
-
-Its processes, a fault proxy in front of each substation, and vehicles that drive in.
-"""
+"""The grid under test: its processes, a fault proxy in front of each substation, and vehicles."""
 
 import os
 import sys
@@ -19,26 +16,26 @@ from local_stack.grid import DEFAULT_POINTS, Grid, Ports
 from local_stack.process import Process
 
 _POINT_POWER_KW = 50
-# Twice the default: 20 vehicles a second at 80% load. What parts keep of the last vehicles, such
-# as 4096 decisions, has then turned over a few times before memory is judged.
+# Twice the default: 20 vehicles a second at 80% load. What parts keep of the last vehicles, such as
+# 4096 decisions, has then been replaced a few times before memory is measured.
 _TIME_SCALE = 720
 _READY_WITHIN_S = 30.0
-# Of a vehicle whose connection was broken off or that was told to come back, seconds: long enough
-# for what waits after a fault to be worked off, at a fifth of the capacity that is to spare.
+# How long a vehicle retries after a broken connection or a refusal, seconds: long enough to clear
+# the queue after a fault, with a fifth of the capacity to spare.
 _PATIENCE_S = 300
 
 
 def rate(load: float) -> float:
-    """Return the vehicles a second that ask for a share of all that the grid can deliver."""
+    """Return the vehicles per second that request this share of the grid's capacity."""
     kwh_per_s = sum(DEFAULT_POINTS) * _POINT_POWER_KW * _TIME_SCALE / 3600
     return load * kwh_per_s / WORKPLACE.mean
 
 
 class GridUnderTest:
-    """A grid whose parts and links can be faulted. As a context manager it starts and ends all."""
+    """A grid with faults in its parts and links. As a context manager it starts and ends it."""
 
     def __init__(self, folder: Path) -> None:
-        """Lay everything out on free ports of loopback; logs go to a folder."""
+        """Prepare everything on free loopback ports; logs go to a directory."""
         substations = len(DEFAULT_POINTS)
         ports, fronts = Ports.free(substations), Ports.free(substations).substations
         self._folder = folder
@@ -62,7 +59,7 @@ class GridUnderTest:
         self.parts: Mapping[str, Process] = {part.name: part for part in self.grid.services}
         self.substations = [substation.name for substation in self.grid.substations]
         self.proxies = [self.grid.balancer.name, self.grid.gateway.name]
-        # One of each service, whose memory can be followed.
+        # One of each service, whose memory is tracked.
         self.steadfast = [self.substations[0], *self.proxies]
         self.each_file, self.json_file = folder / "each.csv", folder / "result.json"
 
@@ -84,7 +81,7 @@ class GridUnderTest:
             link.close()
 
     def vehicles(self, *, seconds: float, load: float, seed: int) -> Process:
-        """Return the load tester, which has to be started, for so long and such a share of load."""
+        """Return the load tester, not yet started, for this duration and share of load."""
         return Process(
             "load_tester",
             [
@@ -106,9 +103,10 @@ class GridUnderTest:
         )
 
     def inject(self, inject: Injection) -> tuple[float, float]:
-        """Let a fault happen, and wait until its target is ready again.
+        """Inject a fault, and wait until its target is ready again.
 
-        Returns when it began and ended, seconds of the epoch.
+        Returns:
+            When it began and ended, seconds of the epoch.
         """
         began = time.time()
         match inject.what:

@@ -1,4 +1,4 @@
-"""Who is compared: this balancer, and those that are put in its place."""
+"""The contenders: this balancer, and others in its place."""
 
 from benchmarks.comparison.contenders.contender import Contender, Place, PlacedSubstation
 from benchmarks.comparison.contenders.envoy import Envoy

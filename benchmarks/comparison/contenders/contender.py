@@ -1,4 +1,4 @@
-"""What a contender has to be able to do, and the place that it is put in."""
+"""The interface of a contender, and the place that it takes."""
 
 import http.client
 import shutil
@@ -15,13 +15,13 @@ from local_stack.process import Process
 
 
 class PlacedSubstation(NamedTuple):
-    """A substation as a contender is told of it."""
+    """A substation, as configured for a contender."""
 
     name: str
     port: int
     capacity: int
     point_power_kw: float
-    power_limit_kw: float  # the most that it gives
+    power_limit_kw: float  # maximum power
 
     @property
     def address(self) -> str:
@@ -31,46 +31,46 @@ class PlacedSubstation(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """The balancer's place: where to listen, which substations there are, where files may go."""
+    """The balancer's place: its port, its substations, and its directory."""
 
     port: int
     admin_port: int
     substations: Sequence[PlacedSubstation]
     folder: Path
-    longest_s: float  # longest that a vehicle charges
+    longest_s: float  # maximum charging time of a vehicle
 
 
 class Contender(ABC):
-    """Something that takes the balancer's place."""
+    """A program that takes the balancer's place."""
 
-    key: str  # for the command line
+    key: str  # name on the command line
     name: str
 
     @abstractmethod
     def missing(self) -> str | None:
-        """Say what is not installed, and how to get it; None where it can run."""
+        """Return what is not installed, and how to get it; None if it can run."""
 
     def plays(self, scene: Scene) -> bool:  # noqa: ARG002 - theirs may
-        """Tell whether a scene shows anything of it that others do not."""
+        """Return whether a scene shows something that other contenders' runs do not."""
         return True
 
     @abstractmethod
     def version(self) -> str:
-        """Say which version would run."""
+        """Return the version that would run."""
 
     @abstractmethod
     def process(self, place: Place) -> Process:
-        """Write its configuration and prepare its process."""
+        """Write its configuration and create its process."""
 
     def not_ready(self, process: Process, place: Place) -> str | None:  # noqa: ARG002 - theirs may
-        """Say what is missing until vehicles can be sent; None once they can."""
+        """Return what is missing until vehicles can be sent; None once they can."""
         return process.answers("/readyz")
 
 
 def answer_limit_s(place: Place) -> float:
-    """Tell after what silence of a substation a contender without a better way tries another.
+    """Return the silence after which a contender without a better method tries another substation.
 
-    Generous to them: the operator knows the longest charge of the day and adds but 2 s.
+    This is generous: the operator knows the longest charge of the day and adds only 2 s.
     """
     return place.longest_s + 2.0
 
@@ -83,12 +83,12 @@ def fill_in(template: Path, file: Path, values: dict[str, object]) -> Path:
 
 
 def find(program: str) -> str | None:
-    """Find a program, also where Debian keeps servers, which a user's PATH may leave out."""
+    """Find a program, including Debian's server directories, which may not be in a user's PATH."""
     return shutil.which(program) or shutil.which(program, path="/usr/local/sbin:/usr/sbin")
 
 
 def first_line(command: Sequence[str]) -> str:
-    """Return the first line that a program says, wherever it says it."""
+    """Return the first line that a program prints, on stdout or stderr."""
     done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
     lines = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
     return lines[0].strip() if lines else ""
@@ -98,7 +98,7 @@ def fetch(port: int, path: str) -> str:
     """Read a page on loopback.
 
     Raises:
-        OSError: nobody answers.
+        OSError: there is no response.
     """
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
     try:

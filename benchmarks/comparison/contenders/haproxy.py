@@ -1,4 +1,4 @@
-"""HAProxy with leastconn, its weights by the substations' points or by their power limits."""
+"""HAProxy with leastconn, weighted by the substations' points or by their power limits."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -27,7 +27,7 @@ class HAProxy(Contender):
     name = "HAProxy leastconn"
 
     def weighs(self, substation: PlacedSubstation) -> float:
-        """Return what a substation's share of the vehicles is by."""
+        """Return the weight of a substation."""
         return substation.capacity
 
     def missing(self) -> str | None:
@@ -40,7 +40,7 @@ class HAProxy(Contender):
         return f"HAProxy {words[2]}" if len(words) > 2 else "HAProxy"
 
     def process(self, place: Place) -> Process:
-        """Write its configuration and prepare its process."""
+        """Write its configuration and create its process."""
         file = fill_in(
             _TEMPLATE,
             place.folder / "haproxy.cfg",
@@ -68,24 +68,24 @@ class HAProxy(Contender):
 
 
 class HAProxyByLimits(HAProxy):
-    """The same with weights by power limits, which only matter where power is shared."""
+    """The same, weighted by power limits, which differs only if power is shared."""
 
     key = "haproxy-limits"
     name = "HAProxy, weights = limits"
 
     def plays(self, scene: Scene) -> bool:
-        """Tell whether limits are anything but the points once more."""
+        """Return whether weights by limits differ from weights by points."""
         return scene.shares_power
 
     def weighs(self, substation: PlacedSubstation) -> float:
-        """Return the most power that the substation gives."""
+        """Return the maximum power of the substation."""
         return substation.power_limit_kw
 
 
 def _weights(
     substations: Sequence[PlacedSubstation], weighs: Callable[[PlacedSubstation], float]
 ) -> list[int]:
-    """Return each substation's share of the vehicles as a whole number that HAProxy takes."""
+    """Return the weights as whole numbers in HAProxy's range."""
     largest = max(weighs(substation) for substation in substations)
     return [
         max(1, int(weighs(substation) * min(largest, _MAX_WEIGHT) / largest))

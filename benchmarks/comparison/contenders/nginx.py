@@ -1,4 +1,4 @@
-"""nginx, as it comes in the open source, with least_conn."""
+"""nginx, the open-source edition, with least_conn."""
 
 import os
 from pathlib import Path
@@ -19,7 +19,7 @@ _TEMPLATE = Path(__file__).with_name("nginx.conf")
 class Nginx(Contender):
     """`least_conn`, with a limit for each substation's points.
 
-    A queue is in its paid edition alone.
+    Only the commercial edition has a queue.
     """
 
     key = "nginx"
@@ -34,7 +34,7 @@ class Nginx(Contender):
         return first_line([find("nginx") or "nginx", "-v"]).rpartition(" ")[2].replace("/", " ")
 
     def process(self, place: Place) -> Process:
-        """Write its configuration and prepare its process."""
+        """Write its configuration and create its process."""
         file = fill_in(
             _TEMPLATE,
             place.folder / "nginx.conf",

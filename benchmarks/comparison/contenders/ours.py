@@ -1,4 +1,4 @@
-"""This balancer, as it is by default and with the plainest policy."""
+"""This balancer, with its default policy and with the simplest one."""
 
 import json
 from importlib.metadata import version
@@ -8,10 +8,7 @@ from local_stack.process import Process, service
 
 
 class Ours(Contender):
-    """The load balancer of this repository.
-
-    Its substations are set, and a policy where one is named.
-    """
+    """The load balancer of this repository, with the given substations and optionally a policy."""
 
     def __init__(self, key: str, name: str, policy: str | None = None) -> None:
         self.key = key
@@ -19,15 +16,15 @@ class Ours(Contender):
         self._policy = {"ROUTING_POLICY": policy} if policy else {}
 
     def missing(self) -> str | None:
-        """Nothing is: it is here."""
+        """Return None: it is part of the repository."""
         return None
 
     def version(self) -> str:
-        """Name what it stands on."""
+        """Return the versions of its main dependencies."""
         return f"this repository, gevent {version('gevent')}, gunicorn {version('gunicorn')}"
 
     def process(self, place: Place) -> Process:
-        """Set it up as `make run` does."""
+        """Configure it as `make run` does."""
         substations = ",".join(
             f"{substation.name}=http://{substation.address}" for substation in place.substations
         )

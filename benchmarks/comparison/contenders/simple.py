@@ -1,4 +1,4 @@
-"""The simple way, as a program of its own (see simple_server)."""
+"""The simple proxy, as its own program (see simple_server)."""
 
 import os
 import sys
@@ -7,22 +7,22 @@ from importlib.metadata import version
 from benchmarks.comparison.contenders.contender import Contender, Place
 from local_stack.process import Process
 
-# Vehicles that it can hold at once; far more than a scene has, so that threads are not what fails.
+# How many vehicles it can hold at once: far more than a scene has, so that threads are no limit.
 _THREADS = 400
 
 
 class SimpleWay(Contender):
-    """Before each vehicle it fetches every gauge, takes the least, forwards; nothing else."""
+    """Before each vehicle it fetches every gauge, chooses the lowest and forwards; nothing else."""
 
     key = "simple"
     name = "the simple way"
 
     def missing(self) -> str | None:
-        """Nothing is: it is here."""
+        """Return None: it is part of the repository."""
         return None
 
     def version(self) -> str:
-        """Name what it stands on."""
+        """Return the versions of its main dependencies."""
         return f"Flask {version('flask')}, requests {version('requests')}, gunicorn with threads"
 
     def process(self, place: Place) -> Process:
@@ -41,7 +41,7 @@ class SimpleWay(Contender):
             ],
             env={
                 **os.environ,
-                "no_proxy": "*",  # requests would ask a proxy of the shell for the substations
+                "no_proxy": "*",  # otherwise requests would use the shell's proxy for substations
                 "SUBSTATIONS": ",".join(
                     f"http://{substation.address}" for substation in place.substations
                 ),

@@ -1,8 +1,8 @@
-"""The plainest balancer there is: fetch every gauge, take the least, forward. Nothing else.
+"""The simplest possible balancer: fetch every gauge, choose the lowest, forward. Nothing else.
 
-It is written as one would write it in an afternoon: synchronous, with requests, a time limit on
-each fetch, and a substation whose gauge cannot be fetched left out. Nothing is counted, nothing
-waits, nothing is tried twice.
+It is written as one would write it in an afternoon: synchronous, with requests and a timeout for
+each fetch; a substation whose gauge cannot be fetched is skipped. It counts nothing, has no queue,
+and does not retry.
 """
 
 import os
@@ -17,7 +17,7 @@ _CHARGE_TIMEOUT_S = 60
 
 
 def create_app() -> Flask:
-    """Build the app for the substations in SUBSTATIONS."""
+    """Create the app for the substations in SUBSTATIONS."""
     app = Flask(__name__)
     substations = os.environ["SUBSTATIONS"].split(",")
 

@@ -1,4 +1,1 @@
-"""Scenes in which power is scarce and substations differ.
-
-Where the choice decides what drivers feel.
-"""
+"""Scenes with different substations and scarce power, in which the choice matters to drivers."""

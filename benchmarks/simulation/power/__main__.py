@@ -1,4 +1,4 @@
-"""Plays the scenes of power and writes their report, or compares it with what is checked in."""
+"""Runs the power scenes and writes their report, or compares them with the checked-in results."""
 
 import argparse
 import sys
@@ -15,18 +15,18 @@ RUNS = FOLDER / "power.json"
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Play all; the exit status is 1 where a bar is missed, or with --check where a run differs."""
+    """Run all; the exit status is 1 if a bar is missed or, with --check, a run differs."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.simulation.power",
-        description=f"Put the routing core through the scenes of power; write {RUNS.name} and "
-        f"{REPORT.name}. Takes some 25 minutes of two processors.",
+        description=f"Run the routing core through the power scenes; write {RUNS.name} and "
+        f"{REPORT.name}. Takes some 25 minutes on two CPUs.",
     )
     parser.add_argument("--jobs", type=int, default=2, help="processes (default: 2)")
     parser.add_argument(
-        "--check", action="store_true", help="write nothing; say which runs differ, if any does"
+        "--check", action="store_true", help="write nothing; print the runs that differ"
     )
     parser.add_argument(
-        "--report", action="store_true", help=f"play nothing; write {REPORT.name} from {RUNS.name}"
+        "--report", action="store_true", help=f"run nothing; write {REPORT.name} from {RUNS.name}"
     )
     options = parser.parse_args(arguments)
     began = time.monotonic()
@@ -41,7 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"missed: {bar.words}: {bar.figure(results):.4f}, limit {bar.limit:g}")
     if options.check:
         differ = differences(Results.load(RUNS), results)
-        print("\n".join(differ) or f"every run is as {RUNS.name} has it")
+        print("\n".join(differ) or f"all runs are as in {RUNS.name}")
         return bool(differ or missed)
     if not options.report:
         results.save(RUNS)
@@ -50,7 +50,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def differences(before: Results, now: Results) -> list[str]:
-    """Say which runs have come out otherwise."""
+    """Return the runs with different results."""
     return [
         f"{scene}, {name}, draw {number}: was {before.figures[scene][name][number - 1]}, is {one}"
         for scene, played in now.figures.items()

@@ -1,4 +1,4 @@
-"""What the default policy has to reach in the scenes of power, each figure with its limit."""
+"""What the default policy has to achieve in the power scenes: figures with their limits."""
 
 from collections.abc import Callable
 from statistics import fmean
@@ -24,7 +24,7 @@ _HAPROXY = HAPROXY_LIMITS.name
 
 
 class Bar(NamedTuple):
-    """A figure and its limit: the most that it may be, or where `at_least` the least."""
+    """A figure and its limit: a maximum, or a minimum if `at_least`."""
 
     words: str
     limit: float
@@ -32,7 +32,7 @@ class Bar(NamedTuple):
     at_least: bool = False
 
     def is_reached(self, results: Results) -> bool:
-        """Tell whether the figure is within its limit."""
+        """Return whether the figure is within its limit."""
         figure = self.figure(results)
         return figure >= self.limit if self.at_least else figure <= self.limit
 
@@ -48,7 +48,7 @@ def bound_min(results: Results, scene: Scene) -> float:
 
 
 def an_hour(results: Results, scene: Scene, contender: str) -> float:
-    """Return the vehicles charged in an hour, over all draws."""
+    """Return the number of vehicles charged per hour, over all draws."""
     return fmean(one.charged_an_hour for one in results.figures[scene.name][contender])
 
 

@@ -1,8 +1,9 @@
-"""A lower bound of the mean time to charged: no choice, however clever, can do better.
+"""A lower bound of the mean time to charge, which no choice can beat.
 
-Each vehicle takes at least as long at a substation as it would by itself there, and the substations
-together cannot deliver more than their limits nor hold more vehicles than their points. A linear
-program finds the best way to part the vehicles, even in fractions, that breaks none of this.
+Each vehicle takes at least as long at a substation as it would alone there, and the substations
+together cannot deliver more than their limits nor charge more vehicles than they have points. A
+linear program finds the best distribution of the vehicles, in fractions if need be, under these
+conditions.
 """
 
 from collections.abc import Sequence
@@ -18,11 +19,11 @@ from load_balancer.routing.prediction import Supply, alone_s
 
 
 def bound_min(scene: Scene, seed: int) -> float:
-    """Bound the mean time of a scene's measured vehicles, minutes."""
+    """Return the lower bound for a scene's measured vehicles, minutes."""
     since, until = (hour * HOUR_S for hour in MEASURED_H)
     arrivals = scene.arrivals(scene.random("arrivals", seed))
     vehicles = [one for one in arrivals if since <= one.at < until]
-    # Some are charged after the last has come; a day is more than enough for them.
+    # Some are charged after the last arrival; a day is more than enough for them.
     span_s = until - since + 24 * HOUR_S
     return lower_bound_s(vehicles, scene.substations, scene.time_scale, span_s) / MINUTE_S
 
@@ -33,13 +34,13 @@ def lower_bound_s(
     time_scale: float,
     span_s: float,
 ) -> float:
-    """Bound the mean time that vehicles take, seconds.
+    """Return the lower bound of the vehicles' mean time, seconds.
 
     Args:
-        vehicles: who is charged.
-        substations: where.
-        time_scale: how many times faster than the clock vehicles charge.
-        span_s: the time in which the substations can charge them.
+        vehicles: the vehicles to charge.
+        substations: the substations.
+        time_scale: charging speed relative to the clock.
+        span_s: the time that the substations have for them.
     """
     alone = [
         [_alone_s(vehicle, substation, time_scale) for substation in substations]

@@ -1,4 +1,4 @@
-"""The contenders: the balancer with each of its policies, and with the rule of HAProxy."""
+"""The contenders: the balancer with each of its policies, and with HAProxy's rule."""
 
 from collections.abc import Callable, Mapping, Sequence
 from random import Random
@@ -12,10 +12,7 @@ from load_balancer.routing.policy import Candidate, Pick, Policy
 
 
 def _leastconn(weights: Mapping[str, float]) -> Pick:
-    """Choose as HAProxy's leastconn does.
-
-    An idle substation first, then the least (n + 1) / weight.
-    """
+    """Choose like HAProxy's leastconn: idle substations first, then the least (n + 1) / weight."""
 
     def pick(candidates: Sequence[Candidate], _random: Random) -> Candidate:
         return min(

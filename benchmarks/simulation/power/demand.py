@@ -1,4 +1,4 @@
-"""Vehicles of the scenes of power, and when they come. Drawn from a seed."""
+"""Vehicles of the power scenes and their arrivals, drawn from a seed."""
 
 from collections.abc import Callable, Sequence
 from random import Random
@@ -7,7 +7,7 @@ from benchmarks.simulation.demand import TIME_SCALE, Arrival
 from load_balancer.routing.demand import Demand
 from load_tester.mix import FAST_MIX
 
-# An hour, a minute, in seconds of the clock, at the pace at which vehicles charge.
+# Seconds of the clock that correspond to an hour and to a minute of charging.
 HOUR_S = 3600 / TIME_SCALE
 MINUTE_S = HOUR_S / 60
 
@@ -15,7 +15,7 @@ Draw = Callable[[Random], Sequence[Arrival]]
 
 
 def steady(an_hour: float, hours: float, *, since: float = 0.0) -> Draw:
-    """Draw vehicles that come at a steady mean rate."""
+    """Draw vehicles that arrive at a constant mean rate."""
 
     def draw(random: Random) -> list[Arrival]:
         arrivals = []
@@ -30,12 +30,12 @@ def steady(an_hour: float, hours: float, *, since: float = 0.0) -> Draw:
 
 
 def in_turn(*draws: Draw) -> Draw:
-    """Draw what several draw, one after the other."""
+    """Concatenate several draws."""
     return lambda random: [arrival for draw in draws for arrival in draw(random)]
 
 
 def tells_energy_alone(draw: Draw) -> Draw:
-    """Have vehicles tell nothing of their power and battery; the substations find out."""
+    """Let vehicles state neither power nor battery; the substations find out."""
     return lambda random: [
         arrival._replace(demand=Demand(arrival.demand.kwh), is_in_truth=arrival.demand)
         for arrival in draw(random)
@@ -43,12 +43,12 @@ def tells_energy_alone(draw: Draw) -> Draw:
 
 
 def misreports(draw: Draw, *, wrong: float, leaves: float) -> Draw:
-    """Have some tell half to one and a half of what they take, and some leave before they have it.
+    """Let some vehicles state 0.5 to 1.5 times their energy, and some leave before they have it.
 
     Args:
         draw: the vehicles.
-        wrong: share of those that tell another energy.
-        leaves: share of those that leave early, after any part of what they take.
+        wrong: share of vehicles that state another energy.
+        leaves: share of vehicles that leave early, after a random part of their energy.
     """
 
     def one(arrival: Arrival, random: Random) -> Arrival:
@@ -58,7 +58,7 @@ def misreports(draw: Draw, *, wrong: float, leaves: float) -> Draw:
             reported = reported._replace(kwh=min(room, reported.kwh * random.uniform(0.5, 1.5)))
         if random.random() < leaves:
             taken = taken._replace(kwh=taken.kwh * random.uniform(0.05, 1))
-        # A substation gives no more than it was asked for.
+        # A substation delivers no more than requested.
         taken = taken._replace(kwh=min(taken.kwh, reported.kwh))
         return arrival._replace(demand=reported, is_in_truth=taken)
 

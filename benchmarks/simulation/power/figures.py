@@ -1,4 +1,4 @@
-"""What a run of a scene of power shows: how long vehicles took, and whether promises held."""
+"""The figures of a run of a power scene: times of vehicles, and violated limits."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from benchmarks.simulation.demand import Vehicle
     from benchmarks.simulation.world import World
 
-# Digits that are kept: machines may differ in the last of a double.
+# Digits to keep: machines may differ in the last digits of a double.
 _DIGITS = 6
 
 
 class PowerFigures(NamedTuple):
-    """Of one run; of the vehicles that came while it was measured.
+    """The figures of one run, for vehicles that arrived while it was measured.
 
-    Minutes of the substations' time.
+    Times in minutes of the substations.
     """
 
     vehicles: int
@@ -29,16 +29,16 @@ class PowerFigures(NamedTuple):
     refused: int
     mean_min: float  # from arrival to charged
     p95_min: float
-    wait_min: float  # of it in the queue, mean
+    wait_min: float  # mean time of it in the queue
     longest_wait_min: float
-    error: float  # of the predicted charging time, mean, as a share of the real one; 0 if none was
+    error: float  # mean error of the predicted charging time, relative to the real one; 0 if none
     charged_an_hour: float  # all that were charged while it was measured
-    over_limit_kw: float  # most that a substation ever drew beyond its limit
+    over_limit_kw: float  # maximum power of a substation beyond its limit
     moved: int
 
     @classmethod
     def of(cls, world: World) -> PowerFigures:
-        """Sum a run up that has ended."""
+        """Return the figures of a finished run."""
         since, until = (hour * HOUR_S for hour in MEASURED_H)
         measured = [one for one in world.vehicles if since <= one.arrival.at < until]
         charged = [one for one in measured if one.charged_at is not None]
@@ -65,7 +65,7 @@ class PowerFigures(NamedTuple):
 
 
 def _minutes(since: float, until: float | None) -> float:
-    assert until is not None  # noqa: S101 - of vehicles that were charged
+    assert until is not None  # noqa: S101 - only for charged vehicles
     return (until - since) / MINUTE_S
 
 
@@ -79,5 +79,5 @@ def _error(vehicle: Vehicle) -> float | None:
 
 
 def rounded(value: float) -> float:
-    """Keep as many digits as are kept."""
+    """Round to the digits to keep."""
     return float(f"{value:.{_DIGITS}g}")

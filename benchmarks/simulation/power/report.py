@@ -1,4 +1,4 @@
-"""The report of the scenes of power: what must hold, then a table a scene, a line a contender."""
+"""The report of the power scenes: the bars, then a table per scene, a line per contender."""
 
 from collections.abc import Callable, Iterator, Sequence
 from math import sqrt
@@ -44,7 +44,7 @@ limit or its number of points.
 
 
 def write(results: Results) -> str:
-    """Write the report."""
+    """Return the report."""
     return "\n".join([_INTRODUCTION, *_bars(results), *_scenes(results), *_carried(results)])
 
 

@@ -1,4 +1,4 @@
-"""All runs: who plays what, and what came of it, which is kept as JSON."""
+"""All runs of contenders, and their results, which are stored as JSON."""
 
 import json
 from collections import defaultdict
@@ -20,9 +20,9 @@ from benchmarks.simulation.power.scenes import (
 from benchmarks.simulation.scenes import Scene
 from benchmarks.simulation.world import Entry, World
 
-# Draws of vehicles; in each, every contender meets the same ones.
+# Draws of vehicles; in each, every contender gets the same ones.
 SEEDS = range(1, 11)
-# Where every contender plays, and where the time is bounded from below.
+# Scenes in which every contender takes part, and which have a lower bound.
 _OPEN_TO_ALL = (UNLIKE_60, UNLIKE_80, UNLIKE_95, UNLIKE_124)
 _ELSEWHERE = (OURS, LEAST_LOADED, HAPROXY_LIMITS.name)
 
@@ -36,13 +36,13 @@ class Run(NamedTuple):
 
 
 class Results(NamedTuple):
-    """What came of all runs."""
+    """The results of all runs."""
 
     figures: Mapping[str, Mapping[str, Sequence[PowerFigures]]]  # by scene, contender and draw
-    bounds_min: Mapping[str, Sequence[float]]  # by scene and draw, where there is one
+    bounds_min: Mapping[str, Sequence[float]]  # by scene and draw, if there is one
 
     def save(self, path: Path) -> None:
-        """Write them as JSON, a line for each run, so that a difference can be read."""
+        """Write them as JSON, one line per run, so that differences are readable."""
         document = {
             "figures": {
                 scene: {name: [list(one) for one in runs] for name, runs in contenders.items()}
@@ -55,7 +55,7 @@ class Results(NamedTuple):
 
     @classmethod
     def load(cls, path: Path) -> "Results":
-        """Read them back."""
+        """Read the file that `save` wrote."""
         document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         return cls(
             {
@@ -67,12 +67,12 @@ class Results(NamedTuple):
 
 
 def contenders(scene: Scene) -> list[Entry]:
-    """List who is put through a scene."""
+    """Return the contenders of a scene."""
     return [one for one in CONTENDERS if scene in _OPEN_TO_ALL or one.name in _ELSEWHERE]
 
 
 def runs() -> list[Run]:
-    """List all that is played."""
+    """Return all runs."""
     return [
         Run(scene.name, entry.name, seed)
         for scene in SCENES
@@ -82,7 +82,7 @@ def runs() -> list[Run]:
 
 
 def play(run: Run) -> PowerFigures:
-    """Put a contender through a scene."""
+    """Run a contender through a scene."""
     scene = next(one for one in SCENES if one.name == run.scene)
     entry = next(one for one in CONTENDERS if one.name == run.contender)
     world = World(scene, entry, run.seed)
@@ -91,9 +91,9 @@ def play(run: Run) -> PowerFigures:
 
 
 def play_all(processes: int, reported: Callable[[int, int], object]) -> Results:
-    """Play everything in so many processes.
+    """Run everything in this many processes.
 
-    `reported` hears how many runs are done, of how many.
+    `reported` is called with the number of finished runs and the total.
     """
     planned = runs()
     figures: dict[str, dict[str, list[PowerFigures]]] = defaultdict(lambda: defaultdict(list))
@@ -115,7 +115,7 @@ def _bound_min(scene: str, seed: int) -> float:
 
 
 def _one_line_each(text: str) -> str:
-    """Join the numbers of each innermost list into one queue."""
+    """Join the numbers of each innermost list into one line."""
     parts = text.split("[")
     joined = [parts[0]]
     for part in parts[1:]:

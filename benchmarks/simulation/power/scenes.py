@@ -1,4 +1,4 @@
-"""The scenes of power, in the order of the report. Loads are shares of what least-loaded can do."""
+"""The power scenes, in the order of the report. Loads are relative to what least-loaded can do."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from benchmarks.simulation.power.demand import (
 )
 from benchmarks.simulation.scenes import Event, Scene, SubstationSpec
 
-# Vehicles are measured that come between these hours of a scene; before them the substations fill,
-# and after them as many more come, so that the last ones are not better off.
+# Vehicles that arrive between these hours of a scene are measured. Before, the substations fill up;
+# after, as many more arrive, so that the last ones are not better off.
 MEASURED_H = (15.0, 75.0)
 _ENDS_H = 80.0
 _DAY_S = 86_400.0
@@ -31,8 +31,7 @@ EQUAL = tuple(
 )
 UNLIMITED = tuple(substation._replace(power_limit_kw=None) for substation in EQUAL)
 
-# Vehicles an hour that least-loaded carries there: what it charges while a line never ends, as the
-# report has it.
+# Vehicles per hour that least-loaded charges there while the queue never ends, as in the report.
 CARRIED = {UNLIKE: 19.7, EQUAL: 24.8, UNLIMITED: 34.3}
 
 

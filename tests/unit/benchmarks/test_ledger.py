@@ -50,4 +50,4 @@ def test_each_of_10000_keys_has_one_session(scenes: dict[str, Any]) -> None:
 def test_a_scene_that_is_not_known_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         cli.parse(["storms"])
-    assert "storms is no scene; it takes" in capsys.readouterr().err
+    assert "storms is not a scene; it takes" in capsys.readouterr().err
