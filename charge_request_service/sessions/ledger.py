@@ -130,8 +130,9 @@ class Ledger:
         try:
             is_new = pending.wait(self._patience_s)
         except BaseException as error:
-            if not (isinstance(error, LedgerAway) or self._commits.withdraw(pending)):
-                self.forget(begin.session_id)  # it may yet be written
+            # It may be written yet; or it is, where the connection broke during the commit.
+            if not self._commits.withdraw(pending):
+                self.forget(begin.session_id)
             if isinstance(error, gevent.Timeout):
                 raise LedgerAway("the ledger does not answer") from None
             raise

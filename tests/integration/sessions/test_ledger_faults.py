@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import gevent
+import psycopg
 import pytest
 
 from charge_request_service.sessions.database import Database, prepare, read_ledger_url
@@ -265,6 +266,30 @@ def test_a_server_that_is_away_loses_nothing(
     }[how]
 
     check_comes_back(ledger, begins, break_it=break_it, mend_it=mend_it)
+
+
+def test_a_beginning_whose_commit_broke_off_never_was_though_the_server_has_made_it(
+    open_ledger: OpenLedger, own_server: PostgreSQL, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger = open_ledger(own_server.new_database())
+    fill(ledger, 1)
+    begin = a_begin(ledger, key="k")
+    commit = psycopg.Connection.commit
+
+    def commit_and_break_off(connection: psycopg.Connection[Any]) -> None:
+        monkeypatch.undo()
+        commit(connection)
+        raise psycopg.OperationalError("server closed the connection unexpectedly")
+
+    monkeypatch.setattr(psycopg.Connection, "commit", commit_and_break_off)
+    with pytest.raises(LedgerAway, match="closed the connection"):
+        ledger.begin(begin)
+
+    while ledger.why_away():
+        gevent.sleep(0.05)
+    fill(ledger, 1)
+    assert ledger.get(begin.session_id) is None
+    assert ledger.begin(a_begin(ledger, key="k")) is None
 
 
 def test_a_beginning_that_nobody_waits_for_any_more_never_was(
