@@ -27,7 +27,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options.folder,
         points=options.points,
         ports=options.ports,
+        gateway_env={"LEDGER_URL": options.ledger_url} if options.ledger_url else {},
         gateway_host=options.gateway_host,
+        balancer_count=options.balancers,
+        gateway_count=options.gateways,
         with_prometheus=options.prometheus,
     )
     # A plain list: a signal handler may interrupt anything, so it must not take a lock as
@@ -102,7 +105,7 @@ def _welcome(grid: Grid, options: Options) -> str:
 The grid is up: {substations}
 
   control room {grid.url}/
-  gateway      {grid.url}
+  gateway      {", ".join(gateway.url for gateway in grid.gateways)}
   substations  {grid.url}/substations
   decisions    {grid.url}/decisions
   API          {grid.url}/openapi.json

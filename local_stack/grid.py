@@ -226,8 +226,8 @@ class Grid:
         if program is None:
             return None
         targets = {
-            "charge_request_service:8080": self.gateway.url.removeprefix("http://"),
-            "load_balancer:5001": self.balancer.url.removeprefix("http://"),
+            "charge_request_service:8080": _addresses(self.gateways),
+            "load_balancer:5001": _addresses(self.balancers),
         }
         return Prometheus(program, self.folder, self.ports.prometheus, targets)
 
@@ -235,6 +235,10 @@ class Grid:
 def _numbered(name: str, number: int) -> str:
     """Return the name of one of several processes of a kind."""
     return name if number == 0 else f"{name}{number + 1}"
+
+
+def _addresses(processes: Sequence[Process]) -> list[str]:
+    return [process.url.removeprefix("http://") for process in processes]
 
 
 def _beside(host: str, number: int) -> str:

@@ -10,6 +10,7 @@ from local_stack.grid import DEFAULT_POINTS, Ports
 from local_stack.process import LOOPBACK, ROOT
 
 _LAST_PORT = 65_535
+_MAX_OF_A_KIND = 16
 # The environment variables of the Compose file, by option.
 _VARIABLES = {"gateway_port": "GATEWAY_PORT", "prometheus_port": "PROMETHEUS_PORT"}
 
@@ -21,6 +22,9 @@ class Options:
     Attributes:
         points: number of charging points of each substation.
         gateway_host: address that the gateway listens on.
+        gateways: number of gateways.
+        balancers: number of balancers.
+        ledger_url: where the gateways keep their sessions; None: in the folder.
         prometheus: whether to start Prometheus if it is installed.
         restart: whether to restart processes that end.
         folder: directory of logs and Prometheus' data.
@@ -29,6 +33,9 @@ class Options:
     points: Sequence[int]
     ports: Ports
     gateway_host: str
+    gateways: int
+    balancers: int
+    ledger_url: str | None
     prometheus: bool
     restart: bool
     folder: Path
@@ -51,6 +58,17 @@ def parse_options(arguments: Sequence[str] | None = None) -> Options:
             f"--substation-port: {count} substations from {found.substation_port} on exceed port "
             f"{_LAST_PORT}"
         )
+    host, ledger_url = found.gateway_host.strip("[]"), os.environ.get("LEDGER_URL") or None
+    if found.gateways > 1 and not (ledger_url or "").startswith("postgres"):
+        parser.error(
+            "--gateways: several gateways share their sessions in PostgreSQL; set "
+            "LEDGER_URL=postgresql://USER@HOST/DATABASE, or leave the option out"
+        )
+    if found.gateways > 1 and not host.startswith("127."):
+        parser.error(
+            f"--gateways: several listen on {LOOPBACK}, 127.0.0.2 and so on, not on {host}; leave "
+            "--gateway-host and GATEWAY_HOST out, and put a proxy in front"
+        )
     return Options(
         found.points,
         Ports(
@@ -59,7 +77,10 @@ def parse_options(arguments: Sequence[str] | None = None) -> Options:
             range(found.substation_port, found.substation_port + count),
             found.prometheus_port or Ports.prometheus,
         ),
-        found.gateway_host.strip("[]"),
+        host,
+        found.gateways,
+        found.balancers,
+        ledger_url,
         not found.no_prometheus,
         not found.no_restart,
         found.folder,
@@ -103,6 +124,18 @@ def _parser() -> argparse.ArgumentParser:
             metavar="PORT",
             help=f"port of {what} (default: {f'{variable}, or ' if variable else ''}{default})",
         )
+    for name, more in (
+        ("gateway", "; they share their sessions in PostgreSQL (LEDGER_URL)"),
+        ("balancer", ""),
+    ):
+        parser.add_argument(
+            f"--{name}s",
+            type=_count,
+            default=1,
+            metavar="N",
+            help=f"number of {name}s; the second one listens on 127.0.0.2 and so on, which Linux "
+            f"has without being set up{more} (default: 1)",
+        )
     parser.add_argument("--no-prometheus", action="store_true", help="do not start Prometheus")
     parser.add_argument(
         "--no-restart", action="store_true", help="do not restart processes that end"
@@ -124,6 +157,12 @@ def _port(text: str) -> int:
     if not 0 < port <= _LAST_PORT:
         raise argparse.ArgumentTypeError(f"{text!r}: it takes a port from 1 to {_LAST_PORT}")
     return port
+
+
+def _count(text: str) -> int:
+    if text.isdecimal() and len(text) < 3 and 1 <= int(text) <= _MAX_OF_A_KIND:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text!r}: it takes a number from 1 to {_MAX_OF_A_KIND}")
 
 
 def _points(text: str) -> tuple[int, ...]:

@@ -1,8 +1,9 @@
 """Prometheus as a process next to the grid, configured as in the Compose stack."""
 
+import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from local_stack.process import ROOT, Process
@@ -13,10 +14,12 @@ _SOURCE = ROOT / "prometheus"
 class Prometheus(Process):
     """Prometheus with the scrapes and rules of the Compose stack, on loopback."""
 
-    def __init__(self, program: str, folder: Path, port: int, targets: Mapping[str, str]) -> None:
+    def __init__(
+        self, program: str, folder: Path, port: int, targets: Mapping[str, Sequence[str]]
+    ) -> None:
         """Prepare it; `targets` maps addresses of the Compose stack to local ones."""
         self._folder = folder
-        self._targets = {**targets, "localhost:9090": f"127.0.0.1:{port}"}
+        self._targets = {**targets, "localhost:9090": [f"127.0.0.1:{port}"]}
         super().__init__(
             "prometheus",
             [
@@ -40,7 +43,7 @@ class Prometheus(Process):
         """
         config = (_SOURCE / "prometheus.yml").read_text()
         for inside, here in self._targets.items():
-            config = config.replace(inside, here)
+            config = config.replace(f'["{inside}"]', json.dumps(here)).replace(inside, here[0])
         (self._folder / "prometheus.yml").write_text(config)
         rules = self._folder / "rules"
         rules.unlink(missing_ok=True)

@@ -15,6 +15,7 @@ from local_stack.grid import Ports
 from local_stack.process import ROOT
 from tests.e2e.local.conftest import StartProgram
 from tests.e2e.local.program import UP, Program
+from tests.integration.sessions.conftest import a_server
 from tests.support.deadline import eventually
 
 _ENDS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
@@ -57,6 +58,23 @@ def test_it_tells_where_the_grid_is_and_what_is_misspelt_and_the_grid_charges(
 
     url = program.says(r"gateway +(\S+)")[1]
     assert requests.post(f"{url}/charge", timeout=10).status_code == 200
+
+
+def test_it_starts_several_of_each_that_work_as_one(start_program: StartProgram) -> None:
+    with a_server() as server:
+        program = start_program(
+            *("--gateways", "2", "--balancers", "3"), env={"LEDGER_URL": server.new_database()}
+        ).is_up()
+        first, second = program.says(r"gateway +(\S+), (\S+)").groups()
+
+        charged = requests.post(f"{first}/charge", timeout=10).json()
+        session = requests.get(f"{second}/sessions/{charged['session_id']}", timeout=5).json()
+        balancers = requests.get(f"{second}/balancers", timeout=5).json()["balancers"]
+
+        assert (charged["status"], session["state"]) == ("charged", "charged")
+        assert [balancer["well"] for balancer in balancers] == [True] * 3
+        assert program.ends(signal.SIGTERM) == 0
+        program.leaves_nothing()
 
 
 def test_a_load_tester_that_was_started_first_waits_for_the_gateway(

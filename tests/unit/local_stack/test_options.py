@@ -9,7 +9,7 @@ from local_stack.process import ROOT
 
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    for variable in ("GATEWAY_HOST", "GATEWAY_PORT", "PROMETHEUS_PORT"):
+    for variable in ("GATEWAY_HOST", "GATEWAY_PORT", "LEDGER_URL", "PROMETHEUS_PORT"):
         monkeypatch.delenv(variable, raising=False)
     return monkeypatch
 
@@ -67,3 +67,31 @@ def test_an_option_comes_before_its_variable(environment: pytest.MonkeyPatch) ->
     environment.setenv("GATEWAY_HOST", "192.0.2.7")
     options = parse_options(["--gateway-port", "18601", "--gateway-host", "[::1]"])
     assert (options.ports.gateway, options.gateway_host) == (18601, "::1")
+
+
+@pytest.mark.parametrize("count", ["0", "17", "-1", "two", "1.5"])
+def test_a_number_of_balancers_that_is_none_is_named(
+    count: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    reported = refusal(capsys, f"--balancers={count}")
+    assert f"--balancers: {count!r}: it takes a number from 1 to 16" in reported
+
+
+@pytest.mark.parametrize("ledger", [None, "sqlite:///ledger.sqlite"])
+def test_several_gateways_need_a_ledger_that_they_can_share(
+    ledger: str | None, environment: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if ledger:
+        environment.setenv("LEDGER_URL", ledger)
+    assert "set LEDGER_URL=postgresql://" in refusal(capsys, "--gateways", "2")
+
+
+def test_several_gateways_listen_on_loopback_only(
+    environment: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    environment.setenv("LEDGER_URL", "postgresql:///ledger")
+    reported = refusal(capsys, "--gateways", "2", "--gateway-host", "192.0.2.7")
+    assert "not on 192.0.2.7" in reported
+    options = parse_options(["--gateways", "2", "--balancers", "3"])
+    assert (options.gateways, options.balancers) == (2, 3)
+    assert options.ledger_url == "postgresql:///ledger"
