@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry
 from sqlalchemy import URL, Connection
 
 from charge_request_service.sessions.database import Database
+from charge_request_service.sessions.deferred import DeferredBegins
 from charge_request_service.sessions.errors import LedgerAway
 from charge_request_service.sessions.group_commit import GroupCommit
 from charge_request_service.sessions.metrics import LedgerMetrics
@@ -29,8 +30,10 @@ _Result = TypeVar("_Result")
 _PATIENCE_S = 5.0
 # Two commits begin at least so far apart, seconds: with vehicles coming in, each saves the others'.
 # Where nobody waits they are farther apart.
-
-_COMMIT_PAUSE_S, _LONG_COMMIT_PAUSE_S = 0.003, 0.02
+_COMMIT_PAUSE_S, _LONG_COMMIT_PAUSE_S = 0.005, 0.02
+# A beginning that nobody waits for is held back for so long, and how often is looked, seconds: one
+# whose end comes meanwhile is written with it.
+_BEGIN_DELAY_S, _BEGIN_LOOK_S = 0.04, 0.02
 # A thread that computes gives way to the event loop after so long, seconds; by default 5 ms.
 _SWITCH_INTERVAL_S = 0.0001
 _READERS = 4
@@ -107,6 +110,11 @@ class Ledger:
             committed=self._metrics.committed,
             changed=self._changed,
         )
+        self._begins = DeferredBegins(
+            lambda begin: self._commits.hand_in(begin, lasting=True, awaited=False),
+            delay_s=_BEGIN_DELAY_S,
+            look_every_s=_BEGIN_LOOK_S,
+        )
         self._housekeeping = gevent.spawn(self._keep_house)
 
     def why_away(self) -> str | None:
@@ -144,21 +152,22 @@ class Ledger:
         return there
 
     def note_begin(self, begin: Begin) -> None:
-        """Have it written that a session without a key begins, within some 20 ms.
+        """Have it written that a session without a key begins, within some 80 ms.
 
         Raises:
             LedgerAway: nothing can be written now; the session may not go on.
         """
         if why := self.why_away():
             raise LedgerAway(why)
-        self._commits.hand_in(begin, lasting=True, awaited=False)
+        self._begins.add(begin)
 
     def end(self, end: End, *, patience_s: float | None = _PATIENCE_S) -> bool:
         """Write how a session ended; False where that takes longer than `patience_s`.
 
         Then it is written as soon as it can be. Of two ends the first one counts.
         """
-        pending = self._commits.hand_in(end, lasting=True, awaited=True)
+        job = self._begins.with_begin(end)
+        pending = self._commits.hand_in(job, lasting=True, awaited=True)
         try:
             pending.wait(patience_s)
         except gevent.Timeout:
@@ -167,7 +176,7 @@ class Ledger:
 
     def note_end(self, end: End) -> None:
         """Have it written how a session ended, within some 20 ms while all is well."""
-        self._commits.hand_in(end, lasting=True, awaited=False)
+        self._commits.hand_in(self._begins.with_begin(end), lasting=True, awaited=False)
 
     def forget(self, session_id: str) -> None:
         """Have a session be as if it had never come; it is written in its own time."""
@@ -241,6 +250,7 @@ class Ledger:
     def close(self, timeout_s: float = 2.0) -> None:
         """Write what waits, and let go of the database."""
         self._housekeeping.kill()
+        self._begins.close()
         if left := self._commits.close(timeout_s):
             self._log.error("not written to the ledger", rows=left, why=self.why_away())
         else:

@@ -180,6 +180,11 @@ class Record(NamedTuple):
     body: str | None
     retry_after: str | None
 
+    @classmethod
+    def whole(cls, begin: Begin, end: End) -> "Record":
+        """Return the row of a session that began and ended so."""
+        return cls._make((*begin, *end[1:]))
+
     @property
     def ended(self) -> bool:
         """Whether its state is final."""

@@ -1,4 +1,4 @@
-"""The statements that write, compiled once, each for a number of rows.
+"""The statements that write, compiled once, each for many rows.
 
 Many rows in one statement: between two statements this thread has to wait for its turn with the
 event loop's, which takes longer than the database takes for dozens of rows.
@@ -7,37 +7,61 @@ event loop's, which takes longer than the database takes for dozens of rows.
 from collections.abc import Iterator, Sequence
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import ClauseElement, Connection, Dialect, bindparam, cast, column, values
+from sqlalchemy import (
+    ClauseElement,
+    Connection,
+    Dialect,
+    any_,
+    bindparam,
+    cast,
+    column,
+    func,
+    select,
+    values,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
-from charge_request_service.sessions.record import Begin, End, Forget, State
+from charge_request_service.sessions.record import Begin, End, Forget, Record, State
 from charge_request_service.sessions.tables import sessions
 
-_Row = TypeVar("_Row", Begin, End, Forget)
+_Row = TypeVar("_Row", Begin, Record, End, Forget)
 
 # Any number of rows is a sum of these, of few of them.
 _SIZES = (64, 32, 16, 8, 4, 2, 1)
+# What a row of each has, in the order of `parameters`.
+_BEGIN = (*Begin._fields, "state")
+_END = End._fields
 _ended_us = sessions.c.ended_us
 
 
 class Statement(Generic[_Row]):
     """A statement that writes rows."""
 
-    def __init__(self, texts: dict[int, str]) -> None:
+    def __init__(self, texts: dict[int, str] | str) -> None:
         """Prepare.
 
         Args:
-            texts: the statement for each number of rows.
+            texts: the statement for each number of rows, which takes each row's values; or for any
+                number of them, which takes an array for each column.
         """
         self._texts = texts
 
-    def execute(self, connection: Connection, rows: Sequence[_Row]) -> int:
-        """Write rows; return how many were."""
-        written = 0
+    def execute(self, connection: Connection, rows: Sequence[_Row]) -> list[str]:
+        """Write rows; return the names of those that it tells of."""
+        told: list[str] = []
+        for text, given in self._given(rows):
+            result = connection.exec_driver_sql(text, given)
+            if result.returns_rows:
+                told += result.scalars()
+        return told
+
+    def _given(self, rows: Sequence[_Row]) -> Iterator[tuple[str, tuple[Any, ...]]]:
+        if isinstance(self._texts, str):
+            if rows:
+                yield self._texts, tuple(map(_array, zip(*map(parameters, rows), strict=True)))
+            return
         for some in _parts(rows):
-            given = tuple(value for row in some for value in parameters(row))
-            written += connection.exec_driver_sql(self._texts[len(some)], given).rowcount
-        return written
+            yield self._texts[len(some)], tuple(value for row in some for value in parameters(row))
 
 
 class Statements:
@@ -45,75 +69,133 @@ class Statements:
 
     Attributes:
         insert: begins sessions.
-        insert_keyed: begins one, unless its key, or its name, is there already.
+        insert_keyed: begins those whose keys, and names, are not there already; tells of them.
+        insert_whole: writes sessions that have ended.
         update: ends those that have not ended.
         delete: forgets those that have not ended.
     """
 
     def __init__(self, dialect: Dialect) -> None:
-        insert = (sqlite if dialect.name == "sqlite" else postgresql).insert
+        make = _Sqlite(dialect) if dialect.name == "sqlite" else _PostgreSQL(dialect)
+        self.insert: Statement[Begin] = make.insert(_BEGIN)
+        self.insert_keyed: Statement[Begin] = make.insert(_BEGIN, keyed=True)
+        self.insert_whole: Statement[Record] = make.insert(Record._fields)
+        self.update: Statement[End] = make.update()
+        self.delete: Statement[Forget] = make.delete()
 
-        def text(statement: ClauseElement, order: Sequence[str]) -> str:
-            made: Any = statement.compile(dialect=dialect)
-            if list(made.positiontup) != list(order):
-                raise TypeError(f"{made} takes {made.positiontup}")
-            return str(made)
 
-        def begin(size: int) -> Any:
-            return insert(sessions).values(
-                [{name: bindparam(f"{name}_{row}") for name in _BEGIN} for row in range(size)]
-            )
+class _Sqlite:
+    """A statement for each number of rows."""
 
-        def end(size: int) -> ClauseElement:
-            given = _given(dialect, _END, size)
-            return (
-                sessions.update()
-                .where(sessions.c.session_id == given.c.session_id, _ended_us.is_(None))
-                .values({name: given.c[name] for name in _END[1:]})
-            )
+    def __init__(self, dialect: Dialect) -> None:
+        self._dialect = dialect
 
-        def forget(size: int) -> ClauseElement:
+    def insert(self, names: Sequence[str], *, keyed: bool = False) -> Statement[Any]:
+        def made(size: int) -> ClauseElement:
+            rows: list[dict[str, Any]] = [
+                {name: bindparam(f"{name}_{row}") for name in names} for row in range(size)
+            ]
+            statement = sqlite.insert(sessions).values(rows)
+            return _unless_there(statement) if keyed else statement
+
+        return Statement({size: self._text(made(size), names, size) for size in _SIZES})
+
+    def update(self) -> Statement[End]:
+        def made(size: int) -> ClauseElement:
+            columns = [column(name, sessions.c[name].type) for name in _END]
+            rows = [
+                tuple(bindparam(f"{one.name}_{row}", type_=one.type) for one in columns)
+                for row in range(size)
+            ]
+            return _end(values(*columns, name="given").data(rows).cte("given"))
+
+        return Statement({size: self._text(made(size), _END, size) for size in _SIZES})
+
+    def delete(self) -> Statement[Forget]:
+        def made(size: int) -> ClauseElement:
             names: list[Any] = [bindparam(f"session_id_{row}") for row in range(size)]
             return sessions.delete().where(sessions.c.session_id.in_(names), _ended_us.is_(None))
 
-        def order(names: Sequence[str], size: int) -> list[str]:
-            return [f"{name}_{row}" for row in range(size) for name in names]
+        return Statement({size: self._text(made(size), Forget._fields, size) for size in _SIZES})
 
-        self.insert: Statement[Begin] = Statement(
-            {size: text(begin(size), order(_BEGIN, size)) for size in _SIZES}
+    def _text(self, statement: ClauseElement, names: Sequence[str], size: int) -> str:
+        order = [f"{name}_{row}" for row in range(size) for name in names]
+        return _text(statement, self._dialect, order)
+
+
+class _PostgreSQL:
+    """A statement for any number of rows: one plan, and few parameters.
+
+    Those with more than fifty are taken apart by psycopg each time.
+    """
+
+    def __init__(self, dialect: Dialect) -> None:
+        self._dialect = dialect
+
+    def insert(self, names: Sequence[str], *, keyed: bool = False) -> Statement[Any]:
+        given = self._rows(names)
+        statement = postgresql.insert(sessions).from_select(
+            list(names), select(*(given.c[name] for name in names))
         )
-        self.insert_keyed: Statement[Begin] = Statement(
-            {1: text(begin(1).on_conflict_do_nothing(), order(_BEGIN, 1))}
-        )
-        self.update: Statement[End] = Statement(
-            {size: text(end(size), order(_END, size)) for size in _SIZES}
-        )
-        self.delete: Statement[Forget] = Statement(
-            {size: text(forget(size), order(Forget._fields, size)) for size in _SIZES}
-        )
+        return self._statement(_unless_there(statement) if keyed else statement, names)
+
+    def update(self) -> Statement[End]:
+        return self._statement(_end(self._rows(_END)), _END)
+
+    def delete(self) -> Statement[Forget]:
+        is_one = sessions.c.session_id == any_(_array_of("session_id"))
+        statement = sessions.delete().where(is_one, _ended_us.is_(None))
+        return self._statement(statement, Forget._fields)
+
+    def _rows(self, names: Sequence[str]) -> Any:
+        rows = func.unnest(*map(_array_of, names))
+        return rows.table_valued(*names, name="given").render_derived()
+
+    def _statement(self, statement: ClauseElement, names: Sequence[str]) -> Statement[Any]:
+        return Statement(_text(statement, self._dialect, names))
 
 
-# What a row of each has, in the order of `parameters`.
-_BEGIN = (*Begin._fields, "state")
-_END = End._fields
-
-
-def parameters(row: Begin | End | Forget) -> tuple[Any, ...]:
+def parameters(row: Begin | Record | End | Forget) -> tuple[Any, ...]:
     """Return what a statement takes for this row."""
     return (*row, State.WAITING) if isinstance(row, Begin) else row
 
 
-def _given(dialect: Dialect, names: Sequence[str], size: int) -> Any:
-    """Return rows that are given as parameters, as a table."""
-    columns = [column(name, sessions.c[name].type) for name in names]
+def _end(given: Any) -> ClauseElement:
+    return (
+        sessions.update()
+        .where(sessions.c.session_id == given.c.session_id, _ended_us.is_(None))
+        .values({name: given.c[name] for name in _END[1:]})
+    )
 
-    def value(one: Any, row: int) -> Any:
-        bound = bindparam(f"{one.name}_{row}", type_=one.type)
-        # PostgreSQL takes a column without any value for text.
-        return bound if dialect.name == "sqlite" else cast(bound, one.type)
 
-    rows = [tuple(value(one, row) for one in columns) for row in range(size)]
-    return values(*columns, name="given").data(rows).cte("given")
+def _unless_there(insert: Any) -> ClauseElement:
+    statement: ClauseElement = insert.on_conflict_do_nothing().returning(sessions.c.session_id)
+    return statement
+
+
+def _text(statement: ClauseElement, dialect: Dialect, order: Sequence[str]) -> str:
+    made: Any = statement.compile(dialect=dialect)
+    if list(made.positiontup) != list(order):
+        raise TypeError(f"{made} takes {made.positiontup}")
+    return str(made)
+
+
+def _array_of(name: str) -> Any:
+    return cast(bindparam(name), postgresql.ARRAY(type(sessions.c[name].type)))
+
+
+def _array(values_: Sequence[Any]) -> str:
+    """Write an array as PostgreSQL reads it; psycopg takes twice as long."""
+    return f"{{{','.join(map(_element, values_))}}}"
+
+
+def _element(value: Any) -> str:
+    if value is None:
+        return "NULL"
+    if isinstance(value, str):
+        escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+        return f'"{escaped}"'
+    return repr(value)
 
 
 def _parts(rows: Sequence[_Row]) -> Iterator[Sequence[_Row]]:

@@ -29,7 +29,7 @@ from charge_request_service.sessions.tables import sessions
 
 __all__ = ["Job", "Page", "Query", "Store"]
 
-Job = Begin | End | Forget
+Job = Begin | Record | End | Forget
 
 # Rows that one page looks at, where few of them are of those that were asked for.
 _LOOKED_AT = 1000
@@ -90,14 +90,15 @@ class Store:
         """
         statements = self._statements
         begins = [job for job in jobs if isinstance(job, Begin)]
+        keyed = [job for job in begins if job.key is not None]
         statements.insert.execute(connection, [job for job in begins if job.key is None])
-        there = {
-            job.session_id
-            for job in begins
-            if job.key is not None and not statements.insert_keyed.execute(connection, [job])
-        }
+        begun = frozenset(statements.insert_keyed.execute(connection, keyed))
+        statements.insert_whole.execute(
+            connection, [job for job in jobs if isinstance(job, Record)]
+        )
         statements.update.execute(connection, [job for job in jobs if isinstance(job, End)])
         statements.delete.execute(connection, [job for job in jobs if isinstance(job, Forget)])
+        there = {job.session_id for job in keyed} - begun
         return [not (isinstance(job, Begin) and job.session_id in there) for job in jobs]
 
     def get(self, connection: Connection, session_id: str) -> Record | None:

@@ -70,7 +70,8 @@ def open_ledger() -> Iterator[OpenLedger]:
         where = read_ledger_url(url)
         prepare(where)
         options = {"retention_s": 1e9, "key_retention_s": 1e9, "patience_s": 20.0, **options}
-        ledger = Ledger(where, log=get_logger(), registry=CollectorRegistry(), **options)
+        options = {"registry": CollectorRegistry(), **options}
+        ledger = Ledger(where, log=get_logger(), **options)
         opened.append(ledger)
         return ledger
 

@@ -1,10 +1,12 @@
 """The ledger's interface, on SQLite and on PostgreSQL alike."""
 
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import gevent
 import pytest
+from prometheus_client import CollectorRegistry
 from sqlalchemy import text
 
 from charge_request_service.sessions.database import Database, prepare, read_ledger_url
@@ -15,12 +17,24 @@ from charge_request_service.sessions.tables import sessions
 from tests.integration.sessions.conftest import NewUrl, OpenLedger
 from tests.integration.sessions.rows import a_begin, an_end
 
+Rows = Callable[[], float | None]
 DAY_US = 86_400_000_000
 
 
 @pytest.fixture
-def ledger(open_ledger: OpenLedger, url: str) -> Ledger:
-    return open_ledger(url)
+def registry() -> CollectorRegistry:
+    return CollectorRegistry()
+
+
+@pytest.fixture
+def ledger(open_ledger: OpenLedger, url: str, registry: CollectorRegistry) -> Ledger:
+    return open_ledger(url, registry=registry)
+
+
+@pytest.fixture
+def rows(registry: CollectorRegistry) -> Rows:
+    """Tell how many rows were written."""
+    return lambda: registry.get_sample_value("ledger_commit_rows_sum")
 
 
 def ids(ledger: Ledger, **query: Any) -> list[str]:
@@ -84,6 +98,47 @@ def test_of_many_at_once_with_one_key_one_begins(ledger: Ledger) -> None:
     for begin, one in zip(begins, reported, strict=True):
         there = one.get()
         assert there is None or there.session_id == by_key[begin.key]
+
+
+def test_a_session_that_is_over_at_once_is_written_once(ledger: Ledger, rows: Rows) -> None:
+    begins = [a_begin(ledger, vehicle_id=f"EV-{number}") for number in range(50)]
+    for begin in begins:
+        ledger.note_begin(begin)
+    gevent.sleep(0)
+    ends = [an_end(begin, legs="[]") for begin in begins]
+    for end in ends[1:]:
+        ledger.note_end(end)
+    ledger.end(ends[0])  # is written behind the others
+
+    for begin, end in zip(begins, ends, strict=True):
+        assert ledger.get(begin.session_id) == Record.whole(begin, end)
+    assert rows() == len(begins)
+
+
+def test_a_session_that_goes_on_is_soon_written(ledger: Ledger, rows: Rows) -> None:
+    begin = a_begin(ledger)
+    ledger.note_begin(begin)
+    with gevent.Timeout(10):
+        while (record := ledger.get(begin.session_id)) is None:
+            gevent.sleep(0.01)
+    assert not record.ended
+
+    ledger.end(an_end(begin))
+
+    assert ledger.get(begin.session_id) == Record.whole(begin, an_end(begin))
+    assert rows() == 2
+
+
+@pytest.mark.parametrize(
+    "value", ["NULL", "", '{"a": "b, {c}"}', '\\x \\\\ \\"', "é\n\t '%s' ; --", " , "]
+)
+def test_any_text_is_kept_as_it_is(ledger: Ledger, value: str) -> None:
+    begin = a_begin(ledger, key="k", digest=value, vehicle_id=value)
+    others = [a_begin(ledger, key=f"{number}") for number in range(3)]
+    gevent.joinall([gevent.spawn(ledger.begin, one) for one in (others[0], begin, *others[1:])])
+    end = an_end(begin, body=value, reason=None, energy_kwh=1 / 3)
+    ledger.end(end)
+    assert ledger.get(begin.session_id) == Record.whole(begin, end)
 
 
 def test_the_first_end_counts(ledger: Ledger) -> None:

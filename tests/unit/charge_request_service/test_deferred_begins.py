@@ -1,0 +1,83 @@
+"""A session that is soon over is written once, and one that goes on before long."""
+
+from collections.abc import Callable, Iterator
+
+import gevent
+import pytest
+
+from charge_request_service.sessions.deferred import DeferredBegins
+from charge_request_service.sessions.record import Begin, End, Kind, Record, State
+
+_DELAY_S, _LOOK_S = 0.1, 0.02
+
+
+@pytest.fixture
+def written() -> list[Begin]:
+    return []
+
+
+@pytest.fixture
+def begins(written: list[Begin]) -> Iterator[DeferredBegins]:
+    one = DeferredBegins(written.append, delay_s=_DELAY_S, look_every_s=_LOOK_S)
+    yield one
+    one.close()
+
+
+def _begin(number: int) -> Begin:
+    asked = (6.0, None, None, None)
+    return Begin(f"s{number}", "EV-1", *asked, Kind.PLAIN, "", None, None, 60.0, number, "gateway")
+
+
+def _eventually(holds: Callable[[], bool]) -> None:
+    with gevent.Timeout(10):
+        while not holds():
+            gevent.sleep(0.005)
+
+
+def test_what_ends_at_once_is_one_row(begins: DeferredBegins, written: list[Begin]) -> None:
+    begin, end = _begin(1), End("s1", State.CHARGED, 2, substation="substation1", status=200)
+    begins.add(begin)
+    row = begins.with_begin(end)
+    assert isinstance(row, Record)
+    assert row.begin() == begin
+    assert (row.state, row.ended_us, row.substation, row.status) == (
+        State.CHARGED,
+        2,
+        "substation1",
+        200,
+    )
+    gevent.sleep(_DELAY_S + 2 * _LOOK_S)
+    begins.close()
+    assert written == []
+
+
+def test_what_goes_on_is_written_in_order_and_its_end_by_itself(
+    begins: DeferredBegins, written: list[Begin]
+) -> None:
+    some = [_begin(number) for number in range(3)]
+    for begin in some:
+        begins.add(begin)
+    assert written == []
+    _eventually(lambda: written == some)
+    end = End("s1", State.CHARGED, 2)
+    assert begins.with_begin(end) is end
+    later = _begin(7)  # after a quiet time it goes on
+    begins.add(later)
+    _eventually(lambda: written == [*some, later])
+
+
+def test_one_that_comes_later_is_held_back_for_as_long(
+    begins: DeferredBegins, written: list[Begin]
+) -> None:
+    begins.add(_begin(1))
+    gevent.sleep(_DELAY_S / 2)
+    begins.add(_begin(2))
+    _eventually(lambda: written == [_begin(1)])
+    assert isinstance(begins.with_begin(End("s2", State.CHARGED, 2)), Record)
+
+
+def test_all_are_written_in_the_end(begins: DeferredBegins, written: list[Begin]) -> None:
+    begins.add(_begin(1))
+    begins.add(_begin(2))
+    begins.close()
+    assert written == [_begin(1), _begin(2)]
