@@ -1,4 +1,4 @@
-"""Starts the project's real processes for tests, and shows their logs when a test fails."""
+"""Starts the project's real processes for tests, and shows their logs if a test fails."""
 
 import os
 import signal
@@ -13,8 +13,8 @@ from local_stack.grid import Grid, Ports
 from local_stack.process import Process
 from tests.support.forked import ForkedGrid, ForkedService
 
-# In the background of a shell Ctrl-C is ignored, and under nohup the end of a terminal: both would
-# be by all that the tests start.
+# Shells ignore Ctrl-C for background jobs, and nohup ignores the end of a terminal. The processes
+# that tests start would inherit both.
 for number, handler in (
     (signal.SIGINT, signal.default_int_handler),
     (signal.SIGHUP, signal.SIG_DFL),
@@ -22,13 +22,13 @@ for number, handler in (
     if signal.getsignal(number) is signal.SIG_IGN:
         signal.signal(number, handler)
 
-# A proxy of the shell has no way to what the tests start here, and `requests` would ask it.
+# The shell's proxy cannot reach what the tests start here, but `requests` would use it.
 for _name in ("no_proxy", "NO_PROXY"):
     _others = os.environ.get(_name)
     os.environ[_name] = ",".join([*([_others] if _others else []), "127.0.0.1", "localhost", "::1"])
 
-# The same examples are tried everywhere, so that a change that breaks nothing never fails; how long
-# one takes is up to the machine, which is shared.
+# The same examples are tried everywhere, so that a harmless change never fails. There is no
+# deadline for one, because the machine is shared.
 settings.register_profile(
     "grid",
     derandomize=True,
@@ -43,7 +43,7 @@ StartGrid = Callable[..., Grid]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Start what takes a minute first, so that no run ends with waiting for it alone."""
+    """Start tests that take a minute first, so that no run ends by waiting for a single one."""
     items.sort(key=lambda item: item.get_closest_marker("long") is None)
 
 

@@ -1,4 +1,4 @@
-"""Waiting in tests: poll to a deadline and show the last error, never sleep and hope."""
+"""Waiting in tests: poll until a deadline and show the last error; no fixed sleeps."""
 
 import time
 from collections.abc import Callable
@@ -8,7 +8,7 @@ T = TypeVar("T")
 
 
 def eventually(check: Callable[[], T], within_s: float = 5, every_s: float = 0.02) -> T:
-    """Return what `check` returns once it stops raising AssertionError or OSError."""
+    """Return the result of `check` once it stops raising AssertionError or OSError."""
     deadline = time.monotonic() + within_s
     while True:
         try:

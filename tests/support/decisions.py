@@ -1,4 +1,4 @@
-"""All decisions that a balancer still knows, page by page."""
+"""Reads all decisions that a balancer still has, page by page."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import requests
 
 
 def all_decisions(url: str) -> list[dict[str, Any]]:
-    """Read the balancer's decisions, there or through the gateway."""
+    """Return the balancer's decisions, from itself or through the gateway."""
     listed: list[dict[str, Any]] = []
     since = 0
     while True:

@@ -1,6 +1,6 @@
-"""A substation as others build them: another gauge, another port for metrics, odd answers.
+"""A third-party substation: another gauge, another port for metrics, unusual responses.
 
-Run as a program, it is a real process on real sockets. Arguments: a JSON object, see `BEHAVIOUR`.
+Run as a program, it is a real process with real sockets. Arguments: a JSON object, see `BEHAVIOUR`.
 """
 
 import json

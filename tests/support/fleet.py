@@ -1,4 +1,4 @@
-"""Vehicles for tests: many at once, each on a connection of its own."""
+"""Vehicles for tests: many at once, each on its own connection."""
 
 import threading
 import time
@@ -9,17 +9,17 @@ from typing import Any
 
 import requests
 
-# A vehicle whose connection was refused or lost comes again after this, seconds.
+# Time after which a vehicle retries after a refused or lost connection, seconds.
 _AGAIN_S = 0.1
 
 
 @dataclass
 class FleetSession:
-    """One vehicle's request and what came of it."""
+    """One vehicle's request and its result."""
 
     sent: float
     answered: float = 0.0
-    status: int = 0  # 0: no answer
+    status: int = 0  # 0: no response
     document: Mapping[str, Any] = field(default_factory=dict)
     error: str = ""
     charge_request: Mapping[str, object] = field(default_factory=dict)
@@ -27,17 +27,17 @@ class FleetSession:
 
 
 class Fleet:
-    """Sends vehicles to `POST {url}/charge` and keeps what came back."""
+    """Sends vehicles to `POST {url}/charge` and records the responses."""
 
     def __init__(self, url: str, *, patience_s: float = 0, **charge_request: object) -> None:
         """Prepare to send vehicles.
 
         Args:
-            url: of the gateway, balancer or substation.
-            patience_s: how long a vehicle tries again when it finds the door shut (no connection)
-                or is told to come back (503 with Retry-After), seconds.
-            charge_request: what each asks for, such as `kwh=6`; a function is given the vehicle's
-                number, as `vehicle_id="EV-{}".format` is.
+            url: URL of the gateway, balancer or substation.
+            patience_s: how long a vehicle retries without a connection or after a 503 with
+                Retry-After, seconds.
+            charge_request: what each asks for, such as `kwh=6`; a function is called with the
+                vehicle's number, such as `vehicle_id="EV-{}".format`.
         """
         self.sessions: list[FleetSession] = []
         self._patience_s = patience_s
@@ -46,7 +46,7 @@ class Fleet:
         self._threads: list[threading.Thread] = []
 
     def send(self, count: int, *, rate: float = 0) -> "Fleet":
-        """Send vehicles, `rate` a second or all at once, without waiting for their answers."""
+        """Send vehicles, `rate` per second or all at once, without waiting for their responses."""
         began = time.monotonic()
         for number in range(count):
             if rate:
@@ -61,7 +61,7 @@ class Fleet:
         return self
 
     def wait(self, timeout_s: float = 60) -> "Fleet":
-        """Wait for every answer."""
+        """Wait for every response."""
         deadline = time.monotonic() + timeout_s
         for thread in self._threads:
             thread.join(max(0.0, deadline - time.monotonic()))
@@ -69,7 +69,7 @@ class Fleet:
         return self
 
     def statuses(self) -> Counter[int]:
-        """Count the answers by status."""
+        """Return the number of responses by status."""
         return Counter(session.status for session in self.sessions)
 
     def troubles(self) -> list[str]:
@@ -81,7 +81,7 @@ class Fleet:
         ]
 
     def by_substation(self) -> Counter[str]:
-        """Count the charged vehicles by substation."""
+        """Return the number of charged vehicles by substation."""
         return Counter(
             session.document["substation"] for session in self.sessions if session.status == 200
         )
@@ -101,7 +101,7 @@ class Fleet:
         session.answered = time.monotonic()
 
     def _try(self, session: FleetSession) -> float | None:
-        """Ask once; return the seconds after which to ask again, None not to."""
+        """Try once; return the seconds until the next try, or None for no other."""
         session.tries += 1
         try:
             answer = requests.post(self._url, json=session.charge_request or None, timeout=120)

@@ -1,9 +1,9 @@
-"""Starts services by a fork of a process that has loaded their libraries.
+"""Starts services by forking a process that has loaded their libraries.
 
-To load them takes an interpreter a third of a second of CPU, and the tests start services by the
-hundred. Loaded here is what gunicorn's master has loaded when it forks its worker, with nothing of
-it patched by gevent yet: from there on a service is what `python -m` makes of it. What tests start
-by `make run` are interpreters of their own.
+Loading them takes an interpreter a third of a second of CPU time, and the tests start hundreds of
+services. This process loads what gunicorn's master has loaded when it forks its worker, before
+gevent has patched anything. From there on a service behaves as under `python -m`. Services that
+tests start with `make run` have their own interpreters.
 """
 
 import multiprocessing
@@ -34,7 +34,7 @@ _guardian = Guardian()
 
 
 class _Forked:
-    """A forked process, with what `Process` uses of a Popen."""
+    """A forked process, with the parts of Popen's interface that `Process` uses."""
 
     def __init__(self, module: str, env: Mapping[str, str], log: Path) -> None:
         self._process = _context.Process(target=_serve, args=(module, dict(env), log), daemon=True)
@@ -72,15 +72,15 @@ class ForkedService(Process):
         log: Path,
         host: str = LOOPBACK,
     ) -> None:
-        """Prepare it; `env` comes on top of this process' own."""
+        """Prepare it; `env` is added to this process' environment."""
         env = {**os.environ, "LOG_FORMAT": "json", "BIND_HOST": host, **env, "PORT": str(port)}
         command = [sys.executable, "-m", module]
         super().__init__(name, command, env=env, port=port, log=log, host=host)
         self._module = module
 
     def start(self) -> None:
-        """Start it; `wait_until` tells when it can be used."""
-        if "LD_PRELOAD" in self._env:  # which works where a program begins, and a fork does not
+        """Start it; `wait_until` waits until it is ready."""
+        if "LD_PRELOAD" in self._env:  # takes effect when a program starts, not at a fork
             super().start()
             return
         forked = _Forked(self._module, self._env, self.log_file)
@@ -100,7 +100,7 @@ class ForkedGrid(Grid):
 
 
 def _serve(module: str, env: Mapping[str, str], log: Path) -> None:
-    """Become the service, in a session of its own."""
+    """Become the service, in its own session."""
     os.setsid()
     os.chdir(ROOT)
     os.environ.clear()

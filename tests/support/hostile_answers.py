@@ -1,4 +1,4 @@
-"""Answers of a substation that means harm, or that is broken badly."""
+"""Responses of a hostile or badly broken substation."""
 
 import gzip
 
@@ -8,7 +8,7 @@ OK = b"HTTP/1.1 200 OK\r\n"
 CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
 MEGABYTE = b"x" * 1_000_000
 
-# Not one of these is an answer.
+# None of these is a response.
 GARBAGE = {
     "a header line of 10 MB": Bytes(OK + b"X: " + MEGABYTE * 10 + b"\r\n\r\n"),
     "a header line that never ends": Bytes(OK + b"X: ", MEGABYTE),
@@ -41,7 +41,7 @@ GARBAGE = {
     "a status of -1": http(CHARGED, status=b"-1 OK"),
     "a status that is no number": http(CHARGED, status=b"OK"),
 }
-# What these mean is not written anywhere, or in several ways: an answer or an error, but an end.
+# These are ambiguous: either a response or an error, but never an endless wait.
 MUDDLE = {
     "a Content-Length of -1": http(CHARGED, b"Content-Length: -1"),
     "a Content-Length that is no number": http(CHARGED, b"Content-Length: many"),

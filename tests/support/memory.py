@@ -1,4 +1,4 @@
-"""Memory of a service as the kernel counts it (Linux)."""
+"""Memory of a service according to the kernel (Linux)."""
 
 import re
 from pathlib import Path
@@ -7,23 +7,23 @@ from local_stack.process import Process
 
 
 class Memory:
-    """How much more a process and its children take than they did, at their worst moment."""
+    """How much the memory of a process and its children has grown, up to its peak."""
 
     def __init__(self, process: Process) -> None:
-        """Begin to measure."""
+        """Start to measure."""
         self._pids = family(process.pid)
         for pid in self._pids:
-            Path(f"/proc/{pid}/clear_refs").write_text("5")  # forget the peak so far
+            Path(f"/proc/{pid}/clear_refs").write_text("5")  # reset the peak
         self._before_mb = self._total("VmRSS")
 
     @property
     def grown_mb(self) -> float:
-        """Growth of resident memory since the beginning, to its peak, MB."""
+        """Growth of resident memory from the start to its peak, MB."""
         return self.peak_mb - self._before_mb
 
     @property
     def peak_mb(self) -> float:
-        """Most resident memory since the beginning, MB; what processes share counts for each."""
+        """Peak of resident memory since the start, MB; shared memory counts for each process."""
         return self._total("VmHWM")
 
     def _total(self, field: str) -> float:
@@ -31,7 +31,7 @@ class Memory:
 
 
 def family(pid: int) -> list[int]:
-    """List a process and its children, and theirs."""
+    """Return a process and all its descendants."""
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     return [pid, *(one for child in children for one in family(int(child)))]
 

@@ -1,4 +1,4 @@
-"""One substation of each kind that docs/your-own-substations.md has an example for."""
+"""One substation of each kind in the examples of docs/your-own-substations.md."""
 
 import re
 import tomllib
@@ -15,7 +15,7 @@ from tests.integration.conftest import StartFieldSubstation
 
 PAGE = Path(__file__).parents[2] / "docs" / "your-own-substations.md"
 POINTS = 4
-# What each of the examples is about, by its name there. {peak} and {charged} are for the tests.
+# The page of each example, by its name there. {peak} and {charged} are for the tests.
 _COUNTS = "peak {peak}\ncharged {charged}\n"
 _GAUGES = "substation_current_load {load}\n" + _COUNTS
 _WITH_CAPACITY = f"{_GAUGES}substation_capacity {POINTS}\n"
@@ -37,12 +37,12 @@ KINDS: dict[str, dict[str, Any]] = {
     },
     "airport": {"page": _GAUGES},
 }
-# Those whose answer comes when charging begins.
+# Substations that respond when charging begins.
 ACCEPTING = {"harbour", "market"}
 
 
 def examples() -> list[str]:
-    """List the examples of the page."""
+    """Return the names of the page's examples."""
     return re.findall(r"```toml\n(.*?)```", PAGE.read_text(), re.DOTALL)
 
 
@@ -53,7 +53,7 @@ def example(name: str) -> str:
 
 
 class OwnWays:
-    """The substations, by name, and the file that tells the balancer of them."""
+    """The substations, by name, and the file that describes them to the balancer."""
 
     def __init__(
         self,
@@ -74,7 +74,7 @@ class OwnWays:
             self.file += re.sub(r'url = ".*"', f'url = "{self.substations[name].url}"', text)
 
     def figure(self, name: str, figure: str) -> float:
-        """Return what a substation counted itself."""
+        """Return a figure that a substation counted itself."""
         path = KINDS[name].get("metrics_path", "/metrics")
         page = requests.get(f"{self.substations[name].url}{path}", timeout=5).text
         return samples(page)[figure]

@@ -1,4 +1,4 @@
-"""Proxies before a gateway: the examples of `docs/proxies.md`, with a test's ports and files."""
+"""Proxies in front of a gateway: the examples of `docs/proxies.md`, with test ports and files."""
 
 import os
 import re
@@ -17,11 +17,11 @@ from local_stack.grid import Ports
 from local_stack.process import ROOT, Process
 
 NAME = "grid.example"
-# The certificate's files as the page names them.
+# The certificate's files as named in the page.
 _NGINX_CERTIFICATE = "/etc/ssl/grid.example/fullchain.pem"
 _NGINX_KEY = "/etc/ssl/grid.example/key.pem"
 _HAPROXY_BOTH = "/etc/haproxy/grid.example.pem"
-# What a file in conf.d is included by.
+# The configuration that includes a file in conf.d.
 _NGINX = """
 daemon off;
 pid nginx.pid;
@@ -47,7 +47,7 @@ _CADDY = """
 
 
 def example(section: str, language: str) -> str:
-    """Return the first block of a language in a section of the page."""
+    """Return the first code block of a language in a section of the page."""
     page = (ROOT / "docs" / "proxies.md").read_text()
     _, _, rest = page.partition(f"# {section}\n")
     found = re.search(rf"^```{language}\n(.*?)^```$", rest, re.MULTILINE | re.DOTALL)
@@ -56,15 +56,15 @@ def example(section: str, language: str) -> str:
 
 
 def fill_in(text: str, changes: Mapping[str, str]) -> str:
-    """Change what an example names; each has to stand there, or the page has gone another way."""
+    """Replace names in an example; each must occur, or the page has changed."""
     for there, here in changes.items():
-        assert there in text, f"{there!r} does not stand in the example of docs/proxies.md"
+        assert there in text, f"{there!r} is not in the example of docs/proxies.md"
         text = text.replace(there, here)
     return text
 
 
 class Certificate(NamedTuple):
-    """A certificate of the test's own for `NAME`, its key, and both in one file."""
+    """A test's certificate for `NAME`, its key, and both in one file."""
 
     certificate: Path
     key: Path
@@ -83,7 +83,7 @@ class Certificate(NamedTuple):
 
 
 class Place(NamedTuple):
-    """Where a test's proxy listens, the gateway's address, and the certificate."""
+    """The address of a test's proxy, the gateway's address, and the certificate."""
 
     port: int
     gateway: str
@@ -91,7 +91,7 @@ class Place(NamedTuple):
 
 
 class Proxy(Process):
-    """One proxy before a gateway."""
+    """One proxy in front of a gateway."""
 
     program: str
     example: str
@@ -106,10 +106,10 @@ class Proxy(Process):
         """Write its configuration.
 
         Args:
-            folder: made for it.
+            folder: an empty directory.
             gateway: address and port of the gateway.
-            certificate: what it shows where it speaks TLS.
-            changes: made in the example first.
+            certificate: its TLS certificate, if any.
+            changes: replacements in the example.
         """
         path = shutil.which(self.program)
         if path is None:
@@ -128,15 +128,15 @@ class Proxy(Process):
         )
 
     def configuration(self, text: str, at: Place) -> str:
-        """Put a test's places into the example's text."""
+        """Replace the example's addresses by a test's."""
         raise NotImplementedError
 
     def command(self, path: str, file: Path) -> list[str]:
-        """Say how the program is run with a file of configuration."""
+        """Return the command that runs the program with a configuration file."""
         raise NotImplementedError
 
     def listens(self) -> str | None:
-        """Return None once it takes connections, or what it does instead."""
+        """Return None once it accepts connections, otherwise what it does instead."""
         try:
             socket.create_connection(("127.0.0.1", self.port), timeout=2).close()
         except OSError as error:
@@ -202,7 +202,7 @@ class Caddy(Proxy):
 
 
 class _ByName(HTTPAdapter):
-    """Speaks TLS with an address under a name, as if DNS had led there."""
+    """Uses TLS with a name for an address, as if DNS had resolved it."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -215,7 +215,7 @@ class _ByName(HTTPAdapter):
 
 
 class Caller:
-    """Calls a proxy by a name, over TLS where it has a certificate."""
+    """Calls a proxy by a name, with TLS if it has a certificate."""
 
     def __init__(self, proxy: Proxy, *, trusts: Path | None = None, name: str = NAME) -> None:
         scheme = "https" if trusts else "http"

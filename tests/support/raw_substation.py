@@ -1,4 +1,4 @@
-"""A substation that answers with whatever bytes it is told, on real sockets."""
+"""A substation that responds with arbitrary bytes, on real sockets."""
 
 import socket
 import threading
@@ -13,15 +13,15 @@ MOMENT_S = 0.1
 
 
 class Bytes(NamedTuple):
-    """An answer, byte by byte.
+    """A response, byte by byte.
 
     Attributes:
-        first: what is sent once.
-        forever: what is then sent again and again, for as long as the other side takes it.
-        later: what follows a moment after that.
-        disconnect: whether the connection is closed after that; else it stays open.
-        later_s: how long that moment is.
-        forever_every_s: pause between what is sent again and again.
+        first: sent once.
+        forever: then sent repeatedly while the other side accepts it.
+        later: sent after a pause.
+        disconnect: whether the connection is then closed; otherwise it stays open.
+        later_s: length of that pause, seconds.
+        forever_every_s: pause between repetitions, seconds.
     """
 
     first: bytes
@@ -33,17 +33,17 @@ class Bytes(NamedTuple):
 
 
 def http(body: bytes, *headers: bytes, status: bytes = b"200 OK") -> Bytes:
-    """Write an answer as it should be, or with headers that make it wrong."""
+    """Return a valid response, or one with headers that make it invalid."""
     lines = headers or (b"Content-Length: %d" % len(body),)
     return Bytes(b"\r\n".join((b"HTTP/1.1 " + status, *lines, b"", body)))
 
 
 class RawSubstation:
-    """Answers by path; the last answer of a path's list is given again and again."""
+    """Responds by path; the last response in a path's list is repeated."""
 
     def __init__(self, answers: Mapping[str, Sequence[Bytes]]) -> None:
         self.asked: list[str] = []
-        self.charges: list[bytes] = []  # the bodies that came to /charge
+        self.charges: list[bytes] = []  # the bodies sent to /charge
         self._answers = {path: list(answers) for path, answers in answers.items()}
         self._door = socket.create_server(("127.0.0.1", 0), backlog=128)
         self._lines: list[socket.socket] = []
@@ -52,11 +52,11 @@ class RawSubstation:
 
     @property
     def url(self) -> str:
-        """Where it listens."""
+        """Its URL."""
         return f"http://127.0.0.1:{self._door.getsockname()[1]}"
 
     def serve(self) -> None:
-        """Take connections until `close`, each with a thread of its own."""
+        """Accept connections until `close`, each in its own thread."""
         while self._open:
             try:
                 line, _ = self._door.accept()
@@ -66,7 +66,7 @@ class RawSubstation:
             threading.Thread(target=self._talk, args=(line,), daemon=True).start()
 
     def close(self) -> None:
-        """Break off everything."""
+        """Close all connections."""
         self._open = False
         for one in (self._door, *self._lines):
             with suppress(OSError):
@@ -96,7 +96,7 @@ class RawSubstation:
 
     def _next(self, path: str) -> Bytes:
         with self._lock:
-            if path not in self._answers:  # such as a question for registers: it keeps none
+            if path not in self._answers:  # for example for registers: it has none
                 return http(b"", status=b"404 Not Found")
             self.asked.append(path)
             answers = self._answers[path]
@@ -110,9 +110,9 @@ def raw_substation(
     health: Sequence[Bytes] = (http(b"alive"),),
     progress: Sequence[Bytes] = (),
 ) -> Iterator[RawSubstation]:
-    """Run a substation that answers charges, its page and its health check with these.
+    """Run a substation with these responses to charges, page requests and health checks.
 
-    One that is given answers to it also tells the progress of its sessions.
+    If responses for it are given, it also reports the progress of its sessions.
     """
     answers = {"/charge": charge or (http(CHARGED),), "/metrics": metrics, "/healthz": health}
     substation = RawSubstation(answers | ({"/progress": progress} if progress else {}))

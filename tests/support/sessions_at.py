@@ -1,4 +1,4 @@
-"""Calls about sessions at one substation."""
+"""Session calls at one substation."""
 
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -38,7 +38,7 @@ class Substation:
     def begin(
         self, session: str, kwh: float, headers: Mapping[str, str] | None = None
     ) -> "Future[requests.Response]":
-        """Ask for a session and return once it charges."""
+        """Start a session and return once it is charging."""
         future = self._callers.submit(self.charge, session, kwh, headers)
         eventually(lambda: self._charges(session))
         return future
@@ -50,7 +50,7 @@ class Substation:
         headers: Mapping[str, str] | None = None,
         after_s: float = 0.3,
     ) -> None:
-        """Ask for a session, and disconnect it."""
+        """Start a session, and disconnect it."""
         with pytest.raises(requests.Timeout):
             self.charge(session, kwh, headers, after_s)
 

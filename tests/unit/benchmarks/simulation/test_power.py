@@ -221,7 +221,7 @@ def test_check_says_which_runs_differ(
     monkeypatch.setattr(command, "play_all", lambda _jobs, _tell: results)  # as they were played
     assert command.main([]) == 0
     assert command.main(["--check"]) == 0
-    assert "every run is as" in capsys.readouterr().out
+    assert "all runs are as in" in capsys.readouterr().out
     first: PowerFigures = results.figures[UNLIKE_80.name][OURS][0]
     text = (tmp_path / "power.json").read_text()
     (tmp_path / "power.json").write_text(text.replace(str(first.mean_min), "12.3456", 1))

@@ -1,4 +1,4 @@
-"""A pool with a clock of its own and substations that answer as a test tells them to."""
+"""A pool with a virtual clock, and substations that respond as a test says."""
 
 from random import Random
 
@@ -46,7 +46,7 @@ class Grid:
             self.poll(name)
 
     def know(self, *names: str) -> None:
-        """Take in that these substations are there."""
+        """Tell the pool that these substations exist."""
         self.pool.set_substations([(name, f"http://{name}:5002") for name in names], self.now)
 
     def substation(self, name: str) -> Substation:
@@ -71,7 +71,7 @@ class Grid:
     ) -> None:
         """Poll a substation.
 
-        Its gauge shows what this balancer has there if nothing else is said.
+        By default its gauge shows this balancer's vehicles there.
         """
         self.poll_begins(name)
         self.poll_ends(name, load, capacity=capacity, draining=draining, **power)
@@ -119,7 +119,7 @@ class Grid:
         return queued
 
     def fill(self, name: str) -> list[QueuedSession]:
-        """Have vehicles charge until a grid of one substation, or of one that is left, is full."""
+        """Charge vehicles until a grid of one substation, or with one left, is full."""
         queued_sessions: list[QueuedSession] = []
         while self.substation(name).ineligible_reason(self.now) is None:
             queued_sessions.append(self.arrive(f"filler-{name}-{len(queued_sessions)}"))
