@@ -180,7 +180,7 @@ def test_the_load_tester_sends_the_key_from_its_file_and_its_books_agree(
     assert run("--api-key-file", str(tmp_path / "none")) == 2
 
 
-def test_told_in_so_many_words_it_is_open_beyond_loopback_within_a_rate(
+def test_with_an_explicit_setting_it_is_open_beyond_loopback_within_a_rate(
     start_service: StartService,
 ) -> None:
     gateway = start_service(

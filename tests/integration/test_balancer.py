@@ -30,7 +30,7 @@ def test_24_vehicles_at_once_on_three_substations_with_10_points_each_are_all_ch
     assert max(session.document["waited_s"] for session in fleet.sessions) == 0
 
 
-def test_100_vehicles_at_once_never_leave_two_alike_substations_more_than_two_apart(
+def test_100_vehicles_at_once_never_leave_two_equal_substations_more_than_two_apart(
     start_service: StartService,
 ) -> None:
     urls = [start_service("substation_service", CHARGING_POINTS=40).url for _ in range(3)]

@@ -109,7 +109,7 @@ def test_a_substation_whose_gauge_cannot_be_read_is_unhealthy_and_never_taken_fo
     ],
     ids=["500", "garbage", "nothing", "half an answer", "404"],
 )
-def test_a_vehicle_goes_on_to_another_substation_when_one_fails_it(
+def test_a_vehicle_is_sent_to_another_substation_when_one_fails_it(
     start_service: StartService,
     start_field_substation: StartFieldSubstation,
     behaviour: dict[str, object],

@@ -134,7 +134,7 @@ def test_what_a_vehicle_reported_reaches_its_substation_and_nothing_else_does(
     ] == [{"kwh": 3}, reported, {"kwh": 3, "max_power_kw": 11}]
 
 
-def test_a_charge_tells_its_energy_and_power_through_every_hop(start_grid: StartGrid) -> None:
+def test_a_charge_reports_its_energy_and_power_through_every_hop(start_grid: StartGrid) -> None:
     grid = start_grid(points=(4,), env={"TIME_SCALE": "36000"})
     charge_request = {"kwh": 6, "max_power_kw": 40, "battery_kwh": 60, "soc": 0.9}
 
@@ -230,7 +230,7 @@ def test_a_balancer_that_dies_with_vehicles_in_flight_frees_every_point(
     eventually(all_free, within_s=2)
 
 
-def test_a_preference_that_is_no_time_is_named(start_service: StartService) -> None:
+def test_an_invalid_preference_is_named(start_service: StartService) -> None:
     balancer = "http://127.0.0.1:9"
     gateway = start_service("charge_request_service", path="/healthz", BALANCER_URL=balancer)
 

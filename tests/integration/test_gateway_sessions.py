@@ -265,7 +265,7 @@ def test_a_session_whose_caller_does_not_come_back_stops_after_the_grace(
     assert answer.headers["Idempotency-Replayed"] == "true"
 
 
-def test_an_asynchronous_charge_goes_on_by_itself(grid: Grid) -> None:
+def test_an_asynchronous_charge_continues_without_its_caller(grid: Grid) -> None:
     answer = post(grid, {"kwh": 10, "vehicle_id": "EV-1"}, Prefer="respond-async, wait=30")
 
     assert answer.status_code == 202
@@ -297,7 +297,9 @@ def test_an_asynchronous_charge_with_a_key_is_begun_once(grid: Grid) -> None:
     assert len(sessions(grid)) == 1
 
 
-def test_one_that_waited_may_have_it_go_on_by_itself(start_grid: StartGrid, tmp_path: Path) -> None:
+def test_a_caller_that_waited_may_make_its_session_asynchronous(
+    start_grid: StartGrid, tmp_path: Path
+) -> None:
     grid = start_grid(points=(4,), gateway_env=ledger_env(tmp_path, RECONNECT_GRACE="0.5"))
     disconnect_after(0.3, grid, {"kwh": 15}, Idempotency_Key="k")
 
@@ -308,7 +310,7 @@ def test_one_that_waited_may_have_it_go_on_by_itself(start_grid: StartGrid, tmp_
     assert charged["kind"] == "async"
 
 
-def test_a_session_is_stopped_and_stopping_twice_is_no_error(grid: Grid) -> None:
+def test_a_session_is_stopped_and_stopping_is_idempotent(grid: Grid) -> None:
     session_id = post(grid, {"kwh": 500}, Prefer="respond-async").json()["session_id"]
     time.sleep(1)
 
@@ -627,7 +629,7 @@ def _charged(grid: Grid, count: int) -> None:
     assert len(sessions(grid, state="charged")) == count
 
 
-def test_the_ledger_tells_prometheus_how_it_is(grid: Grid) -> None:
+def test_the_ledger_reports_its_state_to_prometheus(grid: Grid) -> None:
     for _ in range(3):
         post(grid, {"kwh": 0.1})
     running = post(grid, {"kwh": 100}, Prefer="respond-async").json()["session_id"]

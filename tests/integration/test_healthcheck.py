@@ -45,7 +45,7 @@ def check(*arguments: str, **environment: str) -> subprocess.CompletedProcess[st
     )
 
 
-def test_a_service_that_is_well_passes_without_a_word(service: str) -> None:
+def test_a_healthy_service_passes_without_output(service: str) -> None:
     done = check(f"{service}/readyz")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 

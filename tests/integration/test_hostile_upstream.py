@@ -104,7 +104,7 @@ FORGED = http(b"forged").first
     [Bytes(http(b"first").first + FORGED), Bytes(http(b"first").first, later=FORGED)],
     ids=["at once", "a moment later"],
 )
-def test_what_follows_an_answer_is_nobodys_answer(answer: Bytes) -> None:
+def test_bytes_after_a_response_are_no_response(answer: Bytes) -> None:
     with raw_substation(answer, http(b"mine")) as substation:
         upstream = client(substation)
 
@@ -168,7 +168,7 @@ def test_an_answer_that_drips_does_not_wake_the_client_for_each_byte(
     assert len(fed) < 30
 
 
-def test_a_held_answer_that_breaks_off_is_an_error() -> None:
+def test_a_held_response_that_breaks_off_is_an_error() -> None:
     url = pieces_substation(HEAD, b"x", pause_s=0.1, disconnect=True)
     with pytest.raises(ReadError, match="ended before the response did"):
         Upstream(url, connect_timeout_s=1, connections=1).request("POST", "/charge")
@@ -190,7 +190,7 @@ def test_but_not_all_at_once() -> None:
         Upstream(url, connect_timeout_s=1, connections=1).request("POST", "/charge")
 
 
-def test_idle_connections_give_way_where_no_file_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_idle_connections_are_closed_if_no_file_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
     real, tries = socket.create_connection, []
 
     def connect(*args: Any) -> socket.socket:

@@ -42,7 +42,7 @@ def load_test(balancer: Process, folder: Path, *options: str) -> dict[str, Any]:
     return document
 
 
-def test_unlike_vehicles_are_charged_and_their_powers_and_slowdown_reported(
+def test_different_vehicles_are_charged_and_their_powers_and_slowdown_reported(
     balancer: Process, tmp_path: Path
 ) -> None:
     found = load_test(balancer, tmp_path, "--mix", "fast", "--vehicles", "40", "--rate", "10")

@@ -105,7 +105,7 @@ def test_malformed_requests_are_counted_and_logged_now_and_then_with_their_id(
     assert "method" in event["why"]
 
 
-def test_large_requests_have_so_much_memory_together_and_ordinary_ones_go_on(
+def test_large_requests_share_a_memory_limit_and_ordinary_ones_continue(
     substation: Process,
 ) -> None:
     body = 60_000

@@ -71,7 +71,7 @@ def test_one_that_is_killed_holds_nothing_any_more(grid: Grid) -> None:
     assert '"event":"balancer lost"' in grid.balancers[1].log_file.read_text()
 
 
-def test_a_substation_tells_its_load_in_its_answer(grid: Grid) -> None:
+def test_a_substation_reports_its_load_in_its_response(grid: Grid) -> None:
     answer = requests.post(f"{grid.substations[0].url}/charge", json={"kwh": 1}, timeout=10)
     reported = answer.headers["endpoint-load-metrics"]
     assert reported.startswith("TEXT application_utilization=0,")

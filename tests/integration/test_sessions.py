@@ -182,7 +182,7 @@ def _is(value: float, wanted: float) -> None:
     assert value == pytest.approx(wanted), value
 
 
-def test_a_session_that_may_have_ended_waits_for_the_word_of_its_substation(
+def test_a_session_that_may_have_ended_waits_for_the_report_of_its_substation(
     start_service: StartService,
     start_substation: Callable[..., Process],
     cut_link: Callable[[Process], FaultProxy],
@@ -207,7 +207,7 @@ def test_a_session_that_may_have_ended_waits_for_the_word_of_its_substation(
     assert counted_twice(balancer) == 0
 
 
-def test_a_balancer_that_starts_again_is_led_back_to_where_a_session_charges(
+def test_a_restarted_balancer_finds_where_a_session_is_charging(
     start_service: StartService, start_substation: Callable[..., Process]
 ) -> None:
     substations = two(start_substation)
@@ -247,7 +247,7 @@ def test_a_session_that_ended_while_its_balancer_was_away_is_answered_from_its_r
     assert scrape(balancer.url)['balancer_resumed_sessions_total{how="complete"}'] == 1
 
 
-def test_a_balancer_and_a_substation_killed_at_once_leave_a_session_that_goes_on(
+def test_a_session_continues_after_its_balancer_and_substation_are_killed_at_once(
     start_service: StartService, start_substation: Callable[..., Process]
 ) -> None:
     substations = two(start_substation)
@@ -391,7 +391,7 @@ def test_a_durable_session_outlives_who_asked_and_a_second_request_is_answered(
     assert register(substation, "s1") == pytest.approx(2.0)
 
 
-def test_a_durable_session_to_which_nobody_comes_back_ends_with_its_grace(
+def test_a_durable_session_without_callers_ends_with_its_grace(
     start_service: StartService, start_substation: Callable[..., Process]
 ) -> None:
     substation = start_substation()
@@ -445,7 +445,7 @@ def test_an_unknown_session_is_a_404_and_a_wrong_header_a_400(
     assert wrong.json()["errors"][0]["field"] == "Session-Grace"
 
 
-def test_a_frozen_balancer_s_sessions_stop_with_the_lease_and_go_on_once_it_thaws(
+def test_a_frozen_balancer_s_sessions_stop_with_the_lease_and_continue_once_it_thaws(
     start_service: StartService, start_substation: Callable[..., Process]
 ) -> None:
     substation = start_substation()
@@ -598,7 +598,7 @@ class Stopped(threading.Thread):
         return document
 
 
-def test_a_stop_waits_for_the_word_of_a_substation_that_was_just_killed(
+def test_a_stop_waits_for_the_report_of_a_substation_that_was_just_killed(
     start_service: StartService, start_substation: Callable[..., Process]
 ) -> None:
     substation = start_substation()

@@ -137,7 +137,7 @@ def test_a_master_that_is_ended_takes_its_worker_along(
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL], ids=lambda number: number.name)
-def test_a_worker_that_ends_is_followed_by_one_and_never_beside_it(
+def test_a_worker_that_ends_is_replaced_and_there_are_never_two(
     start_service: StartService, number: signal.Signals
 ) -> None:
     substation, fleet = full_substation(start_service, kwh=8)

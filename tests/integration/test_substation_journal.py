@@ -31,7 +31,7 @@ def restart(process: Process) -> None:
     process.wait_until(lambda: process.answers("/readyz"), timeout_s=20)
 
 
-def test_a_killed_substation_knows_what_it_last_reported_and_goes_on_from_there(
+def test_a_killed_substation_knows_what_it_last_reported_and_continues_from_there(
     start_service: StartService, journal: Path
 ) -> None:
     process = start_service("substation_service", TIME_SCALE=90, JOURNAL=journal)
@@ -152,7 +152,7 @@ def test_what_outlasts_a_drain_is_kept_to_its_last_kwh(
     assert meter == pytest.approx(sum(one["energy_kwh"] for one in shown.values()))
 
 
-def test_on_a_full_disk_charging_goes_on_and_new_durable_sessions_are_refused(
+def test_on_a_full_disk_charging_continues_and_new_durable_sessions_are_refused(
     start_service: StartService, journal: Path
 ) -> None:
     process = start_service(
@@ -239,7 +239,7 @@ def test_a_corrupt_journal_stops_the_start_and_says_what_to_do(
 @pytest.mark.parametrize(
     "content", [b"# not a journal\n" * 9, encode({"registers": [[]]})], ids=["text", "others"]
 )
-def test_a_file_that_is_no_journal_is_not_overwritten(journal: Path, content: bytes) -> None:
+def test_a_file_that_is_not_a_journal_is_not_overwritten(journal: Path, content: bytes) -> None:
     journal.write_bytes(content)
 
     said = start_for_naught(journal)

@@ -12,7 +12,7 @@ from tests.support.deadline import eventually
 from tests.support.sessions_at import DURABLE, Substation
 
 
-def test_a_durable_session_goes_on_without_its_connection_and_is_attached_to(
+def test_a_durable_session_continues_without_its_connection_and_can_be_attached_to(
     start_service: StartService,
 ) -> None:
     substation = Substation(start_service("substation_service", TIME_SCALE=360))  # 10 kWh in 2 s
@@ -37,7 +37,7 @@ def test_a_durable_session_goes_on_without_its_connection_and_is_attached_to(
     assert metrics["substation_meter_kwh"] == 10
 
 
-def test_a_lower_target_ends_a_session_earlier_and_a_higher_one_goes_on_from_its_register(
+def test_a_lower_target_ends_a_session_earlier_and_a_higher_one_continues_from_its_register(
     start_service: StartService,
 ) -> None:
     substation = Substation(start_service("substation_service", TIME_SCALE=360))
@@ -59,7 +59,7 @@ def test_a_lower_target_ends_a_session_earlier_and_a_higher_one_goes_on_from_its
     assert substation.metrics()["substation_meter_kwh"] == 15 + document["energy_kwh"]
 
 
-def test_a_session_is_stopped_by_id_and_goes_on_where_it_stopped(
+def test_a_session_is_stopped_by_id_and_continues_where_it_stopped(
     start_service: StartService,
 ) -> None:
     substation = Substation(start_service("substation_service", TIME_SCALE=360))
@@ -86,7 +86,7 @@ def test_a_session_is_stopped_by_id_and_goes_on_where_it_stopped(
     assert requests.get(f"{substation.process.url}/sessions/nobody", timeout=5).status_code == 404
 
 
-def test_the_grace_ends_a_session_that_nobody_comes_back_for(start_service: StartService) -> None:
+def test_the_grace_ends_a_session_to_which_no_caller_returns(start_service: StartService) -> None:
     substation = Substation(start_service("substation_service", TIME_SCALE=36))  # 10 kWh in 20 s
     substation.disconnect("s", 10, {"Session-Grace": "1"})
 
@@ -160,7 +160,7 @@ def _is(substation: Substation, session: str, state: str, reason: str) -> None:
     assert (shown["state"], shown["reason"]) == (state, reason)
 
 
-def test_progress_tells_the_last_word_of_sessions_that_ended_until_it_was_reported(
+def test_progress_includes_sessions_that_ended_until_they_were_reported(
     start_service: StartService,
 ) -> None:
     substation = Substation(start_service("substation_service", TIME_SCALE=360))

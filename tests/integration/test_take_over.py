@@ -60,7 +60,7 @@ def grid(start_grid: StartGrid) -> Grid:
     return start_grid((6, 6), balancer_count=2)
 
 
-def test_sessions_of_a_frozen_balancer_go_on_through_another_and_stay_there(grid: Grid) -> None:
+def test_sessions_of_a_frozen_balancer_continue_through_another_and_stay_there(grid: Grid) -> None:
     callers = Callers(grid.url, 8, 60)
     eventually(lambda: all_charge(grid, 8))
     grid.balancers[0].freeze()
@@ -83,7 +83,7 @@ def test_sessions_that_wait_at_a_frozen_balancer_are_dispatched_once(start_grid:
     check(grid, callers.answers())
 
 
-def test_sessions_of_a_killed_balancer_go_on_through_another(start_grid: StartGrid) -> None:
+def test_sessions_of_a_killed_balancer_continue_through_another(start_grid: StartGrid) -> None:
     grid = start_grid((4, 4), balancer_count=2)
     callers = Callers(grid.url, 12)
     eventually(lambda: all_charge(grid, 8))

@@ -90,9 +90,7 @@ def be_answered(substation: Process, times: int) -> None:
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_others_are_answered_beside_a_caller_that_never_pauses(
-    substation: Process, way: str
-) -> None:
+def test_others_are_answered_while_a_caller_never_pauses(substation: Process, way: str) -> None:
     def is_under_way(beyond: int) -> None:
         assert busy.moved > beyond
 

@@ -126,7 +126,9 @@ def test_a_container_starts_again_and_stops_in_its_time(
 
 
 @each_service
-def test_a_container_tells_its_health_without_curl(document: dict[str, Any], service: str) -> None:
+def test_a_container_reports_its_health_without_curl(
+    document: dict[str, Any], service: str
+) -> None:
     container = document["services"][service]
     if service == "load_tester":
         assert "healthcheck" not in container  # it serves nobody

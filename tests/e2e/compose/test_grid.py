@@ -80,7 +80,7 @@ def test_a_container_can_write_to_its_root_nowhere(stack: Stack, service: str) -
     assert done.stderr.count("Read-only file system") >= 2, done.stderr
 
 
-def test_a_health_check_fails_where_the_service_is_not_well(stack: Stack) -> None:
+def test_a_health_check_fails_if_the_service_is_not_healthy(stack: Stack) -> None:
     check = ("exec", "load_balancer", "python", "-m", "grid_common.healthcheck")
     assert stack.compose(*check, "http://127.0.0.1:5001/readyz").stdout == ""
     done = stack.compose(*check, "http://127.0.0.1:5001/nowhere", check=False)

@@ -156,7 +156,7 @@ def test_an_image_adds_its_code_and_its_libraries_alone(
 
 
 @each_image
-def test_no_image_tells_a_secret_in_its_settings_or_its_history(stack: Stack, service: str) -> None:
+def test_no_image_has_a_secret_in_its_settings_or_its_history(stack: Stack, service: str) -> None:
     image = stack.image(service)
     (facts,) = json.loads(docker("image", "inspect", image).stdout)
     settings = dict(setting.split("=", 1) for setting in facts["Config"]["Env"])
@@ -165,7 +165,7 @@ def test_no_image_tells_a_secret_in_its_settings_or_its_history(stack: Stack, se
     assert [pair for pair in re.findall(r"(\w+)=(\S+)", history) if looks_secret(*pair)] == []
 
 
-def test_no_log_tells_what_a_caller_sent_as_a_secret(stack: Stack) -> None:
+def test_no_log_contains_a_callers_secret(stack: Stack) -> None:
     secret = secrets.token_hex(16)
     answer = stack.charge(
         kwh=1,
@@ -184,7 +184,7 @@ def test_no_log_tells_what_a_caller_sent_as_a_secret(stack: Stack) -> None:
 @pytest.mark.parametrize(
     "name", ["app/.git/config", "app/.env", "root/.ssh/id_ed25519", "opt/x/server.key"]
 )
-def test_a_name_that_tells_of_a_secret(name: str) -> None:
+def test_a_name_that_suggests_a_secret(name: str) -> None:
     assert _TELLTALE.search(name)
     assert not _TELLTALE.search("opt/venv/.gitignore")
     assert not _TELLTALE.search("app/charge_request_service/keys.py")

@@ -105,7 +105,7 @@ def test_the_gateway_takes_keys_from_the_secret_and_follows_it(
     eventually(is_let_in, within_s=5)
 
 
-def test_a_rush_hour_brings_its_key_from_a_secret_of_its_own(guarded: tuple[Guarded, str]) -> None:
+def test_a_rush_hour_gets_its_key_from_its_own_secret(guarded: tuple[Guarded, str]) -> None:
     grid, _ = guarded
     vehicles = ("--vehicles", "20", "--rate", "20", "--kwh", "5")
 

@@ -68,9 +68,7 @@ def scan(stack: Stack, network: str, targets: Collection[str], ports: range) -> 
 
 
 @pytest.mark.parametrize("network", NETWORKS)
-def test_a_container_reaches_what_the_docs_tell_and_nothing_else(
-    stack: Stack, network: str
-) -> None:
+def test_a_container_reaches_what_the_docs_say_and_nothing_else(stack: Stack, network: str) -> None:
     services = addresses(stack)
 
     doors = scan(stack, network, services, _EVERY_PORT)

@@ -42,7 +42,7 @@ CASES = [
 
 
 @pytest.mark.parametrize(("name", "service"), CASES)
-def test_vehicles_are_charged_beside_a_caller_that_tries_to_stop_the_grid(
+def test_vehicles_are_charged_while_a_caller_tries_to_stop_the_grid(
     grid: Grid, table: Table, name: str, service: str
 ) -> None:
     services = services_of(grid)

@@ -78,7 +78,7 @@ def check_logs(grid: Grid) -> None:
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_what_is_no_request_is_refused_and_vehicles_are_charged_beside_it(
+def test_malformed_requests_are_refused_and_vehicles_are_charged_meanwhile(
     grid: Grid, service: str, table: Table
 ) -> None:
     target, before = process(grid, service), charged(grid)

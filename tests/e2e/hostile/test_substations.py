@@ -45,7 +45,7 @@ def groups(attacks: Mapping[str, Bytes]) -> list[object]:
 
 
 @pytest.mark.parametrize("attacks", groups(GARBAGE))
-def test_vehicles_are_charged_beside_substations_that_answer_a_charge_with_an_attack(
+def test_vehicles_are_charged_while_substations_answer_a_charge_with_an_attack(
     start_service: StartService, attacks: list[Bytes]
 ) -> None:
     honest = start_service("substation_service", CHARGING_POINTS=10, TIME_SCALE=3600)
@@ -70,7 +70,7 @@ def test_vehicles_are_charged_beside_substations_that_answer_a_charge_with_an_at
 
 
 @pytest.mark.parametrize("attacks", groups(PAGES))
-def test_vehicles_are_charged_beside_substations_whose_page_is_an_attack(
+def test_vehicles_are_charged_while_the_page_of_substations_is_an_attack(
     start_service: StartService, attacks: list[Bytes]
 ) -> None:
     honest = start_service("substation_service", CHARGING_POINTS=10, TIME_SCALE=3600)

@@ -380,7 +380,7 @@ def test_a_phone_needs_no_scrolling_sideways(page: Page, grid: Grid) -> None:
     assert structure_faults(page) == []
 
 
-def test_the_pace_tells_charges_a_minute_from_what_is_known(page: Page) -> None:
+def test_the_pace_shows_charges_per_minute_from_what_is_known(page: Page) -> None:
     paces = page.evaluate(
         """async () => {
           const { Pace } = await import("/control-room/pace.js");

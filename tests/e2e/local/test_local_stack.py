@@ -50,7 +50,7 @@ def charging(program: Program) -> "subprocess.Popen[str]":
     return sent
 
 
-def test_it_tells_where_the_grid_is_and_what_is_misspelt_and_the_grid_charges(
+def test_it_prints_the_grids_addresses_and_misspelt_settings_and_the_grid_charges(
     start_program: StartProgram,
 ) -> None:
     program = start_program(env={"TIME_SCALES": "60"}).is_up()
@@ -230,7 +230,7 @@ def test_it_ends_with_its_terminal(start_program: StartProgram) -> None:
     program.leaves_nothing()
 
 
-def test_under_nohup_it_goes_on_without_its_terminal(start_program: StartProgram) -> None:
+def test_under_nohup_it_continues_without_its_terminal(start_program: StartProgram) -> None:
     program = start_program(before="trap '' HUP").is_up()
 
     program.popen.send_signal(signal.SIGHUP)
@@ -239,7 +239,7 @@ def test_under_nohup_it_goes_on_without_its_terminal(start_program: StartProgram
     assert requests.post(f"{program.url}/charge", timeout=10).status_code == 200
 
 
-def test_it_goes_on_when_nobody_reads_what_it_says(start_program: StartProgram) -> None:
+def test_it_continues_when_nobody_reads_its_output(start_program: StartProgram) -> None:
     reading, writing = os.pipe()
     program = start_program(stdout=writing)
     os.close(writing)

@@ -163,5 +163,5 @@ def test_energy_that_a_stopped_vehicle_was_reported_is_what_its_meters_say() -> 
     assert reckoned(stopped, ledger=[row], registers={"a": {"s1": 3.5}}).unequal
 
 
-def test_energy_for_a_session_that_nobody_knows_is_strange() -> None:
+def test_energy_for_an_unknown_session_is_strange() -> None:
     assert reckoned(registers={"a": {"s1": 10.0, "other": 1.0}}).strange

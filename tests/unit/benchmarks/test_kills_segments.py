@@ -50,7 +50,7 @@ def test_a_segment_in_which_something_does_not_agree_is_made_up_for_by_another_s
     assert next_segment([failed, broken], OPTIONS) == Segment("sqlite", 100, 7)
 
 
-def test_an_interrupted_run_goes_on_after_the_segments_that_it_has(tmp_path: Path) -> None:
+def test_an_interrupted_run_continues_after_its_finished_segments(tmp_path: Path) -> None:
     file = tmp_path / "kills.part.json"
     first = Segments(file)
     first.add(done("sqlite", 5))

@@ -41,7 +41,7 @@ class Balancer:
         return {"status": "stopped", "energy_kwh": 3.6}
 
 
-def test_it_does_not_go_on_after_it_was_stopped() -> None:
+def test_it_does_not_continue_after_it_was_stopped() -> None:
     log = configure_logs("gateway", ServiceSettings.model_validate({"port": 0}))
     ledger = Ledger(
         read_ledger_url("sqlite://"),

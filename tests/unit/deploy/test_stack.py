@@ -50,7 +50,7 @@ def test_logs_are_bounded(name: str) -> None:
     assert _SERVICES[name]["logging"] == compose()["services"]["prometheus"]["logging"]
 
 
-def test_the_gateway_alone_has_a_port_and_tells_itself_that_it_is_open() -> None:
+def test_only_the_gateway_has_a_port_and_its_settings_say_that_it_is_open() -> None:
     published = {name: one["ports"] for name, one in _SERVICES.items() if "ports" in one}
     (port,) = published.pop("charge_request_service")
     assert published == {}

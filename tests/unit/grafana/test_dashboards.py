@@ -268,7 +268,7 @@ def test_a_figure_is_of_this_moment(file: Path) -> None:
 
 
 @each_monitor
-def test_nothing_is_a_zero_that_nobody_tells(file: Path) -> None:
+def test_no_panel_shows_a_zero_without_data(file: Path) -> None:
     for query in queries(file):
         assert "vector(" not in query.expression, query
 

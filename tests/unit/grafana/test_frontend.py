@@ -85,7 +85,7 @@ def test_substations_can_be_seen_and_reported_apart_on_both_themes() -> None:
 
 
 @each_dashboard
-def test_a_figure_that_nothing_tells_is_no_all_clear(file: Path) -> None:
+def test_a_figure_without_data_is_no_all_clear(file: Path) -> None:
     figures = panels(load(file), "stat", "gauge", "bargauge")
     (plain,) = ask("colours", {"colours": ["text"]})
     questions = [

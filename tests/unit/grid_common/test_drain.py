@@ -24,7 +24,7 @@ def test_who_is_in_flight_is_counted_until_it_leaves() -> None:
     assert drain.in_flight == 0
 
 
-def test_one_that_is_no_new_one_is_counted_while_the_service_drains_too() -> None:
+def test_a_vehicle_that_is_not_new_is_counted_while_the_service_drains_too() -> None:
     drain = Drain("substation")
     drain.begin()
     with drain.any_vehicle():

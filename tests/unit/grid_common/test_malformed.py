@@ -57,7 +57,7 @@ TOO_LONG = Malformed("The request line is over 8192 bytes.", HTTPStatus.REQUEST_
 NO_PATH = Malformed("The request target is not a path.")
 
 
-def test_what_is_no_request_is_counted_by_status_and_logged_with_its_id(clock: Clock) -> None:  # noqa: ARG001
+def test_a_malformed_request_is_counted_by_status_and_logged_with_its_id(clock: Clock) -> None:  # noqa: ARG001
     service = Service()
 
     given = service.note(TOO_LONG, REMOTE_ADDR="10.0.0.7", HTTP_X_REQUEST_ID="trip-7")

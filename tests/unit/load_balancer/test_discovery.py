@@ -26,7 +26,7 @@ def test_a_name_with_one_address_gives_its_substation_its_own_name() -> None:
     ]
 
 
-def test_every_address_behind_a_name_is_a_substation_of_its_own() -> None:
+def test_every_address_behind_a_name_is_a_separate_substation() -> None:
     substations = update(Directory([TWO]), substation2=["10.0.0.2", "10.0.0.3"])
     assert substations == [
         ("substation2@10.0.0.2", "http://10.0.0.2:5002"),
@@ -113,7 +113,7 @@ def test_what_is_known_of_entries_that_stay_is_kept_when_others_come_and_go() ->
     assert update(directory) == [("substation1", "http://10.0.0.1:5002")]
 
 
-def test_a_failed_look_up_tells_why_and_stops_no_other() -> None:
+def test_a_failed_look_up_says_why_and_does_not_affect_others() -> None:
     def find(entry: SubstationUrl) -> Sequence[str]:
         if entry == ONE:
             raise socket.gaierror(-2, "Name or service not known")
@@ -151,7 +151,7 @@ def test_substations_are_called_as_by_a_balancer_that_was_there_before() -> None
     ]
 
 
-def test_an_entry_that_was_gone_and_is_back_is_named_anew() -> None:
+def test_an_entry_that_was_gone_and_is_back_is_named_again() -> None:
     directory = Directory([TWO])
     update(directory, substation2=["10.0.0.2", "10.0.0.3"])
     directory.set_entries([ONE])
@@ -159,7 +159,7 @@ def test_an_entry_that_was_gone_and_is_back_is_named_anew() -> None:
     assert update(directory, substation2=["10.0.0.3"]) == [("substation2", "http://10.0.0.3:5002")]
 
 
-def test_a_look_up_that_fails_without_a_number_or_by_surprise_tells_what_it_can() -> None:
+def test_a_look_up_that_fails_without_a_number_or_unexpectedly_says_what_it_can() -> None:
     def find(entry: SubstationUrl) -> Sequence[str]:
         raise OSError("No Way") if entry == ONE else ValueError("odd")
 
@@ -177,7 +177,7 @@ def test_a_substation_keeps_its_name_when_other_entries_change() -> None:
     assert [name for name, _ in grown] == ["substation1", "substation2", "substation2@10.0.0.3"]
 
 
-def test_an_address_that_was_gone_and_is_back_is_named_anew() -> None:
+def test_an_address_that_was_gone_and_is_back_is_named_again() -> None:
     directory = Directory([TWO])
     update(directory, substation2=["10.0.0.2"])
     update(directory, substation2=["10.0.0.3"])

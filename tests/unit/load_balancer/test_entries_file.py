@@ -89,7 +89,7 @@ def test_a_process_that_comes_later_and_finds_a_bad_file_has_what_the_service_be
     assert followed.file.problem is not None
 
 
-def test_no_file_is_no_problem() -> None:
+def test_without_a_file_there_is_no_problem() -> None:
     log = wrap_logger(None, processors=[LogCapture()])
     file = EntriesFile(Settings(substations="http://a:1"), log)
     assert [entry.name for entry in file.entries] == ["a"]

@@ -128,7 +128,7 @@ def test_other_names_can_be_given() -> None:
     assert read_gauge("ev_charging_load 2\nev_points 6\n", names) == Reading(2, 6)
 
 
-def test_a_name_that_only_begins_alike_is_another_gauge() -> None:
+def test_a_name_with_the_same_prefix_is_another_gauge() -> None:
     text = page() + "substation_current_load_kw 700\nsubstation_capacity_kw 400\n"
     assert read_gauge(text, NAMES) == Reading(3, 8)
 
@@ -147,7 +147,7 @@ def test_blanks_and_tabs_may_separate_the_parts_of_a_line() -> None:
     assert read_gauge(text, NAMES) == Reading(4, 8)
 
 
-def test_a_timestamp_is_no_part_of_the_value() -> None:
+def test_a_timestamp_is_not_part_of_the_value() -> None:
     text = "substation_current_load 4 1763618400000\nsubstation_capacity 8 1763618400000\n"
     assert read_gauge(text, NAMES) == Reading(4, 8)
 
@@ -167,7 +167,7 @@ def test_a_substation_that_does_not_say_so_does_not_drain(line: str) -> None:
     assert not read_gauge(page(3, 8, line), NAMES).draining
 
 
-def test_power_that_is_no_number_is_left_out() -> None:
+def test_power_that_is_not_a_number_is_omitted() -> None:
     reading = read_gauge(page(3, 8, "substation_power_kw NaN"), NAMES)
     assert reading.power_kw is None
 
@@ -297,7 +297,7 @@ def test_the_load_may_exceed_the_capacity_and_is_passed_on_as_it_is() -> None:
     assert read_gauge(page(9, 8), NAMES) == Reading(9, 8)
 
 
-def test_a_series_that_stands_twice_counts_once() -> None:
+def test_a_duplicated_series_counts_once() -> None:
     text = (
         'substation_current_load{point="1",substation="a"} 1\n'
         'substation_current_load{substation="a", point="1",} 1\n'
@@ -453,9 +453,7 @@ def _reading_of(text: str) -> Reading | None:
         ),
     ],
 )
-def test_a_page_that_is_refused_says_why_word_for_word(
-    text: str, names: GaugeNames, why: str
-) -> None:
+def test_the_messages_for_unreadable_pages(text: str, names: GaugeNames, why: str) -> None:
     with pytest.raises(UnreadableGauge) as raised:
         read_gauge(text, names)
     assert str(raised.value) == why

@@ -42,7 +42,7 @@ def test_a_compressed_page_is_unpacked_to_the_limit_alone(size: int) -> None:
     ],
     ids=["cut short", "empty", "plain"],
 )
-def test_what_is_no_gzip_is_reported(body: bytes, why: str) -> None:
+def test_invalid_gzip_is_reported(body: bytes, why: str) -> None:
     with pytest.raises(UnreadableGauge, match=why):
         page(body, "gzip")
 
@@ -64,12 +64,14 @@ def test_another_encoding_is_named(coding: str) -> None:
         (307, None, r"its page redirects elsewhere \(307 Temporary Redirect\)"),
     ],
 )
-def test_an_answer_that_is_no_page_is_named(status: int, location: str | None, why: str) -> None:
+def test_a_response_that_is_not_a_page_is_named(
+    status: int, location: str | None, why: str
+) -> None:
     with pytest.raises(UnreadableGauge, match=why):
         page(b"no such thing", status=status, location=location)
 
 
-def test_where_it_leads_is_shown_printable_and_short() -> None:
+def test_the_target_of_a_redirect_is_shown_printable_and_short() -> None:
     with pytest.raises(UnreadableGauge) as raised:
         page(b"", status=302, location="\x1b[31m" + "x" * 10_000)
     assert len(str(raised.value)) < 300

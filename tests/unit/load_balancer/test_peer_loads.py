@@ -31,7 +31,7 @@ def test_what_the_gauge_shows_beyond_all_that_is_reported_is_foreign() -> None:
     assert substation.load == 3
 
 
-def test_a_vehicle_that_a_poll_shows_before_its_balancer_tells_of_it_is_counted_once() -> None:
+def test_a_vehicle_that_a_poll_shows_before_its_balancer_reports_it_is_counted_once() -> None:
     grid = Grid(8)
     substation = grid.substation("a")
     grid.pool.peer_holds("p", {}, grid.now)
@@ -43,7 +43,7 @@ def test_a_vehicle_that_a_poll_shows_before_its_balancer_tells_of_it_is_counted_
     assert substation.load == 2
 
 
-def test_what_a_balancer_holds_that_tells_for_the_first_time_is_in_the_gauge_already() -> None:
+def test_the_vehicles_in_a_balancers_first_report_are_in_the_gauge_already() -> None:
     grid = Grid(8)
     substation = grid.substation("a")
     grid.poll("a", load=4)
@@ -51,7 +51,7 @@ def test_what_a_balancer_holds_that_tells_for_the_first_time_is_in_the_gauge_alr
     assert substation.load == 4
 
 
-def test_a_balancer_that_tells_no_more_left_what_it_held() -> None:
+def test_the_vehicles_of_a_balancer_that_stops_reporting_are_foreign_load() -> None:
     grid = Grid(8)
     substation = grid.substation("a")
     grid.pool.peer_holds("p", {substation.address: 3}, grid.now)
@@ -60,7 +60,7 @@ def test_a_balancer_that_tells_no_more_left_what_it_held() -> None:
     assert (substation.load, grid.pool.peers) == (3, set())
 
 
-def test_an_answer_that_tells_of_the_substation_is_as_good_as_a_poll() -> None:
+def test_a_response_with_a_load_report_is_as_good_as_a_poll() -> None:
     grid = Grid(8)
     substation = grid.substation("a")
     grid.poll("a", load=0)

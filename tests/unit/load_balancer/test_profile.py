@@ -67,7 +67,7 @@ def test_power_and_time_are_computed_from_the_energy(
     assert document == {"kw": kw, "minutes": minutes, "seconds": seconds}
 
 
-def test_what_a_vehicle_did_not_tell_is_left_out() -> None:
+def test_values_that_a_vehicle_did_not_send_are_omitted() -> None:
     body = {"id": "{vehicle_id}", "soc": "{soc}", "limits": ["{max_power_kw}", "{battery_kwh}"]}
     assert posted(body=body)[1] == {"id": "EV-1", "limits": []}
     reported = Session("s-1", "EV-1", 10.0, 150.0, 77.0, 0.25)

@@ -53,7 +53,7 @@ def reported(sessions: int) -> dict[str, float]:
     return {f"{number:064}": 1.5 for number in range(sessions)}
 
 
-def test_all_that_a_substation_of_this_make_can_tell_is_read() -> None:
+def test_the_largest_progress_of_our_own_substation_is_read() -> None:
     assert Teller(reported(13_000)).client().progress(10) == reported(13_000)
 
 

@@ -135,7 +135,7 @@ def led_by(registers: Registers) -> LedSession:
     return LedSession(SESSION, request_id="r", wait_s=9, grace_s=60, on_revoked=registers.revoked)
 
 
-def test_a_word_is_as_old_as_the_question_when_a_session_is_looked_for() -> None:
+def test_a_report_is_as_old_as_its_query_when_a_session_is_searched_for() -> None:
     client = Asked(SessionReport("charging", 1.0), answers_in_s=0.2)
     registers, resume = recovery(Grid(4), client)
     led = led_by(registers)
@@ -147,7 +147,7 @@ def test_a_word_is_as_old_as_the_question_when_a_session_is_looked_for() -> None
     assert leg.heard_at <= client.asked_at[0]
 
 
-def test_a_word_is_as_old_as_the_question_when_somebody_asks_where_a_session_stands() -> None:
+def test_a_report_is_as_old_as_its_query_when_a_session_is_shown() -> None:
     client, grid = Asked(SessionReport("charging", 1.0), answers_in_s=0.2), Grid(4)
     registers, _ = recovery(grid, client)
     led = led_by(registers)

@@ -48,7 +48,7 @@ def test_a_file_adds_substations_and_says_what_differs() -> None:
     }
 
 
-def test_a_table_without_a_url_is_about_one_that_stands_in_the_urls() -> None:
+def test_a_table_without_a_url_belongs_to_an_entry_in_the_urls() -> None:
     entries = read_entries(
         "http://a:1,b=http://c:2", "[substations.b]\nmetrics_port = 9100", DEFAULTS
     )
@@ -150,7 +150,7 @@ def test_values_that_are_too_deep_are_a_fault(field: str, after: str) -> None:
         read(f"[substations.a]\nurl = 'http://a:1'\n{after}{deep}")
 
 
-def test_a_url_stands_in_one_place_alone() -> None:
+def test_a_url_may_be_given_in_only_one_place() -> None:
     with pytest.raises(EntriesFault, match="omit the URL in one of them"):
         read("[substations.a]\nurl = 'http://b:1'", "http://a:1")
 

@@ -70,7 +70,7 @@ def test_a_success_without_a_json_object_is_a_failure(body: bytes) -> None:
 
 
 @pytest.mark.parametrize("value", [10**400, float("inf"), float("nan"), True, "2"])
-def test_a_time_that_is_no_number_is_not_taken(value: object) -> None:
+def test_a_time_that_is_not_a_number_is_ignored(value: object) -> None:
     one = answered(200, {**CHARGED, "waited_s": value, "charging_s": value})
     assert (one.outcome, one.waited_s, one.charging_s) == (Outcome.CHARGED, None, None)
 
@@ -183,7 +183,7 @@ def test_a_session_that_was_stopped_is_a_loss_with_what_it_got() -> None:
     assert one.answered_kwh == {"substation2": 4.0}
 
 
-def test_a_refusal_may_tell_what_was_delivered_before() -> None:
+def test_a_refusal_may_report_what_was_delivered_before() -> None:
     assert answered(503, {"energy_kwh": 4.0, "legs": LEGS[:1]}).answered_kwh == {"substation1": 4.0}
 
 
@@ -212,7 +212,7 @@ def test_a_sessions_state_is_its_end(
 
 
 @pytest.mark.parametrize("state", ["waiting", "charging", None, 3, ["charged"]])
-def test_a_session_that_has_no_final_state_goes_on(state: object) -> None:
+def test_a_session_without_a_final_state_continues(state: object) -> None:
     one = charge(outcome=Outcome.ACCEPTED)
     assert not apply_session(one, {"state": state})
     assert one.outcome is Outcome.ACCEPTED

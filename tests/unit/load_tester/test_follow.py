@@ -62,7 +62,7 @@ def test_a_session_is_asked_for_until_its_end_also_past_a_gateway_that_is_away(
     assert (one.outcome, one.energies, took_s) == (Outcome.CHARGED, {"substation1": 10.0}, 3.5)
 
 
-def test_a_session_that_does_not_tell_its_times_has_none(pages: type[Pages]) -> None:
+def test_a_session_without_reported_times_has_none(pages: type[Pages]) -> None:
     pages.documents = [{**CHARGED, "ended": None}]
     assert followed(ACCEPTED)[1] is None
 

@@ -126,7 +126,7 @@ def test_a_vehicle_without_an_outcome_fails_a_run_that_nobody_stopped() -> None:
     assert not made(unended, breaking=Breaking("at most 0 lost", 8.0, None, "none")).passed
 
 
-def test_books_that_do_not_add_up_fail_a_run_that_lost_nobody() -> None:
+def test_counters_that_do_not_add_up_fail_a_run_without_losses() -> None:
     reconciliation = Reconciliation()
     reconciliation.add("sessions", Verdict.ERROR, "one too few")
     assert not made([charge()], reconciliation=reconciliation).passed

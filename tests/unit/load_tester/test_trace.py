@@ -47,7 +47,7 @@ def test_columns_are_found_by_name_in_any_order_and_case(write: Write) -> None:
     assert trace.sessions[0].kwh == 12.0
 
 
-def test_the_end_of_a_columns_name_tells_its_unit(write: Write) -> None:
+def test_the_end_of_a_columns_name_is_its_unit(write: Write) -> None:
     file = write("arrival,drawn_Wh,drawn_kWh\n0,7000,7\n")
     assert read_trace(file, energy_column="drawn_Wh").sessions[0].kwh == 7.0
     assert read_trace(file, energy_column="drawn_kWh").sessions[0].kwh == 7.0
@@ -81,7 +81,7 @@ def test_numbers_that_all_pass_for_dates_are_dates(
 
 
 @pytest.mark.parametrize("text", ["1_5", "٣", "0x10", "1e9999", "nan", "inf", "1 5", "1.234,5"])
-def test_what_is_no_number_is_none(write: Write, text: str) -> None:
+def test_text_that_is_not_a_number_is_none(write: Write, text: str) -> None:
     (note,) = read_trace(write(f"arrival;kwh\n{text};1\n0;{text}\n1;1\n")).notes
     assert note.startswith("2 rows left out; the first: line 2: arrival ")
 

@@ -59,12 +59,12 @@ def test_the_mix_is_reported_in_the_vehicles_requests() -> None:
 
 
 @pytest.mark.parametrize("options", [[], ["--mix", "none"], ["--kwh", "10"]])
-def test_without_a_mix_a_vehicle_tells_its_energy_alone(options: list[str]) -> None:
+def test_without_a_mix_a_vehicle_sends_only_its_energy(options: list[str]) -> None:
     plan = make_plan(parse_options(options))
     assert {*json.loads(plan.vehicles[0].body("EV-1"))} == {"vehicle_id", "kwh"}
 
 
-def test_most_powers_can_be_chosen_by_weight_for_any_energy() -> None:
+def test_maximum_powers_can_be_chosen_by_weight_for_any_energy() -> None:
     plan = make_plan(parse_options(["--kwh", "10", "--max-power-kw", "11:3,50", "--vehicles=4000"]))
     found = Counter(vehicle.max_power_kw for vehicle in plan.vehicles)
     assert {*found} == {11, 50}
@@ -99,7 +99,7 @@ def test_options_that_do_not_go_together_say_why(
     assert words in capsys.readouterr().err
 
 
-def test_a_trace_tells_of_its_vehicles_in_any_unit(tmp_path: Path) -> None:
+def test_a_trace_has_properties_of_its_vehicles_in_any_unit(tmp_path: Path) -> None:
     file = written(
         tmp_path,
         "arrival,kwh,PMax (W),energy_capacity_wh,soc_arrival\n0,10,50000,60000,50\n1,6,,60000,90\n",
@@ -222,7 +222,7 @@ def test_near_full_it_takes_less_and_less_power(asked: Vehicle) -> None:
     assert alone_s(asked, Point(50, HOURLY)) == pytest.approx(hours, rel=1e-4)
 
 
-def test_the_fastest_point_is_as_the_pages_tell_or_as_the_options_say() -> None:
+def test_the_fastest_point_comes_from_the_pages_or_the_options() -> None:
     hub, motorway = Point(50, 360), Point(350, 360)
     assert known_points([hub, motorway], None, None) == [motorway]
     assert known_points([hub, Point(350, 36)], None, None) == [Point(350, 36), hub]
@@ -233,7 +233,7 @@ def test_the_fastest_point_is_as_the_pages_tell_or_as_the_options_say() -> None:
     assert known_points([], None, 60) == []
 
 
-def test_a_substations_page_tells_of_its_points() -> None:
+def test_a_substations_page_describes_its_points() -> None:
     page = 'substation_sessions_total{outcome="charged"} 1\nsubstation_point_power_kw 150\n'
     assert SubstationCounters.from_page(page).point == Point(150, 1.0)
     assert SubstationCounters.from_page(f"{page}substation_time_scale 360\n").point == Point(

@@ -42,7 +42,7 @@ def run(folder: Path) -> int:
 
 
 @pytest.mark.parametrize("error", [URLError("refused"), KeyboardInterrupt(), ValueError("a bug")])
-def test_a_start_that_breaks_off_leaves_no_part_running(
+def test_an_aborted_start_leaves_no_part_running(
     killed: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, error: BaseException
 ) -> None:
     def start(_grid: Grid, **_: object) -> None:

@@ -53,7 +53,7 @@ def cut_off(delivered_kwh: float, energy_kwh: float) -> str:
     )
 
 
-def test_what_a_restart_cut_off_is_an_attempt_too() -> None:
+def test_a_session_cut_off_by_a_restart_is_an_attempt_too() -> None:
     (one,) = attempts(cut_off(2.5, 3.5))
 
     assert (one.outcome, one.delivered_kwh, one.energy_kwh) == ("cut off", 2.5, 3.5)

@@ -84,7 +84,7 @@ def test_no_step_is_over_the_point_or_the_vehicle_or_the_step_before(
     assert now == math.inf
 
 
-def test_a_vehicle_that_takes_more_than_it_reported_goes_on_at_a_tenth() -> None:
+def test_a_vehicle_that_takes_more_than_it_reported_continues_at_a_tenth() -> None:
     one = charging(Demand(20, 50, 60, 0.9))  # 6 kWh fit
 
     assert one.cap_kw(one.ends - 0.1) == pytest.approx(5)

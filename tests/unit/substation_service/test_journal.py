@@ -63,7 +63,7 @@ def world(tmp_path: Path) -> World:
     return World(tmp_path / "journal")
 
 
-def test_everyone_who_waits_goes_on_with_one_commit(world: World) -> None:
+def test_everyone_who_waits_continues_after_one_commit(world: World) -> None:
     for number in range(40):
         world.charge(f"s{number}")
     waits = [gevent.spawn(world.journal.commit) for _ in range(40)]

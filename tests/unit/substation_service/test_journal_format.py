@@ -29,7 +29,7 @@ WHOLE = b"".join(LINES)
 
 
 @given(length=st.integers(0, len(WHOLE)))
-def test_of_a_file_that_is_cut_off_anywhere_the_whole_lines_count(length: int) -> None:
+def test_the_complete_lines_of_a_truncated_file_count(length: int) -> None:
     lines = WHOLE[:length].splitlines(keepends=True)
     if 0 < length < len(LINES[0]):
         with pytest.raises(CorruptJournal):  # the first is put there whole
@@ -71,7 +71,7 @@ def test_a_register_comes_back_as_it_was() -> None:
         assert getattr(again, name) == getattr(one, name), name
 
 
-def test_the_last_word_counts_for_what_charged() -> None:
+def test_the_last_reported_progress_counts_for_sessions_that_were_charging() -> None:
     one = register(kwh=2, state=State.CHARGING)
     one.ended_at = None
 
@@ -119,7 +119,7 @@ def test_registers_come_in_the_order_of_their_ends() -> None:
     assert [one.session_id for one in found] == ["soon", "late"]
 
 
-def test_a_word_of_before_the_end_is_nothing_to_a_later_attempt() -> None:
+def test_progress_from_before_an_end_does_not_count_for_a_later_attempt() -> None:
     first, ended = register(kwh=0, state=State.CHARGING), register(kwh=5)
     later = register(kwh=5, state=State.CHARGING)
 
@@ -147,7 +147,7 @@ def test_what_was_reported_before_an_end_counts_no_more_though_it_was_more() -> 
     assert found.forgotten_kwh == 0  # it is the same session
 
 
-def test_each_session_has_its_own_word() -> None:
+def test_each_session_has_its_own_progress() -> None:
     charging = [register(name, 1, State.CHARGING) for name in "abc"]
 
     found, cut = kept(
@@ -165,7 +165,7 @@ def test_each_session_has_its_own_word() -> None:
     assert {one.session_id: attempt_kwh for one, attempt_kwh in cut} == {"b": 2, "c": 3}
 
 
-def test_a_word_of_another_session_of_the_same_name_counts_for_that_alone() -> None:
+def test_progress_of_another_session_with_the_same_id_counts_only_for_that() -> None:
     first, second = register(kwh=1, state=State.CHARGING), register(kwh=0, state=State.CHARGING)
     second.began_at = 2000
 

@@ -77,7 +77,7 @@ def test_a_stopped_session_is_refused_where_full_and_keeps_its_register() -> Non
     assert register.ended_kwh == 2
 
 
-def test_a_higher_target_goes_on_from_the_register_at_the_state_of_charge_that_it_made() -> None:
+def test_a_higher_target_continues_from_the_register_at_the_resulting_state_of_charge() -> None:
     world = World()
     reported = {"battery_kwh": 100.0, "soc": 0.7}  # tapers from 80% on
     register, _ = world.ask("s", 10, 0, PLAIN, **reported)

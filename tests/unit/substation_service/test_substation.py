@@ -37,7 +37,7 @@ def test_load_and_power_follow_the_vehicles() -> None:
     assert (substation.load, substation.power_kw) == (1, 50)
 
 
-def test_a_full_substation_tells_when_its_next_point_frees() -> None:
+def test_a_full_substation_reports_when_its_next_point_frees() -> None:
     substation = make_substation()
     substation.plug_in(Demand(50), now=0)
     substation.plug_in(Demand(20), now=0)

@@ -14,7 +14,9 @@ _HOLD_S = 4
 _LIMIT_MB = 512  # of a substation in docker-compose.yml
 
 
-def test_a_substation_that_is_cut_off_the_network(scene: Scene, world: Containers) -> None:
+def test_a_substation_that_is_disconnected_from_the_network(
+    scene: Scene, world: Containers
+) -> None:
     scene.play(
         f"substation2 disconnected from the network for {_HOLD_S} s",
         lambda: world.part("substation2").disconnect(_HOLD_S),

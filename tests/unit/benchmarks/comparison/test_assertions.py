@@ -54,7 +54,7 @@ def test_a_contender_that_lost_vehicles_is_not_compared_by_time() -> None:
 
 
 @pytest.mark.parametrize("scene", ["steady", "substation_frozen"])
-def test_what_two_runs_of_a_program_differ_by_is_no_difference(scene: str) -> None:
+def test_the_variation_between_two_runs_does_not_count_as_a_difference(scene: str) -> None:
     def runs(mean_s: float) -> dict[str, Figures]:
         return {"ours": make_figures(mean_s=mean_s), "haproxy": make_figures()}
 
@@ -101,7 +101,7 @@ def test_an_haproxy_that_lost_vehicles_is_not_the_better_one() -> None:
     assert (finding.kept, finding.evidence) == (True, "0.500 of haproxy")
 
 
-def test_a_vehicle_lost_where_power_is_shared_is_no_gain() -> None:
+def test_losing_a_vehicle_is_no_gain_if_power_is_shared() -> None:
     assert not of_haproxy(
         ours=make_figures(limit=BOUND, mean_s=1.0, lost=1),
         haproxy=make_figures(limit=BOUND, mean_s=2.0),

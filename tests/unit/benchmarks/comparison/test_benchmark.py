@@ -91,7 +91,7 @@ def test_a_contender_plays_only_the_scenes_that_show_anything_of_it(
     assert "[3/3]" in benchmark.said.replace(" ", "")
 
 
-def test_scenes_that_nobody_plays_are_nothing_to_measure(
+def test_scenes_that_no_contender_plays_are_an_error(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     _have_haproxy(monkeypatch)

@@ -49,7 +49,7 @@ def test_vehicles_without_a_200_are_lost_and_do_not_enter_the_times() -> None:
     assert found.refused_while_free == 0, "both points were taken"
 
 
-def test_a_refusal_beside_a_point_that_was_free_is_counted() -> None:
+def test_a_refusal_while_a_point_was_free_is_counted() -> None:
     seen = run([charge(1, 1.0), charge(2, 0.5, 503)], [attempt(1, 0.0, 1.0)], [])
     assert figures(SCENE, seen).refused_while_free == 1
 

@@ -38,7 +38,7 @@ def cells(text: str, scene: str, contender: str) -> list[str]:
     return [cell.strip() for cell in line.strip("|").split("|")]
 
 
-def test_a_time_of_other_vehicles_stands_in_brackets() -> None:
+def test_a_time_of_other_vehicles_is_in_brackets() -> None:
     text = report.write(SOME)
     assert cells(text, "burst", "the ours")[1:4] == ["0", "0", "1.000"]
     assert cells(text, "burst", "the nginx")[1:4] == ["40", "0", "(0.500)"]

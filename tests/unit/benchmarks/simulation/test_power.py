@@ -91,7 +91,9 @@ def test_least_loaded_carries_what_loads_are_shares_of(results: Results) -> None
 
 
 @pytest.mark.parametrize("scene", [UNLIKE_80, UNLIKE_95], ids=lambda scene: scene.name)
-def test_three_balancers_charge_unlike_substations_vehicles_as_fast_as_one(scene: Scene) -> None:
+def test_three_balancers_charge_vehicles_of_different_substations_as_fast_as_one(
+    scene: Scene,
+) -> None:
     entry = next(one for one in CONTENDERS if one.name == OURS)
 
     def mean_s(balancers: int, seed: int) -> float:

@@ -29,7 +29,7 @@ def test_a_vehicle_that_was_not_charged_is_lost_with_the_reason() -> None:
     assert found.lost == ["EV: no point in time"]
 
 
-def test_an_answer_that_no_substation_stands_for_does_not_add_up() -> None:
+def test_a_response_without_a_substations_record_does_not_add_up() -> None:
     found = reconciliation([reported()], {"substation1": [], "substation2": [attempt()]})
     assert found.unknown_charges == 1
     assert not found.add_up
@@ -59,7 +59,7 @@ def test_energies_that_make_up_for_each_other_do_not_add_up() -> None:
     assert not found.add_up
 
 
-def test_what_a_log_rounds_off_is_no_difference() -> None:
+def test_rounding_in_a_log_is_not_a_difference() -> None:
     assert reconciliation([reported(kwh=5.0004)], {"substation1": [attempt()]}).add_up
 
 
@@ -132,7 +132,7 @@ def test_a_substation_counts_what_it_has_logged_since_it_started() -> None:
     assert miscounts("substation1", counted(), [before_its_start, attempt()]) == []
 
 
-def test_a_count_that_its_log_does_not_tell_of_is_named() -> None:
+def test_a_count_that_is_not_in_the_log_is_named() -> None:
     found = miscounts("substation1", counted(), [attempt(), attempt("more")])
     assert found == [
         "substation1 counts 1 vehicles charged, its log tells of 2",

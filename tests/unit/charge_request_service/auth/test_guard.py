@@ -73,7 +73,7 @@ def test_with_a_key_everything_can_be_had(tmp_path: Path) -> None:
     assert 401 not in {ask(client, *route, headers=BEARER) for route in routes(app)}
 
 
-def test_without_keys_set_nobody_is_asked_for_one() -> None:
+def test_without_configured_keys_no_caller_needs_one() -> None:
     app = app_with()
     client = app.test_client()
 
@@ -159,7 +159,7 @@ def test_the_addresses_of_one_ipv6_network_are_one_caller() -> None:
     assert get("10.0.0.1") == 429
 
 
-def test_a_name_of_elsewhere_is_misdirected_unless_listed_or_keys_are_needed(
+def test_a_foreign_host_name_is_misdirected_unless_listed_or_keys_are_required(
     tmp_path: Path,
 ) -> None:
     def ask_by(name: str, app: ServiceApp, path: str = "/rush-hour") -> int:
@@ -329,7 +329,7 @@ def test_on_loopback_no_key_is_needed(host: str) -> None:
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.2", "grid.example"])  # noqa: S104 - not bound
-def test_beyond_it_keys_are_or_the_words(host: str, tmp_path: Path) -> None:
+def test_beyond_it_keys_or_an_explicit_setting_are_required(host: str, tmp_path: Path) -> None:
     file = tmp_path / "keys"
     file.write_text(LINE)
 

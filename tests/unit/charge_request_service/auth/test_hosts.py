@@ -82,7 +82,7 @@ def test_a_caller_that_asks_by_ever_new_names_takes_no_memory() -> None:
 
 
 @pytest.mark.parametrize("text", ["http://grid.example", "grid.example:80", "*", "a..b", "a b"])
-def test_what_is_no_name_is_refused(text: str) -> None:
+def test_an_invalid_name_is_refused(text: str) -> None:
     with pytest.raises(
         ValueError, match="is not a host name; it takes names without scheme and port"
     ):

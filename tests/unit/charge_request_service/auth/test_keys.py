@@ -34,7 +34,7 @@ def test_an_operators_key_is_reported_by_its_line() -> None:
 
 
 @pytest.mark.parametrize("wrong", ["", "x", "ops", "ключ", "\udc80", "k" * 8000])
-def test_what_is_no_key_has_no_holder(wrong: str) -> None:
+def test_an_invalid_key_has_no_holder(wrong: str) -> None:
     key, line = make_key("ops")
     ring = KeyRing.parse(line)
 
@@ -97,7 +97,7 @@ def test_a_list_that_cannot_be_used_is_refused_by_line_without_showing_it(
 
 
 @pytest.mark.parametrize("name", ["", "a b", "a:b", "a\nb", "n" * 65, "é"])
-def test_a_key_is_not_made_for_what_is_no_name(name: str) -> None:
+def test_no_key_is_made_for_an_invalid_name(name: str) -> None:
     with pytest.raises(KeysError) as raised:
         make_key(name)
     assert str(raised.value) == (
@@ -105,7 +105,7 @@ def test_a_key_is_not_made_for_what_is_no_name(name: str) -> None:
     )
 
 
-def test_what_is_no_name_for_a_key_is_shown_short() -> None:
+def test_an_invalid_name_for_a_key_is_shown_short() -> None:
     with pytest.raises(KeysError, match=f"^'{'n' * 80}' is not a valid name"):
         make_key("n" * 81)
 

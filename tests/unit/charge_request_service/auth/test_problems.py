@@ -41,7 +41,7 @@ def test_who_calls_another_name_is_reported_the_setting_that_lists_names() -> No
     assert f"'{'x' * 80}'" in Misdirected("x" * 81).detail
 
 
-def test_who_is_no_operator_is_reported_what_makes_one() -> None:
+def test_a_caller_that_is_not_an_operator_is_told_what_makes_one() -> None:
     assert OperatorsOnly().detail == (
         "This requires an operator's key: in the key file its line ends in `:operator`."
     )

@@ -59,7 +59,7 @@ def test_beyond_ten_thousand_callers_the_one_not_seen_for_longest_is_forgotten()
 @pytest.mark.parametrize(
     "text", ["many", "0/minute", "-1/minute", "5", "5/fortnight", "5/minute burst 0", "1.5/second"]
 )
-def test_what_is_no_rate_is_refused_with_what_it_takes(text: str) -> None:
+def test_an_invalid_rate_is_refused_with_what_it_takes(text: str) -> None:
     with pytest.raises(ValueError, match="such as `600/minute`") as raised:
         read_rate(text)
     assert str(raised.value) == (

@@ -118,7 +118,7 @@ def test_a_page_whose_name_was_led_here_is_refused_behind_a_proxy_too(
 @pytest.mark.parametrize(
     "origin", ["null", "", "localhost", "file://", "chrome-extension://localhost", "://localhost"]
 )
-def test_an_origin_that_is_no_site_is_refused(origin: str, hosts: Hosts | None) -> None:
+def test_an_invalid_origin_is_refused(origin: str, hosts: Hosts | None) -> None:
     with pytest.raises(CrossSite):
         refuse_cross_site(request_with({"Origin": origin, **JSON}, host=REWRITTEN), hosts)
 

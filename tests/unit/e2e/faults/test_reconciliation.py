@@ -117,7 +117,7 @@ def test_vehicles_that_a_substation_took_in_and_never_counted_are_found() -> Non
         check_counters(page(), after, [], {SUBSTATION: [attempt(1)]})
 
 
-def test_a_part_that_started_anew_is_not_held_to_its_counters() -> None:
+def test_the_counters_of_a_restarted_part_are_not_compared() -> None:
     after = page(charged=7)
     after[SUBSTATION]["process_start_time_seconds"] = 2
 

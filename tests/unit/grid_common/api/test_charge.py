@@ -73,14 +73,14 @@ def test_a_name_has_1_to_64_characters(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["", "x" * 65, "a b", "é", "x\n", "a/b"])
-def test_another_string_is_no_name(name: str) -> None:
+def test_another_string_is_not_an_identifier(name: str) -> None:
     takes = "it takes 1 to 64 characters of A-Z a-z 0-9 . _ : -"
     assert refused(vehicle_id=name).endswith(f"; {takes}")
     with pytest.raises(BadRequest, match=r"session_id: is .*; it takes 1 to 64 characters"):
         SessionRequest.from_document({"session_id": name}, max_kwh=1000)
 
 
-def test_what_is_no_string_is_reported_the_string_that_was_meant() -> None:
+def test_a_value_that_is_not_a_string_is_answered_with_the_string_that_was_meant() -> None:
     letters = "1 to 64 characters of A-Z a-z 0-9 . _ : -"
     assert refused(vehicle_id=7) == f'vehicle_id: is 7; it takes a string, such as "7": {letters}'
     for odd, shown in ((True, "true"), (-1e300, "-1e+300"), (["EV"], "a list")):
@@ -245,7 +245,7 @@ def test_a_body_of_another_type_is_reported_the_header_to_send() -> None:
     )
 
 
-def test_what_stands_in_the_query_is_refused() -> None:
+def test_query_parameters_are_refused() -> None:
     with pytest.raises(BadRequest, match="the field kwh"):
         ChargeRequest.from_request(request(query="kwh=6"), max_kwh=1000)
 
@@ -274,7 +274,7 @@ def test_a_document_has_to_be_declared_as_json() -> None:
     )
 
 
-def test_what_is_no_json_says_where() -> None:
+def test_invalid_json_is_answered_with_the_position_of_the_error() -> None:
     with pytest.raises(BadRequest) as raised:
         parse_body(b'{"kwh": 6,}')
     assert re.fullmatch(

@@ -92,7 +92,7 @@ def test_what_is_meant_is_a_field_that_is_taken_there() -> None:
     [(17, '"17"'), (1.5, '"1.5"'), (-3, '"-3"'), (True, '"EV-31"'), ([17], '"EV-31"'),
      ({}, '"EV-31"'), (10**80, '"EV-31"')],
 )  # fmt: skip
-def test_an_identifier_that_is_no_string_is_reported_so(value: object, example: str) -> None:
+def test_an_identifier_that_is_not_a_string_is_reported(value: object, example: str) -> None:
     [fault] = refused({"vehicle_id": value})
 
     assert fault["field"] == "vehicle_id"

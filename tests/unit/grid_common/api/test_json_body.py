@@ -31,7 +31,7 @@ def test_a_content_type_is_json_where_werkzeug_says_so(content_type: str) -> Non
     assert media_type(environ) == Request(environ).mimetype
 
 
-def test_without_a_content_type_it_is_no_json() -> None:
+def test_without_a_content_type_it_is_not_json() -> None:
     assert not is_json({})
     assert media_type({}) == ""
 

@@ -60,7 +60,7 @@ def test_a_caller_may_prefer_not_to_wait_for_the_end(header: str | None, expecte
 @pytest.mark.parametrize(
     "header", ["wait", "wait=", "wait=soon", "wait=-1", "wait=1e3", "wait=X5", "wait=٣"]
 )
-def test_a_preference_that_is_no_time_is_a_fault(header: str) -> None:
+def test_an_invalid_preference_is_a_fault(header: str) -> None:
     with pytest.raises(BadRequest, match="Prefer"):
         preferred(header.encode().decode("latin-1"))
 
@@ -75,7 +75,7 @@ def test_a_header_made_to_take_long_does_not(header: str) -> None:
     assert time.thread_time() - began < 0.5
 
 
-def test_a_preference_that_is_no_time_is_reported_what_it_takes_and_shown_short() -> None:
+def test_the_fault_of_an_invalid_preference_says_what_it_takes_and_is_short() -> None:
     with pytest.raises(BadRequest) as raised:
         preferred('handling=lenient, wait="2 minutes"')
     assert raised.value.document()["errors"] == [

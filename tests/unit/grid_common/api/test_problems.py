@@ -77,7 +77,7 @@ def test_each_fault_of_a_request_is_reported_in_words_and_by_field() -> None:
 
 
 @pytest.mark.parametrize(("after_s", "reported"), [(-1, "1"), (0, "1"), (1, "1"), (1.01, "2")])
-def test_what_is_not_available_says_when_to_come_back_in_whole_seconds(
+def test_an_unavailable_service_says_when_to_retry_in_whole_seconds(
     after_s: float, reported: str
 ) -> None:
     problem = Unavailable("full", "no point is free", retry_after_s=after_s, session_id="s1")
@@ -103,7 +103,7 @@ def test_an_error_of_the_framework_is_explained_and_keeps_its_headers() -> None:
     assert answer_to(lambda: abort(404))[0].get_json()["title"] == "Not Found"
 
 
-def test_an_error_that_nobody_expected_is_logged_and_not_shown() -> None:
+def test_an_unexpected_error_is_logged_and_not_shown() -> None:
     answer, log = answer_to(raising(RuntimeError("a secret")))
 
     assert answer.status_code == 500

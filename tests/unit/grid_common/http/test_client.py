@@ -185,7 +185,7 @@ def test_a_request_that_the_next_hop_may_have_worked_on_is_sent_once(
         assert it.requests == [2]
 
 
-def test_silence_is_no_closed_connection() -> None:
+def test_silence_does_not_count_as_a_closed_connection() -> None:
     def keep_silent(line: socket.socket) -> bool:
         line.recv(4096)
         return False
@@ -198,7 +198,7 @@ def test_silence_is_no_closed_connection() -> None:
         assert it.requests == [2]
 
 
-def test_where_no_new_connection_can_be_made_something_was_sent_nonetheless() -> None:
+def test_a_failed_retry_counts_as_sent() -> None:
     with hop([answer, disconnect]) as it:
         client = it.client()
         client.request("GET", "/")

@@ -168,7 +168,7 @@ def test_what_follows_a_body_that_is_too_long_does_not_change_its_request() -> N
     assert request.environ["HTTP_HOST"] == "grid"
 
 
-def test_a_header_with_a_name_that_nobody_uses_is_passed_over() -> None:
+def test_a_header_with_an_unusual_name_is_ignored() -> None:
     assert not any("A" * 65 in key for key in environ(HEAD + b"A" * 65 + b": 1\r\n\r\n"))
 
 
@@ -287,7 +287,7 @@ def test_what_waits_behind_a_request_takes_no_more_memory_than_its_bytes() -> No
     ],
     ids=["headers", "a header", "a body"],
 )
-def test_a_reader_tells_how_much_memory_it_takes(data: bytes) -> None:
+def test_a_reader_reports_how_much_memory_it_takes(data: bytes) -> None:
     tracemalloc.start()
     try:
         before = tracemalloc.get_traced_memory()[0]
@@ -362,7 +362,7 @@ def test_a_reader_that_is_closed_needs_no_garbage_collector() -> None:
         (HEAD + b"Transfer-Encoding: chunked\r\n\r\n0\r\n" + b"a: b\r\n" * 8_000, 400),
     ],
 )
-def test_what_is_no_request_is_refused_in_whatever_pieces_it_comes(
+def test_a_malformed_request_is_refused_in_whatever_pieces_it_arrives(
     request_bytes: bytes, status: int
 ) -> None:
     for size in (len(request_bytes), 1000, 7):
@@ -448,7 +448,7 @@ LONG_HOST = (
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_what_is_no_request_is_reported_why_word_for_word(
+def test_the_messages_for_malformed_requests(
     request_bytes: bytes, status: int, detail: str
 ) -> None:
     with pytest.raises(Malformed) as refused:

@@ -90,7 +90,7 @@ def test_an_answer_without_a_body_needs_no_length() -> None:
 @pytest.mark.parametrize(
     "more", [b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nstale", b"x", b"\r\n\r\nHTTP/1.1 2"]
 )
-def test_more_than_the_answer_is_nobodys_answer(more: bytes) -> None:
+def test_bytes_after_the_response_are_no_response(more: bytes) -> None:
     answer, reusable = read(OK + b"Content-Length: 1\r\n\r\n1" + more)
     assert answer is not None
     assert answer.body == b"1"
@@ -131,7 +131,7 @@ def test_a_connection_that_the_other_side_will_close_is_not_used_again() -> None
         b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n",
     ],
 )
-def test_what_is_no_answer_within_bounds_is_refused(answer_bytes: bytes) -> None:
+def test_an_invalid_or_too_large_response_is_refused(answer_bytes: bytes) -> None:
     for size in (len(answer_bytes), 1000, 7):
         with pytest.raises(InvalidResponse):
             read(*[answer_bytes[i : i + size] for i in range(0, len(answer_bytes), size)])
@@ -139,7 +139,7 @@ def test_what_is_no_answer_within_bounds_is_refused(answer_bytes: bytes) -> None
 
 @pytest.mark.parametrize("coding", [b"identity", b"Identity"])
 @pytest.mark.parametrize("length_first", [True, False])
-def test_identity_is_no_coding_and_its_length_counts(coding: bytes, length_first: bool) -> None:
+def test_identity_is_not_a_coding_and_its_length_counts(coding: bytes, length_first: bool) -> None:
     headers = [b"Content-Length: 5\r\n", b"Transfer-Encoding: " + coding + b"\r\n"]
     if not length_first:
         headers.reverse()
@@ -164,7 +164,7 @@ def test_identity_of_no_length_is_whole_at_once() -> None:
     assert reader.feed(head) == UpstreamResponse(200, "", None, b"")
 
 
-def test_what_follows_an_answer_of_identity_is_nobodys_answer() -> None:
+def test_bytes_after_a_response_of_identity_are_no_response() -> None:
     head = OK + b"Transfer-Encoding: identity\r\nContent-Length: 1\r\n\r\n"
     answer, reusable = read(head + b"1HTTP/1.1 200 OK\r\n\r\n")
     assert answer == UpstreamResponse(200, "", None, b"1")
@@ -177,7 +177,7 @@ def test_a_reason_phrase_says_what_it_likes(reason: bytes) -> None:
     assert answer == UpstreamResponse(200, "", None, b"1")
 
 
-def test_where_it_leads_and_how_it_is_packed_is_kept() -> None:
+def test_location_and_content_encoding_are_kept() -> None:
     answer, _ = read(
         b"HTTP/1.1 301 Gone\r\nLocation: /there\r\nContent-Encoding: gzip\r\n"
         b"Content-Length: 1\r\n\r\n1"
@@ -263,7 +263,7 @@ def test_a_body_of_identity_that_comes_in_pieces_ends_with_its_length() -> None:
         ),
     ],
 )
-def test_what_is_no_answer_says_what_is_wrong_with_it(answer_bytes: bytes, why: str) -> None:
+def test_the_messages_for_invalid_responses(answer_bytes: bytes, why: str) -> None:
     with pytest.raises(InvalidResponse) as raised:
         read(answer_bytes)
     assert str(raised.value) == why
@@ -288,7 +288,7 @@ def test_a_body_makes_room_for_itself() -> None:
     assert len(answer.body) == 60_000
 
 
-def test_a_trailer_is_no_header() -> None:
+def test_a_trailer_is_not_a_header() -> None:
     answer, _ = read(
         OK + b"Content-Type: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nContent-Type: b\r\n\r\n"
     )

@@ -160,7 +160,7 @@ def test_every_host_that_passes_can_be_given_to_a_resolver(text: str) -> None:
         ("http://127.1:1", "'http://127.1:1': '127.1' is not an IPv4 address"),
     ],
 )
-def test_a_reason_is_reported_word_for_word(text: str, why: str) -> None:
+def test_the_messages_for_invalid_urls(text: str, why: str) -> None:
     with pytest.raises(ValueError, match="http") as raised:
         parse_http_url(text)
     assert str(raised.value) == why

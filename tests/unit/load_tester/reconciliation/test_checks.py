@@ -118,7 +118,7 @@ def test_vehicles_of_others_that_were_charging_at_the_start_may_end_within_the_r
     assert not check(TEN, 13, 140.0, load=2).in_order
 
 
-def test_the_gateways_counter_alone_tells_of_others_where_there_are_no_decisions() -> None:
+def test_without_decisions_others_are_known_from_the_gateways_counter() -> None:
     reconciliation = check(TEN, 12, 130.0, answers=12)
     assert reconciliation.in_order
     assert found(reconciliation, "gateway")[0] is Verdict.NOTE
@@ -165,9 +165,7 @@ def test_a_substation_that_restarted_leaves_too_few_undecided_and_too_many_an_er
 
 
 @pytest.mark.parametrize(("charged", "verdict"), [(5, "error"), (6, "ok"), (7, "error")])
-def test_substations_that_can_be_read_are_checked_beside_one_that_cannot(
-    charged: int, verdict: str
-) -> None:
+def test_readable_substations_are_checked_even_if_one_is_not(charged: int, verdict: str) -> None:
     charges = [*TEN[:4], *[charge(number, substation="north") for number in range(5, 11)]]
     before = grid({"a": substation(7, 70.0), "b": substation(50, 500.0)})
     after = grid({"a": None, "b": substation(50 + charged, 500.0 + 10 * charged)})
@@ -208,7 +206,7 @@ def test_substations_that_cannot_be_reached_are_said_to_be_so() -> None:
     assert reconciliation.in_order
 
 
-def test_substations_that_do_not_tell_their_energy_are_checked_by_sessions_alone() -> None:
+def test_substations_that_do_not_publish_energy_are_checked_by_sessions_only() -> None:
     reconciliation = check(TEN, 10, None)
     assert reconciliation.in_order
     assert "energy" not in {finding.check for finding in reconciliation.findings}
@@ -234,7 +232,7 @@ def test_an_answer_from_another_substation_than_the_dispatch_is_an_error() -> No
     assert (verdict, text[:10]) == (Verdict.ERROR, "1 vehicles")
 
 
-def test_a_substation_that_calls_itself_otherwise_than_the_balancer_does_is_no_error() -> None:
+def test_a_substation_with_another_name_for_itself_is_not_an_error() -> None:
     renamed = [charge(number, substation="north") for number in range(1, 11)]
     assert check(renamed, 10, 100.0, decisions=records_for(renamed)).in_order
 

@@ -115,7 +115,7 @@ def test_a_sequence_that_has_become_another_decision_means_a_new_balancer(
     assert not records.complete
 
 
-def test_the_last_decision_before_the_run_tells_a_new_balancer_too() -> None:
+def test_the_last_decision_before_the_run_reveals_a_restarted_balancer_too() -> None:
     records = records_of(decision(7, "a", {"a": (0, 4)}), since=7)
     assert (records.total, records.missed) == (0, 0)
     again = decision(7, "a", {"a": (0, 4)})

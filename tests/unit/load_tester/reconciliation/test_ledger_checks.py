@@ -189,7 +189,7 @@ def test_the_other_substations_are_held_against_the_energy_that_was_answered_the
         assert "the other substations delivered 14.000 kWh" in str(reconciliation.findings)
 
 
-def test_a_meter_that_began_anew_is_none() -> None:
+def test_a_meter_that_restarted_is_not_used() -> None:
     before = grid({"a": substation(0, 0.0, meter=500.0), "b": substation(0, 0.0, meter=0.0)})
     after = grid(
         {"a": substation(1, 14.0, started=BEGAN + 1, meter=14.0), "b": substation(0, 0, meter=6.0)}
@@ -203,7 +203,7 @@ def test_a_meter_that_began_anew_is_none() -> None:
     ]
 
 
-def test_pages_of_substations_that_nobody_names_are_compared_in_sum() -> None:
+def test_pages_of_unnamed_substations_are_compared_in_sum() -> None:
     before = grid({"x": substation(0, 0.0, meter=0.0), "y": substation(0, 0.0, meter=0.0)})
     after = grid({"x": substation(2, 13.0, meter=13.0), "y": substation(0, 0, meter=8.0)})
     reconciliation = reconcile(TWO, before, after, None, BEGAN, ledger=ledger_of(rows_of(TWO)))
@@ -262,7 +262,7 @@ def test_many_vehicles_are_reported_by_the_first_few() -> None:
     assert text.endswith(f"{FIRST}, {TAG}000002, {TAG}000003, …")
 
 
-def test_a_try_without_an_answer_may_be_charged_beside_the_one_that_had_one() -> None:
+def test_a_try_without_a_response_may_be_charged_as_well() -> None:
     one = charge(1, tries=2, unanswered=1, energies={"substation1": 10.0})
     rows = [row("session-1", FIRST, substation1=10.0), row("s-2", FIRST, substation1=10.0)]
     reconciliation = check([one], rows, 20.0, 0.0)
@@ -270,7 +270,7 @@ def test_a_try_without_an_answer_may_be_charged_beside_the_one_that_had_one() ->
     assert verdict_of(reconciliation, "meters") is Verdict.OK
 
 
-def test_sessions_of_vehicles_that_were_cut_short_may_go_on() -> None:
+def test_sessions_of_vehicles_that_were_cut_short_may_continue() -> None:
     one = charge(1, outcome=Outcome.CUT_SHORT, keys=1)
     going = {**row("session-1", FIRST, substation1=2.0), "state": "charging"}
     reconciliation = check([one], [going], 3.0, 0.0)

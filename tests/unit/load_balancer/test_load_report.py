@@ -69,5 +69,5 @@ def test_other_makes_may_name_their_gauges_as_on_their_page() -> None:
         named(substation_current_load=1, substation_capacity=4) + ",x" * 5000,
     ],
 )
-def test_what_cannot_be_read_is_passed_over(reported: str) -> None:
+def test_an_unreadable_load_report_is_ignored(reported: str) -> None:
     assert read_reported(reported, GaugeNames()) is None
