@@ -45,11 +45,16 @@ class Mutant:
         """Say what was changed; in mutmut's folder alone."""
         lines = get_diff_for_mutant(self.name, path=f"{self.module}.py").splitlines()[3:]
         was, becomes = (
-            " ".join(line[1:].strip() for line in lines if line.startswith(sign)) for sign in "-+"
+            " ".join(_code(line[1:]) for line in lines if line.startswith(sign)) for sign in "-+"
         )
         module = self.module.replace("/", ".")
         function = self.name.removeprefix(f"{module}.").rpartition("__mutmut_")[0]
         return Change(f"{module}.{_plain(function)}", was, becomes)
+
+
+def _code(line: str) -> str:
+    """Leave out the comment, which is reworded while the code stays."""
+    return line.partition("  # ")[0].strip()
 
 
 def _plain(mangled: str) -> str:

@@ -91,7 +91,7 @@ PROJECT = {
 
         class Substation:
             def is_full(self, load):
-                if load >= 4:
+                if load >= 4:  # all are taken: no part of a change
                     return True
                 return False
         """,

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from grid_common.names import choose_family, listens, resolve
+from grid_common.names import choose_family, is_address, listens, resolve
 
 
 def test_ipv4_comes_before_ipv6_and_addresses_are_sorted_without_repeats(
@@ -103,3 +103,11 @@ def test_names_are_looked_up_for_tcp_and_tried_within_the_time_given(
         ("substation1", 5002, {"type": socket.SOCK_STREAM}),
         (("10.0.0.1", 5002), 0.5),
     ]
+
+
+@pytest.mark.parametrize(
+    ("host", "is_one"),
+    [("10.0.0.1", True), ("fd00::1", True), ("substation2", False), ("10.0.0.1:5002", False)],
+)
+def test_an_address_is_told_from_a_name(host: str, *, is_one: bool) -> None:
+    assert is_address(host) is is_one

@@ -199,6 +199,24 @@ def test_a_setting_without_a_description_has_an_empty_one() -> None:
     assert rows(Bare)[-1] == ("BARE", "1", "")
 
 
+def test_a_default_is_shown_without_digits_that_say_nothing() -> None:
+    class Timed(ServiceSettings):
+        timeout_s: float = 60.0
+
+    assert rows(Timed)[-1] == ("TIMEOUT_S", "60", "")
+
+
+def test_of_two_settings_that_may_be_meant_the_nearer_one_is_named() -> None:
+    class Alike(ServiceSettings):
+        poll_interval_s: float = 1.0
+        poll_intervals_s: float = 1.0
+
+    assert misspelt(Alike, ["POLL_INTERVALS_SS", "POL_INTERVAL_S"]) == {
+        "POLL_INTERVALS_SS": "POLL_INTERVALS_S",
+        "POL_INTERVAL_S": "POLL_INTERVAL_S",
+    }
+
+
 def test_a_misspelt_setting_is_reported_from_those_of_other_services() -> None:
     variables = ["TIME_SCALES", "time_scal", "TIME_SCALE", "time_scale", "PATH", "PORT\udcff", ""]
     found = misspelt(substation_service.settings.Settings, variables)

@@ -93,6 +93,7 @@ def test_one_address_behind_two_names_is_the_first_ones_and_a_fault_of_the_secon
     ]
     fault = "resolves to http://10.0.0.1:5002, which is substation1 already: remove one of them"
     assert [one.fault for one in known] == [None, fault, None]
+    assert [one.entry for one in known] == [ONE, TWO, TWO]
 
 
 def test_an_ipv6_address_is_put_in_brackets() -> None:

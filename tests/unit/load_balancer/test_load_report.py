@@ -71,3 +71,22 @@ def test_other_makes_may_name_their_gauges_as_on_their_page() -> None:
 )
 def test_an_unreadable_load_report_is_ignored(reported: str) -> None:
     assert read_reported(reported, GaugeNames()) is None
+
+
+FREE = named(substation_current_load=1, substation_capacity=4)
+
+
+@pytest.mark.parametrize(
+    ("reported", "is_read"),
+    [
+        (FREE, True),
+        (f"{FREE}, other=1", True),
+        (f"{FREE},named_metrics.other=1=2", False),
+        (f"{FREE},".ljust(len("TEXT ") + 4096, "x"), True),
+        (f"{FREE},".ljust(len("TEXT ") + 4097, "x"), False),
+    ],
+)
+def test_what_else_a_substation_tells_is_passed_over_unless_it_is_broken_or_too_long(
+    reported: str, *, is_read: bool
+) -> None:
+    assert (read_reported(reported, GaugeNames()) is not None) is is_read

@@ -90,3 +90,56 @@ def test_the_version_of_what_is_held_rises_with_each_vehicle_that_comes_or_leave
     versions.append(grid.pool.held_version)
     assert grid.pool.holds() == {}
     assert versions == sorted(set(versions))
+
+
+def test_a_balancer_that_reports_is_none_of_those_whose_vehicles_are_guessed() -> None:
+    grid = Grid(100, balancers=3)
+    substation = grid.substation("a")
+    others = [substation.others]
+    for name in "pqr":
+        grid.pool.peer_holds(name, {}, grid.now)
+        others.append(substation.others)
+    for name in "rqp":
+        grid.pool.forget_peer(name)
+        others.append(substation.others)
+    assert others == [2, 1, 0, 0, 0, 1, 2]
+
+
+def test_each_balancer_is_counted_by_its_own_report() -> None:
+    grid = Grid(8)
+    substation = grid.substation("a")
+    for name, vehicles in (("p", 3), ("q", 2), ("p", 1)):
+        grid.pool.peer_holds(name, {substation.address: vehicles}, grid.now)
+    assert substation.load == 3
+
+    grid.pool.forget_peer("p")
+    grid.poll("a", load=2)
+    assert substation.load == 2
+
+
+def test_a_report_says_whether_it_changes_what_is_known_of_a_substation() -> None:
+    substation = Grid(8).substation("a")
+    assert [substation.peer_holds("p", vehicles) for vehicles in (1, 1, 2)] == [True, False, True]
+    assert substation.peers.now == 2
+
+
+def test_a_vehicle_that_waits_goes_as_soon_as_another_balancer_reports_a_point_free() -> None:
+    grid = Grid(1)
+    substation = grid.substation("a")
+    grid.pool.peer_holds("p", {substation.address: 1}, grid.now)
+    grid.poll("a", load=1)
+    waiting = grid.arrive()
+    assert grid.where(waiting) is None
+
+    grid.pool.peer_holds("p", {}, grid.now)
+
+    assert grid.where(waiting) == "a"
+
+
+def test_what_an_answer_tells_of_a_substation_is_as_old_as_the_answer() -> None:
+    grid = Grid(8)
+    queued = grid.arrive()
+    assert queued.dispatch is not None
+    grid.pass_time(1.0)
+    grid.pool.completed(queued.dispatch, grid.now, Reading(load=5, capacity=8))
+    assert grid.substation("a").gauge_age_s(grid.now) == 0

@@ -134,3 +134,12 @@ def test_a_session_that_is_amended_by_next_to_nothing_gets_it_after_that_and_not
     assert one.delivered_kwh(360.0) == 0.001
     assert one.ends == math.nextafter(360.0, math.inf)
     assert one.delivered_kwh(one.ends) == one.demand.kwh == math.nextafter(0.001, 1)
+
+
+def test_a_vehicle_whose_taper_begins_at_once_has_the_peak_that_it_drew() -> None:
+    one = charging(Demand(6, 50, 60, 0.8))
+    first_kw = one.cap_kw(0)
+
+    one.advance(one.cap_changes)
+
+    assert one.peak_power_kw == first_kw < 50

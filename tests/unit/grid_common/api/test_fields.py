@@ -171,6 +171,11 @@ def test_a_long_query_is_not_echoed(query: str) -> None:
     assert all(not re.search("x{50}", fault["detail"]) for fault in found)
 
 
+def test_of_an_encoded_name_in_the_query_the_first_64_characters_count() -> None:
+    assert "the field kwh" in in_query("%6B%77%68" + "%5F" * 70)[0]["detail"]
+    assert "the field kwh" not in in_query("%5F" * 70 + "%6B%77%68")[0]["detail"]
+
+
 class Amount(BaseModel):
     """A body with one field."""
 

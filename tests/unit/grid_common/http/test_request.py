@@ -498,6 +498,18 @@ def test_a_body_in_too_many_chunks_is_reported_so() -> None:
     assert raised.value.detail == "The body comes in over 1000 chunks."
 
 
+def test_the_wrapping_of_chunks_may_be_as_long_as_its_limit() -> None:
+    assert read(HEAD + CHUNKED + b"0" * 32_768) == []
+    with pytest.raises(Malformed):
+        read(HEAD + CHUNKED + b"0" * 32_769)
+
+
+def test_of_chunks_that_are_too_long_the_app_gets_none() -> None:
+    [request] = read(HEAD + CHUNKED + b"1\r\nx\r\n40\r\n" + b"x" * 64)
+    assert request.environ["CONTENT_LENGTH"] == "65"
+    assert request.environ["wsgi.input"].read() == b""
+
+
 def test_a_body_may_be_as_long_as_the_limit() -> None:
     whole = b"x" * BODY_LIMIT
     assert body(HEAD + b"Content-Length: %d\r\n\r\n" % BODY_LIMIT + whole) == whole

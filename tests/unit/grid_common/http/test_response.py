@@ -185,6 +185,15 @@ def test_location_and_content_encoding_are_kept() -> None:
     assert answer == UpstreamResponse(301, "", None, b"1", "/there", "gzip")
 
 
+def test_what_the_other_side_tells_of_its_load_is_kept() -> None:
+    answer, _ = read(
+        OK + b"Endpoint-Load-Metrics: TEXT named_metrics.load=\xe9\r\nContent-Length: 0\r\n\r\n"
+    )
+    assert answer == UpstreamResponse(
+        200, "", None, b"", load_metrics="TEXT named_metrics.load=\xe9"
+    )
+
+
 def test_a_body_beyond_its_limit_is_reported_apart() -> None:
     with pytest.raises(BodyOverLimit, match="its body is over 64 bytes"):
         read(OK + b"Content-Length: 65\r\n\r\n" + b"x" * 65)

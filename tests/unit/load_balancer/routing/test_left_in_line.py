@@ -21,8 +21,12 @@ UNREPORTED = Demand(15)
 class TwoKinds(Grid):
     """A fast substation `a` with one point, a slow one `b` with plenty, at a time scale of 360."""
 
-    def __init__(self, fast_points: int = 1, slow_points: int = 20) -> None:
-        super().__init__(fast_points, slow_points, policy="earliest-finish")
+    def __init__(
+        self, fast_points: int = 1, slow_points: int = 20, *, most_walked: int = 32
+    ) -> None:
+        super().__init__(
+            fast_points, slow_points, policy="earliest-finish", most_walked=most_walked
+        )
         self.refresh()
 
     def refresh(self, foreign: int = 0) -> None:
@@ -228,8 +232,9 @@ def test_however_many_wait_a_few_are_looked_at_for_each_that_goes(
     assert len(looked_at) == MAX_LEFT_IN_LINE + 1
 
 
-def test_at_its_last_call_one_that_is_left_in_line_takes_what_is_free() -> None:
-    grid, _ = fast_point_taken()
+@pytest.mark.parametrize("most_walked", [32, 0])
+def test_at_its_last_call_one_that_is_left_in_line_takes_what_is_free(most_walked: int) -> None:
+    grid, _ = fast_point_taken(most_walked=most_walked)
     queued = grid.arrive(demand=FAST)
     assert grid.where(queued) is None
     grid.pool.last_call(queued, grid.now)
@@ -255,6 +260,16 @@ def test_the_last_call_finds_nothing_where_nothing_is_free() -> None:
     queued = grid.arrive(demand=FAST, wait_s=0)
     grid.pool.last_call(queued, grid.now)
     assert grid.where(queued) is None
+
+
+def test_the_last_call_finds_nothing_for_one_that_the_free_substation_rejected() -> None:
+    grid, first = fast_point_taken()
+    queued = grid.arrive(demand=FAST)
+    queued.rejected_by.add(grid.substation("b").address)
+    grid.pool.last_call(queued, grid.now)
+    assert grid.where(queued) is None
+    grid.complete(first)
+    assert grid.where(queued) == "a"
 
 
 def test_a_substation_that_rejected_a_vehicle_is_not_waited_for() -> None:

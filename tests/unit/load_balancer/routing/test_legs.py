@@ -171,6 +171,18 @@ def test_a_attempt_that_begins_again_reserves_nothing_and_counts_from_its_begin(
     assert legs.reserved_kwh == 0.25
 
 
+def test_energy_is_reserved_where_a_substation_was_lost_and_nowhere_else() -> None:
+    legs = Legs(5.0)
+    legs.begin("a", "A", now=0.0)
+    legs.hear("a", 4.0, now=4.0)
+    legs.hear("b", 0.5, now=4.0, substation="B")
+    assert not legs.is_reserved("a")
+
+    legs.reserve("a", "A", 4.25, 1.0)
+
+    assert [legs.is_reserved(register) for register in "abc"] == [True, False, False]
+
+
 def test_rounding_is_neither_left_over_nor_too_much() -> None:
     legs = Legs(0.3)
     for register in "abc":

@@ -2,7 +2,10 @@
 
 from math import inf
 
-from load_balancer.routing.queue import QueuedSession
+import pytest
+
+from load_balancer.routing.policy import Candidate
+from load_balancer.routing.queue import Dispatch, QueuedSession
 from tests.unit.load_balancer.routing.grid import TEN_KWH, Grid
 
 
@@ -38,6 +41,95 @@ def test_one_that_is_attached_during_a_poll_is_not_counted_twice_after_it() -> N
     grid.poll_ends("a", load=1)
 
     assert (grid.substation("a").own, grid.substation("a").foreign) == (1, 0)
+
+
+def test_the_decision_of_one_that_is_attached_shows_its_substation_as_it_stands() -> None:
+    grid = Grid(4, 4)
+    grid.complete(grid.arrive())
+    grid.poll("a", load=2)
+    grid.pass_time(0.25)
+    told: list[Dispatch] = []
+    found = queued(grid)
+    found.on_dispatch = told.append
+
+    grid.pool.attach(found, grid.substation("a"), grid.now)
+
+    address = grid.substation("a").address
+    decision = grid.decisions[-1]
+    assert decision.candidates == (Candidate(address, "a", 2, 4, 0.5, 0.25, last_chosen=1),)
+    assert decision.ineligible == ()
+    assert told == [found.dispatch]
+
+
+def test_one_can_be_attached_at_a_substation_that_was_not_polled_yet() -> None:
+    grid = Grid()
+    grid.know("a")
+    found = queued(grid)
+
+    grid.pool.attach(found, grid.substation("a"), grid.now)
+
+    [candidate] = grid.decisions[-1].candidates
+    assert (candidate.load, candidate.capacity, candidate.score) == (0, 1, 0)
+
+
+def test_one_that_was_attached_waits_in_the_order_of_arrival_once_it_is_stopped() -> None:
+    grid = Grid(1)
+    grid.poll("a", load=2)
+    before = [grid.arrive(f"EV-{number}") for number in range(3)]
+    found = queued(grid)
+    grid.pool.attach(found, grid.substation("a"), grid.now)
+    after = grid.arrive("late")
+    assert found.dispatch is not None
+
+    grid.pool.stopped(found.dispatch, grid.now, goes_on=True)
+
+    assert list(grid.pool.waiting) == [*before, found, after]
+
+
+def test_all_that_are_attached_are_no_longer_foreign() -> None:
+    grid = Grid(4)
+    grid.poll("a", load=3)
+    for _ in range(2):
+        grid.pool.attach(queued(grid), grid.substation("a"), grid.now)
+
+    assert (grid.substation("a").own, grid.substation("a").foreign) == (2, 1)
+
+
+@pytest.mark.parametrize(("attached", "foreign"), [(1, 2), (2, 1), (3, 0)])
+def test_those_that_are_attached_during_a_poll_are_among_those_that_it_shows(
+    attached: int, foreign: int
+) -> None:
+    grid = Grid(4)
+    grid.poll_begins("a")
+    for _ in range(attached):
+        grid.pool.attach(queued(grid), grid.substation("a"), grid.now)
+    grid.poll_ends("a", load=3)
+
+    assert (grid.substation("a").own, grid.substation("a").foreign) == (attached, foreign)
+
+
+def test_each_one_that_was_stopped_early_is_counted() -> None:
+    grid = Grid(2)
+    for vehicle in (grid.arrive("first"), grid.arrive("second")):
+        assert vehicle.dispatch is not None
+        grid.pool.stopped(vehicle.dispatch, grid.now, goes_on=True)
+
+    assert grid.pool.failovers["stopped"] == 2
+
+
+def test_what_one_that_was_stopped_early_had_still_to_get_is_no_longer_drawn() -> None:
+    grid = Grid(2)
+    power = {"point_power_kw": 50.0, "committed_power_kw": 0.0, "remaining_energy_kwh": 0.0}
+    grid.poll("a", **power)
+    stopped = grid.arrive()
+    grid.pass_time(1.0)
+    assert stopped.dispatch is not None
+
+    grid.pool.stopped(stopped.dispatch, grid.now, goes_on=False)
+
+    supply = grid.substation("a").supply(grid.now)
+    assert supply is not None
+    assert (supply.sessions, supply.committed_kw) == (0, 0)
 
 
 def test_one_that_was_stopped_early_goes_on_at_its_old_place_and_nobody_is_ejected() -> None:
