@@ -119,8 +119,7 @@ def test_each_one_that_was_stopped_early_is_counted() -> None:
 
 def test_what_one_that_was_stopped_early_had_still_to_get_is_no_longer_drawn() -> None:
     grid = Grid(2)
-    power = {"point_power_kw": 50.0, "committed_power_kw": 0.0, "remaining_energy_kwh": 0.0}
-    grid.poll("a", **power)
+    grid.poll("a", point_power_kw=50.0, committed_power_kw=0.0, remaining_energy_kwh=0.0)
     stopped = grid.arrive()
     grid.pass_time(1.0)
     assert stopped.dispatch is not None
