@@ -217,9 +217,9 @@ def test_a_limit_is_the_same_however_a_request_is_cut(
 
 
 def test_white_space_around_a_value_is_none_of_it() -> None:
-    made = environ(b"GET / HTTP/1.1\r\nHost: \t grid:8080 \t\r\nX-Request-ID: r1 \r\n\r\n")
+    made = environ(b"GET / HTTP/1.1\r\nHost: \t grid:8080 \t\r\nX-Request-ID: X1X \r\n\r\n")
     assert made["HTTP_HOST"] == "grid:8080"
-    assert made["HTTP_X_REQUEST_ID"] == "r1"
+    assert made["HTTP_X_REQUEST_ID"] == "X1X"
 
 
 @pytest.mark.parametrize("behind", [b"\x00", b"no request\r\n\r\n", b"GET / HTTP/9.9\r\n"])
@@ -236,6 +236,26 @@ def test_what_is_behind_a_whole_request_does_not_take_it_away(body: bytes, behin
 
 def test_blank_lines_before_a_request_are_nothing() -> None:
     assert len(read(b"\r\n" * 5_000, b"\r", b"\n" + HEAD + b"\r\n" + b"\r\n" + HEAD + b"\r\n")) == 2
+
+
+@pytest.mark.parametrize("blank", [b"\r\n\r\n", b"\r\n\r\n\r\n", b"\n\n"])
+@pytest.mark.parametrize("cut", [None, 4])
+def test_blank_lines_in_one_piece_with_a_request_are_none_of_it(
+    blank: bytes, cut: int | None
+) -> None:
+    whole = HEAD + b"\r\n"
+    [plain] = read(whole)
+    if cut is None:
+        [behind] = read(blank + whole)
+    else:
+        [behind] = read(blank + whole[:cut], whole[cut:])
+    assert (behind.environ["REQUEST_METHOD"], behind.size) == ("POST", plain.size)
+
+
+def test_of_what_was_read_nothing_is_kept_before_the_next_request() -> None:
+    reader = RequestReader({}, BODY_LIMIT)
+    assert reader.read(HEAD + b"\r\nGET") is not None
+    assert reader.size == len(b"GET")
 
 
 REQUESTS = (
