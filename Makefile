@@ -44,7 +44,7 @@ test-bench: $(VENV)/dev ## Test the benchmark with a short run
 bench: $(VENV)/dev ## Compare this balancer with HAProxy, nginx and Envoy (12 to 18 minutes)
 	@$(BIN)/python -m benchmarks.comparison $(ARGS)
 
-bench-cost: $(VENV)/dev ## Measure the cost of a charge, and of thousands of vehicles held at once (10 minutes)
+bench-cost: $(VENV)/dev ## Measure the cost of a charge, and of thousands of vehicles held at once (15 minutes)
 	@$(BIN)/python -m benchmarks.overhead $(ARGS)
 
 bench-ledger: $(VENV)/dev ## Measure the ledger, make it fail under load, and hold 9,000 vehicles at once (40 minutes; ARGS=--help)

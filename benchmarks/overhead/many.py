@@ -94,6 +94,11 @@ def _missing(balancer: Process, substations: int) -> str | None:
     return None if up >= 0.99 * substations else f"{up} of {substations} are up"
 
 
+def fastest(rounds: Sequence[Many]) -> Many:
+    """Return the round with the highest rate: other work on the machine can only lower it."""
+    return max(rounds, key=lambda row: row.per_s)
+
+
 def kb_for_each(rows: Sequence[Many], policy: str) -> float:
     """Return the memory of an additional substation, beyond the smallest number measured, KB."""
     ordered = sorted((row for row in rows if row.policy == policy), key=lambda row: row.substations)

@@ -59,11 +59,11 @@ def _many(results: Results) -> Iterator[str]:
     yield "## Many substations\n"
     yield (
         f"Charges of no length, {AT_A_TIME} at a time, at substations that answer at once and "
-        "publish their power: one process with an address for each. One run; compare rows of this "
-        "table alone. `python -m benchmarks.overhead --many` measures it by itself. CPU time is "
-        "the "
-        "balancer's, for a charge with the polls of that time, and as a share of a processor where "
-        "nobody charges.\n"
+        "publish their power: one process with an address for each. The fastest of several rounds "
+        "(3 by default), in which the rows take turns; compare rows of this table alone. "
+        "`python -m benchmarks.overhead --many` measures it by itself. CPU time is the balancer's, "
+        "for a charge with the polls of that time, and as a share of a processor where nobody "
+        "charges.\n"
     )
     fewest = {row.policy: row for row in reversed(results.many)}
     yield from table(

@@ -122,12 +122,13 @@ class ResponseReader:
         return self._answer() if self._head_whole and not reported else None
 
     def _answer(self) -> UpstreamResponse:
-        headers = self._headers
+        headers, body = self._headers, bytes(self._body)
+        self._headers, self._body = {}, bytearray()  # a connection may be idle for long
         return UpstreamResponse(
             self._status,
             headers.get(b"content-type", b"").decode("latin-1"),
             _text(headers.get(b"retry-after")),
-            bytes(self._body),
+            body,
             _text(headers.get(b"location")),
             headers.get(b"content-encoding", b"").decode("latin-1"),
             headers.get(b"endpoint-load-metrics", b"").decode("latin-1"),

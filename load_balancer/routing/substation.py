@@ -88,6 +88,41 @@ class HealthCheck:
 class Substation:
     """One address that charges vehicles."""
 
+    # Thousands of them: a dictionary each would take 1.3 KB more.
+    __slots__ = (
+        "__weakref__",
+        "_balancers",
+        "_failed_probes",
+        "_failed_since_poll_began",
+        "_failures",
+        "_health_check",
+        "_misses",
+        "_others_at_poll",
+        "_own_at_reading",
+        "_own_in_poll",
+        "_own_peak_in_poll",
+        "_poll_began",
+        "_trust_s",
+        "_unconfirmed",
+        "accepts",
+        "address",
+        "drained",
+        "energy",
+        "health",
+        "in_flight",
+        "last_chosen",
+        "leaving",
+        "name",
+        "order",
+        "others",
+        "peers",
+        "read_at",
+        "reading",
+        "reason",
+        "takes_none",
+        "warning",
+    )
+
     def __init__(
         self, name: str, address: str, *, balancers: int, health_check: HealthCheck
     ) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks import interruption
 from benchmarks.overhead import choice, cli, report
-from benchmarks.overhead.many import kb_for_each, measure
+from benchmarks.overhead.many import fastest, kb_for_each, measure
 from benchmarks.overhead.results import ChoiceCost, Many, load
 from load_balancer.routing.policies import DEFAULT_POLICY
 
@@ -53,6 +53,11 @@ def test_many_substations_are_shown_beside_the_fewest() -> None:
     reported = report.write(replace(load(cli.RESULTS / "overhead.json"), many=rows))
     assert re.search(r"least-loaded +\| +1,003 \| +2,100 \| +70%", reported)
     assert "least-loaded: 20.0 KB for each substation." in reported
+
+
+def test_of_several_rounds_the_fastest_counts() -> None:
+    rounds = [many("least-loaded", 3, per_s, 40_000_000) for per_s in (2900, 3000, 1200)]
+    assert fastest(rounds) is rounds[1]
 
 
 def test_many_substations_answer_and_the_balancer_reaches_each(tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """Answers from bytes, however they are cut."""
 
+import tracemalloc
+
 import pytest
 
 from grid_common.http.response import (
@@ -302,3 +304,18 @@ def test_a_trailer_is_not_a_header() -> None:
         OK + b"Content-Type: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nContent-Type: b\r\n\r\n"
     )
     assert answer == UpstreamResponse(200, "a", None, b"")
+
+
+def test_an_idle_connection_keeps_nothing_of_its_last_response() -> None:
+    reader = ResponseReader()
+    size = 500_000
+    tracemalloc.start()
+    try:
+        reader.begin(size)
+        response = reader.feed(OK + b"Content-Length: %d\r\n\r\n" % size + bytes(size))
+        assert response is not None
+        assert len(response.body) == size
+        del response
+        assert tracemalloc.get_traced_memory()[0] < size / 10
+    finally:
+        tracemalloc.stop()

@@ -505,3 +505,7 @@ def test_a_substation_that_was_never_read_has_no_vehicle() -> None:
     grid = Grid(4, balancers=3)
     grid.know("a", "z")
     assert (grid.substation("z").foreign, grid.substation("z").load) == (0, 0)
+
+
+def test_thousands_of_substations_need_no_dictionary_each() -> None:
+    assert not hasattr(Grid(8).substation("a"), "__dict__")
