@@ -170,16 +170,8 @@ class SubstationIndex:
         """
         listed = {
             self._substations[chosen.address],
-            next(
-                substation
-                for *_, substation in reversed(self._open)
-                if substation.address not in barred
-            ),
-            next(
-                substation
-                for *_, substation in reversed(self._open_by_load)
-                if substation.address not in barred
-            ),
+            next(_allowed(reversed(self._open), barred)),
+            next(_allowed(reversed(self._open_by_load), barred)),
         }
         for substation in self._best(barred):
             if len(listed) == MAX_LISTED:
@@ -203,7 +195,7 @@ class SubstationIndex:
 
     def _best(self, barred: Collection[str]) -> Iterator[Substation]:
         """Give those with a free point, the least loaded first."""
-        return (substation for *_, substation in self._open if substation.address not in barred)
+        return _allowed(self._open, barred)
 
     def _open_among(self, addresses: Collection[str]) -> int:
         substations = (self._substations.get(address) for address in addresses)
@@ -231,3 +223,11 @@ class SubstationIndex:
 
 def _order_of(substation: Substation) -> int:
     return substation.order
+
+
+def _allowed(ordered: Iterable[tuple[Any, ...]], barred: Collection[str]) -> Iterator[Substation]:
+    """Give the substations of a list, without those that are barred; few vehicles bar any."""
+    substations = (place[-1] for place in ordered)
+    if not barred:
+        return substations
+    return (substation for substation in substations if substation.address not in barred)
