@@ -12,7 +12,7 @@ from grid_common.server import Server
 _LEDGER_PATIENCE_S = 30.0
 
 
-def _tell(text: object) -> None:
+def _print(text: object) -> None:
     sys.stderr.write(f"charge_request_service: setting LEDGER_URL: {text}\n")
 
 
@@ -21,10 +21,10 @@ try:
     prepare(
         read_ledger_url(settings.ledger_url),
         patience_s=_LEDGER_PATIENCE_S,
-        tell=lambda why: _tell(f"{why}; trying again for {_LEDGER_PATIENCE_S:.0f} s"),
+        tell=lambda why: _print(f"{why}; trying again for {_LEDGER_PATIENCE_S:.0f} s"),
     )
 except LedgerUnusable as error:
-    _tell(error)
+    _print(error)
     sys.exit(2)
 
 

@@ -173,7 +173,7 @@ def _add_drain(app: ServiceApp, balancer: Balancers) -> None:
         if not g.operator:
             raise OperatorsOnly
         path = f"/substations/{quote(name, safe='')}/drain"
-        answer = balancer.tell_all(path, request_id=g.request_id, method=request.method)
+        answer = balancer.command_all(path, request_id=g.request_id, method=request.method)
         if answer.status == HTTPStatus.OK:
             drained = request.method == "PUT"
             app.log.warning(

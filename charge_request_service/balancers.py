@@ -253,7 +253,7 @@ class Balancers:
             for url, one in self._known.items()
         ]
 
-    def tell_all(self, path: str, *, request_id: str, method: str) -> UpstreamResponse:
+    def command_all(self, path: str, *, request_id: str, method: str) -> UpstreamResponse:
         """Send a command to every balancer; return the first failure, or a success.
 
         Raises:

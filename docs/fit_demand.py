@@ -1,10 +1,10 @@
 """Fit the load tester's demand to real sessions: `python docs/fit_demand.py energy|mix FILE.csv`.
 
-`energy` fits three families of two parameters each by maximum likelihood (scipy). Among equals in
-parameters the greatest likelihood has the least AIC too, so that is the criterion. The
-Kolmogorov-Smirnov distance, the widest gap between the fitted and the observed share of vehicles,
-tells how good the best is. `mix` fits battery, state of charge and the share of what fits that was
-taken, together.
+`energy` fits three families with two parameters each by maximum likelihood (scipy). With equal
+numbers of parameters the highest likelihood also has the lowest AIC, so it is the criterion. The
+Kolmogorov-Smirnov distance, the maximum difference between the fitted and the observed share of
+vehicles, shows how good the best fit is. `mix` fits the battery, the state of charge and the share
+of the free capacity that was charged together.
 """
 
 import argparse
@@ -22,7 +22,7 @@ sys.path.insert(0, str(ROOT))  # run as a file, the path begins with docs/
 
 from load_tester.trace import TraceError, read_trace  # noqa: E402 - after the path above
 
-# Sessions that `mix` leaves out: outliers, and those whose state of charge tells no battery.
+# `mix` skips outliers, and sessions whose state of charge does not reveal the battery.
 _MAX_KWH = 120.0
 _MIN_RISE = 0.01  # of the state of charge
 _BATTERIES_KWH = (15.0, 200.0)
@@ -31,11 +31,11 @@ _COLUMNS = ("energy_wh", "soc_arrival", "soc_departure")
 
 
 class Fit(NamedTuple):
-    """One family fitted: `parameters` by name, kWh where they have a unit."""
+    """A fit of one family: `parameters` by name, in kWh if they have a unit."""
 
     family: str
     parameters: dict[str, float]
-    aic: float  # Akaike's criterion: less is better
+    aic: float  # Akaike's criterion: lower is better
     median: float
     distance: float  # Kolmogorov-Smirnov, 0 to 1
 
@@ -84,7 +84,7 @@ def _fit(family: str, values: Sequence[float], fitted: Any, **parameters: float)
 
 
 def mean_within(shape: float, scale: float, least: float, most: float) -> float:
-    """Return the mean of a gamma distribution whose draws out of a range are drawn again, kWh."""
+    """Return the mean of a gamma distribution whose draws out of range are repeated, kWh."""
     within = stats.gamma(shape, scale=scale)
     weighted = stats.gamma(shape + 1, scale=scale)
     share = (weighted.cdf(most) - weighted.cdf(least)) / (within.cdf(most) - within.cdf(least))
@@ -92,7 +92,7 @@ def mean_within(shape: float, scale: float, least: float, most: float) -> float:
 
 
 class BatterySession(NamedTuple):
-    """A real session: a battery seen from the plug, its state of charge, the share taken."""
+    """A real session: battery measured at the plug, state of charge, share that was charged."""
 
     battery_kwh: float
     soc: float
@@ -110,7 +110,7 @@ class MixFit(NamedTuple):
 
 
 def read_batteries(path: Path) -> list[BatterySession]:
-    """Read what a file tells of batteries; rows that tell too little are left out.
+    """Read a file's sessions with batteries; rows with too little data are skipped.
 
     Raises:
         OSError: it cannot be read.
@@ -146,7 +146,7 @@ def fit_mix(sessions: Sequence[BatterySession]) -> MixFit:
         ValueError: there are fewer than two.
     """
     if len(sessions) < 2:
-        raise ValueError("a fit needs two sessions at least")
+        raise ValueError("a fit needs at least two sessions")
     battery_kwh, soc, taken = zip(*sessions, strict=True)
     return MixFit(
         len(sessions),
@@ -199,7 +199,7 @@ def _print_mix(options: argparse.Namespace) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print a fit; exit status 2 where the file cannot be read or fitted."""
+    """Print a fit; the exit status is 2 if the file cannot be read or fitted."""
     parser = argparse.ArgumentParser(
         prog="python docs/fit_demand.py",
         description="Fit the load tester's demand to real sessions; see docs/demand.md.",

@@ -1,8 +1,8 @@
-"""Take the pictures of the control room: `python docs/take_pictures.py`.
+"""Takes the screenshots of the control room: `python docs/take_pictures.py`.
 
-They are of real grids with real rush hours, a substation that is really killed, and a limit that is
-really lowered. It takes about three minutes and needs Chromium; with the font Inter installed they
-look as they do in the README.
+They show real grids with real rush hours, a substation that is killed, and a limit that is lowered.
+It takes about three minutes and needs Chromium; with the font Inter installed they look as in the
+README.
 """
 
 import sys
@@ -23,7 +23,7 @@ MANY_POINTS = (4, 8, 12, 6, 10, 4, 8, 16, 6, 12, 4, 60)
 
 
 def main() -> int:
-    """Take them all, and tell where they are."""
+    """Take all screenshots, and print where they are."""
     sys.path.insert(0, str(ROOT))  # run as a file, the path begins with docs/
     from tests.e2e.local.chromium import find_chromium, open_chromium
 
@@ -98,7 +98,7 @@ def take_twelve(browser: Browser) -> None:
 
 
 def open_page(browser: Browser, url: str, viewport: ViewportSize, substations: int) -> Page:
-    """Open the control room in a window of its own."""
+    """Open the control room in a new window."""
     page = browser.new_context(viewport=viewport, reduced_motion="reduce").new_page()
     page.goto(url)
     expect(page.locator('.card[data-health="up"]')).to_have_count(substations)

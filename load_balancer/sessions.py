@@ -169,7 +169,7 @@ class Sessions:
             return
         if led.has_lease():
             with suppress(Unavailable):  # nobody is left to learn its energy
-                self._stop(led, "nobody came back for it")
+                self._stop(led, "no caller returned in time")
         else:  # another balancer may lead it: the grace begins where it is charging
             self._registers.drop(led)
 

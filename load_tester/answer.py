@@ -170,7 +170,7 @@ def _number(value: object) -> float | None:
 
 def _reason(document: Mapping[str, Any]) -> str:
     reason = document.get("reason")
-    return _short(reason) if isinstance(reason, str) else "no reason was told"
+    return _short(reason) if isinstance(reason, str) else "no reason was given"
 
 
 def _problem_text(document: dict[str, Any] | None) -> str:

@@ -1,4 +1,4 @@
-"""Finds the gateway before a run, and waits for one that still starts."""
+"""Finds the gateway before a run, and waits for one that is starting."""
 
 import time
 from collections.abc import Callable
@@ -17,14 +17,13 @@ _PAGE_TIMEOUT_S = 2.0
 _START = "start the grid with `make run` or `docker compose up --wait`, or name another gateway"
 _REMEDIES = {
     FailureKind.UNTRUSTED: "name a file with its issuer's certificate in SSL_CERT_FILE, or give "
-    "--url "
-    "the name that the certificate has",
-    FailureKind.NO_TLS: "give --url with http://, or the port where it speaks TLS",
+    "--url with the name in the certificate",
+    FailureKind.NO_TLS: "give --url with http://, or its TLS port",
 }
 
 
 class NotReached(Exception):
-    """There is no gateway to send vehicles to; the message says why, and the remedy."""
+    """There is no gateway to send vehicles to; the message says why, with the remedy."""
 
 
 class _Fault(NamedTuple):
@@ -34,12 +33,12 @@ class _Fault(NamedTuple):
 
 
 def reach(options: Options, tell: Callable[[str], object]) -> Gateway:
-    """Return the gateway once it can be reached, and is ready where it is waited for.
+    """Return the gateway once it can be reached and, if the options say so, is ready.
 
-    `tell` is given a line that says what is waited for.
+    `tell` is called with a line that says what is missing.
 
     Raises:
-        NotReached: it could not be, in the time that it has.
+        NotReached: it could not be reached in time.
     """
     gateway = Gateway(
         urlsplit(options.url),
@@ -48,7 +47,7 @@ def reach(options: Options, tell: Callable[[str], object]) -> Gateway:
         respond_async=options.respond_async,
         api_key=options.api_key,
     )
-    # Without a wait, what it answers is the run's own matter.
+    # Without a wait, the run itself handles whatever it responds.
     pages = Pages(_PAGE_TIMEOUT_S) if options.wait_for_gateway else None
     deadline = time.monotonic() + options.wait_for_gateway
     reported = False
@@ -71,6 +70,6 @@ def _fault(gateway: Gateway, url: str, pages: Pages | None) -> _Fault | None:
         if pages:
             pages.text(urljoin(f"{url}/", "readyz"))
     except PageMissing as error:
-        # Gateways that others built may not have the page.
+        # Third-party gateways may not have the page.
         return None if error.status == HTTPStatus.NOT_FOUND else _Fault(f"/readyz {error}")
     return None

@@ -1,4 +1,4 @@
-"""A substation over a run, from answers, decisions, samples and its own counters."""
+"""A substation during a run, from responses, decisions, samples and its own counters."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,7 +12,7 @@ from load_tester.vehicle import Charge
 
 @dataclass(frozen=True, slots=True)
 class SubstationSample:
-    """A substation as `GET /substations` showed it; seconds after the start of the run."""
+    """A substation in `GET /substations`; time in seconds since the start of the run."""
 
     time: float
     load: int
@@ -22,7 +22,7 @@ class SubstationSample:
 
 @dataclass(slots=True)
 class GridSamples:
-    """What `GET /substations` showed during a run."""
+    """The contents of `GET /substations` during a run."""
 
     policy: str | None = None
     peak_waiting: int = 0
@@ -31,10 +31,10 @@ class GridSamples:
     addresses: dict[str, str] = field(default_factory=dict)  # name: address
 
     def absorb(self, page: Mapping[str, Any], time: float) -> None:
-        """Take a page in.
+        """Add a page.
 
         Raises:
-            ValueError: not a page of substations at all.
+            ValueError: it is not a page of substations.
         """
         substations = page.get("substations")
         if not isinstance(substations, list):
@@ -67,17 +67,17 @@ class GridSamples:
 
 @dataclass(frozen=True, slots=True)
 class SubstationReport:
-    """One row of the table of substations. None: not known."""
+    """One row of the table of substations. None: unknown."""
 
     name: str
     vehicles: int
     kwh: float
     capacity: int | None
     peak_load: int | None
-    counted: int | None  # sessions that the substation's own counter grew by
+    counted: int | None  # growth of the substation's own counter of sessions
     counted_kwh: float | None
-    ledger_kwh: float | None  # of all sessions of the ledger, anybody's
-    metered_kwh: float | None  # that its meter grew by
+    ledger_kwh: float | None  # of all sessions in the ledger, including those of others
+    metered_kwh: float | None  # growth of its meter
     unhealthy_samples: int
 
 
@@ -87,7 +87,7 @@ def report_substations(
     decisions: DecisionRecords | None,
     reconciliation: Reconciliation,
 ) -> list[SubstationReport]:
-    """Build the table of substations, by name."""
+    """Return the table of substations, by name."""
     vehicles: Counter[str] = Counter()
     energy: defaultdict[str, float] = defaultdict(float)
     for charge in charges:
@@ -130,11 +130,11 @@ def _last(values: Iterable[int | None]) -> int | None:
 
 
 def load_over_time(charges: Sequence[Charge], bins: int, end: float) -> dict[str, list[float]]:
-    """Return each substation's mean load of own vehicles in each of `bins` stretches up to `end`.
+    """Return each substation's mean load by this run's vehicles in `bins` intervals up to `end`.
 
-    From the answers alone, so that it needs neither the balancer's clock nor its word: a vehicle
-    was at its substation for the last `charging_s` seconds before its answer. An answer takes a
-    moment to come back, in which the next vehicle may be at the same point already; so means, not
+    It is computed from the responses only, so it needs neither the balancer's clock nor its data: a
+    vehicle was at its substation for the last `charging_s` seconds before its response. While the
+    response travels, the next vehicle may already be at the same point; so these are means, not
     peaks.
     """
     stays: dict[str, list[tuple[float, float]]] = {}
@@ -150,9 +150,9 @@ def load_over_time(charges: Sequence[Charge], bins: int, end: float) -> dict[str
 
 
 def _mean_load(stays: Sequence[tuple[float, float]], bins: int, width: float) -> list[float]:
-    """Spread each stay over the stretches it touches: whole ones by their ends, to stay linear."""
+    """Distribute each stay over the intervals that it covers, in linear time."""
     load = [0.0] * bins
-    change = [0.0] * (bins + 1)  # of the load in whole stretches
+    change = [0.0] * (bins + 1)  # of the load in complete intervals
     for start, end in stays:
         first = min(bins - 1, int(start / width))
         last = min(bins - 1, int(end / width))

@@ -57,12 +57,12 @@ def create_app(settings: Settings) -> ServiceApp:
         sessions.ended(attempt)
         durations.observe(attempt.charging_s)
         register = attempt.register
-        tell = log.info
+        write = log.info
         if register.reason is not None:
-            tell = partial(tell, reason=register.reason.value)
+            write = partial(write, reason=register.reason.value)
         if register.ended_kwh != attempt.kwh:  # it was here before
-            tell = partial(tell, energy_kwh=round(register.ended_kwh, 3))
-        tell(
+            write = partial(write, energy_kwh=round(register.ended_kwh, 3))
+        write(
             "session ended",
             session_id=register.session_id,
             vehicle_id=register.vehicle_id,

@@ -68,16 +68,16 @@ def _run(segment: Segment, options: Options, console: Console) -> dict[str, obje
     document = report.document(results)
     console.print(report.sentence(document), markup=False)
     if results.troubles:
-        _tell_troubles(results, folder, console)
+        _print_troubles(results, folder, console)
     else:
         shutil.rmtree(folder)
     return document
 
 
-def _tell_troubles(results: Results, folder: Path, console: Console) -> None:
+def _print_troubles(results: Results, folder: Path, console: Console) -> None:
     for line in report.trouble_lines(results.troubles):
         console.print(line, markup=False)
-    for line in evidence.tell(folder, list(results.reckoning.sessions)):
+    for line in evidence.log_lines(folder, list(results.reckoning.sessions)):
         console.print(line, markup=False)
     console.print(f"logs, ledger, journals and all responses: {folder}", markup=False)
 

@@ -9,7 +9,7 @@ _MAX_SESSIONS, _MAX_LINES, _WIDEST = 5, 40, 400
 FAULTS = "faults.log"
 
 
-def tell(folder: Path, sessions: Sequence[str]) -> Iterator[str]:
+def log_lines(folder: Path, sessions: Sequence[str]) -> Iterator[str]:
     """Yield what each part logged about each session, in order, with the faults of that time."""
     faults = _lines(folder / FAULTS)
     for session_id in sessions[:_MAX_SESSIONS]:

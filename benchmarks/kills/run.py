@@ -27,7 +27,7 @@ _READY_WITHIN_S = 60.0
 _CALM_S = (0.0, 0.5)
 _LAST_VEHICLES_S = 180.0
 _SETTLE_S = 5.0
-_TELL_EVERY = 25
+_REPORT_EVERY = 25
 
 
 @dataclass
@@ -75,7 +75,7 @@ class Run:
         """Prepare; logs, ledger and journals go to a directory."""
         self._segment = segment
         self._rate = options.rate
-        self._tells = options.tell
+        self._prints_faults = options.tell
         self._folder = folder
         self._console = console
         self._vehicles: list[Vehicle] = []
@@ -133,15 +133,15 @@ class Run:
         with (self._folder / evidence.FAULTS).open("w", encoding="utf-8") as log:
             while results.kills < self._segment.kills:
                 fault = next(drawn)
-                if self._tells:
+                if self._prints_faults:
                     self._console.print(f"{results.kills:>5}  {fault}", markup=False)
                 line = {"time": datetime.now(UTC).isoformat(), "event": str(fault)}
                 print(json.dumps(line), file=log, flush=True)
                 self._play(testbed, fault, results)
                 results.kills += fault.kills
-                if not self._tells and results.kills >= reported + _TELL_EVERY:
+                if not self._prints_faults and results.kills >= reported + _REPORT_EVERY:
                     reported = results.kills
-                    self._tell(results)
+                    self._print_progress(results)
                 time.sleep(rng.uniform(*_CALM_S))
             for timer in self._timers:
                 timer.join()
@@ -223,7 +223,7 @@ class Run:
             self._vehicles, ledger, registers, silences=self._failures, lease_kwh=LEASE_KWH
         )
 
-    def _tell(self, results: Results) -> None:
+    def _print_progress(self, results: Results) -> None:
         ended = sum(vehicle.state is not None for vehicle in self._vehicles)
         self._console.print(
             f"{results.kills} of {self._segment.kills} killed; {ended} of {len(self._vehicles)} "

@@ -57,7 +57,7 @@ class PooledBalancer:
             on_poll_wanted=self._want_poll,
         )
         if world.scene.balancers > 1:
-            world.timeline.after(self._random.random() * PAUSE_S, self._tell_peers)
+            world.timeline.after(self._random.random() * PAUSE_S, self._report_to_peers)
 
     @property
     def waiting(self) -> int:
@@ -74,16 +74,16 @@ class PooledBalancer:
         """Number of vehicles sent on because their substation failed."""
         return sum(self.pool.failovers.values())
 
-    def _tell_peers(self) -> None:
+    def _report_to_peers(self) -> None:
         """Report this balancer's vehicles to the other balancers, each after its own delay."""
         if self._reported_version != self.pool.held_version:
             self._reported_version = self.pool.held_version
             for peer in self._world.balancers:
                 if peer is not self and isinstance(peer, PooledBalancer):
-                    self._tell(peer)
-        self._world.timeline.after(PAUSE_S * self._random.uniform(1.0, 1.1), self._tell_peers)
+                    self._report_to(peer)
+        self._world.timeline.after(PAUSE_S * self._random.uniform(1.0, 1.1), self._report_to_peers)
 
-    def _tell(self, peer: PooledBalancer) -> None:
+    def _report_to(self, peer: PooledBalancer) -> None:
         held, name = self.pool.holds(), str(id(self))
         self._world.network.carry(lambda: peer.pool.peer_holds(name, held, self._world.now))
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 What = Literal["kill", "freeze", "restart", "slow", "cut"]
 
-# How long each holds, seconds. A substation that is away for over 2 s is lost to the balancer.
+# How long each fault lasts, seconds. The balancer gives up a substation after more than 2 s.
 HOLD_S: dict[What, tuple[float, float]] = {
     "kill": (0.5, 4.0),
     "freeze": (0.5, 5.0),
@@ -16,16 +16,16 @@ HOLD_S: dict[What, tuple[float, float]] = {
     "cut": (0.5, 5.0),
 }
 _OF_LINKS = ("slow", "cut")
-# Of the run, in which the steadfast parts are killed and restarted: early enough for their memory
-# to have filled up with what it keeps (such as the last 4096 decisions) by the second half.
+# Share of the run in which the steadfast parts are killed and restarted: early enough that their
+# bounded memory (such as the last 4096 decisions) is full by the second half.
 _HARSH_SHARE = 0.2
-# From the last fault to the last vehicle: so that the end is not one more fault's aftermath, s.
+# Time from the last fault to the last vehicle, so that the run ends in a recovered state, seconds.
 _CALM_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
 class Injection:
-    """A fault to come. `target` is a part's name; a link is named by the substation at its end."""
+    """A planned fault. `target` is a part's name; a link is named by the substation at its end."""
 
     at_s: float
     what: What
@@ -33,7 +33,7 @@ class Injection:
     hold_s: float
 
     def __str__(self) -> str:
-        """Tell it as a line of a log."""
+        """Return it as a log line."""
         target = f"the link to {self.target}" if self.what in _OF_LINKS else self.target
         return f"{self.what} {target}" + (f" for {self.hold_s:.1f} s" if self.hold_s else "")
 
@@ -49,16 +49,16 @@ def plan(
 ) -> list[Injection]:
     """Draw the faults of a run.
 
-    They are dealt from two shuffled decks: in the first fifth of the run the steadfast parts are
-    killed and restarted, later everything else happens, each kind equally often at each target.
+    In the first fifth of the run the steadfast parts are killed and restarted. All other faults
+    follow in random order, each kind equally often for each target.
 
     Args:
         duration_s: how long vehicles arrive.
-        every_s: from fault to fault.
-        seed: the same one deals the same faults.
+        every_s: time between faults, seconds.
+        seed: the same seed gives the same faults.
         substations: names of the substations.
         proxies: names of the other parts.
-        steadfast: parts that then live on to the end, so that their memory can be followed.
+        steadfast: parts that then live until the end, so that their memory can be tracked.
     """
     rng = random.Random(f"soak/{seed}")
     every: list[tuple[What, str]] = [

@@ -1,4 +1,4 @@
-"""Whether what vehicles were told, what substations logged and what they counted agree. Pure."""
+"""Compares the responses to vehicles with the substations' logs and counters. Pure."""
 
 import csv
 from collections import defaultdict
@@ -14,14 +14,14 @@ AttemptsBySubstation = Mapping[str, Sequence[Attempt]]
 # An answer takes this long from a substation to the vehicle at most, seconds: a fault that takes
 # away one of the hops within it takes the answer with it.
 _ON_ITS_WAY_S = 0.5
-# What an attempt's kWh may differ by between vehicle and substation, which rounds to a thousandth.
+# Maximum difference of an attempt's kWh between vehicle and substation: both round to 0.001 kWh.
 _MAX_OFF_KWH = 0.002
-# What rounding takes from an attempt's kWh in the log, or adds to it, at most.
+# Maximum rounding error of an attempt's kWh in the log.
 _ROUNDED_KWH = 0.0005
 
 
 class Reported(NamedTuple):
-    """What a vehicle was told in the end."""
+    """The final response to a vehicle."""
 
     vehicle_id: str
     outcome: str
@@ -42,22 +42,22 @@ class Injected(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Reconciliation:
-    """What became of the vehicles.
+    """The results of the vehicles.
 
     Attributes:
-        vehicles: those that asked for a charge.
-        charged: those that were told that they are charged.
-        came_again: those that lost their connection or were told to come back, and came again.
-        lost: those that never were charged, with the reason.
-        twice: those that were charged to the end more than once, though nothing excuses it.
-        answer_lost: those charged more than once because a fault took the answer to the first
-            charge away: its substation was behind a cut link when it was charged, or a part on the
-            answer's way was killed just then. Without a ledger that cannot be promised away.
-        kwh_reported: energy that vehicles were told they got, kWh.
-        kwh_logged: energy that the substations' logs tell of those same charges, kWh.
-        unknown_charges: answers for which no substation has logged a charge.
-        otherwise_delivered: vehicles that were told another energy than their substation logged.
-        miscounted: what a part that lives counts otherwise than its log tells.
+        vehicles: number of vehicles.
+        charged: those with a response that they are charged.
+        came_again: those that retried after a lost connection or a refusal.
+        lost: those that were never charged, with the reason.
+        twice: those that were fully charged more than once without an excuse.
+        answer_lost: those that were charged more than once because a fault lost the response to
+            the first charge: its substation was behind a cut link, or a part on the response's
+            path was killed just then. Without a ledger this cannot be prevented.
+        kwh_reported: energy in the responses, kWh.
+        kwh_logged: energy of the same charges in the substations' logs, kWh.
+        unknown_charges: responses without a logged charge.
+        otherwise_delivered: vehicles whose response and log have different energies.
+        miscounted: running parts whose counters differ from their logs.
     """
 
     vehicles: int
@@ -74,7 +74,7 @@ class Reconciliation:
 
     @property
     def add_up(self) -> bool:
-        """Whether answers, logs and counters agree."""
+        """Whether responses, logs and counters agree."""
         return not (self.unknown_charges or self.otherwise_delivered or self.miscounted)
 
 
@@ -102,7 +102,7 @@ def add_up(
     *,
     proxies: Iterable[str],
 ) -> Reconciliation:
-    """Bring the vehicles' side and the substations' side together."""
+    """Compare the vehicles' responses with the substations' logs."""
     charges: dict[str, list[tuple[str, Attempt]]] = defaultdict(list)
     for substation, logged in attempts.items():
         for attempt in logged:
@@ -115,23 +115,23 @@ def add_up(
     otherwise: list[str] = []
     for vehicle_id, found in charges.items():
         answer = answers.get(vehicle_id)
-        # The last one that fits: the same session may have been tried twice at the same substation.
+        # The last match: the same session may have been tried twice at the same substation.
         answered = [one for one in found if answer and _is_of(answer, *one)][-1:]
         known += len(answered)
         for substation, attempt in answered:
             kwh_logged += attempt.delivered_kwh
-            # One by one: in a sum over the whole run, a vehicle's error is next to nothing.
+            # One by one, because a single error would not show in the sum of a run.
             if abs(answers[vehicle_id].kwh - attempt.energy_kwh) > _MAX_OFF_KWH:
                 otherwise.append(
                     f"{vehicle_id} was told {answers[vehicle_id].kwh:g} kWh, {substation} logged "
                     f"{attempt.energy_kwh:g}"
                 )
         if len(found) > 1:
-            # The one that was answered is as it should be; where none was, the last is.
+            # The answered one is expected; if none was answered, the last one.
             kept = (answered or found[-1:])[0]
             extra = [one for one in found if one is not kept]
             excused = all(_was_cut_off(*one, injected, set(proxies)) for one in extra)
-            (answer_lost if excused else twice).append(_tell(vehicle_id, found))
+            (answer_lost if excused else twice).append(_describe(vehicle_id, found))
     return Reconciliation(
         vehicles=len(reported),
         charged=len(answers),
@@ -151,7 +151,7 @@ def _is_of(answer: Reported, substation: str, attempt: Attempt) -> bool:
     return (substation, attempt.session_id) == (answer.substation, answer.session_id)
 
 
-def _tell(vehicle_id: str, found: Sequence[tuple[str, Attempt]]) -> str:
+def _describe(vehicle_id: str, found: Sequence[tuple[str, Attempt]]) -> str:
     return f"{vehicle_id}: " + ", ".join(
         f"{substation} until {attempt.ended:.3f} (session {attempt.session_id})"
         for substation, attempt in found
@@ -161,7 +161,7 @@ def _tell(vehicle_id: str, found: Sequence[tuple[str, Attempt]]) -> str:
 def _was_cut_off(
     substation: str, attempt: Attempt, injected: Sequence[Injected], proxies: set[str]
 ) -> bool:
-    """Tell whether a fault took away the answer to a charge."""
+    """Return whether a fault lost the response to a charge."""
     for one in injected:
         on_the_way = one.inject.target in {substation, *proxies}
         match one.inject.what:
@@ -177,7 +177,7 @@ def _was_cut_off(
 def miscounts(
     substation: str, counters: Mapping[str, float], attempts: Sequence[Attempt]
 ) -> list[str]:
-    """Compare what a substation that lives has counted with what it has logged since it started."""
+    """Compare the counters of a running substation with its log since its start."""
     since = counters["process_start_time_seconds"]
     logged = [attempt for attempt in attempts if attempt.ended > since]
     found = []
@@ -189,15 +189,13 @@ def miscounts(
                 "kWh",
                 "substation_energy_delivered_kwh_total",
                 sum(attempt.delivered_kwh for attempt in those),
-                # and what adding up costs
+                # and the rounding error of the sum
                 _ROUNDED_KWH * len(those) + 1e-6,
             ),
         ):
             count = counters.get(f'{name}{{outcome="{outcome}"}}', 0.0)
             if abs(count - log) > most_off:
-                found.append(
-                    f"{substation} counts {count:g} {what} {outcome}, its log tells of {log:g}"
-                )
+                found.append(f"{substation} counts {count:g} {what} {outcome}, its log has {log:g}")
     arrived = sum(
         value
         for name, value in counters.items()

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from benchmarks.soak.plan import HOLD_S
-from benchmarks.soak.results import BIN_S, MAX_FILES_LEFT, Results, findings, tell_growth
+from benchmarks.soak.results import BIN_S, MAX_FILES_LEFT, Results, findings, format_growth
 from benchmarks.tables import table
 
 PICTURE = "images/soak-memory.svg"
@@ -84,7 +84,7 @@ def _parts(results: Results) -> Iterator[str]:
                 str(sum(life.part == part for life in results.lives)),
                 _mib(half[0].memory) if half else "-",
                 _mib(half[-1].memory) if half else "-",
-                tell_growth(growth) if growth and part in results.steadfast else "-",
+                format_growth(growth) if growth and part in results.steadfast else "-",
                 str(max((sample.files for sample in every), default=0)),
                 str(max((sample.threads for sample in every), default=0)),
             )

@@ -119,13 +119,13 @@ def findings(results: Results) -> Iterator[Finding]:
 def _memory(results: Results, part: str) -> Finding:
     words = f"{part}'s memory is flat"
     growth = results.growth(part)
-    evidence = f"{tell_growth(growth)} MiB in 10 minutes" if growth else "not measured"
+    evidence = f"{format_growth(growth)} MiB in 10 minutes" if growth else "not measured"
     if results.seconds / 2 < MIN_HALF_S:
         return Finding(words, f"{evidence}; too short a run to tell", kept=None)
     return Finding(words, evidence, growth is not None and growth.high < MAX_GROWTH)
 
 
-def tell_growth(growth: Slope) -> str:
+def format_growth(growth: Slope) -> str:
     """Format a growth and its 95% interval, MiB in 10 minutes."""
     mib = [value * 600 / (1 << 20) for value in (growth.estimate, growth.low, growth.high)]
     return f"{mib[0]:+.2f} ({mib[1]:+.2f} to {mib[2]:+.2f})"

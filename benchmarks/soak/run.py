@@ -93,7 +93,7 @@ class Soak:
             self._wait(meter, vehicles, until_s=inject.at_s)
             if not vehicles.running:
                 raise RuntimeError(f"the load tester ended early:\n{vehicles.log_tail()}")
-            self._tell(f"fault {number}/{len(injections)}: {inject}")
+            self._print_progress(f"fault {number}/{len(injections)}: {inject}")
             injected.append(Injected(inject, *testbed.inject(inject)))
         return injected
 
@@ -102,13 +102,13 @@ class Soak:
         while vehicles.running and self._now() < until_s:
             if self._now() - self._reported > _TELL_EVERY_S:
                 self._reported = self._now()
-                self._tell(_last_line(vehicles))
-                self._tell(_use(meter.latest()))
+                self._print_progress(_last_line(vehicles))
+                self._print_progress(_use(meter.latest()))
             time.sleep(_LOOK_EVERY_S)
 
     def _rest(self, meter: Meter, before: Mapping[str, Sample]) -> Mapping[str, Sample]:
         """Wait until every part is at rest as before; return its final state."""
-        self._tell("all vehicles are gone; waiting for connections to close")
+        self._print_progress("all vehicles are gone; waiting for connections to close")
         deadline = time.monotonic() + _KEPT_ALIVE_S
         while True:
             time.sleep(_REST_S)
@@ -159,7 +159,7 @@ class Soak:
         ]
         return add_up(reported, logged, injected, miscounted, proxies=testbed.proxies)
 
-    def _tell(self, text: str) -> None:
+    def _print_progress(self, text: str) -> None:
         minutes, seconds = divmod(max(0, int(self._now())), 60)
         self._console.print(f"{minutes:02}:{seconds:02}  {text}", markup=False, soft_wrap=True)
 

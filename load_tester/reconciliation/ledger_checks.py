@@ -60,7 +60,7 @@ def _differences(charge: Charge, rows: Sequence[Entry]) -> list[tuple[Verdict, s
         if row is not None and row.state != reported:
             found.append((Verdict.ERROR, f"were answered as {reported} but are {row.state} in it"))
         elif row is not None and not _alike(charge.energies, row.energies):
-            found.append((Verdict.ERROR, "were told other energies than it has"))
+            found.append((Verdict.ERROR, "were answered with other energies than it has"))
         elif row is None and reported != "refused":
             found.append((Verdict.ERROR, f"were answered as {reported} but are not in it"))
     charged = sum(one.state == "charged" for one in rows)

@@ -130,7 +130,7 @@ def _power_table(result: Result) -> ReportTable:
     if power is None:
         return ReportTable(title, _SPREAD_COLUMNS, [])
     if power.slowdown is None:
-        note = "The substations' pages do not tell: give --point-power-kw and --time-scale."
+        note = "The substations' pages do not publish it: give --point-power-kw and --time-scale."
     else:
         note = "The fastest point: " + " or ".join(
             f"{point.power_kw:g} kW, {point.time_scale:g} times as fast as real time"
@@ -238,7 +238,7 @@ def _choices_table(result: Result) -> ReportTable:
         return ReportTable("Choices", columns, [row])
     if not records.total:
         return ReportTable("Choices", columns, [Row(("decisions", "none"))])
-    policy = result.recording.samples.policy or "not told"
+    policy = result.recording.samples.policy or "unknown"
     wrong = records.total - records.least_loaded
     rows = [
         Row(

@@ -34,7 +34,7 @@ def in_turn(*draws: Draw) -> Draw:
     return lambda random: [arrival for draw in draws for arrival in draw(random)]
 
 
-def tells_energy_alone(draw: Draw) -> Draw:
+def sends_only_energy(draw: Draw) -> Draw:
     """Let vehicles state neither power nor battery; the substations find out."""
     return lambda random: [
         arrival._replace(demand=Demand(arrival.demand.kwh), is_in_truth=arrival.demand)

@@ -9,8 +9,8 @@ from benchmarks.simulation.power.demand import (
     Draw,
     in_turn,
     misreports,
+    sends_only_energy,
     steady,
-    tells_energy_alone,
 )
 from benchmarks.simulation.scenes import Event, Scene, SubstationSpec
 
@@ -143,7 +143,7 @@ UNREPORTED = _scene(
     "nobody tells its maximum",
     "Unlike substations at 80%; vehicles tell their energy alone.",
     UNLIKE,
-    tells_energy_alone(_load(UNLIKE, 0.8)),
+    sends_only_energy(_load(UNLIKE, 0.8)),
     draws_as=UNLIKE_80.name,
 )
 CUT = _scene(

@@ -110,7 +110,7 @@ def test_evidence_of_a_session_is_what_parts_logged_of_it_and_the_faults_between
     )
     log("grid/balancer.log", at(3, service="balancer", event="dispatched", session_id="s1"))
     log(evidence.FAULTS, at(0, event="too early"), at(5, event="kill balancer"))
-    assert list(evidence.tell(tmp_path, ["s1", "s3"])) == [
+    assert list(evidence.log_lines(tmp_path, ["s1", "s3"])) == [
         "session s1:",
         "  20:00:01.000 gateway: answered {}",
         "  20:00:03.000 balancer: dispatched {}",

@@ -199,7 +199,7 @@ def test_an_answer_says_that_it_was_given_before() -> None:
         ({**CHARGED, "state": "charged", "energy_kwh": 1.0}, Outcome.FAILED, "charged 1 kWh"),
         ({**CHARGED, "state": "stopped", "energy_kwh": 1.0}, Outcome.STOPPED, "no reason"),
         ({"state": "refused", "reason": "no point"}, Outcome.REFUSED, "no point"),
-        ({"state": "refused"}, Outcome.REFUSED, "no reason was told"),
+        ({"state": "refused"}, Outcome.REFUSED, "no reason was given"),
     ],
 )
 def test_a_sessions_state_is_its_end(

@@ -21,7 +21,7 @@ from benchmarks.simulation.power.contenders import (
     LEAST_LOADED,
     OURS,
 )
-from benchmarks.simulation.power.demand import HOUR_S, misreports, steady, tells_energy_alone
+from benchmarks.simulation.power.demand import HOUR_S, misreports, sends_only_energy, steady
 from benchmarks.simulation.power.figures import PowerFigures, rounded
 from benchmarks.simulation.power.runs import SEEDS, Results, Run, contenders, play, runs
 from benchmarks.simulation.power.scenes import (
@@ -182,7 +182,7 @@ def test_some_misreport_and_some_leave_early() -> None:
 
 def test_vehicles_that_tell_their_energy_alone_are_what_they_were() -> None:
     reported, plain = (
-        list(draw(Random(1))) for draw in (tells_energy_alone(steady(20, 50)), steady(20, 50))
+        list(draw(Random(1))) for draw in (sends_only_energy(steady(20, 50)), steady(20, 50))
     )
     assert [one.is_in_truth for one in reported] == [one.demand for one in plain]
     assert {one.demand[1:] for one in reported} == {(None, None, None)}

@@ -135,8 +135,8 @@ def test_a_substation_counts_what_it_has_logged_since_it_started() -> None:
 def test_a_count_that_is_not_in_the_log_is_named() -> None:
     found = miscounts("substation1", counted(), [attempt(), attempt("more")])
     assert found == [
-        "substation1 counts 1 vehicles charged, its log tells of 2",
-        "substation1 counts 5 kWh charged, its log tells of 10",
+        "substation1 counts 1 vehicles charged, its log has 2",
+        "substation1 counts 5 kWh charged, its log has 10",
     ]
 
 
@@ -162,7 +162,7 @@ def test_vehicles_are_counted_to_the_last_one_however_many_they_are() -> None:
     counters, attempts = many(20_000, 0.0)
     assert miscounts("substation1", counters, attempts) == []
     assert miscounts("substation1", counters, attempts[1:])[0] == (
-        "substation1 counts 20000 vehicles charged, its log tells of 19999"
+        "substation1 counts 20000 vehicles charged, its log has 19999"
     )
 
 
