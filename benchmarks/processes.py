@@ -1,11 +1,20 @@
 """The operating system's view of a part's processes."""
 
+from typing import Protocol
+
 import psutil
 
-from local_stack.process import Process
+
+class HasPid(Protocol):
+    """A part that runs as a process."""
+
+    @property
+    def pid(self) -> int:
+        """Process id of its first process."""
+        ...
 
 
-def family(process: Process) -> list[psutil.Process]:
+def family(process: HasPid) -> list[psutil.Process]:
     """Return a process and all its children."""
     top = psutil.Process(process.pid)
     return [top, *top.children(recursive=True)]

@@ -78,7 +78,13 @@ def measure(
 def _grid(kind: str, folder: Path, opened: ExitStack) -> Hops:
     own = folder / kind
     own.mkdir()
-    url = "sqlite://" if kind == MEMORY else opened.enter_context(databases.empty(kind, own))
+    server = opened.enter_context(databases.server()) if kind == databases.POSTGRESQL else None
+    if server is not None:
+        url = server.new_database()
+    elif kind == MEMORY:
+        url = "sqlite://"
+    else:
+        url = opened.enter_context(databases.empty(kind, own))
     grid = Grid(
         own / "grid",
         points=throughput.POINTS,
@@ -87,7 +93,7 @@ def _grid(kind: str, folder: Path, opened: ExitStack) -> Hops:
         gateway_env={"LEDGER_URL": url, "RATE_LIMIT": ""},
     )
     opened.enter_context(grid)
-    return Hops(grid.gateway, grid.balancer, grid.substations)
+    return Hops(grid.gateway, grid.balancer, grid.substations, server)
 
 
 def _rate(kind: str, manner: str, found: dict[tuple[str, str], list[Rush]]) -> Rate:

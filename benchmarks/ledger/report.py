@@ -110,7 +110,7 @@ def _rates(found: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         "charge, in µs.\n"
     )
     yield from table(
-        ("", "charges/s", "of memory's", "p50 ms", "p99 ms", "gateway", "balancer", "substation"),
+        ("", "charges/s", "of memory's", "p50 ms", "p99 ms", *_PARTS_OF_A_CHARGE),
         [
             (
                 f"{one['manner']}, {one['ledger']}",
@@ -118,11 +118,14 @@ def _rates(found: Sequence[Mapping[str, Any]]) -> Iterator[str]:
                 f"{one['share']:.0%}",
                 f"{one['p50_ms']:.1f}",
                 f"{one['p99_ms']:.1f}",
-                *(f"{one['cpu_us'][hop]:.0f}" for hop in ("gateway", "balancer", "substation")),
+                *(f"{one['cpu_us'].get(part, 0):.0f}" for part in _PARTS_OF_A_CHARGE),
             )
             for one in found
         ],
     )
+
+
+_PARTS_OF_A_CHARGE = ("gateway", "balancer", "substation", "database")
 
 
 def _reads(found: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:

@@ -4,17 +4,16 @@ from collections.abc import Iterable
 
 import psutil
 
-from benchmarks.processes import family
-from local_stack.process import Process
+from benchmarks.processes import HasPid, family
 
 
-def cpu_s(processes: Iterable[Process]) -> float:
+def cpu_s(processes: Iterable[HasPid]) -> float:
     """Return the CPU time used by processes, seconds."""
     times = (part.cpu_times() for process in processes for part in family(process))
     return sum(time.user + time.system for time in times)
 
 
-def memory_bytes(processes: Iterable[Process]) -> int:
+def memory_bytes(processes: Iterable[HasPid]) -> int:
     """Return the private memory of processes, bytes; shared memory is not counted."""
     return sum(part.memory_full_info().uss for process in processes for part in family(process))
 

@@ -28,9 +28,8 @@ _Result = TypeVar("_Result")
 
 # How long a row may wait to be written, and a reading to be answered, seconds.
 _PATIENCE_S = 5.0
-# Two commits begin at least so far apart, seconds: with vehicles coming in, each saves the others'.
-# Where nobody waits they are farther apart.
-_COMMIT_PAUSE_S, _LONG_COMMIT_PAUSE_S = 0.005, 0.02
+# Where nobody waits, two commits begin at least so far apart, seconds.
+_LONG_COMMIT_PAUSE_S = 0.02
 # A beginning that nobody waits for is held back for so long, and how often is looked, seconds: one
 # whose end comes meanwhile is written with it.
 _BEGIN_DELAY_S, _BEGIN_LOOK_S = 0.04, 0.02
@@ -105,7 +104,7 @@ class Ledger:
         self._commits: GroupCommit[Job] = GroupCommit(
             self._writing,
             self._writer.write,
-            pause_s=_COMMIT_PAUSE_S,
+            pause_s=self._database.commit_pause_s,
             long_pause_s=_LONG_COMMIT_PAUSE_S,
             committed=self._metrics.committed,
             changed=self._changed,
