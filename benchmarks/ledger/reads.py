@@ -10,15 +10,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlencode
 
 from benchmarks.ledger import databases
 from charge_request_service.auth.keys import make_key
 from charge_request_service.sessions.database import Database, prepare, read_ledger_url
 from charge_request_service.sessions.ledger import now_us
-from charge_request_service.sessions.record import Kind, State, new_session_id
-from charge_request_service.sessions.tables import sessions
+from charge_request_service.sessions.record import Begin, End, Kind, Record, State, new_session_id
+from charge_request_service.sessions.store import Store
 from load_tester.latency import percentile
 from local_stack.grid import Grid, Ports
 from local_stack.process import ROOT
@@ -101,45 +100,54 @@ def _fill(url: str, rows: int) -> list[str]:
     prepare(where)
     database = Database(where)
     began_us, step_us = now_us() - _DAYS * 86_400_000_000, _DAYS * 86_400_000_000 // rows
-    some: list[str] = []
+    store, some = Store(database.dialect), list[str]()
     with database.writer("filler") as connection:
         for first in range(0, rows, _AT_ONCE):
             numbers = range(first, min(rows, first + _AT_ONCE))
             made = [_row(number, began_us + step_us * number) for number in numbers]
             with connection.begin():
-                connection.execute(sessions.insert(), made)
-            some.append(made[0]["session_id"])
+                store.write(connection, made)
+            some.append(made[0].session_id)
     database.close()
     return some
 
 
-def _row(number: int, began_us: int) -> dict[str, Any]:
+def _row(number: int, began_us: int) -> Record:
     state = State.CHARGED
     if number % _REFUSED == 0:
         state = State.REFUSED
     elif number % _STOPPED == 1:
         state = State.STOPPED
     charged = state is not State.REFUSED
-    return {
-        "session_id": new_session_id(began_us // 1000),
-        "vehicle_id": f"EV-{number % _VEHICLES}",
-        "kwh": 6.0,
-        "kind": Kind.PLAIN.value,
-        "owner": _OWNER if number % _OWNED == 0 else _OTHERS,
-        "wait_s": 60.0,
-        "began_us": began_us,
-        "gateway": "filler",
-        "state": state.value,
-        "ended_us": began_us + 1_204_000,
-        "substation": "substation1" if charged else None,
-        "attempts": 1,
-        "waited_s": 0.0,
-        "charging_s": 1.204 if charged else None,
-        "energy_kwh": 6.0 if charged else None,
-        "mean_power_kw": 50.0 if charged else None,
-        "peak_power_kw": 50.0 if charged else None,
-        "status": 200 if charged else 503,
-    }
+    begin = Begin(
+        new_session_id(began_us // 1000),
+        f"EV-{number % _VEHICLES}",
+        kwh=6.0,
+        max_power_kw=None,
+        battery_kwh=None,
+        soc=None,
+        kind=Kind.PLAIN,
+        owner=_OWNER if number % _OWNED == 0 else _OTHERS,
+        key=None,
+        digest=None,
+        wait_s=60.0,
+        began_us=began_us,
+        gateway="filler",
+    )
+    end = End(
+        begin.session_id,
+        state,
+        began_us + 1_204_000,
+        substation="substation1" if charged else None,
+        attempts=1,
+        waited_s=0.0,
+        charging_s=1.204 if charged else None,
+        energy_kwh=6.0 if charged else None,
+        mean_power_kw=50.0 if charged else None,
+        peak_power_kw=50.0 if charged else None,
+        status=200 if charged else 503,
+    )
+    return Record.whole(begin, end)
 
 
 def _measured(callers: "Mapping[str, _Caller]", ids: Sequence[str]) -> Iterator[tuple[str, float]]:

@@ -166,7 +166,9 @@ class Database:
             self._writing = self._sqlite(url, "BEGIN IMMEDIATE")
             self._reading = self._writing if self.in_memory else self._sqlite(url, "BEGIN")
         else:
-            self._writing = self._reading = _postgresql(url)
+            self._writing = _postgresql(url)
+            # One round trip to the server in place of three, for a look-up by name.
+            self._reading = self._writing.execution_options(isolation_level="AUTOCOMMIT")
 
     def writer(self, gateway: str) -> Connection:
         """Connect to write, as the one gateway of that name.
