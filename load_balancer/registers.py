@@ -229,12 +229,12 @@ class Registers:
         if client.register != register:
             self._renamed(register, client.register)
         if sessions is not None:
-            self.hear(client, substation.name, sessions, began)
+            self.hear(client, substation.name, sessions, began - client.progress_age_s)
 
     def hear(
         self, client: SubstationClient, name: str, sessions: dict[str, float], at: float
     ) -> None:
-        """Record a substation's progress, which was requested at this time."""
+        """Record a substation's progress, which was true at this time."""
         register = client.register
         for session_id, kwh in sessions.items():
             led = self.running.get(session_id) or self.ended.get(session_id)

@@ -55,7 +55,8 @@ class Resume:
         silent: list[tuple[Substation, SubstationClient]] = []
         for substation, client, report in answers:
             if isinstance(report, SessionReport):
-                led.legs.hear(client.register, report.kwh, asked_at, substation.name)
+                at = asked_at - report.age_s
+                led.legs.hear(client.register, report.kwh, at, substation.name)
                 if report.state == _CHARGING:
                     charging.append((substation, client))
             elif isinstance(report, UpstreamError) and client.keeps_registers is not False:

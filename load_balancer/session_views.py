@@ -82,7 +82,7 @@ def _ask(led: LedSession, registers: Registers) -> SessionReport | None:
     except UpstreamError:
         return None
     if report is not None:
-        led.legs.hear(client.register, report.kwh, asked_at)
+        led.legs.hear(client.register, report.kwh, asked_at - report.age_s)
     return report
 
 

@@ -51,6 +51,7 @@ class SessionReport(NamedTuple):
     kwh: float
     power_kw: float | None = None
     ends_in_s: float | None = None
+    age_s: float = 0.0  # of its energy, when it was queried
 
 
 class SubstationClient:
@@ -64,6 +65,7 @@ class SubstationClient:
         self.keeps_registers: bool | None = None  # None: not known yet
         self.is_known = False  # the two above are valid, unless it has restarted since
         self.progress_cpu_s = 0.0  # CPU time to read its last progress
+        self.progress_age_s = 0.0  # age of the energies in it, when it was queried
         self._upstream = upstream
         self.promised_s = owner.interval_s  # time between signs of life, as of the last charge
         self._promises = owner
@@ -126,11 +128,12 @@ class SubstationClient:
             return None
         if len(sessions) > _MAX_REPORTED:
             raise ProtocolError(f"its progress has over {_MAX_REPORTED:,} sessions")
+        self.progress_age_s = _age_s(document)
         register = document.get("register")
         if isinstance(register, str) and 0 < len(register) <= 64:
             self.register = register
         self.keeps_registers = self.is_known = True
-        return {key: kwh for key, kwh in sessions.items() if _is_energy(kwh)}
+        return {key: kwh for key, kwh in sessions.items() if _is_amount(kwh)}
 
     def ask(self, session_id: str, within_s: float) -> SessionReport | None:
         """Query its report of a session; None if it does not know it.
@@ -172,15 +175,24 @@ def _report(answer: UpstreamResponse) -> SessionReport | None:
     if answer.status == 404:
         return None
     document = _document(answer) if answer.status == 200 else None
-    if document is None or not _is_energy(document.get("energy_kwh")):
+    if document is None or not _is_amount(document.get("energy_kwh")):
         raise ProtocolError(f"answered {answer.status} when asked for a session")
     reported: list[Any] = [document.get(name) for name in ("power_kw", "predicted_s")]
-    power_kw, ends_in_s = (float(value) if _is_energy(value) else None for value in reported)
+    power_kw, ends_in_s = (float(value) if _is_amount(value) else None for value in reported)
     state = document.get("state", document.get("status"))
-    return SessionReport(str(state), float(document["energy_kwh"]), power_kw, ends_in_s)
+    return SessionReport(
+        str(state), float(document["energy_kwh"]), power_kw, ends_in_s, _age_s(document)
+    )
 
 
-def _is_energy(value: Any) -> bool:
+def _age_s(document: dict[str, Any]) -> float:
+    age_s = document.get("age_s", 0)
+    if not _is_amount(age_s):
+        raise ProtocolError(f"its age_s is {age_s!r:.40}, and not a number of seconds")
+    return float(age_s)
+
+
+def _is_amount(value: Any) -> bool:
     return (
         isinstance(value, int | float)
         and not isinstance(value, bool)

@@ -56,9 +56,13 @@ class NoJournal:
         """Return True: there is nothing to wait for."""
         return True
 
-    def reportable(self, reported: Reported) -> Reported:
+    def reportable(self, reported: Reported, _now: float) -> Reported:
         """Return what may be reported: all of it."""
         return reported
+
+    def age_s(self, _register: Register, _now: float) -> float:
+        """Return 0: what is reported of a register is never old."""
+        return 0.0
 
     def close(self) -> None:
         """Do nothing."""
@@ -69,7 +73,8 @@ class _Batch:
 
     def __init__(self) -> None:
         self.registers: dict[Register, None] = {}
-        self.progress: dict[Register, float] = {}
+        self.ended_kwh: dict[Register, float] = {}  # of its registers, as written
+        self.progress: dict[Register, tuple[float, float]] = {}  # kWh, and when that was true
         self.over = Event()
         self.is_kept = False
 
@@ -146,15 +151,19 @@ class Journal(NoJournal):
         """Wait until all noted changes are on disk; return False if they may not be."""
         return self._commit(_PATIENCE_S)
 
-    def reportable(self, reported: Reported) -> Reported:
+    def reportable(self, reported: Reported, now: float) -> Reported:
         """Return which kWh of these registers may be reported: those on disk, after a commit.
 
-        If the commit fails, these are the values reported before.
+        If the commit fails, these are the values reported before; `age_s` returns how old they are.
+
+        Args:
+            reported: the kWh of each register.
+            now: when that was its energy.
         """
         batch = self._batch
         for register, kwh in reported:
             if register.charging is not None:
-                batch.progress[register] = kwh
+                batch.progress[register] = kwh, now
                 if not register.noted:
                     batch.registers[register] = None
         if not (batch.progress or batch.registers) and self._in_flight is None:
@@ -162,6 +171,12 @@ class Journal(NoJournal):
         if self._commit(_POLL_PATIENCE_S):
             return reported
         return [(register, register.reported_kwh) for register, _ in reported]
+
+    def age_s(self, register: Register, now: float) -> float:
+        """Return how old the kWh are that may be reported of a register, seconds; 0 if final."""
+        if register.charging is None and register.reported_kwh >= register.ended_kwh:
+            return 0.0
+        return max(0.0, now - register.reported_at)
 
     def close(self) -> None:
         """Write what is pending when the process ends and its event loop no longer runs."""
@@ -254,10 +269,11 @@ class Journal(NoJournal):
 
     def _kept(self, batch: _Batch, took_s: float) -> None:
         batch.is_kept = True
-        for register, kwh in batch.progress.items():
+        for register, (kwh, at) in batch.progress.items():
+            if kwh >= register.reported_kwh:
+                register.reported_kwh, register.reported_at = kwh, max(register.reported_at, at)
+        for register, kwh in batch.ended_kwh.items():
             register.reported_kwh = max(register.reported_kwh, kwh)
-        for register in batch.registers:
-            register.reported_kwh = max(register.reported_kwh, register.ended_kwh)
         self._on_commit(len(batch.registers), took_s)
         if self._error_since is not None:
             failed_s = round(time.monotonic() - self._error_since, 3)
@@ -268,9 +284,11 @@ class Journal(NoJournal):
         document: dict[str, Any] = {"at": self._epoch_s + time.monotonic()}
         if batch.registers:
             document["registers"] = self._rows(batch.registers)
+            # One may end, or begin again, while this is being written.
+            batch.ended_kwh = {one: one.ended_kwh for one in batch.registers}
         if batch.progress:
             document["progress"] = {
-                one.session_id: kwh for one, kwh in batch.progress.items() if one.charging
+                one.session_id: kwh for one, (kwh, _) in batch.progress.items() if one.charging
             }
         return document
 

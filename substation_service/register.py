@@ -52,6 +52,7 @@ class Register:
         number: increases with each plug-in and each end.
         reported_kwh: the value last reported and journaled; reported while the journal cannot be
             written.
+        reported_at: when that was its energy, by the clock.
         request_id: of the last call that asked for it, for the log.
         noted: whether the journal has recorded that it is charging, with this target.
     """
@@ -71,6 +72,7 @@ class Register:
         "owner",
         "peak_power_kw",
         "reason",
+        "reported_at",
         "reported_kwh",
         "request_id",
         "session_id",
@@ -98,6 +100,7 @@ class Register:
         self.peak_power_kw = 0.0
         self.number = 0
         self.reported_kwh = 0.0
+        self.reported_at = 0.0
         self.request_id = ""
         self.noted = False
 

@@ -264,6 +264,7 @@ class Registers:
         self.forgotten_kwh = self._past_kwh = forgotten_kwh
         for register in registers:
             self._past_kwh += register.ended_kwh
+            register.reported_kwh = register.ended_kwh
             self._keep(register)
 
     def _amend(self, register: Register, target_kwh: float, now: float) -> None:
@@ -290,7 +291,7 @@ class Registers:
             self._ended.pop(session.session_id, None)
             register.vehicle_id, register.target_kwh = session.vehicle_id, session.kwh
             register.ended_at = register.grace_s = register.owner = None
-        register.reported_kwh = register.ended_kwh
+        register.reported_kwh, register.reported_at = register.ended_kwh, now
         register.charging, register.noted = charging, False
         register.state, register.reason = _CHARGING, None
         self._numbers += 1

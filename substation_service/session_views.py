@@ -35,6 +35,11 @@ _OWNER = {
     "schema": {"type": "string", "pattern": "^[A-Za-z0-9._:-]{1,64}$"},
 }
 _SECONDS = {"type": "string", "pattern": r"^[0-9]{1,4}(\.[0-9]{1,9})?$"}
+_AGE = NUMBER | {
+    "minimum": 0,
+    "description": "How old the energies are at most when the request arrives, seconds. Over 0 "
+    "only while the journal cannot be written in time, so that older ones are reported.",
+}
 # Headers of `POST /charge`.
 TERMS = [
     {
@@ -82,14 +87,16 @@ def session_views(
     blueprint = Blueprint("sessions", __name__)
 
     def shown_all(rows: Sequence[Register]) -> list[dict[str, Any]]:
-        reported = sessions.kwh(rows)
+        reports = sessions.reports(rows)
         now = clock()
-        return [_shown(one, kwh, now) for one, kwh in zip(rows, reported, strict=True)]
+        return [
+            _shown(one, kwh, age_s, now) for one, (kwh, age_s) in zip(rows, reports, strict=True)
+        ]
 
     @blueprint.get("/progress")
     def progress() -> Response:
-        reported = sessions.progress(owner_of(current_request().environ))
-        return json_response({"register": registers.id, "sessions": reported})
+        reported, age_s = sessions.progress(owner_of(current_request().environ))
+        return json_response({"register": registers.id, "age_s": age_s, "sessions": reported})
 
     @blueprint.get("/sessions")
     def page() -> Response:
@@ -117,7 +124,7 @@ def session_views(
     return blueprint
 
 
-def _shown(register: Register, kwh: float, now: float) -> dict[str, Any]:
+def _shown(register: Register, kwh: float, age_s: float, now: float) -> dict[str, Any]:
     """Return a session's current state as a document."""
     charging = register.charging
     ends = inf if charging is None else charging.ends
@@ -128,6 +135,7 @@ def _shown(register: Register, kwh: float, now: float) -> dict[str, Any]:
         "reason": None if register.reason is None else register.reason.value,
         "target_kwh": register.target_kwh,
         "energy_kwh": kwh,
+        "age_s": age_s,
         "power_kw": 0.0 if charging is None else round(charging.power_kw(now), 3),
         "began_at": round(register.began_at, 3),
         "ended_at": None if register.ended_at is None else round(register.ended_at, 3),
@@ -157,6 +165,7 @@ def paths() -> dict[str, Any]:
                                     "description": "ID of the set of registers: kept if the "
                                     "journal is kept, new if they were lost."
                                 },
+                                "age_s": _AGE,
                                 "sessions": {"type": "object", "additionalProperties": NUMBER},
                             }
                         ),
@@ -227,6 +236,7 @@ def schemas() -> dict[str, Any]:
                 "reason": {"enum": [*(reason.value for reason in Reason), None]},
                 "target_kwh": NUMBER,
                 "energy_kwh": NUMBER,
+                "age_s": _AGE,
                 "power_kw": NUMBER,
                 "began_at": NUMBER,
                 "ended_at": NULLABLE_NUMBER,

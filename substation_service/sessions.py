@@ -112,18 +112,23 @@ class Sessions:
         for register in self._registers.running:
             self._registers.stop(register, now, Reason.SHUT_DOWN)
 
-    def progress(self, owner: str | None) -> dict[str, float]:
-        """Return the progress to report to a balancer: kWh by session."""
+    def progress(self, owner: str | None) -> tuple[dict[str, float], float]:
+        """Return the progress to report to a balancer: kWh by session, and their largest age."""
         now = self._clock()
-        reported = [(one, one.kwh(now)) for one in self._registers.tell(owner, now)]
-        return {one.session_id: kwh for one, kwh in self._journal.reportable(reported)}
+        registers = self._registers.tell(owner, now)
+        reports = self._reports(registers, now)
+        age_s = max((age_s for _, age_s in reports), default=0.0)
+        sessions = {one.session_id: kwh for one, (kwh, _) in zip(registers, reports, strict=True)}
+        return sessions, age_s
 
-    def kwh(self, registers: Iterable[Register]) -> list[float]:
-        """Return the kWh that may be reported for these registers, in order."""
-        now = self._clock()
-        return [
-            kwh for _, kwh in self._journal.reportable([(one, one.kwh(now)) for one in registers])
-        ]
+    def reports(self, registers: Iterable[Register]) -> list[tuple[float, float]]:
+        """Return what may be reported of these registers, in order: kWh, and their age, seconds."""
+        return self._reports(registers, self._clock())
+
+    def _reports(self, registers: Iterable[Register], now: float) -> list[tuple[float, float]]:
+        journal = self._journal
+        reportable = journal.reportable([(one, one.kwh(now)) for one in registers], now)
+        return [(kwh, journal.age_s(one, now)) for one, kwh in reportable]
 
     def ended(self, attempt: Attempt) -> None:
         """Record how an attempt ended, and wake those who wait for it."""

@@ -162,13 +162,18 @@ def test_on_a_full_disk_charging_continues_and_new_durable_sessions_are_refused(
     for number in range(20):
         substation.charge(f"before-{number}", 0.01, DURABLE)
     running = substation.begin("running", 10, DURABLE)
-    word = substation.progress()["running"]
+    told = substation.progress_document()
+    word, asked_at = told["sessions"]["running"], time.monotonic()
+    assert told["age_s"] == 0
     worker = psutil.Process(process.pid).children()[0].pid
     full = journal.stat().st_size + 10
     assert full > process.log_file.stat().st_size + 1000  # the log has room
     resource.prlimit(worker, resource.RLIMIT_FSIZE, (full, resource.RLIM_INFINITY))
 
     assert substation.progress()["running"] == word  # what is on the disk, and not more
+    since_s = time.monotonic() - asked_at
+    assert substation.progress_document()["age_s"] >= since_s
+    assert substation.show("running")["age_s"] >= since_s
     assert running.result().json()["energy_kwh"] == 10
 
     assert substation.metrics()["substation_journal_failing"] == 1

@@ -64,10 +64,14 @@ class Substation:
         return requests.delete(f"{self.process.url}/sessions/{session}", timeout=5)
 
     def progress(self, owner: str | None = None) -> dict[str, float]:
+        reported: dict[str, float] = self.progress_document(owner)["sessions"]
+        return reported
+
+    def progress_document(self, owner: str | None = None) -> dict[str, Any]:
         headers = {"Session-Owner": owner} if owner else {}
         answer = requests.get(f"{self.process.url}/progress", headers=headers, timeout=5)
-        reported: dict[str, float] = answer.json()["sessions"]
-        return reported
+        document: dict[str, Any] = answer.json()
+        return document
 
     def metrics(self) -> dict[str, float]:
         return scrape(self.process.url)

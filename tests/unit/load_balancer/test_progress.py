@@ -28,7 +28,7 @@ from tests.unit.load_balancer.routing.grid import Grid
 class Teller:
     """A substation that answers each request with the same registers."""
 
-    def __init__(self, sessions: dict[str, float], **members: str) -> None:
+    def __init__(self, sessions: dict[str, float], **members: object) -> None:
         self.answers = 0
         self._body = orjson.dumps({"sessions": sessions, **members})
         self._door = socket.create_server(("127.0.0.1", 0))
@@ -55,6 +55,14 @@ def reported(sessions: int) -> dict[str, float]:
 
 def test_the_largest_progress_of_our_own_substation_is_read() -> None:
     assert Teller(reported(13_000)).client().progress(10) == reported(13_000)
+
+
+@pytest.mark.parametrize("age_s", [None, "1", -0.5, True, [1]])
+def test_an_age_that_is_none_is_not_read(age_s: object) -> None:
+    client = Teller({"s1": 1.5}, age_s=age_s).client()
+
+    with pytest.raises(ProtocolError, match="age_s"):
+        client.progress(10)
 
 
 @pytest.mark.parametrize(
@@ -179,3 +187,23 @@ def test_what_may_flow_at_a_substation_that_is_lost_before_its_registers_are_kno
     client.close()
 
     assert led.legs.reserved_kwh == reserved_kwh
+
+
+def test_progress_is_taken_to_be_as_old_as_it_says() -> None:
+    grid = Grid(4)
+    substation = grid.substation("a")
+    client = Teller({"s1": 1.5}, register="id", age_s=2.5).client()
+    log = configure_logs("balancer", ServiceSettings.model_validate({"port": 0}))
+    registers = Registers(grid.pool, timeout_s=1, last_word_wait_s=9, lease_s=3, log=log)
+    registers.clients[substation.address] = client
+    led = lead(registers)
+    began = time.monotonic()
+    led.legs.begin(client.register, "a", began - 10)
+
+    registers.refresh(client, substation)
+    client.close()
+
+    leg = led.legs.leg("id")
+    assert leg is not None
+    assert leg.kwh == 1.5
+    assert began - 2.5 <= leg.heard_at < began - 2

@@ -103,15 +103,88 @@ def test_what_is_reported_while_nothing_can_be_written_is_what_was_reported_befo
         Substation(100, 60, time_scale=60), lambda attempt: world.journal.note(attempt.register)
     )
     register = world.begin("s")
-    assert world.journal.reportable([(register, 0.25)]) == [(register, 0.25)]
+    assert world.journal.reportable([(register, 0.25)], time.monotonic()) == [(register, 0.25)]
     fail_syncs(monkeypatch, errno.EIO)
 
-    assert world.journal.reportable([(register, 0.5)]) == [(register, 0.25)]
+    assert world.journal.reportable([(register, 0.5)], time.monotonic()) == [(register, 0.25)]
     assert world.journal.failing_since is not None
     assert not world.journal.commit()
     monkeypatch.undo()
     eventually(lambda: world.journal.failing_since is None)
-    assert world.journal.reportable([(register, 0.75)]) == [(register, 0.75)]
+    assert world.journal.reportable([(register, 0.75)], time.monotonic()) == [(register, 0.75)]
+
+
+def test_what_was_reported_before_is_as_old_as_its_energy(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.registers = Registers(
+        Substation(100, 60, time_scale=60), lambda attempt: world.journal.note(attempt.register)
+    )
+    began = time.monotonic()
+    register = world.begin("s")
+    journal = world.journal
+    with monkeypatch.context() as disk:
+        fail_syncs(disk, errno.EIO)
+        journal.reportable([(register, 0.1)], began + 1)
+        assert journal.age_s(register, began + 1) == pytest.approx(1, abs=0.1)  # it had none
+    eventually(lambda: journal.failing_since is None)
+    # That energy is on disk by now, and no newer for it.
+    assert register.reported_kwh == 0.1
+    assert journal.age_s(register, began + 3) == 2
+
+    journal.reportable([(register, 0.25)], began + 4)
+    assert journal.age_s(register, began + 4) == 0
+    fail_syncs(monkeypatch, errno.EIO)
+    journal.reportable([(register, 0.5)], began + 6)
+    assert journal.age_s(register, began + 6) == 2
+    world.registers.stop(register, time.monotonic(), Reason.CALLER)
+    assert not journal.commit()
+    assert journal.age_s(register, began + 7) == 3  # its end is not on disk
+    monkeypatch.undo()
+    eventually(lambda: journal.failing_since is None)
+    assert register.reported_kwh == register.ended_kwh
+    assert journal.age_s(register, began + 9) == 0  # it is final
+
+
+def test_an_end_during_a_write_is_not_reported_before_it_is_on_disk_itself(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    register = world.begin("s")
+    world.journal.note(register)
+    sync = os.fdatasync
+
+    def slow(fd: int) -> None:
+        time.sleep(0.5)  # in the journal's own thread: nothing here is patched by gevent
+        sync(fd)
+
+    monkeypatch.setattr(os, "fdatasync", slow)
+    write = gevent.spawn(world.journal.commit)
+    gevent.sleep(0.2)
+    world.registers.finish(register, time.monotonic())
+
+    assert write.get(timeout=5)
+
+    told = world.journal.reportable([(register, 1.0)], time.monotonic())
+    assert told == [(register, 0.0)]  # the next write takes longer than a poll waits
+    assert world.journal.commit()
+    assert world.journal.reportable([(register, 1.0)], time.monotonic()) == [(register, 1.0)]
+
+
+def test_a_restored_session_keeps_its_energy_while_nothing_can_be_written(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.charge("s")
+    assert world.journal.commit()
+    again = world.restart()
+    register = again.registers.get("s")
+    assert register is not None
+    fail_syncs(monkeypatch, errno.EIO)
+    again.charge("another")
+
+    told = again.journal.reportable([(register, register.ended_kwh)], time.monotonic())
+
+    assert told == [(register, 1.0)]
+    assert again.journal.age_s(register, time.monotonic()) == 0
 
 
 @pytest.mark.parametrize("fault", [errno.EIO, errno.ENOSPC])
@@ -149,7 +222,7 @@ def test_a_disk_that_is_slow_holds_nobody_up_for_long(
 
     monkeypatch.setattr(os, "fdatasync", slow)
     began = time.monotonic()
-    assert world.journal.reportable([(register, 0.5)]) == [(register, 0.0)]
+    assert world.journal.reportable([(register, 0.5)], time.monotonic()) == [(register, 0.0)]
     assert time.monotonic() - began < 1
     assert world.journal.failing_since is None
     assert not world.journal.commit()
