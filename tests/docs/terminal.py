@@ -1,4 +1,4 @@
-"""A terminal in a checkout of its own, in which what the pages print is typed."""
+"""A terminal in a separate checkout, which runs the commands that the docs print."""
 
 import json
 import os

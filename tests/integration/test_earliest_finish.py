@@ -1,4 +1,4 @@
-"""The default policy over real HTTP: unlike substations, what is promised, who is left in line."""
+"""The default policy over real HTTP: different substations, predictions, vehicles left waiting."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""The load tester before a real balancer and real, unlike substations."""
+"""The load tester with a real balancer and real, different substations."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""What is no request, or more than is read, over real connections."""
+"""Malformed and too large requests, over real connections."""
 
 import json
 import re

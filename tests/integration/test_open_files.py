@@ -1,4 +1,4 @@
-"""Where too few files may be open a service does not start, and says how many it needs."""
+"""If too few files may be open, a service does not start, and says how many it needs."""
 
 import os
 import resource

@@ -1,4 +1,4 @@
-"""One process holds a service's state, whatever its supervisor is told; real signals show it."""
+"""One process holds a service's state, whatever signals its supervisor gets."""
 
 import json
 import os

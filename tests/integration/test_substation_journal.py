@@ -1,4 +1,4 @@
-"""What a substation keeps of its sessions when it dies, and when its disk fails."""
+"""What a substation still knows of its sessions after it dies, or while its disk fails."""
 
 import os
 import resource

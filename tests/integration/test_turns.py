@@ -1,4 +1,4 @@
-"""No connection keeps a service to itself: others are answered beside one that never pauses."""
+"""No connection monopolizes a service: others are answered while one never pauses."""
 
 import http.client
 import socket

@@ -1,4 +1,4 @@
-"""The checked-in report of the simulation, with all its contenders, is what is played now."""
+"""The checked-in report of the simulation, with all its contenders, is reproduced."""
 
 import difflib
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What every unit test leaves as it was."""
+"""State that every unit test leaves unchanged."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""What watches the dependencies, held to what there is to watch."""
+"""The checks of dependencies cover all that there are."""
 
 import re
 import tomllib

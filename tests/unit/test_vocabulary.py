@@ -1,4 +1,4 @@
-"""One name for one thing: words that are not used any more, and the glossary of those that are."""
+"""One name for one thing: retired words, and the glossary of those in use."""
 
 import re
 from collections.abc import Iterator

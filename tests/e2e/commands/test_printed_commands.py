@@ -1,4 +1,4 @@
-"""What the README and docs/ print for `make run`, typed in order beside it."""
+"""The commands that README and docs/ print for `make run`, run in order against it."""
 
 import re
 import subprocess

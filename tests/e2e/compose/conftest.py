@@ -1,4 +1,4 @@
-"""One stack for all tests of this folder: everything whose image can be had."""
+"""One stack for all tests of this directory, with everything whose image is available."""
 
 import os
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The real Compose stack, under a project name and host ports of its own."""
+"""The real Compose stack, with its own project name and host ports."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""What the README and docs/ print for Compose, typed in order at a stack of its own."""
+"""The commands that README and docs/ print for Compose, run in order against a separate stack."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""Keeps the figures of each scene where FAULTS_RECORD names a folder: `make reliability` does."""
+"""Records the figures of each scene in the directory FAULTS_RECORD, for `make reliability`."""
 
 import json
 import os

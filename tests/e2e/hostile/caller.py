@@ -1,4 +1,4 @@
-"""A caller that says whatever it likes and notes what it is told."""
+"""A caller that sends arbitrary bytes and records the responses."""
 
 import re
 import socket

@@ -1,4 +1,4 @@
-"""Honest vehicles beside an attack: none is lost, none waits long, no service takes much memory."""
+"""Honest vehicles during an attack: no losses, no long waits, no service that uses much memory."""
 
 import math
 import threading

@@ -1,4 +1,4 @@
-"""Connections that nobody needs: idle ones, more than are held, and callers that never read."""
+"""Useless connections: idle ones, too many, and callers that never read."""
 
 import resource
 import socket

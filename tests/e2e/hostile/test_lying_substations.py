@@ -1,4 +1,4 @@
-"""Substations that lie, behind a whole grid: each costs itself, and no vehicle beside it."""
+"""Lying substations in a whole grid: each only harms itself, and no vehicle elsewhere."""
 
 import os
 import threading

@@ -1,4 +1,4 @@
-"""One caller that does all it can to stop the grid, with honest vehicles beside it."""
+"""One caller that does all it can to stop the grid, while honest vehicles charge."""
 
 import time
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What tests of the control room share: finding its parts, and changing what it is told."""
+"""Helpers for tests of the control room: find its parts, and change the responses that it gets."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""What every page must do for people who cannot see it well, asked of the page as it stands."""
+"""Accessibility checks for every page, in its current state."""
 
 from playwright.sync_api import Page
 

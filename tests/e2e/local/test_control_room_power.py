@@ -1,4 +1,4 @@
-"""What the control room shows of power and predictions, over unlike substations."""
+"""Power and predictions in the control room, with different substations."""
 
 import re
 import threading

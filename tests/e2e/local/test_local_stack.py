@@ -1,4 +1,4 @@
-"""`make run` as a person has it: the program starts the grid, tells where it is, and stops it."""
+"""`make run` for a user: the program starts the grid, prints its addresses, and stops it."""
 
 import os
 import signal

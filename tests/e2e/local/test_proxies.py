@@ -1,4 +1,4 @@
-"""A shell that names a proxy: nobody asks it for what runs on this machine, or for the next hop."""
+"""A shell with a proxy: it is not used for addresses on this machine, or for the next hop."""
 
 import os
 import socket

@@ -1,4 +1,4 @@
-"""The stack of deploy/swarm on a Swarm of one node, under names of its own."""
+"""The stack of deploy/swarm on a Swarm of one node, with its own names."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""The faults that are drawn, and the comparison of what was told, written and metered."""
+"""The drawn faults, and the comparison of responses, ledger and meters."""
 
 from collections import Counter
 from itertools import islice

@@ -1,4 +1,4 @@
-"""A long run in segments: what comes next, how it goes on, and what the report adds up."""
+"""A long run in segments: which comes next, how it continues, and the sums of the report."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What the gateway makes of checks that its balancer does not answer."""
+"""The consequences of failed health checks of a balancer."""
 
 from charge_request_service.balancer_watch import MissCounter
 

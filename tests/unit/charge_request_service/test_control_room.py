@@ -1,4 +1,4 @@
-"""The control room as it is served: headers, caching, and who may use it. No sockets."""
+"""The control room over HTTP: headers, caching, and access control. No sockets."""
 
 import re
 from collections.abc import Iterator

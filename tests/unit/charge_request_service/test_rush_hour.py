@@ -1,4 +1,4 @@
-"""A rush hour's pure parts: who comes when, what is asked for, how it is counted."""
+"""A rush hour's pure parts: arrivals, requests, counts."""
 
 import pytest
 from hypothesis import given

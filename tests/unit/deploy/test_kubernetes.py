@@ -1,4 +1,4 @@
-"""The manifests of Kubernetes: valid to the letter, and what they say in their own words."""
+"""The Kubernetes manifests: valid, and with the intended settings."""
 
 import re
 from collections.abc import Sequence

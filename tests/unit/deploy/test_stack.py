@@ -1,4 +1,4 @@
-"""The stack of Swarm: what it says in its own words."""
+"""The Swarm stack: its intended settings."""
 
 import re
 import subprocess

@@ -1,4 +1,4 @@
-"""Asks Grafana's own frontend packages, under Node, what a browser would show."""
+"""Returns what a browser would show, from Grafana's own frontend packages under Node."""
 
 import json
 import shutil

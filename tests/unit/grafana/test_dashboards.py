@@ -1,4 +1,4 @@
-"""Dashboards against Grafana's own schema, and against what a person needs of them."""
+"""Dashboards: Grafana's own schema, and rules of ours."""
 
 import re
 from collections.abc import Iterator

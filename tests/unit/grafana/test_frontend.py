@@ -1,4 +1,4 @@
-"""What a browser shows of the dashboards, through Grafana's own packages."""
+"""What a browser shows of the dashboards, according to Grafana's own packages."""
 
 from collections.abc import Sequence
 from itertools import combinations

@@ -1,4 +1,4 @@
-"""A drain counts who is in flight, turns newcomers away, and is over once the last has left."""
+"""A drain counts vehicles in flight, refuses new ones, and ends once the last has left."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""Our histograms show what the library's own show."""
+"""Our histograms export the same as the library's."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""What is no request is counted, logged once in a while, and has an id."""
+"""Malformed requests are counted, logged at intervals, and have an ID."""
 
 from http import HTTPStatus
 from typing import Any

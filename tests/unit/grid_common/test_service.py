@@ -1,4 +1,4 @@
-"""What the services' app does more quickly than Flask, it does in the same way."""
+"""The parts of the services' app that are faster than Flask's behave the same."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""The last minutes of every substation: what is kept, what is not known, and what it may cost."""
+"""The last minutes of every substation: samples, gaps, and cost."""
 
 import time
 import tracemalloc

@@ -1,4 +1,4 @@
-"""What a session asks of a substation after it was at others, and how it is answered."""
+"""A session's request to a substation after it was at others, and its response."""
 
 import gc
 import weakref

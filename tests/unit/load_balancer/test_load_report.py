@@ -1,4 +1,4 @@
-"""What a substation tells of itself in an answer, in ORCA's text format."""
+"""A substation's load report in a response, in ORCA's text format."""
 
 import pytest
 

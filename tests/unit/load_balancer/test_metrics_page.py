@@ -1,4 +1,4 @@
-"""From what a substation answers to the text of its page."""
+"""From a substation's response to the text of its page."""
 
 import gzip
 

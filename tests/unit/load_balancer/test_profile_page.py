@@ -1,4 +1,4 @@
-"""What docs/your-own-substations.md says of fields and of Compose is as the code has it."""
+"""The fields and the Compose example in docs/your-own-substations.md match the code."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""However much a substation tells of its sessions, it holds nobody else up."""
+"""However many sessions a substation reports, it blocks nobody else."""
 
 import socket
 import threading

@@ -1,4 +1,4 @@
-"""What a vehicle is told that nobody took."""
+"""The message for a refused vehicle."""
 
 from load_balancer.refusal import explain, quoted
 from tests.unit.load_balancer.routing.grid import Grid

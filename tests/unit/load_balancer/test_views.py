@@ -1,4 +1,4 @@
-"""What the balancer shows of its substations."""
+"""The balancer's views of its substations."""
 
 from load_balancer import views
 from load_balancer.profile import SubstationProfile

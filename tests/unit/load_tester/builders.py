@@ -1,4 +1,4 @@
-"""Short ways to make what the load tester's pure parts take."""
+"""Builders for the inputs of the load tester's pure parts."""
 
 from collections.abc import Mapping
 from typing import Any

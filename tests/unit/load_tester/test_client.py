@@ -1,4 +1,4 @@
-"""What goes out for a vehicle, and what is said of a gateway that does not answer."""
+"""A vehicle's requests, and the messages about a gateway that does not respond."""
 
 import socket
 import ssl

@@ -1,4 +1,4 @@
-"""The fits behind the drawn energies, repeated on the real sessions where they are."""
+"""The fits behind the drawn energies, repeated on the real sessions if they are available."""
 
 import math
 import random

@@ -1,4 +1,4 @@
-"""Percentiles, windows, thresholds, and where stress breaks."""
+"""Percentiles, windows, thresholds, and the rate at which a stress run breaks."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""What the watch asks the grid for beside a run."""
+"""The monitor's queries to the grid during a run."""
 
 from typing import Any
 

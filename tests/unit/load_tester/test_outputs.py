@@ -1,4 +1,4 @@
-"""What a run leaves behind: each output stands alone, and none is left half written."""
+"""A run's outputs: each is independent, and none is left half written."""
 
 import json
 import os

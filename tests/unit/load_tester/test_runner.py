@@ -1,4 +1,4 @@
-"""Vehicles that go wrong in the tester itself, or are out when it is told to stop."""
+"""Vehicles with errors in the tester itself, or in flight when it is told to stop."""
 
 import errno
 import random

@@ -1,4 +1,4 @@
-"""Vehicles that differ: what is drawn, read from a trace, sent, and reported."""
+"""Different vehicles: drawn, read from a trace, sent, and reported."""
 
 import csv
 import json

@@ -1,4 +1,4 @@
-"""What a process has started ends with it, also where it could not see to that itself."""
+"""The children of a process end with it, even if it is killed."""
 
 import os
 import signal

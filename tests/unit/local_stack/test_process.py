@@ -1,4 +1,4 @@
-"""Where a process is reached, and how it ends."""
+"""How a process is reached, and how it ends."""
 
 import os
 import signal

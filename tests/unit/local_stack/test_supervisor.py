@@ -1,4 +1,4 @@
-"""What ended is started again: when, how often, and what is said of it."""
+"""Processes that end are restarted: when, how often, and with which messages."""
 
 import signal
 import sys

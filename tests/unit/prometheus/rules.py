@@ -1,4 +1,4 @@
-"""The rules as files: what is recorded, what raises an alert, and how each is tested."""
+"""The rules as files: recorded series, alerts, and their tests."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""One vehicle at a point: the taper of its battery, and what is told of its course."""
+"""One vehicle at a point: the taper of its battery, and its predicted course."""
 
 import math
 

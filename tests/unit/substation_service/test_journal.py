@@ -1,4 +1,4 @@
-"""The journal's file: bounded, written anew, and what is said while it cannot be written."""
+"""The journal's file: bounded, compacted, and what is reported while it cannot be written."""
 
 import errno
 import os

@@ -1,4 +1,4 @@
-"""What a journal's bytes say, whole, cut off or changed."""
+"""The journal's format: complete, truncated or damaged."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Whatever is asked, told, left and cut off: no kWh is lost, and none counted twice."""
+"""Whatever happens to sessions: no kWh is lost, and none counted twice."""
 
 from math import fsum, inf
 from typing import Any

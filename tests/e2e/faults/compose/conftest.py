@@ -1,4 +1,4 @@
-"""One Compose stack for all scenes: each has to leave it as it found it."""
+"""One Compose stack for all scenes: each has to restore it."""
 
 import os
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What the containers stand on fails them: the network, names, memory, and who watches them."""
+"""Failures around the containers: network, names, memory, and monitoring."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""One grid of three substations for all scenes of a file: each has to leave it as it found it."""
+"""One grid of three substations for all scenes of a file: each has to restore it."""
 
 from collections.abc import Iterator
 

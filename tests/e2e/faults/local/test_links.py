@@ -1,4 +1,4 @@
-"""The links between the parts are slow, or cut without a word, while vehicles charge."""
+"""The links between the parts are slow, or cut silently, while vehicles charge."""
 
 from collections.abc import Iterator
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""What the services stand on fails them: memory, the clock, names, and who watches them."""
+"""Failures around the services: memory, the clock, names, and monitoring."""
 
 import ctypes
 import resource

@@ -1,4 +1,4 @@
-"""The comparison with the field: replays, and what is checked in of it."""
+"""The comparison with the field: replays, and its checked-in results."""
 
 from pathlib import Path
 

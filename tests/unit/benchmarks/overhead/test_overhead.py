@@ -1,4 +1,4 @@
-"""What a measurement of cost needs before it begins, and its checked-in report."""
+"""The prerequisites of an overhead measurement, and its checked-in report."""
 
 import re
 import resource

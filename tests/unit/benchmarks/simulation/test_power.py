@@ -1,4 +1,4 @@
-"""The report on shared power is what the code does now, and its bars are reached."""
+"""The report on shared power is reproduced, and its bars are reached."""
 
 from dataclasses import replace
 from math import inf

@@ -1,4 +1,4 @@
-"""The checked-in report is what the routing core does now, and it keeps what was promised."""
+"""The checked-in report is reproduced, and its assertions hold."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Answers, logs and counters: what agrees, what does not, and what a fault excuses."""
+"""Responses, logs and counters: agreement, differences, and differences that a fault excuses."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What a soak is held to, and how it is reported."""
+"""The assertions on a soak, and its report."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The gateway's doors as the app has them: what is guarded, what is open. No sockets."""
+"""The gateway's access control in the app: what is guarded, what is open. No sockets."""
 
 import json
 from pathlib import Path

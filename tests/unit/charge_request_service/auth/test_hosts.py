@@ -1,4 +1,4 @@
-"""Which names a gateway answers to, so that no page of elsewhere can take it for its own."""
+"""The host names that a gateway accepts, against DNS rebinding."""
 
 import tracemalloc
 

@@ -1,4 +1,4 @@
-"""What callers are told who are not let in, word for word."""
+"""The exact error messages for callers that are not admitted."""
 
 from charge_request_service.auth.problems import (
     Misdirected,

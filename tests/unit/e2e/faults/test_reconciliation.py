@@ -1,4 +1,4 @@
-"""The books of a fault's scene: what they find amiss."""
+"""The reconciliation of a fault's scene: the differences that it finds."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The body of `POST /charge`: what it may say, what a wrong one is told, what is handed on."""
+"""The body of `POST /charge`: what it may contain, error messages, and what is forwarded."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Asked, answered, ledger and meters: each difference is found, and told by name."""
+"""Request, response, ledger and meters: each difference is found and named."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
