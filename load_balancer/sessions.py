@@ -16,6 +16,7 @@ from grid_common.api.problems import Unavailable
 from grid_common.api.session_headers import Terms
 from grid_common.http.cancellation import Caller
 from grid_common.http.client import UpstreamError
+from grid_common.led_elsewhere import led_elsewhere
 from grid_common.logs import Log
 from load_balancer.dispatcher import Dispatcher
 from load_balancer.gateway_lease import GatewayLease, Gateways
@@ -79,7 +80,8 @@ class Sessions:
 
         Raises:
             ClientDisconnected: the caller disconnected.
-            Unavailable: no substation could accept it in time, or too many are waiting.
+            Unavailable: no substation could accept it in time, too many are waiting, or it is led
+                elsewhere now.
         """
         registers, session_id, grace_s = self._registers, session.session_id, on.grace_s
         # Always attach to a running session: two with the same ID would not know of each other.
@@ -158,6 +160,8 @@ class Sessions:
                 self._log.info("nobody waits", session_id=led.session.session_id, for_s=led.grace_s)
                 led.grace_timer = gevent.spawn_later(led.grace_s or 0.0, self._end_grace, led)
         if isinstance(led.outcome, ChargeResult):
+            if led.dropped and led.outcome.status == "stopped":
+                raise led_elsewhere(led.session.session_id)
             return led.outcome
         # A refusal is reported once. A new request with this ID starts the session again.
         self._registers.ended.pop(led.session.session_id, None)

@@ -675,3 +675,20 @@ def test_a_session_that_is_overtaken_by_its_stop_does_not_charge(
     assert first.status_code == 404
     assert document["status"] == "stopped", document
     assert register(substation, "s1") == 0
+
+
+def test_a_session_that_is_led_elsewhere_now_has_no_end_for_those_who_wait_here(
+    start_service: StartService, start_substation: Callable[..., Process]
+) -> None:
+    balancer = start_before(start_service, two(start_substation))
+    # Its gateway gives no other sign of life, and another one goes on with it.
+    silent = {**DURABLE, "Session-Owner": "gateway1.0", "Session-Lease": "0.5"}
+    first = Asked(balancer.url, "s1", 3.0, silent)
+    charging_at(balancer, "s1")
+    time.sleep(0.6)
+    other = Asked(balancer.url, "s1", 3.0, {**silent, **RESUMED, "Session-Owner": "gateway2.0"})
+
+    assert first.wait()["type"] == "urn:ev-grid:problem:led-elsewhere"
+    assert first.status == 503
+    document = other.wait()
+    assert (document["status"], document["energy_kwh"]) == ("charged", 3.0)

@@ -1,0 +1,62 @@
+"""A session that its balancer no longer leads: that is no end of it."""
+
+from typing import cast
+
+import orjson
+from prometheus_client import CollectorRegistry
+
+from charge_request_service.balancers import Balancers
+from charge_request_service.sessions.database import read_ledger_url
+from charge_request_service.sessions.ledger import Ledger
+from charge_request_service.sessions.outcome import problem_answer
+from charge_request_service.sessions.record import Kind
+from charge_request_service.sessions.sessions import Sessions
+from grid_common.api.charge import Session
+from grid_common.drain import Drain
+from grid_common.http.response import UpstreamResponse
+from grid_common.led_elsewhere import led_elsewhere
+from grid_common.logs import configure_logs
+from grid_common.settings import ServiceSettings
+
+
+class Balancer:
+    """Answers a session's first request that it is led elsewhere, and the next with its end."""
+
+    def __init__(self) -> None:
+        self.resumed: list[bool] = []
+
+    def charge(self, session: Session, *, resumed: bool, **_: object) -> UpstreamResponse:
+        self.resumed.append(resumed)
+        if len(self.resumed) == 1:
+            return problem_answer(led_elsewhere(session.session_id))
+        body = orjson.dumps({"status": "charged", "energy_kwh": 8.0})
+        return UpstreamResponse(200, "application/json", None, body)
+
+
+def test_it_is_asked_for_again_and_its_end_alone_is_kept() -> None:
+    log = configure_logs("gateway", ServiceSettings.model_validate({"port": 0}))
+    ledger = Ledger(
+        read_ledger_url("sqlite://"),
+        retention_s=60,
+        key_retention_s=60,
+        log=log,
+        registry=CollectorRegistry(),
+    )
+    balancer = Balancer()
+    sessions = Sessions(
+        ledger, cast("Balancers", balancer), grace_s=60, drain=Drain("gateway"), log=log
+    )
+    begin = sessions.begin(
+        Session("s1", "EV-1", 8.0), kind=Kind.KEYED, owner="", wait_s=60, named_vehicle=True
+    )
+    try:
+        reply = sessions.charge(begin._replace(key="k", digest="d"), request_id="r")
+        kept = ledger.get("s1")
+    finally:
+        ledger.close()
+
+    assert balancer.resumed == [False, True]
+    assert reply.answer is not None
+    assert reply.answer.status == 200
+    assert kept is not None
+    assert (kept.state, kept.energy_kwh) == ("charged", 8.0)
