@@ -83,7 +83,7 @@ class LedSession:
     done: Event | None = None
     grace_timer: "Greenlet[..., None] | None" = None
     outcome: ChargeResult | Exception | None = None
-    expires = 0.0
+    ended_at = expires = 0.0
 
     def __init__(
         self,

@@ -86,7 +86,7 @@ class Registers:
         """Remember an ended session, for this long at most (seconds)."""
         if led.dropped:
             return
-        now = time.monotonic()
+        now = led.ended_at = time.monotonic()
         led.expires = now + for_s
         self.ended[led.session.session_id] = led
         self.ended.move_to_end(led.session.session_id)
@@ -256,6 +256,20 @@ class Registers:
                 continue  # the balancer that leads it may have it charge there
             elif not self._settle(led, client, client.register, name):
                 return
+
+    def settle_all(self, led: LedSession) -> bool:
+        """Read a session's missing final reports now; return False if some are still missing."""
+        clients = {client.register: client for client in self.clients.values()}
+        for register in self._open_at(led):
+            if register in led.settling:
+                led.settling[register].wait()
+            elif register in clients:
+                self._settle(led, clients[register], register)
+        return not self._open_at(led)
+
+    def _open_at(self, led: LedSession) -> list[str]:
+        session_id = led.session.session_id
+        return [register for register, legs in self._open.items() if legs.get(session_id) is led]
 
     def _settle(
         self, led: LedSession, client: SubstationClient, register: str, name: str | None = None

@@ -36,6 +36,8 @@ _KEPT_S = 300.0
 # A stop may overtake the charge: retry after this time, doubled each time. Seconds.
 _STOP_AGAIN_S = 0.02
 _STOPS = 6
+# How soon to ask again for the energy of a session that has ended, seconds.
+_ASK_AGAIN_S = 0.2
 # How long a stopped session may take to end in the balancer's own records, seconds.
 _END_S = 2.0
 
@@ -192,7 +194,15 @@ class Sessions:
             return self._resume.stop_everywhere(session_id)
         if self._registers.running.get(session_id) is led:
             self._stop(led, STOPPED_BY_CALLER)
+        elif not isinstance(led.outcome, ChargeResult):
+            self._wait_for_reports(led)
         return ended_document(led)
+
+    def _wait_for_reports(self, led: LedSession) -> None:
+        """Have a session whose caller disconnected reported with all that it received."""
+        deadline = led.ended_at + self._registers.last_word_wait_s
+        while not self._registers.settle_all(led) and time.monotonic() < deadline:
+            gevent.sleep(_ASK_AGAIN_S)
 
     def _stop(self, led: LedSession, reason: str) -> None:
         if led.done is None:

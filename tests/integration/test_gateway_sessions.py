@@ -680,3 +680,16 @@ def _in_the_ledger(grid: Grid, count: int) -> None:
 def _at_the_substations(grid: Grid, vehicles: int) -> None:
     substations = grid.get("/substations")["substations"]
     assert sum(substation["load"] for substation in substations) == vehicles
+
+
+def test_a_plain_session_whose_caller_disconnects_has_what_the_meter_says(grid: Grid) -> None:
+    for seconds in (0.5, 0.7, 0.9, 1.1):
+        disconnect_after(seconds, grid, {"kwh": 50})
+
+    def agree() -> None:
+        rows = sessions(grid, limit=100)
+        assert [one["state"] for one in rows] == ["stopped"] * 4
+        meter = sum(scrape(one.url)["substation_meter_kwh"] for one in grid.substations)
+        assert sum(one["energy_kwh"] for one in rows) == pytest.approx(meter, abs=1e-6)
+
+    eventually(agree, 10)
