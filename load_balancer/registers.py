@@ -111,9 +111,7 @@ class Registers:
         register = self._end_attempt(led, dispatch)
         if client is not None and client.keeps_registers is not False:
             client.is_known = False
-            leg = led.legs.leg(register)
-            heard_at = leg.heard_at if leg is not None else 0.0
-            self.lost(led, register, dispatch.substation, heard_at + self.lease_s)
+            self.lost(led, register, dispatch.substation, client.heard_from_us_at + self.lease_s)
             # It may receive requests although its responses do not arrive.
             gevent.spawn(self._ask_at_once, led, client, register)
         led.update_demand()

@@ -66,6 +66,8 @@ class SubstationClient:
         self.is_known = False  # the two above are valid, unless it has restarted since
         self.progress_cpu_s = 0.0  # CPU time to read its last progress
         self.progress_age_s = 0.0  # age of the energies in it, when it was queried
+        # When it last had a sign of life of this balancer, as far as known: its leases begin then.
+        self.heard_from_us_at = time.monotonic()
         self._upstream = upstream
         self.promised_s = owner.interval_s  # time between signs of life, as of the last charge
         self._promises = owner
@@ -89,6 +91,7 @@ class SubstationClient:
         call = profile.call(session)
         promises = self._promises
         self.promised_s = promises.interval_s
+        self.heard_from_us_at = time.monotonic()
         headers = {"X-Request-ID": request_id, **self._charge, LEASE: promises.lease}
         if grace_s is not None:
             headers[GRACE] = f"{grace_s:g}"
@@ -112,6 +115,7 @@ class SubstationClient:
             UpstreamError: there is no response.
         """
         answer = self._ask("GET", "/progress", within_s, limit=_PROGRESS_LIMIT)
+        self.heard_from_us_at = time.monotonic()
         began = time.thread_time()
         try:
             return self._read_progress(answer)

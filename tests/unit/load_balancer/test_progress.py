@@ -19,6 +19,7 @@ from load_balancer.led_session import LedSession
 from load_balancer.profile import SubstationProfile
 from load_balancer.progress import Progress
 from load_balancer.registers import Registers
+from load_balancer.routing.legs import Legs
 from load_balancer.routing.substation import Health, HealthCheck
 from load_balancer.substation_client import Owner, SubstationClient
 from load_balancer.turns import Turns
@@ -207,3 +208,25 @@ def test_progress_is_taken_to_be_as_old_as_it_says() -> None:
     assert leg is not None
     assert leg.kwh == 1.5
     assert began - 2.5 <= leg.heard_at < began - 2
+
+
+def test_a_lease_begins_with_the_last_sign_of_life_however_old_the_progress_was() -> None:
+    grid = Grid(4)
+    grid.poll("a", point_power_kw=3.6, time_scale=1000)  # 1 kWh a second
+    substation = grid.substation("a")
+    client = Teller({"s1": 1.0}, register="id", age_s=2.5).client()
+    log = configure_logs("balancer", ServiceSettings.model_validate({"port": 0}))
+    registers = Registers(grid.pool, timeout_s=1, last_word_wait_s=9, lease_s=3, log=log)
+    registers.clients[substation.address] = client
+    led = lead(registers)
+    led.legs = Legs(100.0)
+    grid.pool.arrive(led.queued, grid.now)
+    dispatch = led.queued.dispatch
+    assert dispatch is not None
+    led.legs.begin(client.register, "a", time.monotonic() - 10)
+    registers.refresh(client, substation)
+
+    registers.revoked(led, dispatch)
+    client.close()
+
+    assert led.legs.reserved_kwh == pytest.approx(5.5, abs=0.3)
