@@ -94,6 +94,14 @@ def _missing(balancer: Process, substations: int) -> str | None:
     return None if up >= 0.99 * substations else f"{up} of {substations} are up"
 
 
+def per_core(row: Many) -> float:
+    """Return the rate of a balancer with a processor of its own, by its CPU time, a second.
+
+    What the polls leave of the processor, over what a charge takes without them.
+    """
+    return (1 - row.idle_cpu) / (row.cpu_s - row.idle_cpu / row.per_s)
+
+
 def fastest(rounds: Sequence[Many]) -> Many:
     """Return the round with the highest rate: other work on the machine can only lower it."""
     return max(rounds, key=lambda row: row.per_s)

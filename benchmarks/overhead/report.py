@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from benchmarks.overhead.choice import CHOOSERS, LIMITS_US
-from benchmarks.overhead.many import AT_A_TIME, kb_for_each
+from benchmarks.overhead.many import AT_A_TIME, kb_for_each, per_core
 from benchmarks.overhead.results import Results, Rush, TopologyResult
 from benchmarks.tables import table
 from load_balancer.routing.policies import DEFAULT_POLICY
@@ -63,11 +63,15 @@ def _many(results: Results) -> Iterator[str]:
         "(3 by default), in which the rows take turns; compare rows of this table alone. "
         "`python -m benchmarks.overhead --many` measures it by itself. CPU time is the balancer's, "
         "for a charge with the polls of that time, and as a share of a processor where nobody "
-        "charges.\n"
+        "charges. From these two follows the rate of a balancer with a processor of its own; other "
+        "work on the machine affects it less than the rate that was measured.\n"
     )
     fewest = {row.policy: row for row in reversed(results.many)}
     yield from table(
-        ("", "substations", "charges/s", "of the rate above", "p99 ms", "CPU µs", "idle CPU"),
+        (
+            *("", "substations", "charges/s", "of the first", "p99 ms", "CPU µs", "idle CPU"),
+            *("charges/s of a processor", "of the first"),
+        ),
         [
             (
                 row.policy,
@@ -77,6 +81,8 @@ def _many(results: Results) -> Iterator[str]:
                 f"{row.p99_s * 1000:.1f}",
                 f"{row.cpu_s * 1e6:.0f}",
                 f"{row.idle_cpu:.1%}",
+                f"{per_core(row):,.0f}",
+                f"{per_core(row) / per_core(fewest[row.policy]):.0%}",
             )
             for row in results.many
         ],

@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks import interruption
 from benchmarks.overhead import choice, cli, report
-from benchmarks.overhead.many import fastest, kb_for_each, measure
+from benchmarks.overhead.many import fastest, kb_for_each, measure, per_core
 from benchmarks.overhead.results import ChoiceCost, Many, load
 from load_balancer.routing.policies import DEFAULT_POLICY
 
@@ -53,6 +53,11 @@ def test_many_substations_are_shown_beside_the_fewest() -> None:
     reported = report.write(replace(load(cli.RESULTS / "overhead.json"), many=rows))
     assert re.search(r"least-loaded +\| +1,003 \| +2,100 \| +70%", reported)
     assert "least-loaded: 20.0 KB for each substation." in reported
+
+
+def test_a_balancer_with_a_processor_of_its_own_is_slowed_by_its_polls() -> None:
+    row = many("least-loaded", 3, 1000, 40_000_000)  # 200 µs a charge, 125 of them for polls
+    assert per_core(row) == pytest.approx(0.875 / 75e-6)
 
 
 def test_of_several_rounds_the_fastest_counts() -> None:
