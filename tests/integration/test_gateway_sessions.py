@@ -638,8 +638,9 @@ def test_the_ledger_reports_its_state_to_prometheus(grid: Grid) -> None:
         found = scrape(grid.url)
         assert found["ledger_up"] == 1
         assert found["ledger_waiting_rows"] == 0
-        assert found["ledger_commit_rows_count"] >= 4
-        assert found["ledger_commit_rows_sum"] == 7
+        # One row for each that was soon over, else one for its beginning and one for its end.
+        assert 4 <= found["ledger_commit_rows_sum"] <= 7
+        assert 2 <= found["ledger_commit_rows_count"] <= found["ledger_commit_rows_sum"]
         assert found["ledger_commit_wait_seconds_count"] == found["ledger_commit_rows_count"]
         assert found["ledger_size_bytes"] > 10_000
         assert found["ledger_disk_free_bytes"] > 0
