@@ -49,7 +49,8 @@ _TRY_EVERY_S = 0.2
 # What is looked through at start, all of it, takes a second for so many bytes.
 _LOOKED_THROUGH_BYTES = 268_435_456
 # A row that is written is found by its name. So PostgreSQL need not plan a statement each time,
-# which takes longer than the statement itself, and never reads the whole table.
+# which takes half as long as the statement itself, and must not keep a plan that goes through all
+# sessions because there were few when it was made.
 _WRITER_SETTINGS = {
     "plan_cache_mode": "force_generic_plan",
     "enable_seqscan": "off",

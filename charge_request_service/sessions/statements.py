@@ -101,7 +101,7 @@ class _Sqlite:
         return Statement({size: self._text(made(size), names, size) for size in _SIZES})
 
     def update(self) -> Statement[End]:
-        def made(size: int) -> ClauseElement:
+        def made(size: int) -> Any:
             columns = [column(name, sessions.c[name].type) for name in _END]
             rows = [
                 tuple(bindparam(f"{one.name}_{row}", type_=one.type) for one in columns)
@@ -140,7 +140,12 @@ class _PostgreSQL:
         return self._statement(_unless_there(statement) if keyed else statement, names)
 
     def update(self) -> Statement[End]:
-        return self._statement(_end(self._rows(_END)), _END)
+        rows = self._rows(_END)
+        given = select(*(rows.c[name] for name in _END)).cte("given")
+        # Each is looked up by its name: without this, all that are open may be gone through.
+        names = func.array(select(given.c.session_id).scalar_subquery())
+        is_one: Any = sessions.c.session_id == any_(names)
+        return self._statement(_end(given).where(is_one), _END)
 
     def delete(self) -> Statement[Forget]:
         is_one = sessions.c.session_id == any_(_array_of("session_id"))
@@ -160,7 +165,7 @@ def parameters(row: Begin | Record | End | Forget) -> tuple[Any, ...]:
     return (*row, State.WAITING) if isinstance(row, Begin) else row
 
 
-def _end(given: Any) -> ClauseElement:
+def _end(given: Any) -> Any:
     return (
         sessions.update()
         .where(sessions.c.session_id == given.c.session_id, _ended_us.is_(None))

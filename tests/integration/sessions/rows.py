@@ -26,7 +26,7 @@ def a_begin(ledger: Any, **reported: Any) -> Begin:
             "digest": None,
             "wait_s": 60.0,
             "began_us": began_us,
-            "gateway": ledger.gateway,
+            "gateway": reported.get("gateway") or ledger.gateway,
             **reported,
         }
     )

@@ -1,6 +1,7 @@
 """A PostgreSQL server dies whole and starts again, and a gateway that starts waits for it."""
 
 import os
+import re
 import subprocess
 import sys
 from contextlib import ExitStack
@@ -9,9 +10,13 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from charge_request_service.sessions.database import Database, prepare, read_ledger_url
+from charge_request_service.sessions.statements import Statements
+from charge_request_service.sessions.store import Store
 from local_stack.grid import Ports
 from local_stack.process import service
 from tests.integration.sessions.conftest import a_server
+from tests.integration.sessions.rows import a_begin, an_end
 from tests.support.deadline import eventually
 
 
@@ -81,3 +86,27 @@ def test_a_database_that_the_server_does_not_have_ends_the_start_at_once() -> No
         assert ended.returncode == 2
         assert 'database "none" does not exist' in ended.stderr
         assert "trying again" not in ended.stderr
+
+
+def test_an_end_is_written_without_going_through_all_that_are_open() -> None:
+    """Nor is the plan one that was made when there were few, or for statistics of then."""
+    with a_server() as server:
+        url = read_ledger_url(server.new_database())
+        prepare(url)
+        database = Database(url)
+        store, statements = Store(database.dialect), Statements(database.dialect)
+        begins = [a_begin(None, gateway="gateway", key=f"k{one}") for one in range(2_000)]
+        with database.writer("gateway") as connection:
+            for at in range(0, len(begins), 50):
+                with connection.begin():
+                    store.write(connection, begins[at : at + 50])
+            with connection.begin():
+                connection.exec_driver_sql("LOAD 'auto_explain'")
+                for name, value in (("log_min_duration", "0"), ("log_analyze", "on")):
+                    connection.exec_driver_sql(f"SET auto_explain.{name} = {value}")
+            with connection.begin():
+                statements.update.execute(connection, [an_end(one) for one in begins[:8]])
+        database.close()
+        plan = server.log_file.read_text()
+    (scan,) = re.findall(r"Scan using \S+ on sessions .*actual time=\S+ rows=(\d+)", plan)
+    assert int(scan) == 8
