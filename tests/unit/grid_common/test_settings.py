@@ -1,17 +1,20 @@
 """Settings of every service, as an environment gives them."""
 
 import sys
+from pathlib import Path
 from typing import Self
 
 import pytest
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 import charge_request_service.settings
 import load_balancer.settings
 import substation_service.settings
 from grid_common.settings import (
+    FilePath,
     ServiceSettings,
     SettingsError,
+    explain,
     in_use_by_old_name,
     misspelt,
     rows,
@@ -230,3 +233,15 @@ def test_what_stops_a_start_is_reported_with_the_misspelt_setting_beside_it(
 ) -> None:
     _, _, errors = started(monkeypatch, capsys, NEDED="x")
     assert errors.splitlines()[-1] == "some: NEDED is not a setting; did you mean NEEDED?"
+
+
+def test_a_path_that_cannot_be_logged_is_refused_with_the_remedy() -> None:
+    class Filed(ServiceSettings):
+        file: FilePath = Field(Path("a"), description="Where it is kept")
+
+    with pytest.raises(ValidationError) as refused:
+        Filed(port=5000, file=Path("a\x01"))
+    assert explain(Filed, refused.value) == (
+        "setting FILE=a\x01 cannot be used: it cannot be logged; give a path of printable UTF-8 "
+        "characters. Correct or unset it. Where it is kept (default: a)."
+    )

@@ -143,3 +143,35 @@ def test_a_vehicle_whose_taper_begins_at_once_has_the_peak_that_it_drew() -> Non
     one.advance(one.cap_changes)
 
     assert one.peak_power_kw == first_kw < 50
+
+
+def test_a_session_that_is_amended_goes_on_as_one_that_asked_for_all_at_once() -> None:
+    one, whole = charging(Demand(6, 50, 60, 0.7)), charging(Demand(15, 50, 60, 0.7))
+
+    one.amend(15, 0.1, 50)  # at 78%: both taper from 80% on
+
+    assert one.ends == pytest.approx(whole.ends)
+    for now in (0.11, 0.15, 0.2, 0.25, 0.3):
+        assert one.delivered_kwh(now) == pytest.approx(whole.delivered_kwh(now))
+        assert one.cap_kw(now) == pytest.approx(whole.cap_kw(now))
+
+
+@pytest.mark.parametrize("known", [{"soc": 0.7}, {"battery_kwh": 60.0}])
+def test_a_session_that_is_amended_tapers_only_if_its_battery_is_known(
+    known: dict[str, float],
+) -> None:
+    one = charging(Demand(10, **known))
+    one.amend(30, 0.1, 50)
+    assert one.ends == pytest.approx(30 / 50)
+
+
+def test_a_session_that_is_amended_to_what_it_has_ended_when_it_had_it() -> None:
+    one = charging(Demand(50))
+    one.amend(50, 3.0, 50)
+    assert (one.ends, one.cap_kw(3.0)) == (1, 0)
+
+
+def test_a_peak_may_be_of_little_power() -> None:
+    one = charging(Demand(1, max_power_kw=0.5))
+    one.advance(1)
+    assert one.peak_power_kw == 0.5

@@ -195,3 +195,13 @@ def test_another_session_of_the_same_name_leaves_the_first_in_the_sum() -> None:
 
     (again,), _ = found.registers(1)
     assert (found.forgotten_kwh, again.ended_kwh) == (105, 8)
+
+
+def test_what_was_reported_while_it_charged_stays_when_its_register_is_written_again() -> None:
+    charging = register(kwh=0.0, state=State.CHARGING)
+    charging.ended_at = None
+    document = {"at": 1000, "registers": [row(charging, 1000)]}
+
+    (again,), [(_, kwh)] = kept({**document, "progress": {"s": 1.5}}, document).registers(1)
+
+    assert (again.ended_kwh, kwh) == (1.5, 1.5)

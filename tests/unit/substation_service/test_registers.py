@@ -4,6 +4,7 @@ import pytest
 
 from grid_common.api.charge import Session
 from grid_common.api.session_headers import Terms
+from substation_service.charging import Demand
 from substation_service.register import Reason, Register, State
 from substation_service.registers import Attempt, Limits, Meaning, Registers
 from substation_service.substation import Outcome, Substation, SubstationFull
@@ -405,3 +406,67 @@ def test_a_session_of_a_register_of_another_name_is_another() -> None:
         world.ask("s", now + 5, now, terms)
     assert World().registers.id == ""
     assert world.registers.get("t") is None
+
+
+def test_an_attempt_is_as_its_session_reports() -> None:
+    world = World()
+    register, _ = world.ask("s", 30, 7, max_power_kw=30.0, battery_kwh=100.0, soc=0.75)
+
+    assert (register.vehicle_id, register.began_at) == ("EV", 1007)
+    assert register.charging is not None
+    assert register.charging.demand == Demand(30, 30.0, 100.0, 0.75)
+    charging = register.charging
+    world.registers.stop(register, 17, Reason.CALLER)
+    [attempt] = world.attempts
+    assert (attempt.register, attempt.charging, attempt.charging_s) == (register, charging, 10)
+
+
+def test_a_battery_that_is_reported_too_full_is_full_and_one_of_no_size_is_as_reported() -> None:
+    for reported, soc in (({"soc": 0.9, "battery_kwh": 10.0}, 1.0), ({"soc": 0.9}, 0.9)):
+        world = World()
+        world.charged("s", 5, 0)
+        register, _ = world.ask("s", 6, 10, PLAIN, **reported)
+        assert register.charging is not None
+        assert register.charging.demand.soc == soc
+
+
+def test_a_register_that_has_its_target_but_for_rounding_has_it() -> None:
+    world = World()
+    register = world.charged("s", 0.2, 0)
+    assert world.ask("s", 0.9, 10)[1] is Meaning.PLUGGED_IN
+    world.registers.finish(register, 20)
+    assert register.ended_kwh == 0.9 != 0.2 + (0.9 - 0.2)
+
+
+def test_what_is_due_at_a_moment_has_ended_before_any_call_of_that_moment() -> None:
+    world = World()
+    register = world.begin("s", 100, 0, DURABLE)
+    world.registers.leave(register, 1)
+    assert world.ask("s", 100, 11, DURABLE) == (register, Meaning.PLUGGED_IN)
+
+    for call in (Registers.finish, Registers.leave):
+        world = World()
+        other = world.begin("other", 6, 5)
+        register = world.begin("s", 100, 0, DURABLE)
+        world.registers.leave(register, 1)
+        call(world.registers, other, 11)
+        assert register.reason is Reason.GRACE
+        assert [attempt.register for attempt in world.attempts] == [register, other]
+
+
+def test_at_one_moment_leases_end_before_graces() -> None:
+    world = World()
+    graced = world.begin("graced", 100, 0, DURABLE)
+    world.registers.leave(graced, 1)
+    leased = world.begin("leased", 100, 1, Terms(None, "b", 10))
+
+    world.registers.settle(11)
+
+    assert [attempt.register for attempt in world.attempts] == [leased, graced]
+
+
+def test_the_newest_is_remembered_however_few_are() -> None:
+    world = World(limits=Limits(plain=1, others=1))
+    for name in ("old", "new"):
+        world.charged(name, 1, 0 if name == "old" else 10)
+    assert [one.session_id for one in world.registers.ended] == ["new"]

@@ -239,3 +239,38 @@ def test_each_end_of_a_attempt_and_each_limit_that_ended_is_counted() -> None:
         substation.set_limit(10, now=now + 4, until=now + 5)
         substation.advance(now + 5)
         assert (substation.limits_ended, substation.power_limit_kw) == (count, 50)
+
+
+def test_a_vehicle_that_was_charged_when_the_limit_changed_goes_on_if_it_is_amended() -> None:
+    substation = make_substation()
+    first = substation.plug_in(Demand(10), now=0)
+    substation.set_limit(100, 3)
+
+    substation.amend(first, 20, 4)
+
+    assert first.ends == 6
+
+
+def test_a_limit_that_is_just_enough_slows_nobody() -> None:
+    substation = make_substation()
+    for _ in range(2):
+        substation.plug_in(Demand(10), now=0)
+    substation.set_limit(100, 0)
+    assert not substation.is_shared
+
+
+def test_a_vehicle_that_is_charged_and_has_not_gone_is_no_event_to_come() -> None:
+    substation = make_substation()
+    substation.plug_in(Demand(10), now=0)
+    assert substation.next_event(0) == 2
+    assert substation.next_event(2) is None
+
+
+def test_the_others_have_the_power_at_once_of_one_that_is_amended_to_what_it_has() -> None:
+    substation = make_substation(power_limit_kw=50)
+    first, second = (substation.plug_in(Demand(100), now=0) for _ in range(2))
+    assert second.power_kw(1) == 25
+
+    substation.amend(first, 1, 1)
+
+    assert second.power_kw(1) == 50

@@ -5,10 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from flask import g
+from flask import Response, g
 from flask.testing import FlaskClient
+from werkzeug.test import create_environ, run_wsgi_app
 
 from charge_request_service.app import create_app
+from charge_request_service.auth import key_file
 from charge_request_service.auth.guard import OPEN, UNLIMITED
 from charge_request_service.auth.keys import make_key
 from charge_request_service.settings import Settings
@@ -338,3 +340,49 @@ def test_beyond_it_keys_or_an_explicit_setting_are_required(host: str, tmp_path:
             Settings(**settings)  # type: ignore[arg-type] # names of str settings
         Settings(**settings, charge_api_keys_file=file)  # type: ignore[arg-type] # as above
         Settings(**settings, open_to_all="yes-anyone-may-charge")  # type: ignore[arg-type] # as above
+
+
+def test_who_is_misdirected_is_told_the_name_that_it_used() -> None:
+    answer = app_with().test_client().get("/rush-hour", headers={"Host": "elsewhere.example"})
+    assert answer.status_code == 421
+    assert "elsewhere.example" in answer.get_json()["detail"]
+
+
+def test_nobody_is_an_operator_at_an_open_door(tmp_path: Path) -> None:
+    app, seen = app_with(tmp_path), []
+
+    def note(response: Response) -> Response:
+        seen.append((g.caller, g.operator))
+        return response
+
+    app.after_request(note)
+    app.test_client().get("/openapi.json", headers=BEARER)
+    assert seen == [({}, False)]
+
+
+def test_a_caller_without_an_address_needs_a_key_too(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    app = app_with(tmp_path, rate_limit="9/minute", log_format="json")
+    environ = create_environ("/totals")
+    environ.pop("REMOTE_ADDR", None)
+
+    _, status, _ = run_wsgi_app(app, environ)
+
+    assert status.startswith("401")
+    said = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [one["address"] for one in said if one["event"] == "unauthorized"] == [""]
+
+
+def test_keys_that_are_read_again_are_logged_by_the_gateway(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(key_file, "_LOOK_EVERY_S", 0.0)
+    client = app_with(tmp_path, log_format="json").test_client()
+    key, line = make_key("another")
+    (tmp_path / "keys").write_text(f"{LINE}\n{line}\n")
+
+    answer = client.get("/rush-hour", headers={"Authorization": f"Bearer {key}"})
+
+    assert answer.status_code == 200
+    assert "API keys reloaded" in capsys.readouterr().out

@@ -87,3 +87,12 @@ def test_an_invalid_name_is_refused(text: str) -> None:
         ValueError, match="is not a host name; it takes names without scheme and port"
     ):
         read_names(text)
+
+
+def test_a_name_that_is_refused_is_shown_by_its_first_80_characters() -> None:
+    with pytest.raises(ValueError, match="host name") as refused:
+        read_names("*" * 81)
+    assert str(refused.value) == (
+        f"'{'*' * 80}' is not a host name; it takes names without scheme and port, such as "
+        "`grid.example`, or `.grid.example` for all names below it"
+    )

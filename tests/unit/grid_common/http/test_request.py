@@ -524,6 +524,11 @@ def test_the_wrapping_of_chunks_may_be_as_long_as_its_limit() -> None:
         read(HEAD + CHUNKED + b"0" * 32_769)
 
 
+def test_a_request_for_another_protocol_needs_no_body() -> None:
+    head = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
+    assert environ(head)["CONTENT_LENGTH"] == "0"
+
+
 def test_of_chunks_that_are_too_long_the_app_gets_none() -> None:
     [request] = read(HEAD + CHUNKED + b"1\r\nx\r\n40\r\n" + b"x" * 64)
     assert request.environ["CONTENT_LENGTH"] == "65"

@@ -33,6 +33,19 @@ def test_it_is_written_as_it_is_sent() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "is_one"),
+    [
+        ("http://10.0.0.1", True),
+        ("http://[fd00::1]", True),
+        ("http://substation1", False),
+        ("http://1.example", False),
+    ],
+)
+def test_a_url_of_an_address_needs_no_look_up(text: str, *, is_one: bool) -> None:
+    assert parse_http_url(text).is_address is is_one
+
+
+@pytest.mark.parametrize(
     ("text", "why"),
     [
         ("", "is not of the form `http://host:port`"),

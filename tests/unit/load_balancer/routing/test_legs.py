@@ -1,6 +1,6 @@
 """The legs of a session: what registers say, what is left, what may have flowed unheard."""
 
-from math import inf
+from math import inf, nextafter
 
 import pytest
 from hypothesis import settings
@@ -72,6 +72,7 @@ def test_a_word_of_a_substation_without_a_leg_counts_only_if_it_is_named_and_of_
     assert "a" not in legs
     assert legs.hear("a", 4.0, now=0.0, substation="A")
     assert legs.target_kwh("b") == 6
+    assert legs.records() == [("A", 4.0, 0.0)]
 
 
 def test_what_was_sent_to_nobody_is_no_leg_but_energy_of_before_stays_one() -> None:
@@ -328,6 +329,13 @@ def test_a_billionth_of_a_kwh_is_nothing() -> None:
 
     over = Legs(0.0)
     over.hear("a", NOTHING_KWH, now=0.0, substation="A")
+    assert over.newly_counted_twice_kwh() == 0
+
+    kwh = nextafter(nextafter(NOTHING_KWH, inf), inf)
+    over.hear("a", kwh, now=1.0)
+    assert over.newly_counted_twice_kwh() == kwh
+    over.hear("a", kwh + NOTHING_KWH, now=2.0)
+    assert over.delivered_kwh - kwh == NOTHING_KWH
     assert over.newly_counted_twice_kwh() == 0
 
     nearly = Legs(1.0)
