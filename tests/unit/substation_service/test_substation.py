@@ -274,3 +274,8 @@ def test_the_others_have_the_power_at_once_of_one_that_is_amended_to_what_it_has
     substation.amend(first, 1, 1)
 
     assert second.power_kw(1) == 50
+
+
+def test_what_is_too_little_to_be_shared_is_given_to_nobody() -> None:
+    least_kw = math.ulp(0.0)
+    assert ALLOCATIONS[Sharing.EQUAL]([least_kw] * 3, 2 * least_kw) == [0.0, 0.0, 0.0]

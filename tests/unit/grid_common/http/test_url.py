@@ -50,6 +50,7 @@ def test_a_url_of_an_address_needs_no_look_up(text: str, *, is_one: bool) -> Non
     [
         ("", "is not of the form `http://host:port`"),
         ("substation1:5002", "is not of the form `http://host:port`"),
+        ("http://substation1:X80", "port 'X80' is not valid"),
         ("https://substation1:5002", "is not of the form `http://host:port`"),
         ("http://substation1:5002/charge", "is not of the form `http://host:port`"),
         ("http://substation1:5002?x=1", "is not of the form `http://host:port`"),

@@ -196,3 +196,11 @@ def test_power_that_is_almost_at_the_limit_is_held_back_by_it() -> None:
         poll(grid, load=6, committed_kw=300, remaining_kwh=200, power_kw=power_kw)
         grid.pass_time(1)
         assert supply(grid).remaining_kwh == pytest.approx(200 - drawn_kw * 0.1)
+
+
+def test_what_is_asked_for_an_earlier_moment_is_what_was_known_last() -> None:
+    grid = grid_of(8)
+    poll(grid, load=3, committed_kw=120, remaining_kwh=60, power_kw=90)
+    found = grid.substation("a").supply(grid.now - 1)
+    assert found is not None
+    assert found.remaining_kwh == 60

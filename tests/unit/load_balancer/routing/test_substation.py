@@ -509,3 +509,22 @@ def test_a_substation_that_was_never_read_has_no_vehicle() -> None:
 
 def test_thousands_of_substations_need_no_dictionary_each() -> None:
     assert not hasattr(Grid(8).substation("a"), "__dict__")
+
+
+def test_one_that_failed_its_vehicles_again_after_it_was_back_is_not_probed_out_of_turn() -> None:
+    grid = Grid(1)
+    found = []
+    for _ in range(2):
+        grid.fail(grid.arrive(wait_s=0))
+        grid.poll_missed("a")
+        found.append(grid.substation("a").may_be_back)
+        grid.pool.waiting.remove(next(iter(grid.pool.waiting)))
+        grid.poll("a")
+    assert found == [True, False]
+
+
+def test_one_that_charged_a_vehicle_takes_such_a_charge() -> None:
+    grid = Grid(1)
+    grid.substation("a").takes_none = "405 Method Not Allowed"
+    grid.complete(grid.arrive())
+    assert grid.substation("a").takes_none is None
