@@ -73,6 +73,14 @@ def test_a_vehicle_waits_beside_a_slow_point_for_a_fast_one_and_gets_it() -> Non
     decision = grid.decisions[-1]
     assert decision.left_in_line_for == "a"
     assert decision.waited_s == pytest.approx(0.9)
+    assert queued.left_in_line_for is None  # when it waits again
+
+
+def test_the_next_best_is_told_beside_what_was_chosen() -> None:
+    grid, _ = fast_point_taken()
+    decision = grid.decisions[-1]
+    assert decision.next_best is not None
+    assert decision.next_best[0] == "b"
 
 
 def test_each_vehicle_that_is_left_in_line_is_reported_of_once() -> None:

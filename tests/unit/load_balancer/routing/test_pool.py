@@ -6,7 +6,9 @@ from random import Random
 
 import pytest
 
+from load_balancer.routing.demand import Demand
 from load_balancer.routing.pool import QueueFull
+from load_balancer.routing.queue import Dispatch, QueuedSession
 from load_balancer.routing.retry_budget import RetryBudget
 from load_balancer.routing.substation import Health
 from tests.unit.load_balancer.routing.grid import Grid
@@ -779,3 +781,68 @@ def test_those_whom_the_only_free_substation_rejected_cost_next_to_nothing(
     assert grid.substation("a").ineligible_reason(grid.now) is None
     assert len(grid.pool.waiting) == 100
     assert not looked_at
+
+
+# What a decision tells
+
+
+def test_a_decision_tells_whose_it_is_and_who_hears_of_it() -> None:
+    grid = Grid(1)
+    told: list[Dispatch] = []
+    queued = QueuedSession(
+        "session", "EV", grid.now, grid.now, Demand(10.0), request_id="r1", on_dispatch=told.append
+    )
+    grid.pool.arrive(queued, grid.now)
+    decision = grid.decisions[-1]
+    assert (decision.session_id, decision.vehicle_id, decision.request_id) == (
+        "session",
+        "EV",
+        "r1",
+    )
+    assert told == [queued.dispatch]
+
+
+def test_a_decision_among_many_counts_those_that_it_does_not_list() -> None:
+    grid = Grid()
+    free, full = ([f"{kind}{number}" for number in range(40)] for kind in ("free", "full"))
+    grid.capacities = dict.fromkeys([*free, *full], 1)
+    grid.know(*free, *full)
+    for name in full:
+        grid.poll(name, load=1)
+    for name in free:
+        grid.poll(name)
+
+    grid.arrive()
+
+    decision = grid.decisions[-1]
+    assert decision.reason.endswith(" of 40 with a free point")
+    assert 0 < len(decision.candidates) == 40 - decision.candidates_left_out < 40
+    assert 0 < len(decision.ineligible) == 40 - decision.ineligible_left_out < 40
+
+
+def test_each_first_dispatch_allows_its_share_of_repeats() -> None:
+    grid = Grid(8, 8, budget=RetryBudget(share=1.0, floor_per_s=0, burst=1))
+    for _ in range(3):
+        repeated = grid.arrive()
+        grid.reject(repeated)
+        assert grid.where(repeated) is not None
+
+
+def test_repeats_are_allowed_again_as_time_passes() -> None:
+    grid = Grid(1, 1, 1, budget=RetryBudget(share=0, floor_per_s=1, burst=1))
+    repeated = grid.arrive()
+    grid.reject(repeated)
+    grid.reject(repeated)
+    assert grid.where(repeated) is None
+    grid.pass_time(1)
+    grid.poll_all()
+    assert grid.where(repeated) == "c"
+
+
+def test_the_version_of_what_is_held_rises_with_each_of_many() -> None:
+    grid = Grid(4)
+    versions = []
+    for _ in range(4):
+        grid.arrive()
+        versions.append(grid.pool.held_version)
+    assert versions == sorted(set(versions))
