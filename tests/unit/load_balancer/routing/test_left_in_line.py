@@ -8,7 +8,7 @@ import pytest
 from load_balancer import views
 from load_balancer.routing.demand import Demand
 from load_balancer.routing.matching import MAX_LEFT_IN_LINE
-from load_balancer.routing.policy import Choice
+from load_balancer.routing.policy import Choice, Request
 from load_balancer.routing.queue import QueuedSession
 from tests.unit.load_balancer.routing.grid import Grid
 from tests.unit.load_balancer.test_metrics import samples
@@ -104,6 +104,23 @@ def test_each_that_is_left_in_line_counts_on_one_end_more_than_the_one_before_it
     ]
     # Each charges for a second.
     assert [one - starts_s[0] for one in starts_s] == pytest.approx([0, 1, 2])
+
+
+def test_each_choice_is_made_with_the_number_of_others_that_wait(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    grid, _ = fast_point_taken()
+    waiting = []
+    choose = grid.pool.policy.choose
+
+    def noted(options: Any, request: Request, random: Any) -> Choice:
+        waiting.append(request.waiting)
+        return choose(options, request, random)
+
+    monkeypatch.setattr(grid.pool.policy, "choose", noted)
+    for name in ("EV-1", "EV-2"):
+        grid.arrive(name, demand=FAST)
+    assert waiting == [0, 1, 1]
 
 
 def test_the_substations_document_lists_who_is_left_in_line() -> None:

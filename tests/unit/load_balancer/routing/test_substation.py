@@ -1,5 +1,6 @@
 """One substation's estimate and health. A `Grid` of one substation stands for it."""
 
+from math import inf
 from random import Random
 
 import pytest
@@ -529,3 +530,11 @@ def test_one_that_charged_a_vehicle_takes_such_a_charge() -> None:
     grid.substation("a").takes_none = "405 Method Not Allowed"
     grid.complete(grid.arrive())
     assert grid.substation("a").takes_none is None
+
+
+def test_of_a_substation_that_was_not_polled_yet_only_its_name_is_known() -> None:
+    new = Substation("a", "http://a:5002", balancers=1, health_check=HealthCheck())
+    assert (new.name, new.address, new.order, new.read_at) == ("a", "http://a:5002", 0, -inf)
+    assert (new.accepts, new.leaving, new.drained) == (False, False, False)
+    assert (new.warning, new.takes_none, new.energy, new.reading) == (None, None, None, None)
+    assert (new.load, new.capacity) == (0, 0)
