@@ -225,7 +225,7 @@ FIRST = f"{TAG}000001"
         (
             {},
             [row("session-1", FIRST, substation2=10.0)],
-            f"1 vehicles were told other energies than it has: {FIRST}",
+            f"1 vehicles were answered with other energies than it has: {FIRST}",
         ),
         (
             {"outcome": Outcome.REFUSED, "session_id": "session-1"},
