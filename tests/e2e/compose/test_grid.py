@@ -88,7 +88,7 @@ def test_a_health_check_fails_if_the_service_is_not_healthy(stack: Stack) -> Non
     done = stack.compose(*check, "http://127.0.0.1:1/readyz", check=False)
     assert (done.returncode, "refused" in done.stdout) == (1, True)
     done = stack.compose(*check, "substation1", check=False)
-    assert (done.returncode, "no address" in done.stderr) == (2, True)
+    assert (done.returncode, "not a URL" in done.stderr) == (2, True)
 
 
 def test_no_health_check_asks_a_proxy(stack: Stack) -> None:
