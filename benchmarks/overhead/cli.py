@@ -209,7 +209,7 @@ class _Measurement:
                     f"{row.p99_s * 1000:.1f} ms, {row.cpu_s * 1e6:.0f} µs of CPU; idle "
                     f"{row.idle_cpu:.1%}, {row.memory_bytes / 1024:,.0f} KB"
                 )
-        return [many.fastest(rows) for rows in rounds.values()]
+        return [many.median(rows) for rows in rounds.values()]
 
     def _skip(self, name: str, why: str | None) -> bool:
         if why is not None:

@@ -102,9 +102,9 @@ def per_core(row: Many) -> float:
     return (1 - row.idle_cpu) / (row.cpu_s - row.idle_cpu / row.per_s)
 
 
-def fastest(rounds: Sequence[Many]) -> Many:
-    """Return the round with the highest rate: other work on the machine can only lower it."""
-    return max(rounds, key=lambda row: row.per_s)
+def median(rounds: Sequence[Many]) -> Many:
+    """Return the round with the median rate; of an even number the lower one in the middle."""
+    return sorted(rounds, key=lambda row: row.per_s)[(len(rounds) - 1) // 2]
 
 
 def kb_for_each(rows: Sequence[Many], policy: str) -> float:

@@ -59,8 +59,8 @@ def _many(results: Results) -> Iterator[str]:
     yield "## Many substations\n"
     yield (
         f"Charges of no length, {AT_A_TIME} at a time, at substations that answer at once and "
-        "publish their power: one process with an address for each. The fastest of several rounds "
-        "(3 by default), in which the rows take turns; compare rows of this table alone. "
+        "publish their power: one process with an address for each. Medians of several rounds (3 "
+        "by default), in which the rows take turns; compare rows of this table alone. "
         "`python -m benchmarks.overhead --many` measures it by itself. CPU time is the balancer's, "
         "for a charge with the polls of that time, and as a share of a processor where nobody "
         "charges. From these two follows the rate of a balancer with a processor of its own; other "
