@@ -59,7 +59,7 @@ _WRITER_SETTINGS = {
 }
 # Two commits begin at least so far apart, seconds: with vehicles coming in, each saves the others'.
 # One costs a server and this process 0.6 ms together, however few its rows, and a file 0.2.
-_SQLITE_PAUSE_S, _POSTGRESQL_PAUSE_S = 0.003, 0.008
+_SQLITE_PAUSE_S, _POSTGRESQL_PAUSE_S = 0.003, 0.004
 _WITHOUT_FILE = (None, "", ":memory:")
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.ledger import cli, crowd, databases, outages, report
+from benchmarks.ledger import cli, crowd, databases, outages, rates, report
 from benchmarks.ledger.results import FILE, Results
 
 
@@ -59,6 +59,29 @@ def test_9000_at_once_are_all_charged_and_go_on_without_their_balancer(
         assert one["latest_s"] < 1
         for hop, kb in one["memory_kb"].items():
             assert kb < _BEFORE_KB[hop] + 10
+
+
+def test_a_ledger_costs_little_of_the_rate(scenes: dict[str, Any]) -> None:
+    assert {one["manner"] for one in scenes["rates"]} == {"plain", "keyed"}
+    for one in scenes["rates"]:
+        assert one["share"] >= rates.LIMITS.get(one["ledger"], 0.0), one
+    assert rates.LIMITS == {"sqlite": 0.9, "postgresql": 0.8}
+
+
+def test_the_event_loop_never_wakes_over_5_ms_late_beside_a_ledger(scenes: dict[str, Any]) -> None:
+    assert scenes["loop"].keys() == set(databases.KINDS)
+    for one in scenes["loop"].values():
+        assert one["ledger"]["looks"] > 10_000
+        assert one["ledger"]["over_5_ms"] == 0
+
+
+def test_readings_of_a_million_sessions_are_fast(scenes: dict[str, Any]) -> None:
+    assert scenes["reads"].keys() == set(databases.KINDS)
+    for one in scenes["reads"].values():
+        assert one["rows"] == 1_000_000
+        for reading in one["readings"]:
+            most_ms = 10 if reading["name"] == "one session by its id" else 25
+            assert max(reading["alone_ms"], reading["under_writes_ms"]) < most_ms, reading
 
 
 # Of a plain vehicle that was held before there were ledger and journals.
