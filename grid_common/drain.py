@@ -4,19 +4,18 @@ from collections.abc import Callable
 
 from gevent.event import Event
 
-from grid_common.api.problem_type import problem_type, unavailable_type
+from grid_common.api.problem_type import is_unavailable
 from grid_common.api.problems import Unavailable
 from grid_common.http.response import UpstreamResponse
 
 # By then the replacement of this process should respond, seconds.
 _RETRY_AFTER_S = 2.0
 _REASON = "draining"
-_TYPE = unavailable_type(_REASON)
 
 
 def says_it_drains(answer: UpstreamResponse) -> bool:
     """Return whether a service refused a vehicle because it is shutting down."""
-    return answer.status == 503 and problem_type(answer.content_type, answer.body) == _TYPE
+    return is_unavailable(_REASON, answer.status, answer.content_type, answer.body)
 
 
 class Drain:

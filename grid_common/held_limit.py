@@ -6,7 +6,7 @@ session until a vehicle leaves.
 
 import math
 
-from grid_common.api.problem_type import problem_type, unavailable_type
+from grid_common.api.problem_type import is_unavailable
 from grid_common.api.problems import Unavailable
 from grid_common.http.response import UpstreamResponse
 
@@ -16,12 +16,11 @@ __all__ = ["HeldLimit", "has_no_connection_free"]
 _SHARE, _MAX_KEPT_FREE = 10, 100
 _RETRY_AFTER_S = 2.0
 _REASON = "connections"
-_TYPE = unavailable_type(_REASON)
 
 
 def has_no_connection_free(answer: UpstreamResponse) -> bool:
     """Return whether a service refused a vehicle because all its connections are in use."""
-    return answer.status == 503 and problem_type(answer.content_type, answer.body) == _TYPE
+    return is_unavailable(_REASON, answer.status, answer.content_type, answer.body)
 
 
 class HeldLimit:

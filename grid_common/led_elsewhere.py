@@ -1,6 +1,6 @@
 """A balancer's response about a session that it no longer leads: it says nothing of its end."""
 
-from grid_common.api.problem_type import problem_type, unavailable_type
+from grid_common.api.problem_type import is_unavailable
 from grid_common.api.problems import Unavailable
 from grid_common.http.response import UpstreamResponse
 
@@ -9,7 +9,6 @@ __all__ = ["is_led_elsewhere", "led_elsewhere"]
 # Whoever asked for it elsewhere is being answered by now, seconds.
 _RETRY_AFTER_S = 1.0
 _REASON = "led-elsewhere"
-_TYPE = unavailable_type(_REASON)
 
 
 def led_elsewhere(session_id: str) -> Unavailable:
@@ -25,4 +24,4 @@ def led_elsewhere(session_id: str) -> Unavailable:
 
 def is_led_elsewhere(answer: UpstreamResponse) -> bool:
     """Return whether a session goes on, and has to be asked for again."""
-    return answer.status == 503 and problem_type(answer.content_type, answer.body) == _TYPE
+    return is_unavailable(_REASON, answer.status, answer.content_type, answer.body)

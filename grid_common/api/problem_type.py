@@ -25,3 +25,8 @@ def problem_type(content_type: str, body: bytes) -> str | None:
         return None
     value = document.get("type") if isinstance(document, dict) else None
     return value if isinstance(value, str) else None
+
+
+def is_unavailable(reason: str, status: int, content_type: str, body: bytes) -> bool:
+    """Return whether a response is a 503 with this reason."""
+    return status == 503 and problem_type(content_type, body) == unavailable_type(reason)

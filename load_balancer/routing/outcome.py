@@ -7,14 +7,13 @@ from typing import Any
 import orjson
 
 from grid_common.api.charge import METERED
-from grid_common.api.problem_type import problem_type, unavailable_type
+from grid_common.api.problem_type import is_unavailable
 from grid_common.shown import shown
 
 _KNOWN = frozenset(HTTPStatus)
 _NUMBERS = frozenset({int, float})  # not bool, which is an int by class alone
 _WANT_A_PASSWORD = (401, 407)
 _MAX_REASON_LENGTH = 100
-_DRAINING = unavailable_type("draining")
 
 
 class Outcome(StrEnum):
@@ -39,7 +38,7 @@ def outcome_of(status: int, content_type: str, body: bytes) -> Outcome:
         return Outcome.ACCEPTED
     if 200 <= status < 300:
         return Outcome.CHARGED
-    if status == 503 and problem_type(content_type, body) == _DRAINING:
+    if is_unavailable("draining", status, content_type, body):
         return Outcome.DRAINING
     if status in (429, 503):
         return Outcome.FULL

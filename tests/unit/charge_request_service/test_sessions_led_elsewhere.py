@@ -1,22 +1,13 @@
 """A session that its balancer no longer leads: that is no end of it."""
 
-from typing import cast
-
 import orjson
-from prometheus_client import CollectorRegistry
 
-from charge_request_service.balancers import Balancers
-from charge_request_service.sessions.database import read_ledger_url
-from charge_request_service.sessions.ledger import Ledger
 from charge_request_service.sessions.outcome import problem_answer
 from charge_request_service.sessions.record import Kind
-from charge_request_service.sessions.sessions import Sessions
 from grid_common.api.charge import Session
-from grid_common.drain import Drain
 from grid_common.http.response import UpstreamResponse
 from grid_common.led_elsewhere import led_elsewhere
-from grid_common.logs import configure_logs
-from grid_common.settings import ServiceSettings
+from tests.unit.charge_request_service.in_memory import sessions_in_memory
 
 
 class Balancer:
@@ -34,26 +25,13 @@ class Balancer:
 
 
 def test_it_is_asked_for_again_and_its_end_alone_is_kept() -> None:
-    log = configure_logs("gateway", ServiceSettings.model_validate({"port": 0}))
-    ledger = Ledger(
-        read_ledger_url("sqlite://"),
-        retention_s=60,
-        key_retention_s=60,
-        log=log,
-        registry=CollectorRegistry(),
-    )
     balancer = Balancer()
-    sessions = Sessions(
-        ledger, cast("Balancers", balancer), grace_s=60, drain=Drain("gateway"), log=log
-    )
-    begin = sessions.begin(
-        Session("s1", "EV-1", 8.0), kind=Kind.KEYED, owner="", wait_s=60, named_vehicle=True
-    )
-    try:
+    with sessions_in_memory(balancer) as (sessions, ledger):
+        begin = sessions.begin(
+            Session("s1", "EV-1", 8.0), kind=Kind.KEYED, owner="", wait_s=60, named_vehicle=True
+        )
         reply = sessions.charge(begin._replace(key="k", digest="d"), request_id="r")
         kept = ledger.get("s1")
-    finally:
-        ledger.close()
 
     assert balancer.resumed == [False, True]
     assert reply.answer is not None

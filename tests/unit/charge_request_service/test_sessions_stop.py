@@ -1,20 +1,14 @@
 """A session that is stopped while a gateway that starts goes on with it."""
 
-from typing import Any, cast
+from typing import Any
 
 import gevent
 from gevent.event import Event
-from prometheus_client import CollectorRegistry
 
-from charge_request_service.balancers import Balancers
-from charge_request_service.sessions.database import read_ledger_url
-from charge_request_service.sessions.ledger import Ledger
 from charge_request_service.sessions.record import Kind
 from charge_request_service.sessions.sessions import Sessions
 from grid_common.api.charge import Session
-from grid_common.drain import Drain
-from grid_common.logs import configure_logs
-from grid_common.settings import ServiceSettings
+from tests.unit.charge_request_service.in_memory import sessions_in_memory
 
 
 class Balancer:
@@ -42,23 +36,12 @@ class Balancer:
 
 
 def test_it_does_not_continue_after_it_was_stopped() -> None:
-    log = configure_logs("gateway", ServiceSettings.model_validate({"port": 0}))
-    ledger = Ledger(
-        read_ledger_url("sqlite://"),
-        retention_s=60,
-        key_retention_s=60,
-        log=log,
-        registry=CollectorRegistry(),
-    )
     balancer = Balancer()
-    sessions = Sessions(
-        ledger, cast("Balancers", balancer), grace_s=60, drain=Drain("gateway"), log=log
-    )
-    balancer.sessions = sessions
-    begin = sessions.begin(
-        Session("s1", "EV-1", 7.88), kind=Kind.ASYNC, owner="", wait_s=60, named_vehicle=True
-    )
-    try:
+    with sessions_in_memory(balancer) as (sessions, ledger):
+        balancer.sessions = sessions
+        begin = sessions.begin(
+            Session("s1", "EV-1", 7.88), kind=Kind.ASYNC, owner="", wait_s=60, named_vehicle=True
+        )
         # An earlier process of the gateway began it.
         assert ledger.begin(begin._replace(gateway="before")) is None
         record = ledger.get("s1")
@@ -66,8 +49,6 @@ def test_it_does_not_continue_after_it_was_stopped() -> None:
         sessions.stop(record, request_id="r")
         gevent.sleep(0.2)
         ended = ledger.get("s1")
-    finally:
-        ledger.close()
 
     assert balancer.charging == 0
     assert balancer.stops == 2

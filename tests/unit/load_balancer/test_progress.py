@@ -13,7 +13,7 @@ import pytest
 
 from grid_common.api.charge import Session
 from grid_common.http.client import ProtocolError, ResponseTooLarge, Upstream
-from grid_common.logs import configure_logs
+from grid_common.logs import Log, configure_logs
 from grid_common.settings import ServiceSettings
 from load_balancer.led_session import LedSession
 from load_balancer.profile import SubstationProfile
@@ -48,6 +48,25 @@ class Teller:
                 self.answers += 1
                 head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(self._body)
                 line.sendall(head + self._body)
+
+
+def registers_at(
+    client: SubstationClient, grid: Grid, *, timeout_s: float, last_word_wait_s: float
+) -> Registers:
+    """Create the registers of a balancer that asks the substation `a` by this client."""
+    registers = Registers(
+        grid.pool,
+        timeout_s=timeout_s,
+        last_word_wait_s=last_word_wait_s,
+        lease_s=3,
+        log=balancer_log(),
+    )
+    registers.clients[grid.substation("a").address] = client
+    return registers
+
+
+def balancer_log() -> Log:
+    return configure_logs("balancer", ServiceSettings.model_validate({"port": 0}))
 
 
 def reported(sessions: int) -> dict[str, float]:
@@ -87,14 +106,14 @@ def test_one_whose_registers_take_long_to_read_is_asked_less_often(
 ) -> None:
     grid, teller = Grid(4), Teller(reported(10))
     client, substation = teller.client(), grid.substation("a")
-    log = configure_logs("balancer", ServiceSettings.model_validate({"port": 0}))
-    registers = Registers(grid.pool, timeout_s=5, last_word_wait_s=0, lease_s=3, log=log)
-    registers.clients[substation.address] = client
+    registers = registers_at(client, grid, timeout_s=5, last_word_wait_s=0)
     steps = count()
     monkeypatch.setattr(time, "thread_time", lambda: 0.02 * next(steps))  # each reading takes 20 ms
     grid.pool.health_check = HealthCheck(interval_s=0.01)
     asks = Turns(
-        Progress(substation, client, grid.pool, registers, random=Random(1), log=log).take_turn
+        Progress(
+            substation, client, grid.pool, registers, random=Random(1), log=balancer_log()
+        ).take_turn
     )
 
     asks.start()
@@ -116,11 +135,11 @@ def test_one_that_answers_polls_alone_is_taken_to_keep_no_registers(health: Heal
         upstream = Upstream(url, connect_timeout_s=5, connections=1)
         profile = SubstationProfile.model_validate({})
         client = SubstationClient(url, upstream, profile, Owner("one", 0.05, 3))
-        log = configure_logs("balancer", ServiceSettings.model_validate({"port": 0}))
-        registers = Registers(grid.pool, timeout_s=5, last_word_wait_s=0, lease_s=3, log=log)
-        registers.clients[substation.address] = client
+        registers = registers_at(client, grid, timeout_s=5, last_word_wait_s=0)
         grid.pool.health_check = HealthCheck(interval_s=0.01)
-        progress = Progress(substation, client, grid.pool, registers, random=Random(1), log=log)
+        progress = Progress(
+            substation, client, grid.pool, registers, random=Random(1), log=balancer_log()
+        )
         asking = Turns(progress.take_turn)
         asking.start()
         gevent.sleep(0.3)
@@ -148,9 +167,7 @@ def test_registers_whose_id_becomes_known_later_are_not_counted_twice(
 ) -> None:
     grid, teller = Grid(4), Teller({"s1": 2.5}, register="id")
     client, substation = teller.client(), grid.substation("a")
-    log = configure_logs("balancer", ServiceSettings.model_validate({"port": 0}))
-    registers = Registers(grid.pool, timeout_s=5, last_word_wait_s=0, lease_s=3, log=log)
-    registers.clients[substation.address] = client
+    registers = registers_at(client, grid, timeout_s=5, last_word_wait_s=0)
     led = lead(registers)
     if charges_there:
         led.legs.begin(client.register, "a", 0.0)
@@ -172,12 +189,9 @@ def test_what_may_flow_at_a_substation_that_is_lost_before_its_registers_are_kno
     keeps: bool | None, reserved_kwh: float
 ) -> None:
     grid = Grid(4)
-    substation = grid.substation("a")
     client = Teller({}).client()
     client.keeps_registers = keeps
-    log = configure_logs("balancer", ServiceSettings.model_validate({"port": 0}))
-    registers = Registers(grid.pool, timeout_s=0.1, last_word_wait_s=9, lease_s=3, log=log)
-    registers.clients[substation.address] = client
+    registers = registers_at(client, grid, timeout_s=0.1, last_word_wait_s=9)
     led = lead(registers)
     grid.pool.arrive(led.queued, grid.now)
     dispatch = led.queued.dispatch
@@ -194,9 +208,7 @@ def test_progress_is_taken_to_be_as_old_as_it_says() -> None:
     grid = Grid(4)
     substation = grid.substation("a")
     client = Teller({"s1": 1.5}, register="id", age_s=2.5).client()
-    log = configure_logs("balancer", ServiceSettings.model_validate({"port": 0}))
-    registers = Registers(grid.pool, timeout_s=1, last_word_wait_s=9, lease_s=3, log=log)
-    registers.clients[substation.address] = client
+    registers = registers_at(client, grid, timeout_s=1, last_word_wait_s=9)
     led = lead(registers)
     began = time.monotonic()
     led.legs.begin(client.register, "a", began - 10)
@@ -215,9 +227,7 @@ def test_a_lease_begins_with_the_last_sign_of_life_however_old_the_progress_was(
     grid.poll("a", point_power_kw=3.6, time_scale=1000)  # 1 kWh a second
     substation = grid.substation("a")
     client = Teller({"s1": 1.0}, register="id", age_s=2.5).client()
-    log = configure_logs("balancer", ServiceSettings.model_validate({"port": 0}))
-    registers = Registers(grid.pool, timeout_s=1, last_word_wait_s=9, lease_s=3, log=log)
-    registers.clients[substation.address] = client
+    registers = registers_at(client, grid, timeout_s=1, last_word_wait_s=9)
     led = lead(registers)
     led.legs = Legs(100.0)
     grid.pool.arrive(led.queued, grid.now)
