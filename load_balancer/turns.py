@@ -37,6 +37,8 @@ class Turns:
 
     def start(self, after_s: float = 0.0) -> None:
         """Run the first turn after this time, seconds."""
+        # Timers start at the loop's own time, which is old after work that held it up.
+        gevent.get_hub().loop.update_now()
         self._next = gevent.spawn_later(after_s, self._take_turn)
 
     def hurry(self) -> None:

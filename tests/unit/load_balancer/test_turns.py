@@ -52,6 +52,16 @@ def test_the_first_turn_can_be_put_off() -> None:
     turns.stop()
 
 
+def test_a_pause_is_whole_though_the_loop_was_held_up_before_it() -> None:
+    taken, turns, _ = counted(LONG)
+    time.sleep(0.3)  # as a long turn does
+    began = time.monotonic()
+    turns.start(0.1)
+    assert until(lambda: bool(taken))
+    assert taken[0] - began >= 0.095
+    turns.stop()
+
+
 def test_a_hurry_cuts_a_pause_short_but_for_the_least_of_it() -> None:
     taken, turns, _ = counted(Pause(0.2, 60.0))
     turns.start()
