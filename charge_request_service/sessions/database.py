@@ -28,11 +28,11 @@ from sqlalchemy import (
 from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, OperationalError
 
 from charge_request_service.sessions.errors import (
-    LedgerAway,
-    LedgerNotUp,
+    LedgerNotReady,
+    LedgerUnavailable,
     LedgerUnusable,
-    is_not_up,
-    why_away,
+    may_be_ready_later,
+    short_message,
 )
 from charge_request_service.sessions.migrations.run import NewerLedger, migrate
 from charge_request_service.sessions.tables import metadata
@@ -109,7 +109,7 @@ def _with_password(url: URL) -> URL:
 
 
 def prepare(
-    url: URL, *, patience_s: float = 0.0, tell: Callable[[LedgerNotUp], object] = repr
+    url: URL, *, patience_s: float = 0.0, tell: Callable[[LedgerNotReady], object] = repr
 ) -> None:
     """Check that a ledger can be used, and bring its tables up to date; one in memory has no need.
 
@@ -129,7 +129,7 @@ def prepare(
         while True:
             try:
                 database.prepare()
-            except LedgerNotUp as error:
+            except LedgerNotReady as error:
                 if time.monotonic() >= deadline:
                     raise
                 if not waits:
@@ -175,7 +175,7 @@ class Database:
         """Connect to write, as the one gateway of that name.
 
         Raises:
-            LedgerAway: it cannot be reached, or another gateway has it.
+            LedgerUnavailable: it cannot be reached, or another gateway has it.
         """
         try:
             self._take_file()
@@ -189,7 +189,7 @@ class Database:
                 )
                 connection.commit()
         except (DBAPIError, OSError) as error:
-            raise LedgerAway(why_away(error)) from error
+            raise LedgerUnavailable(short_message(error)) from error
         return connection
 
     @property
@@ -201,12 +201,12 @@ class Database:
         """Connect to read.
 
         Raises:
-            LedgerAway: it cannot be reached.
+            LedgerUnavailable: it cannot be reached.
         """
         try:
             return self._connect(self._reading)
         except DBAPIError as error:
-            raise LedgerAway(why_away(error)) from error
+            raise LedgerUnavailable(short_message(error)) from error
 
     def _connect(self, engine: Engine) -> Connection:
         if engine in self._connected:
@@ -237,12 +237,16 @@ class Database:
                 f"{self.name} was written by a newer version of the gateway ({error}): run that "
                 "one, or name another ledger"
             ) from None
-        except LedgerAway as error:
+        except LedgerUnavailable as error:
             raise LedgerUnusable(
                 f"{self.name}: {error}: stop it first; for several gateways at once use PostgreSQL"
             ) from None
         except DBAPIError as error:
-            kind = LedgerNotUp if not self.is_sqlite and is_not_up(error) else LedgerUnusable
+            kind = (
+                LedgerNotReady
+                if not self.is_sqlite and may_be_ready_later(error)
+                else LedgerUnusable
+            )
             raise kind(self._advice(error)) from None
 
     def close(self) -> None:
@@ -279,7 +283,7 @@ class Database:
         """Keep other gateways off this file, for as long as this process lives.
 
         Raises:
-            LedgerAway: another has it.
+            LedgerUnavailable: another has it.
         """
         if self._file is None or self._lock is not None:
             return
@@ -288,7 +292,7 @@ class Database:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             os.close(lock)
-            raise LedgerAway("another gateway has this file") from None
+            raise LedgerUnavailable("another gateway has this file") from None
         self._lock = lock
 
     def _check_file(self, file: Path) -> None:
@@ -313,7 +317,7 @@ class Database:
             raise LedgerUnusable(self._corrupt(str(found)))
 
     def _advice(self, error: DBAPIError) -> str:
-        why = why_away(error)
+        why = short_message(error)
         if not self.is_sqlite:
             return (
                 f"{self.name} cannot be used: {why}: check that the server runs, and the URL's "

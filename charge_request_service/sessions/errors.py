@@ -1,35 +1,31 @@
-"""What can be wrong with the ledger."""
-
-import re
+"""Errors of the ledger."""
 
 from sqlalchemy.exc import DBAPIError, OperationalError
 
+_MAX_MESSAGE = 160
+
 
 class LedgerUnusable(Exception):
-    """It cannot be used as it is; the message says what to do. Stops the start."""
+    """The ledger cannot be used as it is; the message says what to do. Stops the start."""
 
 
-class LedgerNotUp(LedgerUnusable):
-    """Its server cannot be reached, or is only starting: a later attempt may find it."""
+class LedgerNotReady(LedgerUnusable):
+    """The ledger's server is not reachable or still starting; a later attempt may succeed."""
 
 
-class LedgerAway(Exception):
-    """It cannot be written or read now; the message says why, in a few words."""
+class LedgerUnavailable(Exception):
+    """The ledger cannot be written or read now; the message says briefly why."""
 
 
-_SAID = re.compile(r"\s+")
-_MOST = 160
-
-
-def is_not_up(error: DBAPIError) -> bool:
-    """Tell a server that may be reached later from one that refuses this user or database."""
-    said = str(error.orig)
+def may_be_ready_later(error: DBAPIError) -> bool:
+    """Return whether a retry may succeed, because the server did not refuse user or database."""
+    message = str(error.orig)
     return isinstance(error, OperationalError) and (
-        "FATAL" not in said or "the database system is" in said  # starting up, in recovery
+        "FATAL" not in message or "the database system is" in message  # starting, in recovery
     )
 
 
-def why_away(error: DBAPIError | OSError) -> str:
-    """Say in a few words why the database did not do what it was asked for."""
-    said = _SAID.sub(" ", str(error.orig if isinstance(error, DBAPIError) else error)).strip()
-    return said[:_MOST] or type(error).__name__
+def short_message(error: DBAPIError | OSError) -> str:
+    """Return the database's own error message on one line, cut to 160 characters."""
+    message = " ".join(str(error.orig if isinstance(error, DBAPIError) else error).split())
+    return message[:_MAX_MESSAGE] or type(error).__name__

@@ -11,7 +11,7 @@ import orjson
 
 from charge_request_service.sessions.database import Database, read_ledger_url
 from charge_request_service.sessions.documents import cdr_of, csv_of
-from charge_request_service.sessions.errors import LedgerAway
+from charge_request_service.sessions.errors import LedgerUnavailable
 from charge_request_service.sessions.query import read_query
 from charge_request_service.sessions.store import Store
 from grid_common.api.problems import BadRequest
@@ -52,7 +52,7 @@ def main() -> int:
                 if page.next is None:
                     return 0
                 query, is_first = query._replace(after=page.next), False
-    except LedgerAway as error:
+    except LedgerUnavailable as error:
         sys.stderr.write(f"the ledger cannot be read: {error}\n")
         return 1
     except BrokenPipeError:  # whoever read it has enough

@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar
 import gevent
 from gevent.event import AsyncResult, Event
 
-from charge_request_service.sessions.errors import LedgerAway
+from charge_request_service.sessions.errors import LedgerUnavailable
 from charge_request_service.sessions.threads import Threads
 
 _Job = TypeVar("_Job")
@@ -38,7 +38,7 @@ class PendingWrite(Generic[_Job]):
         """Wait for the commit; return what was told of the job, which was handed in as awaited.
 
         Raises:
-            LedgerAway: it was not written, and will not be.
+            LedgerUnavailable: it was not written, and will not be.
             gevent.Timeout: `timeout_s` passed; it may yet be written.
         """
         return self._result is not None and bool(self._result.get(timeout=timeout_s))
@@ -48,7 +48,7 @@ class PendingWrite(Generic[_Job]):
         if self._result is not None:
             self._result.set(reported)
 
-    def fail(self, error: LedgerAway) -> None:
+    def fail(self, error: LedgerUnavailable) -> None:
         """Give it up."""
         if self._result is not None:
             self._result.set_exception(error)
@@ -58,7 +58,7 @@ class GroupCommit(Generic[_Job]):
     """Writes jobs in the order in which they were handed in.
 
     Attributes:
-        away: why nothing can be written now, None while all is well.
+        unavailable_reason: why nothing can be written now; None if it can.
         waiting: how many jobs wait for their commit.
     """
 
@@ -76,7 +76,7 @@ class GroupCommit(Generic[_Job]):
 
         Args:
             threads: one, where it writes.
-            write: commits some jobs and tells something of each; raises LedgerAway where it
+            write: commits some jobs and tells something of each; raises LedgerUnavailable where it
                 cannot; none is to try whether it can. Runs in the thread.
             pause_s: least time between the beginnings of two commits, seconds: a job waits for as
                 long at most so that more come to share its commit, not at all after a quiet time.
@@ -93,7 +93,7 @@ class GroupCommit(Generic[_Job]):
         self._handed_in, self._awaited = Event(), Event()
         self._writing_since = math.inf
         self._greenlet: gevent.Greenlet[Any, None] | None = None
-        self.away: str | None = None
+        self.unavailable_reason: str | None = None
         self._closing = False
 
     @property
@@ -114,10 +114,10 @@ class GroupCommit(Generic[_Job]):
             awaited: somebody is going to wait for it.
 
         Raises:
-            LedgerAway: nothing can be written now, and it is not lasting.
+            LedgerUnavailable: nothing can be written now, and it is not lasting.
         """
-        if self.away is not None and not lasting:
-            raise LedgerAway(self.away)
+        if self.unavailable_reason is not None and not lasting:
+            raise LedgerUnavailable(self.unavailable_reason)
         pending = PendingWrite(job, lasting=lasting, awaited=awaited)
         self._pending.append(pending)
         if len(self._pending) == 1:
@@ -148,7 +148,7 @@ class GroupCommit(Generic[_Job]):
     def _run(self) -> None:
         began, pause_s = 0.0, _FIRST_PAUSE_S
         while True:
-            if not self._pending and self.away is None:
+            if not self._pending and self.unavailable_reason is None:
                 if self._closing:
                     return
                 self._handed_in.clear()
@@ -177,13 +177,13 @@ class GroupCommit(Generic[_Job]):
         try:
             reported = self._threads.run(self._write, [pending.job for pending in batch])
         except Exception as error:
-            why = str(error) if isinstance(error, LedgerAway) else repr(error)
+            why = str(error) if isinstance(error, LedgerUnavailable) else repr(error)
             waiting = batch + self._pending
             self._pending = [pending for pending in waiting if pending.lasting]
             for pending in waiting:
                 if not pending.lasting:
-                    pending.fail(LedgerAway(why))
-            self._tell(why)
+                    pending.fail(LedgerUnavailable(why))
+            self._set_unavailable(why)
             return False
         finally:
             self._writing_since = math.inf
@@ -191,10 +191,10 @@ class GroupCommit(Generic[_Job]):
             self._committed(len(batch), time.monotonic() - batch[0].handed_in)
         for pending, one in zip(batch, reported, strict=True):
             pending.done(one)
-        self._tell(None)
+        self._set_unavailable(None)
         return True
 
-    def _tell(self, away: str | None) -> None:
-        if away != self.away:
-            self.away = away
-            self._changed(away)
+    def _set_unavailable(self, reason: str | None) -> None:
+        if reason != self.unavailable_reason:
+            self.unavailable_reason = reason
+            self._changed(reason)

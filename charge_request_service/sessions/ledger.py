@@ -12,7 +12,7 @@ from sqlalchemy import URL, Connection
 
 from charge_request_service.sessions.database import Database
 from charge_request_service.sessions.deferred import DeferredBegins
-from charge_request_service.sessions.errors import LedgerAway
+from charge_request_service.sessions.errors import LedgerUnavailable
 from charge_request_service.sessions.group_commit import GroupCommit
 from charge_request_service.sessions.metrics import LedgerMetrics
 from charge_request_service.sessions.reader import Reader
@@ -22,7 +22,7 @@ from charge_request_service.sessions.threads import Threads
 from charge_request_service.sessions.writer import Writer
 from grid_common.logs import Log
 
-__all__ = ["MAX_IN_MEMORY", "Ledger", "LedgerAway"]
+__all__ = ["MAX_IN_MEMORY", "Ledger", "LedgerUnavailable"]
 
 _Result = TypeVar("_Result")
 
@@ -66,7 +66,7 @@ class Ledger:
         patience_s: float = _PATIENCE_S,
         clock_us: Callable[[], int] = now_us,
     ) -> None:
-        """Open it; its tables have to be there, but its server may be away.
+        """Open it; its tables have to be there, but its server may be down.
 
         Args:
             url: from `read_ledger_url`.
@@ -99,7 +99,7 @@ class Ledger:
         self._metrics = LedgerMetrics(
             registry,
             waiting=lambda: self._commits.waiting,
-            up=lambda: float(self.why_away() is None),
+            up=lambda: float(self.unavailable_reason() is None),
         )
         self._commits: GroupCommit[Job] = GroupCommit(
             self._writing,
@@ -116,11 +116,14 @@ class Ledger:
         )
         self._housekeeping = gevent.spawn(self._keep_house)
 
-    def why_away(self) -> str | None:
-        """Tell why nothing can be written now; None while all is well."""
-        if self._commits.away is None and self._commits.stalled_s() > self._patience_s:
+    def unavailable_reason(self) -> str | None:
+        """Return why nothing can be written now; None if it can."""
+        if (
+            self._commits.unavailable_reason is None
+            and self._commits.stalled_s() > self._patience_s
+        ):
             return "the ledger does not answer"
-        return self._commits.away
+        return self._commits.unavailable_reason
 
     def begin(self, begin: Begin) -> Record | None:
         """Write that a session begins.
@@ -129,10 +132,10 @@ class Ledger:
             The session that has its key already, None where it began.
 
         Raises:
-            LedgerAway: it was not written; the session may not go on.
+            LedgerUnavailable: it was not written; the session may not go on.
         """
-        if why := self.why_away():
-            raise LedgerAway(why)
+        if why := self.unavailable_reason():
+            raise LedgerUnavailable(why)
         pending = self._commits.hand_in(begin, lasting=False, awaited=True)
         try:
             is_new = pending.wait(self._patience_s)
@@ -141,23 +144,23 @@ class Ledger:
             if not self._commits.withdraw(pending):
                 self.forget(begin.session_id)
             if isinstance(error, gevent.Timeout):
-                raise LedgerAway("the ledger does not answer") from None
+                raise LedgerUnavailable("the ledger does not answer") from None
             raise
         if is_new:
             return None
         there = self.by_key(begin.owner, begin.key) if begin.key is not None else None
         if there is None:  # gone between the two looks, or not of use for another reason
-            raise LedgerAway("the session could not be written")
+            raise LedgerUnavailable("the session could not be written")
         return there
 
     def note_begin(self, begin: Begin) -> None:
         """Have it written that a session without a key begins, within some 80 ms.
 
         Raises:
-            LedgerAway: nothing can be written now; the session may not go on.
+            LedgerUnavailable: nothing can be written now; the session may not go on.
         """
-        if why := self.why_away():
-            raise LedgerAway(why)
+        if why := self.unavailable_reason():
+            raise LedgerUnavailable(why)
         self._begins.add(begin)
 
     def end(self, end: End, *, patience_s: float | None = _PATIENCE_S) -> bool:
@@ -182,26 +185,26 @@ class Ledger:
         self._commits.hand_in(Forget(session_id), lasting=True, awaited=False)
 
     def get(self, session_id: str) -> Record | None:
-        """Look a session up. Raises LedgerAway."""
+        """Look a session up. Raises LedgerUnavailable."""
         return self._read(self._store.get, session_id)
 
     def by_key(self, owner: str, key: str) -> Record | None:
-        """Look up the session that has this owner's key. Raises LedgerAway."""
+        """Look up the session that has this owner's key. Raises LedgerUnavailable."""
         return self._read(self._store.by_key, owner, key)
 
     def page(self, query: Query) -> Page:
-        """List sessions, newest first. Raises LedgerAway."""
+        """List sessions, newest first. Raises LedgerUnavailable."""
         return self._read(self._store.page, query)
 
     def tallies(self, since_ms: int, owner: str | None) -> list[Tally]:
-        """Sum up the sessions that began since then, by state. Raises LedgerAway."""
+        """Sum up the sessions that began since then, by state. Raises LedgerUnavailable."""
         return self._read(self._store.tallies, since_ms, owner)
 
     def written(self, query: Query, write: Callable[[Page], _Result]) -> tuple[_Result, str | None]:
         """List sessions and write them down, in a thread: thousands take a while.
 
         Returns:
-            What `write` made of them, and where the next page begins. Raises LedgerAway.
+            What `write` made of them, and where the next page begins. Raises LedgerUnavailable.
         """
 
         def work(connection: Connection) -> tuple[_Result, str | None]:
@@ -213,7 +216,7 @@ class Ledger:
     def adopt(self) -> int:
         """Take over the open sessions of gateways that are gone; return how many.
 
-        Raises LedgerAway.
+        Raises LedgerUnavailable.
         """
         return self._writing.run(self._writer.adopt)
 
@@ -228,10 +231,10 @@ class Ledger:
         return self._database.in_memory
 
     def make_async(self, session_id: str) -> None:
-        """Write that a session goes on without a caller. Raises LedgerAway; it may yet be."""
-        if why := self.why_away():
-            raise LedgerAway(why)
-        with gevent.Timeout(self._patience_s, LedgerAway("the ledger does not answer")):
+        """Write that a session goes on without a caller. Raises LedgerUnavailable."""
+        if why := self.unavailable_reason():
+            raise LedgerUnavailable(why)
+        with gevent.Timeout(self._patience_s, LedgerUnavailable("the ledger does not answer")):
             self._writing.run(
                 self._writer.do, lambda connection: self._store.make_async(connection, session_id)
             )
@@ -239,7 +242,7 @@ class Ledger:
     def open_sessions(self) -> Iterator[Record]:
         """Go through the open sessions that this gateway sees to, oldest first.
 
-        Raises LedgerAway.
+        Raises LedgerUnavailable.
         """
         after = ""
         while records := self._read(self._store.open_of, self.gateway, after, 500):
@@ -251,7 +254,7 @@ class Ledger:
         self._housekeeping.kill()
         self._begins.close()
         if left := self._commits.close(timeout_s):
-            self._log.error("not written to the ledger", rows=left, why=self.why_away())
+            self._log.error("not written to the ledger", rows=left, why=self.unavailable_reason())
         else:
             self._reader.close()
             self._writing.run(self._writer.close)
@@ -262,7 +265,7 @@ class Ledger:
     def keep_house(self) -> None:
         """Free keys and remove sessions whose time is over; note how large it is.
 
-        Raises LedgerAway.
+        Raises LedgerUnavailable.
         """
         now = self._clock_us()
         before = now - int(1e6 * self._retention_s)
@@ -292,7 +295,7 @@ class Ledger:
         while True:
             try:
                 self.keep_house()
-            except LedgerAway as error:
+            except LedgerUnavailable as error:
                 self._log.debug("the ledger cannot be tidied", why=str(error))
             except Exception:
                 self._log.exception("unexpected error")
@@ -301,8 +304,8 @@ class Ledger:
     def _read(self, work: Callable[..., _Result], *args: Any) -> _Result:
         return self._reader.read(lambda connection: work(connection, *args))
 
-    def _changed(self, away: str | None) -> None:
-        if away is None:
-            self._log.warning("ledger answers again", rows_to_write=self._commits.waiting)
+    def _changed(self, reason: str | None) -> None:
+        if reason is None:
+            self._log.warning("ledger available again", rows_to_write=self._commits.waiting)
         else:
-            self._log.error("ledger away", why=away, rows_to_write=self._commits.waiting)
+            self._log.error("ledger unavailable", why=reason, rows_to_write=self._commits.waiting)

@@ -28,7 +28,7 @@ _SESSION_ID = {
     "required": True,
     "schema": {"type": "string", "pattern": _ID},
 }
-_AWAY = problem("The ledger of sessions is away, or the balancer") | RETRY_AFTER
+_UNAVAILABLE = problem("The ledger of sessions or the balancer is unavailable") | RETRY_AFTER
 _NO_SUCH = problem("No such session, or another caller's")
 
 
@@ -88,7 +88,7 @@ def paths() -> dict[str, Any]:
                 "responses": {
                     "200": content("The page", ref("Sessions")),
                     "400": problem("A parameter is not valid"),
-                    "503": _AWAY,
+                    "503": _UNAVAILABLE,
                 },
             }
         },
@@ -99,7 +99,7 @@ def paths() -> dict[str, Any]:
                 "responses": {
                     "200": content("The session", ref("Session")),
                     "404": _NO_SUCH,
-                    "503": _AWAY,
+                    "503": _UNAVAILABLE,
                 },
             },
             "delete": {
@@ -109,14 +109,14 @@ def paths() -> dict[str, Any]:
                     "200": content("The session, with what was delivered", ref("Session")),
                     "403": problem("The page of another site made a browser send this"),
                     "404": _NO_SUCH,
-                    "503": _AWAY,
+                    "503": _UNAVAILABLE,
                 },
             },
         },
         "/totals": {
             "get": {
                 "summary": "What the sessions that began today come to",
-                "responses": {"200": content("The totals", ref("Totals")), "503": _AWAY},
+                "responses": {"200": content("The totals", ref("Totals")), "503": _UNAVAILABLE},
             }
         },
         "/sessions.csv": {
@@ -130,7 +130,7 @@ def paths() -> dict[str, Any]:
                         "content": {"text/csv": {"schema": TEXT}},
                     },
                     "400": problem("A parameter is not valid"),
-                    "503": _AWAY,
+                    "503": _UNAVAILABLE,
                 },
             }
         },
@@ -142,7 +142,7 @@ def paths() -> dict[str, Any]:
                 "responses": {
                     "200": content("The page", ref("ChargeDetailRecords")) | {"headers": _LINK},
                     "400": problem("A parameter is not valid"),
-                    "503": _AWAY,
+                    "503": _UNAVAILABLE,
                 },
             }
         },

@@ -52,8 +52,8 @@ class NoSuchSession(Problem):
         )
 
 
-def ledger_away(why: str, *, so: str = "no charge was begun") -> Unavailable:
-    """Say that the ledger is away, and what that means for the caller."""
+def ledger_unavailable(why: str, *, so: str = "no charge was begun") -> Unavailable:
+    """Say that the ledger is unavailable, and what that means for the caller."""
     return Unavailable(
         "ledger-away",
         f"The ledger of sessions cannot be used now ({why}); {so}.",

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from charge_request_service.sessions.database import Database
-from charge_request_service.sessions.errors import LedgerAway, why_away
+from charge_request_service.sessions.errors import LedgerUnavailable, short_message
 from charge_request_service.sessions.threads import Threads
 
 _Result = TypeVar("_Result")
@@ -46,13 +46,13 @@ class Reader:
         """Do some reading.
 
         Raises:
-            LedgerAway: it could not be done in time.
+            LedgerUnavailable: it could not be done in time.
         """
         try:
             slot = self._slots.get(timeout=self._patience_s)
         except Empty:
-            raise LedgerAway("too many readings wait for the ledger") from None
-        with gevent.Timeout(self._patience_s, LedgerAway("the ledger does not answer")):
+            raise LedgerUnavailable("too many readings wait for the ledger") from None
+        with gevent.Timeout(self._patience_s, LedgerUnavailable("the ledger does not answer")):
             done: _Result = self._threads.run(
                 self._work, slot, work, after=lambda: self._slots.put(slot)
             )
@@ -75,4 +75,4 @@ class Reader:
             if broken is not None:
                 broken.invalidate()
                 broken.close()
-            raise LedgerAway(why_away(error)) from error
+            raise LedgerUnavailable(short_message(error)) from error

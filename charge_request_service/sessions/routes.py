@@ -10,8 +10,8 @@ from flask import Blueprint, Response, g, request
 
 from charge_request_service.balancers import Balancers
 from charge_request_service.sessions.documents import cdr_of, csv_of, session_document
-from charge_request_service.sessions.ledger import Ledger, LedgerAway
-from charge_request_service.sessions.problems import NoSuchSession, ledger_away
+from charge_request_service.sessions.ledger import Ledger, LedgerUnavailable
+from charge_request_service.sessions.problems import NoSuchSession, ledger_unavailable
 from charge_request_service.sessions.query import read_query
 from charge_request_service.sessions.record import FINAL, Record
 from charge_request_service.sessions.sessions import Sessions
@@ -123,5 +123,5 @@ def _documents(records: list[Record], balancer: Balancers) -> list[dict[str, Any
 def _ask(work: Callable[[], _Result]) -> _Result:
     try:
         return work()
-    except LedgerAway as error:
-        raise ledger_away(str(error), so="what charges goes on") from None
+    except LedgerUnavailable as error:
+        raise ledger_unavailable(str(error), so="what charges goes on") from None

@@ -8,7 +8,7 @@ import gevent
 from gevent.event import Event
 
 from charge_request_service.balancers import Balancers
-from charge_request_service.sessions.ledger import Ledger, LedgerAway, now_us
+from charge_request_service.sessions.ledger import Ledger, LedgerUnavailable, now_us
 from charge_request_service.sessions.outcome import (
     answer_of,
     end_of,
@@ -19,7 +19,7 @@ from charge_request_service.sessions.outcome import (
 from charge_request_service.sessions.problems import (
     KeyReused,
     SessionRunning,
-    ledger_away,
+    ledger_unavailable,
 )
 from charge_request_service.sessions.record import Begin, End, Kind, Record
 from charge_request_service.sessions.running import Running, ToStop
@@ -113,7 +113,7 @@ class Sessions:
         """Charge a vehicle for as long as its caller waits.
 
         Raises:
-            Unavailable: the ledger is away, or the balancer.
+            Unavailable: the ledger or the balancer is unavailable.
         """
         begin = self.begin(
             session, kind=Kind.PLAIN, owner=owner, wait_s=wait_s, named_vehicle=named_vehicle
@@ -131,8 +131,8 @@ class Sessions:
             # Neither the beginning nor the end is waited for. Were a killed gateway's last rows
             # lost: what it held stops with it, and the next asks the balancer for what has no end.
             self._ledger.note_begin(begin)
-        except LedgerAway as error:
-            raise ledger_away(str(error)) from None
+        except LedgerUnavailable as error:
+            raise ledger_unavailable(str(error)) from None
         try:
             answer = self._balancer.charge(session, request_id=request_id, wait_s=wait_s)
         except Unavailable as problem:
@@ -154,15 +154,15 @@ class Sessions:
         Raises:
             KeyReused: its key came with another body.
             SessionRunning: another caller with the key waits.
-            Unavailable: the ledger is away.
+            Unavailable: the ledger is unavailable.
         """
         running = self._with_key_of(begin)
         if running is None:
             with self._starting(begin, request_id) as running:
                 try:
                     there = self._ledger.begin(begin)
-                except LedgerAway as error:
-                    raise ledger_away(str(error)) from None
+                except LedgerUnavailable as error:
+                    raise ledger_unavailable(str(error)) from None
                 if there is None:
                     self._start(running)
             if there is None:
@@ -229,7 +229,7 @@ class Sessions:
                     self._log.warning("sessions recovered", sessions=adopted)
                     self._go_on()
                 self._recovered = True
-            except LedgerAway as error:
+            except LedgerUnavailable as error:
                 self._log.debug("sessions cannot be recovered yet", why=str(error))
                 gevent.sleep(_MAX_PAUSE_S)
                 continue
@@ -313,9 +313,9 @@ class Sessions:
             gevent.sleep(_LOOK_EVERY_S)
             try:
                 now = self._ledger.get(there.session_id)
-            except LedgerAway as error:
+            except LedgerUnavailable as error:
                 so = "the session with this key goes on"
-                raise ledger_away(str(error), so=so) from None
+                raise ledger_unavailable(str(error), so=so) from None
             if now is None:
                 break
             there = now
@@ -331,9 +331,9 @@ class Sessions:
             if running.kind is not Kind.ASYNC:
                 try:
                     self._ledger.make_async(session_id)
-                except LedgerAway as error:
+                except LedgerUnavailable as error:
                     so = "the session goes on as one whose caller may come back"
-                    raise ledger_away(str(error), so=so) from None
+                    raise ledger_unavailable(str(error), so=so) from None
                 running.go_on_by_itself()
             return Reply(session_id, None, replayed)
         with running.caller():

@@ -44,7 +44,7 @@ class Totals:
         """Sum up the sessions that began today: all of them, or an owner's.
 
         Raises:
-            LedgerAway: they cannot be read.
+            LedgerUnavailable: they cannot be read.
         """
         since = self._since()
         found = self._kept(owner, since)

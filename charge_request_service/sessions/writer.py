@@ -8,7 +8,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 
 from charge_request_service.sessions.database import Database
-from charge_request_service.sessions.errors import LedgerAway, why_away
+from charge_request_service.sessions.errors import LedgerUnavailable, short_message
 from charge_request_service.sessions.store import Job, Store
 from grid_common.logs import Log
 
@@ -33,7 +33,7 @@ class Writer:
         """Write a batch in one transaction; without jobs try whether it can be written to.
 
         Raises:
-            LedgerAway: it cannot.
+            LedgerUnavailable: it cannot.
         """
         if not jobs:
             self.do(self._database.probe)
@@ -46,7 +46,7 @@ class Writer:
                     "not written to the ledger",
                     session_id=jobs[0].session_id,
                     what=type(jobs[0]).__name__.lower(),
-                    why=why_away(error),
+                    why=short_message(error),
                 )
                 return [False]
         # One of them cannot be written: the others are.
@@ -56,7 +56,7 @@ class Writer:
         """Do something in a transaction of its own.
 
         Raises:
-            LedgerAway: it could not be done.
+            LedgerUnavailable: it could not be done.
             DataError, IntegrityError: the database does not take what it was given.
         """
         try:
@@ -68,7 +68,7 @@ class Writer:
             raise
         except DBAPIError as error:
             self.close()
-            raise LedgerAway(why_away(error)) from error
+            raise LedgerUnavailable(short_message(error)) from error
 
     def close(self) -> None:
         """Let go of the connection."""
@@ -83,7 +83,7 @@ class Writer:
         """Take over the open sessions of gateways that are gone; return how many.
 
         Raises:
-            LedgerAway: it could not be done.
+            LedgerUnavailable: it could not be done.
         """
         return self.do(self._adopt)
 

@@ -45,6 +45,7 @@ RETIRED = [
     Retired(r"(?i)\bbefalls?\b", "inject, happen to"),
     Retired(r"(?i)\brelays?\b", "fault proxy"),
     Retired(r"\b_*(MOST|LONGEST)_(?=[A-Z])", "MAX_..."),
+    Retired(r"\bLedgerAway\b|\bwhy_away\b|\bledger away\b", "LedgerUnavailable, unavailable"),
 ]
 
 

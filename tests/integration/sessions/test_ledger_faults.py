@@ -17,7 +17,7 @@ import psycopg
 import pytest
 
 from charge_request_service.sessions.database import Database, prepare, read_ledger_url
-from charge_request_service.sessions.errors import LedgerAway, LedgerUnusable
+from charge_request_service.sessions.errors import LedgerUnavailable, LedgerUnusable
 from charge_request_service.sessions.ledger import Ledger
 from charge_request_service.sessions.record import State
 from charge_request_service.sessions.store import Query, Store
@@ -177,17 +177,17 @@ def check_comes_back(
         while time.monotonic() - began < 3:
             try:
                 ledger.begin(a_begin(ledger, vehicle_id="EV-late", key=f"late{refused}"))
-            except LedgerAway:
+            except LedgerUnavailable:
                 refused += 1
             gevent.sleep(0.1)
         assert refused > 1
-        assert ledger.why_away()
+        assert ledger.unavailable_reason()
     finally:
         mend_it()
     gevent.joinall(ending, timeout=30, raise_error=True)
 
     assert all(one.value for one in ending)
-    assert ledger.why_away() is None
+    assert ledger.unavailable_reason() is None
     for begin in begins:
         record = ledger.get(begin.session_id)
         assert record is not None
@@ -241,7 +241,7 @@ def test_a_full_disk_loses_nothing(open_ledger: OpenLedger, small_disk: Path) ->
         for _ in range(2_000):
             try:
                 ledger.begin(a_begin(ledger))
-            except LedgerAway:
+            except LedgerUnavailable:
                 return
 
     check_comes_back(ledger, begins, break_it=fill_up, mend_it=filler.unlink)
@@ -282,10 +282,10 @@ def test_a_beginning_whose_commit_broke_off_never_was_though_the_server_has_made
         raise psycopg.OperationalError("server closed the connection unexpectedly")
 
     monkeypatch.setattr(psycopg.Connection, "commit", commit_and_break_off)
-    with pytest.raises(LedgerAway, match="closed the connection"):
+    with pytest.raises(LedgerUnavailable, match="closed the connection"):
         ledger.begin(begin)
 
-    while ledger.why_away():
+    while ledger.unavailable_reason():
         gevent.sleep(0.05)
     fill(ledger, 1)
     assert ledger.get(begin.session_id) is None

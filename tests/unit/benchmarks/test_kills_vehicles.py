@@ -52,7 +52,7 @@ def driven(manner: Manner, *answers: Answer) -> Vehicle:
 
 
 def test_a_session_that_was_refused_is_none_of_the_vehicle_s() -> None:
-    refused: Answer = (503, {"Retry-After": "0"}, {"session_id": "s1", "detail": "ledger away"})
+    refused: Answer = (503, {"Retry-After": "0"}, {"session_id": "s1", "detail": "no ledger"})
     accepted: Answer = (202, {"Location": "/sessions/s2"}, {"session_id": "s2", "state": "waiting"})
     vehicle = driven(Manner.ASYNC, refused, accepted, (200, {}, CHARGED))
     assert vehicle.sessions == {"s2"}
