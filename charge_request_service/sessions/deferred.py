@@ -1,6 +1,7 @@
-"""Beginnings that nobody waits for: a session that is soon over is written once, as a whole.
+"""Delays writing the start of a session, so that one that ends soon is written only once.
 
-A row that is written twice costs a database more than twice as much: most indexes are, too.
+Inserting a row and updating it costs a database more than twice as much as one complete insert,
+because most indexes are written twice, too.
 """
 
 import time
@@ -13,52 +14,52 @@ from charge_request_service.sessions.record import Begin, End, Record
 
 
 class DeferredBegins:
-    """Holds back beginnings, in the order in which they come, for a moment each."""
+    """Holds each `Begin` for a short time, and writes them in order of arrival."""
 
     def __init__(
-        self, hand_in: Callable[[Begin], object], *, delay_s: float, look_every_s: float
+        self, write: Callable[[Begin], object], *, delay_s: float, check_interval_s: float
     ) -> None:
-        """Prepare; the first one starts it.
+        """Create an empty queue; its greenlet starts with the first `add`.
 
         Args:
-            hand_in: has one written.
-            delay_s: how long each is held back, seconds.
-            look_every_s: how much longer that may take, seconds.
+            write: submits one to be written.
+            delay_s: how long each is held, seconds.
+            check_interval_s: time between two checks, which may add to the delay, seconds.
         """
-        self._hand_in = hand_in
-        self._delay_s, self._look_every_s = delay_s, look_every_s
+        self._write = write
+        self._delay_s, self._check_interval_s = delay_s, check_interval_s
         self._begins: dict[str, tuple[float, Begin]] = {}
-        self._some = Event()
+        self._not_empty = Event()
         self._greenlet: gevent.Greenlet[[], None] | None = None
 
     def add(self, begin: Begin) -> None:
-        """Hold a beginning back."""
+        """Hold a `Begin`."""
         self._begins[begin.session_id] = (time.monotonic(), begin)
-        self._some.set()
+        self._not_empty.set()
         if self._greenlet is None:
             self._greenlet = gevent.spawn(self._run)
 
     def with_begin(self, end: End) -> End | Record:
-        """Return what to write of a session that ends: all of it where its beginning is here."""
+        """Return what to write when a session ends: the complete row if its `Begin` is held."""
         held = self._begins.pop(end.session_id, None)
         return end if held is None else Record.whole(held[1], end)
 
     def close(self) -> None:
-        """Hand all in."""
+        """Write all that are held."""
         if self._greenlet is not None:
             self._greenlet.kill()
-        self._hand_in_until(time.monotonic())
+        self._write_until(time.monotonic())
 
     def _run(self) -> None:
         while True:
-            self._some.wait()
-            gevent.sleep(self._look_every_s)
-            self._hand_in_until(time.monotonic() - self._delay_s)
+            self._not_empty.wait()
+            gevent.sleep(self._check_interval_s)
+            self._write_until(time.monotonic() - self._delay_s)
             if not self._begins:
-                self._some.clear()
+                self._not_empty.clear()
 
-    def _hand_in_until(self, until: float) -> None:
-        """Hand in those that came until then."""
+    def _write_until(self, until: float) -> None:
+        """Write those that were added by then."""
         due = []
         for since, begin in self._begins.values():
             if since > until:
@@ -66,4 +67,4 @@ class DeferredBegins:
             due.append(begin)
         for begin in due:
             del self._begins[begin.session_id]
-            self._hand_in(begin)
+            self._write(begin)

@@ -20,22 +20,22 @@ _Job = TypeVar("_Job")
 # Between attempts to write what could not be written, seconds.
 _FIRST_PAUSE_S, _MAX_PAUSE_S = 0.1, 1.0
 # More rows in one transaction save nothing, and hold up those that come next.
-_MOST = 256
+_MAX_BATCH = 256
 
 
 class PendingWrite(Generic[_Job]):
-    """A job that was handed in, and that somebody waits for."""
+    """A submitted job."""
 
-    __slots__ = ("_result", "handed_in", "job", "lasting")
+    __slots__ = ("_result", "job", "lasting", "submitted_at")
 
     def __init__(self, job: _Job, *, lasting: bool, awaited: bool) -> None:
         self.job = job
         self.lasting = lasting
-        self.handed_in = time.monotonic()
+        self.submitted_at = time.monotonic()
         self._result: AsyncResult[bool] | None = AsyncResult() if awaited else None
 
     def wait(self, timeout_s: float | None = None) -> bool:
-        """Wait for the commit; return what was told of the job, which was handed in as awaited.
+        """Wait for the commit; return what `write` returned for the job.
 
         Raises:
             LedgerUnavailable: it was not written, and will not be.
@@ -55,7 +55,7 @@ class PendingWrite(Generic[_Job]):
 
 
 class GroupCommit(Generic[_Job]):
-    """Writes jobs in the order in which they were handed in.
+    """Writes jobs in the order in which they were submitted.
 
     Attributes:
         unavailable_reason: why nothing can be written now; None if it can.
@@ -90,7 +90,7 @@ class GroupCommit(Generic[_Job]):
         self._committed = committed
         self._changed = changed
         self._pending: list[PendingWrite[_Job]] = []
-        self._handed_in, self._awaited = Event(), Event()
+        self._submitted, self._awaited = Event(), Event()
         self._writing_since = math.inf
         self._greenlet: gevent.Greenlet[Any, None] | None = None
         self.unavailable_reason: str | None = None
@@ -105,7 +105,7 @@ class GroupCommit(Generic[_Job]):
         """Tell for how long the commit that is being made has taken, seconds."""
         return max(0.0, time.monotonic() - self._writing_since)
 
-    def hand_in(self, job: _Job, *, lasting: bool, awaited: bool) -> PendingWrite[_Job]:
+    def submit(self, job: _Job, *, lasting: bool, awaited: bool) -> PendingWrite[_Job]:
         """Have a job written.
 
         Args:
@@ -121,8 +121,8 @@ class GroupCommit(Generic[_Job]):
         pending = PendingWrite(job, lasting=lasting, awaited=awaited)
         self._pending.append(pending)
         if len(self._pending) == 1:
-            self._handed_in.set()
-        if awaited or len(self._pending) >= _MOST:
+            self._submitted.set()
+        if awaited or len(self._pending) >= _MAX_BATCH:
             self._awaited.set()
         if self._greenlet is None:
             self._greenlet = gevent.spawn(self._run)
@@ -138,7 +138,7 @@ class GroupCommit(Generic[_Job]):
     def close(self, timeout_s: float) -> int:
         """Write what waits, for so long at most; return how many jobs were not written."""
         self._closing = True
-        self._handed_in.set()
+        self._submitted.set()
         self._awaited.set()
         if self._greenlet is not None:
             self._greenlet.join(timeout=timeout_s)
@@ -151,8 +151,8 @@ class GroupCommit(Generic[_Job]):
             if not self._pending and self.unavailable_reason is None:
                 if self._closing:
                     return
-                self._handed_in.clear()
-                self._handed_in.wait()
+                self._submitted.clear()
+                self._submitted.wait()
             self._gather(began)
             began = time.monotonic()
             if self._commit():
@@ -170,8 +170,8 @@ class GroupCommit(Generic[_Job]):
 
     def _commit(self) -> bool:
         """Write a batch; tell whether it could be."""
-        batch, self._pending = self._pending[:_MOST], self._pending[_MOST:]
-        if len(self._pending) >= _MOST:
+        batch, self._pending = self._pending[:_MAX_BATCH], self._pending[_MAX_BATCH:]
+        if len(self._pending) >= _MAX_BATCH:
             self._awaited.set()
         self._writing_since = time.monotonic()
         try:
@@ -188,7 +188,7 @@ class GroupCommit(Generic[_Job]):
         finally:
             self._writing_since = math.inf
         if batch:
-            self._committed(len(batch), time.monotonic() - batch[0].handed_in)
+            self._committed(len(batch), time.monotonic() - batch[0].submitted_at)
         for pending, one in zip(batch, reported, strict=True):
             pending.done(one)
         self._set_unavailable(None)

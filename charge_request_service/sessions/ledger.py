@@ -32,11 +32,11 @@ _PATIENCE_S = 5.0
 _LONG_COMMIT_PAUSE_S = 0.02
 # A beginning that nobody waits for is held back for so long, and how often is looked, seconds: one
 # whose end comes meanwhile is written with it.
-_BEGIN_DELAY_S, _BEGIN_LOOK_S = 0.04, 0.02
+_BEGIN_DELAY_S, _BEGIN_CHECK_INTERVAL_S = 0.04, 0.02
 # A thread that computes gives way to the event loop after so long, seconds; by default 5 ms.
 _SWITCH_INTERVAL_S = 0.0001
 _READERS = 4
-_HOUSEKEEPING_S = 5.0
+_CLEANUP_INTERVAL_S = 5.0
 # Rows that one transaction removes, and the pause between two, seconds.
 _REMOVED_AT_ONCE, _REMOVAL_PAUSE_S = 200, 0.05
 # Sessions that a ledger in memory keeps of those that have ended.
@@ -110,11 +110,11 @@ class Ledger:
             changed=self._changed,
         )
         self._begins = DeferredBegins(
-            lambda begin: self._commits.hand_in(begin, lasting=True, awaited=False),
+            lambda begin: self._commits.submit(begin, lasting=True, awaited=False),
             delay_s=_BEGIN_DELAY_S,
-            look_every_s=_BEGIN_LOOK_S,
+            check_interval_s=_BEGIN_CHECK_INTERVAL_S,
         )
-        self._housekeeping = gevent.spawn(self._keep_house)
+        self._cleanup = gevent.spawn(self._clean_up_forever)
 
     def unavailable_reason(self) -> str | None:
         """Return why nothing can be written now; None if it can."""
@@ -136,7 +136,7 @@ class Ledger:
         """
         if why := self.unavailable_reason():
             raise LedgerUnavailable(why)
-        pending = self._commits.hand_in(begin, lasting=False, awaited=True)
+        pending = self._commits.submit(begin, lasting=False, awaited=True)
         try:
             is_new = pending.wait(self._patience_s)
         except BaseException as error:
@@ -169,7 +169,7 @@ class Ledger:
         Then it is written as soon as it can be. Of two ends the first one counts.
         """
         job = self._begins.with_begin(end)
-        pending = self._commits.hand_in(job, lasting=True, awaited=True)
+        pending = self._commits.submit(job, lasting=True, awaited=True)
         try:
             pending.wait(patience_s)
         except gevent.Timeout:
@@ -178,11 +178,11 @@ class Ledger:
 
     def note_end(self, end: End) -> None:
         """Have it written how a session ended, within some 20 ms while all is well."""
-        self._commits.hand_in(self._begins.with_begin(end), lasting=True, awaited=False)
+        self._commits.submit(self._begins.with_begin(end), lasting=True, awaited=False)
 
     def forget(self, session_id: str) -> None:
         """Have a session be as if it had never come; it is written in its own time."""
-        self._commits.hand_in(Forget(session_id), lasting=True, awaited=False)
+        self._commits.submit(Forget(session_id), lasting=True, awaited=False)
 
     def get(self, session_id: str) -> Record | None:
         """Look a session up. Raises LedgerUnavailable."""
@@ -213,12 +213,12 @@ class Ledger:
 
         return self._reader.read(work)
 
-    def adopt(self) -> int:
+    def take_over(self) -> int:
         """Take over the open sessions of gateways that are gone; return how many.
 
         Raises LedgerUnavailable.
         """
-        return self._writing.run(self._writer.adopt)
+        return self._writing.run(self._writer.take_over)
 
     @property
     def is_shared(self) -> bool:
@@ -251,7 +251,7 @@ class Ledger:
 
     def close(self, timeout_s: float = 2.0) -> None:
         """Write what waits, and let go of the database."""
-        self._housekeeping.kill()
+        self._cleanup.kill()
         self._begins.close()
         if left := self._commits.close(timeout_s):
             self._log.error("not written to the ledger", rows=left, why=self.unavailable_reason())
@@ -262,7 +262,7 @@ class Ledger:
             self._reading.close()
             self._writing.close()
 
-    def keep_house(self) -> None:
+    def clean_up(self) -> None:
         """Free keys and remove sessions whose time is over; note how large it is.
 
         Raises LedgerUnavailable.
@@ -291,15 +291,15 @@ class Ledger:
             gevent.sleep(_REMOVAL_PAUSE_S)
         return total
 
-    def _keep_house(self) -> None:
+    def _clean_up_forever(self) -> None:
         while True:
             try:
-                self.keep_house()
+                self.clean_up()
             except LedgerUnavailable as error:
                 self._log.debug("the ledger cannot be tidied", why=str(error))
             except Exception:
                 self._log.exception("unexpected error")
-            gevent.sleep(_HOUSEKEEPING_S)
+            gevent.sleep(_CLEANUP_INTERVAL_S)
 
     def _read(self, work: Callable[..., _Result], *args: Any) -> _Result:
         return self._reader.read(lambda connection: work(connection, *args))

@@ -1,16 +1,16 @@
-"""What the ledger tells Prometheus."""
+"""The metrics of the ledger."""
 
 from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-# A commit takes a fraction of a millisecond on a good disk, and seconds on one that is in trouble.
+# A commit takes a fraction of a millisecond on a good disk, and seconds on an overloaded one.
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 _JOBS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 
 
 class LedgerMetrics:
-    """One for the gateway."""
+    """The ledger metrics of one gateway."""
 
     def __init__(
         self, registry: CollectorRegistry, *, waiting: Callable[[], float], up: Callable[[], float]
@@ -20,7 +20,7 @@ class LedgerMetrics:
         )
         self._wait = Histogram(
             "ledger_commit_wait_seconds",
-            "Time from a row's handing in to its commit, of the first row of each commit",
+            "Time from the submission of a commit's first row to the commit",
             buckets=_SECONDS,
             registry=registry,
         )
@@ -29,22 +29,20 @@ class LedgerMetrics:
             "Sessions removed because LEDGER_RETENTION was over",
             registry=registry,
         )
-        self.size_bytes = Gauge(
-            "ledger_size_bytes", "Room that the ledger takes", registry=registry
-        )
+        self.size_bytes = Gauge("ledger_size_bytes", "Size of the ledger, bytes", registry=registry)
         self.free_bytes = Gauge(
             "ledger_disk_free_bytes",
-            "Room left where the ledger's file is; NaN where it is no file",
+            "Free space on the disk of the ledger's file, bytes; NaN if it is not a file",
             registry=registry,
         )
         self.oldest_open_s = Gauge(
             "ledger_oldest_open_session_seconds",
-            "Time since the oldest session began that has not ended; 0 without one",
+            "Age of the oldest session that has not ended; 0 if there is none",
             registry=registry,
         )
-        Gauge(
-            "ledger_waiting_rows", "Rows that wait to be written", registry=registry
-        ).set_function(waiting)
+        Gauge("ledger_waiting_rows", "Rows waiting to be written", registry=registry).set_function(
+            waiting
+        )
         Gauge("ledger_up", "1 while the ledger can be written", registry=registry).set_function(up)
 
     def committed(self, jobs: int, waited_s: float) -> None:

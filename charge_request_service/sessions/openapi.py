@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from charge_request_service.sessions.query import MOST, OPEN
+from charge_request_service.sessions.query import MAX_PAGE_LENGTH, OPEN
 from charge_request_service.sessions.record import Kind, State
 from charge_request_service.sessions.routes import MAX_RECORDS
 from grid_common.api.openapi import (
@@ -84,7 +84,7 @@ def paths() -> dict[str, Any]:
                 "summary": "Sessions, newest first, a page",
                 "description": "A page may be short, or empty, where few sessions are of those "
                 "asked for; it is the last one when `next` is null.",
-                "parameters": [_STATE, *page, _limit(MOST)],
+                "parameters": [_STATE, *page, _limit(MAX_PAGE_LENGTH)],
                 "responses": {
                     "200": content("The page", ref("Sessions")),
                     "400": problem("A parameter is not valid"),

@@ -8,7 +8,7 @@ from charge_request_service.sessions.record import State
 from charge_request_service.sessions.store import Query
 from grid_common.api.problems import BadRequest, FieldFault, shown, shown_name
 
-MOST = 100
+MAX_PAGE_LENGTH = 100
 # Beside the states: of all that have not ended.
 OPEN = "open"
 _ID = re.compile(r"[A-Za-z0-9._:-]{1,64}", re.ASCII)
@@ -16,7 +16,11 @@ _NUMBER = re.compile(r"\d{1,6}", re.ASCII)
 
 
 def read_query(
-    given: Mapping[str, str], *, owner: str | None, most: int = MOST, records: bool = False
+    given: Mapping[str, str],
+    *,
+    owner: str | None,
+    most: int = MAX_PAGE_LENGTH,
+    records: bool = False,
 ) -> Query:
     """Read which sessions are asked for.
 

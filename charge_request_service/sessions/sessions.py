@@ -224,9 +224,9 @@ class Sessions:
         """Go on with the sessions of gateways that are gone, now and whenever one goes."""
         while True:
             try:
-                adopted = self._ledger.adopt()
-                if adopted:
-                    self._log.warning("sessions recovered", sessions=adopted)
+                taken_over = self._ledger.take_over()
+                if taken_over:
+                    self._log.warning("sessions recovered", sessions=taken_over)
                     self._go_on()
                 self._recovered = True
             except LedgerUnavailable as error:

@@ -178,7 +178,7 @@ class Store:
             )
         )
 
-    def adopt(self, connection: Connection, other: str, gateway: str) -> int:
+    def take_over(self, connection: Connection, other: str, gateway: str) -> int:
         """Have this gateway see to what another one left; return how many sessions."""
         return connection.execute(
             update(sessions)

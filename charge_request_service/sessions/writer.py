@@ -79,24 +79,24 @@ class Writer:
             except DBAPIError:
                 connection.invalidate()
 
-    def adopt(self) -> int:
+    def take_over(self) -> int:
         """Take over the open sessions of gateways that are gone; return how many.
 
         Raises:
             LedgerUnavailable: it could not be done.
         """
-        return self.do(self._adopt)
+        return self.do(self._take_over)
 
-    def _adopt(self, connection: Connection) -> int:
-        adopted = 0
+    def _take_over(self, connection: Connection) -> int:
+        taken_over = 0
         others = self._store.other_gateways(connection, self._gateway)
         self._free_since = {
             other: since for other, since in self._free_since.items() if other in others
         }
         for other in others:
             if self._is_gone(connection, other):
-                adopted += self._store.adopt(connection, other, self._gateway)
-        return adopted
+                taken_over += self._store.take_over(connection, other, self._gateway)
+        return taken_over
 
     def _is_gone(self, connection: Connection, other: str) -> bool:
         if self._database.is_sqlite:

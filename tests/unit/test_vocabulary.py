@@ -46,6 +46,9 @@ RETIRED = [
     Retired(r"(?i)\brelays?\b", "fault proxy"),
     Retired(r"\b_*(MOST|LONGEST)_(?=[A-Z])", "MAX_..."),
     Retired(r"\bLedgerAway\b|\bwhy_away\b|\bledger away\b", "LedgerUnavailable, unavailable"),
+    Retired(r"(?i)\badopt(s|ed|ion)?\b", "take over"),
+    Retired(r"(?i)\bkeep_house\b|housekeeping", "clean up"),
+    Retired(r"(?i)\bhand(ed|ing|s)?[ _]in\b", "submit"),
 ]
 
 

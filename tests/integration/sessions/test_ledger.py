@@ -258,7 +258,7 @@ def test_keys_and_sessions_go_when_their_time_is_over(open_ledger: OpenLedger, u
             ledger.end(an_end(begin, body="{}", content_type="application/json"))
     gevent.joinall([gevent.spawn(ledger.end, an_end(one)) for one in bulk])
 
-    ledger.keep_house()
+    ledger.clean_up()
 
     left = {record.session_id: record for record in ledger.page(Query(limit=1000)).records}
     assert set(left) == {kinds[what].session_id for what in list(kinds)[2:]}
@@ -279,16 +279,16 @@ def test_open_sessions_outlive_their_gateway(open_ledger: OpenLedger, new_url: N
     first.close()
 
     second = open_ledger(url)
-    adopted = second.adopt()
-    while not adopted:  # PostgreSQL: not before it is sure that the first one is gone
+    taken_over = second.take_over()
+    while not taken_over:  # PostgreSQL: not before it is sure that the first one is gone
         gevent.sleep(0.2)
-        adopted = second.adopt()
+        taken_over = second.take_over()
 
-    assert adopted == 1_202
+    assert taken_over == 1_202
     assert [one.session_id for one in second.open_sessions()] == [
         begin.session_id for begin in begins[1:]
     ]
-    assert second.adopt() == 0
+    assert second.take_over() == 0
 
 
 def test_a_gateway_that_lives_keeps_its_sessions(open_ledger: OpenLedger, new_url: NewUrl) -> None:
@@ -300,7 +300,7 @@ def test_a_gateway_that_lives_keeps_its_sessions(open_ledger: OpenLedger, new_ur
     first.begin(begin)
 
     for _ in range(12):
-        assert second.adopt() == 0
+        assert second.take_over() == 0
         gevent.sleep(0.5)
 
     there = second.begin(a_begin(second, key="k"))

@@ -58,7 +58,7 @@ class Model:
         assert len(found) <= 1
         return found[0] if found else None
 
-    def keep_house(self, now_us: int) -> None:
+    def clean_up(self, now_us: int) -> None:
         for session_id, row in list(self.rows.items()):
             if row.end is None:
                 continue
@@ -141,10 +141,10 @@ class LedgerStates(RuleBasedStateMachine):
         self.now_us += seconds * 1_000_000
 
     @rule()
-    def keep_house(self) -> None:
+    def clean_up(self) -> None:
         self.flush()
-        self.ledger.keep_house()
-        self.model.keep_house(self.now_us)
+        self.ledger.clean_up()
+        self.model.clean_up(self.now_us)
 
     @rule()
     def restart(self) -> None:
@@ -191,7 +191,7 @@ class LedgerStates(RuleBasedStateMachine):
                 assert self.ledger.by_key(record.owner, row.key) == record
 
     def flush(self) -> None:
-        """Have all that was handed in before written: rows are written in their order."""
+        """Have all that was submitted before written: rows are written in their order."""
         nobody = an_end(a_begin(self.ledger, began_us=0))
         assert self.ledger.end(nobody)
 

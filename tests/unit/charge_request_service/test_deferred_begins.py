@@ -18,7 +18,7 @@ def written() -> list[Begin]:
 
 @pytest.fixture
 def begins(written: list[Begin]) -> Iterator[DeferredBegins]:
-    one = DeferredBegins(written.append, delay_s=_DELAY_S, look_every_s=_LOOK_S)
+    one = DeferredBegins(written.append, delay_s=_DELAY_S, check_interval_s=_LOOK_S)
     yield one
     one.close()
 
