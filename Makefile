@@ -23,8 +23,9 @@ run: $(VENV)/runtime ## Run the whole grid on this machine, without Docker
 test: $(VENV)/dev ## Run the unit, integration and browser tests; none needs Docker
 	@$(BIN)/python -m pytest -n 4 --dist worksteal tests/e2e/local tests/integration tests/unit $(ARGS)
 
-test-slow: $(VENV)/dev ## Run the slow tests: whole simulations, the set-up of make, the mutation tool (1 minute)
-	@$(BIN)/python -m pytest -n 2 --dist loadfile --timeout 600 tests/slow $(ARGS)
+test-slow: $(VENV)/dev ## Run the slow tests: whole simulations, all examples of properties, the set-up of make, the mutation tool (3 minutes)
+	@HYPOTHESIS_PROFILE=full $(BIN)/python -m pytest -n 2 --dist loadfile --timeout 600 tests/slow \
+		$$(grep -rl --include='test_*.py' tests.support.examples tests) $(ARGS)
 
 test-commands: $(VENV)/dev ## Run the commands that README and docs/ print for a grid without Docker, in order (3 minutes)
 	@$(BIN)/python -m pytest tests/e2e/commands $(ARGS)
@@ -75,7 +76,7 @@ field: $(VENV)/dev ## Compare the substation model with real sessions (ARGS=--ac
 	@$(BIN)/python -m benchmarks.field $(ARGS)
 
 power-scenes: $(VENV)/dev ## Run 10,000 newly generated scenes of a substation that shares its power (5 minutes)
-	@HYPOTHESIS_PROFILE=explore $(BIN)/python -m pytest --timeout 1800 tests/unit/substation_service $(ARGS)
+	@HYPOTHESIS_PROFILE=explore $(BIN)/python -m pytest --timeout 1800 tests/unit/substation_service/test_scenes.py $(ARGS)
 
 mutants: $(VENV)/dev ## Mutation-test the core: fail if the unit tests miss over 5% of the mutants (at most 90 minutes, then resume; ARGS=--help)
 	@$(BIN)/python -m tests.mutants $(ARGS)

@@ -1,6 +1,6 @@
 """The report: one table per scene, one line per contender."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from math import isfinite
 
 from benchmarks.simulation.assertions import ASSERTIONS, OURS, Results
@@ -70,7 +70,8 @@ def play_all() -> Results:
 
 def write(results: Results) -> str:
     """Return the report."""
-    return "\n".join([_INTRODUCTION, *_assertions(results), *_scenes(results)])
+    scenes = (section(scene, results[scene.name]) for scene in SCENES)
+    return "\n".join([_INTRODUCTION, *_assertions(results), *scenes])
 
 
 def _assertions(results: Results) -> Iterator[str]:
@@ -87,19 +88,19 @@ def _assertions(results: Results) -> Iterator[str]:
     yield from table(("figure", "at most", "is", "holds"), rows)
 
 
-def _scenes(results: Results) -> Iterator[str]:
-    for scene in SCENES:
-        figures = results[scene.name]
-        best = figures[ALL_KNOWING.name]
-        yield f"## {scene.name}\n"
-        yield f"{scene.story} {best.vehicles} vehicles.\n"
-        yield from table(
-            ("", *(heading for heading, _ in _COLUMNS)),
-            [
-                (name, *(show(scene, one, best) for _, show in _COLUMNS))
-                for name, one in figures.items()
-            ],
-        )
+def section(scene: Scene, figures: Mapping[str, Figures]) -> str:
+    """Return a scene's part of the report, with the figures of each contender by name."""
+    best = figures[ALL_KNOWING.name]
+    rows = [
+        (name, *(show(scene, one, best) for _, show in _COLUMNS)) for name, one in figures.items()
+    ]
+    return "\n".join(
+        [
+            f"## {scene.name}\n",
+            f"{scene.story} {best.vehicles} vehicles.\n",
+            *table(("", *(heading for heading, _ in _COLUMNS)), rows),
+        ]
+    )
 
 
 def _number(value: float, digits: int) -> str:

@@ -5,6 +5,7 @@ A plugin of pytest, which mutmut's processes load.
 
 import gc
 import json
+import os
 import resource
 import time
 from functools import cache
@@ -18,6 +19,8 @@ from mutmut.mutation.trampoline import get_mutant_under_test
 # which tests/conftest.py makes of what holds then, has no phases.
 settings.register_profile("change", phases=(Phase.explicit, Phase.generate))
 settings.load_profile("change")
+# Fewer examples notice fewer changes.
+os.environ.setdefault("HYPOTHESIS_PROFILE", "full")
 
 # What a test may take of a CPU, seconds: so much, and so many times what it took without a change.
 # What only waits for its turn on a busy machine takes none.

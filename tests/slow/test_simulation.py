@@ -1,4 +1,4 @@
-"""The checked-in report of the simulation, with all its contenders, is reproduced."""
+"""The checked-in report of the simulation is reproduced, and its assertions hold."""
 
 import difflib
 from pathlib import Path
@@ -7,8 +7,11 @@ import pytest
 
 from benchmarks.simulation import __main__ as command
 from benchmarks.simulation import report
-from benchmarks.simulation.assertions import OURS, Results
-from benchmarks.simulation.scenes import SCENES, STALE, Scene
+from benchmarks.simulation.assertions import ASSERTIONS, OURS, Assertion, Results
+from benchmarks.simulation.contenders import ALL_KNOWING, CONTENDERS
+from benchmarks.simulation.scenes import SCENES, STALE, STALE_IN_STEP, STALE_THREE, UNEQUAL, Scene
+from benchmarks.simulation.world import World
+from tests.unit.benchmarks.simulation.choices import DEFAULT, check_choices
 
 
 @pytest.fixture(scope="module")
@@ -58,3 +61,47 @@ def test_check_shows_how_the_report_differs(
     assert command.main(["--check"]) == 1
     assert "-## bust\n+## burst\n" in capsys.readouterr().out
     assert written.read_text() == changed
+
+
+@pytest.mark.parametrize("assertion", ASSERTIONS, ids=lambda assertion: assertion.words)
+def test_what_must_hold_holds(assertion: Assertion, results: Results) -> None:
+    assert assertion.is_kept(results), (
+        f"{assertion.figure(results):.3f} is over {assertion.limit:g}"
+    )
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize(
+    ("scene", "limit"),
+    [(STALE, 1.7), (STALE_THREE, 1.7), (STALE_IN_STEP, 1.7)],
+    ids=lambda value: value.name if isinstance(value, Scene) else str(value),
+)
+def test_gaps_are_as_small_with_other_vehicles(scene: Scene, limit: float, seed: int) -> None:
+    assert World(scene, DEFAULT, seed).run().mean_gap <= limit
+
+
+@pytest.mark.parametrize("scene", [STALE_THREE, STALE_IN_STEP], ids=lambda scene: scene.name)
+def test_equal_substations_are_rarely_found_full_by_several_balancers(scene: Scene) -> None:
+    world = World(scene, DEFAULT, 1)
+    figures = world.run()
+    assert figures.full_answers < 0.01 * len(world.vehicles)
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_unequal_substations_charge_as_fast_with_other_vehicles(seed: int) -> None:
+    ours, best = (World(UNEQUAL, entry, seed).run() for entry in (DEFAULT, ALL_KNOWING))
+    assert ours.mean_s <= 1.05 * best.mean_s
+    assert ours.refused == ours.lost == 0
+
+
+@pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.name)
+def test_where_substations_are_alike_without_limits_each_choice_is_the_least_loaded_one(
+    scene: Scene,
+) -> None:
+    check_choices(scene)
+
+
+def test_a_scene_has_the_same_course_each_time() -> None:
+    scene = next(scene for scene in SCENES if scene.name == "substation killed")
+    for entry in CONTENDERS:
+        assert World(scene, entry).run() == World(scene, entry).run()

@@ -3,7 +3,6 @@
 from math import fsum, inf
 from typing import Any
 
-from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
@@ -13,6 +12,7 @@ from substation_service.journal_format import Kept, decode, encode, row
 from substation_service.register import EPSILON_KWH, Reason, Register, State
 from substation_service.registers import Attempt, Limits, Meaning, Registers
 from substation_service.substation import Substation, SubstationFull
+from tests.support.examples import examples
 
 DUST = 1e-6
 NAMES = st.sampled_from("abcd")
@@ -207,4 +207,4 @@ class Machine(RuleBasedStateMachine):
 
 
 TestRegisters = Machine.TestCase
-TestRegisters.settings = settings(max_examples=250, stateful_step_count=50)
+TestRegisters.settings = examples(250, steps=50)

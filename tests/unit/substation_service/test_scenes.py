@@ -3,25 +3,18 @@
 `make power-scenes` plays 10,000 scenes, other ones each time.
 """
 
-import os
 from collections.abc import Sequence
 from math import fsum, inf
 from typing import NamedTuple
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from substation_service.charging import Charging, Demand
 from substation_service.power import Sharing
 from substation_service.substation import Outcome, Substation, SubstationFull
+from tests.support.examples import examples
 
-settings.register_profile("scenes", max_examples=250)
-settings.register_profile(
-    "explore-scenes", settings.get_profile("scenes"), max_examples=10_000, derandomize=False
-)
-PROFILE = settings.get_profile(
-    "explore-scenes" if os.environ.get("HYPOTHESIS_PROFILE") == "explore" else "scenes"
-)
 # Of rounding, in all that is a sum of many: a share, and kWh or kW.
 SHARE, DUST = 1e-9, 1e-9
 
@@ -250,7 +243,7 @@ class Meter:
 
 
 @given(scene=SCENES)
-@settings(PROFILE)
+@examples(250)
 def test_the_limit_holds_and_the_sums_agree_at_every_event_of_every_scene(scene: Scene) -> None:
     meter = Meter(scene)
     for hours, what in scene.happenings:
@@ -281,7 +274,7 @@ def course(
     looks=st.lists(st.floats(0, 12), max_size=10),
     sharing=st.sampled_from(Sharing),
 )
-@settings(max_examples=100)
+@examples(100)
 def test_looking_changes_nothing(
     demands: list[Demand], looks: list[float], sharing: Sharing
 ) -> None:
@@ -297,7 +290,7 @@ def test_looking_changes_nothing(
     demands=st.lists(demands(), min_size=2, max_size=8),
     sharing=st.sampled_from(Sharing),
 )
-@settings(max_examples=100)
+@examples(100)
 def test_one_vehicle_more_lets_no_other_be_done_earlier(
     demands: list[Demand], sharing: Sharing
 ) -> None:

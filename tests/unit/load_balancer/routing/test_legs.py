@@ -3,11 +3,11 @@
 from math import inf, nextafter
 
 import pytest
-from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from load_balancer.routing.legs import NOTHING_KWH, Legs
+from tests.support.examples import examples
 
 KWH = pytest.approx
 
@@ -482,4 +482,4 @@ class MovingSession(RuleBasedStateMachine):
 
 
 TestMovingSession = MovingSession.TestCase
-TestMovingSession.settings = settings(max_examples=300, stateful_step_count=40)
+TestMovingSession.settings = examples(300, steps=40)

@@ -1,10 +1,9 @@
 """Whatever happens in whatever order, the pool keeps its word."""
 
-import os
 from collections.abc import Sequence
 from typing import ClassVar, TypeVar
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -21,6 +20,7 @@ from load_balancer.routing.policies import POLICIES
 from load_balancer.routing.pool import Pool
 from load_balancer.routing.queue import QueuedSession
 from load_balancer.routing.substation import Health
+from tests.support.examples import examples
 from tests.unit.load_balancer.routing.compared import ComparedPool
 from tests.unit.load_balancer.routing.model import (
     BURST,
@@ -32,17 +32,7 @@ from tests.unit.load_balancer.routing.model import (
     UpstreamResponse,
 )
 
-# `HYPOTHESIS_PROFILE=explore` looks at new examples, and more of them, each time.
-settings.register_profile(
-    "routing",
-    max_examples=250,
-    stateful_step_count=60,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
-)
-settings.register_profile(
-    "explore", settings.get_profile("routing"), max_examples=3000, derandomize=False
-)
-PROFILE = settings.get_profile(os.environ.get("HYPOTHESIS_PROFILE", "routing"))
+EXAMPLES = examples(250, steps=60, unchecked=[HealthCheck.filter_too_much])
 
 INDEX = st.integers(min_value=0, max_value=20)
 HAPPENINGS = st.lists(
@@ -437,20 +427,20 @@ class UnlikeIndexedGrid(UnlikeGrid):
 
 
 def test_any_grid_keeps_its_word() -> None:
-    run_state_machine_as_test(TroubledGrid, settings=PROFILE)
+    run_state_machine_as_test(TroubledGrid, settings=EXAMPLES)
 
 
 def test_a_lone_balancer_that_owns_all_traffic_is_exact() -> None:
-    run_state_machine_as_test(LoneBalancer, settings=PROFILE)
+    run_state_machine_as_test(LoneBalancer, settings=EXAMPLES)
 
 
 def test_a_grid_of_fast_and_slow_substations_keeps_its_word() -> None:
-    run_state_machine_as_test(UnlikeGrid, settings=PROFILE)
+    run_state_machine_as_test(UnlikeGrid, settings=EXAMPLES)
 
 
 def test_any_grid_keeps_its_word_with_an_index() -> None:
-    run_state_machine_as_test(IndexedGrid, settings=PROFILE)
+    run_state_machine_as_test(IndexedGrid, settings=EXAMPLES)
 
 
 def test_a_grid_of_fast_and_slow_substations_keeps_its_word_with_an_index() -> None:
-    run_state_machine_as_test(UnlikeIndexedGrid, settings=PROFILE)
+    run_state_machine_as_test(UnlikeIndexedGrid, settings=EXAMPLES)

@@ -4,11 +4,12 @@ from math import inf
 from random import Random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from load_balancer.routing.queue import QueuedSession
 from load_balancer.routing.substation import Health, HealthCheck, Substation
+from tests.support.examples import examples
 from tests.unit.load_balancer.routing.grid import Grid
 
 # The estimate
@@ -196,7 +197,7 @@ class AcceptingSubstation:
         max_size=80,
     ),
 )
-@settings(max_examples=300)
+@examples(300)
 def test_a_substation_that_answers_when_charging_begins_is_never_given_one_too_many(
     capacity: int, steps: list[str]
 ) -> None:
