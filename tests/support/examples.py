@@ -23,7 +23,7 @@ def examples(
         steps: maximum number of steps of each example, if it is of a state machine.
         unchecked: what hypothesis is not to complain of.
     """
-    parent = settings.default
+    parent = settings.get_profile("grid")  # of tests/conftest.py
     return settings(
         parent,
         max_examples=max(1, round(full * _FACTORS[_PROFILE])),
