@@ -24,11 +24,14 @@ from load_balancer.plausibility import too_fast
 from load_balancer.profile import SubstationProfile
 from load_balancer.refusal import explain, quoted
 from load_balancer.registers import Registers
+from load_balancer.routing import wait
+from load_balancer.routing.attempt_end import ERROR, end_attempt
 from load_balancer.routing.legs import NOTHING_KWH, LegRecord
 from load_balancer.routing.outcome import Outcome, describe, metered, stop_reason, takes_no_charge
 from load_balancer.routing.pool import Pool, QueueFull
 from load_balancer.routing.queue import Dispatch
 from load_balancer.routing.substation import Reading, Substation
+from load_balancer.routing.wait import Refusal
 from load_balancer.substation_client import SubstationClient
 
 # How soon a new sign of life from a session's gateway is noticed, seconds.
@@ -91,7 +94,7 @@ class Dispatcher:
                 if result is not None:
                     return result
         except QueueFull:
-            raise self._refusal(led, "queue_full") from None
+            raise self._refusal(led, Refusal.QUEUE_FULL) from None
         except ClientDisconnected:
             self._log.info(
                 "disconnected",
@@ -122,17 +125,15 @@ class Dispatcher:
         while queued.dispatch is None:
             if led.stop_reason is not None or (led.legs and led.legs.is_complete):
                 return None
-            if self._pool.is_rejected_everywhere(queued):
-                raise self._refusal(led, "rejected")
+            # One that was accepted already, and has charged, is not refused now.
+            has_charged = led.is_durable and led.legs.delivered_kwh
+            extension_s = self._longest_wait_s if has_charged else None
             now = time.monotonic()
-            if now >= queued.deadline:
-                self._pool.last_call(queued, now)
-                if queued.dispatch is not None:
-                    break
-                if not (led.is_durable and led.legs.delivered_kwh):
-                    raise self._refusal(led, "deadline")
-                queued.deadline = now + self._longest_wait_s  # already accepted, so not refused now
-            led.wait_for_dispatch(queued.deadline - now)
+            refusal = wait.step(self._pool, queued, now, extension_s=extension_s)
+            if refusal is not None:
+                raise self._refusal(led, refusal)
+            if queued.dispatch is None:
+                led.wait_for_dispatch(queued.deadline - now)
         self._waits.observe(queued.dispatch.decision.waited_s)
         return queued.dispatch if led.stop_reason is None else None
 
@@ -186,7 +187,7 @@ class Dispatcher:
                 self._log_failover(dispatch, error.reason, str(error))
                 led.failures[dispatch.substation.name] = f"{dispatch.substation.name}: {error}"
                 self._registers.broke_off(led, dispatch, error)
-            self._pool.failed(dispatch, error.reason, str(error), time.monotonic())
+            self._fail(dispatch, error.reason, str(error))
             return None
         finally:
             led.attempt = None
@@ -258,7 +259,8 @@ class Dispatcher:
                 return None
             case Outcome.CHARGED:
                 someone_waits = bool(self._pool.waiting)
-                self._pool.completed(dispatch, now, self._reported(dispatch, answer))
+                reading = self._reported(dispatch, answer)
+                end_attempt(self._pool, dispatch, outcome, now, reading=reading)
                 if someone_waits:
                     # Let the next vehicle at this point start before this one's response is
                     # written: points are the scarce resource (docs/performance.md).
@@ -266,26 +268,27 @@ class Dispatcher:
                 self._note_error(dispatch, now)
                 return self._end_attempt(led, "charged", dispatch, register, answer)
             case Outcome.ACCEPTED:
-                self._pool.accepted(dispatch, now)
+                end_attempt(self._pool, dispatch, outcome, now)
                 return self._end_attempt(led, "charging", dispatch, register, answer)
             case Outcome.STOPPED:
                 return self._stopped(dispatch, led, register, answer)
             case Outcome.FAILED:
                 why = self._note_failure(dispatch, led, answer)
-                self._log_failover(dispatch, "error", why)
+                self._log_failover(dispatch, ERROR, why)
                 self._registers.broke_off(led, dispatch)
-                self._pool.failed(dispatch, "error", why, time.monotonic())
+                self._fail(dispatch, ERROR, why)
                 return None
-        led.legs.withdraw(register)
-        match outcome:
-            case Outcome.FULL:  # busy, not dead: no ejection, just another choice
-                self._pool.found_full(dispatch, now)
-            case Outcome.DRAINING:
-                self._pool.found_draining(dispatch, now)
-            case Outcome.REJECTED:
-                self._log_failover(dispatch, "rejected", self._note_failure(dispatch, led, answer))
-                self._pool.rejected(dispatch, now)
-        return None
+            case Outcome.FULL | Outcome.DRAINING | Outcome.REJECTED:
+                led.legs.withdraw(register)
+                if outcome is Outcome.REJECTED:
+                    why = self._note_failure(dispatch, led, answer)
+                    self._log_failover(dispatch, "rejected", why)
+                end_attempt(self._pool, dispatch, outcome, now)
+                return None
+
+    def _fail(self, dispatch: Dispatch, reason: str, why: str) -> None:
+        now = time.monotonic()
+        end_attempt(self._pool, dispatch, Outcome.FAILED, now, reason=reason, why=why)
 
     def _reported(self, dispatch: Dispatch, answer: UpstreamResponse) -> Reading | None:
         """Read the load report in the response, if other vehicles are there, too."""
@@ -346,11 +349,11 @@ class Dispatcher:
         if asked_itself and led.stop_reason is None and not led.legs.is_complete:
             led.stop_reason = reason
         if led.stop_reason is not None or led.legs.is_complete:
-            self._pool.stopped(dispatch, now, goes_on=False)
+            end_attempt(self._pool, dispatch, Outcome.STOPPED, now, goes_on=False)
             return self._ended_early(led, dispatch)
         self._log_failover(dispatch, "stopped", reason)
         led.update_demand()
-        self._pool.stopped(dispatch, now, goes_on=True)
+        end_attempt(self._pool, dispatch, Outcome.STOPPED, now)
         return None
 
     def _ended_early(self, led: LedSession, dispatch: Dispatch | None = None) -> ChargeResult:
@@ -410,7 +413,7 @@ class Dispatcher:
             why=why,
         )
 
-    def _refusal(self, led: LedSession, reason: str) -> Unavailable:
+    def _refusal(self, led: LedSession, reason: Refusal) -> Unavailable:
         now, queued = time.monotonic(), led.queued
         self.refusals[reason] += 1
         self._pool.leave(queued, now)  # it is not in its own way when it comes back

@@ -12,6 +12,7 @@ from load_balancer.registers import Registers
 from load_balancer.routing.finishes import Finishes
 from load_balancer.routing.pool import Pool
 from load_balancer.routing.substation import Health
+from load_balancer.routing.wait import Refusal
 
 OUTCOMES = (
     "charged",
@@ -24,7 +25,7 @@ OUTCOMES = (
     "aborted",
 )
 FAILOVERS = ("refused", "reset", "garbled", "error", "rejected", "lost", "stopped")
-REFUSALS = ("deadline", "queue_full", "rejected")
+REFUSALS = tuple(reason.value for reason in Refusal)
 EJECTIONS = ("refused", "reset", "garbled", "error", "unreadable", "missed_polls")
 # Values of a reading that are exported under their own names.
 _POWER = {

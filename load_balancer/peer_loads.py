@@ -2,7 +2,10 @@
 
 from dataclasses import dataclass
 
-__all__ = ["PeerLoads"]
+__all__ = ["REPORT_PAUSE_S", "PeerLoads"]
+
+# Minimum time between two reports of one balancer to another, seconds.
+REPORT_PAUSE_S = 0.05
 
 
 @dataclass(slots=True)

@@ -18,14 +18,14 @@ from grid_common.http.url import HttpUrl, in_url
 from grid_common.logs import Log
 from grid_common.names import choose_family, listens, resolve
 from load_balancer.discovery import Directory
+from load_balancer.peer_loads import REPORT_PAUSE_S
 from load_balancer.routing.pool import Pool
 from load_balancer.settings import Settings
 
-__all__ = ["PAUSE_S", "OwnLoads", "Peers"]
+__all__ = ["OwnLoads", "Peers"]
 
-# Minimum time between two responses to one balancer, seconds, and additional time per substation,
-# because all of them are listed.
-PAUSE_S, _PAUSE_EACH_S = 0.05, 0.0002
+# Additional time between two reports per substation, seconds, because all of them are listed.
+_PAUSE_EACH_S = 0.0002
 # Maximum time until a response, seconds, and how much longer to wait for it.
 _MAX_S, _LATE_S = 1.0, 1.5
 # Pauses before retrying a balancer that does not respond, or that is this balancer itself, seconds.
@@ -55,7 +55,7 @@ class OwnLoads:
             since: `version` of the previous response.
         """
         pool = self._pool
-        pause_s = PAUSE_S + _PAUSE_EACH_S * len(pool.substations)
+        pause_s = REPORT_PAUSE_S + _PAUSE_EACH_S * len(pool.substations)
         until = time.monotonic() + _MAX_S
         while pool.held_version == since and time.monotonic() < until:
             gevent.sleep(pause_s)
@@ -188,7 +188,7 @@ def _read(answer: UpstreamResponse) -> _PeerReport:
         reported: Mapping[str, Any] = orjson.loads(answer.body)
         holds = {str(at): min(_MAX_HELD, max(0, int(n))) for at, n in reported["holds"].items()}
         names = {str(at): str(name) for at, name in reported["names"].items()}
-        pause_s = min(_MAX_S, max(PAUSE_S, float(reported["pause_s"])))
+        pause_s = min(_MAX_S, max(REPORT_PAUSE_S, float(reported["pause_s"])))
         return _PeerReport(
             str(reported["balancer"]),
             float(reported["began"]),

@@ -11,14 +11,11 @@ from grid_common.http.client import ProtocolError, ResponseTooLarge, Upstream, U
 from grid_common.logs import Log
 from load_balancer.gauge import GaugeNames, UnreadableGauge, read_gauge
 from load_balancer.metrics_page import over_limit, page_text
+from load_balancer.routing.poll_schedule import MAX_OF_A_CPU, MIN_PAUSE_S
 from load_balancer.routing.pool import Pool
 from load_balancer.routing.substation import Reading, Substation
 from load_balancer.turns import Pause, Turns
 
-# Polls that are asked for out of turn keep this distance, seconds.
-_MIN_PAUSE_S = 0.05
-# One substation's page takes no more than this share of a CPU: if it is dear it is read less often.
-MAX_OF_A_CPU = 0.02
 # Others have their turn after so much reading, and for as long at least. Seconds.
 _WORK_AT_ONCE_S = 0.001
 
@@ -89,8 +86,7 @@ class Poller:
         ):
             return None
         before = self._substation.health
-        began = time.monotonic()
-        self._poll(began)
+        self._poll()
         if self._substation.health is not before:
             self._log.warning(
                 "health changed",
@@ -98,10 +94,9 @@ class Poller:
                 before=before.value,
                 reason=self._substation.reason,
             )
-        pause_s = self._pool.pause_s(self._substation, self._random) - (time.monotonic() - began)
-        shortest_s = max(_MIN_PAUSE_S, self._work.spent_s / MAX_OF_A_CPU)
-        self._tell_if_dear(shortest_s)
-        return Pause(shortest_s, pause_s)
+        least_s = max(MIN_PAUSE_S, self._work.spent_s / MAX_OF_A_CPU)
+        self._tell_if_dear(least_s)
+        return Pause(least_s, self._pool.pause_s(self._substation, self._random))
 
     def _tell_if_dear(self, pause_s: float) -> None:
         """Say so once where the gauge will grow too old to be believed until it is read again."""
@@ -113,8 +108,8 @@ class Poller:
                 read_again_in_s=round(pause_s, 3),
             )
 
-    def _poll(self, began: float) -> None:
-        self._pool.poll_began(self._substation, began)
+    def _poll(self) -> None:
+        self._pool.poll_began(self._substation, time.monotonic())
         outcome = "ok"
         self._work = _Work()
         try:

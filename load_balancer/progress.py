@@ -7,8 +7,8 @@ import gevent
 
 from grid_common.http.client import UpstreamError
 from grid_common.logs import Log
-from load_balancer.poller import MAX_OF_A_CPU
 from load_balancer.registers import Registers
+from load_balancer.routing.poll_schedule import MAX_OF_A_CPU
 from load_balancer.routing.pool import Pool
 from load_balancer.routing.substation import Health, Substation
 from load_balancer.substation_client import SubstationClient
@@ -70,9 +70,8 @@ class Progress:
         self._ask()
         if client.keeps_registers is False:
             self._asked_again_at, self._was_down = time.monotonic() + _ASK_AGAIN_S, False
-        pause_s = self._interval_s() * self._random.uniform(0.9, 1.1)
-        shortest_s = client.progress_cpu_s / MAX_OF_A_CPU
-        return Pause(shortest_s, pause_s - (time.monotonic() - began))
+        interval_s = self._interval_s() * self._random.uniform(0.9, 1.1)
+        return Pause(client.progress_cpu_s / MAX_OF_A_CPU, interval_s)
 
     def _interval_s(self) -> float:
         """Return the interval of polls, or a shorter one that was promised with running charges."""

@@ -9,12 +9,14 @@ from typing import NamedTuple
 
 import gevent
 
+from load_balancer.routing.poll_schedule import PollSchedule
+
 
 class Pause(NamedTuple):
-    """Time until the next turn, seconds; `least_s` is the minimum if the turn is urgent."""
+    """When the next turn begins. Times in seconds."""
 
-    least_s: float
-    usual_s: float
+    least_s: float  # at least so long after this turn's end
+    interval_s: float  # usually so long after this turn's begin
 
 
 class Turns:
@@ -32,8 +34,7 @@ class Turns:
         self._turn = turn
         self._at_end = at_end
         self._next: gevent.Greenlet[[], None] | None = None  # while it waits
-        self._not_before = 0.0
-        self._is_hurried = False
+        self._schedule = PollSchedule()
 
     def start(self, after_s: float = 0.0) -> None:
         """Run the first turn after this time, seconds."""
@@ -43,10 +44,10 @@ class Turns:
 
     def hurry(self) -> None:
         """Run the next turn now; if one is running, right after it."""
-        self._is_hurried = True
-        if self._next is not None:
+        next_at = self._schedule.want()
+        if self._next is not None and next_at is not None:
             self._next.kill(block=False)
-            self.start(max(0.0, self._not_before - time.monotonic()))
+            self.start(max(0.0, next_at - time.monotonic()))
 
     def stop(self) -> None:
         """Run no more turns; one that is running continues."""
@@ -55,14 +56,14 @@ class Turns:
             self._next = None
 
     def _take_turn(self) -> None:
-        self._next, self._is_hurried = None, False
-        pause = None
+        self._next, pause = None, None
+        self._schedule.begin(time.monotonic())
         try:
             pause = self._turn()
         finally:
             if pause is None:
                 self._at_end()
         if pause is not None:
-            self._not_before = time.monotonic() + pause.least_s
-            usual_s = 0.0 if self._is_hurried else pause.usual_s
-            self.start(max(pause.least_s, usual_s))
+            now = time.monotonic()
+            self._schedule.end(now, pause.least_s)
+            self.start(self._schedule.next_at(pause.interval_s) - now)

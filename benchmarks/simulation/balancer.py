@@ -1,4 +1,8 @@
-"""A simulated balancer: the real pool, driven like by the dispatcher and the poller."""
+"""A simulated balancer: the routing core that serves, under the virtual clock.
+
+What a session's wait and the end of an attempt come to, and when a substation is polled, is decided
+by the modules that the dispatcher and the poller run.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +10,13 @@ from collections.abc import Callable, Iterable
 from random import Random
 from typing import TYPE_CHECKING
 
-from benchmarks.simulation.substation import Call, CallResult, SimulatedSubstation
-from load_balancer.peers import PAUSE_S
+from benchmarks.simulation.substation import Call, Response, SimulatedSubstation
+from load_balancer.peer_loads import REPORT_PAUSE_S
+from load_balancer.routing import wait
+from load_balancer.routing.attempt_end import end_attempt
+from load_balancer.routing.outcome import Outcome
 from load_balancer.routing.policy import Policy
+from load_balancer.routing.poll_schedule import MIN_PAUSE_S, PollSchedule
 from load_balancer.routing.pool import Pool, QueueFull
 from load_balancer.routing.queue import Decision, Dispatch, QueuedSession
 from load_balancer.routing.retry_budget import RetryBudget
@@ -26,7 +34,6 @@ def _default(setting: str) -> float:
 
 
 POLL_TIMEOUT_S = _default("poll_timeout")
-_MIN_PAUSE_S = 0.05  # between two polls of a substation
 
 
 class PooledBalancer:
@@ -57,7 +64,7 @@ class PooledBalancer:
             on_poll_wanted=self._want_poll,
         )
         if world.scene.balancers > 1:
-            world.timeline.after(self._random.random() * PAUSE_S, self._report_to_peers)
+            world.timeline.after(self._random.random() * REPORT_PAUSE_S, self._report_to_peers)
 
     @property
     def waiting(self) -> int:
@@ -81,7 +88,8 @@ class PooledBalancer:
             for peer in self._world.balancers:
                 if peer is not self and isinstance(peer, PooledBalancer):
                     self._report_to(peer)
-        self._world.timeline.after(PAUSE_S * self._random.uniform(1.0, 1.1), self._report_to_peers)
+        pause_s = REPORT_PAUSE_S * self._random.uniform(1.0, 1.1)
+        self._world.timeline.after(pause_s, self._report_to_peers)
 
     def _report_to(self, peer: PooledBalancer) -> None:
         held, name = self.pool.holds(), str(id(self))
@@ -103,13 +111,7 @@ class PooledBalancer:
     def arrive(self, vehicle: Vehicle) -> None:
         """Accept a vehicle's request."""
         self._arrived += 1
-        session = _SimulatedSession(self._world, self.pool, vehicle, str(self._arrived))
-        try:
-            self.pool.arrive(session.queued, self._world.now)
-        except QueueFull:
-            session.refuse()
-        else:
-            session.plan_deadline()
+        _SimulatedSession(self._world, self.pool, vehicle, str(self._arrived)).arrive()
 
     def _want_poll(self, substation: Substation) -> None:
         poller = self._pollers.get(substation.address)
@@ -126,7 +128,7 @@ class _SimulatedSession:
         self._vehicle = vehicle
         self._call: Call | None = None
         self._ended = False
-        self.queued = QueuedSession(
+        self._queued = QueuedSession(
             session_id,
             f"EV-{session_id}",
             arrived=world.now,
@@ -136,26 +138,31 @@ class _SimulatedSession:
             on_revoked=self._revoked,
         )
 
-    def plan_deadline(self) -> None:
-        """Schedule the refusal of the vehicle in case it is still in the queue at its deadline."""
-        if self.queued.dispatch is None:
-            self._world.timeline.at(self.queued.deadline, self._check_deadline)
+    def arrive(self) -> None:
+        """Join the queue."""
+        try:
+            self._pool.arrive(self._queued, self._world.now)
+        except QueueFull:
+            self._refuse()
+        else:
+            self._wait()
 
-    def _check_deadline(self) -> None:
-        over = self._world.now >= self.queued.deadline
-        if over and self.queued.dispatch is None and not self._ended:
-            self._pool.last_call(self.queued, self._world.now)
-            if self.queued.dispatch is None:
-                self.refuse()
+    def _wait(self) -> None:
+        """Take the next step of its wait, if it is in the queue."""
+        if self._ended or self._queued.dispatch is not None:
+            return
+        if wait.step(self._pool, self._queued, self._world.now) is not None:
+            self._refuse()
+        elif self._queued.dispatch is None:
+            self._world.timeline.at(self._queued.deadline, self._wait)
 
-    def refuse(self) -> None:
-        """Respond with 503."""
+    def _refuse(self) -> None:
         self._world.refused(self._vehicle)
         self._end()
 
     def _end(self) -> None:
         self._ended = True
-        self._pool.leave(self.queued, self._world.now)
+        self._pool.leave(self._queued, self._world.now)
         self._world.observe()
 
     def _dispatched(self, dispatch: Dispatch) -> None:
@@ -167,7 +174,7 @@ class _SimulatedSession:
             self._world.network,
             self._vehicle.arrival,
             self._vehicle,
-            lambda answer, reading: self._answered(dispatch, answer, reading),
+            lambda response: self._answered(dispatch, response),
         )
         self._call.send()
 
@@ -175,24 +182,27 @@ class _SimulatedSession:
         if self._call is not None:
             self._call.disconnect()
         # It is back at its old place in the queue, and may be dispatched at this very time.
-        self._world.timeline.at(self._world.now, self.plan_deadline)
+        self._world.timeline.at(self._world.now, self._wait)
 
-    def _answered(self, dispatch: Dispatch, answer: CallResult, reading: Reading | None) -> None:
-        now = self._world.now
-        if answer is CallResult.CHARGED:
+    def _answered(self, dispatch: Dispatch, response: Response) -> None:
+        end_attempt(
+            self._pool,
+            dispatch,
+            response.outcome,
+            self._world.now,
+            reading=response.reading if self._pool.peers else None,
+            reason=response.reason,
+            why=response.reason,
+        )
+        if response.outcome is Outcome.CHARGED:
             self._world.charged(self._vehicle)
-            self._pool.completed(dispatch, now, reading if self._pool.peers else None)
             self._end()
-            return
-        if answer is CallResult.FULL:
-            self._pool.found_full(dispatch, now)
-        elif answer is CallResult.DRAINING:
-            self._pool.found_draining(dispatch, now)
+        elif response.outcome is Outcome.ACCEPTED:
+            self._world.accepted(self._vehicle)
+            self._end()
         else:
-            reason = answer.name.lower()
-            self._pool.failed(dispatch, reason, reason, now)
-        self._world.observe()
-        self.plan_deadline()
+            self._world.observe()
+            self._wait()
 
 
 class _Poller:
@@ -203,11 +213,10 @@ class _Poller:
         self._pool = pool
         self._substation = substation
         self._random = random
+        self._schedule = PollSchedule()
         self._polls = 0  # started so far
-        self._heard = 0  # the last one that ended, by a response or a timeout
+        self._ended = 0  # the last one that ended, by a response or a timeout
         self._began = 0.0
-        self._sleeps = False
-        self._wanted = False
         self._begin(self._polls)
 
     @property
@@ -217,8 +226,8 @@ class _Poller:
 
     def want_poll(self) -> None:
         """Request a poll as soon as possible."""
-        self._wanted = True
-        if self._sleeps:
+        at = self._schedule.want()
+        if at is not None and at <= self._world.now:
             self._begin(self._polls)
 
     def _begin(self, after: int) -> None:
@@ -226,37 +235,38 @@ class _Poller:
         if after != self._polls or not self.runs:
             return
         self._polls += 1
-        self._sleeps = self._wanted = False
         self._began = self._world.now
-        poll = self._polls
+        self._schedule.begin(self._began)
         self._pool.poll_began(self._substation, self._began)
-        substation, network = self._world.substations[self._substation.address], self._world.network
+        poll, network = self._polls, self._world.network
+        substation = self._world.substations[self._substation.address]
 
         def reply(reading: Reading | None) -> None:
-            network.carry(lambda: self._hear(poll, reading))
+            network.carry(lambda: self._end(poll, reading))
 
         network.carry(lambda: substation.page_requested(reply))
-        self._world.timeline.after(POLL_TIMEOUT_S, lambda: self._hear(poll, None))
+        self._world.timeline.after(POLL_TIMEOUT_S, lambda: self._end(poll, None))
 
-    def _hear(self, poll: int, reading: Reading | None) -> None:
-        if poll <= self._heard:
+    def _end(self, poll: int, reading: Reading | None) -> None:
+        if poll <= self._ended:
             return
-        self._heard = poll
+        self._ended = poll
         now = self._world.now
         if reading is None:
             self._pool.poll_missed(self._substation, "no answer", now)
         else:
             self._pool.poll_read(self._substation, reading, now)
         self._world.observe()
-        self._world.timeline.after(_MIN_PAUSE_S, lambda: self._sleep(poll))
+        self._schedule.end(now, MIN_PAUSE_S)
+        self._world.timeline.at(self._schedule.not_before, lambda: self._plan_next(poll))
 
-    def _sleep(self, poll: int) -> None:
-        if self._wanted:
+    def _plan_next(self, poll: int) -> None:
+        """Schedule the next poll. Its pause is drawn only now, as it always was in the report."""
+        if self._schedule.is_wanted:
             self._begin(poll)
             return
-        self._sleeps = True
-        due = self._began + self._pool.pause_s(self._substation, self._random)
+        interval_s = self._pool.pause_s(self._substation, self._random)
         if self._world.scene.in_step:
             interval_s = self._world.scene.poll_interval_s
-            due = (self._began // interval_s + 1) * interval_s
-        self._world.timeline.at(due, lambda: self._begin(poll))
+            interval_s -= self._began % interval_s
+        self._world.timeline.at(self._schedule.next_at(interval_s), lambda: self._begin(poll))

@@ -9,8 +9,15 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from benchmarks.simulation.balancer import POLL_TIMEOUT_S
-from benchmarks.simulation.substation import Call, CallResult, SimulatedSubstation
+from benchmarks.simulation.substation import (
+    REFUSED,
+    RESET,
+    Call,
+    Response,
+    SimulatedSubstation,
+)
 from benchmarks.simulation.timeline import NoDistance
+from load_balancer.routing.outcome import Outcome
 
 if TYPE_CHECKING:
     from benchmarks.simulation.demand import Vehicle
@@ -79,14 +86,16 @@ class SimpleProxy(_Baseline, ABC):
             call = Call(substation, self._world.network, vehicle.arrival, vehicle, answered)
             call.send()
 
-        def answered(answer: CallResult, _reading: Reading | None) -> None:
-            if answer is CallResult.CHARGED:
+        def answered(response: Response) -> None:
+            if response.outcome is Outcome.CHARGED:
                 self._world.charged(vehicle)
-            elif answer is CallResult.RESET:
+            elif response.outcome is Outcome.ACCEPTED:
+                self._world.accepted(vehicle)
+            elif response is RESET:
                 self._world.lost()
             else:
-                self.full_answers += answer is CallResult.FULL
-                self.failovers += answer is CallResult.REFUSED
+                self.full_answers += response.outcome is Outcome.FULL
+                self.failovers += response is REFUSED
                 try_next()
 
         try_next()
@@ -210,8 +219,8 @@ class AllKnowing(_Baseline, ABC):
         self._is_choosing = False
 
     def _place(self, vehicle: Vehicle, substation: SimulatedSubstation) -> None:
-        def answered(answer: CallResult, _reading: Reading | None) -> None:
-            if answer is CallResult.CHARGED:
+        def answered(response: Response) -> None:
+            if response.outcome is Outcome.CHARGED:
                 del self._calls[call]
                 self._world.charged(vehicle)
 

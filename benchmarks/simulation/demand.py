@@ -29,6 +29,7 @@ class Vehicle:
 
     arrival: Arrival
     charged_at: float | None = None
+    accepted: bool = False  # by a 202, so that it is not told when it is charged
     refused: bool = False
     dispatched_at: float | None = None  # the last time
     prediction: Prediction | None = None  # made then

@@ -122,9 +122,10 @@ class Recorder:
             if vehicle.charged_at is not None
         )
         refused = sum(vehicle.refused for vehicle in vehicles)
+        accepted = sum(vehicle.accepted for vehicle in vehicles)
         return Figures(
             vehicles=len(vehicles),
-            lost=len(vehicles) - len(times) - refused,
+            lost=len(vehicles) - len(times) - refused - accepted,
             refused=refused,
             avoidable=self._avoidable,
             charged_twice=sum(vehicle.charges > 1 for vehicle in vehicles),

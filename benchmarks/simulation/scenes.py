@@ -8,6 +8,7 @@ from random import Random
 from typing import NamedTuple
 
 from benchmarks.simulation.demand import POINT_POWER_KW, TIME_SCALE, Arrival, burst, poisson
+from load_balancer.routing.outcome import Outcome
 from load_balancer.settings import Settings
 
 # Default minimum and maximum time that a vehicle charges, seconds.
@@ -26,6 +27,8 @@ class SubstationSpec(NamedTuple):
     listed: bool = True  # whether the name resolves to it from the start
     point_power_kw: float = POINT_POWER_KW
     power_limit_kw: float | None = None  # None: the sum of all points
+    # to a vehicle with a free point: ACCEPTED comes at once, CHARGED at the end, REJECTED is a 4xx
+    response: Outcome = Outcome.CHARGED
 
     @property
     def limit_kw(self) -> float:

@@ -6,14 +6,16 @@ The message delays between it and the balancers create races between polls and d
 from __future__ import annotations
 
 from collections.abc import Callable
-from enum import Enum, auto
 from math import fsum, inf
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+from grid_common.http.client import ConnectError, ReadError
+from load_balancer.routing.outcome import Outcome
 from load_balancer.routing.substation import Reading
 from substation_service.charging import Charging, Demand
-from substation_service.substation import Outcome, SubstationFull
+from substation_service.substation import Outcome as ModelOutcome
 from substation_service.substation import Substation as Model
+from substation_service.substation import SubstationFull
 
 if TYPE_CHECKING:
     from benchmarks.simulation.demand import Arrival, Vehicle
@@ -21,20 +23,30 @@ if TYPE_CHECKING:
     from benchmarks.simulation.timeline import Action, Network, Timeline
 
 
-class CallResult(Enum):
-    """The result of a charge request."""
+class Response(NamedTuple):
+    """The response to a charge request, or what broke the connection."""
 
-    CHARGED = auto()
-    FULL = auto()
-    DRAINING = auto()
-    REFUSED = auto()  # connection refused
-    RESET = auto()  # the substation died meanwhile
+    outcome: Outcome
+    reason: str = ""  # if the connection broke
+    reading: Reading | None = None  # the load report, if charged
+
+
+REFUSED = Response(Outcome.FAILED, ConnectError.reason)
+RESET = Response(Outcome.FAILED, ReadError.reason)  # the substation died meanwhile
 
 
 class Call:
     """A charge request, held until it is answered or its caller disconnects."""
 
-    __slots__ = ("_network", "_on_answer", "_substation", "arrival", "gone", "vehicle")
+    __slots__ = (
+        "_is_answered",
+        "_network",
+        "_on_answer",
+        "_substation",
+        "arrival",
+        "gone",
+        "vehicle",
+    )
 
     def __init__(
         self,
@@ -42,8 +54,9 @@ class Call:
         network: Network,
         arrival: Arrival,
         vehicle: Vehicle | None,
-        on_answer: Callable[[CallResult, Reading | None], object],
+        on_answer: Callable[[Response], object],
     ) -> None:
+        self._is_answered = False
         self._substation = substation
         self._network = network
         self._on_answer = on_answer
@@ -60,9 +73,11 @@ class Call:
         self.gone = True
         self._network.carry(lambda: self._substation.disconnected(self))
 
-    def answer(self, answer: CallResult, reading: Reading | None = None) -> None:
-        """Send the substation's response, with its load report."""
-        self._network.carry(lambda: None if self.gone else self._on_answer(answer, reading))
+    def answer(self, response: Response) -> None:
+        """Send the substation's response, unless it has responded already."""
+        if not self._is_answered:
+            self._is_answered = True
+            self._network.carry(lambda: None if self.gone else self._on_answer(response))
 
 
 class SimulatedSubstation:
@@ -123,13 +138,15 @@ class SimulatedSubstation:
     def receive(self, call: Call) -> None:
         """Accept or refuse a charge request."""
         if not self.alive:
-            call.answer(CallResult.REFUSED)
+            call.answer(REFUSED)
         elif self.frozen:
             self._backlog.append(lambda: self.receive(call))
         elif call.gone:
             return
         elif self.draining:
-            call.answer(CallResult.DRAINING)
+            call.answer(Response(Outcome.DRAINING))
+        elif self._spec.response is Outcome.REJECTED:
+            call.answer(Response(Outcome.REJECTED))
         else:
             self._plug_in(call)
 
@@ -147,7 +164,7 @@ class SimulatedSubstation:
         if self.frozen:
             self._backlog.append(lambda: self.disconnected(call))
         elif call in self._charging:
-            self._unplug(call, Outcome.ABORTED)
+            self._unplug(call, ModelOutcome.ABORTED)
 
     # Its events
 
@@ -173,7 +190,7 @@ class SimulatedSubstation:
         self._backlog.clear()
         self.alive = self.frozen = False
         for call in calls:
-            call.answer(CallResult.RESET)
+            call.answer(RESET)
         self._on_change(self)
 
     def start(self) -> None:
@@ -226,8 +243,10 @@ class SimulatedSubstation:
         try:
             self._charging[call] = self._model.plug_in(Demand(*demand), self._now)
         except SubstationFull:
-            call.answer(CallResult.FULL)
+            call.answer(Response(Outcome.FULL))
             return
+        if self._spec.response is Outcome.ACCEPTED:
+            call.answer(Response(Outcome.ACCEPTED))
         if not self._model.is_shared:
             self._plan_end(call)
         self._changed()
@@ -275,12 +294,12 @@ class SimulatedSubstation:
     def _charged(self, call: Call) -> None:
         if call.vehicle is not None:
             call.vehicle.charges += 1
-        self._model.unplug(self._charging.pop(call), self._now, Outcome.CHARGED)
+        self._model.unplug(self._charging.pop(call), self._now, ModelOutcome.CHARGED)
         # Before the others learn of it: a drained substation may exit after its last vehicle.
-        call.answer(CallResult.CHARGED, self._gauges())
+        call.answer(Response(Outcome.CHARGED, reading=self._gauges()))
         self._free_a_point()
 
-    def _unplug(self, call: Call, outcome: Outcome) -> None:
+    def _unplug(self, call: Call, outcome: ModelOutcome) -> None:
         self._model.unplug(self._charging.pop(call), self._now, outcome)
         self._free_a_point()
 

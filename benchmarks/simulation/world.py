@@ -123,6 +123,11 @@ class World:
         vehicle.charged_at = self.now
         self._unsettled -= 1
 
+    def accepted(self, vehicle: Vehicle) -> None:
+        """Record that a vehicle was told that it charges on; it hears nothing more."""
+        vehicle.accepted = True
+        self._unsettled -= 1
+
     def refused(self, vehicle: Vehicle) -> None:
         """Record that a vehicle was refused."""
         vehicle.refused = True
@@ -160,7 +165,7 @@ class World:
         """Send a vehicle to a substation directly; if that is full, it leaves."""
         substations = list(self.substations.values())
         substation = substations[int(bypass_vehicle.door * len(substations))]
-        call = Call(substation, self.network, bypass_vehicle, None, lambda _answer, _reading: None)
+        call = Call(substation, self.network, bypass_vehicle, None, lambda _response: None)
         self.timeline.at(bypass_vehicle.at, call.send)
 
     def _plan_event(self, event: Event) -> None:

@@ -6,26 +6,46 @@ import pytest
 
 from benchmarks.simulation.demand import TIME_SCALE, Arrival, lasting
 from benchmarks.simulation.scenes import SubstationSpec
-from benchmarks.simulation.substation import Call, CallResult, SimulatedSubstation
+from benchmarks.simulation.substation import (
+    REFUSED,
+    RESET,
+    Call,
+    Response,
+    SimulatedSubstation,
+)
 from benchmarks.simulation.timeline import NoDistance, Timeline, Wires
 from load_balancer.routing.demand import Demand
+from load_balancer.routing.outcome import Outcome
 from load_balancer.routing.substation import Reading
+
+CHARGED, ACCEPTED, FULL, DRAINING, REJECTED = (
+    Response(outcome)
+    for outcome in (
+        Outcome.CHARGED,
+        Outcome.ACCEPTED,
+        Outcome.FULL,
+        Outcome.DRAINING,
+        Outcome.REJECTED,
+    )
+)
 
 
 class Callers:
     """Calls a substation with two points, and notes what they hear."""
 
-    def __init__(self, power_limit_kw: float | None = None) -> None:
+    def __init__(
+        self, power_limit_kw: float | None = None, response: Outcome = Outcome.CHARGED
+    ) -> None:
         self.timeline = Timeline()
-        spec = SubstationSpec("substation1", 2, power_limit_kw=power_limit_kw)
+        spec = SubstationSpec("substation1", 2, power_limit_kw=power_limit_kw, response=response)
         self.substation = SimulatedSubstation(
             spec, TIME_SCALE, self.timeline, lambda _substation: None
         )
-        self.heard: list[tuple[float, str, CallResult]] = []
+        self.heard: list[tuple[float, str, Response]] = []
 
     def call(self, name: str, held_s: float = 10, truth: Demand | None = None) -> Call:
-        def hear(answer: CallResult, _reported: Reading | None) -> None:
-            self.heard.append((self.timeline.now, name, answer))
+        def hear(response: Response) -> None:
+            self.heard.append((self.timeline.now, name, response._replace(reading=None)))
 
         arrival = Arrival(self.timeline.now, lasting(held_s), 0.0, truth)
         call = Call(self.substation, NoDistance(), arrival, None, hear)
@@ -73,10 +93,10 @@ def test_messages_overtake_each_other_within_their_limits() -> None:
 def test_it_takes_no_more_than_its_points(callers: Callers) -> None:
     for name in "abc":
         callers.call(name)
-    assert callers.heard == [(0, "c", CallResult.FULL)]
+    assert callers.heard == [(0, "c", FULL)]
     assert callers.gauge() == (2, 2, False)
     callers.timeline.run(until=20)
-    assert callers.heard[1:] == [(10, "a", CallResult.CHARGED), (10, "b", CallResult.CHARGED)]
+    assert callers.heard[1:] == [(10, "a", CHARGED), (10, "b", CHARGED)]
     assert callers.gauge() == (0, 2, False)
 
 
@@ -91,7 +111,7 @@ def test_a_killed_substation_resets_what_it_holds_and_refuses_what_comes(callers
     callers.call("a")
     callers.substation.kill()
     callers.call("b")
-    assert [answer for _, _, answer in callers.heard] == [CallResult.RESET, CallResult.REFUSED]
+    assert [answer for _, _, answer in callers.heard] == [RESET, REFUSED]
     assert callers.gauge() is None
     callers.substation.start()
     callers.timeline.run(until=20)
@@ -107,7 +127,7 @@ def test_a_frozen_substation_that_wakes_sees_first_who_is_gone(callers: Callers)
     gone.disconnect()
     assert callers.heard == []
     callers.substation.thaw()
-    assert callers.heard == [(15, "staying", CallResult.CHARGED)]
+    assert callers.heard == [(15, "staying", CHARGED)]
     assert not staying.gone
     assert callers.gauge() == (0, 2, False)
 
@@ -116,11 +136,30 @@ def test_a_draining_substation_finishes_what_it_has_then_exits(callers: Callers)
     callers.call("a")
     callers.substation.drain()
     callers.call("b")
-    assert callers.heard == [(0, "b", CallResult.DRAINING)]
+    assert callers.heard == [(0, "b", DRAINING)]
     assert callers.gauge() == (1, 2, True)
     callers.timeline.run(until=20)
-    assert callers.heard[1:] == [(10, "a", CallResult.CHARGED)]
+    assert callers.heard[1:] == [(10, "a", CHARGED)]
     assert callers.gauge() is None
+
+
+def test_one_that_responds_when_charging_begins_does_so_once() -> None:
+    callers = Callers(response=Outcome.ACCEPTED)
+    for name in "abc":
+        callers.call(name)
+    assert callers.heard == [(0, "a", ACCEPTED), (0, "b", ACCEPTED), (0, "c", FULL)]
+    assert callers.gauge() == (2, 2, False)
+    callers.timeline.run(until=20)
+    callers.call("d")
+    callers.substation.kill()
+    assert callers.heard[3:] == [(20, "d", ACCEPTED)]
+
+
+def test_one_that_rejects_a_vehicle_gives_it_no_point() -> None:
+    callers = Callers(response=Outcome.REJECTED)
+    callers.call("a")
+    assert callers.heard == [(0, "a", REJECTED)]
+    assert callers.gauge() == (0, 2, False)
 
 
 def test_its_power_and_energy_are_the_real_substation_s() -> None:
@@ -167,7 +206,7 @@ def test_a_vehicle_may_take_less_than_it_reported(callers: Callers) -> None:
     assert page.remaining_energy_kwh == pytest.approx(45)
     callers.timeline.run(until=3)
     ((at, name, answer),) = callers.heard
-    assert (name, answer) == ("a", CallResult.CHARGED)
+    assert (name, answer) == ("a", CHARGED)
     assert at == pytest.approx(2)
     page = callers.page()
     assert page is not None

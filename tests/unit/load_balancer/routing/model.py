@@ -6,10 +6,11 @@ substation, the answer on its way back, a disconnect, a poll and its page.
 
 from collections import Counter
 from dataclasses import dataclass, field, replace
-from enum import Enum, auto
 from random import Random
 
+from load_balancer.routing.attempt_end import end_attempt
 from load_balancer.routing.demand import Demand
+from load_balancer.routing.outcome import Outcome
 from load_balancer.routing.policies import POLICIES
 from load_balancer.routing.pool import Pool, QueueFull
 from load_balancer.routing.queue import Decision, Dispatch, QueuedSession
@@ -20,22 +21,13 @@ SHARE, FLOOR_PER_S, BURST = 0.2, 0.5, 3.0
 QUEUE_LIMIT = 6
 
 
-class UpstreamResponse(Enum):
-    CHARGED = auto()
-    ACCEPTED = auto()
-    FULL = auto()
-    DRAINING = auto()
-    REJECTED = auto()
-    BROKEN = auto()
-
-
 @dataclass(eq=False)
 class Attempt:
     """A request to charge: first on its way, then at the substation, then answered."""
 
     dispatch: Dispatch
     arrived: bool = False
-    answer: UpstreamResponse | None = None
+    answer: Outcome | None = None
     client_disconnected: bool = False
     revoked: bool = False
 
@@ -213,18 +205,18 @@ class Model:
         if attempt.client_disconnected:
             self.attempts.remove(attempt)
         elif not substation.alive:
-            attempt.answer = UpstreamResponse.BROKEN
+            attempt.answer = Outcome.FAILED
         elif substation.draining:
-            attempt.answer = UpstreamResponse.DRAINING
+            attempt.answer = Outcome.DRAINING
         elif substation.load >= substation.capacity:
-            attempt.answer = UpstreamResponse.FULL
+            attempt.answer = Outcome.FULL
         else:
             substation.charging.append(attempt)
 
-    def substation_answers(self, attempt: Attempt, answer: UpstreamResponse) -> None:
+    def substation_answers(self, attempt: Attempt, answer: Outcome) -> None:
         substation = self.substations[attempt.dispatch.substation.address]
         substation.charging.remove(attempt)
-        if answer is UpstreamResponse.ACCEPTED:
+        if answer is Outcome.ACCEPTED:
             substation.foreign += 1
         attempt.answer = answer
 
@@ -243,39 +235,20 @@ class Model:
         comes_late = attempt.revoked and late and queued.session_id not in self.left
         if attempt.client_disconnected and not comes_late:
             return
-        if dispatch.open and attempt.answer in (UpstreamResponse.ACCEPTED, UpstreamResponse.BROKEN):
+        if dispatch.open and attempt.answer in (Outcome.ACCEPTED, Outcome.FAILED):
             self._let_go(dispatch)
-        match attempt.answer:
-            case UpstreamResponse.CHARGED:
-                self.pool.completed(dispatch, self.now)
-                self._end(queued, "charged late" if comes_late else "charged")
-            case UpstreamResponse.ACCEPTED:
-                self.pool.accepted(dispatch, self.now)
-                self._end(queued, "accepted late" if comes_late else "accepted")
-            case _:
-                self._goes_elsewhere(dispatch, attempt.answer)
-
-    def _goes_elsewhere(self, dispatch: Dispatch, answer: UpstreamResponse | None) -> None:
-        queued = dispatch.queued
-        match answer:
-            case UpstreamResponse.FULL:
-                self.pool.found_full(dispatch, self.now)
-            case UpstreamResponse.DRAINING:
-                self.pool.found_draining(dispatch, self.now)
-            case UpstreamResponse.REJECTED:
-                self.pool.rejected(dispatch, self.now)
-                if queued.dispatch is None and self.pool.is_rejected_everywhere(queued):
-                    self._end(queued, "rejected")
-            case UpstreamResponse.BROKEN:
-                self.pool.failed(dispatch, "reset", "the connection was reset", self.now)
-            case _:
-                raise AssertionError(f"{answer} sends nobody elsewhere")
+        assert attempt.answer is not None
+        end_attempt(self.pool, dispatch, attempt.answer, self.now, reason="reset")
+        if attempt.answer in (Outcome.CHARGED, Outcome.ACCEPTED):
+            self._end(queued, f"{attempt.answer} late" if comes_late else attempt.answer.value)
+        elif queued.dispatch is None and self.pool.is_rejected_everywhere(queued):
+            self._end(queued, "rejected")
 
     def kill(self, substation: ModelSubstation) -> None:
         substation.alive = False
         substation.foreign = 0
         for attempt in substation.charging:
-            attempt.answer = UpstreamResponse.BROKEN
+            attempt.answer = Outcome.FAILED
         substation.charging.clear()
 
     # What the pool does

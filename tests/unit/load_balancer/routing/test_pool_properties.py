@@ -16,6 +16,7 @@ from hypothesis.stateful import (
 
 from load_balancer.routing.demand import Demand
 from load_balancer.routing.matching import MAX_LEFT_IN_LINE
+from load_balancer.routing.outcome import Outcome
 from load_balancer.routing.policies import POLICIES
 from load_balancer.routing.pool import Pool
 from load_balancer.routing.queue import QueuedSession
@@ -29,7 +30,6 @@ from tests.unit.load_balancer.routing.model import (
     Attempt,
     Model,
     ModelSubstation,
-    UpstreamResponse,
 )
 
 EXAMPLES = examples(250, steps=60, unchecked=[HealthCheck.filter_too_much])
@@ -100,7 +100,7 @@ class AnyGrid(RuleBasedStateMachine):
         elif what == "request" and (on_their_way := self._on_their_way()):
             model.reach_substation(_pick(index, on_their_way))
         elif what == "charged" and (charging := self._charging()):
-            model.substation_answers(_pick(index, charging), UpstreamResponse.CHARGED)
+            model.substation_answers(_pick(index, charging), Outcome.CHARGED)
         elif what == "answer" and (answered := self._answered()):
             model.hear(_pick(index, answered))
         elif what == "disconnect" and model.queued_sessions and self.callers_disconnect:
@@ -285,14 +285,10 @@ class TroubledGrid(AnyGrid):
     @precondition(lambda self: self._charging())
     @rule(
         index=INDEX,
-        answer=st.sampled_from(
-            [UpstreamResponse.ACCEPTED, UpstreamResponse.REJECTED, UpstreamResponse.BROKEN]
-        ),
+        answer=st.sampled_from([Outcome.ACCEPTED, Outcome.REJECTED, Outcome.FAILED]),
         heard=st.booleans(),
     )
-    def a_substation_answers_otherwise(
-        self, index: int, answer: UpstreamResponse, heard: bool
-    ) -> None:
+    def a_substation_answers_otherwise(self, index: int, answer: Outcome, heard: bool) -> None:
         attempt = _pick(index, self._charging())
         self.model.substation_answers(attempt, answer)
         if heard:
@@ -303,7 +299,7 @@ class TroubledGrid(AnyGrid):
         for _ in range(times):
             self.all_requests_arrive()
             for attempt in self._charging():
-                self.model.substation_answers(attempt, UpstreamResponse.BROKEN)
+                self.model.substation_answers(attempt, Outcome.FAILED)
             self.all_answers_are_heard(late=False)
             self.time_passes(0.5, polled=True)
 
@@ -314,7 +310,7 @@ class TroubledGrid(AnyGrid):
         for _ in self.model.substations:
             for attempt in self._charging():
                 if attempt.dispatch.queued is queued:
-                    self.model.substation_answers(attempt, UpstreamResponse.REJECTED)
+                    self.model.substation_answers(attempt, Outcome.REJECTED)
                     self.model.hear(attempt)
             self.all_requests_arrive()
 
@@ -340,7 +336,7 @@ class TroubledGrid(AnyGrid):
     def a_substation_freezes_and_wakes(self, index: int, late: bool) -> None:
         self.polls_are_missed(index, 2)
         for attempt in self._substation(index).charging[:]:
-            self.model.substation_answers(attempt, UpstreamResponse.CHARGED)
+            self.model.substation_answers(attempt, Outcome.CHARGED)
         self.all_answers_are_heard(late=late)
 
     @rule(index=INDEX)
@@ -402,7 +398,7 @@ class LoneBalancer(AnyGrid):
 
     @invariant()
     def no_substation_ever_answers_full(self) -> None:
-        assert all(attempt.answer is not UpstreamResponse.FULL for attempt in self.model.attempts)
+        assert all(attempt.answer is not Outcome.FULL for attempt in self.model.attempts)
 
 
 class UnlikeGrid(TroubledGrid):
