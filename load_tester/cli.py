@@ -10,16 +10,17 @@ import gevent
 from rich.console import Console
 
 from load_tester.client import Gateway
+from load_tester.command_line import parse_options
 from load_tester.limits import Thresholds
-from load_tester.options import STDOUT, Options, parse_options
+from load_tester.options import STDOUT, Options
 from load_tester.outputs import OutputError, reason
-from load_tester.planning import DEFAULT_STRESS_DELAY_S, make_plan
 from load_tester.reach import NotReached, reach
 from load_tester.recorder import Recorder
 from load_tester.report.files import Reports
 from load_tester.report.terminal import print_result, report_console
 from load_tester.result import Result, Setting, sum_up
 from load_tester.runner import Runner
+from load_tester.scenarios import make_plan
 from load_tester.streams import Lasting, standard_streams
 from load_tester.vehicle import Plan, PlanError
 
@@ -79,7 +80,7 @@ def _run(
     for note in plan.notes:
         console.print(f"  {note}", markup=False)
     thresholds = Thresholds(
-        options.max_lost, options.max_p99, _delay_limit(options), options.min_rate
+        options.max_lost, options.max_p99, options.max_p99_delay, options.min_rate
     )
     recorder = Recorder(options, plan, gateway, thresholds, console)
     with _stopping(recorder.runner) as signals:
@@ -111,13 +112,6 @@ def _print(result: Result, reports: Reports, console: Console) -> None:
     print_result(console, result)
     if reports.page is not None:
         console.print(f"report: {reports.page}", markup=False)
-
-
-def _delay_limit(options: Options) -> float | None:
-    """Return the limit of the p99 delay: a stress run needs a service level that can break."""
-    if options.scenario == "stress" and options.max_p99 is None and options.max_p99_delay is None:
-        return DEFAULT_STRESS_DELAY_S
-    return options.max_p99_delay
 
 
 @contextlib.contextmanager

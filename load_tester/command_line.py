@@ -1,36 +1,17 @@
-"""The command line: every option with its unit, default and meaning, declared once."""
+"""The command line: a subcommand for each scenario, with the options that it accepts."""
 
 import argparse
+import dataclasses
 import difflib
-import os
-import re
-from pathlib import Path
-from typing import NoReturn
+import sys
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any, NoReturn
 
 from load_tester.demand import MIXES
-from load_tester.option_values import (
-    count,
-    number,
-    read_demand,
-    read_key,
-    read_powers,
-    read_url,
-    read_urls,
-)
+from load_tester.options import SCENARIOS, STDOUT, STRESS_DELAY_S, Option, Options
 from load_tester.replay import DEFAULT_KWH_PER_S, GAP_LIMIT
-from load_tester.scenarios import Spacing
-from load_tester.trace import ARRIVAL_COLUMNS, ENERGY_COLUMNS
-from load_tester.traits import BATTERY_COLUMNS, POWER_COLUMNS, SOC_COLUMNS
 
-COLUMNS = {  # of a trace
-    "arrival": "arrivals",
-    "energy": "energies",
-    "power": "maximum powers",
-    "battery": "batteries",
-    "soc": "states of charge",
-}
-SCENARIOS = ("steady", "rush-hour", "spike", "stress", "soak", "replay")
-
+_PROGRAM = "python -m load_tester"
 _DESCRIPTION = """\
 Send electric vehicles to the grid, watch where they go, and check the grid's counters.
 
@@ -39,46 +20,18 @@ measured from then. The report has responses by status, times, vehicles and peak
 substation, the largest imbalance, whether each choice was the least loaded substation, and a
 comparison of the responses with the grid's own ledger, counters and meters.
 """
-
-_EPILOG = f"""\
-scenarios (--scenario; each with defaults for the default grid):
-  steady      one rate; the default without --scenario and --trace
-  rush-hour   the rate climbs to --rate, holds and falls again, a third of the time each
-  spike       steady, and --share of all vehicles at once in the middle
-  stress      the rate rises step by step until the service level breaks; reports where
-  soak        steady for a long time; compare the windows of the report
-  replay      real sessions from --trace, compressed in time
-
-traces:
-  A CSV file with a header and one session per row. The arrival (ISO 8601, dates such as 20190301,
-  or seconds) is the first of the columns
-    {", ".join(ARRIVAL_COLUMNS)};
-  the energy the first of
-    {", ".join(ENERGY_COLUMNS)},
-  in any spelling, such as "Energy (Wh)". A name that ends in Wh, kWh or MWh states the unit; the
-  default is kWh. --arrival-column and --energy-column name other columns. Rows that cannot be read,
-  or whose energy is not over 0, are skipped and counted. A decimal comma is accepted if it cannot
-  be a thousands separator.
-  Properties of vehicles are read if they exist: the maximum power (kW, or W if the name ends so)
-  from {", ".join(POWER_COLUMNS)}; the battery from {", ".join(BATTERY_COLUMNS)};
-  the state of charge (0 to 1, or percent) from {", ".join(SOC_COLUMNS)}.
-  Without --speed, idle gaps over {GAP_LIMIT:g} times the median gap are shortened to that, and the
-  speed is chosen so that the replay requests {DEFAULT_KWH_PER_S:g} kWh a second, five sixths of
-  what the default grid can deliver, or lasts for --duration. Vehicles that take less than 50 kW
-  count more, in proportion. The report says what was chosen.
-  With --speed each gap is kept.
-
+_EPILOG = """\
 examples:
   python -m load_tester                                   100 vehicles at 10 a second
-  python -m load_tester --scenario rush-hour --report rush-hour.html
+  python -m load_tester rush-hour --report rush-hour.html
   python -m load_tester --vehicles 200 --rate 20 --kwh 10
-  python -m load_tester --scenario spike --vehicles 100 --share 1 --kwh 10
+  python -m load_tester spike --vehicles 100 --share 1 --kwh 10
                                                           100 vehicles at once
-  python -m load_tester --trace sessions.csv --vehicles 300
-  python -m load_tester --scenario stress --max-p99-delay 2
+  python -m load_tester replay --trace sessions.csv --vehicles 300
+  python -m load_tester stress --max-p99-delay 2
   python -m load_tester --idempotent --async --vehicles 300
                                                           sessions that outlive their requests
-  python -m load_tester --concurrency 32 --vehicles 5000 --kwh 0.001 --no-decisions
+  python -m load_tester callers --concurrency 32 --vehicles 5000 --kwh 0.001 --no-decisions
                                                           throughput
 
 outputs:
@@ -94,229 +47,169 @@ exit status:
   4  as 0, but an output could not be written; 5: as 1, and an output could not be written
   130 (Ctrl-C), 143 (SIGTERM)  stopped: sends no more, disconnects, reports what was done
 """
+_TRACES = f"""\
+traces:
+  A CSV file with a header and one session per row. The arrival is in ISO 8601, a date such as
+  20190301, or in seconds. Columns are recognised in any spelling, such as "Energy (Wh)". A name
+  that ends in Wh, kWh or MWh states the unit; the default is kWh. Rows that cannot be read, or
+  whose energy is not over 0, are skipped and counted. A decimal comma is accepted if it cannot be a
+  thousands separator. Properties of vehicles are read if they exist: maximum power (kW, or W if the
+  name ends so), battery, and state of charge (0 to 1, or percent).
+  Without --speed, idle gaps over {GAP_LIMIT:g} times the median gap are shortened to that, and the
+  speed is chosen so that the replay requests {DEFAULT_KWH_PER_S:g} kWh a second, five sixths of
+  what the default grid can deliver, or lasts for --duration. Vehicles that take less than 50 kW
+  count more, in proportion. The report says what was chosen.
+  With --speed each gap is kept.
+"""
 
 
 class _Parser(argparse.ArgumentParser):
-    """A parser whose error messages name a remedy."""
+    """A parser whose error messages point to the help."""
 
     def error(self, message: str) -> NoReturn:
-        unknown = re.match(r"unrecognized arguments: (--[\w-]+)", message)
-        if unknown:
-            known = [name for name in self._option_string_actions if name.startswith("--")]
-            near = difflib.get_close_matches(unknown[1], known, n=1)
-            message += f"; did you mean {near[0]}?" if near else ""
-        self.exit(2, f"load_tester: {message}\nSee `python -m load_tester --help`.\n")
+        self.exit(2, f"load_tester: {message}\nSee `{_PROGRAM} --help`.\n")
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """Declare every option once, with its unit and default."""
+    """Return the parser: of all options, and of each scenario's after its name."""
+    looks: dict[str, Any] = {
+        "formatter_class": argparse.RawDescriptionHelpFormatter,
+        "allow_abbrev": False,
+        # Options has the defaults; here an option that was not given leaves no trace.
+        "argument_default": argparse.SUPPRESS,
+    }
     parser = _Parser(
-        prog="python -m load_tester",
+        prog=_PROGRAM,
+        usage="%(prog)s [SCENARIO] [options]",
         description=_DESCRIPTION,
         epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
+        **looks,
     )
-    seconds = number("a number of seconds")
-    waiting = number("a number of seconds", most=999_999_999)  # the limit of `Prefer`
-    positive = number("a number of seconds", over=0)
-    rate = number("a rate", over=0, most=100_000)
-    parser.add_argument(
-        "--url",
-        type=read_url,
-        # The port that `make run` and the Compose file publish; set but empty counts as not set.
-        default=f"http://127.0.0.1:{os.environ.get('GATEWAY_PORT') or 8080}",
-        help="the gateway (default: %(default)s, or the port in GATEWAY_PORT)",
-    )
-    # From a file: every user of this machine can read command lines, and child processes inherit
-    # the environment.
-    parser.add_argument(
-        "--api-key-file",
-        type=read_key,
-        dest="api_key",
-        metavar="FILE",
-        help="file with the API key to send, if the gateway requires keys",
+    scenarios = parser.add_subparsers(
+        title="scenarios, each with defaults for the default grid, and with its own --help",
+        dest="scenario",
+        metavar="SCENARIO",
     )
     parser.add_argument(
-        "--wait-for-gateway",
-        type=seconds,
-        default=0.0,
-        metavar="S",
-        help="maximum wait for a gateway that is not ready yet, seconds (default: 0)",
+        "--scenario", dest="old_scenario", choices=SCENARIOS, help=argparse.SUPPRESS
     )
-    demand = parser.add_argument_group("demand")
-    demand.add_argument("--scenario", choices=SCENARIOS, help="see below")
-    demand.add_argument(
-        "--vehicles", type=count("a number of vehicles"), metavar="N", help="number of vehicles"
-    )
-    demand.add_argument(
-        "--rate", type=rate, metavar="R", help="vehicles per second; for rush-hour at its peak"
-    )
-    demand.add_argument(
-        "--duration", type=positive, metavar="S", help="seconds, instead of --vehicles or --rate"
-    )
-    demand.add_argument(
-        "--concurrency",
-        type=count("a number of callers"),
-        metavar="C",
-        help="closed loop instead: C callers, each with one vehicle at a time",
-    )
-    demand.add_argument(
-        "--kwh",
-        type=read_demand,
-        metavar="KWH",
-        help="energy per vehicle: a number, or `workplace` (default; median 7 kWh) or `fast` "
-        "(median 29 kWh), drawn from the distribution of real sessions",
-    )
-    demand.add_argument(
-        "--mix",
-        choices=[*MIXES, "none"],
-        help="fast: different vehicles; energy, battery, state of charge and maximum power are "
-        "drawn together from the distribution of real sessions, and sent (docs/demand.md). none: "
-        "vehicles send only their energy (default, unless a trace has more)",
-    )
-    demand.add_argument(
-        "--max-power-kw",
-        type=read_powers,
-        metavar="KW,KW:WEIGHT",
-        help="maximum power that vehicles take and send: one, or several by weight, such as "
-        "11:10,50:20",
-    )
-    demand.add_argument(
-        "--arrivals",
-        choices=[spacing.value for spacing in Spacing],
-        help="poisson (default): independent of each other; even: at equal intervals",
-    )
-    demand.add_argument(
-        "--share",
-        type=number("a share", least=0, most=1),
-        metavar="P",
-        help="spike: the share that arrives at once (default: 0.5)",
-    )
-    demand.add_argument(
-        "--seed",
-        type=count("a seed", 0, 2**63),
-        default=1,
-        metavar="N",
-        help="the same seed gives the same vehicles (default: %(default)s)",
-    )
-    stress = parser.add_argument_group("stress")
-    stress.add_argument(
-        "--step", type=positive, metavar="S", help="seconds at each rate (default: 10)"
-    )
-    stress.add_argument(
-        "--factor",
-        type=number("a factor", least=1.01, most=100),
-        metavar="F",
-        help="ratio of each rate to the one before (default: 1.25)",
-    )
-    stress.add_argument("--max-rate", type=rate, metavar="R", help="the last rate (default: 200)")
-    stress.add_argument(
-        "--min-rate",
-        type=rate,
-        metavar="R",
-        help="exit status 1 unless the service level holds up to this rate",
-    )
-    trace = parser.add_argument_group("replay")
-    trace.add_argument("--trace", type=Path, metavar="FILE.csv", help="real sessions; see below")
-    trace.add_argument(
-        "--speed",
-        type=number("a speed", over=0, most=1e12),
-        metavar="S",
-        help="speed relative to the recorded times",
-    )
-    for name, what in COLUMNS.items():
-        trace.add_argument(f"--{name}-column", metavar="NAME", help=f"the column of {what}")
-    behaviour = parser.add_argument_group("behaviour of vehicles")
-    behaviour.add_argument(
-        "--patience",
-        type=seconds,
-        metavar="S",
-        help="seconds for which a vehicle retries if the connection is refused or broken, or if "
-        "it is told to retry (503 or 429 with Retry-After) (default: 0; with --idempotent the "
-        "same as --timeout)",
-    )
-    behaviour.add_argument(
-        "--idempotent",
-        action="store_true",
-        help="each vehicle sends its ID as its Idempotency-Key, and retries with the same key, "
-        "also while its own earlier request is still in progress (409)",
-    )
-    behaviour.add_argument(
-        "--async",
-        action="store_true",
-        dest="respond_async",
-        help="send `Prefer: respond-async`, and query the state of each accepted session (202) "
-        "until its end, which also ends the time to charge",
-    )
-    behaviour.add_argument(
-        "--wait",
-        type=waiting,
-        metavar="S",
-        help="seconds that a vehicle waits for a point, sent as `Prefer: wait=S` "
-        "(default: the grid's default)",
-    )
-    behaviour.add_argument(
-        "--timeout",
-        type=positive,
-        default=600.0,
-        metavar="S",
-        help="seconds after which a vehicle without a response is lost (default: %(default)g)",
-    )
-    limits = parser.add_argument_group("thresholds, for exit status 1")
-    limits.add_argument(
-        "--max-lost",
-        type=count("a number of vehicles", 0),
-        default=0,
-        metavar="N",
-        help="vehicles that may be lost (default: 0)",
-    )
-    limits.add_argument(
-        "--max-p99", type=positive, metavar="S", help="p99 of the time to charge, seconds"
-    )
-    limits.add_argument(
-        "--max-p99-delay",
-        type=seconds,
-        metavar="S",
-        help="p99 of the time that waiting and the grid add to charging, seconds (stress: default "
-        "5)",
-    )
-    output = parser.add_argument_group("output")
-    output.add_argument("--json", type=Path, metavar="FILE", help="the report as JSON; - is stdout")
-    output.add_argument("--report", type=Path, metavar="FILE.html", help="the report as a page")
-    output.add_argument("--each", type=Path, metavar="FILE.csv", help="one row per vehicle")
-    grid = parser.add_argument_group("the grid's own data")
-    grid.add_argument(
-        "--site-metrics",
-        dest="substation_metrics",
-        type=read_urls,
-        default=(),
-        metavar="URL,URL",
-        help="the substations' metrics pages (default: /metrics at the addresses in /substations)",
-    )
-    grid.add_argument(
-        "--point-power-kw",
-        type=number("a power", over=0, most=10_000),
-        metavar="KW",
-        help="power of the fastest point, for the slowdown (default: from the substations' pages)",
-    )
-    grid.add_argument(
-        "--time-scale",
-        type=number("a time scale", over=0),
-        metavar="S",
-        help="charging speed relative to real time (default: from the substations' pages)",
-    )
-    grid.add_argument(
-        "--no-check",
-        dest="check",
-        action="store_false",
-        help="do not compare the responses with the grid's ledger, counters and meters",
-    )
-    grid.add_argument(
-        "--no-decisions",
-        dest="decisions",
-        action="store_false",
-        help="do not read the balancer's decisions, which costs the balancer time in a throughput "
-        "run",
-    )
+    _add_options(parser, SCENARIOS)
+    for scenario, text in SCENARIOS.items():
+        subparser = scenarios.add_parser(
+            scenario,
+            help=text,
+            description=f"{scenario}: {text}.",
+            epilog=_TRACES if scenario == "replay" else "",
+            usage=f"{_PROGRAM} {scenario} [options]",
+            **looks,
+        )
+        _add_options(subparser, {scenario})
     return parser
+
+
+def _declared() -> Iterator[tuple[str, str, Option]]:
+    """Yield each option's field of Options, flag and declaration."""
+    for one in dataclasses.fields(Options):
+        if option := one.metadata.get("option"):
+            yield one.name, option.flag or f"--{one.name.replace('_', '-')}", option
+
+
+def _add_options(parser: argparse.ArgumentParser, scenarios: Collection[str]) -> None:
+    """Add all options; those of other scenarios are hidden, for parse_options to report."""
+    groups: dict[str, Any] = {}
+    defaults = Options()
+    for name, flag, option in _declared():
+        default = getattr(defaults, name)
+        if option.group not in groups:
+            groups[option.group] = parser.add_argument_group(option.group)
+        fits = any(scenario in option.fits for scenario in scenarios)
+        text = option.text.format(default=default) if fits else argparse.SUPPRESS
+        more: dict[str, Any] = {"action": "store_false" if default else "store_true"}
+        if option.kind is not None:
+            read, metavar, choices = option.kind
+            more = {"type": read, "metavar": metavar, "choices": choices}
+        groups[option.group].add_argument(flag, dest=name, help=text, **more)
+
+
+def parse_options(arguments: Sequence[str] | None = None) -> Options:
+    """Parse the command line; an error ends the program with status 2 and a message."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    parser = build_parser()
+    _check_names(parser, arguments)
+    given = vars(parser.parse_args(arguments))
+    scenario = _scenario(parser, given)
+    if "concurrency" in given and scenario != "callers":
+        parser.error(f"--concurrency: is a closed loop, {scenario} is not; give one of them")
+    for name, flag, option in _declared():
+        if name in given and scenario not in option.fits:
+            here = "--concurrency" if scenario == "callers" else f"the scenario {scenario}"
+            ways = " or ".join(other for other in SCENARIOS if other in option.fits)
+            parser.error(f"{flag}: {here} does not accept it; it goes with {ways}")
+    options = Options(**{**given, "scenario": scenario})
+    for is_wrong, fault in _contradictions(options, given):
+        if is_wrong:
+            parser.error(fault)
+    if options.idempotent and "patience" not in given:
+        options = dataclasses.replace(options, patience=options.timeout)
+    if scenario == "stress" and options.max_p99 is None and options.max_p99_delay is None:
+        # It needs a service level that can break.
+        options = dataclasses.replace(options, max_p99_delay=STRESS_DELAY_S)
+    return options
+
+
+def _check_names(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
+    """Report an unknown option, whose value argparse would take for a scenario."""
+    known = ["--", "--help", "--scenario", *(flag for _, flag, _ in _declared())]
+    for index, argument in enumerate(arguments):
+        flag = argument.partition("=")[0]
+        if flag.startswith("--") and flag not in known:
+            near = difflib.get_close_matches(flag, known, n=1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            parser.error(f"unrecognized arguments: {' '.join(arguments[index:])}{hint}")
+
+
+def _scenario(parser: argparse.ArgumentParser, given: dict[str, Any]) -> str:
+    """Return the scenario: as named, or the one that the options belong to."""
+    asked, old = given.pop("scenario", None), given.pop("old_scenario", None)
+    if old is not None:
+        if asked is not None:
+            parser.error(f"--scenario {old}: {asked} is a scenario, too; give one of them")
+        sys.stderr.write(
+            f"load_tester: --scenario {old}: is deprecated and will be removed; give {old} as the "
+            "first argument\n"
+        )
+    implied = "callers" if "concurrency" in given else "replay" if "trace" in given else "steady"
+    return asked or old or implied
+
+
+def _contradictions(options: Options, given: Collection[str]) -> Iterator[tuple[bool, str]]:
+    """Yield whether options contradict each other, and what to do then."""
+    yield (
+        options.scenario == "replay" and options.trace is None,
+        "replay: needs sessions to replay; give --trace FILE.csv",
+    )
+    yield (
+        {"vehicles", "rate", "duration"} <= set(given),
+        "--duration: follows from --vehicles and --rate; give two of the three",
+    )
+    yield (
+        {"speed", "duration"} <= set(given),
+        "--duration: follows from --speed; give one of the two",
+    )
+    if options.mix in MIXES:
+        yield (
+            options.kwh is not None,
+            f"--kwh: the mix {options.mix} draws energies, too; give one of the two",
+        )
+        yield (
+            options.scenario == "replay",
+            f"--mix {options.mix}: the trace has properties of its vehicles; use none to replay "
+            "only energies, or omit the option",
+        )
+    yield (
+        options.idempotent and "patience" in given and options.patience == 0,
+        "--patience 0: with --idempotent vehicles retry; give the number of seconds, or omit the "
+        "option",
+    )
+    for flag, path in (("--report", options.report), ("--each", options.each)):
+        yield path == STDOUT, f"{flag} -: needs a file; name one (only --json accepts -)"

@@ -1,180 +1,191 @@
-"""The demand scenarios: when vehicles arrive, and what they ask for. Pure: randomness is passed in.
+"""Plans the vehicles of each scenario from the options. Pure except for reading a trace.
 
-Arrivals are a Poisson process with a given count: that many times, drawn independently from the
-rate curve. Count and duration are then exact, and arrivals cluster as in real traffic.
+The defaults suit the default grid: 24 points of 50 kW with TIME_SCALE 360 deliver 120 kWh a second.
 """
 
-import math
-import random
-from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
-from enum import StrEnum
-from itertools import pairwise
+from typing import Any
 
-from load_tester.demand import Demand
-from load_tester.vehicle import Plan, Stage, Vehicle
+from load_tester.arrivals import RateCurve, Spacing, Streams, arrivals
+from load_tester.demand import MIXES, WORKPLACE, Demand, PowerDemand
+from load_tester.option_values import MAX_VEHICLES
+from load_tester.options import Options
+from load_tester.replay import plan_replay
+from load_tester.trace import read_trace
+from load_tester.vehicle import Plan, PlanError, Stage, Vehicle
+
+# Vehicles, and vehicles per second, unless given.
+_DEFAULTS = {
+    "steady": (100, 10.0),
+    "rush-hour": (300, 15.0),
+    "spike": (150, 5.0),
+    "soak": (9600, 8.0),
+}
+_DEFAULT_CALLERS_VEHICLES = 100
+_STRESS_RATE, _STRESS_MAX_RATE = 4.0, 200.0
+# The ramps and the plateau of a rush hour add up to two thirds of its time at full rate.
+_RUSH_HOUR_FULLNESS = 2 / 3
 
 
-class Spacing(StrEnum):
-    """How arrivals follow each other."""
+def make_plan(options: Options) -> Plan:
+    """Return the plan of the run that the options describe.
 
-    POISSON = "poisson"  # independent of each other, as in the field
-    EVEN = "even"  # at equal intervals
+    Raises:
+        PlanError: the trace cannot be replayed, or the options make too many vehicles, or none.
+    """
+    return _PLANNERS[options.scenario](_Draw(options), options)
 
 
-@dataclass(frozen=True, slots=True)
-class Streams:
-    """Separate random numbers for arrivals and energies: a change to one keeps the other."""
+class _Draw:
+    """Draws vehicles as the options describe them."""
 
-    arrivals: random.Random
-    energies: random.Random
+    def __init__(self, options: Options) -> None:
+        self._scenario = options.scenario
+        self._spacing = Spacing(options.arrivals)
+        self._streams = Streams.from_seed(options.seed)
+        self._demand: Demand = WORKPLACE
+        if options.kwh is not None:
+            self._demand = options.kwh
+        elif options.mix in MIXES:
+            self._demand = MIXES[options.mix]
+        if options.max_power_kw is not None:
+            self._demand = PowerDemand(self._demand, options.max_power_kw)
 
-    @classmethod
-    def from_seed(cls, seed: int) -> "Streams":
-        """Create both from one seed; the same seed gives the same vehicles."""
-        return cls(
-            random.Random(f"arrivals/{seed}"),  # noqa: S311 - a model of demand, not security
-            random.Random(f"energies/{seed}"),  # noqa: S311 - likewise
+    def moments(self, count: int, *knots: tuple[float, float]) -> list[float]:
+        """Return `count` arrival times that follow a rate curve with these knots."""
+        return arrivals(RateCurve(knots), count, self._spacing, self._streams.arrivals)
+
+    def steady(self, count: int, rate: float) -> list[float]:
+        """Return `count` arrival times at a constant rate."""
+        return self.moments(count, (0.0, rate), (count / rate, rate)) if count else []
+
+    def plan(self, summary: str, moments: Sequence[float], **more: Any) -> Plan:
+        """Return a plan of vehicles that are due at these times."""
+        vehicles = tuple(
+            Vehicle(number, moment, *self._demand.draw(self._streams.energies))
+            for number, moment in enumerate(moments, start=1)
         )
+        return Plan(self._scenario, f"{summary}, {self._demand.describe()}", vehicles, **more)
 
 
-class RateCurve:
-    """An arrival rate over time, vehicles per second, linear between its knots."""
-
-    def __init__(self, knots: Sequence[tuple[float, float]]) -> None:
-        self._knots = list(knots)
-        self._counts = [0.0]  # expected vehicles up to each knot
-        for (start, low), (end, high) in pairwise(self._knots):
-            self._counts.append(self._counts[-1] + (end - start) * (low + high) / 2)
-
-    @property
-    def total(self) -> float:
-        """Expected total number of vehicles."""
-        return self._counts[-1]
-
-    def moment(self, count: float) -> float:
-        """Return when this many vehicles have arrived, seconds."""
-        piece = min(bisect_right(self._counts, count), len(self._counts) - 1) - 1
-        (start, low), (end, high) = self._knots[piece], self._knots[piece + 1]
-        missing = count - self._counts[piece]
-        if missing <= 0:
-            return start
-        # Solve low·t + growth·t²/2 = missing, in the form that is stable as growth nears 0.
-        growth = (high - low) / (end - start)
-        root = math.sqrt(max(0.0, low * low + 2 * growth * missing))
-        return min(end, start + 2 * missing / (low + root))
-
-
-def arrivals(curve: RateCurve, count: int, spacing: Spacing, rng: random.Random) -> list[float]:
-    """Return `count` arrival times that follow a rate curve, in order."""
-    if spacing is Spacing.EVEN:
-        shares = [index / count for index in range(count)]
-    else:
-        shares = sorted(rng.random() for _ in range(count))
-    return [round(curve.moment(share * curve.total), 6) for share in shares]
-
-
-def _vehicles(moments: Sequence[float], demand: Demand, streams: Streams) -> tuple[Vehicle, ...]:
-    return tuple(
-        Vehicle(number, moment, *demand.draw(streams.energies))
-        for number, moment in enumerate(moments, start=1)
-    )
-
-
-def plan_steady(
-    scenario: str,
-    *,
-    vehicles: int,
-    rate: float,
-    spacing: Spacing,
-    demand: Demand,
-    streams: Streams,
-) -> Plan:
+def _plan_steady(draw: _Draw, options: Options) -> Plan:
     """Plan a constant rate: `steady`, and `soak` for a long time."""
-    duration = vehicles / rate
-    curve = RateCurve([(0.0, rate), (duration, rate)])
-    moments = arrivals(curve, vehicles, spacing, streams.arrivals)
-    summary = (
-        f"{vehicles:,} vehicles at {rate:g} a second for {_seconds(duration)}, {demand.describe()}"
-    )
-    return Plan(scenario, summary, _vehicles(moments, demand, streams))
+    vehicles, rate = _size(options)
+    summary = f"{vehicles:,} vehicles at {rate:g} a second for {_seconds(vehicles / rate)}"
+    return draw.plan(summary, draw.steady(vehicles, rate))
 
 
-def plan_rush_hour(
-    *, vehicles: int, rate: float, spacing: Spacing, demand: Demand, streams: Streams
-) -> Plan:
-    """Plan a rate that climbs from 0 to `rate`, holds and falls again, a third of the time each."""
+def _plan_rush_hour(draw: _Draw, options: Options) -> Plan:
+    """Plan a rate that climbs from 0 to the rate, holds and falls, a third of the time each."""
+    vehicles, rate = _size(options, _RUSH_HOUR_FULLNESS)
     duration = 1.5 * vehicles / rate
     third = duration / 3
-    curve = RateCurve([(0.0, 0.0), (third, rate), (2 * third, rate), (duration, 0.0)])
-    moments = arrivals(curve, vehicles, spacing, streams.arrivals)
+    knots = ((0.0, 0.0), (third, rate), (2 * third, rate), (duration, 0.0))
     summary = (
         f"{vehicles:,} vehicles in {_seconds(duration)}, climbing to {rate:g} a second and "
-        f"falling again, {demand.describe()}"
+        "falling again"
     )
-    return Plan("rush-hour", summary, _vehicles(moments, demand, streams))
+    return draw.plan(summary, draw.moments(vehicles, *knots))
 
 
-def plan_spike(
-    *,
-    vehicles: int,
-    rate: float,
-    share: float,
-    spacing: Spacing,
-    demand: Demand,
-    streams: Streams,
-) -> Plan:
-    """Plan steady arrivals with `share` of all vehicles at once in the middle."""
-    at_once = round(vehicles * share)
+def _plan_spike(draw: _Draw, options: Options) -> Plan:
+    """Plan steady arrivals with a share of all vehicles at once in the middle."""
+    vehicles, rate = _size(options)
+    at_once = round(vehicles * options.share)
     steady = vehicles - at_once
-    duration = steady / rate
-    moments = []
-    if steady:
-        curve = RateCurve([(0.0, rate), (duration, rate)])
-        moments = arrivals(curve, steady, spacing, streams.arrivals)
-    moments = sorted([*moments, *[round(duration / 2, 6)] * at_once])
+    middle = round(steady / rate / 2, 6)
     around = f", {steady:,} around them at {rate:g} a second" if steady else ""
-    summary = f"{at_once:,} vehicles at once{around}, {demand.describe()}"
-    return Plan("spike", summary, _vehicles(moments, demand, streams))
+    moments = sorted([*draw.steady(steady, rate), *[middle] * at_once])
+    return draw.plan(f"{at_once:,} vehicles at once{around}", moments)
 
 
-def plan_stress(
-    *,
-    rate: float,
-    factor: float,
-    step: float,
-    most: float,
-    spacing: Spacing,
-    demand: Demand,
-    streams: Streams,
-) -> Plan:
-    """Plan steps of `step` seconds, each `factor` times the rate of the last, up to `most`."""
+def _plan_stress(draw: _Draw, options: Options) -> Plan:
+    """Plan steps, each with a multiple of the rate before, up to a maximum."""
+    rate, step, factor = options.rate or _STRESS_RATE, options.step, options.factor
+    most = options.max_rate or max(_STRESS_MAX_RATE, rate)
+    if most < rate:
+        raise PlanError(f"--max-rate {most:g}: is below the first rate, {rate:g}; give more")
+    # The sum of the geometric series up to the last rate is bounded by this.
+    _check_count("--max-rate, --step and --factor", most * step * factor / (factor - 1))
     stages: list[Stage] = []
     moments: list[float] = []
     while rate <= most * (1 + 1e-9):
         start = len(stages) * step
-        count = max(1, round(rate * step))
-        curve = RateCurve([(0.0, rate), (step, rate)])
-        moments.extend(start + at for at in arrivals(curve, count, spacing, streams.arrivals))
+        due = draw.moments(max(1, round(rate * step)), (0.0, rate), (step, rate))
+        moments.extend(start + moment for moment in due)
         stages.append(Stage(f"{rate:.3g}/s", start, start + step, rate))
         rate *= factor
+    first, last = stages[0].rate, stages[-1].rate
+    if options.min_rate is not None and options.min_rate > last:
+        raise PlanError(
+            f"--min-rate {options.min_rate:g}: is above the last step's rate, {last:g}; give at "
+            "most that, or a higher --max-rate"
+        )
     summary = (
-        f"from {stages[0].rate:g} to at most {stages[-1].rate:.3g} vehicles a second in "
-        f"{len(stages)} steps of {_seconds(step)}, {demand.describe()}"
+        f"from {first:g} to at most {last:.3g} vehicles a second in "
+        f"{len(stages)} steps of {_seconds(step)}"
     )
-    return Plan("stress", summary, _vehicles(moments, demand, streams), stages=tuple(stages))
+    return draw.plan(summary, moments, stages=tuple(stages))
 
 
-def plan_callers(*, vehicles: int, concurrency: int, demand: Demand, streams: Streams) -> Plan:
+def _plan_callers(draw: _Draw, options: Options) -> Plan:
     """Plan a closed loop: each caller sends its next vehicle when its last one is done."""
-    summary = f"{vehicles:,} vehicles from {concurrency:,} callers, {demand.describe()}"
-    notes = (
+    vehicles = options.vehicles or _DEFAULT_CALLERS_VEHICLES
+    concurrency = options.concurrency or 1
+    note = (
         "closed loop: a caller waits for its answer before it sends again, so a slow grid is "
-        "asked for less; use --rate to see its queue",
+        "asked for less; use --rate to see its queue"
     )
-    planned = _vehicles([0.0] * vehicles, demand, streams)
-    return Plan("callers", summary, planned, notes, concurrency=concurrency)
+    summary = f"{vehicles:,} vehicles from {concurrency:,} callers"
+    return draw.plan(summary, [0.0] * vehicles, notes=(note,), concurrency=concurrency)
+
+
+def _plan_replay(_: _Draw, options: Options) -> Plan:
+    assert options.trace is not None  # noqa: S101 - the options guarantee it
+    trace = read_trace(
+        options.trace,
+        arrival_column=options.arrival_column,
+        energy_column=options.energy_column,
+        columns=options.traits,
+    )
+    if options.mix == "none":
+        trace = trace.without_traits()
+    return plan_replay(
+        trace, vehicles=options.vehicles, speed=options.speed, duration=options.duration
+    )
+
+
+_PLANNERS = {
+    "steady": _plan_steady,
+    "rush-hour": _plan_rush_hour,
+    "spike": _plan_spike,
+    "stress": _plan_stress,
+    "soak": _plan_steady,
+    "replay": _plan_replay,
+    "callers": _plan_callers,
+}
+
+
+def _size(options: Options, fullness: float = 1.0) -> tuple[int, float]:
+    """Return vehicles and rate: two of vehicles, rate and duration determine the third.
+
+    `fullness` is the mean rate over the maximum rate.
+    """
+    vehicles, rate = _DEFAULTS[options.scenario]
+    rate = options.rate or rate
+    if options.duration is None:
+        return options.vehicles or vehicles, rate
+    if options.vehicles is not None:
+        return options.vehicles, options.vehicles / options.duration / fullness
+    _check_count("--rate and --duration", rate * options.duration * fullness)
+    return max(1, round(rate * options.duration * fullness)), rate
+
+
+def _check_count(options: str, vehicles: float) -> None:
+    if vehicles > MAX_VEHICLES:
+        raise PlanError(
+            f"{options}: make {vehicles:,.0f} vehicles; give values for at most {MAX_VEHICLES:,}"
+        )
 
 
 def _seconds(seconds: float) -> str:

@@ -14,7 +14,7 @@ from benchmarks.simulation.power.demand import HOUR_S, steady
 from benchmarks.simulation.power.scenes import CARRIED, UNLIKE
 from benchmarks.simulation.scenes import SubstationSpec
 from load_balancer.routing.prediction import Supply, alone_s
-from load_tester.scenarios import RateCurve, Spacing, arrivals
+from load_tester.arrivals import RateCurve, Spacing, arrivals
 from load_tester.vehicle import Vehicle
 
 MIN_S, MAX_S = 1.0, 2.0

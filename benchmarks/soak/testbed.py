@@ -86,14 +86,7 @@ class GridUnderTest:
             "load_tester",
             [
                 *(sys.executable, "-m", "load_tester", "--url", self.grid.url),
-                *(
-                    "--scenario",
-                    "soak",
-                    "--rate",
-                    f"{rate(load):.3f}",
-                    "--duration",
-                    f"{seconds:g}",
-                ),
+                *("soak", "--rate", f"{rate(load):.3f}", "--duration", f"{seconds:g}"),
                 *("--seed", str(seed), "--patience", str(_PATIENCE_S)),
                 *("--json", str(self.json_file), "--each", str(self.each_file)),
             ],

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from load_tester.command_line import SCENARIOS, build_parser
+from load_tester.command_line import build_parser, parse_options
 from load_tester.demand import FAST_CHARGING, FixedDemand
-from load_tester.options import parse_options
+from load_tester.options import SCENARIOS
 
 
 def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
@@ -94,12 +94,17 @@ def test_values_arrive_as_what_they_are() -> None:
         (("--site-metrics", "a,b"), "--site-metrics: 'a' is not an address"),
         (("--vehicle", "3"), "unrecognized arguments: --vehicle 3; did you mean --vehicles?"),
         (("--scenario", "rush"), "--scenario: invalid choice: 'rush' (choose from"),
-        (("--scenario", "replay"), "--scenario replay: needs sessions to replay; give --trace"),
-        (("--speed", "3"), "--speed: the scenario steady does not accept it; it goes with --trace"),
+        (("rush",), "invalid choice: 'rush' (choose from"),
+        (("spike", "--scenario", "soak"), "unrecognized arguments: --scenario soak"),
+        (("--scenario", "soak", "spike"), "--scenario soak: spike is a scenario, too"),
+        (("replay",), "replay: needs sessions to replay; give --trace"),
+        (("--speed", "3"), "--speed: the scenario steady does not accept it; it goes with replay"),
+        (("spike", "--speed", "3"), "--speed: the scenario spike does not accept it; it goes with"),
+        (("soak", "--max-rat", "3"), "--max-rat 3; did you mean --max-rate?"),
         (("--trace", "x", "--rate", "3"), "--rate: the scenario replay does not accept it"),
-        (("--share", "0.2"), "it goes with --scenario spike"),
+        (("--share", "0.2"), "it goes with spike"),
         (("--concurrency", "2", "--rate", "3"), "--rate: --concurrency does not accept it"),
-        (("--concurrency", "2", "--scenario", "soak"), "--concurrency: is a closed loop, soak is"),
+        (("soak", "--concurrency", "2"), "--concurrency: is a closed loop, soak is"),
         (
             ("--vehicles", "1", "--rate", "1", "--duration", "1"),
             "--duration: follows from --vehicles and --rate; give two of the three",
@@ -131,7 +136,34 @@ def test_a_wrong_option_is_named_with_fault_and_remedy(
 
 def test_the_help_names_every_scenario_the_columns_and_the_exit_statuses() -> None:
     text = build_parser().format_help()
-    assert all(f"\n  {scenario}" in text for scenario in SCENARIOS)
+    assert all(f"\n    {scenario}" in text for scenario in SCENARIOS)
     for words in ("arrival_utc", "requested_energy_kwh", "energy_wh", "examples:", "exit status:"):
         assert words in text
     assert max(len(line) for line in text.splitlines()) <= 100
+
+
+@pytest.mark.parametrize("scenario", [name for name in SCENARIOS if name != "replay"])
+def test_the_help_of_a_scenario_has_the_options_that_it_accepts_and_no_others(
+    scenario: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as left:
+        parse_options([scenario, "--help"])
+    assert left.value.code == 0
+    text = capsys.readouterr().out
+    assert ("--share" in text) == (scenario == "spike")
+    assert ("--min-rate" in text) == (scenario == "stress")
+    assert ("\n  --concurrency" in text) == (scenario == "callers")
+    assert "--trace" not in text
+    assert "--timeout" in text
+
+
+def test_the_old_name_of_a_scenario_still_works_and_warns_in_one_line(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert parse_options(["--vehicles", "3", "--scenario", "spike", "--share", "1"]) == (
+        parse_options(["--vehicles", "3", "spike", "--share", "1"])
+    )
+    assert capsys.readouterr().err == (
+        "load_tester: --scenario spike: is deprecated and will be removed; give spike as the first "
+        "argument\n"
+    )

@@ -285,7 +285,7 @@ def test_stress_stops_sending_once_the_service_level_is_broken(
     # The 48th to the 81st are due in the step at 33.75 a second.
     url = counterpart(frozen_after=70, frozen_s=3)
     steps = ("--rate", "10", "--factor", "1.5", "--step", "1", "--max-rate", "200")
-    run = load_test("--url", url, "--scenario", "stress", "--max-p99-delay", "2", *steps)
+    run = load_test("--url", url, "stress", "--max-p99-delay", "2", *steps)
     assert run.status == 0, run.output
     assert run.report["stress"]["held"] == 22.5
     assert run.report["stress"]["broke"] == 33.75
@@ -336,7 +336,7 @@ def closed_port() -> int:
         ),
         (("--trace", "none.csv"), "none.csv: no such file or directory; give a CSV file"),
         (("--report", "no/such/folder/x.html"), "--report no/such/folder/x.html: no such file or"),
-        (("--scenario", "stress", "--rate", "9", "--max-rate", "3"), "--max-rate 3: is below"),
+        (("stress", "--rate", "9", "--max-rate", "3"), "--max-rate 3: is below"),
     ],
 )
 def test_a_run_that_cannot_begin_says_why_with_status_2(
@@ -421,7 +421,7 @@ def test_two_thousand_vehicles_at_once_are_held_by_one_process(
 ) -> None:
     url = counterpart(substations={"a": 1000, "b": 1000}, kwh_per_s=10.0)
     # 6 s each: a busy machine must not let the first leave before the last is there.
-    arguments = ("--scenario", "spike", "--share", "1", "--vehicles", "2000", "--kwh", "60")
+    arguments = ("spike", "--share", "1", "--vehicles", "2000", "--kwh", "60")
     run = load_test("--url", url, *arguments)
     assert run.status == 0, run.output
     assert sum(substation["peak_load"] for substation in run.report["sites"]) == 2000

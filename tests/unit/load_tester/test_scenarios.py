@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from load_tester.arrivals import RateCurve, Spacing, Streams, arrivals
+from load_tester.command_line import parse_options
 from load_tester.demand import FAST_CHARGING, WORKPLACE, FixedDemand
-from load_tester.options import parse_options
-from load_tester.planning import make_plan
-from load_tester.scenarios import RateCurve, Spacing, Streams, arrivals
+from load_tester.scenarios import make_plan
 from load_tester.vehicle import Plan, PlanError
 
 
@@ -67,12 +67,12 @@ def test_two_of_vehicles_rate_and_duration_make_the_third() -> None:
     assert len(plan("--rate", "5", "--duration", "20").vehicles) == 100
     by_time = plan("--vehicles", "100", "--duration", "20", "--arrivals", "even")
     assert by_time.duration == pytest.approx(20, rel=0.02)
-    rush = plan("--scenario", "rush-hour", "--rate", "30", "--duration", "60")
+    rush = plan("rush-hour", "--rate", "30", "--duration", "60")
     assert len(rush.vehicles) == 1200  # two thirds of 30 a second
 
 
 def test_a_rush_hour_climbs_holds_and_falls() -> None:
-    rush = plan("--scenario", "rush-hour", "--vehicles", "12000", "--rate", "200")
+    rush = plan("rush-hour", "--vehicles", "12000", "--rate", "200")
     sixth = 15.0  # of 90 s
     counts = [count_between(rush, index * sixth, (index + 1) * sixth) for index in range(6)]
     # A triangle's lower and upper half have a quarter and three quarters of its area.
@@ -81,7 +81,7 @@ def test_a_rush_hour_climbs_holds_and_falls() -> None:
 
 
 def test_a_spike_brings_its_share_at_one_moment_in_the_middle() -> None:
-    spike = plan("--scenario", "spike", "--vehicles", "100", "--rate", "10", "--share", "0.6")
+    spike = plan("spike", "--vehicles", "100", "--rate", "10", "--share", "0.6")
     moments = [vehicle.due for vehicle in spike.vehicles]
     assert moments.count(2.0) == 60
     assert len(moments) == 100
@@ -89,12 +89,12 @@ def test_a_spike_brings_its_share_at_one_moment_in_the_middle() -> None:
 
 
 def test_a_spike_of_all_brings_everybody_at_once() -> None:
-    spike = plan("--scenario", "spike", "--vehicles", "5000", "--share", "1")
+    spike = plan("spike", "--vehicles", "5000", "--share", "1")
     assert {vehicle.due for vehicle in spike.vehicles} == {0.0}
 
 
 def test_stress_raises_the_rate_step_by_step() -> None:
-    steps = plan("--scenario", "stress", "--rate", "4", "--factor", "2", "--max-rate", "32")
+    steps = plan("stress", "--rate", "4", "--factor", "2", "--max-rate", "32")
     assert [stage.rate for stage in steps.stages] == [4, 8, 16, 32]
     due = [count_between(steps, stage.start, stage.end) for stage in steps.stages]
     assert due == [40, 80, 160, 320]
@@ -102,7 +102,7 @@ def test_stress_raises_the_rate_step_by_step() -> None:
 
 def test_stress_may_be_wanted_to_hold_to_its_last_step() -> None:
     options = ("--rate", "4", "--factor", "2", "--max-rate", "32", "--min-rate", "32")
-    assert plan("--scenario", "stress", *options).stages[-1].rate == 32
+    assert plan("stress", *options).stages[-1].rate == 32
 
 
 def test_callers_have_no_due_times() -> None:
@@ -115,12 +115,12 @@ def test_callers_have_no_due_times() -> None:
     ("arguments", "fault"),
     [
         (("--rate", "1e5", "--duration", "1e5"), "--rate and --duration: make 10,000,000,000"),
-        (("--scenario", "stress", "--rate", "9", "--max-rate", "3"), "--max-rate 3: is below"),
+        (("stress", "--rate", "9", "--max-rate", "3"), "--max-rate 3: is below"),
         (
-            ("--scenario", "stress", "--max-rate", "10", "--min-rate", "10"),
+            ("stress", "--max-rate", "10", "--min-rate", "10"),
             "--min-rate 10: is above the last step's rate, 9.76562; give at most that, or a higher",
         ),
-        (("--scenario", "stress", "--max-rate", "1e5"), "--max-rate, --step and --factor: make"),
+        (("stress", "--max-rate", "1e5"), "--max-rate, --step and --factor: make"),
     ],
 )
 def test_a_run_that_cannot_be_planned_says_why(arguments: Sequence[str], fault: str) -> None:

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from load_tester.answer import HttpResponse, apply_answer
+from load_tester.command_line import parse_options
 from load_tester.demand import MIXES, FixedDemand, PowerDemand
-from load_tester.options import parse_options
-from load_tester.planning import make_plan
 from load_tester.power import Point, alone_s, known_points, report_power, slowdown
 from load_tester.reconciliation.counters import SubstationCounters
 from load_tester.replay import plan_replay
 from load_tester.report.csv_export import write_csv
+from load_tester.scenarios import make_plan
 from load_tester.trace import TraceError, read_trace
 from load_tester.traits import TraitColumns, Traits
 from load_tester.vehicle import Need, Outcome, Vehicle
