@@ -119,6 +119,15 @@ class Charge:
         return self.keys or self.tries
 
     @property
+    def end_unknown(self) -> bool:
+        """Whether its last response leaves open if the grid charges it."""
+        if self.outcome is Outcome.CUT_SHORT:
+            # With another status it was refused, and cut short before the next try.
+            return self.status in (None, 202)
+        failed_with_response = self.outcome is Outcome.FAILED and self.status is not None
+        return self.outcome is Outcome.ACCEPTED or failed_with_response
+
+    @property
     def answered_kwh(self) -> Mapping[str, float]:
         """The energy that was reported to it, by substation; empty: no substation was reported."""
         if self.outcome is Outcome.CHARGED and not self.energies:

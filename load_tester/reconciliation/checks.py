@@ -6,12 +6,17 @@ beyond is an error.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from load_tester.reconciliation.counters import GridCounters
 from load_tester.reconciliation.decisions import DecisionRecords
 from load_tester.reconciliation.findings import (
+    ERROR,
+    NOTE,
+    OK,
     RELATIVE_TOLERANCE,
+    UNKNOWN,
+    Finding,
     Growth,
     OwnSide,
     Reconciliation,
@@ -42,196 +47,138 @@ def reconcile(
     names by address, so that substations can still be compared if others cannot be read.
     `keyed_view`: the ledger shows only the sessions of one API key.
     """
-    reconciliation, ledger = Reconciliation(), ledger or LedgerRecords("", fault="")
-    own = OwnSide.of(charges)
-    _check_answers(reconciliation, charges)
-    if decisions is not None and decisions.total:
-        _check_decisions(reconciliation, charges, decisions)
-    others = 0
-    if several_gateways:
-        reconciliation.add("gateway", Verdict.UNKNOWN, "several gateways share the vehicles")
-    else:
-        others = _check_gateway(reconciliation, own, before, after)
-    if decisions is not None:
-        others = max(others, len(decisions.foreign))
-        if decisions.foreign:
-            reconciliation.add(
-                "others",
-                Verdict.NOTE,
-                f"the balancer dispatched {len(decisions.foreign):,} sessions of others meanwhile",
-            )
-    reconciliation.ledger_kwh = ledger.kwh
-    check_ledger(reconciliation, charges, ledger, several_gateways=several_gateways)
+    ledger, names = ledger or LedgerRecords("", fault=""), substation_names or {}
+    gateway, others = _check_gateway(OwnSide.of(charges), before, after, several_gateways)
+    found = [*_check_answers(charges), *_check_decisions(charges, decisions), gateway]
+    if decisions is not None and decisions.foreign:
+        foreign = len(decisions.foreign)
+        others = max(others, foreign)
+        text = f"the balancer dispatched {foreign:,} sessions of others meanwhile"
+        found.append(Finding("others", NOTE, text))
+    found += check_ledger(charges, ledger, several_gateways=several_gateways)
     others = max(others, sum(entry.state == "charged" for entry in ledger.others))
-    for address in sorted({*before.substations, *after.substations}):
-        reconciliation.growth[address] = growth_of(
+    growth = {
+        address: growth_of(
             before.substations.get(address),
             after.substations.get(address),
             known_before=address in before.substations,
             began=began,
         )
-    if not any((*before.substations.values(), *after.substations.values())):
-        _note_unreachable(reconciliation, after)
-    else:
-        _check_substations(reconciliation, charges, others, after, substation_names or {})
+        for address in sorted({*before.substations, *after.substations})
+    }
+    if any((*before.substations.values(), *after.substations.values())):
+        found += _check_substations(charges, growth, others, after, names)
         plain = bool(ledger.others) or any(not charge.keys for charge in charges)
-        check_meters(
-            reconciliation, ledger, substation_names or {}, keyed_view=keyed_view, plain=plain
-        )
-    return reconciliation
+        found += check_meters(growth, ledger, names, keyed_view=keyed_view, plain=plain)
+    else:
+        reasons = "; ".join(sorted(text for key, text in after.faults.items() if key != "gateway"))
+        text = f"the substations' counters are not reachable from here ({reasons})"
+        text = f"{text.removesuffix(' ()')}; name their metrics pages with --site-metrics"
+        found.append(Finding("substations", UNKNOWN, text))
+    return Reconciliation(found, growth, ledger.kwh)
 
 
-def _check_answers(reconciliation: Reconciliation, charges: Sequence[Charge]) -> None:
-    sessions = Counter(
-        charge.session_id
-        for charge in charges
-        if charge.outcome is Outcome.CHARGED and charge.session_id
-    )
-    shared = sum(count - 1 for count in sessions.values())
-    if shared:
-        reconciliation.add(
-            "answers", Verdict.ERROR, f"{shared:,} answers name a session already answered"
-        )
+def _check_answers(charges: Sequence[Charge]) -> Iterator[Finding]:
+    charged = [charge for charge in charges if charge.outcome is Outcome.CHARGED]
+    sessions = Counter(charge.session_id for charge in charged if charge.session_id)
+    if shared := sum(count - 1 for count in sessions.values()):
+        yield Finding("answers", ERROR, f"{shared:,} answers name a session already answered")
 
 
 def _check_decisions(
-    reconciliation: Reconciliation, charges: Sequence[Charge], decisions: DecisionRecords
-) -> None:
-    twice = sum(
-        len(decisions.sessions.get(charge.vehicle_id, ())) > charge.most_sessions
-        for charge in charges
-    )
-    if twice:
-        reconciliation.add(
-            "dispatches", Verdict.ERROR, f"{twice:,} vehicles were given two sessions"
-        )
-    if not decisions.complete:
-        reconciliation.add(
-            "dispatches",
-            Verdict.UNKNOWN,
-            f"the decisions are incomplete: {decisions.describe_gaps()}",
-        )
+    charges: Sequence[Charge], decisions: DecisionRecords | None
+) -> Iterator[Finding]:
+    if decisions is None or not decisions.total:
         return
+    faults = {
+        "were given two sessions": sum(
+            len(decisions.sessions.get(charge.vehicle_id, ())) > charge.most_sessions
+            for charge in charges
+        )
+    }
     charged = [
         charge for charge in charges if charge.outcome is Outcome.CHARGED and charge.session_id
     ]
-    unsent = sum(charge.session_id not in decisions.substations for charge in charged)
-    if unsent:
-        reconciliation.add(
-            "dispatches",
-            Verdict.ERROR,
-            f"{unsent:,} vehicles were answered as charged but never dispatched to a substation",
+    if decisions.complete:
+        sent_to = [
+            (charge, decisions.substations.get(charge.session_id or "")) for charge in charged
+        ]
+        # A substation may use another name than the balancer does; then they cannot be compared.
+        names = {*decisions.substations.values()}
+        faults["were answered as charged but never dispatched to a substation"] = sum(
+            substation is None for _, substation in sent_to
         )
-    # A substation may use another name than the balancer does; then they cannot be compared.
-    names = set(decisions.substations.values())
-    elsewhere = sum(
-        charge.substation in names
-        and charge.session_id in decisions.substations
-        and decisions.substations[charge.session_id] != charge.substation
-        for charge in charged
-    )
-    if elsewhere:
-        reconciliation.add(
-            "dispatches",
-            Verdict.ERROR,
-            f"{elsewhere:,} vehicles were answered by another substation than they were sent to",
+        faults["were answered by another substation than they were sent to"] = sum(
+            charge.substation in names and substation not in (None, charge.substation)
+            for charge, substation in sent_to
         )
-    if not (twice or unsent or elsewhere):
-        reconciliation.add(
-            "dispatches",
-            Verdict.OK,
+    for text, vehicles in faults.items():
+        if vehicles:
+            yield Finding("dispatches", ERROR, f"{vehicles:,} vehicles {text}")
+    if not decisions.complete:
+        text = f"the decisions are incomplete: {decisions.describe_gaps()}"
+        yield Finding("dispatches", UNKNOWN, text)
+    elif not any(faults.values()):
+        text = (
             f"each of {len(charged):,} charged vehicles was dispatched, to the substation that "
-            "answered",
+            "answered"
         )
+        yield Finding("dispatches", OK, text)
 
 
 def _check_gateway(
-    reconciliation: Reconciliation, own: OwnSide, before: GridCounters, after: GridCounters
-) -> int:
-    """Compare responses; return how many vehicles of others the gateway charged."""
+    own: OwnSide, before: GridCounters, after: GridCounters, several: bool
+) -> tuple[Finding, int]:
+    """Compare responses; also return how many vehicles of others the gateway charged."""
+    if several:
+        return Finding("gateway", UNKNOWN, "several gateways share the vehicles"), 0
     if before.gateway is None or after.gateway is None:
         fault = after.faults.get("gateway") or before.faults.get("gateway") or "could not be read"
-        reconciliation.add("gateway", Verdict.UNKNOWN, f"the gateway's counters: {fault}")
-        return 0
+        return Finding("gateway", UNKNOWN, f"the gateway's counters: {fault}"), 0
     if before.gateway.started != after.gateway.started:
-        reconciliation.add(
-            "gateway", Verdict.UNKNOWN, "the gateway restarted, its counters with it"
-        )
-        return 0
+        return Finding("gateway", UNKNOWN, "the gateway restarted, its counters with it"), 0
     answered = after.gateway.answers.get("200", 0.0) - before.gateway.answers.get("200", 0.0)
     others = round(answered) - own.answers
+    text = f"the gateway counts {answered:,.0f} vehicles charged"
     if others < -own.replayed:  # a repeated response charges no other vehicle
-        reconciliation.add(
-            "gateway",
-            Verdict.ERROR,
-            f"the gateway counts {answered:,.0f} vehicles charged, {-others:,} fewer than came "
-            "back",
-        )
-        return 0
+        return Finding("gateway", ERROR, f"{text}, {-others:,} fewer than came back"), 0
     if others > own.loose:
-        reconciliation.add(
-            "gateway",
-            Verdict.NOTE,
-            f"the gateway counts {answered:,.0f} vehicles charged: {own.answers:,} of this run, "
-            f"{others:,} of others",
-        )
-        return others
-    reconciliation.add(
-        "gateway", Verdict.OK, f"the gateway counts {answered:,.0f} vehicles charged"
-    )
-    return 0
-
-
-def _note_unreachable(reconciliation: Reconciliation, after: GridCounters) -> None:
-    """Report that no substation's counters could be read."""
-    reasons = sorted(text for key, text in after.faults.items() if key != "gateway")
-    reconciliation.add(
-        "substations",
-        Verdict.UNKNOWN,
-        "the substations' counters are not reachable from here"
-        + (f" ({'; '.join(reasons)})" if reasons else "")
-        + "; name their metrics pages with --site-metrics",
-    )
+        text = f"{text}: {own.answers:,} of this run, {others:,} of others"
+        return Finding("gateway", NOTE, text), others
+    return Finding("gateway", OK, text), 0
 
 
 def _check_substations(
-    reconciliation: Reconciliation,
     charges: Sequence[Charge],
+    growth: Mapping[str, Growth],
     others: int,
     after: GridCounters,
     names: Mapping[str, str],
-) -> None:
+) -> Iterator[Finding]:
     """Compare sessions and energy, for the substations that can be compared."""
-    growth = reconciliation.growth
-    gaps = [address for address in growth if growth[address].gap]
-    for address in gaps:
-        fault = after.faults.get(address, f"{address} {growth[address].gap}")
-        reconciliation.add("substations", Verdict.UNKNOWN, fault)
-    whole = {names.get(address): growth[address] for address in growth if address not in gaps}
+    gaps = {address: one.gap for address, one in growth.items() if one.gap}
+    for address, gap in gaps.items():
+        yield Finding("substations", UNKNOWN, after.faults.get(address, f"{address} {gap}"))
+    whole = {names.get(address): one for address, one in growth.items() if address not in gaps}
     if not gaps:
-        _compare(
-            reconciliation, OwnSide.of(charges), list(growth.values()), others, "the substations"
-        )
+        yield from _compare(OwnSide.of(charges), [*growth.values()], others, "the substations")
     elif whole and None not in whole:
         # Exclude what was charged at the substations whose counters have gaps.
         own = OwnSide.of(charges, whole)
-        _compare(reconciliation, own, list(whole.values()), others, "the other substations")
+        yield from _compare(own, [*whole.values()], others, "the other substations")
     else:
-        _check_not_too_many(reconciliation, OwnSide.of(charges), others)
+        # More than all responses is an error in any case.
+        own = OwnSide.of(charges)
+        charged, allowed = _charged(own, [*growth.values()], others)
+        if charged > own.charged + allowed:
+            yield Finding("sessions", ERROR, _too_many("the substations", own, charged, allowed))
 
 
-def _check_not_too_many(reconciliation: Reconciliation, own: OwnSide, others: int) -> None:
-    """Compare the remaining counters of the substations with all responses.
-
-    More than these is an error in any case.
-    """
-    charged = round(sum(growth.charged for growth in reconciliation.growth.values()))
-    present = round(sum(growth.load_before for growth in reconciliation.growth.values()))
+def _charged(own: OwnSide, growth: Sequence[Growth], others: int) -> tuple[int, int]:
+    """Return what substations charged, and how many of it may be beyond this run's vehicles."""
+    present = round(sum(one.load_before for one in growth))
     allowed = own.loose + own.further_legs + others + present
-    if charged > own.charged + allowed:
-        reconciliation.add(
-            "sessions", Verdict.ERROR, _too_many("the substations", own, charged, allowed)
-        )
+    return round(sum(one.charged for one in growth)), allowed
 
 
 def _too_many(substations: str, own: OwnSide, charged: int, allowed: int) -> str:
@@ -239,34 +186,26 @@ def _too_many(substations: str, own: OwnSide, charged: int, allowed: int) -> str
     known = f" and at most {allowed:,} of others or unknown end" if allowed else ""
     return (
         f"{substations} charged {charged:,} vehicles, {more:,} more than {own.charged:,} of this "
-        "run"
-        f"{known}: charged twice, or sent to the substations past the gateway"
+        f"run{known}: charged twice, or sent to the substations past the gateway"
     )
 
 
 def _compare(
-    reconciliation: Reconciliation,
-    own: OwnSide,
-    growth: Sequence[Growth],
-    others: int,
-    substations: str,
-) -> None:
-    charged = round(sum(one.charged for one in growth))
-    present = round(sum(one.load_before for one in growth))
-    allowed = own.loose + own.further_legs + others + present
-    reconciliation.add("sessions", *_judge_sessions(substations, own, charged, allowed))
+    own: OwnSide, growth: Sequence[Growth], others: int, substations: str
+) -> Iterator[Finding]:
+    charged, allowed = _charged(own, growth, others)
+    yield Finding("sessions", *_judge_sessions(substations, own, charged, allowed))
     delivered = [one.kwh for one in growth if one.kwh is not None]
     with_others = own.charged < charged <= own.charged + allowed
     metered = [one.metered_kwh for one in growth if one.metered_kwh is not None]
     if own.partial and len(metered) == len(growth):
         # The counter for charged vehicles does not include all of their energy. The meter does,
         # together with vehicles that left early.
-        delivered, with_others = metered, own.loose + others + present > 0
+        delivered, with_others = metered, allowed > own.further_legs
     if len(delivered) == len(growth):
         verdict, text = _judge_energy(own, sum(delivered), with_others)
-        reconciliation.add(
-            "energy", verdict, f"{substations} delivered {sum(delivered):,.3f} kWh, {text}"
-        )
+        text = f"{substations} delivered {sum(delivered):,.3f} kWh, {text}"
+        yield Finding("energy", verdict, text)
 
 
 def _judge_sessions(
@@ -274,26 +213,26 @@ def _judge_sessions(
 ) -> tuple[Verdict, str]:
     more = charged - own.charged
     if more < 0:
-        return Verdict.ERROR, (
+        return ERROR, (
             f"{-more:,} of {own.charged:,} vehicles were answered as charged but no substation has "
             f"charged them: {substations} count {charged:,}"
         )
     if more > allowed:
-        return Verdict.ERROR, _too_many(substations, own, charged, allowed)
+        return ERROR, _too_many(substations, own, charged, allowed)
     if more:
-        return Verdict.NOTE, (
+        return NOTE, (
             f"{substations} charged {charged:,} vehicles: {own.charged:,} of this run, {more:,} of "
             "others, whose answer was lost, or in further legs"
         )
-    return Verdict.OK, f"{substations} charged {charged:,} vehicles, as answered"
+    return OK, f"{substations} charged {charged:,} vehicles, as answered"
 
 
 def _judge_energy(own: OwnSide, kwh: float, with_others: bool) -> tuple[Verdict, str]:
     tolerance = RELATIVE_TOLERANCE * max(1.0, own.kwh)
     if kwh < own.kwh - tolerance:
-        return Verdict.ERROR, f"{own.kwh - kwh:,.3f} less than was answered"
+        return ERROR, f"{own.kwh - kwh:,.3f} less than was answered"
     if with_others:
-        return Verdict.NOTE, f"{own.kwh:,.3f} of them to this run, the rest to others"
+        return NOTE, f"{own.kwh:,.3f} of them to this run, the rest to others"
     if kwh > own.kwh + tolerance:
-        return Verdict.ERROR, f"{kwh - own.kwh:,.3f} more than was answered"
-    return Verdict.OK, "as answered"
+        return ERROR, f"{kwh - own.kwh:,.3f} more than was answered"
+    return OK, "as answered"

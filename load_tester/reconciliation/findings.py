@@ -19,6 +19,9 @@ class Verdict(StrEnum):
     ERROR = "error"
 
 
+OK, NOTE, UNKNOWN, ERROR = Verdict
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One check and its result in words."""
@@ -60,7 +63,7 @@ class Reconciliation:
         self.findings.append(Finding(check, verdict, text))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class OwnSide:
     """What the tester itself knows: the sessions and kWh that were reported as charged.
 
@@ -68,9 +71,9 @@ class OwnSide:
     sessions that no single attempt delivered completely: in several legs, or stopped.
     """
 
-    charged: int
-    kwh: float
-    loose: int
+    charged: int = 0
+    kwh: float = 0.0
+    loose: int = 0
     # Of charged vehicles, beyond one attempt each: substations may count them, too. Energy that a
     # lost substation may have delivered is charged last, so the last leg may be two attempts.
     further_legs: int = 0
@@ -81,30 +84,27 @@ class OwnSide:
     @classmethod
     def of(cls, charges: Sequence[Charge], substations: Collection[str | None] = ()) -> "OwnSide":
         """Sum up a run; only what was charged at `substations`, if given."""
-        charged, kwh, loose, further_legs, partial, answers, replayed = 0, 0.0, 0, 0, 0, 0, 0
+        own = cls()
         for charge in charges:
-            loose += charge.unanswered
-            here = {
-                substation: part
-                for substation, part in charge.answered_kwh.items()
-                if not substations or substation in substations
-            }
-            kwh += sum(here.values())
-            if charge.status == 200 and charge.outcome in (Outcome.CHARGED, Outcome.STOPPED):
-                answers, replayed = answers + 1, replayed + charge.replayed
-            if charge.outcome is Outcome.CHARGED:
-                ended_here = not substations or charge.substation in substations
-                charged += ended_here
-                moved = len(charge.energies) > 1 or charge.attempts > 1
-                further_legs += max(0, len(here) - ended_here) + (moved and ended_here)
-                partial += moved
-            else:
-                partial += bool(charge.energies)
-                loose += charge.outcome is Outcome.ACCEPTED
-                # With another status it was refused, and cut short before the next try.
-                loose += charge.outcome is Outcome.CUT_SHORT and charge.status in (None, 202)
-                loose += charge.outcome is Outcome.FAILED and charge.status is not None
-        return cls(charged, kwh, loose, further_legs, partial, answers, replayed)
+            own._add(charge, substations)
+        return own
+
+    def _add(self, charge: Charge, substations: Collection[str | None]) -> None:
+        energies = charge.answered_kwh
+        here = [energies[name] for name in energies if not substations or name in substations]
+        self.kwh += sum(here)
+        if charge.status == 200 and charge.outcome in (Outcome.CHARGED, Outcome.STOPPED):
+            self.answers += 1
+            self.replayed += charge.replayed
+        if charge.outcome is Outcome.CHARGED:
+            ended_here = not substations or charge.substation in substations
+            moved = len(charge.energies) > 1 or charge.attempts > 1
+            self.charged += ended_here
+            self.further_legs += max(0, len(here) - ended_here) + (moved and ended_here)
+            self.partial += moved
+        else:
+            self.partial += bool(charge.energies)
+        self.loose += charge.unanswered + charge.end_unknown
 
 
 def growth_of(

@@ -7,73 +7,69 @@ others. Pure.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from load_tester.answer import ENERGY_TOLERANCE_KWH
-from load_tester.reconciliation.findings import RELATIVE_TOLERANCE, Reconciliation, Verdict
-from load_tester.reconciliation.ledger import Entry, LedgerRecords
-from load_tester.vehicle import Charge, Outcome
+from load_tester.reconciliation.findings import (
+    ERROR,
+    NOTE,
+    OK,
+    RELATIVE_TOLERANCE,
+    UNKNOWN,
+    Finding,
+    Growth,
+    Verdict,
+)
+from load_tester.reconciliation.ledger import FINAL, Entry, LedgerRecords
+from load_tester.vehicle import Charge
 
 _MAX_NAMED = 3
-_REPORTED = {
-    Outcome.CHARGED: "charged",
-    Outcome.STOPPED: "stopped",
-    Outcome.REFUSED: "refused",
-}
 
 
 def check_ledger(
-    reconciliation: Reconciliation,
-    charges: Sequence[Charge],
-    ledger: LedgerRecords,
-    *,
-    several_gateways: bool,
-) -> None:
+    charges: Sequence[Charge], ledger: LedgerRecords, *, several_gateways: bool
+) -> Iterator[Finding]:
     """Compare each vehicle's response with its sessions in the ledger."""
     if not ledger.readable:
         if ledger.fault:
-            reconciliation.add("ledger", Verdict.UNKNOWN, f"the gateway's ledger: {ledger.fault}")
+            yield Finding("ledger", UNKNOWN, f"the gateway's ledger: {ledger.fault}")
         return
     found: defaultdict[tuple[Verdict, str], list[str]] = defaultdict(list)
     for charge in charges:
         rows = ledger.own.get(charge.vehicle_id, ())
         for verdict, text in _differences(charge, rows):
             if several_gateways and not rows:
-                verdict, text = Verdict.UNKNOWN, "are in no ledger that was read"
+                verdict, text = UNKNOWN, "are in no ledger that was read"
             found[verdict, text].append(charge.vehicle_id)
     for (verdict, text), vehicles in found.items():
         named = ", ".join(vehicles[:_MAX_NAMED]) + (", …" if len(vehicles) > _MAX_NAMED else "")
-        reconciliation.add("ledger", verdict, f"{len(vehicles):,} vehicles {text}: {named}")
+        yield Finding("ledger", verdict, f"{len(vehicles):,} vehicles {text}: {named}")
     if not found:
         own = sum(len(rows) for rows in ledger.own.values())
-        reconciliation.add(
-            "ledger", Verdict.OK, f"its {own:,} sessions of this run are as answered"
-        )
+        yield Finding("ledger", OK, f"its {own:,} sessions of this run are as answered")
 
 
-def _differences(charge: Charge, rows: Sequence[Entry]) -> list[tuple[Verdict, str]]:
-    """Return the differences for one vehicle."""
-    found = []
-    reported = _REPORTED.get(charge.outcome)
+def _differences(charge: Charge, rows: Sequence[Entry]) -> Iterator[tuple[Verdict, str]]:
+    """Yield the differences for one vehicle."""
+    reported = charge.outcome.value if charge.outcome in FINAL else None
     row = next((one for one in rows if one.session_id == charge.session_id), None)
     if reported is not None and charge.session_id is not None:
         if row is not None and row.state != reported:
-            found.append((Verdict.ERROR, f"were answered as {reported} but are {row.state} in it"))
+            yield ERROR, f"were answered as {reported} but are {row.state} in it"
         elif row is not None and not _alike(charge.energies, row.energies):
-            found.append((Verdict.ERROR, "were answered with other energies than it has"))
+            yield ERROR, "were answered with other energies than it has"
         elif row is None and reported != "refused":
-            found.append((Verdict.ERROR, f"were answered as {reported} but are not in it"))
+            yield ERROR, f"were answered as {reported} but are not in it"
     charged = sum(one.state == "charged" for one in rows)
     if len(rows) > charge.most_sessions:
-        found.append((Verdict.ERROR, "have more sessions in it than they asked for"))
+        yield ERROR, "have more sessions in it than they asked for"
     elif charged > 1:  # each try without a key is its own session
-        verdict = Verdict.NOTE if charged <= charge.unanswered + 1 else Verdict.ERROR
-        found.append((verdict, "were charged more than once, in tries without an answer"))
+        verdict = NOTE if charged <= charge.unanswered + 1 else ERROR
+        yield verdict, "were charged more than once, in tries without an answer"
     elif charged and reported not in (None, "charged") and (row is None or row.state != "charged"):
-        found.append((Verdict.NOTE, f"were {reported}, and charged in a try without an answer"))
+        yield NOTE, f"were {reported}, and charged in a try without an answer"
     if reported is not None and any(one.open for one in rows):
-        found.append((Verdict.NOTE, "have sessions in it that have not ended"))
-    return found
+        yield NOTE, "have sessions in it that have not ended"
 
 
 def _alike(answered: Mapping[str, float], written: Mapping[str, float]) -> bool:
@@ -85,17 +81,17 @@ def _alike(answered: Mapping[str, float], written: Mapping[str, float]) -> bool:
 
 
 def check_meters(
-    reconciliation: Reconciliation,
+    growth: Mapping[str, Growth],
     ledger: LedgerRecords,
     names: Mapping[str, str],
     *,
     keyed_view: bool,
     plain: bool,
-) -> None:
+) -> Iterator[Finding]:
     """Compare what each substation metered with what the ledger has for it.
 
     Args:
-        reconciliation: has the growth of the meters.
+        growth: of the meters, by the substation's address.
         ledger: has the sessions.
         names: names of the substations, by address.
         keyed_view: the ledger shows only the sessions of one API key.
@@ -103,9 +99,7 @@ def check_meters(
             killed one may have metered less than it reported.
     """
     grown = {
-        address: growth.metered_kwh
-        for address, growth in reconciliation.growth.items()
-        if growth.metered_kwh is not None
+        address: one.metered_kwh for address, one in growth.items() if one.metered_kwh is not None
     }
     if not (ledger.readable and grown):
         return
@@ -116,32 +110,20 @@ def check_meters(
         metered = {"all substations": sum(grown.values())}
         written = {"all substations": sum(written.values())}
     # Energy that no row of the ledger contains, or not yet.
-    present = sum(growth.load_before for growth in reconciliation.growth.values())
+    present = sum(one.load_before for one in growth.values())
     unsure = keyed_view or present > 0 or any(one.open for one in ledger.entries)
-    restarted = {
-        names.get(address) for address, growth in reconciliation.growth.items() if growth.gap
-    }
-    differences = [
-        (
-            substation,
-            f"{substation} metered {metered[substation]:,.3f} kWh, the ledger "
-            f"{written.get(substation, 0.0):,.3f}",
-            more,
-        )
-        for substation in sorted(metered)
-        if abs(more := metered[substation] - written.get(substation, 0.0))
-        > RELATIVE_TOLERANCE * max(1.0, metered[substation])
-    ]
-    for substation, text, more in differences:
-        explained = unsure if more > 0 else plain and substation in restarted
-        reconciliation.add("meters", Verdict.NOTE if explained else Verdict.ERROR, text)
+    restarted = {names.get(address) for address, one in growth.items() if one.gap}
+    differ = False
+    for substation, kwh in sorted(metered.items()):
+        booked = written.get(substation, 0.0)
+        if abs(kwh - booked) > RELATIVE_TOLERANCE * max(1.0, kwh):
+            differ = True
+            explained = unsure if kwh > booked else plain and substation in restarted
+            text = f"{substation} metered {kwh:,.3f} kWh, the ledger {booked:,.3f}"
+            yield Finding("meters", NOTE if explained else ERROR, text)
     unmetered = sorted(substation for substation in written if substation not in metered)
     if unmetered:
-        reconciliation.add(
-            "meters", Verdict.UNKNOWN, f"no meter was read of {', '.join(unmetered)}"
-        )
-    if not (differences or unmetered):
-        total = sum(metered.values())
-        reconciliation.add(
-            "meters", Verdict.OK, f"{total:,.3f} kWh metered, at each substation as in the ledger"
-        )
+        yield Finding("meters", UNKNOWN, f"no meter was read of {', '.join(unmetered)}")
+    if not (differ or unmetered):
+        text = f"{sum(metered.values()):,.3f} kWh metered, at each substation as in the ledger"
+        yield Finding("meters", OK, text)
