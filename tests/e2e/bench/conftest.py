@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from local_stack.process import ROOT
-from tests.e2e.bench.marked import MARK, carrying, none_is_left
+from tests.support.marked import carrying, marking, none_is_left
 
 Start = Callable[..., "subprocess.Popen[str]"]
 
@@ -43,8 +43,7 @@ def start(mark: str) -> Start:
         return subprocess.Popen(
             [sys.executable, "-m", module, *arguments],
             cwd=ROOT,
-            # Where setproctitle is installed gunicorn writes its title over its environment.
-            env={**os.environ, MARK: mark, "SPT_NOENV": "1"},
+            env={**os.environ, **marking(mark)},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

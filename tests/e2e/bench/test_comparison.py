@@ -8,8 +8,8 @@ import pytest
 from benchmarks.comparison.contenders.contender import find
 from benchmarks.comparison.results import load
 from tests.e2e.bench.conftest import Start, ends_cleanly_on_signal
-from tests.e2e.bench.marked import carrying, none_is_left
 from tests.support.deadline import eventually
+from tests.support.marked import carrying, none_is_left
 
 _QUICK = ("benchmarks.comparison", "--quick", "--scenes", "burst")
 

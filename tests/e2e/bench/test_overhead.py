@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.overhead.results import load
 from tests.e2e.bench.conftest import Start
-from tests.e2e.bench.marked import none_is_left
+from tests.support.marked import none_is_left
 
 
 @pytest.mark.skipif(shutil.which("wrk") is None, reason="wrk is not installed")

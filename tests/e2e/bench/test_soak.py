@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.bench.conftest import Start, ends_cleanly_on_signal
-from tests.e2e.bench.marked import carrying, none_is_left
 from tests.support.deadline import eventually
+from tests.support.marked import carrying, none_is_left
 
 _SOAK = "benchmarks.soak"
 

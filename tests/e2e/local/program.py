@@ -5,6 +5,7 @@ import dataclasses
 import os
 import random
 import re
+import secrets
 import signal
 import socket
 import subprocess
@@ -16,6 +17,7 @@ from typing import Any
 from local_stack.grid import Ports
 from local_stack.process import LOOPBACK, ROOT
 from tests.support.deadline import eventually
+from tests.support.marked import carrying, marking, none_is_left
 
 UP = "Ctrl-C stops it."
 _UP_WITHIN_S = 30.0
@@ -39,6 +41,7 @@ class Program:
         """Start it; `before` is what the shell does first, `popen` more arguments of Popen."""
         self.folder = folder
         self.ports = free_ports(len(points.split(",")))
+        self._mark = secrets.token_hex(8)
         folder.mkdir(parents=True, exist_ok=True)
         self._said = folder / "said"
         command = [sys.executable, "-m", "local_stack", "--folder", str(folder / "grid")]
@@ -56,7 +59,7 @@ class Program:
             self.popen = subprocess.Popen(
                 ["/bin/sh", "-c", f'{before}\nexec "$@"', "sh", *command],
                 cwd=ROOT,
-                env={**os.environ, "TIME_SCALE": "720", **env},
+                env={**os.environ, "TIME_SCALE": "720", **env, **marking(self._mark)},
                 stdin=subprocess.DEVNULL,
                 **{"stdout": said, "stderr": subprocess.STDOUT, **popen},
             )
@@ -104,11 +107,15 @@ class Program:
         return {pid for port in ports for pid in self.listeners(port)}
 
     def leaves_nothing(self) -> None:
-        def nothing() -> None:
-            for port in (self.ports.gateway, self.ports.balancer, *self.ports.substations):
-                socket.create_server((LOOPBACK, port)).close()  # fails where somebody listens
+        """Wait until no process is left of all that it started.
 
-        eventually(nothing, 5)
+        That is not seen by its ports: another test's grid may have taken one meanwhile.
+        """
+        none_is_left(self._mark)
+
+    def processes(self) -> list[int]:
+        """Return what runs of all that it started, and itself."""
+        return carrying(self._mark)
 
     def close(self) -> None:
         """End it and all that it started, whatever state it is in."""

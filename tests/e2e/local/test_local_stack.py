@@ -264,6 +264,7 @@ def test_it_continues_when_nobody_reads_its_output(start_program: StartProgram) 
 def test_all_ends_with_a_program_that_is_killed(start_program: StartProgram) -> None:
     program = start_program(points="2,2").is_up()
     assert len(program.every_listener()) >= 4
+    assert len(program.processes()) > 4
 
     program.popen.kill()
 
