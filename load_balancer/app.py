@@ -76,7 +76,7 @@ class Balancer:
             balancers=settings.balancers,
             queue_limit=settings.queue_limit,
             on_decision=self._record.add,
-            on_left_in_line=self._record.left_in_line,
+            on_deferred=self._record.deferred,
             on_poll_wanted=lambda substation: self._watch.want_poll(substation),
         )
         waits = Durations(

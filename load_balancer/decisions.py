@@ -9,7 +9,7 @@ import gevent
 import orjson
 
 from grid_common.logs import Log
-from load_balancer.routing.matching import LeftInLine
+from load_balancer.routing.matching import Deferred
 from load_balancer.routing.policy import Candidate, Choice
 from load_balancer.routing.prediction import Prediction
 from load_balancer.routing.queue import Decision
@@ -64,12 +64,12 @@ class DecisionRecord:
                 passed_over_left_out=decision.ineligible_left_out,
                 predicted=_predicted(decision.prediction),
                 next_best=_next_best(decision),
-                left_in_line_for=decision.left_in_line_for,
+                left_in_line_for=decision.deferred_for,
             )
 
-    def left_in_line(self, left: LeftInLine) -> None:
+    def deferred(self, deferred: Deferred) -> None:
         """Log, once per vehicle, that it waits although a point is free."""
-        queued, choice = left
+        queued, choice = deferred
         self._log.info(
             "left in line",
             session_id=queued.session_id,
@@ -154,7 +154,7 @@ def _document(at: datetime, decision: Decision) -> dict[str, Any]:
         "passed_over_left_out": decision.ineligible_left_out,
         "predicted": _predicted(decision.prediction),
         "next_best": _next_best(decision),
-        "left_in_line_for": decision.left_in_line_for,
+        "left_in_line_for": decision.deferred_for,
     }
 
 

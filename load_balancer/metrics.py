@@ -58,7 +58,7 @@ class BalancerCollector(Collector):
         yield GaugeMetricFamily(
             "balancer_left_in_line_sessions",
             "Vehicles in the wait queue that left a free point for a better one that frees soon",
-            len(self._pool.left_in_line),
+            len(self._pool.deferred),
         )
         yield from self._legs()
         yield from self._substations()

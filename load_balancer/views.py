@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from load_balancer.profile import SubstationProfile
 from load_balancer.routing.finishes import Finishes
-from load_balancer.routing.matching import LeftInLine
+from load_balancer.routing.matching import Deferred
 from load_balancer.routing.pool import Pool
 from load_balancer.routing.substation import Substation
 
@@ -19,16 +19,16 @@ def substations(pool: Pool, configuration_problem: str | None) -> dict[str, Any]
         "policy": pool.policy.name,
         "waiting": len(pool.waiting),
         "configuration_problem": configuration_problem,
-        "left_in_line": [_left_in_line(left, now) for left in pool.left_in_line],
+        "left_in_line": [_deferred(one, now) for one in pool.deferred],
         "substations": [
             substation_document(substation, now) for substation in pool.substations.values()
         ],
     }
 
 
-def _left_in_line(left: LeftInLine, now: float) -> dict[str, Any]:
+def _deferred(deferred: Deferred, now: float) -> dict[str, Any]:
     """Show a vehicle that waits for a better point beside a free one; there are 8 at most."""
-    queued, choice = left
+    queued, choice = deferred
     prediction = choice.prediction
     return {
         "session_id": queued.session_id,

@@ -1,7 +1,7 @@
 """The policy `earliest-finish`: each vehicle goes where it will be charged first. Pure.
 
 Points differ and share their substation's power, so the emptiest substation need not be the
-fastest. Finishes are predicted from gauges alone. A vehicle may be left in line beside a free point
+fastest. Finishes are predicted from gauges alone. A vehicle may be deferred: it leaves a free point
 for a better one that frees soon. Where all substations are alike and none is held back by its
 limit, all finishes are equal and each choice is the least-loaded one.
 """
@@ -23,8 +23,8 @@ _THRIFT_PER_WAITING = 0.3
 _MAX_WAITING = 10
 # Finishes that differ by a smaller share are equal.
 ROUNDING = 1e-9
-# A vehicle is left in line only for a point that frees within this share of the time that it may
-# still wait: where that takes longer than predicted, there is time to take another.
+# A vehicle is deferred only for a point that is predicted to free within this share of its remaining
+# wait. If that takes longer than predicted, there is time to take another point.
 _SHARE_OF_PATIENCE = 0.5
 
 

@@ -12,8 +12,8 @@ from load_balancer.routing.queue import QueuedSession, WaitQueue
 from load_balancer.routing.retry_budget import RetryBudget
 from load_balancer.routing.view import Explanation, View
 
-# Vehicles that may be left in line at once beside a free point: those behind them go first.
-MAX_LEFT_IN_LINE = 8
+# Maximum number of deferred vehicles at once.
+MAX_DEFERRED = 8
 
 
 class Match(NamedTuple):
@@ -24,7 +24,7 @@ class Match(NamedTuple):
     among: Explanation
 
 
-class LeftInLine(NamedTuple):
+class Deferred(NamedTuple):
     """A vehicle that waits although a point is free: for a better one, which frees soon."""
 
     queued: QueuedSession
@@ -41,12 +41,12 @@ class Matcher:
 
     def first_of(
         self, queue: WaitQueue, view: View, now: float
-    ) -> tuple[Match | None, list[LeftInLine]]:
-        """Match the first of the queue that takes a free point; list those left before it."""
-        left: list[LeftInLine] = []
+    ) -> tuple[Match | None, list[Deferred]]:
+        """Match the first of the queue that takes a free point; list those deferred before it."""
+        deferred: list[Deferred] = []
         if not view.has_point():
-            return None, left
-        kept: dict[str, int] = {}  # points of full substations, for those who are left in line
+            return None, deferred
+        kept: dict[str, int] = {}  # points of full substations, for deferred vehicles
         waiting = len(queue) - 1
         for queued in queue:
             # Thousands may have been rejected by the one that has a point.
@@ -55,16 +55,16 @@ class Matcher:
             if not self._may_go(queued, now):
                 continue
             reported = queued.demand.max_power_kw is not None
-            # Whoever may not be left in line takes what is free, so that this ends there.
-            may_wait = reported and len(left) < MAX_LEFT_IN_LINE
+            # A vehicle that may not be deferred takes what is free, so the loop ends there.
+            may_wait = reported and len(deferred) < MAX_DEFERRED
             patience_s = queued.deadline - now if may_wait else 0.0
             choice = self._choose(queued, Request(queued.demand, patience_s, waiting), view, kept)
             if not choice.waits:
-                return _match(queued, choice, view), left
-            left.append(LeftInLine(queued, choice))
+                return _match(queued, choice, view), deferred
+            deferred.append(Deferred(queued, choice))
             address = choice.candidate.address
             kept[address] = kept.get(address, 0) + 1
-        return None, left
+        return None, deferred
 
     def match(self, queued: QueuedSession, view: View, now: float) -> Match | None:
         """Match a vehicle that can wait no longer with a free point, if there is one."""

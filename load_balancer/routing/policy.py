@@ -36,7 +36,7 @@ class Request(NamedTuple):
     """The vehicle that is to be placed."""
 
     demand: Demand
-    patience_s: float = 0.0  # how long it may be left in line beside a free point; 0: not at all
+    patience_s: float = 0.0  # how long it may be deferred; 0: not at all
     waiting: int = 0  # other vehicles in the queue
 
 
@@ -45,7 +45,7 @@ class Choice(NamedTuple):
 
     candidate: Candidate
     reason: str
-    waits: bool = False  # left in line for the candidate, which has no free point yet
+    waits: bool = False  # deferred for the candidate, which has no free point yet
     prediction: Prediction | None = None
     next_best: tuple[str, Prediction] | None = None  # name of a substation
 

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from random import Random
 
-from load_balancer.routing.matching import MAX_LEFT_IN_LINE, LeftInLine, Match, Matcher
+from load_balancer.routing.matching import MAX_DEFERRED, Deferred, Match, Matcher
 from load_balancer.routing.policy import Candidate, Choice, Policy
 from load_balancer.routing.queue import Decision, Dispatch, QueuedSession, WaitQueue
 from load_balancer.routing.retry_budget import RetryBudget
@@ -41,7 +41,7 @@ class Pool:
         balancers: int = 1,
         queue_limit: int = 10_000,
         on_decision: Callable[[Decision], object] = lambda _decision: None,
-        on_left_in_line: Callable[[LeftInLine], object] = lambda _left: None,
+        on_deferred: Callable[[Deferred], object] = lambda _deferred: None,
         on_poll_wanted: Callable[[Substation], object] = lambda _substation: None,
         most_walked: int = _MAX_WALKED,
     ) -> None:
@@ -49,7 +49,7 @@ class Pool:
         self.substations: dict[str, Substation] = {}
         self.drained: set[str] = set()  # by name: a container that is replaced stays drained
         self.waiting = WaitQueue()
-        self.left_in_line: list[LeftInLine] = []  # at the last match
+        self.deferred: list[Deferred] = []  # at the last match
         self.dispatches: Counter[tuple[str, str]] = Counter()  # by substation and outcome
         self.failovers: Counter[str] = Counter()  # by reason
         self.ejections: Counter[tuple[str, str]] = Counter()  # by substation and reason
@@ -60,7 +60,7 @@ class Pool:
         self._balancers = balancers
         self._queue_limit = queue_limit
         self._on_decision = on_decision
-        self._on_left_in_line = on_left_in_line
+        self._on_deferred = on_deferred
         self._on_poll_wanted = on_poll_wanted
         self._most_walked = most_walked
         self._index = SubstationIndex(self.substations, policy, health_check)
@@ -164,10 +164,10 @@ class Pool:
         self._changed[substation] = None
         if len(self.substations) > self._most_walked:
             self._indexed(now)  # now, or a vehicle that comes after many polls would wait for it
-        # Those who are left in line beside a free point are not looked at with every poll of every
-        # substation: among hundreds of substations that alone would keep a processor busy.
-        left = len(self.left_in_line)
-        only_they_wait = left > 0 and left == min(len(self.waiting), MAX_LEFT_IN_LINE)
+        # Deferred vehicles are not examined again at every poll of every substation: with hundreds
+        # of substations that alone would keep a CPU busy.
+        deferred = len(self.deferred)
+        only_they_wait = deferred > 0 and deferred == min(len(self.waiting), MAX_DEFERRED)
         opened = not was_open and substation.ineligible_reason(now) is None
         if opened or not only_they_wait or now >= self._matched_at + self._health_check.interval_s:
             self.match(now)
@@ -243,8 +243,8 @@ class Pool:
     def leave(self, queued: QueuedSession, now: float) -> None:
         """Let go of a vehicle wherever it is: its caller disconnected, or its time is over."""
         self.waiting.remove(queued)
-        if self.left_in_line:
-            self.left_in_line = [one for one in self.left_in_line if one.queued is not queued]
+        if self.deferred:
+            self.deferred = [one for one in self.deferred if one.queued is not queued]
         self._had_waiting = bool(self.waiting)
         if queued.dispatch is not None:
             self._release(queued.dispatch, "aborted", now)
@@ -427,16 +427,16 @@ class Pool:
 
     def _match(self, now: float) -> None:
         self._matched_at = now
-        self.left_in_line = []
+        self.deferred = []
         while self.waiting:
-            match, self.left_in_line = self._matcher.first_of(self.waiting, self._view(now), now)
+            match, self.deferred = self._matcher.first_of(self.waiting, self._view(now), now)
             if match is None:
                 break
             self._dispatch(match, now)
-        for left in self.left_in_line:
-            if left.queued.left_in_line_for is None:
-                self._on_left_in_line(left)
-            left.queued.left_in_line_for = left.choice.candidate.name
+        for deferred in self.deferred:
+            if deferred.queued.deferred_for is None:
+                self._on_deferred(deferred)
+            deferred.queued.deferred_for = deferred.choice.candidate.name
 
     def last_call(self, queued: QueuedSession, now: float) -> None:
         """Dispatch a vehicle whose deadline has come, if there is a free point of whatever kind."""
@@ -460,7 +460,7 @@ class Pool:
         reason = f"{match.choice.reason} of {free} with a free point"
         dispatch = self._decide(match, reason, now)
         self.waiting.remove(queued)
-        queued.left_in_line_for = None
+        queued.deferred_for = None
         queued.dispatch = dispatch
         dispatch.substation.add(dispatch)
         self._on_decision(dispatch.decision)
@@ -496,7 +496,7 @@ class Pool:
             ineligible_left_out=among.ineligible_left_out,
             prediction=choice.prediction,
             next_best=choice.next_best,
-            left_in_line_for=queued.left_in_line_for,
+            deferred_for=queued.deferred_for,
         )
         return Dispatch(queued, substation, decision)
 

@@ -40,8 +40,7 @@ class Decision(NamedTuple):
     ineligible_left_out: int = 0
     prediction: Prediction | None = None
     next_best: tuple[str, Prediction] | None = None  # name of a substation
-    # substation for which it was left before, beside a free point
-    left_in_line_for: str | None = None
+    deferred_for: str | None = None  # name of the substation for which it was deferred before
 
 
 @dataclass(eq=False, slots=True)
@@ -76,7 +75,7 @@ class QueuedSession:
     costs_budget: bool = False  # the next attempt is paid from the budget for repeats
     not_before: float = float("-inf")  # not dispatched again before this moment
     dispatch: Dispatch | None = None
-    left_in_line_for: str | None = None  # substation for which it was left, beside a free point
+    deferred_for: str | None = None  # name of the substation for which it is deferred
     rejected_by: set[str] = field(default_factory=set)
 
     def failed(self, now: float) -> None:

@@ -58,7 +58,7 @@ def test_a_vehicle_goes_to_the_fast_point_and_is_charged_as_promised(
     assert metrics['balancer_prediction_error_ratio_bucket{le="-0.01"}'] == 0
 
 
-def test_a_vehicle_is_left_in_line_for_the_fast_point_and_reported_so(
+def test_a_vehicle_is_deferred_for_the_fast_point_and_reported_so(
     start_service: StartService,
 ) -> None:
     balancer = two_kinds(start_service)

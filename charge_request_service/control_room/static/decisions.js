@@ -76,7 +76,7 @@ function predicted({ time, predicted: here, next_best: next, left_in_line_for: l
       parts.push(`at ${next.substation} ${than}`);
     }
   }
-  if (left) parts.push(`it was left in line for ${left}`);
+  if (left) parts.push(`it was deferred for ${left}`);
   return parts.join("; ");
 }
 

@@ -8,7 +8,7 @@ import { Feed } from "./feed.js";
 import { Figures } from "./figures.js";
 import { History } from "./history.js";
 import { KeyEntry } from "./key.js";
-import { LeftInLineList } from "./left_in_line.js";
+import { DeferredList } from "./deferred.js";
 import { Link } from "./link.js";
 import { Pace } from "./pace.js";
 import { RushHourPanel } from "./rush_hour.js";
@@ -23,7 +23,7 @@ const figures = new Figures();
 const history = new History();
 const chart = new Chart();
 const decisions = new DecisionList();
-const leftInLine = new LeftInLineList();
+const deferred = new DeferredList();
 const pace = new Pace();
 const rushHour = new RushHourPanel();
 const byTheLedger = [new TodaysTotals(), new SessionList(), new SessionPanel()];
@@ -44,7 +44,7 @@ const feed = new Feed({
     pace.add(round.decisions, round.fromStart);
     figures.show(round.grid, pace.at(round.now));
     decisions.add(round.decisions);
-    leftInLine.show(round.grid);
+    deferred.show(round.grid);
     chart.show(history, at, substations);
   },
   rushHour: (progress) => rushHour.show(progress),

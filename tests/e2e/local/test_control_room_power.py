@@ -91,9 +91,7 @@ def test_power_committed_and_energy_left_are_shown_as_they_are(
     expect(slot(page, "slow", "done")).to_have_text(re.compile(r"^\d+ s to \d+ s$"))
 
 
-def test_a_vehicle_that_is_left_in_line_on_purpose_is_shown_so(
-    page: Page, gateway: Process
-) -> None:
+def test_a_deferred_vehicle_is_shown_so(page: Page, gateway: Process) -> None:
     expect(page.locator("#left")).to_be_hidden()
     send(gateway, "EV-first", **ENERGY)
     expect(row(page, "EV-first")).to_have_count(1)
@@ -117,7 +115,7 @@ def test_a_vehicle_that_is_left_in_line_on_purpose_is_shown_so(
 
     expect(row(page, "EV-patient")).to_contain_text("fast", timeout=20_000)
     expect(row(page, "EV-patient").locator("[data-slot=predicted]")).to_contain_text(
-        "it was left in line for fast"
+        "it was deferred for fast"
     )
     expect(page.locator("#left")).to_be_hidden()
     expect(page.locator("#figure-purpose")).to_be_empty()

@@ -12,7 +12,7 @@ from grid_common.logs import configure_logs
 from grid_common.settings import ServiceSettings
 from load_balancer.decisions import DecisionRecord
 from load_balancer.routing.demand import Demand
-from load_balancer.routing.matching import LeftInLine
+from load_balancer.routing.matching import Deferred
 from load_balancer.routing.policy import Candidate, Choice
 from load_balancer.routing.prediction import Prediction
 from load_balancer.routing.queue import Decision, QueuedSession
@@ -128,7 +128,7 @@ def test_a_prediction_and_what_would_have_come_second_are_reported_where_there_a
     predicted = decision(1)._replace(
         prediction=Prediction(0.0, 12.3456),
         next_best=("south", Prediction(2.0, math.inf)),
-        left_in_line_for="north",
+        deferred_for="north",
     )
     record.add(predicted)
     record.add(decision(2))
@@ -145,7 +145,7 @@ def test_a_prediction_and_what_would_have_come_second_are_reported_where_there_a
     assert [second[name] for name in ("predicted", "next_best", "left_in_line_for")] == [None] * 3
 
 
-def test_a_vehicle_that_is_left_in_line_is_reported_in_the_log(
+def test_a_vehicle_that_is_deferred_is_reported_in_the_log(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     settings = ServiceSettings.model_validate({"port": 0, "log_format": "json"})
@@ -153,9 +153,7 @@ def test_a_vehicle_that_is_left_in_line_is_reported_in_the_log(
     queued = QueuedSession("session-1", "EV-1", 0.0, 60.0, Demand(10.0, 50.0), request_id="request")
     north = Candidate("http://north", "north", 4, 4, 1.25, 0.25, 0)
     south = ("south", Prediction(0.0, 9.0))
-    record.left_in_line(
-        LeftInLine(queued, Choice(north, "earliest", True, Prediction(1.0, 4.0), south))
-    )
+    record.deferred(Deferred(queued, Choice(north, "earliest", True, Prediction(1.0, 4.0), south)))
     (line,) = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert line["event"] == "left in line"
     assert (line["vehicle_id"], line["request_id"]) == ("EV-1", "request")

@@ -3,7 +3,7 @@
 from random import Random
 
 from load_balancer.routing.demand import Demand
-from load_balancer.routing.matching import LeftInLine
+from load_balancer.routing.matching import Deferred
 from load_balancer.routing.policies import POLICIES
 from load_balancer.routing.pool import Pool
 from load_balancer.routing.queue import Decision, Dispatch, QueuedSession
@@ -28,7 +28,7 @@ class Grid:
         self.now = 1000.0
         self.decisions: list[Decision] = []
         self.revoked: list[Dispatch] = []
-        self.reported_left: list[LeftInLine] = []
+        self.reported_deferred: list[Deferred] = []
         self.polls_wanted: list[str] = []
         self.pool = Pool(
             POLICIES[policy],
@@ -38,7 +38,7 @@ class Grid:
             balancers=balancers,
             queue_limit=queue_limit,
             on_decision=self.decisions.append,
-            on_left_in_line=self.reported_left.append,
+            on_deferred=self.reported_deferred.append,
             on_poll_wanted=lambda substation: self.polls_wanted.append(substation.name),
             most_walked=most_walked,
         )

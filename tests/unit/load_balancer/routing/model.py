@@ -310,4 +310,4 @@ class Model:
 
     def is_left(self, queued: QueuedSession) -> bool:
         """Tell whether the pool left it in the queue on purpose, for a better point."""
-        return any(left.queued is queued for left in self.pool.left_in_line)
+        return any(left.queued is queued for left in self.pool.deferred)

@@ -150,7 +150,7 @@ def test_without_power_anywhere_the_least_loaded_substation_is_as_good_as_any() 
 # Waiting
 
 
-def test_a_vehicle_is_left_in_line_for_a_fast_point_that_frees_soon() -> None:
+def test_a_vehicle_is_deferred_for_a_fast_point_that_frees_soon() -> None:
     full = option("fast", 4, point_power_kw=150, each_kw=150, each_kwh=5)
     choice = choose(option("slow"), full, patience_s=60)
     assert (choice.candidate.name, choice.waits) == ("fast", True)

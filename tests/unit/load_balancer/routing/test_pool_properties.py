@@ -15,7 +15,7 @@ from hypothesis.stateful import (
 )
 
 from load_balancer.routing.demand import Demand
-from load_balancer.routing.matching import MAX_LEFT_IN_LINE
+from load_balancer.routing.matching import MAX_DEFERRED
 from load_balancer.routing.outcome import Outcome
 from load_balancer.routing.policies import POLICIES
 from load_balancer.routing.pool import Pool
@@ -242,26 +242,26 @@ class AnyGrid(RuleBasedStateMachine):
             for one in model.pool.substations.values()
             if one.ineligible_reason(model.now) is None
         ]
-        left = model.pool.left_in_line
+        left = model.pool.deferred
         stuck = [
             one
             for one in model.pool.waiting
             if model.is_eligible_anywhere(one) and not model.is_left(one)
         ]
-        stuck = stuck if len(left) < MAX_LEFT_IN_LINE else []
+        stuck = stuck if len(left) < MAX_DEFERRED else []
         assert not (free and stuck), f"{stuck[0].session_id} waits beside {free[0].name}"
 
     @invariant()
-    def who_is_left_in_line_has_reported_its_power_and_waits_for_a_substation_that_is_well(
+    def who_is_deferred_has_reported_its_power_and_waits_for_a_substation_that_is_well(
         self,
     ) -> None:
         pool = self.model.pool
-        assert len(pool.left_in_line) <= MAX_LEFT_IN_LINE
-        assert pool.policy.predicts or not pool.left_in_line
-        for queued, choice in pool.left_in_line:
+        assert len(pool.deferred) <= MAX_DEFERRED
+        assert pool.policy.predicts or not pool.deferred
+        for queued, choice in pool.deferred:
             assert queued.demand.max_power_kw is not None
             assert choice.prediction is not None
-            assert queued.left_in_line_for == choice.candidate.name
+            assert queued.deferred_for == choice.candidate.name
             assert choice.candidate.address not in queued.rejected_by
 
     @invariant()

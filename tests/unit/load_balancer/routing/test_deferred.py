@@ -7,7 +7,7 @@ import pytest
 
 from load_balancer import views
 from load_balancer.routing.demand import Demand
-from load_balancer.routing.matching import MAX_LEFT_IN_LINE
+from load_balancer.routing.matching import MAX_DEFERRED
 from load_balancer.routing.policy import Choice, Request
 from load_balancer.routing.queue import QueuedSession
 from tests.unit.load_balancer.routing.grid import Grid
@@ -47,7 +47,7 @@ class TwoKinds(Grid):
             )
 
     def left(self) -> list[str]:
-        return [left.queued.vehicle_id for left in self.pool.left_in_line]
+        return [left.queued.vehicle_id for left in self.pool.deferred]
 
     def wait_until(self, moment: float) -> None:
         """Let time pass, with polls on the way."""
@@ -71,9 +71,9 @@ def test_a_vehicle_waits_beside_a_slow_point_for_a_fast_one_and_gets_it() -> Non
     grid.complete(first)
     assert (grid.where(queued), grid.left()) == ("a", [])
     decision = grid.decisions[-1]
-    assert decision.left_in_line_for == "a"
+    assert decision.deferred_for == "a"
     assert decision.waited_s == pytest.approx(0.9)
-    assert queued.left_in_line_for is None  # when it waits again
+    assert queued.deferred_for is None  # when it waits again
 
 
 def test_the_next_best_is_told_beside_what_was_chosen() -> None:
@@ -83,24 +83,24 @@ def test_the_next_best_is_told_beside_what_was_chosen() -> None:
     assert decision.next_best[0] == "b"
 
 
-def test_each_vehicle_that_is_left_in_line_is_reported_of_once() -> None:
+def test_each_vehicle_that_is_deferred_is_reported_of_once() -> None:
     grid, first = fast_point_taken()
     for name in ("EV-1", "EV-2"):
         grid.arrive(name, demand=FAST)
     for _ in range(3):
         grid.refresh()
-    assert [left.queued.vehicle_id for left in grid.reported_left] == ["EV-1", "EV-2"]
-    assert {left.choice.candidate.name for left in grid.reported_left} == {"a"}
+    assert [left.queued.vehicle_id for left in grid.reported_deferred] == ["EV-1", "EV-2"]
+    assert {left.choice.candidate.name for left in grid.reported_deferred} == {"a"}
     grid.complete(first)
-    assert len(grid.reported_left) == 2
+    assert len(grid.reported_deferred) == 2
 
 
-def test_each_that_is_left_in_line_counts_on_one_end_more_than_the_one_before_it() -> None:
+def test_each_that_is_deferred_counts_on_one_end_more_than_the_one_before_it() -> None:
     grid, _ = fast_point_taken()
     for name in ("EV-1", "EV-2", "EV-3"):
         grid.arrive(name, demand=FAST)
     starts_s = [
-        left.choice.prediction.start_s for left in grid.reported_left if left.choice.prediction
+        left.choice.prediction.start_s for left in grid.reported_deferred if left.choice.prediction
     ]
     # Each charges for a second.
     assert [one - starts_s[0] for one in starts_s] == pytest.approx([0, 1, 2])
@@ -123,7 +123,7 @@ def test_each_choice_is_made_with_the_number_of_others_that_wait(
     assert waiting == [0, 1, 1]
 
 
-def test_the_substations_document_lists_who_is_left_in_line() -> None:
+def test_the_substations_document_lists_who_is_deferred() -> None:
     grid, _ = fast_point_taken()
     grid.arrive("EV", demand=FAST)
     document = views.substations(grid.pool, None)
@@ -188,11 +188,11 @@ def test_the_more_wait_for_a_point_the_sooner_the_next_takes_a_slow_one() -> Non
     grid, _ = fast_point_taken()
     middling = Demand(15, 60)  # 2.5 s at a fast point
     queued_sessions = [grid.arrive(f"EV-{number}", demand=middling) for number in range(20)]
-    assert 0 < len(grid.left()) < MAX_LEFT_IN_LINE
+    assert 0 < len(grid.left()) < MAX_DEFERRED
     assert any(grid.where(queued) == "b" for queued in queued_sessions)
 
 
-def test_a_vehicle_that_did_not_tell_its_maximum_is_never_left_in_line() -> None:
+def test_a_vehicle_that_did_not_report_its_maximum_is_never_deferred() -> None:
     grid, _ = fast_point_taken()
     assert grid.where(grid.arrive(demand=UNREPORTED)) == "b"
 
@@ -217,12 +217,12 @@ def test_it_takes_what_is_free_long_before_its_deadline_where_the_fast_point_sta
     assert grid.where(queued) == "b"
 
 
-def most_left_in_line(slow_points: int = 20) -> TwoKinds:
+def most_deferred(slow_points: int = 20) -> TwoKinds:
     """As many wait for one of 40 fast points as may."""
     grid = TwoKinds(fast_points=40, slow_points=slow_points)
     for _ in range(40):
         grid.arrive(demand=FAST)
-    names = [f"waiting-{number}" for number in range(MAX_LEFT_IN_LINE)]
+    names = [f"waiting-{number}" for number in range(MAX_DEFERRED)]
     for name in names:
         grid.arrive(name, demand=FAST)
     assert grid.left() == names
@@ -230,8 +230,8 @@ def most_left_in_line(slow_points: int = 20) -> TwoKinds:
 
 
 @pytest.mark.parametrize("demand", [FAST, SLOW, UNREPORTED])
-def test_those_behind_the_most_that_are_left_in_line_take_what_is_free(demand: Demand) -> None:
-    grid = most_left_in_line(slow_points=3)
+def test_those_behind_the_most_that_are_deferred_take_what_is_free(demand: Demand) -> None:
+    grid = most_deferred(slow_points=3)
     behind = [grid.arrive(f"behind-{number}", demand=demand) for number in range(4)]
     assert [grid.where(one) for one in behind] == ["b", "b", "b", None]
 
@@ -239,7 +239,7 @@ def test_those_behind_the_most_that_are_left_in_line_take_what_is_free(demand: D
 def test_however_many_wait_a_few_are_looked_at_for_each_that_goes(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    grid = most_left_in_line(slow_points=1)
+    grid = most_deferred(slow_points=1)
     goes = grid.arrive("goes", demand=FAST)
     behind = [grid.arrive(f"behind-{number}", demand=FAST) for number in range(1000)]
     looked_at = []
@@ -254,11 +254,11 @@ def test_however_many_wait_a_few_are_looked_at_for_each_that_goes(
     assert looked_at == []  # no point is free
     grid.complete(goes)
     assert grid.where(behind[0]) == "b"
-    assert len(looked_at) == MAX_LEFT_IN_LINE + 1
+    assert len(looked_at) == MAX_DEFERRED + 1
 
 
 @pytest.mark.parametrize("most_walked", [32, 0])
-def test_at_its_last_call_one_that_is_left_in_line_takes_what_is_free(most_walked: int) -> None:
+def test_at_its_last_call_one_that_is_deferred_takes_what_is_free(most_walked: int) -> None:
     grid, _ = fast_point_taken(most_walked=most_walked)
     queued = grid.arrive(demand=FAST)
     assert grid.where(queued) is None
@@ -320,7 +320,7 @@ def test_one_that_disconnects_is_no_longer_listed() -> None:
     assert grid.left() == []
 
 
-def test_those_left_in_line_are_looked_at_once_an_interval_however_many_substations_are_polled(
+def test_those_deferred_are_looked_at_once_an_interval_however_many_substations_are_polled(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     grid, first = fast_point_taken()

@@ -1,5 +1,5 @@
 /**
- * The vehicles that are left in line on purpose: for a better point, beside a free one.
+ * The deferred vehicles: they wait for a better point beside a free one.
  *
  * @import { Grid, LeftInLine } from "./api.js"
  */
@@ -7,7 +7,7 @@ import { paint } from "./colours.js";
 import { byId, say, stamp } from "./page.js";
 import { ahead, lasting } from "./formatting.js";
 
-export class LeftInLineList {
+export class DeferredList {
   constructor() {
     this.place = byId("left");
     const { root, slots } = stamp("left-box");
