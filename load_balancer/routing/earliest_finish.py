@@ -23,8 +23,8 @@ _THRIFT_PER_WAITING = 0.3
 _MAX_WAITING = 10
 # Finishes that differ by a smaller share are equal.
 ROUNDING = 1e-9
-# A vehicle is deferred only for a point that is predicted to free within this share of its remaining
-# wait. If that takes longer than predicted, there is time to take another point.
+# A vehicle is deferred only for a point that is predicted to free within this share of its
+# remaining wait. If that takes longer, there is time to take another point.
 _SHARE_OF_PATIENCE = 0.5
 
 

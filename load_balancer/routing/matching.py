@@ -46,7 +46,7 @@ class Matcher:
         deferred: list[Deferred] = []
         if not view.has_point():
             return None, deferred
-        kept: dict[str, int] = {}  # points of full substations, for deferred vehicles
+        reserved: dict[str, int] = {}  # points of full substations, for deferred vehicles
         waiting = len(queue) - 1
         for queued in queue:
             # Thousands may have been rejected by the one that has a point.
@@ -58,12 +58,14 @@ class Matcher:
             # A vehicle that may not be deferred takes what is free, so the loop ends there.
             may_wait = reported and len(deferred) < MAX_DEFERRED
             patience_s = queued.deadline - now if may_wait else 0.0
-            choice = self._choose(queued, Request(queued.demand, patience_s, waiting), view, kept)
+            choice = self._choose(
+                queued, Request(queued.demand, patience_s, waiting), view, reserved
+            )
             if not choice.waits:
                 return _match(queued, choice, view), deferred
             deferred.append(Deferred(queued, choice))
             address = choice.candidate.address
-            kept[address] = kept.get(address, 0) + 1
+            reserved[address] = reserved.get(address, 0) + 1
         return None, deferred
 
     def match(self, queued: QueuedSession, view: View, now: float) -> Match | None:
@@ -80,9 +82,9 @@ class Matcher:
         return not queued.costs_budget or self._budget.available(now)
 
     def _choose(
-        self, queued: QueuedSession, request: Request, view: View, kept: Mapping[str, int]
+        self, queued: QueuedSession, request: Request, view: View, reserved: Mapping[str, int]
     ) -> Choice:
-        options = view.options(request, queued.rejected_by, kept)
+        options = view.options(request, queued.rejected_by, reserved)
         return self.policy.choose(options, request, self._random)
 
 

@@ -9,17 +9,16 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from random import Random
 
+from load_balancer.routing.index.substation_index import SubstationIndex
 from load_balancer.routing.matching import MAX_DEFERRED, Deferred, Match, Matcher
 from load_balancer.routing.policy import Candidate, Choice, Policy
 from load_balancer.routing.queue import Decision, Dispatch, QueuedSession, WaitQueue
 from load_balancer.routing.retry_budget import RetryBudget
 from load_balancer.routing.substation import Health, HealthCheck, Reading, Substation
-from load_balancer.routing.substation_index import SubstationIndex
-from load_balancer.routing.view import Explanation, View
-from load_balancer.routing.walk import Walk
+from load_balancer.routing.view import Explanation, Scan, View
 
 # So many substations are looked at one by one: that is faster than to keep them in order.
-_MAX_WALKED = 32
+_MAX_SCANNED = 32
 # Weight of the newest session in the running mean of session lengths.
 _NEWEST = 0.05
 
@@ -43,7 +42,7 @@ class Pool:
         on_decision: Callable[[Decision], object] = lambda _decision: None,
         on_deferred: Callable[[Deferred], object] = lambda _deferred: None,
         on_poll_wanted: Callable[[Substation], object] = lambda _substation: None,
-        most_walked: int = _MAX_WALKED,
+        max_scanned: int = _MAX_SCANNED,
     ) -> None:
         self.policy = policy
         self.substations: dict[str, Substation] = {}
@@ -62,7 +61,7 @@ class Pool:
         self._on_decision = on_decision
         self._on_deferred = on_deferred
         self._on_poll_wanted = on_poll_wanted
-        self._most_walked = most_walked
+        self._max_scanned = max_scanned
         self._index = SubstationIndex(self.substations, policy, health_check)
         self._changed: dict[Substation, None] = {}  # since the index was last asked
         # down, or with points that are not known to be free
@@ -95,7 +94,7 @@ class Pool:
                 self._forget_if_empty(substation)
         self._be_patient()
         # the index is not in use, and forgets nothing
-        if len(self.substations) <= self._most_walked:
+        if len(self.substations) <= self._max_scanned:
             self._index = SubstationIndex(self.substations, self.policy, self.health_check)
             self._changed = dict.fromkeys(self.substations.values())
         self.match(now)
@@ -162,7 +161,7 @@ class Pool:
         was_open = substation.ineligible_reason(now) is None
         substation.read(reading, now)
         self._changed[substation] = None
-        if len(self.substations) > self._most_walked:
+        if len(self.substations) > self._max_scanned:
             self._indexed(now)  # now, or a vehicle that comes after many polls would wait for it
         # Deferred vehicles are not examined again at every poll of every substation: with hundreds
         # of substations that alone would keep a CPU busy.
@@ -382,7 +381,7 @@ class Pool:
         the queue come first. Without a substation or a finished session to go by: when the next
         probe is due.
         """
-        if len(self.substations) > self._most_walked:
+        if len(self.substations) > self._max_scanned:
             capacity = self._indexed(now).capacity
         else:
             capacity = sum(
@@ -446,8 +445,8 @@ class Pool:
                 self._dispatch(match, now)
 
     def _view(self, now: float) -> View:
-        if len(self.substations) <= self._most_walked:
-            return Walk(self.substations.values(), now, predicts=self.policy.predicts)
+        if len(self.substations) <= self._max_scanned:
+            return Scan(self.substations.values(), now, predicts=self.policy.predicts)
         return self._indexed(now)
 
     def _indexed(self, now: float) -> SubstationIndex:

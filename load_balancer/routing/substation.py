@@ -26,8 +26,8 @@ from math import inf
 from random import Random
 from typing import TYPE_CHECKING
 
-from load_balancer.peer_loads import PeerLoads
 from load_balancer.routing.energy import EnergyEstimate
+from load_balancer.routing.peer_loads import PeerLoads
 from load_balancer.routing.prediction import Supply
 
 if TYPE_CHECKING:

@@ -23,7 +23,7 @@ class Grid:
         balancers: int = 1,
         queue_limit: int = 10_000,
         budget: RetryBudget | None = None,
-        most_walked: int = 32,
+        max_scanned: int = 32,
     ) -> None:
         self.now = 1000.0
         self.decisions: list[Decision] = []
@@ -40,7 +40,7 @@ class Grid:
             on_decision=self.decisions.append,
             on_deferred=self.reported_deferred.append,
             on_poll_wanted=lambda substation: self.polls_wanted.append(substation.name),
-            most_walked=most_walked,
+            max_scanned=max_scanned,
         )
         self.capacities = dict(zip("abcdefgh", capacities, strict=False))
         self.know(*self.capacities)

@@ -22,10 +22,10 @@ class TwoKinds(Grid):
     """A fast substation `a` with one point, a slow one `b` with plenty, at a time scale of 360."""
 
     def __init__(
-        self, fast_points: int = 1, slow_points: int = 20, *, most_walked: int = 32
+        self, fast_points: int = 1, slow_points: int = 20, *, max_scanned: int = 32
     ) -> None:
         super().__init__(
-            fast_points, slow_points, policy="earliest-finish", most_walked=most_walked
+            fast_points, slow_points, policy="earliest-finish", max_scanned=max_scanned
         )
         self.refresh()
 
@@ -257,9 +257,9 @@ def test_however_many_wait_a_few_are_looked_at_for_each_that_goes(
     assert len(looked_at) == MAX_DEFERRED + 1
 
 
-@pytest.mark.parametrize("most_walked", [32, 0])
-def test_at_its_last_call_one_that_is_deferred_takes_what_is_free(most_walked: int) -> None:
-    grid, _ = fast_point_taken(most_walked=most_walked)
+@pytest.mark.parametrize("max_scanned", [32, 0])
+def test_at_its_last_call_one_that_is_deferred_takes_what_is_free(max_scanned: int) -> None:
+    grid, _ = fast_point_taken(max_scanned=max_scanned)
     queued = grid.arrive(demand=FAST)
     assert grid.where(queued) is None
     grid.pool.last_call(queued, grid.now)

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from load_balancer.routing.policy import Candidate
-from load_balancer.routing.shortlist import shortlist, shortlist_reasons
+from load_balancer.routing.view import shortlist, shortlist_reasons
 
 
 def candidate(number: int, load: int, capacity: int) -> Candidate:

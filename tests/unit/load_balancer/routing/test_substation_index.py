@@ -1,4 +1,4 @@
-"""Among many substations each choice is the one that a walk over all of them makes."""
+"""Among many substations each choice is the one that a scan of all of them makes."""
 
 import gc
 import weakref
@@ -10,13 +10,13 @@ from random import Random
 import pytest
 
 from load_balancer.routing.demand import Demand
+from load_balancer.routing.index.substation_index import SubstationIndex
 from load_balancer.routing.policies import DEFAULT_POLICY, POLICIES
 from load_balancer.routing.policy import Option
 from load_balancer.routing.pool import Pool
 from load_balancer.routing.queue import Decision, QueuedSession
 from load_balancer.routing.retry_budget import RetryBudget
 from load_balancer.routing.substation import HealthCheck, Reading, Substation
-from load_balancer.routing.substation_index import SubstationIndex
 from tests.unit.load_balancer.routing.compared import ComparedPool
 
 
@@ -154,7 +154,7 @@ class Region:
 
 
 @pytest.mark.parametrize("policy", POLICIES)
-def test_each_choice_is_that_of_a_walk_over_all_substations(policy: str) -> None:
+def test_each_choice_is_that_of_a_scan_of_all_substations(policy: str) -> None:
     decisions = 0
     for seed in range(60 if policy == DEFAULT_POLICY else 8):
         region = Region(policy, Random(seed))
@@ -164,7 +164,7 @@ def test_each_choice_is_that_of_a_walk_over_all_substations(policy: str) -> None
     assert decisions > 100
 
 
-def test_a_pool_that_walks_and_one_with_an_index_decide_the_same_for_long() -> None:
+def test_a_pool_that_scans_and_one_with_an_index_decide_the_same_for_long() -> None:
     reported = []
     for pool in (Pool, ComparedPool):
         region = Region("earliest-finish", Random(11), pool=pool)

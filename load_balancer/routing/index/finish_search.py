@@ -1,8 +1,7 @@
-"""The search for where one vehicle is charged first, among many substations. Pure.
+"""One vehicle's search for the earliest finish, among many substations. Pure.
 
-Of a tier, where nobody is held back, no more than two can be among the best two. Of a cell, and of
-what is left of it, the least possible cost is known: cells are looked into in the order of that,
-until none can hold one of the best two.
+Of a tier, only its first two can be among the best two. Buckets are searched in the order of their
+lower bounds, until none can contain one of the best two.
 """
 
 from collections.abc import Callable, Iterable
@@ -10,23 +9,23 @@ from heapq import heapify, heappop, heapreplace
 from math import inf
 from typing import TypeAlias
 
-from load_balancer.routing.bound import least_cost_hours, least_start_hours
-from load_balancer.routing.cells import Cell, Tier
 from load_balancer.routing.demand import ChargingStage
 from load_balancer.routing.earliest_finish import ROUNDING, draw, latest_start_s_of, thrift_of
+from load_balancer.routing.index.buckets import Bucket, Tier
+from load_balancer.routing.index.lower_bound import min_cost_hours, min_start_hours
 from load_balancer.routing.policy import Option, Request
 from load_balancer.routing.prediction import Supply, alone_s, predict
 from load_balancer.routing.substation import Substation
 
-# score, last chosen, order: of no two the same
+# score, last chosen, order; no two are equal
 Rank: TypeAlias = tuple[float, int, int, Substation]
 
-# What is equal may differ by a rounding.
+# Equal costs may differ by a rounding error.
 _BELOW, _ABOVE = 1 - ROUNDING, 1 + 3 * ROUNDING
 
 
 class Search:
-    """For one vehicle: what was found so far, and what the best two of it cost."""
+    """The options found so far for one vehicle, and the costs of the best two."""
 
     def __init__(self, request: Request, option_of: Callable[[Substation], Option | None]) -> None:
         self._demand = request.demand
@@ -38,47 +37,47 @@ class Search:
         self._costs: list[tuple[float, Option]] = []
         self._best_s = self._second_s = inf
 
-    def found(self) -> list[Option]:
-        """Return what may be among the best two, or equal to them."""
+    def options(self) -> list[Option]:
+        """Return the options that may be among the best two, or equal to them."""
         most_s = self._second_s * _ABOVE
         return [option for cost_s, option in self._costs if cost_s <= most_s]
 
-    def look_at_first(self, tier: Tier, ranks: list[Rank]) -> None:
-        """Look at the best two of a tier that the vehicle can go to."""
-        looked = 0
+    def search_tier(self, tier: Tier, ranks: list[Rank]) -> None:
+        """Evaluate the first two substations of a tier that the vehicle can use."""
+        evaluated = 0
         for score, _, _, substation in ranks:
             cost_s = self._least_s(tier, score)
             if cost_s > self._second_s * _ABOVE:
                 return
             option = self._option_of(substation)
             if option is not None:
-                self._note(cost_s, option)
-                looked += 1
-                if looked == 2:
+                self._add(cost_s, option)
+                evaluated += 1
+                if evaluated == 2:
                     return
 
-    def look_into(self, cells: Iterable[Cell]) -> None:
-        """Look at those in cells, the best cell first, until none can be among the best two."""
-        heap: list[tuple[float, int, Cell, int, int]] = []
-        for cell in cells:
-            if cell.waits and not self._latest_start_s:
+    def search_buckets(self, buckets: Iterable[Bucket]) -> None:
+        """Evaluate substations in buckets, until no other can be among the best two."""
+        heap: list[tuple[float, int, Bucket, int, int]] = []
+        for bucket in buckets:
+            if bucket.waits and not self._latest_start_s:
                 continue
-            least_s = self._least_s(cell.tier, cell.score) * _BELOW
+            least_s = self._least_s(bucket.tier, bucket.score) * _BELOW
             if least_s <= self._second_s * _ABOVE:
-                heap.append((least_s, len(heap), cell, 0, 0))
+                heap.append((least_s, len(heap), bucket, 0, 0))
         heapify(heap)
         while heap and heap[0][0] <= self._second_s * _ABOVE:
-            _, number, cell, place, count = heap[0]
-            # A bound takes as long as a look: after each of a cell twice as many are looked at.
-            for _, _, substation in cell.substations[place : place + count]:
-                self._look_at(substation)
-            bound_s = self._bound_s(cell, place + count)
+            _, number, bucket, start, count = heap[0]
+            # A bound takes as long as an evaluation: after each, twice as many are evaluated.
+            for _, _, substation in bucket.substations[start : start + count]:
+                self._evaluate(substation)
+            bound_s = self._bound_s(bucket, start + count)
             if bound_s is None:
                 heappop(heap)
             else:
-                heapreplace(heap, (bound_s, number, cell, place + count, max(1, 2 * count)))
+                heapreplace(heap, (bound_s, number, bucket, start + count, max(1, 2 * count)))
 
-    def _look_at(self, substation: Substation) -> None:
+    def _evaluate(self, substation: Substation) -> None:
         option = self._option_of(substation)
         if option is None or option.supply is None:
             return
@@ -88,22 +87,22 @@ class Search:
         if option.free < 1 and prediction.start_s > self._latest_start_s:
             return
         factor = self._factor(option.candidate.score, unused)
-        self._note(prediction.start_s + prediction.charging_s * factor + prediction.slows_s, option)
+        self._add(prediction.start_s + prediction.charging_s * factor + prediction.slows_s, option)
 
-    def _bound_s(self, cell: Cell, place: int) -> float | None:
-        """Return the least cost from a place in a cell on; None where nothing comes in question."""
-        if place >= len(cell):
+    def _bound_s(self, bucket: Bucket, start: int) -> float | None:
+        """Return the lower bound from a place in a bucket on; None if nothing there is usable."""
+        if start >= len(bucket):
             return None
-        alike, hours_per_s = cell.alike(place), cell.kind.hours_per_s
-        if cell.waits and least_start_hours(alike) / hours_per_s * _BELOW > self._latest_start_s:
+        supply, hours_per_s = bucket.supply_range(start), bucket.key.hours_per_s
+        if bucket.waits and min_start_hours(supply) / hours_per_s * _BELOW > self._latest_start_s:
             return None
-        stages, unused = self._draw(cell.kind.point_power_kw)
-        factor = self._factor(cell.score, unused)
-        hours = least_cost_hours(alike, stages, factor, waits=cell.waits)
+        stages, unused = self._draw(bucket.key.point_power_kw)
+        factor = self._factor(bucket.score, unused)
+        hours = min_cost_hours(supply, stages, factor, waits=bucket.waits)
         return hours / hours_per_s * _BELOW
 
     def _least_s(self, tier: Tier, score: float) -> float:
-        """Return what it costs at a substation of a tier by itself."""
+        """Return the cost at a substation of a tier with nobody else there."""
         stages, unused = self._draw(tier[0])
         alone = self._alone_s.get(tier)
         if alone is None:
@@ -121,7 +120,7 @@ class Search:
     def _factor(self, score: float, unused: float) -> float:
         return 1 + self._thrift * min(1.0, score) * unused if unused else 1.0
 
-    def _note(self, cost_s: float, option: Option) -> None:
+    def _add(self, cost_s: float, option: Option) -> None:
         self._costs.append((cost_s, option))
         if cost_s < self._best_s:
             self._best_s, self._second_s = cost_s, self._best_s

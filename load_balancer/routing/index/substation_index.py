@@ -1,7 +1,7 @@
 """Many substations, kept in the order in which policies look at them. Pure.
 
-What changes is noted, and put where it belongs when a vehicle is placed next. So a choice takes as
-long as those do that are near the best, and a step for each that has changed.
+Changed substations are put where they belong before the next choice. So a choice takes one step for
+each substation that has changed, and for each that is near the best.
 """
 
 from bisect import bisect_left, insort
@@ -10,62 +10,61 @@ from heapq import heappop, heappush, heapreplace
 from itertools import chain, islice
 from typing import Any, NamedTuple
 
-from load_balancer.routing.finish_index import FinishIndex
-from load_balancer.routing.finish_search import Rank
+from load_balancer.routing.index.finish_index import FinishIndex
+from load_balancer.routing.index.finish_search import Rank
 from load_balancer.routing.policy import Candidate, Option, Policy, Request
-from load_balancer.routing.shortlist import MAX_LISTED
 from load_balancer.routing.substation import HealthCheck, Substation
-from load_balancer.routing.view import Explanation, candidate_of
+from load_balancer.routing.view import MAX_LISTED, Explanation, candidate_of
 
-# While its energy falls a substation stands where it was put for so many intervals between polls.
+# How long the place of a substation is valid while its energy falls, in intervals between polls.
 _VALID_INTERVALS = 1.5
 
 
 class _Entry(NamedTuple):
-    """Where a substation stands: in which lists, as what."""
+    """The places of a substation: pairs of a sorted list and the key there."""
 
     places: tuple[tuple[list[Any], Any], ...]
-    capacity: int = 0  # if it is well
-    is_silent: bool = False  # it is open, and does not publish its power
+    capacity: int = 0  # if it is available
+    has_unknown_power: bool = False  # and a free point
 
 
 _NOWHERE = _Entry(())
 
 
 class SubstationIndex:
-    """A view of many substations, which goes along with them."""
+    """A view of many substations that is updated as they change."""
 
     def __init__(
         self, substations: Mapping[str, Substation], policy: Policy, health_check: HealthCheck
     ) -> None:
-        """Begin without any.
+        """Create an index without substations.
 
         Args:
-            substations: all that there are, by address.
-            policy: for whose choices they are kept in order.
-            health_check: how long a gauge is believed.
+            substations: all substations, by address.
+            policy: the policy that chooses among them.
+            health_check: for how long a gauge is trusted.
         """
-        self.capacity = 0  # of those that are well
+        self.capacity = 0  # of all available substations
         self._substations = substations
         self._policy = policy
         self._trust_s = 0.0
         self._now = float("-inf")
         self._entries: dict[Substation, _Entry] = {}
         self._open: list[Rank] = []
-        # of equals the first is the last
+        # of equal loads, the first substation comes last
         self._open_by_load: list[tuple[int, int, Substation]] = []
         self._full: list[tuple[int, Substation]] = []
-        self._unwell: list[tuple[int, Substation]] = []
-        self._silent = 0
-        # each substation once, by a time of its reading
-        self._ages: list[tuple[float, int, Substation]] = []
-        self._aging: set[Substation] = set()
+        self._unavailable: list[tuple[int, Substation]] = []
+        self._with_unknown_power = 0
+        # each substation once, with the time of one of its readings
+        self._readings: list[tuple[float, int, Substation]] = []
+        self._has_reading: set[Substation] = set()
         self._finishes = FinishIndex()
         self.health_check = health_check
 
     @property
     def health_check(self) -> HealthCheck:
-        """How long a gauge is believed."""
+        """For how long a gauge is trusted."""
         return self._health_check
 
     @health_check.setter
@@ -75,24 +74,24 @@ class SubstationIndex:
         self._finishes.valid_s = _VALID_INTERVALS * health_check.interval_s
 
     def at(self, now: float, changed: Iterable[Substation]) -> "SubstationIndex":
-        """Go on to a moment.
+        """Bring the index up to date.
 
         Args:
             now: the time.
-            changed: the substations that are new, have changed or are gone since the last one.
+            changed: the substations that were added, changed or removed since the last update.
         """
         self._now = now
         for substation in changed:
             self._put(substation)
-        while self._ages and now - self._ages[0][0] > self._trust_s:
-            _, order, substation = self._ages[0]
+        while self._readings and now - self._readings[0][0] > self._trust_s:
+            _, order, substation = self._readings[0]
             if now - substation.read_at > self._trust_s:
-                heappop(self._ages)
-                self._aging.discard(substation)
+                heappop(self._readings)
+                self._has_reading.discard(substation)
                 self._put(substation)
             else:
-                heapreplace(self._ages, (substation.read_at, order, substation))
-        for substation in self._finishes.due(now):
+                heapreplace(self._readings, (substation.read_at, order, substation))
+        for substation in self._finishes.expired(now):
             self._put(substation)
         return self
 
@@ -102,15 +101,15 @@ class SubstationIndex:
         is_known = self._substations.get(substation.address) is substation
         entry = self._entry(substation) if is_known else _NOWHERE
         if not entry.capacity:
-            self._finishes.take_out(substation)
-        if entry == before:  # most polls find what is known already
+            self._finishes.remove(substation)
+        if entry == before:  # most polls find nothing new
             return
         for ordered, key in before.places:
             del ordered[bisect_left(ordered, key)]
         for ordered, key in entry.places:
             insort(ordered, key)
         self.capacity += entry.capacity - before.capacity
-        self._silent += entry.is_silent - before.is_silent
+        self._with_unknown_power += entry.has_unknown_power - before.has_unknown_power
         if is_known:
             self._entries[substation] = entry
         else:
@@ -119,10 +118,10 @@ class SubstationIndex:
     def _entry(self, substation: Substation) -> _Entry:
         order, capacity = substation.order, substation.capacity
         if substation.what_is_wrong(self._now) is not None:
-            return _Entry(((self._unwell, (order, substation)),))
-        if substation not in self._aging:
-            self._aging.add(substation)
-            heappush(self._ages, (substation.read_at, order, substation))
+            return _Entry(((self._unavailable, (order, substation)),))
+        if substation not in self._has_reading:
+            self._has_reading.add(substation)
+            heappush(self._readings, (substation.read_at, order, substation))
         is_full = substation.known_load >= capacity
         if is_full and not capacity:
             return _Entry(((self._full, (order, substation)),))
@@ -137,49 +136,43 @@ class SubstationIndex:
 
     # The view
 
-    def has_point(self, barred: Collection[str] = ()) -> bool:
-        """Tell whether any substation has a free point."""
-        return len(self._open) > self._open_among(barred)
+    def has_point(self, rejected_by: Collection[str] = ()) -> bool:
+        """Return whether any substation has a free point."""
+        return len(self._open) > self._open_among(rejected_by)
 
     def options(
-        self, request: Request, barred: Collection[str], kept: Mapping[str, int]
+        self, request: Request, rejected_by: Collection[str], reserved: Mapping[str, int]
     ) -> list[Option]:
-        """List what may be among the best two of a vehicle's options.
-
-        In the order of the substations.
-        """
+        """Return the options that may be among the best two, in the order of the substations."""
 
         def option_of(substation: Substation) -> Option | None:
-            return None if substation.address in barred else self._option(substation, kept)
+            return None if substation.address in rejected_by else self._option(substation, reserved)
 
         if self._policy.predicts:
             options = self._finishes.options(request, option_of)
-            if self._silent:  # one of them may be the least loaded
-                options.append(self._option(next(self._best(barred)), kept))
+            if self._with_unknown_power:  # one of those may be the least loaded
+                options.append(self._option(next(self._best(rejected_by)), reserved))
         elif self._policy.takes_least:
-            options = [self._option(next(self._best(barred)), kept)]
+            options = [self._option(next(self._best(rejected_by)), reserved)]
         else:
-            options = [self._option(substation, kept) for substation in self._best(barred)]
+            options = [self._option(substation, reserved) for substation in self._best(rejected_by)]
         found = {one.candidate.address: one for one in options}
         return sorted(found.values(), key=self._order)
 
-    def explain(self, chosen: Candidate, barred: Collection[str]) -> Explanation:
-        """Tell among which substations one was chosen.
-
-        Of many the best, the fullest and that one.
-        """
+    def explain(self, chosen: Candidate, rejected_by: Collection[str]) -> Explanation:
+        """Return the substations among which one was chosen: of many the best and the fullest."""
         listed = {
             self._substations[chosen.address],
-            next(_allowed(reversed(self._open), barred)),
-            next(_allowed(reversed(self._open_by_load), barred)),
+            next(_allowed(reversed(self._open), rejected_by)),
+            next(_allowed(reversed(self._open_by_load), rejected_by)),
         }
-        for substation in self._best(barred):
+        for substation in self._best(rejected_by):
             if len(listed) == MAX_LISTED:
                 break
             listed.add(substation)
         candidates = sorted(listed, key=_order_of)
-        ineligible = list(islice(chain(self._unwell, self._full), MAX_LISTED))
-        if len(self._unwell) + len(self._full) == len(ineligible):
+        ineligible = list(islice(chain(self._unavailable, self._full), MAX_LISTED))
+        if len(self._unavailable) + len(self._full) == len(ineligible):
             ineligible.sort()
         return Explanation(
             tuple([self._candidate(substation) for substation in candidates]),
@@ -189,13 +182,13 @@ class SubstationIndex:
                     for _, substation in ineligible
                 ]
             ),
-            len(self._open) - self._open_among(barred) - len(candidates),
-            len(self._unwell) + len(self._full) - len(ineligible),
+            len(self._open) - self._open_among(rejected_by) - len(candidates),
+            len(self._unavailable) + len(self._full) - len(ineligible),
         )
 
-    def _best(self, barred: Collection[str]) -> Iterator[Substation]:
-        """Give those with a free point, the least loaded first."""
-        return _allowed(self._open, barred)
+    def _best(self, rejected_by: Collection[str]) -> Iterator[Substation]:
+        """Return the substations with a free point, the least loaded first."""
+        return _allowed(self._open, rejected_by)
 
     def _open_among(self, addresses: Collection[str]) -> int:
         substations = (self._substations.get(address) for address in addresses)
@@ -207,11 +200,11 @@ class SubstationIndex:
         entry = self._entries.get(substation)
         return entry is not None and len(entry.places) > 1
 
-    def _option(self, substation: Substation, kept: Mapping[str, int]) -> Option:
+    def _option(self, substation: Substation, reserved: Mapping[str, int]) -> Option:
         known_load, supply = substation.known_load, None
         if self._policy.predicts and substation.energy is not None:
             supply = substation.energy.supply(known_load, self._now)
-        free = substation.capacity - known_load - kept.get(substation.address, 0)
+        free = substation.capacity - known_load - reserved.get(substation.address, 0)
         return Option(self._candidate(substation), free, supply)
 
     def _candidate(self, substation: Substation) -> Candidate:
@@ -225,9 +218,11 @@ def _order_of(substation: Substation) -> int:
     return substation.order
 
 
-def _allowed(ordered: Iterable[tuple[Any, ...]], barred: Collection[str]) -> Iterator[Substation]:
-    """Give the substations of a list, without those that are barred; few vehicles bar any."""
+def _allowed(
+    ordered: Iterable[tuple[Any, ...]], rejected_by: Collection[str]
+) -> Iterator[Substation]:
+    """Return the substations of a list, without those that rejected the vehicle."""
     substations = (place[-1] for place in ordered)
-    if not barred:
+    if not rejected_by:
         return substations
-    return (substation for substation in substations if substation.address not in barred)
+    return (substation for substation in substations if substation.address not in rejected_by)
