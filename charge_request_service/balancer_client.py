@@ -143,7 +143,7 @@ class Balancer:
         return f"{self._gateway}.{self.watch.term}"
 
     def _check(self) -> Sign | None:
-        """Check for a sign of life: any response is one."""
+        """Check that it is alive: any response shows that."""
         try:
             answer = self._upstream.request(
                 "GET",

@@ -54,7 +54,7 @@ class Balancer:
         self._settings = settings
         self._random = Random()  # noqa: S311 - jitter and tie-breaking, not security
         self.app = ServiceApp("balancer", settings, ready=self._reason_not_ready)
-        # Disconnecting thousands of vehicles one by one takes seconds without a sign of life from
+        # Disconnecting thousands of vehicles one by one takes seconds without a heartbeat from
         # this balancer. Substations would take it for frozen, and stop its sessions when their
         # lease ends.
         self.app.leaves_at_once = True
@@ -65,7 +65,7 @@ class Balancer:
             health_check=HealthCheck(
                 interval_s=settings.poll_interval,
                 misses=settings.poll_unhealthy_threshold,
-                longest_pause_s=settings.max_probe_pause,
+                max_pause_s=settings.max_probe_pause,
                 polls_per_s=settings.poll_budget,
             ),
             budget=RetryBudget(
@@ -120,7 +120,7 @@ class Balancer:
             log=self.app.log,
         )
         self._gateways = Gateways()
-        self.app.on_check = self._hear
+        self.app.on_check = self._note_heartbeat
         self._sessions = Sessions(
             self._dispatcher,
             self._registers,
@@ -222,14 +222,14 @@ class Balancer:
             self._history.sample(self._pool.substations.values(), time.monotonic())
             gevent.sleep(INTERVAL_S - time.monotonic() % INTERVAL_S)
 
-    def _hear(self, environ: "WSGIEnvironment") -> None:
+    def _note_heartbeat(self, environ: "WSGIEnvironment") -> None:
         name = owner_of(environ)
         if name is not None:
-            self._gateways.hear(name, sent_of(environ), time.monotonic())
+            self._gateways.heartbeat(name, sent_of(environ), time.monotonic())
 
     def _reason_not_ready(self) -> str | None:
         now = time.monotonic()
-        if any(substation.is_well(now) for substation in self._pool.substations.values()):
+        if any(substation.is_available(now) for substation in self._pool.substations.values()):
             return None
         return "no substation can accept vehicles"
 

@@ -34,7 +34,7 @@ from load_balancer.routing.substation import Reading, Substation
 from load_balancer.routing.wait import Refusal
 from load_balancer.substation_client import SubstationClient
 
-# How soon a new sign of life from a session's gateway is noticed, seconds.
+# How soon a new heartbeat from a session's gateway is noticed, seconds.
 _LOOK_AGAIN_S = 0.2
 _PREDICTED = "predicted_charging_s"
 
@@ -108,7 +108,7 @@ class Dispatcher:
         finally:
             # Done, refused or disconnected: release whatever the pool still holds of it.
             if queued.dispatch is not None:
-                self._registers.left(led, queued.dispatch)
+                self._registers.abandoned(led, queued.dispatch)
             self._pool.leave(queued, time.monotonic())
             led.close()
 
@@ -145,7 +145,7 @@ class Dispatcher:
         """
         queued, began = dispatch.queued, time.monotonic()
         self._log.info(
-            "set aside", session_id=queued.session_id, why="no recent sign of life from its gateway"
+            "set aside", session_id=queued.session_id, why="no recent heartbeat from its gateway"
         )
         queued.not_before = math.inf
         self._pool.stopped(dispatch, began, goes_on=True, failed=False)
@@ -178,7 +178,7 @@ class Dispatcher:
             return None
         except StopRequested:
             if led.dropped or led.has_final_report:
-                self._registers.left(led, dispatch)
+                self._registers.abandoned(led, dispatch)
             else:
                 self._registers.revoked(led, dispatch)
             return self._ended_early(led, dispatch)
@@ -393,7 +393,7 @@ class Dispatcher:
         substation, why = dispatch.substation, describe(answer.status, answer.location)
         led.failures[substation.name] = f"{substation.name} {why}{quoted(answer.body)}"
         if takes_no_charge(answer.status):
-            substation.takes_none = f"no charge succeeds there: it {why}"
+            substation.unusable_reason = f"no charge succeeds there: it {why}"
         return why
 
     def _note_error(self, dispatch: Dispatch, now: float) -> None:

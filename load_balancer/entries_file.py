@@ -17,7 +17,7 @@ class EntriesFile:
         self._signature = None if self._path is None else file_signature(self._path)
         self._read()  # the worker may have been restarted, and the file changed since
 
-    def look(self) -> bool:
+    def reload_if_changed(self) -> bool:
         """Check whether the file has changed; return whether the entries have."""
         if self._path is None:
             return False

@@ -4,7 +4,7 @@ A gateway that no longer hears from this balancer moves its sessions to another 
 may not know it, because it was frozen or cut off. So each gateway sends its name and a lease
 (`Session-Owner`, `Session-Lease`): how long it may be silent before its sessions no longer belong
 to this balancer. After it has moved its sessions it uses another name here. A session holds its
-lease while its gateway recently gave a sign of life under that name, and waits at the other end of
+lease while its gateway recently sent a heartbeat under that name, and waits at the other end of
 a connection. Without the lease it continues where it is charging, but is not dispatched elsewhere.
 """
 
@@ -16,25 +16,25 @@ from grid_common.http.cancellation import Caller
 __all__ = ["GatewayLease", "Gateways"]
 
 # Maximum number of known gateways; the one that was silent for longest is forgotten first.
-_MOST = 256
+_MAX_GATEWAYS = 256
 # With a shorter lease the session could never be dispatched, and its caller would wait in vain.
-_LEAST_LEASE_S = 0.1
+_MIN_LEASE_S = 0.1
 
 _Value = TypeVar("_Value", int, float)
 
 
 class Gateways:
-    """When each gateway last gave a sign of life. Pure: the clock is passed in."""
+    """When each gateway last sent a heartbeat. Pure: the clock is passed in."""
 
     def __init__(self) -> None:
-        self._heard: OrderedDict[str, float] = OrderedDict()
+        self._heartbeats: OrderedDict[str, float] = OrderedDict()
         # Minimum offset of this clock from a gateway's: that of the fastest request.
-        self._ahead: OrderedDict[str, float] = OrderedDict()
+        self._offsets: OrderedDict[str, float] = OrderedDict()
         # How often each gateway has moved its sessions away from here.
         self._terms: OrderedDict[str, int] = OrderedDict()
 
-    def hear(self, name: str, sent: float | None, now: float) -> None:
-        """Note a gateway's sign of life.
+    def heartbeat(self, name: str, sent: float | None, now: float) -> None:
+        """Note a gateway's heartbeat.
 
         It may arrive late, because it was delayed or this process was frozen. It counts from when
         it was sent.
@@ -47,14 +47,14 @@ class Gateways:
         gateway, term = _gateway_and_term(name)
         _keep(self._terms, gateway, max(term, self._terms.get(gateway, 0)))
         if sent is not None:
-            ahead = min(now - sent, self._ahead.get(gateway, now - sent))
-            _keep(self._ahead, gateway, ahead)
-            now = sent + ahead
-        _keep(self._heard, name, max(now, self._heard.get(name, now)))
+            offset = min(now - sent, self._offsets.get(gateway, now - sent))
+            _keep(self._offsets, gateway, offset)
+            now = sent + offset
+        _keep(self._heartbeats, name, max(now, self._heartbeats.get(name, now)))
 
     def is_silent(self, name: str, lease_s: float, now: float) -> bool:
-        """Return whether it gave no sign of life for this long, seconds."""
-        return now - self._heard.get(name, float("-inf")) > lease_s
+        """Return whether it sent no heartbeat for this long, seconds."""
+        return now - self._heartbeats.get(name, float("-inf")) > lease_s
 
     def has_moved(self, name: str) -> bool:
         """Return whether the gateway has moved its sessions of this name to another balancer."""
@@ -91,9 +91,9 @@ class GatewayLease:
         self._callers[caller] = None
         self._name, self._lease_s = None, 0.0
         if lease_s is not None:
-            self._name, self._lease_s = name, max(lease_s, _LEAST_LEASE_S)
+            self._name, self._lease_s = name, max(lease_s, _MIN_LEASE_S)
         if self._name is not None:
-            self._gateways.hear(self._name, sent, now)
+            self._gateways.heartbeat(self._name, sent, now)
 
     def remove(self, caller: Caller) -> None:
         """Remove a connection."""
@@ -120,5 +120,5 @@ def _gateway_and_term(name: str) -> tuple[str, int]:
 def _keep(known: OrderedDict[str, _Value], name: str, value: _Value) -> None:
     known[name] = value
     known.move_to_end(name)
-    if len(known) > _MOST:
+    if len(known) > _MAX_GATEWAYS:
         known.popitem(last=False)

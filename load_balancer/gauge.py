@@ -30,10 +30,10 @@ _POWER = (
     _TIME_SCALE,
 )
 _NAMED = "named_metrics."  # ORCA's prefix of custom metrics
-_MOST = 1_000_000  # vehicles, or kW
+_MAX_VEHICLES = 1_000_000  # vehicles, or kW
 # Bounds of a power, an energy or a factor: anything less counts as 0, anything more as not
 # published. Within them no prediction overflows or divides by zero.
-_LEAST_AMOUNT, _MAX_AMOUNT = 1e-9, 1e12
+_MIN_AMOUNT, _MAX_AMOUNT = 1e-9, 1e12
 _NOISE = 0.1  # measurement noise, vehicles
 _DUST = 1e-9  # rounding error of a division
 _MAX_REASON_LENGTH = 100
@@ -258,8 +258,8 @@ def _vehicles(value: float, name: str) -> int:
 def _in_bounds(value: float, name: str, what: str) -> float:
     if not math.isfinite(value) or value < 0:
         raise UnreadableGauge(f"{name} is {value:g}, which is not a {what}")
-    if value > _MOST:
-        raise UnreadableGauge(f"{name} is {value:g}; no substation has more than {_MOST:,}")
+    if value > _MAX_VEHICLES:
+        raise UnreadableGauge(f"{name} is {value:g}; no substation has more than {_MAX_VEHICLES:,}")
     return value
 
 
@@ -273,4 +273,4 @@ def _amount(values: dict[str, float], name: str) -> float | None:
     value = _number(values, name)
     if value is None or not 0 <= value <= _MAX_AMOUNT:
         return None
-    return value if value >= _LEAST_AMOUNT else 0.0
+    return value if value >= _MIN_AMOUNT else 0.0

@@ -14,7 +14,7 @@ from load_balancer.gateway_lease import GatewayLease
 from load_balancer.routing.demand import Demand
 from load_balancer.routing.legs import LegRecord, Legs
 from load_balancer.routing.outcome import Outcome
-from load_balancer.routing.queue import Dispatch, QueuedSession, nobody
+from load_balancer.routing.queue import Dispatch, QueuedSession, ignore
 from load_balancer.routing.substation import Substation
 
 FULL_BATTERY = 1.0
@@ -168,7 +168,7 @@ class LedSession:
 
     def close(self) -> None:
         """End its part in the pool, without a reference cycle, which would be collected late."""
-        self.queued.on_dispatch = self.queued.on_revoked = nobody
+        self.queued.on_dispatch = self.queued.on_revoked = ignore
 
     def wake(self) -> None:
         """Make it check its state, if it is waiting."""

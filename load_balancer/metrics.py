@@ -166,7 +166,7 @@ class BalancerCollector(Collector):
                 "substation_load": substation.load,
                 "substation_own_load": substation.own,
                 "substation_foreign_load": substation.foreign,
-                "substation_up": substation.is_well(now),
+                "substation_up": substation.is_available(now),
                 "substation_draining": substation.health is Health.DRAINING,
                 "substation_drained": substation.drained,
             }

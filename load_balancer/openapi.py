@@ -32,13 +32,13 @@ _HEADERS = [
         "name": "Session-Owner",
         "in": "header",
         "description": "Name of the calling gateway, if it has other balancers, too. Requests with "
-        "this name, here and to `GET /healthz`, are its signs of life.",
+        "this name, here and to `GET /healthz`, are its heartbeats.",
         "schema": {"type": "string", "pattern": "^[A-Za-z0-9._:-]{1,64}$"},
     },
     {
         "name": "Session-Lease",
         "in": "header",
-        "description": "Seconds without a sign of life from that gateway after which the session "
+        "description": "Seconds without a heartbeat from that gateway after which the session "
         "is not dispatched any more: another balancer may lead it. At least 0.1.",
         "schema": {"type": "string", "pattern": r"^[0-9]{1,4}(\.[0-9]{1,9})?$"},
         "example": "3",

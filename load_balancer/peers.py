@@ -103,7 +103,7 @@ class Peers:
         self._random = random
         self._log = log
         self._followed: dict[str, set[str]] = {}  # addresses, by the URL that resolved to them
-        self._heard: dict[str, str] = {}  # names of balancers, by address
+        self._names: dict[str, str] = {}  # names of balancers, by address
         for url in settings.peer_urls:
             gevent.spawn(self._look_up, url)
 
@@ -119,7 +119,7 @@ class Peers:
                 chosen = choose_family(
                     families,
                     last=found,
-                    is_well=lambda address: str(HttpUrl(address, url.port)) in self._heard,
+                    is_well=lambda address: str(HttpUrl(address, url.port)) in self._names,
                     listens=lambda address: listens(
                         address, url.port, self._settings.connect_timeout
                     ),
@@ -159,27 +159,27 @@ class Peers:
                 gevent.sleep(_ITSELF_S)
                 continue
             since = report.version
-            self._take(address, report)
+            self._apply(address, report)
             gevent.sleep(report.pause_s)
         self._lost(address, "its name resolves to other addresses")
         upstream.close()
 
-    def _take(self, address: str, report: _PeerReport) -> None:
-        before = self._heard.get(address)
+    def _apply(self, address: str, report: _PeerReport) -> None:
+        before = self._names.get(address)
         if before != report.name:
             if before is not None:
                 self._pool.forget_peer(before)
-            self._heard[address] = report.name
+            self._names[address] = report.name
             self._log.info("balancer found", balancer=report.name, address=address)
         if (report.began, report.name) < (self._own_loads.began, self._own_loads.name):
             self._directory.call(report.names)
         self._pool.peer_holds(report.name, report.holds, time.monotonic())
 
     def _lost(self, address: str, why: str) -> None:
-        name = self._heard.pop(address, None)
+        name = self._names.pop(address, None)
         if name is not None:
             self._log.warning("balancer lost", balancer=name, address=address, why=why)
-            if name not in self._heard.values():
+            if name not in self._names.values():
                 self._pool.forget_peer(name)
 
 

@@ -28,7 +28,7 @@ _UNANSWERED = 3
 class Progress:
     """Keeps the registers of one substation up to date while the pool knows it.
 
-    These queries are also this balancer's signs of life: without one, a substation stops the
+    These queries are also this balancer's heartbeats: without one, a substation stops the
     sessions that this balancer leads after the lease.
     """
 
@@ -77,7 +77,9 @@ class Progress:
         """Return the interval of polls, or a shorter one that was promised with running charges."""
         interval_s = self._pool.health_check.interval_s
         return (
-            min(interval_s, self._client.promised_s) if self._substation.in_flight else interval_s
+            min(interval_s, self._client.heartbeat_interval_s)
+            if self._substation.in_flight
+            else interval_s
         )
 
     def _is_left_alone(self, now: float) -> bool:

@@ -6,7 +6,7 @@ from grid_common.shown import shown
 from load_balancer.routing.substation import Health, Substation
 
 _MAX_NAMED = 3
-_LONGEST = 240
+_MAX_LENGTH = 240
 _SHOWN_BYTES = 100
 
 
@@ -48,6 +48,6 @@ def quoted(body: bytes) -> str:
 
 
 def _listed(parts: Sequence[str]) -> str:
-    named = [part if len(part) <= _LONGEST else f"{part[:_LONGEST]}…" for part in parts]
+    named = [part if len(part) <= _MAX_LENGTH else f"{part[:_MAX_LENGTH]}…" for part in parts]
     more = [f"and {len(parts) - _MAX_NAMED} more"] if len(parts) > _MAX_NAMED else []
     return "; ".join(named[:_MAX_NAMED] + more)

@@ -80,9 +80,9 @@ class Registers:
             del self.running[led.session.session_id]
         if led.attempt is not None:
             led.attempt.throw(StopRequested())
-        self.ends(led)
+        self.finish(led)
 
-    def keep(self, led: LedSession, for_s: float) -> None:
+    def remember(self, led: LedSession, for_s: float) -> None:
         """Remember an ended session, for this long at most (seconds)."""
         if led.dropped:
             return
@@ -111,7 +111,7 @@ class Registers:
         register = self._end_attempt(led, dispatch)
         if client is not None and client.keeps_registers is not False:
             client.is_known = False
-            self.lost(led, register, dispatch.substation, client.heard_from_us_at + self.lease_s)
+            self.lost(led, register, dispatch.substation, client.last_heartbeat_at + self.lease_s)
             # It may receive requests although its responses do not arrive.
             gevent.spawn(self._ask_at_once, led, client, register)
         led.update_demand()
@@ -145,7 +145,7 @@ class Registers:
         finally:
             self._asking -= 1
 
-    def left(self, led: LedSession, dispatch: Dispatch) -> None:
+    def abandoned(self, led: LedSession, dispatch: Dispatch) -> None:
         """Handle an attempt that nobody listens to any more; progress will report its energy."""
         if led.legs.current is not None:
             self._end_attempt(led, dispatch)
@@ -204,7 +204,7 @@ class Registers:
             if led.legs.current is not None:
                 self._amend(led)
             elif led.legs.is_complete:
-                self.ends(led)
+                self.finish(led)
             else:
                 led.update_demand()
                 if not led.legs.has_to_wait and led.queued.not_before == math.inf:
@@ -227,9 +227,9 @@ class Registers:
         if client.register != register:
             self._renamed(register, client.register)
         if sessions is not None:
-            self.hear(client, substation.name, sessions, began - client.progress_age_s)
+            self.record_progress(client, substation.name, sessions, began - client.progress_age_s)
 
-    def hear(
+    def record_progress(
         self, client: SubstationClient, name: str, sessions: dict[str, float], at: float
     ) -> None:
         """Record a substation's progress, which was true at this time."""
@@ -239,9 +239,9 @@ class Registers:
             if led is None or led.resuming:
                 continue
             if register in led.legs:
-                if led.legs.hear(register, kwh, at) and led.legs.current != register:
+                if led.legs.update(register, kwh, at) and led.legs.current != register:
                     self._reconsider(led)
-            elif led.legs.hear(register, kwh, at, name):  # from before this balancer's start
+            elif led.legs.update(register, kwh, at, name):  # from before this balancer's start
                 self.leave_open(register, led)
                 self._reconsider(led)
 
@@ -285,7 +285,7 @@ class Registers:
         if led.legs.current == register:
             return True  # sent there again meanwhile: its end will report
         self._close(register, led)
-        rose = report is not None and led.legs.hear(register, report.kwh, time.monotonic(), name)
+        rose = report is not None and led.legs.update(register, report.kwh, time.monotonic(), name)
         released = led.legs.release(register)
         if report is None:
             led.legs.lose(register)
@@ -300,7 +300,7 @@ class Registers:
             if not legs:
                 del self._open[register]
 
-    def ends(self, led: LedSession) -> None:
+    def finish(self, led: LedSession) -> None:
         """Stop dispatching a session that is complete, or to be stopped."""
         led.queued.not_before = math.inf
         led.wake()

@@ -43,7 +43,7 @@ class Resume:
 
     def look_for(self, led: LedSession) -> None:
         """Find out what a session received at each substation, and where it is charging now."""
-        self._wait_until_heard_of()
+        self._wait_until_contacted()
         session_id = led.session.session_id
         charging: list[tuple[Substation, SubstationClient]] = []
         with self._turns:
@@ -56,7 +56,7 @@ class Resume:
         for substation, client, report in answers:
             if isinstance(report, SessionReport):
                 at = asked_at - report.age_s
-                led.legs.hear(client.register, report.kwh, at, substation.name)
+                led.legs.update(client.register, report.kwh, at, substation.name)
                 if report.state == _CHARGING:
                     charging.append((substation, client))
             elif isinstance(report, UpstreamError) and client.keeps_registers is not False:
@@ -89,7 +89,7 @@ class Resume:
         substation that responds knows the session.
         """
         deadline = self._stop_deadline(session_id)
-        self._wait_until_heard_of(deadline)
+        self._wait_until_contacted(deadline)
         reports: dict[SubstationClient, tuple[str, SessionReport]] = {}
         while True:
             answers = self._ask_all(
@@ -135,15 +135,15 @@ class Resume:
             stopped.popitem(last=False)
         return stopped.setdefault(session_id, now + self._registers.last_word_wait_s)
 
-    def _wait_until_heard_of(self, deadline: float = math.inf) -> None:
+    def _wait_until_contacted(self, deadline: float = math.inf) -> None:
         """Wait until each substation has responded, or is known to be down."""
         while (
             not self._pool.substations
-            or any(map(self._is_unheard, self._pool.substations.values()))
+            or any(map(self._is_uncontacted, self._pool.substations.values()))
         ) and time.monotonic() < deadline:
             gevent.sleep(_LOOK_AGAIN_S)
 
-    def _is_unheard(self, substation: Substation) -> bool:
+    def _is_uncontacted(self, substation: Substation) -> bool:
         client = self._registers.clients.get(substation.address)
         if client is None or substation.health is Health.DOWN:
             return False

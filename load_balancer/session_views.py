@@ -82,7 +82,7 @@ def _ask(led: LedSession, registers: Registers) -> SessionReport | None:
     except UpstreamError:
         return None
     if report is not None:
-        led.legs.hear(client.register, report.kwh, asked_at - report.age_s)
+        led.legs.update(client.register, report.kwh, asked_at - report.age_s)
     return report
 
 
@@ -95,7 +95,7 @@ def _estimate(led: LedSession) -> tuple[float | None, float | None]:
     reading = dispatch.substation.reading
     time_scale = reading.time_scale if reading is not None else 1.0
     if leg.kwh_per_s:
-        ends_in_s = led.legs.remaining_kwh / leg.kwh_per_s - (now - leg.heard_at)
+        ends_in_s = led.legs.remaining_kwh / leg.kwh_per_s - (now - leg.reported_at)
         power_kw = leg.kwh_per_s * _SECONDS_PER_HOUR / time_scale
         return round(power_kw, 3), round(max(0.0, ends_in_s), 3)
     prediction = dispatch.decision.prediction

@@ -122,7 +122,7 @@ class Sessions:
             if running.get(session_id) is led:
                 del running[session_id]
             if led.legs and not isinstance(led.outcome, ChargeResult):
-                self._registers.keep(led, _KEPT_S)
+                self._registers.remember(led, _KEPT_S)
             if led.done is not None:
                 led.done.set()
         return result
@@ -138,7 +138,7 @@ class Sessions:
         finally:
             if self._registers.running.get(session_id) is led:
                 del self._registers.running[session_id]
-            self._registers.keep(led, led.grace_s or 0.0)
+            self._registers.remember(led, led.grace_s or 0.0)
             if led.done is not None:
                 led.done.set()
 
@@ -210,7 +210,7 @@ class Sessions:
         if led.stop_reason is None:
             led.stop_reason = reason
             self._log.info("stopping", session_id=led.session.session_id, why=reason)
-        self._registers.ends(led)
+        self._registers.finish(led)
         dispatch = led.queued.dispatch
         client = None
         if dispatch is not None:
@@ -237,7 +237,7 @@ class Sessions:
             except UpstreamError:
                 return False
             if report is not None:
-                led.legs.hear(client.register, report.kwh, time.monotonic())
+                led.legs.update(client.register, report.kwh, time.monotonic())
                 led.has_final_report = True
                 return True
             if led.done is not None and led.done.wait(_STOP_AGAIN_S * 2**turn):

@@ -166,7 +166,7 @@ class Settings(ServiceSettings):
     def lease_s(self, interval_s: float) -> float:
         """Return the silence after which a substation is given up by this balancer, seconds.
 
-        It is the longest time from one sign of life until enough consecutive polls have failed,
+        It is the longest time from one heartbeat until enough consecutive polls have failed,
         plus one more poll. A substation then stops this balancer's sessions.
 
         Args:

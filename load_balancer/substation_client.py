@@ -30,10 +30,10 @@ class Owner:
 
     def __init__(self, name: str, interval_s: float, lease_s: float) -> None:
         self.name = name
-        self.promise(interval_s, lease_s)
+        self.set_interval(interval_s, lease_s)
 
-    def promise(self, interval_s: float, lease_s: float) -> None:
-        """Set how often this balancer gives a sign of life.
+    def set_interval(self, interval_s: float, lease_s: float) -> None:
+        """Set how often this balancer sends a heartbeat.
 
         Args:
             interval_s: time between two of them, seconds.
@@ -66,13 +66,13 @@ class SubstationClient:
         self.is_known = False  # the two above are valid, unless it has restarted since
         self.progress_cpu_s = 0.0  # CPU time to read its last progress
         self.progress_age_s = 0.0  # age of the energies in it, when it was queried
-        # When it last had a sign of life of this balancer, as far as known: its leases begin then.
-        self.heard_from_us_at = time.monotonic()
+        # When this balancer last sent it a heartbeat: its leases begin then.
+        self.last_heartbeat_at = time.monotonic()
         self._upstream = upstream
-        self.promised_s = owner.interval_s  # time between signs of life, as of the last charge
-        self._promises = owner
-        self._owner = {OWNER: owner.name}
-        self._charge = {"Content-Type": "application/json", **self._owner}
+        self.heartbeat_interval_s = owner.interval_s  # as promised with the last charge
+        self._owner = owner
+        self._owner_header = {OWNER: owner.name}
+        self._charge = {"Content-Type": "application/json", **self._owner_header}
 
     def charge(
         self, session: Session, *, request_id: str, grace_s: float | None = None
@@ -89,10 +89,10 @@ class SubstationClient:
         """
         profile = self.profile
         call = profile.call(session)
-        promises = self._promises
-        self.promised_s = promises.interval_s
-        self.heard_from_us_at = time.monotonic()
-        headers = {"X-Request-ID": request_id, **self._charge, LEASE: promises.lease}
+        owner = self._owner
+        self.heartbeat_interval_s = owner.interval_s
+        self.last_heartbeat_at = time.monotonic()
+        headers = {"X-Request-ID": request_id, **self._charge, LEASE: owner.lease}
         if grace_s is not None:
             headers[GRACE] = f"{grace_s:g}"
         answer = self._upstream.request(
@@ -109,13 +109,13 @@ class SubstationClient:
     def progress(self, within_s: float) -> dict[str, float] | None:
         """Query the registers of all that are charging there; None if it keeps none.
 
-        The query is also this balancer's sign of life.
+        The query is also this balancer's heartbeat.
 
         Raises:
             UpstreamError: there is no response.
         """
         answer = self._ask("GET", "/progress", within_s, limit=_PROGRESS_LIMIT)
-        self.heard_from_us_at = time.monotonic()
+        self.last_heartbeat_at = time.monotonic()
         began = time.thread_time()
         try:
             return self._read_progress(answer)
@@ -159,7 +159,7 @@ class SubstationClient:
         self, method: str, path: str, within_s: float, limit: int = 65_536
     ) -> UpstreamResponse:
         return self._upstream.request(
-            method, path, headers=self._owner, within_s=within_s, limit=limit
+            method, path, headers=self._owner_header, within_s=within_s, limit=limit
         )
 
     def close(self) -> None:

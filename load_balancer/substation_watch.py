@@ -78,7 +78,7 @@ class SubstationWatch:
             self._log_faults(answers)
             before, known = known, self.directory.update(answers)
             if has_changed or known != before:
-                self._take_in(known, entries)
+                self._update(known, entries)
             pause_s = self._settings.resolve_interval * self._random.uniform(0.9, 1.1)
             has_changed = self._changed.wait(pause_s)
 
@@ -91,7 +91,7 @@ class SubstationWatch:
     def _follow_file(self) -> None:
         while True:
             gevent.sleep(_LOOK_EVERY_S)
-            if self.file.look():
+            if self.file.reload_if_changed():
                 self._changed.set()
 
     def _may_move(self, entry: SubstationUrl) -> bool:
@@ -104,7 +104,7 @@ class SubstationWatch:
 
         def is_well(address: str) -> bool:
             substation = self._pool.substations.get(str(HttpUrl(address, entry.port)))
-            return substation is not None and substation.is_well(time.monotonic())
+            return substation is not None and substation.is_available(time.monotonic())
 
         chosen = choose_family(
             resolve(entry.host, entry.port),
@@ -127,9 +127,9 @@ class SubstationWatch:
                 self._faults[entry] = fault
                 self._log.warning("name not found", host=entry.host, error=fault)
 
-    def _take_in(self, known: list[Known], entries: Entries) -> None:
+    def _update(self, known: list[Known], entries: Entries) -> None:
         self._pool.set_substations([(one.name, one.address) for one in known], time.monotonic())
-        self._promise(self._pool.health_check.interval_s)
+        self._set_heartbeat_interval(self._pool.health_check.interval_s)
         before = self.profiles
         # A removed substation keeps its own until its last vehicle is done.
         kept = {
@@ -141,10 +141,10 @@ class SubstationWatch:
             if one.fault is None:
                 profile = self.profiles[substation.address]
                 if substation.address not in self._pollers:
-                    self._watch(substation, one.entry, profile)
+                    self._add(substation, one.entry, profile)
                     gevent.sleep(0)  # thousands at once would delay the responses to polls
                 elif profile != before.get(substation.address):
-                    self._change(substation, one.entry, profile)
+                    self._reconfigure(substation, one.entry, profile)
             elif substation.reason != one.fault:
                 self._pool.cannot_be_reached(substation, one.fault)
                 self._log.warning(
@@ -155,14 +155,14 @@ class SubstationWatch:
                     reason=substation.reason,
                 )
 
-    def _promise(self, interval_s: float) -> None:
-        """Set how often substations get a sign of life: the more of them, the less often."""
+    def _set_heartbeat_interval(self, interval_s: float) -> None:
+        """Set how often substations get a heartbeat: the more of them, the less often."""
         lease_s = self._settings.lease_s(interval_s)
-        self._owner.promise(interval_s, lease_s)
+        self._owner.set_interval(interval_s, lease_s)
         # Running charges may have been promised a shorter interval.
         self._registers.lease_s = max(self._registers.lease_s, lease_s)
 
-    def _watch(
+    def _add(
         self, substation: Substation, entry: SubstationUrl, profile: SubstationProfile
     ) -> None:
         self._log.info("substation found", substation=substation.name, address=substation.address)
@@ -187,12 +187,12 @@ class SubstationWatch:
         progress.start()
         self._poll(substation, entry, profile)
 
-    def _change(
+    def _reconfigure(
         self, substation: Substation, entry: SubstationUrl, profile: SubstationProfile
     ) -> None:
         """Call a substation in another way from now on."""
         self._log.info("substation changed", substation=substation.name, address=substation.address)
-        substation.warning = substation.takes_none = None
+        substation.warning = substation.unusable_reason = None
         self._clients[substation.address].profile = profile
         self._pollers[substation.address].stop()
         self._poll(substation, entry, profile)

@@ -52,7 +52,7 @@ class PooledBalancer:
             health_check=HealthCheck(
                 interval_s=world.scene.poll_interval_s,
                 misses=int(_default("poll_unhealthy_threshold")),
-                longest_pause_s=_default("max_probe_pause"),
+                max_pause_s=_default("max_probe_pause"),
             ),
             budget=RetryBudget(
                 share=_default("retry_budget_ratio"),

@@ -17,7 +17,7 @@ LEASE = "Session-Lease"
 OWNER = "Session-Owner"
 RESUMED = "Session-Resumed"
 # When the gateway sent the request, by its own monotonic clock, seconds. A delayed request does not
-# count as a sign of life.
+# count as a heartbeat.
 SENT = "Session-Sent"
 # A boolean of RFC 9651: this session was forwarded before.
 YES = "?1"

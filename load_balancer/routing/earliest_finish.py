@@ -15,17 +15,17 @@ from load_balancer.routing.demand import ChargingStage, Demand
 from load_balancer.routing.policy import Choice, Option, Policy, Request, least, least_loaded
 from load_balancer.routing.prediction import Prediction, Supply, alone_s, predict
 
-# Thrift: a vehicle that cannot use all of a point's power should not take it from one that can. So
-# the unused share of the point counts as time on top of the vehicle's own, the more so the fuller
-# the substation is and the more vehicles wait (up to so many).
-_THRIFT = 0.7
-_THRIFT_PER_WAITING = 0.3
+# A vehicle that cannot use all of a point's power should not take it from one that can. The penalty
+# is extra time, in proportion to the unused share of the point. It grows with the load of the
+# substation and with the number of waiting vehicles, up to a maximum.
+_PENALTY = 0.7
+_PENALTY_PER_WAITING = 0.3
 _MAX_WAITING = 10
 # Finishes that differ by a smaller share are equal.
 ROUNDING = 1e-9
 # A vehicle is deferred only for a point that is predicted to free within this share of its
 # remaining wait. If that takes longer, there is time to take another point.
-_SHARE_OF_PATIENCE = 0.5
+_MAX_SHARE_OF_WAIT = 0.5
 
 
 _EARLIEST = "earliest predicted finish"
@@ -75,17 +75,17 @@ class EarliestFinish(Policy):
         )
 
 
-def thrift_of(request: Request) -> float:
+def penalty_of(request: Request) -> float:
     """Return what the unused part of a point at a full substation counts for.
 
     In times of the used.
     """
-    return _THRIFT + _THRIFT_PER_WAITING * min(request.waiting, _MAX_WAITING)
+    return _PENALTY + _PENALTY_PER_WAITING * min(request.waiting, _MAX_WAITING)
 
 
 def latest_start_s_of(request: Request) -> float:
     """Return the time within which a point has to free for the vehicle to wait for it, seconds."""
-    return _SHARE_OF_PATIENCE * request.patience_s
+    return _MAX_SHARE_OF_WAIT * request.max_deferral_s
 
 
 def draw(demand: Demand, point_power_kw: float) -> tuple[tuple[ChargingStage, ...], float]:
@@ -96,7 +96,7 @@ def draw(demand: Demand, point_power_kw: float) -> tuple[tuple[ChargingStage, ..
 def _rate(options: Sequence[Option], request: Request) -> list[_Rated]:
     """Rate the options; those that cannot be among the best two are left out."""
     demand = request.demand
-    thrift, latest_start_s = thrift_of(request), latest_start_s_of(request)
+    penalty, latest_start_s = penalty_of(request), latest_start_s_of(request)
     supplies = [(one.supply, one) for one in options if one.supply is not None]
     supplies.sort(key=_point_power_kw, reverse=True)
     # By the power of a point: how the vehicle draws its energy, and the share that it cannot use.
@@ -110,7 +110,7 @@ def _rate(options: Sequence[Option], request: Request) -> list[_Rated]:
         if power_kw not in drawn:
             drawn[power_kw] = draw(demand, power_kw)
         stages, unused = drawn[power_kw]
-        factor = 1 + thrift * min(1.0, option.candidate.score) * unused if unused else 1.0
+        factor = 1 + penalty * min(1.0, option.candidate.score) * unused if unused else 1.0
         # Fast points come first: soon no slower one can do better, even with nobody beside it.
         if second_s < inf and alone_s(supply, stages) * factor > second_s:
             continue

@@ -22,7 +22,7 @@ _NEARLY = 0.999
 _USUAL_HOURS = 0.5
 # What those there have still to get at the least, at full power: a page may be so old that all that
 # it told of is delivered, yet they have not gone.
-_LEAST_HOURS = 0.02
+_MIN_HOURS = 0.02
 
 
 class EnergyEstimate:
@@ -100,7 +100,7 @@ class EnergyEstimate:
         return Supply(
             sessions,
             committed_kw,
-            max(remaining_kwh, _LEAST_HOURS * committed_kw),
+            max(remaining_kwh, _MIN_HOURS * committed_kw),
             self.point_power_kw,
             self.limit_kw,
             self._hours_per_s,

@@ -20,12 +20,12 @@ NOTHING_KWH = 1e-9
 class Leg:
     """A session's part at one substation. Times in seconds of the balancer's clock."""
 
-    __slots__ = ("charging_s", "heard_at", "kwh", "kwh_per_s", "reserved_kwh", "substation")
+    __slots__ = ("charging_s", "kwh", "kwh_per_s", "reported_at", "reserved_kwh", "substation")
 
     def __init__(self, substation: str, kwh: float, now: float) -> None:
         self.substation = substation  # its name
         self.kwh = kwh  # the last word of its register
-        self.heard_at = now  # when that was said, or when its attempt began
+        self.reported_at = now  # time of that report, or of the start of its attempt
         self.kwh_per_s: float | None = None  # between the last two words
         self.reserved_kwh = 0.0  # that may have flowed here beyond that word
         self.charging_s = 0.0  # of the attempts that ended
@@ -118,7 +118,7 @@ class Legs:
         """Send it there: an attempt begins."""
         self.current, self._substation, self._began = register, substation, now
         if self._legs and (leg := self._legs.pop(register, None)) is not None:
-            leg.heard_at, leg.kwh_per_s, leg.reserved_kwh = now, None, 0.0
+            leg.reported_at, leg.kwh_per_s, leg.reserved_kwh = now, None, 0.0
             self._legs[register] = leg  # the last
 
     def end(self, register: str, attempt_s: float, kwh: float | None = None) -> None:
@@ -150,9 +150,9 @@ class Legs:
         """Its substation has lost this register: what it got stays, and a new one begins at 0."""
         leg = self._legs.pop(register, None)
         if leg is not None:
-            self._legs[f"{register} lost at {leg.heard_at}"] = leg
+            self._legs[f"{register} lost at {leg.reported_at}"] = leg
 
-    def hear(self, register: str, kwh: float, now: float, substation: str | None = None) -> bool:
+    def update(self, register: str, kwh: float, now: float, substation: str | None = None) -> bool:
         """Take in a substation's word; True where it tells of energy that was not counted before.
 
         Args:
@@ -167,10 +167,10 @@ class Legs:
                 return False
             self._legs[register] = Leg(substation, kwh, now)
             return True
-        grown_kwh, passed_s = kwh - leg.kwh, now - leg.heard_at
+        grown_kwh, passed_s = kwh - leg.kwh, now - leg.reported_at
         if passed_s > 0:
             leg.kwh_per_s = max(0.0, grown_kwh) / passed_s
-            leg.heard_at = now
+            leg.reported_at = now
         if grown_kwh <= 0:
             return False
         leg.kwh = kwh
@@ -193,7 +193,7 @@ class Legs:
             most_kwh_per_s = None
         left_kwh = self.remaining_kwh
         if most_kwh_per_s is not None:
-            left_kwh = min(left_kwh, max(0.0, now - leg.heard_at) * most_kwh_per_s)
+            left_kwh = min(left_kwh, max(0.0, now - leg.reported_at) * most_kwh_per_s)
         leg.reserved_kwh = left_kwh
 
     def is_reserved(self, register: str) -> bool:

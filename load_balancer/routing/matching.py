@@ -21,7 +21,7 @@ class Match(NamedTuple):
 
     queued: QueuedSession
     choice: Choice
-    among: Explanation
+    explanation: Explanation
 
 
 class Deferred(NamedTuple):
@@ -52,14 +52,14 @@ class Matcher:
             # Thousands may have been rejected by the one that has a point.
             if queued.deadline < now or not view.has_point(queued.rejected_by):
                 continue
-            if not self._may_go(queued, now):
+            if not self._may_dispatch(queued, now):
                 continue
             reported = queued.demand.max_power_kw is not None
             # A vehicle that may not be deferred takes what is free, so the loop ends there.
             may_wait = reported and len(deferred) < MAX_DEFERRED
-            patience_s = queued.deadline - now if may_wait else 0.0
+            max_deferral_s = queued.deadline - now if may_wait else 0.0
             choice = self._choose(
-                queued, Request(queued.demand, patience_s, waiting), view, reserved
+                queued, Request(queued.demand, max_deferral_s, waiting), view, reserved
             )
             if not choice.waits:
                 return _match(queued, choice, view), deferred
@@ -70,12 +70,12 @@ class Matcher:
 
     def match(self, queued: QueuedSession, view: View, now: float) -> Match | None:
         """Match a vehicle that can wait no longer with a free point, if there is one."""
-        if not (self._may_go(queued, now) and view.has_point(queued.rejected_by)):
+        if not (self._may_dispatch(queued, now) and view.has_point(queued.rejected_by)):
             return None
         choice = self._choose(queued, Request(queued.demand), view, {})
         return _match(queued, choice, view)
 
-    def _may_go(self, queued: QueuedSession, now: float) -> bool:
+    def _may_dispatch(self, queued: QueuedSession, now: float) -> bool:
         """Tell whether it neither pauses nor wants a repeat that the budget has not."""
         if queued.not_before > now:
             return False

@@ -12,7 +12,7 @@ REPORT_PAUSE_S = 0.05
 class _Peer:
     now: int
     at_reading: int = 0
-    heard_since: bool = True  # since the gauge was read
+    reported_since: bool = True  # since the gauge was read
 
 
 class PeerLoads:
@@ -39,13 +39,13 @@ class PeerLoads:
         if peer is None:
             # The gauge contains its vehicles as foreign load already: do not count them twice.
             peer = self._peers[name] = _Peer(0)
-            peer.heard_since = False
+            peer.reported_since = False
         self.now += vehicles - peer.now
         peer.now = vehicles
-        if not peer.heard_since:
+        if not peer.reported_since:
             # The gauge was read between its last report and this one, and shows one or the other.
             # Take the greater, so that a balancer's vehicles never count as foreign load.
-            peer.heard_since = True
+            peer.reported_since = True
             rise = max(0, vehicles - peer.at_reading)
             peer.at_reading += rise
             self.at_reading += rise
@@ -61,4 +61,4 @@ class PeerLoads:
         """Note that the gauge was read."""
         self.at_reading = self.now
         for peer in self._peers.values():
-            peer.at_reading, peer.heard_since = peer.now, False
+            peer.at_reading, peer.reported_since = peer.now, False

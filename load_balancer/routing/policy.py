@@ -36,7 +36,7 @@ class Request(NamedTuple):
     """The vehicle that is to be placed."""
 
     demand: Demand
-    patience_s: float = 0.0  # how long it may be deferred; 0: not at all
+    max_deferral_s: float = 0.0  # how long it may be deferred; 0: not at all
     waiting: int = 0  # other vehicles in the queue
 
 

@@ -65,7 +65,7 @@ class Pool:
         self._index = SubstationIndex(self.substations, policy, health_check)
         self._changed: dict[Substation, None] = {}  # since the index was last asked
         # down, or with points that are not known to be free
-        self._ailing: dict[Substation, None] = {}
+        self._to_poll: dict[Substation, None] = {}
         self._substations_found = 0
         self._arrivals = 0
         self._decisions = 0
@@ -92,14 +92,14 @@ class Pool:
                 substation.leaving = True
                 self._changed[substation] = None
                 self._forget_if_empty(substation)
-        self._be_patient()
+        self._update_interval()
         # the index is not in use, and forgets nothing
         if len(self.substations) <= self._max_scanned:
             self._index = SubstationIndex(self.substations, self.policy, self.health_check)
             self._changed = dict.fromkeys(self.substations.values())
         self.match(now)
 
-    def _be_patient(self) -> None:
+    def _update_interval(self) -> None:
         """Poll each substation as often as so many may be polled."""
         before, self.health_check = (
             self.health_check,
@@ -146,7 +146,7 @@ class Pool:
     def cannot_be_reached(self, substation: Substation, why: str) -> None:
         """No address of a substation is known, so that it is not even polled."""
         substation.eject(why)
-        self._changed[substation] = self._ailing[substation] = None
+        self._changed[substation] = self._to_poll[substation] = None
 
     def pause_s(self, substation: Substation, random: Random) -> float:
         """Tell how long after the begin of a substation's poll the next one comes, seconds."""
@@ -176,7 +176,7 @@ class Pool:
 
         What charges there goes on: the substation lives.
         """
-        self._changed[substation] = self._ailing[substation] = None
+        self._changed[substation] = self._to_poll[substation] = None
         if substation.unreadable(why):
             self.ejections[substation.name, "unreadable"] += 1
 
@@ -185,11 +185,11 @@ class Pool:
         was_down = substation.health is Health.DOWN
         if not substation.missed(why):
             return
-        self._changed[substation] = self._ailing[substation] = None
+        self._changed[substation] = self._to_poll[substation] = None
         if not was_down:
             self.ejections[substation.name, "missed_polls"] += 1
         for dispatch in list(substation.in_flight):
-            self._take_back(dispatch, now)
+            self._revoke(dispatch, now)
         self._forget_if_empty(substation)
         self.match(now)
 
@@ -214,7 +214,7 @@ class Pool:
             self.waiting.remove(queued)
             raise QueueFull
         if queued.dispatch is None:
-            for substation in self._ailing_substations():
+            for substation in self._substations_to_poll():
                 if substation.awaits_confirmation:
                     self._on_poll_wanted(substation)
 
@@ -285,7 +285,7 @@ class Pool:
             if reading is not None:
                 dispatch.substation.reported(reading, now)
             self._forget_if_empty(dispatch.substation)
-        dispatch.substation.proved_well()
+        dispatch.substation.clear_failures()
         duration = now - dispatch.decision.at
         mean = self._mean_session_s
         self._mean_session_s = duration if mean is None else mean + _NEWEST * (duration - mean)
@@ -296,7 +296,7 @@ class Pool:
 
         The vehicle charges on, and counts until the gauge shows it.
         """
-        dispatch.substation.proved_well()
+        dispatch.substation.clear_failures()
         dispatch.substation.accepts = True
         self._release(dispatch, "accepted", now)
         self.match(now)
@@ -321,7 +321,7 @@ class Pool:
                 if failed:
                     self.failovers["stopped"] += 1
                     dispatch.queued.failed(now)
-                self._put_back(dispatch, now)
+                self._requeue(dispatch, now)
             self.match(now)
 
     def found_full(self, dispatch: Dispatch, now: float) -> None:
@@ -332,7 +332,7 @@ class Pool:
         if self._close(dispatch, "full"):
             dispatch.substation.remove(dispatch, now)
             dispatch.substation.found_full()
-            self._put_back(dispatch, now)
+            self._requeue(dispatch, now)
             self.match(now)
 
     def found_draining(self, dispatch: Dispatch, now: float) -> None:
@@ -340,7 +340,7 @@ class Pool:
         if self._close(dispatch, "full"):
             dispatch.substation.remove(dispatch, now)
             dispatch.substation.drain()
-            self._put_back(dispatch, now)
+            self._requeue(dispatch, now)
             self.match(now)
 
     def rejected(self, dispatch: Dispatch, now: float) -> None:
@@ -349,7 +349,7 @@ class Pool:
             dispatch.substation.remove(dispatch, now)
             self.failovers["rejected"] += 1
             dispatch.queued.rejected_by.add(dispatch.substation.address)
-            self._put_back(dispatch, now, costs_budget=True)
+            self._requeue(dispatch, now, costs_budget=True)
             self.match(now)
 
     def failed(self, dispatch: Dispatch, reason: str, why: str, now: float) -> None:
@@ -363,7 +363,7 @@ class Pool:
             # A vehicle that had charged for a while is moved on for nothing, so that all that a
             # lost substation held goes on at once; what fails at once is what floods a sick grid.
             at_once = now - dispatch.decision.at < self._health_check.interval_s
-            self._put_back(dispatch, now, costs_budget=at_once)
+            self._requeue(dispatch, now, costs_budget=at_once)
             self.match(now)
 
     def is_rejected_everywhere(self, queued: QueuedSession) -> bool:
@@ -387,10 +387,10 @@ class Pool:
             capacity = sum(
                 substation.capacity
                 for substation in self.substations.values()
-                if substation.is_well(now)
+                if substation.is_available(now)
             )
         if not capacity or self._mean_session_s is None:
-            return self._health_check.longest_pause_s if not capacity else self.trust_s
+            return self._health_check.max_pause_s if not capacity else self.trust_s
         return (len(self.waiting) + 1) * self._mean_session_s / capacity
 
     @property
@@ -406,23 +406,23 @@ class Pool:
         had_waiting, self._had_waiting = self._had_waiting, bool(self.waiting)
         if self.waiting and not had_waiting:
             # Pauses between probes are long while nobody needs the substation; now somebody does.
-            for substation in self._ailing_substations():
+            for substation in self._substations_to_poll():
                 if substation.may_be_back:
                     self._on_poll_wanted(substation)
 
-    def _ailing_substations(self) -> list[Substation]:
+    def _substations_to_poll(self) -> list[Substation]:
         """List those that are down, or have points that are not known to be free."""
         known = (
             substation
-            for substation in self._ailing
+            for substation in self._to_poll
             if self.substations.get(substation.address) is substation
         )
-        ailing = sorted(
-            (substation for substation in known if substation.is_ailing),
+        to_poll = sorted(
+            (substation for substation in known if substation.needs_poll),
             key=lambda substation: substation.order,
         )
-        self._ailing = dict.fromkeys(ailing)
-        return ailing
+        self._to_poll = dict.fromkeys(to_poll)
+        return to_poll
 
     def _match(self, now: float) -> None:
         self._matched_at = now
@@ -455,7 +455,7 @@ class Pool:
 
     def _dispatch(self, match: Match, now: float) -> None:
         queued = match.queued
-        free = len(match.among.candidates) + match.among.candidates_left_out
+        free = len(match.explanation.candidates) + match.explanation.candidates_left_out
         reason = f"{match.choice.reason} of {free} with a free point"
         dispatch = self._decide(match, reason, now)
         self.waiting.remove(queued)
@@ -477,7 +477,7 @@ class Pool:
         elif not queued.attempts:
             self._budget.deposit()
         queued.attempts += 1
-        among = match.among
+        among = match.explanation
         decision = Decision(
             sequence=self._decisions,
             at=now,
@@ -523,18 +523,18 @@ class Pool:
 
     def _release_point(self, dispatch: Dispatch, now: float) -> None:
         dispatch.substation.release(dispatch, now)
-        self._ailing[dispatch.substation] = None
+        self._to_poll[dispatch.substation] = None
         self._forget_if_empty(dispatch.substation)
 
-    def _take_back(self, dispatch: Dispatch, now: float) -> None:
+    def _revoke(self, dispatch: Dispatch, now: float) -> None:
         if self._close(dispatch, "taken_back"):
             self._release_point(dispatch, now)
             self.failovers["lost"] += 1
             dispatch.queued.failed(now)
-            self._put_back(dispatch, now)
+            self._requeue(dispatch, now)
             dispatch.queued.on_revoked(dispatch)
 
-    def _put_back(self, dispatch: Dispatch, now: float, *, costs_budget: bool = False) -> None:
+    def _requeue(self, dispatch: Dispatch, now: float, *, costs_budget: bool = False) -> None:
         """Give a vehicle its old place, and what was left of its wait when it was dispatched."""
         queued = dispatch.queued
         queued.costs_budget = costs_budget
@@ -546,7 +546,7 @@ class Pool:
         self.waiting.add(queued)
 
     def _eject(self, substation: Substation, reason: str, why: str) -> None:
-        self._changed[substation] = self._ailing[substation] = None
+        self._changed[substation] = self._to_poll[substation] = None
         if substation.eject(why):
             self.ejections[substation.name, reason] += 1
 

@@ -53,8 +53,8 @@ class Dispatch:
     open: bool = True
 
 
-def nobody(_dispatch: Dispatch) -> None:
-    """Tell nobody of a dispatch."""
+def ignore(_dispatch: Dispatch) -> None:
+    """Do nothing."""
 
 
 @dataclass(eq=False, slots=True)
@@ -67,8 +67,8 @@ class QueuedSession:
     deadline: float  # not dispatched after this moment
     demand: Demand
     request_id: str = ""  # passed on, so that one grep finds the vehicle in every log
-    on_dispatch: Callable[[Dispatch], Any] = nobody
-    on_revoked: Callable[[Dispatch], Any] = nobody
+    on_dispatch: Callable[[Dispatch], Any] = ignore
+    on_revoked: Callable[[Dispatch], Any] = ignore
     place: int = 0  # order of arrival; kept when the vehicle comes back from a lost substation
     attempts: int = 0
     failures: int = 0  # attempts that broke

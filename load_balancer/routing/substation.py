@@ -68,9 +68,9 @@ class HealthCheck:
     interval_s: float = 0.5  # between polls of a healthy substation
     trust_intervals: float = 3  # a gauge older than this many intervals is not believed
     misses: int = 2  # polls in a row without an answer that make a substation lost
-    longest_pause_s: float = 2  # between probes of an ejected substation
+    max_pause_s: float = 2  # between probes of an ejected substation
     polls_per_s: float = inf  # at most, of all substations together
-    least_pause_s: float = 0  # between polls of one substation, whatever may be gained by them
+    min_pause_s: float = 0  # between polls of one substation, whatever may be gained by them
 
     @property
     def trust_s(self) -> float:
@@ -82,7 +82,7 @@ class HealthCheck:
         pause_s = substations / self.polls_per_s
         if pause_s <= self.interval_s:
             return self
-        return replace(self, interval_s=pause_s, least_pause_s=pause_s)
+        return replace(self, interval_s=pause_s, min_pause_s=pause_s)
 
 
 class Substation:
@@ -114,12 +114,12 @@ class Substation:
         "leaving",
         "name",
         "order",
-        "others",
         "peers",
         "read_at",
         "reading",
         "reason",
-        "takes_none",
+        "silent_balancers",
+        "unusable_reason",
         "warning",
     )
 
@@ -134,14 +134,14 @@ class Substation:
         self.reading: Reading | None = None
         self.accepts = False  # it answers when charging begins: its vehicles then seem foreign
         self.warning: str | None = None  # vehicles are sent there, but something looks wrong
-        self.takes_none: str | None = None  # what it said to a charge that cannot be one there
+        self.unusable_reason: str | None = None  # why no charge can succeed there
         self.energy: EnergyEstimate | None = None  # none where it does not publish what that takes
         self.last_chosen = 0
         self.leaving = False  # vanished from its name; kept until its last vehicle is done
         self.drained = False  # an operator's word: it finishes what it has and gets nothing new
         self.in_flight: dict[Dispatch, None] = {}  # a set in the order of dispatch
         self.peers = PeerLoads()
-        self.others = balancers - 1  # balancers that do not tell what they hold
+        self.silent_balancers = balancers - 1  # balancers that do not report their vehicles
         self._balancers = balancers
         self.health_check = health_check
         self.read_at = float("-inf")
@@ -177,12 +177,12 @@ class Substation:
     def foreign(self) -> int:
         """Estimated vehicles here that this balancer did not dispatch."""
         since = self.own - self._own_at_reading
-        return self.peers.now + max(0, self._foreign_at_reading + self.others * since)
+        return self.peers.now + max(0, self._foreign_at_reading + self.silent_balancers * since)
 
     @property
     def load(self) -> int:
         """Estimated vehicles here."""
-        return self.own + self.foreign if self.others else self.known_load
+        return self.own + self.foreign if self.silent_balancers else self.known_load
 
     @property
     def known_load(self) -> int:
@@ -205,7 +205,7 @@ class Substation:
         return bool(self._unconfirmed) and self.health is Health.UP
 
     @property
-    def is_ailing(self) -> bool:
+    def needs_poll(self) -> bool:
         """Whether it is down, or has points of which it is not known whether they are free."""
         return bool(self._unconfirmed) or self.health is Health.DOWN
 
@@ -227,11 +227,11 @@ class Substation:
         """Seconds since the gauge was read; infinite if never."""
         return now - self.read_at
 
-    def is_well(self, now: float) -> bool:
+    def is_available(self, now: float) -> bool:
         """Tell whether it takes vehicles as long as it has a free point."""
-        return self.what_is_wrong(now) is None
+        return self.unavailable_reason(now) is None
 
-    def what_is_wrong(self, now: float) -> str | None:
+    def unavailable_reason(self, now: float) -> str | None:
         """Say why no vehicle could go here even if it has a free point; None if one could."""
         if self.leaving:
             return "no longer behind its name"
@@ -243,7 +243,7 @@ class Substation:
 
     def ineligible_reason(self, now: float) -> str | None:
         """Say why no vehicle can go here now; None if one can."""
-        wrong = self.what_is_wrong(now)
+        wrong = self.unavailable_reason(now)
         if wrong is not None:
             return wrong if self.leaving or self.health is Health.UP else f"{self.health}: {wrong}"
         known_load, capacity = self.known_load, self.capacity
@@ -301,13 +301,13 @@ class Substation:
         """Take in what another balancer holds here; tell whether that changes anything."""
         before = (self.peers.now, self.peers.count, self.peers.at_reading)
         self.peers.hold(name, vehicles)
-        self.others = max(0, self._balancers - 1 - self.peers.count)
+        self.silent_balancers = max(0, self._balancers - 1 - self.peers.count)
         return before != (self.peers.now, self.peers.count, self.peers.at_reading)
 
     def forget_peer(self, name: str) -> None:
         """Take what another balancer holds here for foreign load."""
         self.peers.forget(name)
-        self.others = max(0, self._balancers - 1 - self.peers.count)
+        self.silent_balancers = max(0, self._balancers - 1 - self.peers.count)
 
     # What polls find
 
@@ -392,10 +392,10 @@ class Substation:
         else:
             self.reason = "the substation says so" if draining else None
 
-    def proved_well(self) -> None:
+    def clear_failures(self) -> None:
         """Forget past failures: it has charged a vehicle."""
         self._failures = 0
-        self.takes_none = None
+        self.unusable_reason = None
 
     def pause_s(self, random: Random, *, pressing: bool) -> float:
         """Seconds until the next poll: steady while well, at once after a first miss, then growing.
@@ -409,12 +409,12 @@ class Substation:
         if self.health is not Health.DOWN:
             if self._misses:
                 # Of thousands hundreds may have missed at once: not all are asked again at once.
-                spread_s = health_check.least_pause_s / 2
+                spread_s = health_check.min_pause_s / 2
                 return spread_s and random.uniform(0.0, spread_s)
             return health_check.interval_s * random.uniform(0.9, 1.1)
         tries = max(self._failures - 1, 0 if pressing else self._failed_probes)
         first_s = health_check.interval_s * (
             _SHARE_WHEN_PRESSING if pressing and self._misses else 1
         )
-        pause = min(health_check.longest_pause_s, first_s * 2.0 ** min(tries, 30))
-        return max(health_check.least_pause_s, pause * random.uniform(0.5, 1.0))
+        pause = min(health_check.max_pause_s, first_s * 2.0 ** min(tries, 30))
+        return max(health_check.min_pause_s, pause * random.uniform(0.5, 1.0))

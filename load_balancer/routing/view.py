@@ -58,7 +58,7 @@ class View(Protocol):
 
 def candidate_of(substation: Substation, capacity: int, known_load: int, now: float) -> Candidate:
     """Describe a substation with this capacity and this known load."""
-    load = substation.load if substation.others else known_load
+    load = substation.load if substation.silent_balancers else known_load
     return Candidate(
         substation.address,
         substation.name,
@@ -89,15 +89,14 @@ class Scan:
         self._ineligible: list[tuple[str, str]] = []
         for substation in substations:
             known_load, capacity = substation.known_load, substation.capacity
-            if known_load >= capacity or substation.what_is_wrong(now) is not None:
+            if known_load >= capacity or substation.unavailable_reason(now) is not None:
                 self._ineligible.append((substation.name, substation.ineligible_reason(now) or ""))
-                if not (predicts and substation.energy and capacity and substation.is_well(now)):
+                is_option = predicts and substation.energy and capacity
+                if not (is_option and substation.is_available(now)):
                     continue
-            supply = (
-                substation.energy.supply(known_load, now)
-                if predicts and substation.energy
-                else None
-            )
+            supply = None
+            if predicts and substation.energy:
+                supply = substation.energy.supply(known_load, now)
             candidate = candidate_of(substation, capacity, known_load, now)
             self._options.append(Option(candidate, capacity - known_load, supply))
         self._open = {one.candidate.address for one in self._options if one.free > 0}

@@ -681,7 +681,7 @@ def test_a_session_that_is_led_elsewhere_now_has_no_end_for_those_who_wait_here(
     start_service: StartService, start_substation: Callable[..., Process]
 ) -> None:
     balancer = start_before(start_service, two(start_substation))
-    # Its gateway gives no other sign of life, and another one goes on with it.
+    # Its gateway sends no other heartbeat, and another one goes on with it.
     silent = {**DURABLE, "Session-Owner": "gateway1.0", "Session-Lease": "0.5"}
     first = Asked(balancer.url, "s1", 3.0, silent)
     charging_at(balancer, "s1")

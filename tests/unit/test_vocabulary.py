@@ -49,6 +49,12 @@ RETIRED = [
     Retired(r"(?i)\badopt(s|ed|ion)?\b", "take over"),
     Retired(r"(?i)\bkeep_house\b|housekeeping", "clean up"),
     Retired(r"(?i)\bhand(ed|ing|s)?[ _]in\b", "submit"),
+    Retired(r"(?i)left[ _]?in[ _]?line", "deferred"),
+    Retired(r"\bWalk\(|(?i:\b_?(most|max)_walked\b)", "scan"),
+    Retired(r"(?i)\bailing\b", "needs a poll"),
+    Retired(r"\btakes_none\b", "unusable_reason"),
+    Retired(r"(?i)(?<![a-z])thrift", "penalty for unused power"),
+    Retired(r"(?i)\bsigns? of life\b", "heartbeat"),
 ]
 
 
@@ -75,6 +81,13 @@ ALLOWED = [
     ),
     Allowed(r"\.(py|md|json)$", r"taken_back(?=\W)", "a metric's label"),
     Allowed(r"", r"LONGEST_PROBE_PAUSE", "the old name of a setting"),
+    Allowed(
+        r"",
+        r"\bLeftInLine\b|\bleft_in_line(_for)?(?=[\"`:; }=]|$)|(?<=grid\.)left_in_line",
+        "members of the API",
+    ),
+    Allowed(r"", r"balancer_left_in_line_sessions", "a metric"),
+    Allowed(r"", r'(?<=["`])left in line(?=["`])', "a log event"),
     Allowed(r"^benchmarks/.*scenes\.py$", r'"[a-z ]*sites?[a-z ]*"', "seeds of draws"),
     Allowed(r"^benchmarks/simulation/world\.py$", r'"strangers"', "a seed of draws"),
     Allowed(r"", r"--rivals", "an option's name"),

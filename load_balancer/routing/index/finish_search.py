@@ -10,7 +10,7 @@ from math import inf
 from typing import TypeAlias
 
 from load_balancer.routing.demand import ChargingStage
-from load_balancer.routing.earliest_finish import ROUNDING, draw, latest_start_s_of, thrift_of
+from load_balancer.routing.earliest_finish import ROUNDING, draw, latest_start_s_of, penalty_of
 from load_balancer.routing.index.buckets import Bucket, Tier
 from load_balancer.routing.index.lower_bound import min_cost_hours, min_start_hours
 from load_balancer.routing.policy import Option, Request
@@ -29,7 +29,7 @@ class Search:
 
     def __init__(self, request: Request, option_of: Callable[[Substation], Option | None]) -> None:
         self._demand = request.demand
-        self._thrift = thrift_of(request)
+        self._penalty = penalty_of(request)
         self._latest_start_s = latest_start_s_of(request)
         self._option_of = option_of
         self._drawn: dict[float, tuple[tuple[ChargingStage, ...], float]] = {}
@@ -118,7 +118,7 @@ class Search:
         return drawn
 
     def _factor(self, score: float, unused: float) -> float:
-        return 1 + self._thrift * min(1.0, score) * unused if unused else 1.0
+        return 1 + self._penalty * min(1.0, score) * unused if unused else 1.0
 
     def _add(self, cost_s: float, option: Option) -> None:
         self._costs.append((cost_s, option))

@@ -117,7 +117,7 @@ class SubstationIndex:
 
     def _entry(self, substation: Substation) -> _Entry:
         order, capacity = substation.order, substation.capacity
-        if substation.what_is_wrong(self._now) is not None:
+        if substation.unavailable_reason(self._now) is not None:
             return _Entry(((self._unavailable, (order, substation)),))
         if substation not in self._has_reading:
             self._has_reading.add(substation)

@@ -40,17 +40,17 @@ def followed(tmp_path: Path) -> Followed:
 
 def test_a_change_is_noticed_and_an_unchanged_file_is_not_read(followed: Followed) -> None:
     assert followed.names() == ["north"]
-    assert not followed.file.look()
+    assert not followed.file.reload_if_changed()
     followed.path.write_text(TWO)
-    assert followed.file.look()
+    assert followed.file.reload_if_changed()
     assert followed.names() == ["north", "south"]
-    assert not followed.file.look()
+    assert not followed.file.reload_if_changed()
     assert followed.reported() == ["substations reloaded"]
 
 
 def test_a_change_that_says_the_same_changes_nothing(followed: Followed) -> None:
     followed.path.write_text(f"# a comment\n{ONE}")
-    assert not followed.file.look()
+    assert not followed.file.reload_if_changed()
     assert followed.reported() == []
 
 
@@ -62,13 +62,13 @@ def test_a_bad_edit_keeps_the_last_good_one_and_says_so_until_it_is_mended(
         followed.path.unlink()
     else:
         followed.path.write_text(bad)
-    assert not followed.file.look()
+    assert not followed.file.reload_if_changed()
     assert followed.names() == ["north"]
     assert followed.file.problem is not None
     assert followed.file.problem.startswith(f"{followed.path}: ")
 
     followed.path.write_text(f"{ONE}\n")
-    followed.file.look()
+    followed.file.reload_if_changed()
 
     assert followed.file.problem is None
     assert followed.reported() == ["substations not reloaded", "substations reloaded"]
@@ -94,4 +94,4 @@ def test_without_a_file_there_is_no_problem() -> None:
     file = EntriesFile(Settings(substations="http://a:1"), log)
     assert [entry.name for entry in file.entries] == ["a"]
     assert file.problem is None
-    assert not file.look()
+    assert not file.reload_if_changed()

@@ -27,14 +27,14 @@ def test_a_session_keeps_its_lease_until_the_gateway_has_been_silent_for_it() ->
     made = lease(gateways)
     assert made.is_valid(103.0)
     assert not made.is_valid(103.1)
-    gateways.hear("g.0", None, 104.0)
+    gateways.heartbeat("g.0", None, 104.0)
     assert made.is_valid(107.0)
 
 
 def test_a_gateway_that_moved_its_sessions_on_has_another_name() -> None:
     gateways = Gateways()
     made = lease(gateways)
-    gateways.hear("g.1", None, 104.0)
+    gateways.heartbeat("g.1", None, 104.0)
     assert not made.is_valid(104.0)
     made.add(HERE, "g.1", 3.0, None, 105.0)  # until it comes back with this one
     assert made.is_valid(105.0)
@@ -44,10 +44,10 @@ def test_a_later_name_of_the_gateway_says_that_the_session_was_moved() -> None:
     gateways = Gateways()
     made = lease(gateways)
     for name in ("g.0", "h.1", "other"):
-        gateways.hear(name, None, 104.0)
+        gateways.heartbeat(name, None, 104.0)
     assert not made.has_moved()
-    gateways.hear("g.2", None, 104.0)
-    gateways.hear("g.0", None, 104.1)  # was held up on its way
+    gateways.heartbeat("g.2", None, 104.0)
+    gateways.heartbeat("g.0", None, 104.1)  # was held up on its way
     assert made.has_moved()
     made.add(HERE, "g.2", 3.0, None, 105.0)  # it came back
     assert not made.has_moved()
@@ -83,23 +83,23 @@ def test_a_gateway_that_comes_without_a_lease_needs_none_from_then_on() -> None:
 def test_no_more_names_are_remembered_than_there_can_be_gateways() -> None:
     gateways = Gateways()
     for number in range(257):
-        gateways.hear(f"g{number}", None, 100.0)
+        gateways.heartbeat(f"g{number}", None, 100.0)
     assert gateways.is_silent("g0", 3.0, 100.0)
     assert not gateways.is_silent("g1", 3.0, 100.0)
 
 
 def test_a_sign_of_life_that_was_held_up_counts_from_when_it_was_sent() -> None:
     gateways = Gateways()
-    gateways.hear("g.0", 7.0, 100.0)
-    gateways.hear("g.0", 8.0, 106.0)  # it was on its way for 5 s
+    gateways.heartbeat("g.0", 7.0, 100.0)
+    gateways.heartbeat("g.0", 8.0, 106.0)  # it was on its way for 5 s
     assert gateways.is_silent("g.0", 3.0, 106.0)
-    gateways.hear("g.0", 13.0, 106.0)
+    gateways.heartbeat("g.0", 13.0, 106.0)
     assert not gateways.is_silent("g.0", 3.0, 106.0)
 
 
 def test_a_session_whose_request_was_held_up_has_no_lease() -> None:
     gateways = Gateways()
-    gateways.hear("g.0", 7.0, 100.0)
+    gateways.heartbeat("g.0", 7.0, 100.0)
     made = GatewayLease(gateways)
     made.add(HERE, "g.0", 3.0, 8.0, 106.0)
     assert not made.is_valid(106.0)

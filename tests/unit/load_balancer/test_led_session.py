@@ -27,7 +27,7 @@ def test_its_first_substation_is_asked_for_what_was_asked() -> None:
 
 def test_the_next_one_is_asked_for_the_rest_of_a_battery_that_is_fuller() -> None:
     one = led()
-    one.legs.hear("a", 4.0, now=0.0, substation="A")
+    one.legs.update("a", 4.0, now=0.0, substation="A")
 
     asked = one.session_at("b")
 
@@ -39,8 +39,8 @@ def test_the_next_one_is_asked_for_the_rest_of_a_battery_that_is_fuller() -> Non
 
 def test_one_that_comes_back_is_asked_for_by_its_register_and_what_others_gave() -> None:
     one = led()
-    one.legs.hear("a", 4.0, now=0.0, substation="A")
-    one.legs.hear("b", 2.0, now=0.0, substation="B")
+    one.legs.update("a", 4.0, now=0.0, substation="A")
+    one.legs.update("b", 2.0, now=0.0, substation="B")
 
     asked = one.session_at("a")
 
@@ -50,14 +50,14 @@ def test_one_that_comes_back_is_asked_for_by_its_register_and_what_others_gave()
 
 def test_a_battery_is_never_reported_to_be_more_than_full() -> None:
     one = led(Session("s1", "EV-1", 10.0, None, 40.0, 0.75))
-    one.legs.hear("a", 11.0, now=0.0, substation="A")
+    one.legs.update("a", 11.0, now=0.0, substation="A")
 
     assert one.session_at("b").soc == 1.0
 
 
 def test_the_choice_goes_by_what_is_left() -> None:
     one = led()
-    one.legs.hear("a", 4.0, now=0.0, substation="A")
+    one.legs.update("a", 4.0, now=0.0, substation="A")
 
     one.update_demand()
 

@@ -9,7 +9,7 @@ from load_balancer.routing.pool import Pool
 from load_balancer.routing.retry_budget import RetryBudget
 from load_balancer.routing.substation import HealthCheck, Reading, Substation
 
-BUDGET = HealthCheck(interval_s=0.5, longest_pause_s=2, polls_per_s=100)
+BUDGET = HealthCheck(interval_s=0.5, max_pause_s=2, polls_per_s=100)
 
 
 def pool_of(substations: int) -> tuple[Pool, list[Substation]]:
@@ -61,7 +61,8 @@ def test_a_gauge_is_trusted_for_three_intervals_of_those_that_there_are() -> Non
     substations = list(pool.substations.values())
     assert pool.trust_s == 12
     assert all(
-        substation.is_well(11.9) and not substation.is_well(12.1) for substation in substations
+        substation.is_available(11.9) and not substation.is_available(12.1)
+        for substation in substations
     )
     assert pool.retry_after_s(11.9) == pool.trust_s  # there is one, and no session to go by
     assert pool.retry_after_s(12.1) == 2
@@ -96,7 +97,7 @@ def test_where_most_are_gone_the_others_are_polled_at_once() -> None:
     know(pool, 3)
     assert pool.health_check == BUDGET
     assert {substation.name for substation in wanted} >= {"s0", "s1", "s2"}
-    assert not pool.substations["http://s0"].is_well(1.6)
+    assert not pool.substations["http://s0"].is_available(1.6)
     wanted.clear()
     know(pool, 400)
     assert not wanted

@@ -95,13 +95,13 @@ def test_the_version_of_what_is_held_rises_with_each_vehicle_that_comes_or_leave
 def test_a_balancer_that_reports_is_none_of_those_whose_vehicles_are_guessed() -> None:
     grid = Grid(100, balancers=3)
     substation = grid.substation("a")
-    others = [substation.others]
+    others = [substation.silent_balancers]
     for name in "pqr":
         grid.pool.peer_holds(name, {}, grid.now)
-        others.append(substation.others)
+        others.append(substation.silent_balancers)
     for name in "rqp":
         grid.pool.forget_peer(name)
-        others.append(substation.others)
+        others.append(substation.silent_balancers)
     assert others == [2, 1, 0, 0, 0, 1, 2]
 
 

@@ -172,7 +172,7 @@ def test_registers_whose_id_becomes_known_later_are_not_counted_twice(
     if charges_there:
         led.legs.begin(client.register, "a", 0.0)
     else:  # it was asked for after this balancer's start
-        led.legs.hear(client.register, 2.0, 0.0, "a")
+        led.legs.update(client.register, 2.0, 0.0, "a")
 
     registers.refresh(client, substation)
     client.close()
@@ -219,7 +219,7 @@ def test_progress_is_taken_to_be_as_old_as_it_says() -> None:
     leg = led.legs.leg("id")
     assert leg is not None
     assert leg.kwh == 1.5
-    assert began - 2.5 <= leg.heard_at < began - 2
+    assert began - 2.5 <= leg.reported_at < began - 2
 
 
 def test_a_lease_begins_with_the_last_sign_of_life_however_old_the_progress_was() -> None:

@@ -144,7 +144,7 @@ def test_a_report_is_as_old_as_its_query_when_a_session_is_searched_for() -> Non
 
     (leg,) = [led.legs.leg(client.register)]
     assert leg is not None
-    assert client.asked_at[0] - 5.1 < leg.heard_at <= client.asked_at[0] - 5
+    assert client.asked_at[0] - 5.1 < leg.reported_at <= client.asked_at[0] - 5
 
 
 def test_a_report_is_as_old_as_its_query_when_a_session_is_shown() -> None:
@@ -159,4 +159,4 @@ def test_a_report_is_as_old_as_its_query_when_a_session_is_shown() -> None:
     leg = led.legs.leg(client.register)
     assert document["energy_kwh"] == 1.0
     assert leg is not None
-    assert client.asked_at[0] - 0.6 < leg.heard_at <= client.asked_at[0] - 0.5
+    assert client.asked_at[0] - 0.6 < leg.reported_at <= client.asked_at[0] - 0.5

@@ -33,7 +33,7 @@ class Grid:
         self.pool = Pool(
             POLICIES[policy],
             random=Random(1),
-            health_check=HealthCheck(longest_pause_s=10),
+            health_check=HealthCheck(max_pause_s=10),
             budget=budget or RetryBudget(share=0.2, floor_per_s=20, burst=200),
             balancers=balancers,
             queue_limit=queue_limit,

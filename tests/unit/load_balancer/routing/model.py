@@ -224,7 +224,7 @@ class Model:
         self.substations[attempt.dispatch.substation.address].charging.remove(attempt)
         self.attempts.remove(attempt)
 
-    def hear(self, attempt: Attempt, *, late: bool = False) -> None:
+    def deliver(self, attempt: Attempt, *, late: bool = False) -> None:
         """Have the answer arrive at the balancer.
 
         `late`: also where the substation was lost meanwhile, as when both happen in one turn of the

@@ -49,9 +49,9 @@ def option(
 
 
 def choose(
-    *options: Option, demand: Demand = CAR, patience_s: float = 0.0, waiting: int = 0
+    *options: Option, demand: Demand = CAR, max_deferral_s: float = 0.0, waiting: int = 0
 ) -> Choice:
-    return POLICY.choose(options, Request(demand, patience_s, waiting), Random(1))
+    return POLICY.choose(options, Request(demand, max_deferral_s, waiting), Random(1))
 
 
 def chosen(*options: Option, demand: Demand = CAR) -> str:
@@ -152,7 +152,7 @@ def test_without_power_anywhere_the_least_loaded_substation_is_as_good_as_any() 
 
 def test_a_vehicle_is_deferred_for_a_fast_point_that_frees_soon() -> None:
     full = option("fast", 4, point_power_kw=150, each_kw=150, each_kwh=5)
-    choice = choose(option("slow"), full, patience_s=60)
+    choice = choose(option("slow"), full, max_deferral_s=60)
     assert (choice.candidate.name, choice.waits) == ("fast", True)
     assert choice.prediction is not None
     assert 0 < choice.prediction.start_s < 2
@@ -162,37 +162,37 @@ def test_a_vehicle_is_deferred_for_a_fast_point_that_frees_soon() -> None:
 
 def test_it_is_not_where_that_frees_late() -> None:
     full = option("fast", 4, point_power_kw=150, each_kw=150, each_kwh=500)
-    assert choose(option("slow"), full, patience_s=600).candidate.name == "slow"
+    assert choose(option("slow"), full, max_deferral_s=600).candidate.name == "slow"
 
 
 def test_it_is_not_where_it_may_not_wait_for_so_long() -> None:
     full = option("fast", 4, point_power_kw=150, each_kw=150, each_kwh=20)
-    start = choose(option("slow"), full, patience_s=60).prediction
+    start = choose(option("slow"), full, max_deferral_s=60).prediction
     assert start is not None
     assert start.start_s > 0
-    assert choose(option("slow"), full, patience_s=2.01 * start.start_s).waits
-    assert not choose(option("slow"), full, patience_s=1.99 * start.start_s).waits
+    assert choose(option("slow"), full, max_deferral_s=2.01 * start.start_s).waits
+    assert not choose(option("slow"), full, max_deferral_s=1.99 * start.start_s).waits
 
 
 def test_it_is_where_that_frees_at_half_the_time_that_it_may_wait_to_the_moment() -> None:
     # Of 4 sessions with 80 kWh, at 150 kW each, the first has 20 left.
     full = option("fast", 4, point_power_kw=150, each_kw=150, each_kwh=15)
-    start = choose(option("slow"), full, patience_s=60).prediction
+    start = choose(option("slow"), full, max_deferral_s=60).prediction
     assert start is not None
-    assert choose(option("slow"), full, patience_s=2 * start.start_s).waits
+    assert choose(option("slow"), full, max_deferral_s=2 * start.start_s).waits
 
 
 def test_of_a_full_substation_a_vehicle_leaves_no_more_unused_than_of_one_that_it_fills() -> None:
     # 30 kWh at 75 kW take 4 s; half of the point unused counts for 35% of that, not for 70%.
     full = option("fast", 1, points=1, point_power_kw=150, each_kw=150, each_kwh=0.1)
-    choice = choose(option("slow"), full, demand=Demand(30, 75), patience_s=60)
+    choice = choose(option("slow"), full, demand=Demand(30, 75), max_deferral_s=60)
     assert (choice.candidate.name, choice.waits) == ("fast", True)
 
 
 def test_a_point_that_is_kept_for_another_is_free_one_end_later() -> None:
     full = option("fast", 4, point_power_kw=150, each_kw=150, each_kwh=5)
-    first = choose(option("slow"), full, patience_s=60).prediction
-    second = choose(option("slow"), full._replace(free=-1), patience_s=60).prediction
+    first = choose(option("slow"), full, max_deferral_s=60).prediction
+    second = choose(option("slow"), full._replace(free=-1), max_deferral_s=60).prediction
     assert first is not None
     assert second is not None
     assert second.start_s > 2 * first.start_s
@@ -209,7 +209,7 @@ def test_a_point_that_is_kept_for_another_is_none_that_is_free() -> None:
 
 
 def chosen_or_waits(*options: Option) -> tuple[str, bool]:
-    choice = choose(*options, patience_s=60)
+    choice = choose(*options, max_deferral_s=60)
     return choice.candidate.name, choice.waits
 
 
@@ -317,14 +317,14 @@ def test_where_substations_are_alike_and_unlimited_or_silent_it_is_least_loaded(
         max_size=12,
     ),
     demand=DEMANDS,
-    patience_s=st.sampled_from([0.0, 1.0, 60.0]),
+    max_deferral_s=st.sampled_from([0.0, 1.0, 60.0]),
 )
 def test_substations_that_are_not_looked_at_are_not_among_the_best_two(
-    substations: list[Option], demand: Demand, patience_s: float
+    substations: list[Option], demand: Demand, max_deferral_s: float
 ) -> None:
     if not any(one.free > 0 for one in substations):
         return
-    request = Request(demand, patience_s)
+    request = Request(demand, max_deferral_s)
     choice = POLICY.choose(substations, request, Random(1))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(earliest_finish, "alone_s", lambda *_: 0.0)  # so that none is left out

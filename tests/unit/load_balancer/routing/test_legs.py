@@ -25,7 +25,7 @@ def test_a_session_asks_its_first_substation_for_all() -> None:
 def test_one_that_moves_asks_for_the_rest_and_adds_up() -> None:
     legs = Legs(10.0)
     legs.begin("a", "A", now=0.0)
-    legs.hear("a", 4.0, now=5.0)
+    legs.update("a", 4.0, now=5.0)
     legs.end("a", attempt_s=6.0)
 
     legs.begin("b", "B", now=7.0)
@@ -56,9 +56,9 @@ def test_words_that_come_late_or_twice_never_lower_a_register() -> None:
     legs = Legs(10.0)
     legs.begin("a", "A", now=0.0)
 
-    assert legs.hear("a", 4.0, now=2.0)
-    assert not legs.hear("a", 4.0, now=3.0)
-    assert not legs.hear("a", 3.0, now=4.0)
+    assert legs.update("a", 4.0, now=2.0)
+    assert not legs.update("a", 4.0, now=3.0)
+    assert not legs.update("a", 3.0, now=4.0)
     legs.end("a", attempt_s=5.0, kwh=2.0)
 
     assert legs.delivered_kwh == 4
@@ -67,10 +67,10 @@ def test_words_that_come_late_or_twice_never_lower_a_register() -> None:
 def test_a_word_of_a_substation_without_a_leg_counts_only_if_it_is_named_and_of_energy() -> None:
     legs = Legs(10.0)
 
-    assert not legs.hear("a", 4.0, now=0.0)
-    assert not legs.hear("a", 0.0, now=0.0, substation="A")
+    assert not legs.update("a", 4.0, now=0.0)
+    assert not legs.update("a", 0.0, now=0.0, substation="A")
     assert "a" not in legs
-    assert legs.hear("a", 4.0, now=0.0, substation="A")
+    assert legs.update("a", 4.0, now=0.0, substation="A")
     assert legs.target_kwh("b") == 6
     assert legs.records() == [("A", 4.0, 0.0)]
 
@@ -83,11 +83,11 @@ def test_what_was_sent_to_nobody_is_no_leg_but_energy_of_before_stays_one() -> N
     assert legs.current is None
 
     legs.begin("a", "A", now=0.0)
-    legs.hear("a", 0.0, now=0.0)  # it knows of the session, which got nothing
+    legs.update("a", 0.0, now=0.0)  # it knows of the session, which got nothing
     legs.withdraw("a")
     assert len(legs) == 0
 
-    legs.hear("a", 4.0, now=0.0, substation="A")
+    legs.update("a", 4.0, now=0.0, substation="A")
     legs.begin("a", "A", now=0.0)
     legs.withdraw("a")
     assert legs.delivered_kwh == 4
@@ -95,7 +95,7 @@ def test_what_was_sent_to_nobody_is_no_leg_but_energy_of_before_stays_one() -> N
 
 def test_a_register_that_was_lost_begins_at_0_and_what_it_reported_still_counts() -> None:
     legs = Legs(10.0)
-    legs.hear("a", 4.0, now=0.0, substation="A")
+    legs.update("a", 4.0, now=0.0, substation="A")
 
     legs.lose("a")
     legs.begin("a", "A", now=1.0)
@@ -107,7 +107,7 @@ def test_a_register_that_was_lost_begins_at_0_and_what_it_reported_still_counts(
 def test_nobody_is_asked_for_what_may_have_flowed_where_it_was_lost() -> None:
     legs = Legs(10.0)
     legs.begin("a", "A", now=0.0)
-    legs.hear("a", 4.0, now=100.0)
+    legs.update("a", 4.0, now=100.0)
     legs.end("a", attempt_s=101.0)
 
     legs.reserve("a", "A", now=101.5, most_kwh_per_s=2.0)
@@ -129,7 +129,7 @@ def test_it_has_to_wait_where_all_that_is_left_may_have_flowed(
 ) -> None:
     legs = Legs(5.0)
     legs.begin("a", "A", now=0.0)
-    legs.hear("a", 4.0, now=100.0)
+    legs.update("a", 4.0, now=100.0)
     legs.end("a", attempt_s=101.0)
 
     legs.reserve("a", "A", 100.0 + silent_s, most_kwh_per_s)
@@ -139,7 +139,7 @@ def test_it_has_to_wait_where_all_that_is_left_may_have_flowed(
 
 def test_one_that_is_complete_waits_for_nothing() -> None:
     legs = Legs(5.0)
-    legs.hear("a", 5.0, now=0.0, substation="A")
+    legs.update("a", 5.0, now=0.0, substation="A")
     legs.reserve("b", "B", 1.0, 1.0)
 
     assert not legs.has_to_wait
@@ -155,14 +155,14 @@ def test_all_may_have_flowed_where_nothing_is_known() -> None:
     assert "a" not in legs
     assert legs.reserved_kwh == 5.0
     assert legs.release("b")
-    legs.hear("b", 1.0, now=2.0)
+    legs.update("b", 1.0, now=2.0)
     assert legs.records() == [("A", 1.0, 0.0)]
 
 
 def test_a_attempt_that_begins_again_reserves_nothing_and_counts_from_its_begin() -> None:
     legs = Legs(5.0)
     legs.begin("a", "A", now=0.0)
-    legs.hear("a", 4.0, now=4.0)
+    legs.update("a", 4.0, now=4.0)
     legs.end("a", attempt_s=4.0)
     legs.reserve("a", "A", 5.0, 1.0)
 
@@ -175,8 +175,8 @@ def test_a_attempt_that_begins_again_reserves_nothing_and_counts_from_its_begin(
 def test_energy_is_reserved_where_a_substation_was_lost_and_nowhere_else() -> None:
     legs = Legs(5.0)
     legs.begin("a", "A", now=0.0)
-    legs.hear("a", 4.0, now=4.0)
-    legs.hear("b", 0.5, now=4.0, substation="B")
+    legs.update("a", 4.0, now=4.0)
+    legs.update("b", 0.5, now=4.0, substation="B")
     assert not legs.is_reserved("a")
 
     legs.reserve("a", "A", 4.25, 1.0)
@@ -187,7 +187,7 @@ def test_energy_is_reserved_where_a_substation_was_lost_and_nowhere_else() -> No
 def test_rounding_is_neither_left_over_nor_too_much() -> None:
     legs = Legs(0.3)
     for register in "abc":
-        legs.hear(register, 0.1, now=0.0, substation=register)
+        legs.update(register, 0.1, now=0.0, substation=register)
 
     assert legs.is_complete
     assert legs.remaining_kwh == 0
@@ -196,14 +196,14 @@ def test_rounding_is_neither_left_over_nor_too_much() -> None:
 
 def test_energy_over_what_was_asked_is_counted_once() -> None:
     legs = Legs(5.0)
-    legs.hear("a", 4.0, now=0.0, substation="A")
-    legs.hear("b", 2.0, now=0.0, substation="B")
+    legs.update("a", 4.0, now=0.0, substation="A")
+    legs.update("b", 2.0, now=0.0, substation="B")
 
     assert legs.newly_counted_twice_kwh() == KWH(1.0)
     assert legs.newly_counted_twice_kwh() == 0
-    legs.hear("a", 4.5, now=1.0)
+    legs.update("a", 4.5, now=1.0)
     assert legs.newly_counted_twice_kwh() == KWH(0.5)
-    legs.hear("a", 4.5 + NOTHING_KWH / 2, now=2.0)
+    legs.update("a", 4.5 + NOTHING_KWH / 2, now=2.0)
     assert legs.newly_counted_twice_kwh() == 0
 
 
@@ -213,15 +213,15 @@ def test_power_is_reported_by_the_last_two_words() -> None:
     leg = legs.leg("a")
     assert leg is not None
     assert leg.kwh_per_s is None
-    legs.hear("a", 1.0, now=1.0)
-    legs.hear("a", 1.5, now=2.0)
+    legs.update("a", 1.0, now=1.0)
+    legs.update("a", 1.5, now=2.0)
     assert leg.kwh_per_s == KWH(0.5)
-    legs.hear("a", 3.0, now=4.0)
+    legs.update("a", 3.0, now=4.0)
     assert leg.kwh_per_s == KWH(0.75)
-    legs.hear("a", 3.5, now=4.0)  # at the same time: no power can be told
+    legs.update("a", 3.5, now=4.0)  # at the same time: no power can be told
     assert leg.kwh_per_s == KWH(0.75)
     assert leg.kwh == 3.5
-    legs.hear("a", 3.0, now=5.0)
+    legs.update("a", 3.0, now=5.0)
     assert leg.kwh_per_s == 0
 
 
@@ -257,7 +257,7 @@ def test_a_session_without_legs_has_no_last_one() -> None:
 def test_the_late_end_of_another_attempt_leaves_the_one_that_goes_on() -> None:
     legs = Legs(10.0)
     legs.begin("a", "A", now=0.0)
-    legs.hear("a", 1.0, now=1.0)
+    legs.update("a", 1.0, now=1.0)
     legs.begin("b", "B", now=2.0)
 
     legs.end("a", attempt_s=2.0, kwh=1.5)
@@ -281,15 +281,15 @@ def test_a_attempt_without_energy_stays_a_leg_for_the_time_that_it_took() -> Non
 
 def test_a_leg_that_was_not_seen_before_may_be_of_little_energy() -> None:
     legs = Legs(10.0)
-    assert legs.hear("a", 0.5, now=0.0, substation="A")
-    assert legs.hear("a", 1.0, now=1.0)
+    assert legs.update("a", 0.5, now=0.0, substation="A")
+    assert legs.update("a", 1.0, now=1.0)
     assert legs.delivered_kwh == 1.0
 
 
 def test_what_is_reserved_at_all_substations_can_be_released_at_once() -> None:
     legs = Legs(10.0)
     for register in "ab":
-        legs.hear(register, 1.0, now=0.0, substation=register)
+        legs.update(register, 1.0, now=0.0, substation=register)
         legs.reserve(register, register, 2.0, 1.0)
     assert legs.reserved_kwh == 4
 
@@ -328,18 +328,18 @@ def test_a_billionth_of_a_kwh_is_nothing() -> None:
     assert not asked.has_to_wait
 
     over = Legs(0.0)
-    over.hear("a", NOTHING_KWH, now=0.0, substation="A")
+    over.update("a", NOTHING_KWH, now=0.0, substation="A")
     assert over.newly_counted_twice_kwh() == 0
 
     kwh = nextafter(nextafter(NOTHING_KWH, inf), inf)
-    over.hear("a", kwh, now=1.0)
+    over.update("a", kwh, now=1.0)
     assert over.newly_counted_twice_kwh() == kwh
-    over.hear("a", kwh + NOTHING_KWH, now=2.0)
+    over.update("a", kwh + NOTHING_KWH, now=2.0)
     assert over.delivered_kwh - kwh == NOTHING_KWH
     assert over.newly_counted_twice_kwh() == 0
 
     nearly = Legs(1.0)
-    nearly.hear("a", 0.0, now=0.0, substation="A")
+    nearly.update("a", 0.0, now=0.0, substation="A")
     nearly.begin("a", "A", now=0.0)
     nearly.reserve("a", "A", 1.0 - NOTHING_KWH, 1.0)
     assert nearly.has_to_wait
@@ -394,7 +394,7 @@ class MovingSession(RuleBasedStateMachine):
 
     @rule(register=REGISTERS)
     def tell(self, register: str) -> None:
-        rose = self.legs.hear(register, self.meters[register].kwh, self.now)
+        rose = self.legs.update(register, self.meters[register].kwh, self.now)
         if rose and register != self.legs.current:
             self.amend()
 
@@ -432,7 +432,7 @@ class MovingSession(RuleBasedStateMachine):
     def settle(self, register: str) -> None:
         if register != self.legs.current:
             self.meters[register].charges = False
-            self.legs.hear(register, self.meters[register].kwh, self.now)
+            self.legs.update(register, self.meters[register].kwh, self.now)
             self.legs.release(register)
             self.amend()
 

@@ -46,7 +46,7 @@ def option(number: int, load: int, values: dict[str, float], passed_s: float) ->
     substations=SUBSTATIONS,
     demand=DEMANDS,
     passed_s=st.sampled_from([0.0, 1.0, 1e6]),
-    patience_s=st.sampled_from([0.0, 60.0]),
+    max_deferral_s=st.sampled_from([0.0, 60.0]),
 )
 @example([(1, HONEST | {"substation_time_scale": 1e-322})], Demand(6), 0.0, 0.0)
 @example([(1, HONEST | {"substation_power_limit_kw": 1e-320})], Demand(1000, 150), 0.0, 0.0)
@@ -55,14 +55,14 @@ def test_a_vehicle_goes_somewhere_whatever_gauges_say(
     substations: list[tuple[int, dict[str, float]]],
     demand: Demand,
     passed_s: float,
-    patience_s: float,
+    max_deferral_s: float,
 ) -> None:
     free = (0, HONEST)
     options = [
         option(number, *substation, passed_s)
         for number, substation in enumerate([*substations, free])
     ]
-    choice = EarliestFinish().choose(options, Request(demand, patience_s, 3), Random(1))
+    choice = EarliestFinish().choose(options, Request(demand, max_deferral_s, 3), Random(1))
     assert choice.waits or choice.candidate.load < CAPACITY
     if choice.prediction is not None:
         assert not isnan(choice.prediction.finish_s)

@@ -102,7 +102,7 @@ class AnyGrid(RuleBasedStateMachine):
         elif what == "charged" and (charging := self._charging()):
             model.substation_answers(_pick(index, charging), Outcome.CHARGED)
         elif what == "answer" and (answered := self._answered()):
-            model.hear(_pick(index, answered))
+            model.deliver(_pick(index, answered))
         elif what == "disconnect" and model.queued_sessions and self.callers_disconnect:
             model.disconnect(_pick(index, model.queued_sessions))
         elif what == "disconnect seen" and (gone := self._charging(gone=True)):
@@ -144,9 +144,9 @@ class AnyGrid(RuleBasedStateMachine):
             self.model.reach_substation(attempt)
 
     @rule(late=st.booleans())
-    def all_answers_are_heard(self, late: bool) -> None:
+    def all_responses_are_delivered(self, late: bool) -> None:
         for attempt in self._answered():
-            self.model.hear(attempt, late=late)
+            self.model.deliver(attempt, late=late)
 
     @rule(seconds=st.sampled_from([0.001, 0.1, 0.5, 1.6, 8.0]), polled=st.booleans())
     def time_passes(self, seconds: float, polled: bool) -> None:
@@ -292,7 +292,7 @@ class TroubledGrid(AnyGrid):
         attempt = _pick(index, self._charging())
         self.model.substation_answers(attempt, answer)
         if heard:
-            self.model.hear(attempt)
+            self.model.deliver(attempt)
 
     @rule(times=st.integers(1, 6))
     def all_substations_break_all_vehicles(self, times: int) -> None:
@@ -300,7 +300,7 @@ class TroubledGrid(AnyGrid):
             self.all_requests_arrive()
             for attempt in self._charging():
                 self.model.substation_answers(attempt, Outcome.FAILED)
-            self.all_answers_are_heard(late=False)
+            self.all_responses_are_delivered(late=False)
             self.time_passes(0.5, polled=True)
 
     @precondition(lambda self: self._charging())
@@ -311,7 +311,7 @@ class TroubledGrid(AnyGrid):
             for attempt in self._charging():
                 if attempt.dispatch.queued is queued:
                     self.model.substation_answers(attempt, Outcome.REJECTED)
-                    self.model.hear(attempt)
+                    self.model.deliver(attempt)
             self.all_requests_arrive()
 
     @rule(index=INDEX, foreign=st.integers(1, 4))
@@ -330,14 +330,14 @@ class TroubledGrid(AnyGrid):
         self.model.kill(substation)
         if noticed:
             self.polls_are_missed(index, 2)
-            self.all_answers_are_heard(late=late)
+            self.all_responses_are_delivered(late=late)
 
     @rule(index=INDEX, late=st.booleans())
     def a_substation_freezes_and_wakes(self, index: int, late: bool) -> None:
         self.polls_are_missed(index, 2)
         for attempt in self._substation(index).charging[:]:
             self.model.substation_answers(attempt, Outcome.CHARGED)
-        self.all_answers_are_heard(late=late)
+        self.all_responses_are_delivered(late=late)
 
     @rule(index=INDEX)
     def a_substation_starts(self, index: int) -> None:

@@ -273,9 +273,9 @@ def test_a_substation_that_answers_full_for_ten_minutes_is_never_ejected() -> No
 def test_a_gauge_older_than_three_intervals_makes_a_substation_unhealthy_never_empty() -> None:
     grid = Grid(4)
     grid.pass_time(1.5)
-    assert grid.substation("a").is_well(grid.now)
+    assert grid.substation("a").is_available(grid.now)
     grid.pass_time(0.1)
-    assert not grid.substation("a").is_well(grid.now)
+    assert not grid.substation("a").is_available(grid.now)
     assert grid.substation("a").ineligible_reason(grid.now) == "gauge is 1.6 s old"
     assert grid.where(grid.arrive()) is None
 
@@ -375,7 +375,7 @@ def test_a_substation_is_asked_again_at_once_after_its_first_miss() -> None:
 
 
 def test_a_frozen_substation_is_ejected_within_three_seconds_at_the_defaults() -> None:
-    health_check = HealthCheck(longest_pause_s=10)
+    health_check = HealthCheck(max_pause_s=10)
     last_good_poll_to_next = health_check.interval_s * 1.1
     poll_timeout = 0.8
     assert last_good_poll_to_next + health_check.misses * (poll_timeout + 0.05) < 3
@@ -458,20 +458,20 @@ def test_a_substation_says_in_words_why_it_takes_no_vehicle() -> None:
     assert (substation.ineligible_reason(grid.now), substation.reason) == (None, None)
     grid.poll("a", load=2)
     assert substation.ineligible_reason(grid.now) == "full (2 of 2)"
-    assert substation.what_is_wrong(grid.now) is None
+    assert substation.unavailable_reason(grid.now) is None
     grid.pass_time(1.5)
     assert substation.ineligible_reason(grid.now) == "full (2 of 2)"
     grid.pass_time(0.06)
     assert (
         substation.ineligible_reason(grid.now)
-        == substation.what_is_wrong(grid.now)
+        == substation.unavailable_reason(grid.now)
         == "gauge is 1.6 s old"
     )
     grid.poll("a", draining=True)
     assert substation.ineligible_reason(grid.now) == "draining: the substation says so"
     substation.eject("the connection was refused")
     assert substation.ineligible_reason(grid.now) == "down: the connection was refused"
-    assert substation.what_is_wrong(grid.now) == "the connection was refused"
+    assert substation.unavailable_reason(grid.now) == "the connection was refused"
     other.drain()
     assert other.ineligible_reason(grid.now) == "draining: the substation says so"
     other.leaving = True
@@ -528,14 +528,14 @@ def test_one_that_failed_its_vehicles_again_after_it_was_back_is_not_probed_out_
 
 def test_one_that_charged_a_vehicle_takes_such_a_charge() -> None:
     grid = Grid(1)
-    grid.substation("a").takes_none = "405 Method Not Allowed"
+    grid.substation("a").unusable_reason = "405 Method Not Allowed"
     grid.complete(grid.arrive())
-    assert grid.substation("a").takes_none is None
+    assert grid.substation("a").unusable_reason is None
 
 
 def test_of_a_substation_that_was_not_polled_yet_only_its_name_is_known() -> None:
     new = Substation("a", "http://a:5002", balancers=1, health_check=HealthCheck())
     assert (new.name, new.address, new.order, new.read_at) == ("a", "http://a:5002", 0, -inf)
     assert (new.accepts, new.leaving, new.drained) == (False, False, False)
-    assert (new.warning, new.takes_none, new.energy, new.reading) == (None, None, None, None)
+    assert (new.warning, new.unusable_reason, new.energy, new.reading) == (None, None, None, None)
     assert (new.load, new.capacity) == (0, 0)
