@@ -18,7 +18,7 @@ from grid_common.http.url import HttpUrl, in_url
 from grid_common.logs import Log
 from grid_common.names import choose_family, listens, resolve
 from load_balancer.discovery import Directory
-from load_balancer.peer_loads import REPORT_PAUSE_S
+from load_balancer.routing.peer_loads import REPORT_PAUSE_S
 from load_balancer.routing.pool import Pool
 from load_balancer.settings import Settings
 

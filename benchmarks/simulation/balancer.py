@@ -11,10 +11,10 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from benchmarks.simulation.substation import Call, Response, SimulatedSubstation
-from load_balancer.peer_loads import REPORT_PAUSE_S
 from load_balancer.routing import wait
 from load_balancer.routing.attempt_end import end_attempt
 from load_balancer.routing.outcome import Outcome
+from load_balancer.routing.peer_loads import REPORT_PAUSE_S
 from load_balancer.routing.policy import Policy
 from load_balancer.routing.poll_schedule import MIN_PAUSE_S, PollSchedule
 from load_balancer.routing.pool import Pool, QueueFull
