@@ -1,10 +1,10 @@
 """The assertions on this balancer's results in a benchmark. Pure."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 
 from benchmarks.comparison.figures import Figures
 from benchmarks.comparison.results import Results, SceneResult
+from benchmarks.harness.findings import Finding
 
 OURS = "ours"
 # "No worse than a contender": within the random variation between runs of one contender.
@@ -28,16 +28,6 @@ _NEVER: Sequence[tuple[str, Callable[[Figures], int]]] = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One assertion, and whether it holds."""
-
-    words: str
-    kept: bool
-    evidence: str
-    is_timed: bool = False  # depends on times, which vary on a busy machine
-
-
 def findings(results: Results) -> list[Finding]:
     """Check this balancer; empty if it did not take part."""
     scenes = [scene for scene in results.scenes if OURS in scene.runs]
@@ -59,7 +49,7 @@ def is_flawed(figures: Figures) -> bool:
 def _none(scenes: list[SceneResult], what: str, count: Callable[[Figures], int]) -> Finding:
     found = {scene.name: count(scene.runs[OURS].figures) for scene in scenes}
     some = ", ".join(f"{number} in {name}" for name, number in found.items() if number)
-    return Finding(f"every scene: {what}", not some, some or "0")
+    return Finding(f"every scene: {what}", some or "0", not some)
 
 
 def _no_slower(scene: SceneResult) -> Finding:
@@ -72,8 +62,8 @@ def _no_slower(scene: SceneResult) -> Finding:
     )
     return Finding(
         f"{scene.name}: mean time to charge no worse than any contender's (by {SAME:.0%})",
-        not faster and ours.charged_all,
         f"{ours.ratio:.3f} against {against}",
+        not faster and ours.charged_all,
         is_timed=True,
     )
 
@@ -89,8 +79,8 @@ def _near_the_limit(scene: SceneResult) -> Finding:
     ratio = scene.runs[OURS].figures.ratio
     return Finding(
         f"{scene.name}: mean time to charge within {NEAR_THE_LIMIT:.0%} of the all-knowing chooser",
-        ratio <= 1 + NEAR_THE_LIMIT,
         f"{ratio:.3f}",
+        ratio <= 1 + NEAR_THE_LIMIT,
         is_timed=True,
     )
 
@@ -103,7 +93,7 @@ def _of_haproxy(scene: SceneResult) -> Finding:
     against = f"{share:.3f} of {better}" if better else "none that charged all"
     return Finding(
         f"{scene.name}: mean time to charge at most {OF_HAPROXY:g} of the better HAProxy's",
-        share <= OF_HAPROXY and ours.charged_all,
         against,
+        share <= OF_HAPROXY and ours.charged_all,
         is_timed=True,
     )

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import machine
 from benchmarks.comparison.assertions import is_flawed
 from benchmarks.comparison.contenders import OURS, Contender
 from benchmarks.comparison.figures import Figures, figures, occupancies
@@ -16,6 +15,7 @@ from benchmarks.comparison.options import Options
 from benchmarks.comparison.results import ContenderRun, Entrant, Results, SceneResult
 from benchmarks.comparison.scenes import Scene
 from benchmarks.comparison.testbed import GridUnderTest, Run
+from benchmarks.harness import machine
 from load_tester.progress import Progress
 
 # Interval at which the substations' loads are recorded for the charts, seconds.
@@ -68,10 +68,10 @@ class Benchmark:
             why = contender.missing()
             if why is None:
                 self._contenders.append(contender)
-                self._say(f"{contender.name}: {contender.version()}")
+                self._console.print(f"{contender.name}: {contender.version()}")
             else:
                 self._skipped[contender.name] = why
-                self._say(f"{contender.name}: skipped, {why}")
+                self._console.print(f"{contender.name}: skipped, {why}")
         if not self._contenders:
             raise RuntimeError("none of the contenders is installed, so nothing can be measured")
         if not self._scenes:
@@ -80,7 +80,7 @@ class Benchmark:
             )
 
     def _play_all(self, scene: Scene, folder: Path) -> SceneResult:
-        self._say(f"\n{scene.name}: {scene.story}")
+        self._console.print(f"\n{scene.name}: {scene.story}")
         return SceneResult(
             scene.name,
             scene.story,
@@ -105,14 +105,16 @@ class Benchmark:
             is_kept = contender is OURS and is_flawed(best.figures)
             if is_kept or _others_share(best) <= QUIET or self._time_is_up():
                 break
-            self._say(
+            self._console.print(
                 f"        {contender.name}: once more, for {_reported_of_others(best.figures)}"
             )
             again = self._play_once(scene, contender, folder)
             is_kept = contender is OURS and is_flawed(again.figures)
             best = again if is_kept else min(best, again, key=_others_share)
         self._done += 1
-        self._say(f"[{self._done:>2}/{self._total}] {contender.name:<26} {_reported(best.figures)}")
+        self._console.print(
+            f"[{self._done:>2}/{self._total}] {contender.name:<26} {_reported(best.figures)}"
+        )
         return best
 
     def _time_is_up(self) -> bool:
@@ -149,9 +151,6 @@ class Benchmark:
                 if self._console.is_terminal:
                     progress.finish()
         return ContenderRun(figures(scene, run), list(_loads(scene, run)))
-
-    def _say(self, text: str) -> None:
-        self._console.print(text, markup=False, soft_wrap=True)
 
 
 def _others_share(run: ContenderRun) -> float:

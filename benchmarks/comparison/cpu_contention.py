@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Collection
 from pathlib import Path
 
-from benchmarks.machine import cores
+from benchmarks.harness.machine import cores
 
 _PROC = Path("/proc")
 # Columns of /proc/stat: user, nice, system, irq, softirq and steal count as work.

@@ -6,7 +6,7 @@ from itertools import groupby
 
 from benchmarks.comparison.figures import Figures
 from benchmarks.comparison.results import ContenderRun, Results, SceneResult
-from benchmarks.svg import box, svg, text
+from benchmarks.harness.svg import box, svg, text
 
 _SUBSTATION_STYLES = 4
 

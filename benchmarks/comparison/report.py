@@ -5,7 +5,9 @@ from collections.abc import Callable, Iterator, Sequence
 from benchmarks.comparison.assertions import findings
 from benchmarks.comparison.figures import Figures
 from benchmarks.comparison.results import ContenderRun, Results, SceneResult
-from benchmarks.tables import table
+from benchmarks.harness import machine
+from benchmarks.harness.findings import finding_table
+from benchmarks.harness.tables import Figure, by_row, table
 
 _INTRODUCTION = """\
 # Side by side
@@ -33,7 +35,7 @@ _LEGEND = """\
 - bypass vehicles: vehicles that bypass the balancer and found their substation full
 """
 
-_Column = tuple[str, Callable[[Figures], str]]
+_Column = Figure[Figures]
 _COLUMNS: Sequence[_Column] = (
     ("lost", lambda one: str(one.lost)),
     ("while free", lambda one: str(one.refused_while_free)),
@@ -60,7 +62,8 @@ def write(results: Results) -> str:
             _INTRODUCTION,
             *_circumstances(results),
             *overview(results),
-            *_verdict(results),
+            "## What must hold for this balancer\n",
+            *finding_table("", findings(results)),
             "## How to read the tables\n",
             _LEGEND,
             *_scenes(results),
@@ -85,11 +88,8 @@ def overview(results: Results) -> Iterator[str]:
 
 
 def _circumstances(results: Results) -> Iterator[str]:
-    machine = results.machine
     yield (
-        f"{machine['processor']}, {machine['cores']} cores, {machine['memory']}; "
-        f"{machine['system']}; Python {machine['python']}. "
-        f"{'A quick run' if results.quick else 'A full run'}, "
+        f"{machine.sentence(results.machine)} {'A quick run' if results.quick else 'A full run'}, "
         f"{results.took_s / 60:.1f} minutes, seed {results.seed}.\n"
     )
     yield from table(
@@ -101,12 +101,6 @@ def _circumstances(results: Results) -> Iterator[str]:
         yield f"Others used at most {most:.0%} of the machine's processors during a run.\n"
     for name, why in results.skipped.items():
         yield f"Skipped: {name}, because {why}.\n"
-
-
-def _verdict(results: Results) -> Iterator[str]:
-    yield "## What must hold for this balancer\n"
-    rows = [(one.words, one.evidence, "yes" if one.kept else "**NO**") for one in findings(results)]
-    yield from table(("", "is", "holds"), rows)
 
 
 def _scenes(results: Results) -> Iterator[str]:
@@ -121,14 +115,8 @@ def _scenes(results: Results) -> Iterator[str]:
         ]
         if any(one.bypass_vehicles for one in figures.values()):
             columns.append(_BYPASS_VEHICLES)
-        yield from table(
-            ("", *(heading for heading, _ in columns)),
-            [
-                (entrant.name, *(show(figures[entrant.key]) for _, show in columns))
-                for entrant in results.entrants
-                if entrant.key in figures
-            ],
-        )
+        entrants = [one for one in results.entrants if one.key in figures]
+        yield from by_row("", columns, [(one.name, figures[one.key]) for one in entrants])
 
 
 def _in_minutes(scene: SceneResult) -> Sequence[_Column]:

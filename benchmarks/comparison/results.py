@@ -1,16 +1,10 @@
 """The results of a benchmark, and their file, from which everything else is derived."""
 
-import json
-import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from pydantic import TypeAdapter, ValidationError
-
 from benchmarks.comparison.figures import Figures
-
-# Lists of numbers, which `json` indents one per line: they are easier to compare on one line.
-_NUMBERS = re.compile(r"\[\s*((?:(?:\d+|null),?\s*)+)\]")
+from benchmarks.harness import results
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +63,7 @@ class Results:
 
     def save(self, file: Path) -> None:
         """Write everything as JSON."""
-        text = json.dumps(_rounded(asdict(self)), indent=1)
-        file.write_text(f"{_NUMBERS.sub(_join, text)}\n", encoding="utf-8")
-
-
-class ResultsError(ValueError):
-    """A results file cannot be read; the message names it and the fault."""
+        results.save(file, _rounded(asdict(self)))
 
 
 def load(file: Path) -> Results:
@@ -83,20 +72,7 @@ def load(file: Path) -> Results:
     Raises:
         ResultsError: it does not exist, or is something else.
     """
-    try:
-        return TypeAdapter(Results).validate_json(file.read_bytes())
-    except OSError as error:
-        raise ResultsError(f"{file}: {error.strerror}; run `make bench` to write it") from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise ResultsError(
-            f"{file}: {where}: {first['msg']}; run `make bench` to write it again"
-        ) from None
-
-
-def _join(numbers: re.Match[str]) -> str:
-    return f"[{' '.join(numbers[1].split())}]"
+    return results.load(Results, file, written_by="make bench")
 
 
 def _rounded(value: object) -> object:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-from benchmarks.svg import box, svg, text
+from benchmarks.harness.svg import box, svg, text
 from substation_service.charging import Charging
 from substation_service.substation import Demand, Outcome, Sharing, Substation
 

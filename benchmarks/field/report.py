@@ -5,7 +5,7 @@ from statistics import fmean, quantiles
 
 from benchmarks.field.replay import charge_all, energies, two_plugs
 from benchmarks.field.sessions import RecordedSession
-from benchmarks.tables import table
+from benchmarks.harness.tables import table
 from substation_service.substation import Demand, Sharing, Substation
 
 _PERCENTILES = (5, 10, 25, 50, 75, 90, 95)

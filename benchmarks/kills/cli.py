@@ -7,11 +7,12 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import interruption
+from benchmarks.harness import command
+from benchmarks.harness.results import save, write_whole
 from benchmarks.kills import evidence, report
 from benchmarks.kills.options import Options, parse
 from benchmarks.kills.run import Results, Run
-from benchmarks.kills.segments import Segment, Segments, agrees, next_segment, write_whole
+from benchmarks.kills.segments import Segment, Segments, agrees, next_segment
 
 # After this many failed segments the run ends; the next run continues.
 _MAX_FAILURES = 3
@@ -20,40 +21,29 @@ _MAX_FAILURES = 3
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run it; the exit status is 1 if anything is lost, charged twice or different."""
     options = parse(arguments)
-    console = Console(highlight=False, soft_wrap=True)
-    interruption.raise_on_signal()
+    return command.run(lambda console: _run_all(options, console))
+
+
+def _run_all(options: Options, console: Console) -> int:
     try:
         segments = Segments(options.out and options.out / "kills.part.json")
     except (OSError, ValueError) as error:
-        console.print(f"error: {options.out}/kills.part.json: {error}", markup=False)
+        console.print(f"error: {options.out}/kills.part.json: {error}")
         return 2
     if segments.done:
-        console.print(f"continuing after {len(segments.done)} segments", markup=False)
-    try:
-        failures = _run_all(options, segments, console)
-    except KeyboardInterrupt:
-        console.print(interruption.WORDS)
-        return interruption.STATUS
-    if next_segment(segments.done, options) is None:
-        _finish(options, segments, console)
-    return 1 if failures else 0
-
-
-def _run_all(options: Options, segments: Segments, console: Console) -> int:
-    """Run the remaining segments; return how many failed."""
+        console.print(f"continuing after {len(segments.done)} segments")
     failures = 0
-    while failures < _MAX_FAILURES:
-        segment = next_segment(segments.done, options)
-        if segment is None:
-            break
-        console.print(f"{segment.ledger}, seed {segment.seed}: {segment.kills} kills", markup=False)
+    while failures < _MAX_FAILURES and (segment := next_segment(segments.done, options)):
+        console.print(f"{segment.ledger}, seed {segment.seed}: {segment.kills} kills")
         document = _run(segment, options, console)
         segments.add(document)
         if not agrees(document):
             failures += 1
             if options.out is None:
                 break  # a single segment is not called one of many
-    return failures
+    if next_segment(segments.done, options) is None:
+        _finish(options, segments, console)
+    return 1 if failures else 0
 
 
 def _run(segment: Segment, options: Options, console: Console) -> dict[str, object]:
@@ -66,7 +56,7 @@ def _run(segment: Segment, options: Options, console: Console) -> dict[str, obje
         shutil.rmtree(folder, ignore_errors=True)
         raise
     document = report.document(results)
-    console.print(report.sentence(document), markup=False)
+    console.print(report.sentence(document))
     if results.troubles:
         _print_troubles(results, folder, console)
     else:
@@ -76,18 +66,18 @@ def _run(segment: Segment, options: Options, console: Console) -> dict[str, obje
 
 def _print_troubles(results: Results, folder: Path, console: Console) -> None:
     for line in report.trouble_lines(results.troubles):
-        console.print(line, markup=False)
+        console.print(line)
     for line in evidence.log_lines(folder, list(results.reckoning.sessions)):
-        console.print(line, markup=False)
-    console.print(f"logs, ledger, journals and all responses: {folder}", markup=False)
+        console.print(line)
+    console.print(f"logs, ledger, journals and all responses: {folder}")
 
 
 def _finish(options: Options, segments: Segments, console: Console) -> None:
     runs = report.summed(segments.done)
     for one in runs["ledgers"].values():
-        console.print(report.sentence(one), markup=False)
+        console.print(report.sentence(one))
     if options.out is not None:
-        write_whole(options.out / "kills.json", report.as_json(runs))
+        save(options.out / "kills.json", runs)
         write_whole(options.out / "kills.md", report.page(runs))
         segments.finish()
-        console.print(f"written to {options.out}/kills.md and kills.json", markup=False)
+        console.print(f"written to {options.out}/kills.md and kills.json")

@@ -2,20 +2,16 @@
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks import out
-from load_tester.option_values import number
+from benchmarks.harness.options import Command
+from load_tester.option_values import count, number
 from local_stack.postgresql import find_programs
-from local_stack.process import ROOT
 
-RESULTS = ROOT / "benchmarks" / "results"
 LEDGERS = ("sqlite", "postgresql")
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(argparse.Namespace):
     """The parsed options.
 
     Attributes:
@@ -32,35 +28,34 @@ class Options:
     segment: int
     seed: int
     rate: float
-    ledgers: tuple[str, ...]
+    ledgers: Sequence[str]
     tell: bool
     out: Path | None
 
 
 def parse(arguments: Sequence[str] | None) -> Options:
     """Parse the command line; an error ends the program with a message."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.kills",
-        description="Kill gateway, balancer, substations and database under load, at random and at "
-        "critical moments; freeze them and cut their links. Then compare the responses to vehicles "
-        "with the ledger and with every meter.",
+    parser = Command(
+        "kills",
+        "Kill gateway, balancer, substations and database under load, at random and at critical "
+        "moments; freeze them and cut their links. Then compare the responses to vehicles with "
+        "the ledger and with every meter.",
     )
     parser.add_argument(
         "--kills",
-        type=number("a number of kills", least=1, most=100_000),
-        default=30.0,
-        help="number of parts to kill with each ledger (default: 30); a thousand take about an "
-        "hour",
+        type=count("a number of kills", most=100_000),
+        default=30,
+        help="number of parts to kill with each ledger (default: %(default)s); a thousand take "
+        "about an hour",
     )
     parser.add_argument(
         "--segment",
-        type=number("a number of kills", least=1, most=100_000),
-        default=100.0,
-        help="start again with a new grid and the next seed after this many kills (default: 100)",
+        type=count("a number of kills", most=100_000),
+        default=100,
+        help="start again with a new grid and the next seed after this many kills "
+        "(default: %(default)s)",
     )
-    parser.add_argument(
-        "--seed", type=int, default=1, help="seed of the faults and vehicles (default: 1)"
-    )
+    parser.add_seed("the faults and vehicles")
     parser.add_argument(
         "--rate",
         type=number("a rate", over=0, most=100),
@@ -71,27 +66,20 @@ def parse(arguments: Sequence[str] | None) -> Options:
         "--ledger",
         choices=LEDGERS,
         action="append",
+        dest="ledgers",
         help="kind of the gateway's ledger; can be given twice (default: sqlite, and postgresql "
         "if it is installed)",
     )
     parser.add_argument("--tell", action="store_true", help="print each fault")
-    parser.add_argument(
-        "--out",
-        type=Path,
-        help="directory of the report, and meanwhile of the finished segments, from which an "
-        "interrupted run continues (default: nothing is written)",
+    parser.add_out(
+        "the report, and meanwhile of the finished segments, from which an interrupted run "
+        "continues (default: nothing is written)"
     )
-    options = parser.parse_args(arguments)
-    there = find_programs() is not None
-    ledgers = options.ledger or (LEDGERS if there else LEDGERS[:1])
-    if "postgresql" in ledgers and not there:
+    options = parser.parse_args(arguments, Options())
+    is_installed = find_programs() is not None
+    options.ledgers = options.ledgers or (LEDGERS if is_installed else LEDGERS[:1])
+    if "postgresql" in options.ledgers and not is_installed:
         parser.error("--ledger postgresql: PostgreSQL is not installed")
-    return Options(
-        round(options.kills),
-        round(options.segment),
-        options.seed,
-        options.rate,
-        tuple(dict.fromkeys(ledgers)),
-        options.tell,
-        out.made(parser, options.out),
-    )
+    options.ledgers = list(dict.fromkeys(options.ledgers))
+    options.out = parser.made(options.out)
+    return options

@@ -1,14 +1,14 @@
 """The report: of a segment, and of all of them, as a page and as JSON. Pure."""
 
-import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
+from benchmarks.harness.tables import Figure, by_column, table
 from benchmarks.kills.run import Results
 from benchmarks.kills.segments import agrees
 from benchmarks.kills.testbed import LEASE_KWH
-from benchmarks.tables import table
 
 _MAX_SHOWN = 20
 _SUMMED = (
@@ -111,15 +111,10 @@ def _sum(ledger: str, segments: Sequence[Document]) -> dict[str, Any]:
     }
 
 
-def as_json(runs: Document) -> str:
-    """Return the checked-in file, which a test compares."""
-    return json.dumps(runs, indent=2) + "\n"
-
-
 def page(runs: Document) -> str:
     """Return the page."""
-    ledgers = list(runs["ledgers"].values())
-    machine = ledgers[0]["machine"]
+    ledgers = _named(runs)
+    machine = next(iter(ledgers.values()))["machine"]
     parts = [
         "# Kills\n",
         "Written by `make kills-long`. Parts of a grid under load are killed with SIGKILL and "
@@ -137,7 +132,7 @@ def page(runs: Document) -> str:
         "that differ by half a Wh count as different.\n",
         "## Segments\n",
         "Each segment has its own grid, ledger and seed.\n",
-        *(line for one in ledgers for line in _segments(one)),
+        *(line for name, one in ledgers.items() for line in _segments(name, one)),
     ]
     if runs["failed"]:
         parts += _failed(runs["failed"])
@@ -146,64 +141,67 @@ def page(runs: Document) -> str:
 
 def figures(runs: Document) -> str:
     """Return the table of docs/reliability.md."""
-    ledgers = list(runs["ledgers"].values())
-    rows = [
-        [name, *(form.format(**one) for one in ledgers)]
-        for name, form in (
-            ("parts killed", "{kills:,}"),
+    ledgers = _named(runs)
+    bound_kwh = next(iter(ledgers.values()))["excess_bound_kwh"]
+    rows = _rows(
+        ("parts killed", "{kills:,}"),
+        ("vehicles", "{vehicles:,}"),
+        ("charged", "{charged:,}"),
+        ("stopped by their callers", "{stopped:,}"),
+        ("lost", "{lost:,}"),
+        ("charged twice", "{charged_twice:,}"),
+        ("meters, ledger or responses differ", "{unequal:,}"),
+        ("other unexpected responses", "{strange:,}"),
+        ("excess at a disconnected or frozen substation, vehicles", "{excess_sessions:,}"),
+        (f"largest excess, kWh (a lease delivers {bound_kwh:g})", "{excess_most_kwh:.3f}"),
+        ("longest time from first request to end, s", "{longest_s:.1f}"),
+    )
+    return "\n".join(by_column("ledger", rows, ledgers)).strip()
+
+
+def _totals(ledgers: Mapping[str, Document]) -> Iterator[str]:
+    faults = sorted({name for one in ledgers.values() for name in one["faults"]})
+    rows: list[Figure[Document]] = [
+        *_rows(("parts killed", "{kills:,}")),
+        *((f"of these faults: {name}", partial(_count, name)) for name in faults),
+        *_rows(
             ("vehicles", "{vehicles:,}"),
             ("charged", "{charged:,}"),
             ("stopped by their callers", "{stopped:,}"),
-            ("lost", "{lost:,}"),
-            ("charged twice", "{charged_twice:,}"),
-            ("meters, ledger or responses differ", "{unequal:,}"),
-            ("other unexpected responses", "{strange:,}"),
-            ("excess at a disconnected or frozen substation, vehicles", "{excess_sessions:,}"),
-            ("largest excess, kWh (a lease delivers {:g})", "{excess_most_kwh:.3f}"),
-            ("longest time from first request to end, s", "{longest_s:.1f}"),
-        )
-    ]
-    rows[-2][0] = rows[-2][0].format(ledgers[0]["excess_bound_kwh"])
-    return "\n".join(table(["ledger", *(_NAMES[one["ledger"]] for one in ledgers)], rows)).strip()
-
-
-def _totals(ledgers: Sequence[Document]) -> Iterator[str]:
-    faults = sorted({name for one in ledgers for name in one["faults"]})
-
-    def row(name: str, form: str, *, bold: bool = False) -> list[str]:
-        mark = "**" if bold else ""
-        return [name, *(f"{mark}{form.format(**one)}{mark}" for one in ledgers)]
-
-    rows = [
-        row("parts killed", "{kills:,}"),
-        *(
-            [f"of these faults: {name}", *(f"{one['faults'].get(name, 0):,}" for one in ledgers)]
-            for name in faults
+            ("**lost**", "**{lost:,}**"),
+            ("**charged twice**", "**{charged_twice:,}**"),
+            ("**meters, ledger or answers differ**", "**{unequal:,}**"),
+            ("**other answers that should not be**", "**{strange:,}**"),
+            ("kWh asked for by those charged", "{kwh_asked:,.3f}"),
+            ("kWh metered, those stopped included", "{kwh_metered:,.3f}"),
+            ("kWh in the ledger", "{kwh_written:,.3f}"),
+            ("vehicles with too much", "{excess_sessions:,}"),
+            ("too much, all of them, kWh", "{excess_kwh:,.3f}"),
+            ("too much, the most of one, kWh", "{excess_most_kwh:.3f}"),
+            ("what flows in a lease, kWh", "{excess_bound_kwh:.3f}"),
+            ("requests that the vehicles made", "{tries:,}"),
+            ("longest from first request to end, s", "{longest_s:.1f}"),
+            ("seconds", "{seconds:,}"),
         ),
-        row("vehicles", "{vehicles:,}"),
-        row("charged", "{charged:,}"),
-        row("stopped by their callers", "{stopped:,}"),
-        row("**lost**", "{lost:,}", bold=True),
-        row("**charged twice**", "{charged_twice:,}", bold=True),
-        row("**meters, ledger or answers differ**", "{unequal:,}", bold=True),
-        row("**other answers that should not be**", "{strange:,}", bold=True),
-        row("kWh asked for by those charged", "{kwh_asked:,.3f}"),
-        row("kWh metered, those stopped included", "{kwh_metered:,.3f}"),
-        row("kWh in the ledger", "{kwh_written:,.3f}"),
-        row("vehicles with too much", "{excess_sessions:,}"),
-        row("too much, all of them, kWh", "{excess_kwh:,.3f}"),
-        row("too much, the most of one, kWh", "{excess_most_kwh:.3f}"),
-        row("what flows in a lease, kWh", "{excess_bound_kwh:.3f}"),
-        row("requests that the vehicles made", "{tries:,}"),
-        row("longest from first request to end, s", "{longest_s:.1f}"),
-        row("seconds", "{seconds:,}"),
     ]
-    yield from table(["ledger", *(_NAMES[one["ledger"]] for one in ledgers)], rows)
+    return by_column("ledger", rows, ledgers)
 
 
-def _segments(ledger: Document) -> Iterator[str]:
+def _named(runs: Document) -> dict[str, Document]:
+    return {_NAMES[ledger]: one for ledger, one in runs["ledgers"].items()}
+
+
+def _rows(*rows: tuple[str, str]) -> list[Figure[Document]]:
+    return [(name, form.format_map) for name, form in rows]
+
+
+def _count(fault: str, one: Document) -> str:
+    return f"{one['faults'].get(fault, 0):,}"
+
+
+def _segments(name: str, ledger: Document) -> Iterator[str]:
     headings = ["began, UTC", "seed", "kills", "vehicles", "longest, s", "too much, kWh", "commit"]
-    yield f"### {_NAMES[ledger['ledger']]}\n"
+    yield f"### {name}\n"
     yield from table(
         headings,
         [

@@ -12,14 +12,14 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import commit, machine
+from benchmarks.harness import machine
+from benchmarks.harness.reckoning import FailureKind, Reckoning, reckon
+from benchmarks.harness.vehicles import Driver, Vehicle, draw
 from benchmarks.kills import evidence, moments
 from benchmarks.kills.options import Options
 from benchmarks.kills.plan import Fault, Moment, What, faults
-from benchmarks.kills.reckoning import FailureKind, Reckoning, reckon
 from benchmarks.kills.segments import Segment
 from benchmarks.kills.testbed import LEASE_KWH, GridUnderTest
-from benchmarks.kills.vehicles import Driver, Vehicle, draw
 from local_stack.process import Process, StartError
 
 _READY_WITHIN_S = 60.0
@@ -58,8 +58,8 @@ class Results:
     traced: bool = True
     broke_off: str | None = None
     reckoning: Reckoning = field(default_factory=Reckoning)
+    commit: str | None = field(default_factory=machine.commit)
     machine: dict[str, str] = field(default_factory=machine.describe)
-    commit: str | None = field(default_factory=commit.describe)
 
     @property
     def troubles(self) -> dict[str, list[str]]:
@@ -134,7 +134,7 @@ class Run:
             while results.kills < self._segment.kills:
                 fault = next(drawn)
                 if self._prints_faults:
-                    self._console.print(f"{results.kills:>5}  {fault}", markup=False)
+                    self._console.print(f"{results.kills:>5}  {fault}")
                 line = {"time": datetime.now(UTC).isoformat(), "event": str(fault)}
                 print(json.dumps(line), file=log, flush=True)
                 self._play(testbed, fault, results)
@@ -228,5 +228,4 @@ class Run:
         self._console.print(
             f"{results.kills} of {self._segment.kills} killed; {ended} of {len(self._vehicles)} "
             "vehicles have their end",
-            markup=False,
         )

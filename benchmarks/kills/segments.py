@@ -1,11 +1,11 @@
 """A run in segments, each with its own grid, ledger and seed."""
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from benchmarks.harness.results import save
 from benchmarks.kills.options import Options
 
 Document = Mapping[str, Any]
@@ -43,7 +43,7 @@ class Segments:
         """Add a finished segment."""
         self.done.append(document)
         if self._file is not None:
-            write_whole(self._file, json.dumps(self.done, indent=1) + "\n")
+            save(self._file, self.done)
 
     def finish(self) -> None:
         """Delete the file: the report contains the segments."""
@@ -75,10 +75,3 @@ def next_segment(done: Sequence[Document], options: Options) -> Segment | None:
     while seed in seeds[ledger]:
         seed += 1
     return Segment(ledger, min(left, options.segment), seed)
-
-
-def write_whole(file: Path, text: str) -> None:
-    """Write a file atomically: readers find the old or the new one, never a part."""
-    part = file.with_name(f".{file.name}.{os.getpid()}")
-    part.write_text(text, encoding="utf-8")
-    part.replace(file)

@@ -7,8 +7,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self
 
+from benchmarks.harness.reckoning import Attempt
 from benchmarks.kills.plan import Way
-from benchmarks.kills.reckoning import Attempt
 from local_stack.fault_proxy import FaultProxy
 from local_stack.grid import DEFAULT_POINTS, Grid, Ports
 from local_stack.postgresql import PostgreSQL, find_programs

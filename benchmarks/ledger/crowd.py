@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from benchmarks.harness import meter
 from benchmarks.ledger import databases
-from benchmarks.overhead import meter
 from local_stack.grid import Grid, Ports
 from local_stack.process import Process
 

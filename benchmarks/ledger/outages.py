@@ -15,8 +15,8 @@ from typing import Any
 
 import requests
 
-from benchmarks.kills.reckoning import Attempt, Reckoning, reckon
-from benchmarks.kills.vehicles import Driver, Manner, Vehicle
+from benchmarks.harness.reckoning import Attempt, Reckoning, reckon
+from benchmarks.harness.vehicles import Driver, Manner, Vehicle
 from benchmarks.ledger import databases
 from local_stack.grid import Grid, Ports
 from local_stack.postgresql import PostgreSQL

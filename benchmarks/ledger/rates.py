@@ -7,10 +7,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.harness import throughput
+from benchmarks.harness.throughput import Hops, Rush, median_round
 from benchmarks.ledger import databases
-from benchmarks.overhead import throughput
-from benchmarks.overhead.results import Rush
-from benchmarks.overhead.topologies import Hops
 from local_stack.grid import Grid, Ports
 
 MEMORY = "memory"
@@ -43,7 +42,7 @@ class Rate:
 
 
 def measure(
-    kinds: Sequence[str], *, rounds: int, seconds: int, say: Callable[[str], None]
+    kinds: Sequence[str], *, rounds: int, seconds: int, say: Callable[[str], object]
 ) -> list[Rate]:
     """Measure the kinds of ledger in turn.
 
@@ -101,8 +100,7 @@ def _rate(kind: str, manner: str, found: dict[tuple[str, str], list[Rush]]) -> R
     shares = [
         one.per_s / other.per_s for one, other in zip(rushes, found[MEMORY, manner], strict=True)
     ]
-    middle = statistics.median_low([rush.per_s for rush in rushes])
-    rush = next(one for one in rushes if one.per_s == middle)
+    rush = median_round(rushes)
     return Rate(
         kind,
         manner,

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from benchmarks.tables import table
+from benchmarks.harness import machine
+from benchmarks.harness.tables import table
 
 _INTRODUCTION = """\
 # The ledger
@@ -20,15 +21,8 @@ def page(scenes: Mapping[str, Any]) -> str:
     for name, write in _PARTS.items():
         if name in scenes:
             lines += write(scenes[name]["found"])
-            lines.append(_machine(scenes[name]["machine"]))
+            lines.append(f"{machine.sentence(scenes[name]['machine'])}\n")
     return "\n".join(lines)
-
-
-def _machine(one: Mapping[str, str]) -> str:
-    return (
-        f"{one['processor']}, {one['cores']} cores, {one['memory']}; {one['system']}; Python "
-        f"{one['python']}.\n"
-    )
 
 
 def _keys(found: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:

@@ -1,9 +1,10 @@
 """The results and their file: each scene can be measured again by itself."""
 
 import json
-from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import Any
+
+from benchmarks.harness.results import save, to_json
 
 FILE = "ledger.json"
 
@@ -20,14 +21,6 @@ class Results:
 
     def add(self, scene: str, machine: dict[str, str], found: Any) -> None:
         """Replace a scene's results, and write the file."""
-        document = json.loads(json.dumps(found, default=_plain))
-        self.scenes[scene] = {"machine": machine, "found": document}
+        self.scenes[scene] = json.loads(to_json({"machine": machine, "found": found}))
         if self._file is not None:
-            text = json.dumps(dict(sorted(self.scenes.items())), indent=1)
-            self._file.write_text(f"{text}\n", encoding="utf-8")
-
-
-def _plain(value: object) -> object:
-    if is_dataclass(value) and not isinstance(value, type):
-        return asdict(value)
-    raise TypeError(type(value).__name__)
+            save(self._file, dict(sorted(self.scenes.items())))

@@ -8,9 +8,9 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.overhead import meter
+from benchmarks.harness import meter
+from benchmarks.harness.throughput import Hops
 from benchmarks.overhead.results import Held, Times
-from benchmarks.overhead.topologies import Hops
 from load_tester.latency import percentile
 from local_stack.process import ROOT, Process
 from local_stack.scrape import scrape

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from benchmarks.overhead import meter, throughput
+from benchmarks.harness import meter, throughput
+from benchmarks.harness.throughput import Hops
 from benchmarks.overhead.many_substations import address
 from benchmarks.overhead.results import Many
-from benchmarks.overhead.topologies import Hops
 from local_stack.grid import Ports
 from local_stack.process import ROOT, Process, service
 
@@ -100,11 +100,6 @@ def per_core(row: Many) -> float:
     What the polls leave of the processor, over what a charge takes without them.
     """
     return (1 - row.idle_cpu) / (row.cpu_s - row.idle_cpu / row.per_s)
-
-
-def median(rounds: Sequence[Many]) -> Many:
-    """Return the round with the median rate; of an even number the lower one in the middle."""
-    return sorted(rounds, key=lambda row: row.per_s)[(len(rounds) - 1) // 2]
 
 
 def kb_for_each(rows: Sequence[Many], policy: str) -> float:

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator
 
+from benchmarks.harness import machine
+from benchmarks.harness.tables import table
+from benchmarks.harness.throughput import Rush
 from benchmarks.overhead.choice import CHOOSERS, LIMITS_US
 from benchmarks.overhead.many import AT_A_TIME, kb_for_each, per_core
-from benchmarks.overhead.results import Results, Rush, TopologyResult
-from benchmarks.tables import table
+from benchmarks.overhead.results import Results, TopologyResult
 from load_balancer.routing.policies import DEFAULT_POLICY
 
 _INTRODUCTION = """\
@@ -24,13 +26,8 @@ def write(results: Results) -> str:
 
 
 def _circumstances(results: Results) -> Iterator[str]:
-    machine = results.machine
     versions = ", ".join(f"{name}: {version}" for name, version in results.versions.items())
-    yield (
-        f"{machine['processor']}, {machine['cores']} cores, {machine['memory']}; "
-        f"{machine['system']}; Python {machine['python']}. {versions}. "
-        f"{results.took_s / 60:.1f} minutes.\n"
-    )
+    yield (f"{machine.sentence(results.machine)} {versions}. {results.took_s / 60:.1f} minutes.\n")
     for name, why in results.skipped.items():
         yield f"Skipped: {name}, because {why}.\n"
 

@@ -1,22 +1,10 @@
 """The results of a measurement, and their file, from which the report is derived."""
 
-import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import TypeAdapter
-
-
-@dataclass(frozen=True, slots=True)
-class Rush:
-    """Charges of no length, sent as fast as they are answered."""
-
-    at_a_time: int
-    per_s: float
-    p50_s: float
-    p99_s: float
-    cpu_s: dict[str, float]  # CPU time per charge, by part
-    machine_busy: float  # share of all CPUs in use, by any program
+from benchmarks.harness import results
+from benchmarks.harness.throughput import Rush
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +75,9 @@ class Results:
 
     def save(self, file: Path) -> None:
         """Write everything as JSON."""
-        file.write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")
+        results.save(file, self)
 
 
 def load(file: Path) -> Results:
     """Read the file that `Results.save` wrote."""
-    return TypeAdapter(Results).validate_json(file.read_bytes())
+    return results.load(Results, file, written_by="make bench-cost")

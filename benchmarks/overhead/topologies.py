@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks.comparison.contenders import CONTENDERS, OURS, Contender, Place, PlacedSubstation
-from benchmarks.processes import HasPid
+from benchmarks.harness.throughput import Hops
 from benchmarks.simulation.demand import POINT_POWER_KW
 from local_stack.grid import Ports
 from local_stack.process import Process, service
@@ -44,33 +44,6 @@ WHOLE_SIMPLE = Topology(
     "whole-simple", "gateway, the simple way, substation", _SIMPLE, with_gateway=True
 )
 TOPOLOGIES = (SUBSTATION, BALANCER, HAPROXY, WHOLE, WHOLE_HAPROXY, WHOLE_SIMPLE)
-
-
-@dataclass(frozen=True, slots=True)
-class Hops:
-    """The processes of a running topology."""
-
-    gateway: Process | None
-    balancer: Process | None
-    substations: Sequence[Process]
-    database: HasPid | None = None
-
-    @property
-    def url(self) -> str:
-        """URL to which charges are sent."""
-        return (self.gateway or self.balancer or self.substations[0]).url
-
-    @property
-    def parts(self) -> dict[str, list[HasPid]]:
-        """The processes by hop, starting on the caller's side, and the ledger's server."""
-        named: dict[str, list[HasPid | None]] = {
-            "gateway": [self.gateway],
-            "balancer": [self.balancer],
-            "substation": [*self.substations],
-            "database": [self.database],
-        }
-        running = {name: [one for one in some if one] for name, some in named.items()}
-        return {name: some for name, some in running.items() if some}
 
 
 @contextmanager

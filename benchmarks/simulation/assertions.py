@@ -1,9 +1,8 @@
 """The assertions on the balancer's default policy in the simulation, with their limits."""
 
 from collections.abc import Callable, Mapping
-from math import isfinite
-from typing import NamedTuple
 
+from benchmarks.harness.findings import Assertion
 from benchmarks.simulation.contenders import ALL_KNOWING
 from benchmarks.simulation.figures import Figures
 from benchmarks.simulation.scenes import SCENES, STALE, STALE_IN_STEP, STALE_THREE, UNEQUAL
@@ -11,19 +10,6 @@ from load_balancer.routing.policies import DEFAULT_POLICY
 
 OURS = DEFAULT_POLICY
 Results = Mapping[str, Mapping[str, Figures]]  # by scene, then by contender
-
-
-class Assertion(NamedTuple):
-    """A figure and its maximum."""
-
-    words: str
-    limit: float
-    figure: Callable[[Results], float]
-
-    def is_kept(self, results: Results) -> bool:
-        """Return whether the figure is within its limit."""
-        figure = self.figure(results)
-        return isfinite(figure) and figure <= self.limit
 
 
 def _gap(scene: str) -> Callable[[Results], float]:
@@ -46,7 +32,7 @@ def _idle(results: Results) -> float:
     return max(results[scene][OURS].worst_idle_s for scene in scenes)
 
 
-ASSERTIONS = (
+ASSERTIONS: tuple[Assertion[Results], ...] = (
     Assertion("stale gauge: mean gap, vehicles", 1.7, _gap(STALE.name)),
     Assertion("stale gauge, three balancers: mean gap, vehicles", 1.7, _gap(STALE_THREE.name)),
     Assertion("stale gauge, three in step: mean gap, vehicles", 1.7, _gap(STALE_IN_STEP.name)),

@@ -3,12 +3,12 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from math import isfinite
 
+from benchmarks.harness.tables import table
 from benchmarks.simulation.assertions import ASSERTIONS, OURS, Results
 from benchmarks.simulation.contenders import ALL_KNOWING, CONTENDERS
 from benchmarks.simulation.figures import Figures
 from benchmarks.simulation.scenes import SCENES, Scene
 from benchmarks.simulation.world import World
-from benchmarks.tables import table
 
 _INTRODUCTION = """\
 # Routing, simulated

@@ -5,36 +5,30 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import interruption
+from benchmarks.harness import command
 from benchmarks.soak import picture, report
-from benchmarks.soak.options import parse
+from benchmarks.soak.options import Options, parse
 from benchmarks.soak.results import Results, findings
 from benchmarks.soak.run import Soak
-from local_stack.process import StartError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run it; the exit status is 1 if an assertion fails."""
     options = parse(arguments)
-    console = Console(highlight=False)
-    interruption.raise_on_signal()
-    try:
-        results = Soak(options, console).run()
-    except KeyboardInterrupt:
-        console.print(interruption.WORDS)
-        return interruption.STATUS
-    except (StartError, RuntimeError) as error:
-        console.print(f"error: {error}", markup=False, soft_wrap=True)
-        return 1
+    return command.run(lambda console: _soak(options, console))
+
+
+def _soak(options: Options, console: Console) -> int:
+    results = Soak(options, console).run()
     console.print()
     every = list(findings(results))
     for one in every:
         word = {True: "holds", False: "DOES NOT HOLD", None: "not judged"}[one.kept]
-        console.print(f"{word}: {one.words}: {one.evidence}", markup=False, soft_wrap=True)
+        console.print(f"{word}: {one.words}: {one.evidence}")
     if options.out is not None:
         write(results, options.out)
-        console.print(f"written to {options.out}", markup=False)
-    return int(any(one.kept is False for one in every))
+        console.print(f"written to {options.out}")
+    return any(one.kept is False for one in every)
 
 
 def write(results: Results, folder: Path) -> None:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import psutil
 
-from benchmarks.processes import family
+from benchmarks.harness.meter import family
 from local_stack.process import Process
 
 _EVERY_S = 2.0

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
+from benchmarks.harness.svg import box, svg, text
 from benchmarks.soak.meter import Life
 from benchmarks.soak.results import Results
-from benchmarks.svg import box, svg, text
 
 _LEFT, _WIDTH, _HEIGHT, _GAP, _TOP = 190, 680, 56, 18, 58
 _MIB = 1 << 20

@@ -4,9 +4,10 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
+from benchmarks.harness.findings import finding_table
+from benchmarks.harness.tables import table
 from benchmarks.soak.plan import HOLD_S
 from benchmarks.soak.results import BIN_S, MAX_FILES_LEFT, Results, findings, format_growth
-from benchmarks.tables import table
 
 PICTURE = "images/soak-memory.svg"
 
@@ -41,7 +42,7 @@ def write(results: Results) -> str:
         [
             _INTRODUCTION,
             *_circumstances(results),
-            *_verdict(results),
+            *finding_table("must hold", findings(results)),
             f"![Memory of each part over time]({PICTURE})\n",
             "## Parts\n",
             *_parts(results),
@@ -63,12 +64,6 @@ def _circumstances(results: Results) -> Iterator[str]:
         f"{machine['processor']}, {machine['cores']} cores; {machine['system']}; "
         f"Python {machine['python']}.\n"
     )
-
-
-def _verdict(results: Results) -> Iterator[str]:
-    reported = {True: "yes", False: "**NO**", None: "-"}
-    rows = [(one.words, one.evidence, reported[one.kept]) for one in findings(results)]
-    yield from table(("must hold", "is", "holds"), rows)
 
 
 def _parts(results: Results) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from benchmarks.harness.findings import Finding
 from benchmarks.soak.meter import Life, Sample
 from benchmarks.soak.reconciliation import Injected, Reconciliation
 from benchmarks.soak.slope import Slope, binned, theil_sen
@@ -70,15 +71,6 @@ class Results:
         """Return the growth of a part's memory in the second half, bytes per second."""
         points = binned([(one.at_s, float(one.memory)) for one in self.second_half(part)], BIN_S)
         return theil_sen(points) if len(points) >= 3 else None
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """An assertion, and whether it holds; None: the run was too short to tell."""
-
-    words: str
-    evidence: str
-    kept: bool | None
 
 
 def findings(results: Results) -> Iterator[Finding]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import machine
+from benchmarks.harness import machine
 from benchmarks.soak.meter import Meter, Sample
 from benchmarks.soak.options import Options
 from benchmarks.soak.plan import plan
@@ -161,7 +161,7 @@ class Soak:
 
     def _print_progress(self, text: str) -> None:
         minutes, seconds = divmod(max(0, int(self._now())), 60)
-        self._console.print(f"{minutes:02}:{seconds:02}  {text}", markup=False, soft_wrap=True)
+        self._console.print(f"{minutes:02}:{seconds:02}  {text}")
 
 
 def _last_line(vehicles: Process) -> str:

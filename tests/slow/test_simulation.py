@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.harness.findings import Assertion
 from benchmarks.simulation import __main__ as command
 from benchmarks.simulation import report
-from benchmarks.simulation.assertions import ASSERTIONS, OURS, Assertion, Results
+from benchmarks.simulation.assertions import ASSERTIONS, OURS, Results
 from benchmarks.simulation.contenders import ALL_KNOWING, CONTENDERS
 from benchmarks.simulation.scenes import SCENES, STALE, STALE_IN_STEP, STALE_THREE, UNEQUAL, Scene
 from benchmarks.simulation.world import World
@@ -64,7 +65,7 @@ def test_check_shows_how_the_report_differs(
 
 
 @pytest.mark.parametrize("assertion", ASSERTIONS, ids=lambda assertion: assertion.words)
-def test_what_must_hold_holds(assertion: Assertion, results: Results) -> None:
+def test_what_must_hold_holds(assertion: Assertion[Results], results: Results) -> None:
     assert assertion.is_kept(results), (
         f"{assertion.figure(results):.3f} is over {assertion.limit:g}"
     )

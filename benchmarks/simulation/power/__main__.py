@@ -36,7 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
             print(f"{done} of {of} runs, {time.monotonic() - began:.0f} s", file=sys.stderr)
 
     results = Results.load(RUNS) if options.report else play_all(options.jobs, tell)
-    missed = [bar for bar in BARS if not bar.is_reached(results)]
+    missed = [bar for bar in BARS if not bar.is_kept(results)]
     for bar in missed:
         print(f"missed: {bar.words}: {bar.figure(results):.4f}, limit {bar.limit:g}")
     if options.check:

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 from statistics import fmean
-from typing import NamedTuple
 
+from benchmarks.harness.findings import Assertion
 from benchmarks.simulation.power.contenders import HAPROXY_LIMITS, LEAST_LOADED, OURS
 from benchmarks.simulation.power.figures import PowerFigures
 from benchmarks.simulation.power.runs import Results
@@ -21,20 +21,6 @@ from benchmarks.simulation.power.scenes import (
 from benchmarks.simulation.scenes import Scene
 
 _HAPROXY = HAPROXY_LIMITS.name
-
-
-class Bar(NamedTuple):
-    """A figure and its limit: a maximum, or a minimum if `at_least`."""
-
-    words: str
-    limit: float
-    figure: Callable[[Results], float]
-    at_least: bool = False
-
-    def is_reached(self, results: Results) -> bool:
-        """Return whether the figure is within its limit."""
-        figure = self.figure(results)
-        return figure >= self.limit if self.at_least else figure <= self.limit
 
 
 def mean_min(results: Results, scene: Scene, contender: str) -> float:
@@ -78,22 +64,26 @@ def _worst_of_all(measure: Callable[[PowerFigures], float]) -> Callable[[Results
     )
 
 
-BARS = (
-    Bar("unlike substations, 80%: mean time / least-loaded", 0.42, _over(UNLIKE_80, LEAST_LOADED)),
-    Bar("unlike substations, 95%: mean time / least-loaded", 0.37, _over(UNLIKE_95, LEAST_LOADED)),
-    Bar(
+BARS: tuple[Assertion[Results], ...] = (
+    Assertion(
+        "unlike substations, 80%: mean time / least-loaded", 0.42, _over(UNLIKE_80, LEAST_LOADED)
+    ),
+    Assertion(
+        "unlike substations, 95%: mean time / least-loaded", 0.37, _over(UNLIKE_95, LEAST_LOADED)
+    ),
+    Assertion(
         "unlike substations, 80%: mean time / HAProxy's rule, limits",
         0.56,
         _over(UNLIKE_80, _HAPROXY),
     ),
-    Bar(
+    Assertion(
         "unlike substations, 95%: mean time / HAProxy's rule, limits",
         0.42,
         _over(UNLIKE_95, _HAPROXY),
     ),
-    Bar("unlike substations, 80%: mean time / lower bound", 1.06, _over_bound(UNLIKE_80)),
-    Bar("unlike substations, 95%: mean time / lower bound", 1.10, _over_bound(UNLIKE_95)),
-    Bar(
+    Assertion("unlike substations, 80%: mean time / lower bound", 1.06, _over_bound(UNLIKE_80)),
+    Assertion("unlike substations, 95%: mean time / lower bound", 1.10, _over_bound(UNLIKE_95)),
+    Assertion(
         "unlike substations: vehicles an hour / least-loaded",
         1.40,
         lambda results: (
@@ -101,31 +91,35 @@ BARS = (
         ),
         at_least=True,
     ),
-    Bar(
+    Assertion(
         "equal substations with a limit, 95%: mean time / least-loaded",
         0.95,
         _over(EQUAL_95, LEAST_LOADED),
     ),
-    Bar(
+    Assertion(
         "equal substations without a limit: mean time / least-loaded",
         1,
         _over(UNLIMITED_95, LEAST_LOADED),
     ),
-    Bar("unlike substations, 80%: mean error of the predicted time, %", 1, _error(UNLIKE_80)),
-    Bar("unlike substations, 95%: mean error of the predicted time, %", 1.5, _error(UNLIKE_95)),
-    Bar("equal substations with a limit, 95%: mean error, %", 10, _error(EQUAL_95)),
-    Bar(
+    Assertion("unlike substations, 80%: mean error of the predicted time, %", 1, _error(UNLIKE_80)),
+    Assertion(
+        "unlike substations, 95%: mean error of the predicted time, %", 1.5, _error(UNLIKE_95)
+    ),
+    Assertion("equal substations with a limit, 95%: mean error, %", 10, _error(EQUAL_95)),
+    Assertion(
         "foreign load: mean time, stale / fresh gauges",
         1.10,
         lambda results: mean_min(results, STALE, OURS) / mean_min(results, FRESH, OURS),
     ),
-    Bar("misreports: mean time / least-loaded", 0.40, _over(MISREPORTS, LEAST_LOADED)),
-    Bar(
+    Assertion("misreports: mean time / least-loaded", 0.40, _over(MISREPORTS, LEAST_LOADED)),
+    Assertion(
         "unlike substations, 95%: longest wait, minutes",
         35,
         _worst(UNLIKE_95, lambda one: one.longest_wait_min),
     ),
-    Bar("every scene: power over a limit, kW", 0, _worst_of_all(lambda one: one.over_limit_kw)),
-    Bar("every scene: vehicles lost", 0, _worst_of_all(lambda one: one.lost)),
-    Bar("every scene: vehicles refused", 0, _worst_of_all(lambda one: one.refused)),
+    Assertion(
+        "every scene: power over a limit, kW", 0, _worst_of_all(lambda one: one.over_limit_kw)
+    ),
+    Assertion("every scene: vehicles lost", 0, _worst_of_all(lambda one: one.lost)),
+    Assertion("every scene: vehicles refused", 0, _worst_of_all(lambda one: one.refused)),
 )

@@ -7,6 +7,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from benchmarks.harness import results
 from benchmarks.simulation.power.bound import bound_min
 from benchmarks.simulation.power.contenders import CONTENDERS, HAPROXY_LIMITS, LEAST_LOADED, OURS
 from benchmarks.simulation.power.figures import PowerFigures, rounded
@@ -43,15 +44,7 @@ class Results(NamedTuple):
 
     def save(self, path: Path) -> None:
         """Write them as JSON, one line per run, so that differences are readable."""
-        document = {
-            "figures": {
-                scene: {name: [list(one) for one in runs] for name, runs in contenders.items()}
-                for scene, contenders in self.figures.items()
-            },
-            "bounds_min": self.bounds_min,
-        }
-        text = json.dumps(document, indent=1)
-        path.write_text(_one_line_each(text) + "\n", encoding="utf-8")
+        results.save(path, self._asdict())
 
     @classmethod
     def load(cls, path: Path) -> "Results":
@@ -112,17 +105,3 @@ def play_all(processes: int, reported: Callable[[int, int], object]) -> Results:
 
 def _bound_min(scene: str, seed: int) -> float:
     return rounded(bound_min(next(one for one in SCENES if one.name == scene), seed))
-
-
-def _one_line_each(text: str) -> str:
-    """Join the numbers of each innermost list into one line."""
-    parts = text.split("[")
-    joined = [parts[0]]
-    for part in parts[1:]:
-        numbers, bracket, rest = part.partition("]")
-        joined.append(
-            f"{', '.join(numbers.replace(',', ' ').split())}{bracket}{rest}"
-            if numbers.strip()
-            else part
-        )
-    return "[".join(joined)

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from benchmarks.kills.options import RESULTS
+from benchmarks.harness.options import RESULTS
 from benchmarks.kills.report import figures
 from local_stack.process import ROOT
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from benchmarks.harness.reckoning import Attempt, FailureKind, Reckoning, reckon
+from benchmarks.harness.vehicles import Manner, Vehicle
 from benchmarks.kills.plan import Fault, Moment, What, faults
-from benchmarks.kills.reckoning import Attempt, FailureKind, Reckoning, reckon
-from benchmarks.kills.vehicles import Manner, Vehicle
 
 PARTS = ["gateway", "balancer", "substation1", "substation2"]
 

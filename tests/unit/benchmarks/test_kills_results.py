@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from benchmarks.harness.options import RESULTS
 from benchmarks.kills import report
-from benchmarks.kills.options import LEDGERS, RESULTS
+from benchmarks.kills.options import LEDGERS
 from benchmarks.kills.plan import Moment
 from local_stack.process import ROOT
 

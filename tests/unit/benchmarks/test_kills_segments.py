@@ -4,13 +4,14 @@ import json
 from pathlib import Path
 from typing import Any
 
+from benchmarks.harness.reckoning import Reckoning
+from benchmarks.harness.results import to_json
 from benchmarks.kills import evidence, report
 from benchmarks.kills.options import Options
-from benchmarks.kills.reckoning import Reckoning
 from benchmarks.kills.run import Results
 from benchmarks.kills.segments import Segment, Segments, agrees, next_segment
 
-OPTIONS = Options(250, 100, 5, 6.0, ("sqlite", "postgresql"), tell=False, out=None)
+OPTIONS = Options(kills=250, segment=100, seed=5, ledgers=("sqlite", "postgresql"))
 
 
 def done(ledger: str, seed: int, kills: int = 100, **changes: Any) -> dict[str, Any]:
@@ -79,7 +80,7 @@ def test_the_report_adds_up_what_agrees_and_lists_the_rest() -> None:
     assert (sqlite["longest_s"], sqlite["kwh_metered"]) == (6.0, 0.4)
     assert [one["seed"] for one in sqlite["segments"]] == [5, 6]
     assert [one["seed"] for one in runs["failed"]] == [7]
-    page = report.page(json.loads(report.as_json(runs)))
+    page = report.page(json.loads(to_json(runs)))
     assert "unequal: vehicle 9, session s9: 1 kWh wanted, 2 metered" in page
     assert "| parts killed " in page
     assert "abc1234" in page

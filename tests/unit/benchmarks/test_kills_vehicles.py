@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
-from benchmarks.kills.vehicles import Driver, Manner, Vehicle
+from benchmarks.harness.vehicles import Driver, Manner, Vehicle
 
 Answer = tuple[int, dict[str, str], dict[str, Any]]
 CHARGED = {"status": "charged", "session_id": "s2", "energy_kwh": 5.0}

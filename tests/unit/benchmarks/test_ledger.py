@@ -5,23 +5,26 @@ from typing import Any
 
 import pytest
 
-from benchmarks.ledger import cli, crowd, databases, outages, rates, report
+from benchmarks.harness.options import RESULTS
+from benchmarks.ledger import crowd, databases, outages, rates, report
+from benchmarks.ledger.options import parse
 from benchmarks.ledger.results import FILE, Results
+from benchmarks.ledger.scenes import SCENES
 
 
 @pytest.fixture(scope="module")
 def scenes() -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((cli.RESULTS / FILE).read_text(encoding="utf-8"))
+    found: dict[str, Any] = json.loads((RESULTS / FILE).read_text(encoding="utf-8"))
     return {name: one["found"] for name, one in found.items()}
 
 
 def test_the_checked_in_report_is_what_its_results_say() -> None:
-    page = (cli.RESULTS / "ledger.md").read_text(encoding="utf-8")
-    assert page == report.page(Results(cli.RESULTS).scenes)
+    page = (RESULTS / "ledger.md").read_text(encoding="utf-8")
+    assert page == report.page(Results(RESULTS).scenes)
 
 
 def test_the_report_has_every_scene(scenes: dict[str, Any]) -> None:
-    assert scenes.keys() == cli.SCENES.keys()
+    assert scenes.keys() == SCENES.keys()
 
 
 def test_an_outage_of_30_s_loses_nothing(scenes: dict[str, Any]) -> None:
@@ -90,5 +93,5 @@ _BEFORE_KB = {"gateway": 28.0, "balancer": 30.1, "substation": 20.5}
 
 def test_a_scene_that_is_not_known_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
-        cli.parse(["storms"])
+        parse(["storms"])
     assert "storms is not a scene; it takes" in capsys.readouterr().err

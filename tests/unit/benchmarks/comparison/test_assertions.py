@@ -2,9 +2,10 @@ from collections.abc import Mapping
 
 import pytest
 
-from benchmarks.comparison.assertions import Finding, findings, is_flawed
+from benchmarks.comparison.assertions import findings, is_flawed
 from benchmarks.comparison.figures import Figures
 from benchmarks.comparison.limit import Limit
+from benchmarks.harness.findings import Finding
 from tests.unit.benchmarks.comparison.builders import make_figures, make_results
 
 

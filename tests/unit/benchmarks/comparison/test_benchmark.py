@@ -104,7 +104,7 @@ def test_without_any_contender_there_is_nothing_to_measure(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     monkeypatch.setattr(type(SIMPLE), "missing", lambda _self: "it is not installed")
-    monkeypatch.setattr("benchmarks.comparison.cli._interrupt_cleanly", lambda: None)
+    monkeypatch.setattr("benchmarks.harness.command.raise_on_signal", lambda: None)
     assert main(["--rivals", "simple", "--out", str(tmp_path)]) == 1
     assert "error: none of the contenders is installed" in capsys.readouterr().out
     assert list(tmp_path.iterdir()) == []

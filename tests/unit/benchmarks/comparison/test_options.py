@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.comparison.options import RESULTS, parse
+from benchmarks.comparison.options import parse
+from benchmarks.harness.options import RESULTS
 
 
 def test_a_whole_run_writes_to_the_results_and_a_part_of_one_does_not(tmp_path: Path) -> None:
@@ -27,4 +28,4 @@ def test_what_is_not_known_is_named_with_what_is(capsys: pytest.CaptureFixture[s
     with pytest.raises(SystemExit):
         parse(["--rivals", "ours,traefik"])
     message = capsys.readouterr().err
-    assert "--rivals: traefik is not one of ours, haproxy, haproxy-limits, nginx" in message
+    assert "--rivals: 'traefik' is not one of ours, haproxy, haproxy-limits, nginx" in message

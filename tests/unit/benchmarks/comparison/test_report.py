@@ -7,8 +7,9 @@ from benchmarks.comparison import picture, report
 from benchmarks.comparison.assertions import findings
 from benchmarks.comparison.cli import RESULTS_FILE, drawn_from
 from benchmarks.comparison.limit import Limit
-from benchmarks.comparison.options import RESULTS
-from benchmarks.comparison.results import ResultsError, load
+from benchmarks.comparison.results import load
+from benchmarks.harness.options import RESULTS
+from benchmarks.harness.results import ResultsError
 from tests.unit.benchmarks.comparison.builders import make_figures, make_results
 
 SOME = make_results(

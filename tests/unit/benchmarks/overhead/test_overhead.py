@@ -7,9 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import interruption
+from benchmarks.harness import command
+from benchmarks.harness.options import RESULTS
+from benchmarks.harness.throughput import median_round
 from benchmarks.overhead import choice, cli, report
-from benchmarks.overhead.many import kb_for_each, measure, median, per_core
+from benchmarks.overhead.many import kb_for_each, measure, per_core
+from benchmarks.overhead.measurement import Measurement
 from benchmarks.overhead.results import ChoiceCost, Many, load
 from load_balancer.routing.policies import DEFAULT_POLICY
 
@@ -20,22 +23,22 @@ def test_too_few_open_files_are_reported_before_anything_is_measured(
     def measure(*_: object) -> None:
         pytest.fail("it measured")
 
-    monkeypatch.setattr(interruption, "raise_on_signal", lambda: None)
+    monkeypatch.setattr(command, "raise_on_signal", lambda: None)
     monkeypatch.setattr(resource, "getrlimit", lambda _which: (1024, 4096))
-    monkeypatch.setattr(cli._Measurement, "_rush_all", measure)
-    monkeypatch.setattr(cli._Measurement, "_hold_all", measure)
+    monkeypatch.setattr(Measurement, "_rush_all", measure)
+    monkeypatch.setattr(Measurement, "_hold_all", measure)
     assert cli.main(["--quick", "--ways", "substation"]) == 1
     assert "error: 20000 open files are needed and 4096 allowed" in capsys.readouterr().out
 
 
 def test_the_checked_in_report_is_what_its_results_say() -> None:
-    results = load(cli.RESULTS / "overhead.json")
-    assert (cli.RESULTS / "overhead.md").read_text(encoding="utf-8") == report.write(results)
+    results = load(RESULTS / "overhead.json")
+    assert (RESULTS / "overhead.md").read_text(encoding="utf-8") == report.write(results)
 
 
 def test_the_checked_in_results_are_as_they_would_be_kept(tmp_path: Path) -> None:
-    load(cli.RESULTS / "overhead.json").save(tmp_path / "overhead.json")
-    assert (tmp_path / "overhead.json").read_text() == (cli.RESULTS / "overhead.json").read_text()
+    load(RESULTS / "overhead.json").save(tmp_path / "overhead.json")
+    assert (tmp_path / "overhead.json").read_text() == (RESULTS / "overhead.json").read_text()
 
 
 @pytest.mark.parametrize(
@@ -45,7 +48,7 @@ def test_the_checked_in_results_are_as_they_would_be_kept(tmp_path: Path) -> Non
 def test_the_checked_in_rates_with_many_substations_stay_near_those_with_three(
     policy: str, least_of_300: float, least_of_3000: float
 ) -> None:
-    measured = load(cli.RESULTS / "overhead.json").many
+    measured = load(RESULTS / "overhead.json").many
     rows = {row.substations: row for row in measured if row.policy == policy}
     assert rows[300].per_s >= least_of_300 * rows[3].per_s
     assert rows[3_000].per_s >= least_of_3000 * rows[3].per_s
@@ -65,7 +68,7 @@ def test_many_substations_are_shown_beside_the_fewest() -> None:
     ]
     assert kb_for_each(rows, "least-loaded") == 20
     assert kb_for_each(rows, "earliest-finish") == 0
-    reported = report.write(replace(load(cli.RESULTS / "overhead.json"), many=rows))
+    reported = report.write(replace(load(RESULTS / "overhead.json"), many=rows))
     assert re.search(r"least-loaded +\| +1,003 \| +2,100 \| +70%", reported)
     assert "least-loaded: 20.0 KB for each substation." in reported
 
@@ -77,7 +80,7 @@ def test_a_balancer_with_a_processor_of_its_own_is_slowed_by_its_polls() -> None
 
 def test_of_several_rounds_the_median_counts() -> None:
     rounds = [many("least-loaded", 3, per_s, 40_000_000) for per_s in (2900, 3000, 1200)]
-    assert median(rounds) is rounds[0]
+    assert median_round(rounds) is rounds[0]
 
 
 def test_many_substations_answer_and_the_balancer_reaches_each(tmp_path: Path) -> None:
@@ -100,6 +103,6 @@ def test_a_choice_is_timed_and_one_that_costs_too_much_is_reported() -> None:
 
 
 def test_no_choice_of_the_checked_in_results_is_too_dear() -> None:
-    choices = load(cli.RESULTS / "overhead.json").choices
+    choices = load(RESULTS / "overhead.json").choices
     assert {one.substations for one in choices} >= choice.LIMITS_US.keys()
     assert not any(map(choice.is_too_dear, choices))

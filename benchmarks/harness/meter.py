@@ -1,10 +1,24 @@
 """Measures processes with their children: CPU time and memory."""
 
 from collections.abc import Iterable
+from typing import Protocol
 
 import psutil
 
-from benchmarks.processes import HasPid, family
+
+class HasPid(Protocol):
+    """A part that runs as a process."""
+
+    @property
+    def pid(self) -> int:
+        """Process id of its first process."""
+        ...
+
+
+def family(process: HasPid) -> list[psutil.Process]:
+    """Return a process and all its children."""
+    top = psutil.Process(process.pid)
+    return [top, *top.children(recursive=True)]
 
 
 def cpu_s(processes: Iterable[HasPid]) -> float:

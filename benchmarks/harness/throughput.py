@@ -4,11 +4,14 @@ import re
 import secrets
 import shutil
 import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol, TypeVar
 
-from benchmarks.overhead import meter
-from benchmarks.overhead.results import Rush
-from benchmarks.overhead.topologies import Hops
+from benchmarks.harness import meter
+from benchmarks.harness.meter import HasPid
+from local_stack.process import Process
 
 # So little energy, with such a fast clock, that a charge ends as soon as it begins.
 KWH = 0.0001
@@ -30,6 +33,58 @@ request = function()
 end
 """
 _UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0}
+
+
+@dataclass(frozen=True, slots=True)
+class Rush:
+    """Charges of no length, sent as fast as they are answered."""
+
+    at_a_time: int
+    per_s: float
+    p50_s: float
+    p99_s: float
+    cpu_s: dict[str, float]  # CPU time per charge, by part
+    machine_busy: float  # share of all CPUs in use, by any program
+
+
+@dataclass(frozen=True, slots=True)
+class Hops:
+    """The processes of a running topology."""
+
+    gateway: Process | None
+    balancer: Process | None
+    substations: Sequence[Process]
+    database: HasPid | None = None
+
+    @property
+    def url(self) -> str:
+        """URL to which charges are sent."""
+        return (self.gateway or self.balancer or self.substations[0]).url
+
+    @property
+    def parts(self) -> dict[str, list[HasPid]]:
+        """The processes by hop, starting on the caller's side, and the ledger's server."""
+        named: dict[str, list[HasPid | None]] = {
+            "gateway": [self.gateway],
+            "balancer": [self.balancer],
+            "substation": [*self.substations],
+            "database": [self.database],
+        }
+        running = {name: [one for one in some if one] for name, some in named.items()}
+        return {name: some for name, some in running.items() if some}
+
+
+class _HasRate(Protocol):
+    @property
+    def per_s(self) -> float: ...
+
+
+R = TypeVar("R", bound=_HasRate)
+
+
+def median_round(rounds: Sequence[R]) -> R:
+    """Return the round with the median rate; of an even number the lower one in the middle."""
+    return sorted(rounds, key=lambda one: one.per_s)[(len(rounds) - 1) // 2]
 
 
 def missing() -> str | None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.comparison import options as comparison
-from benchmarks.overhead import cli as overhead
+from benchmarks.overhead import options as overhead
 from benchmarks.soak import options as soak
 
 COMMANDS = pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from benchmarks.kills.vehicles import Manner, Vehicle
+from benchmarks.harness.vehicles import Manner, Vehicle
 
 WH = 0.001  # kWh: to the Wh
 # A charge on its way to a disconnected or frozen substation arrives when that is over. Seconds.

@@ -1,0 +1,1 @@
+"""What benchmarks share: command, options, running a grid, meters, results, report, pictures."""
