@@ -14,14 +14,14 @@ from load_tester.command_line import parse_options
 from load_tester.limits import Thresholds
 from load_tester.options import STDOUT, Options
 from load_tester.outputs import OutputError, reason
-from load_tester.reach import NotReached, reach
+from load_tester.readiness import GatewayUnreachable, wait_for_gateway
 from load_tester.recorder import Recorder
 from load_tester.report.files import Reports
 from load_tester.report.terminal import print_result, report_console
 from load_tester.result import Result, Setting, sum_up
 from load_tester.runner import Runner
 from load_tester.scenarios import make_plan
-from load_tester.streams import Lasting, standard_streams
+from load_tester.standard_streams import TolerantStream, standard_streams
 from load_tester.vehicle import Plan, PlanError
 
 _SPARE_FILES = 64  # descriptors for everything but vehicles
@@ -40,10 +40,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         plan = make_plan(options)
         _allow_files(plan.concurrency or len(plan.vehicles))
-        gateway = reach(options, stderr.write)
+        gateway = wait_for_gateway(options, stderr.write)
         with Reports(options, stdout) as reports:
             status, faults = _run(options, plan, gateway, reports, (stdout, stderr))
-    except (PlanError, NotReached, OutputError) as error:
+    except (PlanError, GatewayUnreachable, OutputError) as error:
         status, faults = _MISUSED, [str(error)]
     except KeyboardInterrupt:  # before the run, which handles the signal itself
         status, faults = _INTERRUPTED, ["interrupted"]
@@ -69,7 +69,7 @@ def _run(
     plan: Plan,
     gateway: Gateway,
     reports: Reports,
-    streams: tuple[Lasting, Lasting],
+    streams: tuple[TolerantStream, TolerantStream],
 ) -> tuple[int, list[str]]:
     """Run; return the exit status and the outputs that could not be written."""
     stdout, stderr = streams

@@ -19,9 +19,9 @@ from enum import StrEnum
 from typing import Any
 from urllib.parse import SplitResult
 
-from load_tester.answer import HttpResponse
+from load_tester.response import HttpResponse
 
-_MAX_ANSWER_BYTES = 1 << 20
+_MAX_RESPONSE_BYTES = 1 << 20
 _RESOLVE_AGAIN_S = 5.0
 _CONNECT_TIMEOUT_S = 10.0
 _OWN_LIMITS = {
@@ -42,7 +42,7 @@ class FailureKind(StrEnum):
     NO_TLS = "it does not use TLS"
 
 
-class NoAnswer(Exception):
+class NoResponse(Exception):
     """A request that got no response."""
 
     def __init__(self, kind: FailureKind, detail: str = "") -> None:
@@ -89,7 +89,7 @@ class Addresses:
         """Return all addresses, starting with a different one each time.
 
         Raises:
-            NoAnswer: the name does not resolve, and never did.
+            NoResponse: the name does not resolve, and never did.
         """
         if self._clock() >= self._expires:
             if self._found:
@@ -102,7 +102,7 @@ class Addresses:
             except (OSError, UnicodeError) as error:
                 if not self._found:
                     detail = f"the name {self._host} was not found ({error})"
-                    raise NoAnswer(FailureKind.UNREACHABLE, detail) from None
+                    raise NoResponse(FailureKind.UNREACHABLE, detail) from None
         turn = next(self._turn) % len(self._found)
         return self._found[turn:] + self._found[:turn]
 
@@ -119,7 +119,7 @@ class Caller:
         """Send one `POST /charge`, with a key if there is one, and wait for the response.
 
         Raises:
-            NoAnswer: none came.
+            NoResponse: none came.
         """
         connection = self._connection or self._gateway.connect()
         self._connection = None
@@ -128,7 +128,7 @@ class Caller:
             with _failures():
                 # One piece, so that head and body share a packet.
                 connection.sendall(self._gateway.head(len(body), key, self._keep_alive) + body)
-                answer, ended = _read_answer(connection)
+                answer, ended = _read_response(connection)
             last = ended or not self._keep_alive
         finally:
             if last:
@@ -145,13 +145,13 @@ class Caller:
             self._connection = None
 
 
-def _read_answer(connection: socket.socket) -> tuple[HttpResponse, bool]:
+def _read_response(connection: socket.socket) -> tuple[HttpResponse, bool]:
     """Read a response; return it, and whether the connection ends with it."""
     response = http.client.HTTPResponse(connection, method="POST")
     try:
         response.begin()
-        content = response.read(_MAX_ANSWER_BYTES)
-        if len(content) == _MAX_ANSWER_BYTES:
+        content = response.read(_MAX_RESPONSE_BYTES)
+        if len(content) == _MAX_RESPONSE_BYTES:
             raise http.client.HTTPException("too long")
         if response.length:  # shorter than declared
             raise http.client.IncompleteRead(content, response.length)
@@ -205,15 +205,15 @@ class Gateway:
         """Open a connection.
 
         Raises:
-            NoAnswer: it was not accepted.
+            NoResponse: it was not accepted.
         """
-        fault: NoAnswer | None = None
+        fault: NoResponse | None = None
         for family, address in self.addresses.in_turn():
             try:
                 return self._connect(family, address)
-            except NoAnswer as error:
+            except NoResponse as error:
                 fault = error
-        raise fault or NoAnswer(FailureKind.UNREACHABLE)
+        raise fault or NoResponse(FailureKind.UNREACHABLE)
 
     def _connect(self, family: socket.AddressFamily, address: tuple[Any, ...]) -> socket.socket:
         with _failures():  # also for the socket itself: there may be no descriptor left
@@ -224,7 +224,7 @@ class Gateway:
                 try:
                     connection.connect(address)
                 except TimeoutError:  # a stopped container refuses nothing
-                    raise NoAnswer(FailureKind.UNREACHABLE, "no connection in time") from None
+                    raise NoResponse(FailureKind.UNREACHABLE, "no connection in time") from None
                 connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 if self._tls is not None:
                     connection = self._tls.wrap_socket(connection, server_hostname=self._host)
@@ -242,26 +242,26 @@ def _plain(seconds: float) -> str:
 
 @contextmanager
 def _failures() -> Iterator[None]:
-    """Turn the many kinds of failures into NoAnswer."""
+    """Turn the many kinds of failures into NoResponse."""
     try:
         yield
     except ConnectionRefusedError:
-        raise NoAnswer(FailureKind.REFUSED) from None
+        raise NoResponse(FailureKind.REFUSED) from None
     except ssl.SSLCertVerificationError as error:
-        raise NoAnswer(FailureKind.UNTRUSTED, error.verify_message) from None
+        raise NoResponse(FailureKind.UNTRUSTED, error.verify_message) from None
     except (ssl.SSLEOFError, ssl.SSLZeroReturnError):
-        raise NoAnswer(FailureKind.RESET) from None
+        raise NoResponse(FailureKind.RESET) from None
     except ssl.SSLError as error:
         if error.reason in _OTHER_PROTOCOL:
-            raise NoAnswer(FailureKind.NO_TLS) from None
+            raise NoResponse(FailureKind.NO_TLS) from None
         reason = (error.reason or "failed").replace("_", " ").lower()
-        raise NoAnswer(FailureKind.UNREACHABLE, f"TLS: {reason}") from None
+        raise NoResponse(FailureKind.UNREACHABLE, f"TLS: {reason}") from None
     except (ConnectionError, http.client.IncompleteRead):  # includes RemoteDisconnected
-        raise NoAnswer(FailureKind.RESET) from None
+        raise NoResponse(FailureKind.RESET) from None
     except TimeoutError:
-        raise NoAnswer(FailureKind.TIMEOUT) from None
+        raise NoResponse(FailureKind.TIMEOUT) from None
     except (http.client.HTTPException, ValueError) as error:
-        raise NoAnswer(FailureKind.GARBLED, str(error) or type(error).__name__) from None
+        raise NoResponse(FailureKind.GARBLED, str(error) or type(error).__name__) from None
     except OSError as error:
         reason = _OWN_LIMITS.get(error.errno or 0) or error.strerror or type(error).__name__
-        raise NoAnswer(FailureKind.UNREACHABLE, reason) from None
+        raise NoResponse(FailureKind.UNREACHABLE, reason) from None

@@ -7,9 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from load_tester.cells import plain_number
 from load_tester.demand import FITTED, Demand, FixedDemand
-from load_tester.quoting import quoted
+from load_tester.text import plain_number, quoted
 
 MAX_VEHICLES = 1_000_000
 _GROUPS = re.compile(r"[+-]?\d{1,3}(_\d{3})+(\.\d*)?", re.ASCII)

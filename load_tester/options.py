@@ -19,7 +19,12 @@ from load_tester.option_values import (
     read_urls,
 )
 from load_tester.trace import ARRIVAL_COLUMNS, ENERGY_COLUMNS
-from load_tester.traits import BATTERY_COLUMNS, POWER_COLUMNS, SOC_COLUMNS, TraitColumns
+from load_tester.trace_properties import (
+    BATTERY_COLUMNS,
+    POWER_COLUMNS,
+    SOC_COLUMNS,
+    PropertyColumns,
+)
 
 SCENARIOS = {
     "steady": "one rate; the default without a scenario",
@@ -273,6 +278,6 @@ class Options:
     )
 
     @property
-    def traits(self) -> TraitColumns:
+    def property_columns(self) -> PropertyColumns:
         """The columns of a trace with properties of vehicles."""
-        return TraitColumns(self.power_column, self.battery_column, self.soc_column)
+        return PropertyColumns(self.power_column, self.battery_column, self.soc_column)

@@ -6,7 +6,7 @@ from typing import Any
 
 import requests
 
-from load_tester.answer import json_object
+from load_tester.response import json_object
 
 _MAX_PAGE_BYTES = 16 << 20
 _PART_BYTES = 1 << 16

@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from rich.console import Console
 
 from load_tester.client import Gateway
-from load_tester.follow import Follower
 from load_tester.latency import Spread
 from load_tester.limits import Breaking, ServiceWatch, Thresholds
 from load_tester.monitor import Monitor
@@ -24,6 +23,7 @@ from load_tester.reconciliation.findings import Reconciliation
 from load_tester.reconciliation.ledger import LedgerRecords
 from load_tester.result import Cost, Recording
 from load_tester.runner import Behaviour, Runner
+from load_tester.session_follower import SessionFollower
 from load_tester.vehicle import Outcome, Plan
 
 
@@ -58,7 +58,9 @@ class Recorder:
             clock=time.perf_counter,
             rng=random.Random(options.seed),  # noqa: S311 - jitter, not security
             watch=self._service.observe if plan.stages else lambda _: False,
-            follow=Follower(options.url, options.api_key).follow if options.respond_async else None,
+            follow=SessionFollower(options.url, options.api_key).follow
+            if options.respond_async
+            else None,
         )
         self._watch = Monitor(
             options.url,

@@ -69,14 +69,14 @@ def plan_replay(
         f"{len(planned):,} sessions of {trace.name} ({_period(sessions)}), "
         f"{_speed(speed)} times as fast"
     )
-    columns = [trace.arrival_column, trace.energy_column, *trace.trait_columns]
+    columns = [trace.arrival_column, trace.energy_column, *trace.property_columns]
     notes.append(f"read the columns {', '.join(columns[:-1])} and {columns[-1]}")
     return Plan("replay", summary, planned, tuple(notes))
 
 
 def _point_share(session: TraceSession) -> float:
     """Return how much longer than at full power it occupies a point of the default grid."""
-    most_kw = session.traits.max_power_kw
+    most_kw = session.properties.max_power_kw
     return 1.0 if most_kw is None else max(1.0, _DEFAULT_POINT_KW / most_kw)
 
 

@@ -14,8 +14,8 @@ import gevent
 from gevent.event import Event
 from gevent.pool import Group
 
-from load_tester.answer import HttpResponse, apply_answer, retry_after
-from load_tester.client import Caller, FailureKind, Gateway, NoAnswer
+from load_tester.client import Caller, FailureKind, Gateway, NoResponse
+from load_tester.response import HttpResponse, apply_response, retry_after
 from load_tester.vehicle import Charge, Outcome, Plan, Vehicle
 
 _BATCH = 64  # vehicles started in a row before others get to run
@@ -164,7 +164,7 @@ class Runner:
             with gevent.Timeout(self.behaviour.timeout):
                 answer = caller.charge(body, charge.key)
                 self._take(charge, answer)
-        except NoAnswer as error:
+        except NoResponse as error:
             charge.outcome, charge.reason = Outcome.FAILED, str(error)
             charge.unanswered += error.sent
             passing = error.passing
@@ -190,7 +190,7 @@ class Runner:
         return pause
 
     def _take(self, charge: Charge, answer: HttpResponse) -> None:
-        apply_answer(charge, answer)
+        apply_response(charge, answer)
         if charge.keys and (charge.replayed or charge.outcome in _BEGAN):
             charge.unanswered = 0  # this is the result of the previous tries
         if self.follow is not None and charge.outcome is Outcome.ACCEPTED:

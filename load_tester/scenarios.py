@@ -146,10 +146,10 @@ def _plan_replay(_: _Draw, options: Options) -> Plan:
         options.trace,
         arrival_column=options.arrival_column,
         energy_column=options.energy_column,
-        columns=options.traits,
+        columns=options.property_columns,
     )
     if options.mix == "none":
-        trace = trace.without_traits()
+        trace = trace.without_properties()
     return plan_replay(
         trace, vehicles=options.vehicles, speed=options.speed, duration=options.duration
     )

@@ -9,9 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from load_tester.cells import CellReader, are_compact_dates
-from load_tester.quoting import listed, quoted
-from load_tester.traits import NO_COLUMNS, NO_TRAITS, TraitColumns, TraitReader, Traits
+from load_tester.text import listed, quoted
+from load_tester.trace_properties import (
+    NO_COLUMNS,
+    NO_PROPERTIES,
+    Properties,
+    PropertyColumns,
+    PropertyReader,
+)
+from load_tester.trace_values import CellReader, are_compact_dates
 from load_tester.vehicle import Need, PlanError
 
 # Recognized in this order, in any spelling; the end of a name is the unit of an energy.
@@ -30,13 +36,13 @@ class TraceSession(NamedTuple):
 
     arrival: float
     kwh: float
-    traits: Traits = NO_TRAITS
+    properties: Properties = NO_PROPERTIES
 
     @property
     def need(self) -> Need:
         """What its vehicle asks for, rounded to the Wh, and its properties."""
         kwh = round(self.kwh, 3) or 0.001
-        return Need(kwh, *self.traits.that_fit(kwh))
+        return Need(kwh, *self.properties.that_fit(kwh))
 
 
 class _Row(NamedTuple):
@@ -61,13 +67,13 @@ class Trace:
     sessions: tuple[TraceSession, ...]
     arrival_column: str
     energy_column: str
-    trait_columns: tuple[str, ...] = ()
+    property_columns: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
-    def without_traits(self) -> "Trace":
+    def without_properties(self) -> "Trace":
         """Return the same sessions with only their energies."""
-        sessions = tuple(session._replace(traits=NO_TRAITS) for session in self.sessions)
-        return dataclasses.replace(self, sessions=sessions, trait_columns=())
+        sessions = tuple(session._replace(properties=NO_PROPERTIES) for session in self.sessions)
+        return dataclasses.replace(self, sessions=sessions, property_columns=())
 
 
 def read_trace(
@@ -75,7 +81,7 @@ def read_trace(
     *,
     arrival_column: str | None = None,
     energy_column: str | None = None,
-    columns: TraitColumns = NO_COLUMNS,
+    columns: PropertyColumns = NO_COLUMNS,
 ) -> Trace:
     """Read a CSV file with one session per row.
 
@@ -94,7 +100,7 @@ def read_trace(
     arrival_at = _find_column(path, names, arrival_column, ARRIVAL_COLUMNS, "arrival")
     energy_at = _find_column(path, names, energy_column, ENERGY_COLUMNS, "energy")
     try:
-        traits = TraitReader(names, columns, separator, [row.cells for row in rows])
+        properties = PropertyReader(names, columns, separator, [row.cells for row in rows])
     except LookupError as error:
         raise TraceError(
             f"{error.args[0]}: {path} has no such column, only {listed(names)}"
@@ -109,7 +115,7 @@ def read_trace(
             _check_width(row, len(names), max(arrival_at, energy_at))
             arrival = reader.moment(row.cells[arrival_at], compact=compact)
             kwh = reader.kwh(row.cells[energy_at], unit)
-            sessions.append(TraceSession(arrival, kwh, traits.read(row.cells, kwh)))
+            sessions.append(TraceSession(arrival, kwh, properties.read(row.cells, kwh)))
         except ValueError as error:
             faults.append(f"{row.place}: {error}")
     if not sessions:
@@ -120,8 +126,8 @@ def read_trace(
         tuple(sorted(sessions, key=lambda session: session.arrival)),
         names[arrival_at],
         names[energy_at],
-        traits.columns,
-        (*_notes(rows, faults, reader.comma), *traits.notes()),
+        properties.columns,
+        (*_notes(rows, faults, reader.comma), *properties.notes()),
     )
 
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
-from load_tester.answer import reported_energies
 from load_tester.pages import PageMissing
+from load_tester.response import reported_energies
 
 _MAX_PAGES = 10_000
 _NOT_THERE = (400, 404, 405, 501)

@@ -1,15 +1,14 @@
 """Compares the gateway's session ledger with the responses, and the meters with the ledger.
 
 Request, response, ledger, meters: that a response matches its request is checked when it arrives
-(see `answer`). Here each vehicle is compared with its own rows in the ledger, and each substation's
-meter with the energy that the ledger has for it, in each leg of every session, including those of
-others. Pure.
+(see `response`). Here each vehicle is compared with its own rows in the ledger, and each
+substation's meter with the energy that the ledger has for it, in each leg of every session,
+including those of others. Pure.
 """
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
-from load_tester.answer import ENERGY_TOLERANCE_KWH
 from load_tester.reconciliation.findings import (
     ERROR,
     NOTE,
@@ -21,6 +20,7 @@ from load_tester.reconciliation.findings import (
     Verdict,
 )
 from load_tester.reconciliation.ledger import FINAL, Entry, LedgerRecords
+from load_tester.response import ENERGY_TOLERANCE_KWH
 from load_tester.vehicle import Charge
 
 _MAX_NAMED = 3

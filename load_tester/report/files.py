@@ -12,7 +12,7 @@ from load_tester.outputs import Output, OutputError, check_apart, reason
 from load_tester.report.csv_export import write_csv
 from load_tester.report.page import render_page
 from load_tester.result import Result, as_json
-from load_tester.streams import Lasting
+from load_tester.standard_streams import TolerantStream
 
 
 def _write_json(result: Result, file: TextIO) -> None:
@@ -36,7 +36,7 @@ class Reports:
         page: path of the page, once it is written.
     """
 
-    def __init__(self, options: Options, stdout: Lasting) -> None:
+    def __init__(self, options: Options, stdout: TolerantStream) -> None:
         """Open the outputs.
 
         Raises:

@@ -8,7 +8,7 @@ from rich.text import Text
 
 from load_tester.report.tables import ReportTable, Severity, all_tables, breaking_text
 from load_tester.result import Result
-from load_tester.streams import Lasting
+from load_tester.standard_streams import TolerantStream
 
 _LOG_WIDTH = 120
 _STYLES = {
@@ -19,7 +19,7 @@ _STYLES = {
 }
 
 
-def report_console(stream: Lasting) -> Console:
+def report_console(stream: TolerantStream) -> Console:
     """Create the report's console: as wide as the terminal, and wide enough in a log."""
     console = Console(file=stream.file, highlight=False)
     if console.is_terminal:

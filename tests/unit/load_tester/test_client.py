@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from load_tester.client import Caller, FailureKind, Gateway, NoAnswer
+from load_tester.client import Caller, FailureKind, Gateway, NoResponse
 
 Serve = Callable[[socket.socket], None]
 
@@ -65,8 +65,8 @@ def test_a_key_and_both_preferences_are_sent() -> None:
     assert b'\r\nIdempotency-Key: "lt-1"\r\n' in head
 
 
-def unanswered(url: str) -> NoAnswer:
-    with pytest.raises(NoAnswer) as raised:
+def unanswered(url: str) -> NoResponse:
+    with pytest.raises(NoResponse) as raised:
         Caller(Gateway(urlsplit(url), timeout=5), keep_alive=False).charge(b"{}")
     return raised.value
 

@@ -12,10 +12,10 @@ import gevent
 import pytest
 
 from load_tester import runner as under_test
-from load_tester.answer import HttpResponse
-from load_tester.client import FailureKind, Gateway, NoAnswer
+from load_tester.client import FailureKind, Gateway, NoResponse
 from load_tester.limits import ServiceWatch, Thresholds
 from load_tester.reconciliation.findings import OwnSide
+from load_tester.response import HttpResponse
 from load_tester.runner import Behaviour, Follow, Runner
 from load_tester.vehicle import Charge, Outcome, Plan, Stage, Vehicle
 from tests.unit.load_tester.builders import TAG
@@ -77,7 +77,7 @@ def test_a_tester_without_descriptors_says_so(monkeypatch: pytest.MonkeyPatch) -
 
     GATEWAY.addresses.in_turn()
     monkeypatch.setattr(socket, "socket", none_left)
-    with pytest.raises(NoAnswer, match="out of file descriptors; raise `ulimit -n`") as caught:
+    with pytest.raises(NoResponse, match="out of file descriptors; raise `ulimit -n`") as caught:
         GATEWAY.connect()
     assert caught.value.kind is FailureKind.UNREACHABLE
     assert not caught.value.sent
@@ -125,14 +125,14 @@ def test_a_vehicle_out_of_patience_is_refused_though_the_run_was_stopped(
     assert {one.outcome for one in charges} == {Outcome.REFUSED}
 
 
-def replay(*answers: HttpResponse | NoAnswer) -> tuple[list[str], Callable[[str], HttpResponse]]:
+def replay(*answers: HttpResponse | NoResponse) -> tuple[list[str], Callable[[str], HttpResponse]]:
     """Answer keys one after the other; return also the list of keys that came."""
     keys: list[str] = []
 
     def give(key: str) -> HttpResponse:
         keys.append(key)
         answer = answers[len(keys) - 1]
-        if isinstance(answer, NoAnswer):
+        if isinstance(answer, NoResponse):
             raise answer
         return answer
 
@@ -149,11 +149,11 @@ REPLAYED = {"idempotency-replayed": "true"}
 
 @pytest.mark.parametrize(
     "first",
-    [NoAnswer(FailureKind.RESET), NoAnswer(FailureKind.REFUSED), RUNNING, REFUSED],
+    [NoResponse(FailureKind.RESET), NoResponse(FailureKind.REFUSED), RUNNING, REFUSED],
     ids=["broken", "refused", "still running", "told to come back"],
 )
 def test_a_vehicle_with_a_key_comes_back_with_the_same_one(
-    monkeypatch: pytest.MonkeyPatch, first: HttpResponse | NoAnswer
+    monkeypatch: pytest.MonkeyPatch, first: HttpResponse | NoResponse
 ) -> None:
     keys, give = replay(first, CHARGED)
     (one,) = run(monkeypatch, unused, 0.0, patience=60.0, keyed=give)
@@ -182,7 +182,7 @@ def test_a_refusal_that_is_replayed_ends_the_keys_session_and_the_next_key_begin
 def test_a_try_whose_key_never_gets_an_answer_may_have_been_charged(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    _, give = replay(NoAnswer(FailureKind.RESET), REFUSED._replace(headers={}))
+    _, give = replay(NoResponse(FailureKind.RESET), REFUSED._replace(headers={}))
     (one,) = run(monkeypatch, unused, 0.0, patience=60.0, keyed=give)
     assert OwnSide.of([one]).loose == 1
 
@@ -199,7 +199,7 @@ def test_an_accepted_vehicles_time_is_that_of_its_session_from_the_request_that_
         charge.outcome = Outcome.CHARGED
         return 0.3
 
-    keys, give = replay(NoAnswer(FailureKind.RESET), ACCEPTED)
+    keys, give = replay(NoResponse(FailureKind.RESET), ACCEPTED)
     (one,) = run(monkeypatch, unused, 0.0, patience=60.0, keyed=give, follow=follow)
     assert len(keys) == 2
     # The first request, of which there was no answer, may have begun it.

@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from load_tester.answer import HttpResponse, apply_answer
 from load_tester.command_line import parse_options
 from load_tester.demand import MIXES, FixedDemand, PowerDemand
 from load_tester.power import Point, alone_s, known_points, report_power, slowdown
 from load_tester.reconciliation.counters import SubstationCounters
 from load_tester.replay import plan_replay
 from load_tester.report.csv_export import write_csv
+from load_tester.response import HttpResponse, apply_response
 from load_tester.scenarios import make_plan
 from load_tester.trace import TraceError, read_trace
-from load_tester.traits import TraitColumns, Traits
+from load_tester.trace_properties import Properties, PropertyColumns
 from load_tester.vehicle import Need, Outcome, Vehicle
 from tests.unit.load_tester.builders import charge
 
@@ -104,51 +104,51 @@ def test_a_trace_has_properties_of_its_vehicles_in_any_unit(tmp_path: Path) -> N
         tmp_path,
         "arrival,kwh,PMax (W),energy_capacity_wh,soc_arrival\n0,10,50000,60000,50\n1,6,,60000,90\n",
     )
-    trace = read_trace(file, columns=TraitColumns(power="PMax (W)"))
-    assert [session.traits for session in trace.sessions] == [
-        Traits(50, 60, 0.5),
-        Traits(None, 60, 0.9),
+    trace = read_trace(file, columns=PropertyColumns(power="PMax (W)"))
+    assert [session.properties for session in trace.sessions] == [
+        Properties(50, 60, 0.5),
+        Properties(None, 60, 0.9),
     ]
     assert trace.notes == ("1 row without a usable power, which is then not sent",)
     assert trace.sessions[1].need == Need(6, None, 60, 0.9)
-    assert trace.without_traits().sessions[0].need == Need(10)
+    assert trace.without_properties().sessions[0].need == Need(10)
 
 
 def test_states_of_charge_up_to_1_are_shares(tmp_path: Path) -> None:
     file = written(
         tmp_path, "arrival,kwh,max_power_kw,battery_kwh,soc\n0,3,11,60,0.5\n1,1,7,60,1\n"
     )
-    assert [session.traits for session in read_trace(file).sessions] == [
-        Traits(11, 60, 0.5),
-        Traits(7),  # full, so its 1 kWh cannot fit
+    assert [session.properties for session in read_trace(file).sessions] == [
+        Properties(11, 60, 0.5),
+        Properties(7),  # full, so its 1 kWh cannot fit
     ]
 
 
 @pytest.mark.parametrize(
-    ("row", "traits"),
+    ("row", "properties"),
     [
-        ("0,10,0.2,60,0.5", Traits(None, 60, 0.5)),
-        ("0,10,nan,60,0.5", Traits(None, 60, 0.5)),
-        ("0,10,-11,60,0.5", Traits(None, 60, 0.5)),
-        ("0,10,11,60,", Traits(11)),
-        ("0,10,11,0,0.5", Traits(11)),
-        ("0,10,11,,0.5", Traits(11)),
-        ("0,31,11,60,0.5", Traits(11)),
-        ("0,10", Traits()),
+        ("0,10,0.2,60,0.5", Properties(None, 60, 0.5)),
+        ("0,10,nan,60,0.5", Properties(None, 60, 0.5)),
+        ("0,10,-11,60,0.5", Properties(None, 60, 0.5)),
+        ("0,10,11,60,", Properties(11)),
+        ("0,10,11,0,0.5", Properties(11)),
+        ("0,10,11,,0.5", Properties(11)),
+        ("0,31,11,60,0.5", Properties(11)),
+        ("0,10", Properties()),
     ],
 )
 def test_what_cannot_be_used_is_not_reported_and_the_row_stays(
-    tmp_path: Path, row: str, traits: Traits
+    tmp_path: Path, row: str, properties: Properties
 ) -> None:
     file = written(tmp_path, f"arrival,kwh,max_power_kw,battery_kwh,soc\n{row}\n")
     (session,) = read_trace(file).sessions
-    assert session.traits == traits
+    assert session.properties == properties
 
 
 def test_a_column_that_is_not_there_is_named(tmp_path: Path) -> None:
     file = written(tmp_path, "arrival,kwh\n0,10\n")
     with pytest.raises(TraceError, match=r"--battery-column size: .* has no such column, only arr"):
-        read_trace(file, columns=TraitColumns(battery="size"))
+        read_trace(file, columns=PropertyColumns(battery="size"))
 
 
 def test_the_real_fast_chargers_sessions_are_replayed_with_their_vehicles() -> None:
@@ -249,7 +249,7 @@ def test_slowdown_is_the_time_to_charge_over_that_alone() -> None:
     assert slowdown(one, []) is None
     assert slowdown(charge(outcome=Outcome.REFUSED), [Point(50, HOURLY)]) is None
     answer = {"kwh": 50.0, "mean_power_kw": 16.7, "peak_power_kw": 50.0, "charging_s": 3.0}
-    apply_answer(one, HttpResponse(200, {}, json.dumps(answer).encode()))
+    apply_response(one, HttpResponse(200, {}, json.dumps(answer).encode()))
     found = report_power([one], [Point(50, HOURLY)])
     assert found is not None
     assert found.slowdown is not None

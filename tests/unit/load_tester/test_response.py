@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from load_tester.answer import HttpResponse, apply_answer, apply_session, retry_after
+from load_tester.response import HttpResponse, apply_response, apply_session, retry_after
 from load_tester.vehicle import Charge, Outcome
 from tests.unit.load_tester.builders import TAG, charge
 
@@ -26,7 +26,7 @@ CHARGED = {
 def answered(status: int, body: Any, **headers: str) -> Charge:
     one = charge(outcome=Outcome.CUT_SHORT)
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
-    apply_answer(one, HttpResponse(status, headers, content))
+    apply_response(one, HttpResponse(status, headers, content))
     return one
 
 

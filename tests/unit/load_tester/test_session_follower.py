@@ -6,10 +6,10 @@ from typing import Any
 import gevent
 import pytest
 
-from load_tester import follow as under_test
-from load_tester.answer import HttpResponse
-from load_tester.follow import Follower
+from load_tester import session_follower as under_test
 from load_tester.pages import PageMissing
+from load_tester.response import HttpResponse
+from load_tester.session_follower import SessionFollower
 from load_tester.vehicle import Charge, Outcome
 from tests.unit.load_tester.builders import charge
 
@@ -50,7 +50,7 @@ def pages(monkeypatch: pytest.MonkeyPatch) -> type[Pages]:
 
 def followed(headers: dict[str, str]) -> tuple[Charge, float | None]:
     one = charge(outcome=Outcome.ACCEPTED, status=202)
-    return one, Follower(URL, None).follow(one, HttpResponse(202, headers, b"{}"))
+    return one, SessionFollower(URL, None).follow(one, HttpResponse(202, headers, b"{}"))
 
 
 def test_a_session_is_asked_for_until_its_end_also_past_a_gateway_that_is_away(
@@ -86,7 +86,7 @@ def test_a_session_that_is_not_there_is_a_loss_with_its_reason(pages: type[Pages
 def test_all_sessions_together_are_asked_for_a_hundred_times_a_second_at_most(
     pages: type[Pages],
 ) -> None:
-    follower = Follower(URL, None)
+    follower = SessionFollower(URL, None)
     began = time.monotonic()
     gevent.joinall(
         [

@@ -7,7 +7,7 @@ import sys
 from typing import Any, TextIO, cast
 
 
-class Lasting:
+class TolerantStream:
     """A stream that drops what cannot be written, and remembers why; otherwise like the original.
 
     So `| head -1` ends the output, but not the run.
@@ -50,7 +50,7 @@ class Lasting:
             os.dup2(nowhere.fileno(), self._stream.fileno())
 
 
-def standard_streams() -> tuple[Lasting, Lasting]:
+def standard_streams() -> tuple[TolerantStream, TolerantStream]:
     """Return standard output and error; a closed one discards its output."""
     # A closed stream is None, whatever its type says.
     nowhere = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - as long as they
@@ -59,4 +59,4 @@ def standard_streams() -> tuple[Lasting, Lasting]:
         if isinstance(stream, io.TextIOWrapper):
             # Characters that the terminal's encoding lacks are escaped.
             stream.reconfigure(errors="backslashreplace")
-    return Lasting(out), Lasting(err)
+    return TolerantStream(out), TolerantStream(err)

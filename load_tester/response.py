@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
 
-from load_tester.cells import plain_number
+from load_tester.text import plain_number
 from load_tester.vehicle import Charge, Outcome
 
 ENERGY_TOLERANCE_KWH = 1e-6
@@ -23,7 +23,7 @@ class HttpResponse(NamedTuple):
     body: bytes
 
 
-def apply_answer(charge: Charge, answer: HttpResponse) -> None:
+def apply_response(charge: Charge, answer: HttpResponse) -> None:
     """Record a response in a charge; an implausible one counts as failed."""
     charge.status = answer.status
     charge.reason = ""

@@ -5,21 +5,13 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from load_tester.quoting import quoted
+from load_tester.text import plain_number, quoted
 
-# float() accepts more: digits with underscores, digits of other scripts, "nan".
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
 _WITH_COMMA = re.compile(r"[+-]?\d*,\d+", re.ASCII)
 _MAYBE_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}", re.ASCII)
 # Formats of dates that look like numbers, by their length.
 _COMPACT = {8: "%Y%m%d", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
 _YEARS = range(1970, 2100)
-
-
-def plain_number(text: str) -> float | None:
-    """Parse an ordinary finite number; None if it is not one."""
-    value = float(text) if _NUMBER.fullmatch(text) else math.nan
-    return value if math.isfinite(value) else None
 
 
 class CellReader:
@@ -90,7 +82,7 @@ def are_compact_dates(texts: Sequence[str]) -> bool:
 
     A column of seconds may contain some numbers that look like dates, but not only such numbers.
     """
-    numbers = [text for text in map(str.strip, texts) if _NUMBER.fullmatch(text)]
+    numbers = [text for text in map(str.strip, texts) if plain_number(text) is not None]
     return bool(numbers) and all(_compact_date(text) is not None for text in numbers)
 
 

@@ -1,9 +1,13 @@
-"""Quotes input in messages, with bounded length. Pure."""
+"""Reads numbers in input, and quotes input in messages with bounded length. Pure."""
 
+import math
+import re
 from collections.abc import Sequence
 
 _MOST = 40
 _MAX_NAMES = 12
+# float() accepts more: digits with underscores, digits of other scripts, "nan".
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
 
 
 def quoted(text: str) -> str:
@@ -16,3 +20,9 @@ def listed(names: Sequence[str]) -> str:
     first = [name if len(name) <= _MOST else f"{name[:_MOST]}…" for name in names[:_MAX_NAMES]]
     left = len(names) - len(first)
     return f"{', '.join(first)} and {left:,} more" if left else ", ".join(first)
+
+
+def plain_number(text: str) -> float | None:
+    """Parse an ordinary finite number; None if it is not one."""
+    value = float(text) if _NUMBER.fullmatch(text) else math.nan
+    return value if math.isfinite(value) else None

@@ -7,8 +7,8 @@ from urllib.parse import urljoin, urlsplit
 import gevent
 from gevent.lock import BoundedSemaphore
 
-from load_tester.answer import HttpResponse, apply_session
 from load_tester.pages import PageMissing, Pages
+from load_tester.response import HttpResponse, apply_session
 from load_tester.vehicle import Charge, Outcome
 
 _MAX_A_SECOND = 100
@@ -19,7 +19,7 @@ _MAX_PREDICTED_S = 60.0  # so that thousands of sessions that charge for hours s
 _NOT_THERE = (401, 403, 404, 405, 410, 501)
 
 
-class Follower:
+class SessionFollower:
     """Limits the queries of all sessions of a run together.
 
     The gateway reports to the millisecond when a session ended, so rare queries lose no precision.

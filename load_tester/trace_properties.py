@@ -8,8 +8,8 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from load_tester.cells import CellReader
-from load_tester.quoting import listed
+from load_tester.text import listed
+from load_tester.trace_values import CellReader
 
 # Recognized in this order, in any spelling.
 POWER_COLUMNS = ("max_power_kw", "pmax_w")
@@ -22,26 +22,26 @@ _MAX_BATTERY_KWH = 1e6
 _ROUNDING = 1e-9
 
 
-class Traits(NamedTuple):
+class Properties(NamedTuple):
     """Properties of a vehicle; None: unknown. Battery and state of charge come together."""
 
     max_power_kw: float | None = None
     battery_kwh: float | None = None
     soc: float | None = None  # 0 to 1
 
-    def that_fit(self, kwh: float) -> "Traits":
+    def that_fit(self, kwh: float) -> "Properties":
         """Return them; without the battery if this energy would not fit into it."""
         if self.battery_kwh is None or self.soc is None:
             return self
         # As the grid checks it, with a rounding tolerance: 6 kWh fit into 60 kWh at 90%.
         fits = kwh <= (1 - self.soc + _ROUNDING) * self.battery_kwh
-        return self if fits else Traits(self.max_power_kw)
+        return self if fits else Properties(self.max_power_kw)
 
 
-NO_TRAITS = Traits()
+NO_PROPERTIES = Properties()
 
 
-class TraitColumns(NamedTuple):
+class PropertyColumns(NamedTuple):
     """The columns named by options; None: the recognized one, if any."""
 
     power: str | None = None
@@ -49,16 +49,16 @@ class TraitColumns(NamedTuple):
     soc: str | None = None
 
 
-NO_COLUMNS = TraitColumns()
+NO_COLUMNS = PropertyColumns()
 
 
-class TraitReader:
+class PropertyReader:
     """Reads the properties in one file's rows, and counts unusable ones."""
 
     def __init__(
         self,
         names: Sequence[str],
-        columns: TraitColumns,
+        columns: PropertyColumns,
         separator: str,
         rows: Sequence[Sequence[str]],
     ) -> None:
@@ -77,22 +77,22 @@ class TraitReader:
         self._soc_unit = 0.01 if in_percent else 1.0
         self._unusable = {"power": 0, "battery": 0}
 
-    def read(self, cells: Sequence[str], kwh: float) -> Traits:
+    def read(self, cells: Sequence[str], kwh: float) -> Properties:
         """Read a row with this energy, kWh."""
         power_kw = self._amount(cells, self._power)
         if power_kw is not None and not _LEAST_KW <= power_kw <= _MAX_KW:
             power_kw = None
         battery_kwh = self._amount(cells, self._battery)
         soc = self._value(cells, self._soc)
-        traits = Traits(power_kw)
+        properties = Properties(power_kw)
         if battery_kwh is not None and soc is not None:
             soc = round(soc * self._soc_unit, 6)
             if 0 < battery_kwh <= _MAX_BATTERY_KWH and 0 <= soc <= 1:
-                traits = Traits(power_kw, battery_kwh, soc).that_fit(round(kwh, 3))
+                properties = Properties(power_kw, battery_kwh, soc).that_fit(round(kwh, 3))
         self._unusable["power"] += self._power is not None and power_kw is None
         has_battery = self._battery is not None and self._soc is not None
-        self._unusable["battery"] += has_battery and traits.battery_kwh is None
-        return traits
+        self._unusable["battery"] += has_battery and properties.battery_kwh is None
+        return properties
 
     @property
     def columns(self) -> tuple[str, ...]:

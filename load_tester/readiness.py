@@ -8,7 +8,7 @@ from urllib.parse import urljoin, urlsplit
 
 import gevent
 
-from load_tester.client import FailureKind, Gateway, NoAnswer
+from load_tester.client import FailureKind, Gateway, NoResponse
 from load_tester.options import Options
 from load_tester.pages import PageMissing, Pages
 
@@ -22,7 +22,7 @@ _REMEDIES = {
 }
 
 
-class NotReached(Exception):
+class GatewayUnreachable(Exception):
     """There is no gateway to send vehicles to; the message says why, with the remedy."""
 
 
@@ -32,13 +32,13 @@ class _Fault(NamedTuple):
     passing: bool = True
 
 
-def reach(options: Options, tell: Callable[[str], object]) -> Gateway:
+def wait_for_gateway(options: Options, tell: Callable[[str], object]) -> Gateway:
     """Return the gateway once it can be reached and, if the options say so, is ready.
 
     `tell` is called with a line that says what is missing.
 
     Raises:
-        NotReached: it could not be reached in time.
+        GatewayUnreachable: it could not be reached in time.
     """
     gateway = Gateway(
         urlsplit(options.url),
@@ -53,7 +53,7 @@ def reach(options: Options, tell: Callable[[str], object]) -> Gateway:
     reported = False
     while fault := _fault(gateway, options.url, pages):
         if not fault.passing or time.monotonic() >= deadline:
-            raise NotReached(f"--url {options.url}: {fault.text}; {fault.remedy}")
+            raise GatewayUnreachable(f"--url {options.url}: {fault.text}; {fault.remedy}")
         if not reported:
             tell(f"{options.url}: {fault.text}; waiting for it\n")
             reported = True
@@ -64,7 +64,7 @@ def reach(options: Options, tell: Callable[[str], object]) -> Gateway:
 def _fault(gateway: Gateway, url: str, pages: Pages | None) -> _Fault | None:
     try:
         gateway.connect().close()
-    except NoAnswer as error:
+    except NoResponse as error:
         return _Fault(str(error), _REMEDIES.get(error.kind, _START), error.passing)
     try:
         if pages:
