@@ -20,7 +20,8 @@ from scipy import stats  # type: ignore[import-untyped] # scipy has no types
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # run as a file, the path begins with docs/
 
-from load_tester.trace import TraceError, read_trace  # noqa: E402 - after the path above
+from load_tester.trace import read_trace  # noqa: E402 - after the path above
+from load_tester.trace_values import TraceError  # noqa: E402 - likewise
 
 # `mix` skips outliers, and sessions whose state of charge does not reveal the battery.
 _MAX_KWH = 120.0

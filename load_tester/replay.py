@@ -5,7 +5,9 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from statistics import median
 
-from load_tester.trace import Trace, TraceError, TraceSession
+from load_tester.text import count_of
+from load_tester.trace import Trace, TraceSession
+from load_tester.trace_values import TraceError
 from load_tester.vehicle import Plan, Vehicle
 
 # Mean demand of a replay without a given speed: five sixths of what the default grid can deliver
@@ -91,8 +93,8 @@ def _cut_gaps(arrivals: Sequence[float]) -> tuple[list[float], str]:
     cut = sum(gap > limit for gap in gaps)
     if not cut:
         return moments, ""
-    what = "1 idle gap" if cut == 1 else f"{cut:,} idle gaps"
-    return moments, (f"{what} over {_hours(limit)} shortened to that; give --speed to keep them")
+    what = f"{count_of(cut, 'idle gap')} over {_hours(limit)}"
+    return moments, f"{what} shortened to that; give --speed to keep them"
 
 
 def _hours(seconds: float) -> str:

@@ -26,3 +26,8 @@ def plain_number(text: str) -> float | None:
     """Parse an ordinary finite number; None if it is not one."""
     value = float(text) if _NUMBER.fullmatch(text) else math.nan
     return value if math.isfinite(value) else None
+
+
+def count_of(count: int, noun: str) -> str:
+    """Return the number with its noun, singular or plural."""
+    return f"1 {noun}" if count == 1 else f"{count:,} {noun}s"

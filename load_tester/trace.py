@@ -3,13 +3,12 @@
 import csv
 import dataclasses
 import io
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from load_tester.text import listed, quoted
+from load_tester.text import count_of, listed, quoted
 from load_tester.trace_properties import (
     NO_COLUMNS,
     NO_PROPERTIES,
@@ -17,18 +16,14 @@ from load_tester.trace_properties import (
     PropertyColumns,
     PropertyReader,
 )
-from load_tester.trace_values import CellReader, are_compact_dates
-from load_tester.vehicle import Need, PlanError
+from load_tester.trace_values import CellReader, Header, TraceError, are_compact_dates
+from load_tester.vehicle import Need
 
 # Recognized in this order, in any spelling; the end of a name is the unit of an energy.
 ARRIVAL_COLUMNS = ("arrival", "arrival_utc", "arrival_time", "connection_time", "start", "due_s")
 ENERGY_COLUMNS = ("energy_wh", "energy_kwh", "requested_energy_kwh", "kwh", "energy")
 _SEPARATORS = ",;\t"
 _KWH_PER_UNIT = {"kwh": 1.0, "mwh": 1e3, "wh": 1e-3}
-
-
-class TraceError(PlanError):
-    """A trace cannot be replayed; the message names file, fault and remedy."""
 
 
 class TraceSession(NamedTuple):
@@ -95,16 +90,11 @@ def read_trace(
     if not text.strip():
         raise TraceError(f"{path}: is empty; give a CSV file with a header and a session per row")
     separator = max(_SEPARATORS, key=text.partition("\n")[0].count)
-    header, *rows = _read_rows(path, text, separator)
-    names = [name.strip() for name in header.cells]
-    arrival_at = _find_column(path, names, arrival_column, ARRIVAL_COLUMNS, "arrival")
-    energy_at = _find_column(path, names, energy_column, ENERGY_COLUMNS, "energy")
-    try:
-        properties = PropertyReader(names, columns, separator, [row.cells for row in rows])
-    except LookupError as error:
-        raise TraceError(
-            f"{error.args[0]}: {path} has no such column, only {listed(names)}"
-        ) from None
+    first, *rows = _read_rows(path, text, separator)
+    header = Header(path, names := [name.strip() for name in first.cells])
+    arrival_at = _find_column(header, arrival_column, ARRIVAL_COLUMNS, "arrival")
+    energy_at = _find_column(header, energy_column, ENERGY_COLUMNS, "energy")
+    properties = PropertyReader(header, columns, separator, [row.cells for row in rows])
     unit, reader = _kwh_per_unit(names[energy_at]), CellReader(separator)
     compact = not names[arrival_at].lower().endswith("_s") and are_compact_dates(
         [row.cells[arrival_at] for row in rows if len(row.cells) > arrival_at]
@@ -119,8 +109,8 @@ def read_trace(
         except ValueError as error:
             faults.append(f"{row.place}: {error}")
     if not sessions:
-        first = f"; the first: {faults[0]}" if faults else ""
-        raise TraceError(f"{path}: no row can be replayed ({len(faults)} left out{first})")
+        why = f"; the first: {faults[0]}" if faults else ""
+        raise TraceError(f"{path}: no row can be replayed ({len(faults)} left out{why})")
     return Trace(
         path.name,
         tuple(sorted(sessions, key=lambda session: session.arrival)),
@@ -152,35 +142,22 @@ def _read_rows(path: Path, text: str, separator: str) -> list[_Row]:
             first = lines.line_num + 1
     except csv.Error as error:
         place = _Row([], first, max(first, lines.line_num)).place
+        fault = f"{place}: is not CSV ({error}); look for a quote that is not closed"
         if "unexpected end of data" in str(error):
-            raise TraceError(
-                f"{path}: line {first}: a quote is opened and never closed; close it, or take it "
-                "out"
-            ) from None
-        raise TraceError(
-            f"{path}: {place}: is not CSV ({error}); look for a quote that is not closed"
-        ) from None
+            fault = f"line {first}: a quote is opened and never closed; close it, or take it out"
+        raise TraceError(f"{path}: {fault}") from None
     return rows
 
 
-def _find_column(
-    path: Path, header: Sequence[str], asked: str | None, known: Sequence[str], what: str
-) -> int:
+def _find_column(header: Header, asked: str | None, known: Sequence[str], what: str) -> int:
     option = f"--{what}-column"
-    if asked is not None:
-        if asked in header:
-            return header.index(asked)
+    found = header.find(asked, known, option)
+    if found is None:
         raise TraceError(
-            f"{option} {listed([asked])}: {path} has no such column, only {listed(header)}"
+            f"{header.path}: no column of {what} recognised among {listed(header.names)}; "
+            f"name one {' or '.join(known)}, or say which it is with {option}"
         )
-    spelled = [re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_") for name in header]
-    for name in known:
-        if name in spelled:
-            return spelled.index(name)
-    raise TraceError(
-        f"{path}: no column of {what} recognised among {listed(header)}; "
-        f"name one {' or '.join(known)}, or say which it is with {option}"
-    )
+    return found
 
 
 def _kwh_per_unit(column: str) -> float:
@@ -200,13 +177,10 @@ def _check_width(row: _Row, width: int, last_read: int) -> None:
 
 def _notes(rows: Sequence[_Row], faults: Sequence[str], comma: str) -> Iterator[str]:
     if faults:
-        yield f"{_count(len(faults))} left out; the first: {faults[0]}"
+        yield f"{count_of(len(faults), 'row')} left out; the first: {faults[0]}"
     long = [row for row in rows if row.first != row.last]
     if long:
-        yield f"{_count(len(long))} over several lines, by quotes; the first: {long[0].place}"
+        rows_of_several = count_of(len(long), "row")
+        yield f"{rows_of_several} over several lines, by quotes; the first: {long[0].place}"
     if comma:
         yield f"read with a decimal comma, such as {quoted(comma)}"
-
-
-def _count(rows: int) -> str:
-    return "1 row" if rows == 1 else f"{rows:,} rows"

@@ -8,8 +8,8 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from load_tester.text import listed
-from load_tester.trace_values import CellReader
+from load_tester.text import count_of
+from load_tester.trace_values import CellReader, Header
 
 # Recognized in this order, in any spelling.
 POWER_COLUMNS = ("max_power_kw", "pmax_w")
@@ -57,7 +57,7 @@ class PropertyReader:
 
     def __init__(
         self,
-        names: Sequence[str],
+        header: Header,
         columns: PropertyColumns,
         separator: str,
         rows: Sequence[Sequence[str]],
@@ -65,13 +65,12 @@ class PropertyReader:
         """Find the columns.
 
         Raises:
-            LookupError: a named column does not exist; the argument is the option and the name.
+            TraceError: a named column does not exist.
         """
-        self._cells = CellReader(separator)
-        self._power = _column(names, columns.power, POWER_COLUMNS, "--power-column")
-        self._battery = _column(names, columns.battery, BATTERY_COLUMNS, "--battery-column")
-        self._soc = _column(names, columns.soc, SOC_COLUMNS, "--soc-column")
-        self._names = names
+        self._cells, self._names = CellReader(separator), header.names
+        self._power = header.find(columns.power, POWER_COLUMNS, "--power-column")
+        self._battery = header.find(columns.battery, BATTERY_COLUMNS, "--battery-column")
+        self._soc = header.find(columns.soc, SOC_COLUMNS, "--soc-column")
         states = [self._value(row, self._soc) for row in rows]
         in_percent = any(state is not None and state > 1 for state in states)
         self._soc_unit = 0.01 if in_percent else 1.0
@@ -104,8 +103,7 @@ class PropertyReader:
         """Yield how many rows have no usable value in a column."""
         for what, count in self._unusable.items():
             if count:
-                rows = "1 row" if count == 1 else f"{count:,} rows"
-                yield f"{rows} without a usable {what}, which is then not sent"
+                yield f"{count_of(count, 'row')} without a usable {what}, which is then not sent"
 
     def _amount(self, cells: Sequence[str], column: int | None) -> float | None:
         value = self._value(cells, column)
@@ -121,14 +119,3 @@ class PropertyReader:
             return self._cells.number(self._names[column], cells[column])
         except ValueError:
             return None
-
-
-def _column(
-    names: Sequence[str], asked: str | None, known: Sequence[str], option: str
-) -> int | None:
-    if asked is not None:
-        if asked in names:
-            return names.index(asked)
-        raise LookupError(f"{option} {listed([asked])}")
-    spelled = [re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_") for name in names]
-    return next((spelled.index(name) for name in known if name in spelled), None)

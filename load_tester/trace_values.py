@@ -1,17 +1,47 @@
-"""Parses the cells of a trace: numbers, energies and times. Pure."""
+"""The columns of a trace and their values: numbers, energies and times. Pure."""
 
 import math
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple
 
-from load_tester.text import plain_number, quoted
+from load_tester.text import listed, plain_number, quoted
+from load_tester.vehicle import PlanError
 
 _WITH_COMMA = re.compile(r"[+-]?\d*,\d+", re.ASCII)
 _MAYBE_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}", re.ASCII)
 # Formats of dates that look like numbers, by their length.
 _COMPACT = {8: "%Y%m%d", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
 _YEARS = range(1970, 2100)
+
+
+class TraceError(PlanError):
+    """A trace cannot be replayed; the message names file, fault and remedy."""
+
+
+class Header(NamedTuple):
+    """The names of a file's columns."""
+
+    path: Path
+    names: Sequence[str]
+
+    def find(self, asked: str | None, known: Sequence[str], option: str) -> int | None:
+        """Return the index of the named column, or of the first known one; None without.
+
+        Raises:
+            TraceError: the column that `option` names does not exist.
+        """
+        if asked is not None:
+            if asked in self.names:
+                return self.names.index(asked)
+            raise TraceError(
+                f"{option} {listed([asked])}: {self.path} has no such column, only "
+                f"{listed(self.names)}"
+            )
+        spelled = [re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_") for name in self.names]
+        return next((spelled.index(name) for name in known if name in spelled), None)
 
 
 class CellReader:

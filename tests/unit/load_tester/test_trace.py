@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from load_tester.replay import DEFAULT_KWH_PER_S, plan_replay
-from load_tester.trace import Trace, TraceError, TraceSession, read_trace
+from load_tester.trace import Trace, TraceSession, read_trace
+from load_tester.trace_values import TraceError
 
 Write = Callable[..., Path]
 DATA = Path(__file__).parents[4] / "shared" / "data"

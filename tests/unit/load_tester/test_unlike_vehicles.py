@@ -16,8 +16,9 @@ from load_tester.replay import plan_replay
 from load_tester.report.csv_export import write_csv
 from load_tester.response import HttpResponse, apply_response
 from load_tester.scenarios import make_plan
-from load_tester.trace import TraceError, read_trace
+from load_tester.trace import read_trace
 from load_tester.trace_properties import Properties, PropertyColumns
+from load_tester.trace_values import TraceError
 from load_tester.vehicle import Need, Outcome, Vehicle
 from tests.unit.load_tester.builders import charge
 
