@@ -101,17 +101,19 @@ class Result:
         return max((charge.ended for charge in self.recording.charges), default=0.0)
 
     @property
+    def done(self) -> int:
+        """Vehicles charged or accepted."""
+        return self.outcomes[Outcome.CHARGED] + self.outcomes[Outcome.ACCEPTED]
+
+    @property
     def rate(self) -> float:
         """Vehicles charged or accepted per second, from the first due to the last done."""
-        done = self.outcomes[Outcome.CHARGED] + self.outcomes[Outcome.ACCEPTED]
-        return done / self.end if self.end else 0.0
+        return self.done / self.end if self.end else 0.0
 
     @property
     def verdict(self) -> str:
         """The run in one line."""
-        sent = len(self.recording.charges)
-        done = self.outcomes[Outcome.CHARGED] + self.outcomes[Outcome.ACCEPTED]
-        text = f"{done:,} of {sent:,} vehicles charged"
+        text = f"{self.done:,} of {len(self.recording.charges):,} vehicles charged"
         if self.outcomes[Outcome.ACCEPTED]:
             text += f" ({self.outcomes[Outcome.ACCEPTED]:,} of them accepted, charging on)"
         if self.lost:

@@ -5,70 +5,45 @@ from collections.abc import Sequence
 from typing import TextIO
 
 from load_tester.power import Point, slowdown
-from load_tester.vehicle import Charge
-
-_HEADER = (
-    "vehicle_id",
-    "due_s",
-    "kwh",
-    "outcome",
-    "status",
-    "time_to_charge_s",
-    "delay_s",
-    "waited_s",
-    "charging_s",
-    "substation",
-    "session_id",
-    "attempts",
-    "tries",
-    "lag_s",
-    "reason",
-    "max_power_kw",
-    "battery_kwh",
-    "soc",
-    "mean_power_kw",
-    "peak_power_kw",
-    "slowdown",
-    "legs",
-)
+from load_tester.vehicle import Charge, Vehicle
 
 
 def write_csv(charges: Sequence[Charge], points: Sequence[Point], file: TextIO) -> None:
     """Write the vehicles in the order in which they were due; `points` are the kinds of points."""
-    writer = csv.writer(file)
-    writer.writerow(_HEADER)
+    names = _row(Charge(Vehicle(0, 0.0, 0.0), "", 0.0, 0.0), points)
+    writer = csv.DictWriter(file, [*names])
+    writer.writeheader()
     for charge in sorted(charges, key=lambda charge: charge.due):
-        writer.writerow(
-            (
-                charge.vehicle_id,
-                f"{charge.due:.6f}",
-                charge.vehicle.kwh,
-                charge.outcome.value,
-                charge.status,
-                f"{charge.time_to_charge:.6f}",
-                _seconds(charge.delay),
-                _seconds(charge.waited_s),
-                _seconds(charge.charging_s),
-                charge.substation,
-                charge.session_id,
-                charge.attempts,
-                charge.tries,
-                f"{charge.lag:.6f}",
-                charge.reason,
-                charge.vehicle.max_power_kw,
-                charge.vehicle.battery_kwh,
-                charge.vehicle.soc,
-                charge.mean_power_kw,
-                charge.peak_power_kw,
-                _ratio(slowdown(charge, points)),
-                " ".join(f"{substation}={kwh:.10g}" for substation, kwh in charge.energies.items()),
-            )
-        )
+        writer.writerow(_row(charge, points))
 
 
-def _seconds(value: float | None) -> str:
-    return "" if value is None else f"{value:.6f}"
+def _row(charge: Charge, points: Sequence[Point]) -> dict[str, object]:
+    vehicle = charge.vehicle
+    return {
+        "vehicle_id": charge.vehicle_id,
+        "due_s": _decimals(charge.due),
+        "kwh": vehicle.kwh,
+        "outcome": charge.outcome.value,
+        "status": charge.status,
+        "time_to_charge_s": _decimals(charge.time_to_charge),
+        "delay_s": _decimals(charge.delay),
+        "waited_s": _decimals(charge.waited_s),
+        "charging_s": _decimals(charge.charging_s),
+        "substation": charge.substation,
+        "session_id": charge.session_id,
+        "attempts": charge.attempts,
+        "tries": charge.tries,
+        "lag_s": _decimals(charge.lag),
+        "reason": charge.reason,
+        "max_power_kw": vehicle.max_power_kw,
+        "battery_kwh": vehicle.battery_kwh,
+        "soc": vehicle.soc,
+        "mean_power_kw": charge.mean_power_kw,
+        "peak_power_kw": charge.peak_power_kw,
+        "slowdown": _decimals(slowdown(charge, points), 4),
+        "legs": " ".join(f"{substation}={kwh:.10g}" for substation, kwh in charge.energies.items()),
+    }
 
 
-def _ratio(value: float | None) -> str:
-    return "" if value is None else f"{value:.4f}"
+def _decimals(value: float | None, places: int = 6) -> str:
+    return "" if value is None else f"{value:.{places}f}"

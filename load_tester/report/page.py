@@ -1,13 +1,13 @@
 """The report of a run as a page: computes what `page.html` shows."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from importlib.resources import files
 from typing import NamedTuple
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from load_tester.latency import Spread, round_width
+from load_tester.latency import round_width
 from load_tester.report.charts import Share, Strip, histogram, share_bars, timeline
 from load_tester.report.tables import (
     NOTHING,
@@ -70,19 +70,18 @@ def _sections(result: Result) -> Iterator[_Section]:
 
 
 def _tiles(result: Result) -> dict[str, str]:
-    records = result.recording.decisions
+    records, chosen = result.recording.decisions, NOTHING
+    if records is not None and records.total:
+        chosen = f"{100 * records.least_loaded / records.total:.4g}%"
     spread, delay = result.time_to_charge, result.delay
-    judged = records is not None and records.total
     return {
-        "charged": count(result.outcomes[Outcome.CHARGED] + result.outcomes[Outcome.ACCEPTED]),
+        "charged": count(result.done),
         "lost": count(result.lost),
         "time to charge, p50": seconds(spread.p50 if spread else None),
         "time to charge, p99": seconds(spread.p99 if spread else None),
         "delay, p99": seconds(delay.p99 if delay else None),
         "most waiting": count(result.recording.samples.peak_waiting),
-        "least loaded chosen": f"{100 * records.least_loaded / records.total:.4g}%"
-        if records is not None and judged
-        else NOTHING,
+        "least loaded chosen": chosen,
         "done a second": f"{result.rate:.1f}",
     }
 
@@ -99,10 +98,11 @@ def _over_time(result: Result) -> Iterator[_Section]:
         strips.append(Strip("waiting", f"peak {samples.peak_waiting:,}", waiting, "waiting"))
     reports = {substation.name: substation for substation in result.substations}
     loads = load_over_time(charges, _BINS, end)
-    for name, values in list(loads.items())[:_MAX_SUBSTATIONS]:
-        limit = reports[name].capacity
-        caption = f"peak {count(reports[name].peak_load)}"
-        strips.append(Strip(name, caption, values, "load", None if limit is None else float(limit)))
+    for name, values in [*loads.items()][:_MAX_SUBSTATIONS]:
+        report = reports[name]
+        strips.append(
+            Strip(name, f"peak {count(report.peak_load)}", values, "load", report.capacity)
+        )
     left = len(loads) - _MAX_SUBSTATIONS
     text = "Load of each substation by this run's vehicles, from their responses; dashed: capacity."
     if left > 0:
@@ -134,44 +134,31 @@ def _resample(points: Sequence[tuple[float, int]], end: float) -> list[float]:
     return filled
 
 
-def _marks(spread: Spread) -> Mapping[str, float]:
-    return {"p50": spread.p50, "p90": spread.p90, "p99": spread.p99}
-
-
 def _distribution(result: Result) -> list[str]:
     charged = [charge for charge in result.recording.charges if charge.outcome is Outcome.CHARGED]
-    figures = []
-    if result.time_to_charge is not None:
-        times = [charge.time_to_charge for charge in charged]
-        marks = _marks(result.time_to_charge)
-        figures.append(histogram(times, marks, "time to charge", _BARS))
-    if result.delay is not None:
-        delays = [charge.delay for charge in charged if charge.delay is not None]
-        marks = _marks(result.delay)
-        figures.append(histogram(delays, marks, "delay", _BARS))
-    return figures
+    times = [charge.time_to_charge for charge in charged]
+    delays = [charge.delay for charge in charged if charge.delay is not None]
+    return [
+        histogram(values, {"p50": spread.p50, "p90": spread.p90, "p99": spread.p99}, label, _BARS)
+        for values, spread, label in (
+            (times, result.time_to_charge, "time to charge"),
+            (delays, result.delay, "delay"),
+        )
+        if spread is not None
+    ]
 
 
 def _shares(result: Result) -> tuple[list[str], str]:
     """Draw the substations' shares; return the charts and their legend."""
-    substations = result.substations[:_MAX_SUBSTATIONS]
-    if not substations:
+    if not result.substations:
         return [], ""
     total = sum(substation.vehicles for substation in result.substations) or 1
-    known = [
-        substation.capacity for substation in result.substations if substation.capacity is not None
-    ]
-    capacity = sum(known) if len(known) == len(result.substations) else 0
+    capacities = [substation.capacity or 0 for substation in result.substations]
+    known = all(substation.capacity is not None for substation in result.substations)
+    capacity = sum(capacities) if known else 0
     shares = [
-        Share(
-            substation.name,
-            substation.vehicles,
-            substation.vehicles / total,
-            substation.capacity / capacity
-            if capacity and substation.capacity is not None
-            else None,
-        )
-        for substation in substations
+        Share(one.name, one.vehicles, one.vehicles / total, own / capacity if capacity else None)
+        for one, own in zip(result.substations[:_MAX_SUBSTATIONS], capacities, strict=False)
     ]
     legend = "Dashed: the substation's share of the capacity of all." if capacity else ""
     return [share_bars(shares)], legend
@@ -180,16 +167,15 @@ def _shares(result: Result) -> tuple[list[str], str]:
 def _setting_table(result: Result) -> ReportTable:
     setting, cost = result.setting, result.recording.cost
     lag = cost.lag
+    late = f"p99 {seconds(lag.p99)}, at most {seconds(lag.max)}" if lag else NOTHING
     spent = 1000 * cost.cpu_s / max(1, len(result.recording.charges))
-    rows = {
-        "gateway": setting.url,
-        "began": setting.began,
-        "seed": str(setting.seed),
-        "vehicles' patience": f"{setting.patience:g} s",
-        "planned energy": f"{result.recording.plan.total_kwh:,.1f} kWh",
-        "sent late by the tester": NOTHING
-        if lag is None
-        else f"p99 {seconds(lag.p99)}, at most {seconds(lag.max)}",
-        "the tester's CPU": f"{spent:.2f} ms a vehicle",
-    }
-    return ReportTable("Setting", ("what", "value"), [Row(row) for row in rows.items()])
+    rows = [
+        Row("gateway", setting.url),
+        Row("began", setting.began),
+        Row("seed", str(setting.seed)),
+        Row("vehicles' patience", f"{setting.patience:g} s"),
+        Row("planned energy", f"{result.recording.plan.total_kwh:,.1f} kWh"),
+        Row("sent late by the tester", late),
+        Row("the tester's CPU", f"{spent:.2f} ms a vehicle"),
+    ]
+    return ReportTable("Setting", ("what", "value"), rows)
