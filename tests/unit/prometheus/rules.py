@@ -56,7 +56,6 @@ def promtool(*arguments: str | Path) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
     )
     assert done.returncode == 0, done.stdout + done.stderr
 
