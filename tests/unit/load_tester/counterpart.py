@@ -41,6 +41,7 @@ DEFAULTS: Json = {
     "guest_every": 0,  # somebody else's vehicle is charged beside
     "frozen_after": 0,  # from this vehicle on nobody is answered for `frozen_s`
     "frozen_s": 0.0,
+    "gathers": 0,  # no vehicle gets anything before so many are at their points
 }
 
 
@@ -68,6 +69,7 @@ class Grid:
         self.answers: dict[int, int] = {}
         self.decisions: list[Json] = []
         self.waiting = 0
+        self.gathered = Event()
         self.freed = Event()
         self.count = itertools.count(1)
         self.sessions = itertools.count(1)
@@ -132,6 +134,9 @@ class Grid:
         if substation is None:
             return None
         waited = time.monotonic() - began
+        if sum(self.load.values()) >= self.settings["gathers"]:
+            self.gathered.set()
+        self.gathered.wait()
         charging = time.monotonic()
         try:
             gevent.sleep(kwh / self.settings["kwh_per_s"])
