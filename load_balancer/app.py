@@ -29,10 +29,10 @@ from load_balancer.openapi import description
 from load_balancer.peers import OwnLoads, Peers
 from load_balancer.registers import Registers
 from load_balancer.resume import HOW, Resume
+from load_balancer.routing.health import HealthCheck
 from load_balancer.routing.policies import POLICIES
 from load_balancer.routing.pool import Pool
 from load_balancer.routing.retry_budget import RetryBudget
-from load_balancer.routing.substation import HealthCheck
 from load_balancer.session_routes import read_session_id, session_routes
 from load_balancer.sessions import Sessions
 from load_balancer.settings import Settings

@@ -26,11 +26,12 @@ from load_balancer.refusal import explain, quoted
 from load_balancer.registers import Registers
 from load_balancer.routing import wait
 from load_balancer.routing.attempt_end import ERROR, end_attempt
+from load_balancer.routing.health import Reading
 from load_balancer.routing.legs import NOTHING_KWH, LegRecord
 from load_balancer.routing.outcome import Outcome, describe, metered, stop_reason, takes_no_charge
 from load_balancer.routing.pool import Pool, QueueFull
 from load_balancer.routing.queue import Dispatch
-from load_balancer.routing.substation import Reading, Substation
+from load_balancer.routing.substation import Substation
 from load_balancer.routing.wait import Refusal
 from load_balancer.substation_client import SubstationClient
 

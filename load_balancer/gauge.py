@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from grid_common.shown import shown
 from load_balancer.profile import SubstationProfile
-from load_balancer.routing.substation import Reading
+from load_balancer.routing.health import Reading
 
 _DRAINING = "substation_draining"
 _POWER_KW = "substation_power_kw"

@@ -7,7 +7,8 @@ from math import ceil, nan
 
 import orjson
 
-from load_balancer.routing.substation import Health, Substation
+from load_balancer.routing.health import Health
+from load_balancer.routing.substation import Substation
 
 INTERVAL_S = 1.0
 KEPT = 600  # samples: ten minutes

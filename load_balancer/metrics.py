@@ -10,8 +10,8 @@ from prometheus_client.registry import Collector
 from load_balancer.dispatcher import Dispatcher
 from load_balancer.registers import Registers
 from load_balancer.routing.finishes import Finishes
+from load_balancer.routing.health import Health
 from load_balancer.routing.pool import Pool
-from load_balancer.routing.substation import Health
 from load_balancer.routing.wait import Refusal
 
 OUTCOMES = (

@@ -1,7 +1,7 @@
 """Detects substations that report `charged` before the energy can have flowed. Pure."""
 
 from load_balancer.profile import SubstationProfile
-from load_balancer.routing.substation import Reading
+from load_balancer.routing.health import Reading
 
 # Share of the shortest time in which the energy can flow: allows for clocks, and for vehicles that
 # took slightly less than they asked for.

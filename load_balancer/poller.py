@@ -11,9 +11,10 @@ from grid_common.http.client import ProtocolError, ResponseTooLarge, Upstream, U
 from grid_common.logs import Log
 from load_balancer.gauge import GaugeNames, UnreadableGauge, read_gauge
 from load_balancer.metrics_page import over_limit, page_text
+from load_balancer.routing.health import Reading
 from load_balancer.routing.poll_schedule import MAX_OF_A_CPU, MIN_PAUSE_S
 from load_balancer.routing.pool import Pool
-from load_balancer.routing.substation import Reading, Substation
+from load_balancer.routing.substation import Substation
 from load_balancer.turns import Pause, Turns
 
 # Others have their turn after so much reading, and for as long at least. Seconds.

@@ -8,9 +8,10 @@ import gevent
 from grid_common.http.client import UpstreamError
 from grid_common.logs import Log
 from load_balancer.registers import Registers
+from load_balancer.routing.health import Health
 from load_balancer.routing.poll_schedule import MAX_OF_A_CPU
 from load_balancer.routing.pool import Pool
-from load_balancer.routing.substation import Health, Substation
+from load_balancer.routing.substation import Substation
 from load_balancer.substation_client import SubstationClient
 from load_balancer.turns import Pause, Turns
 

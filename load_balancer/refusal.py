@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Sequence
 
 from grid_common.shown import shown
-from load_balancer.routing.substation import Health, Substation
+from load_balancer.routing.health import Health
+from load_balancer.routing.substation import Substation
 
 _MAX_NAMED = 3
 _MAX_LENGTH = 240

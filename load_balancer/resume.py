@@ -14,8 +14,9 @@ from grid_common.http.client import UpstreamError
 from grid_common.logs import Log
 from load_balancer.led_session import LedSession
 from load_balancer.registers import Registers
+from load_balancer.routing.health import Health
 from load_balancer.routing.pool import Pool
-from load_balancer.routing.substation import Health, Substation
+from load_balancer.routing.substation import Substation
 from load_balancer.substation_client import SessionReport, SubstationClient
 
 # How an earlier session continues: where it is charging, with what it has, or with the rest.

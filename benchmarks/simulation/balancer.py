@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from benchmarks.simulation.substation import Call, Response, SimulatedSubstation
 from load_balancer.routing import wait
 from load_balancer.routing.attempt_end import end_attempt
+from load_balancer.routing.health import HealthCheck, Reading
 from load_balancer.routing.outcome import Outcome
 from load_balancer.routing.peer_loads import REPORT_PAUSE_S
 from load_balancer.routing.policy import Policy
@@ -20,7 +21,7 @@ from load_balancer.routing.poll_schedule import MIN_PAUSE_S, PollSchedule
 from load_balancer.routing.pool import Pool, QueueFull
 from load_balancer.routing.queue import Decision, Dispatch, QueuedSession
 from load_balancer.routing.retry_budget import RetryBudget
-from load_balancer.routing.substation import HealthCheck, Reading, Substation
+from load_balancer.routing.substation import Substation
 from load_balancer.settings import Settings
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ from load_balancer.routing.outcome import Outcome
 if TYPE_CHECKING:
     from benchmarks.simulation.demand import Vehicle
     from benchmarks.simulation.world import World
-    from load_balancer.routing.substation import Reading
+    from load_balancer.routing.health import Reading
 
 
 class _Baseline:

@@ -10,8 +10,8 @@ from math import fsum, inf
 from typing import TYPE_CHECKING, NamedTuple
 
 from grid_common.http.client import ConnectError, ReadError
+from load_balancer.routing.health import Reading
 from load_balancer.routing.outcome import Outcome
-from load_balancer.routing.substation import Reading
 from substation_service.charging import Charging, Demand
 from substation_service.substation import Outcome as ModelOutcome
 from substation_service.substation import Substation as Model

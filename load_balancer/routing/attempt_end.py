@@ -1,9 +1,9 @@
 """What the end of an attempt does to the pool. Pure: the service and the simulation both run it."""
 
+from load_balancer.routing.health import Reading
 from load_balancer.routing.outcome import Outcome
 from load_balancer.routing.pool import Pool
 from load_balancer.routing.queue import Dispatch
-from load_balancer.routing.substation import Reading
 
 # The reason of a failure that is a response, as a 500; a broken connection has its own reason.
 ERROR = "error"

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Self
 from load_balancer.routing.prediction import Supply
 
 if TYPE_CHECKING:
+    from load_balancer.routing.health import Reading
     from load_balancer.routing.queue import Dispatch
-    from load_balancer.routing.substation import Reading
 
 _SECONDS_PER_HOUR = 3600
 # A power this close to the limit, as a share of it, is held back by it.

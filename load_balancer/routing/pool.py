@@ -9,12 +9,13 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from random import Random
 
+from load_balancer.routing.health import Health, HealthCheck, Reading
 from load_balancer.routing.index.substation_index import SubstationIndex
 from load_balancer.routing.matching import MAX_DEFERRED, Deferred, Match, Matcher
 from load_balancer.routing.policy import Candidate, Choice, Policy
 from load_balancer.routing.queue import Decision, Dispatch, QueuedSession, WaitQueue
 from load_balancer.routing.retry_budget import RetryBudget
-from load_balancer.routing.substation import Health, HealthCheck, Reading, Substation
+from load_balancer.routing.substation import Substation
 from load_balancer.routing.view import Explanation, Scan, View
 
 # So many substations are looked at one by one: that is faster than to keep them in order.
@@ -150,7 +151,7 @@ class Pool:
 
     def pause_s(self, substation: Substation, random: Random) -> float:
         """Tell how long after the begin of a substation's poll the next one comes, seconds."""
-        return substation.pause_s(random, pressing=bool(self.waiting))
+        return substation.pause_s(random, urgent=bool(self.waiting))
 
     def poll_began(self, substation: Substation, now: float) -> None:
         """A poll is about to be sent."""
@@ -296,8 +297,7 @@ class Pool:
 
         The vehicle charges on, and counts until the gauge shows it.
         """
-        dispatch.substation.clear_failures()
-        dispatch.substation.accepts = True
+        dispatch.substation.accepted()
         self._release(dispatch, "accepted", now)
         self.match(now)
 

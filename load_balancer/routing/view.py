@@ -56,9 +56,9 @@ class View(Protocol):
         ...
 
 
-def candidate_of(substation: Substation, capacity: int, known_load: int, now: float) -> Candidate:
-    """Describe a substation with this capacity and this known load."""
-    load = substation.load if substation.silent_balancers else known_load
+def candidate_of(substation: Substation, capacity: int, now: float) -> Candidate:
+    """Describe a substation with this capacity."""
+    load = substation.load
     return Candidate(
         substation.address,
         substation.name,
@@ -97,7 +97,7 @@ class Scan:
             supply = None
             if predicts and substation.energy:
                 supply = substation.energy.supply(known_load, now)
-            candidate = candidate_of(substation, capacity, known_load, now)
+            candidate = candidate_of(substation, capacity, now)
             self._options.append(Option(candidate, capacity - known_load, supply))
         self._open = {one.candidate.address for one in self._options if one.free > 0}
 

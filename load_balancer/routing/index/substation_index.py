@@ -10,10 +10,11 @@ from heapq import heappop, heappush, heapreplace
 from itertools import chain, islice
 from typing import Any, NamedTuple
 
+from load_balancer.routing.health import HealthCheck
 from load_balancer.routing.index.finish_index import FinishIndex
 from load_balancer.routing.index.finish_search import Rank
 from load_balancer.routing.policy import Candidate, Option, Policy, Request
-from load_balancer.routing.substation import HealthCheck, Substation
+from load_balancer.routing.substation import Substation
 from load_balancer.routing.view import MAX_LISTED, Explanation, candidate_of
 
 # How long the place of a substation is valid while its energy falls, in intervals between polls.
@@ -208,7 +209,7 @@ class SubstationIndex:
         return Option(self._candidate(substation), free, supply)
 
     def _candidate(self, substation: Substation) -> Candidate:
-        return candidate_of(substation, substation.capacity, substation.known_load, self._now)
+        return candidate_of(substation, substation.capacity, self._now)
 
     def _order(self, option: Option) -> int:
         return self._substations[option.candidate.address].order

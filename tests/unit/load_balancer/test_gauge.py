@@ -7,7 +7,7 @@ from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
 from load_balancer.gauge import GaugeNames, UnreadableGauge, read_gauge
 from load_balancer.profile import SubstationProfile
-from load_balancer.routing.substation import Reading
+from load_balancer.routing.health import Reading
 
 NAMES = GaugeNames()
 

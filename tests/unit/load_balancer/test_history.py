@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from load_balancer.history import KEPT, History
-from load_balancer.routing.substation import Reading
+from load_balancer.routing.health import Reading
 from tests.unit.load_balancer.routing.grid import Grid
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from load_balancer.gauge import GaugeNames, read_reported
-from load_balancer.routing.substation import Reading
+from load_balancer.routing.health import Reading
 from substation_service.charging import Demand
 from substation_service.load_report import LoadReport
 from substation_service.substation import Substation

@@ -4,10 +4,11 @@ from random import Random
 
 import pytest
 
+from load_balancer.routing.health import HealthCheck, Reading
 from load_balancer.routing.policies import POLICIES
 from load_balancer.routing.pool import Pool
 from load_balancer.routing.retry_budget import RetryBudget
-from load_balancer.routing.substation import HealthCheck, Reading, Substation
+from load_balancer.routing.substation import Substation
 
 BUDGET = HealthCheck(interval_s=0.5, max_pause_s=2, polls_per_s=100)
 
@@ -68,14 +69,14 @@ def test_a_gauge_is_trusted_for_three_intervals_of_those_that_there_are() -> Non
     assert pool.retry_after_s(12.1) == 2
 
 
-@pytest.mark.parametrize("pressing", [False, True])
-def test_substations_that_are_down_are_not_probed_more_often_than_that(pressing: bool) -> None:
+@pytest.mark.parametrize("urgent", [False, True])
+def test_substations_that_are_down_are_not_probed_more_often_than_that(urgent: bool) -> None:
     pool, _ = pool_of(400)
     substation = next(iter(pool.substations.values()))
     for _ in range(3):
         substation.missed("no answer")
     random = Random(2)
-    assert all(substation.pause_s(random, pressing=pressing) >= 4 for _ in range(50))
+    assert all(substation.pause_s(random, urgent=urgent) >= 4 for _ in range(50))
 
 
 def test_those_that_missed_a_poll_are_not_all_asked_again_at_once() -> None:

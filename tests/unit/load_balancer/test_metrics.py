@@ -10,7 +10,7 @@ from grid_common.durations import Durations
 from load_balancer.dispatcher import Dispatcher
 from load_balancer.metrics import BalancerCollector
 from load_balancer.registers import Registers
-from load_balancer.routing.substation import Reading
+from load_balancer.routing.health import Reading
 from tests.unit.load_balancer.routing.grid import Grid
 
 

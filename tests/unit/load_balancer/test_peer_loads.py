@@ -1,6 +1,6 @@
 """What other balancers hold, as one of them knows it, and what that does to its estimate."""
 
-from load_balancer.routing.substation import Reading
+from load_balancer.routing.health import Reading
 from tests.unit.load_balancer.routing.grid import Grid
 
 
@@ -95,13 +95,13 @@ def test_the_version_of_what_is_held_rises_with_each_vehicle_that_comes_or_leave
 def test_a_balancer_that_reports_is_none_of_those_whose_vehicles_are_guessed() -> None:
     grid = Grid(100, balancers=3)
     substation = grid.substation("a")
-    others = [substation.silent_balancers]
+    others = [substation.estimate.silent_balancers]
     for name in "pqr":
         grid.pool.peer_holds(name, {}, grid.now)
-        others.append(substation.silent_balancers)
+        others.append(substation.estimate.silent_balancers)
     for name in "rqp":
         grid.pool.forget_peer(name)
-        others.append(substation.silent_balancers)
+        others.append(substation.estimate.silent_balancers)
     assert others == [2, 1, 0, 0, 0, 1, 2]
 
 
@@ -120,7 +120,7 @@ def test_each_balancer_is_counted_by_its_own_report() -> None:
 def test_a_report_says_whether_it_changes_what_is_known_of_a_substation() -> None:
     substation = Grid(8).substation("a")
     assert [substation.peer_holds("p", vehicles) for vehicles in (1, 1, 2)] == [True, False, True]
-    assert substation.peers.now == 2
+    assert substation.estimate.peers.now == 2
 
 
 def test_a_vehicle_that_waits_goes_as_soon_as_another_balancer_reports_a_point_free() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from load_balancer.plausibility import too_fast
 from load_balancer.profile import SubstationProfile
-from load_balancer.routing.substation import Reading
+from load_balancer.routing.health import Reading
 
 
 def reading(point_power_kw: float | None = None, time_scale: float = 1.0) -> Reading:

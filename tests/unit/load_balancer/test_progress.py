@@ -19,8 +19,8 @@ from load_balancer.led_session import LedSession
 from load_balancer.profile import SubstationProfile
 from load_balancer.progress import Progress
 from load_balancer.registers import Registers
+from load_balancer.routing.health import Health, HealthCheck
 from load_balancer.routing.legs import Legs
-from load_balancer.routing.substation import Health, HealthCheck
 from load_balancer.substation_client import Owner, SubstationClient
 from load_balancer.turns import Turns
 from tests.unit.load_balancer.routing.grid import Grid

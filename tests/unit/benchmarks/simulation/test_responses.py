@@ -56,6 +56,6 @@ def test_a_202_ends_a_session_and_its_vehicle_charges_on() -> None:
     assert not any(vehicle.charged_at for vehicle in world.vehicles)
     outcomes = {outcome for _, outcome in balancer.pool.dispatches}
     assert (outcomes, sum(balancer.pool.dispatches.values())) == ({"accepted"}, figures.vehicles)
-    assert all(substation.accepts for substation in balancer.pool.substations.values())
+    assert all(substation.estimate.accepts for substation in balancer.pool.substations.values())
     world.timeline.run(until=world.now + 5)
     assert all(vehicle.charges == 1 for vehicle in world.vehicles)

@@ -15,8 +15,8 @@ from benchmarks.simulation.substation import (
 )
 from benchmarks.simulation.timeline import NoDistance, Timeline, Wires
 from load_balancer.routing.demand import Demand
+from load_balancer.routing.health import Reading
 from load_balancer.routing.outcome import Outcome
-from load_balancer.routing.substation import Reading
 
 CHARGED, ACCEPTED, FULL, DRAINING, REJECTED = (
     Response(outcome)

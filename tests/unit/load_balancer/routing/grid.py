@@ -3,12 +3,13 @@
 from random import Random
 
 from load_balancer.routing.demand import Demand
+from load_balancer.routing.health import HealthCheck, Reading
 from load_balancer.routing.matching import Deferred
 from load_balancer.routing.policies import POLICIES
 from load_balancer.routing.pool import Pool
 from load_balancer.routing.queue import Decision, Dispatch, QueuedSession
 from load_balancer.routing.retry_budget import RetryBudget
-from load_balancer.routing.substation import HealthCheck, Reading, Substation
+from load_balancer.routing.substation import Substation
 
 TEN_KWH = Demand(10.0)
 

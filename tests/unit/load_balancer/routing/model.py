@@ -10,12 +10,13 @@ from random import Random
 
 from load_balancer.routing.attempt_end import end_attempt
 from load_balancer.routing.demand import Demand
+from load_balancer.routing.health import Health, HealthCheck, Reading
 from load_balancer.routing.outcome import Outcome
 from load_balancer.routing.policies import POLICIES
 from load_balancer.routing.pool import Pool, QueueFull
 from load_balancer.routing.queue import Decision, Dispatch, QueuedSession
 from load_balancer.routing.retry_budget import RetryBudget
-from load_balancer.routing.substation import Health, HealthCheck, Reading, Substation
+from load_balancer.routing.substation import Substation
 
 SHARE, FLOOR_PER_S, BURST = 0.2, 0.5, 3.0
 QUEUE_LIMIT = 6

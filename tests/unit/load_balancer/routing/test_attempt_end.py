@@ -3,8 +3,8 @@
 import pytest
 
 from load_balancer.routing.attempt_end import end_attempt
+from load_balancer.routing.health import Health, Reading
 from load_balancer.routing.outcome import Outcome
-from load_balancer.routing.substation import Health, Reading
 from tests.unit.load_balancer.routing.grid import Grid
 
 
@@ -33,7 +33,7 @@ def test_each_end_is_counted_and_the_session_goes_on_if_it_has_to(
     assert grid.pool.dispatches == {("a", counted): 1}
     assert grid.where(queued) == goes_to
     substation = grid.substation("a")
-    assert substation.accepts == (outcome is Outcome.ACCEPTED)
+    assert substation.estimate.accepts == (outcome is Outcome.ACCEPTED)
     assert substation.health is {
         Outcome.DRAINING: Health.DRAINING,
         Outcome.FAILED: Health.DOWN,

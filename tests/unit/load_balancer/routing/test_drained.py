@@ -1,6 +1,6 @@
 """Substations that an operator drains: they finish what they have and get nothing new."""
 
-from load_balancer.routing.substation import Health
+from load_balancer.routing.health import Health
 from tests.unit.load_balancer.routing.grid import Grid
 
 

@@ -7,10 +7,10 @@ from random import Random
 import pytest
 
 from load_balancer.routing.demand import Demand
+from load_balancer.routing.health import Health
 from load_balancer.routing.pool import QueueFull
 from load_balancer.routing.queue import Dispatch, QueuedSession
 from load_balancer.routing.retry_budget import RetryBudget
-from load_balancer.routing.substation import Health
 from tests.unit.load_balancer.routing.grid import Grid
 
 # Choosing
@@ -219,7 +219,7 @@ def test_a_substation_that_restarted_often_while_idle_is_still_probed_at_once() 
         grid.poll_missed("a")
     grid.arrive()
     assert grid.polls_wanted == ["a"]
-    assert max(grid.substation("a").pause_s(Random(1), pressing=True) for _ in range(50)) <= 0.125
+    assert max(grid.substation("a").pause_s(Random(1), urgent=True) for _ in range(50)) <= 0.125
 
 
 # Retry-After

@@ -15,12 +15,12 @@ from hypothesis.stateful import (
 )
 
 from load_balancer.routing.demand import Demand
+from load_balancer.routing.health import Health
 from load_balancer.routing.matching import MAX_DEFERRED
 from load_balancer.routing.outcome import Outcome
 from load_balancer.routing.policies import POLICIES
 from load_balancer.routing.pool import Pool
 from load_balancer.routing.queue import QueuedSession
-from load_balancer.routing.substation import Health
 from tests.support.examples import examples
 from tests.unit.load_balancer.routing.compared import ComparedPool
 from tests.unit.load_balancer.routing.model import (

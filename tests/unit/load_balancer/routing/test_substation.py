@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from load_balancer.routing.health import Health, HealthCheck
 from load_balancer.routing.queue import QueuedSession
-from load_balancer.routing.substation import Health, HealthCheck, Substation
+from load_balancer.routing.substation import Substation
 from tests.support.examples import examples
 from tests.unit.load_balancer.routing.grid import Grid
 
@@ -357,9 +358,9 @@ def test_a_substation_says_by_its_gauge_that_it_drains_and_that_it_does_no_longe
 # Pauses between polls
 
 
-def pauses(substation: Substation, tries: int = 200, *, pressing: bool = False) -> list[float]:
+def pauses(substation: Substation, tries: int = 200, *, urgent: bool = False) -> list[float]:
     random = Random(7)
-    return [substation.pause_s(random, pressing=pressing) for _ in range(tries)]
+    return [substation.pause_s(random, urgent=urgent) for _ in range(tries)]
 
 
 def test_a_substation_that_is_well_is_polled_at_its_interval_within_a_tenth() -> None:
@@ -403,7 +404,7 @@ def test_pauses_do_not_grow_while_vehicles_wait_that_the_substation_might_take()
         grid.poll_missed("a")
     substation, random = grid.substation("a"), Random(7)
     assert max(pauses(substation)) > 9
-    assert max(pauses(substation, pressing=True)) <= 0.125  # nobody is there to be bothered
+    assert max(pauses(substation, urgent=True)) <= 0.125  # nobody is there to be bothered
     assert max(grid.pool.pause_s(substation, random) for _ in range(200)) > 9
     assert grid.where(grid.arrive()) is None
     assert max(grid.pool.pause_s(substation, random) for _ in range(200)) <= 0.125
@@ -414,7 +415,7 @@ def test_a_substation_that_answers_nonsense_is_not_pressed_beyond_its_interval()
     substation = grid.substation("a")
     for _ in range(8):
         grid.pool.poll_unreadable(substation, "garbled")
-    assert 0.4 < max(pauses(substation, pressing=True)) <= 0.5
+    assert 0.4 < max(pauses(substation, urgent=True)) <= 0.5
 
 
 def test_pauses_between_probes_are_jittered() -> None:
@@ -485,9 +486,9 @@ def test_a_page_that_can_be_read_forgets_what_was_wrong() -> None:
     grid = Grid(2)
     substation = grid.substation("a")
     grid.poll_missed("a")
-    assert substation.pause_s(Random(1), pressing=False) == 0
+    assert substation.pause_s(Random(1), urgent=False) == 0
     grid.poll("a")
-    assert substation.pause_s(Random(1), pressing=False) > 0.4
+    assert substation.pause_s(Random(1), urgent=False) > 0.4
     grid.poll_missed("a")
     assert substation.health is Health.UP  # the misses were not in a row
 
@@ -536,6 +537,6 @@ def test_one_that_charged_a_vehicle_takes_such_a_charge() -> None:
 def test_of_a_substation_that_was_not_polled_yet_only_its_name_is_known() -> None:
     new = Substation("a", "http://a:5002", balancers=1, health_check=HealthCheck())
     assert (new.name, new.address, new.order, new.read_at) == ("a", "http://a:5002", 0, -inf)
-    assert (new.accepts, new.leaving, new.drained) == (False, False, False)
+    assert (new.estimate.accepts, new.leaving, new.drained) == (False, False, False)
     assert (new.warning, new.unusable_reason, new.energy, new.reading) == (None, None, None, None)
     assert (new.load, new.capacity) == (0, 0)

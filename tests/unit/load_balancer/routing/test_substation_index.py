@@ -10,13 +10,14 @@ from random import Random
 import pytest
 
 from load_balancer.routing.demand import Demand
+from load_balancer.routing.health import HealthCheck, Reading
 from load_balancer.routing.index.substation_index import SubstationIndex
 from load_balancer.routing.policies import DEFAULT_POLICY, POLICIES
 from load_balancer.routing.policy import Option
 from load_balancer.routing.pool import Pool
 from load_balancer.routing.queue import Decision, QueuedSession
 from load_balancer.routing.retry_budget import RetryBudget
-from load_balancer.routing.substation import HealthCheck, Reading, Substation
+from load_balancer.routing.substation import Substation
 from tests.unit.load_balancer.routing.compared import ComparedPool
 
 
