@@ -1,15 +1,13 @@
-"""The choice itself: which waiting vehicle goes where next, as substations and queue are now.
-
-Pure.
-"""
+"""The choice: which waiting session is dispatched next, and to which substation. Pure."""
 
 from collections.abc import Mapping
 from random import Random
 from typing import NamedTuple
 
-from load_balancer.routing.policy import Choice, Policy, Request
-from load_balancer.routing.queue import QueuedSession, WaitQueue
+from load_balancer.routing.policy import Candidate, Choice, Policy, Request
+from load_balancer.routing.queue import Decision, QueuedSession, WaitQueue
 from load_balancer.routing.retry_budget import RetryBudget
+from load_balancer.routing.substation import Substation
 from load_balancer.routing.view import Explanation, View
 
 # Maximum number of deferred vehicles at once.
@@ -17,22 +15,45 @@ MAX_DEFERRED = 8
 
 
 class Match(NamedTuple):
-    """A vehicle and where it goes."""
+    """A session and the substation that it is dispatched to."""
 
     queued: QueuedSession
     choice: Choice
     explanation: Explanation
 
+    def decision(self, sequence: int, now: float, *, policy: str, reason: str) -> Decision:
+        """Return the record of the decision to dispatch it."""
+        queued, choice, explanation = self
+        return Decision(
+            sequence=sequence,
+            at=now,
+            session_id=queued.session_id,
+            vehicle_id=queued.vehicle_id,
+            request_id=queued.request_id,
+            substation=choice.candidate.name,
+            attempt=queued.attempts,
+            waited_s=now - queued.arrived,
+            policy=policy,
+            reason=reason,
+            candidates=explanation.candidates,
+            ineligible=explanation.ineligible,
+            candidates_left_out=explanation.candidates_left_out,
+            ineligible_left_out=explanation.ineligible_left_out,
+            prediction=choice.prediction,
+            next_best=choice.next_best,
+            deferred_for=queued.deferred_for,
+        )
+
 
 class Deferred(NamedTuple):
-    """A vehicle that waits although a point is free: for a better one, which frees soon."""
+    """A session that waits beside a free point for a better one, which frees soon."""
 
     queued: QueuedSession
     choice: Choice
 
 
 class Matcher:
-    """Finds who goes next, and where."""
+    """Finds the session to dispatch next, and its substation."""
 
     def __init__(self, policy: Policy, *, budget: RetryBudget, random: Random) -> None:
         self.policy = policy
@@ -42,25 +63,27 @@ class Matcher:
     def first_of(
         self, queue: WaitQueue, view: View, now: float
     ) -> tuple[Match | None, list[Deferred]]:
-        """Match the first of the queue that takes a free point; list those deferred before it."""
+        """Match the first session of the queue that takes a free point.
+
+        Returns:
+            The match, if any, and the sessions before it that are deferred.
+        """
         deferred: list[Deferred] = []
         if not view.has_point():
             return None, deferred
         reserved: dict[str, int] = {}  # points of full substations, for deferred vehicles
         waiting = len(queue) - 1
         for queued in queue:
-            # Thousands may have been rejected by the one that has a point.
+            # The substation with a free point may have rejected thousands of sessions.
             if queued.deadline < now or not view.has_point(queued.rejected_by):
                 continue
             if not self._may_dispatch(queued, now):
                 continue
-            reported = queued.demand.max_power_kw is not None
             # A vehicle that may not be deferred takes what is free, so the loop ends there.
-            may_wait = reported and len(deferred) < MAX_DEFERRED
-            max_deferral_s = queued.deadline - now if may_wait else 0.0
-            choice = self._choose(
-                queued, Request(queued.demand, max_deferral_s, waiting), view, reserved
-            )
+            has_reported_power = queued.demand.max_power_kw is not None
+            may_defer = has_reported_power and len(deferred) < MAX_DEFERRED
+            request = Request(queued.demand, queued.deadline - now if may_defer else 0.0, waiting)
+            choice = self._choose(queued, request, view, reserved)
             if not choice.waits:
                 return _match(queued, choice, view), deferred
             deferred.append(Deferred(queued, choice))
@@ -69,14 +92,14 @@ class Matcher:
         return None, deferred
 
     def match(self, queued: QueuedSession, view: View, now: float) -> Match | None:
-        """Match a vehicle that can wait no longer with a free point, if there is one."""
+        """Match a session at its deadline with a free point, if there is one."""
         if not (self._may_dispatch(queued, now) and view.has_point(queued.rejected_by)):
             return None
         choice = self._choose(queued, Request(queued.demand), view, {})
         return _match(queued, choice, view)
 
     def _may_dispatch(self, queued: QueuedSession, now: float) -> bool:
-        """Tell whether it neither pauses nor wants a repeat that the budget has not."""
+        """Return False during its pause, or if it is a retry beyond the budget."""
         if queued.not_before > now:
             return False
         return not queued.costs_budget or self._budget.available(now)
@@ -86,6 +109,22 @@ class Matcher:
     ) -> Choice:
         options = view.options(request, queued.rejected_by, reserved)
         return self.policy.choose(options, request, self._random)
+
+
+def match_attached(queued: QueuedSession, substation: Substation, now: float) -> Match:
+    """Match a session with the substation where it is charging already."""
+    load, capacity = substation.load, max(1, substation.capacity)
+    candidate = Candidate(
+        substation.address,
+        substation.name,
+        load,
+        capacity,
+        load / capacity,
+        substation.gauge_age_s(now),
+        substation.last_chosen,
+    )
+    choice = Choice(candidate, "charges there already")
+    return Match(queued, choice, Explanation((candidate,), ()))
 
 
 def _match(queued: QueuedSession, choice: Choice, view: View) -> Match:

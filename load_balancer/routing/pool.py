@@ -1,35 +1,33 @@
-"""The pool: all substations, all waiting vehicles, and the one step that brings them together.
+"""The pool: all substations, all sessions in the balancer, and the choice between them.
 
-Everything that changes what the next choice would be goes through here. Pure: no sockets, no
-sleeping, the clock and the randomness are passed in, so that a simulation runs this very code. Not
-for several threads at once; under gevent no method gives way to another greenlet.
+Everything that can change the next choice goes through the pool. Pure: there are no sockets and no
+sleeps, and clock and randomness are passed in, so that the simulation runs this code, too. It is
+not thread-safe. Under gevent, no method yields to another greenlet.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from random import Random
 
 from load_balancer.routing.health import Health, HealthCheck, Reading
-from load_balancer.routing.index.substation_index import SubstationIndex
-from load_balancer.routing.matching import MAX_DEFERRED, Deferred, Match, Matcher
-from load_balancer.routing.policy import Candidate, Choice, Policy
+from load_balancer.routing.known_substations import MAX_SCANNED, KnownSubstations
+from load_balancer.routing.matching import MAX_DEFERRED, Deferred, Match, Matcher, match_attached
+from load_balancer.routing.policy import Policy
 from load_balancer.routing.queue import Decision, Dispatch, QueuedSession, WaitQueue
 from load_balancer.routing.retry_budget import RetryBudget
 from load_balancer.routing.substation import Substation
-from load_balancer.routing.view import Explanation, Scan, View
+from load_balancer.routing.view import View
 
-# So many substations are looked at one by one: that is faster than to keep them in order.
-_MAX_SCANNED = 32
-# Weight of the newest session in the running mean of session lengths.
+# Weight of the newest session in the moving average of session lengths.
 _NEWEST = 0.05
 
 
 class QueueFull(Exception):
-    """As many vehicles wait as may."""
+    """The wait queue has its maximum length."""
 
 
 class Pool:
-    """Substations, vehicles and the choice between them. Times in seconds of the caller's clock."""
+    """Substations, sessions and the choice between them. Times in seconds of the caller's clock."""
 
     def __init__(
         self,
@@ -43,205 +41,198 @@ class Pool:
         on_decision: Callable[[Decision], object] = lambda _decision: None,
         on_deferred: Callable[[Deferred], object] = lambda _deferred: None,
         on_poll_wanted: Callable[[Substation], object] = lambda _substation: None,
-        max_scanned: int = _MAX_SCANNED,
+        max_scanned: int = MAX_SCANNED,
     ) -> None:
+        """Create a pool without substations.
+
+        Args:
+            policy: chooses among the substations.
+            random: source of the policy's draws.
+            health_check: how a few substations are polled.
+            budget: limits immediate retries.
+            balancers: number of balancers.
+            queue_limit: maximum length of the wait queue.
+            on_decision: called with each decision.
+            on_deferred: called when a vehicle is deferred, once per wait.
+            on_poll_wanted: called with a substation that is to be polled out of turn.
+            max_scanned: number of substations above which they are indexed.
+        """
         self.policy = policy
-        self.substations: dict[str, Substation] = {}
-        self.drained: set[str] = set()  # by name: a container that is replaced stays drained
         self.waiting = WaitQueue()
         self.deferred: list[Deferred] = []  # at the last match
         self.dispatches: Counter[tuple[str, str]] = Counter()  # by substation and outcome
         self.failovers: Counter[str] = Counter()  # by reason
         self.ejections: Counter[tuple[str, str]] = Counter()  # by substation and reason
+        self.peers: set[str] = set()  # names of the balancers that report their vehicles
+        self.held_version = 0  # grows whenever this balancer's vehicles at a substation change
+        self._known = KnownSubstations(
+            policy,
+            health_check,
+            balancers=balancers,
+            max_scanned=max_scanned,
+            on_poll_wanted=on_poll_wanted,
+        )
+        self.substations: Mapping[str, Substation] = self._known.by_address
         self._matcher = Matcher(policy, budget=budget, random=random)
-        self.health_check = health_check  # as so many substations need it
-        self._health_check = health_check
         self._budget = budget
-        self._balancers = balancers
+        self._interval_s = health_check.interval_s
+        self._max_pause_s = health_check.max_pause_s
         self._queue_limit = queue_limit
         self._on_decision = on_decision
         self._on_deferred = on_deferred
         self._on_poll_wanted = on_poll_wanted
-        self._max_scanned = max_scanned
-        self._index = SubstationIndex(self.substations, policy, health_check)
-        self._changed: dict[Substation, None] = {}  # since the index was last asked
-        # down, or with points that are not known to be free
-        self._to_poll: dict[Substation, None] = {}
-        self._substations_found = 0
         self._arrivals = 0
         self._decisions = 0
-        self.peers: set[str] = set()  # other balancers that tell what they hold
-        self.held_version = 0  # rises with each vehicle that comes to a substation or leaves it
         self._mean_session_s: float | None = None
         self._had_waiting = False  # after the last match
         self._matched_at = float("-inf")
 
     # Substations
 
+    @property
+    def health_check(self) -> HealthCheck:
+        """How the substations are polled, given their number."""
+        return self._known.health_check
+
+    @property
+    def trust_s(self) -> float:
+        """Age up to which a gauge is trusted."""
+        return self.health_check.trust_s
+
+    @property
+    def drained(self) -> Collection[str]:
+        """The names of the substations that an operator drained."""
+        return self._known.drained
+
     def set_substations(self, known: Iterable[tuple[str, str]], now: float) -> None:
-        """Bring the substations in line with a list of (name, address)."""
-        addresses = {address: name for name, address in known}
-        for address, name in addresses.items():
-            substation = self.substations.get(address) or self._add_substation(name, address)
-            substation.name = name
-            if substation.leaving or (name in self.drained) is not substation.drained:
-                substation.leaving = False
-                substation.set_drained(name in self.drained)
-                self._changed[substation] = None
-        for substation in list(self.substations.values()):
-            if substation.address not in addresses:
-                substation.leaving = True
-                self._changed[substation] = None
-                self._forget_if_empty(substation)
-        self._update_interval()
-        # the index is not in use, and forgets nothing
-        if len(self.substations) <= self._max_scanned:
-            self._index = SubstationIndex(self.substations, self.policy, self.health_check)
-            self._changed = dict.fromkeys(self.substations.values())
+        """Add and remove substations so that they match a list of (name, address)."""
+        self._known.update(known)
         self.match(now)
 
-    def _update_interval(self) -> None:
-        """Poll each substation as often as so many may be polled."""
-        before, self.health_check = (
-            self.health_check,
-            self._health_check.among(len(self.substations)),
-        )
-        if self.health_check == before:
-            return
-        self._index.health_check = self.health_check
-        for substation in self.substations.values():
-            substation.health_check = self.health_check
-            if self.health_check.interval_s < before.interval_s:
-                self._on_poll_wanted(substation)  # what is read so rarely would be too old at once
-
-    def _add_substation(self, name: str, address: str) -> Substation:
-        substation = Substation(
-            name, address, balancers=self._balancers, health_check=self.health_check
-        )
-        self._substations_found += 1
-        substation.order = self._substations_found
-        self.substations[address] = substation
-        self._changed[substation] = None
-        return substation
-
     def set_drained(self, name: str, drained: bool, now: float) -> list[Substation]:
-        """Give a substation nothing new from now on, or again; what charges there goes on.
+        """Give the substations of a name nothing new from now on, or again; return them.
 
-        Returns:
-            The substations of that name. One that is not there cannot be drained, but one that was
-            drained, and is gone since, need not come back so.
+        What is charging there continues.
         """
-        substations = [
-            substation for substation in self.substations.values() if substation.name == name
-        ]
-        if not drained:
-            self.drained.discard(name)
-        elif substations:
-            self.drained.add(name)
-        for substation in substations:
-            substation.set_drained(drained)
-            self._changed[substation] = None
+        substations = self._known.set_drained(name, drained)
         self.match(now)
         return substations
 
     def cannot_be_reached(self, substation: Substation, why: str) -> None:
-        """No address of a substation is known, so that it is not even polled."""
+        """Eject a substation that cannot even be polled, because it has no known address."""
         substation.eject(why)
-        self._changed[substation] = self._to_poll[substation] = None
+        self._note_failure(substation)
 
     def pause_s(self, substation: Substation, random: Random) -> float:
-        """Tell how long after the begin of a substation's poll the next one comes, seconds."""
+        """Return the time from the start of a substation's poll to the next one, seconds."""
         return substation.pause_s(random, urgent=bool(self.waiting))
 
     def poll_began(self, substation: Substation, now: float) -> None:
-        """A poll is about to be sent."""
+        """Note that a poll is about to be sent."""
         substation.poll_began(now)
 
     def poll_read(self, substation: Substation, reading: Reading, now: float) -> None:
-        """Take in a good poll."""
+        """Take in the reading of a poll."""
         was_open = substation.ineligible_reason(now) is None
         substation.read(reading, now)
-        self._changed[substation] = None
-        if len(self.substations) > self._max_scanned:
-            self._indexed(now)  # now, or a vehicle that comes after many polls would wait for it
+        self._known.note_change(substation)
+        if self._known.is_indexed:
+            self._known.update_index(now)  # otherwise the next vehicle would wait for it
         # Deferred vehicles are not examined again at every poll of every substation: with hundreds
         # of substations that alone would keep a CPU busy.
         deferred = len(self.deferred)
         only_they_wait = deferred > 0 and deferred == min(len(self.waiting), MAX_DEFERRED)
         opened = not was_open and substation.ineligible_reason(now) is None
-        if opened or not only_they_wait or now >= self._matched_at + self._health_check.interval_s:
+        if opened or not only_they_wait or now >= self._matched_at + self._interval_s:
             self.match(now)
 
     def poll_unreadable(self, substation: Substation, why: str) -> None:
-        """A poll was answered with something that is no gauge: no vehicle goes there any more.
-
-        What charges there goes on: the substation lives.
-        """
-        self._changed[substation] = self._to_poll[substation] = None
+        """Eject a substation whose page has no gauge; what is charging there continues."""
+        self._note_failure(substation)
         if substation.unreadable(why):
             self.ejections[substation.name, "unreadable"] += 1
 
     def poll_missed(self, substation: Substation, why: str, now: float) -> None:
-        """A poll went unanswered; after some in a row all that the substation held is revoked."""
+        """Count a poll without a response; after several in a row, revoke all attempts there."""
         was_down = substation.health is Health.DOWN
         if not substation.missed(why):
             return
-        self._changed[substation] = self._to_poll[substation] = None
+        self._note_failure(substation)
         if not was_down:
             self.ejections[substation.name, "missed_polls"] += 1
         for dispatch in list(substation.in_flight):
             self._revoke(dispatch, now)
-        self._forget_if_empty(substation)
+        self._known.forget_if_empty(substation)
         self.match(now)
 
-    # Vehicles
+    def _note_failure(self, substation: Substation) -> None:
+        self._known.note_change(substation)
+        self._known.note_poll_needed(substation)
+
+    # Reports of other balancers
+
+    def holds(self) -> dict[str, int]:
+        """Return the vehicles of this balancer at each substation, by address."""
+        return {
+            substation.address: substation.own
+            for substation in self.substations.values()
+            if substation.own
+        }
+
+    def peer_holds(self, name: str, held: Mapping[str, int], now: float) -> None:
+        """Record the vehicles of another balancer, by the addresses of substations."""
+        self.peers.add(name)
+        for substation in self.substations.values():
+            if substation.peer_holds(name, held.get(substation.address, 0)):
+                self._known.note_change(substation)
+        if self.waiting:
+            self.match(now)
+
+    def forget_peer(self, name: str) -> None:
+        """Count the vehicles of another balancer as foreign load: it reports no longer."""
+        self.peers.discard(name)
+        for substation in self.substations.values():
+            substation.forget_peer(name)
+            self._known.note_change(substation)
+
+    # Sessions
 
     def arrive(self, queued: QueuedSession, now: float, *, has_begun: bool = False) -> None:
-        """Take a vehicle in: it is dispatched now or waits in the queue.
+        """Dispatch a session now, or add it to the wait queue.
 
         Args:
-            queued: the vehicle's.
+            queued: the session.
             now: the time.
-            has_begun: it has charged before, and is not turned away for the length of the queue.
+            has_begun: it was accepted before, so the limit of the queue does not apply.
 
         Raises:
-            QueueFull: it could not be dispatched and as many wait as may.
+            QueueFull: there is no free point, and the queue has its maximum length.
         """
         self._arrivals += 1
         queued.place = self._arrivals
         self.waiting.add(queued)
         self.match(now)
-        if queued.dispatch is None and not has_begun and len(self.waiting) > self._queue_limit:
+        if queued.dispatch is not None:
+            return
+        if not has_begun and len(self.waiting) > self._queue_limit:
             self.waiting.remove(queued)
             raise QueueFull
-        if queued.dispatch is None:
-            for substation in self._substations_to_poll():
-                if substation.awaits_confirmation:
-                    self._on_poll_wanted(substation)
+        for substation in self._known.needing_poll():
+            if substation.awaits_confirmation:
+                self._on_poll_wanted(substation)
 
     def attach(self, queued: QueuedSession, substation: Substation, now: float) -> None:
-        """Take in a vehicle that charges at a substation already, free points or not."""
+        """Add a session that is charging at a substation already, free points or not."""
         self._arrivals += 1
         queued.place = self._arrivals
-        load, capacity = substation.load, max(1, substation.capacity)
-        candidate = Candidate(
-            substation.address,
-            substation.name,
-            load,
-            capacity,
-            load / capacity,
-            substation.gauge_age_s(now),
-            substation.last_chosen,
-        )
-        choice = Choice(candidate, "charges there already")
-        match = Match(queued, choice, Explanation((candidate,), ()))
-        queued.dispatch = self._decide(match, choice.reason, now)
+        match = match_attached(queued, substation, now)
+        queued.dispatch = self._decide(match, match.choice.reason, now)
         substation.attach(queued.dispatch)
         self._on_decision(queued.dispatch.decision)
         queued.on_dispatch(queued.dispatch)
 
     def leave(self, queued: QueuedSession, now: float) -> None:
-        """Let go of a vehicle wherever it is: its caller disconnected, or its time is over."""
+        """Remove a session wherever it is: it has ended, or its caller disconnected."""
         self.waiting.remove(queued)
         if self.deferred:
             self.deferred = [one for one in self.deferred if one.queued is not queued]
@@ -250,124 +241,8 @@ class Pool:
             self._release(queued.dispatch, "aborted", now)
             self.match(now)
 
-    # What other balancers tell
-
-    def holds(self) -> dict[str, int]:
-        """Tell the vehicles of this balancer at each substation, by its address."""
-        return {
-            substation.address: substation.own
-            for substation in self.substations.values()
-            if substation.own
-        }
-
-    def peer_holds(self, name: str, held: Mapping[str, int], now: float) -> None:
-        """Take in what another balancer holds, by the substations' addresses."""
-        self.peers.add(name)
-        for substation in self.substations.values():
-            if substation.peer_holds(name, held.get(substation.address, 0)):
-                self._changed[substation] = None
-        if self.waiting:
-            self.match(now)
-
-    def forget_peer(self, name: str) -> None:
-        """Another balancer tells no more."""
-        self.peers.discard(name)
-        for substation in self.substations.values():
-            substation.forget_peer(name)
-            self._changed[substation] = None
-
-    def completed(self, dispatch: Dispatch, now: float, reading: Reading | None = None) -> None:
-        """The substation answered that the vehicle is charged, and told, maybe.
-
-        How it is itself.
-        """
-        if self._close(dispatch, "charged"):
-            dispatch.substation.remove(dispatch, now)
-            if reading is not None:
-                dispatch.substation.reported(reading, now)
-            self._forget_if_empty(dispatch.substation)
-        dispatch.substation.clear_failures()
-        duration = now - dispatch.decision.at
-        mean = self._mean_session_s
-        self._mean_session_s = duration if mean is None else mean + _NEWEST * (duration - mean)
-        self.match(now)
-
-    def accepted(self, dispatch: Dispatch, now: float) -> None:
-        """The substation answered 202.
-
-        The vehicle charges on, and counts until the gauge shows it.
-        """
-        dispatch.substation.accepted()
-        self._release(dispatch, "accepted", now)
-        self.match(now)
-
-    def stopped(
-        self, dispatch: Dispatch, now: float, *, goes_on: bool, failed: bool = True
-    ) -> None:
-        """The substation ended the vehicle's charge before it had all.
-
-        Where it goes on, choose again.
-
-        Args:
-            dispatch: the one that ended.
-            now: the time.
-            goes_on: whether it is to be charged further.
-            failed: whether that is the substation's doing, so that it pauses if it happens again.
-        """
-        if self._close(dispatch, "stopped"):
-            dispatch.substation.remove(dispatch, now)
-            self._forget_if_empty(dispatch.substation)
-            if goes_on:
-                if failed:
-                    self.failovers["stopped"] += 1
-                    dispatch.queued.failed(now)
-                self._requeue(dispatch, now)
-            self.match(now)
-
-    def found_full(self, dispatch: Dispatch, now: float) -> None:
-        """The substation has no free point after all (another balancer was faster).
-
-        Choose again.
-        """
-        if self._close(dispatch, "full"):
-            dispatch.substation.remove(dispatch, now)
-            dispatch.substation.found_full()
-            self._requeue(dispatch, now)
-            self.match(now)
-
-    def found_draining(self, dispatch: Dispatch, now: float) -> None:
-        """The substation takes nothing new: choose again."""
-        if self._close(dispatch, "full"):
-            dispatch.substation.remove(dispatch, now)
-            dispatch.substation.drain()
-            self._requeue(dispatch, now)
-            self.match(now)
-
-    def rejected(self, dispatch: Dispatch, now: float) -> None:
-        """The substation will not charge this vehicle, though it is well: choose another."""
-        if self._close(dispatch, "rejected"):
-            dispatch.substation.remove(dispatch, now)
-            self.failovers["rejected"] += 1
-            dispatch.queued.rejected_by.add(dispatch.substation.address)
-            self._requeue(dispatch, now, costs_budget=True)
-            self.match(now)
-
-    def failed(self, dispatch: Dispatch, reason: str, why: str, now: float) -> None:
-        """The attempt broke: the substation is ejected and the vehicle goes elsewhere."""
-        if self._close(dispatch, "failed"):
-            self.failovers[reason] += 1
-            self._eject(dispatch.substation, reason, why)
-            # The queue is cut, so the substation's own end of it is too: but it may take a moment.
-            self._release_point(dispatch, now)
-            dispatch.queued.failed(now)
-            # A vehicle that had charged for a while is moved on for nothing, so that all that a
-            # lost substation held goes on at once; what fails at once is what floods a sick grid.
-            at_once = now - dispatch.decision.at < self._health_check.interval_s
-            self._requeue(dispatch, now, costs_budget=at_once)
-            self.match(now)
-
     def is_rejected_everywhere(self, queued: QueuedSession) -> bool:
-        """Tell whether every substation there is has rejected this vehicle."""
+        """Return whether every substation has rejected this session."""
         return bool(queued.rejected_by) and all(
             substation.address in queued.rejected_by
             for substation in self.substations.values()
@@ -375,54 +250,30 @@ class Pool:
         )
 
     def retry_after_s(self, now: float) -> float:
-        """Estimate when a vehicle that is refused now would find a free point, seconds.
+        """Estimate when a session that is refused now would find a free point, seconds.
 
-        By Little's law the substations free `capacity / mean session` points a second, and those in
-        the queue come first. Without a substation or a finished session to go by: when the next
-        probe is due.
+        By Little's law `capacity / mean session` points become free per second. The sessions in the
+        queue come first. If no substation is available, it is the longest pause between probes; if
+        no session has ended yet, the age up to which a gauge is trusted.
         """
-        if len(self.substations) > self._max_scanned:
-            capacity = self._indexed(now).capacity
-        else:
-            capacity = sum(
-                substation.capacity
-                for substation in self.substations.values()
-                if substation.is_available(now)
-            )
-        if not capacity or self._mean_session_s is None:
-            return self._health_check.max_pause_s if not capacity else self.trust_s
+        capacity = self._known.capacity(now)
+        if not capacity:
+            return self._max_pause_s
+        if self._mean_session_s is None:
+            return self.trust_s
         return (len(self.waiting) + 1) * self._mean_session_s / capacity
 
-    @property
-    def trust_s(self) -> float:
-        """Age at which a gauge is no longer believed."""
-        return self.health_check.trust_s
-
-    # The one step
+    # The choice
 
     def match(self, now: float) -> None:
-        """Dispatch waiting vehicles, first come first served, while there is a free point."""
+        """Dispatch waiting sessions, first come first served, while there is a free point."""
         self._match(now)
         had_waiting, self._had_waiting = self._had_waiting, bool(self.waiting)
         if self.waiting and not had_waiting:
             # Pauses between probes are long while nobody needs the substation; now somebody does.
-            for substation in self._substations_to_poll():
+            for substation in self._known.needing_poll():
                 if substation.may_be_back:
                     self._on_poll_wanted(substation)
-
-    def _substations_to_poll(self) -> list[Substation]:
-        """List those that are down, or have points that are not known to be free."""
-        known = (
-            substation
-            for substation in self._to_poll
-            if self.substations.get(substation.address) is substation
-        )
-        to_poll = sorted(
-            (substation for substation in known if substation.needs_poll),
-            key=lambda substation: substation.order,
-        )
-        self._to_poll = dict.fromkeys(to_poll)
-        return to_poll
 
     def _match(self, now: float) -> None:
         self._matched_at = now
@@ -438,26 +289,19 @@ class Pool:
             deferred.queued.deferred_for = deferred.choice.candidate.name
 
     def last_call(self, queued: QueuedSession, now: float) -> None:
-        """Dispatch a vehicle whose deadline has come, if there is a free point of whatever kind."""
+        """Dispatch a session at its deadline, if there is any free point."""
         if queued.dispatch is None:
             match = self._matcher.match(queued, self._view(now), now)
             if match is not None:
                 self._dispatch(match, now)
 
     def _view(self, now: float) -> View:
-        if len(self.substations) <= self._max_scanned:
-            return Scan(self.substations.values(), now, predicts=self.policy.predicts)
-        return self._indexed(now)
-
-    def _indexed(self, now: float) -> SubstationIndex:
-        changed, self._changed = self._changed, {}
-        return self._index.at(now, changed)
+        return self._known.view(now)
 
     def _dispatch(self, match: Match, now: float) -> None:
         queued = match.queued
         free = len(match.explanation.candidates) + match.explanation.candidates_left_out
-        reason = f"{match.choice.reason} of {free} with a free point"
-        dispatch = self._decide(match, reason, now)
+        dispatch = self._decide(match, f"{match.choice.reason} of {free} with a free point", now)
         self.waiting.remove(queued)
         queued.deferred_for = None
         queued.dispatch = dispatch
@@ -466,52 +310,126 @@ class Pool:
         queued.on_dispatch(dispatch)
 
     def _decide(self, match: Match, reason: str, now: float) -> Dispatch:
-        queued, choice = match.queued, match.choice
-        substation = self.substations[choice.candidate.address]
+        queued = match.queued
+        substation = self.substations[match.choice.candidate.address]
         self._decisions += 1
         self.held_version += 1
         substation.last_chosen = self._decisions
-        self._changed[substation] = None
+        self._known.note_change(substation)
         if queued.costs_budget:
             self._budget.withdraw()
         elif not queued.attempts:
             self._budget.deposit()
         queued.attempts += 1
-        among = match.explanation
-        decision = Decision(
-            sequence=self._decisions,
-            at=now,
-            session_id=queued.session_id,
-            vehicle_id=queued.vehicle_id,
-            request_id=queued.request_id,
-            substation=choice.candidate.name,
-            attempt=queued.attempts,
-            waited_s=now - queued.arrived,
-            policy=self.policy.name,
-            reason=reason,
-            candidates=among.candidates,
-            ineligible=among.ineligible,
-            candidates_left_out=among.candidates_left_out,
-            ineligible_left_out=among.ineligible_left_out,
-            prediction=choice.prediction,
-            next_best=choice.next_best,
-            deferred_for=queued.deferred_for,
-        )
+        decision = match.decision(self._decisions, now, policy=self.policy.name, reason=reason)
         return Dispatch(queued, substation, decision)
 
-    # How dispatches end
+    # How attempts end
+
+    def completed(self, dispatch: Dispatch, now: float, reading: Reading | None = None) -> None:
+        """The vehicle is charged, and its point free.
+
+        Args:
+            dispatch: the attempt.
+            now: the time.
+            reading: the load report in the response; None if there is none.
+        """
+        if self._close(dispatch, "charged"):
+            dispatch.substation.remove(dispatch, now)
+            if reading is not None:
+                dispatch.substation.reported(reading, now)
+            self._known.forget_if_empty(dispatch.substation)
+        dispatch.substation.clear_failures()
+        duration = now - dispatch.decision.at
+        mean = self._mean_session_s
+        self._mean_session_s = duration if mean is None else mean + _NEWEST * (duration - mean)
+        self.match(now)
+
+    def accepted(self, dispatch: Dispatch, now: float) -> None:
+        """The substation responded 202: the vehicle counts until a poll shows it."""
+        dispatch.substation.accepted()
+        self._release(dispatch, "accepted", now)
+        self.match(now)
+
+    def stopped(
+        self, dispatch: Dispatch, now: float, *, goes_on: bool, failed: bool = True
+    ) -> None:
+        """The substation stopped the session before it received all that it asked for.
+
+        Args:
+            dispatch: the attempt.
+            now: the time.
+            goes_on: whether the session is to be charged further, so that it is queued again.
+            failed: whether the substation caused it, so that the session pauses if that is
+                repeated.
+        """
+        if self._close(dispatch, "stopped"):
+            dispatch.substation.remove(dispatch, now)
+            self._known.forget_if_empty(dispatch.substation)
+            if goes_on:
+                if failed:
+                    self.failovers["stopped"] += 1
+                    dispatch.queued.failed(now)
+                self._requeue(dispatch, now)
+            self.match(now)
+
+    def found_full(self, dispatch: Dispatch, now: float) -> None:
+        """The substation has no free point, because another balancer was faster: choose again."""
+        if self._close(dispatch, "full"):
+            dispatch.substation.remove(dispatch, now)
+            dispatch.substation.found_full()
+            self._requeue(dispatch, now)
+            self.match(now)
+
+    def found_draining(self, dispatch: Dispatch, now: float) -> None:
+        """The substation accepts nothing new: choose again."""
+        if self._close(dispatch, "full"):
+            dispatch.substation.remove(dispatch, now)
+            dispatch.substation.drain()
+            self._requeue(dispatch, now)
+            self.match(now)
+
+    def rejected(self, dispatch: Dispatch, now: float) -> None:
+        """The substation is well, but rejects this session: choose another substation."""
+        if self._close(dispatch, "rejected"):
+            dispatch.substation.remove(dispatch, now)
+            self.failovers["rejected"] += 1
+            dispatch.queued.rejected_by.add(dispatch.substation.address)
+            self._requeue(dispatch, now, costs_budget=True)
+            self.match(now)
+
+    def failed(self, dispatch: Dispatch, reason: str, why: str, now: float) -> None:
+        """The attempt failed: eject the substation, and choose again."""
+        if self._close(dispatch, "failed"):
+            self.failovers[reason] += 1
+            self._note_failure(dispatch.substation)
+            if dispatch.substation.eject(why):
+                self.ejections[dispatch.substation.name, reason] += 1
+            # The connection is closed, so the substation ends its part, too, but perhaps later.
+            self._release_point(dispatch, now)
+            dispatch.queued.failed(now)
+            # A vehicle that had charged for a while costs no budget, so that all sessions of a lost
+            # substation move at once. Only immediate failures can flood a grid that is in trouble.
+            at_once = now - dispatch.decision.at < self._interval_s
+            self._requeue(dispatch, now, costs_budget=at_once)
+            self.match(now)
+
+    def _revoke(self, dispatch: Dispatch, now: float) -> None:
+        if self._close(dispatch, "taken_back"):
+            self._release_point(dispatch, now)
+            self.failovers["lost"] += 1
+            dispatch.queued.failed(now)
+            self._requeue(dispatch, now)
+            dispatch.queued.on_revoked(dispatch)
 
     def _close(self, dispatch: Dispatch, outcome: str) -> bool:
-        """Count a dispatch's end.
-
-        False if it had ended already, as when its substation was lost.
-        """
+        """Count the end of an attempt; return False if it had ended before, as by revocation."""
         if not dispatch.open:
             return False
         dispatch.open = False
         self.held_version += 1
         dispatch.queued.dispatch = None
-        self._changed[dispatch.substation] = None
+        self._known.note_change(dispatch.substation)
         self.dispatches[dispatch.substation.name, outcome] += 1
         return True
 
@@ -523,37 +441,15 @@ class Pool:
 
     def _release_point(self, dispatch: Dispatch, now: float) -> None:
         dispatch.substation.release(dispatch, now)
-        self._to_poll[dispatch.substation] = None
-        self._forget_if_empty(dispatch.substation)
-
-    def _revoke(self, dispatch: Dispatch, now: float) -> None:
-        if self._close(dispatch, "taken_back"):
-            self._release_point(dispatch, now)
-            self.failovers["lost"] += 1
-            dispatch.queued.failed(now)
-            self._requeue(dispatch, now)
-            dispatch.queued.on_revoked(dispatch)
+        self._known.note_poll_needed(dispatch.substation)
+        self._known.forget_if_empty(dispatch.substation)
 
     def _requeue(self, dispatch: Dispatch, now: float, *, costs_budget: bool = False) -> None:
-        """Give a vehicle its old place, and what was left of its wait when it was dispatched."""
+        """Put a session back at its old place in the queue, with the rest of its waiting time."""
         queued = dispatch.queued
         queued.costs_budget = costs_budget
-        # Its time at the substation is not time in the queue, neither for the deadline nor in any
-        # figure.
+        # Its time at the substation is no waiting time, neither for its deadline nor in any figure.
         away_s = now - dispatch.decision.at
         queued.arrived += away_s
         queued.deadline += away_s
         self.waiting.add(queued)
-
-    def _eject(self, substation: Substation, reason: str, why: str) -> None:
-        self._changed[substation] = self._to_poll[substation] = None
-        if substation.eject(why):
-            self.ejections[substation.name, reason] += 1
-
-    def _forget_if_empty(self, substation: Substation) -> None:
-        if (
-            substation.leaving
-            and not substation.in_flight
-            and self.substations.pop(substation.address, None) is not None
-        ):
-            self._changed[substation] = None

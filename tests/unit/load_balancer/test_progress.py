@@ -19,7 +19,7 @@ from load_balancer.led_session import LedSession
 from load_balancer.profile import SubstationProfile
 from load_balancer.progress import Progress
 from load_balancer.registers import Registers
-from load_balancer.routing.health import Health, HealthCheck
+from load_balancer.routing.health import Health
 from load_balancer.routing.legs import Legs
 from load_balancer.substation_client import Owner, SubstationClient
 from load_balancer.turns import Turns
@@ -104,12 +104,11 @@ def test_more_than_any_has_is_not_read(
 def test_one_whose_registers_take_long_to_read_is_asked_less_often(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    grid, teller = Grid(4), Teller(reported(10))
+    grid, teller = Grid(4, interval_s=0.01), Teller(reported(10))
     client, substation = teller.client(), grid.substation("a")
     registers = registers_at(client, grid, timeout_s=5, last_word_wait_s=0)
     steps = count()
     monkeypatch.setattr(time, "thread_time", lambda: 0.02 * next(steps))  # each reading takes 20 ms
-    grid.pool.health_check = HealthCheck(interval_s=0.01)
     asks = Turns(
         Progress(
             substation, client, grid.pool, registers, random=Random(1), log=balancer_log()
@@ -126,7 +125,7 @@ def test_one_whose_registers_take_long_to_read_is_asked_less_often(
 
 @pytest.mark.parametrize("health", [Health.UP, Health.DRAINING])
 def test_one_that_answers_polls_alone_is_taken_to_keep_no_registers(health: Health) -> None:
-    grid = Grid(4)
+    grid = Grid(4, interval_s=0.01)
     substation = grid.substation("a")
     substation.health = health
     with socket.socket() as unheard:  # bound, and nobody listens
@@ -136,7 +135,6 @@ def test_one_that_answers_polls_alone_is_taken_to_keep_no_registers(health: Heal
         profile = SubstationProfile.model_validate({})
         client = SubstationClient(url, upstream, profile, Owner("one", 0.05, 3))
         registers = registers_at(client, grid, timeout_s=5, last_word_wait_s=0)
-        grid.pool.health_check = HealthCheck(interval_s=0.01)
         progress = Progress(
             substation, client, grid.pool, registers, random=Random(1), log=balancer_log()
         )

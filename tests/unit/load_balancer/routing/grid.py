@@ -25,6 +25,7 @@ class Grid:
         queue_limit: int = 10_000,
         budget: RetryBudget | None = None,
         max_scanned: int = 32,
+        interval_s: float = 0.5,
     ) -> None:
         self.now = 1000.0
         self.decisions: list[Decision] = []
@@ -34,7 +35,7 @@ class Grid:
         self.pool = Pool(
             POLICIES[policy],
             random=Random(1),
-            health_check=HealthCheck(max_pause_s=10),
+            health_check=HealthCheck(interval_s=interval_s, max_pause_s=10),
             budget=budget or RetryBudget(share=0.2, floor_per_s=20, burst=200),
             balancers=balancers,
             queue_limit=queue_limit,
