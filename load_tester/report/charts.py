@@ -7,6 +7,7 @@ from html import escape
 
 _WIDTH = 960
 _LEFT, _RIGHT = 150, 44  # space for names on the left, for a scale on the right
+_INNER = _WIDTH - _LEFT - _RIGHT
 _STRIP, _GAP, _AXIS = 58, 14, 26
 _TICKS = 8
 _LABEL = 82  # space for a mark's label
@@ -39,25 +40,28 @@ def _svg(height: float, label: str, parts: Sequence[str]) -> str:
     )
 
 
-def _text(x: float, y: float, text: str, anchor: str = "start", style: str = "") -> str:
-    return (
-        f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" class="{style}">'
-        f"{escape(text)}</text>"
-    )
+def _text(x: float, y: float, text: str, anchor: str = "start", style: str = "tick") -> str:
+    place = f'x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" class="{style}"'
+    return f"<text {place}>{escape(text)}</text>"
 
 
 def _line(x1: float, y1: float, x2: float, y2: float, style: str) -> str:
     return f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" class="{style}"/>'
 
 
+def _names(y: float, name: str, caption: str) -> list[str]:
+    """Write a name and a caption below it, left of the chart."""
+    x = _LEFT - 12
+    return [_text(x, y, name, "end", "name"), _text(x, y + 16, caption, "end")]
+
+
 def _time_axis(end: float, bottom: float) -> list[str]:
     step = nice_ceiling(end / _TICKS)
-    inner = _WIDTH - _LEFT - _RIGHT
     parts = []
     for index in range(int(end / step + 1e-9) + 1):
-        x = _LEFT + inner * index * step / end
+        x = _LEFT + _INNER * index * step / end
         parts.append(_line(x, 0, x, bottom, "grid"))
-        parts.append(_text(x, bottom + 17, f"{index * step:g} s", "middle", "tick"))
+        parts.append(_text(x, bottom + 17, f"{index * step:g} s", "middle"))
     return parts
 
 
@@ -73,55 +77,45 @@ def timeline(strips: Sequence[Strip], end: float) -> str:
 
 def _strip(strip: Strip, top: float) -> list[str]:
     scale = max([*strip.values, strip.limit or 0.0]) or 1.0
-    base = top + _STRIP
-    inner = _WIDTH - _LEFT - _RIGHT
-    width = inner / max(1, len(strip.values))
+    base, right = top + _STRIP, _LEFT + _INNER
+    width = _INNER / max(1, len(strip.values))
     points = [f"{_LEFT:.1f},{base:.1f}"]
     for index, value in enumerate(strip.values):
         y = base - _STRIP * value / scale
-        points.append(f"{_LEFT + index * width:.1f},{y:.1f}")
-        points.append(f"{_LEFT + (index + 1) * width:.1f},{y:.1f}")
-    points.append(f"{_LEFT + inner:.1f},{base:.1f}")
+        points += [f"{_LEFT + edge * width:.1f},{y:.1f}" for edge in (index, index + 1)]
+    points.append(f"{right:.1f},{base:.1f}")
     parts = [
-        _line(_LEFT, base, _LEFT + inner, base, "base"),
+        _line(_LEFT, base, right, base, "base"),
         f'<polygon points="{" ".join(points)}" class="{escape(strip.kind)}">'
         f"<title>{escape(strip.name)}: {escape(strip.caption)}</title></polygon>",
-        _text(_LEFT - 12, top + _STRIP / 2 - 2, strip.name, "end", "name"),
-        _text(_LEFT - 12, top + _STRIP / 2 + 14, strip.caption, "end", "tick"),
+        *_names(top + _STRIP / 2 - 2, strip.name, strip.caption),
     ]
     if strip.limit is not None:
         y = base - _STRIP * strip.limit / scale
-        parts.append(_line(_LEFT, y, _LEFT + inner, y, "limit"))
-        parts.append(_text(_LEFT + inner + 6, y + 4, f"{strip.limit:g}", "start", "tick"))
+        parts.append(_line(_LEFT, y, right, y, "limit"))
+        parts.append(_text(right + 6, y + 4, f"{strip.limit:g}"))
     return parts
 
 
 def histogram(values: Sequence[float], marks: Mapping[str, float], label: str, bins: int) -> str:
     """Draw a histogram of `values` (seconds) with named marks such as percentiles."""
     height, top = 190, 34
-    inner = _WIDTH - _LEFT - _RIGHT
     end = max([*values, 1e-3]) * (1 + 1e-9)
     counts = [0] * bins
     for value in values:
         counts[min(bins - 1, int(bins * value / end))] += 1
-    most = max(counts) or 1
+    most, width, step = max(counts) or 1, _INNER / bins, end / bins
     parts = _time_axis(end, height)
-    width = inner / bins
     for index, count in enumerate(counts):
-        if not count:
-            continue
-        tall = (height - top) * count / most
-        title = (
-            f"{count:,} vehicles from {index * end / bins:.3g} to {(index + 1) * end / bins:.3g} s"
-        )
-        parts.append(
-            f'<rect x="{_LEFT + index * width + 0.5:.1f}" y="{height - tall:.1f}" '
-            f'width="{width - 1:.1f}" height="{tall:.1f}" class="load">'
-            f"<title>{title}</title></rect>"
-        )
-    parts.append(_line(_LEFT, height, _LEFT + inner, height, "base"))
-    parts.append(_text(_LEFT - 12, height / 2, label, "end", "name"))
-    parts.append(_text(_LEFT - 12, height / 2 + 16, f"at most {most:,} a bar", "end", "tick"))
+        if count:
+            tall = (height - top) * count / most
+            parts.append(
+                f'<rect x="{_LEFT + index * width + 0.5:.1f}" y="{height - tall:.1f}" '
+                f'width="{width - 1:.1f}" height="{tall:.1f}" class="load"><title>{count:,} '
+                f"vehicles from {index * step:.3g} to {(index + 1) * step:.3g} s</title></rect>"
+            )
+    parts.append(_line(_LEFT, height, _LEFT + _INNER, height, "base"))
+    parts.extend(_names(height / 2, label, f"at most {most:,} a bar"))
     parts.extend(_marks(marks, end, height))
     return _svg(height + _AXIS, label, parts)
 
@@ -129,10 +123,9 @@ def histogram(values: Sequence[float], marks: Mapping[str, float], label: str, b
 def _marks(marks: Mapping[str, float], end: float, height: float) -> list[str]:
     """Draw marks; a label that would touch another is moved one line down."""
     parts = []
-    inner = _WIDTH - _LEFT - _RIGHT
     rows: list[float] = []  # the right end of each line's last label
     for name, value in sorted(marks.items(), key=lambda item: item[1]):
-        x = _LEFT + inner * min(1.0, value / end)
+        x = _LEFT + _INNER * min(1.0, value / end)
         before = x + _LABEL > _WIDTH
         left = x - _LABEL if before else x
         row = next((row for row, used in enumerate(rows) if used <= left), len(rows))
@@ -156,22 +149,20 @@ class Share:
 
 def share_bars(shares: Sequence[Share]) -> str:
     """Draw each substation's share of the vehicles, with a mark at its share of the capacity."""
-    row, inner = 34, _WIDTH - _LEFT - 170
+    height, inner = 34, _WIDTH - _LEFT - 170
     scale = max([*(max(item.share, item.of_capacity or 0) for item in shares), 1e-9])
     parts = []
-    for index, item in enumerate(shares):
-        y = index * row + 6
-        long = inner * item.share / scale
+    for y, item in zip(range(6, len(shares) * height + 6, height), shares, strict=True):
+        edge = inner * item.share / scale
         parts.append(_text(_LEFT - 12, y + 16, item.name, "end", "name"))
         parts.append(
-            f'<rect x="{_LEFT}" y="{y}" width="{long:.1f}" height="22" rx="3" class="load">'
+            f'<rect x="{_LEFT}" y="{y}" width="{edge:.1f}" height="22" rx="3" class="load">'
             f"<title>{escape(item.name)}: {item.vehicles:,} vehicles</title></rect>"
         )
-        edge = long
         if item.of_capacity is not None:
-            x = _LEFT + inner * item.of_capacity / scale
-            edge = max(edge, inner * item.of_capacity / scale)
-            parts.append(_line(x, y - 3, x, y + 25, "limit"))
+            long = inner * item.of_capacity / scale
+            edge = max(edge, long)
+            parts.append(_line(_LEFT + long, y - 3, _LEFT + long, y + 25, "limit"))
         text = f"{100 * item.share:.1f}%, {item.vehicles:,} vehicles"
-        parts.append(_text(_LEFT + edge + 10, y + 16, text, "start", "tick"))
-    return _svg(len(shares) * row + 6, "share of vehicles by substation", parts)
+        parts.append(_text(_LEFT + edge + 10, y + 16, text))
+    return _svg(len(shares) * height + 6, "share of vehicles by substation", parts)
