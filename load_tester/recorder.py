@@ -4,7 +4,6 @@ import gc
 import random
 import secrets
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime
 
 from rich.console import Console
@@ -126,7 +125,7 @@ class Recorder:
         return reconcile(
             charges,
             before,
-            self._watch.settle(_enough(before, charged)),
+            self._watch.settle(lambda after: after.has_counted(charged, before)),
             self._watch.records,
             self.began.timestamp(),
             several_gateways=self._gateway.addresses.several,
@@ -140,21 +139,3 @@ class Recorder:
     def _find_breaking(self) -> Breaking | None:
         stages = self._plan.stages
         return Breaking.from_watch(self._service, stages) if stages else None
-
-
-def _enough(before: GridCounters, charged: int) -> Callable[[GridCounters], bool]:
-    """Return a test of whether the substations have counted all responses."""
-
-    def enough(after: GridCounters) -> bool:
-        if after.gateway is None and before.gateway is not None:
-            return False
-        grown = 0.0
-        for address, substation in after.substations.items():
-            earlier = before.substations.get(address)
-            if substation is not None:
-                grown += substation.charged - (earlier.charged if earlier else 0.0)
-            elif earlier is not None:
-                return False
-        return not after.substations or None in after.substations.values() or grown >= charged
-
-    return enough

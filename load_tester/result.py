@@ -196,66 +196,71 @@ def _missed(
 
 def as_json(result: Result) -> dict[str, Any]:
     """Return the run as JSON; docs/load-testing.md explains each field."""
-    recording, setting = result.recording, result.setting
-    return {
-        "format": FORMAT,
-        "verdict": result.verdict,
-        "passed": result.passed,
-        "interrupted": recording.interrupted,
-        "missed": list(result.missed),
-        "setting": dataclasses.asdict(setting),
-        "scenario": {
-            "name": recording.plan.scenario,
-            "summary": recording.plan.summary,
-            "notes": list(recording.plan.notes),
-            "vehicles": len(recording.plan.vehicles),
-            "kwh": round(recording.plan.total_kwh, 3),
-            "arrivals_s": recording.plan.duration,
-        },
-        "vehicles": {
-            "sent": len(recording.charges),
-            "unsent": result.unsent,
-            **{outcome.value.replace(" ", "_"): result.outcomes[outcome] for outcome in Outcome},
-            "lost": result.lost,
-            "retries": result.retries,
-            "replayed": sum(charge.replayed for charge in recording.charges),
-        },
-        "answers": dict(sorted(result.answers.items())),
-        "reasons": [{"reason": reason, "vehicles": count} for reason, count in result.reasons],
-        "end_s": result.end,
-        "rate_per_s": result.rate,
-        "time_to_charge_s": _spread(result.time_to_charge),
-        "delay_s": _spread(result.delay),
-        "power": None if result.power is None else dataclasses.asdict(result.power),
-        "sites": [dataclasses.asdict(substation) for substation in result.substations],
-        "grid": {
-            "policy": recording.samples.policy,
-            "peak_waiting": recording.samples.peak_waiting,
-        },
-        "choices": _choices(recording.decisions, recording.decisions_fault),
-        "books": {
-            "in_order": recording.reconciliation.in_order,
-            "findings": [
-                dataclasses.asdict(finding) for finding in recording.reconciliation.findings
+    recording, plan, cost = result.recording, result.recording.plan, result.recording.cost
+    document: dict[str, Any] = _plain(
+        {
+            "format": FORMAT,
+            "verdict": result.verdict,
+            "passed": result.passed,
+            "interrupted": recording.interrupted,
+            "missed": result.missed,
+            "setting": result.setting,
+            "scenario": {
+                "name": plan.scenario,
+                "summary": plan.summary,
+                "notes": plan.notes,
+                "vehicles": len(plan.vehicles),
+                "kwh": round(plan.total_kwh, 3),
+                "arrivals_s": plan.duration,
+            },
+            "vehicles": {
+                "sent": len(recording.charges),
+                "unsent": result.unsent,
+                **{outcome.replace(" ", "_"): result.outcomes[outcome] for outcome in Outcome},
+                "lost": result.lost,
+                "retries": result.retries,
+                "replayed": sum(charge.replayed for charge in recording.charges),
+            },
+            "answers": dict(sorted(result.answers.items())),
+            "reasons": [{"reason": reason, "vehicles": count} for reason, count in result.reasons],
+            "end_s": result.end,
+            "rate_per_s": result.rate,
+            "time_to_charge_s": result.time_to_charge,
+            "delay_s": result.delay,
+            "power": result.power,
+            "sites": result.substations,
+            "grid": {
+                "policy": recording.samples.policy,
+                "peak_waiting": recording.samples.peak_waiting,
+            },
+            "choices": _choices(recording.decisions, recording.decisions_fault),
+            "books": {
+                "in_order": recording.reconciliation.in_order,
+                "findings": recording.reconciliation.findings,
+            },
+            "stress": recording.breaking,
+            "stages": [
+                {"stage": stage, **dataclasses.asdict(window)} for stage, window in result.stages
             ],
-        },
-        "stress": None if recording.breaking is None else dataclasses.asdict(recording.breaking),
-        "stages": [
-            {"stage": dataclasses.asdict(stage), **dataclasses.asdict(window)}
-            for stage, window in result.stages
-        ],
-        "windows": [dataclasses.asdict(window) for window in result.windows],
-        "tester": {
-            "wall_s": recording.cost.wall_s,
-            "cpu_s": recording.cost.cpu_s,
-            "cpu_per_vehicle_s": recording.cost.cpu_s / max(1, len(recording.charges)),
-            "lag_s": _spread(recording.cost.lag),
-        },
-    }
+            "windows": result.windows,
+            "tester": {
+                "wall_s": cost.wall_s,
+                "cpu_s": cost.cpu_s,
+                "cpu_per_vehicle_s": cost.cpu_s / max(1, len(recording.charges)),
+                "lag_s": cost.lag,
+            },
+        }
+    )
+    return document
 
 
-def _spread(spread: Spread | None) -> dict[str, float] | None:
-    return None if spread is None else dataclasses.asdict(spread)
+def _plain(value: Any) -> Any:
+    """Return the value with dicts in place of dataclasses, and lists in place of tuples."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return dataclasses.asdict(value)
+    if isinstance(value, dict):
+        return {name: _plain(member) for name, member in value.items()}
+    return [*map(_plain, value)] if isinstance(value, (list, tuple)) else value
 
 
 def _choices(records: DecisionRecords | None, fault: str) -> dict[str, Any]:
@@ -266,16 +271,14 @@ def _choices(records: DecisionRecords | None, fault: str) -> dict[str, Any]:
         "decisions": records.total,
         "least_loaded": records.least_loaded,
         "not_least_loaded": records.total - records.least_loaded,
-        "examples": [dataclasses.asdict(example) for example in records.misjudged],
-        "policies": dict(records.policies),
-        "chosen": dict(records.chosen),
+        "examples": records.misjudged,
+        "policies": records.policies,
+        "chosen": records.chosen,
         "peak_load": {name: load for name, (load, _) in records.peaks.items()},
         "over_capacity": records.over_capacity,
         "repeated_dispatches": records.repeated,
-        "largest_imbalance": None if records.widest is None else dataclasses.asdict(records.widest),
-        "largest_imbalance_points": None
-        if records.widest_share is None
-        else dataclasses.asdict(records.widest_share),
+        "largest_imbalance": records.widest,
+        "largest_imbalance_points": records.widest_share,
         "foreign_sessions": len(records.foreign),
         "missed": records.missed,
         "unreadable": records.unreadable,

@@ -46,23 +46,19 @@ class GridSamples:
             self.peak_waiting = max(self.peak_waiting, waiting)
             self.waiting.append((time, waiting))
         for substation in substations:
-            if not isinstance(substation, dict) or not isinstance(substation.get("name"), str):
+            name = substation.get("name") if isinstance(substation, dict) else None
+            if not isinstance(name, str):
                 continue
-            name, load, capacity = (
-                substation["name"],
-                substation.get("load"),
-                substation.get("capacity"),
-            )
+            load, capacity = substation.get("load"), substation.get("capacity")
             if isinstance(substation.get("address"), str):
                 self.addresses[name] = substation["address"]
-            self.substations.setdefault(name, []).append(
-                SubstationSample(
-                    time,
-                    load if isinstance(load, int) else 0,
-                    capacity if isinstance(capacity, int) else None,
-                    str(substation.get("health", "unknown")),
-                )
+            sample = SubstationSample(
+                time,
+                load if isinstance(load, int) else 0,
+                capacity if isinstance(capacity, int) else None,
+                str(substation.get("health", "unknown")),
             )
+            self.substations.setdefault(name, []).append(sample)
 
 
 @dataclass(frozen=True, slots=True)

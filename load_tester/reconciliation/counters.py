@@ -105,3 +105,20 @@ class GridCounters:
     gateway: GatewayCounters | None
     substations: Mapping[str, SubstationCounters | None]
     faults: Mapping[str, str]  # address or "gateway": why it could not be read
+
+    def has_counted(self, charged: int, before: "GridCounters") -> bool:
+        """Return whether the substations have counted that many sessions since `before`.
+
+        What could not be read then is not waited for.
+        """
+        pairs = [(one, before.substations.get(name)) for name, one in self.substations.items()]
+        if self.gateway is None and before.gateway is not None:
+            return False
+        if any(one is None and earlier is not None for one, earlier in pairs):
+            return False
+        if not pairs or any(one is None for one, _ in pairs):
+            return True
+        grown = sum(
+            one.charged - (earlier.charged if earlier else 0) for one, earlier in pairs if one
+        )
+        return grown >= charged

@@ -182,16 +182,8 @@ class DecisionRecords:
         if scores[chosen] <= scores[least] + _SCORE_TOLERANCE:
             self.least_loaded += 1
         elif len(self.misjudged) < _MAX_EXAMPLES:
-            self.misjudged.append(
-                Misjudged(
-                    decision["sequence"],
-                    decision["session_id"],
-                    chosen,
-                    scores[chosen],
-                    least,
-                    scores[least],
-                )
-            )
+            names = (decision["sequence"], decision["session_id"])
+            self.misjudged.append(Misjudged(*names, chosen, scores[chosen], least, scores[least]))
 
     def _measure(
         self, time: float, chosen: str, candidates: Sequence[tuple[str, int, int]]
@@ -200,25 +192,28 @@ class DecisionRecords:
         load, capacity = loads[chosen]
         self.over_capacity += load > capacity
         self.peaks[chosen] = max(self.peaks.get(chosen, (0, 0)), (load, capacity))
-        gap, ends = _spread(loads, lambda substation: substation[0])
-        if self.widest is None or gap > self.widest.gap:
-            self.widest = Imbalance(gap, "vehicles", time, ends)
-        share_gap, ends = _spread(loads, lambda substation: 100 * substation[0] / substation[1])
-        if self.widest_share is None or share_gap > self.widest_share.gap:
-            self.widest_share = Imbalance(share_gap, "points", time, ends)
+        self.widest = _wider(self.widest, loads, time, "vehicles", lambda load, _: load)
+        self.widest_share = _wider(
+            self.widest_share, loads, time, "points", lambda load, capacity: 100 * load / capacity
+        )
 
 
 def _mark(decision: Mapping[str, Any]) -> tuple[object, object]:
     return decision.get("session_id"), decision.get("time")
 
 
-def _spread(
-    loads: Mapping[str, tuple[int, int]], measure: Callable[[tuple[int, int]], float]
-) -> tuple[float, dict[str, tuple[int, int]]]:
-    """Return the load difference of the most and the least loaded substation, and these two."""
-    most = max(loads, key=lambda name: measure(loads[name]))
-    least = min(loads, key=lambda name: measure(loads[name]))
-    return (
-        measure(loads[most]) - measure(loads[least]),
-        {most: loads[most], least: loads[least]},
-    )
+def _wider(
+    widest: Imbalance | None,
+    loads: Mapping[str, tuple[int, int]],
+    time: float,
+    unit: str,
+    measure: Callable[[int, int], float],
+) -> Imbalance:
+    """Return the larger imbalance: the one so far, or that of these loads."""
+    measured = {name: measure(*load) for name, load in loads.items()}
+    most = max(measured, key=measured.__getitem__)
+    least = min(measured, key=measured.__getitem__)
+    gap = measured[most] - measured[least]
+    if widest is not None and gap <= widest.gap:
+        return widest
+    return Imbalance(gap, unit, time, {most: loads[most], least: loads[least]})
