@@ -7,18 +7,16 @@ import traceback
 from collections.abc import Iterator, Sequence
 
 import gevent
-from rich.console import Console
 
 from load_tester.client import Gateway
 from load_tester.command_line import parse_options
-from load_tester.limits import Thresholds
 from load_tester.options import STDOUT, Options
 from load_tester.outputs import OutputError, reason
 from load_tester.readiness import GatewayUnreachable, wait_for_gateway
 from load_tester.recorder import Recorder
 from load_tester.report.files import Reports
 from load_tester.report.terminal import print_result, report_console
-from load_tester.result import Result, Setting, sum_up
+from load_tester.result import sum_up
 from load_tester.runner import Runner
 from load_tester.scenarios import make_plan
 from load_tester.standard_streams import TolerantStream, standard_streams
@@ -79,26 +77,16 @@ def _run(
     console.print(f"{plan.scenario}: {plan.summary}", markup=False)
     for note in plan.notes:
         console.print(f"  {note}", markup=False)
-    thresholds = Thresholds(
-        options.max_lost, options.max_p99, options.max_p99_delay, options.min_rate
-    )
-    recorder = Recorder(options, plan, gateway, thresholds, console)
+    recorder = Recorder(options, plan, gateway, console)
     with _stopping(recorder.runner) as signals:
         recording = recorder.record()
         recording.interrupted = bool(signals)
-        setting = Setting(
-            options.url,
-            options.seed,
-            recorder.began.isoformat(timespec="seconds"),
-            thresholds,
-            options.patience,
-            options.idempotent,
-            options.respond_async,
-        )
-        result = sum_up(recording, setting)
+        result = sum_up(recording, recorder.setting)
         # Before the tables, whose reader may have left.
         faults = reports.write(result)
-        _print(result, reports, console)
+        print_result(console, result)
+        if reports.page is not None:
+            console.print(f"report: {reports.page}", markup=False)
     stdout.flush()
     reported = options.json == STDOUT or isinstance(stdout.fault, BrokenPipeError)
     if stdout.fault is not None and not reported:
@@ -106,12 +94,6 @@ def _run(
     if recording.interrupted:
         return 128 + signals[0], faults
     return (0 if result.passed else _MISSED) | (_UNWRITTEN if faults else 0), faults
-
-
-def _print(result: Result, reports: Reports, console: Console) -> None:
-    print_result(console, result)
-    if reports.page is not None:
-        console.print(f"report: {reports.page}", markup=False)
 
 
 @contextlib.contextmanager

@@ -128,7 +128,7 @@ class Caller:
             with _failures():
                 # One piece, so that head and body share a packet.
                 connection.sendall(self._gateway.head(len(body), key, self._keep_alive) + body)
-                answer, ended = _read_response(connection)
+                response, ended = _read_response(connection)
             last = ended or not self._keep_alive
         finally:
             if last:
@@ -136,7 +136,7 @@ class Caller:
                 connection.close()
             else:
                 self._connection = connection
-        return answer
+        return response
 
     def close(self) -> None:
         """Disconnect."""

@@ -20,7 +20,7 @@ from load_tester.reconciliation.counters import GridCounters
 from load_tester.reconciliation.decisions import DecisionRecords
 from load_tester.reconciliation.findings import Reconciliation
 from load_tester.reconciliation.ledger import LedgerRecords
-from load_tester.result import Cost, Recording
+from load_tester.result import Cost, Recording, Setting
 from load_tester.runner import Behaviour, Runner
 from load_tester.session_follower import SessionFollower
 from load_tester.vehicle import Outcome, Plan
@@ -34,22 +34,18 @@ class Recorder:
         options: Options,
         plan: Plan,
         gateway: Gateway,
-        thresholds: Thresholds,
         console: Console,
     ) -> None:
-        self._plan = plan
-        self._gateway = gateway
-        self._console = console
-        self._check, self._keyed_view = options.check, options.api_key is not None
-        self._point_power_kw, self._time_scale = options.point_power_kw, options.time_scale
-        self.began = datetime.now(UTC)
+        self._options, self._plan = options, plan
+        self._gateway, self._console = gateway, console
+        self._began = datetime.now(UTC)
+        self._thresholds = Thresholds(
+            options.max_lost, options.max_p99, options.max_p99_delay, options.min_rate
+        )
         # Not from the seed: two runs with the same seed must not confuse their vehicles.
         tag = f"lt-{secrets.token_hex(4)}-"
-        self._service = ServiceWatch(
-            plan.stages,
-            thresholds,
-            [vehicle.due for vehicle in plan.vehicles] if plan.stages else [],
-        )
+        due = [vehicle.due for vehicle in plan.vehicles] if plan.stages else []
+        self._service = ServiceWatch(plan.stages, self._thresholds, due)
         self.runner = Runner(
             plan,
             gateway,
@@ -89,18 +85,32 @@ class Recorder:
             self._points(before),
         )
 
+    @property
+    def setting(self) -> Setting:
+        """The parameters of the run, once it has begun."""
+        options = self._options
+        return Setting(
+            options.url,
+            options.seed,
+            self._began.isoformat(timespec="seconds"),
+            self._thresholds,
+            options.patience,
+            options.idempotent,
+            options.respond_async,
+        )
+
     def _points(self, before: GridCounters) -> list[Point]:
         reported = [
             substation.point
             for substation in before.substations.values()
             if substation and substation.point
         ]
-        return known_points(reported, self._point_power_kw, self._time_scale)
+        return known_points(reported, self._options.point_power_kw, self._options.time_scale)
 
     def _run(self) -> Cost:
-        self.began = datetime.now(UTC)
+        self._began = datetime.now(UTC)
         if self._watch.records is not None:
-            self._watch.records.began = self.began.timestamp()
+            self._watch.records.began = self._began.timestamp()
         gc.collect()
         gc.freeze()  # existing objects need no check at each collection
         cpu, wall = time.process_time(), time.perf_counter()
@@ -119,7 +129,7 @@ class Recorder:
 
     def _reconcile(self, before: GridCounters) -> Reconciliation:
         charges = self.runner.charges
-        if not (self._check and charges):
+        if not (self._options.check and charges):
             return Reconciliation()
         charged = sum(charge.outcome is Outcome.CHARGED for charge in charges)
         return reconcile(
@@ -127,13 +137,13 @@ class Recorder:
             before,
             self._watch.settle(lambda after: after.has_counted(charged, before)),
             self._watch.records,
-            self.began.timestamp(),
+            self._began.timestamp(),
             several_gateways=self._gateway.addresses.several,
             substation_names={
                 address: name for name, address in self._watch.samples.addresses.items()
             },
             ledger=self._watch.ledger,
-            keyed_view=self._keyed_view,
+            keyed_view=self._options.api_key is not None,
         )
 
     def _find_breaking(self) -> Breaking | None:

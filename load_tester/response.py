@@ -23,67 +23,61 @@ class HttpResponse(NamedTuple):
     body: bytes
 
 
-def apply_response(charge: Charge, answer: HttpResponse) -> None:
+def apply_response(charge: Charge, response: HttpResponse) -> None:
     """Record a response in a charge; an implausible one counts as failed."""
-    charge.status = answer.status
-    charge.reason = ""
-    charge.replayed = answer.headers.get("idempotency-replayed") == "true"
-    document = json_object(answer.body)
-    if document is not None and isinstance(document.get("session_id"), str):
-        charge.session_id = document["session_id"]
-    if answer.status in (200, 202):
-        stopped = document is not None and document.get("status") == "stopped"
-        outcome = Outcome.CHARGED if answer.status == 200 else Outcome.ACCEPTED
+    status = response.status
+    charge.status, charge.reason = status, ""
+    charge.replayed = response.headers.get("idempotency-replayed") == "true"
+    document = json_object(response.body)
+    members = document or {}
+    if isinstance(members.get("session_id"), str):
+        charge.session_id = members["session_id"]
+    if status in (200, 202):
+        outcome = Outcome.CHARGED if status == 200 else Outcome.ACCEPTED
+        stopped = members.get("status") == "stopped"
         _apply_success(charge, Outcome.STOPPED if stopped else outcome, document)
-    elif answer.status in (429, 503):
-        charge.energies = reported_energies(document or {})
-        charge.outcome = Outcome.REFUSED
-        charge.reason = _problem_text(document) or f"{answer.status} without a problem body"
+        return
+    text = _text(members.get("detail") or members.get("title"))
+    if status in (429, 503):
+        charge.outcome, charge.energies = Outcome.REFUSED, reported_energies(members)
+        charge.reason = text or f"{status} without a problem body"
     else:
-        rejected = 400 <= answer.status < 500
-        charge.outcome = Outcome.REJECTED if rejected else Outcome.FAILED
-        charge.reason = _problem_text(document) or f"answered {answer.status}"
-
-
-_ENDS = {
-    "charged": Outcome.CHARGED,
-    "stopped": Outcome.STOPPED,
-    "refused": Outcome.REFUSED,
-}
+        charge.outcome = Outcome.REJECTED if 400 <= status < 500 else Outcome.FAILED
+        charge.reason = text or f"answered {status}"
 
 
 def apply_session(charge: Charge, document: dict[str, Any]) -> bool:
     """Record a charge's session from `GET /sessions/ID`; return whether it has ended."""
-    state = str(document.get("state"))
-    if state not in _ENDS:
-        return False
-    if state == "refused":
-        charge.outcome, charge.energies = Outcome.REFUSED, reported_energies(document)
-        charge.reason = _reason(document)
-    else:
-        _apply_success(charge, _ENDS[state], document)
+    match document.get("state"):
+        case "charged":
+            _apply_success(charge, Outcome.CHARGED, document)
+        case "stopped":
+            _apply_success(charge, Outcome.STOPPED, document)
+        case "refused":
+            charge.outcome, charge.energies = Outcome.REFUSED, reported_energies(document)
+            charge.reason = _reason(document)
+        case _:
+            return False
     return True
 
 
 def _apply_success(charge: Charge, outcome: Outcome, document: dict[str, Any] | None) -> None:
-    energies = {} if document is None else reported_energies(document)
+    energies = reported_energies(document or {})
     fault = _fault(charge, document, energies, whole=outcome is Outcome.CHARGED)
     if document is None or fault:
-        charge.outcome = Outcome.FAILED
-        charge.reason = fault
+        charge.outcome, charge.reason = Outcome.FAILED, fault
         return
     charge.outcome, charge.energies = outcome, energies
     if outcome is Outcome.STOPPED:
         charge.reason = _reason(document)
-    substation = document.get("substation")
+    substation, attempts = document.get("substation"), document.get("attempts")
     charge.substation = substation if isinstance(substation, str) else None
+    charge.attempts = attempts if isinstance(attempts, int) else 1
     charge.waited_s = _number(document.get("waited_s"))
     if outcome is not Outcome.ACCEPTED:
         charge.charging_s = _number(document.get("charging_s"))
         charge.mean_power_kw = _number(document.get("mean_power_kw"))
         charge.peak_power_kw = _number(document.get("peak_power_kw"))
-    attempts = document.get("attempts")
-    charge.attempts = attempts if isinstance(attempts, int) else 1
 
 
 def reported_energies(document: Mapping[str, Any]) -> dict[str, float]:
@@ -109,11 +103,11 @@ def _fault(
         return "answered with a body that is not a JSON object"
     vehicle_id = document.get("vehicle_id", charge.vehicle_id)
     if vehicle_id != charge.vehicle_id:
-        return _short(f"the answer is for another vehicle, {vehicle_id!r}")
+        return _text(f"the answer is for another vehicle, {vehicle_id!r}")
     kwh = document.get("kwh", charge.vehicle.kwh)
     number = _number(kwh)
     if number is None or abs(number - charge.vehicle.kwh) > ENERGY_TOLERANCE_KWH:
-        return _short(f"charged {kwh!r} kWh where {charge.vehicle.kwh:g} were asked for")
+        return _text(f"charged {kwh!r} kWh where {charge.vehicle.kwh:g} were asked for")
     got, reported = sum(energies.values()), _number(document.get("energy_kwh"))
     if energies and reported is not None and abs(got - reported) > ENERGY_TOLERANCE_KWH:
         return f"its legs are {got:g} kWh where its energy is {reported:g}"
@@ -122,21 +116,21 @@ def _fault(
     return ""
 
 
-def retry_after(answer: HttpResponse, now: datetime) -> float | None:
+def retry_after(response: HttpResponse, now: datetime) -> float | None:
     """Return the seconds of a Retry-After header, or None without a usable one.
 
     Args:
-        answer: the response.
+        response: the response.
         now: the current time, used if the header is a date and the response has no Date.
     """
-    text = answer.headers.get("retry-after", "").strip()
+    text = response.headers.get("retry-after", "").strip()
     seconds = plain_number(text)
     if seconds is None:
         moment = _http_date(text)
         if moment is None:
             return None
         # By the server's clock, which may differ from ours.
-        written = _http_date(answer.headers.get("date", "")) or now
+        written = _http_date(response.headers.get("date", "")) or now
         seconds = max(0.0, (moment - written).total_seconds())
     return seconds if 0 <= seconds < _MAX_RETRY_S else None
 
@@ -169,16 +163,10 @@ def _number(value: object) -> float | None:
 
 
 def _reason(document: Mapping[str, Any]) -> str:
-    reason = document.get("reason")
-    return _short(reason) if isinstance(reason, str) else "no reason was given"
+    return _text(document.get("reason")) or "no reason was given"
 
 
-def _problem_text(document: dict[str, Any] | None) -> str:
-    if document is None:
-        return ""
-    text = document.get("detail") or document.get("title")
-    return _short(text) if isinstance(text, str) else ""
-
-
-def _short(text: str) -> str:
+def _text(value: object) -> str:
+    """Return a text, shortened if it is long; empty if it is not one."""
+    text = value if isinstance(value, str) else ""
     return text if len(text) <= _MAX_REASON_LENGTH else f"{text[: _MAX_REASON_LENGTH - 1]}…"

@@ -162,8 +162,8 @@ class Runner:
         passing, asked = False, None
         try:
             with gevent.Timeout(self.behaviour.timeout):
-                answer = caller.charge(body, charge.key)
-                self._take(charge, answer)
+                response = caller.charge(body, charge.key)
+                self._take(charge, response)
         except NoResponse as error:
             charge.outcome, charge.reason = Outcome.FAILED, str(error)
             charge.unanswered += error.sent
@@ -173,9 +173,9 @@ class Runner:
             charge.unanswered += charge.status is None
         else:
             # An earlier request with the key may still be in progress after its connection broke.
-            passing = charge.keys > 0 and answer.status == HTTPStatus.CONFLICT
+            passing = charge.keys > 0 and response.status == HTTPStatus.CONFLICT
             if charge.outcome is Outcome.REFUSED:
-                asked = retry_after(answer, datetime.now(UTC))
+                asked = retry_after(response, datetime.now(UTC))
                 passing = asked is not None
                 charge.keys += passing and charge.replayed  # because that session has ended
         if not passing:
@@ -189,12 +189,12 @@ class Runner:
             return None
         return pause
 
-    def _take(self, charge: Charge, answer: HttpResponse) -> None:
-        apply_response(charge, answer)
+    def _take(self, charge: Charge, response: HttpResponse) -> None:
+        apply_response(charge, response)
         if charge.keys and (charge.replayed or charge.outcome in _BEGAN):
             charge.unanswered = 0  # this is the result of the previous tries
         if self.follow is not None and charge.outcome is Outcome.ACCEPTED:
-            took_s = self.follow(charge, answer)
+            took_s = self.follow(charge, response)
             if took_s is not None:  # learned late, so the grid's own time counts
                 charge.ended = min(self.now, charge.asked + took_s)
 

@@ -31,7 +31,7 @@ class SessionFollower:
         self._turn = BoundedSemaphore(1)
         self._connections = BoundedSemaphore(_AT_ONCE)
 
-    def follow(self, charge: Charge, answer: HttpResponse) -> float | None:
+    def follow(self, charge: Charge, response: HttpResponse) -> float | None:
         """Wait until the session of a 202 has ended, and record its end.
 
         Without a `Location` the vehicle stays accepted. A gateway that does not respond is queried
@@ -40,7 +40,7 @@ class SessionFollower:
         Returns:
             How long the session took, seconds; None if unknown.
         """
-        address = self._address(answer.headers.get("location", ""))
+        address = self._address(response.headers.get("location", ""))
         if address is None:
             return None
         pause = _FIRST_PAUSE_S
