@@ -14,7 +14,7 @@ from load_tester.options import STDOUT, Options
 from load_tester.outputs import OutputError, reason
 from load_tester.readiness import GatewayUnreachable, wait_for_gateway
 from load_tester.recorder import Recorder
-from load_tester.report.files import Reports
+from load_tester.report.files import Reports, open_reports
 from load_tester.report.terminal import print_result, report_console
 from load_tester.result import sum_up
 from load_tester.runner import Runner
@@ -30,16 +30,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the load tester; return its exit status."""
     options = parse_options(arguments)
     hub = gevent.get_hub()
-    hub.NOT_ERROR = (
-        *hub.NOT_ERROR,
-        KeyboardInterrupt,
-    )  # handled below, so gevent need not print it
+    # Handled below, so gevent need not print it.
+    hub.NOT_ERROR = (*hub.NOT_ERROR, KeyboardInterrupt)
     stdout, stderr = standard_streams()
     try:
         plan = make_plan(options)
         _allow_files(plan.concurrency or len(plan.vehicles))
         gateway = wait_for_gateway(options, stderr.write)
-        with Reports(options, stdout) as reports:
+        with open_reports(options, stdout) as reports:
             status, faults = _run(options, plan, gateway, reports, (stdout, stderr))
     except (PlanError, GatewayUnreachable, OutputError) as error:
         status, faults = _MISUSED, [str(error)]

@@ -1,11 +1,11 @@
 """The output files of a run: the page, the JSON, the rows."""
 
 import json
-from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import Self, TextIO
+from typing import TextIO
 
 from load_tester.options import STDOUT, Options
 from load_tester.outputs import Output, OutputError, check_apart, reason
@@ -29,44 +29,39 @@ _WRITERS: dict[str, Callable[[Result, TextIO], object]] = {
 }
 
 
+@contextmanager
+def open_reports(options: Options, stdout: TolerantStream) -> Iterator["Reports"]:
+    """Open the outputs; incomplete ones are removed at the end.
+
+    Raises:
+        OutputError: one cannot be written, or two are the same file.
+    """
+    json_path = None if options.json == STDOUT else options.json
+    files = {"--json": json_path, "--report": options.report, "--each": options.each}
+    paths = {option: path for option, path in files.items() if path is not None}
+    places: dict[str, Path | int] = {} if options.trace is None else {"--trace": options.trace}
+    with suppress(OSError):  # it may have no file descriptor
+        places["standard output"] = stdout.fileno()
+    check_apart({**places, **{f"{option} {path}": path for option, path in paths.items()}})
+    with ExitStack() as opened:
+        outputs = {
+            option: opened.enter_context(closing(Output(f"{option} {path}", path)))
+            for option, path in paths.items()
+        }
+        yield Reports(outputs, stdout if options.json == STDOUT else None)
+
+
 class Reports:
-    """The outputs of a run; as a context manager it removes incomplete ones.
+    """The outputs of a run.
 
     Attributes:
         page: path of the page, once it is written.
     """
 
-    def __init__(self, options: Options, stdout: TolerantStream) -> None:
-        """Open the outputs.
-
-        Raises:
-            OutputError: one cannot be written, or two are the same file.
-        """
+    def __init__(self, outputs: Mapping[str, Output], json_stream: TolerantStream | None) -> None:
         self.page: Path | None = None
-        self._stdout = stdout
-        self._json_on_stdout = options.json == STDOUT
-        files = {
-            "--json": None if self._json_on_stdout else options.json,
-            "--report": options.report,
-            "--each": options.each,
-        }
-        paths = {option: path for option, path in files.items() if path is not None}
-        places: dict[str, Path | int] = {} if options.trace is None else {"--trace": options.trace}
-        with suppress(OSError):  # it may have no file descriptor
-            places["standard output"] = stdout.fileno()
-        check_apart({**places, **{f"{option} {path}": path for option, path in paths.items()}})
-        self._outputs: dict[str, Output] = {}
-        with ExitStack() as opened:
-            for option, path in paths.items():
-                self._outputs[option] = output = Output(f"{option} {path}", path)
-                opened.callback(output.close)
-            self._opened = opened.pop_all()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._opened.close()
+        self._outputs = outputs
+        self._json_stream = json_stream
 
     def write(self, result: Result) -> list[str]:
         """Write each; return the errors of those that could not be written."""
@@ -79,9 +74,9 @@ class Reports:
             else:
                 if option == "--report":
                     self.page = output.path
-        if self._json_on_stdout:
-            _write_json(result, self._stdout.file)
-            self._stdout.flush()
-            if self._stdout.fault is not None:
-                faults.append(f"--json -: {reason(self._stdout.fault)}; it was not written")
+        if self._json_stream is not None:
+            _write_json(result, self._json_stream.file)
+            self._json_stream.flush()
+            if self._json_stream.fault is not None:
+                faults.append(f"--json -: {reason(self._json_stream.fault)}; it was not written")
         return faults
