@@ -21,19 +21,13 @@ class Spread:
     max: float
 
     @classmethod
-    def of(cls, values: Iterable[float]) -> "Spread | None":
-        """Summarize values; None if there are none."""
-        ordered = sorted(values)
+    def of(cls, values: Iterable[float | None]) -> "Spread | None":
+        """Summarize the known values; None if there are none."""
+        ordered = sorted(value for value in values if value is not None)
         if not ordered:
             return None
-        return cls(
-            len(ordered),
-            sum(ordered) / len(ordered),
-            percentile(ordered, 50),
-            percentile(ordered, 90),
-            percentile(ordered, 99),
-            ordered[-1],
-        )
+        p50, p90, p99 = (percentile(ordered, percent) for percent in (50, 90, 99))
+        return cls(len(ordered), sum(ordered) / len(ordered), p50, p90, p99, ordered[-1])
 
 
 def percentile(ordered: Sequence[float], percent: float) -> float:
@@ -70,7 +64,7 @@ def window_of(charges: Sequence[Charge], start: float, end: float) -> Window:
         len(charged),
         sum(charge.outcome.lost for charge in charges),
         Spread.of(charge.time_to_charge for charge in charged),
-        Spread.of(charge.delay for charge in charged if charge.delay is not None),
+        Spread.of(charge.delay for charge in charged),
     )
 
 

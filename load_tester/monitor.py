@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 from urllib.parse import quote, urljoin
 
@@ -52,12 +53,10 @@ class Monitor:
 
     def begin(self) -> GridCounters:
         """Read the grid's state before the run and return its counters."""
-        looks = (self._sample_loads, self._find_last_decision, self._find_newest_session)
+        newest_session = partial(self.ledger.begin, self._page)
+        looks = (self._sample_loads, self._find_last_decision, newest_session)
         gevent.joinall([gevent.spawn(look) for look in looks])
         return self.read_counters()
-
-    def _find_newest_session(self) -> None:
-        self.ledger.begin(self._page)
 
     def _page(self, page: str) -> dict[str, Any]:
         return self._pages.document(self._at(page))

@@ -41,19 +41,14 @@ def report_power(charged: Sequence[Charge], points: Sequence[Point]) -> PowerRep
     if not charged:
         return None
     energies = [charge.vehicle.kwh for charge in charged]
-    slowdowns = [slowdown(charge, points) for charge in charged]
     return PowerReport(
         sum(energies),
         Spread.of(energies),
-        _of_known([charge.mean_power_kw for charge in charged]),
-        _of_known([charge.peak_power_kw for charge in charged]),
-        _of_known(slowdowns),
+        Spread.of(charge.mean_power_kw for charge in charged),
+        Spread.of(charge.peak_power_kw for charge in charged),
+        Spread.of(slowdown(charge, points) for charge in charged),
         points,
     )
-
-
-def _of_known(values: Sequence[float | None]) -> Spread | None:
-    return Spread.of(value for value in values if value is not None)
 
 
 def known_points(

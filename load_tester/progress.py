@@ -27,30 +27,33 @@ class Progress:
             if console.is_terminal
             else None
         )
-        self._show: gevent.Greenlet[..., None] | None = None
+        self._repeated: gevent.Greenlet[..., None] | None = None
 
     def start(self) -> None:
         """Start to show the progress."""
         if self._live is not None:
             self._live.start()
-        self._show = gevent.spawn(self._repeat)
+        self._repeated = gevent.spawn(self._repeat)
 
     def finish(self) -> None:
         """Stop, and leave the terminal clean."""
-        if self._show is not None:
-            self._show.kill()
+        if self._repeated is not None:
+            self._repeated.kill()
         if self._live is not None:
             self._live.stop()
         else:
-            self._console.print(self._line())
+            self._show()
 
     def _repeat(self) -> None:
         while True:
             gevent.sleep(_LIVE_EVERY_S if self._live is not None else _LINE_EVERY_S)
-            if self._live is not None:
-                self._live.update(self._bar(), refresh=True)
-            else:
-                self._console.print(self._line())
+            self._show()
+
+    def _show(self) -> None:
+        if self._live is not None:
+            self._live.update(self._bar(), refresh=True)
+        else:
+            self._console.print(self._line())
 
     def _line(self) -> str:
         tally, now = self._tally, self._now()

@@ -130,7 +130,7 @@ def sum_up(recording: Recording, setting: Setting) -> Result:
     charges = recording.charges
     charged = [charge for charge in charges if charge.outcome is Outcome.CHARGED]
     time_to_charge = Spread.of(charge.time_to_charge for charge in charged)
-    delay = Spread.of(charge.delay for charge in charged if charge.delay is not None)
+    delay = Spread.of(charge.delay for charge in charged)
     outcomes = Counter(charge.outcome for charge in charges)
     lost = sum(count for outcome, count in outcomes.items() if outcome.lost)
     reasons = Counter(charge.reason for charge in charges if charge.reason)

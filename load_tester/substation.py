@@ -98,18 +98,19 @@ def report_substations(
     for name in names:
         seen = samples.substations.get(name, [])
         growth = reconciliation.growth.get(samples.addresses.get(name, ""))
-        counted = growth is not None and not growth.gap
+        counted = None if growth is None or growth.gap else growth
+        peak = peaks.get(name, (0, None))
         rows.append(
             SubstationReport(
                 name,
                 vehicles[name],
                 energy[name],
-                _last(sample.capacity for sample in seen) or peaks.get(name, (0, None))[1],
-                max([sample.load for sample in seen] + [peaks.get(name, (0, 0))[0]], default=None),
-                round(growth.charged) if growth is not None and counted else None,
-                growth.kwh if growth is not None and counted else None,
+                _last(sample.capacity for sample in seen) or peak[1],
+                max([sample.load for sample in seen] + [peak[0]]),
+                None if counted is None else round(counted.charged),
+                None if counted is None else counted.kwh,
                 reconciliation.ledger_kwh.get(name),
-                growth.metered_kwh if growth is not None else None,
+                None if growth is None else growth.metered_kwh,
                 sum(sample.health != "up" for sample in seen),
             )
         )
