@@ -1,7 +1,7 @@
 """Monitors the grid during a run: decisions, loads, and counters before and after."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -178,18 +178,22 @@ class Monitor:
             by_origin.get(page.rpartition("/")[0], page): page for page in self.substation_metrics
         }
 
-    def settle(self, enough: Callable[[GridCounters], bool]) -> GridCounters:
+    def settle(
+        self, enough: Callable[[GridCounters], bool], answered: Collection[str]
+    ) -> GridCounters:
         """Read counters and ledger after the run; retry for a moment while incomplete.
 
-        A service may count a vehicle just after its response, and end a session just after the
-        vehicle disconnected.
+        A service may count a vehicle, or write its session down, just after its response, and end a
+        session just after the vehicle disconnected. `answered`: sessions that had a response.
         """
         deadline = time.monotonic() + _SETTLE_S
-        ended, counters = self.ledger.read(self._page), self.read_counters()
-        while not (ended and enough(counters)) and time.monotonic() < deadline:
+        complete = False
+        while True:
+            complete = complete or self.ledger.read(self._page, answered)
+            counters = self.read_counters()
+            if (complete and enough(counters)) or time.monotonic() >= deadline:
+                return counters
             gevent.sleep(_SETTLE_EVERY_S)
-            ended, counters = ended or self.ledger.read(self._page), self.read_counters()
-        return counters
 
 
 def _decisions(since: int, balancer: str) -> str:

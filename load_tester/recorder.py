@@ -132,10 +132,15 @@ class Recorder:
         if not (self._options.check and charges):
             return Reconciliation()
         charged = sum(charge.outcome is Outcome.CHARGED for charge in charges)
+        answered = {
+            charge.session_id
+            for charge in charges
+            if charge.session_id and charge.outcome in (Outcome.CHARGED, Outcome.STOPPED)
+        }
         return reconcile(
             charges,
             before,
-            self._watch.settle(lambda after: after.has_counted(charged, before)),
+            self._watch.settle(lambda after: after.has_counted(charged, before), answered),
             self._watch.records,
             self._began.timestamp(),
             several_gateways=self._gateway.addresses.several,

@@ -5,7 +5,7 @@ the run.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
@@ -76,8 +76,11 @@ class LedgerRecords:
         else:
             self._there, self._newest = True, rows[0] if rows else None
 
-    def read(self, get: Callable[[str], Mapping[str, Any]]) -> bool:
-        """Read all sessions of the run; return whether all of its own have ended."""
+    def read(self, get: Callable[[str], Mapping[str, Any]], answered: Collection[str] = ()) -> bool:
+        """Read all sessions of the run; return whether those of its own are complete.
+
+        They are if all of them have ended, and those that were answered are there.
+        """
         if not self._there:
             return True
         self.own, self.others, self.fault = {}, [], ""
@@ -97,7 +100,9 @@ class LedgerRecords:
             self.fault = f"/sessions {error}"
         except ValueError as error:
             self.fault = str(error)
-        return not any(entry.open for entries in self.own.values() for entry in entries)
+        own = [entry for entries in self.own.values() for entry in entries]
+        there = bool(self.fault) or {entry.session_id for entry in own}.issuperset(answered)
+        return there and not any(entry.open for entry in own)
 
     @property
     def readable(self) -> bool:

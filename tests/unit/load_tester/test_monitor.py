@@ -19,6 +19,7 @@ class Pages:
 
     asked: list[str]
     decisions: list[dict[str, Any]]
+    sessions: list[list[dict[str, Any]]]  # as they are at each reading
 
     def __init__(self, *_: object) -> None: ...
 
@@ -30,6 +31,9 @@ class Pages:
         self.asked.append(url)
         if url.endswith("/balancers"):
             raise PageMissing("is not there", 404)
+        if "/sessions" in url:
+            rows = self.sessions.pop(0) if len(self.sessions) > 1 else self.sessions[0]
+            return {"sessions": rows, "next": None}
         since = int(url.rpartition("=")[2])
         return {"last": len(self.decisions), "decisions": self.decisions[since:]}
 
@@ -71,3 +75,19 @@ def test_a_balancer_that_restarted_and_decided_more_than_before_is_noticed(
     assert watch.records is not None
     assert (watch.records.restarts, watch.records.total) == (1, 5)
     assert not watch.records.complete
+
+
+def test_a_session_that_is_written_just_after_its_response_is_waited_for(
+    pages: type[Pages],
+) -> None:
+    row = {
+        "session_id": "1",
+        "vehicle_id": f"{TAG}1",
+        "state": "charged",
+        "began": "2027-01-15T08Z",
+    }
+    watch = made()
+    pages.sessions = [[], [], [row]]
+    watch.begin()
+    watch.settle(lambda _: True, {"1"})
+    assert [entry.session_id for entry in watch.ledger.entries] == ["1"]
