@@ -32,7 +32,7 @@ class Balancer:
         settings: Settings,
         *,
         gateway: str,
-        is_other_well: Callable[[str], bool],
+        is_other_healthy: Callable[[str], bool],
         log: Log,
     ) -> None:
         """Create a client; nothing is connected yet.
@@ -42,7 +42,7 @@ class Balancer:
             host: value of the `Host` header: the name that resolved to the address, and the port.
             settings: the gateway's settings.
             gateway: name of this process.
-            is_other_well: returns whether a healthy balancer other than that of the given URL
+            is_other_healthy: returns whether a healthy balancer other than that of the given URL
                 exists.
             log: the gateway's log.
         """
@@ -63,7 +63,7 @@ class Balancer:
             interval_s=settings.check_interval,
             unhealthy_threshold=settings.check_unhealthy_threshold,
             patience_s=settings.balancer_patience,
-            is_other_well=partial(is_other_well, url),
+            is_other_healthy=partial(is_other_healthy, url),
             log=log.bind(balancer=url),
         )
 

@@ -97,7 +97,7 @@ class BalancerWatch:
         interval_s: float,
         unhealthy_threshold: int,
         patience_s: float,
-        is_other_well: Callable[[], bool],
+        is_other_healthy: Callable[[], bool],
         log: Log,
     ) -> None:
         """Create a watch; nothing is checked until a vehicle is in flight.
@@ -108,7 +108,7 @@ class BalancerWatch:
             unhealthy_threshold: consecutive failed checks after which the balancer counts as
                 silent.
             patience_s: maximum time that vehicles in flight wait for a silent balancer, seconds.
-            is_other_well: returns whether another healthy balancer exists.
+            is_other_healthy: returns whether another healthy balancer exists.
             log: the service's log, bound to the balancer.
         """
         self._check = check
@@ -116,7 +116,7 @@ class BalancerWatch:
         self._misses = MissCounter(
             silent_after=unhealthy_threshold, lost_after=math.ceil(patience_s / interval_s)
         )
-        self._is_other_well = is_other_well
+        self._is_other_healthy = is_other_healthy
         self._log = log
         # How often sessions were moved away from here. Sessions of earlier terms are no longer led
         # there.
@@ -134,7 +134,7 @@ class BalancerWatch:
         return len(self._in_flight)
 
     @property
-    def is_well(self) -> bool:
+    def is_healthy(self) -> bool:
         """Whether nothing is known against giving it a vehicle."""
         return not (self._refuses or self._drains or self._misses.doubtful)
 
@@ -177,7 +177,7 @@ class BalancerWatch:
             gevent.spawn(self._watch)
 
     def _is_wanted(self) -> bool:
-        return bool(self._in_flight or not (self._closed or self.is_well))
+        return bool(self._in_flight or not (self._closed or self.is_healthy))
 
     def _watch(self) -> None:
         pause_s = self._interval_s
@@ -201,7 +201,7 @@ class BalancerWatch:
         if self._misses.silent is not was_silent:
             news = "balancer answers again" if was_silent else "balancer silent"
             self._log.warning(news, vehicles_in_flight=len(self._in_flight))
-        if self._misses.silent and self._movable and self._is_other_well():
+        if self._misses.silent and self._movable and self._is_other_healthy():
             self.term += 1
             self._log.warning("sessions moved on", sessions=len(self._movable))
             for cancel_scope in self._movable:

@@ -122,7 +122,7 @@ class Balancers:
                 ) from error
             if balancer is not None:
                 tried.add(balancer)
-            if any(one not in tried and one.watch.is_well for one in self._known.values()):
+            if any(one not in tried and one.watch.is_healthy for one in self._known.values()):
                 continue
             if remaining_s <= 0:
                 if answer is not None:
@@ -143,7 +143,7 @@ class Balancers:
             self._known.values(),
             key=lambda one: (
                 one in tried,
-                not one.watch.is_well,
+                not one.watch.is_healthy,
                 one.watch.held,
                 one.last_chosen,
             ),
@@ -157,7 +157,7 @@ class Balancers:
 
         If it has no leader, every gateway gets the same balancer, so that it cannot get two.
         """
-        well = [one for one in self._known.values() if one not in tried and one.watch.is_well]
+        well = [one for one in self._known.values() if one not in tried and one.watch.is_healthy]
         if len(self._known) < 2 or not well:
             return None
         with suppress(Unavailable):
@@ -166,8 +166,8 @@ class Balancers:
                 return found[0]
         return max(well, key=lambda one: crc32(f"{one.url} {session.session_id}".encode()))
 
-    def _is_other_well(self, url: str) -> bool:
-        return any(one.watch.is_well for one in self._known.values() if one.url != url)
+    def _is_other_healthy(self, url: str) -> bool:
+        return any(one.watch.is_healthy for one in self._known.values() if one.url != url)
 
     def _refused(self, balancer: Balancer | None) -> None:
         self._look_up_now.set()  # its address may have changed
@@ -249,7 +249,7 @@ class Balancers:
     def shown(self) -> list[dict[str, Any]]:
         """Return the balancers and their states."""
         return [
-            {"url": url, "held": one.watch.held, "well": one.watch.is_well}
+            {"url": url, "held": one.watch.held, "well": one.watch.is_healthy}
             for url, one in self._known.items()
         ]
 
@@ -357,7 +357,7 @@ class Balancers:
         self._found[url] = choose_family(
             families,
             last=last,
-            is_well=lambda address: self._serves(HttpUrl(address, url.port)),
+            is_healthy=lambda address: self._serves(HttpUrl(address, url.port)),
             listens=lambda address: listens(address, url.port, self._settings.connect_timeout),
         )
         if self._found[url] != last:
@@ -366,7 +366,7 @@ class Balancers:
 
     def _serves(self, url: HttpUrl) -> bool:
         balancer = self._known.get(str(url))
-        return balancer is not None and balancer.watch.held > 0 and balancer.watch.is_well
+        return balancer is not None and balancer.watch.held > 0 and balancer.watch.is_healthy
 
     def _take_in(self) -> None:
         """Use the addresses known now; removed ones finish their vehicles."""
@@ -380,7 +380,7 @@ class Balancers:
                     host,
                     self._settings,
                     gateway=self._gateway,
-                    is_other_well=self._is_other_well,
+                    is_other_healthy=self._is_other_healthy,
                     log=self._log,
                 )
         for at, balancer in before.items():

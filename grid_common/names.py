@@ -34,7 +34,7 @@ def choose_family(
     families: Sequence[Sequence[str]],
     *,
     last: Collection[str],
-    is_well: Callable[[str], bool],
+    is_healthy: Callable[[str], bool],
     listens: Callable[[str], bool],
 ) -> Sequence[str]:
     """Choose between the IPv4 and the IPv6 addresses of a host, which lead to the same servers.
@@ -45,13 +45,13 @@ def choose_family(
     Args:
         families: the result of `resolve`.
         last: the last choice.
-        is_well: returns whether an address is in use and serves.
+        is_healthy: returns whether an address is in use and serves.
         listens: returns whether an address accepts connections.
     """
     if len(families) < 2:
         return families[0] if families else ()
     first, second = sorted(families, key=lambda family: not set(family) & set(last))
-    if any(map(is_well, first)) or any(map(listens, first)) or not any(map(listens, second)):
+    if any(map(is_healthy, first)) or any(map(listens, first)) or not any(map(listens, second)):
         return first
     return second
 

@@ -119,7 +119,7 @@ class Peers:
                 chosen = choose_family(
                     families,
                     last=found,
-                    is_well=lambda address: str(HttpUrl(address, url.port)) in self._names,
+                    is_healthy=lambda address: str(HttpUrl(address, url.port)) in self._names,
                     listens=lambda address: listens(
                         address, url.port, self._settings.connect_timeout
                     ),

@@ -75,7 +75,7 @@ class Registers:
 
     def drop(self, led: LedSession) -> None:
         """Stop leading a session; it continues unchanged wherever it is charging."""
-        led.dropped, led.stop_reason = True, "led elsewhere"
+        led.dropped, led.stop_reason = True, "moved to another balancer"
         if self.running.get(led.session.session_id) is led:
             del self.running[led.session.session_id]
         if led.attempt is not None:

@@ -16,8 +16,8 @@ from grid_common.api.problems import Unavailable
 from grid_common.api.session_headers import Terms
 from grid_common.http.cancellation import Caller
 from grid_common.http.client import UpstreamError
-from grid_common.led_elsewhere import led_elsewhere
 from grid_common.logs import Log
+from grid_common.session_moved import session_moved
 from load_balancer.dispatcher import Dispatcher
 from load_balancer.gateway_lease import GatewayLease, Gateways
 from load_balancer.led_session import (
@@ -163,7 +163,7 @@ class Sessions:
                 led.grace_timer = gevent.spawn_later(led.grace_s or 0.0, self._end_grace, led)
         if isinstance(led.outcome, ChargeResult):
             if led.dropped and led.outcome.status == "stopped":
-                raise led_elsewhere(led.session.session_id)
+                raise session_moved(led.session.session_id)
             return led.outcome
         # A refusal is reported once. A new request with this ID starts the session again.
         self._registers.ended.pop(led.session.session_id, None)

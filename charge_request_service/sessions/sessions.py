@@ -28,8 +28,8 @@ from grid_common.api.problems import Problem, Unavailable
 from grid_common.drain import Drain, says_it_drains
 from grid_common.held_limit import has_no_connection_free
 from grid_common.http.response import UpstreamResponse
-from grid_common.led_elsewhere import is_led_elsewhere
 from grid_common.logs import Log
+from grid_common.session_moved import says_session_moved
 
 __all__ = ["Reply", "Sessions"]
 
@@ -392,7 +392,7 @@ class Sessions:
                 running.resumed = True
             else:
                 is_to_come_again = says_it_drains(answer) or has_no_connection_free(answer)
-                if is_led_elsewhere(answer):
+                if says_session_moved(answer):
                     running.resumed = True
                 elif not (running.resumed and is_to_come_again):
                     return end_of(begin.session_id, answer, now_us(), keep=True), answer

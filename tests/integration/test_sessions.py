@@ -677,7 +677,7 @@ def test_a_session_that_is_overtaken_by_its_stop_does_not_charge(
     assert register(substation, "s1") == 0
 
 
-def test_a_session_that_is_led_elsewhere_now_has_no_end_for_those_who_wait_here(
+def test_a_session_that_was_moved_has_no_end_for_those_who_wait_here(
     start_service: StartService, start_substation: Callable[..., Process]
 ) -> None:
     balancer = start_before(start_service, two(start_substation))

@@ -48,6 +48,8 @@ RETIRED = [
     Retired(r"\bLedgerAway\b|\bwhy_away\b|\bledger away\b", "LedgerUnavailable, unavailable"),
     Retired(r"(?i)\badopt(s|ed|ion)?\b", "take over"),
     Retired(r"(?i)\bkeep_house\b|housekeeping", "clean up"),
+    Retired(r"(?i)\bled[ _-]elsewhere\b", "moved, session_moved"),
+    Retired(r"\bis_other_well\b", "is_other_healthy"),
     Retired(r"(?i)\bhand(ed|ing|s)?[ _]in\b", "submit"),
     Retired(r"(?i)left[ _]?in[ _]?line", "deferred"),
     Retired(r"\bWalk\(|(?i:\b_?(most|max)_walked\b)", "scan"),
@@ -80,6 +82,7 @@ ALLOWED = [
         r"rush_hour|api\.(js|md)$|openapi\.py$", r"\bhung_up\b", "a member of the rush hour's JSON"
     ),
     Allowed(r"\.(py|md|json)$", r"taken_back(?=\W)", "a metric's label"),
+    Allowed(r"", r"(`|:|\")led-elsewhere(`|\")", "a problem type"),
     Allowed(r"", r"LONGEST_PROBE_PAUSE", "the old name of a setting"),
     Allowed(
         r"",

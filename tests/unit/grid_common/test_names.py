@@ -45,7 +45,7 @@ def test_of_two_families_the_one_is_chosen_that_listens(
     last: list[str], well: list[str], listening: list[str], chosen: list[str]
 ) -> None:
     found = choose_family(
-        [FOUR, SIX], last=last, is_well=well.__contains__, listens=listening.__contains__
+        [FOUR, SIX], last=last, is_healthy=well.__contains__, listens=listening.__contains__
     )
     assert found == chosen
 
@@ -54,8 +54,8 @@ def test_one_family_alone_is_not_tried() -> None:
     def never(_address: str) -> bool:
         raise AssertionError
 
-    assert choose_family([SIX], last=FOUR, is_well=never, listens=never) == SIX
-    assert choose_family([], last=FOUR, is_well=never, listens=never) == ()
+    assert choose_family([SIX], last=FOUR, is_healthy=never, listens=never) == SIX
+    assert choose_family([], last=FOUR, is_healthy=never, listens=never) == ()
 
 
 def test_a_port_listens_or_does_not() -> None:
@@ -75,7 +75,7 @@ def test_a_substation_that_listens_on_ipv6_alone_is_reached_by_a_name_that_has_b
         found = choose_family(
             [["127.0.0.1"], ["::1"]],
             last=["127.0.0.1"],
-            is_well=lambda _address: False,
+            is_healthy=lambda _address: False,
             listens=lambda address: listens(address, port, 1),
         )
     assert found == ["::1"]

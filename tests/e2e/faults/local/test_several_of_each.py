@@ -120,7 +120,7 @@ def metered_kwh(grid: Grid) -> float:
 def is_idle(grid: Grid) -> None:
     for one in grid.substations:
         assert scrape(one.url)["substation_current_load"] == 0
-    for one in grid.balancers:  # nor does it still hold what is led elsewhere
+    for one in grid.balancers:  # nor does it still hold a session that moved
         assert scrape(one.url)["balancer_waiting_sessions"] == 0, one.name
 
 

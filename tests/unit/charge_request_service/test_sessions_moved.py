@@ -1,4 +1,4 @@
-"""A session that its balancer no longer leads: that is no end of it."""
+"""A session that moved to another balancer: it has not ended."""
 
 import orjson
 
@@ -6,12 +6,12 @@ from charge_request_service.sessions.outcome import problem_answer
 from charge_request_service.sessions.record import Kind
 from grid_common.api.charge import Session
 from grid_common.http.response import UpstreamResponse
-from grid_common.led_elsewhere import led_elsewhere
+from grid_common.session_moved import session_moved
 from tests.unit.charge_request_service.in_memory import sessions_in_memory
 
 
 class Balancer:
-    """Answers a session's first request that it is led elsewhere, and the next with its end."""
+    """Answers a session's first request that it moved, and the next with its end."""
 
     def __init__(self) -> None:
         self.resumed: list[bool] = []
@@ -19,7 +19,7 @@ class Balancer:
     def charge(self, session: Session, *, resumed: bool, **_: object) -> UpstreamResponse:
         self.resumed.append(resumed)
         if len(self.resumed) == 1:
-            return problem_answer(led_elsewhere(session.session_id))
+            return problem_answer(session_moved(session.session_id))
         body = orjson.dumps({"status": "charged", "energy_kwh": 8.0})
         return UpstreamResponse(200, "application/json", None, body)
 
