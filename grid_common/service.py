@@ -112,6 +112,11 @@ class ServiceApp(LeanFlask):
         self.add_url_rule("/readyz", view_func=self._readyz)
         self.add_url_rule("/metrics", view_func=self._metrics)
 
+    def describe(self, document: dict[str, Any]) -> None:
+        """Serve an OpenAPI description at /openapi.json."""
+        body = orjson.dumps(document)
+        self.add_url_rule("/openapi.json", "openapi", lambda: json_response(body))
+
     def held(
         self, view: Callable[[Caller], Response], *, while_draining: bool = False
     ) -> Callable[[], Response]:

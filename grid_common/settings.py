@@ -129,6 +129,20 @@ class ServiceSettings(BaseSettings):
             sys.exit(2)
 
 
+class UpstreamSettings(ServiceSettings):
+    """The settings of a service that forwards vehicles upstream."""
+
+    resolve_interval: Seconds = Field(
+        2, description="Time between two look-ups of the upstream host names, seconds"
+    )
+    connect_timeout: Seconds = Field(1, description="Timeout for connecting upstream, seconds")
+    upstream_idle_timeout: Annotated[float, Field(ge=0, le=86_400)] = Field(
+        60,
+        description="How long an idle upstream connection is kept, seconds. Must be below the idle "
+        "timeout of the other end; 0 closes connections after each request",
+    )
+
+
 def rows(settings: type[ServiceSettings]) -> list[tuple[str, str, str]]:
     """Return (environment variable, default, meaning) of each setting, in order of declaration."""
     return [

@@ -6,7 +6,6 @@ from random import Random
 from typing import TYPE_CHECKING
 
 import gevent
-import orjson
 from flask import Response, request
 from prometheus_client import Counter, Gauge
 
@@ -207,11 +206,7 @@ class Balancer:
             version = int(since) if since.isdecimal() and len(since) < 16 else -1
             return json_response(self._own_loads.wait(version))
 
-        document = orjson.dumps(description(settings.max_kwh))
-
-        @app.get("/openapi.json")
-        def openapi_json() -> Response:
-            return json_response(document)
+        app.describe(description(settings.max_kwh))
 
         @app.get("/targets")
         def targets() -> Response:

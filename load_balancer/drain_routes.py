@@ -1,11 +1,9 @@
 """Routes that drain a substation: it finishes its vehicles and gets no new ones."""
 
 import time
-from typing import Any
 
 from flask import Blueprint, Response, abort, g, request
 
-from grid_common.api.openapi import content, problem
 from grid_common.logs import Log
 from grid_common.service import json_response
 from load_balancer import views
@@ -41,34 +39,3 @@ def drain_routes(pool: Pool, log: Log) -> Blueprint:
         )
 
     return routes
-
-
-def paths() -> dict[str, Any]:
-    """Return the paths for OpenAPI."""
-
-    def operation(summary: str) -> dict[str, Any]:
-        return {
-            "summary": summary,
-            "parameters": [
-                {
-                    "name": "name",
-                    "in": "path",
-                    "required": True,
-                    "description": "As in `GET /substations`, percent-encoded",
-                    "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"},
-                }
-            ],
-            "responses": {
-                "200": content("The substations of that name", {"type": "object"}),
-                "404": problem("No substation has that name"),
-            },
-        }
-
-    return {
-        "/substations/{name}/drain": {
-            "put": operation(
-                "Drain a substation: it finishes its vehicles and gets no new ones. Idempotent"
-            ),
-            "delete": operation("Return a drained substation to service. Idempotent"),
-        }
-    }

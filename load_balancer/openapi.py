@@ -4,53 +4,58 @@ from typing import Any
 
 from grid_common.api.openapi import (
     COUNT,
+    ID,
     NULLABLE_TEXT,
     NUMBER,
     TEXT,
     an_object,
     content,
+    drain_paths,
     inner_description,
+    parameter,
+    text_like,
 )
-from load_balancer import drain_routes, session_routes
+from load_balancer import session_routes
 
+_SECONDS = r"^[0-9]{1,4}"
 _HEADERS = [
-    {
-        "name": "Session-Grace",
-        "in": "header",
-        "description": "Seconds that the session continues once nobody waits for it: it is "
-        "durable, and the same `session_id` attaches to it. If omitted, a disconnect stops it.",
-        "schema": {"type": "string", "pattern": r"^[0-9]{1,4}$"},
-        "example": "300",
-    },
-    {
-        "name": "Session-Resumed",
-        "in": "header",
-        "description": "`?1`: this ID was sent before, so the substations are searched for it.",
-        "schema": {"enum": ["?1"]},
-    },
-    {
-        "name": "Session-Owner",
-        "in": "header",
-        "description": "Name of the calling gateway, if it has other balancers, too. Requests with "
-        "this name, here and to `GET /healthz`, are its heartbeats.",
-        "schema": {"type": "string", "pattern": "^[A-Za-z0-9._:-]{1,64}$"},
-    },
-    {
-        "name": "Session-Lease",
-        "in": "header",
-        "description": "Seconds without a heartbeat from that gateway after which the session "
-        "is not dispatched any more: another balancer may lead it. At least 0.1.",
-        "schema": {"type": "string", "pattern": r"^[0-9]{1,4}(\.[0-9]{1,9})?$"},
-        "example": "3",
-    },
-    {
-        "name": "Session-Sent",
-        "in": "header",
-        "description": "When that gateway sent this, by its own monotonic clock, seconds: the sign "
-        "of life counts from then, however late it arrives.",
-        "schema": {"type": "string", "pattern": r"^[0-9]{1,12}(\.[0-9]{1,9})?$"},
-        "example": "12.345",
-    },
+    parameter(
+        "header",
+        "Session-Grace",
+        text_like(f"{_SECONDS}$"),
+        "Seconds that the session continues once nobody waits for it: it is durable, and the same "
+        "`session_id` attaches to it. If omitted, a disconnect stops it.",
+        example="300",
+    ),
+    parameter(
+        "header",
+        "Session-Resumed",
+        {"enum": ["?1"]},
+        "`?1`: this ID was sent before, so the substations are searched for it.",
+    ),
+    parameter(
+        "header",
+        "Session-Owner",
+        ID,
+        "Name of the calling gateway, if it has other balancers, too. Requests with this name, "
+        "here and to `GET /healthz`, are its heartbeats.",
+    ),
+    parameter(
+        "header",
+        "Session-Lease",
+        text_like(rf"{_SECONDS}(\.[0-9]{{1,9}})?$"),
+        "Seconds without a heartbeat from that gateway after which the session is not "
+        "dispatched any more: another balancer may lead it. At least 0.1.",
+        example="3",
+    ),
+    parameter(
+        "header",
+        "Session-Sent",
+        text_like(r"^[0-9]{1,12}(\.[0-9]{1,9})?$"),
+        "When that gateway sent this, by its own monotonic clock, seconds: the heartbeat counts "
+        "from then, however late it arrives.",
+        example="12.345",
+    ),
 ]
 
 
@@ -59,13 +64,13 @@ _HOLDS = {
         "get": {
             "summary": "The vehicles of this balancer, for those that share its substations",
             "parameters": [
-                {
-                    "name": "since",
-                    "in": "query",
-                    "description": "`version` of the previous response: answered once it has "
-                    "changed, or after a second",
-                    "schema": {"type": "integer", "minimum": 0},
-                }
+                parameter(
+                    "query",
+                    "since",
+                    COUNT,
+                    "`version` of the previous response: answered once it has changed, or after a "
+                    "second",
+                )
             ],
             "responses": {
                 "200": content(
@@ -90,8 +95,8 @@ _HOLDS = {
 def description(max_kwh: float) -> dict[str, Any]:
     """Return the balancer's description."""
     document = inner_description("Balancer", max_kwh, waits=True)
-    document["paths"] |= session_routes.paths() | drain_routes.paths()
-    document["paths"] |= _HOLDS
+    document["paths"] |= session_routes.paths() | _HOLDS
+    document["paths"] |= drain_paths({"type": "object"})
     document["paths"]["/charge"]["post"]["parameters"] += _HEADERS
     schemas = document["components"]["schemas"]
     schemas |= session_routes.schemas()

@@ -7,13 +7,16 @@ from flask import Blueprint, Response, abort, request
 
 from grid_common.api.openapi import (
     COUNT,
+    ID,
     NULLABLE_NUMBER,
     NULLABLE_TEXT,
     NUMBER,
+    SESSION_ID,
     TEXT,
     a_list,
     an_object,
     content,
+    parameter,
     problem,
     ref,
 )
@@ -79,14 +82,6 @@ def read_session_id(reported: str | None) -> str | None:
     return reported
 
 
-_ID = {
-    "name": "session_id",
-    "in": "path",
-    "required": True,
-    "schema": {"type": "string", "pattern": "^[A-Za-z0-9._:-]{1,64}$"},
-}
-
-
 def paths() -> dict[str, Any]:
     """Return the paths for OpenAPI."""
     return {
@@ -94,13 +89,9 @@ def paths() -> dict[str, Any]:
             "get": {
                 "summary": "The states of some sessions, as last reported by their substations",
                 "parameters": [
-                    {
-                        "name": "ids",
-                        "in": "query",
-                        "required": True,
-                        "description": f"1 to {MAX_IDS} IDs, comma-separated",
-                        "schema": {"type": "string", "pattern": "^[A-Za-z0-9._:-]{1,64}$"},
-                    }
+                    parameter(
+                        "query", "ids", ID, f"1 to {MAX_IDS} IDs, comma-separated", required=True
+                    )
                 ],
                 "responses": {
                     "200": content("Those that are known", ref("Sessions")),
@@ -111,7 +102,7 @@ def paths() -> dict[str, Any]:
         "/sessions/{session_id}": {
             "get": {
                 "summary": "The state of a session, as its substation reports it now",
-                "parameters": [_ID],
+                "parameters": [SESSION_ID],
                 "responses": {
                     "200": content("The session", ref("Session")),
                     "404": problem("It is not known here"),
@@ -119,7 +110,7 @@ def paths() -> dict[str, Any]:
             },
             "delete": {
                 "summary": "Stop a session. Idempotent",
-                "parameters": [_ID],
+                "parameters": [SESSION_ID],
                 "responses": {
                     "200": content("The energy that it received", ref("Ended")),
                     "404": problem("It is not known, here or at any substation that responds"),

@@ -6,7 +6,7 @@ from pydantic import Field, PrivateAttr, field_validator, model_validator
 
 from grid_common.followed_file import read_text
 from grid_common.http.url import HttpUrl, parse_http_url
-from grid_common.settings import FilePath, Seconds, ServiceSettings
+from grid_common.settings import FilePath, Seconds, UpstreamSettings
 from load_balancer.profile import (
     GaugeName,
     Kilowatts,
@@ -23,7 +23,7 @@ _LATEST_POLL = 1.1
 _POLLS_APART_S = 0.05
 
 
-class Settings(ServiceSettings):
+class Settings(UpstreamSettings):
     """The settings of the balancer, in addition to those of every service."""
 
     renamed: ClassVar[dict[str, str]] = {
@@ -86,17 +86,6 @@ class Settings(ServiceSettings):
     )
     max_probe_pause: Seconds = Field(
         2, description="Maximum pause between two probes of an ejected substation, seconds"
-    )
-    resolve_interval: Seconds = Field(
-        2, description="Time between two look-ups of the substations' host names, seconds"
-    )
-    connect_timeout: Seconds = Field(
-        1, description="Timeout for connecting to a substation, seconds"
-    )
-    upstream_idle_timeout: Annotated[float, Field(ge=0, le=86_400)] = Field(
-        60,
-        description="How long an idle connection to a substation is kept, seconds. Must be below "
-        "the idle timeout of the other end; 0 closes connections after each request",
     )
     max_wait: Annotated[float, Field(ge=0, le=86_400)] = Field(
         60, description="Maximum time that a vehicle waits for a free point, seconds"

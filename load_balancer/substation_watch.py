@@ -109,7 +109,7 @@ class SubstationWatch:
         chosen = choose_family(
             resolve(entry.host, entry.port),
             last=self.directory.addresses(entry),
-            is_well=is_well,
+            is_healthy=is_well,
             listens=lambda address: listens(address, entry.port, self._settings.connect_timeout),
         )
         return list(chosen)

@@ -5,7 +5,6 @@ import time
 from functools import partial
 from typing import Any
 
-import orjson
 from flask import Response
 from gunicorn.arbiter import Arbiter
 from prometheus_client import Counter
@@ -121,12 +120,7 @@ def create_app(settings: Settings) -> ServiceApp:
     app.add_url_rule("/charge", view_func=app.held(charge, while_draining=True), methods=["POST"])
     app.register_blueprint(session_views.session_views(registers, sessions, clock, name))
     app.register_blueprint(power_limit.power_limit(substation, scheduler, clock, log))
-    document = orjson.dumps(description(settings.max_kwh))
-
-    @app.get("/openapi.json")
-    def openapi_json() -> Response:
-        return json_response(document)
-
+    app.describe(description(settings.max_kwh))
     return app
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from flask import Blueprint, Response, abort, request
 
 from grid_common.api.openapi import (
+    ID,
     NULLABLE_NUMBER,
     NULLABLE_TEXT,
     NUMBER,
@@ -15,8 +16,11 @@ from grid_common.api.openapi import (
     a_list,
     an_object,
     content,
+    parameter,
     problem,
     ref,
+    text_like,
+    whole_number,
 )
 from grid_common.api.problems import BadRequest, FieldFault, shown
 from grid_common.api.session_headers import GRACE, LEASE, OWNER, owner_of
@@ -27,37 +31,36 @@ from substation_service.registers import Registers
 from substation_service.sessions import Sessions
 
 _PAGE, _MAX_PAGE_LENGTH = 100, 1000
-_OWNER = {
-    "name": OWNER,
-    "in": "header",
-    "description": "ID of the calling balancer, generated at its start: the call counts as a sign "
-    "of life for the sessions that it leads.",
-    "schema": {"type": "string", "pattern": "^[A-Za-z0-9._:-]{1,64}$"},
-}
-_SECONDS = {"type": "string", "pattern": r"^[0-9]{1,4}(\.[0-9]{1,9})?$"}
+_OWNER = parameter(
+    "header",
+    OWNER,
+    ID,
+    "ID of the calling balancer, generated at its start: the call counts as a sign of life for the "
+    "sessions that it leads.",
+)
+_SECONDS = text_like(r"^[0-9]{1,4}(\.[0-9]{1,9})?$")
 _AGE = NUMBER | {
-    "minimum": 0,
     "description": "How old the energies are at most when the request arrives, seconds. Over 0 "
     "only while the journal cannot be written in time, so that older ones are reported.",
 }
 # Headers of `POST /charge`.
 TERMS = [
-    {
-        "name": GRACE,
-        "in": "header",
-        "description": "The session outlives its last connection by this many seconds, at most "
-        "86,400. Without it, the session ends with its last connection.",
-        "schema": _SECONDS,
-        "example": "300",
-    },
-    {
-        "name": LEASE,
-        "in": "header",
-        "description": "Seconds without a call from its owner after which the session stops, "
-        "even if its connection is open.",
-        "schema": _SECONDS,
-        "example": "3.2",
-    },
+    parameter(
+        "header",
+        GRACE,
+        _SECONDS,
+        "The session outlives its last connection by this many seconds, at most 86,400. Without "
+        "it, the session ends with its last connection.",
+        example="300",
+    ),
+    parameter(
+        "header",
+        LEASE,
+        _SECONDS,
+        "Seconds without a call from its owner after which the session stops, even if its "
+        "connection is open.",
+        example="3.2",
+    ),
     _OWNER,
 ]
 
@@ -145,7 +148,7 @@ def _shown(register: Register, kwh: float, age_s: float, now: float) -> dict[str
 
 def paths() -> dict[str, Any]:
     """Return the paths for OpenAPI."""
-    known = [{"name": "session_id", "in": "path", "required": True, "schema": TEXT}]
+    known = [parameter("path", "session_id", TEXT)]
     unknown = {"404": problem("The session is not known here")}
     wrong = {"400": problem("A parameter or header is not valid; `errors` names it")}
     return {
@@ -179,32 +182,18 @@ def paths() -> dict[str, Any]:
                 "summary": "The known sessions, those that are charging first",
                 "description": "Newest first. Of those that ended, some ten thousand are known.",
                 "parameters": [
-                    {
-                        "name": "limit",
-                        "in": "query",
-                        "schema": {
-                            "type": "integer",
-                            "minimum": 1,
-                            "maximum": _MAX_PAGE_LENGTH,
-                            "default": _PAGE,
-                        },
-                    },
-                    {
-                        "name": "cursor",
-                        "in": "query",
-                        "description": "`next` of the previous page",
-                        "schema": {"type": "string", "pattern": r"^[ce][0-9]{1,18}$"},
-                    },
+                    parameter("query", "limit", whole_number(1, _MAX_PAGE_LENGTH, _PAGE)),
+                    parameter(
+                        "query",
+                        "cursor",
+                        text_like(r"^[ce][0-9]{1,18}$"),
+                        "`next` of the previous page",
+                    ),
                 ],
                 "responses": {
                     "200": content(
                         "A page",
-                        an_object(
-                            {
-                                "sessions": a_list(ref("Session")),
-                                "next": NULLABLE_TEXT,
-                            }
-                        ),
+                        an_object({"sessions": a_list(ref("Session")), "next": NULLABLE_TEXT}),
                     )
                 }
                 | wrong,

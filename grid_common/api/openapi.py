@@ -8,18 +8,52 @@ from grid_common.api.problem_type import CONTENT_TYPE
 TEXT = {"type": "string"}
 COUNT = {"type": "integer", "minimum": 0}
 NUMBER = {"type": "number", "minimum": 0}
+FLAG = {"type": "boolean"}
+TIME = {"type": "string", "format": "date-time"}
 NULLABLE_TEXT = {"type": ["string", "null"]}
 NULLABLE_COUNT = {"type": ["integer", "null"], "minimum": 0}
 NULLABLE_NUMBER = {"type": ["number", "null"], "minimum": 0}
-_PREDICTED = "predicted_charging_s"
+ID = {"type": "string", "pattern": "^[A-Za-z0-9._:-]{1,64}$"}
 RETRY_AFTER = {"headers": {"Retry-After": {"description": "Seconds", "schema": COUNT}}}
-_PREFER = {
-    "name": "Prefer",
-    "in": "header",
-    "description": "`wait=N` (RFC 7240): refuse if no point is free within N seconds.",
-    "schema": {"type": "string", "pattern": r"^wait=\d{1,9}$"},
-    "example": "wait=30",
-}
+_PREDICTED = "predicted_charging_s"
+
+
+def parameter(
+    place: str, name: str, schema: dict[str, Any], about: str = "", **members: Any
+) -> dict[str, Any]:
+    """Describe a parameter.
+
+    Args:
+        place: `query`, `header` or `path`.
+        name: its name.
+        schema: schema of its value.
+        about: its meaning.
+        members: other members, such as `example`.
+    """
+    required = {"required": True} if place == "path" else {}
+    described = {"description": about} if about else {}
+    return {"name": name, "in": place, **required, **described, "schema": schema, **members}
+
+
+def text_like(pattern: str) -> dict[str, Any]:
+    """Describe text that matches a pattern."""
+    return {"type": "string", "pattern": pattern}
+
+
+def whole_number(least: int, most: int | None = None, default: int | None = None) -> dict[str, Any]:
+    """Describe a whole number within bounds."""
+    bounds = {"minimum": least, "maximum": most, "default": default}
+    return {"type": "integer"} | {name: one for name, one in bounds.items() if one is not None}
+
+
+SESSION_ID = parameter("path", "session_id", ID)
+_PREFER = parameter(
+    "header",
+    "Prefer",
+    text_like(r"^wait=\d{1,9}$"),
+    "`wait=N` (RFC 7240): refuse if no point is free within N seconds.",
+    example="wait=30",
+)
 
 
 def inner_description(title: str, max_kwh: float, *, waits: bool) -> dict[str, Any]:
@@ -78,6 +112,40 @@ def charge(*, waits: bool = True) -> dict[str, Any]:
             "415": problem("The body is not declared as JSON"),
             "503": problem("No substation can accept the vehicle in time") | RETRY_AFTER,
         },
+    }
+
+
+def drain_paths(shown: dict[str, Any], problems: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Describe the path that drains a substation.
+
+    Args:
+        shown: schema of the response.
+        problems: further responses, by status.
+    """
+
+    def operation(summary: str) -> dict[str, Any]:
+        return {
+            "summary": f"{summary}. Idempotent",
+            "parameters": [
+                parameter(
+                    "path",
+                    "name",
+                    text_like("^[A-Za-z0-9_-]{1,64}$"),
+                    "As in `GET /substations`, percent-encoded",
+                )
+            ],
+            "responses": {
+                "200": content("The substations of that name", shown),
+                "404": problem("No substation has that name"),
+                **(problems or {}),
+            },
+        }
+
+    return {
+        "/substations/{name}/drain": {
+            "put": operation("Drain a substation: it finishes its vehicles and gets no new ones"),
+            "delete": operation("Return a drained substation to service"),
+        }
     }
 
 
