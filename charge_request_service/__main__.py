@@ -3,8 +3,9 @@
 import sys
 from typing import Any
 
-from charge_request_service.sessions.database import prepare, read_ledger_url
 from charge_request_service.sessions.errors import LedgerUnusable
+from charge_request_service.sessions.ledger_url import read_ledger_url
+from charge_request_service.sessions.preparation import prepare
 from charge_request_service.settings import Settings
 from grid_common.server import Server
 
@@ -21,7 +22,7 @@ try:
     prepare(
         read_ledger_url(settings.ledger_url),
         patience_s=_LEDGER_PATIENCE_S,
-        tell=lambda why: _print(f"{why}; trying again for {_LEDGER_PATIENCE_S:.0f} s"),
+        on_wait=lambda why: _print(f"{why}; trying again for {_LEDGER_PATIENCE_S:.0f} s"),
     )
 except LedgerUnusable as error:
     _print(error)

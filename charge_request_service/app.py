@@ -7,23 +7,25 @@ from random import Random
 from urllib.parse import quote, urlencode
 
 import gevent
-import orjson
 from flask import Response, g, request
 from prometheus_client import Gauge
 
 from charge_request_service.access_log import AccessLog
 from charge_request_service.auth.guard import add_auth
 from charge_request_service.auth.problems import OperatorsOnly
-from charge_request_service.balancers import Balancers
+from charge_request_service.balancers.directory import BalancerDirectory
+from charge_request_service.balancers.forwarder import Forwarder
+from charge_request_service.balancers.queries import BalancerQueries
 from charge_request_service.control_room.blueprint import control_room
 from charge_request_service.control_room.rush_hour import RushHours
 from charge_request_service.openapi import description
-from charge_request_service.sessions.database import read_ledger_url
+from charge_request_service.sessions.durable import Reply
 from charge_request_service.sessions.ledger import Ledger
+from charge_request_service.sessions.ledger_url import read_ledger_url
 from charge_request_service.sessions.problems import KeyReused, SessionRunning, location
 from charge_request_service.sessions.record import Begin, Kind, State, new_session_id
 from charge_request_service.sessions.routes import session_routes
-from charge_request_service.sessions.sessions import Reply, Sessions
+from charge_request_service.sessions.sessions import Sessions
 from charge_request_service.sessions.terms import digest, read_terms
 from charge_request_service.settings import Settings
 from grid_common.api.charge import ChargeRequest
@@ -39,17 +41,19 @@ def create_app(settings: Settings) -> ServiceApp:
     """Create a gateway's app."""
 
     def reason_not_ready() -> str | None:
-        return balancer.reason_not_ready(g.request_id)
+        return queries.reason_not_ready(g.request_id)
 
     app = ServiceApp("gateway", settings, ready=reason_not_ready)
     add_auth(app, settings)
     random = Random()  # noqa: S311 - jitter, not security
-    balancer = Balancers(settings, random=random, log=app.log)
+    directory = BalancerDirectory(settings, random=random, log=app.log)
+    queries = BalancerQueries(directory)
+    forwarder = Forwarder(directory, queries, random=random)
     access_log = AccessLog(app.registry, app.log)
     Gauge(
         "charge_requests_in_progress", "Vehicles waiting or charging now", registry=app.registry
     ).set_function(lambda: app.drain.in_flight)
-    openapi = orjson.dumps(
+    app.describe(
         description(
             settings.max_kwh,
             control_room=settings.control_room,
@@ -60,15 +64,20 @@ def create_app(settings: Settings) -> ServiceApp:
 
     ledger = _open_ledger(app, settings)
     sessions = Sessions(
-        ledger, balancer, grace_s=settings.reconnect_grace, drain=app.drain, log=app.log
+        ledger,
+        forwarder,
+        queries,
+        grace_s=settings.reconnect_grace,
+        drain=app.drain,
+        log=app.log,
     )
     gevent.spawn(sessions.recover)
 
     _add_charge(app, settings, sessions)
-    _add_views(app, balancer)
-    _add_drain(app, balancer)
+    _add_views(app, directory, queries)
+    _add_drain(app, queries)
     _add_control_room(app, settings, sessions, access_log)
-    app.register_blueprint(session_routes(sessions, ledger, balancer))
+    app.register_blueprint(session_routes(sessions, ledger, queries))
 
     @app.after_request
     def note(response: Response) -> Response:
@@ -83,10 +92,6 @@ def create_app(settings: Settings) -> ServiceApp:
                 caller=noted.caller,
             )
         return response
-
-    @app.get("/openapi.json")
-    def openapi_json() -> Response:
-        return json_response(openapi)
 
     return app
 
@@ -132,7 +137,7 @@ def _add_charge(app: ServiceApp, settings: Settings, sessions: Sessions) -> None
                 named_vehicle=charge_request.vehicle_id is not None,
             )
             begin = begin._replace(key=terms.key, digest=digest(session, charge_request.vehicle_id))
-            reply = sessions.charge(begin, request_id=noted.request_id)
+            reply = sessions.durable.charge(begin, request_id=noted.request_id)
         except (KeyReused, SessionRunning):
             del noted.session  # a repeated request does not count as a vehicle
             raise
@@ -144,10 +149,10 @@ def _add_charge(app: ServiceApp, settings: Settings, sessions: Sessions) -> None
         return _replied(reply, begin)
 
 
-def _add_views(app: ServiceApp, balancer: Balancers) -> None:
+def _add_views(app: ServiceApp, directory: BalancerDirectory, queries: BalancerQueries) -> None:
     @app.get("/substations")
     def substations() -> Response:
-        return _passed_on(balancer.get("/substations", request_id=g.request_id))
+        return _passed_on(queries.get("/substations", request_id=g.request_id))
 
     @app.get("/decisions")
     def decisions() -> Response:
@@ -155,25 +160,25 @@ def _add_views(app: ServiceApp, balancer: Balancers) -> None:
         given = {name: request.args[name] for name in taken if name in request.args}
         path = f"/decisions?{urlencode(given)}"
         of = request.args.get("balancer")
-        return _passed_on(balancer.get(path, request_id=g.request_id, of=of))
+        return _passed_on(queries.get(path, request_id=g.request_id, of=of))
 
     @app.get("/balancers")
     def balancers() -> Response:
-        return json_response({"balancers": balancer.shown()})
+        return json_response({"balancers": directory.document()})
 
     @app.get("/history")
     def history() -> Response:
-        return _passed_on(balancer.get("/history", request_id=g.request_id))
+        return _passed_on(queries.get("/history", request_id=g.request_id))
 
 
-def _add_drain(app: ServiceApp, balancer: Balancers) -> None:
+def _add_drain(app: ServiceApp, queries: BalancerQueries) -> None:
     # A substation's name may contain a slash.
     @app.route("/substations/<path:name>/drain", methods=["PUT", "DELETE"])
     def drain(name: str) -> Response:
         if not g.operator:
             raise OperatorsOnly
         path = f"/substations/{quote(name, safe='')}/drain"
-        answer = balancer.command_all(path, request_id=g.request_id, method=request.method)
+        answer = queries.command_all(path, request_id=g.request_id, method=request.method)
         if answer.status == HTTPStatus.OK:
             drained = request.method == "PUT"
             app.log.warning(

@@ -9,12 +9,12 @@ from pydantic import Field, field_validator, model_validator
 from charge_request_service.auth.hosts import read_names
 from charge_request_service.auth.key_file import read_keys
 from charge_request_service.auth.rate import read_rate
-from charge_request_service.sessions.database import read_ledger_url
+from charge_request_service.sessions.ledger_url import read_ledger_url
 from grid_common.http.url import HttpUrl, parse_host, parse_http_url
-from grid_common.settings import FilePath, Seconds, ServiceSettings
+from grid_common.settings import FilePath, Seconds, UpstreamSettings
 
 
-class Settings(ServiceSettings):
+class Settings(UpstreamSettings):
     """The settings of the gateway, in addition to those of every service."""
 
     renamed: ClassVar[dict[str, str]] = {"CHECKS_MISSED": "CHECK_UNHEALTHY_THRESHOLD"}
@@ -24,17 +24,6 @@ class Settings(ServiceSettings):
         "http://127.0.0.1:5001",
         description="URL of the balancer, or several URLs, comma-separated. All addresses behind "
         "a name are used",
-    )
-    resolve_interval: Seconds = Field(
-        2, description="Time between two look-ups of the balancer's host name, seconds"
-    )
-    connect_timeout: Seconds = Field(
-        1, description="Timeout for connecting to the balancer, seconds"
-    )
-    upstream_idle_timeout: Annotated[float, Field(ge=0, le=86_400)] = Field(
-        60,
-        description="How long an idle connection to the balancer is kept, seconds. Must be below "
-        "the idle timeout of the other end; 0 closes connections after each request",
     )
     check_interval: Annotated[float, Field(ge=0.05, le=3600)] = Field(
         1,

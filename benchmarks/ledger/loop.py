@@ -20,10 +20,11 @@ import gevent
 from prometheus_client import CollectorRegistry
 from structlog import get_logger
 
-from charge_request_service.sessions.database import prepare, read_ledger_url
 from charge_request_service.sessions.ledger import Ledger, now_us
+from charge_request_service.sessions.ledger_url import read_ledger_url
+from charge_request_service.sessions.listing import Query
+from charge_request_service.sessions.preparation import prepare
 from charge_request_service.sessions.record import Begin, End, Kind, State, new_session_id
-from charge_request_service.sessions.store import Query
 from load_tester.latency import percentile
 
 _WRITERS, _READERS = 32, 4

@@ -14,8 +14,10 @@ from urllib.parse import urlencode
 
 from benchmarks.ledger import databases
 from charge_request_service.auth.keys import make_key
-from charge_request_service.sessions.database import Database, prepare, read_ledger_url
+from charge_request_service.sessions.database import Database
 from charge_request_service.sessions.ledger import now_us
+from charge_request_service.sessions.ledger_url import read_ledger_url
+from charge_request_service.sessions.preparation import prepare
 from charge_request_service.sessions.record import Begin, End, Kind, Record, State, new_session_id
 from charge_request_service.sessions.store import Store
 from load_tester.latency import percentile

@@ -84,31 +84,20 @@ def legs_of(record: Record) -> list[dict[str, Any]]:
 def csv_of(records: Iterable[Record], *, header: bool = True) -> str:
     """Write charge detail records as CSV (RFC 4180), one row a session."""
     text = io.StringIO()
-    writer = csv.writer(text)
+    writer = csv.DictWriter(text, CSV_COLUMNS, extrasaction="ignore")
     if header:
-        writer.writerow(CSV_COLUMNS)
+        writer.writeheader()
     for record in records:
         document = session_document(record)
+        legs = (f"{leg['substation']}={leg['energy_kwh']}" for leg in document["legs"])
         writer.writerow(
-            [
-                record.session_id,
-                record.vehicle,
-                record.state,
-                document["began"],
-                document["ended"],
-                record.kwh,
-                record.energy_kwh,
-                record.substation,
-                record.attempts,
-                record.waited_s,
-                record.charging_s,
-                record.mean_power_kw,
-                record.peak_power_kw,
-                " ".join(f"{leg['substation']}={leg['energy_kwh']}" for leg in document["legs"]),
-                _cell(record.owner),
-                _cell(record.key),
-                _cell(record.reason),
-            ]
+            document
+            | {
+                "legs": " ".join(legs),
+                "owner": _cell(record.owner),
+                "idempotency_key": _cell(record.key),
+                "reason": _cell(record.reason),
+            }
         )
     return text.getvalue()
 

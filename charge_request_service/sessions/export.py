@@ -9,11 +9,12 @@ import sys
 
 import orjson
 
-from charge_request_service.sessions.database import Database, read_ledger_url
+from charge_request_service.sessions.database import Database
 from charge_request_service.sessions.documents import cdr_of, csv_of
 from charge_request_service.sessions.errors import LedgerUnavailable
+from charge_request_service.sessions.ledger_url import read_ledger_url
+from charge_request_service.sessions.listing import read_page
 from charge_request_service.sessions.query import read_query
-from charge_request_service.sessions.store import Store
 from grid_common.api.problems import BadRequest
 
 _ROWS = 1000
@@ -38,11 +39,11 @@ def main() -> int:
         parser.error(str(error))
     if database.in_memory:
         parser.error("LEDGER_URL names no ledger that outlives its gateway")
-    store, is_first = Store(database.dialect), True
+    is_first = True
     try:
         with database.reader() as connection:
             while True:
-                page = store.page(connection, query)
+                page = read_page(connection, query)
                 if options.format == "csv":
                     sys.stdout.write(csv_of(page.records, header=is_first))
                 else:

@@ -1,46 +1,44 @@
-"""The ledger of sessions, for greenlets: nothing here holds up the event loop."""
+"""The ledger of sessions, for greenlets: nothing here blocks the event loop."""
 
 import secrets
 import sys
 import time
 from collections.abc import Callable, Iterator
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import gevent
 from prometheus_client import CollectorRegistry
 from sqlalchemy import URL, Connection
 
+from charge_request_service.sessions.cleanup import Cleanup
 from charge_request_service.sessions.database import Database
 from charge_request_service.sessions.deferred import DeferredBegins
 from charge_request_service.sessions.errors import LedgerUnavailable
 from charge_request_service.sessions.group_commit import GroupCommit
+from charge_request_service.sessions.listing import Page, Query, read_page
 from charge_request_service.sessions.metrics import LedgerMetrics
 from charge_request_service.sessions.reader import Reader
 from charge_request_service.sessions.record import Begin, End, Forget, Record
-from charge_request_service.sessions.store import Job, Page, Query, Store, Tally
+from charge_request_service.sessions.store import Job, Store, Tally
 from charge_request_service.sessions.threads import Threads
 from charge_request_service.sessions.writer import Writer
 from grid_common.logs import Log
 
-__all__ = ["MAX_IN_MEMORY", "Ledger", "LedgerUnavailable"]
+__all__ = ["Ledger", "LedgerUnavailable"]
 
 _Result = TypeVar("_Result")
 
-# How long a row may wait to be written, and a reading to be answered, seconds.
+# Maximum time that a row waits to be written, and a query for its result, seconds.
 _PATIENCE_S = 5.0
-# Where nobody waits, two commits begin at least so far apart, seconds.
+# Minimum time between the beginnings of two commits if nobody waits for them, seconds.
 _LONG_COMMIT_PAUSE_S = 0.02
-# A beginning that nobody waits for is held back for so long, and how often is looked, seconds: one
-# whose end comes meanwhile is written with it.
+# How long the row of a plain session is delayed, and the time between checks, seconds. If the
+# session ends by then, one row is written instead of two.
 _BEGIN_DELAY_S, _BEGIN_CHECK_INTERVAL_S = 0.04, 0.02
-# A thread that computes gives way to the event loop after so long, seconds; by default 5 ms.
+# A thread that computes gives way to the event loop after this time, seconds; Python's default is
+# 5 ms.
 _SWITCH_INTERVAL_S = 0.0001
 _READERS = 4
-_CLEANUP_INTERVAL_S = 5.0
-# Rows that one transaction removes, and the pause between two, seconds.
-_REMOVED_AT_ONCE, _REMOVAL_PAUSE_S = 200, 0.05
-# Sessions that a ledger in memory keeps of those that have ended.
-MAX_IN_MEMORY = 10_000
 
 
 def now_us() -> int:
@@ -49,10 +47,13 @@ def now_us() -> int:
 
 
 class Ledger:
-    """Begins, ends and finds sessions.
+    """Records and finds sessions.
+
+    Each method raises LedgerUnavailable if the database does not respond in time.
 
     Attributes:
-        gateway: the name of this process in the ledger, a new one at each start.
+        gateway: name of this process in the ledger, a new one at each start.
+        cleanup: removes what is past its retention.
     """
 
     def __init__(
@@ -66,47 +67,39 @@ class Ledger:
         patience_s: float = _PATIENCE_S,
         clock_us: Callable[[], int] = now_us,
     ) -> None:
-        """Open it; its tables have to be there, but its server may be down.
+        """Open the ledger. Its tables must exist, but its server may be down.
 
         Args:
-            url: from `read_ledger_url`.
+            url: result of `read_ledger_url`.
             retention_s: how long sessions are kept after their end, seconds.
-            key_retention_s: how long keys and answers are, seconds.
+            key_retention_s: how long keys and responses are kept, seconds.
             log: the service's log.
             registry: for its metrics.
-            patience_s: how long a row may wait to be written, and a reading to be answered.
-            clock_us: tells the time, microseconds since 1970.
+            patience_s: maximum time that a row waits to be written, and a query for its result,
+                seconds.
+            clock_us: returns the time, microseconds since 1970.
         """
         sys.setswitchinterval(min(_SWITCH_INTERVAL_S, sys.getswitchinterval()))
         self.gateway = secrets.token_hex(8)
         self._log = log
-        self._retention_s, self._key_retention_s = retention_s, key_retention_s
-        self._patience_s, self._clock_us = patience_s, clock_us
-        self._database = Database(url)
-        self._store = Store(self._database.dialect)
-        if self._database.in_memory:
-            self._database.prepare()
-        self._writer = Writer(self._database, self._store, gateway=self.gateway, log=log)
-        self._writing = Threads(1)
-        own = not self._database.in_memory
-        self._reading = Threads(_READERS) if own else self._writing
-        self._reader = Reader(
-            self._database,
-            self._reading,
-            connections=_READERS if own else 1,
-            patience_s=patience_s,
-        )
-        self._metrics = LedgerMetrics(
+        self._patience_s = patience_s
+        self._database = database = Database(url)
+        self._store = Store(database.dialect)
+        self._writer = Writer(database, self._store, gateway=self.gateway, log=log)
+        readers = 1 if database.in_memory else _READERS
+        self._reading = self._writer.thread if database.in_memory else Threads(readers)
+        self._reader = Reader(database, self._reading, connections=readers, patience_s=patience_s)
+        metrics = LedgerMetrics(
             registry,
             waiting=lambda: self._commits.waiting,
             up=lambda: float(self.unavailable_reason() is None),
         )
         self._commits: GroupCommit[Job] = GroupCommit(
-            self._writing,
+            self._writer.thread,
             self._writer.write,
-            pause_s=self._database.commit_pause_s,
+            pause_s=database.commit_pause_s,
             long_pause_s=_LONG_COMMIT_PAUSE_S,
-            committed=self._metrics.committed,
+            committed=metrics.committed,
             changed=self._changed,
         )
         self._begins = DeferredBegins(
@@ -114,33 +107,40 @@ class Ledger:
             delay_s=_BEGIN_DELAY_S,
             check_interval_s=_BEGIN_CHECK_INTERVAL_S,
         )
-        self._cleanup = gevent.spawn(self._clean_up_forever)
+        self.cleanup = Cleanup(
+            database,
+            self._store,
+            self._reader,
+            self._writer,
+            retention_s=retention_s,
+            key_retention_s=key_retention_s,
+            metrics=metrics,
+            clock_us=clock_us,
+            log=log,
+        )
 
     def unavailable_reason(self) -> str | None:
         """Return why nothing can be written now; None if it can."""
-        if (
-            self._commits.unavailable_reason is None
-            and self._commits.stalled_s() > self._patience_s
-        ):
+        reason = self._commits.unavailable_reason
+        if reason is None and self._commits.stalled_s() > self._patience_s:
             return "the ledger does not answer"
-        return self._commits.unavailable_reason
+        return reason
 
     def begin(self, begin: Begin) -> Record | None:
-        """Write that a session begins.
+        """Record that a session begins.
 
         Returns:
-            The session that has its key already, None where it began.
+            The existing session with its key, or None if it began.
 
         Raises:
-            LedgerUnavailable: it was not written; the session may not go on.
+            LedgerUnavailable: it was not recorded; the session must not continue.
         """
-        if why := self.unavailable_reason():
-            raise LedgerUnavailable(why)
+        self._require_available()
         pending = self._commits.submit(begin, lasting=False, awaited=True)
         try:
             is_new = pending.wait(self._patience_s)
         except BaseException as error:
-            # It may be written yet; or it is, where the connection broke during the commit.
+            # It may still be written, or already be if the connection broke during the commit.
             if not self._commits.withdraw(pending):
                 self.forget(begin.session_id)
             if isinstance(error, gevent.Timeout):
@@ -148,25 +148,24 @@ class Ledger:
             raise
         if is_new:
             return None
-        there = self.by_key(begin.owner, begin.key) if begin.key is not None else None
-        if there is None:  # gone between the two looks, or not of use for another reason
+        existing = self.by_key(begin.owner, begin.key) if begin.key is not None else None
+        if existing is None:  # removed in between, or not inserted for another reason
             raise LedgerUnavailable("the session could not be written")
-        return there
+        return existing
 
     def note_begin(self, begin: Begin) -> None:
-        """Have it written that a session without a key begins, within some 80 ms.
+        """Record within some 80 ms that a session without a key begins.
 
         Raises:
-            LedgerUnavailable: nothing can be written now; the session may not go on.
+            LedgerUnavailable: nothing can be written now; the session must not continue.
         """
-        if why := self.unavailable_reason():
-            raise LedgerUnavailable(why)
+        self._require_available()
         self._begins.add(begin)
 
     def end(self, end: End, *, patience_s: float | None = _PATIENCE_S) -> bool:
-        """Write how a session ended; False where that takes longer than `patience_s`.
+        """Record how a session ended; return False if that takes longer than `patience_s`.
 
-        Then it is written as soon as it can be. Of two ends the first one counts.
+        Then it is written as soon as possible. Of two ends the first one counts.
         """
         job = self._begins.with_begin(end)
         pending = self._commits.submit(job, lasting=True, awaited=True)
@@ -177,48 +176,58 @@ class Ledger:
         return True
 
     def note_end(self, end: End) -> None:
-        """Have it written how a session ended, within some 20 ms while all is well."""
+        """Record how a session ended, within some 20 ms if the database works."""
         self._commits.submit(self._begins.with_begin(end), lasting=True, awaited=False)
 
     def forget(self, session_id: str) -> None:
-        """Have a session be as if it had never come; it is written in its own time."""
+        """Delete a session that was never forwarded, without waiting for it."""
         self._commits.submit(Forget(session_id), lasting=True, awaited=False)
 
+    def make_async(self, session_id: str) -> None:
+        """Record that a session continues without a caller; it may still be if this raises."""
+        self._require_available()
+        with gevent.Timeout(self._patience_s, LedgerUnavailable("the ledger does not answer")):
+            self._writer.run(self._store.make_async, session_id)
+
+    def take_over(self) -> int:
+        """Take over the open sessions of gateways that are gone; return how many."""
+        return self._writer.run(self._writer.take_over)
+
     def get(self, session_id: str) -> Record | None:
-        """Look a session up. Raises LedgerUnavailable."""
-        return self._read(self._store.get, session_id)
+        """Return a session."""
+        return self._reader.read(self._store.get, session_id)
 
     def by_key(self, owner: str, key: str) -> Record | None:
-        """Look up the session that has this owner's key. Raises LedgerUnavailable."""
-        return self._read(self._store.by_key, owner, key)
+        """Return the session with this owner's key."""
+        return self._reader.read(self._store.by_key, owner, key)
 
     def page(self, query: Query) -> Page:
-        """List sessions, newest first. Raises LedgerUnavailable."""
-        return self._read(self._store.page, query)
+        """List sessions, newest first."""
+        return self._reader.read(read_page, query)
 
     def tallies(self, since_ms: int, owner: str | None) -> list[Tally]:
-        """Sum up the sessions that began since then, by state. Raises LedgerUnavailable."""
-        return self._read(self._store.tallies, since_ms, owner)
+        """Sum up the sessions that began since then, by state."""
+        return self._reader.read(self._store.tallies, since_ms, owner)
 
     def written(self, query: Query, write: Callable[[Page], _Result]) -> tuple[_Result, str | None]:
-        """List sessions and write them down, in a thread: thousands take a while.
+        """List sessions and format them in a thread, because thousands take a while.
 
         Returns:
-            What `write` made of them, and where the next page begins. Raises LedgerUnavailable.
+            The result of `write`, and where the next page begins.
         """
 
         def work(connection: Connection) -> tuple[_Result, str | None]:
-            page = self._store.page(connection, query)
+            page = read_page(connection, query)
             return write(page), page.next
 
         return self._reader.read(work)
 
-    def take_over(self) -> int:
-        """Take over the open sessions of gateways that are gone; return how many.
-
-        Raises LedgerUnavailable.
-        """
-        return self._writing.run(self._writer.take_over)
+    def open_sessions(self) -> Iterator[Record]:
+        """Yield the open sessions of this gateway, oldest first."""
+        after = ""
+        while records := self._reader.read(self._store.open_of, self.gateway, after, 500):
+            yield from records
+            after = records[-1].session_id
 
     @property
     def is_shared(self) -> bool:
@@ -227,82 +236,25 @@ class Ledger:
 
     @property
     def is_lost_with_this_process(self) -> bool:
-        """Whether it is in memory alone."""
+        """Whether it is in memory only."""
         return self._database.in_memory
 
-    def make_async(self, session_id: str) -> None:
-        """Write that a session goes on without a caller. Raises LedgerUnavailable."""
-        if why := self.unavailable_reason():
-            raise LedgerUnavailable(why)
-        with gevent.Timeout(self._patience_s, LedgerUnavailable("the ledger does not answer")):
-            self._writing.run(
-                self._writer.do, lambda connection: self._store.make_async(connection, session_id)
-            )
-
-    def open_sessions(self) -> Iterator[Record]:
-        """Go through the open sessions that this gateway sees to, oldest first.
-
-        Raises LedgerUnavailable.
-        """
-        after = ""
-        while records := self._read(self._store.open_of, self.gateway, after, 500):
-            yield from records
-            after = records[-1].session_id
-
     def close(self, timeout_s: float = 2.0) -> None:
-        """Write what waits, and let go of the database."""
-        self._cleanup.kill()
+        """Write what is pending, for at most `timeout_s` seconds, and close the database."""
+        self.cleanup.stop()
         self._begins.close()
         if left := self._commits.close(timeout_s):
             self._log.error("not written to the ledger", rows=left, why=self.unavailable_reason())
         else:
             self._reader.close()
-            self._writing.run(self._writer.close)
+            self._writer.thread.run(self._writer.close)
             self._database.close()
             self._reading.close()
-            self._writing.close()
+            self._writer.thread.close()
 
-    def clean_up(self) -> None:
-        """Free keys and remove sessions whose time is over; note how large it is.
-
-        Raises LedgerUnavailable.
-        """
-        now = self._clock_us()
-        before = now - int(1e6 * self._retention_s)
-        if self._database.in_memory:
-            oldest = self._read(self._store.nth_newest_us, MAX_IN_MEMORY)
-            before = max(before, oldest or 0)
-        keys_before = max(before, now - int(1e6 * self._key_retention_s))
-        self._in_batches(self._store.free_keys, keys_before)
-        self._metrics.removed.inc(self._in_batches(self._store.remove, before))
-        self._metrics.size_bytes.set(self._read(self._database.size_bytes))
-        self._metrics.free_bytes.set(self._database.free_bytes())
-        oldest_us = self._read(self._store.oldest_open_us)
-        self._metrics.oldest_open_s.set(0 if oldest_us is None else (now - oldest_us) / 1e6)
-
-    def _in_batches(self, remove: Callable[[Connection, int, int], int], before_us: int) -> int:
-        total, count = 0, _REMOVED_AT_ONCE
-        while count == _REMOVED_AT_ONCE:
-            count = self._writing.run(
-                self._writer.do,
-                lambda connection: remove(connection, before_us, _REMOVED_AT_ONCE),
-            )
-            total += count
-            gevent.sleep(_REMOVAL_PAUSE_S)
-        return total
-
-    def _clean_up_forever(self) -> None:
-        while True:
-            try:
-                self.clean_up()
-            except LedgerUnavailable as error:
-                self._log.debug("the ledger cannot be tidied", why=str(error))
-            except Exception:
-                self._log.exception("unexpected error")
-            gevent.sleep(_CLEANUP_INTERVAL_S)
-
-    def _read(self, work: Callable[..., _Result], *args: Any) -> _Result:
-        return self._reader.read(lambda connection: work(connection, *args))
+    def _require_available(self) -> None:
+        if why := self.unavailable_reason():
+            raise LedgerUnavailable(why)
 
     def _changed(self, reason: str | None) -> None:
         if reason is None:

@@ -1,4 +1,4 @@
-"""Describes sessions for OpenAPI."""
+"""Sessions in the gateway's OpenAPI description."""
 
 from typing import Any
 
@@ -7,158 +7,156 @@ from charge_request_service.sessions.record import Kind, State
 from charge_request_service.sessions.routes import MAX_RECORDS
 from grid_common.api.openapi import (
     COUNT,
+    FLAG,
+    ID,
     NULLABLE_COUNT,
     NULLABLE_NUMBER,
     NULLABLE_TEXT,
     NUMBER,
     RETRY_AFTER,
+    SESSION_ID,
     TEXT,
+    TIME,
     a_list,
     an_object,
     content,
+    parameter,
     problem,
     ref,
+    text_like,
+    whole_number,
 )
 
-_ID = "^[A-Za-z0-9._:-]{1,64}$"
-_TIME = {"type": "string", "format": "date-time"}
-_SESSION_ID = {
-    "name": "session_id",
-    "in": "path",
-    "required": True,
-    "schema": {"type": "string", "pattern": _ID},
-}
-_UNAVAILABLE = problem("The ledger of sessions or the balancer is unavailable") | RETRY_AFTER
-_NO_SUCH = problem("No such session, or another caller's")
+_UNAVAILABLE = {"503": problem("The ledger or the balancer is unavailable") | RETRY_AFTER}
+_NO_SUCH = {"404": problem("No such session, or another caller's")}
+_INVALID = {"400": problem("A parameter is not valid")}
+_LOCATION = {"Location": {"description": "Path of the session", "schema": TEXT}}
+_NEXT_PAGE = {"Link": {"description": "The next page, `rel=next`", "schema": TEXT}}
+_TIME_OF_DAY = r"([01]\d|2[0-3]):[0-5]\d:[0-5]\d"
+_UTC = text_like(rf"^20\d\d-(0[1-9]|1[0-2])-(0[1-9]|1\d|2[0-8])T{_TIME_OF_DAY}Z$")
+_STATES = [state.value for state in State]
+_STATE = parameter(
+    "query",
+    "state",
+    {"enum": [*_STATES, OPEN]},
+    "Only sessions in this state; `open` stands for all that have not ended.",
+)
 
 
 def add_to_charge(charge: dict[str, Any]) -> None:
-    """Add to `POST /charge` what makes a session outlive its request."""
+    """Add to `POST /charge` what makes a session durable."""
     charge["parameters"] = [
-        {
-            "name": "Prefer",
-            "in": "header",
-            "description": "RFC 7240. `wait=N`: refuse after N seconds without a free point. "
-            "`respond-async`: answer 202 at once; the session goes on by itself.",
-            "schema": {"type": "string", "pattern": r"^(wait=\d{1,9}|respond-async)$"},
-            "example": "wait=30",
-        },
-        {
-            "name": "Idempotency-Key",
-            "in": "header",
-            "description": "One session for this key, whatever happens to the connection: the same "
-            "key again gets its answer, byte for byte, or waits for it.",
-            "schema": {"type": "string", "pattern": "^[!#-~]{1,255}$"},
-            "example": "5f0c8f0e-3b0a-4f3e-9f38-0d7f0f2b8a57",
-        },
+        parameter(
+            "header",
+            "Prefer",
+            text_like(r"^(wait=\d{1,9}|respond-async)$"),
+            "RFC 7240. `wait=N`: refuse after N seconds without a free point. `respond-async`: "
+            "respond with 202 at once; the session continues without its caller.",
+            example="wait=30",
+        ),
+        parameter(
+            "header",
+            "Idempotency-Key",
+            text_like("^[!#-~]{1,255}$"),
+            "At most one session has this key. A repeated request with the key waits for that "
+            "session, or gets the same response, byte for byte.",
+            example="5f0c8f0e-3b0a-4f3e-9f38-0d7f0f2b8a57",
+        ),
     ]
     responses = charge["responses"]
     replayed = {
         "Idempotency-Replayed": {
-            "description": "`true` where the key was there before",
+            "description": "`true` if the key was used before",
             "schema": {"enum": ["true"]},
         }
     }
     responses["200"] = responses["200"] | {"headers": replayed}
     responses["202"] = {
-        "description": "The session goes on after this answer",
-        "headers": {
-            "Location": {"description": "Where the session is found", "schema": TEXT},
-            "Preference-Applied": {"schema": TEXT},
-            **replayed,
-        },
+        "description": "The session continues after this response",
+        "headers": {**_LOCATION, "Preference-Applied": {"schema": TEXT}, **replayed},
         "content": {"application/json": {"schema": {"anyOf": [ref("Charged"), ref("Accepted")]}}},
     }
-    responses["409"] = problem("The key's session is running, and its caller waits for it") | {
-        "headers": {"Location": {"description": "Where the session is found", "schema": TEXT}}
-    }
-    responses["422"] = problem("The key came before with another body")
+    conflict = problem("The session with this key is running, and another caller waits for it")
+    responses["409"] = conflict | {"headers": _LOCATION}
+    responses["422"] = problem("The key was used with another body")
 
 
 def paths() -> dict[str, Any]:
-    """Describe the routes."""
-    page = [_since("since", "no earlier than"), _since("until", "earlier than"), _VEHICLE, _CURSOR]
+    """Describe the paths."""
+    page = [
+        _time("since", "at this time or later"),
+        _time("until", "before this time"),
+        parameter("query", "vehicle_id", ID, "Only sessions that named this vehicle."),
+        parameter("query", "cursor", ID, "`next` of the previous page."),
+    ]
+    records = [*page, _limit(MAX_RECORDS)]
+    session = content("The session", ref("Session"))
+    csv = {
+        "description": "One row for each ended session",
+        "headers": _NEXT_PAGE,
+        "content": {"text/csv": {"schema": TEXT}},
+    }
+    json = content("The page", ref("ChargeDetailRecords")) | {"headers": _NEXT_PAGE}
     return {
         "/sessions": {
             "get": {
-                "summary": "Sessions, newest first, a page",
-                "description": "A page may be short, or empty, where few sessions are of those "
-                "asked for; it is the last one when `next` is null.",
+                "summary": "Sessions, newest first, in pages",
+                "description": "A page may be short, or even empty, if few sessions match. The "
+                "last page is the one whose `next` is null.",
                 "parameters": [_STATE, *page, _limit(MAX_PAGE_LENGTH)],
                 "responses": {
                     "200": content("The page", ref("Sessions")),
-                    "400": problem("A parameter is not valid"),
-                    "503": _UNAVAILABLE,
+                    **_INVALID,
+                    **_UNAVAILABLE,
                 },
             }
         },
         "/sessions/{session_id}": {
             "get": {
-                "summary": "Where a session stands",
-                "parameters": [_SESSION_ID],
-                "responses": {
-                    "200": content("The session", ref("Session")),
-                    "404": _NO_SUCH,
-                    "503": _UNAVAILABLE,
-                },
+                "summary": "The current state of a session",
+                "parameters": [SESSION_ID],
+                "responses": {"200": session, **_NO_SUCH, **_UNAVAILABLE},
             },
             "delete": {
-                "summary": "Stop a session; stopping twice is no error",
-                "parameters": [_SESSION_ID],
+                "summary": "Stop a session. Idempotent",
+                "parameters": [SESSION_ID],
                 "responses": {
-                    "200": content("The session, with what was delivered", ref("Session")),
-                    "403": problem("The page of another site made a browser send this"),
-                    "404": _NO_SUCH,
-                    "503": _UNAVAILABLE,
+                    "200": content("The session, with the energy it received", ref("Session")),
+                    "403": problem("A page of another site made a browser send this"),
+                    **_NO_SUCH,
+                    **_UNAVAILABLE,
                 },
             },
         },
         "/totals": {
             "get": {
-                "summary": "What the sessions that began today come to",
-                "responses": {"200": content("The totals", ref("Totals")), "503": _UNAVAILABLE},
+                "summary": "Totals of the sessions that began today",
+                "responses": {"200": content("The totals", ref("Totals")), **_UNAVAILABLE},
             }
         },
         "/sessions.csv": {
             "get": {
-                "summary": "Charge detail records as CSV, newest first, a page",
-                "parameters": [*page, _limit(MAX_RECORDS)],
-                "responses": {
-                    "200": {
-                        "description": "One row a finished session",
-                        "headers": _LINK,
-                        "content": {"text/csv": {"schema": TEXT}},
-                    },
-                    "400": problem("A parameter is not valid"),
-                    "503": _UNAVAILABLE,
-                },
+                "summary": "Charge detail records as CSV, newest first, in pages",
+                "parameters": records,
+                "responses": {"200": csv, **_INVALID, **_UNAVAILABLE},
             }
         },
         "/sessions.json": {
             "get": {
-                "summary": "Charge detail records with the fields of OCPI 2.2.1, newest first, a "
-                "page",
-                "parameters": [*page, _limit(MAX_RECORDS)],
-                "responses": {
-                    "200": content("The page", ref("ChargeDetailRecords")) | {"headers": _LINK},
-                    "400": problem("A parameter is not valid"),
-                    "503": _UNAVAILABLE,
-                },
+                "summary": "Charge detail records with the fields of OCPI 2.2.1, newest first, in "
+                "pages",
+                "parameters": records,
+                "responses": {"200": json, **_INVALID, **_UNAVAILABLE},
             }
         },
     }
 
 
 def schemas() -> dict[str, Any]:
-    """Describe what the routes answer."""
+    """Describe the responses."""
     return {
         "Accepted": an_object(
-            {
-                "state": {"enum": [state.value for state in State]},
-                "session_id": TEXT,
-                "vehicle_id": TEXT,
-                "kwh": NUMBER,
-            }
+            {"state": {"enum": _STATES}, "session_id": TEXT, "vehicle_id": TEXT, "kwh": NUMBER}
         ),
         "Leg": an_object(
             {"substation": TEXT, "energy_kwh": NULLABLE_NUMBER, "charging_s": NULLABLE_NUMBER},
@@ -167,11 +165,11 @@ def schemas() -> dict[str, Any]:
         "Session": an_object(
             {
                 "session_id": TEXT,
-                "state": {"enum": [state.value for state in State]},
+                "state": {"enum": _STATES},
                 "vehicle_id": TEXT,
                 "kwh": NUMBER,
                 "kind": {"enum": [kind.value for kind in Kind]},
-                "began": _TIME,
+                "began": TIME,
                 "ended": {"type": ["string", "null"], "format": "date-time"},
                 "energy_kwh": NULLABLE_NUMBER,
                 "substation": NULLABLE_TEXT,
@@ -189,86 +187,49 @@ def schemas() -> dict[str, Any]:
         "Sessions": an_object({"sessions": a_list(ref("Session")), "next": NULLABLE_TEXT}),
         "Totals": an_object(
             {
-                "since": _TIME,
+                "since": TIME,
                 "vehicles": COUNT,
                 "open": COUNT,
                 "charged": COUNT,
                 "stopped": COUNT,
                 "refused": COUNT,
                 "energy_kwh": NUMBER,
-                "complete": {"type": "boolean"},
+                "complete": FLAG,
                 "age_s": NUMBER,
             }
         ),
         "ChargeDetailRecords": an_object(
             {"cdrs": a_list(ref("ChargeDetailRecord")), "next": NULLABLE_TEXT}
         ),
-        "ChargeDetailRecord": an_object(
-            {
-                "id": TEXT,
-                "start_date_time": _TIME,
-                "end_date_time": _TIME,
-                "session_id": TEXT,
-                "cdr_token": an_object({"uid": TEXT, "type": TEXT, "contract_id": TEXT}),
-                "auth_method": TEXT,
-                "cdr_location": an_object({"id": TEXT}),
-                "charging_periods": a_list(
-                    an_object(
-                        {
-                            "start_date_time": _TIME,
-                            "dimensions": a_list(an_object({"type": TEXT, "volume": NUMBER})),
-                            "location_id": TEXT,
-                        }
-                    )
-                ),
-                "total_energy": NUMBER,
-                "total_time": NUMBER,
-                "total_parking_time": NUMBER,
-                "last_updated": _TIME,
-            }
-        ),
+        "ChargeDetailRecord": _charge_detail_record(),
     }
 
 
-_TIME_OF_DAY = r"([01]\d|2[0-3]):[0-5]\d:[0-5]\d"
-_LINK = {"Link": {"description": "The next page, `rel=next`", "schema": TEXT}}
-_STATE = {
-    "name": "state",
-    "in": "query",
-    "description": "Sessions in this state alone; `open` for all that have not ended.",
-    "schema": {"enum": [*(state.value for state in State), OPEN]},
-}
-_VEHICLE = {
-    "name": "vehicle_id",
-    "in": "query",
-    "description": "Sessions of the vehicle that told this name.",
-    "schema": {"type": "string", "pattern": _ID},
-}
-_CURSOR = {
-    "name": "cursor",
-    "in": "query",
-    "description": "The `next` of the page before.",
-    "schema": {"type": "string", "pattern": _ID},
-}
+def _charge_detail_record() -> dict[str, Any]:
+    dimension = an_object({"type": TEXT, "volume": NUMBER})
+    period = {"start_date_time": TIME, "dimensions": a_list(dimension), "location_id": TEXT}
+    return an_object(
+        {
+            "id": TEXT,
+            "start_date_time": TIME,
+            "end_date_time": TIME,
+            "session_id": TEXT,
+            "cdr_token": an_object({"uid": TEXT, "type": TEXT, "contract_id": TEXT}),
+            "auth_method": TEXT,
+            "cdr_location": an_object({"id": TEXT}),
+            "charging_periods": a_list(an_object(period)),
+            "total_energy": NUMBER,
+            "total_time": NUMBER,
+            "total_parking_time": NUMBER,
+            "last_updated": TIME,
+        }
+    )
 
 
-def _since(name: str, when: str) -> dict[str, Any]:
-    return {
-        "name": name,
-        "in": "query",
-        "description": f"Sessions that began {when} this; without an offset it is UTC.",
-        "schema": {
-            "type": "string",
-            "pattern": rf"^20\d\d-(0[1-9]|1[0-2])-(0[1-9]|1\d|2[0-8])T{_TIME_OF_DAY}Z$",
-        },
-        "example": "2026-11-26T16:00:00Z",
-    }
+def _time(name: str, when: str) -> dict[str, Any]:
+    about = f"Only sessions that began {when}. A time without an offset is in UTC."
+    return parameter("query", name, _UTC, about, example="2026-11-26T16:00:00Z")
 
 
 def _limit(most: int) -> dict[str, Any]:
-    return {
-        "name": "limit",
-        "in": "query",
-        "description": "List so many at most.",
-        "schema": {"type": "integer", "minimum": 1, "maximum": most, "default": most},
-    }
+    return parameter("query", "limit", whole_number(1, most, most), "Maximum number in the page.")

@@ -4,8 +4,8 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
+from charge_request_service.sessions.listing import Query
 from charge_request_service.sessions.record import State
-from charge_request_service.sessions.store import Query
 from grid_common.api.problems import BadRequest, FieldFault, shown, shown_name
 
 MAX_PAGE_LENGTH = 100

@@ -1,7 +1,7 @@
-"""Reads the ledger in threads of their own, so that no reading waits for a commit."""
+"""Reads the ledger in threads of its own, so that no query waits for a commit."""
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import gevent
 from gevent.queue import Empty, LifoQueue
@@ -16,24 +16,24 @@ _Result = TypeVar("_Result")
 
 
 class _Slot:
-    """A connection, once there is one."""
+    """The place of one connection, which is opened on first use."""
 
     connection: Connection | None = None
 
 
 class Reader:
-    """A few connections that are used in turns."""
+    """A pool of connections that read."""
 
     def __init__(
         self, database: Database, threads: Threads, *, connections: int, patience_s: float
     ) -> None:
-        """Prepare; nothing is connected yet.
+        """Create the pool; nothing is connected yet.
 
         Args:
-            database: where to read.
-            threads: where it reads.
-            connections: most readings at once.
-            patience_s: longest that a reading may take, seconds.
+            database: what to read.
+            threads: where queries run.
+            connections: maximum number of queries at once.
+            patience_s: maximum time for a query, seconds.
         """
         self._database = database
         self._threads = threads
@@ -42,34 +42,34 @@ class Reader:
         for _ in range(connections):
             self._slots.put(_Slot())
 
-    def read(self, work: Callable[[Connection], _Result]) -> _Result:
-        """Do some reading.
+    def read(self, work: Callable[..., _Result], *args: Any) -> _Result:
+        """Return the result of `work(connection, *args)`.
 
         Raises:
-            LedgerUnavailable: it could not be done in time.
+            LedgerUnavailable: it did not succeed in time.
         """
         try:
             slot = self._slots.get(timeout=self._patience_s)
         except Empty:
-            raise LedgerUnavailable("too many readings wait for the ledger") from None
+            raise LedgerUnavailable("too many queries wait for the ledger") from None
         with gevent.Timeout(self._patience_s, LedgerUnavailable("the ledger does not answer")):
             done: _Result = self._threads.run(
-                self._work, slot, work, after=lambda: self._slots.put(slot)
+                self._work, slot, work, args, after=lambda: self._slots.put(slot)
             )
         return done
 
     def close(self) -> None:
-        """Let go of the connections that are not in use."""
+        """Close the connections that are not in use."""
         for slot in self._slots.queue:
             if slot.connection is not None:
                 self._threads.run(slot.connection.close)
 
-    def _work(self, slot: _Slot, work: Callable[[Connection], _Result]) -> _Result:
+    def _work(self, slot: _Slot, work: Callable[..., _Result], args: tuple[Any, ...]) -> _Result:
         try:
             if slot.connection is None:
                 slot.connection = self._database.reader()
             with slot.connection.begin():
-                return work(slot.connection)
+                return work(slot.connection, *args)
         except DBAPIError as error:
             broken, slot.connection = slot.connection, None
             if broken is not None:

@@ -8,14 +8,14 @@ from urllib.parse import urlencode
 import orjson
 from flask import Blueprint, Response, g, request
 
-from charge_request_service.balancers import Balancers
+from charge_request_service.balancers.queries import BalancerQueries
 from charge_request_service.sessions.documents import cdr_of, csv_of, session_document
 from charge_request_service.sessions.ledger import Ledger, LedgerUnavailable
+from charge_request_service.sessions.listing import Page
 from charge_request_service.sessions.problems import NoSuchSession, ledger_unavailable
 from charge_request_service.sessions.query import read_query
 from charge_request_service.sessions.record import FINAL, Record
 from charge_request_service.sessions.sessions import Sessions
-from charge_request_service.sessions.store import Page
 from charge_request_service.sessions.totals import Totals
 from grid_common.api.problems import Unavailable
 from grid_common.service import BytesResponse, json_response
@@ -25,20 +25,20 @@ _Result = TypeVar("_Result")
 MAX_RECORDS = 1000
 
 
-def session_routes(sessions: Sessions, ledger: Ledger, balancer: Balancers) -> Blueprint:
+def session_routes(sessions: Sessions, ledger: Ledger, queries: BalancerQueries) -> Blueprint:
     """Build the routes.
 
     Args:
         sessions: stops them.
         ledger: has them.
-        balancer: knows of those that have not ended.
+        queries: knows of those that have not ended.
     """
     routes = Blueprint("sessions", __name__)
     _add_totals(routes, Totals(ledger))
 
     @routes.get("/sessions/<session_id>")
     def one(session_id: str) -> Response:
-        return json_response(_shown(_own(ledger, session_id), balancer))
+        return json_response(_shown(_own(ledger, session_id), queries))
 
     @routes.delete("/sessions/<session_id>")
     def stop(session_id: str) -> Response:
@@ -46,13 +46,13 @@ def session_routes(sessions: Sessions, ledger: Ledger, balancer: Balancers) -> B
         if not record.ended:
             sessions.stop(record, request_id=g.request_id)
             record = _own(ledger, session_id)
-        return json_response(_shown(record, balancer))
+        return json_response(_shown(record, queries))
 
     @routes.get("/sessions")
     def some() -> Response:
         query = read_query(request.args, owner=_owner())
         page = _ask(lambda: ledger.page(query))
-        documents = _documents(page.records, balancer)
+        documents = _documents(page.records, queries)
         if query.state is not None and query.state not in FINAL:
             documents = [one for one in documents if one["state"] == query.state]
         return json_response({"sessions": documents, "next": page.next})
@@ -103,19 +103,19 @@ def _own(ledger: Ledger, session_id: str) -> Record:
     return record
 
 
-def _shown(record: Record, balancer: Balancers) -> dict[str, Any]:
+def _shown(record: Record, queries: BalancerQueries) -> dict[str, Any]:
     live = None
     if not record.ended:
         with suppress(Unavailable):  # the ledger's word has to do
-            live = balancer.session(record.session_id, request_id=g.request_id)
+            live = queries.session(record.session_id, request_id=g.request_id)
     return session_document(record, live)
 
 
-def _documents(records: list[Record], balancer: Balancers) -> list[dict[str, Any]]:
+def _documents(records: list[Record], queries: BalancerQueries) -> list[dict[str, Any]]:
     known: dict[str, dict[str, Any]] = {}
     if running := [one.session_id for one in records if not one.ended]:
         with suppress(Unavailable):
-            found = balancer.sessions(running, request_id=g.request_id)
+            found = queries.sessions(running, request_id=g.request_id)
             known = {one["session_id"]: one for one in found}
     return [session_document(one, known.get(one.session_id)) for one in records]
 

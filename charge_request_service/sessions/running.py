@@ -1,87 +1,52 @@
-"""One session that outlives its callers, while it runs in this gateway."""
+"""One durable session while it runs in this gateway."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
 import gevent
 from gevent.event import Event
 
-from charge_request_service.sessions.record import Begin, End, Kind
+from charge_request_service.sessions.record import Begin, Kind
 from grid_common.http.cancellation import CancelScope
 from grid_common.http.response import UpstreamResponse
 
 
-class ToStop(BaseException):
-    """The session is to stop. A BaseException, so that no library on the way swallows it."""
+class StopRequested(BaseException):
+    """The session is to stop. A BaseException, so that no library swallows it."""
 
 
-class Running:
-    """A session, and the callers that wait for it.
+@dataclass(slots=True, eq=False)
+class RunningSession:
+    """A session, and the callers that wait for it."""
 
-    Attributes:
-        begin: what was asked for.
-        request_id: of the request that began it.
-        resumed: it was forwarded before, as far as this gateway knows.
-        stopping: why it is to stop; None while it is not.
-        answer: its answer, once it has ended.
-        end: how it ended.
-        kind: what becomes of it without a caller.
-        started: it is in the ledger, and on its way.
-        beginning: while it is being written; is set once that is over.
-    """
+    begin: Begin  # what was asked for
+    request_id: str  # of the request that began it
+    grace_s: float  # how long one with a key continues without a caller, seconds
+    resumed: bool  # whether it may have been forwarded before
+    started: bool = False  # whether it is in the ledger and being forwarded
+    being_written: Event | None = None  # set at the end of its being written to the ledger
+    stop_reason: str | None = None  # why it is to stop, if it is
+    answer: UpstreamResponse | None = None  # its response, once it has ended
+    kind: Kind = field(init=False)  # what happens to it without a caller
+    _callers: int = 0
+    _ended: Event = field(default_factory=Event)
+    _stop_asked: Event | None = None
+    _cancel_scope: CancelScope | None = None
+    _grace: Any = None
 
-    __slots__ = (
-        "_callers",
-        "_cancel_scope",
-        "_ended",
-        "_grace",
-        "_grace_s",
-        "_stop_asked",
-        "answer",
-        "begin",
-        "beginning",
-        "end",
-        "kind",
-        "request_id",
-        "resumed",
-        "started",
-        "stopping",
-    )
-
-    def __init__(self, begin: Begin, *, request_id: str, grace_s: float, resumed: bool) -> None:
-        """Prepare.
-
-        Args:
-            begin: what was asked for.
-            request_id: of the request that began it.
-            grace_s: how long one that has a key goes on without a caller, seconds.
-            resumed: whether it was forwarded before.
-        """
-        self.begin = begin
-        self.request_id = request_id
-        self.resumed = resumed
-        self.stopping: str | None = None
-        self._stop_asked: Event | None = None
-        self._cancel_scope: CancelScope | None = None
-        self.answer: UpstreamResponse | None = None
-        self.end: End | None = None
-        self.kind = begin.kind
-        self.started = False
-        self.beginning: Event | None = None
-        self._grace_s = grace_s
-        self._callers = 0
-        self._ended = Event()
-        self._grace: Any = None
+    def __post_init__(self) -> None:
+        self.kind = self.begin.kind
 
     @property
     def has_caller(self) -> bool:
-        """Whether somebody waits for it."""
+        """Whether a caller waits for it."""
         return self._callers > 0
 
     @contextmanager
     def caller(self) -> Iterator[None]:
-        """Count a caller for as long as the block runs."""
+        """Count a caller while the block runs."""
         self._callers += 1
         self._end_grace()
         try:
@@ -89,57 +54,57 @@ class Running:
         finally:
             self._callers -= 1
             if self.started:
-                self.watch_grace()
+                self.start_grace()
 
-    def watch_grace(self) -> None:
-        """Have it stop after the grace, if nobody waits for it, and it does not go on by itself."""
+    def start_grace(self) -> None:
+        """Stop it after the grace, unless a caller waits for it or it is asynchronous."""
         if not (self._callers or self._ended.is_set() or self.kind is Kind.ASYNC or self._grace):
-            self._grace = gevent.spawn_later(self._grace_s, self._grace_is_over)
+            self._grace = gevent.spawn_later(self.grace_s, self._grace_is_over)
 
-    def go_on_by_itself(self) -> None:
-        """Need no caller from now on."""
+    def make_async(self) -> None:
+        """Let it continue without a caller from now on."""
         self.kind = Kind.ASYNC
         self._end_grace()
 
     @contextmanager
     def in_flight(self) -> Iterator[None]:
-        """Leave the session to the balancer, until it is to stop.
+        """Run the block, which waits for the balancer, until the session is to stop.
 
         Raises:
-            ToStop: it is to stop.
+            StopRequested: the session is to stop.
         """
         with CancelScope() as cancel_scope:
             self._cancel_scope = cancel_scope
             try:
-                if self.stopping is not None:
-                    raise ToStop
+                if self.stop_reason is not None:
+                    raise StopRequested
                 yield
             finally:
                 self._cancel_scope = None
 
     def stop(self, why: str) -> None:
-        """Have it stop, unless it has ended; `wait` tells when it has."""
-        if self.stopping is None and not self._ended.is_set():
-            self.stopping = why
+        """Request its stop, unless it has ended; `wait` returns when it has."""
+        if self.stop_reason is None and not self._ended.is_set():
+            self.stop_reason = why
             if self._stop_asked is not None:
                 self._stop_asked.set()
             if self._cancel_scope is not None:
-                self._cancel_scope.throw(ToStop())
+                self._cancel_scope.throw(StopRequested())
 
     def pause(self, seconds: float) -> None:
         """Wait before the next attempt, or until it is to stop."""
-        if self.stopping is None:
+        if self.stop_reason is None:
             self._stop_asked = Event()
             self._stop_asked.wait(seconds)
 
-    def finish(self, end: End, answer: UpstreamResponse) -> None:
-        """Note how it ended, and wake those that wait."""
-        self.end, self.answer = end, answer
+    def finish(self, answer: UpstreamResponse) -> None:
+        """Record its response, and wake its callers."""
+        self.answer = answer
         self._end_grace()
         self._ended.set()
 
     def wait(self, timeout_s: float | None = None) -> UpstreamResponse | None:
-        """Wait for its answer; None when `timeout_s` passed first."""
+        """Wait for its response; return None if `timeout_s` passed first."""
         self._ended.wait(timeout_s)
         return self.answer
 

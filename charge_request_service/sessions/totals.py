@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 
 from gevent.lock import RLock
 
+from charge_request_service.sessions.cleanup import MAX_IN_MEMORY
 from charge_request_service.sessions.documents import iso
-from charge_request_service.sessions.ledger import MAX_IN_MEMORY, Ledger
+from charge_request_service.sessions.ledger import Ledger
 from charge_request_service.sessions.record import State
 
 # Found again no sooner than after so long, seconds, nor than after so many times as long as it

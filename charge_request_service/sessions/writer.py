@@ -1,8 +1,8 @@
-"""The one connection that writes to the ledger. All of it runs in the one thread that writes."""
+"""The one connection that writes to the ledger, and the thread in which it does."""
 
 import time
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
@@ -10,18 +10,25 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 from charge_request_service.sessions.database import Database
 from charge_request_service.sessions.errors import LedgerUnavailable, short_message
 from charge_request_service.sessions.store import Job, Store
+from charge_request_service.sessions.threads import Threads
 from grid_common.logs import Log
 
 _Result = TypeVar("_Result")
 
-# A gateway whose lock is free for so long is gone; one that lost its server takes it again before.
-_GONE_S = 4.0
+# A gateway whose lock is free for this long is gone, seconds. One that only lost its connection to
+# the server takes the lock again before that.
+_GONE_AFTER_S = 4.0
 
 
 class Writer:
-    """Connects when it has to, and anew after a fault."""
+    """Connects when needed, and again after an error.
+
+    Attributes:
+        thread: where all other methods than `run` must be called.
+    """
 
     def __init__(self, database: Database, store: Store, *, gateway: str, log: Log) -> None:
+        self.thread = Threads(1)
         self._database = database
         self._store = store
         self._gateway = gateway
@@ -30,16 +37,19 @@ class Writer:
         self._free_since: dict[str, float] = {}
 
     def write(self, jobs: Sequence[Job]) -> list[bool]:
-        """Write a batch in one transaction; without jobs try whether it can be written to.
+        """Write a batch in one transaction; without jobs, only test whether writing is possible.
+
+        Returns:
+            Whether each job was done.
 
         Raises:
-            LedgerUnavailable: it cannot.
+            LedgerUnavailable: nothing can be written.
         """
         if not jobs:
             self.do(self._database.probe)
             return []
         try:
-            return self.do(lambda connection: self._store.write(connection, jobs))
+            return self.do(self._store.write, jobs)
         except (IntegrityError, DataError) as error:
             if len(jobs) == 1:
                 self._log.error(
@@ -49,21 +59,26 @@ class Writer:
                     why=short_message(error),
                 )
                 return [False]
-        # One of them cannot be written: the others are.
-        return [reported for job in jobs for reported in self.write([job])]
+        # The database does not accept one of them: write the others.
+        return [done for job in jobs for done in self.write([job])]
 
-    def do(self, work: Callable[[Connection], _Result]) -> _Result:
-        """Do something in a transaction of its own.
+    def run(self, work: Callable[..., _Result], *args: Any) -> _Result:
+        """Call `do` in the thread, and wait for the result."""
+        done: _Result = self.thread.run(self.do, work, *args)
+        return done
+
+    def do(self, work: Callable[..., _Result], *args: Any) -> _Result:
+        """Return the result of `work(connection, *args)` in a transaction of its own.
 
         Raises:
-            LedgerUnavailable: it could not be done.
-            DataError, IntegrityError: the database does not take what it was given.
+            LedgerUnavailable: it failed.
+            DataError, IntegrityError: the database does not accept the values.
         """
         try:
             if self._connection is None:
                 self._connection = self._database.writer(self._gateway)
             with self._connection.begin():
-                return work(self._connection)
+                return work(self._connection, *args)
         except (IntegrityError, DataError):
             raise
         except DBAPIError as error:
@@ -71,7 +86,7 @@ class Writer:
             raise LedgerUnavailable(short_message(error)) from error
 
     def close(self) -> None:
-        """Let go of the connection."""
+        """Close the connection."""
         connection, self._connection = self._connection, None
         if connection is not None:
             try:
@@ -79,15 +94,8 @@ class Writer:
             except DBAPIError:
                 connection.invalidate()
 
-    def take_over(self) -> int:
-        """Take over the open sessions of gateways that are gone; return how many.
-
-        Raises:
-            LedgerUnavailable: it could not be done.
-        """
-        return self.do(self._take_over)
-
-    def _take_over(self, connection: Connection) -> int:
+    def take_over(self, connection: Connection) -> int:
+        """Take over the open sessions of gateways that are gone; return how many."""
         taken_over = 0
         others = self._store.other_gateways(connection, self._gateway)
         self._free_since = {
@@ -100,10 +108,11 @@ class Writer:
 
     def _is_gone(self, connection: Connection, other: str) -> bool:
         if self._database.is_sqlite:
-            return True  # only one gateway at a time has the file
-        given = {"name": other}
+            return True  # only one gateway at a time uses the file
         lock = "pg_try_advisory_xact_lock(hashtextextended(:name, 0))"
-        if not connection.scalar(text(f"SELECT {lock}"), given):
+        if not connection.scalar(text(f"SELECT {lock}"), {"name": other}):
             self._free_since.pop(other, None)
             return False
-        return time.monotonic() - self._free_since.setdefault(other, time.monotonic()) > _GONE_S
+        return time.monotonic() - self._free_since.setdefault(other, time.monotonic()) > (
+            _GONE_AFTER_S
+        )

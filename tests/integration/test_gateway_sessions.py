@@ -602,7 +602,7 @@ def test_one_that_cannot_be_made_asynchronous_while_the_ledger_is_away_is_report
 
     assert asked.status_code == 503, asked.text
     assert asked.json()["type"] == "urn:ev-grid:problem:ledger-away"
-    assert "goes on as one whose caller may come back" in asked.json()["detail"]
+    assert "continues, and its caller may attach to it" in asked.json()["detail"]
     assert int(asked.headers["Retry-After"]) > 0
 
     def accepted() -> str:

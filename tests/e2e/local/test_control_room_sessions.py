@@ -9,8 +9,10 @@ import pytest
 import requests
 from playwright.sync_api import Browser, Page, ViewportSize, expect
 
-from charge_request_service.sessions.database import Database, prepare, read_ledger_url
+from charge_request_service.sessions.database import Database
 from charge_request_service.sessions.ledger import now_us
+from charge_request_service.sessions.ledger_url import read_ledger_url
+from charge_request_service.sessions.preparation import prepare
 from charge_request_service.sessions.record import Begin, End, Kind, State, new_session_id
 from charge_request_service.sessions.store import Store
 from local_stack.grid import Grid, Ports

@@ -9,8 +9,9 @@ import pytest
 from prometheus_client import CollectorRegistry
 from structlog import get_logger
 
-from charge_request_service.sessions.database import prepare, read_ledger_url
 from charge_request_service.sessions.ledger import Ledger
+from charge_request_service.sessions.ledger_url import read_ledger_url
+from charge_request_service.sessions.preparation import prepare
 from local_stack.postgresql import PostgreSQL, find_programs
 
 DATABASES = ("sqlite", "postgresql", "memory")

@@ -9,10 +9,12 @@ import pytest
 from prometheus_client import CollectorRegistry
 from sqlalchemy import text
 
-from charge_request_service.sessions.database import Database, prepare, read_ledger_url
+from charge_request_service.sessions.database import Database
 from charge_request_service.sessions.ledger import Ledger
+from charge_request_service.sessions.ledger_url import read_ledger_url
+from charge_request_service.sessions.listing import Query
+from charge_request_service.sessions.preparation import prepare
 from charge_request_service.sessions.record import Kind, Record, State
-from charge_request_service.sessions.store import Query
 from charge_request_service.sessions.tables import sessions
 from tests.integration.sessions.conftest import NewUrl, OpenLedger
 from tests.integration.sessions.rows import a_begin, an_end
@@ -258,7 +260,7 @@ def test_keys_and_sessions_go_when_their_time_is_over(open_ledger: OpenLedger, u
             ledger.end(an_end(begin, body="{}", content_type="application/json"))
     gevent.joinall([gevent.spawn(ledger.end, an_end(one)) for one in bulk])
 
-    ledger.clean_up()
+    ledger.cleanup.run_once()
 
     left = {record.session_id: record for record in ledger.page(Query(limit=1000)).records}
     assert set(left) == {kinds[what].session_id for what in list(kinds)[2:]}
@@ -338,8 +340,9 @@ def test_the_migrations_make_the_tables_that_the_code_has(new_url: NewUrl) -> No
     from alembic.autogenerate import compare_metadata
     from alembic.runtime.migration import MigrationContext
 
-    database = Database(read_ledger_url(new_url()))
-    database.prepare()
+    url = read_ledger_url(new_url())
+    prepare(url)
+    database = Database(url)
     with database.reader() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, sessions.metadata) == []

@@ -16,11 +16,14 @@ import gevent
 import psycopg
 import pytest
 
-from charge_request_service.sessions.database import Database, prepare, read_ledger_url
+from charge_request_service.sessions.database import Database
 from charge_request_service.sessions.errors import LedgerUnavailable, LedgerUnusable
 from charge_request_service.sessions.ledger import Ledger
+from charge_request_service.sessions.ledger_url import read_ledger_url
+from charge_request_service.sessions.listing import Query, read_page
+from charge_request_service.sessions.preparation import prepare
 from charge_request_service.sessions.record import State
-from charge_request_service.sessions.store import Query, Store
+from charge_request_service.sessions.store import Store
 from local_stack.postgresql import PostgreSQL
 from tests.integration.sessions.conftest import OpenLedger, a_server
 from tests.integration.sessions.rows import a_begin, an_end
@@ -54,8 +57,8 @@ def filled(open_ledger: OpenLedger, file: Path) -> Path:
 @pytest.mark.parametrize(
     ("url", "fault"),
     [
-        ("ledger.sqlite", "no URL"),
-        ("mysql://host/ledger", "mysql is no database for the ledger"),
+        ("ledger.sqlite", "not the URL"),
+        ("mysql://host/ledger", "mysql is not supported for the ledger"),
         ("sqlite://folder/file", "three slashes"),
         ("sqlite:///file?mode=ro", "nothing after it"),
         ("postgresql://host", "names no database"),
@@ -99,7 +102,7 @@ def test_a_ledger_of_a_newer_version_stops_the_start(filled: Path) -> None:
 def test_a_folder_that_is_not_there_stops_the_start(tmp_path: Path) -> None:
     fault = fault_of(f"sqlite:///{tmp_path / 'none' / 'ledger.sqlite'}")
 
-    assert f"there is no folder {tmp_path / 'none'}: make it" in fault
+    assert f"there is no folder {tmp_path / 'none'}: create it" in fault
 
 
 def test_a_folder_that_cannot_be_written_to_stops_the_start() -> None:
@@ -316,7 +319,8 @@ def test_what_was_committed_outlives_a_kill_of_the_process(file: Path) -> None:
         "import os, sys, gevent;"
         "from structlog import get_logger;"
         "from prometheus_client import CollectorRegistry;"
-        "from charge_request_service.sessions.database import prepare, read_ledger_url;"
+        "from charge_request_service.sessions.ledger_url import read_ledger_url;"
+        "from charge_request_service.sessions.preparation import prepare;"
         "from charge_request_service.sessions.ledger import Ledger;"
         "from tests.integration.sessions.rows import a_begin;"
         "url = read_ledger_url(sys.argv[1]); prepare(url);"
@@ -350,7 +354,8 @@ from gevent import monkey; monkey.patch_all()
 import sys, gevent
 from structlog import get_logger
 from prometheus_client import CollectorRegistry
-from charge_request_service.sessions.database import prepare, read_ledger_url
+from charge_request_service.sessions.ledger_url import read_ledger_url
+from charge_request_service.sessions.preparation import prepare
 from charge_request_service.sessions.ledger import Ledger
 url = read_ledger_url(sys.argv[1]); prepare(url)
 for _ in range(10):
@@ -408,8 +413,8 @@ def test_a_query_of_any_kind_is_answered_by_an_index(open_ledger: OpenLedger, fi
         for vehicle in ("EV-1", None):
             for owner in ("alice", "", None):
                 for ended in (False, True):
-                    store.page(connection, Query(10, "a", owner, state, vehicle, 1, 2**40, ended))
-                    store.page(connection, Query(10, None, owner, state, vehicle, ended=ended))
+                    read_page(connection, Query(10, "a", owner, state, vehicle, 1, 2**40, ended))
+                    read_page(connection, Query(10, None, owner, state, vehicle, ended=ended))
     store.get(connection, "a")
     store.by_key(connection, "alice", "k")
     store.open_of(connection, "g", "a", 10)
@@ -435,5 +440,5 @@ def test_two_threads_may_prepare_and_a_third_read(file: Path) -> None:
         done.start()
         done.join(10)
         assert not done.is_alive()
-        assert Store(reading.dialect).page(connection, Query()).records == []
+        assert read_page(connection, Query()).records == []
     reading.close()

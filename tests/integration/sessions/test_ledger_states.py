@@ -18,10 +18,11 @@ from hypothesis.stateful import (
 from prometheus_client import CollectorRegistry
 from structlog import get_logger
 
-from charge_request_service.sessions.database import prepare, read_ledger_url
 from charge_request_service.sessions.ledger import Ledger
+from charge_request_service.sessions.ledger_url import read_ledger_url
+from charge_request_service.sessions.listing import Query
+from charge_request_service.sessions.preparation import prepare
 from charge_request_service.sessions.record import FINAL, Begin, End, Record, State
-from charge_request_service.sessions.store import Query
 from local_stack.postgresql import PostgreSQL
 from tests.integration.sessions.conftest import DATABASES
 from tests.integration.sessions.rows import a_begin, an_end
@@ -143,7 +144,7 @@ class LedgerStates(RuleBasedStateMachine):
     @rule()
     def clean_up(self) -> None:
         self.flush()
-        self.ledger.clean_up()
+        self.ledger.cleanup.run_once()
         self.model.clean_up(self.now_us)
 
     @rule()

@@ -10,7 +10,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from charge_request_service.sessions.database import Database, prepare, read_ledger_url
+from charge_request_service.sessions.database import Database
+from charge_request_service.sessions.ledger_url import read_ledger_url
+from charge_request_service.sessions.preparation import prepare
 from charge_request_service.sessions.statements import Statements
 from charge_request_service.sessions.store import Store
 from local_stack.grid import Ports

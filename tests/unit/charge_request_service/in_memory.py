@@ -6,9 +6,10 @@ from typing import cast
 
 from prometheus_client import CollectorRegistry
 
-from charge_request_service.balancers import Balancers
-from charge_request_service.sessions.database import read_ledger_url
+from charge_request_service.balancers.forwarder import Forwarder
+from charge_request_service.balancers.queries import BalancerQueries
 from charge_request_service.sessions.ledger import Ledger
+from charge_request_service.sessions.ledger_url import read_ledger_url
 from charge_request_service.sessions.sessions import Sessions
 from grid_common.drain import Drain
 from grid_common.logs import configure_logs
@@ -29,7 +30,12 @@ def sessions_in_memory(balancer: object) -> Iterator[tuple[Sessions, Ledger]]:
     try:
         yield (
             Sessions(
-                ledger, cast("Balancers", balancer), grace_s=60, drain=Drain("gateway"), log=log
+                ledger,
+                cast("Forwarder", balancer),
+                cast("BalancerQueries", balancer),
+                grace_s=60,
+                drain=Drain("gateway"),
+                log=log,
             ),
             ledger,
         )

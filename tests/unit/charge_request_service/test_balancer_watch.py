@@ -1,6 +1,6 @@
 """The consequences of failed health checks of a balancer."""
 
-from charge_request_service.balancer_watch import MissCounter
+from charge_request_service.balancers.watch import MissCounter
 
 
 def after(misses: MissCounter, *checks: bool) -> tuple[bool, bool]:

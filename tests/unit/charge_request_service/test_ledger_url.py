@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from charge_request_service.sessions.database import read_ledger_url
+from charge_request_service.sessions.ledger_url import read_ledger_url
 
 
 def test_a_password_is_read_from_the_file_that_the_url_names(tmp_path: Path) -> None:
@@ -25,7 +25,7 @@ def test_a_password_is_read_from_the_file_that_the_url_names(tmp_path: Path) -> 
         ("postgresql://grid@db/ledger?password_file={folder}/empty", "empty is empty"),
         (
             "postgresql://grid@db/ledger?password_file={folder}/bytes",
-            "bytes cannot be read: no text",
+            "bytes cannot be read: it is not text",
         ),
         ("postgresql://grid:one@db/ledger?password_file={folder}/word", "more than one password"),
         (

@@ -30,7 +30,7 @@ def test_it_is_asked_for_again_and_its_end_alone_is_kept() -> None:
         begin = sessions.begin(
             Session("s1", "EV-1", 8.0), kind=Kind.KEYED, owner="", wait_s=60, named_vehicle=True
         )
-        reply = sessions.charge(begin._replace(key="k", digest="d"), request_id="r")
+        reply = sessions.durable.charge(begin._replace(key="k", digest="d"), request_id="r")
         kept = ledger.get("s1")
 
     assert balancer.resumed == [False, True]

@@ -141,18 +141,18 @@ class BalancerWatch:
     def is_silent(self) -> bool:
         """Return whether the balancer has stopped responding; checks continue meanwhile."""
         if self._misses.silent:
-            self._see_to_it()
+            self._ensure_watching()
         return self._misses.silent
 
     def refused(self) -> None:
         """Note that it refused a connection: prefer others until a check succeeds."""
         self._refuses = True
-        self._see_to_it()
+        self._ensure_watching()
 
     def drains(self) -> None:
         """Note that it drains: prefer others until a check finds its replacement."""
         self._drains = True
-        self._see_to_it()
+        self._ensure_watching()
 
     def vehicle_in_flight(self, *, movable: bool = False) -> CancelScope:
         """Watch the balancer while the block waits for one of its vehicles.
@@ -164,14 +164,14 @@ class BalancerWatch:
         Raises:
             BalancerLost: in the block, if it was silent for longer than the patience.
         """
-        self._see_to_it()
+        self._ensure_watching()
         return _InFlight(self._in_flight, *([self._movable] if movable else []))
 
     def close(self) -> None:
         """Stop checking once the last vehicle is done."""
         self._closed = True
 
-    def _see_to_it(self) -> None:
+    def _ensure_watching(self) -> None:
         if not self._watching:
             self._watching = True
             gevent.spawn(self._watch)
@@ -187,12 +187,12 @@ class BalancerWatch:
                 if not self._is_wanted():
                     return
                 began = time.monotonic()
-                self._look()
+                self._check_once()
                 pause_s = max(0.0, self._interval_s - (time.monotonic() - began))
         finally:
             self._watching = False
 
-    def _look(self) -> None:
+    def _check_once(self) -> None:
         was_silent = self._misses.silent
         sign = self._check()
         self._misses.check_ended(answered=sign is not None)

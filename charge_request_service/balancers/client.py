@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 
-from charge_request_service.balancer_watch import BalancerWatch, Sign
+from charge_request_service.balancers.watch import BalancerWatch, Sign
 from charge_request_service.settings import Settings
 from grid_common.api import session_headers
 from grid_common.api.charge import Session
@@ -79,13 +79,8 @@ class Balancer:
     ) -> UpstreamResponse:
         """Forward a vehicle and wait for its response.
 
-        Args:
-            session: what is asked for.
-            request_id: ID of the request in all log lines.
-            wait_s: how long the vehicle may wait for a free point, seconds.
-            grace_s: how long it continues if the connection is lost, seconds; None stops it then.
-            resumed: whether it may have been forwarded before.
-            is_alone: whether no other balancer could lead it.
+        The arguments are those of `Forwarder.charge`, and `is_alone`: whether no other balancer
+        could lead the session.
 
         Raises:
             ConnectError: it was not forwarded.

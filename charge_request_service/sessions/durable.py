@@ -1,0 +1,253 @@
+"""Durable sessions: each outlives its connection, and a caller may attach to it again."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import gevent
+from gevent.event import Event
+
+from charge_request_service.balancers.forwarder import Forwarder
+from charge_request_service.balancers.queries import BalancerQueries
+from charge_request_service.sessions.ledger import Ledger, LedgerUnavailable, now_us
+from charge_request_service.sessions.outcome import answer_of, end_of, problem_answer, with_answer
+from charge_request_service.sessions.problems import KeyReused, SessionRunning, ledger_unavailable
+from charge_request_service.sessions.record import Begin, End, Kind, Record
+from charge_request_service.sessions.running import RunningSession, StopRequested
+from charge_request_service.sessions.stopping import (
+    FIRST_PAUSE_S,
+    MAX_PAUSE_S,
+    STOPPED_BY_CALLER,
+    stop_at_balancer,
+)
+from grid_common.api.problems import Problem, Unavailable
+from grid_common.drain import Drain, says_it_drains
+from grid_common.held_limit import has_no_connection_free
+from grid_common.http.response import UpstreamResponse
+from grid_common.logs import Log
+from grid_common.session_moved import says_session_moved
+
+# How long a caller waits for a session that another process runs, and between checks, seconds.
+_TAKEOVER_TIMEOUT_S, _CHECK_INTERVAL_S = 10.0, 0.1
+
+
+class Reply(NamedTuple):
+    """The response to `POST /charge`.
+
+    Attributes:
+        session_id: ID of the session.
+        answer: the session's response; None if it continues without its caller.
+        replayed: whether the session existed before this request.
+    """
+
+    session_id: str
+    answer: UpstreamResponse | None
+    replayed: bool = False
+
+
+class DurableSessions:
+    """The durable sessions that run in this process."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        forwarder: Forwarder,
+        queries: BalancerQueries,
+        *,
+        grace_s: float,
+        drain: Drain,
+        log: Log,
+    ) -> None:
+        self._ledger = ledger
+        self._forwarder = forwarder
+        self._queries = queries
+        self._grace_s = grace_s
+        self._drain = drain
+        self._log = log
+        self._running: dict[str, RunningSession] = {}
+        self._by_key: dict[tuple[str, str], RunningSession] = {}
+
+    def get(self, session_id: str) -> RunningSession | None:
+        """Return a session if it runs here."""
+        return self._running.get(session_id)
+
+    def charge(self, begin: Begin, *, request_id: str) -> Reply:
+        """Begin a session, or attach to the one that has its key.
+
+        Raises:
+            KeyReused: the key was used with another body.
+            SessionRunning: another caller with the key is waiting.
+            Unavailable: the ledger is unavailable.
+        """
+        running = self._with_key_of(begin)
+        if running is None:
+            with self._starting(begin, request_id) as running:
+                try:
+                    existing = self._ledger.begin(begin)
+                except LedgerUnavailable as error:
+                    raise ledger_unavailable(str(error)) from None
+                if existing is None:
+                    self._start(running)
+            if existing is None:
+                return self._reply(running, begin.kind, replayed=False)
+            found = self._find(existing, begin)
+            if isinstance(found, Reply):
+                return found
+            running = found
+        if running.begin.digest != begin.digest:
+            raise KeyReused(running.begin.session_id)
+        if running.has_caller:
+            raise SessionRunning(running.begin.session_id)
+        return self._reply(running, begin.kind, replayed=True)
+
+    def resume(self, begin: Begin) -> RunningSession:
+        """Continue a session of a process that is gone; its caller may attach to it."""
+        running = self._add(begin, f"resumed-{begin.session_id}", resumed=True)
+        self._start(running)
+        return running
+
+    def _add(self, begin: Begin, request_id: str, *, resumed: bool) -> RunningSession:
+        running = RunningSession(begin, request_id, self._grace_s, resumed)
+        self._running[begin.session_id] = running
+        if begin.key is not None:
+            self._by_key[begin.owner, begin.key] = running
+        return running
+
+    def _remove(self, running: RunningSession) -> None:
+        begin = running.begin
+        self._running.pop(begin.session_id, None)
+        if begin.key is not None and self._by_key.get((begin.owner, begin.key)) is running:
+            del self._by_key[begin.owner, begin.key]
+
+    @contextmanager
+    def _starting(self, begin: Begin, request_id: str) -> Iterator[RunningSession]:
+        """Show the session to others with its key while it is being written to the ledger."""
+        running = self._add(begin, request_id, resumed=False)
+        running.being_written = written = Event()
+        started = False
+        try:
+            with running.caller():
+                yield running
+            started = running.started
+        finally:
+            running.being_written = None
+            if not started:
+                self._remove(running)
+            written.set()
+
+    def _with_key_of(self, begin: Begin) -> RunningSession | None:
+        """Return the session that runs here with this key.
+
+        If it is being written, wait until it is: the ledger may have another one with its key.
+        """
+        if begin.key is None:
+            return None
+        while running := self._by_key.get((begin.owner, begin.key)):
+            if running.being_written is None:
+                return running
+            running.being_written.wait()
+        return None
+
+    def _find(self, existing: Record, begin: Begin) -> RunningSession | Reply:
+        """Return the session that has the key, or its response if it does not run here."""
+        if existing.digest != begin.digest:
+            raise KeyReused(existing.session_id)
+        for _ in range(int(_TAKEOVER_TIMEOUT_S / _CHECK_INTERVAL_S)):
+            if running := self.get(existing.session_id):
+                return running
+            if existing.ended:
+                return Reply(existing.session_id, answer_of(existing), replayed=True)
+            if begin.kind is Kind.ASYNC and existing.kind == Kind.ASYNC:
+                return Reply(existing.session_id, None, replayed=True)
+            # Another process runs it, or is gone, or the session is about to end.
+            gevent.sleep(_CHECK_INTERVAL_S)
+            try:
+                now = self._ledger.get(existing.session_id)
+            except LedgerUnavailable as error:
+                so = "the session with this key continues"
+                raise ledger_unavailable(str(error), so=so) from None
+            if now is None:
+                break
+            existing = now
+        raise SessionRunning(existing.session_id)
+
+    def _start(self, running: RunningSession) -> None:
+        running.started = True
+        gevent.spawn(self._run, running)
+
+    def _reply(self, running: RunningSession, kind: Kind, *, replayed: bool) -> Reply:
+        session_id = running.begin.session_id
+        if kind is Kind.ASYNC:
+            if running.kind is not Kind.ASYNC:
+                try:
+                    self._ledger.make_async(session_id)
+                except LedgerUnavailable as error:
+                    so = "the session continues, and its caller may attach to it with the same key"
+                    raise ledger_unavailable(str(error), so=so) from None
+                running.make_async()
+            return Reply(session_id, None, replayed)
+        with running.caller():
+            return Reply(session_id, running.wait(), replayed)
+
+    def _run(self, running: RunningSession) -> None:
+        is_counted = self._ledger.is_lost_with_this_process
+        try:
+            if is_counted:
+                self._drain.took()
+            try:
+                end, answer = self._outcome(running)
+            finally:
+                if is_counted:
+                    self._drain.left()
+        except Exception:
+            self._log.exception("unexpected error", request_id=running.request_id)
+            problem = Problem("The gateway met an unexpected error; see its log.")
+            answer = problem_answer(problem)
+            end = end_of(running.begin.session_id, answer, now_us(), keep=True)
+        is_written = self._ledger.end(end)
+        running.finish(answer)
+        self._log.info(
+            "session ended",
+            session_id=end.session_id,
+            vehicle_id=running.begin.session().vehicle_id,
+            request_id=running.request_id,
+            state=end.state,
+            energy_kwh=end.energy_kwh,
+            **({"why": end.reason} if end.reason else {}),
+        )
+        if not is_written:  # until then, callers with its key find it here
+            self._ledger.end(end, patience_s=None)
+        self._remove(running)
+
+    def _outcome(self, running: RunningSession) -> tuple[End, UpstreamResponse]:
+        """Forward the session until it has ended or is stopped."""
+        begin, pause_s = running.begin, FIRST_PAUSE_S
+        while True:
+            try:
+                with running.in_flight():
+                    answer = self._forwarder.charge(
+                        begin.session(),
+                        request_id=running.request_id,
+                        wait_s=begin.wait_s,
+                        grace_s=self._grace_s,
+                        resumed=running.resumed,
+                    )
+            except StopRequested:
+                why = running.stop_reason or STOPPED_BY_CALLER
+                end, answer = stop_at_balancer(
+                    self._queries, begin, why, request_id=running.request_id
+                )
+                return with_answer(end, answer), answer
+            except Unavailable as problem:
+                if problem.reason != "balancer-lost" and not running.resumed:
+                    answer = problem_answer(problem)  # it was never forwarded
+                    return end_of(begin.session_id, answer, now_us(), keep=True), answer
+                running.resumed = True
+            else:
+                is_refused_for_now = says_it_drains(answer) or has_no_connection_free(answer)
+                if says_session_moved(answer):
+                    running.resumed = True
+                elif not (running.resumed and is_refused_for_now):
+                    return end_of(begin.session_id, answer, now_us(), keep=True), answer
+            running.pause(pause_s)
+            pause_s = min(MAX_PAUSE_S, 2 * pause_s)
