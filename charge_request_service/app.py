@@ -1,7 +1,6 @@
 """The gateway's Flask app: validates, assigns a session ID, forwards, returns the response."""
 
 import time
-from functools import partial
 from http import HTTPStatus
 from random import Random
 from urllib.parse import quote, urlencode
@@ -26,9 +25,9 @@ from charge_request_service.sessions.problems import KeyReused, SessionRunning, 
 from charge_request_service.sessions.record import Begin, Kind, State, new_session_id
 from charge_request_service.sessions.routes import session_routes
 from charge_request_service.sessions.sessions import Sessions
-from charge_request_service.sessions.terms import digest, read_terms
+from charge_request_service.sessions.terms import read_terms
 from charge_request_service.settings import Settings
-from grid_common.api.charge import ChargeRequest
+from grid_common.api.charge import ChargeRequest, Session
 from grid_common.api.prefer import wait_s
 from grid_common.api.problems import Unavailable
 from grid_common.http.cancellation import Caller
@@ -118,25 +117,17 @@ def _add_charge(app: ServiceApp, settings: Settings, sessions: Sessions) -> None
         longest_s = wait_s(asked, settings.max_wait)
         session = charge_request.start_session(new_session_id(time.time_ns() // 1_000_000))
         noted.session = session  # from here on it counts as a vehicle
-        owner = noted.caller.get("caller", "")
+        begin = sessions.begin(
+            session,
+            terms=terms,
+            owner=noted.caller.get("caller", ""),
+            wait_s=longest_s,
+            vehicle_id=charge_request.vehicle_id,
+        )
         try:
-            if terms.kind is Kind.PLAIN:
-                answer = sessions.charge_plain(
-                    session,
-                    request_id=noted.request_id,
-                    wait_s=longest_s,
-                    owner=owner,
-                    named_vehicle=charge_request.vehicle_id is not None,
-                )
+            if begin.kind is Kind.PLAIN:
+                answer = sessions.plain.charge(begin, session, request_id=noted.request_id)
                 return _passed_on(answer)
-            begin = sessions.begin(
-                session,
-                kind=terms.kind,
-                owner=owner,
-                wait_s=longest_s,
-                named_vehicle=charge_request.vehicle_id is not None,
-            )
-            begin = begin._replace(key=terms.key, digest=digest(session, charge_request.vehicle_id))
             reply = sessions.durable.charge(begin, request_id=noted.request_id)
         except (KeyReused, SessionRunning):
             del noted.session  # a repeated request does not count as a vehicle
@@ -193,8 +184,13 @@ def _add_drain(app: ServiceApp, queries: BalancerQueries) -> None:
 def _add_control_room(
     app: ServiceApp, settings: Settings, sessions: Sessions, access_log: AccessLog
 ) -> None:
+    def charge(session: Session, *, request_id: str, owner: str) -> UpstreamResponse:
+        begin = sessions.begin(
+            session, owner=owner, wait_s=settings.max_wait, vehicle_id=session.vehicle_id
+        )
+        return sessions.plain.charge(begin, session, request_id=request_id)
+
     if settings.control_room:
-        charge = partial(sessions.charge_plain, wait_s=settings.max_wait)
         rush_hours = RushHours(charge, drain=app.drain, access_log=access_log, log=app.log)
         app.register_blueprint(control_room(rush_hours, max_kwh=settings.max_kwh))
 

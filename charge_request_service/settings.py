@@ -1,7 +1,6 @@
 """Settings of the gateway."""
 
 from ipaddress import ip_address
-from pathlib import Path
 from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
@@ -10,8 +9,8 @@ from charge_request_service.auth.hosts import read_names
 from charge_request_service.auth.key_file import read_keys
 from charge_request_service.auth.rate import read_rate
 from charge_request_service.sessions.ledger_url import read_ledger_url
-from grid_common.http.url import HttpUrl, parse_host, parse_http_url
-from grid_common.settings import FilePath, Seconds, UpstreamSettings
+from grid_common.http.url import HttpUrl, parse_http_url
+from grid_common.settings import FilePath, Host, Seconds, UpstreamSettings, accepted_by
 
 
 class Settings(UpstreamSettings):
@@ -50,24 +49,24 @@ class Settings(UpstreamSettings):
         True,
         description="Whether to serve the control room at / and its rush hour, true or false",
     )
-    charge_api_keys_file: FilePath | None = Field(
+    charge_api_keys_file: Annotated[FilePath, accepted_by(read_keys)] | None = Field(
         None,
         repr=False,  # a user may set it to a key by mistake
         description="File of the accepted API keys, one `name:sha256` per line. If unset: "
         "callers need no key",
     )
-    rate_limit: str = Field(
+    rate_limit: Annotated[str, accepted_by(read_rate)] = Field(
         "",
         description="Maximum request rate of one key, or of one address without a key, such as "
         "`600/minute` or `600/minute burst 50`. If unset: no limit",
     )
-    allowed_hosts: str = Field(
+    allowed_hosts: Annotated[str, accepted_by(read_names)] = Field(
         "",
         description="Public host names of the gateway, comma-separated, such as "
         "`grid.example,.grid.example`. If unset: any name with API keys, none "
         "without",
     )
-    published_host: str | None = Field(
+    published_host: Host | None = Field(
         None,
         description="Address at which others reach the gateway if it is not `BIND_HOST`, for "
         "example a container's published port",
@@ -78,7 +77,7 @@ class Settings(UpstreamSettings):
         "API keys",
     )
 
-    ledger_url: str = Field(
+    ledger_url: Annotated[str, accepted_by(read_ledger_url)] = Field(
         "sqlite://",
         repr=False,  # it may contain a password
         description="URL of the session ledger: `sqlite:////folder/file`; "
@@ -108,42 +107,11 @@ class Settings(UpstreamSettings):
         """URLs of the balancers, with names or addresses."""
         return [parse_http_url(url) for url in self.balancer_url.split(",")]
 
-    @field_validator("ledger_url")
-    @classmethod
-    def _is_a_ledger(cls, value: str) -> str:
-        read_ledger_url(value)
-        return value
-
     @field_validator("balancer_url")
     @classmethod
     def _can_be_read(cls, value: str) -> str:
         urls = [str(parse_http_url(url.strip())) for url in value.split(",")]
         return ",".join(dict.fromkeys(urls))
-
-    @field_validator("published_host")
-    @classmethod
-    def _is_a_host_that_others_reach(cls, value: str | None) -> str | None:
-        return value and parse_host(value)
-
-    @field_validator("charge_api_keys_file")
-    @classmethod
-    def _holds_keys(cls, value: Path | None) -> Path | None:
-        if value is not None:
-            read_keys(value)
-        return value
-
-    @field_validator("rate_limit")
-    @classmethod
-    def _is_a_rate(cls, value: str) -> str:
-        if value:
-            read_rate(value)
-        return value
-
-    @field_validator("allowed_hosts")
-    @classmethod
-    def _are_names(cls, value: str) -> str:
-        read_names(value)
-        return value
 
     @model_validator(mode="after")
     def _keeps_sessions_for_as_long_as_their_keys(self) -> Self:

@@ -6,12 +6,12 @@ remedy.
 
 import os
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import AfterValidator, Field, ValidationError, field_validator
+from pydantic import AfterValidator, Field, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -34,6 +34,18 @@ def _can_be_shown(path: Path) -> Path:
 
 
 FilePath = Annotated[Path, AfterValidator(_can_be_shown)]
+Host = Annotated[str, AfterValidator(parse_host)]
+
+
+def accepted_by(read: Callable[[Any], object]) -> AfterValidator:
+    """Validate a setting that is not empty by a function that raises ValueError."""
+
+    def check(value: Any) -> Any:
+        if value:
+            read(value)
+        return value
+
+    return AfterValidator(check)
 
 
 class SettingsError(ValueError):
@@ -53,7 +65,7 @@ class ServiceSettings(BaseSettings):
     # Compose and shells pass unset variables as empty ones (`METRICS_PORT=${METRICS_PORT:-}`).
     model_config = SettingsConfigDict(extra="ignore", frozen=True, env_ignore_empty=True)
 
-    bind_host: str = Field("127.0.0.1", description="Address to listen on")
+    bind_host: Host = Field("127.0.0.1", description="Address to listen on")
     port: int = Field(ge=0, le=65_535, description="TCP port to listen on")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="Minimum severity that is logged"
@@ -84,11 +96,6 @@ class ServiceSettings(BaseSettings):
     def least_connections(self) -> int:
         """Minimum number of connections with which the service can work."""
         return min(_LEAST_CONNECTIONS, self.max_connections)
-
-    @field_validator("bind_host")
-    @classmethod
-    def _is_a_host(cls, value: str) -> str:
-        return parse_host(value)
 
     @classmethod
     def load(cls) -> Self:

@@ -35,7 +35,7 @@ _OWNER = parameter(
     "header",
     OWNER,
     ID,
-    "ID of the calling balancer, generated at its start: the call counts as a sign of life for the "
+    "ID of the calling balancer, generated at its start: the call counts as a heartbeat for the "
     "sessions that it leads.",
 )
 _SECONDS = text_like(r"^[0-9]{1,4}(\.[0-9]{1,9})?$")

@@ -1,1 +1,1 @@
-"""Sessions as the gateway keeps them: the ledger, and what callers ask of it."""
+"""The gateway's sessions: they run here, and the ledger records them."""

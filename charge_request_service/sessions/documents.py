@@ -1,4 +1,4 @@
-"""Sessions as documents: for callers, and as charge detail records. Pure."""
+"""Sessions as JSON documents, CSV and charge detail records. Pure."""
 
 import csv
 import io
@@ -8,7 +8,7 @@ from typing import Any
 
 from charge_request_service.sessions.record import FINAL, Record, State
 
-# What the balancer knows of a session that has not ended.
+# What the balancer knows better while the session has not ended.
 _LIVE = ("state", "substation", "energy_kwh", "power_kw", "predicted_end_s", "attempts", "legs")
 CSV_COLUMNS = (
     "session_id",
@@ -29,17 +29,17 @@ CSV_COLUMNS = (
     "idempotency_key",
     "reason",
 )
-# A cell that begins so is a formula to a spreadsheet.
+# A spreadsheet takes a cell that begins like this for a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _SECONDS_PER_HOUR = 3600
 
 
 def session_document(record: Record, live: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """Build what a caller is told of a session.
+    """Return the response of `GET /sessions/ID`.
 
     Args:
-        record: the ledger's.
-        live: what the balancer tells of it, where it has not ended.
+        record: the session in the ledger.
+        live: the session at the balancer, if it has not ended.
     """
     document = {
         "session_id": record.session_id,
@@ -63,13 +63,13 @@ def session_document(record: Record, live: Mapping[str, Any] | None = None) -> d
     }
     if live is not None and not record.ended:
         document.update({name: live[name] for name in _LIVE if name in live})
-        if document["state"] in FINAL:  # not before it is written, with all that belongs to it
+        if document["state"] in FINAL:  # not yet: its end is not in the ledger
             document["state"] = State.CHARGING
     return document
 
 
 def legs_of(record: Record) -> list[dict[str, Any]]:
-    """Return a session's part at each substation."""
+    """Return the legs of a session."""
     if record.legs or record.substation is None:
         return record.legs_list()
     return [
@@ -82,7 +82,7 @@ def legs_of(record: Record) -> list[dict[str, Any]]:
 
 
 def csv_of(records: Iterable[Record], *, header: bool = True) -> str:
-    """Write charge detail records as CSV (RFC 4180), one row a session."""
+    """Format charge detail records as CSV (RFC 4180), one row for each session."""
     text = io.StringIO()
     writer = csv.DictWriter(text, CSV_COLUMNS, extrasaction="ignore")
     if header:
@@ -103,7 +103,7 @@ def csv_of(records: Iterable[Record], *, header: bool = True) -> str:
 
 
 def cdr_of(record: Record) -> dict[str, Any]:
-    """Build a session's charge detail record with the fields of OCPI 2.2.1 that the grid knows."""
+    """Return a charge detail record with the fields of OCPI 2.2.1 that the grid knows."""
     ended_us = record.ended_us or record.began_us
     legs = legs_of(record)
     hours = (ended_us - record.began_us) / 1e6 / _SECONDS_PER_HOUR
@@ -142,11 +142,11 @@ def cdr_of(record: Record) -> dict[str, Any]:
 
 
 def iso(time_us: int) -> str:
-    """Write a time, microseconds since 1970, as RFC 3339 has it."""
+    """Format a time, microseconds since 1970, as in RFC 3339."""
     at = datetime.fromtimestamp(time_us / 1e6, UTC)
     return f"{at:%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1000:03}Z"
 
 
 def _cell(text: str | None) -> str | None:
-    """Keep a spreadsheet from taking a text that others chose for a formula."""
+    """Quote untrusted text that a spreadsheet would take for a formula."""
     return f"'{text}" if text and text.startswith(_FORMULA) else text

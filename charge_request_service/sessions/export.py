@@ -1,6 +1,6 @@
 """Export charge detail records: `python -m charge_request_service.sessions.export csv`.
 
-Of the ledger in LEDGER_URL, which a gateway may be using meanwhile; all of it, newest first.
+It reads the whole ledger in LEDGER_URL, newest first; a gateway may use the ledger meanwhile.
 """
 
 import argparse
@@ -24,10 +24,10 @@ def main() -> int:
     """Write the records to stdout; return the exit status."""
     parser = argparse.ArgumentParser(
         prog="python -m charge_request_service.sessions.export",
-        description="Write charge detail records of the ledger in LEDGER_URL to stdout, newest "
-        "first: sessions that have ended. A gateway may use the ledger meanwhile.",
+        description="Write the charge detail records of ended sessions to stdout, newest "
+        "first, from the ledger in LEDGER_URL. A gateway may use the ledger meanwhile.",
     )
-    parser.add_argument("format", choices=("csv", "json"), help="json: one record a line")
+    parser.add_argument("format", choices=("csv", "json"), help="json: one record per line")
     for name in ("since", "until"):
         parser.add_argument(f"--{name}", help="a time such as 2026-11-26T16:00:00Z")
     options = parser.parse_args()
@@ -38,7 +38,7 @@ def main() -> int:
     except (BadRequest, ValueError) as error:
         parser.error(str(error))
     if database.in_memory:
-        parser.error("LEDGER_URL names no ledger that outlives its gateway")
+        parser.error("LEDGER_URL must name a ledger that is not in memory")
     is_first = True
     try:
         with database.reader() as connection:
@@ -49,14 +49,14 @@ def main() -> int:
                 else:
                     for record in page.records:
                         sys.stdout.write(f"{orjson.dumps(cdr_of(record)).decode()}\n")
-                connection.rollback()  # a page is as it is now: nothing waits for this export
+                connection.rollback()  # each page is a new snapshot: nothing waits for this export
                 if page.next is None:
                     return 0
                 query, is_first = query._replace(after=page.next), False
     except LedgerUnavailable as error:
         sys.stderr.write(f"the ledger cannot be read: {error}\n")
         return 1
-    except BrokenPipeError:  # whoever read it has enough
+    except BrokenPipeError:  # the reader of the pipe has closed it
         sys.stderr.close()
         return 0
 

@@ -1,7 +1,7 @@
-"""Group commit: what many greenlets write goes into one transaction, made in a thread.
+"""Group commit: the writes of many greenlets share one transaction, which runs in a thread.
 
-A greenlet waits for the commit of what it wrote, and the event loop for none: while one commit is
-made the next batch gathers.
+Each greenlet waits for its own commit, and the event loop waits for none. While one commit runs,
+the next batch gathers.
 """
 
 import math
@@ -17,9 +17,9 @@ from charge_request_service.sessions.threads import Threads
 
 _Job = TypeVar("_Job")
 
-# Between attempts to write what could not be written, seconds.
+# Bounds of the growing pauses after a failed commit, seconds.
 _FIRST_PAUSE_S, _MAX_PAUSE_S = 0.1, 1.0
-# More rows in one transaction save nothing, and hold up those that come next.
+# More rows in one transaction save nothing, and delay the next ones.
 _MAX_BATCH = 256
 
 
@@ -35,21 +35,21 @@ class PendingWrite(Generic[_Job]):
         self._result: AsyncResult[bool] | None = AsyncResult() if awaited else None
 
     def wait(self, timeout_s: float | None = None) -> bool:
-        """Wait for the commit; return what `write` returned for the job.
+        """Wait for the commit of an awaited job; return what `write` returned for it.
 
         Raises:
-            LedgerUnavailable: it was not written, and will not be.
-            gevent.Timeout: `timeout_s` passed; it may yet be written.
+            LedgerUnavailable: the job was given up.
+            gevent.Timeout: `timeout_s` passed; the job may still be written.
         """
         return self._result is not None and bool(self._result.get(timeout=timeout_s))
 
     def done(self, reported: bool) -> None:
-        """Have it committed."""
+        """Wake the greenlet that waits: the job is committed."""
         if self._result is not None:
             self._result.set(reported)
 
     def fail(self, error: LedgerUnavailable) -> None:
-        """Give it up."""
+        """Wake the greenlet that waits: the job was given up."""
         if self._result is not None:
             self._result.set_exception(error)
 
@@ -59,7 +59,6 @@ class GroupCommit(Generic[_Job]):
 
     Attributes:
         unavailable_reason: why nothing can be written now; None if it can.
-        waiting: how many jobs wait for their commit.
     """
 
     def __init__(
@@ -72,17 +71,18 @@ class GroupCommit(Generic[_Job]):
         committed: Callable[[int, float], None],
         changed: Callable[[str | None], None],
     ) -> None:
-        """Prepare; the first job starts it.
+        """Create an empty queue; its greenlet starts with the first job.
 
         Args:
-            threads: one, where it writes.
-            write: commits some jobs and tells something of each; raises LedgerUnavailable where it
-                cannot; none is to try whether it can. Runs in the thread.
-            pause_s: least time between the beginnings of two commits, seconds: a job waits for as
-                long at most so that more come to share its commit, not at all after a quiet time.
-            long_pause_s: the same where nobody waits for any of the jobs.
-            committed: is told of each commit: how many jobs, and how long the first one waited.
-            changed: is told why nothing can be written, and None once something can be.
+            threads: a single thread, in which `write` runs.
+            write: commits some jobs and returns something for each; raises LedgerUnavailable if it
+                cannot. Without jobs it only tests whether it could.
+            pause_s: minimum time between the beginnings of two commits, seconds. A job waits at
+                most this long so that others share its commit, and not at all after a quiet time.
+            long_pause_s: the same if nobody waits for any of the jobs.
+            committed: called after each commit: with the number of jobs, and the wait of the first.
+            changed: called with the reason when writing becomes impossible, and with None when it
+                is possible again.
         """
         self._threads = threads
         self._write = write
@@ -98,23 +98,23 @@ class GroupCommit(Generic[_Job]):
 
     @property
     def waiting(self) -> int:
-        """How many jobs wait to be written."""
+        """Number of jobs that wait to be written."""
         return len(self._pending)
 
     def stalled_s(self) -> float:
-        """Tell for how long the commit that is being made has taken, seconds."""
+        """Return how long the current commit has taken so far, seconds."""
         return max(0.0, time.monotonic() - self._writing_since)
 
     def submit(self, job: _Job, *, lasting: bool, awaited: bool) -> PendingWrite[_Job]:
-        """Have a job written.
+        """Add a job to the queue.
 
         Args:
             job: what to write.
-            lasting: try until it is written.
-            awaited: somebody is going to wait for it.
+            lasting: whether to retry until it is written.
+            awaited: whether the caller will wait for it.
 
         Raises:
-            LedgerUnavailable: nothing can be written now, and it is not lasting.
+            LedgerUnavailable: nothing can be written now, and the job is not lasting.
         """
         if self.unavailable_reason is not None and not lasting:
             raise LedgerUnavailable(self.unavailable_reason)
@@ -129,14 +129,14 @@ class GroupCommit(Generic[_Job]):
         return pending
 
     def withdraw(self, pending: PendingWrite[_Job]) -> bool:
-        """Take a job back; False where it may be written already."""
+        """Remove a job from the queue; return False if it may be written already."""
         if pending not in self._pending:
             return False
         self._pending.remove(pending)
         return True
 
     def close(self, timeout_s: float) -> int:
-        """Write what waits, for so long at most; return how many jobs were not written."""
+        """Write the queue within `timeout_s` seconds; return how many jobs are left."""
         self._closing = True
         self._submitted.set()
         self._awaited.set()
@@ -162,14 +162,14 @@ class GroupCommit(Generic[_Job]):
                 pause_s = min(_MAX_PAUSE_S, 2 * pause_s)
 
     def _gather(self, began: float) -> None:
-        """Let jobs come together, after a commit that began then."""
+        """Wait for more jobs; the last commit began at `began`."""
         if not self._closing:
             self._awaited.wait(max(0.0, began + self._long_pause_s - time.monotonic()))
             gevent.sleep(max(0.0, began + self._pause_s - time.monotonic()))
         self._awaited.clear()
 
     def _commit(self) -> bool:
-        """Write a batch; tell whether it could be."""
+        """Write a batch; return whether it succeeded."""
         batch, self._pending = self._pending[:_MAX_BATCH], self._pending[_MAX_BATCH:]
         if len(self._pending) >= _MAX_BATCH:
             self._awaited.set()

@@ -1,4 +1,4 @@
-"""What an answer, or the lack of one, makes of a session. Pure."""
+"""How a session ended, from the balancer's response or the lack of one. Pure."""
 
 from typing import Any
 
@@ -23,20 +23,20 @@ _REPORTED = 3 + len(_NUMBERS) + 2
 
 
 def end_of(session_id: str, answer: UpstreamResponse, ended_us: int, *, keep: bool) -> End:
-    """Return how the session ended whose answer this is.
+    """Return how a session ended according to its response.
 
     Args:
-        session_id: its name.
-        answer: the balancer's.
-        ended_us: when it came, microseconds since 1970.
-        keep: whether the answer is kept, to be given again.
+        session_id: ID of the session.
+        answer: the balancer's response.
+        ended_us: when it arrived, microseconds since 1970.
+        keep: whether to keep the response for repeated requests.
     """
     reported = _document(answer.body)
     if answer.status >= 300:
         state, reason = State.REFUSED, reported.get("detail")
     elif reported.get("status") == "stopped":
         state, reason = State.STOPPED, reported.get("reason") or "stopped by its caller"
-    else:  # a substation that goes on after its answer has taken it: that is its end here
+    else:  # after a 202 the substation continues, but the session has ended for the grid
         state, reason = State.CHARGED, None
     members = (
         session_id,
@@ -54,13 +54,13 @@ def end_of(session_id: str, answer: UpstreamResponse, ended_us: int, *, keep: bo
 def stopped(
     begin: Begin, reported: dict[str, Any], why: str, ended_us: int
 ) -> tuple[End, UpstreamResponse]:
-    """Return how a session ended that was told to stop, without its answer, and that answer.
+    """Return how a stopped session ended, and its response.
 
     Args:
         begin: what was asked for.
-        reported: what the balancer tells of it. One that started lately knows what substations
-            charged, and not what was asked for.
-        why: it was told to stop.
+        reported: the balancer's response to the stop. A restarted balancer knows what substations
+            delivered, but not what was asked for.
+        why: why it was stopped.
         ended_us: when, microseconds since 1970.
     """
     kwh = _number(reported.get("energy_kwh"))
@@ -82,7 +82,7 @@ def stopped(
 
 
 def with_reported(end: End, reported: dict[str, Any]) -> End:
-    """Add what the balancer tells of a session."""
+    """Add what the balancer reported."""
     return End._make((*end[:3], *_reported(reported), *end[_REPORTED:]))
 
 
@@ -97,7 +97,7 @@ def _reported(reported: dict[str, Any]) -> tuple[Any, ...]:
 
 
 def with_answer(end: End, answer: UpstreamResponse) -> End:
-    """Add the answer, to be given again."""
+    """Add the response, for repeated requests."""
     return end._replace(
         status=answer.status,
         content_type=answer.content_type,
@@ -107,7 +107,7 @@ def with_answer(end: End, answer: UpstreamResponse) -> End:
 
 
 def answer_of(record: Record) -> UpstreamResponse | None:
-    """Return the answer that was kept of a finished session."""
+    """Return the response that was kept for an ended session, if any."""
     if record.body is None or record.status is None:
         return None
     return UpstreamResponse(
@@ -116,7 +116,7 @@ def answer_of(record: Record) -> UpstreamResponse | None:
 
 
 def problem_answer(problem: Problem) -> UpstreamResponse:
-    """Return a problem as the answer that it is rendered as."""
+    """Return the response for a problem."""
     return UpstreamResponse(
         int(problem.status),
         CONTENT_TYPE,
@@ -138,5 +138,5 @@ def _number(value: Any) -> Any:
 
 
 def _text(value: Any) -> str | None:
-    # PostgreSQL keeps no text with a null character in it.
+    # PostgreSQL accepts no null character in text.
     return value.replace("\0", "\ufffd") if isinstance(value, str) else None

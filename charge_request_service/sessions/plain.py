@@ -28,9 +28,7 @@ class PlainSessions:
     def __contains__(self, session_id: str) -> bool:
         return session_id in self._running
 
-    def charge(
-        self, begin: Begin, session: Session, *, request_id: str, wait_s: float
-    ) -> UpstreamResponse:
+    def charge(self, begin: Begin, session: Session, *, request_id: str) -> UpstreamResponse:
         """Charge a vehicle for as long as its caller is connected.
 
         Raises:
@@ -38,13 +36,11 @@ class PlainSessions:
         """
         self._running.add(session.session_id)
         try:
-            return self._charge(begin, session, request_id=request_id, wait_s=wait_s)
+            return self._charge(begin, session, request_id)
         finally:
             self._running.discard(session.session_id)
 
-    def _charge(
-        self, begin: Begin, session: Session, *, request_id: str, wait_s: float
-    ) -> UpstreamResponse:
+    def _charge(self, begin: Begin, session: Session, request_id: str) -> UpstreamResponse:
         try:
             # Neither the beginning nor the end waits for its commit. If this gateway is killed and
             # its last rows are lost, its plain sessions stop with it; the next process asks the
@@ -53,7 +49,7 @@ class PlainSessions:
         except LedgerUnavailable as error:
             raise ledger_unavailable(str(error)) from None
         try:
-            answer = self._forwarder.charge(session, request_id=request_id, wait_s=wait_s)
+            answer = self._forwarder.charge(session, request_id=request_id, wait_s=begin.wait_s)
         except Unavailable as problem:
             if problem.reason == "balancer-lost":
                 gevent.spawn(self.settle, begin, problem.detail, request_id)

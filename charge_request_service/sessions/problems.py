@@ -1,4 +1,4 @@
-"""What callers are told of sessions that they cannot have."""
+"""Error responses about sessions."""
 
 from http import HTTPStatus
 
@@ -8,7 +8,7 @@ _RETRY_AFTER_S = 5.0
 
 
 class SessionRunning(Problem):
-    """The session with this key runs, and another caller waits for it."""
+    """The session with this key is running, and another caller waits for it."""
 
     status = HTTPStatus.CONFLICT
     type = "urn:ev-grid:problem:session-running"
@@ -16,30 +16,30 @@ class SessionRunning(Problem):
 
     def __init__(self, session_id: str) -> None:
         super().__init__(
-            "Another request with this Idempotency-Key is being answered. Ask for its session at "
-            f"{location(session_id)}, or come again once that caller is gone.",
+            "Another request with this Idempotency-Key is waiting for the session. Query it at "
+            f"{location(session_id)}, or retry after that request has ended.",
             session_id=session_id,
             headers={"Location": location(session_id)},
         )
 
 
 class KeyReused(Problem):
-    """The key came before, with something else in the body."""
+    """The key was used before, with another body."""
 
     status = HTTPStatus.UNPROCESSABLE_ENTITY
     type = "urn:ev-grid:problem:idempotency-key-reused"
-    title = "This key belongs to another charge"
+    title = "This key was used for another charge"
 
     def __init__(self, session_id: str) -> None:
         super().__init__(
-            "This Idempotency-Key came before with another body. Send the same body to get that "
-            "session's answer, or a new key for a new charge.",
+            "This Idempotency-Key was used with another body. Send the same body to get that "
+            "session's response, or a new key for a new charge.",
             session_id=session_id,
         )
 
 
 class NoSuchSession(Problem):
-    """It is not in the ledger, or not this caller's."""
+    """The session is not in the ledger, or belongs to another caller."""
 
     status = HTTPStatus.NOT_FOUND
     type = "urn:ev-grid:problem:no-such-session"
@@ -47,13 +47,13 @@ class NoSuchSession(Problem):
 
     def __init__(self, session_id: str) -> None:
         super().__init__(
-            f"No session {session_id[:64]!a} of yours is known here; finished ones are kept for "
+            f"You have no session {session_id[:64]!a} here. Ended sessions are kept for "
             "LEDGER_RETENTION."
         )
 
 
 def ledger_unavailable(why: str, *, so: str = "no charge was begun") -> Unavailable:
-    """Say that the ledger is unavailable, and what that means for the caller."""
+    """Return the response if the ledger is unavailable; `so` says what that means."""
     return Unavailable(
         "ledger-away",
         f"The ledger of sessions cannot be used now ({why}); {so}.",
@@ -62,5 +62,5 @@ def ledger_unavailable(why: str, *, so: str = "no charge was begun") -> Unavaila
 
 
 def location(session_id: str) -> str:
-    """Return where a session is found."""
+    """Return the path of a session."""
     return f"/sessions/{session_id}"

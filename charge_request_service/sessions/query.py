@@ -1,4 +1,4 @@
-"""The parameters of the lists of sessions."""
+"""The query parameters of lists of sessions."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -9,7 +9,7 @@ from charge_request_service.sessions.record import State
 from grid_common.api.problems import BadRequest, FieldFault, shown, shown_name
 
 MAX_PAGE_LENGTH = 100
-# Beside the states: of all that have not ended.
+# A value of `state` besides the states: all sessions that have not ended.
 OPEN = "open"
 _ID = re.compile(r"[A-Za-z0-9._:-]{1,64}", re.ASCII)
 _NUMBER = re.compile(r"\d{1,6}", re.ASCII)
@@ -22,16 +22,16 @@ def read_query(
     most: int = MAX_PAGE_LENGTH,
     records: bool = False,
 ) -> Query:
-    """Read which sessions are asked for.
+    """Parse the query parameters of a list.
 
     Args:
         given: the parameters.
-        owner: the only one whose sessions are listed; None for anybody's.
-        most: most sessions of a page.
-        records: charge detail records are: of sessions that have ended, in any state.
+        owner: list only sessions of this owner; None for all.
+        most: maximum number of sessions in a page.
+        records: whether charge detail records are listed: ended sessions, in any state.
 
     Raises:
-        BadRequest: a parameter is not known, or not valid; each is named.
+        BadRequest: a parameter is unknown or invalid; each one is named.
     """
     faults: list[FieldFault] = []
     taken = {"vehicle_id", "since", "until", "limit", "cursor"} | (set() if records else {"state"})
@@ -49,13 +49,13 @@ def read_query(
             faults.append(FieldFault(name, f"is {shown(given[name])}; it takes {takes}"))
             return None
 
-    name_of = "a session's id, the `next` of the page before"
+    name_of = "a session ID, the `next` of the previous page"
     when = "a time such as 2026-11-26T16:00:00Z"
     values = {
         "limit": read("limit", lambda text: _limit(text, most), f"a number from 1 to {most}"),
         "after": read("cursor", _id, name_of),
         "state": read("state", _state, f"one of {', '.join((*State, OPEN))}"),
-        "vehicle_id": read("vehicle_id", _id, "a vehicle's id"),
+        "vehicle_id": read("vehicle_id", _id, "a vehicle ID"),
         "since_ms": read("since", _time_ms, when),
         "until_ms": read("until", _time_ms, when),
     }

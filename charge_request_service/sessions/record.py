@@ -1,4 +1,4 @@
-"""What the ledger holds of a session."""
+"""The ledger's rows, and the changes to them."""
 
 import secrets
 from enum import StrEnum
@@ -22,15 +22,15 @@ __all__ = [
 
 
 class Kind(StrEnum):
-    """What becomes of a session when its caller is gone."""
+    """What happens to a session when its caller disconnects."""
 
     PLAIN = "plain"  # it stops
-    KEYED = "keyed"  # it goes on for a grace, and its caller may come back with the same key
-    ASYNC = "async"  # it goes on to its end
+    KEYED = "keyed"  # it continues for the grace; its caller may attach again with the key
+    ASYNC = "async"  # it continues to its end
 
 
 class State(StrEnum):
-    """How far a session is. The last three are final, and written once."""
+    """The state of a session. The last three are final, and written once."""
 
     WAITING = "waiting"
     CHARGING = "charging"
@@ -43,16 +43,16 @@ _ID_MS_DIGITS, _ID_RANDOM_BYTES = 12, 6
 
 
 def new_session_id(now_ms: int) -> str:
-    """Name a session that begins at `now_ms`, milliseconds since 1970.
+    """Return an ID for a session that begins at `now_ms`, milliseconds since 1970.
 
-    Names sort by time: so the newest rows are beside each other in the ledger, where each commit
-    writes few pages, and the list needs no other order. The rest is random, beyond guessing.
+    IDs sort by time. So the newest rows are next to each other in the ledger, each commit writes
+    few pages, and lists need no other order. The rest is random and cannot be guessed.
     """
     return f"{first_session_id(now_ms)}{secrets.token_hex(_ID_RANDOM_BYTES)}"
 
 
 def first_session_id(from_ms: int) -> str:
-    """Return what comes before every session that begins then or later, milliseconds since 1970."""
+    """Return a lower bound of the IDs from a time on, milliseconds since 1970."""
     return f"{min(max(0, from_ms), 16**_ID_MS_DIGITS - 1):0{_ID_MS_DIGITS}x}"
 
 
@@ -61,22 +61,22 @@ FINAL = frozenset({State.CHARGED, State.STOPPED, State.REFUSED})
 
 
 class Begin(NamedTuple):
-    """A session that begins: what was asked for, and by whom.
+    """Insert a session: what was asked for, and by whom.
 
     Attributes:
-        session_id: its name.
-        vehicle_id: its vehicle's, None where it told none.
+        session_id: its ID.
+        vehicle_id: ID of its vehicle, if it sent one.
         kwh: energy asked for, kWh.
-        max_power_kw: most that the vehicle takes, kW.
-        battery_kwh: its battery's capacity, kWh.
-        soc: its battery's state of charge, 0 to 1.
-        kind: what becomes of it when its caller is gone.
-        owner: the name of its caller's API key; empty where none is needed.
+        max_power_kw: maximum power of the vehicle, kW.
+        battery_kwh: capacity of the vehicle's battery, kWh.
+        soc: state of charge of the battery, 0 to 1.
+        kind: what happens to it when its caller disconnects.
+        owner: name of its caller's API key; empty if none is needed.
         key: its Idempotency-Key, unique for its owner.
-        digest: of the payload that came with the key.
+        digest: hash of the request with the key.
         wait_s: how long it may wait for a free point, seconds.
-        began_us: when it came, microseconds since 1970.
-        gateway: the process that sees to it.
+        began_us: when it arrived, microseconds since 1970.
+        gateway: name of the process that runs it.
     """
 
     session_id: str
@@ -103,25 +103,25 @@ _BEGIN = len(Begin._fields)
 
 
 class End(NamedTuple):
-    """How a session ended; what nobody told is None.
+    """Record how a session ended; unknown values are None.
 
     Attributes:
-        session_id: its name.
-        state: a final one.
-        ended_us: when, microseconds since 1970.
+        session_id: its ID.
+        state: a final state.
+        ended_us: when it ended, microseconds since 1970.
         substation: where it charged last.
-        attempts: how many substations were tried.
+        attempts: number of attempts.
         waited_s: time without a point, seconds.
         charging_s: time at a point, seconds.
-        energy_kwh: delivered, as metered, kWh.
-        mean_power_kw: of its time at a point, kW.
-        peak_power_kw: most that was drawn, kW.
-        legs: JSON: its part at each substation, where there was more than one.
+        energy_kwh: metered energy, kWh.
+        mean_power_kw: mean power while at a point, kW.
+        peak_power_kw: maximum power, kW.
+        legs: its legs as JSON, if there was more than one.
         reason: why it was stopped or refused.
-        status: HTTP status of its answer.
-        content_type: of its answer's body.
-        body: its answer's; kept with a key alone, to be answered again.
-        retry_after: its answer's header of this name.
+        status: HTTP status of its response.
+        content_type: content type of its response.
+        body: body of its response; kept only with a key, for repeated requests.
+        retry_after: `Retry-After` of its response.
     """
 
     session_id: str
@@ -143,13 +143,13 @@ class End(NamedTuple):
 
 
 class Forget(NamedTuple):
-    """A session that is to be as if it had never come: it was not forwarded."""
+    """Delete a session that was never forwarded."""
 
     session_id: str
 
 
 class Record(NamedTuple):
-    """A row of the ledger: the members of `Begin`, then those of `End`."""
+    """A row of the ledger: the fields of `Begin`, then those of `End`."""
 
     session_id: str
     vehicle_id: str | None
@@ -192,14 +192,14 @@ class Record(NamedTuple):
 
     @property
     def vehicle(self) -> str:
-        """Its vehicle's name."""
+        """ID of its vehicle; generated if it sent none."""
         return self.vehicle_id or vehicle_of(self.session_id)
 
     def begin(self) -> Begin:
-        """Return how it began."""
+        """Return the `Begin` of this row."""
         return Begin._make(self[:_BEGIN])._replace(kind=Kind(self.kind))
 
     def legs_list(self) -> list[dict[str, Any]]:
-        """Return its part at each substation, where there was more than one."""
+        """Return its legs, if there was more than one."""
         legs: list[dict[str, Any]] = orjson.loads(self.legs) if self.legs else []
         return legs

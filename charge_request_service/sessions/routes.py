@@ -1,4 +1,4 @@
-"""The gateway's routes of sessions: where they stand, how to stop one, charge detail records."""
+"""The gateway's session routes: states, stops, charge detail records and totals."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -26,12 +26,12 @@ MAX_RECORDS = 1000
 
 
 def session_routes(sessions: Sessions, ledger: Ledger, queries: BalancerQueries) -> Blueprint:
-    """Build the routes.
+    """Create the routes.
 
     Args:
-        sessions: stops them.
-        ledger: has them.
-        queries: knows of those that have not ended.
+        sessions: stops sessions.
+        ledger: lists sessions.
+        queries: adds the live state of sessions that have not ended.
     """
     routes = Blueprint("sessions", __name__)
     _add_totals(routes, Totals(ledger))
@@ -92,7 +92,7 @@ def _json_page(page: Page) -> bytes:
 
 
 def _owner() -> str | None:
-    """Return the only owner whose sessions the caller may see, None for any."""
+    """Return the only owner whose sessions the caller may see, or None for all."""
     return None if g.operator else g.caller.get("caller", "")
 
 
@@ -106,7 +106,7 @@ def _own(ledger: Ledger, session_id: str) -> Record:
 def _shown(record: Record, queries: BalancerQueries) -> dict[str, Any]:
     live = None
     if not record.ended:
-        with suppress(Unavailable):  # the ledger's word has to do
+        with suppress(Unavailable):  # then the ledger alone has to do
             live = queries.session(record.session_id, request_id=g.request_id)
     return session_document(record, live)
 
@@ -124,4 +124,4 @@ def _ask(work: Callable[[], _Result]) -> _Result:
     try:
         return work()
     except LedgerUnavailable as error:
-        raise ledger_unavailable(str(error), so="what charges goes on") from None
+        raise ledger_unavailable(str(error), so="running charges continue") from None

@@ -10,10 +10,10 @@ from charge_request_service.sessions.outcome import stopped, with_answer
 from charge_request_service.sessions.plain import PlainSessions
 from charge_request_service.sessions.record import Begin, Kind, Record
 from charge_request_service.sessions.stopping import MAX_PAUSE_S, STOPPED_BY_CALLER
+from charge_request_service.sessions.terms import PLAIN, Terms, digest
 from grid_common.api.charge import Session
 from grid_common.api.problems import Unavailable
 from grid_common.drain import Drain
-from grid_common.http.response import UpstreamResponse
 from grid_common.logs import Log
 
 # How long a request to stop a session waits for the result, seconds.
@@ -25,7 +25,8 @@ class Sessions:
     """The sessions that this gateway handles.
 
     Attributes:
-        durable: those that outlive their connections.
+        plain: those that end with their connections.
+        durable: those that outlive them.
     """
 
     def __init__(
@@ -51,47 +52,42 @@ class Sessions:
         self._ledger = ledger
         self._queries = queries
         self._log = log
-        self._plain = PlainSessions(ledger, forwarder, queries)
+        self.plain = PlainSessions(ledger, forwarder, queries)
         self.durable = DurableSessions(
             ledger, forwarder, queries, grace_s=grace_s, drain=drain, log=log
         )
         self._stopping: set[str] = set()  # those that do not run here
 
     def begin(
-        self, session: Session, *, kind: Kind, owner: str, wait_s: float, named_vehicle: bool
+        self,
+        session: Session,
+        *,
+        terms: Terms = PLAIN,
+        owner: str,
+        wait_s: float,
+        vehicle_id: str | None,
     ) -> Begin:
-        """Return the ledger's row of a session that begins now."""
+        """Return the ledger's row of a session that begins now.
+
+        Args:
+            session: what is asked for.
+            terms: its key, and what happens when its caller disconnects.
+            owner: name of its caller's API key; empty if there is none.
+            wait_s: how long it may wait for a free point, seconds.
+            vehicle_id: as sent; None if it was generated.
+        """
         return Begin(
             session.session_id,
-            session.vehicle_id if named_vehicle else None,
+            vehicle_id,
             *session[2:6],
-            kind=kind,
+            kind=terms.kind,
             owner=owner,
-            key=None,
-            digest=None,
+            key=terms.key,
+            digest=None if terms is PLAIN else digest(session, vehicle_id),
             wait_s=wait_s,
             began_us=now_us(),
             gateway=self._ledger.gateway,
         )
-
-    def charge_plain(
-        self,
-        session: Session,
-        *,
-        request_id: str,
-        wait_s: float,
-        owner: str = "",
-        named_vehicle: bool = True,
-    ) -> UpstreamResponse:
-        """Charge a vehicle for as long as its caller is connected.
-
-        Raises:
-            Unavailable: the ledger or the balancer is unavailable.
-        """
-        begin = self.begin(
-            session, kind=Kind.PLAIN, owner=owner, wait_s=wait_s, named_vehicle=named_vehicle
-        )
-        return self._plain.charge(begin, session, request_id=request_id, wait_s=wait_s)
 
     def stop(self, record: Record, *, request_id: str) -> None:
         """Stop a session that has not ended, and wait until it has.
@@ -150,11 +146,11 @@ class Sessions:
     def _resume_all(self) -> None:
         for record in self._ledger.open_sessions():
             session_id = record.session_id
-            if self.durable.get(session_id) or session_id in self._plain:
+            if self.durable.get(session_id) or session_id in self.plain:
                 continue  # begun by this process
             begin = record.begin()
             if begin.kind is Kind.PLAIN:
-                gevent.spawn(self._plain.settle, begin, _RESTARTED, f"resumed-{session_id}")
+                gevent.spawn(self.plain.settle, begin, _RESTARTED, f"resumed-{session_id}")
             else:
                 running = self.durable.resume(begin)
                 if session_id in self._stopping:

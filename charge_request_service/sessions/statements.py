@@ -1,7 +1,7 @@
-"""The statements that write, compiled once, each for many rows.
+"""The statements that write, each compiled once for many rows.
 
-Many rows in one statement: between two statements this thread has to wait for its turn with the
-event loop's, which takes longer than the database takes for dozens of rows.
+Few statements with many rows are faster: between two statements this thread competes with the event
+loop for the interpreter, which takes longer than dozens of rows take in the database.
 """
 
 from collections.abc import Iterator, Sequence
@@ -26,9 +26,9 @@ from charge_request_service.sessions.tables import sessions
 
 _Row = TypeVar("_Row", Begin, Record, End, Forget)
 
-# Any number of rows is a sum of these, of few of them.
+# Any number of rows is the sum of a few of these.
 _SIZES = (64, 32, 16, 8, 4, 2, 1)
-# What a row of each has, in the order of `parameters`.
+# The columns of each, in the order of `parameters`.
 _BEGIN = (*Begin._fields, "state")
 _END = End._fields
 _ended_us = sessions.c.ended_us
@@ -38,22 +38,22 @@ class Statement(Generic[_Row]):
     """A statement that writes rows."""
 
     def __init__(self, texts: dict[int, str] | str) -> None:
-        """Prepare.
+        """Create a statement from its SQL.
 
         Args:
-            texts: the statement for each number of rows, which takes each row's values; or for any
-                number of them, which takes an array for each column.
+            texts: SQL for each number of rows, with a parameter for each value; or SQL for any
+                number of rows, with an array parameter for each column.
         """
         self._texts = texts
 
     def execute(self, connection: Connection, rows: Sequence[_Row]) -> list[str]:
-        """Write rows; return the names of those that it tells of."""
-        told: list[str] = []
+        """Write rows; return the session IDs that the statement returns."""
+        returned: list[str] = []
         for text, given in self._given(rows):
             result = connection.exec_driver_sql(text, given)
             if result.returns_rows:
-                told += result.scalars()
-        return told
+                returned += result.scalars()
+        return returned
 
     def _given(self, rows: Sequence[_Row]) -> Iterator[tuple[str, tuple[Any, ...]]]:
         if isinstance(self._texts, str):
@@ -65,14 +65,14 @@ class Statement(Generic[_Row]):
 
 
 class Statements:
-    """For one kind of database.
+    """The statements for one kind of database.
 
     Attributes:
-        insert: begins sessions.
-        insert_keyed: begins those whose keys, and names, are not there already; tells of them.
-        insert_whole: writes sessions that have ended.
-        update: ends those that have not ended.
-        delete: forgets those that have not ended.
+        insert: inserts sessions that begin.
+        insert_keyed: inserts those whose key and ID are new, and returns their IDs.
+        insert_whole: inserts sessions that have ended.
+        update: records the end of sessions that have not ended.
+        delete: deletes sessions that have not ended.
     """
 
     def __init__(self, dialect: Dialect) -> None:
@@ -126,7 +126,7 @@ class _Sqlite:
 class _PostgreSQL:
     """A statement for any number of rows: one plan, and few parameters.
 
-    Those with more than fifty are taken apart by psycopg each time.
+    psycopg parses statements with more than fifty parameters each time.
     """
 
     def __init__(self, dialect: Dialect) -> None:
@@ -142,7 +142,7 @@ class _PostgreSQL:
     def update(self) -> Statement[End]:
         rows = self._rows(_END)
         given = select(*(rows.c[name] for name in _END)).cte("given")
-        # Each is looked up by its name: without this, all that are open may be gone through.
+        # Looks each row up by its ID; otherwise the plan may scan all open sessions.
         names = func.array(select(given.c.session_id).scalar_subquery())
         is_one: Any = sessions.c.session_id == any_(names)
         return self._statement(_end(given).where(is_one), _END)
@@ -161,7 +161,7 @@ class _PostgreSQL:
 
 
 def parameters(row: Begin | Record | End | Forget) -> tuple[Any, ...]:
-    """Return what a statement takes for this row."""
+    """Return the values of a row in the order of the statement's columns."""
     return (*row, State.WAITING) if isinstance(row, Begin) else row
 
 
@@ -190,7 +190,7 @@ def _array_of(name: str) -> Any:
 
 
 def _array(values_: Sequence[Any]) -> str:
-    """Write an array as PostgreSQL reads it; psycopg takes twice as long."""
+    """Format an array as PostgreSQL's input; psycopg takes twice as long."""
     return f"{{{','.join(map(_element, values_))}}}"
 
 

@@ -3,13 +3,13 @@
 from sqlalchemy import BigInteger, Column, Double, Index, Integer, MetaData, Table, Text
 
 metadata = MetaData()
-# Compared byte by byte: so names sort by time, whatever the language of the database.
-_name_type = Text().with_variant(Text(collation="C"), "postgresql")
+# Compared byte by byte, so that IDs sort by time whatever the locale of the database.
+_id_type = Text().with_variant(Text(collation="C"), "postgresql")
 
 sessions = Table(
     "sessions",
     metadata,
-    Column("session_id", _name_type, primary_key=True),
+    Column("session_id", _id_type, primary_key=True),
     Column("vehicle_id", Text),
     Column("kwh", Double, nullable=False),
     Column("max_power_kw", Double),
@@ -40,8 +40,8 @@ sessions = Table(
 )
 _c = sessions.c
 
-# By name: what it finds, in which order, and of which sessions: the fewer, the less each costs.
-# Names of sessions sort by time, those of vehicles by nothing: a page is written for each.
+# The indexes: columns, and which sessions they cover. The fewer they cover, the cheaper each write.
+# Vehicle IDs do not sort by time, so each one costs a page of its own.
 for _name, _columns, _where in (
     ("sessions_vehicle", (_c.vehicle_id, _c.session_id), _c.vehicle_id.is_not(None)),
     ("sessions_open", (_c.session_id,), _c.ended_us.is_(None)),

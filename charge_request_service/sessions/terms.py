@@ -1,4 +1,4 @@
-"""What a caller says of its session beside the body: its key, and whether it waits."""
+"""The terms of a session in its request's headers: its key, and whether the caller waits."""
 
 import re
 from hashlib import sha256
@@ -13,16 +13,16 @@ from grid_common.api.prefer import prefers_async
 from grid_common.api.problems import BadRequest, FieldFault, shown
 
 _KEY = re.compile(r"[!-~]{1,255}", re.ASCII)
-# A string of RFC 9651, which is what the draft of the IETF has.
+# A string as in RFC 9651, which the IETF's draft for this header uses.
 _QUOTED = re.compile(r'"((?:[ !#-\[\]-~]|\\["\\])*)"', re.ASCII)
 _ESCAPED = re.compile(r"\\(.)")
 
 
 class Terms(NamedTuple):
-    """What a caller says.
+    """The terms of a session.
 
     Attributes:
-        kind: what becomes of its session when it is gone.
+        kind: what happens to the session when the caller disconnects.
         key: its Idempotency-Key.
     """
 
@@ -34,10 +34,10 @@ PLAIN = Terms(Kind.PLAIN, None)
 
 
 def read_terms(request: Request) -> Terms:
-    """Read what the caller of `POST /charge` says.
+    """Read the terms from the headers of `POST /charge`.
 
     Raises:
-        BadRequest: its key is none.
+        BadRequest: the key is invalid.
     """
     environ = request.environ
     given: str | None = environ.get("HTTP_IDEMPOTENCY_KEY")
@@ -48,11 +48,11 @@ def read_terms(request: Request) -> Terms:
 
 
 def digest(session: Session, vehicle_id: str | None) -> str:
-    """Return what tells one payload from another, whatever way it was written.
+    """Return a hash of a request's content, independent of its formatting.
 
     Args:
         session: what was asked for.
-        vehicle_id: as it was told, None where it was made up.
+        vehicle_id: as sent; None if it was generated.
     """
     return sha256(orjson.dumps([vehicle_id, *session[2:]])).hexdigest()
 
@@ -62,6 +62,6 @@ def _key(given: str) -> str:
     if quoted := _QUOTED.fullmatch(text):
         text = _ESCAPED.sub(r"\1", quoted[1])
     if not _KEY.fullmatch(text):
-        fault = f"is {shown(given)}; it takes 1 to 255 visible characters of ASCII, such as a UUID"
+        fault = f"is {shown(given)}; it takes 1 to 255 visible ASCII characters, such as a UUID"
         raise BadRequest([FieldFault("Idempotency-Key", fault)])
     return text

@@ -1,4 +1,4 @@
-"""Threads beside the event loop."""
+"""Threads for blocking calls."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -9,10 +9,10 @@ _Result = TypeVar("_Result")
 
 
 class Threads:
-    """A few threads that do what greenlets wait for."""
+    """A pool of threads; greenlets wait for the results."""
 
     def __init__(self, count: int) -> None:
-        # Their own: the hub's look up names too, which may take all of them for a while.
+        # Not the hub's pool: slow name look-ups may occupy all of its threads.
         self._pool = ThreadPool(count)
 
     def run(
@@ -21,12 +21,12 @@ class Threads:
         *args: Any,
         after: Callable[[], None] = lambda: None,
     ) -> _Result:
-        """Do something in a thread and wait for it.
+        """Call a function in a thread, and wait for its result.
 
         Args:
-            work: what to do.
-            *args: what it takes.
-            after: is called in the event loop once it is done, also where nobody waits any more.
+            work: the function.
+            *args: its arguments.
+            after: called in the event loop when it is done, even if nobody waits any more.
 
         Raises what `work` raises.
         """
@@ -39,12 +39,12 @@ class Threads:
         return done
 
     def close(self) -> None:
-        """End the threads, once each has done what it is at."""
+        """End the threads after their current calls."""
         self._pool.kill()
 
 
 def _outcome(work: Callable[..., _Result], args: Any) -> tuple[_Result | None, Exception | None]:
-    """Have an error be an outcome: gevent prints one that is raised in a thread."""
+    """Return an error instead of raising it: gevent prints what a thread raises."""
     try:
         return work(*args), None
     except Exception as error:

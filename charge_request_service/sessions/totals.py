@@ -1,4 +1,4 @@
-"""What the sessions of today come to, as the ledger has them."""
+"""Totals of the sessions that began today, from the ledger."""
 
 import time
 from collections.abc import Callable
@@ -13,9 +13,9 @@ from charge_request_service.sessions.documents import iso
 from charge_request_service.sessions.ledger import Ledger
 from charge_request_service.sessions.record import State
 
-# Found again no sooner than after so long, seconds, nor than after so many times as long as it
-# took: whoever asks, and however long the day's list is, it keeps one of the readers this busy.
-_FRESH_S, _FRESH_TIMES = 5.0, 20.0
+# A result is cached for this long, seconds, or for this multiple of the time that it took, if that
+# is longer. This bounds the load on the ledger, however often callers ask.
+_CACHE_S, _CACHE_FACTOR = 5.0, 20.0
 
 
 class _Found(NamedTuple):
@@ -25,7 +25,7 @@ class _Found(NamedTuple):
 
 
 class Totals:
-    """One for the gateway. The day is that of its own time zone (`TZ`)."""
+    """The totals of one gateway. The day begins at midnight in its time zone (`TZ`)."""
 
     def __init__(
         self,
@@ -42,10 +42,10 @@ class Totals:
         self._finding = RLock()
 
     def document(self, owner: str | None) -> dict[str, Any]:
-        """Sum up the sessions that began today: all of them, or an owner's.
+        """Return the totals of all sessions that began today, or of an owner's.
 
         Raises:
-            LedgerUnavailable: they cannot be read.
+            LedgerUnavailable: the ledger cannot be read.
         """
         since = self._since()
         found = self._kept(owner, since)
@@ -64,7 +64,7 @@ class Totals:
         found = self._found.get(owner)
         if found is None or found.document["since"] != _text(since):
             return None
-        fresh_s = max(_FRESH_S, _FRESH_TIMES * found.took_s)
+        fresh_s = max(_CACHE_S, _CACHE_FACTOR * found.took_s)
         return found if self._clock() - found.at < fresh_s else None
 
     def _find(self, owner: str | None, since: datetime) -> _Found:

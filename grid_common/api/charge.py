@@ -7,11 +7,10 @@ from typing import Annotated, Any, NamedTuple, Self
 import orjson
 from flask import Request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from pydantic_core import ErrorDetails
 
-from grid_common.api.fields import refuse_query, unknown_field
-from grid_common.api.json_body import WHOLE_BODY, is_json, media_type, parse_body, read_body
-from grid_common.api.problems import MAX_FAULTS, BadRequest, FieldFault, NotJson, shown
+from grid_common.api.fields import Takes, checked, refuse_query
+from grid_common.api.json_body import is_json, media_type, parse_body, read_body
+from grid_common.api.problems import BadRequest, FieldFault, NotJson, shown
 
 DEFAULT_KWH = 10.0
 # Energy and power members of a charge response. Third-party substations may omit them.
@@ -26,7 +25,20 @@ _LEAST_MAX_POWER_KW, _MAX_MAX_POWER_KW = 1.0, 10_000.0
 _MAX_BATTERY_KWH = 1_000_000.0
 # Rounding tolerance as a share of the battery: 6 kWh must fit into 60 kWh at 90%.
 _ROUNDING = 1e-9
-_TAKES = {
+
+
+def _id_takes(value: object) -> str:
+    """Return what an ID takes; for a number or the like with an example."""
+    if isinstance(value, str):
+        return _ID_HELP
+    text = str(value) if isinstance(value, int | float) else ""
+    example = text if re.fullmatch(_ID, text) and not isinstance(value, bool) else _EXAMPLE_ID
+    return f'a string, such as "{example}": {_ID_HELP}'
+
+
+_TAKES: dict[str, Takes] = {
+    "session_id": _id_takes,
+    "vehicle_id": _id_takes,
     "max_power_kw": f"a number from {_LEAST_MAX_POWER_KW:g} to {_MAX_MAX_POWER_KW:g} (kW)",
     "battery_kwh": f"a number over 0 and at most {_MAX_BATTERY_KWH:.0f} (kWh)",
     "soc": "a number from 0 to 1, 0.8 at 80%",
@@ -112,11 +124,9 @@ class ChargeRequest(BaseModel):
         Raises:
             BadRequest: it is not an object, or a field is wrong; each fault is named.
         """
-        try:
-            asked = cls.model_validate(document)
-        except ValidationError as error:
-            faults = error.errors()[:MAX_FAULTS]
-            raise BadRequest([cls._fault(item, max_kwh) for item in faults]) from None
+        takes = _TAKES | {"kwh": _kwh_takes(max_kwh)}
+        takes = {name: takes[name] for name in cls.model_fields}
+        asked = checked(cls, document, takes=takes, example='{"kwh": 6}')
         return asked._within(max_kwh)
 
     def _within(self, max_kwh: float) -> Self:
@@ -126,24 +136,11 @@ class ChargeRequest(BaseModel):
             BadRequest: it asks for more than max_kwh, or for more than fits into its battery.
         """
         if self.kwh > max_kwh:
-            raise BadRequest([FieldFault("kwh", _kwh_help(self.kwh, max_kwh))])
+            fault = f"is {shown(self.kwh)}; it takes {_kwh_takes(max_kwh)}"
+            raise BadRequest([FieldFault("kwh", fault)])
         if self.battery_kwh is not None or self.soc is not None:
             _check_battery(self)
         return self
-
-    @classmethod
-    def _fault(cls, error: ErrorDetails, max_kwh: float) -> FieldFault:
-        value = error["input"]
-        if not error["loc"]:
-            return FieldFault(
-                WHOLE_BODY, f'is {shown(value)}; send a JSON object such as {{"kwh": 6}}'
-            )
-        field = str(error["loc"][0])
-        if error["type"] == "extra_forbidden":
-            return unknown_field(field, cls.model_fields)
-        if field in _TAKES:
-            return FieldFault(field, _number_help(value, _TAKES[field]))
-        return FieldFault(field, _kwh_help(value, max_kwh) if field == "kwh" else _id_help(value))
 
     def start_session(self, session_id: str | None = None) -> "Session":
         """Create the request's session; generate an ID if none is given."""
@@ -201,14 +198,6 @@ class Session(NamedTuple):
 _NOTHING_STATED = (None, None, None)
 
 
-def _id_help(value: object) -> str:
-    if isinstance(value, str):
-        return f"is {shown(value)}; it takes {_ID_HELP}"
-    text = str(value) if isinstance(value, int | float) else ""
-    example = text if re.fullmatch(_ID, text) and not isinstance(value, bool) else _EXAMPLE_ID
-    return f'is {shown(value)}; it takes a string, such as "{example}": {_ID_HELP}'
-
-
 def _check_battery(asked: ChargeRequest) -> None:
     """Check that the requested energy fits into the battery.
 
@@ -231,11 +220,5 @@ def _check_battery(asked: ChargeRequest) -> None:
         raise BadRequest([FieldFault("kwh", detail)])
 
 
-def _kwh_help(value: object, max_kwh: float) -> str:
-    return _number_help(value, f"a number over 0 and at most {max_kwh:g} (kWh)")
-
-
-def _number_help(value: object, takes: str) -> str:
-    if isinstance(value, str):
-        takes += ", without quotes"
-    return f"is {shown(value)}; it takes {takes}"
+def _kwh_takes(max_kwh: float) -> str:
+    return f"a number over 0 and at most {max_kwh:g} (kWh)"

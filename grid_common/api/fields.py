@@ -1,6 +1,6 @@
 """Faults in the fields of a body: the field that was likely meant, and what it takes."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from difflib import get_close_matches
 from typing import Any, TypeVar
 from urllib.parse import unquote_plus
@@ -34,13 +34,15 @@ _SYNONYMS = {
     "power_limit_kw": "kw limit limitkw maxpower power powerkw powerlimit",
     "for_s": "duration durations for forseconds seconds until",
 }
+# What a field takes, or a function that returns it for a wrong value.
+Takes = str | Callable[[object], str]
 # Longer names are not typos, and comparison takes quadratic time.
 _LONGEST = 64
 _LIKENESS = 0.75
 
 
 def checked(
-    model: type[_Model], document: Any, *, takes: Mapping[str, str], example: str
+    model: type[_Model], document: Any, *, takes: Mapping[str, Takes], example: str
 ) -> _Model:
     """Validate a parsed body against its model.
 
@@ -60,16 +62,19 @@ def checked(
         raise BadRequest([_fault(item, takes, example) for item in faults]) from None
 
 
-def _fault(error: ErrorDetails, takes: Mapping[str, str], example: str) -> FieldFault:
+def _fault(error: ErrorDetails, takes: Mapping[str, Takes], example: str) -> FieldFault:
     value = error["input"]
     if not error["loc"]:
         return FieldFault("body", f"is {shown(value)}; send a JSON object such as {example}")
     field = str(error["loc"][0])
     if field not in takes:
         return unknown_field(field, takes)
+    what = takes[field]
+    text = what if isinstance(what, str) else what(value)
     if error["type"] == "missing":
-        return FieldFault(field, f"is missing; it takes {takes[field]}")
-    return FieldFault(field, f"is {shown(value)}; it takes {takes[field]}")
+        return FieldFault(field, f"is missing; it takes {text}")
+    quotes = ", without quotes" if isinstance(value, str) and "number" in text else ""
+    return FieldFault(field, f"is {shown(value)}; it takes {text}{quotes}")
 
 
 def meant(name: str, known: Collection[str]) -> str | None:

@@ -1,4 +1,4 @@
-"""What Alembic runs: it works on the connection, and in the transaction, that it is given."""
+"""Alembic's environment: runs on the given connection, in its transaction."""
 
 from alembic import context
 

@@ -1,4 +1,4 @@
-"""Brings a ledger up to date, in one transaction; safe when several gateways start at once."""
+"""Runs the migrations in one transaction; several gateways may start at once."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ from sqlalchemy import Connection, inspect, text
 
 HEAD = "0001"
 _VERSIONS = "alembic_version"
-# Any number that nobody else takes on the same PostgreSQL server.
+# An arbitrary number that no other application uses on the same PostgreSQL server.
 _LOCK = 5_124_078_893
 
 
@@ -15,13 +15,13 @@ class NewerLedger(Exception):
 
 
 def migrate(connection: Connection) -> None:
-    """Run the migrations that are missing.
+    """Run the missing migrations.
 
     Args:
-        connection: in a transaction, on SQLite an immediate one: others wait until it ends.
+        connection: in a transaction (on SQLite an immediate one), for which others wait.
 
     Raises:
-        NewerLedger: the ledger's last migration is not known here.
+        NewerLedger: the ledger's last migration is unknown to this version.
     """
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
@@ -30,7 +30,7 @@ def migrate(connection: Connection) -> None:
         version = connection.scalar(text(f"SELECT version_num FROM {_VERSIONS}"))  # noqa: S608
     if version == HEAD:
         return
-    # Here and not above: a gateway whose ledger is up to date has no use for it.
+    # Imported only if needed.
     from alembic import command
     from alembic.config import Config
     from alembic.util.exc import CommandError

@@ -4,6 +4,7 @@ import orjson
 
 from charge_request_service.sessions.outcome import problem_answer
 from charge_request_service.sessions.record import Kind
+from charge_request_service.sessions.terms import Terms
 from grid_common.api.charge import Session
 from grid_common.http.response import UpstreamResponse
 from grid_common.session_moved import session_moved
@@ -28,9 +29,13 @@ def test_it_is_asked_for_again_and_its_end_alone_is_kept() -> None:
     balancer = Balancer()
     with sessions_in_memory(balancer) as (sessions, ledger):
         begin = sessions.begin(
-            Session("s1", "EV-1", 8.0), kind=Kind.KEYED, owner="", wait_s=60, named_vehicle=True
+            Session("s1", "EV-1", 8.0),
+            terms=Terms(Kind.KEYED, "k"),
+            owner="",
+            wait_s=60,
+            vehicle_id="EV-1",
         )
-        reply = sessions.durable.charge(begin._replace(key="k", digest="d"), request_id="r")
+        reply = sessions.durable.charge(begin, request_id="r")
         kept = ledger.get("s1")
 
     assert balancer.resumed == [False, True]

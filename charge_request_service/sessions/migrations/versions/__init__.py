@@ -1,1 +1,1 @@
-"""One module a migration; a ledger that is in use never sees one change."""
+"""One module per migration; never change one that a ledger in use has run."""

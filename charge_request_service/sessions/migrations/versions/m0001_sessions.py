@@ -10,7 +10,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Make the table and its indexes."""
+    """Create the table and its indexes."""
     name = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
     op.create_table(
         "sessions",

@@ -187,7 +187,7 @@ class Amount(BaseModel):
     [
         (7, "body", 'is 7; send a JSON object such as {"kw": 1}'),
         ({}, "kw", "is missing; it takes a number (kW)"),
-        ({"kw": "x"}, "kw", "is 'x'; it takes a number (kW)"),
+        ({"kw": "x"}, "kw", "is 'x'; it takes a number (kW), without quotes"),
     ],
 )
 def test_a_body_of_another_kind_is_reported_what_it_takes(
