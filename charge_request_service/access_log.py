@@ -2,15 +2,12 @@
 
 from collections.abc import Mapping
 from functools import lru_cache
-from types import MappingProxyType
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from grid_common.api.charge import Session
 from grid_common.durations import DURATION_BUCKETS
 from grid_common.logs import Log
-
-_NOBODY: Mapping[str, str] = MappingProxyType({})
 
 
 class AccessLog:
@@ -35,8 +32,8 @@ class AccessLog:
         request_id: str,
         status: int,
         took_s: float,
-        why: str | None = None,
-        caller: Mapping[str, str] = _NOBODY,
+        why: str | None,
+        caller: Mapping[str, str],
     ) -> None:
         """Record a response, or that the vehicle disconnected.
 

@@ -12,8 +12,6 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.core import HistogramMetricFamily
 from prometheus_client.registry import Collector
 
-__all__ = ["DURATION_BUCKETS", "Duration", "Durations"]
-
 # Charges take seconds to minutes, everything else milliseconds: the buckets cover both.
 DURATION_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 80, 160, 320)
 

@@ -10,8 +10,6 @@ from grid_common.api.problem_type import is_unavailable
 from grid_common.api.problems import Unavailable
 from grid_common.http.response import UpstreamResponse
 
-__all__ = ["HeldLimit", "has_no_connection_free"]
-
 # A tenth of the connections is reserved, up to this maximum.
 _SHARE, _MAX_KEPT_FREE = 10, 100
 _RETRY_AFTER_S = 2.0

@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
     from flask.ctx import _AppCtxGlobals
 
-__all__ = ["LeanFlask", "current_g", "current_request"]
-
 
 def current_request() -> Request:
     """Return the object behind Flask's `request`, whose proxy takes a microsecond per access."""

@@ -2,9 +2,6 @@
 
 import socket
 from collections.abc import Callable, Collection, Sequence
-from ipaddress import ip_address
-
-__all__ = ["choose_family", "is_address", "listens", "resolve"]
 
 
 def resolve(host: str, port: int) -> list[list[str]]:
@@ -19,15 +16,6 @@ def resolve(host: str, port: int) -> list[list[str]]:
         for family in (socket.AF_INET, socket.AF_INET6)
     )
     return [addresses for addresses in families if addresses]
-
-
-def is_address(host: str) -> bool:
-    """Return whether a host is an address rather than a name."""
-    try:
-        ip_address(host)
-    except ValueError:
-        return False
-    return True
 
 
 def choose_family(

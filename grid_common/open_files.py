@@ -2,8 +2,6 @@
 
 import resource
 
-__all__ = ["TooFewFiles", "make_room"]
-
 # Files that a service has open besides those of its callers: listening socket, log, polls.
 _OTHER_FILES = 100
 # A vehicle takes two: one for its caller, one for the next hop. A service that used all files for

@@ -4,8 +4,6 @@ from grid_common.api.problem_type import is_unavailable
 from grid_common.api.problems import Unavailable
 from grid_common.http.response import UpstreamResponse
 
-__all__ = ["says_session_moved", "session_moved"]
-
 # By then the caller's new request at the other balancer is being answered, seconds.
 _RETRY_AFTER_S = 1.0
 # An older gateway knows this name; it is documented, too.

@@ -10,9 +10,9 @@ from prometheus_client import Counter
 
 from grid_common.api.session_headers import OWNER
 from grid_common.http.client import Upstream
-from grid_common.http.url import HttpUrl, in_url
+from grid_common.http.url import HttpUrl, in_url, is_address
 from grid_common.logs import Log
-from grid_common.names import choose_family, is_address, listens, resolve
+from grid_common.names import choose_family, listens, resolve
 from load_balancer import views
 from load_balancer.discovery import Directory, Known, Resolution, look_up_all
 from load_balancer.dispatcher import Dispatcher

@@ -3,8 +3,6 @@
 from math import inf, log1p, nextafter
 from typing import NamedTuple
 
-__all__ = ["Charging", "Demand"]
-
 # Batteries take full power up to this state of charge. From there power falls linearly to a tenth
 # when full: the two-stage battery model of ACN-Sim.
 _TAPER_FROM = 0.8

@@ -18,8 +18,6 @@ from substation_service.journal_format import row
 from substation_service.register import Register
 from substation_service.registers import Registers
 
-__all__ = ["Journal", "NoJournal"]
-
 # Changes that nobody waits for are written this often, seconds, or when this many are pending.
 _LAZY_S = 0.5
 _MANY = 500

@@ -14,8 +14,6 @@ from gevent.monkey import get_original
 
 from substation_service.journal_format import CorruptJournal, Kept, decode, encode
 
-__all__ = ["JournalFile", "UnusableJournal", "check_journal"]
-
 # How long a previous process may take to release the file, seconds.
 _PATIENCE_S = 10.0
 _LOOK_AGAIN_S = 0.1

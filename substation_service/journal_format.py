@@ -14,8 +14,6 @@ import orjson
 
 from substation_service.register import Reason, Register, State
 
-__all__ = ["CorruptJournal", "Kept", "decode", "encode", "row"]
-
 _SUM_DIGITS = 8
 _SECONDS_PER_HOUR = 3600
 

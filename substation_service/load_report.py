@@ -7,8 +7,6 @@ from collections.abc import Callable
 
 from substation_service.substation import Substation
 
-__all__ = ["HEADER", "LoadReport"]
-
 HEADER = "endpoint-load-metrics"
 # The power of all vehicles is added up at most this often, seconds.
 _POWER_EVERY_S = 0.05

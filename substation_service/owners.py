@@ -9,8 +9,6 @@ from math import inf
 
 from substation_service.register import Register
 
-__all__ = ["Owners"]
-
 # Maximum number of known balancers. Above it, the one that was silent for longest and leads nothing
 # is forgotten.
 _MAX_OWNERS = 64

@@ -9,8 +9,6 @@ from collections.abc import Callable, Sequence
 from enum import StrEnum
 from math import fsum, inf
 
-__all__ = ["ALLOCATIONS", "Allocation", "Sharing", "equal", "first_come"]
-
 Allocation = Callable[[Sequence[float], float], list[float]]
 
 # The share of an equal split that `first_come` guarantees.

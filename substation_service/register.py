@@ -4,8 +4,6 @@ from enum import StrEnum
 
 from substation_service.charging import Charging
 
-__all__ = ["EPSILON_KWH", "Reason", "Register", "State"]
-
 # Below this energy is zero: sums have rounding errors.
 EPSILON_KWH = 1e-9
 

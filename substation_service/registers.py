@@ -19,8 +19,6 @@ from substation_service.owners import Owners
 from substation_service.register import EPSILON_KWH, Reason, Register, State
 from substation_service.substation import Outcome, Substation
 
-__all__ = ["DEFAULT_LIMITS", "Attempt", "Limits", "Meaning", "Registers"]
-
 
 class Limits(NamedTuple):
     """How many ended sessions are remembered, and for how long.

@@ -10,7 +10,7 @@ from gevent.event import Event
 
 from charge_request_service.balancers.client import Balancer
 from charge_request_service.settings import Settings
-from grid_common.http.url import HttpUrl, in_url
+from grid_common.http.url import HttpUrl, in_url, is_address
 from grid_common.logs import Log
 from grid_common.names import choose_family, listens, resolve
 
@@ -39,7 +39,7 @@ class BalancerDirectory:
         self._urls = settings.balancer_urls
         names = []
         for url in self._urls:
-            if url.is_address:
+            if is_address(url.host):
                 self._addresses[url] = [url.host]
             else:
                 names.append(url)

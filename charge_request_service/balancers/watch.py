@@ -104,10 +104,9 @@ class BalancerWatch:
 
         Args:
             check: returns the balancer's response, or None; takes at most `interval_s`.
-            interval_s: time between two checks, seconds.
-            unhealthy_threshold: consecutive failed checks after which the balancer counts as
-                silent.
-            patience_s: maximum time that vehicles in flight wait for a silent balancer, seconds.
+            interval_s: the setting CHECK_INTERVAL, seconds.
+            unhealthy_threshold: the setting CHECK_UNHEALTHY_THRESHOLD.
+            patience_s: the setting BALANCER_PATIENCE, seconds.
             is_other_healthy: returns whether another healthy balancer exists.
             log: the service's log, bound to the balancer.
         """

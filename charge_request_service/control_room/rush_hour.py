@@ -27,14 +27,6 @@ from grid_common.drain import Drain
 from grid_common.http.client import UpstreamResponse
 from grid_common.logs import Log
 
-__all__ = [
-    "AlreadyRunning",
-    "RushHour",
-    "RushHours",
-    "State",
-    "arrival_times",
-]
-
 # The status that the gateway counts for a disconnected caller.
 _DISCONNECTED = 499
 # Disconnecting only closes sockets, seconds.
@@ -114,15 +106,14 @@ class RushHour:
 
     def document(self, now: float) -> dict[str, Any]:
         """Return the response of `GET /rush-hour`."""
-        rush_request = self.rush_request
-        elapsed_s = (
-            (now if self.ended is None else self.ended) - self.began if rush_request else 0.0
-        )
+        asked: dict[str, Any] = {"vehicles": 0, "kwh": None, "over_s": None}
+        elapsed_s = 0.0
+        if self.rush_request:
+            asked = self.rush_request.model_dump()
+            elapsed_s = (now if self.ended is None else self.ended) - self.began
         return {
             "state": self.state.value,
-            "vehicles": rush_request.vehicles if rush_request else 0,
-            "kwh": rush_request.kwh if rush_request else None,
-            "over_s": rush_request.over_s if rush_request else None,
+            **asked,
             "arrived": self.arrived,
             "in_progress": self.in_progress,
             "charged": self.charged,
@@ -241,6 +232,7 @@ class RushHours:
             status=status,
             took_s=time.perf_counter() - began,
             why=None if answer else why,
+            caller={},
         )
 
     def _end(self, rush: RushHour, state: State) -> None:

@@ -9,7 +9,8 @@ from gevent.event import Event
 
 from charge_request_service.balancers.forwarder import Forwarder
 from charge_request_service.balancers.queries import BalancerQueries
-from charge_request_service.sessions.ledger import Ledger, LedgerUnavailable, now_us
+from charge_request_service.sessions.errors import LedgerUnavailable
+from charge_request_service.sessions.ledger import Ledger, now_us
 from charge_request_service.sessions.outcome import answer_of, end_of, problem_answer, with_answer
 from charge_request_service.sessions.problems import KeyReused, SessionRunning, ledger_unavailable
 from charge_request_service.sessions.record import Begin, End, Kind, Record

@@ -24,8 +24,6 @@ from charge_request_service.sessions.threads import Threads
 from charge_request_service.sessions.writer import Writer
 from grid_common.logs import Log
 
-__all__ = ["Ledger", "LedgerUnavailable"]
-
 _Result = TypeVar("_Result")
 
 # Maximum time that a row waits to be written, and a query for its result, seconds.

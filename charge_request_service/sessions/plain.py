@@ -4,7 +4,8 @@ import gevent
 
 from charge_request_service.balancers.forwarder import Forwarder
 from charge_request_service.balancers.queries import BalancerQueries
-from charge_request_service.sessions.ledger import Ledger, LedgerUnavailable, now_us
+from charge_request_service.sessions.errors import LedgerUnavailable
+from charge_request_service.sessions.ledger import Ledger, now_us
 from charge_request_service.sessions.outcome import end_of, problem_answer
 from charge_request_service.sessions.problems import ledger_unavailable
 from charge_request_service.sessions.record import Begin

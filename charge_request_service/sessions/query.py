@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 
 from charge_request_service.sessions.listing import Query
 from charge_request_service.sessions.record import State
-from grid_common.api.problems import BadRequest, FieldFault, shown, shown_name
+from grid_common.api.problems import BadRequest, FieldFault
+from grid_common.shown import shown, shown_name
 
 MAX_PAGE_LENGTH = 100
 # A value of `state` besides the states: all sessions that have not ended.

@@ -8,18 +8,6 @@ import orjson
 
 from grid_common.api.charge import Session, vehicle_of
 
-__all__ = [
-    "FINAL",
-    "Begin",
-    "End",
-    "Forget",
-    "Kind",
-    "Record",
-    "State",
-    "first_session_id",
-    "new_session_id",
-]
-
 
 class Kind(StrEnum):
     """What happens to a session when its caller disconnects."""

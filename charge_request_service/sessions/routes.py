@@ -10,7 +10,8 @@ from flask import Blueprint, Response, g, request
 
 from charge_request_service.balancers.queries import BalancerQueries
 from charge_request_service.sessions.documents import cdr_of, csv_of, session_document
-from charge_request_service.sessions.ledger import Ledger, LedgerUnavailable
+from charge_request_service.sessions.errors import LedgerUnavailable
+from charge_request_service.sessions.ledger import Ledger
 from charge_request_service.sessions.listing import Page
 from charge_request_service.sessions.problems import NoSuchSession, ledger_unavailable
 from charge_request_service.sessions.query import read_query
@@ -34,7 +35,7 @@ def session_routes(sessions: Sessions, ledger: Ledger, queries: BalancerQueries)
         queries: adds the live state of sessions that have not ended.
     """
     routes = Blueprint("sessions", __name__)
-    _add_totals(routes, Totals(ledger))
+    totals = Totals(ledger)
 
     @routes.get("/sessions/<session_id>")
     def one(session_id: str) -> Response:
@@ -57,30 +58,29 @@ def session_routes(sessions: Sessions, ledger: Ledger, queries: BalancerQueries)
             documents = [one for one in documents if one["state"] == query.state]
         return json_response({"sessions": documents, "next": page.next})
 
+    @routes.get("/totals")
+    def today() -> Response:
+        return json_response(_ask(lambda: totals.document(_owner())))
+
     @routes.get("/sessions.csv")
     def csv() -> Response:
-        return _records("text/csv; charset=utf-8; header=present", _csv_page)
+        return _records(ledger, "text/csv; charset=utf-8; header=present", _csv_page)
 
     @routes.get("/sessions.json")
     def json() -> Response:
-        return _records("application/json", _json_page)
-
-    def _records(content_type: str, write: Callable[[Page], bytes]) -> Response:
-        query = read_query(request.args, owner=_owner(), most=MAX_RECORDS, records=True)
-        body, after = _ask(lambda: ledger.written(query, write))
-        response = BytesResponse(body, 200, content_type)
-        if after is not None:
-            further = urlencode({**request.args, "cursor": after})
-            response.headers["Link"] = f'<{request.path}?{further}>; rel="next"'
-        return response
+        return _records(ledger, "application/json", _json_page)
 
     return routes
 
 
-def _add_totals(routes: Blueprint, totals: Totals) -> None:
-    @routes.get("/totals")
-    def today() -> Response:
-        return json_response(_ask(lambda: totals.document(_owner())))
+def _records(ledger: Ledger, content_type: str, write: Callable[[Page], bytes]) -> Response:
+    query = read_query(request.args, owner=_owner(), most=MAX_RECORDS, records=True)
+    body, after = _ask(lambda: ledger.written(query, write))
+    response = BytesResponse(body, 200, content_type)
+    if after is not None:
+        further = urlencode({**request.args, "cursor": after})
+        response.headers["Link"] = f'<{request.path}?{further}>; rel="next"'
+    return response
 
 
 def _csv_page(page: Page) -> bytes:

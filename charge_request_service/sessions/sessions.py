@@ -5,7 +5,8 @@ import gevent
 from charge_request_service.balancers.forwarder import Forwarder
 from charge_request_service.balancers.queries import BalancerQueries
 from charge_request_service.sessions.durable import DurableSessions
-from charge_request_service.sessions.ledger import Ledger, LedgerUnavailable, now_us
+from charge_request_service.sessions.errors import LedgerUnavailable
+from charge_request_service.sessions.ledger import Ledger, now_us
 from charge_request_service.sessions.outcome import stopped, with_answer
 from charge_request_service.sessions.plain import PlainSessions
 from charge_request_service.sessions.record import Begin, Kind, Record
@@ -41,13 +42,7 @@ class Sessions:
     ) -> None:
         """Create an empty set; `recover` continues the sessions of earlier processes.
 
-        Args:
-            ledger: records the sessions.
-            forwarder: charges them.
-            queries: stops them.
-            grace_s: how long one with a key continues without its caller, seconds.
-            drain: counts those that would be lost with this process.
-            log: the service's log.
+        A session with a key continues for `grace_s` seconds without its caller.
         """
         self._ledger = ledger
         self._queries = queries

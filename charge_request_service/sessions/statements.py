@@ -4,7 +4,7 @@ Few statements with many rows are faster: between two statements this thread com
 loop for the interpreter, which takes longer than dozens of rows take in the database.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import (
@@ -98,7 +98,7 @@ class _Sqlite:
             statement = sqlite.insert(sessions).values(rows)
             return _unless_there(statement) if keyed else statement
 
-        return Statement({size: self._text(made(size), names, size) for size in _SIZES})
+        return self._statement(made, names)
 
     def update(self) -> Statement[End]:
         def made(size: int) -> Any:
@@ -109,18 +109,23 @@ class _Sqlite:
             ]
             return _end(values(*columns, name="given").data(rows).cte("given"))
 
-        return Statement({size: self._text(made(size), _END, size) for size in _SIZES})
+        return self._statement(made, _END)
 
     def delete(self) -> Statement[Forget]:
         def made(size: int) -> ClauseElement:
             names: list[Any] = [bindparam(f"session_id_{row}") for row in range(size)]
             return sessions.delete().where(sessions.c.session_id.in_(names), _ended_us.is_(None))
 
-        return Statement({size: self._text(made(size), Forget._fields, size) for size in _SIZES})
+        return self._statement(made, Forget._fields)
 
-    def _text(self, statement: ClauseElement, names: Sequence[str], size: int) -> str:
-        order = [f"{name}_{row}" for row in range(size) for name in names]
-        return _text(statement, self._dialect, order)
+    def _statement(
+        self, made: Callable[[int], ClauseElement], names: Sequence[str]
+    ) -> Statement[Any]:
+        texts = {}
+        for size in _SIZES:
+            order = [f"{name}_{row}" for row in range(size) for name in names]
+            texts[size] = _text(made(size), self._dialect, order)
+        return Statement(texts)
 
 
 class _PostgreSQL:

@@ -9,7 +9,8 @@ from flask import Request
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from grid_common.api.problems import MAX_FAULTS, BadRequest, FieldFault, shown, shown_name
+from grid_common.api.problems import MAX_FAULTS, BadRequest, FieldFault
+from grid_common.shown import shown, shown_name
 
 _Model = TypeVar("_Model", bound=BaseModel)
 

@@ -18,21 +18,6 @@ from flask import Flask, Response, g
 from werkzeug.exceptions import HTTPException
 
 from grid_common.api.problem_type import CONTENT_TYPE, unavailable_type
-from grid_common.shown import shown, shown_name
-
-__all__ = [
-    "MAX_FAULTS",
-    "BadRequest",
-    "BodyTooLarge",
-    "FieldFault",
-    "NotJson",
-    "Problem",
-    "Unavailable",
-    "problem_response",
-    "register_problem_handlers",
-    "shown",
-    "shown_name",
-]
 
 # Maximum number of faults in a response: a body can contain thousands, and each takes more space in
 # the response.

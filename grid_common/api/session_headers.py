@@ -7,7 +7,8 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from grid_common.api.problems import BadRequest, FieldFault, shown
+from grid_common.api.problems import BadRequest, FieldFault
+from grid_common.shown import shown
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment

@@ -13,8 +13,6 @@ from gevent.socket import wait
 
 from grid_common.http.sockets import has_disconnected
 
-__all__ = ["Caller", "CancelScope", "ClientDisconnected"]
-
 # How often to look for a disconnect behind pipelined bytes, seconds. Such bytes hide the end of the
 # stream from a peek, so the kernel's connection state is read instead.
 _LOOK_AGAIN_S = 0.25

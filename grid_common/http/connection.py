@@ -23,16 +23,15 @@ from gevent.socket import wait_write
 
 from grid_common.api.problem_type import CONTENT_TYPE, unavailable_type
 from grid_common.http.cancellation import Caller
+from grid_common.http.head import Malformed
 from grid_common.http.memory import Budget, Share
-from grid_common.http.request import Malformed, RequestReader
+from grid_common.http.request import RequestReader
 from grid_common.http.sockets import send_whole
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
 
     from grid_common.http.request import Request
-
-__all__ = ["Connection"]
 
 # How long a connection may stay idle before it is closed, seconds.
 _KEEPALIVE_S = 75

@@ -7,9 +7,8 @@ from urllib.parse import unquote_to_bytes
 
 from httptools import HttpParserError, parse_url
 
-from grid_common.api.problems import Problem, shown_name
-
-__all__ = ["END", "HeadReader", "Malformed", "after"]
+from grid_common.api.problems import Problem
+from grid_common.shown import shown_name
 
 # The end of a head, and of a chunked body.
 END = b"\r\n\r\n"

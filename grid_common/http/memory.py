@@ -2,8 +2,6 @@
 
 from typing import Self
 
-__all__ = ["Budget", "Share"]
-
 
 class Budget:
     """A number of bytes that holders share."""

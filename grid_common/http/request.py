@@ -14,8 +14,6 @@ from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 
 from grid_common.http.head import END, HeadReader, Malformed, after
 
-__all__ = ["Malformed", "Request", "RequestReader"]
-
 # Limits of a chunked body: the number of chunks, because each takes time, and the bytes around
 # them.
 _MAX_CHUNKS = 1_000

@@ -11,8 +11,6 @@ from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 from grid_common.shown import shown
 
-__all__ = ["BodyOverLimit", "InvalidResponse", "ResponseReader", "UpstreamResponse"]
-
 # Limit of status line and headers together, including those of interim responses, bytes.
 HEAD_LIMIT = 16_384
 # Overhead that transfer coding may add to a body: chunks of 10 bytes on average. Each chunk is a

@@ -2,8 +2,6 @@
 
 import socket
 
-__all__ = ["has_disconnected", "send_whole"]
-
 _TCP_ESTABLISHED = 1
 
 

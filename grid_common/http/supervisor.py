@@ -10,8 +10,6 @@ from typing import Any, cast
 from gunicorn.arbiter import Arbiter
 from gunicorn.glogging import Logger
 
-__all__ = ["Supervisor"]
-
 _WHY = {
     "SIGHUP": "settings are read at start; restart the service to change them",
     "SIGUSR1": "there is no log file to reopen; the log goes to stdout",

@@ -25,14 +25,14 @@ class HttpUrl(NamedTuple):
     def __str__(self) -> str:
         return f"http://{in_url(self.host)}:{self.port}"
 
-    @property
-    def is_address(self) -> bool:
-        """Whether the host is an address, so that no name needs to be looked up."""
-        try:
-            ip_address(self.host)
-        except ValueError:
-            return False
-        return True
+
+def is_address(host: str) -> bool:
+    """Return whether a host is an address rather than a name."""
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def parse_http_url(text: str) -> HttpUrl:

@@ -60,7 +60,7 @@ def filled(open_ledger: OpenLedger, file: Path) -> Path:
         ("ledger.sqlite", "not the URL"),
         ("mysql://host/ledger", "mysql is not supported for the ledger"),
         ("sqlite://folder/file", "three slashes"),
-        ("sqlite:///file?mode=ro", "nothing after it"),
+        ("sqlite:///file?mode=ro", "nothing after the path"),
         ("postgresql://host", "names no database"),
     ],
 )

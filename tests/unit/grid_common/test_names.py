@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from grid_common.names import choose_family, is_address, listens, resolve
+from grid_common.http.url import is_address
+from grid_common.names import choose_family, listens, resolve
 
 
 def test_ipv4_comes_before_ipv6_and_addresses_are_sorted_without_repeats(

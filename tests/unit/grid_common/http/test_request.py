@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grid_common.http.request import Malformed, Request, RequestReader
+from grid_common.http.head import Malformed
+from grid_common.http.request import Request, RequestReader
 
 HEAD = b"POST /charge HTTP/1.1\r\nHost: grid\r\n"
 CHUNKED = b"Transfer-Encoding: chunked\r\n\r\n"
