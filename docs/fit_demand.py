@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # run as a file, the path begins with docs/
 
 from load_tester.trace import read_trace  # noqa: E402 - after the path above
-from load_tester.trace_values import TraceError  # noqa: E402 - likewise
+from load_tester.trace_columns import TraceError  # noqa: E402 - likewise
 
 # `mix` skips outliers, and sessions whose state of charge does not reveal the battery.
 _MAX_KWH = 120.0
@@ -174,7 +174,7 @@ def _quantiles(values: Sequence[float], digits: int) -> tuple[float, ...]:
 
 
 def _print_energy(options: argparse.Namespace) -> None:
-    trace = read_trace(options.file, energy_column=options.energy_column)
+    trace = read_trace(options.file, {"energy": options.energy_column})
     values = [session.kwh for session in trace.sessions]
     fits = fit_all(values)
     print(

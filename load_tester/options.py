@@ -18,13 +18,7 @@ from load_tester.option_values import (
     read_url,
     read_urls,
 )
-from load_tester.trace import ARRIVAL_COLUMNS, ENERGY_COLUMNS
-from load_tester.trace_properties import (
-    BATTERY_COLUMNS,
-    POWER_COLUMNS,
-    SOC_COLUMNS,
-    PropertyColumns,
-)
+from load_tester.trace_columns import COLUMNS
 
 SCENARIOS = {
     "steady": "one rate; the default without a scenario",
@@ -99,9 +93,9 @@ _output = partial(_option, "output")
 _grid = partial(_option, "the grid's own data")
 
 
-def _column(what: str, known: Sequence[str]) -> Any:
-    text = f"the column of {what} (default: the first of {', '.join(known)})"
-    return _replay(_Kind(metavar="NAME"), text)
+def _column(name: str, what: str) -> Any:
+    first = ", ".join(COLUMNS[name])
+    return _replay(_Kind(metavar="NAME"), f"the column of {what} (default: the first of {first})")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,11 +191,11 @@ class Options:
     speed: float | None = _replay(
         _Kind(number("a speed", over=0, most=1e12), "S"), "speed relative to the recorded times"
     )
-    arrival_column: str | None = _column("arrivals", ARRIVAL_COLUMNS)
-    energy_column: str | None = _column("energies", ENERGY_COLUMNS)
-    power_column: str | None = _column("maximum powers", POWER_COLUMNS)
-    battery_column: str | None = _column("batteries", BATTERY_COLUMNS)
-    soc_column: str | None = _column("states of charge", SOC_COLUMNS)
+    arrival_column: str | None = _column("arrival", "arrivals")
+    energy_column: str | None = _column("energy", "energies")
+    power_column: str | None = _column("power", "maximum powers")
+    battery_column: str | None = _column("battery", "batteries")
+    soc_column: str | None = _column("soc", "states of charge")
 
     patience: float = _vehicle(
         _SECONDS,
@@ -278,6 +272,6 @@ class Options:
     )
 
     @property
-    def property_columns(self) -> PropertyColumns:
-        """The columns of a trace with properties of vehicles."""
-        return PropertyColumns(self.power_column, self.battery_column, self.soc_column)
+    def columns(self) -> dict[str, str | None]:
+        """The columns of a trace that are named, by the keys of COLUMNS."""
+        return {name: getattr(self, f"{name}_column") for name in COLUMNS}

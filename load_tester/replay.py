@@ -7,7 +7,7 @@ from statistics import median
 
 from load_tester.text import count_of
 from load_tester.trace import Trace, TraceSession
-from load_tester.trace_values import TraceError
+from load_tester.trace_columns import TraceError
 from load_tester.vehicle import Plan, Vehicle
 
 # Mean demand of a replay without a given speed: five sixths of what the default grid can deliver

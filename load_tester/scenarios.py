@@ -142,12 +142,7 @@ def _plan_callers(draw: _Draw, options: Options) -> Plan:
 
 def _plan_replay(_: _Draw, options: Options) -> Plan:
     assert options.trace is not None  # noqa: S101 - the options guarantee it
-    trace = read_trace(
-        options.trace,
-        arrival_column=options.arrival_column,
-        energy_column=options.energy_column,
-        columns=options.property_columns,
-    )
+    trace = read_trace(options.trace, options.columns)
     if options.mix == "none":
         trace = trace.without_properties()
     return plan_replay(

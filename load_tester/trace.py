@@ -3,25 +3,16 @@
 import csv
 import dataclasses
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 from load_tester.text import count_of, listed, quoted
-from load_tester.trace_properties import (
-    NO_COLUMNS,
-    NO_PROPERTIES,
-    Properties,
-    PropertyColumns,
-    PropertyReader,
-)
-from load_tester.trace_values import CellReader, Header, TraceError, are_compact_dates
+from load_tester.trace_columns import COLUMNS, CellReader, Header, TraceError, are_compact_dates
+from load_tester.trace_properties import NO_PROPERTIES, Properties, PropertyReader
 from load_tester.vehicle import Need
 
-# Recognized in this order, in any spelling; the end of a name is the unit of an energy.
-ARRIVAL_COLUMNS = ("arrival", "arrival_utc", "arrival_time", "connection_time", "start", "due_s")
-ENERGY_COLUMNS = ("energy_wh", "energy_kwh", "requested_energy_kwh", "kwh", "energy")
 _SEPARATORS = ",;\t"
 _KWH_PER_UNIT = {"kwh": 1.0, "mwh": 1e3, "wh": 1e-3}
 
@@ -71,17 +62,11 @@ class Trace:
         return dataclasses.replace(self, sessions=sessions, property_columns=())
 
 
-def read_trace(
-    path: Path,
-    *,
-    arrival_column: str | None = None,
-    energy_column: str | None = None,
-    columns: PropertyColumns = NO_COLUMNS,
-) -> Trace:
+def read_trace(path: Path, columns: Mapping[str, str | None] | None = None) -> Trace:
     """Read a CSV file with one session per row.
 
     Rows whose arrival or energy cannot be read, or whose energy is not over 0, are skipped and
-    counted in the notes.
+    counted in the notes. `columns` names some, by the keys of COLUMNS; others are recognized.
 
     Raises:
         TraceError: there is no such file, no such column, or no usable row.
@@ -91,10 +76,9 @@ def read_trace(
         raise TraceError(f"{path}: is empty; give a CSV file with a header and a session per row")
     separator = max(_SEPARATORS, key=text.partition("\n")[0].count)
     first, *rows = _read_rows(path, text, separator)
-    header = Header(path, names := [name.strip() for name in first.cells])
-    arrival_at = _find_column(header, arrival_column, ARRIVAL_COLUMNS, "arrival")
-    energy_at = _find_column(header, energy_column, ENERGY_COLUMNS, "energy")
-    properties = PropertyReader(header, columns, separator, [row.cells for row in rows])
+    header = Header(path, names := [name.strip() for name in first.cells], columns or {})
+    arrival_at, energy_at = _find(header, "arrival"), _find(header, "energy")
+    properties = PropertyReader(header, separator, [row.cells for row in rows])
     unit, reader = _kwh_per_unit(names[energy_at]), CellReader(separator)
     compact = not names[arrival_at].lower().endswith("_s") and are_compact_dates(
         [row.cells[arrival_at] for row in rows if len(row.cells) > arrival_at]
@@ -149,13 +133,12 @@ def _read_rows(path: Path, text: str, separator: str) -> list[_Row]:
     return rows
 
 
-def _find_column(header: Header, asked: str | None, known: Sequence[str], what: str) -> int:
-    option = f"--{what}-column"
-    found = header.find(asked, known, option)
+def _find(header: Header, what: str) -> int:
+    found = header.find(what)
     if found is None:
         raise TraceError(
             f"{header.path}: no column of {what} recognised among {listed(header.names)}; "
-            f"name one {' or '.join(known)}, or say which it is with {option}"
+            f"name one {' or '.join(COLUMNS[what])}, or say which it is with --{what}-column"
         )
     return found
 

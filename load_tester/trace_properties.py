@@ -9,12 +9,8 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from load_tester.text import count_of
-from load_tester.trace_values import CellReader, Header
+from load_tester.trace_columns import CellReader, Header
 
-# Recognized in this order, in any spelling.
-POWER_COLUMNS = ("max_power_kw", "pmax_w")
-BATTERY_COLUMNS = ("battery_kwh", "energy_capacity_wh")
-SOC_COLUMNS = ("soc", "soc_arrival")
 _UNITS = {"mw": 1e3, "kw": 1.0, "w": 1e-3, "mwh": 1e3, "kwh": 1.0, "wh": 1e-3}
 # The range of a charge request; other powers are measurement errors.
 _LEAST_KW, _MAX_KW = 1.0, 10_000.0
@@ -41,36 +37,17 @@ class Properties(NamedTuple):
 NO_PROPERTIES = Properties()
 
 
-class PropertyColumns(NamedTuple):
-    """The columns named by options; None: the recognized one, if any."""
-
-    power: str | None = None
-    battery: str | None = None
-    soc: str | None = None
-
-
-NO_COLUMNS = PropertyColumns()
-
-
 class PropertyReader:
     """Reads the properties in one file's rows, and counts unusable ones."""
 
-    def __init__(
-        self,
-        header: Header,
-        columns: PropertyColumns,
-        separator: str,
-        rows: Sequence[Sequence[str]],
-    ) -> None:
+    def __init__(self, header: Header, separator: str, rows: Sequence[Sequence[str]]) -> None:
         """Find the columns.
 
         Raises:
             TraceError: a named column does not exist.
         """
         self._cells, self._names = CellReader(separator), header.names
-        self._power = header.find(columns.power, POWER_COLUMNS, "--power-column")
-        self._battery = header.find(columns.battery, BATTERY_COLUMNS, "--battery-column")
-        self._soc = header.find(columns.soc, SOC_COLUMNS, "--soc-column")
+        self._power, self._battery, self._soc = map(header.find, ("power", "battery", "soc"))
         states = [self._value(row, self._soc) for row in rows]
         in_percent = any(state is not None and state > 1 for state in states)
         self._soc_unit = 0.01 if in_percent else 1.0

@@ -8,7 +8,7 @@ import pytest
 
 from load_tester.replay import DEFAULT_KWH_PER_S, plan_replay
 from load_tester.trace import Trace, TraceSession, read_trace
-from load_tester.trace_values import TraceError
+from load_tester.trace_columns import TraceError
 
 Write = Callable[..., Path]
 DATA = Path(__file__).parents[4] / "shared" / "data"
@@ -50,8 +50,8 @@ def test_columns_are_found_by_name_in_any_order_and_case(write: Write) -> None:
 
 def test_the_end_of_a_columns_name_is_its_unit(write: Write) -> None:
     file = write("arrival,drawn_Wh,drawn_kWh\n0,7000,7\n")
-    assert read_trace(file, energy_column="drawn_Wh").sessions[0].kwh == 7.0
-    assert read_trace(file, energy_column="drawn_kWh").sessions[0].kwh == 7.0
+    assert read_trace(file, {"energy": "drawn_Wh"}).sessions[0].kwh == 7.0
+    assert read_trace(file, {"energy": "drawn_kWh"}).sessions[0].kwh == 7.0
 
 
 def test_arrivals_may_be_seconds_dates_or_dates_with_a_zone(write: Write) -> None:
@@ -104,7 +104,7 @@ def test_a_columns_unit_is_the_end_of_its_name_however_it_is_spelled(
     write: Write, column: str, kwh: float
 ) -> None:
     file = write(f"arrival,{column}\n0,500\n")
-    assert read_trace(file, energy_column=column).sessions[0].kwh == kwh
+    assert read_trace(file, {"energy": column}).sessions[0].kwh == kwh
 
 
 def test_columns_are_recognised_however_they_are_spelled(write: Write) -> None:
@@ -159,7 +159,7 @@ def test_what_is_quoted_back_is_short(write: Write) -> None:
     ]:
         file = write(text)
         with pytest.raises(TraceError) as raised:
-            read_trace(file, arrival_column=column)
+            read_trace(file, {"arrival": column})
         assert len(str(raised.value).replace(str(file), "")) < 400
 
 
@@ -193,7 +193,7 @@ def test_a_file_without_sessions_says_what_is_wrong(write: Write, text: str, fau
 
 def test_a_column_that_is_not_there_is_named_with_those_that_are(write: Write) -> None:
     with pytest.raises(TraceError, match=r"--energy-column x: .* has no such column, only arrival"):
-        read_trace(write("arrival,kwh\n1,2\n"), energy_column="x")
+        read_trace(write("arrival,kwh\n1,2\n"), {"energy": "x"})
 
 
 def test_a_file_that_is_not_text_says_so(write: Write, tmp_path: Path) -> None:

@@ -17,8 +17,8 @@ from load_tester.report.csv_export import write_csv
 from load_tester.response import HttpResponse, apply_response
 from load_tester.scenarios import make_plan
 from load_tester.trace import read_trace
-from load_tester.trace_properties import Properties, PropertyColumns
-from load_tester.trace_values import TraceError
+from load_tester.trace_columns import TraceError
+from load_tester.trace_properties import Properties
 from load_tester.vehicle import Need, Outcome, Vehicle
 from tests.unit.load_tester.builders import charge
 
@@ -105,7 +105,7 @@ def test_a_trace_has_properties_of_its_vehicles_in_any_unit(tmp_path: Path) -> N
         tmp_path,
         "arrival,kwh,PMax (W),energy_capacity_wh,soc_arrival\n0,10,50000,60000,50\n1,6,,60000,90\n",
     )
-    trace = read_trace(file, columns=PropertyColumns(power="PMax (W)"))
+    trace = read_trace(file, {"power": "PMax (W)"})
     assert [session.properties for session in trace.sessions] == [
         Properties(50, 60, 0.5),
         Properties(None, 60, 0.9),
@@ -149,7 +149,7 @@ def test_what_cannot_be_used_is_not_reported_and_the_row_stays(
 def test_a_column_that_is_not_there_is_named(tmp_path: Path) -> None:
     file = written(tmp_path, "arrival,kwh\n0,10\n")
     with pytest.raises(TraceError, match=r"--battery-column size: .* has no such column, only arr"):
-        read_trace(file, columns=PropertyColumns(battery="size"))
+        read_trace(file, {"battery": "size"})
 
 
 def test_the_real_fast_chargers_sessions_are_replayed_with_their_vehicles() -> None:

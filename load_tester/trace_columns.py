@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -10,6 +10,14 @@ from typing import NamedTuple
 from load_tester.text import listed, plain_number, quoted
 from load_tester.vehicle import PlanError
 
+# Recognized in this order, in any spelling; the end of a name is the unit.
+COLUMNS = {
+    "arrival": ("arrival", "arrival_utc", "arrival_time", "connection_time", "start", "due_s"),
+    "energy": ("energy_wh", "energy_kwh", "requested_energy_kwh", "kwh", "energy"),
+    "power": ("max_power_kw", "pmax_w"),
+    "battery": ("battery_kwh", "energy_capacity_wh"),
+    "soc": ("soc", "soc_arrival"),
+}
 _WITH_COMMA = re.compile(r"[+-]?\d*,\d+", re.ASCII)
 _MAYBE_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}", re.ASCII)
 # Formats of dates that look like numbers, by their length.
@@ -22,26 +30,28 @@ class TraceError(PlanError):
 
 
 class Header(NamedTuple):
-    """The names of a file's columns."""
+    """The names of a file's columns, and those that options name, by what they have."""
 
     path: Path
     names: Sequence[str]
+    asked: Mapping[str, str | None]
 
-    def find(self, asked: str | None, known: Sequence[str], option: str) -> int | None:
+    def find(self, what: str) -> int | None:
         """Return the index of the named column, or of the first known one; None without.
 
         Raises:
-            TraceError: the column that `option` names does not exist.
+            TraceError: the named column does not exist.
         """
+        asked = self.asked.get(what)
         if asked is not None:
             if asked in self.names:
                 return self.names.index(asked)
             raise TraceError(
-                f"{option} {listed([asked])}: {self.path} has no such column, only "
+                f"--{what}-column {listed([asked])}: {self.path} has no such column, only "
                 f"{listed(self.names)}"
             )
         spelled = [re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_") for name in self.names]
-        return next((spelled.index(name) for name in known if name in spelled), None)
+        return next((spelled.index(name) for name in COLUMNS[what] if name in spelled), None)
 
 
 class CellReader:
