@@ -2,13 +2,14 @@
 
 import math
 from bisect import bisect_right
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 
 from load_tester.latency import Spread
 from load_tester.vehicle import Charge, Outcome, Stage
 
 _TOLERATED_SHARE = 0.01  # of a p99
+_TIME, _DELAY = "time to charge", "delay"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,12 @@ class Thresholds:
     max_p99_delay: float | None = None
     min_rate: float | None = None
 
+    def p99s(self) -> Iterator[tuple[str, float]]:
+        """Yield the limits that are set, with what they limit."""
+        for what, limit in ((_TIME, self.max_p99), (_DELAY, self.max_p99_delay)):
+            if limit is not None:
+                yield what, limit
+
     def missed(
         self, lost: int, time_to_charge: Spread | None, delay: Spread | None
     ) -> tuple[str, ...]:
@@ -31,12 +38,8 @@ class Thresholds:
         lines = []
         if lost > self.max_lost:
             lines.append(f"{lost:,} vehicles lost; at most {self.max_lost:,} may be")
-        for limit, spread, what in (
-            (self.max_p99, time_to_charge, "time to charge"),
-            (self.max_p99_delay, delay, "delay"),
-        ):
-            if limit is None:
-                continue
+        for what, limit in self.p99s():
+            spread = time_to_charge if what == _TIME else delay
             if spread is None:
                 lines.append(f"no {what} to hold against {limit:g} s: no vehicle was charged")
             elif spread.p99 > limit:
@@ -45,12 +48,8 @@ class Thresholds:
 
     def describe(self) -> str:
         """Describe the limits of each step of a stress run."""
-        parts = [f"at most {self.max_lost} lost"]
-        if self.max_p99 is not None:
-            parts.append(f"p99 time to charge at most {self.max_p99:g} s")
-        if self.max_p99_delay is not None:
-            parts.append(f"p99 delay at most {self.max_p99_delay:g} s")
-        return ", ".join(parts)
+        p99s = [f"p99 {what} at most {limit:g} s" for what, limit in self.p99s()]
+        return ", ".join([f"at most {self.max_lost} lost", *p99s])
 
 
 @dataclass(slots=True)
@@ -58,8 +57,7 @@ class _Step:
     due: int = 0
     ended: int = 0  # without those that the tester cut short
     lost: int = 0
-    late: int = 0
-    late_by_delay: int = 0
+    late: dict[str, int] = field(default_factory=lambda: {_TIME: 0, _DELAY: 0})
 
 
 class ServiceWatch:
@@ -70,39 +68,36 @@ class ServiceWatch:
     """
 
     def __init__(self, stages: Sequence[Stage], level: Thresholds, due: Sequence[float]) -> None:
-        self._stages = stages
         self._starts = [stage.start for stage in stages]
         self.level = level
         self._steps = [_Step() for _ in stages]
         for moment in due:
-            self._steps[self._index(moment)].due += 1
+            self._step(moment).due += 1
 
-    def _index(self, due: float) -> int:
-        return max(0, bisect_right(self._starts, due) - 1)
+    def _step(self, due: float) -> _Step:
+        return self._steps[max(0, bisect_right(self._starts, due) - 1)]
 
     def observe(self, charge: Charge) -> bool:
         """Count a vehicle that has ended; return whether its step has broken."""
-        index = self._index(charge.due)
-        step, level = self._steps[index], self.level
+        step = self._step(charge.due)
         step.ended += charge.outcome is not Outcome.CUT_SHORT
         step.lost += charge.outcome.lost
         if charge.outcome is Outcome.CHARGED:
-            delay = charge.delay if charge.delay is not None else charge.time_to_charge
-            step.late += level.max_p99 is not None and charge.time_to_charge > level.max_p99
-            step.late_by_delay += level.max_p99_delay is not None and delay > level.max_p99_delay
+            took = charge.time_to_charge
+            delay = took if charge.delay is None else charge.delay
+            for what, limit in self.level.p99s():
+                step.late[what] += (took if what == _TIME else delay) > limit
         return self._broken(step) != ""
 
     def _broken(self, step: _Step) -> str:
-        tolerated = math.floor(step.due * _TOLERATED_SHARE)
         if step.lost > self.level.max_lost:
             return f"{step.lost} vehicles lost"
-        if step.late > tolerated:
-            return f"{step.late} of {step.due} took over {self.level.max_p99:g} s to charge"
-        if step.late_by_delay > tolerated:
-            return (
-                f"{step.late_by_delay} of {step.due} were delayed by over "
-                f"{self.level.max_p99_delay:g} s"
-            )
+        for what, limit in self.level.p99s():
+            if step.late[what] > math.floor(step.due * _TOLERATED_SHARE):
+                late = f"{step.late[what]} of {step.due}"
+                if what == _TIME:
+                    return f"{late} took over {limit:g} s to charge"
+                return f"{late} were delayed by over {limit:g} s"
         return ""
 
     def finished(self) -> int:
@@ -112,11 +107,8 @@ class ServiceWatch:
 
     def first_broken(self) -> tuple[int, str] | None:
         """Return the index of the first broken step and why it broke; None if none did."""
-        for index, step in enumerate(self._steps):
-            reason = self._broken(step)
-            if reason:
-                return index, reason
-        return None
+        broken = ((index, self._broken(step)) for index, step in enumerate(self._steps))
+        return next(((index, reason) for index, reason in broken if reason), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,14 +123,11 @@ class Breaking:
     @classmethod
     def from_watch(cls, watch: ServiceWatch, stages: Sequence[Stage]) -> "Breaking":
         """Return the result of a finished run."""
-        found, level = watch.first_broken(), watch.level.describe()
+        found = watch.first_broken()
+        rates: list[float | None] = [None, *(stage.rate for stage in stages)]
         if found is None:
-            finished = watch.finished()
-            held = stages[finished - 1].rate if finished else None
-            whole = finished == len(stages)
-            return cls(
-                level, held, None, "no step broke it" if whole else "stopped before it broke"
-            )
-        index, reason = found
-        held = stages[index - 1].rate if index else None
-        return cls(level, held, stages[index].rate, reason)
+            held = watch.finished()
+            reason = "no step broke it" if held == len(stages) else "stopped before it broke"
+            return cls(watch.level.describe(), rates[held], None, reason)
+        held, reason = found
+        return cls(watch.level.describe(), rates[held], rates[held + 1], reason)
