@@ -45,7 +45,7 @@ class BalancerCollector(Collector):
 
     def __init__(self, pool: Pool, dispatcher: Dispatcher, registers: Registers) -> None:
         self._pool = pool
-        self._dispatcher = dispatcher
+        self._reports = dispatcher.reports
         self._registers = registers
 
     def collect(self) -> Iterator[Metric]:
@@ -84,7 +84,7 @@ class BalancerCollector(Collector):
             "Responses that report a vehicle as charged before its energy can have flowed",
             labels=["substation"],
         )
-        for name, count in {**dict.fromkeys(substations, 0), **self._dispatcher.too_fast}.items():
+        for name, count in {**dict.fromkeys(substations, 0), **self._reports.too_fast}.items():
             too_fast.add_metric([name], count)
         yield too_fast
         yield _by_reason(
@@ -94,7 +94,7 @@ class BalancerCollector(Collector):
             FAILOVERS,
         )
         yield _by_reason(
-            "balancer_refusals", "Vehicles refused, by reason", self._dispatcher.refusals, REFUSALS
+            "balancer_refusals", "Vehicles refused, by reason", self._reports.refusals, REFUSALS
         )
 
     def _legs(self) -> Iterator[Metric]:

@@ -1,5 +1,7 @@
 """What the end of an attempt does to the pool. Pure: the service and the simulation both run it."""
 
+from typing import assert_never
+
 from load_balancer.routing.health import Reading
 from load_balancer.routing.outcome import Outcome
 from load_balancer.routing.pool import Pool
@@ -50,3 +52,5 @@ def end_attempt(
             pool.rejected(dispatch, now)
         case Outcome.FAILED:
             pool.failed(dispatch, reason, why, now)
+        case _:
+            assert_never(outcome)
