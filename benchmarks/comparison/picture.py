@@ -6,7 +6,7 @@ from itertools import groupby
 
 from benchmarks.comparison.figures import Figures
 from benchmarks.comparison.results import ContenderRun, Results, SceneResult
-from benchmarks.harness.svg import box, svg, text
+from benchmarks.harness.svg import box, frame, polyline, svg, text
 
 _SUBSTATION_STYLES = 4
 
@@ -40,19 +40,10 @@ def overview(results: Results) -> str:
         text(
             8, 38, "and vehicles that bypass the balancer turned away by a full substation", "bold"
         ),
-        *(
-            [
-                text(
-                    8,
-                    56,
-                    "Unlike substations: over a lower bound, as the choice is by power",
-                    "small",
-                )
-            ]
-            if any(scene.shares_power for scene in results.scenes)
-            else []
-        ),
     ]
+    if any(scene.shares_power for scene in results.scenes):
+        words = "Unlike substations: over a lower bound, as the choice is by power"
+        parts.append(text(8, 56, words, "small"))
     for column, scene in enumerate(results.scenes):
         x = _NAME_WIDTH + column * (_CELL_WIDTH + _GAP) + _CELL_WIDTH / 2
         parts.append(text(x, _HEAD - 12, scene.name, "middle"))
@@ -131,18 +122,17 @@ def _panel(scene: SceneResult, run: ContenderRun, top: float, steps: int) -> Ite
         for begin, end in _stretches(substation, away=True):
             x = _PANEL_LEFT + _PANEL_WIDTH * begin / steps
             yield box(x, top, _PANEL_WIDTH * (end - begin) / steps, _PANEL_HEIGHT, "away")
-    for y in (top, top + _PANEL_HEIGHT):
-        yield f'<path class="rule" d="M{_PANEL_LEFT} {y:g}h{_PANEL_WIDTH}"/>'
-    yield text(_PANEL_LEFT - 6, top + 9, "100%", "small end")
-    yield text(_PANEL_LEFT - 6, top + _PANEL_HEIGHT + 2, "0", "small end")
+    yield from frame(_PANEL_LEFT, top, _PANEL_WIDTH, _PANEL_HEIGHT, "0", "100%")
     for number, (substation, points) in enumerate(zip(run.loads, scene.capacities, strict=True)):
         for begin, end in _stretches(substation, away=False):
-            path = " ".join(
-                f"{_PANEL_LEFT + _PANEL_WIDTH * step / steps:.1f},"
-                f"{top + _PANEL_HEIGHT * (1 - (substation[step] or 0) / points):.1f}"
+            path = (
+                (
+                    _PANEL_LEFT + _PANEL_WIDTH * step / steps,
+                    top + _PANEL_HEIGHT * (1 - (substation[step] or 0) / points),
+                )
                 for step in range(begin, end)
             )
-            yield f'<polyline class="line s{number % _SUBSTATION_STYLES}" points="{path}"/>'
+            yield polyline(path, f"line s{number % _SUBSTATION_STYLES}")
 
 
 def _stretches(substation: Sequence[int | None], *, away: bool) -> Iterator[tuple[int, int]]:

@@ -3,18 +3,16 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from types import TracebackType
+from typing import Self
 
 import gevent
 
-from benchmarks.comparison.contenders.contender import Contender, Place, PlacedSubstation
+from benchmarks.comparison.contenders.contender import Contender, Place
 from benchmarks.comparison.cpu_contention import CpuContention
 from benchmarks.comparison.scenes import Fault, Scene
 from benchmarks.comparison.traffic import Traffic, TrafficRecord
-from local_stack.grid import Ports
-from local_stack.process import Process, service
+from benchmarks.harness.grid import Running
 from local_stack.scrape import scrape
 from local_stack.session_logs import Attempt, attempts
 
@@ -40,47 +38,31 @@ class GridUnderTest:
 
     def __init__(self, scene: Scene, contender: Contender, folder: Path) -> None:
         """Prepare everything on free loopback ports; logs and configurations go to a directory."""
-        folder.mkdir(parents=True, exist_ok=True)
-        ports = Ports.free(len(scene.substations))
-        placed = [
-            PlacedSubstation(
-                substation.name,
-                port,
-                substation.capacity,
-                substation.point_power_kw,
-                substation.limit_kw,
-            )
-            for substation, port in zip(scene.substations, ports.substations, strict=True)
-        ]
         self._scene = scene
-        self._place = Place(ports.balancer, ports.prometheus, placed, folder, scene.longest_s)
+        self._place = Place.free(scene.substations, folder, longest_s=scene.longest_s)
         self._contender = contender
-        self._substations = [
-            _substation(substation, folder, scene.time_scale) for substation in placed
-        ]
+        self._substations = self._place.substation_processes(scene.time_scale)
         self._balancer = contender.process(self._place)
-        self._refused_before: list[float] = [0.0] * len(placed)
+        self._running = Running()
+        self._refused_before: list[float] = [0.0] * len(self._substations)
         self._restarts: list[gevent.Greenlet[[int], None]] = []
         self._ready_again: dict[int, float] = {}
         self.traffic = Traffic(
             scene, self._balancer.url, [substation.url for substation in self._substations]
         )
 
-    def __enter__(self) -> "GridUnderTest":
-        try:
-            self._start()
-        except BaseException:
-            self._end()
-            raise
+    def __enter__(self) -> Self:
+        with Running() as running:
+            running.start(*self._substations)
+            running.start(
+                self._balancer,
+                ready=lambda process: self._contender.not_ready(process, self._place),
+            )
+            self._running.push(running.pop_all())
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._end()
+    def __exit__(self, *_: object) -> None:
+        self._running.close()
 
     def play(self) -> Run:
         """Play the scene."""
@@ -107,20 +89,6 @@ class GridUnderTest:
         """Return the sessions of the processes, which each lead their own."""
         return {process.pid for process in (self._balancer, *self._substations) if process.running}
 
-    def _start(self) -> None:
-        for substation in self._substations:
-            substation.start()
-        for substation in self._substations:
-            substation.wait_until(partial(substation.answers, "/readyz"), _START_TIMEOUT_S)
-        self._balancer.start()
-        self._balancer.wait_until(
-            lambda: self._contender.not_ready(self._balancer, self._place), _START_TIMEOUT_S
-        )
-
-    def _end(self) -> None:
-        for process in (self._balancer, *self._substations):
-            process.kill()
-
     def _inject(self, fault: Fault) -> None:
         substation = self._substations[fault.substation]
         match fault.what:
@@ -137,7 +105,7 @@ class GridUnderTest:
 
     def _note_when_ready(self, number: int) -> None:
         substation = self._substations[number]
-        substation.wait_until(partial(substation.answers, "/readyz"), _START_TIMEOUT_S)
+        substation.wait_until(substation.missing, _START_TIMEOUT_S)
         self._ready_again[number] = self.traffic.now
 
     def _settle(self) -> list[float]:
@@ -154,19 +122,3 @@ class GridUnderTest:
         ):
             gevent.sleep(0.05)
         return [scrape(substation.url)[_REFUSED] for substation in alive]
-
-
-def _substation(substation: PlacedSubstation, folder: Path, time_scale: float) -> Process:
-    return service(
-        substation.name,
-        "substation_service",
-        env={
-            "SUBSTATION_NAME": substation.name,
-            "CHARGING_POINTS": str(substation.capacity),
-            "POINT_POWER_KW": f"{substation.point_power_kw:g}",
-            "POWER_LIMIT_KW": f"{substation.power_limit_kw:g}",
-            "TIME_SCALE": f"{time_scale:g}",
-        },
-        port=substation.port,
-        log=folder / f"{substation.name}.log",
-    )

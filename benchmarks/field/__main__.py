@@ -1,6 +1,5 @@
 """Compares the substation's model with the field; writes the report and its charts."""
 
-import argparse
 import csv
 import subprocess
 import sys
@@ -9,6 +8,7 @@ from pathlib import Path
 
 from benchmarks.field import picture, report
 from benchmarks.field.sessions import CALTECH, EPFL, read_caltech, read_epfl
+from benchmarks.harness.options import Command
 from local_stack.process import ROOT
 
 DATA = ROOT.parent / "shared" / "data"
@@ -27,9 +27,9 @@ _LOCK = Path(__file__).with_name("acnportal.txt")
 
 def main(arguments: list[str] | None = None) -> int:
     """Compare; parts without their data file are skipped with a message."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.field",
-        description=f"Compare the substation's model with the field; write {REPORT.name}.",
+    parser = Command(
+        "field",
+        f"Compare the substation's model with the field; write {REPORT.name}.",
     )
     parser.add_argument(
         "--data",

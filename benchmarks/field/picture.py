@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-from benchmarks.harness.svg import box, svg, text
+from benchmarks.harness.svg import box, polyline, svg, text
 from substation_service.charging import Charging
 from substation_service.substation import Demand, Outcome, Sharing, Substation
 
@@ -49,8 +49,6 @@ def taper() -> str:
     def y(kw: float) -> float:
         return _TOP + _HEIGHT * (1 - kw / 100)
 
-    path = " ".join(f"{x(at):.1f},{y(kw):.1f}" for low, high, kw in steps for at in (low, high))
-    line = " ".join(f"{x(at):.1f},{y(kw):.1f}" for at, kw in ((0.7, 100), (0.8, 100), (1, 10)))
     parts = [
         text(8, 20, "What a battery of 100 kW takes by its state of charge", "bold"),
         text(8, 38, "orange: a linear taper; blue: the steps that stand for it", "small"),
@@ -59,8 +57,8 @@ def taper() -> str:
             text(x(p / 100), _TOP + _HEIGHT + 16, f"{p}%", "small middle")
             for p in range(70, 101, 5)
         ),
-        f'<polyline class="line s1" points="{line}"/>',
-        f'<polyline class="line s0" points="{path}"/>',
+        polyline([(x(at), y(kw)) for at, kw in ((0.7, 100), (0.8, 100), (1, 10))], "line s1"),
+        polyline([(x(at), y(kw)) for low, high, kw in steps for at in (low, high)], "line s0"),
     ]
     return svg(_LEFT + _WIDTH + 30, _TOP + _HEIGHT + 30, "power over state of charge", parts)
 
@@ -89,8 +87,7 @@ def _shared(kind: Sharing, top: float) -> Iterator[str]:
     points = [(x(0), y(_LIMIT_KW))]
     for at, kw in limits:
         points += [(x(at), points[-1][1]), (x(at), y(kw))]
-    path = " ".join(f"{across:.1f},{down:.1f}" for across, down in points)
-    yield f'<polyline class="line rule" stroke-dasharray="4 3" points="{path}"/>'
+    yield polyline(points, "line rule", ' stroke-dasharray="4 3"')
     for hours in (0, 0.5, 1, 1.5, 2):
         yield text(x(hours), top + _HEIGHT + 16, f"{hours:g} h", "small middle")
 

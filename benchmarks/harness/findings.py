@@ -1,6 +1,6 @@
 """What a benchmark checks: assertions, and figures with a limit. Pure."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from typing import Generic, NamedTuple, TypeVar
@@ -42,3 +42,20 @@ class Assertion(NamedTuple, Generic[R]):
         return isfinite(figure) and (
             figure >= self.limit if self.at_least else figure <= self.limit
         )
+
+
+def assertion_table(assertions: Sequence[Assertion[R]], results: R) -> Iterator[str]:
+    """Lay out figures with their limits."""
+    both = any(one.at_least for one in assertions)
+    return table(
+        ("figure", "limit" if both else "at most", "is", "holds"),
+        [
+            (
+                one.words,
+                f"{('at least ' if one.at_least else 'at most ') if both else ''}{one.limit:g}",
+                f"{one.figure(results):.3f}",
+                "yes" if one.is_kept(results) else "NO",
+            )
+            for one in assertions
+        ],
+    )

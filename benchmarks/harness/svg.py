@@ -1,6 +1,6 @@
 """Elements of the benchmarks' charts: SVG with a light and a dark style. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 
 _STYLE = """<style>
@@ -39,3 +39,19 @@ def box(x: float, y: float, width: float, height: float, style: str) -> str:
     return (
         f'<rect class="{style}" x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}"/>'
     )
+
+
+def polyline(points: Iterable[tuple[float, float]], style: str, more: str = "") -> str:
+    """Draw a line through points, with more attributes if any are given."""
+    path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+    return f'<polyline class="{style}"{more} points="{path}"/>'
+
+
+def frame(
+    left: float, top: float, width: float, height: float, low: str, high: str
+) -> Iterator[str]:
+    """Draw the upper and lower edge of a panel, with the ends of its scale beside them."""
+    for y in (top, top + height):
+        yield f'<path class="rule" d="M{left:g} {y:g}h{width:g}"/>'
+    yield text(left - 6, top + 9, high, "small end")
+    yield text(left - 6, top + height + 2, low, "small end")

@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from benchmarks.harness import meter
+from benchmarks.harness.grid import POINT_POWER_KW
 from benchmarks.harness.meter import HasPid
 from local_stack.process import Process
 
 # So little energy, with such a fast clock, that a charge ends as soon as it begins.
 KWH = 0.0001
 TIME_SCALE = 100_000_000.0
+KWH_PER_S = POINT_POWER_KW * TIME_SCALE / 3600
 POINTS = (64,)  # more than vehicles arrive at a time, so that none waits
 _WARM_UP_S = 1
 _SCRIPT = """\

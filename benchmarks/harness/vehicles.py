@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, Self
 
 import requests
 
@@ -192,3 +192,48 @@ class Driver:
             return
         if isinstance(document, dict) and document.get("session_id"):
             self._vehicle.sessions.add(str(document["session_id"]))
+
+
+class Arrivals:
+    """Vehicles that arrive at random times, each driven in its own thread."""
+
+    def __init__(
+        self,
+        url: str,
+        rng: random.Random,
+        rate_per_s: float,
+        draw: Callable[[int, random.Random], Vehicle] = draw,
+    ) -> None:
+        """Prepare; `draw` returns the vehicle of a number, from 1."""
+        self.vehicles: list[Vehicle] = []
+        self._url, self._rng, self._rate_per_s, self._draw = url, rng, rate_per_s, draw
+        self._drivers: list[threading.Thread] = []
+        self._over, self._give_up = threading.Event(), threading.Event()
+        self._thread = threading.Thread(target=self._arrive, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._give_up.set()
+
+    def finish(self, within_s: float) -> None:
+        """Let no more arrive, and wait until the last ones know their ends."""
+        self._over.set()
+        self._thread.join()
+        deadline = time.monotonic() + within_s
+        for driver in self._drivers:
+            driver.join(max(0.0, deadline - time.monotonic()))
+        self._give_up.set()
+
+    def _arrive(self) -> None:
+        while not self._over.wait(self._rng.expovariate(self._rate_per_s)):
+            vehicle = self._draw(len(self.vehicles) + 1, self._rng)
+            driver = threading.Thread(
+                target=Driver(self._url, vehicle, self._give_up).drive, daemon=True
+            )
+            self.vehicles.append(vehicle)
+            self._drivers.append(driver)
+            driver.start()

@@ -13,8 +13,9 @@ from pathlib import Path
 from rich.console import Console
 
 from benchmarks.harness import machine
+from benchmarks.harness.grid import registers
 from benchmarks.harness.reckoning import FailureKind, Reckoning, reckon
-from benchmarks.harness.vehicles import Driver, Vehicle, draw
+from benchmarks.harness.vehicles import Arrivals, Vehicle
 from benchmarks.kills import evidence, moments
 from benchmarks.kills.options import Options
 from benchmarks.kills.plan import Fault, Moment, What, faults
@@ -78,10 +79,7 @@ class Run:
         self._prints_faults = options.tell
         self._folder = folder
         self._console = console
-        self._vehicles: list[Vehicle] = []
-        self._drivers: list[threading.Thread] = []
-        self._give_up = threading.Event()
-        self._arrive = threading.Event()
+        self._vehicles: Sequence[Vehicle] = ()
         self._failures: list[FailureKind] = []
         self._timers: list[threading.Timer] = []
 
@@ -93,16 +91,18 @@ class Run:
             with GridUnderTest(
                 self._folder, postgresql=self._segment.ledger == "postgresql"
             ) as testbed:
-                arrivals = threading.Thread(target=self._arrivals, args=(testbed.grid.url,))
-                arrivals.start()
-                try:
-                    self._inject(testbed, results)
-                    self._finish(arrivals, results)
-                finally:
-                    self._arrive.set()
-                    self._give_up.set()
-                    for timer in self._timers:
-                        timer.cancel()
+                rng = random.Random(f"vehicles/{self._segment.seed}")
+                with Arrivals(testbed.grid.url, rng, self._rate) as arrivals:
+                    self._vehicles = arrivals.vehicles
+                    try:
+                        self._inject(testbed, results)
+                    finally:
+                        for timer in self._timers:
+                            timer.cancel()
+                    injected = time.monotonic()
+                    arrivals.finish(_LAST_VEHICLES_S)
+                    results.settle_s = time.monotonic() - injected
+                time.sleep(_SETTLE_S)  # so that broken sessions settle with the balancer
                 results.reckoning = self._reckon(testbed)
         except (StartError, RuntimeError, OSError) as error:
             results.broke_off = f"{type(error).__name__}: {error}"
@@ -110,15 +110,6 @@ class Run:
         results.tries = sum(vehicle.tries for vehicle in self._vehicles)
         results.longest_s = max((one.longest_s for one in self._vehicles), default=0.0)
         return results
-
-    def _arrivals(self, url: str) -> None:
-        rng = random.Random(f"vehicles/{self._segment.seed}")
-        while not self._arrive.wait(rng.expovariate(self._rate)):
-            vehicle = draw(len(self._vehicles) + 1, rng)
-            driver = threading.Thread(target=Driver(url, vehicle, self._give_up).drive, daemon=True)
-            self._vehicles.append(vehicle)
-            self._drivers.append(driver)
-            driver.start()
 
     def _inject(self, testbed: GridUnderTest, results: Results) -> None:
         rng = random.Random(f"pauses/{self._segment.seed}")
@@ -199,29 +190,17 @@ class Run:
             part.start()
         return moment
 
-    def _finish(self, arrivals: threading.Thread, results: Results) -> None:
-        """Wait until the last vehicles have ended."""
-        self._arrive.set()
-        arrivals.join()
-        began = time.monotonic()
-        deadline = began + _LAST_VEHICLES_S
-        for driver in self._drivers:
-            driver.join(max(0.0, deadline - time.monotonic()))
-        results.settle_s = time.monotonic() - began
-        time.sleep(_SETTLE_S)  # so that broken sessions settle with the balancer
-
     def _reckon(self, testbed: GridUnderTest) -> Reckoning:
-        ledger, registers = testbed.ledger(), testbed.registers()
+        ledger = list(testbed.grid.sessions(testbed.grid.gateway))
+        metered = registers(testbed.grid)
         for name, read in (
             ("vehicles", [asdict(one) for one in self._vehicles]),
             ("ledger", ledger),
-            ("registers", registers),
+            ("registers", metered),
         ):
             text = json.dumps(read, indent=1, default=sorted)
             (self._folder / f"{name}.json").write_text(text, encoding="utf-8")
-        return reckon(
-            self._vehicles, ledger, registers, silences=self._failures, lease_kwh=LEASE_KWH
-        )
+        return reckon(self._vehicles, ledger, metered, silences=self._failures, lease_kwh=LEASE_KWH)
 
     def _print_progress(self, results: Results) -> None:
         ended = sum(vehicle.state is not None for vehicle in self._vehicles)

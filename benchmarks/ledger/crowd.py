@@ -7,20 +7,20 @@ import selectors
 import socket
 import time
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from benchmarks.harness import meter
+from benchmarks.harness.grid import free_grid
 from benchmarks.ledger import databases
-from local_stack.grid import Grid, Ports
+from local_stack.grid import Grid
 from local_stack.process import Process
 
 PLAIN, KEYED, ASYNC = "plain", "keyed", "async"
 MANNERS = (PLAIN, KEYED, ASYNC)
 _SUBSTATIONS = 3
-_POINT_KW, _KWH = 50.0, 10.0
+_KWH = 10.0
 _ARRIVALS_PER_S = 300.0
 _WARM_UP = 50
 # How long vehicles charge after the last arrival: time for measurements and two restarts, seconds.
@@ -72,22 +72,14 @@ def hold(manner: str, vehicles: int) -> Crowd:
     """
     share = min(1.0, 0.3 + vehicles / 9_000)
     charging_s = vehicles / _ARRIVALS_PER_S * 1.3 + share * _AFTER_ARRIVALS_S[manner]
-    time_scale = _KWH / _POINT_KW * 3600 / charging_s
+    kwh_per_s = _KWH / charging_s
     points = [vehicles // _SUBSTATIONS + _WARM_UP] * _SUBSTATIONS
-    with databases.folder_of("crowd") as folder, ExitStack() as opened:
-        grid = opened.enter_context(
-            Grid(
-                folder / "grid",
-                points=points,
-                ports=Ports.free(_SUBSTATIONS),
-                substation_env={
-                    "TIME_SCALE": f"{time_scale:.3f}",
-                    "POINT_POWER_KW": f"{_POINT_KW:g}",
-                },
-                balancer_env={"DRAIN_TIMEOUT": f"{_DRAIN_S:g}"},
-            )
-        )
-        return _Scene(grid, Crowd(manner, vehicles), _POINT_KW * time_scale / 3600).play()
+    drain = {"DRAIN_TIMEOUT": f"{_DRAIN_S:g}"}
+    with (
+        databases.folder_of("crowd") as folder,
+        free_grid(folder, points, kwh_per_s, balancer_env=drain) as grid,
+    ):
+        return _Scene(grid, Crowd(manner, vehicles), kwh_per_s).play()
 
 
 class _Scene:

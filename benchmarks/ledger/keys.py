@@ -8,17 +8,17 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from pathlib import Path
 from typing import NamedTuple
 
+from benchmarks.harness.grid import free_grid
 from benchmarks.ledger import databases
-from local_stack.grid import Grid, Ports
+from local_stack.grid import Grid
 from local_stack.process import Process
 
 AT_ONCE = 5
 _CALLERS = 24
 _POINTS = (60, 60, 60)
-# A point of 50 kW delivers this many kWh in a second: a charge takes a tenth of one.
+# A point delivers this many kWh in a second: a charge takes a tenth of one.
 _KWH_PER_S, _KWH = 1.0, 0.1
 # For one in this many keys, all callers disconnect while it is charging.
 _HANGS_UP, _DISCONNECT_AFTER_S = 10, 0.03
@@ -76,18 +76,8 @@ def send(kind: str, keys: int) -> Keys:
         RuntimeError: PostgreSQL is not installed.
     """
     with databases.folder_of("keys") as folder, databases.empty(kind, folder) as url:
-        grid = Grid(
-            Path(folder) / "grid",
-            points=_POINTS,
-            ports=Ports.free(len(_POINTS)),
-            env={"MAX_WAIT": "600"},
-            substation_env={
-                "TIME_SCALE": f"{_KWH_PER_S * 3600 / 50:g}",
-                "POINT_POWER_KW": "50",
-            },
-            gateway_env={"LEDGER_URL": url, "RATE_LIMIT": ""},
-        )
-        with grid:
+        env, gateway_env = {"MAX_WAIT": "600"}, {"LEDGER_URL": url, "RATE_LIMIT": ""}
+        with free_grid(folder, _POINTS, _KWH_PER_S, env=env, gateway_env=gateway_env) as grid:
             return _Scene(grid, keys).play()
 
 

@@ -15,10 +15,11 @@ from typing import Any
 
 import requests
 
-from benchmarks.harness.reckoning import Attempt, Reckoning, reckon
-from benchmarks.harness.vehicles import Driver, Manner, Vehicle
+from benchmarks.harness.grid import free_grid, registers
+from benchmarks.harness.reckoning import reckon
+from benchmarks.harness.vehicles import Arrivals, Manner, Vehicle
 from benchmarks.ledger import databases
-from local_stack.grid import Grid, Ports
+from local_stack.grid import Grid
 from local_stack.postgresql import PostgreSQL
 from local_stack.scrape import scrape
 
@@ -27,7 +28,6 @@ POINTS = (60, 60, 60)
 # A point of 50 kW delivers this many kWh in a second: sessions take from 1 to 40 s, so that many
 # charge through the outage, end in it, or begin right before it.
 _KWH_PER_S = 1.0
-_TIME_SCALE = _KWH_PER_S * 3600 / 50
 _KWH = (1.0, 40.0)
 _RATE_PER_S = 4.0
 _BEFORE_S, _AFTER_S = 10.0, 8.0
@@ -91,12 +91,12 @@ class Outage:
     ended: int
     waiting: int
     refused: dict[str, int]
-    vehicles: int
-    charged: int
-    stopped: int
-    kwh_metered: float
-    kwh_written: float
-    troubles: list[str]
+    vehicles: int = 0
+    charged: int = 0
+    stopped: int = 0
+    kwh_metered: float = 0.0
+    kwh_written: float = 0.0
+    troubles: list[str] = field(default_factory=list)
 
 
 def play(kind: str, *, seconds: float) -> Outage:
@@ -112,79 +112,64 @@ def play(kind: str, *, seconds: float) -> Outage:
         RuntimeError: nothing was refused.
     """
     with databases.folder_of("outage") as folder, _faulty(kind, folder) as (url, inject):
-        grid = Grid(
-            folder / "grid",
-            points=POINTS,
-            ports=Ports.free(len(POINTS)),
-            env={"MAX_WAIT": "600"},
-            substation_env={"TIME_SCALE": f"{_TIME_SCALE:g}", "POINT_POWER_KW": "50"},
-            gateway_env={"LEDGER_URL": url},
-        )
-        with grid:
+        env, gateway_env = {"MAX_WAIT": "600"}, {"LEDGER_URL": url}
+        with free_grid(folder, POINTS, _KWH_PER_S, env=env, gateway_env=gateway_env) as grid:
             return _Scene(kind, grid, seconds).play(inject)
 
 
 class _Scene:
     def __init__(self, kind: str, grid: Grid, seconds: float) -> None:
         self._kind, self._grid, self._seconds = kind, grid, seconds
-        self._over, self._give_up = threading.Event(), threading.Event()
-        self._vehicles: list[Vehicle] = []
-        self._drivers: list[threading.Thread] = []
+        self._over = threading.Event()
+        self._arrivals = Arrivals(grid.url, random.Random("outage"), _RATE_PER_S, _draw)
         self._probes = Probes()
 
     def play(self, inject: _Strike) -> Outage:
         callers = [
-            threading.Thread(target=work, daemon=True)
-            for work in (self._arrivals, self._probe_keyed, self._probe_plain)
+            threading.Thread(target=self._probe, args=(key,), daemon=True)
+            for key in ("probe-", None)
         ]
         for one in callers:
             one.start()
-        try:
-            time.sleep(_BEFORE_S)
-            running, ended_before = self._load(), self._ended()
-            injected = time.monotonic()
-            waiting = 0
-            with inject():
-                first = self._first_refusal(injected)
-                while (left_s := first + self._seconds - time.monotonic()) > 0:
-                    waiting = max(waiting, self._waiting())
-                    time.sleep(min(0.5, left_s))
-                ended = self._ended() - ended_before
-            mended = time.monotonic()
-            written_after_s = self._written(mended)
-            time.sleep(max(0.0, mended + _AFTER_S - time.monotonic()))
-        finally:
-            self._over.set()
-        for one in callers:
-            one.join(_LAST_VEHICLES_S)
-        deadline = time.monotonic() + _LAST_VEHICLES_S
-        for driver in self._drivers:
-            driver.join(max(0.0, deadline - time.monotonic()))
-        self._give_up.set()
+        with self._arrivals:
+            try:
+                found, outage = self._fail(inject)
+            finally:
+                self._over.set()
+            for one in callers:
+                one.join(_LAST_VEHICLES_S)
+            self._arrivals.finish(_LAST_VEHICLES_S)
         self._written(time.monotonic())
-        return self._compare(
-            Outage(
-                kind=self._kind,
-                away_s=round(mended - first, 1),
-                refused_after_s=round(first - injected, 2),
-                taken_after_s=round(min(self._after(mended), default=0.0), 2),
-                written_after_s=round(written_after_s, 2),
-                running=running,
-                ended=ended,
-                waiting=waiting,
-                refused=dict(self._probes.refused),
-                vehicles=0,
-                charged=0,
-                stopped=0,
-                kwh_metered=0.0,
-                kwh_written=0.0,
-                troubles=[],
-            ),
-            outage=(first, mended),
-        )
+        return self._compare(found, outage=outage)
 
-    def _after(self, mended: float) -> list[float]:
-        return [at - mended for at in self._probes.taken_at if at > mended]
+    def _fail(self, inject: _Strike) -> tuple[Outage, tuple[float, float]]:
+        """Make the ledger fail; return what was seen, and from when to when it failed."""
+        time.sleep(_BEFORE_S)
+        running, ended_before = self._load(), self._ended()
+        injected = time.monotonic()
+        waiting = 0
+        with inject():
+            first = self._first_refusal(injected)
+            while (left_s := first + self._seconds - time.monotonic()) > 0:
+                waiting = max(waiting, self._waiting())
+                time.sleep(min(0.5, left_s))
+            ended = self._ended() - ended_before
+        mended = time.monotonic()
+        written_after_s = self._written(mended)
+        time.sleep(max(0.0, mended + _AFTER_S - time.monotonic()))
+        taken_after_s = [at - mended for at in self._probes.taken_at if at > mended]
+        found = Outage(
+            kind=self._kind,
+            away_s=round(mended - first, 1),
+            refused_after_s=round(first - injected, 2),
+            taken_after_s=round(min(taken_after_s, default=0.0), 2),
+            written_after_s=round(written_after_s, 2),
+            running=running,
+            ended=ended,
+            waiting=waiting,
+            refused=dict(self._probes.refused),
+        )
+        return found, (first, mended)
 
     def _first_refusal(self, injected: float) -> float:
         while not self._probes.refusals_at:
@@ -195,27 +180,21 @@ class _Scene:
 
     def _compare(self, found: Outage, *, outage: tuple[float, float]) -> Outage:
         rows = list(self._grid.sessions(self._grid.gateway))
-        registers = {
-            one.name: {
-                row["session_id"]: Attempt(row["energy_kwh"], row["began_at"], row["ended_at"])
-                for row in self._grid.sessions(one)
-            }
-            for one in self._grid.substations
-        }
+        metered = registers(self._grid)
         probed = set(self._probes.taken)
         own = {
             substation: {name: attempt for name, attempt in one.items() if name not in probed}
-            for substation, one in registers.items()
+            for substation, one in metered.items()
         }
-        reckoning = reckon(self._vehicles, rows, own, silences=(), lease_kwh=0.0)
+        reckoning = reckon(self._arrivals.vehicles, rows, own, silences=(), lease_kwh=0.0)
         found.vehicles, found.charged = reckoning.vehicles, reckoning.charged
         found.stopped = reckoning.stopped
         found.kwh_metered = round(
-            sum(attempt.kwh for one in registers.values() for attempt in one.values()), 3
+            sum(attempt.kwh for one in metered.values() for attempt in one.values()), 3
         )
         found.kwh_written = round(sum(row["energy_kwh"] or 0.0 for row in rows), 3)
         found.troubles = [
-            *_reported(reckoning),
+            *(f"{what}: {text}" for what, some in reckoning.troubles.items() for text in some),
             *(f"a new charge was answered {text}" for text in self._probes.wrong),
             *self._unwritten(rows),
         ]
@@ -235,29 +214,6 @@ class _Scene:
                 yield f"session {session_id} was charged; ledger: {states.get(session_id)}"
 
     # Callers.
-
-    def _arrivals(self) -> None:
-        rng = random.Random("outage")
-        while not self._over.wait(rng.expovariate(_RATE_PER_S)):
-            vehicle = Vehicle(
-                len(self._vehicles) + 1,
-                rng.choices(list(Manner), [0.5, 0.35, 0.15])[0],
-                round(rng.uniform(*_KWH), 3),
-                stop_after_s=rng.uniform(0.0, 20.0),
-                doubled=rng.random() < 0.1,
-            )
-            driver = threading.Thread(
-                target=Driver(self._grid.url, vehicle, self._give_up).drive, daemon=True
-            )
-            self._vehicles.append(vehicle)
-            self._drivers.append(driver)
-            driver.start()
-
-    def _probe_keyed(self) -> None:
-        self._probe("probe-")
-
-    def _probe_plain(self) -> None:
-        self._probe(None)
 
     def _probe(self, key: str | None) -> None:
         number = 0
@@ -314,6 +270,16 @@ class _Scene:
         return time.monotonic() - since
 
 
+def _draw(number: int, rng: random.Random) -> Vehicle:
+    return Vehicle(
+        number,
+        rng.choices(list(Manner), [0.5, 0.35, 0.15])[0],
+        round(rng.uniform(*_KWH), 3),
+        stop_after_s=rng.uniform(0.0, 20.0),
+        doubled=rng.random() < 0.1,
+    )
+
+
 @contextmanager
 def _faulty(kind: str, folder: Path) -> Iterator[tuple[str, _Strike]]:
     """Create a ledger; yield its URL, and a context manager during which it fails."""
@@ -360,8 +326,3 @@ def _stopped(server: PostgreSQL) -> Iterator[None]:
         yield
     finally:
         server.start()
-
-
-def _reported(found: Reckoning) -> Iterator[str]:
-    for kind in ("lost", "twice", "unequal", "strange"):
-        yield from (f"{kind}: {text}" for text in getattr(found, kind))

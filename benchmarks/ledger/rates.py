@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.harness import throughput
+from benchmarks.harness.grid import free_grid
 from benchmarks.harness.throughput import Hops, Rush, median_round
 from benchmarks.ledger import databases
-from local_stack.grid import Grid, Ports
 
 MEMORY = "memory"
 PLAIN, KEYED = "plain", "keyed"
@@ -84,13 +84,8 @@ def _grid(kind: str, folder: Path, opened: ExitStack) -> Hops:
         url = "sqlite://"
     else:
         url = opened.enter_context(databases.empty(kind, own))
-    grid = Grid(
-        own / "grid",
-        points=throughput.POINTS,
-        ports=Ports.free(len(throughput.POINTS)),
-        substation_env={"TIME_SCALE": f"{throughput.TIME_SCALE:g}"},
-        gateway_env={"LEDGER_URL": url, "RATE_LIMIT": ""},
-    )
+    gateway_env = {"LEDGER_URL": url, "RATE_LIMIT": ""}
+    grid = free_grid(own, throughput.POINTS, throughput.KWH_PER_S, gateway_env=gateway_env)
     opened.enter_context(grid)
     return Hops(grid.gateway, grid.balancer, grid.substations, server)
 

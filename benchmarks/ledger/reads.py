@@ -2,8 +2,6 @@
 
 import http.client
 import random
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -12,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import urlencode
 
+from benchmarks.harness.grid import free_grid, load_tester
 from benchmarks.ledger import databases
 from charge_request_service.auth.keys import make_key
 from charge_request_service.sessions.database import Database
@@ -21,8 +20,6 @@ from charge_request_service.sessions.preparation import prepare
 from charge_request_service.sessions.record import Begin, End, Kind, Record, State, new_session_id
 from charge_request_service.sessions.store import Store
 from load_tester.latency import percentile
-from local_stack.grid import Grid, Ports
-from local_stack.process import ROOT
 
 # Limits of the 99th percentile, ms.
 LIMIT_ONE_MS, LIMIT_LIST_MS = 10.0, 25.0
@@ -36,6 +33,7 @@ _AT_ONCE = 10_000
 _READINGS = 300
 _PAUSE_S = 0.003
 _WRITES_PER_S = 150
+_KWH_PER_S = 14_000.0  # a charge ends as soon as it begins
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,14 +76,8 @@ def read(kind: str, rows: int) -> Reads:
         ring.write_text("".join(f"{line}\n" for _, line in keys.values()), encoding="utf-8")
         others = folder / "key"
         others.write_text(keys[_OTHERS][0], encoding="utf-8")
-        grid = Grid(
-            folder / "grid",
-            points=(64,),
-            ports=Ports.free(1),
-            substation_env={"TIME_SCALE": "1000000"},
-            gateway_env={"LEDGER_URL": url, "CHARGE_API_KEYS_FILE": str(ring)},
-        )
-        with grid:
+        gateway_env = {"LEDGER_URL": url, "CHARGE_API_KEYS_FILE": str(ring)}
+        with free_grid(folder, (64,), _KWH_PER_S, gateway_env=gateway_env) as grid:
             callers = {name: _Caller(grid.gateway.port, key) for name, (key, _) in keys.items()}
             alone = dict(_measured(callers, ids))
             with _writing(grid.url, others, folder):
@@ -216,23 +208,15 @@ class _Caller:
 @contextmanager
 def _writing(url: str, key_file: Path, folder: Path) -> Iterator[None]:
     """Send charges while the block runs."""
-    log = folder / "load_tester.log"
-    with log.open("w") as out:
-        tester = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "load_tester", "--url", url, "--no-decisions"),
-                *("--api-key-file", str(key_file), "--vehicles", "1000000"),
-                *("--rate", str(_WRITES_PER_S), "--kwh", "0.001"),
-            ],
-            cwd=ROOT,
-            stdout=out,
-            stderr=subprocess.STDOUT,
-        )
+    tester = load_tester(
+        *(url, folder / "load_tester.log", "--no-decisions", "--api-key-file", str(key_file)),
+        *("--vehicles", "1000000", "--rate", str(_WRITES_PER_S), "--kwh", "0.001"),
+    )
     try:
+        tester.start()
         time.sleep(2)
         yield
-        if tester.poll() is not None:
-            raise RuntimeError(f"nothing was written meanwhile:\n{log.read_text()[-2000:]}")
+        if not tester.running:
+            raise RuntimeError(f"nothing was written meanwhile:\n{tester.log_tail()}")
     finally:
         tester.kill()
-        tester.wait()

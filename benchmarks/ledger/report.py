@@ -1,10 +1,11 @@
 """The report, as tables. Pure."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from benchmarks.harness import machine
-from benchmarks.harness.tables import table
+from benchmarks.harness.tables import Figure, by_column, by_row, table
 
 _INTRODUCTION = """\
 # The ledger
@@ -34,28 +35,26 @@ def _keys(found: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
         "again, and once with another body. A charge takes 0.1 s.\n"
     )
     answers = sorted({name for one in found.values() for name in one["answers"]})
-    rows = [("keys", "keys"), ("sessions in the ledger", "sessions")]
-    yield from table(
-        ("", *found),
-        [
-            *((text, *(f"{one[name]:,}" for one in found.values())) for text, name in rows),
-            *(
-                (_ANSWERS[name], *(f"{one['answers'].get(name, 0):,}" for one in found.values()))
-                for name in answers
-            ),
-            *(
-                (text, *(f"{one[name]:,}" for one in found.values()))
-                for text, name in (
-                    ("keys that were taken over after all had disconnected", "taken_over"),
-                    ("parts killed", "kills"),
-                    ("kWh asked for", "kwh_asked"),
-                    ("kWh on the meters", "kwh_metered"),
-                    ("seconds", "seconds"),
-                )
-            ),
-            ("**wrong**", *(f"**{len(one['troubles'])}**" for one in found.values())),
-        ],
-    )
+    figures: list[Figure[Mapping[str, Any]]] = [
+        ("keys", "{keys:,}".format_map),
+        ("sessions in the ledger", "{sessions:,}".format_map),
+        *((_ANSWERS[name], partial(_answers, name)) for name in answers),
+        ("keys that were taken over after all had disconnected", "{taken_over:,}".format_map),
+        ("parts killed", "{kills:,}".format_map),
+        ("kWh asked for", "{kwh_asked:,}".format_map),
+        ("kWh on the meters", "{kwh_metered:,}".format_map),
+        ("seconds", "{seconds:,}".format_map),
+        ("**wrong**", _troubles),
+    ]
+    yield from by_column("", figures, found)
+
+
+def _answers(name: str, one: Mapping[str, Any]) -> str:
+    return f"{one['answers'].get(name, 0):,}"
+
+
+def _troubles(one: Mapping[str, Any]) -> str:
+    return f"**{len(one['troubles'])}**"
 
 
 # Descriptions of the kinds of responses to keys.
@@ -82,18 +81,17 @@ def _loop(found: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> Iterator[str]
         for kind, reported in found.items()
         for name, words in (("ledger", "with the ledger"), ("none", "without"))
     ]
-    yield from table(
-        ("late by, ms", "p50", "p99", "p99.9", "longest", "over 5 ms", "looks"),
-        [
-            (
-                name,
-                *(f"{one[key]:.2f}" for key in ("p50_ms", "p99_ms", "p999_ms", "longest_ms")),
-                f"{one['over_5_ms']}",
-                f"{one['looks']:,}",
-            )
-            for name, one in rows
-        ],
-    )
+    yield from by_row("late by, ms", _DELAYS, rows)
+
+
+_DELAYS: Sequence[Figure[Mapping[str, Any]]] = (
+    ("p50", "{p50_ms:.2f}".format_map),
+    ("p99", "{p99_ms:.2f}".format_map),
+    ("p99.9", "{p999_ms:.2f}".format_map),
+    ("longest", "{longest_ms:.2f}".format_map),
+    ("over 5 ms", "{over_5_ms}".format_map),
+    ("looks", "{looks:,}".format_map),
+)
 
 
 def _rates(found: Sequence[Mapping[str, Any]]) -> Iterator[str]:
@@ -103,23 +101,20 @@ def _rates(found: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         "time. The kinds of ledger take turns; the median round. CPU time of each part for one "
         "charge, in µs.\n"
     )
-    yield from table(
-        ("", "charges/s", "of memory's", "p50 ms", "p99 ms", *_PARTS_OF_A_CHARGE),
-        [
-            (
-                f"{one['manner']}, {one['ledger']}",
-                f"{one['per_s']:,.0f}",
-                f"{one['share']:.0%}",
-                f"{one['p50_ms']:.1f}",
-                f"{one['p99_ms']:.1f}",
-                *(f"{one['cpu_us'].get(part, 0):.0f}" for part in _PARTS_OF_A_CHARGE),
-            )
-            for one in found
-        ],
-    )
+    yield from by_row("", _RATES, [(f"{one['manner']}, {one['ledger']}", one) for one in found])
 
 
-_PARTS_OF_A_CHARGE = ("gateway", "balancer", "substation", "database")
+def _cpu(part: str, one: Mapping[str, Any]) -> str:
+    return f"{one['cpu_us'].get(part, 0):.0f}"
+
+
+_RATES: Sequence[Figure[Mapping[str, Any]]] = (
+    ("charges/s", "{per_s:,.0f}".format_map),
+    ("of memory's", "{share:.0%}".format_map),
+    ("p50 ms", "{p50_ms:.1f}".format_map),
+    ("p99 ms", "{p99_ms:.1f}".format_map),
+    *((part, partial(_cpu, part)) for part in ("gateway", "balancer", "substation", "database")),
+)
 
 
 def _reads(found: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
@@ -153,37 +148,32 @@ def _crowd(found: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         "again. Memory is the processes' own for each vehicle. A pause is the time in which a "
         "vehicle is at its point and gets nothing.\n"
     )
-    yield from table(
-        ("", *(one["manner"] for one in found)),
-        [
-            ("vehicles", *(f"{one['vehicles']:,}" for one in found)),
-            ("charged", *(f"{one['charged']:,}" for one in found)),
-            ("stopped by a caller", *("1" if one["restarts"] else "0" for one in found)),
-            *(
-                (f"{hop}, KB each", *(f"{one['memory_kb'][hop]:.1f}" for one in found))
-                for hop in ("gateway", "balancer", "substation")
-            ),
-            *(
-                (
-                    f"all led again after {how}, s",
-                    *(f"{one['restarts'][how]:.1f}" if one["restarts"] else "" for one in found),
-                )
-                for how in ("SIGKILL", "SIGTERM")
-            ),
-            ("longest pause of a charge, s", *(f"{one['longest_pause_s']:.2f}" for one in found)),
-            ("latest from end to ledger, s", *(f"{one['latest_s']:.2f}" for one in found)),
-            ("slowest page of open ones, ms", *(f"{one['list_ms']:.0f}" for one in found)),
-            (
-                "a stop, ms",
-                *(f"{one['stop_ms']:.0f}" if one["restarts"] else "" for one in found),
-            ),
-            ("**lost, or not as metered**", *(f"**{len(one['troubles'])}**" for one in found)),
-        ],
-    )
+    yield from by_column("", _CROWD, {one["manner"]: one for one in found})
     yield (
         "A plain vehicle held before there were ledger and journals took 28.0 KB at the gateway, "
         "30.1 at the balancer and 20.5 at its substation, on the same machine.\n"
     )
+
+
+def _if_restarted(form: str, one: Mapping[str, Any]) -> str:
+    return form.format_map(one) if one["restarts"] else ""
+
+
+_CROWD: Sequence[Figure[Mapping[str, Any]]] = (
+    ("vehicles", "{vehicles:,}".format_map),
+    ("charged", "{charged:,}".format_map),
+    ("stopped by a caller", lambda one: "1" if one["restarts"] else "0"),
+    ("gateway, KB each", "{memory_kb[gateway]:.1f}".format_map),
+    ("balancer, KB each", "{memory_kb[balancer]:.1f}".format_map),
+    ("substation, KB each", "{memory_kb[substation]:.1f}".format_map),
+    ("all led again after SIGKILL, s", partial(_if_restarted, "{restarts[SIGKILL]:.1f}")),
+    ("all led again after SIGTERM, s", partial(_if_restarted, "{restarts[SIGTERM]:.1f}")),
+    ("longest pause of a charge, s", "{longest_pause_s:.2f}".format_map),
+    ("latest from end to ledger, s", "{latest_s:.2f}".format_map),
+    ("slowest page of open ones, ms", "{list_ms:.0f}".format_map),
+    ("a stop, ms", partial(_if_restarted, "{stop_ms:.0f}")),
+    ("**lost, or not as metered**", _troubles),
+)
 
 
 def _outages(found: Sequence[Mapping[str, Any]]) -> Iterator[str]:
@@ -194,28 +184,7 @@ def _outages(found: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         "without. Each of those that came in the outage was answered 503 with why and "
         "`Retry-After`. In the end answers, ledger and meters are compared, to the Wh.\n"
     )
-    yield from table(
-        ("", *(one["kind"] for one in found)),
-        [
-            (text, *(_shown(one, name) for one in found))
-            for text, name in (
-                ("away from the first refusal on, s", "away_s"),
-                ("first refusal after, s", "refused_after_s"),
-                ("charging when it began", "running"),
-                ("sessions that ended in it", "ended"),
-                ("new charges refused", "refused"),
-                ("most rows that waited", "waiting"),
-                ("a new charge is taken again after, s", "taken_after_s"),
-                ("all is written after, s", "written_after_s"),
-                ("vehicles with keys", "vehicles"),
-                ("charged", "charged"),
-                ("stopped by their callers", "stopped"),
-                ("kWh on the meters", "kwh_metered"),
-                ("kWh in the ledger", "kwh_written"),
-                ("**lost, twice, or not as told**", "troubles"),
-            )
-        ],
-    )
+    yield from by_column("", _OUTAGES, {one["kind"]: one for one in found})
     yield "What new ones were told:\n"
     for one in found:
         for text in sorted(one["refused"]):
@@ -223,13 +192,22 @@ def _outages(found: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     yield ""
 
 
-def _shown(one: Mapping[str, Any], name: str) -> str:
-    value = one[name]
-    if name == "troubles":
-        return f"**{len(value)}**"
-    if name == "refused":
-        return f"{sum(value.values()):,}"
-    return f"{value:,}"
+_OUTAGES: Sequence[Figure[Mapping[str, Any]]] = (
+    ("away from the first refusal on, s", "{away_s:,}".format_map),
+    ("first refusal after, s", "{refused_after_s:,}".format_map),
+    ("charging when it began", "{running:,}".format_map),
+    ("sessions that ended in it", "{ended:,}".format_map),
+    ("new charges refused", lambda one: f"{sum(one['refused'].values()):,}"),
+    ("most rows that waited", "{waiting:,}".format_map),
+    ("a new charge is taken again after, s", "{taken_after_s:,}".format_map),
+    ("all is written after, s", "{written_after_s:,}".format_map),
+    ("vehicles with keys", "{vehicles:,}".format_map),
+    ("charged", "{charged:,}".format_map),
+    ("stopped by their callers", "{stopped:,}".format_map),
+    ("kWh on the meters", "{kwh_metered:,}".format_map),
+    ("kWh in the ledger", "{kwh_written:,}".format_map),
+    ("**lost, twice, or not as told**", _troubles),
+)
 
 
 _PARTS: dict[str, Callable[[Any], Iterator[str]]] = {

@@ -2,17 +2,16 @@
 
 import http.client
 import json
-import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.harness import meter
+from benchmarks.harness.grid import load_tester, wait_for_end
 from benchmarks.harness.throughput import Hops
 from benchmarks.overhead.results import Held, Times
 from load_tester.latency import percentile
-from local_stack.process import ROOT, Process
+from local_stack.process import Process
 from local_stack.scrape import scrape
 
 _SUBSTATIONS = 3
@@ -53,21 +52,16 @@ def hold(hops: Hops, folder: Path, *, vehicles: int, probes: int) -> Held:
     caller = http.client.HTTPConnection(hops.url.removeprefix("http://"), timeout=30)
     alone = _times(caller, probes)
     before = {name: meter.memory_bytes(processes) for name, processes in hops.parts.items()}
-    result, log_file = folder / "result.json", folder / "load_tester.log"
-    with log_file.open("w") as log:
-        tester = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "load_tester", "--url", hops.url),
-                *("--vehicles", str(vehicles), "--rate", str(_ARRIVALS_PER_S)),
-                *("--kwh", str(_KWH), "--no-decisions", "--json", str(result)),
-            ],
-            cwd=ROOT,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-        )
+    result = folder / "result.json"
+    tester = load_tester(
+        *(hops.url, folder / "load_tester.log"),
+        *("--vehicles", str(vehicles), "--rate", str(_ARRIVALS_PER_S)),
+        *("--kwh", str(_KWH), "--no-decisions", "--json", str(result)),
+    )
     try:
+        tester.start()
         arriving: list[float] = []
-        while _load(hops.substations) < vehicles and tester.poll() is None:
+        while _load(hops.substations) < vehicles and tester.running:
             arriving += _times(caller, 20)
         charging = _times(caller, probes)
         held = _load(hops.substations)
@@ -75,12 +69,11 @@ def hold(hops: Hops, folder: Path, *, vehicles: int, probes: int) -> Held:
             name: (meter.memory_bytes(processes) - before[name]) / vehicles
             for name, processes in hops.parts.items()
         }
-        tester.wait(charging_s(vehicles, probes) + 120)
+        wait_for_end(tester, charging_s(vehicles, probes) + 120)
     finally:
         tester.kill()
-        tester.wait()
     if held < vehicles or not result.exists():
-        raise RuntimeError(f"{held} of {vehicles} were held at once:\n{log_file.read_text()}")
+        raise RuntimeError(f"{held} of {vehicles} were held at once:\n{tester.log_tail()}")
     came = json.loads(result.read_text(encoding="utf-8"))["vehicles"]
     return Held(
         vehicles=vehicles,

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks.harness import meter, throughput
+from benchmarks.harness.grid import Running
 from benchmarks.harness.throughput import Hops
 from benchmarks.overhead.many_substations import address
 from benchmarks.overhead.results import Many
@@ -71,17 +72,12 @@ def _running(policy: str, count: int, folder: Path, ports: Ports) -> Iterator[Ho
         port=ports.balancer,
         log=folder / "balancer.log",
     )
-    started: list[Process] = []
-    try:
-        for process in (substations, balancer):
-            process.start()
-            started.append(process)
-        substations.wait_until(lambda: substations.answers("/metrics"), _READY_WITHIN_S)
-        balancer.wait_until(lambda: _missing(balancer, count), _READY_WITHIN_S)
+    with Running() as running:
+        running.start(substations, within_s=_READY_WITHIN_S)
+        running.start(
+            balancer, ready=lambda process: _missing(process, count), within_s=_READY_WITHIN_S
+        )
         yield Hops(None, balancer, [substations])
-    finally:
-        for process in reversed(started):
-            process.kill()
 
 
 def _missing(balancer: Process, substations: int) -> str | None:

@@ -3,16 +3,15 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
-from benchmarks.comparison.contenders import CONTENDERS, OURS, Contender, Place, PlacedSubstation
+from benchmarks.comparison.contenders import CONTENDERS, OURS, Contender, Place
+from benchmarks.comparison.scenes import substations_of
+from benchmarks.harness.grid import Running
 from benchmarks.harness.throughput import Hops
-from benchmarks.simulation.demand import POINT_POWER_KW
 from local_stack.grid import Ports
-from local_stack.process import Process, service
+from local_stack.process import service
 
-_READY_WITHIN_S = 30.0
 _HAPROXY, _SIMPLE = (
     next(contender for contender in CONTENDERS if contender.key == key)
     for key in ("haproxy", "simple")
@@ -61,60 +60,20 @@ def running(
     Raises:
         StartError: a process did not start.
     """
-    folder.mkdir()
-    ports = Ports.free(len(points))
-    substations = [
-        _service(
-            "substation_service",
-            port,
-            folder,
-            {
-                "SUBSTATION_NAME": f"substation{number}",
-                "CHARGING_POINTS": str(count),
-                "TIME_SCALE": str(time_scale),
-            },
-        )
-        for number, (port, count) in enumerate(zip(ports.substations, points, strict=True), 1)
-    ]
-    place = Place(
-        ports.balancer,
-        ports.prometheus,
-        [
-            PlacedSubstation(
-                f"substation{number}", port, count, POINT_POWER_KW, count * POINT_POWER_KW
-            )
-            for number, (port, count) in enumerate(zip(ports.substations, points, strict=True), 1)
-        ],
-        folder,
-        longest_s=600,
-    )
-    balancer = topology.balancer.process(place) if topology.balancer else None
-    gateway = (
-        _service("charge_request_service", ports.gateway, folder, {"BALANCER_URL": balancer.url})
-        if topology.with_gateway and balancer
-        else None
-    )
-    started: list[Process] = []
-    try:
-        for process in substations:
-            process.start()
-            started.append(process)
-        for process in substations:
-            process.wait_until(partial(process.answers, "/readyz"), _READY_WITHIN_S)
-        if topology.balancer and balancer:
-            contender = topology.balancer
-            balancer.start()
-            started.append(balancer)
-            balancer.wait_until(lambda: contender.not_ready(balancer, place), _READY_WITHIN_S)
-        if gateway:
-            gateway.start()
-            started.append(gateway)
-            gateway.wait_until(lambda: gateway.answers("/healthz"), _READY_WITHIN_S)
+    place = Place.free(substations_of(*points), folder, longest_s=600)
+    substations = place.substation_processes(time_scale)
+    balancer = gateway = None
+    with Running() as started:
+        started.start(*substations)
+        if contender := topology.balancer:
+            balancer = contender.process(place)
+            started.start(balancer, ready=lambda process: contender.not_ready(process, place))
+            if topology.with_gateway:
+                gateway = service(
+                    *("charge_request_service", "charge_request_service"),
+                    env={"BALANCER_URL": balancer.url},
+                    port=Ports.free(0).gateway,
+                    log=folder / "charge_request_service.log",
+                )
+                started.start(gateway, ready=lambda process: process.answers("/healthz"))
         yield Hops(gateway, balancer, substations)
-    finally:
-        for process in reversed(started):
-            process.kill()
-
-
-def _service(module: str, port: int, folder: Path, env: dict[str, str]) -> Process:
-    return service(module, module, env=env, port=port, log=folder / f"{module}-{port}.log")

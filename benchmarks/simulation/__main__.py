@@ -1,10 +1,10 @@
 """Writes the report of the simulation, or compares it with the checked-in one."""
 
-import argparse
 import difflib
 import sys
 from pathlib import Path
 
+from benchmarks.harness.options import Command
 from benchmarks.simulation import report
 from benchmarks.simulation.assertions import ASSERTIONS
 
@@ -13,9 +13,9 @@ REPORT = Path(__file__).with_name("report.md")
 
 def main(arguments: list[str] | None = None) -> int:
     """Run all scenes; the exit status is 1 if the report differs or an assertion fails."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.simulation",
-        description=f"Run the routing core through its scenes and write {REPORT.name}.",
+    parser = Command(
+        "simulation",
+        f"Run the routing core through its scenes and write {REPORT.name}.",
     )
     parser.add_argument(
         "--check",

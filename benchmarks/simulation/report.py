@@ -1,9 +1,10 @@
 """The report: one table per scene, one line per contender."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from math import isfinite
 
-from benchmarks.harness.tables import table
+from benchmarks.harness.findings import assertion_table
+from benchmarks.harness.tables import Figure, by_row
 from benchmarks.simulation.assertions import ASSERTIONS, OURS, Results
 from benchmarks.simulation.contenders import ALL_KNOWING, CONTENDERS
 from benchmarks.simulation.figures import Figures
@@ -41,23 +42,26 @@ message delays. They are the optimum, and times are compared with *shortest dela
 # Times are compared if at most this share of the vehicles was charged by only one of the two.
 _COMPARABLE = 0.01
 
-_COLUMNS: Sequence[tuple[str, Callable[[Scene, Figures, Figures], str]]] = (
-    ("lost", lambda _scene, one, _best: str(one.lost)),
-    ("refused", lambda _scene, one, _best: str(one.refused)),
-    ("avoidable", lambda _scene, one, _best: str(one.avoidable)),
-    ("twice", lambda _scene, one, _best: str(one.charged_twice)),
-    ("time mean", lambda _scene, one, _best: _number(one.mean_s, 3)),
-    ("p50", lambda _scene, one, _best: _number(one.p50_s, 3)),
-    ("p99", lambda _scene, one, _best: _number(one.p99_s, 3)),
-    ("x best", lambda _scene, one, best: _ratio(one, best)),
-    ("gap mean", lambda scene, one, _best: _gap(scene, one.mean_gap, 2)),
-    ("worst", lambda scene, one, _best: _gap(scene, one.worst_gap, 0)),
-    ("spread", lambda _scene, one, _best: f"{one.mean_spread:.1%}"),
-    ("idle", lambda _scene, one, _best: _number(one.worst_idle_s, 3)),
-    ("over", lambda _scene, one, _best: str(one.over_capacity)),
-    ("full", lambda _scene, one, _best: str(one.full_answers)),
-    ("moved", lambda _scene, one, _best: str(one.failovers)),
-)
+
+def _columns(scene: Scene, best: Figures) -> Sequence[Figure[Figures]]:
+    """Return what is shown of a contender in a scene, where the optimum is `best`."""
+    return (
+        ("lost", "{0.lost}".format),
+        ("refused", "{0.refused}".format),
+        ("avoidable", "{0.avoidable}".format),
+        ("twice", "{0.charged_twice}".format),
+        ("time mean", lambda one: _number(one.mean_s, 3)),
+        ("p50", lambda one: _number(one.p50_s, 3)),
+        ("p99", lambda one: _number(one.p99_s, 3)),
+        ("x best", lambda one: _ratio(one, best)),
+        ("gap mean", lambda one: _gap(scene, one.mean_gap, 2)),
+        ("worst", lambda one: _gap(scene, one.worst_gap, 0)),
+        ("spread", "{0.mean_spread:.1%}".format),
+        ("idle", lambda one: _number(one.worst_idle_s, 3)),
+        ("over", "{0.over_capacity}".format),
+        ("full", "{0.full_answers}".format),
+        ("moved", "{0.failovers}".format),
+    )
 
 
 def play_all() -> Results:
@@ -71,34 +75,18 @@ def play_all() -> Results:
 def write(results: Results) -> str:
     """Return the report."""
     scenes = (section(scene, results[scene.name]) for scene in SCENES)
-    return "\n".join([_INTRODUCTION, *_assertions(results), *scenes])
-
-
-def _assertions(results: Results) -> Iterator[str]:
-    yield f"## What must hold for {OURS}\n"
-    rows = [
-        (
-            assertion.words,
-            f"{assertion.limit:g}",
-            f"{assertion.figure(results):.3f}",
-            "yes" if assertion.is_kept(results) else "NO",
-        )
-        for assertion in ASSERTIONS
-    ]
-    yield from table(("figure", "at most", "is", "holds"), rows)
+    holds = assertion_table(ASSERTIONS, results)
+    return "\n".join([_INTRODUCTION, f"## What must hold for {OURS}\n", *holds, *scenes])
 
 
 def section(scene: Scene, figures: Mapping[str, Figures]) -> str:
     """Return a scene's part of the report, with the figures of each contender by name."""
     best = figures[ALL_KNOWING.name]
-    rows = [
-        (name, *(show(scene, one, best) for _, show in _COLUMNS)) for name, one in figures.items()
-    ]
     return "\n".join(
         [
             f"## {scene.name}\n",
             f"{scene.story} {best.vehicles} vehicles.\n",
-            *table(("", *(heading for heading, _ in _COLUMNS)), rows),
+            *by_row("", _columns(scene, best), figures.items()),
         ]
     )
 

@@ -2,8 +2,7 @@
 
 from collections.abc import Iterator
 
-from benchmarks.harness.svg import box, svg, text
-from benchmarks.soak.meter import Life
+from benchmarks.harness.svg import box, frame, polyline, svg, text
 from benchmarks.soak.results import Results
 
 _LEFT, _WIDTH, _HEIGHT, _GAP, _TOP = 190, 680, 56, 18, 58
@@ -43,22 +42,14 @@ def _panel(results: Results, part: str, top: float) -> Iterator[str]:
         if one.inject.target == part:
             yield box(_x(results, one.began - results.began), top + _HEIGHT - 5, 2, 5, "lost")
     yield text(8, top + 20, part)
-    yield text(_LEFT - 6, top + 9, f"{high}", "small end")
-    yield text(_LEFT - 6, top + _HEIGHT + 2, f"{low}", "small end")
-    for y in (top, top + _HEIGHT):
-        yield f'<path class="rule" d="M{_LEFT} {y:g}h{_WIDTH}"/>'
+    yield from frame(_LEFT, top, _WIDTH, _HEIGHT, f"{low}", f"{high}")
     for life in results.lives:
         if life.part == part:
-            yield _line(results, life, top, low, high)
-
-
-def _line(results: Results, life: Life, top: float, low: int, high: int) -> str:
-    points = " ".join(
-        f"{_x(results, sample.at_s):.1f},"
-        f"{top + _HEIGHT * (high - sample.memory / _MIB) / (high - low):.1f}"
-        for sample in life.between(0, results.seconds)
-    )
-    return f'<polyline class="line s0" points="{points}"/>'
+            points = (
+                (_x(results, at_s), top + _HEIGHT * (high - memory / _MIB) / (high - low))
+                for at_s, memory, *_ in life.between(0, results.seconds)
+            )
+            yield polyline(points, "line s0")
 
 
 def _x(results: Results, at_s: float) -> float:

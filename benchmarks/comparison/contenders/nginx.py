@@ -1,58 +1,34 @@
 """nginx, the open-source edition, with least_conn."""
 
-import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from benchmarks.comparison.contenders.contender import (
-    Contender,
-    Place,
-    answer_limit_s,
-    fill_in,
-    find,
-    first_line,
-)
-from local_stack.process import Process
-
-_TEMPLATE = Path(__file__).with_name("nginx.conf")
+from benchmarks.comparison.contenders.contender import Place, Program
 
 
-class Nginx(Contender):
+class Nginx(Program):
     """`least_conn`, with a limit for each substation's points.
 
     Only the commercial edition has a queue.
     """
 
-    key = "nginx"
+    key = program = title = "nginx"
     name = "nginx least_conn"
+    template = "nginx.conf"
 
-    def missing(self) -> str | None:
-        """Look for the program."""
-        return None if find("nginx") else "nginx is not installed (apt-get install nginx)"
+    def values(self, place: Place) -> Mapping[str, object]:
+        """Return what to fill into the template."""
+        return {
+            "port": place.port,
+            "folder": place.folder,
+            "answer_ms": round(place.answer_limit_s * 1000),
+            "servers": "\n".join(
+                f"        server {substation.address} max_conns={substation.capacity} "
+                f"weight={substation.capacity} max_fails=0;"
+                for substation in place.substations
+            ),
+        }
 
-    def version(self) -> str:
-        """Ask the program."""
-        return first_line([find("nginx") or "nginx", "-v"]).rpartition(" ")[2].replace("/", " ")
-
-    def process(self, place: Place) -> Process:
-        """Write its configuration and create its process."""
-        file = fill_in(
-            _TEMPLATE,
-            place.folder / "nginx.conf",
-            {
-                "port": place.port,
-                "folder": place.folder,
-                "answer_ms": round(answer_limit_s(place) * 1000),
-                "servers": "\n".join(
-                    f"        server {substation.address} max_conns={substation.capacity} "
-                    f"weight={substation.capacity} max_fails=0;"
-                    for substation in place.substations
-                ),
-            },
-        )
-        return Process(
-            self.key,
-            [find("nginx") or "nginx", "-e", "stderr", "-p", str(place.folder), "-c", str(file)],
-            env=os.environ,
-            port=place.port,
-            log=place.folder / "nginx.log",
-        )
+    def options(self, file: Path) -> Sequence[str]:
+        """Return the command's options."""
+        return ("-e", "stderr", "-p", str(file.parent), "-c", str(file))

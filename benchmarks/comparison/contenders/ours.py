@@ -15,10 +15,6 @@ class Ours(Contender):
         self.name = name
         self._policy = {"ROUTING_POLICY": policy} if policy else {}
 
-    def missing(self) -> str | None:
-        """Return None: it is part of the repository."""
-        return None
-
     def version(self) -> str:
         """Return the versions of its main dependencies."""
         return f"this repository, gevent {version('gevent')}, gunicorn {version('gunicorn')}"
@@ -38,16 +34,16 @@ class Ours(Contender):
 
     def not_ready(self, process: Process, place: Place) -> str | None:
         """Wait until it sees every substation, not just one."""
-        return process.answers("/readyz") or _substations_missing(process, len(place.substations))
-
-
-def _substations_missing(process: Process, count: int) -> str | None:
-    try:
-        substations = json.loads(fetch(process.port, "/substations"))["substations"]
-    except OSError as error:
-        return str(error)
-    up = sum(substation["health"] == "up" for substation in substations)
-    return None if up == count else f"it sees {up} of {count} substations"
+        if unready := process.answers("/readyz"):
+            return unready
+        try:
+            substations = json.loads(fetch(process.port, "/substations"))["substations"]
+        except OSError as error:
+            return str(error)
+        up = sum(substation["health"] == "up" for substation in substations)
+        if up < len(place.substations):
+            return f"it sees {up} of {len(place.substations)} substations"
+        return None
 
 
 OURS = Ours("ours", "this balancer")

@@ -17,10 +17,6 @@ class SimpleWay(Contender):
     key = "simple"
     name = "the simple way"
 
-    def missing(self) -> str | None:
-        """Return None: it is part of the repository."""
-        return None
-
     def version(self) -> str:
         """Return the versions of its main dependencies."""
         return f"Flask {version('flask')}, requests {version('requests')}, gunicorn with threads"

@@ -1,10 +1,10 @@
 """Runs the power scenes and writes their report, or compares them with the checked-in results."""
 
-import argparse
 import sys
 import time
 from pathlib import Path
 
+from benchmarks.harness.options import Command
 from benchmarks.simulation.power import report
 from benchmarks.simulation.power.bars import BARS
 from benchmarks.simulation.power.runs import Results, play_all
@@ -16,9 +16,9 @@ RUNS = FOLDER / "power.json"
 
 def main(arguments: list[str] | None = None) -> int:
     """Run all; the exit status is 1 if a bar is missed or, with --check, a run differs."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.simulation.power",
-        description=f"Run the routing core through the power scenes; write {RUNS.name} and "
+    parser = Command(
+        "simulation.power",
+        f"Run the routing core through the power scenes; write {RUNS.name} and "
         f"{REPORT.name}. Takes some 25 minutes on two CPUs.",
     )
     parser.add_argument("--jobs", type=int, default=2, help="processes (default: 2)")

@@ -1,10 +1,11 @@
 """The report of the power scenes: the bars, then a table per scene, a line per contender."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from math import sqrt
 from statistics import fmean, stdev
 
-from benchmarks.harness.tables import table
+from benchmarks.harness.findings import assertion_table
+from benchmarks.harness.tables import Figure, table
 from benchmarks.simulation.power.bars import BARS, an_hour, bound_min, mean_min
 from benchmarks.simulation.power.contenders import LEAST_LOADED, OURS
 from benchmarks.simulation.power.figures import PowerFigures
@@ -45,26 +46,19 @@ limit or its number of points.
 
 def write(results: Results) -> str:
     """Return the report."""
-    return "\n".join([_INTRODUCTION, *_bars(results), *_scenes(results), *_carried(results)])
-
-
-def _bars(results: Results) -> Iterator[str]:
-    yield f"## What must hold for {OURS}\n"
-    yield from table(
-        ("figure", "limit", "is", "holds"),
+    holds = assertion_table(BARS, results)
+    return "\n".join(
         [
-            (
-                bar.words,
-                f"{'at least' if bar.at_least else 'at most'} {bar.limit:g}",
-                f"{bar.figure(results):.3f}",
-                "yes" if bar.is_kept(results) else "NO",
-            )
-            for bar in BARS
-        ],
+            _INTRODUCTION,
+            f"## What must hold for {OURS}\n",
+            *holds,
+            *_scenes(results),
+            *_carried(results),
+        ]
     )
 
 
-_COLUMNS: Sequence[tuple[str, Callable[[Sequence[PowerFigures]], str]]] = (
+_COLUMNS: Sequence[Figure[Sequence[PowerFigures]]] = (
     ("p95", lambda runs: f"{fmean(one.p95_min for one in runs):.0f}"),
     ("wait", lambda runs: f"{fmean(one.wait_min for one in runs):.1f}"),
     ("longest", lambda runs: f"{max(one.longest_wait_min for one in runs):.0f}"),

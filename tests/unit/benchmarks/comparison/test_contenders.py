@@ -14,6 +14,7 @@ from benchmarks.comparison.contenders.simple_server import create_app
 from benchmarks.comparison.scenes import scenes
 from local_stack.grid import Ports
 
+FIND = "benchmarks.comparison.contenders.contender.find"
 BY_KEY = {contender.key: contender for contender in CONTENDERS}
 
 
@@ -31,10 +32,8 @@ def place(tmp_path: Path) -> Place:
 def test_a_program_that_is_not_installed_is_named(
     key: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    package = f"benchmarks.comparison.contenders.{key}"
-    monkeypatch.setattr(f"{package}.find", lambda _program: None)
-    if key == "envoy":
-        monkeypatch.setattr(f"{package}.find_spec", lambda _package: None)
+    monkeypatch.setattr(FIND, lambda _program: None)
+    monkeypatch.setattr("benchmarks.comparison.contenders.envoy.find_spec", lambda _package: None)
     assert re.fullmatch(rf"{key} is not installed \(.+\)", BY_KEY[key].missing() or "")
 
 
@@ -77,7 +76,7 @@ def _command(contender: Contender, place: Place) -> list[str]:
 def test_each_substation_has_its_own_capacity_in_a_contenders_configuration(
     key: str, file: str, words: str, place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(f"benchmarks.comparison.contenders.{key}.find", lambda program: program)
+    monkeypatch.setattr(FIND, lambda program: program)
     BY_KEY[key].process(place)
     text = (place.folder / file).read_text()
     for substation in place.substations:
@@ -89,7 +88,7 @@ def test_each_substation_has_its_own_capacity_in_a_contenders_configuration(
 def test_haproxy_can_weigh_substations_by_their_power_limits(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("benchmarks.comparison.contenders.haproxy.find", lambda program: program)
+    monkeypatch.setattr(FIND, lambda program: program)
     BY_KEY["haproxy-limits"].process(place)
     text = (place.folder / "haproxy.cfg").read_text()
     assert "maxconn 4 weight 256" in text
