@@ -1,11 +1,11 @@
 """Empty databases for the ledger, and ways to make each fail."""
 
 import shutil
+import sqlite3
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from local_stack.postgresql import PostgreSQL, find_programs
@@ -13,10 +13,6 @@ from local_stack.postgresql import PostgreSQL, find_programs
 SQLITE, POSTGRESQL = "sqlite", "postgresql"
 KINDS = (SQLITE, POSTGRESQL)
 _DISK_MB = 8
-_LOCKER = (
-    "import sqlite3, sys; one = sqlite3.connect(sys.argv[1], isolation_level=None, timeout=10);"
-    "one.execute('BEGIN EXCLUSIVE'); print('locked', flush=True); sys.stdin.read()"
-)
 
 
 @contextmanager
@@ -95,22 +91,7 @@ def fill_up(filler: Path) -> None:
 
 @contextmanager
 def locked(file: Path) -> Iterator[None]:
-    """Let another process hold SQLite's write lock.
-
-    Raises:
-        RuntimeError: it did not get the lock.
-    """
-    with subprocess.Popen(
-        [sys.executable, "-c", _LOCKER, str(file)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as other:
-        try:
-            assert other.stdin is not None  # noqa: S101 - as asked for
-            assert other.stdout is not None  # noqa: S101
-            if other.stdout.readline().strip() != "locked":
-                raise RuntimeError(f"{file} could not be locked")
-            yield
-        finally:
-            other.kill()
+    """Hold SQLite's write lock, in this process; the gateway's waits for it."""
+    with closing(sqlite3.connect(file, isolation_level=None, timeout=10)) as one:
+        one.execute("BEGIN EXCLUSIVE")
+        yield

@@ -20,11 +20,11 @@ import gevent
 from prometheus_client import CollectorRegistry
 from structlog import get_logger
 
+from benchmarks.ledger import records
 from charge_request_service.sessions.ledger import Ledger, now_us
 from charge_request_service.sessions.ledger_url import read_ledger_url
 from charge_request_service.sessions.listing import Query
 from charge_request_service.sessions.preparation import prepare
-from charge_request_service.sessions.record import Begin, End, Kind, State, new_session_id
 from load_tester.latency import percentile
 
 _WRITERS, _READERS = 32, 4
@@ -48,9 +48,10 @@ def main(url: str, seconds: float) -> None:
     )
 
     def write() -> None:
-        begin = _begin(ledger)
+        vehicle_id = f"EV-{next(_numbers) % 5_000}"
+        begin = records.begin(now_us(), vehicle_id, gateway=ledger.gateway)
         ledger.begin(begin)
-        ledger.end(_end(begin))
+        ledger.end(records.end(begin))
 
     def read() -> None:
         page = ledger.page(Query(limit=100))
@@ -102,41 +103,6 @@ def _watch(late: list[float]) -> None:
         due = time.perf_counter() + 0.001
         gevent.sleep(0.001)
         late.append(max(0.0, time.perf_counter() - due))
-
-
-def _begin(ledger: Ledger) -> Begin:
-    began_us = now_us()
-    return Begin(
-        session_id=new_session_id(began_us // 1000),
-        vehicle_id=f"EV-{next(_numbers) % 5_000}",
-        kwh=6.0,
-        max_power_kw=None,
-        battery_kwh=None,
-        soc=None,
-        kind=Kind.PLAIN,
-        owner="",
-        key=None,
-        digest=None,
-        wait_s=60.0,
-        began_us=began_us,
-        gateway=ledger.gateway,
-    )
-
-
-def _end(begin: Begin) -> End:
-    return End(
-        begin.session_id,
-        State.CHARGED,
-        begin.began_us + 1_204_000,
-        substation="substation1",
-        attempts=1,
-        waited_s=0.0,
-        charging_s=1.204,
-        energy_kwh=6.0,
-        mean_power_kw=50.0,
-        peak_power_kw=50.0,
-        status=200,
-    )
 
 
 if __name__ == "__main__":

@@ -11,13 +11,13 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 from benchmarks.harness.grid import free_grid, load_tester
-from benchmarks.ledger import databases
+from benchmarks.ledger import databases, records
 from charge_request_service.auth.keys import make_key
 from charge_request_service.sessions.database import Database
 from charge_request_service.sessions.ledger import now_us
 from charge_request_service.sessions.ledger_url import read_ledger_url
 from charge_request_service.sessions.preparation import prepare
-from charge_request_service.sessions.record import Begin, End, Kind, Record, State, new_session_id
+from charge_request_service.sessions.record import Record, State
 from charge_request_service.sessions.store import Store
 from load_tester.latency import percentile
 
@@ -112,36 +112,9 @@ def _row(number: int, began_us: int) -> Record:
         state = State.REFUSED
     elif number % _STOPPED == 1:
         state = State.STOPPED
-    charged = state is not State.REFUSED
-    begin = Begin(
-        new_session_id(began_us // 1000),
-        f"EV-{number % _VEHICLES}",
-        kwh=6.0,
-        max_power_kw=None,
-        battery_kwh=None,
-        soc=None,
-        kind=Kind.PLAIN,
-        owner=_OWNER if number % _OWNED == 0 else _OTHERS,
-        key=None,
-        digest=None,
-        wait_s=60.0,
-        began_us=began_us,
-        gateway="filler",
-    )
-    end = End(
-        begin.session_id,
-        state,
-        began_us + 1_204_000,
-        substation="substation1" if charged else None,
-        attempts=1,
-        waited_s=0.0,
-        charging_s=1.204 if charged else None,
-        energy_kwh=6.0 if charged else None,
-        mean_power_kw=50.0 if charged else None,
-        peak_power_kw=50.0 if charged else None,
-        status=200 if charged else 503,
-    )
-    return Record.whole(begin, end)
+    owner = _OWNER if number % _OWNED == 0 else _OTHERS
+    begin = records.begin(began_us, f"EV-{number % _VEHICLES}", owner=owner, gateway="filler")
+    return Record.whole(begin, records.end(begin, state))
 
 
 def _measured(callers: "Mapping[str, _Caller]", ids: Sequence[str]) -> Iterator[tuple[str, float]]:

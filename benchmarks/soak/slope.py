@@ -4,10 +4,8 @@ import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations
 
-# Quantile of the normal distribution for 95%.
-_Z = 1.96
+from scipy.stats import theilslopes  # type: ignore[import-untyped] # scipy has no types
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +25,8 @@ def theil_sen(points: Sequence[tuple[float, float]]) -> Slope:
     """
     if len(points) < 3:
         raise ValueError("a slope with an interval takes at least three points")
-    slopes = sorted((y2 - y1) / (x2 - x1) for (x1, y1), (x2, y2) in combinations(points, 2))
-    count = len(points)
-    spread = _Z * math.sqrt(count * (count - 1) * (2 * count + 5) / 18)
-    low = max(0, math.floor((len(slopes) - spread) / 2))
-    high = min(len(slopes) - 1, math.ceil((len(slopes) + spread) / 2))
-    return Slope(statistics.median(slopes), slopes[low], slopes[high])
+    found = theilslopes([y for _, y in points], [x for x, _ in points], alpha=0.95)
+    return Slope(float(found.slope), float(found.low_slope), float(found.high_slope))
 
 
 def binned(points: Sequence[tuple[float, float]], width: float) -> list[tuple[float, float]]:
