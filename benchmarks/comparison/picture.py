@@ -6,7 +6,8 @@ from itertools import groupby
 
 from benchmarks.comparison.figures import Figures
 from benchmarks.comparison.results import ContenderRun, Results, SceneResult
-from benchmarks.harness.svg import box, frame, polyline, svg, text
+from benchmarks.harness.svg import frame, picture
+from load_tester.report.svg import box, polyline, text
 
 _SUBSTATION_STYLES = 4
 
@@ -56,7 +57,7 @@ def overview(results: Results) -> str:
             title = f"{entrant.name}, {scene.name}"
             if run := scene.runs.get(entrant.key):
                 parts.extend(_cell(x, y, title, run.figures))
-    return svg(width, height, "time to charge and vehicles lost, by contender and scene", parts)
+    return picture(width, height, "time to charge and vehicles lost, by contender and scene", parts)
 
 
 def _cell(x: float, y: float, title: str, figures: Figures) -> Iterator[str]:
@@ -102,7 +103,7 @@ def loads(scene: SceneResult, results: Results) -> str:
     for step in range(0, steps + 1, every):
         x = _PANEL_LEFT + _PANEL_WIDTH * step / steps
         parts.append(text(x, bottom + 6, f"{step * results.step_s:.0f} s", "small middle"))
-    return svg(width, height, f"{scene.name}: taken points of each substation over time", parts)
+    return picture(width, height, f"{scene.name}: taken points of each substation over time", parts)
 
 
 def _legend(scene: SceneResult) -> Iterator[str]:

@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-from benchmarks.harness.svg import box, polyline, svg, text
+from benchmarks.harness.svg import picture
+from load_tester.report.svg import box, polyline, text
 from substation_service.charging import Charging
 from substation_service.substation import Demand, Outcome, Sharing, Substation
 
@@ -31,7 +32,7 @@ def sharing() -> str:
     for row, kind in enumerate(Sharing):
         parts += _shared(kind, _TOP + row * (_HEIGHT + _GAP))
     height = _TOP + 2 * (_HEIGHT + _GAP)
-    return svg(_LEFT + _WIDTH + 30, height, "power of four vehicles over time", parts)
+    return picture(_LEFT + _WIDTH + 30, height, "power of four vehicles over time", parts)
 
 
 def taper() -> str:
@@ -60,7 +61,7 @@ def taper() -> str:
         polyline([(x(at), y(kw)) for at, kw in ((0.7, 100), (0.8, 100), (1, 10))], "line s1"),
         polyline([(x(at), y(kw)) for low, high, kw in steps for at in (low, high)], "line s0"),
     ]
-    return svg(_LEFT + _WIDTH + 30, _TOP + _HEIGHT + 30, "power over state of charge", parts)
+    return picture(_LEFT + _WIDTH + 30, _TOP + _HEIGHT + 30, "power over state of charge", parts)
 
 
 def _shared(kind: Sharing, top: float) -> Iterator[str]:

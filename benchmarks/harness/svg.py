@@ -1,7 +1,8 @@
-"""Elements of the benchmarks' charts: SVG with a light and a dark style. Pure."""
+"""Pictures of the benchmarks, with a light and a dark style. Pure."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from html import escape
+from collections.abc import Iterator, Sequence
+
+from load_tester.report.svg import box, svg, text
 
 _STYLE = """<style>
 text{font:13px system-ui,sans-serif;fill:#1f2933}
@@ -18,33 +19,10 @@ text{fill:#e6ebf0} .small{fill:#9fb0bf} .page{fill:#14191f} .cell{fill:#222b34} 
 </style>"""
 
 
-def svg(width: float, height: float, label: str, parts: Sequence[str]) -> str:
-    """Return an SVG of a size in pixels; `label` describes it for screen readers."""
-    body = "\n".join(parts)
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}" '
-        f'role="img" aria-label="{escape(label)}">\n{_STYLE}\n'
-        f"{box(0, 0, width, height, 'page')}\n{body}\n</svg>\n"
-    )
-
-
-def text(x: float, y: float, words: str, style: str = "") -> str:
-    """Draw a text, left-aligned on a baseline unless the style says otherwise."""
-    kind = f' class="{style}"' if style else ""
-    return f'<text x="{x:g}" y="{y:g}"{kind}>{escape(words)}</text>'
-
-
-def box(x: float, y: float, width: float, height: float, style: str) -> str:
-    """Draw a filled rectangle from its upper left corner."""
-    return (
-        f'<rect class="{style}" x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}"/>'
-    )
-
-
-def polyline(points: Iterable[tuple[float, float]], style: str, more: str = "") -> str:
-    """Draw a line through points, with more attributes if any are given."""
-    path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
-    return f'<polyline class="{style}"{more} points="{path}"/>'
+def picture(width: float, height: float, label: str, parts: Sequence[str]) -> str:
+    """Return a picture of a size in pixels; `label` describes it for screen readers."""
+    page = box(0, 0, width, height, "page")
+    return svg(width, height, label, [_STYLE, page, *parts]) + "\n"
 
 
 def frame(

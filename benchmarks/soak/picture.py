@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 
-from benchmarks.harness.svg import box, frame, polyline, svg, text
+from benchmarks.harness.svg import frame, picture
 from benchmarks.soak.results import Results
+from load_tester.report.svg import box, polyline, text
 
 _LEFT, _WIDTH, _HEIGHT, _GAP, _TOP = 190, 680, 56, 18, 58
 _MIB = 1 << 20
@@ -24,7 +25,7 @@ def draw(results: Results) -> str:
         text(_x(results, minute * 60), bottom + 8, f"{minute} min", "small middle")
         for minute in range(0, int(results.minutes) + 1, minutes)
     ]
-    return svg(_LEFT + _WIDTH + 20, bottom + 20, "memory of each part over time", parts)
+    return picture(_LEFT + _WIDTH + 20, bottom + 20, "memory of each part over time", parts)
 
 
 def _scale(results: Results) -> tuple[int, int]:

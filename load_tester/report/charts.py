@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
+from load_tester.report.svg import box, line, svg, text
+
 _WIDTH = 960
 _LEFT, _RIGHT = 150, 44  # space for names on the left, for a scale on the right
 _INNER = _WIDTH - _LEFT - _RIGHT
@@ -32,27 +34,10 @@ def nice_ceiling(value: float) -> float:
     return next(step * power for step in (1, 2, 5, 10) if value <= step * power * (1 + 1e-9))
 
 
-def _svg(height: float, label: str, parts: Sequence[str]) -> str:
-    body = "\n".join(parts)
-    return (
-        f'<svg viewBox="0 0 {_WIDTH} {height:g}" role="img" aria-label="{escape(label)}" '
-        f'xmlns="http://www.w3.org/2000/svg">\n{body}\n</svg>'
-    )
-
-
-def _text(x: float, y: float, text: str, anchor: str = "start", style: str = "tick") -> str:
-    place = f'x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" class="{style}"'
-    return f"<text {place}>{escape(text)}</text>"
-
-
-def _line(x1: float, y1: float, x2: float, y2: float, style: str) -> str:
-    return f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" class="{style}"/>'
-
-
 def _names(y: float, name: str, caption: str) -> list[str]:
     """Write a name and a caption below it, left of the chart."""
     x = _LEFT - 12
-    return [_text(x, y, name, "end", "name"), _text(x, y + 16, caption, "end")]
+    return [text(x, y, name, "name end"), text(x, y + 16, caption, "tick end")]
 
 
 def _time_axis(end: float, bottom: float) -> list[str]:
@@ -60,8 +45,8 @@ def _time_axis(end: float, bottom: float) -> list[str]:
     parts = []
     for index in range(int(end / step + 1e-9) + 1):
         x = _LEFT + _INNER * index * step / end
-        parts.append(_line(x, 0, x, bottom, "grid"))
-        parts.append(_text(x, bottom + 17, f"{index * step:g} s", "middle"))
+        parts.append(line(x, 0, x, bottom, "grid"))
+        parts.append(text(x, bottom + 17, f"{index * step:g} s", "tick middle"))
     return parts
 
 
@@ -72,7 +57,7 @@ def timeline(strips: Sequence[Strip], end: float) -> str:
     parts = _time_axis(end, bottom)
     for index, strip in enumerate(strips):
         parts.extend(_strip(strip, _GAP / 2 + index * (_STRIP + _GAP)))
-    return _svg(bottom + _AXIS, "arrivals and load by substation over time", parts)
+    return svg(_WIDTH, bottom + _AXIS, "arrivals and load by substation over time", parts)
 
 
 def _strip(strip: Strip, top: float) -> list[str]:
@@ -85,15 +70,15 @@ def _strip(strip: Strip, top: float) -> list[str]:
         points += [f"{_LEFT + edge * width:.1f},{y:.1f}" for edge in (index, index + 1)]
     points.append(f"{right:.1f},{base:.1f}")
     parts = [
-        _line(_LEFT, base, right, base, "base"),
+        line(_LEFT, base, right, base, "base"),
         f'<polygon points="{" ".join(points)}" class="{escape(strip.kind)}">'
         f"<title>{escape(strip.name)}: {escape(strip.caption)}</title></polygon>",
         *_names(top + _STRIP / 2 - 2, strip.name, strip.caption),
     ]
     if strip.limit is not None:
         y = base - _STRIP * strip.limit / scale
-        parts.append(_line(_LEFT, y, right, y, "limit"))
-        parts.append(_text(right + 6, y + 4, f"{strip.limit:g}"))
+        parts.append(line(_LEFT, y, right, y, "limit"))
+        parts.append(text(right + 6, y + 4, f"{strip.limit:g}", "tick"))
     return parts
 
 
@@ -109,15 +94,13 @@ def histogram(values: Sequence[float], marks: Mapping[str, float], label: str, b
     for index, count in enumerate(counts):
         if count:
             tall = (height - top) * count / most
-            parts.append(
-                f'<rect x="{_LEFT + index * width + 0.5:.1f}" y="{height - tall:.1f}" '
-                f'width="{width - 1:.1f}" height="{tall:.1f}" class="load"><title>{count:,} '
-                f"vehicles from {index * step:.3g} to {(index + 1) * step:.3g} s</title></rect>"
-            )
-    parts.append(_line(_LEFT, height, _LEFT + _INNER, height, "base"))
+            left = _LEFT + index * width + 0.5
+            title = f"{count:,} vehicles from {index * step:.3g} to {(index + 1) * step:.3g} s"
+            parts.append(box(left, height - tall, width - 1, tall, "load", title))
+    parts.append(line(_LEFT, height, _LEFT + _INNER, height, "base"))
     parts.extend(_names(height / 2, label, f"at most {most:,} a bar"))
     parts.extend(_marks(marks, end, height))
-    return _svg(height + _AXIS, label, parts)
+    return svg(_WIDTH, height + _AXIS, label, parts)
 
 
 def _marks(marks: Mapping[str, float], end: float, height: float) -> list[str]:
@@ -131,9 +114,9 @@ def _marks(marks: Mapping[str, float], end: float, height: float) -> list[str]:
         row = next((row for row, used in enumerate(rows) if used <= left), len(rows))
         rows[row : row + 1] = [left + _LABEL]
         y = 4 + 13 * row
-        parts.append(_line(x, y, x, height, "mark"))
-        anchor, shift = ("end", -5) if before else ("start", 5)
-        parts.append(_text(x + shift, y + 9, f"{name} {value:.2f} s", anchor, "marked"))
+        parts.append(line(x, y, x, height, "mark"))
+        style, shift = ("marked end", -5) if before else ("marked", 5)
+        parts.append(text(x + shift, y + 9, f"{name} {value:.2f} s", style))
     return parts
 
 
@@ -154,15 +137,13 @@ def share_bars(shares: Sequence[Share]) -> str:
     parts = []
     for y, item in zip(range(6, len(shares) * height + 6, height), shares, strict=True):
         edge = inner * item.share / scale
-        parts.append(_text(_LEFT - 12, y + 16, item.name, "end", "name"))
-        parts.append(
-            f'<rect x="{_LEFT}" y="{y}" width="{edge:.1f}" height="22" rx="3" class="load">'
-            f"<title>{escape(item.name)}: {item.vehicles:,} vehicles</title></rect>"
-        )
+        parts.append(text(_LEFT - 12, y + 16, item.name, "name end"))
+        title = f"{item.name}: {item.vehicles:,} vehicles"
+        parts.append(box(_LEFT, y, edge, 22, "load bar", title))
         if item.of_capacity is not None:
             long = inner * item.of_capacity / scale
             edge = max(edge, long)
-            parts.append(_line(_LEFT + long, y - 3, _LEFT + long, y + 25, "limit"))
-        text = f"{100 * item.share:.1f}%, {item.vehicles:,} vehicles"
-        parts.append(_text(_LEFT + edge + 10, y + 16, text))
-    return _svg(len(shares) * height + 6, "share of vehicles by substation", parts)
+            parts.append(line(_LEFT + long, y - 3, _LEFT + long, y + 25, "limit"))
+        caption = f"{100 * item.share:.1f}%, {item.vehicles:,} vehicles"
+        parts.append(text(_LEFT + edge + 10, y + 16, caption, "tick"))
+    return svg(_WIDTH, len(shares) * height + 6, "share of vehicles by substation", parts)
