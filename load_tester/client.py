@@ -37,7 +37,7 @@ class FailureKind(StrEnum):
     UNREACHABLE = "cannot be reached"
     RESET = "connection broken before the response"
     TIMEOUT = "no response in time"
-    GARBLED = "the response is not HTTP"
+    PROTOCOL_ERROR = "the response is not HTTP"
     UNTRUSTED = "the certificate is not trusted"
     NO_TLS = "it does not use TLS"
 
@@ -261,7 +261,7 @@ def _failures() -> Iterator[None]:
     except TimeoutError:
         raise NoResponse(FailureKind.TIMEOUT) from None
     except (http.client.HTTPException, ValueError) as error:
-        raise NoResponse(FailureKind.GARBLED, str(error) or type(error).__name__) from None
+        raise NoResponse(FailureKind.PROTOCOL_ERROR, str(error) or type(error).__name__) from None
     except OSError as error:
         reason = _OWN_LIMITS.get(error.errno or 0) or error.strerror or type(error).__name__
         raise NoResponse(FailureKind.UNREACHABLE, reason) from None

@@ -45,19 +45,19 @@ class Recorder:
         # Not from the seed: two runs with the same seed must not confuse their vehicles.
         tag = f"lt-{secrets.token_hex(4)}-"
         due = [vehicle.due for vehicle in plan.vehicles] if plan.stages else []
-        self._service = ServiceWatch(plan.stages, self._thresholds, due)
+        self._service_watch = ServiceWatch(plan.stages, self._thresholds, due)
         self.runner = Runner(
             plan,
             gateway,
             Behaviour(options.patience, options.timeout, tag, options.idempotent),
             clock=time.perf_counter,
             rng=random.Random(options.seed),  # noqa: S311 - jitter, not security
-            watch=self._service.observe if plan.stages else lambda _: False,
+            watch=self._service_watch.observe if plan.stages else lambda _: False,
             follow=SessionFollower(options.url, options.api_key).follow
             if options.respond_async
             else None,
         )
-        self._watch = Monitor(
+        self._monitor = Monitor(
             options.url,
             now=lambda: self.runner.now,
             records=DecisionRecords(tag) if options.decisions else None,
@@ -70,15 +70,15 @@ class Recorder:
 
     def record(self) -> Recording:
         """Run, and return the recording."""
-        before = self._watch.begin()
+        before = self._monitor.begin()
         cost = self._run()
-        self._watch.finish()
+        self._monitor.finish()
         return Recording(
             self._plan,
             self.runner.charges,
-            self._watch.samples,
-            self._watch.records,
-            self._watch.decisions_fault,
+            self._monitor.samples,
+            self._monitor.records,
+            self._monitor.decisions_fault,
             self._reconcile(before),
             self._find_breaking(),
             cost,
@@ -109,13 +109,13 @@ class Recorder:
 
     def _run(self) -> Cost:
         self._began = datetime.now(UTC)
-        if self._watch.records is not None:
-            self._watch.records.began = self._began.timestamp()
+        if self._monitor.records is not None:
+            self._monitor.records.began = self._began.timestamp()
         gc.collect()
         gc.freeze()  # existing objects need no check at each collection
         cpu, wall = time.process_time(), time.perf_counter()
         progress = Progress(self._console, self.runner.tally, lambda: self.runner.now)
-        self._watch.start()
+        self._monitor.start()
         progress.start()
         try:
             self.runner.run()
@@ -140,17 +140,17 @@ class Recorder:
         return reconcile(
             charges,
             before,
-            self._watch.settle(lambda after: after.has_counted(charged, before), answered),
-            self._watch.records,
+            self._monitor.settle(lambda after: after.has_counted(charged, before), answered),
+            self._monitor.records,
             self._began.timestamp(),
             several_gateways=self._gateway.addresses.several,
             substation_names={
-                address: name for name, address in self._watch.samples.addresses.items()
+                address: name for name, address in self._monitor.samples.addresses.items()
             },
-            ledger=self._watch.ledger,
+            ledger=self._monitor.ledger,
             keyed_view=self._options.api_key is not None,
         )
 
     def _find_breaking(self) -> Breaking | None:
         stages = self._plan.stages
-        return Breaking.from_watch(self._service, stages) if stages else None
+        return Breaking.from_watch(self._service_watch, stages) if stages else None
