@@ -148,6 +148,14 @@ class LedSession:
         asked = self._after(self.legs.elsewhere_kwh(register))
         return asked._replace(kwh=self.legs.target_kwh(register))
 
+    def ids(self) -> dict[str, str]:
+        """Return its IDs for a log line."""
+        return {
+            "session_id": self.session.session_id,
+            "vehicle_id": self.session.vehicle_id,
+            "request_id": self.queued.request_id,
+        }
+
     def update_demand(self) -> None:
         """Have its next substation chosen by the energy that it still needs."""
         if self.legs.delivered_kwh:

@@ -114,13 +114,13 @@ class BalancerCollector(Collector):
             labels=["substation"],
         )
         substations = {substation.name: 0 for substation in self._pool.substations.values()}
-        for name, count in {**substations, **self._registers.amended}.items():
+        for name, count in {**substations, **self._registers.amendments.sent}.items():
             amended.add_metric([name], count)
         yield amended
         yield GaugeMetricFamily(
             "balancer_open_legs",
             "Legs at substations that were lost before they reported how the leg ended",
-            self._registers.open_legs,
+            len(self._registers.open_legs),
         )
 
     def _substations(self) -> Iterator[Metric]:

@@ -65,11 +65,11 @@ class Resume:
         if charging and led.stop_reason is None:
             led.attach_to = charging.pop(0)[0]
         for substation, client in silent:  # queried once they respond
-            self._registers.leave_open(client.register, led)
+            self._registers.open_legs.add(client.register, led)
             if led.attach_to is None and not _is_complete(led):
                 self._registers.lost(led, client.register, substation, now)
         for _, client in charging:
-            self._registers.leave_open(client.register, led)
+            self._registers.open_legs.add(client.register, led)
         how = "attached" if led.attach_to else "complete" if _is_complete(led) else "dispatched"
         self._resumed.labels(how).inc()
         self._log.info(

@@ -44,7 +44,7 @@ def session_routes(sessions: Sessions, registers: Registers) -> Blueprint:
             raise BadRequest(
                 [FieldFault("ids", f"it takes 1 to {MAX_IDS} session IDs, comma-separated")]
             )
-        known = [(one, registers.shown(one)) for one in dict.fromkeys(reported.split(","))]
+        known = [(one, registers.sessions.shown(one)) for one in dict.fromkeys(reported.split(","))]
         return json_response(
             {
                 "sessions": [
@@ -56,7 +56,7 @@ def session_routes(sessions: Sessions, registers: Registers) -> Blueprint:
 
     @routes.get("/sessions/<session_id>")
     def one(session_id: str) -> Response:
-        led = registers.shown(session_id)
+        led = registers.sessions.shown(session_id)
         if led is None:
             abort(404, "This balancer leads no session with that ID, and led none recently.")
         return json_response(session_document(led, registers))

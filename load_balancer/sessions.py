@@ -56,6 +56,7 @@ class Sessions:
     ) -> None:
         self._dispatcher = dispatcher
         self._registers = registers
+        self._led = registers.sessions
         self._resume = resume
         self._gateways = gateways
         self._log = log
@@ -85,13 +86,14 @@ class Sessions:
             Unavailable: no substation could accept it in time, too many are waiting, or it is led
                 elsewhere now.
         """
-        registers, session_id, grace_s = self._registers, session.session_id, on.grace_s
+        session_id, grace_s = session.session_id, on.grace_s
         # Always attach to a running session: two with the same ID would not know of each other.
-        known = registers.running.get(session_id) if grace_s is None else registers.find(session_id)
+        find = self._led.running.get if grace_s is None else self._led.find
+        known = find(session_id)
         if known is not None and known.is_durable:
             if known.outcome is not None or known.has_lease() or not on.resumed:
                 return self._await(known, caller, on, sent)
-            registers.drop(known)  # another balancer may have led it since
+            self._registers.drop(known)  # another balancer may have led it since
         led = LedSession(
             session,
             request_id=request_id,
@@ -105,30 +107,27 @@ class Sessions:
         if self._resume.is_stopped(session_id):
             led.stop_reason = STOPPED_BY_CALLER  # its stop overtook it, or a restart of its gateway
         led.lease = GatewayLease(self._gateways)
-        registers.ended.pop(session_id, None)
-        registers.running[session_id] = led
+        self._led.forget(session_id)
+        self._led.start(led)
         gevent.spawn(self._lead_durable, led)
         return self._await(led, caller, on, sent)
 
     def _lead_plain(self, led: LedSession) -> ChargeResult:
-        running, session_id = self._registers.running, led.session.session_id
-        running[session_id] = led
+        self._led.start(led)
         try:
             led.outcome = result = self._dispatcher.lead(led)
         except Unavailable as refusal:
             led.outcome = refusal
             raise
         finally:
-            if running.get(session_id) is led:
-                del running[session_id]
+            self._led.remove(led)
             if led.legs and not isinstance(led.outcome, ChargeResult):
-                self._registers.remember(led, _KEPT_S)
+                self._led.remember(led, _KEPT_S)
             if led.done is not None:
                 led.done.set()
         return result
 
     def _lead_durable(self, led: LedSession) -> None:
-        session_id = led.session.session_id
         try:
             if led.resuming:
                 self._resume.look_for(led)
@@ -136,9 +135,8 @@ class Sessions:
         except Exception as error:
             led.outcome = error
         finally:
-            if self._registers.running.get(session_id) is led:
-                del self._registers.running[session_id]
-            self._registers.remember(led, led.grace_s or 0.0)
+            self._led.remove(led)
+            self._led.remember(led, led.grace_s or 0.0)
             if led.done is not None:
                 led.done.set()
 
@@ -166,7 +164,7 @@ class Sessions:
                 raise session_moved(led.session.session_id)
             return led.outcome
         # A refusal is reported once. A new request with this ID starts the session again.
-        self._registers.ended.pop(led.session.session_id, None)
+        self._led.forget(led.session.session_id)
         raise led.outcome or RuntimeError("a session ended without an outcome")
 
     def _end_grace(self, led: LedSession) -> None:
@@ -186,13 +184,13 @@ class Sessions:
 
         If this balancer does not know it, for example after a restart, all substations are asked.
         """
-        led = self._registers.find(session_id)
+        led = self._led.find(session_id)
         if led is not None and led.outcome is None and not led.has_lease():
             self._registers.drop(led)
             led = None
         if led is None:
             return self._resume.stop_everywhere(session_id)
-        if self._registers.running.get(session_id) is led:
+        if self._led.is_running(led):
             self._stop(led, STOPPED_BY_CALLER)
         elif not isinstance(led.outcome, ChargeResult):
             self._wait_for_reports(led)

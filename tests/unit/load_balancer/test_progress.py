@@ -155,7 +155,7 @@ def lead(registers: Registers) -> LedSession:
         grace_s=60,
         on_revoked=registers.revoked,
     )
-    registers.running["s1"] = led
+    registers.sessions.running["s1"] = led
     return led
 
 

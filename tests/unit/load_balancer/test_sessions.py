@@ -66,7 +66,7 @@ def test_a_plain_request_for_a_durable_session_that_runs_waits_for_it_too() -> N
     plain.kill()  # its caller disconnected
 
     assert len(held.led) == 1
-    assert registers.find("s1") is held.led[0]
+    assert registers.sessions.find("s1") is held.led[0]
     again = charge(None)
     held.let_go.set()
     assert again.get().status == durable.get().status == "charged"
