@@ -35,9 +35,9 @@ _MAX_VEHICLES = 1_000_000  # vehicles, or kW
 # published. Within them no prediction overflows or divides by zero.
 _MIN_AMOUNT, _MAX_AMOUNT = 1e-9, 1e12
 _NOISE = 0.1  # measurement noise, vehicles
-_DUST = 1e-9  # rounding error of a division
+_ROUNDING = 1e-9  # error of a division
 _MAX_REASON_LENGTH = 100
-# A series without labels, as most pages have it, takes 1 µs this way.
+# A series without labels, as on most pages, takes 1 µs this way.
 _PLAIN = re.compile(r"([A-Za-z_:][A-Za-z0-9_:]*) +([0-9]+(?:\.[0-9]+)?(?:e[+-]?[0-9]+)?) *")
 # The parser takes 10 µs a series. This many series, for example one per charging point, take some
 # 10 ms.
@@ -93,7 +93,7 @@ def read_gauge(
             number or out of range, it has too many series, or the page is not Prometheus text.
     """
     wanted = (names.load, names.capacity, _DRAINING, *_POWER)
-    # All lines, before the first is read: a page with too many is refused.
+    # All lines before the first is parsed, because a page with too many is refused.
     lines = list(_lines(page, wanted, give_way))
     values = _plain_values(lines, give_way)
     if values is None:
@@ -104,7 +104,7 @@ def read_gauge(
 
 
 def read_reported(text: str, names: GaugeNames) -> Reading | None:
-    """Read the same from a response's `endpoint-load-metrics`; None if it is missing or incomplete.
+    """Read the gauges in a response's `endpoint-load-metrics`; None if they are incomplete.
 
     Args:
         text: ORCA's text format, with a page's gauges as `named_metrics`.
@@ -140,7 +140,7 @@ def _reading(values: dict[str, float], names: GaugeNames) -> Reading:
 
 
 def beginning(page: str) -> str:
-    """Quote the beginning of a page: printable, short."""
+    """Quote the beginning of a page."""
     page = page.lstrip()
     return f"it begins {shown(page, 60)}" if page else "it is empty"
 
@@ -245,7 +245,7 @@ def _capacity(values: dict[str, float], names: GaugeNames) -> int:
         )
     if names.vehicle_kw is None:
         return _vehicles(value, names.capacity)
-    return int(_in_bounds(value, names.capacity, "power") / names.vehicle_kw + _DUST)
+    return int(_in_bounds(value, names.capacity, "power") / names.vehicle_kw + _ROUNDING)
 
 
 def _vehicles(value: float, name: str) -> int:

@@ -9,9 +9,9 @@ from prometheus_client.registry import Collector
 
 from load_balancer.dispatcher import Dispatcher
 from load_balancer.registers import Registers
-from load_balancer.routing.finishes import Finishes
 from load_balancer.routing.health import Health
 from load_balancer.routing.pool import Pool
+from load_balancer.routing.queue import Finishes
 from load_balancer.routing.wait import Refusal
 
 OUTCOMES = (
@@ -170,7 +170,7 @@ class BalancerCollector(Collector):
                 "substation_draining": substation.health is Health.DRAINING,
                 "substation_drained": substation.drained,
             }
-            if finishes := Finishes.of(substation, now):
+            if finishes := Finishes.of(substation.in_flight, now):
                 values |= {
                     "substation_next_finish_seconds": finishes.next_s,
                     "substation_last_finish_seconds": finishes.last_s,

@@ -136,7 +136,7 @@ class Registers:
             until: the latest time at which it stopped.
         """
         until = max(until, time.monotonic())
-        led.legs.reserve(register, substation.name, until, _most_kwh_per_s(led, substation))
+        led.legs.reserve(register, substation.name, until, _max_kwh_per_s(led, substation))
         if not self.last_word_wait_s:
             led.legs.release(register)
             return
@@ -292,7 +292,7 @@ class Registers:
             )
 
 
-def _most_kwh_per_s(led: LedSession, substation: Substation) -> float | None:
+def _max_kwh_per_s(led: LedSession, substation: Substation) -> float | None:
     """Return the maximum rate at which a session can charge there, or None if unknown."""
     reading = substation.reading
     if reading is None or reading.point_power_kw is None:

@@ -1,4 +1,4 @@
-"""Keeps the pool's substations up to date with their names, and has each polled."""
+"""Looks up the substations' names, keeps the pool up to date, and starts the polls."""
 
 import secrets
 import time
@@ -28,7 +28,7 @@ from load_balancer.settings import Settings
 from load_balancer.substation_client import Owner, SubstationClient
 from load_balancer.substation_entries import Entries, SubstationUrl
 
-# How long a change of SUBSTATIONS_FILE may go unnoticed, seconds.
+# Interval between checks of SUBSTATIONS_FILE, seconds.
 _LOOK_EVERY_S = 1.0
 
 
@@ -156,10 +156,10 @@ class SubstationWatch:
                 )
 
     def _set_heartbeat_interval(self, interval_s: float) -> None:
-        """Set how often substations get a heartbeat: the more of them, the less often."""
+        """Set how often substations get a heartbeat; with many of them, less often."""
         lease_s = self._settings.lease_s(interval_s)
         self._owner.set_interval(interval_s, lease_s)
-        # Running charges may have been promised a shorter interval.
+        # Running charges keep the lease that they were sent with, which may be longer.
         self._registers.lease_s = max(self._registers.lease_s, lease_s)
 
     def _add(
@@ -190,7 +190,7 @@ class SubstationWatch:
     def _reconfigure(
         self, substation: Substation, entry: SubstationUrl, profile: SubstationProfile
     ) -> None:
-        """Call a substation in another way from now on."""
+        """Use another profile for a substation from now on."""
         self._log.info("substation changed", substation=substation.name, address=substation.address)
         substation.warning = substation.unusable_reason = None
         self._clients[substation.address].profile = profile

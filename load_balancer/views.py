@@ -1,4 +1,4 @@
-"""What the balancer shows of its substations, as JSON documents."""
+"""The balancer's substations, as JSON documents."""
 
 import time
 from collections.abc import Mapping
@@ -6,14 +6,14 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from load_balancer.profile import SubstationProfile
-from load_balancer.routing.finishes import Finishes
 from load_balancer.routing.matching import Deferred
 from load_balancer.routing.pool import Pool
+from load_balancer.routing.queue import Finishes
 from load_balancer.routing.substation import Substation
 
 
 def substations(pool: Pool, configuration_problem: str | None) -> dict[str, Any]:
-    """Build the answer of `GET /substations`."""
+    """Return the response of `GET /substations`."""
     now = time.monotonic()
     return {
         "policy": pool.policy.name,
@@ -27,7 +27,7 @@ def substations(pool: Pool, configuration_problem: str | None) -> dict[str, Any]
 
 
 def _deferred(deferred: Deferred, now: float) -> dict[str, Any]:
-    """Show a vehicle that waits for a better point beside a free one; there are 8 at most."""
+    """Return the document of a deferred vehicle; there are at most 8."""
     queued, choice = deferred
     prediction = choice.prediction
     return {
@@ -41,11 +41,11 @@ def _deferred(deferred: Deferred, now: float) -> dict[str, Any]:
 
 
 def substation_document(substation: Substation, now: float) -> dict[str, Any]:
-    """Show one substation."""
+    """Return the document of one substation."""
     reading, supply, finishes = (
         substation.reading,
         substation.supply(now),
-        Finishes.of(substation, now),
+        Finishes.of(substation.in_flight, now),
     )
     return {
         "name": substation.name,
@@ -71,21 +71,18 @@ def substation_document(substation: Substation, now: float) -> dict[str, Any]:
 
 
 def targets(pool: Pool, profiles: Mapping[str, SubstationProfile]) -> list[dict[str, Any]]:
-    """Build the answer of `GET /targets`.
-
-    Every substation for Prometheus, by the balancer's name.
-    """
+    """Return the response of `GET /targets`: the scrape targets of Prometheus."""
     return [
         _target(substation, profiles[substation.address])
         for substation in pool.substations.values()
-        # another name of one that is there would count twice
+        # otherwise it is another name of a known one, which would count twice
         if substation.address.startswith("http://")
     ]
 
 
 def _target(substation: Substation, profile: SubstationProfile) -> dict[str, Any]:
     path, _, query = profile.metrics_path.partition("?")
-    # Prometheus takes a query's parts one by one, and of each name the first.
+    # Prometheus takes parameters one by one, and the first of each name.
     parts = {f"__param_{name}": value for name, value in reversed(parse_qsl(query))}
     return {
         "targets": [_page_netloc(substation.address, profile.metrics_port)],
@@ -94,7 +91,7 @@ def _target(substation: Substation, profile: SubstationProfile) -> dict[str, Any
 
 
 def page_url(address: str, metrics_port: int | None) -> str:
-    """Give the URL, without its path, of a substation's metrics page."""
+    """Return the URL of a substation's metrics page, without the path."""
     return f"http://{_page_netloc(address, metrics_port)}"
 
 

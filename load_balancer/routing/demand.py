@@ -1,24 +1,24 @@
-"""What a vehicle asks for, and how it would draw it at a point of its own. Pure."""
+"""What a vehicle asks for, and how it would draw the energy at a point. Pure."""
 
 from math import log1p
 from typing import NamedTuple
 
-# A battery takes its full power up to this state of charge, then linearly less, down to the tenth
-# part when it is full (the two-stage battery of ACN-Sim).
+# A battery takes full power up to this state of charge, then linearly less, down to a tenth when it
+# is full (the two-stage battery of ACN-Sim).
 _TAPER_FROM = 0.8
 _POWER_WHEN_FULL = 0.1
 _FULL = 1.0
 
 
 class ChargingStage(NamedTuple):
-    """A part of a session and the most power that the vehicle draws across it."""
+    """A part of a session, and the maximum power that the vehicle draws during it."""
 
     kwh: float
     cap_kw: float
 
 
 class Demand(NamedTuple):
-    """What a vehicle asks for, and what it told of itself."""
+    """What a vehicle asks for, and what it reports of itself."""
 
     kwh: float
     max_power_kw: float | None = None
@@ -26,15 +26,15 @@ class Demand(NamedTuple):
     soc: float | None = None  # state of charge, 0 to 1
 
     def cap_kw(self, point_power_kw: float) -> float:
-        """Return the most that it draws at such a point."""
+        """Return the maximum power that it draws at a point."""
         reported_kw = self.max_power_kw
         return point_power_kw if reported_kw is None else min(reported_kw, point_power_kw)
 
     def stages(self, point_power_kw: float) -> tuple[ChargingStage, ...]:
-        """Say how it draws its energy at such a point: at full power, then while that falls.
+        """Return the stages of its session at a point: at full power, then at falling power.
 
-        The second stage has the logarithmic mean of the powers at its ends, so that the vehicle by
-        itself takes exactly as long as with a power that falls linearly.
+        The power of the second stage is the logarithmic mean of the powers at its start and end.
+        So it takes exactly as long as with a power that falls linearly.
         """
         battery_kwh, soc = self.battery_kwh, self.soc
         cap_kw = self.cap_kw(point_power_kw)
@@ -42,7 +42,7 @@ class Demand(NamedTuple):
             return (ChargingStage(self.kwh, cap_kw),)
         full_kw = point_power_kw if self.max_power_kw is None else self.max_power_kw
         slope_kw = full_kw * (1 - _POWER_WHEN_FULL) / (_FULL - _TAPER_FROM)  # per state of charge
-        # The point may be what holds a vehicle back up to a higher state of charge.
+        # If the point limits the power, it starts to fall at a higher state of charge.
         bend = _TAPER_FROM + (full_kw - cap_kw) / slope_kw
         before_kwh = (bend - soc) * battery_kwh
         if before_kwh >= self.kwh:

@@ -1,6 +1,6 @@
 """The policy `earliest-finish`: each vehicle goes where it will be charged first. Pure.
 
-Points differ and share their substation's power, so the emptiest substation need not be the
+Points differ and share the power of their substation, so the emptiest substation may not be the
 fastest. Finishes are predicted from gauges alone. A vehicle may be deferred: it leaves a free point
 for a better one that frees soon. Where all substations are alike and none is held back by its
 limit, all finishes are equal and each choice is the least-loaded one.
@@ -21,7 +21,7 @@ from load_balancer.routing.prediction import Prediction, Supply, alone_s, predic
 _PENALTY = 0.7
 _PENALTY_PER_WAITING = 0.3
 _MAX_WAITING = 10
-# Finishes that differ by a smaller share are equal.
+# Finishes that differ by a smaller ratio are equal.
 ROUNDING = 1e-9
 # A vehicle is deferred only for a point that is predicted to free within this share of its
 # remaining wait. If that takes longer, there is time to take another point.
@@ -33,7 +33,7 @@ _EQUAL = "equal predicted finish"
 
 
 class _Rated(NamedTuple):
-    """An option, and what it costs: the vehicle's own time, and others', seconds."""
+    """An option and its cost: the vehicle's own time, and the time that others lose, seconds."""
 
     cost_s: float
     option: Option
@@ -49,9 +49,9 @@ class EarliestFinish(Policy):
         super().__init__("earliest-finish", "least (load + 1) / capacity", least_loaded)
 
     def choose(self, options: Sequence[Option], request: Request, random: Random) -> Choice:
-        """Choose for a vehicle, of options of which at least one has a free point.
+        """Choose an option for a vehicle; at least one has a free point.
 
-        A substation that does not publish its power gets the vehicle where it is the least loaded.
+        A substation that does not publish its power is chosen if it is the least loaded.
         """
         predictable = [one for one in options if one.supply is not None]
         if len(predictable) < len(options):
@@ -76,30 +76,27 @@ class EarliestFinish(Policy):
 
 
 def penalty_of(request: Request) -> float:
-    """Return what the unused part of a point at a full substation counts for.
-
-    In times of the used.
-    """
+    """Return the penalty for an unused point at a full substation, as a multiple of its time."""
     return _PENALTY + _PENALTY_PER_WAITING * min(request.waiting, _MAX_WAITING)
 
 
 def latest_start_s_of(request: Request) -> float:
-    """Return the time within which a point has to free for the vehicle to wait for it, seconds."""
+    """Return the time within which a point has to become free to be waited for, seconds."""
     return _MAX_SHARE_OF_WAIT * request.max_deferral_s
 
 
 def draw(demand: Demand, point_power_kw: float) -> tuple[tuple[ChargingStage, ...], float]:
-    """Say how a vehicle draws its energy at such a point, and which share of it stays unused."""
+    """Return the stages of a vehicle's session at a point, and the share of its power not used."""
     return demand.stages(point_power_kw), 1 - demand.cap_kw(point_power_kw) / point_power_kw
 
 
 def _rate(options: Sequence[Option], request: Request) -> list[_Rated]:
-    """Rate the options; those that cannot be among the best two are left out."""
+    """Return the costs of the options that may be among the best two."""
     demand = request.demand
     penalty, latest_start_s = penalty_of(request), latest_start_s_of(request)
     supplies = [(one.supply, one) for one in options if one.supply is not None]
     supplies.sort(key=_point_power_kw, reverse=True)
-    # By the power of a point: how the vehicle draws its energy, and the share that it cannot use.
+    # The stages, and the share of the power not used, by the power of the point.
     drawn: dict[float, tuple[tuple[ChargingStage, ...], float]] = {}
     rated: list[_Rated] = []
     best_s = second_s = inf
@@ -111,7 +108,7 @@ def _rate(options: Sequence[Option], request: Request) -> list[_Rated]:
             drawn[power_kw] = draw(demand, power_kw)
         stages, unused = drawn[power_kw]
         factor = 1 + penalty * min(1.0, option.candidate.score) * unused if unused else 1.0
-        # Fast points come first: soon no slower one can do better, even with nobody beside it.
+        # Fast points come first: soon no slower one is better, even with nobody else there.
         if second_s < inf and alone_s(supply, stages) * factor > second_s:
             continue
         prediction = predict(supply, stages, after_ends=max(0, 1 - option.free))
@@ -135,5 +132,5 @@ def _cost_and_rank(rated: _Rated) -> tuple[float, tuple[bool, tuple[float, int]]
 
 
 def _rank(rated: _Rated) -> tuple[bool, tuple[float, int]]:
-    """Among equals, a free point comes before one to wait for, then the least loaded substation."""
+    """Rank equal costs: free points first, then the least loaded substation."""
     return rated.option.free < 1, least(rated.option.candidate)

@@ -1,7 +1,7 @@
-"""What a substation's sessions still have to get, from its gauges and what was done since. Pure.
+"""The estimate of the power and energy at a substation between two polls. Pure.
 
-Between two polls this balancer adds what it hands over and takes off what ends, and lets the energy
-that is left fall by the power drawn.
+It starts from the gauges. The balancer adds the sessions that it dispatches, subtracts those that
+end, and lowers the remaining energy by the power drawn.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ if TYPE_CHECKING:
     from load_balancer.routing.queue import Dispatch
 
 _SECONDS_PER_HOUR = 3600
-# A power this close to the limit, as a share of it, is held back by it.
+# From this share of the limit on, the limit holds the power back.
 _NEARLY = 0.999
-# What a vehicle of which nothing is known takes at the power of its point.
+# Remaining time of a session of which nothing is known, at the full power of its point.
 _USUAL_HOURS = 0.5
-# What those there have still to get at the least, at full power: a page may be so old that all that
-# it told of is delivered, yet they have not gone.
+# Minimum remaining time, at full power. A page may be so old that all energy in it has been
+# delivered since, although the vehicles are still there.
 _MIN_HOURS = 0.02
 
 
 class EnergyEstimate:
-    """One substation's power and energy since a poll. Times in seconds of the balancer's clock."""
+    """Power and energy at one substation. Times in seconds of the balancer's clock."""
 
     def __init__(
         self,
@@ -37,14 +37,14 @@ class EnergyEstimate:
         remaining_kwh: float,
         now: float,
     ) -> None:
-        """Begin with what a poll found."""
+        """Start with a reading."""
         self.point_power_kw = point_power_kw
         self.limit_kw = inf if reading.power_limit_kw is None else reading.power_limit_kw
         self.committed_kw = committed_kw
         self.remaining_kwh = remaining_kwh
         self._hours_per_s = reading.time_scale / _SECONDS_PER_HOUR
         self._sessions = reading.load
-        # What is drawn tells what batteries that fill can take, unless the limit holds them back.
+        # The power drawn shows what batteries that are nearly full can take, unless it is limited.
         drawn_kw = reading.power_kw
         if drawn_kw is None or drawn_kw >= _NEARLY * self.limit_kw:
             drawn_kw = committed_kw
@@ -53,10 +53,7 @@ class EnergyEstimate:
 
     @classmethod
     def of(cls, reading: Reading, now: float) -> Self | None:
-        """Begin with what a poll found.
-
-        None where the substation does not publish what it takes.
-        """
+        """Start with a reading; None if it lacks the values."""
         point_power_kw = reading.point_power_kw
         committed_kw, remaining_kwh = reading.committed_power_kw, reading.remaining_energy_kwh
         if point_power_kw is None or committed_kw is None or remaining_kwh is None:
@@ -70,13 +67,13 @@ class EnergyEstimate:
         )
 
     def add(self, dispatch: Dispatch, now: float) -> None:
-        """Count a vehicle that is handed over."""
+        """Add a session that is dispatched."""
         self._advance(now)
         demand = dispatch.queued.demand
         self._change(1, demand.cap_kw(self.point_power_kw), demand.kwh)
 
     def remove(self, dispatch: Dispatch, now: float) -> None:
-        """Uncount a vehicle whose point is free: with what it was expected to get still."""
+        """Subtract a session that ended, with its predicted remaining energy."""
         self._advance(now)
         demand, prediction = dispatch.queued.demand, dispatch.decision.prediction
         left = 0.0
@@ -85,10 +82,10 @@ class EnergyEstimate:
         self._change(-1, -demand.cap_kw(self.point_power_kw), -left * demand.kwh)
 
     def supply(self, sessions: int, now: float) -> Supply:
-        """Tell what it has to give, if so many vehicles are there.
+        """Return the power and energy there with this many sessions.
 
-        More than were counted are others' of late: they are taken to be as those that were. To look
-        changes nothing: what is told for a later moment is the least that is left until then.
+        Sessions beyond those counted came from elsewhere since; they are assumed to be average.
+        This changes nothing. For a later time it returns the minimum that will remain then.
         """
         committed_kw, remaining_kwh = self.committed_kw, self._left_kwh(now)
         if not self._sessions:

@@ -1,4 +1,4 @@
-"""What a substation's answer to `POST /charge` means for the session. Pure."""
+"""What a substation's response to `POST /charge` means for the session. Pure."""
 
 from enum import StrEnum
 from http import HTTPStatus
@@ -20,8 +20,8 @@ class Outcome(StrEnum):
     """How one attempt at a substation ended."""
 
     CHARGED = "charged"  # done: its point is free
-    ACCEPTED = "accepted"  # taken, and still charging after the answer
-    STOPPED = "stopped"  # ended there before it had what it asked for; its point is free
+    ACCEPTED = "accepted"  # taken, and still charging after the response
+    STOPPED = "stopped"  # ended early by the substation; its point is free
     FULL = "full"  # no free point now; the substation is well
     DRAINING = "draining"  # takes nothing new, finishes what it has
     REJECTED = "rejected"  # this session is not charged here; the substation is well
@@ -29,10 +29,10 @@ class Outcome(StrEnum):
 
 
 def outcome_of(status: int, content_type: str, body: bytes) -> Outcome:
-    """Tell what an answer means.
+    """Return what a response means.
 
-    A status that is not known counts as x00 of its class (RFC 9110, section 15): any 2xx means that
-    the session was taken, so it must not go to a second substation.
+    An unknown status counts as x00 of its class (RFC 9110, section 15). Any 2xx means that the
+    session was accepted, so it must not be sent to a second substation.
     """
     if status == 202:
         return Outcome.ACCEPTED
@@ -48,7 +48,7 @@ def outcome_of(status: int, content_type: str, body: bytes) -> Outcome:
 
 
 def metered(body: bytes) -> dict[str, float]:
-    """Return what an answer tells of a charge's energy and power; what it does not is left out."""
+    """Return the energy and power values of a response; missing ones are left out."""
     document = _members(body)
     reported: dict[str, float] = {}
     for name in METERED:
@@ -59,7 +59,7 @@ def metered(body: bytes) -> dict[str, float]:
 
 
 def says_stopped(body: bytes) -> bool:
-    """Tell whether a success of a substation that keeps registers is of a session that it ended."""
+    """Return whether a 2xx of a substation with registers is for a session that it stopped."""
     return b'"stopped"' in body and _members(body).get("status") == "stopped"
 
 
@@ -78,15 +78,15 @@ def _members(body: bytes) -> dict[str, Any]:
 
 
 def takes_no_charge(status: int) -> bool:
-    """Tell whether an answer means that no charge at all can succeed there as things are set."""
+    """Return whether a response means that no charge can succeed with this configuration."""
     return 300 <= status < 400 or status in _WANT_A_PASSWORD
 
 
 def describe(status: int, location: str | None) -> str:
-    """Say what an answer other than a success was, and the remedy where that is plain.
+    """Describe a response other than a success, with the remedy if there is a plain one.
 
     Args:
-        status: the answer's status.
+        status: the status.
         location: its header of that name.
     """
     named = f"{status} {HTTPStatus(status).phrase}" if status in _KNOWN else str(status)

@@ -1,4 +1,4 @@
-"""Policies: which of the substations takes the next vehicle. Pure functions.
+"""Policies: which substation takes the next vehicle. Pure.
 
 Sources: least-loaded with an estimate in place of a stale gauge: Dahlin, Interpreting Stale Load
 Information, TPDS 2000; power of two choices: Mitzenmacher, TPDS 2001.
@@ -17,23 +17,23 @@ class Candidate(NamedTuple):
 
     address: str
     name: str
-    load: int  # estimated vehicles there, without the one that is to be placed
+    load: int  # estimated vehicles there, without the new one
     capacity: int
     score: float  # (load + 1) / capacity: how full the substation would be with this vehicle
     gauge_age_s: float
-    last_chosen: int  # sequence number of the decision that chose it last; 0: never
+    last_chosen: int  # sequence number of the last decision for it; 0: none
 
 
 class Option(NamedTuple):
-    """A candidate, and what a prediction for it takes."""
+    """A candidate, with the values for a prediction."""
 
     candidate: Candidate
-    free: int  # points; under 1 where so many more sessions have to end first
-    supply: Supply | None = None  # None where the substation does not publish what it takes
+    free: int  # points; 0 or less if sessions have to end first
+    supply: Supply | None = None  # None if the substation does not publish it
 
 
 class Request(NamedTuple):
-    """The vehicle that is to be placed."""
+    """The vehicle for which a substation is chosen."""
 
     demand: Demand
     max_deferral_s: float = 0.0  # how long it may be deferred; 0: not at all
@@ -41,7 +41,7 @@ class Request(NamedTuple):
 
 
 class Choice(NamedTuple):
-    """What is best for the vehicle."""
+    """The best option for the vehicle."""
 
     candidate: Candidate
     reason: str
@@ -56,7 +56,7 @@ Pick = Callable[[Sequence[Candidate], Random], Candidate]
 class Policy:
     """A way to choose among substations with a free point, and its explanation for logs."""
 
-    # whether it looks at the substations' power, and at those without a free point
+    # whether it uses the substations' power, and considers those without a free point
     predicts = False
 
     def __init__(self, name: str, reason: str, pick: Pick) -> None:
@@ -66,14 +66,11 @@ class Policy:
 
     @property
     def takes_least(self) -> bool:
-        """Whether it takes the least `(load + 1) / capacity`.
-
-        And needs to see no other substation.
-        """
+        """Whether it takes the least `(load + 1) / capacity`, and needs no other candidates."""
         return self._pick is least_loaded
 
-    def choose(self, options: Sequence[Option], request: Request, random: Random) -> Choice:  # noqa: ARG002 - the vehicle matters to policies that predict
-        """Choose for a vehicle, of options of which at least one has a free point."""
+    def choose(self, options: Sequence[Option], request: Request, random: Random) -> Choice:  # noqa: ARG002 - policies that predict need it
+        """Choose an option for a vehicle; at least one has a free point."""
         candidates = [one.candidate for one in options if one.free > 0]
         return Choice(self._pick(candidates, random), self.reason)
 

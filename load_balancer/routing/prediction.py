@@ -1,10 +1,10 @@
-"""When a vehicle would be charged at a substation, from that substation's gauges alone. Pure.
+"""Predicts when a vehicle would be charged at a substation, from the substation's gauges. Pure.
 
-Gauges tell no session by itself, so the n sessions there are taken to have their remaining energy R
-spread evenly over 0 to 2R/n and to be able to draw their part of the committed power each. They are
-followed forward in time, from one end to the next, under the sharing that substations have by
-default (`first-come`): who was there before keeps its power, and a newcomer gets what is left, but
-at least half of an equal share.
+Gauges do not show single sessions. The n sessions there are assumed to have their remaining energy
+R spread evenly over 0 to 2R/n, and to be able to draw an equal part of the committed power each.
+The prediction steps from the end of one session to the next. Power is shared as substations do by
+default (`first-come`): earlier sessions keep theirs, and a new one gets what is left, but at least
+half of an equal share.
 """
 
 from collections.abc import Sequence
@@ -14,53 +14,53 @@ from typing import NamedTuple
 from load_balancer.routing.demand import ChargingStage
 
 _GUARANTEED = 0.5  # of an equal share
-# So many ends are followed: each takes time, and a page may tell of a million sessions.
+# Maximum number of steps: each takes time, and a page may report a million sessions.
 MAX_ENDS = 256
 
 
 class Supply(NamedTuple):
-    """What a substation has to give now."""
+    """The power and energy at a substation now."""
 
     sessions: int
-    committed_kw: float  # what its sessions could draw
-    remaining_kwh: float  # what its sessions still have to get
+    committed_kw: float  # that its sessions could draw
+    remaining_kwh: float  # that its sessions still have to get
     point_power_kw: float
     limit_kw: float
     hours_per_s: float  # hours of charging in a second of the balancer's clock
 
 
 class Prediction(NamedTuple):
-    """A session to come. Times in seconds of the balancer's clock; infinite where no power is."""
+    """The predicted times of a session, seconds of the balancer's clock; infinite without power."""
 
-    start_s: float  # from now to the moment at which a point is free for it
+    start_s: float  # from now until a point is free for it
     charging_s: float
-    slows_s: float = 0.0  # what those who are there lose by it, all together
+    slows_s: float = 0.0  # that the sessions there lose by it in total
 
     @property
     def finish_s(self) -> float:
-        """From now to the moment at which it is charged."""
+        """From now until it is charged."""
         return self.start_s + self.charging_s
 
 
 def predict(supply: Supply, stages: Sequence[ChargingStage], *, after_ends: int = 0) -> Prediction:
     """Predict the session of a vehicle that plugs in next.
 
-    Where more than 256 others end before it is charged, it is taken to gain no power from then on;
-    where as many have to end before a point is free, it never gets one.
+    If more than 256 sessions end before it is charged, its power stays the same from then on. If
+    that many have to end before a point is free, it never gets one.
 
     Args:
-        supply: what the substation has to give.
+        supply: the power and energy there.
         stages: how the vehicle draws its energy at a point there.
-        after_ends: how many sessions have to end before a point is free for it; the points of all
-            but the last go to vehicles that are in the queue for them.
+        after_ends: number of sessions that have to end before a point is free for it. All points
+            but the last go to vehicles before it in the queue.
     """
     if not after_ends and supply.limit_kw - supply.committed_kw >= supply.point_power_kw:
-        return Prediction(0.0, alone_s(supply, stages))  # nobody is held back
+        return Prediction(0.0, alone_s(supply, stages))  # no session is limited
     if after_ends > MAX_ENDS:
         return Prediction(inf, inf)
     sessions = supply.sessions
     each_kw = min(supply.committed_kw / sessions, supply.point_power_kw) if sessions else 0.0
-    # From one end to the next each session gets this much; to the first it is half of it.
+    # Energy of each session from one end to the next; half of it until the first end.
     apart_kwh = 2 * supply.remaining_kwh / (sessions * sessions) if sessions else 0.0
     to_next_kwh = apart_kwh / 2
     start = 0.0
@@ -70,7 +70,7 @@ def predict(supply: Supply, stages: Sequence[ChargingStage], *, after_ends: int 
             start += _hours(to_next_kwh, min(each_kw, supply.limit_kw / left))
             ends.append(start)
             to_next_kwh = apart_kwh
-        # Those before it in the queue are taken to charge for as long as it would by itself.
+        # Vehicles before it in the queue are assumed to charge as long as it would alone.
         while len(ends) < after_ends:
             start = max(start, ends[-sessions] + _alone(supply, stages))
             ends.append(start)
@@ -81,7 +81,7 @@ def predict(supply: Supply, stages: Sequence[ChargingStage], *, after_ends: int 
 
 
 def alone_s(supply: Supply, stages: Sequence[ChargingStage]) -> float:
-    """Return the time that a vehicle takes there by itself, the least that it can, seconds."""
+    """Return the time that a vehicle would take there alone, its minimum, seconds."""
     return _alone(supply, stages) / supply.hours_per_s
 
 
@@ -100,9 +100,9 @@ def _beside(
     limit_kw: float,
     stages: Sequence[ChargingStage],
 ) -> tuple[float, float]:
-    """Return the hours that a newcomer takes beside others, the first of which ends next.
+    """Return the hours that a new session takes beside others, and the hours that they lose by it.
 
-    And those that the others lose to it: what it draws beyond the room that they leave is theirs.
+    They lose what it draws beyond the power that they leave unused.
     """
     hours = taken_kwh = 0.0
     last = others - MAX_ENDS
@@ -133,9 +133,9 @@ def _beside(
 
 
 def guaranteed_kw(others: int, each_kw: float, limit_kw: float, cap_kw: float) -> float:
-    """Return what a newcomer has whatever those draw who were there before it."""
+    """Return the power that a new session gets whatever the others draw."""
     equal_kw = limit_kw / (others + 1)
-    if each_kw > equal_kw > cap_kw:  # the others share what it cannot draw
+    if each_kw > equal_kw > cap_kw:  # the others share the rest
         equal_kw = (limit_kw - cap_kw) / others
     return min(cap_kw, _GUARANTEED * equal_kw)
 

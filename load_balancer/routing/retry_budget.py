@@ -1,14 +1,13 @@
-"""The retry budget: how many dispatches may be repeats, so that a sick grid is not flooded.
+"""The retry budget limits immediate retries, so that they do not flood a grid in trouble. Pure.
 
-A token bucket filled by a share of the first dispatches and by a floor over time (the scheme of
-Finagle's RetryBudget). Moving on a vehicle that had charged for a while is free, so that all that a
-lost substation held moves at once; the bucket bounds what fails at once. Pure: the clock is passed
-in.
+It is a token bucket. Each first dispatch adds a share of a token, and each second adds some (after
+Finagle's RetryBudget). To move a vehicle that had charged for a while is free, so that all sessions
+of a lost substation move at once.
 """
 
 
 class RetryBudget:
-    """Tokens for repeated dispatches. A vehicle that finds none waits; it is not refused."""
+    """Tokens for retries. A session that finds none waits; it is not refused."""
 
     def __init__(self, *, share: float, floor_per_s: float, burst: float) -> None:
         """Start with a full bucket.
@@ -16,7 +15,7 @@ class RetryBudget:
         Args:
             share: tokens that each first dispatch adds.
             floor_per_s: tokens that each second adds.
-            burst: most tokens held.
+            burst: maximum number of tokens.
         """
         self._share = share
         self._floor_per_s = floor_per_s
@@ -25,11 +24,11 @@ class RetryBudget:
         self._filled_at: float | None = None
 
     def deposit(self) -> None:
-        """Add what a first dispatch allows."""
+        """Add the share of a first dispatch."""
         self._tokens = min(self._burst, self._tokens + self._share)
 
     def available(self, now: float) -> bool:
-        """Tell whether a repeat is allowed now."""
+        """Return whether a retry is allowed now."""
         if self._filled_at is not None:
             earned = (now - self._filled_at) * self._floor_per_s
             self._tokens = min(self._burst, self._tokens + earned)
@@ -37,5 +36,5 @@ class RetryBudget:
         return self._tokens >= 1
 
     def withdraw(self) -> None:
-        """Take the token of a repeat that was `available`."""
+        """Take the token of a retry that was `available`."""
         self._tokens -= 1

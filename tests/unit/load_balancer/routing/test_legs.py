@@ -110,7 +110,7 @@ def test_nobody_is_asked_for_what_may_have_flowed_where_it_was_lost() -> None:
     legs.update("a", 4.0, now=100.0)
     legs.end("a", attempt_s=101.0)
 
-    legs.reserve("a", "A", now=101.5, most_kwh_per_s=2.0)
+    legs.reserve("a", "A", now=101.5, max_kwh_per_s=2.0)
 
     assert legs.target_kwh("b") == 3.0
     assert legs.target_kwh("a") == 10.0  # its own register tells
@@ -121,18 +121,18 @@ def test_nobody_is_asked_for_what_may_have_flowed_where_it_was_lost() -> None:
 
 
 @pytest.mark.parametrize(
-    ("silent_s", "most_kwh_per_s", "waits"),
+    ("silent_s", "max_kwh_per_s", "waits"),
     [(0.9, 1.0, False), (1.0, 1.0, True), (0.1, None, True)],
 )
 def test_it_has_to_wait_where_all_that_is_left_may_have_flowed(
-    silent_s: float, most_kwh_per_s: float | None, *, waits: bool
+    silent_s: float, max_kwh_per_s: float | None, *, waits: bool
 ) -> None:
     legs = Legs(5.0)
     legs.begin("a", "A", now=0.0)
     legs.update("a", 4.0, now=100.0)
     legs.end("a", attempt_s=101.0)
 
-    legs.reserve("a", "A", 100.0 + silent_s, most_kwh_per_s)
+    legs.reserve("a", "A", 100.0 + silent_s, max_kwh_per_s)
 
     assert legs.has_to_wait is waits
 
@@ -303,7 +303,7 @@ def test_two_legs_of_one_register_become_one_that_never_falls() -> None:
         for register, kwh in (("address", first_kwh), ("id", second_kwh)):
             legs.begin(register, "A", now=0.0)
             legs.end(register, attempt_s=kwh, kwh=kwh)
-            legs.reserve(register, "A", now=10 * kwh, most_kwh_per_s=0.1)
+            legs.reserve(register, "A", now=10 * kwh, max_kwh_per_s=0.1)
 
         legs.rename("address", "id")
 
