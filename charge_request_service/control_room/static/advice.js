@@ -8,7 +8,7 @@ import { counted } from "./formatting.js";
 
 /**
  * @param {Substation} substation
- * @returns {{todo: string, look: string} | null} null where nothing needs to be done
+ * @returns {{todo: string, look: string} | null} null if nothing needs to be done
  */
 export function advice(substation) {
   const { name, reason, warning, drained, load } = substation;
@@ -52,7 +52,7 @@ export function advice(substation) {
   }
 }
 
-/** @param {string} reason the balancer's */
+/** @param {string} reason according to the balancer */
 function whatToDoWhenDown(reason) {
   if (/\b(page|prometheus|which is not)\b/i.test(reason)) {
     return "Correct its metrics page, or its profile: it responds, but its load cannot be read.";

@@ -1,5 +1,5 @@
 /**
- * The gateway's API: one call, its answers and its problems.
+ * The gateway's API: the call, its responses and its errors.
  *
  * @typedef {object} Substation
  * @property {string} name
@@ -36,7 +36,7 @@
  * @property {number | null} predicted_start_s from now
  * @property {number | null} predicted_finish_s
  *
- * @typedef {object} Predicted seconds from the decision; null is never
+ * @typedef {object} Predicted seconds from the decision; null means never
  * @property {number | null} start_s
  * @property {number | null} charging_s
  * @property {number | null} finish_s
@@ -79,7 +79,7 @@
  * @property {string} session_id
  * @property {"waiting" | "charging" | "charged" | "stopped" | "refused"} state
  * @property {string} vehicle_id
- * @property {number} kwh asked for
+ * @property {number} kwh requested
  * @property {"plain" | "keyed" | "async"} kind
  * @property {string} began
  * @property {string | null} ended
@@ -131,13 +131,13 @@ export class Problem extends Error {
     this.errors = document.errors ?? [];
   }
 
-  /** Whether a key, or another one, would help. */
+  /** Whether the gateway asks for an API key, or for another one. */
   get wantsKey() {
     return this.status === 401;
   }
 }
 
-/** No response: the gateway is gone, or silent for too long. */
+/** No response: the gateway is unreachable, or silent for too long. */
 export class NoAnswer extends Error {}
 
 /**

@@ -4,13 +4,13 @@
  * @import { Substation } from "./api.js"
  */
 
-/** Vehicles beyond the points that there are. @param {Substation} substation */
+/** Number of vehicles beyond the number of points. @param {Substation} substation */
 export function overCapacity({ capacity, load }) {
   return capacity === null ? 0 : Math.max(0, load - capacity);
 }
 
 /**
- * What is wrong, from the most urgent on; null where nothing is. To be full is no fault.
+ * The most urgent fault, or null if there is none. A full substation is not a fault.
  *
  * @param {Substation} substation
  * @returns {"down" | "over" | "doubt" | null}
@@ -25,7 +25,7 @@ export function needs(substation) {
 const URGENCY = ["down", "over", "doubt", null];
 
 /**
- * What needs attention comes first, all else stays in the balancer's order.
+ * Substations that need attention first, the others in the balancer's order.
  *
  * @param {Substation[]} substations
  */

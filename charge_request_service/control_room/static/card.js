@@ -8,18 +8,18 @@ import { advice } from "./advice.js";
 import { needs, overCapacity } from "./attention.js";
 import { askToDrain } from "./drain.js";
 import { paint } from "./colours.js";
-import { announce, make, say, stamp, tell } from "./page.js";
+import { announce, cloneTemplate, make, setMessage, setText } from "./page.js";
 import { Spark } from "./spark.js";
 import { ahead, clock, counted, lasting, number, power } from "./formatting.js";
 
-/** More points than this are drawn as shares of one bar. */
+/** A substation with more points than this has a single bar with shares. */
 const MAX_CELLS = 48;
 const HEALTH = { unknown: "Not known yet", up: "Up", draining: "Draining", down: "Down" };
 
 export class Card {
   /** @param {Substation} substation */
   constructor(substation) {
-    const { root, slots } = stamp("card");
+    const { root, slots } = cloneTemplate("card");
     this.root = root;
     this.slots = slots;
     this.name = "";
@@ -42,28 +42,28 @@ export class Card {
     this.tellName(substation.name);
     this.tellHealth(substation);
     this.root.dataset.needs = needs(substation) ?? "nothing";
-    say(slots.load, known ? number(substation.load) : "–");
-    say(slots.of, known ? `of ${counted(substation.capacity ?? 0, "point")}` : "");
-    say(slots.free, freeText(substation));
+    setText(slots.load, known ? number(substation.load) : "–");
+    setText(slots.of, known ? `of ${counted(substation.capacity ?? 0, "point")}` : "");
+    setText(slots.free, freeText(substation));
     this.root.dataset.full = String(known && isUp && substation.load >= (substation.capacity ?? 0));
     this.drawPoints(substation);
     show(slots.reason, substation.reason ?? "");
     show(slots.warning, substation.warning ?? "");
     this.showAdvice(substation);
     this.showPower(substation);
-    say(slots.own, number(substation.own_load));
-    say(slots.foreign, number(substation.foreign_load));
-    say(
+    setText(slots.own, number(substation.own_load));
+    setText(slots.foreign, number(substation.foreign_load));
+    setText(
       slots.gauge,
       substation.gauge_age_s === null ? "never read" : `${substation.gauge}, ${lasting(substation.gauge_age_s)} old`,
     );
   }
 
-  /** An address may be given another name while the grid runs. @param {string} name */
+  /** The name of an address may change while the grid runs. @param {string} name */
   tellName(name) {
     if (name === this.name) return;
     this.name = name;
-    tell(this.slots.name, name);
+    setMessage(this.slots.name, name);
     this.root.dataset.substation = name;
     paint(this.root, name);
   }
@@ -76,28 +76,28 @@ export class Card {
     }
     this.health = substation.health;
     this.root.dataset.health = substation.health;
-    say(this.slots.health, HEALTH[substation.health]);
+    setText(this.slots.health, HEALTH[substation.health]);
   }
 
   /** @param {Substation} substation */
   showAdvice(substation) {
     const { slots } = this;
-    const told = advice(substation);
-    slots.advice.hidden = told === null;
-    tell(slots.todo, told?.todo ?? "");
-    tell(slots.look, told ? `Look at ${told.look}.` : "");
+    const hint = advice(substation);
+    slots.advice.hidden = hint === null;
+    setMessage(slots.todo, hint?.todo ?? "");
+    setMessage(slots.look, hint ? `Look at ${hint.look}.` : "");
     const action = substation.drained ? "Undrain" : "Drain";
-    say(slots.drain, action);
+    setText(slots.drain, action);
     if (slots.drain.ariaLabel !== `${action} ${substation.name}`) slots.drain.ariaLabel = `${action} ${substation.name}`;
   }
 
-  /** What it drew when it was last heard of says nothing of now. @param {Substation} substation */
+  /** The power at the last poll of a substation that is down means nothing now. @param {Substation} substation */
   showPower(substation) {
     const { slots } = this;
     const isKnown = substation.health === "up" || substation.health === "draining";
     const { power_kw: drawn, power_limit_kw: limit } = substation;
     const { committed_power_kw: committed, remaining_energy_kwh: energy } = substation;
-    say(slots.power, isKnown ? powerText(drawn, limit) : "–");
+    setText(slots.power, isKnown ? powerText(drawn, limit) : "–");
     const measured = isKnown && drawn !== null && limit !== null && limit > 0;
     slots["power-bar"].hidden = !measured;
     if (measured) {
@@ -113,7 +113,7 @@ export class Card {
     };
     for (const [name, text] of Object.entries(cells)) {
       slots[`${name}-cell`].hidden = !isKnown || committed === null;
-      say(slots[name], text);
+      setText(slots[name], text);
     }
   }
 
@@ -158,9 +158,9 @@ export class Card {
   }
 }
 
-/** Write a text, or show nothing at all. @param {HTMLElement} element @param {string} text */
+/** Set a text, or hide the element if there is none. @param {HTMLElement} element @param {string} text */
 function show(element, text) {
-  tell(element, text);
+  setMessage(element, text);
   element.hidden = !text;
 }
 

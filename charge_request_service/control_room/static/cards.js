@@ -1,15 +1,15 @@
 /**
- * A card for each substation. What needs attention comes first.
+ * A card for each substation. Those that need attention come first.
  *
  * @import { Grid, Substation } from "./api.js"
  * @import { History } from "./history.js"
  */
 import { byUrgency, needs } from "./attention.js";
 import { Card } from "./card.js";
-import { byId, say, tell } from "./page.js";
+import { byId, setMessage, setText } from "./page.js";
 import { number } from "./formatting.js";
 
-/** The lines of power move by less than a pixel in this time. */
+/** Power lines move by less than a pixel in this time. */
 const SPARKS_EVERY_MS = 1000;
 
 export class Cards {
@@ -23,7 +23,7 @@ export class Cards {
 
   /** @param {Grid} grid @param {History} history @param {number} at */
   show({ substations, configuration_problem: problem }, history, at) {
-    tell(this.problem, problem ? `The substations file is not in use: ${problem}` : "");
+    setMessage(this.problem, problem ? `The substations file is not in use: ${problem}` : "");
     this.problem.hidden = !problem;
     byId("cards-nothing").hidden = substations.length > 0;
     const present = new Set(substations.map((substation) => substation.address));
@@ -45,7 +45,7 @@ export class Cards {
     for (const card of this.cards.values()) card.showHistory(history, at);
   }
 
-  /** Move only what is out of place. @param {Substation[]} substations */
+  /** Move only the cards that are out of place. @param {Substation[]} substations */
   order(substations) {
     let next = this.list.firstElementChild;
     for (const { address } of substations) {
@@ -59,6 +59,6 @@ export class Cards {
   countThoseInNeed(substations) {
     const count = substations.filter((substation) => needs(substation)).length;
     const verb = count === 1 ? "needs" : "need";
-    say(byId("cards-needs"), count ? `${number(count)} of ${number(substations.length)} ${verb} attention` : "");
+    setText(byId("cards-needs"), count ? `${number(count)} of ${number(substations.length)} ${verb} attention` : "");
   }
 }

@@ -1,7 +1,7 @@
 /** The form that charges one vehicle. Its request is held while the vehicle charges. */
 import { call } from "./api.js";
 import { enable, Entry, isEnabled } from "./entry.js";
-import { byId, say, tell } from "./page.js";
+import { byId, setMessage, setText } from "./page.js";
 import { counted, lasting, number } from "./formatting.js";
 
 export class ChargeForm {
@@ -23,14 +23,14 @@ export class ChargeForm {
     this.charging = new AbortController();
     this.turn(true);
     this.entry.clear();
-    say(this.answer, "Charging …");
+    setText(this.answer, "Charging …");
     try {
       const options = { body: this.entry.values(), signal: this.charging.signal };
       const { answer } = await call("POST", "charge", options);
-      tell(this.answer, told(answer));
+      setMessage(this.answer, summary(answer));
     } catch (error) {
       const hungUp = error instanceof Error && error.name === "AbortError";
-      say(this.answer, hungUp ? "Disconnected; the vehicle stopped charging." : "");
+      setText(this.answer, hungUp ? "Disconnected; the vehicle stopped charging." : "");
       if (!hungUp) this.entry.show(error);
     }
     this.turn(false);
@@ -45,7 +45,7 @@ export class ChargeForm {
 
 /** @param {{status: string, vehicle_id: string, kwh: number, substation: string, attempts: number,
  *   waited_s: number, charging_s: number}} answer */
-function told(answer) {
+function summary(answer) {
   const { vehicle_id: vehicle, kwh, substation, attempts, waited_s: waited } = answer;
   if (answer.status !== "charged") return `${vehicle} is charging at ${substation}.`;
   const times = attempts > 1 ? `, ${counted(attempts, "attempt")}` : "";

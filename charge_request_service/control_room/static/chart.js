@@ -5,16 +5,16 @@
  * @import { History, Piece } from "./history.js"
  */
 import { outline, paint } from "./colours.js";
-import { byId, say } from "./page.js";
+import { byId, setText } from "./page.js";
 import { draw, trace } from "./svg.js";
 import { counted } from "./formatting.js";
 
 const EDGE = { top: 10, right: 124, bottom: 24, left: 30 };
-/** Between two moments on the time axis, at least. */
+/** Minimum distance between two labels of the time axis. */
 const TICK_PX = 72;
 const STEPS_MS = [15_000, 30_000, 60_000, 120_000];
 const LABEL_PX = 16;
-/** More lines cannot be told apart: the busiest are drawn. */
+/** More lines cannot be distinguished: only the busiest are drawn. */
 const MAX_LINES = 24;
 
 export class Chart {
@@ -105,7 +105,7 @@ export class Chart {
   describe(span, labels, more) {
     const minutes = Math.round(span / 60_000);
     const past = minutes <= 1 ? "last minute" : `last ${counted(minutes, "minute")}`;
-    say(byId("chart-span"), more ? `${past}, the ${labels.length} busiest` : past);
+    setText(byId("chart-span"), more ? `${past}, the ${labels.length} busiest` : past);
     const now = labels.map(({ name, load }) => `${name} ${load}`).join(", ");
     this.svg.setAttribute(
       "aria-label",
@@ -147,7 +147,7 @@ export function spread(labels, bottom) {
     label.place = Math.min(label.place, limit);
     limit = label.place - LABEL_PX;
   }
-  // Where that pushed the highest out of the chart they go back down.
+  // If that moved the highest out of the chart, move them back down.
   limit = EDGE.top;
   for (const label of placed.toReversed()) {
     label.place = Math.max(label.place, limit);

@@ -1,7 +1,6 @@
 /**
- * How each substation is told from the others, the same in its card, its lines and its decisions: a
- * colour, and once all colours are in use also a mark, which is the shape of its key and the stroke
- * of its line.
+ * What distinguishes a substation in cards, lines and decisions: a colour and, once all colours are in
+ * use, a mark: the shape of its key and the stroke of its line.
  */
 
 const HUES = 8;

@@ -1,10 +1,10 @@
 /**
- * The list of the last decisions: who went where, and why there.
+ * The list of the latest decisions: which vehicle went where, and why.
  *
  * @import { Candidate, Decision } from "./api.js"
  */
 import { paint } from "./colours.js";
-import { byId, make, say, stamp, tell } from "./page.js";
+import { byId, cloneTemplate, make, setMessage, setText } from "./page.js";
 import { clock, lasting } from "./formatting.js";
 
 const SHOWN = 60;
@@ -41,27 +41,27 @@ export class DecisionList {
 
 /** @param {Decision} decision */
 export function row(decision) {
-  const { root, slots } = stamp("decision");
+  const { root, slots } = cloneTemplate("decision");
   const date = new Date(decision.time);
   root.dataset.sequence = String(decision.sequence);
   root.title = `Decision ${decision.sequence}, session ${decision.session_id}`;
-  say(slots.time, `${clock(date)}.${Math.floor(date.getMilliseconds() / 100)}`);
-  say(slots.vehicle, decision.vehicle_id);
-  say(slots.substation, decision.substation);
+  setText(slots.time, `${clock(date)}.${Math.floor(date.getMilliseconds() / 100)}`);
+  setText(slots.vehicle, decision.vehicle_id);
+  setText(slots.substation, decision.substation);
   paint(root, decision.substation);
-  say(slots.waited, `${decision.waited_s.toFixed(1)} s`);
+  setText(slots.waited, `${decision.waited_s.toFixed(1)} s`);
   const again = decision.attempt > 1 ? `attempt ${decision.attempt}: ` : "";
-  tell(slots.reason, again + decision.reason);
-  tell(slots.predicted, predicted(decision));
+  setMessage(slots.reason, again + decision.reason);
+  setMessage(slots.predicted, predicted(decision));
   slots.scores.append(...scores(decision));
   const passed = decision.passed_over.map(({ substation, why }) => `${substation} ${why}`);
   if (decision.passed_over_left_out) passed.push(`${decision.passed_over_left_out} more`);
-  tell(slots.passed, passed.join("; "));
+  setMessage(slots.passed, passed.join("; "));
   return root;
 }
 
 /**
- * What was predicted for it, and what waiting on purpose and the next best had to do with it.
+ * The prediction for the vehicle, with the second-best substation and a wait on purpose, if any.
  *
  * @param {Decision} decision
  */

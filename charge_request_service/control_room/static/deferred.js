@@ -1,16 +1,16 @@
 /**
- * The deferred vehicles: they wait for a better point beside a free one.
+ * The deferred vehicles: they wait for a better point although one is free.
  *
  * @import { Grid, LeftInLine } from "./api.js"
  */
 import { paint } from "./colours.js";
-import { byId, say, stamp } from "./page.js";
+import { byId, cloneTemplate, setText } from "./page.js";
 import { ahead, lasting } from "./formatting.js";
 
 export class DeferredList {
   constructor() {
     this.place = byId("left");
-    const { root, slots } = stamp("left-box");
+    const { root, slots } = cloneTemplate("left-box");
     this.box = root;
     this.list = slots.list;
   }
@@ -27,17 +27,17 @@ export class DeferredList {
 
 /** @param {LeftInLine} left */
 function row(left) {
-  const { root, slots } = stamp("left-vehicle");
+  const { root, slots } = cloneTemplate("left-vehicle");
   root.title = `Session ${left.session_id}, waiting for ${lasting(left.waited_s)}`;
-  say(slots.vehicle, left.vehicle_id);
-  say(slots.substation, left.substation);
+  setText(slots.vehicle, left.vehicle_id);
+  setText(slots.substation, left.substation);
   paint(root, left.substation);
   const { predicted_start_s: start, predicted_finish_s: finish } = left;
   const times = [
     ...(start === null ? [] : [`a point is free ${within(start)}`]),
     ...(finish === null ? [] : [`charged ${within(finish)}`]),
   ];
-  say(slots.when, times.length ? `: ${times.join(", ")}` : "");
+  setText(slots.when, times.length ? `: ${times.join(", ")}` : "");
   return root;
 }
 

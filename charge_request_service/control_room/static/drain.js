@@ -1,5 +1,5 @@
 /**
- * Drains a substation, or ends that, once it is confirmed.
+ * Drains or undrains a substation after confirmation.
  *
  * @import { Substation } from "./api.js"
  */

@@ -1,13 +1,13 @@
 /**
- * What a form sends and what was wrong with it, said at the field that it is about.
+ * A form's values, and its errors, each shown at its field.
  *
- * Nothing is checked here: the gateway alone knows what it takes, and says so.
+ * Nothing is validated here: only the gateway knows what it accepts.
  */
 import { Problem } from "./api.js";
-import { byId, say, tell } from "./page.js";
+import { byId, setMessage, setText } from "./page.js";
 
 export class Entry {
-  /** @param {string} id of the form; what is wrong beyond its fields goes to `<id>-fault` */
+  /** @param {string} id of the form; other errors go to `<id>-fault` */
   constructor(id) {
     this.form = /** @type {HTMLFormElement} */ (byId(id));
     this.fault = byId(`${id}-fault`);
@@ -23,13 +23,13 @@ export class Entry {
     );
   }
 
-  /** Forget what was wrong. */
+  /** Remove all errors. */
   clear() {
-    say(this.fault, "");
+    setText(this.fault, "");
     for (const input of this.inputs) this.mark(input, "");
   }
 
-  /** Show an error, by field where it names one. @param {unknown} error */
+  /** Show an error, at its fields if it names any. @param {unknown} error */
   show(error) {
     /** @type {HTMLInputElement | null} */
     let first = null;
@@ -42,17 +42,17 @@ export class Entry {
     }
     if (first) first.focus();
     else if (!others.length) others.push(error instanceof Error ? error.message : String(error));
-    tell(this.fault, others.join(" "));
+    setMessage(this.fault, others.join(" "));
   }
 
   /** @param {HTMLInputElement} input @param {string} fault */
   mark(input, fault) {
     input.setAttribute("aria-invalid", String(fault !== ""));
-    tell(byId(`${input.id}-fault`), fault);
+    setMessage(byId(`${input.id}-fault`), fault);
   }
 }
 
-/** A number where one is wanted and given; else the text, for the gateway to name what is wrong.
+/** A number if the field takes one and has one; otherwise the text, which the gateway then rejects.
  * @param {HTMLInputElement} input */
 function valueOf(input) {
   const text = input.value.trim();
@@ -61,7 +61,7 @@ function valueOf(input) {
 }
 
 /**
- * Say whether a button can be used now. One that cannot keeps its focus.
+ * Enable or disable a button. A disabled one keeps its focus.
  *
  * @param {HTMLElement} button
  * @param {boolean} can

@@ -1,38 +1,38 @@
 /**
- * What is polled: asks the gateway again and again, one round at a time.
+ * Polls the gateway, one round at a time.
  *
  * @import { Decision, Decisions, Grid, GridHistory, RushHour } from "./api.js"
  *
  * @typedef {object} Round
  * @property {Grid} grid
  * @property {Decision[]} decisions new ones, oldest first
- * @property {boolean} fromStart whether every decision before them is known, or there is none
+ * @property {boolean} fromStart whether all earlier decisions are known
  * @property {number} now the grid's clock, ms
  * @property {GridHistory | null} history asked for at first, and after a gap
  *
  * @typedef {object} Listener
  * @property {(round: Round) => void} round
  * @property {(rushHour: RushHour) => void} rushHour
- * @property {(why: Error) => boolean} trouble told what is wrong; returns whether to keep asking
+ * @property {(why: Error) => boolean} trouble called with an error; returns whether to keep polling
  */
 import { call } from "./api.js";
 
 /**
- * How often to ask for the substations; for the decisions and the rush hour every second time, which keeps
- * these at five calls a second. With the balancer's defaults a substation that freezes is found out after at
- * most 2.2 s: asking this often, the page shows it within three.
+ * How often to poll the substations. Decisions and rush hour are polled every second time, which adds up to
+ * five calls a second. With the balancer's defaults a frozen substation is detected after at most 2.2 s, and
+ * at this rate the page shows it within three.
  */
 const EVERY_MS = 400;
 const SILENCE_MS = 3000;
-/** A round that comes this long after the one before leaves a gap, which the balancer can fill. */
+/** After a pause longer than this, the history is fetched again to fill the gap. */
 const GAP_MS = 4000;
-/** How long to leave a gateway alone that wants a key: the one held may be taken again. */
+/** Pause after a gateway asked for a key: it may accept the current one again. */
 const LOCKED_MS = 30_000;
-/** How many decisions to begin with: enough for the list, and for a pace to start from. */
+/** How many decisions to fetch first: enough for the list and for the first pace. */
 const BACKLOG = 300;
-/** Of a busier grid's decisions the rest is skipped: each page is a call. */
+/** Maximum number of pages per round; further decisions are skipped. */
 const MAX_PAGES = 10;
-/** Higher than any sequence number: asks for the last number alone. */
+/** Higher than any sequence number, to fetch only the last number. */
 const BEYOND = 999_999_999_999_999;
 
 export class Feed {
@@ -44,22 +44,22 @@ export class Feed {
     this.skew = 0;
     /** When the grid last answered, ms of performance.now(). */
     this.heard = -Infinity;
-    /** Whether the next round asks for all there is, and not for the substations alone. */
+    /** Whether the next round polls everything, not only the substations. */
     this.whole = true;
     this.running = false;
-    /** Whether to ask now; a gateway that wants a key is asked once there is one, or after a while. */
+    /** Whether to poll now. A gateway that asks for a key is polled again when there is one, or later. */
     this.wanted = true;
-    /** @type {number | undefined} the timer that asks again by itself */
+    /** @type {number | undefined} the timer that polls again */
     this.later = undefined;
   }
 
-  /** Poll from now on, whenever the page can be seen. */
+  /** Start to poll, whenever the page is visible. */
   start() {
     document.addEventListener("visibilitychange", () => this.run());
     this.run();
   }
 
-  /** Ask again, now that it may help. */
+  /** Poll again now, for example with a new key. */
   again() {
     clearTimeout(this.later);
     this.wanted = true;
@@ -71,8 +71,8 @@ export class Feed {
     this.running = true;
     while (!document.hidden && this.wanted) {
       const began = performance.now();
-      const heard = await this.round().catch(reportError); // a fault of this page must not end its watch
-      // A round that failed is made again, all of it: at that pace a rate limit would never let it.
+      const heard = await this.round().catch(reportError); // an error of this page must not end the polling
+      // A failed round is repeated completely; at full speed a rate limit would never allow it.
       const rest = (heard ? 1 : 2) * EVERY_MS - (performance.now() - began);
       await new Promise((wake) => setTimeout(wake, Math.max(100, rest)));
     }
@@ -99,7 +99,7 @@ export class Feed {
     this.whole = !this.whole;
     const [grid, { decisions, fromStart, last }] = answers;
     this.since = last;
-    // The header counts whole seconds: half of one is the mean of what it leaves out.
+    // The header has whole seconds: add the mean of the omitted fraction.
     if (!Number.isNaN(grid.date)) this.skew = grid.date + 500 - Date.now();
     const now = Date.now() + this.skew;
     this.listener.round({ grid: grid.answer, decisions, fromStart, now, history: kept });
@@ -109,7 +109,7 @@ export class Feed {
   /** @param {AbortSignal} signal */
   async rushHour(signal) {
     const asked = call("GET", "rush-hour", { signal });
-    const heard = await asked.catch(() => null); // the silence shows in the round's other calls
+    const heard = await asked.catch(() => null); // a failure shows in the round's other calls
     if (heard) this.listener.rushHour(heard.answer);
   }
 
@@ -122,7 +122,7 @@ export class Feed {
     let from = this.since ?? Math.max(0, (await this.after(BEYOND, signal)).last - BACKLOG);
     let { last, decisions } = await this.after(from, signal);
     if (last < from) {
-      // The balancer has restarted, and counts from 1 again.
+      // The balancer has restarted and counts from 1 again.
       from = 0;
       ({ last, decisions } = await this.after(from, signal));
     }

@@ -4,36 +4,36 @@
  * @import { Grid, Substation } from "./api.js"
  */
 import { overCapacity } from "./attention.js";
-import { byId, say } from "./page.js";
+import { byId, setText } from "./page.js";
 import { counted, number } from "./formatting.js";
 
 export class Figures {
   /** @param {Grid} grid @param {number | null} pace charges a minute */
   show(grid, pace) {
-    // A substation that is down may hold anything: it is counted neither way.
+    // The load of a substation that is down is unknown: do not count it.
     const alive = grid.substations.filter(({ health }) => health === "up" || health === "draining");
     const total = (/** @type {"load" | "capacity"} */ what) =>
       alive.reduce((sum, substation) => sum + (substation[what] ?? 0), 0);
     const over = alive.reduce((sum, substation) => sum + overCapacity(substation), 0);
     const up = alive.filter(({ health }) => health === "up").length;
-    say(byId("figure-charging"), number(total("load")));
-    say(byId("figure-points"), `of ${counted(total("capacity"), "point")}`);
-    say(byId("figure-over"), over ? `${number(over)} over capacity` : "");
-    say(byId("figure-waiting"), number(grid.waiting));
+    setText(byId("figure-charging"), number(total("load")));
+    setText(byId("figure-points"), `of ${counted(total("capacity"), "point")}`);
+    setText(byId("figure-over"), over ? `${number(over)} over capacity` : "");
+    setText(byId("figure-waiting"), number(grid.waiting));
     const { length: left } = grid.left_in_line;
-    say(byId("figure-purpose"), left ? `${number(left)} on purpose` : "");
-    say(byId("figure-pace"), pace === null ? "–" : number(pace));
-    say(byId("figure-up"), number(up));
-    say(byId("figure-substations"), `of ${number(grid.substations.length)}`);
+    setText(byId("figure-purpose"), left ? `${number(left)} on purpose` : "");
+    setText(byId("figure-pace"), pace === null ? "–" : number(pace));
+    setText(byId("figure-up"), number(up));
+    setText(byId("figure-substations"), `of ${number(grid.substations.length)}`);
     const [drawn, limit] = totalPower(alive);
-    say(byId("figure-power"), drawn);
-    say(byId("figure-limit"), limit);
-    say(byId("policy"), grid.policy);
+    setText(byId("figure-power"), drawn);
+    setText(byId("figure-limit"), limit);
+    setText(byId("policy"), grid.policy);
   }
 }
 
 /**
- * Sum up what is published, and say how much of the grid that is.
+ * Sum up what is published, and show how much of the grid publishes it.
  *
  * @param {Substation[]} alive
  * @returns {[string, string]} the power drawn, and what it is measured by

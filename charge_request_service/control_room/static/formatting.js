@@ -1,4 +1,4 @@
-/** Numbers and moments as people read them. */
+/** Formats numbers and times for people. */
 
 const TIME = new Intl.DateTimeFormat(undefined, {
   hour: "2-digit",
@@ -27,7 +27,7 @@ export function power(kw) {
   return number(kw, kw < 100 ? 1 : 0);
 }
 
-/** What is predicted is told no more finely than it is known. @param {number} seconds from now */
+/** A predicted time, no more precise than it is known. @param {number} seconds from now */
 export function ahead(seconds) {
   return seconds < 1 ? "now" : lasting(Math.round(seconds)).replace(".0", "");
 }

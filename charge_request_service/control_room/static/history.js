@@ -1,5 +1,5 @@
 /**
- * The last minutes of every substation: as the balancer kept them, and then as this page saw them.
+ * The last minutes of every substation: first from the balancer's history, then from this page's polls.
  *
  * @import { GridHistory, Substation } from "./api.js"
  *
@@ -15,7 +15,7 @@
 const KEPT_MS = 10 * 60_000;
 const LEAST_SPAN_MS = 60_000;
 const REACH_MS = 4000;
-/** What this page sees is kept at this distance; the newest is kept anyway. */
+/** Minimum time between two kept samples; the newest is always kept. */
 const APART_MS = 1000;
 
 export class History {
@@ -67,7 +67,7 @@ export class History {
   }
 
   /**
-   * One number of each substation in pieces: what is not known is left out, not guessed.
+   * One value of each substation, in pieces: unknown values leave gaps.
    *
    * @param {Series} series
    * @param {Iterable<string>} names

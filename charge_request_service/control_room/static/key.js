@@ -1,17 +1,17 @@
 /**
- * The API key, where the gateway takes keys: asked for once, kept for as long as this tab is open,
- * and sent by `call` in api.js.
+ * The API key, if the gateway requires one: asked for once, kept until this tab is closed, and sent
+ * by `call` in api.js.
  */
-import { byId, say, stamp } from "./page.js";
+import { byId, cloneTemplate, setText } from "./page.js";
 
 const NAME = "ev-grid-api-key";
 
-/** @type {string | null} also kept here, for browsers that keep nothing */
+/** @type {string | null} also kept here, for browsers without storage */
 let held = null;
 try {
   held = sessionStorage.getItem(NAME);
 } catch {
-  // Storage is blocked: the key is then asked for again after a reload.
+  // Storage is blocked: the page asks for the key again after a reload.
 }
 
 /** The header that carries the key. @returns {Record<string, string>} */
@@ -30,7 +30,7 @@ function hold(key) {
 }
 
 export class KeyEntry {
-  /** @param {() => void} onKey what to do once there is another key */
+  /** @param {() => void} onKey called when another key was entered */
   constructor(onKey) {
     this.onKey = onKey;
     this.place = byId("key-place");
@@ -39,30 +39,30 @@ export class KeyEntry {
   /** Ask for a key. @param {string} why */
   show(why) {
     if (this.place.hidden) {
-      const { root, slots } = stamp("key-entry");
+      const { root, slots } = cloneTemplate("key-entry");
       const input = /** @type {HTMLInputElement} */ (slots.input);
       root.addEventListener("submit", (event) => {
         event.preventDefault();
         const key = input.value.trim();
-        // A header takes no more; anything else could be no key anyway.
-        if (!/^[\x21-\x7e]+$/.test(key)) return this.tell("A key is one word of plain letters.");
+        // A header cannot contain anything else, nor can a key.
+        if (!/^[\x21-\x7e]+$/.test(key)) return this.showFault("A key is one word of printable ASCII characters.");
         hold(key);
-        this.tell("");
+        this.showFault("");
         this.onKey();
       });
       this.place.replaceChildren(root);
       this.place.hidden = false;
       input.focus();
     }
-    this.tell(held === null ? "" : why);
+    this.showFault(held === null ? "" : why);
   }
 
   /** @param {string} why */
-  tell(why) {
-    say(byId("key-fault"), why);
+  showFault(why) {
+    setText(byId("key-fault"), why);
   }
 
-  /** The key is taken. */
+  /** Hide the form: the key is accepted. */
   hide() {
     this.place.hidden = true;
     this.place.replaceChildren();

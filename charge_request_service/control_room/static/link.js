@@ -1,6 +1,6 @@
-/** The link to the grid: says whether what is shown is live, and how old it is when it is not. */
+/** The state of the connection: whether the page is live, and otherwise how old its data is. */
 import { ago, clock } from "./formatting.js";
-import { byId, say, tell } from "./page.js";
+import { byId, setMessage, setText } from "./page.js";
 
 export class Link {
   constructor() {
@@ -9,34 +9,34 @@ export class Link {
     this.box = byId("trouble");
     this.why = byId("trouble-text");
     this.age = byId("trouble-age");
-    /** @type {number | null} when the last good round came in, ms of performance.now() */
+    /** @type {number | null} time of the last successful round, ms of performance.now() */
     this.seen = null;
     this.title = document.title;
-    setInterval(() => this.tellAge(), 1000);
+    setInterval(() => this.showAge(), 1000);
   }
 
-  /** The grid has answered. */
+  /** The grid has responded. */
   live() {
     this.seen = performance.now();
     this.box.hidden = true;
-    say(this.why, "");
-    say(this.text, `Live at ${clock(new Date())}`);
+    setText(this.why, "");
+    setText(this.text, `Live at ${clock(new Date())}`);
     this.turn("live");
   }
 
-  /** It has not. @param {string} why */
+  /** The grid has not responded. @param {string} why */
   lost(why) {
     this.box.hidden = false;
-    tell(this.why, why);
-    say(this.text, "Not live");
+    setMessage(this.why, why);
+    setText(this.text, "Not live");
     this.turn("lost");
-    this.tellAge();
+    this.showAge();
   }
 
-  /** It has, but only tells those who hold a key. */
+  /** The grid requires a key. */
   locked() {
     this.box.hidden = true;
-    say(this.text, "Needs an API key");
+    setText(this.text, "Needs an API key");
     this.turn("lost");
   }
 
@@ -47,12 +47,12 @@ export class Link {
     document.body.classList.toggle("is-old", state === "lost" && this.seen !== null);
   }
 
-  tellAge() {
+  showAge() {
     if (this.mark.dataset.state !== "lost") return;
     const shown =
       this.seen === null
         ? "Nothing has been received yet."
         : `What is shown is from ${ago((performance.now() - this.seen) / 1000)}.`;
-    say(this.age, `${shown} Retrying automatically.`);
+    setText(this.age, `${shown} Retrying automatically.`);
   }
 }

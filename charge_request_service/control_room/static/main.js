@@ -1,4 +1,4 @@
-/** Puts the page together: what the feed brings goes to each part that shows some of it. */
+/** Connects the parts of the page: each gets the feed's rounds. */
 import { Problem } from "./api.js";
 import { Cards } from "./cards.js";
 import { ChargeForm } from "./charge.js";

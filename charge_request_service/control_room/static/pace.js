@@ -4,7 +4,7 @@
  * @import { Decision } from "./api.js"
  */
 const MINUTE_MS = 60_000;
-/** A pace is told once this much of the past is known. */
+/** Minimum time that must be known before a pace is shown. */
 const LEAST_MS = 5000;
 
 export class Pace {

@@ -1,4 +1,4 @@
-/** The page's own elements: found by name, filled with text, made from its templates. */
+/** Helpers for the page's elements: look-up, text and templates. */
 
 /**
  * @param {string} id
@@ -11,12 +11,12 @@ export function byId(id) {
 }
 
 /**
- * Write a text, unless it stands there already.
+ * Set an element's text, unless it has that text already.
  *
  * @param {Element} element
  * @param {string | number} text
  */
-export function say(element, text) {
+export function setText(element, text) {
   if (element.textContent !== String(text)) element.textContent = String(text);
 }
 
@@ -24,13 +24,13 @@ export function say(element, text) {
 const COMPOUND = /(\S*[^\s.,:;/?&=-][.,:;/?&=-]+[^\s.,:;/?&=-]\S*)/;
 
 /**
- * Write a text that may hold addresses: each stays on one line if it can, and else breaks between
- * its parts.
+ * Set a text that may contain addresses: each stays on one line if it fits, and otherwise breaks
+ * between its parts.
  *
  * @param {Element} element
  * @param {string} text
  */
-export function tell(element, text) {
+export function setMessage(element, text) {
   if (element.textContent === text) return;
   element.replaceChildren(
     ...text.split(COMPOUND).map((part, index) => {
@@ -61,7 +61,7 @@ export function make(tag, className = "", text = "") {
  * @param {string} id
  * @returns {{root: HTMLElement, slots: Record<string, HTMLElement>}} copy and parts to fill
  */
-export function stamp(id) {
+export function cloneTemplate(id) {
   const template = /** @type {HTMLTemplateElement} */ (byId(id));
   const copy = /** @type {DocumentFragment} */ (template.content.cloneNode(true));
   const root = /** @type {HTMLElement} */ (copy.firstElementChild);
@@ -75,7 +75,7 @@ export function stamp(id) {
   return { root, slots };
 }
 
-/** Tell those who cannot see it. @param {string} text */
+/** Announce a text to screen readers. @param {string} text */
 export function announce(text) {
-  say(byId("announcer"), text);
+  setText(byId("announcer"), text);
 }

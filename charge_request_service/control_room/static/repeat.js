@@ -1,10 +1,10 @@
-/** Asks again and again, one call at a time, while it is wanted and the page can be seen. */
+/** Repeats a call while it is wanted and the page is visible. */
 
 const SILENCE_MS = 5000;
 
 export class Repeat {
   /**
-   * @param {number} everyMs from an answer to the next call
+   * @param {number} everyMs from a response to the next call
    * @param {(signal: AbortSignal) => Promise<void>} ask
    */
   constructor(everyMs, ask) {
@@ -12,7 +12,7 @@ export class Repeat {
     this.ask = ask;
     this.wanted = false;
     this.asking = false;
-    /** Whether to ask at once when the answer is in. */
+    /** Whether to repeat immediately after the current call. */
     this.anew = false;
     /** @type {number | undefined} */
     this.later = undefined;
@@ -26,7 +26,7 @@ export class Repeat {
     this.run();
   }
 
-  /** Ask now: what is wanted is something else than before. */
+  /** Call now, because the parameters have changed. */
   now() {
     this.anew = this.asking;
     this.run();
@@ -38,7 +38,7 @@ export class Repeat {
     this.asking = true;
     while (this.wanted && !document.hidden) {
       this.anew = false;
-      // A fault of this page must not end its watch.
+      // An error of this page must not end the repetition.
       await this.ask(AbortSignal.timeout(SILENCE_MS)).catch(reportError);
       if (!this.anew) break;
     }

@@ -1,11 +1,11 @@
 /**
- * The rush hour: started and stopped here, run by the gateway.
+ * The rush hour, which the gateway runs: starts, stops and shows it.
  *
  * @import { RushHour } from "./api.js"
  */
 import { call } from "./api.js";
 import { enable, Entry, isEnabled } from "./entry.js";
-import { announce, byId, say, tell } from "./page.js";
+import { announce, byId, setMessage, setText } from "./page.js";
 import { counted, lasting, number } from "./formatting.js";
 
 export class RushHourPanel {
@@ -48,14 +48,14 @@ export class RushHourPanel {
     enable(this.stop, rush.state === "running");
     if (rush.state === "idle") return;
     const summary = summed(rush);
-    say(byId("rush-summary"), summary);
+    setText(byId("rush-summary"), summary);
     if (this.state === "running" && rush.state !== "running") announce(summary);
     this.state = rush.state;
-    say(byId("rush-arrived"), `${number(rush.arrived)} of ${number(rush.vehicles)}`);
-    say(byId("rush-charged"), number(rush.charged));
-    say(byId("rush-active"), number(rush.in_progress));
-    say(byId("rush-lost"), number(rush.lost));
-    tell(byId("rush-why"), why(rush));
+    setText(byId("rush-arrived"), `${number(rush.arrived)} of ${number(rush.vehicles)}`);
+    setText(byId("rush-charged"), number(rush.charged));
+    setText(byId("rush-active"), number(rush.in_progress));
+    setText(byId("rush-lost"), number(rush.lost));
+    setMessage(byId("rush-why"), why(rush));
     const { vehicles, charged, in_progress: active, lost } = rush;
     [charged, active, lost, vehicles - charged - active - lost].forEach((share, index) => {
       /** @type {HTMLElement} */ (this.bar.children[index]).style.flexGrow = String(share);

@@ -1,5 +1,5 @@
 /**
- * One session's panel: where it stands, its legs and its decisions. It has an address of its own,
+ * One session's panel: its state, legs and decisions. It has an address of its own,
  * `#session/ID`, and is asked for while it is open.
  *
  * @import { Decision, Leg, Session } from "./api.js"
@@ -7,7 +7,7 @@
 import { call, Problem } from "./api.js";
 import { row as decisionRow } from "./decisions.js";
 import { paint } from "./colours.js";
-import { make, say, stamp, tell } from "./page.js";
+import { cloneTemplate, make, setMessage, setText } from "./page.js";
 import { Repeat } from "./repeat.js";
 import { endText, energyText, isOpen, placeOf, powerText, share, STATE } from "./session_formatting.js";
 import { askToStop } from "./stop.js";
@@ -45,7 +45,7 @@ export class SessionPanel {
     else this.follow();
   }
 
-  /** Show the session that the address names. */
+  /** Show the session named in the address. */
   follow() {
     const id = HASH.exec(location.hash)?.[1] ?? null;
     if (!this.allowed || id === this.id) return;
@@ -62,11 +62,11 @@ export class SessionPanel {
 
   /** @param {string} id */
   open(id) {
-    const { root, slots } = stamp("session-panel");
+    const { root, slots } = cloneTemplate("session-panel");
     this.slots = slots;
     const dialog = /** @type {HTMLDialogElement} */ (root);
     this.dialog = dialog;
-    say(slots.id, `Session ${id}`);
+    setText(slots.id, `Session ${id}`);
     slots.close.addEventListener("click", () => dialog.close());
     dialog.addEventListener("close", () => {
       dialog.remove();
@@ -88,7 +88,7 @@ export class SessionPanel {
       if (id === this.id) this.show(answer);
     } catch (error) {
       if (id !== this.id) return;
-      tell(this.slots.fault, error instanceof Error ? error.message : String(error));
+      setMessage(this.slots.fault, error instanceof Error ? error.message : String(error));
       if (error instanceof Problem && error.status === 404) this.repeat.turn(false); // nor will it be
       return;
     }
@@ -105,7 +105,7 @@ export class SessionPanel {
       this.decisionsOf = known;
       this.showDecisions(answer.decisions);
     } catch (error) {
-      if (id === this.id) say(this.slots["decisions-nothing"], `Not known now. ${error instanceof Error ? error.message : ""}`);
+      if (id === this.id) setText(this.slots["decisions-nothing"], `Not known now. ${error instanceof Error ? error.message : ""}`);
     }
   }
 
@@ -113,9 +113,9 @@ export class SessionPanel {
   show(session) {
     const { slots } = this;
     this.session = session;
-    say(slots.fault, "");
-    say(slots.vehicle, session.vehicle_id);
-    say(slots.energy, energyText(session));
+    setText(slots.fault, "");
+    setText(slots.vehicle, session.vehicle_id);
+    setText(slots.energy, energyText(session));
     slots.bar.style.setProperty("--share", share(session));
     const cells = facts(session).map(([name, text]) => {
       const cell = make("div");
@@ -152,7 +152,7 @@ export class SessionPanel {
   showDecisions(decisions) {
     this.slots.decisions.replaceChildren(...decisions.map(decisionRow));
     this.slots["decisions-table"].hidden = decisions.length === 0;
-    say(
+    setText(
       this.slots["decisions-nothing"],
       decisions.length ? "" : "The balancer has none: the session was not dispatched yet, or too long ago.",
     );
@@ -184,10 +184,10 @@ function facts(session) {
 
 /** @param {Leg} leg */
 function legRow(leg) {
-  const { root, slots } = stamp("leg");
-  say(slots.substation, leg.substation);
+  const { root, slots } = cloneTemplate("leg");
+  setText(slots.substation, leg.substation);
   paint(root, leg.substation);
-  say(slots.energy, leg.energy_kwh === null ? "–" : `${number(leg.energy_kwh, 3)} kWh`);
-  say(slots.charging, leg.charging_s === null || leg.charging_s === undefined ? "–" : lasting(leg.charging_s));
+  setText(slots.energy, leg.energy_kwh === null ? "–" : `${number(leg.energy_kwh, 3)} kWh`);
+  setText(slots.charging, leg.charging_s === null || leg.charging_s === undefined ? "–" : lasting(leg.charging_s));
   return root;
 }

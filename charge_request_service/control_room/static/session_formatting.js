@@ -1,5 +1,5 @@
 /**
- * A session's members as people read them.
+ * Formats a session's members for people.
  *
  * @import { Session } from "./api.js"
  */

@@ -1,11 +1,11 @@
 /**
- * The list of sessions, a page of them: only what it shows is asked for, and only while it is seen.
+ * The list of sessions, in pages: only the current page is fetched, and only while it is visible.
  *
  * @import { Session } from "./api.js"
  */
 import { call, Problem } from "./api.js";
 import { paint } from "./colours.js";
-import { byId, make, say, stamp, tell } from "./page.js";
+import { byId, cloneTemplate, make, setMessage, setText } from "./page.js";
 import { Repeat } from "./repeat.js";
 import { endText, energyText, isOpen, placeOf, powerText, share, STATE } from "./session_formatting.js";
 import { askToStop } from "./stop.js";
@@ -26,7 +26,7 @@ export class SessionList {
     this.fault = byId("sessions-fault");
     /** @type {Map<string, Row>} by session */
     this.rows = new Map();
-    /** Where the pages up to the one that is shown begin. */
+    /** The cursors of the pages up to the current one. */
     this.cursors = [""];
     /** @type {string | null} where the one after it does */
     this.next = null;
@@ -93,14 +93,14 @@ export class SessionList {
   fail(error) {
     if (error instanceof Problem && error.wantsKey) return;
     const why = error instanceof Error ? error.message : String(error);
-    tell(this.fault, `Sessions are not live. ${why}`);
+    setMessage(this.fault, `Sessions are not live. ${why}`);
     this.panel.classList.add("is-old");
     enable(this.newer, this.cursors.length > 1); // so that one can go back from where it fails
   }
 
   /** @param {{sessions: Session[], next: string | null}} page */
   show({ sessions, next }) {
-    say(this.fault, "");
+    setText(this.fault, "");
     this.panel.classList.remove("is-old");
     this.next = next;
     this.forget(new Set(sessions.map(({ session_id: id }) => id)));
@@ -116,8 +116,8 @@ export class SessionList {
     enable(this.older, next !== null);
     const nothing = byId("sessions-nothing");
     nothing.hidden = sessions.length > 0;
-    say(nothing, next === null ? this.none() : "None so far; there are older sessions.");
-    say(byId("sessions-page"), this.cursors.length > 1 ? `page ${this.cursors.length}` : "newest first");
+    setText(nothing, next === null ? this.none() : "None so far; there are older sessions.");
+    setText(byId("sessions-page"), this.cursors.length > 1 ? `page ${this.cursors.length}` : "newest first");
   }
 
   none() {
@@ -130,7 +130,7 @@ export class SessionList {
   forget(listed) {
     for (const [id, row] of this.rows) {
       if (listed.has(id)) continue;
-      // The keyboard goes on from the list, not from the top of the page.
+      // Keep the keyboard focus in the list instead of at the top of the page.
       if (row.root.contains(document.activeElement)) byId("sessions-scroll").focus();
       row.root.remove();
       this.rows.delete(id);
@@ -140,7 +140,7 @@ export class SessionList {
 
 class Row {
   constructor() {
-    const { root, slots } = stamp("session-row");
+    const { root, slots } = cloneTemplate("session-row");
     this.root = root;
     this.slots = slots;
     /** @type {Session | null} */
@@ -157,16 +157,16 @@ class Row {
     this.session = session;
     this.root.dataset.session = id;
     this.root.dataset.state = state;
-    say(slots.vehicle, vehicle);
+    setText(slots.vehicle, vehicle);
     slots.vehicle.setAttribute("href", `#session/${id}`);
-    say(slots.state, STATE[state]);
-    say(slots.substation, substation ?? "–");
+    setText(slots.state, STATE[state]);
+    setText(slots.substation, substation ?? "–");
     slots.key.hidden = substation === null;
     if (substation !== null) paint(this.root, substation);
-    say(slots.energy, energyText(session));
+    setText(slots.energy, energyText(session));
     slots.bar.style.setProperty("--share", share(session));
-    say(slots.power, powerText(session));
-    say(slots.end, endText(session));
+    setText(slots.power, powerText(session));
+    setText(slots.end, endText(session));
     this.showStop(isOpen(session));
   }
 

@@ -1,5 +1,5 @@
 /**
- * A substation's power over the last minutes, below the limit that it had: no axes, for its card.
+ * A substation's power over the last minutes, below its limit, without axes, for its card.
  *
  * @import { History } from "./history.js"
  */
@@ -7,7 +7,7 @@ import { draw, trace } from "./svg.js";
 
 const WIDTH = 100;
 const HEIGHT = 28;
-/** Room for a line at the very top or bottom. */
+/** Margin for lines at the top or bottom. */
 const EDGE = 2;
 
 export class Spark {

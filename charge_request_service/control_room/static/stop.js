@@ -1,5 +1,5 @@
 /**
- * Stops a session, once that is confirmed.
+ * Stops a session after confirmation.
  *
  * @import { Session } from "./api.js"
  */
@@ -7,7 +7,7 @@ import { call } from "./api.js";
 import { confirm } from "./confirm.js";
 import { number } from "./formatting.js";
 
-/** @param {Session} session @param {(session: Session) => void} stopped told what it is then */
+/** @param {Session} session @param {(session: Session) => void} stopped called with its new state */
 export function askToStop(session, stopped) {
   const { vehicle_id: vehicle, kwh } = session;
   const got = number(session.energy_kwh ?? 0, 2);

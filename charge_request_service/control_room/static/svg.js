@@ -1,5 +1,5 @@
 /**
- * Drawing: elements of SVG, and lines in steps.
+ * SVG elements, and step lines.
  *
  * @import { Piece } from "./history.js"
  */
@@ -18,7 +18,7 @@ export function draw(tag, attributes, text) {
 }
 
 /**
- * Steps: a value holds until the next is seen.
+ * A step line: each value holds until the next.
  *
  * @param {Piece} piece
  * @param {(at: number) => number} x

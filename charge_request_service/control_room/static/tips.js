@@ -2,7 +2,7 @@
  * Explanations of the page's terms: shown while the pointer is on a term or on its explanation, or
  * the focus is on the term; put away with Escape.
  */
-import { byId, say } from "./page.js";
+import { byId, setText } from "./page.js";
 
 const GAP_PX = 6;
 
@@ -29,7 +29,7 @@ export class Tips {
     this.term = term;
     this.tip.hidden = term === null;
     if (!term) return;
-    say(this.tip, byId(`tip-${term.dataset.tip}`).textContent ?? "");
+    setText(this.tip, byId(`tip-${term.dataset.tip}`).textContent ?? "");
     const { left, bottom, top } = term.getBoundingClientRect();
     const { width, height } = this.tip.getBoundingClientRect();
     const fits = bottom + GAP_PX + height <= innerHeight;

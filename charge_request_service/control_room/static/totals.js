@@ -1,10 +1,10 @@
 /**
- * What the sessions of today come to.
+ * The totals of today's sessions.
  *
  * @import { Totals } from "./api.js"
  */
 import { call, Problem } from "./api.js";
-import { byId, say, tell } from "./page.js";
+import { byId, setMessage, setText } from "./page.js";
 import { Repeat } from "./repeat.js";
 import { clock, number } from "./formatting.js";
 
@@ -26,10 +26,10 @@ export class TodaysTotals {
     try {
       const { answer } = await call("GET", "totals", { signal });
       this.show(answer);
-      say(fault, "");
+      setText(fault, "");
     } catch (error) {
       if (error instanceof Problem && error.wantsKey) return;
-      tell(fault, `Not live. ${error instanceof Error ? error.message : String(error)}`);
+      setMessage(fault, `Not live. ${error instanceof Error ? error.message : String(error)}`);
     }
     fault.hidden = fault.textContent === "";
   }
@@ -37,12 +37,12 @@ export class TodaysTotals {
   /** @param {Totals} totals */
   show(totals) {
     const least = totals.complete ? "" : "at least ";
-    say(byId("today-since"), `Since ${clock(new Date(totals.since)).slice(0, 5)}`);
-    say(byId("today-vehicles"), least + number(totals.vehicles));
-    say(byId("today-energy"), `${least}${number(totals.energy_kwh, totals.energy_kwh < 100 ? 1 : 0)} kWh`);
-    say(byId("today-charged"), number(totals.charged));
-    say(byId("today-stopped"), number(totals.stopped));
-    say(byId("today-refused"), number(totals.refused));
+    setText(byId("today-since"), `Since ${clock(new Date(totals.since)).slice(0, 5)}`);
+    setText(byId("today-vehicles"), least + number(totals.vehicles));
+    setText(byId("today-energy"), `${least}${number(totals.energy_kwh, totals.energy_kwh < 100 ? 1 : 0)} kWh`);
+    setText(byId("today-charged"), number(totals.charged));
+    setText(byId("today-stopped"), number(totals.stopped));
+    setText(byId("today-refused"), number(totals.refused));
     byId("today").dataset.refused = String(totals.refused > 0);
   }
 }
