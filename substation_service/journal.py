@@ -121,7 +121,7 @@ class Journal(NoJournal):
         self._error_since: float | None = None
         self._asked = Event()
         self._thread = ThreadPool(1)
-        gevent.spawn(self._write_on)
+        gevent.spawn(self._write_forever)
 
     @property
     def size(self) -> int:
@@ -202,7 +202,7 @@ class Journal(NoJournal):
         self._asked.set()
         return bool(batch.over.wait(patience_s)) and batch.is_kept
 
-    def _write_on(self) -> None:
+    def _write_forever(self) -> None:
         while True:
             self._asked.wait(_LAZY_S)
             self._asked.clear()

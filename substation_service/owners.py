@@ -1,4 +1,4 @@
-"""The balancers that lead sessions here: when each last called, and what was reported to each.
+"""The balancers that lead sessions here: the last heartbeat of each, and what was reported to each.
 
 Pure: the clock is passed in.
 """
@@ -18,10 +18,17 @@ _ENDED_FOR_S = 60.0
 
 
 class _Owner:
-    __slots__ = ("before_s", "connected", "heard", "lease_s", "reported", "reported_before")
+    __slots__ = (
+        "before_s",
+        "connected",
+        "last_heartbeat",
+        "lease_s",
+        "reported",
+        "reported_before",
+    )
 
     def __init__(self, now: float) -> None:
-        self.heard = now
+        self.last_heartbeat = now
         self.lease_s = inf
         self.connected: dict[Register, None] = {}
         # Up to which number the last response, and the one before, reported ended sessions.
@@ -29,7 +36,7 @@ class _Owner:
 
     @property
     def due(self) -> float:
-        return self.heard + self.lease_s if self.connected else inf
+        return self.last_heartbeat + self.lease_s if self.connected else inf
 
 
 class Owners:
@@ -45,7 +52,7 @@ class Owners:
         return min((owner.due for owner in self._owners.values()), default=inf)
 
     def lead(self, register: Register, name: str, lease_s: float | None, now: float) -> float:
-        """Assign a connected session to its owner, and note that the owner called.
+        """Assign a connected session to its owner, and record the owner's heartbeat.
 
         Returns:
             when its lease ends if the owner stays silent.
@@ -53,15 +60,15 @@ class Owners:
         if register.owner is not None and register.owner != name:
             self.disconnect(register)
         owner = self._owners.get(name) or self._known(name, now)
-        owner.heard = now
+        owner.last_heartbeat = now
         owner.lease_s = lease_s = inf if lease_s is None else lease_s
         owner.connected[register] = None
         register.owner = name
         return now + lease_s
 
-    def hear(self, name: str, now: float) -> None:
-        """Note that an owner called."""
-        self._known(name, now).heard = now
+    def note_heartbeat(self, name: str, now: float) -> None:
+        """Record a heartbeat of an owner."""
+        self._known(name, now).last_heartbeat = now
 
     def silent(self, now: float) -> list[Register]:
         """Return the connected sessions whose owners were silent for their whole lease."""
@@ -97,7 +104,7 @@ class Owners:
             owner = self._known(name, now)
             since = owner.reported_before
             owner.reported_before, owner.reported = owner.reported, number
-        return _unlike(one for _, one in self._ended if one.number > since)
+        return _distinct(one for _, one in self._ended if one.number > since)
 
     def _known(self, name: str, now: float) -> _Owner:
         owner = self._owners.get(name)
@@ -110,9 +117,9 @@ class Owners:
     def _forget_one(self) -> None:
         idle = [name for name, owner in self._owners.items() if not owner.connected]
         if idle:
-            del self._owners[min(idle, key=lambda name: self._owners[name].heard)]
+            del self._owners[min(idle, key=lambda name: self._owners[name].last_heartbeat)]
 
 
-def _unlike(registers: Iterable[Register]) -> Iterator[Register]:
+def _distinct(registers: Iterable[Register]) -> Iterator[Register]:
     """Skip duplicates and sessions that are charging again."""
     return iter({one: None for one in registers if one.charging is None})

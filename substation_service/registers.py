@@ -192,7 +192,7 @@ class Registers:
         if register.owner is not None:
             # An owner that dies with thousands of sessions must not count as silent while their
             # disconnects are still being processed.
-            self._owners.hear(register.owner, now)
+            self._owners.note_heartbeat(register.owner, now)
         if register.grace_s is None:
             self._end(register, now, _ABORTED, Reason.DISCONNECTED)
             return
@@ -222,12 +222,12 @@ class Registers:
         else:
             self._end(register, now, _DONE, None)
 
-    def hear(self, owner: str, now: float) -> None:
-        """Note that a balancer called."""
+    def note_heartbeat(self, owner: str, now: float) -> None:
+        """Record a heartbeat of a balancer."""
         self.settle(now)
-        self._owners.hear(owner, now)
+        self._owners.note_heartbeat(owner, now)
 
-    def tell(self, owner: str | None, now: float) -> list[Register]:
+    def to_report(self, owner: str | None, now: float) -> list[Register]:
         """Return the sessions to report to a balancer that asks for progress.
 
         These are all that are charging, and those that ended since its last response but one,
@@ -235,7 +235,7 @@ class Registers:
         left out.
         """
         if owner is not None:
-            self.hear(owner, now)
+            self.note_heartbeat(owner, now)
         else:
             self.settle(now)
         ended = self._owners.ended_since(owner, self._numbers, now)

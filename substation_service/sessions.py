@@ -115,7 +115,7 @@ class Sessions:
     def progress(self, owner: str | None) -> tuple[dict[str, float], float]:
         """Return the progress to report to a balancer: kWh by session, and their largest age."""
         now = self._clock()
-        registers = self._registers.tell(owner, now)
+        registers = self._registers.to_report(owner, now)
         reports = self._reports(registers, now)
         age_s = max((age_s for _, age_s in reports), default=0.0)
         sessions = {one.session_id: kwh for one, (kwh, _) in zip(registers, reports, strict=True)}

@@ -161,9 +161,9 @@ def test_a_lease_ends_connected_sessions_of_a_silent_owner_and_only_those() -> N
     others = world.begin("others", 100, 0, Terms(None, "c", 30))
     unled = world.begin("unled", 100, 0)
     world.registers.leave(gone, 1)
-    world.registers.tell("b", 2)
-    world.registers.tell("c", 4)
-    world.registers.hear("another", 4.5)
+    world.registers.to_report("b", 2)
+    world.registers.to_report("c", 4)
+    world.registers.note_heartbeat("another", 4.5)
 
     world.registers.settle(20)
 
@@ -192,7 +192,7 @@ def test_a_session_follows_the_balancer_that_asked_for_it_last() -> None:
     world.ask("s", 100, 2, Terms(60, "new", 3))
 
     for now in (4, 6, 8):
-        world.registers.tell("new", now)
+        world.registers.to_report("new", now)
     world.registers.settle(10)
 
     assert register.state is State.CHARGING
@@ -229,25 +229,29 @@ def test_the_events_of_a_frozen_time_happen_in_their_order_with_the_power_of_the
 def test_each_balancer_is_reported_twice_of_what_ended_without_an_answer() -> None:
     world = World()
     stopped = world.begin("stopped", 100, 0, DURABLE)
-    assert world.registers.tell("b", 1) == [stopped]
+    assert world.registers.to_report("b", 1) == [stopped]
     world.registers.stop(stopped, 2, Reason.CALLER)
     durable = world.charged("durable", 1, 3, DURABLE)
     world.charged("answered", 1, 3)
 
-    reported = [world.registers.tell("b", 10) for _ in range(3)]
+    reported = [world.registers.to_report("b", 10) for _ in range(3)]
 
     assert reported == [[stopped, durable], [stopped, durable], []]
-    assert world.registers.tell("c", 11) == world.registers.tell(None, 11) == [stopped, durable]
-    assert world.registers.tell("d", 63) == [durable]  # of a minute
+    assert (
+        world.registers.to_report("c", 11)
+        == world.registers.to_report(None, 11)
+        == [stopped, durable]
+    )
+    assert world.registers.to_report("d", 63) == [durable]  # of a minute
     again = world.begin("stopped", 100, 65, DURABLE)
-    assert world.registers.tell("e", 65) == [again]
+    assert world.registers.to_report("e", 65) == [again]
 
 
 def test_balancers_beyond_the_most_are_forgotten_but_never_one_that_leads() -> None:
     world = World()
     register = world.begin("s", 1000, 0, Terms(None, "leads", 500))
     for number in range(200):
-        world.registers.hear(f"b{number}", 1 + number)
+        world.registers.note_heartbeat(f"b{number}", 1 + number)
 
     world.registers.settle(499)
     assert register.state is State.CHARGING
@@ -283,7 +287,7 @@ def test_what_is_reported_of_a_name_is_never_of_one_that_was_forgotten() -> None
 
     again = world.begin("s", 5, 5, DURABLE)
 
-    assert [one for one in world.registers.tell("b", 6) if one.session_id == "s"] == [again]
+    assert [one for one in world.registers.to_report("b", 6) if one.session_id == "s"] == [again]
 
 
 def test_stopping_what_has_all_charges_it_and_stopping_twice_is_nothing() -> None:

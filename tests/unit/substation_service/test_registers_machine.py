@@ -43,7 +43,7 @@ class Machine(RuleBasedStateMachine):
         self.left: dict[Register, float] = {}
         self.most_kwh: dict[str, float] = {}
         self.steps = 0
-        self.heard: dict[str, float] = {}
+        self.last_heartbeat: dict[str, float] = {}
         self.leases: dict[str, float] = {}
 
     def keep(self, **document: Any) -> None:
@@ -53,7 +53,7 @@ class Machine(RuleBasedStateMachine):
         one = attempt.register
         if one.reason is Reason.LEASE:
             assert one.owner is not None
-            ends = self.heard[one.owner] + self.leases[one.owner]
+            ends = self.last_heartbeat[one.owner] + self.leases[one.owner]
             assert abs((one.ended_at or 0.0) - ends) <= DUST
         if one.reason is Reason.GRACE:
             assert abs((one.ended_at or 0.0) - self.left[one] - (one.grace_s or 0.0)) <= DUST
@@ -85,7 +85,7 @@ class Machine(RuleBasedStateMachine):
         assert register.target_kwh == kwh
         self.callers.append(register)
         if terms.owner is not None:
-            self.heard[terms.owner] = self.now
+            self.last_heartbeat[terms.owner] = self.now
             self.leases[terms.owner] = inf if terms.lease_s is None else terms.lease_s
 
     @precondition(lambda self: self.callers)
@@ -97,7 +97,7 @@ class Machine(RuleBasedStateMachine):
         owner = one.owner if one.callers == 1 and one.charging else None
         self.registers.leave(one, self.now)
         if owner is not None:
-            self.heard[owner] = self.now
+            self.last_heartbeat[owner] = self.now
 
     @rule(seconds=st.sampled_from([0.0, 0.5, 1.0, 3.0, 10.0, 100.0]), late=st.booleans())
     def time_passes(self, seconds: float, *, late: bool) -> None:
@@ -127,10 +127,10 @@ class Machine(RuleBasedStateMachine):
             assert register.charging is None
 
     @rule(owner=st.none() | OWNERS)
-    def tell(self, owner: str | None) -> None:
-        reported = [(one, one.kwh(self.now)) for one in self.registers.tell(owner, self.now)]
+    def to_report(self, owner: str | None) -> None:
+        reported = [(one, one.kwh(self.now)) for one in self.registers.to_report(owner, self.now)]
         if owner is not None:
-            self.heard[owner] = self.now
+            self.last_heartbeat[owner] = self.now
         running = [(one, kwh) for one, kwh in reported if one.charging]
         assert {one for one, _ in running} == set(self.registers.running)
         self.keep(
@@ -194,7 +194,7 @@ class Machine(RuleBasedStateMachine):
             assert one.callers == self.callers.count(one)
             assert one.callers or (one.grace_ends is not None and one.grace_ends >= now)
             if one.callers and one.owner is not None:
-                assert now <= self.heard[one.owner] + self.leases[one.owner]
+                assert now <= self.last_heartbeat[one.owner] + self.leases[one.owner]
         for one in registers.ended:
             assert one.charging is None
             assert (one.state is State.STOPPED) == (one.reason is not None)
