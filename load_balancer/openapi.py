@@ -4,7 +4,7 @@ from typing import Any
 
 from grid_common.api.openapi import (
     COUNT,
-    ID,
+    IDENTIFIER,
     NULLABLE_TEXT,
     NUMBER,
     TEXT,
@@ -36,7 +36,7 @@ _HEADERS = [
     parameter(
         "header",
         "Session-Owner",
-        ID,
+        IDENTIFIER,
         "Name of the calling gateway, if it has other balancers, too. Requests with this name, "
         "here and to `GET /healthz`, are its heartbeats.",
     ),

@@ -5,9 +5,10 @@ from typing import Any
 
 from flask import Blueprint, Response, abort, request
 
+from grid_common.api.identifier import ID
 from grid_common.api.openapi import (
     COUNT,
-    ID,
+    IDENTIFIER,
     NULLABLE_NUMBER,
     NULLABLE_TEXT,
     NUMBER,
@@ -27,10 +28,7 @@ from load_balancer.session_views import session_document
 from load_balancer.sessions import Sessions
 
 MAX_IDS = 100
-_ONE_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}", re.ASCII)
-_IDS = re.compile(
-    rf"[A-Za-z0-9._:-]{{1,64}}(,[A-Za-z0-9._:-]{{1,64}}){{0,{MAX_IDS - 1}}}", re.ASCII
-)
+_IDS = re.compile(rf"{ID.pattern}(,{ID.pattern}){{0,{MAX_IDS - 1}}}", re.ASCII)
 
 
 def session_routes(sessions: Sessions, registers: Registers) -> Blueprint:
@@ -77,7 +75,7 @@ def read_session_id(reported: str | None) -> str | None:
     Raises:
         BadRequest: it is not a session ID.
     """
-    if reported is not None and not _ONE_ID.fullmatch(reported):
+    if reported is not None and not ID.fullmatch(reported):
         raise BadRequest([FieldFault("session_id", "it takes a session ID")])
     return reported
 
@@ -90,7 +88,11 @@ def paths() -> dict[str, Any]:
                 "summary": "The states of some sessions, as last reported by their substations",
                 "parameters": [
                     parameter(
-                        "query", "ids", ID, f"1 to {MAX_IDS} IDs, comma-separated", required=True
+                        "query",
+                        "ids",
+                        IDENTIFIER,
+                        f"1 to {MAX_IDS} IDs, comma-separated",
+                        required=True,
                     )
                 ],
                 "responses": {

@@ -8,7 +8,7 @@ from typing import Any
 from flask import Blueprint, Response, abort, request
 
 from grid_common.api.openapi import (
-    ID,
+    IDENTIFIER,
     NULLABLE_NUMBER,
     NULLABLE_TEXT,
     NUMBER,
@@ -35,7 +35,7 @@ _PAGE, _MAX_PAGE_LENGTH = 100, 1000
 _OWNER = parameter(
     "header",
     OWNER,
-    ID,
+    IDENTIFIER,
     "ID of the calling balancer, generated at its start: the call counts as a heartbeat for the "
     "sessions that it leads.",
 )

@@ -5,7 +5,7 @@ from typing import Any
 from grid_common.api.openapi import (
     COUNT,
     FLAG,
-    ID,
+    IDENTIFIER,
     NULLABLE_COUNT,
     NULLABLE_NUMBER,
     NULLABLE_TEXT,
@@ -36,7 +36,7 @@ _DECISION_PARAMETERS = [
         whole_number(1, 100, 100),
         "Maximum number in a page, which also ends at 256 KiB. Continue with `since=next`.",
     ),
-    parameter("query", "session_id", ID, "List only the decisions about this session."),
+    parameter("query", "session_id", IDENTIFIER, "List only the decisions about this session."),
     parameter(
         "query",
         "balancer",

@@ -8,7 +8,7 @@ from charge_request_service.sessions.routes import MAX_RECORDS
 from grid_common.api.openapi import (
     COUNT,
     FLAG,
-    ID,
+    IDENTIFIER,
     NULLABLE_COUNT,
     NULLABLE_NUMBER,
     NULLABLE_TEXT,
@@ -86,8 +86,8 @@ def paths() -> dict[str, Any]:
     page = [
         _time("since", "at this time or later"),
         _time("until", "before this time"),
-        parameter("query", "vehicle_id", ID, "Only sessions that named this vehicle."),
-        parameter("query", "cursor", ID, "`next` of the previous page."),
+        parameter("query", "vehicle_id", IDENTIFIER, "Only sessions that named this vehicle."),
+        parameter("query", "cursor", IDENTIFIER, "`next` of the previous page."),
     ]
     records = [*page, _limit(MAX_RECORDS)]
     session = content("The session", ref("Session"))

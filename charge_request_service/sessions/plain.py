@@ -37,32 +37,29 @@ class PlainSessions:
         """
         self._running.add(session.session_id)
         try:
-            return self._charge(begin, session, request_id)
-        finally:
-            self._running.discard(session.session_id)
-
-    def _charge(self, begin: Begin, session: Session, request_id: str) -> UpstreamResponse:
-        try:
             # Neither the beginning nor the end waits for its commit. If this gateway is killed and
             # its last rows are lost, its plain sessions stop with it; the next process asks the
             # balancer about those without an end.
             self._ledger.note_begin(begin)
+            answer = self._forwarder.charge(session, request_id=request_id, wait_s=begin.wait_s)
         except LedgerUnavailable as error:
             raise ledger_unavailable(str(error)) from None
-        try:
-            answer = self._forwarder.charge(session, request_id=request_id, wait_s=begin.wait_s)
         except Unavailable as problem:
             if problem.reason == "balancer-lost":
                 gevent.spawn(self.settle, begin, problem.detail, request_id)
             else:
-                answer = problem_answer(problem)
-                self._ledger.note_end(end_of(session.session_id, answer, now_us(), keep=False))
+                self._note_end(begin, problem_answer(problem))
             raise
         except BaseException:
             gevent.spawn(self.settle, begin, _DISCONNECTED, request_id)
             raise
-        self._ledger.note_end(end_of(session.session_id, answer, now_us(), keep=False))
+        finally:
+            self._running.discard(session.session_id)
+        self._note_end(begin, answer)
         return answer
+
+    def _note_end(self, begin: Begin, answer: UpstreamResponse) -> None:
+        self._ledger.note_end(end_of(begin.session_id, answer, now_us(), keep=False))
 
     def settle(self, begin: Begin, why: str, request_id: str) -> None:
         """Stop a session whose caller is gone, and record how it ended."""

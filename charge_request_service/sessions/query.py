@@ -6,13 +6,13 @@ from datetime import UTC, datetime
 
 from charge_request_service.sessions.listing import Query
 from charge_request_service.sessions.record import State
+from grid_common.api.identifier import ID
 from grid_common.api.problems import BadRequest, FieldFault
 from grid_common.shown import shown, shown_name
 
 MAX_PAGE_LENGTH = 100
 # A value of `state` besides the states: all sessions that have not ended.
 OPEN = "open"
-_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}", re.ASCII)
 _NUMBER = re.compile(r"\d{1,6}", re.ASCII)
 
 
@@ -79,7 +79,7 @@ def _limit(text: str, most: int) -> int:
 
 
 def _id(text: str) -> str:
-    if not _ID.fullmatch(text):
+    if not ID.fullmatch(text):
         raise ValueError
     return text
 

@@ -64,7 +64,8 @@ def session_routes(sessions: Sessions, ledger: Ledger, queries: BalancerQueries)
 
     @routes.get("/sessions.csv")
     def csv() -> Response:
-        return _records(ledger, "text/csv; charset=utf-8; header=present", _csv_page)
+        content_type = "text/csv; charset=utf-8; header=present"
+        return _records(ledger, content_type, lambda page: csv_of(page.records).encode())
 
     @routes.get("/sessions.json")
     def json() -> Response:
@@ -81,10 +82,6 @@ def _records(ledger: Ledger, content_type: str, write: Callable[[Page], bytes]) 
         further = urlencode({**request.args, "cursor": after})
         response.headers["Link"] = f'<{request.path}?{further}>; rel="next"'
     return response
-
-
-def _csv_page(page: Page) -> bytes:
-    return csv_of(page.records).encode()
 
 
 def _json_page(page: Page) -> bytes:

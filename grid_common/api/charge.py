@@ -1,7 +1,6 @@
 """The body of `POST /charge`, validated the same way on every hop."""
 
 import os
-import re
 from typing import Annotated, Any, NamedTuple, Self
 
 import orjson
@@ -9,6 +8,7 @@ from flask import Request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from grid_common.api.fields import Takes, checked, refuse_query
+from grid_common.api.identifier import ID, ID_HELP
 from grid_common.api.json_body import is_json, media_type, parse_body, read_body
 from grid_common.api.problems import BadRequest, FieldFault, NotJson
 from grid_common.shown import shown
@@ -16,8 +16,6 @@ from grid_common.shown import shown
 DEFAULT_KWH = 10.0
 # Energy and power members of a charge response. Third-party substations may omit them.
 METERED = ("energy_kwh", "mean_power_kw", "peak_power_kw")
-_ID = r"^[A-Za-z0-9._:-]{1,64}$"
-_ID_HELP = "1 to 64 characters of A-Z a-z 0-9 . _ : -"
 _EXAMPLE_ID = "EV-31"
 
 # IEC 61851 does not charge below 6 A (1.4 kW on one phase of 230 V). A lower limit would occupy a
@@ -31,10 +29,10 @@ _ROUNDING = 1e-9
 def _id_takes(value: object) -> str:
     """Return what an ID takes; for a number or the like with an example."""
     if isinstance(value, str):
-        return _ID_HELP
+        return ID_HELP
     text = str(value) if isinstance(value, int | float) else ""
-    example = text if re.fullmatch(_ID, text) and not isinstance(value, bool) else _EXAMPLE_ID
-    return f'a string, such as "{example}": {_ID_HELP}'
+    example = text if ID.fullmatch(text) and not isinstance(value, bool) else _EXAMPLE_ID
+    return f'a string, such as "{example}": {ID_HELP}'
 
 
 _TAKES: dict[str, Takes] = {
@@ -49,7 +47,7 @@ _TAKES: dict[str, Takes] = {
 # validating many fields takes longer than parsing them.
 _USUAL_BYTES = 512
 
-Identifier = Annotated[str, Field(pattern=_ID, max_length=64, min_length=1)]
+Identifier = Annotated[str, Field(pattern=f"^{ID.pattern}$", max_length=64, min_length=1)]
 
 
 class ChargeRequest(BaseModel):
@@ -66,7 +64,7 @@ class ChargeRequest(BaseModel):
     )
 
     vehicle_id: Identifier | None = Field(
-        None, description=f"Vehicle ID: {_ID_HELP}. Generated if omitted."
+        None, description=f"Vehicle ID: {ID_HELP}. Generated if omitted."
     )
     kwh: Annotated[float, Field(gt=0, allow_inf_nan=False)] = Field(
         DEFAULT_KWH,

@@ -3,6 +3,7 @@
 from typing import Any
 
 from grid_common.api.charge import METERED, ChargeRequest, SessionRequest
+from grid_common.api.identifier import ID
 from grid_common.api.problem_type import CONTENT_TYPE
 
 TEXT = {"type": "string"}
@@ -13,7 +14,7 @@ TIME = {"type": "string", "format": "date-time"}
 NULLABLE_TEXT = {"type": ["string", "null"]}
 NULLABLE_COUNT = {"type": ["integer", "null"], "minimum": 0}
 NULLABLE_NUMBER = {"type": ["number", "null"], "minimum": 0}
-ID = {"type": "string", "pattern": "^[A-Za-z0-9._:-]{1,64}$"}
+IDENTIFIER = {"type": "string", "pattern": f"^{ID.pattern}$"}
 RETRY_AFTER = {"headers": {"Retry-After": {"description": "Seconds", "schema": COUNT}}}
 _PREDICTED = "predicted_charging_s"
 
@@ -21,15 +22,7 @@ _PREDICTED = "predicted_charging_s"
 def parameter(
     place: str, name: str, schema: dict[str, Any], about: str = "", **members: Any
 ) -> dict[str, Any]:
-    """Describe a parameter.
-
-    Args:
-        place: `query`, `header` or `path`.
-        name: its name.
-        schema: schema of its value.
-        about: its meaning.
-        members: other members, such as `example`.
-    """
+    """Describe a parameter; `place` is query, header or path, `members` may have an `example`."""
     required = {"required": True} if place == "path" else {}
     described = {"description": about} if about else {}
     return {"name": name, "in": place, **required, **described, "schema": schema, **members}
@@ -46,7 +39,7 @@ def whole_number(least: int, most: int | None = None, default: int | None = None
     return {"type": "integer"} | {name: one for name, one in bounds.items() if one is not None}
 
 
-SESSION_ID = parameter("path", "session_id", ID)
+SESSION_ID = parameter("path", "session_id", IDENTIFIER)
 _PREFER = parameter(
     "header",
     "Prefer",
@@ -116,12 +109,7 @@ def charge(*, waits: bool = True) -> dict[str, Any]:
 
 
 def drain_paths(shown: dict[str, Any], problems: dict[str, Any] | None = None) -> dict[str, Any]:
-    """Describe the path that drains a substation.
-
-    Args:
-        shown: schema of the response.
-        problems: further responses, by status.
-    """
+    """Describe the path that drains a substation; `shown` is the schema of its response."""
 
     def operation(summary: str) -> dict[str, Any]:
         return {

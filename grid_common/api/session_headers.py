@@ -7,6 +7,7 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
+from grid_common.api.identifier import ID, ID_HELP
 from grid_common.api.problems import BadRequest, FieldFault
 from grid_common.shown import shown
 
@@ -26,7 +27,6 @@ YES = "?1"
 _MAX_S = 86_400
 _SECONDS = re.compile(r"\d{1,5}(\.\d{1,9})?", re.ASCII)
 _CLOCK = re.compile(r"\d{1,12}(\.\d{1,9})?", re.ASCII)
-_OWNER = re.compile(r"[A-Za-z0-9._:-]{1,64}", re.ASCII)
 
 
 class Terms(NamedTuple):
@@ -97,9 +97,8 @@ def _terms(grace: str | None, owner: str | None, lease: str | None, resumed: str
 
 
 def _owner(owner: str | None) -> str | None:
-    if owner is not None and not _OWNER.fullmatch(owner):
-        takes = "1 to 64 characters of A-Z a-z 0-9 . _ : -"
-        raise BadRequest([FieldFault(OWNER, f"is {shown(owner)}; it takes {takes}")])
+    if owner is not None and not ID.fullmatch(owner):
+        raise BadRequest([FieldFault(OWNER, f"is {shown(owner)}; it takes {ID_HELP}")])
     return owner
 
 
