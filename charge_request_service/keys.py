@@ -4,32 +4,31 @@ The line for the file goes to stdout, the key to stderr. So the key is shown onc
 this, and is stored nowhere.
 """
 
-import argparse
 import sys
 
 from charge_request_service.auth.keys import KeysError, make_key
 
+_OPERATOR = "--operator"
 
-def main() -> int:
+
+def main(arguments: list[str]) -> int:
     """Generate a key for the given name; return the exit status."""
-    parser = argparse.ArgumentParser(
-        prog="python -m charge_request_service.keys",
-        usage="%(prog)s [--operator] NAME >> FILE",
-        description="Show a new API key, and write its line for CHARGE_API_KEYS_FILE to stdout.",
-    )
-    parser.add_argument("name", metavar="NAME", help="name of the key's holder")
-    parser.add_argument(
-        "--operator",
-        action="store_true",
-        help="the key sees and stops everybody's sessions, not only its own",
-    )
-    options = parser.parse_args()
+    operator = _OPERATOR in arguments
+    arguments = [one for one in arguments if one != _OPERATOR]
+    if len(arguments) != 1 or arguments[0].startswith("-"):
+        sys.stderr.write(
+            "usage: python -m charge_request_service.keys [--operator] NAME >> FILE\n"
+            "Shows a new API key, and writes the line for CHARGE_API_KEYS_FILE to stdout.\n"
+            "A key sees and stops its own sessions; an operator's key sees and stops all.\n"
+        )
+        return 2
     try:
-        key, line = make_key(options.name, operator=options.operator)
+        key, line = make_key(arguments[0], operator=operator)
     except KeysError as error:
-        parser.error(str(error))
+        sys.stderr.write(f"{error}\n")
+        return 2
     sys.stderr.write(
-        f"The key of {options.name}, shown only once; callers send it as\n"
+        f"The key of {arguments[0]}, shown only once; callers send it as\n"
         f"  Authorization: Bearer {key}\n"
         "The line for CHARGE_API_KEYS_FILE:\n"
     )
@@ -39,4 +38,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))
