@@ -84,7 +84,7 @@ class LinkedGrid:
 
     Attributes:
         grid: the grid.
-        parts: its parts by name, also others that end with it.
+        services: its processes by name.
         links: once it runs, the proxies by the name of the part behind each.
     """
 
@@ -121,19 +121,16 @@ class LinkedGrid:
             balancer_env={"SUBSTATIONS": entries, **balancer_env},
             gateway_env={**(balancer_url if to_balancer else {}), **gateway_env},
         )
-        self.parts: dict[str, Process] = {part.name: part for part in self.grid.services}
+        self.services = {service.name: service for service in self.grid.services}
         self.links: dict[str, FaultProxy] = {}
-        self._fronts = dict(zip(self.grid.substations, fronts.substations, strict=True))
-        if to_balancer:
-            self._fronts[self.grid.balancer] = fronts.balancer
+        self._fronts = {self.grid.balancer: fronts.balancer} if to_balancer else {}
+        self._fronts |= dict(zip(self.grid.substations, fronts.substations, strict=True))
         self._opened = ExitStack()
 
     def __enter__(self) -> Self:
         with ExitStack() as opened:
             for part, front in self._fronts.items():
                 self.links[part.name] = opened.enter_context(FaultProxy(front, part.port))
-            for part in self.parts.values():
-                opened.callback(part.kill)
             opened.callback(self.grid.kill)
             self.grid.start()
             self._opened = opened.pop_all()

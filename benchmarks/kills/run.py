@@ -6,6 +6,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,8 +21,8 @@ from benchmarks.kills import evidence, moments
 from benchmarks.kills.options import Options
 from benchmarks.kills.plan import Fault, Moment, What, faults
 from benchmarks.kills.segments import Segment
-from benchmarks.kills.testbed import LEASE_KWH, GridUnderTest
-from local_stack.process import Process, StartError
+from benchmarks.kills.testbed import LEASE_KWH, GridUnderTest, Part
+from local_stack.postgresql import PostgreSQL, find_programs
 
 _READY_WITHIN_S = 60.0
 # Pause between faults: short ones hit the recovery from the fault before.
@@ -88,9 +89,9 @@ class Run:
         began = time.monotonic()
         results = Results(self._segment, traced=moments.can_trace())
         try:
-            with GridUnderTest(
-                self._folder, postgresql=self._segment.ledger == "postgresql"
-            ) as testbed:
+            with ExitStack() as opened:
+                server = self._server(opened) if self._segment.ledger == "postgresql" else None
+                testbed = opened.enter_context(GridUnderTest(self._folder, server))
                 rng = random.Random(f"vehicles/{self._segment.seed}")
                 with Arrivals(testbed.grid.url, rng, self._rate) as arrivals:
                     self._vehicles = arrivals.vehicles
@@ -104,12 +105,21 @@ class Run:
                     results.settle_s = time.monotonic() - injected
                 time.sleep(_SETTLE_S)  # so that broken sessions settle with the balancer
                 results.reckoning = self._reckon(testbed)
-        except (StartError, RuntimeError, OSError) as error:
+        except (RuntimeError, OSError) as error:
             results.broke_off = f"{type(error).__name__}: {error}"
         results.seconds = time.monotonic() - began
         results.tries = sum(vehicle.tries for vehicle in self._vehicles)
         results.longest_s = max((one.longest_s for one in self._vehicles), default=0.0)
         return results
+
+    def _server(self, opened: ExitStack) -> PostgreSQL:
+        programs = find_programs()
+        if programs is None:
+            raise RuntimeError("PostgreSQL is not installed: install it, or omit --ledger")
+        server = PostgreSQL(programs, self._folder / "postgresql")
+        opened.callback(server.kill)
+        server.start()
+        return server
 
     def _inject(self, testbed: GridUnderTest, results: Results) -> None:
         rng = random.Random(f"pauses/{self._segment.seed}")
@@ -136,8 +146,7 @@ class Run:
                 time.sleep(rng.uniform(*_CALM_S))
             for timer in self._timers:
                 timer.join()
-            for part in testbed.parts.values():
-                part.wait_until(part.missing, _READY_WITHIN_S)
+            testbed.wait_until_ready(testbed.parts, _READY_WITHIN_S)
 
     def _play(self, testbed: GridUnderTest, fault: Fault, results: Results) -> None:
         parts = [testbed.parts[name] for name in fault.targets if name in testbed.parts]
@@ -154,8 +163,7 @@ class Run:
                 moment = self._kill(testbed, fault, parts, traced=results.traced)
         results.by_fault[f"{fault.what} {moment}" if fault.what is What.KILL else fault.what] += 1
         if fault.what is What.KILL and fault.waits:
-            for part in parts:
-                part.wait_until(part.missing, _READY_WITHIN_S)
+            testbed.wait_until_ready(fault.targets, _READY_WITHIN_S)
 
     def _end_later(self, fault: Fault, end: Callable[[], None]) -> None:
         """End a silence when its time is over; other faults strike meanwhile unless it waits."""
@@ -173,7 +181,7 @@ class Run:
             timer.join()
 
     def _kill(
-        self, testbed: GridUnderTest, fault: Fault, parts: Sequence[Process], *, traced: bool
+        self, testbed: GridUnderTest, fault: Fault, parts: Sequence[Part], *, traced: bool
     ) -> Moment:
         """Kill parts and restart them; return at which moment they died."""
         moment = fault.moment

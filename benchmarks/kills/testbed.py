@@ -1,13 +1,15 @@
 """The grid under test: its parts, the links between them, and its ledger."""
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from benchmarks.harness.grid import LinkedGrid
 from benchmarks.kills.plan import Way
-from local_stack.postgresql import PostgreSQL, find_programs
+from local_stack.postgresql import PostgreSQL
 from local_stack.process import Process
 
+Part = Process | PostgreSQL
 # Longer than any absence of a substation here, even if it dies again at its start on a busy
 # machine.
 _LAST_WORD_WAIT_S = 30.0
@@ -18,67 +20,15 @@ _POLL_S = 0.25
 LEASE_KWH = (3 * _POLL_S + 1.0) * KWH_PER_S
 
 
-class Database(Process):
-    """The PostgreSQL server, as a part that can be killed and frozen."""
-
-    def __init__(self, folder: Path) -> None:
-        """Create a server with an empty database.
-
-        Raises:
-            RuntimeError: the programs are not installed.
-        """
-        programs = find_programs()
-        if programs is None:
-            raise RuntimeError("PostgreSQL is not installed: install it, or omit --ledger")
-        self._server = PostgreSQL(programs, folder / "postgresql")
-        self._server.start()
-        self.ledger_url = self._server.new_database()
-        super().__init__("postgresql", [], env={}, port=0, log=self._server.log_file)
-
-    @property
-    def running(self) -> bool:
-        """Whether it is running."""
-        return True
-
-    @property
-    def pid(self) -> int:
-        """Process ID of the server."""
-        return self._server.pid
-
-    def start(self) -> None:
-        """Start it, and wait until it is ready."""
-        self._server.start()
-
-    def kill(self) -> None:
-        """Kill it."""
-        self._server.kill()
-
-    def freeze(self) -> None:
-        """Stop its execution."""
-        self._server.freeze()
-
-    def thaw(self) -> None:
-        """Resume it."""
-        self._server.thaw()
-
-    def missing(self) -> str | None:
-        """Return None, because `start` waits."""
-        return None
-
-
 class GridUnderTest(LinkedGrid):
     """A grid with a fault proxy on each link. As a context manager it starts and ends it."""
 
-    def __init__(self, folder: Path, *, postgresql: bool) -> None:
+    def __init__(self, folder: Path, server: PostgreSQL | None) -> None:
         """Prepare everything on free loopback ports; logs, ledger and journals go to a directory.
 
-        Raises:
-            RuntimeError: PostgreSQL is requested but not installed.
+        The ledger is in the server, which runs already, or else in a file.
         """
-        self._database = Database(folder) if postgresql else None
-        ledger = (
-            self._database.ledger_url if self._database else f"sqlite:///{folder}/ledger.sqlite"
-        )
+        ledger = server.new_database() if server else f"sqlite:///{folder}/ledger.sqlite"
         super().__init__(
             folder,
             KWH_PER_S,
@@ -90,14 +40,17 @@ class GridUnderTest(LinkedGrid):
             },
             gateway_env={"LEDGER_URL": ledger, "RATE_LIMIT": ""},
         )
-        if self._database:
-            self.parts[self._database.name] = self._database
+        database: dict[str, Part] = {"postgresql": server} if server else {}
+        self.parts: dict[str, Part] = {**self.services, **database}
+        # Those that commit to a disk.
+        keepers = list(database) or [self.grid.gateway.name]
+        self.committing = [*keepers, *(part.name for part in self.grid.substations)]
 
-    @property
-    def committing(self) -> list[str]:
-        """The parts that commit to a disk."""
-        keeper = self._database or self.grid.gateway
-        return [keeper.name, *(part.name for part in self.grid.substations)]
+    def wait_until_ready(self, names: Iterable[str], within_s: float) -> None:
+        """Wait until parts are ready; a database is as soon as it has been started."""
+        for name in names:
+            if service := self.services.get(name):
+                service.wait_until(service.missing, within_s)
 
     def cut(self, name: str, way: Way) -> None:
         """Cut the link to a part."""

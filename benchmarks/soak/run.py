@@ -57,7 +57,7 @@ class Soak:
             GridUnderTest(Path(folder)) as testbed,
         ):
             self._began = time.time() + _REST_S
-            meter = Meter(testbed.parts, self._now)
+            meter = Meter(testbed.services, self._now)
             meter.start()
             time.sleep(_REST_S)
             before = meter.latest()

@@ -54,7 +54,7 @@ class GridUnderTest(LinkedGrid):
             When it began and ended, seconds of the epoch.
         """
         began = time.time()
-        part = self.parts[inject.target]
+        part = self.services[inject.target]
         match inject.what:
             case "slow":
                 faults.slow(self.links[inject.target], inject.hold_s)
