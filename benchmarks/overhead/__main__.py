@@ -1,8 +1,37 @@
-"""`python -m benchmarks.overhead`."""
+"""`python -m benchmarks.overhead`: measures, writes the report."""
 
 import sys
+from collections.abc import Sequence
 
-from benchmarks.overhead.cli import main
+from rich.console import Console
+
+from benchmarks.harness import command
+from benchmarks.overhead import choice, report
+from benchmarks.overhead.measurement import Measurement
+from benchmarks.overhead.options import Options, parse
+from benchmarks.overhead.results import load
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure; the exit status is 1 if a vehicle was lost or a choice costs too much."""
+    options = parse(arguments)
+    return command.run(lambda console: _measure(options, console))
+
+
+def _measure(options: Options, console: Console) -> int:
+    results = Measurement(options, console).run()
+    if options.out is None:
+        console.print("\n" + report.write(results))
+    else:
+        results.save(options.out / "overhead.json")
+        text = report.write(load(options.out / "overhead.json"))
+        (options.out / "overhead.md").write_text(text, encoding="utf-8")
+        console.print(f"written to {options.out}")
+    dear = [one for one in results.choices if choice.is_too_dear(one)]
+    for one in dear:
+        console.print(f"error: a choice among {one.substations} costs {one.median_us} µs")
+    return bool(dear) or any(one.lost for topology in results.topologies for one in topology.held)
+
 
 if __name__ == "__main__":
     sys.exit(main())

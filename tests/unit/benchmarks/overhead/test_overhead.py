@@ -10,7 +10,8 @@ import pytest
 from benchmarks.harness import command
 from benchmarks.harness.options import RESULTS
 from benchmarks.harness.throughput import median_round
-from benchmarks.overhead import choice, cli, report
+from benchmarks.overhead import __main__ as command_line
+from benchmarks.overhead import choice, report
 from benchmarks.overhead.many import kb_for_each, measure, per_core
 from benchmarks.overhead.measurement import Measurement
 from benchmarks.overhead.results import ChoiceCost, Many, load
@@ -27,7 +28,7 @@ def test_too_few_open_files_are_reported_before_anything_is_measured(
     monkeypatch.setattr(resource, "getrlimit", lambda _which: (1024, 4096))
     monkeypatch.setattr(Measurement, "_rush_all", measure)
     monkeypatch.setattr(Measurement, "_hold_all", measure)
-    assert cli.main(["--quick", "--ways", "substation"]) == 1
+    assert command_line.main(["--quick", "--ways", "substation"]) == 1
     assert "error: 20000 open files are needed and 4096 allowed" in capsys.readouterr().out
 
 
