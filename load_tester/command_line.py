@@ -94,16 +94,18 @@ def build_parser() -> argparse.ArgumentParser:
         "--scenario", dest="old_scenario", choices=SCENARIOS, help=argparse.SUPPRESS
     )
     _add_options(parser, SCENARIOS)
-    for scenario, text in SCENARIOS.items():
+    for name, scenario in SCENARIOS.items():
+        text = scenario.text
+        text += f" (default: {scenario.defaults})" if scenario.defaults else ""
         subparser = scenarios.add_parser(
-            scenario,
+            name,
             help=text,
-            description=f"{scenario}: {text}.",
-            epilog=_TRACES if scenario == "replay" else "",
-            usage=f"{_PROGRAM} {scenario} [options]",
+            description=f"{name}: {text}",
+            epilog=_TRACES if name == "replay" else "",
+            usage=f"{_PROGRAM} {name} [options]",
             **looks,
         )
-        _add_options(subparser, {scenario})
+        _add_options(subparser, {name})
     return parser
 
 

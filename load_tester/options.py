@@ -20,17 +20,38 @@ from load_tester.option_values import (
 )
 from load_tester.trace_columns import COLUMNS
 
+
+class Scenario(NamedTuple):
+    """A scenario's help, and its numbers of vehicles and vehicles per second unless given."""
+
+    text: str
+    vehicles: int | None = None
+    rate: float | None = None
+
+    @property
+    def defaults(self) -> str:
+        """The defaults in words; empty without any."""
+        size = "" if self.vehicles is None else f"{self.vehicles} vehicles"
+        rate = "" if self.rate is None else f"{self.rate:g} a second"
+        return " at ".join(part for part in (size, rate) if part)
+
+
 SCENARIOS = {
-    "steady": "one rate; the default without a scenario",
-    "rush-hour": "the rate climbs to --rate, holds and falls again, a third of the time each",
-    "spike": "steady, and --share of all vehicles at once in the middle",
-    "stress": "the rate rises step by step until the service level breaks; reports where",
-    "soak": "steady for a long time; compare the windows of the report",
-    "replay": "real sessions from --trace, compressed in time; the default with --trace",
-    "callers": "a closed loop of --concurrency callers; the default with --concurrency",
+    "steady": Scenario("one rate; used without a scenario", 100, 10.0),
+    "rush-hour": Scenario(
+        "the rate climbs to --rate, holds and falls again, a third of the time each", 300, 15.0
+    ),
+    "spike": Scenario("steady, and --share of all vehicles at once in the middle", 150, 5.0),
+    "stress": Scenario(
+        "the rate rises step by step until the service level breaks; reports where", rate=4.0
+    ),
+    "soak": Scenario("steady for a long time; compare the windows of the report", 9600, 8.0),
+    "replay": Scenario("real sessions from --trace, compressed in time; used with --trace"),
+    "callers": Scenario("a closed loop of --concurrency callers; used with --concurrency", 100),
 }
 STDOUT = Path("-")
 STRESS_DELAY_S = 5.0  # the limit of the delay of a stress run that has none
+STRESS_MAX_RATE = 200.0
 _SIZED = {"steady", "rush-hour", "spike", "soak"}
 _OPEN = _SIZED | {"stress"}
 _DRAWN = _OPEN | {"callers"}  # the others have the vehicles of a trace
@@ -180,7 +201,7 @@ class Options:
         "ratio of each rate to the one before (default: {default:g})",
         1.25,
     )
-    max_rate: float | None = _stress(_RATE, "the last rate (default: 200)")
+    max_rate: float | None = _stress(_RATE, f"the last rate (default: {STRESS_MAX_RATE:g})")
     min_rate: float | None = _stress(
         _RATE, "exit status 1 unless the service level holds up to this rate"
     )

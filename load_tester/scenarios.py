@@ -9,20 +9,11 @@ from typing import Any
 from load_tester.arrivals import RateCurve, Spacing, Streams, arrivals
 from load_tester.demand import MIXES, WORKPLACE, Demand, PowerDemand
 from load_tester.option_values import MAX_VEHICLES
-from load_tester.options import Options
+from load_tester.options import SCENARIOS, STRESS_MAX_RATE, Options
 from load_tester.replay import plan_replay
 from load_tester.trace import read_trace
 from load_tester.vehicle import Plan, PlanError, Stage, Vehicle
 
-# Vehicles, and vehicles per second, unless given.
-_DEFAULTS = {
-    "steady": (100, 10.0),
-    "rush-hour": (300, 15.0),
-    "spike": (150, 5.0),
-    "soak": (9600, 8.0),
-}
-_DEFAULT_CALLERS_VEHICLES = 100
-_STRESS_RATE, _STRESS_MAX_RATE = 4.0, 200.0
 # The ramps and the plateau of a rush hour add up to two thirds of its time at full rate.
 _RUSH_HOUR_FULLNESS = 2 / 3
 
@@ -101,8 +92,9 @@ def _plan_spike(draw: _Draw, options: Options) -> Plan:
 
 def _plan_stress(draw: _Draw, options: Options) -> Plan:
     """Plan steps, each with a multiple of the rate before, up to a maximum."""
-    rate, step, factor = options.rate or _STRESS_RATE, options.step, options.factor
-    most = options.max_rate or max(_STRESS_MAX_RATE, rate)
+    _, rate = _size(options)
+    step, factor = options.step, options.factor
+    most = options.max_rate or max(STRESS_MAX_RATE, rate)
     if most < rate:
         raise PlanError(f"--max-rate {most:g}: is below the first rate, {rate:g}; give more")
     # The sum of the geometric series up to the last rate is bounded by this.
@@ -130,7 +122,7 @@ def _plan_stress(draw: _Draw, options: Options) -> Plan:
 
 def _plan_callers(draw: _Draw, options: Options) -> Plan:
     """Plan a closed loop: each caller sends its next vehicle when its last one is done."""
-    vehicles = options.vehicles or _DEFAULT_CALLERS_VEHICLES
+    vehicles, _ = _size(options)
     concurrency = options.concurrency or 1
     note = (
         "closed loop: a caller waits for its answer before it sends again, so a slow grid is "
@@ -166,10 +158,10 @@ def _size(options: Options, fullness: float = 1.0) -> tuple[int, float]:
 
     `fullness` is the mean rate over the maximum rate.
     """
-    vehicles, rate = _DEFAULTS[options.scenario]
-    rate = options.rate or rate
+    scenario = SCENARIOS[options.scenario]
+    rate = options.rate or scenario.rate or 0.0
     if options.duration is None:
-        return options.vehicles or vehicles, rate
+        return options.vehicles or scenario.vehicles or 0, rate
     if options.vehicles is not None:
         return options.vehicles, options.vehicles / options.duration / fullness
     _check_count("--rate and --duration", rate * options.duration * fullness)

@@ -155,6 +155,7 @@ def test_the_help_of_a_scenario_has_the_options_that_it_accepts_and_no_others(
     assert ("\n  --concurrency" in text) == (scenario == "callers")
     assert "--trace" not in text
     assert "--timeout" in text
+    assert SCENARIOS[scenario].defaults in " ".join(text.split())
 
 
 def test_the_old_name_of_a_scenario_still_works_and_warns_in_one_line(
