@@ -129,12 +129,9 @@ def sum_up(recording: Recording, setting: Setting) -> Result:
     """Summarize a run."""
     charges = recording.charges
     charged = [charge for charge in charges if charge.outcome is Outcome.CHARGED]
-    time_to_charge = Spread.of(charge.time_to_charge for charge in charged)
-    delay = Spread.of(charge.delay for charge in charged)
     outcomes = Counter(charge.outcome for charge in charges)
-    lost = sum(count for outcome, count in outcomes.items() if outcome.lost)
     reasons = Counter(charge.reason for charge in charges if charge.reason)
-    cut = windows(charges)
+    whole, cut = window_of(charges, 0.0, recording.plan.duration), windows(charges)
     return Result(
         setting,
         recording,
@@ -142,8 +139,8 @@ def sum_up(recording: Recording, setting: Setting) -> Result:
         Counter(_answer(charge) for charge in charges),
         reasons.most_common(_MAX_REASONS),
         sum(charge.tries - 1 for charge in charges),
-        time_to_charge,
-        delay,
+        whole.time_to_charge,
+        whole.delay,
         report_power(charged, recording.points),
         report_substations(
             charges, recording.samples, recording.decisions, recording.reconciliation
@@ -151,8 +148,10 @@ def sum_up(recording: Recording, setting: Setting) -> Result:
         cut,
         worst_windows(cut),
         _stages(recording),
-        _unfinished(recording, outcomes[Outcome.CUT_SHORT])
-        + _missed(recording, setting.thresholds, lost, time_to_charge, delay),
+        (
+            *_unfinished(recording, outcomes[Outcome.CUT_SHORT]),
+            *_missed(recording, setting.thresholds, whole),
+        ),
     )
 
 
@@ -178,15 +177,9 @@ def _unfinished(recording: Recording, cut_short: int) -> tuple[str, ...]:
     return (f"{cut_short:,} vehicles have no outcome though nobody stopped the run",)
 
 
-def _missed(
-    recording: Recording,
-    thresholds: Thresholds,
-    lost: int,
-    time_to_charge: Spread | None,
-    delay: Spread | None,
-) -> tuple[str, ...]:
+def _missed(recording: Recording, thresholds: Thresholds, whole: Window) -> tuple[str, ...]:
     if recording.breaking is None:
-        return thresholds.missed(lost, time_to_charge, delay)
+        return thresholds.missed(whole.lost, whole.time_to_charge, whole.delay)
     # A stress run is expected to break; the question is at which rate.
     wanted, held = thresholds.min_rate, recording.breaking.held or 0.0
     if wanted is not None and held < wanted:
