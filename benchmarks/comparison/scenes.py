@@ -159,9 +159,8 @@ def _foreign_load(random: Random, scale: float) -> Scene:
     return Scene(
         "foreign load",
         "Besides the balancer's vehicles, 7.5 a second drive straight to the first substation, "
-        "which "
-        "would keep 11 of its 16 points busy. All substations together are at 80% of what they can "
-        "take.",
+        "which would keep 11 of its 16 points busy. All substations together are at 80% of what "
+        "they can take.",
         substations_of(16, 16, 16),
         _steadily(random, 18.0, _LENGTH_S * scale),
         ends_at=_LENGTH_S * scale,
@@ -185,8 +184,7 @@ def _substation_frozen(random: Random, scale: float) -> Scene:
     return Scene(
         "substation frozen",
         "One of three substations freezes (SIGSTOP): its connections stand, nothing answers. It "
-        "wakes "
-        "when others have long taken over.",
+        "wakes when others have long taken over.",
         substations_of(16, 16, 16),
         _steadily(random, 18.0, _LENGTH_S * scale),
         ends_at=_LENGTH_S * scale,
@@ -198,8 +196,7 @@ def _substation_recovering(random: Random, scale: float) -> Scene:
     return Scene(
         "substation recovering",
         "One of three substations is killed early and started again; without it there is not "
-        "enough for "
-        "all, so what counts is how soon it is used.",
+        "enough for all, so what counts is how soon it is used.",
         substations_of(16, 16, 16),
         _steadily(random, 24.0, _LENGTH_S * scale),
         ends_at=_LENGTH_S * scale,

@@ -59,9 +59,14 @@ class Hops:
     database: HasPid | None = None
 
     @property
+    def entry(self) -> Process:
+        """The process to which charges are sent."""
+        return self.gateway or self.balancer or self.substations[0]
+
+    @property
     def url(self) -> str:
-        """URL to which charges are sent."""
-        return (self.gateway or self.balancer or self.substations[0]).url
+        """Its URL."""
+        return self.entry.url
 
     @property
     def parts(self) -> dict[str, list[HasPid]]:

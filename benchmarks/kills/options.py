@@ -4,11 +4,9 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from benchmarks.harness import databases
 from benchmarks.harness.options import Command
 from load_tester.option_values import count, number
-from local_stack.postgresql import find_programs
-
-LEDGERS = ("sqlite", "postgresql")
 
 
 class Options(argparse.Namespace):
@@ -64,7 +62,7 @@ def parse(arguments: Sequence[str] | None) -> Options:
     )
     parser.add_argument(
         "--ledger",
-        choices=LEDGERS,
+        choices=databases.KINDS,
         action="append",
         dest="ledgers",
         help="kind of the gateway's ledger; can be given twice (default: sqlite, and postgresql "
@@ -76,10 +74,10 @@ def parse(arguments: Sequence[str] | None) -> Options:
         "continues (default: nothing is written)"
     )
     options = parser.parse_args(arguments, Options())
-    is_installed = find_programs() is not None
-    options.ledgers = options.ledgers or (LEDGERS if is_installed else LEDGERS[:1])
-    if "postgresql" in options.ledgers and not is_installed:
-        parser.error("--ledger postgresql: PostgreSQL is not installed")
+    why = databases.missing(databases.POSTGRESQL)
+    options.ledgers = options.ledgers or (databases.KINDS[:1] if why else databases.KINDS)
+    if databases.POSTGRESQL in options.ledgers and why:
+        parser.error(f"--ledger postgresql: {why}")
     options.ledgers = list(dict.fromkeys(options.ledgers))
     options.out = parser.made(options.out)
     return options

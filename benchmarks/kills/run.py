@@ -13,7 +13,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks.harness import machine
+from benchmarks.harness import databases, machine
 from benchmarks.harness.grid import registers
 from benchmarks.harness.reckoning import FailureKind, Reckoning, reckon
 from benchmarks.harness.vehicles import Arrivals, Vehicle
@@ -22,7 +22,6 @@ from benchmarks.kills.options import Options
 from benchmarks.kills.plan import Fault, Moment, What, faults
 from benchmarks.kills.segments import Segment
 from benchmarks.kills.testbed import LEASE_KWH, GridUnderTest, Part
-from local_stack.postgresql import PostgreSQL, find_programs
 
 _READY_WITHIN_S = 60.0
 # Pause between faults: short ones hit the recovery from the fault before.
@@ -90,7 +89,10 @@ class Run:
         results = Results(self._segment, traced=moments.can_trace())
         try:
             with ExitStack() as opened:
-                server = self._server(opened) if self._segment.ledger == "postgresql" else None
+                server = None
+                if self._segment.ledger == databases.POSTGRESQL:
+                    own = self._folder / "postgresql"
+                    server = opened.enter_context(databases.server(own))
                 testbed = opened.enter_context(GridUnderTest(self._folder, server))
                 rng = random.Random(f"vehicles/{self._segment.seed}")
                 with Arrivals(testbed.grid.url, rng, self._rate) as arrivals:
@@ -111,15 +113,6 @@ class Run:
         results.tries = sum(vehicle.tries for vehicle in self._vehicles)
         results.longest_s = max((one.longest_s for one in self._vehicles), default=0.0)
         return results
-
-    def _server(self, opened: ExitStack) -> PostgreSQL:
-        programs = find_programs()
-        if programs is None:
-            raise RuntimeError("PostgreSQL is not installed: install it, or omit --ledger")
-        server = PostgreSQL(programs, self._folder / "postgresql")
-        opened.callback(server.kill)
-        server.start()
-        return server
 
     def _inject(self, testbed: GridUnderTest, results: Results) -> None:
         rng = random.Random(f"pauses/{self._segment.seed}")

@@ -11,9 +11,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from benchmarks.harness import meter
+from benchmarks.harness import databases, meter
 from benchmarks.harness.grid import free_grid
-from benchmarks.ledger import databases
 from local_stack.grid import Grid
 from local_stack.process import Process
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import NamedTuple
 
+from benchmarks.harness import databases
 from benchmarks.harness.grid import free_grid
-from benchmarks.ledger import databases
 from local_stack.grid import Grid
 from local_stack.process import Process
 

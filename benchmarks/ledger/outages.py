@@ -15,10 +15,10 @@ from typing import Any
 
 import requests
 
+from benchmarks.harness import databases
 from benchmarks.harness.grid import free_grid, registers
 from benchmarks.harness.reckoning import reckon
 from benchmarks.harness.vehicles import Arrivals, Manner, Vehicle
-from benchmarks.ledger import databases
 from local_stack.grid import Grid
 from local_stack.postgresql import PostgreSQL
 from local_stack.scrape import scrape

@@ -7,10 +7,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.harness import throughput
+from benchmarks.harness import databases, throughput
 from benchmarks.harness.grid import free_grid
 from benchmarks.harness.throughput import Hops, Rush, median_round
-from benchmarks.ledger import databases
 
 MEMORY = "memory"
 PLAIN, KEYED = "plain", "keyed"

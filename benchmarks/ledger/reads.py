@@ -1,6 +1,5 @@
 """Reads of sessions over HTTP from a ledger of a million rows, alone and during writes."""
 
-import http.client
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -10,8 +9,10 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import urlencode
 
+from benchmarks.harness import databases
 from benchmarks.harness.grid import free_grid, load_tester
-from benchmarks.ledger import databases, records
+from benchmarks.harness.timing import TimedCaller
+from benchmarks.ledger import records
 from charge_request_service.auth.keys import make_key
 from charge_request_service.sessions.database import Database
 from charge_request_service.sessions.ledger import now_us
@@ -78,7 +79,10 @@ def read(kind: str, rows: int) -> Reads:
         others.write_text(keys[_OTHERS][0], encoding="utf-8")
         gateway_env = {"LEDGER_URL": url, "CHARGE_API_KEYS_FILE": str(ring)}
         with free_grid(folder, (64,), _KWH_PER_S, gateway_env=gateway_env) as grid:
-            callers = {name: _Caller(grid.gateway.port, key) for name, (key, _) in keys.items()}
+            callers = {
+                name: TimedCaller(grid.gateway.port, {"Authorization": f"Bearer {key}"})
+                for name, (key, _) in keys.items()
+            }
             alone = dict(_measured(callers, ids))
             with _writing(grid.url, others, folder):
                 writing = dict(_measured(callers, ids))
@@ -117,7 +121,9 @@ def _row(number: int, began_us: int) -> Record:
     return Record.whole(begin, records.end(begin, state))
 
 
-def _measured(callers: "Mapping[str, _Caller]", ids: Sequence[str]) -> Iterator[tuple[str, float]]:
+def _measured(
+    callers: Mapping[str, TimedCaller], ids: Sequence[str]
+) -> Iterator[tuple[str, float]]:
     room, alice = callers[_OPERATOR], callers[_OWNER]
     rng = random.Random("reads")
     day = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - 86_400))
@@ -147,35 +153,12 @@ def _list(**query: str) -> str:
     return f"/sessions?{urlencode({'limit': 100, **query})}"
 
 
-def _p99_ms(caller: "_Caller", path: Callable[[], str]) -> float:
+def _p99_ms(caller: TimedCaller, path: Callable[[], str]) -> float:
     times = []
     for _ in range(_READINGS):
-        asked = path()
-        began = time.perf_counter()
-        caller.get(asked)
-        times.append(time.perf_counter() - began)
+        times.append(caller.send("GET", path()))
         time.sleep(_PAUSE_S)
     return round(1000 * percentile(sorted(times), 99), 1)
-
-
-class _Caller:
-    """A client with a key and a persistent connection."""
-
-    def __init__(self, port: int, key: str) -> None:
-        self._line = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-        self._headers = {"Authorization": f"Bearer {key}"}
-
-    def get(self, path: str) -> None:
-        """Read a path; the connection may have been idle for too long before."""
-        try:
-            self._line.request("GET", path, headers=self._headers)
-            answer = self._line.getresponse()
-        except http.client.RemoteDisconnected:
-            self._line.request("GET", path, headers=self._headers)
-            answer = self._line.getresponse()
-        said = answer.read()
-        if answer.status != http.HTTPStatus.OK:
-            raise RuntimeError(f"GET {path} was answered {answer.status} {said[:200]!r}")
 
 
 @contextmanager

@@ -6,8 +6,8 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, Protocol
 
-from benchmarks.harness import machine, throughput
-from benchmarks.ledger import crowd, databases, keys, outages, rates, reads
+from benchmarks.harness import databases, machine, throughput
+from benchmarks.ledger import crowd, keys, outages, rates, reads
 from local_stack.process import ROOT
 
 Say = Callable[[str], object]

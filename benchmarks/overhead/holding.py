@@ -1,6 +1,5 @@
 """Thousands of vehicles that charge for long at once, and others that arrive meanwhile."""
 
-import http.client
 import json
 import time
 from collections.abc import Sequence
@@ -9,6 +8,7 @@ from pathlib import Path
 from benchmarks.harness import meter
 from benchmarks.harness.grid import load_tester, wait_for_end
 from benchmarks.harness.throughput import Hops
+from benchmarks.harness.timing import TimedCaller
 from benchmarks.overhead.results import Held, Times
 from load_tester.latency import percentile
 from local_stack.process import Process
@@ -49,7 +49,7 @@ def hold(hops: Hops, folder: Path, *, vehicles: int, probes: int) -> Held:
     Raises:
         RuntimeError: the load tester failed, or not all were held at once.
     """
-    caller = http.client.HTTPConnection(hops.url.removeprefix("http://"), timeout=30)
+    caller = TimedCaller(hops.entry.port)
     alone = _times(caller, probes)
     before = {name: meter.memory_bytes(processes) for name, processes in hops.parts.items()}
     result = folder / "result.json"
@@ -86,17 +86,11 @@ def hold(hops: Hops, folder: Path, *, vehicles: int, probes: int) -> Held:
     )
 
 
-def _times(caller: http.client.HTTPConnection, count: int) -> list[float]:
+def _times(caller: TimedCaller, count: int) -> list[float]:
     """Send charges of nearly no energy one after the other; return how long each took."""
     times = []
     for _ in range(count):
-        began = time.perf_counter()
-        caller.request("POST", "/charge", _PROBE, {"Content-Type": "application/json"})
-        answer = caller.getresponse()
-        said = answer.read()
-        times.append(time.perf_counter() - began)
-        if answer.status != 200:
-            raise RuntimeError(f"a vehicle that came meanwhile was not charged: {said!r}")
+        times.append(caller.send("POST", "/charge", _PROBE))
         time.sleep(_PROBE_PAUSE_S)
     return times
 

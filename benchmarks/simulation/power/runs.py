@@ -1,11 +1,10 @@
 """All runs of contenders, and their results, which are stored as JSON."""
 
-import json
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from benchmarks.harness import results
 from benchmarks.simulation.power.bound import bound_min
@@ -25,6 +24,7 @@ from benchmarks.simulation.world import Entry, World
 SEEDS = range(1, 11)
 # Scenes in which every contender takes part, and which have a lower bound.
 _OPEN_TO_ALL = (UNLIKE_60, UNLIKE_80, UNLIKE_95, UNLIKE_124)
+_SCENES = {scene.name: scene for scene in SCENES}
 _ELSEWHERE = (OURS, LEAST_LOADED, HAPROXY_LIMITS.name)
 
 
@@ -49,14 +49,7 @@ class Results(NamedTuple):
     @classmethod
     def load(cls, path: Path) -> "Results":
         """Read the file that `save` wrote."""
-        document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        return cls(
-            {
-                scene: {name: [PowerFigures(*one) for one in runs] for name, runs in played.items()}
-                for scene, played in document["figures"].items()
-            },
-            document["bounds_min"],
-        )
+        return results.load(cls, path, written_by="python -m benchmarks.simulation.power")
 
 
 def contenders(scene: Scene) -> list[Entry]:
@@ -76,9 +69,8 @@ def runs() -> list[Run]:
 
 def play(run: Run) -> PowerFigures:
     """Run a contender through a scene."""
-    scene = next(one for one in SCENES if one.name == run.scene)
     entry = next(one for one in CONTENDERS if one.name == run.contender)
-    world = World(scene, entry, run.seed)
+    world = World(_SCENES[run.scene], entry, run.seed)
     world.run()
     return PowerFigures.of(world)
 
@@ -104,4 +96,4 @@ def play_all(processes: int, reported: Callable[[int, int], object]) -> Results:
 
 
 def _bound_min(scene: str, seed: int) -> float:
-    return rounded(bound_min(next(one for one in SCENES if one.name == scene), seed))
+    return rounded(bound_min(_SCENES[scene], seed))

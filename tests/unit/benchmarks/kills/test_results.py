@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from benchmarks.harness.databases import KINDS
 from benchmarks.harness.options import RESULTS
 from benchmarks.kills import report
-from benchmarks.kills.options import LEDGERS
 from benchmarks.kills.plan import Moment
 from local_stack.process import ROOT
 
@@ -17,7 +17,7 @@ LEAST_KILLS = 1_000
 RUNS: dict[str, Any] = json.loads((RESULTS / "kills.json").read_text(encoding="utf-8"))
 
 
-@pytest.mark.parametrize("ledger", LEDGERS)
+@pytest.mark.parametrize("ledger", KINDS)
 def test_nothing_is_lost_charged_twice_or_different(ledger: str) -> None:
     one = RUNS["ledgers"][ledger]
     wrong = ("lost", "charged_twice", "unequal", "strange")
@@ -29,7 +29,7 @@ def test_nothing_is_lost_charged_twice_or_different(ledger: str) -> None:
     assert one["kwh_metered"] - one["kwh_written"] <= one["excess_kwh"] + 0.001
 
 
-@pytest.mark.parametrize("ledger", LEDGERS)
+@pytest.mark.parametrize("ledger", KINDS)
 def test_it_is_the_sum_of_its_segments_each_counted_once(ledger: str) -> None:
     one = RUNS["ledgers"][ledger]
     for name in ("kills", "vehicles", "excess_sessions"):
@@ -41,7 +41,7 @@ def test_it_is_the_sum_of_its_segments_each_counted_once(ledger: str) -> None:
     assert all(segment["commit"] for segment in one["segments"])
 
 
-@pytest.mark.parametrize("ledger", LEDGERS)
+@pytest.mark.parametrize("ledger", KINDS)
 def test_parts_died_at_every_moment(ledger: str) -> None:
     one = RUNS["ledgers"][ledger]
     assert one["traced"]

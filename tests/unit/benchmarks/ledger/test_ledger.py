@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
+from benchmarks.harness import databases
 from benchmarks.harness.options import RESULTS
-from benchmarks.ledger import crowd, databases, outages, rates, report
+from benchmarks.ledger import crowd, outages, rates, report
 from benchmarks.ledger.options import parse
 from benchmarks.ledger.results import FILE, Results
 from benchmarks.ledger.scenes import SCENES

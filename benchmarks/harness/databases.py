@@ -31,8 +31,8 @@ def missing(kind: str) -> str | None:
 
 
 @contextmanager
-def server() -> Iterator[PostgreSQL]:
-    """Run a private PostgreSQL server.
+def server(folder: Path | None = None) -> Iterator[PostgreSQL]:
+    """Run a private PostgreSQL server, whose directory stays if one is given.
 
     Raises:
         RuntimeError: it is not installed, or does not start.
@@ -40,12 +40,15 @@ def server() -> Iterator[PostgreSQL]:
     programs = find_programs()
     if programs is None:
         raise RuntimeError(missing(POSTGRESQL))
-    one = PostgreSQL(programs)
+    one = PostgreSQL(programs, folder)
     try:
         one.start()
         yield one
     finally:
-        one.remove()
+        if folder is None:
+            one.remove()
+        else:
+            one.kill()
 
 
 @contextmanager
