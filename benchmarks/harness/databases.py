@@ -1,18 +1,14 @@
-"""Empty databases for the ledger, and ways to make each fail."""
+"""Empty databases for the ledger."""
 
-import shutil
-import sqlite3
-import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 from local_stack.postgresql import PostgreSQL, find_programs
 
 SQLITE, POSTGRESQL = "sqlite", "postgresql"
 KINDS = (SQLITE, POSTGRESQL)
-_DISK_MB = 8
 
 
 @contextmanager
@@ -63,38 +59,3 @@ def empty(kind: str, folder: Path) -> Iterator[str]:
         return
     with server() as one:
         yield one.new_database()
-
-
-@contextmanager
-def small_disk(folder: Path) -> Iterator[None]:
-    """Mount a disk of a few megabytes on a directory, which requires root.
-
-    Raises:
-        RuntimeError: it cannot be mounted here.
-    """
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={_DISK_MB}m", "none", str(folder)]
-    if subprocess.run(mount, capture_output=True, check=False).returncode:
-        raise RuntimeError("a small disk cannot be mounted here: this requires root")
-    try:
-        yield
-    finally:
-        subprocess.run([shutil.which("umount") or "umount", "-l", folder], check=True)
-
-
-def fill_up(filler: Path) -> None:
-    """Write a file until its disk has no free page left."""
-    with filler.open("wb", buffering=0) as file:
-        for size in (65_536, 4_096):
-            try:
-                while True:
-                    file.write(b"x" * size)
-            except OSError:
-                continue
-
-
-@contextmanager
-def locked(file: Path) -> Iterator[None]:
-    """Hold SQLite's write lock, in this process; the gateway's waits for it."""
-    with closing(sqlite3.connect(file, isolation_level=None, timeout=10)) as one:
-        one.execute("BEGIN EXCLUSIVE")
-        yield

@@ -1,16 +1,12 @@
 """The ledger fails for a while under load: responses, losses, and rows that are written late."""
 
-import os
 import random
 import re
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import partial
-from pathlib import Path
 from typing import Any
 
 import requests
@@ -19,11 +15,10 @@ from benchmarks.harness import databases
 from benchmarks.harness.grid import free_grid, registers
 from benchmarks.harness.reckoning import reckon
 from benchmarks.harness.vehicles import Arrivals, Manner, Vehicle
+from benchmarks.ledger.faults import Inject, faulty
 from local_stack.grid import Grid
-from local_stack.postgresql import PostgreSQL
 from local_stack.scrape import scrape
 
-KINDS = ("disk full", "file locked", "postgresql frozen", "postgresql stopped")
 POINTS = (60, 60, 60)
 # A point of 50 kW delivers this many kWh in a second: sessions take from 1 to 40 s, so that many
 # charge through the outage, end in it, or begin right before it.
@@ -38,11 +33,6 @@ _LAST_VEHICLES_S = 120.0
 
 # Differs in each run.
 _FOLDER = re.compile(r"/tmp/[^/ ]+")  # noqa: S108 - read, not written
-_Strike = Callable[[], AbstractContextManager[None]]
-
-
-class CannotFail(RuntimeError):
-    """That fault cannot be injected here; the message says why."""
 
 
 @dataclass
@@ -68,7 +58,7 @@ class Outage:
     """The results.
 
     Attributes:
-        kind: one of `KINDS`.
+        kind: one of `faults.KINDS`.
         away_s: how long the ledger was unavailable after the first refusal, seconds.
         refused_after_s: from the fault to the first refusal, seconds.
         taken_after_s: from its end to the first accepted charge, seconds.
@@ -103,7 +93,7 @@ def play(kind: str, *, seconds: float) -> Outage:
     """Run a grid under load, make its ledger fail for a while, and compare.
 
     Args:
-        kind: one of `KINDS`.
+        kind: one of `faults.KINDS`.
         seconds: how long, after the first refusal.
 
     Raises:
@@ -111,7 +101,7 @@ def play(kind: str, *, seconds: float) -> Outage:
         CannotFail: that fault cannot be injected here.
         RuntimeError: nothing was refused.
     """
-    with databases.folder_of("outage") as folder, _faulty(kind, folder) as (url, inject):
+    with databases.folder_of("outage") as folder, faulty(kind, folder) as (url, inject):
         env, gateway_env = {"MAX_WAIT": "600"}, {"LEDGER_URL": url}
         with free_grid(folder, POINTS, _KWH_PER_S, env=env, gateway_env=gateway_env) as grid:
             return _Scene(kind, grid, seconds).play(inject)
@@ -124,7 +114,7 @@ class _Scene:
         self._arrivals = Arrivals(grid.url, random.Random("outage"), _RATE_PER_S, _draw)
         self._probes = Probes()
 
-    def play(self, inject: _Strike) -> Outage:
+    def play(self, inject: Inject) -> Outage:
         callers = [
             threading.Thread(target=self._probe, args=(key,), daemon=True)
             for key in ("probe-", None)
@@ -142,7 +132,7 @@ class _Scene:
         self._written(time.monotonic())
         return self._compare(found, outage=outage)
 
-    def _fail(self, inject: _Strike) -> tuple[Outage, tuple[float, float]]:
+    def _fail(self, inject: Inject) -> tuple[Outage, tuple[float, float]]:
         """Make the ledger fail; return what was seen, and from when to when it failed."""
         time.sleep(_BEFORE_S)
         running, ended_before = self._load(), self._ended()
@@ -278,51 +268,3 @@ def _draw(number: int, rng: random.Random) -> Vehicle:
         stop_after_s=rng.uniform(0.0, 20.0),
         doubled=rng.random() < 0.1,
     )
-
-
-@contextmanager
-def _faulty(kind: str, folder: Path) -> Iterator[tuple[str, _Strike]]:
-    """Create a ledger; yield its URL, and a context manager during which it fails."""
-    if kind == "disk full":
-        disk = folder / "disk"
-        disk.mkdir()
-        if os.getuid():
-            raise CannotFail("only root can mount a small disk")
-        with databases.small_disk(disk):
-            yield f"sqlite:///{disk / 'ledger.sqlite'}", partial(_full, disk / "filler")
-    elif kind == "file locked":
-        file = folder / "ledger.sqlite"
-        yield f"sqlite:///{file}", partial(databases.locked, file)
-    else:
-        if why := databases.missing(databases.POSTGRESQL):
-            raise CannotFail(why)
-        with databases.server() as server:
-            inject = _frozen if kind == "postgresql frozen" else _stopped
-            yield server.new_database(), partial(inject, server)
-
-
-@contextmanager
-def _full(filler: Path) -> Iterator[None]:
-    databases.fill_up(filler)
-    try:
-        yield
-    finally:
-        filler.unlink()
-
-
-@contextmanager
-def _frozen(server: PostgreSQL) -> Iterator[None]:
-    server.freeze()
-    try:
-        yield
-    finally:
-        server.thaw()
-
-
-@contextmanager
-def _stopped(server: PostgreSQL) -> Iterator[None]:
-    server.stop()
-    try:
-        yield
-    finally:
-        server.start()

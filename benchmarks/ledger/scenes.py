@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, Protocol
 
 from benchmarks.harness import databases, machine, throughput
-from benchmarks.ledger import crowd, keys, outages, rates, reads
+from benchmarks.ledger import crowd, faults, keys, outages, rates, reads
 from local_stack.process import ROOT
 
 Say = Callable[[str], object]
@@ -28,10 +28,10 @@ class Scene(NamedTuple):
 
 def _outages(say: Say, *, quick: bool) -> Played:
     found, wrong = [], list[str]()
-    for kind in outages.KINDS:
+    for kind in faults.KINDS:
         try:
             one = outages.play(kind, seconds=5 if quick else 30)
-        except outages.CannotFail as error:
+        except faults.CannotFail as error:
             say(f"    {kind}: skipped, {error}")
             continue
         found.append(one)

@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.harness import databases
 from benchmarks.harness.options import RESULTS
-from benchmarks.ledger import crowd, outages, rates, report
+from benchmarks.ledger import crowd, faults, rates, report
 from benchmarks.ledger.options import parse
 from benchmarks.ledger.results import FILE, Results
 from benchmarks.ledger.scenes import SCENES
@@ -29,7 +29,7 @@ def test_the_report_has_every_scene(scenes: dict[str, Any]) -> None:
 
 
 def test_an_outage_of_30_s_loses_nothing(scenes: dict[str, Any]) -> None:
-    assert [one["kind"] for one in scenes["outages"]] == list(outages.KINDS)
+    assert [one["kind"] for one in scenes["outages"]] == list(faults.KINDS)
     for one in scenes["outages"]:
         assert one["away_s"] >= 30
         assert one["troubles"] == []
