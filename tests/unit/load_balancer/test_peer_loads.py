@@ -1,6 +1,7 @@
 """What other balancers hold, as one of them knows it, and what that does to its estimate."""
 
 from load_balancer.routing.health import Reading
+from load_balancer.routing.peer_loads import PeerLoads
 from tests.unit.load_balancer.routing.grid import Grid
 
 
@@ -143,3 +144,23 @@ def test_what_an_answer_tells_of_a_substation_is_as_old_as_the_answer() -> None:
     grid.pass_time(1.0)
     grid.pool.completed(queued.dispatch, grid.now, Reading(load=5, capacity=8))
     assert grid.substation("a").gauge_age_s(grid.now) == 0
+
+
+def test_of_what_a_balancer_reports_after_a_reading_the_first_alone_may_be_in_the_gauge() -> None:
+    peers = PeerLoads()
+    peers.hold("p", 2)
+    peers.read()
+    assert peers.at_reading == 2
+    peers.hold("p", 5)  # it may have had them before
+    assert (peers.now, peers.at_reading) == (5, 5)
+    peers.hold("p", 7)
+    assert (peers.now, peers.at_reading) == (7, 5)
+    peers.hold("q", 1)
+    peers.forget("p")
+    assert (peers.now, peers.at_reading, peers.count) == (1, 1, 1)  # its first report
+
+
+def test_a_balancer_that_never_reported_can_be_forgotten() -> None:
+    peers = PeerLoads()
+    peers.forget("p")
+    assert (peers.now, peers.at_reading, peers.count) == (0, 0, 0)

@@ -44,6 +44,20 @@ def test_each_end_is_counted_and_the_session_goes_on_if_it_has_to(
         assert grid.pool.ejections == {("a", "reset"): 1}
 
 
+def test_the_point_of_an_accepted_session_is_taken_until_a_later_poll() -> None:
+    grid = Grid(1)
+    dispatch = grid.arrive().dispatch
+    assert dispatch is not None
+    grid.poll_begins("a")
+    grid.pass_time(0.1)
+    end_attempt(grid.pool, dispatch, Outcome.ACCEPTED, grid.now)
+    grid.poll_ends("a", 0)
+    assert grid.substation("a").load == 1
+    grid.pass_time(0.1)
+    grid.poll("a", 0)
+    assert grid.substation("a").load == 0
+
+
 def test_a_stopped_session_that_is_to_end_goes_nowhere() -> None:
     grid = Grid(4)
     queued = grid.arrive()

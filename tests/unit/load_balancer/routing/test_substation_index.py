@@ -91,7 +91,8 @@ class Region:
         random, pool = self.random, self.pool
         self.now += random.choice([0, 1e-6, 0.001, 0.01, 0.1])
         match random.choices(
-            ["arrival", "end", "poll", "miss", "drain", "names", "polls"], [45, 30, 20, 1, 1, 1, 2]
+            ["arrival", "end", "poll", "trouble", "drain", "names", "polls", "peer"],
+            [45, 30, 20, 1.5, 1, 1, 2, 2],
         )[0]:
             case "arrival":
                 self.arrive()
@@ -99,8 +100,8 @@ class Region:
                 self.end(self.sessions.pop(random.randrange(len(self.sessions))))
             case "poll":
                 self.poll(self.any_substation())
-            case "miss":
-                pool.poll_missed(self.any_substation(), "no answer", self.now)
+            case "trouble":
+                self.fail_a_poll()
             case "drain":
                 pool.set_drained(random.choice(self.names), random.random() < 0.3, self.now)
             case "names":
@@ -108,6 +109,21 @@ class Region:
             case "polls":
                 self.now += 0.3
                 self.poll_most(0.8)
+            case "peer":
+                self.get_a_report()
+
+    def fail_a_poll(self) -> None:
+        if self.random.random() < 0.6:
+            self.pool.poll_missed(self.any_substation(), "no answer", self.now)
+        else:
+            self.pool.poll_unreadable(self.any_substation(), "no gauge")
+
+    def get_a_report(self) -> None:
+        if self.random.random() < 0.1:
+            self.pool.forget_peer("peer")
+        else:
+            held = {self.any_substation().address: self.random.randint(0, 3)}
+            self.pool.peer_holds("peer", held, self.now)
 
     def any_substation(self) -> Substation:
         return self.random.choice(list(self.pool.substations.values()))
