@@ -28,10 +28,8 @@ from load_balancer.openapi import description
 from load_balancer.peers import OwnLoads, Peers
 from load_balancer.registers import Registers
 from load_balancer.resume import HOW, Resume
-from load_balancer.routing.health import HealthCheck
 from load_balancer.routing.policies import POLICIES
 from load_balancer.routing.pool import Pool
-from load_balancer.routing.retry_budget import RetryBudget
 from load_balancer.session_routes import read_session_id, session_routes
 from load_balancer.sessions import Sessions
 from load_balancer.settings import Settings
@@ -61,17 +59,8 @@ class Balancer:
         self._pool = Pool(
             POLICIES[settings.routing_policy],
             random=self._random,
-            health_check=HealthCheck(
-                interval_s=settings.poll_interval,
-                misses=settings.poll_unhealthy_threshold,
-                max_pause_s=settings.max_probe_pause,
-                polls_per_s=settings.poll_budget,
-            ),
-            budget=RetryBudget(
-                share=settings.retry_budget_ratio,
-                floor_per_s=settings.retry_budget_min_per_s,
-                burst=settings.retry_burst,
-            ),
+            health_check=settings.health_check(),
+            budget=settings.retry_budget(),
             balancers=settings.balancers,
             queue_limit=settings.queue_limit,
             on_decision=self._record.add,

@@ -51,12 +51,12 @@ class AttemptResults:
                     # written: points are the scarce resource (docs/performance.md).
                     gevent.sleep(0)
                 self._reports.charged(dispatch, now)
-                return self._completed(led, "charged", dispatch, register, answer)
+                return self._completed(led, "charged", dispatch, register, answer, now)
             case Outcome.ACCEPTED:
                 end_attempt(self._pool, dispatch, outcome, now)
-                return self._completed(led, "charging", dispatch, register, answer)
+                return self._completed(led, "charging", dispatch, register, answer, now)
             case Outcome.STOPPED:
-                return self._stopped(led, dispatch, register, answer)
+                return self._stopped(led, dispatch, register, answer, now)
             case Outcome.FULL | Outcome.DRAINING:
                 led.legs.withdraw(register)
                 end_attempt(self._pool, dispatch, outcome, now)
@@ -128,10 +128,15 @@ class AttemptResults:
         return True
 
     def _stopped(
-        self, led: LedSession, dispatch: Dispatch, register: str, answer: UpstreamResponse
+        self,
+        led: LedSession,
+        dispatch: Dispatch,
+        register: str,
+        answer: UpstreamResponse,
+        now: float,
     ) -> ChargeResult | None:
         """Handle a session that its substation stopped: on request, or for its own reasons."""
-        now, reason = time.monotonic(), stop_reason(answer.body)
+        reason = stop_reason(answer.body)
         kwh = metered(answer.body).get("energy_kwh")
         led.legs.end(register, now - dispatch.decision.at, kwh)
         self._registers.count_twice(led)
@@ -153,10 +158,10 @@ class AttemptResults:
         dispatch: Dispatch,
         register: str,
         answer: UpstreamResponse,
+        now: float,
     ) -> ChargeResult:
         """Record the final report of a completed attempt."""
-        reported, legs = metered(answer.body), led.legs
-        attempt_s = time.monotonic() - dispatch.decision.at
+        reported, legs, attempt_s = metered(answer.body), led.legs, now - dispatch.decision.at
         if not (legs or led.is_durable):  # the usual case
             legs.current = None
             return _result(led, status, dispatch, reported, attempt_s, [])

@@ -15,12 +15,14 @@ from load_balancer.profile import (
     UrlPath,
     check_gauges_differ,
 )
+from load_balancer.routing.health import HealthCheck
 from load_balancer.routing.policies import DEFAULT_POLICY, POLICIES
+from load_balancer.routing.poll_schedule import MIN_PAUSE_S
+from load_balancer.routing.retry_budget import RetryBudget
 from load_balancer.substation_entries import Entries, parse_urls, read_entries
 
 # A poll is late by at most this factor of the interval; the one after a failure, too.
 _LATEST_POLL = 1.1
-_POLLS_APART_S = 0.05
 
 
 class Settings(UpstreamSettings):
@@ -152,6 +154,23 @@ class Settings(UpstreamSettings):
             max_point_power_kw=self.max_point_power_kw,
         )
 
+    def health_check(self) -> HealthCheck:
+        """When substations are polled, doubted and believed."""
+        return HealthCheck(
+            interval_s=self.poll_interval,
+            misses=self.poll_unhealthy_threshold,
+            max_pause_s=self.max_probe_pause,
+            polls_per_s=self.poll_budget,
+        )
+
+    def retry_budget(self) -> RetryBudget:
+        """Return a new budget for retries."""
+        return RetryBudget(
+            share=self.retry_budget_ratio,
+            floor_per_s=self.retry_budget_min_per_s,
+            burst=self.retry_burst,
+        )
+
     def lease_s(self, interval_s: float) -> float:
         """Return the silence after which a substation is given up by this balancer, seconds.
 
@@ -161,7 +180,7 @@ class Settings(UpstreamSettings):
         Args:
             interval_s: time between two polls, seconds; grows with the number of substations.
         """
-        unanswered_s = self.poll_unhealthy_threshold * (self.poll_timeout + _POLLS_APART_S)
+        unanswered_s = self.poll_unhealthy_threshold * (self.poll_timeout + MIN_PAUSE_S)
         return 2 * _LATEST_POLL * interval_s + unanswered_s
 
     @property

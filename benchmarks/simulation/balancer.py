@@ -13,14 +13,13 @@ from typing import TYPE_CHECKING
 from benchmarks.simulation.substation import Call, Response, SimulatedSubstation
 from load_balancer.routing import wait
 from load_balancer.routing.attempt_end import end_attempt
-from load_balancer.routing.health import HealthCheck, Reading
+from load_balancer.routing.health import Reading
 from load_balancer.routing.outcome import Outcome
 from load_balancer.routing.peer_loads import REPORT_PAUSE_S
 from load_balancer.routing.policy import Policy
 from load_balancer.routing.poll_schedule import MIN_PAUSE_S, PollSchedule
 from load_balancer.routing.pool import Pool, QueueFull
 from load_balancer.routing.queue import Decision, Dispatch, QueuedSession
-from load_balancer.routing.retry_budget import RetryBudget
 from load_balancer.routing.substation import Substation
 from load_balancer.settings import Settings
 
@@ -29,12 +28,7 @@ if TYPE_CHECKING:
     from benchmarks.simulation.world import World
 
 
-def _default(setting: str) -> float:
-    """Return a setting's default value."""
-    return float(Settings.model_fields[setting].default)
-
-
-POLL_TIMEOUT_S = _default("poll_timeout")
+POLL_TIMEOUT_S = float(Settings.model_fields["poll_timeout"].default)
 
 
 class PooledBalancer:
@@ -47,19 +41,12 @@ class PooledBalancer:
         self._reported_version = -1
         self._pollers: dict[str, _Poller] = {}
         self.on_decision: Callable[[Decision], object] = lambda _decision: None
+        settings = Settings.model_construct(poll_interval=world.scene.poll_interval_s)
         self.pool = Pool(
             policy,
             random=random,
-            health_check=HealthCheck(
-                interval_s=world.scene.poll_interval_s,
-                misses=int(_default("poll_unhealthy_threshold")),
-                max_pause_s=_default("max_probe_pause"),
-            ),
-            budget=RetryBudget(
-                share=_default("retry_budget_ratio"),
-                floor_per_s=_default("retry_budget_min_per_s"),
-                burst=_default("retry_burst"),
-            ),
+            health_check=settings.health_check(),
+            budget=settings.retry_budget(),
             balancers=world.scene.balancers,
             on_decision=lambda decision: self.on_decision(decision),
             on_poll_wanted=self._want_poll,

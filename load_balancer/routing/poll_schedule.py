@@ -1,6 +1,7 @@
 """When a substation is polled next. Pure: the service and the simulation both run it."""
 
 import math
+from dataclasses import dataclass
 
 # Minimum pause after a poll of a gauge, seconds; those that are wanted out of turn keep it, too.
 MIN_PAUSE_S = 0.05
@@ -9,16 +10,14 @@ MIN_PAUSE_S = 0.05
 MAX_OF_A_CPU = 0.02
 
 
+@dataclass(slots=True)
 class PollSchedule:
     """The polls of one substation, one at a time. Times in seconds of the caller's clock."""
 
-    __slots__ = ("_began_at", "_is_polling", "is_wanted", "not_before")
-
-    def __init__(self) -> None:
-        self.not_before = -math.inf  # the end of the minimum pause
-        self.is_wanted = False  # out of turn
-        self._began_at = -math.inf
-        self._is_polling = False
+    not_before: float = -math.inf  # the end of the minimum pause
+    is_wanted: bool = False  # out of turn
+    _began_at: float = -math.inf
+    _is_polling: bool = False
 
     def begin(self, now: float) -> None:
         """Record that a poll begins."""
