@@ -23,7 +23,13 @@ from load_tester.standard_streams import TolerantStream, standard_streams
 from load_tester.vehicle import Plan, PlanError
 
 _SPARE_FILES = 64  # descriptors for everything but vehicles
-_MISSED, _MISUSED, _BROKEN, _UNWRITTEN, _INTERRUPTED = 1, 2, 3, 4, 128 + signal.SIGINT
+_FAILED, _USAGE_ERROR, _TESTER_ERROR, _OUTPUT_ERROR, _INTERRUPTED = (
+    1,
+    2,
+    3,
+    4,
+    128 + signal.SIGINT,
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -40,11 +46,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with open_reports(options, stdout) as reports:
             status, faults = _run(options, plan, gateway, reports, (stdout, stderr))
     except (PlanError, GatewayUnreachable, OutputError) as error:
-        status, faults = _MISUSED, [str(error)]
+        status, faults = _USAGE_ERROR, [str(error)]
     except KeyboardInterrupt:  # before the run, which handles the signal itself
         status, faults = _INTERRUPTED, ["interrupted"]
     except Exception:
-        status, faults = _BROKEN, [f"the tester itself failed:\n{traceback.format_exc().rstrip()}"]
+        status, faults = (
+            _TESTER_ERROR,
+            [f"the tester itself failed:\n{traceback.format_exc().rstrip()}"],
+        )
     for fault in faults:
         stderr.write(f"load_tester: {fault}\n")
     return status
@@ -91,7 +100,7 @@ def _run(
         faults.append(f"standard output: {reason(stdout.fault)}; the rest was not written")
     if recording.interrupted:
         return 128 + signals[0], faults
-    return (0 if result.passed else _MISSED) | (_UNWRITTEN if faults else 0), faults
+    return (0 if result.passed else _FAILED) | (_OUTPUT_ERROR if faults else 0), faults
 
 
 @contextlib.contextmanager

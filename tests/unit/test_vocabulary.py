@@ -50,6 +50,7 @@ RETIRED = [
     Retired(r"(?i)\bkeep_house\b|housekeeping", "clean up"),
     Retired(r"(?i)\bled[ _-]elsewhere\b", "moved, session_moved"),
     Retired(r"\bis_other_well\b", "is_other_healthy"),
+    Retired(r"\b_MISUSED\b|\b_UNWRITTEN\b|\bUnwritten\b", "_USAGE_ERROR, _OUTPUT_ERROR"),
     Retired(r"(?i)\bhand(ed|ing|s)?[ _]in\b", "submit"),
     Retired(r"(?i)left[ _]?in[ _]?line", "deferred"),
     Retired(r"\bWalk\(|(?i:\b_?(most|max)_walked\b)", "scan"),
