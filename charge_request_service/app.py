@@ -3,18 +3,17 @@
 import time
 from http import HTTPStatus
 from random import Random
-from urllib.parse import quote, urlencode
 
 import gevent
-from flask import Response, g, request
+from flask import Response, g
 from prometheus_client import Gauge
 
 from charge_request_service.access_log import AccessLog
 from charge_request_service.auth.guard import add_auth
-from charge_request_service.auth.problems import OperatorsOnly
 from charge_request_service.balancers.directory import BalancerDirectory
 from charge_request_service.balancers.forwarder import Forwarder
 from charge_request_service.balancers.queries import BalancerQueries
+from charge_request_service.balancers.routes import balancer_routes, passed_on
 from charge_request_service.control_room.blueprint import control_room
 from charge_request_service.control_room.rush_hour import RushHours
 from charge_request_service.openapi import description
@@ -33,7 +32,7 @@ from grid_common.api.problems import Unavailable
 from grid_common.http.cancellation import Caller
 from grid_common.http.client import UpstreamResponse
 from grid_common.lean_flask import current_g, current_request
-from grid_common.service import BytesResponse, ServiceApp, json_response
+from grid_common.service import ServiceApp, json_response
 
 
 def create_app(settings: Settings) -> ServiceApp:
@@ -73,8 +72,7 @@ def create_app(settings: Settings) -> ServiceApp:
     gevent.spawn(sessions.recover)
 
     _add_charge(app, settings, sessions)
-    _add_views(app, directory, queries)
-    _add_drain(app, queries)
+    app.register_blueprint(balancer_routes(directory, queries, app.log))
     _add_control_room(app, settings, sessions, access_log)
     app.register_blueprint(session_routes(sessions, ledger, queries))
 
@@ -127,7 +125,7 @@ def _add_charge(app: ServiceApp, settings: Settings, sessions: Sessions) -> None
         try:
             if begin.kind is Kind.PLAIN:
                 answer = sessions.plain.charge(begin, session, request_id=noted.request_id)
-                return _passed_on(answer)
+                return passed_on(answer)
             reply = sessions.durable.charge(begin, request_id=noted.request_id)
         except (KeyReused, SessionRunning):
             del noted.session  # a repeated request does not count as a vehicle
@@ -138,47 +136,6 @@ def _add_charge(app: ServiceApp, settings: Settings, sessions: Sessions) -> None
         if reply.replayed:
             del noted.session
         return _replied(reply, begin)
-
-
-def _add_views(app: ServiceApp, directory: BalancerDirectory, queries: BalancerQueries) -> None:
-    @app.get("/substations")
-    def substations() -> Response:
-        return _passed_on(queries.get("/substations", request_id=g.request_id))
-
-    @app.get("/decisions")
-    def decisions() -> Response:
-        taken = ("since", "limit", "session_id")
-        given = {name: request.args[name] for name in taken if name in request.args}
-        path = f"/decisions?{urlencode(given)}"
-        of = request.args.get("balancer")
-        return _passed_on(queries.get(path, request_id=g.request_id, of=of))
-
-    @app.get("/balancers")
-    def balancers() -> Response:
-        return json_response({"balancers": directory.document()})
-
-    @app.get("/history")
-    def history() -> Response:
-        return _passed_on(queries.get("/history", request_id=g.request_id))
-
-
-def _add_drain(app: ServiceApp, queries: BalancerQueries) -> None:
-    # A substation's name may contain a slash.
-    @app.route("/substations/<path:name>/drain", methods=["PUT", "DELETE"])
-    def drain(name: str) -> Response:
-        if not g.operator:
-            raise OperatorsOnly
-        path = f"/substations/{quote(name, safe='')}/drain"
-        answer = queries.command_all(path, request_id=g.request_id, method=request.method)
-        if answer.status == HTTPStatus.OK:
-            drained = request.method == "PUT"
-            app.log.warning(
-                "substation drained" if drained else "substation no longer drained",
-                substation=name,
-                request_id=g.request_id,
-                **g.caller,
-            )
-        return _passed_on(answer)
 
 
 def _add_control_room(
@@ -198,7 +155,7 @@ def _add_control_room(
 def _replied(reply: Reply, begin: Begin) -> Response:
     """Respond to the caller of a session that outlives its connection."""
     if reply.answer is not None:
-        response = _passed_on(reply.answer)
+        response = passed_on(reply.answer)
     else:
         accepted = {
             "state": State.WAITING,
@@ -211,11 +168,4 @@ def _replied(reply: Reply, begin: Begin) -> Response:
         response.headers["Preference-Applied"] = "respond-async"
     if reply.replayed:
         response.headers["Idempotency-Replayed"] = "true"
-    return response
-
-
-def _passed_on(answer: UpstreamResponse) -> Response:
-    response = BytesResponse(answer.body, answer.status, answer.content_type)
-    if answer.retry_after is not None:
-        response.headers["Retry-After"] = answer.retry_after
     return response

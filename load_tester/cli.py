@@ -23,13 +23,9 @@ from load_tester.standard_streams import TolerantStream, standard_streams
 from load_tester.vehicle import Plan, PlanError
 
 _SPARE_FILES = 64  # descriptors for everything but vehicles
-_FAILED, _USAGE_ERROR, _TESTER_ERROR, _OUTPUT_ERROR, _INTERRUPTED = (
-    1,
-    2,
-    3,
-    4,
-    128 + signal.SIGINT,
-)
+# Exit statuses.
+_FAILED, _USAGE_ERROR, _TESTER_ERROR, _OUTPUT_ERROR = 1, 2, 3, 4
+_INTERRUPTED = 128 + signal.SIGINT
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -11,23 +11,9 @@ from charge_request_service.sessions.record import FINAL, Record, State
 # What the balancer knows better while the session has not ended.
 _LIVE = ("state", "substation", "energy_kwh", "power_kw", "predicted_end_s", "attempts", "legs")
 CSV_COLUMNS = (
-    "session_id",
-    "vehicle_id",
-    "state",
-    "began",
-    "ended",
-    "kwh",
-    "energy_kwh",
-    "substation",
-    "attempts",
-    "waited_s",
-    "charging_s",
-    "mean_power_kw",
-    "peak_power_kw",
-    "legs",
-    "owner",
-    "idempotency_key",
-    "reason",
+    *("session_id", "vehicle_id", "state", "began", "ended", "kwh", "energy_kwh", "substation"),
+    *("attempts", "waited_s", "charging_s", "mean_power_kw", "peak_power_kw", "legs"),
+    *("owner", "idempotency_key", "reason"),
 )
 # A spreadsheet takes a cell that begins like this for a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
