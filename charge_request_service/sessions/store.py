@@ -51,8 +51,15 @@ class Store:
         statements.insert_whole.execute(
             connection, [job for job in jobs if isinstance(job, Record)]
         )
-        statements.update.execute(connection, [job for job in jobs if isinstance(job, End)])
-        statements.delete.execute(connection, [job for job in jobs if isinstance(job, Forget)])
+        ends = [job for job in jobs if isinstance(job, End)]
+        forgets = [job for job in jobs if isinstance(job, Forget)]
+        if forgets:
+            # Of the end and the deletion of a session, the first one counts.
+            first = {job.session_id: job for job in reversed(jobs) if isinstance(job, End | Forget)}
+            ends = [job for job in ends if first[job.session_id] is job]
+            forgets = [job for job in forgets if first[job.session_id] is job]
+        statements.update.execute(connection, ends)
+        statements.delete.execute(connection, forgets)
         not_begun = {job.session_id for job in keyed} - begun
         return [not (isinstance(job, Begin) and job.session_id in not_begun) for job in jobs]
 

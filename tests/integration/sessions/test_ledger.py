@@ -182,6 +182,23 @@ def test_one_row_that_cannot_be_written_keeps_no_other_from_it(ledger: Ledger) -
     assert {one.session_id for one in others} < set(ids(ledger))
 
 
+def test_of_an_end_and_a_deletion_in_one_commit_the_first_counts(ledger: Ledger) -> None:
+    forgotten, ended = a_begin(ledger), a_begin(ledger)
+    for begin in (forgotten, ended):
+        assert ledger.begin(begin) is None
+
+    ledger.forget(forgotten.session_id)  # neither waits for a commit, so that both share one
+    ledger.note_end(an_end(forgotten))
+    ledger.note_end(an_end(ended))
+    ledger.forget(ended.session_id)
+    ledger.end(an_end(a_begin(ledger)))
+
+    assert ledger.get(forgotten.session_id) is None
+    kept = ledger.get(ended.session_id)
+    assert kept is not None
+    assert kept.state == "charged"
+
+
 def test_the_list_is_newest_first_and_pages_on(ledger: Ledger) -> None:
     begins = [a_begin(ledger) for _ in range(25)]
     gevent.joinall([gevent.spawn(ledger.begin, begin) for begin in begins])
