@@ -62,12 +62,7 @@ def create_app(settings: Settings) -> ServiceApp:
 
     ledger = _open_ledger(app, settings)
     sessions = Sessions(
-        ledger,
-        forwarder,
-        queries,
-        grace_s=settings.reconnect_grace,
-        drain=app.drain,
-        log=app.log,
+        ledger, forwarder, queries, grace_s=settings.reconnect_grace, drain=app.drain, log=app.log
     )
     gevent.spawn(sessions.recover)
 
