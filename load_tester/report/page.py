@@ -122,16 +122,15 @@ def _rates(due: Sequence[float], end: float) -> list[float]:
 
 def _resample(points: Sequence[tuple[float, int]], end: float) -> list[float]:
     """Return the highest value in each interval; one without a sample repeats the last."""
-    values: list[float | None] = [None] * _BINS
+    peaks: dict[int, float] = {}
     for time, sample in points:
         if 0 <= time <= end:
             index = min(_BINS - 1, int(_BINS * time / end))
-            values[index] = max(values[index] or 0.0, float(sample))
-    filled: list[float] = []
-    for value in values:
-        last = filled[-1] if filled else 0.0
-        filled.append(last if value is None else value)
-    return filled
+            peaks[index] = max(peaks.get(index, 0.0), float(sample))
+    values = [0.0]
+    for index in range(_BINS):
+        values.append(peaks.get(index, values[-1]))
+    return values[1:]
 
 
 def _distribution(result: Result) -> list[str]:
