@@ -1,18 +1,23 @@
-"""Counts and logs malformed requests, which never reach an app."""
+"""Counts, logs and answers malformed requests, which never reach an app."""
 
 import time
 from typing import TYPE_CHECKING
 
+import orjson
 from prometheus_client import CollectorRegistry, Counter
 
 from grid_common.addresses import network
-from grid_common.http.head import Malformed
+from grid_common.api.problem_type import CONTENT_TYPE, unavailable_type
+from grid_common.api.problems import Problem
+from grid_common.http.refused import RefusedRequest, TooMuchHeld
 from grid_common.log_throttle import LogThrottle
 from grid_common.logs import Log
 from grid_common.request_id import REQUEST_ID_HEADER, request_id
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
+
+_MALFORMED = "urn:ev-grid:problem:malformed"
 
 
 class MalformedRequests:
@@ -28,26 +33,33 @@ class MalformedRequests:
         self._log = log
         self._log_throttle = LogThrottle()
 
-    def note(self, problem: Malformed, environ: "WSGIEnvironment") -> dict[str, str]:
-        """Count a malformed request, log it unless the caller repeats itself, return its ID.
+    def respond(
+        self, error: RefusedRequest, environ: "WSGIEnvironment"
+    ) -> tuple[dict[str, str], bytes]:
+        """Count a malformed request, log it unless the caller repeats itself, respond to it.
 
         Args:
-            problem: the response.
+            error: why it is refused.
             environ: the part of the request that was parsed.
 
         Returns:
-            The response header that carries the ID.
+            The response's headers, with the request's ID, and its body.
         """
-        self._answers.labels(str(problem.status.value)).inc()
+        self._answers.labels(str(error.status.value)).inc()
         address, given_id = environ.get("REMOTE_ADDR", ""), request_id(environ)
         not_logged = self._log_throttle.count(network(address), time.monotonic())
+        too_large = isinstance(error, TooMuchHeld)
         if not_logged is not None:
             self._log.warning(
-                problem.event,
+                "large request turned away" if too_large else "malformed request",
                 address=address,
-                status=problem.status.value,
-                why=problem.detail,
+                status=error.status.value,
+                why=error.detail,
                 not_logged=not_logged,
                 request_id=given_id,
             )
-        return {REQUEST_ID_HEADER: given_id}
+        problem = Problem(error.detail)
+        problem.type = unavailable_type("requests-too-large") if too_large else _MALFORMED
+        problem.status, problem.title = error.status, error.status.phrase
+        headers = {"Content-Type": CONTENT_TYPE, **error.headers, REQUEST_ID_HEADER: given_id}
+        return headers, orjson.dumps(problem.document())

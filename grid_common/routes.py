@@ -8,7 +8,7 @@ from difflib import SequenceMatcher
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 from werkzeug.routing import Map
 
-from grid_common.shown import shown_name
+from grid_common.http.shown import shown_name
 
 _DESCRIBED = "GET /openapi.json describes every path."
 # Methods that Flask adds by itself.

@@ -17,6 +17,7 @@ from typing import Any
 from gunicorn.app.base import BaseApplication
 from gunicorn.glogging import Logger as GunicornLogger
 
+from grid_common.http.application import Application
 from grid_common.http.supervisor import Supervisor
 from grid_common.http.url import in_url
 from grid_common.http.worker import HELD_BACK, MARGIN_S
@@ -38,7 +39,7 @@ class Server(BaseApplication):
     """gunicorn with the grid's configuration, the same with and without containers."""
 
     def __init__(
-        self, service: str, settings: ServiceSettings, create_app: Callable[[], Any]
+        self, service: str, settings: ServiceSettings, create_app: Callable[[], Application]
     ) -> None:
         """Prepare to serve; `run` serves until SIGTERM.
 

@@ -21,7 +21,8 @@ from grid_common.api.problems import Unavailable, problem_response, register_pro
 from grid_common.drain import Drain
 from grid_common.durations import Duration, Durations
 from grid_common.held_limit import HeldLimit
-from grid_common.http.cancellation import Caller, ClientDisconnected
+from grid_common.http.cancellation import CALLER, Caller, ClientDisconnected
+from grid_common.http.refused import RefusedRequest
 from grid_common.lean_flask import LeanFlask, current_g, current_request
 from grid_common.logs import Log, configure_logs
 from grid_common.malformed import MalformedRequests
@@ -91,13 +92,14 @@ class ServiceApp(LeanFlask):
             ready: returns why the service cannot do its job now, or None if it can.
         """
         super().__init__(service)
+        self.max_body_bytes = settings.max_body_bytes
         self.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
         self.log: Log = configure_logs(service, settings)
         self.extensions["log"] = self.log
         self.drain = Drain(service)
         self.held_limit = HeldLimit(service)
         self.registry = CollectorRegistry()
-        self.malformed = MalformedRequests(self.registry, self.log)
+        self._malformed = MalformedRequests(self.registry, self.log)
         self.on_check: Callable[[WSGIEnvironment], object] = lambda _environ: None  # on /healthz
         self.at_exit: list[Callable[[], object]] = []  # called when the process exits regularly
         # True: after the drain the process exits at once, and its connections with it. False:
@@ -111,6 +113,16 @@ class ServiceApp(LeanFlask):
         self.add_url_rule("/healthz", view_func=self._healthz)
         self.add_url_rule("/readyz", view_func=self._readyz)
         self.add_url_rule("/metrics", view_func=self._metrics)
+
+    def allow_connections(self, connections: int) -> None:
+        """Learn how many connections there may be at once."""
+        self.held_limit.allow(connections)
+
+    def refuse(
+        self, error: RefusedRequest, environ: "WSGIEnvironment"
+    ) -> tuple[dict[str, str], bytes]:
+        """Return headers and body of the response to a request that the server refuses."""
+        return self._malformed.respond(error, environ)
 
     def describe(self, document: dict[str, Any]) -> None:
         """Serve an OpenAPI description at /openapi.json."""
@@ -224,5 +236,5 @@ class ServiceApp(LeanFlask):
 
 
 def _caller() -> Caller:
-    caller: Caller = current_request().environ.get("grid.caller", _NOBODY)
+    caller: Caller = current_request().environ.get(CALLER, _NOBODY)
     return caller

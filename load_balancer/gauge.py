@@ -10,7 +10,7 @@ from typing import NamedTuple, Self
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from grid_common.shown import shown
+from grid_common.http.shown import shown
 from load_balancer.profile import SubstationProfile
 from load_balancer.routing.health import Reading
 

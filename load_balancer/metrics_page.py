@@ -3,7 +3,7 @@
 import zlib
 
 from grid_common.http.response import UpstreamResponse
-from grid_common.shown import shown
+from grid_common.http.shown import shown
 from load_balancer.gauge import UnreadableGauge, beginning
 from load_balancer.routing.outcome import describe
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from grid_common.shown import shown
+from grid_common.http.shown import shown
 from load_balancer.routing.health import Health
 from load_balancer.routing.substation import Substation
 

@@ -24,9 +24,9 @@ from grid_common.api.openapi import (
 )
 from grid_common.api.problems import BadRequest, FieldFault
 from grid_common.api.session_headers import GRACE, LEASE, OWNER, owner_of
+from grid_common.http.shown import shown
 from grid_common.lean_flask import current_request
 from grid_common.service import json_response
-from grid_common.shown import shown
 from substation_service.register import Reason, Register, State
 from substation_service.registers import Registers
 from substation_service.sessions import Sessions

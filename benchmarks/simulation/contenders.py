@@ -9,7 +9,8 @@ from benchmarks.simulation.baselines import (
     LiveShortestDelay,
     LiveShortestQueue,
 )
-from benchmarks.simulation.world import Contender, Entry, World
+from benchmarks.simulation.contender import Contender
+from benchmarks.simulation.world import Entry, World
 from load_balancer.routing.policies import POLICIES
 from load_balancer.routing.policy import Policy
 

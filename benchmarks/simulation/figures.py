@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from load_tester.latency import percentile
 
 if TYPE_CHECKING:
+    from benchmarks.simulation.contender import Contender
     from benchmarks.simulation.demand import Vehicle
     from benchmarks.simulation.substation import SimulatedSubstation
-    from benchmarks.simulation.world import Contender
 
 # A point counts as free only after the balancers can have learned of it, seconds.
 _WORD_GOES_ROUND_S = 0.01

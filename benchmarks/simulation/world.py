@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
+from benchmarks.simulation.contender import Contender
 from benchmarks.simulation.demand import Arrival, Vehicle
 from benchmarks.simulation.figures import Figures, Recorder
 from benchmarks.simulation.substation import Call, SimulatedSubstation
@@ -21,31 +22,6 @@ _PORT = 5002
 _RESOLVE_INTERVAL_S = 2.0
 # Minimum and maximum delay of a message between a balancer and a substation, seconds.
 _MESSAGE_S = (0.0005, 0.002)
-
-
-class Contender(Protocol):
-    """A balancer, or a baseline in place of all of them."""
-
-    @property
-    def waiting(self) -> int:
-        """Number of vehicles in the queue."""
-
-    @property
-    def full_answers(self) -> int:
-        """Number of times that a substation was full after all."""
-
-    @property
-    def failovers(self) -> int:
-        """Number of vehicles sent on because their substation failed."""
-
-    def know(self, known: Iterable[tuple[str, str]]) -> None:
-        """Update the addresses behind the substations' names."""
-
-    def arrive(self, vehicle: Vehicle) -> None:
-        """Accept a vehicle's request."""
-
-    def substation_changed(self, substation: SimulatedSubstation) -> None:
-        """Handle a changed substation; only all-knowing baselines use it."""
 
 
 @dataclass(frozen=True)

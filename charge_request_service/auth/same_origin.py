@@ -22,7 +22,7 @@ from flask import Request
 from charge_request_service.auth.hosts import Hosts
 from grid_common.api.json_body import is_json
 from grid_common.api.problems import Problem
-from grid_common.shown import shown_name
+from grid_common.http.shown import shown_name
 
 # "none": started by the user, for example from a bookmark.
 _OWN = frozenset({"same-origin", "none"})

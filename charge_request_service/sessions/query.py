@@ -8,7 +8,7 @@ from charge_request_service.sessions.listing import Query
 from charge_request_service.sessions.record import State
 from grid_common.api.identifier import ID
 from grid_common.api.problems import BadRequest, FieldFault
-from grid_common.shown import shown, shown_name
+from grid_common.http.shown import shown, shown_name
 
 MAX_PAGE_LENGTH = 100
 # A value of `state` besides the states: all sessions that have not ended.

@@ -11,7 +11,7 @@ from charge_request_service.sessions.record import Kind
 from grid_common.api.charge import Session
 from grid_common.api.prefer import prefers_async
 from grid_common.api.problems import BadRequest, FieldFault
-from grid_common.shown import shown
+from grid_common.http.shown import shown
 
 _KEY = re.compile(r"[!-~]{1,255}", re.ASCII)
 # A string as in RFC 9651, which the IETF's draft for this header uses.

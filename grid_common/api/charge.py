@@ -11,7 +11,7 @@ from grid_common.api.fields import Takes, checked, refuse_query
 from grid_common.api.identifier import ID, ID_HELP
 from grid_common.api.json_body import is_json, media_type, parse_body, read_body
 from grid_common.api.problems import BadRequest, FieldFault, NotJson
-from grid_common.shown import shown
+from grid_common.http.shown import shown
 
 DEFAULT_KWH = 10.0
 # Energy and power members of a charge response. Third-party substations may omit them.

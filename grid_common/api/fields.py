@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from grid_common.api.problems import MAX_FAULTS, BadRequest, FieldFault
-from grid_common.shown import shown, shown_name
+from grid_common.http.shown import shown, shown_name
 
 _Model = TypeVar("_Model", bound=BaseModel)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from grid_common.api.identifier import ID, ID_HELP
 from grid_common.api.problems import BadRequest, FieldFault
-from grid_common.shown import shown
+from grid_common.http.shown import shown
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment

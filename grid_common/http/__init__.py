@@ -1,1 +1,1 @@
-"""HTTP between the hops: server, client, cancellation. Independent of charging."""
+"""HTTP between the hops: server, client, cancellation. It imports nothing else of the project."""

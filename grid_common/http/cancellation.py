@@ -1,4 +1,4 @@
-"""Interrupt a waiting greenlet when a caller disconnects or a substation is lost.
+"""Interrupt a waiting greenlet, for example when a caller disconnects.
 
 It works like `gevent.Timeout`: a callback in gevent's hub throws into the greenlet wherever it
 waits. The hub runs only while no greenlet does, so the exception is never raised outside the `with`
@@ -17,6 +17,8 @@ from grid_common.http.sockets import has_disconnected
 # stream from a peek, so the kernel's connection state is read instead.
 _LOOK_AGAIN_S = 0.25
 _READABLE = 1  # libev's EV_READ
+# Where the server puts the `Caller` of a request, in its WSGI environ.
+CALLER = "http.caller"
 
 
 class ClientDisconnected(BaseException):
@@ -74,7 +76,7 @@ class Caller:
         return self
 
     def __exit__(self, *_error: object) -> None:
-        # Once stopped, neither refers to this object. A held vehicle must leave no reference cycle
+        # Once stopped, neither refers to this object. A held request must leave no reference cycle
         # behind, which only a full garbage collection would find.
         if self._watcher is not None:
             self._cancel_scope.close()

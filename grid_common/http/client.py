@@ -7,7 +7,7 @@ UpstreamError
       └── ResponseTooLarge  the body is larger than allowed
 
 Written on top of llhttp: a client library took four times as long (docs/performance.md), and each
-resends by itself in some case where a vehicle might be charged twice. This one resends only if a
+resends by itself in some case where a request might take effect twice. This one resends only if a
 kept-alive connection turns out to be closed; docs/reliability.md says when and why.
 """
 
@@ -33,7 +33,7 @@ __all__ = [
     "UpstreamResponse",
 ]
 
-# Responses of the grid have a few hundred bytes; anything larger is not one of them.
+# Maximum size of a response's body unless the caller says otherwise, bytes.
 _ANSWER_LIMIT = 65_536
 # The next hop closes idle connections after 75 s. This side must close them first, so that none
 # closes while a request is on its way.
@@ -127,7 +127,7 @@ class Upstream:
             body: the body, if any.
             headers: additional headers.
             within_s: maximum time from connecting to the end of the response, seconds. None waits
-                as long as the connection lasts, because a charge has no fixed length.
+                as long as the connection lasts.
             limit: maximum size of the response's body, bytes.
             keep: how many bytes of the body to keep, from its start; None keeps all.
 
@@ -141,7 +141,7 @@ class Upstream:
             head.append(f"Content-Length: {len(body)}")
         head.append("\r\n")
         request = "\r\n".join(head).encode("latin-1") + body
-        del head, headers  # thousands of vehicles may wait here at once
+        del head, headers  # thousands of requests may wait here at once
         if within_s is None:
             return self._send(request, limit, keep, None)
         timeout = gevent.Timeout.start_new(within_s)
@@ -194,7 +194,7 @@ class Upstream:
             raise (ReadError if connection.heard else _NoResponse)(_reported(error)) from error
         finally:
             # A connection whose response was not read to its end, for whatever reason, is closed.
-            # The other side takes that as the vehicle's disconnect.
+            # The other side takes that as the caller's disconnect.
             if answer and connection.reader.reusable and len(self._idle) < self._connections:
                 self._keep(connection)
             else:

@@ -15,16 +15,13 @@ from collections.abc import Callable
 from contextlib import suppress
 from email.utils import formatdate
 from functools import lru_cache
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-import orjson
 from gevent.socket import wait_write
 
-from grid_common.api.problem_type import CONTENT_TYPE, unavailable_type
-from grid_common.http.cancellation import Caller
-from grid_common.http.head import Malformed
+from grid_common.http.cancellation import CALLER, Caller
 from grid_common.http.memory import Budget, Share
+from grid_common.http.refused import RefusedRequest, TooMuchHeld
 from grid_common.http.request import RequestReader
 from grid_common.http.sockets import send_whole
 
@@ -47,9 +44,9 @@ _RECEIVE_BYTES = 16_384
 # 10,000 callers that request all decisions and never read would need 30 GB.
 _LARGE_ANSWER_BYTES = 65_536
 _unsent = Budget(33_554_432)
-# Memory that a request may take without being counted, bytes: a vehicle's takes a few hundred, a
-# browser's some 4,000. Anything beyond comes out of one budget for all, while the request is sent
-# or its vehicle charges: 2,500 callers with 32 KB each need 100 MB or more.
+# Memory that a request may take without being counted, bytes: a program's takes a few hundred, a
+# browser's some 4,000. Anything beyond comes out of one budget for all, until the response: 2,500
+# callers with 32 KB each need 100 MB or more.
 _ORDINARY_REQUEST_BYTES = 8_192
 _requests = Budget(16_777_216)
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -72,22 +69,8 @@ def _environ_of(sock: socket.socket, address: tuple[Any, ...], caller: Caller) -
         "wsgi.multithread": True,
         "wsgi.multiprocess": False,
         "wsgi.run_once": False,
-        "grid.caller": caller,
+        CALLER: caller,
     }
-
-
-class TooMuchHeld(Malformed):
-    """Requests use all the memory they may; this large one must be sent again later."""
-
-    type = unavailable_type("requests-too-large")
-    event = "large request turned away"
-
-    def __init__(self) -> None:
-        super().__init__(
-            "Too many large requests are in flight; send a smaller one, or try again later.",
-            HTTPStatus.SERVICE_UNAVAILABLE,
-            {"Retry-After": "1"},
-        )
 
 
 class Connection:
@@ -95,7 +78,7 @@ class Connection:
 
     Attributes:
         due: when to disconnect unless something happens before, seconds of the monotonic clock;
-            infinite while the app handles a request, because a charge has no fixed length.
+            infinite while the app handles a request, which may take any time.
     """
 
     def __init__(
@@ -106,7 +89,7 @@ class Connection:
         *,
         body_limit: int,
         is_ending: Callable[[], bool],
-        note_refused: Callable[[Malformed, "WSGIEnvironment"], dict[str, str]],
+        refuse: Callable[[RefusedRequest, "WSGIEnvironment"], tuple[dict[str, str], bytes]],
     ) -> None:
         """Prepare to serve.
 
@@ -117,15 +100,15 @@ class Connection:
             body_limit: maximum size of a body that the app accepts, bytes.
             is_ending: returns, after each response, whether the service wants to close the
                 connection.
-            note_refused: counts and logs a malformed request, with the part of the environ that is
-                known, and returns headers for the response.
+            refuse: returns headers and body of the response to a request that does not reach the
+                app, from why it is refused and the part of the environ that is known.
         """
         self._sock = sock
         self._caller = Caller(sock)
         self._reader = RequestReader(_environ_of(sock, address, self._caller), body_limit)
         self._app = app
         self._is_ending = is_ending
-        self._note_refused = note_refused
+        self._respond_refused = refuse
         self._share = Share(_requests)
         self._written: list[bytes] = []
         self._status = ""
@@ -157,8 +140,8 @@ class Connection:
         """Serve until the connection ends; return whether this side ended it."""
         try:
             return self._answer_each()
-        except Malformed as problem:
-            self._refuse(problem)
+        except RefusedRequest as error:
+            self._refuse(error)
             return True
 
     def _answer_each(self) -> bool:
@@ -166,7 +149,7 @@ class Connection:
         while data := self._receive():
             was_idle = reader.idle
             request = self._read(data)
-            del data  # the next wait may be long, and so may a charge
+            del data  # the next wait may be long, and so may the response
             while request:
                 if self._answer(request):
                     return True
@@ -239,15 +222,10 @@ class Connection:
         self._status, self._headers = status, headers
         return self._written.append
 
-    def _refuse(self, problem: Malformed) -> None:
+    def _refuse(self, error: RefusedRequest) -> None:
         self.due = time.monotonic() + _ANSWER_S
-        body = orjson.dumps(problem.document())
-        status = f"{problem.status.value} {problem.status.phrase}"
-        headers = {
-            "Content-Type": CONTENT_TYPE,
-            **problem.headers,
-            **self._note_refused(problem, self._reader.environ),
-        }
+        headers, body = self._respond_refused(error, self._reader.environ)
+        status = f"{error.status.value} {error.status.phrase}"
         self._sock.sendall(_head(status, list(headers.items()), len(body), ends=True) + body)
 
     def _linger(self) -> None:

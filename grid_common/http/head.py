@@ -7,17 +7,16 @@ from urllib.parse import unquote_to_bytes
 
 from httptools import HttpParserError, parse_url
 
-from grid_common.api.problems import Problem
-from grid_common.shown import shown_name
+from grid_common.http.refused import Malformed
+from grid_common.http.shown import shown_name
 
 # The end of a head, and of a chunked body.
 END = b"\r\n\r\n"
 _BEFORE = len(END) - 1  # bytes of it that an earlier piece may have contained
 
-# Limits of the request line, of a header's value, and of line and headers together, bytes. A
-# vehicle's have some hundred. They are counted as bytes arrive, so that a limit does not depend on
-# how a head is split. To parse one value, such as a list of tags, takes at most a millisecond for 8
-# KB.
+# Limits of the request line, of a header's value, and of line and headers together, bytes. They are
+# counted as bytes arrive, so that a limit does not depend on how a head is split. To parse one
+# value, such as a list of tags, takes at most a millisecond for 8 KB.
 _LINE_LIMIT = _VALUE_LIMIT = 8_192
 _HEAD_LIMIT = 32_768
 _MAX_HEADERS = 100
@@ -31,23 +30,6 @@ _MAX_NAME_LENGTH = 64
 _MAX_HOST_LENGTH = 255 + len(":65535")
 # Overhead of a header in Python, bytes: two strings and a dictionary entry.
 _HEADER_BYTES = 256
-
-
-class Malformed(Problem):
-    """The bytes are not a request that can be served; the connection ends with this response."""
-
-    type = "urn:ev-grid:problem:malformed"
-    event = "malformed request"  # in the log
-
-    def __init__(
-        self,
-        detail: str,
-        status: HTTPStatus = HTTPStatus.BAD_REQUEST,
-        headers: dict[str, str] | None = None,
-    ) -> None:
-        super().__init__(detail, headers=headers)
-        self.status = status
-        self.title = status.phrase
 
 
 class HeadReader:

@@ -2,8 +2,8 @@
 
 A process that ends closes its connections, and a frozen one keeps them, because its kernel
 acknowledges for it. This is about a machine, a container or a network link that is gone. With
-default settings the kernel would check after two hours, and the vehicle's point would stay occupied
-until then.
+default settings the kernel would check after two hours, and the server would work for nobody until
+then.
 """
 
 import socket
@@ -11,9 +11,9 @@ import socket
 # Idle time after which the kernel starts to probe, and the interval and number of probes without an
 # acknowledgement before it closes the connection, seconds.
 #
-# Thousands of vehicles that arrive together are probed together, and a kernel drops packets over
+# Thousands of connections that arrive together are probed together, and a kernel drops packets over
 # its queue (1,000 on loopback and between containers). Three probes were not enough: of 5,000
-# vehicles, 500 working connections were closed. Hence the many probes. Timers below 16 s are
+# working connections, 500 were closed. Hence the many probes. Timers below 16 s are
 # precise enough to spread the probes of one second. Only the accepting side probes, because the
 # connecting side checks the health of its peer in its own way.
 _IDLE_S = 15

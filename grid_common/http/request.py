@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 
-from grid_common.http.head import END, HeadReader, Malformed, after
+from grid_common.http.head import END, HeadReader, after
+from grid_common.http.refused import Malformed
 
 # Limits of a chunked body: the number of chunks, because each takes time, and the bytes around
 # them.

@@ -9,7 +9,7 @@ from typing import NamedTuple, NoReturn
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
-from grid_common.shown import shown
+from grid_common.http.shown import shown
 
 # Limit of status line and headers together, including those of interim responses, bytes.
 HEAD_LIMIT = 16_384

@@ -1,6 +1,6 @@
 """gunicorn's master process, restricted to exactly one worker.
 
-A second worker would have a state of its own and assign points that are already taken. gunicorn
+A second worker would have a state of its own, which contradicts that of the first. gunicorn
 starts more on SIGTTIN, and a new one next to the old on SIGHUP and SIGUSR2.
 """
 

@@ -1,4 +1,4 @@
-"""The process that holds a service's state: gunicorn's worker, with one greenlet per connection."""
+"""The process that holds the state: gunicorn's worker, with one greenlet per connection."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from grid_common.http.keepalive import notice_a_vanished_peer
 if TYPE_CHECKING:
     from types import FrameType
 
-    from grid_common.service import ServiceApp
+    from grid_common.http.application import Application
 
 # After the drain a worker listens this much longer, so that callers whose request is on its way
 # still learn that it is draining, seconds.
@@ -28,10 +28,10 @@ _LINGER_S = 0.2
 # gunicorn kills a worker this long after the deadline of its drain, seconds.
 MARGIN_S = 2
 _HEARTBEAT_S = 1.0
-# Otherwise each greenlet keeps the stack of where it was spawned: 1 KB for every vehicle.
+# Otherwise each greenlet keeps the stack of where it was spawned: 1 KB for every connection.
 gevent.config.track_greenlet_tree = False
 # Signals that the worker ignores: its master handles them, or nobody does. By default some would
-# end it with all vehicles in flight, and some would stop it.
+# end it with all requests in flight, and some would stop it.
 _IGNORED = {
     signal.SIGHUP,
     signal.SIGUSR1,
@@ -46,7 +46,7 @@ HELD_BACK = {signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGABRT, *_IG
 
 
 class DrainingWorker(GeventWorker):
-    """A gevent worker that loses no vehicle on SIGTERM."""
+    """A gevent worker that loses no request on SIGTERM."""
 
     def init_signals(self) -> None:
         """Handle signals from here on, including those that arrived since the fork."""
@@ -57,13 +57,13 @@ class DrainingWorker(GeventWorker):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD_BACK)
 
     def run(self) -> None:
-        """Serve until told to stop, then until the last vehicle has left."""
+        """Serve until told to stop, then until the last request has ended."""
         # A greenlet that runs out of memory would leave others waiting: end the process instead.
         hub = gevent.get_hub()
         hub.SYSTEM_ERROR = (*hub.SYSTEM_ERROR, MemoryError)
         self._connections: set[Connection] = set()
         pool = Pool(self.worker_connections)
-        self.app_served.held_limit.allow(self.worker_connections)
+        self.app_served.allow_connections(self.worker_connections)
         servers: list[StreamServer] = []
         for sock in self.sockets:
             # Responses are small and awaited: never delay one to fill a packet. Accepted
@@ -82,17 +82,17 @@ class DrainingWorker(GeventWorker):
             return
         for server in servers:
             server.close()
-        # Idle connections end here. So do vehicles that outlast the drain; their points are freed
-        # as after any disconnect.
+        # Idle connections end here. So do requests that outlast the drain, as after
+        # any disconnect.
         for connection in list(self._connections):
             connection.disconnect()
         pool.join(timeout=_LINGER_S)
         beat.kill()
 
     @property
-    def app_served(self) -> ServiceApp:
-        """The service's app."""
-        return cast("ServiceApp", self.wsgi)
+    def app_served(self) -> Application:
+        """The application."""
+        return cast("Application", self.wsgi)
 
     def _serve(self, client: socket.socket, address: tuple[Any, ...]) -> None:
         app = self.app_served
@@ -100,10 +100,10 @@ class DrainingWorker(GeventWorker):
             client,
             address,
             app,
-            body_limit=app.config["MAX_CONTENT_LENGTH"],
-            # A kept-alive connection would tie its caller to a service that drains.
+            body_limit=app.max_body_bytes,
+            # A kept-alive connection would tie its caller to a process that drains.
             is_ending=lambda: app.drain.active,
-            note_refused=app.malformed.note,
+            refuse=app.refuse,
         )
         self._connections.add(connection)
         try:
@@ -115,7 +115,7 @@ class DrainingWorker(GeventWorker):
         drain = self.app_served.drain
         drain.begin()
         if not drain.wait_idle(max(0, self.cfg.graceful_timeout - MARGIN_S - _LINGER_S)):
-            self.log.warning("%d vehicles still charging at the end of the drain", drain.in_flight)
+            self.log.warning("%d requests in flight at the end of the drain", drain.in_flight)
         gevent.sleep(_LINGER_S)
 
     def _beat(self, pool: Pool) -> None:
@@ -141,7 +141,7 @@ class DrainingWorker(GeventWorker):
     def _make_room(self) -> None:
         """Disconnect a quarter of the callers that have no request in progress, earliest due first.
 
-        Otherwise a client could keep all vehicles out by opening many silent connections.
+        Otherwise a client could keep everyone out by opening many silent connections.
         """
         waiting = [one for one in self._connections if one.due < math.inf]
         for connection in sorted(waiting, key=lambda one: one.due)[: math.ceil(len(waiting) / 4)]:
@@ -152,7 +152,7 @@ class DrainingWorker(GeventWorker):
         self._stopping.set()
 
     def handle_quit(self, sig: int, frame: FrameType | None) -> None:
-        """Leave at once on SIGINT or SIGQUIT, which disconnects the charging vehicles.
+        """Leave at once on SIGINT or SIGQUIT, which disconnects all callers.
 
         Only once: on Ctrl-C the terminal signals all processes, and gunicorn's master then its
         worker again.

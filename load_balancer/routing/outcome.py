@@ -8,7 +8,7 @@ import orjson
 
 from grid_common.api.charge import METERED
 from grid_common.api.problem_type import is_unavailable
-from grid_common.shown import shown
+from grid_common.http.shown import shown
 
 _KNOWN = frozenset(HTTPStatus)
 _NUMBERS = frozenset({int, float})  # not bool, which is an int by class alone

@@ -164,22 +164,3 @@ def test_the_glossary_explains_the_words_that_took_their_place() -> None:
 
 def test_the_glossary_has_no_retired_word() -> None:
     assert not [word for word in glossary() if list(retired_in("docs/architecture.md", word))]
-
-
-def test_the_http_room_knows_nothing_of_the_rest() -> None:
-    """It could be a package: it imports no more than problem documents and how to show text.
-
-    What is imported for types alone does not count.
-    """
-    room = ROOT / "grid_common" / "http"
-    imported = {
-        name
-        for file in room.glob("*.py")
-        for name in re.findall(r"^from (grid_common[\w.]*) import", file.read_text(), re.MULTILINE)
-    }
-    others = {name for name in imported if not name.startswith("grid_common.http")}
-    assert others <= {
-        "grid_common.shown",
-        "grid_common.api.problem_type",
-        "grid_common.api.problems",
-    }

@@ -4,9 +4,10 @@ from collections.abc import Callable, Mapping, Sequence
 from random import Random
 
 from benchmarks.simulation.balancer import PooledBalancer
+from benchmarks.simulation.contender import Contender
 from benchmarks.simulation.contenders import pooled
 from benchmarks.simulation.scenes import SubstationSpec
-from benchmarks.simulation.world import Contender, Entry, World
+from benchmarks.simulation.world import Entry, World
 from load_balancer.routing.policies import DEFAULT_POLICY, POLICIES
 from load_balancer.routing.policy import Candidate, Pick, Policy
 

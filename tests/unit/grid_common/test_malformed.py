@@ -1,5 +1,6 @@
 """Malformed requests are counted, logged at intervals, and have an ID."""
 
+import json
 from http import HTTPStatus
 from typing import Any
 
@@ -9,7 +10,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from structlog.testing import LogCapture
 
 from grid_common import malformed
-from grid_common.http.head import Malformed
+from grid_common.http.refused import Malformed, RefusedRequest, TooMuchHeld
 
 
 class Clock:
@@ -39,10 +40,12 @@ class Service:
         log = structlog.wrap_logger(None, processors=[said], wrapper_class=anything)
         self._requests = malformed.MalformedRequests(self._registry, log)
 
-    def note(self, problem: Malformed, **environ: Any) -> str:
-        [(name, value)] = self._requests.note(problem, environ).items()
-        assert name == "X-Request-ID"
-        return value
+    def respond(self, error: RefusedRequest, **environ: Any) -> tuple[dict[str, str], Any]:
+        headers, body = self._requests.respond(error, environ)
+        return headers, json.loads(body)
+
+    def note(self, error: RefusedRequest, **environ: Any) -> str:
+        return self.respond(error, **environ)[0]["X-Request-ID"]
 
     @property
     def page(self) -> str:
@@ -87,6 +90,37 @@ def test_a_malformed_request_is_counted_by_status_and_logged_with_its_id(clock: 
             "request_id": made,
         },
     ]
+
+
+def test_the_response_is_a_problem_named_by_its_status(clock: Clock) -> None:  # noqa: ARG001
+    service = Service()
+    assert service.respond(TOO_LONG, HTTP_X_REQUEST_ID="trip-7") == (
+        {"Content-Type": "application/problem+json", "X-Request-ID": "trip-7"},
+        {
+            "type": "urn:ev-grid:problem:malformed",
+            "title": HTTPStatus.REQUEST_URI_TOO_LONG.phrase,
+            "status": 414,
+            "detail": "The request line is over 8192 bytes.",
+        },
+    )
+    headers, problem = service.respond(TooMuchHeld(), HTTP_X_REQUEST_ID="trip-8")
+    assert list(headers.items()) == [
+        ("Content-Type", "application/problem+json"),
+        ("Retry-After", "1"),
+        ("X-Request-ID", "trip-8"),
+    ]
+    assert (problem["type"], problem["title"], problem["status"]) == (
+        "urn:ev-grid:problem:requests-too-large",
+        "Service Unavailable",
+        503,
+    )
+    assert [said["event"] for said in service.said] == ["malformed request"]  # one in ten seconds
+
+
+def test_a_large_request_is_logged_by_another_name(clock: Clock) -> None:  # noqa: ARG001
+    service = Service()
+    service.note(TooMuchHeld())
+    assert [said["event"] for said in service.said] == ["large request turned away"]
 
 
 def test_one_network_is_logged_once_in_ten_seconds_and_counted_each_time(clock: Clock) -> None:

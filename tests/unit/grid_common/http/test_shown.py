@@ -4,7 +4,7 @@ import tracemalloc
 
 import pytest
 
-from grid_common.shown import shown, shown_name
+from grid_common.http.shown import shown, shown_name
 
 
 @pytest.mark.parametrize(
