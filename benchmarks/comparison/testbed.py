@@ -58,7 +58,7 @@ class GridUnderTest:
                 self._balancer,
                 ready=lambda process: self._contender.not_ready(process, self._place),
             )
-            self._running.push(running.pop_all())
+            self._running = running.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:

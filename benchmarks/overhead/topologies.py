@@ -70,7 +70,8 @@ def running(
             started.start(balancer, ready=lambda process: contender.not_ready(process, place))
             if topology.with_gateway:
                 gateway = service(
-                    *("charge_request_service", "charge_request_service"),
+                    "charge_request_service",
+                    "charge_request_service",
                     env={"BALANCER_URL": balancer.url},
                     port=Ports.free(0).gateway,
                     log=folder / "charge_request_service.log",
