@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Self
 
-from benchmarks.harness.reckoning import Attempt
+from benchmarks.harness.reconciliation import Register
 from local_stack.fault_proxy import FaultProxy
 from local_stack.grid import DEFAULT_POINTS, Grid, Ports
 from local_stack.process import Process
@@ -140,11 +140,11 @@ class LinkedGrid:
         self._opened.close()
 
 
-def registers(grid: Grid) -> dict[str, dict[str, Attempt]]:
+def registers(grid: Grid) -> dict[str, dict[str, Register]]:
     """Read the energy that each substation's registers have for each session."""
     return {
         part.name: {
-            row["session_id"]: Attempt(
+            row["session_id"]: Register(
                 row["energy_kwh"], row["began_at"], row["ended_at"] or math.inf
             )
             for row in grid.sessions(part)

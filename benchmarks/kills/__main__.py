@@ -68,7 +68,7 @@ def _run(segment: Segment, options: Options, console: Console) -> dict[str, obje
 def _print_troubles(results: Results, folder: Path, console: Console) -> None:
     for line in report.trouble_lines(results.troubles):
         console.print(line)
-    for line in evidence.log_lines(folder, list(results.reckoning.sessions)):
+    for line in evidence.log_lines(folder, list(results.reconciliation.sessions)):
         console.print(line)
     console.print(f"logs, ledger, journals and all responses: {folder}")
 

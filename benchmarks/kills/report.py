@@ -30,7 +30,7 @@ Document = Mapping[str, Any]
 
 def document(results: Results) -> dict[str, Any]:
     """Return a segment's document, which is kept until the report is written."""
-    found, segment = results.reckoning, results.segment
+    found, segment = results.reconciliation, results.segment
     return {
         "ledger": segment.ledger,
         "seed": segment.seed,

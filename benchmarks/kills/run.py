@@ -15,7 +15,7 @@ from rich.console import Console
 
 from benchmarks.harness import databases, machine
 from benchmarks.harness.grid import registers
-from benchmarks.harness.reckoning import FailureKind, Reckoning, reckon
+from benchmarks.harness.reconciliation import Disconnection, Reconciliation, reconcile
 from benchmarks.harness.vehicles import Arrivals, Vehicle
 from benchmarks.kills import evidence, moments
 from benchmarks.kills.options import Options
@@ -58,7 +58,7 @@ class Results:
     settle_s: float = 0.0
     traced: bool = True
     broke_off: str | None = None
-    reckoning: Reckoning = field(default_factory=Reckoning)
+    reconciliation: Reconciliation = field(default_factory=Reconciliation)
     commit: str | None = field(default_factory=machine.commit)
     machine: dict[str, str] = field(default_factory=machine.describe)
 
@@ -66,7 +66,7 @@ class Results:
     def troubles(self) -> dict[str, list[str]]:
         """The differences by kind, in words; empty if there are none."""
         broke_off = {} if self.broke_off is None else {"broke off": [self.broke_off]}
-        return {**self.reckoning.troubles, **broke_off}
+        return {**self.reconciliation.troubles, **broke_off}
 
 
 class Run:
@@ -80,7 +80,7 @@ class Run:
         self._folder = folder
         self._console = console
         self._vehicles: Sequence[Vehicle] = ()
-        self._failures: list[FailureKind] = []
+        self._disconnections: list[Disconnection] = []
         self._timers: list[threading.Timer] = []
 
     def run(self) -> Results:
@@ -106,7 +106,7 @@ class Run:
                     arrivals.finish(_LAST_VEHICLES_S)
                     results.settle_s = time.monotonic() - injected
                 time.sleep(_SETTLE_S)  # so that broken sessions settle with the balancer
-                results.reckoning = self._reckon(testbed)
+                results.reconciliation = self._reconcile(testbed)
         except (RuntimeError, OSError) as error:
             results.broke_off = f"{type(error).__name__}: {error}"
         results.seconds = time.monotonic() - began
@@ -159,12 +159,12 @@ class Run:
             testbed.wait_until_ready(fault.targets, _READY_WITHIN_S)
 
     def _end_later(self, fault: Fault, end: Callable[[], None]) -> None:
-        """End a silence when its time is over; other faults strike meanwhile unless it waits."""
+        """End a fault when its time is over; others are injected meanwhile unless it waits."""
         began = time.time()
 
         def over() -> None:
             end()
-            self._failures.append(FailureKind(fault.targets[0], began, time.time()))
+            self._disconnections.append(Disconnection(fault.targets[0], began, time.time()))
 
         timer = threading.Timer(fault.hold_s, over)
         timer.daemon = True
@@ -191,7 +191,7 @@ class Run:
             part.start()
         return moment
 
-    def _reckon(self, testbed: GridUnderTest) -> Reckoning:
+    def _reconcile(self, testbed: GridUnderTest) -> Reconciliation:
         ledger = list(testbed.grid.sessions(testbed.grid.gateway))
         metered = registers(testbed.grid)
         for name, read in (
@@ -201,7 +201,13 @@ class Run:
         ):
             text = json.dumps(read, indent=1, default=sorted)
             (self._folder / f"{name}.json").write_text(text, encoding="utf-8")
-        return reckon(self._vehicles, ledger, metered, silences=self._failures, lease_kwh=LEASE_KWH)
+        return reconcile(
+            self._vehicles,
+            ledger,
+            metered,
+            disconnections=self._disconnections,
+            lease_kwh=LEASE_KWH,
+        )
 
     def _print_progress(self, results: Results) -> None:
         ended = sum(vehicle.state is not None for vehicle in self._vehicles)

@@ -13,7 +13,7 @@ import requests
 
 from benchmarks.harness import databases
 from benchmarks.harness.grid import free_grid, registers
-from benchmarks.harness.reckoning import reckon
+from benchmarks.harness.reconciliation import reconcile
 from benchmarks.harness.vehicles import Arrivals, Manner, Vehicle
 from benchmarks.ledger.faults import Inject, faulty
 from local_stack.grid import Grid
@@ -176,15 +176,17 @@ class _Scene:
             substation: {name: attempt for name, attempt in one.items() if name not in probed}
             for substation, one in metered.items()
         }
-        reckoning = reckon(self._arrivals.vehicles, rows, own, silences=(), lease_kwh=0.0)
-        found.vehicles, found.charged = reckoning.vehicles, reckoning.charged
-        found.stopped = reckoning.stopped
+        reconciliation = reconcile(
+            self._arrivals.vehicles, rows, own, disconnections=(), lease_kwh=0.0
+        )
+        found.vehicles, found.charged = reconciliation.vehicles, reconciliation.charged
+        found.stopped = reconciliation.stopped
         found.kwh_metered = round(
             sum(attempt.kwh for one in metered.values() for attempt in one.values()), 3
         )
         found.kwh_written = round(sum(row["energy_kwh"] or 0.0 for row in rows), 3)
         found.troubles = [
-            *(f"{what}: {text}" for what, some in reckoning.troubles.items() for text in some),
+            *(f"{what}: {text}" for what, some in reconciliation.troubles.items() for text in some),
             *(f"a new charge was answered {text}" for text in self._probes.wrong),
             *self._unwritten(rows),
         ]

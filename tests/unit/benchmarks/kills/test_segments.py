@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from benchmarks.harness.reckoning import Reckoning
+from benchmarks.harness.reconciliation import Reconciliation
 from benchmarks.harness.results import to_json
 from benchmarks.kills import evidence, report
 from benchmarks.kills.options import Options
@@ -18,11 +18,11 @@ def done(ledger: str, seed: int, kills: int = 100, **changes: Any) -> dict[str, 
     results = Results(Segment(ledger, kills, seed), kills=kills, commit="abc1234")
     results.by_fault.update({"kill at any time": kills, "cut": 3})
     results.longest_s = float(seed)
-    results.reckoning = Reckoning(
+    results.reconciliation = Reconciliation(
         vehicles=10 * kills, charged=9 * kills, stopped=kills, kwh_asked=0.1, kwh_metered=0.2
     )
     for name, value in changes.items():
-        setattr(results.reckoning, name, value)
+        setattr(results.reconciliation, name, value)
     return report.document(results)
 
 

@@ -12,15 +12,15 @@ WH = 0.001  # kWh: to the Wh
 _UNDER_WAY_S = 1.0
 
 
-class Attempt(NamedTuple):
-    """What a substation's meter has for a session, kWh, and when, seconds since 1970."""
+class Register(NamedTuple):
+    """What a substation has delivered to a session, kWh, and when, seconds since 1970."""
 
     kwh: float
     began: float
     ended: float
 
 
-class FailureKind(NamedTuple):
+class Disconnection(NamedTuple):
     """When a substation was disconnected or frozen, seconds since 1970."""
 
     substation: str
@@ -29,7 +29,7 @@ class FailureKind(NamedTuple):
 
 
 @dataclass
-class Reckoning:
+class Reconciliation:
     """The differences, in words; all empty if nothing was lost or charged twice.
 
     Attributes:
@@ -66,36 +66,36 @@ class Reckoning:
         return {kind: texts for kind in kinds if (texts := getattr(self, kind))}
 
 
-def reckon(
+def reconcile(
     vehicles: Sequence[Vehicle],
     ledger: Iterable[Mapping[str, Any]],
-    registers: Mapping[str, Mapping[str, Attempt]],
+    registers: Mapping[str, Mapping[str, Register]],
     *,
-    silences: Iterable[FailureKind],
+    disconnections: Iterable[Disconnection],
     lease_kwh: float,
-) -> Reckoning:
+) -> Reconciliation:
     """Compare.
 
     Args:
         vehicles: the requests and the responses of each.
         ledger: its rows, as in `GET /sessions`.
         registers: the energy that each substation has for each session.
-        silences: of substations that were disconnected or frozen.
-        lease_kwh: maximum excess of a session for each silence during which it charged.
+        disconnections: of substations that were disconnected or frozen.
+        lease_kwh: maximum excess of a session for each disconnection during which it charged.
     """
-    found = Reckoning(vehicles=len(vehicles))
+    found = Reconciliation(vehicles=len(vehicles))
     rows = {str(row["session_id"]): row for row in ledger}
     metered: defaultdict[str, float] = defaultdict(float)
     allowed: defaultdict[str, float] = defaultdict(float)
-    silences = list(silences)
-    for substation, register in registers.items():
-        for session_id, attempt in register.items():
-            metered[session_id] += attempt.kwh
+    disconnections = list(disconnections)
+    for substation, by_session in registers.items():
+        for session_id, register in by_session.items():
+            metered[session_id] += register.kwh
             allowed[session_id] += lease_kwh * sum(
                 one.substation == substation
-                and one.began <= attempt.ended
-                and attempt.began <= one.ended + _UNDER_WAY_S
-                for one in silences
+                and one.began <= register.ended
+                and register.began <= one.ended + _UNDER_WAY_S
+                for one in disconnections
             )
     found.kwh_metered = sum(metered.values())
     found.kwh_written = sum(float(row.get("energy_kwh") or 0.0) for row in rows.values())
@@ -121,7 +121,7 @@ def _check(
     rows: Mapping[str, Mapping[str, Any]],
     metered: Mapping[str, float],
     allowed: Mapping[str, float],
-    found: Reckoning,
+    found: Reconciliation,
 ) -> None:
     note = _Notes(vehicle, found)
     for trouble in vehicle.troubles:
@@ -152,7 +152,7 @@ def _check_energy(
     row: Mapping[str, Any],
     metered: Mapping[str, float],
     allowed: Mapping[str, float],
-    found: Reckoning,
+    found: Reconciliation,
 ) -> None:
     note, state = _Notes(vehicle, found), vehicle.state
     wanted = vehicle.kwh
@@ -180,7 +180,7 @@ def _check_energy(
 class _Notes:
     """Notes a vehicle's problems and its sessions."""
 
-    def __init__(self, vehicle: Vehicle, found: Reckoning) -> None:
+    def __init__(self, vehicle: Vehicle, found: Reconciliation) -> None:
         self._name = f"vehicle {vehicle.number} ({vehicle.manner})"
         self._sessions = sorted(vehicle.sessions)
         self._found = found
