@@ -11,7 +11,8 @@ from pydantic import TypeAdapter, ValidationError
 
 T = TypeVar("T")
 # Lists of numbers, which `json` indents one per line: they are easier to compare on one line.
-_NUMBERS = re.compile(r"\[\s*((?:(?:-?[\d.]+(?:e[-+]?\d+)?|null),?\s*)+)\]")
+_NUMBER = r"(?:-?\d[\d.]*(?:e[-+]?\d+)?|null)"
+_NUMBERS = re.compile(rf"\[\s*({_NUMBER}(?:,\s*{_NUMBER})*)\s*\]")
 
 
 class ResultsError(ValueError):

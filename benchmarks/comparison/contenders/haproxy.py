@@ -24,7 +24,7 @@ class HAProxy(Program):
     def values(self, place: Place) -> Mapping[str, object]:
         """Return what to fill into the template; weights are whole numbers in HAProxy's range."""
         largest = max(self.weighs(substation) for substation in place.substations)
-        scale = min(largest, _MAX_WEIGHT) / largest
+        scaled = min(largest, _MAX_WEIGHT)
         return {
             "port": place.port,
             "count": len(place.substations),
@@ -32,7 +32,7 @@ class HAProxy(Program):
             "retries": 1000,
             "servers": "\n".join(
                 f"    server {substation.name} {substation.address} maxconn {substation.capacity} "
-                f"weight {max(1, int(self.weighs(substation) * scale))}"
+                f"weight {max(1, int(self.weighs(substation) * scaled / largest))}"
                 for substation in place.substations
             ),
         }
