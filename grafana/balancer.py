@@ -82,8 +82,8 @@ def _decisions() -> list[p.Panel]:
         p.lines(
             "Dispatches by outcome",
             "Results of dispatches, per second: charged, accepted (202, charging continues), full "
-            "(dispatched again), rejected, failed, revoked from a substation that died, aborted by "
-            "the caller.",
+            "or draining (dispatched again), rejected, failed, revoked from a substation that "
+            "died, aborted by the caller.",
             Query(
                 "sum by (outcome) "
                 f"(rate(balancer_dispatches_total{{{_CHOSEN}}}[$__rate_interval]))",

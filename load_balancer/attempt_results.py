@@ -2,6 +2,7 @@
 
 import math
 import time
+from typing import assert_never
 
 import gevent
 
@@ -11,10 +12,17 @@ from load_balancer.gauge import GaugeNames, read_reported
 from load_balancer.led_session import STOPPED_BY_CALLER, ChargeResult, LedSession
 from load_balancer.refusal import quoted
 from load_balancer.registers import Registers
-from load_balancer.routing.attempt_end import ERROR, end_attempt
+from load_balancer.routing.attempt_end import end_attempt
 from load_balancer.routing.health import Reading
 from load_balancer.routing.legs import NOTHING_KWH, LegRecord
-from load_balancer.routing.outcome import Outcome, describe, metered, stop_reason, takes_no_charge
+from load_balancer.routing.outcome import (
+    FailoverReason,
+    Outcome,
+    describe,
+    metered,
+    stop_reason,
+    takes_no_charge,
+)
 from load_balancer.routing.pool import Pool
 from load_balancer.routing.queue import Dispatch
 
@@ -60,13 +68,19 @@ class AttemptResults:
             case Outcome.FULL | Outcome.DRAINING:
                 led.legs.withdraw(register)
                 end_attempt(self._pool, dispatch, outcome, now)
+                return None
             case Outcome.REJECTED:
                 led.legs.withdraw(register)
-                self._reports.failover(dispatch, "rejected", _note_failure(led, dispatch, answer))
+                why = _note_failure(led, dispatch, answer)
+                self._reports.failover(dispatch, FailoverReason.REJECTED, why)
                 end_attempt(self._pool, dispatch, outcome, now)
+                return None
             case Outcome.FAILED:
-                self._failed(led, dispatch, ERROR, _note_failure(led, dispatch, answer))
-        return None
+                why = _note_failure(led, dispatch, answer)
+                self._failed(led, dispatch, FailoverReason.ERROR, why)
+                return None
+            case _:
+                assert_never(outcome)
 
     def broke_off(self, led: LedSession, dispatch: Dispatch, error: UpstreamError) -> None:
         """Record that there is no response; the session goes elsewhere."""
@@ -146,7 +160,7 @@ class AttemptResults:
         if led.stop_reason is not None or led.legs.is_complete:
             end_attempt(self._pool, dispatch, Outcome.STOPPED, now, goes_on=False)
             return self.ended_early(led, dispatch)
-        self._reports.failover(dispatch, "stopped", reason)
+        self._reports.failover(dispatch, FailoverReason.STOPPED, reason)
         led.update_demand()
         end_attempt(self._pool, dispatch, Outcome.STOPPED, now)
         return None

@@ -14,7 +14,7 @@ from load_balancer.dispatch_reports import DispatchReports
 from load_balancer.led_session import AttemptRevoked, ChargeResult, LedSession, StopRequested
 from load_balancer.registers import Registers
 from load_balancer.routing import wait
-from load_balancer.routing.outcome import Outcome
+from load_balancer.routing.outcome import FailoverReason, Outcome
 from load_balancer.routing.pool import Pool, QueueFull
 from load_balancer.routing.queue import Dispatch
 from load_balancer.routing.substation import Substation
@@ -153,7 +153,9 @@ class Dispatcher:
                 while led.amendments and outcome is Outcome.CHARGED:
                     outcome, answer = led.amendments.pop().get() or (outcome, answer)
         except AttemptRevoked:
-            self.reports.failover(dispatch, "lost", "the substation stopped answering its polls")
+            self.reports.failover(
+                dispatch, FailoverReason.LOST, "the substation stopped answering its polls"
+            )
             return None
         except StopRequested:
             if led.dropped or led.has_final_report:

@@ -10,23 +10,15 @@ from prometheus_client.registry import Collector
 from load_balancer.dispatcher import Dispatcher
 from load_balancer.registers import Registers
 from load_balancer.routing.health import Health
+from load_balancer.routing.outcome import EjectionReason, FailoverReason, Outcome, Withdrawal
 from load_balancer.routing.pool import Pool
 from load_balancer.routing.queue import Finishes
 from load_balancer.routing.wait import Refusal
 
-OUTCOMES = (
-    "charged",
-    "accepted",
-    "stopped",
-    "full",
-    "rejected",
-    "failed",
-    "taken_back",
-    "aborted",
-)
-FAILOVERS = ("refused", "reset", "garbled", "error", "rejected", "lost", "stopped")
+OUTCOMES = tuple(how.value for how in (*Outcome, *Withdrawal))
+FAILOVERS = tuple(reason.value for reason in FailoverReason)
 REFUSALS = tuple(reason.value for reason in Refusal)
-EJECTIONS = ("refused", "reset", "garbled", "error", "unreadable", "missed_polls")
+EJECTIONS = tuple(reason.value for reason in EjectionReason)
 # Values of a reading that are exported under their own names.
 _POWER = {
     "substation_point_power_kw": "Maximum power of one point, kW",

@@ -62,7 +62,8 @@ class PooledBalancer:
     @property
     def full_answers(self) -> int:
         """Number of times that a substation was full after all."""
-        return sum(n for (_, outcome), n in self.pool.dispatches.items() if outcome == "full")
+        found_full = (Outcome.FULL, Outcome.DRAINING)
+        return sum(n for (_, outcome), n in self.pool.dispatches.items() if outcome in found_full)
 
     @property
     def failovers(self) -> int:

@@ -3,12 +3,9 @@
 from typing import assert_never
 
 from load_balancer.routing.health import Reading
-from load_balancer.routing.outcome import Outcome
+from load_balancer.routing.outcome import FailoverReason, Outcome
 from load_balancer.routing.pool import Pool
 from load_balancer.routing.queue import Dispatch
-
-# The reason of a failure that is a response, as a 500; a broken connection has its own reason.
-ERROR = "error"
 
 
 def end_attempt(
@@ -18,7 +15,7 @@ def end_attempt(
     now: float,
     *,
     reading: Reading | None = None,
-    reason: str = ERROR,
+    reason: str = FailoverReason.ERROR,
     why: str = "",
     goes_on: bool = True,
 ) -> None:
@@ -33,7 +30,7 @@ def end_attempt(
         outcome: how it ended; FAILED also if there was no response.
         now: the time, seconds.
         reading: if charged, the load report in the response; None if it is not used.
-        reason: if failed, the reason as it is counted.
+        reason: if failed, the reason as it is counted; a broken connection has its own.
         why: if failed, a description.
         goes_on: if stopped, whether the session is to be charged further.
     """

@@ -77,7 +77,7 @@ class Matcher:
             # The substation with a free point may have rejected thousands of sessions.
             if queued.deadline < now or not view.has_point(queued.rejected_by):
                 continue
-            if not self._may_dispatch(queued, now):
+            if not self._takes_budget(queued, now):
                 continue
             # A vehicle that may not be deferred takes what is free, so the loop ends there.
             has_reported_power = queued.demand.max_power_kw is not None
@@ -86,6 +86,8 @@ class Matcher:
             choice = self._choose(queued, request, view, reserved)
             if not choice.waits:
                 return _match(queued, choice, view), deferred
+            if queued.costs_budget:
+                self._budget.give_back()
             deferred.append(Deferred(queued, choice))
             address = choice.candidate.address
             reserved[address] = reserved.get(address, 0) + 1
@@ -93,16 +95,16 @@ class Matcher:
 
     def match(self, queued: QueuedSession, view: View, now: float) -> Match | None:
         """Match a session at its deadline with a free point, if there is one."""
-        if not (self._may_dispatch(queued, now) and view.has_point(queued.rejected_by)):
+        if not (view.has_point(queued.rejected_by) and self._takes_budget(queued, now)):
             return None
         choice = self._choose(queued, Request(queued.demand), view, {})
         return _match(queued, choice, view)
 
-    def _may_dispatch(self, queued: QueuedSession, now: float) -> bool:
-        """Return False during its pause, or if it is a retry beyond the budget."""
+    def _takes_budget(self, queued: QueuedSession, now: float) -> bool:
+        """Take what a dispatch costs; return False during its pause, or beyond the retry budget."""
         if queued.not_before > now:
             return False
-        return not queued.costs_budget or self._budget.available(now)
+        return not queued.costs_budget or self._budget.take(now)
 
     def _choose(
         self, queued: QueuedSession, request: Request, view: View, reserved: Mapping[str, int]

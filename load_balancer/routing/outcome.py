@@ -17,7 +17,7 @@ _MAX_REASON_LENGTH = 100
 
 
 class Outcome(StrEnum):
-    """How one attempt at a substation ended."""
+    """How one attempt at a substation ended, by its response or for the lack of one."""
 
     CHARGED = "charged"  # done: its point is free
     ACCEPTED = "accepted"  # taken, and still charging after the response
@@ -26,6 +26,36 @@ class Outcome(StrEnum):
     DRAINING = "draining"  # takes nothing new, finishes what it has
     REJECTED = "rejected"  # this session is not charged here; the substation is well
     FAILED = "failed"  # the substation is not well
+
+
+class Withdrawal(StrEnum):
+    """How one attempt ended before there was an outcome; counted beside the outcomes."""
+
+    REVOKED = "taken_back"  # its substation was lost
+    ABORTED = "aborted"  # its caller disconnected
+
+
+class FailoverReason(StrEnum):
+    """Why a session was sent on to another substation."""
+
+    REFUSED = "refused"  # there was no connection
+    RESET = "reset"  # the connection broke
+    GARBLED = "garbled"  # the response was not valid HTTP
+    ERROR = "error"  # the response was a failure, as a 500
+    REJECTED = "rejected"  # the substation rejected this session
+    LOST = "lost"  # the substation stopped answering its polls
+    STOPPED = "stopped"  # the substation stopped the session
+
+
+class EjectionReason(StrEnum):
+    """Why a substation was ejected; the first four as in `FailoverReason`."""
+
+    REFUSED = "refused"
+    RESET = "reset"
+    GARBLED = "garbled"
+    ERROR = "error"
+    UNREADABLE = "unreadable"  # its metrics page has no gauge
+    MISSED_POLLS = "missed_polls"
 
 
 def outcome_of(status: int, content_type: str, body: bytes) -> Outcome:

@@ -12,6 +12,7 @@ from random import Random
 from load_balancer.routing.health import Health, HealthCheck, Reading
 from load_balancer.routing.known_substations import MAX_SCANNED, KnownSubstations
 from load_balancer.routing.matching import MAX_DEFERRED, Deferred, Match, Matcher, match_attached
+from load_balancer.routing.outcome import EjectionReason, FailoverReason, Outcome, Withdrawal
 from load_balancer.routing.policy import Policy
 from load_balancer.routing.queue import Decision, Dispatch, QueuedSession, WaitQueue
 from load_balancer.routing.retry_budget import RetryBudget
@@ -150,7 +151,7 @@ class Pool:
         """Eject a substation whose page has no gauge; what is charging there continues."""
         self._note_failure(substation)
         if substation.unreadable(why):
-            self.ejections[substation.name, "unreadable"] += 1
+            self.ejections[substation.name, EjectionReason.UNREADABLE] += 1
 
     def poll_missed(self, substation: Substation, why: str, now: float) -> None:
         """Count a poll without a response; after several in a row, revoke all attempts there."""
@@ -159,7 +160,7 @@ class Pool:
             return
         self._note_failure(substation)
         if not was_down:
-            self.ejections[substation.name, "missed_polls"] += 1
+            self.ejections[substation.name, EjectionReason.MISSED_POLLS] += 1
         for dispatch in list(substation.in_flight):
             self._revoke(dispatch, now)
         self._known.forget_if_empty(substation)
@@ -238,7 +239,7 @@ class Pool:
             self.deferred = [one for one in self.deferred if one.queued is not queued]
         self._had_waiting = bool(self.waiting)
         if queued.dispatch is not None:
-            self._release(queued.dispatch, "aborted", now)
+            self._release(queued.dispatch, Withdrawal.ABORTED, now)
             self.match(now)
 
     def is_rejected_everywhere(self, queued: QueuedSession) -> bool:
@@ -316,9 +317,7 @@ class Pool:
         self.held_version += 1
         substation.last_chosen = self._decisions
         self._known.note_change(substation)
-        if queued.costs_budget:
-            self._budget.withdraw()
-        elif not queued.attempts:
+        if not queued.attempts:
             self._budget.deposit()
         queued.attempts += 1
         decision = match.decision(self._decisions, now, policy=self.policy.name, reason=reason)
@@ -334,7 +333,7 @@ class Pool:
             now: the time.
             reading: the load report in the response; None if there is none.
         """
-        if self._close(dispatch, "charged"):
+        if self._close(dispatch, Outcome.CHARGED):
             dispatch.substation.remove(dispatch, now)
             if reading is not None:
                 dispatch.substation.reported(reading, now)
@@ -348,7 +347,7 @@ class Pool:
     def accepted(self, dispatch: Dispatch, now: float) -> None:
         """The substation responded 202: the vehicle counts until a poll shows it."""
         dispatch.substation.accepted()
-        self._release(dispatch, "accepted", now)
+        self._release(dispatch, Outcome.ACCEPTED, now)
         self.match(now)
 
     def stopped(
@@ -363,19 +362,19 @@ class Pool:
             failed: whether the substation caused it, so that the session pauses if that is
                 repeated.
         """
-        if self._close(dispatch, "stopped"):
+        if self._close(dispatch, Outcome.STOPPED):
             dispatch.substation.remove(dispatch, now)
             self._known.forget_if_empty(dispatch.substation)
             if goes_on:
                 if failed:
-                    self.failovers["stopped"] += 1
+                    self.failovers[FailoverReason.STOPPED] += 1
                     dispatch.queued.failed(now)
                 self._requeue(dispatch, now)
             self.match(now)
 
     def found_full(self, dispatch: Dispatch, now: float) -> None:
         """The substation has no free point, because another balancer was faster: choose again."""
-        if self._close(dispatch, "full"):
+        if self._close(dispatch, Outcome.FULL):
             dispatch.substation.remove(dispatch, now)
             dispatch.substation.found_full()
             self._requeue(dispatch, now)
@@ -383,7 +382,7 @@ class Pool:
 
     def found_draining(self, dispatch: Dispatch, now: float) -> None:
         """The substation accepts nothing new: choose again."""
-        if self._close(dispatch, "full"):
+        if self._close(dispatch, Outcome.DRAINING):
             dispatch.substation.remove(dispatch, now)
             dispatch.substation.drain()
             self._requeue(dispatch, now)
@@ -391,20 +390,20 @@ class Pool:
 
     def rejected(self, dispatch: Dispatch, now: float) -> None:
         """The substation is well, but rejects this session: choose another substation."""
-        if self._close(dispatch, "rejected"):
+        if self._close(dispatch, Outcome.REJECTED):
             dispatch.substation.remove(dispatch, now)
-            self.failovers["rejected"] += 1
+            self.failovers[FailoverReason.REJECTED] += 1
             dispatch.queued.rejected_by.add(dispatch.substation.address)
             self._requeue(dispatch, now, costs_budget=True)
             self.match(now)
 
     def failed(self, dispatch: Dispatch, reason: str, why: str, now: float) -> None:
         """The attempt failed: eject the substation, and choose again."""
-        if self._close(dispatch, "failed"):
-            self.failovers[reason] += 1
+        if self._close(dispatch, Outcome.FAILED):
+            self.failovers[FailoverReason(reason)] += 1
             self._note_failure(dispatch.substation)
             if dispatch.substation.eject(why):
-                self.ejections[dispatch.substation.name, reason] += 1
+                self.ejections[dispatch.substation.name, EjectionReason(reason)] += 1
             # The connection is closed, so the substation ends its part, too, but perhaps later.
             self._release_point(dispatch, now)
             dispatch.queued.failed(now)
@@ -415,14 +414,14 @@ class Pool:
             self.match(now)
 
     def _revoke(self, dispatch: Dispatch, now: float) -> None:
-        if self._close(dispatch, "taken_back"):
+        if self._close(dispatch, Withdrawal.REVOKED):
             self._release_point(dispatch, now)
-            self.failovers["lost"] += 1
+            self.failovers[FailoverReason.LOST] += 1
             dispatch.queued.failed(now)
             self._requeue(dispatch, now)
             dispatch.queued.on_revoked(dispatch)
 
-    def _close(self, dispatch: Dispatch, outcome: str) -> bool:
+    def _close(self, dispatch: Dispatch, outcome: Outcome | Withdrawal) -> bool:
         """Count the end of an attempt; return False if it had ended before, as by revocation."""
         if not dispatch.open:
             return False
@@ -433,7 +432,7 @@ class Pool:
         self.dispatches[dispatch.substation.name, outcome] += 1
         return True
 
-    def _release(self, dispatch: Dispatch, outcome: str, now: float) -> None:
+    def _release(self, dispatch: Dispatch, outcome: Outcome | Withdrawal, now: float) -> None:
         if self._close(dispatch, outcome):
             self._release_point(dispatch, now)
             if self.waiting and dispatch.substation.awaits_confirmation:

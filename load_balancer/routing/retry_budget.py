@@ -27,14 +27,17 @@ class RetryBudget:
         """Add the share of a first dispatch."""
         self._tokens = min(self._burst, self._tokens + self._share)
 
-    def available(self, now: float) -> bool:
-        """Return whether a retry is allowed now."""
+    def take(self, now: float) -> bool:
+        """Take the token of a retry; return False if there is none, so that it has to wait."""
         if self._filled_at is not None:
             earned = (now - self._filled_at) * self._floor_per_s
             self._tokens = min(self._burst, self._tokens + earned)
         self._filled_at = now
-        return self._tokens >= 1
-
-    def withdraw(self) -> None:
-        """Take the token of a retry that was `available`."""
+        if self._tokens < 1:
+            return False
         self._tokens -= 1
+        return True
+
+    def give_back(self) -> None:
+        """Give the token back of a retry that is not dispatched now after all."""
+        self._tokens += 1

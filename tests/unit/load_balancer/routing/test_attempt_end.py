@@ -15,7 +15,7 @@ from tests.unit.load_balancer.routing.grid import Grid
         (Outcome.ACCEPTED, "accepted", None),
         (Outcome.STOPPED, "stopped", "b"),
         (Outcome.FULL, "full", "b"),
-        (Outcome.DRAINING, "full", "b"),
+        (Outcome.DRAINING, "draining", "b"),
         (Outcome.REJECTED, "rejected", "b"),
         (Outcome.FAILED, "failed", "b"),
     ],

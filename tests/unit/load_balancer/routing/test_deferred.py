@@ -10,6 +10,7 @@ from load_balancer.routing.demand import Demand
 from load_balancer.routing.matching import MAX_DEFERRED
 from load_balancer.routing.policy import Choice, Request
 from load_balancer.routing.queue import QueuedSession
+from load_balancer.routing.retry_budget import RetryBudget
 from tests.unit.load_balancer.routing.grid import Grid
 from tests.unit.load_balancer.test_metrics import samples
 
@@ -22,10 +23,19 @@ class TwoKinds(Grid):
     """A fast substation `a` with one point, a slow one `b` with plenty, at a time scale of 360."""
 
     def __init__(
-        self, fast_points: int = 1, slow_points: int = 20, *, max_scanned: int = 32
+        self,
+        fast_points: int = 1,
+        slow_points: int = 20,
+        *,
+        max_scanned: int = 32,
+        budget: RetryBudget | None = None,
     ) -> None:
         super().__init__(
-            fast_points, slow_points, policy="earliest-finish", max_scanned=max_scanned
+            fast_points,
+            slow_points,
+            policy="earliest-finish",
+            max_scanned=max_scanned,
+            budget=budget,
         )
         self.refresh()
 
@@ -56,8 +66,10 @@ class TwoKinds(Grid):
             self.refresh()
 
 
-def fast_point_taken(**sizes: int) -> tuple[TwoKinds, QueuedSession]:
-    grid = TwoKinds(**sizes)
+def fast_point_taken(
+    *, slow_points: int = 20, max_scanned: int = 32
+) -> tuple[TwoKinds, QueuedSession]:
+    grid = TwoKinds(slow_points=slow_points, max_scanned=max_scanned)
     first = grid.arrive("first", demand=FAST)
     assert grid.where(first) == "a"
     return grid, first
@@ -74,6 +86,18 @@ def test_a_vehicle_waits_beside_a_slow_point_for_a_fast_one_and_gets_it() -> Non
     assert decision.deferred_for == "a"
     assert decision.waited_s == pytest.approx(0.9)
     assert queued.deferred_for is None  # when it waits again
+
+
+def test_a_retry_that_is_deferred_takes_no_token_of_the_budget_until_it_is_dispatched() -> None:
+    grid = TwoKinds(budget=RetryBudget(share=0, floor_per_s=0, burst=1))
+    first, queued = grid.arrive("first", demand=FAST), grid.arrive("EV", demand=FAST)
+    queued.costs_budget = True
+    for _ in range(3):
+        grid.pool.match(grid.now)
+        assert grid.left() == ["EV"]
+    grid.pass_time(0.9)
+    grid.complete(first)
+    assert grid.where(queued) == "a"
 
 
 def test_the_next_best_is_told_beside_what_was_chosen() -> None:

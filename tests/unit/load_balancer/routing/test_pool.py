@@ -537,7 +537,7 @@ def test_a_vehicle_that_meets_a_substation_on_its_way_out_goes_elsewhere_for_not
     grid.find_draining(queued)
     assert grid.where(queued) == "b"
     assert grid.substation("a").health is Health.DRAINING
-    assert grid.pool.dispatches == {("a", "full"): 1}
+    assert grid.pool.dispatches == {("a", "draining"): 1}
     assert not grid.pool.ejections
     assert not grid.pool.failovers
 
@@ -770,11 +770,11 @@ def test_those_whom_the_only_free_substation_rejected_cost_next_to_nothing(
         grid.reject(grid.arrive(f"EV-{number}"))
     looked_at: list[float] = []
 
-    def is_available(_: RetryBudget, now: float) -> bool:
+    def take(_: RetryBudget, now: float) -> bool:
         looked_at.append(now)
         return True
 
-    monkeypatch.setattr(RetryBudget, "available", is_available)
+    monkeypatch.setattr(RetryBudget, "take", take)
 
     grid.pool.match(grid.now)
 

@@ -4,8 +4,7 @@ from load_balancer.routing.retry_budget import RetryBudget
 def spend(budget: RetryBudget, now: float) -> int:
     """Take what there is, and count it."""
     spent = 0
-    while budget.available(now):
-        budget.withdraw()
+    while budget.take(now):
         spent += 1
     return spent
 
@@ -36,6 +35,10 @@ def test_it_never_holds_more_than_its_burst() -> None:
     assert spend(budget, now=1000) == 10
 
 
-def test_asking_costs_nothing() -> None:
+def test_a_retry_that_is_not_dispatched_costs_nothing() -> None:
     budget = RetryBudget(share=0.2, floor_per_s=1, burst=1)
-    assert all(budget.available(now=0) for _ in range(5))
+    for _ in range(5):
+        assert budget.take(now=0)
+        assert not budget.take(now=0)
+        budget.give_back()
+    assert spend(budget, now=0) == 1
