@@ -51,8 +51,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, Any]:
     report = yield
     if report.failed:
-        for name, tail in getattr(item, "logs", dict)().items():
-            report.sections.append((f"log of {name}", tail))
+        for node in item.listchain():  # its own processes, and those that its module shares
+            for name, tail in getattr(node, "logs", dict)().items():
+                report.sections.append((f"log of {name}", tail))
     return report
 
 
@@ -80,10 +81,22 @@ def start_service(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[St
 @pytest.fixture
 def start_grid(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[StartGrid]:
     """Start a whole grid on free ports: `start_grid(points=(10, 10), env={...})`."""
+    yield from _grids(request, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def start_shared_grid(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[StartGrid]:
+    """Start a grid for all tests of a module, as `start_grid` does for one."""
+    yield from _grids(request, tmp_path_factory.mktemp("grids"))
+
+
+def _grids(request: pytest.FixtureRequest, parent: Path) -> Iterator[StartGrid]:
     started: list[Grid] = []
 
     def start(points: tuple[int, ...] = (4, 8, 12), **options: Any) -> Grid:
-        folder = tmp_path / f"grid{len(started)}"
+        folder = parent / f"grid{len(started)}"
         options.setdefault("ports", Ports.free(len(points)))
         grid = ForkedGrid(folder, points=points, **options)
         started.append(grid)

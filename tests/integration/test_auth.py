@@ -4,36 +4,21 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 
-from local_stack.grid import Grid, Ports
+from local_stack.grid import Grid
 from local_stack.scrape import scrape
-from tests.conftest import StartService
+from tests.conftest import StartGrid, StartService
+from tests.support.api_keys import add_key
 from tests.support.deadline import eventually
 
 # Nothing answers there: what is asked of a gateway alone needs no balancer.
 NOWHERE = {"BALANCER_URL": "http://127.0.0.1:9", "MAX_WAIT": 0, "path": "/healthz"}
 COUNTERS = ("charge_requests_", "balancer_dispatches_total", "substation_sessions_total")
-
-
-def make_key(name: str, file: Path) -> str:
-    """Make a key with the project's own command, as its reader would, and append its line."""
-    with file.open("ab") as lines:
-        done = subprocess.run(
-            [sys.executable, "-m", "charge_request_service.keys", name],
-            stdout=lines,
-            stderr=subprocess.PIPE,
-            text=True,
-            check=True,
-            timeout=20,
-        )
-    (key,) = (word for word in done.stderr.split() if word.startswith("evgrid_"))
-    return key
 
 
 def charge(url: str, key: str | None = None, **options: Any) -> requests.Response:
@@ -48,26 +33,14 @@ def keys_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def key(keys_file: Path) -> str:
-    return make_key("test", keys_file)
+    return add_key(keys_file, "test")
 
 
 @pytest.fixture(scope="module")
-def guarded(tmp_path_factory: pytest.TempPathFactory, keys_file: Path, key: str) -> Iterator[Grid]:
+def grid(start_shared_grid: StartGrid, keys_file: Path, key: str) -> Grid:
     assert key
-    with Grid(
-        tmp_path_factory.mktemp("grid"),
-        points=(4, 8),
-        ports=Ports.free(2),
-        env={"TIME_SCALE": "36000"},
-        gateway_env={"CHARGE_API_KEYS_FILE": str(keys_file)},
-    ) as grid:
-        yield grid
-
-
-@pytest.fixture
-def grid(guarded: Grid, request: pytest.FixtureRequest) -> Grid:
-    request.node.logs = lambda: {one.name: one.log_tail() for one in guarded.processes}
-    return guarded
+    keys = {"CHARGE_API_KEYS_FILE": str(keys_file)}
+    return start_shared_grid(points=(4, 8), env={"TIME_SCALE": "36000"}, gateway_env=keys)
 
 
 def counters(grid: Grid) -> list[dict[str, float]]:
@@ -130,7 +103,7 @@ def test_keys_come_and_go_without_a_restart_and_a_broken_file_changes_nothing(
 ) -> None:
     lines = keys_file.read_text()
     try:
-        guest = make_key("guest", keys_file)
+        guest = add_key(keys_file, "guest")
 
         def guest_is_let_in() -> None:
             assert charge(grid.url, guest).status_code == 200

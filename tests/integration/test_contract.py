@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Iterator, MutableMapping
+from collections.abc import MutableMapping
 
 import pytest
 import requests
@@ -20,8 +20,9 @@ from schemathesis.specs.openapi.checks import (
 
 from charge_request_service.openapi import description
 from load_balancer.openapi import description as balancer_description
-from local_stack.grid import Grid, Ports
+from local_stack.grid import Grid
 from substation_service.app import description as substation_description
+from tests.conftest import StartGrid
 
 DESCRIPTIONS = {
     "gateway": description(1000),
@@ -45,11 +46,9 @@ CASES = [
 
 
 @pytest.fixture(scope="module")
-def grid(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Grid]:
+def grid(start_shared_grid: StartGrid) -> Grid:
     # A thousand kWh in a tenth of a millisecond: the contract is at stake here, not the wait.
-    env = {"TIME_SCALE": "1e9"}
-    with Grid(tmp_path_factory.mktemp("grid"), ports=Ports.free(3), env=env) as started:
-        yield started
+    return start_shared_grid(env={"TIME_SCALE": "1e9"})
 
 
 def url(grid: Grid, service: str) -> str:

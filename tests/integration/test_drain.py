@@ -1,7 +1,5 @@
 """An operator drains a substation, through gateway and balancer."""
 
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -11,6 +9,7 @@ import requests
 
 from local_stack.process import Process
 from tests.conftest import StartGrid, StartService
+from tests.support.api_keys import add_key
 from tests.support.deadline import eventually
 
 
@@ -25,18 +24,9 @@ def drained(balancer: Process) -> list[str]:
     return [one["name"] for one in reported if one["drained"]]
 
 
-def key_and_line(name: str, *options: str) -> tuple[str, str]:
-    command = [sys.executable, "-m", "charge_request_service.keys", name, *options]
-    made = subprocess.run(command, capture_output=True, text=True, check=True, timeout=20)
-    (key,) = (word for word in made.stderr.split() if word.startswith("evgrid_"))
-    return key, made.stdout
-
-
 def test_with_keys_only_an_operator_drains(start_grid: StartGrid, tmp_path: Path) -> None:
-    alice, one = key_and_line("alice")
-    desk, other = key_and_line("desk", "--operator")
     file = tmp_path / "keys.txt"
-    file.write_text(one + other)
+    alice, desk = add_key(file, "alice"), add_key(file, "desk", "--operator")
     grid = start_grid(points=(4, 4), gateway_env={"CHARGE_API_KEYS_FILE": str(file)})
 
     for method in ("PUT", "DELETE"):

@@ -21,6 +21,7 @@ from charge_request_service.openapi import description
 from local_stack.grid import Grid
 from local_stack.scrape import scrape
 from tests.conftest import StartGrid
+from tests.support.api_keys import add_key
 from tests.support.deadline import eventually
 
 # 50 kW at 360 times real time: 5 kWh a second.
@@ -493,18 +494,12 @@ def test_charge_detail_records_say_what_the_meters_say(grid: Grid, tmp_path: Pat
 def test_a_key_sees_and_stops_its_own_sessions_and_an_operator_those_of_all(
     start_grid: StartGrid, tmp_path: Path
 ) -> None:
-    keys, lines = {}, []
-    for name, options in (("alice", []), ("bob", []), ("desk", ["--operator"])):
-        made = subprocess.run(
-            [sys.executable, "-m", "charge_request_service.keys", *options, name],
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        lines.append(made.stdout)
-        keys[name] = next(word for word in made.stderr.split() if word.startswith("evgrid_"))
     file = tmp_path / "keys"
-    file.write_text("".join(lines))
+    keys = {
+        "alice": add_key(file, "alice"),
+        "bob": add_key(file, "bob"),
+        "desk": add_key(file, "desk", "--operator"),
+    }
     grid = start_grid(points=(4,), gateway_env=ledger_env(tmp_path, CHARGE_API_KEYS_FILE=str(file)))
 
     def ask(who: str, method: str, path: str, **options: Any) -> requests.Response:

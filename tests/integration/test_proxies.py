@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 import requests
 
-from local_stack.grid import Grid, Ports
+from local_stack.grid import Grid
 from local_stack.scrape import scrape
-from tests.integration.test_auth import make_key
+from tests.conftest import StartGrid
+from tests.support.api_keys import add_key
 from tests.support.deadline import eventually
 from tests.support.proxies import (
     NAME,
@@ -46,34 +47,20 @@ def keys_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def bearer(keys_file: Path) -> dict[str, str]:
-    return {"Authorization": f"Bearer {make_key('ops', keys_file)}"}
-
-
-def started(folder: Path, **gateway_env: str) -> Grid:
-    return Grid(
-        folder,
-        points=(4, 8),
-        ports=Ports.free(2),
-        env={"TIME_SCALE": "360"},
-        gateway_env=gateway_env,
-    )
+    return {"Authorization": f"Bearer {add_key(keys_file, 'ops')}"}
 
 
 @pytest.fixture(scope="module")
-def grid(
-    tmp_path_factory: pytest.TempPathFactory, keys_file: Path, bearer: dict[str, str]
-) -> Iterator[Grid]:
+def grid(start_shared_grid: StartGrid, keys_file: Path, bearer: dict[str, str]) -> Grid:
     assert bearer
     settings = {"PUBLISHED_HOST": NAME, "CHARGE_API_KEYS_FILE": str(keys_file)}
-    with started(tmp_path_factory.mktemp("grid"), **settings) as grid:
-        yield grid
+    return start_shared_grid(points=(4, 8), gateway_env=settings)
 
 
 @pytest.fixture(scope="module")
-def open_grid(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Grid]:
+def open_grid(start_shared_grid: StartGrid) -> Grid:
     """A grid that asks for no keys."""
-    with started(tmp_path_factory.mktemp("open")) as grid:
-        yield grid
+    return start_shared_grid(points=(4, 8))
 
 
 @pytest.fixture

@@ -7,33 +7,37 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser
 
-from local_stack.grid import Grid, Ports
+from local_stack.grid import Grid
+from tests.conftest import StartGrid
 from tests.e2e.local.chromium import find_chromium, open_chromium
 from tests.e2e.local.program import Program
-from tests.support.forked import ForkedGrid
 
 StartProgram = Callable[..., Program]
 
 
-@pytest.fixture(scope="module")
+# For the browser, all three lead to this machine: a name of the own network, another machine there,
+# and a public name that its owner led here (DNS rebinding).
+OWN, NEIGHBOUR, REBOUND = "grid.local", "neighbour.local", "elsewhere.example"
+
+
+@pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     program = find_chromium()
     if program is None:
         pytest.skip("no Chromium is installed (Debian's package is `chromium`)")
-    with open_chromium(program) as browser:
+    rules = ", ".join(f"MAP {name} 127.0.0.1" for name in (OWN, NEIGHBOUR, REBOUND))
+    with open_chromium(program, f"--host-resolver-rules={rules}") as browser:
         yield browser
 
 
 @pytest.fixture(scope="module")
-def whole_grid(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Grid]:
-    with ForkedGrid(tmp_path_factory.mktemp("grid"), ports=Ports.free(3)) as grid:
-        yield grid
+def whole_grid(start_shared_grid: StartGrid) -> Grid:
+    return start_shared_grid()
 
 
 @pytest.fixture
-def grid(whole_grid: Grid, request: pytest.FixtureRequest) -> Grid:
+def grid(whole_grid: Grid) -> Grid:
     """The grid, whole again whatever the test before did to it."""
-    request.node.logs = lambda: {one.name: one.log_tail() for one in whole_grid.processes}
     for process in whole_grid.processes:
         process.thaw()
         if not process.running:

@@ -1,47 +1,34 @@
 """The control room of a gateway that takes API keys, in a real browser."""
 
-import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from local_stack.grid import Grid, Ports
+from local_stack.grid import Grid
+from tests.conftest import StartGrid
 from tests.e2e.local.control_room import go
 from tests.e2e.local.page_checks import contrast_faults, structure_faults
+from tests.support.api_keys import add_key
 from tests.support.deadline import eventually
 
 
 @pytest.fixture(scope="module")
 def key_and_file(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
-    command = [sys.executable, "-m", "charge_request_service.keys", "control-room"]
-    made = subprocess.run(command, capture_output=True, text=True, check=True, timeout=20)
     file = tmp_path_factory.mktemp("keys") / "api_keys.txt"
-    file.write_text(made.stdout)
-    (key,) = (word for word in made.stderr.split() if word.startswith("evgrid_"))
-    return key, file
+    return add_key(file, "control-room"), file
 
 
 @pytest.fixture(scope="module")
-def guarded(
-    tmp_path_factory: pytest.TempPathFactory, key_and_file: tuple[str, Path]
-) -> Iterator[Grid]:
-    with Grid(
-        tmp_path_factory.mktemp("grid"),
-        ports=Ports.free(3),
-        env={"TIME_SCALE": "3600"},
-        gateway_env={"CHARGE_API_KEYS_FILE": str(key_and_file[1])},
-    ) as grid:
-        yield grid
+def guarded(start_shared_grid: StartGrid, key_and_file: tuple[str, Path]) -> Grid:
+    keys = {"CHARGE_API_KEYS_FILE": str(key_and_file[1])}
+    return start_shared_grid(env={"TIME_SCALE": "3600"}, gateway_env=keys)
 
 
 def test_the_page_asks_for_the_key_once_and_all_of_it_works_with_it(
-    browser: Browser, guarded: Grid, key_and_file: tuple[str, Path], request: pytest.FixtureRequest
+    browser: Browser, guarded: Grid, key_and_file: tuple[str, Path]
 ) -> None:
     key, _ = key_and_file
-    request.node.logs = lambda: {"gateway": guarded.gateway.log_tail()}
     page = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
     thrown: list[str] = []
     page.on("pageerror", lambda error: thrown.append(str(error)))

@@ -11,16 +11,14 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, Request, expect
 
-from local_stack.grid import Grid, Ports
+from local_stack.grid import Grid
 from local_stack.scrape import scrape
-from tests.e2e.local.chromium import find_chromium, open_chromium
+from tests.conftest import StartGrid
+from tests.e2e.local.conftest import NEIGHBOUR, OWN, REBOUND
 from tests.e2e.local.control_room import go
 from tests.support.deadline import eventually
 from tests.support.proxies import Certificate, PlainNginx
 
-# All three lead to this machine: a name of the own network, another machine there, and a public
-# name that its owner led here (DNS rebinding).
-OWN, NEIGHBOUR, REBOUND = "grid.local", "neighbour.local", "elsewhere.example"
 # Each way in which a page can have its visitor's browser send something to another substation.
 ATTACKS = """
 async ([target, json]) => {
@@ -48,21 +46,8 @@ async ([target, json]) => {
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    program = find_chromium()
-    if program is None:
-        pytest.skip("no Chromium is installed (Debian's package is `chromium`)")
-    rules = ", ".join(f"MAP {name} 127.0.0.1" for name in (OWN, NEIGHBOUR, REBOUND))
-    with open_chromium(program, f"--host-resolver-rules={rules}") as browser:
-        yield browser
-
-
-@pytest.fixture(scope="module")
-def grid(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Grid]:
-    with Grid(
-        tmp_path_factory.mktemp("grid"), ports=Ports.free(3), env={"TIME_SCALE": "3600"}
-    ) as grid:
-        yield grid
+def grid(start_shared_grid: StartGrid) -> Grid:
+    return start_shared_grid(env={"TIME_SCALE": "3600"})
 
 
 @pytest.fixture(scope="module")

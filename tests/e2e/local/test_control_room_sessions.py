@@ -15,7 +15,8 @@ from charge_request_service.sessions.ledger_url import read_ledger_url
 from charge_request_service.sessions.preparation import prepare
 from charge_request_service.sessions.record import Begin, End, Kind, State, new_session_id
 from charge_request_service.sessions.store import Store
-from local_stack.grid import Grid, Ports
+from local_stack.grid import Grid
+from tests.conftest import StartGrid
 from tests.e2e.local.control_room import card, opened, slot
 from tests.e2e.local.page_checks import contrast_faults, structure_faults
 from tests.support.deadline import eventually
@@ -28,13 +29,11 @@ ASYNC = {"Prefer": "respond-async"}
 
 
 @pytest.fixture(scope="module")
-def whole_grid(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Grid]:
+def whole_grid(start_shared_grid: StartGrid, tmp_path_factory: pytest.TempPathFactory) -> Grid:
     """A grid of 24 points whose ledger has 10,000 finished sessions, of a minute ago."""
-    folder = tmp_path_factory.mktemp("grid")
-    url = f"sqlite:///{folder / 'ledger.sqlite'}"
+    url = f"sqlite:///{tmp_path_factory.mktemp('ledger') / 'ledger.sqlite'}"
     fill(url)
-    with Grid(folder, ports=Ports.free(3), gateway_env={"LEDGER_URL": url}) as grid:
-        yield grid
+    return start_shared_grid(gateway_env={"LEDGER_URL": url})
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from local_stack.process import ROOT
 from tests.e2e.local.conftest import StartProgram
 from tests.e2e.local.program import UP, Program
 from tests.integration.sessions.conftest import a_server
+from tests.support.api_keys import add_key
 from tests.support.deadline import eventually
 
 _ENDS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
@@ -192,15 +193,7 @@ def test_the_variables_of_the_compose_file_move_the_gateway(
     start_program: StartProgram, tmp_path: Path
 ) -> None:
     keys = tmp_path / "keys.txt"
-    made = subprocess.run(
-        [sys.executable, "-m", "charge_request_service.keys", "alice"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    keys.write_text(made.stdout)
-    (key,) = (word for word in made.stderr.split() if word.startswith("evgrid_"))
+    key = add_key(keys, "alice")
     port = Ports.free(0).gateway
     moved = {"GATEWAY_PORT": str(port), "GATEWAY_HOST": "0.0.0.0"}  # noqa: S104 - with keys
 

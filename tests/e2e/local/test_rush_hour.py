@@ -1,31 +1,21 @@
 """A rush hour through the whole grid, asked for over HTTP."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 import requests
 
-from local_stack.grid import Grid, Ports
+from local_stack.grid import Grid
 from local_stack.scrape import scrape
+from tests.conftest import StartGrid
 from tests.support.deadline import eventually
 from tests.support.decisions import all_decisions
 
 
 @pytest.fixture(scope="module")
-def whole_grid(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Grid]:
-    folder = tmp_path_factory.mktemp("grid")
-    with Grid(folder, ports=Ports.free(3), gateway_env={"MAX_WAIT": "2"}) as grid:
-        yield grid
-
-
-@pytest.fixture
-def grid(whole_grid: Grid) -> Grid:
-    """The grid, with a gateway whatever the test before did to it."""
-    if not whole_grid.gateway.running:
-        whole_grid.gateway.start()
-        whole_grid.wait_ready()
-    return whole_grid
+def whole_grid(start_shared_grid: StartGrid) -> Grid:
+    return start_shared_grid(gateway_env={"MAX_WAIT": "2"})
 
 
 def ask(grid: Grid, **rush_request: object) -> requests.Response:
