@@ -6,7 +6,6 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
-from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     Bundle,
@@ -26,6 +25,7 @@ from charge_request_service.sessions.record import FINAL, Begin, End, Record, St
 from local_stack.postgresql import PostgreSQL
 from tests.integration.sessions.conftest import DATABASES
 from tests.integration.sessions.rows import a_begin, an_end
+from tests.support.examples import examples
 
 RETENTION_S, KEY_RETENTION_S = 1000, 100
 START_US = 1_800_000_000_000_000
@@ -86,7 +86,7 @@ class LedgerStates(RuleBasedStateMachine):
 
     def opened(self) -> Ledger:
         prepare(self.url)
-        return Ledger(
+        ledger = Ledger(
             self.url,
             retention_s=RETENTION_S,
             key_retention_s=KEY_RETENTION_S,
@@ -95,6 +95,8 @@ class LedgerStates(RuleBasedStateMachine):
             patience_s=20,
             clock_us=lambda: self.now_us,
         )
+        ledger.cleanup.stop()  # the model has to know when it happens
+        return ledger
 
     def teardown(self) -> None:
         try:
@@ -218,6 +220,4 @@ def test_any_calls_in_any_order_leave_what_they_should(
             pass
 
         OnThisDatabase.new_url = staticmethod(new_url)
-        run_state_machine_as_test(
-            OnThisDatabase, settings=settings(max_examples=12, stateful_step_count=30)
-        )
+        run_state_machine_as_test(OnThisDatabase, settings=examples(12, steps=30))
