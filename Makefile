@@ -8,6 +8,8 @@ PYTHONS := 3.11 3.12 3.13
 SET_UP = $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.12"; exit 1; } && $(PYTHON) local_stack/environment.py $(VENV)
 LACKING := $(shell test -x $(BIN)/python || echo anew)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# An environment that keeps no bytecode has each of many processes compile all of it again.
+export PYTHONDONTWRITEBYTECODE :=
 
 # `make lock` writes with it, `make lock-check` compares.
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' pyproject.toml

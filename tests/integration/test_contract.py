@@ -7,7 +7,7 @@ from collections.abc import MutableMapping
 import pytest
 import requests
 import schemathesis
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
@@ -23,6 +23,7 @@ from load_balancer.openapi import description as balancer_description
 from local_stack.grid import Grid
 from substation_service.app import description as substation_description
 from tests.conftest import StartGrid
+from tests.support.examples import examples
 
 DESCRIPTIONS = {
     "gateway": description(1000),
@@ -71,7 +72,7 @@ def test_every_answer_is_one_that_the_description_promises(
     operation = OPERATIONS[service, label]
 
     @given(data=st.data())
-    @settings(max_examples=25 if operation.body else 8, suppress_health_check=list(HealthCheck))
+    @examples(25 if operation.body else 8, unchecked=HealthCheck)
     def call(data: st.DataObject) -> None:
         case = data.draw(operation.as_strategy(generation_mode=mode))
         headers: MutableMapping[str, str] = case.headers or {}

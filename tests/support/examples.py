@@ -5,16 +5,17 @@ try new examples, and many times as many, each time.
 """
 
 import os
-from collections.abc import Collection
+from collections.abc import Iterable
 
 from hypothesis import HealthCheck, settings
 
 _FACTORS = {"quick": 0.1, "full": 1.0, "explore": 40.0}
+_LEAST = 3
 _PROFILE = os.environ.get("HYPOTHESIS_PROFILE", "quick")
 
 
 def examples(
-    full: int, *, steps: int | None = None, unchecked: Collection[HealthCheck] = ()
+    full: int, *, steps: int | None = None, unchecked: Iterable[HealthCheck] = ()
 ) -> settings:
     """Return the settings of a property that takes long.
 
@@ -26,7 +27,7 @@ def examples(
     parent = settings.get_profile("grid")  # of tests/conftest.py
     return settings(
         parent,
-        max_examples=max(1, round(full * _FACTORS[_PROFILE])),
+        max_examples=max(_LEAST, round(full * _FACTORS[_PROFILE])),
         stateful_step_count=steps or parent.stateful_step_count,
         derandomize=_PROFILE != "explore",
         suppress_health_check=[*parent.suppress_health_check, *unchecked],

@@ -15,7 +15,7 @@ STATIC = Path(charge_request_service.control_room.__file__).parent / "static"
 PATHS = ["/", *(f"/control-room/{one.name}" for one in STATIC.iterdir() if one.suffix != ".html")]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def client() -> Iterator[FlaskClient]:
     with create_app(Settings(log_level="error")).test_client() as client:
         yield client

@@ -1,6 +1,7 @@
 """Rules as tested code: promtool accepts them, and every alert is seen silent and seen firing."""
 
 import re
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ _PUBLISHED_BY_A_SUBSTATION = re.compile(r"(?<![\w:])substation_\w+(?![\w:])")
 _OF_WHAT_OURS_ALONE_HAVE = {"substation_journal_failing"}
 
 
+@cache
 def scenes() -> list[dict[str, Any]]:
     return [
         scene
