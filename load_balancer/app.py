@@ -120,7 +120,6 @@ class Balancer:
         self._watch = SubstationWatch(
             settings,
             self._pool,
-            self._dispatcher,
             self._registers,
             random=self._random,
             polls=polls,

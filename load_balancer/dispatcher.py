@@ -46,17 +46,6 @@ class Dispatcher:
         self._waits = waits
         self._clients = registers.clients
 
-    def connect(self, address: str, client: SubstationClient) -> None:
-        """Use this client for a substation's address."""
-        self._clients[address] = client
-
-    def disconnect(self, address: str) -> None:
-        """Discard a substation's client."""
-        client = self._clients.pop(address, None)
-        if client is not None:
-            self._registers.forget(client)
-            client.close()
-
     def lead(self, led: LedSession) -> ChargeResult:
         """Charge a session, in the caller's greenlet.
 

@@ -270,9 +270,11 @@ class Registers:
         for led in left:
             self.open_legs.add(now, led)
 
-    def forget(self, client: SubstationClient) -> None:
-        """Handle a removed substation; it may reappear elsewhere with its registers."""
+    def disconnect(self, address: str) -> None:
+        """Close a removed substation's client; it may reappear elsewhere with its registers."""
+        client = self.clients.pop(address)
         gevent.spawn_later(_FORGOTTEN_AFTER_S, self._forget, client.register)
+        client.close()
 
     def _forget(self, register: str) -> None:
         if all(one.register != register for one in self.clients.values()):

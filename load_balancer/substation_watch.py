@@ -15,7 +15,6 @@ from grid_common.logs import Log
 from grid_common.names import choose_family, listens, resolve
 from load_balancer import views
 from load_balancer.discovery import Directory, Known, Resolution, look_up_all
-from load_balancer.dispatcher import Dispatcher
 from load_balancer.entries_file import EntriesFile
 from load_balancer.gauge import GaugeNames
 from load_balancer.poller import Poller
@@ -33,13 +32,12 @@ _LOOK_EVERY_S = 1.0
 
 
 class SubstationWatch:
-    """Finds substations, connects the dispatcher to them and polls them. One per process."""
+    """Finds substations, connects to them and polls them. One per process."""
 
     def __init__(
         self,
         settings: Settings,
         pool: Pool,
-        dispatcher: Dispatcher,
         registers: Registers,
         *,
         random: Random,
@@ -50,7 +48,6 @@ class SubstationWatch:
         self.profiles: dict[str, SubstationProfile] = {}  # by address
         self._settings = settings
         self._pool = pool
-        self._dispatcher = dispatcher
         self._registers = registers
         interval_s = settings.poll_interval
         self._owner = Owner(secrets.token_hex(8), interval_s, settings.lease_s(interval_s))
@@ -60,7 +57,6 @@ class SubstationWatch:
         self._log = log
         self.directory = Directory(self.file.entries)
         self._pollers: dict[str, Poller] = {}
-        self._clients: dict[str, SubstationClient] = {}
         self._faults: dict[SubstationUrl, str] = {}
         self._changed = Event()
 
@@ -174,8 +170,7 @@ class SubstationWatch:
             host=f"{in_url(entry.host)}:{entry.port}",
         )
         client = SubstationClient(substation.address, upstream, profile, self._owner)
-        self._clients[substation.address] = client
-        self._dispatcher.connect(substation.address, client)
+        self._registers.clients[substation.address] = client
         progress = Progress(
             substation,
             client,
@@ -193,7 +188,7 @@ class SubstationWatch:
         """Use another profile for a substation from now on."""
         self._log.info("substation changed", substation=substation.name, address=substation.address)
         substation.warning = substation.unusable_reason = None
-        self._clients[substation.address].profile = profile
+        self._registers.clients[substation.address].profile = profile
         self._pollers[substation.address].stop()
         self._poll(substation, entry, profile)
 
@@ -225,8 +220,8 @@ class SubstationWatch:
 
         def end() -> None:
             if self._pollers.get(substation.address) is poller:  # not replaced by another
-                del self._pollers[substation.address], self._clients[substation.address]
-                self._dispatcher.disconnect(substation.address)
+                del self._pollers[substation.address]
+                self._registers.disconnect(substation.address)
                 self._log.info(
                     "substation gone", substation=substation.name, address=substation.address
                 )
