@@ -2,7 +2,6 @@
 
 import os
 import signal
-import time
 from pathlib import Path
 from typing import NamedTuple
 
@@ -64,12 +63,14 @@ def test_the_kernel_soon_asks_whether_the_callers_of_held_connections_are_there(
     balancer = start_balancer(start_service, substation.url)
     wait_for_health(balancer, "substation1", "up")
     fleet = Fleet(balancer.url, kwh=5).send(1)
-    time.sleep(0.5)
-
     # The ends that accepted: the substation's, and the one at which the balancer holds its caller.
-    ends = [timer for timer in timers() if timer.local_port in (substation.port, balancer.port)]
+    ports = {substation.port, balancer.port}
 
-    held = [timer for timer in ends if timer.is_keep_alive]
-    assert {timer.local_port for timer in held} >= {substation.port, balancer.port}
+    def are_held() -> list[Timer]:
+        found = [one for one in timers() if one.is_keep_alive and one.local_port in ports]
+        assert {timer.local_port for timer in found} == ports
+        return found
+
+    held = eventually(are_held)
     assert max(timer.due_s for timer in held) <= 15
     assert fleet.wait().statuses() == {200: 1}

@@ -6,7 +6,7 @@ import requests
 
 from local_stack.process import Process
 from tests.conftest import StartService
-from tests.support.deadline import eventually
+from tests.support.deadline import PATIENCE_S, eventually
 
 
 def substations(balancer: Process) -> dict[str, dict[str, Any]]:
@@ -20,7 +20,7 @@ def start_balancer(start_service: StartService, *urls: str, **settings: object) 
 
 
 def wait_for_health(
-    balancer: Process, name: str, health: str, within_s: float = 5
+    balancer: Process, name: str, health: str, within_s: float = PATIENCE_S
 ) -> dict[str, Any]:
     def check() -> dict[str, Any]:
         substation = substations(balancer).get(name, {})

@@ -5,9 +5,11 @@ from collections.abc import Callable
 from typing import TypeVar
 
 T = TypeVar("T")
+# What a crowded machine may need for what otherwise takes a moment, seconds.
+PATIENCE_S = 30.0
 
 
-def eventually(check: Callable[[], T], within_s: float = 5, every_s: float = 0.02) -> T:
+def eventually(check: Callable[[], T], within_s: float = PATIENCE_S, every_s: float = 0.02) -> T:
     """Return the result of `check` once it stops raising AssertionError or OSError."""
     deadline = time.monotonic() + within_s
     while True:

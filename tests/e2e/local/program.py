@@ -16,11 +16,10 @@ from typing import Any
 
 from local_stack.grid import Ports
 from local_stack.process import LOOPBACK, ROOT
-from tests.support.deadline import eventually
+from tests.support.deadline import PATIENCE_S, eventually
 from tests.support.marked import carrying, marking, none_is_left
 
 UP = "Ctrl-C stops it."
-_UP_WITHIN_S = 30.0
 _LISTENS = "0A"  # in the kernel's table of sockets
 _PORTS = (20_000, 32_000)  # under those that the kernel gives out
 
@@ -67,7 +66,7 @@ class Program:
     def said(self) -> str:
         return self._said.read_text()
 
-    def says(self, pattern: str, within_s: float = 10.0) -> "re.Match[str]":
+    def says(self, pattern: str, within_s: float = PATIENCE_S) -> "re.Match[str]":
         """Wait until it has said something; return the match."""
 
         def found() -> "re.Match[str]":
@@ -78,14 +77,14 @@ class Program:
         return eventually(found, within_s)
 
     def is_up(self) -> "Program":
-        self.says(re.escape(UP), _UP_WITHIN_S)
+        self.says(re.escape(UP))
         return self
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.ports.gateway}"
 
-    def ends(self, number: signal.Signals | None = None, within_s: float = 20) -> int:
+    def ends(self, number: signal.Signals | None = None, within_s: float = PATIENCE_S) -> int:
         """Send it a signal, or none, and return its exit status."""
         if number is not None:
             self.popen.send_signal(number)

@@ -1,10 +1,10 @@
 """The control room's sessions, totals and drains, over a real grid with a long ledger."""
 
 import re
-import time
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
+import psutil
 import pytest
 import requests
 from playwright.sync_api import Browser, Page, ViewportSize, expect
@@ -20,6 +20,7 @@ from tests.conftest import StartGrid
 from tests.e2e.local.control_room import card, opened, slot
 from tests.e2e.local.page_checks import contrast_faults, structure_faults
 from tests.support.deadline import eventually
+from tests.support.memory import family
 
 FINISHED = 10_000
 RUNNING = 40
@@ -391,11 +392,18 @@ def state_is(grid: Grid, session_id: str, state: str) -> Callable[[], None]:
 
 @pytest.mark.usefixtures("running")
 def test_the_list_of_a_long_ledger_is_answered_at_once(grid: Grid) -> None:
+    # By the gateway's own CPU time: how long it waits for a CPU tells nothing of the list.
+    gateway = [psutil.Process(pid) for pid in family(grid.gateway.pid)]
+
+    def cpu_s() -> float:
+        times = [process.cpu_times() for process in gateway]
+        return sum(one.user + one.system for one in times)
+
     took = []
     for query in ("state=open&limit=25", "limit=25", "state=refused&limit=25"):
         for _ in range(5):
-            began = time.monotonic()
+            began = cpu_s()
             answer = requests.get(f"{grid.url}/sessions?{query}", timeout=10)
-            took.append(time.monotonic() - began)
+            took.append(cpu_s() - began)
             assert len(answer.json()["sessions"]) == SHOWN
     assert sorted(took)[len(took) // 2] < 0.25
