@@ -27,8 +27,8 @@ class Drain:
         self._idle.set()
         self.active = False
         self.in_flight = 0
-        self._vehicle = _Vehicle(self.took, self.left)
-        self._any_vehicle = _Vehicle(self.kept, self.left)
+        self._vehicle = _Vehicle(self.add_new, self.remove)
+        self._any_vehicle = _Vehicle(self.add, self.remove)
 
     def vehicle(self) -> "_Vehicle":
         """Return a block that counts one vehicle while it runs.
@@ -45,21 +45,21 @@ class Drain:
         """
         return self._any_vehicle
 
-    def took(self) -> None:
-        """Count one more vehicle.
+    def add_new(self) -> None:
+        """Count one more vehicle, which is new.
 
         Raises:
             Unavailable: the service is draining.
         """
         self.refuse()
-        self.kept()
+        self.add()
 
-    def kept(self) -> None:
-        """Count one more vehicle that is not new; `left` counts it out again."""
+    def add(self) -> None:
+        """Count one more vehicle, also while draining; `remove` counts it out again."""
         self.in_flight += 1
         self._idle.clear()
 
-    def left(self) -> None:
+    def remove(self) -> None:
         """Count one vehicle fewer."""
         self.in_flight -= 1
         if not self.in_flight:
@@ -90,12 +90,12 @@ class Drain:
 class _Vehicle:
     """The block of a vehicle. A class, because `contextmanager` takes three times as long."""
 
-    def __init__(self, took: Callable[[], object], left: Callable[[], object]) -> None:
-        self._took = took
-        self._left = left
+    def __init__(self, add: Callable[[], object], remove: Callable[[], object]) -> None:
+        self._add = add
+        self._remove = remove
 
     def __enter__(self) -> None:
-        self._took()
+        self._add()
 
     def __exit__(self, *_error: object) -> None:
-        self._left()
+        self._remove()

@@ -33,7 +33,7 @@ class HeldLimit:
         """Set the limit for a total number of connections."""
         self._most = connections - min(_MAX_KEPT_FREE, connections // _SHARE)
 
-    def take(self) -> None:
+    def acquire(self) -> None:
         """Count one more request.
 
         Raises:
@@ -48,6 +48,6 @@ class HeldLimit:
             )
         self._held += 1
 
-    def leave(self) -> None:
+    def release(self) -> None:
         """Count one request fewer."""
         self._held -= 1

@@ -37,10 +37,10 @@ if TYPE_CHECKING:
 _CLIENT_CLOSED_REQUEST = 499
 # Counted but not timed: these durations mean nothing, and any client could add a histogram's many
 # series to every scrape.
-_TURNED_AWAY = frozenset({401, 421, 429})
-_BODILESS = frozenset({"HEAD", "OPTIONS"})
+_NOT_ADMITTED = frozenset({401, 421, 429})
+_WITHOUT_BODY = frozenset({"HEAD", "OPTIONS"})
 # Without our server, as in a unit test, there is no connection to watch.
-_NOBODY = Caller(None)
+_NO_CALLER = Caller(None)
 
 
 class ServiceResponse(Response):
@@ -152,11 +152,11 @@ class ServiceApp(LeanFlask):
 
         @wraps(view)
         def limited_view() -> Response:
-            limit.take()
+            limit.acquire()
             try:
                 return held_view()
             finally:
-                limit.leave()
+                limit.release()
 
         return held_view if while_draining else limited_view
 
@@ -208,7 +208,7 @@ class ServiceApp(LeanFlask):
             meters = self._meters[key] = (
                 self._requests.labels(method, route, str(response.status_code)),
                 None
-                if response.status_code in _TURNED_AWAY or method in _BODILESS
+                if response.status_code in _NOT_ADMITTED or method in _WITHOUT_BODY
                 else self._duration.labels(method, route),
             )
         requests, duration = meters
@@ -236,5 +236,5 @@ class ServiceApp(LeanFlask):
 
 
 def _caller() -> Caller:
-    caller: Caller = current_request().environ.get(CALLER, _NOBODY)
+    caller: Caller = current_request().environ.get(CALLER, _NO_CALLER)
     return caller

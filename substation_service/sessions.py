@@ -92,7 +92,7 @@ class Sessions:
             else:
                 self._leave(register)
             if drives and register.charging is charging:
-                self._drain.kept()
+                self._drain.add()
                 gevent.spawn(self._drive, register, charging)
         self._keep(register)
         return register
@@ -177,7 +177,7 @@ class Sessions:
             if self._is_charged(register, charging):
                 self._registers.finish(register, self._clock())
         finally:
-            self._drain.left()
+            self._drain.remove()
 
     def _is_charged(self, register: Register, charging: Charging) -> bool:
         """Wait until an attempt is fully charged; return False if it ended before."""

@@ -194,12 +194,12 @@ class DurableSessions:
         is_counted = self._ledger.is_lost_with_this_process
         try:
             if is_counted:
-                self._drain.took()
+                self._drain.add_new()
             try:
                 end, answer = self._outcome(running)
             finally:
                 if is_counted:
-                    self._drain.left()
+                    self._drain.remove()
         except Exception:
             self._log.exception("unexpected error", request_id=running.request_id)
             problem = Problem("The gateway met an unexpected error; see its log.")
