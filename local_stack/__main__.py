@@ -17,7 +17,7 @@ from local_stack.process import StartError, StartInterrupted
 from local_stack.supervisor import Supervisor
 
 # How often to check for signals and for ended processes, seconds.
-_LOOK_EVERY_S = 0.2
+_CHECK_INTERVAL_S = 0.2
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -64,7 +64,7 @@ def _run(grid: Grid, options: Options, reported: Sequence[int]) -> int:
         grid.processes, say=_say, clock=time.monotonic, restarts=options.restart
     )
     while not reported:
-        time.sleep(_LOOK_EVERY_S)
+        time.sleep(_CHECK_INTERVAL_S)
         supervisor.look()
     before = len(reported)
     _say("\nStopping: charging vehicles are finished first (Ctrl-C again to stop at once).")

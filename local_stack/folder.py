@@ -15,7 +15,7 @@ class Folder:
         self.path = path
         self._lock: IO[str] | None = None
 
-    def take(self) -> None:
+    def acquire(self) -> None:
         """Create the directory if necessary, and lock it until `release`.
 
         Raises:

@@ -154,7 +154,7 @@ class Grid:
             StartError: the directory cannot be used, a port is in use, or a part did not start.
             StartInterrupted: `hurry` returned True.
         """
-        self._folder.take()
+        self._folder.acquire()
         for process in self.processes:
             _check_free(process)
         if self.prometheus:

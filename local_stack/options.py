@@ -133,8 +133,8 @@ def _parser() -> argparse.ArgumentParser:
             type=_count,
             default=1,
             metavar="N",
-            help=f"number of {name}s; the second one listens on 127.0.0.2 and so on, which Linux "
-            f"has without being set up{more} (default: 1)",
+            help=f"number of {name}s; the second one listens on 127.0.0.2 and so on, which needs "
+            f"no set-up on Linux{more} (default: 1)",
         )
     parser.add_argument("--no-prometheus", action="store_true", help="do not start Prometheus")
     parser.add_argument(

@@ -17,7 +17,7 @@ from psycopg import sql
 _USER = "nobody"
 _START_TIMEOUT_S = 60
 _DEATH_TIMEOUT_S = 10.0
-_LOOK_EVERY_S = 0.02
+_CHECK_INTERVAL_S = 0.02
 _LOG_TAIL = 20
 # States of proc(5): dead (Z: not reaped by its parent yet).
 _ENDED = ("Z", "X", None)
@@ -78,7 +78,7 @@ class PostgreSQL:
         while not self._answers():
             if self._server.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError(f"PostgreSQL did not start:\n{self.log_tail()}")
-            time.sleep(_LOOK_EVERY_S)
+            time.sleep(_CHECK_INTERVAL_S)
 
     def stop(self, how: str = "fast") -> None:
         """Stop it; `immediate` is equivalent to a crash."""
@@ -192,4 +192,4 @@ def _wait_for(done: Callable[[], bool]) -> None:
     while not done():
         if time.monotonic() > deadline:
             raise RuntimeError(f"PostgreSQL did not die within {_DEATH_TIMEOUT_S:g} s of its kill")
-        time.sleep(_LOOK_EVERY_S / 10)
+        time.sleep(_CHECK_INTERVAL_S / 10)

@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LOOPBACK = "127.0.0.1"
 _EVERY_INTERFACE = {"": LOOPBACK, "0.0.0.0": LOOPBACK, "::": "::1"}  # noqa: S104 - not bound here
 _LOG_TAIL = 20
-_LOOK_EVERY_S = 0.05
+_CHECK_INTERVAL_S = 0.05
 _guardian = Guardian()
 
 Hurry = Callable[[], bool]
@@ -140,7 +140,7 @@ class Process:
                 raise StartError(
                     f"{self.name} is not ready after {timeout_s:g} s: {missing}\n{self.log_tail()}"
                 )
-            time.sleep(_LOOK_EVERY_S)
+            time.sleep(_CHECK_INTERVAL_S)
 
     def get(self, path: str, timeout_s: float = 2) -> bytes:
         """Return the body of `GET path`, without the environment's proxy.
@@ -189,7 +189,7 @@ class Process:
                 self.kill()
                 raise subprocess.TimeoutExpired(self._command, timeout_s)
             with suppress(subprocess.TimeoutExpired):
-                popen.wait(_LOOK_EVERY_S)
+                popen.wait(_CHECK_INTERVAL_S)
         self.kill()
         return popen.wait()
 

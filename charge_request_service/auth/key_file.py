@@ -9,7 +9,7 @@ from grid_common.followed_file import FileFault, file_signature, read_text
 from grid_common.logs import Log
 
 # How long a change may go unnoticed, seconds. A check takes a few microseconds.
-_LOOK_EVERY_S = 1.0
+_CHECK_INTERVAL_S = 1.0
 
 
 def read_keys(path: Path) -> KeyRing:
@@ -43,13 +43,13 @@ class KeyFile:
         self._clock = clock
         self._signature = file_signature(path)  # taken before reading, so that later changes show
         self._ring = read_keys(path)
-        self._look_again = clock() + _LOOK_EVERY_S
+        self._next_check = clock() + _CHECK_INTERVAL_S
 
     def holder(self, key: str) -> str | None:
         """Return the name of a key's holder, or None if the key is unknown."""
         now = self._clock()
-        if now >= self._look_again:
-            self._look_again = now + _LOOK_EVERY_S
+        if now >= self._next_check:
+            self._next_check = now + _CHECK_INTERVAL_S
             self._follow()
         return self._ring.holder(key)
 

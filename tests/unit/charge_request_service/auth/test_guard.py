@@ -377,7 +377,7 @@ def test_a_caller_without_an_address_needs_a_key_too(
 def test_keys_that_are_read_again_are_logged_by_the_gateway(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(key_file, "_LOOK_EVERY_S", 0.0)
+    monkeypatch.setattr(key_file, "_CHECK_INTERVAL_S", 0.0)
     client = app_with(tmp_path, log_format="json").test_client()
     key, line = make_key("another")
     (tmp_path / "keys").write_text(f"{LINE}\n{line}\n")
