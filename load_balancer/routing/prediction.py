@@ -67,7 +67,7 @@ def predict(supply: Supply, stages: Sequence[ChargingStage], *, after_ends: int 
     if after_ends and sessions:
         ends: list[float] = []
         for left in range(sessions, max(0, sessions - after_ends), -1):
-            start += _hours(to_next_kwh, min(each_kw, supply.limit_kw / left))
+            start += hours_of(to_next_kwh, min(each_kw, supply.limit_kw / left))
             ends.append(start)
             to_next_kwh = apart_kwh
         # Vehicles before it in the queue are assumed to charge as long as it would alone.
@@ -88,7 +88,7 @@ def alone_s(supply: Supply, stages: Sequence[ChargingStage]) -> float:
 def _alone(supply: Supply, stages: Sequence[ChargingStage]) -> float:
     hours = 0.0
     for kwh, cap_kw in stages:
-        hours += _hours(kwh, min(cap_kw, supply.limit_kw))
+        hours += hours_of(kwh, min(cap_kw, supply.limit_kw))
     return hours
 
 
@@ -110,7 +110,7 @@ def _beside(
         while (room_kw := limit_kw - others * each_kw) < cap_kw and others:
             own_kw = max(room_kw, guaranteed_kw(others, each_kw, limit_kw, cap_kw))
             other_kw = min(each_kw, (limit_kw - own_kw) / others)
-            span = _hours(to_next_kwh, other_kw)
+            span = hours_of(to_next_kwh, other_kw)
             theirs = 1 - max(0.0, room_kw) / own_kw if own_kw else 0.0
             if own_kw * span >= left_kwh:
                 cap_kw = own_kw
@@ -128,7 +128,7 @@ def _beside(
             left_kwh -= own_kw * span
             to_next_kwh = apart_kwh
             others -= 1
-        hours += _hours(left_kwh, min(cap_kw, limit_kw))
+        hours += hours_of(left_kwh, min(cap_kw, limit_kw))
     return hours, taken_kwh / each_kw if taken_kwh else 0.0
 
 
@@ -140,5 +140,6 @@ def guaranteed_kw(others: int, each_kw: float, limit_kw: float, cap_kw: float) -
     return min(cap_kw, _GUARANTEED * equal_kw)
 
 
-def _hours(kwh: float, kw: float) -> float:
+def hours_of(kwh: float, kw: float) -> float:
+    """Return the time to deliver an amount of energy; infinite without power."""
     return kwh / kw if kw > 0 else inf if kwh > 0 else 0.0

@@ -11,7 +11,7 @@ from math import inf
 from typing import NamedTuple
 
 from load_balancer.routing.demand import ChargingStage
-from load_balancer.routing.prediction import MAX_ENDS, guaranteed_kw
+from load_balancer.routing.prediction import MAX_ENDS, guaranteed_kw, hours_of
 
 
 class SupplyRange(NamedTuple):
@@ -27,7 +27,7 @@ class SupplyRange(NamedTuple):
 
 def min_start_hours(supply: SupplyRange) -> float:
     """Return the least time until a point is free where all are taken."""
-    return _hours(
+    return hours_of(
         supply.min_kwh / (supply.sessions * supply.sessions),
         min(supply.max_each_kw, supply.max_limit_kw / supply.sessions),
     )
@@ -68,7 +68,7 @@ def min_cost_hours(
                 guaranteed_kw(others, supply.max_each_kw, supply.min_limit_kw, cap_kw),
             )
             other_kw = min(supply.max_each_kw, (supply.max_limit_kw - own_kw) / others)
-            until_next_kwh = own_kw * _hours(to_next_kwh, other_kw) if own_kw > 0 else 0.0
+            until_next_kwh = own_kw * hours_of(to_next_kwh, other_kw) if own_kw > 0 else 0.0
             kwh = min(left_kwh, until_next_kwh)
             cost += kwh * factor / max_own_kw
             if own_kw > max(0.0, room_kw):
@@ -80,9 +80,5 @@ def min_cost_hours(
                 break
             others -= 1
             to_next_kwh = apart_kwh
-        cost += factor * _hours(left_kwh, min(cap_kw, supply.max_limit_kw))
+        cost += factor * hours_of(left_kwh, min(cap_kw, supply.max_limit_kw))
     return cost
-
-
-def _hours(kwh: float, kw: float) -> float:
-    return kwh / kw if kw > 0 else inf if kwh > 0 else 0.0

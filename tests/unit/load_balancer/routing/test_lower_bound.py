@@ -94,6 +94,14 @@ def test_where_no_power_is_the_bound_is_infinite() -> None:
     nothing = SupplyRange(2, 11.0, 11.0, 0.0, 0.0, 5.0)
     assert min_cost_hours(nothing, Demand(10.0).stages(150.0), 1.0, waits=False) == inf
     assert min_start_hours(nothing) == inf
+    assert min_start_hours(nothing._replace(min_kwh=0.0)) == 0
+
+
+def test_where_some_may_have_no_power_the_first_kwh_count_only_at_the_best_of_them() -> None:
+    # Beside two sessions it may get nothing until the last of them has ended.
+    weak = SupplyRange(2, 40.0, 50.0, 0.0, 60.0, 5.0)
+    stages = Demand(30.0).stages(POINT_POWER_KW)
+    assert min_cost_hours(weak, stages, 2.0, waits=False) == pytest.approx(2 * 30 / 60)
 
 
 def test_of_a_million_sessions_so_many_ends_are_followed_as_in_a_prediction() -> None:

@@ -248,12 +248,12 @@ def test_a_substation_that_tells_of_a_million_sessions_costs_next_to_nothing(
 ) -> None:
     steps = 0
 
-    def counted(kwh: float, kw: float, real: Callable[..., float] = prediction._hours) -> float:
+    def counted(kwh: float, kw: float, real: Callable[..., float] = prediction.hours_of) -> float:
         nonlocal steps
         steps += 1
         return real(kwh, kw)
 
-    monkeypatch.setattr(prediction, "_hours", counted)
+    monkeypatch.setattr(prediction, "hours_of", counted)
     gauges = supply(sessions, 50.0 * sessions, 1e7, limit_kw=1e6)
     stages = Demand(500, 40).stages(50)
 
