@@ -52,7 +52,7 @@ class Poller:
         self._log = log.bind(substation=substation.name, address=substation.address)
         self._turns: Turns | None = None
         self._work = _Work()
-        self._dear = False
+        self._is_slow = False
         self._stopped = False
 
     def start(self, after_s: float, at_end: Callable[[], object]) -> None:
@@ -96,13 +96,13 @@ class Poller:
                 reason=self._substation.reason,
             )
         least_s = max(MIN_PAUSE_S, self._work.spent_s / MAX_OF_A_CPU)
-        self._tell_if_dear(least_s)
+        self._warn_if_slow(least_s)
         return Pause(least_s, self._pool.pause_s(self._substation, self._random))
 
-    def _tell_if_dear(self, pause_s: float) -> None:
-        """Say so once where the gauge will grow too old to be believed until it is read again."""
-        was_dear, self._dear = self._dear, pause_s > self._pool.trust_s
-        if self._dear and not was_dear:
+    def _warn_if_slow(self, pause_s: float) -> None:
+        """Warn once if the gauge will be too old to be trusted before it is read again."""
+        was_slow, self._is_slow = self._is_slow, pause_s > self._pool.trust_s
+        if self._is_slow and not was_slow:
             self._log.warning(
                 "metrics page takes too long to read",
                 cpu_s=round(self._work.spent_s, 4),

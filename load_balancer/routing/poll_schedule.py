@@ -5,8 +5,7 @@ from dataclasses import dataclass
 
 # Minimum pause after a poll of a gauge, seconds; those that are wanted out of turn keep it, too.
 MIN_PAUSE_S = 0.05
-# One substation's pages take no more than this share of a CPU: if they are dear they are read less
-# often.
+# Maximum share of a CPU for the pages of one substation: slow ones are read less often.
 MAX_OF_A_CPU = 0.02
 
 

@@ -184,7 +184,7 @@ class Pool:
         """Record the vehicles of another balancer, by the addresses of substations."""
         self.peers.add(name)
         for substation in self.substations.values():
-            if substation.peer_holds(name, held.get(substation.address, 0)):
+            if substation.estimate.peer_holds(name, held.get(substation.address, 0)):
                 self._known.note_change(substation)
         if self.waiting:
             self.match(now)
@@ -193,7 +193,7 @@ class Pool:
         """Count the vehicles of another balancer as foreign load: it reports no longer."""
         self.peers.discard(name)
         for substation in self.substations.values():
-            substation.forget_peer(name)
+            substation.estimate.forget_peer(name)
             self._known.note_change(substation)
 
     # Sessions

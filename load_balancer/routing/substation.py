@@ -278,13 +278,3 @@ class Substation:
         """Return the time until its next poll, seconds; see `FailureCounts.pause_s`."""
         is_down = self.health is Health.DOWN
         return self._failures.pause_s(self._health_check, random, is_down=is_down, urgent=urgent)
-
-    # Reports of other balancers
-
-    def peer_holds(self, name: str, vehicles: int) -> bool:
-        """Record the vehicles of another balancer; return whether anything changed."""
-        return self.estimate.peer_holds(name, vehicles)
-
-    def forget_peer(self, name: str) -> None:
-        """Count the vehicles of another balancer as foreign load again."""
-        self.estimate.forget_peer(name)

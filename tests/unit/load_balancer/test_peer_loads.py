@@ -120,7 +120,11 @@ def test_each_balancer_is_counted_by_its_own_report() -> None:
 
 def test_a_report_says_whether_it_changes_what_is_known_of_a_substation() -> None:
     substation = Grid(8).substation("a")
-    assert [substation.peer_holds("p", vehicles) for vehicles in (1, 1, 2)] == [True, False, True]
+    assert [substation.estimate.peer_holds("p", vehicles) for vehicles in (1, 1, 2)] == [
+        True,
+        False,
+        True,
+    ]
     assert substation.estimate.peers.now == 2
 
 
