@@ -148,7 +148,7 @@ class KnownSubstations:
 
     def view(self, now: float) -> View:
         """Return the substations as they are now; valid until the next dispatch."""
-        if self.is_indexed:
+        if len(self.by_address) > self._max_scanned:
             return self.update_index(now)
         return Scan(self.by_address.values(), now, predicts=self._policy.predicts)
 

@@ -81,14 +81,11 @@ class LoadEstimate:
     @property
     def foreign(self) -> int:
         """Estimated vehicles that this balancer did not dispatch."""
+        at_reading = 0
+        if self._gauge is not None:
+            at_reading = self._gauge - self._own_at_reading - self.peers.at_reading
         since = self.own - self._own_at_reading
-        return self.peers.now + max(0, self._foreign_at_reading + self.silent_balancers * since)
-
-    @property
-    def _foreign_at_reading(self) -> int:
-        if self._gauge is None:
-            return 0
-        return self._gauge - self._own_at_reading - self.peers.at_reading
+        return self.peers.now + max(0, at_reading + self.silent_balancers * since)
 
     @property
     def is_unconfirmed(self) -> bool:
@@ -96,9 +93,13 @@ class LoadEstimate:
         return bool(self._unconfirmed)
 
     def _update(self) -> None:
-        own = len(self.in_flight) + len(self._unconfirmed)
-        self.known = own + self.peers.now + max(0, self._foreign_at_reading)
-        self.total = own + self.foreign if self.silent_balancers else self.known
+        known = len(self.in_flight) + len(self._unconfirmed) + self.peers.now
+        if self._gauge is not None:
+            foreign = self._gauge - self._own_at_reading - self.peers.at_reading
+            if foreign > 0:
+                known += foreign
+        self.known = known
+        self.total = self.own + self.foreign if self.silent_balancers else known
 
     # Dispatches of this balancer
 
@@ -106,7 +107,8 @@ class LoadEstimate:
         """Count a vehicle that is dispatched."""
         self.in_flight[dispatch] = None
         self._own_in_poll += 1
-        self._own_peak_in_poll = max(self._own_peak_in_poll, self._own_in_poll)
+        if self._own_in_poll > self._own_peak_in_poll:
+            self._own_peak_in_poll = self._own_in_poll
         self._update()
 
     def attach(self, dispatch: Dispatch) -> None:

@@ -58,7 +58,7 @@ class View(Protocol):
 
 def candidate_of(substation: Substation, capacity: int, now: float) -> Candidate:
     """Describe a substation with this capacity."""
-    load = substation.load
+    load = substation.estimate.total
     return Candidate(
         substation.address,
         substation.name,
@@ -88,7 +88,7 @@ class Scan:
         self._options: list[Option] = []
         self._ineligible: list[tuple[str, str]] = []
         for substation in substations:
-            known_load, capacity = substation.known_load, substation.capacity
+            known_load, capacity = substation.estimate.known, substation.capacity
             if known_load >= capacity or substation.unavailable_reason(now) is not None:
                 self._ineligible.append((substation.name, substation.ineligible_reason(now) or ""))
                 is_option = predicts and substation.energy and capacity

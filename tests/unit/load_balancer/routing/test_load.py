@@ -76,9 +76,13 @@ def test_what_comes_and_goes_during_a_poll_is_never_taken_for_foreign() -> None:
 def test_a_vehicle_that_is_attached_is_in_the_gauge_already() -> None:
     estimate = LoadEstimate(1)
     estimate.poll_began(1.0)
-    estimate.polled(2)
-    estimate.attach(a_dispatch())
-    assert counts(estimate) == (1, 1, 2, 2)
+    estimate.polled(3)
+    first, second = a_dispatch(), a_dispatch()
+    estimate.attach(first)
+    assert counts(estimate) == (1, 2, 3, 3)
+    estimate.attach(second)
+    assert counts(estimate) == (2, 1, 3, 3)
+    assert list(estimate.in_flight) == [first, second]
 
 
 def test_a_gauge_in_a_response_is_as_of_now() -> None:
