@@ -21,7 +21,7 @@ def number(
 ) -> Callable[[str], float]:
     """Return a parser of numbers: over or from a minimum, up to `most`."""
     bounds = f"over {over:g}" if over is not None else f"from {least:g}"
-    bounds += f" to {most:g}"
+    bounds += f" to {most:.10g}"
 
     def read(text: str) -> float:
         value = _number(text)

@@ -75,7 +75,8 @@ def csv_of(records: Iterable[Record], *, header: bool = True) -> str:
         writer.writeheader()
     for record in records:
         document = session_document(record)
-        legs = (f"{leg['substation']}={leg['energy_kwh']}" for leg in document["legs"])
+        energies = ((leg["substation"], leg["energy_kwh"]) for leg in document["legs"])
+        legs = (f"{name}={'' if kwh is None else kwh}" for name, kwh in energies)
         writer.writerow(
             document
             | {

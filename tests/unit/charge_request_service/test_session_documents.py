@@ -1,0 +1,27 @@
+"""Sessions as CSV."""
+
+import csv
+
+from charge_request_service.sessions.documents import csv_of
+from charge_request_service.sessions.record import Record
+
+
+def charged(energy_kwh: float | None) -> Record:
+    unknown = Record(*[None] * len(Record._fields))  # type: ignore[arg-type]  # replaced below
+    return unknown._replace(
+        session_id="s1",
+        kwh=6.0,
+        kind="held",
+        owner="",
+        began_us=1_000_000,
+        ended_us=2_000_000,
+        state="charged",
+        substation="substation1",
+        energy_kwh=energy_kwh,
+    )
+
+
+def test_the_energy_of_a_leg_is_left_empty_where_its_substation_did_not_report_it() -> None:
+    known, unknown = csv.DictReader(csv_of([charged(6.0), charged(None)]).splitlines())
+    assert (known["legs"], known["energy_kwh"]) == ("substation1=6.0", "6.0")
+    assert (unknown["legs"], unknown["energy_kwh"]) == ("substation1=", "")
