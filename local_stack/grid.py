@@ -2,16 +2,19 @@
 
 import contextlib
 import errno
+import fcntl
 import itertools
 import json
 import random
 import socket
+import tempfile
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from local_stack.folder import Folder, unusable
 from local_stack.process import LOOPBACK, Hurry, Process, StartError, never, service
@@ -271,11 +274,35 @@ _PORTS = range(20_000, 32_000)
 _next_port = itertools.count(random.SystemRandom().randrange(len(_PORTS)))
 
 
+# So many of its last ports each process keeps from all others.
+_RESERVED = 500
+_reserved: deque[int] = deque()
+
+
+@cache
+def _reservations() -> IO[bytes]:
+    """Open the file in which the byte of each port is locked by the process that picked it."""
+    return Path(tempfile.gettempdir(), "ev-grid-ports").open("ab")
+
+
+def _reserve(port: int) -> None:
+    """Keep a port from other processes until a service listens there.
+
+    Raises:
+        OSError: another process has it.
+    """
+    fcntl.lockf(_reservations(), fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
+    _reserved.append(port)
+    if len(_reserved) > _RESERVED:
+        fcntl.lockf(_reservations(), fcntl.LOCK_UN, 1, _reserved.popleft())
+
+
 def _free_ports(count: int) -> list[int]:
     found: list[int] = []
     for number in itertools.islice(_next_port, len(_PORTS)):
         port = _PORTS[number % len(_PORTS)]
         with socket.socket() as one, contextlib.suppress(OSError):
+            _reserve(port)
             one.bind(("127.0.0.1", port))
             found.append(port)
         if len(found) == count:

@@ -9,7 +9,12 @@ import requests
 
 from local_stack.scrape import scrape
 from tests.conftest import StartService
-from tests.support.balancer import start_balancer, substations, wait_for_health
+from tests.support.balancer import (
+    start_balancer,
+    start_ready_balancer,
+    substations,
+    wait_for_health,
+)
 from tests.support.deadline import eventually
 from tests.support.decisions import all_decisions
 from tests.support.fleet import Fleet
@@ -19,9 +24,7 @@ def test_24_vehicles_at_once_on_three_substations_with_10_points_each_are_all_ch
     start_service: StartService,
 ) -> None:
     urls = [start_service("substation_service", CHARGING_POINTS=10).url for _ in range(3)]
-    balancer = start_balancer(start_service, *urls)
-    for number in (1, 2, 3):
-        wait_for_health(balancer, f"substation{number}", "up")
+    balancer = start_ready_balancer(start_service, *urls)
 
     fleet = Fleet(balancer.url).send(24).wait()
 
@@ -34,9 +37,7 @@ def test_100_vehicles_at_once_never_leave_two_equal_substations_more_than_two_ap
     start_service: StartService,
 ) -> None:
     urls = [start_service("substation_service", CHARGING_POINTS=40).url for _ in range(3)]
-    balancer = start_balancer(start_service, *urls)
-    for number in (1, 2, 3):
-        wait_for_health(balancer, f"substation{number}", "up")
+    balancer = start_ready_balancer(start_service, *urls)
 
     fleet = Fleet(balancer.url).send(100).wait()
 
@@ -53,8 +54,7 @@ def test_a_vehicle_waits_for_a_free_point_and_those_in_line_go_first(
     start_service: StartService,
 ) -> None:
     substation = start_service("substation_service", CHARGING_POINTS=1, TIME_SCALE=720)  # 1 s each
-    balancer = start_balancer(start_service, substation.url)
-    wait_for_health(balancer, "substation1", "up")
+    balancer = start_ready_balancer(start_service, substation.url)
 
     fleet = Fleet(balancer.url).send(5, rate=5).wait()
 
@@ -70,8 +70,7 @@ def test_prefer_wait_shortens_the_wait_and_the_refusal_estimates_when_to_come_ba
     start_service: StartService,
 ) -> None:
     substation = start_service("substation_service", CHARGING_POINTS=1, TIME_SCALE=360)
-    balancer = start_balancer(start_service, substation.url)
-    wait_for_health(balancer, "substation1", "up")
+    balancer = start_ready_balancer(start_service, substation.url)
     assert Fleet(balancer.url).send(1).wait().statuses() == {200: 1}  # 2 s: what sessions take here
     fleet = Fleet(balancer.url).send(3)  # one charges, two wait
 
@@ -94,8 +93,7 @@ def test_prefer_wait_shortens_the_wait_and_the_refusal_estimates_when_to_come_ba
 
 def test_a_line_that_is_full_refuses_at_once(start_service: StartService) -> None:
     substation = start_service("substation_service", CHARGING_POINTS=1, TIME_SCALE=720)
-    balancer = start_balancer(start_service, substation.url, QUEUE_LIMIT=2)
-    wait_for_health(balancer, "substation1", "up")
+    balancer = start_ready_balancer(start_service, substation.url, QUEUE_LIMIT=2)
 
     fleet = Fleet(balancer.url).send(8).wait()
 
@@ -108,8 +106,7 @@ def test_a_caller_that_disconnects_in_line_or_at_a_point_leaves_nothing_behind(
     start_service: StartService,
 ) -> None:
     substation = start_service("substation_service", CHARGING_POINTS=1, TIME_SCALE=36)
-    balancer = start_balancer(start_service, substation.url)
-    wait_for_health(balancer, "substation1", "up")
+    balancer = start_ready_balancer(start_service, substation.url)
 
     def give_up() -> None:
         with pytest.raises(requests.Timeout):
@@ -140,9 +137,7 @@ def test_vehicles_that_came_past_the_balancer_count_as_foreign_load(
     urls = [
         start_service("substation_service", CHARGING_POINTS=4, TIME_SCALE=150).url for _ in "ab"
     ]
-    balancer = start_balancer(start_service, *urls)
-    wait_for_health(balancer, "substation1", "up")
-    wait_for_health(balancer, "substation2", "up")
+    balancer = start_ready_balancer(start_service, *urls)
     direct = Fleet(urls[0]).send(3)
 
     def seen() -> None:
@@ -159,8 +154,7 @@ def test_a_balancer_that_restarts_sees_the_real_load_within_one_poll(
     start_service: StartService,
 ) -> None:
     substation = start_service("substation_service", CHARGING_POINTS=4, TIME_SCALE=60)
-    balancer = start_balancer(start_service, substation.url)
-    wait_for_health(balancer, "substation1", "up")
+    balancer = start_ready_balancer(start_service, substation.url)
     direct = Fleet(substation.url).send(3)
 
     balancer.kill()
@@ -173,9 +167,7 @@ def test_a_balancer_that_restarts_sees_the_real_load_within_one_poll(
 
 def test_each_decision_is_logged_with_its_candidates(start_service: StartService) -> None:
     urls = [start_service("substation_service", TIME_SCALE=3600).url for _ in "ab"]
-    balancer = start_balancer(start_service, *urls)
-    wait_for_health(balancer, "substation1", "up")
-    wait_for_health(balancer, "substation2", "up")
+    balancer = start_ready_balancer(start_service, *urls)
 
     session = requests.post(f"{balancer.url}/charge", timeout=10).json()["session_id"]
 

@@ -10,7 +10,12 @@ from local_stack.grid import Ports
 from local_stack.scrape import scrape
 from tests.conftest import StartService
 from tests.integration.conftest import StartFieldSubstation
-from tests.support.balancer import start_balancer, substations, wait_for_health
+from tests.support.balancer import (
+    start_balancer,
+    start_ready_balancer,
+    substations,
+    wait_for_health,
+)
 from tests.support.deadline import eventually
 from tests.support.fleet import Fleet
 from tests.support.raw_substation import CHARGED, GAUGES, Bytes, http, raw_substation
@@ -118,9 +123,7 @@ def test_a_vehicle_is_sent_to_another_substation_when_one_fails_it(
     gauges = "substation_current_load 0\nsubstation_capacity 100\n"
     bad = start_field_substation(page=gauges, **behaviour)
     good = start_service("substation_service", CHARGING_POINTS=2, TIME_SCALE=3600)
-    balancer = start_balancer(start_service, bad.url, good.url)
-    wait_for_health(balancer, "substation1", "up")
-    wait_for_health(balancer, "substation2", "up")
+    balancer = start_ready_balancer(start_service, bad.url, good.url)
 
     answer = requests.post(f"{balancer.url}/charge", timeout=10).json()
 
@@ -137,9 +140,7 @@ def test_a_vehicle_that_a_substation_took_with_any_2xx_is_charged_once(
 ) -> None:
     gauges = "substation_current_load {load}\nsubstation_capacity 4\nsessions_total {charged}\n"
     taker, other = (start_field_substation(page=gauges, charge_status=status) for _ in range(2))
-    balancer = start_balancer(start_service, taker.url, other.url)
-    wait_for_health(balancer, "substation1", "up")
-    wait_for_health(balancer, "substation2", "up")
+    balancer = start_ready_balancer(start_service, taker.url, other.url)
 
     answer = requests.post(f"{balancer.url}/charge", headers={"Prefer": "wait=2"}, timeout=10)
 
@@ -153,8 +154,7 @@ def test_a_full_substation_is_not_taken_to_drain_for_what_its_answer_quotes(
 ) -> None:
     urn = "urn:ev-grid:problem:draining"
     substation = start_service("substation_service", CHARGING_POINTS=1, TIME_SCALE=360)
-    balancer = start_balancer(start_service, substation.url, POLL_INTERVAL=30)
-    wait_for_health(balancer, "substation1", "up")
+    balancer = start_ready_balancer(start_service, substation.url, POLL_INTERVAL=30)
     foreign = Fleet(substation.url, kwh=20).send(1)  # 4 s, and the balancer does not poll meanwhile
 
     def is_full() -> None:
@@ -213,9 +213,7 @@ def test_a_page_that_is_dear_to_read_is_read_less_often(start_service: StartServ
     )
     dear_page = http(series + b"substation_capacity 4\n")
     with raw_substation(metrics=[dear_page]) as dear, raw_substation() as cheap:
-        balancer = start_balancer(start_service, dear.url, cheap.url, POLL_INTERVAL=0.1)
-        wait_for_health(balancer, "substation1", "up")
-        wait_for_health(balancer, "substation2", "up")
+        start_ready_balancer(start_service, dear.url, cheap.url, POLL_INTERVAL=0.1)
         already = len(dear.asked), len(cheap.asked)
         time.sleep(3)
         polls = len(dear.asked) - already[0], len(cheap.asked) - already[1]
@@ -231,9 +229,7 @@ def test_an_answer_that_begins_at_once_may_end_when_the_vehicle_is_charged(
     head = b"HTTP/1.1 200 OK\r\n" + length
     held = Bytes(head, later=CHARGED, later_s=11)
     with raw_substation(held) as substation, raw_substation(held) as other:
-        balancer = start_balancer(start_service, substation.url, other.url)
-        wait_for_health(balancer, "substation1", "up")
-        wait_for_health(balancer, "substation2", "up")
+        balancer = start_ready_balancer(start_service, substation.url, other.url)
 
         answer = requests.post(f"{balancer.url}/charge", timeout=20)
 
@@ -262,8 +258,7 @@ def test_a_substation_that_leads_elsewhere_or_wants_a_password_is_reported_apart
     start_service: StartService, answer: Bytes, words: str
 ) -> None:
     with raw_substation(answer, http(CHARGED)) as substation:
-        balancer = start_balancer(start_service, substation.url)
-        wait_for_health(balancer, "substation1", "up")
+        balancer = start_ready_balancer(start_service, substation.url)
 
         refused = requests.post(f"{balancer.url}/charge", headers={"Prefer": "wait=0"}, timeout=10)
 
@@ -287,9 +282,7 @@ def test_half_an_answer_is_waited_for_until_polls_go_unanswered(
 ) -> None:
     large, silent = http(GAUGES.replace(b"4", b"100")), Bytes(b"")
     with raw_substation(HALF, metrics=[large] * 4 + [silent]) as lost, raw_substation() as other:
-        balancer = start_balancer(start_service, lost.url, other.url)
-        wait_for_health(balancer, "substation1", "up")
-        wait_for_health(balancer, "substation2", "up")
+        balancer = start_ready_balancer(start_service, lost.url, other.url)
 
         answer = requests.post(f"{balancer.url}/charge", timeout=30).json()
 
@@ -301,8 +294,7 @@ def test_half_an_answer_is_waited_for_until_the_caller_disconnects(
     start_service: StartService,
 ) -> None:
     with raw_substation(HALF) as substation:
-        balancer = start_balancer(start_service, substation.url)
-        wait_for_health(balancer, "substation1", "up")
+        balancer = start_ready_balancer(start_service, substation.url)
 
         with pytest.raises(requests.Timeout):
             requests.post(f"{balancer.url}/charge", timeout=1)

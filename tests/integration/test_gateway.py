@@ -19,6 +19,7 @@ from tests.conftest import StartGrid, StartService
 from tests.integration.test_substation import BAD_BODIES, JSON
 from tests.support.deadline import eventually
 from tests.support.fleet import Fleet
+from tests.support.loads import wait_for_load
 from tests.support.raw_substation import http, raw_substation
 
 COUNTERS = ("charge_requests_total", "balancer_dispatches_total", "substation_sessions_total")
@@ -202,32 +203,14 @@ def test_a_balancer_that_dies_with_vehicles_in_flight_frees_every_point(
 ) -> None:
     grid = start_grid(points=(4, 4), env={"TIME_SCALE": "60"})
     fleet = Fleet(grid.url).send(6)
-
-    def six_charge() -> None:
-        assert (
-            sum(
-                scrape(substation.url)["substation_current_load"] for substation in grid.substations
-            )
-            == 6
-        )
-
-    eventually(six_charge)
+    wait_for_load(6, *grid.substations)
     grid.balancer.kill()
 
     assert fleet.wait(10).statuses() == {503: 6}
     assert {session.document["type"] for session in fleet.sessions} == {
         "urn:ev-grid:problem:balancer-lost"
     }
-
-    def all_free() -> None:
-        assert (
-            sum(
-                scrape(substation.url)["substation_current_load"] for substation in grid.substations
-            )
-            == 0
-        )
-
-    eventually(all_free, within_s=2)
+    wait_for_load(0, *grid.substations, within_s=2)
 
 
 def test_an_invalid_preference_is_named(start_service: StartService) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from local_stack.scrape import scrape
 from tests.conftest import StartService
-from tests.support.balancer import start_balancer, wait_for_health
+from tests.support.balancer import start_ready_balancer
 from tests.support.deadline import eventually
 from tests.support.fleet import Fleet
 from tests.support.memory import family
@@ -60,8 +60,7 @@ def test_the_kernel_soon_asks_whether_the_callers_of_held_connections_are_there(
     start_service: StartService,
 ) -> None:
     substation = start_service("substation_service")
-    balancer = start_balancer(start_service, substation.url)
-    wait_for_health(balancer, "substation1", "up")
+    balancer = start_ready_balancer(start_service, substation.url)
     fleet = Fleet(balancer.url, kwh=5).send(1)
     # The ends that accepted: the substation's, and the one at which the balancer holds its caller.
     ports = {substation.port, balancer.port}

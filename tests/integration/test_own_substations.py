@@ -2,9 +2,9 @@
 
 import json
 import re
-import time
 import tomllib
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,12 @@ from local_stack.process import Process
 from local_stack.scrape import scrape
 from tests.conftest import StartService
 from tests.integration.conftest import StartFieldSubstation
-from tests.support.balancer import start_balancer, substations, wait_for_health
+from tests.support.balancer import (
+    start_balancer,
+    start_ready_balancer,
+    substations,
+    wait_for_health,
+)
 from tests.support.deadline import eventually
 from tests.support.fleet import Fleet
 from tests.support.own_substations import ACCEPTING, KINDS, POINTS, OwnWays, examples
@@ -86,7 +91,7 @@ def test_substations_of_every_kind_share_the_vehicles_and_stand_in_for_each_othe
     for name in KINDS:
         eventually(lambda: assert_idle(balancer), 15)
         before = Fleet(balancer.url).send(2 * len(KINDS))
-        time.sleep(0.3)  # two are on their way at each
+        eventually(partial(assert_busy, balancer, name), every_s=0.01)
         grid.substations[name].kill()
         after = Fleet(balancer.url).send(len(KINDS))
         assert set(before.wait().statuses() + after.wait().statuses()) <= {200, 202}
@@ -98,6 +103,10 @@ def test_substations_of_every_kind_share_the_vehicles_and_stand_in_for_each_othe
         assert ended[f'balancer_dispatches_total{{outcome="failed",substation="{name}"}}'] >= 1
     assert max(grid.figure(name, "peak") for name in KINDS) <= POINTS
     assert all(substation["warning"] is None for substation in substations(balancer).values())
+
+
+def assert_busy(balancer: Process, name: str) -> None:
+    assert substations(balancer)[name]["own_load"] > 0
 
 
 def assert_idle(balancer: Process) -> None:
@@ -167,8 +176,7 @@ def test_a_substation_that_is_charged_before_it_can_be_gets_one_warning(
         answers_at_start=True,
         charge_s=1,
     )
-    balancer = start_balancer(start_service, substation.url)
-    wait_for_health(balancer, "substation1", "up")
+    balancer = start_ready_balancer(start_service, substation.url)
 
     assert Fleet(balancer.url, kwh=40).send(3).wait().statuses() == {200: 3}
 
@@ -186,8 +194,7 @@ def test_the_grids_own_substations_are_never_too_fast(
     start_service: StartService, time_scale: float
 ) -> None:
     substation = start_service("substation_service", CHARGING_POINTS=50, TIME_SCALE=time_scale)
-    balancer = start_balancer(start_service, substation.url)
-    wait_for_health(balancer, "substation1", "up")
+    balancer = start_ready_balancer(start_service, substation.url)
 
     fleet = Fleet(balancer.url, kwh=lambda number: 0.001 if number % 2 else 10).send(40).wait()
 
@@ -219,9 +226,7 @@ def test_a_vehicle_that_all_rejected_is_reported_what_they_answered(
         start_field_substation(page=page, charge_path="/elsewhere").url,
         start_field_substation(page=page, body={"ev_id": '".+"'}, charge_path="/charge").url,
     ]
-    balancer = start_balancer(start_service, *urls)
-    wait_for_health(balancer, "substation1", "up")
-    wait_for_health(balancer, "substation2", "up")
+    balancer = start_ready_balancer(start_service, *urls)
 
     answer = requests.post(f"{balancer.url}/charge", timeout=10)
 

@@ -14,7 +14,7 @@ from local_stack.grid import Ports
 from local_stack.process import Process
 from local_stack.scrape import scrape
 from tests.conftest import StartService
-from tests.support.balancer import start_balancer, wait_for_health
+from tests.support.balancer import start_ready_balancer, wait_for_health
 from tests.support.deadline import eventually
 
 # 22 kW at 100 times real time: 0.61 kWh a second, 6 kWh in 9.8 s.
@@ -100,10 +100,8 @@ def start_before(
     start_service: StartService, substations: Mapping[str, Process | FaultProxy], **settings: object
 ) -> Process:
     """Start a balancer before substations, or links to them, and wait until it has all up."""
-    balancer = start_balancer(start_service, *(one.url for one in substations.values()), **settings)
-    for name in substations:
-        wait_for_health(balancer, name, "up")
-    return balancer
+    urls = [one.url for one in substations.values()]
+    return start_ready_balancer(start_service, *urls, **settings)
 
 
 def start_again(process: Process) -> None:
@@ -232,8 +230,7 @@ def test_a_session_that_ended_while_its_balancer_was_away_is_answered_from_its_r
     start_service: StartService, start_substation: Callable[..., Process]
 ) -> None:
     substation = start_substation()
-    balancer = start_balancer(start_service, substation.url)
-    wait_for_health(balancer, "substation1", "up")
+    balancer = start_ready_balancer(start_service, substation.url)
     Asked(balancer.url, "s1", 0.9, DURABLE)
     charging_at(balancer, "s1")
     balancer.kill()
@@ -323,8 +320,7 @@ def test_a_session_is_stopped_while_it_waits(
     start_service: StartService, start_substation: Callable[..., Process]
 ) -> None:
     substation = start_substation(CHARGING_POINTS=1)
-    balancer = start_balancer(start_service, substation.url)
-    wait_for_health(balancer, "substation1", "up")
+    balancer = start_ready_balancer(start_service, substation.url)
     first = Asked(balancer.url, "s1", 3.0, DURABLE)
     charging_at(balancer, "s1")
     waiting = Asked(balancer.url, "s2", 3.0, DURABLE)
@@ -354,8 +350,7 @@ def test_a_session_is_stopped_while_it_charges(
     headers: dict[str, str],
 ) -> None:
     substation = start_substation()
-    balancer = start_balancer(start_service, substation.url)
-    wait_for_health(balancer, "substation1", "up")
+    balancer = start_ready_balancer(start_service, substation.url)
     asked = Asked(balancer.url, "s1", 6.0, headers)
     charging_at(balancer, "s1")
 
@@ -376,8 +371,7 @@ def test_a_durable_session_outlives_who_asked_and_a_second_request_is_answered(
     start_service: StartService, start_substation: Callable[..., Process]
 ) -> None:
     substation = start_substation()
-    balancer = start_balancer(start_service, substation.url)
-    wait_for_health(balancer, "substation1", "up")
+    balancer = start_ready_balancer(start_service, substation.url)
     body = {"session_id": "s1", "kwh": 2.0}
     with pytest.raises(requests.ReadTimeout):
         requests.post(f"{balancer.url}/charge", json=body, headers=DURABLE, timeout=1)
@@ -395,8 +389,7 @@ def test_a_durable_session_without_callers_ends_with_its_grace(
     start_service: StartService, start_substation: Callable[..., Process]
 ) -> None:
     substation = start_substation()
-    balancer = start_balancer(start_service, substation.url)
-    wait_for_health(balancer, "substation1", "up")
+    balancer = start_ready_balancer(start_service, substation.url)
     body = {"session_id": "s1", "kwh": 6.0}
     with pytest.raises(requests.ReadTimeout):
         requests.post(
@@ -412,8 +405,7 @@ def test_what_a_plain_session_got_whose_caller_disconnected_is_reported(
     start_service: StartService, start_substation: Callable[..., Process]
 ) -> None:
     substation = start_substation()
-    balancer = start_balancer(start_service, substation.url)
-    wait_for_health(balancer, "substation1", "up")
+    balancer = start_ready_balancer(start_service, substation.url)
     with pytest.raises(requests.ReadTimeout):
         requests.post(f"{balancer.url}/charge", json={"session_id": "s1", "kwh": 6.0}, timeout=1)
     eventually(lambda: _is(scrape(balancer.url)["balancer_open_legs"], 0), 5)
@@ -430,8 +422,7 @@ def test_what_a_plain_session_got_whose_caller_disconnected_is_reported(
 def test_an_unknown_session_is_a_404_and_a_wrong_header_a_400(
     start_service: StartService, start_substation: Callable[..., Process]
 ) -> None:
-    balancer = start_balancer(start_service, start_substation().url)
-    wait_for_health(balancer, "substation1", "up")
+    balancer = start_ready_balancer(start_service, start_substation().url)
 
     for call in (requests.get, requests.delete):
         answer = call(f"{balancer.url}/sessions/nobody", timeout=5)
@@ -449,8 +440,7 @@ def test_a_frozen_balancer_s_sessions_stop_with_the_lease_and_continue_once_it_t
     start_service: StartService, start_substation: Callable[..., Process]
 ) -> None:
     substation = start_substation()
-    balancer = start_balancer(start_service, substation.url)
-    wait_for_health(balancer, "substation1", "up")
+    balancer = start_ready_balancer(start_service, substation.url)
     asked = Asked(balancer.url, "s1", 3.0, DURABLE)
     charging_at(balancer, "s1")
 
@@ -471,8 +461,7 @@ def test_a_substation_that_forgets_its_registers_is_another_meter_from_then_on(
 ) -> None:
     # One substation alone, so that the session comes back to it.
     substation = start_substation(JOURNAL="")
-    balancer = start_balancer(start_service, substation.url)
-    wait_for_health(balancer, "substation1", "up")
+    balancer = start_ready_balancer(start_service, substation.url)
     asked = Asked(balancer.url, "s1", 3.0, DURABLE)
     charging_at(balancer, "s1")
     time.sleep(1.5)
@@ -602,8 +591,8 @@ def test_a_stop_waits_for_the_report_of_a_substation_that_was_just_killed(
     start_service: StartService, start_substation: Callable[..., Process]
 ) -> None:
     substation = start_substation()
-    balancer = start_before(
-        start_service, {"substation1": substation}, POLL_INTERVAL=2, LAST_WORD_WAIT=30
+    balancer = start_ready_balancer(
+        start_service, substation.url, POLL_INTERVAL=2, LAST_WORD_WAIT=30
     )
     Asked(balancer.url, "s1", 6.0, DURABLE)
     charging_at(balancer, "s1")
@@ -649,7 +638,7 @@ def test_a_session_that_was_stopped_is_not_resumed(
     start_service: StartService, start_substation: Callable[..., Process]
 ) -> None:
     substation = start_substation()
-    balancer = start_before(start_service, {"substation1": substation})
+    balancer = start_ready_balancer(start_service, substation.url)
     Asked(balancer.url, "s1", 6.0, DURABLE)
     charging_at(balancer, "s1")
     balancer.kill()
@@ -667,7 +656,7 @@ def test_a_session_that_is_overtaken_by_its_stop_does_not_charge(
     start_service: StartService, start_substation: Callable[..., Process]
 ) -> None:
     substation = start_substation()
-    balancer = start_before(start_service, {"substation1": substation})
+    balancer = start_ready_balancer(start_service, substation.url)
     first = requests.delete(f"{balancer.url}/sessions/s1", timeout=10)
 
     document = Asked(balancer.url, "s1", 6.0, DURABLE).wait(10)

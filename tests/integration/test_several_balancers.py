@@ -20,6 +20,7 @@ from local_stack.scrape import scrape
 from tests.conftest import StartGrid
 from tests.support.deadline import eventually
 from tests.support.fleet import Fleet
+from tests.support.loads import wait_for_load
 
 _RESOLVER = "libnss_wrapper.so"  # looks names up in a file that it is given
 _POINTS = (20, 20)
@@ -58,7 +59,7 @@ def test_vehicles_are_spread_over_all_balancers(start_grid: StartGrid) -> None:
 def test_a_frozen_balancer_is_noticed_though_its_twins_answer(start_grid: StartGrid) -> None:
     grid = start_grid(_POINTS, balancer_count=3)
     held = Fleet(grid.url, kwh=60).send(9)  # 12 s each
-    eventually(lambda: all_charge(grid, 9))
+    wait_for_load(9, *grid.substations)
     grid.balancers[1].freeze()
     frozen = time.monotonic()
 
@@ -76,7 +77,7 @@ def test_new_vehicles_go_elsewhere_before_a_frozen_balancer_is_silent(
 ) -> None:
     grid = start_grid(_POINTS, balancer_count=2)
     Fleet(grid.url, kwh=60).send(4)
-    eventually(lambda: all_charge(grid, 4))
+    wait_for_load(4, *grid.substations)
     grid.balancers[1].freeze()
     time.sleep(2.2)  # one check has gone unanswered by then
 
@@ -109,7 +110,7 @@ def test_a_balancer_that_drains_gets_nothing_new_while_another_is_there(
 ) -> None:
     grid = start_grid(_POINTS, balancer_count=2)
     held = Fleet(grid.url, kwh=30).send(4)  # 6 s each
-    eventually(lambda: all_charge(grid, 4))
+    wait_for_load(4, *grid.substations)
     os.kill(grid.balancers[0].pid, signal.SIGTERM)
 
     late = Fleet(grid.url, kwh=1).send(20, rate=20).wait()
@@ -172,7 +173,7 @@ def test_a_session_is_found_and_stopped_whichever_balancer_leads_it(
             timeout=5,
         )
         locations.append(answer.headers["Location"])
-    eventually(lambda: all_charge(grid, 6))
+    wait_for_load(6, *grid.substations)
 
     shown = [requests.get(f"{grid.url}{one}", timeout=5).json() for one in locations]
     assert Counter(one["state"] for one in shown) == {"charging": 6}
@@ -182,7 +183,7 @@ def test_a_session_is_found_and_stopped_whichever_balancer_leads_it(
     for one in locations:
         stopped = requests.delete(f"{grid.url}{one}", timeout=10)
         assert stopped.json()["state"] == "stopped", stopped.text
-    eventually(lambda: all_charge(grid, 0))
+    wait_for_load(0, *grid.substations)
 
 
 def test_a_substation_is_drained_at_every_balancer(start_grid: StartGrid) -> None:
@@ -196,11 +197,6 @@ def test_a_substation_is_drained_at_every_balancer(start_grid: StartGrid) -> Non
             one["name"]: one for one in grid.get("/substations", of=balancer)["substations"]
         }
         assert substations["substation1"]["health"] == "draining"
-
-
-def all_charge(grid: Grid, count: int) -> None:
-    loads = [scrape(one.url)["substation_current_load"] for one in grid.substations]
-    assert sum(loads) == count, loads
 
 
 def test_the_load_tester_s_verdict_holds_with_several_balancers(

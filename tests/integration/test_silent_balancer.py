@@ -10,6 +10,7 @@ from local_stack.scrape import scrape
 from tests.conftest import StartGrid, StartService
 from tests.support.deadline import eventually
 from tests.support.fleet import Fleet
+from tests.support.loads import wait_for_load
 from tests.support.raw_substation import CHARGED, Bytes, http, raw_substation
 
 _FAST = {"CHECK_INTERVAL": "0.2", "CHECK_UNHEALTHY_THRESHOLD": "2"}
@@ -21,11 +22,7 @@ def with_a_frozen_balancer(
     """Start a grid, let vehicles charge (2 s each), and freeze the balancer."""
     grid = start_grid(points=(8,), gateway_env={**_FAST, **gateway})
     fleet = Fleet(grid.url).send(vehicles)
-
-    def all_charge() -> None:
-        assert scrape(grid.substations[0].url)["substation_current_load"] == vehicles
-
-    eventually(all_charge)
+    wait_for_load(vehicles, *grid.substations)
     grid.balancer.freeze()
     return grid, fleet
 
@@ -81,11 +78,7 @@ def test_vehicles_in_the_hands_of_a_silent_balancer_are_broken_off_after_the_pat
         assert session.document["type"] == "urn:ev-grid:problem:balancer-lost"
         assert 0.5 < session.answered - session.sent < 3
     grid.balancer.thaw()
-
-    def every_point_is_free() -> None:
-        assert scrape(grid.substations[0].url)["substation_current_load"] == 0
-
-    eventually(every_point_is_free, 1)
+    wait_for_load(0, *grid.substations, within_s=1)
     assert scrape(grid.substations[0].url)['substation_sessions_total{outcome="aborted"}'] == 3
     assert Fleet(grid.url).send(1).wait().statuses() == {200: 1}
 

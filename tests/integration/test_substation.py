@@ -13,19 +13,9 @@ from local_stack.scrape import scrape
 from tests.conftest import StartService
 from tests.support.deadline import eventually
 from tests.support.fleet import Fleet
+from tests.support.loads import wait_for_load
 
 JSON = {"Content-Type": "application/json"}
-
-
-def load(url: str) -> float:
-    return scrape(url)["substation_current_load"]
-
-
-def wait_for_load(url: str, expected: float, within_s: float = 5) -> None:
-    def check() -> None:
-        assert load(url) == expected
-
-    eventually(check, within_s)
 
 
 def test_a_vehicle_is_charged_for_as_long_as_its_energy_takes(start_service: StartService) -> None:
@@ -57,7 +47,7 @@ def test_a_full_substation_answers_503_with_the_time_until_a_point_frees(
 ) -> None:
     substation = start_service("substation_service", CHARGING_POINTS=1, TIME_SCALE=36)
     parked = Fleet(substation.url, kwh=10).send(1)  # 20 s
-    wait_for_load(substation.url, 1)
+    wait_for_load(1, substation)
 
     answer = requests.post(f"{substation.url}/charge", timeout=10)
 
@@ -83,9 +73,9 @@ def test_vehicles_share_the_power_limit_and_each_is_woken_when_it_is_charged(
     )
     began = time.monotonic()
     alone = Fleet(substation.url, kwh=10).send(1)  # 1 s alone
-    wait_for_load(substation.url, 1)
+    wait_for_load(1, substation)
     late = Fleet(substation.url, kwh=5).send(3)  # from here on a quarter each
-    wait_for_load(substation.url, 4)
+    wait_for_load(4, substation)
 
     metrics = scrape(substation.url)
     assert metrics["substation_capacity"] == 8
@@ -107,13 +97,13 @@ def test_who_disconnects_leaves_its_power_to_the_others_at_once(
     began = time.monotonic()
     with socket.create_connection(("127.0.0.1", substation.port)) as caller:
         caller.sendall(b"POST /charge HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n")
-        wait_for_load(substation.url, 1)
+        wait_for_load(1, substation)
         stays = Fleet(substation.url, kwh=5).send(
             1
         )  # 8 s at the quarter that it is guaranteed, 2 s alone
-        wait_for_load(substation.url, 2)
+        wait_for_load(2, substation)
         assert scrape(substation.url)["substation_power_kw"] == 50
-    wait_for_load(substation.url, 1, within_s=1)
+    wait_for_load(1, substation, within_s=1)
 
     assert stays.wait().statuses() == {200: 1}
     assert 2 <= time.monotonic() - began < 5
@@ -134,7 +124,7 @@ def test_the_limit_can_be_lowered_for_a_time_while_vehicles_charge(
     assert requests.get(f"{substation.url}/power-limit", timeout=5).json() == standing
     began = time.monotonic()
     fleet = Fleet(substation.url, kwh=10).send(2)
-    wait_for_load(substation.url, 2)
+    wait_for_load(2, substation)
 
     answer = put_limit(substation.url, power_limit_kw=20, for_s=1)
 
@@ -159,7 +149,7 @@ def test_a_limit_of_0_pauses_what_charges_and_a_higher_one_wakes_it(
 ) -> None:
     substation = start_service("substation_service", CHARGING_POINTS=1, TIME_SCALE=720)
     fleet = Fleet(substation.url, kwh=10).send(1)
-    wait_for_load(substation.url, 1)
+    wait_for_load(1, substation)
 
     put_limit(substation.url, power_limit_kw=0)
     full = requests.post(f"{substation.url}/charge", timeout=5)
@@ -225,9 +215,9 @@ def test_a_caller_that_disconnects_frees_the_point(
         caller.sendall(
             b"POST /charge HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n" + sent_ahead
         )
-        wait_for_load(substation.url, 1)
+        wait_for_load(1, substation)
 
-    wait_for_load(substation.url, 0, within_s=0.5)
+    wait_for_load(0, substation, within_s=0.5)
     assert scrape(substation.url)['substation_sessions_total{outcome="aborted"}'] == 1
 
 
@@ -242,15 +232,15 @@ def test_a_caller_that_disconnects_on_its_second_vehicle_frees_the_point(
             b"POST /charge HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
             b"Content-Length: %d\r\n\r\n%b" % (len(quick), quick)
         )
-        wait_for_load(substation.url, 1)
+        wait_for_load(1, substation)
         if waits_for_the_first:
             assert caller.recv(1000).startswith(b"HTTP/1.1 200 OK")
         caller.sendall(b"POST /charge HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n")
         if not waits_for_the_first:
             assert caller.recv(1000).startswith(b"HTTP/1.1 200 OK")
-        wait_for_load(substation.url, 1)
+        wait_for_load(1, substation)
 
-    wait_for_load(substation.url, 0, within_s=0.5)
+    wait_for_load(0, substation, within_s=0.5)
     metrics = scrape(substation.url)
     assert metrics['substation_sessions_total{outcome="charged"}'] == 1
     assert metrics['substation_sessions_total{outcome="aborted"}'] == 1
@@ -262,12 +252,12 @@ def test_a_substation_that_wakes_from_a_freeze_charges_no_one_whose_caller_is_go
     substation = start_service("substation_service", TIME_SCALE=360)
     with socket.create_connection(("127.0.0.1", substation.port)) as caller:
         caller.sendall(b"POST /charge HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n")
-        wait_for_load(substation.url, 1)
+        wait_for_load(1, substation)
         substation.freeze()
     time.sleep(2.2)  # its 2 s of charging are over while it is frozen
     substation.thaw()
 
-    wait_for_load(substation.url, 0)
+    wait_for_load(0, substation)
     metrics = scrape(substation.url)
     assert metrics['substation_sessions_total{outcome="aborted"}'] == 1
     assert metrics['substation_sessions_total{outcome="charged"}'] == 0
@@ -376,7 +366,7 @@ def test_a_harmless_request_id_is_taken_over_and_any_other_replaced(
 def test_sigterm_finishes_the_vehicles_and_takes_no_new_one(start_service: StartService) -> None:
     substation = start_service("substation_service", TIME_SCALE=360)
     fleet = Fleet(substation.url).send(3)
-    wait_for_load(substation.url, 3)
+    wait_for_load(3, substation)
     keeps_asking = requests.Session()
 
     os.kill(substation.pid, signal.SIGTERM)
@@ -403,7 +393,7 @@ def test_a_drain_waits_for_the_last_vehicle_and_ends_promptly_after_it(
     first, last = Fleet(substation.url, kwh=5), Fleet(substation.url, kwh=15)
     first.send(1)
     last.send(1)
-    wait_for_load(substation.url, 2)
+    wait_for_load(2, substation)
 
     assert substation.stop(timeout_s=30) == 0
 
@@ -421,7 +411,7 @@ def test_vehicles_that_outlast_the_drain_are_disconnected_on_and_accounted_for(
         "substation_service", CHARGING_POINTS=60, TIME_SCALE=36, DRAIN_TIMEOUT=1
     )
     fleet = Fleet(substation.url, kwh=100).send(60)
-    wait_for_load(substation.url, 60)
+    wait_for_load(60, substation)
 
     assert substation.stop() == 0
 

@@ -10,7 +10,7 @@ import requests
 from local_stack.grid import Grid
 from local_stack.scrape import scrape
 from tests.conftest import StartGrid
-from tests.support.deadline import eventually
+from tests.support.loads import load_of, wait_for_load
 
 # 50 kW at 360 times real time: 5 kWh a second.
 _KWH = 30.0
@@ -33,16 +33,8 @@ class Callers:
         return [job.result() for job in self._jobs]
 
 
-def loads(grid: Grid) -> int:
-    return int(sum(scrape(one.url)["substation_current_load"] for one in grid.substations))
-
-
 def metered_kwh(grid: Grid) -> float:
     return sum(scrape(one.url)["substation_meter_kwh"] for one in grid.substations)
-
-
-def all_charge(grid: Grid, count: int) -> None:
-    assert loads(grid) == count
 
 
 def check(grid: Grid, answers: Sequence[requests.Response], kwh: float = _KWH) -> None:
@@ -51,7 +43,7 @@ def check(grid: Grid, answers: Sequence[requests.Response], kwh: float = _KWH) -
     assert [one.get("status") for one in reported] == ["charged"] * len(reported), reported
     assert [one["energy_kwh"] for one in reported] == pytest.approx([kwh] * len(reported))
     time.sleep(2)  # whoever would charge one twice begins now
-    assert loads(grid) == 0
+    assert load_of(*grid.substations) == 0
     assert metered_kwh(grid) == pytest.approx(kwh * len(reported))
 
 
@@ -62,10 +54,10 @@ def grid(start_grid: StartGrid) -> Grid:
 
 def test_sessions_of_a_frozen_balancer_continue_through_another_and_stay_there(grid: Grid) -> None:
     callers = Callers(grid.url, 8, 60)
-    eventually(lambda: all_charge(grid, 8))
+    wait_for_load(8, *grid.substations)
     grid.balancers[0].freeze()
     time.sleep(7)  # noticed after 4 s at most
-    assert loads(grid) == 8  # the lease ended at 2.8 s; they charge on
+    assert load_of(*grid.substations) == 8  # the lease ended at 2.8 s; they charge on
     grid.balancers[0].thaw()
 
     check(grid, callers.answers(), 60)
@@ -75,7 +67,7 @@ def test_sessions_of_a_frozen_balancer_continue_through_another_and_stay_there(g
 def test_sessions_that_wait_at_a_frozen_balancer_are_dispatched_once(start_grid: StartGrid) -> None:
     grid = start_grid((2, 2), balancer_count=2)
     callers = Callers(grid.url, 12)
-    eventually(lambda: all_charge(grid, 4))
+    wait_for_load(4, *grid.substations)
     grid.balancers[0].freeze()
     time.sleep(6)
     grid.balancers[0].thaw()
@@ -86,7 +78,7 @@ def test_sessions_that_wait_at_a_frozen_balancer_are_dispatched_once(start_grid:
 def test_sessions_of_a_killed_balancer_continue_through_another(start_grid: StartGrid) -> None:
     grid = start_grid((4, 4), balancer_count=2)
     callers = Callers(grid.url, 12)
-    eventually(lambda: all_charge(grid, 8))
+    wait_for_load(8, *grid.substations)
     grid.balancers[0].kill()
     time.sleep(1.5)
     grid.balancers[0].start()
@@ -96,7 +88,7 @@ def test_sessions_of_a_killed_balancer_continue_through_another(start_grid: Star
 
 def test_a_balancer_that_thaws_before_it_is_given_up_leads_its_sessions_on(grid: Grid) -> None:
     callers = Callers(grid.url, 8)
-    eventually(lambda: all_charge(grid, 8))
+    wait_for_load(8, *grid.substations)
     grid.balancers[0].freeze()
     time.sleep(1.5)
     grid.balancers[0].thaw()

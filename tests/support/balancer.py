@@ -19,6 +19,14 @@ def start_balancer(start_service: StartService, *urls: str, **settings: object) 
     return start_service("load_balancer", path="/healthz", SUBSTATIONS=named, **settings)
 
 
+def start_ready_balancer(start_service: StartService, *urls: str, **settings: object) -> Process:
+    """Start a balancer, and wait until all of its substations are up."""
+    balancer = start_balancer(start_service, *urls, **settings)
+    for number in range(1, len(urls) + 1):
+        wait_for_health(balancer, f"substation{number}", "up")
+    return balancer
+
+
 def wait_for_health(
     balancer: Process, name: str, health: str, within_s: float = PATIENCE_S
 ) -> dict[str, Any]:

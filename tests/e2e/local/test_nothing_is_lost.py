@@ -21,6 +21,7 @@ from tests.conftest import StartGrid
 from tests.support.deadline import eventually
 from tests.support.decisions import all_decisions
 from tests.support.fleet import Fleet
+from tests.support.loads import wait_for_load
 
 
 def dispatched_to(grid: Grid, substation: str, *, after: float, before: float) -> list[str]:
@@ -104,7 +105,7 @@ def test_a_substation_that_is_lost_mid_way_loses_no_vehicle(
     # What the substation may have delivered since its last word is charged last: a third attempt.
     assert {1} < attempts <= {1, 2, 3}
     if fault == "frozen":
-        eventually(lambda: _all_sessions_ended(grid))
+        wait_for_load(0, *grid.substations)
         delivered = delivered_by_session(grid)
         assert len(delivered) == 200
         assert min(delivered.values()) > DEFAULT_KWH - 0.003
@@ -115,11 +116,6 @@ def test_a_substation_that_is_lost_mid_way_loses_no_vehicle(
             if name.startswith("balancer_energy_delivered_twice_kwh_total")
         )
         assert sum(delivered.values()) - 200 * DEFAULT_KWH == pytest.approx(counted, abs=0.6)
-
-
-def _all_sessions_ended(grid: Grid) -> None:
-    for substation in grid.substations:
-        assert scrape(substation.url)["substation_current_load"] == 0, substation.name
 
 
 def test_a_substation_that_comes_back_is_used_again(start_grid: StartGrid) -> None:
@@ -160,11 +156,7 @@ def test_sigterm_to_a_substation_under_load_loses_no_vehicle(start_grid: StartGr
     grid = start_grid(points=(10, 10))
     fleet = Fleet(grid.url).send(16)
     victim = grid.substations[0]
-
-    def is_busy() -> None:
-        assert scrape(victim.url)["substation_current_load"] == 8
-
-    eventually(is_busy)
+    wait_for_load(8, victim)
     os.kill(victim.pid, signal.SIGTERM)
 
     def is_draining() -> None:
@@ -185,7 +177,7 @@ def test_counters_add_up_over_all_hops(start_grid: StartGrid) -> None:
     fleet = Fleet(grid.url, kwh=7.5).send(20).wait()
     with pytest.raises(requests.Timeout):
         requests.post(f"{grid.url}/charge", json={"kwh": 500}, timeout=(1, 0.5))
-    eventually(lambda: _all_sessions_ended(grid))
+    wait_for_load(0, *grid.substations)
 
     assert fleet.statuses() == {200: 20}
     gateway, balancer = scrape(grid.gateway.url), scrape(grid.balancer.url)

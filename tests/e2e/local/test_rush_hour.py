@@ -11,6 +11,7 @@ from local_stack.scrape import scrape
 from tests.conftest import StartGrid
 from tests.support.deadline import eventually
 from tests.support.decisions import all_decisions
+from tests.support.loads import wait_for_load
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +63,7 @@ def test_there_is_one_at_a_time_and_stopping_it_disconnects_on_its_vehicles(grid
     before = answered(grid, 499)
     ask(grid, vehicles=40, kwh=500, over_s=0)
     reaches(grid, lambda progress: progress["arrived"] == 40)
-    eventually(lambda: is_at_the_substations(grid, 24))
+    wait_for_load(24, *grid.substations)
 
     second = ask(grid, vehicles=1)
     assert second.status_code == 409
@@ -70,15 +71,11 @@ def test_there_is_one_at_a_time_and_stopping_it_disconnects_on_its_vehicles(grid
 
     stopped = requests.delete(f"{grid.url}/rush-hour", timeout=10).json()
     assert (stopped["state"], stopped["hung_up"], stopped["in_progress"]) == ("stopped", 40, 0)
-    eventually(lambda: is_at_the_substations(grid, 0), within_s=2)
+    wait_for_load(0, *grid.substations, within_s=2)
     assert answered(grid, 499) - before == 40
     assert grid.get("/substations")["waiting"] == 0
     assert ask(grid, vehicles=1, kwh=0.01, over_s=0).status_code == 202  # the next may begin
     reaches(grid, lambda progress: progress["state"] == "finished")
-
-
-def is_at_the_substations(grid: Grid, vehicles: int) -> None:
-    assert at_the_substations(grid, "substation_current_load") == vehicles
 
 
 def test_vehicles_that_no_substation_can_take_in_time_are_lost_with_the_reason(grid: Grid) -> None:
@@ -88,7 +85,7 @@ def test_vehicles_that_no_substation_can_take_in_time_are_lost_with_the_reason(g
     assert (end["charged"], end["in_progress"]) == (0, 24)
     assert "No charging point became free" in end["why_lost"]
     requests.delete(f"{grid.url}/rush-hour", timeout=10)
-    eventually(lambda: is_at_the_substations(grid, 0), within_s=2)
+    wait_for_load(0, *grid.substations, within_s=2)
 
 
 def test_sigterm_ends_it_but_finishes_the_vehicles_that_are_here(grid: Grid) -> None:
