@@ -1,0 +1,28 @@
+"""Substations that are removed: nothing is kept of them, and nothing asked."""
+
+import gc
+import weakref
+
+from tests.unit.load_balancer.routing.grid import Grid
+
+
+def test_nothing_is_kept_of_one_of_a_few_substations_that_is_gone() -> None:
+    grid = Grid(4, 4)
+    gone = weakref.ref(grid.substation("b"))
+    grid.know("a")
+    grid.decisions.clear()
+    gc.collect()
+    assert gone() is None
+
+
+def test_one_that_is_gone_is_not_polled_out_of_turn() -> None:
+    grid = Grid(1, 1)
+    for _ in range(4):
+        grid.poll_missed("b")
+    grid.know("a")
+    grid.fill("a")
+    grid.polls_wanted.clear()
+    grid.arrive()
+    assert grid.polls_wanted == []
+    grid.know("a", "b")
+    assert grid.substation("b").needs_poll is False  # it is a new one
