@@ -4,18 +4,17 @@ from collections.abc import Callable
 
 from gevent.event import Event
 
-from grid_common.api.problem_type import is_unavailable
+from grid_common.api.problem_type import DRAINING, is_unavailable
 from grid_common.api.problems import Unavailable
 from grid_common.http.response import UpstreamResponse
 
 # By then the replacement of this process should respond, seconds.
 _RETRY_AFTER_S = 2.0
-_REASON = "draining"
 
 
 def says_it_drains(answer: UpstreamResponse) -> bool:
     """Return whether a service refused a vehicle because it is shutting down."""
-    return is_unavailable(_REASON, answer.status, answer.content_type, answer.body)
+    return is_unavailable(DRAINING, answer.status, answer.content_type, answer.body)
 
 
 class Drain:
@@ -73,7 +72,7 @@ class Drain:
         """
         if self.active:
             raise Unavailable(
-                _REASON,
+                DRAINING,
                 f"The {self._service} is shutting down and takes no new vehicle; try again.",
                 retry_after_s=_RETRY_AFTER_S,
             )

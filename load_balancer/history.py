@@ -7,7 +7,6 @@ from math import ceil, nan
 
 import orjson
 
-from load_balancer.routing.health import Health
 from load_balancer.routing.substation import Substation
 
 INTERVAL_S = 1.0
@@ -96,7 +95,7 @@ class _Ring:
 
 def _values(substation: Substation) -> Iterable[float]:
     reading = substation.reading
-    if reading is None or substation.health not in (Health.UP, Health.DRAINING):
+    if reading is None or not substation.health.responds:
         return (nan,) * len(_SERIES)
     power = (reading.power_kw, reading.power_limit_kw)
     return chain((substation.load,), (nan if value is None else round(value, 1) for value in power))

@@ -20,7 +20,6 @@ from load_balancer.turns import Pause, Turns
 _ASK_AGAIN_S = 60.0
 # Pause until a substation's gauge was read for the first time, seconds.
 _NOT_YET_S = 0.25
-_ANSWERS = (Health.UP, Health.DRAINING)
 # Consecutive failures after which a substation that answers its polls is assumed to have no
 # registers.
 _UNANSWERED = 3
@@ -63,7 +62,7 @@ class Progress:
         client, substation, began = self._client, self._substation, time.monotonic()
         if self._registers.clients.get(substation.address) is not client:
             return None
-        if client.keeps_registers is None and substation.health not in _ANSWERS:
+        if client.keeps_registers is None and not substation.health.responds:
             return Pause(_NOT_YET_S, _NOT_YET_S)  # with hundreds at once, gauges come first
         interval_s = self._interval_s()
         if self._is_left_alone(began):
@@ -113,7 +112,7 @@ class Progress:
 
     def _note_silence(self) -> None:
         # A draining substation answers its polls, too; resumed sessions wait for its response.
-        answers = self._substation.health in (Health.UP, Health.DRAINING)
+        answers = self._substation.health.responds
         if self._client.keeps_registers is None and answers:
             self._unanswered += 1
             if self._unanswered >= _UNANSWERED:

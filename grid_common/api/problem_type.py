@@ -5,6 +5,9 @@ from typing import Any
 import orjson
 
 CONTENT_TYPE = "application/problem+json"
+# Reasons of a 503 that a substation and the balancer both know. Others are declared where they are
+# raised and read.
+DRAINING = "draining"
 
 
 def unavailable_type(reason: str) -> str:

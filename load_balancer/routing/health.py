@@ -19,6 +19,11 @@ class Health(StrEnum):
     DRAINING = "draining"  # finishes what it has
     DOWN = "down"  # ejected; probed until its gauge can be read again
 
+    @property
+    def responds(self) -> bool:
+        """Whether the last poll was answered, so that what it found still holds."""
+        return self not in (Health.UNKNOWN, Health.DOWN)
+
 
 @dataclass(frozen=True, slots=True)
 class Reading:

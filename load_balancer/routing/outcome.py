@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from grid_common.api.charge import METERED
-from grid_common.api.problem_type import is_unavailable
+from grid_common.api.problem_type import DRAINING, is_unavailable
 from grid_common.http.shown import shown
 
 _KNOWN = frozenset(HTTPStatus)
@@ -68,7 +68,7 @@ def outcome_of(status: int, content_type: str, body: bytes) -> Outcome:
         return Outcome.ACCEPTED
     if 200 <= status < 300:
         return Outcome.CHARGED
-    if is_unavailable("draining", status, content_type, body):
+    if is_unavailable(DRAINING, status, content_type, body):
         return Outcome.DRAINING
     if status in (429, 503):
         return Outcome.FULL

@@ -263,7 +263,7 @@ class Substation:
     def set_drained(self, drained: bool) -> None:
         """Give it nothing new from now on, or again, as an operator says."""
         self.drained = drained
-        if self.health in (Health.UP, Health.DRAINING):
+        if self.health.responds:
             self._responded(draining=self.reading is not None and self.reading.draining)
 
     def _responded(self, *, draining: bool) -> None:

@@ -17,6 +17,8 @@ _DISPATCHES_AND_SUBSTATIONS = {
     f"load_balancer.routing.{name}" for name in ("energy", "load", "queue", "substation")
 }
 
+_INDEX = "load_balancer.routing.index"
+
 
 class Import(NamedTuple):
     """A module imports another one of this project; maybe only for type checkers."""
@@ -150,6 +152,38 @@ def test_no_imports_for_types_run_in_a_circle_but_one() -> None:
     known = _DISPATCHES_AND_SUBSTATIONS
     assert set(circle(IMPORTS)) <= known
     assert circle([one for one in IMPORTS if not {one.by, one.module} <= known]) == []
+
+
+def modules_of_the_balancer(heading: str, end: str) -> list[str]:
+    """Return the modules that docs/architecture.md names between two texts."""
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    text = page.partition(heading)[2].partition(end)[0]
+    names = {name.rpartition(".")[2]: name for name in FILES if is_in(name, "load_balancer")}
+    found = [names[word] for word in re.findall(r"`(\w+)`", text) if word in names]
+    return found + [name for name in FILES if is_in(name, _INDEX) if "`index/`" in text]
+
+
+PURE = modules_of_the_balancer("**Pure** modules", "**Side effects**")
+
+
+def test_every_module_of_the_balancer_is_either_pure_or_has_side_effects() -> None:
+    others = modules_of_the_balancer("**Side effects**", "The gateway's modules")
+    packages_alone = {"load_balancer", "load_balancer.__main__", "load_balancer.routing"}
+    every = {name for name in FILES if is_in(name, "load_balancer")} - packages_alone
+    assert sorted([*PURE, *others]) == sorted(every)
+
+
+@pytest.mark.parametrize("module", PURE)
+def test_a_pure_module_reads_no_clock_and_touches_no_network(module: str) -> None:
+    source = FILES[module].read_text(encoding="utf-8")
+    assert not re.findall(
+        r"^\s*(?:from|import) (?:gevent|flask|socket|time|threading)\b", source, re.M
+    )
+    assert not [
+        one
+        for one in IMPORTS
+        if one.by == module and is_in(one.module, "load_balancer") and one.module not in PURE
+    ]
 
 
 def test_all_kinds_of_imports_are_found() -> None:

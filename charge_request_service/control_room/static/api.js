@@ -1,10 +1,12 @@
 /**
  * The gateway's API: the call, its responses and its errors.
  *
+ * @typedef {"unknown" | "up" | "draining" | "down"} Health
+ *
  * @typedef {object} Substation
  * @property {string} name
  * @property {string} address
- * @property {"unknown" | "up" | "draining" | "down"} health
+ * @property {Health} health
  * @property {string | null} reason
  * @property {boolean} drained whether an operator is keeping new vehicles from it
  * @property {string | null} warning

@@ -1,8 +1,13 @@
 /**
  * Which substations need an operator's attention, and how urgently.
  *
- * @import { Substation } from "./api.js"
+ * @import { Health, Substation } from "./api.js"
  */
+
+/** Whether the last poll was answered, so that what it found still holds. @param {Health} health */
+export function responds(health) {
+  return health !== "unknown" && health !== "down";
+}
 
 /** Number of vehicles beyond the number of points. @param {Substation} substation */
 export function overCapacity({ capacity, load }) {

@@ -1,11 +1,11 @@
 /**
  * One substation's card.
  *
- * @import { Substation } from "./api.js"
+ * @import { Health, Substation } from "./api.js"
  * @import { History } from "./history.js"
  */
 import { advice } from "./advice.js";
-import { needs, overCapacity } from "./attention.js";
+import { needs, overCapacity, responds } from "./attention.js";
 import { askToDrain } from "./drain.js";
 import { paint } from "./colours.js";
 import { announce, cloneTemplate, make, setMessage, setText } from "./page.js";
@@ -14,6 +14,7 @@ import { ahead, clock, counted, lasting, number, power } from "./formatting.js";
 
 /** A substation with more points than this has a single bar with shares. */
 const MAX_CELLS = 48;
+/** @type {Record<Health, string>} */
 const HEALTH = { unknown: "Not known yet", up: "Up", draining: "Draining", down: "Down" };
 
 export class Card {
@@ -94,7 +95,7 @@ export class Card {
   /** The power at the last poll of a substation that is down means nothing now. @param {Substation} substation */
   showPower(substation) {
     const { slots } = this;
-    const isKnown = substation.health === "up" || substation.health === "draining";
+    const isKnown = responds(substation.health);
     const { power_kw: drawn, power_limit_kw: limit } = substation;
     const { committed_power_kw: committed, remaining_energy_kwh: energy } = substation;
     setText(slots.power, isKnown ? powerText(drawn, limit) : "–");
@@ -121,7 +122,7 @@ export class Card {
   showHistory(history, now) {
     const change = history.limitChange(this.name);
     this.spark.show(history, this.name, now);
-    const isKnown = this.health === "up" || this.health === "draining";
+    const isKnown = responds(this.substation.health);
     show(
       this.slots.limit,
       change && isKnown

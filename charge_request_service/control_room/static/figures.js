@@ -3,7 +3,7 @@
  *
  * @import { Grid, Substation } from "./api.js"
  */
-import { overCapacity } from "./attention.js";
+import { overCapacity, responds } from "./attention.js";
 import { byId, setText } from "./page.js";
 import { counted, number } from "./formatting.js";
 
@@ -11,7 +11,7 @@ export class Figures {
   /** @param {Grid} grid @param {number | null} pace charges a minute */
   show(grid, pace) {
     // The load of a substation that is down is unknown: do not count it.
-    const alive = grid.substations.filter(({ health }) => health === "up" || health === "draining");
+    const alive = grid.substations.filter(({ health }) => responds(health));
     const total = (/** @type {"load" | "capacity"} */ what) =>
       alive.reduce((sum, substation) => sum + (substation[what] ?? 0), 0);
     const over = alive.reduce((sum, substation) => sum + overCapacity(substation), 0);

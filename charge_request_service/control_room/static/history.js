@@ -12,6 +12,8 @@
  *
  * @typedef {{at: number, value: number}[]} Piece
  */
+import { responds } from "./attention.js";
+
 const KEPT_MS = 10 * 60_000;
 const LEAST_SPAN_MS = 60_000;
 const REACH_MS = 4000;
@@ -47,7 +49,7 @@ export class History {
 
   /** @param {number} at ms of any steady clock @param {Substation[]} substations */
   add(at, substations) {
-    const known = substations.filter(({ health }) => health === "up" || health === "draining");
+    const known = substations.filter(({ health }) => responds(health));
     const last = this.samples.at(-1);
     const former = this.samples.at(-2);
     const isNear = last && former && last.at - former.at < APART_MS;
