@@ -120,6 +120,9 @@ def test_a_bucket_keeps_its_substations_by_energy_and_the_ranges_of_their_powers
     assert [entry[1] for entry in bucket.substations] == [2, 1]
     assert bucket.supply_range(0) == (3, 40.0, 45.0, 90.0, 100.0, 20.0)
     assert bucket.supply_range(1).min_kwh == 30.0
+    bucket.add((25.0, 3, one), 95.0, 42.0)
+    assert bucket.supply_range(1) == (3, 40.0, 45.0, 90.0, 100.0, 25.0)
+    bucket.remove((25.0, 3, one))
     assert bucket.tier == (50.0, 1.0, 50.0)
     bucket.remove((20.0, 2, two))
     assert bucket.substations == [(30.0, 1, one)]
@@ -127,3 +130,6 @@ def test_a_bucket_keeps_its_substations_by_energy_and_the_ranges_of_their_powers
     weak = Bucket(BucketKey(50.0, 1.0, 4, 4, 4, 0, 0))
     weak.add((1.0, 1, one), 30.0, 40.0)
     assert (weak.tier, weak.waits) == ((50.0, 1.0, 30.0), True)
+    weakest = Bucket(BucketKey(50.0, 1.0, 4, 4, 4, 0, 0))
+    weakest.add((1.0, 1, one), 0.5, 0.25)
+    assert weakest.supply_range(0) == (4, 0.25, 0.25, 0.5, 0.5, 1.0)
