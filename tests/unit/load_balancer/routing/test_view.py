@@ -53,3 +53,46 @@ def test_full_substations_are_options_if_it_can_be_predicted_when_a_point_is_fre
 
 def test_one_whose_gauge_is_too_old_is_no_option() -> None:
     assert options(FULL, predicts=True, now=9.0) == []
+
+
+def scan(*readings: Reading) -> Scan:
+    """Scan substations with these readings."""
+    substations = []
+    for number, reading in enumerate(readings):
+        substation = Substation(
+            f"s{number}", f"http://s{number}", balancers=1, health_check=HealthCheck()
+        )
+        substation.poll_began(0.0)
+        substation.read(reading, 0.0)
+        substations.append(substation)
+    return Scan(substations, 1.0, predicts=True)
+
+
+def test_what_rejected_a_vehicle_is_neither_a_point_for_it_nor_an_option() -> None:
+    found = scan(Reading(1, 2), FULL)
+    assert found.has_point()
+    assert not found.has_point({"http://s0"})
+    request = Request(Demand(10.0))
+    assert [one.free for one in found.options(request, (), {"http://s1": 2})] == [1, -2]
+    left = found.options(request, {"http://s0"}, {})
+    assert [one.candidate.name for one in left] == ["s1"]
+
+
+def test_a_choice_is_explained_by_those_with_a_free_point_and_why_not_the_others() -> None:
+    found = scan(Reading(1, 2), FULL, Reading(0, 4))
+    first = found.options(Request(Demand(10.0)), (), {})[0].candidate
+    explained = found.explain(first, ())
+    assert [one.name for one in explained.candidates] == ["s0", "s2"]
+    assert explained.ineligible == (("s1", "full (2 of 2)"),)
+    assert explained[2:] == (0, 0)
+    explained = found.explain(first, {"http://s2"})
+    assert [one.name for one in explained.candidates] == ["s0"]
+
+
+def test_of_many_the_chosen_one_is_listed_and_the_others_counted() -> None:
+    found = scan(*(Reading(load, 20) for load in range(12)), *[Reading(1, 1)] * 10)
+    chosen = found.options(Request(Demand(10.0)), (), {})[9].candidate
+    explained = found.explain(chosen, ())
+    assert chosen in explained.candidates
+    assert (len(explained.candidates), explained.candidates_left_out) == (8, 4)
+    assert (len(explained.ineligible), explained.ineligible_left_out) == (8, 2)
