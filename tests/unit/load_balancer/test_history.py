@@ -106,15 +106,17 @@ def test_memory_size_and_cost_are_bounded_for_300_substations() -> None:
         grid.pass_time(1)
     grown = tracemalloc.get_traced_memory()[0]
     tracemalloc.stop()
-    began = time.thread_time()
-    history.sample(grid.pool.substations.values(), grid.now)
-    sampled_s = time.thread_time() - began
-    began = time.thread_time()
-    document = history.document(grid.now)
-    written_s = time.thread_time() - began
-    again_began = time.thread_time()
-    assert history.document(grid.now) == document
-    again_s = time.thread_time() - again_began
+    costs: list[tuple[float, float, float]] = []
+    for _ in range(5):  # the least of each: other work on the machine makes each dearer at times
+        grid.pass_time(2)
+        began = time.thread_time()
+        history.sample(grid.pool.substations.values(), grid.now)
+        sampled = time.thread_time()
+        document = history.document(grid.now)
+        written = time.thread_time()
+        assert history.document(grid.now) == document
+        costs.append((sampled - began, written - sampled, time.thread_time() - written))
+    sampled_s, written_s, again_s = map(min, zip(*costs, strict=True))
 
     assert grown < 6_000_000
     assert sampled_s < 0.02
