@@ -1,5 +1,6 @@
 """A session that is soon over is written once, and one that goes on before long."""
 
+import time
 from collections.abc import Callable, Iterator
 
 import gevent
@@ -66,14 +67,24 @@ def test_what_goes_on_is_written_in_order_and_its_end_by_itself(
     _eventually(lambda: written == [*some, later])
 
 
-def test_one_that_comes_later_is_held_back_for_as_long(
-    begins: DeferredBegins, written: list[Begin]
-) -> None:
+def test_one_that_comes_later_is_held_back_for_as_long() -> None:
+    written_at: dict[str, float] = {}
+
+    def write(begin: Begin) -> None:
+        written_at[begin.session_id] = time.monotonic()
+
+    begins = DeferredBegins(write, delay_s=_DELAY_S, check_interval_s=_LOOK_S)
     begins.add(_begin(1))
     gevent.sleep(_DELAY_S / 2)
+    added_at = time.monotonic()
     begins.add(_begin(2))
-    _eventually(lambda: written == [_begin(1)])
-    assert isinstance(begins.with_begin(End("s2", State.CHARGED, 2)), Record)
+    _eventually(lambda: len(written_at) == 2)
+    assert list(written_at) == ["s1", "s2"]
+    assert written_at["s2"] >= added_at + _DELAY_S
+    begins.add(_begin(3))
+    assert isinstance(begins.with_begin(End("s3", State.CHARGED, 2)), Record)
+    begins.close()
+    assert "s3" not in written_at
 
 
 def test_all_are_written_in_the_end(begins: DeferredBegins, written: list[Begin]) -> None:
