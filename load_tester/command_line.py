@@ -12,6 +12,7 @@ from load_tester.options import SCENARIOS, STDOUT, STRESS_DELAY_S, Option, Optio
 from load_tester.replay import DEFAULT_KWH_PER_S, GAP_LIMIT
 
 _PROGRAM = "python -m load_tester"
+_OLD_FLAGS = {"--site-metrics": "--substation-metrics"}
 _DESCRIPTION = """\
 Send electric vehicles to the grid, watch where they go, and check the grid's counters.
 
@@ -137,16 +138,16 @@ def parse_options(arguments: Sequence[str] | None = None) -> Options:
     """Parse the command line; an error ends the program with status 2 and a message."""
     arguments = sys.argv[1:] if arguments is None else arguments
     parser = build_parser()
+    arguments = list(_renamed(arguments))
     _check_names(parser, arguments)
     given = vars(parser.parse_args(arguments))
     scenario = _scenario(parser, given)
-    if "concurrency" in given and scenario != "callers":
-        parser.error(f"--concurrency: is a closed loop, {scenario} is not; give one of them")
     for name, flag, option in _declared():
         if name in given and scenario not in option.fits:
-            here = "--concurrency" if scenario == "callers" else f"the scenario {scenario}"
-            ways = " or ".join(other for other in SCENARIOS if other in option.fits)
-            parser.error(f"{flag}: {here} does not accept it; it goes with {ways}")
+            others = " or ".join(other for other in SCENARIOS if other in option.fits)
+            parser.error(
+                f"{flag}: the scenario {scenario} does not accept it; it goes with {others}"
+            )
     options = Options(**{**given, "scenario": scenario})
     for is_wrong, fault in _contradictions(options, given):
         if is_wrong:
@@ -157,6 +158,20 @@ def parse_options(arguments: Sequence[str] | None = None) -> Options:
         # It needs a service level that can break.
         options = dataclasses.replace(options, max_p99_delay=STRESS_DELAY_S)
     return options
+
+
+def _renamed(arguments: Sequence[str]) -> Iterator[str]:
+    """Yield the arguments with options under their present names; warn of old ones."""
+    for argument in arguments:
+        flag, equals, value = argument.partition("=")
+        if new := _OLD_FLAGS.get(flag):
+            _warn(f"{flag}: is deprecated and will be removed; use {new}")
+            argument = f"{new}{equals}{value}"
+        yield argument
+
+
+def _warn(fault: str) -> None:
+    sys.stderr.write(f"load_tester: {fault}\n")
 
 
 def _check_names(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
@@ -176,9 +191,8 @@ def _scenario(parser: argparse.ArgumentParser, given: dict[str, Any]) -> str:
     if old is not None:
         if asked is not None:
             parser.error(f"--scenario {old}: {asked} is a scenario, too; give one of them")
-        sys.stderr.write(
-            f"load_tester: --scenario {old}: is deprecated and will be removed; give {old} as the "
-            "first argument\n"
+        _warn(
+            f"--scenario {old}: is deprecated and will be removed; give {old} as the first argument"
         )
     implied = "callers" if "concurrency" in given else "replay" if "trace" in given else "steady"
     return asked or old or implied

@@ -269,7 +269,6 @@ class Options:
         _Kind(read_urls, "URL,URL"),
         "the substations' metrics pages (default: /metrics at the addresses in /substations)",
         (),
-        flag="--site-metrics",
     )
     point_power_kw: float | None = _grid(
         _Kind(number("a power", over=0, most=10_000), "KW"),

@@ -40,12 +40,12 @@ def parse(arguments: Sequence[str] | None) -> Options:
         help=f"only these of {', '.join(names)}",
     )
     parser.add_argument(
-        "--rivals",
-        dest="contenders",
+        "--contenders",
         type=some_of(contenders),
         metavar="A,B",
         help=f"only these of {', '.join(contenders)}",
     )
+    parser.add_old_name("--rivals", "--contenders", some_of(contenders))
     parser.add_seed("the vehicles")
     parser.add_out(
         "the report; a whole run writes to benchmarks/results, any other writes nothing by default"

@@ -28,6 +28,12 @@ class Command(argparse.ArgumentParser):
         """Add `--out`; the text says what is in the directory, and which is the default."""
         self.add_argument("--out", type=Path, metavar="FOLDER", help=f"directory of {text}")
 
+    def add_old_name(self, old: str, new: str, read: Callable[[str], object]) -> None:
+        """Accept an option that is documented as `new` under its old name, too."""
+        self.add_argument(
+            old, dest=new.strip("-"), type=read, default=argparse.SUPPRESS, help=argparse.SUPPRESS
+        )
+
     def made(self, folder: Path | None) -> Path | None:
         """Create the directory of `--out` if necessary and return it; return None for None.
 

@@ -53,13 +53,13 @@ def parse(arguments: Sequence[str] | None) -> Options:
         "--quick", action="store_true", help="one short round, and 300 vehicles held"
     )
     parser.add_argument(
-        "--ways",
-        dest="topologies",
+        "--topologies",
         type=some_of(topologies),
         default=list(TOPOLOGIES),
         metavar="A,B",
         help=f"only these of {', '.join(topologies)}",
     )
+    parser.add_old_name("--ways", "--topologies", some_of(topologies))
     parser.add_argument(
         "--many",
         action="store_true",

@@ -73,7 +73,7 @@ def reconcile(
     else:
         reasons = "; ".join(sorted(text for key, text in after.faults.items() if key != "gateway"))
         text = f"the substations' counters are not reachable from here ({reasons})"
-        text = f"{text.removesuffix(' ()')}; name their metrics pages with --site-metrics"
+        text = f"{text.removesuffix(' ()')}; name their metrics pages with --substation-metrics"
         found.append(Finding("substations", UNKNOWN, text))
     return Reconciliation(found, growth, ledger.kwh)
 

@@ -75,7 +75,7 @@ ALLOWED = [
     Allowed(r"", r"(?i)pages?[ _]of[ _](an)?other[ _]sites?", "a site of the web"),
     Allowed(r"", r"(?i)(those|requests) (of|from) other sites", "a site of the web"),
     Allowed(r"same_origin\.py$", r"(?i)sites?|visit", "sites of the web, and who visits them"),
-    Allowed(r"", r"--site-metrics", "an option's name"),
+    Allowed(r"", r"--site-metrics", "the old name of an option"),
     Allowed(r"load_tester|test_load_tester", r'"sites"', "a member of the tester's JSON"),
     Allowed(r"docs/load-testing\.md$", r"`sites`", "a member of the tester's JSON"),
     Allowed(r"", r"ev-grid-site", "a dashboard's address, which people have bookmarked"),
@@ -94,7 +94,7 @@ ALLOWED = [
     Allowed(r"", r'(?<=["`])left in line(?=["`])', "a log event"),
     Allowed(r"^benchmarks/.*scenes\.py$", r'"[a-z ]*sites?[a-z ]*"', "seeds of draws"),
     Allowed(r"^benchmarks/simulation/world\.py$", r'"strangers"', "a seed of draws"),
-    Allowed(r"", r"--rivals", "an option's name"),
+    Allowed(r"", r"--rivals", "the old name of an option"),
     Allowed(r"^tests/mutants/", r"\bvisit\b", "libcst's word"),
     Allowed(r"^CHANGELOG\.md$|^tests/unit/test_vocabulary\.py$", r".+", "quotes them"),
 ]

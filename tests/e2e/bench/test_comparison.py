@@ -17,7 +17,7 @@ _QUICK = ("benchmarks.comparison", "--quick", "--scenes", "burst")
 def test_a_run_ends_with_a_report_and_nothing_running(
     start: Start, mark: str, tmp_path: Path
 ) -> None:
-    run = start(*_QUICK, "--rivals", "ours,simple", "--out", str(tmp_path))
+    run = start(*_QUICK, "--contenders", "ours,simple", "--out", str(tmp_path))
     said, _ = run.communicate(timeout=60)
 
     assert run.returncode == 0, said
@@ -37,7 +37,7 @@ def test_a_run_ends_with_a_report_and_nothing_running(
 def test_where_unlike_substations_share_power_the_choice_shortens_the_time_to_charge(
     start: Start, mark: str, tmp_path: Path
 ) -> None:
-    asked = ("--quick", "--scenes", "unlike-substations", "--rivals", "ours,haproxy-limits")
+    asked = ("--quick", "--scenes", "unlike-substations", "--contenders", "ours,haproxy-limits")
     run = start("benchmarks.comparison", *asked, "--out", str(tmp_path))
     said, _ = run.communicate(timeout=220)
 
@@ -55,7 +55,7 @@ def test_where_unlike_substations_share_power_the_choice_shortens_the_time_to_ch
 def test_a_run_that_is_interrupted_ends_every_process(
     start: Start, mark: str, how: signal.Signals
 ) -> None:
-    run = start(*_QUICK, "--rivals", "ours")
+    run = start(*_QUICK, "--contenders", "ours")
 
     def all_are_up() -> None:
         # The benchmark, its guardian, and of 3 substations and the balancer a master and a worker.

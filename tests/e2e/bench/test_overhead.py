@@ -15,7 +15,7 @@ def test_a_run_ends_with_a_report_and_nothing_running(
     start: Start, mark: str, tmp_path: Path
 ) -> None:
     run = start(
-        "benchmarks.overhead", "--quick", "--ways", "substation,whole", "--out", str(tmp_path)
+        "benchmarks.overhead", "--quick", "--topologies", "substation,whole", "--out", str(tmp_path)
     )
     said, _ = run.communicate(timeout=110)
 
@@ -36,7 +36,7 @@ def test_a_run_ends_with_a_report_and_nothing_running(
 
 
 def test_a_way_that_is_not_known_is_named(start: Start) -> None:
-    run = start("benchmarks.overhead", "--ways", "substation,tram")
+    run = start("benchmarks.overhead", "--topologies", "substation,tram")
     said, _ = run.communicate(timeout=20)
 
     assert run.returncode == 2

@@ -55,7 +55,7 @@ def test_values_arrive_as_what_they_are() -> None:
             "5_000",
             "--kwh",
             "fast",
-            "--site-metrics",
+            "--substation-metrics",
             "http://a:1/metrics, http://b:1/m",
             "--url",
             "http://gateway:8080/grid/",
@@ -91,7 +91,7 @@ def test_values_arrive_as_what_they_are() -> None:
         (("--url", "ftp://a"), "is not an address"),
         (("--url", "http://"), "is not an address"),
         (("--url", "http://a:b"), "is not an address"),
-        (("--site-metrics", "a,b"), "--site-metrics: 'a' is not an address"),
+        (("--substation-metrics", "a,b"), "--substation-metrics: 'a' is not an address"),
         (("--vehicle", "3"), "unrecognized arguments: --vehicle 3; did you mean --vehicles?"),
         (("--scenario", "rush"), "--scenario: invalid choice: 'rush' (choose from"),
         (("rush",), "invalid choice: 'rush' (choose from"),
@@ -103,8 +103,11 @@ def test_values_arrive_as_what_they_are() -> None:
         (("soak", "--max-rat", "3"), "--max-rat 3; did you mean --max-rate?"),
         (("--trace", "x", "--rate", "3"), "--rate: the scenario replay does not accept it"),
         (("--share", "0.2"), "it goes with spike"),
-        (("--concurrency", "2", "--rate", "3"), "--rate: --concurrency does not accept it"),
-        (("soak", "--concurrency", "2"), "--concurrency: is a closed loop, soak is"),
+        (("--concurrency", "2", "--rate", "3"), "--rate: the scenario callers does not accept"),
+        (
+            ("soak", "--concurrency", "2"),
+            "--concurrency: the scenario soak does not accept it; it goes with callers",
+        ),
         (
             ("--vehicles", "1", "--rate", "1", "--duration", "1"),
             "--duration: follows from --vehicles and --rate; give two of the three",
@@ -156,6 +159,17 @@ def test_the_help_of_a_scenario_has_the_options_that_it_accepts_and_no_others(
     assert "--trace" not in text
     assert "--timeout" in text
     assert SCENARIOS[scenario].defaults in " ".join(text.split())
+
+
+def test_the_old_name_of_an_option_still_works_and_warns_in_one_line(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for old in (["--site-metrics", "http://a:1/m"], ["--site-metrics=http://a:1/m"]):
+        assert parse_options(["spike", *old]).substation_metrics == ("http://a:1/m",)
+        assert capsys.readouterr().err == (
+            "load_tester: --site-metrics: is deprecated and will be removed; use "
+            "--substation-metrics\n"
+        )
 
 
 def test_the_old_name_of_a_scenario_still_works_and_warns_in_one_line(

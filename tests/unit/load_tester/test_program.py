@@ -188,7 +188,7 @@ def test_substation_metrics_can_be_named(
 ) -> None:
     url = counterpart()
     pages = ",".join(f"{url}/substation{number}/metrics" for number in (1, 2))
-    run = load_test("--url", url, *QUICK, "--site-metrics", pages)
+    run = load_test("--url", url, *QUICK, "--substation-metrics", pages)
     assert run.status == 1  # the third substation's vehicles are in no book that was named
     assert verdicts(run.report)["sessions"] == "error"
 

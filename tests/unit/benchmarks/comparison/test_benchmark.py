@@ -40,7 +40,7 @@ class Scripted(Benchmark):
 
 def counts(contender: str, runs: Sequence[Figures]) -> tuple[Figures, int]:
     """Return the run that counts, and how many were not played."""
-    benchmark = Scripted(runs, "--scenes", "burst", "--rivals", contender)
+    benchmark = Scripted(runs, "--scenes", "burst", "--contenders", contender)
     (scene,) = benchmark.run().scenes
     return scene.runs[contender].figures, len(list(benchmark.left))
 
@@ -82,7 +82,7 @@ def test_a_contender_plays_only_the_scenes_that_show_anything_of_it(
     _have_haproxy(monkeypatch)
     benchmark = Scripted(
         [make_figures()] * 3,
-        *("--rivals", "simple,haproxy-limits"),
+        *("--contenders", "simple,haproxy-limits"),
         *("--scenes", "burst,unlike-substations"),
     )
     burst, unlike = benchmark.run().scenes
@@ -95,7 +95,7 @@ def test_scenes_that_no_contender_plays_are_an_error(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     _have_haproxy(monkeypatch)
-    benchmark = Scripted([], "--rivals", "haproxy-limits", "--scenes", "burst")
+    benchmark = Scripted([], "--contenders", "haproxy-limits", "--scenes", "burst")
     with pytest.raises(RuntimeError, match="plays"):
         benchmark.run()
 
@@ -105,6 +105,6 @@ def test_without_any_contender_there_is_nothing_to_measure(
 ) -> None:
     monkeypatch.setattr(type(SIMPLE), "missing", lambda _self: "it is not installed")
     monkeypatch.setattr("benchmarks.harness.command.raise_on_signal", lambda: None)
-    assert main(["--rivals", "simple", "--out", str(tmp_path)]) == 1
+    assert main(["--contenders", "simple", "--out", str(tmp_path)]) == 1
     assert "error: none of the contenders is installed" in capsys.readouterr().out
     assert list(tmp_path.iterdir()) == []

@@ -28,7 +28,7 @@ def test_too_few_open_files_are_reported_before_anything_is_measured(
     monkeypatch.setattr(resource, "getrlimit", lambda _which: (1024, 4096))
     monkeypatch.setattr(Measurement, "_rush_all", measure)
     monkeypatch.setattr(Measurement, "_hold_all", measure)
-    assert command_line.main(["--quick", "--ways", "substation"]) == 1
+    assert command_line.main(["--quick", "--topologies", "substation"]) == 1
     assert "error: 20000 open files are needed and 4096 allowed" in capsys.readouterr().out
 
 

@@ -202,7 +202,7 @@ def test_substations_that_cannot_be_reached_are_said_to_be_so() -> None:
     assert text.startswith(
         "the substations' counters are not reachable from here (http://10.0.0.3:5002"
     )
-    assert text.endswith("name their metrics pages with --site-metrics")
+    assert text.endswith("name their metrics pages with --substation-metrics")
     assert reconciliation.in_order
 
 
