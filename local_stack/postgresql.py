@@ -13,6 +13,8 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
+from local_stack.process import StartError
+
 # It refuses to run as root.
 _USER = "nobody"
 _START_TIMEOUT_S = 60
@@ -77,7 +79,7 @@ class PostgreSQL:
         deadline = time.monotonic() + _START_TIMEOUT_S
         while not self._answers():
             if self._server.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"PostgreSQL did not start:\n{self.log_tail()}")
+                raise StartError(f"PostgreSQL did not start:\n{self.log_tail()}")
             time.sleep(_CHECK_INTERVAL_S)
 
     def stop(self, how: str = "fast") -> None:
@@ -175,7 +177,7 @@ class PostgreSQL:
                 timeout=_START_TIMEOUT_S,
             )
         if done.returncode != 0:
-            raise RuntimeError((self._folder / f"{program}.out").read_text())
+            raise StartError((self._folder / f"{program}.out").read_text())
 
 
 def _state(pid: int) -> str | None:

@@ -16,6 +16,7 @@ from benchmarks.comparison.results import ContenderRun, Entrant, Results, SceneR
 from benchmarks.comparison.scenes import Scene
 from benchmarks.comparison.testbed import GridUnderTest, Run
 from benchmarks.harness import machine
+from benchmarks.harness.errors import CannotMeasure
 from load_tester.progress import Progress
 
 # Interval at which the substations' loads are recorded for the charts, seconds.
@@ -44,7 +45,7 @@ class Benchmark:
 
         Raises:
             StartError: a process did not start.
-            RuntimeError: no contender is installed, or the generator failed.
+            CannotMeasure: no contender is installed, or the generator failed.
         """
         self._look_around()
         with tempfile.TemporaryDirectory(prefix="side-by-side-") as folder:
@@ -73,9 +74,9 @@ class Benchmark:
                 self._skipped[contender.name] = why
                 self._console.print(f"{contender.name}: skipped, {why}")
         if not self._contenders:
-            raise RuntimeError("none of the contenders is installed, so nothing can be measured")
+            raise CannotMeasure("none of the contenders is installed, so nothing can be measured")
         if not self._scenes:
-            raise RuntimeError(
+            raise CannotMeasure(
                 "none of the contenders plays these scenes, so nothing can be measured"
             )
 

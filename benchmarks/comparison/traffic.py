@@ -14,6 +14,7 @@ import gevent
 from gevent.pool import Group
 
 from benchmarks.comparison.scenes import Fault, Scene
+from benchmarks.harness.errors import CannotMeasure
 from load_tester.client import Gateway
 from load_tester.runner import Behaviour, Runner, Tally
 from load_tester.vehicle import Charge, Outcome, Plan, Vehicle
@@ -78,7 +79,7 @@ def _whole(runner: Runner) -> Sequence[Charge]:
     unended = sum(charge.outcome is Outcome.CUT_SHORT for charge in runner.charges)
     missing = len(runner.plan.vehicles) - len(runner.charges) + unended
     if missing:
-        raise RuntimeError(f"the generator itself failed for {missing} vehicles: see above")
+        raise CannotMeasure(f"the generator itself failed for {missing} vehicles: see above")
     return runner.charges
 
 

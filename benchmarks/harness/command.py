@@ -8,6 +8,9 @@ import gevent
 from gevent import monkey
 from rich.console import Console
 
+from benchmarks.harness.errors import CannotMeasure
+from local_stack.process import StartError
+
 _INTERRUPTED = 130
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -16,7 +19,7 @@ def run(measure: Callable[[Console], int]) -> int:
     """Measure, and return the command's exit status.
 
     Args:
-        measure: gets a console for its progress. A RuntimeError says why nothing can be measured,
+        measure: gets a console for its progress. CannotMeasure says why nothing can be measured,
             such as a process that does not start.
     """
     console = Console(highlight=False, markup=False, soft_wrap=True)
@@ -26,7 +29,7 @@ def run(measure: Callable[[Console], int]) -> int:
     except KeyboardInterrupt:
         console.print("interrupted; every process that was started has been ended")
         return _INTERRUPTED
-    except RuntimeError as error:
+    except (CannotMeasure, StartError) as error:
         console.print(f"error: {error}")
         return 1
 

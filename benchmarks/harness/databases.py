@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from benchmarks.harness.errors import CannotMeasure
 from local_stack.postgresql import PostgreSQL, find_programs
 
 SQLITE, POSTGRESQL = "sqlite", "postgresql"
@@ -31,11 +32,11 @@ def server(folder: Path | None = None) -> Iterator[PostgreSQL]:
     """Run a private PostgreSQL server, whose directory stays if one is given.
 
     Raises:
-        RuntimeError: it is not installed, or does not start.
+        CannotMeasure: it is not installed, or does not start.
     """
     programs = find_programs()
     if programs is None:
-        raise RuntimeError(missing(POSTGRESQL))
+        raise CannotMeasure(missing(POSTGRESQL))
     one = PostgreSQL(programs, folder)
     try:
         one.start()
@@ -52,7 +53,7 @@ def empty(kind: str, folder: Path) -> Iterator[str]:
     """Create an empty ledger and yield its LEDGER_URL.
 
     Raises:
-        RuntimeError: PostgreSQL is not installed, or does not start.
+        CannotMeasure: PostgreSQL is not installed, or does not start.
     """
     if kind == SQLITE:
         yield f"sqlite:///{folder / 'ledger.sqlite'}"

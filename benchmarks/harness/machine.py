@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
+from benchmarks.harness.errors import CannotMeasure
 from local_stack.process import ROOT
 
 
@@ -37,11 +38,11 @@ def check_files(count: int) -> None:
     """Check that `allow_files` can allow so many open files.
 
     Raises:
-        RuntimeError: it cannot.
+        CannotMeasure: it cannot.
     """
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     if hard != resource.RLIM_INFINITY and hard < count:
-        raise RuntimeError(f"{count} open files are needed and {hard} allowed; raise `ulimit -Hn`")
+        raise CannotMeasure(f"{count} open files are needed and {hard} allowed; raise `ulimit -Hn`")
 
 
 def allow_files(count: int) -> None:

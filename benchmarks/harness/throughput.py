@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from benchmarks.harness import meter
+from benchmarks.harness.errors import CannotMeasure
 from benchmarks.harness.grid import POINT_POWER_KW
 from benchmarks.harness.meter import HasPid
 from local_stack.process import Process
@@ -110,7 +111,7 @@ def rush(hops: Hops, folder: Path, *, at_a_time: int, seconds: int, keyed: bool 
         keyed: whether each charge has its own `Idempotency-Key`.
 
     Raises:
-        RuntimeError: not every vehicle was charged, or wrk did not run.
+        CannotMeasure: not every vehicle was charged, or wrk did not run.
     """
     script = folder / "charge.lua"
     _write(script, keyed=keyed)
@@ -123,7 +124,7 @@ def rush(hops: Hops, folder: Path, *, at_a_time: int, seconds: int, keyed: bool 
     used_after, had_after = meter.machine_s()
     charged = int(_found(r"(\d+) requests in", said))
     if not charged:
-        raise RuntimeError(f"wrk, {hops.url}: no vehicle was charged within {seconds} s")
+        raise CannotMeasure(f"wrk, {hops.url}: no vehicle was charged within {seconds} s")
     return Rush(
         at_a_time=at_a_time,
         per_s=float(_found(r"Requests/sec:\s+([\d.]+)", said)),
@@ -152,7 +153,7 @@ def _wrk(script: Path, url: str, at_a_time: int, seconds: int) -> str:
         check=False,
     )
     if done.returncode or "Non-2xx" in done.stdout or "Socket errors" in done.stdout:
-        raise RuntimeError(
+        raise CannotMeasure(
             f"wrk, {url}: not every vehicle was charged:\n{done.stdout}{done.stderr}"
         )
     return done.stdout
@@ -161,7 +162,7 @@ def _wrk(script: Path, url: str, at_a_time: int, seconds: int) -> str:
 def _found(pattern: str, said: str) -> str:
     match = re.search(pattern, said, re.MULTILINE)
     if match is None:
-        raise RuntimeError(f"wrk did not say {pattern}:\n{said}")
+        raise CannotMeasure(f"wrk did not say {pattern}:\n{said}")
     return match[1]
 
 

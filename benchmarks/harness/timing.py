@@ -5,6 +5,8 @@ import time
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from benchmarks.harness.errors import CannotMeasure
+
 _NONE: Mapping[str, str] = MappingProxyType({})
 
 
@@ -19,7 +21,7 @@ class TimedCaller:
         """Return how long the response took, seconds.
 
         Raises:
-            RuntimeError: it was not a 200.
+            CannotMeasure: it was not a 200.
         """
         began = time.perf_counter()
         try:
@@ -29,7 +31,7 @@ class TimedCaller:
         said = answer.read()
         took_s = time.perf_counter() - began
         if answer.status != http.HTTPStatus.OK:
-            raise RuntimeError(f"{method} {path} was answered {answer.status} {said[:200]!r}")
+            raise CannotMeasure(f"{method} {path} was answered {answer.status} {said[:200]!r}")
         return took_s
 
     def _answer(self, method: str, path: str, body: bytes | None) -> http.client.HTTPResponse:

@@ -14,6 +14,7 @@ from pathlib import Path
 from rich.console import Console
 
 from benchmarks.harness import databases, machine
+from benchmarks.harness.errors import CannotMeasure
 from benchmarks.harness.grid import registers
 from benchmarks.harness.reconciliation import Disconnection, Reconciliation, reconcile
 from benchmarks.harness.vehicles import Arrivals, Vehicle
@@ -107,7 +108,7 @@ class Run:
                     results.settle_s = time.monotonic() - injected
                 time.sleep(_SETTLE_S)  # so that broken sessions settle with the balancer
                 results.reconciliation = self._reconcile(testbed)
-        except (RuntimeError, OSError) as error:
+        except (CannotMeasure, RuntimeError, OSError) as error:
             results.broke_off = f"{type(error).__name__}: {error}"
         results.seconds = time.monotonic() - began
         results.tries = sum(vehicle.tries for vehicle in self._vehicles)

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from benchmarks.harness import databases, meter
+from benchmarks.harness.errors import CannotMeasure
 from benchmarks.harness.grid import free_grid
 from local_stack.grid import Grid
 from local_stack.process import Process
@@ -67,7 +68,7 @@ def hold(manner: str, vehicles: int) -> Crowd:
 
     Raises:
         StartError: a part did not start.
-        RuntimeError: not all of them were charging at once.
+        CannotMeasure: not all of them were charging at once.
     """
     share = min(1.0, 0.3 + vehicles / 9_000)
     charging_s = vehicles / _ARRIVALS_PER_S * 1.3 + share * _AFTER_ARRIVALS_S[manner]
@@ -140,7 +141,7 @@ class _Scene:
             if min(charging, led) >= vehicles:
                 return
             time.sleep(0.2)
-        raise RuntimeError(f"{charging} of {vehicles} charge, {led} of them led by the balancer")
+        raise CannotMeasure(f"{charging} of {vehicles} charge, {led} of them led by the balancer")
 
     def _timed_list(self) -> float:
         began = time.perf_counter()

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks.harness import databases
+from benchmarks.harness.errors import CannotMeasure
 from local_stack.postgresql import PostgreSQL
 
 KINDS = ("disk full", "file locked", "postgresql frozen", "postgresql stopped")
@@ -17,7 +18,7 @@ Inject = Callable[[], AbstractContextManager[None]]
 _DISK_MB = 8
 
 
-class CannotFail(RuntimeError):
+class CannotFail(Exception):
     """That fault cannot be injected here; the message says why."""
 
 
@@ -74,11 +75,11 @@ def _small_disk(folder: Path) -> Iterator[None]:
     """Mount a disk of a few megabytes on a directory, which requires root.
 
     Raises:
-        RuntimeError: it cannot be mounted here.
+        CannotMeasure: it cannot be mounted here.
     """
     mount = ["mount", "-t", "tmpfs", "-o", f"size={_DISK_MB}m", "none", str(folder)]
     if subprocess.run(mount, capture_output=True, check=False).returncode:
-        raise RuntimeError("a small disk cannot be mounted here: this requires root")
+        raise CannotMeasure("a small disk cannot be mounted here: this requires root")
     try:
         yield
     finally:

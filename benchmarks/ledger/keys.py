@@ -73,7 +73,7 @@ def send(kind: str, keys: int) -> Keys:
 
     Raises:
         StartError: a part did not start.
-        RuntimeError: PostgreSQL is not installed.
+        CannotMeasure: PostgreSQL is not installed.
     """
     with databases.folder_of("keys") as folder, databases.empty(kind, folder) as url:
         env, gateway_env = {"MAX_WAIT": "600"}, {"LEDGER_URL": url, "RATE_LIMIT": ""}

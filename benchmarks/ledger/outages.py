@@ -12,6 +12,7 @@ from typing import Any
 import requests
 
 from benchmarks.harness import databases
+from benchmarks.harness.errors import CannotMeasure
 from benchmarks.harness.grid import free_grid, registers
 from benchmarks.harness.reconciliation import reconcile
 from benchmarks.harness.vehicles import Arrivals, Manner, Vehicle
@@ -99,7 +100,7 @@ def play(kind: str, *, seconds: float) -> Outage:
     Raises:
         StartError: a part did not start.
         CannotFail: that fault cannot be injected here.
-        RuntimeError: nothing was refused.
+        CannotMeasure: nothing was refused.
     """
     with databases.folder_of("outage") as folder, faulty(kind, folder) as (url, inject):
         env, gateway_env = {"MAX_WAIT": "600"}, {"LEDGER_URL": url}
@@ -164,7 +165,7 @@ class _Scene:
     def _first_refusal(self, injected: float) -> float:
         while not self._probes.refusals_at:
             if time.monotonic() - injected > _FIRST_REFUSAL_WITHIN_S:
-                raise RuntimeError(f"{self._kind}: no charge was refused")
+                raise CannotMeasure(f"{self._kind}: no charge was refused")
             time.sleep(0.02)
         return self._probes.refusals_at[0]
 

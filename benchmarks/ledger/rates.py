@@ -53,7 +53,7 @@ def measure(
 
     Raises:
         StartError: a part did not start.
-        RuntimeError: not every vehicle was charged.
+        CannotMeasure: not every vehicle was charged.
     """
     found: dict[tuple[str, str], list[Rush]] = defaultdict(list)
     with databases.folder_of("rates") as folder, ExitStack() as opened:

@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 from benchmarks.harness import databases
+from benchmarks.harness.errors import CannotMeasure
 from benchmarks.harness.grid import free_grid, load_tester
 from benchmarks.harness.timing import TimedCaller
 from benchmarks.ledger import records
@@ -68,7 +69,7 @@ def read(kind: str, rows: int) -> Reads:
 
     Raises:
         StartError: a part did not start.
-        RuntimeError: PostgreSQL is not installed, or a read failed.
+        CannotMeasure: PostgreSQL is not installed, or a read failed.
     """
     with databases.folder_of("reads") as folder, databases.empty(kind, folder) as url:
         ids = _fill(url, rows)
@@ -173,6 +174,6 @@ def _writing(url: str, key_file: Path, folder: Path) -> Iterator[None]:
         time.sleep(2)
         yield
         if not tester.running:
-            raise RuntimeError(f"nothing was written meanwhile:\n{tester.log_tail()}")
+            raise CannotMeasure(f"nothing was written meanwhile:\n{tester.log_tail()}")
     finally:
         tester.kill()

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.harness import meter
+from benchmarks.harness.errors import CannotMeasure
 from benchmarks.harness.grid import load_tester, wait_for_end
 from benchmarks.harness.throughput import Hops
 from benchmarks.harness.timing import TimedCaller
@@ -47,7 +48,7 @@ def hold(hops: Hops, folder: Path, *, vehicles: int, probes: int) -> Held:
         probes: number of charges of nearly no energy that are timed before, and again meanwhile.
 
     Raises:
-        RuntimeError: the load tester failed, or not all were held at once.
+        CannotMeasure: the load tester failed, or not all were held at once.
     """
     caller = TimedCaller(hops.entry.port)
     alone = _times(caller, probes)
@@ -73,7 +74,7 @@ def hold(hops: Hops, folder: Path, *, vehicles: int, probes: int) -> Held:
     finally:
         tester.kill()
     if held < vehicles or not result.exists():
-        raise RuntimeError(f"{held} of {vehicles} were held at once:\n{tester.log_tail()}")
+        raise CannotMeasure(f"{held} of {vehicles} were held at once:\n{tester.log_tail()}")
     came = json.loads(result.read_text(encoding="utf-8"))["vehicles"]
     return Held(
         vehicles=vehicles,

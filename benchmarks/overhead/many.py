@@ -31,7 +31,7 @@ def measure(policy: str, substations: int, folder: Path, *, idle_s: float, secon
 
     Raises:
         StartError: a process did not start.
-        RuntimeError: not every vehicle was charged.
+        CannotMeasure: not every vehicle was charged.
     """
     folder.mkdir()
     ports = Ports.free(1)

@@ -42,7 +42,7 @@ class Measurement:
 
         Raises:
             StartError: a process did not start.
-            RuntimeError: vehicles were not charged, or the limit on open files is too low.
+            CannotMeasure: vehicles were not charged, or the limit on open files is too low.
         """
         began = time.monotonic()
         machine.check_files(_FILES)  # now, before the long measurements that do not need them

@@ -9,6 +9,7 @@ from pathlib import Path
 from rich.console import Console
 
 from benchmarks.harness import machine
+from benchmarks.harness.errors import CannotMeasure
 from benchmarks.soak.meter import Meter, Sample
 from benchmarks.soak.options import Options
 from benchmarks.soak.plan import plan
@@ -50,7 +51,7 @@ class Soak:
 
         Raises:
             StartError: a part of the grid did not start (again).
-            RuntimeError: the load tester failed.
+            CannotMeasure: the load tester failed.
         """
         with (
             tempfile.TemporaryDirectory(prefix="soak-") as folder,
@@ -92,7 +93,7 @@ class Soak:
         for number, inject in enumerate(injections, start=1):
             self._wait(meter, vehicles, until_s=inject.at_s)
             if not vehicles.running:
-                raise RuntimeError(f"the load tester ended early:\n{vehicles.log_tail()}")
+                raise CannotMeasure(f"the load tester ended early:\n{vehicles.log_tail()}")
             self._print_progress(f"fault {number}/{len(injections)}: {inject}")
             injected.append(Injected(inject, *testbed.inject(inject)))
         return injected
@@ -128,7 +129,7 @@ class Soak:
         after: Mapping[str, Sample],
     ) -> Results:
         if not testbed.json_file.exists() or not testbed.json_file.stat().st_size:
-            raise RuntimeError("the load tester wrote no result")
+            raise CannotMeasure("the load tester wrote no result")
         checked = json.loads(testbed.json_file.read_text())["books"]["findings"]
         return Results(
             minutes=self._options.minutes,

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from scipy.optimize import linprog  # type: ignore[import-untyped] # scipy has no types
 from scipy.sparse import lil_array  # type: ignore[import-untyped] # scipy has no types
 
+from benchmarks.harness.errors import CannotMeasure
 from benchmarks.simulation.demand import Arrival
 from benchmarks.simulation.power.demand import HOUR_S, MINUTE_S
 from benchmarks.simulation.power.scenes import MEASURED_H
@@ -67,7 +68,7 @@ def lower_bound_s(
         method="highs",
     )
     if solution.status != 0:
-        raise RuntimeError(f"the linear program of a bound: {solution.message}")
+        raise CannotMeasure(f"the linear program of a bound: {solution.message}")
     return float(solution.fun) / many
 
 

@@ -15,6 +15,7 @@ from benchmarks.comparison.figures import Figures
 from benchmarks.comparison.options import parse
 from benchmarks.comparison.results import ContenderRun
 from benchmarks.comparison.scenes import Scene
+from benchmarks.harness.errors import CannotMeasure
 from tests.unit.benchmarks.comparison.builders import make_figures
 
 SIMPLE = next(contender for contender in CONTENDERS if contender.key == "simple")
@@ -96,7 +97,7 @@ def test_scenes_that_no_contender_plays_are_an_error(
 ) -> None:
     _have_haproxy(monkeypatch)
     benchmark = Scripted([], "--contenders", "haproxy-limits", "--scenes", "burst")
-    with pytest.raises(RuntimeError, match="plays"):
+    with pytest.raises(CannotMeasure, match="plays"):
         benchmark.run()
 
 
