@@ -121,10 +121,12 @@ def check_counters(
         for name in before
         if _started(before[name]) == _started(after[name])
     }
+    # One that was killed amends the sessions that it finds again, and counts them from zero.
+    balancer = moved.get("balancer", after.get("balancer", {}))
     for substation, logged in attempts.items():
         if substation in moved:
             amended = _sum(
-                moved.get("balancer", {}),
+                balancer,
                 "balancer_amended_charges_total",
                 f'substation="{substation}"',
             )

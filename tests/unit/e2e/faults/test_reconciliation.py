@@ -117,6 +117,34 @@ def test_vehicles_that_a_substation_took_in_and_never_counted_are_found() -> Non
         check_counters(page(), after, [], {SUBSTATION: [attempt(1)]})
 
 
+def balancer(*, started: float, amended: float) -> dict[str, dict[str, float]]:
+    """A balancer's counters."""
+    return {
+        "balancer": {
+            "process_start_time_seconds": started,
+            f'balancer_dispatches_total{{outcome="charged",substation="{SUBSTATION}"}}': 1,
+            f'balancer_amended_charges_total{{substation="{SUBSTATION}"}}': amended,
+        }
+    }
+
+
+@pytest.mark.parametrize("started", [1, 2], ids=["lived on", "restarted"])
+def test_a_charge_that_the_balancer_asked_for_anew_needs_no_session_of_its_own(
+    started: float,
+) -> None:
+    after = page(charged=1, kwh=5, asked=2)
+    after[SUBSTATION]['substation_sessions_total{outcome="refused"}'] = 0
+    before = page() | balancer(started=1, amended=0)
+    before["balancer"][
+        f'balancer_dispatches_total{{outcome="charged",substation="{SUBSTATION}"}}'
+    ] = 0
+    attempts = {SUBSTATION: [attempt(1)]}
+
+    check_counters(before, after | balancer(started=started, amended=1), [], attempts)
+    with pytest.raises(AssertionError, match="together: 2 and 1"):
+        check_counters(before, after | balancer(started=started, amended=0), [], attempts)
+
+
 def test_the_counters_of_a_restarted_part_are_not_compared() -> None:
     after = page(charged=7)
     after[SUBSTATION]["process_start_time_seconds"] = 2
