@@ -24,7 +24,7 @@ from load_tester.reconciliation.findings import (
     growth_of,
 )
 from load_tester.reconciliation.ledger import LedgerRecords
-from load_tester.reconciliation.ledger_checks import check_ledger, check_meters
+from load_tester.reconciliation.ledger_checks import check_ledger, check_meters, lacks_rows
 from load_tester.vehicle import Charge, Outcome
 
 
@@ -55,7 +55,10 @@ def reconcile(
         others = max(others, foreign)
         text = f"the balancer dispatched {foreign:,} sessions of others meanwhile"
         found.append(Finding("others", NOTE, text))
-    found += check_ledger(charges, ledger, several_gateways=several_gateways)
+    lost_at = _gateway_lost_at(charges, before, after, began)
+    found += check_ledger(
+        charges, ledger, several_gateways=several_gateways, gateway_lost_at=lost_at
+    )
     others = max(others, sum(entry.state == "charged" for entry in ledger.others))
     growth = {
         address: growth_of(
@@ -69,13 +72,36 @@ def reconcile(
     if any((*before.substations.values(), *after.substations.values())):
         found += _check_substations(charges, growth, others, after, names)
         plain = bool(ledger.others) or any(not charge.keys for charge in charges)
-        found += check_meters(growth, ledger, names, keyed_view=keyed_view, plain=plain)
+        found += check_meters(
+            growth,
+            ledger,
+            names,
+            keyed_view=keyed_view,
+            plain=plain,
+            lacks_rows=lacks_rows(charges, ledger, lost_at),
+        )
     else:
         reasons = "; ".join(sorted(text for key, text in after.faults.items() if key != "gateway"))
         text = f"the substations' counters are not reachable from here ({reasons})"
         text = f"{text.removesuffix(' ()')}; name their metrics pages with --substation-metrics"
         found.append(Finding("substations", UNKNOWN, text))
     return Reconciliation(found, growth, ledger.kwh)
+
+
+def _gateway_lost_at(
+    charges: Sequence[Charge], before: GridCounters, after: GridCounters, began: float
+) -> float | None:
+    """Return when the last response came before the gateway restarted; None if it did not.
+
+    In seconds since the start of the run. With several restarts it is the last one that counts.
+    """
+    if before.gateway is None or after.gateway is None:
+        return None
+    restarted = after.gateway.started
+    if restarted is None or before.gateway.started == restarted:
+        return None
+    ends = (charge.ended for charge in charges if charge.status is not None)
+    return max((ended for ended in ends if began + ended <= restarted), default=0.0)
 
 
 def _check_answers(charges: Sequence[Charge]) -> Iterator[Finding]:

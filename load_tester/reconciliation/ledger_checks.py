@@ -24,12 +24,27 @@ from load_tester.response import ENERGY_TOLERANCE_KWH
 from load_tester.vehicle import Charge
 
 _MAX_NAMED = 3
+# A gateway writes the row of a session without a key within this time, seconds, without making its
+# vehicle wait for that: one that is killed meanwhile has no such row (docs/reliability.md).
+_WRITTEN_WITHIN_S = 0.1
 
 
 def check_ledger(
-    charges: Sequence[Charge], ledger: LedgerRecords, *, several_gateways: bool
+    charges: Sequence[Charge],
+    ledger: LedgerRecords,
+    *,
+    several_gateways: bool,
+    gateway_lost_at: float | None = None,
 ) -> Iterator[Finding]:
-    """Compare each vehicle's response with its sessions in the ledger."""
+    """Compare each vehicle's response with its sessions in the ledger.
+
+    Args:
+        charges: the vehicles.
+        ledger: has their sessions.
+        several_gateways: each may have a ledger of its own.
+        gateway_lost_at: when the last response came before the gateway restarted, seconds since
+            the start of the run; None if it did not.
+    """
     if not ledger.readable:
         if ledger.fault:
             yield Finding("ledger", UNKNOWN, f"the gateway's ledger: {ledger.fault}")
@@ -37,7 +52,7 @@ def check_ledger(
     found: defaultdict[tuple[Verdict, str], list[str]] = defaultdict(list)
     for charge in charges:
         rows = ledger.own.get(charge.vehicle_id, ())
-        for verdict, text in _differences(charge, rows):
+        for verdict, text in _differences(charge, rows, gateway_lost_at):
             if several_gateways and not rows:
                 verdict, text = UNKNOWN, "are in no ledger that was read"
             found[verdict, text].append(charge.vehicle_id)
@@ -49,7 +64,32 @@ def check_ledger(
         yield Finding("ledger", OK, f"its {own:,} sessions of this run are as answered")
 
 
-def _differences(charge: Charge, rows: Sequence[Entry]) -> Iterator[tuple[Verdict, str]]:
+def _is_unwritten(charge: Charge, gateway_lost_at: float | None) -> bool:
+    """Return whether it was answered just before the gateway was lost, and sent no key."""
+    return (
+        gateway_lost_at is not None
+        and not charge.keys
+        and gateway_lost_at - _WRITTEN_WITHIN_S <= charge.ended <= gateway_lost_at
+    )
+
+
+def lacks_rows(
+    charges: Sequence[Charge], ledger: LedgerRecords, gateway_lost_at: float | None
+) -> bool:
+    """Return whether energy may have flowed in sessions that a lost gateway had not yet written."""
+    for charge in charges if gateway_lost_at is not None else ():
+        rows = ledger.own.get(charge.vehicle_id, ())
+        answered = sum(row.session_id == charge.session_id for row in rows)
+        if not charge.keys and charge.unanswered > len(rows) - answered:
+            return True
+        if not answered and _is_unwritten(charge, gateway_lost_at):
+            return True
+    return False
+
+
+def _differences(
+    charge: Charge, rows: Sequence[Entry], gateway_lost_at: float | None
+) -> Iterator[tuple[Verdict, str]]:
     """Yield the differences for one vehicle."""
     reported = charge.outcome.value if charge.outcome in FINAL else None
     row = next((one for one in rows if one.session_id == charge.session_id), None)
@@ -59,7 +99,8 @@ def _differences(charge: Charge, rows: Sequence[Entry]) -> Iterator[tuple[Verdic
         elif row is not None and not _alike(charge.energies, row.energies):
             yield ERROR, "were answered with other energies than it has"
         elif row is None and reported != "refused":
-            yield ERROR, f"were answered as {reported} but are not in it"
+            verdict = NOTE if _is_unwritten(charge, gateway_lost_at) else ERROR
+            yield verdict, f"were answered as {reported} but are not in it"
     charged = sum(one.state == "charged" for one in rows)
     if len(rows) > charge.most_sessions:
         yield ERROR, "have more sessions in it than they asked for"
@@ -87,6 +128,7 @@ def check_meters(
     *,
     keyed_view: bool,
     plain: bool,
+    lacks_rows: bool = False,
 ) -> Iterator[Finding]:
     """Compare what each substation metered with what the ledger has for it.
 
@@ -97,6 +139,7 @@ def check_meters(
         keyed_view: the ledger shows only the sessions of one API key.
         plain: some sessions have no key. A substation reports their end before it is on disk, so a
             killed one may have metered less than it reported.
+        lacks_rows: a killed gateway may not have written some sessions.
     """
     grown = {
         address: one.metered_kwh for address, one in growth.items() if one.metered_kwh is not None
@@ -111,7 +154,7 @@ def check_meters(
         written = {"all substations": sum(written.values())}
     # Energy that no row of the ledger contains, or not yet.
     present = sum(one.load_before for one in growth.values())
-    unsure = keyed_view or present > 0 or any(one.open for one in ledger.entries)
+    unsure = keyed_view or lacks_rows or present > 0 or any(one.open for one in ledger.entries)
     restarted = {names.get(address) for address, one in growth.items() if one.gap}
     differ = False
     for substation, kwh in sorted(metered.items()):

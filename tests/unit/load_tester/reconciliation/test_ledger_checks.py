@@ -86,6 +86,56 @@ def test_a_session_in_two_legs_is_held_against_both_meters() -> None:
     assert reconciliation.ledger_kwh == {"substation1": 14.0, "substation2": 6.0}
 
 
+def check_restarted(
+    charges: Sequence[Charge], rows: Sequence[Mapping[str, Any]], a: float, *, started: float
+) -> Reconciliation:
+    """Check against one substation's meter, and a gateway that started then."""
+    return reconcile(
+        charges,
+        grid({"a": substation(0, 0.0, meter=500.0)}, 0.0),
+        grid({"a": substation(len(charges), a, meter=500.0 + a)}, 0.0, started=started),
+        None,
+        BEGAN,
+        substation_names=NAMES,
+        ledger=ledger_of(rows),
+    )
+
+
+@pytest.mark.parametrize(
+    ("fields", "started", "verdict"),
+    [
+        ({"unanswered": 1, "tries": 2}, BEGAN + 3, Verdict.NOTE),
+        ({"unanswered": 1, "tries": 2, "keys": 1}, BEGAN + 3, Verdict.ERROR),
+        ({"unanswered": 1, "tries": 2}, 1.0, Verdict.ERROR),  # the gateway did not restart
+        ({}, BEGAN + 3, Verdict.ERROR),  # no try was cut off
+    ],
+)
+def test_a_killed_gateway_may_lack_the_row_of_a_session_that_had_just_begun(
+    fields: dict[str, Any], started: float, verdict: Verdict
+) -> None:
+    charges = [charge(1), charge(2, took=9.0, **fields)]
+    reconciliation = check_restarted(charges, rows_of(charges), 21.0, started=started)
+    assert verdict_of(reconciliation, "meters") is verdict
+
+
+@pytest.mark.parametrize(
+    ("took", "keys", "verdict"),
+    [
+        (4.95, 0, Verdict.NOTE),
+        (4.95, 1, Verdict.ERROR),
+        (4.8, 0, Verdict.ERROR),  # it had time
+        (9.0, 0, Verdict.ERROR),  # answered by the one that came back
+    ],
+)
+def test_a_killed_gateway_may_lack_the_row_of_a_session_that_it_had_just_answered(
+    took: float, keys: int, verdict: Verdict
+) -> None:
+    last, lacking = charge(1, took=5.0), charge(2, took=took, keys=keys)
+    reconciliation = check_restarted([last, lacking], rows_of([last]), 20.0, started=BEGAN + 7)
+    found = [verdict_of(reconciliation, check) for check in ("ledger", "meters")]
+    assert found == [verdict, verdict]
+
+
 def test_a_substation_may_count_the_first_leg_of_a_session_too_and_the_last_one_twice() -> None:
     before = grid({"a": substation(0, 0.0), "b": substation(0, 0.0)})
     after = grid({"a": substation(2, 14.0), "b": substation(1, 6.0)})
