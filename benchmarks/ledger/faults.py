@@ -1,17 +1,16 @@
 """Ledgers that can be made to fail."""
 
 import os
-import shutil
 import sqlite3
-import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from functools import partial
 from pathlib import Path
 
 from benchmarks.harness import databases
 from benchmarks.harness.errors import CannotMeasure
 from local_stack.postgresql import PostgreSQL
+from local_stack.small_disk import CannotMount, fill_up, small_disk
 
 KINDS = ("disk full", "file locked", "postgresql frozen", "postgresql stopped")
 Inject = Callable[[], AbstractContextManager[None]]
@@ -30,7 +29,11 @@ def faulty(kind: str, folder: Path) -> Iterator[tuple[str, Inject]]:
         disk.mkdir()
         if os.getuid():
             raise CannotFail("only root can mount a small disk")
-        with _small_disk(disk):
+        with ExitStack() as mounted:
+            try:
+                mounted.enter_context(small_disk(disk, _DISK_MB))
+            except CannotMount as error:
+                raise CannotMeasure(str(error)) from None
             yield f"sqlite:///{disk / 'ledger.sqlite'}", partial(_full, disk / "filler")
     elif kind == "file locked":
         file = folder / "ledger.sqlite"
@@ -45,7 +48,7 @@ def faulty(kind: str, folder: Path) -> Iterator[tuple[str, Inject]]:
 
 @contextmanager
 def _full(filler: Path) -> Iterator[None]:
-    _fill_up(filler)
+    fill_up(filler)
     try:
         yield
     finally:
@@ -68,33 +71,6 @@ def _stopped(server: PostgreSQL) -> Iterator[None]:
         yield
     finally:
         server.start()
-
-
-@contextmanager
-def _small_disk(folder: Path) -> Iterator[None]:
-    """Mount a disk of a few megabytes on a directory, which requires root.
-
-    Raises:
-        CannotMeasure: it cannot be mounted here.
-    """
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={_DISK_MB}m", "none", str(folder)]
-    if subprocess.run(mount, capture_output=True, check=False).returncode:
-        raise CannotMeasure("a small disk cannot be mounted here: this requires root")
-    try:
-        yield
-    finally:
-        subprocess.run([shutil.which("umount") or "umount", "-l", folder], check=True)
-
-
-def _fill_up(filler: Path) -> None:
-    """Write a file until its disk has no free page left."""
-    with filler.open("wb", buffering=0) as file:
-        for size in (65_536, 4_096):
-            try:
-                while True:
-                    file.write(b"x" * size)
-            except OSError:
-                continue
 
 
 @contextmanager

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -25,6 +26,7 @@ from charge_request_service.sessions.preparation import prepare
 from charge_request_service.sessions.record import State
 from charge_request_service.sessions.store import Store
 from local_stack.postgresql import PostgreSQL
+from local_stack.small_disk import CannotMount, fill_up, small_disk
 from tests.integration.sessions.conftest import OpenLedger, a_server
 from tests.integration.sessions.rows import a_begin, an_end
 
@@ -214,32 +216,25 @@ def test_a_file_that_is_locked_loses_nothing(open_ledger: OpenLedger, file: Path
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
+def disk(tmp_path: Path) -> Iterator[Path]:
     """Make a disk of a megabyte, as root may."""
     folder = tmp_path / "disk"
     folder.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=1m", "none", folder], capture_output=True, check=False
-    )
-    if mounted.returncode:
-        pytest.skip("a small disk cannot be mounted here")
-    yield folder
-    subprocess.run(["umount", "-l", folder], check=True)
+    with ExitStack() as mounted:
+        try:
+            mounted.enter_context(small_disk(folder, 1))
+        except CannotMount as error:
+            pytest.skip(str(error))
+        yield folder
 
 
-def test_a_full_disk_loses_nothing(open_ledger: OpenLedger, small_disk: Path) -> None:
-    ledger = open_ledger(f"sqlite:///{small_disk / 'ledger.sqlite'}", patience_s=2.0)
+def test_a_full_disk_loses_nothing(open_ledger: OpenLedger, disk: Path) -> None:
+    ledger = open_ledger(f"sqlite:///{disk / 'ledger.sqlite'}", patience_s=2.0)
     begins = fill(ledger)
-    filler = small_disk / "filler"
+    filler = disk / "filler"
 
-    def fill_up() -> None:
-        with filler.open("wb", buffering=0) as file:
-            for size in (65_536, 4_096):
-                try:
-                    while True:
-                        file.write(b"x" * size)
-                except OSError:
-                    continue
+    def use_up() -> None:
+        fill_up(filler)
         # What is left in the files of the ledger itself is used up by its rows.
         for _ in range(2_000):
             try:
@@ -247,7 +242,7 @@ def test_a_full_disk_loses_nothing(open_ledger: OpenLedger, small_disk: Path) ->
             except LedgerUnavailable:
                 return
 
-    check_comes_back(ledger, begins, break_it=fill_up, mend_it=filler.unlink)
+    check_comes_back(ledger, begins, break_it=use_up, mend_it=filler.unlink)
 
 
 @pytest.fixture
