@@ -138,7 +138,7 @@ class AttemptResults:
         if led.legs.has_to_wait:
             self._registers.hold(led)
         led.update_demand()
-        self._pool.stopped(dispatch, now, goes_on=True, failed=False)
+        end_attempt(self._pool, dispatch, Outcome.STOPPED, now, failed=False)
         return True
 
     def _stopped(

@@ -93,7 +93,6 @@ class DispatchReports:
         """Log and count a refusal, and return it for the caller."""
         now, queued, pool = time.monotonic(), led.queued, self._pool
         self.refusals[reason] += 1
-        pool.leave(queued, now)  # it is not in its own way when it comes back
         retry_after_s = pool.retry_after_s(now)
         detail = explain(
             reason,

@@ -5,6 +5,7 @@ import time
 
 import gevent
 
+from grid_common.api.problems import Unavailable
 from grid_common.durations import Duration
 from grid_common.http.cancellation import CancelScope, ClientDisconnected
 from grid_common.http.client import UpstreamError
@@ -14,6 +15,7 @@ from load_balancer.dispatch_reports import DispatchReports
 from load_balancer.led_session import AttemptRevoked, ChargeResult, LedSession, StopRequested
 from load_balancer.registers import Registers
 from load_balancer.routing import wait
+from load_balancer.routing.attempt_end import end_attempt
 from load_balancer.routing.outcome import FailoverReason, Outcome
 from load_balancer.routing.pool import Pool, QueueFull
 from load_balancer.routing.queue import Dispatch
@@ -67,7 +69,7 @@ class Dispatcher:
                 if result is not None:
                     return result
         except QueueFull:
-            raise self.reports.refusal(led, Refusal.QUEUE_FULL) from None
+            raise self._refusal(led, Refusal.QUEUE_FULL) from None
         except ClientDisconnected:
             self.reports.disconnected(led)
             raise
@@ -101,11 +103,16 @@ class Dispatcher:
             now = time.monotonic()
             refusal = wait.step(self._pool, queued, now, extension_s=extension_s)
             if refusal is not None:
-                raise self.reports.refusal(led, refusal)
+                raise self._refusal(led, refusal)
             if queued.dispatch is None:
                 led.wait_for_dispatch(queued.deadline - now)
         self._waits.observe(queued.dispatch.decision.waited_s)
         return queued.dispatch if led.stop_reason is None else None
+
+    def _refusal(self, led: LedSession, reason: Refusal) -> Unavailable:
+        # First, because the estimate of when to come back counts those that wait.
+        self._pool.leave(led.queued, time.monotonic())
+        return self.reports.refusal(led, reason)
 
     def _set_aside(self, dispatch: Dispatch, led: LedSession) -> None:
         """Release its point while another balancer may be leading it, and wait until that is clear.
@@ -116,7 +123,7 @@ class Dispatcher:
         queued, began = dispatch.queued, time.monotonic()
         self.reports.set_aside(led)
         queued.not_before = math.inf
-        self._pool.stopped(dispatch, began, goes_on=True, failed=False)
+        end_attempt(self._pool, dispatch, Outcome.STOPPED, began, failed=False)
         while led.stop_reason is None and not led.has_lease():
             if led.has_moved():
                 self._registers.drop(led)

@@ -18,6 +18,7 @@ def end_attempt(
     reason: str = FailoverReason.ERROR,
     why: str = "",
     goes_on: bool = True,
+    failed: bool = True,
 ) -> None:
     """Record how an attempt ended. The pool may dispatch waiting sessions before this returns.
 
@@ -33,6 +34,7 @@ def end_attempt(
         reason: if failed, the reason as it is counted; a broken connection has its own.
         why: if failed, a description.
         goes_on: if stopped, whether the session is to be charged further.
+        failed: if stopped, whether its substation caused it.
     """
     match outcome:
         case Outcome.CHARGED:
@@ -40,7 +42,7 @@ def end_attempt(
         case Outcome.ACCEPTED:
             pool.accepted(dispatch, now)
         case Outcome.STOPPED:
-            pool.stopped(dispatch, now, goes_on=goes_on)
+            pool.stopped(dispatch, now, goes_on=goes_on, failed=failed)
         case Outcome.FULL:  # busy, not dead: no ejection, just another choice
             pool.found_full(dispatch, now)
         case Outcome.DRAINING:
