@@ -8,7 +8,6 @@ import errno
 import socket
 import threading
 import time
-import tracemalloc
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
@@ -23,6 +22,7 @@ from grid_common.http.client import (
     UpstreamResponse,
 )
 from grid_common.http.response import ResponseReader
+from tests.support.allocations import traced_allocations
 from tests.support.hostile_answers import BOMB, GARBAGE, MUDDLE
 from tests.support.raw_substation import MOMENT_S, Bytes, RawSubstation, http, raw_substation
 
@@ -36,13 +36,9 @@ ATTACKED_S = 0.4
 @pytest.fixture
 def peak() -> Iterator[None]:
     """Hold the test to its memory."""
-    tracemalloc.start()
-    try:
+    with traced_allocations() as allocations:
         yield
-        most = tracemalloc.get_traced_memory()[1]
-        assert most < MAX_MEMORY, f"{most:,} bytes at the peak"
-    finally:
-        tracemalloc.stop()
+        assert allocations.peak < MAX_MEMORY
 
 
 def ask(

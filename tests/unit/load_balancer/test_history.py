@@ -1,13 +1,13 @@
 """The last minutes of every substation: samples, gaps, and cost."""
 
 import time
-import tracemalloc
 from typing import Any
 
 import orjson
 
 from load_balancer.history import KEPT, History
 from load_balancer.routing.health import Reading
+from tests.support.allocations import traced_allocations
 from tests.unit.load_balancer.routing.grid import Grid
 
 
@@ -59,8 +59,7 @@ def test_what_was_not_known_is_null() -> None:
     grid = Grid(4)
     history = History()
     history.sample(grid.pool.substations.values(), grid.now)
-    for _ in range(2):
-        grid.poll_missed("a")  # it is down from now on
+    grid.poll_missed("a", times=2)  # it is down from now on
     grid.pass_time(1)
     history.sample(grid.pool.substations.values(), grid.now)
     grid.poll("a", 2)
@@ -100,12 +99,11 @@ def test_memory_size_and_cost_are_bounded_for_300_substations() -> None:
         polled(grid, name, load=999, capacity=1000, power_kw=12345.6, power_limit_kw=12345.6)
     history = History()
 
-    tracemalloc.start()
-    for _ in range(KEPT + 5):
-        history.sample(grid.pool.substations.values(), grid.now)
-        grid.pass_time(1)
-    grown = tracemalloc.get_traced_memory()[0]
-    tracemalloc.stop()
+    with traced_allocations() as allocations:
+        for _ in range(KEPT + 5):
+            history.sample(grid.pool.substations.values(), grid.now)
+            grid.pass_time(1)
+        grown = allocations.held
     costs: list[tuple[float, float, float]] = []
     for _ in range(5):  # the least of each: other work on the machine makes each dearer at times
         grid.pass_time(2)

@@ -1,10 +1,9 @@
 """The host names that a gateway accepts, against DNS rebinding."""
 
-import tracemalloc
-
 import pytest
 
 from charge_request_service.auth.hosts import Hosts, read_names
+from tests.support.allocations import traced_allocations
 
 
 @pytest.mark.parametrize(
@@ -71,14 +70,10 @@ def test_a_name_that_is_listed_passes_and_one_with_a_dot_before_it_for_all_below
 
 def test_a_caller_that_asks_by_ever_new_names_takes_no_memory() -> None:
     hosts = Hosts()
-    tracemalloc.start()
-    try:
+    with traced_allocations() as allocations:
         for number in range(5_000):
             hosts.allows(f"{number}.example")
-        kept, _ = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
-    assert kept < 200_000
+        assert allocations.held < 200_000
 
 
 @pytest.mark.parametrize("text", ["http://grid.example", "grid.example:80", "*", "a..b", "a b"])

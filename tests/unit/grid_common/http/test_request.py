@@ -2,7 +2,6 @@
 
 import gc
 import itertools
-import tracemalloc
 from typing import Any
 from weakref import ref
 
@@ -12,6 +11,7 @@ from hypothesis import strategies as st
 
 from grid_common.http.refused import Malformed
 from grid_common.http.request import Request, RequestReader
+from tests.support.allocations import traced_allocations
 
 HEAD = b"POST /charge HTTP/1.1\r\nHost: grid\r\n"
 CHUNKED = b"Transfer-Encoding: chunked\r\n\r\n"
@@ -33,6 +33,10 @@ def feed(reader: RequestReader, piece: bytes) -> list[Request]:
 def environ(*pieces: bytes) -> dict[str, Any]:
     [request] = read(*pieces)
     return request.environ
+
+
+def pieces_of(data: bytes, size: int) -> list[bytes]:
+    return [data[i : i + size] for i in range(0, len(data), size)]
 
 
 def body(*pieces: bytes) -> bytes:
@@ -69,7 +73,7 @@ def test_a_request_is_a_wsgi_environ() -> None:
     ids=["whole", "chunked"],
 )
 def test_it_does_not_matter_how_a_request_is_cut(request_bytes: bytes) -> None:
-    one_by_one = [request_bytes[i : i + 1] for i in range(len(request_bytes))]
+    one_by_one = pieces_of(request_bytes, 1)
     assert body(request_bytes) == body(*one_by_one) == b'{"kwh": 6.5}'
     assert environ(*one_by_one)["CONTENT_LENGTH"] == "12"
 
@@ -123,9 +127,10 @@ def test_what_follows_the_last_request_of_a_connection_is_passed_over() -> None:
     [
         (b"Content-Length: 65\r\n", b""),
         (b"Transfer-Encoding: chunked\r\n", b"41\r\n" + b"x" * 65),
+        (b"Transfer-Encoding: chunked\r\n", b"1\r\nx\r\n40\r\n" + b"x" * 64),
         (b"Connection: Upgrade\r\nUpgrade: h2c\r\nContent-Length: 65\r\n", b""),
     ],
-    ids=["announced", "chunked", "upgrade"],
+    ids=["announced", "a chunk", "chunks together", "upgrade"],
 )
 def test_of_a_body_that_is_too_long_the_app_gets_the_length_at_once(
     head: bytes, rest: bytes
@@ -168,10 +173,6 @@ def test_what_follows_a_body_that_is_too_long_does_not_change_its_request() -> N
     assert request.environ["HTTP_HOST"] == "grid"
 
 
-def test_a_header_with_an_unusual_name_is_ignored() -> None:
-    assert not any("A" * 65 in key for key in environ(HEAD + b"A" * 65 + b": 1\r\n\r\n"))
-
-
 def head_of(size: int) -> bytes:
     longest = b"X: " + b"a" * 8_192 + b"\r\n"
     head = HEAD + 3 * longest
@@ -207,19 +208,10 @@ def in_chunks(count: int, data: bytes) -> bytes:
 def test_a_limit_is_the_same_however_a_request_is_cut(
     longest: bytes, too_long: bytes, status: int, size: int
 ) -> None:
-    def cut(data: bytes) -> list[bytes]:
-        return [data[i : i + size] for i in range(0, len(data), size)]
-
-    assert len(read(*cut(longest), body_limit=5_000)) == 1
+    assert len(read(*pieces_of(longest, size), body_limit=5_000)) == 1
     with pytest.raises(Malformed) as refused:
-        read(*cut(too_long), body_limit=5_000)
+        read(*pieces_of(too_long, size), body_limit=5_000)
     assert refused.value.status == status
-
-
-def test_white_space_around_a_value_is_none_of_it() -> None:
-    made = environ(b"GET / HTTP/1.1\r\nHost: \t grid:8080 \t\r\nX-Request-ID: X1X \r\n\r\n")
-    assert made["HTTP_HOST"] == "grid:8080"
-    assert made["HTTP_X_REQUEST_ID"] == "X1X"
 
 
 @pytest.mark.parametrize("behind", [b"\x00", b"no request\r\n\r\n", b"GET / HTTP/9.9\r\n"])
@@ -288,14 +280,11 @@ def test_requests_are_the_same_one_by_one_and_sent_ahead_however_they_are_cut(
 def test_what_waits_behind_a_request_takes_no_more_memory_than_its_bytes() -> None:
     reader = RequestReader({}, BODY_LIMIT)
     ahead = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n" * 500
-    tracemalloc.start()
-    try:
+    with traced_allocations() as allocations:
         first = reader.read(ahead)
         assert first is not None
-        assert tracemalloc.get_traced_memory()[0] < len(ahead) + 8_000
+        assert allocations.held < len(ahead) + 8_000
         assert len(ahead) - 100 < reader.size < len(ahead) + 1_000
-    finally:
-        tracemalloc.stop()
 
 
 @pytest.mark.parametrize(
@@ -308,15 +297,12 @@ def test_what_waits_behind_a_request_takes_no_more_memory_than_its_bytes() -> No
     ids=["headers", "a header", "a body"],
 )
 def test_a_reader_reports_how_much_memory_it_takes(data: bytes) -> None:
-    tracemalloc.start()
-    try:
-        before = tracemalloc.get_traced_memory()[0]
+    with traced_allocations() as allocations:
+        before = allocations.held
         reader = RequestReader({}, 65_536)
-        for at in range(0, len(data), 1000):
-            feed(reader, data[at : at + 1000])
-        taken = tracemalloc.get_traced_memory()[0] - before
-    finally:
-        tracemalloc.stop()
+        for piece in pieces_of(data, 1000):
+            feed(reader, piece)
+        taken = allocations.held - before
     assert taken < reader.size * 1.3 + 4_000
     assert reader.size < taken * 1.5
 
@@ -325,13 +311,10 @@ def test_a_body_in_small_chunks_takes_no_more_memory_than_it_is_long() -> None:
     size = 50_000
     reader = RequestReader({}, size)
     feed(reader, HEAD + b"Transfer-Encoding: chunked\r\n\r\n")
-    tracemalloc.start()
-    try:
+    with traced_allocations() as allocations:
         for _ in range(size // 50):
             feed(reader, b"32\r\n" + b"a" * 50 + b"\r\n")
-        assert tracemalloc.get_traced_memory()[0] < 3 * size
-    finally:
-        tracemalloc.stop()
+        assert allocations.held < 3 * size
 
 
 def test_a_reader_that_is_closed_needs_no_garbage_collector() -> None:
@@ -347,50 +330,100 @@ def test_a_reader_that_is_closed_needs_no_garbage_collector() -> None:
         gc.enable()
 
 
+def refusal(request_bytes: bytes) -> tuple[int, str]:
+    """Return the status and the message, which are the same however the request is cut."""
+    found = set()
+    for size in (len(request_bytes), 1000, 7):
+        with pytest.raises(Malformed) as refused:
+            read(*pieces_of(request_bytes, size), body_limit=5_000)
+        found.add((refused.value.status, refused.value.detail))
+    assert len(found) == 1
+    return found.pop()
+
+
 @pytest.mark.parametrize(
-    ("request_bytes", "status"),
+    "request_bytes",
     [
-        (b"\x16\x03\x01\x02\x00\x01\x00", 400),
-        (b"BREW / HTTP/1.1\r\nHost: a\r\n\r\n", 400),
-        (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400),
-        (b"GET /\r\n\r\n", 505),
-        (b"GET / HTTP/1.1\r\n\r\n", 400),
-        (b"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
-        (HEAD + b"Host: other\r\n\r\n", 400),
-        (HEAD + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\n1", 400),
-        (HEAD + b"Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", 400),
-        (HEAD + b"Content-Length: -1\r\n\r\n", 400),
-        (HEAD + b"Content-Length: 99999999999999999999\r\n\r\n", 400),
-        (HEAD + b"Transfer-Encoding: chunked, gzip\r\n\r\n", 400),
-        (HEAD + b"Transfer-Encoding: chunked\r\n\r\n-1\r\n", 400),
-        (HEAD + b"Transfer-Encoding: chunked\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n", 400),
-        (HEAD + b"X: a\r\n folded\r\n\r\n", 400),
-        (HEAD + b"X : a\r\n\r\n", 400),
-        (HEAD + b"X: a\x00b\r\n\r\n", 400),
-        (b"CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n", 400),
-        (b"OPTIONS /healthz RTSP/1.0\r\nHost: a\r\n\r\n", 400),
-        (b"SOURCE /healthz ICE/1.0\r\nHost: a\r\n\r\n", 400),
-        (b"GET / HTTP/1.1\r\nHost: " + b"a" * 262 + b"\r\n\r\n", 400),
-        (b"GET / HTTP/1.1\r\nHost: \xe4.example\r\n\r\n", 400),
-        (b"GET / HTTP/1.0\r\nHost: \xe4.example\r\n\r\n", 400),
-        (b"GET /" + b"a" * 40_000, 414),
-        (b"GET /" + b"a" * 8_192 + b" HTTP/1.1\r\nHost: a\r\n\r\n", 414),
-        (HEAD + b"".join(b"X-%d: a\r\n" % n for n in range(100)) + b"\r\n", 431),
-        (HEAD + b"X: " + b"a" * 40_000, 431),
-        (HEAD + b"X: a\r\n" * 8_000, 431),
-        (HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + b"0" * 40_000, 400),
-        (HEAD + b"Transfer-Encoding: chunked\r\n\r\n0\r\n" + b"a: b\r\n" * 8_000, 400),
+        b"BREW / HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        HEAD + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\n1",
+        HEAD + b"Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+        HEAD + b"Content-Length: -1\r\n\r\n",
+        HEAD + b"Content-Length: 99999999999999999999\r\n\r\n",
+        HEAD + b"Transfer-Encoding: chunked, gzip\r\n\r\n",
+        HEAD + CHUNKED + b"-1\r\n",
+        HEAD + b"X: a\r\n folded\r\n\r\n",
+        HEAD + b"X : a\r\n\r\n",
+        HEAD + b"X: a\x00b\r\n\r\n",
     ],
 )
+def test_what_the_parser_refuses_is_a_bad_request(request_bytes: bytes) -> None:
+    status, detail = refusal(request_bytes)
+    assert status == 400
+    assert detail.startswith("The request cannot be read: ")
+
+
+LONG_HOST = (
+    "Host: takes one value, the name or address of this server, at most 261 ASCII characters."
+)
+NO_PATH = "The request target is not a path."
+NO_HTTP = "Only HTTP is supported; use HTTP/1.1."
+LONG_LINE = "The request line is over 8192 bytes."
+LONG_HEAD = "The request line and headers are over 32768 bytes."
+MANY_HEADERS = "There are over 100 headers."
+LONG_WRAPPING = "The chunks of the body have over 32768 bytes of wrapping."
+
+
+@pytest.mark.parametrize(
+    ("request_bytes", "status", "detail"),
+    [
+        (
+            b"\x16\x03\x01\x02\x00\x01\x00",
+            400,
+            "The request cannot be read: Invalid method encountered.",
+        ),
+        (b"GET /\r\n\r\n", 505, "HTTP/0.9 is not supported; use HTTP/1.1."),
+        (
+            b"GET / HTTP/1.1\r\n\r\n",
+            400,
+            "Host: is missing; send the name or address of this server.",
+        ),
+        (
+            b"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+            400,
+            "Transfer-Encoding is not part of HTTP/1.0; use HTTP/1.1.",
+        ),
+        (HEAD + b"Host: other\r\n\r\n", 400, LONG_HOST),
+        (b"GET / HTTP/1.1\r\nHost: " + b"a" * 262 + b"\r\n\r\n", 400, LONG_HOST),
+        (b"GET / HTTP/1.1\r\nHost: \xe4.example\r\n\r\n", 400, LONG_HOST),
+        (b"GET / HTTP/1.0\r\nHost: \xe4.example\r\n\r\n", 400, LONG_HOST),
+        (
+            HEAD + b"Transfer-Encoding: chunked\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n",
+            400,
+            "Upgrade: omit it from a request with a Transfer-Encoding.",
+        ),
+        (b"CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n", 400, NO_PATH),
+        (b"OPTIONS /healthz RTSP/1.0\r\nHost: a\r\n\r\n", 400, NO_HTTP),
+        (b"SOURCE /healthz ICE/1.0\r\nHost: a\r\n\r\n", 400, NO_HTTP),
+        (line_of(8_193), 414, LONG_LINE),
+        (b"GET /" + b"a" * 40_000, 414, LONG_LINE),
+        (b"GET /" + b"a" * 8_192 + b" HTTP/1.1\r\nHost: a\r\n\r\n", 414, LONG_LINE),
+        (head_of(32_769), 431, LONG_HEAD),
+        (HEAD + b"X: " + b"a" * 40_000, 431, LONG_HEAD),
+        (HEAD + b"X-Long: " + b"x" * 8_193 + b"\r\n\r\n", 431, "X-Long: it is over 8192 bytes."),
+        (HEAD + b"a:b\r\n" * 100 + b"\r\n", 431, MANY_HEADERS),
+        (HEAD + b"".join(b"X-%d: a\r\n" % n for n in range(100)) + b"\r\n", 431, MANY_HEADERS),
+        (HEAD + b"X: a\r\n" * 8_000, 431, MANY_HEADERS),
+        (HEAD + CHUNKED + b"1\r\nx\r\n" * 1_001, 400, "The body comes in over 1000 chunks."),
+        (HEAD + CHUNKED + b"0" * 40_000, 400, LONG_WRAPPING),
+        (HEAD + CHUNKED + b"0\r\n" + b"a: b\r\n" * 8_000, 400, LONG_WRAPPING),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
 def test_a_malformed_request_is_refused_in_whatever_pieces_it_arrives(
-    request_bytes: bytes, status: int
+    request_bytes: bytes, status: int, detail: str
 ) -> None:
-    for size in (len(request_bytes), 1000, 7):
-        pieces = [request_bytes[i : i + size] for i in range(0, len(request_bytes), size)]
-        with pytest.raises(Malformed) as refused:
-            read(*pieces)
-        assert refused.value.status == status
-        assert refused.value.detail
+    assert refusal(request_bytes) == (status, detail)
 
 
 def test_a_reader_that_has_nothing_has_no_more() -> None:
@@ -404,78 +437,6 @@ def test_a_reader_that_has_nothing_has_no_more() -> None:
     assert not reader.has_more
 
 
-LONG_HOST = (
-    "Host: takes one value, the name or address of this server, at most 261 ASCII characters."
-)
-
-
-@pytest.mark.parametrize(
-    ("request_bytes", "status", "detail"),
-    [
-        (
-            b"\x16\x03\x01\x02\x00\x01\x00",
-            400,
-            "The request cannot be read: Invalid method encountered.",
-        ),
-        (
-            b"GET /\r\n\r\n",
-            505,
-            "HTTP/0.9 is not supported; use HTTP/1.1.",
-        ),
-        (
-            b"GET / HTTP/1.1\r\n\r\n",
-            400,
-            "Host: is missing; send the name or address of this server.",
-        ),
-        (
-            b"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-            400,
-            "Transfer-Encoding is not part of HTTP/1.0; use HTTP/1.1.",
-        ),
-        (HEAD + b"Host: other\r\n\r\n", 400, LONG_HOST),
-        (b"GET / HTTP/1.1\r\nHost: " + b"a" * 262 + b"\r\n\r\n", 400, LONG_HOST),
-        (
-            HEAD + b"Transfer-Encoding: chunked\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n",
-            400,
-            "Upgrade: omit it from a request with a Transfer-Encoding.",
-        ),
-        (
-            b"CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n",
-            400,
-            "The request target is not a path.",
-        ),
-        (
-            b"OPTIONS /healthz RTSP/1.0\r\nHost: a\r\n\r\n",
-            400,
-            "Only HTTP is supported; use HTTP/1.1.",
-        ),
-        (line_of(8_193), 414, "The request line is over 8192 bytes."),
-        (
-            head_of(32_769),
-            431,
-            "The request line and headers are over 32768 bytes.",
-        ),
-        (
-            HEAD + b"a:b\r\n" * 100 + b"\r\n",
-            431,
-            "There are over 100 headers.",
-        ),
-        (
-            HEAD + CHUNKED + b"0" * 40_000,
-            400,
-            "The chunks of the body have over 32768 bytes of wrapping.",
-        ),
-    ],
-    ids=lambda value: value if isinstance(value, str) else "",
-)
-def test_the_messages_for_malformed_requests(
-    request_bytes: bytes, status: int, detail: str
-) -> None:
-    with pytest.raises(Malformed) as refused:
-        read(request_bytes)
-    assert (refused.value.status, refused.value.detail) == (status, detail)
-
-
 def test_a_host_may_be_as_long_as_a_name_and_a_port() -> None:
     assert environ(b"GET / HTTP/1.1\r\nHost: " + b"a" * 261 + b"\r\n\r\n")["HTTP_HOST"] == "a" * 261
     assert "HTTP_HOST" not in environ(b"GET / HTTP/1.0\r\n\r\n")
@@ -484,7 +445,7 @@ def test_a_host_may_be_as_long_as_a_name_and_a_port() -> None:
 def test_of_a_name_of_a_header_64_characters_are_read() -> None:
     made = environ(HEAD + b"a" * 64 + b": 1\r\n" + b"b" * 65 + b": 1\r\n\r\n")
     assert made["HTTP_" + "A" * 64] == "1"
-    assert "HTTP_" + "B" * 65 not in made
+    assert not any("B" * 65 in key for key in made)
 
 
 def test_a_target_without_a_path_or_a_query_is_the_root() -> None:
@@ -493,20 +454,13 @@ def test_a_target_without_a_path_or_a_query_is_the_root() -> None:
 
 
 def test_of_a_value_only_blanks_and_tabs_are_cut_off() -> None:
-    made = environ(b"GET / HTTP/1.1\r\nHost: grid\r\nX-A: \t \xa0X1X\xa0\t \r\n\r\n")
+    made = environ(
+        b"GET / HTTP/1.1\r\nHost: \t grid:8080 \t\r\nX-Request-ID: X1X \r\n"
+        b"X-A: \t \xa0X1X\xa0\t \r\n\r\n"
+    )
+    assert made["HTTP_HOST"] == "grid:8080"
+    assert made["HTTP_X_REQUEST_ID"] == "X1X"
     assert made["HTTP_X_A"] == "\xa0X1X\xa0"
-
-
-def test_a_value_that_is_too_long_is_reported_by_the_name_of_its_header() -> None:
-    with pytest.raises(Malformed) as raised:
-        read(b"GET / HTTP/1.1\r\nHost: grid\r\nX-Long: " + b"x" * 8_193 + b"\r\n\r\n")
-    assert raised.value.detail == "X-Long: it is over 8192 bytes."
-
-
-def test_a_body_in_too_many_chunks_is_reported_so() -> None:
-    with pytest.raises(Malformed) as raised:
-        read(HEAD + CHUNKED + b"1\r\nx\r\n" * 1_001, body_limit=5_000)
-    assert raised.value.detail == "The body comes in over 1000 chunks."
 
 
 def test_the_wrapping_of_chunks_may_be_as_long_as_its_limit() -> None:
@@ -518,12 +472,6 @@ def test_the_wrapping_of_chunks_may_be_as_long_as_its_limit() -> None:
 def test_a_request_for_another_protocol_needs_no_body() -> None:
     head = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
     assert environ(head)["CONTENT_LENGTH"] == "0"
-
-
-def test_of_chunks_that_are_too_long_the_app_gets_none() -> None:
-    [request] = read(HEAD + CHUNKED + b"1\r\nx\r\n40\r\n" + b"x" * 64)
-    assert request.environ["CONTENT_LENGTH"] == "65"
-    assert request.environ["wsgi.input"].read() == b""
 
 
 def test_a_body_may_be_as_long_as_the_limit() -> None:

@@ -1,10 +1,9 @@
 """Values of others in messages: short, printable, spelled as in JSON."""
 
-import tracemalloc
-
 import pytest
 
 from grid_common.http.shown import shown, shown_name
+from tests.support.allocations import traced_allocations
 
 
 @pytest.mark.parametrize(
@@ -43,14 +42,10 @@ def test_of_a_long_value_no_more_is_read_than_is_shown() -> None:
 
 def test_what_is_shown_of_a_long_value_costs_no_more_than_of_a_short_one() -> None:
     value = "x" * 1_000_000
-    tracemalloc.start()
-    try:
+    with traced_allocations() as allocations:
         shown(value)
         shown_name(value)
-        _, peak = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
-    assert peak < 10_000
+        assert allocations.peak < 10_000
 
 
 @pytest.mark.parametrize(
