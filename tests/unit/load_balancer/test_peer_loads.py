@@ -66,8 +66,7 @@ def test_a_response_with_a_load_report_is_as_good_as_a_poll() -> None:
     substation = grid.substation("a")
     grid.poll("a", load=0)
     queued_sessions = [grid.arrive(), grid.arrive()]
-    dispatch = queued_sessions[0].dispatch
-    assert dispatch is not None
+    dispatch = grid.dispatch_of(queued_sessions[0])
     grid.pool.completed(dispatch, grid.now, Reading(load=5, capacity=8))
     assert (substation.own, substation.foreign, substation.load) == (1, 4, 5)
 
@@ -143,10 +142,9 @@ def test_a_vehicle_that_waits_goes_as_soon_as_another_balancer_reports_a_point_f
 
 def test_what_an_answer_tells_of_a_substation_is_as_old_as_the_answer() -> None:
     grid = Grid(8)
-    queued = grid.arrive()
-    assert queued.dispatch is not None
+    dispatch = grid.dispatch_of(grid.arrive())
     grid.pass_time(1.0)
-    grid.pool.completed(queued.dispatch, grid.now, Reading(load=5, capacity=8))
+    grid.pool.completed(dispatch, grid.now, Reading(load=5, capacity=8))
     assert grid.substation("a").gauge_age_s(grid.now) == 0
 
 

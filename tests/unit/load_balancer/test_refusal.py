@@ -24,9 +24,7 @@ def test_nothing_is_added_where_all_substations_are_well() -> None:
 def test_those_that_are_down_say_why() -> None:
     grid = Grid(4, 4)
     grid.poll_all()
-    grid.pool.poll_unreadable(
-        grid.substation("a"), "its page has no capacity: set DEFAULT_CAPACITY"
-    )
+    grid.poll_unreadable("a", "its page has no capacity: set DEFAULT_CAPACITY")
     assert reported(grid, "deadline").endswith(
         "Substations that are down: a: its page has no capacity: set DEFAULT_CAPACITY."
     )
@@ -75,7 +73,7 @@ def test_both_who_failed_it_and_who_is_down_are_reported() -> None:
     grid = Grid(4, 4, 4)
     grid.poll_all()
     for name in "ab":
-        grid.pool.poll_unreadable(grid.substation(name), "it is empty")
+        grid.poll_unreadable(name, "it is empty")
     assert reported(grid, "queue_full", "a answered 500", "b answered 502") == (
         "7 vehicles are waiting, which is the limit. Substations that failed it: a answered 500; "
         "b answered 502. Substations that are down: a: it is empty; b: it is empty."

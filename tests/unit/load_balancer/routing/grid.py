@@ -1,17 +1,30 @@
 """A pool with a virtual clock, and substations that respond as a test says."""
 
 from random import Random
+from typing import Any
 
 from load_balancer.routing.demand import Demand
 from load_balancer.routing.health import HealthCheck, Reading
 from load_balancer.routing.matching import Deferred
 from load_balancer.routing.policies import POLICIES
 from load_balancer.routing.pool import Pool
+from load_balancer.routing.prediction import Supply
 from load_balancer.routing.queue import Decision, Dispatch, QueuedSession
 from load_balancer.routing.retry_budget import RetryBudget
 from load_balancer.routing.substation import Substation
 
 TEN_KWH = Demand(10.0)
+
+
+def polled_substation(
+    reading: Reading, *, name: str = "a", order: int = 0, now: float = 0.0
+) -> Substation:
+    """Return a substation without a pool that was polled once, at `now`."""
+    substation = Substation(name, f"http://{name}", balancers=1, health_check=HealthCheck())
+    substation.order = order
+    substation.poll_began(now)
+    substation.read(reading, now)
+    return substation
 
 
 class Grid:
@@ -59,26 +72,31 @@ class Grid:
     def knows(self, name: str) -> bool:
         return f"http://{name}:5002" in self.pool.substations
 
+    def own_and_foreign(self, name: str) -> tuple[int, int]:
+        """Return how many vehicles a substation has of this balancer, and of others."""
+        substation = self.substation(name)
+        return substation.own, substation.foreign
+
+    def supply(self, name: str = "a") -> Supply:
+        found = self.substation(name).supply(self.now)
+        assert found is not None, f"{name} does not publish its power"
+        return found
+
+    def ineligible_reason(self, name: str) -> str | None:
+        return self.substation(name).ineligible_reason(self.now)
+
     def pass_time(self, seconds: float) -> None:
         self.now += seconds
 
     # Polls
 
-    def poll(
-        self,
-        name: str,
-        load: int | None = None,
-        *,
-        capacity: int | None = None,
-        draining: bool = False,
-        **power: float | None,
-    ) -> None:
-        """Poll a substation.
+    def poll(self, name: str, load: int | None = None, **more: Any) -> None:
+        """Poll a substation, as `poll_ends` takes it.
 
         By default its gauge shows this balancer's vehicles there.
         """
         self.poll_begins(name)
-        self.poll_ends(name, load, capacity=capacity, draining=draining, **power)
+        self.poll_ends(name, load, **more)
 
     def poll_all(self) -> None:
         for name in self.capacities:
@@ -96,22 +114,29 @@ class Grid:
         draining: bool = False,
         **power: float | None,
     ) -> None:
+        """End a poll with what a substation's page shows."""
         substation = self.substation(name)
         shown = len(substation.in_flight) if load is None else load
         points = self.capacities[name] if capacity is None else capacity
         reading = Reading(shown, points, draining, **power)  # type: ignore[arg-type] # by name
         self.pool.poll_read(substation, reading, self.now)
 
-    def poll_missed(self, name: str) -> None:
-        self.poll_begins(name)
-        self.pool.poll_missed(self.substation(name), "no response within 0.8 s", self.now)
+    def poll_missed(self, name: str, times: int = 1) -> None:
+        for _ in range(times):
+            self.poll_begins(name)
+            self.pool.poll_missed(self.substation(name), "no response within 0.8 s", self.now)
+
+    def poll_unreadable(self, name: str, why: str = "garbled", times: int = 1) -> None:
+        for _ in range(times):
+            self.pool.poll_unreadable(self.substation(name), why)
 
     # Vehicles
 
-    def arrive(
+    def session(
         self, vehicle: str = "EV", *, wait_s: float = 60, demand: Demand = TEN_KWH
     ) -> QueuedSession:
-        queued = QueuedSession(
+        """Make a session of a vehicle that comes now, and do not queue it yet."""
+        return QueuedSession(
             vehicle,
             vehicle,
             arrived=self.now,
@@ -119,13 +144,23 @@ class Grid:
             demand=demand,
             on_revoked=self.revoked.append,
         )
+
+    def arrive(self, vehicle: str = "EV", **options: Any) -> QueuedSession:
+        """Queue the session of a vehicle, as `session` takes it."""
+        queued = self.session(vehicle, **options)
         self.pool.arrive(queued, self.now)
+        return queued
+
+    def attach(self, name: str, queued: QueuedSession | None = None) -> QueuedSession:
+        """Attach a session that charges at a substation already."""
+        queued = queued or self.session()
+        self.pool.attach(queued, self.substation(name), self.now)
         return queued
 
     def fill(self, name: str) -> list[QueuedSession]:
         """Charge vehicles until a grid of one substation, or with one left, is full."""
         queued_sessions: list[QueuedSession] = []
-        while self.substation(name).ineligible_reason(self.now) is None:
+        while self.ineligible_reason(name) is None:
             queued_sessions.append(self.arrive(f"filler-{name}-{len(queued_sessions)}"))
         return queued_sessions
 
@@ -133,26 +168,29 @@ class Grid:
         return queued.dispatch.substation.name if queued.dispatch else None
 
     def complete(self, queued: QueuedSession) -> None:
-        self.pool.completed(self._dispatch(queued), self.now)
+        self.pool.completed(self.dispatch_of(queued), self.now)
 
     def accept(self, queued: QueuedSession) -> None:
-        self.pool.accepted(self._dispatch(queued), self.now)
+        self.pool.accepted(self.dispatch_of(queued), self.now)
 
     def find_full(self, queued: QueuedSession) -> None:
-        self.pool.found_full(self._dispatch(queued), self.now)
+        self.pool.found_full(self.dispatch_of(queued), self.now)
 
     def find_draining(self, queued: QueuedSession) -> None:
-        self.pool.found_draining(self._dispatch(queued), self.now)
+        self.pool.found_draining(self.dispatch_of(queued), self.now)
 
     def reject(self, queued: QueuedSession) -> None:
-        self.pool.rejected(self._dispatch(queued), self.now)
+        self.pool.rejected(self.dispatch_of(queued), self.now)
 
     def fail(self, queued: QueuedSession, reason: str = "refused") -> None:
-        self.pool.failed(self._dispatch(queued), reason, f"the connection was {reason}", self.now)
+        self.pool.failed(self.dispatch_of(queued), reason, f"the connection was {reason}", self.now)
+
+    def stop(self, queued: QueuedSession, *, goes_on: bool) -> None:
+        self.pool.stopped(self.dispatch_of(queued), self.now, goes_on=goes_on)
 
     def disconnect(self, queued: QueuedSession) -> None:
         self.pool.leave(queued, self.now)
 
-    def _dispatch(self, queued: QueuedSession) -> Dispatch:
+    def dispatch_of(self, queued: QueuedSession) -> Dispatch:
         assert queued.dispatch is not None, f"{queued.session_id} is at no substation"
         return queued.dispatch

@@ -25,8 +25,7 @@ def test_each_end_is_counted_and_the_session_goes_on_if_it_has_to(
 ) -> None:
     grid = Grid(8, 4)
     queued = grid.arrive()
-    dispatch = queued.dispatch
-    assert dispatch is not None
+    dispatch = grid.dispatch_of(queued)
     assert dispatch.substation.name == "a"
     grid.poll("a", 8)  # so that it does not return there
     end_attempt(grid.pool, dispatch, outcome, grid.now, reason="reset", why="it broke")
@@ -46,8 +45,7 @@ def test_each_end_is_counted_and_the_session_goes_on_if_it_has_to(
 
 def test_the_point_of_an_accepted_session_is_taken_until_a_later_poll() -> None:
     grid = Grid(1)
-    dispatch = grid.arrive().dispatch
-    assert dispatch is not None
+    dispatch = grid.dispatch_of(grid.arrive())
     grid.poll_begins("a")
     grid.pass_time(0.1)
     end_attempt(grid.pool, dispatch, Outcome.ACCEPTED, grid.now)
@@ -61,22 +59,19 @@ def test_the_point_of_an_accepted_session_is_taken_until_a_later_poll() -> None:
 def test_a_stopped_session_that_is_to_end_goes_nowhere() -> None:
     grid = Grid(4)
     queued = grid.arrive()
-    assert queued.dispatch is not None
-    end_attempt(grid.pool, queued.dispatch, Outcome.STOPPED, grid.now, goes_on=False)
+    end_attempt(grid.pool, grid.dispatch_of(queued), Outcome.STOPPED, grid.now, goes_on=False)
     assert (grid.where(queued), len(grid.pool.waiting)) == (None, 0)
 
 
 def test_the_load_report_of_a_charged_session_is_taken_in() -> None:
     grid = Grid(4)
-    dispatch = grid.arrive().dispatch
-    assert dispatch is not None
+    dispatch = grid.dispatch_of(grid.arrive())
     end_attempt(grid.pool, dispatch, Outcome.CHARGED, grid.now, reading=Reading(3, 5))
     assert (grid.substation("a").load, grid.substation("a").capacity) == (3, 5)
 
 
 def test_a_failure_that_is_a_response_is_counted_as_an_error() -> None:
     grid = Grid(4)
-    dispatch = grid.arrive().dispatch
-    assert dispatch is not None
+    dispatch = grid.dispatch_of(grid.arrive())
     end_attempt(grid.pool, dispatch, Outcome.FAILED, grid.now, why="answered 500")
     assert grid.pool.failovers == {"error": 1}

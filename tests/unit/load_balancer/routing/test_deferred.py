@@ -333,8 +333,7 @@ def test_a_substation_that_is_lost_is_not_waited_for() -> None:
     grid, _ = fast_point_taken()
     queued = grid.arrive(demand=FAST)
     assert grid.where(queued) is None
-    for _ in range(2):
-        grid.poll_missed("a")
+    grid.poll_missed("a", times=2)
     assert grid.where(queued) == "b"
 
 

@@ -60,6 +60,17 @@ def chosen(*options: Option, demand: Demand = CAR) -> str:
     return choice.candidate.name
 
 
+def predicted_start_s(*options: Option) -> float:
+    prediction = choose(*options, max_deferral_s=60).prediction
+    assert prediction is not None
+    return prediction.start_s
+
+
+def next_best(choice: Choice) -> tuple[str, Prediction]:
+    assert choice.next_best is not None
+    return choice.next_best
+
+
 # Where
 
 
@@ -82,8 +93,7 @@ def test_the_choice_tells_the_finish_and_what_the_next_best_would_have_been() ->
     choice = choose(option("slow"), option("fast", point_power_kw=150), option("slower", 1))
     assert choice.prediction is not None
     assert tuple(choice.prediction) == pytest.approx((0, 30 / 150 / HOURS_PER_S, 0))
-    assert choice.next_best is not None
-    name, prediction = choice.next_best
+    name, prediction = next_best(choice)
     assert name == "slow"
     assert prediction.finish_s == pytest.approx(30 / 50 / HOURS_PER_S)
 
@@ -91,8 +101,7 @@ def test_the_choice_tells_the_finish_and_what_the_next_best_would_have_been() ->
 def test_of_next_bests_that_finish_at_the_same_time_the_first_is_reported() -> None:
     choice = choose(option("best"), option("c", 1), option("b", 1), option("d", 1))
     assert choice.candidate.name == "best"
-    assert choice.next_best is not None
-    assert choice.next_best[0] == "c"
+    assert next_best(choice)[0] == "c"
 
 
 def test_the_reason_tells_whether_a_finish_was_the_earliest_or_one_of_equals() -> None:
@@ -156,8 +165,7 @@ def test_a_vehicle_is_deferred_for_a_fast_point_that_frees_soon() -> None:
     assert (choice.candidate.name, choice.waits) == ("fast", True)
     assert choice.prediction is not None
     assert 0 < choice.prediction.start_s < 2
-    assert choice.next_best is not None
-    assert choice.next_best[0] == "slow"
+    assert next_best(choice)[0] == "slow"
 
 
 def test_it_is_not_where_that_frees_late() -> None:
@@ -167,19 +175,17 @@ def test_it_is_not_where_that_frees_late() -> None:
 
 def test_it_is_not_where_it_may_not_wait_for_so_long() -> None:
     full = option("fast", 4, point_power_kw=150, each_kw=150, each_kwh=20)
-    start = choose(option("slow"), full, max_deferral_s=60).prediction
-    assert start is not None
-    assert start.start_s > 0
-    assert choose(option("slow"), full, max_deferral_s=2.01 * start.start_s).waits
-    assert not choose(option("slow"), full, max_deferral_s=1.99 * start.start_s).waits
+    start_s = predicted_start_s(option("slow"), full)
+    assert start_s > 0
+    assert choose(option("slow"), full, max_deferral_s=2.01 * start_s).waits
+    assert not choose(option("slow"), full, max_deferral_s=1.99 * start_s).waits
 
 
 def test_it_is_where_that_frees_at_half_the_time_that_it_may_wait_to_the_moment() -> None:
     # Of 4 sessions with 80 kWh, at 150 kW each, the first has 20 left.
     full = option("fast", 4, point_power_kw=150, each_kw=150, each_kwh=15)
-    start = choose(option("slow"), full, max_deferral_s=60).prediction
-    assert start is not None
-    assert choose(option("slow"), full, max_deferral_s=2 * start.start_s).waits
+    start_s = predicted_start_s(option("slow"), full)
+    assert choose(option("slow"), full, max_deferral_s=2 * start_s).waits
 
 
 def test_of_a_full_substation_a_vehicle_leaves_no_more_unused_than_of_one_that_it_fills() -> None:
@@ -191,11 +197,8 @@ def test_of_a_full_substation_a_vehicle_leaves_no_more_unused_than_of_one_that_i
 
 def test_a_point_that_is_kept_for_another_is_free_one_end_later() -> None:
     full = option("fast", 4, point_power_kw=150, each_kw=150, each_kwh=5)
-    first = choose(option("slow"), full, max_deferral_s=60).prediction
-    second = choose(option("slow"), full._replace(free=-1), max_deferral_s=60).prediction
-    assert first is not None
-    assert second is not None
-    assert second.start_s > 2 * first.start_s
+    first_s = predicted_start_s(option("slow"), full)
+    assert predicted_start_s(option("slow"), full._replace(free=-1)) > 2 * first_s
 
 
 def test_among_equals_a_free_point_comes_before_one_to_wait_for() -> None:

@@ -39,12 +39,6 @@ def poll(
     )
 
 
-def supply(grid: Grid, name: str = "a") -> Supply:
-    found = grid.substation(name).supply(grid.now)
-    assert found is not None
-    return found
-
-
 def test_a_substation_that_publishes_only_its_load_supplies_nothing_that_is_known() -> None:
     grid = Grid(4)
     assert grid.substation("a").supply(grid.now) is None
@@ -55,43 +49,43 @@ def test_a_substation_that_publishes_only_its_load_supplies_nothing_that_is_know
 def test_without_a_limit_or_a_time_scale_there_is_none_and_time_is_real() -> None:
     grid = Grid(4)
     grid.poll("a", point_power_kw=50.0, committed_power_kw=0.0, remaining_energy_kwh=0.0)
-    assert supply(grid) == Supply(0, 0.0, 0.0, 50.0, float("inf"), 1 / 3600)
+    assert grid.supply() == Supply(0, 0.0, 0.0, 50.0, float("inf"), 1 / 3600)
 
 
 def test_it_is_what_the_gauges_say() -> None:
     grid = grid_of(8)
     poll(grid, load=3, committed_kw=120, remaining_kwh=60)
-    assert supply(grid) == Supply(3, 120, 60, 50, 200, 0.1)
+    assert grid.supply() == Supply(3, 120, 60, 50, 200, 0.1)
 
 
 def test_energy_falls_by_what_is_drawn() -> None:
     grid = grid_of(8)
     poll(grid, load=3, committed_kw=120, remaining_kwh=60, power_kw=90)
     grid.pass_time(2)
-    assert supply(grid).remaining_kwh == pytest.approx(60 - 90 * 0.2)
+    assert grid.supply().remaining_kwh == pytest.approx(60 - 90 * 0.2)
 
 
 def test_those_that_are_still_there_have_still_something_to_get() -> None:
     grid = grid_of(8)
     poll(grid, load=3, committed_kw=120, remaining_kwh=60)
     grid.pass_time(100)
-    assert 0 < supply(grid).remaining_kwh < 5
+    assert 0 < grid.supply().remaining_kwh < 5
 
 
 def test_at_the_limit_no_more_than_the_limit_is_drawn() -> None:
     grid = grid_of(8)
     poll(grid, load=6, committed_kw=300, remaining_kwh=200, power_kw=200)
     grid.pass_time(1)
-    assert supply(grid).remaining_kwh == pytest.approx(200 - 200 * 0.1)
+    assert grid.supply().remaining_kwh == pytest.approx(200 - 200 * 0.1)
 
 
 def test_a_vehicle_that_is_handed_over_counts_at_once() -> None:
     grid = grid_of(8)
     poll(grid, load=3, committed_kw=120, remaining_kwh=60, power_kw=120)
     grid.arrive(demand=Demand(20, 30))
-    assert supply(grid) == Supply(4, 150, 80, 50, 200, 0.1)
+    assert grid.supply() == Supply(4, 150, 80, 50, 200, 0.1)
     grid.pass_time(1)
-    assert supply(grid).remaining_kwh == pytest.approx(80 - 150 * 0.1)
+    assert grid.supply().remaining_kwh == pytest.approx(80 - 150 * 0.1)
 
 
 def test_a_vehicle_that_ends_as_predicted_takes_its_power_with_it_and_no_energy() -> None:
@@ -100,7 +94,7 @@ def test_a_vehicle_that_ends_as_predicted_takes_its_power_with_it_and_no_energy(
     grid.arrive(demand=Demand(40, 40))
     grid.pass_time(4)
     grid.complete(queued)
-    assert tuple(supply(grid)) == pytest.approx((1, 40, 40 - 16, 50, 200, 0.1))
+    assert tuple(grid.supply()) == pytest.approx((1, 40, 40 - 16, 50, 200, 0.1))
 
 
 def test_a_vehicle_that_leaves_early_takes_its_energy_with_it() -> None:
@@ -109,7 +103,7 @@ def test_a_vehicle_that_leaves_early_takes_its_energy_with_it() -> None:
     grid.arrive(demand=Demand(40, 40))
     grid.pass_time(1)
     grid.complete(queued)
-    assert tuple(supply(grid)) == pytest.approx((1, 40, 40 - 4, 50, 200, 0.1))
+    assert tuple(grid.supply()) == pytest.approx((1, 40, 40 - 4, 50, 200, 0.1))
 
 
 def test_a_vehicle_that_was_turned_away_leaves_nothing_behind() -> None:
@@ -119,20 +113,20 @@ def test_a_vehicle_that_was_turned_away_leaves_nothing_behind() -> None:
     grid.pass_time(0.01)
     grid.find_full(queued)
     # Its four unknown vehicles are taken to be like the four that are known.
-    assert tuple(supply(grid)) == pytest.approx((8, 320, 160, 50, 200, 0.1), rel=0.01)
+    assert tuple(grid.supply()) == pytest.approx((8, 320, 160, 50, 200, 0.1), rel=0.01)
 
 
 def test_vehicles_of_which_nothing_is_known_charge_for_half_an_hour() -> None:
     grid = grid_of(4)
     grid.find_full(grid.arrive(demand=Demand(20)))
-    assert supply(grid) == Supply(4, 200, 100, 50, 200, 0.1)
+    assert grid.supply() == Supply(4, 200, 100, 50, 200, 0.1)
 
 
 def test_a_page_written_before_a_vehicle_came_counts_it_all_the_same() -> None:
     grid = grid_of(8)
     grid.arrive(demand=Demand(30, 40))
     poll(grid, load=0)
-    assert supply(grid) == Supply(1, 40, 30, 50, 200, 0.1)
+    assert grid.supply() == Supply(1, 40, 30, 50, 200, 0.1)
 
 
 def test_a_page_written_before_a_vehicle_went_counts_the_others_alone() -> None:
@@ -143,7 +137,7 @@ def test_a_page_written_before_a_vehicle_went_counts_the_others_alone() -> None:
     grid.poll_ends(
         "a", 4, committed_power_kw=160.0, remaining_energy_kwh=120.0, power_kw=None, **POWER
     )
-    assert supply(grid) == Supply(3, 120, 90, 50, 200, 0.1)
+    assert grid.supply() == Supply(3, 120, 90, 50, 200, 0.1)
 
 
 def test_a_poll_sets_right_what_was_estimated() -> None:
@@ -152,7 +146,7 @@ def test_a_poll_sets_right_what_was_estimated() -> None:
         grid.arrive(demand=Demand(30))
     grid.pass_time(1)
     poll(grid, load=3, committed_kw=150, remaining_kwh=77)
-    assert supply(grid).remaining_kwh == 77
+    assert grid.supply().remaining_kwh == 77
 
 
 def test_a_vehicle_of_which_nothing_was_predicted_takes_no_energy_with_it() -> None:
@@ -160,7 +154,7 @@ def test_a_vehicle_of_which_nothing_was_predicted_takes_no_energy_with_it() -> N
     queued = grid.arrive(demand=Demand(20))
     grid.arrive(demand=Demand(20))
     grid.complete(queued)
-    assert supply(grid) == Supply(1, 50, 40, 50, 200, 0.1)
+    assert grid.supply() == Supply(1, 50, 40, 50, 200, 0.1)
 
 
 @pytest.mark.parametrize(
@@ -172,22 +166,20 @@ def test_what_a_vehicle_takes_with_it_is_what_was_left_of_its_prediction(
     grid = grid_of(8)
     queued = grid.arrive(demand=Demand(20))
     grid.arrive(demand=Demand(20))
-    assert queued.dispatch is not None
-    queued.dispatch.decision = queued.dispatch.decision._replace(
-        prediction=Prediction(0.0, charging_s)
-    )
+    dispatch = grid.dispatch_of(queued)
+    dispatch.decision = dispatch.decision._replace(prediction=Prediction(0.0, charging_s))
     grid.pass_time(0.25)  # in which 2.5 kWh are drawn
     grid.complete(queued)
-    assert supply(grid).remaining_kwh == pytest.approx(remaining_kwh)
+    assert grid.supply().remaining_kwh == pytest.approx(remaining_kwh)
 
 
 def test_what_comes_and_goes_leaves_the_little_that_there_was() -> None:
     grid = grid_of(8)
     poll(grid, load=1, committed_kw=0.5, remaining_kwh=0.5, power_kw=0.5)
     grid.complete(grid.arrive(demand=Demand(20)))
-    assert tuple(supply(grid)) == pytest.approx((1, 0.5, 0.5, 50, 200, 0.1))
+    assert tuple(grid.supply()) == pytest.approx((1, 0.5, 0.5, 50, 200, 0.1))
     grid.pass_time(0.2)
-    assert supply(grid).remaining_kwh == pytest.approx(0.5 - 0.5 * 0.02)
+    assert grid.supply().remaining_kwh == pytest.approx(0.5 - 0.5 * 0.02)
 
 
 def test_power_that_is_almost_at_the_limit_is_held_back_by_it() -> None:
@@ -195,12 +187,11 @@ def test_power_that_is_almost_at_the_limit_is_held_back_by_it() -> None:
         grid = grid_of(8)
         poll(grid, load=6, committed_kw=300, remaining_kwh=200, power_kw=power_kw)
         grid.pass_time(1)
-        assert supply(grid).remaining_kwh == pytest.approx(200 - drawn_kw * 0.1)
+        assert grid.supply().remaining_kwh == pytest.approx(200 - drawn_kw * 0.1)
 
 
 def test_what_is_asked_for_an_earlier_moment_is_what_was_known_last() -> None:
     grid = grid_of(8)
     poll(grid, load=3, committed_kw=120, remaining_kwh=60, power_kw=90)
-    found = grid.substation("a").supply(grid.now - 1)
-    assert found is not None
-    assert found.remaining_kwh == 60
+    grid.now -= 1
+    assert grid.supply().remaining_kwh == 60

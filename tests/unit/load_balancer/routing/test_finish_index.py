@@ -3,12 +3,13 @@
 from dataclasses import replace
 
 from load_balancer.routing.demand import Demand
-from load_balancer.routing.health import HealthCheck, Reading
+from load_balancer.routing.health import Reading
 from load_balancer.routing.index.buckets import Bucket, BucketKey, part_of_octave
 from load_balancer.routing.index.finish_index import FinishIndex
 from load_balancer.routing.policy import Option, Request
 from load_balancer.routing.substation import Substation
 from load_balancer.routing.view import candidate_of
+from tests.unit.load_balancer.routing.grid import polled_substation
 
 # Four sessions of 40 kW at points of 50 kW share 100 kW.
 LIMITED = Reading(
@@ -26,13 +27,7 @@ NOW = 10.0
 
 
 def substation(order: int, reading: Reading) -> Substation:
-    found = Substation(
-        f"s{order}", f"http://s{order}", balancers=1, health_check=HealthCheck(interval_s=1)
-    )
-    found.order = order
-    found.poll_began(NOW)
-    found.read(reading, NOW)
-    return found
+    return polled_substation(reading, name=f"s{order}", order=order, now=NOW)
 
 
 def put(index: FinishIndex, found: Substation, now: float = NOW) -> None:

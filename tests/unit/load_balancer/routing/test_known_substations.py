@@ -17,8 +17,7 @@ def test_nothing_is_kept_of_one_of_a_few_substations_that_is_gone() -> None:
 
 def test_one_that_is_gone_is_not_polled_out_of_turn() -> None:
     grid = Grid(1, 1)
-    for _ in range(4):
-        grid.poll_missed("b")
+    grid.poll_missed("b", times=4)
     grid.know("a")
     grid.fill("a")
     grid.polls_wanted.clear()

@@ -167,8 +167,7 @@ def test_a_substation_that_has_just_failed_is_not_polled_out_of_turn() -> None:
 
 def test_substations_that_are_gone_are_probed_at_once_when_the_line_begins() -> None:
     grid = Grid(1, 1)
-    for _ in range(3):
-        grid.poll_missed("a")
+    grid.poll_missed("a", times=3)
     first = grid.arrive()
     assert grid.where(first) == "b"
     assert grid.polls_wanted == []
@@ -185,8 +184,7 @@ def test_substations_that_are_gone_are_probed_at_once_when_the_line_begins() -> 
 
 def test_the_line_begins_anew_after_the_last_in_it_disconnected() -> None:
     grid = Grid(1)
-    for _ in range(3):
-        grid.poll_missed("a")
+    grid.poll_missed("a", times=3)
     grid.disconnect(grid.arrive())
     grid.arrive()
     assert grid.polls_wanted == ["a", "a"]
@@ -212,11 +210,9 @@ def test_a_substation_that_came_back_and_failed_its_vehicle_waits_for_its_turn()
 def test_a_substation_that_restarted_often_while_idle_is_still_probed_at_once() -> None:
     grid = Grid(1)
     for _ in range(5):
-        for _ in range(2):
-            grid.poll_missed("a")
+        grid.poll_missed("a", times=2)
         grid.poll("a")
-    for _ in range(3):
-        grid.poll_missed("a")
+    grid.poll_missed("a", times=3)
     grid.arrive()
     assert grid.polls_wanted == ["a"]
     assert max(grid.substation("a").pause_s(Random(1), urgent=True) for _ in range(50)) <= 0.125
@@ -314,7 +310,7 @@ def test_a_substation_without_an_address_gets_nothing_and_says_why() -> None:
     grid = Grid(4)
     grid.pool.cannot_be_reached(grid.substation("a"), "the name a cannot be resolved")
     assert grid.where(grid.arrive()) is None
-    assert grid.substation("a").ineligible_reason(grid.now) == "down: the name a cannot be resolved"
+    assert grid.ineligible_reason("a") == "down: the name a cannot be resolved"
 
 
 def test_an_ejected_substation_gets_nothing() -> None:
@@ -325,8 +321,7 @@ def test_an_ejected_substation_gets_nothing() -> None:
 
 def test_a_substation_that_is_back_takes_the_waiting_line_at_once() -> None:
     grid = Grid(3)
-    grid.poll_missed("a")
-    grid.poll_missed("a")
+    grid.poll_missed("a", times=2)
     waiting = [grid.arrive() for _ in range(4)]
     assert [grid.where(queued) for queued in waiting] == [None] * 4
     grid.pass_time(5)
@@ -339,8 +334,7 @@ def test_all_that_a_lost_substation_held_is_taken_back_and_goes_elsewhere() -> N
     queued_sessions = [grid.arrive(f"EV-{number}") for number in range(12)]
     lost = [queued for queued in queued_sessions if grid.where(queued) == "a"]
     assert len(lost) == 2
-    for _ in range(2):
-        grid.poll_missed("a")
+    grid.poll_missed("a", times=2)
     assert [grid.where(queued) for queued in queued_sessions] == ["b"] * 12
     assert [dispatch.queued for dispatch in grid.revoked] == lost
     assert grid.pool.failovers == {"lost": 2}
@@ -351,8 +345,7 @@ def test_vehicles_that_are_taken_back_have_their_old_places_in_line() -> None:
     grid = Grid(2, 2)
     early = [grid.arrive() for _ in range(4)]
     waiting = grid.arrive()
-    for _ in range(2):
-        grid.poll_missed("a")
+    grid.poll_missed("a", times=2)
     moved = [queued for queued in early if grid.where(queued) is None]
     assert list(grid.pool.waiting) == [*moved, waiting]
 
@@ -361,8 +354,7 @@ def test_a_thousand_vehicles_of_a_lost_substation_go_on_at_once_where_there_is_r
     grid = Grid(1000, 2000, budget=RetryBudget(share=0.2, floor_per_s=20, burst=200))
     queued_sessions = [grid.arrive() for _ in range(1200)]
     assert grid.substation("a").own == 400
-    for _ in range(2):
-        grid.poll_missed("a")
+    grid.poll_missed("a", times=2)
     assert [grid.where(queued) for queued in queued_sessions] == ["b"] * 1200
 
 
@@ -373,8 +365,7 @@ def test_time_at_a_substation_that_was_lost_is_no_waiting_time() -> None:
     for _ in range(240):
         grid.pass_time(0.5)
         grid.poll_all()
-    for _ in range(2):
-        grid.poll_missed("b")
+    grid.poll_missed("b", times=2)
     assert grid.where(queued) is None
     grid.pass_time(1.4)
     grid.complete(other)
@@ -389,8 +380,7 @@ def test_time_spent_waiting_stays_spent_when_a_vehicle_comes_back() -> None:
     grid.pass_time(1.5)
     grid.poll("a")
     grid.complete(first)
-    for _ in range(2):
-        grid.poll_missed("a")
+    grid.poll_missed("a", times=2)
     grid.pass_time(0.6)
     grid.poll("a", load=0)
     assert grid.where(queued) is None
@@ -401,8 +391,7 @@ def test_a_late_answer_from_a_substation_that_was_lost_changes_no_count() -> Non
     queued = grid.arrive()
     stale = queued.dispatch
     assert stale is not None
-    for _ in range(2):
-        grid.poll_missed("a")
+    grid.poll_missed("a", times=2)
     grid.pool.failed(stale, "reset", "reset", grid.now)
     grid.pool.found_full(stale, grid.now)
     grid.pool.completed(stale, grid.now)
@@ -559,7 +548,7 @@ def test_a_substation_that_vanished_is_let_go_when_its_last_vehicle_is_done() ->
     grid = Grid(4, 4)
     queued = grid.arrive()
     grid.know("b")
-    assert grid.substation("a").ineligible_reason(grid.now) == "no longer behind its name"
+    assert grid.ineligible_reason("a") == "no longer behind its name"
     assert grid.where(grid.arrive()) == "b"
     grid.complete(queued)
     assert not grid.knows("a")
@@ -576,15 +565,14 @@ def test_a_substation_that_comes_back_before_it_was_let_go_is_used_again() -> No
     grid.arrive()
     grid.know("b")
     grid.know("a", "b")
-    assert grid.substation("a").ineligible_reason(grid.now) is None
+    assert grid.ineligible_reason("a") is None
 
 
 def test_a_vanished_substation_that_dies_gives_its_vehicles_back() -> None:
     grid = Grid(4, 4)
     queued = grid.arrive()
     grid.know("b")
-    for _ in range(2):
-        grid.poll_missed("a")
+    grid.poll_missed("a", times=2)
     assert grid.where(queued) == "b"
     assert not grid.knows("a")
 
@@ -660,8 +648,8 @@ def test_each_end_of_a_dispatch_and_each_ejection_is_counted() -> None:
         grid.pass_time(1)
         grid.poll_all()
         for name in "ab":
-            grid.pool.poll_unreadable(grid.substation(name), "it is empty")
-            grid.pool.poll_unreadable(grid.substation(name), "it is empty")
+            grid.poll_unreadable(name, "it is empty")
+            grid.poll_unreadable(name, "it is empty")
         grid.pass_time(1)
         grid.poll_all()
         queued = grid.arrive()
@@ -670,8 +658,7 @@ def test_each_end_of_a_dispatch_and_each_ejection_is_counted() -> None:
         grid.pass_time(1)
         grid.poll_all()
         charging = [grid.arrive() for _ in range(2)]
-        for _ in range(3):
-            grid.poll_missed("a")
+        grid.poll_missed("a", times=3)
         grid.pass_time(1)
         grid.poll_all()
         for queued in charging:
@@ -714,8 +701,7 @@ def test_retry_after_goes_by_a_mean_in_which_the_newest_session_weighs_a_twentie
 
 def test_a_line_that_goes_on_after_one_disconnected_does_not_begin_anew() -> None:
     grid = Grid(1)
-    for _ in range(3):
-        grid.poll_missed("a")
+    grid.poll_missed("a", times=3)
     first, _ = grid.arrive(), grid.arrive()
     assert grid.polls_wanted == ["a"]
     grid.disconnect(first)
@@ -728,8 +714,7 @@ def test_a_vehicle_that_is_taken_back_again_pauses() -> None:
     queued = grid.arrive()
     for name, other in (("a", "b"), ("b", "a")):
         assert grid.where(queued) == name
-        grid.poll_missed(name)
-        grid.poll_missed(name)
+        grid.poll_missed(name, times=2)
         grid.poll(other)
     assert grid.where(queued) is None
     grid.pass_time(0.5)
@@ -739,8 +724,7 @@ def test_a_vehicle_that_is_taken_back_again_pauses() -> None:
 
 def test_what_happened_to_a_substation_is_why_it_takes_nothing() -> None:
     grid = Grid(4, 4)
-    grid.poll_missed("a")
-    grid.poll_missed("a")
+    grid.poll_missed("a", times=2)
     grid.fail(grid.arrive())
     assert [grid.substation(name).reason for name in "ab"] == [
         "no response within 0.8 s",
@@ -778,7 +762,7 @@ def test_those_whom_the_only_free_substation_rejected_cost_next_to_nothing(
 
     grid.pool.match(grid.now)
 
-    assert grid.substation("a").ineligible_reason(grid.now) is None
+    assert grid.ineligible_reason("a") is None
     assert len(grid.pool.waiting) == 100
     assert not looked_at
 

@@ -5,27 +5,19 @@ from math import inf
 import pytest
 
 from load_balancer.routing.policy import Candidate
-from load_balancer.routing.queue import Dispatch, QueuedSession
-from tests.unit.load_balancer.routing.grid import TEN_KWH, Grid
-
-
-def queued(grid: Grid, name: str = "EV") -> QueuedSession:
-    return QueuedSession(name, name, arrived=grid.now, deadline=grid.now + 60, demand=TEN_KWH)
+from load_balancer.routing.queue import Dispatch
+from tests.unit.load_balancer.routing.grid import Grid
 
 
 def test_one_that_charges_at_a_full_substation_is_attached_there_and_is_no_longer_foreign() -> None:
     grid = Grid(2, 2)
     grid.poll("a", load=2)
-    found = queued(grid)
 
-    grid.pool.attach(found, grid.substation("a"), grid.now)
+    found = grid.attach("a")
 
     assert grid.where(found) == "a"
-    assert (grid.substation("a").own, grid.substation("a").foreign, grid.substation("a").load) == (
-        1,
-        1,
-        2,
-    )
+    assert grid.own_and_foreign("a") == (1, 1)
+    assert grid.substation("a").load == 2
     assert grid.decisions[-1].reason == "charges there already"
     assert found.attempts == 1
     grid.complete(found)
@@ -35,12 +27,11 @@ def test_one_that_charges_at_a_full_substation_is_attached_there_and_is_no_longe
 def test_one_that_is_attached_during_a_poll_is_not_counted_twice_after_it() -> None:
     grid = Grid(2)
     grid.poll("a", load=1)
-    found = queued(grid)
     grid.poll_begins("a")
-    grid.pool.attach(found, grid.substation("a"), grid.now)
+    grid.attach("a")
     grid.poll_ends("a", load=1)
 
-    assert (grid.substation("a").own, grid.substation("a").foreign) == (1, 0)
+    assert grid.own_and_foreign("a") == (1, 0)
 
 
 def test_the_decision_of_one_that_is_attached_shows_its_substation_as_it_stands() -> None:
@@ -49,10 +40,10 @@ def test_the_decision_of_one_that_is_attached_shows_its_substation_as_it_stands(
     grid.poll("a", load=2)
     grid.pass_time(0.25)
     told: list[Dispatch] = []
-    found = queued(grid)
+    found = grid.session()
     found.on_dispatch = told.append
 
-    grid.pool.attach(found, grid.substation("a"), grid.now)
+    grid.attach("a", found)
 
     address = grid.substation("a").address
     decision = grid.decisions[-1]
@@ -64,9 +55,8 @@ def test_the_decision_of_one_that_is_attached_shows_its_substation_as_it_stands(
 def test_one_can_be_attached_at_a_substation_that_was_not_polled_yet() -> None:
     grid = Grid()
     grid.know("a")
-    found = queued(grid)
 
-    grid.pool.attach(found, grid.substation("a"), grid.now)
+    grid.attach("a")
 
     [candidate] = grid.decisions[-1].candidates
     assert (candidate.load, candidate.capacity, candidate.score) == (0, 1, 0)
@@ -76,12 +66,9 @@ def test_one_that_was_attached_waits_in_the_order_of_arrival_once_it_is_stopped(
     grid = Grid(1)
     grid.poll("a", load=2)
     before = [grid.arrive(f"EV-{number}") for number in range(3)]
-    found = queued(grid)
-    grid.pool.attach(found, grid.substation("a"), grid.now)
+    found = grid.attach("a")
     after = grid.arrive("late")
-    assert found.dispatch is not None
-
-    grid.pool.stopped(found.dispatch, grid.now, goes_on=True)
+    grid.stop(found, goes_on=True)
 
     assert list(grid.pool.waiting) == [*before, found, after]
 
@@ -90,9 +77,9 @@ def test_all_that_are_attached_are_no_longer_foreign() -> None:
     grid = Grid(4)
     grid.poll("a", load=3)
     for _ in range(2):
-        grid.pool.attach(queued(grid), grid.substation("a"), grid.now)
+        grid.attach("a")
 
-    assert (grid.substation("a").own, grid.substation("a").foreign) == (2, 1)
+    assert grid.own_and_foreign("a") == (2, 1)
 
 
 @pytest.mark.parametrize(("attached", "foreign"), [(1, 2), (2, 1), (3, 0)])
@@ -102,17 +89,16 @@ def test_those_that_are_attached_during_a_poll_are_among_those_that_it_shows(
     grid = Grid(4)
     grid.poll_begins("a")
     for _ in range(attached):
-        grid.pool.attach(queued(grid), grid.substation("a"), grid.now)
+        grid.attach("a")
     grid.poll_ends("a", load=3)
 
-    assert (grid.substation("a").own, grid.substation("a").foreign) == (attached, foreign)
+    assert grid.own_and_foreign("a") == (attached, foreign)
 
 
 def test_each_one_that_was_stopped_early_is_counted() -> None:
     grid = Grid(2)
     for vehicle in (grid.arrive("first"), grid.arrive("second")):
-        assert vehicle.dispatch is not None
-        grid.pool.stopped(vehicle.dispatch, grid.now, goes_on=True)
+        grid.stop(vehicle, goes_on=True)
 
     assert grid.pool.failovers["stopped"] == 2
 
@@ -122,12 +108,9 @@ def test_what_one_that_was_stopped_early_had_still_to_get_is_no_longer_drawn() -
     grid.poll("a", point_power_kw=50.0, committed_power_kw=0.0, remaining_energy_kwh=0.0)
     stopped = grid.arrive()
     grid.pass_time(1.0)
-    assert stopped.dispatch is not None
+    grid.stop(stopped, goes_on=False)
 
-    grid.pool.stopped(stopped.dispatch, grid.now, goes_on=False)
-
-    supply = grid.substation("a").supply(grid.now)
-    assert supply is not None
+    supply = grid.supply("a")
     assert (supply.sessions, supply.committed_kw) == (0, 0)
 
 
@@ -135,9 +118,7 @@ def test_one_that_was_stopped_early_goes_on_at_its_old_place_and_nobody_is_eject
     grid = Grid(1)
     first = grid.arrive("first")
     second = grid.arrive("second")
-    assert first.dispatch is not None
-
-    grid.pool.stopped(first.dispatch, grid.now, goes_on=True)
+    grid.stop(first, goes_on=True)
 
     assert grid.where(first) == "a"
     assert second.dispatch is None
@@ -150,8 +131,7 @@ def test_one_that_a_substation_stops_again_and_again_pauses() -> None:
     grid = Grid(1)
     stopped = grid.arrive()
     for _ in range(2):
-        assert stopped.dispatch is not None
-        grid.pool.stopped(stopped.dispatch, grid.now, goes_on=True)
+        grid.stop(stopped, goes_on=True)
 
     assert stopped.dispatch is None
     assert stopped.not_before == grid.now + 0.5
@@ -160,9 +140,7 @@ def test_one_that_a_substation_stops_again_and_again_pauses() -> None:
 def test_one_that_was_stopped_for_good_leaves_its_point_to_the_line() -> None:
     grid = Grid(1)
     first, second = grid.arrive("first"), grid.arrive("second")
-    assert first.dispatch is not None
-
-    grid.pool.stopped(first.dispatch, grid.now, goes_on=False)
+    grid.stop(first, goes_on=False)
 
     assert first.dispatch is None
     assert grid.where(second) == "a"
@@ -184,7 +162,7 @@ def test_one_that_is_held_back_stays_so_when_its_attempt_fails() -> None:
 def test_one_that_has_charged_is_not_turned_away_for_the_length_of_the_line() -> None:
     grid = Grid(1, queue_limit=0)
     grid.fill("a")
-    begun = queued(grid)
+    begun = grid.session()
 
     grid.pool.arrive(begun, grid.now, has_begun=True)
 

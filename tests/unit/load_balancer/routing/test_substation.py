@@ -80,7 +80,7 @@ def test_a_guess_at_the_other_balancers_never_makes_a_substation_full() -> None:
     queued_sessions = [grid.arrive() for _ in range(8)]
     # By the estimate it was full after three; but the points were there, and nobody came.
     assert [grid.where(queued) for queued in queued_sessions] == ["a"] * 8
-    assert grid.substation("a").ineligible_reason(grid.now) == "full (8 of 8)"
+    assert grid.ineligible_reason("a") == "full (8 of 8)"
 
 
 def test_one_own_vehicle_that_ends_at_a_full_substation_frees_one_point() -> None:
@@ -231,7 +231,7 @@ def test_a_capacity_that_shrinks_below_the_load_makes_the_substation_full() -> N
     for _ in range(3):
         grid.arrive()
     grid.poll("a", load=3, capacity=2)
-    assert grid.substation("a").ineligible_reason(grid.now) == "full (3 of 2)"
+    assert grid.ineligible_reason("a") == "full (3 of 2)"
 
 
 def test_a_substation_without_a_point_takes_nothing() -> None:
@@ -246,7 +246,7 @@ def test_a_substation_takes_nothing_before_its_first_poll() -> None:
     grid = Grid(4)
     grid.know("a", "new")
     assert grid.substation("new").health is Health.UNKNOWN
-    assert grid.substation("new").ineligible_reason(grid.now) == "unknown: not polled yet"
+    assert grid.ineligible_reason("new") == "unknown: not polled yet"
 
 
 def test_a_substation_that_is_full_for_ten_minutes_is_never_ejected() -> None:
@@ -277,25 +277,22 @@ def test_a_gauge_older_than_three_intervals_makes_a_substation_unhealthy_never_e
     assert grid.substation("a").is_available(grid.now)
     grid.pass_time(0.1)
     assert not grid.substation("a").is_available(grid.now)
-    assert grid.substation("a").ineligible_reason(grid.now) == "gauge is 1.6 s old"
+    assert grid.ineligible_reason("a") == "gauge is 1.6 s old"
     assert grid.where(grid.arrive()) is None
 
 
 def test_a_page_that_is_no_gauge_ejects_the_substation_at_once() -> None:
     grid = Grid(4)
-    grid.pool.poll_unreadable(grid.substation("a"), "substation_current_load is nan")
+    grid.poll_unreadable("a", "substation_current_load is nan")
     assert grid.substation("a").health is Health.DOWN
-    assert (
-        grid.substation("a").ineligible_reason(grid.now) == "down: substation_current_load is nan"
-    )
+    assert grid.ineligible_reason("a") == "down: substation_current_load is nan"
     assert grid.pool.ejections == {("a", "unreadable"): 1}
 
 
 def test_a_substation_whose_page_is_no_gauge_keeps_what_charges_there() -> None:
     grid = Grid(4)
     queued = grid.arrive()
-    for _ in range(20):
-        grid.pool.poll_unreadable(grid.substation("a"), "garbled")
+    grid.poll_unreadable("a", times=20)
     assert grid.where(queued) == "a"
     grid.complete(queued)
     assert grid.pool.dispatches == {("a", "charged"): 1}
@@ -317,7 +314,7 @@ def test_an_answer_that_is_no_gauge_is_still_an_answer() -> None:
     grid = Grid(4, 1)
     queued = grid.arrive()
     grid.poll_missed("a")
-    grid.pool.poll_unreadable(grid.substation("a"), "garbled")
+    grid.poll_unreadable("a")
     grid.poll_missed("a")
     assert grid.where(queued) == "a"
     assert not grid.revoked
@@ -325,8 +322,7 @@ def test_an_answer_that_is_no_gauge_is_still_an_answer() -> None:
 
 def test_an_ejected_substation_is_taken_back_on_the_first_good_poll() -> None:
     grid = Grid(4)
-    for _ in range(5):
-        grid.poll_missed("a")
+    grid.poll_missed("a", times=5)
     waiting = grid.arrive()
     grid.poll("a", load=0)
     assert grid.substation("a").health is Health.UP
@@ -348,7 +344,7 @@ def test_a_page_that_was_asked_for_before_the_substation_failed_does_not_take_it
 def test_a_substation_says_by_its_gauge_that_it_drains_and_that_it_does_no_longer() -> None:
     grid = Grid(4)
     grid.poll("a", load=0, draining=True)
-    assert grid.substation("a").ineligible_reason(grid.now) == "draining: the substation says so"
+    assert grid.ineligible_reason("a") == "draining: the substation says so"
     waiting = grid.arrive()
     assert grid.where(waiting) is None
     grid.poll("a", load=0)
@@ -386,8 +382,7 @@ def test_a_frozen_substation_is_ejected_within_three_seconds_at_the_defaults() -
 def test_pauses_between_probes_grow_up_to_the_longest(how: str) -> None:
     grid = Grid(4)
     substation = grid.substation("a")
-    for _ in range(2):
-        grid.poll_missed("a")
+    grid.poll_missed("a", times=2)
     longest = []
     for _ in range(8):
         longest.append(max(pauses(substation)))
@@ -400,8 +395,7 @@ def test_pauses_between_probes_grow_up_to_the_longest(how: str) -> None:
 
 def test_pauses_do_not_grow_while_vehicles_wait_that_the_substation_might_take() -> None:
     grid = Grid(1)
-    for _ in range(8):
-        grid.poll_missed("a")
+    grid.poll_missed("a", times=8)
     substation, random = grid.substation("a"), Random(7)
     assert max(pauses(substation)) > 9
     assert max(pauses(substation, urgent=True)) <= 0.125  # nobody is there to be bothered
@@ -420,8 +414,7 @@ def test_a_substation_that_answers_nonsense_is_not_pressed_beyond_its_interval()
 
 def test_pauses_between_probes_are_jittered() -> None:
     grid = Grid(4)
-    for _ in range(5):
-        grid.poll_missed("a")
+    grid.poll_missed("a", times=5)
     seen = pauses(grid.substation("a"))
     assert min(seen) == pytest.approx(max(seen) / 2, rel=0.05)
     assert len(set(seen)) == len(seen)
@@ -501,7 +494,7 @@ def test_vehicles_that_end_and_come_during_a_poll_leave_foreign_ones_counted() -
     grid.arrive()
     grid.arrive()
     grid.poll_ends("a", load=3)
-    assert (grid.substation("a").own, grid.substation("a").foreign) == (2, 1)
+    assert grid.own_and_foreign("a") == (2, 1)
 
 
 def test_a_substation_that_was_never_read_has_no_vehicle() -> None:

@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 
 from load_balancer.routing.demand import Demand
-from load_balancer.routing.health import HealthCheck, Reading
+from load_balancer.routing.health import Reading
 from load_balancer.routing.policy import Request
-from load_balancer.routing.substation import Substation
 from load_balancer.routing.view import Scan
+from tests.unit.load_balancer.routing.grid import polled_substation
 
 FULL = Reading(
     2,
@@ -23,10 +23,8 @@ FULL = Reading(
 
 def options(reading: Reading, *, predicts: bool, now: float = 1.0) -> list[tuple[str, int, bool]]:
     """Return the options at one substation: name, free points, and whether its power is known."""
-    substation = Substation("a", "http://a", balancers=1, health_check=HealthCheck())
-    substation.poll_began(0.0)
-    substation.read(reading, 0.0)
-    found = Scan([substation], now, predicts=predicts).options(Request(Demand(10.0)), (), {})
+    scanned = Scan([polled_substation(reading)], now, predicts=predicts)
+    found = scanned.options(Request(Demand(10.0)), (), {})
     return [(one.candidate.name, one.free, one.supply is not None) for one in found]
 
 
@@ -57,14 +55,9 @@ def test_one_whose_gauge_is_too_old_is_no_option() -> None:
 
 def scan(*readings: Reading) -> Scan:
     """Scan substations with these readings."""
-    substations = []
-    for number, reading in enumerate(readings):
-        substation = Substation(
-            f"s{number}", f"http://s{number}", balancers=1, health_check=HealthCheck()
-        )
-        substation.poll_began(0.0)
-        substation.read(reading, 0.0)
-        substations.append(substation)
+    substations = [
+        polled_substation(reading, name=f"s{number}") for number, reading in enumerate(readings)
+    ]
     return Scan(substations, 1.0, predicts=True)
 
 
