@@ -12,14 +12,13 @@ from charge_request_service.sessions.ledger import Ledger
 from charge_request_service.sessions.ledger_url import read_ledger_url
 from charge_request_service.sessions.sessions import Sessions
 from grid_common.drain import Drain
-from grid_common.logs import configure_logs
-from grid_common.settings import ServiceSettings
+from tests.support.logs import service_log
 
 
 @contextmanager
 def sessions_in_memory(balancer: object) -> Iterator[tuple[Sessions, Ledger]]:
     """Create sessions that `balancer` charges, and their ledger."""
-    log = configure_logs("gateway", ServiceSettings.model_validate({"port": 0}))
+    log = service_log("gateway")
     ledger = Ledger(
         read_ledger_url("sqlite://"),
         retention_s=60,

@@ -5,12 +5,11 @@ from http import HTTPStatus
 from typing import Any
 
 import pytest
-import structlog
 from prometheus_client import CollectorRegistry, generate_latest
-from structlog.testing import LogCapture
 
 from grid_common import malformed
 from grid_common.http.refused import Malformed, RefusedRequest, TooMuchHeld
+from tests.support.logs import captured_log
 
 
 class Clock:
@@ -33,11 +32,8 @@ class Service:
     """Notes what is no request, and keeps what it logged and counted."""
 
     def __init__(self) -> None:
-        said = LogCapture()
-        self.said = said.entries
+        log, self.said = captured_log()
         self._registry = CollectorRegistry()
-        anything = structlog.make_filtering_bound_logger(0)
-        log = structlog.wrap_logger(None, processors=[said], wrapper_class=anything)
         self._requests = malformed.MalformedRequests(self._registry, log)
 
     def respond(self, error: RefusedRequest, **environ: Any) -> tuple[dict[str, str], Any]:

@@ -1,8 +1,9 @@
 """Settings of every service, as an environment gives them."""
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import pytest
 from pydantic import Field, ValidationError, model_validator
@@ -29,33 +30,42 @@ NEEDED = {"SUBSTATIONS": "http://substation1:5002"}
 ODD = ["nan", "inf", "1e400", "0x10", "-1", "\x01", "a\nb", "\udcff", "é", "[::1", "::g", "a..b"]
 
 
-def load(settings: type[ServiceSettings], monkeypatch: pytest.MonkeyPatch, **env: str) -> object:
-    for service in SERVICES:
-        for name in service.model_fields:
-            monkeypatch.delenv(name.upper(), raising=False)
-    for name, value in {**NEEDED, **env}.items():
-        monkeypatch.setenv(name, value)
-    return settings.load()
+Load = Callable[..., Any]
+
+
+@pytest.fixture
+def load(monkeypatch: pytest.MonkeyPatch) -> Load:
+    """Load a service's settings from these variables and those that it needs, and no others."""
+
+    def load_from(settings: type[ServiceSettings], **env: str) -> object:
+        for service in SERVICES:
+            for name in service.model_fields:
+                monkeypatch.delenv(name.upper(), raising=False)
+        for name, value in {**NEEDED, **env}.items():
+            monkeypatch.setenv(name, value)
+        return settings.load()
+
+    return load_from
 
 
 @pytest.mark.parametrize("settings", SERVICES, ids=lambda one: one.__module__)
 def test_a_setting_that_is_set_but_empty_counts_as_not_set(
-    settings: type[ServiceSettings], monkeypatch: pytest.MonkeyPatch
+    settings: type[ServiceSettings], load: Load
 ) -> None:
     names = [name.upper() for name in settings.model_fields if name.upper() not in NEEDED]
-    plain = load(settings, monkeypatch)
-    assert load(settings, monkeypatch, **dict.fromkeys(names, "")) == plain
+    plain = load(settings)
+    assert load(settings, **dict.fromkeys(names, "")) == plain
 
 
 @pytest.mark.parametrize("settings", SERVICES, ids=lambda one: one.__module__)
 @pytest.mark.parametrize("odd", ODD)
 def test_an_odd_value_is_taken_or_refused_by_name(
-    settings: type[ServiceSettings], odd: str, monkeypatch: pytest.MonkeyPatch
+    settings: type[ServiceSettings], odd: str, load: Load
 ) -> None:
     for name in settings.model_fields:
         reported = ""
         try:
-            taken = getattr(load(settings, monkeypatch, **{name.upper(): odd}), name)
+            taken = getattr(load(settings, **{name.upper(): odd}), name)
         except SettingsError as error:
             taken, reported = "", str(error)
         assert str(taken).isprintable(), f"{name} takes {odd!a}"
@@ -67,14 +77,14 @@ RENAMED = [(service, old, now) for service in SERVICES for old, now in service.r
 
 @pytest.mark.parametrize(("settings", "old", "now"), RENAMED, ids=lambda one: str(one))
 def test_a_setting_has_its_old_name_too_and_the_new_one_counts_if_both_are_set(
-    settings: type[ServiceSettings], old: str, now: str, monkeypatch: pytest.MonkeyPatch
+    settings: type[ServiceSettings], old: str, now: str, load: Load
 ) -> None:
-    taken = load(settings, monkeypatch, **{old: "1"})
+    taken = load(settings, **{old: "1"})
     assert getattr(taken, now.lower()) == 1
     assert in_use_by_old_name(settings, {old: "1", now: "1"}) == {old: now}
-    both = load(settings, monkeypatch, **{old: "1", now: "0.5" if "RATIO" in now else "2"})
+    both = load(settings, **{old: "1", now: "0.5" if "RATIO" in now else "2"})
     assert getattr(both, now.lower()) == (0.5 if "RATIO" in now else 2)
-    unset = load(settings, monkeypatch, **{old: ""})
+    unset = load(settings, **{old: ""})
     assert getattr(unset, now.lower()) == settings.model_fields[now.lower()].default
 
 
@@ -102,28 +112,29 @@ class Some(ServiceSettings):
         return self
 
 
-def started(
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    *arguments: str,
-    **env: str,
-) -> tuple[int | str | None, str, str]:
+Start = Callable[..., tuple[int | str | None, str, str]]
+
+
+@pytest.fixture
+def start(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Start:
     """Start a program with these settings; return its exit status, output and errors."""
-    monkeypatch.setattr(sys, "argv", ["some", *arguments])
-    for name in Some.model_fields:
-        monkeypatch.delenv(name.upper(), raising=False)
-    for name, value in env.items():
-        monkeypatch.setenv(name, value)
-    with pytest.raises(SystemExit) as ended:
-        Some.load_or_exit("some")
-    return ended.value.code, *capsys.readouterr()
+
+    def start_with(*arguments: str, **env: str) -> tuple[int | str | None, str, str]:
+        monkeypatch.setattr(sys, "argv", ["some", *arguments])
+        for name in Some.model_fields:
+            monkeypatch.delenv(name.upper(), raising=False)
+        for name, value in env.items():
+            monkeypatch.setenv(name, value)
+        with pytest.raises(SystemExit) as ended:
+            Some.load_or_exit("some")
+        return ended.value.code, *capsys.readouterr()
+
+    return start_with
 
 
 @pytest.mark.parametrize("arguments", [["-h"], ["--help"], ["x", "--help"]])
-def test_a_program_prints_its_settings_when_it_is_asked(
-    arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    status, output, errors = started(monkeypatch, capsys, *arguments)
+def test_a_program_prints_its_settings_when_it_is_asked(arguments: list[str], start: Start) -> None:
+    status, output, errors = start(*arguments)
 
     assert (status, errors) == (0, "")
     lines = output.splitlines()
@@ -139,11 +150,9 @@ def test_a_program_prints_its_settings_when_it_is_asked(
     ]
 
 
-def test_a_program_takes_no_arguments_and_says_where_its_settings_come_from(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_program_takes_no_arguments_and_says_where_its_settings_come_from(start: Start) -> None:
     for arguments in (["--port"], ["--port", "1"]):
-        assert started(monkeypatch, capsys, *arguments, NEEDED="x") == (
+        assert start(*arguments, NEEDED="x") == (
             2,
             "",
             "some: unknown argument '--port': settings come from the environment, "
@@ -151,12 +160,8 @@ def test_a_program_takes_no_arguments_and_says_where_its_settings_come_from(
         )
 
 
-def test_a_program_names_each_setting_that_is_missing_or_wrong(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    status, output, errors = started(
-        monkeypatch, capsys, PORT="x", SECRET="K" * 21, SHARE="-1", MAYBE="http://u:p@h"
-    )
+def test_a_program_names_each_setting_that_is_missing_or_wrong(start: Start) -> None:
+    status, output, errors = start(PORT="x", SECRET="K" * 21, SHARE="-1", MAYBE="http://u:p@h")
 
     assert (status, output) == (2, "")
     assert errors.splitlines() == [
@@ -172,13 +177,11 @@ def test_a_program_names_each_setting_that_is_missing_or_wrong(
     ]
 
 
-def test_a_secret_that_is_short_is_shown_and_one_setting_may_not_fit_another(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    _, _, errors = started(monkeypatch, capsys, NEEDED="x", SECRET="K" * 20)
+def test_a_secret_that_is_short_is_shown_and_one_setting_may_not_fit_another(start: Start) -> None:
+    _, _, errors = start(NEEDED="x", SECRET="K" * 20)
     assert f"setting SECRET={'K' * 20} cannot be used" in errors
 
-    _, _, errors = started(monkeypatch, capsys, NEEDED="x", SHARE="6000")
+    _, _, errors = start(NEEDED="x", SHARE="6000")
     assert errors == (
         "some: settings cannot be used: share is more than port. Correct or unset it.\n"
     )
@@ -228,10 +231,8 @@ def test_a_misspelt_setting_is_reported_from_those_of_other_services() -> None:
     assert [misspelt(service, every) for service in SERVICES] == [{}, {}, {}]
 
 
-def test_what_stops_a_start_is_reported_with_the_misspelt_setting_beside_it(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    _, _, errors = started(monkeypatch, capsys, NEDED="x")
+def test_what_stops_a_start_is_reported_with_the_misspelt_setting_beside_it(start: Start) -> None:
+    _, _, errors = start(NEDED="x")
     assert errors.splitlines()[-1] == "some: NEDED is not a setting; did you mean NEEDED?"
 
 

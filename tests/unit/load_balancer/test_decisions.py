@@ -1,6 +1,5 @@
 """The record of decisions: at hand at once, in the log once the vehicles are on their way."""
 
-import json
 import math
 from collections.abc import Iterator
 
@@ -8,14 +7,13 @@ import gevent
 import orjson
 import pytest
 
-from grid_common.logs import configure_logs
-from grid_common.settings import ServiceSettings
 from load_balancer.decisions import DecisionRecord
 from load_balancer.routing.demand import Demand
 from load_balancer.routing.matching import Deferred
 from load_balancer.routing.policy import Candidate, Choice
 from load_balancer.routing.prediction import Prediction
 from load_balancer.routing.queue import Decision, QueuedSession
+from tests.support.logs import logged, service_log
 
 
 def decision(sequence: int, name: str = "north", substations: int = 1) -> Decision:
@@ -37,8 +35,7 @@ def decision(sequence: int, name: str = "north", substations: int = 1) -> Decisi
 
 @pytest.fixture
 def record() -> Iterator[DecisionRecord]:
-    settings = ServiceSettings.model_validate({"port": 0, "log_level": "error"})
-    yield DecisionRecord(configure_logs("balancer", settings))
+    yield DecisionRecord(service_log(log_level="error"))
     gevent.sleep(0.01)  # what it has to log is not left for the next test
 
 
@@ -103,8 +100,7 @@ def test_a_decision_is_written_once_however_often_it_is_read(
 def test_a_decision_is_at_hand_at_once_and_in_the_log_a_moment_later(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    settings = ServiceSettings.model_validate({"port": 0, "log_format": "json"})
-    record = DecisionRecord(configure_logs("balancer", settings))
+    record = DecisionRecord(service_log(log_format="json"))
 
     for sequence in (1, 2):
         record.add(decision(sequence))
@@ -114,7 +110,7 @@ def test_a_decision_is_at_hand_at_once_and_in_the_log_a_moment_later(
     record.add(decision(3))
     gevent.sleep(0.05)
 
-    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    lines = logged(capsys)
     assert [line["session_id"] for line in lines] == ["session-1", "session-2", "session-3"]
     # The line tells when the choice was made, not when it was written.
     assert [line["time"] for line in lines[:2]] == [first["time"], second["time"]]
@@ -148,13 +144,12 @@ def test_a_prediction_and_what_would_have_come_second_are_reported_where_there_a
 def test_a_vehicle_that_is_deferred_is_reported_in_the_log(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    settings = ServiceSettings.model_validate({"port": 0, "log_format": "json"})
-    record = DecisionRecord(configure_logs("balancer", settings))
+    record = DecisionRecord(service_log(log_format="json"))
     queued = QueuedSession("session-1", "EV-1", 0.0, 60.0, Demand(10.0, 50.0), request_id="request")
     north = Candidate("http://north", "north", 4, 4, 1.25, 0.25, 0)
     south = ("south", Prediction(0.0, 9.0))
     record.deferred(Deferred(queued, Choice(north, "earliest", True, Prediction(1.0, 4.0), south)))
-    (line,) = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    (line,) = logged(capsys)
     assert line["event"] == "left in line"
     assert (line["vehicle_id"], line["request_id"]) == ("EV-1", "request")
     assert line["substation"] == "north"

@@ -3,11 +3,10 @@
 from pathlib import Path
 
 import pytest
-from structlog import make_filtering_bound_logger, wrap_logger
-from structlog.testing import LogCapture
 
 from load_balancer.entries_file import EntriesFile
 from load_balancer.settings import Settings
+from tests.support.logs import captured_log
 
 ONE = '[substations.north]\nurl = "http://10.0.0.1:8000"\n'
 TWO = f'{ONE}[substations.south]\nurl = "http://10.0.0.2:8000"\n'
@@ -17,20 +16,18 @@ class Followed:
     def __init__(self, path: Path) -> None:
         self.path = path
         path.write_text(ONE)
-        self.lines = LogCapture()
+        self.log, self.lines = captured_log()
         self.settings = Settings(substations_file=path)
         self.restart()
 
     def restart(self) -> None:
-        wrapper = make_filtering_bound_logger(0)
-        log = wrap_logger(None, processors=[self.lines], wrapper_class=wrapper)
-        self.file = EntriesFile(self.settings, log)
+        self.file = EntriesFile(self.settings, self.log)
 
     def names(self) -> list[str]:
         return [entry.name for entry in self.file.entries]
 
     def reported(self) -> list[str]:
-        return [line["event"] for line in self.lines.entries]
+        return [line["event"] for line in self.lines]
 
 
 @pytest.fixture
@@ -90,8 +87,7 @@ def test_a_process_that_comes_later_and_finds_a_bad_file_has_what_the_service_be
 
 
 def test_without_a_file_there_is_no_problem() -> None:
-    log = wrap_logger(None, processors=[LogCapture()])
-    file = EntriesFile(Settings(substations="http://a:1"), log)
+    file = EntriesFile(Settings(substations="http://a:1"), captured_log()[0])
     assert [entry.name for entry in file.entries] == ["a"]
     assert file.problem is None
     assert not file.reload_if_changed()

@@ -3,14 +3,14 @@
 import time
 from collections import Counter
 
-import structlog
 from prometheus_client import CollectorRegistry
 
 from grid_common.durations import Durations
 from load_balancer.dispatcher import Dispatcher
 from load_balancer.metrics import BalancerCollector
-from load_balancer.registers import Registers
 from load_balancer.routing.health import Reading
+from tests.support.logs import service_log
+from tests.unit.load_balancer.parts import registers_of
 from tests.unit.load_balancer.routing.grid import Grid
 
 
@@ -20,10 +20,9 @@ def samples(grid: Grid) -> list[tuple[str, str, float]]:
     waits, errors = (
         Durations(name, "Of a test", registry=shown).labels() for name in ("waits", "errors")
     )
-    log = structlog.get_logger()
-    registers = Registers(grid.pool, timeout_s=1, last_word_wait_s=1, lease_s=3, log=log)
+    registers = registers_of(grid.pool)
     dispatcher = Dispatcher(
-        grid.pool, registers, longest_wait_s=60, waits=waits, errors=errors, log=log
+        grid.pool, registers, longest_wait_s=60, waits=waits, errors=errors, log=service_log()
     )
     return [
         (sample.name, sample.labels["substation"], sample.value)
@@ -61,8 +60,7 @@ def test_power_is_shown_where_it_is_published_and_the_substation_is_not_down() -
         ("balancer_substation_remaining_energy_kwh", "a", 7.0),
     }
 
-    grid.poll_missed("a")
-    grid.poll_missed("a")
+    grid.poll_missed("a", times=2)
 
     assert not [name for name, _, _ in samples(grid) if name.endswith(("_kw", "_kwh"))]
 

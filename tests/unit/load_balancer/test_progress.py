@@ -12,17 +12,18 @@ import orjson
 import pytest
 
 from grid_common.api.charge import Session
-from grid_common.http.client import ProtocolError, ResponseTooLarge, Upstream
-from grid_common.logs import Log, configure_logs
-from grid_common.settings import ServiceSettings
+from grid_common.http.client import ProtocolError, ResponseTooLarge
 from load_balancer.led_session import LedSession
-from load_balancer.profile import SubstationProfile
 from load_balancer.progress import Progress
 from load_balancer.registers import Registers
 from load_balancer.routing.health import Health
 from load_balancer.routing.legs import Legs
-from load_balancer.substation_client import Owner, SubstationClient
+from load_balancer.routing.pool import Pool
+from load_balancer.routing.substation import Substation
+from load_balancer.substation_client import SubstationClient
 from load_balancer.turns import Turns
+from tests.support.logs import service_log
+from tests.unit.load_balancer.parts import client_at, registers_of
 from tests.unit.load_balancer.routing.grid import Grid
 
 
@@ -36,10 +37,7 @@ class Teller:
         threading.Thread(target=self._serve, daemon=True).start()
 
     def client(self) -> SubstationClient:
-        url = f"http://127.0.0.1:{self._door.getsockname()[1]}"
-        upstream = Upstream(url, connect_timeout_s=5, connections=1)
-        profile = SubstationProfile.model_validate({})
-        return SubstationClient(url, upstream, profile, Owner("one", 0.05, 3))
+        return client_at(self._door.getsockname()[1])
 
     def _serve(self) -> None:
         line, _ = self._door.accept()
@@ -50,23 +48,14 @@ class Teller:
                 line.sendall(head + self._body)
 
 
-def registers_at(
-    client: SubstationClient, grid: Grid, *, timeout_s: float, last_word_wait_s: float
-) -> Registers:
-    """Create the registers of a balancer that asks the substation `a` by this client."""
-    registers = Registers(
-        grid.pool,
-        timeout_s=timeout_s,
-        last_word_wait_s=last_word_wait_s,
-        lease_s=3,
-        log=balancer_log(),
-    )
-    registers.clients[grid.substation("a").address] = client
-    return registers
-
-
-def balancer_log() -> Log:
-    return configure_logs("balancer", ServiceSettings.model_validate({"port": 0}))
+def ask_for(seconds: float, client: SubstationClient, substation: Substation, pool: Pool) -> None:
+    """Have a balancer ask a substation for its sessions' progress for a while."""
+    registers = registers_of(pool, client, timeout_s=5, last_word_wait_s=0)
+    progress = Progress(substation, client, pool, registers, random=Random(1), log=service_log())
+    asks = Turns(progress.take_turn)
+    asks.start()
+    gevent.sleep(seconds)
+    asks.stop()
 
 
 def reported(sessions: int) -> dict[str, float]:
@@ -105,19 +94,10 @@ def test_one_whose_registers_take_long_to_read_is_asked_less_often(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     grid, teller = Grid(4, interval_s=0.01), Teller(reported(10))
-    client, substation = teller.client(), grid.substation("a")
-    registers = registers_at(client, grid, timeout_s=5, last_word_wait_s=0)
-    steps = count()
+    client, steps = teller.client(), count()
     monkeypatch.setattr(time, "thread_time", lambda: 0.02 * next(steps))  # each reading takes 20 ms
-    asks = Turns(
-        Progress(
-            substation, client, grid.pool, registers, random=Random(1), log=balancer_log()
-        ).take_turn
-    )
 
-    asks.start()
-    gevent.sleep(0.5)
-    asks.stop()
+    ask_for(0.5, client, grid.substation("a"), grid.pool)
     client.close()
 
     assert teller.answers == 1
@@ -130,18 +110,8 @@ def test_one_that_answers_polls_alone_is_taken_to_keep_no_registers(health: Heal
     substation.health = health
     with socket.socket() as unheard:  # bound, and nobody listens
         unheard.bind(("127.0.0.1", 0))
-        url = f"http://127.0.0.1:{unheard.getsockname()[1]}"
-        upstream = Upstream(url, connect_timeout_s=5, connections=1)
-        profile = SubstationProfile.model_validate({})
-        client = SubstationClient(url, upstream, profile, Owner("one", 0.05, 3))
-        registers = registers_at(client, grid, timeout_s=5, last_word_wait_s=0)
-        progress = Progress(
-            substation, client, grid.pool, registers, random=Random(1), log=balancer_log()
-        )
-        asking = Turns(progress.take_turn)
-        asking.start()
-        gevent.sleep(0.3)
-        asking.stop()
+        client = client_at(unheard.getsockname()[1])
+        ask_for(0.3, client, substation, grid.pool)
 
     assert client.keeps_registers is False
 
@@ -165,7 +135,7 @@ def test_registers_whose_id_becomes_known_later_are_not_counted_twice(
 ) -> None:
     grid, teller = Grid(4), Teller({"s1": 2.5}, register="id")
     client, substation = teller.client(), grid.substation("a")
-    registers = registers_at(client, grid, timeout_s=5, last_word_wait_s=0)
+    registers = registers_of(grid.pool, client, timeout_s=5, last_word_wait_s=0)
     led = lead(registers)
     if charges_there:
         led.legs.begin(client.register, "a", 0.0)
@@ -189,14 +159,12 @@ def test_what_may_flow_at_a_substation_that_is_lost_before_its_registers_are_kno
     grid = Grid(4)
     client = Teller({}).client()
     client.keeps_registers = keeps
-    registers = registers_at(client, grid, timeout_s=0.1, last_word_wait_s=9)
+    registers = registers_of(grid.pool, client, timeout_s=0.1, last_word_wait_s=9)
     led = lead(registers)
     grid.pool.arrive(led.queued, grid.now)
-    dispatch = led.queued.dispatch
-    assert dispatch is not None
     led.legs.begin(client.register, "a", time.monotonic())
 
-    registers.revoked(led, dispatch)
+    registers.revoked(led, grid.dispatch_of(led.queued))
     client.close()
 
     assert led.legs.reserved_kwh == reserved_kwh
@@ -206,7 +174,7 @@ def test_progress_is_taken_to_be_as_old_as_it_says() -> None:
     grid = Grid(4)
     substation = grid.substation("a")
     client = Teller({"s1": 1.5}, register="id", age_s=2.5).client()
-    registers = registers_at(client, grid, timeout_s=1, last_word_wait_s=9)
+    registers = registers_of(grid.pool, client, timeout_s=1, last_word_wait_s=9)
     led = lead(registers)
     began = time.monotonic()
     led.legs.begin(client.register, "a", began - 10)
@@ -225,16 +193,14 @@ def test_a_lease_begins_with_the_last_sign_of_life_however_old_the_progress_was(
     grid.poll("a", point_power_kw=3.6, time_scale=1000)  # 1 kWh a second
     substation = grid.substation("a")
     client = Teller({"s1": 1.0}, register="id", age_s=2.5).client()
-    registers = registers_at(client, grid, timeout_s=1, last_word_wait_s=9)
+    registers = registers_of(grid.pool, client, timeout_s=1, last_word_wait_s=9)
     led = lead(registers)
     led.legs = Legs(100.0)
     grid.pool.arrive(led.queued, grid.now)
-    dispatch = led.queued.dispatch
-    assert dispatch is not None
     led.legs.begin(client.register, "a", time.monotonic() - 10)
     registers.refresh(client, substation)
 
-    registers.revoked(led, dispatch)
+    registers.revoked(led, grid.dispatch_of(led.queued))
     client.close()
 
     assert led.legs.reserved_kwh == pytest.approx(5.5, abs=0.3)

@@ -5,23 +5,21 @@ from typing import cast
 
 import gevent
 from gevent.event import Event
-from prometheus_client import CollectorRegistry, Counter
 
 from grid_common.api.charge import Session
 from grid_common.api.session_headers import Terms
 from grid_common.http.cancellation import Caller
 from grid_common.http.client import ReadError, Upstream
-from grid_common.logs import configure_logs
-from grid_common.settings import ServiceSettings
 from load_balancer.dispatcher import Dispatcher
 from load_balancer.gateway_lease import Gateways
 from load_balancer.led_session import ChargeResult, LedSession
-from load_balancer.profile import SubstationProfile
 from load_balancer.registers import Registers
 from load_balancer.resume import Resume
 from load_balancer.session_views import session_document
 from load_balancer.sessions import Sessions
-from load_balancer.substation_client import Owner, SessionReport, SubstationClient
+from load_balancer.substation_client import SessionReport, SubstationClient
+from tests.support.logs import service_log
+from tests.unit.load_balancer.parts import OWNER, PROFILE, registers_of, resume_of
 from tests.unit.load_balancer.routing.grid import Grid
 
 SESSION = Session("s1", "EV-1", 10.0)
@@ -41,13 +39,15 @@ class Held:
 
 
 def test_a_plain_request_for_a_durable_session_that_runs_waits_for_it_too() -> None:
-    log = configure_logs("balancer", ServiceSettings.model_validate({"port": 0}))
-    pool = Grid(1).pool
-    registers = Registers(pool, timeout_s=1, last_word_wait_s=0, lease_s=3, log=log)
-    resumed = Counter("resumed", "Sessions resumed", ["how"], registry=CollectorRegistry())
-    resume = Resume(pool, registers, resumed=resumed, log=log)
-    held = Held()
-    sessions = Sessions(cast("Dispatcher", held), registers, resume, Gateways(), log=log)
+    pool, held = Grid(1).pool, Held()
+    registers = registers_of(pool, last_word_wait_s=0)
+    sessions = Sessions(
+        cast("Dispatcher", held),
+        registers,
+        resume_of(pool, registers),
+        Gateways(),
+        log=service_log(),
+    )
 
     def charge(grace_s: float | None) -> "gevent.Greenlet[..., ChargeResult]":
         waits = gevent.spawn(
@@ -74,13 +74,10 @@ def test_a_plain_request_for_a_durable_session_that_runs_waits_for_it_too() -> N
 
 def recovery(grid: Grid, *clients: SubstationClient) -> tuple[Registers, Resume]:
     """Have a balancer without sessions find again those of before; a client for each substation."""
-    log = configure_logs("balancer", ServiceSettings.model_validate({"port": 0}))
-    registers = Registers(grid.pool, timeout_s=1, last_word_wait_s=2, lease_s=3, log=log)
-    registers.clients.update(zip(grid.pool.substations, clients, strict=True))
+    registers = registers_of(grid.pool, *clients)
     for client in clients:
         client.keeps_registers = True
-    resumed = Counter("resumed", "Sessions resumed", ["how"], registry=CollectorRegistry())
-    return registers, Resume(grid.pool, registers, resumed=resumed, log=log)
+    return registers, resume_of(grid.pool, registers)
 
 
 def test_a_stop_without_any_substation_ends() -> None:
@@ -95,8 +92,7 @@ class Asked(SubstationClient):
     def __init__(self, word: SessionReport, *, errors: int = 0, answers_in_s: float = 0.0) -> None:
         url = "http://127.0.0.1:9"
         upstream = Upstream(url, connect_timeout_s=1, connections=1)
-        profile = SubstationProfile.model_validate({})
-        super().__init__(url, upstream, profile, Owner("b", 1.0, 3.0))
+        super().__init__(url, upstream, PROFILE, OWNER)
         self.word, self.errors, self.answers_in_s = word, errors, answers_in_s
         self.asked_at: list[float] = []
 

@@ -1,6 +1,5 @@
 """The gateway's access control in the app: what is guarded, what is open. No sockets."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from charge_request_service.auth.guard import OPEN, UNLIMITED
 from charge_request_service.auth.keys import make_key
 from charge_request_service.settings import Settings
 from grid_common.service import ServiceApp
+from tests.support.logs import logged
 
 KEY, LINE = make_key("ops")
 BEARER = {"Authorization": f"Bearer {KEY}"}
@@ -282,13 +282,12 @@ def test_who_keeps_asking_without_a_key_is_logged_once_in_a_while(
     for address in ["10.0.0.1"] * 50 + ["2001:db8::1", "2001:db8::2"]:
         client.post("/charge", environ_base={"REMOTE_ADDR": address})
 
-    said = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    logged = [one for one in said if one["event"] == "unauthorized"]
-    assert [(one["address"], one["not_logged"], one["level"]) for one in logged] == [
+    said = [one for one in logged(capsys) if one["event"] == "unauthorized"]
+    assert [(one["address"], one["not_logged"], one["level"]) for one in said] == [
         ("10.0.0.1", 0, "warning"),
         ("2001:db8::1", 0, "warning"),
     ]
-    assert all(len(one["request_id"]) == 16 for one in logged)
+    assert all(len(one["request_id"]) == 16 for one in said)
 
 
 def test_a_rush_hour_is_put_down_to_who_began_and_who_stopped_it(
@@ -299,7 +298,7 @@ def test_a_rush_hour_is_put_down_to_who_began_and_who_stopped_it(
     client.post("/rush-hour", json={"vehicles": 1, "over_s": 600}, headers=BEARER)
     client.delete("/rush-hour", headers={**BEARER, "X-Request-ID": "stop"})
 
-    said = {one["event"]: one for one in map(json.loads, capsys.readouterr().out.splitlines())}
+    said = {one["event"]: one for one in logged(capsys)}
     assert said["rush hour began"]["caller"] == "ops"
     assert said["rush hour stopped"]["caller"] == "ops"
     assert said["rush hour stopped"]["request_id"] == "stop"
@@ -370,8 +369,7 @@ def test_a_caller_without_an_address_needs_a_key_too(
     _, status, _ = run_wsgi_app(app, environ)
 
     assert status.startswith("401")
-    said = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert [one["address"] for one in said if one["event"] == "unauthorized"] == [""]
+    assert [one["address"] for one in logged(capsys) if one["event"] == "unauthorized"] == [""]
 
 
 def test_keys_that_are_read_again_are_logged_by_the_gateway(

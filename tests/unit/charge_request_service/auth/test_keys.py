@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
-from structlog.testing import LogCapture
 
 from charge_request_service.auth import keys
 from charge_request_service.auth.key_file import KeyFile, read_keys
 from charge_request_service.auth.keys import KeyRing, KeysError, make_key
+from tests.support.logs import captured_log
 
 
 def test_a_key_that_was_made_is_known_by_its_line() -> None:
@@ -141,10 +140,7 @@ class Followed:
 
     def __init__(self, path: Path) -> None:
         self.now = 0.0
-        said = LogCapture()
-        self.said = said.entries
-        anything = structlog.make_filtering_bound_logger(0)  # whatever other tests configured
-        log = structlog.wrap_logger(None, processors=[said], wrapper_class=anything)
+        log, self.said = captured_log()
         self.path = path
         self.key, line = make_key("first")
         path.write_text(line)
