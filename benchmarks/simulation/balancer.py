@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from random import Random
 from typing import TYPE_CHECKING
 
-from benchmarks.simulation.substation import Call, Response, SimulatedSubstation
+from benchmarks.simulation.substation import Call, Response
 from load_balancer.routing import wait
 from load_balancer.routing.attempt_end import end_attempt
 from load_balancer.routing.health import Reading
@@ -34,7 +34,7 @@ POLL_TIMEOUT_S = float(Settings.model_fields["poll_timeout"].default)
 class PooledBalancer:
     """Sends vehicles to substations through the real pool, over a network with delays."""
 
-    def __init__(self, world: World, policy: Policy, random: Random) -> None:
+    def __init__(self, world: World, random: Random, policy: Policy) -> None:
         self._world = world
         self._random = random
         self._arrived = 0
@@ -82,10 +82,7 @@ class PooledBalancer:
 
     def _report_to(self, peer: PooledBalancer) -> None:
         held, name = self.pool.holds(), str(id(self))
-        self._world.network.carry(lambda: peer.pool.peer_holds(name, held, self._world.now))
-
-    def substation_changed(self, substation: SimulatedSubstation) -> None:
-        """Ignore it: this balancer only learns from polls and responses."""
+        self._world.carry(lambda: peer.pool.peer_holds(name, held, self._world.now))
 
     def know(self, known: Iterable[tuple[str, str]]) -> None:
         """Update the addresses behind the substations' names."""
@@ -160,7 +157,7 @@ class _SimulatedSession:
         self._vehicle.prediction = dispatch.decision.prediction
         self._call = Call(
             substation,
-            self._world.network,
+            self._world.carry,
             self._vehicle.arrival,
             self._vehicle,
             lambda response: self._answered(dispatch, response),
@@ -227,13 +224,13 @@ class _Poller:
         self._began = self._world.now
         self._schedule.begin(self._began)
         self._pool.poll_began(self._substation, self._began)
-        poll, network = self._polls, self._world.network
+        poll, carry = self._polls, self._world.carry
         substation = self._world.substations[self._substation.address]
 
         def reply(reading: Reading | None) -> None:
-            network.carry(lambda: self._end(poll, reading))
+            carry(lambda: self._end(poll, reading))
 
-        network.carry(lambda: substation.page_requested(reply))
+        carry(lambda: substation.page_requested(reply))
         self._world.timeline.after(POLL_TIMEOUT_S, lambda: self._end(poll, None))
 
     def _end(self, poll: int, reading: Reading | None) -> None:

@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from random import Random
 from typing import TYPE_CHECKING
 
 from benchmarks.simulation.balancer import POLL_TIMEOUT_S
-from benchmarks.simulation.substation import (
-    REFUSED,
-    RESET,
-    Call,
-    Response,
-    SimulatedSubstation,
-)
-from benchmarks.simulation.timeline import NoDistance
+from benchmarks.simulation.substation import REFUSED, RESET, Call, Response, SimulatedSubstation
+from benchmarks.simulation.timeline import carry_at_once
 from load_balancer.routing.outcome import Outcome
 
 if TYPE_CHECKING:
@@ -25,36 +18,24 @@ if TYPE_CHECKING:
     from load_balancer.routing.health import Reading
 
 
-class _Baseline:
-    """The common part of the baselines: ways to learn about substations."""
-
-    def know(self, known: Iterable[tuple[str, str]]) -> None:
-        """Update the addresses behind the substations' names."""
-
-    def substation_changed(self, substation: SimulatedSubstation) -> None:
-        """Handle a changed substation."""
-
-
-class SimpleProxy(_Baseline, ABC):
+class SimpleProxy:
     """Polls gauges, tries the substations in order of preference, refuses if all were full.
 
     It is a simple proxy: it has no queue, and a vehicle whose substation dies is lost. A substation
     that did not answer its last poll is skipped.
     """
 
-    def __init__(self, world: World, random: Random) -> None:
+    def __init__(self, world: World, random: Random, *, adds_sent: bool) -> None:
+        """Prefer the lowest gauge, to which it may add what it has sent there since."""
         self._world = world
         self._random = random
+        self._adds_sent = adds_sent
         self._known: dict[str, None] = {}
-        self.gauges: dict[str, int] = {}
-        self.sent: dict[str, int] = {}  # since the last reading of the gauge
+        self._gauges: dict[str, int] = {}
+        self._sent: dict[str, int] = {}  # since the last reading of the gauge
         self.waiting = 0
         self.full_answers = 0
         self.failovers = 0
-
-    @abstractmethod
-    def _score(self, address: str) -> float:
-        """Return a substation's score; the lowest is preferred."""
 
     def know(self, known: Iterable[tuple[str, str]]) -> None:
         """Update the addresses behind the substations' names."""
@@ -65,7 +46,7 @@ class SimpleProxy(_Baseline, ABC):
                 self._poll(address)
         for address in before:
             if address not in self._known:
-                self.gauges.pop(address, None)
+                self._gauges.pop(address, None)
 
     def arrive(self, vehicle: Vehicle) -> None:
         """Try the substations one after the other."""
@@ -74,16 +55,16 @@ class SimpleProxy(_Baseline, ABC):
 
         def try_next() -> None:
             nonlocal call
-            left = [address for address in self.gauges if address not in tried]
+            left = [address for address in self._gauges if address not in tried]
             if not left:
                 self._world.refused(vehicle)
                 return
             # Ties are broken at random, which is the best that simple proxies do.
-            address = min(left, key=lambda one: (self._score(one), self._random.random()))
+            address = min(left, key=lambda one: (self._load(one), self._random.random()))
             tried.add(address)
-            self.sent[address] += 1
+            self._sent[address] += 1
             substation = self._world.substations[address]
-            call = Call(substation, self._world.network, vehicle.arrival, vehicle, answered)
+            call = Call(substation, self._world.carry, vehicle.arrival, vehicle, answered)
             call.send()
 
         def answered(response: Response) -> None:
@@ -100,6 +81,9 @@ class SimpleProxy(_Baseline, ABC):
 
         try_next()
 
+    def _load(self, address: str) -> int:
+        return self._gauges[address] + (self._sent[address] if self._adds_sent else 0)
+
     def _poll(self, address: str) -> None:
         if address not in self._known:
             return
@@ -112,16 +96,14 @@ class SimpleProxy(_Baseline, ABC):
                 return
             heard = True
             if reading is None or address not in self._known:
-                self.gauges.pop(address, None)
+                self._gauges.pop(address, None)
             else:
-                self.gauges[address] = reading.load
-                self.sent[address] = 0
+                self._gauges[address] = reading.load
+                self._sent[address] = 0
             self._world.timeline.at(self._due(began), lambda: self._poll(address))
 
-        substation, network = self._world.substations[address], self._world.network
-        network.carry(
-            lambda: substation.page_requested(lambda reading: network.carry(lambda: hear(reading)))
-        )
+        substation, carry = self._world.substations[address], self._world.carry
+        carry(lambda: substation.page_requested(lambda reading: carry(lambda: hear(reading))))
         self._world.timeline.after(POLL_TIMEOUT_S, lambda: hear(None))
 
     def _due(self, began: float) -> float:
@@ -131,30 +113,19 @@ class SimpleProxy(_Baseline, ABC):
         return began + interval_s * self._random.uniform(0.9, 1.1)
 
 
-class GaugeOnly(SimpleProxy):
-    """Chooses the substation with the lowest gauge at the last poll."""
-
-    def _score(self, address: str) -> float:
-        return self.gauges[address]
-
-
-class GaugeAndSent(SimpleProxy):
-    """Adds to each gauge what it has sent there since."""
-
-    def _score(self, address: str) -> float:
-        return self.gauges[address] + self.sent[address]
-
-
-class AllKnowing(_Baseline, ABC):
+class AllKnowing:
     """Sees the current state of every substation, with one queue for all balancers.
 
     It moves the vehicles of a dead or frozen substation at once. No real balancer can do so: it is
     the limit for the others.
     """
 
-    def __init__(self, world: World, _random: Random) -> None:
+    def __init__(
+        self, world: World, _random: Random, score: Callable[[SimulatedSubstation], float]
+    ) -> None:
+        """Prefer the free substation with the lowest score."""
         self._world = world
-        self._network = NoDistance()
+        self._score = score
         self._queue: deque[Vehicle] = deque()
         self._calls: dict[Call, SimulatedSubstation] = {}
         self._chosen: dict[str, int] = {}  # by substation, sequence number of the last choice
@@ -162,15 +133,15 @@ class AllKnowing(_Baseline, ABC):
         self._is_choosing = False
         self.full_answers = 0
         self.failovers = 0
-
-    @abstractmethod
-    def _score(self, substation: SimulatedSubstation) -> float:
-        """Return a substation's score; the lowest is preferred."""
+        world.on_change = self._substation_changed
 
     @property
     def waiting(self) -> int:
         """Number of vehicles in the queue."""
         return len(self._queue)
+
+    def know(self, known: Iterable[tuple[str, str]]) -> None:
+        """Ignore the addresses: it sees the substations themselves."""
 
     def arrive(self, vehicle: Vehicle) -> None:
         """Queue a vehicle, and assign queued vehicles to free points."""
@@ -179,7 +150,7 @@ class AllKnowing(_Baseline, ABC):
         if vehicle in self._queue:
             self._world.timeline.after(self._world.scene.max_wait_s, lambda: self._give_up(vehicle))
 
-    def substation_changed(self, substation: SimulatedSubstation) -> None:
+    def _substation_changed(self, substation: SimulatedSubstation) -> None:
         """Move the vehicles of a failed substation, and use points that have become free."""
         if not substation.alive or substation.frozen:
             lost = [call for call, at in self._calls.items() if at is substation]
@@ -224,20 +195,16 @@ class AllKnowing(_Baseline, ABC):
                 del self._calls[call]
                 self._world.charged(vehicle)
 
-        call = Call(substation, self._network, vehicle.arrival, vehicle, answered)
+        call = Call(substation, carry_at_once, vehicle.arrival, vehicle, answered)
         self._calls[call] = substation
         substation.receive(call)
 
 
-class LiveShortestQueue(AllKnowing):
-    """Chooses the substation with the fewest vehicles, whatever its size."""
-
-    def _score(self, substation: SimulatedSubstation) -> float:
-        return substation.load
+def shortest_queue(substation: SimulatedSubstation) -> float:
+    """Score by the number of vehicles, whatever the substation's size."""
+    return substation.load
 
 
-class LiveShortestDelay(AllKnowing):
-    """Chooses the substation that would be least full for its size: the shortest expected delay."""
-
-    def _score(self, substation: SimulatedSubstation) -> float:
-        return (substation.load + 1) / substation.capacity
+def shortest_delay(substation: SimulatedSubstation) -> float:
+    """Score by how full it would be for its size: the expected delay."""
+    return (substation.load + 1) / substation.capacity

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from benchmarks.simulation.demand import Vehicle
-    from benchmarks.simulation.substation import SimulatedSubstation
 
 
 class Contender(Protocol):
@@ -30,6 +29,3 @@ class Contender(Protocol):
 
     def arrive(self, vehicle: Vehicle) -> None:
         """Accept a vehicle's request."""
-
-    def substation_changed(self, substation: SimulatedSubstation) -> None:
-        """Handle a changed substation; only all-knowing baselines use it."""

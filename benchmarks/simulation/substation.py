@@ -20,7 +20,7 @@ from substation_service.substation import SubstationFull
 if TYPE_CHECKING:
     from benchmarks.simulation.demand import Arrival, Vehicle
     from benchmarks.simulation.scenes import SubstationSpec
-    from benchmarks.simulation.timeline import Action, Network, Timeline
+    from benchmarks.simulation.timeline import Action, Carry, Timeline
 
 
 class Response(NamedTuple):
@@ -39,26 +39,21 @@ class Call:
     """A charge request, held until it is answered or its caller disconnects."""
 
     __slots__ = (
-        "_is_answered",
-        "_network",
-        "_on_answer",
-        "_substation",
-        "arrival",
-        "gone",
-        "vehicle",
+        *("_carry", "_is_answered", "_on_answer", "_substation"),
+        *("arrival", "gone", "vehicle"),
     )
 
     def __init__(
         self,
         substation: SimulatedSubstation,
-        network: Network,
+        carry: Carry,
         arrival: Arrival,
         vehicle: Vehicle | None,
         on_answer: Callable[[Response], object],
     ) -> None:
         self._is_answered = False
         self._substation = substation
-        self._network = network
+        self._carry = carry
         self._on_answer = on_answer
         self.arrival = arrival
         self.vehicle = vehicle  # None: a bypass vehicle
@@ -66,18 +61,18 @@ class Call:
 
     def send(self) -> None:
         """Send the request."""
-        self._network.carry(lambda: self._substation.receive(self))
+        self._carry(lambda: self._substation.receive(self))
 
     def disconnect(self) -> None:
         """Abandon the request; a response on its way is ignored."""
         self.gone = True
-        self._network.carry(lambda: self._substation.disconnected(self))
+        self._carry(lambda: self._substation.disconnected(self))
 
     def answer(self, response: Response) -> None:
         """Send the substation's response, unless it has responded already."""
         if not self._is_answered:
             self._is_answered = True
-            self._network.carry(lambda: None if self.gone else self._on_answer(response))
+            self._carry(lambda: None if self.gone else self._on_answer(response))
 
 
 class SimulatedSubstation:
@@ -170,20 +165,31 @@ class SimulatedSubstation:
 
     def inject(self, what: str) -> None:
         """Trigger an event of a scene."""
-        happens: dict[str, Action] = {
-            "is killed": self.kill,
-            "starts": self.start,
-            "freezes": self.freeze,
-            "thaws": self.thaw,
-            "drains": self.drain,
-            "appears": self.appear,
-            "vanishes": self.vanish,
-            "has its limit halved": lambda: self._set_limit(0.5),
-            "has its limit back": lambda: self._set_limit(1.0),
-        }
-        happens[what]()
+        match what:
+            case "is killed":
+                self._kill()
+            case "starts":  # again, empty
+                self.alive, self.draining = True, False
+            case "freezes":  # keeps everything, and sends nothing
+                self.frozen = True
+            case "thaws":
+                self._thaw()
+            case "drains":  # accepts nothing new, finishes its vehicles, then exits
+                self.draining = True
+                self._exit_if_done()
+            case "appears":  # among the addresses of its name
+                self.listed = True
+            case "vanishes":  # from them; its vehicles are finished
+                self.listed = False
+            case "has its limit halved":
+                self._set_limit(0.5)
+            case "has its limit back":
+                self._set_limit(1.0)
+            case _:
+                raise ValueError(f"{self.name} {what}: there is no such event")
+        self._on_change(self)
 
-    def kill(self) -> None:
+    def _kill(self) -> None:
         """Die at once: all held requests are reset."""
         calls = list(self._charging)
         self._empty()
@@ -191,42 +197,14 @@ class SimulatedSubstation:
         self.alive = self.frozen = False
         for call in calls:
             call.answer(RESET)
-        self._on_change(self)
 
-    def start(self) -> None:
-        """Start again, empty."""
-        self.alive, self.draining = True, False
-        self._on_change(self)
-
-    def freeze(self) -> None:
-        """Freeze: keep everything, and send nothing."""
-        self.frozen = True
-        self._on_change(self)
-
-    def thaw(self) -> None:
+    def _thaw(self) -> None:
         """Resume: process what arrived meanwhile, including disconnects."""
         self.frozen = False
         backlog, self._backlog = self._backlog, []
         for action in backlog:
             action()
         self._see_who_is_charged()
-        self._on_change(self)
-
-    def appear(self) -> None:
-        """Add it to the addresses of its name."""
-        self.listed = True
-        self._on_change(self)
-
-    def vanish(self) -> None:
-        """Remove it from the addresses of its name; its vehicles are finished."""
-        self.listed = False
-        self._on_change(self)
-
-    def drain(self) -> None:
-        """Accept nothing new, finish its vehicles, then exit."""
-        self.draining = True
-        self._exit_if_done()
-        self._on_change(self)
 
     def _set_limit(self, share: float) -> None:
         self._model.set_limit(share * self._model.standing_limit_kw, self._now, until=inf)

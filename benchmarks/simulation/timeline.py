@@ -3,9 +3,10 @@
 from collections.abc import Callable
 from heapq import heappop, heappush
 from random import Random
-from typing import Protocol
 
 Action = Callable[[], object]
+# Delivers a message between a balancer and a substation.
+Carry = Callable[[Action], object]
 
 
 class Timeline:
@@ -33,13 +34,6 @@ class Timeline:
         self.now = until
 
 
-class Network(Protocol):
-    """Carries messages between balancers and substations."""
-
-    def carry(self, arrive: Action) -> None:
-        """Deliver a message."""
-
-
 class Wires:
     """A network with random delays, so that messages can overtake each other."""
 
@@ -57,9 +51,6 @@ class Wires:
         self._timeline.after(delay_s, arrive)
 
 
-class NoDistance:
-    """A network without delays."""
-
-    def carry(self, arrive: Action) -> None:
-        """Deliver a message at once."""
-        arrive()
+def carry_at_once(arrive: Action) -> None:
+    """Deliver a message without a delay."""
+    arrive()

@@ -40,20 +40,18 @@ class World:
         self.scene = scene
         self._seed = seed
         self.timeline = Timeline()
-        self.network = Wires(self.timeline, self._random("network"), *_MESSAGE_S)
+        self.carry = Wires(self.timeline, self._random("network"), *_MESSAGE_S).carry
+        self.on_change: Callable[[SimulatedSubstation], object] = lambda _substation: None
         self.substations: dict[str, SimulatedSubstation] = {}
-        self._behind: dict[SubstationUrl, list[SimulatedSubstation]] = {}
+        # By their IP addresses, behind each name.
+        self._behind: dict[SubstationUrl, dict[str, SimulatedSubstation]] = {}
         for number, spec in enumerate(scene.substations, start=1):
             substation = SimulatedSubstation(
                 spec, scene.time_scale, self.timeline, self._substation_changed
             )
-            self.substations[f"http://10.0.0.{number}:{_PORT}"] = substation
-            host = spec.host or spec.name
-            self._behind.setdefault(SubstationUrl(host, host, _PORT), []).append(substation)
-        self._ips = {
-            id(substation): f"10.0.0.{n}"
-            for n, substation in enumerate(self.substations.values(), start=1)
-        }
+            ip, host = f"10.0.0.{number}", spec.host or spec.name
+            self.substations[f"http://{ip}:{_PORT}"] = substation
+            self._behind.setdefault(SubstationUrl(host, host, _PORT), {})[ip] = substation
         self._names_fail = False
         self.vehicles: list[Vehicle] = []
         self._unsettled = 0
@@ -122,8 +120,7 @@ class World:
         self.watch.look(self.now)
 
     def _substation_changed(self, substation: SimulatedSubstation) -> None:
-        for balancer in self.balancers:
-            balancer.substation_changed(substation)
+        self.on_change(substation)
         self.observe()
 
     # Scheduling
@@ -141,7 +138,7 @@ class World:
         """Send a vehicle to a substation directly; if that is full, it leaves."""
         substations = list(self.substations.values())
         substation = substations[int(bypass_vehicle.door * len(substations))]
-        call = Call(substation, self.network, bypass_vehicle, None, lambda _response: None)
+        call = Call(substation, self.carry, bypass_vehicle, None, lambda _response: None)
         self.timeline.at(bypass_vehicle.at, call.send)
 
     def _plan_event(self, event: Event) -> None:
@@ -163,8 +160,8 @@ class World:
             answers = {
                 entry: Resolution(
                     [
-                        self._ips[id(substation)]
-                        for substation in substations
+                        ip
+                        for ip, substation in substations.items()
                         if substation.listed and not self._names_fail
                     ]
                 )

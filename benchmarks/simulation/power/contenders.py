@@ -30,7 +30,7 @@ def _leastconn(weights: Mapping[str, float]) -> Pick:
 def _haproxy(name: str, weight: Callable[[SubstationSpec], float]) -> Entry:
     def enter(world: World, random: Random) -> Contender:
         weights = {substation.name: weight(substation) for substation in world.scene.substations}
-        return PooledBalancer(world, Policy(name, "least connections", _leastconn(weights)), random)
+        return PooledBalancer(world, random, Policy(name, "least connections", _leastconn(weights)))
 
     return Entry(name, enter)
 

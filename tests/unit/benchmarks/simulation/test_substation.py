@@ -13,7 +13,7 @@ from benchmarks.simulation.substation import (
     Response,
     SimulatedSubstation,
 )
-from benchmarks.simulation.timeline import NoDistance, Timeline, Wires
+from benchmarks.simulation.timeline import Timeline, Wires, carry_at_once
 from load_balancer.routing.demand import Demand
 from load_balancer.routing.health import Reading
 from load_balancer.routing.outcome import Outcome
@@ -48,7 +48,7 @@ class Callers:
             self.heard.append((self.timeline.now, name, response._replace(reading=None)))
 
         arrival = Arrival(self.timeline.now, lasting(held_s), 0.0, truth)
-        call = Call(self.substation, NoDistance(), arrival, None, hear)
+        call = Call(self.substation, carry_at_once, arrival, None, hear)
         call.send()
         return call
 
@@ -109,11 +109,11 @@ def test_a_disconnect_frees_the_point(callers: Callers) -> None:
 
 def test_a_killed_substation_resets_what_it_holds_and_refuses_what_comes(callers: Callers) -> None:
     callers.call("a")
-    callers.substation.kill()
+    callers.substation.inject("is killed")
     callers.call("b")
     assert [answer for _, _, answer in callers.heard] == [RESET, REFUSED]
     assert callers.gauge() is None
-    callers.substation.start()
+    callers.substation.inject("starts")
     callers.timeline.run(until=20)
     assert len(callers.heard) == 2
     assert callers.gauge() == (0, 2, False)
@@ -121,12 +121,12 @@ def test_a_killed_substation_resets_what_it_holds_and_refuses_what_comes(callers
 
 def test_a_frozen_substation_that_wakes_sees_first_who_is_gone(callers: Callers) -> None:
     gone, staying = callers.call("gone"), callers.call("staying")
-    callers.substation.freeze()
+    callers.substation.inject("freezes")
     assert callers.gauge() is None
     callers.timeline.run(until=15)
     gone.disconnect()
     assert callers.heard == []
-    callers.substation.thaw()
+    callers.substation.inject("thaws")
     assert callers.heard == [(15, "staying", CHARGED)]
     assert not staying.gone
     assert callers.gauge() == (0, 2, False)
@@ -134,7 +134,7 @@ def test_a_frozen_substation_that_wakes_sees_first_who_is_gone(callers: Callers)
 
 def test_a_draining_substation_finishes_what_it_has_then_exits(callers: Callers) -> None:
     callers.call("a")
-    callers.substation.drain()
+    callers.substation.inject("drains")
     callers.call("b")
     assert callers.heard == [(0, "b", DRAINING)]
     assert callers.gauge() == (1, 2, True)
@@ -151,7 +151,7 @@ def test_one_that_responds_when_charging_begins_does_so_once() -> None:
     assert callers.gauge() == (2, 2, False)
     callers.timeline.run(until=20)
     callers.call("d")
-    callers.substation.kill()
+    callers.substation.inject("is killed")
     assert callers.heard[3:] == [(20, "d", ACCEPTED)]
 
 
