@@ -12,7 +12,7 @@ from typing import Literal
 from benchmarks.simulation.demand import POINT_POWER_KW, TIME_SCALE, Arrival
 from benchmarks.simulation.power.demand import HOUR_S, steady
 from benchmarks.simulation.power.scenes import CARRIED, UNLIKE
-from benchmarks.simulation.scenes import SubstationSpec
+from benchmarks.simulation.scenes import SubstationSpec, substations_of
 from load_balancer.routing.prediction import Supply, alone_s
 from load_tester.arrivals import RateCurve, Spacing, arrivals
 from load_tester.vehicle import Vehicle
@@ -76,14 +76,6 @@ class Scene:
     def shares_power(self) -> bool:
         """Whether the substations give less than the sum of their points."""
         return any(substation.power_limit_kw is not None for substation in self.substations)
-
-
-def substations_of(*capacities: int) -> tuple[SubstationSpec, ...]:
-    """Create substations that differ only in their number of points."""
-    return tuple(
-        SubstationSpec(f"substation{number}", points)
-        for number, points in enumerate(capacities, start=1)
-    )
 
 
 def held_s(vehicle: Vehicle) -> float:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.comparison.contenders import CONTENDERS, OURS, Contender, Place
-from benchmarks.comparison.scenes import substations_of
 from benchmarks.harness.grid import Running
 from benchmarks.harness.throughput import Hops
+from benchmarks.simulation.scenes import substations_of
 from local_stack.grid import Ports
 from local_stack.process import service
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 from typing import NamedTuple
 
@@ -88,7 +88,8 @@ class Scene:
         return len({substation.capacity for substation in self.substations}) == 1
 
 
-def _substations(*capacities: int) -> tuple[SubstationSpec, ...]:
+def substations_of(*capacities: int) -> tuple[SubstationSpec, ...]:
+    """Create substations that differ only in their number of points."""
     return tuple(
         SubstationSpec(f"substation{number}", capacity)
         for number, capacity in enumerate(capacities, start=1)
@@ -109,109 +110,106 @@ def _rush_hour(random: Random) -> Sequence[Arrival]:
     ]
 
 
-def _stale(name: str, story: str, *, balancers: int = 1, in_step: bool = False) -> Scene:
-    """Five equal substations that are never full; 10 vehicles a second; gauges polled every 5 s."""
-    return Scene(
-        name=name,
-        story=story,
-        substations=_substations(100, 100, 100, 100, 100),
-        arrivals=_steady(10, 300, (1, 7)),
-        balancers=balancers,
-        in_step=in_step,
-        poll_interval_s=5,
-        ends_at=300,
-    )
-
-
 def _restarts(substation: str, at: float) -> tuple[Event, Event]:
     return Event(at, "drains", substation), Event(at + 10, "starts", substation)
 
 
-STALE = _stale(
-    "stale gauge",
-    "Five equal substations, never full; 10 vehicles a second, held 1-7 s; gauges polled every 5 "
-    "s.",
+_BURST = Scene(
+    name="burst",
+    story="300 vehicles at once on 24 points, held 1-3 s.",
+    substations=substations_of(4, 8, 12),
+    arrivals=lambda random: burst(random, 300, 1, held_s=_HELD_S),
+    measured_from=0,
+    ends_at=30,
 )
-STALE_TWO = _stale(
-    "stale gauge, two balancers",
-    "The same through two balancers, which poll out of step.",
-    balancers=2,
-)
-STALE_TWO_IN_STEP = _stale(
-    "stale gauge, two balancers in step",
-    "The same through two balancers, which poll at the same moments.",
-    balancers=2,
-    in_step=True,
-)
-STALE_THREE = _stale(
-    "stale gauge, three balancers",
-    "The same through three balancers, which poll out of step.",
-    balancers=3,
-)
-STALE_IN_STEP = _stale(
-    "stale gauge, three balancers in step",
-    "The same, and all three poll at the same moments.",
-    balancers=3,
-    in_step=True,
+_STEADY = Scene(
+    name="steady",
+    story="8 vehicles a second on 24 points, held 1-3 s: two thirds of what they take.",
+    substations=substations_of(4, 8, 12),
+    arrivals=_steady(8, 150),
+    ends_at=150,
 )
 UNEQUAL = Scene(
     name="unequal substations",
     story="Capacities 1:1:2:4 (32 points); 7 vehicles a second, held 1-7 s: 88% of what they take.",
-    substations=_substations(4, 4, 8, 16),
+    substations=substations_of(4, 4, 8, 16),
     arrivals=_steady(7, 300, (1, 7)),
     ends_at=300,
 )
+STALE = Scene(
+    name="stale gauge",
+    story="Five equal substations, never full; 10 vehicles a second, held 1-7 s; gauges polled "
+    "every 5 s.",
+    substations=substations_of(100, 100, 100, 100, 100),
+    arrivals=_steady(10, 300, (1, 7)),
+    poll_interval_s=5,
+    ends_at=300,
+)
+_STALE_TWO = replace(
+    STALE,
+    name="stale gauge, two balancers",
+    story="The same through two balancers, which poll out of step.",
+    balancers=2,
+)
+_STALE_TWO_IN_STEP = replace(
+    _STALE_TWO,
+    name="stale gauge, two balancers in step",
+    story="The same through two balancers, which poll at the same moments.",
+    in_step=True,
+)
+STALE_THREE = replace(
+    STALE,
+    name="stale gauge, three balancers",
+    story="The same through three balancers, which poll out of step.",
+    balancers=3,
+)
+STALE_IN_STEP = replace(
+    STALE_THREE,
+    name="stale gauge, three balancers in step",
+    story="The same, and all three poll at the same moments.",
+    in_step=True,
+)
+_THREE_ALIKE = replace(_STEADY, substations=substations_of(12, 12, 12))
+_KILLED = replace(
+    _THREE_ALIKE,
+    name="substation killed",
+    story="One of three substations is killed at 40 s and starts again at 80 s.",
+    events=(Event(40, "is killed", "substation2"), Event(80, "starts", "substation2")),
+)
 
 SCENES: tuple[Scene, ...] = (
-    Scene(
-        name="burst",
-        story="300 vehicles at once on 24 points, held 1-3 s.",
-        substations=_substations(4, 8, 12),
-        arrivals=lambda random: burst(random, 300, 1, held_s=_HELD_S),
-        measured_from=0,
-        ends_at=30,
-    ),
-    Scene(
-        name="steady",
-        story="8 vehicles a second on 24 points, held 1-3 s: two thirds of what they take.",
-        substations=_substations(4, 8, 12),
-        arrivals=_steady(8, 150),
-        ends_at=150,
-    ),
+    _BURST,
+    _STEADY,
     Scene(
         name="rush hour",
         story="For 120 s two thirds more than 24 points take; a vehicle waits 60 s at most.",
-        substations=_substations(8, 8, 8),
+        substations=substations_of(8, 8, 8),
         arrivals=_rush_hour,
         ends_at=300,
     ),
     UNEQUAL,
     STALE,
-    STALE_TWO,
-    STALE_TWO_IN_STEP,
+    _STALE_TWO,
+    _STALE_TWO_IN_STEP,
     STALE_THREE,
     STALE_IN_STEP,
-    Scene(
+    replace(
+        _THREE_ALIKE,
         name="three balancers, nearly full",
         story="Three balancers, gauges polled every 0.5 s, 36 points in use for 83%.",
-        substations=_substations(12, 12, 12),
         arrivals=_steady(15, 150),
         balancers=3,
-        ends_at=150,
     ),
-    Scene(
+    replace(
+        _BURST,
         name="burst through three balancers",
         story="300 vehicles at once on 24 points, through three balancers.",
-        substations=_substations(4, 8, 12),
-        arrivals=lambda random: burst(random, 300, 1, held_s=_HELD_S),
         balancers=3,
-        measured_from=0,
-        ends_at=30,
     ),
     Scene(
         name="one of three balancers busy",
         story="Three balancers; every 20 s 24 vehicles for 24 points, all through the first.",
-        substations=_substations(8, 8, 8),
+        substations=substations_of(8, 8, 8),
         arrivals=lambda random: [
             arrival._replace(door=0)
             for moment in range(1, 121, 20)
@@ -221,60 +219,43 @@ SCENES: tuple[Scene, ...] = (
         measured_from=0,
         ends_at=130,
     ),
-    Scene(
-        name="substation killed",
-        story="One of three substations is killed at 40 s and starts again at 80 s.",
-        substations=_substations(12, 12, 12),
-        arrivals=_steady(8, 150),
-        events=(Event(40, "is killed", "substation2"), Event(80, "starts", "substation2")),
-        ends_at=150,
-    ),
-    Scene(
+    _KILLED,
+    replace(
+        _KILLED,
         name="substation killed, the others full",
         story="The same with 13 vehicles a second, more than the two substations that are left can "
-        "take: "
-        "vehicles wait for the third, whose return the next probe finds.",
-        substations=_substations(12, 12, 12),
+        "take: vehicles wait for the third, whose return the next probe finds.",
         arrivals=_steady(13, 150),
-        events=(Event(40, "is killed", "substation2"), Event(80, "starts", "substation2")),
-        ends_at=150,
     ),
-    Scene(
+    replace(
+        _THREE_ALIKE,
         name="substation frozen",
         story="One of three substations freezes at 40 s and wakes at 80 s.",
-        substations=_substations(12, 12, 12),
-        arrivals=_steady(8, 150),
         events=(Event(40, "freezes", "substation2"), Event(80, "thaws", "substation2")),
-        ends_at=150,
     ),
-    Scene(
+    replace(
+        _THREE_ALIKE,
         name="rolling restart",
         story="Each of three substations in turn drains, exits when it is empty, and starts again.",
-        substations=_substations(12, 12, 12),
-        arrivals=_steady(8, 150),
         events=(
             *_restarts("substation1", 30),
             *_restarts("substation2", 60),
             *_restarts("substation3", 90),
         ),
-        ends_at=150,
     ),
-    Scene(
+    replace(
+        _THREE_ALIKE,
         name="foreign load",
         story="A third of all vehicles comes past the balancer: 83% of 36 points together.",
-        substations=_substations(12, 12, 12),
         arrivals=_steady(10, 150),
         bypass_vehicles=_steady(5, 150),
-        ends_at=150,
     ),
     Scene(
         name="DNS change",
         story="Two substations; at 40 s two more behind the second's name; from 70 s to 90 s names "
-        "are "
-        "not found; at 110 s one of the new substations vanishes.",
+        "are not found; at 110 s one of the new substations vanishes.",
         substations=(
-            SubstationSpec("substation1", 12),
-            SubstationSpec("substation2", 12, "substation2"),
+            *substations_of(12, 12),
             SubstationSpec("substation2 b", 12, "substation2", listed=False),
             SubstationSpec("substation2 c", 12, "substation2", listed=False),
         ),

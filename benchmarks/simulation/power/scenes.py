@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
 from math import inf
 
 from benchmarks.simulation.power.demand import (
@@ -18,7 +20,6 @@ from benchmarks.simulation.scenes import Event, Scene, SubstationSpec
 # after, as many more arrive, so that the last ones are not better off.
 MEASURED_H = (15.0, 75.0)
 _ENDS_H = 80.0
-_DAY_S = 86_400.0
 
 UNLIKE = (
     SubstationSpec("hub", 12, point_power_kw=50, power_limit_kw=300),
@@ -35,36 +36,23 @@ UNLIMITED = tuple(substation._replace(power_limit_kw=None) for substation in EQU
 CARRIED = {UNLIKE: 19.7, EQUAL: 24.8, UNLIMITED: 34.3}
 
 
-def _scene(
-    name: str,
-    story: str,
-    substations: tuple[SubstationSpec, ...],
-    arrivals: Draw,
-    *,
-    bypass_vehicles: Draw = lambda _random: (),
-    events: tuple[Event, ...] = (),
-    poll_interval_s: float = 0.5,
-    draws_as: str = "",
-    afterwards_s: float = inf,
-) -> Scene:
-    return Scene(
-        name=name,
-        story=story,
-        substations=substations,
-        arrivals=arrivals,
-        bypass_vehicles=bypass_vehicles,
-        events=events,
-        poll_interval_s=poll_interval_s,
-        max_wait_s=_DAY_S,
-        measured_from=MEASURED_H[0] * HOUR_S,
-        ends_at=_ENDS_H * HOUR_S,
-        afterwards_s=afterwards_s,
-        draws_as=draws_as,
-    )
+# Nobody is refused, and all vehicles are charged in the end.
+_scene = partial(
+    Scene,
+    max_wait_s=86_400.0,
+    measured_from=MEASURED_H[0] * HOUR_S,
+    ends_at=_ENDS_H * HOUR_S,
+    afterwards_s=inf,
+)
 
 
 def _at_load(name: str, substations: tuple[SubstationSpec, ...], load: float, story: str) -> Scene:
-    return _scene(f"{name}, {load:.0%}", story, substations, _load(substations, load))
+    return _scene(
+        name=f"{name}, {load:.0%}",
+        story=story,
+        substations=substations,
+        arrivals=_load(substations, load),
+    )
 
 
 def _load(substations: tuple[SubstationSpec, ...], load: float, until_h: float = _ENDS_H) -> Draw:
@@ -95,82 +83,69 @@ UNLIMITED_95 = _at_load(
     "The same substations without limits.",
 )
 RUSH_HOUR = _scene(
-    "rush hour",
-    "Unlike substations at 50%, and for four hours at 150%.",
-    UNLIKE,
-    in_turn(
+    name="rush hour",
+    story="Unlike substations at 50%, and for four hours at 150%.",
+    substations=UNLIKE,
+    arrivals=in_turn(
         _load(UNLIKE, 0.5, _RUSH_H[0]),
         steady(1.5 * CARRIED[UNLIKE], _RUSH_H[1], since=_RUSH_H[0]),
         steady(0.5 * CARRIED[UNLIKE], _ENDS_H, since=_RUSH_H[1]),
     ),
 )
-FRESH, STALE = (
-    _scene(
-        name,
-        story,
-        UNLIKE,
-        _load(UNLIKE, 0.56),
-        bypass_vehicles=_load(UNLIKE, 0.24),
-        poll_interval_s=poll_interval_s,
-        draws_as="foreign load",
-    )
-    for name, story, poll_interval_s in (
-        (
-            "foreign load, fresh gauges",
-            "Unlike substations at 80%; 30% of the vehicles come past the balancer, each to a "
-            "substation at "
-            "random, and drive on where that is full. Gauges are polled every 18 s of the "
-            "substations' "
-            "time.",
-            0.05,
-        ),
-        (
-            "foreign load, stale gauges",
-            "The same vehicles; gauges are polled every 30 minutes of the substations' time.",
-            5.0,
-        ),
-    )
+FRESH = _scene(
+    name="foreign load, fresh gauges",
+    story="Unlike substations at 80%; 30% of the vehicles come past the balancer, each to a "
+    "substation at random, and drive on where that is full. Gauges are polled every 18 s of the "
+    "substations' time.",
+    substations=UNLIKE,
+    arrivals=_load(UNLIKE, 0.56),
+    bypass_vehicles=_load(UNLIKE, 0.24),
+    poll_interval_s=0.05,
+    draws_as="foreign load",
 )
-MISREPORTS = _scene(
-    "misreports",
-    "Unlike substations at 95%; 30% of the vehicles tell half to one and a half of the energy that "
-    "they "
-    "take, 10% leave before they have it.",
-    UNLIKE,
-    misreports(_load(UNLIKE, 0.95), wrong=0.3, leaves=0.1),
+STALE = replace(
+    FRESH,
+    name="foreign load, stale gauges",
+    story="The same vehicles; gauges are polled every 30 minutes of the substations' time.",
+    poll_interval_s=5.0,
 )
-UNREPORTED = _scene(
-    "nobody tells its maximum",
-    "Unlike substations at 80%; vehicles tell their energy alone.",
-    UNLIKE,
-    sends_only_energy(_load(UNLIKE, 0.8)),
+MISREPORTS = replace(
+    UNLIKE_95,
+    name="misreports",
+    story="Unlike substations at 95%; 30% of the vehicles tell half to one and a half of the "
+    "energy that they take, 10% leave before they have it.",
+    arrivals=misreports(UNLIKE_95.arrivals, wrong=0.3, leaves=0.1),
+)
+UNREPORTED = replace(
+    UNLIKE_80,
+    name="nobody tells its maximum",
+    story="Unlike substations at 80%; vehicles tell their energy alone.",
+    arrivals=sends_only_energy(UNLIKE_80.arrivals),
     draws_as=UNLIKE_80.name,
 )
-CUT = _scene(
-    "a limit is cut",
-    "Unlike substations at 80%; for ten hours the motorway may draw half of its limit.",
-    UNLIKE,
-    _load(UNLIKE, 0.8),
+CUT = replace(
+    UNLIKE_80,
+    name="a limit is cut",
+    story="Unlike substations at 80%; for ten hours the motorway may draw half of its limit.",
     events=(
         _event(30, "has its limit halved", "motorway"),
         _event(40, "has its limit back", "motorway"),
     ),
     draws_as=UNLIKE_80.name,
 )
-KILLED = _scene(
-    "a substation is killed",
-    "Unlike substations at 80%; the motorway is killed, and starts again four hours later.",
-    UNLIKE,
-    _load(UNLIKE, 0.8),
+KILLED = replace(
+    UNLIKE_80,
+    name="a substation is killed",
+    story="Unlike substations at 80%; the motorway is killed, and starts again four hours later.",
     events=(_event(30, "is killed", "motorway"), _event(34, "starts", "motorway")),
     draws_as=UNLIKE_80.name,
 )
 SATURATED, SATURATED_EQUAL, SATURATED_UNLIMITED = (
     _scene(
-        f"{name}, a line that never ends",
-        "Twice as many vehicles as any choice can have charged: how many are, in an hour.",
-        substations,
-        steady(2 * most, _ENDS_H),
+        name=f"{name}, a line that never ends",
+        story="Twice as many vehicles as any choice can have charged: how many are, in an hour.",
+        substations=substations,
+        arrivals=steady(2 * most, _ENDS_H),
         afterwards_s=0.0,
     )
     for name, substations, most in (

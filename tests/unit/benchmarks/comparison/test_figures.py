@@ -3,9 +3,10 @@ from dataclasses import replace
 import pytest
 
 from benchmarks.comparison.figures import as_seen, figures, occupancies
-from benchmarks.comparison.scenes import BypassTraffic, Fault, Scene, held_s, scenes, substations_of
+from benchmarks.comparison.scenes import BypassTraffic, Fault, Scene, held_s, scenes
 from benchmarks.comparison.testbed import Run
 from benchmarks.comparison.traffic import TrafficRecord
+from benchmarks.simulation.scenes import substations_of
 from load_tester.vehicle import Charge, Outcome, Vehicle
 from local_stack.session_logs import Attempt
 
