@@ -4,17 +4,11 @@ from collections.abc import Callable
 
 from gevent.event import Event
 
-from grid_common.api.problem_type import DRAINING, is_unavailable
+from grid_common.api.problem_type import DRAINING
 from grid_common.api.problems import Unavailable
-from grid_common.http.response import UpstreamResponse
 
 # By then the replacement of this process should respond, seconds.
 _RETRY_AFTER_S = 2.0
-
-
-def says_it_drains(answer: UpstreamResponse) -> bool:
-    """Return whether a service refused a vehicle because it is shutting down."""
-    return is_unavailable(DRAINING, answer.status, answer.content_type, answer.body)
 
 
 class Drain:

@@ -6,19 +6,12 @@ session until a vehicle leaves.
 
 import math
 
-from grid_common.api.problem_type import is_unavailable
+from grid_common.api.problem_type import NO_CONNECTION_FREE
 from grid_common.api.problems import Unavailable
-from grid_common.http.response import UpstreamResponse
 
 # A tenth of the connections is reserved, up to this maximum.
 _SHARE, _MAX_KEPT_FREE = 10, 100
 _RETRY_AFTER_S = 2.0
-_REASON = "connections"
-
-
-def has_no_connection_free(answer: UpstreamResponse) -> bool:
-    """Return whether a service refused a vehicle because all its connections are in use."""
-    return is_unavailable(_REASON, answer.status, answer.content_type, answer.body)
 
 
 class HeldLimit:
@@ -41,7 +34,7 @@ class HeldLimit:
         """
         if self._held >= self._most:
             raise Unavailable(
-                _REASON,
+                NO_CONNECTION_FREE,
                 f"The {self._service} holds {self._held} vehicles, as many as its connections "
                 "(MAX_CONNECTIONS) allow; try again.",
                 retry_after_s=_RETRY_AFTER_S,

@@ -3,16 +3,14 @@
 from typing import Any
 
 from grid_common.api.openapi import (
-    COUNT,
     IDENTIFIER,
-    NULLABLE_TEXT,
-    NUMBER,
-    TEXT,
+    a_map,
     an_object,
     content,
     drain_paths,
     inner_description,
     parameter,
+    schema_of,
     text_like,
 )
 from load_balancer import session_routes
@@ -67,7 +65,7 @@ _HOLDS = {
                 parameter(
                     "query",
                     "since",
-                    COUNT,
+                    int,
                     "`version` of the previous response: answered once it has changed, or after a "
                     "second",
                 )
@@ -77,12 +75,12 @@ _HOLDS = {
                     "Vehicles and names, by the substations' addresses",
                     an_object(
                         {
-                            "balancer": TEXT,
-                            "began": NUMBER,
-                            "version": COUNT,
-                            "pause_s": NUMBER,
-                            "holds": {"type": "object", "additionalProperties": COUNT},
-                            "names": {"type": "object", "additionalProperties": TEXT},
+                            "balancer": str,
+                            "began": float,
+                            "version": int,
+                            "pause_s": float,
+                            "holds": a_map(int),
+                            "names": a_map(str),
                         }
                     ),
                 )
@@ -102,8 +100,8 @@ def description(max_kwh: float) -> dict[str, Any]:
     schemas |= session_routes.schemas()
     charged = schemas["Charged"]["properties"]
     charged["status"] = {"enum": ["charged", "charging", "stopped"]}
-    charged["substation"] = NULLABLE_TEXT
-    charged["attempts"] = COUNT
+    charged["substation"] = schema_of(str | None)
+    charged["attempts"] = schema_of(int)
     charged["legs"] = schemas["Session"]["properties"]["legs"]
-    charged["reason"] = TEXT
+    charged["reason"] = schema_of(str)
     return document

@@ -7,13 +7,8 @@ from flask import Blueprint, Response, abort, request
 
 from grid_common.api.identifier import ID
 from grid_common.api.openapi import (
-    COUNT,
     IDENTIFIER,
-    NULLABLE_NUMBER,
-    NULLABLE_TEXT,
-    NUMBER,
     SESSION_ID,
-    TEXT,
     a_list,
     an_object,
     content,
@@ -125,30 +120,30 @@ def paths() -> dict[str, Any]:
 def schemas() -> dict[str, Any]:
     """Return the schemas for OpenAPI."""
     leg = an_object(
-        {"substation": TEXT, "energy_kwh": NUMBER, "charging_s": NUMBER}, optional=("charging_s",)
+        {"substation": str, "energy_kwh": float, "charging_s": float}, optional=("charging_s",)
     )
     session = {
         "state": {"enum": ["waiting", "charging", "charged", "stopped", "refused"]},
-        "session_id": TEXT,
-        "vehicle_id": TEXT,
-        "kwh": NUMBER,
-        "energy_kwh": NUMBER,
-        "substation": NULLABLE_TEXT,
-        "power_kw": NULLABLE_NUMBER,
-        "predicted_end_s": NULLABLE_NUMBER,
-        "attempts": COUNT,
+        "session_id": str,
+        "vehicle_id": str,
+        "kwh": float,
+        "energy_kwh": float,
+        "substation": str | None,
+        "power_kw": float | None,
+        "predicted_end_s": float | None,
+        "attempts": int,
         "legs": a_list(leg),
     }
     return {
         "Session": an_object(session),
-        "Sessions": an_object({"sessions": a_list(ref("Session")), "unknown": a_list(TEXT)}),
+        "Sessions": an_object({"sessions": a_list(ref("Session")), "unknown": a_list(str)}),
         "Ended": an_object(
             {
                 "status": {"enum": ["charged", "charging", "stopped"]},
-                "session_id": TEXT,
-                "energy_kwh": NUMBER,
+                "session_id": str,
+                "energy_kwh": float,
                 "legs": a_list(leg),
-                "reason": TEXT,
+                "reason": str,
             },
             optional=("energy_kwh", "legs", "reason"),
         ),

@@ -12,12 +12,12 @@ import gevent
 from gevent.event import Event
 
 from grid_common.api.charge import Session
+from grid_common.api.problem_type import SESSION_MOVED
 from grid_common.api.problems import Unavailable
 from grid_common.api.session_headers import Terms
 from grid_common.http.cancellation import Caller
 from grid_common.http.client import UpstreamError
 from grid_common.logs import Log
-from grid_common.session_moved import session_moved
 from load_balancer.dispatcher import Dispatcher
 from load_balancer.gateway_lease import GatewayLease, Gateways
 from load_balancer.led_session import (
@@ -31,6 +31,8 @@ from load_balancer.resume import Resume
 from load_balancer.session_views import ended_document
 from load_balancer.substation_client import SubstationClient
 
+# By then the caller's new request at the other balancer is being answered, seconds.
+_RETRY_AFTER_S = 1.0
 # How long the energy of a plain session is remembered after its caller disconnected, seconds.
 _KEPT_S = 300.0
 # A stop may overtake the charge: retry after this time, doubled each time. Seconds.
@@ -161,7 +163,13 @@ class Sessions:
                 led.grace_timer = gevent.spawn_later(led.grace_s or 0.0, self._end_grace, led)
         if isinstance(led.outcome, ChargeResult):
             if led.dropped and led.outcome.status == "stopped":
-                raise session_moved(led.session.session_id)
+                raise Unavailable(
+                    SESSION_MOVED,
+                    "The session moved to another balancer while its gateway was silent, and "
+                    "continues there; request it again.",
+                    retry_after_s=_RETRY_AFTER_S,
+                    session_id=led.session.session_id,
+                )
             return led.outcome
         # A refusal is reported once. A new request with this ID starts the session again.
         self._led.forget(led.session.session_id)

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from grid_common.api.fields import checked, refuse_query
 from grid_common.api.json_body import read_document
-from grid_common.api.openapi import NULLABLE_NUMBER, NUMBER, an_object, content, problem, ref
+from grid_common.api.openapi import an_object, content, problem, ref
 from grid_common.logs import Log
 from grid_common.service import json_response
 from substation_service.scheduler import Scheduler
@@ -107,9 +107,9 @@ def schemas() -> dict[str, Any]:
         "PowerLimitRequest": PowerLimitRequest.model_json_schema(),
         "PowerLimit": an_object(
             {
-                "power_limit_kw": NUMBER,
-                "standing_limit_kw": NUMBER,
-                "returns_in_s": NULLABLE_NUMBER,
+                "power_limit_kw": float,
+                "standing_limit_kw": float,
+                "returns_in_s": float | None,
             }
         ),
     }

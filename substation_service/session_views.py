@@ -9,16 +9,14 @@ from flask import Blueprint, Response, abort, request
 
 from grid_common.api.openapi import (
     IDENTIFIER,
-    NULLABLE_NUMBER,
-    NULLABLE_TEXT,
-    NUMBER,
-    TEXT,
     a_list,
+    a_map,
     an_object,
     content,
     parameter,
     problem,
     ref,
+    schema_of,
     text_like,
     whole_number,
 )
@@ -40,7 +38,7 @@ _OWNER = parameter(
     "sessions that it leads.",
 )
 _SECONDS = text_like(r"^[0-9]{1,4}(\.[0-9]{1,9})?$")
-_AGE = NUMBER | {
+_AGE = schema_of(float) | {
     "description": "How old the energies are at most when the request arrives, seconds. Over 0 "
     "only while the journal cannot be written in time, so that older ones are reported.",
 }
@@ -149,7 +147,7 @@ def _shown(register: Register, kwh: float, age_s: float, now: float) -> dict[str
 
 def paths() -> dict[str, Any]:
     """Return the paths for OpenAPI."""
-    known = [parameter("path", "session_id", TEXT)]
+    known = [parameter("path", "session_id", str)]
     unknown = {"404": problem("The session is not known here")}
     wrong = {"400": problem("A parameter or header is not valid; `errors` names it")}
     return {
@@ -164,13 +162,13 @@ def paths() -> dict[str, Any]:
                         "kWh by session",
                         an_object(
                             {
-                                "register": TEXT
+                                "register": schema_of(str)
                                 | {
                                     "description": "ID of the set of registers: kept if the "
                                     "journal is kept, new if they were lost."
                                 },
                                 "age_s": _AGE,
-                                "sessions": {"type": "object", "additionalProperties": NUMBER},
+                                "sessions": a_map(float),
                             }
                         ),
                     )
@@ -194,7 +192,7 @@ def paths() -> dict[str, Any]:
                 "responses": {
                     "200": content(
                         "A page",
-                        an_object({"sessions": a_list(ref("Session")), "next": NULLABLE_TEXT}),
+                        an_object({"sessions": a_list(ref("Session")), "next": str | None}),
                     )
                 }
                 | wrong,
@@ -220,17 +218,17 @@ def schemas() -> dict[str, Any]:
     return {
         "Session": an_object(
             {
-                "session_id": TEXT,
-                "vehicle_id": TEXT,
-                "state": {"enum": [state.value for state in State]},
+                "session_id": str,
+                "vehicle_id": str,
+                "state": State,
                 "reason": {"enum": [*(reason.value for reason in Reason), None]},
-                "target_kwh": NUMBER,
-                "energy_kwh": NUMBER,
+                "target_kwh": float,
+                "energy_kwh": float,
                 "age_s": _AGE,
-                "power_kw": NUMBER,
-                "began_at": NUMBER,
-                "ended_at": NULLABLE_NUMBER,
-                "predicted_s": NULLABLE_NUMBER,
+                "power_kw": float,
+                "began_at": float,
+                "ended_at": float | None,
+                "predicted_s": float | None,
             }
         )
     }

@@ -13,9 +13,8 @@ from charge_request_service.balancers.problems import lost, unreachable
 from charge_request_service.balancers.queries import BalancerQueries
 from charge_request_service.balancers.watch import BalancerLost
 from grid_common.api.charge import Session
+from grid_common.api.problem_type import DRAINING, NO_CONNECTION_FREE, is_refused
 from grid_common.api.problems import Unavailable
-from grid_common.drain import says_it_drains
-from grid_common.held_limit import has_no_connection_free
 from grid_common.http.client import ConnectError, UpstreamError, UpstreamResponse
 
 # Bounds of the growing pauses between attempts to reach a restarting balancer, seconds.
@@ -138,7 +137,7 @@ class Forwarder:
 
 def _has_refused(balancer: Balancer, answer: UpstreamResponse) -> bool:
     """Return whether a balancer accepts no vehicle now; note it if it drains."""
-    if says_it_drains(answer):
+    if is_refused(answer, DRAINING):
         balancer.watch.drains()
         return True
-    return has_no_connection_free(answer)
+    return is_refused(answer, NO_CONNECTION_FREE)

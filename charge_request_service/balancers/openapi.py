@@ -1,17 +1,10 @@
 """The balancers' views and commands in the gateway's OpenAPI description."""
 
+from datetime import datetime
 from typing import Any
 
 from grid_common.api.openapi import (
-    COUNT,
-    FLAG,
     IDENTIFIER,
-    NULLABLE_COUNT,
-    NULLABLE_NUMBER,
-    NULLABLE_TEXT,
-    NUMBER,
-    TEXT,
-    TIME,
     a_list,
     an_object,
     content,
@@ -40,7 +33,7 @@ _DECISION_PARAMETERS = [
     parameter(
         "query",
         "balancer",
-        TEXT,
+        str,
         "Ask the balancer with this `url` of `GET /balancers`: each numbers its own decisions. If "
         "omitted, the first that responds is asked.",
     ),
@@ -72,14 +65,14 @@ def _view(summary: str, schema: str) -> dict[str, Any]:
 
 def schemas() -> dict[str, Any]:
     """Describe the views' responses."""
-    balancer = an_object({"url": TEXT, "held": COUNT, "well": FLAG})
+    balancer = an_object({"url": str, "held": int, "well": bool})
     return {
         "Balancers": an_object({"balancers": a_list(balancer)}),
         "Grid": an_object(
             {
-                "policy": TEXT,
-                "waiting": COUNT,
-                "configuration_problem": NULLABLE_TEXT,
+                "policy": str,
+                "waiting": int,
+                "configuration_problem": str | None,
                 "left_in_line": a_list(ref("LeftInLine")),
                 "substations": a_list(ref("Substation")),
             }
@@ -87,51 +80,51 @@ def schemas() -> dict[str, Any]:
         "Substations": an_object({"substations": a_list(ref("Substation"))}),
         "LeftInLine": an_object(
             {
-                "session_id": TEXT,
-                "vehicle_id": TEXT,
-                "substation": TEXT,
-                "waited_s": NUMBER,
-                "predicted_start_s": NULLABLE_NUMBER,
-                "predicted_finish_s": NULLABLE_NUMBER,
+                "session_id": str,
+                "vehicle_id": str,
+                "substation": str,
+                "waited_s": float,
+                "predicted_start_s": float | None,
+                "predicted_finish_s": float | None,
             }
         ),
         "Substation": an_object(
             {
-                "name": TEXT,
-                "address": TEXT,
+                "name": str,
+                "address": str,
                 "health": {"enum": ["unknown", "up", "draining", "down"]},
-                "reason": NULLABLE_TEXT,
-                "drained": FLAG,
-                "warning": NULLABLE_TEXT,
-                "gauge": NULLABLE_COUNT,
-                "gauge_age_s": NULLABLE_NUMBER,
-                "own_load": COUNT,
-                "foreign_load": COUNT,
-                "load": COUNT,
-                "capacity": NULLABLE_COUNT,
-                "power_kw": NULLABLE_NUMBER,
-                "power_limit_kw": NULLABLE_NUMBER,
-                "point_power_kw": NULLABLE_NUMBER,
-                "committed_power_kw": NULLABLE_NUMBER,
-                "remaining_energy_kwh": NULLABLE_NUMBER,
-                "next_finish_s": NULLABLE_NUMBER,
-                "last_finish_s": NULLABLE_NUMBER,
+                "reason": str | None,
+                "drained": bool,
+                "warning": str | None,
+                "gauge": int | None,
+                "gauge_age_s": float | None,
+                "own_load": int,
+                "foreign_load": int,
+                "load": int,
+                "capacity": int | None,
+                "power_kw": float | None,
+                "power_limit_kw": float | None,
+                "point_power_kw": float | None,
+                "committed_power_kw": float | None,
+                "remaining_energy_kwh": float | None,
+                "next_finish_s": float | None,
+                "last_finish_s": float | None,
             }
         ),
         "History": an_object(
-            {"age_s": NUMBER, "interval_s": NUMBER, "substations": a_list(ref("SubstationHistory"))}
+            {"age_s": float, "interval_s": float, "substations": a_list(ref("SubstationHistory"))}
         ),
         "SubstationHistory": an_object(
             {
-                "name": TEXT,
-                "address": TEXT,
-                "load": a_list(NULLABLE_NUMBER),
-                "power_kw": a_list(NULLABLE_NUMBER),
-                "power_limit_kw": a_list(NULLABLE_NUMBER),
+                "name": str,
+                "address": str,
+                "load": a_list(float | None),
+                "power_kw": a_list(float | None),
+                "power_limit_kw": a_list(float | None),
             }
         ),
         "Decisions": an_object(
-            {"last": COUNT, "next": NULLABLE_COUNT, "decisions": a_list(ref("Decision"))}
+            {"last": int, "next": int | None, "decisions": a_list(ref("Decision"))}
         ),
         "Decision": _decision(),
     }
@@ -139,32 +132,32 @@ def schemas() -> dict[str, Any]:
 
 def _decision() -> dict[str, Any]:
     # Seconds from the decision; null if a substation has no power at all.
-    predicted = dict.fromkeys(("start_s", "charging_s", "finish_s"), NULLABLE_NUMBER)
+    predicted = dict.fromkeys(("start_s", "charging_s", "finish_s"), float | None)
     candidate = {
-        "substation": TEXT,
-        "load": COUNT,
+        "substation": str,
+        "load": int,
         "capacity": whole_number(1),
-        "score": NUMBER,
-        "gauge_age_s": NUMBER,
+        "score": float,
+        "gauge_age_s": float,
     }
     return an_object(
         {
             "sequence": whole_number(1),
-            "time": TIME,
-            "session_id": TEXT,
-            "vehicle_id": TEXT,
-            "substation": TEXT,
+            "time": datetime,
+            "session_id": str,
+            "vehicle_id": str,
+            "substation": str,
             "attempt": whole_number(1),
-            "waited_s": NUMBER,
-            "policy": TEXT,
-            "reason": TEXT,
+            "waited_s": float,
+            "policy": str,
+            "reason": str,
             "candidates": a_list(an_object(candidate)),
-            "candidates_left_out": COUNT,
-            "passed_over": a_list(an_object({"substation": TEXT, "why": TEXT})),
-            "passed_over_left_out": COUNT,
+            "candidates_left_out": int,
+            "passed_over": a_list(an_object({"substation": str, "why": str})),
+            "passed_over_left_out": int,
             "predicted": _or_null(an_object(predicted)),
-            "next_best": _or_null(an_object({"substation": TEXT, **predicted})),
-            "left_in_line_for": NULLABLE_TEXT,
+            "next_best": _or_null(an_object({"substation": str, **predicted})),
+            "left_in_line_for": str | None,
         }
     )
 

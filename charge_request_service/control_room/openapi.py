@@ -4,17 +4,7 @@ from typing import Any
 
 from charge_request_service.control_room.rush_hour import State
 from charge_request_service.control_room.rush_hour_request import RushHourRequest
-from grid_common.api.openapi import (
-    COUNT,
-    NULLABLE_NUMBER,
-    NULLABLE_TEXT,
-    NUMBER,
-    TEXT,
-    an_object,
-    content,
-    problem,
-    ref,
-)
+from grid_common.api.openapi import TEXT, an_object, content, problem, ref
 
 
 def paths() -> dict[str, Any]:
@@ -66,16 +56,16 @@ def schemas(max_kwh: float) -> dict[str, Any]:
     request = RushHourRequest.model_json_schema()
     request["properties"]["kwh"]["maximum"] = max_kwh
     progress = {
-        "state": {"enum": [state.value for state in State]},
-        "vehicles": COUNT,
-        "kwh": NULLABLE_NUMBER,
-        "over_s": NULLABLE_NUMBER,
-        "arrived": COUNT,
-        "in_progress": COUNT,
-        "charged": COUNT,
-        "lost": COUNT,
-        "hung_up": COUNT,
-        "why_lost": NULLABLE_TEXT,
-        "elapsed_s": NUMBER,
+        "state": State,
+        "vehicles": int,
+        "kwh": float | None,
+        "over_s": float | None,
+        "arrived": int,
+        "in_progress": int,
+        "charged": int,
+        "lost": int,
+        "hung_up": int,
+        "why_lost": str | None,
+        "elapsed_s": float,
     }
     return {"RushHourRequest": request, "RushHour": an_object(progress)}

@@ -21,12 +21,11 @@ from charge_request_service.sessions.stopping import (
     STOPPED_BY_CALLER,
     stop_at_balancer,
 )
+from grid_common.api.problem_type import DRAINING, NO_CONNECTION_FREE, SESSION_MOVED, is_refused
 from grid_common.api.problems import Problem, Unavailable
-from grid_common.drain import Drain, says_it_drains
-from grid_common.held_limit import has_no_connection_free
+from grid_common.drain import Drain
 from grid_common.http.response import UpstreamResponse
 from grid_common.logs import Log
-from grid_common.session_moved import says_session_moved
 
 # How long a caller waits for a session that another process runs, and between checks, seconds.
 _TAKEOVER_TIMEOUT_S, _CHECK_INTERVAL_S = 10.0, 0.1
@@ -245,10 +244,13 @@ class DurableSessions:
                     return end_of(begin.session_id, answer, now_us(), keep=True), answer
                 running.resumed = True
             else:
-                is_refused_for_now = says_it_drains(answer) or has_no_connection_free(answer)
-                if says_session_moved(answer):
+                if is_refused(answer, SESSION_MOVED):
                     running.resumed = True
-                elif not (running.resumed and is_refused_for_now):
+                elif not (running.resumed and _is_refused_for_now(answer)):
                     return end_of(begin.session_id, answer, now_us(), keep=True), answer
             running.pause(pause_s)
             pause_s = min(MAX_PAUSE_S, 2 * pause_s)
+
+
+def _is_refused_for_now(answer: UpstreamResponse) -> bool:
+    return is_refused(answer, DRAINING) or is_refused(answer, NO_CONNECTION_FREE)

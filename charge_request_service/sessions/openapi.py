@@ -1,22 +1,16 @@
 """Sessions in the gateway's OpenAPI description."""
 
+from datetime import datetime
 from typing import Any
 
 from charge_request_service.sessions.query import MAX_PAGE_LENGTH, OPEN
 from charge_request_service.sessions.record import Kind, State
 from charge_request_service.sessions.routes import MAX_RECORDS
 from grid_common.api.openapi import (
-    COUNT,
-    FLAG,
     IDENTIFIER,
-    NULLABLE_COUNT,
-    NULLABLE_NUMBER,
-    NULLABLE_TEXT,
-    NUMBER,
     RETRY_AFTER,
     SESSION_ID,
     TEXT,
-    TIME,
     a_list,
     an_object,
     content,
@@ -34,11 +28,10 @@ _LOCATION = {"Location": {"description": "Path of the session", "schema": TEXT}}
 _NEXT_PAGE = {"Link": {"description": "The next page, `rel=next`", "schema": TEXT}}
 _TIME_OF_DAY = r"([01]\d|2[0-3]):[0-5]\d:[0-5]\d"
 _UTC = text_like(rf"^20\d\d-(0[1-9]|1[0-2])-(0[1-9]|1\d|2[0-8])T{_TIME_OF_DAY}Z$")
-_STATES = [state.value for state in State]
 _STATE = parameter(
     "query",
     "state",
-    {"enum": [*_STATES, OPEN]},
+    {"enum": [*State, OPEN]},
     "Only sessions in this state; `open` stands for all that have not ended.",
 )
 
@@ -155,73 +148,71 @@ def paths() -> dict[str, Any]:
 def schemas() -> dict[str, Any]:
     """Describe the responses."""
     return {
-        "Accepted": an_object(
-            {"state": {"enum": _STATES}, "session_id": TEXT, "vehicle_id": TEXT, "kwh": NUMBER}
-        ),
+        "Accepted": an_object({"state": State, "session_id": str, "vehicle_id": str, "kwh": float}),
         "Leg": an_object(
-            {"substation": TEXT, "energy_kwh": NULLABLE_NUMBER, "charging_s": NULLABLE_NUMBER},
+            {"substation": str, "energy_kwh": float | None, "charging_s": float | None},
             optional=("charging_s",),
         ),
         "Session": an_object(
             {
-                "session_id": TEXT,
-                "state": {"enum": _STATES},
-                "vehicle_id": TEXT,
-                "kwh": NUMBER,
-                "kind": {"enum": [kind.value for kind in Kind]},
-                "began": TIME,
-                "ended": {"type": ["string", "null"], "format": "date-time"},
-                "energy_kwh": NULLABLE_NUMBER,
-                "substation": NULLABLE_TEXT,
-                "power_kw": NULLABLE_NUMBER,
-                "predicted_end_s": NULLABLE_NUMBER,
-                "attempts": NULLABLE_COUNT,
-                "waited_s": NULLABLE_NUMBER,
-                "charging_s": NULLABLE_NUMBER,
-                "mean_power_kw": NULLABLE_NUMBER,
-                "peak_power_kw": NULLABLE_NUMBER,
+                "session_id": str,
+                "state": State,
+                "vehicle_id": str,
+                "kwh": float,
+                "kind": Kind,
+                "began": datetime,
+                "ended": datetime | None,
+                "energy_kwh": float | None,
+                "substation": str | None,
+                "power_kw": float | None,
+                "predicted_end_s": float | None,
+                "attempts": int | None,
+                "waited_s": float | None,
+                "charging_s": float | None,
+                "mean_power_kw": float | None,
+                "peak_power_kw": float | None,
                 "legs": a_list(ref("Leg")),
-                "reason": NULLABLE_TEXT,
+                "reason": str | None,
             }
         ),
-        "Sessions": an_object({"sessions": a_list(ref("Session")), "next": NULLABLE_TEXT}),
+        "Sessions": an_object({"sessions": a_list(ref("Session")), "next": str | None}),
         "Totals": an_object(
             {
-                "since": TIME,
-                "vehicles": COUNT,
-                "open": COUNT,
-                "charged": COUNT,
-                "stopped": COUNT,
-                "refused": COUNT,
-                "energy_kwh": NUMBER,
-                "complete": FLAG,
-                "age_s": NUMBER,
+                "since": datetime,
+                "vehicles": int,
+                "open": int,
+                "charged": int,
+                "stopped": int,
+                "refused": int,
+                "energy_kwh": float,
+                "complete": bool,
+                "age_s": float,
             }
         ),
         "ChargeDetailRecords": an_object(
-            {"cdrs": a_list(ref("ChargeDetailRecord")), "next": NULLABLE_TEXT}
+            {"cdrs": a_list(ref("ChargeDetailRecord")), "next": str | None}
         ),
         "ChargeDetailRecord": _charge_detail_record(),
     }
 
 
 def _charge_detail_record() -> dict[str, Any]:
-    dimension = an_object({"type": TEXT, "volume": NUMBER})
-    period = {"start_date_time": TIME, "dimensions": a_list(dimension), "location_id": TEXT}
+    dimension = an_object({"type": str, "volume": float})
+    period = {"start_date_time": datetime, "dimensions": a_list(dimension), "location_id": str}
     return an_object(
         {
-            "id": TEXT,
-            "start_date_time": TIME,
-            "end_date_time": TIME,
-            "session_id": TEXT,
-            "cdr_token": an_object({"uid": TEXT, "type": TEXT, "contract_id": TEXT}),
-            "auth_method": TEXT,
-            "cdr_location": an_object({"id": TEXT}),
+            "id": str,
+            "start_date_time": datetime,
+            "end_date_time": datetime,
+            "session_id": str,
+            "cdr_token": an_object({"uid": str, "type": str, "contract_id": str}),
+            "auth_method": str,
+            "cdr_location": an_object({"id": str}),
             "charging_periods": a_list(an_object(period)),
-            "total_energy": NUMBER,
-            "total_time": NUMBER,
-            "total_parking_time": NUMBER,
-            "last_updated": TIME,
+            "total_energy": float,
+            "total_time": float,
+            "total_parking_time": float,
+            "last_updated": datetime,
         }
     )
 

@@ -1,5 +1,9 @@
 """Common parts of the services' OpenAPI 3.1 descriptions: `POST /charge`, health, problems."""
 
+from collections.abc import Mapping
+from datetime import datetime
+from enum import EnumType
+from types import UnionType
 from typing import Any
 
 from grid_common.api.charge import METERED, ChargeRequest, SessionRequest
@@ -7,24 +11,39 @@ from grid_common.api.identifier import ID
 from grid_common.api.problem_type import CONTENT_TYPE
 
 TEXT = {"type": "string"}
-COUNT = {"type": "integer", "minimum": 0}
-NUMBER = {"type": "number", "minimum": 0}
-FLAG = {"type": "boolean"}
-TIME = {"type": "string", "format": "date-time"}
-NULLABLE_TEXT = {"type": ["string", "null"]}
-NULLABLE_COUNT = {"type": ["integer", "null"], "minimum": 0}
-NULLABLE_NUMBER = {"type": ["number", "null"], "minimum": 0}
+_COUNT = {"type": "integer", "minimum": 0}
+_SCHEMAS: dict[object, dict[str, Any]] = {
+    str: TEXT,
+    int: _COUNT,
+    float: {"type": "number", "minimum": 0},
+    bool: {"type": "boolean"},
+    datetime: {"type": "string", "format": "date-time"},
+}
 IDENTIFIER = {"type": "string", "pattern": f"^{ID.pattern}$"}
-RETRY_AFTER = {"headers": {"Retry-After": {"description": "Seconds", "schema": COUNT}}}
+RETRY_AFTER = {"headers": {"Retry-After": {"description": "Seconds", "schema": _COUNT}}}
 _PREDICTED = "predicted_charging_s"
 
 
-def parameter(
-    place: str, name: str, schema: dict[str, Any], about: str = "", **members: Any
-) -> dict[str, Any]:
+def schema_of(kind: Any) -> dict[str, Any]:
+    """Return the schema of a Python type, an enum or `X | None`; a schema itself is returned as is.
+
+    Numbers are never negative.
+    """
+    if isinstance(kind, dict):
+        return kind
+    if isinstance(kind, UnionType):
+        given = schema_of(kind.__args__[0])
+        return given | {"type": [given["type"], "null"]}
+    if isinstance(kind, EnumType):
+        return {"enum": list(kind)}
+    return _SCHEMAS[kind]
+
+
+def parameter(place: str, name: str, kind: Any, about: str = "", **members: Any) -> dict[str, Any]:
     """Describe a parameter; `place` is query, header or path, `members` may have an `example`."""
     required = {"required": True} if place == "path" else {}
     described = {"description": about} if about else {}
+    schema = schema_of(kind)
     return {"name": name, "in": place, **required, **described, "schema": schema, **members}
 
 
@@ -161,26 +180,26 @@ def charge_schemas(request: type[ChargeRequest], max_kwh: float) -> dict[str, An
         "Charged": an_object(
             {
                 "status": {"enum": ["charged", "charging"]},
-                "session_id": TEXT,
-                "vehicle_id": TEXT,
+                "session_id": str,
+                "vehicle_id": str,
                 "kwh": {"type": "number", "exclusiveMinimum": 0, "maximum": max_kwh},
-                "substation": TEXT,
+                "substation": str,
                 "attempts": {"type": "integer", "minimum": 1},
-                "waited_s": NUMBER,
-                "charging_s": NUMBER,
-                _PREDICTED: NUMBER,
-                **dict.fromkeys(METERED, NUMBER),
+                "waited_s": float,
+                "charging_s": float,
+                _PREDICTED: float,
+                **dict.fromkeys(METERED, float),
             },
             optional=(_PREDICTED, *METERED),
         ),
         "Problem": an_object(
             {
-                "type": TEXT,
-                "title": TEXT,
+                "type": str,
+                "title": str,
                 "status": {"type": "integer"},
-                "detail": TEXT,
-                "session_id": TEXT,
-                "errors": a_list(an_object({"field": TEXT, "detail": TEXT})),
+                "detail": str,
+                "session_id": str,
+                "errors": a_list(an_object({"field": str, "detail": str})),
             },
             optional=("session_id", "errors"),
         ),
@@ -213,15 +232,20 @@ def ref(schema: str) -> dict[str, Any]:
     return {"$ref": f"#/components/schemas/{schema}"}
 
 
-def an_object(properties: dict[str, Any], optional: tuple[str, ...] = ()) -> dict[str, Any]:
-    """Describe an object."""
+def an_object(properties: Mapping[str, Any], optional: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Describe an object by the types or schemas of its members."""
     return {
         "type": "object",
-        "properties": properties,
+        "properties": {name: schema_of(kind) for name, kind in properties.items()},
         "required": [name for name in properties if name not in optional],
     }
 
 
-def a_list(items: dict[str, Any]) -> dict[str, Any]:
-    """Describe a list."""
-    return {"type": "array", "items": items}
+def a_list(items: Any) -> dict[str, Any]:
+    """Describe a list by the type or schema of its items."""
+    return {"type": "array", "items": schema_of(items)}
+
+
+def a_map(values: Any) -> dict[str, Any]:
+    """Describe an object whose members have any names, by the type or schema of their values."""
+    return {"type": "object", "additionalProperties": schema_of(values)}

@@ -4,10 +4,16 @@ from typing import Any
 
 import orjson
 
+from grid_common.http.response import UpstreamResponse
+
 CONTENT_TYPE = "application/problem+json"
-# Reasons of a 503 that a substation and the balancer both know. Others are declared where they are
-# raised and read.
+# Reasons of a 503 that one service gives and another acts on. Others are declared where they are
+# raised.
 DRAINING = "draining"
+NO_CONNECTION_FREE = "connections"
+# The session continues at another balancer and must be requested again. An older gateway knows this
+# name; it is documented, too.
+SESSION_MOVED = "led-elsewhere"
 
 
 def unavailable_type(reason: str) -> str:
@@ -33,3 +39,8 @@ def problem_type(content_type: str, body: bytes) -> str | None:
 def is_unavailable(reason: str, status: int, content_type: str, body: bytes) -> bool:
     """Return whether a response is a 503 with this reason."""
     return status == 503 and problem_type(content_type, body) == unavailable_type(reason)
+
+
+def is_refused(response: UpstreamResponse, reason: str) -> bool:
+    """Return whether a service refused a vehicle with this reason."""
+    return is_unavailable(reason, response.status, response.content_type, response.body)

@@ -26,8 +26,7 @@ from grid_common.http.request import RequestReader
 from grid_common.http.sockets import send_whole
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
-
+    from grid_common.http.application import Application
     from grid_common.http.request import Request
 
 # How long a connection may stay idle before it is closed, seconds.
@@ -85,30 +84,16 @@ class Connection:
         self,
         sock: socket.socket,
         address: tuple[Any, ...],
-        app: "WSGIApplication",
-        *,
-        body_limit: int,
-        is_ending: Callable[[], bool],
-        refuse: Callable[[RefusedRequest, "WSGIEnvironment"], tuple[dict[str, str], bytes]],
+        app: "Application",
     ) -> None:
-        """Prepare to serve.
+        """Prepare to serve the connected socket, which is closed at the end.
 
-        Args:
-            sock: connected socket; closed at the end.
-            address: the caller's address, as `accept` returns it.
-            app: the WSGI app.
-            body_limit: maximum size of a body that the app accepts, bytes.
-            is_ending: returns, after each response, whether the service wants to close the
-                connection.
-            refuse: returns headers and body of the response to a request that does not reach the
-                app, from why it is refused and the part of the environ that is known.
+        The address is the caller's, as `accept` returns it.
         """
         self._sock = sock
         self._caller = Caller(sock)
-        self._reader = RequestReader(_environ_of(sock, address, self._caller), body_limit)
+        self._reader = RequestReader(_environ_of(sock, address, self._caller), app.max_body_bytes)
         self._app = app
-        self._is_ending = is_ending
-        self._respond_refused = refuse
         self._share = Share(_requests)
         self._written: list[bytes] = []
         self._status = ""
@@ -195,7 +180,8 @@ class Connection:
         finally:
             if hasattr(pieces, "close"):
                 pieces.close()
-        ends = not request.keep_alive or self._is_ending()
+        # A kept-alive connection would tie its caller to a process that drains.
+        ends = not request.keep_alive or self._app.drain.active
         self.due = time.monotonic() + _ANSWER_S
         head = _head(self._status, self._headers, len(body), ends=ends)
         without_body = (
@@ -224,7 +210,7 @@ class Connection:
 
     def _refuse(self, error: RefusedRequest) -> None:
         self.due = time.monotonic() + _ANSWER_S
-        headers, body = self._respond_refused(error, self._reader.environ)
+        headers, body = self._app.refuse(error, self._reader.environ)
         status = f"{error.status.value} {error.status.phrase}"
         self._sock.sendall(_head(status, list(headers.items()), len(body), ends=True) + body)
 

@@ -5,18 +5,23 @@ starts more on SIGTTIN, and a new one next to the old on SIGHUP and SIGUSR2.
 """
 
 import sys
+from collections.abc import Callable
 from typing import Any, cast
 
 from gunicorn.arbiter import Arbiter
 from gunicorn.glogging import Logger
 
-_WHY = {
-    "SIGHUP": "settings are read at start; restart the service to change them",
-    "SIGUSR1": "there is no log file to reopen; the log goes to stdout",
-    "SIGUSR2": "one process holds the state; restart the service to replace it",
-    "SIGTTIN": "one process holds the state; scale with more containers",
-    "SIGTTOU": "one process holds the state",
-}
+
+def _ignored(name: str, why: str) -> Callable[[Arbiter], None]:
+    """Return a handler that only logs its signal."""
+
+    def handle(arbiter: Arbiter) -> None:
+        cast("Logger", arbiter.log).warning("%s ignored: %s", name, why)
+
+    return handle
+
+
+_ignore_hup = _ignored("SIGHUP", "settings are read at start; restart the service to change them")
 
 
 class Supervisor(Arbiter):
@@ -46,26 +51,14 @@ class Supervisor(Arbiter):
         """Stop as on SIGTERM if a terminal was closed; otherwise ignore the request to reload."""
         if self._has_terminal:
             self.handle_term()
-        self._pass_over("SIGHUP")
+        _ignore_hup(self)
 
-    def handle_usr1(self) -> None:
-        """Ignore the request to reopen logs."""
-        self._pass_over("SIGUSR1")
-
-    def handle_usr2(self) -> None:
-        """Ignore the request for another master."""
-        self._pass_over("SIGUSR2")
-
-    def handle_ttin(self) -> None:
-        """Ignore the request for one more worker."""
-        self._pass_over("SIGTTIN")
-
-    def handle_ttou(self) -> None:
-        """Ignore the request for one worker fewer."""
-        self._pass_over("SIGTTOU")
+    handle_usr1 = _ignored("SIGUSR1", "there is no log file to reopen; the log goes to stdout")
+    handle_usr2 = _ignored(
+        "SIGUSR2", "one process holds the state; restart the service to replace it"
+    )
+    handle_ttin = _ignored("SIGTTIN", "one process holds the state; scale with more containers")
+    handle_ttou = _ignored("SIGTTOU", "one process holds the state")
 
     def handle_winch(self) -> None:
         """Ignore the request to stop the worker: resizing a terminal sends SIGWINCH, too."""
-
-    def _pass_over(self, name: str) -> None:
-        cast("Logger", self.log).warning("%s ignored: %s", name, _WHY[name])

@@ -15,7 +15,7 @@ from gevent.server import StreamServer
 from gunicorn.workers.ggevent import GeventWorker
 
 from grid_common.http.connection import Connection
-from grid_common.http.keepalive import notice_a_vanished_peer
+from grid_common.http.sockets import notice_a_vanished_peer
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -95,16 +95,7 @@ class DrainingWorker(GeventWorker):
         return cast("Application", self.wsgi)
 
     def _serve(self, client: socket.socket, address: tuple[Any, ...]) -> None:
-        app = self.app_served
-        connection = Connection(
-            client,
-            address,
-            app,
-            body_limit=app.max_body_bytes,
-            # A kept-alive connection would tie its caller to a process that drains.
-            is_ending=lambda: app.drain.active,
-            refuse=app.refuse,
-        )
+        connection = Connection(client, address, self.app_served)
         self._connections.add(connection)
         try:
             connection.serve()

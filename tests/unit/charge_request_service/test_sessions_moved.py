@@ -6,8 +6,9 @@ from charge_request_service.sessions.outcome import problem_answer
 from charge_request_service.sessions.record import Kind
 from charge_request_service.sessions.terms import Terms
 from grid_common.api.charge import Session
+from grid_common.api.problem_type import SESSION_MOVED
+from grid_common.api.problems import Unavailable
 from grid_common.http.response import UpstreamResponse
-from grid_common.session_moved import session_moved
 from tests.unit.charge_request_service.in_memory import sessions_in_memory
 
 
@@ -20,7 +21,11 @@ class Balancer:
     def charge(self, session: Session, *, resumed: bool, **_: object) -> UpstreamResponse:
         self.resumed.append(resumed)
         if len(self.resumed) == 1:
-            return problem_answer(session_moved(session.session_id))
+            return problem_answer(
+                Unavailable(
+                    SESSION_MOVED, "it moved", retry_after_s=1, session_id=session.session_id
+                )
+            )
         body = orjson.dumps({"status": "charged", "energy_kwh": 8.0})
         return UpstreamResponse(200, "application/json", None, body)
 

@@ -5,8 +5,9 @@ import time
 import gevent
 import pytest
 
+from grid_common.api.problem_type import DRAINING, is_refused
 from grid_common.api.problems import Unavailable, problem_response
-from grid_common.drain import Drain, says_it_drains
+from grid_common.drain import Drain
 from grid_common.http.response import UpstreamResponse
 
 
@@ -105,7 +106,7 @@ def answer_of(problem: Unavailable, status: int = 503) -> UpstreamResponse:
 def test_a_draining_503_is_reported_from_a_full_one() -> None:
     draining = Unavailable("draining", "it stops", retry_after_s=2)
     full = Unavailable("full", "draining", retry_after_s=2)
-    assert says_it_drains(answer_of(draining))
-    assert not says_it_drains(answer_of(full))
-    assert not says_it_drains(answer_of(draining, status=500))
-    assert not says_it_drains(UpstreamResponse(503, "", None, b"draining"))
+    assert is_refused(answer_of(draining), DRAINING)
+    assert not is_refused(answer_of(full), DRAINING)
+    assert not is_refused(answer_of(draining, status=500), DRAINING)
+    assert not is_refused(UpstreamResponse(503, "", None, b"draining"), DRAINING)
