@@ -24,7 +24,7 @@ from load_balancer.routing.outcome import (
     takes_no_charge,
 )
 from load_balancer.routing.pool import Pool
-from load_balancer.routing.queue import Dispatch
+from load_balancer.routing.substation import Dispatch
 
 _PREDICTED = "predicted_charging_s"
 

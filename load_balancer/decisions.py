@@ -10,9 +10,8 @@ import orjson
 
 from grid_common.logs import Log
 from load_balancer.routing.matching import Deferred
-from load_balancer.routing.policy import Candidate, Choice
+from load_balancer.routing.policy import Candidate, Choice, Decision
 from load_balancer.routing.prediction import Prediction
-from load_balancer.routing.queue import Decision
 
 _KEPT = 4096
 # A page ends at whichever limit comes first; a decision takes at most 10 KB.

@@ -13,7 +13,7 @@ from load_balancer.plausibility import too_fast
 from load_balancer.profile import SubstationProfile
 from load_balancer.refusal import explain
 from load_balancer.routing.pool import Pool
-from load_balancer.routing.queue import Dispatch
+from load_balancer.routing.substation import Dispatch
 from load_balancer.routing.wait import Refusal
 
 

@@ -18,8 +18,7 @@ from load_balancer.routing import wait
 from load_balancer.routing.attempt_end import end_attempt
 from load_balancer.routing.outcome import FailoverReason, Outcome
 from load_balancer.routing.pool import Pool, QueueFull
-from load_balancer.routing.queue import Dispatch
-from load_balancer.routing.substation import Substation
+from load_balancer.routing.substation import Dispatch, Substation
 from load_balancer.routing.wait import Refusal
 from load_balancer.substation_client import SubstationClient
 

@@ -14,8 +14,7 @@ from load_balancer.gateway_lease import GatewayLease
 from load_balancer.routing.demand import Demand
 from load_balancer.routing.legs import LegRecord, Legs
 from load_balancer.routing.outcome import Outcome
-from load_balancer.routing.queue import Dispatch, QueuedSession, ignore
-from load_balancer.routing.substation import Substation
+from load_balancer.routing.substation import Dispatch, QueuedSession, Substation, ignore
 
 FULL_BATTERY = 1.0
 STOPPED_BY_CALLER = "stopped by its caller"

@@ -12,7 +12,6 @@ from load_balancer.registers import Registers
 from load_balancer.routing.health import Health
 from load_balancer.routing.outcome import EjectionReason, FailoverReason, Outcome, Withdrawal
 from load_balancer.routing.pool import Pool
-from load_balancer.routing.queue import Finishes
 from load_balancer.routing.wait import Refusal
 
 OUTCOMES = tuple(how.value for how in (*Outcome, *Withdrawal))
@@ -162,7 +161,7 @@ class BalancerCollector(Collector):
                 "substation_draining": substation.health is Health.DRAINING,
                 "substation_drained": substation.drained,
             }
-            if finishes := Finishes.of(substation.in_flight, now):
+            if finishes := substation.finishes(now):
                 values |= {
                     "substation_next_finish_seconds": finishes.next_s,
                     "substation_last_finish_seconds": finishes.last_s,

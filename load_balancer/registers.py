@@ -18,8 +18,7 @@ from load_balancer.led_session import LedSession, StopRequested
 from load_balancer.led_sessions import LedSessions
 from load_balancer.open_legs import OpenLegs
 from load_balancer.routing.pool import Pool
-from load_balancer.routing.queue import Dispatch
-from load_balancer.routing.substation import Substation
+from load_balancer.routing.substation import Dispatch, Substation
 from load_balancer.substation_client import SubstationClient
 
 _SECONDS_PER_HOUR = 3600

@@ -8,7 +8,6 @@ from urllib.parse import parse_qsl, urlsplit
 from load_balancer.profile import SubstationProfile
 from load_balancer.routing.matching import Deferred
 from load_balancer.routing.pool import Pool
-from load_balancer.routing.queue import Finishes
 from load_balancer.routing.substation import Substation
 
 
@@ -42,11 +41,8 @@ def _deferred(deferred: Deferred, now: float) -> dict[str, Any]:
 
 def substation_document(substation: Substation, now: float) -> dict[str, Any]:
     """Return the document of one substation."""
-    reading, supply, finishes = (
-        substation.reading,
-        substation.supply(now),
-        Finishes.of(substation.in_flight, now),
-    )
+    reading, supply = substation.reading, substation.supply(now)
+    finishes = substation.finishes(now)
     return {
         "name": substation.name,
         "address": substation.address,

@@ -14,8 +14,8 @@ from load_balancer.routing.demand import Demand
 from load_balancer.routing.health import HealthCheck, Reading
 from load_balancer.routing.policies import DEFAULT_POLICY, POLICIES
 from load_balancer.routing.pool import Pool
-from load_balancer.routing.queue import QueuedSession
 from load_balancer.routing.retry_budget import RetryBudget
+from load_balancer.routing.substation import QueuedSession
 from load_tester.mix import FAST_MIX
 
 CHOOSERS = ("least-loaded", DEFAULT_POLICY)

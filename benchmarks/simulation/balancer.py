@@ -16,11 +16,10 @@ from load_balancer.routing.attempt_end import end_attempt
 from load_balancer.routing.health import Reading
 from load_balancer.routing.outcome import Outcome
 from load_balancer.routing.peer_loads import REPORT_PAUSE_S
-from load_balancer.routing.policy import Policy
+from load_balancer.routing.policy import Decision, Policy
 from load_balancer.routing.poll_schedule import MIN_PAUSE_S, PollSchedule
 from load_balancer.routing.pool import Pool, QueueFull
-from load_balancer.routing.queue import Decision, Dispatch, QueuedSession
-from load_balancer.routing.substation import Substation
+from load_balancer.routing.substation import Dispatch, QueuedSession, Substation
 from load_balancer.settings import Settings
 
 if TYPE_CHECKING:

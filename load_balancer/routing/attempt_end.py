@@ -5,7 +5,7 @@ from typing import assert_never
 from load_balancer.routing.health import Reading
 from load_balancer.routing.outcome import FailoverReason, Outcome
 from load_balancer.routing.pool import Pool
-from load_balancer.routing.queue import Dispatch
+from load_balancer.routing.substation import Dispatch
 
 
 def end_attempt(

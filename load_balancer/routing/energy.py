@@ -4,16 +4,12 @@ It starts from the gauges. The balancer adds the sessions that it dispatches, su
 end, and lowers the remaining energy by the power drawn.
 """
 
-from __future__ import annotations
-
 from math import inf
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
+from load_balancer.routing.demand import Demand
+from load_balancer.routing.health import Reading
 from load_balancer.routing.prediction import Supply
-
-if TYPE_CHECKING:
-    from load_balancer.routing.health import Reading
-    from load_balancer.routing.queue import Dispatch
 
 _SECONDS_PER_HOUR = 3600
 # From this share of the limit on, the limit holds the power back.
@@ -66,20 +62,15 @@ class EnergyEstimate:
             now=now,
         )
 
-    def add(self, dispatch: Dispatch, now: float) -> None:
+    def add(self, demand: Demand, now: float) -> None:
         """Add a session that is dispatched."""
         self._advance(now)
-        demand = dispatch.queued.demand
         self._change(1, demand.cap_kw(self.point_power_kw), demand.kwh)
 
-    def remove(self, dispatch: Dispatch, now: float) -> None:
-        """Subtract a session that ended, with its predicted remaining energy."""
+    def remove(self, demand: Demand, share_left: float, now: float) -> None:
+        """Subtract a session that ended, and the share of its energy that seemed to be left."""
         self._advance(now)
-        demand, prediction = dispatch.queued.demand, dispatch.decision.prediction
-        left = 0.0
-        if prediction is not None and 0 < prediction.charging_s < inf:
-            left = max(0.0, 1 - (now - dispatch.decision.at) / prediction.charging_s)
-        self._change(-1, -demand.cap_kw(self.point_power_kw), -left * demand.kwh)
+        self._change(-1, -demand.cap_kw(self.point_power_kw), -share_left * demand.kwh)
 
     def supply(self, sessions: int, now: float) -> Supply:
         """Return the power and energy there with this many sessions.

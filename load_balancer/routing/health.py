@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import cached_property
 from math import inf
 from random import Random
 
 # First pause while vehicles wait and the substation does not respond, in intervals between polls.
 _URGENT_INTERVALS = 0.25
+# Age up to which a gauge is trusted, in intervals between polls.
+_TRUST_INTERVALS = 3
 
 
 class Health(StrEnum):
@@ -40,21 +43,20 @@ class Reading:
     time_scale: float = 1.0  # how many times faster than real time vehicles charge
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class HealthCheck:
     """When substations are polled, trusted and given up. Times in seconds."""
 
     interval_s: float = 0.5  # between polls of a healthy substation
-    trust_intervals: float = 3  # age up to which a gauge is trusted, in intervals
     misses: int = 2  # consecutive polls without a response after which a substation is lost
     max_pause_s: float = 2  # between probes of an ejected substation
     polls_per_s: float = inf  # maximum, of all substations together
     min_pause_s: float = 0  # between polls of one substation, however urgent
 
-    @property
+    @cached_property  # each choice reads it for each substation
     def trust_s(self) -> float:
         """Age up to which a gauge is trusted."""
-        return self.interval_s * self.trust_intervals
+        return self.interval_s * _TRUST_INTERVALS
 
     def among(self, substations: int) -> HealthCheck:
         """Return the health check for this many substations, which may have longer intervals."""
@@ -64,15 +66,13 @@ class HealthCheck:
         return replace(self, interval_s=pause_s, min_pause_s=pause_s)
 
 
+@dataclass(eq=False, slots=True)
 class FailureCounts:
     """The recent failures of one substation, which decide when it is polled again."""
 
-    __slots__ = ("ejections", "misses", "probes")
-
-    def __init__(self) -> None:
-        self.misses = 0  # consecutive polls without a response
-        self.ejections = 0  # with a vehicle there, since it last charged one
-        self.probes = 0  # that failed since it was ejected
+    misses: int = 0  # consecutive polls without a response
+    ejections: int = 0  # with a vehicle there, since it last charged one
+    probes: int = 0  # that failed since it was ejected
 
     def pause_s(
         self, health_check: HealthCheck, random: Random, *, is_down: bool, urgent: bool

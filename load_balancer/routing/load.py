@@ -16,67 +16,42 @@ own vehicle that ends, R points would count as free. If another balancer was fas
 responds that it is full, and the vehicle is dispatched again.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from dataclasses import InitVar, dataclass, field
+from math import inf
 
 from load_balancer.routing.peer_loads import PeerLoads
 
-if TYPE_CHECKING:
-    from load_balancer.routing.queue import Dispatch
 
-
+@dataclass(eq=False, slots=True)
 class LoadEstimate:
-    """The vehicles at one substation.
+    """The vehicles at one substation."""
 
-    Attributes:
-        total: estimated vehicles.
-        known: known vehicles, without the assumption about other balancers.
-        in_flight: this balancer's dispatches, the oldest first; the values mean nothing.
-        peers: the vehicles that other balancers report.
-        silent_balancers: number of balancers that do not report theirs.
-        accepts: the substation responds when charging begins (202), so that its vehicles look like
-            foreign load.
-    """
+    balancers: InitVar[int]
+    total: int = 0  # estimated vehicles
+    known: int = 0  # known vehicles, without the assumption about other balancers
+    in_flight: int = 0  # vehicles that this balancer dispatched, and whose points it holds
+    peers: PeerLoads = field(default_factory=PeerLoads)
+    silent_balancers: int = field(init=False)  # those that do not report their vehicles
+    # It responds when charging begins (202), so that its vehicles look like foreign load.
+    accepts: bool = False
+    _other_balancers: int = field(init=False)
+    _gauge: int | None = None
+    _own_at_reading: int = 0
+    # Times at which vehicles were released whose points may still be occupied: accepted with 202,
+    # or disconnected. Each counts until a poll that began later.
+    _unconfirmed: list[float] = field(default_factory=list)
+    _poll_began: float = -inf
+    _others_at_poll: int = 0
+    _own_in_poll: int = 0
+    _own_peak_in_poll: int = 0
 
-    __slots__ = (
-        "_balancers",
-        "_gauge",
-        "_others_at_poll",
-        "_own_at_reading",
-        "_own_in_poll",
-        "_own_peak_in_poll",
-        "_poll_began",
-        "_unconfirmed",
-        "accepts",
-        "in_flight",
-        "known",
-        "peers",
-        "silent_balancers",
-        "total",
-    )
-
-    def __init__(self, balancers: int) -> None:
-        self.total = self.known = 0
-        self.in_flight: dict[Dispatch, None] = {}
-        self.peers = PeerLoads()
-        self.silent_balancers = balancers - 1
-        self.accepts = False
-        self._balancers = balancers
-        self._gauge: int | None = None
-        self._own_at_reading = 0
-        # Times at which vehicles were released whose points may still be occupied: answered with
-        # 202, or disconnected. Each counts until a poll that began later.
-        self._unconfirmed: list[float] = []
-        self._poll_began = float("-inf")
-        self._others_at_poll = 0
-        self._own_in_poll = 0
-        self._own_peak_in_poll = 0
+    def __post_init__(self, balancers: int) -> None:
+        self._other_balancers = self.silent_balancers = balancers - 1
 
     @property
     def own(self) -> int:
         """Vehicles that this balancer dispatched."""
-        return len(self.in_flight) + len(self._unconfirmed)
+        return self.in_flight + len(self._unconfirmed)
 
     @property
     def foreign(self) -> int:
@@ -93,7 +68,7 @@ class LoadEstimate:
         return bool(self._unconfirmed)
 
     def _update(self) -> None:
-        known = len(self.in_flight) + len(self._unconfirmed) + self.peers.now
+        known = self.in_flight + len(self._unconfirmed) + self.peers.now
         if self._gauge is not None:
             foreign = self._gauge - self._own_at_reading - self.peers.at_reading
             if foreign > 0:
@@ -103,28 +78,28 @@ class LoadEstimate:
 
     # Dispatches of this balancer
 
-    def add(self, dispatch: Dispatch) -> None:
+    def add(self) -> None:
         """Count a vehicle that is dispatched."""
-        self.in_flight[dispatch] = None
+        self.in_flight += 1
         self._own_in_poll += 1
         if self._own_in_poll > self._own_peak_in_poll:
             self._own_peak_in_poll = self._own_in_poll
         self._update()
 
-    def attach(self, dispatch: Dispatch) -> None:
+    def attach(self) -> None:
         """Count a vehicle as this balancer's that is in the gauge already."""
         self._own_at_reading += 1
-        self.add(dispatch)
+        self.add()
 
-    def remove(self, dispatch: Dispatch) -> None:
+    def remove(self) -> None:
         """Uncount a vehicle whose point is known to be free."""
-        del self.in_flight[dispatch]
+        self.in_flight -= 1
         self._own_in_poll -= 1
         self._update()
 
-    def release(self, dispatch: Dispatch, now: float) -> None:
+    def release(self, now: float) -> None:
         """Release a vehicle whose point may still be occupied; it counts until a poll can tell."""
-        del self.in_flight[dispatch]
+        self.in_flight -= 1
         self._unconfirmed.append(now)
         self._update()
 
@@ -133,8 +108,8 @@ class LoadEstimate:
     def poll_began(self, now: float) -> None:
         """Note that a poll begins: from now until its response the gauge may be read."""
         self._poll_began = now
-        self._own_in_poll = self._own_peak_in_poll = len(self.in_flight)
-        self._others_at_poll = self.known - len(self.in_flight)
+        self._own_in_poll = self._own_peak_in_poll = self.in_flight
+        self._others_at_poll = self.known - self.in_flight
 
     def polled(self, gauge: int) -> None:
         """Take in the gauge that a poll found."""
@@ -173,5 +148,5 @@ class LoadEstimate:
         self._count_silent()
 
     def _count_silent(self) -> None:
-        self.silent_balancers = max(0, self._balancers - 1 - self.peers.count)
+        self.silent_balancers = max(0, self._other_balancers - self.peers.count)
         self._update()

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from random import Random
 from typing import NamedTuple
 
-from load_balancer.routing.policy import Candidate, Choice, Policy, Request
-from load_balancer.routing.queue import Decision, QueuedSession, WaitQueue
+from load_balancer.routing.policy import Candidate, Choice, Decision, Policy, Request
+from load_balancer.routing.queue import WaitQueue
 from load_balancer.routing.retry_budget import RetryBudget
-from load_balancer.routing.substation import Substation
+from load_balancer.routing.substation import QueuedSession, Substation
 from load_balancer.routing.view import Explanation, View
 
 # Maximum number of deferred vehicles at once.

@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-__all__ = ["REPORT_PAUSE_S", "PeerLoads"]
-
 # Minimum time between two reports of one balancer to another, seconds.
 REPORT_PAUSE_S = 0.05
 

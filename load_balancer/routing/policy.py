@@ -50,6 +50,28 @@ class Choice(NamedTuple):
     next_best: tuple[str, Prediction] | None = None  # name of a substation
 
 
+class Decision(NamedTuple):
+    """Why a session was dispatched to a substation. Times in seconds of the pool's clock."""
+
+    sequence: int
+    at: float
+    session_id: str
+    vehicle_id: str
+    request_id: str
+    substation: str
+    attempt: int
+    waited_s: float
+    policy: str
+    reason: str
+    candidates: tuple[Candidate, ...]  # all, or a shortlist
+    ineligible: tuple[tuple[str, str], ...]  # name of a substation and why it was not a candidate
+    candidates_left_out: int = 0
+    ineligible_left_out: int = 0
+    prediction: Prediction | None = None
+    next_best: tuple[str, Prediction] | None = None  # name of a substation
+    deferred_for: str | None = None  # name of the substation for which it was deferred before
+
+
 Pick = Callable[[Sequence[Candidate], Random], Candidate]
 
 

@@ -13,10 +13,10 @@ from load_balancer.routing.health import Health, HealthCheck, Reading
 from load_balancer.routing.known_substations import MAX_SCANNED, KnownSubstations
 from load_balancer.routing.matching import MAX_DEFERRED, Deferred, Match, Matcher, match_attached
 from load_balancer.routing.outcome import EjectionReason, FailoverReason, Outcome, Withdrawal
-from load_balancer.routing.policy import Policy
-from load_balancer.routing.queue import Decision, Dispatch, QueuedSession, WaitQueue
+from load_balancer.routing.policy import Decision, Policy
+from load_balancer.routing.queue import WaitQueue
 from load_balancer.routing.retry_budget import RetryBudget
-from load_balancer.routing.substation import Substation
+from load_balancer.routing.substation import Dispatch, QueuedSession, Substation
 from load_balancer.routing.view import View
 
 # Weight of the newest session in the moving average of session lengths.

@@ -1,79 +1,119 @@
-"""A substation as the balancer sees it: its load, its power, its health. Pure."""
+"""A substation as the balancer sees it, and the sessions that are sent there. Pure.
+
+A substation lists its dispatches, each with its session and its substation: they refer to each
+other, and so are declared together.
+"""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import InitVar, dataclass, field, replace
 from itertools import islice
+from math import inf
 from random import Random
-from typing import TYPE_CHECKING
+from typing import Any, NamedTuple
 
+from load_balancer.routing.demand import Demand
 from load_balancer.routing.energy import EnergyEstimate
 from load_balancer.routing.health import FailureCounts, Health, HealthCheck, Reading
 from load_balancer.routing.load import LoadEstimate
+from load_balancer.routing.policy import Decision
 from load_balancer.routing.prediction import Supply
 
-if TYPE_CHECKING:
-    from load_balancer.routing.queue import Dispatch
+# Maximum pause between two attempts of a session whose attempts keep failing, seconds.
+_MAX_PAUSE_S = 8.0
 
 
+@dataclass(eq=False, slots=True)
+class Dispatch:
+    """One attempt at a substation; `open` until the pool knows how it ended."""
+
+    queued: QueuedSession
+    substation: Substation
+    decision: Decision
+    open: bool = True
+
+    def share_left(self, now: float) -> float:
+        """Return the share of its energy that is predicted to be left; 0 if nothing is known."""
+        prediction = self.decision.prediction
+        if prediction is None or not 0 < prediction.charging_s < inf:
+            return 0.0
+        return max(0.0, 1 - (now - self.decision.at) / prediction.charging_s)
+
+
+def ignore(_dispatch: Dispatch) -> None:
+    """Do nothing."""
+
+
+@dataclass(eq=False, slots=True)
+class QueuedSession:
+    """A session in the balancer, from its arrival to its end."""
+
+    session_id: str
+    vehicle_id: str
+    arrived: float  # later, like the deadline, by the time at substations that failed it
+    deadline: float  # not dispatched later
+    demand: Demand
+    request_id: str = ""  # passed on, so that it appears in the logs of every service
+    on_dispatch: Callable[[Dispatch], Any] = ignore
+    on_revoked: Callable[[Dispatch], Any] = ignore
+    place: int = 0  # order of arrival, which it keeps when it is queued again
+    attempts: int = 0
+    failures: int = 0  # failed attempts
+    costs_budget: bool = False  # the next attempt counts against the retry budget
+    not_before: float = float("-inf")  # not dispatched earlier
+    dispatch: Dispatch | None = None
+    deferred_for: str | None = None  # name of the substation for which it is deferred
+    rejected_by: set[str] = field(default_factory=set)
+
+    def failed(self, now: float) -> None:
+        """Count a failed attempt.
+
+        From the second one on the session pauses, each time for longer. Each failure ejects a
+        substation, so a vehicle that makes every substation fail could take the whole grid down.
+        """
+        self.failures += 1
+        if self.failures > 1:
+            pause_s = min(_MAX_PAUSE_S, 0.5 * 2.0 ** (self.failures - 2))
+            self.not_before = max(self.not_before, now + pause_s)
+
+
+class Finishes(NamedTuple):
+    """When the first and the last vehicle at a substation are predicted to be charged.
+
+    Seconds from now; 0 if overdue.
+    """
+
+    next_s: float
+    last_s: float
+
+
+@dataclass(eq=False, slots=True, weakref_slot=True)  # there may be thousands
 class Substation:
     """One address that charges vehicles. Times in seconds of the caller's clock."""
 
-    # There may be thousands: a dictionary each would take 1.3 KB more.
-    __slots__ = (
-        "__weakref__",
-        "_failed_since_poll_began",
-        "_failures",
-        "_health_check",
-        "_trust_s",
-        "address",
-        "drained",
-        "energy",
-        "estimate",
-        "health",
-        "in_flight",
-        "last_chosen",
-        "leaving",
-        "name",
-        "order",
-        "read_at",
-        "reading",
-        "reason",
-        "unusable_reason",
-        "warning",
-    )
+    name: str
+    address: str
+    balancers: InitVar[int]
+    health_check: HealthCheck  # when it is polled, and for how long its gauge is trusted
+    order: int = 0  # among the substations of a pool; those found earlier come first
+    last_chosen: int = 0  # sequence number of the last decision for it
+    estimate: LoadEstimate = field(init=False)
+    in_flight: dict[Dispatch, None] = field(default_factory=dict)  # the oldest first
+    energy: EnergyEstimate | None = None  # None if it does not publish its power
+    reading: Reading | None = None
+    read_at: float = -inf
+    health: Health = Health.UNKNOWN
+    reason: str | None = "not polled yet"
+    warning: str | None = None  # it gets vehicles, but something looks wrong
+    unusable_reason: str | None = None  # why no charge can succeed there
+    leaving: bool = False  # its name no longer resolves to it; kept until it is empty
+    drained: bool = False  # by an operator: it finishes what it has and gets nothing new
+    _failures: FailureCounts = field(default_factory=FailureCounts)
+    _failed_since_poll_began: bool = False
 
-    def __init__(
-        self, name: str, address: str, *, balancers: int, health_check: HealthCheck
-    ) -> None:
-        self.name = name
-        self.address = address
-        self.order = 0  # among the substations of a pool; those found earlier come first
-        self.last_chosen = 0  # sequence number of the last decision for it
+    def __post_init__(self, balancers: int) -> None:
         self.estimate = LoadEstimate(balancers)
-        self.in_flight = self.estimate.in_flight
-        self.energy: EnergyEstimate | None = None  # None if it does not publish its power
-        self.reading: Reading | None = None
-        self.read_at = float("-inf")
-        self.health = Health.UNKNOWN
-        self.health_check = health_check
-        self.reason: str | None = "not polled yet"
-        self.warning: str | None = None  # it gets vehicles, but something looks wrong
-        self.unusable_reason: str | None = None  # why no charge can succeed there
-        self.leaving = False  # its name no longer resolves to it; kept until it is empty
-        self.drained = False  # by an operator: it finishes what it has and gets nothing new
-        self._failures = FailureCounts()
-        self._failed_since_poll_began = False
-
-    @property
-    def health_check(self) -> HealthCheck:
-        """When it is polled, and for how long its gauge is trusted."""
-        return self._health_check
-
-    @health_check.setter
-    def health_check(self, health_check: HealthCheck) -> None:
-        self._health_check = health_check
-        self._trust_s = health_check.trust_s
 
     @property
     def own(self) -> int:
@@ -137,7 +177,7 @@ class Substation:
             return "no longer behind its name"
         if self.health is not Health.UP:
             return self.reason or str(self.health)
-        if now - self.read_at > self._trust_s:
+        if now - self.read_at > self.health_check.trust_s:
             return f"gauge is {self.gauge_age_s(now):.1f} s old"
         return None
 
@@ -157,23 +197,36 @@ class Substation:
 
     def add(self, dispatch: Dispatch) -> None:
         """Count a vehicle that is dispatched."""
-        self.estimate.add(dispatch)
+        self.in_flight[dispatch] = None
+        self.estimate.add()
         if self.energy is not None:
-            self.energy.add(dispatch, dispatch.decision.at)
+            self.energy.add(dispatch.queued.demand, dispatch.decision.at)
 
     def attach(self, dispatch: Dispatch) -> None:
         """Count a vehicle as this balancer's that is charging here already."""
-        self.estimate.attach(dispatch)
+        self.in_flight[dispatch] = None
+        self.estimate.attach()
 
     def remove(self, dispatch: Dispatch, now: float) -> None:
         """Uncount a vehicle whose point is known to be free."""
-        self.estimate.remove(dispatch)
+        del self.in_flight[dispatch]
+        self.estimate.remove()
         if self.energy is not None:
-            self.energy.remove(dispatch, now)
+            self.energy.remove(dispatch.queued.demand, dispatch.share_left(now), now)
 
     def release(self, dispatch: Dispatch, now: float) -> None:
         """Release a vehicle whose point may still be occupied; it counts until a poll can tell."""
-        self.estimate.release(dispatch, now)
+        del self.in_flight[dispatch]
+        self.estimate.release(now)
+
+    def finishes(self, now: float) -> Finishes | None:
+        """Return when this balancer's vehicles here are charged; None if nothing is predicted."""
+        finishes = [
+            max(0.0, dispatch.decision.at + prediction.finish_s - now)
+            for dispatch in self.in_flight
+            if (prediction := dispatch.decision.prediction) is not None
+        ]
+        return Finishes(min(finishes), max(finishes)) if finishes else None
 
     # Responses
 
@@ -232,7 +285,7 @@ class Substation:
             # The newest vehicles may still be on their way, and not in the page yet.
             unseen = max(0, len(self.in_flight) - reading.load)
             for dispatch in islice(reversed(self.in_flight), unseen):
-                self.energy.add(dispatch, now)
+                self.energy.add(dispatch.queued.demand, now)
 
     def unreadable(self, why: str) -> bool:
         """Take in a response without a gauge; return whether that ejects the substation."""
@@ -244,7 +297,7 @@ class Substation:
         """Count a poll without a response; return whether the substation is lost now."""
         self._failures.misses += 1
         self._failures.probes += 1
-        if self._failures.misses < self._health_check.misses:
+        if self._failures.misses < self.health_check.misses:
             return False
         self.eject(why)
         return True
@@ -277,4 +330,4 @@ class Substation:
     def pause_s(self, random: Random, *, urgent: bool) -> float:
         """Return the time until its next poll, seconds; see `FailureCounts.pause_s`."""
         is_down = self.health is Health.DOWN
-        return self._failures.pause_s(self._health_check, random, is_down=is_down, urgent=urgent)
+        return self._failures.pause_s(self.health_check, random, is_down=is_down, urgent=urgent)

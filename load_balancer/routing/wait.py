@@ -6,7 +6,7 @@ Pure: the service and the simulation both run it.
 from enum import StrEnum
 
 from load_balancer.routing.pool import Pool
-from load_balancer.routing.queue import QueuedSession
+from load_balancer.routing.substation import QueuedSession
 
 
 class Refusal(StrEnum):

@@ -12,20 +12,15 @@ import pytest
 from local_stack.process import ROOT
 
 SERVICES = ("charge_request_service", "load_balancer", "substation_service")
-# The only circle, and only for types: a substation holds its dispatches, and each names it.
-_DISPATCHES_AND_SUBSTATIONS = {
-    f"load_balancer.routing.{name}" for name in ("energy", "load", "queue", "substation")
-}
 
 _INDEX = "load_balancer.routing.index"
 
 
 class Import(NamedTuple):
-    """A module imports another one of this project; maybe only for type checkers."""
+    """A module imports another one of this project."""
 
     by: str
     module: str
-    for_types: bool
 
 
 def _name(file: Path) -> str:
@@ -49,16 +44,8 @@ FILES = {
 
 
 def imports_in(by: str, source: str, modules: Mapping[str, object]) -> Iterator[Import]:
-    """Yield what a module imports from this project."""
-    tree = ast.parse(source)
-    for_types = {
-        id(inner)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
-        for statement in node.body
-        for inner in ast.walk(statement)
-    }
-    for node in ast.walk(tree):
+    """Yield what a module imports from this project, also if only type checkers see it."""
+    for node in ast.walk(ast.parse(source)):
         names = []
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
@@ -70,7 +57,7 @@ def imports_in(by: str, source: str, modules: Mapping[str, object]) -> Iterator[
             ]
         for name in names:
             if name in modules:
-                yield Import(by, name, id(node) in for_types)
+                yield Import(by, name)
 
 
 IMPORTS = [
@@ -144,14 +131,8 @@ def test_the_http_server_and_client_could_be_a_package_of_their_own() -> None:
     ]
 
 
-def test_no_imports_run_in_a_circle() -> None:
-    assert circle([one for one in IMPORTS if not one.for_types]) == []
-
-
-def test_no_imports_for_types_run_in_a_circle_but_one() -> None:
-    known = _DISPATCHES_AND_SUBSTATIONS
-    assert set(circle(IMPORTS)) <= known
-    assert circle([one for one in IMPORTS if not {one.by, one.module} <= known]) == []
+def test_no_imports_run_in_a_circle_not_even_those_for_types() -> None:
+    assert circle(IMPORTS) == []
 
 
 def modules_of_the_balancer(heading: str, end: str) -> list[str]:
@@ -197,10 +178,10 @@ def late():
     from b.e import F
 """
     assert sorted(imports_in("a", source, {"a": 0, "b": 0, "b.c": 0, "b.e": 0})) == [
-        ("a", "b", False),
-        ("a", "b.c", False),
-        ("a", "b.c", False),
-        ("a", "b.e", False),
-        ("a", "b.e", True),
+        ("a", "b"),
+        ("a", "b.c"),
+        ("a", "b.c"),
+        ("a", "b.e"),
+        ("a", "b.e"),
     ]
-    assert circle([Import("a", "b", False), Import("b", "a", True)]) != []
+    assert circle([Import("a", "b"), Import("b", "a")]) != []

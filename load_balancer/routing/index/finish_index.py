@@ -19,8 +19,6 @@ class FinishIndex:
     """The substations with known power, each as it was when it was put here."""
 
     def __init__(self) -> None:
-        # How long the place of a substation is valid while its energy falls, seconds.
-        self.valid_s = 0.0
         self._tiers: dict[Tier, list[Rank]] = {}
         self._buckets: dict[BucketKey, Bucket] = {}
         self._in_tier: dict[Substation, tuple[Tier, Rank]] = {}
@@ -29,14 +27,18 @@ class FinishIndex:
         self._expiries: list[tuple[float, int, Substation]] = []
         self._has_expiry: set[Substation] = set()
 
-    def put(self, rank: Rank, now: float) -> None:
-        """Put a substation where it belongs now, unless its power is unknown."""
+    def put(self, rank: Rank, until: float) -> None:
+        """Put a substation where it belongs now, unless its power is unknown.
+
+        Args:
+            rank: the substation's.
+            until: when it has to be put anew, because its energy falls.
+        """
         self.remove(rank[-1])
         *_, order, substation = rank
         energy, sessions, capacity = substation.energy, substation.known_load, substation.capacity
         if energy is None:
             return
-        until = now + self.valid_s
         supply = energy.supply(sessions, until)
         point_power_kw, limit_kw = supply.point_power_kw, supply.limit_kw
         is_held_back = sessions and limit_kw - supply.committed_kw < point_power_kw

@@ -45,10 +45,10 @@ class SubstationIndex:
             policy: the policy that chooses among them.
             health_check: for how long a gauge is trusted.
         """
+        self.health_check = health_check
         self.capacity = 0  # of all available substations
         self._substations = substations
         self._policy = policy
-        self._trust_s = 0.0
         self._now = float("-inf")
         self._entries: dict[Substation, _Entry] = {}
         self._open: list[Rank] = []
@@ -61,18 +61,6 @@ class SubstationIndex:
         self._readings: list[tuple[float, int, Substation]] = []
         self._has_reading: set[Substation] = set()
         self._finishes = FinishIndex()
-        self.health_check = health_check
-
-    @property
-    def health_check(self) -> HealthCheck:
-        """For how long a gauge is trusted."""
-        return self._health_check
-
-    @health_check.setter
-    def health_check(self, health_check: HealthCheck) -> None:
-        self._health_check = health_check
-        self._trust_s = health_check.trust_s
-        self._finishes.valid_s = _VALID_INTERVALS * health_check.interval_s
 
     def at(self, now: float, changed: Iterable[Substation]) -> "SubstationIndex":
         """Bring the index up to date.
@@ -84,9 +72,10 @@ class SubstationIndex:
         self._now = now
         for substation in changed:
             self._put(substation)
-        while self._readings and now - self._readings[0][0] > self._trust_s:
+        trust_s = self.health_check.trust_s
+        while self._readings and now - self._readings[0][0] > trust_s:
             _, order, substation = self._readings[0]
-            if now - substation.read_at > self._trust_s:
+            if now - substation.read_at > trust_s:
                 heappop(self._readings)
                 self._has_reading.discard(substation)
                 self._put(substation)
@@ -129,7 +118,8 @@ class SubstationIndex:
         load = substation.load
         rank = (load + 1) / capacity, substation.last_chosen, order, substation
         if self._policy.predicts:
-            self._finishes.put(rank, self._now)
+            valid_s = _VALID_INTERVALS * self.health_check.interval_s
+            self._finishes.put(rank, self._now + valid_s)
         if is_full:
             return _Entry(((self._full, (order, substation)),), capacity)
         places = (self._open, rank), (self._open_by_load, (load, -order, substation))

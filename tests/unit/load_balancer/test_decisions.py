@@ -10,9 +10,9 @@ import pytest
 from load_balancer.decisions import DecisionRecord
 from load_balancer.routing.demand import Demand
 from load_balancer.routing.matching import Deferred
-from load_balancer.routing.policy import Candidate, Choice
+from load_balancer.routing.policy import Candidate, Choice, Decision
 from load_balancer.routing.prediction import Prediction
-from load_balancer.routing.queue import Decision, QueuedSession
+from load_balancer.routing.substation import QueuedSession
 from tests.support.logs import logged, service_log
 
 

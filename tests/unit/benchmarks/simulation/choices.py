@@ -5,7 +5,7 @@ from benchmarks.simulation.balancer import PooledBalancer
 from benchmarks.simulation.contenders import CONTENDERS
 from benchmarks.simulation.scenes import Scene
 from benchmarks.simulation.world import Entry, World
-from load_balancer.routing.queue import Decision
+from load_balancer.routing.policy import Decision
 
 DEFAULT, LEAST_LOADED = (
     next(entry for entry in CONTENDERS if entry.name == name) for name in (OURS, "least-loaded")

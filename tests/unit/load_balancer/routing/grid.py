@@ -7,11 +7,11 @@ from load_balancer.routing.demand import Demand
 from load_balancer.routing.health import HealthCheck, Reading
 from load_balancer.routing.matching import Deferred
 from load_balancer.routing.policies import POLICIES
+from load_balancer.routing.policy import Decision
 from load_balancer.routing.pool import Pool
 from load_balancer.routing.prediction import Supply
-from load_balancer.routing.queue import Decision, Dispatch, QueuedSession
 from load_balancer.routing.retry_budget import RetryBudget
-from load_balancer.routing.substation import Substation
+from load_balancer.routing.substation import Dispatch, QueuedSession, Substation
 
 TEN_KWH = Demand(10.0)
 

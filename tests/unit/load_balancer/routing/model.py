@@ -13,10 +13,10 @@ from load_balancer.routing.demand import Demand
 from load_balancer.routing.health import Health, HealthCheck, Reading
 from load_balancer.routing.outcome import Outcome
 from load_balancer.routing.policies import POLICIES
+from load_balancer.routing.policy import Decision
 from load_balancer.routing.pool import Pool, QueueFull
-from load_balancer.routing.queue import Decision, Dispatch, QueuedSession
 from load_balancer.routing.retry_budget import RetryBudget
-from load_balancer.routing.substation import Substation
+from load_balancer.routing.substation import Dispatch, QueuedSession, Substation
 
 SHARE, FLOOR_PER_S, BURST = 0.2, 0.5, 3.0
 QUEUE_LIMIT = 6

@@ -9,8 +9,8 @@ from load_balancer import views
 from load_balancer.routing.demand import Demand
 from load_balancer.routing.matching import MAX_DEFERRED
 from load_balancer.routing.policy import Choice, Request
-from load_balancer.routing.queue import QueuedSession
 from load_balancer.routing.retry_budget import RetryBudget
+from load_balancer.routing.substation import QueuedSession
 from tests.unit.load_balancer.routing.grid import Grid
 from tests.unit.load_balancer.test_metrics import samples
 

@@ -30,9 +30,9 @@ def substation(order: int, reading: Reading) -> Substation:
     return polled_substation(reading, name=f"s{order}", order=order, now=NOW)
 
 
-def put(index: FinishIndex, found: Substation, now: float = NOW) -> None:
+def put(index: FinishIndex, found: Substation, until: float = NOW) -> None:
     score = (found.load + 1) / found.capacity
-    index.put((score, found.last_chosen, found.order, found), now)
+    index.put((score, found.last_chosen, found.order, found), until)
 
 
 def option_of(found: Substation) -> Option:
@@ -46,12 +46,11 @@ def found_by(index: FinishIndex, request: Request) -> list[str]:
 
 def test_a_substation_is_put_anew_once_its_place_is_too_old() -> None:
     index, found = FinishIndex(), substation(1, LIMITED)
-    index.valid_s = 3.0
-    put(index, found)
-    put(index, found, NOW + 1)
+    put(index, found, NOW + 3)
+    put(index, found, NOW + 4)
     assert index.expired(NOW + 4) == []
     assert index.expired(NOW + 4.1) == [found]
-    put(index, found, NOW + 4.1)
+    put(index, found, NOW + 7.1)
     assert index.expired(NOW + 7.0) == []
     assert index.expired(NOW + 7.2) == [found]
 

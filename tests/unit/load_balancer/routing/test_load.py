@@ -1,14 +1,6 @@
 """The estimate of a substation's load, before its first poll and at the edges of a poll."""
 
-from typing import cast
-
 from load_balancer.routing.load import LoadEstimate
-from load_balancer.routing.queue import Dispatch
-
-
-def a_dispatch() -> Dispatch:
-    """Give an attempt; the estimate counts them, and looks at none."""
-    return cast("Dispatch", object())
 
 
 def counts(estimate: LoadEstimate) -> tuple[int, int, int, int]:
@@ -24,7 +16,7 @@ def test_nobody_is_known_at_a_new_substation() -> None:
 
 def test_before_the_first_poll_other_balancers_are_taken_to_do_the_same() -> None:
     estimate = LoadEstimate(3)
-    estimate.add(a_dispatch())
+    estimate.add()
     assert counts(estimate) == (1, 2, 3, 1)
 
 
@@ -33,7 +25,7 @@ def test_a_gauge_without_a_poll_shows_foreign_load_beside_the_own_vehicles() -> 
     estimate.polled(3)
     assert counts(estimate) == (0, 3, 3, 3)
     estimate = LoadEstimate(1)
-    estimate.add(a_dispatch())
+    estimate.add()
     estimate.polled(3)
     assert counts(estimate) == (1, 2, 3, 3)
 
@@ -41,15 +33,15 @@ def test_a_gauge_without_a_poll_shows_foreign_load_beside_the_own_vehicles() -> 
 def test_where_charges_are_accepted_the_gauge_may_show_the_own_vehicle() -> None:
     estimate = LoadEstimate(1)
     estimate.accepts = True
-    estimate.add(a_dispatch())
+    estimate.add()
     estimate.polled(1)
     assert counts(estimate) == (1, 0, 1, 1)
 
 
 def test_a_vehicle_released_before_any_poll_counts_until_one_that_begins_later() -> None:
-    estimate, dispatch = LoadEstimate(1), a_dispatch()
-    estimate.add(dispatch)
-    estimate.release(dispatch, 5.0)
+    estimate = LoadEstimate(1)
+    estimate.add()
+    estimate.release(5.0)
     estimate.polled(0)
     assert (estimate.own, estimate.is_unconfirmed) == (1, True)
     estimate.poll_began(5.0)  # at the same moment: the page may have been written before
@@ -61,11 +53,11 @@ def test_a_vehicle_released_before_any_poll_counts_until_one_that_begins_later()
 
 
 def test_what_comes_and_goes_during_a_poll_is_never_taken_for_foreign() -> None:
-    estimate, first, second = LoadEstimate(1), a_dispatch(), a_dispatch()
+    estimate = LoadEstimate(1)
     estimate.poll_began(1.0)
-    estimate.add(first)
-    estimate.add(second)
-    estimate.remove(first)
+    estimate.add()
+    estimate.add()
+    estimate.remove()
     estimate.polled(2)
     assert counts(estimate) == (1, 0, 1, 1)
     estimate.poll_began(2.0)
@@ -77,20 +69,19 @@ def test_a_vehicle_that_is_attached_is_in_the_gauge_already() -> None:
     estimate = LoadEstimate(1)
     estimate.poll_began(1.0)
     estimate.polled(3)
-    first, second = a_dispatch(), a_dispatch()
-    estimate.attach(first)
+    estimate.attach()
     assert counts(estimate) == (1, 2, 3, 3)
-    estimate.attach(second)
+    estimate.attach()
     assert counts(estimate) == (2, 1, 3, 3)
-    assert list(estimate.in_flight) == [first, second]
+    assert estimate.in_flight == 2
 
 
 def test_a_gauge_in_a_response_is_as_of_now() -> None:
     estimate = LoadEstimate(2)
-    estimate.add(a_dispatch())
+    estimate.add()
     estimate.reported(4)
     assert counts(estimate) == (1, 3, 4, 4)
-    estimate.add(a_dispatch())  # the other balancer is taken to have sent one, too
+    estimate.add()  # the other balancer is taken to have sent one, too
     assert counts(estimate) == (2, 4, 6, 5)
 
 

@@ -9,8 +9,8 @@ import pytest
 from load_balancer.routing.demand import Demand
 from load_balancer.routing.health import Health
 from load_balancer.routing.pool import QueueFull
-from load_balancer.routing.queue import Dispatch, QueuedSession
 from load_balancer.routing.retry_budget import RetryBudget
+from load_balancer.routing.substation import Dispatch, QueuedSession
 from tests.unit.load_balancer.routing.grid import Grid
 
 # Choosing

@@ -5,7 +5,7 @@ from math import inf
 import pytest
 
 from load_balancer.routing.policy import Candidate
-from load_balancer.routing.queue import Dispatch
+from load_balancer.routing.substation import Dispatch
 from tests.unit.load_balancer.routing.grid import Grid
 
 
@@ -20,6 +20,7 @@ def test_one_that_charges_at_a_full_substation_is_attached_there_and_is_no_longe
     assert grid.substation("a").load == 2
     assert grid.decisions[-1].reason == "charges there already"
     assert found.attempts == 1
+    assert list(grid.substation("a").in_flight) == [found.dispatch]
     grid.complete(found)
     assert grid.substation("a").load == 1
 

@@ -20,7 +20,7 @@ from load_balancer.routing.matching import MAX_DEFERRED
 from load_balancer.routing.outcome import Outcome
 from load_balancer.routing.policies import POLICIES
 from load_balancer.routing.pool import Pool
-from load_balancer.routing.queue import QueuedSession
+from load_balancer.routing.substation import QueuedSession
 from tests.support.examples import examples
 from tests.unit.load_balancer.routing.compared import ComparedPool
 from tests.unit.load_balancer.routing.model import (

@@ -1,5 +1,6 @@
 from load_balancer.routing.demand import Demand
-from load_balancer.routing.queue import QueuedSession, WaitQueue
+from load_balancer.routing.queue import WaitQueue
+from load_balancer.routing.substation import QueuedSession
 
 
 def queued(place: int) -> QueuedSession:

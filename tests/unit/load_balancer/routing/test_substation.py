@@ -8,8 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from load_balancer.routing.health import Health, HealthCheck
-from load_balancer.routing.queue import QueuedSession
-from load_balancer.routing.substation import Substation
+from load_balancer.routing.substation import QueuedSession, Substation
 from tests.support.examples import examples
 from tests.unit.load_balancer.routing.grid import Grid
 

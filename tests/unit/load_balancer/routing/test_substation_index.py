@@ -13,11 +13,10 @@ from load_balancer.routing.demand import Demand
 from load_balancer.routing.health import HealthCheck, Reading
 from load_balancer.routing.index.substation_index import SubstationIndex
 from load_balancer.routing.policies import DEFAULT_POLICY, POLICIES
-from load_balancer.routing.policy import Option
+from load_balancer.routing.policy import Decision, Option
 from load_balancer.routing.pool import Pool
-from load_balancer.routing.queue import Decision, QueuedSession
 from load_balancer.routing.retry_budget import RetryBudget
-from load_balancer.routing.substation import Substation
+from load_balancer.routing.substation import QueuedSession, Substation
 from tests.unit.load_balancer.routing.compared import ComparedPool
 
 
