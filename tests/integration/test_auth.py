@@ -1,7 +1,6 @@
 """Who may come in, over real HTTP: a gateway with keys and limits before a whole grid."""
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +13,7 @@ from local_stack.grid import Grid
 from local_stack.scrape import scrape
 from tests.conftest import StartGrid, StartService
 from tests.support.api_keys import add_key
+from tests.support.commands import run_module
 from tests.support.deadline import eventually
 
 # Nothing answers there: what is asked of a gateway alone needs no balancer.
@@ -212,14 +212,7 @@ def test_with_keys_it_starts_beyond_loopback(
 
 def test_the_command_takes_one_name() -> None:
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "charge_request_service.keys", *arguments],
-            env=os.environ,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=20,
-        )
+        return run_module("charge_request_service.keys", *arguments)
 
     assert run().returncode == run("a", "b").returncode == run("--help").returncode == 2
     wrong = run("a:b")

@@ -3,10 +3,7 @@
 import csv
 import io
 import json
-import os
 import sqlite3
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -22,6 +19,7 @@ from local_stack.grid import Grid
 from local_stack.scrape import scrape
 from tests.conftest import StartGrid
 from tests.support.api_keys import add_key
+from tests.support.commands import run_module
 from tests.support.deadline import eventually
 
 # 50 kW at 360 times real time: 5 kWh a second.
@@ -476,14 +474,11 @@ def test_charge_detail_records_say_what_the_meters_say(grid: Grid, tmp_path: Pat
     assert cdr["total_time"] * 3600 == pytest.approx(1.75 / KWH_PER_S, abs=0.5)
 
     for format_ in ("csv", "json"):
-        exported = subprocess.run(
-            [sys.executable, "-m", "charge_request_service.sessions.export", format_],
-            env={**os.environ, **ledger_env(tmp_path)},
-            capture_output=True,
-            text=True,
-            check=True,
-            timeout=60,
-        ).stdout
+        export = run_module(
+            "charge_request_service.sessions.export", format_, env=ledger_env(tmp_path)
+        )
+        assert export.returncode == 0, export.stderr
+        exported = export.stdout
         if format_ == "csv":
             ids = [row["session_id"] for row in csv.DictReader(io.StringIO(exported))]
         else:

@@ -1,8 +1,6 @@
 """The load tester with a real balancer and real, different substations."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +9,7 @@ import pytest
 from local_stack.process import Process
 from tests.conftest import StartService
 from tests.support.balancer import start_balancer, wait_for_health
+from tests.support.commands import run_module
 
 
 @pytest.fixture
@@ -28,14 +27,7 @@ def balancer(start_service: StartService) -> Process:
 
 def load_test(balancer: Process, folder: Path, *options: str) -> dict[str, Any]:
     file = folder / "result.json"
-    done = subprocess.run(
-        [sys.executable, "-m", "load_tester", "--url", balancer.url, "--json", str(file), *options],
-        cwd=Path(__file__).parents[2],
-        capture_output=True,
-        text=True,
-        timeout=90,
-        check=False,
-    )
+    done = run_module("load_tester", "--url", balancer.url, "--json", file, *options, within_s=90)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "slowdown" in done.stdout
     document: dict[str, Any] = json.loads(file.read_text())

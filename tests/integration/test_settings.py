@@ -1,27 +1,15 @@
 """Settings: a wrong one stops a service at start and says what to do."""
 
 import json
-import os
 import runpy
 import socket
-import subprocess
 import sys
 from typing import Any
 
 import pytest
 
 from grid_common.server import Server
-
-
-def run(module: str, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", module, *arguments],
-        env={**os.environ, **settings},
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
+from tests.support.commands import run_module
 
 
 @pytest.mark.parametrize(
@@ -164,7 +152,7 @@ def test_a_wrong_setting_names_itself_its_value_and_the_remedy(
 def test_a_service_with_a_wrong_setting_ends_with_status_2(
     module: str, settings: dict[str, str]
 ) -> None:
-    finished = run(module, **settings)
+    finished = run_module(module, env=settings)
 
     assert finished.returncode == 2
     assert finished.stderr.startswith(f"{module}: setting")
@@ -176,7 +164,7 @@ def test_a_service_with_a_wrong_setting_ends_with_status_2(
     "module", ["substation_service", "load_balancer", "charge_request_service"]
 )
 def test_help_lists_every_setting_with_its_meaning(module: str) -> None:
-    finished = run(module, "--help")
+    finished = run_module(module, "--help")
 
     assert finished.returncode == 0
     assert "DRAIN_TIMEOUT" in finished.stdout
@@ -184,7 +172,7 @@ def test_help_lists_every_setting_with_its_meaning(module: str) -> None:
 
 
 def test_an_argument_is_refused_with_a_pointer_to_the_settings() -> None:
-    finished = run("substation_service", "--port=1")
+    finished = run_module("substation_service", "--port=1")
 
     assert finished.returncode == 2
     assert "--help" in finished.stderr
@@ -195,7 +183,9 @@ def started_in_vain() -> tuple[str, list[dict[str, Any]]]:
     """A port that was taken, and what a service with a misspelt setting logged that needed it."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        ended = run("substation_service", PORT=port, LOG_FORMAT="json", TIME_SCALES="60")
+        ended = run_module(
+            "substation_service", env={"PORT": port, "LOG_FORMAT": "json", "TIME_SCALES": "60"}
+        )
     assert ended.returncode == 1
     return port, [json.loads(line) for line in ended.stdout.splitlines()]
 
@@ -225,7 +215,9 @@ def test_a_misspelt_setting_is_logged_with_the_one_that_was_likely_meant(
 def test_an_old_name_of_a_setting_is_logged_with_the_new_one() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        ended = run("charge_request_service", PORT=port, LOG_FORMAT="json", CHECKS_MISSED="5")
+        ended = run_module(
+            "charge_request_service", env={"PORT": port, "LOG_FORMAT": "json", "CHECKS_MISSED": "5"}
+        )
     first = json.loads(ended.stdout.splitlines()[0])
     assert (first["event"], first["level"]) == ("setting renamed", "warning")
     assert (first["name"], first["use"]) == ("CHECKS_MISSED", "CHECK_UNHEALTHY_THRESHOLD")

@@ -4,8 +4,6 @@ import ctypes
 import os
 import re
 import signal
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -15,9 +13,10 @@ import pytest
 import requests
 
 from local_stack.grid import Grid, Ports
-from local_stack.process import ROOT, Process
+from local_stack.process import Process
 from local_stack.scrape import scrape
 from tests.conftest import StartGrid
+from tests.support.commands import run_module
 from tests.support.deadline import eventually
 from tests.support.fleet import Fleet
 from tests.support.loads import wait_for_load
@@ -204,17 +203,8 @@ def test_the_load_tester_s_verdict_holds_with_several_balancers(
 ) -> None:
     grid = start_grid((8, 8), balancer_count=3)
 
-    done = subprocess.run(
-        [
-            *(sys.executable, "-m", "load_tester", "--url", grid.url),
-            *("--vehicles", "60", "--rate", "20", "--kwh", "3"),
-        ],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    rush = ("--vehicles", "60", "--rate", "20", "--kwh", "3")
+    done = run_module("load_tester", "--url", grid.url, *rush)
 
     said = done.stdout
     assert done.returncode == 0, said + done.stderr

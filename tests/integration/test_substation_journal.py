@@ -1,9 +1,6 @@
 """What a substation still knows of its sessions after it dies, or while its disk fails."""
 
-import os
 import resource
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -15,6 +12,7 @@ from local_stack.process import Process
 from local_stack.session_logs import attempts
 from substation_service.journal_format import encode
 from tests.conftest import StartService
+from tests.support.commands import run_module
 from tests.support.deadline import eventually
 from tests.support.sessions_at import DURABLE, Substation
 
@@ -202,14 +200,7 @@ def test_on_a_full_disk_charging_continues_and_new_durable_sessions_are_refused(
 
 def start_for_naught(journal: Path) -> str:
     """Start a substation that cannot start, and return what it says."""
-    done = subprocess.run(
-        [sys.executable, "-m", "substation_service"],
-        env={**os.environ, "PORT": "0", "JOURNAL": str(journal)},
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
+    done = run_module("substation_service", env={"PORT": "0", "JOURNAL": str(journal)})
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
     return done.stderr

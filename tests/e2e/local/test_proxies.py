@@ -1,19 +1,16 @@
 """A shell with a proxy: it is not used for addresses on this machine, or for the next hop."""
 
-import os
 import socket
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 
 import pytest
 import requests
 
-from local_stack.process import ROOT
 from local_stack.prometheus import find_program
 from tests.e2e.local.conftest import StartProgram
 from tests.e2e.local.program import Program
+from tests.support.commands import run_module
 from tests.support.deadline import eventually
 
 _NAMES = ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
@@ -52,28 +49,27 @@ def proxy() -> Iterator[Proxy]:
     proxy.close()
 
 
-def run(proxy: Proxy, module: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [sys.executable, "-m", module, *arguments],
-        cwd=ROOT,
-        env={**os.environ, **proxy.environment},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-
-
 def test_no_part_asks_it(start_program: StartProgram, proxy: Proxy) -> None:
     has_prometheus = find_program() is not None
     program: Program = start_program(
         points="4,8", prometheus=has_prometheus, env=proxy.environment
     ).is_up()
 
-    load = run(proxy, "load_tester", "--url", program.url, "--vehicles", "20", "--rate", "20")
+    load = run_module(
+        "load_tester",
+        "--url",
+        program.url,
+        "--vehicles",
+        "20",
+        "--rate",
+        "20",
+        env=proxy.environment,
+    )
     assert "20 of 20 vehicles charged" in load.stdout, load.stderr
     for port in (program.ports.gateway, program.ports.balancer, *program.ports.substations):
-        check = run(proxy, "grid_common.healthcheck", f"http://127.0.0.1:{port}/readyz")
+        check = run_module(
+            "grid_common.healthcheck", f"http://127.0.0.1:{port}/readyz", env=proxy.environment
+        )
         assert (check.returncode, check.stdout) == (0, "")
     started = requests.post(
         f"{program.url}/rush-hour", json={"vehicles": 5, "kwh": 5, "over_s": 1}, timeout=5

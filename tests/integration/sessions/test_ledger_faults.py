@@ -29,6 +29,7 @@ from local_stack.postgresql import PostgreSQL
 from local_stack.small_disk import CannotMount, fill_up, small_disk
 from tests.integration.sessions.conftest import OpenLedger, a_server
 from tests.integration.sessions.rows import a_begin, an_end
+from tests.support.commands import run, run_module
 
 
 def fill(ledger: Ledger, count: int = 50) -> list[Any]:
@@ -143,13 +144,8 @@ def test_a_second_gateway_is_kept_off_the_file(open_ledger: OpenLedger, file: Pa
 def test_the_gateway_says_so_and_does_not_start(file: Path) -> None:
     file.write_bytes(b"no ledger" * 1000)
 
-    ended = subprocess.run(
-        [sys.executable, "-m", "charge_request_service"],
-        env={**os.environ, "LEDGER_URL": f"sqlite:///{file}", "PORT": "0"},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
+    ended = run_module(
+        "charge_request_service", env={"LEDGER_URL": f"sqlite:///{file}", "PORT": "0"}
     )
 
     assert ended.returncode == 2
@@ -363,13 +359,7 @@ print("all were answered")
 
 
 def test_the_first_readings_may_come_at_once(new_url: Callable[[], str]) -> None:
-    ended = subprocess.run(
-        [sys.executable, "-c", _FIRST_READINGS, new_url()],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    ended = run(sys.executable, "-c", _FIRST_READINGS, new_url())
 
     assert ended.stdout.splitlines()[-1:] == ["all were answered"], ended.stderr
 

@@ -1,9 +1,6 @@
 """A PostgreSQL server dies whole and starts again, and a gateway that starts waits for it."""
 
-import os
 import re
-import subprocess
-import sys
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -19,6 +16,7 @@ from local_stack.grid import Ports
 from local_stack.process import service
 from tests.integration.sessions.conftest import a_server
 from tests.integration.sessions.rows import a_begin, an_end
+from tests.support.commands import run_module
 from tests.support.deadline import eventually
 
 
@@ -77,14 +75,8 @@ def test_a_gateway_waits_for_a_server_that_is_not_up_yet(tmp_path: Path) -> None
 
 def test_a_database_that_the_server_does_not_have_ends_the_start_at_once() -> None:
     with a_server() as server:
-        ended = subprocess.run(
-            [sys.executable, "-m", "charge_request_service"],
-            env={**os.environ, "LEDGER_URL": server.new_database().replace("/ledger1", "/none")},
-            capture_output=True,
-            text=True,
-            timeout=20,
-            check=False,
-        )
+        url = server.new_database().replace("/ledger1", "/none")
+        ended = run_module("charge_request_service", within_s=20, env={"LEDGER_URL": url})
         assert ended.returncode == 2
         assert 'database "none" does not exist' in ended.stderr
         assert "trying again" not in ended.stderr

@@ -1,7 +1,6 @@
 """What deploy/kubernetes says of each service, in the form of `facts`."""
 
 import shutil
-import subprocess
 from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Any
@@ -10,6 +9,7 @@ import pytest
 import yaml
 
 from local_stack.process import ROOT
+from tests.support.commands import run
 from tests.unit.deploy.facts import ON_DISK, Document, Facts, command_of, compose, files_read
 from tests.unit.deploy.units import size_bytes, underscored
 
@@ -22,22 +22,12 @@ needs_kustomize = pytest.mark.skipif(
 )
 
 
-def _rendered(overlay: str) -> str:
-    done = subprocess.run(
-        ["kubectl", "kustomize", str(FOLDER / overlay)],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
 @cache
 def rendered(overlay: str) -> Sequence[Document]:
     """Return what `kubectl apply -k` would send to a cluster."""
-    return list(yaml.safe_load_all(_rendered(overlay)))
+    done = run("kubectl", "kustomize", FOLDER / overlay)
+    assert done.returncode == 0, done.stderr
+    return list(yaml.safe_load_all(done.stdout))
 
 
 def of_kind(documents: Sequence[Document], *kinds: str) -> Iterator[Document]:

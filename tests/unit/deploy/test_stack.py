@@ -1,7 +1,6 @@
 """The Swarm stack: its intended settings."""
 
 import re
-import subprocess
 from typing import Any
 
 import pytest
@@ -9,6 +8,7 @@ import pytest
 from charge_request_service.settings import Settings
 from grid_common.settings import SettingsError
 from tests.e2e.compose.stack import compose_missing
+from tests.support.commands import run
 from tests.unit.deploy.facts import STACK_FILE, compose, stack
 
 _SERVICES: dict[str, Any] = stack()["services"]
@@ -30,13 +30,7 @@ def test_nothing_stands_there_that_swarm_passes_over(name: str) -> None:
 def test_the_engine_reads_it() -> None:
     if missing := compose_missing():
         pytest.skip(missing)
-    done = subprocess.run(
-        ["docker", "stack", "config", "--compose-file", str(STACK_FILE)],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+    done = run("docker", "stack", "config", "--compose-file", STACK_FILE)
     assert done.returncode == 0, done.stderr
 
 

@@ -1,11 +1,11 @@
 """The containers of Grafana and Prometheus, as the Compose file and what watches it have them."""
 
 import re
-import subprocess
 from typing import Any
 
 import yaml
 
+from tests.support.commands import run
 from tests.unit.grafana.dashboards import FILES, ROOT, load
 
 
@@ -93,11 +93,5 @@ def test_the_next_line_of_an_image_is_not_offered_but_chosen() -> None:
 
 def test_a_stand_in_for_prometheus_gets_the_tag_that_the_compose_file_names() -> None:
     (line,) = re.findall(r"^PROMETHEUS_TAG=.*$", (ROOT / ".ci" / "run").read_text(), re.MULTILINE)
-    done = subprocess.run(
-        ["bash", "-c", f"{line}; echo $PROMETHEUS_TAG"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    done = run("bash", "-c", f"{line}; echo $PROMETHEUS_TAG")
     assert f"prom/prometheus:{done.stdout.strip()}" == service("prometheus")["image"]

@@ -1,14 +1,14 @@
 """The rules as files: recorded series, alerts, and their tests."""
 
-import os
 import re
 import shutil
-import subprocess
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 import yaml
+
+from tests.support.commands import run
 
 ROOT = Path(__file__).parents[3]
 CONFIG = ROOT / "prometheus" / "prometheus.yml"
@@ -50,13 +50,8 @@ _DURATION = re.compile(r"(\d+)([sm])")
 
 def promtool(*arguments: str | Path) -> None:
     assert PROMTOOL
-    done = subprocess.run(
-        [PROMTOOL, *arguments],
-        env={**os.environ, "GOGC": "400"},  # a fifth of its time went into collecting garbage
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    # A fifth of its time went into collecting garbage.
+    done = run(PROMTOOL, *arguments, env={"GOGC": "400"})
     assert done.returncode == 0, done.stdout + done.stderr
 
 
