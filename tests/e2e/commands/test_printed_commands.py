@@ -70,7 +70,7 @@ class Reader:
         eventually(is_up, 60)
         if command.text == _PLAIN.text:
             answer = requests.post(f"http://127.0.0.1:{self.ports.gateway}/charge", timeout=30)
-            self.terminal.words["fcbbdc66c66fde78"] = answer.json()["session_id"]
+            self.terminal.words["019a218ab0c4e5d2f3716b80"] = answer.json()["session_id"]
 
     def stop(self) -> None:
         """Press Ctrl-C where the grid runs."""
