@@ -37,13 +37,8 @@ class AccessLog:
     ) -> None:
         """Record a response, or that the vehicle disconnected.
 
-        Args:
-            session: what the vehicle asked for.
-            request_id: ID of the request in all log lines.
-            status: HTTP status of the response.
-            took_s: time since the vehicle's arrival, seconds.
-            why: what went wrong, if it is the gateway that knows; the balancer logs the rest.
-            caller: log fields that identify the caller.
+        `why` says what went wrong if it is the gateway that knows; the balancer logs the rest.
+        `caller` has the log fields that identify the caller.
         """
         self._answers_with(str(status)).inc()
         self._duration.observe(took_s)

@@ -26,11 +26,10 @@ from charge_request_service.sessions.routes import session_routes
 from charge_request_service.sessions.sessions import Sessions
 from charge_request_service.sessions.terms import read_terms
 from charge_request_service.settings import Settings
-from grid_common.api.charge import ChargeRequest, Session
+from grid_common.api.charge import ChargeRequest
 from grid_common.api.prefer import wait_s
 from grid_common.api.problems import Unavailable
 from grid_common.http.cancellation import Caller
-from grid_common.http.client import UpstreamResponse
 from grid_common.lean_flask import current_g, current_request
 from grid_common.service import ServiceApp, json_response
 
@@ -68,7 +67,15 @@ def create_app(settings: Settings) -> ServiceApp:
 
     _add_charge(app, settings, sessions)
     app.register_blueprint(balancer_routes(directory, queries, app.log))
-    _add_control_room(app, settings, sessions, access_log)
+    if settings.control_room:
+        rush_hours = RushHours(
+            sessions,
+            max_wait_s=settings.max_wait,
+            drain=app.drain,
+            access_log=access_log,
+            log=app.log,
+        )
+        app.register_blueprint(control_room(rush_hours, max_kwh=settings.max_kwh))
     app.register_blueprint(session_routes(sessions, ledger, queries))
 
     @app.after_request
@@ -119,7 +126,7 @@ def _add_charge(app: ServiceApp, settings: Settings, sessions: Sessions) -> None
         )
         try:
             if begin.kind is Kind.PLAIN:
-                answer = sessions.plain.charge(begin, session, request_id=noted.request_id)
+                answer = sessions.charge_plain(begin, session, request_id=noted.request_id)
                 return passed_on(answer)
             reply = sessions.durable.charge(begin, request_id=noted.request_id)
         except (KeyReused, SessionRunning):
@@ -131,20 +138,6 @@ def _add_charge(app: ServiceApp, settings: Settings, sessions: Sessions) -> None
         if reply.replayed:
             del noted.session
         return _replied(reply, begin)
-
-
-def _add_control_room(
-    app: ServiceApp, settings: Settings, sessions: Sessions, access_log: AccessLog
-) -> None:
-    def charge(session: Session, *, request_id: str, owner: str) -> UpstreamResponse:
-        begin = sessions.begin(
-            session, owner=owner, wait_s=settings.max_wait, vehicle_id=session.vehicle_id
-        )
-        return sessions.plain.charge(begin, session, request_id=request_id)
-
-    if settings.control_room:
-        rush_hours = RushHours(charge, drain=app.drain, access_log=access_log, log=app.log)
-        app.register_blueprint(control_room(rush_hours, max_kwh=settings.max_kwh))
 
 
 def _replied(reply: Reply, begin: Begin) -> Response:

@@ -17,14 +17,7 @@ from grid_common.api.openapi import RETRY_AFTER, TEXT, problem
 def description(
     max_kwh: float, *, control_room: bool = True, keys: bool = False, rate_limit: bool = False
 ) -> dict[str, Any]:
-    """Return the description of a gateway.
-
-    Args:
-        max_kwh: maximum energy that one vehicle may request, kWh.
-        control_room: whether it serves one.
-        keys: whether callers need an API key.
-        rate_limit: whether it limits each caller's rate.
-    """
+    """Return the description of a gateway; `max_kwh` is the maximum that a vehicle may request."""
     charge = openapi.charge()
     sessions.add_to_charge(charge)
     charge["responses"]["403"] = problem("A page of another site made a browser send this")

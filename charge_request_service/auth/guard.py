@@ -34,10 +34,6 @@ class Guard:
     def admit(self, authorization: str | None, address: str) -> str | None:
         """Admit a caller; return the name of its key, or None if keys are off.
 
-        Args:
-            authorization: the `Authorization` header.
-            address: the caller's address; the rate is limited by it if keys are off.
-
         Raises:
             RateLimited: too many requests with this key, or from this address without one.
             Unauthorized: keys are on, and this is not a valid one.

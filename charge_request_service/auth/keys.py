@@ -95,9 +95,7 @@ class KeyRing:
 def make_key(name: str, *, operator: bool = False) -> tuple[str, str]:
     """Generate a key for a holder; return it and its line for the key file.
 
-    Args:
-        name: the holder's name.
-        operator: whether the holder may see and stop everybody's sessions.
+    An operator may see and stop everybody's sessions.
 
     Raises:
         KeysError: the name is invalid.

@@ -37,13 +37,10 @@ class CrossSite(Problem):
 
 
 def refuse_cross_site(request: Request, hosts: Hosts | None) -> None:
-    """Refuse a request that comes from another site's page.
+    """Refuse a request that changes something and comes from another site's page.
 
-    Requests of this service's own page pass, and so do those that no browser sends.
-
-    Args:
-        request: a request that changes something.
-        hosts: the names of this gateway, None for any.
+    Requests of this service's own page pass, and so do those that no browser sends. Without
+    `hosts`, any name is this gateway's.
 
     Raises:
         CrossSite: the request comes from another site's page.

@@ -37,14 +37,9 @@ class Balancer:
     ) -> None:
         """Create a client; nothing is connected yet.
 
-        Args:
-            url: `http://address:port`.
-            host: value of the `Host` header: the name that resolved to the address, and the port.
-            settings: the gateway's settings.
-            gateway: name of this process.
-            is_other_healthy: returns whether a healthy balancer other than that of the given URL
-                exists.
-            log: the gateway's log.
+        `host` is the value of the `Host` header: the name that resolved to the address, and the
+        port. `gateway` is the name of this process, and `is_other_healthy` returns whether a
+        healthy balancer other than that of the given URL exists.
         """
         self.url = url
         self.last_chosen = 0
@@ -59,12 +54,7 @@ class Balancer:
         self._gateway = gateway
         self._lease = f"{settings.check_interval * settings.check_unhealthy_threshold:.3f}"
         self.watch = BalancerWatch(
-            self._check,
-            interval_s=settings.check_interval,
-            unhealthy_threshold=settings.check_unhealthy_threshold,
-            patience_s=settings.balancer_patience,
-            is_other_healthy=partial(is_other_healthy, url),
-            log=log.bind(balancer=url),
+            self._check, settings, partial(is_other_healthy, url), log.bind(balancer=url)
         )
 
     def charge(

@@ -10,6 +10,7 @@ from enum import Enum, auto
 
 import gevent
 
+from charge_request_service.settings import Settings
 from grid_common.http.cancellation import CancelScope
 from grid_common.logs import Log
 
@@ -38,9 +39,7 @@ class MissCounter:
     def __init__(self, *, silent_after: int, lost_after: int) -> None:
         """Start with a balancer that is assumed to be alive.
 
-        Args:
-            silent_after: consecutive failed checks after which the balancer counts as silent.
-            lost_after: consecutive failed checks after which its vehicles count as lost.
+        It counts as silent, and its vehicles as lost, after so many failed checks in a row.
         """
         self._silent_after = silent_after
         self._lost_after = max(silent_after, lost_after)
@@ -93,27 +92,20 @@ class BalancerWatch:
     def __init__(
         self,
         check: Callable[[], Sign | None],
-        *,
-        interval_s: float,
-        unhealthy_threshold: int,
-        patience_s: float,
+        settings: Settings,
         is_other_healthy: Callable[[], bool],
         log: Log,
     ) -> None:
         """Create a watch; nothing is checked until a vehicle is in flight.
 
-        Args:
-            check: returns the balancer's response, or None; takes at most `interval_s`.
-            interval_s: the setting CHECK_INTERVAL, seconds.
-            unhealthy_threshold: the setting CHECK_UNHEALTHY_THRESHOLD.
-            patience_s: the setting BALANCER_PATIENCE, seconds.
-            is_other_healthy: returns whether another healthy balancer exists.
-            log: the service's log, bound to the balancer.
+        `check` returns the balancer's response, or None, within CHECK_INTERVAL.
+        `is_other_healthy` returns whether another healthy balancer exists.
         """
         self._check = check
-        self._interval_s = interval_s
+        self._interval_s = settings.check_interval
         self._misses = MissCounter(
-            silent_after=unhealthy_threshold, lost_after=math.ceil(patience_s / interval_s)
+            silent_after=settings.check_unhealthy_threshold,
+            lost_after=math.ceil(settings.balancer_patience / settings.check_interval),
         )
         self._is_other_healthy = is_other_healthy
         self._log = log
@@ -156,9 +148,7 @@ class BalancerWatch:
     def vehicle_in_flight(self, *, movable: bool = False) -> CancelScope:
         """Watch the balancer while the block waits for one of its vehicles.
 
-        Args:
-            movable: whether another balancer can take the vehicle over as soon as this one is
-                silent.
+        Another balancer can take a movable one over as soon as this one is silent.
 
         Raises:
             BalancerLost: in the block, if it was silent for longer than the patience.

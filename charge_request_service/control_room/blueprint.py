@@ -11,12 +11,7 @@ from grid_common.service import json_response
 
 
 def control_room(rush_hours: RushHours, *, max_kwh: float) -> Blueprint:
-    """Create the blueprint.
-
-    Args:
-        rush_hours: runs rush hours.
-        max_kwh: maximum energy that one vehicle may request, kWh.
-    """
+    """Create the blueprint; `max_kwh` is the maximum energy that one vehicle may request."""
     blueprint = Blueprint("control_room", __name__)
     files = read_files()
     page = files.pop("index.html")

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from http import HTTPStatus
-from typing import Any, Protocol
+from typing import Any
 
 import gevent
 import orjson
@@ -21,6 +21,7 @@ from gevent.pool import Group
 from charge_request_service.access_log import AccessLog
 from charge_request_service.control_room.rush_hour_request import RushHourRequest
 from charge_request_service.sessions.record import new_session_id
+from charge_request_service.sessions.sessions import Sessions
 from grid_common.api.charge import Session
 from grid_common.api.problems import Problem
 from grid_common.drain import Drain
@@ -124,26 +125,21 @@ class RushHour:
         }
 
 
-class ChargeOne(Protocol):
-    """Forwards a vehicle and waits for its response, as `POST /charge` does."""
-
-    def __call__(self, session: Session, *, request_id: str, owner: str) -> UpstreamResponse:
-        """Charge a vehicle. Raises a Problem if the grid cannot be reached."""
-
-
 class RushHours:
     """Runs rush hours, one at a time. Their vehicles count like any other's."""
 
-    def __init__(self, charge: ChargeOne, *, drain: Drain, access_log: AccessLog, log: Log) -> None:
-        """Prepare; nothing runs until `start`.
-
-        Args:
-            charge: forwards a vehicle, as `POST /charge` does.
-            drain: counts the vehicles, so that SIGTERM finishes them first.
-            access_log: records the response to each vehicle.
-            log: the service's log.
-        """
-        self._charge = charge
+    def __init__(
+        self,
+        sessions: Sessions,
+        *,
+        max_wait_s: float,
+        drain: Drain,
+        access_log: AccessLog,
+        log: Log,
+    ) -> None:
+        """Prepare; nothing runs until `start`. Each vehicle waits at most `max_wait_s` seconds."""
+        self._sessions = sessions
+        self._max_wait_s = max_wait_s
         self._drain = drain
         self._access_log = access_log
         self._log = log
@@ -216,7 +212,10 @@ class RushHours:
         with self._drain.vehicle():
             rush.arrived += 1
             try:
-                answer = self._charge(session, request_id=request_id, owner=owner)
+                begin = self._sessions.begin(
+                    session, owner=owner, wait_s=self._max_wait_s, vehicle_id=session.vehicle_id
+                )
+                answer = self._sessions.charge_plain(begin, session, request_id=request_id)
                 status, why = answer.status, _detail(answer)
             except Problem as problem:
                 status, why = int(problem.status), problem.detail

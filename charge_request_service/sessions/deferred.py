@@ -21,10 +21,7 @@ class DeferredBegins:
     ) -> None:
         """Create an empty queue; its greenlet starts with the first `add`.
 
-        Args:
-            write: submits one to be written.
-            delay_s: how long each is held, seconds.
-            check_interval_s: time between two checks, which may add to the delay, seconds.
+        Each is held for `delay_s` seconds, and up to `check_interval_s` longer, then written.
         """
         self._write = write
         self._delay_s, self._check_interval_s = delay_s, check_interval_s

@@ -23,9 +23,7 @@ _SECONDS_PER_HOUR = 3600
 def session_document(record: Record, live: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Return the response of `GET /sessions/ID`.
 
-    Args:
-        record: the session in the ledger.
-        live: the session at the balancer, if it has not ended.
+    `live` is the session at the balancer, if it has not ended.
     """
     document = {
         "session_id": record.session_id,

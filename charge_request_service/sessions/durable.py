@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import gevent
@@ -32,40 +33,25 @@ _TAKEOVER_TIMEOUT_S, _CHECK_INTERVAL_S = 10.0, 0.1
 
 
 class Reply(NamedTuple):
-    """The response to `POST /charge`.
-
-    Attributes:
-        session_id: ID of the session.
-        answer: the session's response; None if it continues without its caller.
-        replayed: whether the session existed before this request.
-    """
+    """The response to `POST /charge`."""
 
     session_id: str
-    answer: UpstreamResponse | None
-    replayed: bool = False
+    answer: UpstreamResponse | None  # None if the session continues without its caller
+    replayed: bool = False  # whether the session existed before this request
 
 
+@dataclass(eq=False)
 class DurableSessions:
     """The durable sessions that run in this process."""
 
-    def __init__(
-        self,
-        ledger: Ledger,
-        forwarder: Forwarder,
-        queries: BalancerQueries,
-        *,
-        grace_s: float,
-        drain: Drain,
-        log: Log,
-    ) -> None:
-        self._ledger = ledger
-        self._forwarder = forwarder
-        self._queries = queries
-        self._grace_s = grace_s
-        self._drain = drain
-        self._log = log
-        self._running: dict[str, RunningSession] = {}
-        self._by_key: dict[tuple[str, str], RunningSession] = {}
+    ledger: Ledger
+    forwarder: Forwarder
+    queries: BalancerQueries
+    grace_s: float  # how long one with a key continues without its caller, seconds
+    drain: Drain
+    log: Log
+    _running: dict[str, RunningSession] = field(default_factory=dict)
+    _by_key: dict[tuple[str, str], RunningSession] = field(default_factory=dict)
 
     def get(self, session_id: str) -> RunningSession | None:
         """Return a session if it runs here."""
@@ -83,7 +69,7 @@ class DurableSessions:
         if running is None:
             with self._starting(begin, request_id) as running:
                 try:
-                    existing = self._ledger.begin(begin)
+                    existing = self.ledger.begin(begin)
                 except LedgerUnavailable as error:
                     raise ledger_unavailable(str(error)) from None
                 if existing is None:
@@ -107,7 +93,7 @@ class DurableSessions:
         return running
 
     def _add(self, begin: Begin, request_id: str, *, resumed: bool) -> RunningSession:
-        running = RunningSession(begin, request_id, self._grace_s, resumed)
+        running = RunningSession(begin, request_id, self.grace_s, resumed)
         self._running[begin.session_id] = running
         if begin.key is not None:
             self._by_key[begin.owner, begin.key] = running
@@ -162,7 +148,7 @@ class DurableSessions:
             # Another process runs it, or is gone, or the session is about to end.
             gevent.sleep(_CHECK_INTERVAL_S)
             try:
-                now = self._ledger.get(existing.session_id)
+                now = self.ledger.get(existing.session_id)
             except LedgerUnavailable as error:
                 so = "the session with this key continues"
                 raise ledger_unavailable(str(error), so=so) from None
@@ -180,7 +166,7 @@ class DurableSessions:
         if kind is Kind.ASYNC:
             if running.kind is not Kind.ASYNC:
                 try:
-                    self._ledger.make_async(session_id)
+                    self.ledger.make_async(session_id)
                 except LedgerUnavailable as error:
                     so = "the session continues, and its caller may attach to it with the same key"
                     raise ledger_unavailable(str(error), so=so) from None
@@ -190,23 +176,23 @@ class DurableSessions:
             return Reply(session_id, running.wait(), replayed)
 
     def _run(self, running: RunningSession) -> None:
-        is_counted = self._ledger.is_lost_with_this_process
+        is_counted = self.ledger.is_lost_with_this_process
         try:
             if is_counted:
-                self._drain.add_new()
+                self.drain.add_new()
             try:
                 end, answer = self._outcome(running)
             finally:
                 if is_counted:
-                    self._drain.remove()
+                    self.drain.remove()
         except Exception:
-            self._log.exception("unexpected error", request_id=running.request_id)
+            self.log.exception("unexpected error", request_id=running.request_id)
             problem = Problem("The gateway met an unexpected error; see its log.")
             answer = problem_answer(problem)
             end = end_of(running.begin.session_id, answer, now_us(), keep=True)
-        is_written = self._ledger.end(end)
+        is_written = self.ledger.end(end)
         running.finish(answer)
-        self._log.info(
+        self.log.info(
             "session ended",
             session_id=end.session_id,
             vehicle_id=running.begin.session().vehicle_id,
@@ -216,7 +202,7 @@ class DurableSessions:
             **({"why": end.reason} if end.reason else {}),
         )
         if not is_written:  # until then, callers with its key find it here
-            self._ledger.end(end, patience_s=None)
+            self.ledger.end(end, patience_s=None)
         self._remove(running)
 
     def _outcome(self, running: RunningSession) -> tuple[End, UpstreamResponse]:
@@ -225,17 +211,17 @@ class DurableSessions:
         while True:
             try:
                 with running.in_flight():
-                    answer = self._forwarder.charge(
+                    answer = self.forwarder.charge(
                         begin.session(),
                         request_id=running.request_id,
                         wait_s=begin.wait_s,
-                        grace_s=self._grace_s,
+                        grace_s=self.grace_s,
                         resumed=running.resumed,
                     )
             except StopRequested:
                 why = running.stop_reason or STOPPED_BY_CALLER
                 end, answer = stop_at_balancer(
-                    self._queries, begin, why, request_id=running.request_id
+                    self.queries, begin, why, request_id=running.request_id
                 )
                 return with_answer(end, answer), answer
             except Unavailable as problem:

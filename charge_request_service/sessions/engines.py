@@ -13,12 +13,9 @@ _TCP_USER_TIMEOUT_MS = 10_000
 
 
 def sqlite_engine(url: URL, begin: str, *, in_memory: bool) -> Engine:
-    """Create an engine for SQLite.
+    """Create an engine for SQLite; `begin` is the statement that begins a transaction.
 
-    Args:
-        url: where the database is.
-        begin: the statement that begins a transaction.
-        in_memory: whether it is in memory, so that all share one connection.
+    If the database is in memory, all share one connection.
     """
     engine = create_engine(
         url,

@@ -16,41 +16,24 @@ _Condition = Callable[[Any], ColumnElement[bool]]
 
 
 class Query(NamedTuple):
-    """Which sessions to list; None for any.
-
-    Attributes:
-        limit: maximum number of sessions.
-        after: list those that come after this session in the list.
-        owner: of this owner.
-        state: in this state; `WAITING` and `CHARGING` both stand for all that have not ended.
-        vehicle_id: of this vehicle.
-        since_ms: that began at this time or later, milliseconds since 1970.
-        until_ms: that began before this time, milliseconds since 1970.
-        ended: that have ended, without those that were refused before they received any energy.
-        open: that have not ended.
-    """
+    """Which sessions to list; None for any. Times are milliseconds since 1970."""
 
     limit: int = 100
-    after: str | None = None
+    after: str | None = None  # those that come after this session in the list
     owner: str | None = None
-    state: State | None = None
+    state: State | None = None  # WAITING and CHARGING both stand for all that have not ended
     vehicle_id: str | None = None
-    since_ms: int | None = None
-    until_ms: int | None = None
-    ended: bool = False
-    open: bool = False
+    since_ms: int | None = None  # those that began at this time or later
+    until_ms: int | None = None  # those that began before this time
+    ended: bool = False  # without those that were refused before they received any energy
+    open: bool = False  # those that have not ended
 
 
 class Page(NamedTuple):
-    """A page of the list. It may be short, or empty, without being the last.
-
-    Attributes:
-        records: the sessions.
-        next: `after` of the next page; None if this is the last.
-    """
+    """A page of the list. It may be short, or empty, without being the last."""
 
     records: list[Record]
-    next: str | None
+    next: str | None  # `after` of the next page; None if this is the last
 
 
 def read_page(connection: Connection, query: Query) -> Page:

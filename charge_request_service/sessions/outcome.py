@@ -9,27 +9,14 @@ from grid_common.api.problem_type import CONTENT_TYPE
 from grid_common.api.problems import Problem
 from grid_common.http.response import UpstreamResponse
 
-_NUMBERS = (
-    "attempts",
-    "waited_s",
-    "charging_s",
-    "energy_kwh",
-    "mean_power_kw",
-    "peak_power_kw",
-)
 _NOTHING_KWH = 1e-6
-_NO_ANSWER = (None, None, None)
-_REPORTED = 3 + len(_NUMBERS) + 2
+_Reported = tuple[str | None, Any, Any, Any, Any, Any, Any, str | None]
 
 
 def end_of(session_id: str, answer: UpstreamResponse, ended_us: int, *, keep: bool) -> End:
-    """Return how a session ended according to its response.
+    """Return how a session ended according to its response, which arrived at `ended_us`.
 
-    Args:
-        session_id: ID of the session.
-        answer: the balancer's response.
-        ended_us: when it arrived, microseconds since 1970.
-        keep: whether to keep the response for repeated requests.
+    If `keep` is true, the response is kept for repeated requests.
     """
     reported = _document(answer.body)
     if answer.status >= 300:
@@ -38,36 +25,23 @@ def end_of(session_id: str, answer: UpstreamResponse, ended_us: int, *, keep: bo
         state, reason = State.STOPPED, reported.get("reason") or "stopped by its caller"
     else:  # after a 202 the substation continues, but the session has ended for the grid
         state, reason = State.CHARGED, None
-    members = (
-        session_id,
-        state,
-        ended_us,
-        *_reported(reported),
-        _text(reason),
-        answer.status,
-        *_NO_ANSWER,
-    )
-    end = End._make(members)
+    end = End(session_id, state, ended_us, *_reported(reported), _text(reason), answer.status)
     return with_answer(end, answer) if keep else end
 
 
 def stopped(
     begin: Begin, reported: dict[str, Any], why: str, ended_us: int
 ) -> tuple[End, UpstreamResponse]:
-    """Return how a stopped session ended, and its response.
+    """Return how a stopped session ended at `ended_us`, and its response.
 
-    Args:
-        begin: what was asked for.
-        reported: the balancer's response to the stop. A restarted balancer knows what substations
-            delivered, but not what was asked for.
-        why: why it was stopped.
-        ended_us: when, microseconds since 1970.
+    `reported` is the balancer's response to the stop. A restarted balancer knows what substations
+    delivered, but not what was asked for.
     """
     kwh = _number(reported.get("energy_kwh"))
     has_all = kwh is None or begin.kwh is None or kwh > begin.kwh - _NOTHING_KWH
     state = State.CHARGED if reported.get("status") == "charged" and has_all else State.STOPPED
     reason = None if state is State.CHARGED else why
-    end = End(begin.session_id, state, ended_us, reason=reason)
+    end = End(begin.session_id, state, ended_us, *_reported(reported), reason)
     document = {
         "session_id": begin.session_id,
         "vehicle_id": begin.session().vehicle_id,
@@ -76,22 +50,20 @@ def stopped(
         **reported,
         "status": state,
     }
-    return with_reported(end, reported), UpstreamResponse(
-        200, "application/json", None, orjson.dumps(document)
-    )
+    return end, UpstreamResponse(200, "application/json", None, orjson.dumps(document))
 
 
-def with_reported(end: End, reported: dict[str, Any]) -> End:
-    """Add what the balancer reported."""
-    return End._make((*end[:3], *_reported(reported), *end[_REPORTED:]))
-
-
-def _reported(reported: dict[str, Any]) -> tuple[Any, ...]:
+def _reported(reported: dict[str, Any]) -> _Reported:
     """Return the members of `End` from `substation` to `legs`."""
     legs = reported.get("legs")
     return (
         _text(reported.get("substation")),
-        *(_number(reported.get(name)) for name in _NUMBERS),
+        _number(reported.get("attempts")),
+        _number(reported.get("waited_s")),
+        _number(reported.get("charging_s")),
+        _number(reported.get("energy_kwh")),
+        _number(reported.get("mean_power_kw")),
+        _number(reported.get("peak_power_kw")),
         orjson.dumps(legs).decode() if legs and isinstance(legs, list) else None,
     )
 

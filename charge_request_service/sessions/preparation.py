@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from sqlalchemy import URL, Connection, text
+from sqlalchemy import URL, Connection, inspect, text
 from sqlalchemy.exc import DatabaseError, DBAPIError, OperationalError
 
 from charge_request_service.sessions.database import Database
@@ -16,12 +16,14 @@ from charge_request_service.sessions.errors import (
     may_be_ready_later,
     short_message,
 )
-from charge_request_service.sessions.migrations.run import NewerLedger, migrate
 
 # Pause between attempts to reach a server that is not ready yet, seconds.
 _RETRY_PAUSE_S = 0.2
 # Larger files are not checked for damage: this size takes a second.
 _MAX_CHECKED_BYTES = 268_435_456
+_LAST_MIGRATION = "0001"
+# An arbitrary number that no other application uses on the same PostgreSQL server.
+_MIGRATION_LOCK = 5_124_078_893
 
 
 def prepare(
@@ -62,14 +64,9 @@ def _prepare(database: Database) -> None:
             _check_access(database.file, database.name)
             database.lock_file()
         with database.engine.begin() as connection:
-            migrate(connection)
+            _migrate(connection, database.name)
             if database.file is not None:
                 _check_integrity(connection, database)
-    except NewerLedger as error:
-        raise LedgerUnusable(
-            f"{database.name} was written by a newer version of the gateway ({error}): run that "
-            "version, or use another ledger"
-        ) from None
     except LedgerUnavailable as error:
         raise LedgerUnusable(
             f"{database.name}: {error}: stop it first; to run several gateways use PostgreSQL"
@@ -78,6 +75,37 @@ def _prepare(database: Database) -> None:
         is_temporary = not database.is_sqlite and may_be_ready_later(error)
         kind = LedgerNotReady if is_temporary else LedgerUnusable
         raise kind(_advice(database, error)) from None
+
+
+def _migrate(connection: Connection, name: str) -> None:
+    """Run the missing migrations in one transaction; several gateways may start at once.
+
+    On SQLite it is an immediate one, for which others wait.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _MIGRATION_LOCK})
+    version = None
+    if inspect(connection).has_table("alembic_version"):
+        version = connection.scalar(text("SELECT version_num FROM alembic_version"))
+    if version == _LAST_MIGRATION:
+        return
+    # Imported only if needed.
+    from alembic import command
+    from alembic.config import Config
+    from alembic.util.exc import CommandError
+
+    config = Config()
+    folder = Path(__file__).parent / "migrations"
+    config.set_main_option("script_location", str(folder).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
+    try:
+        command.upgrade(config, "head")
+    except CommandError as error:
+        raise LedgerUnusable(
+            f"{name} was written by a newer version of the gateway ({error}): run that version, or "
+            "use another ledger"
+        ) from None
 
 
 def _check_access(file: Path, name: str) -> None:

@@ -29,11 +29,7 @@ class Reader:
     ) -> None:
         """Create the pool; nothing is connected yet.
 
-        Args:
-            database: what to read.
-            threads: where queries run.
-            connections: maximum number of queries at once.
-            patience_s: maximum time for a query, seconds.
+        There are as many queries at once as `connections`, each for at most `patience_s` seconds.
         """
         self._database = database
         self._threads = threads

@@ -49,37 +49,21 @@ FINAL = frozenset({State.CHARGED, State.STOPPED, State.REFUSED})
 
 
 class Begin(NamedTuple):
-    """Insert a session: what was asked for, and by whom.
-
-    Attributes:
-        session_id: its ID.
-        vehicle_id: ID of its vehicle, if it sent one.
-        kwh: energy asked for, kWh.
-        max_power_kw: maximum power of the vehicle, kW.
-        battery_kwh: capacity of the vehicle's battery, kWh.
-        soc: state of charge of the battery, 0 to 1.
-        kind: what happens to it when its caller disconnects.
-        owner: name of its caller's API key; empty if none is needed.
-        key: its Idempotency-Key, unique for its owner.
-        digest: hash of the request with the key.
-        wait_s: how long it may wait for a free point, seconds.
-        began_us: when it arrived, microseconds since 1970.
-        gateway: name of the process that runs it.
-    """
+    """Insert a session: what was asked for, and by whom."""
 
     session_id: str
-    vehicle_id: str | None
-    kwh: float
-    max_power_kw: float | None
-    battery_kwh: float | None
-    soc: float | None
+    vehicle_id: str | None  # if the vehicle sent one
+    kwh: float  # energy asked for
+    max_power_kw: float | None  # maximum power of the vehicle
+    battery_kwh: float | None  # capacity of the battery
+    soc: float | None  # state of charge of the battery, 0 to 1
     kind: Kind
-    owner: str
-    key: str | None
-    digest: str | None
-    wait_s: float
-    began_us: int
-    gateway: str
+    owner: str  # name of its caller's API key; empty if none is needed
+    key: str | None  # its Idempotency-Key, unique for its owner
+    digest: str | None  # hash of the request with the key
+    wait_s: float  # how long it may wait for a free point, seconds
+    began_us: int  # when it arrived, microseconds since 1970
+    gateway: str  # name of the process that runs it
 
     def session(self) -> Session:
         """Return what was asked for."""
@@ -91,39 +75,21 @@ _BEGIN = len(Begin._fields)
 
 
 class End(NamedTuple):
-    """Record how a session ended; unknown values are None.
-
-    Attributes:
-        session_id: its ID.
-        state: a final state.
-        ended_us: when it ended, microseconds since 1970.
-        substation: where it charged last.
-        attempts: number of attempts.
-        waited_s: time without a point, seconds.
-        charging_s: time at a point, seconds.
-        energy_kwh: metered energy, kWh.
-        mean_power_kw: mean power while at a point, kW.
-        peak_power_kw: maximum power, kW.
-        legs: its legs as JSON, if there was more than one.
-        reason: why it was stopped or refused.
-        status: HTTP status of its response.
-        content_type: content type of its response.
-        body: body of its response; kept only with a key, for repeated requests.
-        retry_after: `Retry-After` of its response.
-    """
+    """Record how a session ended; unknown values are None."""
 
     session_id: str
-    state: State
-    ended_us: int
-    substation: str | None = None
+    state: State  # a final one
+    ended_us: int  # microseconds since 1970
+    substation: str | None = None  # where it charged last
     attempts: int | None = None
-    waited_s: float | None = None
-    charging_s: float | None = None
-    energy_kwh: float | None = None
-    mean_power_kw: float | None = None
+    waited_s: float | None = None  # time without a point, seconds
+    charging_s: float | None = None  # time at a point, seconds
+    energy_kwh: float | None = None  # metered
+    mean_power_kw: float | None = None  # while at a point
     peak_power_kw: float | None = None
-    legs: str | None = None
-    reason: str | None = None
+    legs: str | None = None  # as JSON, if there was more than one
+    reason: str | None = None  # why it was stopped or refused
+    # Its response. The last three are kept only with a key, for repeated requests.
     status: int | None = None
     content_type: str | None = None
     body: str | None = None

@@ -27,13 +27,7 @@ MAX_RECORDS = 1000
 
 
 def session_routes(sessions: Sessions, ledger: Ledger, queries: BalancerQueries) -> Blueprint:
-    """Create the routes.
-
-    Args:
-        sessions: stops sessions.
-        ledger: lists sessions.
-        queries: adds the live state of sessions that have not ended.
-    """
+    """Create the routes; `queries` adds the live state of sessions that have not ended."""
     routes = Blueprint("sessions", __name__)
     totals = Totals(ledger)
 

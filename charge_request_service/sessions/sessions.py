@@ -1,4 +1,6 @@
-"""All sessions of a gateway: begins, stops and recovers them."""
+"""All sessions of a gateway: begins, stops and recovers them, and charges plain ones."""
+
+from dataclasses import dataclass, field
 
 import gevent
 
@@ -7,51 +9,48 @@ from charge_request_service.balancers.queries import BalancerQueries
 from charge_request_service.sessions.durable import DurableSessions
 from charge_request_service.sessions.errors import LedgerUnavailable
 from charge_request_service.sessions.ledger import Ledger, now_us
-from charge_request_service.sessions.outcome import stopped, with_answer
-from charge_request_service.sessions.plain import PlainSessions
+from charge_request_service.sessions.outcome import end_of, problem_answer, stopped, with_answer
+from charge_request_service.sessions.problems import ledger_unavailable
 from charge_request_service.sessions.record import Begin, Kind, Record
-from charge_request_service.sessions.stopping import MAX_PAUSE_S, STOPPED_BY_CALLER
+from charge_request_service.sessions.stopping import (
+    MAX_PAUSE_S,
+    STOPPED_BY_CALLER,
+    stop_at_balancer,
+)
 from charge_request_service.sessions.terms import PLAIN, Terms, digest
 from grid_common.api.charge import Session
 from grid_common.api.problems import Unavailable
 from grid_common.drain import Drain
+from grid_common.http.response import UpstreamResponse
 from grid_common.logs import Log
 
 # How long a request to stop a session waits for the result, seconds.
 _STOP_TIMEOUT_S = 15.0
+_DISCONNECTED = "its caller disconnected"
 _RESTARTED = "its gateway was restarted"
 
 
+@dataclass(eq=False)
 class Sessions:
-    """The sessions that this gateway handles.
+    """The sessions that this gateway handles; `recover` continues those of earlier processes.
 
     Attributes:
-        plain: those that end with their connections.
-        durable: those that outlive them.
+        durable: those that outlive their connections. The others are plain.
     """
 
-    def __init__(
-        self,
-        ledger: Ledger,
-        forwarder: Forwarder,
-        queries: BalancerQueries,
-        *,
-        grace_s: float,
-        drain: Drain,
-        log: Log,
-    ) -> None:
-        """Create an empty set; `recover` continues the sessions of earlier processes.
+    ledger: Ledger
+    forwarder: Forwarder
+    queries: BalancerQueries
+    grace_s: float  # how long one with a key continues without its caller, seconds
+    drain: Drain
+    log: Log
+    _plain: set[str] = field(default_factory=set)  # those that run here
+    _stopping: set[str] = field(default_factory=set)  # those that do not run here
 
-        A session with a key continues for `grace_s` seconds without its caller.
-        """
-        self._ledger = ledger
-        self._queries = queries
-        self._log = log
-        self.plain = PlainSessions(ledger, forwarder, queries)
+    def __post_init__(self) -> None:
         self.durable = DurableSessions(
-            ledger, forwarder, queries, grace_s=grace_s, drain=drain, log=log
+            self.ledger, self.forwarder, self.queries, self.grace_s, self.drain, self.log
         )
-        self._stopping: set[str] = set()  # those that do not run here
 
     def begin(
         self,
@@ -64,12 +63,7 @@ class Sessions:
     ) -> Begin:
         """Return the ledger's row of a session that begins now.
 
-        Args:
-            session: what is asked for.
-            terms: its key, and what happens when its caller disconnects.
-            owner: name of its caller's API key; empty if there is none.
-            wait_s: how long it may wait for a free point, seconds.
-            vehicle_id: as sent; None if it was generated.
+        `vehicle_id` is the one that was sent; None if it was generated.
         """
         return Begin(
             session.session_id,
@@ -81,8 +75,45 @@ class Sessions:
             digest=None if terms is PLAIN else digest(session, vehicle_id),
             wait_s=wait_s,
             began_us=now_us(),
-            gateway=self._ledger.gateway,
+            gateway=self.ledger.gateway,
         )
+
+    def charge_plain(self, begin: Begin, session: Session, *, request_id: str) -> UpstreamResponse:
+        """Charge a vehicle for as long as its caller is connected.
+
+        Raises:
+            Unavailable: the ledger or the balancer is unavailable.
+        """
+        self._plain.add(session.session_id)
+        try:
+            # Neither the beginning nor the end waits for its commit. If this gateway is killed and
+            # its last rows are lost, its plain sessions stop with it; the next process asks the
+            # balancer about those without an end.
+            self.ledger.note_begin(begin)
+            answer = self.forwarder.charge(session, request_id=request_id, wait_s=begin.wait_s)
+        except LedgerUnavailable as error:
+            raise ledger_unavailable(str(error)) from None
+        except Unavailable as problem:
+            if problem.reason == "balancer-lost":
+                gevent.spawn(self._settle, begin, problem.detail, request_id)
+            else:
+                self._note_end(begin, problem_answer(problem))
+            raise
+        except BaseException:
+            gevent.spawn(self._settle, begin, _DISCONNECTED, request_id)
+            raise
+        finally:
+            self._plain.discard(session.session_id)
+        self._note_end(begin, answer)
+        return answer
+
+    def _note_end(self, begin: Begin, answer: UpstreamResponse) -> None:
+        self.ledger.note_end(end_of(begin.session_id, answer, now_us(), keep=False))
+
+    def _settle(self, begin: Begin, why: str, request_id: str) -> None:
+        """Stop a plain session whose caller is gone, and record how it ended."""
+        end, _ = stop_at_balancer(self.queries, begin, why, request_id=request_id)
+        self.ledger.end(end)
 
     def stop(self, record: Record, *, request_id: str) -> None:
         """Stop a session that has not ended, and wait until it has.
@@ -111,41 +142,41 @@ class Sessions:
 
     def _stop_elsewhere(self, record: Record, request_id: str) -> None:
         """Stop a session that does not run here."""
-        reported = self._queries.stop(record.session_id, request_id=request_id)
+        reported = self.queries.stop(record.session_id, request_id=request_id)
         if reported is None:
             raise _not_stopped("The balancer does not know this session yet.", record)
         # Whoever runs it writes the same end; the first one written counts. So this one includes
         # the response, too, in case a caller with the session's key asks for it again.
         begin = record.begin()
         end, answer = stopped(begin, reported, STOPPED_BY_CALLER, now_us())
-        self._ledger.end(end if begin.kind is Kind.PLAIN else with_answer(end, answer))
+        self.ledger.end(end if begin.kind is Kind.PLAIN else with_answer(end, answer))
 
     def recover(self) -> None:
         """Continue the sessions of gateways that are gone, now and whenever one goes."""
         while True:
             try:
-                taken_over = self._ledger.take_over()
+                taken_over = self.ledger.take_over()
                 if taken_over:
-                    self._log.warning("sessions recovered", sessions=taken_over)
+                    self.log.warning("sessions recovered", sessions=taken_over)
                     self._resume_all()
             except LedgerUnavailable as error:
-                self._log.debug("sessions cannot be recovered yet", why=str(error))
+                self.log.debug("sessions cannot be recovered yet", why=str(error))
                 gevent.sleep(MAX_PAUSE_S)
                 continue
             except Exception:
-                self._log.exception("unexpected error")
-            if not self._ledger.is_shared:
+                self.log.exception("unexpected error")
+            if not self.ledger.is_shared:
                 return
             gevent.sleep(MAX_PAUSE_S)
 
     def _resume_all(self) -> None:
-        for record in self._ledger.open_sessions():
+        for record in self.ledger.open_sessions():
             session_id = record.session_id
-            if self.durable.get(session_id) or session_id in self.plain:
+            if self.durable.get(session_id) or session_id in self._plain:
                 continue  # begun by this process
             begin = record.begin()
             if begin.kind is Kind.PLAIN:
-                gevent.spawn(self.plain.settle, begin, _RESTARTED, f"resumed-{session_id}")
+                gevent.spawn(self._settle, begin, _RESTARTED, f"resumed-{session_id}")
             else:
                 running = self.durable.resume(begin)
                 if session_id in self._stopping:

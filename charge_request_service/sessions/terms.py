@@ -20,15 +20,10 @@ _ESCAPED = re.compile(r"\\(.)")
 
 
 class Terms(NamedTuple):
-    """The terms of a session.
-
-    Attributes:
-        kind: what happens to the session when the caller disconnects.
-        key: its Idempotency-Key.
-    """
+    """The terms of a session."""
 
     kind: Kind
-    key: str | None
+    key: str | None  # its Idempotency-Key
 
 
 PLAIN = Terms(Kind.PLAIN, None)
@@ -51,9 +46,7 @@ def read_terms(request: Request) -> Terms:
 def digest(session: Session, vehicle_id: str | None) -> str:
     """Return a hash of a request's content, independent of its formatting.
 
-    Args:
-        session: what was asked for.
-        vehicle_id: as sent; None if it was generated.
+    `vehicle_id` is the one that was sent; None if it was generated.
     """
     return sha256(orjson.dumps([vehicle_id, *session[2:]])).hexdigest()
 
