@@ -44,33 +44,20 @@ class Ports:
 
 @dataclass
 class Grid:
-    """The processes of a grid. As a context manager it starts and stops them.
+    """The processes of a grid. As a context manager it starts and stops them."""
 
-    Attributes:
-        folder: directory of logs, the substations' journals and Prometheus' data.
-        points: number of charging points of each substation.
-        ports: the ports of all parts.
-        env: settings for all parts, in addition to this process' environment.
-        balancer_env: settings for the balancers only.
-        substation_env: settings for the substations only.
-        gateway_env: settings for the gateways only.
-        gateway_host: address that the gateway listens on; all others listen on loopback.
-        balancer_count: number of balancers; the second listens on 127.0.0.2, and so on.
-        gateway_count: number of gateways, likewise; several need a PostgreSQL `LEDGER_URL`.
-        with_prometheus: whether to start Prometheus if it is installed.
-    """
-
-    folder: Path
-    points: Sequence[int] = DEFAULT_POINTS
+    folder: Path  # directory of logs, the substations' journals and Prometheus' data
+    points: Sequence[int] = DEFAULT_POINTS  # number of charging points of each substation
     ports: Ports = field(default_factory=Ports)
+    # Settings for all parts, in addition to this process' environment, and for some only.
     env: Mapping[str, str] = field(default_factory=dict)
     balancer_env: Mapping[str, str] = field(default_factory=dict)
     substation_env: Mapping[str, str] = field(default_factory=dict)
     gateway_env: Mapping[str, str] = field(default_factory=dict)
-    gateway_host: str = LOOPBACK
-    balancer_count: int = 1
-    gateway_count: int = 1
-    with_prometheus: bool = False
+    gateway_host: str = LOOPBACK  # address that the gateway listens on; all others: loopback
+    balancer_count: int = 1  # the second listens on 127.0.0.2, and so on
+    gateway_count: int = 1  # likewise; several need a PostgreSQL `LEDGER_URL`
+    with_prometheus: bool = False  # whether to start Prometheus if it is installed
 
     def __post_init__(self) -> None:
         self._folder = Folder(self.folder)

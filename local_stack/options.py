@@ -3,7 +3,6 @@
 import argparse
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from local_stack.grid import DEFAULT_POINTS, Ports
@@ -15,41 +14,39 @@ _MAX_OF_A_KIND = 16
 _VARIABLES = {"gateway_port": "GATEWAY_PORT", "prometheus_port": "PROMETHEUS_PORT"}
 
 
-@dataclass(frozen=True)
-class Options:
-    """The parsed options.
+class Options(argparse.Namespace):
+    """The parsed options."""
 
-    Attributes:
-        points: number of charging points of each substation.
-        gateway_host: address that the gateway listens on.
-        gateways: number of gateways.
-        balancers: number of balancers.
-        ledger_url: where the gateways keep their sessions; None: in the folder.
-        prometheus: whether to start Prometheus if it is installed.
-        restart: whether to restart processes that end.
-        folder: directory of logs and Prometheus' data.
-    """
+    points: Sequence[int]  # number of charging points of each substation
+    gateway_host: str  # address that the gateway listens on
+    gateway_port: int
+    balancer_port: int
+    substation_port: int  # of the first substation; the others follow
+    prometheus_port: int
+    gateways: int  # number of gateways
+    balancers: int  # number of balancers
+    ledger_url: str | None  # where the gateways keep their sessions; None: in the folder
+    prometheus: bool  # whether to start Prometheus if it is installed
+    restart: bool  # whether to restart processes that end
+    folder: Path  # directory of logs and Prometheus' data
 
-    points: Sequence[int]
-    ports: Ports
-    gateway_host: str
-    gateways: int
-    balancers: int
-    ledger_url: str | None
-    prometheus: bool
-    restart: bool
-    folder: Path
+    @property
+    def ports(self) -> Ports:
+        """The ports of all parts."""
+        substations = range(self.substation_port, self.substation_port + len(self.points))
+        return Ports(self.gateway_port, self.balancer_port, substations, self.prometheus_port)
 
 
 def parse_options(arguments: Sequence[str] | None = None) -> Options:
     """Parse the command line; the environment provides the defaults."""
     parser = _parser()
-    found = parser.parse_args(arguments)
+    found = parser.parse_args(arguments, Options())
     for option, variable in _VARIABLES.items():
-        # Set but empty counts as not set, as in the Compose file.
-        if getattr(found, option) is None and (text := os.environ.get(variable)):
+        if getattr(found, option) is None:
+            default = getattr(Ports, option.removesuffix("_port"))
             try:
-                setattr(found, option, _port(text))
+                # Set but empty counts as not set, as in the Compose file.
+                setattr(found, option, _port(os.environ.get(variable) or str(default)))
             except argparse.ArgumentTypeError as error:
                 parser.error(f"{variable}: {error}")
     count = len(found.points)
@@ -58,8 +55,9 @@ def parse_options(arguments: Sequence[str] | None = None) -> Options:
             f"--substation-port: {count} substations from {found.substation_port} on exceed port "
             f"{_LAST_PORT}"
         )
-    host, ledger_url = found.gateway_host.strip("[]"), os.environ.get("LEDGER_URL") or None
-    if found.gateways > 1 and not (ledger_url or "").startswith("postgres"):
+    found.gateway_host = host = found.gateway_host.strip("[]")
+    found.ledger_url = os.environ.get("LEDGER_URL") or None
+    if found.gateways > 1 and not (found.ledger_url or "").startswith("postgres"):
         parser.error(
             "--gateways: several gateways share their sessions in PostgreSQL; set "
             "LEDGER_URL=postgresql://USER@HOST/DATABASE, or leave the option out"
@@ -69,22 +67,7 @@ def parse_options(arguments: Sequence[str] | None = None) -> Options:
             f"--gateways: several listen on {LOOPBACK}, 127.0.0.2 and so on, not on {host}; leave "
             "--gateway-host and GATEWAY_HOST out, and put a proxy in front"
         )
-    return Options(
-        found.points,
-        Ports(
-            found.gateway_port or Ports.gateway,
-            found.balancer_port,
-            range(found.substation_port, found.substation_port + count),
-            found.prometheus_port or Ports.prometheus,
-        ),
-        host,
-        found.gateways,
-        found.balancers,
-        ledger_url,
-        not found.no_prometheus,
-        not found.no_restart,
-        found.folder,
-    )
+    return found
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -136,10 +119,11 @@ def _parser() -> argparse.ArgumentParser:
             help=f"number of {name}s; the second one listens on 127.0.0.2 and so on, which needs "
             f"no set-up on Linux{more} (default: 1)",
         )
-    parser.add_argument("--no-prometheus", action="store_true", help="do not start Prometheus")
-    parser.add_argument(
-        "--no-restart", action="store_true", help="do not restart processes that end"
-    )
+    for name, what in (
+        ("prometheus", "start Prometheus"),
+        ("restart", "restart processes that end"),
+    ):
+        parser.add_argument(f"--no-{name}", dest=name, action="store_false", help=f"do not {what}")
     parser.add_argument(
         "--folder",
         type=Path,

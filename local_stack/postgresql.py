@@ -38,12 +38,9 @@ class PostgreSQL:
     """A server that listens on a socket in its own directory."""
 
     def __init__(self, programs: Path, folder: Path | None = None) -> None:
-        """Create a server.
+        """Create a server from the directory of its programs.
 
-        Args:
-            programs: directory of its programs.
-            folder: directory for its data, log and socket, which needs a short path; None: a
-                temporary one.
+        Its data, log and socket are in `folder`, which needs a short path; None: a temporary one.
         """
         self._programs = programs
         if folder is None:

@@ -8,12 +8,7 @@ from typing import Any, NamedTuple
 
 
 class Attempt(NamedTuple):
-    """One vehicle at one point. Times in seconds of the epoch.
-
-    Attributes:
-        delivered_kwh: energy of this attempt.
-        earlier_kwh: energy of earlier attempts at the same substation.
-    """
+    """One vehicle at one point. Times in seconds of the epoch."""
 
     session_id: str
     outcome: str
@@ -21,8 +16,8 @@ class Attempt(NamedTuple):
     began: float
     ended: float
     vehicle_id: str
-    delivered_kwh: float
-    earlier_kwh: float = 0.0
+    delivered_kwh: float  # energy of this attempt
+    earlier_kwh: float = 0.0  # energy of earlier attempts at the same substation
 
     @property
     def charged(self) -> bool:

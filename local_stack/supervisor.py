@@ -23,11 +23,7 @@ class _Part:
 
 
 class Supervisor:
-    """Watches processes that have been started, and reports what happens to them.
-
-    Attributes:
-        restarts: whether to restart processes.
-    """
+    """Watches processes that have been started, and reports what happens to them."""
 
     def __init__(
         self,
