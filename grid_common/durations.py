@@ -52,13 +52,8 @@ class Durations(Collector):
     ) -> None:
         """Create an empty histogram.
 
-        Args:
-            name: name of the metric.
-            help_text: its help text.
-            labels: names of the labels.
-            registry: where to register it.
-            bounds: upper bounds of the buckets, seconds: ascending, at most 100,000, no finer than
-                0.001, without infinity.
+        The upper bounds of its buckets are seconds: ascending, at most 100,000, no finer than
+        0.001, without infinity.
         """
         self._name, self._help, self._label_names = name, help_text, labels
         self._bounds = bounds

@@ -5,8 +5,6 @@ from pathlib import Path
 
 _MAX_BYTES = 1_048_576
 
-Signature = tuple[int, ...] | None
-
 
 class FileFault(ValueError):
     """The file is unusable; the message says why."""
@@ -34,13 +32,22 @@ def read_text(path: Path) -> str:
         raise FileFault("it is not UTF-8 text") from None
 
 
-def file_signature(path: Path) -> Signature:
-    """Return a value that changes when the file changes; None if there is no file.
+class FollowedFile:
+    """Notices changes of a file. Create it before reading the file, so that none is missed."""
 
-    Take it before reading the file: a change in between then shows at the next check.
-    """
-    try:
-        found = os.stat(path)
-    except OSError:
-        return None
-    return found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino, found.st_dev
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._signature = self._sign()
+
+    def has_changed(self) -> bool:
+        """Return whether the file has changed since the last call; read it after that."""
+        before, self._signature = self._signature, self._sign()
+        return self._signature != before
+
+    def _sign(self) -> tuple[int, ...] | None:
+        """Return a value that changes when the file changes; None if there is no file."""
+        try:
+            found = os.stat(self._path)
+        except OSError:
+            return None
+        return found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino, found.st_dev

@@ -15,7 +15,11 @@ _RETRY_AFTER_S = 2.0
 
 
 class HeldLimit:
-    """Counts the requests that hold a vehicle, and refuses those over the limit."""
+    """Counts a request while its block runs, and refuses those over the limit.
+
+    Raises:
+        Unavailable: on entering the block, if the limit is reached.
+    """
 
     def __init__(self, service: str) -> None:
         self._service = service
@@ -26,12 +30,7 @@ class HeldLimit:
         """Set the limit for a total number of connections."""
         self._most = connections - min(_MAX_KEPT_FREE, connections // _SHARE)
 
-    def acquire(self) -> None:
-        """Count one more request.
-
-        Raises:
-            Unavailable: the limit is reached.
-        """
+    def __enter__(self) -> None:
         if self._held >= self._most:
             raise Unavailable(
                 NO_CONNECTION_FREE,
@@ -41,6 +40,5 @@ class HeldLimit:
             )
         self._held += 1
 
-    def release(self) -> None:
-        """Count one request fewer."""
+    def __exit__(self, *_error: object) -> None:
         self._held -= 1

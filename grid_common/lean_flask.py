@@ -39,7 +39,6 @@ class LeanFlask(Flask):
     """A Flask app with a lower cost per request."""
 
     def __init__(self, name: str) -> None:
-        """Create an app without static files."""
         super().__init__(name, static_folder=None)
         self.request_class = _LeanRequest
         self.session_interface = _NoSessions()

@@ -7,12 +7,12 @@ import orjson
 from prometheus_client import CollectorRegistry, Counter
 
 from grid_common.addresses import network
+from grid_common.api.identifier import REQUEST_ID_HEADER, request_id
 from grid_common.api.problem_type import CONTENT_TYPE, unavailable_type
 from grid_common.api.problems import Problem
 from grid_common.http.refused import RefusedRequest, TooMuchHeld
 from grid_common.log_throttle import LogThrottle
 from grid_common.logs import Log
-from grid_common.request_id import REQUEST_ID_HEADER, request_id
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -38,12 +38,8 @@ class MalformedRequests:
     ) -> tuple[dict[str, str], bytes]:
         """Count a malformed request, log it unless the caller repeats itself, respond to it.
 
-        Args:
-            error: why it is refused.
-            environ: the part of the request that was parsed.
-
-        Returns:
-            The response's headers, with the request's ID, and its body.
+        `environ` has the part of the request that was parsed. Returns the response's headers, with
+        the request's ID, and its body.
         """
         self._answers.labels(str(error.status.value)).inc()
         address, given_id = environ.get("REMOTE_ADDR", ""), request_id(environ)

@@ -30,11 +30,8 @@ def choose_family(
     The last choice stays while it serves, so that no server changes its address without need. Both
     families are tried only if none of its addresses is healthy.
 
-    Args:
-        families: the result of `resolve`.
-        last: the last choice.
-        is_healthy: returns whether an address is in use and serves.
-        listens: returns whether an address accepts connections.
+    `is_healthy` returns whether an address is in use and serves, and `listens` whether it accepts
+    connections.
     """
     if len(families) < 2:
         return families[0] if families else ()

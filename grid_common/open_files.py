@@ -14,17 +14,13 @@ class TooFewFiles(RuntimeError):
 
 
 def make_room(*, least: int, wanted: int) -> int:
-    """Raise the limit on open files as far as connections need and the system allows.
-
-    Args:
-        least: minimum number of connections.
-        wanted: maximum number of connections.
+    """Raise the limit on open files for as many connections as are wanted and the system allows.
 
     Returns:
         How many connections fit.
 
     Raises:
-        TooFewFiles: not even the minimum fits.
+        TooFewFiles: not even the least number fits.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     files = all_files = _files(wanted)

@@ -19,14 +19,7 @@ _LIKENESS = 0.7
 
 
 def explain(error: HTTPException, method: str, path: str, routes: Map) -> str:
-    """Return the message for one of Flask's own errors, with the nearest valid path or method.
-
-    Args:
-        error: what Flask raised.
-        method: the request's method.
-        path: the request's path.
-        routes: the existing routes.
-    """
+    """Return the message for one of Flask's own errors, with the nearest valid path or method."""
     if isinstance(error, MethodNotAllowed):
         right = _with_methods(shown_name(path), error.valid_methods or ())
         return f"{shown_name(path)} does not take {shown_name(method)}. Use {right}. {_DESCRIBED}"

@@ -41,12 +41,7 @@ class Server(BaseApplication):
     def __init__(
         self, service: str, settings: ServiceSettings, create_app: Callable[[], Application]
     ) -> None:
-        """Prepare to serve; `run` serves until SIGTERM.
-
-        Args:
-            service: the service's name in the log.
-            settings: the service's settings.
-            create_app: builds the Flask app; called in the worker.
+        """Prepare to serve; `run` serves until SIGTERM. `create_app` is called in the worker.
 
         Exits with status 2 if the limit on open files is too low.
         """

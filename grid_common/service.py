@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import nullcontext
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from prometheus_client import (
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 from werkzeug.exceptions import HTTPException
 
+from grid_common.api.identifier import REQUEST_ID_HEADER, request_id
 from grid_common.api.problems import Unavailable, problem_response, register_problem_handlers
 from grid_common.drain import Drain
 from grid_common.durations import Duration, Durations
@@ -26,7 +28,6 @@ from grid_common.http.refused import RefusedRequest
 from grid_common.lean_flask import LeanFlask, current_g, current_request
 from grid_common.logs import Log, configure_logs
 from grid_common.malformed import MalformedRequests
-from grid_common.request_id import REQUEST_ID_HEADER, request_id
 from grid_common.routes import explain
 from grid_common.settings import ServiceSettings
 
@@ -64,7 +65,6 @@ class BytesResponse(ServiceResponse):
     """A response whose body is already encoded."""
 
     def __init__(self, body: bytes, status: int, content_type: str) -> None:
-        """Create a response with this body."""
         super().__init__([body], status=status, content_type=content_type)
 
     def iter_encoded(self) -> Iterator[bytes]:
@@ -84,13 +84,7 @@ class ServiceApp(LeanFlask):
     response_class = ServiceResponse
 
     def __init__(self, service: str, settings: ServiceSettings, *, ready: Callable[[], str | None]):
-        """Create the app.
-
-        Args:
-            service: the service's name in logs and metrics.
-            settings: the service's settings.
-            ready: returns why the service cannot do its job now, or None if it can.
-        """
+        """Create the app; `ready` returns why the service cannot do its job now, if it cannot."""
         super().__init__(service)
         self.max_body_bytes = settings.max_body_bytes
         self.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
@@ -140,25 +134,17 @@ class ServiceApp(LeanFlask):
         With `while_draining` the view itself refuses new vehicles, and those over the limit.
         """
         vehicle = self.drain.any_vehicle() if while_draining else self.drain.vehicle()
-        limit = self.held_limit
+        limit = nullcontext() if while_draining else self.held_limit
 
         @wraps(view)
         def held_view() -> Response:
             try:
-                with vehicle, _caller() as caller:
+                with limit, vehicle, _caller() as caller:
                     return view(caller)
             except ClientDisconnected:
                 return Response(status=_CLIENT_CLOSED_REQUEST)
 
-        @wraps(view)
-        def limited_view() -> Response:
-            limit.acquire()
-            try:
-                return held_view()
-            finally:
-                limit.release()
-
-        return held_view if while_draining else limited_view
+        return held_view
 
     def _explain(self, error: HTTPException) -> str:
         environ = current_request().environ

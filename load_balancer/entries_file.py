@@ -1,6 +1,6 @@
 """The configured substations, reloaded when SUBSTATIONS_FILE changes."""
 
-from grid_common.followed_file import file_signature
+from grid_common.followed_file import FollowedFile
 from grid_common.logs import Log
 from load_balancer.settings import Settings
 
@@ -14,18 +14,12 @@ class EntriesFile:
         self._settings = settings
         self._path = settings.substations_file
         self._log = log
-        self._signature = None if self._path is None else file_signature(self._path)
+        self._file = None if self._path is None else FollowedFile(self._path)
         self._read()  # the worker may have been restarted, and the file changed since
 
     def reload_if_changed(self) -> bool:
         """Check whether the file has changed; return whether the entries have."""
-        if self._path is None:
-            return False
-        signature = file_signature(self._path)
-        if signature == self._signature:
-            return False
-        self._signature = signature
-        return self._read()
+        return self._file is not None and self._file.has_changed() and self._read()
 
     def _read(self) -> bool:
         before, file = self.entries, str(self._path)

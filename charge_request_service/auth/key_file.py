@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from charge_request_service.auth.keys import KeyRing, KeysError
-from grid_common.followed_file import FileFault, file_signature, read_text
+from grid_common.followed_file import FileFault, FollowedFile, read_text
 from grid_common.logs import Log
 
 # How long a change may go unnoticed, seconds. A check takes a few microseconds.
@@ -41,7 +41,7 @@ class KeyFile:
         self._path = path
         self._log = log
         self._clock = clock
-        self._signature = file_signature(path)  # taken before reading, so that later changes show
+        self._file = FollowedFile(path)
         self._ring = read_keys(path)
         self._next_check = clock() + _CHECK_INTERVAL_S
 
@@ -58,10 +58,8 @@ class KeyFile:
         return name in self._ring.operators
 
     def _follow(self) -> None:
-        signature = file_signature(self._path)
-        if signature == self._signature:
+        if not self._file.has_changed():
             return
-        self._signature = signature
         try:
             self._ring = read_keys(self._path)
         except KeysError as error:

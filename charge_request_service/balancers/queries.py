@@ -75,10 +75,7 @@ class BalancerQueries:
     def get(self, path: str, *, request_id: str, of: str | None = None) -> UpstreamResponse:
         """Query a view, from the same balancer for as long as it responds.
 
-        Args:
-            path: the view's path.
-            request_id: ID of the request in all log lines.
-            of: URL of the only balancer to ask; None for any.
+        `of` is the URL of the only balancer to ask; None for any.
 
         Raises:
             BadRequest: there is no such balancer.

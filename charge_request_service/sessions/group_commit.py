@@ -106,12 +106,7 @@ class GroupCommit(Generic[_Job]):
         return max(0.0, time.monotonic() - self._writing_since)
 
     def submit(self, job: _Job, *, lasting: bool, awaited: bool) -> PendingWrite[_Job]:
-        """Add a job to the queue.
-
-        Args:
-            job: what to write.
-            lasting: whether to retry until it is written.
-            awaited: whether the caller will wait for it.
+        """Add a job to the queue; a lasting one is retried until it is written.
 
         Raises:
             LedgerUnavailable: nothing can be written now, and the job is not lasting.

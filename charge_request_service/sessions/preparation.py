@@ -31,10 +31,8 @@ def prepare(
 ) -> None:
     """Check that a ledger can be used, and update its tables. One in memory needs neither.
 
-    Args:
-        url: result of `read_ledger_url`.
-        patience_s: how long to wait for a server that is not ready yet, seconds.
-        on_wait: called once, if the server is not ready.
+    A server that is not ready yet is waited for, for `patience_s` seconds. Then `on_wait` is called
+    once.
 
     Raises:
         LedgerUnusable: the ledger cannot be used; the message says what to do.

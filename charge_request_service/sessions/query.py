@@ -25,11 +25,8 @@ def read_query(
 ) -> Query:
     """Parse the query parameters of a list.
 
-    Args:
-        given: the parameters.
-        owner: list only sessions of this owner; None for all.
-        most: maximum number of sessions in a page.
-        records: whether charge detail records are listed: ended sessions, in any state.
+    The list has sessions of one owner, None for all. If charge detail records are listed, it has
+    ended sessions, in any state. A page has at most `most` sessions.
 
     Raises:
         BadRequest: a parameter is unknown or invalid; each one is named.

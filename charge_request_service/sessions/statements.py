@@ -67,12 +67,9 @@ class Statement(Generic[_Row]):
 class Statements:
     """The statements for one kind of database.
 
-    Attributes:
-        insert: inserts sessions that begin.
-        insert_keyed: inserts those whose key and ID are new, and returns their IDs.
-        insert_whole: inserts sessions that have ended.
-        update: records the end of sessions that have not ended.
-        delete: deletes sessions that have not ended.
+    `insert` is for sessions that begin, `insert_keyed` for those whose key and ID are new, whose
+    IDs it returns, and `insert_whole` for those that have ended. `update` and `delete` leave
+    sessions alone that have ended.
     """
 
     def __init__(self, dialect: Dialect) -> None:

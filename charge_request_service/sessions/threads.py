@@ -21,14 +21,9 @@ class Threads:
         *args: Any,
         after: Callable[[], None] = lambda: None,
     ) -> _Result:
-        """Call a function in a thread, and wait for its result.
+        """Call a function in a thread, and wait for its result. Raises what it raises.
 
-        Args:
-            work: the function.
-            *args: its arguments.
-            after: called in the event loop when it is done, even if nobody waits any more.
-
-        Raises what `work` raises.
+        `after` is called in the event loop when it is done, even if nobody waits any more.
         """
         result: Any = self._pool.spawn(_outcome, work, args)
         result.rawlink(lambda _result: after())

@@ -47,11 +47,7 @@ def checked(
 ) -> _Model:
     """Validate a parsed body against its model.
 
-    Args:
-        model: the model of the body.
-        document: the parsed body.
-        takes: what each field takes, by field.
-        example: a valid body, as JSON.
+    `takes` says what each field takes, and `example` is a valid body, as JSON.
 
     Raises:
         BadRequest: it is not an object, or a field is wrong; each fault is named with its remedy.
@@ -102,9 +98,7 @@ def unknown_field(name: str, known: Collection[str]) -> FieldFault:
 def refuse_query(request: Request, known: Collection[str]) -> None:
     """Refuse query parameters: to ignore them would do something other than what was asked.
 
-    Args:
-        request: a request whose parameters belong in a JSON body.
-        known: the fields of that body.
+    The parameters belong in a JSON body with the `known` fields.
 
     Raises:
         BadRequest: the query has parameters; the first ones are named.

@@ -71,11 +71,7 @@ _PREFER = parameter(
 def inner_description(title: str, max_kwh: float, *, waits: bool) -> dict[str, Any]:
     """Describe a service behind the gateway, for those who build or call a compatible one.
 
-    Args:
-        title: the name of the service.
-        max_kwh: maximum energy that one vehicle may request, kWh.
-        waits: True if a vehicle waits there for a free point, as at a balancer; False if it is
-            refused.
+    If no point is free, a vehicle either waits, as at a balancer, or is refused.
     """
     schemas = charge_schemas(SessionRequest, max_kwh)
     if not waits:  # a substation does not retry either

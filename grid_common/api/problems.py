@@ -125,9 +125,7 @@ def problem_response(problem: Problem) -> Response:
 def register_problem_handlers(app: Flask, explain: Callable[[HTTPException], str]) -> None:
     """Render every error of an app, including Flask's own, as a problem document.
 
-    Args:
-        app: the app.
-        explain: returns the detail text for one of Flask's own errors.
+    `explain` returns the detail text for one of Flask's own errors.
     """
 
     def own(problem: Problem) -> Response:

@@ -55,7 +55,5 @@ class Application(Protocol):
     ) -> tuple[dict[str, str], bytes]:
         """Return headers and body of the response to a refused request.
 
-        Args:
-            error: why it is refused.
-            environ: the part of the request that was parsed.
+        `environ` has the part of the request that was parsed.
         """

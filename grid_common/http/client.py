@@ -88,15 +88,10 @@ class Upstream:
         idle_s: float = _IDLE_S,
         host: str | None = None,
     ) -> None:
-        """Create a client; nothing is connected yet.
+        """Create a client of `http://host:port`; nothing is connected yet.
 
-        Args:
-            url: `http://host:port`.
-            connect_timeout_s: maximum time to connect, seconds.
-            connections: maximum number of idle connections.
-            idle_s: how long each is kept, seconds.
-            host: value of the `Host` header, if the URL holds a resolved address instead of the
-                name.
+        At most `connections` idle connections are kept, each for `idle_s` seconds. `host` is the
+        value of the `Host` header, if the URL holds a resolved address instead of the name.
         """
         where = urlsplit(url)
         self._address = (where.hostname or "", where.port or 80)

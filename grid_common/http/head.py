@@ -134,11 +134,7 @@ class HeadReader:
         self.environ[key] = text
 
     def _complete_head(self, method: bytes, version: str) -> None:
-        """Complete the head.
-
-        Args:
-            method: the parsed method.
-            version: the protocol version, such as 1.1.
+        """Complete the head; `version` is that of the protocol, such as 1.1.
 
         Raises:
             Malformed: it is not the head of a request that can be served.

@@ -7,7 +7,6 @@ class Budget:
     """A number of bytes that holders share."""
 
     def __init__(self, most: int) -> None:
-        """Create a budget of `most` bytes."""
         self.left = most
 
 
@@ -21,7 +20,6 @@ class Share:
     __slots__ = ("_budget", "size")
 
     def __init__(self, budget: Budget) -> None:
-        """Create an empty share."""
         self._budget = budget
         self.size = 0
 

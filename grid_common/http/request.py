@@ -24,42 +24,29 @@ _KEPT = len(END) - 1
 
 
 class Request(NamedTuple):
-    """A request to be served.
-
-    Attributes:
-        environ: the WSGI environ for the app.
-        keep_alive: whether another request may follow on the connection.
-        size: about how much memory it takes, bytes.
-    """
+    """A request to be served."""
 
     environ: dict[str, Any]
-    keep_alive: bool
-    size: int
+    keep_alive: bool  # whether another request may follow on the connection
+    size: int  # about how much memory it takes, bytes
 
 
 class RequestReader(HeadReader):
-    """Reads the requests of one connection.
+    """Reads the requests of one connection."""
 
-    Attributes:
-        idle: no request is partly read.
-        expects_continue: the caller sends its body only after `100 Continue`.
-        has_more: there are bytes that `read` has not parsed.
-        size: about how much memory an incomplete request takes, bytes.
-    """
-
-    idle: bool
-    expects_continue: bool
+    idle: bool  # no request is partly read
+    expects_continue: bool  # the caller sends its body only after `100 Continue`
+    has_more: bool  # there are bytes that `read` has not parsed
+    size: int  # about how much memory an incomplete request takes, bytes
     _body: bytes | bytearray
     _left: int | None
     _upgraded: bool
 
     def __init__(self, common: dict[str, Any], body_limit: int) -> None:
-        """Start to read a connection.
+        """Start to read a connection, whose requests share a part of their environs.
 
-        Args:
-            common: the part of the environs that all its requests share.
-            body_limit: maximum size of a body to keep, bytes. A request with a longer one is passed
-                on with its length only, for the app to refuse.
+        A request with a body over the limit, bytes, is passed on with its length only, for the app
+        to refuse.
         """
         super().__init__(common)
         self._body_limit = body_limit

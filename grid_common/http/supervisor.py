@@ -28,7 +28,6 @@ class Supervisor(Arbiter):
     """Starts the worker, replaces it if it ends, and stops it."""
 
     def __init__(self, app: Any) -> None:
-        """Prepare; `run` does the rest."""
         super().__init__(app)
         # Checked now: a terminal that was closed is not recognized as one.
         self._has_terminal = sys.stdin is not None and sys.stdin.isatty()
