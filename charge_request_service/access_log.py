@@ -14,9 +14,9 @@ class AccessLog:
     """The gateway's access log."""
 
     def __init__(self, registry: CollectorRegistry, log: Log) -> None:
-        answers = Counter("charge_requests", "Vehicles answered", ["status"], registry=registry)
+        responses = Counter("charge_requests", "Vehicles answered", ["status"], registry=registry)
         # Cached: the library's lookup of a child takes longer than counting.
-        self._answers_with = lru_cache(answers.labels)
+        self._responses_with = lru_cache(responses.labels)
         self._duration = Histogram(
             "charge_request_duration_seconds",
             "Time from a vehicle's arrival to its response",
@@ -40,7 +40,7 @@ class AccessLog:
         `why` says what went wrong if it is the gateway that knows; the balancer logs the rest.
         `caller` has the log fields that identify the caller.
         """
-        self._answers_with(str(status)).inc()
+        self._responses_with(str(status)).inc()
         self._duration.observe(took_s)
         self._log.info(
             "answered",

@@ -126,8 +126,8 @@ def _add_charge(app: ServiceApp, settings: Settings, sessions: Sessions) -> None
         )
         try:
             if begin.kind is Kind.PLAIN:
-                answer = sessions.charge_plain(begin, session, request_id=noted.request_id)
-                return passed_on(answer)
+                response = sessions.charge_plain(begin, session, request_id=noted.request_id)
+                return passed_on(response)
             reply = sessions.durable.charge(begin, request_id=noted.request_id)
         except (KeyReused, SessionRunning):
             del noted.session  # a repeated request does not count as a vehicle
@@ -142,8 +142,8 @@ def _add_charge(app: ServiceApp, settings: Settings, sessions: Sessions) -> None
 
 def _replied(reply: Reply, begin: Begin) -> Response:
     """Respond to the caller of a session that outlives its connection."""
-    if reply.answer is not None:
-        response = passed_on(reply.answer)
+    if reply.response is not None:
+        response = passed_on(reply.response)
     else:
         accepted = {
             "state": State.WAITING,

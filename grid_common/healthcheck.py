@@ -28,14 +28,14 @@ def fault(url: str, timeout_s: float = _TIMEOUT_S) -> str | None:
     connection = http.client.HTTPConnection(parts.hostname, parts.port or 80, timeout=timeout_s)
     try:
         connection.request("GET", parts.path or "/")
-        answer = connection.getresponse()
-        if answer.status == http.HTTPStatus.OK:
+        response = connection.getresponse()
+        if response.status == http.HTTPStatus.OK:
             return None
-        body = answer.read(_SHOWN_CHARACTERS).decode(errors="replace")
+        body = response.read(_SHOWN_CHARACTERS).decode(errors="replace")
     except (OSError, http.client.HTTPException) as error:
         return f"{url}: {error or type(error).__name__}"
     else:
-        return f"{url} answered {answer.status}: {body}"
+        return f"{url} answered {response.status}: {body}"
     finally:
         connection.close()
 

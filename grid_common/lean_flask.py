@@ -107,14 +107,14 @@ class LeanFlask(Flask):
         self._got_first_request = True
         try:
             for before in route.before:
-                answer = before()
-                if answer is not None:
+                result = before()
+                if result is not None:
                     break
             else:
-                answer = route.view()
+                result = route.view()
         except Exception as error:
-            answer = self.handle_user_exception(error)
-        response = self.make_response(answer)
+            result = self.handle_user_exception(error)
+        response = self.make_response(result)
         for later in context._after_request_functions:
             response = later(response)  # type: ignore[assignment] # may be a coroutine in Flask
         for after in route.after:

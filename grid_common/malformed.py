@@ -1,4 +1,4 @@
-"""Counts, logs and answers malformed requests, which never reach an app."""
+"""Counts, logs and responds to malformed requests, which never reach an app."""
 
 import time
 from typing import TYPE_CHECKING
@@ -24,7 +24,7 @@ class MalformedRequests:
     """The malformed requests of one service."""
 
     def __init__(self, registry: CollectorRegistry, log: Log) -> None:
-        self._answers = Counter(
+        self._responses = Counter(
             "http_malformed_requests",
             "Malformed requests, and those too large for now; not in http_requests_total",
             ["status"],
@@ -41,7 +41,7 @@ class MalformedRequests:
         `environ` has the part of the request that was parsed. Returns the response's headers, with
         the request's ID, and its body.
         """
-        self._answers.labels(str(error.status.value)).inc()
+        self._responses.labels(str(error.status.value)).inc()
         address, given_id = environ.get("REMOTE_ADDR", ""), request_id(environ)
         not_logged = self._log_throttle.count(network(address), time.monotonic())
         too_large = isinstance(error, TooMuchHeld)

@@ -78,23 +78,23 @@ class FaultProxy:
             call.cancel()
         await asyncio.gather(*calls, return_exceptions=True)
 
-    async def _fault_proxy(self, near: asyncio.StreamReader, answers: asyncio.StreamWriter) -> None:
+    async def _fault_proxy(self, near: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
         call = asyncio.current_task()
         self._calls.add(call)
         try:
-            await self._carry(near, answers)
+            await self._carry(near, back)
         except asyncio.CancelledError:
             pass  # by `close`; Python 3.11 would report a callback that ends this way
         finally:
             self._calls.discard(call)
 
-    async def _carry(self, near: asyncio.StreamReader, answers: asyncio.StreamWriter) -> None:
-        ends = [answers]
+    async def _carry(self, near: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
+        ends = [back]
         try:
-            far, asks = await asyncio.open_connection(self._target_host, self._target_port)
-            ends.append(asks)
+            far, there = await asyncio.open_connection(self._target_host, self._target_port)
+            ends.append(there)
             await asyncio.gather(
-                self._pump(near, asks, self._there), self._pump(far, answers, self._back)
+                self._pump(near, there, self._there), self._pump(far, back, self._back)
             )
         except OSError:
             # Nobody listens there, or one end broke the connection: break the other one likewise.

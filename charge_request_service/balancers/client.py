@@ -130,7 +130,7 @@ class Balancer:
     def _check(self) -> Sign | None:
         """Check that it is alive: any response shows that."""
         try:
-            answer = self._upstream.request(
+            response = self._upstream.request(
                 "GET",
                 "/healthz",
                 headers={
@@ -141,4 +141,4 @@ class Balancer:
             )
         except UpstreamError:
             return None
-        return Sign.DRAINS if answer.body.startswith(_DRAINING) else Sign.LIVES
+        return Sign.DRAINS if response.body.startswith(_DRAINING) else Sign.LIVES

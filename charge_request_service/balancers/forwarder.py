@@ -66,12 +66,12 @@ class Forwarder:
         tried: set[Balancer] = set()
         while True:
             remaining_s = max(0.0, deadline - time.monotonic())
-            balancer, answer, why = None, None, directory.fault
+            balancer, response, why = None, None, directory.fault
             try:
                 balancer = self._leader(session, request_id, tried) if resumed else None
                 balancer = balancer or self._choose(tried)
                 if balancer is not None:
-                    answer = balancer.charge(
+                    response = balancer.charge(
                         session,
                         request_id=request_id,
                         wait_s=remaining_s,
@@ -79,8 +79,8 @@ class Forwarder:
                         resumed=resumed,
                         is_alone=len(directory.known) < 2,
                     )
-                    if not _has_refused(balancer, answer):
-                        return answer
+                    if not _has_refused(balancer, response):
+                        return response
             except ConnectError as error:
                 why = str(error)
                 directory.refused(balancer)
@@ -91,8 +91,8 @@ class Forwarder:
             if any(one not in tried and one.watch.is_healthy for one in directory.known.values()):
                 continue
             if remaining_s <= 0:
-                if answer is not None:
-                    return answer
+                if response is not None:
+                    return response
                 raise unreachable(why, session_id=session.session_id)
             tried.clear()
             gevent.sleep(min(remaining_s, pause_s * self._random.uniform(0.5, 1.0)))
@@ -135,9 +135,9 @@ class Forwarder:
         return max(healthy, key=lambda one: crc32(f"{one.url} {session.session_id}".encode()))
 
 
-def _has_refused(balancer: Balancer, answer: UpstreamResponse) -> bool:
+def _has_refused(balancer: Balancer, response: UpstreamResponse) -> bool:
     """Return whether a balancer accepts no vehicle now; note it if it drains."""
-    if is_refused(answer, DRAINING):
+    if is_refused(response, DRAINING):
         balancer.watch.drains()
         return True
-    return is_refused(answer, NO_CONNECTION_FREE)
+    return is_refused(response, NO_CONNECTION_FREE)

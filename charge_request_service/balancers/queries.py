@@ -33,9 +33,9 @@ class BalancerQueries:
         """Query the state of some sessions, at most 100; unknown ones are left out."""
         found: dict[str, dict[str, Any]] = {}
         path = f"/sessions?ids={','.join(session_ids)}"
-        for _, answer in self._ask_all(path, request_id=request_id):
-            if answer.status == HTTPStatus.OK:
-                for document in orjson.loads(answer.body)["sessions"]:
+        for _, response in self._ask_all(path, request_id=request_id):
+            if response.status == HTTPStatus.OK:
+                for document in orjson.loads(response.body)["sessions"]:
                     session_id = document["session_id"]
                     found[session_id] = min(found.get(session_id, document), document, key=_rank)
         return list(found.values())
@@ -48,8 +48,8 @@ class BalancerQueries:
     def find(self, session_id: str, *, request_id: str) -> tuple[Balancer, dict[str, Any]] | None:
         """Return the balancer that leads a session, and its state there; None if there is none."""
         known = []
-        for balancer, answer in self._ask_all(f"/sessions/{session_id}", request_id=request_id):
-            document = _session_in(answer)
+        for balancer, response in self._ask_all(f"/sessions/{session_id}", request_id=request_id):
+            document = _session_in(response)
             if document is not None:
                 known.append((balancer, document))
         return min(known, key=lambda one: _rank(one[1]), default=None)
@@ -63,14 +63,14 @@ class BalancerQueries:
         if len(self._directory.known) > 1:
             found = self.find(session_id, request_id=request_id)
             balancer = None if found is None else found[0]
-        answer = self._ask(
+        response = self._ask(
             f"/sessions/{session_id}",
             request_id=request_id,
             method="DELETE",
             timeout_s=_STOP_TIMEOUT_S,
             of=balancer,
         )
-        return _session_in(answer)
+        return _session_in(response)
 
     def get(self, path: str, *, request_id: str, of: str | None = None) -> UpstreamResponse:
         """Query a view, from the same balancer for as long as it responds.
@@ -93,19 +93,19 @@ class BalancerQueries:
             Unavailable: not all can be reached.
         """
         asked = list(self._directory.known.values())
-        answers = self._ask_all(path, request_id=request_id, method=method, of=asked)
-        if len(answers) < len(asked):
-            silent = {one.url for one in asked} - {one.url for one, _ in answers}
+        responses = self._ask_all(path, request_id=request_id, method=method, of=asked)
+        if len(responses) < len(asked):
+            silent = {one.url for one in asked} - {one.url for one, _ in responses}
             raise unreachable(f"no response from {', '.join(sorted(silent))}")
-        return max((answer for _, answer in answers), key=lambda answer: answer.status)
+        return max((response for _, response in responses), key=lambda response: response.status)
 
     def reason_not_ready(self, request_id: str) -> str | None:
         """Return why no balancer can be given vehicles, or None if one can."""
         try:
-            answers = self._ask_all("/readyz", request_id=request_id)
+            responses = self._ask_all("/readyz", request_id=request_id)
         except Unavailable as problem:
             return problem.detail
-        ready = any(answer.status == HTTPStatus.OK for _, answer in answers)
+        ready = any(response.status == HTTPStatus.OK for _, response in responses)
         return None if ready else "the balancer is not ready"
 
     def _ask(
@@ -138,8 +138,8 @@ class BalancerQueries:
         """Ask all balancers at once; return the responses that arrive."""
         asked = self._directory.responsive() if of is None else of
         if len(asked) == 1:
-            answer = self._ask(path, request_id=request_id, method=method, of=asked[0])
-            return [(asked[0], answer)]
+            response = self._ask(path, request_id=request_id, method=method, of=asked[0])
+            return [(asked[0], response)]
 
         def ask(balancer: Balancer) -> UpstreamResponse | UpstreamError:
             try:
@@ -151,21 +151,21 @@ class BalancerQueries:
 
         jobs = [(balancer, gevent.spawn(ask, balancer)) for balancer in asked]
         gevent.joinall([job for _, job in jobs])
-        answers = [(one, job.value) for one, job in jobs if isinstance(job.value, UpstreamResponse)]
-        if not answers:
+        found = [(one, job.value) for one, job in jobs if isinstance(job.value, UpstreamResponse)]
+        if not found:
             raise unreachable(str(jobs[0][1].value) if jobs else self._directory.fault)
-        return answers
+        return found
 
 
 def _rank(document: dict[str, Any]) -> int:
     return _STATE_RANKS.get(str(document.get("state")), 2)
 
 
-def _session_in(answer: UpstreamResponse) -> dict[str, Any] | None:
+def _session_in(response: UpstreamResponse) -> dict[str, Any] | None:
     """Return the session in a balancer's response; None if the balancer does not know it."""
-    if answer.status == HTTPStatus.OK:
-        found: dict[str, Any] = orjson.loads(answer.body)
+    if response.status == HTTPStatus.OK:
+        found: dict[str, Any] = orjson.loads(response.body)
         return found
-    if answer.status == HTTPStatus.NOT_FOUND:
+    if response.status == HTTPStatus.NOT_FOUND:
         return None
-    raise unreachable(f"it answered {answer.status}")
+    raise unreachable(f"it answered {response.status}")

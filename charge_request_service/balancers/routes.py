@@ -42,8 +42,8 @@ def balancer_routes(directory: BalancerDirectory, queries: BalancerQueries, log:
         if not g.operator:
             raise OperatorsOnly
         path = f"/substations/{quote(name, safe='')}/drain"
-        answer = queries.command_all(path, request_id=g.request_id, method=request.method)
-        if answer.status == HTTPStatus.OK:
+        response = queries.command_all(path, request_id=g.request_id, method=request.method)
+        if response.status == HTTPStatus.OK:
             drained = request.method == "PUT"
             log.warning(
                 "substation drained" if drained else "substation no longer drained",
@@ -51,14 +51,14 @@ def balancer_routes(directory: BalancerDirectory, queries: BalancerQueries, log:
                 request_id=g.request_id,
                 **g.caller,
             )
-        return passed_on(answer)
+        return passed_on(response)
 
     return routes
 
 
-def passed_on(answer: UpstreamResponse) -> Response:
+def passed_on(received: UpstreamResponse) -> Response:
     """Return a balancer's response unchanged."""
-    response = BytesResponse(answer.body, answer.status, answer.content_type)
-    if answer.retry_after is not None:
-        response.headers["Retry-After"] = answer.retry_after
+    response = BytesResponse(received.body, received.status, received.content_type)
+    if received.retry_after is not None:
+        response.headers["Retry-After"] = received.retry_after
     return response

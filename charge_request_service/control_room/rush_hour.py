@@ -208,15 +208,15 @@ class RushHours:
             return
         began = time.perf_counter()
         status, why = int(HTTPStatus.INTERNAL_SERVER_ERROR), "the gateway met an unexpected error"
-        answer = None
+        response = None
         with self._drain.vehicle():
             rush.arrived += 1
             try:
                 begin = self._sessions.begin(
                     session, owner=owner, wait_s=self._max_wait_s, vehicle_id=session.vehicle_id
                 )
-                answer = self._sessions.charge_plain(begin, session, request_id=request_id)
-                status, why = answer.status, _detail(answer)
+                response = self._sessions.charge_plain(begin, session, request_id=request_id)
+                status, why = response.status, _detail(response)
             except Problem as problem:
                 status, why = int(problem.status), problem.detail
             except GreenletExit:
@@ -230,7 +230,7 @@ class RushHours:
             request_id=request_id,
             status=status,
             took_s=time.perf_counter() - began,
-            why=None if answer else why,
+            why=None if response else why,
             caller={},
         )
 
@@ -239,9 +239,9 @@ class RushHours:
         self._log.info("rush hour ended", **self.document())
 
 
-def _detail(answer: UpstreamResponse) -> str:
+def _detail(response: UpstreamResponse) -> str:
     """Return what went wrong according to a response, which should be a problem document."""
     try:
-        return str(orjson.loads(answer.body)["detail"])
+        return str(orjson.loads(response.body)["detail"])
     except (ValueError, KeyError, TypeError):
-        return f"the balancer answered {answer.status}"
+        return f"the balancer answered {response.status}"

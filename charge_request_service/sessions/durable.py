@@ -12,7 +12,12 @@ from charge_request_service.balancers.forwarder import Forwarder
 from charge_request_service.balancers.queries import BalancerQueries
 from charge_request_service.sessions.errors import LedgerUnavailable
 from charge_request_service.sessions.ledger import Ledger, now_us
-from charge_request_service.sessions.outcome import answer_of, end_of, problem_answer, with_answer
+from charge_request_service.sessions.outcome import (
+    end_of,
+    kept_response,
+    response_for,
+    with_response,
+)
 from charge_request_service.sessions.problems import KeyReused, SessionRunning, ledger_unavailable
 from charge_request_service.sessions.record import Begin, End, Kind, Record
 from charge_request_service.sessions.running import RunningSession, StopRequested
@@ -36,7 +41,7 @@ class Reply(NamedTuple):
     """The response to `POST /charge`."""
 
     session_id: str
-    answer: UpstreamResponse | None  # None if the session continues without its caller
+    response: UpstreamResponse | None  # None if the session continues without its caller
     replayed: bool = False  # whether the session existed before this request
 
 
@@ -142,7 +147,7 @@ class DurableSessions:
             if running := self.get(existing.session_id):
                 return running
             if existing.ended:
-                return Reply(existing.session_id, answer_of(existing), replayed=True)
+                return Reply(existing.session_id, kept_response(existing), replayed=True)
             if begin.kind is Kind.ASYNC and existing.kind == Kind.ASYNC:
                 return Reply(existing.session_id, None, replayed=True)
             # Another process runs it, or is gone, or the session is about to end.
@@ -181,17 +186,17 @@ class DurableSessions:
             if is_counted:
                 self.drain.add_new()
             try:
-                end, answer = self._outcome(running)
+                end, response = self._outcome(running)
             finally:
                 if is_counted:
                     self.drain.remove()
         except Exception:
             self.log.exception("unexpected error", request_id=running.request_id)
             problem = Problem("The gateway met an unexpected error; see its log.")
-            answer = problem_answer(problem)
-            end = end_of(running.begin.session_id, answer, now_us(), keep=True)
+            response = response_for(problem)
+            end = end_of(running.begin.session_id, response, now_us(), keep=True)
         is_written = self.ledger.end(end)
-        running.finish(answer)
+        running.finish(response)
         self.log.info(
             "session ended",
             session_id=end.session_id,
@@ -211,7 +216,7 @@ class DurableSessions:
         while True:
             try:
                 with running.in_flight():
-                    answer = self.forwarder.charge(
+                    response = self.forwarder.charge(
                         begin.session(),
                         request_id=running.request_id,
                         wait_s=begin.wait_s,
@@ -220,23 +225,23 @@ class DurableSessions:
                     )
             except StopRequested:
                 why = running.stop_reason or STOPPED_BY_CALLER
-                end, answer = stop_at_balancer(
+                end, response = stop_at_balancer(
                     self.queries, begin, why, request_id=running.request_id
                 )
-                return with_answer(end, answer), answer
+                return with_response(end, response), response
             except Unavailable as problem:
                 if problem.reason != "balancer-lost" and not running.resumed:
-                    answer = problem_answer(problem)  # it was never forwarded
-                    return end_of(begin.session_id, answer, now_us(), keep=True), answer
+                    response = response_for(problem)  # it was never forwarded
+                    return end_of(begin.session_id, response, now_us(), keep=True), response
                 running.resumed = True
             else:
-                if is_refused(answer, SESSION_MOVED):
+                if is_refused(response, SESSION_MOVED):
                     running.resumed = True
-                elif not (running.resumed and _is_refused_for_now(answer)):
-                    return end_of(begin.session_id, answer, now_us(), keep=True), answer
+                elif not (running.resumed and _is_refused_for_now(response)):
+                    return end_of(begin.session_id, response, now_us(), keep=True), response
             running.pause(pause_s)
             pause_s = min(MAX_PAUSE_S, 2 * pause_s)
 
 
-def _is_refused_for_now(answer: UpstreamResponse) -> bool:
-    return is_refused(answer, DRAINING) or is_refused(answer, NO_CONNECTION_FREE)
+def _is_refused_for_now(response: UpstreamResponse) -> bool:
+    return is_refused(response, DRAINING) or is_refused(response, NO_CONNECTION_FREE)

@@ -13,20 +13,20 @@ _NOTHING_KWH = 1e-6
 _Reported = tuple[str | None, Any, Any, Any, Any, Any, Any, str | None]
 
 
-def end_of(session_id: str, answer: UpstreamResponse, ended_us: int, *, keep: bool) -> End:
+def end_of(session_id: str, response: UpstreamResponse, ended_us: int, *, keep: bool) -> End:
     """Return how a session ended according to its response, which arrived at `ended_us`.
 
     If `keep` is true, the response is kept for repeated requests.
     """
-    reported = _document(answer.body)
-    if answer.status >= 300:
+    reported = _document(response.body)
+    if response.status >= 300:
         state, reason = State.REFUSED, reported.get("detail")
     elif reported.get("status") == "stopped":
         state, reason = State.STOPPED, reported.get("reason") or "stopped by its caller"
     else:  # after a 202 the substation continues, but the session has ended for the grid
         state, reason = State.CHARGED, None
-    end = End(session_id, state, ended_us, *_reported(reported), _text(reason), answer.status)
-    return with_answer(end, answer) if keep else end
+    end = End(session_id, state, ended_us, *_reported(reported), _text(reason), response.status)
+    return with_response(end, response) if keep else end
 
 
 def stopped(
@@ -68,17 +68,17 @@ def _reported(reported: dict[str, Any]) -> _Reported:
     )
 
 
-def with_answer(end: End, answer: UpstreamResponse) -> End:
+def with_response(end: End, response: UpstreamResponse) -> End:
     """Add the response, for repeated requests."""
     return end._replace(
-        status=answer.status,
-        content_type=answer.content_type,
-        body=_text(answer.body.decode(errors="replace")),
-        retry_after=answer.retry_after,
+        status=response.status,
+        content_type=response.content_type,
+        body=_text(response.body.decode(errors="replace")),
+        retry_after=response.retry_after,
     )
 
 
-def answer_of(record: Record) -> UpstreamResponse | None:
+def kept_response(record: Record) -> UpstreamResponse | None:
     """Return the response that was kept for an ended session, if any."""
     if record.body is None or record.status is None:
         return None
@@ -87,7 +87,7 @@ def answer_of(record: Record) -> UpstreamResponse | None:
     )
 
 
-def problem_answer(problem: Problem) -> UpstreamResponse:
+def response_for(problem: Problem) -> UpstreamResponse:
     """Return the response for a problem."""
     return UpstreamResponse(
         int(problem.status),

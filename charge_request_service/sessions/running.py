@@ -28,7 +28,7 @@ class RunningSession:
     started: bool = False  # whether it is in the ledger and being forwarded
     being_written: Event | None = None  # set at the end of its being written to the ledger
     stop_reason: str | None = None  # why it is to stop, if it is
-    answer: UpstreamResponse | None = None  # its response, once it has ended
+    response: UpstreamResponse | None = None  # its response, once it has ended
     kind: Kind = field(init=False)  # what happens to it without a caller
     _callers: int = 0
     _ended: Event = field(default_factory=Event)
@@ -97,16 +97,16 @@ class RunningSession:
             self._stop_asked = Event()
             self._stop_asked.wait(seconds)
 
-    def finish(self, answer: UpstreamResponse) -> None:
+    def finish(self, response: UpstreamResponse) -> None:
         """Record its response, and wake its callers."""
-        self.answer = answer
+        self.response = response
         self._end_grace()
         self._ended.set()
 
     def wait(self, timeout_s: float | None = None) -> UpstreamResponse | None:
         """Wait for its response; return None if `timeout_s` passed first."""
         self._ended.wait(timeout_s)
-        return self.answer
+        return self.response
 
     def _grace_is_over(self) -> None:
         self._grace = None

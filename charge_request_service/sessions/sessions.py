@@ -9,7 +9,7 @@ from charge_request_service.balancers.queries import BalancerQueries
 from charge_request_service.sessions.durable import DurableSessions
 from charge_request_service.sessions.errors import LedgerUnavailable
 from charge_request_service.sessions.ledger import Ledger, now_us
-from charge_request_service.sessions.outcome import end_of, problem_answer, stopped, with_answer
+from charge_request_service.sessions.outcome import end_of, response_for, stopped, with_response
 from charge_request_service.sessions.problems import ledger_unavailable
 from charge_request_service.sessions.record import Begin, Kind, Record
 from charge_request_service.sessions.stopping import (
@@ -90,25 +90,25 @@ class Sessions:
             # its last rows are lost, its plain sessions stop with it; the next process asks the
             # balancer about those without an end.
             self.ledger.note_begin(begin)
-            answer = self.forwarder.charge(session, request_id=request_id, wait_s=begin.wait_s)
+            response = self.forwarder.charge(session, request_id=request_id, wait_s=begin.wait_s)
         except LedgerUnavailable as error:
             raise ledger_unavailable(str(error)) from None
         except Unavailable as problem:
             if problem.reason == "balancer-lost":
                 gevent.spawn(self._settle, begin, problem.detail, request_id)
             else:
-                self._note_end(begin, problem_answer(problem))
+                self._note_end(begin, response_for(problem))
             raise
         except BaseException:
             gevent.spawn(self._settle, begin, _DISCONNECTED, request_id)
             raise
         finally:
             self._plain.discard(session.session_id)
-        self._note_end(begin, answer)
-        return answer
+        self._note_end(begin, response)
+        return response
 
-    def _note_end(self, begin: Begin, answer: UpstreamResponse) -> None:
-        self.ledger.note_end(end_of(begin.session_id, answer, now_us(), keep=False))
+    def _note_end(self, begin: Begin, response: UpstreamResponse) -> None:
+        self.ledger.note_end(end_of(begin.session_id, response, now_us(), keep=False))
 
     def _settle(self, begin: Begin, why: str, request_id: str) -> None:
         """Stop a plain session whose caller is gone, and record how it ended."""
@@ -148,8 +148,8 @@ class Sessions:
         # Whoever runs it writes the same end; the first one written counts. So this one includes
         # the response, too, in case a caller with the session's key asks for it again.
         begin = record.begin()
-        end, answer = stopped(begin, reported, STOPPED_BY_CALLER, now_us())
-        self.ledger.end(end if begin.kind is Kind.PLAIN else with_answer(end, answer))
+        end, response = stopped(begin, reported, STOPPED_BY_CALLER, now_us())
+        self.ledger.end(end if begin.kind is Kind.PLAIN else with_response(end, response))
 
     def recover(self) -> None:
         """Continue the sessions of gateways that are gone, now and whenever one goes."""

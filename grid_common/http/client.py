@@ -34,7 +34,7 @@ __all__ = [
 ]
 
 # Maximum size of a response's body unless the caller says otherwise, bytes.
-_ANSWER_LIMIT = 65_536
+_RESPONSE_LIMIT = 65_536
 # The next hop closes idle connections after 75 s. This side must close them first, so that none
 # closes while a request is on its way.
 _IDLE_S = 60.0
@@ -111,7 +111,7 @@ class Upstream:
         body: bytes = b"",
         headers: dict[str, str] | None = None,
         within_s: float | None = None,
-        limit: int = _ANSWER_LIMIT,
+        limit: int = _RESPONSE_LIMIT,
         keep: int | None = None,
     ) -> UpstreamResponse:
         """Send a request and read the whole response.
@@ -176,9 +176,9 @@ class Upstream:
         timeout_s: float | None,
     ) -> UpstreamResponse:
         connection.reader.begin(limit, keep)
-        answer = None
+        response = None
         try:
-            answer = connection.exchange(request, timeout_s)
+            response = connection.exchange(request, timeout_s)
         except BodyOverLimit as error:
             raise ResponseTooLarge(str(error)) from None
         except InvalidResponse as error:
@@ -190,11 +190,11 @@ class Upstream:
         finally:
             # A connection whose response was not read to its end, for whatever reason, is closed.
             # The other side takes that as the caller's disconnect.
-            if answer and connection.reader.reusable and len(self._idle) < self._connections:
+            if response and connection.reader.reusable and len(self._idle) < self._connections:
                 self._keep(connection)
             else:
                 connection.close()
-        return answer
+        return response
 
     def close(self) -> None:
         """Close the idle connections now, and every other once its response has arrived."""

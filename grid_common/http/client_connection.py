@@ -50,19 +50,19 @@ class Connection:
         began, small_pieces = time.monotonic(), 0
         while data := self._receive():
             self.heard = True
-            answer = self.reader.feed(data)
-            if answer:
-                return answer
+            response = self.reader.feed(data)
+            if response:
+                return response
             # More is to come: a sender must not keep other greenlets from running.
             small_pieces += len(data) < _SMALL_PIECE
             pause_s = _PAUSE_S * max(0, small_pieces - _PROMPT_PIECES)
             gevent.sleep(min(_MAX_PAUSE_S, pause_s))
             passed_s = time.monotonic() - began
             self.reader.overhead_limit = HEAD_LIMIT + int(_OVERHEAD_BYTES_PER_S * passed_s)
-        answer = self.reader.end()
-        if answer is None:
+        response = self.reader.end()
+        if response is None:
             raise ConnectionResetError("the connection ended before the response did")
-        return answer
+        return response
 
     def _receive(self) -> bytes:
         # The socket's own `recv` would first try in vain, and then create a watcher.

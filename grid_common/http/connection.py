@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 _KEEPALIVE_S = 75
 # How long a request may take to arrive, and a response to be accepted, seconds.
 _REQUEST_S = 15
-_ANSWER_S = 30
+_RESPONSE_S = 30
 # If the connection ends before everything was read, reading continues for this long, seconds, and
 # this many bytes, so that a caller that is still sending gets to read the response.
 _LINGER_S = 2
@@ -41,7 +41,7 @@ _LINGER_BYTES = 4_194_304
 _RECEIVE_BYTES = 16_384
 # Responses larger than this share the memory budget `_unsent` until their callers accept them:
 # 10,000 callers that request all decisions and never read would need 30 GB.
-_LARGE_ANSWER_BYTES = 65_536
+_LARGE_RESPONSE_BYTES = 65_536
 _unsent = Budget(33_554_432)
 # Memory that a request may take without being counted, bytes: a program's takes a few hundred, a
 # browser's some 4,000. Anything beyond comes out of one budget for all, until the response: 2,500
@@ -104,7 +104,7 @@ class Connection:
         """Serve requests until the connection ends."""
         try:
             try:
-                ends = self._answer_all()
+                ends = self._respond_all()
             finally:
                 self._share.resize(0)
                 self._reader.close()
@@ -121,22 +121,22 @@ class Connection:
         with suppress(OSError):
             self._sock.shutdown(socket.SHUT_RDWR)
 
-    def _answer_all(self) -> bool:
+    def _respond_all(self) -> bool:
         """Serve until the connection ends; return whether this side ended it."""
         try:
-            return self._answer_each()
+            return self._respond_each()
         except RefusedRequest as error:
             self._refuse(error)
             return True
 
-    def _answer_each(self) -> bool:
+    def _respond_each(self) -> bool:
         reader = self._reader
         while data := self._receive():
             was_idle = reader.idle
             request = self._read(data)
             del data  # the next wait may be long, and so may the response
             while request:
-                if self._answer(request):
+                if self._respond(request):
                     return True
                 self.due = time.monotonic() + _KEEPALIVE_S
                 was_idle = True
@@ -170,7 +170,7 @@ class Connection:
             raise TooMuchHeld
         return request
 
-    def _answer(self, request: "Request") -> bool:
+    def _respond(self, request: "Request") -> bool:
         """Respond to a request; return whether the connection ends with it."""
         self.due = math.inf
         self._written = []
@@ -182,14 +182,14 @@ class Connection:
                 pieces.close()
         # A kept-alive connection would tie its caller to a process that drains.
         ends = not request.keep_alive or self._app.drain.active
-        self.due = time.monotonic() + _ANSWER_S
+        self.due = time.monotonic() + _RESPONSE_S
         head = _head(self._status, self._headers, len(body), ends=ends)
         without_body = (
             request.environ["REQUEST_METHOD"] == "HEAD" or self._status[:3] in _WITHOUT_BODY
         )
         if without_body:
             self._sock.sendall(head)
-        elif len(body) <= _LARGE_ANSWER_BYTES:
+        elif len(body) <= _LARGE_RESPONSE_BYTES:
             send_whole(self._sock, head + body)  # one piece, so that both share a packet
         else:
             self._send_large(head, body)
@@ -209,7 +209,7 @@ class Connection:
         return self._written.append
 
     def _refuse(self, error: RefusedRequest) -> None:
-        self.due = time.monotonic() + _ANSWER_S
+        self.due = time.monotonic() + _RESPONSE_S
         headers, body = self._app.refuse(error, self._reader.environ)
         status = f"{error.status.value} {error.status.phrase}"
         self._sock.sendall(_head(status, list(headers.items()), len(body), ends=True) + body)

@@ -105,7 +105,7 @@ class ResponseReader:
             if not self._whole:
                 raise self._fault or InvalidResponse(str(error).lower()) from None
         if self._whole:
-            return self._answer()
+            return self._response()
         if self._wire_bytes > self.overhead_limit + _WIRE_BYTES_PER_BYTE * self._body_bytes:
             what = "the overhead of its body is" if self._head_whole else "its headers are"
             raise InvalidResponse(f"{what} over {self.overhead_limit} bytes")
@@ -117,9 +117,9 @@ class ResponseReader:
             b"content-length" in self._headers
             or self._headers.get(b"transfer-encoding", b"identity").lower() != b"identity"
         )
-        return self._answer() if self._head_whole and not reported else None
+        return self._response() if self._head_whole and not reported else None
 
-    def _answer(self) -> UpstreamResponse:
+    def _response(self) -> UpstreamResponse:
         headers, body = self._headers, bytes(self._body)
         self._headers, self._body = {}, bytearray()  # a connection may be idle for long
         return UpstreamResponse(

@@ -2,7 +2,7 @@
 
 import orjson
 
-from charge_request_service.sessions.outcome import problem_answer
+from charge_request_service.sessions.outcome import response_for
 from charge_request_service.sessions.record import Kind
 from charge_request_service.sessions.terms import Terms
 from grid_common.api.charge import Session
@@ -21,7 +21,7 @@ class Balancer:
     def charge(self, session: Session, *, resumed: bool, **_: object) -> UpstreamResponse:
         self.resumed.append(resumed)
         if len(self.resumed) == 1:
-            return problem_answer(
+            return response_for(
                 Unavailable(
                     SESSION_MOVED, "it moved", retry_after_s=1, session_id=session.session_id
                 )
@@ -44,7 +44,7 @@ def test_it_is_asked_for_again_and_its_end_alone_is_kept() -> None:
         kept = ledger.get("s1")
 
     assert balancer.resumed == [False, True]
-    assert reply.answer is not None
-    assert reply.answer.status == 200
+    assert reply.response is not None
+    assert reply.response.status == 200
     assert kept is not None
     assert (kept.state, kept.energy_kwh) == ("charged", 8.0)
