@@ -5,6 +5,7 @@ Pure: the clock is passed in.
 
 from collections import deque
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from math import inf
 
 from substation_service.register import Register
@@ -17,22 +18,14 @@ _MAX_ENDED = 10_000
 _ENDED_FOR_S = 60.0
 
 
+@dataclass(eq=False, slots=True)
 class _Owner:
-    __slots__ = (
-        "before_s",
-        "connected",
-        "last_heartbeat",
-        "lease_s",
-        "reported",
-        "reported_before",
-    )
-
-    def __init__(self, now: float) -> None:
-        self.last_heartbeat = now
-        self.lease_s = inf
-        self.connected: dict[Register, None] = {}
-        # Up to which number the last response, and the one before, reported ended sessions.
-        self.reported = self.reported_before = 0
+    last_heartbeat: float
+    lease_s: float = inf
+    connected: dict[Register, None] = field(default_factory=dict)
+    # Up to which number the last response, and the one before, reported ended sessions.
+    reported: int = 0
+    reported_before: int = 0
 
     @property
     def due(self) -> float:

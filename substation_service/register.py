@@ -1,5 +1,6 @@
 """A session at this substation: what it asked for and what it received, over all its attempts."""
 
+from dataclasses import dataclass
 from enum import StrEnum
 
 from substation_service.charging import Charging
@@ -27,80 +28,32 @@ class Reason(StrEnum):
     SHUT_DOWN = "shut down"
 
 
+@dataclass(eq=False, slots=True)
 class Register:
-    """A session's register. Energy in kWh, as absolute sums over all attempts here.
+    """A session's register. Energy in kWh, as absolute sums over all attempts here."""
 
-    Attributes:
-        session_id: ID of the session.
-        vehicle_id: ID of its vehicle.
-        target_kwh: the total at which it is fully charged.
-        ended_kwh: energy delivered by attempts that ended.
-        charging: its attempt, while it is charging.
-        state: its state.
-        reason: why it stopped.
-        grace_s: how long it continues without a connection, seconds; None for a plain session.
-        owner: the balancer that leads it, if known.
-        callers: number of connections that wait for it.
-        grace_ends: when it stops unless a connection returns, by the clock; None while it has one.
-        began_at: its first plug-in, seconds of the epoch.
-        ended_at: its last end, seconds of the epoch; None while it is charging.
-        charging_s: time at a point in attempts that ended, seconds.
-        mean_power_kw: over those attempts.
-        peak_power_kw: over those attempts.
-        number: increases with each plug-in and each end.
-        reported_kwh: the value last reported and journaled; reported while the journal cannot be
-            written.
-        reported_at: when that was its energy, by the clock.
-        request_id: of the last call that asked for it, for the log.
-        noted: whether the journal has recorded that it is charging, with this target.
-    """
-
-    __slots__ = (
-        "began_at",
-        "callers",
-        "charging",
-        "charging_s",
-        "ended_at",
-        "ended_kwh",
-        "grace_ends",
-        "grace_s",
-        "mean_power_kw",
-        "noted",
-        "number",
-        "owner",
-        "peak_power_kw",
-        "reason",
-        "reported_at",
-        "reported_kwh",
-        "request_id",
-        "session_id",
-        "state",
-        "target_kwh",
-        "vehicle_id",
-    )
-
-    def __init__(self, session_id: str, vehicle_id: str, target_kwh: float, began_at: float):
-        self.session_id = session_id
-        self.vehicle_id = vehicle_id
-        self.target_kwh = target_kwh
-        self.ended_kwh = 0.0
-        self.charging: Charging | None = None
-        self.state = State.STOPPED
-        self.reason: Reason | None = None
-        self.grace_s: float | None = None
-        self.owner: str | None = None
-        self.callers = 0
-        self.grace_ends: float | None = None
-        self.began_at = began_at
-        self.ended_at: float | None = None
-        self.charging_s = 0.0
-        self.mean_power_kw = 0.0
-        self.peak_power_kw = 0.0
-        self.number = 0
-        self.reported_kwh = 0.0
-        self.reported_at = 0.0
-        self.request_id = ""
-        self.noted = False
+    session_id: str
+    vehicle_id: str
+    target_kwh: float  # the total at which it is fully charged
+    began_at: float  # its first plug-in, seconds of the epoch
+    ended_kwh: float = 0.0  # energy delivered by attempts that ended
+    charging: Charging | None = None  # its attempt, while it is charging
+    state: State = State.STOPPED
+    reason: Reason | None = None  # why it stopped
+    grace_s: float | None = None  # how long it continues without a connection; None if plain
+    owner: str | None = None  # the balancer that leads it, if known
+    callers: int = 0  # connections that wait for it
+    grace_ends: float | None = None  # when it stops, by the clock; None while it has a connection
+    ended_at: float | None = None  # its last end, seconds of the epoch; None while it is charging
+    charging_s: float = 0.0  # time at a point in attempts that ended, seconds
+    mean_power_kw: float = 0.0  # over those attempts
+    peak_power_kw: float = 0.0  # over those attempts
+    number: int = 0  # increases with each plug-in and each end
+    # The value last reported and journaled; reported while the journal cannot be written.
+    reported_kwh: float = 0.0
+    reported_at: float = 0.0  # when that was its energy, by the clock
+    request_id: str = ""  # of the last call that asked for it, for the log
+    noted: bool = False  # the journal has recorded that it is charging, with this target
 
     @property
     def is_durable(self) -> bool:

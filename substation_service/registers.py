@@ -21,14 +21,9 @@ from substation_service.substation import Outcome, Substation
 
 
 class Limits(NamedTuple):
-    """How many ended sessions are remembered, and for how long.
+    """How many ended sessions are remembered."""
 
-    Attributes:
-        plain: fully charged plain sessions: their results are requested within seconds, if at all.
-        others: all others.
-    """
-
-    plain: int = 10_000
+    plain: int = 10_000  # fully charged plain ones: their results are requested soon, if at all
     others: int = 50_000
 
 
@@ -53,21 +48,13 @@ _PLUGGED_IN, _ATTACHED, _ENDED = Meaning
 
 
 class Attempt(NamedTuple):
-    """One attempt that ended.
-
-    Attributes:
-        register: the session's register.
-        charging: the attempt.
-        outcome: how it ended.
-        kwh: energy that it delivered.
-        charging_s: time at the point, seconds.
-    """
+    """One attempt that ended."""
 
     register: Register
     charging: Charging
     outcome: Outcome
-    kwh: float
-    charging_s: float
+    kwh: float  # energy that it delivered
+    charging_s: float  # time at the point, seconds
 
 
 class Registers:

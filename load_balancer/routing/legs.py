@@ -11,24 +11,23 @@ Legs are identified by the ID of the substation's register set, not by its addre
 that has lost its registers is a new meter. One that moved together with its journal is the same.
 """
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 # Smaller amounts are rounding errors, kWh.
 NOTHING_KWH = 1e-9
 
 
+@dataclass(eq=False, slots=True)
 class Leg:
     """A session's part at one substation. Times in seconds of the balancer's clock."""
 
-    __slots__ = ("charging_s", "kwh", "kwh_per_s", "reported_at", "reserved_kwh", "substation")
-
-    def __init__(self, substation: str, kwh: float, now: float) -> None:
-        self.substation = substation  # its name
-        self.kwh = kwh  # in its register, as last reported
-        self.reported_at = now  # time of that report, or of the start of its attempt
-        self.kwh_per_s: float | None = None  # between the last two reports
-        self.reserved_kwh = 0.0  # that may have flowed since the last report
-        self.charging_s = 0.0  # of all ended attempts
+    substation: str  # its name
+    kwh: float  # in its register, as last reported
+    reported_at: float  # time of that report, or of the start of its attempt
+    kwh_per_s: float | None = None  # between the last two reports
+    reserved_kwh: float = 0.0  # that may have flowed since the last report
+    charging_s: float = 0.0  # of all ended attempts
 
 
 class LegRecord(NamedTuple):

@@ -1,6 +1,6 @@
 """The vehicles that other balancers report to have at one substation. Pure."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 # Minimum time between two reports of one balancer to another, seconds.
 REPORT_PAUSE_S = 0.05
@@ -13,18 +13,13 @@ class _Peer:
     reported_since: bool = True  # since the gauge was read
 
 
+@dataclass(eq=False, slots=True)
 class PeerLoads:
-    """Vehicles of each other balancer that reports, now and when the gauge was read.
+    """Vehicles of each other balancer that reports, now and when the gauge was read."""
 
-    Attributes:
-        now: vehicles of all of them, by their last reports.
-        at_reading: vehicles of all of them when the gauge was read: the maximum for each.
-    """
-
-    def __init__(self) -> None:
-        self.now = 0
-        self.at_reading = 0
-        self._peers: dict[str, _Peer] = {}
+    now: int = 0  # vehicles of all of them, by their last reports
+    at_reading: int = 0  # vehicles of all of them when the gauge was read: the maximum for each
+    _peers: dict[str, _Peer] = field(default_factory=dict)
 
     @property
     def count(self) -> int:
