@@ -12,7 +12,6 @@ from load_balancer.gauge import GaugeNames, read_reported
 from load_balancer.led_session import STOPPED_BY_CALLER, ChargeResult, LedSession
 from load_balancer.refusal import quoted
 from load_balancer.registers import Registers
-from load_balancer.routing.attempt_end import end_attempt
 from load_balancer.routing.health import Reading
 from load_balancer.routing.legs import NOTHING_KWH, LegRecord
 from load_balancer.routing.outcome import (
@@ -53,7 +52,7 @@ class AttemptResults:
             case Outcome.CHARGED:
                 someone_waits = bool(self._pool.waiting)
                 reading = self._reported(dispatch, answer)
-                end_attempt(self._pool, dispatch, outcome, now, reading=reading)
+                self._pool.end(dispatch, outcome, now, reading=reading)
                 if someone_waits:
                     # Let the next vehicle at this point start before this one's response is
                     # written: points are the scarce resource (docs/performance.md).
@@ -61,19 +60,19 @@ class AttemptResults:
                 self._reports.charged(dispatch, now)
                 return self._completed(led, "charged", dispatch, register, answer, now)
             case Outcome.ACCEPTED:
-                end_attempt(self._pool, dispatch, outcome, now)
+                self._pool.end(dispatch, outcome, now)
                 return self._completed(led, "charging", dispatch, register, answer, now)
             case Outcome.STOPPED:
                 return self._stopped(led, dispatch, register, answer, now)
             case Outcome.FULL | Outcome.DRAINING:
                 led.legs.withdraw(register)
-                end_attempt(self._pool, dispatch, outcome, now)
+                self._pool.end(dispatch, outcome, now)
                 return None
             case Outcome.REJECTED:
                 led.legs.withdraw(register)
                 why = _note_failure(led, dispatch, answer)
                 self._reports.failover(dispatch, FailoverReason.REJECTED, why)
-                end_attempt(self._pool, dispatch, outcome, now)
+                self._pool.end(dispatch, outcome, now)
                 return None
             case Outcome.FAILED:
                 why = _note_failure(led, dispatch, answer)
@@ -113,7 +112,7 @@ class AttemptResults:
         self._reports.failover(dispatch, reason, why)
         self._registers.broke_off(led, dispatch, error)
         now = time.monotonic()  # the substation may have been asked for the energy meanwhile
-        end_attempt(self._pool, dispatch, Outcome.FAILED, now, reason=reason, why=why)
+        self._pool.end(dispatch, Outcome.FAILED, now, reason=reason, why=why)
 
     def _reported(self, dispatch: Dispatch, answer: UpstreamResponse) -> Reading | None:
         """Read the load report in the response, if other vehicles are there, too."""
@@ -138,7 +137,7 @@ class AttemptResults:
         if led.legs.has_to_wait:
             self._registers.hold(led)
         led.update_demand()
-        end_attempt(self._pool, dispatch, Outcome.STOPPED, now, failed=False)
+        self._pool.end(dispatch, Outcome.STOPPED, now, failed=False)
         return True
 
     def _stopped(
@@ -158,11 +157,11 @@ class AttemptResults:
         if asked_itself and led.stop_reason is None and not led.legs.is_complete:
             led.stop_reason = reason
         if led.stop_reason is not None or led.legs.is_complete:
-            end_attempt(self._pool, dispatch, Outcome.STOPPED, now, goes_on=False)
+            self._pool.end(dispatch, Outcome.STOPPED, now, goes_on=False)
             return self.ended_early(led, dispatch)
         self._reports.failover(dispatch, FailoverReason.STOPPED, reason)
         led.update_demand()
-        end_attempt(self._pool, dispatch, Outcome.STOPPED, now)
+        self._pool.end(dispatch, Outcome.STOPPED, now)
         return None
 
     def _completed(

@@ -15,7 +15,6 @@ from load_balancer.dispatch_reports import DispatchReports
 from load_balancer.led_session import AttemptRevoked, ChargeResult, LedSession, StopRequested
 from load_balancer.registers import Registers
 from load_balancer.routing import wait
-from load_balancer.routing.attempt_end import end_attempt
 from load_balancer.routing.outcome import FailoverReason, Outcome
 from load_balancer.routing.pool import Pool, QueueFull
 from load_balancer.routing.substation import Dispatch, Substation
@@ -122,7 +121,7 @@ class Dispatcher:
         queued, began = dispatch.queued, time.monotonic()
         self.reports.set_aside(led)
         queued.not_before = math.inf
-        end_attempt(self._pool, dispatch, Outcome.STOPPED, began, failed=False)
+        self._pool.end(dispatch, Outcome.STOPPED, began, failed=False)
         while led.stop_reason is None and not led.has_lease():
             if led.has_moved():
                 self._registers.drop(led)

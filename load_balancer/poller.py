@@ -101,7 +101,7 @@ class Poller:
 
     def _warn_if_slow(self, pause_s: float) -> None:
         """Warn once if the gauge will be too old to be trusted before it is read again."""
-        was_slow, self._is_slow = self._is_slow, pause_s > self._pool.trust_s
+        was_slow, self._is_slow = self._is_slow, pause_s > self._pool.health_check.trust_s
         if self._is_slow and not was_slow:
             self._log.warning(
                 "metrics page takes too long to read",

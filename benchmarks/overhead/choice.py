@@ -12,6 +12,7 @@ from statistics import median
 from benchmarks.overhead.results import ChoiceCost
 from load_balancer.routing.demand import Demand
 from load_balancer.routing.health import HealthCheck, Reading
+from load_balancer.routing.outcome import Outcome
 from load_balancer.routing.policies import DEFAULT_POLICY, POLICIES
 from load_balancer.routing.pool import Pool
 from load_balancer.routing.retry_budget import RetryBudget
@@ -48,7 +49,7 @@ def measure(policy: str, substations: int, *, vehicles: int = 2_000) -> ChoiceCo
         if queued.dispatch is None:
             pool.leave(queued, now)
         else:
-            pool.completed(queued.dispatch, now)
+            pool.end(queued.dispatch, Outcome.CHARGED, now)
     return ChoiceCost(policy, substations, round(median(times_us[_WARM_UP:]), 1))
 
 

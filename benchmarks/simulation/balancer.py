@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from benchmarks.simulation.substation import Call, Response
 from load_balancer.routing import wait
-from load_balancer.routing.attempt_end import end_attempt
 from load_balancer.routing.health import Reading
 from load_balancer.routing.outcome import Outcome
 from load_balancer.routing.peer_loads import REPORT_PAUSE_S
@@ -170,8 +169,7 @@ class _SimulatedSession:
         self._world.timeline.at(self._world.now, self._wait)
 
     def _answered(self, dispatch: Dispatch, response: Response) -> None:
-        end_attempt(
-            self._pool,
+        self._pool.end(
             dispatch,
             response.outcome,
             self._world.now,

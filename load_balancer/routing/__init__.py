@@ -7,6 +7,6 @@
   uses a `prediction` for the vehicle's `demand`.
 - One substation: `substation`, with the sessions sent there, and its `load`, `peer_loads`,
   `energy` and `health`.
-- One session: `wait` in the queue, the `outcome` of an attempt, `attempt_end`, and its `legs`.
+- One session: `wait` in the queue, the `outcome` of an attempt, and its `legs`.
 - `poll_schedule`: when a substation is polled.
 """

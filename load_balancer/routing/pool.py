@@ -8,6 +8,7 @@ not thread-safe. Under gevent, no method yields to another greenlet.
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
 from random import Random
+from typing import assert_never
 
 from load_balancer.routing.health import Health, HealthCheck, Reading
 from load_balancer.routing.known_substations import MAX_SCANNED, KnownSubstations
@@ -94,11 +95,6 @@ class Pool:
     def health_check(self) -> HealthCheck:
         """How the substations are polled, given their number."""
         return self._known.health_check
-
-    @property
-    def trust_s(self) -> float:
-        """Age up to which a gauge is trusted."""
-        return self.health_check.trust_s
 
     @property
     def drained(self) -> Collection[str]:
@@ -238,8 +234,10 @@ class Pool:
         if self.deferred:
             self.deferred = [one for one in self.deferred if one.queued is not queued]
         self._had_waiting = bool(self.waiting)
-        if queued.dispatch is not None:
-            self._release(queued.dispatch, Withdrawal.ABORTED, now)
+        dispatch = queued.dispatch
+        if dispatch is not None:
+            self._close(dispatch, Withdrawal.ABORTED)
+            self._release_point(dispatch, now)
             self.match(now)
 
     def is_rejected_everywhere(self, queued: QueuedSession) -> bool:
@@ -261,7 +259,7 @@ class Pool:
         if not capacity:
             return self._max_pause_s
         if self._mean_session_s is None:
-            return self.trust_s
+            return self.health_check.trust_s
         return (len(self.waiting) + 1) * self._mean_session_s / capacity
 
     # The choice
@@ -325,93 +323,99 @@ class Pool:
 
     # How attempts end
 
-    def completed(self, dispatch: Dispatch, now: float, reading: Reading | None = None) -> None:
-        """The vehicle is charged, and its point free.
-
-        Args:
-            dispatch: the attempt.
-            now: the time.
-            reading: the load report in the response; None if there is none.
-        """
-        if self._close(dispatch, Outcome.CHARGED):
-            dispatch.substation.remove(dispatch, now)
-            if reading is not None:
-                dispatch.substation.reported(reading, now)
-            self._known.forget_if_empty(dispatch.substation)
-        dispatch.substation.clear_failures()
-        duration = now - dispatch.decision.at
-        mean = self._mean_session_s
-        self._mean_session_s = duration if mean is None else mean + _NEWEST * (duration - mean)
-        self.match(now)
-
-    def accepted(self, dispatch: Dispatch, now: float) -> None:
-        """The substation responded 202: the vehicle counts until a poll shows it."""
-        dispatch.substation.accepted()
-        self._release(dispatch, Outcome.ACCEPTED, now)
-        self.match(now)
-
-    def stopped(
-        self, dispatch: Dispatch, now: float, *, goes_on: bool, failed: bool = True
+    def end(
+        self,
+        dispatch: Dispatch,
+        outcome: Outcome,
+        now: float,
+        *,
+        reading: Reading | None = None,
+        reason: str = FailoverReason.ERROR,
+        why: str = "",
+        goes_on: bool = True,
+        failed: bool = True,
     ) -> None:
-        """The substation stopped the session before it received all that it asked for.
+        """Record how an attempt ended; waiting sessions may be dispatched before this returns.
+
+        A lost substation is not among these ends: `poll_missed` revokes its attempts.
 
         Args:
             dispatch: the attempt.
+            outcome: how it ended; FAILED also if there was no response.
             now: the time.
-            goes_on: whether the session is to be charged further, so that it is queued again.
-            failed: whether the substation caused it, so that the session pauses if that is
-                repeated.
+            reading: if charged, the load report in the response; None if it is not used.
+            reason: if failed, the reason as it is counted; a broken connection has its own.
+            why: if failed, a description.
+            goes_on: if stopped, whether the session is to be charged further.
+            failed: if stopped, whether its substation caused it, so that the session pauses if
+                that is repeated.
         """
-        if self._close(dispatch, Outcome.STOPPED):
-            dispatch.substation.remove(dispatch, now)
-            self._known.forget_if_empty(dispatch.substation)
-            if goes_on:
-                if failed:
-                    self.failovers[FailoverReason.STOPPED] += 1
-                    dispatch.queued.failed(now)
-                self._requeue(dispatch, now)
-            self.match(now)
-
-    def found_full(self, dispatch: Dispatch, now: float) -> None:
-        """The substation has no free point, because another balancer was faster: choose again."""
-        if self._close(dispatch, Outcome.FULL):
-            dispatch.substation.remove(dispatch, now)
-            dispatch.substation.found_full()
-            self._requeue(dispatch, now)
-            self.match(now)
-
-    def found_draining(self, dispatch: Dispatch, now: float) -> None:
-        """The substation accepts nothing new: choose again."""
-        if self._close(dispatch, Outcome.DRAINING):
-            dispatch.substation.remove(dispatch, now)
-            dispatch.substation.drain()
-            self._requeue(dispatch, now)
-            self.match(now)
-
-    def rejected(self, dispatch: Dispatch, now: float) -> None:
-        """The substation is well, but rejects this session: choose another substation."""
-        if self._close(dispatch, Outcome.REJECTED):
-            dispatch.substation.remove(dispatch, now)
-            self.failovers[FailoverReason.REJECTED] += 1
-            dispatch.queued.rejected_by.add(dispatch.substation.address)
-            self._requeue(dispatch, now, costs_budget=True)
-            self.match(now)
-
-    def failed(self, dispatch: Dispatch, reason: str, why: str, now: float) -> None:
-        """The attempt failed: eject the substation, and choose again."""
-        if self._close(dispatch, Outcome.FAILED):
-            self.failovers[FailoverReason(reason)] += 1
-            self._note_failure(dispatch.substation)
-            if dispatch.substation.eject(why):
-                self.ejections[dispatch.substation.name, EjectionReason(reason)] += 1
-            # The connection is closed, so the substation ends its part, too, but perhaps later.
-            self._release_point(dispatch, now)
-            dispatch.queued.failed(now)
+        substation, queued = dispatch.substation, dispatch.queued
+        lasted_s = now - dispatch.decision.at
+        is_taken = outcome in (Outcome.CHARGED, Outcome.ACCEPTED)
+        if self._close(dispatch, outcome):
+            self._apply(dispatch, outcome, now, reading, reason, why)
+        elif not is_taken:
+            return
+        if outcome is Outcome.CHARGED:
+            substation.clear_failures()
+            mean_s = self._mean_session_s
+            self._mean_session_s = (
+                lasted_s if mean_s is None else mean_s + _NEWEST * (lasted_s - mean_s)
+            )
+        elif outcome is Outcome.ACCEPTED:
+            substation.accepted()
+        elif goes_on:
+            if outcome is Outcome.STOPPED and failed:
+                self.failovers[FailoverReason.STOPPED] += 1
+                queued.failed(now)
             # A vehicle that had charged for a while costs no budget, so that all sessions of a lost
             # substation move at once. Only immediate failures can flood a grid that is in trouble.
-            at_once = now - dispatch.decision.at < self._interval_s
-            self._requeue(dispatch, now, costs_budget=at_once)
-            self.match(now)
+            at_once = outcome is Outcome.FAILED and lasted_s < self._interval_s
+            self._requeue(dispatch, now, costs_budget=at_once or outcome is Outcome.REJECTED)
+        self.match(now)
+
+    def _apply(
+        self,
+        dispatch: Dispatch,
+        outcome: Outcome,
+        now: float,
+        reading: Reading | None,
+        reason: str,
+        why: str,
+    ) -> None:
+        """Free the point, and record what the outcome says of the substation."""
+        substation = dispatch.substation
+        match outcome:
+            case Outcome.CHARGED:
+                substation.remove(dispatch, now)
+                if reading is not None:
+                    substation.reported(reading, now)
+            case Outcome.ACCEPTED:  # the vehicle counts until a poll shows it
+                self._release_point(dispatch, now)
+            case Outcome.STOPPED:
+                substation.remove(dispatch, now)
+            case Outcome.FULL:  # another balancer was faster: busy, not dead, so no ejection
+                substation.remove(dispatch, now)
+                substation.found_full()
+            case Outcome.DRAINING:
+                substation.remove(dispatch, now)
+                substation.drain()
+            case Outcome.REJECTED:  # the substation is well
+                substation.remove(dispatch, now)
+                self.failovers[FailoverReason.REJECTED] += 1
+                dispatch.queued.rejected_by.add(substation.address)
+            case Outcome.FAILED:
+                self.failovers[FailoverReason(reason)] += 1
+                self._note_failure(substation)
+                if substation.eject(why):
+                    self.ejections[substation.name, EjectionReason(reason)] += 1
+                # The connection is closed, so the substation ends its part, too, perhaps later.
+                self._release_point(dispatch, now)
+                dispatch.queued.failed(now)
+            case _:
+                assert_never(outcome)
+        self._known.forget_if_empty(substation)
 
     def _revoke(self, dispatch: Dispatch, now: float) -> None:
         if self._close(dispatch, Withdrawal.REVOKED):
@@ -432,16 +436,13 @@ class Pool:
         self.dispatches[dispatch.substation.name, outcome] += 1
         return True
 
-    def _release(self, dispatch: Dispatch, outcome: Outcome | Withdrawal, now: float) -> None:
-        if self._close(dispatch, outcome):
-            self._release_point(dispatch, now)
-            if self.waiting and dispatch.substation.awaits_confirmation:
-                self._on_poll_wanted(dispatch.substation)
-
     def _release_point(self, dispatch: Dispatch, now: float) -> None:
+        """Free a point that may still be occupied."""
         dispatch.substation.release(dispatch, now)
         self._known.note_poll_needed(dispatch.substation)
         self._known.forget_if_empty(dispatch.substation)
+        if self.waiting and dispatch.substation.awaits_confirmation:
+            self._on_poll_wanted(dispatch.substation)
 
     def _requeue(self, dispatch: Dispatch, now: float, *, costs_budget: bool = False) -> None:
         """Put a session back at its old place in the queue, with the rest of its waiting time."""

@@ -99,11 +99,16 @@ class Scan:
                 supply = substation.energy.supply(known_load, now)
             candidate = candidate_of(substation, capacity, now)
             self._options.append(Option(candidate, capacity - known_load, supply))
-        self._open = {one.candidate.address for one in self._options if one.free > 0}
+        self._open = [one.candidate for one in self._options if one.free > 0]
 
     def has_point(self, rejected_by: Collection[str] = ()) -> bool:
         """Return whether any substation has a free point."""
-        return bool(self._open.difference(rejected_by) if rejected_by else self._open)
+        return bool(self._open_to(rejected_by))
+
+    def _open_to(self, rejected_by: Collection[str]) -> Sequence[Candidate]:
+        if not rejected_by:
+            return self._open
+        return [one for one in self._open if one.address not in rejected_by]
 
     def options(
         self, _request: Request, rejected_by: Collection[str], reserved: Mapping[str, int]
@@ -121,9 +126,7 @@ class Scan:
 
     def explain(self, chosen: Candidate, rejected_by: Collection[str]) -> Explanation:
         """Return the substations among which one was chosen."""
-        all_candidates = [one.candidate for one in self._options if one.free > 0]
-        if rejected_by:
-            all_candidates = [one for one in all_candidates if one.address not in rejected_by]
+        all_candidates = self._open_to(rejected_by)
         candidates = shortlist(all_candidates, chosen)
         ineligible = shortlist_reasons(self._ineligible)
         return Explanation(

@@ -60,12 +60,14 @@ def test_all_together_are_polled_as_often_as_the_budget_allows(
 def test_a_gauge_is_trusted_for_three_intervals_of_those_that_there_are() -> None:
     pool, _ = pool_of(400)
     substations = list(pool.substations.values())
-    assert pool.trust_s == 12
+    assert pool.health_check.trust_s == 12
     assert all(
         substation.is_available(11.9) and not substation.is_available(12.1)
         for substation in substations
     )
-    assert pool.retry_after_s(11.9) == pool.trust_s  # there is one, and no session to go by
+    assert (
+        pool.retry_after_s(11.9) == pool.health_check.trust_s
+    )  # there is one, and no session to go by
     assert pool.retry_after_s(12.1) == 2
 
 

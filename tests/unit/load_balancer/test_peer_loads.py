@@ -1,6 +1,7 @@
 """What other balancers hold, as one of them knows it, and what that does to its estimate."""
 
 from load_balancer.routing.health import Reading
+from load_balancer.routing.outcome import Outcome
 from load_balancer.routing.peer_loads import PeerLoads
 from tests.unit.load_balancer.routing.grid import Grid
 
@@ -67,7 +68,7 @@ def test_a_response_with_a_load_report_is_as_good_as_a_poll() -> None:
     grid.poll("a", load=0)
     queued_sessions = [grid.arrive(), grid.arrive()]
     dispatch = grid.dispatch_of(queued_sessions[0])
-    grid.pool.completed(dispatch, grid.now, Reading(load=5, capacity=8))
+    grid.pool.end(dispatch, Outcome.CHARGED, grid.now, reading=Reading(5, 8))
     assert (substation.own, substation.foreign, substation.load) == (1, 4, 5)
 
 
@@ -144,7 +145,7 @@ def test_what_an_answer_tells_of_a_substation_is_as_old_as_the_answer() -> None:
     grid = Grid(8)
     dispatch = grid.dispatch_of(grid.arrive())
     grid.pass_time(1.0)
-    grid.pool.completed(dispatch, grid.now, Reading(load=5, capacity=8))
+    grid.pool.end(dispatch, Outcome.CHARGED, grid.now, reading=Reading(5, 8))
     assert grid.substation("a").gauge_age_s(grid.now) == 0
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from load_balancer.routing.demand import Demand
 from load_balancer.routing.health import HealthCheck, Reading
 from load_balancer.routing.matching import Deferred
+from load_balancer.routing.outcome import Outcome
 from load_balancer.routing.policies import POLICIES
 from load_balancer.routing.policy import Decision
 from load_balancer.routing.pool import Pool
@@ -168,25 +169,28 @@ class Grid:
         return queued.dispatch.substation.name if queued.dispatch else None
 
     def complete(self, queued: QueuedSession) -> None:
-        self.pool.completed(self.dispatch_of(queued), self.now)
+        self.end(queued, Outcome.CHARGED)
 
     def accept(self, queued: QueuedSession) -> None:
-        self.pool.accepted(self.dispatch_of(queued), self.now)
+        self.end(queued, Outcome.ACCEPTED)
 
     def find_full(self, queued: QueuedSession) -> None:
-        self.pool.found_full(self.dispatch_of(queued), self.now)
+        self.end(queued, Outcome.FULL)
 
     def find_draining(self, queued: QueuedSession) -> None:
-        self.pool.found_draining(self.dispatch_of(queued), self.now)
+        self.end(queued, Outcome.DRAINING)
 
     def reject(self, queued: QueuedSession) -> None:
-        self.pool.rejected(self.dispatch_of(queued), self.now)
+        self.end(queued, Outcome.REJECTED)
 
     def fail(self, queued: QueuedSession, reason: str = "refused") -> None:
-        self.pool.failed(self.dispatch_of(queued), reason, f"the connection was {reason}", self.now)
+        self.end(queued, Outcome.FAILED, reason=reason, why=f"the connection was {reason}")
 
     def stop(self, queued: QueuedSession, *, goes_on: bool) -> None:
-        self.pool.stopped(self.dispatch_of(queued), self.now, goes_on=goes_on)
+        self.end(queued, Outcome.STOPPED, goes_on=goes_on)
+
+    def end(self, queued: QueuedSession, outcome: Outcome, **options: Any) -> None:
+        self.pool.end(self.dispatch_of(queued), outcome, self.now, **options)
 
     def disconnect(self, queued: QueuedSession) -> None:
         self.pool.leave(queued, self.now)

@@ -8,7 +8,6 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from random import Random
 
-from load_balancer.routing.attempt_end import end_attempt
 from load_balancer.routing.demand import Demand
 from load_balancer.routing.health import Health, HealthCheck, Reading
 from load_balancer.routing.outcome import Outcome
@@ -239,7 +238,7 @@ class Model:
         if dispatch.open and attempt.answer in (Outcome.ACCEPTED, Outcome.FAILED):
             self._let_go(dispatch)
         assert attempt.answer is not None
-        end_attempt(self.pool, dispatch, attempt.answer, self.now, reason="reset")
+        self.pool.end(dispatch, attempt.answer, self.now, reason="reset")
         if attempt.answer in (Outcome.CHARGED, Outcome.ACCEPTED):
             self._end(queued, f"{attempt.answer} late" if comes_late else attempt.answer.value)
         elif queued.dispatch is None and self.pool.is_rejected_everywhere(queued):
@@ -278,7 +277,9 @@ class Model:
             f"dispatched to a substation that is {substation.health}"
         )
         assert not substation.leaving, "dispatched to a substation that vanished"
-        assert substation.gauge_age_s(self.now) <= self.pool.trust_s, "dispatched on a stale gauge"
+        assert substation.gauge_age_s(self.now) <= self.pool.health_check.trust_s, (
+            "dispatched on a stale gauge"
+        )
         assert substation.known_load <= substation.capacity, "dispatched over capacity"
         taken = len(substation.in_flight) + len(self.substations[substation.address].unconfirmed)
         assert taken <= substation.capacity, "dispatched to a point that may still be taken"

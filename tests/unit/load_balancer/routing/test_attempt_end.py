@@ -2,7 +2,6 @@
 
 import pytest
 
-from load_balancer.routing.attempt_end import end_attempt
 from load_balancer.routing.health import Health, Reading
 from load_balancer.routing.outcome import Outcome
 from tests.unit.load_balancer.routing.grid import Grid
@@ -28,7 +27,7 @@ def test_each_end_is_counted_and_the_session_goes_on_if_it_has_to(
     dispatch = grid.dispatch_of(queued)
     assert dispatch.substation.name == "a"
     grid.poll("a", 8)  # so that it does not return there
-    end_attempt(grid.pool, dispatch, outcome, grid.now, reason="reset", why="it broke")
+    grid.pool.end(dispatch, outcome, grid.now, reason="reset", why="it broke")
     assert grid.pool.dispatches == {("a", counted): 1}
     assert grid.where(queued) == goes_to
     substation = grid.substation("a")
@@ -48,7 +47,7 @@ def test_the_point_of_an_accepted_session_is_taken_until_a_later_poll() -> None:
     dispatch = grid.dispatch_of(grid.arrive())
     grid.poll_begins("a")
     grid.pass_time(0.1)
-    end_attempt(grid.pool, dispatch, Outcome.ACCEPTED, grid.now)
+    grid.pool.end(dispatch, Outcome.ACCEPTED, grid.now)
     grid.poll_ends("a", 0)
     assert grid.substation("a").load == 1
     grid.pass_time(0.1)
@@ -59,19 +58,19 @@ def test_the_point_of_an_accepted_session_is_taken_until_a_later_poll() -> None:
 def test_a_stopped_session_that_is_to_end_goes_nowhere() -> None:
     grid = Grid(4)
     queued = grid.arrive()
-    end_attempt(grid.pool, grid.dispatch_of(queued), Outcome.STOPPED, grid.now, goes_on=False)
+    grid.pool.end(grid.dispatch_of(queued), Outcome.STOPPED, grid.now, goes_on=False)
     assert (grid.where(queued), len(grid.pool.waiting)) == (None, 0)
 
 
 def test_the_load_report_of_a_charged_session_is_taken_in() -> None:
     grid = Grid(4)
     dispatch = grid.dispatch_of(grid.arrive())
-    end_attempt(grid.pool, dispatch, Outcome.CHARGED, grid.now, reading=Reading(3, 5))
+    grid.pool.end(dispatch, Outcome.CHARGED, grid.now, reading=Reading(3, 5))
     assert (grid.substation("a").load, grid.substation("a").capacity) == (3, 5)
 
 
 def test_a_failure_that_is_a_response_is_counted_as_an_error() -> None:
     grid = Grid(4)
     dispatch = grid.dispatch_of(grid.arrive())
-    end_attempt(grid.pool, dispatch, Outcome.FAILED, grid.now, why="answered 500")
+    grid.pool.end(dispatch, Outcome.FAILED, grid.now, why="answered 500")
     assert grid.pool.failovers == {"error": 1}

@@ -8,6 +8,7 @@ import pytest
 
 from load_balancer.routing.demand import Demand
 from load_balancer.routing.health import Health
+from load_balancer.routing.outcome import Outcome
 from load_balancer.routing.pool import QueueFull
 from load_balancer.routing.retry_budget import RetryBudget
 from load_balancer.routing.substation import Dispatch, QueuedSession
@@ -392,9 +393,9 @@ def test_a_late_answer_from_a_substation_that_was_lost_changes_no_count() -> Non
     stale = queued.dispatch
     assert stale is not None
     grid.poll_missed("a", times=2)
-    grid.pool.failed(stale, "reset", "reset", grid.now)
-    grid.pool.found_full(stale, grid.now)
-    grid.pool.completed(stale, grid.now)
+    grid.pool.end(stale, Outcome.FAILED, grid.now, reason="reset", why="reset")
+    grid.pool.end(stale, Outcome.FULL, grid.now)
+    grid.pool.end(stale, Outcome.CHARGED, grid.now)
     assert grid.where(queued) == "b"
     assert grid.pool.dispatches == {("a", "taken_back"): 1}
     assert grid.substation("b").load == 1
@@ -688,7 +689,7 @@ def test_a_vehicle_that_can_wait_no_longer_is_placed_by_whatever_policy() -> Non
 
 def test_retry_after_goes_by_a_mean_in_which_the_newest_session_weighs_a_twentieth() -> None:
     grid = Grid(4)
-    assert grid.pool.retry_after_s(grid.now) == grid.pool.trust_s == 1.5
+    assert grid.pool.retry_after_s(grid.now) == grid.pool.health_check.trust_s == 1.5
     for session_s, mean_s in ((10, 10), (30, 11)):
         queued = grid.arrive()
         grid.pass_time(session_s)

@@ -12,6 +12,7 @@ import pytest
 from load_balancer.routing.demand import Demand
 from load_balancer.routing.health import HealthCheck, Reading
 from load_balancer.routing.index.substation_index import SubstationIndex
+from load_balancer.routing.outcome import Outcome
 from load_balancer.routing.policies import DEFAULT_POLICY, POLICIES
 from load_balancer.routing.policy import Decision, Option
 from load_balancer.routing.pool import Pool
@@ -154,19 +155,10 @@ class Region:
         )[0]
         if how in ("full", "rejected", "failed"):
             self.sessions.append(queued)
-        match how:
-            case "charged":
-                pool.completed(dispatch, now)
-            case "full":
-                pool.found_full(dispatch, now)
-            case "rejected":
-                pool.rejected(dispatch, now)
-            case "failed":
-                pool.failed(dispatch, "reset", "the connection was reset", now)
-            case "accepted":
-                pool.accepted(dispatch, now)
-            case "disconnected":
-                pool.leave(queued, now)
+        if how == "disconnected":
+            pool.leave(queued, now)
+        else:
+            pool.end(dispatch, Outcome(how), now, reason="reset", why="the connection was reset")
 
 
 @pytest.mark.parametrize("policy", POLICIES)
@@ -248,7 +240,7 @@ def test_nothing_is_kept_of_substations_that_are_gone() -> None:
     for dispatch in [
         one for substation in pool.substations.values() for one in substation.in_flight
     ]:
-        pool.completed(dispatch, 1.0)
+        pool.end(dispatch, Outcome.CHARGED, 1.0)
     assert not pool.substations
     pool.set_substations([(f"t{number}", f"http://t{number}") for number in range(100)], 2.0)
     pool.match(9.0)
