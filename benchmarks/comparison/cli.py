@@ -9,7 +9,7 @@ from benchmarks.comparison import picture, report
 from benchmarks.comparison.assertions import findings
 from benchmarks.comparison.benchmark import Benchmark
 from benchmarks.comparison.options import Options, parse, slug
-from benchmarks.comparison.results import Results, load
+from benchmarks.comparison.results import Results
 from benchmarks.harness import command
 
 RESULTS_FILE, REPORT_FILE = "comparison.json", "comparison.md"
@@ -39,7 +39,7 @@ def write(results: Results, folder: Path) -> None:
     """Write the results and everything derived from them."""
     results.save(folder / RESULTS_FILE)
     # From the file, whose numbers are rounded: so the result can be reproduced exactly.
-    for name, text in drawn_from(load(folder / RESULTS_FILE)).items():
+    for name, text in drawn_from(Results.load(folder / RESULTS_FILE)).items():
         (folder / name).write_text(text, encoding="utf-8")
 
 

@@ -2,9 +2,10 @@
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from benchmarks.comparison.figures import Figures
-from benchmarks.harness import results
+from benchmarks.harness.results import Stored, save
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +50,10 @@ class Entrant:
 
 
 @dataclass(frozen=True, slots=True)
-class Results:
+class Results(Stored):
     """The results of a whole benchmark."""
 
+    written_by: ClassVar[str] = "make bench"
     quick: bool
     seed: int
     step_s: float
@@ -63,16 +65,7 @@ class Results:
 
     def save(self, file: Path) -> None:
         """Write everything as JSON."""
-        results.save(file, _rounded(asdict(self)))
-
-
-def load(file: Path) -> Results:
-    """Read the file that `Results.save` wrote.
-
-    Raises:
-        ResultsError: it does not exist, or is something else.
-    """
-    return results.load(Results, file, written_by="make bench")
+        save(file, _rounded(asdict(self)))
 
 
 def _rounded(value: object) -> object:

@@ -65,6 +65,11 @@ class Reconciliation:
         kinds = ("lost", "twice", "unequal", "strange")
         return {kind: texts for kind in kinds if (texts := getattr(self, kind))}
 
+    def note(self, kind: list[str], vehicle: Vehicle, text: str) -> None:
+        """Add a difference of a vehicle to one of the kinds, and its sessions."""
+        kind.append(f"vehicle {vehicle.number} ({vehicle.manner}), {text}")
+        self.sessions.update(dict.fromkeys(sorted(vehicle.sessions)))
+
 
 def reconcile(
     vehicles: Sequence[Vehicle],
@@ -102,7 +107,9 @@ def reconcile(
     known = set()
     for vehicle in vehicles:
         known |= vehicle.sessions
-        _check(vehicle, rows, metered, allowed, found)
+        if row := _check_end(vehicle, rows, found):
+            (session_id,) = vehicle.sessions
+            _check_energy(vehicle, row, metered[session_id], allowed[session_id], found)
     for session_id in metered.keys() - known:
         if metered[session_id] > WH:
             found.sessions[session_id] = None
@@ -116,75 +123,59 @@ def reconcile(
     return found
 
 
-def _check(
-    vehicle: Vehicle,
-    rows: Mapping[str, Mapping[str, Any]],
-    metered: Mapping[str, float],
-    allowed: Mapping[str, float],
-    found: Reconciliation,
-) -> None:
-    note = _Notes(vehicle, found)
+def _check_end(
+    vehicle: Vehicle, rows: Mapping[str, Mapping[str, Any]], found: Reconciliation
+) -> Mapping[str, Any] | None:
+    """Return the row of a vehicle's session; None if it has no single session with an end."""
     for trouble in vehicle.troubles:
-        note(found.strange, f"was answered {trouble}")
+        found.note(found.strange, vehicle, f"was answered {trouble}")
     if len(vehicle.sessions) != 1:
         text = f"has {len(vehicle.sessions)} sessions: {sorted(vehicle.sessions)}"
-        note(found.twice if vehicle.sessions else found.lost, text)
-        return
+        found.note(found.twice if vehicle.sessions else found.lost, vehicle, text)
+        return None
     (session_id,) = vehicle.sessions
     row, state = rows.get(session_id), vehicle.state
     if state is None or row is None:
-        note(found.lost, f"session {session_id}: no {'end' if row else 'row'}")
-        return
-    reported = ", ".join(f"{end} {kwh:.3f} kWh" for end, kwh in vehicle.ends)
+        found.note(found.lost, vehicle, f"session {session_id}: no {'end' if row else 'row'}")
+        return None
+    told = f"session {session_id}: told " + ", ".join(
+        f"{end} {kwh:.3f} kWh" for end, kwh in vehicle.ends
+    )
     if any(end != vehicle.ends[0] for end in vehicle.ends) or row["state"] != state:
-        note(found.twice, f"session {session_id}: told {reported}; ledger {row['state']}")
+        found.note(found.twice, vehicle, f"{told}; ledger {row['state']}")
     if not vehicle.asked_again:
-        note(
-            found.strange,
-            f"session {session_id}: told {reported}; its key had no such answer again",
-        )
-    _check_energy(vehicle, session_id, row, metered, allowed, found)
+        found.note(found.strange, vehicle, f"{told}; its key had no such answer again")
+    return row
 
 
 def _check_energy(
     vehicle: Vehicle,
-    session_id: str,
     row: Mapping[str, Any],
-    metered: Mapping[str, float],
-    allowed: Mapping[str, float],
+    metered_kwh: float,
+    allowed_kwh: float,
     found: Reconciliation,
 ) -> None:
-    note, state = _Notes(vehicle, found), vehicle.state
-    wanted = vehicle.kwh
+    session_id, state, wanted_kwh = str(row["session_id"]), vehicle.state, vehicle.kwh
     if state == "charged":
         found.charged += 1
         found.kwh_asked += vehicle.kwh
     elif state == "stopped" and vehicle.manner is Manner.STOPPED:
         found.stopped += 1
-        wanted = vehicle.ends[-1][1]
+        wanted_kwh = vehicle.ends[-1][1]
     else:
-        note(found.lost, f"session {session_id}: {state}, which nobody asked for")
+        text = f"session {session_id}: {state}, which nobody asked for"
+        found.note(found.lost, vehicle, text)
         return
-    written, kwh = float(row.get("energy_kwh") or 0.0), metered.get(session_id, 0.0)
-    text = f"{wanted:.3f} kWh wanted, {kwh:.3f} metered, {written:.3f} in the ledger"
-    if WH / 2 < kwh - wanted <= allowed.get(session_id, 0.0):
-        found.excess[session_id] = kwh - wanted
+    written_kwh = float(row.get("energy_kwh") or 0.0)
+    if WH / 2 < metered_kwh - wanted_kwh <= allowed_kwh:
+        found.excess[session_id] = metered_kwh - wanted_kwh
         # Excess may be reported only after the session's end, so the record may lack it.
-        agrees = wanted - WH / 2 <= written <= kwh + WH / 2
+        agrees = wanted_kwh - WH / 2 <= written_kwh <= metered_kwh + WH / 2
     else:
-        agrees = max(abs(kwh - wanted), abs(written - kwh)) <= WH / 2
+        agrees = max(abs(metered_kwh - wanted_kwh), abs(written_kwh - metered_kwh)) <= WH / 2
     if not agrees:
-        note(found.unequal, f"session {session_id}: {text}")
-
-
-class _Notes:
-    """Notes a vehicle's problems and its sessions."""
-
-    def __init__(self, vehicle: Vehicle, found: Reconciliation) -> None:
-        self._name = f"vehicle {vehicle.number} ({vehicle.manner})"
-        self._sessions = sorted(vehicle.sessions)
-        self._found = found
-
-    def __call__(self, kind: list[str], text: str) -> None:
-        kind.append(f"{self._name}, {text}")
-        self._found.sessions.update(dict.fromkeys(self._sessions))
+        text = (
+            f"session {session_id}: {wanted_kwh:.3f} kWh wanted, {metered_kwh:.3f} metered, "
+            f"{written_kwh:.3f} in the ledger"
+        )
+        found.note(found.unequal, vehicle, text)

@@ -5,18 +5,49 @@ import os
 import re
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import ClassVar, Self
 
 from pydantic import TypeAdapter, ValidationError
 
-T = TypeVar("T")
+from benchmarks.harness.errors import CannotMeasure
+
 # Lists of numbers, which `json` indents one per line: they are easier to compare on one line.
 _NUMBER = r"(?:-?\d[\d.]*(?:e[-+]?\d+)?|null)"
 _NUMBERS = re.compile(rf"\[\s*({_NUMBER}(?:,\s*{_NUMBER})*)\s*\]")
 
 
-class ResultsError(ValueError):
-    """A results file cannot be read; the message names it and the fault."""
+class Stored:
+    """Results that are kept in a file, from which the report is derived.
+
+    Attributes:
+        written_by: the command that writes the file, as errors name it.
+    """
+
+    written_by: ClassVar[str]
+
+    def save(self, file: Path) -> None:
+        """Write everything as JSON."""
+        save(file, self)
+
+    @classmethod
+    def load(cls, file: Path) -> Self:
+        """Read the file that `save` wrote.
+
+        Raises:
+            CannotMeasure: it does not exist, or is something else.
+        """
+        try:
+            return TypeAdapter(cls).validate_json(file.read_bytes())
+        except OSError as error:
+            raise CannotMeasure(
+                f"{file}: {error.strerror}; run `{cls.written_by}` to write it"
+            ) from None
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"])
+            raise CannotMeasure(
+                f"{file}: {where}: {first['msg']}; run `{cls.written_by}` to write it again"
+            ) from None
 
 
 def to_json(results: object) -> str:
@@ -28,29 +59,6 @@ def to_json(results: object) -> str:
 def save(file: Path, results: object) -> None:
     """Write results as JSON, atomically: readers find the old file or the new one, never a part."""
     write_whole(file, to_json(results))
-
-
-def load(kind: type[T], file: Path, *, written_by: str) -> T:
-    """Read the file that `save` wrote.
-
-    Args:
-        kind: the type of the results.
-        file: the file.
-        written_by: the command that writes it.
-
-    Raises:
-        ResultsError: it does not exist, or is something else.
-    """
-    try:
-        return TypeAdapter(kind).validate_json(file.read_bytes())
-    except OSError as error:
-        raise ResultsError(f"{file}: {error.strerror}; run `{written_by}` to write it") from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise ResultsError(
-            f"{file}: {where}: {first['msg']}; run `{written_by}` to write it again"
-        ) from None
 
 
 def write_whole(file: Path, text: str) -> None:

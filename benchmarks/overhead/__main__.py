@@ -9,7 +9,7 @@ from benchmarks.harness import command
 from benchmarks.overhead import choice, report
 from benchmarks.overhead.measurement import Measurement
 from benchmarks.overhead.options import Options, parse
-from benchmarks.overhead.results import load
+from benchmarks.overhead.results import Results
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -24,7 +24,7 @@ def _measure(options: Options, console: Console) -> int:
         console.print("\n" + report.write(results))
     else:
         results.save(options.out / "overhead.json")
-        text = report.write(load(options.out / "overhead.json"))
+        text = report.write(Results.load(options.out / "overhead.json"))
         (options.out / "overhead.md").write_text(text, encoding="utf-8")
         console.print(f"written to {options.out}")
     dear = [one for one in results.choices if choice.is_too_dear(one)]

@@ -16,7 +16,7 @@ from benchmarks.harness.options import RESULTS
 from benchmarks.harness.throughput import Rush, median_round
 from benchmarks.overhead import choice, holding, many
 from benchmarks.overhead.options import Options
-from benchmarks.overhead.results import ChoiceCost, Held, Many, Results, TopologyResult, load
+from benchmarks.overhead.results import ChoiceCost, Held, Many, Results, TopologyResult
 from benchmarks.overhead.topologies import WHOLE, WHOLE_HAPROXY, Topology, running
 
 _AT_A_TIME = (1, 32)
@@ -50,7 +50,7 @@ class Measurement:
         if self._options.many:
             with tempfile.TemporaryDirectory(prefix="cost-") as folder:
                 return replace(
-                    load(RESULTS / "overhead.json"),
+                    Results.load(RESULTS / "overhead.json"),
                     choices=choices,
                     many=self._be_many(Path(folder)),
                 )

@@ -1,9 +1,9 @@
 """The results of a measurement, and their file, from which the report is derived."""
 
 from dataclasses import dataclass
-from pathlib import Path
+from typing import ClassVar
 
-from benchmarks.harness import results
+from benchmarks.harness.results import Stored
 from benchmarks.harness.throughput import Rush
 
 
@@ -61,9 +61,10 @@ class TopologyResult:
 
 
 @dataclass(frozen=True, slots=True)
-class Results:
+class Results(Stored):
     """A whole measurement."""
 
+    written_by: ClassVar[str] = "make bench-cost"
     machine: dict[str, str]
     versions: dict[str, str]
     took_s: float
@@ -72,12 +73,3 @@ class Results:
     choices: list[ChoiceCost]
     many: list[Many]
     topologies: list[TopologyResult]
-
-    def save(self, file: Path) -> None:
-        """Write everything as JSON."""
-        results.save(file, self)
-
-
-def load(file: Path) -> Results:
-    """Read the file that `Results.save` wrote."""
-    return results.load(Results, file, written_by="make bench-cost")

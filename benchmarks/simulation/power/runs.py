@@ -2,11 +2,11 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from multiprocessing import get_context
-from pathlib import Path
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
-from benchmarks.harness import results
+from benchmarks.harness.results import Stored
 from benchmarks.simulation.power.bound import bound_min
 from benchmarks.simulation.power.contenders import CONTENDERS, HAPROXY_LIMITS, LEAST_LOADED, OURS
 from benchmarks.simulation.power.figures import PowerFigures, rounded
@@ -36,20 +36,13 @@ class Run(NamedTuple):
     seed: int
 
 
-class Results(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Results(Stored):
     """The results of all runs."""
 
+    written_by: ClassVar[str] = "python -m benchmarks.simulation.power"
     figures: Mapping[str, Mapping[str, Sequence[PowerFigures]]]  # by scene, contender and draw
     bounds_min: Mapping[str, Sequence[float]]  # by scene and draw, if there is one
-
-    def save(self, path: Path) -> None:
-        """Write them as JSON, one line per run, so that differences are readable."""
-        results.save(path, self._asdict())
-
-    @classmethod
-    def load(cls, path: Path) -> "Results":
-        """Read the file that `save` wrote."""
-        return results.load(cls, path, written_by="python -m benchmarks.simulation.power")
 
 
 def contenders(scene: Scene) -> list[Entry]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.comparison.contenders.contender import find
-from benchmarks.comparison.results import load
+from benchmarks.comparison.results import Results
 from tests.e2e.bench.conftest import Start, ends_cleanly_on_signal
 from tests.support.deadline import eventually
 from tests.support.marked import carrying, none_is_left
@@ -23,7 +23,7 @@ def test_a_run_ends_with_a_report_and_nothing_running(
     assert run.returncode == 0, said
     assert "[ 2/2] the simple way" in said
     ours, simple = (
-        load(tmp_path / "comparison.json").scenes[0].runs[k] for k in ("ours", "simple")
+        Results.load(tmp_path / "comparison.json").scenes[0].runs[k] for k in ("ours", "simple")
     )
     assert (ours.figures.lost, ours.figures.sent_to_full) == (0, 0)
     assert simple.figures.lost == simple.figures.sent_to_full > 0
@@ -42,7 +42,7 @@ def test_where_unlike_substations_share_power_the_choice_shortens_the_time_to_ch
     said, _ = run.communicate(timeout=220)
 
     assert run.returncode == 0, said
-    (scene,) = load(tmp_path / "comparison.json").scenes
+    (scene,) = Results.load(tmp_path / "comparison.json").scenes
     ours, haproxy = (scene.runs[key].figures for key in ("ours", "haproxy-limits"))
     assert (ours.vehicles, ours.lost, ours.over_capacity, ours.charged_twice) == (265, 0, 0, 0)
     assert (haproxy.vehicles, haproxy.lost) == (265, 0)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.overhead.results import load
+from benchmarks.overhead.results import Results
 from tests.e2e.bench.conftest import Start
 from tests.support.marked import none_is_left
 
@@ -20,7 +20,7 @@ def test_a_run_ends_with_a_report_and_nothing_running(
     said, _ = run.communicate(timeout=110)
 
     assert run.returncode == 0, said
-    substation, whole = load(tmp_path / "overhead.json").topologies
+    substation, whole = Results.load(tmp_path / "overhead.json").topologies
     assert [rush.at_a_time for rush in whole.rushes] == [1, 32]
     for alone, all_three in zip(substation.rushes, whole.rushes, strict=True):
         assert alone.cpu_s.keys() == {"substation"}

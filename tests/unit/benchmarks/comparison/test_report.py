@@ -7,9 +7,9 @@ from benchmarks.comparison import picture, report
 from benchmarks.comparison.assertions import findings
 from benchmarks.comparison.cli import RESULTS_FILE, drawn_from
 from benchmarks.comparison.limit import Limit
-from benchmarks.comparison.results import load
+from benchmarks.comparison.results import Results
+from benchmarks.harness.errors import CannotMeasure
 from benchmarks.harness.options import RESULTS
-from benchmarks.harness.results import ResultsError
 from tests.unit.benchmarks.comparison.builders import make_figures, make_results
 
 SOME = make_results(
@@ -107,16 +107,16 @@ def test_a_substation_that_was_away_leaves_a_gap_in_its_line() -> None:
 
 def test_results_survive_their_file(tmp_path: Path) -> None:
     SOME.save(tmp_path / "results.json")
-    assert load(tmp_path / "results.json") == SOME
+    assert Results.load(tmp_path / "results.json") == SOME
     assert "[0, null, 4]" in (tmp_path / "results.json").read_text()
 
 
 def test_results_that_cannot_be_read_are_named(tmp_path: Path) -> None:
-    with pytest.raises(ResultsError, match="make bench"):
-        load(tmp_path / "none.json")
+    with pytest.raises(CannotMeasure, match="make bench"):
+        Results.load(tmp_path / "none.json")
     (tmp_path / "bad.json").write_text('{"quick": 1}')
-    with pytest.raises(ResultsError, match=r"bad\.json.*seed"):
-        load(tmp_path / "bad.json")
+    with pytest.raises(CannotMeasure, match=r"bad\.json.*seed"):
+        Results.load(tmp_path / "bad.json")
 
 
 # A whole run, and one of the scene that came after it.
@@ -125,14 +125,14 @@ CHECKED_IN = (RESULTS, RESULTS.parent / "results_unlike_substations")
 
 @pytest.mark.parametrize("folder", CHECKED_IN, ids=lambda folder: folder.name)
 def test_the_checked_in_run_keeps_every_promise(folder: Path) -> None:
-    found = list(findings(load(folder / RESULTS_FILE)))
+    found = list(findings(Results.load(folder / RESULTS_FILE)))
     assert [one for one in found if not one.kept] == []
     assert any("HAProxy" in one.words for one in found) is (folder is CHECKED_IN[1])
 
 
 @pytest.mark.parametrize("folder", CHECKED_IN, ids=lambda folder: folder.name)
 def test_the_checked_in_report_is_what_its_results_say(folder: Path) -> None:
-    results = load(folder / RESULTS_FILE)
+    results = Results.load(folder / RESULTS_FILE)
     assert not results.quick
     for name, text in drawn_from(results).items():
         assert (folder / name).read_text(encoding="utf-8") == text, name

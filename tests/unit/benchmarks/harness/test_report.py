@@ -2,11 +2,13 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
-from benchmarks.harness import results
+from benchmarks.harness.errors import CannotMeasure
 from benchmarks.harness.findings import Assertion, Finding, assertion_table, finding_table
+from benchmarks.harness.results import Stored, to_json
 from benchmarks.harness.tables import Figure, by_column, by_row
 
 FIGURES: list[Figure[float]] = [("mean", "{:.1f}".format), ("twice", lambda one: f"{2 * one:g}")]
@@ -49,9 +51,10 @@ def test_a_finding_that_does_not_hold_stands_out() -> None:
 
 
 @dataclass
-class Kept:
+class Kept(Stored):
     """Some results."""
 
+    written_by: ClassVar[str] = "make it"
     name: str
     figures: list[float | None]
 
@@ -59,9 +62,23 @@ class Kept:
 def test_results_are_read_as_they_were_written_with_numbers_in_one_line(tmp_path: Path) -> None:
     kept = Kept("[1, 2]", [1, -2.5, None, 1e-07])
     file = tmp_path / "results.json"
-    results.save(file, kept)
+    kept.save(file)
     assert '"figures": [1, -2.5, null, 1e-07]' in file.read_text()
-    assert results.load(Kept, file, written_by="make it") == kept
+    assert Kept.load(file) == kept
     assert [one.name for one in tmp_path.iterdir()] == [file.name]
-    with pytest.raises(results.ResultsError, match="run `make it` to write it"):
-        results.load(Kept, tmp_path / "none.json", written_by="make it")
+    with pytest.raises(CannotMeasure, match="run `make it` to write it"):
+        Kept.load(tmp_path / "none.json")
+
+
+def test_numbers_stand_on_one_line() -> None:
+    assert (
+        to_json({"a": [1, 2.5, None], "b": [-3e-7]})
+        == '{\n "a": [1, 2.5, null],\n "b": [-3e-07]\n}\n'
+    )
+
+
+def test_a_long_list_that_ends_in_another_value_is_written_at_once() -> None:
+    """Each digit once doubled the time that such a list took."""
+    values = [0.123456789012] * 200
+    text = to_json([*values, float("nan")])
+    assert text.split() == ["[", *["0.123456789012,"] * 200, "NaN", "]"]

@@ -14,7 +14,7 @@ from benchmarks.overhead import __main__ as command_line
 from benchmarks.overhead import choice, report
 from benchmarks.overhead.many import kb_for_each, measure, per_core
 from benchmarks.overhead.measurement import Measurement
-from benchmarks.overhead.results import ChoiceCost, Many, load
+from benchmarks.overhead.results import ChoiceCost, Many, Results
 from load_balancer.routing.policies import DEFAULT_POLICY
 
 
@@ -33,12 +33,12 @@ def test_too_few_open_files_are_reported_before_anything_is_measured(
 
 
 def test_the_checked_in_report_is_what_its_results_say() -> None:
-    results = load(RESULTS / "overhead.json")
+    results = Results.load(RESULTS / "overhead.json")
     assert (RESULTS / "overhead.md").read_text(encoding="utf-8") == report.write(results)
 
 
 def test_the_checked_in_results_are_as_they_would_be_kept(tmp_path: Path) -> None:
-    load(RESULTS / "overhead.json").save(tmp_path / "overhead.json")
+    Results.load(RESULTS / "overhead.json").save(tmp_path / "overhead.json")
     assert (tmp_path / "overhead.json").read_text() == (RESULTS / "overhead.json").read_text()
 
 
@@ -49,7 +49,7 @@ def test_the_checked_in_results_are_as_they_would_be_kept(tmp_path: Path) -> Non
 def test_the_checked_in_rates_with_many_substations_stay_near_those_with_three(
     policy: str, least_of_300: float, least_of_3000: float
 ) -> None:
-    measured = load(RESULTS / "overhead.json").many
+    measured = Results.load(RESULTS / "overhead.json").many
     rows = {row.substations: row for row in measured if row.policy == policy}
     assert rows[300].per_s >= least_of_300 * rows[3].per_s
     assert rows[3_000].per_s >= least_of_3000 * rows[3].per_s
@@ -69,7 +69,7 @@ def test_many_substations_are_shown_beside_the_fewest() -> None:
     ]
     assert kb_for_each(rows, "least-loaded") == 20
     assert kb_for_each(rows, "earliest-finish") == 0
-    reported = report.write(replace(load(RESULTS / "overhead.json"), many=rows))
+    reported = report.write(replace(Results.load(RESULTS / "overhead.json"), many=rows))
     assert re.search(r"least-loaded +\| +1,003 \| +2,100 \| +70%", reported)
     assert "least-loaded: 20.0 KB for each substation." in reported
 
@@ -104,6 +104,6 @@ def test_a_choice_is_timed_and_one_that_costs_too_much_is_reported() -> None:
 
 
 def test_no_choice_of_the_checked_in_results_is_too_dear() -> None:
-    choices = load(RESULTS / "overhead.json").choices
+    choices = Results.load(RESULTS / "overhead.json").choices
     assert {one.substations for one in choices} >= choice.LIMITS_US.keys()
     assert not any(map(choice.is_too_dear, choices))
