@@ -66,7 +66,7 @@ class GridUnderTest:
 
     def play(self) -> Run:
         """Play the scene."""
-        contention = CpuContention(self._sessions)
+        contention = CpuContention()
 
         def inject(fault: Fault) -> None:
             contention.look()
@@ -84,10 +84,6 @@ class GridUnderTest:
             self._ready_again,
             others_share,
         )
-
-    def _sessions(self) -> set[int]:
-        """Return the sessions of the processes, which each lead their own."""
-        return {process.pid for process in (self._balancer, *self._substations) if process.running}
 
     def _inject(self, fault: Fault) -> None:
         substation = self._substations[fault.substation]
