@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from benchmarks.comparison.limit import Limit, limit
 from benchmarks.comparison.occupancy import Away, Occupancy, imbalance
-from benchmarks.comparison.scenes import Fault, Scene
+from benchmarks.comparison.scenes import Scene
 from benchmarks.comparison.testbed import Run
+from benchmarks.simulation.scenes import Event
 from load_tester.latency import Spread
 from load_tester.vehicle import Charge, Outcome
 from local_stack.session_logs import peak_load
@@ -94,10 +95,10 @@ def figures(scene: Scene, run: Run) -> Figures:
     )
 
 
-def as_seen(faults: Sequence[Fault], run: Run) -> list[Fault]:
+def as_seen(faults: Sequence[Event], run: Run) -> list[Event]:
     """Return the faults, with restarted substations starting when they were ready."""
     return [
-        Fault(run.ready_again.get(fault.substation, _NEVER), fault.what, fault.substation)
+        fault._replace(at=run.ready_again.get(fault.substation, _NEVER))
         if fault.what == "starts"
         else fault
         for fault in faults
@@ -109,18 +110,18 @@ def occupancies(scene: Scene, run: Run) -> list[Occupancy]:
     faults = as_seen(run.record.faults, run)
     return [
         Occupancy(
-            points,
+            spec.capacity,
             [
                 (attempt.began - run.record.began, attempt.ended - run.record.began)
                 for attempt in log
             ],
-            _away(faults, number, scene.longest_s),
+            _away(faults, spec.name, scene.longest_s),
         )
-        for number, (points, log) in enumerate(zip(scene.capacities, run.attempts, strict=True))
+        for spec, log in zip(scene.substations, run.attempts, strict=True)
     ]
 
 
-def _away(faults: Sequence[Fault], substation: int, longest_s: float) -> list[Away]:
+def _away(faults: Sequence[Event], substation: str, longest_s: float) -> list[Away]:
     """Return when a substation could not be used.
 
     The log of a killed substation lacks the vehicles that it had, so it is excluded from when the

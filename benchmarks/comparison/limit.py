@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 
-from benchmarks.comparison.scenes import Fault, Scene, held_s
+from benchmarks.comparison.scenes import Scene, held_s
 from benchmarks.simulation.contenders import ALL_KNOWING
 from benchmarks.simulation.demand import Arrival, lasting
 from benchmarks.simulation.power.bound import lower_bound_s
@@ -34,7 +34,7 @@ class Limit:
     imbalance: float | None = None
 
 
-def limit(scene: Scene, faults: Sequence[Fault]) -> Limit:
+def limit(scene: Scene, faults: Sequence[Event]) -> Limit:
     """Simulate a scene, with the faults at the times when they happened in a run.
 
     If substations share power, compute the lower bound, without faults.
@@ -45,9 +45,8 @@ def limit(scene: Scene, faults: Sequence[Fault]) -> Limit:
     return Limit(figures.mean_s, figures.p50_s, figures.p99_s, figures.mean_spread)
 
 
-def simulated(scene: Scene, faults: Sequence[Fault]) -> SimulatedScene:
+def simulated(scene: Scene, faults: Sequence[Event]) -> SimulatedScene:
     """Return a scene in its simulated form."""
-    names = [substation.name for substation in scene.substations]
 
     def vehicles(_random: Random) -> list[Arrival]:
         return [Arrival(one.due, lasting(held_s(one)), 0.0) for one in scene.vehicles]
@@ -55,7 +54,9 @@ def simulated(scene: Scene, faults: Sequence[Fault]) -> SimulatedScene:
     def bypass_vehicles(_random: Random) -> list[Arrival]:
         if scene.bypass_vehicles is None:
             return []
-        door = (scene.bypass_vehicles.substation + 0.5) / len(names)  # leads to that substation
+        door = (scene.bypass_vehicles.substation + 0.5) / len(
+            scene.substations
+        )  # leads to that substation
         return [
             Arrival(one.due, lasting(held_s(one)), door) for one in scene.bypass_vehicles.vehicles
         ]
@@ -66,7 +67,7 @@ def simulated(scene: Scene, faults: Sequence[Fault]) -> SimulatedScene:
         substations=scene.substations,
         arrivals=vehicles,
         bypass_vehicles=bypass_vehicles,
-        events=tuple(Event(fault.at, fault.what, names[fault.substation]) for fault in faults),
+        events=tuple(faults),
         measured_from=0.0,
         ends_at=scene.ends_at,
     )

@@ -7,12 +7,11 @@ except if substations share power: that scene has the vehicles of the simulated 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
-from typing import Literal
 
 from benchmarks.simulation.demand import POINT_POWER_KW, TIME_SCALE, Arrival
 from benchmarks.simulation.power.demand import HOUR_S, steady
 from benchmarks.simulation.power.scenes import CARRIED, UNLIKE
-from benchmarks.simulation.scenes import SubstationSpec, substations_of
+from benchmarks.simulation.scenes import Event, SubstationSpec, substations_of
 from load_balancer.routing.prediction import Supply, alone_s
 from load_tester.arrivals import RateCurve, Spacing, arrivals
 from load_tester.vehicle import Vehicle
@@ -31,17 +30,6 @@ KWH_PER_S = POINT_POWER_KW * TIME_SCALE / 3600
 _POWER_TIME_SCALE = 3600.0
 _POWER_LENGTH_H = 30.0
 _POWER_LOAD = 0.9
-
-What = Literal["is killed", "starts", "freezes", "thaws"]
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """A fault of a substation (by its number, from 0) at a time."""
-
-    at: float
-    what: What
-    substation: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +50,7 @@ class Scene:
     vehicles: tuple[Vehicle, ...]
     ends_at: float  # no vehicle arrives later, or (burst) the substations still have enough to do
     bypass_vehicles: BypassTraffic | None = None
-    faults: tuple[Fault, ...] = ()
+    faults: tuple[Event, ...] = ()
     time_scale: float = TIME_SCALE
     longest_s: float = MAX_S  # no charge takes longer
     patience_s: float = PATIENCE_S
@@ -168,7 +156,7 @@ def _substation_killed(random: Random, scale: float) -> Scene:
         substations_of(16, 16, 16),
         _steadily(random, 18.0, _LENGTH_S * scale),
         ends_at=_LENGTH_S * scale,
-        faults=(Fault(3.5 * scale, "is killed", 1),),
+        faults=(Event(3.5 * scale, "is killed", "substation2"),),
     )
 
 
@@ -180,7 +168,10 @@ def _substation_frozen(random: Random, scale: float) -> Scene:
         substations_of(16, 16, 16),
         _steadily(random, 18.0, _LENGTH_S * scale),
         ends_at=_LENGTH_S * scale,
-        faults=(Fault(3.0 * scale, "freezes", 1), Fault(8.0 * scale, "thaws", 1)),
+        faults=(
+            Event(3.0 * scale, "freezes", "substation2"),
+            Event(8.0 * scale, "thaws", "substation2"),
+        ),
     )
 
 
@@ -192,7 +183,7 @@ def _substation_recovering(random: Random, scale: float) -> Scene:
         substations_of(16, 16, 16),
         _steadily(random, 24.0, _LENGTH_S * scale),
         ends_at=_LENGTH_S * scale,
-        faults=(Fault(1.0, "is killed", 1), Fault(3.0, "starts", 1)),
+        faults=(Event(1.0, "is killed", "substation2"), Event(3.0, "starts", "substation2")),
     )
 
 

@@ -13,8 +13,9 @@ from urllib.parse import urlsplit
 import gevent
 from gevent.pool import Group
 
-from benchmarks.comparison.scenes import Fault, Scene
+from benchmarks.comparison.scenes import Scene
 from benchmarks.harness.errors import CannotMeasure
+from benchmarks.simulation.scenes import Event
 from load_tester.client import Gateway
 from load_tester.runner import Behaviour, Runner, Tally
 from load_tester.vehicle import Charge, Outcome, Plan, Vehicle
@@ -29,7 +30,7 @@ class TrafficRecord:
     began: float
     charges: Sequence[Charge]
     bypass_vehicles: Sequence[Charge]
-    faults: Sequence[Fault]  # with the times at which they were complete
+    faults: Sequence[Event]  # with the times at which they were complete
 
 
 class Traffic:
@@ -55,18 +56,18 @@ class Traffic:
         """Seconds since the start of the scene."""
         return self._runners[0].now
 
-    def run(self, inject: Callable[[Fault], object]) -> TrafficRecord:
+    def run(self, inject: Callable[[Event], object]) -> TrafficRecord:
         """Send all vehicles, inject the scene's faults, and wait until every vehicle has ended."""
         began = time.time()
         group = Group()
         for runner in self._runners:
             group.spawn(runner.run)
         gevent.sleep(0)
-        happened: list[Fault] = []
+        happened: list[Event] = []
         for fault in self._scene.faults:
             gevent.sleep(max(0.0, fault.at - self.now))
             inject(fault)
-            happened.append(Fault(self.now, fault.what, fault.substation))
+            happened.append(fault._replace(at=self.now))
         group.join(raise_error=True)
         charges, *bypass_vehicles = (_whole(runner) for runner in self._runners)
         return TrafficRecord(

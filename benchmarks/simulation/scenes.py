@@ -37,11 +37,11 @@ class SubstationSpec(NamedTuple):
 
 
 class Event(NamedTuple):
-    """An event of a substation, or of names (`substation` is None), at a time, seconds."""
+    """An event of a substation, or of names (`substation` is empty), at a time, seconds."""
 
     at: float
     what: str
-    substation: str | None = None
+    substation: str = ""
 
 
 def _nobody(_random: Random) -> Sequence[Arrival]:

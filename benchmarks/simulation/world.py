@@ -143,7 +143,7 @@ class World:
 
     def _plan_event(self, event: Event) -> None:
         def inject() -> None:
-            if event.substation is None:
+            if not event.substation:
                 self._names_fail = event.what == "names fail"
                 return
             substation = next(

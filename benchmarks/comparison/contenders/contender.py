@@ -1,6 +1,5 @@
 """The interface of a contender, and the place that it takes."""
 
-import http.client
 import os
 import re
 import shutil
@@ -162,19 +161,3 @@ class Program(Contender):
 def find(program: str) -> str | None:
     """Find a program, including Debian's server directories, which may not be in a user's PATH."""
     return shutil.which(program) or shutil.which(program, path="/usr/local/sbin:/usr/sbin")
-
-
-def fetch(port: int, path: str) -> str:
-    """Read a page on loopback.
-
-    Raises:
-        OSError: there is no response.
-    """
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
-    try:
-        connection.request("GET", path)
-        return connection.getresponse().read().decode("utf-8", "replace")
-    except http.client.HTTPException as error:
-        raise ConnectionError(str(error)) from error
-    finally:
-        connection.close()

@@ -1,11 +1,12 @@
 """Envoy with least request."""
 
+import http.client
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
-from benchmarks.comparison.contenders.contender import Place, Program, fetch
+from benchmarks.comparison.contenders.contender import Place, Program
 from local_stack.process import Process
 
 
@@ -48,7 +49,7 @@ class Envoy(Program):
     def not_ready(self, process: Process, place: Place) -> str | None:
         """Wait until its health checks have found every substation."""
         try:
-            stats = fetch(
+            stats = _fetch(
                 place.admin_port, "/stats?filter=^cluster.substations.membership_healthy$"
             )
         except OSError as error:
@@ -57,3 +58,19 @@ class Envoy(Program):
         if healthy != str(len(place.substations)):
             return f"it sees {healthy or 0} of {len(place.substations)} substations"
         return super().not_ready(process, place)
+
+
+def _fetch(port: int, path: str) -> str:
+    """Read a page on loopback.
+
+    Raises:
+        OSError: there is no response.
+    """
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().read().decode("utf-8", "replace")
+    except http.client.HTTPException as error:
+        raise ConnectionError(str(error)) from error
+    finally:
+        connection.close()

@@ -3,7 +3,7 @@
 import json
 from importlib.metadata import version
 
-from benchmarks.comparison.contenders.contender import Contender, Place, fetch
+from benchmarks.comparison.contenders.contender import Contender, Place
 from local_stack.process import Process, service
 
 
@@ -37,7 +37,7 @@ class Ours(Contender):
         if unready := process.answers("/readyz"):
             return unready
         try:
-            substations = json.loads(fetch(process.port, "/substations"))["substations"]
+            substations = json.loads(process.get("/substations"))["substations"]
         except OSError as error:
             return str(error)
         up = sum(substation["health"] == "up" for substation in substations)

@@ -3,10 +3,10 @@ from dataclasses import replace
 import pytest
 
 from benchmarks.comparison.figures import as_seen, figures, occupancies
-from benchmarks.comparison.scenes import BypassTraffic, Fault, Scene, held_s, scenes
+from benchmarks.comparison.scenes import BypassTraffic, Scene, held_s, scenes
 from benchmarks.comparison.testbed import Run
 from benchmarks.comparison.traffic import TrafficRecord
-from benchmarks.simulation.scenes import substations_of
+from benchmarks.simulation.scenes import Event, substations_of
 from load_tester.vehicle import Charge, Outcome, Vehicle
 from local_stack.session_logs import Attempt
 
@@ -32,7 +32,7 @@ def attempt(number: int, began: float, ended: float, *, charged: bool = True) ->
     return Attempt("", outcome, 6.0, BEGAN + began, BEGAN + ended, f"ev-{number}", 6.0)
 
 
-def run(charges: list[Charge], *logs: list[Attempt], faults: list[Fault] | None = None) -> Run:
+def run(charges: list[Charge], *logs: list[Attempt], faults: list[Event] | None = None) -> Run:
     return Run(TrafficRecord(BEGAN, charges, [], faults or []), logs, 0, {})
 
 
@@ -66,7 +66,7 @@ def test_a_free_point_at_a_dead_substation_does_not_count_as_free() -> None:
         [charge(1, 3.0), charge(2, 2.5, 503)],
         [attempt(1, 2.0, 3.0)],
         [],
-        faults=[Fault(2.2, "is killed", 1)],
+        faults=[Event(2.2, "is killed", "substation2")],
     )
     assert figures(SCENE, seen).refused_while_free == 0
 
@@ -95,10 +95,11 @@ def test_what_bypass_vehicles_found_is_reported_apart() -> None:
 
 
 def test_a_substation_counts_as_back_from_the_moment_at_which_it_was_ready() -> None:
-    faults = [Fault(1.0, "is killed", 1), Fault(3.0, "starts", 1)]
+    faults = [Event(1.0, "is killed", "substation2"), Event(3.0, "starts", "substation2")]
     record = TrafficRecord(BEGAN, [], [], faults)
-    assert as_seen(faults, Run(record, (), 0, {1: 3.8}))[1] == Fault(3.8, "starts", 1)
-    _, substation = occupancies(SCENE, Run(record, ([], []), 0, {1: 3.8}))
+    seen = Run(record, ([], []), 0, {"substation2": 3.8})
+    assert as_seen(faults, seen)[1] == Event(3.8, "starts", "substation2")
+    _, substation = occupancies(SCENE, seen)
     assert not substation.is_usable(3.7)
     assert substation.is_usable(3.8)
 

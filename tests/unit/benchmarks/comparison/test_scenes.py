@@ -33,7 +33,8 @@ def test_every_scene_is_one_that_can_be_played(scene: Scene) -> None:
     assert dues == sorted(dues)
     assert 0 <= dues[0] <= dues[-1] <= scene.ends_at
     assert all(0 < fault.at < scene.ends_at for fault in scene.faults)
-    assert all(0 <= fault.substation < len(scene.capacities) for fault in scene.faults)
+    names = [substation.name for substation in scene.substations]
+    assert all(fault.substation in names for fault in scene.faults)
     assert len(scene.vehicles) / scene.ends_at < 60, "the machine is not what is measured"
 
 
