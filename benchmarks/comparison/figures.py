@@ -1,8 +1,9 @@
 """The figures of a contender's run: times of its vehicles, and use of the substations. Pure."""
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from benchmarks.comparison.limit import Limit, limit
 from benchmarks.comparison.occupancy import Away, Occupancy, imbalance
@@ -18,6 +19,8 @@ FREE_FOR_S = 0.05
 # A log line is written slightly after its event, on a busy machine even later. Attempts that
 # overlap by less than twice this count as consecutive, seconds.
 _BLUR_S = 0.005
+# Logs give the energy of an attempt to the Wh; a vehicle has few of them.
+_ROUNDING_KWH = 0.01
 _NEVER = 1e9
 
 
@@ -64,17 +67,11 @@ def figures(scene: Scene, run: Run) -> Figures:
         charge.time_to_charge for charge in record.charges if charge.outcome is Outcome.CHARGED
     )
     balance = imbalance(substations, scene.ends_at)
-    charged = Counter(
-        attempt.vehicle_id
-        for substation in run.attempts
-        for attempt in substation
-        if attempt.charged
-    )
     return Figures(
         vehicles=len(record.charges),
         lost=sum(charge.outcome is not Outcome.CHARGED for charge in record.charges),
         refused_while_free=sum(_was_avoidable(charge, substations) for charge in record.charges),
-        charged_twice=sum(times > 1 for times in charged.values()),
+        charged_twice=_charged_twice(run),
         mean_s=spread.mean if spread else 0.0,
         p50_s=spread.p50 if spread else 0.0,
         p99_s=spread.p99 if spread else 0.0,
@@ -92,6 +89,22 @@ def figures(scene: Scene, run: Run) -> Figures:
         ),
         latest_send_s=max(charge.lag for charge in record.charges),
         others_share=run.others_share,
+    )
+
+
+def _charged_twice(run: Run) -> int:
+    """Return how many vehicles got more than they asked for in attempts that charged to the end.
+
+    Several attempts may be right: energy that a killed substation may have delivered is charged
+    elsewhere once it is known that it did not.
+    """
+    charged_kwh: dict[str, float] = defaultdict(float)
+    for attempt in chain.from_iterable(run.attempts):
+        if attempt.charged:
+            charged_kwh[attempt.vehicle_id] += attempt.delivered_kwh
+    return sum(
+        charged_kwh[charge.vehicle_id] > charge.vehicle.kwh + _ROUNDING_KWH
+        for charge in (*run.record.charges, *run.record.bypass_vehicles)
     )
 
 

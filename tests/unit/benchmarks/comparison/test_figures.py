@@ -29,7 +29,7 @@ def charge(number: int, ended: float, status: int | None = 200) -> Charge:
 
 def attempt(number: int, began: float, ended: float, *, charged: bool = True) -> Attempt:
     outcome = "charged" if charged else "aborted"
-    return Attempt("", outcome, 6.0, BEGAN + began, BEGAN + ended, f"ev-{number}", 6.0)
+    return Attempt("", outcome, 5.0, BEGAN + began, BEGAN + ended, f"ev-{number}", 5.0)
 
 
 def run(charges: list[Charge], *logs: list[Attempt], faults: list[Event] | None = None) -> Run:
@@ -80,6 +80,15 @@ def test_a_vehicle_that_two_substations_charged_to_the_end_is_charged_twice() ->
     moved = run([charge(1, 2.0)], [attempt(1, 0.0, 0.5, charged=False)], [attempt(1, 0.5, 1.5)])
     assert figures(SCENE, twice).charged_twice == 1
     assert figures(SCENE, moved).charged_twice == 0
+
+
+def test_a_vehicle_that_is_charged_in_parts_is_not_charged_twice() -> None:
+    first = attempt(1, 0.0, 1.0)._replace(delivered_kwh=4.042)
+    rest = attempt(1, 3.0, 3.1)._replace(delivered_kwh=0.958)
+    for logs in (([first, rest], []), ([first], [rest])):
+        assert figures(SCENE, run([charge(1, 3.1)], *logs)).charged_twice == 0
+    again = rest._replace(delivered_kwh=5.0)
+    assert figures(SCENE, run([charge(1, 3.1)], [first], [again])).charged_twice == 1
 
 
 def test_two_vehicles_at_one_point_are_over_capacity() -> None:
