@@ -194,7 +194,11 @@ class DecisionRecords:
         self.peaks[chosen] = max(self.peaks.get(chosen, (0, 0)), (load, capacity))
         self.widest = _wider(self.widest, loads, time, "vehicles", lambda load, _: load)
         self.widest_share = _wider(
-            self.widest_share, loads, time, "points", lambda load, capacity: 100 * load / capacity
+            self.widest_share,
+            loads,
+            time,
+            "percentage points",  # not charging points
+            lambda load, capacity: 100 * load / capacity,
         )
 
 

@@ -48,13 +48,13 @@ def _lines(count: int) -> bytes:
 
 _BIG = b"".join(b"X-%d: %s\r\n" % (number, b"y" * 8_000) for number in range(3))
 KINDS = {
-    "requests sent ahead without a pause": Kind((GET + b"\r\n") * 500, 4, again=True),
-    "bodies sent ahead in chunks of one byte": Kind(
+    "pipelined requests without a pause": Kind((GET + b"\r\n") * 500, 4, again=True),
+    "pipelined bodies in chunks of one byte": Kind(
         attacks.CHUNKED.replace(b"/charge", b"/healthz") + b"1\r\n \r\n" * 900 + b"0\r\n\r\n",
         4,
         again=True,
     ),
-    "the dearest path, query and headers": Kind(
+    "the most expensive path, query and headers": Kind(
         b"GET /%s?%s HTTP/1.1\r\nHost: %s\r\n" % (b"%41" * 1_300, b"a=b&" * 1_000, b"127.0.0.1")
         + attacks.JSON
         + _lines(96)
@@ -62,10 +62,10 @@ KINDS = {
         8,
         again=True,
     ),
-    "heads of `aaa:bb` lines, never ended": Kind(GET + _lines(4_000), 2_500, again=False),
-    "99 headers, never ended": Kind(GET + _lines(98), 2_500, again=False),
-    "heads of 32 KB, never ended": Kind(GET + _lines(90) + _BIG, 2_500, again=False),
-    "bodies of 60 KB, never ended": Kind(
+    "`aaa:bb` headers, never completed": Kind(GET + _lines(4_000), 2_500, again=False),
+    "99 headers, never completed": Kind(GET + _lines(98), 2_500, again=False),
+    "headers of 32 KB, never completed": Kind(GET + _lines(90) + _BIG, 2_500, again=False),
+    "bodies of 60 KB, never completed": Kind(
         attacks.HEAD + attacks.JSON + b"Content-Length: 65000\r\n\r\n" + b" " * 60_000,
         2_500,
         again=False,

@@ -43,12 +43,12 @@ FRAMING = {
     "Content-Length of +2": head(b"Content-Length: +2"),
     "Content-Length of 0x2": head(b"Content-Length: 0x2"),
     "Content-Length of 2, 2": head(b"Content-Length: 2, 2"),
-    "Content-Length left empty": head(b"Content-Length:"),
+    "an empty Content-Length": head(b"Content-Length:"),
     "Content-Length of 10^30": head(b"Content-Length: 1%030d" % 0),
     "Content-Length of 10^15": head(b"Content-Length: 1%015d" % 0, answers="413"),
     "Content-Length of 20,000 digits": head(b"Content-Length: " + b"9" * 20_000),
-    "two Content-Lengths that differ": head(b"Content-Length: 2", b"Content-Length: 3"),
-    "two Content-Lengths alike": head(b"Content-Length: 2", b"Content-Length: 2"),
+    "two different Content-Lengths": head(b"Content-Length: 2", b"Content-Length: 3"),
+    "two equal Content-Lengths": head(b"Content-Length: 2", b"Content-Length: 2"),
     "Content-Length shorter than the body": head(b"Content-Length: 5", body=b'{"kwh": -1}'),
     "Content-Length beside chunks": head(
         b"Content-Length: 2", b"Transfer-Encoding: chunked", body=b"2\r\n{}\r\n0\r\n\r\n"
@@ -71,10 +71,10 @@ FRAMING = {
     "a chunk of 0x2": Attack(CHUNKED + b"0x2\r\n{}\r\n0\r\n\r\n", "400"),
     "a chunk of 16^17 bytes": Attack(CHUNKED + b"F" * 17 + b"\r\n" + MEGABYTE, "400"),
     "a chunk of 16^15 bytes": Attack(CHUNKED + b"F" * 15 + b"\r\n" + MEGABYTE, "413"),
-    "a chunk longer than it says": Attack(CHUNKED + b"2\r\n{}{}\r\n0\r\n\r\n", "400"),
-    "a chunk's line that never ends": Attack(CHUNKED + b"2;" + MEGABYTE, "400"),
+    "a chunk longer than its size": Attack(CHUNKED + b"2\r\n{}{}\r\n0\r\n\r\n", "400"),
+    "a chunk with an endless size line": Attack(CHUNKED + b"2;" + MEGABYTE, "400"),
     "a chunk's size with 1 MB of zeros": Attack(CHUNKED + b"0" * 1_000_000, "400"),
-    "chunks of one byte for ever": Attack(CHUNKED + b"1\r\nx\r\n" * 200_000, "400"),
+    "endless chunks of one byte": Attack(CHUNKED + b"1\r\nx\r\n" * 200_000, "400"),
     "chunks over the limit that begin with a whole charge": Attack(
         CHUNKED
         + b'9\r\n{"kwh":1}\r\n'
@@ -86,16 +86,16 @@ FRAMING = {
         + b"\r\n0\r\n\r\n",
         "413",
     ),
-    "a chunk full of what looks like the end": Attack(
+    "a chunk full of line ends": Attack(
         CHUNKED + b"ea60\r\n" + b"\r\n" * 30_000 + b"\r\n0\r\n\r\n", "400"
     ),
-    "trailers for ever": Attack(CHUNKED + b"0\r\n" + b"X: y\r\n" * 200_000, "400"),
+    "endless trailers": Attack(CHUNKED + b"0\r\n" + b"X: y\r\n" * 200_000, "400"),
     "a body of 5 MB": head(b"Content-Length: 5000000", body=MEGABYTE * 5, answers="413"),
     "a body of 5 MB, announced with Expect": head(
         b"Content-Length: 5000000", b"Expect: 100-continue", body=b"", answers="413"
     ),
     "pipelined bad bodies": Attack(json(b"[]").data * 50, "400"),
-    "a request after the last": Attack(
+    "a request after `Connection: close`": Attack(
         json(b"[]").data.replace(b"Host:", b"Connection: close\r\nHost:") + json(b"{}").data, "400"
     ),
 }
@@ -105,7 +105,7 @@ HEADS = {
     "a header of 1 MB": Attack(HEAD + b"X: " + MEGABYTE, "431"),
     "200,000 headers": Attack(HEAD + b"X: y\r\n" * 200_000, "431"),
     "a header's value of 30,000 bytes": head(b"Cookie: " + b"a=b; " * 6_000, answers="431"),
-    "7,000 headers of one name": head(
+    "7,000 headers with the same name": head(
         *[b"A:"] * 7_000, b"Content-Length: 2", body=b"[]", answers="431"
     ),
     "120 headers": head(*[b"aaa:bb"] * 120, answers="431"),
@@ -126,26 +126,30 @@ HEADS = {
     "a header without a colon": head(b"X"),
     "HTTP/0.9": Attack(b"GET /charge\r\n\r\n", "505"),
     "HTTP/9.9": Attack(b"GET /healthz HTTP/9.9\r\nHost: a\r\n\r\n", "400"),
-    "HTTP/2 at once": Attack(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0", "400 505"),
-    "a request to speak HTTP/2": get(
+    "HTTP/2 without an upgrade": Attack(
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0", "400 505"
+    ),
+    "a request to upgrade to HTTP/2": get(
         b"/nowhere", b"Upgrade: h2c", b"HTTP2-Settings: AAMAAABk", answers="404"
     ),
     "TLS": Attack(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(range(256)) * 2, "400"),
     "another protocol": Attack(b"SSH-2.0-OpenSSH_9.6\r\n", "400"),
     "RTSP": Attack(b"DESCRIBE /charge RTSP/1.0\r\nHost: a\r\n\r\n", "400"),
-    "RTSP with a method of HTTP": Attack(b"OPTIONS /healthz RTSP/1.0\r\nHost: a\r\n\r\n", "400"),
-    "1 MB of noise": Attack(random.Random(1).randbytes(1_000_000), "400"),
+    "RTSP with an HTTP method": Attack(b"OPTIONS /healthz RTSP/1.0\r\nHost: a\r\n\r\n", "400"),
+    "1 MB of random bytes": Attack(random.Random(1).randbytes(1_000_000), "400"),
     "1 MB of NUL": Attack(bytes(1_000_000), "400"),
     "CONNECT": Attack(b"CONNECT example.com:443 HTTP/1.1\r\nHost: example.com\r\n\r\n", "400 421"),
     "TRACE": Attack(b"TRACE /charge HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", "405"),
-    "a method in small letters": Attack(b"post /charge HTTP/1.1\r\nHost: a\r\n\r\n", "400"),
-    "a method of nobody": Attack(b"CHARGE /charge HTTP/1.1\r\nHost: a\r\n\r\n", "400"),
-    "a target that is no path": Attack(b"POST charge HTTP/1.1\r\nHost: a\r\n\r\n", "400"),
-    "a target outside": get(b"/../../../../etc/passwd", answers="404"),
-    "a target outside, encoded": get(b"/control-room/..%2f..%2f..%2fsettings.py", answers="404"),
+    "a method in lower case": Attack(b"post /charge HTTP/1.1\r\nHost: a\r\n\r\n", "400"),
+    "an unknown method": Attack(b"CHARGE /charge HTTP/1.1\r\nHost: a\r\n\r\n", "400"),
+    "a target that is not a path": Attack(b"POST charge HTTP/1.1\r\nHost: a\r\n\r\n", "400"),
+    "a target outside the root": get(b"/../../../../etc/passwd", answers="404"),
+    "a target outside the root, encoded": get(
+        b"/control-room/..%2f..%2f..%2fsettings.py", answers="404"
+    ),
     "a target with NUL and line ends": get(b"/%00%0d%0aX-Evil:%20" + MARK.encode(), answers="404"),
     "a target of 8-bit bytes": get(b"/\xc0\xaf\xff", answers="400 404"),
-    "an Accept of no version": get(
+    "an Accept with an invalid version": get(
         b"/metrics?", b"Accept: application/openmetrics-text;version=x", answers="200"
     ),
     "an X-Request-ID with quotes and escapes": get(
@@ -162,23 +166,23 @@ BODIES = {
     "NaN": json(b'{"kwh": NaN}'),
     "Infinity": json(b'{"kwh": Infinity}'),
     "-Infinity": json(b'{"kwh": -Infinity}'),
-    "a key twice, the last one wrong": json(b'{"kwh": 1, "kwh": -1}'),
+    "a duplicate key, the second one invalid": json(b'{"kwh": 1, "kwh": -1}'),
     "7,000 unknown fields": json(b"{" + b",".join(b'"%d":0' % n for n in range(7_000)) + b"}"),
     "a lone surrogate": json(b'{"vehicle_id": "\\ud800"}'),
-    "a NUL in a text": json(b'{"vehicle_id": "EV\\u0000"}'),
-    "line ends and a forged line in a text": json(
+    "a NUL in a string": json(b'{"vehicle_id": "EV\\u0000"}'),
+    "line ends and a forged log line in a string": json(
         b'{"vehicle_id": "EV\\r\\n{\\"event\\":\\"' + MARK.encode() + b'\\"}"}'
     ),
-    "terminal escapes in a text": json(
+    "terminal escapes in a string": json(
         b'{"vehicle_id": "\\u001b]0;' + MARK.encode() + b'\\u0007"}'
     ),
-    "letters that run from right to left": json('{"vehicle_id": "EV\u202e1"}'.encode()),
+    "a right-to-left override": json('{"vehicle_id": "EV\u202e1"}'.encode()),
     "a byte order mark": json(b"\xef\xbb\xbf[]"),
     "UTF-16": json('{"kwh": 5}'.encode("utf-16")),
-    "an overlong form of /": json(b'{"vehicle_id": "\xc0\xaf"}'),
-    "half a letter": json(b'{"vehicle_id": "\xe2\x82"}'),
-    "a text of 60,000 letters": json(b'{"vehicle_id": "' + b"x" * 60_000 + b'"}'),
-    "a compressed bomb": head(
+    "an overlong encoding of /": json(b'{"vehicle_id": "\xc0\xaf"}'),
+    "an incomplete UTF-8 character": json(b'{"vehicle_id": "\xe2\x82"}'),
+    "a string of 60,000 letters": json(b'{"vehicle_id": "' + b"x" * 60_000 + b'"}'),
+    "a compression bomb": head(
         b"Content-Encoding: gzip",
         b"Content-Length: %d" % len(gzip.compress(bytes(50_000_000))),
         body=gzip.compress(bytes(50_000_000)),
@@ -228,7 +232,7 @@ GATEWAY = {
         rush(b'{"vehicles": 5}').data.replace(b"Host:", b"Sec-Fetch-Site: cross-site\r\nHost:", 1),
         "403",
     ),
-    "a Host that another's DNS leads here": Attack(
+    "a foreign host name that resolves to this address": Attack(
         b"GET /substations HTTP/1.1\r\nHost: evil.example\r\n\r\n", "421"
     ),
     "an If-None-Match of 8,000 bytes": get(b"/", b"If-None-Match: " + b'"' * 8_000, answers="200"),
@@ -241,8 +245,8 @@ VIEWS = (
             "-1": b"-1",
             "1e9": b"1e9",
             "10^20": b"1%020d" % 0,
-            "digits of another script": b"%D9%A3",
-            "nothing": b"",
+            "non-ASCII digits": b"%D9%A3",
+            "an empty value": b"",
             "8,000 digits": b"9" * 8_000,
             "a line end": b"1%0d%0aX-Evil:%20" + MARK.encode(),
         }.items()
@@ -253,7 +257,7 @@ VIEWS = (
     }
     | {
         "history since 8,000 digits": get(b"/history?since=" + b"9" * 8_000, answers="200"),
-        "history to be posted to": Attack(
+        "a POST to history": Attack(
             b"POST /history HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 0\r\n\r\n", "405"
         ),
     }

@@ -67,11 +67,11 @@ class Table:
         for attack, answers in self._answers.items():
             reported = " | ".join(answers.get(service, "-") for service in columns)
             lines.append(f"| {attack} | {reported} | {self._slowest_s[attack]:.2f} s |")
-        lines += ["", "| attacked | attacks | memory, at its peak | vehicles charged beside them |"]
+        lines += ["", "| attacked | attacks | peak memory | vehicles charged meanwhile |"]
         return [*lines, "| --- " * 4 + "|", *self._totals]
 
     def _cost_rows(self) -> list[str]:
-        return ["| sent | answer | CPU of the gateway, ms |", "| --- " * 3 + "|", *self._costs]
+        return ["| sent | status | CPU of the gateway, ms |", "| --- " * 3 + "|", *self._costs]
 
 
 def _replaced(page: str, begin: str, lines: list[str]) -> str:

@@ -45,7 +45,7 @@ def host(value: bytes, most: int = 255) -> bytes:
 
 
 REQUESTS = {
-    "nothing odd": _GET + _HOST + b"\r\n",
+    "an ordinary request": _GET + _HOST + b"\r\n",
     "a Host of 255 letters": host(b"a"),
     "a Host of 127 labels": host(b"a."),
     "a Host full of xn--": host(b"xn--a."),
@@ -91,11 +91,11 @@ REQUESTS = {
     "a body of 65,000 bytes": body(b" "),
     "a body in 990 chunks": chunked(b"1\r\n \r\n" * 990),
     "chunks of one byte": chunked(b"1\r\n \r\n" * 10_000),
-    "a chunk full of what looks like the end": chunked(b"c000\r\n" + b"\r\n" * 24_576 + b"\r\n"),
+    "a chunk full of line ends": chunked(b"c000\r\n" + b"\r\n" * 24_576 + b"\r\n"),
     "JSON of 7,000 fields": attacks.BODIES["7,000 unknown fields"].data,
     "JSON nested 60,000 deep": body(b"["),
     "JSON of one number": body(b"9"),
-    "what is no request": b"nothing\r\n\r\n",
+    "not a request": b"nothing\r\n\r\n",
     "a request line of 9,000 bytes": _GET.replace(b"/", b"/" + b"a" * 9_000, 1) + _HOST,
     "120 headers": attacks.HEADS["120 headers"].data,
     "a header of 30,000 bytes": _GET + _HOST + b"X: " + b"a" * 30_000 + b"\r\n\r\n",

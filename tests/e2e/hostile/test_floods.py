@@ -82,7 +82,7 @@ def test_when_all_connections_are_taken_idle_ones_make_room(
     assert slowest_s < 2 * SLOWEST_S
     assert charging.wait().statuses() == {200: 4}
     assert memory.grown_mb < 2 * most * MAX_KB_EACH / 1000 + 8
-    table.row("twice as many idle connections as are held", "gateway", "closed", slowest_s)
+    table.row("twice as many idle connections as are allowed", "gateway", "closed", slowest_s)
 
 
 def test_a_shell_that_allows_few_open_files_does_not_shut_vehicles_out(
@@ -125,9 +125,9 @@ def test_callers_that_never_read_their_answers_are_disconnected_on(
     assert fleet.statuses() == {200: 20}, fleet.troubles()
     assert memory.grown_mb < MAX_UNREAD_MB
     table.row(
-        f"{CALLERS} callers that ask for all decisions and never read",
+        f"{CALLERS} callers that request all decisions and never read",
         "gateway",
         "closed",
         slowest_s,
     )
-    table.total("gateway, answers never read", CALLERS, memory.grown_mb, 20)
+    table.total("gateway, responses never read", CALLERS, memory.grown_mb, 20)

@@ -46,10 +46,10 @@ PAGES = {
     ),
     "950,000 empty lines": http(b"\n" * MEGABYTE),
     "400,000 chunks of a byte": Bytes(CHUNKED + b"1\r\nx\r\n" * 400_000 + b"0\r\n\r\n"),
-    "1,000,000 vehicles at half as many points": http(
+    "1,000,000 vehicles and half as many points": http(
         b"substation_current_load 1000000\nsubstation_capacity 500000\n" + POWER
     ),
-    "1,000,000 vehicles at a point more": http(
+    "1,000,000 vehicles and one more point": http(
         b"substation_current_load 1000000\nsubstation_capacity 1000001\n" + POWER
     ),
 }
@@ -66,7 +66,7 @@ ANSWERS = {
     ),
 }
 PROGRESS = {
-    "of 20,000 sessions of nobody": [
+    "of 20,000 unknown sessions": [
         http(
             b'{"register": "r", "sessions": {%s}}'
             % b",".join(b'"session-%d": 1e308' % number for number in range(20_000))
@@ -74,14 +74,14 @@ PROGRESS = {
     ],
     "of 2 MB": [http(b'{"sessions": {"a": "%s"}}' % (b"x" * 2_000_000))],
     "nested 500,000 deep": [http(b'{"sessions": ' * 500_000)],
-    "of energies that are none": [
+    "of invalid energies": [
         http(
             b'{"register": ["r"], "sessions": {"a": -1, "b": null, "c": "1", "d": true, "e": {}}}'
         ),
         http(b'{"register": "", "sessions": {"a": -1e308, "b": 1e308, "c": []}}'),
     ]
     * 100,
-    "of other registers each time": [
+    "with new registers each time": [
         http(b'{"register": "%d", "sessions": {"a": %d}}' % (number, number))
         for number in range(1_000)
     ],
@@ -249,7 +249,7 @@ def test_answers_that_drip_hold_their_own_vehicles_alone(
 
     share = (cpu_s(stage.balancer) - spent_s) / (time.monotonic() - began)
     assert share < MAX_OF_A_CPU
-    note(table, f"{victims} answers of a byte every 0.1 s", "held", victims, seen)
+    note(table, f"{victims} responses of a byte every 0.1 s", "held", victims, seen)
 
 
 @pytest.mark.parametrize("view", ["decisions", "history"])

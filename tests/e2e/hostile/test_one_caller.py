@@ -16,13 +16,13 @@ LASTS_S = 6
 RATE = 20
 MAX_GROWTH_MB = 64
 ANSWERS = {
-    "requests sent ahead without a pause": "200",
-    "bodies sent ahead in chunks of one byte": "405",
-    "the dearest path, query and headers": "404",
-    "heads of `aaa:bb` lines, never ended": "431",
-    "99 headers, never ended": "503",
-    "heads of 32 KB, never ended": "503",
-    "bodies of 60 KB, never ended": "503",
+    "pipelined requests without a pause": "200",
+    "pipelined bodies in chunks of one byte": "405",
+    "the most expensive path, query and headers": "404",
+    "`aaa:bb` headers, never completed": "431",
+    "99 headers, never completed": "503",
+    "headers of 32 KB, never completed": "503",
+    "bodies of 60 KB, never completed": "503",
 }
 
 

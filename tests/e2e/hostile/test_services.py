@@ -126,7 +126,7 @@ SLOW = {
         _HALF.replace(b"\r\n\r\n", b"\r\nExpect: 100-continue\r\n\r\n"),
         b"",
     ),
-    "half a body after a whole request": (attacks.json(b"[]").data + _HALF + b" ", b""),
+    "half a body after a complete request": (attacks.json(b"[]").data + _HALF + b" ", b""),
 }
 
 

@@ -27,7 +27,7 @@ SLOWEST_S = 3
 PAGES = {
     **GARBAGE,
     **MUDDLE,
-    "a compressed bomb": BOMB,
+    "a compression bomb": BOMB,
     "a redirect": http(b"", b"Content-Length: 0", b"Location: /elsewhere", status=b"302 Found"),
     "a gauge with 100,000 labels": http(
         GAUGES + b"substation_current_load{" + b'x="y",' * 100_000 + b"} 0\n"

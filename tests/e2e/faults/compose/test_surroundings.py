@@ -43,7 +43,7 @@ def test_names_that_are_not_found(scene: Scene, world: Containers) -> None:
         time.sleep(_HOLD_S)
         write(known)
 
-    scene.play(f"the balancer's DNS does not answer for {_HOLD_S} s", is_down)
+    scene.play(f"the balancer's DNS does not respond for {_HOLD_S} s", is_down)
     assert '"name not found"' in docker("logs", balancer).stdout
 
 
@@ -62,7 +62,7 @@ def test_a_substation_that_reaches_its_memory_limit(scene: Scene, world: Contain
         eventually(lambda: substation.limit_memory(_LIMIT_MB), 20)
 
     scene.play(
-        f"substation2 gets no more memory for {_HOLD_S} s",
+        f"substation2 cannot allocate memory for {_HOLD_S} s",
         starve,
         early_kwh=50,  # it may die of it at any moment: none of them is done before
     )

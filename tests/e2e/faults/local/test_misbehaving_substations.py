@@ -19,15 +19,15 @@ _GROWTH_MB = 30
 
 _ANSWERS = {
     "garbage": Bytes(b"\x00\xff nonsense\r\n\r\n", disconnect=True),
-    "half an answer": Bytes(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nhalf", disconnect=True),
+    "half a response": Bytes(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nhalf", disconnect=True),
     "nothing, and disconnects": Bytes(b"", disconnect=True),
-    "nothing, ever": Bytes(b""),
+    "nothing at all": Bytes(b""),
     "500": http(b"oh no", status=b"500 Internal Server Error"),
 }
 _PAGES = {
     "50 MB": http(b"x" * 50_000_000),
-    "a body without end": Bytes(b"HTTP/1.1 200 OK\r\n\r\n", forever=b"x" * 65_536),
-    "a head without end": Bytes(b"HTTP/1.1 200 OK\r\n", forever=b"X-Load: 0\r\n" * 1000),
+    "an endless body": Bytes(b"HTTP/1.1 200 OK\r\n\r\n", forever=b"x" * 65_536),
+    "an endless list of headers": Bytes(b"HTTP/1.1 200 OK\r\n", forever=b"X-Load: 0\r\n" * 1000),
 }
 
 
@@ -67,7 +67,7 @@ def test_a_substation_that_answers_vehicles_with(scene: Scene, bad_port: int, wh
             time.sleep(_STAYS_S)
             asked.extend(substation.asked)
 
-    scene.play(f"a substation answers vehicles with {what}", comes_up_and_goes)
+    scene.play(f"a substation responds to vehicles with {what}", comes_up_and_goes)
     assert "/charge" in asked
 
 

@@ -36,7 +36,7 @@ def test_a_service_that_reaches_its_memory_limit(scene: Scene, grid: Grid, part:
     process = {one.name: one for one in grid.services}.get(part)
     process = process or {"balancer": grid.balancer, "gateway": grid.gateway}[part]
     scene.play(
-        f"{part} gets no more memory for {_HOLD_S} s",
+        f"{part} cannot allocate memory for {_HOLD_S} s",
         lambda: starve(process),
         early_kwh=30,  # it may die of it at any moment: none of them is done before
     )
@@ -84,7 +84,9 @@ def test_a_clock_that_steps(scene_in: SceneIn, start_grid: StartGrid, tmp_path: 
             for service in grid.services:
                 assert abs(clock_of(service) - time.time() - step_s) < 60, service.name
 
-    scene_in(Processes(grid)).play("the clock of every service steps a day on, two back", steps)
+    scene_in(Processes(grid)).play(
+        "the clocks of all services jump a day forward, then two back", steps
+    )
 
 
 def clock_of(service: Process) -> float:
@@ -122,7 +124,7 @@ def test_names_that_are_not_found(scene_in: SceneIn, start_grid: StartGrid, tmp_
         time.sleep(_HOLD_S)
         hosts.write_text(known)
 
-    scene_in(Processes(grid)).play(f"no name is found for {_HOLD_S} s", is_down)
+    scene_in(Processes(grid)).play(f"no host name resolves for {_HOLD_S} s", is_down)
     assert '"name not found"' in grid.balancer.log_file.read_text()
 
 

@@ -48,6 +48,7 @@ def test_imbalance_is_taken_just_after_the_dispatch() -> None:
     assert (records.widest.gap, records.widest.loads) == (2, {"a": (5, 8), "b": (3, 12)})
     assert records.widest_share.gap == pytest.approx(100 * (5 / 8 - 3 / 12))
     assert records.widest.describe() == "2 vehicles at 1.5 s (a 5 of 8, b 3 of 12)"
+    assert records.widest_share.describe().startswith("37.5 percentage points at 1.5 s")
 
 
 def test_peak_loads_count_the_vehicle_itself_and_show_a_substation_over_its_capacity() -> None:
