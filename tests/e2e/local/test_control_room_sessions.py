@@ -13,7 +13,7 @@ from charge_request_service.sessions.database import Database
 from charge_request_service.sessions.ledger import now_us
 from charge_request_service.sessions.ledger_url import read_ledger_url
 from charge_request_service.sessions.preparation import prepare
-from charge_request_service.sessions.record import Begin, End, Kind, State, new_session_id
+from charge_request_service.sessions.record import Begin, End, State
 from charge_request_service.sessions.store import Store
 from local_stack.grid import Grid
 from tests.conftest import StartGrid
@@ -21,6 +21,7 @@ from tests.e2e.local.control_room import card, opened, slot
 from tests.e2e.local.page_checks import contrast_faults, structure_faults
 from tests.support.deadline import eventually
 from tests.support.memory import family
+from tests.support.session_rows import a_begin
 
 FINISHED = 10_000
 RUNNING = 40
@@ -75,21 +76,7 @@ def fill(url: str) -> None:
 
 
 def finished(began_us: int, number: int) -> Begin:
-    return Begin(
-        session_id=new_session_id(began_us // 1000),
-        vehicle_id=f"EV-old-{number}",
-        kwh=1.0,
-        max_power_kw=None,
-        battery_kwh=None,
-        soc=None,
-        kind=Kind.PLAIN,
-        owner="",
-        key=None,
-        digest=None,
-        wait_s=60.0,
-        began_us=began_us,
-        gateway="filled",
-    )
+    return a_begin(vehicle_id=f"EV-old-{number}", kwh=1.0, began_us=began_us, gateway="filled")
 
 
 def ended(begin: Begin) -> End:

@@ -17,7 +17,7 @@ from charge_request_service.sessions.preparation import prepare
 from charge_request_service.sessions.record import Kind, Record, State
 from charge_request_service.sessions.tables import sessions
 from tests.integration.sessions.conftest import NewUrl, OpenLedger
-from tests.integration.sessions.rows import a_begin, an_end
+from tests.support.session_rows import a_begin, an_end
 
 Rows = Callable[[], float | None]
 DAY_US = 86_400_000_000

@@ -28,8 +28,8 @@ from charge_request_service.sessions.store import Store
 from local_stack.postgresql import PostgreSQL
 from local_stack.small_disk import CannotMount, fill_up, small_disk
 from tests.integration.sessions.conftest import OpenLedger, a_server
-from tests.integration.sessions.rows import a_begin, an_end
 from tests.support.commands import run, run_module
+from tests.support.session_rows import a_begin, an_end
 
 
 def fill(ledger: Ledger, count: int = 50) -> list[Any]:
@@ -313,7 +313,7 @@ def test_what_was_committed_outlives_a_kill_of_the_process(file: Path) -> None:
         "from charge_request_service.sessions.ledger_url import read_ledger_url;"
         "from charge_request_service.sessions.preparation import prepare;"
         "from charge_request_service.sessions.ledger import Ledger;"
-        "from tests.integration.sessions.rows import a_begin;"
+        "from tests.support.session_rows import a_begin;"
         "url = read_ledger_url(sys.argv[1]); prepare(url);"
         "ledger = Ledger(url, retention_s=1e9, key_retention_s=1e9, log=get_logger(),"
         " registry=CollectorRegistry());"

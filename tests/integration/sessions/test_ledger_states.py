@@ -24,8 +24,8 @@ from charge_request_service.sessions.preparation import prepare
 from charge_request_service.sessions.record import FINAL, Begin, End, Record, State
 from local_stack.postgresql import PostgreSQL
 from tests.integration.sessions.conftest import DATABASES
-from tests.integration.sessions.rows import a_begin, an_end
 from tests.support.examples import examples
+from tests.support.session_rows import a_begin, an_end
 
 RETENTION_S, KEY_RETENTION_S = 1000, 100
 START_US = 1_800_000_000_000_000

@@ -15,9 +15,9 @@ from charge_request_service.sessions.store import Store
 from local_stack.grid import Ports
 from local_stack.process import service
 from tests.integration.sessions.conftest import a_server
-from tests.integration.sessions.rows import a_begin, an_end
 from tests.support.commands import run_module
 from tests.support.deadline import eventually
+from tests.support.session_rows import a_begin, an_end
 
 
 def test_a_killed_server_starts_again_at_once_and_has_what_was_committed() -> None:
@@ -89,7 +89,7 @@ def test_an_end_is_written_without_going_through_all_that_are_open() -> None:
         prepare(url)
         database = Database(url)
         store, statements = Store(database.dialect), Statements(database.dialect)
-        begins = [a_begin(None, gateway="gateway", key=f"k{one}") for one in range(2_000)]
+        begins = [a_begin(key=f"k{one}") for one in range(2_000)]
         with database.writer("gateway") as connection:
             for at in range(0, len(begins), 50):
                 with connection.begin():

@@ -7,7 +7,7 @@ from charge_request_service.sessions.query import read_query
 from charge_request_service.sessions.record import State
 from charge_request_service.sessions.totals import Totals
 from tests.integration.sessions.conftest import OpenLedger
-from tests.integration.sessions.rows import a_begin, an_end
+from tests.support.session_rows import a_begin, an_end
 
 NOON = datetime(2026, 11, 26, 12)
 

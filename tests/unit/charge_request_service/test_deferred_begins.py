@@ -1,13 +1,15 @@
 """A session that is soon over is written once, and one that goes on before long."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import gevent
 import pytest
 
 from charge_request_service.sessions.deferred import DeferredBegins
-from charge_request_service.sessions.record import Begin, End, Kind, Record, State
+from charge_request_service.sessions.record import Begin, End, Record, State
+from tests.support.greenlets import wait_until
+from tests.support.session_rows import a_begin
 
 _DELAY_S, _LOOK_S = 0.1, 0.02
 
@@ -25,14 +27,7 @@ def begins(written: list[Begin]) -> Iterator[DeferredBegins]:
 
 
 def _begin(number: int) -> Begin:
-    asked = (6.0, None, None, None)
-    return Begin(f"s{number}", "EV-1", *asked, Kind.PLAIN, "", None, None, 60.0, number, "gateway")
-
-
-def _eventually(holds: Callable[[], bool]) -> None:
-    with gevent.Timeout(10):
-        while not holds():
-            gevent.sleep(0.005)
+    return a_begin(session_id=f"s{number}", began_us=number)
 
 
 def test_what_ends_at_once_is_one_row(begins: DeferredBegins, written: list[Begin]) -> None:
@@ -59,12 +54,12 @@ def test_what_goes_on_is_written_in_order_and_its_end_by_itself(
     for begin in some:
         begins.add(begin)
     assert written == []
-    _eventually(lambda: written == some)
+    wait_until(lambda: written == some)
     end = End("s1", State.CHARGED, 2)
     assert begins.with_begin(end) is end
     later = _begin(7)  # after a quiet time it goes on
     begins.add(later)
-    _eventually(lambda: written == [*some, later])
+    wait_until(lambda: written == [*some, later])
 
 
 def test_one_that_comes_later_is_held_back_for_as_long() -> None:
@@ -78,7 +73,7 @@ def test_one_that_comes_later_is_held_back_for_as_long() -> None:
     gevent.sleep(_DELAY_S / 2)
     added_at = time.monotonic()
     begins.add(_begin(2))
-    _eventually(lambda: len(written_at) == 2)
+    wait_until(lambda: len(written_at) == 2)
     assert list(written_at) == ["s1", "s2"]
     assert written_at["s2"] >= added_at + _DELAY_S
     begins.add(_begin(3))

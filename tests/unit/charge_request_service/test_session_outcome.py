@@ -4,23 +4,10 @@ import orjson
 import pytest
 
 from charge_request_service.sessions.outcome import stopped
-from charge_request_service.sessions.record import Begin, Kind, State
+from charge_request_service.sessions.record import Kind, State
+from tests.support.session_rows import a_begin
 
-BEGIN = Begin(
-    "s1",
-    "EV-1",
-    6.285,
-    None,
-    None,
-    None,
-    kind=Kind.ASYNC,
-    owner="",
-    key="k",
-    digest="d",
-    wait_s=60,
-    began_us=0,
-    gateway="g",
-)
+BEGIN = a_begin(kwh=6.285, kind=Kind.ASYNC, key="k", digest="d", began_us=0)
 
 
 @pytest.mark.parametrize(

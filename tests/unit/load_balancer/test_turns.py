@@ -1,22 +1,15 @@
 """Turns that are taken again and again, each in its time."""
 
 import time
-from collections.abc import Callable
 from itertools import pairwise
 
 import gevent
 import pytest
 
 from load_balancer.turns import Pause, Turns
+from tests.support.greenlets import wait_until
 
 LONG = Pause(0.0, 60.0)
-
-
-def until(condition: Callable[[], bool], within_s: float = 5.0) -> bool:
-    deadline = time.monotonic() + within_s
-    while not condition() and time.monotonic() < deadline:
-        gevent.sleep(0.01)
-    return condition()
 
 
 def counted(pause: Pause | None) -> tuple[list[float], Turns, list[str]]:
@@ -34,7 +27,7 @@ def counted(pause: Pause | None) -> tuple[list[float], Turns, list[str]]:
 def test_the_next_turn_comes_after_its_pause() -> None:
     taken, turns, ended = counted(Pause(0.0, 0.05))
     turns.start()
-    assert until(lambda: len(taken) >= 4)
+    wait_until(lambda: len(taken) >= 4)
     turns.stop()
     # The loop rounds.
     assert min(later - sooner for sooner, later in pairwise(taken)) >= 0.045
@@ -47,7 +40,7 @@ def test_the_first_turn_can_be_put_off() -> None:
     taken, turns, _ = counted(LONG)
     began = time.monotonic()
     turns.start(0.1)
-    assert until(lambda: bool(taken))
+    wait_until(lambda: taken)
     assert taken[0] - began >= 0.095
     turns.stop()
 
@@ -57,7 +50,7 @@ def test_a_pause_is_whole_though_the_loop_was_held_up_before_it() -> None:
     time.sleep(0.3)  # as a long turn does
     began = time.monotonic()
     turns.start(0.1)
-    assert until(lambda: bool(taken))
+    wait_until(lambda: taken)
     assert taken[0] - began >= 0.095
     turns.stop()
 
@@ -65,10 +58,10 @@ def test_a_pause_is_whole_though_the_loop_was_held_up_before_it() -> None:
 def test_a_hurry_cuts_a_pause_short_but_for_the_least_of_it() -> None:
     taken, turns, _ = counted(Pause(0.2, 60.0))
     turns.start()
-    assert until(lambda: len(taken) == 1)
+    wait_until(lambda: len(taken) == 1)
     turns.hurry()
     turns.hurry()
-    assert until(lambda: len(taken) == 2)
+    wait_until(lambda: len(taken) == 2)
     assert taken[1] - taken[0] >= 0.195
     gevent.sleep(0.3)
     assert len(taken) == 2
@@ -85,9 +78,9 @@ def test_a_hurry_during_a_turn_brings_one_more() -> None:
 
     turns = Turns(turn)
     turns.start()
-    assert until(lambda: len(taken) == 1)
+    wait_until(lambda: len(taken) == 1)
     turns.hurry()
-    assert until(lambda: len(taken) == 2)
+    wait_until(lambda: len(taken) == 2)
     gevent.sleep(0.2)
     assert len(taken) == 2
     turns.stop()
@@ -96,7 +89,7 @@ def test_a_hurry_during_a_turn_brings_one_more() -> None:
 def test_the_last_turn_is_reported() -> None:
     taken, turns, ended = counted(None)
     turns.start()
-    assert until(lambda: bool(ended))
+    wait_until(lambda: ended)
     gevent.sleep(0.05)
     assert (len(taken), ended) == (1, ["end"])
 
@@ -111,4 +104,4 @@ def test_a_turn_that_fails_is_the_last_and_reported_too(
         raise RuntimeError
 
     Turns(turn, lambda: ended.append("end")).start()
-    assert until(lambda: bool(ended))
+    wait_until(lambda: ended)

@@ -3,7 +3,6 @@
 import errno
 import os
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import gevent
@@ -17,6 +16,7 @@ from substation_service.journal_file import JournalFile
 from substation_service.register import Reason, Register
 from substation_service.registers import Limits, Registers
 from substation_service.substation import Substation
+from tests.support.greenlets import wait_until
 
 DURABLE = Terms(grace_s=60)
 
@@ -27,11 +27,7 @@ class World:
     def __init__(self, path: Path, most_bytes: int = 10_000) -> None:
         self.file = JournalFile(path)
         self.kept = self.file.read()
-        self.registers = Registers(
-            Substation(100, 60, time_scale=6e7),
-            lambda attempt: self.journal.note(attempt.register),
-            limits=Limits(50, 50),
-        )
+        self.use(Substation(100, 60, time_scale=6e7))
         known, _ = self.kept.registers(6e7)
         self.registers.restore(known, self.kept.forgotten_kwh)
         self.commits: list[int] = []
@@ -42,6 +38,11 @@ class World:
             0.0,
             structlog.get_logger(),
             lambda count, _took_s: self.commits.append(count),
+        )
+
+    def use(self, substation: Substation) -> None:
+        self.registers = Registers(
+            substation, lambda attempt: self.journal.note(attempt.register), limits=Limits(50, 50)
         )
 
     def begin(self, name: str) -> Register:
@@ -56,6 +57,23 @@ class World:
     def restart(self) -> "World":
         self.file.close()
         return World(self.file.path)
+
+
+def fail_syncs(monkeypatch: pytest.MonkeyPatch, fault: int) -> None:
+    def fail(_fd: int) -> None:
+        raise OSError(fault, os.strerror(fault))
+
+    monkeypatch.setattr(os, "fdatasync", fail)
+
+
+def slow_syncs(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    sync = os.fdatasync
+
+    def slow(fd: int) -> None:
+        time.sleep(seconds)  # in the journal's own thread: nothing here is patched by gevent
+        sync(fd)
+
+    monkeypatch.setattr(os, "fdatasync", slow)
 
 
 @pytest.fixture
@@ -99,9 +117,7 @@ def test_the_file_stays_within_its_bound_and_keeps_the_meter(world: World) -> No
 def test_what_is_reported_while_nothing_can_be_written_is_what_was_reported_before(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    world.registers = Registers(
-        Substation(100, 60, time_scale=60), lambda attempt: world.journal.note(attempt.register)
-    )
+    world.use(Substation(100, 60, time_scale=60))
     register = world.begin("s")
     assert world.journal.reportable([(register, 0.25)], time.monotonic()) == [(register, 0.25)]
     fail_syncs(monkeypatch, errno.EIO)
@@ -110,16 +126,14 @@ def test_what_is_reported_while_nothing_can_be_written_is_what_was_reported_befo
     assert world.journal.failing_since is not None
     assert not world.journal.commit()
     monkeypatch.undo()
-    eventually(lambda: world.journal.failing_since is None)
+    wait_until(lambda: world.journal.failing_since is None)
     assert world.journal.reportable([(register, 0.75)], time.monotonic()) == [(register, 0.75)]
 
 
 def test_what_was_reported_before_is_as_old_as_its_energy(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    world.registers = Registers(
-        Substation(100, 60, time_scale=60), lambda attempt: world.journal.note(attempt.register)
-    )
+    world.use(Substation(100, 60, time_scale=60))
     began = time.monotonic()
     register = world.begin("s")
     journal = world.journal
@@ -127,7 +141,7 @@ def test_what_was_reported_before_is_as_old_as_its_energy(
         fail_syncs(disk, errno.EIO)
         journal.reportable([(register, 0.1)], began + 1)
         assert journal.age_s(register, began + 1) == pytest.approx(1, abs=0.1)  # it had none
-    eventually(lambda: journal.failing_since is None)
+    wait_until(lambda: journal.failing_since is None)
     # That energy is on disk by now, and no newer for it.
     assert register.reported_kwh == 0.1
     assert journal.age_s(register, began + 3) == 2
@@ -141,7 +155,7 @@ def test_what_was_reported_before_is_as_old_as_its_energy(
     assert not journal.commit()
     assert journal.age_s(register, began + 7) == 3  # its end is not on disk
     monkeypatch.undo()
-    eventually(lambda: journal.failing_since is None)
+    wait_until(lambda: journal.failing_since is None)
     assert register.reported_kwh == register.ended_kwh
     assert journal.age_s(register, began + 9) == 0  # it is final
 
@@ -151,13 +165,7 @@ def test_an_end_during_a_write_is_not_reported_before_it_is_on_disk_itself(
 ) -> None:
     register = world.begin("s")
     world.journal.note(register)
-    sync = os.fdatasync
-
-    def slow(fd: int) -> None:
-        time.sleep(0.5)  # in the journal's own thread: nothing here is patched by gevent
-        sync(fd)
-
-    monkeypatch.setattr(os, "fdatasync", slow)
+    slow_syncs(monkeypatch, 0.5)
     write = gevent.spawn(world.journal.commit)
     gevent.sleep(0.2)
     world.registers.finish(register, time.monotonic())
@@ -200,7 +208,7 @@ def test_after_a_write_that_failed_all_is_written(
     assert not world.journal.commit()
     monkeypatch.undo()
 
-    eventually(lambda: world.journal.failing_since is None)
+    wait_until(lambda: world.journal.failing_since is None)
 
     again = world.restart()
     assert {one.session_id for one in again.registers.ended} == {
@@ -214,13 +222,7 @@ def test_a_disk_that_is_slow_holds_nobody_up_for_long(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     register = world.begin("s")
-    sync = os.fdatasync
-
-    def slow(fd: int) -> None:
-        time.sleep(4)  # in the journal's own thread: nothing here is patched by gevent
-        sync(fd)
-
-    monkeypatch.setattr(os, "fdatasync", slow)
+    slow_syncs(monkeypatch, 4)
     began = time.monotonic()
     assert world.journal.reportable([(register, 0.5)], time.monotonic()) == [(register, 0.0)]
     assert time.monotonic() - began < 1
@@ -229,7 +231,7 @@ def test_a_disk_that_is_slow_holds_nobody_up_for_long(
     assert 1.5 < time.monotonic() - began < 3.5
     assert world.journal.failing_since is not None
     monkeypatch.undo()
-    eventually(lambda: world.journal.failing_since is None)
+    wait_until(lambda: world.journal.failing_since is None)
 
 
 def test_the_event_loop_is_not_held_up_by_commits(world: World) -> None:
@@ -259,17 +261,3 @@ def test_the_end_of_the_process_writes_what_was_noted(world: World) -> None:
     world.journal.close()
 
     assert len(list(world.restart().registers.ended)) == 2
-
-
-def fail_syncs(monkeypatch: pytest.MonkeyPatch, fault: int) -> None:
-    def fail(_fd: int) -> None:
-        raise OSError(fault, os.strerror(fault))
-
-    monkeypatch.setattr(os, "fdatasync", fail)
-
-
-def eventually(check: Callable[[], bool], within_s: float = 10) -> None:
-    until = time.monotonic() + within_s
-    while not check():
-        assert time.monotonic() < until
-        gevent.sleep(0.05)

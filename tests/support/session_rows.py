@@ -1,4 +1,4 @@
-"""Sessions to write."""
+"""Sessions as the ledger keeps them, to write."""
 
 from itertools import count
 from typing import Any
@@ -9,7 +9,7 @@ from charge_request_service.sessions.record import Begin, End, Kind, State, new_
 _numbers = count()
 
 
-def a_begin(ledger: Any, **reported: Any) -> Begin:
+def a_begin(ledger: Any = None, **reported: Any) -> Begin:
     """Return a session that begins; each later than those before."""
     began_us = reported.pop("began_us", now_us() + 1000 * next(_numbers))
     return Begin(
@@ -26,7 +26,7 @@ def a_begin(ledger: Any, **reported: Any) -> Begin:
             "digest": None,
             "wait_s": 60.0,
             "began_us": began_us,
-            "gateway": reported.get("gateway") or ledger.gateway,
+            "gateway": ledger.gateway if ledger else "gateway",
             **reported,
         }
     )
