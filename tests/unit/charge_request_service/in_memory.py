@@ -10,7 +10,10 @@ from charge_request_service.balancers.forwarder import Forwarder
 from charge_request_service.balancers.queries import BalancerQueries
 from charge_request_service.sessions.ledger import Ledger
 from charge_request_service.sessions.ledger_url import read_ledger_url
+from charge_request_service.sessions.record import Begin, Kind
 from charge_request_service.sessions.sessions import Sessions
+from charge_request_service.sessions.terms import Terms
+from grid_common.api.charge import Session
 from grid_common.drain import Drain
 from tests.support.logs import service_log
 
@@ -40,3 +43,14 @@ def sessions_in_memory(balancer: object) -> Iterator[tuple[Sessions, Ledger]]:
         )
     finally:
         ledger.close()
+
+
+def begun(sessions: Sessions, kind: Kind, kwh: float, key: str | None = None) -> Begin:
+    """Begin the session s1."""
+    return sessions.begin(
+        Session("s1", "EV-1", kwh),
+        terms=Terms(kind, key),
+        owner="",
+        wait_s=60,
+        vehicle_id="EV-1",
+    )

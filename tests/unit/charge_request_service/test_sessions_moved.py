@@ -4,12 +4,11 @@ import orjson
 
 from charge_request_service.sessions.outcome import response_for
 from charge_request_service.sessions.record import Kind
-from charge_request_service.sessions.terms import Terms
 from grid_common.api.charge import Session
 from grid_common.api.problem_type import SESSION_MOVED
 from grid_common.api.problems import Unavailable
 from grid_common.http.response import UpstreamResponse
-from tests.unit.charge_request_service.in_memory import sessions_in_memory
+from tests.unit.charge_request_service.in_memory import begun, sessions_in_memory
 
 
 class Balancer:
@@ -33,13 +32,7 @@ class Balancer:
 def test_it_is_asked_for_again_and_its_end_alone_is_kept() -> None:
     balancer = Balancer()
     with sessions_in_memory(balancer) as (sessions, ledger):
-        begin = sessions.begin(
-            Session("s1", "EV-1", 8.0),
-            terms=Terms(Kind.KEYED, "k"),
-            owner="",
-            wait_s=60,
-            vehicle_id="EV-1",
-        )
+        begin = begun(sessions, Kind.KEYED, 8.0, "k")
         reply = sessions.durable.charge(begin, request_id="r")
         kept = ledger.get("s1")
 

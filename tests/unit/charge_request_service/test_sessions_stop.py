@@ -7,9 +7,7 @@ from gevent.event import Event
 
 from charge_request_service.sessions.record import Kind
 from charge_request_service.sessions.sessions import Sessions
-from charge_request_service.sessions.terms import Terms
-from grid_common.api.charge import Session
-from tests.unit.charge_request_service.in_memory import sessions_in_memory
+from tests.unit.charge_request_service.in_memory import begun, sessions_in_memory
 
 
 class Balancer:
@@ -40,13 +38,7 @@ def test_it_does_not_continue_after_it_was_stopped() -> None:
     balancer = Balancer()
     with sessions_in_memory(balancer) as (sessions, ledger):
         balancer.sessions = sessions
-        begin = sessions.begin(
-            Session("s1", "EV-1", 7.88),
-            terms=Terms(Kind.ASYNC, None),
-            owner="",
-            wait_s=60,
-            vehicle_id="EV-1",
-        )
+        begin = begun(sessions, Kind.ASYNC, 7.88)
         # An earlier process of the gateway began it.
         assert ledger.begin(begin._replace(gateway="before")) is None
         record = ledger.get("s1")

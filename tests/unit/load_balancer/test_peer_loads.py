@@ -83,12 +83,14 @@ def test_an_answer_does_not_bring_a_lost_substation_back() -> None:
 
 def test_the_version_of_what_is_held_rises_with_each_vehicle_that_comes_or_leaves() -> None:
     grid = Grid(8)
-    versions = [grid.pool.held_version]
-    queued = grid.arrive()
-    versions.append(grid.pool.held_version)
-    assert grid.pool.holds() == {grid.substation("a").address: 1}
-    grid.complete(queued)
-    versions.append(grid.pool.held_version)
+    versions, queued_sessions = [grid.pool.held_version], []
+    for held in (1, 2, 3, 4):
+        queued_sessions.append(grid.arrive())
+        versions.append(grid.pool.held_version)
+        assert grid.pool.holds() == {grid.substation("a").address: held}
+    for queued in queued_sessions:
+        grid.complete(queued)
+        versions.append(grid.pool.held_version)
     assert grid.pool.holds() == {}
     assert versions == sorted(set(versions))
 

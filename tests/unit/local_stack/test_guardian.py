@@ -29,13 +29,18 @@ time.sleep(300)
 """
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP])
-def test_what_a_process_started_ends_with_it(tmp_path: Path, number: signal.Signals) -> None:
+def an_owner(folder: Path) -> tuple[subprocess.Popen[str], list[int]]:
+    """Start the program; return it, and the processes that it has left running."""
     owner = subprocess.Popen(
-        [sys.executable, "-c", _STARTS, str(tmp_path)], cwd=ROOT, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", _STARTS, str(folder)], cwd=ROOT, stdout=subprocess.PIPE, text=True
     )
     assert owner.stdout
-    groups = [int(pid) for pid in owner.stdout.readline().split()]
+    return owner, [int(pid) for pid in owner.stdout.readline().split()]
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP])
+def test_what_a_process_started_ends_with_it(tmp_path: Path, number: signal.Signals) -> None:
+    owner, groups = an_owner(tmp_path)
 
     def has_children() -> list[psutil.Process]:
         one, two = map(psutil.Process, groups)
@@ -53,11 +58,7 @@ def test_what_a_process_started_ends_with_it(tmp_path: Path, number: signal.Sign
 
 
 def test_the_guardian_is_spared_where_the_program_is_killed_by_name(tmp_path: Path) -> None:
-    owner = subprocess.Popen(
-        [sys.executable, "-c", _STARTS, str(tmp_path)], cwd=ROOT, stdout=subprocess.PIPE, text=True
-    )
-    assert owner.stdout
-    owner.stdout.readline()
+    owner, _ = an_owner(tmp_path)
     family = psutil.Process(owner.pid).children()
     guardians = [one for one in family if "read" in " ".join(one.cmdline())]
     assert len(guardians) == 1

@@ -15,6 +15,14 @@ def process(folder: Path, *command: str, host: str = "127.0.0.1") -> Process:
     return Process("part", command, env={}, port=8080, log=folder / "part.log", host=host)
 
 
+def deaf(folder: Path) -> Process:
+    """Start a process that does not stop when it is asked to."""
+    part = process(folder, "sh", "-c", "trap '' TERM; echo ready; while :; do sleep 0.1; done")
+    part.start()
+    part.wait_until(lambda: None if "ready" in part.log_tail() else "ready", 10)
+    return part
+
+
 def ended(part: Process) -> None:
     """Start a process, and wait until it has ended by itself."""
     part.start()
@@ -77,9 +85,7 @@ def test_a_log_that_was_removed_is_said_to_be_gone(tmp_path: Path) -> None:
 
 
 def test_one_that_does_not_stop_is_killed_after_its_time(tmp_path: Path) -> None:
-    part = process(tmp_path, "sh", "-c", "trap '' TERM; echo ready; while :; do sleep 0.1; done")
-    part.start()
-    part.wait_until(lambda: None if "ready" in part.log_tail() else "ready", 10)
+    part = deaf(tmp_path)
 
     with pytest.raises(subprocess.TimeoutExpired):
         part.stop(timeout_s=0.3)
@@ -88,11 +94,7 @@ def test_one_that_does_not_stop_is_killed_after_its_time(tmp_path: Path) -> None
 
 
 def test_one_that_does_not_stop_is_killed_in_a_hurry(tmp_path: Path) -> None:
-    part = process(tmp_path, "sh", "-c", "trap '' TERM; echo ready; while :; do sleep 0.1; done")
-    part.start()
-    part.wait_until(lambda: None if "ready" in part.log_tail() else "ready", 10)
-
-    assert part.stop(hurry=lambda: True) == -signal.SIGKILL
+    assert deaf(tmp_path).stop(hurry=lambda: True) == -signal.SIGKILL
 
 
 def test_what_is_gone_is_not_signalled_again(

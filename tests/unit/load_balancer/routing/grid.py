@@ -168,6 +168,13 @@ class Grid:
     def where(self, queued: QueuedSession) -> str | None:
         return queued.dispatch.substation.name if queued.dispatch else None
 
+    def charge(self, seconds: float) -> None:
+        """Charge a vehicle that comes now for so long, and poll `a` at its end."""
+        queued = self.arrive()
+        self.pass_time(seconds)
+        self.complete(queued)
+        self.poll("a")
+
     def complete(self, queued: QueuedSession) -> None:
         self.end(queued, Outcome.CHARGED)
 

@@ -58,25 +58,11 @@ def test_it_is_what_the_gauges_say() -> None:
     assert grid.supply() == Supply(3, 120, 60, 50, 200, 0.1)
 
 
-def test_energy_falls_by_what_is_drawn() -> None:
-    grid = grid_of(8)
-    poll(grid, load=3, committed_kw=120, remaining_kwh=60, power_kw=90)
-    grid.pass_time(2)
-    assert grid.supply().remaining_kwh == pytest.approx(60 - 90 * 0.2)
-
-
 def test_those_that_are_still_there_have_still_something_to_get() -> None:
     grid = grid_of(8)
     poll(grid, load=3, committed_kw=120, remaining_kwh=60)
     grid.pass_time(100)
     assert 0 < grid.supply().remaining_kwh < 5
-
-
-def test_at_the_limit_no_more_than_the_limit_is_drawn() -> None:
-    grid = grid_of(8)
-    poll(grid, load=6, committed_kw=300, remaining_kwh=200, power_kw=200)
-    grid.pass_time(1)
-    assert grid.supply().remaining_kwh == pytest.approx(200 - 200 * 0.1)
 
 
 def test_a_vehicle_that_is_handed_over_counts_at_once() -> None:
@@ -88,22 +74,16 @@ def test_a_vehicle_that_is_handed_over_counts_at_once() -> None:
     assert grid.supply().remaining_kwh == pytest.approx(80 - 150 * 0.1)
 
 
-def test_a_vehicle_that_ends_as_predicted_takes_its_power_with_it_and_no_energy() -> None:
+@pytest.mark.parametrize("after_s", [4, 1], ids=["as predicted", "early"])
+def test_a_vehicle_that_ends_takes_its_power_with_it_and_what_it_had_still_to_get(
+    after_s: float,
+) -> None:
     grid = grid_of(8)
     queued = grid.arrive(demand=Demand(20))  # 4 s at 50 kW
     grid.arrive(demand=Demand(40, 40))
-    grid.pass_time(4)
+    grid.pass_time(after_s)
     grid.complete(queued)
-    assert tuple(grid.supply()) == pytest.approx((1, 40, 40 - 16, 50, 200, 0.1))
-
-
-def test_a_vehicle_that_leaves_early_takes_its_energy_with_it() -> None:
-    grid = grid_of(8)
-    queued = grid.arrive(demand=Demand(20))
-    grid.arrive(demand=Demand(40, 40))
-    grid.pass_time(1)
-    grid.complete(queued)
-    assert tuple(grid.supply()) == pytest.approx((1, 40, 40 - 4, 50, 200, 0.1))
+    assert tuple(grid.supply()) == pytest.approx((1, 40, 40 - 4 * after_s, 50, 200, 0.1))
 
 
 def test_a_vehicle_that_was_turned_away_leaves_nothing_behind() -> None:
@@ -182,12 +162,24 @@ def test_what_comes_and_goes_leaves_the_little_that_there_was() -> None:
     assert grid.supply().remaining_kwh == pytest.approx(0.5 - 0.5 * 0.02)
 
 
-def test_power_that_is_almost_at_the_limit_is_held_back_by_it() -> None:
-    for power_kw, drawn_kw in ((0.999 * 200, 200), (199, 199)):
-        grid = grid_of(8)
-        poll(grid, load=6, committed_kw=300, remaining_kwh=200, power_kw=power_kw)
+@pytest.mark.parametrize(
+    ("load", "committed_kw", "remaining_kwh", "power_kw", "drawn_kw"),
+    [
+        (3, 120, 60, 90, 90),
+        (6, 300, 200, 200, 200),
+        (6, 300, 200, 199, 199),
+        (6, 300, 200, 0.999 * 200, 200),  # almost at the limit: it is held back by that
+    ],
+)
+def test_energy_falls_by_what_is_drawn(
+    load: int, committed_kw: float, remaining_kwh: float, power_kw: float, drawn_kw: float
+) -> None:
+    grid = grid_of(8)
+    poll(grid, "a", load, committed_kw=committed_kw, remaining_kwh=remaining_kwh, power_kw=power_kw)
+    for _ in range(2):
         grid.pass_time(1)
-        assert grid.supply().remaining_kwh == pytest.approx(200 - drawn_kw * 0.1)
+        remaining_kwh -= 0.1 * drawn_kw
+        assert grid.supply().remaining_kwh == pytest.approx(remaining_kwh)
 
 
 def test_what_is_asked_for_an_earlier_moment_is_what_was_known_last() -> None:

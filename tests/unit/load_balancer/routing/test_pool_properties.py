@@ -69,6 +69,7 @@ class AnyGrid(RuleBasedStateMachine):
     powers_kw: ClassVar[list[tuple[float | None, float | None]]] = POWERS_KW
     capacities: ClassVar[st.SearchStrategy[int]] = st.integers(0, 4)
     callers_disconnect: ClassVar[bool] = True
+    answer: ClassVar[Outcome] = Outcome.CHARGED  # of a substation that has charged a vehicle
     pool: ClassVar[type[Pool]] = Pool
     began: float
 
@@ -100,7 +101,7 @@ class AnyGrid(RuleBasedStateMachine):
         elif what == "request" and (on_their_way := self._on_their_way()):
             model.reach_substation(_pick(index, on_their_way))
         elif what == "charged" and (charging := self._charging()):
-            model.substation_answers(_pick(index, charging), Outcome.CHARGED)
+            model.substation_answers(_pick(index, charging), self.answer)
         elif what == "answer" and (answered := self._answered()):
             model.deliver(_pick(index, answered))
         elif what == "disconnect" and model.queued_sessions and self.callers_disconnect:
@@ -385,10 +386,18 @@ class TroubledGrid(AnyGrid):
 
 
 class LoneBalancer(AnyGrid):
-    """A balancer that owns all traffic, with nobody disconnecting: it is never wrong."""
+    """A balancer that owns all traffic, with nobody disconnecting: it sends no vehicle too many."""
 
     most_balancers = 1
     callers_disconnect = False
+
+    @invariant()
+    def no_substation_ever_answers_full(self) -> None:
+        assert all(attempt.answer is not Outcome.FULL for attempt in self.model.attempts)
+
+
+class ExactBalancer(LoneBalancer):
+    """The same where substations answer once a vehicle is charged: it is never wrong."""
 
     @invariant()
     def the_estimate_is_exact(self) -> None:
@@ -396,9 +405,32 @@ class LoneBalancer(AnyGrid):
             assert substation.foreign == 0
             assert substation.load == len(substation.in_flight)
 
-    @invariant()
-    def no_substation_ever_answers_full(self) -> None:
-        assert all(attempt.answer is not Outcome.FULL for attempt in self.model.attempts)
+
+class AcceptingGrid(LoneBalancer):
+    """Substations answer when charging begins."""
+
+    answer = Outcome.ACCEPTED
+
+    @rule(index=INDEX)
+    def an_accepted_vehicle_is_charged(self, index: int) -> None:
+        substation = self._substation(index)
+        substation.foreign = max(0, substation.foreign - 1)
+
+    def teardown(self) -> None:
+        """All who may still wait are taken in the end, if there is a point."""
+        substations = self.model.substations.values()
+        if any(one.capacity for one in substations):
+            for _ in range(100):
+                self.time_passes(0.01, polled=False)
+                self.all_requests_arrive()
+                for attempt in self._charging():
+                    self.model.substation_answers(attempt, self.answer)
+                self.all_responses_are_delivered(late=False)
+                for one in substations:
+                    one.foreign = 0
+                    self.model.poll(one)
+            assert not self.model.pool.waiting
+        super().teardown()
 
 
 class UnlikeGrid(TroubledGrid):
@@ -427,7 +459,11 @@ def test_any_grid_keeps_its_word() -> None:
 
 
 def test_a_lone_balancer_that_owns_all_traffic_is_exact() -> None:
-    run_state_machine_as_test(LoneBalancer, settings=EXAMPLES)
+    run_state_machine_as_test(ExactBalancer, settings=EXAMPLES)
+
+
+def test_a_substation_that_answers_when_charging_begins_is_never_given_one_too_many() -> None:
+    run_state_machine_as_test(AcceptingGrid, settings=EXAMPLES)
 
 
 def test_a_grid_of_fast_and_slow_substations_keeps_its_word() -> None:

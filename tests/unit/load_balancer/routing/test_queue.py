@@ -9,28 +9,26 @@ def queued(place: int) -> QueuedSession:
     )
 
 
-def test_it_is_first_come_first_served() -> None:
+def queue_of(*queued_sessions: QueuedSession) -> WaitQueue:
     queue = WaitQueue()
-    queued_sessions = [queued(place) for place in (1, 2, 3)]
     for one in queued_sessions:
         queue.add(one)
-    assert list(queue) == queued_sessions
+    return queue
+
+
+def test_it_is_first_come_first_served() -> None:
+    queued_sessions = [queued(place) for place in (1, 2, 3)]
+    assert list(queue_of(*queued_sessions)) == queued_sessions
 
 
 def test_a_vehicle_that_comes_back_has_its_old_place() -> None:
-    queue = WaitQueue()
     first, second, third = (queued(place) for place in (1, 2, 3))
-    queue.add(first)
-    queue.add(third)
-    queue.add(second)
-    assert list(queue) == [first, second, third]
+    assert list(queue_of(first, third, second)) == [first, second, third]
 
 
 def test_a_vehicle_can_leave_from_anywhere() -> None:
-    queue = WaitQueue()
     queued_sessions = [queued(place) for place in range(1, 6)]
-    for one in queued_sessions:
-        queue.add(one)
+    queue = queue_of(*queued_sessions)
     assert queue.remove(queued_sessions[2])
     assert queue.remove(queued_sessions[0])
     assert list(queue) == [queued_sessions[1], queued_sessions[3], queued_sessions[4]]
@@ -38,8 +36,7 @@ def test_a_vehicle_can_leave_from_anywhere() -> None:
 
 
 def test_taking_out_a_vehicle_that_is_not_in_line_changes_nothing() -> None:
-    queue = WaitQueue()
-    queue.add(queued(1))
+    queue = queue_of(queued(1))
     assert not queue.remove(queued(1))
     assert not queue.remove(queued(7))
     assert len(queue) == 1

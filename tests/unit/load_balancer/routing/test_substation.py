@@ -4,12 +4,9 @@ from math import inf
 from random import Random
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from load_balancer.routing.health import Health, HealthCheck
-from load_balancer.routing.substation import QueuedSession, Substation
-from tests.support.examples import examples
+from load_balancer.routing.substation import Substation
 from tests.unit.load_balancer.routing.grid import Grid
 
 # The estimate
@@ -148,67 +145,6 @@ def test_one_on_its_way_during_a_poll_is_not_taken_for_one_that_was_accepted_bef
     grid.accept(fourth)
     assert grid.substation("a").load == 4
     assert grid.where(grid.arrive()) is None
-
-
-class AcceptingSubstation:
-    """A substation that answers when charging begins, and messages that take their time."""
-
-    def __init__(self, capacity: int) -> None:
-        self.capacity = capacity
-        self.grid = Grid(capacity)
-        self.on_the_way: list[QueuedSession] = []
-        self.unanswered: list[QueuedSession] = []
-        self.charging = self.pages = 0
-        self.page: int | None = None
-        self.polling = False
-
-    def step(self, what: str) -> None:
-        self.grid.pass_time(0.01)
-        match what:
-            case "arrive":
-                self.grid.arrive(f"EV-{self.grid.now}")
-            case "come" if self.on_the_way:
-                self.unanswered.append(self.on_the_way.pop(0))
-                self.charging += 1
-                assert self.charging <= self.capacity, "one too many"
-            case "answer" if self.unanswered:
-                self.grid.accept(self.unanswered.pop(0))
-            case "end" if self.charging:
-                self.charging -= 1
-            case "poll" if not self.polling:
-                self.polling, self.page = True, None
-                self.grid.poll_begins("a")
-            case "poll":
-                if self.page is None:
-                    self.page = self.charging
-                else:
-                    self.polling = False
-                    self.grid.poll_ends("a", load=self.page)
-        known = {*self.on_the_way, *self.unanswered}
-        sent = [dispatch.queued for dispatch in self.grid.substation("a").in_flight]
-        self.on_the_way += [queued for queued in sent if queued not in known]
-
-
-@given(
-    st.integers(1, 4),
-    st.lists(
-        st.sampled_from(["arrive", "arrive", "come", "come", "answer", "answer", "end", "poll"]),
-        min_size=30,
-        max_size=80,
-    ),
-)
-@examples(300)
-def test_a_substation_that_answers_when_charging_begins_is_never_given_one_too_many(
-    capacity: int, steps: list[str]
-) -> None:
-    substation = AcceptingSubstation(capacity)
-    for what in steps:
-        substation.step(what)
-    # And all who wait are taken in the end.
-    for _ in range(100):
-        for what in ("come", "answer", "poll", "poll", "poll", "end"):
-            substation.step(what)
-    assert not substation.grid.pool.waiting
 
 
 def test_a_vehicle_that_disconnected_counts_until_a_poll_that_began_later() -> None:
@@ -419,7 +355,7 @@ def test_pauses_between_probes_are_jittered() -> None:
     assert len(set(seen)) == len(seen)
 
 
-def test_a_substation_that_fails_each_time_it_comes_back_is_probed_ever_more_rarely() -> None:
+def test_one_that_fails_each_time_it_is_back_is_probed_ever_more_rarely_until_it_charges() -> None:
     grid = Grid(4)
     longest = []
     for _ in range(5):
@@ -430,16 +366,6 @@ def test_a_substation_that_fails_each_time_it_comes_back_is_probed_ever_more_rar
         grid.pass_time(0.1)
         grid.poll("a", load=0)
     assert longest == pytest.approx([0.5, 1, 2, 4, 8], rel=0.02)
-
-
-def test_a_substation_that_has_charged_a_vehicle_is_forgiven() -> None:
-    grid = Grid(4)
-    for _ in range(5):
-        queued = grid.arrive()
-        grid.fail(queued, "reset")
-        grid.disconnect(queued)
-        grid.pass_time(0.1)
-        grid.poll("a", load=0)
     grid.complete(grid.arrive())
     grid.fail(grid.arrive(), "reset")
     assert max(pauses(grid.substation("a"))) <= 0.5
