@@ -52,37 +52,30 @@ def peak_load(sessions: Sequence[Attempt], *, blur_s: float = 0.001) -> int:
 
 
 def _read(text: str) -> Iterator[Attempt]:
-    cut_off = set()
+    known_kwh: dict[str, float] = {}  # of each session, all attempts so far
     for line in text.splitlines():
         event = _event(line) if '"session ' in line else {}
-        if event.get("event") == "session cut off by a restart":
-            again = datetime.fromisoformat(event["time"]).timestamp()
-            one = (event["session_id"], event["energy_kwh"])
-            if one in cut_off:  # killed as it started, it logs them again
-                continue
-            cut_off.add(one)
-            yield Attempt(
-                event["session_id"],
-                "cut off",
-                event["kwh"],
-                again,
-                again,
-                event["vehicle_id"],
-                event["delivered_kwh"],
-                event["energy_kwh"] - event["delivered_kwh"],
-            )
-        if event.get("event") == "session ended":
-            ended = datetime.fromisoformat(event["time"]).timestamp()
-            yield Attempt(
-                event["session_id"],
-                event["outcome"],
-                event["kwh"],
-                ended - event["charging_s"],
-                ended,
-                event["vehicle_id"],
-                event["delivered_kwh"],
-                max(0.0, event.get("energy_kwh", 0.0) - event["delivered_kwh"]),
-            )
+        name = event.get("event")
+        if name not in ("session ended", "session cut off by a restart"):
+            continue
+        session_id, delivered_kwh = event["session_id"], event["delivered_kwh"]
+        energy_kwh = event.get("energy_kwh", delivered_kwh)
+        is_cut_off = name != "session ended"
+        # Killed before it had noted an end in its journal, or as it started, it logs them again.
+        if is_cut_off and energy_kwh <= known_kwh.get(session_id, -1.0):
+            continue
+        known_kwh[session_id] = energy_kwh
+        ended = datetime.fromisoformat(event["time"]).timestamp()
+        yield Attempt(
+            session_id,
+            "cut off" if is_cut_off else event["outcome"],
+            event["kwh"],
+            ended - event.get("charging_s", 0.0),
+            ended,
+            event["vehicle_id"],
+            delivered_kwh,
+            max(0.0, energy_kwh - delivered_kwh),
+        )
 
 
 def _event(line: str) -> dict[str, Any]:

@@ -4,8 +4,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from benchmarks.harness.findings import Finding
+from benchmarks.harness.log_reconciliation import Reconciliation
 from benchmarks.soak.meter import Life, Sample
-from benchmarks.soak.reconciliation import Injected, Reconciliation
+from benchmarks.soak.reconciliation import Injected
 from benchmarks.soak.slope import Slope, binned, theil_sen
 
 # Growth of a part's memory over the second half that is tolerated: with 95% confidence it is less,
@@ -33,7 +34,7 @@ class Results:
         steadfast: the parts that live through the second half.
         at_rest: open files of each part before the first vehicle, and after the last.
         reconciliation: results of the vehicles.
-        findings: errors found by the load tester's own checks.
+        findings: counters that differ from the logs, and what the load tester found wrong.
         machine: the machine it ran on.
     """
 
@@ -88,15 +89,16 @@ def findings(results: Results) -> Iterator[Finding]:
         _first(f"{len(reconciliation.twice)} twice", reconciliation.twice),
         not reconciliation.twice,
     )
+    differences = [*reconciliation.unlogged, *reconciliation.differing, *results.findings]
     yield Finding(
         "answers, logs and counters add up",
         _first(
-            f"{reconciliation.kwh_reported:,.1f} kWh told, {reconciliation.kwh_logged:,.1f} "
+            f"{reconciliation.kwh_told:,.1f} kWh told, {reconciliation.kwh_logged:,.1f} "
             "logged; "
-            f"{reconciliation.unknown_charges} answers without a charge",
-            [*reconciliation.otherwise_delivered, *reconciliation.miscounted, *results.findings],
+            f"{len(reconciliation.unlogged)} answers without a charge",
+            differences,
         ),
-        reconciliation.add_up and not results.findings,
+        not differences,
     )
     for part in results.steadfast:
         yield _memory(results, part)

@@ -1,27 +1,29 @@
 """One soak, from the grid's start to its counters."""
 
+import csv
 import json
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from rich.console import Console
 
 from benchmarks.harness import machine
 from benchmarks.harness.errors import CannotMeasure
+from benchmarks.harness.log_reconciliation import (
+    AttemptsBySubstation,
+    Told,
+    miscounts,
+    since_start,
+    total,
+)
 from benchmarks.soak.meter import Meter, Sample
 from benchmarks.soak.options import Options
 from benchmarks.soak.plan import plan
-from benchmarks.soak.reconciliation import (
-    Injected,
-    Reconciliation,
-    add_up,
-    miscounts,
-    read_reported,
-)
+from benchmarks.soak.reconciliation import Injected, compare
 from benchmarks.soak.results import MAX_FILES_LEFT, Results
-from benchmarks.soak.testbed import GridUnderTest, rate
+from benchmarks.soak.testbed import LEASE_KWH, GridUnderTest, rate
 from local_stack.process import Process
 from local_stack.scrape import scrape
 from local_stack.session_logs import attempts
@@ -131,6 +133,10 @@ class Soak:
         if not testbed.json_file.exists() or not testbed.json_file.stat().st_size:
             raise CannotMeasure("the load tester wrote no result")
         checked = json.loads(testbed.json_file.read_text())["books"]["findings"]
+        logged = {
+            substation.name: attempts(substation.log_file)
+            for substation in testbed.grid.substations
+        }
         return Results(
             minutes=self._options.minutes,
             load=self._options.load,
@@ -141,28 +147,49 @@ class Soak:
             lives=meter.lives,
             steadfast=testbed.steadfast,
             at_rest={part: (before[part].files, after[part].files) for part in before},
-            reconciliation=self._reconciliation(testbed, injected),
-            findings=[one["text"] for one in checked if one["verdict"] == "error"],
+            reconciliation=compare(
+                _read_told(testbed.each_file),
+                logged,
+                injected,
+                proxies=testbed.proxies,
+                lease_kwh=LEASE_KWH,
+            ),
+            findings=[
+                *_miscounts(testbed, logged),
+                *(one["text"] for one in checked if one["verdict"] == "error"),
+            ],
             machine=machine.describe(),
         )
-
-    def _reconciliation(self, testbed: GridUnderTest, injected: list[Injected]) -> Reconciliation:
-        logged = {
-            substation.name: attempts(substation.log_file)
-            for substation in testbed.grid.substations
-        }
-        with testbed.each_file.open(encoding="utf-8", newline="") as file:
-            reported = read_reported(file)
-        miscounted = [
-            text
-            for substation in testbed.grid.substations
-            for text in miscounts(substation.name, scrape(substation.url), logged[substation.name])
-        ]
-        return add_up(reported, logged, injected, miscounted, proxies=testbed.proxies)
 
     def _print_progress(self, text: str) -> None:
         minutes, seconds = divmod(max(0, int(self._now())), 60)
         self._console.print(f"{minutes:02}:{seconds:02}  {text}")
+
+
+def _read_told(file: Path) -> list[Told]:
+    """Read what the load tester wrote, a row a vehicle."""
+    with file.open(encoding="utf-8", newline="") as lines:
+        return [
+            Told(
+                row["vehicle_id"],
+                float(row["kwh"]),
+                row["outcome"] == "charged",
+                row["substation"],
+                row["session_id"],
+                int(row["tries"]),
+                row["reason"],
+            )
+            for row in csv.DictReader(lines)
+        ]
+
+
+def _miscounts(testbed: GridUnderTest, logged: AttemptsBySubstation) -> Iterator[str]:
+    balancer = scrape(testbed.grid.balancer.url)
+    for substation in testbed.grid.substations:
+        name, counters = substation.name, scrape(substation.url)
+        labels = f'substation="{name}"'
+        amended = total(balancer, "balancer_amended_charges_total", labels)
+        yield from miscounts(name, counters, since_start(counters, logged[name]), amended=amended)
 
 
 def _last_line(vehicles: Process) -> str:

@@ -14,6 +14,8 @@ from local_stack.process import Process
 # Of a point, twice the default: 20 vehicles a second at 80% load. What parts keep of the last
 # vehicles, such as 4096 decisions, has then been replaced a few times before memory is measured.
 _KWH_PER_S = 10.0
+# What a substation delivers at most to a vehicle of which it hears nothing: its lease is 2.8 s.
+LEASE_KWH = 2.8 * _KWH_PER_S
 _READY_WITHIN_S = 30.0
 # How long a vehicle retries after a broken connection or a refusal, seconds: long enough to clear
 # the queue after a fault, with a fifth of the capacity to spare.

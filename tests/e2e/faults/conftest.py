@@ -3,12 +3,11 @@
 import json
 import os
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.faults.reconciliation import Figures
+from benchmarks.harness.log_reconciliation import Reconciliation
 from tests.e2e.faults.scene import Scene
 from tests.e2e.faults.world import World
 
@@ -32,10 +31,20 @@ def scene_in(request: pytest.FixtureRequest) -> SceneIn:
     row = request.node.stash[_ROW]
     kind = request.path.parent.name
 
-    def record(title: str, figures: Figures) -> None:
+    def record(title: str, found: Reconciliation, back_s: float) -> None:
         folder = os.environ.get("FAULTS_RECORD")
         if folder:
-            document = {"kind": kind, "row": row, "title": title, **asdict(figures)}
+            document = {
+                "kind": kind,
+                "row": row,
+                "title": title,
+                "tried": found.vehicles,
+                "charged": found.charged,
+                "came_again": found.came_again,
+                "lost": len(found.lost),
+                "charged_twice": len(found.twice),
+                "back_s": back_s,
+            }
             (Path(folder) / f"{kind}-{row:03}.json").write_text(json.dumps(document))
 
     return lambda world: Scene(world, f"S{row}", record)

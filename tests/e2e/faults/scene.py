@@ -6,9 +6,9 @@ Everybody is charged once.
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import asdict
 
-from tests.e2e.faults.reconciliation import Figures, add_up, check_answers, check_counters
+from benchmarks.harness.log_reconciliation import Reconciliation, reconcile
+from tests.e2e.faults.reconciliation import differing_counters, told
 from tests.e2e.faults.world import World, expect_full, expect_idle, expect_normal
 from tests.support.deadline import eventually
 from tests.support.fleet import Fleet
@@ -31,7 +31,9 @@ _BACK_WITHIN_S = 30
 class Scene:
     """Plays faults in one grid, and records what became of the vehicles."""
 
-    def __init__(self, world: World, name: str, record: Callable[[str, Figures], None]) -> None:
+    def __init__(
+        self, world: World, name: str, record: Callable[[str, Reconciliation, float], None]
+    ) -> None:
         self.world = world
         self._name = name
         self._record = record
@@ -82,8 +84,12 @@ class Scene:
             ]
             for substation in self.world.substations
         }
-        figures = add_up(fleet.sessions, attempts, back_s)
-        self._record(title, figures)
-        assert (figures.lost, figures.charged_twice) == (0, 0), (asdict(figures), fleet.troubles())
-        check_answers(fleet.sessions, attempts, most_over_kwh=most_over_kwh)
-        check_counters(before, self.world.counters(), fleet.sessions, attempts)
+        found = reconcile(
+            [told(session) for session in fleet.sessions],
+            attempts,
+            excess_kwh=lambda *_: most_over_kwh,
+        )
+        self._record(title, found, back_s)
+        assert not [*found.lost, *found.twice, *found.unlogged, *found.differing]
+        after = self.world.counters()
+        assert not list(differing_counters(before, after, found.charged, attempts))

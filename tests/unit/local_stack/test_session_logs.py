@@ -66,6 +66,25 @@ def test_what_was_cut_off_counts_once_though_the_next_start_logs_it_again() -> N
     assert [one.delivered_kwh for one in attempts(log)] == [2.5, 1.0]
 
 
+def test_what_a_session_got_before_its_logged_end_is_not_cut_off_though_a_start_logs_it() -> None:
+    ended = json.dumps(
+        {
+            "event": "session ended",
+            "session_id": "s-1",
+            "vehicle_id": "ev-000001",
+            "kwh": 6.0,
+            "delivered_kwh": 6.0,
+            "outcome": "charged",
+            "charging_s": 1.5,
+            "time": "2026-11-20T05:00:02.400000Z",
+        }
+    )
+
+    (one,) = attempts("\n".join([ended, cut_off(4.5, 4.5)]))
+
+    assert one.charged
+
+
 def stays(*times: tuple[float, float]) -> list[Attempt]:
     return [Attempt("s", "charged", 6.0, began, ended, "ev", 6.0) for began, ended in times]
 

@@ -1,24 +1,11 @@
-"""Vehicles, attempts and faults for tests of a soak's books."""
+"""Faults, and the comparison with them, for tests of a soak."""
 
-from typing import Any
-
+from benchmarks.harness.log_reconciliation import Reconciliation, Told
 from benchmarks.soak.plan import Injection, What
-from benchmarks.soak.reconciliation import Injected, Reconciliation, Reported, add_up
+from benchmarks.soak.reconciliation import Injected, compare
 from local_stack.session_logs import Attempt
 
-
-def reported(vehicle_id: str = "EV", **changed: Any) -> Reported:
-    """A vehicle that was told that it is charged, at the first try."""
-    return Reported(vehicle_id, "charged", 5.0, "substation1", f"of-{vehicle_id}", 1, "")._replace(
-        **changed
-    )
-
-
-def attempt(vehicle_id: str = "EV", **changed: Any) -> Attempt:
-    """The attempt that goes with it."""
-    return Attempt(f"of-{vehicle_id}", "charged", 5.0, 99.0, 100.0, vehicle_id, 5.0)._replace(
-        **changed
-    )
+LEASE_KWH = 2.0
 
 
 def injected(what: What, target: str, began: float, ended: float) -> Injected:
@@ -27,7 +14,7 @@ def injected(what: What, target: str, began: float, ended: float) -> Injected:
 
 
 def reconciliation(
-    vehicles: list[Reported], attempts: dict[str, list[Attempt]], faults: tuple[Injected, ...] = ()
+    vehicles: list[Told], attempts: dict[str, list[Attempt]], *faults: Injected
 ) -> Reconciliation:
     """Bring them together."""
-    return add_up(vehicles, attempts, faults, [], proxies=["load_balancer"])
+    return compare(vehicles, attempts, faults, proxies=["load_balancer"], lease_kwh=LEASE_KWH)

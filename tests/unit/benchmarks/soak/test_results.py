@@ -7,7 +7,8 @@ import pytest
 from benchmarks.soak import picture, report
 from benchmarks.soak.meter import Life, Sample
 from benchmarks.soak.results import Results, findings
-from tests.unit.benchmarks.soak.builders import attempt, injected, reconciliation, reported
+from tests.unit.benchmarks.harness.builders import attempt, told
+from tests.unit.benchmarks.soak.builders import injected, reconciliation
 
 MIB = 1 << 20
 PARTS = ("substation1", "gateway")
@@ -34,7 +35,7 @@ def results(**changed: Any) -> Results:
         "lives": [life(part) for part in PARTS],
         "steadfast": PARTS,
         "at_rest": dict.fromkeys(PARTS, (15, 15)),
-        "reconciliation": reconciliation([reported()], {"substation1": [attempt()]}),
+        "reconciliation": reconciliation([told()], {"substation1": [attempt()]}),
         "findings": [],
         "machine": {"processor": "a processor", "cores": "2", "system": "Linux", "python": "3.11"},
     }
@@ -53,19 +54,19 @@ def test_a_grid_that_leaks_and_loses_nothing_holds() -> None:
     ("changed", "words"),
     [
         (
-            {"reconciliation": reconciliation([reported(outcome="failed")], {})},
+            {"reconciliation": reconciliation([told(charged=False)], {})},
             "no vehicle is lost",
         ),
         ({"reconciliation": reconciliation([], {})}, "no vehicle is lost"),
         (
             {
                 "reconciliation": reconciliation(
-                    [reported()], {"substation1": [attempt(), attempt(session_id="more")]}
+                    [told()], {"substation1": [attempt(), attempt(session_id="more")]}
                 )
             },
             "no vehicle is charged twice",
         ),
-        ({"reconciliation": reconciliation([reported()], {})}, "answers, logs and counters add up"),
+        ({"reconciliation": reconciliation([told()], {})}, "answers, logs and counters add up"),
         ({"findings": ["two answers for a session"]}, "answers, logs and counters add up"),
         ({"lives": [life("substation1"), life("gateway", grows=1.1)]}, "gateway's memory is flat"),
         ({"lives": [life("substation1")]}, "gateway's memory is flat"),
