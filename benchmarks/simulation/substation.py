@@ -106,7 +106,6 @@ class SimulatedSubstation:
             spec.capacity, spec.point_power_kw, spec.power_limit_kw, time_scale=self._time_scale
         )
         self._charging: dict[Call, Charging] = {}
-        self._shares = False  # whether the limit slows vehicles
 
     @property
     def load(self) -> int:
@@ -225,37 +224,19 @@ class SimulatedSubstation:
             return
         if self._spec.response is Outcome.ACCEPTED:
             call.answer(Response(Outcome.ACCEPTED))
-        if not self._model.is_shared:
-            self._plan_end(call)
         self._changed()
 
     def _changed(self) -> None:
-        """Schedule the next event: each end if the limit is not shared, otherwise the first."""
-        model, shared_before = self._model, self._shares
-        self._shares = model.is_shared
-        if self._shares:
-            self._plans += 1
-            plan, event = self._plans, model.next_event(self._now)
+        """Schedule the next event, which supersedes the one scheduled before."""
+        model = self._model
+        self._plans += 1
+        plan, event = self._plans, model.next_event(self._now)
+        if model.is_shared:
             over_kw = model.power_kw - model.power_limit_kw
             self.worst_over_limit_kw = max(self.worst_over_limit_kw, over_kw)
-            if event is not None:
-                self._timeline.at(event, lambda: self._follow(plan))
-        elif shared_before:
-            for call in self._charging:
-                self._plan_end(call)
+        if event is not None:
+            self._timeline.at(event, lambda: self._follow(plan))
         self._on_change(self)
-
-    def _plan_end(self, call: Call) -> None:
-        charging = self._charging[call]
-        self._timeline.at(charging.ends, lambda: self._look_at(call, charging))
-
-    def _look_at(self, call: Call, charging: Charging) -> None:
-        """End a session, unless it has ended, or now shares power and ends later."""
-        if self._charging.get(call) is charging and not self.frozen and not self._shares:
-            if charging.ends <= self._now:
-                self._charged(call)
-            else:
-                self._plan_end(call)
 
     def _follow(self, plan: int) -> None:
         """Process an event, unless it was superseded."""
