@@ -204,6 +204,7 @@ class SimulatedSubstation:
         for action in backlog:
             action()
         self._see_who_is_charged()
+        self._changed()  # its event may have come meanwhile
 
     def _set_limit(self, share: float) -> None:
         self._model.set_limit(share * self._model.standing_limit_kw, self._now, until=inf)
