@@ -54,6 +54,12 @@ def grid(start_grid: StartGrid, tmp_path: Path) -> Grid:
     return start_grid(points=(4, 4), gateway_env=ledger_env(tmp_path))
 
 
+@pytest.fixture(scope="module")
+def idle_grid(start_shared_grid: StartGrid, tmp_path_factory: pytest.TempPathFactory) -> Grid:
+    """One for all requests that begin no session."""
+    return start_shared_grid(points=(4,), gateway_env=ledger_env(tmp_path_factory.mktemp("ledger")))
+
+
 def ledger_env(folder: Path, **settings: str) -> dict[str, str]:
     return {"LEDGER_URL": f"sqlite:///{folder / 'ledger.sqlite'}", **settings}
 
@@ -203,8 +209,8 @@ def test_the_same_key_with_another_body_is_a_422(grid: Grid) -> None:
 
 
 @pytest.mark.parametrize("key", ["", '""', "with space", "k" * 256])
-def test_a_key_that_is_none_is_refused(grid: Grid, key: str) -> None:
-    answer = post(grid, {"kwh": 1}, Idempotency_Key=key)
+def test_a_key_that_is_none_is_refused(idle_grid: Grid, key: str) -> None:
+    answer = post(idle_grid, {"kwh": 1}, Idempotency_Key=key)
 
     assert answer.status_code == 400
     assert answer.json()["errors"][0]["field"] == "Idempotency-Key"
@@ -433,8 +439,8 @@ def test_the_list_is_filtered_and_paged(grid: Grid) -> None:
         ("order=asc", "order"),
     ],
 )
-def test_a_wrong_parameter_of_the_list_is_named(grid: Grid, query: str, field: str) -> None:
-    answer = requests.get(f"{grid.url}/sessions?{query}", timeout=10)
+def test_a_wrong_parameter_of_the_list_is_named(idle_grid: Grid, query: str, field: str) -> None:
+    answer = requests.get(f"{idle_grid.url}/sessions?{query}", timeout=10)
 
     assert answer.status_code == 400
     assert [fault["field"] for fault in answer.json()["errors"]] == [field]

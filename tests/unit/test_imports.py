@@ -1,6 +1,7 @@
 """Who may import whom: the table in docs/architecture.md holds, and no imports run in a circle."""
 
 import ast
+import functools
 import re
 from collections.abc import Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
@@ -60,11 +61,14 @@ def imports_in(by: str, source: str, modules: Mapping[str, object]) -> Iterator[
                 yield Import(by, name)
 
 
-IMPORTS = [
-    one
-    for by, file in FILES.items()
-    for one in imports_in(by, file.read_text(encoding="utf-8"), FILES)
-]
+@functools.cache  # two seconds of CPU time, for those who run these tests and no others
+def all_imports() -> list[Import]:
+    """Return what all modules import."""
+    return [
+        one
+        for by, file in FILES.items()
+        for one in imports_in(by, file.read_text(encoding="utf-8"), FILES)
+    ]
 
 
 def is_in(module: str, package: str) -> bool:
@@ -93,14 +97,14 @@ def test_a_package_imports_only_what_the_table_says(package: str) -> None:
     allowed = [package, *packages()[package]]
     assert not [
         one
-        for one in IMPORTS
+        for one in all_imports()
         if is_in(one.by, package) and not any(is_in(one.module, other) for other in allowed)
     ]
 
 
 @pytest.mark.parametrize("package", packages())
 def test_a_package_imports_everything_that_the_table_says(package: str) -> None:
-    imported = [one.module for one in IMPORTS if is_in(one.by, package)]
+    imported = [one.module for one in all_imports() if is_in(one.by, package)]
     assert not [
         other
         for other in packages()[package]
@@ -111,7 +115,7 @@ def test_a_package_imports_everything_that_the_table_says(package: str) -> None:
 def test_no_service_imports_another_and_the_shared_plumbing_imports_none() -> None:
     assert not [
         one
-        for one in IMPORTS
+        for one in all_imports()
         for service in SERVICES
         if is_in(one.module, service)
         and any(is_in(one.by, other) for other in (*SERVICES, "grid_common") if other != service)
@@ -120,7 +124,7 @@ def test_no_service_imports_another_and_the_shared_plumbing_imports_none() -> No
 
 def test_the_http_server_and_client_could_be_a_package_of_their_own() -> None:
     http = "grid_common.http"
-    assert not [one for one in IMPORTS if is_in(one.by, http) and not is_in(one.module, http)]
+    assert not [one for one in all_imports() if is_in(one.by, http) and not is_in(one.module, http)]
     about_charging = re.compile(r"(?i)vehicle|\bcharg|substation|\bgrid\b|\burn:")
     assert not [
         f"{name}: {line}"
@@ -132,7 +136,7 @@ def test_the_http_server_and_client_could_be_a_package_of_their_own() -> None:
 
 
 def test_no_imports_run_in_a_circle_not_even_those_for_types() -> None:
-    assert circle(IMPORTS) == []
+    assert circle(all_imports()) == []
 
 
 def modules_of_the_balancer(heading: str, end: str) -> list[str]:
@@ -162,7 +166,7 @@ def test_a_pure_module_reads_no_clock_and_touches_no_network(module: str) -> Non
     )
     assert not [
         one
-        for one in IMPORTS
+        for one in all_imports()
         if one.by == module and is_in(one.module, "load_balancer") and one.module not in PURE
     ]
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, BrowserContext
 
 from local_stack.grid import Grid
 from tests.conftest import StartGrid
@@ -28,6 +28,18 @@ def browser() -> Iterator[Browser]:
     rules = ", ".join(f"MAP {name} 127.0.0.1" for name in (OWN, NEIGHBOUR, REBOUND))
     with open_chromium(program, f"--host-resolver-rules={rules}") as browser:
         yield browser
+
+
+@pytest.fixture(scope="session")
+def context(browser: Browser) -> BrowserContext:
+    """A context for the pages of all tests; a new one costs Chromium half a second of CPU time.
+
+    The control room keeps things only in a page's own storage. One page stays open, because the
+    process that draws pages ends with the last.
+    """
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    context.new_page()
+    return context
 
 
 @pytest.fixture(scope="module")

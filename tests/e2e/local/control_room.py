@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from playwright.sync_api import Browser, Error, Locator, Page, Route
+from playwright.sync_api import BrowserContext, Error, Locator, Page, Route
 
 # Where a line of text ends although no space stands there, and what comes before and after.
 _BREAKS = """(root) => {
@@ -28,15 +28,14 @@ _BREAKS = """(root) => {
 
 
 @contextmanager
-def opened(browser: Browser, url: str) -> Iterator[Page]:
+def opened(context: BrowserContext, url: str) -> Iterator[Page]:
     """Open the control room; whatever the page throws fails the test."""
     thrown: list[str] = []
-    context = browser.new_context(viewport={"width": 1280, "height": 900})
     page = context.new_page()
     page.on("pageerror", lambda error: thrown.append(str(error)))
     go(page, url)
     yield page
-    context.close()
+    page.close()
     assert thrown == []
 
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import pytest
 import requests
-from playwright.sync_api import Browser, Locator, Page, Route, ViewportSize, expect
+from playwright.sync_api import BrowserContext, Locator, Page, Route, ViewportSize, expect
 
 from local_stack.grid import Grid
 from local_stack.process import Process
@@ -30,16 +30,15 @@ def complaints() -> list[str]:
 
 
 @pytest.fixture
-def page(browser: Browser, grid: Grid, complaints: list[str]) -> Iterator[Page]:
+def page(context: BrowserContext, grid: Grid, complaints: list[str]) -> Iterator[Page]:
     """The control room, open; whatever it complains of fails the test."""
-    context = browser.new_context(viewport={"width": 1280, "height": 900})
     page = context.new_page()
     page.on("console", lambda message: complaints.append(f"{message.type}: {message.text}"))
     page.on("pageerror", lambda error: complaints.append(f"thrown: {error}"))
     go(page, grid.url)
     expect(page.locator(".card")).to_have_count(3)
     yield page
-    context.close()
+    page.close()
     assert [one for one in complaints if _NETWORK not in one] == []
 
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import pytest
 import requests
-from playwright.sync_api import Browser, Page, ViewportSize, expect
+from playwright.sync_api import BrowserContext, Page, ViewportSize, expect
 
 from local_stack.grid import Grid
 from tests.e2e.local.control_room import (
@@ -33,9 +33,9 @@ NOTHING = "\u2013"
 
 
 @pytest.fixture
-def page(browser: Browser, grid: Grid) -> Iterator[Page]:
+def page(context: BrowserContext, grid: Grid) -> Iterator[Page]:
     """The control room, open; whatever it throws fails the test."""
-    with opened(browser, grid.url) as page:
+    with opened(context, grid.url) as page:
         expect(page.locator(".card")).to_have_count(3)
         yield page
 
@@ -315,7 +315,7 @@ def test_terms_explain_themselves_on_hover_and_on_focus(page: Page, term: str, s
 
 
 @pytest.mark.usefixtures("charging")
-def test_the_chart_begins_with_the_balancers_history(browser: Browser, grid: Grid) -> None:
+def test_the_chart_begins_with_the_balancers_history(context: BrowserContext, grid: Grid) -> None:
     def ten_seconds_are_known() -> None:
         (load,) = (
             substation["load"]
@@ -326,7 +326,7 @@ def test_the_chart_begins_with_the_balancers_history(browser: Browser, grid: Gri
         assert max(one or 0 for one in load) > 0
 
     eventually(ten_seconds_are_known, 20)
-    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page = context.new_page()
     opened = time.monotonic()
     go(page, grid.url)
     expect(page.locator("#chart path.line")).to_have_count(3)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import requests
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from local_stack.process import Process
 from tests.conftest import StartService
@@ -42,8 +42,8 @@ def gateway(start_service: StartService) -> Process:
 
 
 @pytest.fixture
-def page(browser: Browser, gateway: Process) -> Iterator[Page]:
-    with opened(browser, gateway.url) as page:
+def page(context: BrowserContext, gateway: Process) -> Iterator[Page]:
+    with opened(context, gateway.url) as page:
         expect(page.locator('.card[data-health="up"]')).to_have_count(2)
         yield page
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 import psutil
 import pytest
 import requests
-from playwright.sync_api import Browser, Page, ViewportSize, expect
+from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, expect
 
 from charge_request_service.sessions.database import Database
 from charge_request_service.sessions.ledger import now_us
@@ -39,8 +39,8 @@ def whole_grid(start_shared_grid: StartGrid, tmp_path_factory: pytest.TempPathFa
 
 
 @pytest.fixture
-def page(browser: Browser, grid: Grid) -> Iterator[Page]:
-    with opened(browser, grid.url) as page:
+def page(context: BrowserContext, grid: Grid) -> Iterator[Page]:
+    with opened(context, grid.url) as page:
         expect(page.locator(".card")).to_have_count(3)
         yield page
 
