@@ -26,6 +26,7 @@ class Finished:
 
 
 StartCounterpart = Callable[..., str]
+Start = Callable[..., "subprocess.Popen[str]"]
 LoadTest = Callable[..., Finished]
 
 
@@ -53,12 +54,13 @@ def counterpart() -> Iterator[StartCounterpart]:
 
 
 @pytest.fixture
-def start_load_test() -> Callable[..., "subprocess.Popen[str]"]:
-    """Start a load tester and leave it running."""
+def start_load_test(counterpart: StartCounterpart) -> Start:
+    """Start a load tester, by default against a counterpart with settings, and leave it running."""
 
-    def start(*arguments: str) -> "subprocess.Popen[str]":
+    def start(*arguments: str, url: str | None = None, **settings: Any) -> "subprocess.Popen[str]":
+        url = url or counterpart(**settings)
         return subprocess.Popen(
-            [sys.executable, "-m", "load_tester", *arguments],
+            [sys.executable, "-m", "load_tester", "--url", url, *arguments],
             cwd=ROOT,
             env={**os.environ, "COLUMNS": "140"},
             stdout=subprocess.PIPE,
@@ -70,12 +72,12 @@ def start_load_test() -> Callable[..., "subprocess.Popen[str]"]:
 
 
 @pytest.fixture
-def load_test(tmp_path: Path, start_load_test: Callable[..., "subprocess.Popen[str]"]) -> LoadTest:
+def load_test(tmp_path: Path, start_load_test: Start) -> LoadTest:
     """Run a load tester to its end."""
 
-    def run(*arguments: str) -> Finished:
+    def run(*arguments: str, **target: Any) -> Finished:
         file = tmp_path / "result.json"
-        process = start_load_test("--json", str(file), *arguments)
+        process = start_load_test("--json", str(file), *arguments, **target)
         try:
             output, _ = process.communicate(timeout=_DEADLINE_S)
         finally:

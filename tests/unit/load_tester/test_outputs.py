@@ -6,17 +6,16 @@ import stat
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from load_tester.outputs import Output, OutputError, check_apart
-from tests.unit.load_tester.conftest import ROOT, LoadTest, StartCounterpart
+from tests.support.commands import run
+from tests.unit.load_tester.conftest import ROOT, LoadTest, Start, StartCounterpart
 
 QUICK = ("--vehicles", "20", "--rate", "200", "--kwh", "1")
 MISSED = ("--max-p99", "0.0001")
-Start = Callable[..., "subprocess.Popen[str]"]
 
 
 def finish(process: "subprocess.Popen[str]") -> tuple[int, str]:
@@ -27,7 +26,6 @@ def finish(process: "subprocess.Popen[str]") -> tuple[int, str]:
 @pytest.mark.parametrize("full", ["--json", "--report", "--each"])
 @pytest.mark.parametrize(("more", "status"), [((), 4), (MISSED, 5)])
 def test_an_output_that_cannot_be_written_takes_no_other_along(
-    counterpart: StartCounterpart,
     start_load_test: Start,
     tmp_path: Path,
     full: str,
@@ -37,9 +35,7 @@ def test_an_output_that_cannot_be_written_takes_no_other_along(
     files = {option: tmp_path / option for option in ("--json", "--report", "--each")}
     outputs = [f"{option}={file}" for option, file in files.items() if option != full]
 
-    ended = finish(
-        start_load_test("--url", counterpart(), *QUICK, *more, *outputs, f"{full}=/dev/full")
-    )
+    ended = finish(start_load_test(*QUICK, *more, *outputs, f"{full}=/dev/full"))
 
     assert ended[0] == status, ended[1]
     assert f"load_tester: {full} /dev/full: no space left on device; it was not written" in ended[1]
@@ -57,14 +53,7 @@ def test_an_output_that_cannot_be_written_takes_no_other_along(
 
 
 def run_in_shell(command: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        ["bash", "-c", f"set -o pipefail; {command}"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    return run("bash", "-c", f"set -o pipefail; {command}")
 
 
 def test_a_reader_that_leaves_ends_its_output_and_not_the_run(
@@ -225,12 +214,10 @@ def test_a_pipe_is_written_as_it_is(tmp_path: Path) -> None:
     assert stat.S_ISFIFO(pipe.stat().st_mode)
 
 
-def test_a_run_that_is_killed_leaves_what_was_there(
-    counterpart: StartCounterpart, start_load_test: Start, tmp_path: Path
-) -> None:
+def test_a_run_that_is_killed_leaves_what_was_there(start_load_test: Start, tmp_path: Path) -> None:
     file = tmp_path / "result.json"
     file.write_text("before")
-    process = start_load_test("--url", counterpart(), "--json", str(file), "--duration", "600")
+    process = start_load_test("--json", str(file), "--duration", "600")
     assert process.stdout is not None
     process.stdout.readline()  # by now it is open
     process.kill()
@@ -240,10 +227,10 @@ def test_a_run_that_is_killed_leaves_what_was_there(
 
 
 def test_what_cannot_be_written_is_known_before_the_run(
-    start_load_test: Start, counterpart: StartCounterpart, tmp_path: Path
+    start_load_test: Start, tmp_path: Path
 ) -> None:
     for path, fault in [(tmp_path, "is a directory"), (tmp_path / "no" / "x", "no such file")]:
-        status, output = finish(start_load_test("--url", counterpart(), "--each", str(path)))
+        status, output = finish(start_load_test("--each", str(path)))
         assert status == 2
         assert f"--each {path}: {fault}" in output
 
@@ -262,12 +249,9 @@ def test_a_fault_of_the_testers_own_is_not_taken_for_vehicles_lost(tmp_path: Pat
     assert "RuntimeError: out of luck" in done.stderr
 
 
-def test_each_row_keeps_its_energy_to_the_last_digit(
-    counterpart: StartCounterpart, load_test: LoadTest, tmp_path: Path
-) -> None:
+def test_each_row_keeps_its_energy_to_the_last_digit(load_test: LoadTest, tmp_path: Path) -> None:
     trace, each = tmp_path / "trace.csv", tmp_path / "each.csv"
     trace.write_text("arrival,kwh\n0,123456.789\n")
-    url = counterpart(kwh_per_s=1e9)
-    load_test("--url", url, "--trace", str(trace), "--each", str(each))
+    load_test("--trace", str(trace), "--each", str(each), kwh_per_s=1e9)
 
     assert each.read_text().splitlines()[1].split(",")[2] == "123456.789"

@@ -5,19 +5,17 @@ import json
 import re
 import signal
 import socket
-import subprocess
 import threading
-import time
-import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
+import requests
 
 from tests.support.deadline import eventually
-from tests.unit.load_tester.conftest import LoadTest, StartCounterpart
+from tests.unit.load_tester.conftest import LoadTest, Start, StartCounterpart
 
 QUICK = ("--vehicles", "60", "--rate", "200", "--kwh", "5", "--arrivals", "even")
 _INTERRUPTED = (130, "load_tester: interrupted\n")
@@ -28,12 +26,10 @@ def verdicts(report: dict[str, Any]) -> dict[str, str]:
     return {finding["check"]: finding["verdict"] for finding in report["books"]["findings"]}
 
 
-def test_a_sound_grid_charges_all_and_its_books_agree(
-    counterpart: StartCounterpart, load_test: LoadTest, tmp_path: Path
-) -> None:
+def test_a_sound_grid_charges_all_and_its_books_agree(load_test: LoadTest, tmp_path: Path) -> None:
     page, each = tmp_path / "page.html", tmp_path / "each.csv"
     outputs = ("--report", str(page), "--each", str(each))
-    run = load_test("--url", counterpart(), *QUICK, *outputs)
+    run = load_test(*QUICK, *outputs)
     assert run.status == 0, run.output
     assert run.report["vehicles"]["charged"] == 60
     assert run.report["answers"] == {"200": 60}
@@ -53,30 +49,25 @@ def test_a_sound_grid_charges_all_and_its_books_agree(
     assert run.output.rstrip().splitlines()[-2].endswith("60 of 60 vehicles charged")
 
 
-def test_a_grid_that_stalls_cannot_hide_its_queue(
-    counterpart: StartCounterpart, load_test: LoadTest
-) -> None:
+def test_a_grid_that_stalls_cannot_hide_its_queue(load_test: LoadTest) -> None:
     # From the 20th vehicle on, 0.3 s after the start, nobody is answered for 1.5 s. Vehicles go on
     # arriving, and each of them waits from when it was due.
-    url = counterpart(frozen_after=20, frozen_s=1.5, kwh_per_s=1e6)
-    run = load_test("--url", url, *CLOCK)
+    run = load_test(*CLOCK, frozen_after=20, frozen_s=1.5, kwh_per_s=1e6)
     assert run.report["tester"]["lag_s"]["p99"] < 0.3, "the tester itself was slow"
     assert run.report["delay_s"]["max"] == pytest.approx(1.5, abs=0.3)
     assert run.report["delay_s"]["p50"] > 0.9  # the median vehicle came 0.2 s into the stall
 
 
-def test_vehicles_arrive_whatever_is_still_charging(
-    counterpart: StartCounterpart, load_test: LoadTest
-) -> None:
-    url = counterpart(substations={"only": 100}, kwh_per_s=5.0)
-    run = load_test("--url", url, *CLOCK)  # each charges for 1 s, all are sent within 1 s
+def test_vehicles_arrive_whatever_is_still_charging(load_test: LoadTest) -> None:
+    # Each charges for 1 s, all are sent within 1 s.
+    run = load_test(*CLOCK, substations={"only": 100}, kwh_per_s=5.0)
     assert run.report["sites"][0]["peak_load"] > 50
     assert run.report["end_s"] < 10  # after each other they take 60 s
 
 
-def test_callers_hold_one_vehicle_each(counterpart: StartCounterpart, load_test: LoadTest) -> None:
-    url = counterpart(substations={"only": 100}, kwh_per_s=50.0)
-    run = load_test("--url", url, "--concurrency", "8", "--vehicles", "80", "--kwh", "5")
+def test_callers_hold_one_vehicle_each(load_test: LoadTest) -> None:
+    arguments = ("--concurrency=8", "--vehicles=80", "--kwh=5")
+    run = load_test(*arguments, substations={"only": 100}, kwh_per_s=50.0)
     assert run.status == 0, run.output
     assert 4 < run.report["sites"][0]["peak_load"] <= 8
     assert 0.9 < run.report["end_s"] < 4  # ten after each other, 0.1 s each; one caller takes 8 s
@@ -94,9 +85,9 @@ def test_callers_hold_one_vehicle_each(counterpart: StartCounterpart, load_test:
     ],
 )
 def test_a_vehicle_that_the_grid_fails_is_lost_with_its_reason(
-    counterpart: StartCounterpart, load_test: LoadTest, fault: str, outcome: str, reason: str
+    load_test: LoadTest, fault: str, outcome: str, reason: str
 ) -> None:
-    run = load_test("--url", counterpart(**{f"{fault}_every": 20}), *QUICK)
+    run = load_test(*QUICK, **{f"{fault}_every": 20})
     assert run.status == 1
     assert run.report["vehicles"][outcome] == run.report["vehicles"]["lost"] == 3
     (found,) = run.report["reasons"]
@@ -113,43 +104,38 @@ def test_a_vehicle_that_the_grid_fails_is_lost_with_its_reason(
     ],
 )
 def test_vehicles_not_charged_or_charged_twice_fail_a_run_that_answered_all(
-    counterpart: StartCounterpart, load_test: LoadTest, fault: str, check: str, words: str
+    load_test: LoadTest, fault: str, check: str, words: str
 ) -> None:
-    run = load_test("--url", counterpart(**{f"{fault}_every": 20}), *QUICK)
+    run = load_test(*QUICK, **{f"{fault}_every": 20})
     assert run.status == 1
     assert run.report["vehicles"]["charged"] == 60
     assert verdicts(run.report)[check] == "error"
     assert words in " ".join(finding["text"] for finding in run.report["books"]["findings"])
 
 
-def test_lost_vehicles_and_books_can_be_let_pass(
-    counterpart: StartCounterpart, load_test: LoadTest
-) -> None:
-    url = counterpart(reject_every=20, phantom_every=30)
-    run = load_test("--url", url, *QUICK, "--max-lost", "3", "--no-check")
+def test_lost_vehicles_and_books_can_be_let_pass(load_test: LoadTest) -> None:
+    run = load_test(*QUICK, "--max-lost", "3", "--no-check", reject_every=20, phantom_every=30)
     assert run.status == 0, run.output
     assert run.report["books"]["findings"] == []
 
 
-def test_others_on_the_grid_are_noted_and_no_error(
-    counterpart: StartCounterpart, load_test: LoadTest
-) -> None:
-    run = load_test("--url", counterpart(guest_every=20), *QUICK)
+def test_others_on_the_grid_are_noted_and_no_error(load_test: LoadTest) -> None:
+    run = load_test(*QUICK, guest_every=20)
     assert run.status == 0, run.output
     assert run.report["choices"]["foreign_sessions"] == 3
     assert verdicts(run.report)["others"] == "note"
 
 
-def test_accepted_vehicles_are_not_lost(counterpart: StartCounterpart, load_test: LoadTest) -> None:
-    run = load_test("--url", counterpart(accept_every=2), *QUICK)
+def test_accepted_vehicles_are_not_lost(load_test: LoadTest) -> None:
+    run = load_test(*QUICK, accept_every=2)
     assert run.status == 0, run.output
     assert (run.report["vehicles"]["accepted"], run.report["vehicles"]["lost"]) == (30, 0)
 
 
 def test_a_gateway_that_knows_neither_keys_nor_sessions_is_tested_as_ever(
-    counterpart: StartCounterpart, load_test: LoadTest
+    load_test: LoadTest,
 ) -> None:
-    run = load_test("--url", counterpart(accept_every=3), *QUICK, "--idempotent", "--async")
+    run = load_test(*QUICK, "--idempotent", "--async", accept_every=3)
     assert run.status == 0, run.output
     assert run.report["answers"] == {"200": 40, "202": 20}
     assert (run.report["vehicles"]["charged"], run.report["vehicles"]["accepted"]) == (40, 20)
@@ -160,23 +146,23 @@ def test_a_key_that_is_not_heeded_shows_as_two_sessions(
     counterpart: StartCounterpart, load_test: LoadTest
 ) -> None:
     url = counterpart(half_late_every=10)
-    assert load_test("--url", url, *QUICK, "--patience", "10").status == 0
-    run = load_test("--url", url, *QUICK, "--idempotent")
+    assert load_test(*QUICK, "--patience", "10", url=url).status == 0
+    run = load_test(*QUICK, "--idempotent", url=url)
     assert run.status == 1
     assert verdicts(run.report)["dispatches"] == "error"
     assert "vehicles were given two sessions" in run.output
 
 
-def test_a_wrong_choice_is_found(counterpart: StartCounterpart, load_test: LoadTest) -> None:
-    run = load_test("--url", counterpart(choose="most"), *QUICK)
+def test_a_wrong_choice_is_found(load_test: LoadTest) -> None:
+    run = load_test(*QUICK, choose="most")
     assert run.report["choices"]["not_least_loaded"] > 30
     assert run.report["choices"]["examples"][0]["chosen"] != "substation3"
 
 
 def test_a_grid_without_decisions_and_substation_counters_can_still_be_tested(
-    counterpart: StartCounterpart, load_test: LoadTest
+    load_test: LoadTest,
 ) -> None:
-    run = load_test("--url", counterpart(decisions=False, substation_metrics=False), *QUICK)
+    run = load_test(*QUICK, decisions=False, substation_metrics=False)
     assert run.status == 0, run.output
     assert run.report["choices"] == {"available": False, "reason": "/decisions answered 404"}
     assert verdicts(run.report) == {"gateway": "ok", "substations": "not checked"}
@@ -188,74 +174,61 @@ def test_substation_metrics_can_be_named(
 ) -> None:
     url = counterpart()
     pages = ",".join(f"{url}/substation{number}/metrics" for number in (1, 2))
-    run = load_test("--url", url, *QUICK, "--substation-metrics", pages)
+    run = load_test(*QUICK, "--substation-metrics", pages, url=url)
     assert run.status == 1  # the third substation's vehicles are in no book that was named
     assert verdicts(run.report)["sessions"] == "error"
 
 
-def test_patience_tries_again_after_a_refusal_and_counts_it(
-    counterpart: StartCounterpart, load_test: LoadTest
-) -> None:
-    assert load_test("--url", counterpart(refuse_first=5), *QUICK).status == 1
-    run = load_test("--url", counterpart(refuse_first=5), *QUICK, "--patience", "5")
+def test_patience_tries_again_after_a_refusal_and_counts_it(load_test: LoadTest) -> None:
+    assert load_test(*QUICK, refuse_first=5).status == 1
+    run = load_test(*QUICK, "--patience", "5", refuse_first=5)
     assert run.status == 0, run.output
     assert run.report["vehicles"]["retries"] == 5
     assert run.report["delay_s"]["max"] > 0.2  # Retry-After
 
 
-def test_patience_ends(counterpart: StartCounterpart, load_test: LoadTest) -> None:
-    run = load_test("--url", counterpart(refuse_every=1), *QUICK, "--patience", "1.5")
+def test_patience_ends(load_test: LoadTest) -> None:
+    run = load_test(*QUICK, "--patience", "1.5", refuse_every=1)
     assert run.status == 1
     assert run.report["vehicles"]["refused"] == 60
     assert 60 <= run.report["vehicles"]["retries"] <= 60 * 7  # each 0.2 s at best
 
 
-def test_patience_outlasts_a_gateway_that_is_away(
-    counterpart: StartCounterpart, load_test: LoadTest
-) -> None:
-    url = counterpart(drop_every=10)
-    run = load_test("--url", url, *QUICK, "--patience", "10")
+def test_patience_outlasts_a_gateway_that_is_away(load_test: LoadTest) -> None:
+    run = load_test(*QUICK, "--patience", "10", drop_every=10)
     assert run.status == 0, run.output
     assert run.report["vehicles"]["retries"] >= 6
 
 
-def test_a_vehicle_can_ask_to_wait_less(counterpart: StartCounterpart, load_test: LoadTest) -> None:
-    url = counterpart(substations={"only": 1}, kwh_per_s=10.0)
-    run = load_test(
-        "--url", url, "--vehicles", "5", "--rate", "100", "--kwh", "10", "--wait", "0.3"
-    )
+def test_a_vehicle_can_ask_to_wait_less(load_test: LoadTest) -> None:
+    arguments = ("--vehicles=5", "--rate=100", "--kwh=10", "--wait=0.3")
+    run = load_test(*arguments, substations={"only": 1}, kwh_per_s=10.0)
     assert run.report["vehicles"]["charged"] == 1
     assert run.report["reasons"] == [{"reason": "waited in vain", "vehicles": 4}]
 
 
-def test_a_vehicle_without_an_answer_is_lost_after_its_timeout(
-    counterpart: StartCounterpart, load_test: LoadTest
-) -> None:
-    url = counterpart(substations={"only": 100}, kwh_per_s=1.0)
-    run = load_test(
-        "--url", url, "--vehicles", "4", "--rate", "100", "--kwh", "30", "--timeout", "0.5"
-    )
+def test_a_vehicle_without_an_answer_is_lost_after_its_timeout(load_test: LoadTest) -> None:
+    arguments = ("--vehicles=4", "--rate=100", "--kwh=30", "--timeout=0.5")
+    run = load_test(*arguments, substations={"only": 100}, kwh_per_s=1.0)
     assert run.status == 1
     assert run.report["reasons"] == [{"reason": "no response in time", "vehicles": 4}]
     assert run.report["end_s"] < 3
 
 
 def wait_until_charged(url: str, vehicles: int) -> None:
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
-        with urllib.request.urlopen(f"{url}/metrics") as page:
-            text = page.read().decode()
-        counted = re.search(r'charge_requests_total.status="200". (\d+)', text)
-        if counted and int(counted[1]) >= vehicles:
-            return
-        time.sleep(0.02)
-    pytest.fail(f"not {vehicles} vehicles charged in 20 s: {text}")
+    def check() -> None:
+        page = requests.get(f"{url}/metrics", timeout=5).text
+        counted = re.search(r'charge_requests_total.status="200". (\d+)', page)
+        assert counted, page
+        assert int(counted[1]) >= vehicles
+
+    eventually(check, within_s=20)
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_stops_the_run_disconnects_and_still_reports(
     counterpart: StartCounterpart,
-    start_load_test: Callable[..., "subprocess.Popen[str]"],
+    start_load_test: Start,
     tmp_path: Path,
     number: signal.Signals,
     status: int,
@@ -263,7 +236,7 @@ def test_a_signal_stops_the_run_disconnects_and_still_reports(
     file = tmp_path / "result.json"
     url = counterpart(substations={"only": 5}, kwh_per_s=20.0)
     arguments = ("--vehicles", "2000", "--rate", "40", "--kwh", "5", "--json", str(file))
-    process = start_load_test("--url", url, *arguments)
+    process = start_load_test(*arguments, url=url)
     wait_until_charged(url, 20)  # by then others charge and wait
     process.send_signal(number)
     output, _ = process.communicate(timeout=20)
@@ -278,42 +251,35 @@ def test_a_signal_stops_the_run_disconnects_and_still_reports(
     assert "interrupted" in output.rstrip().splitlines()[-1]
 
 
-def test_stress_stops_sending_once_the_service_level_is_broken(
-    counterpart: StartCounterpart, load_test: LoadTest
-) -> None:
+def test_stress_stops_sending_once_the_service_level_is_broken(load_test: LoadTest) -> None:
     # From the 70th vehicle on nobody is answered for 3 s.
     # The 48th to the 81st are due in the step at 33.75 a second.
-    url = counterpart(frozen_after=70, frozen_s=3)
     steps = ("--rate", "10", "--factor", "1.5", "--step", "1", "--max-rate", "200")
-    run = load_test("--url", url, "stress", "--max-p99-delay", "2", *steps)
+    run = load_test("stress", "--max-p99-delay", "2", *steps, frozen_after=70, frozen_s=3)
     assert run.status == 0, run.output
     assert run.report["stress"]["held"] == 22.5
     assert run.report["stress"]["broke"] == 33.75
     assert run.report["vehicles"]["unsent"] > 0
 
 
-def test_a_missed_p99_is_exit_status_1(counterpart: StartCounterpart, load_test: LoadTest) -> None:
-    run = load_test("--url", counterpart(), *QUICK, "--max-p99", "0.01")
+def test_a_missed_p99_is_exit_status_1(load_test: LoadTest) -> None:
+    run = load_test(*QUICK, "--max-p99", "0.01")
     assert run.status == 1
     assert run.report["missed"][0].startswith("p99 time to charge ")
 
 
-def test_a_trace_is_replayed(
-    counterpart: StartCounterpart, load_test: LoadTest, tmp_path: Path
-) -> None:
+def test_a_trace_is_replayed(load_test: LoadTest, tmp_path: Path) -> None:
     trace = tmp_path / "sessions.csv"
     rows = [f"2024-05-01T10:{minute:02}:00Z,{1000 * (minute + 1)}" for minute in range(30)]
     trace.write_text("\n".join(["arrival,energy_wh", *rows, "never,0"]))
-    run = load_test("--url", counterpart(), "--trace", str(trace), "--duration", "1")
+    run = load_test("--trace", str(trace), "--duration", "1")
     assert run.status == 0, run.output
     assert run.report["scenario"]["kwh"] == pytest.approx(sum(range(1, 31)))
     assert "1 row left out" in run.output
 
 
-def test_the_json_may_go_to_stdout_with_the_tables_beside_it(
-    counterpart: StartCounterpart, start_load_test: Callable[..., "subprocess.Popen[str]"]
-) -> None:
-    process = start_load_test("--url", counterpart(), *QUICK, "--json", "-")
+def test_the_json_may_go_to_stdout_with_the_tables_beside_it(start_load_test: Start) -> None:
+    process = start_load_test(*QUICK, "--json", "-")
     output, _ = process.communicate(timeout=30)
     start = output.index("{\n")
     document, _ = json.JSONDecoder().raw_decode(output[start:])
@@ -340,25 +306,22 @@ def closed_port() -> int:
     ],
 )
 def test_a_run_that_cannot_begin_says_why_with_status_2(
-    counterpart: StartCounterpart,
-    start_load_test: Callable[..., "subprocess.Popen[str]"],
+    start_load_test: Start,
     arguments: tuple[str, ...],
     fault: str,
 ) -> None:
-    process = start_load_test("--url", counterpart(), *arguments)
+    process = start_load_test(*arguments)
     output, _ = process.communicate(timeout=30)
     assert process.returncode == 2
     said = output.rpartition("; waiting for it\n")[2]
     assert re.fullmatch(rf"load_tester: .*{re.escape(fault)}.*\n", said), output
 
 
-def test_names_with_brackets_are_shown_as_they_are(
-    counterpart: StartCounterpart, load_test: LoadTest, tmp_path: Path
-) -> None:
+def test_names_with_brackets_are_shown_as_they_are(load_test: LoadTest, tmp_path: Path) -> None:
     trace, page = tmp_path / "[n].csv", tmp_path / "[b].html"
     trace.write_text("arrival [/],kwh\n0,1\n1,1\n")
     arguments = ("--trace", str(trace), "--arrival-column", "arrival [/]", "--duration", "0.1")
-    run = load_test("--url", counterpart(), *arguments, "--report", str(page))
+    run = load_test(*arguments, "--report", str(page))
     assert run.status == 0, run.output
     assert "2 sessions of [n].csv" in run.output
     assert "read the columns arrival [/] and kwh" in run.output
@@ -377,10 +340,10 @@ def door_that_takes_nobody() -> Iterator[int]:
 
 
 def test_ctrl_c_before_the_gateway_is_reached_needs_no_traceback(
-    start_load_test: Callable[..., "subprocess.Popen[str]"],
+    start_load_test: Start,
 ) -> None:
     with door_that_takes_nobody() as port:
-        process = start_load_test("--url", f"http://127.0.0.1:{port}")
+        process = start_load_test(url=f"http://127.0.0.1:{port}")
 
         def connects() -> None:
             # Its own sockets only: the kernel may list one of another process twice.
@@ -394,10 +357,10 @@ def test_ctrl_c_before_the_gateway_is_reached_needs_no_traceback(
 
 
 def test_ctrl_c_while_it_loads_needs_no_traceback(
-    start_load_test: Callable[..., "subprocess.Popen[str]"],
+    start_load_test: Start,
 ) -> None:
     with door_that_takes_nobody() as port:
-        process = start_load_test("--url", f"http://127.0.0.1:{port}")
+        process = start_load_test(url=f"http://127.0.0.1:{port}")
 
         def loads() -> None:
             assert "gevent" in Path(f"/proc/{process.pid}/maps").read_text()
@@ -412,17 +375,14 @@ def test_ctrl_c_while_it_loads_needs_no_traceback(
 def test_localhost_is_reached_whatever_family_the_gateway_listens_on(
     counterpart: StartCounterpart, load_test: LoadTest
 ) -> None:
-    run = load_test("--url", counterpart().replace("127.0.0.1", "localhost"), *QUICK)
+    run = load_test(*QUICK, url=counterpart().replace("127.0.0.1", "localhost"))
     assert run.status == 0, run.output
 
 
-def test_two_thousand_vehicles_at_once_are_held_by_one_process(
-    counterpart: StartCounterpart, load_test: LoadTest
-) -> None:
+def test_two_thousand_vehicles_at_once_are_held_by_one_process(load_test: LoadTest) -> None:
     # None leaves before the last is there, however busy the machine is; then each stays for 2 s.
-    url = counterpart(substations={"a": 1000, "b": 1000}, kwh_per_s=30.0, gathers=2000)
     arguments = ("spike", "--share", "1", "--vehicles", "2000", "--kwh", "60")
-    run = load_test("--url", url, *arguments)
+    run = load_test(*arguments, substations={"a": 1000, "b": 1000}, kwh_per_s=30.0, gathers=2000)
     assert run.status == 0, run.output
     assert sum(substation["peak_load"] for substation in run.report["sites"]) == 2000
 
@@ -452,7 +412,7 @@ def test_a_gateway_that_stalls_its_pages_does_not_hold_up_the_vehicles(
     thread = threading.Thread(target=serve, daemon=True)
     thread.start()
     url = f"http://127.0.0.1:{server.getsockname()[1]}"
-    run = load_test("--url", url, "--vehicles", "20", "--rate", "100", "--kwh", "1")
+    run = load_test("--vehicles", "20", "--rate", "100", "--kwh", "1", url=url)
     server.close()
     assert run.status == 0, run.output
     assert run.report["vehicles"]["charged"] == 20
