@@ -3,6 +3,8 @@
 import math
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import product
+from typing import Any
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -27,6 +29,21 @@ _POWER = {
     "substation_remaining_energy_kwh": "Energy still to be delivered to its vehicles, kWh",
 }
 _FINISH = "Predicted time until, of the vehicles that this balancer dispatched there, the"
+# The gauges of each substation.
+_GAUGES = {
+    "substation_load": "Estimated vehicles at the substation",
+    "substation_own_load": "Vehicles at the substation that this balancer dispatched",
+    "substation_foreign_load": "Estimated vehicles at the substation from elsewhere",
+    "substation_gauge": "The substation's load according to its gauge at the last poll",
+    "substation_capacity": "Number of vehicles that the substation can charge at once",
+    "substation_up": "1 while the substation can be given vehicles",
+    "substation_draining": "1 while the substation is healthy but accepts no new vehicle",
+    "substation_drained": "1 while an operator keeps new vehicles from the substation",
+    **{name: f"{about}, where published" for name, about in _POWER.items()},
+    "gauge_age_seconds": "Age of the gauge reading, seconds",
+    "substation_next_finish_seconds": f"{_FINISH} first is charged",
+    "substation_last_finish_seconds": f"{_FINISH} last is charged",
+}
 # Buckets of the histogram of prediction errors, relative to the predicted time.
 PREDICTION_ERRORS = (-0.5, -0.2, -0.1, -0.05, -0.02, -0.01, 0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1)
 
@@ -41,109 +58,73 @@ class BalancerCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Yield the current metrics."""
+        pool, reports, registers = self._pool, self._reports, self._registers
+        substations = [substation.name for substation in pool.substations.values()]
         yield GaugeMetricFamily(
-            "balancer_waiting_sessions",
-            "Vehicles in the wait queue",
-            len(self._pool.waiting),
+            "balancer_waiting_sessions", "Vehicles in the wait queue", len(pool.waiting)
         )
         yield GaugeMetricFamily(
             "balancer_left_in_line_sessions",
             "Vehicles in the wait queue that left a free point for a better one that frees soon",
-            len(self._pool.deferred),
+            len(pool.deferred),
         )
-        yield from self._legs()
-        yield from self._substations()
-        substations = [substation.name for substation in self._pool.substations.values()]
-        yield _by_substation(
-            "balancer_dispatches",
-            "Dispatches that ended, by outcome",
-            "outcome",
-            self._pool.dispatches,
-            substations,
-            OUTCOMES,
-        )
-        yield _by_substation(
-            "balancer_ejections",
-            "Ejections of a substation, by reason",
-            "reason",
-            self._pool.ejections,
-            substations,
-            EJECTIONS,
-        )
-        too_fast = CounterMetricFamily(
-            "balancer_too_fast_charges",
-            "Responses that report a vehicle as charged before its energy can have flowed",
-            labels=["substation"],
-        )
-        for name, count in {**dict.fromkeys(substations, 0), **self._reports.too_fast}.items():
-            too_fast.add_metric([name], count)
-        yield too_fast
-        yield _by_reason(
-            "balancer_failovers",
-            "Vehicles sent on to another substation, by reason",
-            self._pool.failovers,
-            FAILOVERS,
-        )
-        yield _by_reason(
-            "balancer_refusals", "Vehicles refused, by reason", self._reports.refusals, REFUSALS
-        )
-
-    def _legs(self) -> Iterator[Metric]:
         yield CounterMetricFamily(
             "balancer_moved_sessions",
             "Sessions that ended with energy from more than one substation",
-            self._registers.moved,
+            registers.moved,
         )
         yield CounterMetricFamily(
             "balancer_energy_delivered_twice_kwh",
             "Energy delivered to sessions beyond their requests, as far as it is known, kWh",
-            self._registers.counted_twice_kwh,
+            registers.counted_twice_kwh,
         )
-        amended = CounterMetricFamily(
+        yield _counter(
             "balancer_amended_charges",
             "Running charges whose target was reduced because of energy delivered elsewhere",
-            labels=["substation"],
+            registers.amendments.sent,
+            substation=substations,
         )
-        substations = {substation.name: 0 for substation in self._pool.substations.values()}
-        for name, count in {**substations, **self._registers.amendments.sent}.items():
-            amended.add_metric([name], count)
-        yield amended
         yield GaugeMetricFamily(
             "balancer_open_legs",
             "Legs at substations that were lost before they reported how the leg ended",
-            len(self._registers.open_legs),
+            len(registers.open_legs),
+        )
+        yield from self._substations()
+        yield _counter(
+            "balancer_dispatches",
+            "Dispatches that ended, by outcome",
+            pool.dispatches,
+            substation=substations,
+            outcome=OUTCOMES,
+        )
+        yield _counter(
+            "balancer_ejections",
+            "Ejections of a substation, by reason",
+            pool.ejections,
+            substation=substations,
+            reason=EJECTIONS,
+        )
+        yield _counter(
+            "balancer_too_fast_charges",
+            "Responses that report a vehicle as charged before its energy can have flowed",
+            reports.too_fast,
+            substation=substations,
+        )
+        yield _counter(
+            "balancer_failovers",
+            "Vehicles sent on to another substation, by reason",
+            pool.failovers,
+            reason=FAILOVERS,
+        )
+        yield _counter(
+            "balancer_refusals", "Vehicles refused, by reason", reports.refusals, reason=REFUSALS
         )
 
     def _substations(self) -> Iterator[Metric]:
         now = time.monotonic()
         gauges = {
-            name: GaugeMetricFamily(f"balancer_{name}", help_text, labels=["substation"])
-            for name, help_text in (
-                ("substation_load", "Estimated vehicles at the substation"),
-                ("substation_own_load", "Vehicles at the substation that this balancer dispatched"),
-                ("substation_foreign_load", "Estimated vehicles at the substation from elsewhere"),
-                (
-                    "substation_gauge",
-                    "The substation's load according to its gauge at the last poll",
-                ),
-                (
-                    "substation_capacity",
-                    "Number of vehicles that the substation can charge at once",
-                ),
-                ("substation_up", "1 while the substation can be given vehicles"),
-                (
-                    "substation_draining",
-                    "1 while the substation is healthy but accepts no new vehicle",
-                ),
-                (
-                    "substation_drained",
-                    "1 while an operator keeps new vehicles from the substation",
-                ),
-                *((name, f"{reported}, where published") for name, reported in _POWER.items()),
-                ("gauge_age_seconds", "Age of the gauge reading, seconds"),
-                ("substation_next_finish_seconds", f"{_FINISH} first is charged"),
-                ("substation_last_finish_seconds", f"{_FINISH} last is charged"),
-            )
+            name: GaugeMetricFamily(f"balancer_{name}", about, labels=["substation"])
+            for name, about in _GAUGES.items()
         }
         # If a name has two addresses, for example of a replaced container, the one that exists.
         named = {
@@ -184,26 +165,18 @@ class BalancerCollector(Collector):
         yield from gauges.values()
 
 
-def _by_substation(
-    name: str,
-    help_text: str,
-    label: str,
-    counts: Mapping[tuple[str, str], int],
-    substations: Iterable[str],
-    known: Iterable[str],
-) -> Metric:
-    """A counter by substation that starts at 0, so that the first event shows as an increase."""
-    family = CounterMetricFamily(name, help_text, labels=["substation", label])
-    zeros = {(substation, value): 0 for substation in substations for value in known}
-    for (substation, value), count in {**zeros, **counts}.items():
-        family.add_metric([substation, value], count)
-    return family
+def _counter(name: str, about: str, counts: Mapping[Any, float], **known: Iterable[str]) -> Metric:
+    """Return a counter that starts at 0, so that the first event shows as an increase.
 
-
-def _by_reason(
-    name: str, help_text: str, counts: Mapping[str, int], known: Iterable[str]
-) -> Metric:
-    family = CounterMetricFamily(name, help_text, labels=["reason"])
-    for reason, count in {**dict.fromkeys(known, 0), **counts}.items():
-        family.add_metric([reason], count)
+    Args:
+        name: its name.
+        about: its help.
+        counts: the counts, by the values of all labels, or of the only one.
+        known: the values that each label may have.
+    """
+    family = CounterMetricFamily(name, about, labels=list(known))
+    values = dict.fromkeys(product(*known.values()), 0.0)
+    values |= {key if isinstance(key, tuple) else (key,): count for key, count in counts.items()}
+    for labels, count in values.items():
+        family.add_metric(labels, count)
     return family
