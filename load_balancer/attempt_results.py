@@ -13,7 +13,7 @@ from load_balancer.led_session import STOPPED_BY_CALLER, ChargeResult, LedSessio
 from load_balancer.refusal import quoted
 from load_balancer.registers import Registers
 from load_balancer.routing.health import Reading
-from load_balancer.routing.legs import NOTHING_KWH, LegRecord
+from load_balancer.routing.legs import NOTHING_KWH
 from load_balancer.routing.outcome import (
     FailoverReason,
     Outcome,
@@ -42,40 +42,42 @@ class AttemptResults:
         dispatch: Dispatch,
         register: str,
         outcome: Outcome,
-        answer: UpstreamResponse,
+        response: UpstreamResponse,
     ) -> ChargeResult | None:
         """Record a substation's response."""
         now = time.monotonic()
         match outcome:
-            case Outcome.CHARGED if led.legs and self._is_partial(led, dispatch, register, answer):
+            case Outcome.CHARGED if led.legs and self._is_partial(
+                led, dispatch, register, response
+            ):
                 return None
             case Outcome.CHARGED:
                 someone_waits = bool(self._pool.waiting)
-                reading = self._reported(dispatch, answer)
+                reading = self._reported(dispatch, response)
                 self._pool.end(dispatch, outcome, now, reading=reading)
                 if someone_waits:
                     # Let the next vehicle at this point start before this one's response is
                     # written: points are the scarce resource (docs/performance.md).
                     gevent.sleep(0)
                 self._reports.charged(dispatch, now)
-                return self._completed(led, "charged", dispatch, register, answer, now)
+                return self._completed(led, "charged", dispatch, register, response, now)
             case Outcome.ACCEPTED:
                 self._pool.end(dispatch, outcome, now)
-                return self._completed(led, "charging", dispatch, register, answer, now)
+                return self._completed(led, "charging", dispatch, register, response, now)
             case Outcome.STOPPED:
-                return self._stopped(led, dispatch, register, answer, now)
+                return self._stopped(led, dispatch, register, response, now)
             case Outcome.FULL | Outcome.DRAINING:
                 led.legs.withdraw(register)
                 self._pool.end(dispatch, outcome, now)
                 return None
             case Outcome.REJECTED:
                 led.legs.withdraw(register)
-                why = _note_failure(led, dispatch, answer)
+                why = _note_failure(led, dispatch, response)
                 self._reports.failover(dispatch, FailoverReason.REJECTED, why)
                 self._pool.end(dispatch, outcome, now)
                 return None
             case Outcome.FAILED:
-                why = _note_failure(led, dispatch, answer)
+                why = _note_failure(led, dispatch, response)
                 self._failed(led, dispatch, FailoverReason.ERROR, why)
                 return None
             case _:
@@ -99,7 +101,9 @@ class AttemptResults:
             if left_s <= 0:
                 break
             led.wait_for_dispatch(left_s)
-        return self._result(led, "charged" if legs.is_complete else "stopped", dispatch)
+        status = "charged" if legs.is_complete else "stopped"
+        reported = {"energy_kwh": legs.delivered_kwh}
+        return self._result(led, status, dispatch, reported, legs.charging_s)
 
     def _failed(
         self,
@@ -114,20 +118,20 @@ class AttemptResults:
         now = time.monotonic()  # the substation may have been asked for the energy meanwhile
         self._pool.end(dispatch, Outcome.FAILED, now, reason=reason, why=why)
 
-    def _reported(self, dispatch: Dispatch, answer: UpstreamResponse) -> Reading | None:
+    def _reported(self, dispatch: Dispatch, response: UpstreamResponse) -> Reading | None:
         """Read the load report in the response, if other vehicles are there, too."""
-        if not (self._pool.peers and answer.load_metrics):
+        if not (self._pool.peers and response.load_metrics):
             return None
         client = self._registers.clients.get(dispatch.substation.address)
         if client is None:
             return None
-        return read_reported(answer.load_metrics, GaugeNames.of(client.profile))
+        return read_reported(response.load_metrics, GaugeNames.of(client.profile))
 
     def _is_partial(
-        self, led: LedSession, dispatch: Dispatch, register: str, answer: UpstreamResponse
+        self, led: LedSession, dispatch: Dispatch, register: str, response: UpstreamResponse
     ) -> bool:
         """Continue a session that received less than it asked for: the rest was reserved."""
-        kwh = metered(answer.body).get("energy_kwh")
+        kwh = metered(response.body).get("energy_kwh")
         if kwh is None or led.legs.elsewhere_kwh(register) + kwh > led.session.kwh - NOTHING_KWH:
             return False
         client, now = self._registers.clients.get(dispatch.substation.address), time.monotonic()
@@ -145,12 +149,12 @@ class AttemptResults:
         led: LedSession,
         dispatch: Dispatch,
         register: str,
-        answer: UpstreamResponse,
+        response: UpstreamResponse,
         now: float,
     ) -> ChargeResult | None:
         """Handle a session that its substation stopped: on request, or for its own reasons."""
-        reason = stop_reason(answer.body)
-        kwh = metered(answer.body).get("energy_kwh")
+        reason = stop_reason(response.body)
+        kwh = metered(response.body).get("energy_kwh")
         led.legs.end(register, now - dispatch.decision.at, kwh)
         self._registers.count_twice(led)
         asked_itself = reason == STOPPED_BY_CALLER and not led.was_settled
@@ -170,14 +174,14 @@ class AttemptResults:
         status: str,
         dispatch: Dispatch,
         register: str,
-        answer: UpstreamResponse,
+        response: UpstreamResponse,
         now: float,
     ) -> ChargeResult:
         """Record the final report of a completed attempt."""
-        reported, legs, attempt_s = metered(answer.body), led.legs, now - dispatch.decision.at
+        reported, legs, attempt_s = metered(response.body), led.legs, now - dispatch.decision.at
         if not (legs or led.is_durable):  # the usual case
             legs.current = None
-            return _result(led, status, dispatch, reported, attempt_s, [])
+            return self._result(led, status, dispatch, reported, attempt_s)
         kwh = reported.get("energy_kwh")
         if kwh is None and status == "charged":
             kwh = legs.target_kwh(register)
@@ -185,62 +189,47 @@ class AttemptResults:
         if legs.elsewhere_kwh(register):
             self._registers.count_twice(led)
             reported["energy_kwh"] = legs.delivered_kwh
-        return self._result(led, status, dispatch, reported)
+        return self._result(led, status, dispatch, reported, legs.charging_s)
 
     def _result(
         self,
         led: LedSession,
         status: str,
         dispatch: Dispatch | None,
-        reported: dict[str, float] | None = None,
+        reported: dict[str, float],
+        charging_s: float,
     ) -> ChargeResult:
-        """Build the result from the legs; without a dispatch if it ended in the queue."""
-        legs = led.legs
-        if reported is None:
-            reported = {"energy_kwh": legs.delivered_kwh}
-        records = legs.records()
-        if len(records) > 1:
+        """Return the result of a session; without a dispatch if it ended in the queue."""
+        legs = led.legs.records()
+        if len(legs) > 1:
             self._registers.moved += 1
+        if dispatch is None:
+            last = led.legs.last
+            substation = last.substation if last is not None else None
+            waited_s = time.monotonic() - led.queued.arrived
         else:
-            records = []
-        return _result(led, status, dispatch, reported, legs.charging_s, records)
+            decision = dispatch.decision
+            substation, waited_s = decision.substation, decision.waited_s
+            prediction = decision.prediction
+            if prediction is not None and math.isfinite(prediction.charging_s):
+                reported = {_PREDICTED: round(prediction.charging_s, 3), **reported}
+        return ChargeResult(
+            status,
+            led.session,
+            substation,
+            led.queued.attempts,
+            waited_s,
+            charging_s,
+            reported,
+            legs if len(legs) > 1 else [],
+            led.stop_reason if status == "stopped" else None,
+        )
 
 
-def _note_failure(led: LedSession, dispatch: Dispatch, answer: UpstreamResponse) -> str:
+def _note_failure(led: LedSession, dispatch: Dispatch, response: UpstreamResponse) -> str:
     """Keep a substation's response as the reason of a failure; return its description."""
-    substation, why = dispatch.substation, describe(answer.status, answer.location)
-    led.failures[substation.name] = f"{substation.name} {why}{quoted(answer.body)}"
-    if takes_no_charge(answer.status):
+    substation, why = dispatch.substation, describe(response.status, response.location)
+    led.failures[substation.name] = f"{substation.name} {why}{quoted(response.body)}"
+    if takes_no_charge(response.status):
         substation.unusable_reason = f"no charge succeeds there: it {why}"
     return why
-
-
-def _result(
-    led: LedSession,
-    status: str,
-    dispatch: Dispatch | None,
-    reported: dict[str, float],
-    charging_s: float,
-    records: list[LegRecord],
-) -> ChargeResult:
-    if dispatch is None:
-        last = led.legs.last
-        substation = last.substation if last is not None else None
-        waited_s = time.monotonic() - led.queued.arrived
-    else:
-        decision = dispatch.decision
-        substation, waited_s = decision.substation, decision.waited_s
-        prediction = decision.prediction
-        if prediction is not None and math.isfinite(prediction.charging_s):
-            reported = {_PREDICTED: round(prediction.charging_s, 3), **reported}
-    return ChargeResult(
-        status,
-        led.session,
-        substation,
-        led.queued.attempts,
-        waited_s,
-        charging_s,
-        reported,
-        records,
-        led.stop_reason if status == "stopped" else None,
-    )

@@ -48,22 +48,9 @@ class DecisionRecord:
         for at, decision in unreported:
             self._log.info(
                 "dispatched",
-                time=_time(at),
-                session_id=decision.session_id,
-                vehicle_id=decision.vehicle_id,
+                **_members(at, decision),
                 request_id=decision.request_id,
-                substation=decision.substation,
-                attempt=decision.attempt,
-                waited_s=round(decision.waited_s, 3),
-                policy=decision.policy,
-                reason=decision.reason,
-                candidates=[_shown(one) for one in decision.candidates],
-                candidates_left_out=decision.candidates_left_out,
                 passed_over=dict(decision.ineligible),
-                passed_over_left_out=decision.ineligible_left_out,
-                predicted=_predicted(decision.prediction),
-                next_best=_next_best(decision),
-                left_in_line_for=decision.deferred_for,
             )
 
     def deferred(self, deferred: Deferred) -> None:
@@ -122,10 +109,6 @@ class _Kept:
         return self._document
 
 
-def _time(at: datetime) -> str:
-    return at.isoformat().replace("+00:00", "Z")
-
-
 def _shown(candidate: Candidate) -> dict[str, Any]:
     return {
         "substation": candidate.name,
@@ -139,7 +122,15 @@ def _shown(candidate: Candidate) -> dict[str, Any]:
 def _document(at: datetime, decision: Decision) -> dict[str, Any]:
     return {
         "sequence": decision.sequence,
-        "time": _time(at),
+        **_members(at, decision),
+        "passed_over": [{"substation": name, "why": why} for name, why in decision.ineligible],
+    }
+
+
+def _members(at: datetime, decision: Decision) -> dict[str, Any]:
+    """Return what is both logged of a decision and listed."""
+    return {
+        "time": at.isoformat().replace("+00:00", "Z"),
         "session_id": decision.session_id,
         "vehicle_id": decision.vehicle_id,
         "substation": decision.substation,
@@ -149,7 +140,6 @@ def _document(at: datetime, decision: Decision) -> dict[str, Any]:
         "reason": decision.reason,
         "candidates": [_shown(one) for one in decision.candidates],
         "candidates_left_out": decision.candidates_left_out,
-        "passed_over": [{"substation": name, "why": why} for name, why in decision.ineligible],
         "passed_over_left_out": decision.ineligible_left_out,
         "predicted": _predicted(decision.prediction),
         "next_best": _next_best(decision),

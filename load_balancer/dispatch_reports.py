@@ -56,9 +56,7 @@ class DispatchReports:
         queued = led.queued
         self._log.info(
             "disconnected",
-            session_id=queued.session_id,
-            vehicle_id=queued.vehicle_id,
-            request_id=queued.request_id,
+            **led.ids(),
             substation=queued.dispatch.substation.name if queued.dispatch else None,
             attempts=queued.attempts,
         )
@@ -103,9 +101,7 @@ class DispatchReports:
         )
         self._log.warning(
             "refused",
-            session_id=queued.session_id,
-            vehicle_id=queued.vehicle_id,
-            request_id=queued.request_id,
+            **led.ids(),
             reason=reason.value,
             detail=detail,
             attempts=queued.attempts,

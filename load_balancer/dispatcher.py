@@ -141,11 +141,11 @@ class Dispatcher:
                 register = self._begin(led, dispatch, client)
                 session = led.session_at(register)
                 led.target_kwh = session.kwh
-                outcome, answer = client.charge(
+                outcome, response = client.charge(
                     session, request_id=dispatch.queued.request_id, grace_s=led.grace_s
                 )
                 while led.amendments and outcome is Outcome.CHARGED:
-                    outcome, answer = led.amendments.pop().get() or (outcome, answer)
+                    outcome, response = led.amendments.pop().get() or (outcome, response)
         except AttemptRevoked:
             self.reports.failover(
                 dispatch, FailoverReason.LOST, "the substation stopped answering its polls"
@@ -168,7 +168,7 @@ class Dispatcher:
         if outcome is Outcome.CHARGED:
             self.reports.check_duration(dispatch, session, client.profile)
         register = led.legs.current or register  # its id may have become known meanwhile
-        return self._results.responded(led, dispatch, register, outcome, answer)
+        return self._results.responded(led, dispatch, register, outcome, response)
 
     def _begin(self, led: LedSession, dispatch: Dispatch, client: SubstationClient) -> str:
         """Begin an attempt; return the register that it adds to.

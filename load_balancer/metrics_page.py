@@ -12,24 +12,24 @@ _GZIP = frozenset({"gzip", "x-gzip"})
 _GZIP_WITH_HEADER = 31  # wbits value of zlib for gzip
 
 
-def page_text(answer: UpstreamResponse, limit: int) -> str:
+def page_text(response: UpstreamResponse, limit: int) -> str:
     """Return the page as text.
 
     Args:
-        answer: the response.
+        response: the response.
         limit: maximum size of the page after decompression, bytes.
 
     Raises:
         UnreadableGauge: it is not a page, or too large.
     """
-    body, coding = answer.body, answer.content_encoding.strip().lower()
+    body, coding = response.body, response.content_encoding.strip().lower()
     if coding in _GZIP:
         body = _unpacked(body, limit)
     elif coding not in ("", "identity"):
         raise UnreadableGauge(f"its page is encoded as {shown(coding)}; send text, or gzip")
     text = body.decode("utf-8", "replace")
-    if answer.status != 200:
-        what = describe(answer.status, answer.location)
+    if response.status != 200:
+        what = describe(response.status, response.location)
         raise UnreadableGauge(f"its page {what}; {beginning(text)}")
     return text
 

@@ -183,9 +183,9 @@ class Peers:
                 self._pool.forget_peer(name)
 
 
-def _read(answer: UpstreamResponse) -> _PeerReport:
+def _read(response: UpstreamResponse) -> _PeerReport:
     try:
-        reported: Mapping[str, Any] = orjson.loads(answer.body)
+        reported: Mapping[str, Any] = orjson.loads(response.body)
         holds = {str(at): min(_MAX_HELD, max(0, int(n))) for at, n in reported["holds"].items()}
         names = {str(at): str(name) for at, name in reported["names"].items()}
         pause_s = min(_MAX_S, max(REPORT_PAUSE_S, float(reported["pause_s"])))
@@ -198,4 +198,4 @@ def _read(answer: UpstreamResponse) -> _PeerReport:
             names,
         )
     except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
-        raise ProtocolError(f"answered {answer.status} when asked for its vehicles") from error
+        raise ProtocolError(f"answered {response.status} when asked for its vehicles") from error

@@ -127,7 +127,7 @@ class Poller:
 
     def _read(self) -> Reading:
         try:
-            answer = self._page.request(
+            response = self._page.request(
                 "GET",
                 self._path,
                 headers=self._headers,
@@ -137,7 +137,7 @@ class Poller:
         except ResponseTooLarge:
             raise over_limit(self._limit) from None
         with self._work:
-            page = page_text(answer, self._limit)
+            page = page_text(response, self._limit)
             return read_gauge(page, self._names, self._work.give_way)
 
 

@@ -49,12 +49,12 @@ class Resume:
         charging: list[tuple[Substation, SubstationClient]] = []
         with self._turns:
             asked_at = time.monotonic()
-            answers = self._ask_all(
+            responses = self._ask_all(
                 lambda client: client.ask(session_id, self._registers.timeout_s)
             )
         now = time.monotonic()
         silent: list[tuple[Substation, SubstationClient]] = []
-        for substation, client, report in answers:
+        for substation, client, report in responses:
             if isinstance(report, SessionReport):
                 at = asked_at - report.age_s
                 led.legs.update(client.register, report.kwh, at, substation.name)
@@ -93,15 +93,15 @@ class Resume:
         self._wait_until_contacted(deadline)
         reports: dict[SubstationClient, tuple[str, SessionReport]] = {}
         while True:
-            answers = self._ask_all(
+            responses = self._ask_all(
                 lambda client: client.stop(session_id, self._registers.timeout_s)
             )
-            for substation, client, report in answers:
+            for substation, client, report in responses:
                 if isinstance(report, SessionReport):
                     reports[client] = (substation.name, report)
             silent = [
                 client
-                for _, client, report in answers
+                for _, client, report in responses
                 if isinstance(report, UpstreamError) and client not in reports
             ]
             if not silent or time.monotonic() >= deadline:

@@ -95,16 +95,16 @@ class SubstationClient:
         headers = {"X-Request-ID": request_id, **self._charge, LEASE: owner.lease}
         if grace_s is not None:
             headers[GRACE] = f"{grace_s:g}"
-        answer = self._upstream.request(
+        response = self._upstream.request(
             "POST", call.path, body=call.body, headers=headers, keep=_KEPT_BYTES
         )
-        outcome = outcome_of(answer.status, answer.content_type, answer.body)
+        outcome = outcome_of(response.status, response.content_type, response.body)
         if outcome is Outcome.CHARGED:
             if profile.answer == "accepted":
                 outcome = Outcome.ACCEPTED
-            elif self.keeps_registers and says_stopped(answer.body):
+            elif self.keeps_registers and says_stopped(response.body):
                 outcome = Outcome.STOPPED
-        return outcome, answer
+        return outcome, response
 
     def progress(self, within_s: float) -> dict[str, float] | None:
         """Query the registers of all that are charging there; None if it keeps none.
@@ -114,20 +114,20 @@ class SubstationClient:
         Raises:
             UpstreamError: there is no response.
         """
-        answer = self._ask("GET", "/progress", within_s, limit=_PROGRESS_LIMIT)
+        response = self._ask("GET", "/progress", within_s, limit=_PROGRESS_LIMIT)
         self.last_heartbeat_at = time.monotonic()
         began = time.thread_time()
         try:
-            return self._read_progress(answer)
+            return self._read_progress(response)
         finally:
             self.progress_cpu_s = time.thread_time() - began
 
-    def _read_progress(self, answer: UpstreamResponse) -> dict[str, float] | None:
-        document = _document(answer) if answer.status == 200 else None
+    def _read_progress(self, response: UpstreamResponse) -> dict[str, float] | None:
+        document = _document(response) if response.status == 200 else None
         sessions = document.get("sessions") if document is not None else None
         if document is None or not isinstance(sessions, dict):
             # A substation with registers that cannot report them now still has them.
-            self.keeps_registers = bool(self.keeps_registers) and answer.status >= 500
+            self.keeps_registers = bool(self.keeps_registers) and response.status >= 500
             self.is_known = not self.keeps_registers
             return None
         if len(sessions) > _MAX_REPORTED:
@@ -167,20 +167,20 @@ class SubstationClient:
         self._upstream.close()
 
 
-def _document(answer: UpstreamResponse) -> dict[str, Any] | None:
+def _document(response: UpstreamResponse) -> dict[str, Any] | None:
     try:
-        document = orjson.loads(answer.body)
+        document = orjson.loads(response.body)
     except ValueError:
         return None
     return document if isinstance(document, dict) else None
 
 
-def _report(answer: UpstreamResponse) -> SessionReport | None:
-    if answer.status == 404:
+def _report(response: UpstreamResponse) -> SessionReport | None:
+    if response.status == 404:
         return None
-    document = _document(answer) if answer.status == 200 else None
+    document = _document(response) if response.status == 200 else None
     if document is None or not _is_amount(document.get("energy_kwh")):
-        raise ProtocolError(f"answered {answer.status} when asked for a session")
+        raise ProtocolError(f"answered {response.status} when asked for a session")
     reported: list[Any] = [document.get(name) for name in ("power_kw", "predicted_s")]
     power_kw, ends_in_s = (float(value) if _is_amount(value) else None for value in reported)
     state = document.get("state", document.get("status"))

@@ -25,7 +25,7 @@ from substation_service.metrics import SubstationCollector
 from substation_service.register import Reason, State
 from substation_service.registers import Attempt, Registers
 from substation_service.scheduler import Scheduler
-from substation_service.session_views import ended as answer
+from substation_service.session_views import ended as ended_document
 from substation_service.sessions import Sessions
 from substation_service.settings import Settings
 from substation_service.substation import Substation, SubstationFull
@@ -113,7 +113,7 @@ def create_app(settings: Settings) -> ServiceApp:
                 retry_after_s=min(full.free_in_s, _MAX_RETRY_AFTER_S),
                 session_id=session.session_id,
             ) from None
-        response = json_response(answer(register, name))
+        response = json_response(ended_document(register, name))
         response.headers[HEADER] = report.text()
         return response
 
