@@ -8,7 +8,7 @@ import gevent
 
 from grid_common.http.client import UpstreamError, UpstreamResponse
 from load_balancer.dispatch_reports import DispatchReports
-from load_balancer.gauge import GaugeNames, read_reported
+from load_balancer.gauge import read_reported
 from load_balancer.led_session import STOPPED_BY_CALLER, ChargeResult, LedSession
 from load_balancer.refusal import quoted
 from load_balancer.registers import Registers
@@ -125,7 +125,7 @@ class AttemptResults:
         client = self._registers.clients.get(dispatch.substation.address)
         if client is None:
             return None
-        return read_reported(response.load_metrics, GaugeNames.of(client.profile))
+        return read_reported(response.load_metrics, client.profile)
 
     def _is_partial(
         self, led: LedSession, dispatch: Dispatch, register: str, response: UpstreamResponse

@@ -6,7 +6,6 @@ Pure. A bad page is never mistaken for an empty substation.
 import math
 import re
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple, Self
 
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -55,28 +54,8 @@ class UnreadableGauge(ValueError):
     """The page does not contain the substation's load; the message says why."""
 
 
-class GaugeNames(NamedTuple):
-    """The names of a substation's gauges."""
-
-    load: str = "substation_current_load"
-    capacity: str = "substation_capacity"
-    default_capacity: float | None = None  # for substations that publish none, in the same unit
-    vehicle_kw: float | None = None  # kW per vehicle, if both gauges are in kW
-
-    @classmethod
-    def of(cls, profile: SubstationProfile) -> Self:
-        """Return the names from a substation's profile."""
-        in_kw = profile.load_unit == "kW"
-        return cls(
-            profile.gauge_name,
-            profile.capacity_gauge_name,
-            profile.default_capacity,
-            profile.vehicle_kw if in_kw else None,
-        )
-
-
 def read_gauge(
-    page: str, names: GaugeNames, give_way: Callable[[], object] = lambda: None
+    page: str, profile: SubstationProfile, give_way: Callable[[], object] = lambda: None
 ) -> Reading:
     """Read the load and related gauges from a page of Prometheus text.
 
@@ -85,30 +64,30 @@ def read_gauge(
 
     Args:
         page: the whole page.
-        names: names of the gauges.
+        profile: names and unit of the gauges.
         give_way: called about once a millisecond to let other greenlets run.
 
     Raises:
         UnreadableGauge: the load or the capacity is missing, NaN, infinite, negative, not a whole
             number or out of range, it has too many series, or the page is not Prometheus text.
     """
-    wanted = (names.load, names.capacity, _DRAINING, *_POWER)
+    wanted = (profile.gauge_name, profile.capacity_gauge_name, _DRAINING, *_POWER)
     # All lines before the first is parsed, because a page with too many is refused.
     lines = list(_lines(page, wanted, give_way))
     values = _plain_values(lines, give_way)
     if values is None:
         values = _sums(_pieces(lines), page, give_way)
-    if names.load not in values:
-        raise UnreadableGauge(f"its page has no {names.load}; {beginning(page)}")
-    return _reading(values, names)
+    if profile.gauge_name not in values:
+        raise UnreadableGauge(f"its page has no {profile.gauge_name}; {beginning(page)}")
+    return _reading(values, profile)
 
 
-def read_reported(text: str, names: GaugeNames) -> Reading | None:
+def read_reported(text: str, profile: SubstationProfile) -> Reading | None:
     """Read the gauges in a response's `endpoint-load-metrics`; None if they are incomplete.
 
     Args:
         text: ORCA's text format, with a page's gauges as `named_metrics`.
-        names: names of the gauges.
+        profile: names and unit of the gauges.
     """
     form, _, reported = text.partition(" ")
     if form != "TEXT" or len(reported) > _MAX_SERIES_LENGTH:
@@ -119,19 +98,19 @@ def read_reported(text: str, names: GaugeNames) -> Reading | None:
             name, _, value = one.partition("=")
             if name.startswith(_NAMED):
                 values[name[len(_NAMED) :]] = float(value)
-        return _reading(values, names) if names.load in values else None
+        return _reading(values, profile) if profile.gauge_name in values else None
     except ValueError:  # includes an unreadable gauge
         return None
 
 
-def _reading(values: dict[str, float], names: GaugeNames) -> Reading:
-    in_kw = names.vehicle_kw is not None
+def _reading(values: dict[str, float], profile: SubstationProfile) -> Reading:
+    in_kw = profile.gauge_kw is not None
     return Reading(
-        load=_load(values, names),
-        capacity=_capacity(values, names),
+        load=_load(values, profile),
+        capacity=_capacity(values, profile),
         draining=values.get(_DRAINING, 0) > 0,
-        power_kw=_number(values, names.load if in_kw else _POWER_KW),
-        power_limit_kw=_amount(values, names.capacity if in_kw else _POWER_LIMIT_KW),
+        power_kw=_number(values, profile.gauge_name if in_kw else _POWER_KW),
+        power_limit_kw=_amount(values, profile.capacity_gauge_name if in_kw else _POWER_LIMIT_KW),
         point_power_kw=_amount(values, _POINT_POWER_KW) or None,
         committed_power_kw=_amount(values, _COMMITTED_POWER_KW),
         remaining_energy_kwh=_amount(values, _REMAINING_ENERGY_KWH),
@@ -226,26 +205,26 @@ def _float(value: float) -> float:
         return math.inf if value > 0 else -math.inf
 
 
-def _load(values: dict[str, float], names: GaugeNames) -> int:
-    value = values[names.load]
-    if names.vehicle_kw is None:
-        return _vehicles(value, names.load)
+def _load(values: dict[str, float], profile: SubstationProfile) -> int:
+    name, vehicle_kw = profile.gauge_name, profile.gauge_kw
+    if vehicle_kw is None:
+        return _vehicles(values[name], name)
     # A partial load by others counts as a whole vehicle; a little is measurement noise.
-    return max(0, math.ceil(_in_bounds(value, names.load, "power") / names.vehicle_kw - _NOISE))
+    return max(0, math.ceil(_in_bounds(values[name], name, "power") / vehicle_kw - _NOISE))
 
 
-def _capacity(values: dict[str, float], names: GaugeNames) -> int:
-    value = values.get(names.capacity, names.default_capacity)
+def _capacity(values: dict[str, float], profile: SubstationProfile) -> int:
+    name, vehicle_kw = profile.capacity_gauge_name, profile.gauge_kw
+    value = values.get(name, profile.default_capacity)
     if value is None:
-        unit = "the vehicles that it holds" if names.vehicle_kw is None else "its limit in kW"
-        setting = "DEFAULT_CAPACITY, or " if names.vehicle_kw is None else ""
+        unit = "the vehicles that it holds" if vehicle_kw is None else "its limit in kW"
+        setting = "DEFAULT_CAPACITY, or " if vehicle_kw is None else ""
         raise UnreadableGauge(
-            f"its page has no {names.capacity}: set {setting}default_capacity in "
-            f"SUBSTATIONS_FILE, to {unit}"
+            f"its page has no {name}: set {setting}default_capacity in SUBSTATIONS_FILE, to {unit}"
         )
-    if names.vehicle_kw is None:
-        return _vehicles(value, names.capacity)
-    return int(_in_bounds(value, names.capacity, "power") / names.vehicle_kw + _ROUNDING)
+    if vehicle_kw is None:
+        return _vehicles(value, name)
+    return int(_in_bounds(value, name, "power") / vehicle_kw + _ROUNDING)
 
 
 def _vehicles(value: float, name: str) -> int:

@@ -9,12 +9,14 @@ from prometheus_client import Counter
 
 from grid_common.http.client import ProtocolError, ResponseTooLarge, Upstream, UpstreamError
 from grid_common.logs import Log
-from load_balancer.gauge import GaugeNames, UnreadableGauge, read_gauge
+from load_balancer.gauge import UnreadableGauge, read_gauge
 from load_balancer.metrics_page import over_limit, page_text
+from load_balancer.profile import SubstationProfile
 from load_balancer.routing.health import Reading
 from load_balancer.routing.poll_schedule import MAX_OF_A_CPU, MIN_PAUSE_S
 from load_balancer.routing.pool import Pool
 from load_balancer.routing.substation import Substation
+from load_balancer.settings import Settings
 from load_balancer.turns import Pause, Turns
 
 # Others have their turn after so much reading, and for as long at least. Seconds.
@@ -29,12 +31,10 @@ class Poller:
         substation: Substation,
         pool: Pool,
         page: Upstream,
-        path: str,
+        profile: SubstationProfile,
+        settings: Settings,
         *,
-        names: GaugeNames,
         headers: dict[str, str],
-        timeout_s: float,
-        limit: int,
         random: Random,
         polls: Counter,
         log: Log,
@@ -42,11 +42,9 @@ class Poller:
         self._substation = substation
         self._pool = pool
         self._page = page
-        self._path = path
-        self._names = names
+        self._profile = profile
+        self._settings = settings
         self._headers = headers
-        self._timeout_s = timeout_s
-        self._limit = limit
         self._random = random
         self._polls = polls
         self._log = log.bind(substation=substation.name, address=substation.address)
@@ -126,19 +124,20 @@ class Poller:
         self._polls.labels(self._substation.name, outcome).inc()
 
     def _read(self) -> Reading:
+        limit = self._settings.max_metrics_bytes
         try:
             response = self._page.request(
                 "GET",
-                self._path,
+                self._profile.metrics_path,
                 headers=self._headers,
-                within_s=self._timeout_s,
-                limit=self._limit,
+                within_s=self._settings.poll_timeout,
+                limit=limit,
             )
         except ResponseTooLarge:
-            raise over_limit(self._limit) from None
+            raise over_limit(limit) from None
         with self._work:
-            page = page_text(response, self._limit)
-            return read_gauge(page, self._names, self._work.give_way)
+            page = page_text(response, limit)
+            return read_gauge(page, self._profile, self._work.give_way)
 
 
 class _Work:

@@ -127,6 +127,11 @@ class SubstationProfile(BaseModel):
                 raise ValueError(f"{{{min(needed)}}} needs vehicle_kw, the kW that a vehicle takes")
         return self
 
+    @property
+    def gauge_kw(self) -> float | None:
+        """The gauges' kW of one vehicle; None if they count vehicles."""
+        return self.vehicle_kw if self.load_unit == "kW" else None
+
     def call(self, session: Session) -> ChargeCall:
         """Return the request for a vehicle."""
         if self.body is None and "{" not in self.charge_path:

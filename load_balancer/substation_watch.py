@@ -16,7 +16,6 @@ from grid_common.names import choose_family, listens, resolve
 from load_balancer import views
 from load_balancer.discovery import Directory, Known, Resolution, look_up_all
 from load_balancer.entries_file import EntriesFile
-from load_balancer.gauge import GaugeNames
 from load_balancer.poller import Poller
 from load_balancer.profile import SubstationProfile
 from load_balancer.progress import Progress
@@ -205,11 +204,9 @@ class SubstationWatch:
                 idle_s=self._settings.upstream_idle_timeout,
                 host=f"{in_url(entry.host)}:{profile.metrics_port or entry.port}",
             ),
-            profile.metrics_path,
-            names=GaugeNames.of(profile),
+            profile,
+            self._settings,
             headers={OWNER: self._owner.name},
-            timeout_s=self._settings.poll_timeout,
-            limit=self._settings.max_metrics_bytes,
             random=self._random,
             polls=self._polls,
             log=self._log,

@@ -5,11 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
-from load_balancer.gauge import GaugeNames, UnreadableGauge, read_gauge
+from load_balancer.gauge import UnreadableGauge, read_gauge
 from load_balancer.profile import SubstationProfile
 from load_balancer.routing.health import Reading
 
-NAMES = GaugeNames()
+NAMES = SubstationProfile()
 
 
 def page(load: object = 3, capacity: object = 8, *more: str) -> str:
@@ -116,7 +116,7 @@ def test_a_gauge_of_several_series_is_their_sum() -> None:
 
 
 def test_other_names_can_be_given() -> None:
-    names = GaugeNames("ev_charging_load", "ev_points")
+    names = SubstationProfile(gauge_name="ev_charging_load", capacity_gauge_name="ev_points")
     assert read_gauge("ev_charging_load 2\nev_points 6\n", names) == Reading(2, 6)
 
 
@@ -126,12 +126,12 @@ def test_a_name_with_the_same_prefix_is_another_gauge() -> None:
 
 
 def test_a_substation_that_publishes_no_capacity_has_the_default_one() -> None:
-    names = GaugeNames(default_capacity=6)
+    names = SubstationProfile(default_capacity=6)
     assert read_gauge("substation_current_load 2\n", names) == Reading(2, 6)
 
 
 def test_a_capacity_that_is_published_comes_before_the_default() -> None:
-    assert read_gauge(page(1, 9), GaugeNames(default_capacity=6)).capacity == 9
+    assert read_gauge(page(1, 9), SubstationProfile(default_capacity=6)).capacity == 9
 
 
 def test_blanks_and_tabs_may_separate_the_parts_of_a_line() -> None:
@@ -169,7 +169,7 @@ def test_power_that_is_not_a_number_is_omitted() -> None:
 )
 @pytest.mark.parametrize("name", ["substation_current_load", "substation_capacity"])
 def test_a_gauge_that_counts_no_vehicles_makes_the_page_unreadable(name: str, value: str) -> None:
-    text = page(value, 8) if name == NAMES.load else page(3, value)
+    text = page(value, 8) if name == NAMES.gauge_name else page(3, value)
     with pytest.raises(UnreadableGauge, match=f"{name} is .*, which is not a number of vehicles"):
         read_gauge(text, NAMES)
 
@@ -221,7 +221,9 @@ def test_a_garbled_line_makes_the_page_unreadable(line: str) -> None:
         read_gauge(f"{line}\nsubstation_capacity 8\n", NAMES)
 
 
-IN_KW = GaugeNames("power_kw", "limit_kw", None, vehicle_kw=22)
+IN_KW = SubstationProfile(
+    gauge_name="power_kw", capacity_gauge_name="limit_kw", load_unit="kW", vehicle_kw=22
+)
 
 
 @pytest.mark.parametrize(
@@ -253,13 +255,14 @@ def test_a_power_beyond_measure_makes_the_page_unreadable(value: str) -> None:
         read_gauge(f"power_kw 0\nlimit_kw {value}\n", IN_KW)
 
 
-def test_names_come_from_a_profile() -> None:
+def test_the_power_of_a_vehicle_counts_only_where_the_gauges_are_in_kilowatts() -> None:
     plain = SubstationProfile(gauge_name="a", capacity_gauge_name="b", default_capacity=3)
-    assert GaugeNames.of(plain) == GaugeNames("a", "b", 3)
-    in_kw = SubstationProfile(load_unit="kW", vehicle_kw=22)
-    assert GaugeNames.of(in_kw).vehicle_kw == 22
+    assert read_gauge("a 1\n", plain) == Reading(1, 3)
+    assert plain.gauge_kw is None
+    assert IN_KW.gauge_kw == 22
     # A vehicle's power is told for its template alone, where the load is counted in vehicles.
-    assert GaugeNames.of(SubstationProfile(vehicle_kw=22)).vehicle_kw is None
+    assert SubstationProfile(vehicle_kw=22).gauge_kw is None
+    assert read_gauge(page(3, 8), SubstationProfile(vehicle_kw=22)) == Reading(3, 8)
 
 
 def test_the_load_may_exceed_the_capacity_and_is_passed_on_as_it_is() -> None:
@@ -332,7 +335,9 @@ def test_a_page_that_is_refused_shows_its_first_words(text: str, shown: str) -> 
 ODD = st.sampled_from(
     ["{", "}", '"', "=", ",", "\\", "\0", "\u2028", "\ud800", "\r", "#", "__name__"]
 )
-NAME = st.sampled_from([NAMES.load, NAMES.capacity, "substation_power_kw", "substation_draining"])
+NAME = st.sampled_from(
+    [NAMES.gauge_name, NAMES.capacity_gauge_name, "substation_power_kw", "substation_draining"]
+)
 LABELS = st.one_of(
     st.just(""),
     st.sampled_from(["{}", '{a="b"}', '{a="b",a="c"}', '{a="\\\\"}', "{a=1}", '{="b"}', "{a"]),
@@ -351,7 +356,7 @@ LINE = st.tuples(NAME, LABELS, st.sampled_from([" ", "\t", ""]), VALUE).map("".j
 def test_whatever_a_page_says_it_is_read_or_refused_in_a_few_words(text: str) -> None:
     reading, refused = None, ""
     try:
-        reading = read_gauge(text, GaugeNames(default_capacity=4))
+        reading = read_gauge(text, SubstationProfile(default_capacity=4))
     except UnreadableGauge as error:
         refused = str(error)
     assert len(refused) < 500
@@ -372,7 +377,7 @@ def test_series_without_labels_are_read_as_the_parser_reads_them(
 
 def _reading_of(text: str) -> Reading | None:
     try:
-        return read_gauge(text, GaugeNames(default_capacity=4))
+        return read_gauge(text, SubstationProfile(default_capacity=4))
     except UnreadableGauge:
         return None
 
@@ -398,7 +403,7 @@ def _reading_of(text: str) -> Reading | None:
         # A default does not paper over what is published.
         (
             page(3, "NaN"),
-            GaugeNames(default_capacity=6),
+            SubstationProfile(default_capacity=6),
             "substation_capacity is nan, which is not a number of vehicles",
         ),
         # More digits than a number has are infinite.
@@ -439,7 +444,7 @@ def _reading_of(text: str) -> Reading | None:
         ),
     ],
 )
-def test_the_messages_for_unreadable_pages(text: str, names: GaugeNames, why: str) -> None:
+def test_the_messages_for_unreadable_pages(text: str, names: SubstationProfile, why: str) -> None:
     with pytest.raises(UnreadableGauge) as raised:
         read_gauge(text, names)
     assert str(raised.value) == why

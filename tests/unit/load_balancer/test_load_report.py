@@ -2,7 +2,8 @@
 
 import pytest
 
-from load_balancer.gauge import GaugeNames, read_reported
+from load_balancer.gauge import read_reported
+from load_balancer.profile import SubstationProfile
 from load_balancer.routing.health import Reading
 from substation_service.charging import Demand
 from substation_service.load_report import LoadReport
@@ -18,7 +19,7 @@ def test_the_balancer_reads_what_our_substation_writes() -> None:
     substation = Substation(4, 50, 120, time_scale=360)
     substation.plug_in(Demand(10), 0.0)
     report = LoadReport(substation, lambda: now[0])
-    reading = read_reported(report.text(), GaugeNames())
+    reading = read_reported(report.text(), SubstationProfile())
     assert reading == Reading(
         load=1,
         capacity=4,
@@ -38,9 +39,9 @@ def test_its_load_is_always_that_of_now_and_its_power_that_of_a_moment_ago() -> 
     report = LoadReport(substation, lambda: now[0])
     report.text()
     substation.plug_in(Demand(10), 0.0)
-    early = read_reported(report.text(), GaugeNames())
+    early = read_reported(report.text(), SubstationProfile())
     now[0] = 0.06
-    late = read_reported(report.text(), GaugeNames())
+    late = read_reported(report.text(), SubstationProfile())
     assert early is not None
     assert late is not None
     assert (early.load, early.power_kw) == (1, 0)
@@ -48,9 +49,11 @@ def test_its_load_is_always_that_of_now_and_its_power_that_of_a_moment_ago() -> 
 
 
 def test_other_makes_may_name_their_gauges_as_on_their_page() -> None:
-    names = GaugeNames("busy", "points")
-    assert read_reported(named(busy=3, points=8), names) == Reading(load=3, capacity=8)
-    assert read_reported(named(busy=3), GaugeNames("busy", "points", 12)) == Reading(3, 12)
+    names = {"gauge_name": "busy", "capacity_gauge_name": "points"}
+    other = SubstationProfile.model_validate(names)
+    assert read_reported(named(busy=3, points=8), other) == Reading(load=3, capacity=8)
+    other = SubstationProfile.model_validate({**names, "default_capacity": 12})
+    assert read_reported(named(busy=3), other) == Reading(3, 12)
 
 
 @pytest.mark.parametrize(
@@ -70,7 +73,7 @@ def test_other_makes_may_name_their_gauges_as_on_their_page() -> None:
     ],
 )
 def test_an_unreadable_load_report_is_ignored(reported: str) -> None:
-    assert read_reported(reported, GaugeNames()) is None
+    assert read_reported(reported, SubstationProfile()) is None
 
 
 FREE = named(substation_current_load=1, substation_capacity=4)
@@ -89,4 +92,4 @@ FREE = named(substation_current_load=1, substation_capacity=4)
 def test_what_else_a_substation_tells_is_passed_over_unless_it_is_broken_or_too_long(
     reported: str, *, is_read: bool
 ) -> None:
-    assert (read_reported(reported, GaugeNames()) is not None) is is_read
+    assert (read_reported(reported, SubstationProfile()) is not None) is is_read

@@ -6,7 +6,8 @@ from random import Random
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from load_balancer.gauge import GaugeNames, read_gauge
+from load_balancer.gauge import read_gauge
+from load_balancer.profile import SubstationProfile
 from load_balancer.routing.demand import Demand
 from load_balancer.routing.earliest_finish import EarliestFinish
 from load_balancer.routing.energy import EnergyEstimate
@@ -33,7 +34,7 @@ DEMANDS = st.sampled_from(
 def option(number: int, load: int, values: dict[str, float], passed_s: float) -> Option:
     lines = [f"{name} {value}" for name, value in values.items()]
     page = [f"substation_current_load {load}", f"substation_capacity {CAPACITY}", *lines, ""]
-    energy = EnergyEstimate.of(read_gauge("\n".join(page), GaugeNames()), 0.0)
+    energy = EnergyEstimate.of(read_gauge("\n".join(page), SubstationProfile()), 0.0)
     name, score = str(number), (load + 1) / CAPACITY
     return Option(
         Candidate(f"http://{name}:1", name, load, CAPACITY, score, passed_s, number),
