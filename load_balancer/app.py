@@ -1,6 +1,5 @@
 """The balancer's Flask app: connects the pool to the network; its views parse, call and map."""
 
-import secrets
 import time
 from random import Random
 from typing import TYPE_CHECKING
@@ -25,7 +24,7 @@ from load_balancer.gateway_lease import Gateways
 from load_balancer.history import INTERVAL_S, History
 from load_balancer.metrics import PREDICTION_ERRORS, BalancerCollector
 from load_balancer.openapi import description
-from load_balancer.peers import OwnLoads, Peers
+from load_balancer.peers import Peers
 from load_balancer.registers import Registers
 from load_balancer.resume import HOW, Resume
 from load_balancer.routing.policies import POLICIES
@@ -130,12 +129,10 @@ class Balancer:
             "1 while the current SUBSTATIONS_FILE is in use",
             registry=self.app.registry,
         ).set_function(lambda: self._watch.file.problem is None)
-        self._own_loads = OwnLoads(self._pool, secrets.token_hex(8))
-        Peers(
+        self._peers = Peers(
             settings,
             self._pool,
             self._watch.directory,
-            self._own_loads,
             random=self._random,
             log=self.app.log,
         )
@@ -192,7 +189,7 @@ class Balancer:
         def holds() -> Response:
             since = request.args.get("since", "-1")
             version = int(since) if since.isdecimal() and len(since) < 16 else -1
-            return json_response(self._own_loads.wait(version))
+            return json_response(self._peers.report(version))
 
         app.describe(description(settings.max_kwh))
 

@@ -96,7 +96,7 @@ class AttemptResults:
         This report is final: where a substation was lost, wait for what it delivered.
         """
         deadline, legs = time.monotonic() + self._registers.last_word_wait_s, led.legs
-        while legs.reserved_kwh and not (led.dropped or (legs and legs.is_complete)):
+        while legs.reserved_kwh and not (led.dropped or led.is_complete):
             left_s = deadline - time.monotonic()
             if left_s <= 0:
                 break

@@ -17,7 +17,7 @@ from load_balancer.registers import Registers
 from load_balancer.routing import wait
 from load_balancer.routing.outcome import FailoverReason, Outcome
 from load_balancer.routing.pool import Pool, QueueFull
-from load_balancer.routing.substation import Dispatch, Substation
+from load_balancer.routing.substation import Dispatch
 from load_balancer.routing.wait import Refusal
 from load_balancer.substation_client import SubstationClient
 
@@ -82,7 +82,7 @@ class Dispatcher:
         now, substation = time.monotonic(), led.attach_to
         if substation is not None and self._pool.substations.get(substation.address) is substation:
             self._pool.attach(led.queued, substation, now)
-        elif led.stop_reason is None and not (led.legs and led.legs.is_complete):
+        elif led.stop_reason is None and not led.is_complete:
             self._pool.arrive(led.queued, now, has_begun=bool(led.legs))
 
     def _wait_for_dispatch(self, led: LedSession) -> Dispatch | None:
@@ -93,7 +93,7 @@ class Dispatcher:
         """
         queued = led.queued
         while queued.dispatch is None:
-            if led.stop_reason is not None or (led.legs and led.legs.is_complete):
+            if led.stop_reason is not None or led.is_complete:
                 return None
             # One that has charged was accepted already, and is not refused now.
             has_charged = led.is_durable and led.legs.delivered_kwh
@@ -176,8 +176,12 @@ class Dispatcher:
         Raises:
             UpstreamError: the substation keeps registers, but does not say which.
         """
-        if not client.is_known:
-            self._get_to_know(client, dispatch.substation)
+        if not client.is_known:  # it may have restarted
+            try:
+                self._registers.refresh(client, dispatch.substation)
+            except UpstreamError:
+                if client.keeps_registers:
+                    raise
         register, legs = client.register, led.legs
         if register in led.settling:
             led.settling[register].wait()  # otherwise that stop might end this attempt
@@ -185,15 +189,3 @@ class Dispatcher:
         if legs and legs.has_to_wait:  # it has waited long enough
             legs.release_all()
         return register
-
-    def _get_to_know(self, client: SubstationClient, substation: Substation) -> None:
-        """Identify the register set of a substation that may have restarted.
-
-        Raises:
-            UpstreamError: it keeps registers, but does not respond.
-        """
-        try:
-            self._registers.refresh(client, substation)
-        except UpstreamError:
-            if client.keeps_registers:
-                raise

@@ -13,8 +13,6 @@ from typing import TypeVar
 
 from grid_common.http.cancellation import Caller
 
-__all__ = ["GatewayLease", "Gateways"]
-
 # Maximum number of known gateways; the one that was silent for longest is forgotten first.
 _MAX_GATEWAYS = 256
 # With a shorter lease the session could never be dispatched, and its caller would wait in vain.

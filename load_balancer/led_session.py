@@ -114,7 +114,7 @@ class LedSession:
             deadline=now + wait_s,
             demand=Demand(*session[2:]),
             request_id=request_id,
-            on_dispatch=self._on_dispatch,
+            on_dispatch=self.wake,
             on_revoked=self._on_revoked,
         )
         self.failures: dict[str, str] = {}  # by substation, the result of the last attempt there
@@ -135,6 +135,11 @@ class LedSession:
     def is_durable(self) -> bool:
         """Whether it outlives the connection of its caller."""
         return self.grace_s is not None
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether its legs delivered all that it asked for, as reported."""
+        return bool(self.legs) and self.legs.is_complete
 
     def session_at(self, register: str) -> Session:
         """Return the request to a substation: its register is to reach what the others leave over.
@@ -177,12 +182,8 @@ class LedSession:
         """End its part in the pool, without a reference cycle, which would be collected late."""
         self.queued.on_dispatch = self.queued.on_revoked = ignore
 
-    def wake(self) -> None:
-        """Make it check its state, if it is waiting."""
-        if self._dispatched is not None:
-            self._dispatched.set()
-
-    def _on_dispatch(self, _dispatch: Dispatch) -> None:
+    def wake(self, _dispatch: Dispatch | None = None) -> None:
+        """Make it check its state, if it is waiting: it is dispatched, or to be ended."""
         if self._dispatched is not None:
             self._dispatched.set()
 

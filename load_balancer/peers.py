@@ -5,6 +5,7 @@ after a second at the latest. So an estimate is as good as that of a single bala
 what the others did within some 50 ms.
 """
 
+import secrets
 import time
 from collections.abc import Mapping
 from random import Random
@@ -22,8 +23,6 @@ from load_balancer.routing.peer_loads import REPORT_PAUSE_S
 from load_balancer.routing.pool import Pool
 from load_balancer.settings import Settings
 
-__all__ = ["OwnLoads", "Peers"]
-
 # Additional time between two reports per substation, seconds, because all of them are listed.
 _PAUSE_EACH_S = 0.0002
 # Maximum time until a response, seconds, and how much longer to wait for it.
@@ -32,45 +31,6 @@ _MAX_S, _LATE_S = 1.0, 1.5
 _ASK_AGAIN_S, _ITSELF_S = 0.5, 5.0
 _LIMIT = 4_194_304
 _MAX_HELD = 1_000_000
-
-
-class OwnLoads:
-    """The vehicles of this balancer, as reported to the others."""
-
-    def __init__(self, pool: Pool, name: str) -> None:
-        """Create a report.
-
-        Args:
-            pool: the pool that holds the vehicles.
-            name: this balancer's name, generated at its start.
-        """
-        self.name = name
-        self.began = time.time()
-        self._pool = pool
-
-    def wait(self, since: int) -> bytes:
-        """Return the report once it has changed since that version.
-
-        Args:
-            since: `version` of the previous response.
-        """
-        pool = self._pool
-        pause_s = REPORT_PAUSE_S + _PAUSE_EACH_S * len(pool.substations)
-        until = time.monotonic() + _MAX_S
-        while pool.held_version == since and time.monotonic() < until:
-            gevent.sleep(pause_s)
-        return orjson.dumps(
-            {
-                "balancer": self.name,
-                "began": self.began,
-                "version": pool.held_version,
-                "pause_s": pause_s,
-                "holds": pool.holds(),
-                "names": {
-                    substation.address: substation.name for substation in pool.substations.values()
-                },
-            }
-        )
 
 
 class _PeerReport(NamedTuple):
@@ -83,29 +43,53 @@ class _PeerReport(NamedTuple):
 
 
 class Peers:
-    """Follows the other balancers. One per process."""
+    """Follows the other balancers, and reports to them. One per process."""
 
     def __init__(
         self,
         settings: Settings,
         pool: Pool,
         directory: Directory,
-        own_loads: OwnLoads,
         *,
         random: Random,
         log: Log,
     ) -> None:
         """Start to look up the URLs in `PEERS`, if any."""
+        self._name = secrets.token_hex(8)
+        self._began = time.time()
         self._settings = settings
         self._pool = pool
         self._directory = directory
-        self._own_loads = own_loads
         self._random = random
         self._log = log
         self._followed: dict[str, set[str]] = {}  # addresses, by the URL that resolved to them
         self._names: dict[str, str] = {}  # names of balancers, by address
         for url in settings.peer_urls:
             gevent.spawn(self._look_up, url)
+
+    def report(self, since: int) -> bytes:
+        """Return this balancer's vehicles once they have changed since that version.
+
+        Args:
+            since: `version` of the previous response.
+        """
+        pool = self._pool
+        pause_s = REPORT_PAUSE_S + _PAUSE_EACH_S * len(pool.substations)
+        until = time.monotonic() + _MAX_S
+        while pool.held_version == since and time.monotonic() < until:
+            gevent.sleep(pause_s)
+        return orjson.dumps(
+            {
+                "balancer": self._name,
+                "began": self._began,
+                "version": pool.held_version,
+                "pause_s": pause_s,
+                "holds": pool.holds(),
+                "names": {
+                    substation.address: substation.name for substation in pool.substations.values()
+                },
+            }
+        )
 
     def _look_up(self, url: HttpUrl) -> None:
         """Follow the addresses that a name resolves to."""
@@ -155,7 +139,7 @@ class Peers:
                 since = -1
                 gevent.sleep(_ASK_AGAIN_S * self._random.uniform(0.8, 1.2))
                 continue
-            if report.name == self._own_loads.name:
+            if report.name == self._name:
                 gevent.sleep(_ITSELF_S)
                 continue
             since = report.version
@@ -171,7 +155,7 @@ class Peers:
                 self._pool.forget_peer(before)
             self._names[address] = report.name
             self._log.info("balancer found", balancer=report.name, address=address)
-        if (report.began, report.name) < (self._own_loads.began, self._own_loads.name):
+        if (report.began, report.name) < (self._began, self._name):
             self._directory.call(report.names)
         self._pool.peer_holds(report.name, report.holds, time.monotonic())
 

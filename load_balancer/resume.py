@@ -66,11 +66,11 @@ class Resume:
             led.attach_to = charging.pop(0)[0]
         for substation, client in silent:  # queried once they respond
             self._registers.open_legs.add(client.register, led)
-            if led.attach_to is None and not _is_complete(led):
+            if led.attach_to is None and not led.is_complete:
                 self._registers.lost(led, client.register, substation, now)
         for _, client in charging:
             self._registers.open_legs.add(client.register, led)
-        how = "attached" if led.attach_to else "complete" if _is_complete(led) else "dispatched"
+        how = "attached" if led.attach_to else "complete" if led.is_complete else "dispatched"
         self._resumed.labels(how).inc()
         self._log.info(
             "session resumed",
@@ -173,7 +173,3 @@ class Resume:
         ]
         gevent.joinall([greenlet for _, _, greenlet in asked])
         return [(substation, client, greenlet.value) for substation, client, greenlet in asked]
-
-
-def _is_complete(led: LedSession) -> bool:
-    return bool(led.legs) and led.legs.is_complete

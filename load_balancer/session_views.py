@@ -19,7 +19,7 @@ def ended_document(led: LedSession) -> dict[str, Any]:
         document = led.outcome.document()
     else:  # its caller disconnected, it was refused, or it has not ended yet
         document = {
-            "status": "charged" if legs and legs.is_complete else "stopped",
+            "status": "charged" if led.is_complete else "stopped",
             **led.session.members(),
             "substation": legs.last.substation if legs.last is not None else None,
             "attempts": led.queued.attempts,

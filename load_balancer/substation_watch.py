@@ -124,7 +124,12 @@ class SubstationWatch:
 
     def _update(self, known: list[Known], entries: Entries) -> None:
         self._pool.set_substations([(one.name, one.address) for one in known], time.monotonic())
-        self._set_heartbeat_interval(self._pool.health_check.interval_s)
+        # With many substations, each gets a heartbeat less often.
+        interval_s = self._pool.health_check.interval_s
+        lease_s = self._settings.lease_s(interval_s)
+        self._owner.set_interval(interval_s, lease_s)
+        # Running charges keep the lease that they were sent with, which may be longer.
+        self._registers.lease_s = max(self._registers.lease_s, lease_s)
         before = self.profiles
         # A removed substation keeps its own until its last vehicle is done.
         kept = {
@@ -149,13 +154,6 @@ class SubstationWatch:
                     health=substation.health.value,
                     reason=substation.reason,
                 )
-
-    def _set_heartbeat_interval(self, interval_s: float) -> None:
-        """Set how often substations get a heartbeat; with many of them, less often."""
-        lease_s = self._settings.lease_s(interval_s)
-        self._owner.set_interval(interval_s, lease_s)
-        # Running charges keep the lease that they were sent with, which may be longer.
-        self._registers.lease_s = max(self._registers.lease_s, lease_s)
 
     def _add(
         self, substation: Substation, entry: SubstationUrl, profile: SubstationProfile

@@ -3,6 +3,9 @@
 import gc
 import weakref
 
+import pytest
+
+from load_balancer.routing.outcome import Outcome
 from tests.unit.load_balancer.routing.grid import Grid
 
 
@@ -25,3 +28,15 @@ def test_one_that_is_gone_is_not_polled_out_of_turn() -> None:
     assert grid.polls_wanted == []
     grid.know("a", "b")
     assert grid.substation("b").needs_poll is False  # it is a new one
+
+
+@pytest.mark.parametrize("outcome", Outcome)
+def test_one_that_is_removed_is_gone_once_its_last_attempt_ends_however_that_is(
+    outcome: Outcome,
+) -> None:
+    grid = Grid(4)
+    queued = grid.arrive()
+    grid.know()
+    assert grid.where(queued) == "a"
+    grid.end(queued, outcome, reason="reset")
+    assert not grid.pool.substations
