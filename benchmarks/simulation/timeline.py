@@ -34,21 +34,14 @@ class Timeline:
         self.now = until
 
 
-class Wires:
-    """A network with random delays, so that messages can overtake each other."""
+def delayed(timeline: Timeline, random: Random, shortest_s: float, longest_s: float) -> Carry:
+    """Return a network with random delays, so that messages can overtake each other."""
+    spread_s = longest_s - shortest_s
 
-    def __init__(
-        self, timeline: Timeline, random: Random, shortest_s: float, longest_s: float
-    ) -> None:
-        self._timeline = timeline
-        self._random = random
-        self._shortest_s = shortest_s
-        self._spread_s = longest_s - shortest_s
+    def carry(arrive: Action) -> None:
+        timeline.after(shortest_s + spread_s * random.random(), arrive)
 
-    def carry(self, arrive: Action) -> None:
-        """Deliver a message after a delay."""
-        delay_s = self._shortest_s + self._spread_s * self._random.random()
-        self._timeline.after(delay_s, arrive)
+    return carry
 
 
 def carry_at_once(arrive: Action) -> None:

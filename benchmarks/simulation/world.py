@@ -11,7 +11,7 @@ from benchmarks.simulation.contender import Contender
 from benchmarks.simulation.demand import Arrival, Vehicle
 from benchmarks.simulation.figures import Figures, Recorder
 from benchmarks.simulation.substation import Call, SimulatedSubstation
-from benchmarks.simulation.timeline import Timeline, Wires
+from benchmarks.simulation.timeline import Timeline, delayed
 from load_balancer.discovery import Directory, Resolution
 from load_balancer.substation_entries import SubstationUrl
 
@@ -40,7 +40,7 @@ class World:
         self.scene = scene
         self._seed = seed
         self.timeline = Timeline()
-        self.carry = Wires(self.timeline, self._random("network"), *_MESSAGE_S).carry
+        self.carry = delayed(self.timeline, self._random("network"), *_MESSAGE_S)
         self.on_change: Callable[[SimulatedSubstation], object] = lambda _substation: None
         self.substations: dict[str, SimulatedSubstation] = {}
         # By their IP addresses, behind each name.

@@ -1,18 +1,19 @@
 import re
 import subprocess
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from contextlib import ExitStack
 from pathlib import Path
-from threading import Thread
 from typing import NamedTuple
 
 import pytest
+from flask import Flask, request
 
 from benchmarks.comparison.contenders import CONTENDERS, Contender, Place, PlacedSubstation
 from benchmarks.comparison.contenders.contender import find
 from benchmarks.comparison.contenders.simple_server import create_app
 from benchmarks.comparison.scenes import scenes
 from local_stack.grid import Ports
+from tests.unit.benchmarks.served import served
 
 FIND = "benchmarks.comparison.contenders.contender.find"
 BY_KEY = {contender.key: contender for contender in CONTENDERS}
@@ -119,39 +120,27 @@ class Stub(NamedTuple):
 
 @pytest.fixture
 def stubs() -> Iterator[list[Stub]]:
-    servers, made = [], []
-    for load in (5, 3, 4):
-        came: list[bytes] = []
-        server = HTTPServer(("127.0.0.1", 0), _handler(load, came))
-        Thread(target=server.serve_forever, daemon=True).start()
-        servers.append(server)
-        made.append(Stub(f"http://127.0.0.1:{server.server_port}", came))
-    yield made
-    for server in servers:
-        server.shutdown()
-        server.server_close()
+    made: list[list[bytes]] = [[], [], []]
+    with ExitStack() as opened:
+        yield [
+            Stub(opened.enter_context(served(_substation(load, came))), came)
+            for load, came in zip((5, 3, 4), made, strict=True)
+        ]
 
 
-def _handler(load: int, came: list[bytes]) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self._answer(200, f"substation_current_load {load}\n".encode())
+def _substation(load: int, came: list[bytes]) -> Flask:
+    app = Flask(__name__)
 
-        def do_POST(self) -> None:
-            came.append(self.rfile.read(int(self.headers["Content-Length"])))
-            self._answer(200, b"{}")
+    @app.get("/metrics")
+    def metrics() -> str:
+        return f"substation_current_load {load}\n"
 
-        def _answer(self, status: int, body: bytes) -> None:
-            self.send_response(status)
-            self.send_header("Content-Type", "text/plain")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+    @app.post("/charge")
+    def charge() -> str:
+        came.append(request.get_data())
+        return "{}"
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    return Handler
+    return app
 
 
 def test_the_simple_way_takes_the_least_gauge_among_those_that_answer(

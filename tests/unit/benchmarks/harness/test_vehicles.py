@@ -4,10 +4,12 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
+from flask import Flask
+
 from benchmarks.harness.vehicles import Driver, Manner, Vehicle
+from tests.unit.benchmarks.served import served
 
 Answer = tuple[int, dict[str, str], dict[str, Any]]
 CHARGED = {"status": "charged", "session_id": "s2", "energy_kwh": 5.0}
@@ -18,30 +20,15 @@ def gateway(*answers: Answer) -> Iterator[str]:
     """Run a gateway that gives these answers in turn, the last one from then on."""
     left = list(answers)
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            status, headers, document = left.pop(0) if len(left) > 1 else left[0]
-            body = json.dumps(document).encode()
-            self.send_response(status)
-            for name, value in {**headers, "Content-Length": str(len(body))}.items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(body)
+    app = Flask(__name__)
 
-        def do_GET(self) -> None:
-            self.do_POST()
+    @app.route("/<path:_path>", methods=["GET", "POST"])
+    def answer(_path: str) -> tuple[str, int, dict[str, str]]:
+        status, headers, document = left.pop(0) if len(left) > 1 else left[0]
+        return json.dumps(document), status, headers
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = HTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
+    with served(app) as url:
+        yield url
 
 
 def driven(manner: Manner, *answers: Answer) -> Vehicle:

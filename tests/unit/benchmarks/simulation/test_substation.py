@@ -13,7 +13,7 @@ from benchmarks.simulation.substation import (
     Response,
     SimulatedSubstation,
 )
-from benchmarks.simulation.timeline import Timeline, Wires, carry_at_once
+from benchmarks.simulation.timeline import Timeline, carry_at_once, delayed
 from load_balancer.routing.demand import Demand
 from load_balancer.routing.health import Reading
 from load_balancer.routing.outcome import Outcome
@@ -81,10 +81,10 @@ def test_the_clock_runs_actions_in_the_order_of_their_times_then_of_their_planni
 
 def test_messages_overtake_each_other_within_their_limits() -> None:
     timeline = Timeline()
-    wires = Wires(timeline, Random(1), 0.001, 0.002)
+    carry = delayed(timeline, Random(1), 0.001, 0.002)
     arrived: list[tuple[int, float]] = []
     for number in range(50):
-        wires.carry(lambda number=number: arrived.append((number, timeline.now)))  # type: ignore[misc]
+        carry(lambda number=number: arrived.append((number, timeline.now)))  # type: ignore[misc]
     timeline.run(until=1)
     assert [number for number, _ in arrived] != list(range(50))
     assert all(0.001 <= at <= 0.002 for _, at in arrived)
