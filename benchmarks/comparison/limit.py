@@ -8,7 +8,6 @@ bound replaces it there.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from random import Random
 
 from benchmarks.comparison.scenes import Scene, held_s
 from benchmarks.simulation.contenders import ALL_KNOWING
@@ -18,6 +17,7 @@ from benchmarks.simulation.scenes import Event
 from benchmarks.simulation.scenes import Scene as SimulatedScene
 from benchmarks.simulation.world import World
 from load_balancer.routing.demand import Demand
+from load_tester.vehicle import Vehicle
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,25 +48,16 @@ def limit(scene: Scene, faults: Sequence[Event]) -> Limit:
 def simulated(scene: Scene, faults: Sequence[Event]) -> SimulatedScene:
     """Return a scene in its simulated form."""
 
-    def vehicles(_random: Random) -> list[Arrival]:
-        return [Arrival(one.due, lasting(held_s(one)), 0.0) for one in scene.vehicles]
-
-    def bypass_vehicles(_random: Random) -> list[Arrival]:
-        if scene.bypass_vehicles is None:
-            return []
-        door = (scene.bypass_vehicles.substation + 0.5) / len(
-            scene.substations
-        )  # leads to that substation
-        return [
-            Arrival(one.due, lasting(held_s(one)), door) for one in scene.bypass_vehicles.vehicles
-        ]
+    def arrivals(vehicles: Sequence[Vehicle]) -> list[Arrival]:
+        # A door of 0 leads to the first substation.
+        return [Arrival(one.due, lasting(held_s(one)), 0.0) for one in vehicles]
 
     return SimulatedScene(
         name=scene.name,
         story=scene.story,
         substations=scene.substations,
-        arrivals=vehicles,
-        bypass_vehicles=bypass_vehicles,
+        arrivals=lambda _random: arrivals(scene.vehicles),
+        bypass_vehicles=lambda _random: arrivals(scene.bypass_vehicles),
         events=tuple(faults),
         measured_from=0.0,
         ends_at=scene.ends_at,

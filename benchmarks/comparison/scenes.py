@@ -33,14 +33,6 @@ _POWER_LOAD = 0.9
 
 
 @dataclass(frozen=True, slots=True)
-class BypassTraffic:
-    """Vehicles that go directly to a substation (by its number, from 0), bypassing the balancer."""
-
-    substation: int
-    vehicles: tuple[Vehicle, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Scene:
     """A scene that every contender plays."""
 
@@ -49,7 +41,7 @@ class Scene:
     substations: tuple[SubstationSpec, ...]
     vehicles: tuple[Vehicle, ...]
     ends_at: float  # no vehicle arrives later, or (burst) the substations still have enough to do
-    bypass_vehicles: BypassTraffic | None = None
+    bypass_vehicles: tuple[Vehicle, ...] = ()  # go directly to the first substation
     faults: tuple[Event, ...] = ()
     time_scale: float = TIME_SCALE
     longest_s: float = MAX_S  # no charge takes longer
@@ -79,16 +71,55 @@ def scenes(*, quick: bool, seed: int = 1, every: bool = False) -> list[Scene]:
         seed: the same seed gives the same vehicles.
         every: all of them, even if quick.
     """
-    drawn = {
-        name: draw(Random(f"{_DRAWN_AS.get(name, name)}/{seed}"), 0.5 if quick else 1.0)
-        for name, draw in _SCENES.items()
-    }
-    return [drawn[name] for name in (_QUICK if quick and not every else _SCENES)]
+    return [
+        _SCENES[name](name, Random(f"{_DRAWN_AS.get(name, name)}/{seed}"), 0.5 if quick else 1.0)
+        for name in (_QUICK if quick and not every else _SCENES)
+    ]
 
 
-def _come(random: Random, knots: Sequence[tuple[float, float]]) -> tuple[Vehicle, ...]:
-    """Draw random arrivals that follow a rate curve (vehicles per second, over time)."""
-    curve = RateCurve(knots)
+# Draws a scene of a name with random numbers, at a scale of its length.
+_Draw = Callable[[str, Random, float], Scene]
+_Knots = Sequence[tuple[float, float]]  # of a curve: seconds, and vehicles per second
+
+
+def _at_rate(
+    story: str,
+    points: Sequence[int],
+    knots: _Knots,
+    *,
+    bypass: _Knots = (),
+    faults: Callable[[float], tuple[Event, ...]] = lambda _scale: (),
+) -> _Draw:
+    """Return a scene whose vehicles arrive at random, at the rates of a curve.
+
+    Args:
+        story: what happens.
+        points: the points of each substation.
+        knots: the curve at full length.
+        bypass: the curve of those that go directly to the first substation.
+        faults: the faults of substations, at a scale of the scene's length.
+    """
+
+    def draw(name: str, random: Random, scale: float) -> Scene:
+        return Scene(
+            name,
+            story,
+            substations_of(*points),
+            _come(random, knots, scale),
+            ends_at=_LENGTH_S * scale,
+            bypass_vehicles=_come(random, bypass, scale) if bypass else (),
+            faults=faults(scale),
+        )
+
+    return draw
+
+
+def _steadily(rate_per_s: float) -> _Knots:
+    return [(0.0, rate_per_s), (_LENGTH_S, rate_per_s)]
+
+
+def _come(random: Random, knots: _Knots, scale: float) -> tuple[Vehicle, ...]:
+    curve = RateCurve([(at * scale, rate) for at, rate in knots])
     moments = arrivals(curve, round(curve.total), Spacing.POISSON, random)
     return tuple(_vehicle(random, number, at) for number, at in enumerate(moments, start=1))
 
@@ -97,14 +128,10 @@ def _vehicle(random: Random, number: int, at: float) -> Vehicle:
     return Vehicle(number, at, round(random.uniform(MIN_S, MAX_S) * KWH_PER_S, 3))
 
 
-def _steadily(random: Random, rate_per_s: float, length_s: float) -> tuple[Vehicle, ...]:
-    return _come(random, [(0.0, rate_per_s), (length_s, rate_per_s)])
-
-
-def _burst(random: Random, scale: float) -> Scene:
+def _burst(name: str, random: Random, scale: float) -> Scene:
     count = round(120 * scale)
     return Scene(
-        "burst",
+        name,
         f"{count} vehicles within {count * _BURST_SPACING_S:g} s on 24 points.",
         substations_of(4, 8, 12),
         tuple(
@@ -114,86 +141,13 @@ def _burst(random: Random, scale: float) -> Scene:
     )
 
 
-def _rush_hour(random: Random, scale: float) -> Scene:
-    knots = [(0.0, 8.0), (2.0, 20.0), (4.0, 38.0), (6.0, 38.0), (7.0, 14.0), (_LENGTH_S, 8.0)]
-    return Scene(
-        "rush hour",
-        "From a third of what the substations can take to half more than that, and back.",
-        substations_of(12, 12, 12),
-        _come(random, [(at * scale, rate) for at, rate in knots]),
-        ends_at=_LENGTH_S * scale,
-    )
-
-
-def _unequal_substations(random: Random, scale: float) -> Scene:
-    return Scene(
-        "unequal substations",
-        "Substations of 4, 4, 8 and 16 points, at 88% of what they can take.",
-        substations_of(4, 4, 8, 16),
-        _steadily(random, 0.88 * 32 / MEAN_S, _LENGTH_S * scale),
-        ends_at=_LENGTH_S * scale,
-    )
-
-
-def _foreign_load(random: Random, scale: float) -> Scene:
-    return Scene(
-        "foreign load",
-        "Besides the balancer's vehicles, 7.5 a second drive straight to the first substation, "
-        "which would keep 11 of its 16 points busy. All substations together are at 80% of what "
-        "they can take.",
-        substations_of(16, 16, 16),
-        _steadily(random, 18.0, _LENGTH_S * scale),
-        ends_at=_LENGTH_S * scale,
-        bypass_vehicles=BypassTraffic(0, _steadily(random, 7.5, _LENGTH_S * scale)),
-    )
-
-
-def _substation_killed(random: Random, scale: float) -> Scene:
-    return Scene(
-        "substation killed",
-        "One of three substations is killed (SIGKILL) and stays away; the two others can just take "
-        "all.",
-        substations_of(16, 16, 16),
-        _steadily(random, 18.0, _LENGTH_S * scale),
-        ends_at=_LENGTH_S * scale,
-        faults=(Event(3.5 * scale, "is killed", "substation2"),),
-    )
-
-
-def _substation_frozen(random: Random, scale: float) -> Scene:
-    return Scene(
-        "substation frozen",
-        "One of three substations freezes (SIGSTOP): its connections stand, nothing answers. It "
-        "wakes when others have long taken over.",
-        substations_of(16, 16, 16),
-        _steadily(random, 18.0, _LENGTH_S * scale),
-        ends_at=_LENGTH_S * scale,
-        faults=(
-            Event(3.0 * scale, "freezes", "substation2"),
-            Event(8.0 * scale, "thaws", "substation2"),
-        ),
-    )
-
-
-def _substation_recovering(random: Random, scale: float) -> Scene:
-    return Scene(
-        "substation recovering",
-        "One of three substations is killed early and started again; without it there is not "
-        "enough for all, so what counts is how soon it is used.",
-        substations_of(16, 16, 16),
-        _steadily(random, 24.0, _LENGTH_S * scale),
-        ends_at=_LENGTH_S * scale,
-        faults=(Event(1.0, "is killed", "substation2"), Event(3.0, "starts", "substation2")),
-    )
-
-
-def _unlike_substations(_random: Random, scale: float) -> Scene:
+def _unlike_substations(name: str, random: Random, scale: float) -> Scene:
     hours = _POWER_LENGTH_H * scale
     # As in the simulated scenes, where a second is another part of the substations' hour.
-    drawn = steady(_POWER_LOAD * CARRIED[UNLIKE], hours)(_random)
+    drawn = steady(_POWER_LOAD * CARRIED[UNLIKE], hours)(random)
     hour_s = 3600 / _POWER_TIME_SCALE
     return Scene(
-        "unlike substations",
+        name,
         "A hub (12 x 50 kW, limit 300 kW), a motorway (4 x 350, limit 700) and a workplace "
         "(24 x 11, limit 150) share their power among vehicles that can draw 11 to 250 kW, at "
         f"{_POWER_LOAD:.0%} of what least-loaded carries. An hour takes {hour_s:g} s.",
@@ -220,14 +174,53 @@ def _longest_s(vehicle: Arrival, substation: SubstationSpec) -> float:
     )
 
 
-_SCENES: dict[str, Callable[[Random, float], Scene]] = {
+_SCENES: dict[str, _Draw] = {
     "burst": _burst,
-    "rush hour": _rush_hour,
-    "unequal substations": _unequal_substations,
-    "foreign load": _foreign_load,
-    "substation killed": _substation_killed,
-    "substation frozen": _substation_frozen,
-    "substation recovering": _substation_recovering,
+    "rush hour": _at_rate(
+        "From a third of what the substations can take to half more than that, and back.",
+        (12, 12, 12),
+        [(0.0, 8.0), (2.0, 20.0), (4.0, 38.0), (6.0, 38.0), (7.0, 14.0), (_LENGTH_S, 8.0)],
+    ),
+    "unequal substations": _at_rate(
+        "Substations of 4, 4, 8 and 16 points, at 88% of what they can take.",
+        (4, 4, 8, 16),
+        _steadily(0.88 * 32 / MEAN_S),
+    ),
+    "foreign load": _at_rate(
+        "Besides the balancer's vehicles, 7.5 a second drive straight to the first substation, "
+        "which would keep 11 of its 16 points busy. All substations together are at 80% of what "
+        "they can take.",
+        (16, 16, 16),
+        _steadily(18.0),
+        bypass=_steadily(7.5),
+    ),
+    "substation killed": _at_rate(
+        "One of three substations is killed (SIGKILL) and stays away; the two others can just take "
+        "all.",
+        (16, 16, 16),
+        _steadily(18.0),
+        faults=lambda scale: (Event(3.5 * scale, "is killed", "substation2"),),
+    ),
+    "substation frozen": _at_rate(
+        "One of three substations freezes (SIGSTOP): its connections stand, nothing answers. It "
+        "wakes when others have long taken over.",
+        (16, 16, 16),
+        _steadily(18.0),
+        faults=lambda scale: (
+            Event(3.0 * scale, "freezes", "substation2"),
+            Event(8.0 * scale, "thaws", "substation2"),
+        ),
+    ),
+    "substation recovering": _at_rate(
+        "One of three substations is killed early and started again; without it there is not "
+        "enough for all, so what counts is how soon it is used.",
+        (16, 16, 16),
+        _steadily(24.0),
+        faults=lambda _scale: (
+            Event(1.0, "is killed", "substation2"),
+            Event(3.0, "starts", "substation2"),
+        ),
+    ),
     "unlike substations": _unlike_substations,
 }
 # The original names of scenes. They seed the draws, so that runs stay comparable.

@@ -40,10 +40,9 @@ class Traffic:
         """Plan to send vehicles to a balancer's URL, and bypass vehicles to a substation's."""
         self._scene = scene
         self._runners = [_runner(balancer, scene.vehicles, VEHICLE_TAG, scene.patience_s)]
-        if scene.bypass_vehicles is not None:
-            url = substations[scene.bypass_vehicles.substation]
+        if scene.bypass_vehicles:
             self._runners.append(
-                _runner(url, scene.bypass_vehicles.vehicles, BYPASS_TAG, scene.patience_s)
+                _runner(substations[0], scene.bypass_vehicles, BYPASS_TAG, scene.patience_s)
             )
 
     @property

@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from benchmarks.comparison.figures import as_seen, figures, occupancies
-from benchmarks.comparison.scenes import BypassTraffic, Scene, held_s, scenes
+from benchmarks.comparison.scenes import Scene, held_s, scenes
 from benchmarks.comparison.testbed import Run
 from benchmarks.comparison.traffic import TrafficRecord
 from benchmarks.simulation.scenes import Event, substations_of
@@ -97,7 +97,7 @@ def test_two_vehicles_at_one_point_are_over_capacity() -> None:
 
 
 def test_what_bypass_vehicles_found_is_reported_apart() -> None:
-    scene = replace(SCENE, bypass_vehicles=BypassTraffic(0, SCENE.vehicles[:2]))
+    scene = replace(SCENE, bypass_vehicles=SCENE.vehicles[:2])
     record = TrafficRecord(BEGAN, [charge(1, 1.0)], [charge(1, 1.0), charge(2, 0.01, 503)], [])
     found = figures(scene, Run(record, ([attempt(1, 0.0, 1.0)], []), 0, {}))
     assert (found.bypass_vehicles, found.bypass_vehicles_turned_away, found.lost) == (2, 1, 0)
