@@ -1,5 +1,6 @@
 """Vehicles and their arrivals, drawn from a seed, so that every contender gets the same ones."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import log
 from random import Random
@@ -21,6 +22,10 @@ class Arrival(NamedTuple):
     # in [0, 1): selects one of several balancers, or the substation of a bypass vehicle
     door: float
     is_in_truth: Demand | None = None  # its real demand, if it differs
+
+
+# Draws vehicles, in the order of their arrival.
+Draw = Callable[[Random], Sequence[Arrival]]
 
 
 @dataclass(eq=False, slots=True)

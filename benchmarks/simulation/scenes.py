@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from random import Random
 from typing import NamedTuple
 
-from benchmarks.simulation.demand import POINT_POWER_KW, TIME_SCALE, Arrival, burst, poisson
+from benchmarks.simulation.demand import POINT_POWER_KW, TIME_SCALE, Arrival, Draw, burst, poisson
 from load_balancer.routing.outcome import Outcome
 from load_balancer.settings import Settings
 
@@ -44,10 +44,6 @@ class Event(NamedTuple):
     substation: str = ""
 
 
-def _nobody(_random: Random) -> Sequence[Arrival]:
-    return ()
-
-
 @dataclass(frozen=True, kw_only=True)
 class Scene:
     """A scene that every contender plays. Times in seconds from its start."""
@@ -55,9 +51,9 @@ class Scene:
     name: str
     story: str
     substations: tuple[SubstationSpec, ...]
-    arrivals: Callable[[Random], Sequence[Arrival]]
+    arrivals: Draw
     ends_at: float  # no vehicle arrives later; vehicles in progress are finished
-    bypass_vehicles: Callable[[Random], Sequence[Arrival]] = _nobody  # bypass the balancers
+    bypass_vehicles: Draw = lambda _random: ()  # bypass the balancers
     events: tuple[Event, ...] = ()
     balancers: int = 1
     in_step: bool = False  # whether all balancers poll at the same times
@@ -96,9 +92,7 @@ def substations_of(*capacities: int) -> tuple[SubstationSpec, ...]:
     )
 
 
-def _steady(
-    rate_per_s: float, seconds: float, held_s: tuple[float, float] = _HELD_S
-) -> Callable[[Random], Sequence[Arrival]]:
+def _steady(rate_per_s: float, seconds: float, held_s: tuple[float, float] = _HELD_S) -> Draw:
     return lambda random: poisson(random, rate_per_s, seconds, held_s=held_s)
 
 

@@ -1,17 +1,14 @@
 """Vehicles of the power scenes and their arrivals, drawn from a seed."""
 
-from collections.abc import Callable, Sequence
 from random import Random
 
-from benchmarks.simulation.demand import TIME_SCALE, Arrival
+from benchmarks.simulation.demand import TIME_SCALE, Arrival, Draw
 from load_balancer.routing.demand import Demand
 from load_tester.mix import FAST_MIX
 
 # Seconds of the clock that correspond to an hour and to a minute of charging.
 HOUR_S = 3600 / TIME_SCALE
 MINUTE_S = HOUR_S / 60
-
-Draw = Callable[[Random], Sequence[Arrival]]
 
 
 def steady(an_hour: float, hours: float, *, since: float = 0.0) -> Draw:

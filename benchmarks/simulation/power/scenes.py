@@ -6,9 +6,9 @@ from dataclasses import replace
 from functools import partial
 from math import inf
 
+from benchmarks.simulation.demand import Draw
 from benchmarks.simulation.power.demand import (
     HOUR_S,
-    Draw,
     in_turn,
     misreports,
     sends_only_energy,
