@@ -36,11 +36,7 @@ from grid_common.service import ServiceApp, json_response
 
 def create_app(settings: Settings) -> ServiceApp:
     """Create a gateway's app."""
-
-    def reason_not_ready() -> str | None:
-        return queries.reason_not_ready(g.request_id)
-
-    app = ServiceApp("gateway", settings, ready=reason_not_ready)
+    app = ServiceApp("gateway", settings, ready=lambda: queries.reason_not_ready(g.request_id))
     add_auth(app, settings)
     random = Random()  # noqa: S311 - jitter, not security
     directory = BalancerDirectory(settings, random=random, log=app.log)

@@ -13,7 +13,7 @@ _TIMEOUT_S = 2.0
 _SHOWN_CHARACTERS = 300
 
 
-def fault(url: str, timeout_s: float = _TIMEOUT_S) -> str | None:
+def fault(url: str) -> str | None:
     """Return what is wrong with the service behind an http URL, or None if it answers 200.
 
     Raises:
@@ -25,7 +25,7 @@ def fault(url: str, timeout_s: float = _TIMEOUT_S) -> str | None:
             f"{url!r} is not a URL to check; give one like http://127.0.0.1:8080/readyz"
         )
     # http.client, not urllib.request: it ignores proxies set in the environment.
-    connection = http.client.HTTPConnection(parts.hostname, parts.port or 80, timeout=timeout_s)
+    connection = http.client.HTTPConnection(parts.hostname, parts.port or 80, timeout=_TIMEOUT_S)
     try:
         connection.request("GET", parts.path or "/")
         response = connection.getresponse()

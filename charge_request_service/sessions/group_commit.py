@@ -7,15 +7,14 @@ the next batch gathers.
 import math
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 import gevent
 from gevent.event import AsyncResult, Event
 
 from charge_request_service.sessions.errors import LedgerUnavailable
+from charge_request_service.sessions.store import Job
 from charge_request_service.sessions.threads import Threads
-
-_Job = TypeVar("_Job")
 
 # Bounds of the growing pauses after a failed commit, seconds.
 _FIRST_PAUSE_S, _MAX_PAUSE_S = 0.1, 1.0
@@ -23,12 +22,12 @@ _FIRST_PAUSE_S, _MAX_PAUSE_S = 0.1, 1.0
 _MAX_BATCH = 256
 
 
-class PendingWrite(Generic[_Job]):
+class PendingWrite:
     """A submitted job."""
 
     __slots__ = ("_result", "job", "lasting", "submitted_at")
 
-    def __init__(self, job: _Job, *, lasting: bool, awaited: bool) -> None:
+    def __init__(self, job: Job, *, lasting: bool, awaited: bool) -> None:
         self.job = job
         self.lasting = lasting
         self.submitted_at = time.monotonic()
@@ -54,7 +53,7 @@ class PendingWrite(Generic[_Job]):
             self._result.set_exception(error)
 
 
-class GroupCommit(Generic[_Job]):
+class GroupCommit:
     """Writes jobs in the order in which they were submitted.
 
     Attributes:
@@ -64,7 +63,7 @@ class GroupCommit(Generic[_Job]):
     def __init__(
         self,
         threads: Threads,
-        write: Callable[[Sequence[_Job]], Sequence[bool]],
+        write: Callable[[Sequence[Job]], Sequence[bool]],
         *,
         pause_s: float,
         long_pause_s: float,
@@ -89,7 +88,7 @@ class GroupCommit(Generic[_Job]):
         self._pause_s, self._long_pause_s = pause_s, long_pause_s
         self._committed = committed
         self._changed = changed
-        self._pending: list[PendingWrite[_Job]] = []
+        self._pending: list[PendingWrite] = []
         self._submitted, self._awaited = Event(), Event()
         self._writing_since = math.inf
         self._greenlet: gevent.Greenlet[Any, None] | None = None
@@ -105,7 +104,7 @@ class GroupCommit(Generic[_Job]):
         """Return how long the current commit has taken so far, seconds."""
         return max(0.0, time.monotonic() - self._writing_since)
 
-    def submit(self, job: _Job, *, lasting: bool, awaited: bool) -> PendingWrite[_Job]:
+    def submit(self, job: Job, *, lasting: bool, awaited: bool) -> PendingWrite:
         """Add a job to the queue; a lasting one is retried until it is written.
 
         Raises:
@@ -123,7 +122,7 @@ class GroupCommit(Generic[_Job]):
             self._greenlet = gevent.spawn(self._run)
         return pending
 
-    def withdraw(self, pending: PendingWrite[_Job]) -> bool:
+    def withdraw(self, pending: PendingWrite) -> bool:
         """Remove a job from the queue; return False if it may be written already."""
         if pending not in self._pending:
             return False

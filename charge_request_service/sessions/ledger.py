@@ -19,7 +19,7 @@ from charge_request_service.sessions.listing import Page, Query, read_page
 from charge_request_service.sessions.metrics import LedgerMetrics
 from charge_request_service.sessions.reader import Reader
 from charge_request_service.sessions.record import Begin, End, Forget, Record
-from charge_request_service.sessions.store import Job, Store, Tally
+from charge_request_service.sessions.store import Store, Tally
 from charge_request_service.sessions.threads import Threads
 from charge_request_service.sessions.writer import Writer
 from grid_common.logs import Log
@@ -92,7 +92,7 @@ class Ledger:
             waiting=lambda: self._commits.waiting,
             up=lambda: float(self.unavailable_reason() is None),
         )
-        self._commits: GroupCommit[Job] = GroupCommit(
+        self._commits = GroupCommit(
             self._writer.thread,
             self._writer.write,
             pause_s=database.commit_pause_s,

@@ -30,21 +30,15 @@ _CLOCK = re.compile(r"\d{1,12}(\.\d{1,9})?", re.ASCII)
 
 
 class Terms(NamedTuple):
-    """The terms of a session.
+    """The terms of a session."""
 
-    Attributes:
-        grace_s: how long it continues after the last connection that asked for it is gone, seconds;
-            None for a plain session, which ends with its connection.
-        owner: the balancer that leads it.
-        lease_s: how long its owner may be silent before it ends although its connection is open,
-            seconds.
-        resumed: whether it was forwarded before.
-    """
-
+    # How long it continues after the last connection that asked for it is gone, seconds; None for a
+    # plain session, which ends with its connection.
     grace_s: float | None = None
-    owner: str | None = None
+    owner: str | None = None  # the balancer that leads it
+    # How long its owner may be silent before it ends although its connection is open, seconds.
     lease_s: float | None = None
-    resumed: bool = False
+    resumed: bool = False  # whether it was forwarded before
 
 
 def terms(environ: "WSGIEnvironment") -> Terms:

@@ -105,6 +105,9 @@ class Connection:
         try:
             try:
                 ends = self._respond_all()
+            except RefusedRequest as error:
+                self._refuse(error)
+                ends = True
             finally:
                 self._share.resize(0)
                 self._reader.close()
@@ -123,13 +126,6 @@ class Connection:
 
     def _respond_all(self) -> bool:
         """Serve until the connection ends; return whether this side ended it."""
-        try:
-            return self._respond_each()
-        except RefusedRequest as error:
-            self._refuse(error)
-            return True
-
-    def _respond_each(self) -> bool:
         reader = self._reader
         while data := self._receive():
             was_idle = reader.idle

@@ -33,13 +33,9 @@ _HEADER_BYTES = 256
 
 
 class HeadReader:
-    """Reads the heads of successive requests; llhttp calls the methods that begin with `on_`.
+    """Reads the heads of successive requests; llhttp calls the methods that begin with `on_`."""
 
-    Attributes:
-        environ: what is known of the request being read.
-    """
-
-    environ: dict[str, Any]
+    environ: dict[str, Any]  # what is known of the request being read
     _is_http: bool
 
     def __init__(self, common: dict[str, Any]) -> None:

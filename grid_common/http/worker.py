@@ -63,7 +63,8 @@ class DrainingWorker(GeventWorker):
         hub.SYSTEM_ERROR = (*hub.SYSTEM_ERROR, MemoryError)
         self._connections: set[Connection] = set()
         pool = Pool(self.worker_connections)
-        self.app_served.allow_connections(self.worker_connections)
+        self._app = cast("Application", self.wsgi)
+        self._app.allow_connections(self.worker_connections)
         servers: list[StreamServer] = []
         for sock in self.sockets:
             # Responses are small and awaited: never delay one to fill a packet. Accepted
@@ -78,7 +79,7 @@ class DrainingWorker(GeventWorker):
         self._stopping.wait()
         self._drain()
         self.alive = False
-        if self.app_served.leaves_at_once:
+        if self._app.leaves_at_once:
             return
         for server in servers:
             server.close()
@@ -89,13 +90,8 @@ class DrainingWorker(GeventWorker):
         pool.join(timeout=_LINGER_S)
         beat.kill()
 
-    @property
-    def app_served(self) -> Application:
-        """The application."""
-        return cast("Application", self.wsgi)
-
     def _serve(self, client: socket.socket, address: tuple[Any, ...]) -> None:
-        connection = Connection(client, address, self.app_served)
+        connection = Connection(client, address, self._app)
         self._connections.add(connection)
         try:
             connection.serve()
@@ -103,7 +99,7 @@ class DrainingWorker(GeventWorker):
             self._connections.discard(connection)
 
     def _drain(self) -> None:
-        drain = self.app_served.drain
+        drain = self._app.drain
         drain.begin()
         if not drain.wait_idle(max(0, self.cfg.graceful_timeout - MARGIN_S - _LINGER_S)):
             self.log.warning("%d requests in flight at the end of the drain", drain.in_flight)
