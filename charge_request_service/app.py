@@ -144,7 +144,7 @@ def _replied(reply: Reply, begin: Begin) -> Response:
         accepted = {
             "state": State.WAITING,
             "session_id": reply.session_id,
-            "vehicle_id": begin.session().vehicle_id,
+            "vehicle_id": begin.vehicle,
             "kwh": begin.kwh,
         }
         response = json_response(accepted, HTTPStatus.ACCEPTED)

@@ -119,7 +119,7 @@ def _row(number: int, began_us: int) -> Record:
         state = State.STOPPED
     owner = _OWNER if number % _OWNED == 0 else _OTHERS
     begin = records.begin(began_us, f"EV-{number % _VEHICLES}", owner=owner, gateway="filler")
-    return Record.whole(begin, records.end(begin, state))
+    return Record(begin, records.end(begin, state))
 
 
 def _measured(

@@ -39,7 +39,7 @@ class DeferredBegins:
     def with_begin(self, end: End) -> End | Record:
         """Return what to write when a session ends: the complete row if its `Begin` is held."""
         held = self._begins.pop(end.session_id, None)
-        return end if held is None else Record.whole(held[1], end)
+        return end if held is None else Record(held[1], end)
 
     def close(self) -> None:
         """Write all that are held."""

@@ -6,7 +6,9 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from charge_request_service.sessions.record import FINAL, Record, State
+import orjson
+
+from charge_request_service.sessions.record import FINAL, End, Record, State
 
 # What the balancer knows better while the session has not ended.
 _LIVE = ("state", "substation", "energy_kwh", "power_kw", "predicted_end_s", "attempts", "legs")
@@ -25,25 +27,26 @@ def session_document(record: Record, live: Mapping[str, Any] | None = None) -> d
 
     `live` is the session at the balancer, if it has not ended.
     """
+    begin, end = record
     document = {
-        "session_id": record.session_id,
-        "state": record.state,
-        "vehicle_id": record.vehicle,
-        "kwh": record.kwh,
-        "kind": record.kind,
-        "began": iso(record.began_us),
-        "ended": None if record.ended_us is None else iso(record.ended_us),
-        "energy_kwh": record.energy_kwh,
-        "substation": record.substation,
+        "session_id": begin.session_id,
+        "state": end.state,
+        "vehicle_id": begin.vehicle,
+        "kwh": begin.kwh,
+        "kind": begin.kind,
+        "began": iso(begin.began_us),
+        "ended": None if end.ended_us is None else iso(end.ended_us),
+        "energy_kwh": end.energy_kwh,
+        "substation": end.substation,
         "power_kw": None,
         "predicted_end_s": None,
-        "attempts": record.attempts,
-        "waited_s": record.waited_s,
-        "charging_s": record.charging_s,
-        "mean_power_kw": record.mean_power_kw,
-        "peak_power_kw": record.peak_power_kw,
-        "legs": legs_of(record),
-        "reason": record.reason,
+        "attempts": end.attempts,
+        "waited_s": end.waited_s,
+        "charging_s": end.charging_s,
+        "mean_power_kw": end.mean_power_kw,
+        "peak_power_kw": end.peak_power_kw,
+        "legs": legs_of(end),
+        "reason": end.reason,
     }
     if live is not None and not record.ended:
         document.update({name: live[name] for name in _LIVE if name in live})
@@ -52,15 +55,18 @@ def session_document(record: Record, live: Mapping[str, Any] | None = None) -> d
     return document
 
 
-def legs_of(record: Record) -> list[dict[str, Any]]:
-    """Return the legs of a session."""
-    if record.legs or record.substation is None:
-        return record.legs_list()
+def legs_of(end: End) -> list[dict[str, Any]]:
+    """Return the legs of a session, or what is known of the only one."""
+    if end.legs:
+        legs: list[dict[str, Any]] = orjson.loads(end.legs)
+        return legs
+    if end.substation is None:
+        return []
     return [
         {
-            "substation": record.substation,
-            "energy_kwh": record.energy_kwh,
-            "charging_s": record.charging_s,
+            "substation": end.substation,
+            "energy_kwh": end.energy_kwh,
+            "charging_s": end.charging_s,
         }
     ]
 
@@ -79,9 +85,9 @@ def csv_of(records: Iterable[Record], *, header: bool = True) -> str:
             document
             | {
                 "legs": " ".join(legs),
-                "owner": _cell(record.owner),
-                "idempotency_key": _cell(record.key),
-                "reason": _cell(record.reason),
+                "owner": _cell(record.begin.owner),
+                "idempotency_key": _cell(record.begin.key),
+                "reason": _cell(record.end.reason),
             }
         )
     return text.getvalue()
@@ -89,25 +95,26 @@ def csv_of(records: Iterable[Record], *, header: bool = True) -> str:
 
 def cdr_of(record: Record) -> dict[str, Any]:
     """Return a charge detail record with the fields of OCPI 2.2.1 that the grid knows."""
-    ended_us = record.ended_us or record.began_us
-    legs = legs_of(record)
-    hours = (ended_us - record.began_us) / 1e6 / _SECONDS_PER_HOUR
-    charging_hours = (record.charging_s or 0.0) / _SECONDS_PER_HOUR
+    begin, end = record
+    ended_us = end.ended_us or begin.began_us
+    legs = legs_of(end)
+    hours = (ended_us - begin.began_us) / 1e6 / _SECONDS_PER_HOUR
+    charging_hours = (end.charging_s or 0.0) / _SECONDS_PER_HOUR
     return {
-        "id": record.session_id,
-        "start_date_time": iso(record.began_us),
+        "id": begin.session_id,
+        "start_date_time": iso(begin.began_us),
         "end_date_time": iso(ended_us),
-        "session_id": record.session_id,
+        "session_id": begin.session_id,
         "cdr_token": {
-            "uid": record.vehicle,
+            "uid": begin.vehicle,
             "type": "OTHER",
-            "contract_id": record.owner or record.vehicle,
+            "contract_id": begin.owner or begin.vehicle,
         },
         "auth_method": "AUTH_REQUEST",
-        "cdr_location": {"id": record.substation or ""},
+        "cdr_location": {"id": end.substation or ""},
         "charging_periods": [
             {
-                "start_date_time": iso(record.began_us),
+                "start_date_time": iso(begin.began_us),
                 "dimensions": [
                     {"type": "ENERGY", "volume": leg.get("energy_kwh") or 0.0},
                     {
@@ -119,7 +126,7 @@ def cdr_of(record: Record) -> dict[str, Any]:
             }
             for leg in legs
         ],
-        "total_energy": record.energy_kwh or 0.0,
+        "total_energy": end.energy_kwh or 0.0,
         "total_time": hours,
         "total_parking_time": max(0.0, hours - charging_hours),
         "last_updated": iso(ended_us),

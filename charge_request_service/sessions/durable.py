@@ -141,14 +141,14 @@ class DurableSessions:
 
     def _find(self, existing: Record, begin: Begin) -> RunningSession | Reply:
         """Return the session that has the key, or its response if it does not run here."""
-        if existing.digest != begin.digest:
+        if existing.begin.digest != begin.digest:
             raise KeyReused(existing.session_id)
         for _ in range(int(_TAKEOVER_TIMEOUT_S / _CHECK_INTERVAL_S)):
             if running := self.get(existing.session_id):
                 return running
             if existing.ended:
                 return Reply(existing.session_id, kept_response(existing), replayed=True)
-            if begin.kind is Kind.ASYNC and existing.kind == Kind.ASYNC:
+            if begin.kind is Kind.ASYNC and existing.begin.kind is Kind.ASYNC:
                 return Reply(existing.session_id, None, replayed=True)
             # Another process runs it, or is gone, or the session is about to end.
             gevent.sleep(_CHECK_INTERVAL_S)
@@ -200,7 +200,7 @@ class DurableSessions:
         self.log.info(
             "session ended",
             session_id=end.session_id,
-            vehicle_id=running.begin.session().vehicle_id,
+            vehicle_id=running.begin.vehicle,
             request_id=running.request_id,
             state=end.state,
             energy_kwh=end.energy_kwh,

@@ -66,7 +66,7 @@ def read_page(connection: Connection, query: Query) -> Page:
 
 def read_records(connection: Connection, query: Select[Any]) -> list[Record]:
     """Return the rows of a query."""
-    return [Record(*row) for row in connection.execute(query)]
+    return [Record.of_row(row) for row in connection.execute(query)]
 
 
 def _conditions(query: Query) -> tuple[list[ColumnElement[bool]], list[_Condition]]:

@@ -44,7 +44,7 @@ def stopped(
     end = End(begin.session_id, state, ended_us, *_reported(reported), reason)
     document = {
         "session_id": begin.session_id,
-        "vehicle_id": begin.session().vehicle_id,
+        "vehicle_id": begin.vehicle,
         "kwh": begin.kwh,
         **({} if reason is None else {"reason": reason}),
         **reported,
@@ -80,11 +80,10 @@ def with_response(end: End, response: UpstreamResponse) -> End:
 
 def kept_response(record: Record) -> UpstreamResponse | None:
     """Return the response that was kept for an ended session, if any."""
-    if record.body is None or record.status is None:
+    end = record.end
+    if end.body is None or end.status is None:
         return None
-    return UpstreamResponse(
-        record.status, record.content_type or "", record.retry_after, record.body.encode()
-    )
+    return UpstreamResponse(end.status, end.content_type or "", end.retry_after, end.body.encode())
 
 
 def response_for(problem: Problem) -> UpstreamResponse:

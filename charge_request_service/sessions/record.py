@@ -1,10 +1,9 @@
 """The ledger's rows, and the changes to them."""
 
 import secrets
+from collections.abc import Sequence
 from enum import StrEnum
-from typing import Any, NamedTuple
-
-import orjson
+from typing import Any, NamedTuple, Self
 
 from grid_common.api.charge import Session, vehicle_of
 
@@ -65,21 +64,25 @@ class Begin(NamedTuple):
     began_us: int  # when it arrived, microseconds since 1970
     gateway: str  # name of the process that runs it
 
+    @property
+    def vehicle(self) -> str:
+        """ID of its vehicle; generated if it sent none."""
+        return self.vehicle_id or vehicle_of(self.session_id)
+
     def session(self) -> Session:
         """Return what was asked for."""
-        session = Session._make(self[:_SESSION])
-        return session._replace(vehicle_id=self.vehicle_id or vehicle_of(self.session_id))
+        return Session._make(self[:_SESSION])._replace(vehicle_id=self.vehicle)
 
 
-_BEGIN = len(Begin._fields)
+_BEGIN, _KIND = len(Begin._fields), Begin._fields.index("kind")
 
 
 class End(NamedTuple):
-    """Record how a session ended; unknown values are None."""
+    """Record how a session ended; unknown values are None, as are all of one that has not ended."""
 
     session_id: str
-    state: State  # a final one
-    ended_us: int  # microseconds since 1970
+    state: State
+    ended_us: int | None  # microseconds since 1970
     substation: str | None = None  # where it charged last
     attempts: int | None = None
     waited_s: float | None = None  # time without a point, seconds
@@ -103,57 +106,24 @@ class Forget(NamedTuple):
 
 
 class Record(NamedTuple):
-    """A row of the ledger: the fields of `Begin`, then those of `End`."""
+    """A row of the ledger: how a session began, and how it ended, if it has."""
 
-    session_id: str
-    vehicle_id: str | None
-    kwh: float
-    max_power_kw: float | None
-    battery_kwh: float | None
-    soc: float | None
-    kind: str
-    owner: str
-    key: str | None
-    digest: str | None
-    wait_s: float
-    began_us: int
-    gateway: str
-    state: str
-    ended_us: int | None
-    substation: str | None
-    attempts: int | None
-    waited_s: float | None
-    charging_s: float | None
-    energy_kwh: float | None
-    mean_power_kw: float | None
-    peak_power_kw: float | None
-    legs: str | None
-    reason: str | None
-    status: int | None
-    content_type: str | None
-    body: str | None
-    retry_after: str | None
+    begin: Begin
+    end: End
 
     @classmethod
-    def whole(cls, begin: Begin, end: End) -> "Record":
-        """Return the row of a session that began and ended so."""
-        return cls._make((*begin, *end[1:]))
+    def of_row(cls, row: Sequence[Any]) -> Self:
+        """Return the record of a row, whose columns are the fields of `Begin`, then of `End`."""
+        begin = (*row[:_KIND], Kind(row[_KIND]), *row[_KIND + 1 : _BEGIN])
+        end = (row[0], State(row[_BEGIN]), *row[_BEGIN + 1 :])
+        return cls(Begin._make(begin), End._make(end))
+
+    @property
+    def session_id(self) -> str:
+        """Its ID."""
+        return self.begin.session_id
 
     @property
     def ended(self) -> bool:
         """Whether its state is final."""
-        return self.ended_us is not None
-
-    @property
-    def vehicle(self) -> str:
-        """ID of its vehicle; generated if it sent none."""
-        return self.vehicle_id or vehicle_of(self.session_id)
-
-    def begin(self) -> Begin:
-        """Return the `Begin` of this row."""
-        return Begin._make(self[:_BEGIN])._replace(kind=Kind(self.kind))
-
-    def legs_list(self) -> list[dict[str, Any]]:
-        """Return its legs, if there was more than one."""
-        legs: list[dict[str, Any]] = orjson.loads(self.legs) if self.legs else []
-        return legs
+        return self.end.ended_us is not None

@@ -89,7 +89,7 @@ def _owner() -> str | None:
 
 def _own(ledger: Ledger, session_id: str) -> Record:
     record, owner = _ask(lambda: ledger.get(session_id)), _owner()
-    if record is None or owner not in (None, record.owner):
+    if record is None or owner not in (None, record.begin.owner):
         raise NoSuchSession(session_id)
     return record
 

@@ -147,7 +147,7 @@ class Sessions:
             raise _not_stopped("The balancer does not know this session yet.", record)
         # Whoever runs it writes the same end; the first one written counts. So this one includes
         # the response, too, in case a caller with the session's key asks for it again.
-        begin = record.begin()
+        begin = record.begin
         end, response = stopped(begin, reported, STOPPED_BY_CALLER, now_us())
         self.ledger.end(end if begin.kind is Kind.PLAIN else with_response(end, response))
 
@@ -174,7 +174,7 @@ class Sessions:
             session_id = record.session_id
             if self.durable.get(session_id) or session_id in self._plain:
                 continue  # begun by this process
-            begin = record.begin()
+            begin = record.begin
             if begin.kind is Kind.PLAIN:
                 gevent.spawn(self._settle, begin, _RESTARTED, f"resumed-{session_id}")
             else:

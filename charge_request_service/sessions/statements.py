@@ -30,6 +30,7 @@ _Row = TypeVar("_Row", Begin, Record, End, Forget)
 _SIZES = (64, 32, 16, 8, 4, 2, 1)
 # The columns of each, in the order of `parameters`.
 _BEGIN = (*Begin._fields, "state")
+_WHOLE = Begin._fields + End._fields[1:]
 _END = End._fields
 _ended_us = sessions.c.ended_us
 
@@ -76,7 +77,7 @@ class Statements:
         make = _Sqlite(dialect) if dialect.name == "sqlite" else _PostgreSQL(dialect)
         self.insert: Statement[Begin] = make.insert(_BEGIN)
         self.insert_keyed: Statement[Begin] = make.insert(_BEGIN, keyed=True)
-        self.insert_whole: Statement[Record] = make.insert(Record._fields)
+        self.insert_whole: Statement[Record] = make.insert(_WHOLE)
         self.update: Statement[End] = make.update()
         self.delete: Statement[Forget] = make.delete()
 
@@ -164,7 +165,9 @@ class _PostgreSQL:
 
 def parameters(row: Begin | Record | End | Forget) -> tuple[Any, ...]:
     """Return the values of a row in the order of the statement's columns."""
-    return (*row, State.WAITING) if isinstance(row, Begin) else row
+    if isinstance(row, Begin):
+        return (*row, State.WAITING)
+    return (*row.begin, *row.end[1:]) if isinstance(row, Record) else row
 
 
 def _end(given: Any) -> Any:

@@ -162,4 +162,4 @@ class Store:
 
 def _one(connection: Connection, query: Select[Any]) -> Record | None:
     row = connection.execute(query).one_or_none()
-    return None if row is None else Record(*row)
+    return None if row is None else Record.of_row(row)

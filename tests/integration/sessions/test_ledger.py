@@ -14,7 +14,7 @@ from charge_request_service.sessions.ledger import Ledger
 from charge_request_service.sessions.ledger_url import read_ledger_url
 from charge_request_service.sessions.listing import Query
 from charge_request_service.sessions.preparation import prepare
-from charge_request_service.sessions.record import Kind, Record, State
+from charge_request_service.sessions.record import End, Kind, Record, State
 from charge_request_service.sessions.tables import sessions
 from tests.integration.sessions.conftest import NewUrl, OpenLedger
 from tests.support.session_rows import a_begin, an_end
@@ -58,15 +58,15 @@ def test_a_session_is_found_as_it_was_begun_and_ended(ledger: Ledger) -> None:
     assert ledger.begin(begin) is None
 
     running = ledger.get(begin.session_id)
-    assert running == Record._make([*begin, State.WAITING, *[None] * 14])
+    assert running == Record(begin, End(begin.session_id, State.WAITING, None))
     assert not running.ended
 
     end = an_end(begin, body='{"a": "é"}', content_type="application/json", legs="[]")
     assert ledger.end(end)
     ended = ledger.get(begin.session_id)
-    assert ended == Record._make([*begin, *end[1:]])
+    assert ended == Record(begin, end)
     assert ended.ended
-    assert ended.begin().session().battery_kwh == 60.0
+    assert ended.begin.session().battery_kwh == 60.0
 
 
 def test_a_session_that_nobody_began_is_not_found(ledger: Ledger) -> None:
@@ -81,7 +81,7 @@ def test_a_key_has_one_session_and_the_second_is_reported_of_it(ledger: Ledger) 
     there = ledger.begin(a_begin(ledger, owner="alice", key="k", digest="other"))
 
     assert there is not None
-    assert (there.session_id, there.digest) == (first.session_id, "d")
+    assert (there.session_id, there.begin.digest) == (first.session_id, "d")
     assert ledger.begin(a_begin(ledger, owner="bob", key="k")) is None
     assert ledger.begin(a_begin(ledger, owner="", key="k")) is None
     assert ledger.begin(a_begin(ledger, owner="", key="k")) is not None
@@ -113,7 +113,7 @@ def test_a_session_that_is_over_at_once_is_written_once(ledger: Ledger, rows: Ro
     ledger.end(ends[0])  # is written behind the others
 
     for begin, end in zip(begins, ends, strict=True):
-        assert ledger.get(begin.session_id) == Record.whole(begin, end)
+        assert ledger.get(begin.session_id) == Record(begin, end)
     assert rows() == len(begins)
 
 
@@ -127,7 +127,7 @@ def test_a_session_that_goes_on_is_soon_written(ledger: Ledger, rows: Rows) -> N
 
     ledger.end(an_end(begin))
 
-    assert ledger.get(begin.session_id) == Record.whole(begin, an_end(begin))
+    assert ledger.get(begin.session_id) == Record(begin, an_end(begin))
     assert rows() == 2
 
 
@@ -140,7 +140,7 @@ def test_any_text_is_kept_as_it_is(ledger: Ledger, value: str) -> None:
     gevent.joinall([gevent.spawn(ledger.begin, one) for one in (others[0], begin, *others[1:])])
     end = an_end(begin, body=value, reason=None, energy_kwh=1 / 3)
     ledger.end(end)
-    assert ledger.get(begin.session_id) == Record.whole(begin, end)
+    assert ledger.get(begin.session_id) == Record(begin, end)
 
 
 def test_the_first_end_counts(ledger: Ledger) -> None:
@@ -152,7 +152,7 @@ def test_the_first_end_counts(ledger: Ledger) -> None:
 
     record = ledger.get(begin.session_id)
     assert record is not None
-    assert (record.state, record.reason) == ("stopped", "stopped by its caller")
+    assert (record.end.state, record.end.reason) == ("stopped", "stopped by its caller")
 
 
 def test_what_is_forgotten_never_was_and_its_key_is_free(ledger: Ledger) -> None:
@@ -196,7 +196,7 @@ def test_of_an_end_and_a_deletion_in_one_commit_the_first_counts(ledger: Ledger)
     assert ledger.get(forgotten.session_id) is None
     kept = ledger.get(ended.session_id)
     assert kept is not None
-    assert kept.state == "charged"
+    assert kept.end.state == "charged"
 
 
 def test_the_list_is_newest_first_and_pages_on(ledger: Ledger) -> None:
@@ -282,9 +282,9 @@ def test_keys_and_sessions_go_when_their_time_is_over(open_ledger: OpenLedger, u
     left = {record.session_id: record for record in ledger.page(Query(limit=1000)).records}
     assert set(left) == {kinds[what].session_id for what in list(kinds)[2:]}
     days_ago = left[kinds["days ago, with a key"].session_id]
-    assert (days_ago.key, days_ago.body, days_ago.digest) == (None, None, None)
-    assert left[kinds["today, with a key"].session_id].body == "{}"
-    assert left[kinds["long ago, still open"].session_id].key == "b"
+    assert (days_ago.begin.key, days_ago.end.body, days_ago.begin.digest) == (None, None, None)
+    assert left[kinds["today, with a key"].session_id].end.body == "{}"
+    assert left[kinds["long ago, still open"].session_id].begin.key == "b"
 
 
 def test_open_sessions_outlive_their_gateway(open_ledger: OpenLedger, new_url: NewUrl) -> None:

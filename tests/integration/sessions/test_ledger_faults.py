@@ -192,7 +192,7 @@ def check_comes_back(
     for begin in begins:
         record = ledger.get(begin.session_id)
         assert record is not None
-        assert record.state == State.CHARGED
+        assert record.end.state == State.CHARGED
     assert ledger.page(Query(vehicle_id="EV-late")).records == []
     assert ledger.begin(a_begin(ledger, key="late0")) is None
 

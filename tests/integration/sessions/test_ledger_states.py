@@ -61,7 +61,7 @@ class Model:
 
     def clean_up(self, now_us: int) -> None:
         for session_id, row in list(self.rows.items()):
-            if row.end is None:
+            if row.end is None or row.end.ended_us is None:
                 continue
             if row.end.ended_us < now_us - KEY_RETENTION_S * 1_000_000:
                 row.key = row.body = None
@@ -188,10 +188,10 @@ class LedgerStates(RuleBasedStateMachine):
         for session_id, row in self.model.rows.items():
             record = self.ledger.get(session_id)
             assert isinstance(record, Record)
-            assert record.state == row.state
-            assert (record.key, record.body) == (row.key, row.body)
+            assert record.end.state == row.state
+            assert (record.begin.key, record.end.body) == (row.key, row.body)
             if row.key is not None:
-                assert self.ledger.by_key(record.owner, row.key) == record
+                assert self.ledger.by_key(record.begin.owner, row.key) == record
 
     def flush(self) -> None:
         """Have all that was submitted before written: rows are written in their order."""

@@ -34,14 +34,7 @@ def test_what_ends_at_once_is_one_row(begins: DeferredBegins, written: list[Begi
     begin, end = _begin(1), End("s1", State.CHARGED, 2, substation="substation1", status=200)
     begins.add(begin)
     row = begins.with_begin(end)
-    assert isinstance(row, Record)
-    assert row.begin() == begin
-    assert (row.state, row.ended_us, row.substation, row.status) == (
-        State.CHARGED,
-        2,
-        "substation1",
-        200,
-    )
+    assert row == Record(begin, end)
     gevent.sleep(_DELAY_S + 2 * _LOOK_S)
     begins.close()
     assert written == []

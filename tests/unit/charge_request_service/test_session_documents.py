@@ -3,21 +3,13 @@
 import csv
 
 from charge_request_service.sessions.documents import csv_of
-from charge_request_service.sessions.record import Record
+from charge_request_service.sessions.record import Begin, End, Kind, Record, State
 
 
 def charged(energy_kwh: float | None) -> Record:
-    unknown = Record(*[None] * len(Record._fields))  # type: ignore[arg-type]  # replaced below
-    return unknown._replace(
-        session_id="s1",
-        kwh=6.0,
-        kind="held",
-        owner="",
-        began_us=1_000_000,
-        ended_us=2_000_000,
-        state="charged",
-        substation="substation1",
-        energy_kwh=energy_kwh,
+    return Record(
+        Begin("s1", None, 6.0, None, None, None, Kind.PLAIN, "", None, None, 60, 1_000_000, ""),
+        End("s1", State.CHARGED, 2_000_000, substation="substation1", energy_kwh=energy_kwh),
     )
 
 

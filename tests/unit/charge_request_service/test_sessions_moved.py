@@ -40,4 +40,4 @@ def test_it_is_asked_for_again_and_its_end_alone_is_kept() -> None:
     assert reply.response is not None
     assert reply.response.status == 200
     assert kept is not None
-    assert (kept.state, kept.energy_kwh) == ("charged", 8.0)
+    assert (kept.end.state, kept.end.energy_kwh) == ("charged", 8.0)

@@ -50,4 +50,4 @@ def test_it_does_not_continue_after_it_was_stopped() -> None:
     assert balancer.charging == 0
     assert balancer.stops == 2
     assert ended is not None
-    assert (ended.state, ended.energy_kwh) == ("stopped", 3.6)
+    assert (ended.end.state, ended.end.energy_kwh) == ("stopped", 3.6)
