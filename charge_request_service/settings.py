@@ -10,7 +10,7 @@ from charge_request_service.auth.key_file import read_keys
 from charge_request_service.auth.rate import read_rate
 from charge_request_service.sessions.ledger_url import read_ledger_url
 from grid_common.http.url import HttpUrl, parse_http_url
-from grid_common.settings import FilePath, Host, Seconds, UpstreamSettings, accepted_by
+from grid_common.settings import FilePath, Host, ListenPort, Seconds, UpstreamSettings, accepted_by
 
 
 class Settings(UpstreamSettings):
@@ -18,7 +18,7 @@ class Settings(UpstreamSettings):
 
     renamed: ClassVar[dict[str, str]] = {"CHECKS_MISSED": "CHECK_UNHEALTHY_THRESHOLD"}
 
-    port: int = Field(8080, ge=0, le=65_535, description="TCP port to listen on")
+    port: ListenPort = 8080
     balancer_url: str = Field(
         "http://127.0.0.1:5001",
         description="URL of the balancer, or several URLs, comma-separated. All addresses behind "

@@ -24,6 +24,7 @@ _SHOWN = 20
 # From this similarity on a variable is likely a misspelt setting; settings of other services are
 # less similar.
 _LIKENESS = 0.9
+ListenPort = Annotated[int, Field(ge=0, le=65_535, description="TCP port to listen on")]
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 
 
@@ -66,7 +67,7 @@ class ServiceSettings(BaseSettings):
     model_config = SettingsConfigDict(extra="ignore", frozen=True, env_ignore_empty=True)
 
     bind_host: Host = Field("127.0.0.1", description="Address to listen on")
-    port: int = Field(ge=0, le=65_535, description="TCP port to listen on")
+    port: ListenPort
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="Minimum severity that is logged"
     )

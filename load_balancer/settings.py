@@ -6,7 +6,7 @@ from pydantic import Field, PrivateAttr, field_validator, model_validator
 
 from grid_common.followed_file import read_text
 from grid_common.http.url import HttpUrl, parse_http_url
-from grid_common.settings import FilePath, Seconds, UpstreamSettings
+from grid_common.settings import FilePath, ListenPort, Seconds, UpstreamSettings
 from load_balancer.profile import (
     GaugeName,
     Kilowatts,
@@ -35,7 +35,7 @@ class Settings(UpstreamSettings):
         "RETRY_SHARE": "RETRY_BUDGET_RATIO",
     }
 
-    port: int = Field(5001, ge=0, le=65_535, description="TCP port to listen on")
+    port: ListenPort = 5001
     substations: str = Field(
         "",
         description="URLs of the substations, comma-separated, such as "

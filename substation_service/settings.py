@@ -4,7 +4,7 @@ from typing import Self
 
 from pydantic import Field, field_validator, model_validator
 
-from grid_common.settings import FilePath, ServiceSettings
+from grid_common.settings import FilePath, ListenPort, ServiceSettings
 from substation_service.power import Sharing
 
 # Connections reserved for balancers' polls, Prometheus and refused vehicles.
@@ -16,7 +16,7 @@ _LEAST_OTHER_CALLERS = 28
 class Settings(ServiceSettings):
     """The settings of a substation, in addition to those of every service."""
 
-    port: int = Field(5002, ge=0, le=65_535, description="TCP port to listen on")
+    port: ListenPort = 5002
     substation_name: str = Field(
         "substation",
         pattern=r"^[A-Za-z0-9._-]{1,64}$",
