@@ -140,7 +140,7 @@ export class Problem extends Error {
 }
 
 /** No response: the gateway is unreachable, or silent for too long. */
-export class NoAnswer extends Error {}
+export class NoResponse extends Error {}
 
 /**
  * Call the gateway. Paths are relative to the page, so that it also works behind a path of a proxy.
@@ -148,7 +148,7 @@ export class NoAnswer extends Error {}
  * @param {string} method
  * @param {string} path
  * @param {{body?: object, signal?: AbortSignal}} [options]
- * @returns {Promise<{answer: any, date: number}>} the answer, and the gateway's clock (ms) if known
+ * @returns {Promise<{answer: any, date: number}>} its document, and the gateway's clock (ms) if known
  */
 export async function call(method, path, { body, signal } = {}) {
   let response, answer;
@@ -164,7 +164,7 @@ export async function call(method, path, { body, signal } = {}) {
   } catch (error) {
     const name = error instanceof Error ? error.name : "";
     if (name === "AbortError") throw error;
-    throw new NoAnswer(
+    throw new NoResponse(
       name === "TimeoutError" ? "The gateway does not respond." : "The gateway cannot be reached.",
     );
   }
