@@ -39,7 +39,7 @@ class MissCounter:
     def __init__(self, *, silent_after: int, lost_after: int) -> None:
         """Start with a balancer that is assumed to be alive.
 
-        It counts as silent, and its vehicles as lost, after so many failed checks in a row.
+        After so many failed checks in a row it counts as silent, and its vehicles as lost.
         """
         self._silent_after = silent_after
         self._lost_after = max(silent_after, lost_after)

@@ -31,8 +31,8 @@ def prepare(
 ) -> None:
     """Check that a ledger can be used, and update its tables. One in memory needs neither.
 
-    A server that is not ready yet is waited for, for `patience_s` seconds. Then `on_wait` is called
-    once.
+    If its server is not ready yet, `on_wait` is called once, and the server gets `patience_s`
+    seconds.
 
     Raises:
         LedgerUnusable: the ledger cannot be used; the message says what to do.

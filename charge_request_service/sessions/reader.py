@@ -29,7 +29,7 @@ class Reader:
     ) -> None:
         """Create the pool; nothing is connected yet.
 
-        There are as many queries at once as `connections`, each for at most `patience_s` seconds.
+        At most `connections` queries run at once, each for at most `patience_s` seconds.
         """
         self._database = database
         self._threads = threads

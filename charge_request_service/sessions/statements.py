@@ -68,9 +68,9 @@ class Statement(Generic[_Row]):
 class Statements:
     """The statements for one kind of database.
 
-    `insert` is for sessions that begin, `insert_keyed` for those whose key and ID are new, whose
-    IDs it returns, and `insert_whole` for those that have ended. `update` and `delete` leave
-    sessions alone that have ended.
+    `insert` is for sessions that begin. `insert_keyed` inserts only those whose key and ID are new,
+    and returns their IDs. `insert_whole` is for sessions that have ended. `update` and `delete`
+    change only those that have not.
     """
 
     def __init__(self, dialect: Dialect) -> None:
