@@ -12,13 +12,8 @@ if TYPE_CHECKING:
 class Drain(Protocol):
     """The requests that must end before the process may exit."""
 
-    @property
-    def active(self) -> bool:
-        """Whether the application drains."""
-
-    @property
-    def in_flight(self) -> int:
-        """How many of these requests there are."""
+    active: bool  # whether the application drains
+    in_flight: int  # how many of these requests there are
 
     def begin(self) -> None:
         """Start to drain: accept no new ones from now on."""
@@ -30,17 +25,12 @@ class Drain(Protocol):
 class Application(Protocol):
     """A WSGI application that can drain, and responds to requests that do not reach it."""
 
+    leaves_at_once: bool  # whether the process exits right after the drain, with all connections
+    max_body_bytes: int  # maximum size of a body that it accepts
+
     @property
     def drain(self) -> Drain:
         """Its drain."""
-
-    @property
-    def leaves_at_once(self) -> bool:
-        """Whether the process exits right after the drain, without closing each connection."""
-
-    @property
-    def max_body_bytes(self) -> int:
-        """Maximum size of a body that it accepts."""
 
     def __call__(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
