@@ -23,7 +23,7 @@ run: $(VENV)/runtime ## Run the whole grid on this machine, without Docker
 	@exec $(BIN)/python -m local_stack $(ARGS)
 
 test: $(VENV)/dev ## Run the unit, integration and browser tests; none needs Docker
-	@$(BIN)/python -m pytest -n 4 --dist worksteal tests/e2e/local tests/integration tests/unit $(ARGS)
+	@$(BIN)/python -m pytest -n 8 --dist worksteal tests/e2e/local tests/integration tests/unit $(ARGS)
 
 test-slow: $(VENV)/dev ## Run the slow tests: whole simulations, all examples of properties, the set-up of make, the mutation tool (3 minutes)
 	@HYPOTHESIS_PROFILE=full $(BIN)/python -m pytest -n 2 --dist loadfile --timeout 600 tests/slow \

@@ -2,8 +2,8 @@
 
 Loading them takes an interpreter a third of a second of CPU time, and the tests start hundreds of
 services. This process loads what gunicorn's master has loaded when it forks its worker, before
-gevent has patched anything, and knows which plug-ins are installed. From there on a service behaves
-as under `python -m`. Services that tests start with `make run` have their own interpreters.
+gevent has patched anything. From there on a service behaves as under `python -m`. Services that
+tests start with `make run` have their own interpreters.
 """
 
 import multiprocessing
@@ -27,7 +27,6 @@ _context.set_forkserver_preload(
         "grid_common.server",
         "load_balancer.settings",
         "substation_service.settings",
-        "tests.support.entry_points",
         __name__,
     ]
 )

@@ -104,7 +104,7 @@ def test_a_part_that_cannot_start_is_given_up_and_the_rest_stays(
         program.says(
             r"substation1 ended with exit status \d+\. It stays down after 5 restarts; "
             r"its log ends with:\n(.*\n)*.*Address already in use",
-            within_s=60,
+            within_s=100,
         )
 
     pauses = [f"restarted in {pause} s" for pause in ("0.5", "1", "2", "4", "8")]
