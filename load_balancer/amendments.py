@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import gevent
 
@@ -13,28 +14,20 @@ from load_balancer.routing.outcome import Outcome
 from load_balancer.substation_client import SubstationClient
 
 
+@dataclass(eq=False)
 class Amendments:
     """Sends amendments to substations."""
 
-    def __init__(
-        self, clients: Mapping[str, SubstationClient], *, timeout_s: float, log: Log
-    ) -> None:
-        """Start without amendments.
-
-        Args:
-            clients: the substations' clients, by address.
-            timeout_s: maximum time for a substation's response to a stop, seconds.
-            log: the balancer's log.
-        """
-        self.sent: Counter[str] = Counter()  # charges with a reduced target, by substation
-        self._clients = clients
-        self._timeout_s = timeout_s
-        self._log = log
+    clients: Mapping[str, SubstationClient]  # of the substations, by address
+    timeout_s: float  # maximum time for a substation's response to a stop, seconds
+    log: Log
+    # Charges with a reduced target, by substation.
+    sent: Counter[str] = field(default_factory=Counter, init=False)
 
     def amend(self, led: LedSession) -> None:
         """Send the substation where a session is charging the amount that is left now."""
         dispatch = led.queued.dispatch
-        client = self._clients.get(dispatch.substation.address) if dispatch is not None else None
+        client = self.clients.get(dispatch.substation.address) if dispatch is not None else None
         if dispatch is None or client is None or not client.keeps_registers:
             return
         if not led.has_lease():
@@ -49,14 +42,14 @@ class Amendments:
     ) -> tuple[Outcome, UpstreamResponse] | None:
         """Repeat the charge with another target; the response comes when the session ends there."""
         session = led.session_at(client.register)
-        self._log.info(
+        self.log.info(
             "amended", **led.ids(), substation=name, kwh=led.session.kwh, target_kwh=session.kwh
         )
         try:
             if session.kwh > 0:
                 self.sent[name] += 1
                 return client.charge(session, request_id=led.queued.request_id, grace_s=led.grace_s)
-            client.stop(session.session_id, self._timeout_s)
+            client.stop(session.session_id, self.timeout_s)
         except UpstreamError:
             pass  # the attempt itself will report
         return None

@@ -3,6 +3,7 @@
 import math
 import time
 from collections import Counter
+from dataclasses import dataclass, field
 
 from grid_common.api.charge import Session
 from grid_common.api.problems import Unavailable
@@ -17,31 +18,25 @@ from load_balancer.routing.substation import Dispatch
 from load_balancer.routing.wait import Refusal
 
 
+@dataclass(eq=False)
 class DispatchReports:
     """Logs and counts what happens to sessions, and writes their refusals."""
 
-    def __init__(self, pool: Pool, *, errors: Duration, log: Log) -> None:
-        """Create it.
-
-        Args:
-            pool: the pool in which the sessions wait.
-            errors: where the errors of predictions are counted.
-            log: the balancer's log.
-        """
-        self.refusals: Counter[str] = Counter()
-        self.too_fast: Counter[str] = Counter()  # implausible responses, by substation
-        self._pool = pool
-        self._errors = errors
-        self._log = log
+    pool: Pool
+    errors: Duration  # of predictions
+    log: Log
+    refusals: Counter[str] = field(default_factory=Counter, init=False)
+    # Implausible responses, by substation.
+    too_fast: Counter[str] = field(default_factory=Counter, init=False)
 
     def set_aside(self, led: LedSession) -> None:
         """A session is not dispatched, because another balancer may lead it."""
         why = "no recent heartbeat from its gateway"
-        self._log.info("set aside", session_id=led.session.session_id, why=why)
+        self.log.info("set aside", session_id=led.session.session_id, why=why)
 
     def failover(self, dispatch: Dispatch, reason: str, why: str) -> None:
         """A session has to go to another substation."""
-        self._log.warning(
+        self.log.warning(
             "failover",
             session_id=dispatch.queued.session_id,
             request_id=dispatch.queued.request_id,
@@ -54,7 +49,7 @@ class DispatchReports:
     def disconnected(self, led: LedSession) -> None:
         """A session's caller disconnected."""
         queued = led.queued
-        self._log.info(
+        self.log.info(
             "disconnected",
             **led.ids(),
             substation=queued.dispatch.substation.name if queued.dispatch else None,
@@ -72,7 +67,7 @@ class DispatchReports:
         self.too_fast[substation.name] += 1
         if substation.warning is None:
             substation.warning = warning
-            self._log.warning(
+            self.log.warning(
                 "charged too fast",
                 session_id=session.session_id,
                 request_id=dispatch.queued.request_id,
@@ -85,11 +80,11 @@ class DispatchReports:
         prediction = dispatch.decision.prediction
         if prediction is not None and 0 < prediction.charging_s < math.inf:
             real_s = now - dispatch.decision.at
-            self._errors.observe(real_s / prediction.charging_s - 1)
+            self.errors.observe(real_s / prediction.charging_s - 1)
 
     def refusal(self, led: LedSession, reason: Refusal) -> Unavailable:
         """Log and count a refusal, and return it for the caller."""
-        now, queued, pool = time.monotonic(), led.queued, self._pool
+        now, queued, pool = time.monotonic(), led.queued, self.pool
         self.refusals[reason] += 1
         retry_after_s = pool.retry_after_s(now)
         detail = explain(
@@ -99,7 +94,7 @@ class DispatchReports:
             substations=pool.substations.values(),
             failures=list(led.failures.values()),
         )
-        self._log.warning(
+        self.log.warning(
             "refused",
             **led.ids(),
             reason=reason.value,

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from random import Random
 
 import gevent
@@ -23,35 +24,23 @@ from load_balancer.turns import Pause, Turns
 _WORK_AT_ONCE_S = 0.001
 
 
+@dataclass(eq=False)
 class Poller:
     """Keeps one substation's state true for as long as the pool knows the substation."""
 
-    def __init__(
-        self,
-        substation: Substation,
-        pool: Pool,
-        page: Upstream,
-        profile: SubstationProfile,
-        settings: Settings,
-        *,
-        headers: dict[str, str],
-        random: Random,
-        polls: Counter,
-        log: Log,
-    ) -> None:
-        self._substation = substation
-        self._pool = pool
-        self._page = page
-        self._profile = profile
-        self._settings = settings
-        self._headers = headers
-        self._random = random
-        self._polls = polls
-        self._log = log.bind(substation=substation.name, address=substation.address)
-        self._turns: Turns | None = None
-        self._work = _Work()
-        self._is_slow = False
-        self._stopped = False
+    substation: Substation
+    pool: Pool
+    page: Upstream  # the server of its metrics page
+    profile: SubstationProfile
+    settings: Settings
+    headers: dict[str, str]
+    random: Random
+    polls: Counter
+    log: Log
+    _turns: Turns | None = field(default=None, init=False)
+    _cpu_s: float = field(default=0.0, init=False)  # to read the page the last time
+    _is_slow: bool = field(default=False, init=False)
+    _stopped: bool = field(default=False, init=False)
 
     def start(self, after_s: float, at_end: Callable[[], object]) -> None:
         """Poll until the substation is forgotten, or until told to stop.
@@ -62,7 +51,7 @@ class Poller:
         """
 
         def end() -> None:
-            self._page.close()
+            self.page.close()
             at_end()
 
         self._turns = Turns(self._take_turn, end)
@@ -81,82 +70,82 @@ class Poller:
     def _take_turn(self) -> Pause | None:
         if (
             self._stopped
-            or self._pool.substations.get(self._substation.address) is not self._substation
+            or self.pool.substations.get(self.substation.address) is not self.substation
         ):
             return None
-        before = self._substation.health
+        before = self.substation.health
         self._poll()
-        if self._substation.health is not before:
-            self._log.warning(
+        if self.substation.health is not before:
+            self.log.warning(
                 "health changed",
-                health=self._substation.health.value,
+                health=self.substation.health.value,
                 before=before.value,
-                reason=self._substation.reason,
+                reason=self.substation.reason,
             )
-        least_s = max(MIN_PAUSE_S, self._work.spent_s / MAX_OF_A_CPU)
+        least_s = max(MIN_PAUSE_S, self._cpu_s / MAX_OF_A_CPU)
         self._warn_if_slow(least_s)
-        return Pause(least_s, self._pool.pause_s(self._substation, self._random))
+        return Pause(least_s, self.pool.pause_s(self.substation, self.random))
 
     def _warn_if_slow(self, pause_s: float) -> None:
         """Warn once if the gauge will be too old to be trusted before it is read again."""
-        was_slow, self._is_slow = self._is_slow, pause_s > self._pool.health_check.trust_s
+        was_slow, self._is_slow = self._is_slow, pause_s > self.pool.health_check.trust_s
         if self._is_slow and not was_slow:
-            self._log.warning(
+            self.log.warning(
                 "metrics page takes too long to read",
-                cpu_s=round(self._work.spent_s, 4),
+                cpu_s=round(self._cpu_s, 4),
                 read_again_in_s=round(pause_s, 3),
             )
 
     def _poll(self) -> None:
-        self._pool.poll_began(self._substation, time.monotonic())
-        outcome = "ok"
-        self._work = _Work()
+        self.pool.poll_began(self.substation, time.monotonic())
+        outcome, self._cpu_s = "ok", 0.0
         try:
             reading = self._read()
         except (UnreadableGauge, ProtocolError) as error:
             outcome = "bad_page"
-            self._pool.poll_unreadable(self._substation, str(error))
+            self.pool.poll_unreadable(self.substation, str(error))
         except UpstreamError as error:
             outcome = "unreachable"
-            self._pool.poll_missed(self._substation, str(error), time.monotonic())
+            self.pool.poll_missed(self.substation, str(error), time.monotonic())
         else:
-            self._pool.poll_read(self._substation, reading, time.monotonic())
-        self._polls.labels(self._substation.name, outcome).inc()
+            self.pool.poll_read(self.substation, reading, time.monotonic())
+        self.polls.labels(self.substation.name, outcome).inc()
 
     def _read(self) -> Reading:
-        limit = self._settings.max_metrics_bytes
+        limit = self.settings.max_metrics_bytes
         try:
-            response = self._page.request(
+            response = self.page.request(
                 "GET",
-                self._profile.metrics_path,
-                headers=self._headers,
-                within_s=self._settings.poll_timeout,
+                self.profile.metrics_path,
+                headers=self.headers,
+                within_s=self.settings.poll_timeout,
                 limit=limit,
             )
         except ResponseTooLarge:
             raise over_limit(limit) from None
-        with self._work:
+        work = _Work()
+        try:
             page = page_text(response, limit)
-            return read_gauge(page, self._profile, self._work.give_way)
+            return read_gauge(page, self.profile, work.give_way)
+        finally:
+            self._cpu_s = work.spent_s()
 
 
 class _Work:
     """CPU time that a page takes to read, in pieces between which others have their turn."""
 
     def __init__(self) -> None:
-        self.spent_s = 0.0
-        self._began = 0.0
-
-    def __enter__(self) -> None:
+        self._spent_s = 0.0  # in earlier pieces
         self._began = time.thread_time()
 
-    def __exit__(self, *_error: object) -> None:
-        self.spent_s += time.thread_time() - self._began
+    def spent_s(self) -> float:
+        """Return the time so far, seconds."""
+        return self._spent_s + time.thread_time() - self._began
 
     def give_way(self) -> None:
         """Let others have their turn, if it is time."""
         passed_s = time.thread_time() - self._began
         if passed_s > _WORK_AT_ONCE_S:
-            self.spent_s += passed_s
+            self._spent_s += passed_s
             gevent.sleep(passed_s)
             self._began = time.thread_time()

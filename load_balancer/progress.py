@@ -1,6 +1,7 @@
 """Queries the progress of one substation's sessions, as often as it is polled."""
 
 import time
+from dataclasses import dataclass, field
 from random import Random
 
 import gevent
@@ -25,6 +26,7 @@ _NOT_YET_S = 0.25
 _UNANSWERED = 3
 
 
+@dataclass(eq=False)
 class Progress:
     """Keeps the registers of one substation up to date while the pool knows it.
 
@@ -32,26 +34,16 @@ class Progress:
     sessions that this balancer leads after the lease.
     """
 
-    def __init__(
-        self,
-        substation: Substation,
-        client: SubstationClient,
-        pool: Pool,
-        registers: Registers,
-        *,
-        random: Random,
-        log: Log,
-    ) -> None:
-        self._substation = substation
-        self._client = client
-        self._pool = pool
-        self._registers = registers
-        self._random = random
-        self._log = log.bind(substation=substation.name, address=substation.address)
-        self._unanswered = 0
-        self._settles = False
-        self._asked_again_at = 0.0
-        self._was_down = False
+    substation: Substation
+    client: SubstationClient
+    pool: Pool
+    registers: Registers
+    random: Random
+    log: Log
+    _unanswered: int = field(default=0, init=False)
+    _settles: bool = field(default=False, init=False)
+    _asked_again_at: float = field(default=0.0, init=False)
+    _was_down: bool = field(default=False, init=False)
 
     def start(self) -> None:
         """Query until the substation is forgotten."""
@@ -59,8 +51,8 @@ class Progress:
 
     def take_turn(self) -> Pause | None:
         """Query, if it is time to; return None once the substation is forgotten."""
-        client, substation, began = self._client, self._substation, time.monotonic()
-        if self._registers.clients.get(substation.address) is not client:
+        client, substation, began = self.client, self.substation, time.monotonic()
+        if self.registers.clients.get(substation.address) is not client:
             return None
         if client.keeps_registers is None and not substation.health.responds:
             return Pause(_NOT_YET_S, _NOT_YET_S)  # with hundreds at once, gauges come first
@@ -70,35 +62,35 @@ class Progress:
         self._ask()
         if client.keeps_registers is False:
             self._asked_again_at, self._was_down = time.monotonic() + _ASK_AGAIN_S, False
-        interval_s = self._interval_s() * self._random.uniform(0.9, 1.1)
+        interval_s = self._interval_s() * self.random.uniform(0.9, 1.1)
         return Pause(client.progress_cpu_s / MAX_OF_A_CPU, interval_s)
 
     def _interval_s(self) -> float:
         """Return the interval of polls, or a shorter one that was promised with running charges."""
-        interval_s = self._pool.health_check.interval_s
+        interval_s = self.pool.health_check.interval_s
         return (
-            min(interval_s, self._client.heartbeat_interval_s)
-            if self._substation.in_flight
+            min(interval_s, self.client.heartbeat_interval_s)
+            if self.substation.in_flight
             else interval_s
         )
 
     def _is_left_alone(self, now: float) -> bool:
         """Return whether it has no registers; one that was down may have been replaced."""
-        was_down, self._was_down = self._was_down, self._substation.health is Health.DOWN
+        was_down, self._was_down = self._was_down, self.substation.health is Health.DOWN
         if was_down and not self._was_down:
             self._asked_again_at = now
         return now < self._asked_again_at
 
     def _ask(self) -> None:
-        client, before = self._client, self._client.keeps_registers
+        client, before = self.client, self.client.keeps_registers
         try:
-            self._registers.refresh(client, self._substation)
+            self.registers.refresh(client, self.substation)
         except UpstreamError:
             self._note_silence()
             return
         self._unanswered = 0
         if client.keeps_registers is not before:
-            self._log.info("registers", kept=client.keeps_registers)
+            self.log.info("registers", kept=client.keeps_registers)
         if client.keeps_registers and not self._settles:
             self._settles = True
             gevent.spawn(self._settle)
@@ -106,14 +98,14 @@ class Progress:
     def _settle(self) -> None:
         """Read final reports one by one, while queries continue: there may be thousands."""
         try:
-            self._registers.settle(self._client, self._substation.name)
+            self.registers.settle(self.client, self.substation.name)
         finally:
             self._settles = False
 
     def _note_silence(self) -> None:
         # A draining substation answers its polls, too; resumed sessions wait for its response.
-        answers = self._substation.health.responds
-        if self._client.keeps_registers is None and answers:
+        answers = self.substation.health.responds
+        if self.client.keeps_registers is None and answers:
             self._unanswered += 1
             if self._unanswered >= _UNANSWERED:
-                self._client.keeps_registers, self._client.is_known = False, True
+                self.client.keeps_registers, self.client.is_known = False, True

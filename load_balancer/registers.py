@@ -7,6 +7,7 @@ responds again, the session is stopped there if it is still charging, and the re
 
 import math
 import time
+from dataclasses import dataclass, field
 
 import gevent
 from gevent.event import Event
@@ -28,35 +29,29 @@ _MAX_ASKING = 16
 _FORGOTTEN_AFTER_S = 600.0
 
 
+@dataclass(eq=False)
 class Registers:
     """The sessions that this balancer leads or led recently, with their energy by register."""
 
-    def __init__(
-        self, pool: Pool, *, timeout_s: float, last_word_wait_s: float, lease_s: float, log: Log
-    ) -> None:
-        """Start without sessions.
+    pool: Pool
+    timeout_s: float  # maximum time for a substation's report, seconds
+    # How long energy that may have flowed unreported at a lost substation is not requested
+    # elsewhere, seconds.
+    last_word_wait_s: float
+    # Silence after which a substation stops the sessions that this balancer leads, seconds; grows
+    # with the number of substations.
+    lease_s: float
+    log: Log
+    clients: dict[str, SubstationClient] = field(default_factory=dict, init=False)  # by address
+    sessions: LedSessions = field(default_factory=LedSessions, init=False)
+    open_legs: OpenLegs = field(default_factory=OpenLegs, init=False)
+    amendments: Amendments = field(init=False)
+    counted_twice_kwh: float = field(default=0.0, init=False)
+    moved: int = field(default=0, init=False)  # sessions that charged at more than one substation
+    _asking: int = field(default=0, init=False)
 
-        Args:
-            pool: the pool in which sessions wait and are dispatched.
-            timeout_s: maximum time for a substation's report, seconds.
-            last_word_wait_s: how long energy that may have flowed unreported at a lost substation
-                is not requested elsewhere, seconds.
-            lease_s: silence after which a substation stops the sessions that this balancer leads,
-                seconds.
-            log: the balancer's log.
-        """
-        self.clients: dict[str, SubstationClient] = {}  # by address
-        self.sessions = LedSessions()
-        self.open_legs = OpenLegs()
-        self.amendments = Amendments(self.clients, timeout_s=timeout_s, log=log)
-        self.counted_twice_kwh = 0.0
-        self.moved = 0  # sessions that charged at more than one substation
-        self.timeout_s = timeout_s
-        self._pool = pool
-        self.last_word_wait_s = last_word_wait_s
-        self.lease_s = lease_s  # grows with the number of substations
-        self._log = log
-        self._asking = 0
+    def __post_init__(self) -> None:
+        self.amendments = Amendments(self.clients, self.timeout_s, self.log)
 
     # Sessions
 
@@ -141,7 +136,7 @@ class Registers:
             return
         gevent.spawn_later(self.last_word_wait_s, self._give_up, led, register)
         if led.legs.has_to_wait:
-            self._log.info("waiting for the final report", **led.ids(), substation=substation.name)
+            self.log.info("waiting for the final report", **led.ids(), substation=substation.name)
             self.hold(led)
 
     def hold(self, led: LedSession) -> None:
@@ -165,7 +160,7 @@ class Registers:
                 led.update_demand()
                 if not led.legs.has_to_wait and led.queued.not_before == math.inf:
                     led.queued.not_before = -math.inf
-                    self._pool.match(time.monotonic())
+                    self.pool.match(time.monotonic())
         elif led.stop_reason is not None:
             led.wake()  # it may be waiting for its energy
         self.count_twice(led)
@@ -284,7 +279,7 @@ class Registers:
         kwh = led.legs.newly_counted_twice_kwh()
         if kwh:
             self.counted_twice_kwh += kwh
-            self._log.warning(
+            self.log.warning(
                 "energy delivered twice",
                 **led.ids(),
                 kwh=led.session.kwh,

@@ -4,6 +4,7 @@ import math
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 import gevent
@@ -30,17 +31,17 @@ _FORGOTTEN_AFTER_S, _MAX_STOPPED = 60.0, 10_000
 _CHARGING = "charging"
 
 
+@dataclass(eq=False)
 class Resume:
     """Asks every substation for a session, once each has responded or is known to be down."""
 
-    def __init__(self, pool: Pool, registers: Registers, *, resumed: Counter, log: Log) -> None:
-        self._pool = pool
-        self._registers = registers
-        self._resumed = resumed
-        self._log = log
-        self._turns = BoundedSemaphore(_MAX_AT_ONCE)
-        # Until when stopped sessions wait for substations that do not respond.
-        self._stopped: OrderedDict[str, float] = OrderedDict()
+    pool: Pool
+    registers: Registers
+    resumed: Counter
+    log: Log
+    _turns: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(_MAX_AT_ONCE))
+    # Until when stopped sessions wait for substations that do not respond.
+    _stopped: OrderedDict[str, float] = field(default_factory=OrderedDict)
 
     def look_for(self, led: LedSession) -> None:
         """Find out what a session received at each substation, and where it is charging now."""
@@ -50,7 +51,7 @@ class Resume:
         with self._turns:
             asked_at = time.monotonic()
             responses = self._ask_all(
-                lambda client: client.ask(session_id, self._registers.timeout_s)
+                lambda client: client.ask(session_id, self.registers.timeout_s)
             )
         now = time.monotonic()
         silent: list[tuple[Substation, SubstationClient]] = []
@@ -65,14 +66,14 @@ class Resume:
         if charging and led.stop_reason is None:
             led.attach_to = charging.pop(0)[0]
         for substation, client in silent:  # queried once they respond
-            self._registers.open_legs.add(client.register, led)
+            self.registers.open_legs.add(client.register, led)
             if led.attach_to is None and not led.is_complete:
-                self._registers.lost(led, client.register, substation, now)
+                self.registers.lost(led, client.register, substation, now)
         for _, client in charging:
-            self._registers.open_legs.add(client.register, led)
+            self.registers.open_legs.add(client.register, led)
         how = "attached" if led.attach_to else "complete" if led.is_complete else "dispatched"
-        self._resumed.labels(how).inc()
-        self._log.info(
+        self.resumed.labels(how).inc()
+        self.log.info(
             "session resumed",
             session_id=session_id,
             vehicle_id=led.session.vehicle_id,
@@ -94,7 +95,7 @@ class Resume:
         reports: dict[SubstationClient, tuple[str, SessionReport]] = {}
         while True:
             responses = self._ask_all(
-                lambda client: client.stop(session_id, self._registers.timeout_s)
+                lambda client: client.stop(session_id, self.registers.timeout_s)
             )
             for substation, client, report in responses:
                 if isinstance(report, SessionReport):
@@ -134,18 +135,18 @@ class Resume:
             len(stopped) > _MAX_STOPPED or next(iter(stopped.values())) < now - _FORGOTTEN_AFTER_S
         ):
             stopped.popitem(last=False)
-        return stopped.setdefault(session_id, now + self._registers.last_word_wait_s)
+        return stopped.setdefault(session_id, now + self.registers.last_word_wait_s)
 
     def _wait_until_contacted(self, deadline: float = math.inf) -> None:
         """Wait until each substation has responded, or is known to be down."""
         while (
-            not self._pool.substations
-            or any(map(self._is_uncontacted, self._pool.substations.values()))
+            not self.pool.substations
+            or any(map(self._is_uncontacted, self.pool.substations.values()))
         ) and time.monotonic() < deadline:
             gevent.sleep(_LOOK_AGAIN_S)
 
     def _is_uncontacted(self, substation: Substation) -> bool:
-        client = self._registers.clients.get(substation.address)
+        client = self.registers.clients.get(substation.address)
         if client is None or substation.health is Health.DOWN:
             return False
         return substation.health is Health.UNKNOWN or client.keeps_registers is None
@@ -167,8 +168,8 @@ class Resume:
 
         asked = [
             (substation, client, gevent.spawn(one, substation, client))
-            for substation in list(self._pool.substations.values())
-            if (client := self._registers.clients.get(substation.address)) is not None
+            for substation in list(self.pool.substations.values())
+            if (client := self.registers.clients.get(substation.address)) is not None
             and client.keeps_registers is not False
         ]
         gevent.joinall([greenlet for _, _, greenlet in asked])

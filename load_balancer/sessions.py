@@ -6,6 +6,7 @@ wait for it, come and go, and it ends when nobody has returned within its grace.
 
 import time
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 import gevent
@@ -44,24 +45,15 @@ _ASK_AGAIN_S = 0.2
 _END_S = 2.0
 
 
+@dataclass(eq=False)
 class Sessions:
     """Starts sessions, attaches requests to them, stops them. One per process."""
 
-    def __init__(
-        self,
-        dispatcher: Dispatcher,
-        registers: Registers,
-        resume: Resume,
-        gateways: Gateways,
-        *,
-        log: Log,
-    ) -> None:
-        self._dispatcher = dispatcher
-        self._registers = registers
-        self._led = registers.sessions
-        self._resume = resume
-        self._gateways = gateways
-        self._log = log
+    dispatcher: Dispatcher
+    registers: Registers
+    resume: Resume
+    gateways: Gateways
+    log: Log
 
     def charge(
         self,
@@ -88,43 +80,44 @@ class Sessions:
             Unavailable: no substation could accept it in time, too many are waiting, or it is led
                 elsewhere now.
         """
+        sessions = self.registers.sessions
         session_id, grace_s = session.session_id, on.grace_s
         # Always attach to a running session: two with the same ID would not know of each other.
-        find = self._led.running.get if grace_s is None else self._led.find
+        find = sessions.running.get if grace_s is None else sessions.find
         known = find(session_id)
         if known is not None and known.is_durable:
             if known.outcome is not None or known.has_lease() or not on.resumed:
                 return self._await(known, caller, on, sent)
-            self._registers.drop(known)  # another balancer may have led it since
+            self.registers.drop(known)  # another balancer may have led it since
         led = LedSession(
             session,
             request_id=request_id,
             wait_s=wait_s,
             grace_s=grace_s,
-            on_revoked=self._registers.revoked,
+            on_revoked=self.registers.revoked,
         )
         if grace_s is None:
             return self._lead_plain(led)
         led.done, led.resuming = Event(), on.resumed
-        if self._resume.is_stopped(session_id):
+        if self.resume.is_stopped(session_id):
             led.stop_reason = STOPPED_BY_CALLER  # its stop overtook it, or a restart of its gateway
-        led.lease = GatewayLease(self._gateways)
-        self._led.forget(session_id)
-        self._led.start(led)
+        led.lease = GatewayLease(self.gateways)
+        sessions.forget(session_id)
+        sessions.start(led)
         gevent.spawn(self._lead_durable, led)
         return self._await(led, caller, on, sent)
 
     def _lead_plain(self, led: LedSession) -> ChargeResult:
-        self._led.start(led)
+        self.registers.sessions.start(led)
         try:
-            led.outcome = result = self._dispatcher.lead(led)
+            led.outcome = result = self.dispatcher.lead(led)
         except Unavailable as refusal:
             led.outcome = refusal
             raise
         finally:
-            self._led.remove(led)
+            self.registers.sessions.remove(led)
             if led.legs and not isinstance(led.outcome, ChargeResult):
-                self._led.remember(led, _KEPT_S)
+                self.registers.sessions.remember(led, _KEPT_S)
             if led.done is not None:
                 led.done.set()
         return result
@@ -132,13 +125,13 @@ class Sessions:
     def _lead_durable(self, led: LedSession) -> None:
         try:
             if led.resuming:
-                self._resume.look_for(led)
-            led.outcome = self._dispatcher.lead(led)
+                self.resume.look_for(led)
+            led.outcome = self.dispatcher.lead(led)
         except Exception as error:
             led.outcome = error
         finally:
-            self._led.remove(led)
-            self._led.remember(led, led.grace_s or 0.0)
+            self.registers.sessions.remove(led)
+            self.registers.sessions.remember(led, led.grace_s or 0.0)
             if led.done is not None:
                 led.done.set()
 
@@ -159,7 +152,7 @@ class Sessions:
             if led.lease is not None:
                 led.lease.remove(caller)
             if not led.waiters and led.outcome is None:
-                self._log.info("nobody waits", session_id=led.session.session_id, for_s=led.grace_s)
+                self.log.info("nobody waits", session_id=led.session.session_id, for_s=led.grace_s)
                 led.grace_timer = gevent.spawn_later(led.grace_s or 0.0, self._end_grace, led)
         if isinstance(led.outcome, ChargeResult):
             if led.dropped and led.outcome.status == "stopped":
@@ -172,7 +165,7 @@ class Sessions:
                 )
             return led.outcome
         # A refusal is reported once. A new request with this ID starts the session again.
-        self._led.forget(led.session.session_id)
+        self.registers.sessions.forget(led.session.session_id)
         raise led.outcome or RuntimeError("a session ended without an outcome")
 
     def _end_grace(self, led: LedSession) -> None:
@@ -183,7 +176,7 @@ class Sessions:
             with suppress(Unavailable):  # nobody is left to learn its energy
                 self._stop(led, "no caller returned in time")
         else:  # another balancer may lead it: the grace begins where it is charging
-            self._registers.drop(led)
+            self.registers.drop(led)
 
     # Stopping
 
@@ -192,13 +185,13 @@ class Sessions:
 
         If this balancer does not know it, for example after a restart, all substations are asked.
         """
-        led = self._led.find(session_id)
+        led = self.registers.sessions.find(session_id)
         if led is not None and led.outcome is None and not led.has_lease():
-            self._registers.drop(led)
+            self.registers.drop(led)
             led = None
         if led is None:
-            return self._resume.stop_everywhere(session_id)
-        if self._led.is_running(led):
+            return self.resume.stop_everywhere(session_id)
+        if self.registers.sessions.is_running(led):
             self._stop(led, STOPPED_BY_CALLER)
         elif not isinstance(led.outcome, ChargeResult):
             self._wait_for_reports(led)
@@ -206,8 +199,8 @@ class Sessions:
 
     def _wait_for_reports(self, led: LedSession) -> None:
         """Have a session whose caller disconnected reported with all that it received."""
-        deadline = led.ended_at + self._registers.last_word_wait_s
-        while not self._registers.settle_all(led) and time.monotonic() < deadline:
+        deadline = led.ended_at + self.registers.last_word_wait_s
+        while not self.registers.settle_all(led) and time.monotonic() < deadline:
             gevent.sleep(_ASK_AGAIN_S)
 
     def _stop(self, led: LedSession, reason: str) -> None:
@@ -215,19 +208,19 @@ class Sessions:
             led.done = Event()
         if led.stop_reason is None:
             led.stop_reason = reason
-            self._log.info("stopping", session_id=led.session.session_id, why=reason)
-        self._registers.finish(led)
+            self.log.info("stopping", session_id=led.session.session_id, why=reason)
+        self.registers.finish(led)
         dispatch = led.queued.dispatch
         client = None
         if dispatch is not None:
-            client = self._registers.clients.get(dispatch.substation.address)
+            client = self.registers.clients.get(dispatch.substation.address)
             if client is not None and client.keeps_registers and self._stop_at(led, client):
                 led.done.wait(_END_S)
         if not led.done.is_set() and led.attempt is not None:
             led.attempt.throw(StopRequested())
         if led.done.wait(_END_S) or not (led.resuming or led.legs.reserved_kwh):
             return
-        if not led.done.wait(self._registers.last_word_wait_s):
+        if not led.done.wait(self.registers.last_word_wait_s):
             raise Unavailable(
                 "words-missing",
                 "The session is stopping, but not every substation has reported its energy yet.",
@@ -239,7 +232,7 @@ class Sessions:
         """Make a substation stop it; return False if the result is unknown."""
         for turn in range(_STOPS):
             try:
-                report = client.stop(led.session.session_id, self._registers.timeout_s)
+                report = client.stop(led.session.session_id, self.registers.timeout_s)
             except UpstreamError:
                 return False
             if report is not None:

@@ -168,15 +168,8 @@ class SubstationWatch:
         )
         client = SubstationClient(substation.address, upstream, profile, self._owner)
         self._registers.clients[substation.address] = client
-        progress = Progress(
-            substation,
-            client,
-            self._pool,
-            self._registers,
-            random=self._random,
-            log=self._log,
-        )
-        progress.start()
+        log = self._log.bind(substation=substation.name, address=substation.address)
+        Progress(substation, client, self._pool, self._registers, self._random, log).start()
         self._poll(substation, entry, profile)
 
     def _reconfigure(
@@ -204,10 +197,10 @@ class SubstationWatch:
             ),
             profile,
             self._settings,
-            headers={OWNER: self._owner.name},
-            random=self._random,
-            polls=self._polls,
-            log=self._log,
+            {OWNER: self._owner.name},
+            self._random,
+            self._polls,
+            self._log.bind(substation=substation.name, address=substation.address),
         )
         self._pollers[substation.address] = poller
         now = time.monotonic()

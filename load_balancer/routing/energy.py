@@ -4,6 +4,7 @@ It starts from the gauges. The balancer adds the sessions that it dispatches, su
 end, and lowers the remaining energy by the power drawn.
 """
 
+from dataclasses import dataclass
 from math import inf
 from typing import Self
 
@@ -21,31 +22,18 @@ _USUAL_HOURS = 0.5
 _MIN_HOURS = 0.02
 
 
+@dataclass(eq=False, slots=True)
 class EnergyEstimate:
     """Power and energy at one substation. Times in seconds of the balancer's clock."""
 
-    def __init__(
-        self,
-        reading: Reading,
-        *,
-        point_power_kw: float,
-        committed_kw: float,
-        remaining_kwh: float,
-        now: float,
-    ) -> None:
-        """Start with a reading."""
-        self.point_power_kw = point_power_kw
-        self.limit_kw = inf if reading.power_limit_kw is None else reading.power_limit_kw
-        self.committed_kw = committed_kw
-        self.remaining_kwh = remaining_kwh
-        self._hours_per_s = reading.time_scale / _SECONDS_PER_HOUR
-        self._sessions = reading.load
-        # The power drawn shows what batteries that are nearly full can take, unless it is limited.
-        drawn_kw = reading.power_kw
-        if drawn_kw is None or drawn_kw >= _NEARLY * self.limit_kw:
-            drawn_kw = committed_kw
-        self._drawable_kw = drawn_kw
-        self._at = now
+    point_power_kw: float
+    limit_kw: float
+    committed_kw: float
+    remaining_kwh: float
+    _drawable_kw: float
+    _hours_per_s: float
+    _sessions: int
+    _at: float
 
     @classmethod
     def of(cls, reading: Reading, now: float) -> Self | None:
@@ -54,12 +42,21 @@ class EnergyEstimate:
         committed_kw, remaining_kwh = reading.committed_power_kw, reading.remaining_energy_kwh
         if point_power_kw is None or committed_kw is None or remaining_kwh is None:
             return None
+        limit_kw = inf if reading.power_limit_kw is None else reading.power_limit_kw
+        # The power drawn shows what batteries that are nearly full can take, unless it is limited.
+        drawn_kw = reading.power_kw
+        if drawn_kw is None or drawn_kw >= _NEARLY * limit_kw:
+            drawn_kw = committed_kw
+        hours_per_s = reading.time_scale / _SECONDS_PER_HOUR
         return cls(
-            reading,
-            point_power_kw=point_power_kw,
-            committed_kw=committed_kw,
-            remaining_kwh=remaining_kwh,
-            now=now,
+            point_power_kw,
+            limit_kw,
+            committed_kw,
+            remaining_kwh,
+            drawn_kw,
+            hours_per_s,
+            reading.load,
+            now,
         )
 
     def add(self, demand: Demand, now: float) -> None:

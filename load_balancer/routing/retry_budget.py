@@ -5,33 +5,31 @@ Finagle's RetryBudget). To move a vehicle that had charged for a while is free, 
 of a lost substation move at once.
 """
 
+from dataclasses import dataclass, field
 
+
+@dataclass(eq=False, kw_only=True)
 class RetryBudget:
-    """Tokens for retries. A session that finds none waits; it is not refused."""
+    """Tokens for retries, at first as many as may be. Without one a session waits, not refused."""
 
-    def __init__(self, *, share: float, floor_per_s: float, burst: float) -> None:
-        """Start with a full bucket.
+    share: float  # tokens that each first dispatch adds
+    floor_per_s: float  # tokens that each second adds
+    burst: float  # maximum number of tokens
+    _tokens: float = field(init=False)
+    _filled_at: float | None = field(default=None, init=False)
 
-        Args:
-            share: tokens that each first dispatch adds.
-            floor_per_s: tokens that each second adds.
-            burst: maximum number of tokens.
-        """
-        self._share = share
-        self._floor_per_s = floor_per_s
-        self._burst = burst
-        self._tokens = burst
-        self._filled_at: float | None = None
+    def __post_init__(self) -> None:
+        self._tokens = self.burst
 
     def deposit(self) -> None:
         """Add the share of a first dispatch."""
-        self._tokens = min(self._burst, self._tokens + self._share)
+        self._tokens = min(self.burst, self._tokens + self.share)
 
     def take(self, now: float) -> bool:
         """Take the token of a retry; return False if there is none, so that it has to wait."""
         if self._filled_at is not None:
-            earned = (now - self._filled_at) * self._floor_per_s
-            self._tokens = min(self._burst, self._tokens + earned)
+            earned = (now - self._filled_at) * self.floor_per_s
+            self._tokens = min(self.burst, self._tokens + earned)
         self._filled_at = now
         if self._tokens < 1:
             return False
