@@ -129,13 +129,7 @@ class Balancer:
             "1 while the current SUBSTATIONS_FILE is in use",
             registry=self.app.registry,
         ).set_function(lambda: self._watch.file.problem is None)
-        self._peers = Peers(
-            settings,
-            self._pool,
-            self._watch.directory,
-            random=self._random,
-            log=self.app.log,
-        )
+        self._peers = Peers(settings, self._pool, self._watch.directory, self._random, self.app.log)
         self._history = History()
         self._add_routes()
         gevent.spawn(self._watch.run)

@@ -30,12 +30,7 @@ def drain_routes(pool: Pool, log: Log) -> Blueprint:
                 request_id=g.request_id,
             )
         now = time.monotonic()
-        return json_response(
-            {
-                "substations": [
-                    views.substation_document(substation, now) for substation in substations
-                ]
-            }
-        )
+        shown = [views.substation_document(one, now) for one in substations]
+        return json_response({"substations": shown})
 
     return routes

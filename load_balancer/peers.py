@@ -8,6 +8,7 @@ what the others did within some 50 ms.
 import secrets
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from random import Random
 from typing import Any, NamedTuple
 
@@ -42,29 +43,23 @@ class _PeerReport(NamedTuple):
     names: dict[str, str]
 
 
+@dataclass(eq=False)
 class Peers:
-    """Follows the other balancers, and reports to them. One per process."""
+    """Follows the other balancers in `PEERS`, and reports to them. One per process."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        pool: Pool,
-        directory: Directory,
-        *,
-        random: Random,
-        log: Log,
-    ) -> None:
-        """Start to look up the URLs in `PEERS`, if any."""
-        self._name = secrets.token_hex(8)
-        self._began = time.time()
-        self._settings = settings
-        self._pool = pool
-        self._directory = directory
-        self._random = random
-        self._log = log
-        self._followed: dict[str, set[str]] = {}  # addresses, by the URL that resolved to them
-        self._names: dict[str, str] = {}  # names of balancers, by address
-        for url in settings.peer_urls:
+    settings: Settings
+    pool: Pool
+    directory: Directory
+    random: Random
+    log: Log
+    _name: str = field(default_factory=lambda: secrets.token_hex(8), init=False)
+    _began: float = field(default_factory=time.time, init=False)
+    # Addresses, by the URL that resolved to them.
+    _followed: dict[str, set[str]] = field(default_factory=dict, init=False)
+    _names: dict[str, str] = field(default_factory=dict, init=False)  # of balancers, by address
+
+    def __post_init__(self) -> None:
+        for url in self.settings.peer_urls:
             gevent.spawn(self._look_up, url)
 
     def report(self, since: int) -> bytes:
@@ -73,7 +68,7 @@ class Peers:
         Args:
             since: `version` of the previous response.
         """
-        pool = self._pool
+        pool = self.pool
         pause_s = REPORT_PAUSE_S + _PAUSE_EACH_S * len(pool.substations)
         until = time.monotonic() + _MAX_S
         while pool.held_version == since and time.monotonic() < until:
@@ -98,14 +93,14 @@ class Peers:
             try:
                 families = resolve(url.host, url.port)
             except OSError as error:
-                self._log.debug("peers not found", host=url.host, error=str(error))
+                self.log.debug("peers not found", host=url.host, error=str(error))
             else:
                 chosen = choose_family(
                     families,
                     last=found,
                     is_healthy=lambda address: str(HttpUrl(address, url.port)) in self._names,
                     listens=lambda address: listens(
-                        address, url.port, self._settings.connect_timeout
+                        address, url.port, self.settings.connect_timeout
                     ),
                 )
                 found = set(chosen)
@@ -113,13 +108,13 @@ class Peers:
                 self._followed[str(url)] = {str(HttpUrl(one, url.port)) for one in chosen}
                 for address in self._followed[str(url)] - before:
                     gevent.spawn(self._follow, url, address)
-            gevent.sleep(self._settings.resolve_interval * self._random.uniform(0.9, 1.1))
+            gevent.sleep(self.settings.resolve_interval * self.random.uniform(0.9, 1.1))
 
     def _follow(self, url: HttpUrl, address: str) -> None:
         """Query one balancer while its name resolves to it."""
         upstream = Upstream(
             address,
-            connect_timeout_s=self._settings.connect_timeout,
+            connect_timeout_s=self.settings.connect_timeout,
             connections=1,
             host=f"{in_url(url.host)}:{url.port}",
         )
@@ -137,7 +132,7 @@ class Peers:
             except UpstreamError as error:
                 self._lost(address, str(error))
                 since = -1
-                gevent.sleep(_ASK_AGAIN_S * self._random.uniform(0.8, 1.2))
+                gevent.sleep(_ASK_AGAIN_S * self.random.uniform(0.8, 1.2))
                 continue
             if report.name == self._name:
                 gevent.sleep(_ITSELF_S)
@@ -152,19 +147,19 @@ class Peers:
         before = self._names.get(address)
         if before != report.name:
             if before is not None:
-                self._pool.forget_peer(before)
+                self.pool.forget_peer(before)
             self._names[address] = report.name
-            self._log.info("balancer found", balancer=report.name, address=address)
+            self.log.info("balancer found", balancer=report.name, address=address)
         if (report.began, report.name) < (self._began, self._name):
-            self._directory.call(report.names)
-        self._pool.peer_holds(report.name, report.holds, time.monotonic())
+            self.directory.call(report.names)
+        self.pool.peer_holds(report.name, report.holds, time.monotonic())
 
     def _lost(self, address: str, why: str) -> None:
         name = self._names.pop(address, None)
         if name is not None:
-            self._log.warning("balancer lost", balancer=name, address=address, why=why)
+            self.log.warning("balancer lost", balancer=name, address=address, why=why)
             if name not in self._names.values():
-                self._pool.forget_peer(name)
+                self.pool.forget_peer(name)
 
 
 def _read(response: UpstreamResponse) -> _PeerReport:

@@ -6,6 +6,7 @@ third-party one answers queries for them with 404: it is charged at as usual, an
 
 import math
 import time
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import orjson
@@ -25,23 +26,14 @@ _MAX_REPORTED = 20_000
 _PROGRESS_LIMIT = 2_097_152
 
 
+@dataclass
 class Owner:
     """The balancer, as substations know it."""
 
-    def __init__(self, name: str, interval_s: float, lease_s: float) -> None:
-        self.name = name
-        self.set_interval(interval_s, lease_s)
-
-    def set_interval(self, interval_s: float, lease_s: float) -> None:
-        """Set how often this balancer sends a heartbeat.
-
-        Args:
-            interval_s: time between two of them, seconds.
-            lease_s: silence after which a substation stops the sessions that this balancer leads,
-                seconds.
-        """
-        self.interval_s = interval_s
-        self.lease = f"{lease_s:.3f}"
+    name: str
+    interval_s: float  # between two of its heartbeats, seconds
+    # Silence after which a substation stops the sessions that this balancer leads, seconds.
+    lease_s: float
 
 
 class SessionReport(NamedTuple):
@@ -92,7 +84,7 @@ class SubstationClient:
         owner = self._owner
         self.heartbeat_interval_s = owner.interval_s
         self.last_heartbeat_at = time.monotonic()
-        headers = {"X-Request-ID": request_id, **self._charge, LEASE: owner.lease}
+        headers = {"X-Request-ID": request_id, **self._charge, LEASE: f"{owner.lease_s:.3f}"}
         if grace_s is not None:
             headers[GRACE] = f"{grace_s:g}"
         response = self._upstream.request(

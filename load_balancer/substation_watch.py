@@ -127,7 +127,7 @@ class SubstationWatch:
         # With many substations, each gets a heartbeat less often.
         interval_s = self._pool.health_check.interval_s
         lease_s = self._settings.lease_s(interval_s)
-        self._owner.set_interval(interval_s, lease_s)
+        self._owner.interval_s, self._owner.lease_s = interval_s, lease_s
         # Running charges keep the lease that they were sent with, which may be longer.
         self._registers.lease_s = max(self._registers.lease_s, lease_s)
         before = self.profiles

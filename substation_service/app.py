@@ -80,7 +80,7 @@ def create_app(settings: Settings) -> ServiceApp:
         return now
 
     epoch_s = time.time() - time.monotonic()
-    registers = Registers(substation, ended, epoch_s, id_=secrets.token_hex(8))
+    registers = Registers(substation, ended, epoch_s, id=secrets.token_hex(8))
     journal = _journal(app, settings, registers, epoch_s)
     scheduler = Scheduler(
         substation,

@@ -6,6 +6,7 @@ waited for that commit continues together.
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import gevent
@@ -82,51 +83,35 @@ class _Batch:
         self.progress = {**other.progress, **self.progress}
 
 
+@dataclass(eq=False)
 class Journal(NoJournal):
-    """A substation's journal in a file. One per process."""
+    """A substation's journal in a file. One per process.
 
-    def __init__(
-        self,
-        file: JournalFile,
-        registers: Registers,
-        most_bytes: int,
-        epoch_s: float,
-        log: Log,
-        on_commit: Callable[[int, float], object],
-    ) -> None:
-        """Rewrite the file and start to write changes.
+    It is rewritten at first; OSError if that fails.
+    """
 
-        Args:
-            file: the journal's file.
-            registers: the registers to record.
-            most_bytes: size of the file beyond which it is rewritten from memory, bytes.
-            epoch_s: offset from the monotonic clock to seconds of the epoch.
-            log: logs failures and recovery.
-            on_commit: called after each commit with the number of registers and the seconds it
-                took.
+    file: JournalFile
+    registers: Registers
+    most_bytes: int  # size of the file beyond which it is rewritten from memory
+    epoch_s: float  # offset from the monotonic clock to seconds of the epoch
+    _log: Log
+    # Called after each commit with the number of registers and the seconds it took.
+    on_commit: Callable[[int, float], object]
+    _batch: _Batch = field(default_factory=_Batch, init=False)
+    _in_flight: _Batch | None = field(default=None, init=False)
+    _began_writing: float | None = field(default=None, init=False)
+    _error_since: float | None = field(default=None, init=False)
+    _asked: Event = field(default_factory=Event, init=False)
+    _thread: ThreadPool = field(default_factory=lambda: ThreadPool(1), init=False)
 
-        Raises:
-            OSError: the file cannot be rewritten.
-        """
-        self._file = file
-        self._registers = registers
-        self._most_bytes = most_bytes
-        self._epoch_s = epoch_s
-        self._log = log
-        self._on_commit = on_commit
-        file.rewrite(self._all())
-        self._batch = _Batch()
-        self._in_flight: _Batch | None = None
-        self._began_writing: float | None = None
-        self._error_since: float | None = None
-        self._asked = Event()
-        self._thread = ThreadPool(1)
+    def __post_init__(self) -> None:
+        self.file.rewrite(self._all())
         gevent.spawn(self._write_forever)
 
     @property
     def size(self) -> int:
         """Size of the file, bytes."""
-        return self._file.size
+        return self.file.size
 
     @property
     def failing_since(self) -> float | None:
@@ -184,10 +169,10 @@ class Journal(NoJournal):
                 one.add_older(batch)
                 batch = one
         try:
-            if self._file.is_sound:
-                self._file.append(self._document(batch))
+            if self.file.is_sound:
+                self.file.append(self._document(batch))
             else:
-                self._file.rewrite(self._all())
+                self.file.rewrite(self._all())
         except OSError as error:
             self._log.error("journal not written at the end", error=str(error))
 
@@ -218,9 +203,9 @@ class Journal(NoJournal):
             register.noted = True
         self._began_writing = began = time.monotonic()
         try:
-            if not self._file.is_sound or len(batch.registers) > _MAX_PENDING:
+            if not self.file.is_sound or len(batch.registers) > _MAX_PENDING:
                 self._rewrite()
-            self._thread.apply(self._file.append, (self._document(batch),))
+            self._thread.apply(self.file.append, (self._document(batch),))
         except OSError as error:
             self._failed(batch, error)
         else:
@@ -228,29 +213,29 @@ class Journal(NoJournal):
         finally:
             self._in_flight = self._began_writing = None
             batch.over.set()
-        if self._error_since is None and self._file.size > self._most_bytes:
+        if self._error_since is None and self.file.size > self.most_bytes:
             self._compact()
 
     def _compact(self) -> None:
         """Rewrite the file because it has grown; while that fails, it is appended to."""
-        before = self._file.size
+        before = self.file.size
         try:
             self._rewrite()
         except OSError as error:
             self._log.warning("journal not compacted", error=str(error))
-            self._most_bytes = 2 * before
+            self.most_bytes = 2 * before
         else:
-            self._log.info("journal compacted", before_bytes=before, bytes=self._file.size)
-            self._most_bytes = max(self._most_bytes, 2 * self._file.size)
+            self._log.info("journal compacted", before_bytes=before, bytes=self.file.size)
+            self.most_bytes = max(self.most_bytes, 2 * self.file.size)
 
     def _rewrite(self) -> None:
-        fd = self._thread.apply(self._file.begin)
+        fd = self._thread.apply(self.file.begin)
         try:
             for document in self._all():
-                self._thread.apply(self._file.add, (fd, document))
-            self._thread.apply(self._file.replace, (fd,))
+                self._thread.apply(self.file.add, (fd, document))
+            self._thread.apply(self.file.replace, (fd,))
         except OSError:
-            self._file.abandon(fd)
+            self.file.abandon(fd)
             raise
 
     def _failed(self, batch: _Batch, error: OSError) -> None:
@@ -261,7 +246,7 @@ class Journal(NoJournal):
             self._error_since = time.monotonic()
             self._log.error(
                 "journal cannot be written: charging continues, new durable sessions are refused",
-                journal=str(self._file.path),
+                journal=str(self.file.path),
                 error=str(error),
             )
 
@@ -272,14 +257,14 @@ class Journal(NoJournal):
                 register.reported_kwh, register.reported_at = kwh, max(register.reported_at, at)
         for register, kwh in batch.ended_kwh.items():
             register.reported_kwh = max(register.reported_kwh, kwh)
-        self._on_commit(len(batch.registers), took_s)
+        self.on_commit(len(batch.registers), took_s)
         if self._error_since is not None:
             failed_s = round(time.monotonic() - self._error_since, 3)
             self._error_since = None
             self._log.info("journal can be written again", failed_s=failed_s)
 
     def _document(self, batch: _Batch) -> dict[str, Any]:
-        document: dict[str, Any] = {"at": self._epoch_s + time.monotonic()}
+        document: dict[str, Any] = {"at": self.epoch_s + time.monotonic()}
         if batch.registers:
             document["registers"] = self._rows(batch.registers)
             # One may end, or begin again, while this is being written.
@@ -292,9 +277,9 @@ class Journal(NoJournal):
 
     def _all(self) -> Iterator[dict[str, Any]]:
         """Yield all registers as documents, some at a time."""
-        registers = self._registers
+        registers = self.registers
         known = [*reversed(list(registers.ended)), *registers.running]
-        at = self._epoch_s + time.monotonic()
+        at = self.epoch_s + time.monotonic()
         yield {"at": at, "id": registers.id, "forgotten_kwh": registers.forgotten_kwh}
         for first in range(0, len(known), _MANY):
             part = known[first : first + _MANY]
@@ -303,6 +288,6 @@ class Journal(NoJournal):
 
     def _rows(self, registers: Iterable[Register]) -> list[list[Any]]:
         return [
-            row(one, None if one.charging is None else self._epoch_s + one.charging.began)
+            row(one, None if one.charging is None else self.epoch_s + one.charging.began)
             for one in registers
         ]

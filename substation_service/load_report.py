@@ -4,6 +4,8 @@ It uses the text format of ORCA's header `endpoint-load-metrics`, which Envoy an
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
+from math import inf
 
 from substation_service.substation import Substation
 
@@ -12,18 +14,18 @@ HEADER = "endpoint-load-metrics"
 _POWER_EVERY_S = 0.05
 
 
+@dataclass(eq=False)
 class LoadReport:
     """Writes the header's value."""
 
-    def __init__(self, substation: Substation, clock: Callable[[], float]) -> None:
-        self._substation = substation
-        self._clock = clock
-        self._power = ""
-        self._power_at = float("-inf")
+    substation: Substation
+    clock: Callable[[], float]
+    _power: str = field(default="", init=False)
+    _power_at: float = field(default=-inf, init=False)
 
     def text(self) -> str:
         """Return the header's value: the load is exact, the power at most 50 ms old."""
-        substation, now = self._substation, self._clock()
+        substation, now = self.substation, self.clock()
         if now - self._power_at > _POWER_EVERY_S:
             substation.advance(now)
             self._power_at, self._power = now, self._sum_up(now)
@@ -35,7 +37,7 @@ class LoadReport:
         )
 
     def _sum_up(self, now: float) -> str:
-        substation = self._substation
+        substation = self.substation
         return ",".join(
             f"named_metrics.substation_{name}={value:.9g}"
             for name, value in (

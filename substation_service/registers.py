@@ -5,6 +5,7 @@ Pure: the clock is passed in, and nothing here waits.
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from enum import Enum, auto
 from heapq import heappop, heappush, merge
 from itertools import islice
@@ -57,6 +58,7 @@ class Attempt(NamedTuple):
     charging_s: float  # time at the point, seconds
 
 
+@dataclass(eq=False)
 class Registers:
     """All sessions that the substation knows.
 
@@ -64,37 +66,20 @@ class Registers:
     due before, such as a lease, as of the time when it was due, however late this process runs.
     """
 
-    def __init__(
-        self,
-        substation: Substation,
-        on_ended: Callable[[Attempt], object],
-        epoch_s: float = 0.0,
-        limits: Limits = DEFAULT_LIMITS,
-        id_: str = "",
-    ) -> None:
-        """Start without sessions.
-
-        Args:
-            substation: where they charge.
-            on_ended: called with each attempt that ended.
-            epoch_s: offset from the clock to seconds of the epoch.
-            limits: how many ended sessions are remembered.
-            id_: ID of this set of registers; kept over restarts if the registers are.
-        """
-        self._substation = substation
-        self._on_ended = on_ended
-        self._epoch_s = epoch_s
-        self._limits = limits
-        self._running: dict[str, Register] = {}
-        self._charged_plain: dict[str, Register] = {}
-        self._ended: dict[str, Register] = {}
-        self._owners = Owners()
-        self._graces: list[tuple[float, int, Register]] = []
-        self._numbers = 0
-        self._past_kwh = 0.0
-        self.id = id_  # ID of this set, for as long as it is kept
-        self.forgotten_kwh = 0.0  # energy of sessions that are no longer known
-        self.due = inf
+    substation: Substation  # where they charge
+    on_ended: Callable[[Attempt], object]  # called with each attempt that ended
+    epoch_s: float = 0.0  # offset from the clock to seconds of the epoch
+    limits: Limits = DEFAULT_LIMITS
+    id: str = ""  # ID of this set of registers; kept over restarts if the registers are
+    forgotten_kwh: float = field(default=0.0, init=False)  # of sessions that are no longer known
+    due: float = field(default=inf, init=False)
+    _running: dict[str, Register] = field(default_factory=dict, init=False)
+    _charged_plain: dict[str, Register] = field(default_factory=dict, init=False)
+    _ended: dict[str, Register] = field(default_factory=dict, init=False)
+    _owners: Owners = field(default_factory=Owners, init=False)
+    _graces: list[tuple[float, int, Register]] = field(default_factory=list, init=False)
+    _numbers: int = field(default=0, init=False)
+    _past_kwh: float = field(default=0.0, init=False)
 
     @property
     def running(self) -> list[Register]:
@@ -204,7 +189,7 @@ class Registers:
         charging = register.charging
         if charging is None:
             return
-        if self._substation.remaining_s(charging, now) > 0:
+        if self.substation.remaining_s(charging, now) > 0:
             self._end(register, now, _ABORTED, reason)
         else:
             self._end(register, now, _DONE, None)
@@ -256,7 +241,7 @@ class Registers:
         if register.charging is not None:
             register.target_kwh = target_kwh
             register.noted = False
-            self._substation.amend(register.charging, target_kwh - register.ended_kwh, now)
+            self.substation.amend(register.charging, target_kwh - register.ended_kwh, now)
 
     def _plug_in(self, register: Register | None, session: Session, now: float) -> Register:
         kwh, soc = session.kwh, session.soc
@@ -264,12 +249,12 @@ class Registers:
             kwh -= register.ended_kwh
             if soc is not None and session.battery_kwh is not None:
                 soc = min(1.0, soc + register.ended_kwh / session.battery_kwh)
-        charging = self._substation.plug_in(
+        charging = self.substation.plug_in(
             Demand(kwh, session.max_power_kw, session.battery_kwh, soc), now
         )
         if register is None:
             register = Register(
-                session.session_id, session.vehicle_id, session.kwh, self._epoch_s + now
+                session.session_id, session.vehicle_id, session.kwh, self.epoch_s + now
             )
         else:
             self._charged_plain.pop(session.session_id, None)
@@ -288,7 +273,7 @@ class Registers:
         charging = register.charging
         if charging is None:
             return
-        kwh = self._substation.unplug(charging, now, outcome)
+        kwh = self.substation.unplug(charging, now, outcome)
         attempt_s = now - charging.began
         register.add(kwh, attempt_s, charging.mean_power_kw, charging.peak_power_kw)
         if abs(register.ended_kwh - register.target_kwh) < EPSILON_KWH:
@@ -297,7 +282,7 @@ class Registers:
         register.state = _STOPPED if reason else _CHARGED
         register.reason = reason
         register.grace_ends = None
-        register.ended_at = self._epoch_s + now
+        register.ended_at = self.epoch_s + now
         del self._running[register.session_id]
         is_reported = register.callers > 0 and reason is None and register.grace_s is None
         if register.owner is not None:
@@ -305,16 +290,16 @@ class Registers:
         if not is_reported:
             self._owners.end(register, now)
         self._keep(register)
-        self._on_ended(Attempt(register, charging, outcome, kwh, attempt_s))
+        self.on_ended(Attempt(register, charging, outcome, kwh, attempt_s))
 
     def _keep(self, register: Register) -> None:
         """Remember an ended session, and forget the oldest beyond the limits."""
         self._numbers += 1
         register.number = self._numbers
         if register.grace_s is None and register.state is _CHARGED:
-            known, most = self._charged_plain, self._limits.plain
+            known, most = self._charged_plain, self.limits.plain
         else:
-            known, most = self._ended, self._limits.others
+            known, most = self._ended, self.limits.others
         known[register.session_id] = register
         if len(known) > most:
             for session_id in list(islice(known, max(1, int(most * _FORGOTTEN)))):

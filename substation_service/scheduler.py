@@ -1,6 +1,7 @@
 """Holds each session until it is charged, even if other sessions change when that is."""
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from math import inf
 
 import gevent
@@ -17,6 +18,7 @@ _SHORT_S = 0.001
 _MAX_SLEEP_S = 86_400.0
 
 
+@dataclass(eq=False)
 class Scheduler:
     """Wakes sessions. One per process.
 
@@ -25,26 +27,15 @@ class Scheduler:
     the substation's events, so that a change of power wakes no other greenlet.
     """
 
-    def __init__(
-        self,
-        substation: Substation,
-        clock: Callable[[], float],
-        on_limit_ended: Callable[[], object],
-    ) -> None:
-        """Start to follow a substation.
+    substation: Substation
+    clock: Callable[[], float]  # returns the time, after ending everything that was due by then
+    on_limit_ended: Callable[[], object]  # called when the standing limit returns
+    # Sessions that share the limit, and those at their own pace; None once woken.
+    _waiting: dict[Charging, Event | None] = field(default_factory=dict, init=False)
+    _sleeping: dict[Charging, Event | None] = field(default_factory=dict, init=False)
+    _changed: Event = field(default_factory=Event, init=False)
 
-        Args:
-            substation: the substation.
-            clock: returns the time, after ending everything that was due by then.
-            on_limit_ended: called when the substation's standing limit returns.
-        """
-        self._substation = substation
-        self._clock = clock
-        self._on_limit_ended = on_limit_ended
-        # Sessions that share the limit, and those at their own pace; None once woken.
-        self._waiting: dict[Charging, Event | None] = {}
-        self._sleeping: dict[Charging, Event | None] = {}
-        self._changed = Event()
+    def __post_init__(self) -> None:
         gevent.spawn(self._follow)
 
     def wait(self, charging: Charging) -> bool:
@@ -52,8 +43,8 @@ class Scheduler:
 
         Return False if it is woken before, or is no longer plugged in.
         """
-        substation = self._substation
-        remaining_s = substation.remaining_s(charging, self._clock())
+        substation = self.substation
+        remaining_s = substation.remaining_s(charging, self.clock())
         while True:
             if remaining_s and substation.is_shared:
                 if self._is_woken(self._waiting, charging, None):
@@ -63,7 +54,7 @@ class Scheduler:
                     return False
             else:
                 gevent.sleep(max(remaining_s, _MIN_SLEEP_S))
-            remaining_s = substation.remaining_s(charging, self._clock())
+            remaining_s = substation.remaining_s(charging, self.clock())
             if not substation.has(charging):
                 return False
             if not remaining_s:
@@ -93,19 +84,19 @@ class Scheduler:
 
     def changed(self) -> None:
         """Note that a vehicle left, or that the limit changed."""
-        if self._waiting or self._substation.limit_ends < inf:
+        if self._waiting or self.substation.limit_ends < inf:
             self._changed.set()
 
     def _follow(self) -> None:
-        substation = self._substation
+        substation = self.substation
         limits_ended = substation.limits_ended
         while True:
             self._changed.clear()
-            now = self._clock()
+            now = self.clock()
             event = substation.next_event(now)
             if limits_ended != substation.limits_ended:
                 limits_ended = substation.limits_ended
-                self._on_limit_ended()
+                self.on_limit_ended()
             for charging, charged in self._waiting.items():
                 if charged is not None and charging.ends <= now:
                     charged.set()

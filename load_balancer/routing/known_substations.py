@@ -1,6 +1,7 @@
 """The substations of a pool: added and removed as they are discovered, drained, indexed. Pure."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 
 from load_balancer.routing.health import HealthCheck
 from load_balancer.routing.index.substation_index import SubstationIndex
@@ -12,46 +13,30 @@ from load_balancer.routing.view import Scan, View
 MAX_SCANNED = 32
 
 
+@dataclass(eq=False)
 class KnownSubstations:
-    """All substations of one pool; only that pool changes them.
+    """All substations of one pool; only that pool changes them."""
 
-    Attributes:
-        by_address: the substations; those found earlier come first.
-        drained: names of the substations that an operator drained. A container that is replaced
-            stays drained.
-        health_check: how substations are polled, given their number.
-    """
+    policy: Policy  # chooses among them
+    health_check: HealthCheck  # how they are polled, given their number
+    balancers: int
+    max_scanned: int  # number of substations above which they are indexed
+    on_poll_wanted: Callable[[Substation], object]  # called with one to be polled out of turn
+    # Those found earlier come first.
+    by_address: dict[str, Substation] = field(default_factory=dict, init=False)
+    # Names that an operator drained. A container that is replaced stays drained.
+    drained: set[str] = field(default_factory=set, init=False)
+    _usual_health_check: HealthCheck = field(init=False)  # of a few substations
+    _index: SubstationIndex = field(init=False)
+    # Since the last update of the index.
+    _changed: dict[Substation, None] = field(default_factory=dict, init=False)
+    # Perhaps: see `Substation.needs_poll`.
+    _to_poll: dict[Substation, None] = field(default_factory=dict, init=False)
+    _found: int = field(default=0, init=False)
 
-    def __init__(
-        self,
-        policy: Policy,
-        health_check: HealthCheck,
-        *,
-        balancers: int,
-        max_scanned: int,
-        on_poll_wanted: Callable[[Substation], object],
-    ) -> None:
-        """Create an empty set.
-
-        Args:
-            policy: the policy that chooses among them.
-            health_check: how a few substations are polled.
-            balancers: number of balancers.
-            max_scanned: number of substations above which they are indexed.
-            on_poll_wanted: called with a substation that is to be polled out of turn.
-        """
-        self.by_address: dict[str, Substation] = {}
-        self.drained: set[str] = set()
-        self.health_check = health_check
-        self._usual_health_check = health_check
-        self._policy = policy
-        self._balancers = balancers
-        self._max_scanned = max_scanned
-        self._on_poll_wanted = on_poll_wanted
-        self._index = SubstationIndex(self.by_address, policy, health_check)
-        self._changed: dict[Substation, None] = {}  # since the last update of the index
-        self._to_poll: dict[Substation, None] = {}  # perhaps: see `Substation.needs_poll`
-        self._found = 0
+    def __post_init__(self) -> None:
+        self._usual_health_check = self.health_check
+        self._index = SubstationIndex(self.by_address, self.policy, self.health_check)
 
     def update(self, known: Iterable[tuple[str, str]]) -> None:
         """Add and remove substations so that they match a list of (name, address)."""
@@ -70,12 +55,12 @@ class KnownSubstations:
                 self.forget_if_empty(substation)
         self._update_health_check()
         if not self.is_indexed:  # an index that is not used forgets nothing: begin a new one
-            self._index = SubstationIndex(self.by_address, self._policy, self.health_check)
+            self._index = SubstationIndex(self.by_address, self.policy, self.health_check)
             self._changed = dict.fromkeys(self.by_address.values())
 
     def _add(self, name: str, address: str) -> Substation:
         substation = Substation(
-            name, address, balancers=self._balancers, health_check=self.health_check
+            name, address, balancers=self.balancers, health_check=self.health_check
         )
         self._found += 1
         substation.order = self._found
@@ -102,7 +87,7 @@ class KnownSubstations:
         for substation in self.by_address.values():
             substation.health_check = self.health_check
             if self.health_check.interval_s < before.interval_s:
-                self._on_poll_wanted(substation)  # its reading may be too old from now on
+                self.on_poll_wanted(substation)  # its reading may be too old from now on
 
     def set_drained(self, name: str, drained: bool) -> list[Substation]:
         """Drain the substations of a name, or no longer, and return them.
@@ -144,13 +129,13 @@ class KnownSubstations:
     @property
     def is_indexed(self) -> bool:
         """Whether there are so many substations that they are indexed."""
-        return len(self.by_address) > self._max_scanned
+        return len(self.by_address) > self.max_scanned
 
     def view(self, now: float) -> View:
         """Return the substations as they are now; valid until the next dispatch."""
-        if len(self.by_address) > self._max_scanned:
+        if self.is_indexed:
             return self.update_index(now)
-        return Scan(self.by_address.values(), now, predicts=self._policy.predicts)
+        return Scan(self.by_address.values(), now, predicts=self.policy.predicts)
 
     def update_index(self, now: float) -> SubstationIndex:
         """Bring the index up to date, and return it."""

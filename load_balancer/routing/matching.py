@@ -1,6 +1,7 @@
 """The choice: which waiting session is dispatched next, and to which substation. Pure."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from random import Random
 from typing import NamedTuple
 
@@ -52,13 +53,13 @@ class Deferred(NamedTuple):
     choice: Choice
 
 
+@dataclass(eq=False)
 class Matcher:
     """Finds the session to dispatch next, and its substation."""
 
-    def __init__(self, policy: Policy, *, budget: RetryBudget, random: Random) -> None:
-        self.policy = policy
-        self._budget = budget
-        self._random = random
+    policy: Policy
+    budget: RetryBudget
+    random: Random
 
     def first_of(
         self, queue: WaitQueue, view: View, now: float
@@ -87,7 +88,7 @@ class Matcher:
             if not choice.waits:
                 return _match(queued, choice, view), deferred
             if queued.costs_budget:
-                self._budget.give_back()
+                self.budget.give_back()
             deferred.append(Deferred(queued, choice))
             address = choice.candidate.address
             reserved[address] = reserved.get(address, 0) + 1
@@ -104,13 +105,13 @@ class Matcher:
         """Take what a dispatch costs; return False during its pause, or beyond the retry budget."""
         if queued.not_before > now:
             return False
-        return not queued.costs_budget or self._budget.take(now)
+        return not queued.costs_budget or self.budget.take(now)
 
     def _choose(
         self, queued: QueuedSession, request: Request, view: View, reserved: Mapping[str, int]
     ) -> Choice:
         options = view.options(request, queued.rejected_by, reserved)
-        return self.policy.choose(options, request, self._random)
+        return self.policy.choose(options, request, self.random)
 
 
 def match_attached(queued: QueuedSession, substation: Substation, now: float) -> Match:
