@@ -3,7 +3,7 @@
 What differs is returned in words; nothing is returned where all agree.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -97,8 +97,7 @@ def reconcile(
     twice, answer_lost, unlogged, differing = list[str](), list[str](), list[str](), list[str]()
     for one in told:
         own = charges.pop(one.vehicle_id, [])
-        # The last match: the same session may have been tried twice at the same substation.
-        answered = [part for part in own if one.charged and _is_of(one, *part)][-1:]
+        answered = _answered(one, own, sessions[one.session_id]) if one.charged else []
         kept, extra = _divide(one, (answered or own)[-1:], own, sessions)
         if extra:
             excused = all(is_answer_lost(*part) for part in extra)
@@ -154,8 +153,17 @@ def _divide(
     return kept, [part for part in extra if part not in kept]
 
 
-def _is_of(one: Told, substation: str, attempt: Attempt) -> bool:
-    return (substation, attempt.session_id) == (one.substation, one.session_id)
+def _answered(one: Told, own: Sequence[Logged], session: Sequence[Logged]) -> list[Logged]:
+    """Return the charge that a vehicle was told of, if the logs have it.
+
+    The named substation may have responded at once, because it had delivered its share in an
+    attempt that ended early; then another one charged the rest to the end.
+    """
+    if all(substation != one.substation for substation, _ in session):
+        return []
+    charges = [part for part in own if part[1].session_id == one.session_id]
+    # The last one there: the same session may have been tried twice at the same substation.
+    return sorted(charges, key=lambda part: part[0] == one.substation)[-1:]
 
 
 def _kwh(parts: Iterable[Logged]) -> float:
@@ -175,8 +183,17 @@ def since_start(counters: Counters, attempts: Iterable[Attempt]) -> list[Attempt
     return [one for one in attempts if one.ended > counters["process_start_time_seconds"]]
 
 
+def moved(attempts: AttemptsBySubstation) -> dict[str, set[str]]:
+    """Return each substation's sessions with several attempts, there or at other substations."""
+    count = Counter(one.session_id for logged in attempts.values() for one in logged)
+    return {
+        substation: {one.session_id for one in logged if count[one.session_id] > 1}
+        for substation, logged in attempts.items()
+    }
+
+
 def miscounts(
-    substation: str, counters: Counters, logged: Sequence[Attempt], *, amended: float = 0.0
+    substation: str, counters: Counters, logged: Sequence[Attempt], *, repeated: float = 0.0
 ) -> Iterator[str]:
     """Compare a substation's counters with its log.
 
@@ -184,9 +201,8 @@ def miscounts(
         substation: its name.
         counters: its counters, or what they increased by.
         logged: the attempts of the same time.
-        amended: how many of its charges the balancer has asked for anew with a lower target. Such
-            a request joins the charge that runs; it is an attempt of its own where that has just
-            ended.
+        repeated: maximum number of requests that began no attempt, because they amended the
+            target of one that was running, or asked for energy that had been delivered already.
     """
     for outcome in ("charged", "aborted"):
         those = [attempt for attempt in logged if attempt.outcome == outcome]
@@ -200,10 +216,10 @@ def miscounts(
                 yield f"{substation} counts {count:g} {what} {outcome}, its log has {log:g}"
     came = total(counters, "http_requests_total", 'method="POST",route="/charge"')
     ended = total(counters, "substation_sessions_total")
-    if not came - amended <= ended <= came:
+    if not came - repeated <= ended <= came:
         yield (
-            f"{substation} was asked for {came:g} charges, {amended:g} of them amended, and counts "
-            f"{ended:g} charged, aborted and refused"
+            f"{substation} was asked for {came:g} charges, of which {repeated:g} may be repeated, "
+            f"and counts {ended:g} charged, aborted and refused"
         )
 
 

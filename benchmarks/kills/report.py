@@ -76,7 +76,7 @@ def sentence(one: Document) -> str:
         f"{one['ledger']}: {one['kills']} kills in {one['seconds']} s: {one['vehicles']} vehicles, "
         f"{one['charged']} charged, {one['stopped']} stopped by their callers, {one['lost']} "
         f"lost, {one['charged_twice']} twice, {one['unequal']} unequal, {one['strange']} strange; "
-        f"{one['excess_sessions']} with too much at a substation that was cut off or frozen"
+        f"{one['excess_sessions']} with an excess at a substation that was cut off or frozen"
     )
 
 
@@ -120,16 +120,16 @@ def page(runs: Document) -> str:
         "Written by `make kills-long`. Parts of a grid under load are killed with SIGKILL and "
         "restarted: at random, two at once, just as a vehicle has its last kWh, in the middle of "
         "a commit (at its fsync), as they send. Meanwhile parts are frozen and links are cut, in "
-        "either direction. Vehicles come with an `Idempotency-Key`; each retries until it knows "
-        "its end, and asks once more after that. Then what each was told is compared with the "
-        "ledger and with every substation's meter, to the Wh.\n",
+        "either direction. Vehicles send an `Idempotency-Key`; each retries until it knows how "
+        "its session ended, and sends its key once more after that. Then the responses are "
+        "compared with the ledger and with every substation's meter, to the Wh.\n",
         f"On {machine['cores']} cores ({machine['processor']}), {machine['system']}, Python "
         f"{machine['python']}.\n",
         *_totals(ledgers),
-        "Too much is what a vehicle got beyond its request, where its substation was "
-        "disconnected or frozen while it charged: the substation goes on until its lease ends, "
-        "and reports that energy too late. Anywhere else, a meter, the ledger and a response "
-        "that differ by half a Wh count as different.\n",
+        "An excess is energy that a vehicle got beyond its request where its substation was "
+        "disconnected or frozen while it charged: the substation continues until its lease ends, "
+        "and reports that energy too late. Everywhere else, meters, ledger and responses that "
+        "differ by half a Wh count as different.\n",
         "## Segments\n",
         "Each segment has its own grid, ledger and seed.\n",
         *(line for name, one in ledgers.items() for line in _segments(name, one)),
@@ -143,45 +143,30 @@ def figures(runs: Document) -> str:
     """Return the table of docs/reliability.md."""
     ledgers = _named(runs)
     bound_kwh = next(iter(ledgers.values()))["excess_bound_kwh"]
-    rows = _rows(
-        ("parts killed", "{kills:,}"),
-        ("vehicles", "{vehicles:,}"),
-        ("charged", "{charged:,}"),
-        ("stopped by their callers", "{stopped:,}"),
-        ("lost", "{lost:,}"),
-        ("charged twice", "{charged_twice:,}"),
-        ("meters, ledger or responses differ", "{unequal:,}"),
-        ("other unexpected responses", "{strange:,}"),
-        ("excess at a disconnected or frozen substation, vehicles", "{excess_sessions:,}"),
-        (f"largest excess, kWh (a lease delivers {bound_kwh:g})", "{excess_most_kwh:.3f}"),
-        ("longest time from first request to end, s", "{longest_s:.1f}"),
-    )
+    rows = [
+        *_COUNTS,
+        *_rows((f"{_LARGEST} (a lease delivers {bound_kwh:g})", _LARGEST_KWH), _LONGEST),
+    ]
     return "\n".join(by_column("ledger", rows, ledgers)).strip()
 
 
 def _totals(ledgers: Mapping[str, Document]) -> Iterator[str]:
     faults = sorted({name for one in ledgers.values() for name in one["faults"]})
+    killed, *counts = _COUNTS
     rows: list[Figure[Document]] = [
-        *_rows(("parts killed", "{kills:,}")),
-        *((f"of these faults: {name}", partial(_count, name)) for name in faults),
+        killed,
+        *((f"faults: {name}", partial(_count, name)) for name in faults),
+        *counts,
         *_rows(
-            ("vehicles", "{vehicles:,}"),
-            ("charged", "{charged:,}"),
-            ("stopped by their callers", "{stopped:,}"),
-            ("**lost**", "**{lost:,}**"),
-            ("**charged twice**", "**{charged_twice:,}**"),
-            ("**meters, ledger or answers differ**", "**{unequal:,}**"),
-            ("**other answers that should not be**", "**{strange:,}**"),
-            ("kWh asked for by those charged", "{kwh_asked:,.3f}"),
-            ("kWh metered, those stopped included", "{kwh_metered:,.3f}"),
+            (_LARGEST, _LARGEST_KWH),
+            ("total excess, kWh", "{excess_kwh:,.3f}"),
+            ("energy that a lease delivers, kWh", "{excess_bound_kwh:.3f}"),
+            ("kWh requested by charged vehicles", "{kwh_asked:,.3f}"),
+            ("kWh metered, including stopped vehicles", "{kwh_metered:,.3f}"),
             ("kWh in the ledger", "{kwh_written:,.3f}"),
-            ("vehicles with too much", "{excess_sessions:,}"),
-            ("too much, all of them, kWh", "{excess_kwh:,.3f}"),
-            ("too much, the most of one, kWh", "{excess_most_kwh:.3f}"),
-            ("what flows in a lease, kWh", "{excess_bound_kwh:.3f}"),
-            ("requests that the vehicles made", "{tries:,}"),
-            ("longest from first request to end, s", "{longest_s:.1f}"),
-            ("seconds", "{seconds:,}"),
+            ("requests sent by the vehicles", "{tries:,}"),
+            _LONGEST,
+            ("duration, s", "{seconds:,}"),
         ),
     ]
     return by_column("ledger", rows, ledgers)
@@ -195,12 +180,27 @@ def _rows(*rows: tuple[str, str]) -> list[Figure[Document]]:
     return [(name, form.format_map) for name, form in rows]
 
 
+_COUNTS = _rows(
+    ("parts killed", "{kills:,}"),
+    ("vehicles", "{vehicles:,}"),
+    ("charged", "{charged:,}"),
+    ("stopped by their callers", "{stopped:,}"),
+    ("lost", "{lost:,}"),
+    ("charged twice", "{charged_twice:,}"),
+    ("meters, ledger or responses differ", "{unequal:,}"),
+    ("other unexpected responses", "{strange:,}"),
+    ("excess at a disconnected or frozen substation, vehicles", "{excess_sessions:,}"),
+)
+_LARGEST, _LARGEST_KWH = "largest excess, kWh", "{excess_most_kwh:.3f}"
+_LONGEST = ("longest time from first request to end, s", "{longest_s:.1f}")
+
+
 def _count(fault: str, one: Document) -> str:
     return f"{one['faults'].get(fault, 0):,}"
 
 
 def _segments(name: str, ledger: Document) -> Iterator[str]:
-    headings = ["began, UTC", "seed", "kills", "vehicles", "longest, s", "too much, kWh", "commit"]
+    headings = ["began, UTC", "seed", "kills", "vehicles", "longest, s", "excess, kWh", "commit"]
     yield f"### {name}\n"
     yield from table(
         headings,
@@ -217,8 +217,8 @@ def _segments(name: str, ledger: Document) -> Iterator[str]:
 
 
 def _failed(segments: Sequence[Document]) -> Iterator[str]:
-    yield "## Segments in which something did not agree\n"
-    yield "They are not counted above. Other seeds were run in their place.\n"
+    yield "## Segments with differences\n"
+    yield "They are not counted above; other seeds were run instead.\n"
     for one in segments:
         yield (
             f"- {one['ledger']}, seed {one['seed']}, {one['kills']} kills, "

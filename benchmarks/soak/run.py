@@ -15,6 +15,7 @@ from benchmarks.harness.log_reconciliation import (
     AttemptsBySubstation,
     Told,
     miscounts,
+    moved,
     since_start,
     total,
 )
@@ -184,12 +185,12 @@ def _read_told(file: Path) -> list[Told]:
 
 
 def _miscounts(testbed: GridUnderTest, logged: AttemptsBySubstation) -> Iterator[str]:
-    balancer = scrape(testbed.grid.balancer.url)
+    balancer, several = scrape(testbed.grid.balancer.url), moved(logged)
     for substation in testbed.grid.substations:
         name, counters = substation.name, scrape(substation.url)
-        labels = f'substation="{name}"'
-        amended = total(balancer, "balancer_amended_charges_total", labels)
-        yield from miscounts(name, counters, since_start(counters, logged[name]), amended=amended)
+        amended = total(balancer, "balancer_amended_charges_total", f'substation="{name}"')
+        own, repeated = since_start(counters, logged[name]), amended + len(several[name])
+        yield from miscounts(name, counters, own, repeated=repeated)
 
 
 def _last_line(vehicles: Process) -> str:

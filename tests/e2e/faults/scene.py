@@ -90,6 +90,9 @@ class Scene:
             excess_kwh=lambda *_: most_over_kwh,
         )
         self._record(title, found, back_s)
-        assert not [*found.lost, *found.twice, *found.unlogged, *found.differing]
         after = self.world.counters()
-        assert not list(differing_counters(before, after, found.charged, attempts))
+        troubles = [
+            *(*found.lost, *found.twice, *found.unlogged, *found.differing),
+            *differing_counters(before, after, found.charged, attempts),
+        ]
+        assert not troubles, "\n".join(troubles)

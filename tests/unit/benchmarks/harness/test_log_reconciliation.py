@@ -108,6 +108,14 @@ def test_one_that_was_moved_adds_up_over_its_attempts(outcome: str) -> None:
     assert found.kwh_logged == 5.0
 
 
+def test_the_named_substation_may_have_delivered_its_share_in_an_attempt_that_ended_early() -> None:
+    share = attempt(outcome="aborted", delivered_kwh=3.0)
+    rest = attempt(delivered_kwh=2.0)
+    found = reconcile([told()], {"substation1": [share], "substation2": [rest]})
+    assert add_up(found)
+    assert found.twice == []
+
+
 @pytest.mark.parametrize("excess_kwh", [0.0, 5.0])
 def test_two_charges_in_one_session_at_one_substation_are_twice_all_the_same(
     excess_kwh: float,

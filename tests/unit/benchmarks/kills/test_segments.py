@@ -88,7 +88,7 @@ def test_the_report_adds_up_what_agrees_and_lists_the_rest() -> None:
 
 def test_a_segment_that_all_agrees_in_leaves_nothing_to_explain() -> None:
     page = report.page(report.summed([done("sqlite", 5)]))
-    assert "did not agree" not in page
+    assert "with differences" not in page
 
 
 def test_evidence_of_a_session_is_what_parts_logged_of_it_and_the_faults_between(

@@ -44,7 +44,7 @@ def test_vehicles_that_a_substation_took_in_and_never_counted_are_found() -> Non
     after['substation_sessions_total{outcome="refused"}'] = 1
 
     (found,) = differences({SUBSTATION: counted()}, {SUBSTATION: after})
-    assert "asked for 3 charges, 0 of them amended, and counts 2" in found
+    assert "asked for 3 charges, of which 0 may be repeated, and counts 2" in found
 
 
 def balancer(*, started: float, charged: float, amended: float) -> Pages:
@@ -72,7 +72,7 @@ def test_a_charge_that_the_balancer_asked_for_anew_needs_no_session_of_its_own(
 
     assert found(amended=1) == []
     (difference,) = found(amended=0)
-    assert "asked for 2 charges, 0 of them amended, and counts 1" in difference
+    assert "asked for 2 charges, of which 0 may be repeated, and counts 1" in difference
 
 
 def test_a_balancer_that_counts_other_charges_than_a_substation_logs_is_found() -> None:
@@ -81,7 +81,27 @@ def test_a_balancer_that_counts_other_charges_than_a_substation_logs_is_found() 
     after |= balancer(started=1, charged=2, amended=0)
 
     assert differences(before, after) == [
-        "the balancer counts 2 charged at substation1, its log has 1"
+        "the balancer counts 2 charged at substation1, its log has 1 and 0 that moved"
+    ]
+
+
+def test_a_session_that_moved_may_be_asked_for_again_and_counts_as_charged_once() -> None:
+    first = attempt(outcome="aborted", delivered_kwh=3.0)
+    attempts = {SUBSTATION: [first], "substation2": [attempt(delivered_kwh=2.0)]}
+    before = {SUBSTATION: counted()} | balancer(started=1, charged=0, amended=0)
+    # Its register had all that it was asked for again.
+    after = counted(asked=2)
+    after['substation_sessions_total{outcome="aborted"}'] = 1
+    after['substation_sessions_total{outcome="refused"}'] = 0
+    after['substation_energy_delivered_kwh_total{outcome="aborted"}'] = 3
+
+    def found(charged: float) -> list[str]:
+        pages = {SUBSTATION: after} | balancer(started=1, charged=charged, amended=0)
+        return list(differing_counters(before, pages, 0, attempts))
+
+    assert found(charged=1) == []
+    assert found(charged=2) == [
+        "the balancer counts 2 charged at substation1, its log has 0 and 1 that moved"
     ]
 
 
