@@ -93,6 +93,7 @@ class LinkedGrid:
         folder: Path,
         kwh_per_s: float,
         *,
+        points: Sequence[int] = DEFAULT_POINTS,
         to_balancer: bool = False,
         env: Env = _NONE,
         balancer_env: Env = _NONE,
@@ -103,19 +104,20 @@ class LinkedGrid:
         Args:
             folder: directory of logs, ledger and journals.
             kwh_per_s: what a point delivers in a second.
+            points: number of charging points of each substation.
             to_balancer: whether there is one to the balancer, too.
             env: settings of all parts.
             balancer_env: settings of the balancer.
             gateway_env: settings of the gateway.
         """
-        fronts = Ports.free(len(DEFAULT_POINTS))
-        names = [f"substation{number}" for number in range(1, len(DEFAULT_POINTS) + 1)]
+        fronts = Ports.free(len(points))
+        names = [f"substation{number}" for number in range(1, len(points) + 1)]
         urls = [f"http://127.0.0.1:{port}" for port in fronts.substations]
         entries = ",".join(f"{name}={url}" for name, url in zip(names, urls, strict=True))
         balancer_url = {"BALANCER_URL": f"http://127.0.0.1:{fronts.balancer}"}
         self.grid = free_grid(
             folder,
-            DEFAULT_POINTS,
+            points,
             kwh_per_s,
             env=env,
             balancer_env={"SUBSTATIONS": entries, **balancer_env},
@@ -151,6 +153,11 @@ def registers(grid: Grid) -> dict[str, dict[str, Register]]:
         }
         for part in grid.substations
     }
+
+
+def total_kwh(registers: Mapping[str, Mapping[str, Register]]) -> float:
+    """Return the energy in all registers together, rounded to the Wh."""
+    return round(sum(one.kwh for own in registers.values() for one in own.values()), 3)
 
 
 def load_tester(url: str, log: Path, *options: str) -> Process:

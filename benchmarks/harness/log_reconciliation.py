@@ -147,9 +147,11 @@ def _divide(
     """
     kept = [part for _, attempt in last for part in sessions[attempt.session_id]]
     extra = [part for part in own if part not in last]
-    # Several substations may each have charged their share of a session to the end.
-    if _kwh(kept) - one.kwh > _ROUNDED_KWH * len(kept):
-        kept = [part for part in kept if part not in extra]
+    # Several attempts may each have charged their share of a session to the end. They are too many
+    # if the vehicle had all of its energy without them.
+    without = [part for part in kept if part not in extra]
+    if _kwh(without) >= one.kwh - _ROUNDED_KWH * len(without):
+        kept = without
     return kept, [part for part in extra if part not in kept]
 
 

@@ -27,6 +27,14 @@ class Disconnection(NamedTuple):
     began: float
     ended: float
 
+    def meets(self, substation: str, began: float, ended: float) -> bool:
+        """Return whether it met what charged at a substation in this time."""
+        return (
+            self.substation == substation
+            and self.began <= ended
+            and began <= self.ended + _UNDER_WAY_S
+        )
+
 
 @dataclass
 class Reconciliation:
@@ -97,10 +105,7 @@ def reconcile(
         for session_id, register in by_session.items():
             metered[session_id] += register.kwh
             allowed[session_id] += lease_kwh * sum(
-                one.substation == substation
-                and one.began <= register.ended
-                and register.began <= one.ended + _UNDER_WAY_S
-                for one in disconnections
+                one.meets(substation, register.began, register.ended) for one in disconnections
             )
     found.kwh_metered = sum(metered.values())
     found.kwh_written = sum(float(row.get("energy_kwh") or 0.0) for row in rows.values())

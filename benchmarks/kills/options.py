@@ -10,17 +10,7 @@ from load_tester.option_values import count, number
 
 
 class Options(argparse.Namespace):
-    """The parsed options.
-
-    Attributes:
-        kills: number of parts to kill with each ledger.
-        segment: maximum number of kills in one grid.
-        seed: seed of the first segment.
-        rate: vehicles per second.
-        ledgers: kinds of ledgers, used in turn.
-        tell: whether to print each fault.
-        out: directory of the report; None: nothing is written.
-    """
+    """The parsed options."""
 
     kills: int
     segment: int
@@ -28,7 +18,7 @@ class Options(argparse.Namespace):
     rate: float
     ledgers: Sequence[str]
     tell: bool
-    out: Path | None
+    out: Path | None  # None: nothing is written
 
 
 def parse(arguments: Sequence[str] | None) -> Options:

@@ -1,10 +1,12 @@
 """The grid under test: its parts, the links between them, and its ledger."""
 
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
+import psutil
+
 from benchmarks.harness.grid import LinkedGrid
+from benchmarks.harness.meter import family
 from benchmarks.kills.plan import Way
 from local_stack.postgresql import PostgreSQL
 from local_stack.process import Process
@@ -63,14 +65,8 @@ class GridUnderTest(LinkedGrid):
 
     def children(self, name: str) -> list[int]:
         """Return the process IDs of a part's workers: gunicorn's, or PostgreSQL's helpers."""
-        pid = self.parts[name].pid
-        text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
-        return [int(one) for one in text.split() if _alive(int(one))]
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
+        try:
+            _, *children = family(self.parts[name])
+        except psutil.NoSuchProcess:  # it has just died
+            return []
+        return [child.pid for child in children]

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from benchmarks.harness import databases
 from benchmarks.harness.errors import CannotMeasure
-from local_stack.postgresql import PostgreSQL
 from local_stack.small_disk import CannotMount, fill_up, small_disk
 
 KINDS = ("disk full", "file locked", "postgresql frozen", "postgresql stopped")
@@ -34,7 +33,9 @@ def faulty(kind: str, folder: Path) -> Iterator[tuple[str, Inject]]:
                 mounted.enter_context(small_disk(disk, _DISK_MB))
             except CannotMount as error:
                 raise CannotMeasure(str(error)) from None
-            yield f"sqlite:///{disk / 'ledger.sqlite'}", partial(_full, disk / "filler")
+            filler = disk / "filler"
+            inject = partial(_during, partial(fill_up, filler), filler.unlink)
+            yield f"sqlite:///{disk / 'ledger.sqlite'}", inject
     elif kind == "file locked":
         file = folder / "ledger.sqlite"
         yield f"sqlite:///{file}", partial(_locked, file)
@@ -42,35 +43,21 @@ def faulty(kind: str, folder: Path) -> Iterator[tuple[str, Inject]]:
         if why := databases.missing(databases.POSTGRESQL):
             raise CannotFail(why)
         with databases.server() as server:
-            inject = _frozen if kind == "postgresql frozen" else _stopped
-            yield server.new_database(), partial(inject, server)
+            begin, end = (
+                (server.freeze, server.thaw)
+                if kind == "postgresql frozen"
+                else (server.stop, server.start)
+            )
+            yield server.new_database(), partial(_during, begin, end)
 
 
 @contextmanager
-def _full(filler: Path) -> Iterator[None]:
-    fill_up(filler)
+def _during(begin: Callable[[], None], end: Callable[[], object]) -> Iterator[None]:
+    begin()
     try:
         yield
     finally:
-        filler.unlink()
-
-
-@contextmanager
-def _frozen(server: PostgreSQL) -> Iterator[None]:
-    server.freeze()
-    try:
-        yield
-    finally:
-        server.thaw()
-
-
-@contextmanager
-def _stopped(server: PostgreSQL) -> Iterator[None]:
-    server.stop()
-    try:
-        yield
-    finally:
-        server.start()
+        end()
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from http import HTTPStatus
 from typing import NamedTuple
 
 from benchmarks.harness import databases
-from benchmarks.harness.grid import free_grid
+from benchmarks.harness.grid import free_grid, registers, total_kwh
 from local_stack.grid import Grid
 from local_stack.process import Process
 
@@ -208,14 +208,7 @@ class _Scene:
         states = {row["session_id"]: row["state"] for row in rows}
         found.sessions = len(rows)
         found.kwh_asked = round(len(self._keys) * _KWH, 3)
-        found.kwh_metered = round(
-            sum(
-                row["energy_kwh"]
-                for substation in self._grid.substations
-                for row in self._grid.sessions(substation)
-            ),
-            3,
-        )
+        found.kwh_metered = total_kwh(registers(self._grid))
         for key, sessions in self._sessions.items():
             if len(sessions) != 1 or states.get(next(iter(sessions))) != "charged":
                 self._wrong(key, f"has the sessions {sessions}")

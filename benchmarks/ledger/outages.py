@@ -13,7 +13,7 @@ import requests
 
 from benchmarks.harness import databases
 from benchmarks.harness.errors import CannotMeasure
-from benchmarks.harness.grid import free_grid, registers
+from benchmarks.harness.grid import free_grid, registers, total_kwh
 from benchmarks.harness.reconciliation import reconcile
 from benchmarks.harness.vehicles import Arrivals, Manner, Vehicle
 from benchmarks.ledger.faults import Inject, faulty
@@ -182,9 +182,7 @@ class _Scene:
         )
         found.vehicles, found.charged = reconciliation.vehicles, reconciliation.charged
         found.stopped = reconciliation.stopped
-        found.kwh_metered = round(
-            sum(attempt.kwh for one in metered.values() for attempt in one.values()), 3
-        )
+        found.kwh_metered = total_kwh(metered)
         found.kwh_written = round(sum(row["energy_kwh"] or 0.0 for row in rows), 3)
         found.troubles = [
             *(f"{what}: {text}" for what, some in reconciliation.troubles.items() for text in some),

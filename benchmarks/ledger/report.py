@@ -139,7 +139,7 @@ def _reads(found: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
     )
 
 
-def _crowd(found: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+def _many_vehicles(found: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     yield "## Thousands at once\n"
     yield (
         "They come 300 a second to three substations with journals, the ledger in a file of "
@@ -148,7 +148,7 @@ def _crowd(found: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         "again. Memory is the processes' own for each vehicle. A pause is the time in which a "
         "vehicle is at its point and gets nothing.\n"
     )
-    yield from by_column("", _CROWD, {one["manner"]: one for one in found})
+    yield from by_column("", _MANY_VEHICLES, {one["manner"]: one for one in found})
     yield (
         "A plain vehicle held before there were ledger and journals took 28.0 KB at the gateway, "
         "30.1 at the balancer and 20.5 at its substation, on the same machine.\n"
@@ -159,7 +159,7 @@ def _if_restarted(form: str, one: Mapping[str, Any]) -> str:
     return form.format_map(one) if one["restarts"] else ""
 
 
-_CROWD: Sequence[Figure[Mapping[str, Any]]] = (
+_MANY_VEHICLES: Sequence[Figure[Mapping[str, Any]]] = (
     ("vehicles", "{vehicles:,}".format_map),
     ("charged", "{charged:,}".format_map),
     ("stopped by a caller", lambda one: "1" if one["restarts"] else "0"),
@@ -215,6 +215,6 @@ _PARTS: dict[str, Callable[[Any], Iterator[str]]] = {
     "loop": _loop,
     "reads": _reads,
     "keys": _keys,
-    "crowd": _crowd,
+    "many-vehicles": _many_vehicles,
     "outages": _outages,
 }

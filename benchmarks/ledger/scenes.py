@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, Protocol
 
 from benchmarks.harness import databases, machine, throughput
-from benchmarks.ledger import crowd, faults, keys, outages, rates, reads
+from benchmarks.ledger import faults, keys, many_vehicles, outages, rates, reads
 from local_stack.process import ROOT
 
 Say = Callable[[str], object]
@@ -44,12 +44,12 @@ def _outages(say: Say, *, quick: bool) -> Played:
     return found, wrong
 
 
-def _crowd(say: Say, *, quick: bool) -> Played:
+def _many_vehicles(say: Say, *, quick: bool) -> Played:
     vehicles = 300 if quick else 9_000
     machine.allow_files(2 * vehicles + 1_000)
     found, wrong = [], list[str]()
-    for manner in crowd.MANNERS:
-        one = crowd.hold(manner, vehicles)
+    for manner in many_vehicles.MANNERS:
+        one = many_vehicles.hold(manner, vehicles)
         found.append(one)
         wrong += [f"{manner}: {text}" for text in one.troubles]
         memory = ", ".join(f"{hop} {kb} KB" for hop, kb in one.memory_kb.items())
@@ -138,6 +138,6 @@ SCENES = {
     "rates": Scene("charges of no length, 32 at a time", _rates),
     "reads": Scene("lists and single sessions of a million", _reads),
     "keys": Scene("10,000 keys, each sent five times at once, and again after kills", _keys),
-    "crowd": Scene("9,000 vehicles at once, and restarts of the balancer", _crowd),
+    "many-vehicles": Scene("9,000 vehicles at once, and restarts of the balancer", _many_vehicles),
     "outages": Scene("the ledger fails for 30 s under load", _outages),
 }

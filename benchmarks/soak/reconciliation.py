@@ -9,6 +9,7 @@ from benchmarks.harness.log_reconciliation import (
     Told,
     reconcile,
 )
+from benchmarks.harness.reconciliation import Disconnection
 from benchmarks.soak.plan import Injection
 from local_stack.session_logs import Attempt
 
@@ -35,15 +36,6 @@ class Injected(NamedTuple):
                 return False
         return self.began - _ON_ITS_WAY_S <= attempt.ended <= over + _ON_ITS_WAY_S
 
-    def silences(self, substation: str, attempt: Attempt) -> bool:
-        """Return whether a session was at a substation while that was cut off or frozen."""
-        return (
-            self.inject.what in ("cut", "freeze")
-            and self.inject.target == substation
-            and self.began <= attempt.ended
-            and attempt.began <= self.ended + _ON_ITS_WAY_S
-        )
-
 
 def compare(
     told: Sequence[Told],
@@ -62,6 +54,11 @@ def compare(
         proxies: names of the parts that pass responses on.
         lease_kwh: what a substation delivers at most to a vehicle while it hears nothing of it.
     """
+    disconnections = [
+        Disconnection(one.inject.target, one.began, one.ended)
+        for one in injected
+        if one.inject.what in ("cut", "freeze")
+    ]
     return reconcile(
         told,
         attempts,
@@ -69,6 +66,7 @@ def compare(
             one.takes_answer(substation, attempt, proxies) for one in injected
         ),
         excess_kwh=lambda substation, attempt: (
-            lease_kwh if any(one.silences(substation, attempt) for one in injected) else 0.0
+            lease_kwh
+            * any(one.meets(substation, attempt.began, attempt.ended) for one in disconnections)
         ),
     )

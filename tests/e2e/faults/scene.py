@@ -16,7 +16,9 @@ from tests.support.fleet import Fleet
 _POINTS = 24  # of all substations together
 _LATER = 26  # vehicles that come while the fault lasts, and after it
 _RATE = 10  # of those a second
-# What vehicles ask for, kWh; at TIME_SCALE=360, 5 kWh take a second. Those at the points when the
+# What a point delivers, at TIME_SCALE=360.
+KWH_PER_S = 5.0
+# What vehicles ask for, kWh. Those at the points when the
 # fault is injected take long enough for none of them to be done just then: a part that is killed
 # with an answer on its way through it is what cannot be promised (see docs/reliability.md).
 _EARLY_KWH = 20
@@ -24,7 +26,7 @@ _KWH = (5, 10, 15)
 _PATIENCE_S = 45
 # What a vehicle takes within the time after which a substation that hears nothing of the balancer
 # stops it, 2.8 s, and within which the balancer charges it elsewhere.
-LEASE_KWH = 2.8 * 5
+LEASE_KWH = 2.8 * KWH_PER_S
 _BACK_WITHIN_S = 30
 
 

@@ -1,49 +1,22 @@
 """The links between the parts are slow, or cut silently, while vehicles charge."""
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import pytest
 
+from benchmarks.harness.grid import LinkedGrid
 from local_stack.fault_proxy import FaultProxy
 from local_stack.faults import cut, slow
-from local_stack.grid import Grid, Ports
+from local_stack.grid import Grid
 from tests.e2e.faults.local.conftest import POINTS
-from tests.e2e.faults.scene import LEASE_KWH, Scene
-
-
-class Links(NamedTuple):
-    """The links of a grid; those to the substations in the substations' order."""
-
-    to_balancer: FaultProxy
-    to_substations: list[FaultProxy]
-
-
-class LinkedGrid(NamedTuple):
-    grid: Grid
-    links: Links
+from tests.e2e.faults.scene import KWH_PER_S, LEASE_KWH, Scene
 
 
 @pytest.fixture(scope="module")
 def linked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LinkedGrid]:
-    ports, own = Ports.free(len(POINTS)), Ports.free(len(POINTS))
-    links = Links(
-        FaultProxy(own.balancer, ports.balancer),
-        [FaultProxy(*ends) for ends in zip(own.substations, ports.substations, strict=True)],
-    )
-    substations = ",".join(
-        f"substation{n}={link.url}" for n, link in enumerate(links.to_substations, start=1)
-    )
-    with Grid(
-        tmp_path_factory.mktemp("grid"),
-        points=POINTS,
-        ports=ports,
-        balancer_env={"SUBSTATIONS": substations},
-        gateway_env={"BALANCER_URL": links.to_balancer.url},
-    ) as grid:
-        yield LinkedGrid(grid, links)
-    for link in (links.to_balancer, *links.to_substations):
-        link.close()
+    folder = tmp_path_factory.mktemp("linked")
+    with LinkedGrid(folder, KWH_PER_S, points=POINTS, to_balancer=True) as linked:
+        yield linked
 
 
 @pytest.fixture
@@ -52,34 +25,37 @@ def grid(linked: LinkedGrid) -> Grid:
 
 
 @pytest.fixture
-def links(linked: LinkedGrid) -> Links:
-    return linked.links
+def to_balancer(linked: LinkedGrid) -> FaultProxy:
+    return linked.links[linked.grid.balancer.name]
 
 
-def test_a_slow_link_to_a_substation(scene: Scene, links: Links) -> None:
+@pytest.fixture
+def to_substation2(linked: LinkedGrid) -> FaultProxy:
+    return linked.links["substation2"]
+
+
+def test_a_slow_link_to_a_substation(scene: Scene, to_substation2: FaultProxy) -> None:
     scene.play(
         "the link between balancer and substation2 slow (0.2 s each way) for 4 s",
-        lambda: slow(links.to_substations[1], 4),
+        lambda: slow(to_substation2, 4),
     )
 
 
-def test_a_slow_link_to_the_balancer(scene: Scene, links: Links) -> None:
+def test_a_slow_link_to_the_balancer(scene: Scene, to_balancer: FaultProxy) -> None:
     scene.play(
         "the link between gateway and balancer slow (0.2 s each way) for 4 s",
-        lambda: slow(links.to_balancer, 4),
+        lambda: slow(to_balancer, 4),
     )
 
 
-def test_a_link_to_a_substation_that_is_cut(scene: Scene, links: Links) -> None:
+def test_a_link_to_a_substation_that_is_cut(scene: Scene, to_substation2: FaultProxy) -> None:
     scene.play(
         "the link between balancer and substation2 cut for 4 s",
-        lambda: cut(links.to_substations[1], 4),
+        lambda: cut(to_substation2, 4),
         early_kwh=30,  # those at the substation charge on; none is done before the link is back
         most_over_kwh=LEASE_KWH,
     )
 
 
-def test_a_link_to_the_balancer_that_is_cut(scene: Scene, links: Links) -> None:
-    scene.play(
-        "the link between gateway and balancer cut for 5 s", lambda: cut(links.to_balancer, 5)
-    )
+def test_a_link_to_the_balancer_that_is_cut(scene: Scene, to_balancer: FaultProxy) -> None:
+    scene.play("the link between gateway and balancer cut for 5 s", lambda: cut(to_balancer, 5))

@@ -3,18 +3,20 @@
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from typing import Any, NamedTuple
 
 import pytest
 import requests
 
+from benchmarks.harness import databases
 from local_stack.fault_proxy import FaultProxy
-from local_stack.faults import Part
+from local_stack.faults import cut, freeze, kill
 from local_stack.grid import Grid, Ports
-from local_stack.postgresql import PostgreSQL, find_programs
 from local_stack.scrape import scrape
+from tests.e2e.faults.scene import LEASE_KWH
 from tests.support.deadline import eventually
 
 _POINTS = (30, 30, 30)
@@ -22,8 +24,6 @@ _VEHICLES, _RATE = 300, 20
 _KWH = 15.0  # 3 s at 50 kW and 360 times real time
 _PATIENCE_S = 60
 _STRIKES_AFTER_S, _HOLD_S = 4.0, 6.0
-# What a vehicle that is cut off gets at most until its lease ends.
-_LEASE_KWH = 2.8 * 5
 
 
 class Stage(NamedTuple):
@@ -36,23 +36,20 @@ class Stage(NamedTuple):
 
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    programs = find_programs()
-    if programs is None:
-        pytest.skip("PostgreSQL's server is not installed")
+    if why := databases.missing(databases.POSTGRESQL):
+        pytest.skip(why)
     ports, own, more = Ports.free(len(_POINTS)), Ports.free(3), Ports.free(0)
-    fronts = list(own.substations)
-    to_balancers = [
-        FaultProxy(port, ports.balancer, f"127.0.0.{number}")
-        for number, port in enumerate(fronts, start=1)
-    ]
-    to_gateways = [
-        FaultProxy(port, ports.gateway, f"127.0.0.{number}")
-        for number, port in enumerate((more.gateway, more.balancer), start=1)
-    ]
-    server = PostgreSQL(programs)
-    try:
-        server.start()
-        with Grid(
+    with ExitStack() as opened:
+
+        def links(fronts: Sequence[int], port: int) -> list[FaultProxy]:
+            return [
+                opened.enter_context(FaultProxy(front, port, f"127.0.0.{number}"))
+                for number, front in enumerate(fronts, start=1)
+            ]
+
+        to_balancers = links(own.substations, ports.balancer)
+        to_gateways = links((more.gateway, more.balancer), ports.gateway)
+        grid = Grid(
             tmp_path_factory.mktemp("grid"),
             points=_POINTS,
             ports=ports,
@@ -60,34 +57,34 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
             gateway_count=2,
             gateway_env={
                 "BALANCER_URL": ",".join(link.url for link in to_balancers),
-                "LEDGER_URL": server.new_database(),
+                "LEDGER_URL": opened.enter_context(databases.server()).new_database(),
             },
-        ) as grid:
-            yield Stage(grid, to_balancers, to_gateways)
-    finally:
-        for link in (*to_balancers, *to_gateways):
-            link.close()
-        server.remove()
+        )
+        yield Stage(opened.enter_context(grid), to_balancers, to_gateways)
 
 
 class Vehicles:
     """Vehicles with keys; one that is not answered comes again, to the other gateway."""
 
-    def __init__(self, urls: list[str], name: str) -> None:
+    def __init__(self, stage: Stage, name: str) -> None:
+        """Let them arrive."""
         self.again = 0
-        self._urls = urls
+        self._urls = [link.url for link in stage.to_gateways]
         self._name = name
-        self._pool = ThreadPoolExecutor(_VEHICLES)
-        self._jobs: list[Any] = []
-
-    def send(self) -> None:
-        began = time.monotonic()
-        for number in range(_VEHICLES):
-            time.sleep(max(0.0, began + number / _RATE - time.monotonic()))
-            self._jobs.append(self._pool.submit(self._charge, number))
+        self._jobs: list[Future[dict[str, Any]]] = []
+        self._arrivals = threading.Thread(target=self._arrive)
+        self._arrivals.start()
 
     def answers(self) -> list[dict[str, Any]]:
+        """Wait for all of their responses."""
+        self._arrivals.join()
         return [job.result() for job in self._jobs]
+
+    def _arrive(self) -> None:
+        pool, began = ThreadPoolExecutor(_VEHICLES), time.monotonic()
+        for number in range(_VEHICLES):
+            time.sleep(max(0.0, began + number / _RATE - time.monotonic()))
+            self._jobs.append(pool.submit(self._charge, number))
 
     def _charge(self, number: int) -> dict[str, Any]:
         deadline, turn = time.monotonic() + _PATIENCE_S, number
@@ -129,67 +126,41 @@ def is_well(stage: Stage) -> None:
         assert one.missing() is None, one.missing()
 
 
-Injection = Callable[[Stage], None]
-
-
-def killed(part: Callable[[Grid], Part], hold_s: float = _HOLD_S) -> Injection:
-    def inject(stage: Stage) -> None:
-        one = part(stage.grid)
-        one.kill()
-        time.sleep(hold_s)
-        one.start()
-
-    return inject
-
-
-def frozen(part: Callable[[Grid], Part]) -> Injection:
-    def inject(stage: Stage) -> None:
-        one = part(stage.grid)
-        one.freeze()
-        time.sleep(_HOLD_S)
-        one.thaw()
-
-    return inject
-
-
-def cut(link: Callable[[Stage], FaultProxy]) -> Injection:
-    def inject(stage: Stage) -> None:
-        one = link(stage)
-        one.cut()
-        time.sleep(_HOLD_S)
-        one.heal()
-
-    return inject
+def settle(stage: Stage) -> None:
+    """Wait for whatever came of the last scene."""
+    eventually(lambda: is_well(stage), 30)
+    eventually(lambda: is_idle(stage.grid), 30)
 
 
 @pytest.mark.parametrize(
     ("inject", "most_over_kwh"),
     [
-        pytest.param(killed(lambda grid: grid.balancers[0]), 0.0, id="balancer-killed"),
-        pytest.param(frozen(lambda grid: grid.balancers[1]), 0.0, id="balancer-frozen"),
-        pytest.param(cut(lambda stage: stage.to_balancers[2]), 0.0, id="balancer-cut-off"),
-        pytest.param(killed(lambda grid: grid.gateways[0]), 0.0, id="gateway-killed"),
-        pytest.param(frozen(lambda grid: grid.gateways[1]), 0.0, id="gateway-frozen"),
-        pytest.param(cut(lambda stage: stage.to_gateways[0]), 0.0, id="gateway-cut-off"),
+        pytest.param(lambda at: kill(at.grid.balancers[0], _HOLD_S), 0.0, id="balancer-killed"),
+        pytest.param(lambda at: freeze(at.grid.balancers[1], _HOLD_S), 0.0, id="balancer-frozen"),
+        pytest.param(lambda at: cut(at.to_balancers[2], _HOLD_S), 0.0, id="balancer-cut-off"),
+        pytest.param(lambda at: kill(at.grid.gateways[0], _HOLD_S), 0.0, id="gateway-killed"),
+        pytest.param(lambda at: freeze(at.grid.gateways[1], _HOLD_S), 0.0, id="gateway-frozen"),
+        pytest.param(lambda at: cut(at.to_gateways[0], _HOLD_S), 0.0, id="gateway-cut-off"),
         # Back within LAST_WORD_WAIT, so that what it delivered is asked of nobody else.
-        pytest.param(killed(lambda grid: grid.substations[0], 1.0), 0.0, id="substation-killed"),
-        pytest.param(frozen(lambda grid: grid.substations[1]), _LEASE_KWH, id="substation-frozen"),
+        pytest.param(lambda at: kill(at.grid.substations[0], 1.0), 0.0, id="substation-killed"),
+        pytest.param(
+            lambda at: freeze(at.grid.substations[1], _HOLD_S), LEASE_KWH, id="substation-frozen"
+        ),
     ],
 )
 def test_nobody_is_lost_and_nobody_charged_twice(
-    stage: Stage, inject: Injection, most_over_kwh: float, request: pytest.FixtureRequest
+    stage: Stage,
+    inject: Callable[[Stage], None],
+    most_over_kwh: float,
+    request: pytest.FixtureRequest,
 ) -> None:
     grid = stage.grid
     request.node.logs = lambda: {one.name: one.log_tail() for one in grid.processes}
-    eventually(lambda: is_well(stage), 30)
-    eventually(lambda: is_idle(grid), 30)
+    settle(stage)
     before = metered_kwh(grid)
-    vehicles = Vehicles([link.url for link in stage.to_gateways], request.node.callspec.id)
-    arrivals = threading.Thread(target=vehicles.send)
-    arrivals.start()
+    vehicles = Vehicles(stage, request.node.callspec.id)
     time.sleep(_STRIKES_AFTER_S)
     inject(stage)
-    arrivals.join()
     answers = vehicles.answers()
 
     states = Counter(one["status"] for one in answers)
@@ -204,11 +175,8 @@ def test_nobody_is_lost_and_nobody_charged_twice(
 
 def test_load_is_shared_evenly_five_seconds_after_a_restart(stage: Stage) -> None:
     grid = stage.grid
-    eventually(lambda: is_well(stage), 30)
-    eventually(lambda: is_idle(grid), 30)
-    vehicles = Vehicles([link.url for link in stage.to_gateways], "even")
-    arrivals = threading.Thread(target=vehicles.send)
-    arrivals.start()
+    settle(stage)
+    vehicles = Vehicles(stage, "even")
     time.sleep(2)
     grid.balancers[0].kill()
     grid.balancers[0].start()
@@ -222,7 +190,6 @@ def test_load_is_shared_evenly_five_seconds_after_a_restart(stage: Stage) -> Non
                 substation["own_load"] for substation in view["substations"]
             )
         time.sleep(0.1)
-    arrivals.join()
     vehicles.answers()
 
     assert sum(held) > 0

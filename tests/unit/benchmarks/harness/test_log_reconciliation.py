@@ -108,6 +108,16 @@ def test_one_that_was_moved_adds_up_over_its_attempts(outcome: str) -> None:
     assert found.kwh_logged == 5.0
 
 
+def test_shares_of_a_session_may_be_too_much_together_and_a_whole_charge_more_is_twice() -> None:
+    unheard = attempt(outcome="aborted", delivered_kwh=3.0)
+    shares = [attempt(ended=98.0, delivered_kwh=1.5), attempt(delivered_kwh=1.0)]
+    assert add_up(found := compared([told()], unheard, *shares, excess_kwh=0.5))
+    assert found.twice == []
+    assert not add_up(compared([told()], unheard, *shares, excess_kwh=0.4))
+    rest_twice = [attempt(ended=98.0, delivered_kwh=2.0), attempt(delivered_kwh=2.0)]
+    assert len(compared([told()], unheard, *rest_twice, excess_kwh=2.0).twice) == 1
+
+
 def test_the_named_substation_may_have_delivered_its_share_in_an_attempt_that_ended_early() -> None:
     share = attempt(outcome="aborted", delivered_kwh=3.0)
     rest = attempt(delivered_kwh=2.0)

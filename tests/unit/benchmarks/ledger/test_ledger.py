@@ -7,21 +7,21 @@ import pytest
 
 from benchmarks.harness import databases
 from benchmarks.harness.options import RESULTS
-from benchmarks.ledger import crowd, faults, rates, report
+from benchmarks.ledger import faults, many_vehicles, rates, report
 from benchmarks.ledger.options import parse
-from benchmarks.ledger.results import FILE, Results
 from benchmarks.ledger.scenes import SCENES
+
+RUNS: dict[str, Any] = json.loads((RESULTS / "ledger.json").read_text(encoding="utf-8"))
 
 
 @pytest.fixture(scope="module")
 def scenes() -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((RESULTS / FILE).read_text(encoding="utf-8"))
-    return {name: one["found"] for name, one in found.items()}
+    return {name: one["found"] for name, one in RUNS.items()}
 
 
 def test_the_checked_in_report_is_what_its_results_say() -> None:
     page = (RESULTS / "ledger.md").read_text(encoding="utf-8")
-    assert page == report.page(Results(RESULTS).scenes)
+    assert page == report.page(RUNS)
 
 
 def test_the_report_has_every_scene(scenes: dict[str, Any]) -> None:
@@ -54,8 +54,8 @@ def test_each_of_10000_keys_has_one_session(scenes: dict[str, Any]) -> None:
 def test_9000_at_once_are_all_charged_and_go_on_without_their_balancer(
     scenes: dict[str, Any],
 ) -> None:
-    assert [one["manner"] for one in scenes["crowd"]] == list(crowd.MANNERS)
-    for one in scenes["crowd"]:
+    assert [one["manner"] for one in scenes["many-vehicles"]] == list(many_vehicles.MANNERS)
+    for one in scenes["many-vehicles"]:
         stopped = int(bool(one["restarts"]))
         assert one["vehicles"] == 9_000 == one["charged"] + stopped
         assert one["troubles"] == []

@@ -6,14 +6,15 @@ import secrets
 import selectors
 import socket
 import time
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 from benchmarks.harness import databases, meter
 from benchmarks.harness.errors import CannotMeasure
-from benchmarks.harness.grid import free_grid
+from benchmarks.harness.grid import free_grid, registers
+from benchmarks.harness.reconciliation import Register
 from local_stack.grid import Grid
 from local_stack.process import Process
 
@@ -32,7 +33,7 @@ _LISTS = 20
 
 
 @dataclass
-class Crowd:
+class ManyVehicles:
     """The results.
 
     Attributes:
@@ -59,7 +60,7 @@ class Crowd:
     troubles: list[str] = field(default_factory=list)
 
 
-def hold(manner: str, vehicles: int) -> Crowd:
+def hold(manner: str, vehicles: int) -> ManyVehicles:
     """Let vehicles charge at once, with the ledger in a file and journals on disk.
 
     Args:
@@ -76,14 +77,14 @@ def hold(manner: str, vehicles: int) -> Crowd:
     points = [vehicles // _SUBSTATIONS + _WARM_UP] * _SUBSTATIONS
     drain = {"DRAIN_TIMEOUT": f"{_DRAIN_S:g}"}
     with (
-        databases.folder_of("crowd") as folder,
+        databases.folder_of("many") as folder,
         free_grid(folder, points, kwh_per_s, balancer_env=drain) as grid,
     ):
-        return _Scene(grid, Crowd(manner, vehicles), kwh_per_s).play()
+        return _Scene(grid, ManyVehicles(manner, vehicles), kwh_per_s).play()
 
 
 class _Scene:
-    def __init__(self, grid: Grid, found: Crowd, kwh_per_s: float) -> None:
+    def __init__(self, grid: Grid, found: ManyVehicles, kwh_per_s: float) -> None:
         self._grid, self._found, self._kwh_per_s = grid, found, kwh_per_s
         self._hops = {
             "gateway": [grid.gateway],
@@ -91,7 +92,7 @@ class _Scene:
             "substation": list(grid.substations),
         }
 
-    def play(self) -> Crowd:
+    def play(self) -> ManyVehicles:
         found, grid = self._found, self._grid
         callers = _Callers(grid.gateway, found.manner)
         callers.come(_WARM_UP, kwh=0.01)
@@ -173,15 +174,15 @@ class _Scene:
 
     def _compare(self) -> None:
         found = self._found
-        meters: dict[str, list[dict[str, Any]]] = {}
-        for substation in self._grid.substations:
-            for row in self._grid.sessions(substation):
-                meters.setdefault(row["session_id"], []).append(row)
+        legs: defaultdict[str, list[Register]] = defaultdict(list)
+        for by_session in registers(self._grid).values():
+            for session_id, register in by_session.items():
+                legs[session_id].append(register)
         rows = [row for row in self._grid.sessions(self._grid.gateway) if row["kwh"] == _KWH]
         stopped = 0
         for row in rows:
-            parts = meters.get(row["session_id"], [])
-            metered = sum(part["energy_kwh"] for part in parts)
+            parts = legs[row["session_id"]]
+            metered = sum(part.kwh for part in parts)
             found.charged += row["state"] == "charged"
             stopped += row["state"] == "stopped" and row["reason"] == "stopped by its caller"
             wanted = _KWH if row["state"] == "charged" else row["energy_kwh"] or 0.0
@@ -190,10 +191,9 @@ class _Scene:
                     f"{row['session_id']}, {row['state']}: {metered} kWh metered, {wanted} wanted"
                 )
             for part in parts:
-                took_s = part["ended_at"] - part["began_at"]
-                pause_s = took_s - part["energy_kwh"] / self._kwh_per_s
+                pause_s = part.ended - part.began - part.kwh / self._kwh_per_s
                 found.longest_pause_s = round(max(found.longest_pause_s, pause_s), 2)
-                late_s = _seconds(row["ended"]) - part["ended_at"]
+                late_s = datetime.fromisoformat(row["ended"]).timestamp() - part.ended
                 found.latest_s = round(max(found.latest_s, late_s), 2)
         wanted_stops = int(found.manner != PLAIN)
         if len(rows) != found.vehicles or stopped != wanted_stops:
@@ -268,7 +268,3 @@ class _Callers:
 def _ended(said: bytes) -> bool:
     document = json.loads(said.partition(b"\r\n\r\n")[2])
     return document["status"] in ("charged", "stopped")
-
-
-def _seconds(when: str) -> float:
-    return datetime.fromisoformat(when).timestamp()
