@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.unit.prometheus.rules import CONFIG, alerts, needs_promtool, promtool, seconds
+from tests.unit.deploy.units import seconds
+from tests.unit.prometheus.rules import CONFIG, alerts, needs_promtool, promtool
 
 
 def fires(scene: dict[str, Any]) -> bool:
@@ -23,7 +24,7 @@ def test_the_rules_tests_notice_every_alert_that_comes(shift_s: int, tmp_path: P
     document = yaml.safe_load(file.read_text())
     for group in document["groups"]:
         for rule in group["rules"]:
-            rule["for"] = f"{seconds(rule['for']) + shift_s}s"
+            rule["for"] = f"{seconds(rule['for']) + shift_s:g}s"
     file.write_text(yaml.safe_dump(document))
     for tests in sorted((tmp_path / "tests").glob("*.yml")):
         document = yaml.safe_load(tests.read_text())

@@ -6,6 +6,7 @@ from typing import Any
 
 _SIZES = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "Ki": 1 << 10, "Mi": 1 << 20}
 _SIZES |= {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "Gi": 1 << 30}  # Docker's letters are binary
+_SIZES |= {"MiB": 1 << 20}  # as Go has it
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0}
 _VARIABLE = re.compile(r"\$\{(\w+):-([^}]*)\}")
 
@@ -17,9 +18,10 @@ def size_bytes(text: str | int) -> int:
 
 
 def seconds(text: str) -> float:
-    """Read a time such as `500ms` or `90s`."""
-    number, unit = re.fullmatch(r"(\d+)([a-z]+)", text).groups()  # type: ignore[union-attr] # no match is a failure
-    return int(number) * _SECONDS[unit]
+    """Read a time such as `500ms` or `1m30s`."""
+    parts = re.findall(r"(\d+)([a-z]+)", text)
+    assert parts, text
+    return sum(int(number) * _SECONDS[unit] for number, unit in parts)
 
 
 def with_defaults(node: Any) -> Any:

@@ -1,39 +1,34 @@
 """The containers of Grafana and Prometheus, as the Compose file and what watches it have them."""
 
 import re
-from typing import Any
 
 import yaml
 
 from tests.support.commands import run
+from tests.unit.deploy.facts import Document, compose
+from tests.unit.deploy.units import size_bytes
 from tests.unit.grafana.dashboards import FILES, ROOT, load
 
 
-def service(name: str) -> dict[str, Any]:
-    text = (ROOT / "docker-compose.yml").read_text()
-    found: dict[str, Any] = yaml.safe_load(text)["services"][name]
+def service(name: str) -> Document:
+    found: Document = compose()["services"][name]
     return found
-
-
-def megabytes(size: str) -> int:
-    number, unit = re.fullmatch(r"(\d+)(m|g|MiB)", size).groups()  # type: ignore[union-attr] # no match is a failure
-    return int(number) * (1024 if unit == "g" else 1)
 
 
 def test_the_memory_leaves_room_for_what_is_written_to_it() -> None:
     for name in ("grafana", "prometheus"):
         container = service(name)
         written = sum(
-            megabytes(size)
+            size_bytes(size)
             for mount in container["tmpfs"]
             for size in re.findall(r"size=(\w+)", mount)
         )
-        limit = megabytes(container["mem_limit"])
-        heap = megabytes(container["environment"]["GOMEMLIMIT"])
-        assert limit == 1024, name
+        limit = size_bytes(container["mem_limit"])
+        heap = size_bytes(container["environment"]["GOMEMLIMIT"])
+        assert limit == 1 << 30, name
         # A tenth for what the runtime does not count.
         assert heap + written <= 0.95 * limit, name
-        assert heap >= 400, name
+        assert heap >= 400 << 20, name
 
 
 def test_grafana_asks_nobody_outside() -> None:

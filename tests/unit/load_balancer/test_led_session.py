@@ -25,27 +25,27 @@ def test_its_first_substation_is_asked_for_what_was_asked() -> None:
     assert one.session_at("a") is SESSION
 
 
-def test_the_next_one_is_asked_for_the_rest_of_a_battery_that_is_fuller() -> None:
+@pytest.mark.parametrize(
+    ("got_kwh", "register", "kwh", "soc"),
+    [
+        pytest.param({"a": 4.0}, "b", 6.0, 0.6, id="at the next: the rest, of a fuller battery"),
+        # The substation itself adds the 4 kWh that it gave before.
+        pytest.param({"a": 4.0, "b": 2.0}, "a", 8.0, 0.55, id="back again: by its register"),
+    ],
+)
+def test_it_is_asked_for_what_it_has_still_to_get(
+    got_kwh: dict[str, float], register: str, kwh: float, soc: float
+) -> None:
     one = led()
-    one.legs.update("a", 4.0, now=0.0, substation="A")
+    for there, got in got_kwh.items():
+        one.legs.update(there, got, now=0.0, substation=there.upper())
 
-    asked = one.session_at("b")
+    asked = one.session_at(register)
 
-    assert asked.kwh == 6.0
-    assert asked.soc == pytest.approx(0.6)
+    assert asked.kwh == kwh
+    assert asked.soc == pytest.approx(soc)
     assert asked[:2] == SESSION[:2]
     assert asked[3:5] == SESSION[3:5]
-
-
-def test_one_that_comes_back_is_asked_for_by_its_register_and_what_others_gave() -> None:
-    one = led()
-    one.legs.update("a", 4.0, now=0.0, substation="A")
-    one.legs.update("b", 2.0, now=0.0, substation="B")
-
-    asked = one.session_at("a")
-
-    assert asked.kwh == 8.0
-    assert asked.soc == pytest.approx(0.55)  # the substation adds its own 4
 
 
 def test_a_battery_is_never_reported_to_be_more_than_full() -> None:

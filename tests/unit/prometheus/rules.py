@@ -1,6 +1,5 @@
 """The rules as files: recorded series, alerts, and their tests."""
 
-import re
 import shutil
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -45,7 +44,6 @@ PROMTOOL = shutil.which("promtool")
 needs_promtool = pytest.mark.skipif(
     PROMTOOL is None, reason="promtool is not installed (Debian: apt-get install prometheus)"
 )
-_DURATION = re.compile(r"(\d+)([sm])")
 
 
 def promtool(*arguments: str | Path) -> None:
@@ -53,9 +51,3 @@ def promtool(*arguments: str | Path) -> None:
     # A fifth of its time went into collecting garbage.
     done = run(PROMTOOL, *arguments, env={"GOGC": "400"})
     assert done.returncode == 0, done.stdout + done.stderr
-
-
-def seconds(duration: str) -> int:
-    parts = _DURATION.findall(duration)
-    assert parts, duration
-    return sum(int(number) * {"s": 1, "m": 60}[unit] for number, unit in parts)

@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from grafana import runbook
+from tests.unit.deploy.units import seconds
 from tests.unit.prometheus.rules import (
     CONFIG,
     ROOT,
@@ -19,7 +20,6 @@ from tests.unit.prometheus.rules import (
     needs_promtool,
     promtool,
     recordings,
-    seconds,
 )
 
 each_alert = pytest.mark.parametrize("alert", alerts(), ids=lambda alert: alert.name)

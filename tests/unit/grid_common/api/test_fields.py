@@ -88,15 +88,27 @@ def test_what_is_meant_is_a_field_that_is_taken_there() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "example"),
-    [(17, '"17"'), (1.5, '"1.5"'), (-3, '"-3"'), (True, '"EV-31"'), ([17], '"EV-31"'),
-     ({}, '"EV-31"'), (10**80, '"EV-31"')],
-)  # fmt: skip
-def test_an_identifier_that_is_not_a_string_is_reported(value: object, example: str) -> None:
-    [fault] = refused({"vehicle_id": value})
-
-    assert fault["field"] == "vehicle_id"
-    assert f"it takes a string, such as {example}: 1 to 64 characters" in fault["detail"]
+    ("value", "shown", "example"),
+    [
+        (7, "7", "7"),
+        (17, "17", "17"),
+        (1.5, "1.5", "1.5"),
+        (-3, "-3", "-3"),
+        (True, "true", "EV-31"),
+        (-1e300, "-1e+300", "EV-31"),
+        (["EV"], "a list", "EV-31"),
+        ([17], "a list", "EV-31"),
+        ({}, "an object", "EV-31"),
+        (10**80, "1" + "0" * 39 + "…", "EV-31"),
+    ],
+)
+def test_an_identifier_that_is_not_a_string_is_reported_with_the_string_that_was_meant(
+    value: object, shown: str, example: str
+) -> None:
+    takes = f'it takes a string, such as "{example}": 1 to 64 characters of A-Z a-z 0-9 . _ : -'
+    assert refused({"vehicle_id": value}) == [
+        {"field": "vehicle_id", "detail": f"is {shown}; {takes}"}
+    ]
 
 
 def test_a_string_for_an_identifier_is_reported_its_characters_and_one_for_a_number_its_kind() -> (
@@ -110,12 +122,19 @@ def test_a_string_for_an_identifier_is_reported_its_characters_and_one_for_a_num
     )
 
 
-@pytest.mark.parametrize("document", [17, "x", [1], None, {"body": 1}])
-def test_a_field_named_body_is_not_taken_for_the_whole(document: object) -> None:
-    [fault] = refused(document)
+@pytest.mark.parametrize(
+    ("document", "said"),
+    [(7, "7"), (17, "17"), ("x", "'x'"), ([], "a list"), ([1], "a list"), (None, "null")],
+)
+def test_a_body_is_an_object(document: object, said: str) -> None:
+    detail = f'is {said}; send a JSON object such as {{"kwh": 6}}'
+    assert refused(document) == [{"field": "body", "detail": detail}]
 
+
+def test_a_field_named_body_is_not_taken_for_the_whole() -> None:
+    [fault] = refused({"body": 1})
     assert fault["field"] == "body"
-    assert ("is not known" in fault["detail"]) == isinstance(document, dict)
+    assert "is not known" in fault["detail"]
 
 
 @pytest.mark.parametrize("name", ["x" * 60_000, "\u202e" * 100, "a\nb\x1b[31m", "'\"", "kwh\0"])

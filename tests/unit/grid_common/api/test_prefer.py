@@ -8,10 +8,10 @@ from grid_common.api.prefer import prefers_async, wait_s
 from grid_common.api.problems import BadRequest
 
 
-def preferred(header: str | None, longest_s: float = 60) -> float:
+def preferred(header: str | None) -> float:
     headers = {"Prefer": header} if header is not None else {}
     with Flask(__name__).test_request_context("/charge", headers=headers):
-        return wait_s(request, longest_s)
+        return wait_s(request, 60)
 
 
 @pytest.mark.parametrize(

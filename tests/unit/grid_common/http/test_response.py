@@ -13,6 +13,7 @@ from tests.support.allocations import traced_allocations
 LIMIT = 64
 OK = b"HTTP/1.1 200 OK\r\n"
 CHUNKED = b"Transfer-Encoding: chunked\r\n"
+ONE = UpstreamResponse(200, "", None, b"1")
 
 
 def pieces_of(data: bytes, size: int) -> list[bytes]:
@@ -55,10 +56,8 @@ def test_one_reader_reads_one_answer_after_the_other() -> None:
 
 
 def test_an_answer_that_ends_with_its_connection_is_whole_at_its_end() -> None:
-    answer, reusable = read(b"HTTP/1.0 200 OK\r\n\r\nab", b"cd")
-    assert answer is not None
-    assert answer.body == b"abcd"
-    assert not reusable
+    whole = UpstreamResponse(200, "", None, b"abcd")
+    assert read(b"HTTP/1.0 200 OK\r\n\r\nab", b"cd") == (whole, False)
 
 
 @pytest.mark.parametrize(
@@ -82,11 +81,8 @@ def test_what_a_problem_says_about_coming_again_is_kept() -> None:
 
 
 def test_informational_answers_come_before_the_answer() -> None:
-    answer, reusable = read(
-        b"HTTP/1.1 100 Continue\r\nRetry-After: 9\r\n\r\n" * 3 + OK + b"Content-Length: 1\r\n\r\n1"
-    )
-    assert answer == UpstreamResponse(200, "", None, b"1")
-    assert reusable
+    informational = b"HTTP/1.1 100 Continue\r\nRetry-After: 9\r\n\r\n" * 3
+    assert read(informational + OK + b"Content-Length: 1\r\n\r\n1") == (ONE, True)
 
 
 def test_an_answer_without_a_body_needs_no_length() -> None:
@@ -97,10 +93,7 @@ def test_an_answer_without_a_body_needs_no_length() -> None:
     "more", [b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nstale", b"x", b"\r\n\r\nHTTP/1.1 2"]
 )
 def test_bytes_after_the_response_are_no_response(more: bytes) -> None:
-    answer, reusable = read(OK + b"Content-Length: 1\r\n\r\n1" + more)
-    assert answer is not None
-    assert answer.body == b"1"
-    assert not reusable
+    assert read(OK + b"Content-Length: 1\r\n\r\n1" + more) == (ONE, False)
 
 
 def test_a_connection_that_the_other_side_will_close_is_not_used_again() -> None:
@@ -212,9 +205,8 @@ def test_identity_is_not_a_coding_and_its_length_counts(coding: bytes, length_fi
 
 
 def test_identity_without_a_length_ends_with_its_connection() -> None:
-    answer, reusable = read(OK + b"Transfer-Encoding: identity\r\n\r\nhel", b"lo")
-    assert answer == UpstreamResponse(200, "", None, b"hello")
-    assert not reusable
+    whole = UpstreamResponse(200, "", None, b"hello")
+    assert read(OK + b"Transfer-Encoding: identity\r\n\r\nhel", b"lo") == (whole, False)
 
 
 def test_identity_of_no_length_is_whole_at_once() -> None:
@@ -226,15 +218,13 @@ def test_identity_of_no_length_is_whole_at_once() -> None:
 
 def test_bytes_after_a_response_of_identity_are_no_response() -> None:
     head = OK + b"Transfer-Encoding: identity\r\nContent-Length: 1\r\n\r\n"
-    answer, reusable = read(head + b"1HTTP/1.1 200 OK\r\n\r\n")
-    assert answer == UpstreamResponse(200, "", None, b"1")
-    assert not reusable
+    assert read(head + b"1HTTP/1.1 200 OK\r\n\r\n") == (ONE, False)
 
 
 @pytest.mark.parametrize("reason", [b"", b"Very Fine", b"\xc3\xa9t\xc3\xa9", b"a\tb"])
 def test_a_reason_phrase_says_what_it_likes(reason: bytes) -> None:
     answer, _ = read(b"HTTP/1.1 200 " + reason + b"\r\nContent-Length: 1\r\n\r\n1")
-    assert answer == UpstreamResponse(200, "", None, b"1")
+    assert answer == ONE
 
 
 def test_location_and_content_encoding_are_kept() -> None:

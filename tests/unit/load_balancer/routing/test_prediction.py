@@ -18,14 +18,9 @@ POWERS = st.floats(1, 400)
 
 
 def supply(
-    sessions: int,
-    committed_kw: float,
-    remaining_kwh: float,
-    *,
-    point_power_kw: float = 50,
-    limit_kw: float = inf,
+    sessions: int, committed_kw: float, remaining_kwh: float, *, limit_kw: float = inf
 ) -> Supply:
-    return Supply(sessions, committed_kw, remaining_kwh, point_power_kw, limit_kw, HOURS_PER_S)
+    return Supply(sessions, committed_kw, remaining_kwh, 50, limit_kw, HOURS_PER_S)
 
 
 def spread(sessions: int, remaining_kwh: float) -> list[float]:
