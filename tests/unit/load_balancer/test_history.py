@@ -91,10 +91,8 @@ def test_ten_minutes_are_kept_and_a_substation_that_is_gone_is_not() -> None:
 
 
 def test_memory_size_and_cost_are_bounded_for_300_substations() -> None:
-    grid = Grid()
     names = [f"substation-{number}" for number in range(300)]
-    grid.capacities = dict.fromkeys(names, 1000)
-    grid.know(*names)
+    grid = Grid(*[1000] * 300, names=names)
     for name in names:
         polled(grid, name, load=999, capacity=1000, power_kw=12345.6, power_limit_kw=12345.6)
     history = History()

@@ -16,7 +16,7 @@ from grid_common.http.client import ProtocolError, ResponseTooLarge
 from load_balancer.led_session import LedSession
 from load_balancer.progress import Progress
 from load_balancer.registers import Registers
-from load_balancer.routing.health import Health
+from load_balancer.routing.health import Health, HealthCheck
 from load_balancer.routing.legs import Legs
 from load_balancer.routing.pool import Pool
 from load_balancer.routing.substation import Substation
@@ -25,6 +25,8 @@ from load_balancer.turns import Turns
 from tests.support.logs import service_log
 from tests.unit.load_balancer.parts import client_at, registers_of
 from tests.unit.load_balancer.routing.grid import Grid
+
+OFTEN = HealthCheck(interval_s=0.01)
 
 
 class Teller:
@@ -93,7 +95,7 @@ def test_more_than_any_has_is_not_read(
 def test_one_whose_registers_take_long_to_read_is_asked_less_often(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    grid, teller = Grid(4, interval_s=0.01), Teller(reported(10))
+    grid, teller = Grid(4, health_check=OFTEN), Teller(reported(10))
     client, steps = teller.client(), count()
     monkeypatch.setattr(time, "thread_time", lambda: 0.02 * next(steps))  # each reading takes 20 ms
 
@@ -105,7 +107,7 @@ def test_one_whose_registers_take_long_to_read_is_asked_less_often(
 
 @pytest.mark.parametrize("health", [Health.UP, Health.DRAINING])
 def test_one_that_answers_polls_alone_is_taken_to_keep_no_registers(health: Health) -> None:
-    grid = Grid(4, interval_s=0.01)
+    grid = Grid(4, health_check=OFTEN)
     substation = grid.substation("a")
     substation.health = health
     with socket.socket() as unheard:  # bound, and nobody listens

@@ -59,7 +59,7 @@ class ComparedPool(Pool):
     """A pool that asks its index, however few substations there are, and compares."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
-        super().__init__(*arguments, **named, max_scanned=0)
+        super().__init__(*arguments, **{**named, "max_scanned": 0})
 
     def _view(self, now: float) -> View:
         return Compared(self, super()._view(now), now)

@@ -1,5 +1,6 @@
 """A pool with a virtual clock, and substations that respond as a test says."""
 
+from collections.abc import Sequence
 from random import Random
 from typing import Any
 
@@ -15,6 +16,7 @@ from load_balancer.routing.retry_budget import RetryBudget
 from load_balancer.routing.substation import Dispatch, QueuedSession, Substation
 
 TEN_KWH = Demand(10.0)
+CHECK = HealthCheck(interval_s=0.5, max_pause_s=10)
 
 
 def polled_substation(
@@ -29,27 +31,29 @@ def polled_substation(
 
 
 class Grid:
-    """The substations `a`, `b` and so on with these capacities, each polled once."""
+    """The substations `a`, `b` and so on, or `names`, with these capacities, each polled once."""
 
     def __init__(
         self,
         *capacities: int,
+        names: Sequence[str] = "abcdefgh",
         policy: str = "least-loaded",
         balancers: int = 1,
         queue_limit: int = 10_000,
         budget: RetryBudget | None = None,
         max_scanned: int = 32,
-        interval_s: float = 0.5,
+        health_check: HealthCheck = CHECK,
+        pool: type[Pool] = Pool,
     ) -> None:
         self.now = 1000.0
         self.decisions: list[Decision] = []
         self.revoked: list[Dispatch] = []
         self.reported_deferred: list[Deferred] = []
         self.polls_wanted: list[str] = []
-        self.pool = Pool(
+        self.pool = pool(
             POLICIES[policy],
             random=Random(1),
-            health_check=HealthCheck(interval_s=interval_s, max_pause_s=10),
+            health_check=health_check,
             budget=budget or RetryBudget(share=0.2, floor_per_s=20, burst=200),
             balancers=balancers,
             queue_limit=queue_limit,
@@ -58,7 +62,7 @@ class Grid:
             on_poll_wanted=lambda substation: self.polls_wanted.append(substation.name),
             max_scanned=max_scanned,
         )
-        self.capacities = dict(zip("abcdefgh", capacities, strict=False))
+        self.capacities = dict(zip(names, capacities, strict=False))
         self.know(*self.capacities)
         for name in self.capacities:
             self.poll(name)

@@ -594,12 +594,11 @@ def test_an_accepted_vehicle_is_done_with_and_its_point_stays_taken() -> None:
 
 def test_a_balancer_that_starts_under_load_knows_it_from_the_first_poll() -> None:
     grid = Grid()
-    grid.capacities = {"a": 4, "b": 8}
     grid.know("a", "b")
     waiting = [grid.arrive() for _ in range(4)]
-    grid.poll("a", load=4)
+    grid.poll("a", load=4, capacity=4)
     assert [grid.where(queued) for queued in waiting] == [None] * 4
-    grid.poll("b", load=6)
+    grid.poll("b", load=6, capacity=8)
     assert [grid.where(queued) for queued in waiting] == ["b", "b", None, None]
 
 
@@ -788,14 +787,10 @@ def test_a_decision_tells_whose_it_is_and_who_hears_of_it() -> None:
 
 
 def test_a_decision_among_many_counts_those_that_it_does_not_list() -> None:
-    grid = Grid()
     free, full = ([f"{kind}{number}" for number in range(40)] for kind in ("free", "full"))
-    grid.capacities = dict.fromkeys([*free, *full], 1)
-    grid.know(*free, *full)
+    grid = Grid(*[1] * 80, names=[*free, *full])
     for name in full:
         grid.poll(name, load=1)
-    for name in free:
-        grid.poll(name)
 
     grid.arrive()
 
