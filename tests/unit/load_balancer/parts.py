@@ -34,7 +34,6 @@ def resume_of(pool: Pool, registers: Registers) -> Resume:
     return Resume(pool, registers, resumed=resumed, log=service_log())
 
 
-def client_at(port: int) -> SubstationClient:
-    """Create the client of a substation on loopback."""
-    url = f"http://127.0.0.1:{port}"
+def client_at(url: str) -> SubstationClient:
+    """Create the client of a substation."""
     return SubstationClient(url, Upstream(url, connect_timeout_s=5, connections=1), PROFILE, OWNER)

@@ -1,9 +1,9 @@
 """However many sessions a substation reports, it blocks nobody else."""
 
 import socket
-import threading
 import time
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from itertools import count
 from random import Random
 
@@ -23,31 +23,32 @@ from load_balancer.routing.substation import Substation
 from load_balancer.substation_client import SubstationClient
 from load_balancer.turns import Turns
 from tests.support.logs import service_log
+from tests.support.raw_substation import Bytes, http, raw_substation
 from tests.unit.load_balancer.parts import client_at, registers_of
 from tests.unit.load_balancer.routing.grid import Grid
 
 OFTEN = HealthCheck(interval_s=0.01)
 
 
-class Teller:
-    """A substation that answers each request with the same registers."""
+ClientOf = Callable[..., SubstationClient]
 
-    def __init__(self, sessions: dict[str, float], **members: object) -> None:
-        self.answers = 0
-        self._body = orjson.dumps({"sessions": sessions, **members})
-        self._door = socket.create_server(("127.0.0.1", 0))
-        threading.Thread(target=self._serve, daemon=True).start()
 
-    def client(self) -> SubstationClient:
-        return client_at(self._door.getsockname()[1])
+def progress_of(sessions: dict[str, float], **members: object) -> Bytes:
+    return http(orjson.dumps({"sessions": sessions, **members}))
 
-    def _serve(self) -> None:
-        line, _ = self._door.accept()
-        with self._door, line, suppress(ConnectionResetError):
-            while line.recv(65_536):
-                self.answers += 1
-                head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(self._body)
-                line.sendall(head + self._body)
+
+@pytest.fixture
+def client_of() -> Iterator[ClientOf]:
+    """Return the client of a substation that answers each request with the same registers."""
+    with ExitStack() as stack:
+
+        def start(sessions: dict[str, float], **members: object) -> SubstationClient:
+            progress = [progress_of(sessions, **members)]
+            client = client_at(stack.enter_context(raw_substation(progress=progress)).url)
+            stack.callback(client.close)
+            return client
+
+        yield start
 
 
 def ask_for(seconds: float, client: SubstationClient, substation: Substation, pool: Pool) -> None:
@@ -64,13 +65,13 @@ def reported(sessions: int) -> dict[str, float]:
     return {f"{number:064}": 1.5 for number in range(sessions)}
 
 
-def test_the_largest_progress_of_our_own_substation_is_read() -> None:
-    assert Teller(reported(13_000)).client().progress(10) == reported(13_000)
+def test_the_largest_progress_of_our_own_substation_is_read(client_of: ClientOf) -> None:
+    assert client_of(reported(13_000)).progress(10) == reported(13_000)
 
 
 @pytest.mark.parametrize("age_s", [None, "1", -0.5, True, [1]])
-def test_an_age_that_is_none_is_not_read(age_s: object) -> None:
-    client = Teller({"s1": 1.5}, age_s=age_s).client()
+def test_an_age_that_is_none_is_not_read(age_s: object, client_of: ClientOf) -> None:
+    client = client_of({"s1": 1.5}, age_s=age_s)
 
     with pytest.raises(ProtocolError, match="age_s"):
         client.progress(10)
@@ -84,9 +85,9 @@ def test_an_age_that_is_none_is_not_read(age_s: object) -> None:
     ],
 )
 def test_more_than_any_has_is_not_read(
-    sessions: dict[str, float], error: type[ProtocolError]
+    sessions: dict[str, float], error: type[ProtocolError], client_of: ClientOf
 ) -> None:
-    client = Teller(sessions).client()
+    client = client_of(sessions)
 
     with pytest.raises(error):
         client.progress(10)
@@ -95,14 +96,15 @@ def test_more_than_any_has_is_not_read(
 def test_one_whose_registers_take_long_to_read_is_asked_less_often(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    grid, teller = Grid(4, health_check=OFTEN), Teller(reported(10))
-    client, steps = teller.client(), count()
+    grid, steps = Grid(4, health_check=OFTEN), count()
     monkeypatch.setattr(time, "thread_time", lambda: 0.02 * next(steps))  # each reading takes 20 ms
 
-    ask_for(0.5, client, grid.substation("a"), grid.pool)
-    client.close()
+    with raw_substation(progress=[progress_of(reported(10))]) as substation:
+        client = client_at(substation.url)
+        ask_for(0.5, client, grid.substation("a"), grid.pool)
+        client.close()
 
-    assert teller.answers == 1
+    assert len(substation.asked) == 1
 
 
 @pytest.mark.parametrize("health", [Health.UP, Health.DRAINING])
@@ -112,7 +114,7 @@ def test_one_that_answers_polls_alone_is_taken_to_keep_no_registers(health: Heal
     substation.health = health
     with socket.socket() as unheard:  # bound, and nobody listens
         unheard.bind(("127.0.0.1", 0))
-        client = client_at(unheard.getsockname()[1])
+        client = client_at(f"http://127.0.0.1:{unheard.getsockname()[1]}")
         ask_for(0.3, client, substation, grid.pool)
 
     assert client.keeps_registers is False
@@ -133,10 +135,10 @@ def lead(registers: Registers) -> LedSession:
 
 @pytest.mark.parametrize("charges_there", [True, False])
 def test_registers_whose_id_becomes_known_later_are_not_counted_twice(
-    charges_there: bool,
+    charges_there: bool, client_of: ClientOf
 ) -> None:
-    grid, teller = Grid(4), Teller({"s1": 2.5}, register="id")
-    client, substation = teller.client(), grid.substation("a")
+    grid, client = Grid(4), client_of({"s1": 2.5}, register="id")
+    substation = grid.substation("a")
     registers = registers_of(grid.pool, client, timeout_s=5, last_word_wait_s=0)
     led = lead(registers)
     if charges_there:
@@ -145,7 +147,6 @@ def test_registers_whose_id_becomes_known_later_are_not_counted_twice(
         led.legs.update(client.register, 2.0, 0.0, "a")
 
     registers.refresh(client, substation)
-    client.close()
 
     assert client.register == "id"
     assert led.legs.delivered_kwh == 2.5
@@ -156,10 +157,10 @@ def test_registers_whose_id_becomes_known_later_are_not_counted_twice(
 
 @pytest.mark.parametrize(("keeps", "reserved_kwh"), [(None, 4.0), (True, 4.0), (False, 0.0)])
 def test_what_may_flow_at_a_substation_that_is_lost_before_its_registers_are_known_is_reserved(
-    keeps: bool | None, reserved_kwh: float
+    keeps: bool | None, reserved_kwh: float, client_of: ClientOf
 ) -> None:
     grid = Grid(4)
-    client = Teller({}).client()
+    client = client_of({})
     client.keeps_registers = keeps
     registers = registers_of(grid.pool, client, timeout_s=0.1, last_word_wait_s=9)
     led = lead(registers)
@@ -167,22 +168,20 @@ def test_what_may_flow_at_a_substation_that_is_lost_before_its_registers_are_kno
     led.legs.begin(client.register, "a", time.monotonic())
 
     registers.revoked(led, grid.dispatch_of(led.queued))
-    client.close()
 
     assert led.legs.reserved_kwh == reserved_kwh
 
 
-def test_progress_is_taken_to_be_as_old_as_it_says() -> None:
+def test_progress_is_taken_to_be_as_old_as_it_says(client_of: ClientOf) -> None:
     grid = Grid(4)
     substation = grid.substation("a")
-    client = Teller({"s1": 1.5}, register="id", age_s=2.5).client()
+    client = client_of({"s1": 1.5}, register="id", age_s=2.5)
     registers = registers_of(grid.pool, client, timeout_s=1, last_word_wait_s=9)
     led = lead(registers)
     began = time.monotonic()
     led.legs.begin(client.register, "a", began - 10)
 
     registers.refresh(client, substation)
-    client.close()
 
     leg = led.legs.leg("id")
     assert leg is not None
@@ -190,11 +189,13 @@ def test_progress_is_taken_to_be_as_old_as_it_says() -> None:
     assert began - 2.5 <= leg.reported_at < began - 2
 
 
-def test_a_lease_begins_with_the_last_sign_of_life_however_old_the_progress_was() -> None:
+def test_a_lease_begins_with_the_last_sign_of_life_however_old_the_progress_was(
+    client_of: ClientOf,
+) -> None:
     grid = Grid(4)
     grid.poll("a", point_power_kw=3.6, time_scale=1000)  # 1 kWh a second
     substation = grid.substation("a")
-    client = Teller({"s1": 1.0}, register="id", age_s=2.5).client()
+    client = client_of({"s1": 1.0}, register="id", age_s=2.5)
     registers = registers_of(grid.pool, client, timeout_s=1, last_word_wait_s=9)
     led = lead(registers)
     led.legs = Legs(100.0)
@@ -203,6 +204,5 @@ def test_a_lease_begins_with_the_last_sign_of_life_however_old_the_progress_was(
     registers.refresh(client, substation)
 
     registers.revoked(led, grid.dispatch_of(led.queued))
-    client.close()
 
     assert led.legs.reserved_kwh == pytest.approx(5.5, abs=0.3)
