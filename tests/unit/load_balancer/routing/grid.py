@@ -9,7 +9,7 @@ from load_balancer.routing.health import HealthCheck, Reading
 from load_balancer.routing.matching import Deferred
 from load_balancer.routing.outcome import Outcome
 from load_balancer.routing.policies import POLICIES
-from load_balancer.routing.policy import Decision
+from load_balancer.routing.policy import Candidate, Decision
 from load_balancer.routing.pool import Pool
 from load_balancer.routing.prediction import Supply
 from load_balancer.routing.retry_budget import RetryBudget
@@ -28,6 +28,11 @@ def polled_substation(
     substation.poll_began(now)
     substation.read(reading, now)
     return substation
+
+
+def candidate(name: str, load: int, capacity: int = 10, last_chosen: int = 0) -> Candidate:
+    score = (load + 1) / capacity
+    return Candidate(f"http://{name}:5002", name, load, capacity, score, 0.1, last_chosen)
 
 
 class Grid:

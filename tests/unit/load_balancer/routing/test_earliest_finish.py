@@ -12,8 +12,9 @@ from load_balancer.routing import earliest_finish
 from load_balancer.routing.demand import ChargingStage, Demand
 from load_balancer.routing.earliest_finish import EarliestFinish
 from load_balancer.routing.policies import POLICIES
-from load_balancer.routing.policy import Candidate, Choice, Option, Request
+from load_balancer.routing.policy import Choice, Option, Request
 from load_balancer.routing.prediction import Prediction, Supply, predict
+from tests.unit.load_balancer.routing.grid import candidate
 
 HOURS_PER_S = 0.1  # a second is six minutes
 POLICY = EarliestFinish()
@@ -32,9 +33,6 @@ def option(
     last_chosen: int = 0,
 ) -> Option:
     """Give a substation with so many vehicles; one without a point power publishes none."""
-    candidate = Candidate(
-        f"http://{name}:5002", name, load, points, (load + 1) / points, 0.1, last_chosen
-    )
     supply = None
     if point_power_kw is not None:
         supply = Supply(
@@ -45,7 +43,7 @@ def option(
             limit_kw,
             HOURS_PER_S,
         )
-    return Option(candidate, points - load, supply)
+    return Option(candidate(name, load, points, last_chosen), points - load, supply)
 
 
 def choose(

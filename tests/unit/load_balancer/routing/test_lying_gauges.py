@@ -11,7 +11,8 @@ from load_balancer.profile import SubstationProfile
 from load_balancer.routing.demand import Demand
 from load_balancer.routing.earliest_finish import EarliestFinish
 from load_balancer.routing.energy import EnergyEstimate
-from load_balancer.routing.policy import Candidate, Option, Request
+from load_balancer.routing.policy import Option, Request
+from tests.unit.load_balancer.routing.grid import candidate
 
 CAPACITY = 4
 GAUGES = (
@@ -35,12 +36,8 @@ def option(number: int, load: int, values: dict[str, float], passed_s: float) ->
     lines = [f"{name} {value}" for name, value in values.items()]
     page = [f"substation_current_load {load}", f"substation_capacity {CAPACITY}", *lines, ""]
     energy = EnergyEstimate.of(read_gauge("\n".join(page), SubstationProfile()), 0.0)
-    name, score = str(number), (load + 1) / CAPACITY
-    return Option(
-        Candidate(f"http://{name}:1", name, load, CAPACITY, score, passed_s, number),
-        CAPACITY - load,
-        None if energy is None else energy.supply(load, passed_s),
-    )
+    supply = None if energy is None else energy.supply(load, passed_s)
+    return Option(candidate(str(number), load, CAPACITY, number), CAPACITY - load, supply)
 
 
 @given(

@@ -6,12 +6,7 @@ import pytest
 from load_balancer.routing.demand import Demand
 from load_balancer.routing.policies import POLICIES
 from load_balancer.routing.policy import Candidate, Option, Policy, Request
-
-
-def candidate(name: str, load: int, capacity: int = 10, last_chosen: int = 0) -> Candidate:
-    return Candidate(
-        f"http://{name}:5002", name, load, capacity, (load + 1) / capacity, 0.1, last_chosen
-    )
+from tests.unit.load_balancer.routing.grid import candidate
 
 
 def choose(policy: str, *candidates: Candidate, seed: int = 1) -> str:

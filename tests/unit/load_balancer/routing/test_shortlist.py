@@ -3,14 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from load_balancer.routing.policy import Candidate
 from load_balancer.routing.view import shortlist, shortlist_reasons
-
-
-def candidate(number: int, load: int, capacity: int) -> Candidate:
-    name = f"substation{number}"
-    score = (load + 1) / capacity
-    return Candidate(f"http://{name}", name, load, capacity, score, 0.0, 0)
+from tests.unit.load_balancer.routing.grid import candidate
 
 
 @given(
@@ -20,7 +14,7 @@ def candidate(number: int, load: int, capacity: int) -> Candidate:
 def test_the_chosen_the_best_and_the_fullest_are_kept(
     loads: list[tuple[int, int]], data: st.DataObject
 ) -> None:
-    candidates = [candidate(number, *one) for number, one in enumerate(loads)]
+    candidates = [candidate(f"s{number}", *one) for number, one in enumerate(loads)]
     chosen = data.draw(st.sampled_from(candidates))
 
     kept = shortlist(candidates, chosen)
@@ -52,7 +46,7 @@ def test_a_few_passed_over_are_all_kept_in_order() -> None:
 
 
 def test_those_kept_are_8_of_9() -> None:
-    candidates = [candidate(n, n, 10) for n in range(9)]
+    candidates = [candidate(f"s{n}", n) for n in range(9)]
     assert shortlist(candidates[:8], candidates[3]) == tuple(candidates[:8])
     assert shortlist(candidates, candidates[0]) == tuple(candidates[:7] + candidates[8:])
     assert len(shortlist_reasons([("a", "down")] * 9)) == 8
