@@ -1,7 +1,7 @@
 """The addresses behind a name, and which of them are used."""
 
 import socket
-from typing import Any
+from unittest.mock import Mock, call
 
 import pytest
 
@@ -12,12 +12,10 @@ from grid_common.names import choose_family, listens, resolve
 def test_ipv4_comes_before_ipv6_and_addresses_are_sorted_without_repeats(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def found(*_arguments: Any, **_options: Any) -> list[tuple[Any, ...]]:
-        addresses = ["10.0.0.3", "10.0.0.2", "10.0.0.3"]
-        four = [(socket.AF_INET, 1, 6, "", (address, 5002)) for address in addresses]
-        return [(socket.AF_INET6, 1, 6, "", ("fd00::1", 5002, 0, 0)), *four]
-
-    monkeypatch.setattr(socket, "getaddrinfo", found)
+    addresses = ["10.0.0.3", "10.0.0.2", "10.0.0.3"]
+    four = [(socket.AF_INET, 1, 6, "", (address, 5002)) for address in addresses]
+    six = (socket.AF_INET6, 1, 6, "", ("fd00::1", 5002, 0, 0))
+    monkeypatch.setattr(socket, "getaddrinfo", Mock(return_value=[six, *four]))
     assert resolve("substation2", 5002) == [["10.0.0.2", "10.0.0.3"], ["fd00::1"]]
 
 
@@ -52,9 +50,7 @@ def test_of_two_families_the_one_is_chosen_that_listens(
 
 
 def test_one_family_alone_is_not_tried() -> None:
-    def never(_address: str) -> bool:
-        raise AssertionError
-
+    never = Mock(side_effect=AssertionError)
     assert choose_family([SIX], last=FOUR, is_healthy=never, listens=never) == SIX
     assert choose_family([], last=FOUR, is_healthy=never, listens=never) == ()
 
@@ -85,25 +81,14 @@ def test_a_substation_that_listens_on_ipv6_alone_is_reached_by_a_name_that_has_b
 def test_names_are_looked_up_for_tcp_and_tried_within_the_time_given(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    asked: list[tuple[Any, ...]] = []
-
-    def look_up(*arguments: Any, **options: Any) -> list[Any]:
-        asked.append((*arguments, options))
-        return []
-
-    def connect(*arguments: Any) -> socket.socket:
-        asked.append(arguments)
-        return socket.socket()
-
+    look_up, connect = Mock(return_value=[]), Mock(return_value=socket.socket())
     monkeypatch.setattr(socket, "getaddrinfo", look_up)
     monkeypatch.setattr(socket, "create_connection", connect)
 
     assert resolve("substation1", 5002) == []
     assert listens("10.0.0.1", 5002, 0.5)
-    assert asked == [
-        ("substation1", 5002, {"type": socket.SOCK_STREAM}),
-        (("10.0.0.1", 5002), 0.5),
-    ]
+    assert look_up.call_args_list == [call("substation1", 5002, type=socket.SOCK_STREAM)]
+    assert connect.call_args_list == [call(("10.0.0.1", 5002), 0.5)]
 
 
 @pytest.mark.parametrize(

@@ -1,14 +1,13 @@
 """Waiting beside a free point for a better one: who does, until when, and who passes."""
 
 from types import SimpleNamespace
-from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
 from load_balancer import views
 from load_balancer.routing.demand import Demand
 from load_balancer.routing.matching import MAX_DEFERRED
-from load_balancer.routing.policy import Choice, Request
 from load_balancer.routing.retry_budget import RetryBudget
 from load_balancer.routing.substation import QueuedSession
 from tests.unit.load_balancer.routing.grid import Grid
@@ -134,17 +133,11 @@ def test_each_choice_is_made_with_the_number_of_others_that_wait(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     grid, _ = fast_point_taken()
-    waiting = []
-    choose = grid.pool.policy.choose
-
-    def noted(options: Any, request: Request, random: Any) -> Choice:
-        waiting.append(request.waiting)
-        return choose(options, request, random)
-
-    monkeypatch.setattr(grid.pool.policy, "choose", noted)
+    choose = Mock(wraps=grid.pool.policy.choose)
+    monkeypatch.setattr(grid.pool.policy, "choose", choose)
     for name in ("EV-1", "EV-2"):
         grid.arrive(name, demand=FAST)
-    assert waiting == [0, 1, 1]
+    assert [request.waiting for (_, request, _), _ in choose.call_args_list] == [0, 1, 1]
 
 
 def test_the_substations_document_lists_who_is_deferred() -> None:
@@ -266,19 +259,13 @@ def test_however_many_wait_a_few_are_looked_at_for_each_that_goes(
     grid = most_deferred(slow_points=1)
     goes = grid.arrive("goes", demand=FAST)
     behind = [grid.arrive(f"behind-{number}", demand=FAST) for number in range(1000)]
-    looked_at = []
-    choose = grid.pool.policy.choose
-
-    def noted(*arguments: Any) -> Choice:
-        looked_at.append(arguments)
-        return choose(*arguments)
-
-    monkeypatch.setattr(grid.pool.policy, "choose", noted)
+    choose = Mock(wraps=grid.pool.policy.choose)
+    monkeypatch.setattr(grid.pool.policy, "choose", choose)
     grid.refresh()
-    assert looked_at == []  # no point is free
+    assert not choose.called  # no point is free
     grid.complete(goes)
     assert grid.where(behind[0]) == "b"
-    assert len(looked_at) == MAX_DEFERRED + 1
+    assert choose.call_count == MAX_DEFERRED + 1
 
 
 @pytest.mark.parametrize("max_scanned", [32, 0])
@@ -348,18 +335,12 @@ def test_those_deferred_are_looked_at_once_an_interval_however_many_substations_
 ) -> None:
     grid, first = fast_point_taken()
     queued = grid.arrive("EV", demand=FAST)
-    matches: list[float] = []
-    match = grid.pool.match
-
-    def noted(now: float) -> None:
-        matches.append(now)
-        match(now)
-
-    monkeypatch.setattr(grid.pool, "match", noted)
+    match = Mock(wraps=grid.pool.match)
+    monkeypatch.setattr(grid.pool, "match", match)
     for _ in range(20):
         grid.pass_time(0.05)
         grid.refresh()
-    assert 1 <= len(matches) <= 2  # of 40 polls
+    assert 1 <= match.call_count <= 2  # of 40 polls
     assert grid.where(queued) is None
     grid.complete(first)
     assert grid.where(queued) == "a"

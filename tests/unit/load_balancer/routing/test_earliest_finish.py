@@ -1,15 +1,15 @@
 """The default policy: each vehicle goes, or waits, where it will be charged first."""
 
-from collections.abc import Sequence
 from math import inf
 from random import Random
+from unittest.mock import Mock
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from load_balancer.routing import earliest_finish
-from load_balancer.routing.demand import ChargingStage, Demand
+from load_balancer.routing.demand import Demand
 from load_balancer.routing.earliest_finish import EarliestFinish
 from load_balancer.routing.policies import POLICIES
 from load_balancer.routing.policy import Choice, Option, Request
@@ -118,15 +118,10 @@ def test_finishes_that_differ_by_a_rounding_alone_are_equal() -> None:
 
 def predicted(monkeypatch: pytest.MonkeyPatch, *options: Option, demand: Demand = CAR) -> int:
     """Count the substations that are looked at closely."""
-    looked_at: list[Supply] = []
-
-    def note(supply: Supply, stages: Sequence[ChargingStage], *, after_ends: int) -> Prediction:
-        looked_at.append(supply)
-        return predict(supply, stages, after_ends=after_ends)
-
-    monkeypatch.setattr(earliest_finish, "predict", note)
+    looks = Mock(wraps=predict)
+    monkeypatch.setattr(earliest_finish, "predict", looks)
     choose(*options, demand=demand)
-    return len(looked_at)
+    return looks.call_count
 
 
 def test_once_two_fast_points_are_found_no_slow_one_is_looked_at(
