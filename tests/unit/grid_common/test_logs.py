@@ -5,20 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from grid_common.logs import configure_logs
-from grid_common.settings import ServiceSettings
+from tests.support.logs import service_log
 
 FORGED = 'EV"\n{"level":"error","event":"forged"}\r\n\x1b[31m\u2028'
-
-
-def settings(log_format: str, level: str = "info") -> ServiceSettings:
-    return ServiceSettings.model_validate({"port": 0, "log_format": log_format, "log_level": level})
 
 
 def test_a_line_is_one_json_object_whatever_a_value_holds(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    configure_logs("gateway", settings("json")).info("answered", vehicle_id=FORGED)
+    service_log("gateway", log_format="json").info("answered", vehicle_id=FORGED)
 
     [line, _] = capsys.readouterr().out.split("\n")
     event = json.loads(line)
@@ -30,7 +25,7 @@ def test_a_line_is_one_json_object_whatever_a_value_holds(
 
 
 def test_nothing_forges_a_line_at_a_terminal_either(capsys: pytest.CaptureFixture[str]) -> None:
-    configure_logs("gateway", settings("console")).info("answered", vehicle_id=FORGED)
+    service_log("gateway", log_format="console").info("answered", vehicle_id=FORGED)
 
     [line, _] = capsys.readouterr().out.split("\n")
     assert "forged" in line
@@ -45,7 +40,7 @@ def test_a_line_that_cannot_be_written_ends_nothing(
     full = Path("/dev/full").open("w", encoding="utf-8")  # noqa: SIM115 - it cannot be closed well
     monkeypatch.setattr(sys, "stdout", full)
 
-    log = configure_logs("gateway", settings(log_format))
+    log = service_log("gateway", log_format=log_format)
     for _ in range(1000):  # beyond what a buffer holds back
         log.info("answered", vehicle_id="EV-1")
 
@@ -54,7 +49,7 @@ def test_a_line_that_cannot_be_written_ends_nothing(
 
 
 def test_events_below_the_level_are_left_out(capsys: pytest.CaptureFixture[str]) -> None:
-    log = configure_logs("gateway", settings("json", "warning"))
+    log = service_log("gateway", log_format="json", log_level="warning")
 
     log.info("quiet")
     log.warning("loud")

@@ -1,7 +1,8 @@
 """The substation's model, under a clock of the test's own."""
 
 import math
-from threading import Barrier, Thread
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 
 import pytest
 
@@ -189,22 +190,19 @@ def test_a_vehicle_that_leaves_early_got_its_share_so_far() -> None:
 def test_the_check_and_the_count_are_one_step_for_threads_too() -> None:
     substation = make_substation(points=5)
     together = Barrier(40)
-    refused: list[SubstationFull] = []
 
-    def plug_in() -> None:
+    def is_refused(_: int) -> bool:
         together.wait()
         try:
             substation.plug_in(Demand(1), now=0)
-        except SubstationFull as full:
-            refused.append(full)
+        except SubstationFull:
+            return True
+        return False
 
-    threads = [Thread(target=plug_in) for _ in range(40)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(40) as pool:
+        refused = sum(pool.map(is_refused, range(40)))
 
-    assert (substation.load, len(refused)) == (5, 35)
+    assert (substation.load, refused) == (5, 35)
 
 
 def test_the_time_that_is_left_falls_to_nothing() -> None:

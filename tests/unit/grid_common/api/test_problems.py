@@ -1,7 +1,7 @@
 """Errors as callers see them."""
 
 from collections.abc import Callable
-from typing import Any
+from unittest.mock import Mock, call
 
 import pytest
 from flask import Flask, abort, g
@@ -12,19 +12,9 @@ from grid_common.api.problem_type import problem_type
 from grid_common.api.problems import BadRequest, FieldFault, Problem, Unavailable
 
 
-class Log:
-    """Keeps what is logged with a traceback."""
-
-    def __init__(self) -> None:
-        self.said: list[tuple[str, dict[str, Any]]] = []
-
-    def exception(self, event: str, **fields: Any) -> None:
-        self.said.append((event, fields))
-
-
-def answer_to(raising: Callable[[], object], method: str = "GET") -> tuple[TestResponse, Log]:
+def answer_to(raising: Callable[[], object], method: str = "GET") -> tuple[TestResponse, Mock]:
     """Have an app answer where a view raises; return the answer and the log."""
-    app, log = Flask(__name__), Log()
+    app, log = Flask(__name__), Mock(spec=["exception"])
     app.extensions["log"] = log
     problems.register_problem_handlers(app, lambda error: f"explained: {error.code}")
 
@@ -58,7 +48,7 @@ def test_a_problem_is_answered_with_its_document_and_headers() -> None:
         "extra": [1],
         "session_id": "s1",
     }
-    assert not log.said
+    assert not log.exception.called
 
 
 def test_each_fault_of_a_request_is_reported_in_words_and_by_field() -> None:
@@ -108,23 +98,18 @@ def test_an_unexpected_error_is_logged_and_not_shown() -> None:
 
     assert answer.status_code == 500
     assert answer.get_json()["detail"] == ("The service met an unexpected error; see its log.")
-    assert log.said == [("unexpected error", {"request_id": "r1"})]
+    assert log.exception.call_args_list == [call("unexpected error", request_id="r1")]
 
 
 def test_a_process_without_memory_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     class Ended(BaseException):
         pass
 
-    ended: list[int] = []
-
-    def end(status: int) -> None:
-        ended.append(status)
-        raise Ended
-
+    end = Mock(side_effect=Ended)
     monkeypatch.setattr("grid_common.api.problems.os._exit", end)
     with pytest.raises(Ended):
         answer_to(raising(MemoryError()))
-    assert ended == [1]
+    assert end.call_args_list == [call(1)]
 
 
 @pytest.mark.parametrize(
