@@ -22,7 +22,7 @@ help: ## Show this help
 run: $(VENV)/runtime ## Run the whole grid on this machine, without Docker
 	@exec $(BIN)/python -m local_stack $(ARGS)
 
-test: $(VENV)/dev ## Run the unit, integration and browser tests; none needs Docker
+test: $(VENV)/dev ## Run the unit, integration and browser tests; none needs Docker (4 minutes)
 	@$(BIN)/python -m pytest -n 8 --dist worksteal tests/e2e/local tests/integration tests/unit $(ARGS)
 
 test-slow: $(VENV)/dev ## Run the slow tests: whole simulations, all examples of properties, the set-up of make, the mutation tool (3 minutes)

@@ -5,12 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext
+from playwright.sync_api import Browser, BrowserContext, expect
 
 from local_stack.grid import Grid
 from tests.conftest import StartGrid
 from tests.e2e.local.chromium import find_chromium, open_chromium
 from tests.e2e.local.program import Program
+from tests.support.deadline import PATIENCE_S
 
 StartProgram = Callable[..., Program]
 
@@ -25,6 +26,7 @@ def browser() -> Iterator[Browser]:
     program = find_chromium()
     if program is None:
         pytest.skip("no Chromium is installed (Debian's package is `chromium`)")
+    expect.set_options(timeout=PATIENCE_S * 1000)
     rules = ", ".join(f"MAP {name} 127.0.0.1" for name in (OWN, NEIGHBOUR, REBOUND))
     with open_chromium(program, f"--host-resolver-rules={rules}") as browser:
         yield browser
