@@ -76,7 +76,9 @@ class Matcher:
         waiting = len(queue) - 1
         for queued in queue:
             # The substation with a free point may have rejected thousands of sessions.
-            if queued.deadline < now or not view.has_point(queued.rejected_by):
+            if queued.rejected_by and not view.has_point(queued.rejected_by):
+                continue
+            if queued.deadline < now:
                 continue
             if not self._takes_budget(queued, now):
                 continue

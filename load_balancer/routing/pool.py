@@ -212,7 +212,7 @@ class Pool:
         if queued.dispatch is not None:
             return
         if not has_begun and len(self.waiting) > self._queue_limit:
-            self.waiting.remove(queued)
+            self.waiting.discard(queued)
             raise QueueFull
         for substation in self._known.needing_poll():
             if substation.awaits_confirmation:
@@ -230,7 +230,7 @@ class Pool:
 
     def leave(self, queued: QueuedSession, now: float) -> None:
         """Remove a session wherever it is: it has ended, or its caller disconnected."""
-        self.waiting.remove(queued)
+        self.waiting.discard(queued)
         if self.deferred:
             self.deferred = [one for one in self.deferred if one.queued is not queued]
         self._had_waiting = bool(self.waiting)
@@ -301,7 +301,7 @@ class Pool:
         queued = match.queued
         free = len(match.explanation.candidates) + match.explanation.candidates_left_out
         dispatch = self._decide(match, f"{match.choice.reason} of {free} with a free point", now)
-        self.waiting.remove(queued)
+        self.waiting.discard(queued)
         queued.deferred_for = None
         queued.dispatch = dispatch
         dispatch.substation.add(dispatch)

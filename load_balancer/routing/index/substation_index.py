@@ -182,6 +182,8 @@ class SubstationIndex:
         return _allowed(self._open, rejected_by)
 
     def _open_among(self, addresses: Collection[str]) -> int:
+        if not addresses:  # the usual case
+            return 0
         substations = (self._substations.get(address) for address in addresses)
         return sum(
             substation is not None and self._is_open(substation) for substation in substations

@@ -29,16 +29,16 @@ def test_a_vehicle_that_comes_back_has_its_old_place() -> None:
 def test_a_vehicle_can_leave_from_anywhere() -> None:
     queued_sessions = [queued(place) for place in range(1, 6)]
     queue = queue_of(*queued_sessions)
-    assert queue.remove(queued_sessions[2])
-    assert queue.remove(queued_sessions[0])
+    assert queue.discard(queued_sessions[2])
+    assert queue.discard(queued_sessions[0])
     assert list(queue) == [queued_sessions[1], queued_sessions[3], queued_sessions[4]]
     assert len(queue) == 3
 
 
 def test_taking_out_a_vehicle_that_is_not_in_line_changes_nothing() -> None:
     queue = queue_of(queued(1))
-    assert not queue.remove(queued(1))
-    assert not queue.remove(queued(7))
+    assert not queue.discard(queued(1))
+    assert not queue.discard(queued(7))
     assert len(queue) == 1
 
 

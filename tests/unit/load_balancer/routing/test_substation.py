@@ -439,7 +439,7 @@ def test_one_that_failed_its_vehicles_again_after_it_was_back_is_not_probed_out_
         grid.fail(grid.arrive(wait_s=0))
         grid.poll_missed("a")
         found.append(grid.substation("a").may_be_back)
-        grid.pool.waiting.remove(next(iter(grid.pool.waiting)))
+        grid.pool.waiting.discard(next(iter(grid.pool.waiting)))
         grid.pass_time(0.1)
         grid.poll("a")
     assert found == [True, False]
