@@ -6,6 +6,7 @@ The message delays between it and the balancers create races between polls and d
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from math import fsum, inf
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -35,44 +36,42 @@ REFUSED = Response(Outcome.FAILED, ConnectError.reason)
 RESET = Response(Outcome.FAILED, ReadError.reason)  # the substation died meanwhile
 
 
+@dataclass(eq=False, slots=True)
 class Call:
-    """A charge request, held until it is answered or its caller disconnects."""
+    """A charge request, held until it is answered or its caller disconnects.
 
-    __slots__ = (
-        *("_carry", "_is_answered", "_on_answer", "_substation"),
-        *("arrival", "gone", "vehicle"),
-    )
+    Attributes:
+        substation: the substation that is asked.
+        carry: delivers the request and the response.
+        arrival: the vehicle's arrival.
+        vehicle: the vehicle; None: a bypass vehicle.
+        on_answer: handles the response.
+        gone: whether the caller disconnected.
+        is_answered: whether the substation has responded.
+    """
 
-    def __init__(
-        self,
-        substation: SimulatedSubstation,
-        carry: Carry,
-        arrival: Arrival,
-        vehicle: Vehicle | None,
-        on_answer: Callable[[Response], object],
-    ) -> None:
-        self._is_answered = False
-        self._substation = substation
-        self._carry = carry
-        self._on_answer = on_answer
-        self.arrival = arrival
-        self.vehicle = vehicle  # None: a bypass vehicle
-        self.gone = False  # whether the caller disconnected
+    substation: SimulatedSubstation
+    carry: Carry
+    arrival: Arrival
+    vehicle: Vehicle | None
+    on_answer: Callable[[Response], object]
+    gone: bool = False
+    is_answered: bool = False
 
     def send(self) -> None:
         """Send the request."""
-        self._carry(lambda: self._substation.receive(self))
+        self.carry(lambda: self.substation.receive(self))
 
     def disconnect(self) -> None:
         """Abandon the request; a response on its way is ignored."""
         self.gone = True
-        self._carry(lambda: self._substation.disconnected(self))
+        self.carry(lambda: self.substation.disconnected(self))
 
     def answer(self, response: Response) -> None:
         """Send the substation's response, unless it has responded already."""
-        if not self._is_answered:
-            self._is_answered = True
-            self._carry(lambda: None if self.gone else self._on_answer(response))
+        if not self.is_answered:
+            self.is_answered = True
+            self.carry(lambda: None if self.gone else self.on_answer(response))
 
 
 class SimulatedSubstation:
