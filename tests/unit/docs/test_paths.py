@@ -45,12 +45,15 @@ def test_a_file_that_is_gone_is_found() -> None:
     assert not exists("routing/gone.py")
 
 
-def test_the_architecture_names_every_module_of_the_balancer() -> None:
+@pytest.mark.parametrize(
+    "service", ["charge_request_service", "load_balancer", "substation_service"]
+)
+def test_the_architecture_names_every_module(service: str) -> None:
     page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
     named = set(re.findall(r"`(\w+)(?:\.py)?`", page))
     modules = {
         file.stem
-        for file in (ROOT / "load_balancer").rglob("*.py")
-        if not file.stem.startswith("__") and file.parent.name != "index"
+        for file in (ROOT / service).rglob("*.py")
+        if not file.stem.startswith("__") and not {"index", "migrations"} & {*file.parts}
     }
     assert modules - named == set()
