@@ -51,6 +51,7 @@ class Reader:
         if command.text == "docker compose down":
             assert self.stack.remains() == []
             self.types(_AGAIN)
+            self.send_the_vehicle_of_the_pages()  # its log went with the containers
         if key := re.search(r"evgrid_\S+", said):
             self.terminal.words["evgrid_..."] = key[0]
         if " up " in command.text:
