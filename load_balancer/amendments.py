@@ -14,7 +14,7 @@ from load_balancer.routing.outcome import Outcome
 from load_balancer.substation_client import SubstationClient
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Amendments:
     """Sends amendments to substations."""
 

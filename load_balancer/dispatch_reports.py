@@ -18,7 +18,7 @@ from load_balancer.routing.substation import Dispatch
 from load_balancer.routing.wait import Refusal
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class DispatchReports:
     """Logs and counts what happens to sessions, and writes their refusals."""
 

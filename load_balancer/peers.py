@@ -43,7 +43,7 @@ class _PeerReport(NamedTuple):
     names: dict[str, str]
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Peers:
     """Follows the other balancers in `PEERS`, and reports to them. One per process."""
 

@@ -24,7 +24,7 @@ from load_balancer.turns import Pause, Turns
 _WORK_AT_ONCE_S = 0.001
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Poller:
     """Keeps one substation's state true for as long as the pool knows the substation."""
 

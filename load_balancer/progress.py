@@ -26,7 +26,7 @@ _NOT_YET_S = 0.25
 _UNANSWERED = 3
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Progress:
     """Keeps the registers of one substation up to date while the pool knows it.
 

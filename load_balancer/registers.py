@@ -29,7 +29,7 @@ _MAX_ASKING = 16
 _FORGOTTEN_AFTER_S = 600.0
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Registers:
     """The sessions that this balancer leads or led recently, with their energy by register."""
 

@@ -31,7 +31,7 @@ _FORGOTTEN_AFTER_S, _MAX_STOPPED = 60.0, 10_000
 _CHARGING = "charging"
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Resume:
     """Asks every substation for a session, once each has responded or is known to be down."""
 

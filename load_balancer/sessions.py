@@ -45,7 +45,7 @@ _ASK_AGAIN_S = 0.2
 _END_S = 2.0
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Sessions:
     """Starts sessions, attaches requests to them, stops them. One per process."""
 

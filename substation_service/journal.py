@@ -83,7 +83,7 @@ class _Batch:
         self.progress = {**other.progress, **self.progress}
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Journal(NoJournal):
     """A substation's journal in a file. One per process.
 

@@ -14,7 +14,7 @@ HEADER = "endpoint-load-metrics"
 _POWER_EVERY_S = 0.05
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class LoadReport:
     """Writes the header's value."""
 

@@ -18,7 +18,7 @@ _MAX_ENDED = 10_000
 _ENDED_FOR_S = 60.0
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(eq=False, repr=False, slots=True)
 class _Owner:
     last_heartbeat: float
     lease_s: float = inf

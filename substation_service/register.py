@@ -28,7 +28,7 @@ class Reason(StrEnum):
     SHUT_DOWN = "shut down"
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(eq=False, repr=False, slots=True)
 class Register:
     """A session's register. Energy in kWh, as absolute sums over all attempts here."""
 

@@ -58,7 +58,7 @@ class Attempt(NamedTuple):
     charging_s: float  # time at the point, seconds
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Registers:
     """All sessions that the substation knows.
 

@@ -18,7 +18,7 @@ _SHORT_S = 0.001
 _MAX_SLEEP_S = 86_400.0
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Scheduler:
     """Wakes sessions. One per process.
 

@@ -24,7 +24,7 @@ _JOURNAL_RETRY_AFTER_S = 5.0
 _MAX_SLEEP_S = 86_400.0
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Sessions:
     """The sessions of this process. It watches leases and grace periods."""
 

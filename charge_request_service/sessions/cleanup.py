@@ -21,7 +21,7 @@ _INTERVAL_S = 5.0
 _BATCH, _BATCH_PAUSE_S = 200, 0.05
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Cleanup:
     """Cleans a ledger up every few seconds, from its creation on."""
 

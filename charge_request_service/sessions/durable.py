@@ -45,7 +45,7 @@ class Reply(NamedTuple):
     replayed: bool = False  # whether the session existed before this request
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class DurableSessions:
     """The durable sessions that run in this process."""
 

@@ -17,7 +17,7 @@ class StopRequested(BaseException):
     """The session is to stop. A BaseException, so that no library swallows it."""
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class RunningSession:
     """A session, and the callers that wait for it."""
 

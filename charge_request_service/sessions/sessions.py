@@ -30,7 +30,7 @@ _DISCONNECTED = "its caller disconnected"
 _RESTARTED = "its gateway was restarted"
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Sessions:
     """The sessions that this gateway handles; `recover` continues those of earlier processes.
 

@@ -22,7 +22,7 @@ _USUAL_HOURS = 0.5
 _MIN_HOURS = 0.02
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(eq=False, repr=False, slots=True)
 class EnergyEstimate:
     """Power and energy at one substation. Times in seconds of the balancer's clock."""
 

@@ -66,7 +66,7 @@ class HealthCheck:
         return replace(self, interval_s=pause_s, min_pause_s=pause_s)
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(eq=False, repr=False, slots=True)
 class FailureCounts:
     """The recent failures of one substation, which decide when it is polled again."""
 

@@ -13,7 +13,7 @@ from load_balancer.routing.view import Scan, View
 MAX_SCANNED = 32
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class KnownSubstations:
     """All substations of one pool; only that pool changes them."""
 

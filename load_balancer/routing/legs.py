@@ -18,7 +18,7 @@ from typing import NamedTuple
 NOTHING_KWH = 1e-9
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(eq=False, repr=False, slots=True)
 class Leg:
     """A session's part at one substation. Times in seconds of the balancer's clock."""
 

@@ -22,7 +22,7 @@ from math import inf
 from load_balancer.routing.peer_loads import PeerLoads
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(eq=False, repr=False, slots=True)
 class LoadEstimate:
     """The vehicles at one substation."""
 

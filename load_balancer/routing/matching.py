@@ -53,7 +53,7 @@ class Deferred(NamedTuple):
     choice: Choice
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Matcher:
     """Finds the session to dispatch next, and its substation."""
 

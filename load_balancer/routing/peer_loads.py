@@ -13,7 +13,7 @@ class _Peer:
     reported_since: bool = True  # since the gauge was read
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(eq=False, repr=False, slots=True)
 class PeerLoads:
     """Vehicles of each other balancer that reports, now and when the gauge was read."""
 

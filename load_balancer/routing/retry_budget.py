@@ -8,7 +8,7 @@ of a lost substation move at once.
 from dataclasses import dataclass, field
 
 
-@dataclass(eq=False, kw_only=True)
+@dataclass(eq=False, repr=False, kw_only=True)
 class RetryBudget:
     """Tokens for retries, at first as many as may be. Without one a session waits, not refused."""
 

@@ -24,7 +24,7 @@ from load_balancer.routing.prediction import Supply
 _MAX_PAUSE_S = 8.0
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(eq=False, repr=False, slots=True)
 class Dispatch:
     """One attempt at a substation; `open` until the pool knows how it ended."""
 
@@ -45,7 +45,7 @@ def ignore(_dispatch: Dispatch) -> None:
     """Do nothing."""
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(eq=False, repr=False, slots=True)
 class QueuedSession:
     """A session in the balancer, from its arrival to its end."""
 
@@ -88,7 +88,7 @@ class Finishes(NamedTuple):
     last_s: float
 
 
-@dataclass(eq=False, slots=True, weakref_slot=True)  # there may be thousands
+@dataclass(eq=False, repr=False, slots=True, weakref_slot=True)  # there may be thousands
 class Substation:
     """One address that charges vehicles. Times in seconds of the caller's clock."""
 
