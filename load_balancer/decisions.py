@@ -48,9 +48,8 @@ class DecisionRecord:
         for at, decision in unreported:
             self._log.info(
                 "dispatched",
-                **_members(at, decision),
+                **_members(at, decision, dict(decision.ineligible)),
                 request_id=decision.request_id,
-                passed_over=dict(decision.ineligible),
             )
 
     def deferred(self, deferred: Deferred) -> None:
@@ -120,14 +119,11 @@ def _shown(candidate: Candidate) -> dict[str, Any]:
 
 
 def _document(at: datetime, decision: Decision) -> dict[str, Any]:
-    return {
-        "sequence": decision.sequence,
-        **_members(at, decision),
-        "passed_over": [{"substation": name, "why": why} for name, why in decision.ineligible],
-    }
+    passed_over = [{"substation": name, "why": why} for name, why in decision.ineligible]
+    return {"sequence": decision.sequence, **_members(at, decision, passed_over)}
 
 
-def _members(at: datetime, decision: Decision) -> dict[str, Any]:
+def _members(at: datetime, decision: Decision, passed_over: object) -> dict[str, Any]:
     """Return what is both logged of a decision and listed."""
     return {
         "time": at.isoformat().replace("+00:00", "Z"),
@@ -140,6 +136,7 @@ def _members(at: datetime, decision: Decision) -> dict[str, Any]:
         "reason": decision.reason,
         "candidates": [_shown(one) for one in decision.candidates],
         "candidates_left_out": decision.candidates_left_out,
+        "passed_over": passed_over,
         "passed_over_left_out": decision.ineligible_left_out,
         "predicted": _predicted(decision.prediction),
         "next_best": _next_best(decision),

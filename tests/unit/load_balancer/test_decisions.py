@@ -7,6 +7,7 @@ import gevent
 import orjson
 import pytest
 
+from charge_request_service.balancers.openapi import schemas
 from load_balancer.decisions import DecisionRecord
 from load_balancer.routing.demand import Demand
 from load_balancer.routing.matching import Deferred
@@ -48,6 +49,17 @@ def read(page: bytes) -> tuple[list[int], int | None, int]:
 def test_a_record_without_a_decision_has_an_empty_page(record: DecisionRecord) -> None:
     assert read(record.page(0)) == ([], None, 0)
     assert read(record.page(17)) == ([], None, 0)
+
+
+def test_the_members_of_a_decision_have_the_order_of_their_description(
+    record: DecisionRecord,
+) -> None:
+    record.add(decision(1))
+
+    [listed] = orjson.loads(record.page(0))["decisions"]
+
+    assert list(listed) == list(schemas()["Decision"]["properties"])
+    assert listed["passed_over"] == [{"substation": "south", "why": "full (4 of 4)"}]
 
 
 def test_a_page_lists_what_came_after_a_decision_and_says_where_the_next_begins(
