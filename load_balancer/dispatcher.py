@@ -141,6 +141,7 @@ class Dispatcher:
                 register = self._begin(led, dispatch, client)
                 session = led.session_at(register)
                 led.target_kwh = session.kwh
+                has_earlier_energy = bool(led.legs)  # it may need less than it asks for
                 outcome, response = client.charge(
                     session, request_id=dispatch.queued.request_id, grace_s=led.grace_s
                 )
@@ -165,7 +166,7 @@ class Dispatcher:
             if led.amendments:
                 gevent.killall(led.amendments, block=False)
                 led.amendments.clear()
-        if outcome is Outcome.CHARGED:
+        if outcome is Outcome.CHARGED and not has_earlier_energy:
             self.reports.check_duration(dispatch, session, client.profile)
         register = led.legs.current or register  # its id may have become known meanwhile
         return self._results.responded(led, dispatch, register, outcome, response)

@@ -226,6 +226,29 @@ def test_a_restarted_balancer_finds_where_a_session_is_charging(
     assert scrape(balancer.url)['balancer_resumed_sessions_total{how="attached"}'] == 1
 
 
+def test_a_session_that_continues_at_another_balancer_is_not_charged_too_fast(
+    start_service: StartService, start_substation: Callable[..., Process]
+) -> None:
+    substation = start_substation()
+    first, other = (start_ready_balancer(start_service, substation.url) for _ in range(2))
+    Asked(first.url, "s1", 3.0, DURABLE)
+
+    def check() -> None:
+        assert register(substation, "s1") > 1.8
+
+    eventually(check, 10)
+    first.kill()
+
+    document = Asked(other.url, "s1", 3.0, RESUMED).wait()
+
+    assert document["energy_kwh"] == pytest.approx(3.0)
+    scraped = scrape(other.url)
+    assert scraped['balancer_resumed_sessions_total{how="attached"}'] == 1
+    assert scraped['balancer_too_fast_charges_total{substation="substation1"}'] == 0
+    [shown] = requests.get(f"{other.url}/substations", timeout=5).json()["substations"]
+    assert shown["warning"] is None
+
+
 def test_a_session_that_ended_while_its_balancer_was_away_is_answered_from_its_register(
     start_service: StartService, start_substation: Callable[..., Process]
 ) -> None:
