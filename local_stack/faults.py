@@ -33,7 +33,7 @@ class Part(Protocol):
         """Resume it, as SIGCONT does."""
 
     def restart(self) -> None:
-        """Stop it gracefully and start it again."""
+        """Stop it gracefully, and start it again as soon as it has ended."""
 
 
 def kill(part: Part, hold_s: float) -> None:
@@ -50,11 +50,6 @@ def freeze(part: Part, hold_s: float) -> None:
         time.sleep(hold_s)
     finally:
         part.thaw()
-
-
-def restart(part: Part, _hold_s: float = 0) -> None:
-    """Send SIGTERM, which drains it; start it again as soon as it has ended."""
-    part.restart()
 
 
 def slow(link: FaultProxy, hold_s: float) -> None:

@@ -27,10 +27,10 @@ def _measure(options: Options, console: Console) -> int:
         text = report.write(Results.load(options.out / "overhead.json"))
         (options.out / "overhead.md").write_text(text, encoding="utf-8")
         console.print(f"written to {options.out}")
-    dear = [one for one in results.choices if choice.is_too_dear(one)]
-    for one in dear:
+    slow = [one for one in results.choices if choice.exceeds_limit(one)]
+    for one in slow:
         console.print(f"error: a choice among {one.substations} costs {one.median_us} µs")
-    return bool(dear) or any(one.lost for topology in results.topologies for one in topology.held)
+    return bool(slow) or any(one.lost for topology in results.topologies for one in topology.held)
 
 
 if __name__ == "__main__":

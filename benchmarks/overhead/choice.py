@@ -27,7 +27,7 @@ _KINDS = ((12, 50.0, 300.0), (4, 350.0, 700.0), (24, 11.0, 150.0))  # points, kW
 _WARM_UP = 200
 
 
-def is_too_dear(cost: ChoiceCost) -> bool:
+def exceeds_limit(cost: ChoiceCost) -> bool:
     """Return whether a choice of the default policy exceeds its limit."""
     limited = cost.policy == DEFAULT_POLICY and cost.substations in LIMITS_US
     return limited and cost.median_us > LIMITS_US[cost.substations]

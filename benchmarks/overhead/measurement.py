@@ -60,9 +60,9 @@ class Measurement:
             if not self._skip(topology.name, topology.missing())
         ]
         with tempfile.TemporaryDirectory(prefix="cost-") as folder:
-            crowds: list[Many] = []
+            many: list[Many] = []
             if not self._skip("charges of no length", throughput.missing()):
-                crowds = self._be_many(Path(folder))
+                many = self._be_many(Path(folder))
                 self._rush_all(topologies, Path(folder))
             self._hold_all(topologies, Path(folder))
         return Results(
@@ -77,7 +77,7 @@ class Measurement:
             rounds=self._options.rounds,
             skipped=self._skipped,
             choices=choices,
-            many=crowds,
+            many=many,
             topologies=[
                 TopologyResult(
                     topology.key,

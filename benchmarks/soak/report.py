@@ -29,6 +29,9 @@ _RULES = f"""\
 - Memory is flat if its growth over the second half (Theil-Sen over medians of {BIN_S:g} s, with
   Sen's 95% interval) is below 1 MiB in 10 minutes at the interval's upper end.
 - Files are closed if a part has at most {MAX_FILES_LEFT} more open after the run than before it.
+- Responses, logs and counters add up if each session got what its vehicle asked for, over all of
+  its attempts, and each running substation counts what its log has. A session that was at a
+  substation behind a cut link, or at a frozen one, may have got as much more as a lease delivers.
 - *Charged twice* counts vehicles that were fully charged more than once. *Answer lost* counts
   vehicles whose first charge ended while its substation was behind a cut link, or while a part on
   the response's path was killed. Such a vehicle retries, and nobody can know that it was charged

@@ -67,7 +67,7 @@ class GridUnderTest(LinkedGrid):
             case "freeze":
                 faults.freeze(part, inject.hold_s)
             case "restart":
-                faults.restart(part)
+                part.restart()
         ended = time.time()
         part.wait_until(partial(part.answers, "/readyz"), _READY_WITHIN_S)
         return began, ended

@@ -2,7 +2,7 @@
 
 import pytest
 
-from local_stack.faults import freeze, kill, restart
+from local_stack.faults import freeze, kill
 from tests.e2e.faults.scene import LEASE_KWH, Scene
 
 _PARTS = pytest.mark.parametrize("part", ["substation2", "balancer", "gateway"])
@@ -24,4 +24,4 @@ def test_a_service_that_freezes(scene: Scene, part: str) -> None:
 
 @_PARTS
 def test_a_service_that_is_restarted(scene: Scene, part: str) -> None:
-    scene.play(f"{part} restarted gracefully", lambda: restart(scene.world.part(part)))
+    scene.play(f"{part} restarted gracefully", scene.world.part(part).restart)

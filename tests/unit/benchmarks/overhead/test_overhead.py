@@ -96,14 +96,14 @@ def test_a_choice_is_timed_and_one_that_costs_too_much_is_reported() -> None:
     found = choice.measure(DEFAULT_POLICY, 3, vehicles=50)
     assert (found.policy, found.substations) == (DEFAULT_POLICY, 3)
     assert 1 < found.median_us < 5_000
-    assert not choice.is_too_dear(ChoiceCost(DEFAULT_POLICY, 3, 60.0))
-    assert choice.is_too_dear(ChoiceCost(DEFAULT_POLICY, 3, 60.1))
-    assert choice.is_too_dear(ChoiceCost(DEFAULT_POLICY, 30, 400.1))
-    assert not choice.is_too_dear(ChoiceCost(DEFAULT_POLICY, 300, 9_999.0))
-    assert not choice.is_too_dear(ChoiceCost("least-loaded", 3, 9_999.0))
+    assert not choice.exceeds_limit(ChoiceCost(DEFAULT_POLICY, 3, 60.0))
+    assert choice.exceeds_limit(ChoiceCost(DEFAULT_POLICY, 3, 60.1))
+    assert choice.exceeds_limit(ChoiceCost(DEFAULT_POLICY, 30, 400.1))
+    assert not choice.exceeds_limit(ChoiceCost(DEFAULT_POLICY, 300, 9_999.0))
+    assert not choice.exceeds_limit(ChoiceCost("least-loaded", 3, 9_999.0))
 
 
-def test_no_choice_of_the_checked_in_results_is_too_dear() -> None:
+def test_no_choice_of_the_checked_in_results_exceeds_its_limit() -> None:
     choices = Results.load(RESULTS / "overhead.json").choices
     assert {one.substations for one in choices} >= choice.LIMITS_US.keys()
-    assert not any(map(choice.is_too_dear, choices))
+    assert not any(map(choice.exceeds_limit, choices))
