@@ -55,6 +55,8 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
             ports=ports,
             balancer_count=3,
             gateway_count=2,
+            # Longer than a killed substation is away, also where starting takes long.
+            balancer_env={"LAST_WORD_WAIT": "30"},
             gateway_env={
                 "BALANCER_URL": ",".join(link.url for link in to_balancers),
                 "LEDGER_URL": opened.enter_context(databases.server()).new_database(),
