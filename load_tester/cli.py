@@ -84,7 +84,7 @@ def _run(
     with _stopping(recorder.runner) as signals:
         recording = recorder.record()
         recording.interrupted = bool(signals)
-        result = sum_up(recording, recorder.setting)
+        result = sum_up(recording)
         # Before the tables, whose reader may have left.
         faults = reports.write(result)
         print_result(console, result)

@@ -13,14 +13,10 @@ from load_tester.vehicle import Need
 
 
 class Demand(Protocol):
-    """Decides what the next vehicle asks for, and its properties."""
+    """Decides what the next vehicle asks for, and its properties. Its `str` names it in reports."""
 
     def draw(self, rng: random.Random) -> Need:
         """Return one vehicle's need; its energy is rounded to the Wh."""
-        ...
-
-    def describe(self) -> str:
-        """Return the demand's name for a report."""
         ...
 
 
@@ -34,8 +30,7 @@ class FixedDemand:
         """Return the fixed energy."""
         return Need(self.kwh)
 
-    def describe(self) -> str:
-        """Return the demand's name for a report."""
+    def __str__(self) -> str:
         return f"{self.kwh:g} kWh each"
 
 
@@ -62,8 +57,7 @@ class GammaDemand:
             if self.least <= kwh <= self.most:
                 return Need(kwh)
 
-    def describe(self) -> str:
-        """Return the demand's name for a report."""
+    def __str__(self) -> str:
         return f"{self.name} sessions, mean {self.mean:.1f} kWh"
 
 
@@ -106,8 +100,7 @@ class MixDemand:
         kwh = math.floor(1000 * min(drawn.kwh, (1 - soc) * battery_kwh)) / 1000 or 0.001
         return Need(kwh, drawn.max_power_kw, battery_kwh, soc)
 
-    def describe(self) -> str:
-        """Return the demand's name for a report."""
+    def __str__(self) -> str:
         return f"different vehicles as in {self.name} sessions"
 
 
@@ -124,10 +117,9 @@ class PowerDemand:
         (max_power_kw,) = rng.choices(powers, weights)
         return self.demand.draw(rng)._replace(max_power_kw=max_power_kw)
 
-    def describe(self) -> str:
-        """Return the demand's name for a report."""
+    def __str__(self) -> str:
         powers = ", ".join(f"{power:g}" for power, _ in self.max_power_kw)
-        return f"{self.demand.describe()}, at most {powers} kW"
+        return f"{self.demand}, at most {powers} kW"
 
 
 MIXES: dict[str, MixDemand] = {"fast": MixDemand("fast-charging", FAST_MIX)}

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from load_tester.latency import Spread
+from load_tester.options import Options
 from load_tester.vehicle import Charge, Outcome, Stage
 
 _TOLERATED_SHARE = 0.01  # of a p99
@@ -24,6 +25,11 @@ class Thresholds:
     max_p99: float | None = None
     max_p99_delay: float | None = None
     min_rate: float | None = None
+
+    @classmethod
+    def of(cls, options: Options) -> "Thresholds":
+        """Return those of the options."""
+        return cls(options.max_lost, options.max_p99, options.max_p99_delay, options.min_rate)
 
     def p99s(self) -> Iterator[tuple[str, float]]:
         """Yield the limits that are set, with what they limit."""

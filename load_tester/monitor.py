@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote, urljoin
 
 import gevent
@@ -23,6 +23,8 @@ _SETTLE_S = 2.0
 _SETTLE_EVERY_S = 0.2
 _LAST_TRIES = 3
 _AFTER_ALL = 10**12  # above any real sequence number: requests `last` only
+
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -145,28 +147,23 @@ class Monitor:
     def read_counters(self) -> GridCounters:
         """Read the metrics pages of the gateway and of every substation, concurrently."""
         faults: dict[str, str] = {}
-        gateway: list[GatewayCounters] = []
-        substations: dict[str, SubstationCounters | None] = {}
 
-        def read_gateway() -> None:
+        def read(name: str, page: str, parse: Callable[[str], T]) -> T | None:
             try:
-                gateway.append(GatewayCounters.from_page(self._metrics.text(self._at("metrics"))))
+                return parse(self._metrics.text(page))
             except (PageMissing, ValueError) as error:
-                faults["gateway"] = str(error)
+                faults[name] = str(error) if name == "gateway" else f"{name} {error}"
+                return None
 
-        def read_substation(address: str, page: str) -> None:
-            substations[address] = None
-            try:
-                substations[address] = SubstationCounters.from_page(self._metrics.text(page))
-            except (PageMissing, ValueError) as error:
-                faults[address] = f"{address} {error}"
-
-        pages = self._substation_pages()
-        gevent.joinall(
-            [gevent.spawn(read_gateway)]
-            + [gevent.spawn(read_substation, address, page) for address, page in pages.items()]
-        )
-        return GridCounters(gateway[0] if gateway else None, substations, faults)
+        gateway = gevent.spawn(read, "gateway", self._at("metrics"), GatewayCounters.from_page)
+        substations = {
+            address: gevent.spawn(read, address, page, SubstationCounters.from_page)
+            for address, page in self._substation_pages().items()
+        }
+        gateway.join()
+        gevent.joinall([*substations.values()])
+        found = {address: reading.value for address, reading in substations.items()}
+        return GridCounters(gateway.value, found, faults)
 
     def _substation_pages(self) -> Mapping[str, str]:
         """Return the metrics page of each substation, by the substation's address."""

@@ -20,7 +20,7 @@ from load_tester.reconciliation.counters import GridCounters
 from load_tester.reconciliation.decisions import DecisionRecords
 from load_tester.reconciliation.findings import Reconciliation
 from load_tester.reconciliation.ledger import LedgerRecords
-from load_tester.result import Cost, Recording, Setting
+from load_tester.result import Cost, Recording
 from load_tester.runner import Behaviour, Runner
 from load_tester.session_follower import SessionFollower
 from load_tester.vehicle import Outcome, Plan
@@ -39,13 +39,10 @@ class Recorder:
         self._options, self._plan = options, plan
         self._gateway, self._console = gateway, console
         self._began = datetime.now(UTC)
-        self._thresholds = Thresholds(
-            options.max_lost, options.max_p99, options.max_p99_delay, options.min_rate
-        )
         # Not from the seed: two runs with the same seed must not confuse their vehicles.
         tag = f"lt-{secrets.token_hex(4)}-"
         due = [vehicle.due for vehicle in plan.vehicles] if plan.stages else []
-        self._service_watch = ServiceWatch(plan.stages, self._thresholds, due)
+        self._service_watch = ServiceWatch(plan.stages, Thresholds.of(options), due)
         self.runner = Runner(
             plan,
             gateway,
@@ -73,6 +70,7 @@ class Recorder:
         before = self._monitor.begin()
         cost = self._run()
         self._monitor.finish()
+        stages = self._plan.stages
         return Recording(
             self._plan,
             self.runner.charges,
@@ -80,23 +78,11 @@ class Recorder:
             self._monitor.records,
             self._monitor.decisions_fault,
             self._reconcile(before),
-            self._find_breaking(),
+            Breaking.from_watch(self._service_watch, stages) if stages else None,
             cost,
+            self._options,
+            self._began,
             self._points(before),
-        )
-
-    @property
-    def setting(self) -> Setting:
-        """The parameters of the run, once it has begun."""
-        options = self._options
-        return Setting(
-            options.url,
-            options.seed,
-            self._began.isoformat(timespec="seconds"),
-            self._thresholds,
-            options.patience,
-            options.idempotent,
-            options.respond_async,
         )
 
     def _points(self, before: GridCounters) -> list[Point]:
@@ -150,7 +136,3 @@ class Recorder:
             ledger=self._monitor.ledger,
             keyed_view=self._options.api_key is not None,
         )
-
-    def _find_breaking(self) -> Breaking | None:
-        stages = self._plan.stages
-        return Breaking.from_watch(self._service_watch, stages) if stages else None

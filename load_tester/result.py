@@ -2,12 +2,14 @@
 
 import dataclasses
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from load_tester.latency import Spread, Window, window_of, windows, worst_windows
 from load_tester.limits import Breaking, Thresholds
+from load_tester.options import Options
 from load_tester.power import Point, PowerReport, report_power
 from load_tester.reconciliation.decisions import DecisionRecords
 from load_tester.reconciliation.findings import Reconciliation
@@ -39,6 +41,8 @@ class Recording:
     reconciliation: Reconciliation
     breaking: Breaking | None
     cost: Cost
+    options: Options
+    began: datetime
     points: Sequence[Point] = ()  # one of each kind; empty: unknown
     interrupted: bool = False
 
@@ -47,25 +51,25 @@ class Recording:
         """Whether the tester was told to stop: by a signal, or by a stress run that broke."""
         return self.interrupted or (self.breaking is not None and self.breaking.broke is not None)
 
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """The parameters of the run."""
-
-    url: str
-    seed: int
-    began: str  # ISO 8601
-    thresholds: Thresholds
-    patience: float
-    idempotent: bool = False
-    respond_async: bool = False
+    @property
+    def setting(self) -> dict[str, Any]:
+        """The parameters of the run, as in the JSON."""
+        options = self.options
+        return {
+            "url": options.url,
+            "seed": options.seed,
+            "began": self.began.isoformat(timespec="seconds"),
+            "thresholds": Thresholds.of(options),
+            "patience": options.patience,
+            "idempotent": options.idempotent,
+            "respond_async": options.respond_async,
+        }
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
     """The summary of a run."""
 
-    setting: Setting
     recording: Recording
     outcomes: Counter[Outcome]
     answers: Counter[str]
@@ -125,7 +129,7 @@ class Result:
         return text
 
 
-def sum_up(recording: Recording, setting: Setting) -> Result:
+def sum_up(recording: Recording) -> Result:
     """Summarize a run."""
     charges = recording.charges
     charged = [charge for charge in charges if charge.outcome is Outcome.CHARGED]
@@ -133,7 +137,6 @@ def sum_up(recording: Recording, setting: Setting) -> Result:
     reasons = Counter(charge.reason for charge in charges if charge.reason)
     whole, cut = window_of(charges, 0.0, recording.plan.duration), windows(charges)
     return Result(
-        setting,
         recording,
         outcomes,
         Counter(_answer(charge) for charge in charges),
@@ -148,10 +151,7 @@ def sum_up(recording: Recording, setting: Setting) -> Result:
         cut,
         worst_windows(cut),
         _stages(recording),
-        (
-            *_unfinished(recording, outcomes[Outcome.CUT_SHORT]),
-            *_missed(recording, setting.thresholds, whole),
-        ),
+        tuple(_missed(recording, whole, outcomes[Outcome.CUT_SHORT])),
     )
 
 
@@ -170,21 +170,18 @@ def _stages(recording: Recording) -> list[tuple[Stage, Window]]:
     return rows
 
 
-def _unfinished(recording: Recording, cut_short: int) -> tuple[str, ...]:
-    """Report vehicles without an outcome in a run that was not stopped: it is incomplete."""
-    if not cut_short or recording.stopped:
-        return ()
-    return (f"{cut_short:,} vehicles have no outcome though nobody stopped the run",)
-
-
-def _missed(recording: Recording, thresholds: Thresholds, whole: Window) -> tuple[str, ...]:
+def _missed(recording: Recording, whole: Window, cut_short: int) -> Iterator[str]:
+    """Yield why the run does not pass, but for the grid's counters."""
+    thresholds = Thresholds.of(recording.options)
+    if cut_short and not recording.stopped:
+        yield f"{cut_short:,} vehicles have no outcome though nobody stopped the run"
     if recording.breaking is None:
-        return thresholds.missed(whole.lost, whole.time_to_charge, whole.delay)
+        yield from thresholds.missed(whole.lost, whole.time_to_charge, whole.delay)
+        return
     # A stress run is expected to break; the question is at which rate.
     wanted, held = thresholds.min_rate, recording.breaking.held or 0.0
     if wanted is not None and held < wanted:
-        return (f"the service level held up to {held:g} vehicles a second; {wanted:g} are wanted",)
-    return ()
+        yield f"the service level held up to {held:g} vehicles a second; {wanted:g} are wanted"
 
 
 def as_json(result: Result) -> dict[str, Any]:
@@ -197,7 +194,7 @@ def as_json(result: Result) -> dict[str, Any]:
             "passed": result.passed,
             "interrupted": recording.interrupted,
             "missed": result.missed,
-            "setting": result.setting,
+            "setting": recording.setting,
             "scenario": {
                 "name": plan.scenario,
                 "summary": plan.summary,

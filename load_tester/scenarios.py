@@ -56,7 +56,7 @@ class _Draw:
             Vehicle(number, moment, *self._demand.draw(self._streams.energies))
             for number, moment in enumerate(moments, start=1)
         )
-        return Plan(self._scenario, f"{summary}, {self._demand.describe()}", vehicles, **more)
+        return Plan(self._scenario, f"{summary}, {self._demand}", vehicles, **more)
 
 
 def _plan_steady(draw: _Draw, options: Options) -> Plan:

@@ -12,9 +12,8 @@ from load_tester.vehicle import Charge
 
 @dataclass(frozen=True, slots=True)
 class SubstationSample:
-    """A substation in `GET /substations`; time in seconds since the start of the run."""
+    """A substation in `GET /substations`."""
 
-    time: float
     load: int
     capacity: int | None
     health: str
@@ -31,7 +30,7 @@ class GridSamples:
     addresses: dict[str, str] = field(default_factory=dict)  # name: address
 
     def absorb(self, page: Mapping[str, Any], time: float) -> None:
-        """Add a page.
+        """Add a page that was read at this time, seconds since the start of the run.
 
         Raises:
             ValueError: it is not a page of substations.
@@ -53,7 +52,6 @@ class GridSamples:
             if isinstance(substation.get("address"), str):
                 self.addresses[name] = substation["address"]
             sample = SubstationSample(
-                time,
                 load if isinstance(load, int) else 0,
                 capacity if isinstance(capacity, int) else None,
                 str(substation.get("health", "unknown")),

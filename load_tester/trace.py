@@ -27,8 +27,11 @@ class TraceSession(NamedTuple):
     @property
     def need(self) -> Need:
         """What its vehicle asks for, rounded to the Wh, and its properties."""
-        kwh = round(self.kwh, 3) or 0.001
-        return Need(kwh, *self.properties.that_fit(kwh))
+        return Need(_asked_kwh(self.kwh), *self.properties)
+
+
+def _asked_kwh(kwh: float) -> float:
+    return round(kwh, 3) or 0.001
 
 
 class _Row(NamedTuple):
@@ -89,7 +92,7 @@ def read_trace(path: Path, columns: Mapping[str, str | None] | None = None) -> T
             _check_width(row, len(names), max(arrival_at, energy_at))
             arrival = reader.moment(row.cells[arrival_at], compact=compact)
             kwh = reader.kwh(row.cells[energy_at], unit)
-            sessions.append(TraceSession(arrival, kwh, properties.read(row.cells, kwh)))
+            sessions.append(TraceSession(arrival, kwh, properties.read(row.cells, _asked_kwh(kwh))))
         except ValueError as error:
             faults.append(f"{row.place}: {error}")
     if not sessions:

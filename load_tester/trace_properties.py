@@ -25,14 +25,6 @@ class Properties(NamedTuple):
     battery_kwh: float | None = None
     soc: float | None = None  # 0 to 1
 
-    def that_fit(self, kwh: float) -> "Properties":
-        """Return them; without the battery if this energy would not fit into it."""
-        if self.battery_kwh is None or self.soc is None:
-            return self
-        # As the grid checks it, with a rounding tolerance: 6 kWh fit into 60 kWh at 90%.
-        fits = kwh <= (1 - self.soc + _ROUNDING) * self.battery_kwh
-        return self if fits else Properties(self.max_power_kw)
-
 
 NO_PROPERTIES = Properties()
 
@@ -54,7 +46,7 @@ class PropertyReader:
         self._unusable = {"power": 0, "battery": 0}
 
     def read(self, cells: Sequence[str], kwh: float) -> Properties:
-        """Read a row with this energy, kWh."""
+        """Read a row whose vehicle asks for this energy, kWh."""
         power_kw = self._amount(cells, self._power)
         if power_kw is not None and not _LEAST_KW <= power_kw <= _MAX_KW:
             power_kw = None
@@ -63,8 +55,10 @@ class PropertyReader:
         properties = Properties(power_kw)
         if battery_kwh is not None and soc is not None:
             soc = round(soc * self._soc_unit, 6)
-            if 0 < battery_kwh <= _MAX_BATTERY_KWH and 0 <= soc <= 1:
-                properties = Properties(power_kw, battery_kwh, soc).that_fit(round(kwh, 3))
+            # As the grid checks it, with a rounding tolerance: 6 kWh fit into 60 kWh at 90%.
+            fits = kwh <= (1 - soc + _ROUNDING) * battery_kwh
+            if fits and 0 < battery_kwh <= _MAX_BATTERY_KWH and 0 <= soc <= 1:
+                properties = Properties(power_kw, battery_kwh, soc)
         self._unusable["power"] += self._power is not None and power_kw is None
         has_battery = self._battery is not None and self._soc is not None
         self._unusable["battery"] += has_battery and properties.battery_kwh is None

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
+import orjson
+
 
 class PlanError(ValueError):
     """A run cannot be planned as requested; the message names option or file, fault and remedy."""
@@ -32,15 +34,9 @@ class Vehicle:
 
     def body(self, vehicle_id: str) -> bytes:
         """Return the JSON body that it sends, without unknown properties."""
-        body = f'{{"vehicle_id":"{vehicle_id}","kwh":{self.kwh!r}'
-        for name in _REPORTED:
-            value = getattr(self, name)
-            if value is not None:
-                body += f',"{name}":{value!r}'
-        return f"{body}}}".encode()
-
-
-_REPORTED = Need._fields[1:]
+        values = {name: getattr(self, name) for name in Need._fields}
+        known = {name: value for name, value in values.items() if value is not None}
+        return orjson.dumps({"vehicle_id": vehicle_id, **known})
 
 
 class Outcome(StrEnum):

@@ -1,6 +1,7 @@
 """Reads the grid's counters from its metrics pages. Pure."""
 
 import math
+from collections import defaultdict
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -91,10 +92,9 @@ class GatewayCounters:
         # Before its first response, a gateway has the counter's name without samples.
         if "charge_requests_total" not in page:
             raise ValueError("the page has no charge_requests_total")
-        answers: dict[str, float] = {}
+        answers: defaultdict[str, float] = defaultdict(float)
         for labels, value in samples.get("charge_requests_total", []):
-            status = labels.get("status", "")
-            answers[status] = answers.get(status, 0.0) + value
+            answers[labels.get("status", "")] += value
         return cls(answers, _total(samples, "process_start_time_seconds"))
 
 

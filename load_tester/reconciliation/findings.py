@@ -58,10 +58,6 @@ class Reconciliation:
         """Whether no check found an error."""
         return all(finding.verdict is not Verdict.ERROR for finding in self.findings)
 
-    def add(self, check: str, verdict: Verdict, text: str) -> None:
-        """Add a finding."""
-        self.findings.append(Finding(check, verdict, text))
-
 
 @dataclass(slots=True)
 class OwnSide:

@@ -30,11 +30,6 @@ class Entry(NamedTuple):
         """Whether it has not ended."""
         return self.state not in FINAL
 
-    @property
-    def kwh(self) -> float:
-        """Its total energy."""
-        return sum(self.energies.values())
-
 
 @dataclass(slots=True)
 class LedgerRecords:

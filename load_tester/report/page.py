@@ -164,16 +164,17 @@ def _shares(result: Result) -> tuple[list[str], str]:
 
 
 def _setting_table(result: Result) -> ReportTable:
-    setting, cost = result.setting, result.recording.cost
+    recording = result.recording
+    options, cost = recording.options, recording.cost
     lag = cost.lag
     late = f"p99 {seconds(lag.p99)}, at most {seconds(lag.max)}" if lag else NOTHING
-    spent = 1000 * cost.cpu_s / max(1, len(result.recording.charges))
+    spent = 1000 * cost.cpu_s / max(1, len(recording.charges))
     rows = [
-        Row("gateway", setting.url),
-        Row("began", setting.began),
-        Row("seed", str(setting.seed)),
-        Row("vehicles' patience", f"{setting.patience:g} s"),
-        Row("planned energy", f"{result.recording.plan.total_kwh:,.1f} kWh"),
+        Row("gateway", options.url),
+        Row("began", recording.setting["began"]),
+        Row("seed", str(options.seed)),
+        Row("vehicles' patience", f"{options.patience:g} s"),
+        Row("planned energy", f"{recording.plan.total_kwh:,.1f} kWh"),
         Row("sent late by the tester", late),
         Row("the tester's CPU", f"{spent:.2f} ms a vehicle"),
     ]

@@ -93,7 +93,6 @@ def breaking_text(result: Result) -> str:
 
 
 def _answers_table(result: Result) -> ReportTable:
-    """Responses by status, with their meaning."""
     groups: Counter[tuple[str, str, Severity]] = Counter()
     for charge in result.recording.charges:
         status = "no answer" if charge.status is None else str(charge.status)
@@ -125,7 +124,6 @@ def _spread_row(name: str, spread: Spread | None, unit: str | None = None) -> Ro
 
 
 def _times_table(result: Result) -> ReportTable:
-    """Time to charge, and delay."""
     rows = [
         _spread_row("time to charge", result.time_to_charge),
         _spread_row("of that, delay", result.delay),
@@ -138,7 +136,6 @@ def _times_table(result: Result) -> ReportTable:
 
 
 def _power_table(result: Result) -> ReportTable:
-    """Energy, power and slowdown."""
     power, rows, note = result.power, [], ""
     if power is not None:
         rows = [
@@ -163,7 +160,6 @@ def _power_table(result: Result) -> ReportTable:
 
 
 def _substations_table(result: Result) -> ReportTable:
-    """Vehicles and loads by substation."""
     total = sum(substation.vehicles for substation in result.substations)
     rows = [
         Row(
@@ -218,7 +214,6 @@ def _moments_table(result: Result) -> ReportTable:
 
 
 def _choices_table(result: Result) -> ReportTable:
-    """Whether the balancer chose the least-loaded substation, and the largest imbalance."""
     recording, note = result.recording, ""
     if recording.decisions is None:
         rows = [Row("not available", recording.decisions_fault, severity=Severity.DOUBT)]
@@ -268,7 +263,6 @@ def _choice_rows(records: DecisionRecords, policy: str) -> list[Row]:
 
 
 def _reconciliation_table(result: Result) -> ReportTable:
-    """Whether the grid's counters agree with the responses."""
     rows = [
         Row(
             *(finding.check, finding.verdict.value, finding.text),

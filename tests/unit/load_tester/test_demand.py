@@ -100,7 +100,7 @@ def test_a_demand_names_itself_with_the_mean_of_what_it_draws(demand: GammaDeman
     rng = random.Random(1)
     drawn = [demand.draw(rng).kwh for _ in range(100_000)]
     assert demand.mean == pytest.approx(sum(drawn) / len(drawn), rel=0.01)
-    assert f"mean {demand.mean:.1f} kWh" in demand.describe()
+    assert f"mean {demand.mean:.1f} kWh" in str(demand)
 
 
 def test_a_column_with_brackets_is_shown_as_it_is(

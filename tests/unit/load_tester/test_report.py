@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import re
+from datetime import UTC, datetime
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -13,14 +14,15 @@ import pytest
 from rich.console import Console
 
 from load_tester.latency import Spread
-from load_tester.limits import Breaking, Thresholds
+from load_tester.limits import Breaking
+from load_tester.options import Options
 from load_tester.reconciliation.decisions import DecisionRecords
-from load_tester.reconciliation.findings import Reconciliation, Verdict
+from load_tester.reconciliation.findings import Finding, Reconciliation, Verdict
 from load_tester.report.charts import nice_ceiling
 from load_tester.report.csv_export import write_csv
 from load_tester.report.page import render_page
 from load_tester.report.terminal import print_result
-from load_tester.result import Cost, Recording, Result, Setting, as_json, sum_up
+from load_tester.result import Cost, Recording, Result, as_json, sum_up
 from load_tester.substation import GridSamples
 from load_tester.trace import read_trace
 from load_tester.vehicle import Charge, Outcome, Plan, Stage, Vehicle
@@ -29,7 +31,7 @@ from tests.unit.load_tester.builders import BEGAN, TAG, charge, decision
 HOSTILE = '<script>alert("1")</script> & [bold]'
 
 
-def made(charges: list[Charge], *, thresholds: Thresholds | None = None, **fields: Any) -> Result:
+def made(charges: list[Charge], **fields: Any) -> Result:
     """Sum a run up whose balancer sent each of its vehicles to substation1 of two substations."""
     records = DecisionRecords(TAG, BEGAN)
     loads = {"substation1": (0, 4), "substation2": (1, 8)}
@@ -45,23 +47,21 @@ def made(charges: list[Charge], *, thresholds: Thresholds | None = None, **field
         samples.absorb(
             {"policy": "least-loaded", "waiting": at, "substations": substations}, float(at)
         )
-    reconciliation = Reconciliation()
-    reconciliation.add("sessions", Verdict.OK, "as answered")
     recording = Recording(
         Plan("steady", "some vehicles", [one.vehicle for one in charges] + [Vehicle(99, 60.0, 1)]),
         charges,
         samples,
         records,
         "",
-        reconciliation,
+        Reconciliation([Finding("sessions", Verdict.OK, "as answered")]),
         None,
         Cost(10.0, 0.05, Spread.of([0.001, 0.002])),
+        Options(),
+        datetime.fromtimestamp(BEGAN, UTC),
     )
     for name, value in fields.items():
         setattr(recording, name, value)
-    began = "2027-01-15T08:00:00+00:00"
-    setting = Setting("http://127.0.0.1:8080", 1, began, thresholds or Thresholds(), 0.0)
-    return sum_up(recording, setting)
+    return sum_up(recording)
 
 
 def mixed() -> list[Charge]:
@@ -111,8 +111,8 @@ def test_the_json_tells_the_run() -> None:
 
 def test_lost_vehicles_within_the_limit_pass() -> None:
     ended = mixed()[:-1]
-    assert made(ended, thresholds=Thresholds(max_lost=2)).passed
-    assert not made(ended, thresholds=Thresholds(max_lost=2, max_p99=4.9)).passed
+    assert made(ended, options=Options(max_lost=2)).passed
+    assert not made(ended, options=Options(max_lost=2, max_p99=4.9)).passed
 
 
 def test_a_vehicle_without_an_outcome_fails_a_run_that_nobody_stopped() -> None:
@@ -127,9 +127,8 @@ def test_a_vehicle_without_an_outcome_fails_a_run_that_nobody_stopped() -> None:
 
 
 def test_counters_that_do_not_add_up_fail_a_run_without_losses() -> None:
-    reconciliation = Reconciliation()
-    reconciliation.add("sessions", Verdict.ERROR, "one too few")
-    assert not made([charge()], reconciliation=reconciliation).passed
+    found = [Finding("sessions", Verdict.ERROR, "one too few")]
+    assert not made([charge()], reconciliation=Reconciliation(found)).passed
 
 
 def test_a_stress_run_passes_when_it_breaks_and_fails_below_the_rate_that_is_wanted() -> None:
@@ -141,8 +140,8 @@ def test_a_stress_run_passes_when_it_breaks_and_fails_below_the_rate_that_is_wan
     result = made(mixed(), **fields)
     assert result.passed
     assert [stage.name for stage, _ in result.stages] == ["4/s", "8/s"]
-    assert not made(mixed(), thresholds=Thresholds(min_rate=5.0), **fields).passed
-    assert made(mixed(), thresholds=Thresholds(min_rate=4.0), **fields).passed
+    assert not made(mixed(), options=Options(min_rate=5.0), **fields).passed
+    assert made(mixed(), options=Options(min_rate=4.0), **fields).passed
     assert "broke at 8: 2 vehicles lost" in render_page(result)
 
 

@@ -147,7 +147,7 @@ def test_no_drawn_energy_lies_outside_what_was_seen(demand: object) -> None:
 
 def test_a_fixed_energy_is_the_same_for_all() -> None:
     assert {vehicle.kwh for vehicle in plan("--kwh", "6.5").vehicles} == {6.5}
-    assert FixedDemand(6.5).describe() == "6.5 kWh each"
+    assert str(FixedDemand(6.5)) == "6.5 kWh each"
 
 
 @given(

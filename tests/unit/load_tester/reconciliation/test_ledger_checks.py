@@ -8,7 +8,7 @@ import pytest
 
 from load_tester.pages import PageMissing
 from load_tester.reconciliation.checks import reconcile
-from load_tester.reconciliation.counters import SubstationCounters
+from load_tester.reconciliation.counters import GridCounters, SubstationCounters
 from load_tester.reconciliation.findings import Reconciliation, Verdict
 from load_tester.reconciliation.ledger import LedgerRecords
 from load_tester.vehicle import Charge, Outcome
@@ -46,8 +46,20 @@ def check(
     after = grid(
         {"a": substation(charged, a, meter=500.0 + a), "b": substation(0, b, meter=0.25 + b)},
     )
+    return compared(charges, before, after, rows, **how)
+
+
+def compared(
+    charges: Sequence[Charge],
+    before: GridCounters,
+    after: GridCounters,
+    rows: Sequence[Mapping[str, Any]] | None = None,
+    **how: Any,
+) -> Reconciliation:
+    """Compare vehicles with counters and the ledger, which by default has them as answered."""
+    ledger = ledger_of(rows_of(charges) if rows is None else rows)
     return reconcile(
-        charges, before, after, None, BEGAN, substation_names=NAMES, ledger=ledger_of(rows), **how
+        charges, before, after, None, BEGAN, substation_names=NAMES, ledger=ledger, **how
     )
 
 
@@ -90,15 +102,9 @@ def check_restarted(
     charges: Sequence[Charge], rows: Sequence[Mapping[str, Any]], a: float, *, started: float
 ) -> Reconciliation:
     """Check against one substation's meter, and a gateway that started then."""
-    return reconcile(
-        charges,
-        grid({"a": substation(0, 0.0, meter=500.0)}, 0.0),
-        grid({"a": substation(len(charges), a, meter=500.0 + a)}, 0.0, started=started),
-        None,
-        BEGAN,
-        substation_names=NAMES,
-        ledger=ledger_of(rows),
-    )
+    before = grid({"a": substation(0, 0.0, meter=500.0)}, 0.0)
+    after = grid({"a": substation(len(charges), a, meter=500.0 + a)}, 0.0, started=started)
+    return compared(charges, before, after, rows)
 
 
 @pytest.mark.parametrize(
@@ -184,9 +190,7 @@ def test_a_restarted_substation_is_held_by_its_meter_alone() -> None:
             "b": substation(0, 0, meter=6.25),
         }
     )
-    reconciliation = reconcile(
-        TWO, before, again, None, BEGAN, substation_names=NAMES, ledger=ledger_of(rows_of(TWO))
-    )
+    reconciliation = compared(TWO, before, again)
     assert verdict_of(reconciliation, "meters") is Verdict.OK
     assert reconciliation.in_order
 
@@ -206,16 +210,7 @@ def test_a_killed_substation_may_have_metered_less_than_it_reported_plain_vehicl
     before = grid({"a": substation(0, 0.0, meter=500.0), "b": substation(0, 0.0, meter=0.25)})
     again = substation(1, 13.9, started=started, meter=513.9)
     after = grid({"a": again, "b": substation(0, 6.0, meter=6.25)})
-    reconciliation = reconcile(
-        charges,
-        before,
-        after,
-        None,
-        BEGAN,
-        substation_names=NAMES,
-        ledger=ledger_of(rows_of(charges)),
-    )
-    assert verdict_of(reconciliation, "meters") is verdict
+    assert verdict_of(compared(charges, before, after), "meters") is verdict
 
 
 def test_the_other_substations_are_held_against_the_energy_that_was_answered_there() -> None:
@@ -244,9 +239,7 @@ def test_a_meter_that_restarted_is_not_used() -> None:
     after = grid(
         {"a": substation(1, 14.0, started=BEGAN + 1, meter=14.0), "b": substation(0, 0, meter=6.0)}
     )
-    reconciliation = reconcile(
-        TWO, before, after, None, BEGAN, substation_names=NAMES, ledger=ledger_of(rows_of(TWO))
-    )
+    reconciliation = compared(TWO, before, after)
     assert verdict_of(reconciliation, "meters") is Verdict.UNKNOWN
     assert "no meter was read of substation1" in [
         finding.text for finding in reconciliation.findings
