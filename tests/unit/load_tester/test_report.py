@@ -56,7 +56,7 @@ def made(charges: list[Charge], **fields: Any) -> Result:
         Reconciliation([Finding("sessions", Verdict.OK, "as answered")]),
         None,
         Cost(10.0, 0.05, Spread.of([0.001, 0.002])),
-        Options(),
+        Options(url="http://127.0.0.1:8080"),
         datetime.fromtimestamp(BEGAN, UTC),
     )
     for name, value in fields.items():
@@ -91,6 +91,15 @@ class Page(HTMLParser):
 def test_the_json_tells_the_run() -> None:
     document = json.loads(json.dumps(as_json(made(mixed()))))
     assert document["format"] == "load_tester/1"
+    assert document["setting"] == {
+        "url": "http://127.0.0.1:8080",
+        "seed": 1,
+        "began": "2027-01-15T08:00:00+00:00",
+        "thresholds": {"max_lost": 0, "max_p99": None, "max_p99_delay": None, "min_rate": None},
+        "patience": 0.0,
+        "idempotent": False,
+        "respond_async": False,
+    }
     vehicles = document["vehicles"]
     assert (vehicles["sent"], vehicles["unsent"], vehicles["lost"]) == (34, 1, 2)
     assert (vehicles["charged"], vehicles["accepted"], vehicles["cut_short"]) == (30, 1, 1)
