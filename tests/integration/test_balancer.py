@@ -209,9 +209,9 @@ def test_decisions_are_read_page_by_page_however_many_substations_there_are(
         TIME_SCALE=1e9,
     )
     urls = [f"http://127.0.{n // 200}.{n % 200 + 1}:{process.port}" for n in range(substations)]
-    balancer = start_balancer(start_service, *urls, POLL_INTERVAL=10)
+    balancer = start_balancer(start_service, *urls, POLL_INTERVAL=10, POLL_TIMEOUT=5)
     gateway = start_service("charge_request_service", BALANCER_URL=balancer.url)
-    wait_for_health(balancer, f"substation{substations}", "up", within_s=60)
+    wait_for_health(balancer, f"substation{substations}", "up", within_s=40)
     with requests.Session() as vehicle:
         for _ in range(150):
             assert vehicle.post(f"{gateway.url}/charge", timeout=10).status_code == 200

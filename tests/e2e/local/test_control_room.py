@@ -223,7 +223,7 @@ def test_a_rush_hour_shows_its_progress_and_its_end(page: Page) -> None:
     expect(page.locator("#rush-active")).not_to_have_text("0")
     expect(page.locator("#rush-charged")).not_to_have_text("0")
     expect(page.locator("#figure-charging")).not_to_have_text("0")
-    expect(page.locator("#rush-summary")).to_contain_text("all 40 charged", timeout=15_000)
+    expect(page.locator("#rush-summary")).to_contain_text("all 40 charged")
     expect(page.locator("#rush-lost")).to_have_text("0")
     expect(bar).to_have_attribute("aria-valuenow", "40")
     expect(page.locator("#announcer")).to_contain_text("all 40 charged")
@@ -274,7 +274,7 @@ def test_a_substation_that_stops_turns_unhealthy_within_three_seconds_and_comes_
 
     bring_back(substation, fault)
 
-    expect(slot(page, substation.name, "health")).to_have_text("Up", timeout=15_000)
+    expect(slot(page, substation.name, "health")).to_have_text("Up")
     expect(slot(page, substation.name, "reason")).to_be_hidden()
 
 
@@ -305,7 +305,7 @@ def test_a_grid_that_cannot_be_reached_is_said_with_the_age_of_what_is_shown_unt
 
     bring_back(process, fault)
 
-    expect(trouble).to_be_hidden(timeout=15_000)
+    expect(trouble).to_be_hidden()
     expect(page.locator("#link-text")).to_contain_text("Live at")
     charged = requests.post(
         f"{grid.url}/charge", json={"vehicle_id": f"{part}-{fault}"}, timeout=20

@@ -268,7 +268,7 @@ def test_what_needs_attention_comes_first_and_looks_it(page: Page, grid: Grid) -
         assert len({calm, alarm, card(page, "substation2").evaluate(paper)}) == 3
 
     grid.substations[2].start()
-    expect(page.locator("#cards-needs")).to_be_empty(timeout=15_000)
+    expect(page.locator("#cards-needs")).to_be_empty()
     assert order(page) == ["substation1", "substation2", "substation3"]
 
 

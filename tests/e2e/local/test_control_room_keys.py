@@ -35,7 +35,7 @@ def test_the_page_asks_for_the_key_once_and_all_of_it_works_with_it(
     go(page, guarded.url)
     entry = page.get_by_label("API key")
 
-    expect(entry).to_be_focused(timeout=15_000)
+    expect(entry).to_be_focused()
     expect(page.locator("#link-text")).to_have_text("Needs an API key")
     expect(page.locator("#key-fault")).to_be_empty()
     assert structure_faults(page) == []
@@ -51,13 +51,13 @@ def test_the_page_asks_for_the_key_once_and_all_of_it_works_with_it(
 
     entry.fill(key)
     entry.press("Enter")
-    expect(page.locator("#link-text")).to_contain_text("Live", timeout=15_000)
+    expect(page.locator("#link-text")).to_contain_text("Live")
     expect(entry).to_have_count(0)
     expect(page.locator(".card")).to_have_count(3)
 
     page.get_by_role("textbox", name="Vehicle", exact=True).fill("EV-key")
     page.get_by_role("button", name="Charge", exact=True).click()
-    expect(page.locator("#charge-answer")).to_contain_text("EV-key charged 10 kWh", timeout=15_000)
+    expect(page.locator("#charge-answer")).to_contain_text("EV-key charged 10 kWh")
     page.get_by_role("textbox", name="Vehicles", exact=True).fill("5")
     page.get_by_role("textbox", name="Seconds", exact=True).fill("1")
     page.get_by_role("button", name="Start").click()
@@ -65,7 +65,7 @@ def test_the_page_asks_for_the_key_once_and_all_of_it_works_with_it(
 
     page.locator("#sessions-panel").scroll_into_view_if_needed()
     page.get_by_label("Show").select_option("charged")
-    expect(page.locator("#sessions tr").first).to_contain_text("10 of 10 kWh", timeout=10_000)
+    expect(page.locator("#sessions tr").first).to_contain_text("10 of 10 kWh")
     expect(page.locator("#today-vehicles")).to_have_text("6", timeout=20_000)
     page.get_by_role("button", name="Drain substation1").click()  # its key is no operator's
     dialog = page.get_by_role("dialog")
@@ -75,11 +75,11 @@ def test_the_page_asks_for_the_key_once_and_all_of_it_works_with_it(
     expect(page.locator('.card[data-health="up"]')).to_have_count(3)
 
     page.reload()  # the tab keeps it
-    expect(page.locator(".card")).to_have_count(3, timeout=15_000)
+    expect(page.locator(".card")).to_have_count(3)
     expect(entry).to_have_count(0)
     other = page.context.new_page()  # another does not
     go(other, guarded.url)
-    expect(other.get_by_label("API key")).to_be_visible(timeout=15_000)
+    expect(other.get_by_label("API key")).to_be_visible()
     assert thrown == []
     page.context.close()
 
@@ -93,12 +93,12 @@ def test_a_key_that_is_revoked_is_asked_for_again_and_tried_again_by_itself(
     go(page, guarded.url)
     page.get_by_label("API key").fill(key)
     page.get_by_label("API key").press("Enter")
-    expect(page.locator("#link-text")).to_contain_text("Live", timeout=15_000)
+    expect(page.locator("#link-text")).to_contain_text("Live")
 
     lines = file.read_text()
     file.write_text(f"another:{'0' * 64}\n")
 
-    expect(page.locator("#key-fault")).to_contain_text("unknown or was revoked", timeout=15_000)
+    expect(page.locator("#key-fault")).to_contain_text("unknown or was revoked")
     file.write_text(lines)
 
     def is_let_in() -> None:

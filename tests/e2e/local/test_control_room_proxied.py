@@ -103,11 +103,11 @@ def test_its_own_page_charges_and_starts_a_rush_hour(page: Page, grid: Grid, por
     sent: list[Request] = []
     page.on("request", lambda one: sent.append(one) if one.method == "POST" else None)
     go(page, f"http://{OWN}:{port}/")
-    expect(page.locator(".card")).to_have_count(3, timeout=15_000)
+    expect(page.locator(".card")).to_have_count(3)
 
     page.get_by_role("textbox", name="Vehicle", exact=True).fill("EV-lan")
     page.get_by_role("button", name="Charge", exact=True).click()
-    expect(page.locator("#charge-answer")).to_contain_text("EV-lan charged 10 kWh", timeout=15_000)
+    expect(page.locator("#charge-answer")).to_contain_text("EV-lan charged 10 kWh")
     page.get_by_role("textbox", name="Vehicles", exact=True).fill("5")
     page.get_by_role("textbox", name="Seconds", exact=True).fill("1")
     page.get_by_role("button", name="Start").click()

@@ -144,7 +144,7 @@ def test_a_long_ledger_is_shown_by_pages_and_asked_for_only_where_it_is_seen(
 
     page.set_viewport_size({"width": 1280, "height": 900})
     show_sessions(page)
-    expect(page.locator("#sessions tr")).to_have_count(SHOWN, timeout=10_000)
+    expect(page.locator("#sessions tr")).to_have_count(SHOWN)
     newest = running[-1]
     expect(row(page, newest)).to_contain_text(f"EV-{RUNNING - 1}")
     expect(row(page, running[-SHOWN])).to_have_count(1)
@@ -204,9 +204,9 @@ def test_a_session_is_stopped_from_the_list_once_that_is_confirmed(page: Page, g
     session_id = begin(grid, "EV-stop")
     show_sessions(page)
     button = page.get_by_role("button", name="Stop EV-stop")
-    expect(row(page, session_id)).to_contain_text("Charging", timeout=10_000)
+    expect(row(page, session_id)).to_contain_text("Charging")
     expect(row(page, session_id)).to_contain_text(
-        re.compile(r"[45]\d(\.\d)? kW.*in \d+ (s|min)", re.DOTALL), timeout=10_000
+        re.compile(r"[45]\d(\.\d)? kW.*in \d+ (s|min)", re.DOTALL)
     )
 
     button.focus()
@@ -224,11 +224,11 @@ def test_a_session_is_stopped_from_the_list_once_that_is_confirmed(page: Page, g
     button.click()
     dialog.get_by_role("button", name="Stop the charge").click()
 
-    expect(dialog).to_have_count(0, timeout=15_000)
+    expect(dialog).to_have_count(0)
     expect(page.locator("#announcer")).to_have_text(
         re.compile(r"^EV-stop is stopped, with [\d.]+ kWh$")
     )
-    expect(row(page, session_id)).to_have_count(0, timeout=10_000)  # it runs no more
+    expect(row(page, session_id)).to_have_count(0)  # it runs no more
     assert session(grid, session_id)["state"] == "stopped"
 
 
@@ -256,11 +256,11 @@ def test_a_sessions_panel_shows_its_legs_and_its_decisions_and_has_an_address(
     assert structure_faults(page) == []
 
     page.reload()
-    expect(dialog).to_be_visible(timeout=15_000)
+    expect(dialog).to_be_visible()
     dialog.get_by_role("button", name="Stop the charge").click()
     question = page.get_by_role("dialog", name="Stop the charge of EV-panel?")
     question.get_by_role("button", name="Stop the charge").click()
-    expect(dialog.locator(".facts")).to_contain_text("stopped by its caller", timeout=15_000)
+    expect(dialog.locator(".facts")).to_contain_text("stopped by its caller")
     assert asked_within(page, 2500, "/sessions/") == []  # it changes no more
     dialog.get_by_role("button", name="Close").click()
     expect(dialog).to_have_count(0)
@@ -305,7 +305,7 @@ def test_a_substation_that_is_down_says_what_to_do(page: Page, grid: Grid) -> No
     grid.substations[1].kill()
 
     expect(slot(page, "substation2", "todo")).to_have_text(
-        "Start it: nothing is listening at its address.", timeout=10_000
+        "Start it: nothing is listening at its address."
     )
     expect(slot(page, "substation2", "look")).to_contain_text("the log of substation2")
     expect(card(page, "substation1").locator("[data-slot=advice]")).to_be_hidden()
@@ -319,14 +319,14 @@ def test_with_the_balancer_down_the_ledger_is_shown_all_the_same(page: Page, gri
 
     grid.balancer.kill()
 
-    expect(page.locator("#link-text")).to_have_text("Not live", timeout=10_000)
+    expect(page.locator("#link-text")).to_have_text("Not live")
     page.get_by_label("Show").select_option("refused")
-    expect(page.locator("#sessions tr").first).to_contain_text("Refused", timeout=10_000)
+    expect(page.locator("#sessions tr").first).to_contain_text("Refused")
     expect(page.locator("#sessions-fault")).to_be_empty()
     page.get_by_role("button", name="Drain substation1").click()
     page.get_by_role("dialog").get_by_role("button", name="Drain", exact=True).click()
     expect(page.get_by_role("dialog").get_by_role("alert")).to_contain_text(
-        "The balancer cannot be reached", timeout=10_000
+        "The balancer cannot be reached"
     )
     page.get_by_role("dialog").get_by_role("button", name="Cancel").click()
     grid.balancer.start()
@@ -341,13 +341,12 @@ def test_with_the_ledger_away_the_grid_is_shown_all_the_same(page: Page) -> None
 
     expect(page.locator("#sessions-fault")).to_have_text(
         "Sessions are not live. The ledger of sessions cannot be used now (it is locked).",
-        timeout=10_000,
     )
     expect(page.locator("#today-fault")).to_contain_text("it is locked")
     expect(page.locator("#link-text")).to_contain_text("Live")
     assert structure_faults(page) == []
     page.unroute_all(behavior="wait")
-    expect(page.locator("#sessions-fault")).to_be_empty(timeout=10_000)
+    expect(page.locator("#sessions-fault")).to_be_empty()
 
 
 @pytest.mark.usefixtures("running")
@@ -356,7 +355,7 @@ def test_it_fits_a_phone_and_reads_in_both_schemes(browser: Browser, grid: Grid)
     page = context.new_page()
     page.goto(grid.url)
     show_sessions(page)
-    expect(page.locator("#sessions tr")).to_have_count(SHOWN, timeout=15_000)
+    expect(page.locator("#sessions tr")).to_have_count(SHOWN)
     width = "document.documentElement.scrollWidth"
     assert page.evaluate(width) <= PHONE["width"]
     for scheme in ("light", "dark"):
