@@ -1,4 +1,4 @@
-"""Histograms of durations for a single-threaded process.
+"""Histograms for a single-threaded process: of durations, and of other values.
 
 The library's own histograms take a lock for each bucket. Prometheus reads the same from these, and
 observing takes a fifth of the time (docs/performance.md).
@@ -17,7 +17,7 @@ DURATION_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20,
 
 
 class Duration:
-    """The durations of one label set, seconds."""
+    """The values of one label set: seconds, unless the metric says otherwise."""
 
     __slots__ = ("_bounds", "_counts", "_names", "_sum")
 
@@ -27,10 +27,10 @@ class Duration:
         self._counts = [0] * (len(bounds) + 1)
         self._sum = 0.0
 
-    def observe(self, seconds: float) -> None:
-        """Count a duration in seconds; a bucket includes its bound."""
-        self._counts[bisect_left(self._bounds, seconds)] += 1
-        self._sum += seconds
+    def observe(self, value: float) -> None:
+        """Count a value; a bucket includes its bound."""
+        self._counts[bisect_left(self._bounds, value)] += 1
+        self._sum += value
 
     def show(self) -> tuple[list[tuple[str, float]], float]:
         """Return the cumulative count at each bound, and the sum."""
@@ -52,8 +52,8 @@ class Durations(Collector):
     ) -> None:
         """Create an empty histogram.
 
-        The upper bounds of its buckets are seconds: ascending, at most 100,000, no finer than
-        0.001, without infinity.
+        The upper bounds of its buckets are ascending, at most 100,000, no finer than 0.001, without
+        infinity.
         """
         self._name, self._help, self._label_names = name, help_text, labels
         self._bounds = bounds

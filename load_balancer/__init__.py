@@ -1,1 +1,1 @@
-"""Assigns each vehicle to the least-loaded substation, and loses none."""
+"""Sends each vehicle to the substation that is expected to charge it first, and loses none."""

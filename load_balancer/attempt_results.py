@@ -119,7 +119,7 @@ class AttemptResults:
         self._pool.end(dispatch, Outcome.FAILED, now, reason=reason, why=why)
 
     def _reported(self, dispatch: Dispatch, response: UpstreamResponse) -> Reading | None:
-        """Read the load report in the response, if other vehicles are there, too."""
+        """Read the load report in the response, if other balancers send vehicles there, too."""
         if not (self._pool.peers and response.load_metrics):
             return None
         client = self._registers.clients.get(dispatch.substation.address)

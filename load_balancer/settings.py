@@ -155,7 +155,7 @@ class Settings(UpstreamSettings):
         )
 
     def health_check(self) -> HealthCheck:
-        """When substations are polled, doubted and believed."""
+        """Return when substations are polled, trusted and given up."""
         return HealthCheck(
             interval_s=self.poll_interval,
             misses=self.poll_unhealthy_threshold,

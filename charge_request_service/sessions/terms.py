@@ -20,7 +20,7 @@ _ESCAPED = re.compile(r"\\(.)")
 
 
 class Terms(NamedTuple):
-    """The terms of a session."""
+    """The terms on which a caller asks the gateway for a session."""
 
     kind: Kind
     key: str | None  # its Idempotency-Key

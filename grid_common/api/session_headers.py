@@ -30,7 +30,7 @@ _CLOCK = re.compile(r"\d{1,12}(\.\d{1,9})?", re.ASCII)
 
 
 class Terms(NamedTuple):
-    """The terms of a session."""
+    """The terms on which one hop asks the next for a session."""
 
     # How long it continues after the last connection that asked for it is gone, seconds; None for a
     # plain session, which ends with its connection.

@@ -98,8 +98,7 @@ class DrainingWorker(GeventWorker):
             return
         for server in servers:
             server.close()
-        # Idle connections end here. So do requests that outlast the drain, as after
-        # any disconnect.
+        # Idle connections end here. So do requests that outlast the drain, as after any disconnect.
         for connection in list(self._connections):
             connection.disconnect()
         pool.join(timeout=_LINGER_S)

@@ -107,7 +107,7 @@ class Legs:
         return self.asked_kwh - self.elsewhere_kwh(register) - reserved_kwh
 
     def leg(self, register: str) -> Leg | None:
-        """Return the leg of a register, if there is one."""
+        """Return the leg of a register, if there is one; create that of the attempt in flight."""
         leg = self._legs.get(register)
         if leg is None and register == self.current:
             leg = self._legs[register] = Leg(self._substation, 0.0, self._began)
