@@ -12,7 +12,7 @@ from sqlalchemy import URL, Connection
 
 from charge_request_service.sessions.cleanup import Cleanup
 from charge_request_service.sessions.database import Database
-from charge_request_service.sessions.deferred import DeferredBegins
+from charge_request_service.sessions.delayed_begins import DelayedBegins
 from charge_request_service.sessions.errors import LedgerUnavailable
 from charge_request_service.sessions.group_commit import GroupCommit
 from charge_request_service.sessions.listing import Page, Query, read_page
@@ -100,7 +100,7 @@ class Ledger:
             committed=metrics.committed,
             changed=self._changed,
         )
-        self._begins = DeferredBegins(
+        self._begins = DelayedBegins(
             lambda begin: self._commits.submit(begin, lasting=True, awaited=False),
             delay_s=_BEGIN_DELAY_S,
             check_interval_s=_BEGIN_CHECK_INTERVAL_S,
@@ -207,16 +207,18 @@ class Ledger:
         """Sum up the sessions that began since then, by state."""
         return self._reader.read(self._store.tallies, since_ms, owner)
 
-    def written(self, query: Query, write: Callable[[Page], _Result]) -> tuple[_Result, str | None]:
+    def formatted(
+        self, query: Query, format_page: Callable[[Page], _Result]
+    ) -> tuple[_Result, str | None]:
         """List sessions and format them in a thread, because thousands take a while.
 
         Returns:
-            The result of `write`, and where the next page begins.
+            The result of `format_page`, and where the next page begins.
         """
 
         def work(connection: Connection) -> tuple[_Result, str | None]:
             page = read_page(connection, query)
-            return write(page), page.next
+            return format_page(page), page.next
 
         return self._reader.read(work)
 

@@ -68,9 +68,9 @@ def session_routes(sessions: Sessions, ledger: Ledger, queries: BalancerQueries)
     return routes
 
 
-def _records(ledger: Ledger, content_type: str, write: Callable[[Page], bytes]) -> Response:
+def _records(ledger: Ledger, content_type: str, format_page: Callable[[Page], bytes]) -> Response:
     query = read_query(request.args, owner=_owner(), most=MAX_RECORDS, records=True)
-    body, after = _ask(lambda: ledger.written(query, write))
+    body, after = _ask(lambda: ledger.formatted(query, format_page))
     response = BytesResponse(body, 200, content_type)
     if after is not None:
         further = urlencode({**request.args, "cursor": after})

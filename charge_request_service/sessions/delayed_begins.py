@@ -13,7 +13,7 @@ from gevent.event import Event
 from charge_request_service.sessions.record import Begin, End, Record
 
 
-class DeferredBegins:
+class DelayedBegins:
     """Holds each `Begin` for a short time, and writes them in order of arrival."""
 
     def __init__(

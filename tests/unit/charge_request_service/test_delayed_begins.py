@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import gevent
 import pytest
 
-from charge_request_service.sessions.deferred import DeferredBegins
+from charge_request_service.sessions.delayed_begins import DelayedBegins
 from charge_request_service.sessions.record import Begin, End, Record, State
 from tests.support.greenlets import wait_until
 from tests.support.session_rows import a_begin
@@ -20,8 +20,8 @@ def written() -> list[Begin]:
 
 
 @pytest.fixture
-def begins(written: list[Begin]) -> Iterator[DeferredBegins]:
-    one = DeferredBegins(written.append, delay_s=_DELAY_S, check_interval_s=_LOOK_S)
+def begins(written: list[Begin]) -> Iterator[DelayedBegins]:
+    one = DelayedBegins(written.append, delay_s=_DELAY_S, check_interval_s=_LOOK_S)
     yield one
     one.close()
 
@@ -30,7 +30,7 @@ def _begin(number: int) -> Begin:
     return a_begin(session_id=f"s{number}", began_us=number)
 
 
-def test_what_ends_at_once_is_one_row(begins: DeferredBegins, written: list[Begin]) -> None:
+def test_what_ends_at_once_is_one_row(begins: DelayedBegins, written: list[Begin]) -> None:
     begin, end = _begin(1), End("s1", State.CHARGED, 2, substation="substation1", status=200)
     begins.add(begin)
     row = begins.with_begin(end)
@@ -41,7 +41,7 @@ def test_what_ends_at_once_is_one_row(begins: DeferredBegins, written: list[Begi
 
 
 def test_what_goes_on_is_written_in_order_and_its_end_by_itself(
-    begins: DeferredBegins, written: list[Begin]
+    begins: DelayedBegins, written: list[Begin]
 ) -> None:
     some = [_begin(number) for number in range(3)]
     for begin in some:
@@ -61,7 +61,7 @@ def test_one_that_comes_later_is_held_back_for_as_long() -> None:
     def write(begin: Begin) -> None:
         written_at[begin.session_id] = time.monotonic()
 
-    begins = DeferredBegins(write, delay_s=_DELAY_S, check_interval_s=_LOOK_S)
+    begins = DelayedBegins(write, delay_s=_DELAY_S, check_interval_s=_LOOK_S)
     begins.add(_begin(1))
     gevent.sleep(_DELAY_S / 2)
     added_at = time.monotonic()
@@ -75,7 +75,7 @@ def test_one_that_comes_later_is_held_back_for_as_long() -> None:
     assert "s3" not in written_at
 
 
-def test_all_are_written_in_the_end(begins: DeferredBegins, written: list[Begin]) -> None:
+def test_all_are_written_in_the_end(begins: DelayedBegins, written: list[Begin]) -> None:
     begins.add(_begin(1))
     begins.add(_begin(2))
     begins.close()
