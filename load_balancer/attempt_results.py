@@ -6,10 +6,11 @@ from typing import assert_never
 
 import gevent
 
+from grid_common.api.charge import STOPPED_BY_CALLER
 from grid_common.http.client import UpstreamError, UpstreamResponse
 from load_balancer.dispatch_reports import DispatchReports
 from load_balancer.gauge import read_reported
-from load_balancer.led_session import STOPPED_BY_CALLER, ChargeResult, LedSession
+from load_balancer.led_session import ChargeResult, LedSession
 from load_balancer.refusal import quoted
 from load_balancer.registers import Registers
 from load_balancer.routing.health import Reading

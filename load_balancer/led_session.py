@@ -17,7 +17,6 @@ from load_balancer.routing.outcome import Outcome
 from load_balancer.routing.substation import Dispatch, QueuedSession, Substation, ignore
 
 FULL_BATTERY = 1.0
-STOPPED_BY_CALLER = "stopped by its caller"
 
 
 class AttemptRevoked(BaseException):

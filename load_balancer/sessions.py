@@ -12,7 +12,7 @@ from typing import Any
 import gevent
 from gevent.event import Event
 
-from grid_common.api.charge import Session
+from grid_common.api.charge import STOPPED_BY_CALLER, Session
 from grid_common.api.problem_type import SESSION_MOVED
 from grid_common.api.problems import Unavailable
 from grid_common.api.session_headers import Terms
@@ -21,12 +21,7 @@ from grid_common.http.client import UpstreamError
 from grid_common.logs import Log
 from load_balancer.dispatcher import Dispatcher
 from load_balancer.gateway_lease import GatewayLease, Gateways
-from load_balancer.led_session import (
-    STOPPED_BY_CALLER,
-    ChargeResult,
-    LedSession,
-    StopRequested,
-)
+from load_balancer.led_session import ChargeResult, LedSession, StopRequested
 from load_balancer.registers import Registers
 from load_balancer.resume import Resume
 from load_balancer.session_views import ended_document

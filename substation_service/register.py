@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from grid_common.api.charge import STOPPED_BY_CALLER
 from substation_service.charging import Charging
 
 # Below this energy is zero: sums have rounding errors.
@@ -20,7 +21,7 @@ class State(StrEnum):
 class Reason(StrEnum):
     """Why a session stopped before it was fully charged."""
 
-    CALLER = "stopped by its caller"
+    CALLER = STOPPED_BY_CALLER
     DISCONNECTED = "disconnected"
     GRACE = "grace"
     LEASE = "lease"

@@ -24,10 +24,16 @@ from charge_request_service.sessions.running import RunningSession, StopRequeste
 from charge_request_service.sessions.stopping import (
     FIRST_PAUSE_S,
     MAX_PAUSE_S,
-    STOPPED_BY_CALLER,
     stop_at_balancer,
 )
-from grid_common.api.problem_type import DRAINING, NO_CONNECTION_FREE, SESSION_MOVED, is_refused
+from grid_common.api.charge import STOPPED_BY_CALLER
+from grid_common.api.problem_type import (
+    BALANCER_LOST,
+    DRAINING,
+    NO_CONNECTION_FREE,
+    SESSION_MOVED,
+    is_refused,
+)
 from grid_common.api.problems import Problem, Unavailable
 from grid_common.drain import Drain
 from grid_common.http.response import UpstreamResponse
@@ -230,7 +236,7 @@ class DurableSessions:
                 )
                 return with_response(end, response), response
             except Unavailable as problem:
-                if problem.reason != "balancer-lost" and not running.resumed:
+                if problem.reason != BALANCER_LOST and not running.resumed:
                     response = response_for(problem)  # it was never forwarded
                     return end_of(begin.session_id, response, now_us(), keep=True), response
                 running.resumed = True

@@ -5,6 +5,7 @@ from typing import Any
 import orjson
 
 from charge_request_service.sessions.record import Begin, End, Record, State
+from grid_common.api.charge import STOPPED_BY_CALLER
 from grid_common.api.problem_type import CONTENT_TYPE
 from grid_common.api.problems import Problem
 from grid_common.http.response import UpstreamResponse
@@ -22,7 +23,7 @@ def end_of(session_id: str, response: UpstreamResponse, ended_us: int, *, keep: 
     if response.status >= 300:
         state, reason = State.REFUSED, reported.get("detail")
     elif reported.get("status") == "stopped":
-        state, reason = State.STOPPED, reported.get("reason") or "stopped by its caller"
+        state, reason = State.STOPPED, reported.get("reason") or STOPPED_BY_CALLER
     else:  # after a 202 the substation continues, but the session has ended for the grid
         state, reason = State.CHARGED, None
     end = End(session_id, state, ended_us, *_reported(reported), _text(reason), response.status)

@@ -14,11 +14,11 @@ from charge_request_service.sessions.problems import ledger_unavailable
 from charge_request_service.sessions.record import Begin, Kind, Record
 from charge_request_service.sessions.stopping import (
     MAX_PAUSE_S,
-    STOPPED_BY_CALLER,
     stop_at_balancer,
 )
 from charge_request_service.sessions.terms import PLAIN, Terms, digest
-from grid_common.api.charge import Session
+from grid_common.api.charge import STOPPED_BY_CALLER, Session
+from grid_common.api.problem_type import BALANCER_LOST
 from grid_common.api.problems import Unavailable
 from grid_common.drain import Drain
 from grid_common.http.response import UpstreamResponse
@@ -94,7 +94,7 @@ class Sessions:
         except LedgerUnavailable as error:
             raise ledger_unavailable(str(error)) from None
         except Unavailable as problem:
-            if problem.reason == "balancer-lost":
+            if problem.reason == BALANCER_LOST:
                 gevent.spawn(self._settle, begin, problem.detail, request_id)
             else:
                 self._note_end(begin, response_for(problem))

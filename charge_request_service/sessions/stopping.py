@@ -11,7 +11,6 @@ from grid_common.http.response import UpstreamResponse
 
 # Bounds of the growing pauses between attempts to continue or to stop a session, seconds.
 FIRST_PAUSE_S, MAX_PAUSE_S = 0.1, 2.0
-STOPPED_BY_CALLER = "stopped by its caller"
 
 
 def stop_at_balancer(

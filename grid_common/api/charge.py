@@ -16,6 +16,9 @@ from grid_common.http.shown import shown
 DEFAULT_KWH = 10.0
 # Energy and power members of a charge response. Third-party substations may omit them.
 METERED = ("energy_kwh", "mean_power_kw", "peak_power_kw")
+# The `reason` of a session that ended by `DELETE /sessions/ID`. A hop acts on it if the next one
+# reports it.
+STOPPED_BY_CALLER = "stopped by its caller"
 _EXAMPLE_ID = "EV-31"
 
 # IEC 61851 does not charge below 6 A (1.4 kW on one phase of 230 V). A lower limit would occupy a

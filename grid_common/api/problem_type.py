@@ -7,8 +7,8 @@ import orjson
 from grid_common.http.response import UpstreamResponse
 
 CONTENT_TYPE = "application/problem+json"
-# Reasons of a 503 that one service gives and another acts on. Others are declared where they are
-# raised.
+# Reasons of a 503 that are acted on elsewhere. Others are declared where they are raised.
+BALANCER_LOST = "balancer-lost"  # the vehicle may have been charged
 DRAINING = "draining"
 NO_CONNECTION_FREE = "connections"
 # The session continues at another balancer and must be requested again. An older gateway knows this
