@@ -17,7 +17,7 @@ from grid_common.durations import Durations
 from grid_common.http.cancellation import Caller
 from grid_common.lean_flask import current_g, current_request
 from grid_common.service import ServiceApp, json_response
-from substation_service import power_limit, session_views
+from substation_service import power_limit, session_routes
 from substation_service.journal import Journal, NoJournal
 from substation_service.journal_file import JournalFile, UnusableJournal
 from substation_service.load_report import HEADER, LoadReport
@@ -25,7 +25,7 @@ from substation_service.metrics import SubstationCollector
 from substation_service.register import Reason, State
 from substation_service.registers import Attempt, Registers
 from substation_service.scheduler import Scheduler
-from substation_service.session_views import ended as ended_document
+from substation_service.session_routes import ended as ended_document
 from substation_service.sessions import Sessions
 from substation_service.settings import Settings
 from substation_service.substation import Substation, SubstationFull
@@ -118,8 +118,8 @@ def create_app(settings: Settings) -> ServiceApp:
         return response
 
     app.add_url_rule("/charge", view_func=app.held(charge, while_draining=True), methods=["POST"])
-    app.register_blueprint(session_views.session_views(registers, sessions, clock, name))
-    app.register_blueprint(power_limit.power_limit(substation, scheduler, clock, log))
+    app.register_blueprint(session_routes.session_routes(registers, sessions, clock, name))
+    app.register_blueprint(power_limit.power_limit_routes(substation, scheduler, clock, log))
     app.describe(description(settings.max_kwh))
     return app
 
@@ -180,15 +180,15 @@ def _journal(
 def description(max_kwh: float) -> dict[str, Any]:
     """Return the substation's OpenAPI description."""
     document = inner_description("Substation", max_kwh, waits=False)
-    document["paths"] |= power_limit.paths() | session_views.paths()
+    document["paths"] |= power_limit.paths() | session_routes.paths()
     charge = document["paths"]["/charge"]["post"]
-    charge["parameters"] = session_views.TERMS
+    charge["parameters"] = session_routes.TERMS
     charge["description"] += (
         " `kwh` is the session's total energy here, so that a repeated call does not charge twice. "
         "`status` is `stopped` if the session ended before it had that; `reason` says why."
     )
     schemas = document["components"]["schemas"]
-    schemas |= power_limit.schemas() | session_views.schemas()
+    schemas |= power_limit.schemas() | session_routes.schemas()
     charged = schemas["Charged"]["properties"]
     charged["status"] = {"enum": [state.value for state in State]}
     charged["reason"] = {"enum": [reason.value for reason in Reason]}

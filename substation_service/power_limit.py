@@ -38,17 +38,17 @@ class PowerLimitRequest(BaseModel):
     )
 
 
-def power_limit(
+def power_limit_routes(
     substation: Substation, scheduler: Scheduler, clock: Callable[[], float], log: Log
 ) -> Blueprint:
-    """Create the blueprint."""
-    blueprint = Blueprint("power_limit", __name__)
+    """Create the routes."""
+    routes = Blueprint("power_limit", __name__)
 
-    @blueprint.get("/power-limit")
+    @routes.get("/power-limit")
     def show() -> Response:
         return _shown(substation, clock())
 
-    @blueprint.put("/power-limit")
+    @routes.put("/power-limit")
     def change() -> Response:
         refuse_query(request, PowerLimitRequest.model_fields)
         asked = checked(
@@ -74,7 +74,7 @@ def power_limit(
         )
         return _shown(substation, now)
 
-    return blueprint
+    return routes
 
 
 def paths() -> dict[str, Any]:

@@ -6,7 +6,7 @@ import pytest
 
 from substation_service.register import Register, State
 from substation_service.registers import Limits, Registers
-from substation_service.session_views import _cursor, _cursor_of, _from
+from substation_service.session_routes import _cursor, _cursor_of, _from
 from substation_service.substation import Substation
 
 ENDED = 4_000

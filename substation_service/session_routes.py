@@ -82,11 +82,11 @@ def ended(register: Register, substation: str) -> dict[str, Any]:
     return document
 
 
-def session_views(
+def session_routes(
     registers: Registers, sessions: Sessions, clock: Callable[[], float], substation: str
 ) -> Blueprint:
-    """Create the blueprint."""
-    blueprint = Blueprint("sessions", __name__)
+    """Create the routes."""
+    routes = Blueprint("sessions", __name__)
 
     def shown_all(rows: Sequence[Register]) -> list[dict[str, Any]]:
         reports = sessions.reports(rows)
@@ -95,12 +95,12 @@ def session_views(
             _shown(one, kwh, age_s, now) for one, (kwh, age_s) in zip(rows, reports, strict=True)
         ]
 
-    @blueprint.get("/progress")
+    @routes.get("/progress")
     def progress() -> Response:
         reported, age_s = sessions.progress(owner_of(current_request().environ))
         return json_response({"register": registers.id, "age_s": age_s, "sessions": reported})
 
-    @blueprint.get("/sessions")
+    @routes.get("/sessions")
     def page() -> Response:
         limit, cursor = _limit(request.args.get("limit")), _cursor(request.args.get("cursor"))
         clock()
@@ -108,7 +108,7 @@ def session_views(
         more = _cursor_of(rows[limit]) if len(rows) > limit else None
         return json_response({"sessions": shown_all(rows[:limit]), "next": more})
 
-    @blueprint.get("/sessions/<session_id>")
+    @routes.get("/sessions/<session_id>")
     def show(session_id: str) -> Response:
         clock()
         register = registers.get(session_id)
@@ -116,14 +116,14 @@ def session_views(
             abort(404, _unknown(session_id))
         return json_response(shown_all([register])[0])
 
-    @blueprint.delete("/sessions/<session_id>")
+    @routes.delete("/sessions/<session_id>")
     def stop(session_id: str) -> Response:
         register = sessions.stop(session_id)
         if register is None:
             abort(404, _unknown(session_id))
         return json_response(ended(register, substation))
 
-    return blueprint
+    return routes
 
 
 def _shown(register: Register, kwh: float, age_s: float, now: float) -> dict[str, Any]:
