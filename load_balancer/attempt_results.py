@@ -203,7 +203,7 @@ class AttemptResults:
         """Return the result of a session; without a dispatch if it ended in the queue."""
         legs = led.legs.records()
         if len(legs) > 1:
-            self._registers.moved += 1
+            self._reports.moved += 1
         if dispatch is None:
             last = led.legs.last
             substation = last.substation if last is not None else None

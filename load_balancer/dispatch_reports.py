@@ -26,6 +26,7 @@ class DispatchReports:
     errors: Duration  # of predictions
     log: Log
     refusals: Counter[str] = field(default_factory=Counter, init=False)
+    moved: int = field(default=0, init=False)  # sessions that charged at more than one substation
     # Implausible responses, by substation.
     too_fast: Counter[str] = field(default_factory=Counter, init=False)
 

@@ -71,7 +71,7 @@ class BalancerCollector(Collector):
         yield CounterMetricFamily(
             "balancer_moved_sessions",
             "Sessions that ended with energy from more than one substation",
-            registers.moved,
+            reports.moved,
         )
         yield CounterMetricFamily(
             "balancer_energy_delivered_twice_kwh",

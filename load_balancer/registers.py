@@ -47,7 +47,6 @@ class Registers:
     open_legs: OpenLegs = field(default_factory=OpenLegs, init=False)
     amendments: Amendments = field(init=False)
     counted_twice_kwh: float = field(default=0.0, init=False)
-    moved: int = field(default=0, init=False)  # sessions that charged at more than one substation
     _asking: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
