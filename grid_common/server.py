@@ -83,7 +83,7 @@ class Server(BaseApplication):
             "graceful_timeout": math.ceil(settings.drain_timeout) + MARGIN_S,
             "timeout": 30,
             # The heartbeat file belongs in memory: a slow disk must not make a worker look hung.
-            "worker_tmp_dir": "/dev/shm" if os.path.isdir("/dev/shm") else None,  # noqa: S108
+            "worker_tmp_dir": "/dev/shm" if os.path.isdir("/dev/shm") else None,  # noqa: S108 - not for files that others could plant
             "logger_class": _ThroughOurLog,
             "loglevel": "warning",
             "control_socket_disable": True,

@@ -12,8 +12,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from acnportal import acnsim  # type: ignore[import-not-found] # not in the project's environment
-from acnportal.acnsim import events, models  # type: ignore[import-not-found]
-from acnportal.algorithms import (  # type: ignore[import-not-found]
+from acnportal.acnsim import events, models  # type: ignore[import-not-found] # likewise
+from acnportal.algorithms import (  # type: ignore[import-not-found] # likewise
     RoundRobin,
     first_come_first_served,
 )

@@ -83,7 +83,7 @@ async def _serve(port: int, count: int) -> None:
     loop = asyncio.get_running_loop()
     for number, page in enumerate(pages(count)):
         await loop.create_server(
-            lambda page=page: _Substation(page),  # type: ignore[misc]
+            lambda page=page: _Substation(page),  # type: ignore[misc] # mypy infers no default
             address(number),
             port,
             backlog=128,

@@ -41,7 +41,7 @@ _NO_OPTION = ("no_new_privileges", False, "Swarm has no security_opt: the engine
 _KEPT = "on disk: a folder in memory would be root's"
 _SWARM: dict[str, list[Difference]] = {
     "charge_request_service": [
-        ("environment.PUBLISHED_HOST", "0.0.0.0", "Swarm publishes on every address"),  # noqa: S104
+        ("environment.PUBLISHED_HOST", "0.0.0.0", "Swarm publishes on every address"),  # noqa: S104 - compared
         (_KEYS, "/run/secrets/api_keys", "so it wants keys"),
         (
             _LEDGER_URL,
@@ -64,7 +64,7 @@ _SWARM: dict[str, list[Difference]] = {
 }
 _KUBERNETES: dict[str, list[Difference]] = {
     "charge_request_service": [
-        ("environment.PUBLISHED_HOST", "0.0.0.0", "a Service lets the cluster in"),  # noqa: S104
+        ("environment.PUBLISHED_HOST", "0.0.0.0", "a Service lets the cluster in"),  # noqa: S104 - compared
         (_KEYS, "/run/secrets/api_keys/api_keys", "so it wants keys; a Secret is a folder"),
     ],
     "prometheus": [("ports", [], "it asks nobody who they are")],

@@ -49,7 +49,7 @@ def test_only_the_gateway_has_a_port_and_its_settings_say_that_it_is_open() -> N
     (port,) = published.pop("charge_request_service")
     assert published == {}
     assert port == {"mode": "host", "target": 8080, "published": "8080"}
-    assert _SERVICES["charge_request_service"]["environment"]["PUBLISHED_HOST"] == "0.0.0.0"  # noqa: S104
+    assert _SERVICES["charge_request_service"]["environment"]["PUBLISHED_HOST"] == "0.0.0.0"  # noqa: S104 - compared
 
 
 def test_without_api_keys_its_gateway_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -56,7 +56,8 @@ TOO_LONG = Malformed("The request line is over 8192 bytes.", HTTPStatus.REQUEST_
 NO_PATH = Malformed("The request target is not a path.")
 
 
-def test_a_malformed_request_is_counted_by_status_and_logged_with_its_id(clock: Clock) -> None:  # noqa: ARG001
+@pytest.mark.usefixtures("clock")
+def test_a_malformed_request_is_counted_by_status_and_logged_with_its_id() -> None:
     service = Service()
 
     given = service.note(TOO_LONG, REMOTE_ADDR="10.0.0.7", HTTP_X_REQUEST_ID="trip-7")
@@ -88,7 +89,8 @@ def test_a_malformed_request_is_counted_by_status_and_logged_with_its_id(clock: 
     ]
 
 
-def test_the_response_is_a_problem_named_by_its_status(clock: Clock) -> None:  # noqa: ARG001
+@pytest.mark.usefixtures("clock")
+def test_the_response_is_a_problem_named_by_its_status() -> None:
     service = Service()
     assert service.respond(TOO_LONG, HTTP_X_REQUEST_ID="trip-7") == (
         {"Content-Type": "application/problem+json", "X-Request-ID": "trip-7"},
@@ -113,7 +115,8 @@ def test_the_response_is_a_problem_named_by_its_status(clock: Clock) -> None:  #
     assert [said["event"] for said in service.said] == ["malformed request"]  # one in ten seconds
 
 
-def test_a_large_request_is_logged_by_another_name(clock: Clock) -> None:  # noqa: ARG001
+@pytest.mark.usefixtures("clock")
+def test_a_large_request_is_logged_by_another_name() -> None:
     service = Service()
     service.note(TooMuchHeld())
     assert [said["event"] for said in service.said] == ["large request turned away"]

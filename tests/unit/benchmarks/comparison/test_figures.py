@@ -116,7 +116,8 @@ def test_a_substation_counts_as_back_from_the_moment_at_which_it_was_ready() -> 
 def test_a_run_as_the_all_knowing_chooser_would_have_it_is_at_the_limit() -> None:
     scene = next(one for one in scenes(quick=True) if one.name == "burst")
     free_at = [(0.0, number) for number, n in enumerate(scene.capacities) for _ in range(n)]
-    charges, logs = [], [[] for _ in scene.capacities]  # type: ignore[var-annotated]
+    charges: list[Charge] = []
+    logs: list[list[Attempt]] = [[] for _ in scene.capacities]
     for vehicle in scene.vehicles:
         free_at.sort()
         since, substation = free_at[0]

@@ -216,7 +216,7 @@ def test_a_body_that_is_read_in_one_step_is_taken_as_in_two(body: bytes) -> None
     for kind in (ChargeRequest, SessionRequest):
         asked = request(body, "application/json", limit=None)
         in_one = outcome(lambda: kind.from_request(asked, max_kwh=1000))  # noqa: B023 - called now
-        in_two = outcome(lambda: kind.from_document(parse_body(body), max_kwh=1000))  # noqa: B023
+        in_two = outcome(lambda: kind.from_document(parse_body(body), max_kwh=1000))  # noqa: B023 - likewise
         assert in_one == in_two
 
 
