@@ -187,7 +187,7 @@ def test_signs_of_life_may_come_for_hours(monkeypatch: pytest.MonkeyPatch) -> No
     assert upstream.request("POST", "/charge").body == b"charged"
 
 
-def test_but_not_all_at_once() -> None:
+def test_many_signs_of_life_at_once_are_no_response() -> None:
     processing = b"HTTP/1.1 102 Processing\r\n\r\n"
     url = pieces_substation(*[processing * 100] * 100, pause_s=0)
     with pytest.raises(ProtocolError, match="its headers are over"):

@@ -50,7 +50,7 @@ def test_a_substation_needs_files_for_all_of_its_points() -> None:
     assert "the limit on open files is 300, and at least 556 are needed" in ended.stderr
 
 
-def test_a_whole_grid_says_it_too(tmp_path: Path) -> None:
+def test_a_whole_grid_refuses_to_start_and_says_how_many_it_needs(tmp_path: Path) -> None:
     ports = Ports.free(1)
     ended = run(
         [

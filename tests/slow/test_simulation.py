@@ -65,7 +65,7 @@ def test_check_shows_how_the_report_differs(
 
 
 @pytest.mark.parametrize("assertion", ASSERTIONS, ids=lambda assertion: assertion.words)
-def test_what_must_hold_holds(assertion: Assertion[Results], results: Results) -> None:
+def test_each_assertion_holds(assertion: Assertion[Results], results: Results) -> None:
     assert assertion.is_kept(results), (
         f"{assertion.figure(results):.3f} is over {assertion.limit:g}"
     )

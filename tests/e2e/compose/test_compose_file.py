@@ -257,5 +257,5 @@ def test_images_share_their_first_layers() -> None:
         ("PATH", "/opt/venv/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin", False),
     ],
 )
-def test_what_looks_like_a_secret(name: str, value: str, secret: bool) -> None:
+def test_a_secret_is_known_by_its_name_or_value(name: str, value: str, secret: bool) -> None:
     assert looks_secret(name, value) is secret

@@ -66,7 +66,7 @@ def test_no_process_has_a_right_or_may_gain_one(stack: Stack) -> None:
             held(facts, USERS.get(service, "10001:10001"))
 
 
-def test_nor_has_the_load_tester(stack: Stack) -> None:
+def test_the_load_tester_has_no_right_either(stack: Stack) -> None:
     stack.compose("build", "load_tester")
     shown = stack.compose(
         *("run", "--rm", "--no-deps", "-T", "--entrypoint", "cat"),

@@ -49,7 +49,9 @@ def proxy() -> Iterator[Proxy]:
     proxy.close()
 
 
-def test_no_part_asks_it(start_program: StartProgram, proxy: Proxy) -> None:
+def test_no_part_asks_the_proxy_of_the_environment(
+    start_program: StartProgram, proxy: Proxy
+) -> None:
     has_prometheus = find_program() is not None
     program: Program = start_program(
         points="4,8", prometheus=has_prometheus, env=proxy.environment
@@ -97,7 +99,7 @@ def test_no_part_asks_it(start_program: StartProgram, proxy: Proxy) -> None:
     assert "curl --noproxy '*' -X POST" in program.said()
 
 
-def test_the_tests_do_not_ask_it(
+def test_the_tests_do_not_ask_the_proxy_of_the_environment(
     start_program: StartProgram, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in _NAMES:

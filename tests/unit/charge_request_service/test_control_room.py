@@ -108,7 +108,7 @@ def test_there_is_nothing_to_stop_before_the_first(client: FlaskClient) -> None:
     assert (answer.status_code, answer.get_json()["state"]) == (200, "idle")
 
 
-def test_a_setting_turns_it_all_off() -> None:
+def test_a_setting_turns_the_control_room_off() -> None:
     client = create_app(Settings(log_level="error", control_room=False)).test_client()
 
     for path in ("/", "/control-room/main.js", "/rush-hour"):

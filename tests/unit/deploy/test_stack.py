@@ -27,7 +27,7 @@ def test_nothing_stands_there_that_swarm_passes_over(name: str) -> None:
     assert _NOT_TAKEN & _SERVICES[name].keys() == set()
 
 
-def test_the_engine_reads_it() -> None:
+def test_docker_accepts_the_stack_file() -> None:
     if missing := compose_missing():
         pytest.skip(missing)
     done = run("docker", "stack", "config", "--compose-file", STACK_FILE)

@@ -58,7 +58,9 @@ def test_a_dashboard_keeps_to_grafanas_schema(file: Path) -> None:
     ],
     ids=lambda value: str(value)[:40],
 )
-def test_the_schema_check_finds(panel_type: str, change: dict[str, Any], fault: str) -> None:
+def test_the_schema_check_finds_each_fault(
+    panel_type: str, change: dict[str, Any], fault: str
+) -> None:
     dashboard = load(GLANCE)
     panel = next(panel for panel in dashboard["panels"] if panel["type"] == panel_type)
     panel.update(change)

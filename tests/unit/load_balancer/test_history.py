@@ -21,7 +21,7 @@ def polled(grid: Grid, name: str, **reading: Any) -> None:
     grid.pool.poll_read(grid.substation(name), Reading(**reading), grid.now)
 
 
-def test_it_begins_empty() -> None:
+def test_a_history_begins_empty() -> None:
     assert listed(History(), 5) == {"age_s": 0, "interval_s": 1, "substations": []}
 
 

@@ -187,7 +187,7 @@ def test_patience_tries_again_after_a_refusal_and_counts_it(load_test: LoadTest)
     assert run.report["delay_s"]["max"] > 0.2  # Retry-After
 
 
-def test_patience_ends(load_test: LoadTest) -> None:
+def test_a_vehicle_is_refused_when_its_patience_ends(load_test: LoadTest) -> None:
     run = load_test(*QUICK, "--patience", "1.5", refuse_every=1)
     assert run.status == 1
     assert run.report["vehicles"]["refused"] == 60

@@ -129,6 +129,6 @@ def test_who_came_first_has_all_it_can_before_another_has_more_than_its_guarante
         held_back = held_back or power < cap * (1 - 1e-9) - 1e-9
 
 
-def test_an_example_of_each() -> None:
+def test_each_way_to_share_gives_what_its_example_says() -> None:
     assert equal([11, 50, 150, 350], 200) == [11, 50, 69.5, 69.5]
     assert first_come([350, 11, 150, 50], 200) == [119.5, 11, 34.75, 34.75]

@@ -14,7 +14,7 @@ _HOLD_S = 4
 _LIMIT_MB = 512  # of a substation in docker-compose.yml
 
 
-def test_a_substation_that_is_disconnected_from_the_network(
+def test_everybody_is_charged_once_when_a_substation_is_disconnected(
     scene: Scene, world: Containers
 ) -> None:
     scene.play(
@@ -25,7 +25,9 @@ def test_a_substation_that_is_disconnected_from_the_network(
     )
 
 
-def test_names_that_are_not_found(scene: Scene, world: Containers) -> None:
+def test_everybody_is_charged_once_while_names_are_not_found(
+    scene: Scene, world: Containers
+) -> None:
     balancer = world.part("balancer").name
     file = run("inspect", "--format", "{{.ResolvConfPath}}", balancer).strip()
 
@@ -47,7 +49,9 @@ def test_names_that_are_not_found(scene: Scene, world: Containers) -> None:
     assert '"name not found"' in docker("logs", balancer).stdout
 
 
-def test_a_substation_that_reaches_its_memory_limit(scene: Scene, world: Containers) -> None:
+def test_everybody_is_charged_once_when_a_substation_reaches_its_memory_limit(
+    scene: Scene, world: Containers
+) -> None:
     substation = world.part("substation2")
     began = int(time.time())
 
@@ -74,7 +78,9 @@ def test_a_substation_that_reaches_its_memory_limit(scene: Scene, world: Contain
 
 
 @pytest.mark.parametrize("service", ["prometheus", "grafana"])
-def test_monitoring_that_is_down(scene: Scene, world: Containers, service: str) -> None:
+def test_everybody_is_charged_once_while_monitoring_is_down(
+    scene: Scene, world: Containers, service: str
+) -> None:
     if service not in world.stack.services:
         pytest.skip(f"the image of {service} cannot be had")
 

@@ -9,12 +9,12 @@ _PARTS = pytest.mark.parametrize("part", ["substation2", "balancer", "gateway"])
 
 
 @_PARTS
-def test_a_service_that_is_killed(scene: Scene, part: str) -> None:
+def test_everybody_is_charged_once_when_a_service_is_killed(scene: Scene, part: str) -> None:
     scene.play(f"{part} killed, started again 2 s later", lambda: kill(scene.world.part(part), 2))
 
 
 @_PARTS
-def test_a_service_that_freezes(scene: Scene, part: str) -> None:
+def test_everybody_is_charged_once_when_a_service_freezes(scene: Scene, part: str) -> None:
     scene.play(
         f"{part} frozen for 5 s",
         lambda: freeze(scene.world.part(part), 5),
@@ -23,5 +23,5 @@ def test_a_service_that_freezes(scene: Scene, part: str) -> None:
 
 
 @_PARTS
-def test_a_service_that_is_restarted(scene: Scene, part: str) -> None:
+def test_everybody_is_charged_once_when_a_service_is_restarted(scene: Scene, part: str) -> None:
     scene.play(f"{part} restarted gracefully", scene.world.part(part).restart)

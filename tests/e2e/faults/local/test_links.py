@@ -34,21 +34,27 @@ def to_substation2(linked: LinkedGrid) -> FaultProxy:
     return linked.links["substation2"]
 
 
-def test_a_slow_link_to_a_substation(scene: Scene, to_substation2: FaultProxy) -> None:
+def test_everybody_is_charged_once_over_a_slow_link_to_a_substation(
+    scene: Scene, to_substation2: FaultProxy
+) -> None:
     scene.play(
         "the link between balancer and substation2 slow (0.2 s each way) for 4 s",
         lambda: slow(to_substation2, 4),
     )
 
 
-def test_a_slow_link_to_the_balancer(scene: Scene, to_balancer: FaultProxy) -> None:
+def test_everybody_is_charged_once_over_a_slow_link_to_the_balancer(
+    scene: Scene, to_balancer: FaultProxy
+) -> None:
     scene.play(
         "the link between gateway and balancer slow (0.2 s each way) for 4 s",
         lambda: slow(to_balancer, 4),
     )
 
 
-def test_a_link_to_a_substation_that_is_cut(scene: Scene, to_substation2: FaultProxy) -> None:
+def test_everybody_is_charged_once_when_the_link_to_a_substation_is_cut(
+    scene: Scene, to_substation2: FaultProxy
+) -> None:
     scene.play(
         "the link between balancer and substation2 cut for 4 s",
         lambda: cut(to_substation2, 4),
@@ -57,5 +63,7 @@ def test_a_link_to_a_substation_that_is_cut(scene: Scene, to_substation2: FaultP
     )
 
 
-def test_a_link_to_the_balancer_that_is_cut(scene: Scene, to_balancer: FaultProxy) -> None:
+def test_everybody_is_charged_once_when_the_link_to_the_balancer_is_cut(
+    scene: Scene, to_balancer: FaultProxy
+) -> None:
     scene.play("the link between gateway and balancer cut for 5 s", lambda: cut(to_balancer, 5))

@@ -56,7 +56,9 @@ def port_of(url: str) -> int:
 
 
 @pytest.mark.parametrize("what", _ANSWERS)
-def test_a_substation_that_answers_vehicles_with(scene: Scene, bad_port: int, what: str) -> None:
+def test_everybody_is_charged_once_whatever_a_substation_responds_to_vehicles(
+    scene: Scene, bad_port: int, what: str
+) -> None:
     asked: list[str] = []
 
     def comes_up_and_goes() -> None:
@@ -72,7 +74,7 @@ def test_a_substation_that_answers_vehicles_with(scene: Scene, bad_port: int, wh
 
 
 @pytest.mark.parametrize("what", _PAGES)
-def test_a_substation_whose_metrics_page_is(
+def test_everybody_is_charged_once_whatever_a_substation_has_as_its_metrics_page(
     scene: Scene, grid: Grid, bad_port: int, what: str
 ) -> None:
     def comes_up_and_goes() -> None:

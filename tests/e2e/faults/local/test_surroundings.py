@@ -32,7 +32,9 @@ _NAMES = ("balancer", *(f"substation{number}" for number, _ in enumerate(POINTS,
 
 
 @pytest.mark.parametrize("part", ["substation2", "balancer", "gateway"])
-def test_a_service_that_reaches_its_memory_limit(scene: Scene, grid: Grid, part: str) -> None:
+def test_everybody_is_charged_once_when_a_service_reaches_its_memory_limit(
+    scene: Scene, grid: Grid, part: str
+) -> None:
     process = {one.name: one for one in grid.services}.get(part)
     process = process or {"balancer": grid.balancer, "gateway": grid.gateway}[part]
     scene.play(
@@ -67,7 +69,9 @@ def keep_running(process: Process) -> None:
     assert fault is None, fault
 
 
-def test_a_clock_that_steps(scene_in: SceneIn, start_grid: StartGrid, tmp_path: Path) -> None:
+def test_everybody_is_charged_once_when_the_clock_steps(
+    scene_in: SceneIn, start_grid: StartGrid, tmp_path: Path
+) -> None:
     compiler = shutil.which("cc")
     if compiler is None:
         pytest.skip("no C compiler (cc) is installed")
@@ -95,7 +99,9 @@ def clock_of(service: Process) -> float:
     return parsedate_to_datetime(answer.headers["Date"]).timestamp()
 
 
-def test_names_that_are_not_found(scene_in: SceneIn, start_grid: StartGrid, tmp_path: Path) -> None:
+def test_everybody_is_charged_once_while_names_are_not_found(
+    scene_in: SceneIn, start_grid: StartGrid, tmp_path: Path
+) -> None:
     try:
         ctypes.CDLL(_RESOLVER)
     except OSError:
@@ -128,7 +134,9 @@ def test_names_that_are_not_found(scene_in: SceneIn, start_grid: StartGrid, tmp_
     assert '"name not found"' in grid.balancer.log_file.read_text()
 
 
-def test_prometheus_that_is_down(scene_in: SceneIn, start_grid: StartGrid) -> None:
+def test_everybody_is_charged_once_while_prometheus_is_down(
+    scene_in: SceneIn, start_grid: StartGrid
+) -> None:
     grid = start_grid(POINTS, with_prometheus=True)
     if grid.prometheus is None:
         pytest.skip("prometheus is not installed")

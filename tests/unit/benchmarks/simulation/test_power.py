@@ -72,7 +72,7 @@ def test_the_checked_in_runs_are_all_that_are_to_be_played(
 
 
 @pytest.mark.parametrize("bar", BARS, ids=lambda bar: bar.words)
-def test_each_bar_is_reached(bar: Assertion[Results], results: Results) -> None:
+def test_each_assertion_holds(bar: Assertion[Results], results: Results) -> None:
     assert bar.is_kept(results), f"{bar.figure(results):.4f}, and the limit is {bar.limit:g}"
 
 

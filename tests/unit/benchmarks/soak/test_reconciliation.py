@@ -56,7 +56,7 @@ def test_a_fault_that_took_the_first_answer_away_excuses_a_second_charge(fault: 
     ],
     ids=str,
 )
-def test_no_other_fault_does(fault: Injected) -> None:
+def test_no_other_fault_excuses_a_second_charge(fault: Injected) -> None:
     assert len(reconciliation(ANSWER, AGAIN, fault).twice) == 1
 
 

@@ -12,7 +12,7 @@ def test_a_straight_line_has_its_slope() -> None:
     assert (found.estimate, found.low, found.high) == (3, 3, 3)
 
 
-def test_outliers_do_not_move_it() -> None:
+def test_outliers_do_not_move_the_slope() -> None:
     points = [(float(x), 2.0 * x) for x in range(60)]
     points[10:14] = [(x, 1e6) for x, _ in points[10:14]]
     assert theil_sen(points).estimate == pytest.approx(2, abs=0.1)

@@ -52,7 +52,7 @@ def test_addresses_and_what_is_not_of_the_public_dns_pass(host: str | None) -> N
         "elsewhere.example\n.localhost",
     ],
 )
-def test_other_names_do_not(host: str) -> None:
+def test_names_of_others_do_not_pass(host: str) -> None:
     assert not Hosts().allows(host)
 
 

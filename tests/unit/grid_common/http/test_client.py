@@ -140,7 +140,7 @@ def test_it_is_sent_once_more_on_a_new_connection_for_others_may_be_closed_too()
         assert sorted(it.requests) == [1, 1, 2]
 
 
-def test_it_is_sent_no_third_time() -> None:
+def test_a_request_is_sent_no_third_time() -> None:
     with hop([answer, disconnect], [disconnect], [answer]) as it:
         client = it.client()
         client.request("GET", "/")

@@ -28,7 +28,7 @@ def test_a_value_is_spelled_as_in_json_up_to_forty_characters(value: object, tex
     assert shown(value) == text
 
 
-def test_a_limit_may_be_another() -> None:
+def test_a_value_is_cut_at_the_given_limit() -> None:
     assert shown("abcdef", 5) == "'abcd…"
     assert shown("abcde", 5) == "'abcde'"
     assert shown(123456789, 5) == "12345…"

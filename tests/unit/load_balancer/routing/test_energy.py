@@ -52,7 +52,7 @@ def test_without_a_limit_or_a_time_scale_there_is_none_and_time_is_real() -> Non
     assert grid.supply() == Supply(0, 0.0, 0.0, 50.0, float("inf"), 1 / 3600)
 
 
-def test_it_is_what_the_gauges_say() -> None:
+def test_after_a_poll_the_estimate_is_what_the_gauges_say() -> None:
     grid = grid_of(8)
     poll(grid, load=3, committed_kw=120, remaining_kwh=60)
     assert grid.supply() == Supply(3, 120, 60, 50, 200, 0.1)

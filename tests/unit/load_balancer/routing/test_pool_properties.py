@@ -454,7 +454,7 @@ class UnlikeIndexedGrid(UnlikeGrid):
     pool = ComparedPool
 
 
-def test_any_grid_keeps_its_word() -> None:
+def test_any_grid_holds_its_invariants() -> None:
     run_state_machine_as_test(TroubledGrid, settings=EXAMPLES)
 
 
@@ -466,13 +466,13 @@ def test_a_substation_that_answers_when_charging_begins_is_never_given_one_too_m
     run_state_machine_as_test(AcceptingGrid, settings=EXAMPLES)
 
 
-def test_a_grid_of_fast_and_slow_substations_keeps_its_word() -> None:
+def test_a_grid_of_fast_and_slow_substations_holds_its_invariants() -> None:
     run_state_machine_as_test(UnlikeGrid, settings=EXAMPLES)
 
 
-def test_any_grid_keeps_its_word_with_an_index() -> None:
+def test_any_grid_holds_its_invariants_with_an_index() -> None:
     run_state_machine_as_test(IndexedGrid, settings=EXAMPLES)
 
 
-def test_a_grid_of_fast_and_slow_substations_keeps_its_word_with_an_index() -> None:
+def test_a_grid_of_fast_and_slow_substations_holds_its_invariants_with_an_index() -> None:
     run_state_machine_as_test(UnlikeIndexedGrid, settings=EXAMPLES)

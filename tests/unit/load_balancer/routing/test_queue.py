@@ -42,5 +42,5 @@ def test_taking_out_a_vehicle_that_is_not_in_line_changes_nothing() -> None:
     assert len(queue) == 1
 
 
-def test_an_empty_line_is_false() -> None:
+def test_an_empty_queue_is_false() -> None:
     assert not WaitQueue()

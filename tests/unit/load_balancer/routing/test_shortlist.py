@@ -45,7 +45,7 @@ def test_a_few_passed_over_are_all_kept_in_order() -> None:
     assert shortlist_reasons(ineligible) == tuple(ineligible)
 
 
-def test_those_kept_are_8_of_9() -> None:
+def test_8_of_9_are_kept() -> None:
     candidates = [candidate(f"s{n}", n) for n in range(9)]
     assert shortlist(candidates[:8], candidates[3]) == tuple(candidates[:8])
     assert shortlist(candidates, candidates[0]) == tuple(candidates[:7] + candidates[8:])
