@@ -32,16 +32,16 @@ class Directory:
         self._answers = {entry: Resolution(fault="not looked up yet") for entry in entries}
         self._names: dict[SubstationUrl, dict[str, str]] = {}  # by address
         self._known: list[Known] | None = None  # valid until an answer changes
-        self._adopted: Mapping[str, str] = {}
+        self._given_names: Mapping[str, str] = {}
 
-    def adopt_names(self, names: Mapping[str, str]) -> None:
+    def use_names(self, names: Mapping[str, str]) -> None:
         """Use the names that another balancer gave to substations, by address.
 
         Each substation then has the same name at all balancers, even if they found it at different
         times.
         """
-        if names != self._adopted:
-            self._adopted, self._known = dict(names), None
+        if names != self._given_names:
+            self._given_names, self._known = dict(names), None
 
     def addresses(self, entry: SubstationUrl) -> Sequence[str]:
         """Return the addresses that a name last resolved to."""
@@ -87,9 +87,9 @@ class Directory:
             alone = len(addresses) == 1
             name = names.setdefault(address, entry.name if alone else f"{entry.name}@{address}")
             url = str(HttpUrl(address, entry.port))
-            adopted = self._adopted.get(url, name)
-            if adopted != name and adopted in (entry.name, f"{entry.name}@{address}"):
-                names[address] = name = adopted
+            given = self._given_names.get(url, name)
+            if given != name and given in (entry.name, f"{entry.name}@{address}"):
+                names[address] = name = given
             other = taken.setdefault(url, name)
             if other == name:
                 known.append(Known(name, url, entry))

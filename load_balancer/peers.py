@@ -151,7 +151,7 @@ class Peers:
             self._names[address] = report.name
             self.log.info("balancer found", balancer=report.name, address=address)
         if (report.began, report.name) < (self._began, self._name):
-            self.directory.adopt_names(report.names)
+            self.directory.use_names(report.names)
         self.pool.peer_holds(report.name, report.holds, time.monotonic())
 
     def _lost(self, address: str, why: str) -> None:

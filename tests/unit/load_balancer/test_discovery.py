@@ -139,7 +139,7 @@ def test_what_was_not_looked_up_yet_says_so() -> None:
 def test_substations_are_called_as_by_a_balancer_that_was_there_before() -> None:
     directory = Directory([TWO])
     update(directory, substation2=["10.0.0.2", "10.0.0.3"])
-    directory.adopt_names(
+    directory.use_names(
         {
             "http://10.0.0.2:5002": "substation2",
             "http://10.0.0.3:5002": "somebody else's",
