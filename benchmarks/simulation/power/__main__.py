@@ -6,7 +6,7 @@ from pathlib import Path
 
 from benchmarks.harness.options import Command
 from benchmarks.simulation.power import report
-from benchmarks.simulation.power.bars import BARS
+from benchmarks.simulation.power.assertions import ASSERTIONS
 from benchmarks.simulation.power.runs import Results, play_all
 
 FOLDER = Path(__file__).resolve().parent.parent
@@ -15,7 +15,7 @@ RUNS = FOLDER / "power.json"
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run all; the exit status is 1 if a bar is missed or, with --check, a run differs."""
+    """Run all; the exit status is 1 if an assertion fails or, with --check, a run differs."""
     parser = Command(
         "simulation.power",
         f"Run the routing core through the power scenes; write {RUNS.name} and "
@@ -36,9 +36,9 @@ def main(arguments: list[str] | None = None) -> int:
             print(f"{done} of {of} runs, {time.monotonic() - began:.0f} s", file=sys.stderr)
 
     results = Results.load(RUNS) if options.report else play_all(options.jobs, tell)
-    missed = [bar for bar in BARS if not bar.is_kept(results)]
-    for bar in missed:
-        print(f"missed: {bar.words}: {bar.figure(results):.4f}, limit {bar.limit:g}")
+    missed = [one for one in ASSERTIONS if not one.is_kept(results)]
+    for one in missed:
+        print(f"missed: {one.words}: {one.figure(results):.4f}, limit {one.limit:g}")
     if options.check:
         differ = differences(Results.load(RUNS), results)
         print("\n".join(differ) or f"all runs are as in {RUNS.name}")

@@ -1,4 +1,4 @@
-"""The report of the power scenes: the bars, then a table per scene, a line per contender."""
+"""The report of the power scenes: the assertions, then a table per scene, a line per contender."""
 
 from collections.abc import Iterator, Sequence
 from math import sqrt
@@ -6,7 +6,7 @@ from statistics import fmean, stdev
 
 from benchmarks.harness.findings import assertion_table
 from benchmarks.harness.tables import Figure, table
-from benchmarks.simulation.power.bars import BARS, an_hour, bound_min, mean_min
+from benchmarks.simulation.power.assertions import ASSERTIONS, an_hour, bound_min, mean_min
 from benchmarks.simulation.power.contenders import LEAST_LOADED, OURS
 from benchmarks.simulation.power.figures import PowerFigures
 from benchmarks.simulation.power.runs import SEEDS, Results
@@ -46,7 +46,7 @@ limit or its number of points.
 
 def write(results: Results) -> str:
     """Return the report."""
-    holds = assertion_table(BARS, results)
+    holds = assertion_table(ASSERTIONS, results)
     return "\n".join(
         [
             _INTRODUCTION,

@@ -1,4 +1,4 @@
-"""The report on shared power is reproduced, and its bars are reached."""
+"""The report on shared power is reproduced, and its assertions hold."""
 
 from dataclasses import replace
 from math import inf
@@ -13,7 +13,7 @@ from benchmarks.simulation.balancer import PooledBalancer
 from benchmarks.simulation.demand import Arrival
 from benchmarks.simulation.power import __main__ as command
 from benchmarks.simulation.power import report
-from benchmarks.simulation.power.bars import BARS
+from benchmarks.simulation.power.assertions import ASSERTIONS
 from benchmarks.simulation.power.bound import bound_min, lower_bound_s
 from benchmarks.simulation.power.contenders import (
     CONTENDERS,
@@ -71,9 +71,11 @@ def test_the_checked_in_runs_are_all_that_are_to_be_played(
     assert (tmp_path / "power.json").read_text() == command.RUNS.read_text()
 
 
-@pytest.mark.parametrize("bar", BARS, ids=lambda bar: bar.words)
-def test_each_assertion_holds(bar: Assertion[Results], results: Results) -> None:
-    assert bar.is_kept(results), f"{bar.figure(results):.4f}, and the limit is {bar.limit:g}"
+@pytest.mark.parametrize("assertion", ASSERTIONS, ids=lambda one: one.words)
+def test_each_assertion_holds(assertion: Assertion[Results], results: Results) -> None:
+    assert assertion.is_kept(results), (
+        f"{assertion.figure(results):.4f}, and the limit is {assertion.limit:g}"
+    )
 
 
 @pytest.mark.parametrize("run", AGAIN, ids=lambda run: f"{run.scene}, {run.contender}")

@@ -64,7 +64,7 @@ def _worst_of_all(measure: Callable[[PowerFigures], float]) -> Callable[[Results
     )
 
 
-BARS: tuple[Assertion[Results], ...] = (
+ASSERTIONS: tuple[Assertion[Results], ...] = (
     Assertion(
         "unlike substations, 80%: mean time / least-loaded", 0.42, _over(UNLIKE_80, LEAST_LOADED)
     ),
