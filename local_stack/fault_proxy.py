@@ -29,7 +29,7 @@ class FaultProxy:
         self._back.set()
         self._calls: set[asyncio.Task[None] | None] = set()
         self._server = self._loop.run_until_complete(
-            asyncio.start_server(self._fault_proxy, "127.0.0.1", port, backlog=1024)
+            asyncio.start_server(self._serve, "127.0.0.1", port, backlog=1024)
         )
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
@@ -78,7 +78,7 @@ class FaultProxy:
             call.cancel()
         await asyncio.gather(*calls, return_exceptions=True)
 
-    async def _fault_proxy(self, near: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
+    async def _serve(self, near: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
         call = asyncio.current_task()
         self._calls.add(call)
         try:
