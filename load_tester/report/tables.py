@@ -129,8 +129,8 @@ def _times_table(result: Result) -> ReportTable:
         _spread_row("of that, delay", result.delay),
     ]
     note = (
-        "From the moment a vehicle was due until its answer. Delay: all but the charging itself, "
-        "so waiting for a point, hops between services, and tries again."
+        "From when a vehicle was due until its answer. Delay: all of that except the charging "
+        "itself: waiting for a point, hops between services, retries."
     )
     return ReportTable(TIMES, _SPREAD_COLUMNS, rows, note)
 
@@ -149,8 +149,8 @@ def _power_table(result: Result) -> ReportTable:
             for point in power.points
         )
         note = (
-            "Of charged vehicles; powers as the substations told. Slowdown: the time to charge "
-            "over what the vehicle would take alone at the fastest point. "
+            "Of charged vehicles; powers as reported by the substations. Slowdown: the time to "
+            "charge over the time that the vehicle would take alone at the fastest point. "
         ) + (
             "The substations' pages do not publish it: give --point-power-kw and --time-scale."
             if power.slowdown is None
@@ -173,9 +173,9 @@ def _substations_table(result: Result) -> ReportTable:
         for substation in result.substations
     ]
     note = (
-        "kWh: as answered, by legs. Peak load: of anybody's vehicles, as the balancer showed it. "
-        "Counted, metered: by the substation itself; ledger: the gateway's. These two are of "
-        "anybody's."
+        "kWh: as answered, by legs. Peak load: of all vehicles, as the balancer showed it. "
+        "Counted, metered: by the substation itself; ledger: by the gateway. All three include "
+        "vehicles of others."
     )
     return ReportTable(SUBSTATIONS, _SUBSTATION_COLUMNS, rows, note)
 
@@ -207,7 +207,7 @@ def _moments_table(result: Result) -> ReportTable:
     title, shown, note = "Windows", result.windows, ""
     if result.recording.plan.scenario != "soak":
         title, shown = "The worst moments", result.worst
-        note = "Those that lost most, then those that were held up longest."
+        note = "Those that lost most vehicles, then those with the longest delay."
     rows = [_window_row(f"{window.start:g} to {window.end:g} s", window) for window in shown]
     columns = ("when due", *_WINDOW_COLUMNS)
     return ReportTable(title, columns, rows if len(result.windows) > 1 else [], note)
@@ -222,7 +222,7 @@ def _choices_table(result: Result) -> ReportTable:
     else:
         rows = _choice_rows(recording.decisions, recording.samples.policy or "unknown")
         note = (
-            "By the balancer's own account of each decision. A choice is right when no candidate "
+            "By the balancer's record of each decision. A choice is right when no candidate "
             "had a lower (load + 1) / capacity; imbalance is taken among the candidates just after "
             "it."
         )
@@ -270,5 +270,5 @@ def _reconciliation_table(result: Result) -> ReportTable:
         )
         for finding in result.recording.reconciliation.findings
     ]
-    note = "What came back to the vehicles against the grid's own ledger, counters and meters."
+    note = "The answers to the vehicles, compared with the grid's ledger, counters and meters."
     return ReportTable("The grid's counters", ("check", "", "finding"), rows, note)
