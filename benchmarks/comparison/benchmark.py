@@ -26,6 +26,8 @@ STEP_S = 0.1
 QUIET = 0.1
 _MAX_REPEATS = 2
 _MAX_S, _MAX_QUICK_S = 1080.0, 165.0
+# A delay of the generator above this is reported, seconds.
+_LATE_S = 0.1
 
 
 class Benchmark:
@@ -172,10 +174,6 @@ def _reported(found: Figures) -> str:
 
 def _reported_of_others(found: Figures) -> str:
     return f"others used {found.others_share or 0.0:.0%} of the machine"
-
-
-# Report a delay of the generator above this, seconds.
-_LATE_S = 0.1
 
 
 def _loads(scene: Scene, run: Run) -> Iterator[list[int | None]]:

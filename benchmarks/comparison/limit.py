@@ -49,7 +49,7 @@ def simulated(scene: Scene, faults: Sequence[Event]) -> SimulatedScene:
     """Return a scene in its simulated form."""
 
     def arrivals(vehicles: Sequence[Vehicle]) -> list[Arrival]:
-        # A door of 0 leads to the first substation.
+        # A selector of 0 leads to the first substation.
         return [Arrival(one.due, lasting(held_s(one)), 0.0) for one in vehicles]
 
     return SimulatedScene(

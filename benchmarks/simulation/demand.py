@@ -20,7 +20,7 @@ class Arrival(NamedTuple):
     at: float
     demand: Demand  # as stated by the vehicle
     # in [0, 1): selects one of several balancers, or the substation of a bypass vehicle
-    door: float
+    selector: float
     is_in_truth: Demand | None = None  # its real demand, if it differs
 
 

@@ -205,7 +205,7 @@ SCENES: tuple[Scene, ...] = (
         story="Three balancers; every 20 s 24 vehicles for 24 points, all through the first.",
         substations=substations_of(8, 8, 8),
         arrivals=lambda random: [
-            arrival._replace(door=0)
+            arrival._replace(selector=0)
             for moment in range(1, 121, 20)
             for arrival in burst(random, 24, moment, held_s=(9, 10))
         ],

@@ -126,7 +126,7 @@ class World:
     # Scheduling
 
     def _plan_arrival(self, vehicle: Vehicle) -> None:
-        balancer = self.balancers[int(vehicle.arrival.door * len(self.balancers))]
+        balancer = self.balancers[int(vehicle.arrival.selector * len(self.balancers))]
 
         def arrive() -> None:
             balancer.arrive(vehicle)
@@ -137,7 +137,7 @@ class World:
     def _plan_bypass_vehicle(self, bypass_vehicle: Arrival) -> None:
         """Send a vehicle to a substation directly; if that is full, it leaves."""
         substations = list(self.substations.values())
-        substation = substations[int(bypass_vehicle.door * len(substations))]
+        substation = substations[int(bypass_vehicle.selector * len(substations))]
         call = Call(substation, self.carry, bypass_vehicle, None, lambda _response: None)
         self.timeline.at(bypass_vehicle.at, call.send)
 
