@@ -76,7 +76,7 @@ def create_app(settings: Settings) -> ServiceApp:
         """Return the time, after ending the leases and grace periods that are over by then."""
         now = time.monotonic()
         if registers.due <= now:
-            registers.settle(now)
+            registers.end_due(now)
         return now
 
     epoch_s = time.time() - time.monotonic()

@@ -62,7 +62,7 @@ class Attempt(NamedTuple):
 class Registers:
     """All sessions that the substation knows.
 
-    The clock must not go back between calls. Call `settle` first at each moment: it ends what was
+    The clock must not go back between calls. Call `end_due` first at each moment: it ends what was
     due before, such as a lease, as of the time when it was due, however late this process runs.
     """
 
@@ -130,7 +130,7 @@ class Registers:
             SubstationFull: no point is free.
         """
         if self.due <= now:
-            self.settle(now)
+            self.end_due(now)
         session_id = session.session_id
         register = self._running.get(session_id)
         meaning = _ATTACHED
@@ -157,7 +157,7 @@ class Registers:
     def leave(self, register: Register, now: float) -> None:
         """Count one caller fewer: it got its response, or disconnected."""
         if self.due <= now:
-            self.settle(now)
+            self.end_due(now)
         register.callers -= 1
         if register.callers or register.charging is None:
             return
@@ -177,12 +177,12 @@ class Registers:
     def finish(self, register: Register, now: float) -> None:
         """End an attempt that is fully charged."""
         if self.due <= now:
-            self.settle(now)
+            self.end_due(now)
         self._end(register, now, _DONE, None)
 
     def stop(self, register: Register, now: float, reason: Reason) -> None:
         """End an attempt, if there is one; if it is fully charged, it ends as charged."""
-        self.settle(now)
+        self.end_due(now)
         self._stop(register, now, reason)
 
     def _stop(self, register: Register, now: float, reason: Reason) -> None:
@@ -196,7 +196,7 @@ class Registers:
 
     def note_heartbeat(self, owner: str, now: float) -> None:
         """Record a heartbeat of a balancer."""
-        self.settle(now)
+        self.end_due(now)
         self._owners.note_heartbeat(owner, now)
 
     def to_report(self, owner: str | None, now: float) -> list[Register]:
@@ -209,13 +209,13 @@ class Registers:
         if owner is not None:
             self.note_heartbeat(owner, now)
         else:
-            self.settle(now)
+            self.end_due(now)
         ended = self._owners.ended_since(owner, self._numbers, now)
         # A forgotten session may have been followed by another with the same ID.
         known = (one for one in ended if self.get(one.session_id) is one)
         return [*self._running.values(), *known]
 
-    def settle(self, now: float) -> None:
+    def end_due(self, now: float) -> None:
         """End what was due by now, as of when it was due."""
         while self.due <= now:
             due = self._owners.due

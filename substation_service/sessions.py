@@ -178,6 +178,6 @@ class Sessions:
         while True:
             self._due_sooner.clear()
             now = self.clock()
-            self.registers.settle(now)
+            self.registers.end_due(now)
             due = self._watched_until = self.registers.due
             self._due_sooner.wait(None if due == inf else min(due - now, _MAX_SLEEP_S))

@@ -133,13 +133,13 @@ def test_a_durable_session_has_its_grace_from_its_last_caller_on() -> None:
     world.registers.leave(register, 1)
     assert world.registers.due == 11
     world.ask("s", 100, 10, DURABLE)
-    world.registers.settle(30)
+    world.registers.end_due(30)
     assert register.state is State.CHARGING
     world.registers.leave(register, 40)
 
-    world.registers.settle(49.9)
+    world.registers.end_due(49.9)
     assert register.state is State.CHARGING
-    world.registers.settle(1000)  # however late
+    world.registers.end_due(1000)  # however late
 
     assert (register.reason, register.ended_kwh, register.ended_at) == (Reason.GRACE, 50, 1050)
 
@@ -149,7 +149,7 @@ def test_a_session_that_was_charged_before_its_grace_ended_is_charged() -> None:
     register = world.begin("s", 5, 0, DURABLE)
     world.registers.leave(register, 1)
 
-    world.registers.settle(100)
+    world.registers.end_due(100)
 
     assert (register.state, register.ended_kwh) == (State.CHARGED, 5)
 
@@ -165,11 +165,11 @@ def test_a_lease_ends_connected_sessions_of_a_silent_owner_and_only_those() -> N
     world.registers.to_report("c", 4)
     world.registers.note_heartbeat("another", 4.5)
 
-    world.registers.settle(20)
+    world.registers.end_due(20)
 
     assert (held.reason, held.ended_kwh) == (Reason.LEASE, 5)
     assert [one.state for one in (gone, others, unled)] == [State.CHARGING] * 3
-    world.registers.settle(100)
+    world.registers.end_due(100)
     assert (others.reason, others.ended_kwh) == (Reason.LEASE, 34)
     assert (gone.reason, gone.ended_kwh) == (Reason.GRACE, 61)
     assert unled.state is State.CHARGED or unled.charging is not None
@@ -182,7 +182,7 @@ def test_a_balancer_is_not_silent_while_the_ends_of_its_connections_are_being_re
     for now, register in enumerate(many, 2):  # it died at 2, and each takes a second to be read
         world.registers.leave(register, now)
 
-    world.registers.settle(20)
+    world.registers.end_due(20)
     assert {one.state for one in many} == {State.CHARGING}
 
 
@@ -193,10 +193,10 @@ def test_a_session_follows_the_balancer_that_asked_for_it_last() -> None:
 
     for now in (4, 6, 8):
         world.registers.to_report("new", now)
-    world.registers.settle(10)
+    world.registers.end_due(10)
 
     assert register.state is State.CHARGING
-    world.registers.settle(11)
+    world.registers.end_due(11)
     assert register.reason is Reason.LEASE
 
 
@@ -206,7 +206,7 @@ def test_a_lease_is_over_with_the_connection_and_not_that_of_the_next_caller() -
     world.registers.leave(register, 1)
     world.ask("s", 100, 2, DURABLE)
 
-    world.registers.settle(50)
+    world.registers.end_due(50)
 
     assert (register.state, register.owner) == (State.CHARGING, None)
 
@@ -218,7 +218,7 @@ def test_the_events_of_a_frozen_time_happen_in_their_order_with_the_power_of_the
     second = world.begin("second", 100, 0, DURABLE)
     world.registers.leave(second, 10)
 
-    world.registers.settle(1000)
+    world.registers.end_due(1000)
 
     assert first.ended_kwh == pytest.approx(7.5)  # first come
     assert first.reason is Reason.LEASE
@@ -253,9 +253,9 @@ def test_balancers_beyond_the_most_are_forgotten_but_never_one_that_leads() -> N
     for number in range(200):
         world.registers.note_heartbeat(f"b{number}", 1 + number)
 
-    world.registers.settle(499)
+    world.registers.end_due(499)
     assert register.state is State.CHARGING
-    world.registers.settle(500)
+    world.registers.end_due(500)
     assert register.reason is Reason.LEASE
 
 
@@ -464,7 +464,7 @@ def test_at_one_moment_leases_end_before_graces() -> None:
     world.registers.leave(graced, 1)
     leased = world.begin("leased", 100, 1, Terms(None, "b", 10))
 
-    world.registers.settle(11)
+    world.registers.end_due(11)
 
     assert [attempt.register for attempt in world.attempts] == [leased, graced]
 

@@ -63,7 +63,7 @@ class Machine(RuleBasedStateMachine):
     @rule(name=NAMES, kwh=st.sampled_from([1.0, 5.0, 20.0, 100.0]), terms=TERMS)
     def ask(self, name: str, kwh: float, terms: Terms) -> None:
         session = Session(name, "EV", kwh)
-        self.registers.settle(self.now)
+        self.registers.end_due(self.now)
         before = self.registers.get(name)
         before_kwh = before.kwh(self.now) if before else 0.0
         needs_power = self.registers.needs_power(session)
@@ -106,12 +106,12 @@ class Machine(RuleBasedStateMachine):
         while not late:
             event = self.substation.next_event(self.now)
             self.now = min(then, max(self.now, self.registers.due), event or inf)
-            self.registers.settle(self.now)
+            self.registers.end_due(self.now)
             self.finish()
             if self.now >= then or (self.registers.due > then and (event or inf) > then):
                 break
         self.now = then
-        self.registers.settle(self.now)
+        self.registers.end_due(self.now)
         self.finish()
 
     def finish(self) -> None:
