@@ -29,7 +29,7 @@ _POWER = (
     _TIME_SCALE,
 )
 _NAMED = "named_metrics."  # ORCA's prefix of custom metrics
-_MAX_VEHICLES = 1_000_000  # vehicles, or kW
+_MAX_LOAD = 1_000_000  # vehicles, or kW
 # Bounds of a power, an energy or a factor: anything less counts as 0, anything more as not
 # published. Within them no prediction overflows or divides by zero.
 _MIN_AMOUNT, _MAX_AMOUNT = 1e-9, 1e12
@@ -237,8 +237,8 @@ def _vehicles(value: float, name: str) -> int:
 def _in_bounds(value: float, name: str, what: str) -> float:
     if not math.isfinite(value) or value < 0:
         raise UnreadableGauge(f"{name} is {value:g}, which is not a {what}")
-    if value > _MAX_VEHICLES:
-        raise UnreadableGauge(f"{name} is {value:g}; no substation has more than {_MAX_VEHICLES:,}")
+    if value > _MAX_LOAD:
+        raise UnreadableGauge(f"{name} is {value:g}; no substation has more than {_MAX_LOAD:,}")
     return value
 
 

@@ -41,7 +41,7 @@ class Progress:
     random: Random
     log: Log
     _unanswered: int = field(default=0, init=False)
-    _settles: bool = field(default=False, init=False)
+    _is_settling: bool = field(default=False, init=False)
     _asked_again_at: float = field(default=0.0, init=False)
     _was_down: bool = field(default=False, init=False)
 
@@ -91,8 +91,8 @@ class Progress:
         self._unanswered = 0
         if client.keeps_registers is not before:
             self.log.info("registers", kept=client.keeps_registers)
-        if client.keeps_registers and not self._settles:
-            self._settles = True
+        if client.keeps_registers and not self._is_settling:
+            self._is_settling = True
             gevent.spawn(self._settle)
 
     def _settle(self) -> None:
@@ -100,7 +100,7 @@ class Progress:
         try:
             self.registers.settle(self.client, self.substation.name)
         finally:
-            self._settles = False
+            self._is_settling = False
 
     def _note_silence(self) -> None:
         # A draining substation answers its polls, too; resumed sessions wait for its response.

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from benchmarks.simulation.substation import SimulatedSubstation
 
 # A point counts as free only after the balancers can have learned of it, seconds.
-_WORD_GOES_ROUND_S = 0.01
+_LEARNED_AFTER_S = 0.01
 
 
 class Figures(NamedTuple):
@@ -76,7 +76,7 @@ class Recorder:
     def saw_refusal(self, now: float) -> None:
         """Record a refusal, and whether it was avoidable."""
         self._avoidable += any(
-            now - since > _WORD_GOES_ROUND_S for since in self._free_since.values()
+            now - since > _LEARNED_AFTER_S for since in self._free_since.values()
         )
 
     def look(self, now: float) -> None:
