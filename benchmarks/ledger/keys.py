@@ -21,7 +21,7 @@ _POINTS = (60, 60, 60)
 # A point delivers this many kWh in a second: a charge takes a tenth of one.
 _KWH_PER_S, _KWH = 1.0, 0.1
 # For one in this many keys, all callers disconnect while it is charging.
-_HANGS_UP, _DISCONNECT_AFTER_S = 10, 0.03
+_ONE_IN, _DISCONNECT_AFTER_S = 10, 0.03
 _KILLS = ("charge_request_service", "load_balancer", "substation1", "charge_request_service")
 _WITHIN_S = 60.0
 _ASK_AGAIN_S = 0.05
@@ -140,7 +140,7 @@ class _Scene:
 
     def _first(self, lines: "_Lines", key: str) -> None:
         """Send a key several times at once, then until there is a response."""
-        disconnects = int(key[-4:], 16) % _HANGS_UP == 0
+        disconnects = int(key[-4:], 16) % _ONE_IN == 0
         if disconnects:
             lines.disconnect(key, _KWH, after_s=_DISCONNECT_AFTER_S)
             self._count("disconnected", AT_ONCE)

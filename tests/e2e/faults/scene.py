@@ -18,9 +18,9 @@ _LATER = 26  # vehicles that come while the fault lasts, and after it
 _RATE = 10  # of those a second
 # What a point delivers, at TIME_SCALE=360.
 KWH_PER_S = 5.0
-# What vehicles ask for, kWh. Those at the points when the
-# fault is injected take long enough for none of them to be done just then: a part that is killed
-# with an answer on its way through it is what cannot be promised (see docs/reliability.md).
+# What vehicles ask for, kWh. Those at the points when the fault is injected take long enough for
+# none of them to be done just then: what cannot be promised is a part that is killed with an answer
+# on its way through it (see docs/reliability.md).
 _EARLY_KWH = 20
 _KWH = (5, 10, 15)
 _PATIENCE_S = 45
