@@ -6,7 +6,7 @@ from functools import lru_cache
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from grid_common.api.charge import Session
-from grid_common.durations import DURATION_BUCKETS
+from grid_common.histograms import DURATION_BUCKETS
 from grid_common.logs import Log
 
 

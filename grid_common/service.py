@@ -21,8 +21,8 @@ from werkzeug.exceptions import HTTPException
 from grid_common.api.identifier import REQUEST_ID_HEADER, request_id
 from grid_common.api.problems import Unavailable, problem_response, register_problem_handlers
 from grid_common.drain import Drain
-from grid_common.durations import Duration, Durations
 from grid_common.held_limit import HeldLimit
+from grid_common.histograms import Histogram, Histograms
 from grid_common.http.cancellation import CALLER, Caller, ClientDisconnected
 from grid_common.http.refused import RefusedRequest
 from grid_common.lean_flask import LeanFlask, current_g, current_request
@@ -164,7 +164,7 @@ class ServiceApp(LeanFlask):
             ["method", "route", "status"],
             registry=self.registry,
         )
-        self._duration = Durations(
+        self._duration = Histograms(
             "http_request_duration_seconds",
             "Time from a request's arrival to its answer",
             ["method", "route"],
@@ -173,7 +173,7 @@ class ServiceApp(LeanFlask):
 
         # The children of both metrics by label values: the library's own lookup takes longer than
         # counting.
-        self._meters: dict[tuple[str, str, int], tuple[Counter, Duration | None]] = {}
+        self._meters: dict[tuple[str, str, int], tuple[Counter, Histogram | None]] = {}
 
     def _begin(self) -> None:
         noted = current_g()

@@ -12,7 +12,7 @@ from grid_common.api.charge import SessionRequest
 from grid_common.api.prefer import wait_s
 from grid_common.api.problems import BadRequest, FieldFault
 from grid_common.api.session_headers import owner_of, sent_of, terms
-from grid_common.durations import Durations
+from grid_common.histograms import Histograms
 from grid_common.http.cancellation import Caller
 from grid_common.lean_flask import current_g, current_request
 from grid_common.service import ServiceApp, json_response
@@ -66,7 +66,7 @@ class Balancer:
             on_deferred=self._record.deferred,
             on_poll_wanted=lambda substation: self._watch.want_poll(substation),
         )
-        waits = Durations(
+        waits = Histograms(
             "balancer_wait_seconds",
             "Time that vehicles waited for a point before dispatch",
             registry=self.app.registry,
@@ -77,7 +77,7 @@ class Balancer:
             ["substation", "outcome"],
             registry=self.app.registry,
         )
-        errors = Durations(
+        errors = Histograms(
             "balancer_prediction_error_ratio",
             "Actual charging time over the predicted one, minus 1: positive if it took longer",
             bounds=PREDICTION_ERRORS,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from grid_common.api.charge import Session
 from grid_common.api.problems import Unavailable
-from grid_common.durations import Duration
+from grid_common.histograms import Histogram
 from grid_common.logs import Log
 from load_balancer.led_session import LedSession
 from load_balancer.plausibility import too_fast
@@ -23,7 +23,7 @@ class DispatchReports:
     """Logs and counts what happens to sessions, and writes their refusals."""
 
     pool: Pool
-    errors: Duration  # of predictions
+    errors: Histogram  # of predictions
     log: Log
     refusals: Counter[str] = field(default_factory=Counter, init=False)
     moved: int = field(default=0, init=False)  # sessions that charged at more than one substation

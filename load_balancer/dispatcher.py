@@ -6,7 +6,7 @@ import time
 import gevent
 
 from grid_common.api.problems import Unavailable
-from grid_common.durations import Duration
+from grid_common.histograms import Histogram
 from grid_common.http.cancellation import CancelScope, ClientDisconnected
 from grid_common.http.client import UpstreamError
 from grid_common.logs import Log
@@ -34,8 +34,8 @@ class Dispatcher:
         registers: Registers,
         *,
         longest_wait_s: float,
-        waits: Duration,
-        errors: Duration,
+        waits: Histogram,
+        errors: Histogram,
         log: Log,
     ) -> None:
         self.reports = DispatchReports(pool, errors=errors, log=log)

@@ -13,7 +13,7 @@ from grid_common.api.charge import SessionRequest
 from grid_common.api.openapi import inner_description
 from grid_common.api.problems import Unavailable
 from grid_common.api.session_headers import terms
-from grid_common.durations import Durations
+from grid_common.histograms import Histograms
 from grid_common.http.cancellation import Caller
 from grid_common.lean_flask import current_g, current_request
 from grid_common.service import ServiceApp, json_response
@@ -45,7 +45,7 @@ def create_app(settings: Settings) -> ServiceApp:
     )
     name = settings.substation_name
     app = ServiceApp("substation", settings, ready=lambda: None)
-    durations = Durations(
+    durations = Histograms(
         "substation_session_duration_seconds",
         "Time that vehicles spent at a point",
         registry=app.registry,
@@ -156,7 +156,7 @@ def _journal(
             "Registers written to the journal",
             registry=app.registry,
         )
-        seconds = Durations(
+        seconds = Histograms(
             "substation_journal_commit_seconds",
             "Time until a commit to the journal was on disk",
             registry=app.registry,

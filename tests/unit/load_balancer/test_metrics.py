@@ -5,7 +5,7 @@ from collections import Counter
 
 from prometheus_client import CollectorRegistry
 
-from grid_common.durations import Durations
+from grid_common.histograms import Histograms
 from load_balancer.dispatcher import Dispatcher
 from load_balancer.metrics import BalancerCollector
 from load_balancer.routing.health import Reading
@@ -18,7 +18,7 @@ def samples(grid: Grid) -> list[tuple[str, str, float]]:
     """List what is shown of substations: name, substation and value."""
     shown = CollectorRegistry()
     waits, errors = (
-        Durations(name, "Of a test", registry=shown).labels() for name in ("waits", "errors")
+        Histograms(name, "Of a test", registry=shown).labels() for name in ("waits", "errors")
     )
     registers = registers_of(grid.pool)
     dispatcher = Dispatcher(

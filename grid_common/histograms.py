@@ -16,7 +16,7 @@ from prometheus_client.registry import Collector
 DURATION_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 80, 160, 320)
 
 
-class Duration:
+class Histogram:
     """The values of one label set: seconds, unless the metric says otherwise."""
 
     __slots__ = ("_bounds", "_counts", "_names", "_sum")
@@ -38,7 +38,7 @@ class Duration:
         return list(zip(self._names, counts, strict=True)), self._sum
 
 
-class Durations(Collector):
+class Histograms(Collector):
     """A histogram with labels."""
 
     def __init__(
@@ -58,16 +58,16 @@ class Durations(Collector):
         self._name, self._help, self._label_names = name, help_text, labels
         self._bounds = bounds
         self._names = [*(str(float(bound)) for bound in bounds), "+Inf"]
-        self._by_labels: dict[tuple[str, ...], Duration] = {}
+        self._by_labels: dict[tuple[str, ...], Histogram] = {}
         if not labels:
             self.labels()
         registry.register(self)
 
-    def labels(self, *values: str) -> Duration:
+    def labels(self, *values: str) -> Histogram:
         """Return the histogram of one label set."""
         found = self._by_labels.get(values)
         if found is None:
-            found = self._by_labels[values] = Duration(self._bounds, self._names)
+            found = self._by_labels[values] = Histogram(self._bounds, self._names)
         return found
 
     def describe(self) -> Iterator[HistogramMetricFamily]:
@@ -77,6 +77,6 @@ class Durations(Collector):
     def collect(self) -> Iterator[HistogramMetricFamily]:
         """Yield the counts."""
         family = HistogramMetricFamily(self._name, self._help, labels=self._label_names)
-        for values, duration in self._by_labels.items():
-            family.add_metric(values, *duration.show())
+        for values, histogram in self._by_labels.items():
+            family.add_metric(values, *histogram.show())
         yield family
