@@ -148,7 +148,7 @@ class Balancer:
                 request_id=current_g().request_id,
                 wait_s=wait_s(asked, settings.max_wait),
                 caller=caller,
-                on=terms(asked.environ),
+                terms=terms(asked.environ),
                 sent=sent_of(asked.environ),
             )
             return json_response(

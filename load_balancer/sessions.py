@@ -57,7 +57,7 @@ class Sessions:
         request_id: str,
         wait_s: float,
         caller: Caller,
-        on: Terms = Terms(),  # noqa: B008 - a tuple
+        terms: Terms = Terms(),  # noqa: B008 - a tuple
         sent: float | None = None,
     ) -> ChargeResult:
         """Charge a vehicle, or wait for the session in progress with the same ID.
@@ -67,7 +67,7 @@ class Sessions:
             request_id: ID of the request in all log lines.
             wait_s: maximum wait for a free point, seconds.
             caller: the connection that waits for it.
-            on: the terms of the session.
+            terms: the terms of the session.
             sent: when its gateway sent the request, by the gateway's own clock.
 
         Raises:
@@ -76,13 +76,13 @@ class Sessions:
                 elsewhere now.
         """
         sessions = self.registers.sessions
-        session_id, grace_s = session.session_id, on.grace_s
+        session_id, grace_s = session.session_id, terms.grace_s
         # Always attach to a running session: two with the same ID would not know of each other.
         find = sessions.running.get if grace_s is None else sessions.find
         known = find(session_id)
         if known is not None and known.is_durable:
-            if known.outcome is not None or known.has_lease() or not on.resumed:
-                return self._await(known, caller, on, sent)
+            if known.outcome is not None or known.has_lease() or not terms.resumed:
+                return self._await(known, caller, terms, sent)
             self.registers.drop(known)  # another balancer may have led it since
         led = LedSession(
             session,
@@ -93,14 +93,14 @@ class Sessions:
         )
         if grace_s is None:
             return self._lead_plain(led)
-        led.done, led.resuming = Event(), on.resumed
+        led.done, led.resuming = Event(), terms.resumed
         if self.resume.is_stopped(session_id):
             led.stop_reason = STOPPED_BY_CALLER  # its stop overtook it, or a restart of its gateway
         led.lease = GatewayLease(self.gateways)
         sessions.forget(session_id)
         sessions.start(led)
         gevent.spawn(self._lead_durable, led)
-        return self._await(led, caller, on, sent)
+        return self._await(led, caller, terms, sent)
 
     def _lead_plain(self, led: LedSession) -> ChargeResult:
         self.registers.sessions.start(led)
@@ -131,11 +131,11 @@ class Sessions:
                 led.done.set()
 
     def _await(
-        self, led: LedSession, caller: Caller, on: Terms, sent: float | None
+        self, led: LedSession, caller: Caller, terms: Terms, sent: float | None
     ) -> ChargeResult:
         led.waiters += 1
         if led.lease is not None:
-            led.lease.add(caller, on.owner, on.lease_s, sent, time.monotonic())
+            led.lease.add(caller, terms.owner, terms.lease_s, sent, time.monotonic())
         if led.grace_timer is not None:
             led.grace_timer.kill(block=False)
             led.grace_timer = None

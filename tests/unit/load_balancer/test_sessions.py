@@ -56,7 +56,7 @@ def test_a_plain_request_for_a_durable_session_that_runs_waits_for_it_too() -> N
             request_id="r",
             wait_s=9,
             caller=Caller(None),
-            on=Terms(grace_s=grace_s),
+            terms=Terms(grace_s=grace_s),
         )
         gevent.sleep(0.01)
         return waits
