@@ -17,7 +17,7 @@ from charge_request_service.balancers.routes import balancer_routes, passed_on
 from charge_request_service.control_room.blueprint import control_room
 from charge_request_service.control_room.rush_hour import RushHours
 from charge_request_service.openapi import description
-from charge_request_service.sessions.durable import Reply
+from charge_request_service.sessions.durable import DurableSessions, Reply
 from charge_request_service.sessions.ledger import Ledger
 from charge_request_service.sessions.ledger_url import read_ledger_url
 from charge_request_service.sessions.problems import KeyReused, SessionRunning, location
@@ -56,9 +56,10 @@ def create_app(settings: Settings) -> ServiceApp:
     )
 
     ledger = _open_ledger(app, settings)
-    sessions = Sessions(
+    durable = DurableSessions(
         ledger, forwarder, queries, grace_s=settings.reconnect_grace, drain=app.drain, log=app.log
     )
+    sessions = Sessions(durable, ledger, forwarder, queries, app.log)
     gevent.spawn(sessions.recover)
 
     _add_charge(app, settings, sessions)

@@ -39,9 +39,11 @@ class Resume:
     registers: Registers
     resumed: Counter
     log: Log
-    _turns: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(_MAX_AT_ONCE))
+    _turns: BoundedSemaphore = field(
+        default_factory=lambda: BoundedSemaphore(_MAX_AT_ONCE), init=False
+    )
     # Until when stopped sessions wait for substations that do not respond.
-    _stopped: OrderedDict[str, float] = field(default_factory=OrderedDict)
+    _stopped: OrderedDict[str, float] = field(default_factory=OrderedDict, init=False)
 
     def look_for(self, led: LedSession) -> None:
         """Find out what a session received at each substation, and where it is charging now."""

@@ -46,9 +46,9 @@ class Monitor:
     decisions_fault: str = ""
     _pages: Pages = field(init=False)
     # Includes substations' pages, to which the gateway's key must not be sent.
-    _metrics: Pages = field(default_factory=lambda: Pages(_COUNTER_TIMEOUT_S))
+    _metrics: Pages = field(default_factory=lambda: Pages(_COUNTER_TIMEOUT_S), init=False)
     # Quoted, because only the stubs are generic.
-    _polls: "list[gevent.Greenlet[..., None]]" = field(default_factory=list)
+    _polls: "list[gevent.Greenlet[..., None]]" = field(default_factory=list, init=False)
 
     def __post_init__(self) -> None:
         self._pages = Pages(_PAGE_TIMEOUT_S, self.api_key)

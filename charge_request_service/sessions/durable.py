@@ -61,8 +61,8 @@ class DurableSessions:
     grace_s: float  # how long one with a key continues without its caller, seconds
     drain: Drain
     log: Log
-    _running: dict[str, RunningSession] = field(default_factory=dict)
-    _by_key: dict[tuple[str, str], RunningSession] = field(default_factory=dict)
+    _running: dict[str, RunningSession] = field(default_factory=dict, init=False)
+    _by_key: dict[tuple[str, str], RunningSession] = field(default_factory=dict, init=False)
 
     def get(self, session_id: str) -> RunningSession | None:
         """Return a session if it runs here."""

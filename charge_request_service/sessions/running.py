@@ -31,7 +31,7 @@ class RunningSession:
     response: UpstreamResponse | None = None  # its response, once it has ended
     kind: Kind = field(init=False)  # what happens to it without a caller
     _callers: int = 0
-    _ended: Event = field(default_factory=Event)
+    _ended: Event = field(default_factory=Event, init=False)
     _stop_asked: Event | None = None
     _cancel_scope: CancelScope | None = None
     _grace: Any = None

@@ -20,7 +20,6 @@ from charge_request_service.sessions.terms import PLAIN, Terms, digest
 from grid_common.api.charge import STOPPED_BY_CALLER, Session
 from grid_common.api.problem_type import BALANCER_LOST
 from grid_common.api.problems import Unavailable
-from grid_common.drain import Drain
 from grid_common.http.response import UpstreamResponse
 from grid_common.logs import Log
 
@@ -32,25 +31,15 @@ _RESTARTED = "its gateway was restarted"
 
 @dataclass(eq=False, repr=False)
 class Sessions:
-    """The sessions that this gateway handles; `recover` continues those of earlier processes.
+    """The sessions that this gateway handles; `recover` continues those of earlier processes."""
 
-    Attributes:
-        durable: those that outlive their connections. The others are plain.
-    """
-
+    durable: DurableSessions  # those that outlive their connections; the others are plain
     ledger: Ledger
     forwarder: Forwarder
     queries: BalancerQueries
-    grace_s: float  # how long one with a key continues without its caller, seconds
-    drain: Drain
     log: Log
-    _plain: set[str] = field(default_factory=set)  # those that run here
-    _stopping: set[str] = field(default_factory=set)  # those that do not run here
-
-    def __post_init__(self) -> None:
-        self.durable = DurableSessions(
-            self.ledger, self.forwarder, self.queries, self.grace_s, self.drain, self.log
-        )
+    _plain: set[str] = field(default_factory=set, init=False)  # those that run here
+    _stopping: set[str] = field(default_factory=set, init=False)  # those that do not run here
 
     def begin(
         self,

@@ -39,7 +39,7 @@ class LoadEstimate:
     _own_at_reading: int = 0
     # Times at which vehicles were released whose points may still be occupied: accepted with 202,
     # or disconnected. Each counts until a poll that began later.
-    _unconfirmed: list[float] = field(default_factory=list)
+    _unconfirmed: list[float] = field(default_factory=list, init=False)
     _poll_began: float = -inf
     _others_at_poll: int = 0
     _own_in_poll: int = 0

@@ -19,7 +19,7 @@ class PeerLoads:
 
     now: int = 0  # vehicles of all of them, by their last reports
     at_reading: int = 0  # vehicles of all of them when the gauge was read: the maximum for each
-    _peers: dict[str, _Peer] = field(default_factory=dict)
+    _peers: dict[str, _Peer] = field(default_factory=dict, init=False)
 
     @property
     def count(self) -> int:

@@ -109,7 +109,7 @@ class Substation:
     unusable_reason: str | None = None  # why no charge can succeed there
     leaving: bool = False  # its name no longer resolves to it; kept until it is empty
     drained: bool = False  # by an operator: it finishes what it has and gets nothing new
-    _failures: FailureCounts = field(default_factory=FailureCounts)
+    _failures: FailureCounts = field(default_factory=FailureCounts, init=False)
     _failed_since_poll_began: bool = False
 
     def __post_init__(self, balancers: int) -> None:

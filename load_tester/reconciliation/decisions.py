@@ -98,7 +98,7 @@ class DecisionRecords:
     substations: dict[str, str] = field(default_factory=dict)  # our session: its last substation
     sessions: dict[str, set[str]] = field(default_factory=dict)  # our vehicle: its sessions
     foreign: set[str] = field(default_factory=set)  # sessions of others
-    _cursors: dict[str, _Cursor] = field(default_factory=dict)  # by balancer
+    _cursors: dict[str, _Cursor] = field(default_factory=dict, init=False)  # by balancer
 
     def cursor(self, balancer: str = "") -> _Cursor:
         """Return a balancer's cursor; a single balancer has no name."""

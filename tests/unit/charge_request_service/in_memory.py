@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry
 
 from charge_request_service.balancers.forwarder import Forwarder
 from charge_request_service.balancers.queries import BalancerQueries
+from charge_request_service.sessions.durable import DurableSessions
 from charge_request_service.sessions.ledger import Ledger
 from charge_request_service.sessions.ledger_url import read_ledger_url
 from charge_request_service.sessions.record import Begin, Kind
@@ -30,17 +31,11 @@ def sessions_in_memory(balancer: object) -> Iterator[tuple[Sessions, Ledger]]:
         registry=CollectorRegistry(),
     )
     try:
-        yield (
-            Sessions(
-                ledger,
-                cast("Forwarder", balancer),
-                cast("BalancerQueries", balancer),
-                grace_s=60,
-                drain=Drain("gateway"),
-                log=log,
-            ),
-            ledger,
+        forwarder, queries = cast("Forwarder", balancer), cast("BalancerQueries", balancer)
+        durable = DurableSessions(
+            ledger, forwarder, queries, grace_s=60, drain=Drain("gateway"), log=log
         )
+        yield Sessions(durable, ledger, forwarder, queries, log), ledger
     finally:
         ledger.close()
 
