@@ -5,28 +5,29 @@ from pathlib import Path
 
 from local_stack.session_logs import Attempt, attempts, peak_load
 
+ENDED = {
+    "event": "session ended",
+    "session_id": "s-1",
+    "vehicle_id": "ev-000001",
+    "kwh": 6.0,
+    "delivered_kwh": 6.0,
+    "outcome": "charged",
+    "charging_s": 1.5,
+    "time": "2026-11-20T05:00:02.500000Z",
+}
+
 
 def test_sessions_are_read_from_a_log_also_when_its_last_line_is_cut_off(tmp_path: Path) -> None:
-    line = {
-        "event": "session ended",
-        "session_id": "s-1",
-        "vehicle_id": "ev-000001",
-        "kwh": 6.0,
-        "delivered_kwh": 6.0,
-        "outcome": "charged",
-        "charging_s": 1.5,
-        "time": "2026-11-20T05:00:02.500000Z",
-    }
-    aborted = {**line, "vehicle_id": "ev-000002", "outcome": "aborted"}
+    aborted = {**ENDED, "vehicle_id": "ev-000002", "outcome": "aborted"}
     log = tmp_path / "substation.log"
     log.write_text(
         "\n".join(
             [
                 json.dumps({"event": "something else"}),
-                json.dumps(line),
+                json.dumps(ENDED),
                 "[] no event",
                 json.dumps(aborted),
-                json.dumps(line)[:40],
+                json.dumps(ENDED)[:40],
             ]
         )
     )
@@ -67,18 +68,7 @@ def test_what_was_cut_off_counts_once_though_the_next_start_logs_it_again() -> N
 
 
 def test_what_a_session_got_before_its_logged_end_is_not_cut_off_though_a_start_logs_it() -> None:
-    ended = json.dumps(
-        {
-            "event": "session ended",
-            "session_id": "s-1",
-            "vehicle_id": "ev-000001",
-            "kwh": 6.0,
-            "delivered_kwh": 6.0,
-            "outcome": "charged",
-            "charging_s": 1.5,
-            "time": "2026-11-20T05:00:02.400000Z",
-        }
-    )
+    ended = json.dumps({**ENDED, "time": "2026-11-20T05:00:02.400000Z"})
 
     (one,) = attempts("\n".join([ended, cut_off(4.5, 4.5)]))
 
